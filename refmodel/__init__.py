@@ -1,0 +1,3 @@
+"""refmodel: the reference model of memory virtualization, executable and provable."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,74 @@
+"""The bare machine: what each VM believes it runs on, and the yardstick of equivalence.
+
+Every guest instruction is executed here too, beside the monitored machine. Popek and Goldberg's homomorphism
+(CACM 1974) is then a law like the others: results agree, and the relation between the two machines survives.
+The monitor's own work leaves the bare machine alone; a balloon changes it only as the guest asked.
+"""
+
+import enum
+
+import attrs
+
+from refmodel.language import Design, Total
+from refmodel.machine.cells import Access, Cell, Cells, Paging, permits
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+
+
+class Event(enum.Enum):
+    """How an instruction ends."""
+
+    COMPLETED = "completed"
+    PAGE_FAULT = "page fault"
+    EXITED = "VM exit"
+    """On the monitored machine only: nothing has happened, the guest will try again."""
+    HOLE = "no memory there"
+    """The guest touched a guest-physical page it does not have, for instance one in its balloon."""
+
+
+@attrs.frozen
+class Reply:
+    """What the guest is shown: how the instruction ended and, for a load or fetch, the cell."""
+
+    event: Event = Event.EXITED
+    cell: Cell = Cell()
+
+
+class BareMachine(Design):
+    """Plain memory, registers and a translation cache, one of each for every VM."""
+
+    plugged: Total[tuple[Vm, Gfn], bool]
+    bare_memory: Total[tuple[Vm, Gfn], Cells]
+    paging: Total[tuple[Vm, Vcpu], Paging]
+    bare_tlb: Total[tuple[Vm, Vcpu, Index], Cell]
+    """The guest entries that the processor may use without looking: each was valid when it was cached, and no
+    invalidation has covered it since (SDM Vol. 3A 4.10.2)."""
+
+    def bare_walk(self, vm: Vm, vcpu: Vcpu, page: Index) -> Cell:
+        """The entry that the guest's own table holds now."""
+        return self.bare_memory[vm, self.paging[vm, vcpu].root][page]
+
+    def bare_access(self, vm: Vm, entry: Cell, offset: Index, access: Access, value: Cell) -> Reply:
+        """Carry out an access through a guest entry, cached or just walked."""
+        if not permits(entry, access):
+            return Reply(Event.PAGE_FAULT)
+        return self.bare_physical(vm, entry.gfn, offset, access, value)
+
+    def bare_physical(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
+        """Carry out an access to guest-physical memory."""
+        if not self.plugged[vm, gfn]:
+            return Reply(Event.HOLE)
+        page = self.bare_memory[vm, gfn]
+        if access == Access.WRITE:
+            self.bare_memory[vm, gfn] = page.put(offset, value)
+            return Reply(Event.COMPLETED)
+        return Reply(Event.COMPLETED, page[offset])
+
+    def plug(self, vm: Vm, gfn: Gfn) -> None:
+        """The machine gains a page of zeroes."""
+        self.plugged[vm, gfn] = True
+        self.bare_memory[vm, gfn] = self.bare_memory[vm, gfn].scrubbed()
+
+    def unplug(self, vm: Vm, gfn: Gfn) -> None:
+        """The guest gave a page up: there is no memory there any more."""
+        self.plugged[vm, gfn] = False
+        self.bare_memory[vm, gfn] = self.bare_memory[vm, gfn].scrubbed()

@@ -1,0 +1,298 @@
+"""A design running on ints: the reading that every other engine's findings are replayed in.
+
+A run is the list of its steps, and a step is an operation, its arguments, and the answers that were given to what
+the text asked. Nothing else decides what happens, so the list can be printed, sent and run again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from types import GeneratorType
+from typing import Any
+
+import attrs
+
+from refmodel.language.asking import Fault, Premises, Refused, answering, concrete_count, concrete_reset
+from refmodel.language.design import Operation, Outline
+from refmodel.language.kinds import NOTHING, Geometry, Kind, Page, PageKind, Total
+from refmodel.language.laws import Law
+from refmodel.language.unsound import BadDesign
+
+Pick = Callable[[int], int]
+"""Who decides: given how many answers there are, the number of one."""
+
+ABORT = "EFF-3"
+"""The clause that a text breaks by raising what is no outcome: the monitor never aborts."""
+
+RESUME = "resume"
+
+
+@attrs.frozen
+class Step:
+    """One step of a run. ``resume`` lets a split operation go on: its argument says which of those under way."""
+
+    operation: str
+    arguments: tuple[Any, ...]
+    answers: tuple[int, ...] = ()
+
+
+@attrs.frozen
+class Broken:
+    """A law that does not hold, and the names for which it does not."""
+
+    law: Law | None
+    clause: str
+    sentence: str
+    names: tuple[tuple[str, Any], ...]
+    error: str = ""
+
+
+class Machine:
+    """A running design: its state, the state before the last step, and the split operations under way."""
+
+    def __init__(self, design: Outline, geometry: Geometry, pending_limit: int = 2) -> None:
+        self.design, self.geometry = design, geometry
+        self.pending_limit = pending_limit
+        self.state = design.initial(geometry)
+        self.before = _copy(design, self.state)
+        self.pending: list[tuple[Operation, tuple[Any, ...], GeneratorType[None, None, Any]]] = []
+        self.initial_answers: tuple[int, ...] = ()
+        self.met: set[Law] = set()
+        self._values: dict[Kind, list[Any]] = {}
+        self._pick: Pick = lambda n: 0
+        self._answers: list[int] = []
+        self._laws = [(law, self._names(law)) for law in design.laws]
+
+    # ------------------------------------------------------------ answering the text
+
+    def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
+        options = [value for value in self.values(kind) if where(value)]
+        if not options:
+            raise Refused
+        return options[self._ask(len(options))]
+
+    def yes(self, question: str) -> bool:
+        return self._ask(2) == 1
+
+    def count(self, table: Total[Any, Any], where: Callable[..., Any]) -> int:
+        return concrete_count(table, where)
+
+    def reset(self, table: Total[Any, Any], where: Callable[..., Any]) -> None:
+        concrete_reset(table, where)
+
+    def _ask(self, options: int) -> int:
+        answer = self._pick(options)
+        if not 0 <= answer < options:
+            raise Refused
+        self._answers.append(answer)
+        return answer
+
+    def values(self, kind: Kind) -> list[Any]:
+        """Every value of a kind in this geometry."""
+        if kind not in self._values:
+            self._values[kind] = list(kind.values(self.geometry))
+        return self._values[kind]
+
+    # ------------------------------------------------------------ stepping
+
+    def instances(self) -> list[tuple[Operation, tuple[Any, ...]]]:
+        """Every operation with every argument there is in this geometry, and the resumptions."""
+        plain = [(op, arguments) for op in self.design.operations
+                 for arguments in itertools.product(*(self.values(kind) for _, kind in op.parameters))]
+        if any(op.split for op in self.design.operations):
+            resume = Operation(RESUME, self._resume, (), None, False, False)
+            plain += [(resume, (i,)) for i in range(self.pending_limit)]
+        return plain
+
+    def power_on(self, pick: Pick) -> None:
+        """Decide what nobody knows about the initial state."""
+        self._pick, self._answers = pick, []
+        for name in self.design.cls.arbitrary:
+            table = getattr(self.state, name)
+            kind = self.design.table(name)
+            options = self.values(kind.value)
+            for key in kind.all_keys(self.geometry):
+                table[key] = options[self._ask(len(options))]
+        self.initial_answers = tuple(self._answers)
+        self.settle()
+
+    def attempt(self, op: Operation, arguments: tuple[Any, ...], pick: Pick) -> tuple[Step, Any] | None:
+        """Take a step if it applies: what it was and its outcome. Otherwise nothing has changed."""
+        self._pick, self._answers = pick, []
+        with answering(self):
+            try:
+                outcome = op.method(self.state, *arguments) if op.name != RESUME else self._resume(*arguments)
+                if op.split:
+                    outcome = self._start(op, arguments, outcome)
+            except Refused:
+                self._undo()
+                return None
+            except Fault as fault:
+                outcome = fault
+            except Exception as error:
+                outcome = Aborted(error)
+        return Step(op.name, arguments, tuple(self._answers)), outcome
+
+    def step(self, step: Step) -> Any:
+        """Take a recorded step; ``BadDesign`` if it does not apply here."""
+        op = next((o for o, a in self.instances() if o.name == step.operation and a == step.arguments), None)
+        taken = self.attempt(op, step.arguments, recorded(step.answers)) if op else None
+        if taken is None:
+            raise BadDesign(f"the step {step} does not apply where the run has come to")
+        return taken[1]
+
+    def _start(self, op: Operation, arguments: tuple[Any, ...], body: Any) -> Any:
+        if len(self.pending) >= self.pending_limit:
+            raise Refused
+        try:
+            next(body)
+        except StopIteration as done:
+            return done.value
+        self.pending.append((op, arguments, body))
+        return None
+
+    def _resume(self, which: int) -> Any:
+        if which >= len(self.pending):
+            raise Refused
+        _, _, body = self.pending[which]
+        try:
+            next(body)
+        except StopIteration as done:
+            del self.pending[which]
+            return done.value
+        except Refused:  # a require after a yield ends the operation, with nothing more done
+            del self.pending[which]
+            self._undo()
+        return None
+
+    def _undo(self) -> None:
+        for table in self.design.tables:
+            mine = getattr(self.state, table.name)
+            if mine.changed:
+                mine.clear()
+                mine.update(getattr(self.before, table.name))
+                mine.changed = False
+
+    def settle(self) -> None:
+        """The step has been judged: what is now, is what the next step starts from."""
+        for table in self.design.tables:
+            mine = getattr(self.state, table.name)
+            if mine.changed:
+                setattr(self.before, table.name, mine.twin())
+                mine.changed = False
+
+    # ------------------------------------------------------------ judging
+
+    def _names(self, law: Law) -> list[tuple[Any, ...]]:
+        return list(itertools.product(*(self.values(kind) for _, kind in law.names)))
+
+    def broken(self, op: Operation | None, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
+        """The first law that does not hold now; ``op`` is None where no step was taken yet."""
+        if isinstance(outcome, Aborted):
+            return Broken(None, ABORT, "The monitor never aborts.", (), str(outcome))
+        actor = op.actor(arguments) if op is not None else None
+        given = {"before": self.before, "outcome": outcome, "actor": NOTHING if actor is None else actor}
+        with answering(self):
+            for law, names in self._laws:
+                if law.about and (op is None or not law.applies_to(type(outcome) if outcome is not None else None)):
+                    continue
+                found = self._violation(law, names, given)
+                if found is not None:
+                    return found
+        return None
+
+    def _violation(self, law: Law, names: list[tuple[Any, ...]], given: dict[str, Any]) -> Broken | None:
+        judge, state = law.function, self.state
+        Premises.met = False
+        for values in names:
+            held = judge(state, *(law.arguments(given, values) if law.about else values))
+            if not held:
+                return Broken(law, law.clause, law.sentence, tuple(zip([n for n, _ in law.names], values, strict=True)))
+        if Premises.met:
+            self.met.add(law)
+        return None
+
+
+class Aborted:
+    """An operation raised what is no outcome."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __str__(self) -> str:
+        return f"{type(self.error).__name__}: {self.error}"
+
+
+def recorded(answers: Sequence[int]) -> Pick:
+    """Answer as was answered before."""
+    remaining = iter(answers)
+    return lambda options: next(remaining, 0)
+
+
+def _copy(design: Outline, state: Any) -> Any:
+    other = design.blank()
+    for table in design.tables:
+        setattr(other, table.name, getattr(state, table.name).twin())
+    return other
+
+
+# ---------------------------------------------------------------- runs
+
+
+@attrs.frozen
+class Run:
+    """A recorded run: what memory held at power-on, and the steps."""
+
+    initial: tuple[int, ...]
+    steps: tuple[Step, ...]
+
+
+@attrs.frozen
+class Change:
+    """One entry of one table that a step changed."""
+
+    table: str
+    key: Any
+    was: Any
+    now: Any
+
+
+@attrs.frozen
+class Told:
+    """A step as it is told to a person."""
+
+    step: Step
+    outcome: Any
+    changes: tuple[Change, ...]
+    broken: Broken | None
+
+
+def replay(design: Outline, geometry: Geometry, run: Run) -> Iterator[Told]:
+    """Run it again, telling each step, up to the first that breaks a law."""
+    machine = Machine(design, geometry)
+    machine.power_on(recorded(run.initial))
+    for step in run.steps:
+        outcome = machine.step(step)
+        op = next((o for o in design.operations if o.name == step.operation), None)
+        broken = machine.broken(op, step.arguments, outcome) if op else machine.broken(
+            Operation(RESUME, replay, (), None, False, False), (), outcome)
+        yield Told(step, outcome, tuple(changes(design, machine.before, machine.state)), broken)
+        if broken is not None:
+            return
+        machine.settle()
+
+
+def changes(design: Outline, before: Any, after: Any) -> Iterator[Change]:
+    """What differs between two states, entry by entry."""
+    for kind in design.tables:
+        was, now = getattr(before, kind.name), getattr(after, kind.name)
+        for key in sorted(set(was) | set(now), key=str):
+            old, new = was.get(key), now.get(key)
+            if old != new:
+                yield Change(kind.name, key, old, new)
+
+
+def zero_page(kind: PageKind) -> Page[Any, Any]:
+    """A page of zeroes."""
+    return kind.default()

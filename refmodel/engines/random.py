@@ -1,0 +1,181 @@
+"""Random runs, drawn and shrunk by Hypothesis, in two forms.
+
+``campaign`` draws bytes: each picks one of the steps that apply now, and zero means none, so that what is found
+shrinks to a few steps. It is the form for depth and speed. ``rule_machine`` makes a RuleBasedStateMachine for people's own
+pytest suites. Both judge every law after every step.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Any
+
+import attrs
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from refmodel.engines.machine import Broken, Machine, Run, Step
+from refmodel.language.design import Outline
+from refmodel.language.kinds import Geometry
+from refmodel.language.laws import Law
+
+
+@attrs.frozen
+class Failure:
+    """A run that breaks a law with its last step."""
+
+    run: Run
+    broken: Broken
+
+
+@attrs.frozen
+class Campaign:
+    """What a campaign did: its verdict and its coverage."""
+
+    failure: Failure | None
+    runs: int
+    steps: int
+    seconds: float
+    applied: Counter[str]
+    met: frozenset[Law]
+
+
+class _Found(Exception):
+    """Raised inside Hypothesis to make it shrink."""
+
+
+class _Drawn:
+    """A run that bytes decide."""
+
+    def __init__(self, design: Outline, geometry: Geometry) -> None:
+        self.design, self.geometry = design, geometry
+        self.instances = Machine(design, geometry).instances()
+        self.applied: Counter[str] = Counter()
+        self.met: set[Law] = set()
+        self.steps = self.runs = 0
+        size = len(self.instances)
+        self.width = 1 if size < 200 else 2
+        self.probe = next(p for p in (61, 53, 47, 43, 1) if size % p)  # a stride that visits every instance
+
+    def run(self, data: bytes) -> Failure | None:
+        """Run what the bytes say, to the first broken law."""
+        self.runs += 1
+        machine, width = Machine(self.design, self.geometry), self.width
+        machine.power_on(_mixer(data[0] if data else 0))
+        steps: list[Step] = []
+        broken = machine.broken(None, (), None)
+        position = 1
+        while broken is None and position + width <= len(data):
+            code = int.from_bytes(data[position:position + width], "big")
+            position += width
+            if code == 0:
+                continue
+            taken = self._take(machine, code)
+            if taken is None:
+                break
+            step, broken = taken
+            steps.append(step)
+            machine.settle()
+        self.steps += len(steps)
+        self.met |= machine.met
+        return None if broken is None else Failure(Run(machine.initial_answers, tuple(steps)), broken)
+
+    def _take(self, machine: Machine, code: int) -> tuple[Step, Broken | None] | None:
+        """The first step that applies, starting where the code says."""
+        instances, size, pick = self.instances, len(self.instances), _mixer(code)
+        at = (code - 1) * 7 % size if self.width == 1 else (code - 1) % size
+        for _ in range(size):
+            op, arguments = instances[at]
+            taken = machine.attempt(op, arguments, pick)
+            if taken is not None:
+                step, outcome = taken
+                self.applied[op.name] += 1
+                return step, machine.broken(op, arguments, outcome)
+            at = (at + self.probe) % size
+        return None
+
+
+def _mixer(code: int) -> Any:
+    """Answers that a small number decides; from zero all are the first."""
+    state = [code]
+
+    def pick(options: int) -> int:
+        if state[0] == 0:
+            return 0
+        state[0] = (state[0] * 0x9E3779B1 + 0x7F4A7C15) & 0xFFFFFFFF
+        return (state[0] >> 13) % options
+
+    return pick
+
+
+def campaign(design: Outline, geometry: Geometry, *, seconds: float = 5.0, runs: int = 100_000, length: int = 60,
+             start: int = 0) -> Campaign:
+    """Random runs until the time or the number is up, or a law is broken; what broke it is shrunk."""
+    drawn, began = _Drawn(design, geometry), time.perf_counter()
+    failure: list[Failure] = []
+
+    def go(data: bytes) -> None:
+        if not failure and time.perf_counter() - began > seconds:
+            return
+        found = drawn.run(data)
+        if found is not None:
+            failure.append(found)
+            raise _Found
+
+    batch = 400
+    for number in range(max(1, runs // batch)):
+        if failure or time.perf_counter() - began > seconds:
+            break
+        test = settings(max_examples=batch, database=None, deadline=None, verbosity=Verbosity.quiet,
+                        phases=(Phase.generate, Phase.shrink), report_multiple_bugs=False,
+                        suppress_health_check=list(HealthCheck), print_blob=False)(
+            seed(start * 1_000_003 + number)(given(st.binary(min_size=0, max_size=1 + length * drawn.width))(go)))
+        try:
+            test()
+        except _Found:
+            break
+    return Campaign(failure[-1] if failure else None, drawn.runs, drawn.steps, time.perf_counter() - began,
+                    drawn.applied, frozenset(drawn.met))
+
+
+def rule_machine(design: Outline, geometry: Geometry) -> type[RuleBasedStateMachine]:
+    """A Hypothesis state machine for a pytest suite: operations are rules that apply now, laws are invariants.
+
+        TestEpt = rule_machine(outline(Ept), Ept.geometry).TestCase
+    """
+    instances = Machine(design, geometry).instances()
+
+    class Rules(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.machine = Machine(design, geometry)
+            self.found: Broken | None = None
+
+        @initialize(code=st.integers(0, 255))
+        def power_on(self, code: int) -> None:
+            self.machine.power_on(_mixer(code))
+            self.found = self.machine.broken(None, (), None)
+
+        @precondition(lambda self: self.found is None)
+        @rule(data=st.data())
+        def step(self, data: st.DataObject) -> None:
+            order = data.draw(st.integers(0, len(instances) - 1))
+            code = data.draw(st.integers(0, 255))
+            for i in range(len(instances)):
+                op, arguments = instances[(order + i) % len(instances)]
+                taken = self.machine.attempt(op, arguments, _mixer(code))
+                if taken is not None:
+                    self.found = self.machine.broken(op, arguments, taken[1])
+                    self.machine.settle()
+                    data.draw(st.just(taken[0]).map(str))
+                    return
+
+        @invariant()
+        def laws_hold(self) -> None:
+            found = self.found
+            assert found is None, f"{found.clause}: {found.sentence} Broken for {dict(found.names)}. {found.error}"
+
+    Rules.__name__ = f"{design.name}Rules"
+    return Rules

@@ -1,0 +1,38 @@
+"""The language of specifications: ordinary typed Python, and the few words a design needs besides.
+
+This module names no solver; a text that imports it runs on plain ints at full speed.
+"""
+
+from refmodel.language.asking import Fault, Refused, cached, choose, count, fails, implies, require, reset
+from refmodel.language.design import Design, guest, operation, outline
+from refmodel.language.kinds import NOTHING, Bits, Geometry, Name, Natural, Page, Total, geometry
+from refmodel.language.laws import Law, law
+from refmodel.language.unsound import BadDesign, Unsound
+
+__all__ = [
+    "NOTHING",
+    "BadDesign",
+    "Bits",
+    "Design",
+    "Fault",
+    "Geometry",
+    "Law",
+    "Name",
+    "Natural",
+    "Page",
+    "Refused",
+    "Total",
+    "Unsound",
+    "cached",
+    "choose",
+    "count",
+    "fails",
+    "geometry",
+    "guest",
+    "implies",
+    "law",
+    "operation",
+    "outline",
+    "require",
+    "reset",
+]

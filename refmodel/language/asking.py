@@ -1,0 +1,119 @@
+"""What a text asks of whoever runs it: may I go on, which one, does it fail, is it cached.
+
+A design asks, an engine answers. The random engine draws an answer, the exhaustive one takes them all, the
+symbolic one hands out a fresh term that stands for all at once, replay reads a recorded list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from refmodel.language.kinds import Kind, Total, kind_of
+from refmodel.language.unsound import Unsound
+
+
+class Refused(Exception):
+    """A ``require`` that does not hold: the operation does not apply here, and has not happened."""
+
+
+class Fault(Exception):
+    """Base of the outcomes a text may raise on purpose. The operation has ended, and failed."""
+
+
+class Answerer(Protocol):
+    """Who answers: one of the engines."""
+
+    def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any: ...
+    def yes(self, question: str) -> Any: ...
+    def count(self, table: Any, where: Callable[..., Any]) -> Any: ...
+    def reset(self, table: Any, where: Callable[..., Any]) -> None: ...
+
+
+_answerers: list[Answerer] = []
+
+
+@contextmanager
+def answering(answerer: Answerer) -> Iterator[None]:
+    """While this holds, ``answerer`` answers."""
+    _answerers.append(answerer)
+    try:
+        yield
+    finally:
+        _answerers.pop()
+
+
+def _answerer() -> Answerer:
+    if not _answerers:
+        raise Unsound("a text asked a question while no engine was running it")
+    return _answerers[-1]
+
+
+def require(condition: Any) -> None:
+    """Go on only where this holds; elsewhere the operation does not apply."""
+    if condition is True:
+        return
+    if condition is False or (isinstance(condition, int) and not condition):
+        raise Refused
+    if not isinstance(condition, int):
+        condition.required()
+
+
+def choose(annotation: Any, where: Callable[[Any], Any]) -> Any:
+    """Any value of this kind for which ``where`` holds: the text does not care which.
+
+    If there is none, the operation does not apply. A monitor that may run out says so with ``fails``.
+    """
+    return _answerer().choose(kind_of(annotation), where)
+
+
+def fails(what: str) -> bool:
+    """Does this allocation fail? An engine may always say yes."""
+    answer: bool = _answerer().yes(f"{what} fails")
+    return answer
+
+
+def cached(what: str) -> bool:
+    """Does the hardware use the translation it has cached? It may have dropped it at any time."""
+    answer: bool = _answerer().yes(f"{what} cached")
+    return answer
+
+
+def count(table: Total[Any, Any], where: Callable[..., Any]) -> int:
+    """How many entries satisfy ``where(entry, *key)``. Exact in every reading, for any size."""
+    number: int = _answerer().count(table, where)
+    return number
+
+
+def reset(table: Total[Any, Any], where: Callable[..., Any]) -> None:
+    """Put back to the default every entry that satisfies ``where(entry, *key)``: a flush, for any size."""
+    _answerer().reset(table, where)
+
+
+class Premises:
+    """Whether an implication evaluated since ``clear`` had a true premise: the measure of a law's vacuity."""
+
+    met = False
+
+
+def implies(premise: Any, conclusion: Any) -> Any:
+    """If the premise holds, so does the conclusion. Both are evaluated; laws are written with it."""
+    if premise is False:
+        return True
+    if premise is True:
+        Premises.met = True
+        return conclusion
+    return premise.implies(conclusion)
+
+
+def concrete_count(table: Total[Any, Any], where: Callable[..., Any]) -> int:
+    """``count`` on ints."""
+    return sum(1 for key, entry in table.items() if where(entry, *(key if isinstance(key, tuple) else (key,))))
+
+
+def concrete_reset(table: Total[Any, Any], where: Callable[..., Any]) -> None:
+    """``reset`` on ints."""
+    for key, entry in list(table.items()):
+        if where(entry, *(key if isinstance(key, tuple) else (key,))):
+            table[key] = table.default

@@ -1,0 +1,195 @@
+"""A design: tables, operations over them, and the laws that are to hold. Everything engines know of one.
+
+    class Tally(Design):
+        seen: Total[Vm, Seen]
+
+        @operation
+        def look(self, vm: Vm) -> None:
+            self.seen[vm] = Seen(True)
+
+Tables are attributes; an operation is a method whose parameters are typed; a subclass changes one mechanism by
+overriding its method. A law is a function decorated with ``law``, in the class body or in its ``laws`` tuple.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+import attrs
+
+from refmodel.language.kinds import Geometry, Kind, Page, Partial, TableKind, Total, kind_of, table_kind
+from refmodel.language.laws import Law
+from refmodel.language.unsound import BadDesign
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def operation(method: F) -> F:
+    """Something that can happen: a step of the monitor, the hardware or the guest."""
+    method.__refmodel__ = "monitor"  # type: ignore[attr-defined]
+    return method
+
+
+def guest(method: F) -> F:
+    """A step that a guest takes; its parameter ``vm`` says which."""
+    method.__refmodel__ = "guest"  # type: ignore[attr-defined]
+    return method
+
+
+class Design:
+    """Base of every design."""
+
+    laws: ClassVar[tuple[Law, ...]] = ()
+    geometry: ClassVar[Geometry] = Geometry()
+    arbitrary: ClassVar[tuple[str, ...]] = ()
+    """The tables whose initial contents nobody knows, as memory's at power-on."""
+
+
+@attrs.frozen
+class Operation:
+    name: str
+    method: Callable[..., Any]
+    parameters: tuple[tuple[str, Kind], ...]
+    returns: type | None
+    by_guest: bool
+    split: bool
+
+    def actor(self, arguments: typing.Sequence[Any]) -> Any:
+        """The VM that takes this step, or None if no guest does."""
+        if not self.by_guest:
+            return None
+        return arguments[[p for p, _ in self.parameters].index("vm")]
+
+
+@attrs.frozen
+class Outline:
+    """A design as the engines see it."""
+
+    cls: type[Design]
+    tables: tuple[TableKind, ...]
+    operations: tuple[Operation, ...]
+    laws: tuple[Law, ...]
+
+    @property
+    def name(self) -> str:
+        return self.cls.__name__
+
+    def table(self, name: str) -> TableKind:
+        return next(t for t in self.tables if t.name == name)
+
+    def operation(self, name: str) -> Operation:
+        return next(o for o in self.operations if o.name == name)
+
+    def restricted(self, clause: str) -> Outline:
+        """With the laws of one clause only judged."""
+        return attrs.evolve(self, laws=tuple(law for law in self.laws if law.clause == clause))
+
+    def blank(self) -> Any:
+        """An instance without tables, for a reading to fill in."""
+        return self.cls.__new__(self.cls)
+
+    def initial(self, geometry: Geometry) -> Any:
+        """The initial state on ints: every table at its default."""
+        state = self.blank()
+        for table in self.tables:
+            setattr(state, table.name, empty_table(table, geometry))
+        return state
+
+
+def empty_table(kind: TableKind, geometry: Geometry) -> Total[Any, Any]:
+    """A table before anything was stored in it."""
+    if kind.partial:
+        table: Total[Any, Any] = Partial()
+        table.default = None
+    else:
+        default = kind.value.default()
+        table = Total((key, default) for key in kind.all_keys(geometry))
+        table.default = default
+    table.changed = False
+    return table
+
+
+@functools.cache
+def outline(cls: type[Design]) -> Outline:
+    """Read a design; ``BadDesign`` says what is wrong with it and where."""
+    tables = _tables(cls)
+    operations = _operations(cls)
+    if not tables:
+        raise BadDesign(f"{_place(cls)}: no tables; expected annotations such as p2m: Total[tuple[Vm, Gfn], P2mEntry]")
+    if not operations:
+        raise BadDesign(f"{_place(cls)}: no operations; expected methods decorated with @operation or @guest")
+    laws = _laws(cls)
+    if not laws:
+        raise BadDesign(f"{_place(cls)}: no laws; expected functions decorated with @law, or a tuple called laws")
+    for name in cls.arbitrary:
+        if name not in {t.name for t in tables}:
+            raise BadDesign(f"{_place(cls)}: arbitrary names {name!r}, which is no table")
+    return Outline(cls, tables, operations, laws)
+
+
+def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
+    tables = []
+    for name, annotation in typing.get_type_hints(cls, include_extras=True).items():
+        if typing.get_origin(annotation) is ClassVar:
+            continue
+        try:
+            kind = table_kind(name, annotation)
+        except BadDesign as why:
+            raise BadDesign(f"{_place(cls)}: table {name}: {why}") from None
+        if kind is None:
+            raise BadDesign(f"{_place(cls)}: {name} is a {annotation!r}; state is kept in tables (Total or dict)")
+        tables.append(kind)
+    return tuple(tables)
+
+
+def _operations(cls: type[Design]) -> tuple[Operation, ...]:
+    found = []
+    for name in dir(cls):
+        role = next((vars(base)[name].__refmodel__ for base in cls.__mro__
+                     if name in vars(base) and hasattr(vars(base)[name], "__refmodel__")), None)
+        if role is not None:
+            found.append(_operation(cls, name, role == "guest"))
+    order = {name: i for base in reversed(cls.__mro__) for i, name in enumerate(vars(base))}
+    return tuple(sorted(found, key=lambda o: order[o.name]))
+
+
+def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
+    method = getattr(cls, name)
+    place = f"{method.__code__.co_filename}:{method.__code__.co_firstlineno}: operation {name}"
+    try:
+        hints = typing.get_type_hints(method, include_extras=True)
+    except NameError as why:
+        raise BadDesign(f"{place}: {why}") from None
+    parameters = []
+    for parameter in list(inspect.signature(method).parameters.values())[1:]:
+        if parameter.name not in hints:
+            raise BadDesign(f"{place}: parameter {parameter.name} has no type; expected a name, word, flag, enum or record")
+        try:
+            parameters.append((parameter.name, kind_of(hints[parameter.name])))
+        except BadDesign as why:
+            raise BadDesign(f"{place}: parameter {parameter.name}: {why}") from None
+    if by_guest and "vm" not in dict(parameters):
+        raise BadDesign(f"{place}: a guest's step needs a parameter called vm, which says whose it is")
+    returns = hints.get("return")
+    split = inspect.isgeneratorfunction(method)
+    return Operation(name, method, tuple(parameters), returns if isinstance(returns, type) else None, by_guest, split)
+
+
+def _laws(cls: type[Design]) -> tuple[Law, ...]:
+    own = [v for base in reversed(cls.__mro__) for v in vars(base).values() if isinstance(v, Law)]
+    listed = list(cls.laws)
+    for item in listed:
+        if not isinstance(item, Law):
+            raise BadDesign(f"{_place(cls)}: laws holds {item!r}, which is not a law")
+    return tuple(dict.fromkeys(listed + own))
+
+
+def _place(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+__all__ = ["Design", "Operation", "Outline", "Page", "guest", "operation", "outline"]

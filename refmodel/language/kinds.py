@@ -1,0 +1,403 @@
+"""What a specification's values are made of: words, names, naturals, flags, enums, records, tables, pages.
+
+A kind is read off an annotation. It knows three things only: which scalar *leaves* a value consists of,
+what the value is before anybody wrote it, and which values exist in a stated small geometry.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import itertools
+import typing
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, Generic, TypeVar
+
+import attrs
+
+from refmodel.language.unsound import BadDesign
+
+NOTHING: Final = -1
+"""The name that is nobody's: what a field of a name holds before anything was stored in it."""
+
+
+@attrs.frozen
+class Bits:
+    """``Annotated[int, Bits(64)]``: an unsigned word of that many bits."""
+
+    width: int
+
+
+@attrs.frozen
+class Name:
+    """``Annotated[int, Name("Gfn")]``: a name, of which a text may only ask whether it equals another."""
+
+    sort: str
+
+
+@attrs.frozen
+class Natural:
+    """``Annotated[int, Natural()]``: a count, an unbounded number as Python's own."""
+
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Total(dict[K, V]):
+    """A table in which every key has a value; what nobody stored reads as the value type's default."""
+
+    __slots__ = ("changed", "default")
+    default: V
+    changed: bool
+
+    def __missing__(self, key: K) -> V:
+        return self.default
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self.changed = True
+        dict.__setitem__(self, key, value)
+
+    def __delitem__(self, key: K) -> None:
+        self.changed = True
+        dict.__delitem__(self, key)
+
+    def twin(self) -> Total[K, V]:
+        """An independent copy, unchanged so far."""
+        other = type(self)(self)
+        other.default, other.changed = self.default, False
+        return other
+
+
+class Partial(Total[K, V]):
+    """The concrete form of a ``dict[Key, Record]`` annotation: a key may be missing."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: K) -> V:
+        raise KeyError(key)
+
+
+class Page(Generic[K, V]):
+    """A page of cells, as one value: read a cell, make the page that differs in a cell, compare whole pages."""
+
+    __slots__ = ("cells", "zero")
+
+    def __init__(self, zero: V, cells: Mapping[K, V] | None = None) -> None:
+        self.zero = zero
+        self.cells: dict[K, V] = {k: c for k, c in (cells or {}).items() if c != zero}
+
+    def __getitem__(self, index: K) -> V:
+        return self.cells.get(index, self.zero)
+
+    def put(self, index: K, cell: V) -> Page[K, V]:
+        """This page with one cell replaced."""
+        return Page(self.zero, {**self.cells, index: cell})
+
+    def is_zero(self) -> bool:
+        """Whether every cell is zero: what a scrubbed frame holds."""
+        return not self.cells
+
+    def scrubbed(self) -> Page[K, V]:
+        """The page of zeroes."""
+        return Page(self.zero)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Page) and self.cells == other.cells
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.cells.items()))
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{k}: {c}" for k, c in sorted(self.cells.items(), key=lambda kc: str(kc[0]))) + "}"
+
+
+@attrs.frozen(kw_only=True)
+class Geometry:
+    """How many names of each sort exist in a concrete run, and how far numbers go.
+
+    ``only`` narrows the values of a record type that operations may be given, to keep a geometry small:
+    the listed values and whatever renaming makes of them.
+    """
+
+    sizes: Mapping[str, int] = attrs.field(factory=dict)
+    naturals: int = 1
+    words: int = 4
+    only: Mapping[type, tuple[Any, ...]] = attrs.field(factory=dict)
+
+    def size(self, sort: str) -> int:
+        return self.sizes.get(sort, 2)
+
+    def resized(self, **sizes: int) -> Geometry:
+        """The same geometry with other numbers of names."""
+        return attrs.evolve(self, sizes={**self.sizes, **sizes})
+
+    def __str__(self) -> str:
+        return ", ".join(f"{n} {s}" for s, n in self.sizes.items())
+
+
+def geometry(naturals: int = 1, words: int = 4, only: Mapping[type, tuple[Any, ...]] | None = None,
+             **sizes: int) -> Geometry:
+    """``geometry(Vm=2, Gfn=2, Mfn=3)``."""
+    for sort, size in sizes.items():
+        if not isinstance(size, int) or not 1 <= size <= 100:
+            raise BadDesign(f"geometry: {sort} is {size!r}, expected a number of names from 1 to 100")
+    return Geometry(sizes=sizes, naturals=naturals, words=words, only=only or {})
+
+
+# ---------------------------------------------------------------- kinds
+
+
+@attrs.frozen
+class Kind:
+    """What a value is. Scalars (flag, word, name, natural, enum) are their own only leaf."""
+
+    def leaves(self) -> tuple[tuple[str, Scalar], ...]:
+        raise NotImplementedError
+
+    def default(self) -> Any:
+        raise NotImplementedError
+
+    def values(self, geometry: Geometry) -> Iterator[Any]:
+        raise NotImplementedError
+
+    def flatten(self, value: Any) -> list[Any]:
+        """The leaves of a value, in the order of ``leaves``."""
+        raise NotImplementedError
+
+    def build(self, leaves: Iterator[Any]) -> Any:
+        """The value with these leaves."""
+        raise NotImplementedError
+
+
+@attrs.frozen
+class Scalar(Kind):
+    def leaves(self) -> tuple[tuple[str, Scalar], ...]:
+        return (("", self),)
+
+    def flatten(self, value: Any) -> list[Any]:
+        return [value]
+
+    def build(self, leaves: Iterator[Any]) -> Any:
+        return next(leaves)
+
+    def encode(self, value: Any) -> int:
+        """A concrete value as a small int, for packing."""
+        return int(value)
+
+    def decode(self, code: int) -> Any:
+        return code
+
+
+@attrs.frozen
+class FlagKind(Scalar):
+    def default(self) -> bool:
+        return False
+
+    def values(self, geometry: Geometry) -> Iterator[bool]:
+        yield from (False, True)
+
+    def decode(self, code: int) -> bool:
+        return bool(code)
+
+
+@attrs.frozen
+class WordKind(Scalar):
+    width: int
+
+    def default(self) -> int:
+        return 0
+
+    def values(self, geometry: Geometry) -> Iterator[int]:
+        yield from range(min(1 << self.width, geometry.words))
+
+
+@attrs.frozen
+class NameKind(Scalar):
+    sort: str
+
+    def default(self) -> int:
+        return NOTHING
+
+    def values(self, geometry: Geometry) -> Iterator[int]:
+        yield from range(geometry.size(self.sort))
+
+
+@attrs.frozen
+class NaturalKind(Scalar):
+    def default(self) -> int:
+        return 0
+
+    def values(self, geometry: Geometry) -> Iterator[int]:
+        yield from range(geometry.naturals + 1)
+
+
+@attrs.frozen
+class EnumKind(Scalar):
+    cls: type[enum.Enum]
+
+    def default(self) -> enum.Enum:
+        return next(iter(self.cls))
+
+    def values(self, geometry: Geometry) -> Iterator[enum.Enum]:
+        yield from self.cls
+
+    def encode(self, value: Any) -> int:
+        return list(self.cls).index(value)
+
+    def decode(self, code: int) -> enum.Enum:
+        return list(self.cls)[code]
+
+
+@attrs.frozen
+class RecordKind(Kind):
+    cls: type
+    fields: tuple[tuple[str, Kind], ...]
+
+    def leaves(self) -> tuple[tuple[str, Scalar], ...]:
+        return tuple((f"{f}.{path}" if path else f, leaf) for f, kind in self.fields for path, leaf in kind.leaves())
+
+    def default(self) -> Any:
+        given = {a.name: a.default for a in attrs.fields(self.cls) if a.default is not attrs.NOTHING and a.init}
+        plain = {f: kind.default() for f, kind in self.fields if f not in given}
+        return self.cls(**plain)
+
+    def values(self, geometry: Geometry) -> Iterator[Any]:
+        if self.cls in geometry.only:
+            yield from _renamed(self, geometry)
+            return
+        for combination in itertools.product(*(kind.values(geometry) for _, kind in self.fields)):
+            yield self.cls(*combination)
+
+    def flatten(self, value: Any) -> list[Any]:
+        if type(value) is not self.cls:
+            raise BadDesign(f"{value!r} is not a {self.cls.__name__}")
+        return [leaf for f, kind in self.fields for leaf in kind.flatten(getattr(value, f))]
+
+    def build(self, leaves: Iterator[Any]) -> Any:
+        return self.cls(*[kind.build(leaves) for _, kind in self.fields])
+
+
+@attrs.frozen
+class TupleKind(Kind):
+    parts: tuple[Kind, ...]
+
+    def leaves(self) -> tuple[tuple[str, Scalar], ...]:
+        return tuple((f"{i}.{p}" if p else str(i), leaf) for i, kind in enumerate(self.parts) for p, leaf in kind.leaves())
+
+    def default(self) -> Any:
+        return tuple(kind.default() for kind in self.parts)
+
+    def values(self, geometry: Geometry) -> Iterator[Any]:
+        yield from itertools.product(*(kind.values(geometry) for kind in self.parts))
+
+    def flatten(self, value: Any) -> list[Any]:
+        return [leaf for part, kind in zip(value, self.parts, strict=True) for leaf in kind.flatten(part)]
+
+    def build(self, leaves: Iterator[Any]) -> Any:
+        return tuple(kind.build(leaves) for kind in self.parts)
+
+
+@attrs.frozen
+class PageKind(Kind):
+    """``Page[Index, Cell]``. Its leaves are those of a cell; each reading adds the index its own way."""
+
+    index: Scalar
+    cell: Kind
+
+    def leaves(self) -> tuple[tuple[str, Scalar], ...]:
+        return self.cell.leaves()
+
+    def default(self) -> Page[Any, Any]:
+        return Page(self.cell.default())
+
+    def values(self, geometry: Geometry) -> Iterator[Page[Any, Any]]:
+        indices = list(self.index.values(geometry))
+        for cells in itertools.product(*(list(self.cell.values(geometry)) for _ in indices)):
+            yield Page(self.cell.default(), dict(zip(indices, cells, strict=True)))
+
+
+@attrs.frozen
+class TableKind:
+    """A table of a design: its name, the kinds of its key's parts, and of its value."""
+
+    name: str
+    keys: tuple[Scalar, ...]
+    value: Kind
+    partial: bool
+
+    def all_keys(self, geometry: Geometry) -> list[Any]:
+        """Every key there is in a geometry, spelled as a text spells it (a tuple, or the bare name)."""
+        keys: list[Any] = list(itertools.product(*(list(k.values(geometry)) for k in self.keys)))
+        return keys if len(self.keys) != 1 else [k for (k,) in keys]
+
+
+def _renamed(kind: RecordKind, geometry: Geometry) -> Iterator[Any]:
+    """The listed values of a record type, under every renaming."""
+    sorts = sorted({leaf.sort for _, leaf in kind.leaves() if isinstance(leaf, NameKind)})
+    seen = []
+    for value in geometry.only[kind.cls]:
+        for names in itertools.product(*(itertools.permutations(range(geometry.size(s))) for s in sorts)):
+            renaming = dict(zip(sorts, names, strict=True))
+            new = kind.build(iter([rename(leaf, v, renaming) for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)]))
+            if new not in seen:
+                seen.append(new)
+    yield from seen
+
+
+def rename(leaf: Scalar, value: Any, renaming: Mapping[str, Sequence[int]]) -> Any:
+    """A scalar under a renaming of names."""
+    if isinstance(leaf, NameKind) and value != NOTHING and leaf.sort in renaming:
+        return renaming[leaf.sort][value]
+    return value
+
+
+@functools.cache
+def kind_of(annotation: Any) -> Kind:
+    """The kind an annotation denotes; ``BadDesign`` if it denotes none."""
+    if annotation is bool:
+        return FlagKind()
+    if typing.get_origin(annotation) is Annotated:
+        return _annotated(annotation)
+    if typing.get_origin(annotation) is tuple:
+        return TupleKind(tuple(kind_of(part) for part in typing.get_args(annotation)))
+    if typing.get_origin(annotation) is Page:
+        index, cell = (kind_of(part) for part in typing.get_args(annotation))
+        if not isinstance(index, Scalar):
+            raise BadDesign(f"a page is indexed by a scalar, not by {index}")
+        return PageKind(index, cell)
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return EnumKind(annotation)
+    if isinstance(annotation, type) and attrs.has(annotation):
+        hints = typing.get_type_hints(annotation, include_extras=True)
+        return RecordKind(annotation, tuple((a.name, kind_of(hints[a.name])) for a in attrs.fields(annotation)))
+    raise BadDesign(f"{annotation!r} is no type of the language: expected bool, an enum, a frozen attrs record, "
+                    "Annotated[int, Bits(n) | Name(sort) | Natural()], tuple[...] or Page[...]")
+
+
+_SCALARS: dict[type, Callable[[Any], Scalar]] = {
+    Bits: lambda mark: WordKind(mark.width),
+    Name: lambda mark: NameKind(mark.sort),
+    Natural: lambda mark: NaturalKind(),
+}
+
+
+def _annotated(annotation: Any) -> Scalar:
+    for mark in typing.get_args(annotation)[1:]:
+        if type(mark) in _SCALARS:
+            return _SCALARS[type(mark)](mark)
+    raise BadDesign(f"{annotation!r} carries neither Bits, Name nor Natural")
+
+
+def table_kind(name: str, annotation: Any) -> TableKind | None:
+    """The table an attribute's annotation declares, or None if it declares none."""
+    origin = typing.get_origin(annotation)
+    if origin not in (dict, Total):
+        return None
+    key, value = typing.get_args(annotation)
+    key_kind = kind_of(key)
+    parts = key_kind.parts if isinstance(key_kind, TupleKind) else (key_kind,)
+    scalars = tuple(part for part in parts if isinstance(part, Scalar))
+    if len(scalars) != len(parts):
+        raise BadDesign(f"table {name}: a key is a name or a tuple of names, not {key!r}")
+    return TableKind(name, scalars, kind_of(value), partial=origin is dict)

@@ -1,0 +1,78 @@
+"""Laws: sentences with a clause id, quantified over names.
+
+A law's parameters say what it is about. ``s`` is the state; with ``before`` it compares the states around one
+step; with ``outcome`` it judges what an instruction showed; ``actor`` is the VM that acted, NOTHING if none did.
+Every other parameter is a name, and the law is claimed for all of them.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from refmodel.language.kinds import Kind, Scalar, kind_of
+from refmodel.language.unsound import BadDesign
+
+ABOUT_A_STEP = ("before", "outcome", "actor")
+
+
+@attrs.frozen
+class Law:
+    clause: str
+    sentence: str
+    function: Callable[..., Any]
+    names: tuple[tuple[str, Scalar], ...]
+    about: frozenset[str]
+    outcome: type | None
+
+    @property
+    def name(self) -> str:
+        """The claim, as the text names it."""
+        return self.function.__name__
+
+    @property
+    def of_state(self) -> bool:
+        """Whether it is about a state alone, so that a proof may assume it beforehand."""
+        return not self.about
+
+    def arguments(self, given: dict[str, Any], names: typing.Sequence[Any]) -> list[Any]:
+        """The arguments after ``s``, in order."""
+        free = iter(names)
+        return [given[p] if p in ABOUT_A_STEP else next(free) for p in _parameters(self.function)[1:]]
+
+    def applies_to(self, returned: type | None) -> bool:
+        """Whether it says anything of an operation that returns this."""
+        return self.outcome is None or self.outcome is returned
+
+
+def _parameters(function: Callable[..., Any]) -> list[str]:
+    code = function.__code__
+    return list(code.co_varnames[: code.co_argcount])
+
+
+def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
+    """Bind a predicate to the clause of specs/ that it states."""
+
+    def bind(function: Callable[..., Any]) -> Law:
+        hints = typing.get_type_hints(function, include_extras=True)
+        parameters = _parameters(function)
+        where = f"law {clause} ({function.__name__}, {function.__code__.co_filename}:{function.__code__.co_firstlineno})"
+        if not parameters:
+            raise BadDesign(f"{where}: expected the state as its first parameter")
+        names = []
+        for p in parameters[1:]:
+            if p in ABOUT_A_STEP:
+                continue
+            if p not in hints:
+                raise BadDesign(f"{where}: parameter {p} has no type; expected a name such as Gfn")
+            kind: Kind = kind_of(hints[p])
+            if not isinstance(kind, Scalar):
+                raise BadDesign(f"{where}: parameter {p} is a {hints[p]!r}; a law is quantified over scalars")
+            names.append((p, kind))
+        about = frozenset(p for p in ABOUT_A_STEP if p in parameters)
+        return Law(clause, sentence, function, tuple(names), about, hints.get("outcome"))
+
+    return bind

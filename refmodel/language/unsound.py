@@ -1,0 +1,43 @@
+"""What Python and the solver would not agree on is refused, with the place in the text that did it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import FrameType
+
+_ENGINE_ROOM = Path(__file__).resolve().parent
+_ENGINES = _ENGINE_ROOM.parent / "engines"
+
+
+def text_position() -> str:
+    """``file:line`` of the innermost frame that belongs to a specification, not to the machinery."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith("<") and not _is_machinery(name):
+            return f"{name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "unknown position"
+
+
+def _is_machinery(filename: str) -> bool:
+    path = Path(filename).resolve()
+    return path.is_relative_to(_ENGINE_ROOM) or path.is_relative_to(_ENGINES) or "attr" in path.parts
+
+
+class Unsound(BaseException):
+    """A value was used in a way in which ints and solver terms would part.
+
+    It derives from BaseException so that no ``except Exception`` in a text can swallow it; the explorers
+    remember it besides, so that not even a bare ``except`` can.
+    """
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        self.position = text_position()
+        super().__init__(f"{self.position}: {why}")
+
+
+class BadDesign(Exception):
+    """A design, law or geometry is not well formed: bad input, not a verdict."""

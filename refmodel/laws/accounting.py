@@ -1,0 +1,33 @@
+"""Resource control, the half about regaining: every frame is counted, and none is lost."""
+
+from typing import Any
+
+from refmodel.language import implies, law
+from refmodel.machine.names import Mfn, Vm
+from refmodel.mmu.ept import EptMmu
+from refmodel.monitor.ballooning import Ballooning, ballooned
+from refmodel.monitor.frames import Use
+from refmodel.monitor.p2m import P2m, references
+
+
+@law("RES-1", "A frame's reference count is the number of guest pages that it stands behind.")
+def reference_counts_are_exact(s: P2m, mfn: Mfn) -> Any:
+    return s.frames[mfn].references == references(s, mfn)
+
+
+@law("RES-1", "A balloon's size is the number of pages in it.")
+def balloon_sizes_are_exact(s: Ballooning, vm: Vm) -> Any:
+    return s.balloon[vm].actual == ballooned(s, vm)
+
+
+@law("RES-2", "What is free, or a table, stands behind no guest page; what is not free is held by someone.")
+def frames_are_conserved(s: EptMmu, mfn: Mfn) -> Any:
+    frame = s.frames[mfn]
+    owner, eptp = s.p2m[frame.vm, frame.gfn], s.eptp[frame.vm]
+    return (implies(frame.use == Use.FREE or frame.use == Use.TABLE, frame.references == 0)
+            and implies(frame.use == Use.PRIVATE, owner.mapped and owner.mfn == mfn and frame.references == 1)
+            and implies(frame.use == Use.SHARED, frame.references >= 1)
+            and implies(frame.use == Use.TABLE, eptp.present and eptp.mfn == mfn))
+
+
+LAWS = (reference_counts_are_exact, balloon_sizes_are_exact, frames_are_conserved)

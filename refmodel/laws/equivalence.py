@@ -1,0 +1,57 @@
+"""Equivalence: a guest cannot tell the monitored machine from the bare one."""
+
+from typing import Any
+
+from refmodel.bare import Event
+from refmodel.language import implies, law
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.ept import EptMmu, Handled, Result, Seen
+
+
+@law("EQV-1", "What a load or fetch shows is what it shows on the bare machine.")
+def data_read_is_data_written(s: EptMmu, outcome: Seen) -> Any:
+    shown, due = outcome.shown, outcome.due
+    return implies(shown.event == Event.COMPLETED and due.event == Event.COMPLETED,
+                   shown.cell.present == due.cell.present and shown.cell.writable == due.cell.writable
+                   and shown.cell.executable == due.cell.executable and shown.cell.gfn == due.cell.gfn)
+
+
+@law("EQV-1", "Each guest page holds what the bare machine's page holds.")
+def memory_is_the_bare_machines(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
+    entry = s.p2m[vm, gfn]
+    return (s.plugged[vm, gfn] == entry.mapped
+            and implies(entry.mapped, s.memory[entry.mfn] == s.bare_memory[vm, gfn]))
+
+
+@law("EQV-2", "An instruction completes where it completes on the bare machine, and faults where it faults there.")
+def faults_come_when_due(s: EptMmu, outcome: Seen) -> Any:
+    return implies(outcome.shown.event != Event.EXITED, outcome.shown.event == outcome.due.event)
+
+
+@law("EQV-2", "The monitor says that there is no memory only where the bare machine has none.")
+def holes_are_real(s: EptMmu, outcome: Handled) -> Any:
+    return implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
+
+
+@law("EQV-5", "What is cached was made from a guest entry that may still be cached, and gives no more rights.")
+def staleness_stays_in_the_envelope(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    mapping, entry = s.combined_tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page]
+    return implies(mapping.valid, entry.present and implies(mapping.writable, entry.writable)
+                   and mapping.executable == entry.executable)
+
+
+@law("EQV-5", "What is cached is tagged with the EPTP in use, so that it cannot come back to life under a reused one.")
+def cached_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn, page: Index) -> Any:
+    eptp, mapping, combined = s.eptp[vm], s.physical_tlb[vm, vcpu, gfn], s.combined_tlb[vm, vcpu, page]
+    return (implies(mapping.valid, eptp.present and mapping.eptp == eptp.mfn)
+            and implies(combined.valid, eptp.present and combined.eptp == eptp.mfn))
+
+
+LAWS = (
+    data_read_is_data_written,
+    memory_is_the_bare_machines,
+    faults_come_when_due,
+    holes_are_real,
+    staleness_stays_in_the_envelope,
+    cached_mappings_carry_the_eptp_in_use,
+)

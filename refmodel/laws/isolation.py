@@ -1,0 +1,125 @@
+"""Resource control, the half about reach: a guest reaches only what it was given."""
+
+from typing import Any
+
+from refmodel.language import implies, law
+from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
+from refmodel.mmu.ept import EptEntry, EptMmu, Handled
+from refmodel.monitor.frames import Use
+
+
+def entry_of(s: EptMmu, vm: Vm, gfn: Gfn) -> EptEntry:
+    """What a VM's EPT holds for a guest frame."""
+    return s.ept[s.eptp[vm].mfn, gfn]
+
+
+@law("ISO-1", "A VM's EPT leads each guest frame to the frame that its p2m gives it, with no more rights.")
+def ept_leads_where_the_p2m_says(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
+    entry, backing = entry_of(s, vm, gfn), s.p2m[vm, gfn]
+    return implies(s.eptp[vm].present and entry.present,
+                   backing.mapped and backing.mfn == entry.mfn and implies(entry.writable, backing.writable))
+
+
+@law("ISO-1", "A cached guest-physical mapping leads where the p2m says, with no more rights.")
+def physical_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
+    mapping, backing = s.physical_tlb[vm, vcpu, gfn], s.p2m[vm, gfn]
+    return implies(mapping.valid,
+                   backing.mapped and backing.mfn == mapping.mfn and implies(mapping.writable, backing.writable))
+
+
+@law("ISO-1", "A cached combined mapping leads where the p2m says, with no more rights.")
+def combined_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    mapping, backing = s.combined_tlb[vm, vcpu, page], s.p2m[vm, s.bare_tlb[vm, vcpu, page].gfn]
+    return implies(mapping.valid,
+                   backing.mapped and backing.mfn == mapping.mfn and implies(mapping.writable, backing.writable))
+
+
+@law("ISO-1", "A frame behind a guest page is that page's own, or one that is shared.")
+def a_backing_frame_is_owned_or_shared(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
+    frame = s.frames[s.p2m[vm, gfn].mfn]
+    return implies(s.p2m[vm, gfn].mapped,
+                   frame.use == Use.SHARED or frame.use == Use.PRIVATE and frame.vm == vm and frame.gfn == gfn)
+
+
+@law("ISO-2", "The p2m lets nobody write to a shared frame.")
+def a_shared_frame_is_read_only(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
+    entry = s.p2m[vm, gfn]
+    return implies(entry.mapped and s.frames[entry.mfn].use == Use.SHARED, not entry.writable)
+
+
+@law("ISO-2", "No EPT lets a guest write to a shared frame.")
+def no_ept_entry_writes_to_a_shared_frame(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
+    entry = entry_of(s, vm, gfn)
+    return implies(s.eptp[vm].present and entry.present and s.frames[entry.mfn].use == Use.SHARED, not entry.writable)
+
+
+@law("ISO-2", "No cached translation lets a guest write to a shared frame.")
+def no_cached_mapping_writes_to_a_shared_frame(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn, page: Index) -> Any:
+    mapping, combined = s.physical_tlb[vm, vcpu, gfn], s.combined_tlb[vm, vcpu, page]
+    return (implies(mapping.valid and s.frames[mapping.mfn].use == Use.SHARED, not mapping.writable)
+            and implies(combined.valid and s.frames[combined.mfn].use == Use.SHARED, not combined.writable))
+
+
+@law("ISO-3", "No translation leads a guest to a free frame or to one of the monitor's tables.")
+def no_guest_reaches_the_monitor(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn, page: Index) -> Any:
+    entry, mapping, combined = entry_of(s, vm, gfn), s.physical_tlb[vm, vcpu, gfn], s.combined_tlb[vm, vcpu, page]
+    return (implies(s.eptp[vm].present and entry.present, guests_own(s, entry.mfn))
+            and implies(mapping.valid, guests_own(s, mapping.mfn))
+            and implies(combined.valid, guests_own(s, combined.mfn)))
+
+
+def guests_own(s: EptMmu, mfn: Mfn) -> Any:
+    """Whether a frame holds guest memory."""
+    return s.frames[mfn].use == Use.PRIVATE or s.frames[mfn].use == Use.SHARED
+
+
+@law("ISO-3", "A VM's table is a frame of the monitor's, kept for that VM.")
+def a_table_is_the_monitors(s: EptMmu, vm: Vm) -> Any:
+    frame = s.frames[s.eptp[vm].mfn]
+    return implies(s.eptp[vm].present, frame.use == Use.TABLE and frame.vm == vm)
+
+
+@law("ISO-3", "A frame that is no table holds no entries: the processor would take them for its own.")
+def only_tables_hold_entries(s: EptMmu, mfn: Mfn, gfn: Gfn) -> Any:
+    return implies(s.frames[mfn].use != Use.TABLE, not s.ept[mfn, gfn].present)
+
+
+@law("ISO-4", "A page that comes to a guest is a page of zeroes.")
+def a_new_page_holds_nothing(s: EptMmu, before: EptMmu, vm: Vm, gfn: Gfn) -> Any:
+    entry = s.p2m[vm, gfn]
+    return implies(entry.mapped and not before.p2m[vm, gfn].mapped, s.memory[entry.mfn].is_zero())
+
+
+@law("ISO-5", "What a VM's memory holds is changed by that VM's own steps only.")
+def memory_changes_by_its_owner_only(s: EptMmu, before: EptMmu, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
+    was, now = before.p2m[vm, gfn], s.p2m[vm, gfn]
+    return implies(was.mapped and vm != actor, now.mapped and before.memory[was.mfn] == s.memory[now.mfn])
+
+
+@law("ISO-5", "A guest's registers are changed by its own steps only.")
+def registers_change_by_their_owner_only(s: EptMmu, before: EptMmu, actor: Vm, vm: Vm, vcpu: Vcpu) -> Any:
+    was, now = before.paging[vm, vcpu], s.paging[vm, vcpu]
+    return implies(vm != actor, was.enabled == now.enabled and was.root == now.root)
+
+
+@law("ISO-5", "Serving one VM's exit installs nothing for another.")
+def an_exit_serves_its_own_vm(s: EptMmu, before: EptMmu, outcome: Handled, vm: Vm, gfn: Gfn, write: bool) -> Any:
+    return implies(outcome.vm != vm and s.installed(vm, gfn, write), before.installed(vm, gfn, write))
+
+
+LAWS = (
+    ept_leads_where_the_p2m_says,
+    physical_mappings_lead_where_the_p2m_says,
+    combined_mappings_lead_where_the_p2m_says,
+    a_backing_frame_is_owned_or_shared,
+    a_shared_frame_is_read_only,
+    no_ept_entry_writes_to_a_shared_frame,
+    no_cached_mapping_writes_to_a_shared_frame,
+    no_guest_reaches_the_monitor,
+    a_table_is_the_monitors,
+    only_tables_hold_entries,
+    a_new_page_holds_nothing,
+    memory_changes_by_its_owner_only,
+    registers_change_by_their_owner_only,
+    an_exit_serves_its_own_vm,
+)

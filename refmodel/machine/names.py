@@ -1,0 +1,18 @@
+"""The names of the field. A text may ask of a name only whether it equals another."""
+
+from typing import Annotated
+
+from refmodel.language import Name, Natural
+
+Vm = Annotated[int, Name("Vm")]
+"""A virtual machine."""
+Vcpu = Annotated[int, Name("Vcpu")]
+"""One of a VM's virtual processors."""
+Gfn = Annotated[int, Name("Gfn")]
+"""A guest frame number: a page of guest-physical memory."""
+Mfn = Annotated[int, Name("Mfn")]
+"""A machine frame number: a page of machine memory."""
+Index = Annotated[int, Name("Index")]
+"""Which cell of a page: the offset of a word in it, or the entry of a table that a linear address selects."""
+Count = Annotated[int, Natural()]
+"""A number of pages or of references."""

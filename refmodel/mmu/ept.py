@@ -1,0 +1,226 @@
+"""Extended page tables: the hardware translates twice, and the monitor is called only for what is missing.
+
+Each VM has a table of its own, kept in a machine frame whose address is the EPTP. It starts empty; an access that
+finds nothing there, or not enough, exits with an EPT violation, and the handler installs what the p2m says. Ordinary
+accesses then run without the monitor. (SDM Vol. 3C 29.3. The table has one level here: the geometry's choice.)
+"""
+
+import enum
+
+import attrs
+
+from refmodel.bare import Event, Reply
+from refmodel.language import NOTHING, Total, cached, fails, guest, operation, require, reset
+from refmodel.machine.cells import Access, Cell, Paging, permits
+from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
+from refmodel.machine.translation_caches import CombinedMapping, PhysicalMapping, TranslationCaches, allows
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.p2m import P2m
+
+
+@attrs.frozen
+class Eptp:
+    """The EPT pointer of a VM: where its table is, if it has one."""
+
+    present: bool = False
+    mfn: Mfn = NOTHING
+
+
+@attrs.frozen
+class EptEntry:
+    """R (and X with it) and W, and the frame."""
+
+    present: bool = False
+    mfn: Mfn = NOTHING
+    writable: bool = False
+
+
+@attrs.frozen
+class Seen:
+    """One instruction on both machines: what the guest was shown, and what the bare machine shows.
+
+    After a VM exit, ``gfn`` and ``write`` say what the EPT did not give.
+    """
+
+    shown: Reply = Reply()
+    due: Reply = Reply()
+    gfn: Gfn = NOTHING
+    write: bool = False
+
+
+class Result(enum.Enum):
+    INSTALLED = "installed"
+    HOLE = "no memory there"
+    FAILED = "allocation failed"
+
+
+@attrs.frozen
+class Handled:
+    """What came of an EPT violation."""
+
+    result: Result
+    vm: Vm
+    gfn: Gfn
+    write: bool
+
+
+class EptMmu(P2m, TranslationCaches):
+    eptp: Total[Vm, Eptp]
+    ept: Total[tuple[Mfn, Gfn], EptEntry]
+    """The entries of each table frame. A frame that is no table holds none."""
+
+    # ------------------------------------------------------------ the hardware
+
+    def installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
+        """Whether the EPT gives this access, so that it needs no exit."""
+        eptp = self.eptp[vm]
+        entry = self.ept[eptp.mfn, gfn]
+        return eptp.present and entry.present and (entry.writable or not write)
+
+    def translate(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, write: bool) -> PhysicalMapping:
+        """gfn to mfn, from the cache or by a walk; an invalid mapping means an EPT violation."""
+        mapping, eptp = self.physical_tlb[vm, vcpu, gfn], self.eptp[vm]
+        if mapping.valid and mapping.eptp == eptp.mfn and (mapping.writable or not write) and cached("guest-physical mapping"):
+            return mapping
+        if not self.installed(vm, gfn, write):
+            return PhysicalMapping()
+        entry = self.ept[eptp.mfn, gfn]
+        mapping = PhysicalMapping(True, eptp.mfn, entry.mfn, entry.writable)
+        self.physical_tlb[vm, vcpu, gfn] = mapping
+        return mapping
+
+    def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
+        """The access itself, on machine memory."""
+        page = self.memory[mfn]
+        if access == Access.WRITE:
+            self.memory[mfn] = page.put(offset, value)
+            return Reply(Event.COMPLETED)
+        return Reply(Event.COMPLETED, page[offset])
+
+    def execute(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Seen:
+        """An access by linear address: from the combined mapping, or by a walk in two dimensions."""
+        mapping = self.combined_tlb[vm, vcpu, page]
+        if (mapping.valid and mapping.eptp == self.eptp[vm].mfn and allows(mapping, access)
+                and cached("combined mapping")):
+            due = self.bare_access(vm, self.bare_tlb[vm, vcpu, page], offset, access, value)
+            return Seen(self.touch(mapping.mfn, offset, access, value), due)
+        root = self.paging[vm, vcpu].root
+        table = self.translate(vm, vcpu, root, write=False)
+        if not table.valid:
+            return Seen(gfn=root)
+        cell, bare_cell = self.memory[table.mfn][page], self.bare_walk(vm, vcpu, page)
+        if not permits(cell, access):
+            return Seen(Reply(Event.PAGE_FAULT), self.bare_access(vm, bare_cell, offset, access, value))
+        write = access == Access.WRITE
+        target = self.translate(vm, vcpu, cell.gfn, write)
+        if not target.valid:
+            return Seen(gfn=cell.gfn, write=write)
+        self.combined_tlb[vm, vcpu, page] = CombinedMapping(
+            True, target.eptp, target.mfn, cell.writable and target.writable, cell.executable)
+        self.bare_tlb[vm, vcpu, page] = bare_cell
+        due = self.bare_access(vm, bare_cell, offset, access, value)
+        return Seen(self.touch(target.mfn, offset, access, value), due)
+
+    def execute_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        """An access while CR0.PG is clear: the linear address is guest-physical."""
+        require(not self.paging[vm, vcpu].enabled)
+        write = access == Access.WRITE
+        target = self.translate(vm, vcpu, gfn, write)
+        if not target.valid:
+            return Seen(gfn=gfn, write=write)
+        due = self.bare_physical(vm, gfn, offset, access, value)
+        return Seen(self.touch(target.mfn, offset, access, value), due)
+
+    # ------------------------------------------------------------ the guest's instructions
+
+    @guest
+    def load(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Seen:
+        require(self.paging[vm, vcpu].enabled)
+        return self.execute(vm, vcpu, page, offset, Access.READ, Cell())
+
+    @guest
+    def store(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Seen:
+        require(self.paging[vm, vcpu].enabled)
+        return self.execute(vm, vcpu, page, offset, Access.WRITE, value)
+
+    @guest
+    def fetch(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Seen:
+        require(self.paging[vm, vcpu].enabled)
+        return self.execute(vm, vcpu, page, offset, Access.FETCH, Cell())
+
+    @guest
+    def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute_unpaged(vm, vcpu, gfn, offset, Access.READ, Cell())
+
+    @guest
+    def store_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        return self.execute_unpaged(vm, vcpu, gfn, offset, Access.WRITE, value)
+
+    @guest
+    def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
+        """INVLPG runs without an exit and drops what is cached for one linear page (SDM Vol. 3C 29.4.3.1)."""
+        require(self.paging[vm, vcpu].enabled)
+        self.bare_tlb[vm, vcpu, page] = Cell()
+        self.invvpid_address(vm, vcpu, page)
+
+    @guest
+    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
+        """MOV to CR3 (and, the first time, CR0.PG): drops what is cached for the old address space."""
+        self.paging[vm, vcpu] = Paging(True, root)
+        reset(self.bare_tlb, lambda cell, v, c, page: v == vm and c == vcpu)
+        self.invvpid(vm, vcpu)
+
+    # ------------------------------------------------------------ the monitor
+
+    @operation
+    def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
+        """Install what an access lacked. A write to a shared page breaks the sharing first."""
+        require(not self.installed(vm, gfn, write))
+        entry = self.p2m[vm, gfn]
+        if not entry.mapped:
+            return Handled(Result.HOLE, vm, gfn, write)
+        if write and not entry.writable and not self.break_sharing(vm, gfn):
+            return Handled(Result.FAILED, vm, gfn, write)
+        if not self.have_table(vm):
+            return Handled(Result.FAILED, vm, gfn, write)
+        entry = self.p2m[vm, gfn]
+        self.ept[self.eptp[vm].mfn, gfn] = EptEntry(True, entry.mfn, entry.writable)
+        return Handled(Result.INSTALLED, vm, gfn, write)
+
+    def break_sharing(self, vm: Vm, gfn: Gfn) -> bool:
+        """Memory management: give a page a frame of its own."""
+        raise NotImplementedError
+
+    def have_table(self, vm: Vm) -> bool:
+        """See to it that a VM has a table; False, and nothing done, if no frame can be had."""
+        if self.eptp[vm].present:
+            return True
+        if fails("table frame"):
+            return False
+        mfn = self.free_frame()
+        self.frames[mfn] = Frame(Use.TABLE, vm)
+        self.eptp[vm] = Eptp(True, mfn)
+        return True
+
+    @operation
+    def reclaim_table(self, vm: Vm) -> None:
+        """Take a VM's table back: its entries can always be made again."""
+        eptp = self.eptp[vm]
+        require(eptp.present)
+        reset(self.ept, lambda entry, table, gfn: table == eptp.mfn)
+        self.eptp[vm] = Eptp()
+        self.invept(eptp.mfn)
+        self.release(eptp.mfn)
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        eptp = self.eptp[vm]
+        if eptp.present:
+            entry = self.ept[eptp.mfn, gfn]
+            self.ept[eptp.mfn, gfn] = attrs.evolve(entry, writable=False)
+            self.invept(eptp.mfn)
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        eptp = self.eptp[vm]
+        if eptp.present:
+            self.ept[eptp.mfn, gfn] = EptEntry()
+            self.invept(eptp.mfn)

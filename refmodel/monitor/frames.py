@@ -1,0 +1,50 @@
+"""Machine memory: who uses each frame, and what the frame holds.
+
+A frame is free, private to one guest page, shared by several, or a table of the monitor's own. Whoever takes a free
+frame finds in it whatever its last user left: scrubbing is the business of those who hand frames to guests.
+"""
+
+import enum
+
+import attrs
+
+from refmodel.language import NOTHING, Design, Total, choose
+from refmodel.machine.cells import Cells
+from refmodel.machine.names import Count, Gfn, Mfn, Vm
+
+
+class Use(enum.Enum):
+    FREE = "free"
+    PRIVATE = "private"
+    SHARED = "shared"
+    TABLE = "table"
+
+
+@attrs.frozen
+class Frame:
+    """The monitor's record of a machine frame: for a private one the page that maps it, for a table its VM."""
+
+    use: Use = Use.FREE
+    vm: Vm = NOTHING
+    gfn: Gfn = NOTHING
+    references: Count = 0
+    """How many p2m entries lead to it."""
+
+
+class Frames(Design):
+    frames: Total[Mfn, Frame]
+    memory: Total[Mfn, Cells]
+
+    arbitrary = ("memory",)  # nobody knows what memory holds at power-on
+
+    def free_frame(self) -> Mfn:
+        """A free frame, any."""
+        return choose(Mfn, lambda mfn: self.frames[mfn].use == Use.FREE)
+
+    def release(self, mfn: Mfn) -> None:
+        """One reference less; a frame that nothing refers to is free."""
+        frame = self.frames[mfn]
+        if frame.references > 1:
+            self.frames[mfn] = attrs.evolve(frame, references=frame.references - 1)
+        else:
+            self.frames[mfn] = Frame()
