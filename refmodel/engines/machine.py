@@ -15,12 +15,12 @@ import attrs
 
 from refmodel.language.asking import Fault, Premises, Refused, answering, concrete_count, concrete_reset
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import NOTHING, Geometry, Kind, Page, PageKind, Total
+from refmodel.language.kinds import NOTHING, Geometry, Kind, Total
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign
 
-Pick = Callable[[int], int]
-"""Who decides: given how many answers there are, the number of one."""
+Pick = Callable[[Sequence[Any]], Any]
+"""Who decides: given the answers there are, gives one."""
 
 ABORT = "EFF-3"
 """The clause that a text breaks by raising what is no outcome: the monitor never aborts."""
@@ -34,7 +34,7 @@ class Step:
 
     operation: str
     arguments: tuple[Any, ...]
-    answers: tuple[int, ...] = ()
+    answers: tuple[Any, ...] = ()
 
 
 @attrs.frozen
@@ -57,11 +57,11 @@ class Machine:
         self.state = design.initial(geometry)
         self.before = _copy(design, self.state)
         self.pending: list[tuple[Operation, tuple[Any, ...], GeneratorType[None, None, Any]]] = []
-        self.initial_answers: tuple[int, ...] = ()
+        self.initial_answers: tuple[Any, ...] = ()
         self.met: set[Law] = set()
         self._values: dict[Kind, list[Any]] = {}
-        self._pick: Pick = lambda n: 0
-        self._answers: list[int] = []
+        self._pick: Pick = lambda options: options[0]
+        self._answers: list[Any] = []
         self._laws = [(law, self._names(law)) for law in design.laws]
 
     # ------------------------------------------------------------ answering the text
@@ -70,10 +70,10 @@ class Machine:
         options = [value for value in self.values(kind) if where(value)]
         if not options:
             raise Refused
-        return options[self._ask(len(options))]
+        return self._ask(options)
 
     def yes(self, question: str) -> bool:
-        return self._ask(2) == 1
+        return bool(self._ask((False, True)))
 
     def count(self, table: Total[Any, Any], where: Callable[..., Any]) -> int:
         return concrete_count(table, where)
@@ -81,10 +81,8 @@ class Machine:
     def reset(self, table: Total[Any, Any], where: Callable[..., Any]) -> None:
         concrete_reset(table, where)
 
-    def _ask(self, options: int) -> int:
+    def _ask(self, options: Sequence[Any]) -> Any:
         answer = self._pick(options)
-        if not 0 <= answer < options:
-            raise Refused
         self._answers.append(answer)
         return answer
 
@@ -113,7 +111,7 @@ class Machine:
             kind = self.design.table(name)
             options = self.values(kind.value)
             for key in kind.all_keys(self.geometry):
-                table[key] = options[self._ask(len(options))]
+                table[key] = self._ask(options)
         self.initial_answers = tuple(self._answers)
         self.settle()
 
@@ -224,10 +222,17 @@ class Aborted:
         return f"{type(self.error).__name__}: {self.error}"
 
 
-def recorded(answers: Sequence[int]) -> Pick:
+def recorded(answers: Sequence[Any]) -> Pick:
     """Answer as was answered before."""
     remaining = iter(answers)
-    return lambda options: next(remaining, 0)
+
+    def pick(options: Sequence[Any]) -> Any:
+        answer = next(remaining, options[0])
+        if answer not in options:
+            raise Refused
+        return answer
+
+    return pick
 
 
 def _copy(design: Outline, state: Any) -> Any:
@@ -244,7 +249,7 @@ def _copy(design: Outline, state: Any) -> Any:
 class Run:
     """A recorded run: what memory held at power-on, and the steps."""
 
-    initial: tuple[int, ...]
+    initial: tuple[Any, ...]
     steps: tuple[Step, ...]
 
 
@@ -292,7 +297,3 @@ def changes(design: Outline, before: Any, after: Any) -> Iterator[Change]:
             if old != new:
                 yield Change(kind.name, key, old, new)
 
-
-def zero_page(kind: PageKind) -> Page[Any, Any]:
-    """A page of zeroes."""
-    return kind.default()

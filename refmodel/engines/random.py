@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -16,8 +17,8 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from refmodel.engines.machine import Broken, Machine, Run, Step
-from refmodel.language.design import Outline
+from refmodel.engines.machine import Broken, Machine, Pick, Run, Step
+from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
 
@@ -51,13 +52,11 @@ class _Drawn:
 
     def __init__(self, design: Outline, geometry: Geometry) -> None:
         self.design, self.geometry = design, geometry
-        self.instances = Machine(design, geometry).instances()
+        self.kinds = _by_operation(Machine(design, geometry).instances())
         self.applied: Counter[str] = Counter()
         self.met: set[Law] = set()
         self.steps = self.runs = 0
-        size = len(self.instances)
-        self.width = 1 if size < 200 else 2
-        self.probe = next(p for p in (61, 53, 47, 43, 1) if size % p)  # a stride that visits every instance
+        self.width = 1 if sum(map(len, self.kinds)) < 200 else 2
 
     def run(self, data: bytes) -> Failure | None:
         """Run what the bytes say, to the first broken law."""
@@ -72,7 +71,7 @@ class _Drawn:
             position += width
             if code == 0:
                 continue
-            taken = self._take(machine, code)
+            taken = self._take(machine, code - 1)
             if taken is None:
                 break
             step, broken = taken
@@ -83,29 +82,38 @@ class _Drawn:
         return None if broken is None else Failure(Run(machine.initial_answers, tuple(steps)), broken)
 
     def _take(self, machine: Machine, code: int) -> tuple[Step, Broken | None] | None:
-        """The first step that applies, starting where the code says."""
-        instances, size, pick = self.instances, len(self.instances), _mixer(code)
-        at = (code - 1) * 7 % size if self.width == 1 else (code - 1) % size
-        for _ in range(size):
-            op, arguments = instances[at]
-            taken = machine.attempt(op, arguments, pick)
-            if taken is not None:
-                step, outcome = taken
-                self.applied[op.name] += 1
-                return step, machine.broken(op, arguments, outcome)
-            at = (at + self.probe) % size
+        """The first step that applies, starting with the operation and arguments that the code names."""
+        kinds = self.kinds
+        arguments_code, first = divmod(code, len(kinds))
+        pick = _mixer(arguments_code)
+        for i in range(len(kinds)):
+            instances = kinds[(first + i) % len(kinds)]
+            at = arguments_code * 7 % len(instances)
+            for j in range(len(instances)):
+                op, arguments = instances[at - j]
+                taken = machine.attempt(op, arguments, pick)
+                if taken is not None:
+                    self.applied[op.name] += 1
+                    return taken[0], machine.broken(op, arguments, taken[1])
         return None
 
 
-def _mixer(code: int) -> Any:
+def _by_operation(instances: list[tuple[Operation, tuple[Any, ...]]]) -> list[list[tuple[Operation, tuple[Any, ...]]]]:
+    kinds: dict[str, list[tuple[Operation, tuple[Any, ...]]]] = {}
+    for op, arguments in instances:
+        kinds.setdefault(op.name, []).append((op, arguments))
+    return list(kinds.values())
+
+
+def _mixer(code: int) -> Pick:
     """Answers that a small number decides; from zero all are the first."""
     state = [code]
 
-    def pick(options: int) -> int:
+    def pick(options: Sequence[Any]) -> Any:
         if state[0] == 0:
-            return 0
+            return options[0]
         state[0] = (state[0] * 0x9E3779B1 + 0x7F4A7C15) & 0xFFFFFFFF
-        return (state[0] >> 13) % options
+        return options[(state[0] >> 13) % len(options)]
 
     return pick
 
@@ -124,6 +132,7 @@ def campaign(design: Outline, geometry: Geometry, *, seconds: float = 5.0, runs:
             failure.append(found)
             raise _Found
 
+    size = 1 + length * drawn.width
     batch = 400
     for number in range(max(1, runs // batch)):
         if failure or time.perf_counter() - began > seconds:
@@ -131,7 +140,7 @@ def campaign(design: Outline, geometry: Geometry, *, seconds: float = 5.0, runs:
         test = settings(max_examples=batch, database=None, deadline=None, verbosity=Verbosity.quiet,
                         phases=(Phase.generate, Phase.shrink), report_multiple_bugs=False,
                         suppress_health_check=list(HealthCheck), print_blob=False)(
-            seed(start * 1_000_003 + number)(given(st.binary(min_size=0, max_size=1 + length * drawn.width))(go)))
+            seed(start * 1_000_003 + number)(given(st.binary(min_size=size, max_size=size))(go)))
         try:
             test()
         except _Found:

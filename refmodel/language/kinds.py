@@ -243,10 +243,15 @@ class EnumKind(Scalar):
         yield from self.cls
 
     def encode(self, value: Any) -> int:
-        return list(self.cls).index(value)
+        return _codes(self.cls)[value]
 
     def decode(self, code: int) -> enum.Enum:
         return list(self.cls)[code]
+
+
+@functools.cache
+def _codes(cls: type[enum.Enum]) -> dict[Any, int]:
+    return {member: code for code, member in enumerate(cls)}
 
 
 @attrs.frozen

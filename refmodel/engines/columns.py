@@ -1,0 +1,529 @@
+"""A design running on columns: one run of the text takes a step in thousands of states at once.
+
+A state is a column of a matrix, and each scalar of the state is a row. The text computes with whole rows; where it
+tests a truth value that differs between states, the run forks and each path goes on with its share of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from refmodel.language.asking import Refused
+from refmodel.language.design import Outline
+from refmodel.language.forks import Forks
+from refmodel.language.kinds import (
+    NOTHING,
+    EnumKind,
+    FlagKind,
+    Geometry,
+    Kind,
+    NameKind,
+    NaturalKind,
+    PageKind,
+    Scalar,
+    TableKind,
+    WordKind,
+)
+from refmodel.language.opaque import Opaque, check_constant, opaque, term_of
+from refmodel.language.unsound import BadDesign, Unsound
+
+Matrix = npt.NDArray[np.int8]
+Column = Any  # an array with an element for each state, or a plain int that stands for all of them alike
+
+NATURAL_LIMIT = 30
+"""Naturals are kept in a byte here, and their codes in small tables; a run that counts further is refused."""
+
+
+# ---------------------------------------------------------------- where things are
+
+
+@attrs.frozen
+class Place:
+    """The scalars that one table entry (or one cell of a page) consists of: rows ``first`` and following."""
+
+    table: str
+    key: tuple[int, ...]
+    first: int
+    leaves: tuple[Scalar, ...]
+
+
+@attrs.define
+class Layout:
+    """Which row of the matrix holds which scalar of the state."""
+
+    design: Outline
+    geometry: Geometry
+    places: list[Place] = attrs.field(factory=list)
+    first: dict[str, int] = attrs.field(factory=dict)
+    height: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        for table in self.design.tables:
+            if table.partial:
+                raise BadDesign(f"table {table.name}: the exhaustive engine knows Total tables only")
+            self.first[table.name] = self.height
+            leaves = tuple(leaf for _, leaf in table.value.leaves())
+            for key in itertools.product(*(range(domain(k, self.geometry)) for k in cell_keys(table))):
+                self.places.append(Place(table.name, key, self.height, leaves))
+                self.height += len(leaves)
+
+    def default(self) -> Matrix:
+        """The initial state, as a matrix of one column."""
+        rows = []
+        for place in self.places:
+            kind = self.design.table(place.table).value
+            cell = kind.cell if isinstance(kind, PageKind) else kind
+            rows += [leaf.encode(v) for leaf, v in zip(place.leaves, cell.flatten(cell.default()), strict=True)]
+        return np.array(rows, dtype=np.int8).reshape(-1, 1)
+
+    def states(self, matrix: Matrix) -> Iterator[Any]:
+        """Each column as a state on ints."""
+        for column in matrix.T:
+            state = self.design.initial(self.geometry)
+            self._fill(state, column)
+            yield state
+
+    def _fill(self, state: Any, column: npt.NDArray[np.int8]) -> None:
+        for place in self.places:
+            kind = self.design.table(place.table)
+            values = (leaf.decode(int(code)) for leaf, code in
+                      zip(place.leaves, column[place.first:place.first + len(place.leaves)], strict=True))
+            scalars = [k.decode(c) for k, c in zip(cell_keys(kind), place.key, strict=True)]
+            table = getattr(state, place.table)
+            if isinstance(kind.value, PageKind):
+                key = tuple(scalars[:-1]) if len(scalars) > 2 else scalars[0]
+                table[key] = table[key].put(scalars[-1], kind.value.cell.build(values))
+            else:
+                table[tuple(scalars) if len(scalars) != 1 else scalars[0]] = kind.value.build(values)
+
+    def column(self, state: Any) -> Matrix:
+        """A state on ints, as a matrix of one column."""
+        rows = []
+        for place in self.places:
+            kind = self.design.table(place.table)
+            scalars = [k.decode(c) for k, c in zip(cell_keys(kind), place.key, strict=True)]
+            table = getattr(state, place.table)
+            if isinstance(kind.value, PageKind):
+                key = tuple(scalars[:-1]) if len(scalars) > 2 else scalars[0]
+                values = kind.value.cell.flatten(table[key][scalars[-1]])
+            else:
+                values = kind.value.flatten(table[tuple(scalars) if len(scalars) != 1 else scalars[0]])
+            rows += [leaf.encode(v) for leaf, v in zip(place.leaves, values, strict=True)]
+        return np.array(rows, dtype=np.int8).reshape(-1, 1)
+
+
+def cell_keys(table: TableKind) -> tuple[Scalar, ...]:
+    """What it takes to name one record: the key, and for a table of pages the index."""
+    return (*table.keys, table.value.index) if isinstance(table.value, PageKind) else table.keys
+
+
+def domain(kind: Scalar, geometry: Geometry) -> int:
+    """How many values a key part has."""
+    return len(list(kind.values(geometry)))
+
+
+# ---------------------------------------------------------------- the reading
+
+
+class Narrow(BaseException):
+    """Few states are left on this path: start it again with those alone."""
+
+
+class Columns:
+    """The states under way, which of them the present path is about, and what the text is told."""
+
+    def __init__(self, layout: Layout, matrix: Matrix) -> None:
+        self.layout, self.geometry = layout, layout.geometry
+        self.forks = Forks()
+        self.premises = False
+        self.load(matrix)
+
+    def load(self, matrix: Matrix) -> None:
+        """Take up other states."""
+        self.matrix = matrix
+        self.width = matrix.shape[1]
+        self.state, self.before = self._state(True), self._state(False)
+        self.begin()
+
+    def begin(self) -> None:
+        """Start a path: all states are on it, and nothing has been written."""
+        self.alive: npt.NDArray[np.bool_] = np.ones(self.width, dtype=np.bool_)
+        self.written: dict[int, Column] = {}
+        self.answers: list[Any] = []
+        self.may_narrow = False
+
+    def _state(self, live: bool) -> Any:
+        """The states as they are, or (not live) as they were before this path wrote anything."""
+        state = self.layout.design.blank()
+        for table in self.layout.design.tables:
+            cls = PageTable if isinstance(table.value, PageKind) else RecordTable
+            setattr(state, table.name, cls(self, table, live))
+        return state
+
+    def row(self, number: int, live: bool) -> Column:
+        """One scalar, in every state."""
+        return self.written.get(number, self.matrix[number]) if live else self.matrix[number]
+
+    # ------------------------------------------------------------ what values ask
+
+    def decide(self, term: Column) -> bool:
+        if not isinstance(term, np.ndarray):
+            return bool(term)
+        yes = self.alive & term
+        no = self.alive & ~term
+        if self.forks.replaying():
+            choice = self.forks.again()
+        else:
+            some_yes, some_no = bool(yes.any()), bool(no.any())
+            if not some_yes and not some_no:
+                raise Refused
+            choice = self.forks.take([True, False] if some_yes and some_no else [some_yes])
+        self.alive = yes if choice else no
+        return bool(choice)
+
+    def required(self, term: Column) -> None:
+        if isinstance(term, np.ndarray):
+            self.alive = self.alive & term
+        elif not term:
+            raise Refused
+        left = int(np.count_nonzero(self.alive))
+        if not left:
+            raise Refused
+        if self.may_narrow and left * 4 < self.width:
+            raise Narrow
+
+    def must(self, term: Column, why: str) -> None:
+        if not bool(np.all(term | ~self.alive)):
+            raise Unsound(why)
+
+    def constant(self, kind: Scalar, value: Any) -> Column:
+        check_constant(kind, value)
+        return value if isinstance(kind, FlagKind) else kind.encode(value)
+
+    def equal(self, a: Column, b: Column) -> Column:
+        return a == b
+
+    def both(self, a: Column, b: Column) -> Column:
+        return a & b
+
+    def either(self, a: Column, b: Column) -> Column:
+        return a | b
+
+    def negated(self, a: Column) -> Column:
+        return ~a if isinstance(a, np.ndarray) else not a
+
+    def below(self, kind: Scalar, a: Column, b: Column) -> Column:
+        return a < b
+
+    def arithmetic(self, operator: str, kind: Scalar, a: Column, b: Column) -> tuple[Column, Column]:
+        a, b = _wide(a), _wide(b)
+        if operator in ("//", "%"):
+            safe = np.where(b == 0, 1, b)
+            return (a // safe if operator == "//" else a % safe), b != 0
+        result = {"+": a + b, "-": a - b, "*": a * b, "<<": a << np.clip(b, 0, 32)}[operator]
+        limit = (1 << kind.width) - 1 if isinstance(kind, WordKind) else NATURAL_LIMIT
+        low = 0 if isinstance(kind, WordKind) else -NATURAL_LIMIT
+        return result, (result >= low) & (result <= min(limit, 127))
+
+    def bitwise(self, operator: str, kind: Scalar, a: Column, b: Column) -> Column:
+        a, b = _wide(a), _wide(b)
+        return {"&": a & b, "|": a | b, "^": a ^ b, "&~": a & ~b, ">>": a >> np.clip(b, 0, 62)}[operator]
+
+    def premise(self, term: Column) -> None:
+        if not self.premises and bool(np.any(self.alive & term)):
+            self.premises = True
+
+    # ------------------------------------------------------------ what the text asks
+
+    def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
+        options = list(kind.values(self.geometry))
+        value = self.forks.again() if self.forks.replaying() else self.forks.take(options)
+        condition = self.fold(where, value)
+        self.required(condition)
+        self.answers.append(value)
+        return value
+
+    def yes(self, question: str) -> bool:
+        answer = self.forks.again() if self.forks.replaying() else self.forks.take([False, True])
+        self.answers.append(answer)
+        return bool(answer)
+
+    def count(self, table: Any, where: Callable[..., Any]) -> Any:
+        total: Column = 0
+        for key in table.keys():
+            holds = self.fold(where, table.read(key), *key)
+            total = total + (holds.astype(np.int8) if isinstance(holds, np.ndarray) else int(holds))
+        return opaque(self, NaturalKind(), total)
+
+    def reset(self, table: Any, where: Callable[..., Any]) -> None:
+        found = [(key, self.fold(where, table.read(key), *key)) for key in table.keys()]
+        for key, holds in found:
+            if holds is not False:
+                table.clear_where(key, holds)
+
+    def fold(self, predicate: Callable[..., Any], *arguments: Any) -> Column:
+        """A predicate as one column: its paths followed apart and put together. States off this path do not count."""
+        forks, alive, may_narrow = self.forks, self.alive, self.may_narrow
+        self.forks, self.may_narrow = Forks(), False
+        result: Column = None
+        try:
+            for _ in self.forks.paths():
+                self.alive = alive
+                value = predicate(*arguments)
+                term = value.term if isinstance(value, Opaque) else bool(value)
+                if self.alive is alive:
+                    return term
+                if result is None:
+                    result = np.zeros(self.width, dtype=np.bool_)
+                result |= self.alive & term
+        finally:
+            self.forks, self.alive, self.may_narrow = forks, alive, may_narrow
+        return result
+
+
+def _wide(a: Column) -> Column:
+    return a.astype(np.int64) if isinstance(a, np.ndarray) else np.int64(a)
+
+
+# ---------------------------------------------------------------- tables
+
+
+class _Table:
+    """A table in every state at once."""
+
+    def __init__(self, columns: Columns, kind: TableKind, live: bool) -> None:
+        self.columns, self.kind = columns, kind
+        self.first = columns.layout.first[kind.name]
+        self.leaves = [leaf for _, leaf in kind.value.leaves()]
+        self.sizes = [domain(k, columns.geometry) for k in kind.keys]
+        self.live = live
+        self._keys = list(itertools.product(*(range(s) for s in self.sizes)))
+
+    def keys(self) -> list[tuple[int, ...]]:
+        return self._keys
+
+    def parts(self, key: Any) -> tuple[Column, ...]:
+        """A key that a text wrote, as codes."""
+        given = key if isinstance(key, tuple) else (key,)
+        if len(given) != len(self.kind.keys):
+            raise Unsound(f"table {self.kind.name} has a key of {len(self.kind.keys)} parts, not {len(given)}")
+        terms = (term_of(self.columns, kind, part) for kind, part in zip(self.kind.keys, given, strict=True))
+        return tuple(t if isinstance(t, np.ndarray) else int(t) for t in terms)
+
+    def read(self, key: tuple[int, ...]) -> Any:
+        raise NotImplementedError
+
+    def __contains__(self, key: object) -> bool:
+        raise Unsound(f"membership in the total table {self.kind.name}")
+
+    def __iter__(self) -> Any:
+        raise Unsound(f"iteration over the table {self.kind.name}; use count or reset")
+
+    __len__ = values = items = __iter__
+
+    def _stride(self, key: Sequence[int]) -> int:
+        flat = 0
+        for part, size in zip(key, self.sizes, strict=True):
+            flat = flat * size + part
+        return flat
+
+    def _matches(self, parts: tuple[Column, ...]) -> list[tuple[tuple[int, ...], Column]]:
+        """The keys there are, each with the states in which it is the one meant (True: in all)."""
+        fixed = [p if isinstance(p, int) else None for p in parts]
+        found = []
+        for key in self._keys:
+            if any(f is not None and f != k for f, k in zip(fixed, key, strict=True)):
+                continue
+            where: Column = True
+            for part, k, f in zip(parts, key, fixed, strict=True):
+                if f is None:
+                    where = (part == k) if where is True else where & (part == k)
+            found.append((key, where))
+        return found
+
+    def _rows(self, key: tuple[int, ...]) -> range:
+        raise NotImplementedError
+
+    def _defaults(self) -> list[int]:
+        raise NotImplementedError
+
+    def _get(self, parts: tuple[Column, ...]) -> list[Column]:
+        """The rows of the entry that a key means, state by state; NOTHING as a name means the default."""
+        matches = self._matches(parts)
+        if len(matches) == 1 and matches[0][1] is True:
+            return [self.columns.row(n, self.live) for n in self._rows(matches[0][0])]
+        result: list[Column] = list(self._defaults())
+        for key, where in matches:
+            for i, n in enumerate(self._rows(key)):
+                result[i] = np.where(where, self.columns.row(n, self.live), np.int8(result[i])
+                                     if isinstance(result[i], int) else result[i])
+        return result
+
+    def _put(self, parts: tuple[Column, ...], rows: Sequence[Column]) -> None:
+        columns, hit = self.columns, np.zeros(self.columns.width, dtype=np.bool_)
+        for key, where in self._matches(parts):
+            if where is True:
+                hit[:] = True
+            else:
+                hit |= where
+            self._store(key, where, rows)
+        if not (hit | ~columns.alive).all():
+            raise Unsound(f"a store to {self.kind.name} under the name of nobody")
+
+    def _store(self, key: tuple[int, ...], where: Column, rows: Sequence[Column]) -> None:
+        columns = self.columns
+        for n, new in zip(self._rows(key), rows, strict=True):
+            columns.written[n] = new if where is True else np.where(where, new, columns.row(n, True)).astype(np.int8)
+
+    def clear_where(self, key: tuple[int, ...], where: Column) -> None:
+        """Put one entry back to the default in the states where a condition holds."""
+        self._store(key, True if where is True else where, [np.int8(d) for d in self._defaults()])
+
+
+class RecordTable(_Table):
+    """A table of records, enum members, flags or numbers."""
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._value(self._get(self.parts(key)))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        flat = self.kind.value.flatten(value)
+        self._put(self.parts(key), [_byte(term_of(self.columns, leaf, v)) for leaf, v in zip(self.leaves, flat, strict=True)])
+
+    def read(self, key: tuple[int, ...]) -> Any:
+        return self._value(self._get(key))
+
+    def _value(self, rows: list[Column]) -> Any:
+        return self.kind.value.build(iter([_opaque(self.columns, leaf, row)
+                                           for leaf, row in zip(self.leaves, rows, strict=True)]))
+
+    def _rows(self, key: tuple[int, ...]) -> range:
+        at = self.first + self._stride(key) * len(self.leaves)
+        return range(at, at + len(self.leaves))
+
+    def _defaults(self) -> list[int]:
+        value = self.kind.value
+        return [leaf.encode(v) for leaf, v in zip(self.leaves, value.flatten(value.default()), strict=True)]
+
+
+class PageTable(_Table):
+    """A table of pages: an entry is as many records as a page has cells."""
+
+    def __init__(self, columns: Columns, kind: TableKind, live: bool) -> None:
+        super().__init__(columns, kind, live)
+        assert isinstance(kind.value, PageKind)
+        self.page: PageKind = kind.value
+        self.cells = domain(kind.value.index, columns.geometry)
+
+    def __getitem__(self, key: Any) -> ColumnPage:
+        return ColumnPage(self, self._get(self.parts(key)))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if not isinstance(value, ColumnPage):
+            raise Unsound(f"{value!r} is no page")
+        self._put(self.parts(key), value.rows)
+
+    def index(self, index: Any) -> Column:
+        """Which cell, as a code."""
+        code = term_of(self.columns, self.page.index, index)
+        return code if isinstance(code, np.ndarray) else int(code)
+
+    def read(self, key: tuple[int, ...]) -> ColumnPage:
+        return ColumnPage(self, self._get(key))
+
+    def _rows(self, key: tuple[int, ...]) -> range:
+        size = self.cells * len(self.leaves)
+        at = self.first + self._stride(key) * size
+        return range(at, at + size)
+
+    def _defaults(self) -> list[int]:
+        cell = self.page.cell
+        return [leaf.encode(v) for leaf, v in zip(self.leaves, cell.flatten(cell.default()), strict=True)] * self.cells
+
+
+class ColumnPage:
+    """A page in every state at once: the rows of its cells, one cell after the other."""
+
+    __slots__ = ("rows", "table")
+
+    def __init__(self, table: PageTable, rows: Sequence[Column]) -> None:
+        self.table, self.rows = table, rows
+
+    def _cell(self, number: int) -> slice:
+        size = len(self.table.leaves)
+        return slice(number * size, (number + 1) * size)
+
+    def __getitem__(self, index: Any) -> Any:
+        table = self.table
+        code = table.index(index)
+        if isinstance(code, int):
+            rows = list(self.rows[self._cell(code)])
+        else:
+            rows = list(table._defaults()[: len(table.leaves)])
+            for number in range(table.cells):
+                rows = [np.where(code == number, new, np.int8(old) if isinstance(old, int) else old)
+                        for old, new in zip(rows, self.rows[self._cell(number)], strict=True)]
+        return table.page.cell.build(iter([_opaque(table.columns, leaf, row)
+                                           for leaf, row in zip(table.leaves, rows, strict=True)]))
+
+    def put(self, index: Any, cell: Any) -> ColumnPage:
+        """This page with one cell replaced."""
+        table = self.table
+        code = table.index(index)
+        flat = table.page.cell.flatten(cell)
+        new = [_byte(term_of(table.columns, leaf, v)) for leaf, v in zip(table.leaves, flat, strict=True)]
+        rows = list(self.rows)
+        for number in range(table.cells):
+            if isinstance(code, int):
+                if code == number:
+                    rows[self._cell(number)] = new
+            else:
+                rows[self._cell(number)] = [np.where(code == number, n, o)
+                                            for n, o in zip(new, rows[self._cell(number)], strict=True)]
+        return ColumnPage(table, rows)
+
+    def is_zero(self) -> Any:
+        """Whether every cell is zero."""
+        return self == self.scrubbed()
+
+    def scrubbed(self) -> ColumnPage:
+        """The page of zeroes."""
+        return ColumnPage(self.table, [np.int8(d) for d in self.table._defaults()])
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, ColumnPage) or len(other.rows) != len(self.rows):
+            raise Unsound("a page meets what is no page, or one of another kind")
+        same: Column = True
+        for a, b in zip(self.rows, other.rows, strict=True):
+            same = same & (a == b)
+        return opaque(self.table.columns, FlagKind(), same)
+
+    def __ne__(self, other: object) -> Any:
+        return opaque(self.table.columns, FlagKind(), self.table.columns.negated((self == other).term))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _opaque(columns: Columns, leaf: Scalar, row: Column) -> Any:
+    """A row as a value of the text."""
+    if isinstance(leaf, FlagKind) and isinstance(row, np.ndarray) and row.dtype != np.bool_:
+        row = row.view(np.bool_)
+    elif isinstance(leaf, FlagKind) and not isinstance(row, np.ndarray):
+        row = bool(row)
+    return opaque(columns, leaf, row)
+
+
+def _byte(term: Column) -> Column:
+    """A term as it is stored."""
+    if isinstance(term, np.ndarray):
+        return term.view(np.int8) if term.dtype == np.bool_ else term.astype(np.int8, copy=False)
+    return np.int8(term)
+
+
+__all__ = ["NOTHING", "ColumnPage", "Columns", "EnumKind", "Layout", "Matrix", "NameKind", "Narrow", "domain"]
