@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import ClassVar
 
 _ENGINE_ROOM = Path(__file__).resolve().parent
 _ENGINES = _ENGINE_ROOM.parent / "engines"
@@ -30,13 +31,16 @@ class Unsound(BaseException):
     """A value was used in a way in which ints and solver terms would part.
 
     It derives from BaseException so that no ``except Exception`` in a text can swallow it; the explorers
-    remember it besides, so that not even a bare ``except`` can.
+    look at ``latest`` besides, so that not even a bare ``except`` can.
     """
+
+    latest: ClassVar[Unsound | None] = None
 
     def __init__(self, why: str) -> None:
         self.why = why
         self.position = text_position()
         super().__init__(f"{self.position}: {why}")
+        Unsound.latest = self
 
 
 class BadDesign(Exception):

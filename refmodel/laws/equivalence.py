@@ -40,11 +40,16 @@ def staleness_stays_in_the_envelope(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) 
                    and mapping.executable == entry.executable)
 
 
-@law("EQV-5", "What is cached is tagged with the EPTP in use, so that it cannot come back to life under a reused one.")
-def cached_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn, page: Index) -> Any:
-    eptp, mapping, combined = s.eptp[vm], s.physical_tlb[vm, vcpu, gfn], s.combined_tlb[vm, vcpu, page]
-    return (implies(mapping.valid, eptp.present and mapping.eptp == eptp.mfn)
-            and implies(combined.valid, eptp.present and combined.eptp == eptp.mfn))
+@law("EQV-5", "A cached mapping is tagged with the EPTP in use, so that it cannot come back to life under a reused one.")
+def physical_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
+    mapping, eptp = s.physical_tlb[vm, vcpu, gfn], s.eptp[vm]
+    return implies(mapping.valid, eptp.present and mapping.eptp == eptp.mfn)
+
+
+@law("EQV-5", "A cached combined mapping is tagged with the EPTP in use.")
+def combined_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    mapping, eptp = s.combined_tlb[vm, vcpu, page], s.eptp[vm]
+    return implies(mapping.valid, eptp.present and mapping.eptp == eptp.mfn)
 
 
 LAWS = (
@@ -53,5 +58,6 @@ LAWS = (
     faults_come_when_due,
     holes_are_real,
     staleness_stays_in_the_envelope,
-    cached_mappings_carry_the_eptp_in_use,
+    physical_mappings_carry_the_eptp_in_use,
+    combined_mappings_carry_the_eptp_in_use,
 )

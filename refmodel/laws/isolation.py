@@ -53,19 +53,34 @@ def no_ept_entry_writes_to_a_shared_frame(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.eptp[vm].present and entry.present and s.frames[entry.mfn].use == Use.SHARED, not entry.writable)
 
 
-@law("ISO-2", "No cached translation lets a guest write to a shared frame.")
-def no_cached_mapping_writes_to_a_shared_frame(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn, page: Index) -> Any:
-    mapping, combined = s.physical_tlb[vm, vcpu, gfn], s.combined_tlb[vm, vcpu, page]
-    return (implies(mapping.valid and s.frames[mapping.mfn].use == Use.SHARED, not mapping.writable)
-            and implies(combined.valid and s.frames[combined.mfn].use == Use.SHARED, not combined.writable))
+@law("ISO-2", "No cached guest-physical mapping lets a guest write to a shared frame.")
+def no_physical_mapping_writes_to_a_shared_frame(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
+    mapping = s.physical_tlb[vm, vcpu, gfn]
+    return implies(mapping.valid and s.frames[mapping.mfn].use == Use.SHARED, not mapping.writable)
 
 
-@law("ISO-3", "No translation leads a guest to a free frame or to one of the monitor's tables.")
-def no_guest_reaches_the_monitor(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn, page: Index) -> Any:
-    entry, mapping, combined = entry_of(s, vm, gfn), s.physical_tlb[vm, vcpu, gfn], s.combined_tlb[vm, vcpu, page]
-    return (implies(s.eptp[vm].present and entry.present, guests_own(s, entry.mfn))
-            and implies(mapping.valid, guests_own(s, mapping.mfn))
-            and implies(combined.valid, guests_own(s, combined.mfn)))
+@law("ISO-2", "No cached combined mapping lets a guest write to a shared frame.")
+def no_combined_mapping_writes_to_a_shared_frame(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    mapping = s.combined_tlb[vm, vcpu, page]
+    return implies(mapping.valid and s.frames[mapping.mfn].use == Use.SHARED, not mapping.writable)
+
+
+@law("ISO-3", "No EPT leads a guest to a free frame or to one of the monitor's tables.")
+def no_ept_entry_reaches_the_monitor(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
+    entry = entry_of(s, vm, gfn)
+    return implies(s.eptp[vm].present and entry.present, guests_own(s, entry.mfn))
+
+
+@law("ISO-3", "No cached translation leads a guest to a free frame or to one of the monitor's tables.")
+def no_physical_mapping_reaches_the_monitor(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
+    mapping = s.physical_tlb[vm, vcpu, gfn]
+    return implies(mapping.valid, guests_own(s, mapping.mfn))
+
+
+@law("ISO-3", "No cached combined mapping leads a guest to a free frame or to one of the monitor's tables.")
+def no_combined_mapping_reaches_the_monitor(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    mapping = s.combined_tlb[vm, vcpu, page]
+    return implies(mapping.valid, guests_own(s, mapping.mfn))
 
 
 def guests_own(s: EptMmu, mfn: Mfn) -> Any:
@@ -114,8 +129,11 @@ LAWS = (
     a_backing_frame_is_owned_or_shared,
     a_shared_frame_is_read_only,
     no_ept_entry_writes_to_a_shared_frame,
-    no_cached_mapping_writes_to_a_shared_frame,
-    no_guest_reaches_the_monitor,
+    no_physical_mapping_writes_to_a_shared_frame,
+    no_combined_mapping_writes_to_a_shared_frame,
+    no_ept_entry_reaches_the_monitor,
+    no_physical_mapping_reaches_the_monitor,
+    no_combined_mapping_reaches_the_monitor,
     a_table_is_the_monitors,
     only_tables_hold_entries,
     a_new_page_holds_nothing,
