@@ -17,6 +17,7 @@ import numpy.typing as npt
 from refmodel.language.asking import Refused
 from refmodel.language.design import Outline
 from refmodel.language.forks import Forks
+from refmodel.language.joining import Impure
 from refmodel.language.kinds import (
     NOTHING,
     EnumKind,
@@ -142,6 +143,7 @@ class Columns:
         self.layout, self.geometry = layout, layout.geometry
         self.forks = Forks()
         self.premises = False
+        self.folding = 0
         self.load(matrix)
 
     def load(self, matrix: Matrix) -> None:
@@ -188,6 +190,8 @@ class Columns:
         return bool(choice)
 
     def required(self, term: Column) -> None:
+        if self.folding:
+            raise Impure
         if isinstance(term, np.ndarray):
             self.alive = self.alive & term
         elif not term:
@@ -242,6 +246,8 @@ class Columns:
     # ------------------------------------------------------------ what the text asks
 
     def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
+        if self.folding:
+            raise Impure
         options = list(kind.values(self.geometry))
         value = self.forks.again() if self.forks.replaying() else self.forks.take(options)
         condition = self.fold(where, value)
@@ -250,6 +256,8 @@ class Columns:
         return value
 
     def yes(self, question: str) -> bool:
+        if self.folding:
+            raise Impure
         answer = self.forks.again() if self.forks.replaying() else self.forks.take([False, True])
         self.answers.append(answer)
         return bool(answer)
@@ -267,9 +275,14 @@ class Columns:
             if holds is not False:
                 table.clear_where(key, holds)
 
+    def looked_at(self, operand: Callable[[], Any]) -> Column:
+        """An operand of a condition, if all it does is look."""
+        return self.fold(operand)
+
     def fold(self, predicate: Callable[..., Any], *arguments: Any) -> Column:
         """A predicate as one column: its paths followed apart and put together. States off this path do not count."""
         forks, alive, may_narrow = self.forks, self.alive, self.may_narrow
+        self.folding += 1
         self.forks, self.may_narrow = Forks(), False
         result: Column = None
         try:
@@ -284,6 +297,7 @@ class Columns:
                 result |= self.alive & term
         finally:
             self.forks, self.alive, self.may_narrow = forks, alive, may_narrow
+            self.folding -= 1
         return result
 
 
@@ -366,6 +380,8 @@ class _Table:
         return result
 
     def _put(self, parts: tuple[Column, ...], rows: Sequence[Column]) -> None:
+        if self.columns.folding:
+            raise Impure
         columns, hit = self.columns, np.zeros(self.columns.width, dtype=np.bool_)
         for key, where in self._matches(parts):
             if where is True:
@@ -383,6 +399,8 @@ class _Table:
 
     def clear_where(self, key: tuple[int, ...], where: Column) -> None:
         """Put one entry back to the default in the states where a condition holds."""
+        if self.columns.folding:
+            raise Impure
         self._store(key, True if where is True else where, [np.int8(d) for d in self._defaults()])
 
 

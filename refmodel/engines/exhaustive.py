@@ -23,6 +23,7 @@ from refmodel.engines.symmetry import Symmetry, Words
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.forks import Forks
+from refmodel.language.joining import joined
 from refmodel.language.kinds import NOTHING, Geometry
 from refmodel.language.laws import Law
 from refmodel.language.opaque import Opaque
@@ -115,14 +116,15 @@ class Explorer:
         """Breadth first, to the last state, to the first broken law, or until the time is up."""
         began, failure, complete = time.perf_counter(), None, True
         try:
-            layer = self._first_layer()
-            while layer is not None:
-                if progress:
-                    progress(self.depth, len(self.seen))
-                if seconds is not None and time.perf_counter() - began > seconds:
-                    complete = False
-                    break
-                layer = self._next_layer(*layer)
+            with joined(self.design):
+                layer = self._first_layer()
+                while layer is not None:
+                    if progress:
+                        progress(self.depth, len(self.seen))
+                    if seconds is not None and time.perf_counter() - began > seconds:
+                        complete = False
+                        break
+                    layer = self._next_layer(*layer)
         except _Stop as stop:
             failure, complete = self._failure(stop), False
         return Exploration(failure, complete, self.states, len(self.seen), self.steps, self.depth,

@@ -22,14 +22,17 @@ from refmodel.engines.concretise import Witness, concretise
 from refmodel.engines.symbolic import Counted, Lookup, Obligation, Symbolic, Table, Term, constant, sort_of
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import NOTHING, FlagKind, NameKind, Scalar
+from refmodel.language.joining import joined
+from refmodel.language.kinds import NOTHING, FlagKind, NameKind, NaturalKind, Scalar
 from refmodel.language.laws import Law
+from refmodel.language.opaque import opaque
 
 TIMEOUT = 20_000
 """Milliseconds that the solver may take for one question."""
 
-ROUNDS = 3
-"""How often the index set grows by what the instances of laws look at themselves."""
+ROUNDS = 2
+"""How far from the run a lookup may be for laws to be instantiated there: what the run looks at (0), what laws about that look
+at (1), and so on. What lies further is left to the repair of models."""
 
 REPAIRS = 25
 """How many instances may be added because a model breaks them, before giving up."""
@@ -52,11 +55,10 @@ class Judgement:
 
 @attrs.frozen
 class Proof:
-    """All obligations of one operation, and a lawful state in which it applies."""
+    """All obligations of one operation."""
 
     operation: str
     judgements: tuple[Judgement, ...]
-    applies: Witness | None
     paths: int
     seconds: float
 
@@ -94,8 +96,8 @@ class _Formula:
     body: Term
     lookups: tuple[Lookup, ...]
     counts: tuple[Counted, ...]
-    triggers: tuple[Lookup, ...]
-    """Lookups that between them mention every name: where a run made such lookups, the law is instantiated."""
+    triggers: tuple[tuple[Lookup, ...], ...]
+    """Groups of lookups that between them mention every name: where a run made such lookups, the law is instantiated."""
 
     @property
     def tables(self) -> frozenset[str]:
@@ -113,22 +115,33 @@ def _formula(design: Outline, law: Law, base: str) -> _Formula:
     return _Formula(law, terms, body, lookups, tuple(reading.counts.values()), _triggers(terms, lookups))
 
 
-def _triggers(names: Sequence[Term], lookups: Sequence[Lookup]) -> tuple[Lookup, ...]:
-    """Few lookups that mention every name, preferring those that mention nothing else."""
-    missing = {n.get_id() for n in names}
+def _triggers(names: Sequence[Term], lookups: Sequence[Lookup]) -> tuple[tuple[Lookup, ...], ...]:
+    """Each lookup that mentions every name, and if there is none, few that do so together."""
+    wanted = {n.get_id() for n in names}
+    mentioned = {x.identity: _mentioned(x, wanted) for x in lookups}
+    alone = [(x,) for x in lookups if mentioned[x.identity] == wanted]
+    if alone or not wanted:
+        return tuple(alone)
     chosen: list[Lookup] = []
-
-    def gain(x: Lookup) -> tuple[int, int]:
-        ids = {k.get_id() for k in x.key}
-        return len(ids & missing), -len(ids - {n.get_id() for n in names})
-
+    missing = set(wanted)
     while missing and lookups:
-        best = max(lookups, key=gain)
-        if gain(best)[0] == 0:
+        best = max(lookups, key=lambda x: len(mentioned[x.identity] & missing))
+        if not mentioned[best.identity] & missing:
             break
         chosen.append(best)
-        missing -= {k.get_id() for k in best.key}
-    return tuple(chosen)
+        missing -= mentioned[best.identity]
+    return (tuple(chosen),)
+
+
+def _mentioned(lookup: Lookup, names: set[int]) -> set[int]:
+    found: set[int] = set()
+    todo = list(lookup.key)
+    while todo:
+        term = todo.pop()
+        if term.get_id() in names:
+            found.add(term.get_id())
+        todo += term.children()
+    return found
 
 
 class Hypotheses:
@@ -137,117 +150,123 @@ class Hypotheses:
     def __init__(self, design: Outline, formulas: Sequence[_Formula], base: str) -> None:
         self.design, self.formulas, self.base = design, formulas, base
         self.lookups: dict[tuple[Any, ...], Lookup] = {}
+        self.distance: dict[tuple[Any, ...], int] = {}
         self.counts: dict[int, Counted] = {}
         self.asserted: list[Term] = []
         self._done: set[tuple[Any, ...]] = set()
-        self._queue: list[Lookup] = []
+        self._fresh: list[Lookup] = []
         self._reading = Symbolic(design, prune=False)
+        self._counting: dict[Any, tuple[Term, list[Term]]] = {}
+        self._counted: dict[tuple[Any, ...], Term] = {}
 
-    def admit(self, lookups: Iterator[Lookup] | Sequence[Lookup], counts: Sequence[Counted]) -> None:
+    def copy(self) -> Hypotheses:
+        """The same, to be extended."""
+        other = Hypotheses(self.design, self.formulas, self.base)
+        other.lookups, other.counts, other.distance = dict(self.lookups), dict(self.counts), dict(self.distance)
+        other.asserted, other._done = list(self.asserted), set(self._done)
+        other._reading, other._counting, other._counted = self._reading, self._counting, self._counted
+        return other
+
+    def admit(self, lookups: Sequence[Lookup], counts: Sequence[Counted], distance: int = 0) -> None:
         """Let the index set have these."""
         for x in lookups:
             if x.base == self.base and x.identity not in self.lookups:
                 self.lookups[x.identity] = x
+                self.distance[x.identity] = distance
+                self._fresh.append(x)
         for c in counts:
             if c.base == self.base:
                 self.counts.setdefault(c.number.get_id(), c)
 
-    def saturate(self, rounds: int = ROUNDS) -> None:
+    def saturate(self) -> None:
         """Instantiate every law wherever it speaks of what has been looked at."""
-        for _ in range(rounds):
-            size = len(self._done)
-            self._witness_counts()
+        while self._fresh:
+            fresh, self._fresh = {x.identity for x in self._fresh if self.distance[x.identity] < ROUNDS}, []
+            by_table: dict[str, list[Lookup]] = {}
+            for x in self.lookups.values():
+                if self.distance[x.identity] < ROUNDS:
+                    by_table.setdefault(x.table, []).append(x)
             for formula in self.formulas:
-                for names in list(self._matches(formula)):
-                    self.instantiate(formula, names)
-            if len(self._done) == size:
-                break
-        self._witness_counts()
+                for names, distance in list(self._matches(formula, by_table, fresh)):
+                    self.instantiate(formula, names, distance + 1)
+        self._count()
 
-    def instantiate(self, formula: _Formula, names: Sequence[Term]) -> None:
+    def instantiate(self, formula: _Formula, names: Sequence[Term], distance: int) -> None:
         """Assume a law at these names."""
         identity = (formula.law.name, *(n.get_id() for n in names))
         if identity in self._done:
             return
         self._done.add(identity)
         pairs = list(zip(formula.names, names, strict=True))
-        self.asserted.append(z3.substitute(formula.body, *pairs) if pairs else formula.body)
+        self.asserted.append(_substitute(formula.body, pairs))
         self.admit([attrs.evolve(x, key=tuple(_substitute(k, pairs) for k in x.key)) for x in formula.lookups],
-                   [attrs.evolve(c, number=_substitute(c.number, pairs)) for c in formula.counts])
+                   [attrs.evolve(c, number=_substitute(c.number, pairs)) for c in formula.counts], distance)
 
-    def _matches(self, formula: _Formula) -> Iterator[list[Term]]:
-        by_table: dict[str, list[Lookup]] = {}
-        for x in self.lookups.values():
-            by_table.setdefault(x.table, []).append(x)
+    def _matches(self, formula: _Formula, by_table: dict[str, list[Lookup]], fresh: set[tuple[Any, ...]]
+                 ) -> Iterator[tuple[list[Term], int]]:
+        """The names for which a law speaks of a fresh lookup, and how far from the run that is."""
         own = {n.get_id(): i for i, n in enumerate(formula.names)}
-        options: list[list[Lookup]] = [by_table.get(t.table, []) for t in formula.triggers]
-        bindings: list[dict[int, Term]] = [{}]
-        for trigger, found in zip(formula.triggers, options, strict=True):
-            bindings = [new for b in bindings for x in found if (new := _bind(b, trigger, x, own)) is not None]
-        free = [i for i in range(len(formula.names)) if i not in {own[k.get_id()] for t in formula.triggers
-                                                                     for k in t.key if k.get_id() in own}]
-        seen = set()
-        for b in bindings:
-            choices = [_values(formula.law.names[i][1]) for i in free]
-            for values in itertools.product(*choices):
-                names = [b.get(i) for i in range(len(formula.names))]
-                for i, v in zip(free, values, strict=True):
-                    names[i] = v
-                identity = tuple(n.get_id() for n in names if n is not None)
-                if all(n is not None for n in names) and identity not in seen:
-                    seen.add(identity)
-                    yield names
+        for group in formula.triggers:
+            bindings: list[tuple[dict[int, Term], bool, int]] = [({}, False, 0)]
+            for trigger in group:
+                bindings = [(new, is_new or x.identity in fresh, max(far, self.distance[x.identity]))
+                            for b, is_new, far in bindings for x in by_table.get(trigger.table, [])
+                            if (new := _bind(b, trigger, x, own)) is not None]
+            free = [i for i in range(len(formula.names)) if bindings and i not in bindings[0][0]]
+            for b, is_new, far in bindings:
+                if not is_new:
+                    continue
+                for values in itertools.product(*(_values(formula.law.names[i][1]) for i in free)):
+                    extra = dict(zip(free, values, strict=True))
+                    yield [b[i] if i in b else extra[i] for i in range(len(formula.names))], far
 
     # ------------------------------------------------------------ counts
 
-    def _witness_counts(self) -> None:
-        """What any exact count satisfies, as far as the index set can tell."""
-        for number in list(self.counts.values()):
-            self._at_least(number)
-            self._someone_is_counted(number)
-
     def counted_keys(self, number: Counted) -> list[tuple[Lookup, Term]]:
         """The entries of the index set, and whether each counts."""
-        return [(x, self._counts(number, x.key)) for x in self.lookups.values() if x.table == number.table]
+        return [(x, self._counts(number, x)) for x in self.lookups.values() if x.table == number.table]
 
-    def _counts(self, number: Counted, key: tuple[Term, ...]) -> Term:
-        from refmodel.language.opaque import opaque
+    def _counts(self, number: Counted, at: Lookup) -> Term:
+        """Whether the entry that was looked at counts."""
+        identity = (number.number.get_id(), *at.identity)
+        if identity not in self._counted:
+            holds, formal = self._condition(number)
+            self._counted[identity] = z3.substitute(holds, *zip(formal, [*at.key, *number.number.children()], strict=True))
+        return self._counted[identity]
 
-        kind = self.design.table(number.table)
-        table = Table(self._reading, kind, self.base)
-        captured = _captured_now(number)
-        leaves = table.first(key)
-        names = [opaque(self._reading, k, t) for k, t in zip(kind.keys, key, strict=True)]
-        with answering(self._reading):
-            holds = self._reading.fold(number.where, table.value(leaves), *names)
-        if captured:
-            holds = _substitute(holds, captured)
-        return z3.And(leaves[0], holds) if table.domain is not None else holds
+    def _condition(self, number: Counted) -> tuple[Term, list[Term]]:
+        """What makes an entry count, and the key and names that it speaks of."""
+        code = number.where.__code__
+        if code not in self._counting:
+            kind = self.design.table(number.table)
+            table = Table(self._reading, kind, self.base)
+            key = tuple(z3.Const(f"counted.{i}", sort_of(k)) for i, k in enumerate(kind.keys))
+            leaves = table.first(key)
+            names = [opaque(self._reading, k, t) for k, t in zip(kind.keys, key, strict=True)]
+            with answering(self._reading):
+                holds = self._reading.fold(number.where, table.value(leaves), *names)
+            captured = [cell.cell_contents.term for cell in number.where.__closure__ or ()]
+            holds = z3.And(leaves[0], holds) if table.domain is not None else holds
+            self._counting[code] = holds, [*key, *captured]
+        return self._counting[code]
 
-    def _at_least(self, number: Counted) -> None:
-        keys = self.counted_keys(number)
-        for i, (x, counts) in enumerate(keys):
-            self._once(("count", number.number.get_id(), *x.identity), z3.Implies(counts, number.number >= 1))
-            for y, also in keys[:i]:
-                differ = z3.Or([a != b for a, b in zip(x.key, y.key, strict=True) if not a.eq(b)])
-                self._once(("counts", number.number.get_id(), *x.identity, *y.identity),
-                           z3.Implies(z3.And(counts, also, differ), number.number >= 2))
-
-    def _someone_is_counted(self, number: Counted) -> None:
-        identity = ("counted", number.number.get_id())
-        if identity in self._done:
-            return
-        kind = self.design.table(number.table)
-        arguments = number.number.children()
-        name = number.number.decl().name()
-        keys = [tuple(z3.Function(f"{name}.witness{n}.{i}", *(a.sort() for a in arguments), sort_of(k))(*arguments)
-                      if arguments else z3.Const(f"{name}.witness{n}.{i}", sort_of(k))
-                      for i, k in enumerate(kind.keys)) for n in (1, 2)]
-        one, two = (self._counts(number, key) for key in keys)
-        self.admit([Lookup(self.base, number.table, key) for key in keys], [])
-        differ = z3.Or([a != b for a, b in zip(*keys, strict=True)])
-        self._once(identity, z3.And(number.number >= 0, z3.Implies(number.number >= 1, one),
-                                    z3.Implies(number.number >= 2, z3.And(two, differ))))
+    def _count(self) -> None:
+        """What any exact count satisfies, as far as the index set near the run can tell."""
+        for number in list(self.counts.values()):
+            near = [(x, c) for x, c in self.counted_keys(number) if self.distance[x.identity] < ROUNDS]
+            self._once(("count", number.number.get_id()), number.number >= 0)
+            for i, (x, counts) in enumerate(near):
+                if z3.is_false(counts):
+                    continue
+                self._once(("count", number.number.get_id(), *x.identity), z3.Implies(counts, number.number >= 1))
+                if self.distance[x.identity]:
+                    continue
+                for y, also in near[:i]:
+                    if self.distance[y.identity]:
+                        continue
+                    identity = ("counts", number.number.get_id(), *x.identity, *y.identity)
+                    if identity not in self._done:
+                        self._once(identity, z3.Implies(z3.And(counts, also, _differ(x.key, y.key)), number.number >= 2))
 
     def _once(self, identity: tuple[Any, ...], term: Term) -> None:
         if identity not in self._done:
@@ -255,11 +274,8 @@ class Hypotheses:
             self.asserted.append(term)
 
 
-def _captured_now(number: Counted) -> list[tuple[Term, Term]]:
-    """A count met in a law at formal names, and instantiated: its condition's names have to follow."""
-    formal = [cell.cell_contents.term for cell in number.where.__closure__ or ()]
-    actual = number.number.children()
-    return [(f, a) for f, a in zip(formal, actual, strict=True) if not f.eq(a)]
+def _differ(a: tuple[Term, ...], b: tuple[Term, ...]) -> Term:
+    return z3.Or([x != y for x, y in zip(a, b, strict=True) if not x.eq(y)])
 
 
 def _substitute(term: Term, pairs: list[tuple[Term, Term]]) -> Term:
@@ -267,15 +283,20 @@ def _substitute(term: Term, pairs: list[tuple[Term, Term]]) -> Term:
 
 
 def _bind(binding: dict[int, Term], trigger: Lookup, found: Lookup, own: dict[int, int]) -> dict[int, Term] | None:
-    """The binding that makes a law's lookup the one that was made, where it mentions the law's names."""
+    """The binding that makes a law's lookup the one that was made, or None if there is none."""
     new = dict(binding)
-    for formal, actual in zip(trigger.key, found.key, strict=True):
+    todo = list(zip(trigger.key, found.key, strict=True))
+    while todo:
+        formal, actual = todo.pop()
         position = own.get(formal.get_id())
-        if position is None:
-            continue
-        if position in new and not new[position].eq(actual):
+        if position is not None:
+            if position in new and not new[position].eq(actual):
+                return None
+            new[position] = actual
+        elif formal.num_args() and formal.decl().eq(actual.decl()):
+            todo += zip(formal.children(), actual.children(), strict=True)
+        elif not formal.eq(actual):
             return None
-        new[position] = actual
     return new
 
 
@@ -308,19 +329,15 @@ class Induction:
         began = time.perf_counter()
         spent: dict[str, float] = {}
         verdicts: dict[str, Judgement] = {}
-        applies: Witness | None = None
         number = 0
         for path in self._paths():
             number += 1
-            for judgement in self._path(path, applies is None):
-                if isinstance(judgement, Witness):
-                    applies = judgement
-                    continue
+            for judgement in self._path(path):
                 key = judgement.law.name if judgement.law else SOUNDNESS
                 spent[key] = spent.get(key, 0.0) + judgement.seconds
                 verdicts[key] = _worse(verdicts.get(key), judgement)
         judgements = tuple(attrs.evolve(j, seconds=spent[k]) for k, j in verdicts.items())
-        return Proof(self.op.name, judgements, applies, number, time.perf_counter() - began)
+        return Proof(self.op.name, judgements, number, time.perf_counter() - began)
 
     # ------------------------------------------------------------ running the text
 
@@ -380,40 +397,64 @@ class Induction:
 
     # ------------------------------------------------------------ judging a path
 
-    def _path(self, path: _Path, show: bool) -> Iterator[Judgement | Witness]:
-        bases = dict.fromkeys(getattr(s.before, self.design.tables[0].name).base for s in path.segments)
+    def _path(self, path: _Path) -> Iterator[Judgement]:
+        bases = dict.fromkeys(_base_of(self.design, s.before) for s in path.segments)
         known = {base: Hypotheses(self.design, self.formulas(base), base) for base in bases}
         for hypotheses in known.values():
-            hypotheses.admit(path.lookups.values(), list(path.counts.values()))
+            hypotheses.admit(list(path.lookups.values()), list(path.counts.values()))
             hypotheses.saturate()
-        if not self._possible(path, known):
-            return
-        if show and len(path.segments) == 1:
-            witness = self._ask(path, path.segments[0], known, z3.BoolVal(True), Symbolic(self.design), None)
-            if witness.witness is not None:
-                yield witness.witness
+        if self._solver(known).check(*path.segments[-1].conditions) == z3.unsat:
+            return  # the path cannot be taken from a lawful state
+        began = time.perf_counter()
+        reading = Symbolic(self.design, prune=False)
+        goals = list(self._goals(path, reading))
+        for hypotheses in known.values():
+            hypotheses.admit(list(reading.lookups.values()), list(reading.counts.values()))
+            hypotheses.saturate()
+        terms = {**path.noted, **reading.noted}
+        ask = _Question(self, path, known, terms, self._solver(known))
+        share = (time.perf_counter() - began) / max(1, len(goals))
         for obligation in path.obligations:
             goal = z3.Implies(z3.And(*obligation.conditions), obligation.holds)
-            answer = self._ask(path, path.segments[-1], known, z3.Not(goal), Symbolic(self.design), None)
+            answer = ask.about(None, path.segments[-1], z3.Not(goal))
             yield attrs.evolve(answer, why=obligation.why) if answer.verdict != "proved" else answer
+        for law, segment, goal in goals:
+            if goal is None:
+                yield Judgement(self.op.name, law, "proved", 0.0)
+            else:
+                answer = ask.about(law, segment, z3.Not(goal))
+                yield attrs.evolve(answer, seconds=answer.seconds + share)
+
+    def _goals(self, path: _Path, reading: Symbolic) -> Iterator[tuple[Law, _Segment, Term | None]]:
+        """What must hold after each segment, at arbitrary names; None where the segment wrote nothing it speaks of."""
+        actor = self.op.actor(self.arguments)
         for segment in path.segments:
             last = segment is path.segments[-1]
+            for s in (segment.before, segment.after):
+                for kind in self.design.tables:
+                    getattr(s, kind.name).reading = reading
+            given = {"before": segment.before, "outcome": segment.outcome, "actor": NOTHING if actor is None else actor}
             for law in self.laws:
                 if law.of_state and self._untouched(law, segment):
-                    yield Judgement(self.op.name, law, "proved", 0.0)
-                elif law.of_state or (last or law.outcome is None):
-                    yield self._judge(path, segment, known, law)
+                    yield law, segment, None
+                elif law.of_state or last or law.outcome is None:
+                    names = self._arbitrary_names(law, reading)
+                    with answering(reading):
+                        yield law, segment, reading.fold(law.function, segment.after, *law.arguments(given, names))
+
+    def _arbitrary_names(self, law: Law, reading: Symbolic) -> list[Any]:
+        """The same arbitrary names for every law, so that laws share an index set."""
+        used: dict[str, int] = {}
+        names = []
+        for _, kind in law.names:
+            sort = str(sort_of(kind))
+            used[sort] = used.get(sort, 0) + 1
+            names.append(reading.arbitrary(kind, f"any.{sort}.{used[sort]}"))
+        return names
 
     def _untouched(self, law: Law, segment: _Segment) -> bool:
-        base = getattr(segment.before, self.design.tables[0].name).base
-        formula = next(f for f in self.formulas(base) if f.law is law)
+        formula = next(f for f in self.formulas(_base_of(self.design, segment.before)) if f.law is law)
         return not formula.tables & segment.written
-
-    def _possible(self, path: _Path, known: dict[str, Hypotheses]) -> bool:
-        """Whether the path can be taken from a lawful state, as far as the solver can tell quickly."""
-        solver = self._solver(known)
-        solver.add(*path.segments[-1].conditions)
-        return bool(solver.check() != z3.unsat)
 
     def _solver(self, known: dict[str, Hypotheses]) -> Any:
         solver = z3.SimpleSolver()
@@ -422,80 +463,89 @@ class Induction:
             solver.add(*hypotheses.asserted)
         return solver
 
-    def _judge(self, path: _Path, segment: _Segment, known: dict[str, Hypotheses], law: Law) -> Judgement:
-        reading = Symbolic(self.design, prune=False)
-        actor = self.op.actor(self.arguments)
-        given = {"before": segment.before, "outcome": segment.outcome, "actor": NOTHING if actor is None else actor}
-        names = [reading.arbitrary(kind, f"any.{n}") for n, kind in law.names]
-        for s in (segment.before, segment.after):
-            for kind in self.design.tables:
-                getattr(s, kind.name).reading = reading
-        with answering(reading):
-            goal = reading.fold(law.function, segment.after, *law.arguments(given, names))
-        return self._ask(path, segment, known, z3.Not(goal), reading, law)
-
-    def _ask(self, path: _Path, segment: _Segment, known: dict[str, Hypotheses], denied: Term, reading: Symbolic,
-             law: Law | None) -> Judgement:
-        began = time.perf_counter()
-        local = {base: _extended(h, reading) for base, h in known.items()}
-        real = [t != constant(leaf, NOTHING) for leaf, t in reading.noted.values()
-                if isinstance(leaf, NameKind) and z3.is_const(t)]
-        terms = {**path.noted, **reading.noted}
-        claim = [*segment.conditions, denied, *real]
-
-        def judgement(verdict: str, witness: Witness | None = None, why: str = "") -> Judgement:
-            return Judgement(self.op.name, law, verdict, time.perf_counter() - began, witness, why)
-
-        for _ in range(REPAIRS):
-            solver = self._solver(local)
-            solver.add(*claim)
-            answer = solver.check()
-            if answer == z3.unsat:
-                return judgement("proved")
-            if answer != z3.sat:
-                return judgement("unknown", why=f"the solver gave up: {solver.reason_unknown()}")
-            if len(local) > 1:
-                return judgement("refuted", why="found after a yield: the state in between is any lawful one")
-            (hypotheses,) = local.values()
-            solver.add(*_closed_world(hypotheses))
-            if solver.check() != z3.sat:
-                return judgement("unknown", why="a solution exists only with entries that no name here stands for")
-            found = concretise(self.design, self.op, self.arguments, segment.answers, law, solver.model(), hypotheses, terms)
-            if isinstance(found, Witness):
-                return judgement("refuted", found)
-            if found is None or not self._repair(hypotheses, *found):
-                return judgement("unknown", why="the solution could not be made into a run on ints")
-        return judgement("unknown", why=f"no lawful state found after {REPAIRS} repairs")
-
-    def _repair(self, hypotheses: Hypotheses, law: Law, names: Sequence[Term]) -> bool:
+    def _repair(self, hypotheses: Hypotheses, law: Law, names: Sequence[Term]) -> None:
         """A model broke a law that may be assumed: assume it there."""
         formula = next(f for f in hypotheses.formulas if f.law is law)
-        size = len(hypotheses.asserted)
-        hypotheses.instantiate(formula, names)
-        hypotheses.saturate(1)
-        return len(hypotheses.asserted) > size
+        hypotheses.instantiate(formula, names, ROUNDS)
+        hypotheses.saturate()
 
 
-def _extended(hypotheses: Hypotheses, reading: Symbolic) -> Hypotheses:
-    """The hypotheses of a path, and what the denied law looks at besides."""
-    other = Hypotheses(hypotheses.design, hypotheses.formulas, hypotheses.base)
-    other.lookups, other.counts = dict(hypotheses.lookups), dict(hypotheses.counts)
-    other.asserted, other._done = list(hypotheses.asserted), set(hypotheses._done)
-    other.admit(list(reading.lookups.values()), list(reading.counts.values()))
-    other.saturate()
-    return other
+def _base_of(design: Outline, state: Any) -> str:
+    """Which arbitrary state a state was made from."""
+    base: str = getattr(state, design.tables[0].name).base
+    return base
+
+
+class _Question:
+    """The solver, knowing a path and the laws that may be assumed, asked about one goal after the other."""
+
+    def __init__(self, induction: Induction, path: _Path, known: dict[str, Hypotheses],
+                 terms: dict[int, tuple[Scalar, Term]], solver: Any) -> None:
+        self.induction, self.path, self.known, self.terms, self.solver = induction, path, known, terms, solver
+        self.real = [t != constant(leaf, NOTHING) for leaf, t in terms.values() if isinstance(leaf, NameKind) and z3.is_const(t)
+                     and str(t).startswith("any.")]
+
+    def about(self, law: Law | None, segment: _Segment, denied: Term) -> Judgement:
+        """Whether the denied law has no model."""
+        began = time.perf_counter()
+        self.solver.push()
+        try:
+            self.solver.add(*segment.conditions, denied, *self.real)
+            verdict, witness, why = self._verdict(law, segment)
+        finally:
+            self.solver.pop()
+        return Judgement(self.induction.op.name, law, verdict, time.perf_counter() - began, witness, why)
+
+    def _verdict(self, law: Law | None, segment: _Segment) -> tuple[str, Witness | None, str]:
+        known = self.known
+        for attempt in range(REPAIRS):
+            answer = self.solver.check()
+            if answer == z3.unsat:
+                return "proved", None, ""
+            if answer != z3.sat:
+                return "unknown", None, f"the solver gave up: {self.solver.reason_unknown()}"
+            if len(known) > 1:
+                return "refuted", None, "found after a yield: the state in between is any lawful one"
+            if attempt == 0:
+                known = {base: h.copy() for base, h in known.items()}
+            (hypotheses,) = known.values()
+            found = self._concrete(law, segment, hypotheses)
+            if isinstance(found, str):
+                return "unknown", None, found
+            if isinstance(found, Witness):
+                return "refuted", found, ""
+            size = len(hypotheses.asserted)
+            self.induction._repair(hypotheses, *found)
+            if len(hypotheses.asserted) == size:
+                return "unknown", None, "a law that the model breaks could not be assumed where it does"
+            self.solver.add(*hypotheses.asserted[size:])
+        return "unknown", None, f"no lawful state found after {REPAIRS} repairs"
+
+    def _concrete(self, law: Law | None, segment: _Segment, hypotheses: Hypotheses) -> Any:
+        """The model as a run on ints, a law that its state breaks, or why it is neither."""
+        self.solver.push()
+        try:
+            self.solver.add(*_closed_world(hypotheses))
+            if self.solver.check() != z3.sat:
+                return "a solution exists only with entries that no name here stands for"
+            induction = self.induction
+            found = concretise(induction.design, induction.op, induction.arguments, segment.answers, law,
+                               self.solver.model(), hypotheses, self.terms)
+            return found if found is not None else "the solution could not be made into a run on ints"
+        finally:
+            self.solver.pop()
 
 
 def _closed_world(hypotheses: Hypotheses) -> Iterator[Term]:
     """That nothing is counted but what the index set names: a solution must fit in a finite state."""
+    first_mentions: dict[str, list[Term]] = {}
     for number in hypotheses.counts.values():
-        total: Term = z3.IntVal(0)
-        earlier: list[tuple[Term, ...]] = []
-        for x, counts in hypotheses.counted_keys(number):
-            new = z3.And([z3.Or([a != b for a, b in zip(x.key, y, strict=True)]) for y in earlier])
-            total = total + z3.If(z3.And(counts, new), z3.IntVal(1), z3.IntVal(0))
-            earlier.append(x.key)
-        yield number.number == total
+        keys = hypotheses.counted_keys(number)
+        if number.table not in first_mentions:
+            first_mentions[number.table] = [z3.And([_differ(x.key, y.key) for y, _ in keys[:i]]) for i, (x, _) in enumerate(keys)]
+        ones = [z3.If(z3.And(counts, first), z3.IntVal(1), z3.IntVal(0))
+                for (_, counts), first in zip(keys, first_mentions[number.table], strict=True)]
+        yield number.number == z3.Sum(ones) if ones else number.number == 0
 
 
 _ORDER = {"proved": 0, "unknown": 1, "refuted": 2}
@@ -507,7 +557,8 @@ def _worse(a: Judgement | None, b: Judgement) -> Judgement:
 
 def prove_operation(design: Outline, name: str, timeout: int = TIMEOUT) -> Proof:
     """All obligations of one operation."""
-    return Induction(design, design.operation(name), timeout).prove()
+    with joined(design):
+        return Induction(design, design.operation(name), timeout).prove()
 
 
 # ---------------------------------------------------------------- the initial states
@@ -517,10 +568,11 @@ def prove_initial(design: Outline, timeout: int = TIMEOUT) -> Proof:
     """The laws hold before anything has happened, for any number of names."""
     began = time.perf_counter()
     judgements = []
-    for law in design.laws:
-        if law.of_state:
-            judgements.append(_initially(design, law, timeout))
-    return Proof("initial state", tuple(judgements), None, 1, time.perf_counter() - began)
+    with joined(design):
+        for law in design.laws:
+            if law.of_state:
+                judgements.append(_initially(design, law, timeout))
+    return Proof("initial state", tuple(judgements), 1, time.perf_counter() - began)
 
 
 def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
@@ -545,21 +597,15 @@ class _Initially(Symbolic):
     """Before anything has happened a count is known: everything is at its default."""
 
     def count(self, table: Table, where: Any) -> Any:
-        from refmodel.language.opaque import opaque
-
         names = [self.arbitrary(kind, f"counted.{i}") for i, kind in enumerate(table.kind.keys)]
         holds = self.fold(where, table.value(table.defaults() if table.domain is None else [z3.BoolVal(False), *table.defaults()]),
                           *names)
         if table.domain is None and not z3.is_false(holds):
             return self.arbitrary_number(table)
-        from refmodel.language.kinds import NaturalKind
-
         return opaque(self, NaturalKind(), z3.IntVal(0))
 
     def arbitrary_number(self, table: Table) -> Any:
         """A count that the defaults do not decide."""
-        from refmodel.language.kinds import NaturalKind
-
         return self.arbitrary(NaturalKind(), f"count.{table.kind.name}")
 
 

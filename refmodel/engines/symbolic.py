@@ -17,6 +17,7 @@ import z3
 from refmodel.language.asking import Refused
 from refmodel.language.design import Outline
 from refmodel.language.forks import Forks
+from refmodel.language.joining import Impure
 from refmodel.language.kinds import (
     NOTHING,
     EnumKind,
@@ -347,6 +348,7 @@ class Symbolic:
         self.counts: dict[int, Counted] = {}
         self.noted: dict[int, tuple[Scalar, Term]] = {}
         self._stamp = 0
+        self._outer: tuple[Term, ...] = ()
 
     def paths(self) -> Iterator[None]:
         """Loop over this to follow every path."""
@@ -383,7 +385,7 @@ class Symbolic:
     def stamp(self) -> int:
         """The number of the next write."""
         if self._folding:
-            raise Unsound("a law or condition writes to the state")
+            raise Impure
         self._stamp += 1
         return self._stamp
 
@@ -431,6 +433,8 @@ class Symbolic:
         cond = simplified(term)
         if z3.is_true(cond):
             return
+        if self._folding:
+            raise Impure
         if z3.is_false(cond) or self.known.get(cond.get_id()) is False:
             raise Refused
         self._assume(cond)
@@ -442,7 +446,7 @@ class Symbolic:
         cond = simplified(term)
         if not z3.is_true(cond):
             why = f"{text_position()}: {why}"
-            self.obligations.append(Obligation(tuple(self.conditions), cond, why))
+            self.obligations.append(Obligation((*self._outer, *self.conditions), cond, why))
 
     def constant(self, kind: Scalar, value: Any) -> Term:
         return constant(kind, value)
@@ -485,12 +489,16 @@ class Symbolic:
     # ------------------------------------------------------------ what the text asks
 
     def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
+        if self._folding:
+            raise Impure
         value = self.arbitrary(kind, f"choice{len(self.answers)}")
         self.answers.append((kind, value))
         self.required(self.fold(where, value))
         return value
 
     def yes(self, question: str) -> bool:
+        if self._folding:
+            raise Impure
         if self.forks.replaying():
             answer = self.forks.again()
         else:
@@ -534,9 +542,14 @@ class Symbolic:
     def reset(self, table: Table, where: Callable[..., Any]) -> None:
         table.reset(where)
 
+    def looked_at(self, operand: Callable[[], Any]) -> Term:
+        """An operand of a condition, if all it does is look."""
+        return self.fold(operand)
+
     def fold(self, predicate: Callable[..., Any], *arguments: Any) -> Term:
         """A predicate as one formula: its paths followed apart and put together."""
-        outer = self.forks, self.conditions, self.known
+        outer = self.forks, self.conditions, self.known, self._outer
+        self._outer = (*self._outer, *self.conditions)
         self._folding += 1
         paths: list[tuple[list[Term], Term]] = []
         try:
@@ -547,7 +560,7 @@ class Symbolic:
                 paths.append((self.conditions, term_of(self, FlagKind(), value)))
         finally:
             self._folding -= 1
-            self.forks, self.conditions, self.known = outer
+            self.forks, self.conditions, self.known, self._outer = outer
         result = paths[-1][1]
         for conditions, value in reversed(paths[:-1]):
             result = z3.If(z3.And(conditions) if len(conditions) != 1 else conditions[0], value, result)

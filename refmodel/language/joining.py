@@ -1,0 +1,153 @@
+"""``and``, ``or`` and ``not`` without forking, where values stand for many.
+
+Python decides ``a and b`` by testing ``a``, which forks a run. Where ``b`` only looks, both can be looked at, and the result
+is one truth value; runs then fork at ``if`` and not inside conditions. So while a reading is at work, the functions of a
+specification run from code in which these three words call the functions below. It is compiled from the very same text, line
+by line; on ints the text runs as Python compiled it.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CodeType, FunctionType
+from typing import Any
+
+import attrs
+
+from refmodel.language.design import Outline
+from refmodel.language.opaque import Flag, Opaque
+
+
+class Impure(BaseException):
+    """An operand does more than look: Python's own order of evaluation has to be kept."""
+
+
+def both(a: Any, b: Callable[[], Any]) -> Any:
+    """``a and b``."""
+    if not isinstance(a, Opaque):
+        return a and b()
+    if isinstance(a, Flag):
+        try:
+            return Flag(a.reading, a.kind, a.reading.both(a.term, a.reading.looked_at(b)))  # type: ignore[attr-defined]
+        except Impure:
+            pass
+    return b() if a else a
+
+
+def either(a: Any, b: Callable[[], Any]) -> Any:
+    """``a or b``."""
+    if not isinstance(a, Opaque):
+        return a or b()
+    if isinstance(a, Flag):
+        try:
+            return Flag(a.reading, a.kind, a.reading.either(a.term, a.reading.looked_at(b)))  # type: ignore[attr-defined]
+        except Impure:
+            pass
+    return a if a else b()
+
+
+def negation(a: Any) -> Any:
+    """``not a``."""
+    return Flag(a.reading, a.kind, a.reading.negated(a.term)) if isinstance(a, Flag) else not a
+
+
+NAMES = {"__refmodel_both__": both, "__refmodel_either__": either, "__refmodel_not__": negation}
+
+
+class _Rewrite(ast.NodeTransformer):
+    """The three words as calls."""
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        self.generic_visit(node)
+        name = "__refmodel_both__" if isinstance(node.op, ast.And) else "__refmodel_either__"
+        result = node.values[-1]
+        for value in reversed(node.values[:-1]):
+            later = ast.Lambda(ast.arguments([], [], None, [], [], None, []), result)
+            result = ast.Call(ast.Name(name, ast.Load()), [value, later], [])
+        return ast.copy_location(result, node)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Not):
+            return node
+        return ast.copy_location(ast.Call(ast.Name("__refmodel_not__", ast.Load()), [node.operand], []), node)
+
+
+@functools.cache
+def joined_code(function: FunctionType) -> CodeType | None:
+    """The code of a function with the three words joined, or None if its text cannot be had."""
+    try:
+        lines, first = inspect.getsourcelines(function)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    definition = tree.body[0]
+    if not isinstance(definition, ast.FunctionDef):
+        return None
+    definition.decorator_list = []
+    free = function.__code__.co_freevars
+    new = _Rewrite().visit(definition)
+    factory = ast.FunctionDef("factory", ast.arguments([], [ast.arg(v) for v in free], None, [], [], None, []),
+                              [new, ast.Return(ast.Name(definition.name, ast.Load()))], [])
+    module = ast.fix_missing_locations(ast.Module([factory], []))
+    ast.increment_lineno(module, first - 1)
+    space: dict[str, Any] = {}
+    flags = function.__code__.co_flags & 0x1FF0000  # from __future__ import annotations and its like
+    exec(compile(module, function.__code__.co_filename, "exec", flags=flags, dont_inherit=True), dict(function.__globals__), space)
+    code: CodeType = space["factory"](*(None for _ in free)).__code__
+    return code if code.co_freevars == free else None
+
+
+@functools.cache
+def functions_of(design: Outline) -> tuple[FunctionType, ...]:
+    """The functions that a design's text consists of: its methods, its laws, and whatever of the kind they call."""
+    found: dict[FunctionType, None] = {}
+    todo: list[Any] = [vars(base)[n] for base in design.cls.__mro__ for n in vars(base)]
+    todo += [law.function for law in design.laws]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, property):
+            todo.append(item.fget)
+        elif isinstance(item, FunctionType) and item not in found and _is_text(item):
+            found[item] = None
+            todo += [item.__globals__.get(name) for name in _names(item.__code__)]
+        elif isinstance(item, type) and attrs.has(item):
+            todo += [v for v in vars(item).values() if isinstance(v, (property, FunctionType))]
+    return tuple(f for f in found if joined_code(f) is not None)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _is_text(function: FunctionType) -> bool:
+    module = function.__module__ or ""
+    if module.startswith(("refmodel.language", "refmodel.engines", "attr")):
+        return False
+    return module.split(".")[0] not in sys.stdlib_module_names and function.__code__.co_filename[:1] != "<"
+
+
+@contextmanager
+def joined(design: Outline) -> Iterator[None]:
+    """While this holds, the design's text runs with the three words joined."""
+    functions = functions_of(design)
+    before = [f.__code__ for f in functions]
+    for f in functions:
+        f.__globals__.update(NAMES)
+        code = joined_code(f)
+        if code is not None:
+            f.__code__ = code
+    try:
+        yield
+    finally:
+        for f, code in zip(functions, before, strict=True):
+            f.__code__ = code
