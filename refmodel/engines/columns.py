@@ -19,12 +19,9 @@ from refmodel.language.design import Outline
 from refmodel.language.forks import Forks
 from refmodel.language.joining import Impure
 from refmodel.language.kinds import (
-    NOTHING,
-    EnumKind,
     FlagKind,
     Geometry,
     Kind,
-    NameKind,
     NaturalKind,
     PageKind,
     Scalar,
@@ -146,9 +143,10 @@ class Columns:
         self.folding = 0
         self.load(matrix)
 
-    def load(self, matrix: Matrix) -> None:
-        """Take up other states."""
+    def load(self, matrix: Matrix, earlier: Matrix | None = None) -> None:
+        """Take up other states, and those that they were a step before."""
         self.matrix = matrix
+        self.earlier = matrix if earlier is None else earlier
         self.width = matrix.shape[1]
         self.state, self.before = self._state(True), self._state(False)
         self.begin()
@@ -170,7 +168,7 @@ class Columns:
 
     def row(self, number: int, live: bool) -> Column:
         """One scalar, in every state."""
-        return self.written.get(number, self.matrix[number]) if live else self.matrix[number]
+        return self.written.get(number, self.matrix[number]) if live else self.earlier[number]
 
     # ------------------------------------------------------------ what values ask
 
@@ -199,7 +197,7 @@ class Columns:
         left = int(np.count_nonzero(self.alive))
         if not left:
             raise Refused
-        if self.may_narrow and left * 4 < self.width:
+        if self.may_narrow and not self.answers and left * 4 < self.width:
             raise Narrow
 
     def must(self, term: Column, why: str) -> None:
@@ -251,8 +249,8 @@ class Columns:
         options = list(kind.values(self.geometry))
         value = self.forks.again() if self.forks.replaying() else self.forks.take(options)
         condition = self.fold(where, value)
-        self.required(condition)
         self.answers.append(value)
+        self.required(condition)
         return value
 
     def yes(self, question: str) -> bool:
@@ -275,9 +273,14 @@ class Columns:
             if holds is not False:
                 table.clear_where(key, holds)
 
-    def looked_at(self, operand: Callable[[], Any]) -> Column:
-        """An operand of a condition, if all it does is look."""
-        return self.fold(operand)
+    def looked_at(self, operand: Callable[[], Any], assuming: Column) -> Column:
+        """An operand of a condition, if all it does is look, and where the operand before it lets it be looked at."""
+        outer = self.alive
+        self.alive = outer & assuming
+        try:
+            return self.fold(operand) if self.alive.any() else False
+        finally:
+            self.alive = outer
 
     def fold(self, predicate: Callable[..., Any], *arguments: Any) -> Column:
         """A predicate as one column: its paths followed apart and put together. States off this path do not count."""
@@ -318,6 +321,7 @@ class _Table:
         self.sizes = [domain(k, columns.geometry) for k in kind.keys]
         self.live = live
         self._keys = list(itertools.product(*(range(s) for s in self.sizes)))
+        self._meant: dict[tuple[int | None, ...], list[tuple[int, ...]]] = {}
 
     def keys(self) -> list[tuple[int, ...]]:
         return self._keys
@@ -348,16 +352,17 @@ class _Table:
         return flat
 
     def _matches(self, parts: tuple[Column, ...]) -> list[tuple[tuple[int, ...], Column]]:
-        """The keys there are, each with the states in which it is the one meant (True: in all)."""
-        fixed = [p if isinstance(p, int) else None for p in parts]
-        found = []
-        for key in self._keys:
-            if any(f is not None and f != k for f, k in zip(fixed, key, strict=True)):
-                continue
+        """The keys that may be meant, each with the states in which it is (True: in all)."""
+        fixed = tuple(p if isinstance(p, int) else None for p in parts)
+        if fixed not in self._meant:
+            self._meant[fixed] = [key for key in self._keys
+                                  if all(f is None or f == k for f, k in zip(fixed, key, strict=True))]
+        varying = [i for i, f in enumerate(fixed) if f is None]
+        found: list[tuple[tuple[int, ...], Column]] = []
+        for key in self._meant[fixed]:
             where: Column = True
-            for part, k, f in zip(parts, key, fixed, strict=True):
-                if f is None:
-                    where = (part == k) if where is True else where & (part == k)
+            for i in varying:
+                where = (parts[i] == key[i]) if where is True else where & (parts[i] == key[i])
             found.append((key, where))
         return found
 
@@ -372,11 +377,10 @@ class _Table:
         matches = self._matches(parts)
         if len(matches) == 1 and matches[0][1] is True:
             return [self.columns.row(n, self.live) for n in self._rows(matches[0][0])]
-        result: list[Column] = list(self._defaults())
+        result: list[Column] = [np.int8(d) for d in self._defaults()]
         for key, where in matches:
             for i, n in enumerate(self._rows(key)):
-                result[i] = np.where(where, self.columns.row(n, self.live), np.int8(result[i])
-                                     if isinstance(result[i], int) else result[i])
+                result[i] = np.where(where, self.columns.row(n, self.live), result[i])
         return result
 
     def _put(self, parts: tuple[Column, ...], rows: Sequence[Column]) -> None:
@@ -418,7 +422,7 @@ class RecordTable(_Table):
         return self._value(self._get(key))
 
     def _value(self, rows: list[Column]) -> Any:
-        return self.kind.value.build(iter([_opaque(self.columns, leaf, row)
+        return self.kind.value.build(iter([as_value(self.columns, leaf, row)
                                            for leaf, row in zip(self.leaves, rows, strict=True)]))
 
     def _rows(self, key: tuple[int, ...]) -> range:
@@ -487,7 +491,7 @@ class ColumnPage:
             for number in range(table.cells):
                 rows = [np.where(code == number, new, np.int8(old) if isinstance(old, int) else old)
                         for old, new in zip(rows, self.rows[self._cell(number)], strict=True)]
-        return table.page.cell.build(iter([_opaque(table.columns, leaf, row)
+        return table.page.cell.build(iter([as_value(table.columns, leaf, row)
                                            for leaf, row in zip(table.leaves, rows, strict=True)]))
 
     def put(self, index: Any, cell: Any) -> ColumnPage:
@@ -528,7 +532,7 @@ class ColumnPage:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _opaque(columns: Columns, leaf: Scalar, row: Column) -> Any:
+def as_value(columns: Columns, leaf: Scalar, row: Column) -> Any:
     """A row as a value of the text."""
     if isinstance(leaf, FlagKind) and isinstance(row, np.ndarray) and row.dtype != np.bool_:
         row = row.view(np.bool_)
@@ -544,4 +548,4 @@ def _byte(term: Column) -> Column:
     return np.int8(term)
 
 
-__all__ = ["NOTHING", "ColumnPage", "Columns", "EnumKind", "Layout", "Matrix", "NameKind", "Narrow", "domain"]
+__all__ = ["ColumnPage", "Columns", "Layout", "Matrix", "Narrow", "as_value", "cell_keys", "domain"]

@@ -16,21 +16,23 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from refmodel.engines.columns import Columns, Layout, Matrix, Narrow
+from refmodel.engines.columns import Columns, Layout, Matrix, Narrow, as_value
 from refmodel.engines.machine import Machine, Run, recorded
 from refmodel.engines.random import Failure
 from refmodel.engines.symmetry import Symmetry, Words
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation, Outline
-from refmodel.language.forks import Forks
 from refmodel.language.joining import joined
-from refmodel.language.kinds import NOTHING, Geometry
+from refmodel.language.kinds import NOTHING, Geometry, NameKind, kind_of
 from refmodel.language.laws import Law
-from refmodel.language.opaque import Opaque
+from refmodel.language.opaque import Opaque, opaque
 from refmodel.language.unsound import BadDesign
 
-CHUNK = 1 << 14
+CHUNK = 1 << 13
 """States taken at once: enough to make the text's own time small, few enough to stay in the caches."""
+
+NARROW = 64
+"""With fewer states than this under way it does not pay to start again with those that are left."""
 
 Instance = tuple[Operation, tuple[Any, ...]]
 Progress = Callable[[int, int], None]
@@ -89,6 +91,57 @@ class _Stop(Exception):
     def __init__(self, parent: int, way: int) -> None:
         self.parent, self.way = parent, way
         super().__init__()
+
+
+@attrs.define
+class _Group:
+    """Steps whose outcomes are of one type: the states after them, where they come from, and what they showed."""
+
+    returns: type | None
+    after: Matrix
+    rows: npt.NDArray[np.intp]
+    actors: npt.NDArray[np.int8]
+    ways: npt.NDArray[np.int32]
+    outcomes: list[npt.NDArray[np.int8]]
+
+    def outcome_in(self, columns: Columns) -> Any:
+        """What the steps returned, as one value in columns."""
+        if self.returns is None:
+            return None
+        kind = kind_of(self.returns)
+        leaves = zip((leaf for _, leaf in kind.leaves()), self.outcomes, strict=True)
+        return kind.build(iter([as_value(columns, leaf, row) for leaf, row in leaves]))
+
+
+class _Taken:
+    """The steps taken from a chunk, to be judged together."""
+
+    def __init__(self, matrix: Matrix, ids: npt.NDArray[np.int64]) -> None:
+        self.matrix, self.ids = matrix, ids
+        self._by_type: dict[type | None, list[_Group]] = {}
+
+    def add(self, op: Operation, arguments: tuple[Any, ...], outcome: Any, rows: npt.NDArray[np.intp],
+            origin: npt.NDArray[np.intp], after: Matrix, way: int) -> None:
+        """``rows`` are where the outcome's columns hold these steps; ``origin`` where the chunk does."""
+        returns = type(outcome) if attrs.has(type(outcome)) else None
+        outcomes = []
+        if returns is not None:
+            kind = kind_of(returns)
+            for (_, leaf), value in zip(kind.leaves(), kind.flatten(outcome), strict=True):
+                term = value.term if isinstance(value, Opaque) else leaf.encode(value)
+                column = term[rows] if isinstance(term, np.ndarray) and term.ndim else np.full(len(rows), term)
+                outcomes.append(column.astype(np.int8))
+        actor = op.actor(arguments)
+        self._by_type.setdefault(returns, []).append(_Group(
+            returns, after, origin, np.full(len(rows), NOTHING if actor is None else actor, dtype=np.int8),
+            np.full(len(rows), way, dtype=np.int32), outcomes))
+
+    def groups(self) -> Iterator[_Group]:
+        """The steps, by type of outcome."""
+        for returns, parts in self._by_type.items():
+            yield _Group(returns, np.concatenate([p.after for p in parts], axis=1), np.concatenate([p.rows for p in parts]),
+                         np.concatenate([p.actors for p in parts]), np.concatenate([p.ways for p in parts]),
+                         [np.concatenate(c) for c in zip(*(p.outcomes for p in parts), strict=True)])
 
 
 class Explorer:
@@ -155,7 +208,10 @@ class Explorer:
         found: list[_Found] = []
         for start in range(0, matrix.shape[1], CHUNK):
             part = slice(start, start + CHUNK)
-            found += self._distinct(self._successors(np.ascontiguousarray(matrix[:, part]), sums[part], ids[part]))
+            chunk = np.ascontiguousarray(matrix[:, part])
+            taken = _Taken(chunk, ids[part])
+            found += self._distinct(self._successors(chunk, sums[part], taken))
+            self._judge_steps(taken)
         return self._admit(found)
 
     def _distinct(self, found: Iterator[_Found]) -> list[_Found]:
@@ -197,58 +253,56 @@ class Explorer:
 
     # ------------------------------------------------------------ one step of many states
 
-    def _successors(self, matrix: Matrix, sums: Words, ids: npt.NDArray[np.int64]) -> Iterator[_Found]:
-        for number, (op, arguments) in enumerate(self.instances):
-            yield from self._paths(number, op, arguments, matrix, sums, ids, narrow=matrix.shape[1] > 64)
+    def _successors(self, matrix: Matrix, sums: Words, taken: _Taken) -> Iterator[_Found]:
+        everyone = np.arange(matrix.shape[1])
+        for number in range(len(self.instances)):
+            yield from self._paths(number, matrix, everyone, sums, taken)
 
-    def _paths(self, number: int, op: Operation, arguments: tuple[Any, ...], matrix: Matrix, sums: Words,
-               ids: npt.NDArray[np.int64], narrow: bool) -> Iterator[_Found]:
+    def _paths(self, number: int, matrix: Matrix, chosen: npt.NDArray[np.intp], sums: Words, taken: _Taken
+               ) -> Iterator[_Found]:
+        """One operation with its arguments, in the chosen states of a chunk, on every path."""
+        op, arguments = self.instances[number]
         columns = Columns(self.layout, matrix)
         with answering(columns):
             for _ in columns.forks.paths():
                 columns.begin()
-                columns.may_narrow = narrow
+                columns.may_narrow = len(chosen) > NARROW
+                outcome = None
                 try:
                     outcome = op.method(columns.state, *arguments)
                 except Refused:
                     continue
-                except Narrow:
-                    alive = np.flatnonzero(columns.alive)
-                    yield from self._narrowed(number, op, arguments, matrix, sums, ids, columns, alive)
+                except Narrow:  # few are left: go on with those alone, along all the paths that they take
+                    left = np.flatnonzero(columns.alive)
+                    columns.forks.prune()
+                    yield from self._paths(number, np.ascontiguousarray(matrix[:, left]), chosen[left], sums, taken)
                     continue
                 except Fault as fault:
                     outcome = fault
-                columns.may_narrow = False
-                yield from self._outcome(number, op, arguments, outcome, columns, sums, ids)
+                found = self._outcome(number, outcome, columns, chosen, sums, taken)
+                if found is not None:
+                    yield found
 
-    def _narrowed(self, number: int, op: Operation, arguments: tuple[Any, ...], matrix: Matrix, sums: Words,
-                  ids: npt.NDArray[np.int64], columns: Columns, alive: npt.NDArray[np.intp]) -> Iterator[_Found]:
-        """Go on with the states that are left, from the decisions taken so far."""
-        part = np.ascontiguousarray(matrix[:, alive])
-        yield from self._paths(number, op, arguments, part, sums[alive], ids[alive], narrow=len(alive) > 64)
-
-    def _outcome(self, number: int, op: Operation, arguments: tuple[Any, ...], outcome: Any, columns: Columns,
-                 sums: Words, ids: npt.NDArray[np.int64]) -> Iterator[_Found]:
-        """The states at the end of one path."""
+    def _outcome(self, number: int, outcome: Any, columns: Columns, chosen: npt.NDArray[np.intp], sums: Words,
+                 taken: _Taken) -> _Found | None:
+        """The states at the end of one path: all are judged, and the new ones kept."""
+        op, arguments = self.instances[number]
         rows = np.flatnonzero(columns.alive)
         self.steps += len(rows)
         self.applied[op.name] += len(rows)
         way = self.nodes.way(number, tuple(columns.answers))
-        bad = self._judge_step(columns, op, arguments, outcome)
-        if bad is not None:
-            raise _Stop(int(ids[bad]), way)
-        after, keys = self._sums_after(columns, rows, sums)
-        new = self._unseen(keys)
-        if not new.any():
-            return
-        rows = rows[new]
         matrix = columns.matrix[:, rows]
         for row, column in columns.written.items():
             matrix[row] = column[rows] if isinstance(column, np.ndarray) and column.ndim else column
-        yield _Found(matrix, after[new], keys[new], ids[rows], way)
+        taken.add(op, arguments, outcome, rows, chosen[rows], matrix, way)
+        after, keys = self._sums_after(columns, rows, sums[chosen[rows]])
+        new = self._unseen(keys)
+        if not new.any():
+            return None
+        return _Found(matrix[:, new], after[new], keys[new], taken.ids[chosen[rows[new]]], way)
 
     def _sums_after(self, columns: Columns, rows: npt.NDArray[np.intp], sums: Words) -> tuple[Words, Words]:
-        after = sums[rows]
+        after = sums
         touched = sorted({int(self.symmetry.fact_of_row[row]) for row in columns.written})
         for fact in touched:
             old = self.symmetry.codes(fact, columns.matrix.__getitem__)[rows]
@@ -279,16 +333,20 @@ class Explorer:
                     return bad
         return None
 
-    def _judge_step(self, columns: Columns, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> int | None:
-        """The number of a state in which this step breaks a law about steps."""
-        actor = op.actor(arguments)
-        given = {"before": columns.before, "outcome": outcome, "actor": NOTHING if actor is None else actor}
-        for law, names in self.laws:
-            if law.about and law.applies_to(type(outcome) if outcome is not None else None):
-                bad = self._violated(columns, law, names, given)
-                if bad is not None:
-                    return bad
-        return None
+    def _judge_steps(self, taken: _Taken) -> None:
+        """Judge by the laws about steps every step that was taken, those to known states too."""
+        for group in taken.groups():
+            columns = Columns(self.layout, group.after)
+            columns.load(group.after, taken.matrix[:, group.rows])
+            given = {"before": columns.before, "outcome": group.outcome_in(columns),
+                     "actor": opaque(columns, NameKind("Vm"), group.actors)}
+            with answering(columns):
+                for law, names in self.laws:
+                    if not law.about or not law.applies_to(group.returns):
+                        continue
+                    bad = self._violated(columns, law, names, given)
+                    if bad is not None:
+                        raise _Stop(int(taken.ids[group.rows[bad]]), int(group.ways[bad]))
 
     def _violated(self, columns: Columns, law: Law, names: list[tuple[Any, ...]], given: dict[str, Any]) -> int | None:
         columns.premises = False
@@ -338,4 +396,4 @@ def explore(design: Outline, geometry: Geometry, *, seconds: float | None = None
     return Explorer(design, geometry, seed).run(seconds, progress)
 
 
-__all__ = ["Exploration", "Explorer", "Forks", "Opaque", "explore"]
+__all__ = ["Exploration", "Explorer", "explore"]

@@ -542,9 +542,13 @@ class Symbolic:
     def reset(self, table: Table, where: Callable[..., Any]) -> None:
         table.reset(where)
 
-    def looked_at(self, operand: Callable[[], Any]) -> Term:
-        """An operand of a condition, if all it does is look."""
-        return self.fold(operand)
+    def looked_at(self, operand: Callable[[], Any], assuming: Term) -> Term:
+        """An operand of a condition, if all it does is look, and where the operand before it lets it be looked at."""
+        outer, self._outer = self._outer, (*self._outer, assuming)
+        try:
+            return self.fold(operand)
+        finally:
+            self._outer = outer
 
     def fold(self, predicate: Callable[..., Any], *arguments: Any) -> Term:
         """A predicate as one formula: its paths followed apart and put together."""

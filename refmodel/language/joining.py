@@ -34,7 +34,7 @@ def both(a: Any, b: Callable[[], Any]) -> Any:
         return a and b()
     if isinstance(a, Flag):
         try:
-            return Flag(a.reading, a.kind, a.reading.both(a.term, a.reading.looked_at(b)))  # type: ignore[attr-defined]
+            return Flag(a.reading, a.kind, a.reading.both(a.term, a.reading.looked_at(b, a.term)))
         except Impure:
             pass
     return b() if a else a
@@ -46,7 +46,8 @@ def either(a: Any, b: Callable[[], Any]) -> Any:
         return a or b()
     if isinstance(a, Flag):
         try:
-            return Flag(a.reading, a.kind, a.reading.either(a.term, a.reading.looked_at(b)))  # type: ignore[attr-defined]
+            otherwise = a.reading.looked_at(b, a.reading.negated(a.term))
+            return Flag(a.reading, a.kind, a.reading.either(a.term, otherwise))
         except Impure:
             pass
     return a if a else b()
