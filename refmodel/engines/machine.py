@@ -200,6 +200,13 @@ class Machine:
                     return found
         return None
 
+    def breaks(self, law: Law, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
+        """Whether this one law is broken by the step just taken."""
+        actor = op.actor(arguments)
+        given = {"before": self.before, "outcome": outcome, "actor": NOTHING if actor is None else actor}
+        with answering(self):
+            return self._violation(law, self._names(law), given)
+
     def _violation(self, law: Law, names: list[tuple[Any, ...]], given: dict[str, Any]) -> Broken | None:
         judge, state = law.function, self.state
         Premises.met = False

@@ -18,7 +18,7 @@ from typing import Any
 import attrs
 import z3
 
-from refmodel.engines.concretise import Witness, concretise
+from refmodel.engines.scope import Scope, Witness
 from refmodel.engines.symbolic import Counted, Lookup, Obligation, Symbolic, Table, Term, constant, sort_of
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation, Outline
@@ -32,10 +32,7 @@ TIMEOUT = 20_000
 
 ROUNDS = 2
 """How far from the run a lookup may be for laws to be instantiated there: what the run looks at (0), what laws about that look
-at (1), and so on. What lies further is left to the repair of models."""
-
-REPAIRS = 25
-"""How many instances may be added because a model breaks them, before giving up."""
+at (1), and so on. """
 
 SOUNDNESS = "the text means the same on ints and on terms"
 
@@ -88,7 +85,7 @@ class _Path:
 
 
 @attrs.frozen
-class _Formula:
+class Formula:
     """A law of states, about an arbitrary state and arbitrary names."""
 
     law: Law
@@ -104,7 +101,7 @@ class _Formula:
         return frozenset(x.table for x in (*self.lookups, *self.counts))
 
 
-def _formula(design: Outline, law: Law, base: str) -> _Formula:
+def _formula(design: Outline, law: Law, base: str) -> Formula:
     reading = Symbolic(design, prune=False)
     with answering(reading):
         state = reading.state(base)
@@ -112,7 +109,7 @@ def _formula(design: Outline, law: Law, base: str) -> _Formula:
         body = reading.fold(law.function, state, *names)
     terms = tuple(n.term for n in names)
     lookups = tuple(reading.lookups.values())
-    return _Formula(law, terms, body, lookups, tuple(reading.counts.values()), _triggers(terms, lookups))
+    return Formula(law, terms, body, lookups, tuple(reading.counts.values()), _triggers(terms, lookups))
 
 
 def _triggers(names: Sequence[Term], lookups: Sequence[Lookup]) -> tuple[tuple[Lookup, ...], ...]:
@@ -147,7 +144,7 @@ def _mentioned(lookup: Lookup, names: set[int]) -> set[int]:
 class Hypotheses:
     """The laws of an arbitrary lawful state, at the index set."""
 
-    def __init__(self, design: Outline, formulas: Sequence[_Formula], base: str) -> None:
+    def __init__(self, design: Outline, formulas: Sequence[Formula], base: str) -> None:
         self.design, self.formulas, self.base = design, formulas, base
         self.lookups: dict[tuple[Any, ...], Lookup] = {}
         self.distance: dict[tuple[Any, ...], int] = {}
@@ -174,9 +171,19 @@ class Hypotheses:
                 self.lookups[x.identity] = x
                 self.distance[x.identity] = distance
                 self._fresh.append(x)
+                self._nobody(x)
         for c in counts:
             if c.base == self.base:
                 self.counts.setdefault(c.number.get_id(), c)
+
+    def _nobody(self, lookup: Lookup) -> None:
+        """Nothing is ever stored under the name of nobody (``Table.__setitem__`` obliges every text to that)."""
+        table = Table(self._reading, self.design.table(lookup.table), self.base)
+        nobody = [n for n in map(z3.simplify, table.nobody(lookup.key)) if not z3.is_false(n)]
+        if nobody:
+            defaults = table.defaults() if table.domain is None else [z3.BoolVal(False), *table.defaults()]
+            same = [a == b for a, b in zip(table.first(lookup.key), defaults, strict=True)]
+            self.asserted.append(z3.Implies(z3.Or(nobody), z3.And(same)))
 
     def saturate(self) -> None:
         """Instantiate every law wherever it speaks of what has been looked at."""
@@ -191,7 +198,7 @@ class Hypotheses:
                     self.instantiate(formula, names, distance + 1)
         self._count()
 
-    def instantiate(self, formula: _Formula, names: Sequence[Term], distance: int) -> None:
+    def instantiate(self, formula: Formula, names: Sequence[Term], distance: int) -> None:
         """Assume a law at these names."""
         identity = (formula.law.name, *(n.get_id() for n in names))
         if identity in self._done:
@@ -202,7 +209,7 @@ class Hypotheses:
         self.admit([attrs.evolve(x, key=tuple(_substitute(k, pairs) for k in x.key)) for x in formula.lookups],
                    [attrs.evolve(c, number=_substitute(c.number, pairs)) for c in formula.counts], distance)
 
-    def _matches(self, formula: _Formula, by_table: dict[str, list[Lookup]], fresh: set[tuple[Any, ...]]
+    def _matches(self, formula: Formula, by_table: dict[str, list[Lookup]], fresh: set[tuple[Any, ...]]
                  ) -> Iterator[tuple[list[Term], int]]:
         """The names for which a law speaks of a fresh lookup, and how far from the run that is."""
         own = {n.get_id(): i for i, n in enumerate(formula.names)}
@@ -316,9 +323,10 @@ class Induction:
     def __init__(self, design: Outline, op: Operation, timeout: int = TIMEOUT) -> None:
         self.design, self.op, self.timeout = design, op, timeout
         self.laws = [law for law in design.laws if law.of_state or law.applies_to(op.returns)]
-        self._formulas: dict[str, list[_Formula]] = {}
+        self._formulas: dict[str, list[Formula]] = {}
+        self._scope: Scope | None = None
 
-    def formulas(self, base: str) -> list[_Formula]:
+    def formulas(self, base: str) -> list[Formula]:
         """The laws of states, as formulas about this arbitrary state."""
         if base not in self._formulas:
             self._formulas[base] = [_formula(self.design, law, base) for law in self.design.laws if law.of_state]
@@ -463,11 +471,11 @@ class Induction:
             solver.add(*hypotheses.asserted)
         return solver
 
-    def _repair(self, hypotheses: Hypotheses, law: Law, names: Sequence[Term]) -> None:
-        """A model broke a law that may be assumed: assume it there."""
-        formula = next(f for f in hypotheses.formulas if f.law is law)
-        hypotheses.instantiate(formula, names, ROUNDS)
-        hypotheses.saturate()
+    def scope(self) -> Scope:
+        """The lawful states of the design's own geometry."""
+        if self._scope is None:
+            self._scope = Scope(self.design, self.formulas("s"), "s")
+        return self._scope
 
 
 def _base_of(design: Outline, state: Any) -> str:
@@ -491,61 +499,44 @@ class _Question:
         self.solver.push()
         try:
             self.solver.add(*segment.conditions, denied, *self.real)
-            verdict, witness, why = self._verdict(law, segment)
+            verdict, witness, why = self._verdict(law, segment, denied)
         finally:
             self.solver.pop()
         return Judgement(self.induction.op.name, law, verdict, time.perf_counter() - began, witness, why)
 
-    def _verdict(self, law: Law | None, segment: _Segment) -> tuple[str, Witness | None, str]:
-        known = self.known
-        for attempt in range(REPAIRS):
-            answer = self.solver.check()
-            if answer == z3.unsat:
-                return "proved", None, ""
-            if answer != z3.sat:
-                return "unknown", None, f"the solver gave up: {self.solver.reason_unknown()}"
-            if len(known) > 1:
-                return "refuted", None, "found after a yield: the state in between is any lawful one"
-            if attempt == 0:
-                known = {base: h.copy() for base, h in known.items()}
-            (hypotheses,) = known.values()
-            found = self._concrete(law, segment, hypotheses)
-            if isinstance(found, str):
-                return "unknown", None, found
-            if isinstance(found, Witness):
-                return "refuted", found, ""
-            size = len(hypotheses.asserted)
-            self.induction._repair(hypotheses, *found)
-            if len(hypotheses.asserted) == size:
-                return "unknown", None, "a law that the model breaks could not be assumed where it does"
-            self.solver.add(*hypotheses.asserted[size:])
-        return "unknown", None, f"no lawful state found after {REPAIRS} repairs"
+    def _verdict(self, law: Law | None, segment: _Segment, denied: Term) -> tuple[str, Witness | None, str]:
+        answer = self.solver.check()
+        if answer == z3.unsat:
+            return "proved", None, ""
+        if answer != z3.sat:
+            return "unknown", None, f"the solver gave up: {self.solver.reason_unknown()}"
+        if len(self.known) > 1:
+            return "unknown", None, "not proved; the state after a yield may be any lawful one"
+        if law is None:
+            return "unknown", None, "not proved"
+        return self._in_scope(law, segment, denied)
 
-    def _concrete(self, law: Law | None, segment: _Segment, hypotheses: Hypotheses) -> Any:
-        """The model as a run on ints, a law that its state breaks, or why it is neither."""
-        self.solver.push()
-        try:
-            self.solver.add(*_closed_world(hypotheses))
-            if self.solver.check() != z3.sat:
-                return "a solution exists only with entries that no name here stands for"
-            induction = self.induction
-            found = concretise(induction.design, induction.op, induction.arguments, segment.answers, law,
-                               self.solver.model(), hypotheses, self.terms)
-            return found if found is not None else "the solution could not be made into a run on ints"
-        finally:
-            self.solver.pop()
-
-
-def _closed_world(hypotheses: Hypotheses) -> Iterator[Term]:
-    """That nothing is counted but what the index set names: a solution must fit in a finite state."""
-    first_mentions: dict[str, list[Term]] = {}
-    for number in hypotheses.counts.values():
-        keys = hypotheses.counted_keys(number)
-        if number.table not in first_mentions:
-            first_mentions[number.table] = [z3.And([_differ(x.key, y.key) for y, _ in keys[:i]]) for i, (x, _) in enumerate(keys)]
-        ones = [z3.If(z3.And(counts, first), z3.IntVal(1), z3.IntVal(0))
-                for (_, counts), first in zip(keys, first_mentions[number.table], strict=True)]
-        yield number.number == z3.Sum(ones) if ones else number.number == 0
+    def _in_scope(self, law: Law, segment: _Segment, denied: Term) -> tuple[str, Witness | None, str]:
+        """Look for a counterexample of a small size."""
+        induction = self.induction
+        scope = induction.scope()
+        size = len(scope.asserted)
+        scope.count([c for c in self.path.counts.values()])
+        solver = scope.solver(induction.timeout)
+        del scope.asserted[size:]
+        solver.add(*segment.conditions, denied)
+        for leaf, term in self.terms.values():
+            if isinstance(leaf, NameKind) and z3.is_const(term):
+                solver.add(scope.among(leaf, term, nobody=not str(term).startswith(("any.", "choice", induction.op.name))))
+            elif isinstance(leaf, NaturalKind):
+                solver.add(term >= 0, term <= scope.geometry.naturals)
+        answer = solver.check()
+        if answer != z3.sat:
+            return "unknown", None, f"not proved, and no counterexample with {scope.geometry}"
+        witness = scope.witness(solver.model(), induction.op, induction.arguments, segment.answers, law)
+        if witness is None:
+            return "unknown", None, "not proved; the solver's counterexample does not happen on ints"
+        return "refuted", witness, ""
 
 
 _ORDER = {"proved": 0, "unknown": 1, "refuted": 2}

@@ -150,6 +150,11 @@ class Table:
         functions = self.functions if self.domain is None else [self.domain, *self.functions]
         return [f(*key) for f in functions]
 
+    def nobody(self, key: tuple[Term, ...]) -> list[Term]:
+        """For each part of a key that is a name, that it is NOTHING."""
+        return [part == constant(kind, NOTHING) for kind, part in zip(self.kind.keys, key, strict=True)
+                if isinstance(kind, NameKind)]
+
     def defaults(self) -> list[Term]:
         kind = self.kind.value.cell if isinstance(self.kind.value, PageKind) else self.kind.value
         values = [constant(leaf, v) for leaf, v in zip(self.leaves, kind.flatten(kind.default()), strict=True)]
@@ -216,7 +221,10 @@ class Table:
         else:
             leaves = [term_of(self.reading, leaf, v)
                       for leaf, v in zip(self.leaves, self.kind.value.flatten(value), strict=True)]
-        self.writes.append(_Put(self.reading.stamp(), self.parts(key), tuple(leaves)))
+        parts = self.parts(key)
+        for nobody in self.nobody(parts):
+            self.reading.must(z3.Not(nobody), f"a store to {self.kind.name} under the name of nobody")
+        self.writes.append(_Put(self.reading.stamp(), parts, tuple(leaves)))
 
     def __delitem__(self, key: Any) -> None:
         if self.domain is None:

@@ -45,7 +45,10 @@ V = TypeVar("V")
 
 
 class Total(dict[K, V]):
-    """A table in which every key has a value; what nobody stored reads as the value type's default."""
+    """A table in which every key has a value; what nobody stored reads as the value type's default.
+
+    Nothing can be stored under the name of nobody, so an entry under NOTHING always reads as the default.
+    """
 
     __slots__ = ("changed", "default")
     default: V
@@ -55,6 +58,8 @@ class Total(dict[K, V]):
         return self.default
 
     def __setitem__(self, key: K, value: V) -> None:
+        if key == NOTHING or (type(key) is tuple and NOTHING in key):
+            raise KeyError("a store under the name of nobody")
         self.changed = True
         dict.__setitem__(self, key, value)
 

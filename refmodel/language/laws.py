@@ -7,6 +7,7 @@ Every other parameter is a name, and the law is claimed for all of them.
 
 from __future__ import annotations
 
+import sys
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -43,9 +44,20 @@ class Law:
         free = iter(names)
         return [given[p] if p in ABOUT_A_STEP else next(free) for p in _parameters(self.function)[1:]]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A law travels between processes by its place in the text."""
+        return _law_at, (self.function.__module__, self.function.__qualname__)
+
     def applies_to(self, returned: type | None) -> bool:
         """Whether it says anything of an operation that returns this."""
         return self.outcome is None or self.outcome is returned
+
+
+def _law_at(module: str, qualname: str) -> Any:
+    found: Any = sys.modules[module]
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found
 
 
 def _parameters(function: Callable[..., Any]) -> list[str]:

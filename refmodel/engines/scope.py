@@ -1,0 +1,205 @@
+"""Lawful states of a small size, as formulas: where an unbounded proof fails, a counterexample is looked for here.
+
+Each sort has as many names as the geometry says, every law is assumed at all of them, and what is counted is added up entry by
+entry. A model is then a lawful state on ints and a step from it. It is run, and shown only if it breaks the law there too.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import z3
+
+from refmodel.engines.machine import Broken, Machine, Step, recorded
+from refmodel.engines.symbolic import Counted, Symbolic, Table, Term, constant, sort_of
+from refmodel.language.asking import answering
+from refmodel.language.design import Operation, Outline
+from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, Geometry, Kind, NameKind, NaturalKind, PageKind, Scalar
+from refmodel.language.laws import Law
+from refmodel.language.opaque import Opaque, opaque
+
+if TYPE_CHECKING:
+    from refmodel.engines.prover import Formula
+
+
+@attrs.frozen
+class Witness:
+    """A lawful state on ints, a step from it, and the law that the step breaks."""
+
+    geometry: Geometry
+    tables: dict[str, dict[Any, Any]]
+    step: Step
+    outcome: Any
+    broken: Broken
+
+
+class Scope:
+    """The lawful states of one geometry."""
+
+    def __init__(self, design: Outline, formulas: Sequence[Formula], base: str) -> None:
+        self.design, self.base = design, base
+        self.geometry = attrs.evolve(design.cls.geometry, sizes={
+            **{sort: design.cls.geometry.size(sort) for sort in sorts_of(design)}})
+        self._reading = Symbolic(design, prune=False)
+        self.asserted: list[Term] = []
+        self._name_names()
+        self._bound_entries()
+        for formula in formulas:
+            self._assume(formula)
+
+    def solver(self, timeout: int) -> Any:
+        """A solver that knows the lawful states."""
+        solver = z3.Solver()
+        solver.set("timeout", timeout)
+        solver.add(*self.asserted)
+        return solver
+
+    # ------------------------------------------------------------ what there is
+
+    def names(self, kind: Scalar, nobody: bool = False) -> list[Term]:
+        """The terms for every value of a scalar."""
+        if isinstance(kind, NameKind):
+            terms = [z3.Const(f"{kind.sort}#{i}", sort_of(kind)) for i in range(self.geometry.size(kind.sort))]
+            return [*terms, constant(kind, NOTHING)] if nobody else terms
+        if isinstance(kind, NaturalKind):
+            return [z3.IntVal(i) for i in range(self.geometry.naturals + 1)]
+        return [constant(kind, value) for value in kind.values(self.geometry)]
+
+    def among(self, kind: Scalar, term: Term, nobody: bool = True) -> Term:
+        """That a term is one of the names there are."""
+        return z3.Or([term == name for name in self.names(kind, nobody)])
+
+    def _name_names(self) -> None:
+        for sort in sorts_of(self.design):
+            self.asserted.append(z3.Distinct(self.names(NameKind(sort), nobody=True)))
+        for table in self.design.tables:
+            if isinstance(table.value, PageKind):  # two pages differ only where there is a cell
+                any_index = z3.Const("any.index", sort_of(table.value.index))
+                self.asserted.append(z3.ForAll([any_index], self.among(table.value.index, any_index)))
+
+    def keys(self, table: str, nobody: bool = False) -> Iterator[tuple[Term, ...]]:
+        """Every key of a table."""
+        return itertools.product(*(self.names(k, nobody) for k in self.design.table(table).keys))
+
+    def _bound_entries(self) -> None:
+        for kind in self.design.tables:
+            table = Table(self._reading, kind, self.base)
+            for key in self.keys(kind.name, nobody=True):
+                if any(z3.is_true(z3.simplify(n)) for n in table.nobody(key)):
+                    self.asserted += [a == b for a, b in zip(table.first(key)[-len(table.leaves):], table.defaults(), strict=True)]
+                else:
+                    self.asserted += list(self._bounds(kind.value, table.first(key)))
+
+    def _bounds(self, kind: Kind, leaves: Sequence[Term]) -> Iterator[Term]:
+        for (_, leaf), term in zip(kind.leaves(), leaves[-len(kind.leaves()):], strict=True):
+            terms = [z3.Select(term, i) for i in self.names(kind.index)] if isinstance(kind, PageKind) else [term]
+            for each in terms:
+                if isinstance(leaf, NameKind):
+                    yield self.among(leaf, each)
+                elif isinstance(leaf, NaturalKind):
+                    yield each >= 0
+
+    def _assume(self, formula: Formula) -> None:
+        for values in itertools.product(*(self.names(kind) for _, kind in formula.law.names)):
+            self.asserted.append(z3.substitute(formula.body, *zip(formula.names, values, strict=True))
+                                 if values else formula.body)
+        self.count(formula.counts)
+
+    def count(self, counts: Iterable[Counted]) -> None:
+        """Say what each count is: the sum over all entries."""
+        for counted in counts:
+            table = Table(self._reading, self.design.table(counted.table), self.base)
+            captured = [cell.cell_contents for cell in counted.where.__closure__ or ()]
+            for values in itertools.product(*(self.names(c.kind, nobody=True) for c in captured)):
+                number = counted.number.decl()(*values) if values else counted.number
+                self.asserted.append(number == z3.Sum([self._one(counted, captured, values, table, key)
+                                                       for key in self.keys(counted.table)]))
+
+    def _one(self, counted: Counted, captured: list[Opaque], values: Sequence[Term], table: Table, key: tuple[Term, ...]) -> Term:
+        leaves = table.first(key)
+        names = [opaque(self._reading, k, t) for k, t in zip(table.kind.keys, key, strict=True)]
+        with answering(self._reading):
+            holds = self._reading.fold(counted.where, table.value(leaves), *names)
+        if captured:
+            holds = z3.substitute(holds, *zip([c.term for c in captured], values, strict=True))
+        return z3.If(z3.And(leaves[0], holds) if table.domain is not None else holds, z3.IntVal(1), z3.IntVal(0))
+
+    # ------------------------------------------------------------ from a model to a run
+
+    def witness(self, model: Any, op: Operation, arguments: Sequence[Any], answers: Sequence[Any], law: Law) -> Witness | None:
+        """The run that a model describes, if it does break the law."""
+        decoder = _Decoder(self, model)
+        tables = {t.name: self._table(decoder, t.name) for t in self.design.tables}
+        given = tuple(decoder.value(kind, a) for (_, kind), a in zip(op.parameters, arguments, strict=True))
+        replies = tuple(decoder.value(*a) if isinstance(a, tuple) else a for a in answers)
+        machine = Machine(self.design, self.geometry)
+        for name, entries in tables.items():
+            getattr(machine.state, name).update(entries)
+            getattr(machine.before, name).update(entries)
+        if machine.broken(None, (), None) is not None:
+            return None
+        taken = machine.attempt(op, given, recorded(replies))
+        if taken is None:
+            return None
+        broken = machine.breaks(law, op, given, taken[1])
+        return None if broken is None else Witness(self.geometry, tables, taken[0], taken[1], broken)
+
+    def _table(self, decoder: _Decoder, name: str) -> dict[Any, Any]:
+        kind = self.design.table(name)
+        table = Table(self._reading, kind, self.base)
+        entries = {}
+        for key in self.keys(name):
+            leaves = table.first(key)
+            if table.domain is not None and not decoder.scalar(FlagKind(), leaves[0]):
+                continue
+            plain = tuple(decoder.scalar(k, t) for k, t in zip(kind.keys, key, strict=True))
+            entries[plain if len(plain) != 1 else plain[0]] = decoder.entry(kind.value, leaves[-len(table.leaves):])
+        return entries
+
+
+class _Decoder:
+    """What a model says of terms."""
+
+    def __init__(self, scope: Scope, model: Any) -> None:
+        self.scope, self.model = scope, model
+
+    def scalar(self, kind: Scalar, term: Term) -> Any:
+        """The value of a term, as the text would hold it."""
+        value = self.model.eval(term, model_completion=True)
+        if isinstance(kind, NameKind):
+            for number, name in enumerate(self.scope.names(kind)):
+                if value.eq(self.model.eval(name, model_completion=True)):
+                    return number
+            return NOTHING
+        if isinstance(kind, FlagKind):
+            return bool(z3.is_true(value))
+        if isinstance(kind, EnumKind):
+            return next(m for m in kind.cls if m.name == value.decl().name())
+        return value.as_long()
+
+    def value(self, kind: Kind, value: Any) -> Any:
+        """A value of the text's, leaf by leaf."""
+        leaves = [self.scalar(leaf, v.term if isinstance(v, Opaque) else constant(leaf, v))
+                  for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)]
+        return kind.build(iter(leaves))
+
+    def entry(self, kind: Kind, leaves: Sequence[Term]) -> Any:
+        """A table's entry."""
+        if not isinstance(kind, PageKind):
+            return kind.build(iter([self.scalar(leaf, t) for (_, leaf), t in zip(kind.leaves(), leaves, strict=True)]))
+        page = kind.default()
+        for index in self.scope.names(kind.index):
+            cell = [self.scalar(leaf, z3.Select(a, index)) for (_, leaf), a in zip(kind.leaves(), leaves, strict=True)]
+            page = page.put(self.scalar(kind.index, index), kind.cell.build(iter(cell)))
+        return page
+
+
+def sorts_of(design: Outline) -> list[str]:
+    """Every sort of names that a design mentions."""
+    kinds: list[Scalar] = [k for t in design.tables for k in (*t.keys, *(leaf for _, leaf in t.value.leaves()))]
+    kinds += [t.value.index for t in design.tables if isinstance(t.value, PageKind)]
+    kinds += [leaf for op in design.operations for _, p in op.parameters for _, leaf in p.leaves()]
+    return sorted({k.sort for k in kinds if isinstance(k, NameKind)})
