@@ -325,6 +325,7 @@ class Induction:
         self.laws = [law for law in design.laws if law.of_state or law.applies_to(op.returns)]
         self._formulas: dict[str, list[Formula]] = {}
         self._scope: Scope | None = None
+        self._shared = Hypotheses(design, self.formulas("s"), "s")
 
     def formulas(self, base: str) -> list[Formula]:
         """The laws of states, as formulas about this arbitrary state."""
@@ -365,7 +366,15 @@ class Induction:
                 except Refused:
                     if not segments:
                         continue
+                self._learn(reading)
                 yield _Path(segments, dict(reading.lookups), dict(reading.counts), dict(reading.noted), list(reading.obligations))
+
+    def _learn(self, reading: Symbolic) -> None:
+        """What the laws say of this path's lookups prunes later paths: the terms are the same ones."""
+        size = len(self._shared.asserted)
+        self._shared.admit(list(reading.lookups.values()), list(reading.counts.values()))
+        self._shared.saturate()
+        reading.solver.add(*self._shared.asserted[size:])
 
     def _run(self, reading: Symbolic, state: Any, arguments: list[Any]) -> Iterator[_Segment]:
         before = self._snapshot(state)
@@ -407,7 +416,7 @@ class Induction:
 
     def _path(self, path: _Path) -> Iterator[Judgement]:
         bases = dict.fromkeys(_base_of(self.design, s.before) for s in path.segments)
-        known = {base: Hypotheses(self.design, self.formulas(base), base) for base in bases}
+        known = {base: self._shared.copy() if base == "s" else Hypotheses(self.design, self.formulas(base), base) for base in bases}
         for hypotheses in known.values():
             hypotheses.admit(list(path.lookups.values()), list(path.counts.values()))
             hypotheses.saturate()

@@ -1,0 +1,87 @@
+"""The whole proof of a design: the initial state, then every operation, on all the processors there are."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+
+import attrs
+
+from refmodel.engines.prover import Induction, Judgement, Proof, prove_initial, prove_operation
+from refmodel.language.design import Outline
+from refmodel.language.unsound import Unsound
+
+__all__ = ["Induction", "Judgement", "Proof", "Proved", "prove"]
+
+
+@attrs.frozen
+class Proved:
+    """What became of every obligation."""
+
+    proofs: tuple[Proof, ...]
+    skipped: tuple[str, ...]
+    """Operations that were not looked at, because a law had been refuted before."""
+    seconds: float
+
+    def judgements(self) -> list[Judgement]:
+        return [j for p in self.proofs for j in p.judgements]
+
+    @property
+    def refuted(self) -> Judgement | None:
+        """The first obligation with a counterexample."""
+        return next((j for j in self.judgements() if j.verdict == "refuted"), None)
+
+
+class Refusal(Exception):
+    """A text that means something else on terms: where, and why."""
+
+
+def prove(design: Outline, *, all_failures: bool = False, processes: int | None = None,
+          progress: Callable[[str], None] | None = None) -> Proved:
+    """Prove every law for every operation; stop at the first refuted law, unless all failures are wanted."""
+    began = time.perf_counter()
+    initial = prove_initial(design)
+    proofs = [initial]
+    names = [op.name for op in sorted(design.operations, key=_cost)]
+    if all(j.verdict == "proved" for j in initial.judgements) or all_failures:
+        proofs += _in_parallel(design, names, all_failures, processes or os.cpu_count() or 1, progress)
+    done = {p.operation for p in proofs}
+    return Proved(tuple(proofs), tuple(n for n in names if n not in done), time.perf_counter() - began)
+
+
+def _cost(op: object) -> tuple[int, str]:
+    """Instructions walk tables and fork most: the short proofs come first, and fail first."""
+    return int(getattr(op, "by_guest", False) and getattr(op, "returns", None) is not None), getattr(op, "name", "")
+
+
+def _in_parallel(design: Outline, names: list[str], all_failures: bool, processes: int,
+                 progress: Callable[[str], None] | None) -> list[Proof]:
+    proofs: list[Proof] = []
+    _Worker.design = design  # inherited by fork: a user's design need not be importable by name
+    context = multiprocessing.get_context("fork")
+    with context.Pool(min(processes, len(names))) as pool:
+        for result in pool.imap_unordered(_Worker.run, names):
+            if isinstance(result, str):
+                raise Refusal(result)
+            proofs.append(result)
+            if progress:
+                progress(result.operation)
+            if not all_failures and any(j.verdict == "refuted" for j in result.judgements):
+                pool.terminate()
+                break
+    return sorted(proofs, key=lambda p: names.index(p.operation))
+
+
+class _Worker:
+    """What a worker process inherits."""
+
+    design: Outline
+
+    @staticmethod
+    def run(name: str) -> Proof | str:
+        try:
+            return prove_operation(_Worker.design, name)
+        except Unsound as why:
+            return str(why)
