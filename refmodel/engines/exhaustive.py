@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refmodel.engines.columns import Columns, Layout, Matrix, Narrow, as_value
-from refmodel.engines.machine import Machine, Run, recorded
-from refmodel.engines.random import Failure
+from refmodel.engines.machine import Failure, Machine, Run, recorded
 from refmodel.engines.symmetry import Symmetry, Words
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation, Outline

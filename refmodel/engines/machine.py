@@ -62,6 +62,7 @@ class Machine:
         self._values: dict[Kind, list[Any]] = {}
         self._pick: Pick = lambda options: options[0]
         self._answers: list[Any] = []
+        self._indices: list[int] = []
         self._laws = [(law, self._names(law)) for law in design.laws]
 
     # ------------------------------------------------------------ answering the text
@@ -84,6 +85,7 @@ class Machine:
     def _ask(self, options: Sequence[Any]) -> Any:
         answer = self._pick(options)
         self._answers.append(answer)
+        self._indices.append(options.index(answer))
         return answer
 
     def values(self, kind: Kind) -> list[Any]:
@@ -91,6 +93,11 @@ class Machine:
         if kind not in self._values:
             self._values[kind] = list(kind.values(self.geometry))
         return self._values[kind]
+
+    @property
+    def last_answers(self) -> list[int]:
+        """What the last step (or power-on) was answered, each as its number among the answers there were."""
+        return list(self._indices)
 
     # ------------------------------------------------------------ stepping
 
@@ -105,7 +112,7 @@ class Machine:
 
     def power_on(self, pick: Pick) -> None:
         """Decide what nobody knows about the initial state."""
-        self._pick, self._answers = pick, []
+        self._pick, self._answers, self._indices = pick, [], []
         for name in self.design.cls.arbitrary:
             table = getattr(self.state, name)
             kind = self.design.table(name)
@@ -117,7 +124,7 @@ class Machine:
 
     def attempt(self, op: Operation, arguments: tuple[Any, ...], pick: Pick) -> tuple[Step, Any] | None:
         """Take a step if it applies: what it was and its outcome. Otherwise nothing has changed."""
-        self._pick, self._answers = pick, []
+        self._pick, self._answers, self._indices = pick, [], []
         with answering(self):
             try:
                 outcome = op.method(self.state, *arguments) if op.name != RESUME else self._resume(*arguments)
@@ -258,6 +265,14 @@ class Run:
 
     initial: tuple[Any, ...]
     steps: tuple[Step, ...]
+
+
+@attrs.frozen
+class Failure:
+    """A run that breaks a law with its last step."""
+
+    run: Run
+    broken: Broken
 
 
 @attrs.frozen

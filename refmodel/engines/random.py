@@ -17,18 +17,11 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from refmodel.engines.machine import Broken, Machine, Pick, Run, Step
+from refmodel.engines.machine import Broken, Failure, Machine, Pick, Run, Step
+from refmodel.engines.shrink import shortened
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
-
-
-@attrs.frozen
-class Failure:
-    """A run that breaks a law with its last step."""
-
-    run: Run
-    broken: Broken
 
 
 @attrs.frozen
@@ -145,7 +138,8 @@ def campaign(design: Outline, geometry: Geometry, *, seconds: float = 5.0, runs:
             test()
         except _Found:
             break
-    return Campaign(failure[-1] if failure else None, drawn.runs, drawn.steps, time.perf_counter() - began,
+    found = shortened(design, geometry, failure[-1]) if failure else None
+    return Campaign(found, drawn.runs, drawn.steps, time.perf_counter() - began,
                     drawn.applied, frozenset(drawn.met))
 
 
