@@ -1,0 +1,235 @@
+"""The command ``refmodel``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from refmodel.designs import SHIPPED
+from refmodel.engines import checking
+from refmodel.engines.checking import Report
+from refmodel.engines.machine import replay as run_again
+from refmodel.engines.tokens import decode, encode, spec_of
+from refmodel.language.design import Outline
+from refmodel.language.unsound import BadDesign, Unsound
+from refmodel.loading import load
+from refmodel.oracle.judging import Verdict, judge
+from refmodel.report import terminal
+
+HOLDS, FAILS, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
+                  help="The reference model of memory virtualization: check designs, judge implementations.")
+out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+err = Console(stderr=True, highlight=False)
+
+
+@app.command()
+def check(
+    design: Annotated[str | None, typer.Argument(help="a shipped name, file.py, file.py:Class or package.module:Class; "
+                                                      "without it, everything that ships and is installed")] = None,
+    law: Annotated[str | None, typer.Option(help="judge this clause only, such as ISO-2")] = None,
+    engine: Annotated[list[str] | None, typer.Option(help="random, exhaustive, prove or bounded; may be repeated")] = None,
+    seconds: Annotated[float, typer.Option(help="how long to draw random runs", min=0.1)] = 5.0,
+    explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after this long", min=0.1)] = None,
+    seed: Annotated[int, typer.Option(help="where the random engines start")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+) -> None:
+    """Check designs by proof, by exploration and by random runs.
+
+    Exit status: 0 all laws hold, 1 one fails, 2 bad input, 3 undecided.
+    """
+    names = [design] if design is not None else list(SHIPPED)
+    engines = tuple(dict.fromkeys(engine)) if engine else checking.DEFAULT
+    documents, worst = [], HOLDS
+    for name in names:
+        outline = _outline(name, law)
+        reports = _checked(outline, engines, seconds, explore_seconds, seed, quiet=as_json)
+        worst = max(worst, _status(reports), key=_severity)
+        documents.append(_document(name, outline, reports))
+        if not as_json:
+            _show(name, outline, reports)
+    if design is None and law is None and engine is None:
+        verdicts = _judge_unicorn(4.0, seed)
+        documents += [_judged_document(v) for v in verdicts]
+        if not as_json:
+            _show_judged(verdicts)
+    if as_json:
+        print(json.dumps(documents, indent=2))
+    raise typer.Exit(worst)
+
+
+@app.command("judge")
+def judge_command(
+    name: Annotated[str, typer.Argument(help="the implementation: unicorn")],
+    seconds: Annotated[float, typer.Option(help="how long to draw tests for each paging mode", min=0.1)] = 4.0,
+    checks: Annotated[int, typer.Option(help="at most this many tests for each paging mode", min=1)] = 1_000_000,
+    seed: Annotated[int, typer.Option(help="where drawing starts")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+) -> None:
+    """Judge a real MMU's page walk by the model's.
+
+    Exit status: 0 no deviation, 1 deviations, 2 bad input, 3 not installed.
+    """
+    if name != "unicorn":
+        raise BadDesign(f"{name}: no such implementation; expected unicorn")
+    verdicts = _judge_unicorn(seconds, seed, checks)
+    if as_json:
+        print(json.dumps([_judged_document(v) for v in verdicts], indent=2))
+    else:
+        _show_judged(verdicts)
+    if not verdicts:
+        raise typer.Exit(UNDECIDED)
+    raise typer.Exit(FAILS if any(v.deviations for v in verdicts) else HOLDS)
+
+
+@app.command()
+def replay(token: Annotated[str, typer.Argument(help="the token printed under a trace")]) -> None:
+    """Run a recorded run again, step by step.
+
+    Exit status: 0 it breaks no law, 1 it breaks one, 2 bad input.
+    """
+    spec, said = spec_of(token)
+    outline = load(spec)
+    geometry, run = decode(outline, said)
+    told = list(run_again(outline, geometry, run))
+    out.print(terminal.trace(outline, told))
+    broken = told[-1].broken if told else None
+    if broken is not None:
+        out.print(terminal.broken_clause(broken))
+    raise typer.Exit(HOLDS if broken is None else FAILS)
+
+
+# ---------------------------------------------------------------- doing
+
+
+def _outline(name: str, law: str | None) -> Outline:
+    outline = load(name)
+    if law is None:
+        return outline
+    clauses = sorted({each.clause for each in outline.laws})
+    if law not in clauses:
+        raise BadDesign(f"{law}: {outline.name} has no such law; it has {', '.join(clauses)}")
+    return outline
+
+
+def _checked(outline: Outline, engines: Sequence[str], seconds: float, explore_seconds: float | None, seed: int,
+             quiet: bool) -> list[Report]:
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True,
+                  disable=quiet or not err.is_terminal) as progress:
+        task = progress.add_task(outline.name, total=None)
+
+        def notice(engine: str, text: str) -> None:
+            progress.update(task, description=f"{outline.name}: {engine} {text}")
+
+        return checking.check(outline, engines, seconds=seconds, explore_seconds=explore_seconds, seed=seed, notice=notice)
+
+
+def _judge_unicorn(seconds: float, seed: int, checks: int = 1_000_000) -> list[Verdict]:
+    try:
+        from refmodel.oracle.unicorn_mmu import UnicornMmu
+
+        machines = [UnicornMmu(4), UnicornMmu(5)]
+    except ImportError:
+        err.print("judge unicorn: skipped, Unicorn is not installed (pip install unicorn)")
+        return []
+    return [judge(machine, seconds=seconds, checks=checks, start=seed) for machine in machines]
+
+
+def _severity(status: int) -> int:
+    return (HOLDS, UNDECIDED, FAILS, BAD_INPUT).index(status)
+
+
+def _status(reports: Sequence[Report]) -> int:
+    if any(r.failed for r in reports):
+        return FAILS
+    return UNDECIDED if any(r.undecided for r in reports) else HOLDS
+
+
+# ---------------------------------------------------------------- showing
+
+
+def _show(name: str, outline: Outline, reports: Sequence[Report]) -> None:
+    out.print(terminal.verdict_table(outline, reports))
+    for line in terminal.coverage(reports):
+        out.print(line)
+    for report in reports:
+        _show_failure(name, outline, report)
+    status = _status(reports)
+    words = {HOLDS: ("every law holds", "green"), FAILS: ("a law fails", "bold red"), UNDECIDED: ("undecided", "yellow")}
+    text, style = words[status]
+    out.print(f"{name}: {text}\n", style=style)
+
+
+def _show_failure(name: str, outline: Outline, report: Report) -> None:
+    if report.failure is not None and report.geometry is not None:
+        told = list(run_again(outline, report.geometry, report.failure.run))
+        out.print(f"\n[bold]{report.engine}[/]: a run of {len(told)} steps breaks a law")
+        out.print(terminal.trace(outline, told))
+        out.print(terminal.broken_clause(report.failure.broken))
+        token = encode(name, outline, report.geometry, report.failure.run)
+        out.print(f"refmodel replay {token}", style="dim", soft_wrap=True)
+    if report.witness is not None:
+        out.print(f"\n[bold]{report.engine}[/]: {report.operation} does not keep a law")
+        out.print(terminal.witness_story(outline, report.operation, report.witness))
+
+
+def _show_judged(verdicts: Sequence[Verdict]) -> None:
+    for levels, verdict in zip((4, 5), verdicts, strict=False):
+        out.print(f"judge, {levels}-level paging: ", end="")
+        terminal.judged(out, verdict)
+
+
+def _document(name: str, outline: Outline, reports: Sequence[Report]) -> dict[str, Any]:
+    return {
+        "design": name,
+        "status": _status(reports),
+        "engines": [{
+            "engine": r.engine, "covered": r.covered, "seconds": round(r.seconds, 3), "notes": list(r.notes),
+            "undecided": list(r.unproved),
+            "laws": [{"clause": law.clause, "law": law.name, "verdict": v} for law, v in r.verdicts.items()],
+            "failure": _failure_document(name, outline, r),
+        } for r in reports],
+    }
+
+
+def _failure_document(name: str, outline: Outline, report: Report) -> dict[str, Any] | None:
+    if report.failure is not None and report.geometry is not None:
+        told = list(run_again(outline, report.geometry, report.failure.run))
+        broken = report.failure.broken
+        return {"clause": broken.clause, "law": broken.law.name if broken.law else None, "sentence": broken.sentence,
+                "names": dict(broken.names), "error": broken.error,
+                "steps": [str(terminal.step_title(outline, i, t)) for i, t in enumerate(told, 1)],
+                "token": encode(name, outline, report.geometry, report.failure.run)}
+    if report.witness is not None:
+        broken = report.witness.broken
+        return {"clause": broken.clause, "law": broken.law.name if broken.law else None, "sentence": broken.sentence,
+                "names": dict(broken.names), "error": broken.error,
+                "from_a_lawful_state": True, "operation": report.operation}
+    return None
+
+
+def _judged_document(verdict: Verdict) -> dict[str, Any]:
+    return {"judge": verdict.implementation, "checks": verdict.checks, "seconds": round(verdict.seconds, 3),
+            "deviations": [{"title": d.title, "source": d.source, "times": verdict.seen.get(d.title, 0),
+                            "test": list(d.test.lines()), "expected": d.expected, "got": d.got} for d in verdict.deviations]}
+
+
+def main() -> None:
+    """Run the command; bad input is one message and status 2."""
+    try:
+        app()
+    except (BadDesign, Unsound) as why:
+        err.print(f"refmodel: {escape(str(why))}", soft_wrap=True)
+        raise SystemExit(BAD_INPUT) from None
+
+
+if __name__ == "__main__":
+    main()

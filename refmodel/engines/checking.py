@@ -1,0 +1,163 @@
+"""All engines over one design, and what they say together.
+
+Each engine reports, for each law, one of: *proved* (any number of names, every operation), *holds* (every state of a stated
+geometry), *not broken* (as far as random runs went), *fails* (with a run), *refuted* (a lawful state and a step from it; perhaps
+no run gets there), *vacuous* (nothing it speaks of was ever met), *unknown*.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from refmodel.engines import exhaustive, induction, random
+from refmodel.engines.machine import Failure, Machine
+from refmodel.engines.scope import Witness
+from refmodel.language.design import Outline
+from refmodel.language.kinds import Geometry
+from refmodel.language.laws import Law
+from refmodel.language.unsound import BadDesign, Unsound
+
+ENGINES = ("prove", "bounded", "exhaustive", "random")
+DEFAULT = ("random", "exhaustive", "prove")
+GOOD = {"proved", "holds", "not broken", "no run found"}
+BAD = {"fails", "refuted"}
+
+
+@attrs.frozen
+class Report:
+    """What one engine says."""
+
+    engine: str
+    verdicts: dict[Law, str]
+    covered: str
+    seconds: float
+    failure: Failure | None = None
+    geometry: Geometry | None = None
+    witness: Witness | None = None
+    operation: str = ""
+    notes: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()
+    """Obligations neither proved nor refuted, each with the reason."""
+
+    @property
+    def failed(self) -> bool:
+        return self.failure is not None or self.witness is not None or any(v in BAD for v in self.verdicts.values())
+
+    @property
+    def undecided(self) -> bool:
+        return bool(self.unproved) or any(v not in GOOD | BAD and v != "vacuous" for v in self.verdicts.values())
+
+
+Notice = Callable[[str, str], None]
+"""Told the engine at work and how far it is."""
+
+
+def examined(design: Outline) -> None:
+    """``BadDesign`` if the laws do not hold before anything has happened, or the text cannot be read symbolically."""
+    machine = Machine(design, design.cls.geometry)
+    broken = machine.broken(None, (), None)
+    if broken is not None:
+        names = ", ".join(f"{n} {v}" for n, v in broken.names)
+        where = broken.law.name if broken.law else broken.error
+        raise BadDesign(f"{design.name}: the initial state breaks {broken.clause} ({where}) for {names or 'the state'}: "
+                        f"{broken.sentence}")
+
+
+def check_random(design: Outline, seconds: float, seed: int, notice: Notice) -> Report:
+    """Random runs."""
+    geometry = design.cls.geometry
+    notice("random", "")
+    done = random.campaign(design, geometry, seconds=seconds, start=seed)
+    verdicts = _held(design, "not broken", done.met)
+    if done.failure is not None and done.failure.broken.law is not None:
+        verdicts = {**dict.fromkeys(design.laws, "stopped"), done.failure.broken.law: "fails"}
+    rate = done.steps / done.seconds if done.seconds else 0
+    covered = f"{done.steps:,} steps in {done.runs:,} runs ({rate:,.0f} a second), every law after every step; {geometry}"
+    return Report("random", verdicts, covered, done.seconds, done.failure, geometry, notes=_never(design, done.applied))
+
+
+def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: Notice) -> Report:
+    """Every state of the design's own geometry."""
+    geometry = design.cls.geometry
+    done = exhaustive.explore(design, geometry, seconds=seconds, seed=seed,
+                              progress=lambda depth, classes: notice("exhaustive", f"depth {depth}, {classes:,} classes of states"))
+    if done.failure is not None:
+        verdicts = dict.fromkeys(design.laws, "stopped")
+        if done.failure.broken.law is not None:
+            verdicts[done.failure.broken.law] = "fails"
+    else:
+        verdicts = _held(design, "holds" if done.complete else "not complete", done.met)
+    to_the_end = "to the last state" if done.complete else f"to depth {done.depth}, not to the end"
+    covered = (f"{done.states:,} states in {done.classes:,} classes up to names, {done.steps:,} steps, depth {done.depth}, "
+               f"{to_the_end}; {geometry}")
+    notes = _never(design, done.applied) if done.complete else ()
+    return Report("exhaustive", verdicts, covered, done.seconds, done.failure, geometry, notes=notes)
+
+
+def check_proof(design: Outline, notice: Notice) -> Report:
+    """Induction, for any number of names."""
+    began = time.perf_counter()
+    seen: list[str] = []
+
+    def progress(operation: str) -> None:
+        seen.append(operation)
+        notice("prove", f"{len(seen)} of {len(design.operations)} operations")
+
+    notice("prove", "")
+    try:
+        done = induction.prove(design, progress=progress)
+    except induction.Refusal as why:
+        raise BadDesign(f"the text means something else on solver terms: {why}") from None
+    verdicts: dict[Law, str] = dict.fromkeys(design.laws, "stopped" if done.skipped else "proved")
+    unproved = []
+    for j in done.judgements():
+        if j.verdict == "proved":
+            continue
+        if j.law is not None:
+            verdicts[j.law] = "refuted" if j.verdict == "refuted" or verdicts[j.law] == "refuted" else "unknown"
+        if j.verdict == "unknown":
+            unproved.append(f"{j.operation} / {j.law.name if j.law else 'soundness'}: {j.why}")
+    reached = random.campaign(design, design.cls.geometry, seconds=1.0, runs=400)
+    notes = _never(design, reached.applied) if reached.failure is None else ()
+    refuted = done.refuted
+    number = sum(j.verdict == "proved" for j in done.judgements())
+    covered = f"{number} obligations proved (operation x law) by induction, for any number of names"
+    return Report("prove", verdicts, covered, time.perf_counter() - began, geometry=design.cls.geometry,
+                  witness=refuted.witness if refuted else None, operation=refuted.operation if refuted else "",
+                  notes=notes, unproved=tuple(unproved) if not refuted else ())
+
+
+def _held(design: Outline, verdict: str, met: frozenset[Law]) -> dict[Law, str]:
+    """The verdict, but for laws whose premise was never met."""
+    return {law: verdict if law in met or not _conditional(law) else "vacuous" for law in design.laws}
+
+
+def _conditional(law: Law) -> bool:
+    return "implies" in law.function.__code__.co_names
+
+
+def _never(design: Outline, applied: dict[str, int]) -> tuple[str, ...]:
+    return tuple(f"{op.name} never applied" for op in design.operations if not applied.get(op.name))
+
+
+def check(design: Outline, engines: Sequence[str] = DEFAULT, *, seconds: float = 5.0, explore_seconds: float | None = None,
+          seed: int = 0, notice: Notice = lambda engine, text: None) -> list[Report]:
+    """Let the engines judge a design, one after the other; ``BadDesign`` if it is none."""
+    examined(design)
+    reports = []
+    for engine in engines:
+        try:
+            if engine == "random":
+                reports.append(check_random(design, seconds, seed, notice))
+            elif engine == "exhaustive":
+                reports.append(check_exhaustive(design, explore_seconds, seed + 1, notice))
+            elif engine == "prove":
+                reports.append(check_proof(design, notice))
+            else:
+                raise BadDesign(f"{engine}: no such engine; expected one of {', '.join(ENGINES)}")
+        except Unsound as why:
+            raise BadDesign(f"the text means something else on solver terms: {why}") from None
+    return reports

@@ -1,0 +1,149 @@
+"""Verdicts and traces for a person at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import attrs
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from refmodel.engines.checking import Report
+from refmodel.engines.machine import Broken, Change, Told
+from refmodel.engines.scope import Witness
+from refmodel.language.design import Outline
+from refmodel.language.kinds import NOTHING, EnumKind, Kind, NameKind, Page, PageKind, RecordKind, TupleKind
+from refmodel.oracle.judging import Verdict
+
+STYLES = {"proved": "green", "holds": "green", "not broken": "green", "fails": "bold red", "refuted": "bold red",
+          "vacuous": "yellow", "unknown": "yellow", "not complete": "yellow", "stopped": "dim", "no run found": "green"}
+
+
+def verdict_table(design: Outline, reports: Sequence[Report]) -> Table:
+    """Law by engine."""
+    table = Table(title=f"{design.name}: {len(design.operations)} operations, {len(design.laws)} laws", title_justify="left")
+    table.add_column("clause", no_wrap=True)
+    table.add_column("law", overflow="fold")
+    for report in reports:
+        table.add_column(report.engine, no_wrap=True)
+    for law in design.laws:
+        cells = [Text(report.verdicts[law], STYLES.get(report.verdicts[law], "")) for report in reports]
+        table.add_row(law.clause, law.name.replace("_", " "), *cells)
+    return table
+
+
+def coverage(reports: Sequence[Report]) -> Iterator[Text]:
+    """What each engine covered, and how long it took."""
+    for report in reports:
+        yield Text.assemble((f"{report.engine:>10}  ", "bold"), f"{report.covered}; {report.seconds:.1f} s")
+        for note in (*report.notes, *report.unproved):
+            yield Text(f"{'':>10}  {note}", "yellow")
+
+
+# ---------------------------------------------------------------- values
+
+
+def shown(kind: Kind, value: Any) -> str:
+    """A value of a kind, names by their sort: ``mfn2``."""
+    if isinstance(kind, NameKind):
+        return "none" if value == NOTHING else f"{kind.sort.lower()}{value}"
+    if isinstance(kind, EnumKind):
+        return str(value.value)
+    if isinstance(kind, TupleKind):
+        return ", ".join(shown(k, v) for k, v in zip(kind.parts, value, strict=True))
+    if isinstance(kind, RecordKind):
+        return _record(kind, value)
+    if isinstance(kind, PageKind) and isinstance(value, Page):
+        cells = [f"{shown(kind.index, i)}: {shown(kind.cell, c)}" for i, c in sorted(value.cells.items())]
+        return "{" + "; ".join(cells) + "}" if cells else "zeroes"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _record(kind: RecordKind, value: Any) -> str:
+    plain = kind.default()
+    parts = []
+    for field, inner in kind.fields:
+        mine = getattr(value, field)
+        if mine == getattr(plain, field) and value != plain:
+            continue
+        parts.append((field if mine else f"not {field}") if isinstance(mine, bool) else f"{field} {shown(inner, mine)}")
+    return "-" if value == plain else ", ".join(parts) or "-"
+
+
+def _change(design: Outline, change: Change) -> Text:
+    kind = design.table(change.table)
+    key = change.key if isinstance(change.key, tuple) else (change.key,)
+    place = ", ".join(shown(k, v) for k, v in zip(kind.keys, key, strict=True))
+    was = "-" if change.was is None else shown(kind.value, change.was)
+    now = "-" if change.now is None else shown(kind.value, change.now)
+    return Text.assemble((f"{change.table}[{place}]", "cyan"), f"  {was}  ", ("->", "bold"), f"  {now}")
+
+
+def step_title(design: Outline, number: int, told: Told) -> Text:
+    """A step with its arguments by name."""
+    step = told.step
+    op = next((o for o in design.operations if o.name == step.operation), None)
+    given = [f"{p}={shown(k, v)}" for (p, k), v in zip(op.parameters, step.arguments, strict=True)] if op else list(map(str, step.arguments))
+    answered = [str(a).lower() for a in step.answers]
+    title = Text.assemble((f"{number}. ", "bold"), (step.operation, "bold"), f"({', '.join(given)})")
+    if answered:
+        title.append(f"  answers: {', '.join(answered)}", "dim")
+    return title
+
+
+def trace(design: Outline, steps: Sequence[Told]) -> Tree:
+    """A run, step by step, each with what it changed and what it showed."""
+    root = Tree(Text("power on", "bold"))
+    for number, told in enumerate(steps, 1):
+        branch = root.add(step_title(design, number, told))
+        for change in told.changes:
+            branch.add(_change(design, change))
+        if attrs.has(type(told.outcome)):
+            branch.add(Text(f"shows {told.outcome}", "dim"))
+        if not told.changes:
+            branch.add(Text("changes nothing", "dim"))
+    return root
+
+
+def broken_clause(broken: Broken) -> Text:
+    """The clause that is broken, in words, and the names for which it is."""
+    names = ", ".join(f"{n} = {shown(k, v)}" for (n, v), k in
+                      zip(broken.names, [k for _, k in broken.law.names] if broken.law else [], strict=False))
+    law = f" ({broken.law.name.replace('_', ' ')})" if broken.law else ""
+    text = Text.assemble(("breaks ", "bold red"), (f"{broken.clause}{law}: ", "bold red"), broken.sentence)
+    if names:
+        text.append(f"\n       for {names}")
+    if broken.error:
+        text.append(f"\n       {broken.error}")
+    return text
+
+
+def witness_story(design: Outline, operation: str, witness: Witness) -> Group:
+    """A step that leads from a lawful state to an unlawful one."""
+    tree = Tree(Text("a lawful state (perhaps none that a run gets to: if so, a law is missing that excludes it)", "bold"))
+    for kind in design.tables:
+        for key, value in witness.tables[kind.name].items():
+            if value != kind.value.default():
+                plain = key if isinstance(key, tuple) else (key,)
+                place = ", ".join(shown(k, v) for k, v in zip(kind.keys, plain, strict=True))
+                tree.add(Text.assemble((f"{kind.name}[{place}]", "cyan"), f"  {shown(kind.value, value)}"))
+    told = Told(witness.step, witness.outcome, (), witness.broken)
+    return Group(tree, step_title(design, 1, told), broken_clause(witness.broken))
+
+
+def judged(console: Console, verdict: Verdict) -> None:
+    """What a session of judging found."""
+    rate = verdict.checks / verdict.seconds if verdict.seconds else 0
+    outcomes = ", ".join(f"{n:,} {o}" for o, n in sorted(verdict.outcomes.items()))
+    console.print(f"[bold]{verdict.implementation}[/]: {verdict.checks:,} checks, {rate:,.0f} a second ({outcomes})", highlight=False)
+    if not verdict.deviations:
+        console.print("  no deviation from the guest walk", style="green")
+    for d in verdict.deviations:
+        console.print(f"  deviation: {d.title} ({verdict.seen.get(d.title, 0):,} times; {d.source})", style="yellow", highlight=False)
+        for line in d.test.lines():
+            console.print(f"    {line}", highlight=False)
+        console.print(f"    expected {d.expected}", highlight=False)
+        console.print(f"    got      {d.got}", highlight=False)
