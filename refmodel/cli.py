@@ -27,7 +27,7 @@ HOLDS, FAILS, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
                   help="The reference model of memory virtualization: check designs, judge implementations.")
-out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 err = Console(stderr=True, highlight=False)
 
 
@@ -39,6 +39,7 @@ def check(
     engine: Annotated[list[str] | None, typer.Option(help="random, exhaustive, prove or bounded; may be repeated")] = None,
     seconds: Annotated[float, typer.Option(help="how long to draw random runs", min=0.1)] = 5.0,
     explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after this long", min=0.1)] = None,
+    depth: Annotated[int, typer.Option(help="steps that the bounded engine looks ahead", min=1)] = 4,
     seed: Annotated[int, typer.Option(help="where the random engines start")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
@@ -51,7 +52,7 @@ def check(
     documents, worst = [], HOLDS
     for name in names:
         outline = _outline(name, law)
-        reports = _checked(outline, engines, seconds, explore_seconds, seed, quiet=as_json)
+        reports = _checked(outline, engines, law, seconds, explore_seconds, depth, seed, quiet=as_json)
         worst = max(worst, _status(reports), key=_severity)
         documents.append(_document(name, outline, reports))
         if not as_json:
@@ -120,8 +121,8 @@ def _outline(name: str, law: str | None) -> Outline:
     return outline
 
 
-def _checked(outline: Outline, engines: Sequence[str], seconds: float, explore_seconds: float | None, seed: int,
-             quiet: bool) -> list[Report]:
+def _checked(outline: Outline, engines: Sequence[str], clause: str | None, seconds: float, explore_seconds: float | None, depth: int,
+             seed: int, quiet: bool) -> list[Report]:
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True,
                   disable=quiet or not err.is_terminal) as progress:
         task = progress.add_task(outline.name, total=None)
@@ -129,7 +130,7 @@ def _checked(outline: Outline, engines: Sequence[str], seconds: float, explore_s
         def notice(engine: str, text: str) -> None:
             progress.update(task, description=f"{outline.name}: {engine} {text}")
 
-        return checking.check(outline, engines, seconds=seconds, explore_seconds=explore_seconds, seed=seed, notice=notice)
+        return checking.check(outline, engines, clause=clause, seconds=seconds, explore_seconds=explore_seconds, depth=depth, seed=seed, notice=notice)
 
 
 def _judge_unicorn(seconds: float, seed: int, checks: int = 1_000_000) -> list[Verdict]:
@@ -169,16 +170,17 @@ def _show(name: str, outline: Outline, reports: Sequence[Report]) -> None:
 
 
 def _show_failure(name: str, outline: Outline, report: Report) -> None:
+    if report.witness is not None:
+        out.print(f"\n[bold]{report.engine}[/]: {report.operation} does not keep a law")
+        out.print(terminal.witness_story(outline, report.operation, report.witness))
     if report.failure is not None and report.geometry is not None:
         told = list(run_again(outline, report.geometry, report.failure.run))
-        out.print(f"\n[bold]{report.engine}[/]: a run of {len(told)} steps breaks a law")
+        how = " (a shortest one, found by exploring)" if report.engine == "prove" else ""
+        out.print(f"\n[bold]{report.engine}[/]: a run of {len(told)} steps breaks a law{how}")
         out.print(terminal.trace(outline, told))
         out.print(terminal.broken_clause(report.failure.broken))
         token = encode(name, outline, report.geometry, report.failure.run)
         out.print(f"refmodel replay {token}", style="dim", soft_wrap=True)
-    if report.witness is not None:
-        out.print(f"\n[bold]{report.engine}[/]: {report.operation} does not keep a law")
-        out.print(terminal.witness_story(outline, report.operation, report.witness))
 
 
 def _show_judged(verdicts: Sequence[Verdict]) -> None:

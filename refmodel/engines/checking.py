@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from refmodel.engines import exhaustive, induction, random
+from refmodel.engines import bounded, exhaustive, induction, random
 from refmodel.engines.machine import Failure, Machine
 from refmodel.engines.scope import Witness
 from refmodel.language.design import Outline
@@ -97,7 +97,7 @@ def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: 
     return Report("exhaustive", verdicts, covered, done.seconds, done.failure, geometry, notes=notes)
 
 
-def check_proof(design: Outline, notice: Notice) -> Report:
+def check_proof(design: Outline, clause: str | None, notice: Notice) -> Report:
     """Induction, for any number of names."""
     began = time.perf_counter()
     seen: list[str] = []
@@ -107,11 +107,9 @@ def check_proof(design: Outline, notice: Notice) -> Report:
         notice("prove", f"{len(seen)} of {len(design.operations)} operations")
 
     notice("prove", "")
-    try:
-        done = induction.prove(design, progress=progress)
-    except induction.Refusal as why:
-        raise BadDesign(f"the text means something else on solver terms: {why}") from None
-    verdicts: dict[Law, str] = dict.fromkeys(design.laws, "stopped" if done.skipped else "proved")
+    done = induction.prove(design, clause=clause, progress=progress)
+    laws = [law for law in design.laws if clause in (None, law.clause)]
+    verdicts: dict[Law, str] = dict.fromkeys(laws, "stopped" if done.skipped else "proved")
     unproved = []
     for j in done.judgements():
         if j.verdict == "proved":
@@ -123,11 +121,35 @@ def check_proof(design: Outline, notice: Notice) -> Report:
     reached = random.campaign(design, design.cls.geometry, seconds=1.0, runs=400)
     notes = _never(design, reached.applied) if reached.failure is None else ()
     refuted = done.refuted
+    way_there = None if refuted is None else _way_there(design, clause, notice)
     number = sum(j.verdict == "proved" for j in done.judgements())
     covered = f"{number} obligations proved (operation x law) by induction, for any number of names"
-    return Report("prove", verdicts, covered, time.perf_counter() - began, geometry=design.cls.geometry,
+    return Report("prove", verdicts, covered, time.perf_counter() - began, way_there, design.cls.geometry,
                   witness=refuted.witness if refuted else None, operation=refuted.operation if refuted else "",
                   notes=notes, unproved=tuple(unproved) if not refuted else ())
+
+
+def _way_there(design: Outline, clause: str | None, notice: Notice) -> Failure | None:
+    """A shortest run to where a law is broken: what is refuted from some lawful state may be out of every run's reach."""
+    notice("prove", "a law is refuted; looking for a run that breaks it")
+    judged = design if clause is None else design.restricted(clause)
+    return exhaustive.explore(judged, design.cls.geometry, seconds=20).failure
+
+
+def check_bounded(design: Outline, clause: str | None, depth: int, seconds: float, notice: Notice) -> Report:
+    """Every run from power-on of so many steps, by the solver."""
+    notice("bounded", "")
+    done = bounded.search(design, depth, clause=clause, seconds=seconds,
+                          progress=lambda step: notice("bounded", f"runs of {step} steps"))
+    laws = [law for law in design.laws if clause in (None, law.clause)]
+    verdicts: dict[Law, str] = dict.fromkeys(laws, "no run found" if done.complete else "not complete")
+    if done.failure is not None:
+        verdicts = dict.fromkeys(laws, "stopped")
+        if done.failure.broken.law is not None:
+            verdicts[done.failure.broken.law] = "fails"
+    end = "" if done.complete or done.failure else f", not to {depth}: the time was up"
+    covered = f"every run of up to {done.depth} steps from power-on{end}; {design.cls.geometry}"
+    return Report("bounded", verdicts, covered, done.seconds, done.failure, design.cls.geometry)
 
 
 def _held(design: Outline, verdict: str, met: frozenset[Law]) -> dict[Law, str]:
@@ -143,21 +165,26 @@ def _never(design: Outline, applied: dict[str, int]) -> tuple[str, ...]:
     return tuple(f"{op.name} never applied" for op in design.operations if not applied.get(op.name))
 
 
-def check(design: Outline, engines: Sequence[str] = DEFAULT, *, seconds: float = 5.0, explore_seconds: float | None = None,
-          seed: int = 0, notice: Notice = lambda engine, text: None) -> list[Report]:
+def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | None = None, seconds: float = 5.0, explore_seconds: float | None = None,
+          depth: int = 4, seed: int = 0, notice: Notice = lambda engine, text: None) -> list[Report]:
     """Let the engines judge a design, one after the other; ``BadDesign`` if it is none."""
     examined(design)
     reports = []
+    judged = design if clause is None else design.restricted(clause)
     for engine in engines:
         try:
             if engine == "random":
-                reports.append(check_random(design, seconds, seed, notice))
+                reports.append(check_random(judged, seconds, seed, notice))
             elif engine == "exhaustive":
-                reports.append(check_exhaustive(design, explore_seconds, seed + 1, notice))
+                reports.append(check_exhaustive(judged, explore_seconds, seed + 1, notice))
             elif engine == "prove":
-                reports.append(check_proof(design, notice))
+                reports.append(check_proof(design, clause, notice))
+            elif engine == "bounded":
+                reports.append(check_bounded(design, clause, depth, 120.0, notice))
             else:
                 raise BadDesign(f"{engine}: no such engine; expected one of {', '.join(ENGINES)}")
+        except induction.Refusal as why:
+            raise BadDesign(f"the text means something else on solver terms: {why}") from None
         except Unsound as why:
             raise BadDesign(f"the text means something else on solver terms: {why}") from None
     return reports

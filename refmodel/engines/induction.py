@@ -38,15 +38,15 @@ class Refusal(Exception):
     """A text that means something else on terms: where, and why."""
 
 
-def prove(design: Outline, *, all_failures: bool = False, processes: int | None = None,
+def prove(design: Outline, *, clause: str | None = None, all_failures: bool = False, processes: int | None = None,
           progress: Callable[[str], None] | None = None) -> Proved:
     """Prove every law for every operation; stop at the first refuted law, unless all failures are wanted."""
     began = time.perf_counter()
-    initial = prove_initial(design)
+    initial = prove_initial(design, clause)
     proofs = [initial]
     names = [op.name for op in sorted(design.operations, key=_cost)]
     if all(j.verdict == "proved" for j in initial.judgements) or all_failures:
-        proofs += _in_parallel(design, names, all_failures, processes or os.cpu_count() or 1, progress)
+        proofs += _in_parallel(design, names, clause, all_failures, processes or os.cpu_count() or 1, progress)
     done = {p.operation for p in proofs}
     return Proved(tuple(proofs), tuple(n for n in names if n not in done), time.perf_counter() - began)
 
@@ -56,9 +56,10 @@ def _cost(op: object) -> tuple[int, str]:
     return int(getattr(op, "by_guest", False) and getattr(op, "returns", None) is not None), getattr(op, "name", "")
 
 
-def _in_parallel(design: Outline, names: list[str], all_failures: bool, processes: int,
+def _in_parallel(design: Outline, names: list[str], clause: str | None, all_failures: bool, processes: int,
                  progress: Callable[[str], None] | None) -> list[Proof]:
     proofs: list[Proof] = []
+    _Worker.clause = clause
     _Worker.design = design  # inherited by fork: a user's design need not be importable by name
     context = multiprocessing.get_context("fork")
     with context.Pool(min(processes, len(names))) as pool:
@@ -78,10 +79,11 @@ class _Worker:
     """What a worker process inherits."""
 
     design: Outline
+    clause: str | None
 
     @staticmethod
     def run(name: str) -> Proof | str:
         try:
-            return prove_operation(_Worker.design, name)
+            return prove_operation(_Worker.design, name, _Worker.clause)
         except Unsound as why:
             return str(why)

@@ -15,7 +15,7 @@ import attrs
 
 from refmodel.language.asking import Fault, Premises, Refused, answering, concrete_count, concrete_reset
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import NOTHING, Geometry, Kind, Total
+from refmodel.language.kinds import NOTHING, Geometry, Kind, NameKind, Total
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign
 
@@ -63,6 +63,7 @@ class Machine:
         self._pick: Pick = lambda options: options[0]
         self._answers: list[Any] = []
         self._indices: list[int] = []
+        self._told: list[str] = []
         self._laws = [(law, self._names(law)) for law in design.laws]
 
     # ------------------------------------------------------------ answering the text
@@ -71,10 +72,10 @@ class Machine:
         options = [value for value in self.values(kind) if where(value)]
         if not options:
             raise Refused
-        return self._ask(options)
+        return self._ask(options, kind.sort.lower() if isinstance(kind, NameKind) else "")
 
     def yes(self, question: str) -> bool:
-        return bool(self._ask((False, True)))
+        return bool(self._ask((False, True), question))
 
     def count(self, table: Total[Any, Any], where: Callable[..., Any]) -> int:
         return concrete_count(table, where)
@@ -82,10 +83,12 @@ class Machine:
     def reset(self, table: Total[Any, Any], where: Callable[..., Any]) -> None:
         concrete_reset(table, where)
 
-    def _ask(self, options: Sequence[Any]) -> Any:
+    def _ask(self, options: Sequence[Any], question: str = "") -> Any:
         answer = self._pick(options)
         self._answers.append(answer)
         self._indices.append(options.index(answer))
+        said = ("yes" if answer else "no") if isinstance(answer, bool) else str(answer)
+        self._told.append(f"{question}{'?' if isinstance(answer, bool) else ''} {said}".strip())
         return answer
 
     def values(self, kind: Kind) -> list[Any]:
@@ -98,6 +101,11 @@ class Machine:
     def last_answers(self) -> list[int]:
         """What the last step (or power-on) was answered, each as its number among the answers there were."""
         return list(self._indices)
+
+    @property
+    def last_questions(self) -> list[str]:
+        """What the last step asked, and what it was answered, in words."""
+        return list(self._told)
 
     # ------------------------------------------------------------ stepping
 
@@ -112,7 +120,7 @@ class Machine:
 
     def power_on(self, pick: Pick) -> None:
         """Decide what nobody knows about the initial state."""
-        self._pick, self._answers, self._indices = pick, [], []
+        self._pick, self._answers, self._indices, self._told = pick, [], [], []
         for name in self.design.cls.arbitrary:
             table = getattr(self.state, name)
             kind = self.design.table(name)
@@ -124,7 +132,7 @@ class Machine:
 
     def attempt(self, op: Operation, arguments: tuple[Any, ...], pick: Pick) -> tuple[Step, Any] | None:
         """Take a step if it applies: what it was and its outcome. Otherwise nothing has changed."""
-        self._pick, self._answers, self._indices = pick, [], []
+        self._pick, self._answers, self._indices, self._told = pick, [], [], []
         with answering(self):
             try:
                 outcome = op.method(self.state, *arguments) if op.name != RESUME else self._resume(*arguments)
@@ -293,6 +301,7 @@ class Told:
     outcome: Any
     changes: tuple[Change, ...]
     broken: Broken | None
+    asked: tuple[str, ...] = ()
 
 
 def replay(design: Outline, geometry: Geometry, run: Run) -> Iterator[Told]:
@@ -301,10 +310,11 @@ def replay(design: Outline, geometry: Geometry, run: Run) -> Iterator[Told]:
     machine.power_on(recorded(run.initial))
     for step in run.steps:
         outcome = machine.step(step)
+        asked = tuple(machine.last_questions)
         op = next((o for o in design.operations if o.name == step.operation), None)
         broken = machine.broken(op, step.arguments, outcome) if op else machine.broken(
             Operation(RESUME, replay, (), None, False, False), (), outcome)
-        yield Told(step, outcome, tuple(changes(design, machine.before, machine.state)), broken)
+        yield Told(step, outcome, tuple(changes(design, machine.before, machine.state)), broken, asked)
         if broken is not None:
             return
         machine.settle()

@@ -9,7 +9,6 @@ run on it, and must break the law there too. Only then is it shown.
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import time
 from collections.abc import Iterator, Sequence
@@ -320,9 +319,9 @@ def _values(kind: Scalar) -> list[Term]:
 class Induction:
     """The obligations of one operation."""
 
-    def __init__(self, design: Outline, op: Operation, timeout: int = TIMEOUT) -> None:
+    def __init__(self, design: Outline, op: Operation, clause: str | None = None, timeout: int = TIMEOUT) -> None:
         self.design, self.op, self.timeout = design, op, timeout
-        self.laws = [law for law in design.laws if law.of_state or law.applies_to(op.returns)]
+        self.laws = [law for law in design.laws if (law.of_state or law.applies_to(op.returns)) and clause in (None, law.clause)]
         self._formulas: dict[str, list[Formula]] = {}
         self._scope: Scope | None = None
         self._shared = Hypotheses(design, self.formulas("s"), "s")
@@ -555,22 +554,22 @@ def _worse(a: Judgement | None, b: Judgement) -> Judgement:
     return b if a is None or _ORDER[b.verdict] > _ORDER[a.verdict] else a
 
 
-def prove_operation(design: Outline, name: str, timeout: int = TIMEOUT) -> Proof:
-    """All obligations of one operation."""
+def prove_operation(design: Outline, name: str, clause: str | None = None, timeout: int = TIMEOUT) -> Proof:
+    """The obligations of one operation, or those of one clause; every law may be assumed beforehand."""
     with joined(design):
-        return Induction(design, design.operation(name), timeout).prove()
+        return Induction(design, design.operation(name), clause, timeout).prove()
 
 
 # ---------------------------------------------------------------- the initial states
 
 
-def prove_initial(design: Outline, timeout: int = TIMEOUT) -> Proof:
+def prove_initial(design: Outline, clause: str | None = None, timeout: int = TIMEOUT) -> Proof:
     """The laws hold before anything has happened, for any number of names."""
     began = time.perf_counter()
     judgements = []
     with joined(design):
         for law in design.laws:
-            if law.of_state:
+            if law.of_state and clause in (None, law.clause):
                 judgements.append(_initially(design, law, timeout))
     return Proof("initial state", tuple(judgements), 1, time.perf_counter() - began)
 
@@ -607,8 +606,3 @@ class _Initially(Symbolic):
     def arbitrary_number(self, table: Table) -> Any:
         """A count that the defaults do not decide."""
         return self.arbitrary(NaturalKind(), f"count.{table.kind.name}")
-
-
-def is_generator(method: Any) -> bool:
-    """Whether an operation is split by yields."""
-    return inspect.isgeneratorfunction(method)

@@ -17,7 +17,7 @@ from refmodel.engines.machine import Broken, Machine, Step, recorded
 from refmodel.engines.symbolic import Counted, Symbolic, Table, Term, constant, sort_of
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, Geometry, Kind, NameKind, NaturalKind, PageKind, Scalar
+from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, Geometry, Kind, NameKind, NaturalKind, PageKind, RecordKind, Scalar
 from refmodel.language.laws import Law
 from refmodel.language.opaque import Opaque, opaque
 
@@ -46,6 +46,7 @@ class Scope:
         self._reading = Symbolic(design, prune=False)
         self.asserted: list[Term] = []
         self._name_names()
+        self.names_only = list(self.asserted)
         self._bound_entries()
         for formula in formulas:
             self._assume(formula)
@@ -71,6 +72,21 @@ class Scope:
     def among(self, kind: Scalar, term: Term, nobody: bool = True) -> Term:
         """That a term is one of the names there are."""
         return z3.Or([term == name for name in self.names(kind, nobody)])
+
+    def listed(self, kind: Kind, leaves: Sequence[Term]) -> Term:
+        """That leaves are those of a value that the geometry lists for this kind, if it lists any."""
+        if isinstance(kind, PageKind):
+            return z3.And([self.listed(kind.cell, [z3.Select(a, i) for a in leaves]) for i in self.names(kind.index)])
+        if not isinstance(kind, RecordKind) or kind.cls not in self.geometry.only:
+            return z3.BoolVal(True)
+        return z3.Or([z3.And([t == self._term(leaf, v) for (_, leaf), t, v in
+                              zip(kind.leaves(), leaves, kind.flatten(value), strict=True)])
+                      for value in kind.values(self.geometry)])
+
+    def _term(self, leaf: Scalar, value: Any) -> Term:
+        if isinstance(leaf, NameKind) and value != NOTHING:
+            return self.names(leaf)[value]
+        return constant(leaf, value)
 
     def _name_names(self) -> None:
         for sort in sorts_of(self.design):

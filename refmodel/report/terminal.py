@@ -15,7 +15,7 @@ from refmodel.engines.checking import Report
 from refmodel.engines.machine import Broken, Change, Told
 from refmodel.engines.scope import Witness
 from refmodel.language.design import Outline
-from refmodel.language.kinds import NOTHING, EnumKind, Kind, NameKind, Page, PageKind, RecordKind, TupleKind
+from refmodel.language.kinds import NOTHING, EnumKind, Kind, NameKind, Page, PageKind, RecordKind, TupleKind, kind_of
 from refmodel.oracle.judging import Verdict
 
 STYLES = {"proved": "green", "holds": "green", "not broken": "green", "fails": "bold red", "refuted": "bold red",
@@ -29,7 +29,7 @@ def verdict_table(design: Outline, reports: Sequence[Report]) -> Table:
     table.add_column("law", overflow="fold")
     for report in reports:
         table.add_column(report.engine, no_wrap=True)
-    for law in design.laws:
+    for law in [law for law in design.laws if all(law in report.verdicts for report in reports)]:
         cells = [Text(report.verdicts[law], STYLES.get(report.verdicts[law], "")) for report in reports]
         table.add_row(law.clause, law.name.replace("_", " "), *cells)
     return table
@@ -87,10 +87,9 @@ def step_title(design: Outline, number: int, told: Told) -> Text:
     step = told.step
     op = next((o for o in design.operations if o.name == step.operation), None)
     given = [f"{p}={shown(k, v)}" for (p, k), v in zip(op.parameters, step.arguments, strict=True)] if op else list(map(str, step.arguments))
-    answered = [str(a).lower() for a in step.answers]
     title = Text.assemble((f"{number}. ", "bold"), (step.operation, "bold"), f"({', '.join(given)})")
-    if answered:
-        title.append(f"  answers: {', '.join(answered)}", "dim")
+    if told.asked:
+        title.append(f"   {', '.join(told.asked)}", "dim")
     return title
 
 
@@ -102,7 +101,7 @@ def trace(design: Outline, steps: Sequence[Told]) -> Tree:
         for change in told.changes:
             branch.add(_change(design, change))
         if attrs.has(type(told.outcome)):
-            branch.add(Text(f"shows {told.outcome}", "dim"))
+            branch.add(Text(f"shows {shown(kind_of(type(told.outcome)), told.outcome)}", "dim"))
         if not told.changes:
             branch.add(Text("changes nothing", "dim"))
     return root

@@ -1,0 +1,288 @@
+"""Bounded model checking: is there a run of so many steps, from power-on, that breaks a law?
+
+No law needs to be inductive for this, so it serves a design whose laws are not complete yet. Every operation is run symbolically
+once; its paths, copied for each step and chained, are one formula, and the solver finds the run. Depth after depth, so the first
+run found is a shortest one of its geometry. What is found is run on ints before it is shown.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import attrs
+import z3
+
+from refmodel.engines.machine import Failure, Machine, Run, Step, recorded
+from refmodel.engines.prover import Formula, Induction
+from refmodel.engines.scope import Scope, _Decoder
+from refmodel.engines.symbolic import Counted, Symbolic, Table, Term, constant
+from refmodel.language.asking import answering
+from refmodel.language.design import Operation, Outline
+from refmodel.language.joining import joined
+from refmodel.language.kinds import NOTHING, NameKind, NaturalKind, PageKind, Scalar
+from refmodel.language.unsound import BadDesign
+
+
+@attrs.frozen
+class Search:
+    """What a bounded search covered, and what it found."""
+
+    failure: Failure | None
+    depth: int
+    """Steps up to which there is no run that breaks a law (or at which the one found does)."""
+    complete: bool
+    """Whether it got as deep as it was asked to."""
+    seconds: float
+
+
+@attrs.frozen
+class _Path:
+    op: Operation
+    arguments: tuple[Any, ...]
+    answers: tuple[Any, ...]
+    conditions: tuple[Term, ...]
+    written: dict[str, dict[tuple[Term, ...], list[Term]]]
+    terms: tuple[tuple[Scalar, Term], ...]
+    broken: Term
+    """That a law about steps does not hold of this one."""
+
+
+NEXT = "next"
+"""What the state after a step is called, in the formula of one step."""
+
+
+class _Chain:
+    """The formula of a run, made longer step by step.
+
+    One step is one formula about the symbols of the state before it and of the state after it; each further step is a copy under
+    other names, which the solver's own substitution makes.
+    """
+
+    def __init__(self, design: Outline, formulas: Sequence[Formula], paths: Sequence[_Path], scope: Scope,
+                 counts: Sequence[Counted]) -> None:
+        self.design, self.formulas, self.paths, self.scope, self.counts = design, formulas, paths, scope, counts
+        self.solver = z3.Solver()
+        self.solver.add(*scope.names_only)
+        self.before, self.after = self._functions("s"), self._functions(NEXT)
+        self.own = {t.get_id(): t for p in paths for _, t in p.terms}
+        self.which = z3.Int("path")
+        self.state = z3.And(self._state())
+        self.step = z3.And(list(self._steps()))
+        self.bad_state = z3.Or([z3.Not(z3.substitute(f.body, *zip(f.names, values, strict=True)) if values else f.body)
+                                for f in formulas for values in itertools.product(*(scope.names(k) for _, k in f.law.names))])
+        self.bad_step = z3.Or([z3.And(self.which == n, p.broken) for n, p in enumerate(paths) if not z3.is_false(p.broken)])
+
+    def _functions(self, base: str) -> list[Any]:
+        """The symbols that a state consists of, in a fixed order."""
+        reading = Symbolic(self.design, prune=False)
+        found: list[Any] = []
+        for kind in self.design.tables:
+            table = Table(reading, kind, base)
+            found += table.functions if table.domain is None else [table.domain, *table.functions]
+        for c in self.counts:
+            decl = c.number.decl()
+            domain = [decl.domain(i) for i in range(decl.arity())]
+            found.append(z3.Function(decl.name().replace("s.", base + ".", 1), *domain, decl.range()))
+        return found
+
+    def at(self, term: Term, step: int) -> Term:
+        """A term about a state and the next, as one about the states after so many steps and one more."""
+        pairs, constants = [], [(t, z3.Const(f"{t}@{step}", t.sort())) for t in [self.which, *self.own.values()]]
+        for functions, number in ((self.before, step), (self.after, step + 1)):
+            for f, plain in zip(functions, self.before, strict=True):
+                g = _renamed(plain, number)
+                if f.arity():
+                    pairs.append((f, g(*(z3.Var(i, f.domain(i)) for i in range(f.arity())))))
+                else:
+                    constants.append((f(), g()))
+        return z3.substitute_funs(z3.substitute(term, *constants), *pairs)
+
+    def _state(self) -> list[Term]:
+        """That entries hold names that there are, and that counts are right."""
+        scope = self.scope
+        size = len(scope.asserted)
+        scope._bound_entries()
+        scope.count(self.counts)
+        terms = scope.asserted[size:]
+        del scope.asserted[size:]
+        return terms
+
+    def begin(self) -> None:
+        """Power-on."""
+        self.solver.add(self.at(self.state, 0))
+        for kind in self.design.tables:
+            table = Table(self.scope._reading, kind, "s")
+            if kind.name in self.design.cls.arbitrary:
+                self.solver.add(*(self.at(self.scope.listed(kind.value, table.first(key)), 0) for key in self.scope.keys(kind.name)))
+                continue
+            first = [z3.BoolVal(False), *table.defaults()] if table.domain is not None else table.defaults()
+            self.solver.add(self.at(z3.And([a == b for key in self.scope.keys(kind.name)
+                                            for a, b in zip(table.first(key), first, strict=True)]), 0))
+
+    def extend(self, step: int) -> None:
+        """One step more: from the state after ``step`` steps to the next."""
+        self.solver.add(self.at(self.step, step), self.at(self.state, step + 1))
+
+    def broken(self, step: int) -> Term:
+        """That a law does not hold of the state after so many steps, or of the last of them."""
+        return z3.Or(self.at(self.bad_state, step), self.at(self.bad_step, step - 1))
+
+    def _steps(self) -> Iterator[Term]:
+        """One step: along one of the paths, and what it does not write stays."""
+        yield z3.And(self.which >= 0, self.which < len(self.paths))
+        for number, path in enumerate(self.paths):
+            yield z3.Implies(self.which == number, z3.And(list(self._taken(path))))
+        for kind in self.design.tables:
+            still = [self.which == n for n, p in enumerate(self.paths) if kind.name not in p.written]
+            yield z3.Implies(z3.Or(still), z3.And([b == a for key in self.scope.keys(kind.name) for a, b in self._both(kind, key)]))
+
+    def _both(self, kind: Any, key: tuple[Term, ...]) -> list[tuple[Term, Term]]:
+        now, then = Table(self.scope._reading, kind, "s"), Table(self.scope._reading, kind, NEXT)
+        return list(zip(now.first(key), then.first(key), strict=True))
+
+    def _taken(self, path: _Path) -> Iterator[Term]:
+        for leaf, term in path.terms:
+            if isinstance(leaf, NameKind):
+                yield self.scope.among(leaf, term, nobody=False)
+            elif isinstance(leaf, NaturalKind):
+                yield z3.And(term >= 0, term <= self.scope.geometry.naturals)
+        for (_, parameter), argument in zip(path.op.parameters, path.arguments, strict=True):
+            yield self.scope.listed(parameter, [v.term for v in parameter.flatten(argument)])
+        yield from path.conditions
+        for name, entries in path.written.items():
+            kind = self.design.table(name)
+            for key, new in entries.items():
+                for (_, then), t in zip(self._both(kind, key), new, strict=True):
+                    yield then == t
+
+    def run(self, model: Any, depth: int) -> Failure | None:
+        """The run that a model describes, if it breaks a law on ints."""
+        decoder = _Decoder(self.scope, model)
+        machine = Machine(self.design, self.scope.geometry)
+        machine.power_on(recorded(self._initial(decoder)))
+        steps: list[Step] = []
+        for step in range(depth):
+            path = self.paths[model.eval(z3.Int(f"path@{step}"), model_completion=True).as_long()]
+            value = _Later(self, decoder, step)
+            given = tuple(value.of(kind, a) for (_, kind), a in zip(path.op.parameters, path.arguments, strict=True))
+            replies = tuple(value.of(*a) if isinstance(a, tuple) else a for a in path.answers)
+            taken = machine.attempt(path.op, given, recorded(replies))
+            if taken is None:
+                return None
+            steps.append(taken[0])
+            broken = machine.broken(path.op, given, taken[1])
+            if broken is not None:
+                return Failure(Run(machine.initial_answers, tuple(steps)), broken)
+            machine.settle()
+        return None
+
+    def _initial(self, decoder: _Decoder) -> Iterator[Any]:
+        for name in self.design.cls.arbitrary:
+            kind = self.design.table(name)
+            table = Table(self.scope._reading, kind, "s")
+            for key in self.scope.keys(name):
+                leaves = [self.at(t, 0) for t in table.first(key)]
+                yield decoder.entry(kind.value, leaves)
+
+
+def _renamed(function: Any, step: int) -> Any:
+    domain = [function.domain(i) for i in range(function.arity())]
+    return z3.Function(f"{function.name()}@{step}", *domain, function.range())
+
+
+class _Later:
+    """Values of a path's own terms, at one step of a run."""
+
+    def __init__(self, chain: _Chain, decoder: _Decoder, step: int) -> None:
+        self.chain, self.decoder, self.step = chain, decoder, step
+
+    def of(self, kind: Any, value: Any) -> Any:
+        leaves = []
+        for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True):
+            term = v.term if hasattr(v, "term") else constant(leaf, v)
+            leaves.append(self.decoder.scalar(leaf, self.chain.at(term, self.step)))
+        return kind.build(iter(leaves))
+
+
+def _paths(design: Outline, judged: Outline, scope: Scope, clause_laws: Sequence[Any]) -> Iterator[tuple[_Path, list[Counted]]]:
+    """Every path of every operation, from an arbitrary state."""
+    for op in design.operations:
+        if op.split:
+            raise BadDesign("bounded model checking takes operations in one step; this design has split ones")
+        induction = Induction(judged, op)  # what holds up to here is assumed: a search ends where a law first breaks
+        for found in induction._paths():
+            segment = found.segments[-1]
+            reading = Symbolic(design, prune=False)
+            written = {}
+            for name in segment.written:
+                table = getattr(segment.after, name)
+                table.reading = reading
+                with answering(reading):
+                    written[name] = {key: table.peek(key) for key in scope.keys(name)}
+            broken = _broken_step(design, op, induction, segment, scope, reading, clause_laws)
+            terms = tuple((leaf, t) for leaf, t in found.noted.values() if z3.is_const(t) and t.num_args() == 0
+                          and str(t).startswith((op.name + ".", "choice")) | (str(t) in (op.name,)))
+            counts = [*found.counts.values(), *reading.counts.values()]
+            yield _Path(op, tuple(induction.arguments), segment.answers, segment.conditions, written, terms, broken), counts
+
+
+def _broken_step(design: Outline, op: Operation, induction: Induction, segment: Any, scope: Scope, reading: Symbolic,
+                 laws: Sequence[Any]) -> Term:
+    actor = op.actor(induction.arguments)
+    given = {"before": segment.before, "outcome": segment.outcome, "actor": NOTHING if actor is None else actor}
+    for s in (segment.before, segment.after):
+        for kind in design.tables:
+            getattr(s, kind.name).reading = reading
+    denied = []
+    for law in laws:
+        if law.of_state or not law.applies_to(op.returns):
+            continue
+        names = induction._arbitrary_names(law, reading)
+        with answering(reading):
+            goal = reading.fold(law.function, segment.after, *law.arguments(given, names))
+        if z3.is_true(goal):
+            continue
+        for values in itertools.product(*(scope.names(k) for _, k in law.names)):
+            pairs = [(n.term, v) for n, v in zip(names, values, strict=True)]
+            denied.append(z3.Not(z3.substitute(goal, *pairs) if pairs else goal))
+    return z3.simplify(z3.Or(denied)) if denied else z3.BoolVal(False)
+
+
+def search(design: Outline, depth: int, *, clause: str | None = None, seconds: float = 60.0,
+           progress: Callable[[int], None] | None = None) -> Search:
+    """Look for a run of at most ``depth`` steps that breaks a law (of one clause, if one is given)."""
+    began = time.perf_counter()
+    judged = design if clause is None else design.restricted(clause)
+    laws = list(judged.laws)
+    with joined(design):
+        formulas = Induction(judged, design.operations[0]).formulas("s")
+        scope = Scope(design, [], "s")
+        found = list(_paths(design, judged, scope, laws))
+        counts = list({c.number.decl().name(): c for _, cs in found for c in cs}.values())
+        counts += [c for f in formulas for c in f.counts if c.number.decl().name() not in {x.number.decl().name() for x in counts}]
+        chain = _Chain(design, formulas, [p for p, _ in found], scope, counts)
+        chain.begin()
+        for step in range(depth):
+            if progress:
+                progress(step + 1)
+            left = seconds - (time.perf_counter() - began)
+            if left <= 0:
+                return Search(None, step, False, time.perf_counter() - began)
+            chain.extend(step)
+            chain.solver.push()
+            chain.solver.set("timeout", max(1, int(left * 1000)))
+            chain.solver.add(chain.broken(step + 1))
+            answer = chain.solver.check()
+            if answer == z3.sat:
+                failure = chain.run(chain.solver.model(), step + 1)
+                return Search(failure, step + 1, failure is not None, time.perf_counter() - began)
+            chain.solver.pop()
+            if answer != z3.unsat:
+                return Search(None, step, False, time.perf_counter() - began)
+    return Search(None, depth, True, time.perf_counter() - began)
+
+
+__all__ = ["PageKind", "Search", "search"]
