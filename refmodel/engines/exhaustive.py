@@ -7,6 +7,8 @@ therefore found at its least depth, and a search that ends has seen everything t
 from __future__ import annotations
 
 import itertools
+import multiprocessing
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -84,6 +86,28 @@ class _Found:
     way: int
 
 
+@attrs.frozen
+class _Chunk:
+    """What was found from some of a layer's states."""
+
+    found: list[_Found]
+    steps: int
+    applied: Counter[str]
+    met: set[Law]
+    labels: list[tuple[int, tuple[Any, ...]]]
+    stop: tuple[int, int] | None
+
+
+class _Inherited:
+    """What a process inherits: the whole exploration, as it is."""
+
+    explorer: Explorer
+
+    @staticmethod
+    def chunk(start: int) -> _Chunk:
+        return _Inherited.explorer._chunk(start)
+
+
 class _Stop(Exception):
     """A law is broken: by this state's step, or in this state."""
 
@@ -146,7 +170,7 @@ class _Taken:
 class Explorer:
     """One exploration under way."""
 
-    def __init__(self, design: Outline, geometry: Geometry, seed: int = 1) -> None:
+    def __init__(self, design: Outline, geometry: Geometry, seed: int = 1, processes: int | None = None) -> None:
         if any(op.split for op in design.operations):
             raise BadDesign("split operations are explored step by step; use engines.stepwise")
         self.design, self.geometry = design, geometry
@@ -159,7 +183,10 @@ class Explorer:
         self.seen: Words = np.zeros(0, dtype=np.uint64)
         self.applied: Counter[str] = Counter()
         self.met: set[Law] = set()
-        self.steps = self.states = self.depth = 0
+        self.steps = self.states = self.depth = self.total_steps = 0
+        self.total_applied: Counter[str] = Counter()
+        self.total_met: set[Law] = set()
+        self.processes = processes or os.cpu_count() or 1
         self.initial: list[tuple[Any, ...]] = []
 
     # ------------------------------------------------------------ the search
@@ -179,8 +206,8 @@ class Explorer:
                     layer = self._next_layer(*layer)
         except _Stop as stop:
             failure, complete = self._failure(stop), False
-        return Exploration(failure, complete, self.states, len(self.seen), self.steps, self.depth,
-                           time.perf_counter() - began, self.applied, frozenset(self.met))
+        return Exploration(failure, complete, self.states, len(self.seen), self.total_steps, self.depth,
+                           time.perf_counter() - began, self.total_applied, frozenset(self.total_met | self.met))
 
     def _first_layer(self) -> tuple[Matrix, Words, npt.NDArray[np.int64]] | None:
         columns = []
@@ -205,13 +232,42 @@ class Explorer:
                     ) -> tuple[Matrix, Words, npt.NDArray[np.int64]] | None:
         self.depth += 1
         found: list[_Found] = []
-        for start in range(0, matrix.shape[1], CHUNK):
-            part = slice(start, start + CHUNK)
-            chunk = np.ascontiguousarray(matrix[:, part])
-            taken = _Taken(chunk, ids[part])
-            found += self._distinct(self._successors(chunk, sums[part], taken))
-            self._judge_steps(taken)
+        starts = range(0, matrix.shape[1], CHUNK)
+        self._layer = matrix, sums, ids
+        if len(starts) < 2 or self.processes < 2:
+            results: Iterator[_Chunk] = map(self._chunk, starts)
+            for result in results:
+                found += self._accept(result)
+        else:
+            _Inherited.explorer = self
+            with multiprocessing.get_context("fork").Pool(self.processes) as pool:
+                for result in pool.imap(_Inherited.chunk, starts):
+                    found += self._accept(result)
         return self._admit(found)
+
+    def _chunk(self, start: int) -> _Chunk:
+        """All that can be done from some of a layer's states; with several processes, this is what each does."""
+        matrix, sums, ids = self._layer
+        self.steps, self.applied, self.met = 0, Counter(), set()
+        part = slice(start, start + CHUNK)
+        chunk = np.ascontiguousarray(matrix[:, part])
+        taken = _Taken(chunk, ids[part])
+        try:
+            found = self._distinct(self._successors(chunk, sums[part], taken))
+            self._judge_steps(taken)
+        except _Stop as stop:
+            return _Chunk([], self.steps, self.applied, self.met, self.nodes.labels, (stop.parent, stop.way))
+        return _Chunk(found, self.steps, self.applied, self.met, self.nodes.labels, None)
+
+    def _accept(self, chunk: _Chunk) -> list[_Found]:
+        """Take over what a process found; it numbered its steps by itself."""
+        self.total_steps += chunk.steps
+        self.total_applied += chunk.applied
+        self.total_met |= chunk.met
+        if chunk.stop is not None:
+            parent, way = chunk.stop
+            raise _Stop(parent, self.nodes.way(*chunk.labels[way]))
+        return [attrs.evolve(f, way=self.nodes.way(*chunk.labels[f.way])) for f in chunk.found]
 
     def _distinct(self, found: Iterator[_Found]) -> list[_Found]:
         """Each new class once."""
@@ -248,6 +304,7 @@ class Explorer:
             bad = self._judge(matrix[:, start:start + CHUNK])
             if bad is not None:
                 raise _Stop(int(parents[start + bad]), int(ways[start + bad]))
+        self.total_met |= self.met
         return matrix, sums, ids
 
     # ------------------------------------------------------------ one step of many states

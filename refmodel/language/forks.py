@@ -7,7 +7,7 @@ from typing import Any
 
 from refmodel.language.unsound import Unsound
 
-DEPTH = 600
+DEPTH = 150
 """Decisions on one path; more means a loop whose end no value decides."""
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 from pathlib import Path
 from types import FrameType
 from typing import ClassVar
 
 _ENGINE_ROOM = Path(__file__).resolve().parent
 _ENGINES = _ENGINE_ROOM.parent / "engines"
+_PYTHON = Path(sysconfig.get_paths()["stdlib"]).resolve()
 
 
 def text_position() -> str:
@@ -24,7 +26,8 @@ def text_position() -> str:
 
 def _is_machinery(filename: str) -> bool:
     path = Path(filename).resolve()
-    return path.is_relative_to(_ENGINE_ROOM) or path.is_relative_to(_ENGINES) or "attr" in path.parts
+    ours = path.is_relative_to(_ENGINE_ROOM) or path.is_relative_to(_ENGINES)
+    return ours or path.is_relative_to(_PYTHON) or "site-packages" in path.parts
 
 
 class Unsound(BaseException):

@@ -1,0 +1,75 @@
+"""Mutants of the EPT MMU: a forgotten flush, a forgotten clearing, an exit too many."""
+
+from refmodel.bare import Event, Reply
+from refmodel.designs import Ept
+from refmodel.language import operation, require
+from refmodel.machine.cells import Cell
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.ept import EptEntry, Eptp, Handled, Result, Seen
+
+
+class NoFlushWhenWriteProtecting(Ept):
+    """The entry loses its right to write; what processors remember does not."""
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        eptp = self.eptp[vm]
+        if eptp.present:
+            entry = self.ept[eptp.mfn, gfn]
+            self.ept[eptp.mfn, gfn] = EptEntry(entry.present, entry.mfn, writable=False)
+
+
+class TableReclaimedUncleared(Ept):
+    """A table's frame goes back to the pool with its entries in it."""
+
+    @operation
+    def reclaim_table(self, vm: Vm) -> None:
+        eptp = self.eptp[vm]
+        require(eptp.present)
+        self.eptp[vm] = Eptp()
+        self.invept(eptp.mfn)
+        self.release(eptp.mfn)
+
+
+class InvlpgIgnored(Ept):
+    """INVLPG is intercepted, and the monitor sees no need for an INVVPID."""
+
+    def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
+        require(self.paging[vm, vcpu].enabled)
+        self.bare_tlb[vm, vcpu, page] = Cell()
+
+
+class EveryLoadExits(Ept):
+    """Loads are emulated one by one."""
+
+    def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Seen:
+        require(not self.paging[vm, vcpu].enabled)
+        return Seen(Reply(Event.EXITED), gfn=gfn)
+
+
+class ReadOnlyForever(Ept):
+    """A write to a shared page is answered with a read-only entry, so the guest exits again, for ever."""
+
+    def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
+        require(not self.installed(vm, gfn, write))
+        entry = self.p2m[vm, gfn]
+        if not entry.mapped:
+            return Handled(Result.HOLE, vm, gfn, write)
+        if not self.have_table(vm):
+            return Handled(Result.FAILED, vm, gfn, write)
+        self.ept[self.eptp[vm].mfn, gfn] = EptEntry(True, entry.mfn, entry.writable)
+        return Handled(Result.INSTALLED, vm, gfn, write)
+
+
+class ShortageReportedAsHole(Ept):
+    """When no frame can be had, the guest is told that there is no memory at that address."""
+
+    def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
+        require(not self.installed(vm, gfn, write))
+        entry = self.p2m[vm, gfn]
+        if not entry.mapped or not self.have_table(vm):
+            return Handled(Result.HOLE, vm, gfn, write)
+        if write and not entry.writable and not self.break_sharing(vm, gfn):
+            return Handled(Result.FAILED, vm, gfn, write)
+        entry = self.p2m[vm, gfn]
+        self.ept[self.eptp[vm].mfn, gfn] = EptEntry(True, entry.mfn, entry.writable)
+        return Handled(Result.INSTALLED, vm, gfn, write)

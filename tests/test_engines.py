@@ -1,0 +1,353 @@
+"""The engines agree with one another, and each is honest about what it found."""
+
+import json
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+from refmodel.bugs import MUTANTS
+from refmodel.designs import Ept
+from refmodel.engines.bounded import search
+from refmodel.engines.exhaustive import Explorer, explore
+from refmodel.engines.induction import prove
+from refmodel.engines.machine import Machine, changes, recorded, replay
+from refmodel.engines.prover import prove_initial, prove_operation
+from refmodel.engines.random import campaign, rule_machine
+from refmodel.engines.tokens import decode, encode, spec_of
+from refmodel.language import (
+    BadDesign,
+    Design,
+    Geometry,
+    Total,
+    count,
+    fails,
+    geometry,
+    implies,
+    law,
+    operation,
+    outline,
+    require,
+    reset,
+)
+from refmodel.machine.names import Count, Gfn, Mfn, Vm
+from tests.benchmarks.small_monitor import SmallMonitor
+
+FIRST_FIVE = list(MUTANTS)[:5]
+SMALL = outline(SmallMonitor)
+
+
+# ---------------------------------------------------------------- the five mutants, engine by engine
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("name", FIRST_FIVE)
+def test_random_runs_find_it_in_few_steps(name: str, seed: int) -> None:
+    design = outline(MUTANTS[name].design)
+    found = campaign(design, Ept.geometry, seconds=60, start=seed).failure
+    assert found is not None
+    assert len(found.run.steps) <= 7
+    assert list(replay(design, Ept.geometry, found.run))[-1].broken is not None
+
+
+@pytest.mark.parametrize("name", FIRST_FIVE)
+def test_exploration_finds_a_shortest_run(name: str) -> None:
+    design = outline(MUTANTS[name].design)
+    found = explore(design, Ept.geometry).failure
+    assert found is not None
+    shortest = {"no-flush-when-write-protecting": 5, "break-copies-nothing": 4, "deflated-unscrubbed": 5,
+                "inflated-but-cached": 4, "freed-while-shared": 4}
+    assert len(found.run.steps) == shortest[name]
+
+
+@pytest.mark.parametrize("name", FIRST_FIVE)
+def test_the_prover_refutes_it_and_shows_a_step_that_happens(name: str) -> None:
+    refuted = prove(outline(MUTANTS[name].design)).refuted
+    assert refuted is not None and refuted.witness is not None
+    assert refuted.witness.broken.law is refuted.law
+
+
+# ---------------------------------------------------------------- proofs
+
+
+def test_the_short_operations_of_the_house_are_proved() -> None:
+    design = outline(Ept)
+    for name in ("share", "inflate", "deflate", "populate", "reclaim_table", "mov_cr3", "set_target"):
+        proof = prove_operation(design, name)
+        assert [j for j in proof.judgements if j.verdict != "proved"] == []
+        assert proof.paths > 0
+
+
+@pytest.mark.slow
+def test_every_law_of_the_house_is_proved_for_every_operation() -> None:
+    proved = prove(outline(Ept), all_failures=True)
+    assert [j for j in proved.judgements() if j.verdict != "proved"] == []
+    assert {p.operation for p in proved.proofs} == {"initial state", *(op.name for op in outline(Ept).operations)}
+
+
+def test_hypotheses_are_satisfiable_for_every_operation() -> None:
+    """A run gets to a lawful state in which each operation applies: what the proofs assume can be the case."""
+    design = outline(Ept)
+    reached = campaign(design, Ept.geometry, seconds=20, runs=1200)
+    assert reached.failure is None
+    assert set(reached.applied) == {op.name for op in design.operations}
+
+
+@attrs.frozen
+class Cell:
+    full: bool = False
+    number: Count = 0
+
+
+class Pot(Design):
+    """A design that fails in ways the house does not."""
+
+    cells: Total[Vm, Cell]
+    geometry = geometry(Vm=2, naturals=2)
+
+    @operation
+    def fill(self, vm: Vm) -> None:
+        require(not self.cells[vm].full)
+        self.cells[vm] = Cell(True, 1)
+
+    @law("RES-1", "A full cell holds one.")
+    def full_is_one(self: Any, vm: Vm) -> Any:
+        return implies(self.cells[vm].full, self.cells[vm].number == 1)
+
+
+class NotInductive(Pot):
+    @operation
+    def add(self, vm: Vm) -> None:
+        require(self.cells[vm].number == 2)
+        self.cells[vm] = Cell(True, 2)
+
+
+def test_a_refutation_from_an_unreachable_state_is_called_that() -> None:
+    """``add`` never applies in a run, but a lawful state lets it: refuted by induction, and no run breaks the law."""
+    design = outline(NotInductive)
+    refuted = prove(design).refuted
+    assert refuted is not None and refuted.operation == "add"
+    explored = explore(design, NotInductive.geometry)
+    assert explored.failure is None and explored.complete
+    assert "add" not in explored.applied
+    assert search(design, 3).failure is None
+
+
+class Aborts(Pot):
+    @operation
+    def burst(self, vm: Vm) -> None:
+        require(self.cells[vm].full)
+        raise ZeroDivisionError("burst")
+
+
+def test_an_operation_that_aborts_is_a_failure() -> None:
+    found = campaign(outline(Aborts), Pot.geometry, seconds=20).failure
+    assert found is not None and found.broken.clause == "EFF-3"
+    assert "burst" in found.broken.error
+
+
+class Split(Pot):
+    """Looks, lets others run, and acts on what it saw."""
+
+    taken: Total[Vm, bool]
+    geometry = geometry(Vm=1, naturals=2)
+
+    @operation
+    def look_then_fill(self, vm: Vm) -> Any:
+        require(not self.cells[vm].full)
+        yield
+        self.cells[vm] = Cell(True, self.cells[vm].number + 1)
+
+
+class SplitRight(Split):
+    @operation
+    def look_then_fill(self, vm: Vm) -> Any:
+        require(not self.cells[vm].full)
+        yield
+        require(not self.cells[vm].full)
+        self.cells[vm] = Cell(True, 1)
+
+
+def test_a_race_at_a_yield_is_found_and_its_repair_is_proved() -> None:
+    raced = campaign(outline(Split), Split.geometry, seconds=20).failure
+    assert raced is not None and any(s.operation == "resume" for s in raced.run.steps)
+    verdicts = {j.law.name: j.verdict for j in prove_operation(outline(Split), "look_then_fill").judgements if j.law}
+    assert verdicts["full_is_one"] != "proved"
+    right = prove_operation(outline(SplitRight), "look_then_fill")
+    assert {j.verdict for j in right.judgements} == {"proved"}
+    assert campaign(outline(SplitRight), Split.geometry, seconds=20, runs=800).failure is None
+
+
+# ---------------------------------------------------------------- bounded search
+
+
+class SharesAnything(SmallMonitor):
+    """The small monitor, with pages merged that hold different things."""
+
+    @operation
+    def share(self, vm: Vm, gfn: Gfn, other_vm: Vm, other_gfn: Gfn) -> None:
+        keep, drop = self.p2m[vm, gfn], self.p2m[other_vm, other_gfn]
+        require(keep.where == drop.where)
+        require(keep.mfn != drop.mfn)
+        self.p2m[other_vm, other_gfn] = attrs.evolve(keep, writable=False)
+
+
+def test_bounded_search_finds_a_run_as_short_as_exploration_does() -> None:
+    design = outline(SharesAnything)
+    explored, searched = explore(design, SmallMonitor.geometry), search(design, 4)
+    assert explored.failure is not None and searched.failure is not None
+    assert len(searched.failure.run.steps) == len(explored.failure.run.steps)
+
+
+def test_bounded_search_says_how_deep_it_got() -> None:
+    done = search(SMALL, 2)
+    assert done.failure is None and done.complete and done.depth == 2
+
+
+# ---------------------------------------------------------------- exploration
+
+
+def natural_states(design: Any, g: Geometry) -> set[str]:
+    """Every state, one after the other, on ints: nothing clever."""
+    start = Machine(design, g)
+    seen, todo = {frozen(design, start.state)}, [start.state]
+    instances = start.instances()
+    while todo:
+        state = todo.pop()
+        for op, arguments in instances:
+            for answers in ((), *(((m,)) for m in range(g.size("Mfn")))):
+                machine = Machine(design, g)
+                for table in design.tables:
+                    setattr(machine.state, table.name, getattr(state, table.name).twin())
+                    setattr(machine.before, table.name, getattr(state, table.name).twin())
+                if machine.attempt(op, arguments, recorded(answers)) is None:
+                    continue
+                key = frozen(design, machine.state)
+                if key not in seen:
+                    seen.add(key)
+                    todo.append(machine.state)
+    return seen
+
+
+def frozen(design: Any, state: Any) -> str:
+    return repr([sorted(getattr(state, t.name).items()) for t in design.tables])
+
+
+def test_columns_and_ints_reach_the_same_number_of_states() -> None:
+    small = geometry(Vm=2, Gfn=1, Mfn=2, Data=1)
+    assert explore(SMALL, small).states == len(natural_states(SMALL, small))
+
+
+def test_the_count_does_not_depend_on_the_random_words() -> None:
+    one, two = (explore(SMALL, geometry(Vm=2, Gfn=2, Mfn=2, Data=2), seed=s) for s in (1, 2))
+    assert (one.states, one.classes, one.steps) == (two.states, two.classes, two.steps)
+    assert one.complete and two.complete
+
+
+def test_one_process_finds_what_two_find() -> None:
+    g = geometry(Vm=2, Gfn=2, Mfn=3, Data=2)
+    one, two = (Explorer(SMALL, g, processes=n).run() for n in (1, 2))
+    assert (one.states, one.classes, one.steps, one.applied) == (two.states, two.classes, two.steps, two.applied)
+    assert one.states == 703_086, "what SPIN counts"
+    assert one.classes == 16_292, "what Rumur counts with exhaustive symmetry reduction"
+
+
+def test_states_survive_the_way_into_columns_and_back() -> None:
+    machine = Machine(outline(Ept), Ept.geometry)
+    explorer = Explorer(outline(Ept), Ept.geometry)
+    machine.power_on(lambda options: options[-1])
+    matrix = explorer.layout.column(machine.state)
+    (back,) = explorer.layout.states(matrix)
+    assert list(changes(outline(Ept), machine.state, back)) == []
+    assert np.array_equal(explorer.layout.column(back), matrix)
+
+
+def test_an_exploration_that_was_stopped_does_not_call_itself_complete() -> None:
+    done = explore(outline(Ept), Ept.geometry, seconds=0.5)
+    assert not done.complete and done.failure is None
+
+
+# ---------------------------------------------------------------- counts, resets, failures
+
+
+class Leaky(Design):
+    owners: Total[Mfn, Cell]
+    geometry = geometry(Mfn=2, naturals=2)
+
+    @operation
+    def take(self, mfn: Mfn) -> None:
+        require(not self.owners[mfn].full)
+        if fails("frame"):
+            return
+        self.owners[mfn] = Cell(True, taken(self) + 1)
+
+    @operation
+    def clear(self) -> None:
+        reset(self.owners, lambda cell, mfn: cell.full)
+
+    @law("RES-2", "Never are two taken.")
+    def at_most_one(self: Any) -> bool:
+        return taken(self) < 2
+
+
+def taken(s: Leaky) -> int:
+    return count(s.owners, lambda cell, mfn: cell.full)
+
+
+def test_counts_and_resets_mean_the_same_everywhere() -> None:
+    design = outline(Leaky)
+    explored, drawn = explore(design, Leaky.geometry), campaign(design, Leaky.geometry, seconds=20)
+    assert explored.failure is not None and drawn.failure is not None
+    assert len(explored.failure.run.steps) == len(drawn.failure.run.steps) == 2
+    refuted = prove(design).refuted
+    assert refuted is None or refuted.operation == "take"
+    assert {j.verdict for j in prove_operation(design, "take").judgements if j.law} != {"proved"}
+    assert {j.verdict for j in prove_initial(design).judgements} == {"proved"}
+
+
+# ---------------------------------------------------------------- tokens, rule machines
+
+
+def test_a_run_survives_its_token() -> None:
+    name = FIRST_FIVE[0]
+    design = outline(MUTANTS[name].design)
+    found = explore(design, Ept.geometry).failure
+    assert found is not None
+    token = encode("x.py:Y", design, Ept.geometry, found.run)
+    spec, said = spec_of(token)
+    assert spec == "x.py:Y"
+    g, run = decode(design, said)
+    assert run == found.run and g.sizes == Ept.geometry.sizes
+
+
+@pytest.mark.parametrize("token", ["", "rm1.", "rm1.!!", "rm2.abc", "rm1.eJwDAAAAAAE", "x" * 10_000])
+def test_a_broken_token_is_bad_input(token: str) -> None:
+    with pytest.raises(BadDesign):
+        spec_of(token)
+
+
+def test_a_rule_machine_for_people_s_own_suites_finds_what_is_wrong() -> None:
+    quick = settings(max_examples=300, stateful_step_count=20, deadline=None, database=None,
+                     suppress_health_check=list(HealthCheck))
+    from hypothesis.stateful import run_state_machine_as_test
+
+    right = rule_machine(SMALL, SmallMonitor.geometry)
+    run_state_machine_as_test(right, settings=settings(quick, max_examples=20))
+    wrong = rule_machine(outline(SharesAnything), SmallMonitor.geometry)
+    with pytest.raises(AssertionError, match=r"RES-1|EQV-1|EQV-5"):
+        run_state_machine_as_test(wrong, settings=quick)
+
+
+def test_a_report_can_be_written_as_json() -> None:
+    token = encode("ept", outline(Ept), Ept.geometry, replay_nothing())
+    assert json.loads(json.dumps({"token": token}))["token"] == token
+
+
+def replay_nothing() -> Any:
+    from refmodel.engines.machine import Run
+
+    machine = Machine(outline(Ept), Ept.geometry)
+    machine.power_on(lambda options: options[0])
+    return Run(machine.initial_answers, ())
