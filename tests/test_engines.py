@@ -329,12 +329,12 @@ def test_a_broken_token_is_bad_input(token: str) -> None:
 
 
 def test_a_rule_machine_for_people_s_own_suites_finds_what_is_wrong() -> None:
-    quick = settings(max_examples=300, stateful_step_count=20, deadline=None, database=None,
+    quick = settings(max_examples=150, stateful_step_count=12, deadline=None, database=None,
                      suppress_health_check=list(HealthCheck))
     from hypothesis.stateful import run_state_machine_as_test
 
     right = rule_machine(SMALL, SmallMonitor.geometry)
-    run_state_machine_as_test(right, settings=settings(quick, max_examples=20))
+    run_state_machine_as_test(right, settings=settings(quick, max_examples=10))
     wrong = rule_machine(outline(SharesAnything), SmallMonitor.geometry)
     with pytest.raises(AssertionError, match=r"RES-1|EQV-1|EQV-5"):
         run_state_machine_as_test(wrong, settings=quick)

@@ -13,9 +13,19 @@ from typing import Any
 
 import attrs
 
-from refmodel.language.asking import Fault, Premises, Refused, answering, concrete_count, concrete_reset
+from refmodel.language.asking import (
+    Fault,
+    Premises,
+    Refused,
+    answering,
+    begin_answering,
+    concrete_count,
+    concrete_reset,
+    end_answering,
+)
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import NOTHING, Geometry, Kind, NameKind, Total
+from refmodel.language.joining import tables_of
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign
 
@@ -61,10 +71,9 @@ class Machine:
         self.met: set[Law] = set()
         self._values: dict[Kind, list[Any]] = {}
         self._pick: Pick = lambda options: options[0]
-        self._answers: list[Any] = []
-        self._indices: list[int] = []
-        self._told: list[str] = []
-        self._laws = [(law, self._names(law)) for law in design.laws]
+        self._asked: list[tuple[Any, int, str]] = []
+        self._laws = [(law, self._names(law), tables_of(design, law)) for law in design.laws]
+        self._tables = [t.name for t in design.tables]
 
     # ------------------------------------------------------------ answering the text
 
@@ -85,10 +94,7 @@ class Machine:
 
     def _ask(self, options: Sequence[Any], question: str = "") -> Any:
         answer = self._pick(options)
-        self._answers.append(answer)
-        self._indices.append(options.index(answer))
-        said = ("yes" if answer else "no") if isinstance(answer, bool) else str(answer)
-        self._told.append(f"{question}{'?' if isinstance(answer, bool) else ''} {said}".strip())
+        self._asked.append((answer, options.index(answer), question))
         return answer
 
     def values(self, kind: Kind) -> list[Any]:
@@ -100,12 +106,13 @@ class Machine:
     @property
     def last_answers(self) -> list[int]:
         """What the last step (or power-on) was answered, each as its number among the answers there were."""
-        return list(self._indices)
+        return [number for _, number, _ in self._asked]
 
     @property
     def last_questions(self) -> list[str]:
         """What the last step asked, and what it was answered, in words."""
-        return list(self._told)
+        return [f"{question}? {'yes' if answer else 'no'}" if isinstance(answer, bool) else f"{question} {answer}".strip()
+                for answer, _, question in self._asked]
 
     # ------------------------------------------------------------ stepping
 
@@ -120,32 +127,36 @@ class Machine:
 
     def power_on(self, pick: Pick) -> None:
         """Decide what nobody knows about the initial state."""
-        self._pick, self._answers, self._indices, self._told = pick, [], [], []
+        self._pick, self._asked = pick, []
         for name in self.design.cls.arbitrary:
             table = getattr(self.state, name)
             kind = self.design.table(name)
             options = self.values(kind.value)
             for key in kind.all_keys(self.geometry):
                 table[key] = self._ask(options)
-        self.initial_answers = tuple(self._answers)
+        self.initial_answers = tuple(a for a, _, _ in self._asked)
         self.settle()
 
     def attempt(self, op: Operation, arguments: tuple[Any, ...], pick: Pick) -> tuple[Step, Any] | None:
         """Take a step if it applies: what it was and its outcome. Otherwise nothing has changed."""
-        self._pick, self._answers, self._indices, self._told = pick, [], [], []
-        with answering(self):
-            try:
-                outcome = op.method(self.state, *arguments) if op.name != RESUME else self._resume(*arguments)
-                if op.split:
-                    outcome = self._start(op, arguments, outcome)
-            except Refused:
-                self._undo()
-                return None
-            except Fault as fault:
-                outcome = fault
-            except Exception as error:
-                outcome = Aborted(error)
-        return Step(op.name, arguments, tuple(self._answers)), outcome
+        self._pick = pick
+        if self._asked:
+            self._asked = []
+        begin_answering(self)
+        try:
+            outcome = op.method(self.state, *arguments) if op.name != RESUME else self._resume(*arguments)
+            if op.split:
+                outcome = self._start(op, arguments, outcome)
+        except Refused:
+            self._undo()
+            return None
+        except Fault as fault:
+            outcome = fault
+        except Exception as error:
+            outcome = Aborted(error)
+        finally:
+            end_answering()
+        return Step(op.name, arguments, tuple([a for a, _, _ in self._asked])), outcome
 
     def step(self, step: Step) -> Any:
         """Take a recorded step; ``BadDesign`` if it does not apply here."""
@@ -180,19 +191,19 @@ class Machine:
         return None
 
     def _undo(self) -> None:
-        for table in self.design.tables:
-            mine = getattr(self.state, table.name)
-            if mine.changed:
+        state = self.state.__dict__
+        for name in self._tables:
+            if (mine := state[name]).changed:
                 mine.clear()
-                mine.update(getattr(self.before, table.name))
+                mine.update(getattr(self.before, name))
                 mine.changed = False
 
     def settle(self) -> None:
         """The step has been judged: what is now, is what the next step starts from."""
-        for table in self.design.tables:
-            mine = getattr(self.state, table.name)
-            if mine.changed:
-                setattr(self.before, table.name, mine.twin())
+        state, before = self.state.__dict__, self.before.__dict__
+        for name in self._tables:
+            if (mine := state[name]).changed:
+                before[name] = mine.twin()
                 mine.changed = False
 
     # ------------------------------------------------------------ judging
@@ -207,9 +218,15 @@ class Machine:
         actor = op.actor(arguments) if op is not None else None
         given = {"before": self.before, "outcome": outcome, "actor": NOTHING if actor is None else actor}
         with answering(self):
-            for law, names in self._laws:
-                if law.about and (op is None or not law.applies_to(type(outcome) if outcome is not None else None)):
-                    continue
+            state = self.state.__dict__
+            changed = None if op is None else {name for name in self._tables if state[name].changed}
+            returned = type(outcome) if outcome is not None else None
+            for law, names, tables in self._laws:
+                if law.about:
+                    if op is None or not law.applies_to(returned):
+                        continue
+                elif changed is not None and not tables & changed:
+                    continue  # it held before, and nothing that it looks at has changed
                 found = self._violation(law, names, given)
                 if found is not None:
                     return found
@@ -223,11 +240,10 @@ class Machine:
             return self._violation(law, self._names(law), given)
 
     def _violation(self, law: Law, names: list[tuple[Any, ...]], given: dict[str, Any]) -> Broken | None:
-        judge, state = law.function, self.state
+        judge, state, about = law.function, self.state, law.about
         Premises.met = False
         for values in names:
-            held = judge(state, *(law.arguments(given, values) if law.about else values))
-            if not held:
+            if not (judge(state, *law.arguments(given, values)) if about else judge(state, *values)):
                 return Broken(law, law.clause, law.sentence, tuple(zip([n for n, _ in law.names], values, strict=True)))
         if Premises.met:
             self.met.add(law)

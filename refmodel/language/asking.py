@@ -6,8 +6,7 @@ symbolic one hands out a fresh term that stands for all at once, replay reads a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from refmodel.language.kinds import Kind, Total, kind_of
@@ -34,13 +33,23 @@ class Answerer(Protocol):
 _answerers: list[Answerer] = []
 
 
-@contextmanager
-def answering(answerer: Answerer) -> Iterator[None]:
+begin_answering: Callable[[Answerer], None] = _answerers.append
+"""From now on this answerer answers, until ``end_answering``: ``answering`` without the with-statement."""
+end_answering: Callable[[], Answerer] = _answerers.pop
+
+
+class answering:  # noqa: N801  # a with-statement's word; a class, because it is entered at every step
     """While this holds, ``answerer`` answers."""
-    _answerers.append(answerer)
-    try:
-        yield
-    finally:
+
+    __slots__ = ("answerer",)
+
+    def __init__(self, answerer: Answerer) -> None:
+        self.answerer = answerer
+
+    def __enter__(self) -> None:
+        _answerers.append(self.answerer)
+
+    def __exit__(self, *_: object) -> None:
         _answerers.pop()
 
 
@@ -109,7 +118,11 @@ def implies(premise: Any, conclusion: Any) -> Any:
 
 def concrete_count(table: Total[Any, Any], where: Callable[..., Any]) -> int:
     """``count`` on ints."""
-    return sum(1 for key, entry in table.items() if where(entry, *(key if isinstance(key, tuple) else (key,))))
+    total = 0
+    for key, entry in table.items():
+        if where(entry, *key) if type(key) is tuple else where(entry, key):
+            total += 1
+    return total
 
 
 def concrete_reset(table: Total[Any, Any], where: Callable[..., Any]) -> None:

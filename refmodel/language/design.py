@@ -57,12 +57,12 @@ class Operation:
     returns: type | None
     by_guest: bool
     split: bool
+    vm_at: int = 0
+    """Which parameter says whose step it is."""
 
     def actor(self, arguments: typing.Sequence[Any]) -> Any:
         """The VM that takes this step, or None if no guest does."""
-        if not self.by_guest:
-            return None
-        return arguments[[p for p, _ in self.parameters].index("vm")]
+        return arguments[self.vm_at] if self.by_guest else None
 
 
 @attrs.frozen
@@ -176,7 +176,8 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
         raise BadDesign(f"{place}: a guest's step needs a parameter called vm, which says whose it is")
     returns = hints.get("return")
     split = inspect.isgeneratorfunction(method)
-    return Operation(name, method, tuple(parameters), returns if isinstance(returns, type) else None, by_guest, split)
+    vm_at = [p for p, _ in parameters].index("vm") if by_guest else 0
+    return Operation(name, method, tuple(parameters), returns if isinstance(returns, type) else None, by_guest, split, vm_at)
 
 
 def _laws(cls: type[Design]) -> tuple[Law, ...]:

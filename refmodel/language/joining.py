@@ -21,6 +21,7 @@ from typing import Any
 import attrs
 
 from refmodel.language.design import Outline
+from refmodel.language.laws import Law
 from refmodel.language.opaque import Flag, Opaque
 
 
@@ -128,6 +129,28 @@ def _names(code: CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _names(constant)
+
+
+@functools.cache
+def tables_of(design: Outline, law: Law) -> frozenset[str]:
+    """The tables that a law can look at: those named in its text, or in that of whatever it calls.
+
+    Tables are reached as attributes only (``text_rules`` forbids ``getattr``), so a name that is not there is not read.
+    """
+    names: set[str] = set()
+    seen: set[FunctionType] = set()
+    todo: list[Any] = [law.function]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, property):
+            item = item.fget
+        if not isinstance(item, FunctionType) or item in seen:
+            continue
+        seen.add(item)
+        mine = set(_names(item.__code__))
+        names |= mine
+        todo += [item.__globals__.get(n) for n in mine] + [getattr(design.cls, n, None) for n in mine]
+    return frozenset(t.name for t in design.tables if t.name in names)
 
 
 def _is_text(function: FunctionType) -> bool:

@@ -20,7 +20,7 @@ from refmodel.language.unsound import BadDesign
 ABOUT_A_STEP = ("before", "outcome", "actor")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Law:
     clause: str
     sentence: str

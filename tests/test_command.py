@@ -1,0 +1,129 @@
+"""The command as a user meets it: what it prints, and what it answers with its exit status."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+OWN = Path(__file__).parent / "designs" / "own_sharing.py"
+
+
+def refmodel(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "refmodel.cli", *arguments], capture_output=True, text=True, timeout=500, check=False)
+
+
+def test_the_file_of_the_user_s_own_design_is_short() -> None:
+    assert len(OWN.read_text().splitlines()) <= 60
+
+
+@pytest.mark.parametrize("engine", ["random", "exhaustive", "prove"])
+def test_a_user_s_broken_design_fails_with_a_trace_from_each_engine(engine: str) -> None:
+    done = refmodel("check", f"{OWN}:ZapLazily", "--engine", engine, "--seconds", "60")
+    assert done.returncode == 1, done.stderr
+    assert "share(" in done.stdout and "breaks ISO-" in done.stdout
+    token = next(line.split()[-1] for line in done.stdout.splitlines() if line.startswith("refmodel replay"))
+    again = refmodel("replay", token)
+    assert again.returncode == 1 and "breaks ISO-" in again.stdout
+
+
+def test_a_user_s_correct_design_is_proved_for_one_clause() -> None:
+    done = refmodel("check", f"{OWN}:ZapToProtect", "--engine", "prove", "--law", "ISO-2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "proved" in done.stdout and "refuted" not in done.stdout
+
+
+def test_json_says_what_the_table_says() -> None:
+    done = refmodel("check", f"{OWN}:ZapLazily", "--engine", "exhaustive", "--law", "ISO-2", "--json")
+    assert done.returncode == 1
+    (document,) = json.loads(done.stdout)
+    (engine,) = document["engines"]
+    assert engine["failure"]["clause"] == "ISO-2"
+    assert engine["failure"]["token"].startswith("rm1.")
+    assert len(engine["failure"]["steps"]) == 5
+
+
+def test_an_exploration_cut_short_is_undecided() -> None:
+    done = refmodel("check", "ept", "--engine", "exhaustive", "--explore-seconds", "0.5")
+    assert done.returncode == 3
+    assert "not to the end" in done.stdout
+
+
+BAD = {
+    "no design in the file": ("x = 1\n", "holds no design"),
+    "a syntax error": ("def\n", ":1:"),
+    "an error while loading": ("import nosuchmodule\n", ":1:"),
+    "an untyped parameter": ('''
+from refmodel.language import Design, Total, law, operation
+from refmodel.machine.names import Vm
+class Mine(Design):
+    seen: Total[Vm, bool]
+    @operation
+    def look(self, vm) -> None:
+        self.seen[vm] = True
+    @law("ISO-1", "True.")
+    def fine(self, vm: Vm) -> bool:
+        return True
+''', "parameter vm has no type"),
+    "an unlawful initial state": ('''
+from refmodel.language import Design, Total, law, operation
+from refmodel.machine.names import Vm
+class Mine(Design):
+    seen: Total[Vm, bool]
+    @operation
+    def look(self, vm: Vm) -> None:
+        self.seen[vm] = True
+    @law("ISO-1", "All are seen.")
+    def all_seen(self, vm: Vm) -> bool:
+        return self.seen[vm]
+''', "initial state breaks ISO-1"),
+    "a text that means something else on terms": ('''
+from refmodel.language import Design, Total, law, operation
+from refmodel.machine.names import Vm
+class Mine(Design):
+    seen: Total[Vm, bool]
+    @operation
+    def look(self, vm: Vm) -> None:
+        self.seen[vm] = vm in {0, 1}
+    @law("ISO-1", "True.")
+    def fine(self, vm: Vm) -> bool:
+        return True
+''', ":8:"),
+    "no laws": ('''
+from refmodel.language import Design, Total, operation
+from refmodel.machine.names import Vm
+class Mine(Design):
+    seen: Total[Vm, bool]
+    @operation
+    def look(self, vm: Vm) -> None:
+        self.seen[vm] = True
+''', "no laws"),
+    "state outside tables": ('''
+from refmodel.language import Design
+class Mine(Design):
+    clock: int
+''', "state is kept in tables"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gets_one_message_and_status_2(case: str, tmp_path: Path) -> None:
+    source, message = BAD[case]
+    file = tmp_path / "mine.py"
+    file.write_text(source)
+    done = refmodel("check", str(file), "--engine", "prove")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in done.stderr and "Traceback" not in done.stderr
+    assert str(file.name) in done.stderr or "Mine" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    ("check", "nosuch"), ("check", "ept", "--law", "ISO-99"), ("check", "ept", "--engine", "magic"), ("check", "no/such.py"),
+    ("check", "no.such:Thing"), ("judge", "toaster"), ("replay", "rm1.nonsense"), ("check", f"{OWN}"), ("check", f"{OWN}:Nothing"),
+    ("check", "ept", "--seconds", "none"),
+])
+def test_a_wrong_command_line_gets_status_2(arguments: tuple[str, ...]) -> None:
+    done = refmodel(*arguments)
+    assert done.returncode == 2
+    assert done.stderr and "Traceback" not in done.stderr
