@@ -121,8 +121,8 @@ def _outline(name: str, law: str | None) -> Outline:
     return outline
 
 
-def _checked(outline: Outline, engines: Sequence[str], clause: str | None, seconds: float, explore_seconds: float | None, depth: int,
-             seed: int, quiet: bool) -> list[Report]:
+def _checked(outline: Outline, engines: Sequence[str], clause: str | None, seconds: float,
+             explore_seconds: float | None, depth: int, seed: int, quiet: bool) -> list[Report]:
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True,
                   disable=quiet or not err.is_terminal) as progress:
         task = progress.add_task(outline.name, total=None)
@@ -130,7 +130,8 @@ def _checked(outline: Outline, engines: Sequence[str], clause: str | None, secon
         def notice(engine: str, text: str) -> None:
             progress.update(task, description=f"{outline.name}: {engine} {text}")
 
-        return checking.check(outline, engines, clause=clause, seconds=seconds, explore_seconds=explore_seconds, depth=depth, seed=seed, notice=notice)
+        return checking.check(outline, engines, clause=clause, seconds=seconds, explore_seconds=explore_seconds,
+                              depth=depth, seed=seed, notice=notice)
 
 
 def _judge_unicorn(seconds: float, seed: int, checks: int = 1_000_000) -> list[Verdict]:

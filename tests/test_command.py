@@ -11,7 +11,8 @@ OWN = Path(__file__).parent / "designs" / "own_sharing.py"
 
 
 def refmodel(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "refmodel.cli", *arguments], capture_output=True, text=True, timeout=500, check=False)
+    return subprocess.run([sys.executable, "-m", "refmodel.cli", *arguments], capture_output=True, text=True, timeout=500,
+                          check=False)
 
 
 def test_the_file_of_the_user_s_own_design_is_short() -> None:

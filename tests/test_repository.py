@@ -13,7 +13,8 @@ from refmodel.language import outline
 ROOT = Path(refmodel.__file__).parent
 SPECS = Path(__file__).parent.parent / "specs"
 
-LAYERS = ["language", "machine", "bare", "monitor", "mmu", "laws", "designs", "engines", "loading", "oracle", "bugs", "report", "cli"]
+LAYERS = ["language", "machine", "bare", "monitor", "mmu", "laws", "designs", "engines", "loading", "oracle", "bugs",
+          "report", "cli"]
 """From the ground up: a file imports from its own layer and those below."""
 
 

@@ -116,7 +116,8 @@ class _Chain:
         for kind in self.design.tables:
             table = Table(self.scope._reading, kind, "s")
             if kind.name in self.design.cls.arbitrary:
-                self.solver.add(*(self.at(self.scope.listed(kind.value, table.first(key)), 0) for key in self.scope.keys(kind.name)))
+                listed = [self.scope.listed(kind.value, table.first(key)) for key in self.scope.keys(kind.name)]
+                self.solver.add(*(self.at(each, 0) for each in listed))
                 continue
             first = [z3.BoolVal(False), *table.defaults()] if table.domain is not None else table.defaults()
             self.solver.add(self.at(z3.And([a == b for key in self.scope.keys(kind.name)

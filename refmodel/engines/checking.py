@@ -165,8 +165,9 @@ def _never(design: Outline, applied: dict[str, int]) -> tuple[str, ...]:
     return tuple(f"{op.name} never applied" for op in design.operations if not applied.get(op.name))
 
 
-def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | None = None, seconds: float = 5.0, explore_seconds: float | None = None,
-          depth: int = 4, seed: int = 0, notice: Notice = lambda engine, text: None) -> list[Report]:
+def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | None = None, seconds: float = 5.0,
+          explore_seconds: float | None = None, depth: int = 4, seed: int = 0,
+          notice: Notice = lambda engine, text: None) -> list[Report]:
     """Let the engines judge a design, one after the other; ``BadDesign`` if it is none."""
     examined(design)
     reports = []

@@ -373,7 +373,8 @@ class Explorer:
             return np.ones(len(keys), dtype=np.bool_)
         at = np.searchsorted(self.seen, keys)
         at[at == len(self.seen)] = 0
-        return self.seen[at] != keys
+        new: npt.NDArray[np.bool_] = self.seen[at] != keys
+        return new
 
     # ------------------------------------------------------------ judging
 

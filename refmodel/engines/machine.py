@@ -7,7 +7,7 @@ the text asked. Nothing else decides what happens, so the list can be printed, s
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import GeneratorType
 from typing import Any
 
@@ -24,8 +24,8 @@ from refmodel.language.asking import (
     end_answering,
 )
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import NOTHING, Geometry, Kind, NameKind, Total
 from refmodel.language.joining import tables_of
+from refmodel.language.kinds import NOTHING, Geometry, Kind, NameKind, Total
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign
 
@@ -260,7 +260,7 @@ class Aborted:
         return f"{type(self.error).__name__}: {self.error}"
 
 
-def recorded(answers: Sequence[Any]) -> Pick:
+def recorded(answers: Iterable[Any]) -> Pick:
     """Answer as was answered before."""
     remaining = iter(answers)
 

@@ -97,7 +97,7 @@ class Formula:
 
     @property
     def tables(self) -> frozenset[str]:
-        return frozenset(x.table for x in (*self.lookups, *self.counts))
+        return frozenset([x.table for x in self.lookups] + [c.table for c in self.counts])
 
 
 def _formula(design: Outline, law: Law, base: str) -> Formula:
@@ -529,7 +529,7 @@ class _Question:
         induction = self.induction
         scope = induction.scope()
         size = len(scope.asserted)
-        scope.count([c for c in self.path.counts.values()])
+        scope.count(self.path.counts.values())
         solver = scope.solver(induction.timeout)
         del scope.asserted[size:]
         solver.add(*segment.conditions, denied)

@@ -83,11 +83,13 @@ class Symmetry:
     @staticmethod
     def keys(sums: Words) -> Words:
         """The least sum under any renaming."""
-        return sums.min(axis=1)
+        least: Words = sums.min(axis=1)
+        return least
 
     def sizes(self, sums: Words) -> npt.NDArray[np.int64]:
         """How many states each class has: the renamings, less those that change nothing."""
-        return self.order // (sums == sums[:, :1]).sum(axis=1)
+        sizes: npt.NDArray[np.int64] = self.order // (sums == sums[:, :1]).sum(axis=1)
+        return sizes
 
 
 class _Fact:

@@ -38,7 +38,7 @@ begin_answering: Callable[[Answerer], None] = _answerers.append
 end_answering: Callable[[], Answerer] = _answerers.pop
 
 
-class answering:  # noqa: N801  # a with-statement's word; a class, because it is entered at every step
+class answering:  # a with-statement's word; a class, because it is entered at every step
     """While this holds, ``answerer`` answers."""
 
     __slots__ = ("answerer",)

@@ -113,9 +113,14 @@ def empty_table(kind: TableKind, geometry: Geometry) -> Total[Any, Any]:
     return table
 
 
-@functools.cache
 def outline(cls: type[Design]) -> Outline:
     """Read a design; ``BadDesign`` says what is wrong with it and where."""
+    key: Any = cls  # a class is hashable, whatever its instances are
+    return _outline(key)
+
+
+@functools.cache
+def _outline(cls: Any) -> Outline:
     tables = _tables(cls)
     operations = _operations(cls)
     if not tables:

@@ -58,7 +58,7 @@ class Total(dict[K, V]):
         return self.default
 
     def __setitem__(self, key: K, value: V) -> None:
-        if key == NOTHING or (type(key) is tuple and NOTHING in key):
+        if key == NOTHING or (isinstance(key, tuple) and NOTHING in key):
             raise KeyError("a store under the name of nobody")
         self.changed = True
         dict.__setitem__(self, key, value)
@@ -349,7 +349,8 @@ def _renamed(kind: RecordKind, geometry: Geometry) -> Iterator[Any]:
     for value in geometry.only[kind.cls]:
         for names in itertools.product(*(itertools.permutations(range(geometry.size(s))) for s in sorts)):
             renaming = dict(zip(sorts, names, strict=True))
-            new = kind.build(iter([rename(leaf, v, renaming) for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)]))
+            leaves = zip(kind.leaves(), kind.flatten(value), strict=True)
+            new = kind.build(iter([rename(leaf, v, renaming) for (_, leaf), v in leaves]))
             if new not in seen:
                 seen.append(new)
     yield from seen
@@ -362,9 +363,13 @@ def rename(leaf: Scalar, value: Any, renaming: Mapping[str, Sequence[int]]) -> A
     return value
 
 
-@functools.cache
 def kind_of(annotation: Any) -> Kind:
     """The kind an annotation denotes; ``BadDesign`` if it denotes none."""
+    return _kind_of(annotation)
+
+
+@functools.cache
+def _kind_of(annotation: Any) -> Kind:
     if annotation is bool:
         return FlagKind()
     if typing.get_origin(annotation) is Annotated:

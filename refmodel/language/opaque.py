@@ -7,7 +7,6 @@ with one is decided here, once, for every reading.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
@@ -33,7 +32,7 @@ class Reading(Protocol):
     def looked_at(self, operand: Callable[[], Any], assuming: Any) -> Any: ...
 
 
-def _refuse(what: str) -> Callable[..., NoReturn]:
+def _refuse(what: str) -> Any:
     def refusal(self: Any, *_: Any) -> NoReturn:
         raise Unsound(f"{what} of a {self.noun} that stands for many values")
 
@@ -52,20 +51,20 @@ class Opaque:
     def __repr__(self) -> str:
         return f"<{self.noun} {self.term}>"
 
-    __hash__ = _refuse("the hash (as a set member or dict key)")  # type: ignore[assignment]
+    __hash__ = _refuse("the hash (as a set member or dict key)")
     __bool__ = _refuse("the truth")
     __int__ = _refuse("int()")
     __index__ = _refuse("the use as an index (or in range)")
     __float__ = _refuse("float()")
     __complex__ = _refuse("complex()")
     __str__ = _refuse("str()")
-    __format__ = _refuse("formatting")  # type: ignore[assignment]
+    __format__ = _refuse("formatting")
     __bytes__ = _refuse("bytes()")
     __iter__ = _refuse("iteration")
     __len__ = _refuse("len()")
     __contains__ = _refuse("membership in")
     __getitem__ = _refuse("indexing")
-    __reduce_ex__ = _refuse("copying or pickling")  # type: ignore[assignment]
+    __reduce_ex__ = _refuse("copying or pickling")
     __call__ = _refuse("calling")
     __neg__ = _refuse("unary minus")
     __pos__ = _refuse("unary plus")
@@ -138,7 +137,7 @@ class Flag(Opaque):
     __rand__, __ror__ = __and__, __or__
 
     def __xor__(self, other: Any) -> Flag:
-        return self != other
+        return self._flag(self.reading.negated(self.reading.equal(self.term, self._lift(other))))
 
     __rxor__ = __xor__
     __hash__ = Opaque.__hash__
@@ -247,7 +246,7 @@ class OpaqueWord(_Number):
     def __xor__(self, other: Any) -> Any:
         return self._bits("^", self._lift(other))
 
-    def __invert__(self) -> Complement:  # type: ignore[override]
+    def __invert__(self) -> Complement:
         return Complement(self)
 
     def _bits(self, operator: str, other: Any) -> OpaqueWord:
@@ -276,10 +275,10 @@ class Complement:
         raise Unsound("~ of a word other than as a mask")
 
     __bool__ = __index__ = __int__ = __str__ = _refused
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refused  # type: ignore[assignment]
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refused
     __add__ = __radd__ = __sub__ = __rsub__ = __or__ = __ror__ = __xor__ = __rxor__ = _refused
     __lshift__ = __rshift__ = __mul__ = __rmul__ = _refused
-    __hash__ = _refused  # type: ignore[assignment]
+    __hash__ = _refused
 
 
 _CLASSES: dict[type[Scalar], type[Opaque]] = {
@@ -303,12 +302,13 @@ def term_of(reading: Reading, kind: Scalar, value: Any) -> Any:
 
 def check_constant(kind: Scalar, value: Any) -> None:
     """Refuse a constant that is no value of its kind."""
-    good = {
-        FlagKind: lambda: isinstance(value, bool),
-        EnumKind: lambda: isinstance(value, enum.Enum) and isinstance(value, kind.cls),  # type: ignore[attr-defined]
-        NameKind: lambda: type(value) is int,
-        NaturalKind: lambda: type(value) is int,
-        WordKind: lambda: type(value) is int and 0 <= value < 1 << kind.width,  # type: ignore[attr-defined]
-    }[type(kind)]()
+    if isinstance(kind, FlagKind):
+        good = isinstance(value, bool)
+    elif isinstance(kind, EnumKind):
+        good = isinstance(value, kind.cls)
+    elif isinstance(kind, WordKind):
+        good = type(value) is int and 0 <= value < 1 << kind.width
+    else:
+        good = type(value) is int
     if not good:
         raise Unsound(f"{value!r} is no value of {kind}")

@@ -15,8 +15,10 @@ import attrs
 from refmodel.language.design import Outline
 from refmodel.language.joining import functions_of
 
-BUILTINS = frozenset("id repr isinstance issubclass type hash hasattr getattr setattr eval exec vars locals globals "
-                     "callable object print input open".split())
+BUILTINS = frozenset([
+    "callable", "eval", "exec", "getattr", "globals", "hasattr", "hash", "id", "input", "isinstance", "issubclass", "locals",
+    "object", "open", "print", "repr", "setattr", "type", "vars",
+])
 
 
 @attrs.frozen

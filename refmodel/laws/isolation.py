@@ -38,7 +38,7 @@ def combined_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, pag
 def a_backing_frame_is_owned_or_shared(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
     frame = s.frames[s.p2m[vm, gfn].mfn]
     return implies(s.p2m[vm, gfn].mapped,
-                   frame.use == Use.SHARED or frame.use == Use.PRIVATE and frame.vm == vm and frame.gfn == gfn)
+                   frame.use == Use.SHARED or (frame.use == Use.PRIVATE and frame.vm == vm and frame.gfn == gfn))
 
 
 @law("ISO-2", "The p2m lets nobody write to a shared frame.")

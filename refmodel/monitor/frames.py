@@ -39,7 +39,8 @@ class Frames(Design):
 
     def free_frame(self) -> Mfn:
         """A free frame, any."""
-        return choose(Mfn, lambda mfn: self.frames[mfn].use == Use.FREE)
+        mfn: Mfn = choose(Mfn, lambda mfn: self.frames[mfn].use == Use.FREE)
+        return mfn
 
     def release(self, mfn: Mfn) -> None:
         """One reference less; a frame that nothing refers to is free."""

@@ -86,7 +86,9 @@ def step_title(design: Outline, number: int, told: Told) -> Text:
     """A step with its arguments by name."""
     step = told.step
     op = next((o for o in design.operations if o.name == step.operation), None)
-    given = [f"{p}={shown(k, v)}" for (p, k), v in zip(op.parameters, step.arguments, strict=True)] if op else list(map(str, step.arguments))
+    given = list(map(str, step.arguments))
+    if op is not None:
+        given = [f"{p}={shown(k, v)}" for (p, k), v in zip(op.parameters, step.arguments, strict=True)]
     title = Text.assemble((f"{number}. ", "bold"), (step.operation, "bold"), f"({', '.join(given)})")
     if told.asked:
         title.append(f"   {', '.join(told.asked)}", "dim")
@@ -137,11 +139,13 @@ def judged(console: Console, verdict: Verdict) -> None:
     """What a session of judging found."""
     rate = verdict.checks / verdict.seconds if verdict.seconds else 0
     outcomes = ", ".join(f"{n:,} {o}" for o, n in sorted(verdict.outcomes.items()))
-    console.print(f"[bold]{verdict.implementation}[/]: {verdict.checks:,} checks, {rate:,.0f} a second ({outcomes})", highlight=False)
+    console.print(f"[bold]{verdict.implementation}[/]: {verdict.checks:,} checks, {rate:,.0f} a second ({outcomes})",
+                  highlight=False)
     if not verdict.deviations:
         console.print("  no deviation from the guest walk", style="green")
     for d in verdict.deviations:
-        console.print(f"  deviation: {d.title} ({verdict.seen.get(d.title, 0):,} times; {d.source})", style="yellow", highlight=False)
+        console.print(f"  deviation: {d.title} ({verdict.seen.get(d.title, 0):,} times; {d.source})", style="yellow",
+                      highlight=False)
         for line in d.test.lines():
             console.print(f"    {line}", highlight=False)
         console.print(f"    expected {d.expected}", highlight=False)

@@ -201,7 +201,8 @@ ruleset v: Vm; g: Gfn; m: Mfn do
     map(v, g, m, true); nothing_cached(v, g); end; end;
 ruleset v: Vm; g: Gfn do
   rule "inflate" p2m[v][g].at = mapped ==> begin
-    p2m[v][g].at := nowhere; undefine p2m[v][g].mfn; p2m[v][g].writable := false; nothing_cached(v, g); undefine wanted[v][g]; end; end;
+    p2m[v][g].at := nowhere; undefine p2m[v][g].mfn; p2m[v][g].writable := false;
+    nothing_cached(v, g); undefine wanted[v][g]; end; end;
 ruleset v: Vm; g: Gfn; m: Mfn do
   rule "deflate" p2m[v][g].at = nowhere & mappers(m) = 0 ==> begin undefine memory[m]; map(v, g, m, true); end; end;
 ruleset v: Vm; g: Gfn do

@@ -1,7 +1,7 @@
 """One question, one small model, three engines: ours from the natural text, SPIN, and Rumur.
 
-State counts must agree. Whole-process wall time, compiling included. SPIN counts every state; Rumur and ours count classes of states that
-differ in names only (Rumur exactly so with exhaustive symmetry reduction, which is slower than its default).
+State counts must agree. Whole-process wall time, compiling included. SPIN counts every state; Rumur and ours count classes
+of states that differ in names only (Rumur exactly so with exhaustive symmetry reduction, which is slower than its default).
 """
 
 import re
