@@ -3,7 +3,11 @@
 import ast
 import doctest
 import re
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 import refmodel
 from refmodel.bugs import MUTANTS
@@ -60,6 +64,13 @@ def test_examples_in_the_specs_run() -> None:
     for chapter in SPECS.glob("*.md"):
         result = doctest.testfile(str(chapter), module_relative=False)
         assert result.failed == 0, chapter
+
+
+@pytest.mark.parametrize("command", [["ruff", "check", "."], ["mypy"]], ids=lambda c: c[0])
+def test_the_text_is_clean(command: list[str]) -> None:
+    tool = pytest.importorskip(command[0], reason="pip install '.[test]'")
+    done = subprocess.run([sys.executable, "-m", *command], cwd=SPECS.parent, capture_output=True, text=True, check=False)
+    assert tool and done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_chapter_is_in_the_contents() -> None:
