@@ -219,6 +219,8 @@ class Explorer:
         matrix = np.concatenate(columns, axis=1)
         sums = self.symmetry.sums(matrix)
         found = _Found(matrix, sums, self.symmetry.keys(sums), -1 - np.arange(matrix.shape[1], dtype=np.int64), -1)
+        self._judge_states([found])
+        self.total_met |= self.met
         return self._admit([found])
 
     def _power_on(self) -> Iterator[tuple[Any, ...]]:
@@ -255,6 +257,7 @@ class Explorer:
         try:
             found = self._distinct(self._successors(chunk, sums[part], taken))
             self._judge_steps(taken)
+            self._judge_states(found)
         except _Stop as stop:
             return _Chunk([], self.steps, self.applied, self.met, self.nodes.labels, (stop.parent, stop.way))
         return _Chunk(found, self.steps, self.applied, self.met, self.nodes.labels, None)
@@ -287,7 +290,7 @@ class Explorer:
         return result
 
     def _admit(self, found: list[_Found]) -> tuple[Matrix, Words, npt.NDArray[np.int64]] | None:
-        """Number the new states, judge them, and remember them."""
+        """Number the new states, and remember them."""
         found = self._distinct(iter(found))
         if not found:
             return None
@@ -300,11 +303,6 @@ class Explorer:
         self.nodes.ways.append(ways)
         self.states += int(self.symmetry.sizes(sums).sum())
         self.seen = np.sort(np.concatenate([self.seen, keys]))
-        for start in range(0, matrix.shape[1], CHUNK):
-            bad = self._judge(matrix[:, start:start + CHUNK])
-            if bad is not None:
-                raise _Stop(int(parents[start + bad]), int(ways[start + bad]))
-        self.total_met |= self.met
         return matrix, sums, ids
 
     # ------------------------------------------------------------ one step of many states
@@ -377,6 +375,16 @@ class Explorer:
         return new
 
     # ------------------------------------------------------------ judging
+
+    def _judge_states(self, found: list[_Found]) -> None:
+        """Judge new states by the laws about states."""
+        if not found:
+            return
+        bad = self._judge(np.concatenate([f.matrix for f in found], axis=1))
+        if bad is not None:
+            parents = np.concatenate([f.parents for f in found])
+            ways = np.concatenate([np.full(len(f.keys), f.way) for f in found])
+            raise _Stop(int(parents[bad]), int(ways[bad]))
 
     def _judge(self, matrix: Matrix) -> int | None:
         """The number of a state in which a law about states does not hold."""

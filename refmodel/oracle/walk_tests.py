@@ -12,8 +12,8 @@ import attrs
 
 from refmodel.machine.guest_walk import NX, PS, RW, US, A, Access, Cpu, D, G, P
 
-SIZE = 40
-"""Bytes that a test is made of."""
+SIZE = 24
+"""Bytes that a test is made of: as many as ``make`` may ask for, and no more, since drawing them costs most."""
 
 TABLES = {level: 0x1000 * (6 - level) for level in range(1, 6)}
 """Where the table of each level is, in bytes of physical memory: one table a level."""
