@@ -59,7 +59,7 @@ def _cost(op: object) -> tuple[int, str]:
 def _in_parallel(design: Outline, names: list[str], clause: str | None, all_failures: bool, processes: int,
                  progress: Callable[[str], None] | None) -> list[Proof]:
     proofs: list[Proof] = []
-    _Worker.clause = clause
+    _Worker.clause, _Worker.to_the_end = clause, all_failures
     _Worker.design = design  # inherited by fork: a user's design need not be importable by name
     context = multiprocessing.get_context("fork")
     with context.Pool(min(processes, len(names))) as pool:
@@ -80,10 +80,11 @@ class _Worker:
 
     design: Outline
     clause: str | None
+    to_the_end: bool
 
     @staticmethod
     def run(name: str) -> Proof | str:
         try:
-            return prove_operation(_Worker.design, name, _Worker.clause)
+            return prove_operation(_Worker.design, name, _Worker.clause, to_the_end=_Worker.to_the_end)
         except Unsound as why:
             return str(why)

@@ -332,14 +332,16 @@ class Induction:
             self._formulas[base] = [_formula(self.design, law, base) for law in self.design.laws if law.of_state]
         return self._formulas[base]
 
-    def prove(self) -> Proof:
-        """Every law, after every path."""
+    def prove(self, to_the_end: bool = True) -> Proof:
+        """Every law, after every path; unless asked to go to the end, no further than the first path that breaks one."""
         began = time.perf_counter()
         spent: dict[str, float] = {}
         verdicts: dict[str, Judgement] = {}
         number = 0
         for path in self._paths():
             number += 1
+            if not to_the_end and any(v.verdict == "refuted" for v in verdicts.values()):
+                break
             for judgement in self._path(path):
                 key = judgement.law.name if judgement.law else SOUNDNESS
                 spent[key] = spent.get(key, 0.0) + judgement.seconds
@@ -554,10 +556,11 @@ def _worse(a: Judgement | None, b: Judgement) -> Judgement:
     return b if a is None or _ORDER[b.verdict] > _ORDER[a.verdict] else a
 
 
-def prove_operation(design: Outline, name: str, clause: str | None = None, timeout: int = TIMEOUT) -> Proof:
+def prove_operation(design: Outline, name: str, clause: str | None = None, *, to_the_end: bool = True,
+                    timeout: int = TIMEOUT) -> Proof:
     """The obligations of one operation, or those of one clause; every law may be assumed beforehand."""
     with joined(design):
-        return Induction(design, design.operation(name), clause, timeout).prove()
+        return Induction(design, design.operation(name), clause, timeout).prove(to_the_end)
 
 
 # ---------------------------------------------------------------- the initial states

@@ -180,6 +180,8 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
     if by_guest and "vm" not in dict(parameters):
         raise BadDesign(f"{place}: a guest's step needs a parameter called vm, which says whose it is")
     returns = hints.get("return")
+    if returns is type(None):
+        returns = None
     split = inspect.isgeneratorfunction(method)
     vm_at = [p for p, _ in parameters].index("vm") if by_guest else 0
     return Operation(name, method, tuple(parameters), returns if isinstance(returns, type) else None, by_guest, split, vm_at)

@@ -157,7 +157,8 @@ def _is_text(function: FunctionType) -> bool:
     module = function.__module__ or ""
     if module.startswith(("refmodel.language", "refmodel.engines", "attr")):
         return False
-    return module.split(".")[0] not in sys.stdlib_module_names and function.__code__.co_filename[:1] != "<"
+    home = getattr(sys.modules.get(module), "__file__", None)  # attrs lends records methods of its own
+    return module.split(".")[0] not in sys.stdlib_module_names and function.__code__.co_filename == home
 
 
 @contextmanager

@@ -8,8 +8,11 @@ from pathlib import Path
 from types import FrameType
 from typing import ClassVar
 
+import attr
+
 _ENGINE_ROOM = Path(__file__).resolve().parent
 _ENGINES = _ENGINE_ROOM.parent / "engines"
+_ATTRS = Path(attr.__file__).resolve().parent
 _PYTHON = Path(sysconfig.get_paths()["stdlib"]).resolve()
 
 
@@ -27,7 +30,7 @@ def text_position() -> str:
 def _is_machinery(filename: str) -> bool:
     path = Path(filename).resolve()
     ours = path.is_relative_to(_ENGINE_ROOM) or path.is_relative_to(_ENGINES)
-    return ours or path.is_relative_to(_PYTHON) or "site-packages" in path.parts
+    return ours or path.is_relative_to(_PYTHON) or path.is_relative_to(_ATTRS)
 
 
 class Unsound(BaseException):
