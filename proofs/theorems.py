@@ -9,8 +9,8 @@ THEOREMS = {
         "Before anything has happened every law of Ept holds, for any number of VMs, vCPUs, guest frames and machine frames, and "
         "whatever memory holds at power-on. (proofs/test_ept.py)",
     "every_operation_keeps_every_law":
-        "From any lawful state, every operation of Ept leads to lawful states only, and shows the guest what the bare machine shows; "
-        "for any number of names, with allocations failing wherever they may. (proofs/test_ept.py)",
+        "From any lawful state, every operation of Ept leads to lawful states only, and shows the guest what the bare machine "
+        "shows; for any number of names, with allocations failing wherever they may. (proofs/test_ept.py)",
     "so_do_the_operations_of_a_user_s_own_design":
         "The same for ZapToProtect, which write-protects by taking the whole entry away. (proofs/test_ept.py)",
 }

@@ -344,3 +344,37 @@ def replay_nothing() -> Any:
     machine = Machine(outline(Ept), Ept.geometry)
     machine.power_on(lambda options: options[0])
     return Run(machine.initial_answers, ())
+
+
+# ---------------------------------------------------------------- split operations, one state after the other
+
+
+def test_exploration_of_split_operations_finds_the_shortest_race_and_an_end() -> None:
+    from refmodel.engines.stepwise import explore_stepwise
+
+    raced = explore_stepwise(outline(Split), Split.geometry)
+    assert raced.failure is not None
+    assert sorted(s.operation for s in raced.failure.run.steps) == ["fill", "look_then_fill", "resume"]
+    assert list(replay(outline(Split), Split.geometry, raced.failure.run))[-1].broken is not None
+    right = explore_stepwise(outline(SplitRight), Split.geometry)
+    assert right.failure is None and right.complete and right.applied["resume"] > 0
+
+
+def test_stepwise_and_columns_agree_where_nothing_is_split() -> None:
+    from refmodel.engines.stepwise import explore_stepwise
+
+    g = geometry(Vm=2, Gfn=1, Mfn=2, Data=1)
+    assert explore_stepwise(SMALL, g).states == explore(SMALL, g).states
+
+
+def test_exploration_and_proof_notice_an_abort() -> None:
+    explored = explore(outline(Aborts), Pot.geometry).failure
+    assert explored is not None and explored.broken.clause == "EFF-3"
+    said = [j for j in prove_operation(outline(Aborts), "burst").judgements if j.verdict != "proved"]
+    assert said and "aborts" in said[0].why
+
+
+@pytest.mark.parametrize("sizes", [{"Vm": 10**9}, {"Vm": 0}, {"Gfn": -1}])
+def test_a_token_with_a_geometry_out_of_bounds_is_bad_input(sizes: dict[str, int]) -> None:
+    with pytest.raises(BadDesign, match="out of bounds"):
+        decode(outline(Ept), {"sizes": sizes, "naturals": 1, "words": 4, "start": [], "steps": []})

@@ -15,6 +15,7 @@ import attrs
 from refmodel.engines import bounded, exhaustive, induction, random
 from refmodel.engines.machine import Failure, Machine
 from refmodel.engines.scope import Witness
+from refmodel.engines.stepwise import explore_stepwise
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
@@ -79,11 +80,20 @@ def check_random(design: Outline, seconds: float, seed: int, notice: Notice) -> 
     return Report("random", verdicts, covered, done.seconds, done.failure, geometry, notes=_never(design, done.applied))
 
 
+def _explore(design: Outline, geometry: Geometry, seconds: float | None, seed: int = 1,
+             progress: exhaustive.Progress | None = None) -> exhaustive.Exploration:
+    if any(op.split for op in design.operations):
+        return explore_stepwise(design, geometry, seconds=seconds, progress=progress)
+    return exhaustive.explore(design, geometry, seconds=seconds, seed=seed, progress=progress)
+
+
 def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: Notice) -> Report:
     """Every state of the design's own geometry."""
     geometry = design.cls.geometry
-    done = exhaustive.explore(design, geometry, seconds=seconds, seed=seed,
-                              progress=lambda depth, classes: notice("exhaustive", f"depth {depth}, {classes:,} classes of states"))
+    def progress(depth: int, classes: int) -> None:
+        notice("exhaustive", f"depth {depth}, {classes:,} classes of states")
+
+    done = _explore(design, geometry, seconds, seed, progress)
     if done.failure is not None:
         verdicts = dict.fromkeys(design.laws, "stopped")
         if done.failure.broken.law is not None:
@@ -133,7 +143,7 @@ def _way_there(design: Outline, clause: str | None, notice: Notice) -> Failure |
     """A shortest run to where a law is broken: what is refuted from some lawful state may be out of every run's reach."""
     notice("prove", "a law is refuted; looking for a run that breaks it")
     judged = design if clause is None else design.restricted(clause)
-    return exhaustive.explore(judged, design.cls.geometry, seconds=20).failure
+    return _explore(judged, design.cls.geometry, 20).failure
 
 
 def check_bounded(design: Outline, clause: str | None, depth: int, seconds: float, notice: Notice) -> Report:

@@ -394,7 +394,7 @@ class _Table:
                 hit |= where
             self._store(key, where, rows)
         if not (hit | ~columns.alive).all():
-            raise Unsound(f"a store to {self.kind.name} under the name of nobody")
+            raise KeyError("a store under the name of nobody")
 
     def _store(self, key: tuple[int, ...], where: Column, rows: Sequence[Column]) -> None:
         columns = self.columns

@@ -172,7 +172,7 @@ class Explorer:
 
     def __init__(self, design: Outline, geometry: Geometry, seed: int = 1, processes: int | None = None) -> None:
         if any(op.split for op in design.operations):
-            raise BadDesign("split operations are explored step by step; use engines.stepwise")
+            raise BadDesign("split operations are explored step by step: engines.stepwise")
         self.design, self.geometry = design, geometry
         self.layout = Layout(design, geometry)
         self.symmetry = Symmetry(self.layout, seed)
@@ -333,6 +333,9 @@ class Explorer:
                     continue
                 except Fault as fault:
                     outcome = fault
+                except Exception:  # the monitor aborts: shown by running it on ints
+                    row = int(np.flatnonzero(columns.alive)[0])
+                    raise _Stop(int(taken.ids[chosen[row]]), self.nodes.way(number, tuple(columns.answers))) from None
                 found = self._outcome(number, outcome, columns, chosen, sums, taken)
                 if found is not None:
                     yield found

@@ -380,10 +380,15 @@ class Induction:
     def _run(self, reading: Symbolic, state: Any, arguments: list[Any]) -> Iterator[_Segment]:
         before = self._snapshot(state)
         if not self.op.split:
+            outcome = None
             try:
                 outcome = self.op.method(state, *arguments)
             except Fault as fault:
                 outcome = fault
+            except Refused:
+                raise
+            except Exception as error:
+                self._aborts(reading, error)
             yield self._segment(reading, before, state, outcome)
             return
         body = self.op.method(state, *arguments)
@@ -396,12 +401,23 @@ class Induction:
             except Fault as fault:
                 yield self._segment(reading, before, state, fault)
                 return
+            except Refused:
+                raise
+            except Exception as error:
+                self._aborts(reading, error)
+                yield self._segment(reading, before, state, None)
+                return
             yield self._segment(reading, before, state, None)
             for kind in self.design.tables:  # others have run: all that is known is that the laws hold
                 fresh = Table(reading, kind, f"s{number}")
                 mine = getattr(state, kind.name)
                 mine.base, mine.functions, mine.domain, mine.writes = fresh.base, fresh.functions, fresh.domain, []
             before = self._snapshot(state)
+
+    def _aborts(self, reading: Symbolic, error: Exception) -> None:
+        """The monitor aborts on this path; unless no lawful state leads along it, EFF-3 is broken."""
+        reading.obligations.append(Obligation(tuple(reading.conditions), z3.BoolVal(False),
+                                              f"the monitor aborts: {type(error).__name__}: {error}"))
 
     def _snapshot(self, state: Any) -> Any:
         other = self.design.blank()

@@ -8,7 +8,9 @@ text tests a truth value, the run forks, and each path carries its conditions.
 from __future__ import annotations
 
 import functools
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from types import CodeType
 from typing import Any
 
 import attrs
@@ -292,6 +294,11 @@ class SymbolicPage:
     __hash__ = None  # type: ignore[assignment]
 
 
+def _text_of(code: CodeType) -> str:
+    """A condition's name: where its text is, and which of several on one line."""
+    return f"{code.co_qualname}:{code.co_firstlineno}:{zlib.crc32(repr((code.co_code, code.co_names, code.co_freevars)).encode())}"
+
+
 def simplified(term: Term) -> Term:
     """As z3 rewrites it."""
     return z3.simplify(term)
@@ -524,7 +531,7 @@ class Symbolic:
                 break
             if isinstance(write, _Reset):  # how many are left, nobody says: any number, which claims less than is so
                 code = where.__code__
-                total = z3.Int(f"{table.base}.count.{table.kind.name}.{code.co_qualname}:{code.co_firstlineno}.reset{write.stamp}")
+                total = z3.Int(f"{table.base}.count.{table.kind.name}.{_text_of(code)}.reset{write.stamp}")
                 continue
             names = [opaque(self, kind, k) for kind, k in zip(table.kind.keys, write.key, strict=True)]
             old = table.peek(write.key, as_of=write.stamp)
@@ -546,7 +553,7 @@ class Symbolic:
                 raise Unsound("what is counted may depend on the entry, its key and names, and nothing else")
             captured.append(value.term)
         code = where.__code__
-        name = f"{table.base}.count.{table.kind.name}.{code.co_qualname}:{code.co_firstlineno}"
+        name = f"{table.base}.count.{table.kind.name}.{_text_of(code)}"
         number = (z3.Function(name, *(t.sort() for t in captured), z3.IntSort())(*captured) if captured
                   else z3.Int(name))
         self.counts.setdefault(number.get_id(), Counted(table.base, table.kind.name, number, where))

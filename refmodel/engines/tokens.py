@@ -14,6 +14,9 @@ from refmodel.language.kinds import Geometry
 
 PREFIX = "rm1."
 
+LARGEST = 8
+"""Names of a sort in a token's geometry, unless the design has more: a token is not to fill the memory."""
+
 
 def encode(spec: str, design: Outline, geometry: Geometry, run: Run) -> str:
     """The token of a run: the design's name, the geometry, and every decision."""
@@ -49,8 +52,10 @@ def spec_of(token: str) -> tuple[str, dict[str, Any]]:
 def decode(design: Outline, said: dict[str, Any]) -> tuple[Geometry, Run]:
     """The geometry and run of a token; ``BadDesign`` if the design has changed so that it no longer applies."""
     own = design.cls.geometry
-    geometry = Geometry(sizes={k: max(1, min(100, v)) for k, v in said["sizes"].items()}, naturals=said["naturals"],
-                        words=said["words"], only=own.only)
+    limits = {**said["sizes"], "naturals": said["naturals"], "words": said["words"]}
+    if any(not (k == "naturals" or v >= 1) or not 0 <= v <= max(LARGEST, own.sizes.get(k, 0)) for k, v in limits.items()):
+        raise BadDesign("the replay token names a geometry that is out of bounds")
+    geometry = Geometry(sizes=said["sizes"], naturals=said["naturals"], words=said["words"], only=own.only)
     machine = Machine(design, geometry)
     instances = machine.instances()
     machine.power_on(_numbered(said["start"]))

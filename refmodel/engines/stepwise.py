@@ -1,0 +1,127 @@
+"""Exhaustive exploration of designs with split operations: one state after the other, on ints.
+
+Where an operation can be interrupted, its local variables belong to the state. A generator cannot be copied, so each state is
+known by the run that first led to it, and is reached again by running that. Slower than ``exhaustive`` by far, and no names are
+merged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+from refmodel.engines.exhaustive import Exploration, Progress
+from refmodel.engines.machine import RESUME, Failure, Machine, Run, Step, recorded
+from refmodel.language.design import Operation, Outline
+from refmodel.language.kinds import Geometry
+from refmodel.language.laws import Law
+
+
+def explore_stepwise(design: Outline, geometry: Geometry, *, seconds: float | None = None,
+                     progress: Progress | None = None) -> Exploration:
+    """Breadth first, to the last state, to the first broken law, or until the time is up."""
+    began = time.perf_counter()
+    applied: Counter[str] = Counter()
+    met: set[Law] = set()
+    seen: set[Any] = set()
+    todo: deque[Run] = deque()
+    failure, complete, depth = None, True, 0
+    for start in _power_on(design, geometry):
+        seen.add(_identity(start))
+        todo.append(Run(start.initial_answers, ()))
+        broken = start.broken(None, (), None)
+        if broken is not None:
+            failure = Failure(todo[-1], broken)
+    while todo and failure is None:
+        run = todo.popleft()
+        if len(run.steps) > depth:
+            depth = len(run.steps)
+            if progress:
+                progress(depth, len(seen))
+        if seconds is not None and time.perf_counter() - began > seconds:
+            complete = False
+            break
+        for machine, step, op, outcome in _steps(design, geometry, run):
+            applied[step.operation] += 1
+            longer = Run(run.initial, (*run.steps, step))
+            broken = machine.broken(op, step.arguments, outcome)
+            met |= machine.met
+            if broken is not None:
+                failure = Failure(longer, broken)
+                break
+            identity = _identity(machine)
+            if identity not in seen:
+                seen.add(identity)
+                todo.append(longer)
+    return Exploration(failure, complete and failure is None, len(seen), len(seen), applied.total(), depth + bool(failure),
+                       time.perf_counter() - began, applied, frozenset(met))
+
+
+def _power_on(design: Outline, geometry: Geometry) -> Iterator[Machine]:
+    yield from _every_answer(lambda pick: _started(design, geometry, pick))
+
+
+def _started(design: Outline, geometry: Geometry, pick: Any) -> Machine:
+    machine = Machine(design, geometry)
+    machine.power_on(pick)
+    return machine
+
+
+def _reached(design: Outline, geometry: Geometry, run: Run) -> Machine:
+    machine = _started(design, geometry, recorded(run.initial))
+    for step in run.steps:
+        machine.step(step)
+        machine.settle()
+    return machine
+
+
+def _steps(design: Outline, geometry: Geometry, run: Run) -> Iterator[tuple[Machine, Step, Operation, Any]]:
+    """Every step that applies after a run, each with a machine that has just taken it."""
+    spare = _reached(design, geometry, run)
+    for op, arguments in spare.instances():
+        def attempt(pick: Any, op: Operation = op, arguments: tuple[Any, ...] = arguments) -> Any:
+            nonlocal spare
+            machine = spare
+            mine = next((o for o, a in machine.instances() if o.name == op.name and a == arguments), op)
+            taken = machine.attempt(mine, arguments, pick)
+            if taken is None and op.name != RESUME and not op.split:
+                return None  # nothing has happened: the machine will do again
+            spare = _reached(design, geometry, run)
+            return None if taken is None else (machine, taken[0], mine, taken[1])
+
+        for result in _every_answer(attempt):
+            if result is not None:
+                yield result
+
+
+def _every_answer(run: Any) -> Iterator[Any]:
+    """Run with every combination of answers to what is asked on the way."""
+    prefixes: list[list[int]] = [[]]
+    while prefixes:
+        prefix = prefixes.pop()
+        sizes: list[int] = []
+
+        def pick(options: Sequence[Any], prefix: list[int] = prefix, sizes: list[int] = sizes) -> Any:
+            number = prefix[len(sizes)] if len(sizes) < len(prefix) else 0
+            sizes.append(len(options))
+            return options[number]
+
+        yield run(pick)
+        for at in range(len(prefix), len(sizes)):
+            prefixes += [[*prefix, *([0] * (at - len(prefix))), other] for other in range(1, sizes[at])]
+
+
+def _identity(machine: Machine) -> Any:
+    """A state, with what the split operations under way remember."""
+    tables = tuple(frozenset(getattr(machine.state, t.name).items()) for t in machine.design.tables)
+    return tables, tuple((op.name, arguments, _remembered(body.gi_frame)) for op, arguments, body in machine.pending)
+
+
+def _remembered(frame: FrameType | None) -> tuple[int, str]:
+    """Where an operation waits, and its local variables."""
+    if frame is None:
+        return -1, ""
+    return frame.f_lasti, repr(sorted((name, repr(value)) for name, value in frame.f_locals.items() if name != "self"))
