@@ -147,7 +147,7 @@ class _Chain:
     def _taken(self, path: _Path) -> Iterator[Term]:
         for leaf, term in path.terms:
             if isinstance(leaf, NameKind):
-                yield self.scope.among(leaf, term, nobody=False)
+                yield self.scope.among(leaf, term)
             elif isinstance(leaf, NaturalKind):
                 yield z3.And(term >= 0, term <= self.scope.geometry.naturals)
         for (_, parameter), argument in zip(path.op.parameters, path.arguments, strict=True):

@@ -358,8 +358,8 @@ class Induction:
                 base = reading.state("s")
                 arguments = [reading.arbitrary(kind, f"{self.op.name}.{p}") for p, kind in self.op.parameters]
                 self.arguments = arguments
-                real = [term != constant(leaf, NOTHING) for leaf, term in reading.noted.values() if isinstance(leaf, NameKind)]
-                reading.conditions += real
+                reading.conditions += [argument.term != constant(kind, NOTHING) for (_, kind), argument in
+                                       zip(self.op.parameters, arguments, strict=True) if isinstance(kind, NameKind)]
                 segments = []
                 try:
                     for segment in self._run(reading, base, arguments):
@@ -553,7 +553,7 @@ class _Question:
         solver.add(*segment.conditions, denied)
         for leaf, term in self.terms.values():
             if isinstance(leaf, NameKind) and z3.is_const(term):
-                solver.add(scope.among(leaf, term, nobody=not str(term).startswith(("any.", "choice", induction.op.name))))
+                solver.add(scope.among(leaf, term))
             elif isinstance(leaf, NaturalKind):
                 solver.add(term >= 0, term <= scope.geometry.naturals)
         answer = solver.check()

@@ -508,9 +508,8 @@ class Symbolic:
             raise Impure
         value = self.arbitrary(kind, f"choice{len(self.answers)}")
         self.answers.append((kind, value))
-        for (_, leaf), part in zip(kind.leaves(), kind.flatten(value), strict=True):
-            if isinstance(leaf, NameKind):
-                self.required(z3.Not(part.term == constant(leaf, NOTHING)))
+        if isinstance(kind, NameKind):
+            self.required(z3.Not(value.term == constant(kind, NOTHING)))
         self.required(self.fold(where, value))
         return value
 
