@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from refmodel.designs import SHIPPED
 from refmodel.engines import checking
@@ -123,7 +123,7 @@ def _outline(name: str, law: str | None) -> Outline:
 
 def _checked(outline: Outline, engines: Sequence[str], clause: str | None, seconds: float,
              explore_seconds: float | None, depth: int, seed: int, quiet: bool) -> list[Report]:
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True,
+    with Progress(BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}"), console=err, transient=True,
                   disable=quiet or not err.is_terminal) as progress:
         task = progress.add_task(outline.name, total=None)
 

@@ -378,3 +378,42 @@ def test_exploration_and_proof_notice_an_abort() -> None:
 def test_a_token_with_a_geometry_out_of_bounds_is_bad_input(sizes: dict[str, int]) -> None:
     with pytest.raises(BadDesign, match="out of bounds"):
         decode(outline(Ept), {"sizes": sizes, "naturals": 1, "words": 4, "start": [], "steps": []})
+
+
+class PartialPot(Design):
+    """A partial table and a wide word."""
+
+    known: dict[Vm, Cell]
+    geometry = geometry(Vm=2, naturals=1)
+
+    @operation
+    def learn(self, vm: Vm) -> None:
+        require(vm not in self.known)
+        self.known[vm] = Cell(True, 1)
+
+    @operation
+    def drop(self, vm: Vm) -> None:
+        require(vm in self.known)
+        del self.known[vm]
+
+    @law("RES-1", "What is known is full.")
+    def known_is_full(self: Any, vm: Vm) -> Any:
+        return vm not in self.known or self.known[vm].full
+
+
+class ForgetsToLook(PartialPot):
+    @operation
+    def drop(self, vm: Vm) -> None:
+        del self.known[vm]
+
+
+def test_partial_tables_are_checked_by_every_engine() -> None:
+    from refmodel.engines.checking import check
+
+    reports = check(outline(PartialPot), seconds=1.0)
+    assert not any(r.failed or r.undecided for r in reports)
+    assert {v for r in reports for v in r.verdicts.values()} <= {"proved", "holds", "not broken"}
+    wrong = check(outline(ForgetsToLook), ("random", "exhaustive"), seconds=5.0)
+    assert all(r.failure is not None and r.failure.broken.clause == "EFF-3" for r in wrong)
+    unproved = prove_operation(outline(ForgetsToLook), "drop").judgements
+    assert any(j.verdict != "proved" and "no such key" in j.why for j in unproved)

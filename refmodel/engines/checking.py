@@ -82,7 +82,7 @@ def check_random(design: Outline, seconds: float, seed: int, notice: Notice) -> 
 
 def _explore(design: Outline, geometry: Geometry, seconds: float | None, seed: int = 1,
              progress: exhaustive.Progress | None = None) -> exhaustive.Exploration:
-    if any(op.split for op in design.operations):
+    if not exhaustive.fits_columns(design):
         return explore_stepwise(design, geometry, seconds=seconds, progress=progress)
     return exhaustive.explore(design, geometry, seconds=seconds, seed=seed, progress=progress)
 

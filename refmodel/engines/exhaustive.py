@@ -24,7 +24,7 @@ from refmodel.engines.symmetry import Symmetry, Words
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import NOTHING, Geometry, NameKind, kind_of
+from refmodel.language.kinds import NOTHING, Geometry, NameKind, WordKind, kind_of
 from refmodel.language.laws import Law
 from refmodel.language.opaque import Opaque, opaque
 from refmodel.language.unsound import BadDesign
@@ -167,12 +167,19 @@ class _Taken:
                          [np.concatenate(c) for c in zip(*(p.outcomes for p in parts), strict=True)])
 
 
+def fits_columns(design: Outline) -> bool:
+    """Whether a state is a column of bytes: no operation is split, no table partial, no word wider than a byte holds."""
+    leaves = [leaf for table in design.tables for _, leaf in table.value.leaves()]
+    wide = any(isinstance(leaf, WordKind) and leaf.width > 7 for leaf in leaves)
+    return not (wide or any(op.split for op in design.operations) or any(table.partial for table in design.tables))
+
+
 class Explorer:
     """One exploration under way."""
 
     def __init__(self, design: Outline, geometry: Geometry, seed: int = 1, processes: int | None = None) -> None:
-        if any(op.split for op in design.operations):
-            raise BadDesign("split operations are explored step by step: engines.stepwise")
+        if not fits_columns(design):
+            raise BadDesign(f"{design.name} has split operations, partial tables or wide words: engines.stepwise explores those")
         self.design, self.geometry = design, geometry
         self.layout = Layout(design, geometry)
         self.symmetry = Symmetry(self.layout, seed)
@@ -464,4 +471,4 @@ def explore(design: Outline, geometry: Geometry, *, seconds: float | None = None
     return Explorer(design, geometry, seed).run(seconds, progress)
 
 
-__all__ = ["Exploration", "Explorer", "explore"]
+__all__ = ["Exploration", "Explorer", "explore", "fits_columns"]
