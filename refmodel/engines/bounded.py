@@ -15,8 +15,9 @@ from typing import Any
 import attrs
 import z3
 
+from refmodel.engines.hypotheses import Formula
 from refmodel.engines.machine import Failure, Machine, Run, Step, recorded
-from refmodel.engines.prover import Formula, Induction
+from refmodel.engines.prover import Induction
 from refmodel.engines.scope import Scope, _Decoder
 from refmodel.engines.symbolic import Counted, Symbolic, Table, Term, constant
 from refmodel.language.asking import answering

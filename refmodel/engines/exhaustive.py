@@ -18,7 +18,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from refmodel.engines.columns import Columns, Layout, Matrix, Narrow, as_value
+from refmodel.engines.columns import Columns, Narrow, as_value
+from refmodel.engines.layout import Layout, Matrix
 from refmodel.engines.machine import Failure, Machine, Run, recorded
 from refmodel.engines.symmetry import Symmetry, Words
 from refmodel.language.asking import Fault, Refused, answering

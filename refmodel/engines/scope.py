@@ -22,7 +22,7 @@ from refmodel.language.laws import Law
 from refmodel.language.opaque import Opaque, opaque
 
 if TYPE_CHECKING:
-    from refmodel.engines.prover import Formula
+    from refmodel.engines.hypotheses import Formula
 
 
 @attrs.frozen

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refmodel.engines.columns import NATURAL_LIMIT, Layout, Matrix, Place, cell_keys
+from refmodel.engines.layout import NATURAL_LIMIT, Layout, Matrix, Place, cell_keys
 from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, NameKind, NaturalKind, Scalar, WordKind
 
 Words = npt.NDArray[np.uint64]

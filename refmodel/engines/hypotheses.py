@@ -1,0 +1,256 @@
+"""The laws of an arbitrary lawful state, as formulas, at the names that a run speaks of.
+
+No quantifier reaches the solver. A law is instantiated wherever it looks at what a run (or a law about that) has looked at;
+that set of places is the index set. Every instance is true of a lawful state, so it does not matter for soundness which are made:
+too few leave something unproved, and no set of them proves what is not so.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import attrs
+import z3
+
+from refmodel.engines.symbolic import Counted, Lookup, Symbolic, Table, Term, sort_of
+from refmodel.language.asking import answering
+from refmodel.language.design import Outline
+from refmodel.language.kinds import FlagKind, Scalar
+from refmodel.language.laws import Law
+from refmodel.language.opaque import opaque
+
+ROUNDS = 2
+"""How far from the run a lookup may be for laws to be instantiated there: what the run looks at (0), what laws about that look
+at (1), and so on. """
+
+
+@attrs.frozen
+class Formula:
+    """A law of states, about an arbitrary state and arbitrary names."""
+
+    law: Law
+    names: tuple[Term, ...]
+    body: Term
+    lookups: tuple[Lookup, ...]
+    counts: tuple[Counted, ...]
+    triggers: tuple[tuple[Lookup, ...], ...]
+    """Groups of lookups that between them mention every name: where a run made such lookups, the law is instantiated."""
+
+    @property
+    def tables(self) -> frozenset[str]:
+        return frozenset([x.table for x in self.lookups] + [c.table for c in self.counts])
+
+
+def formula(design: Outline, law: Law, base: str) -> Formula:
+    reading = Symbolic(design, prune=False)
+    with answering(reading):
+        state = reading.state(base)
+        names = [reading.arbitrary(kind, f"{law.name}.{n}") for n, kind in law.names]
+        body = reading.fold(law.function, state, *names)
+    terms = tuple(n.term for n in names)
+    lookups = tuple(reading.lookups.values())
+    return Formula(law, terms, body, lookups, tuple(reading.counts.values()), _triggers(terms, lookups))
+
+
+def _triggers(names: Sequence[Term], lookups: Sequence[Lookup]) -> tuple[tuple[Lookup, ...], ...]:
+    """Each lookup that mentions every name, and if there is none, few that do so together."""
+    wanted = {n.get_id() for n in names}
+    mentioned = {x.identity: _mentioned(x, wanted) for x in lookups}
+    alone = [(x,) for x in lookups if mentioned[x.identity] == wanted]
+    if alone or not wanted:
+        return tuple(alone)
+    chosen: list[Lookup] = []
+    missing = set(wanted)
+    while missing and lookups:
+        best = max(lookups, key=lambda x: len(mentioned[x.identity] & missing))
+        if not mentioned[best.identity] & missing:
+            break
+        chosen.append(best)
+        missing -= mentioned[best.identity]
+    return (tuple(chosen),)
+
+
+def _mentioned(lookup: Lookup, names: set[int]) -> set[int]:
+    found: set[int] = set()
+    todo = list(lookup.key)
+    while todo:
+        term = todo.pop()
+        if term.get_id() in names:
+            found.add(term.get_id())
+        todo += term.children()
+    return found
+
+
+class Hypotheses:
+    """The laws of an arbitrary lawful state, at the index set."""
+
+    def __init__(self, design: Outline, formulas: Sequence[Formula], base: str) -> None:
+        self.design, self.formulas, self.base = design, formulas, base
+        self.lookups: dict[tuple[Any, ...], Lookup] = {}
+        self.distance: dict[tuple[Any, ...], int] = {}
+        self.counts: dict[int, Counted] = {}
+        self.asserted: list[Term] = []
+        self._done: set[tuple[Any, ...]] = set()
+        self._fresh: list[Lookup] = []
+        self._reading = Symbolic(design, prune=False)
+        self._counting: dict[Any, tuple[Term, list[Term]]] = {}
+        self._counted: dict[tuple[Any, ...], Term] = {}
+
+    def copy(self) -> Hypotheses:
+        """The same, to be extended."""
+        other = Hypotheses(self.design, self.formulas, self.base)
+        other.lookups, other.counts, other.distance = dict(self.lookups), dict(self.counts), dict(self.distance)
+        other.asserted, other._done = list(self.asserted), set(self._done)
+        other._reading, other._counting, other._counted = self._reading, self._counting, self._counted
+        return other
+
+    def admit(self, lookups: Sequence[Lookup], counts: Sequence[Counted], distance: int = 0) -> None:
+        """Let the index set have these."""
+        for x in lookups:
+            if x.base == self.base and x.identity not in self.lookups:
+                self.lookups[x.identity] = x
+                self.distance[x.identity] = distance
+                self._fresh.append(x)
+                self._nobody(x)
+        for c in counts:
+            if c.base == self.base:
+                self.counts.setdefault(c.number.get_id(), c)
+
+    def _nobody(self, lookup: Lookup) -> None:
+        """Nothing is ever stored under the name of nobody (``Table.__setitem__`` obliges every text to that)."""
+        table = Table(self._reading, self.design.table(lookup.table), self.base)
+        nobody = [n for n in map(z3.simplify, table.nobody(lookup.key)) if not z3.is_false(n)]
+        if nobody:
+            defaults = table.defaults() if table.domain is None else [z3.BoolVal(False), *table.defaults()]
+            same = [a == b for a, b in zip(table.first(lookup.key), defaults, strict=True)]
+            self.asserted.append(z3.Implies(z3.Or(nobody), z3.And(same)))
+
+    def saturate(self) -> None:
+        """Instantiate every law wherever it speaks of what has been looked at."""
+        while self._fresh:
+            fresh, self._fresh = {x.identity for x in self._fresh if self.distance[x.identity] < ROUNDS}, []
+            by_table: dict[str, list[Lookup]] = {}
+            for x in self.lookups.values():
+                if self.distance[x.identity] < ROUNDS:
+                    by_table.setdefault(x.table, []).append(x)
+            for formula in self.formulas:
+                for names, distance in list(self._matches(formula, by_table, fresh)):
+                    self.instantiate(formula, names, distance + 1)
+        self._count()
+
+    def instantiate(self, formula: Formula, names: Sequence[Term], distance: int) -> None:
+        """Assume a law at these names."""
+        identity = (formula.law.name, *(n.get_id() for n in names))
+        if identity in self._done:
+            return
+        self._done.add(identity)
+        pairs = list(zip(formula.names, names, strict=True))
+        self.asserted.append(_substitute(formula.body, pairs))
+        self.admit([attrs.evolve(x, key=tuple(_substitute(k, pairs) for k in x.key)) for x in formula.lookups],
+                   [attrs.evolve(c, number=_substitute(c.number, pairs)) for c in formula.counts], distance)
+
+    def _matches(self, formula: Formula, by_table: dict[str, list[Lookup]], fresh: set[tuple[Any, ...]]
+                 ) -> Iterator[tuple[list[Term], int]]:
+        """The names for which a law speaks of a fresh lookup, and how far from the run that is."""
+        own = {n.get_id(): i for i, n in enumerate(formula.names)}
+        for group in formula.triggers:
+            bindings: list[tuple[dict[int, Term], bool, int]] = [({}, False, 0)]
+            for trigger in group:
+                bindings = [(new, is_new or x.identity in fresh, max(far, self.distance[x.identity]))
+                            for b, is_new, far in bindings for x in by_table.get(trigger.table, [])
+                            if (new := _bind(b, trigger, x, own)) is not None]
+            free = [i for i in range(len(formula.names)) if bindings and i not in bindings[0][0]]
+            for b, is_new, far in bindings:
+                if not is_new:
+                    continue
+                for values in itertools.product(*(_values(formula.law.names[i][1]) for i in free)):
+                    extra = dict(zip(free, values, strict=True))
+                    yield [b[i] if i in b else extra[i] for i in range(len(formula.names))], far
+
+    # ------------------------------------------------------------ counts
+
+    def counted_keys(self, number: Counted) -> list[tuple[Lookup, Term]]:
+        """The entries of the index set, and whether each counts."""
+        return [(x, self._counts(number, x)) for x in self.lookups.values() if x.table == number.table]
+
+    def _counts(self, number: Counted, at: Lookup) -> Term:
+        """Whether the entry that was looked at counts."""
+        identity = (number.number.get_id(), *at.identity)
+        if identity not in self._counted:
+            holds, formal = self._condition(number)
+            self._counted[identity] = z3.substitute(holds, *zip(formal, [*at.key, *number.number.children()], strict=True))
+        return self._counted[identity]
+
+    def _condition(self, number: Counted) -> tuple[Term, list[Term]]:
+        """What makes an entry count, and the key and names that it speaks of."""
+        code = number.where.__code__
+        if code not in self._counting:
+            kind = self.design.table(number.table)
+            table = Table(self._reading, kind, self.base)
+            key = tuple(z3.Const(f"counted.{i}", sort_of(k)) for i, k in enumerate(kind.keys))
+            leaves = table.first(key)
+            names = [opaque(self._reading, k, t) for k, t in zip(kind.keys, key, strict=True)]
+            with answering(self._reading):
+                holds = self._reading.fold(number.where, table.value(leaves), *names)
+            captured = [cell.cell_contents.term for cell in number.where.__closure__ or ()]
+            holds = z3.And(leaves[0], holds) if table.domain is not None else holds
+            self._counting[code] = holds, [*key, *captured]
+        return self._counting[code]
+
+    def _count(self) -> None:
+        """What any exact count satisfies, as far as the index set near the run can tell."""
+        for number in list(self.counts.values()):
+            near = [(x, c) for x, c in self.counted_keys(number) if self.distance[x.identity] < ROUNDS]
+            self._once(("count", number.number.get_id()), number.number >= 0)
+            for i, (x, counts) in enumerate(near):
+                if z3.is_false(counts):
+                    continue
+                self._once(("count", number.number.get_id(), *x.identity), z3.Implies(counts, number.number >= 1))
+                if self.distance[x.identity]:
+                    continue
+                for y, also in near[:i]:
+                    if self.distance[y.identity]:
+                        continue
+                    identity = ("counts", number.number.get_id(), *x.identity, *y.identity)
+                    if identity not in self._done:
+                        self._once(identity, z3.Implies(z3.And(counts, also, _differ(x.key, y.key)), number.number >= 2))
+
+    def _once(self, identity: tuple[Any, ...], term: Term) -> None:
+        if identity not in self._done:
+            self._done.add(identity)
+            self.asserted.append(term)
+
+
+def _differ(a: tuple[Term, ...], b: tuple[Term, ...]) -> Term:
+    return z3.Or([x != y for x, y in zip(a, b, strict=True) if not x.eq(y)])
+
+
+def _substitute(term: Term, pairs: list[tuple[Term, Term]]) -> Term:
+    return z3.substitute(term, *pairs) if pairs else term
+
+
+def _bind(binding: dict[int, Term], trigger: Lookup, found: Lookup, own: dict[int, int]) -> dict[int, Term] | None:
+    """The binding that makes a law's lookup the one that was made, or None if there is none."""
+    new = dict(binding)
+    todo = list(zip(trigger.key, found.key, strict=True))
+    while todo:
+        formal, actual = todo.pop()
+        position = own.get(formal.get_id())
+        if position is not None:
+            if position in new and not new[position].eq(actual):
+                return None
+            new[position] = actual
+        elif formal.num_args() and formal.decl().eq(actual.decl()):
+            todo += zip(formal.children(), actual.children(), strict=True)
+        elif not formal.eq(actual):
+            return None
+    return new
+
+
+def _values(kind: Scalar) -> list[Term]:
+    """What a name of a law that no table mentions may stand for."""
+    if isinstance(kind, FlagKind):
+        return [z3.BoolVal(True), z3.BoolVal(False)]
+    return [z3.Const(f"any.{kind}", sort_of(kind))]

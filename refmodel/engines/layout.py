@@ -1,0 +1,105 @@
+"""Where each scalar of a state is kept when states are columns of a matrix."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from refmodel.language.design import Outline
+from refmodel.language.kinds import Geometry, PageKind, Scalar, TableKind
+from refmodel.language.unsound import BadDesign
+
+Matrix = npt.NDArray[np.int8]
+
+NATURAL_LIMIT = 30
+"""Naturals are kept in a byte here, and their codes in small tables; a run that counts further is refused."""
+
+
+@attrs.frozen
+class Place:
+    """The scalars that one table entry (or one cell of a page) consists of: rows ``first`` and following."""
+
+    table: str
+    key: tuple[int, ...]
+    first: int
+    leaves: tuple[Scalar, ...]
+
+
+@attrs.define
+class Layout:
+    """Which row of the matrix holds which scalar of the state."""
+
+    design: Outline
+    geometry: Geometry
+    places: list[Place] = attrs.field(factory=list)
+    first: dict[str, int] = attrs.field(factory=dict)
+    height: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        for table in self.design.tables:
+            if table.partial:
+                raise BadDesign(f"table {table.name}: the exhaustive engine knows Total tables only")
+            self.first[table.name] = self.height
+            leaves = tuple(leaf for _, leaf in table.value.leaves())
+            for key in itertools.product(*(range(domain(k, self.geometry)) for k in cell_keys(table))):
+                self.places.append(Place(table.name, key, self.height, leaves))
+                self.height += len(leaves)
+
+    def default(self) -> Matrix:
+        """The initial state, as a matrix of one column."""
+        rows = []
+        for place in self.places:
+            kind = self.design.table(place.table).value
+            cell = kind.cell if isinstance(kind, PageKind) else kind
+            rows += [leaf.encode(v) for leaf, v in zip(place.leaves, cell.flatten(cell.default()), strict=True)]
+        return np.array(rows, dtype=np.int8).reshape(-1, 1)
+
+    def states(self, matrix: Matrix) -> Iterator[Any]:
+        """Each column as a state on ints."""
+        for column in matrix.T:
+            state = self.design.initial(self.geometry)
+            self._fill(state, column)
+            yield state
+
+    def _fill(self, state: Any, column: npt.NDArray[np.int8]) -> None:
+        for place in self.places:
+            kind = self.design.table(place.table)
+            values = (leaf.decode(int(code)) for leaf, code in
+                      zip(place.leaves, column[place.first:place.first + len(place.leaves)], strict=True))
+            scalars = [k.decode(c) for k, c in zip(cell_keys(kind), place.key, strict=True)]
+            table = getattr(state, place.table)
+            if isinstance(kind.value, PageKind):
+                key = tuple(scalars[:-1]) if len(scalars) > 2 else scalars[0]
+                table[key] = table[key].put(scalars[-1], kind.value.cell.build(values))
+            else:
+                table[tuple(scalars) if len(scalars) != 1 else scalars[0]] = kind.value.build(values)
+
+    def column(self, state: Any) -> Matrix:
+        """A state on ints, as a matrix of one column."""
+        rows = []
+        for place in self.places:
+            kind = self.design.table(place.table)
+            scalars = [k.decode(c) for k, c in zip(cell_keys(kind), place.key, strict=True)]
+            table = getattr(state, place.table)
+            if isinstance(kind.value, PageKind):
+                key = tuple(scalars[:-1]) if len(scalars) > 2 else scalars[0]
+                values = kind.value.cell.flatten(table[key][scalars[-1]])
+            else:
+                values = kind.value.flatten(table[tuple(scalars) if len(scalars) != 1 else scalars[0]])
+            rows += [leaf.encode(v) for leaf, v in zip(place.leaves, values, strict=True)]
+        return np.array(rows, dtype=np.int8).reshape(-1, 1)
+
+
+def cell_keys(table: TableKind) -> tuple[Scalar, ...]:
+    """What it takes to name one record: the key, and for a table of pages the index."""
+    return (*table.keys, table.value.index) if isinstance(table.value, PageKind) else table.keys
+
+
+def domain(kind: Scalar, geometry: Geometry) -> int:
+    """How many values a key part has."""
+    return len(list(kind.values(geometry)))
