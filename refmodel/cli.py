@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from hypothesis import configuration
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -227,6 +230,8 @@ def _judged_document(verdict: Verdict) -> dict[str, Any]:
 
 def main() -> None:
     """Run the command; bad input is one message and status 2."""
+    # Hypothesis keeps notes of its own, which are not to appear where the user works.
+    configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "refmodel-hypothesis")
     try:
         app()
     except (BadDesign, Unsound) as why:

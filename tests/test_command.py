@@ -1,6 +1,7 @@
 """The command as a user meets it: what it prints, and what it answers with its exit status."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,14 @@ def test_a_user_s_correct_design_is_proved_for_one_clause() -> None:
     done = refmodel("check", f"{OWN}:ZapToProtect", "--engine", "prove", "--law", "ISO-2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "proved" in done.stdout and "refuted" not in done.stdout
+
+
+def test_nothing_is_left_where_the_user_works(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "check", "ept", "--engine", "random", "--seconds", "0.5"],
+                          cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
+                          env={**os.environ, "PYTHONPATH": str(OWN.parents[2])})
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_json_says_what_the_table_says() -> None:
