@@ -164,7 +164,7 @@ def _status(reports: Sequence[Report]) -> int:
 def _show(name: str, outline: Outline, reports: Sequence[Report]) -> None:
     out.print(terminal.verdict_table(outline, reports))
     for line in terminal.coverage(reports):
-        out.print(line)
+        out.print(line, soft_wrap=True)
     for report in reports:
         _show_failure(name, outline, report)
     status = _status(reports)

@@ -117,6 +117,22 @@ class NotInductive(Pot):
         self.cells[vm] = Cell(True, 2)
 
 
+class NeverApplies(Pot):
+    @operation
+    def impossible(self, vm: Vm) -> None:
+        require(self.cells[vm].full)
+        require(self.cells[vm].number == 0)
+        self.cells[vm] = Cell(True, 7)
+
+
+def test_a_proof_about_what_never_applies_says_so() -> None:
+    from refmodel.engines.checking import check
+
+    assert prove_operation(outline(NeverApplies), "impossible").paths == 0
+    (report,) = check(outline(NeverApplies), ("prove",))
+    assert any("impossible applies in no lawful state" in note for note in report.notes)
+
+
 def test_a_refutation_from_an_unreachable_state_is_called_that() -> None:
     """``add`` never applies in a run, but a lawful state lets it: refuted by induction, and no run breaks the law."""
     design = outline(NotInductive)

@@ -130,6 +130,7 @@ def check_proof(design: Outline, clause: str | None, notice: Notice) -> Report:
             unproved.append(f"{j.operation} / {j.law.name if j.law else 'soundness'}: {j.why}")
     reached = random.campaign(design, design.cls.geometry, seconds=1.0, runs=400)
     notes = _never(design, reached.applied) if reached.failure is None else ()
+    notes += tuple(f"{p.operation} applies in no lawful state: nothing is said of it" for p in done.proofs if not p.paths)
     refuted = done.refuted
     way_there = None if refuted is None else _way_there(design, clause, notice)
     number = sum(j.verdict == "proved" for j in done.judgements())

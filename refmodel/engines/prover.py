@@ -53,6 +53,7 @@ class Proof:
     operation: str
     judgements: tuple[Judgement, ...]
     paths: int
+    """How many paths can be taken from a lawful state; with none, the proof says nothing."""
     seconds: float
 
 
@@ -103,10 +104,11 @@ class Induction:
         verdicts: dict[str, Judgement] = {}
         number = 0
         for path in self._paths():
-            number += 1
             if not to_the_end and any(v.verdict == "refuted" for v in verdicts.values()):
                 break
-            for judgement in self._path(path):
+            judged = list(self._path(path))
+            number += bool(judged)
+            for judgement in judged:
                 key = judgement.law.name if judgement.law else SOUNDNESS
                 spent[key] = spent.get(key, 0.0) + judgement.seconds
                 verdicts[key] = _worse(verdicts.get(key), judgement)
