@@ -1,48 +1,65 @@
-"""Shorter runs that still break a law: leave steps out as long as that can be done."""
+"""Shorter runs that still break a law: steps are left out, and where that does not do, one is left out and another exchanged."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from refmodel.engines.machine import Failure, Machine, Run, Step, recorded
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
 
+SHORT = 8
+"""Up to this length exchanging steps is tried: there are as many candidates as pairs of steps times steps there are."""
+
 
 def shortened(design: Outline, geometry: Geometry, failure: Failure) -> Failure:
-    """A run from which no step, and no two steps, can be left out. It may come to break another law."""
+    """A run that none of these changes makes shorter. It may come to break another law."""
+    shrinker = _Shrinker(design, geometry)
     best = failure
-    again = True
-    while again:
-        again = False
-        size = len(best.run.steps)
-        for count in (1, 2):
-            for left_out in itertools.combinations(range(size), count):
-                steps = [s for i, s in enumerate(best.run.steps) if i not in left_out]
-                found = _try(design, geometry, best.run, steps)
-                if found is not None and len(found.run.steps) < size:
-                    best, again = found, True
-                    break
-            if again:
-                break
+    while (shorter := shrinker.shorter(best)) is not None:
+        best = shorter
     return best
 
 
-def _try(design: Outline, geometry: Geometry, run: Run, steps: Sequence[Step]) -> Failure | None:
-    """These steps, as far as they apply, up to the first broken law."""
-    machine = Machine(design, geometry)
-    machine.power_on(recorded(run.initial))
-    instances = {(op.name, arguments): op for op, arguments in machine.instances()}
-    taken_steps: list[Step] = []
-    for step in steps:
-        op = instances[step.operation, step.arguments]
-        taken = machine.attempt(op, step.arguments, recorded(step.answers))
-        if taken is None:
-            continue
-        taken_steps.append(taken[0])
-        broken = machine.broken(op, step.arguments, taken[1])
-        if broken is not None:
-            return Failure(Run(machine.initial_answers, tuple(taken_steps)), broken)
-        machine.settle()
-    return None
+class _Shrinker:
+    def __init__(self, design: Outline, geometry: Geometry) -> None:
+        self.design, self.geometry = design, geometry
+        self.instances = {(op.name, arguments): op for op, arguments in Machine(design, geometry).instances()}
+
+    def shorter(self, failure: Failure) -> Failure | None:
+        """The first shorter run that still breaks a law."""
+        size = len(failure.run.steps)
+        for steps in self._candidates(failure.run.steps):
+            found = self._try(failure.run, steps)
+            if found is not None and len(found.run.steps) < size:
+                return found
+        return None
+
+    def _candidates(self, steps: Sequence[Step]) -> Iterator[list[Step]]:
+        size = len(steps)
+        for count in (1, 2):
+            for left_out in itertools.combinations(range(size), count):
+                yield [s for i, s in enumerate(steps) if i not in left_out]
+        if size > SHORT:
+            return
+        for out, at in itertools.permutations(range(size), 2):
+            for name, arguments in self.instances:
+                yield [Step(name, arguments) if i == at else s for i, s in enumerate(steps) if i != out]
+
+    def _try(self, run: Run, steps: Sequence[Step]) -> Failure | None:
+        """These steps, as far as they apply, up to the first broken law."""
+        machine = Machine(self.design, self.geometry)
+        machine.power_on(recorded(run.initial))
+        taken_steps: list[Step] = []
+        for step in steps:
+            op = self.instances[step.operation, step.arguments]
+            taken = machine.attempt(op, step.arguments, recorded(step.answers))
+            if taken is None:
+                continue
+            taken_steps.append(taken[0])
+            broken = machine.broken(op, step.arguments, taken[1])
+            if broken is not None:
+                return Failure(Run(machine.initial_answers, tuple(taken_steps)), broken)
+            machine.settle()
+        return None
