@@ -12,7 +12,9 @@ from refmodel.engines.exhaustive import Explorer
 from refmodel.engines.machine import Machine, Step
 from refmodel.engines.prover import Induction
 from refmodel.engines.scope import Scope, _Decoder
-from refmodel.engines.symbolic import Symbolic, Table, constant
+from refmodel.engines.symbolic import Symbolic
+from refmodel.engines.symbolic_tables import Table
+from refmodel.engines.terms import constant
 from refmodel.language import NOTHING, outline
 from refmodel.language.asking import Refused, answering
 from refmodel.language.joining import joined

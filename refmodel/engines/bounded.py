@@ -19,7 +19,9 @@ from refmodel.engines.hypotheses import Formula
 from refmodel.engines.machine import Failure, Machine, Run, Step, recorded
 from refmodel.engines.prover import Induction
 from refmodel.engines.scope import Scope, _Decoder
-from refmodel.engines.symbolic import Counted, Symbolic, Table, Term, constant
+from refmodel.engines.symbolic import Symbolic
+from refmodel.engines.symbolic_tables import Counted, Table
+from refmodel.engines.terms import Term, constant
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined

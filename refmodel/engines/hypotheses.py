@@ -14,7 +14,9 @@ from typing import Any
 import attrs
 import z3
 
-from refmodel.engines.symbolic import Counted, Lookup, Symbolic, Table, Term, sort_of
+from refmodel.engines.symbolic import Symbolic
+from refmodel.engines.symbolic_tables import Counted, Lookup, Table
+from refmodel.engines.terms import Term, sort_of
 from refmodel.language.asking import answering
 from refmodel.language.design import Outline
 from refmodel.language.kinds import FlagKind, Scalar

@@ -19,7 +19,9 @@ import z3
 
 from refmodel.engines.hypotheses import Formula, Hypotheses, formula
 from refmodel.engines.scope import Scope, Witness
-from refmodel.engines.symbolic import Counted, Lookup, Obligation, Symbolic, Table, Term, constant, sort_of
+from refmodel.engines.symbolic import Obligation, Symbolic
+from refmodel.engines.symbolic_tables import Counted, Lookup, Table
+from refmodel.engines.terms import Term, constant, sort_of
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined

@@ -14,7 +14,9 @@ import attrs
 import z3
 
 from refmodel.engines.machine import Broken, Machine, Step, recorded
-from refmodel.engines.symbolic import Counted, Symbolic, Table, Term, constant, sort_of
+from refmodel.engines.symbolic import Symbolic
+from refmodel.engines.symbolic_tables import Counted, Table
+from refmodel.engines.terms import Term, constant, sort_of
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, Geometry, Kind, NameKind, NaturalKind, PageKind, RecordKind, Scalar

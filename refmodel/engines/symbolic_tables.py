@@ -1,0 +1,251 @@
+"""Tables and pages on solver terms.
+
+A table is a function symbol for each scalar of its records, which stands for any contents whatever, and a list of what has been
+written since. Reading looks the list through, so every term speaks of the first state only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import z3
+
+from refmodel.engines.terms import Term, constant, simplified, sort_of
+from refmodel.language.kinds import NOTHING, FlagKind, NameKind, PageKind, Scalar, TableKind
+from refmodel.language.opaque import opaque, term_of
+from refmodel.language.unsound import Unsound
+
+if TYPE_CHECKING:
+    from refmodel.engines.symbolic import Symbolic
+
+@attrs.frozen
+class Lookup:
+    """That a run looked at an entry of an arbitrary state."""
+
+    base: str
+    table: str
+    key: tuple[Term, ...]
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for identical lookups."""
+        return (self.base, self.table, *(k.get_id() for k in self.key))
+
+
+@attrs.frozen
+class Counted:
+    """That a run counted entries of an arbitrary state: the number, and which entries count."""
+
+    base: str
+    table: str
+    number: Term
+    where: Callable[..., Any]
+
+
+@attrs.frozen
+class Put:
+    stamp: int
+    key: tuple[Term, ...]
+    leaves: tuple[Term, ...]
+    gone: bool = False
+
+
+@attrs.frozen
+class Reset:
+    stamp: int
+    where: Callable[..., Any]
+    memo: dict[tuple[int, ...], Term] = attrs.field(factory=dict, eq=False)
+
+
+class Table:
+    """A table: an arbitrary function, and what has been written over it since."""
+
+    def __init__(self, reading: Symbolic, kind: TableKind, base: str) -> None:
+        self.reading, self.kind, self.base = reading, kind, base
+        self.page = isinstance(kind.value, PageKind)
+        self.leaves = [leaf for _, leaf in kind.value.leaves()]
+        self.writes: list[Put | Reset] = []
+        sorts = [sort_of(k) for k in kind.keys]
+        self.functions = [z3.Function(f"{base}.{kind.name}.{path or 'value'}", *sorts, self._leaf_sort(leaf))
+                          for path, leaf in kind.value.leaves()]
+        self.domain = z3.Function(f"{base}.{kind.name}.domain", *sorts, z3.BoolSort()) if kind.partial else None
+
+    def _leaf_sort(self, leaf: Scalar) -> Any:
+        sort = sort_of(leaf)
+        return z3.ArraySort(sort_of(self.kind.value.index), sort) if isinstance(self.kind.value, PageKind) else sort
+
+    def frozen(self) -> Table:
+        """The table as it is now."""
+        other = Table(self.reading, self.kind, self.base)
+        other.writes = list(self.writes)
+        return other
+
+    def parts(self, key: Any) -> tuple[Term, ...]:
+        given = key if isinstance(key, tuple) else (key,)
+        if len(given) != len(self.kind.keys):
+            raise Unsound(f"table {self.kind.name} has a key of {len(self.kind.keys)} parts, not {len(given)}")
+        return tuple(term_of(self.reading, kind, part) for kind, part in zip(self.kind.keys, given, strict=True))
+
+    # ------------------------------------------------------------ reading
+
+    def first(self, key: tuple[Term, ...]) -> list[Term]:
+        """The leaves (for a partial table, whether it is there first) that the arbitrary state holds."""
+        self.reading.note(Lookup(self.base, self.kind.name, key))
+        functions = self.functions if self.domain is None else [self.domain, *self.functions]
+        return [f(*key) for f in functions]
+
+    def nobody(self, key: tuple[Term, ...]) -> list[Term]:
+        """For each part of a key that is a name, that it is NOTHING."""
+        return [part == constant(kind, NOTHING) for kind, part in zip(self.kind.keys, key, strict=True)
+                if isinstance(kind, NameKind)]
+
+    def defaults(self) -> list[Term]:
+        kind = self.kind.value.cell if isinstance(self.kind.value, PageKind) else self.kind.value
+        values = [constant(leaf, v) for leaf, v in zip(self.leaves, kind.flatten(kind.default()), strict=True)]
+        if isinstance(self.kind.value, PageKind):
+            values = [z3.K(sort_of(self.kind.value.index), v) for v in values]
+        return values
+
+    def peek(self, key: tuple[Term, ...], as_of: int | None = None) -> list[Term]:
+        """The leaves of an entry; ``as_of`` leaves out what was written at that stamp or later."""
+        layers: list[tuple[Term, Sequence[Term]]] = []
+        for write in reversed(self.writes):
+            if as_of is not None and write.stamp >= as_of:
+                continue
+            where = self._covers(write, key)
+            if z3.is_false(where):
+                continue
+            new = self.written(write)
+            if z3.is_true(where):
+                return _layered(layers, list(new))
+            layers.append((where, new))
+        return _layered(layers, self.first(key))
+
+    def written(self, write: Put | Reset) -> Sequence[Term]:
+        if isinstance(write, Reset):
+            return self.defaults() if self.domain is None else [z3.BoolVal(False), *self.defaults()]
+        return write.leaves if self.domain is None else (z3.BoolVal(not write.gone), *write.leaves)
+
+    def _covers(self, write: Put | Reset, key: tuple[Term, ...]) -> Term:
+        if isinstance(write, Put):
+            return _all_equal(write.key, key)
+        identity = tuple(k.get_id() for k in key)
+        if identity not in write.memo:
+            entry = self.value(self.peek(key, as_of=write.stamp))
+            names = [opaque(self.reading, kind, k) for kind, k in zip(self.kind.keys, key, strict=True)]
+            with self.reading.at(write.stamp):
+                write.memo[identity] = self.reading.fold(write.where, entry, *names)
+        return write.memo[identity]
+
+    def value(self, leaves: Sequence[Term]) -> Any:
+        """Leaves as a value of the text."""
+        plain = list(leaves if self.domain is None else leaves[1:])
+        if isinstance(self.kind.value, PageKind):
+            return SymbolicPage(self.reading, self.kind.value, plain)
+        return self.kind.value.build(iter([opaque(self.reading, leaf, t) for leaf, t in zip(self.leaves, plain, strict=True)]))
+
+    def __getitem__(self, key: Any) -> Any:
+        leaves = self.peek(self.parts(key), self.reading.as_of)
+        if self.domain is not None:
+            self.reading.must(leaves[0], f"{self.kind.name} has no such key")
+        return self.value(leaves)
+
+    def __contains__(self, key: Any) -> bool:
+        if self.domain is None:
+            raise Unsound(f"membership in the total table {self.kind.name}")
+        return self.reading.decide(self.peek(self.parts(key), self.reading.as_of)[0])
+
+    # ------------------------------------------------------------ writing
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(self.kind.value, PageKind):
+            if not isinstance(value, SymbolicPage):
+                raise Unsound(f"{value!r} is no page")
+            leaves = value.arrays
+        else:
+            leaves = [term_of(self.reading, leaf, v)
+                      for leaf, v in zip(self.leaves, self.kind.value.flatten(value), strict=True)]
+        parts = self.parts(key)
+        for nobody in self.nobody(parts):
+            self.reading.must(z3.Not(nobody), f"a store to {self.kind.name} under the name of nobody")
+        self.writes.append(Put(self.reading.stamp(), parts, tuple(leaves)))
+
+    def __delitem__(self, key: Any) -> None:
+        if self.domain is None:
+            raise Unsound(f"deletion from the total table {self.kind.name}")
+        parts = self.parts(key)
+        self.reading.must(self.peek(parts)[0], f"{self.kind.name} has no such key")
+        self.writes.append(Put(self.reading.stamp(), parts, tuple(self.defaults()), gone=True))
+
+    def reset(self, where: Callable[..., Any]) -> None:
+        """Back to the default wherever a condition holds."""
+        self.writes.append(Reset(self.reading.stamp(), where))
+
+    def __iter__(self) -> Any:
+        raise Unsound(f"iteration over the table {self.kind.name}, of any size; use count or reset")
+
+    __len__ = keys = values = items = __bool__ = __iter__
+
+
+class SymbolicPage:
+    """A page of cells: an array for each scalar of a cell."""
+
+    __slots__ = ("arrays", "kind", "reading")
+
+    def __init__(self, reading: Symbolic, kind: PageKind, arrays: list[Term]) -> None:
+        self.reading, self.kind, self.arrays = reading, kind, arrays
+
+    def _leaves(self) -> list[Scalar]:
+        return [leaf for _, leaf in self.kind.leaves()]
+
+    def __getitem__(self, index: Any) -> Any:
+        at = term_of(self.reading, self.kind.index, index)
+        self.reading.note_term(self.kind.index, at)
+        return self.kind.cell.build(iter([opaque(self.reading, leaf, z3.Select(a, at))
+                                          for leaf, a in zip(self._leaves(), self.arrays, strict=True)]))
+
+    def put(self, index: Any, cell: Any) -> SymbolicPage:
+        """This page with one cell replaced."""
+        at = term_of(self.reading, self.kind.index, index)
+        self.reading.note_term(self.kind.index, at)
+        flat = self.kind.cell.flatten(cell)
+        return SymbolicPage(self.reading, self.kind, [
+            z3.Store(a, at, term_of(self.reading, leaf, v))
+            for leaf, a, v in zip(self._leaves(), self.arrays, flat, strict=True)])
+
+    def scrubbed(self) -> SymbolicPage:
+        """The page of zeroes."""
+        zero = self.kind.cell.flatten(self.kind.cell.default())
+        sort = sort_of(self.kind.index)
+        return SymbolicPage(self.reading, self.kind,
+                            [z3.K(sort, constant(leaf, v)) for leaf, v in zip(self._leaves(), zero, strict=True)])
+
+    def is_zero(self) -> Any:
+        """Whether every cell is zero."""
+        return self == self.scrubbed()
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, SymbolicPage) or other.kind != self.kind:
+            raise Unsound("a page meets what is no page, or one of another kind")
+        same = z3.And([a == b for a, b in zip(self.arrays, other.arrays, strict=True)])
+        return opaque(self.reading, FlagKind(), simplified(same))
+
+    def __ne__(self, other: object) -> Any:
+        return opaque(self.reading, FlagKind(), z3.Not((self == other).term))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _all_equal(a: Sequence[Term], b: Sequence[Term]) -> Term:
+    differing = [x == y for x, y in zip(a, b, strict=True) if not x.eq(y)]
+    if not differing:
+        return z3.BoolVal(True)
+    return z3.And(differing) if len(differing) > 1 else differing[0]
+
+
+def _layered(layers: list[tuple[Term, Sequence[Term]]], last: list[Term]) -> list[Term]:
+    for where, new in reversed(layers):
+        last = [n if n.eq(o) else z3.If(where, n, o) for n, o in zip(new, last, strict=True)]
+    return last

@@ -1,0 +1,54 @@
+"""Scalars as solver terms: the sort of each kind, and constants of it."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import z3
+
+from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, NameKind, Scalar, WordKind
+from refmodel.language.opaque import check_constant
+from refmodel.language.unsound import Unsound
+
+Term = Any  # a z3 expression; the binding has no types
+
+
+@functools.cache
+def _enum_sort(kind: EnumKind) -> tuple[Any, dict[Any, Term]]:
+    sort, members = z3.EnumSort(f"{kind.cls.__module__}.{kind.cls.__qualname__}", [m.name for m in kind.cls])
+    return sort, dict(zip(kind.cls, members, strict=True))
+
+
+def sort_of(kind: Scalar) -> Any:
+    """The z3 sort of a scalar."""
+    if isinstance(kind, FlagKind):
+        return z3.BoolSort()
+    if isinstance(kind, WordKind):
+        return z3.BitVecSort(kind.width)
+    if isinstance(kind, NameKind):
+        return z3.DeclareSort(kind.sort)
+    if isinstance(kind, EnumKind):
+        return _enum_sort(kind)[0]
+    return z3.IntSort()
+
+
+def constant(kind: Scalar, value: Any) -> Term:
+    """A concrete scalar as a term. The only name that a text can write down is NOTHING."""
+    check_constant(kind, value)
+    if isinstance(kind, FlagKind):
+        return z3.BoolVal(value)
+    if isinstance(kind, WordKind):
+        return z3.BitVecVal(value, kind.width)
+    if isinstance(kind, EnumKind):
+        return _enum_sort(kind)[1][value]
+    if isinstance(kind, NameKind):
+        if value != NOTHING:
+            raise Unsound(f"a {kind.sort} meets the number {value}; names know only other names")
+        return z3.Const(f"{kind.sort}.NOTHING", sort_of(kind))
+    return z3.IntVal(value)
+
+
+def simplified(term: Term) -> Term:
+    """As z3 rewrites it."""
+    return z3.simplify(term)
