@@ -67,7 +67,7 @@ class _Chain:
     def __init__(self, design: Outline, formulas: Sequence[Formula], paths: Sequence[_Path], scope: Scope,
                  counts: Sequence[Counted]) -> None:
         self.design, self.formulas, self.paths, self.scope, self.counts = design, formulas, paths, scope, counts
-        self.solver = z3.SimpleSolver()
+        self.solver = z3.Solver()
         self.solver.add(*scope.names_only)
         self.before, self.after = self._functions("s"), self._functions(NEXT)
         self.own = {t.get_id(): t for p in paths for _, t in p.terms}
