@@ -433,3 +433,33 @@ def test_partial_tables_are_checked_by_every_engine() -> None:
     assert all(r.failure is not None and r.failure.broken.clause == "EFF-3" for r in wrong)
     unproved = prove_operation(outline(ForgetsToLook), "drop").judgements
     assert any(j.verdict != "proved" and "no such key" in j.why for j in unproved)
+
+
+class LooksBeforeAsking(PartialPot):
+    @operation
+    def drop(self, vm: Vm) -> None:
+        full = self.known[vm].full
+        require(vm in self.known)
+        if full:
+            del self.known[vm]
+
+
+def test_what_is_required_afterwards_does_not_excuse_a_missing_key() -> None:
+    unproved = prove_operation(outline(LooksBeforeAsking), "drop").judgements
+    assert any(j.verdict != "proved" and "no such key" in j.why for j in unproved)
+
+
+class NeverComesBack(Split):
+    """Breaks a law before the yield; what it requires afterwards no lawful state grants."""
+
+    @operation
+    def look_then_fill(self, vm: Vm) -> Any:
+        self.cells[vm] = Cell(True, 2)
+        yield
+        require(self.cells[vm].full)
+        require(self.cells[vm].number == 2)
+
+
+def test_a_segment_that_cannot_be_reached_does_not_excuse_the_one_before_it() -> None:
+    verdicts = {j.law.name: j.verdict for j in prove_operation(outline(NeverComesBack), "look_then_fill").judgements if j.law}
+    assert verdicts["full_is_one"] != "proved"

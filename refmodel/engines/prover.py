@@ -205,8 +205,8 @@ class Induction:
         for hypotheses in known.values():
             hypotheses.admit(list(path.lookups.values()), list(path.counts.values()))
             hypotheses.saturate()
-        if self._solver(known).check(*path.segments[-1].conditions) == z3.unsat:
-            return  # the path cannot be taken from a lawful state
+        if self._solver(known).check(*path.segments[0].conditions) == z3.unsat:
+            return  # the path cannot be taken from a lawful state; a later segment that cannot be says nothing of the first
         began = time.perf_counter()
         reading = Symbolic(self.design, prune=False)
         goals = list(self._goals(path, reading))
@@ -217,9 +217,7 @@ class Induction:
         ask = _Question(self, path, known, terms, self._solver(known))
         share = (time.perf_counter() - began) / max(1, len(goals))
         for obligation in path.obligations:
-            goal = z3.Implies(z3.And(*obligation.conditions), obligation.holds)
-            answer = ask.about(None, path.segments[-1], z3.Not(goal))
-            yield attrs.evolve(answer, why=obligation.why) if answer.verdict != "proved" else answer
+            yield ask.obligation(obligation)
         for law, segment, goal in goals:
             if goal is None:
                 yield Judgement(self.op.name, law, "proved", 0.0)
@@ -287,28 +285,39 @@ class _Question:
         self.real = [t != constant(leaf, NOTHING) for leaf, t in terms.values() if isinstance(leaf, NameKind) and z3.is_const(t)
                      and str(t).startswith("any.")]
 
-    def about(self, law: Law | None, segment: _Segment, denied: Term) -> Judgement:
+    def about(self, law: Law, segment: _Segment, denied: Term) -> Judgement:
         """Whether the denied law has no model."""
         began = time.perf_counter()
-        self.solver.push()
-        try:
-            self.solver.add(*segment.conditions, denied, *self.real)
-            verdict, witness, why = self._verdict(law, segment, denied)
-        finally:
-            self.solver.pop()
+        witness: Witness | None = None
+        verdict, why = self._refuted((*segment.conditions, denied)), ""
+        if verdict == "not proved":
+            if len(self.known) > 1:
+                verdict, why = "unknown", "not proved; the state after a yield may be any lawful one"
+            else:
+                verdict, witness, why = self._in_scope(law, segment, denied)
+        elif verdict != "proved":
+            verdict, why = "unknown", verdict
         return Judgement(self.induction.op.name, law, verdict, time.perf_counter() - began, witness, why)
 
-    def _verdict(self, law: Law | None, segment: _Segment, denied: Term) -> tuple[str, Witness | None, str]:
-        answer = self.solver.check()
-        if answer == z3.unsat:
-            return "proved", None, ""
-        if answer != z3.sat:
-            return "unknown", None, f"the solver gave up: {self.solver.reason_unknown()}"
-        if len(self.known) > 1:
-            return "unknown", None, "not proved; the state after a yield may be any lawful one"
-        if law is None:
-            return "unknown", None, "not proved"
-        return self._in_scope(law, segment, denied)
+    def obligation(self, obligation: Obligation) -> Judgement:
+        """Whether an obligation holds where it arose: what the text requires after that excuses nothing before it."""
+        began = time.perf_counter()
+        answer = self._refuted((*obligation.conditions, z3.Not(obligation.holds)))
+        verdict = "proved" if answer == "proved" else "unknown"
+        return Judgement(self.induction.op.name, None, verdict, time.perf_counter() - began,
+                         why="" if answer == "proved" else f"{answer}: {obligation.why}")
+
+    def _refuted(self, claim: tuple[Term, ...]) -> str:
+        """``proved`` if the claim has no model, ``not proved`` if it has one, and otherwise why nobody knows."""
+        self.solver.push()
+        try:
+            self.solver.add(*claim, *self.real)
+            answer = self.solver.check()
+            if answer == z3.unknown:
+                return f"the solver gave up: {self.solver.reason_unknown()}"
+            return "proved" if answer == z3.unsat else "not proved"
+        finally:
+            self.solver.pop()
 
     def _in_scope(self, law: Law, segment: _Segment, denied: Term) -> tuple[str, Witness | None, str]:
         """Look for a counterexample of a small size."""
