@@ -25,7 +25,7 @@ from refmodel.engines.terms import Term, constant
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import NOTHING, NameKind, NaturalKind, PageKind, Scalar
+from refmodel.language.kinds import NameKind, NaturalKind, Scalar
 from refmodel.language.unsound import BadDesign
 
 
@@ -122,9 +122,8 @@ class _Chain:
                 listed = [self.scope.listed(kind.value, table.first(key)) for key in self.scope.keys(kind.name)]
                 self.solver.add(*(self.at(each, 0) for each in listed))
                 continue
-            first = [z3.BoolVal(False), *table.defaults()] if table.domain is not None else table.defaults()
             self.solver.add(self.at(z3.And([a == b for key in self.scope.keys(kind.name)
-                                            for a, b in zip(table.first(key), first, strict=True)]), 0))
+                                            for a, b in zip(table.first(key), table.initial(), strict=True)]), 0))
 
     def extend(self, step: int) -> None:
         """One step more: from the state after ``step`` steps to the next."""
@@ -227,16 +226,15 @@ def _paths(design: Outline, judged: Outline, scope: Scope, clause_laws: Sequence
                 with answering(reading):
                     written[name] = {key: table.peek(key) for key in scope.keys(name)}
             broken = _broken_step(design, op, induction, segment, scope, reading, clause_laws)
-            terms = tuple((leaf, t) for leaf, t in found.noted.values() if z3.is_const(t) and t.num_args() == 0
-                          and str(t).startswith((op.name + ".", "choice")) | (str(t) in (op.name,)))
+            terms = tuple((leaf, t) for leaf, t in found.noted.values()
+                          if z3.is_const(t) and str(t).startswith((op.name + ".", "choice")))
             counts = [*found.counts.values(), *reading.counts.values()]
             yield _Path(op, tuple(induction.arguments), segment.answers, segment.conditions, written, terms, broken), counts
 
 
 def _broken_step(design: Outline, op: Operation, induction: Induction, segment: Any, scope: Scope, reading: Symbolic,
                  laws: Sequence[Any]) -> Term:
-    actor = op.actor(induction.arguments)
-    given = {"before": segment.before, "outcome": segment.outcome, "actor": NOTHING if actor is None else actor}
+    given = op.about(segment.before, segment.outcome, induction.arguments)
     for s in (segment.before, segment.after):
         for kind in design.tables:
             getattr(s, kind.name).reading = reading
@@ -289,4 +287,4 @@ def search(design: Outline, depth: int, *, clause: str | None = None, seconds: f
     return Search(None, depth, True, time.perf_counter() - began)
 
 
-__all__ = ["PageKind", "Search", "search"]
+__all__ = ["Search", "search"]

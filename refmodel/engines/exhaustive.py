@@ -36,7 +36,6 @@ CHUNK = 1 << 13
 NARROW = 64
 """With fewer states than this under way it does not pay to start again with those that are left."""
 
-Instance = tuple[Operation, tuple[Any, ...]]
 Progress = Callable[[int, int], None]
 
 

@@ -125,8 +125,7 @@ class Hypotheses:
         table = Table(self._reading, self.design.table(lookup.table), self.base)
         nobody = [n for n in map(z3.simplify, table.nobody(lookup.key)) if not z3.is_false(n)]
         if nobody:
-            defaults = table.defaults() if table.domain is None else [z3.BoolVal(False), *table.defaults()]
-            same = [a == b for a, b in zip(table.first(lookup.key), defaults, strict=True)]
+            same = [a == b for a, b in zip(table.first(lookup.key), table.initial(), strict=True)]
             self.asserted.append(z3.Implies(z3.Or(nobody), z3.And(same)))
 
     def saturate(self) -> None:

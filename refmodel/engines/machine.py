@@ -25,7 +25,7 @@ from refmodel.language.asking import (
 )
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import tables_of
-from refmodel.language.kinds import NOTHING, Geometry, Kind, NameKind, Total
+from refmodel.language.kinds import Geometry, Kind, NameKind, Total
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign
 
@@ -215,8 +215,7 @@ class Machine:
         """The first law that does not hold now; ``op`` is None where no step was taken yet."""
         if isinstance(outcome, Aborted):
             return Broken(None, ABORT, "The monitor never aborts.", (), str(outcome))
-        actor = op.actor(arguments) if op is not None else None
-        given = {"before": self.before, "outcome": outcome, "actor": NOTHING if actor is None else actor}
+        given = {} if op is None else op.about(self.before, outcome, arguments)
         with answering(self):
             state = self.state.__dict__
             changed = None if op is None else {name for name in self._tables if state[name].changed}
@@ -234,10 +233,8 @@ class Machine:
 
     def breaks(self, law: Law, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
         """Whether this one law is broken by the step just taken."""
-        actor = op.actor(arguments)
-        given = {"before": self.before, "outcome": outcome, "actor": NOTHING if actor is None else actor}
         with answering(self):
-            return self._violation(law, self._names(law), given)
+            return self._violation(law, self._names(law), op.about(self.before, outcome, arguments))
 
     def _violation(self, law: Law, names: list[tuple[Any, ...]], given: dict[str, Any]) -> Broken | None:
         judge, state, about = law.function, self.state, law.about

@@ -227,13 +227,12 @@ class Induction:
 
     def _goals(self, path: _Path, reading: Symbolic) -> Iterator[tuple[Law, _Segment, Term | None]]:
         """What must hold after each segment, at arbitrary names; None where the segment wrote nothing it speaks of."""
-        actor = self.op.actor(self.arguments)
         for segment in path.segments:
             last = segment is path.segments[-1]
             for s in (segment.before, segment.after):
                 for kind in self.design.tables:
                     getattr(s, kind.name).reading = reading
-            given = {"before": segment.before, "outcome": segment.outcome, "actor": NOTHING if actor is None else actor}
+            given = self.op.about(segment.before, segment.outcome, self.arguments)
             for law in self.laws:
                 if law.of_state and self._untouched(law, segment):
                     yield law, segment, None
@@ -393,8 +392,7 @@ class _Initially(Symbolic):
 
     def count(self, table: Table, where: Any) -> Any:
         names = [self.arbitrary(kind, f"counted.{i}") for i, kind in enumerate(table.kind.keys)]
-        holds = self.fold(where, table.value(table.defaults() if table.domain is None else [z3.BoolVal(False), *table.defaults()]),
-                          *names)
+        holds = self.fold(where, table.value(table.initial()), *names)
         if table.domain is None and not z3.is_false(holds):
             return self.arbitrary_number(table)
         return opaque(self, NaturalKind(), z3.IntVal(0))

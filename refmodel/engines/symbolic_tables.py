@@ -108,6 +108,10 @@ class Table:
             values = [z3.K(sort_of(self.kind.value.index), v) for v in values]
         return values
 
+    def initial(self) -> list[Term]:
+        """What ``first`` gives of an entry before anything was stored in it."""
+        return self.defaults() if self.domain is None else [z3.BoolVal(False), *self.defaults()]
+
     def peek(self, key: tuple[Term, ...], as_of: int | None = None) -> list[Term]:
         """The leaves of an entry; ``as_of`` leaves out what was written at that stamp or later."""
         layers: list[tuple[Term, Sequence[Term]]] = []
@@ -125,7 +129,7 @@ class Table:
 
     def written(self, write: Put | Reset) -> Sequence[Term]:
         if isinstance(write, Reset):
-            return self.defaults() if self.domain is None else [z3.BoolVal(False), *self.defaults()]
+            return self.initial()
         return write.leaves if self.domain is None else (z3.BoolVal(not write.gone), *write.leaves)
 
     def _covers(self, write: Put | Reset, key: tuple[Term, ...]) -> Term:

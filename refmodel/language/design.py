@@ -21,7 +21,7 @@ from typing import Any, ClassVar, TypeVar
 
 import attrs
 
-from refmodel.language.kinds import Geometry, Kind, Page, Partial, TableKind, Total, kind_of, table_kind
+from refmodel.language.kinds import NOTHING, Geometry, Kind, Page, Partial, TableKind, Total, kind_of, table_kind
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign
 
@@ -63,6 +63,11 @@ class Operation:
     def actor(self, arguments: typing.Sequence[Any]) -> Any:
         """The VM that takes this step, or None if no guest does."""
         return arguments[self.vm_at] if self.by_guest else None
+
+    def about(self, before: Any, outcome: Any, arguments: typing.Sequence[Any]) -> dict[str, Any]:
+        """What laws about this step are given."""
+        actor = self.actor(arguments)
+        return {"before": before, "outcome": outcome, "actor": NOTHING if actor is None else actor}
 
 
 @attrs.frozen
