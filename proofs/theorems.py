@@ -1,16 +1,64 @@
-"""Every theorem that the project claims, with the file that proves it. A test runs each, and fails if one is missing here.
+"""Every theorem that the project claims, with the file that proves it. ``refmodel prove`` and the tests run them all.
 
-What is assumed of all of them: the text of the designs, the reading of Python that ``refmodel/language`` and
-``refmodel/engines/symbolic.py`` make of it, and z3.
+What is assumed: the text, the reading of Python that ``refmodel/language`` and ``refmodel/engines/symbolic.py`` make of it, and z3.
 """
 
-THEOREMS = {
-    "the_initial_state_is_lawful":
-        "Before anything has happened every law of Ept holds, for any number of VMs, vCPUs, guest frames and machine frames, and "
-        "whatever memory holds at power-on. (proofs/test_ept.py)",
-    "every_operation_keeps_every_law":
-        "From any lawful state, every operation of Ept leads to lawful states only, and shows the guest what the bare machine "
-        "shows; for any number of names, with allocations failing wherever they may. (proofs/test_ept.py)",
-    "so_do_the_operations_of_a_user_s_own_design":
-        "The same for ZapToProtect, which write-protects by taking the whole entry away. (proofs/test_ept.py)",
-}
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from proofs import designs, ept_walk, guest_walk, nested_walk
+from refmodel.engines.proof_cache import ProofCache
+
+
+@attrs.frozen
+class Theorem:
+    """A claim, and the function that proves it or raises AssertionError."""
+
+    says: str
+    proof: Callable[..., None]
+    of: tuple[Any, ...] = ()
+
+    @property
+    def name(self) -> str:
+        where = self.proof.__module__.removeprefix("proofs.")
+        return f"{where}.{self.proof.__name__}({', '.join(map(str, self.of))})"
+
+    def prove(self, cache: ProofCache | None = None) -> tuple[float, bool]:
+        """The seconds that the proof takes, or took when the cache was told of it; and whether it was the cache that knew."""
+        known = cache.seconds(self.name, self.proof.__module__) if cache else None
+        if known is not None:
+            return known, True
+        began = time.perf_counter()
+        self.proof(*self.of)
+        seconds = time.perf_counter() - began
+        if cache:
+            cache.keep(self.name, self.proof.__module__, seconds)
+        return seconds, False
+
+
+def _of_levels(says: str, proof: Callable[..., None], *levels: int) -> list[Theorem]:
+    return [Theorem(f"{says} ({n} levels)", proof, (n,)) for n in levels]
+
+
+THEOREMS = (
+    *_of_levels("The guest's walk is what the manual's tables say.", guest_walk.the_walk_is_as_declared, 4, 5),
+    *_of_levels("It reads and answers nothing beyond MAXPHYADDR.", guest_walk.nothing_leads_beyond_maxphyaddr, 4, 5),
+    *_of_levels("What it lets through, every entry on the way let through.", guest_walk.rights_only_shrink, 4, 5),
+    *_of_levels("The walk of nested page tables is a user's walk.", guest_walk.the_nested_page_walk_is_as_declared, 4, 5),
+    *_of_levels("The EPT walk is what the manual's tables say.", ept_walk.the_walk_is_as_declared, 4, 5),
+    *_of_levels("It reads and answers nothing beyond MAXPHYADDR.", ept_walk.nothing_leads_beyond_maxphyaddr, 4, 5),
+    *_of_levels("What it lets through, every entry on the way let through.", ept_walk.rights_only_shrink, 4, 5),
+    *_of_levels("A walk through EPT is the guest's walk over the memory that EPT shows.",
+                nested_walk.through_ept_it_is_the_guest_s_walk_of_what_ept_shows, 4, 5),
+    *_of_levels("A walk through nested tables is the guest's walk over the memory that they show.",
+                nested_walk.through_npt_it_is_the_guest_s_walk_of_what_the_nested_tables_show, 4, 5),
+    Theorem("Every operation of Ept keeps every law, from any lawful state, for any number of names.",
+            designs.every_operation_keeps_every_law, ("Ept",)),
+    Theorem("So does every operation of a user's variant that protects by zapping.",
+            designs.every_operation_keeps_every_law, ("ZapToProtect",)),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import tempfile
@@ -23,7 +24,9 @@ from refmodel.engines.tokens import decode, encode, spec_of
 from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign, Unsound
 from refmodel.loading import load
-from refmodel.oracle.judging import Verdict, judge
+from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
+from refmodel.oracle.judging import Lost, Verdict, judge
+from refmodel.oracle.known import explanation, new_titles
 from refmodel.report import terminal
 
 HOLDS, FAILS, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
@@ -61,10 +64,8 @@ def check(
         if not as_json:
             _show(name, outline, reports)
     if design is None and law is None and engine is None:
-        verdicts = _judge_unicorn(4.0, seed)
+        verdicts, _ = _judged("unicorn", 4.0, seed, quiet=as_json)
         documents += [_judged_document(v) for v in verdicts]
-        if not as_json:
-            _show_judged(verdicts)
     if as_json:
         print(json.dumps(documents, indent=2))
     raise typer.Exit(worst)
@@ -72,26 +73,48 @@ def check(
 
 @app.command("judge")
 def judge_command(
-    name: Annotated[str, typer.Argument(help="the implementation: unicorn")],
-    seconds: Annotated[float, typer.Option(help="how long to draw tests for each paging mode", min=0.1)] = 4.0,
-    checks: Annotated[int, typer.Option(help="at most this many tests for each paging mode", min=1)] = 1_000_000,
+    name: Annotated[str, typer.Argument(help=f"the implementation: {', '.join(IMPLEMENTATIONS)}")],
+    seconds: Annotated[float, typer.Option(help="how long to draw tests for each subject", min=0.1)] = 4.0,
+    checks: Annotated[int | None, typer.Option(help="this many tests for each subject, however long they take", min=1)] = None,
     seed: Annotated[int, typer.Option(help="where drawing starts")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Judge a real MMU's page walk by the model's.
+    """Judge a real MMU by the model: page walks, two-dimensional walks, staleness.
 
-    Exit status: 0 no deviation, 1 deviations, 2 bad input, 3 not installed.
+    Exit status: 0 no deviation that is not known, 1 new deviations, 2 bad input, 3 not installed, or it ended.
     """
-    if name != "unicorn":
-        raise BadDesign(f"{name}: no such implementation; expected unicorn")
-    verdicts = _judge_unicorn(seconds, seed, checks)
+    if name not in IMPLEMENTATIONS:
+        raise BadDesign(f"{name}: no such implementation; expected {', '.join(IMPLEMENTATIONS)}")
+    verdicts, ran = _judged(name, 1e9 if checks else seconds, seed, checks or 1_000_000_000, quiet=as_json)
     if as_json:
         print(json.dumps([_judged_document(v) for v in verdicts], indent=2))
-    else:
-        _show_judged(verdicts)
-    if not verdicts:
+    if any(new_titles(v) for v in verdicts):
+        raise typer.Exit(FAILS)
+    if not ran:
         raise typer.Exit(UNDECIDED)
-    raise typer.Exit(FAILS if any(v.deviations for v in verdicts) else HOLDS)
+    if not as_json:
+        out.print(f"{name}: nothing new", style="green")
+
+
+@app.command()
+def prove(
+    fresh: Annotated[bool, typer.Option(help="prove again what is remembered as proved")] = False,
+) -> None:
+    """Prove every theorem in proofs/, in a checkout of the repository; what was proved of the very same text is remembered.
+
+    Exit status: 0 all are proved, 1 one is refuted, 2 bad input, 3 undecided.
+    """
+    from refmodel.engines.theorems import prove_all
+
+    worst = HOLDS
+    for told in prove_all(Path.cwd(), fresh):
+        how = "remembered" if told.remembered else told.verdict
+        style = {"proved": "green", "refuted": "bold red"}.get(told.verdict, "yellow")
+        out.print(f"[{style}]{how:>10}[/]  {told.seconds:6.1f} s  {escape(told.says)}  [dim]{escape(told.name)}[/]", soft_wrap=True)
+        if told.why:
+            out.print(escape(told.why), soft_wrap=True)
+        worst = max(worst, {"proved": HOLDS, "refuted": FAILS}.get(told.verdict, UNDECIDED), key=_severity)
+    raise typer.Exit(worst)
 
 
 @app.command()
@@ -137,15 +160,22 @@ def _checked(outline: Outline, engines: Sequence[str], clause: str | None, secon
                               depth=depth, seed=seed, notice=notice)
 
 
-def _judge_unicorn(seconds: float, seed: int, checks: int = 1_000_000) -> list[Verdict]:
+def _judged(name: str, seconds: float, seed: int, checks: int = 1_000_000_000, *, quiet: bool) -> tuple[list[Verdict], bool]:
+    """The verdicts on every subject, shown as they come; and whether it all ran."""
+    verdicts = []
     try:
-        from refmodel.oracle.unicorn_mmu import UnicornMmu
-
-        machines = [UnicornMmu(4), UnicornMmu(5)]
-    except ImportError:
-        err.print("judge unicorn: skipped, Unicorn is not installed (pip install unicorn)")
-        return []
-    return [judge(machine, seconds=seconds, checks=checks, start=seed) for machine in machines]
+        with contextlib.closing(IMPLEMENTATIONS[name].campaigns()) as campaigns:
+            for campaign in campaigns:
+                verdicts.append(judge(campaign, seconds=seconds, checks=checks, start=seed))
+                if not quiet:
+                    terminal.judged(out, verdicts[-1])
+    except Absent as why:
+        err.print(f"judge {name}: skipped, {why}", soft_wrap=True)
+        return verdicts, False
+    except Lost as why:
+        err.print(f"judge {name}: {why}", soft_wrap=True)
+        return verdicts, False
+    return verdicts, True
 
 
 def _severity(status: int) -> int:
@@ -187,12 +217,6 @@ def _show_failure(name: str, outline: Outline, report: Report) -> None:
         out.print(f"refmodel replay {token}", style="dim", soft_wrap=True)
 
 
-def _show_judged(verdicts: Sequence[Verdict]) -> None:
-    for levels, verdict in zip((4, 5), verdicts, strict=False):
-        out.print(f"judge, {levels}-level paging: ", end="")
-        terminal.judged(out, verdict)
-
-
 def _document(name: str, outline: Outline, reports: Sequence[Report]) -> dict[str, Any]:
     return {
         "design": name,
@@ -223,9 +247,14 @@ def _failure_document(name: str, outline: Outline, report: Report) -> dict[str, 
 
 
 def _judged_document(verdict: Verdict) -> dict[str, Any]:
-    return {"judge": verdict.implementation, "checks": verdict.checks, "seconds": round(verdict.seconds, 3),
-            "deviations": [{"title": d.title, "source": d.source, "times": verdict.seen.get(d.title, 0),
-                            "test": list(d.test.lines()), "expected": d.expected, "got": d.got} for d in verdict.deviations]}
+    deviations = []
+    for d in verdict.deviations:
+        known = explanation(verdict.implementation, d.finding.title)
+        deviations.append({"title": d.finding.title, "source": d.finding.source, "times": verdict.seen.get(d.finding.title, 0),
+                           "known": known.name if known else None, "test": list(d.test.lines()),
+                           "expected": d.finding.expected, "got": d.finding.got})
+    return {"judge": verdict.implementation, "subject": verdict.subject, "checks": verdict.checks,
+            "seconds": round(verdict.seconds, 3), "deviations": deviations}
 
 
 def main() -> None:

@@ -289,8 +289,9 @@ class Symbolic:
         finally:
             self._outer = outer
 
-    def fold(self, predicate: Callable[..., Any], *arguments: Any) -> Term:
-        """A predicate as one formula: its paths followed apart and put together."""
+    def fold(self, predicate: Callable[..., Any], *arguments: Any, kind: Scalar | None = None) -> Term:
+        """A predicate as one formula, or any function of a scalar as one term: its paths followed apart and put together."""
+        kind = kind or FlagKind()
         outer = self.forks, self.conditions, self.known, self._outer
         self._outer = (*self._outer, *self.conditions)
         self._folding += 1
@@ -300,7 +301,7 @@ class Symbolic:
             for _ in self.forks.paths():
                 self.conditions, self.known = [], dict(outer[2])
                 value = predicate(*arguments)
-                paths.append((self.conditions, term_of(self, FlagKind(), value)))
+                paths.append((self.conditions, term_of(self, kind, value)))
         finally:
             self._folding -= 1
             self.forks, self.conditions, self.known, self._outer = outer

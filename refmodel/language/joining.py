@@ -13,12 +13,11 @@ import functools
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from types import CodeType, FunctionType
 from typing import Any
 
-import attrs
 
 from refmodel.language.design import Outline
 from refmodel.language.laws import Law
@@ -109,9 +108,14 @@ def joined_code(function: FunctionType) -> CodeType | None:
 @functools.cache
 def functions_of(design: Outline) -> tuple[FunctionType, ...]:
     """The functions that a design's text consists of: its methods, its laws, and whatever of the kind they call."""
+    members = (vars(base)[n] for base in design.cls.__mro__ for n in vars(base))
+    return texts_from(*members, *(law.function for law in design.laws))
+
+
+def texts_from(*roots: Any) -> tuple[FunctionType, ...]:
+    """These functions and whatever of the kind they call."""
     found: dict[FunctionType, None] = {}
-    todo: list[Any] = [vars(base)[n] for base in design.cls.__mro__ for n in vars(base)]
-    todo += [law.function for law in design.laws]
+    todo: list[Any] = list(roots)
     while todo:
         item = todo.pop()
         if isinstance(item, property):
@@ -119,7 +123,7 @@ def functions_of(design: Outline) -> tuple[FunctionType, ...]:
         elif isinstance(item, FunctionType) and item not in found and _is_text(item):
             found[item] = None
             todo += [item.__globals__.get(name) for name in _names(item.__code__)]
-        elif isinstance(item, type) and attrs.has(item):
+        elif isinstance(item, type):
             todo += [v for v in vars(item).values() if isinstance(v, (property, FunctionType))]
     return tuple(f for f in found if joined_code(f) is not None)
 
@@ -161,10 +165,14 @@ def _is_text(function: FunctionType) -> bool:
     return module.split(".")[0] not in sys.stdlib_module_names and function.__code__.co_filename == home
 
 
-@contextmanager
-def joined(design: Outline) -> Iterator[None]:
+def joined(design: Outline) -> AbstractContextManager[None]:
     """While this holds, the design's text runs with the three words joined."""
-    functions = functions_of(design)
+    return joined_texts(functions_of(design))
+
+
+@contextmanager
+def joined_texts(functions: Sequence[FunctionType]) -> Iterator[None]:
+    """While this holds, these functions run with the three words joined."""
     before = [f.__code__ for f in functions]
     for f in functions:
         f.__globals__.update(NAMES)

@@ -1,26 +1,19 @@
 """The guest's page walk, bit for bit: 4-level and 5-level paging of x86-64.
 
-From a linear address, the registers and memory to a physical address or a page fault, and to the accessed and dirty flags that
+From a linear address, the registers and memory to a physical address or a fault, and to the accessed and dirty flags that
 are set on the way. (SDM Vol. 3A chapter 4, mainly 4.5 *4-level paging and 5-level paging*, 4.6 *access rights*, 4.7
-*page-fault exceptions*, 4.8 *accessed and dirty flags*.)
+*page-fault exceptions*, 4.8 *accessed and dirty flags*; APM Vol. 2 chapter 5.)
 """
 
-from collections.abc import Callable
-from typing import Annotated
+from __future__ import annotations
 
 import attrs
 
-from refmodel.language import Bits, Fault
+from refmodel.language.asking import Fault
+from refmodel.machine.words import FRAME, NX, PS, RW, US, A, D, G, Late, Memory, P, Translation, Word, lacking
 
-Word = Annotated[int, Bits(64)]
-
-P, RW, US, A, D, PS, G, NX = 1 << 0, 1 << 1, 1 << 2, 1 << 5, 1 << 6, 1 << 7, 1 << 8, 1 << 63
-RSVD, FETCH = 1 << 3, 1 << 4
+RSVD, FETCH, PK = 1 << 3, 1 << 4, 1 << 5
 """Further bits of a page-fault error code, whose bits 0 to 2 are P, RW (here: a write) and US (a user access)."""
-
-PAGE = 1 << 12
-FRAME = (1 << 52) - PAGE
-"""Bits 51:12 of an entry or of CR3: the address of a frame, in bytes."""
 
 
 @attrs.frozen
@@ -31,56 +24,90 @@ class Cpu:
     levels: int = 4
     """4, or 5 with CR4.LA57."""
     wp: bool = True
-    """CR0.WP: supervisor writes obey R/W."""
+    """CR0.WP: supervisor writes obey R/W and protection keys."""
     smep: bool = False
+    """CR4.SMEP: no supervisor fetch from a user page."""
     smap: bool = False
+    """CR4.SMAP: no supervisor data access to a user page, unless EFLAGS.AC is set."""
     nxe: bool = True
     """EFER.NXE: bit 63 means no-execute; without it, it is reserved."""
-    physical_bits: int = 40
-    """MAXPHYADDR."""
+    pke: bool = False
+    """CR4.PKE: bits 62:59 of a user page's entry are a protection key."""
+    pkru: Word = 0
+    """32 bits. For key i, bit 2i denies data accesses and bit 2i + 1 denies writes (SDM Vol. 3A 4.6.2)."""
+    beyond: Word = lacking(40)
+    """The address bits above MAXPHYADDR, which are reserved in every entry: ``lacking(MAXPHYADDR)``."""
     gigabyte_pages: bool = True
+    """CPUID.80000001H:EDX.Page1GB."""
     amd: bool = False
     """AMD reserves bit 8 of PML4 and PML5 entries (APM Vol. 2 5.3.3), Intel ignores it."""
 
 
 @attrs.frozen
 class Access:
-    """One access: by CPL 3 or not, and what it does. ``ac`` is EFLAGS.AC, which lifts SMAP."""
+    """One access to memory."""
 
     user: bool = False
+    """Made at CPL 3, other than implicitly."""
     write: bool = False
     fetch: bool = False
     ac: bool = False
+    """EFLAGS.AC."""
+    implicit: bool = False
+    """Made by the processor on its own, to a descriptor table or a TSS: a supervisor's at any CPL, and EFLAGS.AC does not
+    help it past SMAP (SDM Vol. 3A 4.6)."""
 
 
 @attrs.frozen
 class PageFault(Fault):
-    """#PF with its error code."""
+    """#PF with its error code; CR2 gets the linear address."""
 
     code: Word
 
 
 @attrs.frozen
 class NotCanonical(Fault):
-    """#GP: bits 63 down to the highest of the linear address are not all the same."""
+    """#GP, or #SS for a stack access: bits 63 down to the highest of the linear address are not all the same."""
 
 
-@attrs.frozen
-class Used:
-    """An entry that the walk used: its address, its level (1 for a PTE), and whether it maps a page."""
+def walk(memory: Memory, cpu: Cpu, gva: Word, access: Access) -> Translation:
+    """The physical address that a linear address stands for, in an access of this kind.
 
-    address: Word
-    level: int
-    leaf: bool
+    Raises ``PageFault`` or ``NotCanonical``. Flags are set through ``memory.mark``: the accessed flag as an entry is used, the
+    dirty flag when a write is let through; nothing is set in a leaf that lets the access not through.
+    """
+    if not canonical(gva, cpu.levels):
+        raise NotCanonical
+    why = reason(cpu, access)
+    table, rights, denied = cpu.cr3 & FRAME, RW | US, 0
+    for level in range(cpu.levels, 0, -1):
+        shift = 3 + 9 * level
+        address = table | (gva >> shift & 0x1FF) << 3
+        entry = memory.read(address)
+        if not entry & P:
+            raise PageFault(why)
+        leaf = level == 1 or (level < 4 and entry & PS != 0)
+        if entry & reserved(cpu, level, leaf):
+            raise PageFault(why | P | RSVD)
+        rights, denied, table = rights & entry, denied | entry, entry & FRAME
+        if leaf:
+            break
+        memory.mark(address, entry, A)
+    if cpu.pke and rights & US != 0 and key_denies(cpu, access, entry):
+        raise PageFault(why | P | PK)
+    if not allowed(cpu, access, rights & US != 0, rights & RW != 0, denied & NX != 0):
+        raise PageFault(why | P)
+    memory.mark(address, entry, A | D if access.write else A)
+    offset = (1 << shift) - 1
+    return Translation(table & ~offset | gva & offset, level, rights, denied, entry)
 
 
-@attrs.frozen
-class Walk:
-    """How a walk ended, and the entries that it used, from the root."""
-
-    physical: Word
-    fault: Fault | None
-    used: tuple[Used, ...]
+def walk_marking_late(memory: Memory, cpu: Cpu, gva: Word, access: Access) -> Translation:
+    """The same walk by a processor that sets no flag before it knows that the access is let through."""
+    late = Late(memory)
+    result = walk(late, cpu, gva, access)
+    late.settle()
+    return result
 
 
 def canonical(gva: Word, levels: int) -> bool:
@@ -91,7 +118,7 @@ def canonical(gva: Word, levels: int) -> bool:
 
 def reserved(cpu: Cpu, level: int, leaf: bool) -> Word:
     """The bits that must be zero in a present entry of a level (SDM Vol. 3A tables 4-15 to 4-20)."""
-    bits = (1 << 52) - (1 << cpu.physical_bits)
+    bits = cpu.beyond
     if not cpu.nxe:
         bits |= NX
     if level >= 4 or (level == 3 and not cpu.gigabyte_pages):
@@ -111,9 +138,17 @@ def allowed(cpu: Cpu, access: Access, user_page: bool, writable: bool, no_execut
         return user_page and (writable or not access.write)
     if user_page and access.fetch:
         return not cpu.smep
-    if user_page and cpu.smap and not access.ac:
+    if user_page and cpu.smap and (access.implicit or not access.ac):
         return False
     return writable or not (access.write and cpu.wp)
+
+
+def key_denies(cpu: Cpu, access: Access, entry: Word) -> bool:
+    """Whether PKRU denies a data access to a user page mapped by this entry (SDM Vol. 3A 4.6.2)."""
+    rights = cpu.pkru >> (entry >> 59 & 0xF) * 2
+    if access.fetch:
+        return False
+    return rights & 1 != 0 or (rights & 2 != 0 and access.write and (access.user or cpu.wp))
 
 
 def reason(cpu: Cpu, access: Access) -> Word:
@@ -126,43 +161,3 @@ def reason(cpu: Cpu, access: Access) -> Word:
     if access.fetch and (cpu.nxe or cpu.smep):
         code |= FETCH
     return code
-
-
-def walk(read: Callable[[Word], Word], cpu: Cpu, gva: Word, access: Access) -> Walk:
-    """Translate; ``read`` gives the 8-byte entry at a physical address. Memory is not changed."""
-    if not canonical(gva, cpu.levels):
-        return Walk(0, NotCanonical(), ())
-    why, table, rights, denied = reason(cpu, access), cpu.cr3 & FRAME, RW | US, 0
-    used: list[Used] = []
-    for level in range(cpu.levels, 0, -1):
-        shift = 3 + 9 * level
-        address = table | (gva >> shift & 0x1FF) << 3
-        entry = read(address)
-        if not entry & P:
-            return Walk(0, PageFault(why), tuple(used))
-        leaf = level == 1 or (level < 4 and entry & PS != 0)
-        if entry & reserved(cpu, level, leaf):
-            return Walk(0, PageFault(why | P | RSVD), tuple(used))
-        used.append(Used(address, level, leaf))
-        rights, denied, table = rights & entry, denied | entry, entry & FRAME
-        if leaf:
-            break
-    if not allowed(cpu, access, rights & US != 0, rights & RW != 0, denied & NX != 0):
-        return Walk(0, PageFault(why | P), tuple(used))
-    offset = (1 << shift) - 1
-    return Walk(table & ~offset | gva & offset, None, tuple(used))
-
-
-def flags_due(result: Walk, access: Access) -> dict[Word, tuple[Word, Word]]:
-    """For each entry used, by address: the flags that must be set after the access, and those that may be besides.
-
-    An access that completes sets A in every entry used and D in the leaf if it writes. One that faults may have set A in the
-    entries above the leaf, which were used to get there; a leaf that does not let the access through is not used for it.
-    """
-    if result.fault is not None:
-        return {u.address: (0, 0 if u.leaf else A) for u in result.used}
-    due: dict[Word, tuple[Word, Word]] = {}
-    for u in result.used:
-        must, may = due.get(u.address, (0, 0))  # tables may map themselves
-        due[u.address] = must | A | (D if access.write and u.leaf else 0), may
-    return due

@@ -1,54 +1,64 @@
-"""Judging an implementation's page walk: what it did, against what the manual allows, sorted into classes of deviation."""
+"""Judging an implementation: tests drawn by Hypothesis, what came of each against what the manuals allow, classes of deviation.
+
+What is tested is a *campaign*'s business: how bytes become a test, how tests are run, and what is wrong with what was observed.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import attrs
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
-from refmodel.machine.guest_walk import PS, A, D, NotCanonical, PageFault, Walk, flags_due, walk
-from refmodel.oracle.walk_tests import SIZE, WalkTest, flag_names, make
 
-SIZES = {1: "4 KiB", 2: "2 MiB", 3: "1 GiB"}
+class Test(Protocol):
+    """One test."""
+
+    __test__ = False  # not one of pytest's
+
+    def lines(self) -> Iterator[str]:
+        """The test in words."""
 
 
 @attrs.frozen
-class Observed:
-    """What an implementation did: a fault with its code and CR2, or the physical address it went to; and the entries after."""
+class Finding:
+    """What is wrong with what an implementation did in one test."""
 
-    outcome: str
-    """``completed``, ``#PF``, ``#GP`` or what else came of it."""
-    code: int = 0
-    address: int = 0
-    """CR2 after a page fault; the physical address otherwise."""
-    entries: dict[int, int] = attrs.field(factory=dict)
-
-
-class Implementation(Protocol):
-    """An MMU under judgement."""
-
-    name: str
-    version: str
-    levels: int
-    physical_bits: int
-
-    def run(self, test: WalkTest) -> Observed: ...
+    title: str
+    """The class of deviation: what all its cases have in common, in words."""
+    source: str
+    """The clause of the manual."""
+    expected: str
+    got: str
 
 
 @attrs.frozen
 class Deviation:
-    """A class of deviations: in words, with the clause of the manual, and its smallest example."""
+    """A class of deviations with its smallest example."""
 
-    title: str
-    source: str
-    test: WalkTest
-    expected: str
-    got: str
+    finding: Finding
+    test: Test
+
+
+class Campaign(Protocol):
+    """One kind of test for one implementation."""
+
+    implementation: str
+    """Name and version."""
+    subject: str
+    """What is tested, in words: ``4-level paging``."""
+    size: int
+    """Bytes that one test is drawn from."""
+
+    def make(self, data: bytes) -> Test:
+        """The test that these bytes stand for."""
+
+    def run(self, tests: Sequence[Any]) -> Sequence[tuple[str, Finding | None]]:
+        """For each test: how it ended, in a word, and what is wrong with it, if anything."""
 
 
 @attrs.frozen
@@ -56,142 +66,114 @@ class Verdict:
     """What a session of judging did."""
 
     implementation: str
+    subject: str
     checks: int
     seconds: float
     deviations: tuple[Deviation, ...]
     seen: dict[str, int]
+    """How often each class was met."""
     outcomes: dict[str, int]
 
 
-def compare(test: WalkTest, observed: Observed) -> tuple[str, str, str, str] | None:
-    """None if the manual allows what was observed; else title, source, expected and got."""
-    result = walk(lambda address: test.entries.get(address, 0), test.cpu, test.gva, test.access)
-    due = _outcome(result, test)
-    got = (observed.outcome, observed.code, observed.address)
-    if due != got:
-        return _outcome_title(due, got), "SDM Vol. 3A 4.7", _words(due), _words(got)
-    return _flags(test, result, observed)
-
-
-def _outcome(result: Walk, test: WalkTest) -> tuple[str, int, int]:
-    if isinstance(result.fault, PageFault):
-        return "#PF", result.fault.code, test.gva
-    if isinstance(result.fault, NotCanonical):
-        return "#GP", 0, 0
-    return "completed", 0, result.physical
-
-
-def _outcome_title(due: tuple[str, int, int], got: tuple[str, int, int]) -> str:
-    if due[0] != got[0]:
-        return f"{got[0]} where {due[0]} is due"
-    if due[1] != got[1]:
-        return f"error code {got[1]:#x} where {due[1]:#x} is due"
-    return "another CR2 than is due" if due[0] == "#PF" else "another physical address than is due"
-
-
-def _words(outcome: tuple[str, int, int]) -> str:
-    kind, code, address = outcome
-    if kind == "#PF":
-        return f"#PF, error code {code:#x}, CR2 {address:#x}"
-    return f"completed at physical address {address:#x}" if kind == "completed" else kind
-
-
-def _flags(test: WalkTest, result: Walk, observed: Observed) -> tuple[str, str, str, str] | None:
-    due = flags_due(result, test.access)
-    for address, before in test.entries.items():
-        after = observed.entries[address]
-        must, may = due.get(address, (0, 0))
-        wrong = (after ^ (before | must)) & ~may
-        if wrong:
-            level = 6 - address // 0x1000
-            title = _flags_title(wrong, after, level, result)
-            expected = f"level {level} entry {flag_names(before | must, level)}"
-            return title, "SDM Vol. 3A 4.8", expected, f"level {level} entry {flag_names(after, level)}"
-    return None
-
-
-def _flags_title(wrong: int, after: int, level: int, result: Walk) -> str:
-    flag = "accessed flag" if wrong & A else "dirty flag" if wrong & D else f"bits {wrong:#x}"
-    change = "set" if wrong & after else "not set"
-    leaf = level == 1 or (level < 4 and after & PS)
-    where = f"a {SIZES[level]} leaf" if leaf else f"a level {level} entry"
-    when = "although the access faults" if result.fault is not None else "by an access that completes"
-    return f"{flag} of {where} {change} {when}"
-
-
-def judge(implementation: Implementation, *, seconds: float = 4.0, checks: int = 1_000_000, start: int = 0,
+def judge(campaign: Campaign, *, seconds: float = 4.0, checks: int = 1_000_000, start: int = 0,
           progress: Callable[[int], None] | None = None) -> Verdict:
-    """Draw tests and judge them until the time or the number is up; shrink one example of each class that deviates."""
-    return _Session(implementation, seconds, checks, start, progress).run()
+    """Draw tests and judge them until the time or the number is up; shrink one example of each class that deviates.
+
+    Raises ``Lost`` if the implementation gives up.
+    """
+    return _Session(campaign, seconds, checks, start, progress).run()
 
 
-class _Deviates(Exception):
-    """Raised inside Hypothesis, to make it shrink."""
+class Lost(Exception):
+    """The machine under judgement ended, or did not come back: no verdict on it, but a failure to run."""
 
 
 class _Session:
     batch = 24
 
-    def __init__(self, implementation: Implementation, seconds: float, checks: int, start: int,
+    def __init__(self, campaign: Campaign, seconds: float, checks: int, start: int,
                  progress: Callable[[int], None] | None) -> None:
-        self.implementation, self.seconds, self.limit = implementation, seconds, checks
+        self.campaign, self.seconds, self.limit = campaign, seconds, checks
         self.start, self.progress = start, progress
         self.checks = 0
-        self.busy = 0.0
         self.seen: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.known: dict[str, Deviation] = {}
+        self.lost: Lost | None = None
+        self.began = time.perf_counter()
+        self.shrinking = 0.0
+        """Seconds that do not count."""
 
     def run(self) -> Verdict:
         number = 0
-        while self.busy < self.seconds and self.checks < self.limit:
+        while not self._done():
             number += 1
             self._round(number)
             if self.progress:
                 self.progress(self.checks)
-        return Verdict(f"{self.implementation.name} {self.implementation.version}", self.checks, self.busy,
+        if self.lost:
+            raise self.lost
+        return Verdict(self.campaign.implementation, self.campaign.subject, self.checks, self._busy(),
                        tuple(self.known.values()), dict(self.seen), dict(self.outcomes))
 
+    def _busy(self) -> float:
+        return time.perf_counter() - self.began - self.shrinking
+
+    def _done(self) -> bool:
+        return self.lost is not None or self.checks >= self.limit or self._busy() >= self.seconds
+
     def _round(self, number: int) -> None:
-        """Tests until a class deviates that is not known yet; that one is then shrunk."""
-        target: list[str] = []
-        smallest: list[Deviation] = []
-        began = time.perf_counter()
+        """Some hundred batches, drawn by Hypothesis."""
+        length = self.campaign.size * self.batch
 
         def go(data: bytes) -> None:
-            if not target and (self.busy + time.perf_counter() - began > self.seconds or self.checks >= self.limit):
+            if self._done():
                 return
-            for title, deviation in self._deviations(data, counting=not target):
-                if title in self.known or (target and title != target[0]):
-                    continue
-                if not target:
-                    self.busy += time.perf_counter() - began
-                    target.append(title)
-                smallest.append(deviation)
-                raise _Deviates
+            try:
+                self._batch(data)
+            except Lost as lost:  # Hypothesis is not to look for the smallest way to it
+                self.lost = lost
 
-        test = settings(max_examples=200, database=None, deadline=None, verbosity=Verbosity.quiet, print_blob=False,
-                        phases=(Phase.generate, Phase.shrink), report_multiple_bugs=False,
-                        suppress_health_check=list(HealthCheck))(
-            seed(self.start * 7919 + number)(given(st.binary(min_size=SIZE * self.batch, max_size=SIZE * self.batch))(go)))
-        try:
-            test()
-        except _Deviates:
-            self.known[target[0]] = smallest[-1]
-            return
-        self.busy += time.perf_counter() - began
+        settings(max_examples=200, database=None, deadline=None, verbosity=Verbosity.quiet, phases=(Phase.generate,),
+                 suppress_health_check=list(HealthCheck))(
+            seed(self.start * 7919 + number)(given(st.binary(min_size=length, max_size=length))(go)))()
 
-    def _deviations(self, data: bytes, counting: bool) -> Iterator[tuple[str, Deviation]]:
-        implementation = self.implementation
-        for at in range(0, len(data), SIZE):
-            test = make(data[at:at + SIZE], implementation.levels, implementation.physical_bits)
-            observed = implementation.run(test)
-            found = compare(test, observed)
-            if counting:
-                self.checks += 1
-                self.outcomes[observed.outcome] += 1
-            if found is not None:
-                if counting:
-                    self.seen[found[0]] += 1
-                title, source, expected, got = found
-                yield title, Deviation(title, source, test, expected, got)
+    def _batch(self, data: bytes) -> None:
+        size = self.campaign.size
+        pieces = [data[at:at + size] for at in range(0, len(data), size)]
+        ended = self.campaign.run([self.campaign.make(piece) for piece in pieces])
+        for piece, (outcome, finding) in zip(pieces, ended, strict=True):
+            self.checks += 1
+            self.outcomes[outcome] += 1
+            if finding is None:
+                continue
+            self.seen[finding.title] += 1
+            if finding.title not in self.known:
+                began = time.perf_counter()
+                self.known[finding.title] = self._smallest(piece, finding)
+                self.shrinking += time.perf_counter() - began
+
+    def _smallest(self, data: bytes, finding: Finding) -> Deviation:
+        """The same class of deviation from the plainest bytes: zero is the plainest choice everywhere."""
+        best, found = data, finding
+        improved = True
+        while improved:
+            improved = False
+            for candidate in plainer(best):
+                ((_, what),) = self.campaign.run([self.campaign.make(candidate)])
+                if what is not None and what.title == finding.title:
+                    best, found, improved = candidate, what, True
+                    break
+        return Deviation(found, self.campaign.make(best))
+
+
+def plainer(data: bytes) -> Iterator[bytes]:
+    """These bytes with some of them zero, the most first; then with one of them smaller."""
+    for width in (len(data) // 2, len(data) // 4, 8, 4, 2, 1):
+        for at in range(0, len(data), max(1, width)):
+            if any(data[at:at + width]):
+                yield data[:at] + bytes(len(data[at:at + width])) + data[at + width:]
+    for at, byte in enumerate(data):
+        for smaller in dict.fromkeys((byte & 0xF0, byte & 0x0F, byte & byte - 1, byte // 2, byte - 1)):
+            if 0 < smaller < byte:
+                yield data[:at] + bytes([smaller]) + data[at + 1:]

@@ -1,11 +1,12 @@
 """Unicorn, which is QEMU's softmmu as a library, driven as a machine that does one access at a time.
 
-Code, a GDT and a stack lie in slot 511 of the root table, out of the tests' way. What had to be found out:
+The agent cannot run in it, since Unicorn delivers no exception to the IDT; its pages and stubs serve all the same. What had to be
+found out:
 
 - SMAP exists only with a processor model that has it.
 - CS and SS written from outside do not change the privilege level: ring 3 is entered by a real IRETQ.
-- Exceptions are not delivered to the IDT but hooked; the error code is no register, it is found in the raw context by what
-  changes between faults of known kinds. After a fault the saved context is put back, or the next fault is a double fault.
+- Exceptions are hooked; the error code is no register, it is found in the raw context by what changes between faults of known
+  kinds. After a fault the saved context is put back, or the next fault is a double fault.
 - Each access runs one instruction, without an end address: at an end address Unicorn walks tables of its own accord.
 """
 
@@ -14,36 +15,37 @@ from __future__ import annotations
 import ctypes
 import importlib.metadata
 import struct
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from refmodel.machine.guest_walk import RW, US, A, D, P
-from refmodel.oracle.judging import Observed
-from refmodel.oracle.walk_tests import TABLES, WINDOW, WalkTest
+from refmodel.machine.guest_walk import Access, Cpu
+from refmodel.oracle.agent.image import (
+    GDT,
+    LOAD,
+    MEMORY,
+    STACK,
+    STORE,
+    STORED,
+    SUPERVISOR_STUB,
+    TABLES,
+    USER_STUB,
+    Image,
+    slot,
+    told,
+)
+from refmodel.oracle.agent_walks import AC, control_registers, destination
+from refmodel.oracle.outcomes import Observed, Outcome
+from refmodel.oracle.stale_tests import StaleTest, invalidated, places
+from refmodel.oracle.walk_tests import WalkTest
 
-MEMORY = 0x400000
-CODE = 0x10000
-"""Physical pages: supervisor code, user code, the GDT, the stack."""
-
-LOAD, STORE, IRETQ = 0x00, 0x10, 0x40
-"""Where in a code page each instruction is."""
-
-CR0, CR0_WP = 0x80000033, 0x10000
-CR4_PAE, CR4_LA57, CR4_SMEP, CR4_SMAP = 0x20, 0x1000, 0x100000, 0x200000
-EFER, EFER_LME_LMA, EFER_NXE = 0xC0000080, 0x500, 0x800
-STORED = 0xFEEDFACE00000000
-SLOT = struct.Struct("<BI3s")
-
-
-def slot(address: int) -> bytes:
-    """What lies in every 8 bytes of data: ``mov eax, address >> 3; hlt``, so that load and fetch tell where they went."""
-    return SLOT.pack(0xB8, address >> 3, b"\xf4\x90\x90")
+EFER = 0xC0000080
+HLT = b"\xf4"
+INVLPG, IRETQ = 0x20, 0x40
+"""Where in a stub page these instructions are."""
 
 
 class UnicornMmu:
     """One Unicorn machine with 4 or 5 levels."""
-
-    name = "unicorn"
-    physical_bits = 40
 
     def __init__(self, levels: int = 4) -> None:
         import unicorn
@@ -52,46 +54,29 @@ class UnicornMmu:
         self.x86, self.error = x86_const, unicorn.UcError
         self.version = importlib.metadata.version("unicorn")
         self.levels = levels
-        self.top = TABLES[levels]
-        self.base = 0xFFFFFF8000000000 if levels == 4 else 0xFFFF000000000000
         self.uc: Any = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
         self.uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_ICELAKE_SERVER)
         self.uc.mem_map(0, MEMORY, unicorn.UC_PROT_ALL)
-        self._fill()
+        self.image = Image(bytearray(MEMORY), levels, HLT)
+        self.image.put(SUPERVISOR_STUB + INVLPG, b"\x0f\x01\x3b")  # invlpg [rbx]
+        self.image.put(SUPERVISOR_STUB + IRETQ, b"\x48\xcf")
+        self.uc.mem_write(0, bytes(self.image.memory))
         self.exception: int | None = None
         self.uc.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
         self._boot()
 
     # ------------------------------------------------------------ setting up
 
-    def _fill(self) -> None:
-        self.uc.mem_write(WINDOW.start, b"".join(slot(a) for a in range(WINDOW.start, WINDOW.stop + 0x10000, 8)))
-        at = self.top + 511 * 8
-        for level in range(self.levels - 1, 0, -1):
-            table = 0x20000 + level * 0x1000
-            self._word(at, table | P | RW | US | A | D)
-            at = table
-        for i, rights in enumerate((0, US, 0, 0)):
-            self._word(at + 8 * i, (CODE + 0x1000 * i) | P | RW | A | D | rights)
-        for page in (CODE, CODE + 0x1000):
-            self.uc.mem_write(page + LOAD, b"\x48\x8b\x03\xf4")  # mov rax, [rbx]; hlt
-            self.uc.mem_write(page + STORE, b"\x48\x89\x03\xf4")  # mov [rbx], rax; hlt
-        self.uc.mem_write(CODE + 0x1000 + IRETQ, b"\x48\xcf")
-        descriptors = (0, 0, 0x00AF9B000000FFFF, 0x00CF93000000FFFF, 0x00AFFB000000FFFF, 0x00CFF3000000FFFF)
-        self.uc.mem_write(CODE + 0x2000, struct.pack("<6Q", *descriptors))
-
-    def _word(self, address: int, value: int) -> None:
-        self.uc.mem_write(address, value.to_bytes(8, "little"))
-
     def _boot(self) -> None:
         uc, x = self.uc, self.x86
-        uc.reg_write(x.UC_X86_REG_GDTR, (0, CODE + 0x2000, 47, 0))
+        uc.reg_write(x.UC_X86_REG_GDTR, (0, GDT, 63, 0))
         uc.reg_write(x.UC_X86_REG_CS, 0x10)
         uc.reg_write(x.UC_X86_REG_SS, 0x18)
-        uc.reg_write(x.UC_X86_REG_CR3, self.top)
-        uc.reg_write(x.UC_X86_REG_CR4, CR4_PAE | (CR4_LA57 if self.levels == 5 else 0))
-        uc.reg_write(x.UC_X86_REG_GDTR, (0, self.base + 0x2000, 47, 0))
-        uc.reg_write(x.UC_X86_REG_CR0, CR0 | CR0_WP)
+        uc.reg_write(x.UC_X86_REG_CR3, TABLES[self.levels])
+        cr0, cr4, _ = control_registers(Cpu(cr3=0, levels=self.levels))
+        uc.reg_write(x.UC_X86_REG_CR4, cr4)
+        uc.reg_write(x.UC_X86_REG_GDTR, (0, self.image.at(GDT), 63, 0))
+        uc.reg_write(x.UC_X86_REG_CR0, cr0)
         self.contexts = {False: uc.context_save()}
         self._enter_ring_3()
         self.contexts[True] = uc.context_save()
@@ -100,9 +85,9 @@ class UnicornMmu:
 
     def _enter_ring_3(self) -> None:
         uc, x = self.uc, self.x86
-        uc.mem_write(CODE + 0x3000, struct.pack("<5Q", self.base + 0x1000, 0x23, 2, 0, 0x2B))
-        uc.reg_write(x.UC_X86_REG_RSP, self.base + 0x3000)
-        uc.emu_start(self.base + 0x1000 + IRETQ, 0, count=1)
+        uc.mem_write(STACK, struct.pack("<5Q", self.image.at(USER_STUB), 0x23, 2, 0, 0x2B))
+        uc.reg_write(x.UC_X86_REG_RSP, self.image.at(STACK))
+        uc.emu_start(self.image.at(SUPERVISOR_STUB) + IRETQ, 0, count=1)
         if uc.reg_read(x.UC_X86_REG_CS) != 0x23:
             raise RuntimeError("unicorn: IRETQ did not enter ring 3")
 
@@ -110,10 +95,11 @@ class UnicornMmu:
         """Which 4 bytes of the context are 0, 2, 4 and 6 after the four faults on a page that is not there."""
         self.scratch = self.uc.context_save()
         found: set[int] | None = None
-        for user, offset, code in ((False, LOAD, 0), (False, STORE, 2), (True, LOAD, 4), (True, STORE, 6)):
+        for user, stub, offset, code in ((False, SUPERVISOR_STUB, LOAD, 0), (False, SUPERVISOR_STUB, STORE, 2),
+                                         (True, USER_STUB, LOAD, 4), (True, USER_STUB, STORE, 6)):
             self.uc.context_restore(self.contexts[user])
             self.uc.reg_write(self.x86.UC_X86_REG_RBX, 0x12345000)
-            self._go(self.base + (0x1000 if user else 0) + offset)
+            self._go(self.image.at(stub) + offset)
             self.uc.context_update(self.scratch)
             raw = ctypes.string_at(self.scratch.context, self.scratch.size)
             here = {o for o in range(0, len(raw) - 3, 4) if struct.unpack_from("<i", raw, o)[0] == code}
@@ -139,60 +125,84 @@ class UnicornMmu:
             return int(error.errno)
         return None
 
-    def run(self, test: WalkTest) -> Observed:
-        """Do what a test says, and put memory back."""
-        uc = self.uc
-        for address, entry in test.entries.items():
-            uc.mem_write(address, entry.to_bytes(8, "little"))
-        self._registers(test)
-        access = test.access
-        code = self.base + (0x1000 if access.user else 0) + (STORE if access.write else LOAD)
-        error = self._go(test.gva if access.fetch else code)
-        observed = self._observe(test, error)
-        for address in test.entries:
-            uc.mem_write(address, b"\0" * 8)
-        return observed
+    def _write(self, entries: Iterable[tuple[int, int]]) -> None:
+        for address, entry in entries:
+            self.uc.mem_write(address, entry.to_bytes(8, "little"))
 
-    def _registers(self, test: WalkTest) -> None:
-        uc, x, cpu = self.uc, self.x86, test.cpu
-        uc.context_restore(self.contexts[test.access.user])
-        uc.reg_write(x.UC_X86_REG_CR0, CR0 | (CR0_WP if cpu.wp else 0))
-        uc.reg_write(x.UC_X86_REG_CR4, CR4_PAE | (CR4_LA57 if self.levels == 5 else 0)
-                     | (CR4_SMEP if cpu.smep else 0) | (CR4_SMAP if cpu.smap else 0))
-        uc.msr_write(EFER, EFER_LME_LMA | (EFER_NXE if cpu.nxe else 0))
-        uc.reg_write(x.UC_X86_REG_EFLAGS, 0x40002 if test.access.ac else 2)
-        uc.reg_write(x.UC_X86_REG_CR3, self.top)  # forgets every translation
-        uc.reg_write(x.UC_X86_REG_RBX, test.gva)
-        uc.reg_write(x.UC_X86_REG_RAX, STORED | (test.gva & 0xFFFFFFFF))
+    def _read(self, address: int) -> int:
+        return int.from_bytes(self.uc.mem_read(address, 8), "little")
 
-    def _observe(self, test: WalkTest, error: int | None) -> Observed:
+    def _access(self, cpu: Cpu, access: Access, gva: int, may_store_to: Iterable[int], *, flush: bool) -> Outcome:
+        """Make an access, with every translation forgotten before it or not."""
         uc, x = self.uc, self.x86
-        entries = {a: int.from_bytes(uc.mem_read(a, 8), "little") for a in test.entries}
+        uc.context_restore(self.contexts[access.user])
+        cr0, cr4, efer = control_registers(cpu)
+        uc.reg_write(x.UC_X86_REG_CR0, cr0)
+        uc.reg_write(x.UC_X86_REG_CR4, cr4)
+        uc.msr_write(EFER, efer)
+        uc.reg_write(x.UC_X86_REG_EFLAGS, 2 | (AC if access.ac else 0))
+        if flush:
+            uc.reg_write(x.UC_X86_REG_CR3, TABLES[cpu.levels])
+        uc.reg_write(x.UC_X86_REG_RBX, gva)
+        uc.reg_write(x.UC_X86_REG_RAX, STORED)
+        stub = self.image.at(USER_STUB if access.user else SUPERVISOR_STUB)
+        error = self._go(gva if access.fetch else stub + (STORE if access.write else LOAD))
+        return self._outcome(access, error, may_store_to)
+
+    def _outcome(self, access: Access, error: int | None, may_store_to: Iterable[int]) -> Outcome:
+        uc, x = self.uc, self.x86
         if self.exception == 14:
             uc.context_update(self.scratch)
-            return Observed("#PF", self.code[0], uc.reg_read(x.UC_X86_REG_CR2), entries)
+            return Outcome("#PF", self.code[0], uc.reg_read(x.UC_X86_REG_CR2))
         if self.exception == 13:
-            return Observed("#GP", 0, 0, entries)
+            return Outcome("#GP")
         if self.exception is not None:
-            return Observed(f"exception {self.exception}", 0, 0, entries)
+            return Outcome(f"exception {self.exception}")
         if error is not None:
-            return Observed(f"unicorn error {error}", 0, 0, entries)
-        rax = uc.reg_read(x.UC_X86_REG_RAX)
-        if test.access.write:
-            return Observed("completed", 0, self._stored_at(rax, test), entries)
-        word = rax & 0xFFFFFFFF if test.access.fetch else rax >> 8 & 0xFFFFFFFF
-        return Observed("completed", 0, word << 3, entries)
+            return Outcome(f"unicorn error {error}")
+        if access.write:
+            return Outcome("completed", 0, self._stored_at(may_store_to))
+        return Outcome("completed", 0, told(uc.reg_read(x.UC_X86_REG_RAX), access.fetch) or 0)
 
-    def _stored_at(self, value: int, test: WalkTest) -> int:
-        """Where a store went: where it should have gone, if it is there, and else wherever it is."""
-        raw = value.to_bytes(8, "little")
-        frames = [e & ((1 << 40) - 0x1000) for e in test.entries.values()]
-        likely = [f + (test.gva & 0xFFF) for f in frames] + [test.gva & 0x1FFFFF, test.gva & 0x3FFFFFFF]
-        for address in likely:
-            if WINDOW.start <= address < MEMORY - 8 and self.uc.mem_read(address, 8) == raw:
-                self.uc.mem_write(address, slot(address))
-                return address
-        at: int = bytes(self.uc.mem_read(0, MEMORY)).find(raw)
+    def _stored_at(self, may_store_to: Iterable[int]) -> int:
+        """Where a store went, which is put back as it was."""
+        at = next((p for p in may_store_to if self._read(p) == STORED), None)
+        if at is None:
+            at = bytes(self.uc.mem_read(0, MEMORY)).find(STORED.to_bytes(8, "little"))
         if at >= 0:
-            self.uc.mem_write(at, slot(at))
+            self._write([(at, slot(at, HLT))])
         return at
+
+    def _entries(self, entries: Mapping[int, int]) -> dict[int, int]:
+        """The entries as they are now; then they are cleared."""
+        now = {a: self._read(a) for a in entries}
+        self._write((a, 0) for a in entries)
+        return now
+
+    # ------------------------------------------------------------ tests
+
+    def walks(self, tests: Sequence[WalkTest]) -> list[Observed]:
+        """Perform walk tests."""
+        return [self._walk(test) for test in tests]
+
+    def _walk(self, test: WalkTest) -> Observed:
+        self._write(test.entries.items())
+        outcome = self._access(test.cpu, test.access, test.gva, destination(test), flush=True)
+        return Observed(outcome, self._entries(test.entries))
+
+    def stale_walks(self, tests: Sequence[StaleTest]) -> list[Observed]:
+        """Perform tests of staleness."""
+        return [self._stale_walk(test) for test in tests]
+
+    def _stale_walk(self, test: StaleTest) -> Observed:
+        self._write(test.before.items())
+        self._access(test.cpu, test.first, test.gva, places(test), flush=True)
+        self._write(test.edits)
+        if test.invalidation == "MOV CR3":
+            self.uc.reg_write(self.x86.UC_X86_REG_CR3, TABLES[test.cpu.levels])
+        elif test.invalidation != "none":
+            self.uc.context_restore(self.contexts[False])
+            self.uc.reg_write(self.x86.UC_X86_REG_RBX, invalidated(test))
+            self._go(self.image.at(SUPERVISOR_STUB) + INVLPG)
+        outcome = self._access(test.cpu, test.second, test.gva, places(test), flush=False)
+        return Observed(outcome, self._entries(test.before))

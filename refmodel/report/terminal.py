@@ -17,6 +17,7 @@ from refmodel.engines.scope import Witness
 from refmodel.language.design import Outline
 from refmodel.language.kinds import NOTHING, EnumKind, Kind, NameKind, Page, PageKind, RecordKind, TupleKind, kind_of
 from refmodel.oracle.judging import Verdict
+from refmodel.oracle.known import explanation
 
 STYLES = {"proved": "green", "holds": "green", "not broken": "green", "fails": "bold red", "refuted": "bold red",
           "vacuous": "yellow", "unknown": "yellow", "not complete": "yellow", "stopped": "dim", "no run found": "green"}
@@ -139,14 +140,18 @@ def judged(console: Console, verdict: Verdict) -> None:
     """What a session of judging found."""
     rate = verdict.checks / verdict.seconds if verdict.seconds else 0
     outcomes = ", ".join(f"{n:,} {o}" for o, n in sorted(verdict.outcomes.items()))
-    console.print(f"[bold]{verdict.implementation}[/]: {verdict.checks:,} checks, {rate:,.0f} a second ({outcomes})",
-                  highlight=False)
+    console.print(f"[bold]{verdict.implementation}[/], {verdict.subject}: {verdict.checks:,} checks, {rate:,.0f} a second "
+                  f"({outcomes})", highlight=False, soft_wrap=True)
     if not verdict.deviations:
-        console.print("  no deviation from the guest walk", style="green")
+        console.print("  no deviation", style="green")
     for d in verdict.deviations:
-        console.print(f"  deviation: {d.title} ({verdict.seen.get(d.title, 0):,} times; {d.source})", style="yellow",
-                      highlight=False)
+        finding, known = d.finding, explanation(verdict.implementation, d.finding.title)
+        kind = f"known deviation {known.name}" if known else "deviation"
+        console.print(f"  {kind}: {finding.title} ({verdict.seen.get(finding.title, 0):,} times; {finding.source})",
+                      style="dim" if known else "yellow", highlight=False, soft_wrap=True)
         for line in d.test.lines():
-            console.print(f"    {line}", highlight=False)
-        console.print(f"    expected {d.expected}", highlight=False)
-        console.print(f"    got      {d.got}", highlight=False)
+            console.print(f"    {line}", highlight=False, soft_wrap=True)
+        console.print(f"    expected {finding.expected}", highlight=False, soft_wrap=True)
+        console.print(f"    got      {finding.got}", highlight=False, soft_wrap=True)
+        if known:
+            console.print(f"    why      {known.evidence}", highlight=False, soft_wrap=True, style="dim")

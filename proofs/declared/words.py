@@ -1,0 +1,52 @@
+"""Shorthand for statements about words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import z3
+
+Term = Any
+
+
+def bit(word: Term, number: int) -> Term:
+    """That a bit is set."""
+    return z3.Extract(number, number, word) == 1
+
+
+def zero(high: int, low: int, word: Term) -> Term:
+    """That bits high:low are clear."""
+    return z3.Extract(high, low, word) == 0
+
+
+def digit(condition: Term) -> Term:
+    """One bit: 1 if the condition holds."""
+    return z3.If(condition, z3.BitVecVal(1, 1), z3.BitVecVal(0, 1))
+
+
+def slot(base: Term, address: Term, level: int) -> Term:
+    """The entry that an address selects, in the table whose frame bits 51:12 of ``base`` give."""
+    return z3.Concat(z3.BitVecVal(0, 12), z3.Extract(51, 12, base), z3.Extract(11 + 9 * level, 3 + 9 * level, address),
+                     z3.BitVecVal(0, 3))
+
+
+def within(page: Term, address: Term, level: int) -> Term:
+    """The address in a page of this level's size that ``page`` gives the upper bits of, ``address`` the rest."""
+    low = 3 + 9 * level
+    return z3.Concat(z3.BitVecVal(0, 12), z3.Extract(51, low, page), z3.Extract(low - 1, 0, address))
+
+
+def first(*cases: tuple[Term, Term], otherwise: Term) -> Term:
+    """The value of the first case that holds."""
+    for condition, value in reversed(cases):
+        otherwise = z3.If(condition, value, otherwise)
+    return otherwise
+
+
+def some(conditions: Iterable[Term]) -> Term:
+    return z3.Or([z3.BoolVal(False), *conditions])
+
+
+def every(conditions: Iterable[Term]) -> Term:
+    return z3.And([z3.BoolVal(True), *conditions])

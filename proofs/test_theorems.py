@@ -1,0 +1,34 @@
+"""Every theorem is proved, or was proved of the very same text."""
+
+from pathlib import Path
+
+import pytest
+
+from proofs.theorems import THEOREMS, Theorem
+from refmodel.engines.proof_cache import ProofCache
+
+
+@pytest.mark.parametrize("theorem", THEOREMS, ids=lambda t: t.name)
+def test_theorem(theorem: Theorem) -> None:
+    seconds, _ = theorem.prove(ProofCache())
+    assert seconds < 60, f"{theorem.says} took {seconds:.0f} s"
+
+
+def test_theorems_have_names_of_their_own() -> None:
+    assert len({t.name for t in THEOREMS}) == len(THEOREMS)
+
+
+def test_only_what_was_proved_is_remembered(tmp_path: Path) -> None:
+    def false() -> None:
+        raise AssertionError("not so")
+
+    false.__module__ = "proofs.guest_walk"
+    cache = ProofCache(tmp_path)
+    for _ in range(2):
+        with pytest.raises(AssertionError):
+            Theorem("A falsehood.", false).prove(cache)
+    assert list(tmp_path.iterdir()) == []
+    cache.keep("one", "proofs.guest_walk", 1.5)
+    assert cache.seconds("one", "proofs.guest_walk") == 1.5
+    assert cache.seconds("one", "proofs.ept_walk") is None
+    assert cache.seconds("two", "proofs.guest_walk") is None

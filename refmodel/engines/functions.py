@@ -1,0 +1,82 @@
+"""A plain function of the model running on solver terms: every path it may take, and what comes of each.
+
+Small pure helpers are *summarised*: followed apart, their paths put together as one term, so that who calls them forks on what
+they mean and not on how they get there. Without that a two-dimensional walk has hundreds of thousands of paths.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FunctionType
+from typing import Any
+
+import attrs
+
+from refmodel.engines.symbolic import Obligation, Symbolic
+from refmodel.engines.terms import Term
+from refmodel.language.asking import Fault
+from refmodel.language.joining import joined_texts, texts_from
+from refmodel.language.kinds import Scalar, kind_of
+from refmodel.language.opaque import opaque
+from refmodel.language.unsound import BadDesign
+
+
+@attrs.frozen
+class Path:
+    """One way through a function."""
+
+    conditions: tuple[Term, ...]
+    """What must hold of the inputs for the function to go this way."""
+    result: Any
+    """What it returns, or the ``Fault`` that it raises."""
+    obligations: tuple[Obligation, ...]
+    """What must hold besides, lest ints and terms part."""
+
+
+def explore(reading: Symbolic, run: Callable[[], Any], texts: Sequence[FunctionType], *,
+            summarised: Sequence[FunctionType] = (),
+            replaced: Mapping[FunctionType, Callable[..., Any]] | None = None) -> Iterator[Path]:
+    """Every path of ``run``, a function of no arguments which calls ``texts``.
+
+    ``summarised`` are taken as one term each; ``replaced`` ones are not run at all, what is given runs in their stead.
+    """
+    stand_ins: dict[FunctionType, Callable[..., Any]] = {f: _summary(reading, f) for f in summarised}
+    stand_ins.update(replaced or {})
+    with joined_texts(texts_from(*texts, *summarised)), _in_place_of(stand_ins):
+        for _ in reading.paths():
+            try:
+                result = run()
+            except Fault as fault:
+                result = fault
+            yield Path(tuple(reading.conditions), result, tuple(reading.obligations))
+
+
+def _summary(reading: Symbolic, function: FunctionType) -> Callable[..., Any]:
+    kind = kind_of(typing.get_type_hints(function, include_extras=True)["return"])
+    if not isinstance(kind, Scalar):
+        raise BadDesign(f"{function.__qualname__} returns no scalar: it cannot be summarised")
+
+    def summary(*arguments: Any) -> Any:
+        return opaque(reading, kind, reading.fold(function, *arguments, kind=kind))
+
+    return summary
+
+
+@contextmanager
+def _in_place_of(stand_ins: Mapping[FunctionType, Callable[..., Any]]) -> Iterator[None]:
+    """Wherever a module of the model names one of these functions, it names the stand-in."""
+    changed: list[tuple[dict[str, Any], str, Any]] = []
+    modules = [vars(m) for n, m in sys.modules.items() if n.startswith("refmodel.machine.")]
+    for function, stand_in in stand_ins.items():
+        for space in {id(s): s for s in [*modules, function.__globals__]}.values():
+            if space.get(function.__name__) is function:
+                changed.append((space, function.__name__, function))
+                space[function.__name__] = stand_in
+    try:
+        yield
+    finally:
+        for space, name, function in changed:
+            space[name] = function

@@ -1,0 +1,95 @@
+"""Words, and the bits of a page-table entry that the guest's tables, the nested tables and page faults share.
+
+(SDM Vol. 3A 4.5, tables 4-14 to 4-20; APM Vol. 2 5.4.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, NamedTuple, Protocol
+
+from refmodel.language.kinds import Bits
+
+Word = Annotated[int, Bits(64)]
+
+P, RW, US, A, D, PS, G, NX = 1 << 0, 1 << 1, 1 << 2, 1 << 5, 1 << 6, 1 << 7, 1 << 8, 1 << 63
+"""Present, read/write, user/supervisor, accessed, dirty, page size, global, no-execute (which Intel calls XD)."""
+
+PAGE = 1 << 12
+"""Bytes of the smallest page."""
+FRAME = (1 << 52) - PAGE
+"""Bits 51:12 of an entry, of CR3 or of EPTP: the address of a frame, in bytes."""
+
+
+def lacking(physical_bits: int) -> int:
+    """The bits of an entry's address that a processor with this MAXPHYADDR (in bits, up to 52) does not have."""
+    return (1 << 52) - (1 << physical_bits)
+
+
+class Translation(NamedTuple):
+    """Where a walk led."""
+
+    physical: Word
+    """The physical address, in bytes."""
+    level: int
+    """That of the entry which maps the page: 1 for 4 KiB, 2 for 2 MiB, 3 for 1 GiB."""
+    rights: Word
+    """The entries used, and-ed: a right that is here was given at every level."""
+    denied: Word
+    """The entries used, or-ed: what is denied at some level (NX) is here."""
+    entry: Word
+    """The one that maps the page."""
+
+
+class Memory(Protocol):
+    """What a walk works on: where entries are read, and where accessed and dirty flags are set."""
+
+    def read(self, address: Word) -> Word:
+        """The 8-byte entry at an address."""
+
+    def mark(self, address: Word, entry: Word, flags: Word) -> None:
+        """Set flags in an entry that was read, if they are not set yet."""
+
+
+class Marked:
+    """Physical memory that is only looked at: the flags to be set are collected.
+
+    ``words`` gives the 8-byte word at an address; what is not in it reads as zero.
+    """
+
+    __slots__ = ("marks", "words")
+
+    def __init__(self, words: Mapping[int, int]) -> None:
+        self.words = words
+        self.marks: list[tuple[Word, Word]] = []
+        """Addresses of entries and the flags that are to be set in each, in the order of use."""
+
+    def read(self, address: Word) -> Word:
+        return self.words.get(address, 0)
+
+    def mark(self, address: Word, entry: Word, flags: Word) -> None:
+        self.marks.append((address, flags))
+
+
+class Late:
+    """Memory in which flags are set once the whole access is known to be let through, and then in the order of use.
+
+    A processor may set accessed flags as it goes (SDM Vol. 3A 4.8), or as late as this; both are met in practice.
+    """
+
+    __slots__ = ("memory", "waiting")
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.waiting: list[tuple[Word, Word, Word]] = []
+
+    def read(self, address: Word) -> Word:
+        return self.memory.read(address)
+
+    def mark(self, address: Word, entry: Word, flags: Word) -> None:
+        self.waiting.append((address, entry, flags))
+
+    def settle(self) -> None:
+        """The access is let through: set them."""
+        for address, entry, flags in self.waiting:
+            self.memory.mark(address, entry, flags)

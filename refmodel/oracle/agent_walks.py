@@ -1,0 +1,113 @@
+"""Guest walks made by the agent: a test as steps of a script, and what the results say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+
+from refmodel.machine.guest_walk import Access, Cpu
+from refmodel.machine.words import FRAME
+from refmodel.oracle.agent.host import AgentHost
+from refmodel.oracle.agent.image import LOAD, STORE, STORED, SUPERVISOR_STUB, TABLES, USER_STUB, WINDOW, slot, told
+from refmodel.oracle.agent.script import Results, Script, Step
+from refmodel.oracle.outcomes import Observed, Outcome
+from refmodel.oracle.stale_tests import StaleTest, invalidated, places
+from refmodel.oracle.walk_tests import WalkTest, level_at
+
+CR0, CR0_WP = 0x80000033, 0x10000
+CR4_PAE, CR4_LA57, CR4_SMEP, CR4_SMAP, CR4_PKE = 0x20, 0x1000, 0x100000, 0x200000, 0x400000
+EFER_LME_LMA, EFER_NXE, EFER_SVME = 0x500, 0x800, 0x1000
+AC = 1 << 18
+
+
+def control_registers(cpu: Cpu) -> tuple[int, int, int]:
+    """CR0, CR4 and EFER."""
+    cr4 = CR4_PAE | (CR4_LA57 if cpu.levels == 5 else 0) | (CR4_SMEP if cpu.smep else 0) | (CR4_SMAP if cpu.smap else 0)
+    return CR0 | (CR0_WP if cpu.wp else 0), cr4 | (CR4_PKE if cpu.pke else 0), EFER_LME_LMA | (EFER_NXE if cpu.nxe else 0)
+
+
+@attrs.frozen
+class _Access:
+    """An access in a script: under which numbers its result is found, and what lay wherever it may have stored to."""
+
+    number: int
+    access: Access
+    places: tuple[tuple[int, int], ...]
+
+    def outcome(self, results: Results) -> Outcome:
+        vector, code, cr2, rax = results[self.number]
+        if vector == 14:
+            return Outcome("#PF", code, cr2)
+        if vector == 13:
+            return Outcome("#GP", code)
+        if vector != 6:
+            return Outcome(f"exception {vector}", code)
+        if not self.access.write:
+            return Outcome("completed", 0, told(rax, self.access.fetch) or 0)
+        return Outcome("completed", 0, next((p for p, n in self.places if results[n][0] == STORED), 0))
+
+
+def add_access(host: AgentHost, script: Script, access: Access, gva: int, places: Iterable[int]) -> _Access:
+    """Make an access, and put back what a store may have overwritten: all the places it may go to are given."""
+    stub = host.image.at(USER_STUB if access.user else SUPERVISOR_STUB)
+    to = gva if access.fetch else stub + (STORE if access.write else LOAD)
+    number = script.add(Step.ACCESS, gva, to, (AC if access.ac else 0) | access.user)
+    restored = [(p, script.add(Step.EXCHANGE, p, slot(p, host.image.trap))) for p in (places if access.write else ())]
+    return _Access(number, access, tuple(restored))
+
+
+def destination(test: WalkTest) -> list[int]:
+    """Where the entries of a test lead, whether or not the access is let through, if that is among the data."""
+    lowest = max(test.entries)
+    size = 1 << (3 + 9 * level_at(lowest))
+    place = test.entries[lowest] & FRAME & ~(size - 1) | test.gva & (size - 1)
+    return [place] if WINDOW.start <= place < WINDOW.stop + 0x1000 else []
+
+
+def _set_up(script: Script, cpu: Cpu, entries: Mapping[int, int]) -> None:
+    for address, entry in entries.items():
+        script.add(Step.STORE, address, entry)
+    script.add(Step.CONTROL, *control_registers(cpu))
+    if cpu.pke:
+        script.add(Step.KEYS, cpu.pkru)
+    script.add(Step.RELOAD, TABLES[cpu.levels])
+
+
+def _take_down(script: Script, entries: Mapping[int, int]) -> dict[int, int]:
+    """Under which number each entry's last state is found."""
+    return {address: script.add(Step.EXCHANGE, address, 0) for address in entries}
+
+
+def walks_on(host: AgentHost, tests: Sequence[WalkTest]) -> list[Observed]:
+    """Perform walk tests."""
+    script = Script()
+    numbers = []
+    for test in tests:
+        _set_up(script, test.cpu, test.entries)
+        access = add_access(host, script, test.access, test.gva, destination(test))
+        numbers.append((access, _take_down(script, test.entries)))
+    return _observed(host, script, numbers)
+
+
+def stale_walks_on(host: AgentHost, tests: Sequence[StaleTest]) -> list[Observed]:
+    """Perform tests of staleness."""
+    script = Script()
+    numbers = []
+    for test in tests:
+        _set_up(script, test.cpu, test.before)
+        add_access(host, script, test.first, test.gva, places(test))
+        for address, entry in test.edits:
+            script.add(Step.STORE, address, entry)
+        if test.invalidation == "MOV CR3":
+            script.add(Step.RELOAD, TABLES[test.cpu.levels])
+        elif test.invalidation != "none":
+            script.add(Step.FLUSH, invalidated(test))
+        access = add_access(host, script, test.second, test.gva, places(test))
+        numbers.append((access, _take_down(script, test.before)))
+    return _observed(host, script, numbers)
+
+
+def _observed(host: AgentHost, script: Script, numbers: Iterable[tuple[_Access, Mapping[int, int]]]) -> list[Observed]:
+    results = host.perform(script)
+    return [Observed(access.outcome(results), {a: results[n][0] for a, n in entries.items()}) for access, entries in numbers]
