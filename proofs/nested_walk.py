@@ -34,7 +34,7 @@ from refmodel.engines.symbolic import Symbolic
 from refmodel.language.asking import Fault
 from refmodel.language.kinds import FlagKind
 from refmodel.language.opaque import opaque, term_of
-from refmodel.machine import ept_walk, nested_walk, npt_walk
+from refmodel.machine import ept_walk, guest_walk, nested_walk, npt_walk
 from refmodel.machine.ept_walk import Ept, EptMisconfiguration, EptViolation, Use
 from refmodel.machine.guest_walk import Access, Cpu, NotCanonical, PageFault
 from refmodel.machine.npt_walk import FINAL_ADDRESS, TABLE_ADDRESS, NestedPageFault
@@ -109,8 +109,8 @@ class WalkThroughEpt(_Walk):
         super().__init__(levels)
         self.second = AnyTranslation(BOOL, BOOL, BOOL, BOOL, WORD_SORT)
         self.ept = arbitrary(self.reading, Ept, "ept", levels=4)
-        self.paths = paths(self.reading, self._run, [nested_walk.walk_through_ept],
-                           [*GUEST_HELPERS, nested_walk.advanced_information], replaced={ept_walk.ept_walk: self._stand_in})
+        self.paths = paths(self.reading, self._run, [nested_walk.walk_through_ept, guest_walk.walk],
+                           [*GUEST_HELPERS, nested_walk.final_access], replaced={ept_walk.ept_walk: self._stand_in})
         ad, linear = self.ept.accessed_dirty.term, z3.BitVecVal(ept_walk.LINEAR, 64)
         self.declared = DeclaredNestedWalk(self.second, self.array, levels, self.cpu_terms, self.gva.term, self.access_terms,
                                            (YES, ad, NO, NO, linear), (YES, YES, NO, NO, linear))
@@ -152,7 +152,7 @@ class WalkThroughNpt(_Walk):
         super().__init__(levels)
         self.second = AnyTranslation(BOOL, BOOL, WORD_SORT)
         self.host = arbitrary(self.reading, Cpu, "host", levels=4)
-        self.paths = paths(self.reading, self._run, [nested_walk.walk_through_npt], GUEST_HELPERS,
+        self.paths = paths(self.reading, self._run, [nested_walk.walk_through_npt, guest_walk.walk], GUEST_HELPERS,
                            replaced={npt_walk.npt_walk: self._stand_in})
         table = (YES, NO, z3.BitVecVal(TABLE_ADDRESS, 64))
         self.declared = DeclaredNestedWalk(self.second, self.array, levels, self.cpu_terms, self.gva.term, self.access_terms,

@@ -26,7 +26,8 @@ WORD, FLAG = WordKind(64), FlagKind()
 TIMEOUT = 60_000
 """Milliseconds for one question."""
 
-GUEST_HELPERS = (guest_walk.canonical, guest_walk.reserved, guest_walk.allowed, guest_walk.key_denies, guest_walk.reason)
+GUEST_HELPERS = (guest_walk.canonical, guest_walk.reserved, guest_walk.allowed, guest_walk.key_denies, guest_walk.reason,
+                 guest_walk.flags_due)
 EPT_HELPERS = (ept_walk.present, ept_walk.misconfigured, ept_walk.demand, ept_walk.permitted, ept_walk.there_were)
 PHYSICAL_BITS = range(32, 53)
 """What MAXPHYADDR may be."""

@@ -20,7 +20,7 @@ from refmodel.engines.terms import Term
 from refmodel.language.asking import Fault
 from refmodel.language.joining import joined_texts, texts_from
 from refmodel.language.kinds import Scalar, kind_of
-from refmodel.language.opaque import opaque
+from refmodel.language.opaque import Opaque, opaque
 from refmodel.language.unsound import BadDesign
 
 
@@ -59,10 +59,25 @@ def _summary(reading: Symbolic, function: FunctionType) -> Callable[..., Any]:
     if not isinstance(kind, Scalar):
         raise BadDesign(f"{function.__qualname__} returns no scalar: it cannot be summarised")
 
+    done: dict[tuple[Any, ...], tuple[Term, list[Obligation], tuple[Any, ...]]] = {}
+
     def summary(*arguments: Any) -> Any:
-        return opaque(reading, kind, reading.fold(function, *arguments, kind=kind))
+        key = tuple(_identity(a) for a in arguments)
+        if key not in done:  # the arguments are kept, since what identifies them must not be used again
+            term, owed = reading.alone(lambda: reading.fold(function, *arguments, kind=kind))
+            done[key] = term, owed, arguments
+        term, owed, _ = done[key]
+        reading.owe(owed)
+        return opaque(reading, kind, term)
 
     return summary
+
+
+def _identity(value: Any) -> Any:
+    """The same for arguments of which a function makes the same."""
+    if isinstance(value, Opaque):
+        return "term", value.term.get_id()
+    return value if isinstance(value, bool | int) else ("record", id(value))
 
 
 @contextmanager

@@ -289,6 +289,20 @@ class Symbolic:
         finally:
             self._outer = outer
 
+    def alone(self, run: Callable[[], Term]) -> tuple[Term, list[Obligation]]:
+        """What a computation gives wherever it is made, and what must hold for it, whatever else is assumed on this path."""
+        path = self.conditions, self.known, self._outer, self.obligations
+        self.conditions, self.known, self._outer, self.obligations = [], {}, (), []
+        try:
+            return run(), self.obligations
+        finally:
+            self.conditions, self.known, self._outer, self.obligations = path
+
+    def owe(self, obligations: Sequence[Obligation]) -> None:
+        """The same must hold here."""
+        here = (*self._outer, *self.conditions)
+        self.obligations += [attrs.evolve(o, conditions=(*here, *o.conditions)) for o in obligations]
+
     def fold(self, predicate: Callable[..., Any], *arguments: Any, kind: Scalar | None = None) -> Term:
         """A predicate as one formula, or any function of a scalar as one term: its paths followed apart and put together."""
         kind = kind or FlagKind()

@@ -97,7 +97,7 @@ def walk(memory: Memory, cpu: Cpu, gva: Word, access: Access) -> Translation:
         raise PageFault(why | P | PK)
     if not allowed(cpu, access, rights & US != 0, rights & RW != 0, denied & NX != 0):
         raise PageFault(why | P)
-    memory.mark(address, entry, A | D if access.write else A)
+    memory.mark(address, entry, flags_due(access))
     offset = (1 << shift) - 1
     return Translation(table & ~offset | gva & offset, level, rights, denied, entry)
 
@@ -108,6 +108,11 @@ def walk_marking_late(memory: Memory, cpu: Cpu, gva: Word, access: Access) -> Tr
     result = walk(late, cpu, gva, access)
     late.settle()
     return result
+
+
+def flags_due(access: Access) -> Word:
+    """The flags that an access which is let through sets in the leaf (SDM Vol. 3A 4.8)."""
+    return A | D if access.write else A
 
 
 def canonical(gva: Word, levels: int) -> bool:

@@ -91,20 +91,18 @@ def walk_through_ept(memory: Memory, ept: Ept, cpu: Cpu, gva: Word, access: Acce
 def final_use(ept: Ept, access: Access, guest: Translation) -> Use:
     """What the address that the guest's walk gave is used for."""
     user_page = guest.rights & US != 0
-    about = LINEAR | FINAL
-    if ept.advanced:
-        about |= advanced_information(user_page, guest.rights & RW != 0, guest.denied & NX != 0)
+    about = final_access(ept.advanced, user_page, guest.rights & RW != 0, guest.denied & NX != 0)
     return Use(not (access.write or access.fetch), access.write, access.fetch, user_page, about)
 
 
-def advanced_information(user_page: bool, writable: bool, no_execute: bool) -> Word:
-    """Bits 11:9 of an exit qualification (SDM Vol. 3C table 27-7)."""
-    bits = 0
-    if user_page:
+def final_access(advanced: bool, user_page: bool, writable: bool, no_execute: bool) -> Word:
+    """Bits 11:7 of the exit qualification of an access to what a linear address translates to (SDM Vol. 3C table 27-7)."""
+    bits = LINEAR | FINAL
+    if advanced and user_page:
         bits |= USER_PAGE
-    if writable:
+    if advanced and writable:
         bits |= WRITABLE_PAGE
-    if no_execute:
+    if advanced and no_execute:
         bits |= EXECUTE_DISABLED_PAGE
     return bits
 

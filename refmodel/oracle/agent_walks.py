@@ -65,7 +65,8 @@ def destination(test: WalkTest) -> list[int]:
     return [place] if WINDOW.start <= place < WINDOW.stop + 0x1000 else []
 
 
-def _set_up(script: Script, cpu: Cpu, entries: Mapping[int, int]) -> None:
+def set_up(script: Script, cpu: Cpu, entries: Mapping[int, int]) -> None:
+    """Write the entries and set the registers; every translation is forgotten."""
     for address, entry in entries.items():
         script.add(Step.STORE, address, entry)
     script.add(Step.CONTROL, *control_registers(cpu))
@@ -74,8 +75,8 @@ def _set_up(script: Script, cpu: Cpu, entries: Mapping[int, int]) -> None:
     script.add(Step.RELOAD, TABLES[cpu.levels])
 
 
-def _take_down(script: Script, entries: Mapping[int, int]) -> dict[int, int]:
-    """Under which number each entry's last state is found."""
+def take_down(script: Script, entries: Mapping[int, int]) -> dict[int, int]:
+    """Clear the entries: under which number each one's last state is found."""
     return {address: script.add(Step.EXCHANGE, address, 0) for address in entries}
 
 
@@ -84,9 +85,9 @@ def walks_on(host: AgentHost, tests: Sequence[WalkTest]) -> list[Observed]:
     script = Script()
     numbers = []
     for test in tests:
-        _set_up(script, test.cpu, test.entries)
+        set_up(script, test.cpu, test.entries)
         access = add_access(host, script, test.access, test.gva, destination(test))
-        numbers.append((access, _take_down(script, test.entries)))
+        numbers.append((access, take_down(script, test.entries)))
     return _observed(host, script, numbers)
 
 
@@ -95,7 +96,7 @@ def stale_walks_on(host: AgentHost, tests: Sequence[StaleTest]) -> list[Observed
     script = Script()
     numbers = []
     for test in tests:
-        _set_up(script, test.cpu, test.before)
+        set_up(script, test.cpu, test.before)
         add_access(host, script, test.first, test.gva, places(test))
         for address, entry in test.edits:
             script.add(Step.STORE, address, entry)
@@ -104,7 +105,7 @@ def stale_walks_on(host: AgentHost, tests: Sequence[StaleTest]) -> list[Observed
         elif test.invalidation != "none":
             script.add(Step.FLUSH, invalidated(test))
         access = add_access(host, script, test.second, test.gva, places(test))
-        numbers.append((access, _take_down(script, test.before)))
+        numbers.append((access, take_down(script, test.before)))
     return _observed(host, script, numbers)
 
 

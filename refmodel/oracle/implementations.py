@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
+import platform
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import attrs
 
@@ -41,15 +43,11 @@ def _qemu() -> Iterator[Campaign]:
         raise Absent("QEMU is not installed (Debian: apt-get install qemu-system-x86)")
     name = f"qemu {version}"
     for levels in (4, 5):
-        with ExitStack() as stack:
-            host = qemu.Qemu(levels)
-            stack.callback(host.close)
+        with contextlib.closing(qemu.Qemu(levels)) as host:
             profile = Profile(levels=levels, amd=True, pke=True)
             yield WalkCampaign(name, profile, functools.partial(walks_on, host))
             yield StaleCampaign(name, profile, functools.partial(stale_walks_on, host))
-    with ExitStack() as stack:
-        host = qemu.Qemu(4, trap=VMMCALL)
-        stack.callback(host.close)
+    with contextlib.closing(qemu.Qemu(4, trap=VMMCALL)) as host:
         profile = Profile(amd=True, nxe_off=False)
         yield NestedCampaign(name, profile, None, SvmWalks(host, profile))
 
@@ -62,17 +60,39 @@ def _bochs() -> Iterator[Campaign]:
     if version is None:
         raise Absent("the Bochs processor is not installed (CPython 3.11 on x86-64: pip install bochscpu-python==0.4.0)")
     name = f"bochs {version}"
-    with ExitStack() as stack:
-        host = bochs.Bochs(4)
-        stack.callback(host.close)
+    with contextlib.closing(bochs.Bochs(4)) as host:
         yield WalkCampaign(name, Profile(), functools.partial(walks_on, host))
         yield StaleCampaign(name, Profile(), functools.partial(stale_walks_on, host))
     for accessed_dirty in (False, True):
-        with ExitStack() as stack:
-            host = bochs.Bochs(4, trap=VMCALL)
-            stack.callback(host.close)
+        with contextlib.closing(bochs.Bochs(4, trap=VMCALL)) as host:
             profile, ept = Profile(nxe_off=False), Ept(ROOT, accessed_dirty=accessed_dirty, advanced=True)
             yield NestedCampaign(name, profile, ept, VmxWalks(host, profile, ept))
+
+
+def _kvm() -> Iterator[Campaign]:
+    from refmodel.oracle import kvm, kvm_memory, kvm_slots
+    from refmodel.oracle.kernel_settings import KSM, changed, swap_file
+    from refmodel.oracle.kvm_trace import TraceCampaign, tracing
+    from refmodel.oracle.translate_campaign import TranslateCampaign
+
+    why = kvm.available()
+    if why is not None:
+        raise Absent(f"KVM cannot be used ({why}); it takes Linux with KVM, and read and write access to /dev/kvm")
+    name = f"kvm {platform.release()}"
+    with contextlib.closing(kvm.Kvm()) as host:
+        profile = kvm.profile(host)
+        yield WalkCampaign(name, profile, functools.partial(walks_on, host))
+        yield StaleCampaign(name, profile, functools.partial(stale_walks_on, host))
+        yield TranslateCampaign(name, profile, host)
+    with contextlib.closing(kvm.Kvm(kvm_slots.SLOTS)) as host:
+        yield kvm_slots.SlotCampaign.on(name, host)
+    if os.geteuid():
+        raise Absent("its memory management and its trace events are seen by root only")
+    with contextlib.closing(kvm.Kvm()) as host, tracing() as trace:
+        yield TraceCampaign(name, profile, host, trace)
+    with (changed({**kvm_memory.KSM_SETTINGS, KSM / "run": "0"}), swap_file() as swapping,
+          contextlib.closing(kvm_memory.Guests()) as guests):
+        yield kvm_memory.MemoryCampaign(name, guests, swapping)
 
 
 def _unicorn() -> Iterator[Campaign]:
@@ -91,5 +111,6 @@ def _unicorn() -> Iterator[Campaign]:
 IMPLEMENTATIONS = {entry.name: entry for entry in (
     Entry("qemu", "QEMU's TCG: guest paging, staleness, and VMRUN with nested paging", _qemu),
     Entry("bochs", "the Bochs processor: guest paging, staleness, and VMX with EPT", _bochs),
+    Entry("kvm", "Linux's KVM: guest paging, staleness, slots, its trace events, and memory merged, ballooned and swapped", _kvm),
     Entry("unicorn", "Unicorn: guest paging and staleness", _unicorn),
 )}
