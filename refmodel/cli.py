@@ -75,7 +75,8 @@ def check(
 def judge_command(
     name: Annotated[str, typer.Argument(help=f"the implementation: {', '.join(IMPLEMENTATIONS)}")],
     seconds: Annotated[float, typer.Option(help="how long to draw tests for each subject", min=0.1)] = 4.0,
-    checks: Annotated[int | None, typer.Option(help="this many tests for each subject, however long they take", min=1)] = None,
+    checks: Annotated[int | None, typer.Option(
+        help="this many tests for each subject, however long they take; of slow ones, as many as the time allows", min=1)] = None,
     seed: Annotated[int, typer.Option(help="where drawing starts")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
@@ -85,7 +86,7 @@ def judge_command(
     """
     if name not in IMPLEMENTATIONS:
         raise BadDesign(f"{name}: no such implementation; expected {', '.join(IMPLEMENTATIONS)}")
-    verdicts, ran = _judged(name, 1e9 if checks else seconds, seed, checks or 1_000_000_000, quiet=as_json)
+    verdicts, ran = _judged(name, seconds, seed, checks, quiet=as_json)
     if as_json:
         print(json.dumps([_judged_document(v) for v in verdicts], indent=2))
     if any(new_titles(v) for v in verdicts):
@@ -160,13 +161,15 @@ def _checked(outline: Outline, engines: Sequence[str], clause: str | None, secon
                               depth=depth, seed=seed, notice=notice)
 
 
-def _judged(name: str, seconds: float, seed: int, checks: int = 1_000_000_000, *, quiet: bool) -> tuple[list[Verdict], bool]:
+def _judged(name: str, seconds: float, seed: int, checks: int | None = None, *, quiet: bool) -> tuple[list[Verdict], bool]:
     """The verdicts on every subject, shown as they come; and whether it all ran."""
     verdicts = []
     try:
         with contextlib.closing(IMPLEMENTATIONS[name].campaigns()) as campaigns:
             for campaign in campaigns:
-                verdicts.append(judge(campaign, seconds=seconds, checks=checks, start=seed))
+                counted = checks is not None and not campaign.slow
+                verdicts.append(judge(campaign, seconds=1e9 if counted else seconds, start=seed,
+                                      checks=checks if counted and checks else 1_000_000_000))
                 if not quiet:
                     terminal.judged(out, verdicts[-1])
     except Absent as why:

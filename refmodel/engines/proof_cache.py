@@ -81,7 +81,7 @@ def _closure(module: str) -> dict[str, Path]:
 
 
 def _file_of(name: str) -> Path | None:
-    if name.split(".")[0] not in PACKAGES:
+    if name.split(".", maxsplit=1)[0] not in PACKAGES:
         return None
     try:
         spec = importlib.util.find_spec(name)

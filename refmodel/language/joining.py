@@ -18,7 +18,6 @@ from contextlib import AbstractContextManager, contextmanager
 from types import CodeType, FunctionType
 from typing import Any
 
-
 from refmodel.language.design import Outline
 from refmodel.language.laws import Law
 from refmodel.language.opaque import Flag, Opaque

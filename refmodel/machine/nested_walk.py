@@ -23,7 +23,6 @@ from refmodel.machine.guest_walk import Access, Cpu, walk
 from refmodel.machine.npt_walk import FINAL_ADDRESS, TABLE_ADDRESS, npt_walk
 from refmodel.machine.words import NX, RW, US, Memory, Translation, Word
 
-
 GuestWalk = Callable[[Memory, Cpu, Word, Access], Translation]
 """``walk``, or ``walk_marking_late``."""
 

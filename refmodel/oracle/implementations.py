@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 import attrs
 
@@ -31,10 +31,10 @@ class Entry:
 
     name: str
     about: str
-    campaigns: Callable[[], Iterator[Campaign]]
+    campaigns: Callable[[], Generator[Campaign, None, None]]
 
 
-def _qemu() -> Iterator[Campaign]:
+def _qemu() -> Generator[Campaign, None, None]:
     from refmodel.oracle import qemu
     from refmodel.oracle.svm_walks import SvmWalks
 
@@ -52,7 +52,7 @@ def _qemu() -> Iterator[Campaign]:
         yield NestedCampaign(name, profile, None, SvmWalks(host, profile))
 
 
-def _bochs() -> Iterator[Campaign]:
+def _bochs() -> Generator[Campaign, None, None]:
     from refmodel.oracle import bochs
     from refmodel.oracle.vmx_walks import VmxWalks
 
@@ -69,7 +69,7 @@ def _bochs() -> Iterator[Campaign]:
             yield NestedCampaign(name, profile, ept, VmxWalks(host, profile, ept))
 
 
-def _kvm() -> Iterator[Campaign]:
+def _kvm() -> Generator[Campaign, None, None]:
     from refmodel.oracle import kvm, kvm_memory, kvm_slots
     from refmodel.oracle.kernel_settings import KSM, changed, swap_file
     from refmodel.oracle.kvm_trace import TraceCampaign, tracing
@@ -95,7 +95,7 @@ def _kvm() -> Iterator[Campaign]:
         yield kvm_memory.MemoryCampaign(name, guests, swapping)
 
 
-def _unicorn() -> Iterator[Campaign]:
+def _unicorn() -> Generator[Campaign, None, None]:
     try:
         from refmodel.oracle.unicorn_mmu import UnicornMmu
 

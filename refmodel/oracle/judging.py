@@ -15,10 +15,8 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
 
-class Test(Protocol):
+class Trial(Protocol):
     """One test."""
-
-    __test__ = False  # not one of pytest's
 
     def lines(self) -> Iterator[str]:
         """The test in words."""
@@ -41,24 +39,33 @@ class Deviation:
     """A class of deviations with its smallest example."""
 
     finding: Finding
-    test: Test
+    test: Trial
 
 
 class Campaign(Protocol):
     """One kind of test for one implementation."""
 
-    implementation: str
-    """Name and version."""
-    subject: str
-    """What is tested, in words: ``4-level paging``."""
-    size: int
-    """Bytes that one test is drawn from."""
+    @property
+    def implementation(self) -> str:
+        """Name and version."""
 
-    def make(self, data: bytes) -> Test:
+    @property
+    def subject(self) -> str:
+        """What is tested, in words: ``4-level paging``."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that one test is drawn from."""
+
+    @property
+    def slow(self) -> bool:
+        """Whether a test takes so long that only their time can be bounded, not their number."""
+
+    def make(self, data: bytes) -> Trial:
         """The test that these bytes stand for."""
 
-    def run(self, tests: Sequence[Any]) -> Sequence[tuple[str, Finding | None]]:
-        """For each test: how it ended, in a word, and what is wrong with it, if anything."""
+    def run(self, tests: Any) -> Sequence[tuple[str, Finding | None]]:
+        """For each of a sequence of tests that ``make`` made: how it ended, in a word, and what is wrong with it, if anything."""
 
 
 @attrs.frozen

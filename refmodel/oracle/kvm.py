@@ -28,11 +28,12 @@ GET_SUPPORTED_CPUID, SET_CPUID2 = 0xC008AE05, 0x4008AE90
 LOG_DIRTY_PAGES, READONLY = 1, 2
 """Flags of a memory slot."""
 EXIT_HLT, EXIT_MMIO = 5, 6
-EXITS = {0: "unknown", 2: "port access", 3: "hypercall", 5: "HLT", 6: "MMIO", 8: "shutdown", 9: "failed entry", 17: "internal error"}
+EXITS = {0: "unknown", 2: "port access", 3: "hypercall", 5: "HLT", 6: "MMIO", 8: "shutdown", 9: "failed entry",
+         17: "internal error"}
 
 _SEGMENT = struct.Struct("<QIH10B")
 _REGISTERS = struct.Struct("<18Q")
-_ORDER = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rsp", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rip", "rflags")
+_ORDER = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rsp", "rbp", *(f"r{n}" for n in range(8, 16)), "rip", "rflags")
 
 
 NOWHERE = 0x4E4F574845524521
@@ -161,7 +162,8 @@ def profile(host: Kvm) -> Profile:
     nothing = (0, 0, 0, 0)
     vendor = struct.pack("<3I", *(host.cpuid.get(0, nothing)[n] for n in (1, 3, 2)))
     return Profile(
-        levels=4, physical_bits=host.cpuid.get(0x80000008, (36, 0, 0, 0))[0] & 0xFF, amd=vendor in (b"AuthenticAMD", b"HygonGenuine"),
+        levels=4, physical_bits=host.cpuid.get(0x80000008, (36, 0, 0, 0))[0] & 0xFF,
+        amd=vendor in (b"AuthenticAMD", b"HygonGenuine"),
         gigabyte_pages=bool(host.cpuid.get(0x80000001, nothing)[3] >> 26 & 1),
         smep_smap=host.cpuid.get(7, nothing)[1] & (1 << 7 | 1 << 20) == 1 << 7 | 1 << 20, nxe_off=False,
         upper_user=not software_supervisor())

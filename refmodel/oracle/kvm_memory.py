@@ -18,12 +18,12 @@ from typing import Any
 
 import attrs
 
+from refmodel.bare import Event
 from refmodel.designs import Ept
 from refmodel.engines.machine import Machine
 from refmodel.language import geometry, outline
 from refmodel.machine.cells import Cell
 from refmodel.machine.words import RW, US, A, D, P
-from refmodel.bare import Event
 from refmodel.monitor.p2m import Backing
 from refmodel.oracle.agent.image import LOAD, MAILBOX, STORE, TABLES, USER_STUB
 from refmodel.oracle.agent.script import Script, Step
@@ -241,6 +241,7 @@ class MemoryCampaign:
     guests: Guests
     swapping: bool
     size: int = SIZE
+    slow: bool = True
     counted: dict[str, int] = attrs.field(factory=dict)
     """How often pages were found merged, parted and swapped: a run that met none says nothing."""
 
@@ -301,5 +302,6 @@ class MemoryCampaign:
         for vm, page in pages():
             due, got = model.load(vm, page), self.guests.access(vm, page)
             if due != got:
-                return Finding("a page holds what it must not", SHARING, f"guest {vm} page {page} holds {due}", f"{got:#x}"), sharing
+                words = f"guest {vm} page {page} holds {due}"
+                return Finding("a page holds what it must not", SHARING, words, f"{got:#x}"), sharing
         return None, sharing

@@ -81,6 +81,7 @@ class SlotCampaign:
     host: Kvm
     subject: str = "memory slots and the dirty log"
     size: int = SIZE
+    slow: bool = False
 
     @classmethod
     def on(cls, implementation: str, host: Kvm) -> SlotCampaign:
@@ -136,7 +137,8 @@ class SlotCampaign:
             return None
         value = NOWHERE if handed_over else contents.get(offset, 0)
         if rax != value:
-            return Finding(f"a load from memory that is {KINDS[access.kind][0]} gives another value", SOURCE, f"{value:#x}", f"{rax:#x}")
+            title = f"a load from memory that is {KINDS[access.kind][0]} gives another value"
+            return Finding(title, SOURCE, f"{value:#x}", f"{rax:#x}")
         return None
 
     def _dirty_log(self, test: SlotTest) -> Finding | None:
@@ -145,7 +147,9 @@ class SlotCampaign:
             must = {a.page for a in test.accesses if a.kind == kind and a.value is not None}
             may = {a.page for a in test.accesses if a.kind == kind}
             if not must <= told:
-                return Finding("the dirty log misses a page that was written", SOURCE, f"at least {sorted(must)}", f"{sorted(told)}")
+                title = "the dirty log misses a page that was written"
+                return Finding(title, SOURCE, f"at least {sorted(must)}", str(sorted(told)))
             if not told <= may:
-                return Finding("the dirty log tells a page that was not touched", SOURCE, f"at most {sorted(may)}", f"{sorted(told)}")
+                title = "the dirty log tells a page that was not touched"
+                return Finding(title, SOURCE, f"at most {sorted(may)}", str(sorted(told)))
         return None

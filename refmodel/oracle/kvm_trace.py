@@ -142,6 +142,7 @@ class TraceCampaign:
     trace: Tracing
     subject: str = "kvmmmu trace events, 4-level paging"
     size: int = SIZE
+    slow: bool = True
 
     def make(self, data: bytes) -> WalkTest:
         test = make(data, self.profile)
@@ -177,7 +178,7 @@ class TraceCampaign:
         if finding is None and told is not None and told.spte is not None:
             writable, user = told.spte
             may_write = bool(result.rights & RW) and bool((result.entry | (D if test.access.write else 0)) & D)
-            if writable and not may_write or user and not result.rights & US:
+            if (writable and not may_write) or (user and not result.rights & US):
                 finding = Finding("a shadow entry gives more than the guest's entries", SOURCE,
                                   f"writable: {may_write}, user: {bool(result.rights & US)}", f"writable: {writable}, user: {user}")
         return "completed", finding

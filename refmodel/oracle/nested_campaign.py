@@ -61,6 +61,7 @@ class NestedCampaign:
     ept: Ept | None
     perform: Callable[[Sequence[NestedTest]], Sequence[Observed]]
     size: int = SIZE
+    slow: bool = False
 
     @property
     def subject(self) -> str:

@@ -134,6 +134,7 @@ class StaleCampaign:
     profile: Profile
     perform: Callable[[Sequence[StaleTest]], Sequence[Observed]]
     size: int = SIZE
+    slow: bool = False
 
     @property
     def subject(self) -> str:

@@ -27,6 +27,7 @@ class TranslateCampaign:
     host: Kvm
     subject: str = "KVM_TRANSLATE, 4-level paging"
     size: int = SIZE
+    slow: bool = False
 
     def make(self, data: bytes) -> WalkTest:
         """The registers stay as the agent left them."""

@@ -12,7 +12,20 @@ import attrs
 from refmodel.machine.ept_walk import EXIT_MISCONFIGURATION, EXIT_VIOLATION, Ept
 from refmodel.oracle.agent.code import VM_EXIT
 from refmodel.oracle.agent.host import AgentHost
-from refmodel.oracle.agent.image import AGENT, BOOT_TABLES, GDT, IDT, LOAD, STORE, STORED, SUPERVISOR_STUB, TSS, USER_STUB, slot, told
+from refmodel.oracle.agent.image import (
+    AGENT,
+    BOOT_TABLES,
+    GDT,
+    IDT,
+    LOAD,
+    STORE,
+    STORED,
+    SUPERVISOR_STUB,
+    TSS,
+    USER_STUB,
+    slot,
+    told,
+)
 from refmodel.oracle.agent.script import Results, Script, Step
 from refmodel.oracle.agent_walks import AC, control_registers
 from refmodel.oracle.judging import Lost

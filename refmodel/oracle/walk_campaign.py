@@ -29,6 +29,7 @@ class WalkCampaign:
     profile: Profile
     perform: Callable[[Sequence[WalkTest]], Sequence[Observed]]
     size: int = SIZE
+    slow: bool = False
 
     @property
     def subject(self) -> str:
@@ -137,8 +138,9 @@ def reserved_by(access: Callable[[Memory], Any], entries: Mapping[int, int], cpu
 
 
 def names_of_reserved(bits: int, beyond: int, level: int) -> Iterator[str]:
-    rules = [(beyond, "address bits above MAXPHYADDR"), (NX, "bit 63 without EFER.NXE"), (G if level >= 4 else 0, "bit 8 of a PML4E"),
-             (PS if level >= 3 else 0, "the page-size bit"), (FRAME & ~beyond, f"address bits below {SIZES.get(level, 'the page')}")]
+    rules = [(beyond, "address bits above MAXPHYADDR"), (NX, "bit 63 without EFER.NXE"),
+             (G if level >= 4 else 0, "bit 8 of a PML4E"), (PS if level >= 3 else 0, "the page-size bit"),
+             (FRAME & ~beyond, f"address bits below {SIZES.get(level, 'the page')}")]
     for mask, name in rules:
         if bits & mask:
             yield name

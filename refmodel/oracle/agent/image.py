@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterable
 from typing import Any
@@ -123,7 +124,7 @@ class Image:
 
     def _boot_tables(self, used: int) -> None:
         chain = [BOOT_TABLES + 0x1000 * n for n in range(self.levels - 1)]
-        for table, below in zip(chain, chain[1:], strict=False):
+        for table, below in itertools.pairwise(chain):
             self.word(table, below | used)
         for n in range(2):
             self.word(chain[-1] + 8 * n, 0x200000 * n | used | PS)
