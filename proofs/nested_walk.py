@@ -6,6 +6,8 @@ of their own walks, and no formula ever holds both walks at once.
 
 from __future__ import annotations
 
+import functools
+from types import FunctionType
 from typing import Any
 
 import attrs
@@ -20,6 +22,7 @@ from proofs.walking import (
     AnyMemory,
     Claim,
     Outcome,
+    Values,
     arbitrary,
     on_every_path,
     paths,
@@ -29,7 +32,7 @@ from proofs.walking import (
     some_processor,
     word,
 )
-from refmodel.engines.functions import Path
+from refmodel.engines.functions import Path, in_place_of
 from refmodel.engines.symbolic import Symbolic
 from refmodel.language.asking import Fault
 from refmodel.language.kinds import FlagKind
@@ -38,7 +41,7 @@ from refmodel.machine import ept_walk, guest_walk, nested_walk, npt_walk
 from refmodel.machine.ept_walk import Ept, EptMisconfiguration, EptViolation, Use
 from refmodel.machine.guest_walk import Access, Cpu, NotCanonical, PageFault
 from refmodel.machine.npt_walk import FINAL_ADDRESS, TABLE_ADDRESS, NestedPageFault
-from refmodel.machine.words import Translation
+from refmodel.machine.words import Marked, Translation
 
 Term = Any
 BOOL, WORD_SORT = z3.BoolSort(), z3.BitVecSort(64)
@@ -101,6 +104,61 @@ class _Walk:
     def _same_failure(self, end: Fault) -> Term:
         raise NotImplementedError
 
+    def replay(self, model: z3.ModelRef) -> str:
+        """A counterexample on ints: the text itself over the solver's memory and the solver's second translation."""
+        value = Values(model)
+        memory = Marked(value.words(self.array))
+        made: list[tuple[Term, tuple[Term, ...]]] = []
+        with in_place_of({self.text: functools.partial(self._on_ints, value, made)}):
+            try:
+                end: Any = self._walk_on_ints(value, memory)
+            except Fault as fault:
+                end = fault
+        declared, guest = self.declared, self.declared.guest
+        kind = (f"#PF {value(guest.code):#x}" if value(guest.fault) else "is not canonical" if not value(guest.canonical)
+                else f"exits at {value(declared.failed_at):#x}, {value(declared.failure):#x}" if value(declared.failed)
+                else f"completes at {value(declared.physical):#x}")
+        at, flags = value(AT), value(FLAGS)
+        marked = any(a == at and f & flags for a, f in memory.marks) or any(
+            value(self.second.marked(gpa, use, AT, FLAGS)) for gpa, use in made)
+        assert not self._told(end, kind) or marked != value(declared.marked(AT, FLAGS)), "the counterexample is none on ints"
+        cpu, access = value.record(self.cpu), value.record(self.access)
+        return f"{cpu}, {access}, gva {value(self.gva.term):#x}: the text gives {end}, marks {memory.marks}; declared: {kind}"
+
+    @staticmethod
+    def _told(end: Any, kind: str) -> bool:
+        """Whether the text's end is the one declared."""
+        if isinstance(end, PageFault):
+            return kind == f"#PF {end.code:#x}"
+        if isinstance(end, NotCanonical):
+            return kind == "is not canonical"
+        if isinstance(end, EptMisconfiguration):
+            return kind.startswith(f"exits at {end.gpa:#x},")
+        if isinstance(end, EptViolation | NestedPageFault):
+            code = end.qualification if isinstance(end, EptViolation) else end.code
+            return kind == f"exits at {end.gpa:#x}, {code:#x}"
+        return kind == f"completes at {end.host.physical:#x}"
+
+    text: FunctionType
+    """The second walk's, which is not run."""
+
+    def _walk_on_ints(self, value: Values, memory: Marked) -> Any:
+        raise NotImplementedError
+
+    def _on_ints(self, value: Values, made: list[tuple[Term, tuple[Term, ...]]], *arguments: Any) -> Translation:
+        raise NotImplementedError
+
+    def _answer(self, value: Values, made: list[tuple[Term, tuple[Term, ...]]], gpa: int,
+                use: tuple[Any, ...]) -> tuple[Translation | None, Term, tuple[Term, ...]]:
+        """What the solver's second translation says of an address for a use."""
+        at = z3.BitVecVal(gpa, 64)
+        terms = tuple(z3.BoolVal(u) if isinstance(u, bool) else z3.BitVecVal(u, 64) for u in use)
+        made.append((at, terms))
+        if not value(self.second.answers(at, terms)):
+            return None, at, terms
+        physical = value(self.second.physical(at, terms))
+        return Translation(physical, 1, physical, physical, physical), at, terms
+
 
 class WalkThroughEpt(_Walk):
     """With EPT, or anything else in its place that answers or exits."""
@@ -115,6 +173,21 @@ class WalkThroughEpt(_Walk):
         self.declared = DeclaredNestedWalk(self.second, self.array, levels, self.cpu_terms, self.gva.term, self.access_terms,
                                            (YES, ad, NO, NO, linear), (YES, YES, NO, NO, linear))
         self.declared.finish(self._final_use())
+
+    text = ept_walk.ept_walk
+
+    def _walk_on_ints(self, value: Values, memory: Marked) -> Any:
+        return nested_walk.walk_through_ept(memory, value.record(self.ept), value.record(self.cpu), value(self.gva.term),
+                                            value.record(self.access))
+
+    def _on_ints(self, value: Values, made: list[tuple[Term, tuple[Term, ...]]], *arguments: Any) -> Translation:
+        _, _, gpa, use = arguments
+        answer, at, terms = self._answer(value, made, gpa, (use.read, use.write, use.fetch, use.user_page, use.about))
+        if answer is not None:
+            return answer
+        if value(self.second.other_failure(at, terms)):
+            raise EptMisconfiguration(gpa)
+        raise EptViolation(gpa, value(self.second.failure(at, terms)))
 
     def _final_use(self) -> tuple[Term, ...]:
         """SDM Vol. 3C table 27-7: bits 7 and 8, and with advanced information 9 to 11."""
@@ -159,6 +232,19 @@ class WalkThroughNpt(_Walk):
                                            table, table)
         self.declared.finish((self.access_terms["write"], self.access_terms["fetch"], z3.BitVecVal(FINAL_ADDRESS, 64)))
 
+    text = npt_walk.npt_walk
+
+    def _walk_on_ints(self, value: Values, memory: Marked) -> Any:
+        return nested_walk.walk_through_npt(memory, value.record(self.host), value.record(self.cpu), value(self.gva.term),
+                                            value.record(self.access))
+
+    def _on_ints(self, value: Values, made: list[tuple[Term, tuple[Term, ...]]], *arguments: Any) -> Translation:
+        _, _, gpa, write, fetch, stage = arguments
+        answer, at, terms = self._answer(value, made, gpa, (write, fetch, stage))
+        if answer is not None:
+            return answer
+        raise NestedPageFault(gpa, value(self.second.failure(at, terms)))
+
     def _run(self) -> Outcome:
         return self._outcome(lambda memory: nested_walk.walk_through_npt(memory, self.host, self.cpu, self.gva, self.access))
 
@@ -178,11 +264,11 @@ def through_ept_it_is_the_guest_s_walk_of_what_ept_shows(levels: int) -> None:
     """Outcome, qualification, guest-physical and physical address, flags set, for EPT or whatever stands in its place."""
     walk = WalkThroughEpt(levels)
     reachable(walk.paths, walk.hypotheses, (PageFault, NotCanonical, EptViolation, EptMisconfiguration, nested_walk.Nested))
-    show(Claim(walk.hypotheses, on_every_path(walk.paths, walk.agrees)))
+    show(Claim(walk.hypotheses, on_every_path(walk.paths, walk.agrees), walk.replay))
 
 
 def through_npt_it_is_the_guest_s_walk_of_what_the_nested_tables_show(levels: int) -> None:
     """Outcome, code, guest-physical and physical address, flags set, for nested tables or whatever stands in their place."""
     walk = WalkThroughNpt(levels)
     reachable(walk.paths, walk.hypotheses, (PageFault, NotCanonical, NestedPageFault, nested_walk.Nested))
-    show(Claim(walk.hypotheses, on_every_path(walk.paths, walk.agrees)))
+    show(Claim(walk.hypotheses, on_every_path(walk.paths, walk.agrees), walk.replay))

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from proofs import designs, ept_walk, guest_walk, nested_walk
+from proofs import designs, entries, ept_walk, guest_walk, nested_walk
 from refmodel.engines.proof_cache import ProofCache
 
 
@@ -57,6 +57,9 @@ THEOREMS = (
                 nested_walk.through_ept_it_is_the_guest_s_walk_of_what_ept_shows, 4, 5),
     *_of_levels("A walk through nested tables is the guest's walk over the memory that they show.",
                 nested_walk.through_npt_it_is_the_guest_s_walk_of_what_the_nested_tables_show, 4, 5),
+    *(Theorem("Encoding undoes decoding, but for ignored bits.", entries.encoding_undoes_decoding, (k,)) for k in ("guest", "EPT")),
+    *(Theorem("Decoding undoes encoding.", entries.decoding_undoes_encoding, (k,)) for k in ("guest", "EPT")),
+    *_of_levels("Walking bits is walking cells: the two strata agree.", entries.walking_bits_is_walking_cells, 4, 5),
     Theorem("Every operation of Ept keeps every law, from any lawful state, for any number of names.",
             designs.every_operation_keeps_every_law, ("Ept",)),
     Theorem("So does every operation of a user's variant that protects by zapping.",

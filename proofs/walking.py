@@ -121,8 +121,11 @@ class Values:
 class _Words:
     values: Values
     array: Term
+    read: set[int] = attrs.field(factory=set)
+    """The addresses that were asked for."""
 
     def get(self, address: int, default: int = 0) -> int:
+        self.read.add(address)
         return int(self.values(z3.Select(self.array, z3.BitVecVal(address, 64))))
 
 

@@ -45,7 +45,7 @@ def explore(reading: Symbolic, run: Callable[[], Any], texts: Sequence[FunctionT
     """
     stand_ins: dict[FunctionType, Callable[..., Any]] = {f: _summary(reading, f) for f in summarised}
     stand_ins.update(replaced or {})
-    with joined_texts(texts_from(*texts, *summarised)), _in_place_of(stand_ins):
+    with joined_texts(texts_from(*texts, *summarised)), in_place_of(stand_ins):
         for _ in reading.paths():
             try:
                 result = run()
@@ -81,7 +81,7 @@ def _identity(value: Any) -> Any:
 
 
 @contextmanager
-def _in_place_of(stand_ins: Mapping[FunctionType, Callable[..., Any]]) -> Iterator[None]:
+def in_place_of(stand_ins: Mapping[FunctionType, Callable[..., Any]]) -> Iterator[None]:
     """Wherever a module of the model names one of these functions, it names the stand-in."""
     changed: list[tuple[dict[str, Any], str, Any]] = []
     modules = [vars(m) for n, m in sys.modules.items() if n.startswith("refmodel.machine.")]

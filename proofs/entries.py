@@ -1,0 +1,94 @@
+"""Entries as words and as records say the same, and so do the two strata of the hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import attrs
+import z3
+
+from proofs.declared.words import bit
+from proofs.guest_walk import GuestWalk
+from proofs.walking import Claim, arbitrary, obligations, on_every_path, plain, show, word
+from refmodel.engines.functions import Path, explore
+from refmodel.engines.symbolic import Symbolic
+from refmodel.language.kinds import FlagKind
+from refmodel.language.opaque import term_of
+from refmodel.machine import entries
+from refmodel.machine.cells import Access as CellAccess
+from refmodel.machine.cells import permits
+from refmodel.machine.words import FRAME, Translation
+
+Term = Any
+
+
+def _paths(reading: Symbolic, run: Callable[[], Any], *texts: FunctionType) -> list[Path]:
+    found = list(explore(reading, run, texts))
+    assert found
+    return found
+
+
+def encoding_undoes_decoding(kind: str) -> None:
+    """For every word there is, but for its ignored bits."""
+    decode, encode, ignored = _codec(kind)
+    reading = Symbolic(prune=False)
+    w = word(reading, "word")
+    found = _paths(reading, lambda: encode(decode(w)), decode, encode)
+    mask = z3.BitVecVal(((1 << 64) - 1) & ~ignored, 64)
+    show(Claim((), on_every_path(found, lambda path: plain(reading, path.result) == w.term & mask)))
+
+
+def decoding_undoes_encoding(kind: str) -> None:
+    """For every record whose frame is one and whose numbers fit their fields."""
+    decode, encode, _ = _codec(kind)
+    reading = Symbolic(prune=False)
+    record = arbitrary(reading, entries.Entry if kind == "guest" else entries.EptEntry, "entry")
+    small = record.key.term if kind == "guest" else record.memory_type.term
+    width = 4 if kind == "guest" else 3
+    hypotheses = (record.frame.term & ~z3.BitVecVal(FRAME, 64) == 0, z3.ULT(small, 1 << width))
+    found = _paths(reading, lambda: decode(encode(record)), decode, encode)
+
+    def same(path: Path) -> Term:
+        fields = [a.name for a in attrs.fields(type(record))]
+        return z3.And([term_of(reading, getattr(record, f).kind, getattr(path.result, f)) == getattr(record, f).term
+                       for f in fields])
+
+    show(Claim(hypotheses, on_every_path(found, same)))
+
+
+def _codec(kind: str) -> tuple[Any, Any, int]:
+    if kind == "guest":
+        return entries.decode, entries.encode, entries.IGNORED
+    return entries.decode_ept, entries.encode_ept, entries.EPT_IGNORED
+
+
+def walking_bits_is_walking_cells(levels: int) -> None:
+    """Under tables that give every right, a supervisor's access with CR0.WP and EFER.NXE set and no SMEP, SMAP or keys goes
+    through a 4 KiB leaf if and only if the leaf's cell permits it, and then to the cell's frame."""
+    walk = GuestWalk(levels)
+    declared, cpu, access = walk.declared, walk.cpu, walk.access
+    upper = [z3.And(bit(e, 0), bit(e, 1), bit(e, 2), z3.Not(bit(e, 63)), declared.good[n], z3.Not(declared.leaf[n]))
+             for n, e in declared.entry.items() if n > 1]
+    switches = (cpu.wp.term, cpu.nxe.term, z3.Not(cpu.smep.term), z3.Not(cpu.smap.term), z3.Not(cpu.pke.term))
+    one_kind = z3.Not(z3.And(access.write.term, access.fetch.term))
+    hypotheses = (*walk.hypotheses, *upper, *switches, z3.Not(access.user.term), one_kind, declared.good[1], declared.canonical)
+    leaf = word(walk.reading, "leaf")
+    allowed = {kind: _permitted(walk.reading, leaf, kind) for kind in CellAccess}
+    due = z3.If(access.write.term, allowed[CellAccess.WRITE],
+                z3.If(access.fetch.term, allowed[CellAccess.FETCH], allowed[CellAccess.READ]))
+
+    def agrees(path: Path) -> Term:
+        if not isinstance(path.result.end, Translation):
+            return z3.Not(due)
+        return z3.And(due, plain(walk.reading, path.result.end.physical) & z3.BitVecVal(FRAME, 64) == leaf.term & FRAME)
+
+    show(Claim((*hypotheses, leaf.term == declared.entry[1]), on_every_path(walk.paths, agrees)))
+
+
+def _permitted(reading: Symbolic, leaf: Any, kind: CellAccess) -> Term:
+    """That the cell of an entry permits a kind of access, as one formula."""
+    found = _paths(reading, lambda: permits(entries.cell_of(entries.decode(leaf)), kind), permits, entries.cell_of, entries.decode)
+    show(Claim((), obligations(found)))
+    return z3.Or([z3.And([*path.conditions, term_of(reading, FlagKind(), path.result)]) for path in found])

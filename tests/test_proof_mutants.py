@@ -1,0 +1,104 @@
+"""The proofs can fail: each of these changes to the text makes a theorem false, and the counterexample has been run on ints."""
+
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import attrs
+import pytest
+
+ROOT = Path(__file__).parent.parent
+GUEST, EPT, NESTED = "guest_walk.the_walk_is_as_declared(4)", "ept_walk.the_walk_is_as_declared(4)", "nested_walk.through_"
+THROUGH_EPT = f"{NESTED}ept_it_is_the_guest_s_walk_of_what_ept_shows(4)"
+THROUGH_NPT = f"{NESTED}npt_it_is_the_guest_s_walk_of_what_the_nested_tables_show(4)"
+
+
+@attrs.frozen
+class Mutant:
+    """A change to a file of refmodel/machine, and the theorem that it makes false."""
+
+    file: str
+    old: str
+    new: str
+    theorem: str
+
+
+MUTANTS = [Mutant(*m) for m in (
+    ("guest_walk.py", "PageFault(why | P | RSVD)", "PageFault(why | RSVD)", GUEST),  # Q1
+    ("guest_walk.py", "if leaf:\n            break\n        memory.mark(address, entry, A)",
+     "memory.mark(address, entry, A)\n        if leaf:\n            break", GUEST),  # Q2, at every level
+    ("guest_walk.py", "level >= 4 and cpu.amd", "level > 5 and cpu.amd", GUEST),  # Q3
+    ("guest_walk.py", "- (1 << 13)", "- (1 << 14)", GUEST),
+    ("guest_walk.py", "rights & entry, denied", "rights & entry | US, denied", GUEST),
+    ("guest_walk.py", "denied | entry,", "entry,", GUEST),
+    ("guest_walk.py", "return not cpu.smep", "return True", GUEST),
+    ("guest_walk.py", "(access.implicit or not access.ac)", "not access.ac", GUEST),
+    ("guest_walk.py", "access.write and (access.user or cpu.wp)", "access.write and cpu.wp", GUEST),
+    ("guest_walk.py", "entry >> 59 & 0xF", "entry >> 58 & 0xF", GUEST),
+    ("guest_walk.py", "(cpu.nxe or cpu.smep)", "cpu.nxe", GUEST),
+    ("guest_walk.py", "A | D if access.write else A", "A | D", GUEST),
+    ("guest_walk.py", "table & ~offset", "table", GUEST),
+    ("guest_walk.py", "gva >> shift & 0x1FF", "gva >> shift & 0xFF", GUEST),
+    ("guest_walk.py", "bits = cpu.beyond", "bits = 0", "guest_walk.nothing_leads_beyond_maxphyaddr(4)"),
+    ("guest_walk.py", "rights, denied, table = rights & entry,", "rights, denied, table = entry,", "guest_walk.rights_only_shrink(4)"),
+    ("npt_walk.py", "Access(user=True,", "Access(user=False,", "guest_walk.the_nested_page_walk_is_as_declared(4)"),
+    ("ept_walk.py", " | there_were(ept, rights)", "", EPT),
+    ("ept_walk.py", "- (1 << 12)", "- (1 << 13)", EPT),  # B3
+    ("ept_walk.py", "memory_type == 2 or ", "", EPT),
+    ("ept_walk.py", "entry & W != 0 or ", "", EPT),
+    ("ept_walk.py", "bits |= 0x78", "bits |= 0x70", EPT),
+    ("ept_walk.py", "EPT_A | EPT_D if use.write else EPT_A", "EPT_A | EPT_D", EPT),
+    ("ept_walk.py", "ept.mode_based_execute and use.user_page", "ept.mode_based_execute", EPT),
+    ("ept_walk.py", "rights, unused, table = rights & entry", "rights, unused, table = entry", "ept_walk.rights_only_shrink(4)"),
+    ("nested_walk.py", "Use(read=True, write=True, about=LINEAR)", "Use(read=True, about=LINEAR)", THROUGH_EPT),  # B1
+    ("nested_walk.py", "read=True, write=self.ept.accessed_dirty,", "write=self.ept.accessed_dirty,", THROUGH_EPT),  # B2
+    ("nested_walk.py", "if advanced and writable", "if writable", THROUGH_EPT),
+    ("nested_walk.py", "address, True, False, TABLE_ADDRESS", "address, False, False, TABLE_ADDRESS", THROUGH_NPT),
+    ("nested_walk.py", "access.fetch, FINAL_ADDRESS", "access.fetch, TABLE_ADDRESS", THROUGH_NPT),
+    ("entries.py", "key=word >> 59 & 0xF", "key=word >> 59 & 0x7", "entries.encoding_undoes_decoding(guest)"),
+    ("entries.py", "EPT_D if entry.dirty else 0", "EPT_D if entry.accessed else 0", "entries.decoding_undoes_encoding(EPT)"),
+    ("cells.py", "return cell.present and cell.writable", "return cell.present", "entries.walking_bits_is_walking_cells(4)"),
+)]
+
+RUN = """
+import sys
+from proofs.theorems import THEOREMS
+from proofs.walking import Refuted
+(theorem,) = [t for t in THEOREMS if t.name == sys.argv[1]]
+try:
+    theorem.prove()
+except Refuted as why:
+    print("refuted:", why)
+"""
+
+
+def outcome(mutant: Mutant, folder: Path) -> str:
+    for package in ("refmodel", "proofs"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "tests" / "designs").mkdir(parents=True)
+    for file in ("__init__.py", "designs/__init__.py", "designs/own_sharing.py"):
+        shutil.copy(ROOT / "tests" / file, folder / "tests" / file)
+    file = folder / "refmodel" / "machine" / mutant.file
+    text = file.read_text()
+    assert text.count(mutant.old) == 1, f"{mutant.file} says {mutant.old!r} {text.count(mutant.old)} times"
+    file.write_text(text.replace(mutant.old, mutant.new))
+    done = subprocess.run([sys.executable, "-c", RUN, mutant.theorem], cwd=folder, capture_output=True, text=True, check=False,
+                          timeout=300, env={"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"})
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[Mutant, str]:
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda m: outcome(m, tmp_path_factory.mktemp("mutant")), MUTANTS)
+        return dict(zip(MUTANTS, found, strict=True))
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.file}: {m.old[:30]}")
+def test_the_theorem_is_refuted(mutant: Mutant, outcomes: dict[Mutant, str]) -> None:
+    said = outcomes[mutant]
+    assert said.startswith("refuted:"), said
+    if "as_declared" in mutant.theorem and "nested_page" not in mutant.theorem:
+        assert "the text gives" in said
