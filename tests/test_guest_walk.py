@@ -1,4 +1,4 @@
-"""The guest's walk, bit for bit: examples that one can check by hand. What holds of all inputs is proved in proofs/guest_walk.py."""
+"""The guest's walk, bit for bit: examples to check by hand. What holds of all inputs is proved in proofs/guest_walk.py."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The judges: an implementation that does what the model does is right, planted deviations are found, real ones are rediscovered."""
+"""The judges: who does what the model does is right, planted deviations are found, real ones are rediscovered."""
 
 
 import subprocess
@@ -80,8 +80,9 @@ def unmarked(way: Lawful, test: object) -> Lawful:
 
 
 def astray(way: Lawful, test: object) -> Lawful:
-    outcome = way.outcome
-    return attrs.evolve(way, outcome=attrs.evolve(outcome, address=outcome.address ^ 0x1000)) if outcome.kind == "completed" else way
+    if way.outcome.kind != "completed":
+        return way
+    return attrs.evolve(way, outcome=attrs.evolve(way.outcome, address=way.outcome.address ^ 0x1000))
 
 
 def let_through(way: Lawful, test: object) -> Lawful:

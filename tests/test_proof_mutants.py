@@ -42,7 +42,8 @@ MUTANTS = [Mutant(*m) for m in (
     ("guest_walk.py", "table & ~offset", "table", GUEST),
     ("guest_walk.py", "gva >> shift & 0x1FF", "gva >> shift & 0xFF", GUEST),
     ("guest_walk.py", "bits = cpu.beyond", "bits = 0", "guest_walk.nothing_leads_beyond_maxphyaddr(4)"),
-    ("guest_walk.py", "rights, denied, table = rights & entry,", "rights, denied, table = entry,", "guest_walk.rights_only_shrink(4)"),
+    ("guest_walk.py", "rights, denied, table = rights & entry,", "rights, denied, table = entry,",
+     "guest_walk.rights_only_shrink(4)"),
     ("npt_walk.py", "Access(user=True,", "Access(user=False,", "guest_walk.the_nested_page_walk_is_as_declared(4)"),
     ("ept_walk.py", " | there_were(ept, rights)", "", EPT),
     ("ept_walk.py", "- (1 << 12)", "- (1 << 13)", EPT),  # B3
