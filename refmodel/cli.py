@@ -173,8 +173,8 @@ def _judged(name: str, seconds: float, seed: int, checks: int | None = None, *, 
                 if not quiet:
                     terminal.judged(out, verdicts[-1])
     except Absent as why:
-        err.print(f"judge {name}: skipped, {why}", soft_wrap=True)
-        return verdicts, False
+        err.print(f"judge {name}: {'the rest is ' if verdicts else ''}skipped, {why}", soft_wrap=True)
+        return verdicts, bool(verdicts)
     except Lost as why:
         err.print(f"judge {name}: {why}", soft_wrap=True)
         return verdicts, False

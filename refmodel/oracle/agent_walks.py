@@ -16,15 +16,16 @@ from refmodel.oracle.stale_tests import StaleTest, invalidated, places
 from refmodel.oracle.walk_tests import WalkTest, level_at
 
 CR0, CR0_WP = 0x80000033, 0x10000
-CR4_PAE, CR4_LA57, CR4_SMEP, CR4_SMAP, CR4_PKE = 0x20, 0x1000, 0x100000, 0x200000, 0x400000
+CR4_PAE, CR4_PGE, CR4_LA57, CR4_SMEP, CR4_SMAP, CR4_PKE = 0x20, 0x80, 0x1000, 0x100000, 0x200000, 0x400000
 EFER_LME_LMA, EFER_NXE, EFER_SVME = 0x500, 0x800, 0x1000
 AC = 1 << 18
 
 
-def control_registers(cpu: Cpu) -> tuple[int, int, int]:
+def control_registers(cpu: Cpu, global_pages: bool = False) -> tuple[int, int, int]:
     """CR0, CR4 and EFER."""
-    cr4 = CR4_PAE | (CR4_LA57 if cpu.levels == 5 else 0) | (CR4_SMEP if cpu.smep else 0) | (CR4_SMAP if cpu.smap else 0)
-    return CR0 | (CR0_WP if cpu.wp else 0), cr4 | (CR4_PKE if cpu.pke else 0), EFER_LME_LMA | (EFER_NXE if cpu.nxe else 0)
+    bits = ((cpu.levels == 5, CR4_LA57), (cpu.smep, CR4_SMEP), (cpu.smap, CR4_SMAP), (cpu.pke, CR4_PKE), (global_pages, CR4_PGE))
+    cr4 = CR4_PAE | sum(bit for on, bit in bits if on)
+    return CR0 | (CR0_WP if cpu.wp else 0), cr4, EFER_LME_LMA | (EFER_NXE if cpu.nxe else 0)
 
 
 @attrs.frozen
@@ -65,11 +66,11 @@ def destination(test: WalkTest) -> list[int]:
     return [place] if WINDOW.start <= place < WINDOW.stop + 0x1000 else []
 
 
-def set_up(script: Script, cpu: Cpu, entries: Mapping[int, int]) -> None:
-    """Write the entries and set the registers; every translation is forgotten."""
+def set_up(script: Script, cpu: Cpu, entries: Mapping[int, int], global_pages: bool = False) -> None:
+    """Write the entries and set the registers; every translation that is not global is forgotten."""
     for address, entry in entries.items():
         script.add(Step.STORE, address, entry)
-    script.add(Step.CONTROL, *control_registers(cpu))
+    script.add(Step.CONTROL, *control_registers(cpu, global_pages))
     if cpu.pke:
         script.add(Step.KEYS, cpu.pkru)
     script.add(Step.RELOAD, TABLES[cpu.levels])
@@ -96,15 +97,19 @@ def stale_walks_on(host: AgentHost, tests: Sequence[StaleTest]) -> list[Observed
     script = Script()
     numbers = []
     for test in tests:
-        set_up(script, test.cpu, test.before)
+        set_up(script, test.cpu, test.before, test.global_page)
         add_access(host, script, test.first, test.gva, places(test))
         for address, entry in test.edits:
             script.add(Step.STORE, address, entry)
         if test.invalidation == "MOV CR3":
             script.add(Step.RELOAD, TABLES[test.cpu.levels])
+        elif test.invalidation.startswith("MOV CR4"):
+            script.add(Step.CONTROL, *control_registers(test.cpu, not test.global_page))
+            script.add(Step.CONTROL, *control_registers(test.cpu, test.global_page))
         elif test.invalidation != "none":
             script.add(Step.FLUSH, invalidated(test))
         access = add_access(host, script, test.second, test.gva, places(test))
+        script.add(Step.CONTROL, *control_registers(test.cpu))  # global translations go too
         numbers.append((access, take_down(script, test.before)))
     return _observed(host, script, numbers)
 

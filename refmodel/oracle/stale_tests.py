@@ -13,15 +13,16 @@ import attrs
 from refmodel.language.asking import Fault
 from refmodel.machine.guest_walk import Access, Cpu
 from refmodel.machine.staleness import Remembered, Tag
-from refmodel.machine.words import FRAME, NX, RW, US, A, D, Marked, P
+from refmodel.machine.words import FRAME, NX, RW, US, A, D, G, Marked, P
 from refmodel.oracle.agent.image import TABLES, WINDOW
 from refmodel.oracle.judging import Finding
 from refmodel.oracle.outcomes import Lawful, Observed, Outcome, flags_of, judged
 from refmodel.oracle.walk_campaign import cause, end_of, flags_finding, words
 from refmodel.oracle.walk_tests import Draw, Profile, access_words, cpu_words, flag_names, level_at
 
-SIZE = 14
+SIZE = 15
 STALENESS = 'SDM Vol. 3A 4.10, "Caching Translation Information"'
+INVALIDATIONS = ("none", "INVLPG", "MOV CR3", "INVLPG of another page", "MOV CR4 twice, which changes PGE and changes it back")
 OTHER_PAGE = 1 << 40
 """What is added to an address to invalidate another page."""
 FULL = P | RW | US
@@ -38,12 +39,14 @@ class StaleTest:
     edits: tuple[tuple[int, int], ...]
     """Addresses of entries and what is stored there."""
     invalidation: str
-    """``none``, ``INVLPG``, ``INVLPG of another page``, or ``MOV CR3``."""
+    """One of ``INVALIDATIONS``."""
     second: Access
+    global_page: bool = False
+    """CR4.PGE is set, and so is G in the leaf."""
 
     def lines(self) -> Iterator[str]:
         """The test in words."""
-        yield cpu_words(self.cpu)
+        yield cpu_words(self.cpu) + (" CR4.PGE=1" if self.global_page else "")
         for address, entry in sorted(self.before.items()):
             yield f"level {level_at(address)} entry at {address:#x}: {flag_names(entry, level_at(address))}"
         yield access_words(self.first, self.gva)
@@ -65,9 +68,12 @@ def make(data: bytes, profile: Profile) -> StaleTest:
     frame, other = (WINDOW[draw.byte() % len(WINDOW)] for _ in range(2))
     user, kinds = draw.byte(), draw.byte()
     accesses = [Access(user=bool(user & 1), write=kind == 1, fetch=kind == 2) for kind in (kinds % 3, kinds // 3 % 3)]
-    invalidation = ("none", "INVLPG", "MOV CR3", "INVLPG of another page")[draw.byte() % 4]
+    invalidation = INVALIDATIONS[draw.byte() % len(INVALIDATIONS)]
     entries = {TABLES[level] + 8 * index[level]: (TABLES[level - 1] if level > 1 else frame) | FULL | A | D
                for level in range(levels, 0, -1)}
+    global_page = draw.byte() % 4 == 3
+    if global_page:
+        entries[TABLES[1] + 8 * index[1]] |= G
     edited = draw.byte() % 8
     level = edited + 1 if edited < 2 else 1
     address = TABLES[level] + 8 * index[level]
@@ -75,7 +81,7 @@ def make(data: bytes, profile: Profile) -> StaleTest:
     gva = sum(index[n] << (3 + 9 * n) for n in index)
     cpu = Cpu(cr3=TABLES[levels], levels=levels, beyond=(1 << 52) - (1 << profile.physical_bits), amd=profile.amd,
               gigabyte_pages=profile.gigabyte_pages)
-    return StaleTest(entries, cpu, gva, accesses[0], ((address, new),), invalidation, accesses[1])
+    return StaleTest(entries, cpu, gva, accesses[0], ((address, new),), invalidation, accesses[1], global_page)
 
 
 def _edited(byte: int, entry: int, frame: int) -> int:
@@ -88,7 +94,7 @@ def _edited(byte: int, entry: int, frame: int) -> int:
 
 def due(test: StaleTest) -> list[Lawful]:
     """What may come of the second access."""
-    tag, remembered = Tag(), Remembered()
+    tag, remembered = Tag(), Remembered(global_pages=test.global_page)
     remembered.may_read(Marked(test.before), tag, test.cpu, test.gva)
     after = test.after
     _invalidate(test, remembered, tag)
@@ -105,6 +111,8 @@ def due(test: StaleTest) -> list[Lawful]:
 def _invalidate(test: StaleTest, remembered: Remembered, tag: Tag) -> None:
     if test.invalidation == "MOV CR3":
         remembered.mov_cr3(tag)
+    elif test.invalidation.startswith("MOV CR4"):
+        remembered.mov_cr4(tag, test.global_page)
     elif test.invalidation != "none":
         remembered.invlpg(tag, invalidated(test))
 

@@ -132,11 +132,12 @@ class UnicornMmu:
     def _read(self, address: int) -> int:
         return int.from_bytes(self.uc.mem_read(address, 8), "little")
 
-    def _access(self, cpu: Cpu, access: Access, gva: int, may_store_to: Iterable[int], *, flush: bool) -> Outcome:
+    def _access(self, cpu: Cpu, access: Access, gva: int, may_store_to: Iterable[int], *, flush: bool,
+                global_pages: bool = False) -> Outcome:
         """Make an access, with every translation forgotten before it or not."""
         uc, x = self.uc, self.x86
         uc.context_restore(self.contexts[access.user])
-        cr0, cr4, efer = control_registers(cpu)
+        cr0, cr4, efer = control_registers(cpu, global_pages)
         uc.reg_write(x.UC_X86_REG_CR0, cr0)
         uc.reg_write(x.UC_X86_REG_CR4, cr4)
         uc.msr_write(EFER, efer)
@@ -196,13 +197,16 @@ class UnicornMmu:
 
     def _stale_walk(self, test: StaleTest) -> Observed:
         self._write(test.before.items())
-        self._access(test.cpu, test.first, test.gva, places(test), flush=True)
+        self._access(test.cpu, test.first, test.gva, places(test), flush=True, global_pages=test.global_page)
         self._write(test.edits)
         if test.invalidation == "MOV CR3":
             self.uc.reg_write(self.x86.UC_X86_REG_CR3, TABLES[test.cpu.levels])
+        elif test.invalidation.startswith("MOV CR4"):
+            for global_pages in (not test.global_page, test.global_page):
+                self.uc.reg_write(self.x86.UC_X86_REG_CR4, control_registers(test.cpu, global_pages)[1])
         elif test.invalidation != "none":
             self.uc.context_restore(self.contexts[False])
             self.uc.reg_write(self.x86.UC_X86_REG_RBX, invalidated(test))
             self._go(self.image.at(SUPERVISOR_STUB) + INVLPG)
-        outcome = self._access(test.cpu, test.second, test.gva, places(test), flush=False)
+        outcome = self._access(test.cpu, test.second, test.gva, places(test), flush=False, global_pages=test.global_page)
         return Observed(outcome, self._entries(test.before))
