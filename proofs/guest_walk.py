@@ -19,6 +19,7 @@ from proofs.walking import (
     Values,
     arbitrary,
     flag,
+    must_differ,
     on_every_path,
     paths,
     plain,
@@ -77,10 +78,7 @@ class GuestWalk:
             same = not value(declared.canonical)
         else:
             same = value(declared.completed) and value(declared.physical) == end.physical
-        at, flags = value(AT), value(FLAGS)
-        marked = any(address == at and bits & flags for address, bits in memory.marks)
-        assert not same or marked != value(declared.marked(AT, FLAGS)) or (at in memory.words.read) != value(
-            declared.looked_at(AT)), "the solver's counterexample is none on ints"
+        must_differ(value, same, memory, declared)
 
     def replay(self, model: z3.ModelRef) -> str:
         """A counterexample on ints."""

@@ -129,6 +129,15 @@ class _Words:
         return int(self.values(z3.Select(self.array, z3.BitVecVal(address, 64))))
 
 
+def must_differ(value: Values, same_end: bool, memory: Any, declared: Any) -> None:
+    """On ints too the text must end otherwise, set other flags or read other entries than is declared."""
+    at, flags = value(AT), value(FLAGS)
+    marked = any(address == at and bits & flags for address, bits in memory.marks)
+    same_marks = marked == value(declared.marked(AT, FLAGS))
+    same_reads = (at in memory.words.read) == value(declared.looked_at(AT))
+    assert not (same_end and same_marks and same_reads), "the solver's counterexample is none on ints"
+
+
 def plain(reading: Symbolic, value: Any) -> Term:
     """The term of a word."""
     return term_of(reading, WORD, value)

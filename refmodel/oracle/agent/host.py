@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from refmodel.oracle.agent.image import MAILBOX, MEMORY, SCRIPTS, Image
 from refmodel.oracle.agent.script import Results, Script
+from refmodel.oracle.judging import Lost
 
 
 class AgentHost(ABC):
@@ -21,7 +22,11 @@ class AgentHost(ABC):
         self.image.put(SCRIPTS, packed)
         self.image.word(MAILBOX, 1)
         self.run()
-        return script.results(bytes(self.image.memory[SCRIPTS:SCRIPTS + len(packed)]))
+        results = script.results(bytes(self.image.memory[SCRIPTS:SCRIPTS + len(packed)]))
+        for number, step in script.settings:
+            if results[number][0]:
+                raise Lost(f"the machine refuses a setting of registers ({step.name}, exception {results[number][0]})")
+        return results
 
     @abstractmethod
     def run(self) -> None:

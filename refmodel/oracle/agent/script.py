@@ -39,8 +39,12 @@ class Script:
 
     def __init__(self) -> None:
         self._steps: list[bytes] = []
+        self.settings: list[tuple[int, Step]] = []
+        """The steps that set registers, with their numbers: a machine may refuse them."""
 
     def add(self, step: Step, a: int = 0, b: int = 0, c: int = 0) -> int:
+        if step in (Step.CONTROL, Step.KEYS, Step.RELOAD):
+            self.settings.append((len(self._steps), step))
         self._steps.append(_STEP.pack(step, a, b, c, 0, 0, 0, 0))
         return len(self._steps) - 1
 
