@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any
 
 import attrs
@@ -24,7 +23,7 @@ from refmodel.machine.words import FRAME, Translation
 Term = Any
 
 
-def _paths(reading: Symbolic, run: Callable[[], Any], *texts: FunctionType) -> list[Path]:
+def _paths(reading: Symbolic, run: Callable[[], Any], *texts: Callable[..., Any]) -> list[Path]:
     found = list(explore(reading, run, texts))
     assert found
     return found

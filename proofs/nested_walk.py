@@ -7,7 +7,7 @@ of their own walks, and no formula ever holds both walks at once.
 from __future__ import annotations
 
 import functools
-from types import FunctionType
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -70,8 +70,11 @@ class _Walk:
         self.made.append((at, use))
         return at, bool(opaque(self.reading, FlagKind(), self.second.answers(at, use)))
 
+    def _word(self, term: Term) -> Any:
+        return opaque(self.reading, self.gva.kind, term)
+
     def _translation(self, gpa: Term, use: tuple[Term, ...]) -> Translation:
-        physical = opaque(self.reading, self.gva.kind, self.second.physical(gpa, use))
+        physical: Any = self._word(self.second.physical(gpa, use))
         return Translation(physical, 1, physical, physical, physical)
 
     def _outcome(self, run: Any) -> Outcome:
@@ -101,7 +104,7 @@ class _Walk:
         return z3.And(declared.completed, plain(self.reading, end.host.physical) == declared.physical,
                       plain(self.reading, end.guest.physical) == guest.physical, self._same_marks(path))
 
-    def _same_failure(self, end: Fault) -> Term:
+    def _same_failure(self, end: Any) -> Term:
         raise NotImplementedError
 
     def replay(self, model: z3.ModelRef) -> str:
@@ -139,7 +142,7 @@ class _Walk:
             return kind == f"exits at {end.gpa:#x}, {code:#x}"
         return kind == f"completes at {end.host.physical:#x}"
 
-    text: FunctionType
+    text: Callable[..., Any]
     """The second walk's, which is not run."""
 
     def _walk_on_ints(self, value: Values, memory: Marked) -> Any:
@@ -208,9 +211,9 @@ class WalkThroughEpt(_Walk):
             return self._translation(at, terms)
         if opaque(self.reading, FlagKind(), self.second.other_failure(at, terms)):
             raise EptMisconfiguration(gpa)
-        raise EptViolation(gpa, opaque(self.reading, self.gva.kind, self.second.failure(at, terms)))
+        raise EptViolation(gpa, self._word(self.second.failure(at, terms)))
 
-    def _same_failure(self, end: Fault) -> Term:
+    def _same_failure(self, end: Any) -> Term:
         declared = self.declared
         at = plain(self.reading, end.gpa) == declared.failed_at
         if isinstance(end, EptMisconfiguration):
@@ -253,9 +256,9 @@ class WalkThroughNpt(_Walk):
         at, answers = self._second(gpa, terms)
         if answers:
             return self._translation(at, terms)
-        raise NestedPageFault(gpa, opaque(self.reading, self.gva.kind, self.second.failure(at, terms)))
+        raise NestedPageFault(gpa, self._word(self.second.failure(at, terms)))
 
-    def _same_failure(self, end: Fault) -> Term:
+    def _same_failure(self, end: Any) -> Term:
         return z3.And(plain(self.reading, end.gpa) == self.declared.failed_at,
                       plain(self.reading, end.code) == self.declared.failure)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from types import FunctionType
 from typing import Any
 
 import attrs
@@ -143,7 +142,7 @@ def plain(reading: Symbolic, value: Any) -> Term:
     return term_of(reading, WORD, value)
 
 
-def paths(reading: Symbolic, run: Callable[[], Any], texts: Sequence[FunctionType], summarised: Sequence[FunctionType],
+def paths(reading: Symbolic, run: Callable[[], Any], texts: Sequence[Callable[..., Any]], summarised: Sequence[Callable[..., Any]],
           **options: Any) -> list[Path]:
     """Every path of a walk, with what it must not do proved impossible."""
     found = list(explore(reading, run, texts, summarised=summarised, **options))

@@ -10,7 +10,6 @@ import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import FunctionType
 from typing import Any
 
 import attrs
@@ -36,14 +35,14 @@ class Path:
     """What must hold besides, lest ints and terms part."""
 
 
-def explore(reading: Symbolic, run: Callable[[], Any], texts: Sequence[FunctionType], *,
-            summarised: Sequence[FunctionType] = (),
-            replaced: Mapping[FunctionType, Callable[..., Any]] | None = None) -> Iterator[Path]:
+def explore(reading: Symbolic, run: Callable[[], Any], texts: Sequence[Callable[..., Any]], *,
+            summarised: Sequence[Callable[..., Any]] = (),
+            replaced: Mapping[Callable[..., Any], Callable[..., Any]] | None = None) -> Iterator[Path]:
     """Every path of ``run``, a function of no arguments which calls ``texts``.
 
     ``summarised`` are taken as one term each; ``replaced`` ones are not run at all, what is given runs in their stead.
     """
-    stand_ins: dict[FunctionType, Callable[..., Any]] = {f: _summary(reading, f) for f in summarised}
+    stand_ins: dict[Callable[..., Any], Callable[..., Any]] = {f: _summary(reading, f) for f in summarised}
     stand_ins.update(replaced or {})
     with joined_texts(texts_from(*texts, *summarised)), in_place_of(stand_ins):
         for _ in reading.paths():
@@ -54,7 +53,7 @@ def explore(reading: Symbolic, run: Callable[[], Any], texts: Sequence[FunctionT
             yield Path(tuple(reading.conditions), result, tuple(reading.obligations))
 
 
-def _summary(reading: Symbolic, function: FunctionType) -> Callable[..., Any]:
+def _summary(reading: Symbolic, function: Callable[..., Any]) -> Callable[..., Any]:
     kind = kind_of(typing.get_type_hints(function, include_extras=True)["return"])
     if not isinstance(kind, Scalar):
         raise BadDesign(f"{function.__qualname__} returns no scalar: it cannot be summarised")
@@ -81,7 +80,7 @@ def _identity(value: Any) -> Any:
 
 
 @contextmanager
-def in_place_of(stand_ins: Mapping[FunctionType, Callable[..., Any]]) -> Iterator[None]:
+def in_place_of(stand_ins: Mapping[Callable[..., Any], Callable[..., Any]]) -> Iterator[None]:
     """Wherever a module of the model names one of these functions, it names the stand-in."""
     changed: list[tuple[dict[str, Any], str, Any]] = []
     modules = [vars(m) for n, m in sys.modules.items() if n.startswith("refmodel.machine.")]
