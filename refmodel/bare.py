@@ -44,8 +44,9 @@ class BareMachine(Design):
     invalidation has covered it since (SDM Vol. 3A 4.10.2)."""
 
     def bare_walk(self, vm: Vm, vcpu: Vcpu, page: Index) -> Cell:
-        """The entry that the guest's own table holds now."""
-        return self.bare_memory[vm, self.paging[vm, vcpu].root][page]
+        """The entry that the guest's own table holds now. Where there is no memory there are no entries."""
+        root = self.paging[vm, vcpu].root
+        return self.bare_memory[vm, root][page] if self.plugged[vm, root] else Cell()
 
     def bare_access(self, vm: Vm, entry: Cell, offset: Index, access: Access, value: Cell) -> Reply:
         """Carry out an access through a guest entry, cached or just walked."""

@@ -2,23 +2,44 @@
 
 from typing import ClassVar
 
-from refmodel.language import Design, geometry
+from refmodel.language import Design, Geometry, geometry
 from refmodel.language.laws import Law
 from refmodel.laws import accounting, efficiency, equivalence, isolation
 from refmodel.machine.cells import Cell
 from refmodel.mmu.ept import EptMmu
+from refmodel.mmu.interpreter import InterpreterMmu
+from refmodel.mmu.vtlb import VirtualTlbMmu
 from refmodel.monitor.ballooning import Ballooning
 from refmodel.monitor.sharing import Sharing
+
+GENERAL = isolation.LAWS + accounting.LAWS + equivalence.LAWS
+"""What holds under any MMU."""
+SMALL: Geometry = geometry(
+    Vm=2, Vcpu=1, Gfn=2, Mfn=3, Index=1, naturals=1,
+    only={Cell: (Cell(), Cell(True, True, True, gfn=0))},
+)
+
+
+class Interpreter(Sharing, Ballooning, InterpreterMmu):
+    """Every access carried out by the monitor, over copy-on-write sharing and ballooning."""
+
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES
+    geometry = SMALL
+
+
+class VirtualTlb(Sharing, Ballooning, VirtualTlbMmu):
+    """Shadow tables that are filled and flushed as a TLB is, over copy-on-write sharing and ballooning."""
+
+    laws: ClassVar[tuple[Law, ...]] = (GENERAL + accounting.NO_TABLES + isolation.VIRTUAL_TLB + equivalence.VIRTUAL_TLB
+                                       + efficiency.VIRTUAL_TLB)
+    geometry = SMALL
 
 
 class Ept(Sharing, Ballooning, EptMmu):
     """Extended page tables over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = isolation.LAWS + accounting.LAWS + equivalence.LAWS + efficiency.LAWS
-    geometry = geometry(
-        Vm=2, Vcpu=1, Gfn=2, Mfn=3, Index=1, naturals=1,
-        only={Cell: (Cell(), Cell(True, True, True, gfn=0))},
-    )
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + isolation.EPT + accounting.EPT + equivalence.EPT + efficiency.EPT
+    geometry = SMALL
 
 
-SHIPPED: dict[str, type[Design]] = {"ept": Ept}
+SHIPPED: dict[str, type[Design]] = {"interpreter": Interpreter, "vtlb": VirtualTlb, "ept": Ept}

@@ -5,7 +5,7 @@ A law that nothing can break says nothing, so every clause has a mutant here.
 
 import attrs
 
-from refmodel.bugs import ballooning, ept, sharing
+from refmodel.bugs import ballooning, ept, sharing, vtlb
 from refmodel.language import Design
 
 
@@ -33,5 +33,14 @@ MUTANTS: dict[str, Mutant] = {
     "invlpg-ignored": Mutant(ept.InvlpgIgnored, "EQV-5"),
     "every-load-exits": Mutant(ept.EveryLoadExits, "EFF-1"),
     "read-only-for-ever": Mutant(ept.ReadOnlyForever, "EFF-2"),
+    "vtlb-shadow-forgotten-tlb-not": Mutant(vtlb.ShadowForgottenTlbNot, "ISO-1"),
+    "vtlb-tlb-forgotten-shadow-not": Mutant(vtlb.TlbForgottenShadowNot, "ISO-1"),
+    "vtlb-shared-still-writable": Mutant(vtlb.SharedStillWritable, "ISO-2"),
+    "vtlb-invlpg-keeps-the-tlb": Mutant(vtlb.InvlpgKeepsTheTlb, "EQV-5"),
+    "vtlb-mov-cr3-keeps-the-shadow": Mutant(vtlb.MovCr3KeepsTheShadow, "EQV-5"),
+    "vtlb-every-fault-is-the-guests": Mutant(vtlb.EveryFaultIsTheGuests, "EQV-2"),
+    "vtlb-wrong-cell-read": Mutant(vtlb.WrongCellRead, "EQV-1"),
+    "vtlb-every-store-exits": Mutant(vtlb.EveryStoreExits, "EFF-1"),
+    "vtlb-filled-read-only-for-ever": Mutant(vtlb.FilledReadOnlyForEver, "EFF-2"),
 }
 """By name; the first five are those that each engine must find by itself."""

@@ -5,7 +5,8 @@ from refmodel.designs import Ept
 from refmodel.language import operation, require
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
-from refmodel.mmu.ept import EptEntry, Eptp, Handled, Result, Seen
+from refmodel.mmu.ept import EptEntry, Eptp
+from refmodel.mmu.replies import Handled, Result, Seen
 
 
 class NoFlushWhenWriteProtecting(Ept):

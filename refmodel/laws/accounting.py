@@ -20,14 +20,29 @@ def balloon_sizes_are_exact(s: Ballooning, vm: Vm) -> Any:
     return s.balloon[vm].actual == ballooned(s, vm)
 
 
-@law("RES-2", "What is free, or a table, stands behind no guest page; what is not free is held by someone.")
-def frames_are_conserved(s: EptMmu, mfn: Mfn) -> Any:
+@law("RES-2", "What is free, or a table, stands behind no guest page; what stands behind one is held by it.")
+def frames_are_conserved(s: P2m, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
-    owner, eptp = s.p2m[frame.vm, frame.gfn], s.eptp[frame.vm]
+    owner = s.p2m[frame.vm, frame.gfn]
     return (implies(frame.use == Use.FREE or frame.use == Use.TABLE, frame.references == 0)
             and implies(frame.use == Use.PRIVATE, owner.mapped and owner.mfn == mfn and frame.references == 1)
-            and implies(frame.use == Use.SHARED, frame.references >= 1)
-            and implies(frame.use == Use.TABLE, eptp.present and eptp.mfn == mfn))
+            and implies(frame.use == Use.SHARED, frame.references >= 1))
+
+
+@law("RES-2", "A frame that is a table is the one its VM's EPTP names.")
+def tables_are_held(s: EptMmu, mfn: Mfn) -> Any:
+    frame = s.frames[mfn]
+    eptp = s.eptp[frame.vm]
+    return implies(frame.use == Use.TABLE, eptp.present and eptp.mfn == mfn)
+
+
+@law("RES-2", "No frame is a table where the monitor keeps its tables elsewhere.")
+def no_frame_is_a_table(s: P2m, mfn: Mfn) -> Any:
+    return s.frames[mfn].use != Use.TABLE
 
 
 LAWS = (reference_counts_are_exact, balloon_sizes_are_exact, frames_are_conserved)
+"""Of memory management, under any MMU."""
+
+EPT = (tables_are_held,)
+NO_TABLES = (no_frame_is_a_table,)

@@ -5,7 +5,9 @@ from typing import Any
 from refmodel.bare import Event
 from refmodel.language import implies, law
 from refmodel.machine.names import Gfn
-from refmodel.mmu.ept import EptMmu, Handled, Result, Seen
+from refmodel.mmu.ept import EptMmu
+from refmodel.mmu.replies import Attempt, Filled, Handled, Result, Seen
+from refmodel.mmu.vtlb import VirtualTlbMmu, lets
 
 
 @law("EFF-1", "An access exits only for a translation that is not installed.")
@@ -23,4 +25,15 @@ def a_served_exit_takes_nothing_away(s: EptMmu, before: EptMmu, outcome: Handled
     return implies(before.installed(outcome.vm, gfn, write) and outcome.gfn != gfn, s.installed(outcome.vm, gfn, write))
 
 
-LAWS = (an_installed_translation_does_not_exit, a_served_exit_makes_progress, a_served_exit_takes_nothing_away)
+@law("EFF-1", "An access by linear address exits only if its shadow entry does not let it through.")
+def an_installed_shadow_entry_does_not_exit(s: VirtualTlbMmu, outcome: Attempt, actor: int) -> Any:
+    return implies(outcome.shown.event == Event.EXITED, not lets(s.shadow[actor, outcome.vcpu, outcome.page], outcome.access))
+
+
+@law("EFF-2", "A hidden fault that was served leaves the entry that was asked for.")
+def a_served_fault_makes_progress(s: VirtualTlbMmu, outcome: Filled) -> Any:
+    return implies(outcome.result == Result.INSTALLED, lets(s.shadow[outcome.vm, outcome.vcpu, outcome.page], outcome.access))
+
+
+EPT = (an_installed_translation_does_not_exit, a_served_exit_makes_progress, a_served_exit_takes_nothing_away)
+VIRTUAL_TLB = (an_installed_shadow_entry_does_not_exit, a_served_fault_makes_progress)

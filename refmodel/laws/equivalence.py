@@ -4,12 +4,16 @@ from typing import Any
 
 from refmodel.bare import Event
 from refmodel.language import implies, law
+from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
-from refmodel.mmu.ept import EptMmu, Handled, Result, Seen
+from refmodel.mmu.ept import EptMmu
+from refmodel.mmu.replies import Attempt, Filled, Handled, Result, Seen
+from refmodel.mmu.vtlb import ShadowEntry, VirtualTlbMmu
+from refmodel.monitor.p2m import P2m
 
 
 @law("EQV-1", "What a load or fetch shows is what it shows on the bare machine.")
-def data_read_is_data_written(s: EptMmu, outcome: Seen) -> Any:
+def data_read_is_data_written(s: P2m, outcome: Seen) -> Any:
     shown, due = outcome.shown, outcome.due
     return implies(shown.event == Event.COMPLETED and due.event == Event.COMPLETED,
                    shown.cell.present == due.cell.present and shown.cell.writable == due.cell.writable
@@ -17,14 +21,14 @@ def data_read_is_data_written(s: EptMmu, outcome: Seen) -> Any:
 
 
 @law("EQV-1", "Each guest page holds what the bare machine's page holds.")
-def memory_is_the_bare_machines(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
+def memory_is_the_bare_machines(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
     return (s.plugged[vm, gfn] == entry.mapped
             and implies(entry.mapped, s.memory[entry.mfn] == s.bare_memory[vm, gfn]))
 
 
 @law("EQV-2", "An instruction completes where it completes on the bare machine, and faults where it faults there.")
-def faults_come_when_due(s: EptMmu, outcome: Seen) -> Any:
+def faults_come_when_due(s: P2m, outcome: Seen) -> Any:
     return implies(outcome.shown.event != Event.EXITED, outcome.shown.event == outcome.due.event)
 
 
@@ -52,12 +56,46 @@ def combined_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, page:
     return implies(mapping.valid, eptp.present and mapping.eptp == eptp.mfn)
 
 
-LAWS = (
-    data_read_is_data_written,
-    memory_is_the_bare_machines,
-    faults_come_when_due,
+@law("EQV-1", "What an access by a shadow entry shows is what it shows on the bare machine.")
+def data_read_through_shadow_entries_is_data_written(s: VirtualTlbMmu, outcome: Attempt) -> Any:
+    shown, due = outcome.shown, outcome.due
+    return implies(shown.event == Event.COMPLETED, shown.event == due.event and shown.cell == due.cell)
+
+
+@law("EQV-2", "A fault on a shadow entry is given to the guest where it is the guest's own, and only there.")
+def reflected_faults_are_the_guests_own(s: VirtualTlbMmu, outcome: Filled) -> Any:
+    return implies(outcome.result == Result.REFLECTED or outcome.result == Result.HOLE,
+                   outcome.reflected.event == outcome.due.event)
+
+
+@law("EQV-5", "A shadow entry was made from a guest entry that may still be cached, and gives no more rights.")
+def shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    return _in_the_envelope(s.shadow[vm, vcpu, page], s.bare_tlb[vm, vcpu, page])
+
+
+@law("EQV-5", "So was a cached one.")
+def cached_shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    return _in_the_envelope(s.tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page])
+
+
+def _in_the_envelope(entry: ShadowEntry, bare: Cell) -> Any:
+    return implies(entry.present, bare.present and implies(entry.writable, bare.writable)
+                   and entry.executable == bare.executable and entry.gfn == bare.gfn)
+
+
+LAWS = (data_read_is_data_written, memory_is_the_bare_machines, faults_come_when_due)
+"""Under any MMU."""
+
+EPT = (
     holes_are_real,
     staleness_stays_in_the_envelope,
     physical_mappings_carry_the_eptp_in_use,
     combined_mappings_carry_the_eptp_in_use,
+)
+
+VIRTUAL_TLB = (
+    data_read_through_shadow_entries_is_data_written,
+    reflected_faults_are_the_guests_own,
+    shadow_entries_stay_in_the_envelope,
+    cached_shadow_entries_stay_in_the_envelope,
 )

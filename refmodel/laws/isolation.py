@@ -4,8 +4,11 @@ from typing import Any
 
 from refmodel.language import implies, law
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-from refmodel.mmu.ept import EptEntry, EptMmu, Handled
+from refmodel.mmu.ept import EptEntry, EptMmu
+from refmodel.mmu.replies import Handled
+from refmodel.mmu.vtlb import ShadowEntry, VirtualTlbMmu
 from refmodel.monitor.frames import Use
+from refmodel.monitor.p2m import P2m
 
 
 def entry_of(s: EptMmu, vm: Vm, gfn: Gfn) -> EptEntry:
@@ -35,14 +38,14 @@ def combined_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, pag
 
 
 @law("ISO-1", "A frame behind a guest page is that page's own, or one that is shared.")
-def a_backing_frame_is_owned_or_shared(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
+def a_backing_frame_is_owned_or_shared(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     frame = s.frames[s.p2m[vm, gfn].mfn]
     return implies(s.p2m[vm, gfn].mapped,
                    frame.use == Use.SHARED or (frame.use == Use.PRIVATE and frame.vm == vm and frame.gfn == gfn))
 
 
 @law("ISO-2", "The p2m lets nobody write to a shared frame.")
-def a_shared_frame_is_read_only(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
+def a_shared_frame_is_read_only(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
     return implies(entry.mapped and s.frames[entry.mfn].use == Use.SHARED, not entry.writable)
 
@@ -83,7 +86,7 @@ def no_combined_mapping_reaches_the_monitor(s: EptMmu, vm: Vm, vcpu: Vcpu, page:
     return implies(mapping.valid, guests_own(s, mapping.mfn))
 
 
-def guests_own(s: EptMmu, mfn: Mfn) -> Any:
+def guests_own(s: P2m, mfn: Mfn) -> Any:
     """Whether a frame holds guest memory."""
     return s.frames[mfn].use == Use.PRIVATE or s.frames[mfn].use == Use.SHARED
 
@@ -100,19 +103,19 @@ def only_tables_hold_entries(s: EptMmu, mfn: Mfn, gfn: Gfn) -> Any:
 
 
 @law("ISO-4", "A page that comes to a guest is a page of zeroes.")
-def a_new_page_holds_nothing(s: EptMmu, before: EptMmu, vm: Vm, gfn: Gfn) -> Any:
+def a_new_page_holds_nothing(s: P2m, before: P2m, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
     return implies(entry.mapped and not before.p2m[vm, gfn].mapped, s.memory[entry.mfn].is_zero())
 
 
 @law("ISO-5", "What a VM's memory holds is changed by that VM's own steps only.")
-def memory_changes_by_its_owner_only(s: EptMmu, before: EptMmu, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
+def memory_changes_by_its_owner_only(s: P2m, before: P2m, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.p2m[vm, gfn], s.p2m[vm, gfn]
     return implies(was.mapped and vm != actor, now.mapped and before.memory[was.mfn] == s.memory[now.mfn])
 
 
 @law("ISO-5", "A guest's registers are changed by its own steps only.")
-def registers_change_by_their_owner_only(s: EptMmu, before: EptMmu, actor: Vm, vm: Vm, vcpu: Vcpu) -> Any:
+def registers_change_by_their_owner_only(s: P2m, before: P2m, actor: Vm, vm: Vm, vcpu: Vcpu) -> Any:
     was, now = before.paging[vm, vcpu], s.paging[vm, vcpu]
     return implies(vm != actor, was.enabled == now.enabled and was.root == now.root)
 
@@ -122,12 +125,51 @@ def an_exit_serves_its_own_vm(s: EptMmu, before: EptMmu, outcome: Handled, vm: V
     return implies(outcome.vm != vm and s.installed(vm, gfn, write), before.installed(vm, gfn, write))
 
 
+# ---------------------------------------------------------------- shadow entries, walked or remembered
+
+
+@law("ISO-1", "A shadow entry leads where the p2m says for the guest frame that it stands for, with no more rights.")
+def shadow_entries_lead_where_the_p2m_says(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    return _leads_where_the_p2m_says(s, vm, s.shadow[vm, vcpu, page])
+
+
+@law("ISO-1", "So does a cached one.")
+def cached_shadow_entries_lead_where_the_p2m_says(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    return _leads_where_the_p2m_says(s, vm, s.tlb[vm, vcpu, page])
+
+
+def _leads_where_the_p2m_says(s: P2m, vm: Vm, entry: ShadowEntry) -> Any:
+    backing = s.p2m[vm, entry.gfn]
+    return implies(entry.present, backing.mapped and backing.mfn == entry.mfn and implies(entry.writable, backing.writable))
+
+
+@law("ISO-2", "No shadow entry, walked or cached, lets a guest write to a shared frame.")
+def no_shadow_entry_writes_to_a_shared_frame(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    walked, remembered = s.shadow[vm, vcpu, page], s.tlb[vm, vcpu, page]
+    return (implies(walked.present and s.frames[walked.mfn].use == Use.SHARED, not walked.writable)
+            and implies(remembered.present and s.frames[remembered.mfn].use == Use.SHARED, not remembered.writable))
+
+
+@law("ISO-3", "No shadow entry, walked or cached, leads a guest to a frame that holds no guest's memory.")
+def no_shadow_entry_reaches_the_monitor(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    walked, remembered = s.shadow[vm, vcpu, page], s.tlb[vm, vcpu, page]
+    return (implies(walked.present, guests_own(s, walked.mfn))
+            and implies(remembered.present, guests_own(s, remembered.mfn)))
+
+
 LAWS = (
+    a_backing_frame_is_owned_or_shared,
+    a_shared_frame_is_read_only,
+    a_new_page_holds_nothing,
+    memory_changes_by_its_owner_only,
+    registers_change_by_their_owner_only,
+)
+"""Of memory management, under any MMU."""
+
+EPT = (
     ept_leads_where_the_p2m_says,
     physical_mappings_lead_where_the_p2m_says,
     combined_mappings_lead_where_the_p2m_says,
-    a_backing_frame_is_owned_or_shared,
-    a_shared_frame_is_read_only,
     no_ept_entry_writes_to_a_shared_frame,
     no_physical_mapping_writes_to_a_shared_frame,
     no_combined_mapping_writes_to_a_shared_frame,
@@ -136,8 +178,12 @@ LAWS = (
     no_combined_mapping_reaches_the_monitor,
     a_table_is_the_monitors,
     only_tables_hold_entries,
-    a_new_page_holds_nothing,
-    memory_changes_by_its_owner_only,
-    registers_change_by_their_owner_only,
     an_exit_serves_its_own_vm,
+)
+
+VIRTUAL_TLB = (
+    shadow_entries_lead_where_the_p2m_says,
+    cached_shadow_entries_lead_where_the_p2m_says,
+    no_shadow_entry_writes_to_a_shared_frame,
+    no_shadow_entry_reaches_the_monitor,
 )

@@ -5,8 +5,6 @@ finds nothing there, or not enough, exits with an EPT violation, and the handler
 accesses then run without the monitor. (SDM Vol. 3C 28.2. The table has one level here: the geometry's choice.)
 """
 
-import enum
-
 import attrs
 
 from refmodel.bare import Event, Reply
@@ -14,6 +12,7 @@ from refmodel.language import NOTHING, Total, cached, fails, guest, operation, r
 from refmodel.machine.cells import Access, Cell, Paging, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.machine.translation_caches import CombinedMapping, PhysicalMapping, TranslationCaches, allows
+from refmodel.mmu.replies import Handled, Result, Seen
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import P2m
 
@@ -33,35 +32,6 @@ class EptEntry:
     present: bool = False
     mfn: Mfn = NOTHING
     writable: bool = False
-
-
-@attrs.frozen
-class Seen:
-    """One instruction on both machines: what the guest was shown, and what the bare machine shows.
-
-    After a VM exit, ``gfn`` and ``write`` say what the EPT did not give.
-    """
-
-    shown: Reply = Reply()
-    due: Reply = Reply()
-    gfn: Gfn = NOTHING
-    write: bool = False
-
-
-class Result(enum.Enum):
-    INSTALLED = "installed"
-    HOLE = "no memory there"
-    FAILED = "allocation failed"
-
-
-@attrs.frozen
-class Handled:
-    """What came of an EPT violation."""
-
-    result: Result
-    vm: Vm
-    gfn: Gfn
-    write: bool
 
 
 class EptMmu(P2m, TranslationCaches):

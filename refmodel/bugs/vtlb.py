@@ -1,0 +1,94 @@
+"""Mutants of the virtual TLB: what is forgotten to be forgotten, and rights that nobody gave."""
+
+from refmodel.bare import Event, Reply
+from refmodel.designs import VirtualTlb
+from refmodel.language import operation, require, reset
+from refmodel.machine.cells import Access, Cell, Paging, permits
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.replies import Attempt, Filled, Result
+from refmodel.mmu.vtlb import ShadowEntry, lets
+
+
+class ShadowForgottenTlbNot(VirtualTlb):
+    """When a page goes, its shadow entries go, and processors remember them."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        reset(self.shadow, lambda entry, v, vcpu, page: v == vm and entry.gfn == gfn)
+
+
+class TlbForgottenShadowNot(VirtualTlb):
+    """When a page goes, processors forget it, and walk its shadow entries again."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        reset(self.tlb, lambda entry, v, vcpu, page: v == vm and entry.gfn == gfn)
+
+
+class SharedStillWritable(VirtualTlb):
+    """A page that comes to be shared keeps its writable shadow entries."""
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing."""
+
+
+class InvlpgKeepsTheTlb(VirtualTlb):
+    """INVLPG drops the shadow entry, and the processor is not told."""
+
+    def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
+        require(self.paging[vm, vcpu].enabled)
+        self.bare_tlb[vm, vcpu, page] = Cell()
+        self.shadow[vm, vcpu, page] = ShadowEntry()
+
+
+class MovCr3KeepsTheShadow(VirtualTlb):
+    """The shadow table of the old address space serves the new one."""
+
+    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
+        self.paging[vm, vcpu] = Paging(True, root)
+        reset(self.bare_tlb, lambda cell, v, c, page: v == vm and c == vcpu)
+        reset(self.tlb, lambda entry, v, c, page: v == vm and c == vcpu)
+
+
+class EveryFaultIsTheGuests(VirtualTlb):
+    """A fault for which the monitor finds no frame is given to the guest, whose table has no fault."""
+
+    def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
+        filled = super().page_fault(vm, vcpu, page, access)
+        if filled.result == Result.FAILED:
+            due = self.bare_access(vm, self.bare_walk(vm, vcpu, page), page, Access.READ, Cell())
+            return Filled(Result.REFLECTED, vm, vcpu, page, access, Reply(Event.PAGE_FAULT), due)
+        return filled
+
+
+class WrongCellRead(VirtualTlb):
+    """A load that hits the TLB shows the zero cell."""
+
+    def load(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
+        seen = self.execute(vm, vcpu, page, offset, Access.READ, Cell())
+        if seen.shown.event == Event.COMPLETED:
+            return Attempt(Reply(Event.COMPLETED, Cell()), seen.due, vcpu, page, Access.READ)
+        return seen
+
+
+class EveryStoreExits(VirtualTlb):
+    """Stores are emulated one by one."""
+
+    def store(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Attempt:
+        require(self.paging[vm, vcpu].enabled)
+        return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE)
+
+
+class FilledReadOnlyForEver(VirtualTlb):
+    """A write is answered with a read-only entry, so the guest faults again, for ever."""
+
+    @operation
+    def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
+        require(self.paging[vm, vcpu].enabled)
+        require(not lets(self.shadow[vm, vcpu, page], access))
+        entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
+        require(permits(entry, access))
+        backing = self.p2m[vm, entry.gfn]
+        require(backing.mapped)
+        self.tlb[vm, vcpu, page] = ShadowEntry()
+        self.shadow[vm, vcpu, page] = ShadowEntry(True, backing.mfn, False, entry.executable, entry.gfn)
+        self.bare_tlb[vm, vcpu, page] = bare_entry
+        return Filled(Result.INSTALLED, vm, vcpu, page, access)

@@ -1,0 +1,101 @@
+"""The interpreter: the monitor carries out every access itself, and no processor ever translates a guest's address.
+
+It reads the guest's table where the p2m says that it lies, and then the page. There is nothing to install and nothing to flush, so
+it is the simplest MMU that is right, and the one that the others are measured against; and the least efficient, since every
+access is the monitor's work (Popek and Goldberg's interpretive routines, CACM 1974; a hybrid monitor runs so in supervisor mode
+only).
+"""
+
+from refmodel.bare import Event, Reply
+from refmodel.language import guest, require, reset
+from refmodel.machine.cells import Access, Cell, Paging, permits
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.replies import Seen
+from refmodel.monitor.p2m import P2m
+
+
+class Emulation(P2m):
+    """Accesses that the monitor carries out for a guest."""
+
+    def emulate(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
+        """An access to guest-physical memory. A write to a shared page breaks the sharing first; if no frame can be had for that,
+        the guest is made to try again."""
+        if not self.p2m[vm, gfn].mapped:
+            return Reply(Event.HOLE)
+        write = access == Access.WRITE
+        if write and not self.p2m[vm, gfn].writable and not self.break_sharing(vm, gfn):
+            return Reply(Event.EXITED)
+        mfn = self.p2m[vm, gfn].mfn
+        page = self.memory[mfn]
+        if write:
+            self.memory[mfn] = page.put(offset, value)
+            return Reply(Event.COMPLETED)
+        return Reply(Event.COMPLETED, page[offset])
+
+    def guest_entry(self, vm: Vm, vcpu: Vcpu, page: Index) -> Cell:
+        """The entry for a linear page, as the guest's table in memory has it. Where there is no memory there are no entries."""
+        table = self.p2m[vm, self.paging[vm, vcpu].root]
+        return self.memory[table.mfn][page] if table.mapped else Cell()
+
+    def emulate_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        """An access while CR0.PG is clear: the linear address is guest-physical."""
+        require(not self.paging[vm, vcpu].enabled)
+        shown = self.emulate(vm, gfn, offset, access, value)
+        if shown.event == Event.EXITED:
+            return Seen(gfn=gfn, write=True)
+        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value))
+
+    def break_sharing(self, vm: Vm, gfn: Gfn) -> bool:
+        """Memory management: give a page a frame of its own."""
+        raise NotImplementedError
+
+    @guest
+    def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Seen:
+        return self.emulate_unpaged(vm, vcpu, gfn, offset, Access.READ, Cell())
+
+    @guest
+    def store_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        return self.emulate_unpaged(vm, vcpu, gfn, offset, Access.WRITE, value)
+
+
+class InterpreterMmu(Emulation):
+    def interpret(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Seen:
+        """An access by linear address. No translation is ever stale: the guest's table is read each time."""
+        require(self.paging[vm, vcpu].enabled)
+        entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
+        if not permits(entry, access):
+            return Seen(Reply(Event.PAGE_FAULT), self.bare_access(vm, bare_entry, offset, access, value))
+        shown = self.emulate(vm, entry.gfn, offset, access, value)
+        if shown.event == Event.EXITED:
+            return Seen(gfn=entry.gfn, write=True)
+        return Seen(shown, self.bare_access(vm, bare_entry, offset, access, value))
+
+    @guest
+    def load(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Seen:
+        return self.interpret(vm, vcpu, page, offset, Access.READ, Cell())
+
+    @guest
+    def store(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Seen:
+        return self.interpret(vm, vcpu, page, offset, Access.WRITE, value)
+
+    @guest
+    def fetch(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Seen:
+        return self.interpret(vm, vcpu, page, offset, Access.FETCH, Cell())
+
+    @guest
+    def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
+        """INVLPG: there is nothing to forget."""
+        require(self.paging[vm, vcpu].enabled)
+        self.bare_tlb[vm, vcpu, page] = Cell()
+
+    @guest
+    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
+        """MOV to CR3 (and, the first time, CR0.PG): the monitor keeps it, and there is nothing to forget."""
+        self.paging[vm, vcpu] = Paging(True, root)
+        reset(self.bare_tlb, lambda cell, v, c, page: v == vm and c == vcpu)
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing is derived from the p2m that could be too permissive."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing is derived from the p2m."""

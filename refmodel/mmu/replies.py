@@ -1,0 +1,65 @@
+"""What comes of a guest's instruction, and of an exit, under any MMU."""
+
+import enum
+
+import attrs
+
+from refmodel.bare import Reply
+from refmodel.language import NOTHING
+from refmodel.machine.cells import Access
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+
+
+@attrs.frozen
+class Seen:
+    """One instruction on both machines: what the guest was shown, and what the bare machine shows.
+
+    After a VM exit, ``gfn`` and ``write`` say what a second translation did not give, where there is one.
+    """
+
+    shown: Reply = Reply()
+    due: Reply = Reply()
+    gfn: Gfn = NOTHING
+    write: bool = False
+
+
+class Result(enum.Enum):
+    INSTALLED = "installed"
+    HOLE = "no memory there"
+    FAILED = "allocation failed"
+    REFLECTED = "the guest's own fault"
+
+
+@attrs.frozen
+class Handled:
+    """What came of an exit for a guest-physical address."""
+
+    result: Result
+    vm: Vm
+    gfn: Gfn
+    write: bool
+
+
+@attrs.frozen
+class Attempt:
+    """One instruction by linear address on both machines, where an exit is for that address."""
+
+    shown: Reply
+    due: Reply
+    vcpu: Vcpu
+    page: Index
+    access: Access
+
+
+@attrs.frozen
+class Filled:
+    """What came of an exit for a linear address."""
+
+    result: Result
+    vm: Vm
+    vcpu: Vcpu
+    page: Index
+    access: Access
+    reflected: Reply = Reply()
+    due: Reply = Reply()
+    """Where the fault was the guest's own and is given back to it: what it is shown, and what the bare machine shows."""
