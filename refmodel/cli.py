@@ -20,6 +20,7 @@ from refmodel.designs import SHIPPED
 from refmodel.engines import checking
 from refmodel.engines.checking import Report
 from refmodel.engines.machine import replay as run_again
+from refmodel.engines.proof_cache import ProofCache
 from refmodel.engines.tokens import decode, encode, spec_of
 from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign, Unsound
@@ -47,6 +48,7 @@ def check(
     explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after this long", min=0.1)] = None,
     depth: Annotated[int, typer.Option(help="steps that the bounded engine looks ahead", min=1)] = 4,
     seed: Annotated[int, typer.Option(help="where the random engines start")] = 0,
+    fresh: Annotated[bool, typer.Option(help="prove and explore again what is remembered of the very same text")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Check designs by proof, by exploration and by random runs.
@@ -58,7 +60,7 @@ def check(
     documents, worst = [], HOLDS
     for name in names:
         outline = _outline(name, law)
-        reports = _checked(outline, engines, law, seconds, explore_seconds, depth, seed, quiet=as_json)
+        reports = _checked(outline, engines, law, seconds, explore_seconds, depth, seed, fresh, quiet=as_json)
         worst = max(worst, _status(reports), key=_severity)
         documents.append(_document(name, outline, reports))
         if not as_json:
@@ -149,7 +151,7 @@ def _outline(name: str, law: str | None) -> Outline:
 
 
 def _checked(outline: Outline, engines: Sequence[str], clause: str | None, seconds: float,
-             explore_seconds: float | None, depth: int, seed: int, quiet: bool) -> list[Report]:
+             explore_seconds: float | None, depth: int, seed: int, fresh: bool, quiet: bool) -> list[Report]:
     with Progress(BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}"), console=err, transient=True,
                   disable=quiet or not err.is_terminal) as progress:
         task = progress.add_task(outline.name, total=None)
@@ -158,7 +160,7 @@ def _checked(outline: Outline, engines: Sequence[str], clause: str | None, secon
             progress.update(task, description=f"{outline.name}: {engine} {text}")
 
         return checking.check(outline, engines, clause=clause, seconds=seconds, explore_seconds=explore_seconds,
-                              depth=depth, seed=seed, notice=notice)
+                              depth=depth, seed=seed, notice=notice, cache=None if fresh else ProofCache())
 
 
 def _judged(name: str, seconds: float, seed: int, checks: int | None = None, *, quiet: bool) -> tuple[list[Verdict], bool]:

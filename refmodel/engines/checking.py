@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import attrs
 
 from refmodel.engines import bounded, exhaustive, induction, random
 from refmodel.engines.machine import Failure, Machine
+from refmodel.engines.proof_cache import PACKAGES, ProofCache
 from refmodel.engines.scope import Witness
 from refmodel.engines.stepwise import explore_stepwise
 from refmodel.language.design import Outline
@@ -176,14 +178,51 @@ def _never(design: Outline, applied: dict[str, int]) -> tuple[str, ...]:
     return tuple(f"{op.name} never applied" for op in design.operations if not applied.get(op.name))
 
 
+REMEMBERED = ("prove", "exhaustive")
+"""The engines whose answer is always the same, so that it need not be worked out twice."""
+
+
+def _theorem(design: Outline, engine: str, clause: str | None, explore_seconds: float | None, seed: int) -> str | None:
+    """What an engine would show of a design, as a name; None for a design that is not one of this project's modules, since what
+    its text depends on is not known."""
+    cls = design.cls
+    if engine not in REMEMBERED or cls.__module__.split(".")[0] not in PACKAGES or "<locals>" in cls.__qualname__:
+        return None
+    bound = f" {explore_seconds} {seed}" if engine == "exhaustive" else ""
+    return f"{engine} {cls.__module__}.{cls.__qualname__} {clause} {cls.geometry!r}{bound}"
+
+
+def _text(design: Outline) -> str:
+    """What the answer depends on besides: the engines' text."""
+    return f"{design.cls.__module__} refmodel.engines.checking"
+
+
+def _recalled(design: Outline, engine: str, kept: dict[str, Any]) -> Report | None:
+    laws = {law.name: law for law in design.laws}
+    if not set(kept["verdicts"]) <= set(laws):
+        return None
+    verdicts = {laws[name]: verdict for name, verdict in kept["verdicts"].items()}
+    return Report(engine, verdicts, f"{kept['covered']}; remembered of the very same text", float(kept["seconds"]),
+                  geometry=design.cls.geometry, notes=tuple(kept["notes"]))
+
+
 def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | None = None, seconds: float = 5.0,
           explore_seconds: float | None = None, depth: int = 4, seed: int = 0,
-          notice: Notice = lambda engine, text: None) -> list[Report]:
-    """Let the engines judge a design, one after the other; ``BadDesign`` if it is none."""
+          notice: Notice = lambda engine, text: None, cache: ProofCache | None = None) -> list[Report]:
+    """Let the engines judge a design, one after the other; ``BadDesign`` if it is none.
+
+    With a cache, what was proved or explored before of the very same text is not again.
+    """
     examined(design)
     reports = []
     judged = design if clause is None else design.restricted(clause)
     for engine in engines:
+        theorem = _theorem(design, engine, clause, explore_seconds, seed) if cache else None
+        if cache and theorem and (kept := cache.recall(theorem, _text(design))):
+            recalled = _recalled(design, engine, kept)
+            if recalled is not None:
+                reports.append(recalled)
+                continue
         try:
             if engine == "random":
                 reports.append(check_random(judged, seconds, seed, notice))
@@ -199,4 +238,8 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | No
             raise BadDesign(f"the text means something else on solver terms: {why}") from None
         except Unsound as why:
             raise BadDesign(f"the text means something else on solver terms: {why}") from None
+        done = reports[-1]
+        if cache and theorem and not done.failed and not done.undecided:
+            cache.keep(theorem, _text(design), done.seconds, covered=done.covered, notes=list(done.notes),
+                       verdicts={law.name: verdict for law, verdict in done.verdicts.items()})
     return reports

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import z3
 
@@ -36,19 +37,25 @@ class ProofCache:
 
     def seconds(self, theorem: str, module: str) -> float | None:
         """How long the proof took when it was made, or None if the theorem is not known as its text stands now."""
+        kept = self.recall(theorem, module)
+        return None if kept is None else float(kept["seconds"])
+
+    def recall(self, theorem: str, module: str) -> dict[str, Any] | None:
+        """What was kept of a theorem as its text stands now."""
         try:
             kept = json.loads(self._file(theorem, module).read_text())
-            return float(kept["seconds"]) if kept["theorem"] == theorem else None
+            float(kept["seconds"])
+            return dict(kept) if kept["theorem"] == theorem else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def keep(self, theorem: str, module: str, seconds: float) -> None:
+    def keep(self, theorem: str, module: str, seconds: float, **more: Any) -> None:
         """Remember that a theorem was proved. A folder that cannot be written is no error: nothing is remembered then."""
         file = self._file(theorem, module)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as new:
-                json.dump({"theorem": theorem, "seconds": round(seconds, 3), "z3": z3.get_version_string()}, new)
+                json.dump({"theorem": theorem, "seconds": round(seconds, 3), "z3": z3.get_version_string(), **more}, new)
             os.replace(new.name, file)
         except OSError:
             return
@@ -60,7 +67,7 @@ class ProofCache:
 
 @functools.cache
 def digest(module: str) -> str:
-    """A hash of the text that a module depends on, and of what reads it."""
+    """A hash of the text that a module depends on, or several, separated by spaces; and of what reads it."""
     total = hashlib.sha256(f"{sys.version_info[:2]} {z3.get_full_version()}".encode())
     for name, file in sorted(_closure(module).items()):
         total.update(f"{name}\0".encode() + file.read_bytes())
@@ -69,7 +76,7 @@ def digest(module: str) -> str:
 
 def _closure(module: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    todo = [module]
+    todo = module.split()
     while todo:
         name = todo.pop()
         file = _file_of(name)
