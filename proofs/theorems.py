@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from proofs import designs, entries, ept_walk, guest_walk, nested_walk
+from refmodel.designs import SHIPPED
 from refmodel.engines.proof_cache import ProofCache
 
 
@@ -60,8 +61,8 @@ THEOREMS = (
     *(Theorem("Encoding undoes decoding, but for ignored bits.", entries.encoding_undoes_decoding, (k,)) for k in ("guest", "EPT")),
     *(Theorem("Decoding undoes encoding.", entries.decoding_undoes_encoding, (k,)) for k in ("guest", "EPT")),
     *_of_levels("Walking bits is walking cells: the two strata agree.", entries.walking_bits_is_walking_cells, 4, 5),
-    Theorem("Every operation of Ept keeps every law, from any lawful state, for any number of names.",
-            designs.every_operation_keeps_every_law, ("Ept",)),
+    *(Theorem(f"Every operation of {cls.__name__} keeps every law, from any lawful state, for any number of names.",
+              designs.every_operation_keeps_every_law, (cls.__name__,)) for cls in SHIPPED.values()),
     Theorem("So does every operation of a user's variant that protects by zapping.",
             designs.every_operation_keeps_every_law, ("ZapToProtect",)),
 )

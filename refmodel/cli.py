@@ -10,14 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import attrs
 import typer
 from hypothesis import configuration
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED
 from refmodel.engines import checking
+from refmodel.engines.bench import matrix as kill_matrix
 from refmodel.engines.checking import Report
 from refmodel.engines.machine import replay as run_again
 from refmodel.engines.proof_cache import ProofCache
@@ -118,6 +121,30 @@ def prove(
             out.print(escape(told.why), soft_wrap=True)
         worst = max(worst, {"proved": HOLDS, "refuted": FAILS}.get(told.verdict, UNDECIDED), key=_severity)
     raise typer.Exit(worst)
+
+
+@app.command()
+def bench(
+    name: Annotated[str | None, typer.Argument(help="one bug; without it, all of them")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+) -> None:
+    """Let every engine look for every bug of the bench: found or not, by which clause, in how many steps and seconds.
+
+    Exit status: 0 each is found by at least one engine, 1 one is not, 2 bad input.
+    """
+    if name is not None and name not in MUTANTS:
+        raise BadDesign(f"{name}: no such bug; expected one of {', '.join(MUTANTS)}")
+    bugs = {n: m for n, m in MUTANTS.items() if name in (None, n)}
+    rows = dict(kill_matrix({n: m.design for n, m in bugs.items()}))
+    if as_json:
+        print(json.dumps([{"bug": n, "clause": bugs[n].clause, "about": bugs[n].title, "engines": [attrs.asdict(k) for k in kills]}
+                          for n, kills in rows.items()], indent=2))
+    else:
+        out.print(terminal.kill_table({n: (bugs[n].clause, bugs[n].title) for n in bugs}, rows))
+    missed = [n for n, kills in rows.items() if all(k.clause is None for k in kills)]
+    if missed:
+        err.print(f"found by no engine: {', '.join(missed)}")
+    raise typer.Exit(FAILS if missed else HOLDS)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from refmodel.laws import accounting, efficiency, equivalence, isolation
 from refmodel.machine.cells import Cell
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.interpreter import InterpreterMmu
+from refmodel.mmu.shadow_traced import ShadowTracedMmu
 from refmodel.mmu.vtlb import VirtualTlbMmu
 from refmodel.monitor.ballooning import Ballooning
 from refmodel.monitor.sharing import Sharing
@@ -31,8 +32,16 @@ class VirtualTlb(Sharing, Ballooning, VirtualTlbMmu):
     """Shadow tables that are filled and flushed as a TLB is, over copy-on-write sharing and ballooning."""
 
     laws: ClassVar[tuple[Law, ...]] = (GENERAL + accounting.NO_TABLES + isolation.VIRTUAL_TLB + equivalence.VIRTUAL_TLB
-                                       + efficiency.VIRTUAL_TLB)
+                                       + efficiency.SHADOW)
     geometry = SMALL
+
+
+class ShadowTraced(Sharing, Ballooning, ShadowTracedMmu):
+    """Shadow tables that mirror the guest's write-protected ones, over copy-on-write sharing and ballooning."""
+
+    laws: ClassVar[tuple[Law, ...]] = (GENERAL + accounting.NO_TABLES + isolation.SHADOW_TRACED + equivalence.SHADOW_TRACED
+                                       + efficiency.SHADOW)
+    geometry = SMALL.resized(Vm=1, Vcpu=2)  # one's tables are traced while another has them cached
 
 
 class Ept(Sharing, Ballooning, EptMmu):
@@ -42,4 +51,5 @@ class Ept(Sharing, Ballooning, EptMmu):
     geometry = SMALL
 
 
-SHIPPED: dict[str, type[Design]] = {"interpreter": Interpreter, "vtlb": VirtualTlb, "ept": Ept}
+SHIPPED: dict[str, type[Design]] = {"interpreter": Interpreter, "vtlb": VirtualTlb,
+                                   "shadow_traced": ShadowTraced, "ept": Ept}

@@ -5,7 +5,7 @@ A law that nothing can break says nothing, so every clause has a mutant here.
 
 import attrs
 
-from refmodel.bugs import ballooning, ept, sharing, vtlb
+from refmodel.bugs import ballooning, ept, shadow_traced, sharing, vtlb
 from refmodel.language import Design
 
 
@@ -42,5 +42,12 @@ MUTANTS: dict[str, Mutant] = {
     "vtlb-wrong-cell-read": Mutant(vtlb.WrongCellRead, "EQV-1"),
     "vtlb-every-store-exits": Mutant(vtlb.EveryStoreExits, "EFF-1"),
     "vtlb-filled-read-only-for-ever": Mutant(vtlb.FilledReadOnlyForEver, "EFF-2"),
+    "traced-but-cached-writable": Mutant(shadow_traced.TracedButCachedWritable, "EQV-5"),
+    "traced-but-mirrored-writable": Mutant(shadow_traced.TracedButMirroredWritable, "EQV-5"),
+    "traced-tables-filled-writable": Mutant(shadow_traced.TablesFilledWritable, "EQV-5"),
+    "traced-emulated-store-unmirrored": Mutant(shadow_traced.EmulatedStoreUnmirrored, "EQV-5"),
+    "traced-table-gone-mirror-stays": Mutant(shadow_traced.TableGoneMirrorStays, "EQV-5"),
+    "traced-untraced-uncleared": Mutant(shadow_traced.UntracedUncleared, "EQV-5"),
+    "traced-mirrors-still-writable": Mutant(shadow_traced.MirrorsStillWritable, "ISO-1"),
 }
 """By name; the first five are those that each engine must find by itself."""

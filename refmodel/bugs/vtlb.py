@@ -6,7 +6,7 @@ from refmodel.language import operation, require, reset
 from refmodel.machine.cells import Access, Cell, Paging, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Attempt, Filled, Result
-from refmodel.mmu.vtlb import ShadowEntry, lets
+from refmodel.mmu.shadow import ShadowEntry, lets
 
 
 class ShadowForgottenTlbNot(VirtualTlb):

@@ -7,7 +7,7 @@ from refmodel.language import implies, law
 from refmodel.machine.names import Gfn
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.replies import Attempt, Filled, Handled, Result, Seen
-from refmodel.mmu.vtlb import VirtualTlbMmu, lets
+from refmodel.mmu.shadow import ShadowMmu, lets
 
 
 @law("EFF-1", "An access exits only for a translation that is not installed.")
@@ -26,14 +26,14 @@ def a_served_exit_takes_nothing_away(s: EptMmu, before: EptMmu, outcome: Handled
 
 
 @law("EFF-1", "An access by linear address exits only if its shadow entry does not let it through.")
-def an_installed_shadow_entry_does_not_exit(s: VirtualTlbMmu, outcome: Attempt, actor: int) -> Any:
-    return implies(outcome.shown.event == Event.EXITED, not lets(s.shadow[actor, outcome.vcpu, outcome.page], outcome.access))
+def an_installed_shadow_entry_does_not_exit(s: ShadowMmu, outcome: Attempt, actor: int) -> Any:
+    return implies(outcome.shown.event == Event.EXITED, not lets(s.walked(actor, outcome.vcpu, outcome.page), outcome.access))
 
 
 @law("EFF-2", "A hidden fault that was served leaves the entry that was asked for.")
-def a_served_fault_makes_progress(s: VirtualTlbMmu, outcome: Filled) -> Any:
-    return implies(outcome.result == Result.INSTALLED, lets(s.shadow[outcome.vm, outcome.vcpu, outcome.page], outcome.access))
+def a_served_fault_makes_progress(s: ShadowMmu, outcome: Filled) -> Any:
+    return implies(outcome.result == Result.INSTALLED, lets(s.walked(outcome.vm, outcome.vcpu, outcome.page), outcome.access))
 
 
 EPT = (an_installed_translation_does_not_exit, a_served_exit_makes_progress, a_served_exit_takes_nothing_away)
-VIRTUAL_TLB = (an_installed_shadow_entry_does_not_exit, a_served_fault_makes_progress)
+SHADOW = (an_installed_shadow_entry_does_not_exit, a_served_fault_makes_progress)

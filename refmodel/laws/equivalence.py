@@ -8,7 +8,9 @@ from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.replies import Attempt, Filled, Handled, Result, Seen
-from refmodel.mmu.vtlb import ShadowEntry, VirtualTlbMmu
+from refmodel.mmu.shadow import ShadowEntry, ShadowMmu
+from refmodel.mmu.shadow_traced import ShadowTracedMmu
+from refmodel.mmu.vtlb import VirtualTlbMmu
 from refmodel.monitor.p2m import P2m
 
 
@@ -57,25 +59,44 @@ def combined_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, page:
 
 
 @law("EQV-1", "What an access by a shadow entry shows is what it shows on the bare machine.")
-def data_read_through_shadow_entries_is_data_written(s: VirtualTlbMmu, outcome: Attempt) -> Any:
+def data_read_through_shadow_entries_is_data_written(s: ShadowMmu, outcome: Attempt) -> Any:
     shown, due = outcome.shown, outcome.due
     return implies(shown.event == Event.COMPLETED, shown.event == due.event and shown.cell == due.cell)
 
 
 @law("EQV-2", "A fault on a shadow entry is given to the guest where it is the guest's own, and only there.")
-def reflected_faults_are_the_guests_own(s: VirtualTlbMmu, outcome: Filled) -> Any:
+def reflected_faults_are_the_guests_own(s: ShadowMmu, outcome: Filled) -> Any:
     return implies(outcome.result == Result.REFLECTED or outcome.result == Result.HOLE,
                    outcome.reflected.event == outcome.due.event)
 
 
-@law("EQV-5", "A shadow entry was made from a guest entry that may still be cached, and gives no more rights.")
+@law("EQV-5", "A cached shadow entry was made from a guest entry that may still be cached, and gives no more rights.")
+def cached_shadow_entries_stay_in_the_envelope(s: ShadowMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    return _in_the_envelope(s.tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page])
+
+
+@law("EQV-5", "So was a vCPU's shadow entry.")
 def shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     return _in_the_envelope(s.shadow[vm, vcpu, page], s.bare_tlb[vm, vcpu, page])
 
 
-@law("EQV-5", "So was a cached one.")
-def cached_shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
-    return _in_the_envelope(s.tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page])
+@law("EQV-5", "An entry of a mirrored table agrees with the guest's entry as it stands, and gives no more rights.")
+def mirrored_entries_agree_with_the_guests(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
+    entry, table = s.mirror[vm, root, page], s.p2m[vm, root]
+    return implies(entry.present, s.traced[vm, root] and table.mapped
+                   and _in_the_envelope(entry, s.memory[table.mfn][page]))
+
+
+@law("EQV-5", "No entry of a mirrored table lets a guest write to a table that is mirrored: it would not be seen.")
+def mirrored_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
+    entry = s.mirror[vm, root, page]
+    return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn])
+
+
+@law("EQV-5", "Nor does a cached one.")
+def cached_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    entry = s.tlb[vm, vcpu, page]
+    return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn])
 
 
 def _in_the_envelope(entry: ShadowEntry, bare: Cell) -> Any:
@@ -93,9 +114,12 @@ EPT = (
     combined_mappings_carry_the_eptp_in_use,
 )
 
-VIRTUAL_TLB = (
+SHADOW = (
     data_read_through_shadow_entries_is_data_written,
     reflected_faults_are_the_guests_own,
-    shadow_entries_stay_in_the_envelope,
     cached_shadow_entries_stay_in_the_envelope,
 )
+"""Of any shadow MMU."""
+VIRTUAL_TLB = (*SHADOW, shadow_entries_stay_in_the_envelope)
+SHADOW_TRACED = (*SHADOW, mirrored_entries_agree_with_the_guests, mirrored_entries_write_to_no_traced_table,
+                 cached_entries_write_to_no_traced_table)

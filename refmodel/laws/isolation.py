@@ -6,7 +6,9 @@ from refmodel.language import implies, law
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.ept import EptEntry, EptMmu
 from refmodel.mmu.replies import Handled
-from refmodel.mmu.vtlb import ShadowEntry, VirtualTlbMmu
+from refmodel.mmu.shadow import ShadowEntry, ShadowMmu
+from refmodel.mmu.shadow_traced import ShadowTracedMmu
+from refmodel.mmu.vtlb import VirtualTlbMmu
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2m
 
@@ -128,33 +130,53 @@ def an_exit_serves_its_own_vm(s: EptMmu, before: EptMmu, outcome: Handled, vm: V
 # ---------------------------------------------------------------- shadow entries, walked or remembered
 
 
-@law("ISO-1", "A shadow entry leads where the p2m says for the guest frame that it stands for, with no more rights.")
-def shadow_entries_lead_where_the_p2m_says(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
-    return _leads_where_the_p2m_says(s, vm, s.shadow[vm, vcpu, page])
-
-
-@law("ISO-1", "So does a cached one.")
-def cached_shadow_entries_lead_where_the_p2m_says(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
-    return _leads_where_the_p2m_says(s, vm, s.tlb[vm, vcpu, page])
-
-
-def _leads_where_the_p2m_says(s: P2m, vm: Vm, entry: ShadowEntry) -> Any:
+def leads_where_the_p2m_says(s: P2m, vm: Vm, entry: ShadowEntry) -> Any:
+    """To the frame behind the guest frame that it stands for, with no more rights."""
     backing = s.p2m[vm, entry.gfn]
     return implies(entry.present, backing.mapped and backing.mfn == entry.mfn and implies(entry.writable, backing.writable))
 
 
-@law("ISO-2", "No shadow entry, walked or cached, lets a guest write to a shared frame.")
-def no_shadow_entry_writes_to_a_shared_frame(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
-    walked, remembered = s.shadow[vm, vcpu, page], s.tlb[vm, vcpu, page]
-    return (implies(walked.present and s.frames[walked.mfn].use == Use.SHARED, not walked.writable)
-            and implies(remembered.present and s.frames[remembered.mfn].use == Use.SHARED, not remembered.writable))
+def keeps_out(s: P2m, entry: ShadowEntry) -> Any:
+    """It lets nobody write to a shared frame, and reaches none that holds no guest's memory."""
+    return (implies(entry.present and s.frames[entry.mfn].use == Use.SHARED, not entry.writable)
+            and implies(entry.present, guests_own(s, entry.mfn)))
 
 
-@law("ISO-3", "No shadow entry, walked or cached, leads a guest to a frame that holds no guest's memory.")
-def no_shadow_entry_reaches_the_monitor(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
-    walked, remembered = s.shadow[vm, vcpu, page], s.tlb[vm, vcpu, page]
-    return (implies(walked.present, guests_own(s, walked.mfn))
-            and implies(remembered.present, guests_own(s, remembered.mfn)))
+@law("ISO-1", "A cached shadow entry leads where the p2m says for the guest frame that it stands for, with no more rights.")
+def cached_shadow_entries_lead_where_the_p2m_says(s: ShadowMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    return leads_where_the_p2m_says(s, vm, s.tlb[vm, vcpu, page])
+
+
+@law("ISO-2", "No cached shadow entry lets a guest write to a shared frame.")
+def no_cached_shadow_entry_writes_to_a_shared_frame(s: ShadowMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    entry = s.tlb[vm, vcpu, page]
+    return implies(entry.present and s.frames[entry.mfn].use == Use.SHARED, not entry.writable)
+
+
+@law("ISO-3", "No cached shadow entry leads a guest to a frame that holds no guest's memory.")
+def no_cached_shadow_entry_reaches_the_monitor(s: ShadowMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    entry = s.tlb[vm, vcpu, page]
+    return implies(entry.present, guests_own(s, entry.mfn))
+
+
+@law("ISO-1", "A vCPU's shadow entry leads where the p2m says for the guest frame that it stands for, with no more rights.")
+def shadow_entries_lead_where_the_p2m_says(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    return leads_where_the_p2m_says(s, vm, s.shadow[vm, vcpu, page])
+
+
+@law("ISO-3", "A vCPU's shadow entry writes to no shared frame, and reaches none that holds no guest's memory.")
+def shadow_entries_keep_out(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    return keeps_out(s, s.shadow[vm, vcpu, page])
+
+
+@law("ISO-1", "An entry of a mirrored table leads where the p2m says for the guest frame that it stands for, with no more rights.")
+def mirrored_entries_lead_where_the_p2m_says(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
+    return leads_where_the_p2m_says(s, vm, s.mirror[vm, root, page])
+
+
+@law("ISO-3", "An entry of a mirrored table writes to no shared frame, and reaches none that holds no guest's memory.")
+def mirrored_entries_keep_out(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
+    return keeps_out(s, s.mirror[vm, root, page])
 
 
 LAWS = (
@@ -181,9 +203,11 @@ EPT = (
     an_exit_serves_its_own_vm,
 )
 
-VIRTUAL_TLB = (
-    shadow_entries_lead_where_the_p2m_says,
+SHADOW = (
     cached_shadow_entries_lead_where_the_p2m_says,
-    no_shadow_entry_writes_to_a_shared_frame,
-    no_shadow_entry_reaches_the_monitor,
+    no_cached_shadow_entry_writes_to_a_shared_frame,
+    no_cached_shadow_entry_reaches_the_monitor,
 )
+"""Of any shadow MMU."""
+VIRTUAL_TLB = (*SHADOW, shadow_entries_lead_where_the_p2m_says, shadow_entries_keep_out)
+SHADOW_TRACED = (*SHADOW, mirrored_entries_lead_where_the_p2m_says, mirrored_entries_keep_out)

@@ -10,73 +10,25 @@ While CR0.PG is clear the monitor carries the accesses out. The shadow tables li
 that guests are given.
 """
 
-import attrs
-
 from refmodel.bare import Event, Reply
-from refmodel.language import NOTHING, Total, cached, guest, operation, require, reset
+from refmodel.language import Total, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell, Paging, permits
-from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-from refmodel.mmu.interpreter import Emulation
-from refmodel.mmu.replies import Attempt, Filled, Result
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.replies import Filled, Result
+from refmodel.mmu.shadow import ShadowEntry, ShadowMmu, lets
 
 
-@attrs.frozen
-class ShadowEntry:
-    """What the processor walks (present, R/W, the inverse of XD, the frame), and the guest frame that it stands for."""
-
-    present: bool = False
-    mfn: Mfn = NOTHING
-    writable: bool = False
-    executable: bool = False
-    gfn: Gfn = NOTHING
-
-
-def lets(entry: ShadowEntry, access: Access) -> bool:
-    """Whether a shadow entry lets an access through."""
-    if access == Access.WRITE:
-        return entry.present and entry.writable
-    if access == Access.FETCH:
-        return entry.present and entry.executable
-    return entry.present
-
-
-class VirtualTlbMmu(Emulation):
+class VirtualTlbMmu(ShadowMmu):
     shadow: Total[tuple[Vm, Vcpu, Index], ShadowEntry]
-    tlb: Total[tuple[Vm, Vcpu, Index], ShadowEntry]
-    """What the processor remembers of the shadow table."""
+    """The shadow table of each vCPU."""
 
-    # ------------------------------------------------------------ the hardware
+    def walked(self, vm: Vm, vcpu: Vcpu, page: Index) -> ShadowEntry:
+        return self.shadow[vm, vcpu, page]
 
-    def execute(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Attempt:
-        """An access by linear address: from the processor's cache, or by a walk of the shadow table."""
-        require(self.paging[vm, vcpu].enabled)
-        entry = self.tlb[vm, vcpu, page]
-        if not (lets(entry, access) and cached("translation")):
-            entry = self.shadow[vm, vcpu, page]
-            if not lets(entry, access):
-                self.tlb[vm, vcpu, page] = ShadowEntry()  # a page fault drops what is cached for its address
-                return Attempt(Reply(), Reply(), vcpu, page, access)
-            self.tlb[vm, vcpu, page] = entry
-        due = self.bare_access(vm, self.bare_tlb[vm, vcpu, page], offset, access, value)
-        contents = self.memory[entry.mfn]
-        if access == Access.WRITE:
-            self.memory[entry.mfn] = contents.put(offset, value)
-            return Attempt(Reply(Event.COMPLETED), due, vcpu, page, access)
-        return Attempt(Reply(Event.COMPLETED, contents[offset]), due, vcpu, page, access)
+    def walk_bare(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
+        """The entry may be an old one: the bare machine uses the one that it cached when the entry was filled in."""
 
     # ------------------------------------------------------------ the guest's instructions
-
-    @guest
-    def load(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
-        return self.execute(vm, vcpu, page, offset, Access.READ, Cell())
-
-    @guest
-    def store(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Attempt:
-        return self.execute(vm, vcpu, page, offset, Access.WRITE, value)
-
-    @guest
-    def fetch(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
-        return self.execute(vm, vcpu, page, offset, Access.FETCH, Cell())
 
     @guest
     def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:

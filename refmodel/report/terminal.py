@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from refmodel.engines.bench import Kill
 from refmodel.engines.checking import Report
 from refmodel.engines.machine import Broken, Change, Told
 from refmodel.engines.scope import Witness
@@ -134,6 +135,19 @@ def witness_story(design: Outline, operation: str, witness: Witness) -> Group:
                 tree.add(Text.assemble((f"{kind.name}[{place}]", "cyan"), f"  {shown(kind.value, value)}"))
     told = Told(witness.step, witness.outcome, (), witness.broken)
     return Group(tree, step_title(design, 1, told), broken_clause(witness.broken))
+
+
+def kill_table(bugs: Mapping[str, tuple[str, str]], rows: Mapping[str, Sequence[Kill]]) -> Table:
+    """Bugs by engines."""
+    table = Table("bug", "clause", "what is wrong", *(k.engine for k in next(iter(rows.values()))))
+    for name, kills in rows.items():
+        cells = []
+        for kill in kills:
+            steps = "a step" if kill.engine == "prove" else f"{kill.steps} steps"
+            found = f"{kill.clause}, {steps}, {kill.seconds:.1f} s"
+            cells.append(Text(found) if kill.clause else Text(f"not found, {kill.seconds:.1f} s", "yellow"))
+        table.add_row(name, *bugs[name], *cells)
+    return table
 
 
 def judged(console: Console, verdict: Verdict) -> None:

@@ -1,0 +1,64 @@
+"""Mutants of traced shadow paging: tables that a guest can write unseen, and mirrors that outlive what they mirror."""
+
+from refmodel.bare import Reply
+from refmodel.designs import ShadowTraced
+from refmodel.language import reset
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Vm
+from refmodel.mmu.interpreter import Emulation
+from refmodel.mmu.shadow import ShadowEntry
+
+
+class TracedButCachedWritable(ShadowTraced):
+    """A page becomes a table; its shadow entries lose their right to write, processors keep theirs."""
+
+    def trace(self, vm: Vm, gfn: Gfn) -> None:
+        if not self.traced[vm, gfn]:
+            self.traced[vm, gfn] = True
+            reset(self.mirror, lambda entry, v, root, page: v == vm and entry.gfn == gfn and entry.writable)
+
+
+class TracedButMirroredWritable(ShadowTraced):
+    """A page becomes a table; other tables' writable entries for it stay."""
+
+    def trace(self, vm: Vm, gfn: Gfn) -> None:
+        if not self.traced[vm, gfn]:
+            self.traced[vm, gfn] = True
+            reset(self.tlb, lambda entry, v, vcpu, page: v == vm and entry.gfn == gfn and entry.writable)
+
+
+class TablesFilledWritable(ShadowTraced):
+    """An entry that leads to a table is filled in writable, as the guest's is."""
+
+    def fill(self, vm: Vm, root: Gfn, page: Index, entry: Cell) -> None:
+        backing = self.p2m[vm, entry.gfn]
+        writable = entry.writable and backing.writable
+        self.mirror[vm, root, page] = ShadowEntry(True, backing.mfn, writable, entry.executable, entry.gfn)
+
+
+class EmulatedStoreUnmirrored(ShadowTraced):
+    """The monitor carries a store to a table out, and leaves the shadow entry as it was."""
+
+    def emulate(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
+        return Emulation.emulate(self, vm, gfn, offset, access, value)
+
+
+class TableGoneMirrorStays(ShadowTraced):
+    """A page that is a table goes into the balloon; its shadow table is kept for when it comes back."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        self.protect(vm, gfn)
+
+
+class UntracedUncleared(ShadowTraced):
+    """A table is traced no more, and its shadow entries stay."""
+
+    def drop_table(self, vm: Vm, gfn: Gfn) -> None:
+        self.traced[vm, gfn] = False
+
+
+class MirrorsStillWritable(ShadowTraced):
+    """A page that comes to be shared keeps its writable shadow entries."""
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        reset(self.tlb, lambda entry, v, vcpu, page: v == vm and entry.gfn == gfn)

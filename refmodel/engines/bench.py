@@ -1,0 +1,57 @@
+"""The kill matrix: which engine finds which bug, in how many steps, by which clause, and how long it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from os import cpu_count
+
+import attrs
+
+from refmodel.engines import induction, random
+from refmodel.engines.exhaustive import explore
+from refmodel.language.design import Design, outline
+
+ENGINES = ("random", "exhaustive", "prove")
+PATIENCE = 60.0
+"""Seconds that an engine may take for one bug."""
+
+
+@attrs.frozen
+class Kill:
+    """What one engine made of one bug: the clause and law that it breaks, and the steps of the run; None if it found nothing."""
+
+    engine: str
+    clause: str | None
+    law: str | None
+    steps: int | None
+    """1 for the prover: the step that breaks the law, from a lawful state."""
+    seconds: float
+
+
+def kill(design: type[Design], engine: str) -> Kill:
+    """Let an engine look for the bug in a design."""
+    bugged, began = outline(design), time.perf_counter()
+    if engine == "prove":
+        refuted = induction.prove(bugged).refuted
+        found = (refuted.law, 1) if refuted is not None else None
+    else:
+        failure = (random.campaign(bugged, design.geometry, seconds=PATIENCE).failure if engine == "random"
+                   else explore(bugged, design.geometry, seconds=PATIENCE).failure)
+        found = (failure.broken.law, len(failure.run.steps)) if failure is not None else None
+    seconds = time.perf_counter() - began
+    if found is None or found[0] is None:
+        return Kill(engine, None, None, None, seconds)
+    return Kill(engine, found[0].clause, found[0].name, found[1], seconds)
+
+
+def matrix(bugs: Mapping[str, type[Design]], engines: Sequence[str] = ENGINES) -> Iterator[tuple[str, list[Kill]]]:
+    """Each bug by each engine, several at a time, in the order given."""
+    with ProcessPoolExecutor(min(len(bugs), cpu_count() or 1), mp_context=get_context("spawn")) as pool:
+        yield from zip(bugs, pool.map(_row, bugs.values(), [tuple(engines)] * len(bugs)), strict=True)
+
+
+def _row(design: type[Design], engines: Sequence[str]) -> list[Kill]:
+    return [kill(design, engine) for engine in engines]

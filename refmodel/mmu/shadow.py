@@ -1,0 +1,77 @@
+"""What all shadow MMUs have in common: the processor walks tables of the monitor's, which lead linear pages to machine frames.
+
+What the processor finds there it may remember, until it is told to forget. How a shadow entry comes to be, and how long it stays,
+is what the shadow MMUs differ in.
+"""
+
+import attrs
+
+from refmodel.bare import Event, Reply
+from refmodel.language import NOTHING, Total, cached, guest, require
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
+from refmodel.mmu.interpreter import Emulation
+from refmodel.mmu.replies import Attempt
+
+
+@attrs.frozen
+class ShadowEntry:
+    """What the processor walks (present, R/W, the inverse of XD, the frame), and the guest frame that it stands for."""
+
+    present: bool = False
+    mfn: Mfn = NOTHING
+    writable: bool = False
+    executable: bool = False
+    gfn: Gfn = NOTHING
+
+
+def lets(entry: ShadowEntry, access: Access) -> bool:
+    """Whether a shadow entry lets an access through."""
+    if access == Access.WRITE:
+        return entry.present and entry.writable
+    if access == Access.FETCH:
+        return entry.present and entry.executable
+    return entry.present
+
+
+class ShadowMmu(Emulation):
+    tlb: Total[tuple[Vm, Vcpu, Index], ShadowEntry]
+    """What the processors remember of the shadow tables."""
+
+    def walked(self, vm: Vm, vcpu: Vcpu, page: Index) -> ShadowEntry:
+        """The shadow entry that a vCPU's processor finds for a linear page."""
+        raise NotImplementedError
+
+    def walk_bare(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
+        """The bare machine looks up what the processor has just found in the shadow table."""
+        raise NotImplementedError
+
+    def execute(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Attempt:
+        """An access by linear address: from the processor's cache, or by a walk of the shadow table."""
+        require(self.paging[vm, vcpu].enabled)
+        entry = self.tlb[vm, vcpu, page]
+        if not (lets(entry, access) and cached("translation")):
+            entry = self.walked(vm, vcpu, page)
+            if not lets(entry, access):
+                self.tlb[vm, vcpu, page] = ShadowEntry()  # a page fault drops what is cached for its address
+                return Attempt(Reply(), Reply(), vcpu, page, access)
+            self.tlb[vm, vcpu, page] = entry
+            self.walk_bare(vm, vcpu, page)
+        due = self.bare_access(vm, self.bare_tlb[vm, vcpu, page], offset, access, value)
+        contents = self.memory[entry.mfn]
+        if access == Access.WRITE:
+            self.memory[entry.mfn] = contents.put(offset, value)
+            return Attempt(Reply(Event.COMPLETED), due, vcpu, page, access)
+        return Attempt(Reply(Event.COMPLETED, contents[offset]), due, vcpu, page, access)
+
+    @guest
+    def load(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
+        return self.execute(vm, vcpu, page, offset, Access.READ, Cell())
+
+    @guest
+    def store(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Attempt:
+        return self.execute(vm, vcpu, page, offset, Access.WRITE, value)
+
+    @guest
+    def fetch(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
+        return self.execute(vm, vcpu, page, offset, Access.FETCH, Cell())

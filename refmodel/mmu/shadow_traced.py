@@ -1,0 +1,130 @@
+"""Shadow paging with traced tables: shadow tables mirror the guest's, which are write-protected, so that they never part.
+
+Each page that a guest uses as a root table gets a shadow table, whose entries lead straight to machine frames. While it has one it
+is *traced*: no translation lets the guest write to it, so every store to it exits, and the monitor carries the store out and
+drops the shadow entry it was mirrored by. A shadow entry therefore always agrees with the guest's entry as it stands. Shadow
+tables of several roots are kept side by side, so MOV CR3 finds the entries made before; what the processor has cached goes, as it
+must. (Adams and Agesen, ASPLOS 2006, section 3: *tracing*.)
+
+While CR0.PG is clear the monitor carries the accesses out. The shadow tables lie in memory of the monitor's own, not in the frames
+that guests are given. A guest's table has one level here: the geometry's choice.
+"""
+
+from refmodel.bare import Event, Reply
+from refmodel.language import Total, guest, operation, require, reset
+from refmodel.machine.cells import Access, Cell, Paging, permits
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.replies import Attempt, Filled, Result
+from refmodel.mmu.shadow import ShadowEntry, ShadowMmu, lets
+
+
+class ShadowTracedMmu(ShadowMmu):
+    traced: Total[tuple[Vm, Gfn], bool]
+    """The guest pages that have a shadow table."""
+    mirror: Total[tuple[Vm, Gfn, Index], ShadowEntry]
+    """The shadow table of each."""
+
+    def walked(self, vm: Vm, vcpu: Vcpu, page: Index) -> ShadowEntry:
+        return self.mirror[vm, self.paging[vm, vcpu].root, page]
+
+    def walk_bare(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
+        """The entry mirrors the guest's as it stands, so the bare machine walks too."""
+        self.bare_tlb[vm, vcpu, page] = self.bare_walk(vm, vcpu, page)
+
+    # ------------------------------------------------------------ the guest's instructions
+
+    @guest
+    def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
+        """INVLPG runs natively: the shadow entry agrees with the guest's already, only the processor has to forget."""
+        require(self.paging[vm, vcpu].enabled)
+        self.bare_tlb[vm, vcpu, page] = Cell()
+        self.tlb[vm, vcpu, page] = ShadowEntry()
+
+    @guest
+    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
+        """MOV to CR3 (and, the first time, CR0.PG) exits: another shadow table, and the processor forgets."""
+        self.paging[vm, vcpu] = Paging(True, root)
+        reset(self.bare_tlb, lambda cell, v, c, page: v == vm and c == vcpu)
+        reset(self.tlb, lambda entry, v, c, page: v == vm and c == vcpu)
+
+    # ------------------------------------------------------------ the monitor
+
+    @operation
+    def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
+        """A page fault on the shadow table that is hidden from the guest, or its own."""
+        require(self.paging[vm, vcpu].enabled)
+        require(not lets(self.walked(vm, vcpu, page), access))
+        entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
+        if not permits(entry, access):
+            due = self.bare_access(vm, bare_entry, page, access, Cell())
+            return Filled(Result.REFLECTED, vm, vcpu, page, access, Reply(Event.PAGE_FAULT), due)
+        if not self.p2m[vm, entry.gfn].mapped:
+            return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE),
+                          self.bare_access(vm, bare_entry, page, access, Cell()))
+        write = access == Access.WRITE
+        require(not (write and self.becomes_traced(vm, vcpu, entry.gfn)))  # emulate_store's business
+        if write and not self.p2m[vm, entry.gfn].writable and not self.break_sharing(vm, entry.gfn):
+            return Filled(Result.FAILED, vm, vcpu, page, access)
+        root = self.paging[vm, vcpu].root
+        self.trace(vm, root)
+        self.fill(vm, root, page, entry)
+        self.tlb[vm, vcpu, page] = ShadowEntry()
+        return Filled(Result.INSTALLED, vm, vcpu, page, access)
+
+    def fill(self, vm: Vm, root: Gfn, page: Index, entry: Cell) -> None:
+        """Make a shadow entry from the guest's: writable only where the page is, and is no table."""
+        backing = self.p2m[vm, entry.gfn]
+        writable = entry.writable and backing.writable and not self.traced[vm, entry.gfn]
+        self.mirror[vm, root, page] = ShadowEntry(True, backing.mfn, writable, entry.executable, entry.gfn)
+
+    def becomes_traced(self, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> bool:
+        """Whether a page is a table with a shadow, or gets one by the very fault at hand."""
+        return self.traced[vm, gfn] or self.paging[vm, vcpu].root == gfn
+
+    def trace(self, vm: Vm, gfn: Gfn) -> None:
+        """From now on a page has a shadow table, and no translation lets the guest write to it."""
+        if not self.traced[vm, gfn]:
+            self.traced[vm, gfn] = True
+            reset(self.mirror, lambda entry, v, root, page: v == vm and entry.gfn == gfn and entry.writable)
+            reset(self.tlb, lambda entry, v, vcpu, page: v == vm and entry.gfn == gfn and entry.writable)
+
+    @guest
+    def emulate_store(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Attempt:
+        """A store to a traced table has exited: the monitor carries it out for the guest."""
+        require(self.paging[vm, vcpu].enabled)
+        entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
+        require(permits(entry, Access.WRITE))
+        require(self.becomes_traced(vm, vcpu, entry.gfn))
+        shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
+        if shown.event == Event.EXITED:
+            return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE)
+        self.tlb[vm, vcpu, page] = ShadowEntry()
+        return Attempt(shown, self.bare_access(vm, bare_entry, offset, Access.WRITE, value), vcpu, page, Access.WRITE)
+
+    def emulate(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
+        """Whoever changes an entry of a table drops its mirror image."""
+        shown = super().emulate(vm, gfn, offset, access, value)
+        if access == Access.WRITE and shown.event == Event.COMPLETED:
+            self.mirror[vm, gfn, offset] = ShadowEntry()
+        return shown
+
+    @operation
+    def untrace(self, vm: Vm, gfn: Gfn) -> None:
+        """The monitor drops a shadow table: it can always be made again. Processors forget what came of it."""
+        require(self.traced[vm, gfn])
+        self.drop_table(vm, gfn)
+
+    def drop_table(self, vm: Vm, gfn: Gfn) -> None:
+        """A page is no table any more, as far as the monitor knows."""
+        self.traced[vm, gfn] = False
+        reset(self.mirror, lambda entry, v, root, page: v == vm and root == gfn)
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        """Take the right to write to a page from every shadow entry and every processor."""
+        reset(self.mirror, lambda entry, v, root, page: v == vm and entry.gfn == gfn)
+        reset(self.tlb, lambda entry, v, vcpu, page: v == vm and entry.gfn == gfn)
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        """A page goes: so do the entries that lead to it, and the shadow table that mirrors it."""
+        self.protect(vm, gfn)
+        self.drop_table(vm, gfn)

@@ -1,0 +1,45 @@
+"""Every bug of the bench is found by exploration and by proof, and every design that ships gets a clean bill."""
+
+import json
+
+import pytest
+
+from refmodel.bugs import MUTANTS
+from refmodel.designs import SHIPPED, Interpreter
+from refmodel.engines.bench import kill, matrix
+from refmodel.engines.random import campaign
+from refmodel.language import outline
+from tests.test_command import refmodel
+
+
+@pytest.mark.parametrize("engine", ["exhaustive", "prove"])
+@pytest.mark.parametrize("name", MUTANTS)
+def test_each_bug_is_found(name: str, engine: str) -> None:
+    mutant = MUTANTS[name]
+    found = kill(mutant.design, engine)
+    assert found.clause is not None
+    assert found.law in {law.name for law in outline(mutant.design).laws}
+    assert mutant.title.endswith(".")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_random_runs_break_no_law_of_what_ships(name: str) -> None:
+    cls = SHIPPED[name]
+    larger = cls.geometry.resized(Vm=2, Vcpu=2, Index=2, Mfn=5, Gfn=3)
+    for geometry in (cls.geometry, larger):
+        done = campaign(outline(cls), geometry, seconds=20, runs=150)
+        assert done.failure is None
+        assert done.steps > 500
+
+
+def test_an_engine_that_finds_nothing_says_so() -> None:
+    ((name, kills),) = matrix({"none": Interpreter}, ("prove",))
+    assert name == "none" and [k.clause for k in kills] == [None]
+
+
+def test_the_command_prints_the_matrix() -> None:
+    done = refmodel("bench", "vtlb-every-store-exits", "--json")
+    assert done.returncode == 0
+    ((row,)) = json.loads(done.stdout)
+    assert {k["engine"]: k["clause"] for k in row["engines"]} == dict.fromkeys(("random", "exhaustive", "prove"), "EFF-1")
+    assert refmodel("bench", "no-such-bug").returncode == 2
