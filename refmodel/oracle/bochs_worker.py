@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from refmodel.oracle.agent.image import AGENT, BOOT_TABLES, GDT, IDT, MAILBOX, MEMORY, TSS, home
+from refmodel.oracle.agent.image import AGENT, BOOT_TABLES, GDT, IDT, MAILBOX, MEMORY, PAGES, STACK, TSS, home
 
 A20_ENABLED = b"\xb8\x01\x00\x00\x00\xc3"  # mov eax, 1; ret
 
@@ -77,7 +77,7 @@ class Worker:
         base = home(levels)
 
         def at(page: int) -> int:
-            return base + page - 0x10000
+            return base + page - PAGES
 
         state = self.bochs.State()
         state.cr0, state.cr3, state.cr4, state.efer = 0x80010033, BOOT_TABLES, 0x20 | (0x1000 if levels == 5 else 0), 0xD00
@@ -87,7 +87,7 @@ class Worker:
         state.ldtr = self._segment(0, 0x82, 0, 0, present=False)
         state.gdtr, state.idtr = self._table(at(GDT), 63), self._table(at(IDT), 4095)
         state.rip, state.rbp, state.r14 = at(AGENT), at(MAILBOX), base + 0x200000
-        state.rsp = state.r12 = at(0x14000) + 0x1000
+        state.rsp = state.r12 = at(STACK) + 0x1000
         state.rflags, state.xcr0, state.apic_base = 2, 1, 0xFEE00900
         state.fpcw, state.mxcsr, state.mxcsr_mask, state.pat = 0x37F, 0x1F80, 0xFFFF, 0x0007040600070406
         state.dr6, state.dr7 = 0xFFFF0FF0, 0x400

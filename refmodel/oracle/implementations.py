@@ -13,7 +13,7 @@ import attrs
 from refmodel.machine.ept_walk import Ept
 from refmodel.oracle.agent.image import VMCALL, VMMCALL
 from refmodel.oracle.agent_walks import stale_walks_on, walks_on
-from refmodel.oracle.judging import Campaign
+from refmodel.oracle.judging import Campaign, Lost
 from refmodel.oracle.nested_campaign import NestedCampaign
 from refmodel.oracle.nested_tests import ROOT
 from refmodel.oracle.stale_tests import StaleCampaign
@@ -88,11 +88,20 @@ def _kvm() -> Generator[Campaign, None, None]:
         yield kvm_slots.SlotCampaign.on(name, host)
     if os.geteuid():
         raise Absent("its memory management and its trace events are seen by root only")
-    with contextlib.closing(kvm.Kvm()) as host, tracing() as trace:
-        yield TraceCampaign(name, profile, host, trace)
-    with (changed({**kvm_memory.KSM_SETTINGS, KSM / "run": "0"}), swap_file() as swapping,
-          contextlib.closing(kvm_memory.Guests()) as guests):
-        yield kvm_memory.MemoryCampaign(name, guests, swapping)
+    missing = []
+    try:
+        with contextlib.closing(kvm.Kvm()) as host, tracing() as trace:
+            yield TraceCampaign(name, profile, host, trace)
+    except Lost as why:
+        missing.append(str(why))
+    settings = {file: value for file, value in {**kvm_memory.KSM_SETTINGS, KSM / "run": "0"}.items() if file.exists()}
+    try:
+        with (changed(settings), swap_file() as swapping, contextlib.closing(kvm_memory.Guests()) as guests):
+            yield kvm_memory.MemoryCampaign(name, guests, swapping)
+    except OSError as why:
+        missing.append(f"KSM cannot be had here ({why})")
+    if missing:
+        raise Absent("; ".join(missing))
 
 
 def _unicorn() -> Generator[Campaign, None, None]:

@@ -205,7 +205,7 @@ class Guests:
 
     def merge(self) -> None:
         """Let KSM look at everything twice, which is what it needs to merge."""
-        scans = int((KSM / "full_scans").read_text())
+        scans = int((KSM / "full_scans").read_text())  # a kernel without KSM has no such file
         (KSM / "run").write_text("1")
         until = time.monotonic() + 5
         try:
