@@ -42,6 +42,7 @@ MUTANTS: dict[str, Mutant] = {
     "vtlb-wrong-cell-read": Mutant(vtlb.WrongCellRead, "EQV-1"),
     "vtlb-every-store-exits": Mutant(vtlb.EveryStoreExits, "EFF-1"),
     "vtlb-filled-read-only-for-ever": Mutant(vtlb.FilledReadOnlyForEver, "EFF-2"),
+    "vtlb-tables-from-the-pool": Mutant(vtlb.TablesFromThePool, "RES-2"),
     "traced-but-cached-writable": Mutant(shadow_traced.TracedButCachedWritable, "EQV-5"),
     "traced-but-mirrored-writable": Mutant(shadow_traced.TracedButMirroredWritable, "EQV-5"),
     "traced-tables-filled-writable": Mutant(shadow_traced.TablesFilledWritable, "EQV-5"),

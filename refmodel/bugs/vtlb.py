@@ -7,6 +7,7 @@ from refmodel.machine.cells import Access, Cell, Paging, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Attempt, Filled, Result
 from refmodel.mmu.shadow import ShadowEntry, lets
+from refmodel.monitor.frames import Frame, Use
 
 
 class ShadowForgottenTlbNot(VirtualTlb):
@@ -92,3 +93,12 @@ class FilledReadOnlyForEver(VirtualTlb):
         self.shadow[vm, vcpu, page] = ShadowEntry(True, backing.mfn, False, entry.executable, entry.gfn)
         self.bare_tlb[vm, vcpu, page] = bare_entry
         return Filled(Result.INSTALLED, vm, vcpu, page, access)
+
+
+class TablesFromThePool(VirtualTlb):
+    """Each address space gets a shadow table in a frame of the guests' pool, which is never given back."""
+
+    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
+        mfn = self.free_frame()
+        self.frames[mfn] = Frame(Use.TABLE, vm)
+        super().mov_cr3(vm, vcpu, root)
