@@ -12,7 +12,7 @@ from refmodel.language import outline
 from tests.test_command import refmodel
 
 
-@pytest.mark.parametrize("engine", ["exhaustive", "prove"])
+@pytest.mark.parametrize("engine", ["exhaustive", pytest.param("prove", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", MUTANTS)
 def test_each_bug_is_found(name: str, engine: str) -> None:
     mutant = MUTANTS[name]
