@@ -123,7 +123,8 @@ class NptWalk(GuestWalk):
         why = z3.If(declared.canonical, declared.code, z3.BitVecVal(0, 64)) | self.stage.term
         return z3.And(z3.Not(declared.completed), plain(self.reading, end.code) == why,
                       plain(self.reading, end.gpa) == self.gva.term,
-                      path.result.memory.marked(AT, FLAGS) == declared.marked(AT, FLAGS))
+                      path.result.memory.marked(AT, FLAGS) == declared.marked(AT, FLAGS),
+                      path.result.memory.was_read(AT) == declared.looked_at(AT))
 
 
 def the_walk_is_as_declared(levels: int) -> None:

@@ -1,7 +1,8 @@
 """What the proofs about walks share: arbitrary registers and memory, and asking the solver whether text and statement agree.
 
-A counterexample is not shown before it has been run: the solver's registers and memory are put through the text on ints, and the
-outcome must be the one that the solver says the statement does not allow.
+A counterexample to a walk's being as declared is not shown before it has been run: the solver's registers and memory are put
+through the text on ints, and the outcome must be one that the statement does not allow. One to another claim is said to be the
+solver's only.
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ class Claim:
 
 
 class Refuted(AssertionError):
-    """A theorem is false: here is a counterexample, which has been run."""
+    """A theorem is false: here is a counterexample, and whether it has been run."""
 
 
 class Undecided(AssertionError):
@@ -192,7 +193,7 @@ def show(claim: Claim) -> None:
         raise Undecided(f"{_caller()}: {solver.reason_unknown()}")
     if answer == z3.sat:
         model = solver.model()
-        raise Refuted(claim.replay(model) if claim.replay else f"{_caller()}: {model}")
+        raise Refuted(claim.replay(model) if claim.replay else f"{_caller()} (the solver's model, not run on ints): {model}")
 
 
 def reachable(found: Sequence[Path], hypotheses: Sequence[Term], kinds: Sequence[type]) -> None:

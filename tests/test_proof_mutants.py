@@ -1,4 +1,7 @@
-"""The proofs can fail: each of these changes to the text makes a theorem false, and the counterexample has been run on ints."""
+"""The proofs can fail: each of these changes to the text makes a theorem false.
+
+Where the theorem is that a walk is as declared, the counterexample has been run on ints.
+"""
 
 import shutil
 import subprocess

@@ -15,9 +15,6 @@ R, W, X, XU = 1 << 0, 1 << 1, 1 << 2, 1 << 10
 """Rights in an entry: read, write, execute, and, with mode-based execute control, execute at user-mode linear addresses.
 The same numbers are the kinds of access, and, three bits up, the rights there were, in an exit qualification."""
 EPT_A, EPT_D = 1 << 8, 1 << 9
-MEMORY_TYPES = (0, 1, 4, 5, 6)
-"""UC, WC, WT, WP, WB: the values that bits 5:3 of a leaf may have (SDM Vol. 3C table 28-6)."""
-
 EXIT_VIOLATION, EXIT_MISCONFIGURATION = 48, 49
 """Basic exit reasons (SDM Vol. 3D appendix C)."""
 USER_EXECUTABLE = 1 << 6
@@ -125,7 +122,7 @@ def misconfigured(ept: Ept, level: int, leaf: bool, entry: Word) -> bool:
 
 
 def forbidden_type(entry: Word) -> bool:
-    """Whether bits 5:3 of a leaf are no memory type (SDM Vol. 3C 28.3.7)."""
+    """Whether bits 5:3 of a leaf are no memory type; those are 0 UC, 1 WC, 4 WT, 5 WP, 6 WB (SDM Vol. 3C 28.3.7)."""
     memory_type = entry >> 3 & 7
     return memory_type == 2 or memory_type == 3 or memory_type == 7
 

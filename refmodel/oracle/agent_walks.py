@@ -28,13 +28,17 @@ def control_registers(cpu: Cpu, global_pages: bool = False) -> tuple[int, int, i
     return CR0 | (CR0_WP if cpu.wp else 0), cr4, EFER_LME_LMA | (EFER_NXE if cpu.nxe else 0)
 
 
+Places = tuple[tuple[int, int], ...]
+"""Physical addresses that an access may have stored to, each with the number of the step that told what lay there."""
+
+
 @attrs.frozen
 class _Access:
     """An access in a script: under which numbers its result is found, and what lay wherever it may have stored to."""
 
     number: int
     access: Access
-    places: tuple[tuple[int, int], ...]
+    places: Places
 
     def outcome(self, results: Results) -> Outcome:
         vector, code, cr2, rax = results[self.number]
@@ -44,9 +48,19 @@ class _Access:
             return Outcome("#GP", code)
         if vector != 6:
             return Outcome(f"exception {vector}", code)
-        if not self.access.write:
-            return Outcome("completed", 0, told(rax, self.access.fetch) or 0)
-        return Outcome("completed", 0, next((p for p, n in self.places if results[n][0] == STORED), 0))
+        return completed(self.access, rax, self.places, results)
+
+
+def completed(access: Access, rax: int, places: Places, results: Results) -> Outcome:
+    """An access that was let through, and where it went; 0 if nobody knows."""
+    if not access.write:
+        return Outcome("completed", 0, told(rax, access.fetch) or 0)
+    return Outcome("completed", 0, next((p for p, n in places if results[n][0] == STORED), 0))
+
+
+def put_back(host: AgentHost, script: Script, access: Access, places: Iterable[int]) -> Places:
+    """Put back what a store may have overwritten: all the places it may go to are given."""
+    return tuple((p, script.add(Step.EXCHANGE, p, slot(p, host.image.trap))) for p in (places if access.write else ()))
 
 
 def add_access(host: AgentHost, script: Script, access: Access, gva: int, places: Iterable[int]) -> _Access:
@@ -54,8 +68,7 @@ def add_access(host: AgentHost, script: Script, access: Access, gva: int, places
     stub = host.image.at(USER_STUB if access.user else SUPERVISOR_STUB)
     to = gva if access.fetch else stub + (STORE if access.write else LOAD)
     number = script.add(Step.ACCESS, gva, to, (AC if access.ac else 0) | access.user)
-    restored = [(p, script.add(Step.EXCHANGE, p, slot(p, host.image.trap))) for p in (places if access.write else ())]
-    return _Access(number, access, tuple(restored))
+    return _Access(number, access, put_back(host, script, access, places))
 
 
 def destination(test: WalkTest) -> list[int]:

@@ -41,7 +41,7 @@ DONTNEED, MERGEABLE, PAGEOUT = 4, 12, 21
 KSM_SETTINGS = {KSM / "sleep_millisecs": "1", KSM / "pages_to_scan": "4000", KSM / "smart_scan": "0"}
 VALUES = tuple(Cell(writable=bool(n & 1), executable=bool(n & 2)) for n in range(4))
 """What a page may hold: its first word is the number, the rest zero; the model's cell stands for it."""
-SHARING, BALLOONING = "specs/sharing.md, ISO-2 and EQV-1", "specs/ballooning.md, ISO-4"
+SOURCE = "specs/sharing.md, ISO-2 and EQV-1; specs/ballooning.md, ISO-4"
 
 
 @attrs.frozen
@@ -293,7 +293,7 @@ class MemoryCampaign:
             together = frames[one] == frames[other]
             sharing = sharing or together
             if together and not model.share(one, other):
-                return Finding("two pages in one frame that the model cannot share", SHARING, f"frames apart for {one} and {other}",
+                return Finding("two pages in one frame that the model cannot share", SOURCE, f"frames apart for {one} and {other}",
                                f"page frame {frames[one]:#x} for both"), sharing
             if not together and model.frame(*one) == model.frame(*other):
                 model.part(*other)
@@ -303,5 +303,5 @@ class MemoryCampaign:
             due, got = model.load(vm, page), self.guests.access(vm, page)
             if due != got:
                 words = f"guest {vm} page {page} holds {due}"
-                return Finding("a page holds what it must not", SHARING, words, f"{got:#x}"), sharing
+                return Finding("a page holds what it must not", SOURCE, words, f"{got:#x}"), sharing
         return None, sharing

@@ -11,9 +11,9 @@ import attrs
 
 from refmodel.machine.npt_walk import EXIT_NPF
 from refmodel.oracle.agent.host import AgentHost
-from refmodel.oracle.agent.image import BOOT_TABLES, GDT, IDT, LOAD, STORE, STORED, SUPERVISOR_STUB, TSS, USER_STUB, slot, told
+from refmodel.oracle.agent.image import BOOT_TABLES, GDT, IDT, LOAD, STORE, STORED, SUPERVISOR_STUB, TSS, USER_STUB
 from refmodel.oracle.agent.script import Results, Script, Step
-from refmodel.oracle.agent_walks import AC, EFER_SVME, control_registers
+from refmodel.oracle.agent_walks import AC, EFER_SVME, Places, completed, control_registers, put_back, take_down
 from refmodel.oracle.nested_tests import ROOT, NestedTest, fixed_entries
 from refmodel.oracle.outcomes import Observed, Outcome
 from refmodel.oracle.walk_tests import Profile
@@ -67,10 +67,8 @@ class SvmWalks:
             script.add(Step.STORE, address, value)
         script.add(Step.RUN_SVM, VMCB, test.gva)
         told_at = tuple(script.add(Step.LOAD, field) for field in (EXIT_CODE, EXIT_INFO_1, EXIT_INFO_2, RAX))
-        stored = None
-        if test.access.write:
-            stored = script.add(Step.EXCHANGE, test.place, slot(test.place, self.host.image.trap))
-        return _Numbers(told_at, stored, tuple(script.add(Step.EXCHANGE, address, 0) for address in test.entries))
+        places = put_back(self.host, script, test.access, [test.place])
+        return _Numbers(told_at, places, take_down(script, test.entries))
 
     def _changing_fields(self, test: NestedTest) -> Iterator[tuple[int, int]]:
         a, image = test.access, self.host.image
@@ -96,7 +94,7 @@ class SvmWalks:
 
     def _observed(self, test: NestedTest, at: _Numbers, results: Results) -> Observed:
         exit_code, info_1, info_2, rax = (results[n][0] for n in at.told)
-        entries = {address: results[n][0] for address, n in zip(test.entries, at.entries, strict=True)}
+        entries = {address: results[n][0] for address, n in at.entries.items()}
         return Observed(self._outcome(test, at, exit_code, info_1, info_2, rax, results), entries)
 
     def _outcome(self, test: NestedTest, at: _Numbers, exit_code: int, info_1: int, info_2: int, rax: int,
@@ -109,13 +107,11 @@ class SvmWalks:
             return Outcome("#GP", info_1)
         if exit_code != EXIT_VMMCALL:
             return Outcome(f"exit {exit_code:#x}", info_1, info_2)
-        if at.stored is None:
-            return Outcome("completed", 0, told(rax, test.access.fetch) or 0)
-        return Outcome("completed", 0, test.place if results[at.stored][0] == STORED else 0)
+        return completed(test.access, rax, at.places, results)
 
 
 @attrs.frozen
 class _Numbers:
     told: tuple[int, ...]
-    stored: int | None
-    entries: tuple[int, ...]
+    places: Places
+    entries: dict[int, int]

@@ -23,11 +23,9 @@ from refmodel.oracle.agent.image import (
     SUPERVISOR_STUB,
     TSS,
     USER_STUB,
-    slot,
-    told,
 )
 from refmodel.oracle.agent.script import Results, Script, Step
-from refmodel.oracle.agent_walks import AC, control_registers
+from refmodel.oracle.agent_walks import AC, Places, completed, control_registers, put_back, take_down
 from refmodel.oracle.judging import Lost
 from refmodel.oracle.nested_tests import ROOT, NestedTest, fixed_entries
 from refmodel.oracle.outcomes import Observed, Outcome
@@ -115,10 +113,8 @@ class VmxWalks:
         entered = script.add(Step.RUN_VMX, test.gva, STORED)
         told_at = tuple(script.add(Step.VMREAD, field) for field in (REASON, QUALIFICATION, GUEST_PHYSICAL, GUEST_LINEAR,
                                                                      INTERRUPTION, ERROR_CODE))
-        stored = None
-        if test.access.write:
-            stored = script.add(Step.EXCHANGE, test.place, slot(test.place, self.host.image.trap))
-        return _Numbers(entered, told_at, stored, tuple(script.add(Step.EXCHANGE, address, 0) for address in test.entries))
+        places = put_back(self.host, script, test.access, [test.place])
+        return _Numbers(entered, told_at, places, take_down(script, test.entries))
 
     def _changing_fields(self, test: NestedTest) -> Iterator[tuple[int, int]]:
         a, image = test.access, self.host.image
@@ -133,7 +129,7 @@ class VmxWalks:
         yield 0x6820, 2 | (AC if a.ac else 0)  # RFLAGS
 
     def _observed(self, test: NestedTest, at: _Numbers, results: Results) -> Observed:
-        entries = {address: results[n][0] for address, n in zip(test.entries, at.entries, strict=True)}
+        entries = {address: results[n][0] for address, n in at.entries.items()}
         return Observed(self._outcome(test, at, results), entries)
 
     def _outcome(self, test: NestedTest, at: _Numbers, results: Results) -> Outcome:
@@ -152,9 +148,7 @@ class VmxWalks:
             return Outcome("#GP" if vector == 13 else f"exception {vector}", code)
         if reason != EXIT_VMCALL:
             return Outcome(f"exit {reason}", qualification)
-        if at.stored is None:
-            return Outcome("completed", 0, told(rax, test.access.fetch) or 0)
-        return Outcome("completed", 0, test.place if results[at.stored][0] == STORED else 0)
+        return completed(test.access, rax, at.places, results)
 
     def _undefined(self) -> int:
         """Bits of an exit qualification that say nothing with these controls (SDM Vol. 3C table 27-7)."""
@@ -172,5 +166,5 @@ def _segment(register: int, selector: int, limit: int, rights: int, base: int) -
 class _Numbers:
     entered: int
     told: tuple[int, ...]
-    stored: int | None
-    entries: tuple[int, ...]
+    places: Places
+    entries: dict[int, int]
