@@ -4,8 +4,10 @@ from typing import ClassVar
 
 from refmodel.language import Design, Geometry, geometry
 from refmodel.language.laws import Law
-from refmodel.laws import accounting, efficiency, equivalence, isolation
+from refmodel.laws import accounting, direct, efficiency, equivalence, isolation
 from refmodel.machine.cells import Cell
+from refmodel.mmu.direct import DirectMmu, Word
+from refmodel.mmu.direct_grants import DirectGrants
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
@@ -51,5 +53,22 @@ class Ept(Sharing, Ballooning, EptMmu):
     geometry = SMALL
 
 
+class Direct(DirectMmu):
+    """Direct paging: guests' own tables, checked by type."""
+
+    laws: ClassVar[tuple[Law, ...]] = direct.LAWS
+    geometry = geometry(Vm=1, Vcpu=1, Mfn=3, Index=1, only={
+        Word: (Word(), Word(True, True, mfn=0), Word(True, False, mfn=0), Word(True, True, large=True, mfn=0),
+               Word(mfn=0))})
+
+
+class DirectWithGrants(DirectGrants):
+    """Direct paging whose frames change hands: by grant, by transfer, and as descriptors."""
+
+    laws: ClassVar[tuple[Law, ...]] = direct.LAWS + direct.GRANTS
+    geometry = geometry(Vm=2, Vcpu=1, Gfn=1, Mfn=2, Index=1, only={Word: (Word(), Word(True, True, mfn=0), Word(gate=True))})
+
+
 SHIPPED: dict[str, type[Design]] = {"interpreter": Interpreter, "vtlb": VirtualTlb,
-                                   "shadow_traced": ShadowTraced, "ept": Ept}
+                                   "shadow_traced": ShadowTraced, "ept": Ept,
+                                   "direct": Direct, "direct_grants": DirectWithGrants}

@@ -3,9 +3,12 @@
 A law that nothing can break says nothing, so every clause has a mutant here.
 """
 
+import sys
+
 import attrs
 
 from refmodel.bugs import ballooning, ept, shadow_traced, sharing, vtlb
+from refmodel.bugs.historical import DEFECTS
 from refmodel.language import Design
 
 
@@ -13,11 +16,18 @@ from refmodel.language import Design
 class Mutant:
     design: type[Design]
     clause: str
+    entry: str = ""
+    """A historical defect's number in the catalogue."""
 
     @property
     def title(self) -> str:
         """What is wrong, in a sentence."""
         return (self.design.__doc__ or "").strip()
+
+    @property
+    def reference(self) -> str:
+        """Where a historical defect is on record; empty for one that was made up."""
+        return (sys.modules[self.design.__module__].__doc__ or "").split(":")[0] if self.entry else ""
 
 
 MUTANTS: dict[str, Mutant] = {
@@ -50,5 +60,5 @@ MUTANTS: dict[str, Mutant] = {
     "traced-table-gone-mirror-stays": Mutant(shadow_traced.TableGoneMirrorStays, "EQV-5"),
     "traced-untraced-uncleared": Mutant(shadow_traced.UntracedUncleared, "EQV-5"),
     "traced-mirrors-still-writable": Mutant(shadow_traced.MirrorsStillWritable, "ISO-1"),
-}
+} | {name: Mutant(m.Bug, m.CLAUSE, m.ENTRY) for name, m in DEFECTS.items()}
 """By name; the first five are those that each engine must find by itself."""

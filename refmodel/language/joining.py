@@ -61,7 +61,16 @@ NAMES = {"__refmodel_both__": both, "__refmodel_either__": either, "__refmodel_n
 
 
 class _Rewrite(ast.NodeTransformer):
-    """The three words as calls."""
+    """The three words as calls. An operand becomes a lambda, in which ``super()`` has to be told what it is about."""
+
+    def __init__(self, of: str | None) -> None:
+        self.of = of
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        if self.of and isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args:
+            node.args = [ast.Name("__class__", ast.Load()), ast.Name(self.of, ast.Load())]
+        return node
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
         self.generic_visit(node)
@@ -92,7 +101,8 @@ def joined_code(function: FunctionType) -> CodeType | None:
         return None
     definition.decorator_list = []
     free = function.__code__.co_freevars
-    new = _Rewrite().visit(definition)
+    arguments = definition.args.posonlyargs + definition.args.args
+    new = _Rewrite(arguments[0].arg if arguments and "__class__" in free else None).visit(definition)
     factory = ast.FunctionDef("factory", ast.arguments([], [ast.arg(v) for v in free], None, [], [], None, []),
                               [new, ast.Return(ast.Name(definition.name, ast.Load()))], [])
     module = ast.fix_missing_locations(ast.Module([factory], []))

@@ -1,0 +1,22 @@
+"""XSA-113 (Xen; xen.git 6913fa31fa89): a path on which MMU_MACHPHYS_UPDATE is refused kept the reference taken before.
+"""
+
+from refmodel.designs import DirectWithGrants
+from refmodel.language import require
+from refmodel.machine.names import Gfn, Mfn, Vm
+from refmodel.mmu.direct import Hypercall
+
+ENTRY, CLAUSE = "A28", "RES-1"
+
+
+class Bug(DirectWithGrants):
+    """A hypercall that is refused after it took a reference does not give it back."""
+
+    def machphys_update(self, vm: Vm, mfn: Mfn, gfn: Gfn) -> Hypercall:
+        require(self.frames[mfn].owned)
+        self.get_page(mfn)
+        if self.frames[mfn].vm != vm:
+            return Hypercall(False)
+        self.m2p[mfn] = gfn
+        self.put_page(mfn)
+        return Hypercall(True)

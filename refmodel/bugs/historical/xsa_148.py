@@ -1,0 +1,17 @@
+"""XSA-148, CVE-2015-7835 (Xen; xen.git fe360c90ea13): the fast path of a level 2 update looked at too few bits.
+
+An entry that kept its address but became a superpage, or writable, was not checked again, so a guest mapped its own tables for
+writing.
+"""
+
+from refmodel.designs import Direct
+from refmodel.mmu.direct import Word
+
+ENTRY, CLAUSE = "A01", "ISO-3"
+
+
+class Bug(Direct):
+    """The fast path of a table update compares present bit and address only, so an entry becomes a superpage unchecked."""
+
+    def alike(self, old: Word, new: Word) -> bool:
+        return old.present == new.present and old.mfn == new.mfn

@@ -1,0 +1,20 @@
+"""XSA-224 (Xen; xen.git 8fdfcb2b6b): unmapping a grant without naming its device part dropped that part's references.
+
+Done again and again, it brought the count to zero while the frame was still mapped.
+"""
+
+from refmodel.designs import DirectWithGrants
+from refmodel.machine.names import Mfn, Vm
+
+ENTRY, CLAUSE = "A04", "RES-1"
+
+
+class Bug(DirectWithGrants):
+    """Whoever unmaps a grant gives the device part's references back, even if that part stays."""
+
+    def grant_unmap(self, vm: Vm, mfn: Mfn, host: bool, device: bool) -> None:
+        stays = self.maptrack[vm, mfn].device and not device
+        super().grant_unmap(vm, mfn, host, device)
+        if stays:
+            self.put_type(mfn)
+            self.put_page(mfn)

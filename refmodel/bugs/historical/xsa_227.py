@@ -1,0 +1,26 @@
+"""XSA-227, CVE-2017-12137 (Xen; xen.git ce442926c253): a grant was mapped "into an entry" at an address that is none.
+
+The eight bytes written lie across two entries, and leave bits of the guest's choice in both.
+"""
+
+from refmodel.designs import DirectWithGrants
+from refmodel.language import choose, require
+from refmodel.machine.names import Index, Mfn, Vm
+from refmodel.mmu.direct import Hypercall, Standing, Type, Word
+
+ENTRY, CLAUSE = "B01", "ISO-3"
+
+
+class Bug(DirectWithGrants):
+    """The address of the entry that is to map a grant need not be that of an entry."""
+
+    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> Hypercall:
+        if aligned:
+            return super().grant_map_pte(vm, mfn, table, index, aligned, writable)
+        home = self.frames[table]
+        require(home.owned and home.vm == vm and home.type == Type.L1 and home.standing == Standing.VALID)
+        require(self.granted(vm, mfn))
+        other: Mfn = choose(Mfn, lambda other: True)
+        self.words[table, index] = Word(True, writable, mfn=other)
+        self.bare_words[table, index] = Word(True, writable, mfn=other)
+        return Hypercall(True)

@@ -1,0 +1,25 @@
+"""XSA-286 (Xen; xen.git 16a20963b320): the monitor's linear mapping of a guest's tables was stale after a level 2 update.
+
+What it then wrote for the guest went into the wrong table, perhaps one that was freed.
+"""
+
+from refmodel.designs import Direct
+from refmodel.machine.names import Index, Mfn, Vm
+from refmodel.mmu.direct import Hypercall, Word
+
+ENTRY, CLAUSE = "B05", "EQV-5"
+
+
+class Bug(Direct):
+    """A change of a level 2 entry leaves the monitor's own view of the tables as it was."""
+
+    def update(self, vm: Vm, table: Mfn, index: Index, word: Word) -> Hypercall:
+        old, held = self.words[table, index], self.held[table, index]
+        if not self.alike(old, word):
+            if not self.check(vm, table, word):
+                return Hypercall(False)
+            self.hold(table, index, word)
+            self.drop(held)
+        self.words[table, index] = word
+        self.bare_words[table, index] = word
+        return Hypercall(True)

@@ -1,0 +1,35 @@
+"""XSA-401, CVE-2022-26362 (Xen; xen.git 8cc5036bc385): processors were made to forget before the type was taken.
+
+Between the two another processor could map the frame for writing, use the mapping and take it away again; the type word looked as before,
+and the translation stayed cached.
+"""
+
+import attrs
+
+from refmodel.designs import Direct
+from refmodel.language import Total, guest, require
+from refmodel.machine.names import Mfn, Vm
+from refmodel.mmu.direct import Hypercall, Standing, Type
+
+ENTRY, CLAUSE = "A03", "ISO-3"
+
+
+class Bug(Direct):
+    """Processors forget how to write to a frame first, and only then is its type taken."""
+
+    forgotten: Total[Mfn, bool]
+
+    @guest
+    def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Hypercall:
+        frame = self.frames[mfn]
+        require(frame.owned and frame.vm == vm)
+        require(frame.standing == Standing.PLAIN)
+        require(frame.uses == 0)
+        if not self.forgotten[mfn]:
+            self.forget_frame(mfn)
+            self.forgotten[mfn] = True
+            return Hypercall(False)  # preempted: the call is made again
+        self.forgotten[mfn] = False
+        self.iommu[vm, mfn] = False
+        self.frames[mfn] = attrs.evolve(frame, type=Type.L2 if second else Type.L1, standing=Standing.CHECKING, uses=1, pinned=True)
+        return Hypercall(True)

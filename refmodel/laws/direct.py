@@ -1,0 +1,256 @@
+"""Direct paging: what the frame types and the two counts are for."""
+
+from typing import Any
+
+from refmodel.bare import Event
+from refmodel.language import NOTHING, count, implies, law
+from refmodel.machine.names import Index, Mfn, Vcpu, Vm
+from refmodel.mmu.direct import DirectMmu, Hypercall, Standing, Touched, Type, TypedFrame
+from refmodel.mmu.direct_grants import DirectGrants
+
+
+def is_table(frame: TypedFrame) -> Any:
+    return frame.type == Type.L1 or frame.type == Type.L2
+
+
+# ---------------------------------------------------------------- isolation
+
+
+@law("ISO-1", "A cached translation leads to a frame of the VM's own, or one granted to it.")
+def cached_translations_lead_to_owned_frames(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> Any:
+    found = s.tlb[vm, vcpu, upper, lower]
+    return implies(found.valid, s.may_map(vm, found.mfn))
+
+
+@law("ISO-1", "A checked entry leads to a frame of the VM whose table it stands in, or one granted to it.")
+def checked_entries_lead_to_owned_frames(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
+    held = s.held[mfn, index]
+    return implies(held.live, s.frames[mfn].owned and s.may_map(s.frames[mfn].vm, held.mfn))
+
+
+@law("ISO-1", "An entry of a valid table that is not present names no frame: a processor may speculate on it.")
+def entries_not_present_name_no_frame(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
+    word = s.words[mfn, index]
+    return implies(s.frames[mfn].standing == Standing.VALID and not word.present, word.mfn == NOTHING)
+
+
+@law("ISO-1", "A device writes to frames of its VM only, or to those granted to it.")
+def devices_reach_owned_frames(s: DirectMmu, vm: Vm, mfn: Mfn) -> Any:
+    return implies(s.iommu[vm, mfn], s.may_reach_by_device(vm, mfn))
+
+
+@law("ISO-3", "No cached translation lets a guest write to a table, or to what is checked to become one.")
+def no_cached_translation_writes_to_a_table(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> Any:
+    found = s.tlb[vm, vcpu, upper, lower]
+    return implies(found.valid and found.writable, may_be_written(s.frames[found.mfn]))
+
+
+def may_be_written(frame: TypedFrame) -> Any:
+    """Whether guests may still be able to write to a frame: until every processor has forgotten, its contents are not relied on."""
+    return frame.type == Type.WRITABLE or frame.standing == Standing.RESERVED
+
+
+@law("ISO-3", "No checked entry lets a guest write to a table.")
+def no_checked_entry_writes_to_a_table(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
+    held = s.held[mfn, index]
+    return implies(held.live and held.writable, s.frames[held.mfn].type == Type.WRITABLE
+                   and s.frames[held.mfn].standing == Standing.PLAIN)
+
+
+@law("ISO-3", "No device writes to a table, or to descriptors.")
+def no_device_writes_to_a_table(s: DirectMmu, vm: Vm, mfn: Mfn) -> Any:
+    frame = s.frames[mfn]
+    return implies(s.iommu[vm, mfn], may_be_written(frame) or frame.type == Type.NONE)
+
+
+@law("ISO-3", "A checked entry is what was checked: it holds a reference if it is present, for writing if it is writable.")
+def checked_entries_are_as_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
+    held, word, frame = s.held[mfn, index], s.words[mfn, index], s.frames[mfn]
+    link = frame.type == Type.L2 and not word.large
+    return implies(held.live and frame.standing != Standing.DISSOLVING,
+                   word.present and held.mfn == word.mfn
+                   and implies(not link, held.writable == word.writable and not held.link)
+                   and implies(link, not held.writable and held.link == (word.mfn != mfn) and (held.link or not word.writable)))
+
+
+@law("ISO-3", "In a valid table every entry was checked; in what is no table, or not yet, none was.")
+def valid_tables_are_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
+    standing, held, word = s.frames[mfn].standing, s.held[mfn, index], s.words[mfn, index]
+    return (implies(standing == Standing.VALID, not s.unchecked[mfn, index])
+            and implies(standing == Standing.PLAIN or standing == Standing.RESERVED, not held.live)
+            and implies(s.unchecked[mfn, index], not held.live)
+            and implies(word.present or word.mfn != NOTHING, held.live or s.unchecked[mfn, index]))
+
+
+@law("ISO-3", "A link leads to a valid level 1 table.")
+def links_lead_to_tables(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
+    held = s.held[mfn, index]
+    target = s.frames[held.mfn]
+    return implies(held.live and held.link, target.type == Type.L1 and target.standing == Standing.VALID)
+
+
+@law("ISO-3", "A base pointer leads to a valid level 2 table of the VM's own.")
+def base_pointers_lead_to_tables(s: DirectMmu, vm: Vm, vcpu: Vcpu) -> Any:
+    base = s.base[vm, vcpu]
+    frame = s.frames[base.mfn]
+    return implies(base.loaded, frame.owned and frame.vm == vm and frame.type == Type.L2 and frame.standing == Standing.VALID)
+
+
+@law("ISO-4", "A frame that comes to a VM holds zeroes, and what the domain builder checked.")
+def a_new_frame_holds_nothing(s: DirectMmu, before: DirectMmu, mfn: Mfn, index: Index) -> Any:
+    word = s.words[mfn, index]
+    return implies(s.frames[mfn].owned and not before.frames[mfn].owned,
+                   s.held[mfn, index].live
+                   or (not word.present and not word.writable and not word.gate and word.mfn == NOTHING))
+
+
+@law("ISO-5", "What a frame holds is changed by steps of those who may reach it only.")
+def frames_change_by_their_owners_only(s: DirectMmu, before: DirectMmu, actor: Vm, mfn: Mfn, index: Index) -> Any:
+    frame = before.frames[mfn]
+    return implies(frame.owned and s.frames[mfn].owned
+                   and (actor == NOTHING or not (before.may_map(actor, mfn) or before.may_reach_by_device(actor, mfn))),
+                   s.words[mfn, index] == before.words[mfn, index])
+
+
+# ---------------------------------------------------------------- accounting
+
+
+@law("RES-1", "A frame's type count is the number of uses that rely on its type.")
+def type_counts_are_exact(s: DirectMmu, mfn: Mfn) -> Any:
+    return s.frames[mfn].uses == s.uses(mfn)
+
+
+@law("RES-1", "A frame's reference count is the number of checked entries and devices that lead to it.")
+def page_references_are_exact(s: DirectMmu, mfn: Mfn) -> Any:
+    return s.frames[mfn].references == s.leading_to(mfn)
+
+
+@law("RES-2", "A frame that nobody owns is used for nothing, and nothing leads to it.")
+def free_frames_are_unused(s: DirectMmu, mfn: Mfn) -> Any:
+    frame = s.frames[mfn]
+    return implies(frame.owned, frame.vm != NOTHING) and implies(not frame.owned, frame.uses == 0 and frame.references == 0 and frame.type == Type.NONE
+                   and frame.standing == Standing.PLAIN and not frame.pinned)
+
+
+@law("RES-2", "A frame is a table just while it is used as one, or on its way from it.")
+def standings_agree_with_types(s: DirectMmu, mfn: Mfn) -> Any:
+    frame = s.frames[mfn]
+    return (is_table(frame) == (frame.standing != Standing.PLAIN)
+            and implies(frame.pinned, is_table(frame) and frame.standing != Standing.DISSOLVING)
+            and implies(is_table(frame), (frame.uses == 0) == (frame.standing == Standing.DISSOLVING))
+            and implies(frame.standing == Standing.RESERVED or frame.standing == Standing.CHECKING, frame.pinned and frame.uses == 1)
+            and implies(frame.type == Type.NONE, frame.uses == 0))
+
+
+# ---------------------------------------------------------------- equivalence
+
+
+@law("EQV-1", "A frame holds what its owner believes that it holds.")
+def frames_hold_what_owners_believe(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
+    return implies(s.frames[mfn].owned, s.words[mfn, index] == s.bare_words[mfn, index])
+
+
+@law("EQV-1", "What a load shows is what it shows on the bare machine.")
+def loads_show_what_was_stored(s: DirectMmu, outcome: Touched) -> Any:
+    return implies(outcome.shown.event == Event.COMPLETED, outcome.shown == outcome.due)
+
+
+@law("EQV-2", "An access faults just where the guest's own tables fault.")
+def direct_faults_come_when_due(s: DirectMmu, before: DirectMmu, outcome: Touched, actor: Vm) -> Any:
+    walked = before.walk(actor, outcome.vcpu, outcome.upper, outcome.lower)
+    return implies(outcome.shown.event == Event.PAGE_FAULT, not walked.valid or (outcome.write and not walked.writable))
+
+
+@law("EQV-5", "The monitor's linear mapping of a table shows the table that the guest's own tables name.")
+def linear_mappings_are_current(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper: Index) -> Any:
+    table, base = s.linear[vm, vcpu, upper], s.base[vm, vcpu]
+    link = s.words[base.mfn, upper]
+    return implies(table != NOTHING, base.loaded and link.present and not link.large and link.mfn == table and table != base.mfn)
+
+
+@law("EFF-1", "An access that the guest's tables let through runs without the monitor.")
+def direct_accesses_do_not_exit(s: DirectMmu, outcome: Touched) -> Any:
+    return outcome.shown.event != Event.EXITED
+
+
+@law("EFF-2", "The check of a table gets further: no hypercall makes an entry that was checked one that is not.")
+def checking_makes_progress(s: DirectMmu, before: DirectMmu, outcome: Hypercall, mfn: Mfn, index: Index) -> Any:
+    return implies(s.unchecked[mfn, index] and before.frames[mfn].standing == Standing.CHECKING,
+                   before.unchecked[mfn, index])
+
+
+# ---------------------------------------------------------------- grants and descriptors
+
+
+@law("ISO-1", "What a VM has mapped of a grant was granted to it, by the frame's owner, and is still.")
+def mapped_grants_are_granted(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
+    track, grant, frame = s.maptrack[vm, mfn], s.grants[mfn], s.frames[mfn]
+    return (implies(grant.offered, frame.owned and grant.to != frame.vm)
+            and implies(track.host or track.device, s.granted(vm, mfn))
+            and implies(track.device, grant.writable and frame.type == Type.WRITABLE))
+
+
+@law("ISO-1", "An entry for a granted frame is the one that the grant's mapping names, and gives no more than was granted.")
+def granted_entries_are_tracked(s: DirectGrants, mfn: Mfn, index: Index) -> Any:
+    held = s.held[mfn, index]
+    track = s.maptrack[s.frames[mfn].vm, held.mfn]
+    return (implies(held.live and held.granted, track.host and track.table == mfn and track.index == index
+                    and implies(held.writable, s.grants[held.mfn].writable) and not held.link)
+            and implies(held.live and not held.granted, s.frames[held.mfn].vm == s.frames[mfn].vm)
+            and implies(held.granted, held.live))
+
+
+@law("ISO-1", "The entry that a grant's mapping names maps the frame that was granted.")
+def tracked_entries_map_the_grant(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
+    track = s.maptrack[vm, mfn]
+    held, home = s.held[track.table, track.index], s.frames[track.table]
+    return implies(track.host, held.live and held.granted and held.mfn == mfn and home.owned and home.vm == vm
+                   and home.type == Type.L1)
+
+
+@law("ISO-3", "Descriptors in use are such as their owner may have.")
+def descriptors_in_use_are_fit(s: DirectGrants, mfn: Mfn, index: Index) -> Any:
+    frame = s.frames[mfn]
+    return implies(frame.type == Type.SEGMENT and s.words[mfn, index].gate, s.gates[frame.vm])
+
+
+@law("ISO-3", "A vCPU's descriptors lie in a descriptor page of the VM's own.")
+def descriptors_lie_in_descriptor_pages(s: DirectGrants, vm: Vm, vcpu: Vcpu) -> Any:
+    gdt = s.gdt[vm, vcpu]
+    frame = s.frames[gdt.mfn]
+    return implies(gdt.loaded, frame.owned and frame.vm == vm and frame.type == Type.SEGMENT)
+
+
+GRANTS = (
+    mapped_grants_are_granted,
+    granted_entries_are_tracked,
+    tracked_entries_map_the_grant,
+    descriptors_in_use_are_fit,
+    descriptors_lie_in_descriptor_pages,
+)
+
+LAWS = (
+    cached_translations_lead_to_owned_frames,
+    checked_entries_lead_to_owned_frames,
+    entries_not_present_name_no_frame,
+    devices_reach_owned_frames,
+    no_cached_translation_writes_to_a_table,
+    no_checked_entry_writes_to_a_table,
+    no_device_writes_to_a_table,
+    checked_entries_are_as_checked,
+    valid_tables_are_checked,
+    links_lead_to_tables,
+    base_pointers_lead_to_tables,
+    a_new_frame_holds_nothing,
+    frames_change_by_their_owners_only,
+    type_counts_are_exact,
+    page_references_are_exact,
+    free_frames_are_unused,
+    standings_agree_with_types,
+    frames_hold_what_owners_believe,
+    loads_show_what_was_stored,
+    direct_faults_come_when_due,
+    linear_mappings_are_current,
+    direct_accesses_do_not_exit,
+    checking_makes_progress,
+)
