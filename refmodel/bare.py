@@ -33,20 +33,16 @@ class Reply:
     cell: Cell = Cell()
 
 
-class BareMachine(Design):
-    """Plain memory, registers and a translation cache, one of each for every VM."""
+class BareMemory(Design):
+    """Plain memory and registers, one of each for every VM."""
 
     plugged: Total[tuple[Vm, Gfn], bool]
     bare_memory: Total[tuple[Vm, Gfn], Cells]
     paging: Total[tuple[Vm, Vcpu], Paging]
-    bare_tlb: Total[tuple[Vm, Vcpu, Index], Cell]
-    """The guest entries that the processor may use without looking: each was valid when it was cached, and no
-    invalidation has covered it since (SDM Vol. 3A 4.10.2)."""
 
-    def bare_walk(self, vm: Vm, vcpu: Vcpu, page: Index) -> Cell:
-        """The entry that the guest's own table holds now. Where there is no memory there are no entries."""
-        root = self.paging[vm, vcpu].root
-        return self.bare_memory[vm, root][page] if self.plugged[vm, root] else Cell()
+    def bare_cell(self, vm: Vm, gfn: Gfn, index: Index) -> Cell:
+        """An entry of a table as memory has it. Where there is no memory there are no entries."""
+        return self.bare_memory[vm, gfn][index] if self.plugged[vm, gfn] else Cell()
 
     def bare_access(self, vm: Vm, entry: Cell, offset: Index, access: Access, value: Cell) -> Reply:
         """Carry out an access through a guest entry, cached or just walked."""
@@ -73,3 +69,15 @@ class BareMachine(Design):
         """The guest gave a page up: there is no memory there any more."""
         self.plugged[vm, gfn] = False
         self.bare_memory[vm, gfn] = self.bare_memory[vm, gfn].scrubbed()
+
+
+class BareMachine(BareMemory):
+    """A machine whose tables have one level, with a translation cache for every vCPU."""
+
+    bare_tlb: Total[tuple[Vm, Vcpu, Index], Cell]
+    """The guest entries that the processor may use without looking: each was valid when it was cached, and no
+    invalidation has covered it since (SDM Vol. 3A 4.10.2)."""
+
+    def bare_walk(self, vm: Vm, vcpu: Vcpu, page: Index) -> Cell:
+        """The entry that the guest's own table holds now."""
+        return self.bare_cell(vm, self.paging[vm, vcpu].root, page)

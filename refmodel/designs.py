@@ -4,13 +4,14 @@ from typing import ClassVar
 
 from refmodel.language import Design, Geometry, geometry
 from refmodel.language.laws import Law
-from refmodel.laws import accounting, direct, efficiency, equivalence, isolation
+from refmodel.laws import accounting, direct, efficiency, equivalence, isolation, shadow_unsync
 from refmodel.machine.cells import Cell
 from refmodel.mmu.direct import DirectMmu, Word
 from refmodel.mmu.direct_grants import DirectGrants
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
+from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
 from refmodel.mmu.vtlb import VirtualTlbMmu
 from refmodel.monitor.ballooning import Ballooning
 from refmodel.monitor.sharing import Sharing
@@ -46,6 +47,14 @@ class ShadowTraced(Sharing, Ballooning, ShadowTracedMmu):
     geometry = SMALL.resized(Vm=1, Vcpu=2)  # one's tables are traced while another has them cached
 
 
+class ShadowUnsync(Sharing, Ballooning, ShadowUnsyncMmu):
+    """Shadow tables whose leaves may fall behind the guest's, over copy-on-write sharing and ballooning."""
+
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_unsync.LAWS
+    geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
+        Cell: (Cell(), Cell(True, True, True, gfn=0), Cell(True, False, True, gfn=0))})
+
+
 class Ept(Sharing, Ballooning, EptMmu):
     """Extended page tables over copy-on-write sharing and ballooning."""
 
@@ -70,5 +79,6 @@ class DirectWithGrants(DirectGrants):
 
 
 SHIPPED: dict[str, type[Design]] = {"interpreter": Interpreter, "vtlb": VirtualTlb,
-                                   "shadow_traced": ShadowTraced, "ept": Ept,
+                                   "shadow_traced": ShadowTraced,
+                                   "shadow_unsync": ShadowUnsync, "ept": Ept,
                                    "direct": Direct, "direct_grants": DirectWithGrants}

@@ -173,10 +173,16 @@ class Columns:
         return opaque(self, NaturalKind(), total)
 
     def reset(self, table: Any, where: Callable[..., Any]) -> None:
+        self._everywhere(table, where, [np.int8(d) for d in table.defaults()])
+
+    def assign(self, table: Any, where: Callable[..., Any], value: Any) -> None:
+        self._everywhere(table, where, table.rows_of(value))
+
+    def _everywhere(self, table: Any, where: Callable[..., Any], rows: Sequence[Column]) -> None:
         found = [(key, self.fold(where, table.read(key), *key)) for key in table.keys()]
         for key, holds in found:
             if holds is not False:
-                table.clear_where(key, holds)
+                table.put_where(key, holds, rows)
 
     def looked_at(self, operand: Callable[[], Any], assuming: Column) -> Column:
         """An operand of a condition, if all it does is look, and where the operand before it lets it be looked at."""
@@ -274,7 +280,7 @@ class _Table:
     def _rows(self, key: tuple[int, ...]) -> range:
         raise NotImplementedError
 
-    def _defaults(self) -> list[int]:
+    def defaults(self) -> list[int]:
         raise NotImplementedError
 
     def _get(self, parts: tuple[Column, ...]) -> list[Column]:
@@ -282,7 +288,7 @@ class _Table:
         matches = self._matches(parts)
         if len(matches) == 1 and matches[0][1] is True:
             return [self.columns.row(n, self.live) for n in self._rows(matches[0][0])]
-        result: list[Column] = [np.int8(d) for d in self._defaults()]
+        result: list[Column] = [np.int8(d) for d in self.defaults()]
         for key, where in matches:
             for i, n in enumerate(self._rows(key)):
                 result[i] = np.where(where, self.columns.row(n, self.live), result[i])
@@ -306,11 +312,11 @@ class _Table:
         for n, new in zip(self._rows(key), rows, strict=True):
             columns.written[n] = new if where is True else np.where(where, new, columns.row(n, True)).astype(np.int8)
 
-    def clear_where(self, key: tuple[int, ...], where: Column) -> None:
-        """Put one entry back to the default in the states where a condition holds."""
+    def put_where(self, key: tuple[int, ...], where: Column, rows: Sequence[Column]) -> None:
+        """Let one entry be this in the states where a condition holds."""
         if self.columns.folding:
             raise Impure
-        self._store(key, True if where is True else where, [np.int8(d) for d in self._defaults()])
+        self._store(key, True if where is True else where, rows)
 
 
 class RecordTable(_Table):
@@ -320,8 +326,12 @@ class RecordTable(_Table):
         return self._value(self._get(self.parts(key)))
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        self._put(self.parts(key), self.rows_of(value))
+
+    def rows_of(self, value: Any) -> list[Column]:
+        """A value as it is stored."""
         flat = self.kind.value.flatten(value)
-        self._put(self.parts(key), [_byte(term_of(self.columns, leaf, v)) for leaf, v in zip(self.leaves, flat, strict=True)])
+        return [_byte(term_of(self.columns, leaf, v)) for leaf, v in zip(self.leaves, flat, strict=True)]
 
     def read(self, key: tuple[int, ...]) -> Any:
         return self._value(self._get(key))
@@ -334,7 +344,7 @@ class RecordTable(_Table):
         at = self.first + self._stride(key) * len(self.leaves)
         return range(at, at + len(self.leaves))
 
-    def _defaults(self) -> list[int]:
+    def defaults(self) -> list[int]:
         value = self.kind.value
         return [leaf.encode(v) for leaf, v in zip(self.leaves, value.flatten(value.default()), strict=True)]
 
@@ -369,7 +379,7 @@ class PageTable(_Table):
         at = self.first + self._stride(key) * size
         return range(at, at + size)
 
-    def _defaults(self) -> list[int]:
+    def defaults(self) -> list[int]:
         cell = self.page.cell
         return [leaf.encode(v) for leaf, v in zip(self.leaves, cell.flatten(cell.default()), strict=True)] * self.cells
 
@@ -392,7 +402,7 @@ class ColumnPage:
         if isinstance(code, int):
             rows = list(self.rows[self._cell(code)])
         else:
-            rows = list(table._defaults()[: len(table.leaves)])
+            rows = list(table.defaults()[: len(table.leaves)])
             for number in range(table.cells):
                 rows = [np.where(code == number, new, np.int8(old) if isinstance(old, int) else old)
                         for old, new in zip(rows, self.rows[self._cell(number)], strict=True)]
@@ -421,7 +431,7 @@ class ColumnPage:
 
     def scrubbed(self) -> ColumnPage:
         """The page of zeroes."""
-        return ColumnPage(self.table, [np.int8(d) for d in self.table._defaults()])
+        return ColumnPage(self.table, [np.int8(d) for d in self.table.defaults()])
 
     def __eq__(self, other: object) -> Any:
         if not isinstance(other, ColumnPage) or len(other.rows) != len(self.rows):

@@ -19,8 +19,8 @@ from refmodel.language.asking import (
     Refused,
     answering,
     begin_answering,
+    concrete_assign,
     concrete_count,
-    concrete_reset,
     end_answering,
 )
 from refmodel.language.design import Operation, Outline
@@ -90,7 +90,10 @@ class Machine:
         return concrete_count(table, where)
 
     def reset(self, table: Total[Any, Any], where: Callable[..., Any]) -> None:
-        concrete_reset(table, where)
+        concrete_assign(table, where, table.default)
+
+    def assign(self, table: Total[Any, Any], where: Callable[..., Any], value: Any) -> None:
+        concrete_assign(table, where, value)
 
     def _ask(self, options: Sequence[Any], question: str = "") -> Any:
         answer = self._pick(options)

@@ -281,6 +281,9 @@ class Symbolic:
     def reset(self, table: Table, where: Callable[..., Any]) -> None:
         table.reset(where)
 
+    def assign(self, table: Table, where: Callable[..., Any], value: Any) -> None:
+        table.assign(where, value)
+
     def looked_at(self, operand: Callable[[], Any], assuming: Term) -> Term:
         """An operand of a condition, if all it does is look, and where the operand before it lets it be looked at."""
         outer, self._outer = self._outer, (*self._outer, assuming)

@@ -54,8 +54,13 @@ class Put:
 
 @attrs.frozen
 class Reset:
+    """Every entry for which a condition held became one and the same."""
+
     stamp: int
     where: Callable[..., Any]
+    leaves: tuple[Term, ...]
+    assigned: bool = False
+    """Whether they may be other than the default."""
     memo: dict[tuple[int, ...], Term] = attrs.field(factory=dict, eq=False)
 
 
@@ -128,9 +133,9 @@ class Table:
         return _layered(layers, self.first(key))
 
     def written(self, write: Put | Reset) -> Sequence[Term]:
-        if isinstance(write, Reset):
-            return self.initial()
-        return write.leaves if self.domain is None else (z3.BoolVal(not write.gone), *write.leaves)
+        if isinstance(write, Reset) or self.domain is None:
+            return write.leaves
+        return (z3.BoolVal(not write.gone), *write.leaves)
 
     def _covers(self, write: Put | Reset, key: tuple[Term, ...]) -> Term:
         if isinstance(write, Put):
@@ -140,7 +145,10 @@ class Table:
             entry = self.value(self.peek(key, as_of=write.stamp))
             names = [opaque(self.reading, kind, k) for kind, k in zip(self.kind.keys, key, strict=True)]
             with self.reading.at(write.stamp):
-                write.memo[identity] = self.reading.fold(write.where, entry, *names)
+                holds = self.reading.fold(write.where, entry, *names)
+            if write.assigned:  # nothing is ever stored under the name of nobody
+                holds = z3.simplify(z3.And(holds, *(z3.Not(n) for n in self.nobody(key))))
+            write.memo[identity] = holds
         return write.memo[identity]
 
     def value(self, leaves: Sequence[Term]) -> Any:
@@ -169,8 +177,7 @@ class Table:
                 raise Unsound(f"{value!r} is no page")
             leaves = value.arrays
         else:
-            leaves = [term_of(self.reading, leaf, v)
-                      for leaf, v in zip(self.leaves, self.kind.value.flatten(value), strict=True)]
+            leaves = list(self._leaves_of(value))
         parts = self.parts(key)
         for nobody in self.nobody(parts):
             self.reading.must(z3.Not(nobody), f"a store to {self.kind.name} under the name of nobody")
@@ -185,7 +192,16 @@ class Table:
 
     def reset(self, where: Callable[..., Any]) -> None:
         """Back to the default wherever a condition holds."""
-        self.writes.append(Reset(self.reading.stamp(), where))
+        self.writes.append(Reset(self.reading.stamp(), where, tuple(self.initial())))
+
+    def assign(self, where: Callable[..., Any], value: Any) -> None:
+        """One value wherever a condition holds."""
+        if self.page or self.domain is not None:
+            raise Unsound(f"an assignment to many entries of {self.kind.name}, which is no total table of records")
+        self.writes.append(Reset(self.reading.stamp(), where, self._leaves_of(value), True))
+
+    def _leaves_of(self, value: Any) -> tuple[Term, ...]:
+        return tuple(term_of(self.reading, leaf, v) for leaf, v in zip(self.leaves, self.kind.value.flatten(value), strict=True))
 
     def __iter__(self) -> Any:
         raise Unsound(f"iteration over the table {self.kind.name}, of any size; use count or reset")

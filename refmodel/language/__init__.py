@@ -3,7 +3,7 @@
 This module names no solver; a text that imports it runs on plain ints at full speed.
 """
 
-from refmodel.language.asking import Fault, Refused, cached, choose, count, fails, implies, require, reset
+from refmodel.language.asking import Fault, Refused, assign, cached, choose, count, fails, implies, require, reset
 from refmodel.language.design import Design, guest, operation, outline
 from refmodel.language.kinds import NOTHING, Bits, Geometry, Name, Natural, Page, Total, geometry
 from refmodel.language.laws import Law, law
@@ -23,6 +23,7 @@ __all__ = [
     "Refused",
     "Total",
     "Unsound",
+    "assign",
     "cached",
     "choose",
     "count",

@@ -28,6 +28,7 @@ class Answerer(Protocol):
     def yes(self, question: str) -> Any: ...
     def count(self, table: Any, where: Callable[..., Any]) -> Any: ...
     def reset(self, table: Any, where: Callable[..., Any]) -> None: ...
+    def assign(self, table: Any, where: Callable[..., Any], value: Any) -> None: ...
 
 
 _answerers: list[Answerer] = []
@@ -100,6 +101,11 @@ def reset(table: Total[Any, Any], where: Callable[..., Any]) -> None:
     _answerer().reset(table, where)
 
 
+def assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> None:
+    """Let every entry that satisfies ``where(entry, *key)`` be this value: what several processors do at once, for any number."""
+    _answerer().assign(table, where, value)
+
+
 class Premises:
     """Whether an implication evaluated since ``clear`` had a true premise: the measure of a law's vacuity."""
 
@@ -125,8 +131,7 @@ def concrete_count(table: Total[Any, Any], where: Callable[..., Any]) -> int:
     return total
 
 
-def concrete_reset(table: Total[Any, Any], where: Callable[..., Any]) -> None:
-    """``reset`` on ints."""
-    for key, entry in list(table.items()):
-        if where(entry, *(key if isinstance(key, tuple) else (key,))):
-            table[key] = table.default
+def concrete_assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> None:
+    """``assign`` on ints, and ``reset`` with the default for a value. Every entry is looked at before any is changed."""
+    for key in [k for k, entry in table.items() if where(entry, *(k if isinstance(k, tuple) else (k,)))]:
+        table[key] = value

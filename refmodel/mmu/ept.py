@@ -7,7 +7,7 @@ accesses then run without the monitor. (SDM Vol. 3C 28.2. The table has one leve
 
 import attrs
 
-from refmodel.bare import Event, Reply
+from refmodel.bare import BareMachine, Event, Reply
 from refmodel.language import NOTHING, Total, cached, fails, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell, Paging, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
@@ -34,7 +34,7 @@ class EptEntry:
     writable: bool = False
 
 
-class EptMmu(P2m, TranslationCaches):
+class EptMmu(P2m, BareMachine, TranslationCaches):
     eptp: Total[Vm, Eptp]
     ept: Total[tuple[Mfn, Gfn], EptEntry]
     """The entries of each table frame. A frame that is no table holds none."""

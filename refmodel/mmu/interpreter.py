@@ -6,7 +6,7 @@ access is the monitor's work (Popek and Goldberg's interpretive routines, CACM 1
 only).
 """
 
-from refmodel.bare import Event, Reply
+from refmodel.bare import BareMachine, Event, Reply
 from refmodel.language import guest, require, reset
 from refmodel.machine.cells import Access, Cell, Paging, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
@@ -14,7 +14,7 @@ from refmodel.mmu.replies import Seen
 from refmodel.monitor.p2m import P2m
 
 
-class Emulation(P2m):
+class PhysicalEmulation(P2m):
     """Accesses that the monitor carries out for a guest."""
 
     def emulate(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
@@ -32,10 +32,10 @@ class Emulation(P2m):
             return Reply(Event.COMPLETED)
         return Reply(Event.COMPLETED, page[offset])
 
-    def guest_entry(self, vm: Vm, vcpu: Vcpu, page: Index) -> Cell:
-        """The entry for a linear page, as the guest's table in memory has it. Where there is no memory there are no entries."""
-        table = self.p2m[vm, self.paging[vm, vcpu].root]
-        return self.memory[table.mfn][page] if table.mapped else Cell()
+    def guest_cell(self, vm: Vm, gfn: Gfn, index: Index) -> Cell:
+        """An entry of a guest's table, as its memory has it. Where there is no memory there are no entries."""
+        table = self.p2m[vm, gfn]
+        return self.memory[table.mfn][index] if table.mapped else Cell()
 
     def emulate_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
         """An access while CR0.PG is clear: the linear address is guest-physical."""
@@ -56,6 +56,14 @@ class Emulation(P2m):
     @guest
     def store_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
         return self.emulate_unpaged(vm, vcpu, gfn, offset, Access.WRITE, value)
+
+
+class Emulation(PhysicalEmulation, BareMachine):
+    """The same for guests whose tables have one level."""
+
+    def guest_entry(self, vm: Vm, vcpu: Vcpu, page: Index) -> Cell:
+        """The entry for a linear page."""
+        return self.guest_cell(vm, self.paging[vm, vcpu].root, page)
 
 
 class InterpreterMmu(Emulation):

@@ -9,7 +9,7 @@ import enum
 
 import attrs
 
-from refmodel.bare import BareMachine
+from refmodel.bare import BareMemory
 from refmodel.language import NOTHING, Total, count, fails, operation, require
 from refmodel.machine.names import Gfn, Mfn, Vm
 from refmodel.monitor.frames import Frame, Frames, Use
@@ -32,7 +32,7 @@ class P2mEntry:
         return self.backing == Backing.MAPPED
 
 
-class P2m(Frames, BareMachine):
+class P2m(Frames, BareMemory):
     p2m: Total[tuple[Vm, Gfn], P2mEntry]
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:

@@ -1,0 +1,124 @@
+"""Shadow paging with unsync leaf tables: where shadows lead, and how stale they may be."""
+
+from typing import Any
+
+from refmodel.bare import Event
+from refmodel.language import implies, law
+from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
+from refmodel.machine.cells import Cell
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.replies import Result
+from refmodel.mmu.shadow import lets
+from refmodel.mmu.shadow_unsync import LinearAttempt, LinearFilled, ShadowUnsyncMmu, combined
+
+
+@law("ISO-1", "A leaf shadow's entry leads where the p2m says, with no more rights, and reaches no frame but guests' memory.")
+def leaf_entries_lead_where_the_p2m_says(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
+    entry = s.leaves[vm, table, role, page]
+    return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
+
+
+@law("ISO-1", "So does a cached one.")
+def cached_entries_lead_where_the_p2m_says(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
+    entry = s.tlb[vm, vcpu, upper, page]
+    return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
+
+
+@law("ISO-3", "A link leads to a leaf table that has shadows, from a root that has one.")
+def links_lead_to_shadows(s: ShadowUnsyncMmu, vm: Vm, root: Gfn, upper: Index) -> Any:
+    link = s.links[vm, root, upper]
+    return implies(link.present, s.traced[vm, root] and (s.synced[vm, link.table] or s.unsync[vm, link.table]))
+
+
+@law("ISO-3", "A leaf table that has no shadows has no entries in one.")
+def only_shadows_have_entries(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
+    return implies(s.leaves[vm, table, role, page].present, s.synced[vm, table] or s.unsync[vm, table])
+
+
+@law("EQV-5", "A page that must not be written to unseen is none that may: a root is never unsync, nor is what is in sync.")
+def unsync_tables_are_leaves_only(s: ShadowUnsyncMmu, vm: Vm, gfn: Gfn) -> Any:
+    return implies(s.unsync[vm, gfn], not s.synced[vm, gfn] and not s.traced[vm, gfn])
+
+
+@law("EQV-5", "A link agrees with the guest's entry as it stands: roots are traced.")
+def links_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, root: Gfn, upper: Index) -> Any:
+    link = s.links[vm, root, upper]
+    cell = s.guest_cell(vm, root, upper)
+    return implies(link.present, cell.present and cell.executable == link.executable and cell.gfn == link.table
+                   and cell.writable == link.writable)
+
+
+@law("EQV-5", "An entry of a leaf table's shadow agrees with the guest's entry as it stands, if the table is in sync.")
+def synced_entries_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
+    entry = s.leaves[vm, table, role, page]
+    return implies(entry.present and s.synced[vm, table],
+                   s.agrees(entry, combined(Cell(True, role, True), s.guest_cell(vm, table, page))))
+
+
+@law("EQV-5", "What a processor finds in the shadows agrees with the guest's tables, now or as it may have cached them.")
+def shadows_stay_in_the_envelope(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
+    entry = s.walked(vm, vcpu, upper, page)
+    link = s.links[vm, s.paging[vm, vcpu].root, upper]
+    return implies(link.present and entry.present, s.agrees(entry, s.bare_walk(vm, vcpu, upper, page))
+                   or s.agrees(entry, s.bare_before(vm, vcpu, upper, page)))
+
+
+@law("EQV-5", "A cached entry agrees with one that a bare processor may have cached.")
+def cached_entries_stay_in_the_envelope(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
+    entry = s.tlb[vm, vcpu, upper, page]
+    return implies(entry.present, s.agrees(entry, s.bare_tlb[vm, vcpu, upper, page]))
+
+
+@law("EQV-5", "No entry of a leaf shadow lets a guest write to a page that is traced or in sync.")
+def leaf_entries_write_to_no_kept_table(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
+    entry = s.leaves[vm, table, role, page]
+    return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn] and not s.synced[vm, entry.gfn])
+
+
+@law("EQV-5", "Nor does a cached one.")
+def cached_entries_write_to_no_kept_table(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
+    entry = s.tlb[vm, vcpu, upper, page]
+    return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn] and not s.synced[vm, entry.gfn])
+
+
+@law("EQV-1", "What an access by linear address shows is what it shows on the bare machine.")
+def linear_data_read_is_data_written(s: ShadowUnsyncMmu, outcome: LinearAttempt) -> Any:
+    shown, due = outcome.shown, outcome.due
+    return implies(shown.event != Event.EXITED, shown.event == due.event and shown.cell == due.cell)
+
+
+@law("EQV-2", "A fault by linear address is given to the guest where it is the guest's own, and only there.")
+def linear_faults_are_the_guests_own(s: ShadowUnsyncMmu, outcome: LinearFilled) -> Any:
+    return implies(outcome.result == Result.REFLECTED or outcome.result == Result.HOLE,
+                   outcome.reflected.event == outcome.due.event)
+
+
+@law("EFF-1", "An access by linear address exits only if the shadows do not let it through.")
+def shadowed_accesses_do_not_exit(s: ShadowUnsyncMmu, outcome: LinearAttempt, actor: Vm) -> Any:
+    return implies(outcome.shown.event == Event.EXITED,
+                   not lets(s.walked(actor, outcome.vcpu, outcome.upper, outcome.page), outcome.access))
+
+
+@law("EFF-2", "A hidden fault that was served leaves the entry that was asked for.")
+def a_served_linear_fault_makes_progress(s: ShadowUnsyncMmu, outcome: LinearFilled) -> Any:
+    return implies(outcome.result == Result.INSTALLED,
+                   lets(s.walked(outcome.vm, outcome.vcpu, outcome.upper, outcome.page), outcome.access))
+
+
+LAWS = (
+    leaf_entries_lead_where_the_p2m_says,
+    cached_entries_lead_where_the_p2m_says,
+    links_lead_to_shadows,
+    only_shadows_have_entries,
+    unsync_tables_are_leaves_only,
+    links_agree_with_the_guests,
+    synced_entries_agree_with_the_guests,
+    shadows_stay_in_the_envelope,
+    cached_entries_stay_in_the_envelope,
+    leaf_entries_write_to_no_kept_table,
+    cached_entries_write_to_no_kept_table,
+    linear_data_read_is_data_written,
+    linear_faults_are_the_guests_own,
+    shadowed_accesses_do_not_exit,
+    a_served_linear_fault_makes_progress,
+)

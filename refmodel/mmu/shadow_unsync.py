@@ -1,0 +1,315 @@
+"""Shadow paging whose leaf tables may be out of sync, under guests whose tables have two levels.
+
+Tracing every table costs an exit for every store to one. Most stores go to leaf tables, and most are followed by an invalidation,
+because a real TLB needs one. So a leaf table that is stored to is let go: it becomes *unsync*, the guest writes to it natively, and its shadow
+may fall behind, as a TLB would. It is brought up to date where a TLB would forget: at INVLPG, at MOV CR3, and when the table is linked
+under another root, since an address that was never translated cannot be stale (KVM 65855ed8b034). Root tables stay traced. (KVM's
+``mmu_unsync_walk``; Xen's out-of-sync shadows.)
+
+A leaf table has a shadow for each *role*, the right to write inherited from above: links let everybody write, and leaves carry what both
+levels allow. So one guest table reached by a writable and by a read-only path has two shadows. (The right to execute is left to the
+processor, which takes it away at either level.)
+"""
+
+import attrs
+
+from refmodel.bare import BareMemory, Event, Reply
+from refmodel.language import NOTHING, Total, assign, cached, guest, operation, require, reset
+from refmodel.machine.cells import Access, Cell, Paging, permits
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.interpreter import PhysicalEmulation
+from refmodel.mmu.replies import Result
+from refmodel.mmu.shadow import ShadowEntry, lets
+
+
+@attrs.frozen
+class Link:
+    """An entry of a root's shadow: it leads to the shadow, in this role, of a leaf table."""
+
+    present: bool = False
+    table: Gfn = NOTHING
+    writable: bool = False
+    executable: bool = False
+
+
+@attrs.frozen
+class LinearAttempt:
+    """One instruction by linear address on both machines. An exit is for that address."""
+
+    shown: Reply
+    due: Reply
+    vcpu: Vcpu
+    upper: Index
+    page: Index
+    access: Access
+
+
+@attrs.frozen
+class LinearFilled:
+    """What came of an exit for a linear address; where the fault was the guest's own, what it is shown and what was due."""
+
+    result: Result
+    vm: Vm
+    vcpu: Vcpu
+    upper: Index
+    page: Index
+    access: Access
+    reflected: Reply = Reply()
+    due: Reply = Reply()
+
+
+def combined(upper: Cell, leaf: Cell) -> Cell:
+    """The rights that both levels give, to the frame that the lower one names."""
+    return Cell(upper.present and leaf.present, upper.writable and leaf.writable, upper.executable and leaf.executable, leaf.gfn)
+
+
+class TwoLevelBareMachine(BareMemory):
+    """The bare machine under tables of two levels. Two of the translations are written down that a processor may have cached."""
+
+    bare_tlb: Total[tuple[Vm, Vcpu, Index, Index], Cell]
+    """The one that the monitored processor uses now."""
+    bare_old: Total[tuple[Vm, Vcpu, Index, Index], Cell]
+    """One that it might have cached before the guest changed its leaf table, whose entry this is: processors may read ahead."""
+
+    def bare_upper(self, vm: Vm, vcpu: Vcpu, upper: Index) -> Cell:
+        return self.bare_cell(vm, self.paging[vm, vcpu].root, upper)
+
+    def bare_walk(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Cell:
+        """What the guest's tables say now."""
+        above = self.bare_upper(vm, vcpu, upper)
+        return combined(above, self.bare_cell(vm, above.gfn, page))
+
+    def bare_before(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Cell:
+        """What they said before a leaf table was changed, as the processor may have cached it."""
+        return combined(self.bare_upper(vm, vcpu, upper), self.bare_old[vm, vcpu, upper, page])
+
+
+class ShadowUnsyncMmu(PhysicalEmulation, TwoLevelBareMachine):
+    traced: Total[tuple[Vm, Gfn], bool]
+    """The guest pages that have a shadow as roots. No guest writes to them unseen."""
+    links: Total[tuple[Vm, Gfn, Index], Link]
+    """The shadow of each."""
+    synced: Total[tuple[Vm, Gfn], bool]
+    """The guest pages that have shadows as leaf tables and are write-protected, so that these agree with them."""
+    unsync: Total[tuple[Vm, Gfn], bool]
+    """The ones that have shadows and are not."""
+    leaves: Total[tuple[Vm, Gfn, bool, Index], ShadowEntry]
+    """The shadows of leaf tables, one for each role."""
+    tlb: Total[tuple[Vm, Vcpu, Index, Index], ShadowEntry]
+
+    # ------------------------------------------------------------ the hardware
+
+    def walked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> ShadowEntry:
+        """What the processor finds in the shadow tables."""
+        link = self.links[vm, self.paging[vm, vcpu].root, upper]
+        entry = self.leaves[vm, link.table, link.writable, page]
+        return attrs.evolve(entry, present=entry.present and link.present, executable=entry.executable and link.executable)
+
+    def agrees(self, entry: ShadowEntry, cell: Cell) -> bool:
+        """Whether a shadow entry is what a guest's entry gives, or less."""
+        return (cell.present and cell.gfn == entry.gfn and cell.executable == entry.executable
+                and (cell.writable or not entry.writable))
+
+    def execute(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> LinearAttempt:
+        """An access by linear address: from the processor's cache, or by a walk of the shadow tables."""
+        require(self.paging[vm, vcpu].enabled)
+        entry = self.tlb[vm, vcpu, upper, page]
+        if not (lets(entry, access) and cached("translation")):
+            entry = self.walked(vm, vcpu, upper, page)
+            if not lets(entry, access):
+                self.tlb[vm, vcpu, upper, page] = ShadowEntry()  # a page fault drops what is cached for its address
+                return LinearAttempt(Reply(), Reply(), vcpu, upper, page, access)
+            self.tlb[vm, vcpu, upper, page] = entry
+            now = self.bare_walk(vm, vcpu, upper, page)
+            fresh = self.agrees(entry, now)
+            self.bare_tlb[vm, vcpu, upper, page] = now if fresh else self.bare_before(vm, vcpu, upper, page)
+        if access == Access.WRITE:
+            self.keep_old(vm, entry.gfn, offset)
+        due = self.bare_access(vm, self.bare_tlb[vm, vcpu, upper, page], offset, access, value)
+        contents = self.memory[entry.mfn]
+        if access == Access.WRITE:
+            self.memory[entry.mfn] = contents.put(offset, value)
+            return LinearAttempt(Reply(Event.COMPLETED), due, vcpu, upper, page, access)
+        return LinearAttempt(Reply(Event.COMPLETED, contents[offset]), due, vcpu, upper, page, access)
+
+    def keep_old(self, vm: Vm, gfn: Gfn, index: Index) -> None:
+        """A guest's page is about to change. If it is an unsync table whose shadow agrees with it so far, then from now on the shadow shows
+        the old entry, and so may every processor that could walk there: it may have cached it."""
+        old = self.bare_cell(vm, gfn, index)
+        assign(self.bare_old, lambda was, v, vcpu, upper, page: (
+            v == vm and page == index and self.unsync[v, gfn] and self.shows(v, vcpu, upper, gfn, page, old)), old)
+
+    def shows(self, vm: Vm, vcpu: Vcpu, upper: Index, table: Gfn, page: Index, leaf: Cell) -> bool:
+        """Whether a processor that walks the shadows finds what this entry of a leaf table gives."""
+        link = self.links[vm, self.paging[vm, vcpu].root, upper]
+        entry = self.walked(vm, vcpu, upper, page)
+        return (link.present and link.table == table and entry.present
+                and self.agrees(entry, combined(Cell(True, link.writable, link.executable), leaf)))
+
+    # ------------------------------------------------------------ the guest's instructions
+
+    @guest
+    def load(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> LinearAttempt:
+        return self.execute(vm, vcpu, upper, page, offset, Access.READ, Cell())
+
+    @guest
+    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> LinearAttempt:
+        return self.execute(vm, vcpu, upper, page, offset, Access.WRITE, value)
+
+    @guest
+    def fetch(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> LinearAttempt:
+        return self.execute(vm, vcpu, upper, page, offset, Access.FETCH, Cell())
+
+    @guest
+    def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:
+        """INVLPG exits: what the shadow has for the address is brought up to date, here by being dropped."""
+        require(self.paging[vm, vcpu].enabled)
+        link = self.links[vm, self.paging[vm, vcpu].root, upper]
+        if link.present and self.unsync[vm, link.table]:
+            self.leaves[vm, link.table, link.writable, page] = ShadowEntry()
+        self.tlb[vm, vcpu, upper, page] = ShadowEntry()
+        self.bare_tlb[vm, vcpu, upper, page] = Cell()
+        self.bare_old[vm, vcpu, upper, page] = Cell()
+
+    @guest
+    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
+        """MOV to CR3 (and, the first time, CR0.PG) exits: every unsync table is brought up to date."""
+        self.paging[vm, vcpu] = Paging(True, root)
+        reset(self.leaves, lambda entry, v, table, role, page: v == vm and self.unsync[v, table])
+        reset(self.tlb, lambda entry, v, c, upper, page: v == vm and c == vcpu)
+        reset(self.bare_tlb, lambda cell, v, c, upper, page: v == vm and c == vcpu)
+        reset(self.bare_old, lambda cell, v, c, upper, page: v == vm and c == vcpu)
+
+    # ------------------------------------------------------------ the monitor
+
+    @operation
+    def page_fault(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> LinearFilled:
+        """A page fault on the shadow tables: hidden from the guest, or its own."""
+        require(self.paging[vm, vcpu].enabled)
+        require(not lets(self.walked(vm, vcpu, upper, page), access))
+        root, bare = self.paging[vm, vcpu].root, self.bare_walk(vm, vcpu, upper, page)
+        above = self.guest_cell(vm, root, upper)
+        leaf = self.guest_cell(vm, above.gfn, page)
+        entry = combined(above, leaf)
+        if not permits(entry, access):
+            due = self.bare_access(vm, bare, page, access, Cell())
+            return LinearFilled(Result.REFLECTED, vm, vcpu, upper, page, access, Reply(Event.PAGE_FAULT), due)
+        if not self.p2m[vm, leaf.gfn].mapped:
+            due = self.bare_access(vm, bare, page, access, Cell())
+            return LinearFilled(Result.HOLE, vm, vcpu, upper, page, access, Reply(Event.HOLE), due)
+        write = access == Access.WRITE
+        require(not (write and self.is_root(vm, root, leaf.gfn)))  # emulate_store's business
+        if write and not self.p2m[vm, leaf.gfn].writable and not self.break_sharing(vm, leaf.gfn):
+            return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access)
+        self.trace(vm, root)
+        self.link(vm, root, upper, above)
+        if write and self.synced[vm, leaf.gfn]:
+            self.let_go(vm, leaf.gfn)
+        self.fill(vm, above, page, leaf)
+        self.tlb[vm, vcpu, upper, page] = ShadowEntry()
+        return LinearFilled(Result.INSTALLED, vm, vcpu, upper, page, access)
+
+    def is_root(self, vm: Vm, root: Gfn, gfn: Gfn) -> bool:
+        """Whether a page is shadowed as a root, or is to be by the fault at hand."""
+        return self.traced[vm, gfn] or gfn == root
+
+    def trace(self, vm: Vm, gfn: Gfn) -> None:
+        """From now on a page has a shadow as a root, and no translation lets the guest write to it; if it is an unsync leaf table too, it is
+        one no longer."""
+        if not self.traced[vm, gfn]:
+            self.traced[vm, gfn] = True
+            self.protect(vm, gfn)
+            if self.unsync[vm, gfn]:
+                self.sync(vm, gfn)
+                self.unsync[vm, gfn] = False
+                self.synced[vm, gfn] = True
+
+    def link(self, vm: Vm, root: Gfn, upper: Index, above: Cell) -> None:
+        """Lead a root's shadow to that of a leaf table. One that is unsync is brought up to date first; a new one is write-protected."""
+        table = above.gfn
+        link = self.links[vm, root, upper]
+        if link.present and link.table == table and link.writable == above.writable and link.executable == above.executable:
+            return
+        if self.unsync[vm, table]:
+            self.sync(vm, table)
+        elif not self.synced[vm, table]:
+            self.synced[vm, table] = True
+            self.protect(vm, table)
+        self.links[vm, root, upper] = Link(True, table, above.writable, above.executable)
+
+    def sync(self, vm: Vm, table: Gfn) -> None:
+        """An unsync table's shadows are brought up to date, here by being emptied."""
+        reset(self.leaves, lambda entry, v, t, role, page: v == vm and t == table)
+
+    def let_go(self, vm: Vm, gfn: Gfn) -> None:
+        """A leaf table is unsync from now on, and can be written to."""
+        self.synced[vm, gfn] = False
+        self.unsync[vm, gfn] = True
+
+    def fill(self, vm: Vm, above: Cell, page: Index, leaf: Cell) -> None:
+        """Make a leaf entry from the guest's: writable only where the page is, and is no table that is traced or in sync."""
+        backing = self.p2m[vm, leaf.gfn]
+        kept = self.traced[vm, leaf.gfn] or self.synced[vm, leaf.gfn]
+        writable = above.writable and leaf.writable and backing.writable and not kept
+        self.leaves[vm, above.gfn, above.writable, page] = ShadowEntry(True, backing.mfn, writable, leaf.executable, leaf.gfn)
+
+    @operation
+    def resync(self, vm: Vm, table: Gfn) -> None:
+        """The monitor write-protects an unsync table again."""
+        require(self.unsync[vm, table])
+        self.sync(vm, table)
+        self.unsync[vm, table] = False
+        self.synced[vm, table] = True
+        self.protect(vm, table)
+
+    @guest
+    def emulate_store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> LinearAttempt:
+        """A store to a traced root has exited: the monitor carries it out for the guest."""
+        require(self.paging[vm, vcpu].enabled)
+        root, bare = self.paging[vm, vcpu].root, self.bare_walk(vm, vcpu, upper, page)
+        above = self.guest_cell(vm, root, upper)
+        entry = combined(above, self.guest_cell(vm, above.gfn, page))
+        require(permits(entry, Access.WRITE))
+        require(not lets(self.walked(vm, vcpu, upper, page), Access.WRITE))
+        require(self.is_root(vm, root, entry.gfn))
+        shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
+        if shown.event == Event.EXITED:
+            return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
+        self.tlb[vm, vcpu, upper, page] = ShadowEntry()
+        return LinearAttempt(shown, self.bare_access(vm, bare, offset, Access.WRITE, value), vcpu, upper, page, Access.WRITE)
+
+    def emulate(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
+        """Whoever changes a table for the guest drops what its shadow has for that entry, or keeps it as a stale one."""
+        if access == Access.WRITE:
+            self.keep_old(vm, gfn, offset)
+        shown = super().emulate(vm, gfn, offset, access, value)
+        if access == Access.WRITE and shown.event == Event.COMPLETED:
+            self.links[vm, gfn, offset] = Link()
+            if self.synced[vm, gfn]:
+                self.leaves[vm, gfn, False, offset] = ShadowEntry()
+                self.leaves[vm, gfn, True, offset] = ShadowEntry()
+        return shown
+
+    @operation
+    def drop_shadow(self, vm: Vm, gfn: Gfn) -> None:
+        """The monitor reclaims the shadows of a page: they can always be made again."""
+        require(self.traced[vm, gfn] or self.synced[vm, gfn] or self.unsync[vm, gfn])
+        self.drop_tables(vm, gfn)
+
+    def drop_tables(self, vm: Vm, gfn: Gfn) -> None:
+        """A page is no table any more, as far as the monitor knows: its shadows go, and what links to them."""
+        self.traced[vm, gfn] = False
+        self.synced[vm, gfn] = False
+        self.unsync[vm, gfn] = False
+        reset(self.links, lambda link, v, root, upper: v == vm and (root == gfn or link.table == gfn))
+        self.sync(vm, gfn)
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        """Take the right to write to a page from every shadow entry and every processor."""
+        reset(self.leaves, lambda entry, v, table, role, page: v == vm and entry.gfn == gfn)
+        reset(self.tlb, lambda entry, v, vcpu, upper, page: v == vm and entry.gfn == gfn)
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        """A page goes: so do the entries that lead to it, and the shadows made of it."""
+        self.protect(vm, gfn)
+        self.drop_tables(vm, gfn)
