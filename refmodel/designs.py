@@ -4,12 +4,13 @@ from typing import ClassVar
 
 from refmodel.language import Design, Geometry, geometry
 from refmodel.language.laws import Law
-from refmodel.laws import accounting, direct, efficiency, equivalence, isolation, shadow_unsync
+from refmodel.laws import accounting, direct, efficiency, equivalence, isolation, nested, shadow_unsync
 from refmodel.machine.cells import Cell
 from refmodel.mmu.direct import DirectMmu, Word
 from refmodel.mmu.direct_grants import DirectGrants
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.interpreter import InterpreterMmu
+from refmodel.mmu.nested import NestedMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
 from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
 from refmodel.mmu.vtlb import VirtualTlbMmu
@@ -78,7 +79,14 @@ class DirectWithGrants(DirectGrants):
     geometry = geometry(Vm=2, Vcpu=1, Gfn=1, Mfn=2, Index=1, only={Word: (Word(), Word(True, True, mfn=0), Word(gate=True))})
 
 
+class Nested(Sharing, Ballooning, NestedMmu):
+    """EPT on EPT, over copy-on-write sharing and ballooning."""
+
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + nested.LAWS
+    geometry = SMALL.resized(Vm=1, Gfn=2, Mfn=2)
+
+
 SHIPPED: dict[str, type[Design]] = {"interpreter": Interpreter, "vtlb": VirtualTlb,
                                    "shadow_traced": ShadowTraced,
                                    "shadow_unsync": ShadowUnsync, "ept": Ept,
-                                   "direct": Direct, "direct_grants": DirectWithGrants}
+                                   "nested": Nested, "direct": Direct, "direct_grants": DirectWithGrants}

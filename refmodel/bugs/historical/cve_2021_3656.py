@@ -1,0 +1,17 @@
+"""CVE-2021-3656 (KVM, commit c7dfa4009965): L2's VMLOAD and VMSAVE were not intercepted unless L1 asked for it.
+
+The instruction takes a physical address, which the processor took for one of the machine's.
+"""
+
+from refmodel.designs import Nested
+from refmodel.mmu.nested import L0_INTERCEPTS
+from refmodel.mmu.nested import Nested as State
+
+ENTRY, CLAUSE = "B13", "ISO-5"
+
+
+class Bug(Nested):
+    """An instruction of L2's exits only if both monitors want it to."""
+
+    def intercepted(self, nested: State) -> bool:
+        return L0_INTERCEPTS and nested.intercepts

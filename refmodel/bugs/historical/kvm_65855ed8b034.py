@@ -1,0 +1,24 @@
+"""KVM, commit 65855ed8b034: an unsync shadow page was linked under a new parent without being brought up to date.
+
+A guest need not invalidate an address that was never translated, so what it finds there must not be stale.
+"""
+
+from refmodel.designs import ShadowUnsync
+from refmodel.machine.cells import Cell
+from refmodel.machine.names import Gfn, Index, Vm
+from refmodel.mmu.shadow_unsync import Link
+
+ENTRY, CLAUSE = "A12", "EQV-5"
+
+
+class Bug(ShadowUnsync):
+    """A leaf table that is unsync is linked under another root as it is."""
+
+    geometry = ShadowUnsync.geometry.resized(Index=2)  # the page that faults is filled in anew: another one of the table stays stale
+
+    def link(self, vm: Vm, root: Gfn, upper: Index, above: Cell) -> None:
+        table = above.gfn
+        if not self.unsync[vm, table] and not self.synced[vm, table]:
+            self.synced[vm, table] = True
+            self.protect(vm, table)
+        self.links[vm, root, upper] = Link(True, table, above.writable, above.executable)

@@ -1,0 +1,100 @@
+"""Nested virtualization: the composed table shows the composition, no more and no less, as stale as L1 allows."""
+
+from typing import Any
+
+from refmodel.bare import Event
+from refmodel.language import implies, law
+from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.nested import NestedMmu
+from refmodel.mmu.replies import Attempt, Filled, Handled, Result, Seen
+from refmodel.mmu.shadow import ShadowEntry, lets
+
+
+@law("ISO-1", "EPT01 leads where the p2m says, with no more rights, and reaches no frame but guests' memory.")
+def ept01_leads_where_the_p2m_says(s: NestedMmu, vm: Vm, gfn: Gfn) -> Any:
+    entry = s.ept01[vm, gfn]
+    return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry) and implies(entry.present, entry.gfn == gfn)
+
+
+@law("ISO-1", "So does EPT02, for the page of L1's that it stands for.")
+def ept02_leads_where_the_p2m_says(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> Any:
+    entry = s.ept02[vm, vcpu, eptp, page]
+    return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
+
+
+@law("ISO-1", "So does what a processor remembers of it.")
+def cached_ept02_leads_where_the_p2m_says(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> Any:
+    entry = s.tlb02[vm, vcpu, eptp, page]
+    return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
+
+
+@law("EQV-5", "EPT02 shows the composition of EPT01 with an entry of EPT12 that L1's processor may have cached.")
+def ept02_is_the_composition(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> Any:
+    return _composed(s.ept02[vm, vcpu, eptp, page], s.bare_tlb12[vm, vcpu, eptp, page])
+
+
+@law("EQV-5", "So does what a processor remembers of it.")
+def cached_ept02_is_the_composition(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> Any:
+    return _composed(s.tlb02[vm, vcpu, eptp, page], s.bare_tlb12[vm, vcpu, eptp, page])
+
+
+def _composed(entry: ShadowEntry, cell: Cell) -> Any:
+    return implies(entry.present, cell.present and entry.gfn == cell.gfn and entry.executable == cell.executable
+                   and implies(entry.writable, cell.writable))
+
+
+@law("EQV-1", "What L2 is shown is what it is shown where EPT12 is the hardware's.")
+def l2_reads_what_was_written(s: NestedMmu, outcome: Attempt) -> Any:
+    shown, due = outcome.shown, outcome.due
+    return implies(shown.event == Event.COMPLETED, shown.event == due.event and shown.cell == due.cell)
+
+
+@law("EQV-2", "L1 is told of an EPT violation just where EPT12 does not let L2's access through.")
+def reflected_violations_are_l1s_own(s: NestedMmu, outcome: Filled) -> Any:
+    return implies(outcome.result == Result.REFLECTED or outcome.result == Result.HOLE,
+                   outcome.reflected.event == outcome.due.event)
+
+
+@law("EQV-2", "L0 says that there is no memory only where the bare machine has none.")
+def holes_of_l1_are_real(s: NestedMmu, outcome: Handled) -> Any:
+    return implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
+
+
+@law("EFF-1", "L2 exits to L0 only for what EPT02 lacks.")
+def composed_accesses_do_not_exit(s: NestedMmu, before: NestedMmu, outcome: Attempt, actor: Vm) -> Any:
+    return implies(outcome.shown.event == Event.EXITED, not lets(s.walked(actor, outcome.vcpu, outcome.page), outcome.access))
+
+
+@law("EFF-1", "L1 exits only for what EPT01 lacks.")
+def l1_accesses_do_not_exit(s: NestedMmu, outcome: Seen, actor: Vm) -> Any:
+    return implies(outcome.shown.event == Event.EXITED,
+                   not lets(s.ept01[actor, outcome.gfn], Access.WRITE if outcome.write else Access.READ))
+
+
+@law("EFF-2", "A violation that L0 served leaves the entry that was asked for.")
+def a_served_violation_makes_progress(s: NestedMmu, outcome: Filled) -> Any:
+    return implies(outcome.result == Result.INSTALLED, lets(s.walked(outcome.vm, outcome.vcpu, outcome.page), outcome.access))
+
+
+@law("EFF-2", "So does one of L1's own.")
+def a_served_violation_of_l1_makes_progress(s: NestedMmu, outcome: Handled) -> Any:
+    return implies(outcome.result == Result.INSTALLED,
+                   lets(s.ept01[outcome.vm, outcome.gfn], Access.WRITE if outcome.write else Access.READ))
+
+
+LAWS = (
+    ept01_leads_where_the_p2m_says,
+    ept02_leads_where_the_p2m_says,
+    cached_ept02_leads_where_the_p2m_says,
+    ept02_is_the_composition,
+    cached_ept02_is_the_composition,
+    l2_reads_what_was_written,
+    reflected_violations_are_l1s_own,
+    holes_of_l1_are_real,
+    composed_accesses_do_not_exit,
+    l1_accesses_do_not_exit,
+    a_served_violation_makes_progress,
+    a_served_violation_of_l1_makes_progress,
+)

@@ -1,0 +1,217 @@
+"""Nested virtualization: the monitor runs a monitor. A VM (L1) makes tables (EPT12) for a guest of its own (L2), and the hardware
+has room for one more translation only.
+
+So L0 composes: what L1's table EPT12 and its own EPT01 say together goes into a third table, EPT02, which the processor walks while L2 runs. EPT12
+lies in L1's memory and is edited by ordinary stores; EPT02 is to it what a shadow table is to a guest's, and L1's INVEPT is what
+INVLPG is there: EPT02 forgets just what a processor would. A fault on EPT02 is L1's business if EPT12 does not let the access through, and is *reflected* to it;
+otherwise it is L0's, and L1 never hears of it. (Ben-Yehuda et al., *The Turtles Project*, OSDI 2010, section 3.3.3; Popek and Goldberg's theorem 2,
+recursive virtualizability.)
+
+An EPT pointer has a table of its own on each vCPU, kept while others are in use, as Xen's nested p2ms are. L2's guest-physical pages have
+the names that the entries of a table have. If L1 shadows L2's tables instead, nothing of this is needed: what L0 sees is a guest with tables,
+over EPT01.
+"""
+
+import attrs
+
+from refmodel.bare import Event, Reply
+from refmodel.language import NOTHING, Total, cached, guest, operation, require, reset
+from refmodel.machine.cells import Access, Cell, permits
+from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
+from refmodel.mmu.interpreter import PhysicalEmulation
+from refmodel.mmu.replies import Attempt, Filled, Handled, Result, Seen
+from refmodel.mmu.shadow import ShadowEntry, lets
+
+
+L0_INTERCEPTS = True
+"""L0 always wants to hear of an instruction that takes a physical address: only it can translate one."""
+
+
+@attrs.frozen
+class Nested:
+    """Whether a vCPU runs L2, and under which of L1's EPT pointers; whether L1 wants to hear of L2's VMSAVE."""
+
+    in_l2: bool = False
+    eptp: Gfn = NOTHING
+    intercepts: bool = False
+
+
+class NestedMmu(PhysicalEmulation):
+    nested: Total[tuple[Vm, Vcpu], Nested]
+    ept01: Total[tuple[Vm, Gfn], ShadowEntry]
+    """What the processor walks while L1 runs."""
+    ept02: Total[tuple[Vm, Vcpu, Gfn, Index], ShadowEntry]
+    """What it walks while L2 runs: for each of L1's EPT pointers, L2's pages."""
+    tlb02: Total[tuple[Vm, Vcpu, Gfn, Index], ShadowEntry]
+    """What it remembers of that, tagged with the pointer."""
+    bare_tlb12: Total[tuple[Vm, Vcpu, Gfn, Index], Cell]
+    """What the bare machine, on which EPT12 is the hardware's, may have cached."""
+
+    # ------------------------------------------------------------ L1
+
+    def execute_l1(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        """L1 touches its memory."""
+        require(not self.nested[vm, vcpu].in_l2)
+        entry = self.ept01[vm, gfn]
+        if not lets(entry, access):
+            return Seen(gfn=gfn, write=access == Access.WRITE)
+        due = self.bare_physical(vm, gfn, offset, access, value)
+        return Seen(self.touch(entry.mfn, offset, access, value), due)
+
+    def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
+        """The access itself, on machine memory."""
+        page = self.memory[mfn]
+        if access == Access.WRITE:
+            self.memory[mfn] = page.put(offset, value)
+            return Reply(Event.COMPLETED)
+        return Reply(Event.COMPLETED, page[offset])
+
+    @guest
+    def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute_l1(vm, vcpu, gfn, offset, Access.READ, Cell())
+
+    @guest
+    def store_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        return self.execute_l1(vm, vcpu, gfn, offset, Access.WRITE, value)
+
+    @guest
+    def vmlaunch(self, vm: Vm, vcpu: Vcpu, eptp: Gfn, intercepts: bool) -> None:
+        """L1 enters L2 under an EPT pointer. What is cached is tagged with the pointer, so nothing is forgotten."""
+        require(not self.nested[vm, vcpu].in_l2)
+        self.nested[vm, vcpu] = Nested(True, eptp, intercepts)
+
+    @guest
+    def invept(self, vm: Vm, vcpu: Vcpu, eptp: Gfn) -> None:
+        """L1's INVEPT, single-context: this vCPU forgets what it made under the pointer, in use or not."""
+        require(not self.nested[vm, vcpu].in_l2)
+        reset(self.ept02, lambda entry, v, c, pointer, page: v == vm and c == vcpu and pointer == eptp)
+        reset(self.tlb02, lambda entry, v, c, pointer, page: v == vm and c == vcpu and pointer == eptp)
+        reset(self.bare_tlb12, lambda cell, v, c, pointer, page: v == vm and c == vcpu and pointer == eptp)
+
+    @guest
+    def invept_all(self, vm: Vm, vcpu: Vcpu) -> None:
+        """L1's INVEPT, all-context."""
+        require(not self.nested[vm, vcpu].in_l2)
+        reset(self.ept02, lambda entry, v, c, pointer, page: v == vm and c == vcpu)
+        reset(self.tlb02, lambda entry, v, c, pointer, page: v == vm and c == vcpu)
+        reset(self.bare_tlb12, lambda cell, v, c, pointer, page: v == vm and c == vcpu)
+
+    # ------------------------------------------------------------ L2
+
+    def walked(self, vm: Vm, vcpu: Vcpu, page: Index) -> ShadowEntry:
+        """What the processor finds for a page of L2's."""
+        return self.ept02[vm, vcpu, self.nested[vm, vcpu].eptp, page]
+
+    def execute_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Attempt:
+        """L2 touches its memory. The bare machine finds the same by its two translations, EPT12 and its own memory."""
+        nested = self.nested[vm, vcpu]
+        require(nested.in_l2)
+        entry = self.tlb02[vm, vcpu, nested.eptp, page]
+        if not (lets(entry, access) and cached("guest-physical mapping")):
+            entry = self.walked(vm, vcpu, page)
+            if not lets(entry, access):
+                return Attempt(Reply(), Reply(), vcpu, page, access)
+            self.tlb02[vm, vcpu, nested.eptp, page] = entry
+        due = self.bare_access(vm, self.bare_tlb12[vm, vcpu, nested.eptp, page], offset, access, value)
+        return Attempt(self.touch(entry.mfn, offset, access, value), due, vcpu, page, access)
+
+    @guest
+    def load_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
+        return self.execute_l2(vm, vcpu, page, offset, Access.READ, Cell())
+
+    @guest
+    def store_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Attempt:
+        return self.execute_l2(vm, vcpu, page, offset, Access.WRITE, value)
+
+    @guest
+    def fetch_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
+        return self.execute_l2(vm, vcpu, page, offset, Access.FETCH, Cell())
+
+    @guest
+    def vmcall(self, vm: Vm, vcpu: Vcpu) -> None:
+        """L2 exits, to L1."""
+        nested = self.nested[vm, vcpu]
+        require(nested.in_l2)
+        self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
+
+    @guest
+    def vmsave(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, number: Mfn) -> Attempt:
+        """An instruction whose operand is a physical address, such as AMD's VMSAVE. The page and ``number`` are the same bits, taken as
+        L2's physical address and as the machine's.
+
+        L1 may have no wish to intercept it, since it may run L2 with the operand taken as L2's; the hardware knows nothing of that.
+        """
+        nested = self.nested[vm, vcpu]
+        require(nested.in_l2)
+        if not self.intercepted(nested):
+            self.memory[number] = self.memory[number].put(offset, Cell())
+            return Attempt(Reply(Event.COMPLETED), Reply(Event.COMPLETED), vcpu, page, Access.WRITE)
+        if nested.intercepts:
+            self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
+            return Attempt(Reply(), Reply(), vcpu, NOTHING, Access.WRITE)
+        return self.execute_l2(vm, vcpu, page, offset, Access.WRITE, Cell())
+
+    def intercepted(self, nested: Nested) -> bool:
+        """An exit is due if either monitor wants it."""
+        return L0_INTERCEPTS or nested.intercepts
+
+    # ------------------------------------------------------------ L0
+
+    @operation
+    def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
+        """L1 lacks a page in EPT01: L0 installs what the p2m says."""
+        require(not lets(self.ept01[vm, gfn], Access.WRITE if write else Access.READ))
+        if not self.p2m[vm, gfn].mapped:
+            return Handled(Result.HOLE, vm, gfn, write)
+        if write and not self.p2m[vm, gfn].writable and not self.break_sharing(vm, gfn):
+            return Handled(Result.FAILED, vm, gfn, write)
+        self.install01(vm, gfn)
+        return Handled(Result.INSTALLED, vm, gfn, write)
+
+    def install01(self, vm: Vm, gfn: Gfn) -> None:
+        entry = self.p2m[vm, gfn]
+        self.ept01[vm, gfn] = ShadowEntry(True, entry.mfn, entry.writable, True, gfn)
+
+    @operation
+    def nested_ept_violation(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
+        """L2 lacks a page in EPT02. If EPT12 lets the access through, the fault is L0's; otherwise L1 is told."""
+        nested = self.nested[vm, vcpu]
+        require(nested.in_l2)
+        require(not lets(self.walked(vm, vcpu, page), access))
+        cell, bare = self.guest_cell(vm, nested.eptp, page), self.bare_cell(vm, nested.eptp, page)
+        if not permits(cell, access):
+            self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
+            due = self.bare_access(vm, bare, page, access, Cell())
+            return Filled(Result.REFLECTED, vm, vcpu, page, access, Reply(Event.PAGE_FAULT), due)
+        if not self.p2m[vm, cell.gfn].mapped:
+            due = self.bare_access(vm, bare, page, access, Cell())
+            return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE), due)
+        write = access == Access.WRITE
+        if write and not self.p2m[vm, cell.gfn].writable and not self.break_sharing(vm, cell.gfn):
+            return Filled(Result.FAILED, vm, vcpu, page, access)
+        self.install01(vm, cell.gfn)
+        self.compose(vm, vcpu, nested.eptp, page, cell)
+        self.bare_tlb12[vm, vcpu, nested.eptp, page] = bare
+        return Filled(Result.INSTALLED, vm, vcpu, page, access)
+
+    def compose(self, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index, cell: Cell) -> None:
+        """What EPT12 and EPT01 say together, with the rights that both give."""
+        below = self.ept01[vm, cell.gfn]
+        self.tlb02[vm, vcpu, eptp, page] = ShadowEntry()
+        self.ept02[vm, vcpu, eptp, page] = ShadowEntry(
+            True, below.mfn, cell.writable and below.writable, cell.executable and below.executable, cell.gfn)
+
+    @operation
+    def evict(self, vm: Vm, vcpu: Vcpu, eptp: Gfn) -> None:
+        """L0 reclaims a composed table: it can always be made again."""
+        reset(self.ept02, lambda entry, v, c, pointer, page: v == vm and c == vcpu and pointer == eptp)
+        reset(self.tlb02, lambda entry, v, c, pointer, page: v == vm and c == vcpu and pointer == eptp)
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        self.forget(vm, gfn)
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        """A page of L1's goes: from EPT01, and from all that was composed with it."""
+        self.ept01[vm, gfn] = ShadowEntry()
+        reset(self.ept02, lambda entry, v, vcpu, eptp, page: v == vm and entry.gfn == gfn)
+        reset(self.tlb02, lambda entry, v, vcpu, eptp, page: v == vm and entry.gfn == gfn)
