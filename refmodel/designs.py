@@ -4,11 +4,12 @@ from typing import ClassVar
 
 from refmodel.language import Design, Geometry, geometry
 from refmodel.language.laws import Law
-from refmodel.laws import accounting, direct, efficiency, equivalence, isolation, nested, shadow_unsync
+from refmodel.laws import accounting, direct, efficiency, ept_cpus, equivalence, isolation, nested, shadow_unsync
 from refmodel.machine.cells import Cell
 from refmodel.mmu.direct import DirectMmu, Word
 from refmodel.mmu.direct_grants import DirectGrants
 from refmodel.mmu.ept import EptMmu
+from refmodel.mmu.ept_cpus import EptCpusMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
@@ -79,6 +80,13 @@ class DirectWithGrants(DirectGrants):
     geometry = geometry(Vm=2, Vcpu=1, Gfn=1, Mfn=2, Index=1, only={Word: (Word(), Word(True, True, mfn=0), Word(gate=True))})
 
 
+class EptCpus(EptCpusMmu):
+    """Extended page tables on many processors, with few tags."""
+
+    laws: ClassVar[tuple[Law, ...]] = ept_cpus.LAWS
+    geometry = geometry(Vm=1, Cpu=2, Tag=1, Gfn=1, Mfn=4, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
+
+
 class Nested(Sharing, Ballooning, NestedMmu):
     """EPT on EPT, over copy-on-write sharing and ballooning."""
 
@@ -88,5 +96,5 @@ class Nested(Sharing, Ballooning, NestedMmu):
 
 SHIPPED: dict[str, type[Design]] = {"interpreter": Interpreter, "vtlb": VirtualTlb,
                                    "shadow_traced": ShadowTraced,
-                                   "shadow_unsync": ShadowUnsync, "ept": Ept,
+                                   "shadow_unsync": ShadowUnsync, "ept": Ept, "ept_cpus": EptCpus,
                                    "nested": Nested, "direct": Direct, "direct_grants": DirectWithGrants}

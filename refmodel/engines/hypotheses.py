@@ -161,7 +161,7 @@ class Hypotheses:
             for trigger in group:
                 bindings = [(new, is_new or x.identity in fresh, max(far, self.distance[x.identity]))
                             for b, is_new, far in bindings for x in by_table.get(trigger.table, [])
-                            if (new := _bind(b, trigger, x, own)) is not None]
+                            for new in _bind(b, trigger, x, own)]
             free = [i for i in range(len(formula.names)) if bindings and i not in bindings[0][0]]
             for b, is_new, far in bindings:
                 if not is_new:
@@ -232,22 +232,30 @@ def _substitute(term: Term, pairs: list[tuple[Term, Term]]) -> Term:
     return z3.substitute(term, *pairs) if pairs else term
 
 
-def _bind(binding: dict[int, Term], trigger: Lookup, found: Lookup, own: dict[int, int]) -> dict[int, Term] | None:
-    """The binding that makes a law's lookup the one that was made, or None if there is none."""
-    new = dict(binding)
-    todo = list(zip(trigger.key, found.key, strict=True))
-    while todo:
-        formal, actual = todo.pop()
-        position = own.get(formal.get_id())
-        if position is not None:
-            if position in new and not new[position].eq(actual):
-                return None
-            new[position] = actual
-        elif formal.num_args() and formal.decl().eq(actual.decl()):
-            todo += zip(formal.children(), actual.children(), strict=True)
-        elif not formal.eq(actual):
-            return None
+def _bind(binding: dict[int, Term], trigger: Lookup, found: Lookup, own: dict[int, int]) -> list[dict[int, Term]]:
+    """The bindings that make a law's lookup the one that was made. Where that looked up one thing or another, either will do."""
+    new = [binding]
+    for formal, actual in zip(trigger.key, found.key, strict=True):
+        new = [wider for b in new for wider in _unify(b, formal, actual, own)]
     return new
+
+
+def _unify(binding: dict[int, Term], formal: Term, actual: Term, own: dict[int, int]) -> list[dict[int, Term]]:
+    position = own.get(formal.get_id())
+    if position is not None:
+        if position not in binding:
+            return [{**binding, position: actual}]
+        return [binding] if binding[position].eq(actual) else []
+    if formal.eq(actual):
+        return [binding]
+    if z3.is_app_of(actual, z3.Z3_OP_ITE):
+        return [b for branch in actual.children()[1:] for b in _unify(binding, formal, branch, own)]
+    if not formal.num_args() or not formal.decl().eq(actual.decl()):
+        return []
+    found = [binding]
+    for f, a in zip(formal.children(), actual.children(), strict=True):
+        found = [wider for b in found for wider in _unify(b, f, a, own)]
+    return found
 
 
 def _values(kind: Scalar) -> list[Term]:

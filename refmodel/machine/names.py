@@ -8,6 +8,10 @@ Vm = Annotated[int, Name("Vm")]
 """A virtual machine."""
 Vcpu = Annotated[int, Name("Vcpu")]
 """One of a VM's virtual processors."""
+Cpu = Annotated[int, Name("Cpu")]
+"""A processor of the machine's own."""
+Tag = Annotated[int, Name("Tag")]
+"""What tells cached translations of several VMs apart: a VPID, an ASID, an EPTP."""
 Gfn = Annotated[int, Name("Gfn")]
 """A guest frame number: a page of guest-physical memory."""
 Mfn = Annotated[int, Name("Mfn")]

@@ -1,0 +1,46 @@
+"""CVE-2019-3016 (KVM, merge 4cbc418a44d5): a request to flush was lost when it came as the vCPU was being resumed.
+
+The mark was read, and then taken away; a request that was made in between went with it.
+"""
+
+import attrs
+
+from refmodel.designs import EptCpus
+from refmodel.language import NOTHING, Total, operation, require, reset
+from refmodel.machine.names import Cpu, Vm
+from refmodel.mmu.ept_cpus import Running
+
+ENTRY, CLAUSE = "A26", "ISO-1"
+
+
+@attrs.frozen
+class Entering:
+    """A processor about to enter, and whether the mark was there when it looked."""
+
+    under_way: bool = False
+    vm: Vm = NOTHING
+    flush: bool = False
+
+
+class Bug(EptCpus):
+    """Whether a flush was asked for is looked up first, and the mark taken away afterwards."""
+
+    entering: Total[Cpu, Entering]
+
+    @operation
+    def look(self, vm: Vm, cpu: Cpu) -> None:
+        require(not self.running[cpu].active)
+        require(self.tags[vm].tagged and self.tags[vm].rooted)
+        self.entering[cpu] = Entering(True, vm, self.unflushed[cpu, self.tags[vm].tag])
+
+    @operation
+    def enter(self, vm: Vm, cpu: Cpu) -> None:
+        tags, entering = self.tags[vm], self.entering[cpu]
+        require(entering.under_way and entering.vm == vm)
+        require(not self.running[cpu].active)
+        require(tags.tagged and tags.rooted)
+        if entering.flush:
+            reset(self.tlb, lambda found, c, t, gfn: c == cpu and t == tags.tag)
+        self.unflushed[cpu, tags.tag] = False
+        self.entering[cpu] = Entering()
+        self.running[cpu] = Running(True, vm, tags.root)

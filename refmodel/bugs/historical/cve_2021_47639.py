@@ -1,0 +1,18 @@
+"""CVE-2021-47639 (KVM, commit d62007edf01f): a page was unmapped from valid roots only.
+
+A root that was given up, and is torn down later, kept its entries, while the host already gave the page to somebody else.
+"""
+
+from refmodel.designs import EptCpus
+from refmodel.language import reset
+from refmodel.machine.names import Gfn, Vm
+
+ENTRY, CLAUSE = "A07", "ISO-1"
+
+
+class Bug(EptCpus):
+    """A page is taken from the VM's current table only, not from one that was given up."""
+
+    def zap(self, vm: Vm, gfn: Gfn) -> None:
+        root = self.tags[vm].root
+        reset(self.ept, lambda entry, table, g: g == gfn and table == root)

@@ -1,0 +1,18 @@
+"""CVE-2026-89932 (KVM, nested VMX): a VPID that was handed out again was not flushed on first use.
+
+What it was used for last looked unchanged, so translations of its former life could be used.
+"""
+
+from refmodel.designs import EptCpus
+from refmodel.machine.names import Tag
+
+ENTRY, CLAUSE = "A25", "ISO-1"
+
+
+class Bug(EptCpus):
+    """A tag that is handed out again is taken to be clean."""
+
+    geometry = EptCpus.geometry.resized(Vm=2, Cpu=1)
+
+    def mark_stale(self, tag: Tag) -> None:
+        """Nothing."""

@@ -1,0 +1,14 @@
+"""XSA-438, CVE-2023-34322 (Xen; xen.git fb0ff49fe9f7): a root could be reclaimed before the processor had loaded its successor.
+"""
+
+from refmodel.designs import EptCpus
+from refmodel.machine.names import Mfn, Vm
+
+ENTRY, CLAUSE = "A13", "ISO-3"
+
+
+class Bug(EptCpus):
+    """A table is free when the VM gets another, though a processor may still have it loaded."""
+
+    def give_up(self, vm: Vm, root: Mfn) -> None:
+        self.free_table(root)
