@@ -4,12 +4,13 @@ from typing import ClassVar
 
 from refmodel.language import Design, Geometry, geometry
 from refmodel.language.laws import Law
-from refmodel.laws import accounting, direct, efficiency, ept_cpus, equivalence, isolation, nested, shadow_unsync
+from refmodel.laws import accounting, direct, efficiency, ept_cpus, ept_large, equivalence, isolation, nested, shadow_unsync
 from refmodel.machine.cells import Cell
 from refmodel.mmu.direct import DirectMmu, Word
 from refmodel.mmu.direct_grants import DirectGrants
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.ept_cpus import EptCpusMmu
+from refmodel.mmu.ept_large import EptLargeMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
@@ -87,6 +88,13 @@ class EptCpus(EptCpusMmu):
     geometry = geometry(Vm=1, Cpu=2, Tag=1, Gfn=1, Mfn=4, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
 
 
+class EptLarge(EptLargeMmu):
+    """Extended page tables with large mappings, under a balloon, promises and a dirty log."""
+
+    laws: ClassVar[tuple[Law, ...]] = ept_large.LAWS
+    geometry = geometry(Vm=1, Cpu=1, Region=1, Block=1, Index=2, Table=1)
+
+
 class Nested(Sharing, Ballooning, NestedMmu):
     """EPT on EPT, over copy-on-write sharing and ballooning."""
 
@@ -97,4 +105,5 @@ class Nested(Sharing, Ballooning, NestedMmu):
 SHIPPED: dict[str, type[Design]] = {"interpreter": Interpreter, "vtlb": VirtualTlb,
                                    "shadow_traced": ShadowTraced,
                                    "shadow_unsync": ShadowUnsync, "ept": Ept, "ept_cpus": EptCpus,
+                                   "ept_large": EptLarge,
                                    "nested": Nested, "direct": Direct, "direct_grants": DirectWithGrants}

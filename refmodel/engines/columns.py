@@ -176,13 +176,17 @@ class Columns:
         self._everywhere(table, where, [np.int8(d) for d in table.defaults()])
 
     def assign(self, table: Any, where: Callable[..., Any], value: Any) -> None:
-        self._everywhere(table, where, table.rows_of(value))
+        if callable(value):
+            rows = {key: table.rows_of(value(table.read(key), *key)) for key in table.keys()}
+            self._everywhere(table, where, rows.__getitem__)
+        else:
+            self._everywhere(table, where, table.rows_of(value))
 
-    def _everywhere(self, table: Any, where: Callable[..., Any], rows: Sequence[Column]) -> None:
+    def _everywhere(self, table: Any, where: Callable[..., Any], rows: Any) -> None:
         found = [(key, self.fold(where, table.read(key), *key)) for key in table.keys()]
         for key, holds in found:
             if holds is not False:
-                table.put_where(key, holds, rows)
+                table.put_where(key, holds, rows(key) if callable(rows) else rows)
 
     def looked_at(self, operand: Callable[[], Any], assuming: Column) -> Column:
         """An operand of a condition, if all it does is look, and where the operand before it lets it be looked at."""

@@ -116,6 +116,9 @@ class Hypotheses:
                 self.distance[x.identity] = distance
                 self._fresh.append(x)
                 self._nobody(x)
+            elif x.base == self.base and distance < self.distance[x.identity]:  # a law spoke of it first, now the run does
+                self.distance[x.identity] = distance
+                self._fresh.append(x)
         for c in counts:
             if c.base == self.base:
                 self.counts.setdefault(c.number.get_id(), c)

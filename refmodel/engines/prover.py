@@ -73,6 +73,8 @@ class _Segment:
 
 @attrs.define
 class _Path:
+    state: Any
+    """What the text's own conditions, those of a reset say, look at."""
     segments: list[_Segment]
     lookups: dict[tuple[Any, ...], Lookup]
     counts: dict[int, Counted]
@@ -136,7 +138,7 @@ class Induction:
                     if not segments:
                         continue
                 self._learn(reading)
-                yield _Path(segments, dict(reading.lookups), dict(reading.counts), dict(reading.noted), list(reading.obligations))
+                yield _Path(base, segments, dict(reading.lookups), dict(reading.counts), dict(reading.noted), list(reading.obligations))
 
     def _learn(self, reading: Symbolic) -> None:
         """What the laws say of this path's lookups prunes later paths: the terms are the same ones."""
@@ -177,9 +179,7 @@ class Induction:
                 return
             yield self._segment(reading, before, state, None)
             for kind in self.design.tables:  # others have run: all that is known is that the laws hold
-                fresh = Table(reading, kind, f"s{number}")
-                mine = getattr(state, kind.name)
-                mine.base, mine.functions, mine.domain, mine.writes = fresh.base, fresh.functions, fresh.domain, []
+                getattr(state, kind.name).forget(f"s{number}")
             before = self._snapshot(state)
 
     def _aborts(self, reading: Symbolic, error: Exception) -> None:
@@ -229,9 +229,11 @@ class Induction:
         """What must hold after each segment, at arbitrary names; None where the segment wrote nothing it speaks of."""
         for segment in path.segments:
             last = segment is path.segments[-1]
-            for s in (segment.before, segment.after):
+            for s in (segment.before, segment.after, path.state):
                 for kind in self.design.tables:
-                    getattr(s, kind.name).reading = reading
+                    table = getattr(s, kind.name)
+                    for each in (table, *(was for _, was in table.past)):
+                        each.reading = reading
             given = self.op.about(segment.before, segment.outcome, self.arguments)
             for law in self.laws:
                 if law.of_state and self._untouched(law, segment):
@@ -326,7 +328,7 @@ class _Question:
         scope.count(self.path.counts.values())
         solver = scope.solver(induction.timeout)
         del scope.asserted[size:]
-        solver.add(*segment.conditions, denied)
+        solver.add(*segment.conditions, denied, *self.real)
         for leaf, term in self.terms.values():
             if isinstance(leaf, NameKind) and z3.is_const(term):
                 solver.add(scope.among(leaf, term))

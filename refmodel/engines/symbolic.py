@@ -254,7 +254,7 @@ class Symbolic:
                 continue
             names = [opaque(self, kind, k) for kind, k in zip(table.kind.keys, write.key, strict=True)]
             old = table.peek(write.key, as_of=write.stamp)
-            total = total - self._one(table, where, old, names) + self._one(table, where, table.written(write), names)
+            total = total - self._one(table, where, old, names) + self._one(table, where, table.written(write, write.key), names)
         return opaque(self, NaturalKind(), simplified(total))
 
     def _one(self, table: Table, where: Callable[..., Any], leaves: Sequence[Term], names: list[Any]) -> Term:

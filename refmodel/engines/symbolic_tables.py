@@ -61,6 +61,8 @@ class Reset:
     leaves: tuple[Term, ...]
     assigned: bool = False
     """Whether they may be other than the default."""
+    value: Callable[..., Any] | None = None
+    """What gives them, where they are not the same for every key."""
     memo: dict[tuple[int, ...], Term] = attrs.field(factory=dict, eq=False)
 
 
@@ -72,6 +74,8 @@ class Table:
         self.page = isinstance(kind.value, PageKind)
         self.leaves = [leaf for _, leaf in kind.value.leaves()]
         self.writes: list[Put | Reset] = []
+        self.past: list[tuple[int, Table]] = []
+        """The table as it was at each point where others could run, and the stamp of that."""
         sorts = [sort_of(k) for k in kind.keys]
         self.functions = [z3.Function(f"{base}.{kind.name}.{path or 'value'}", *sorts, self._leaf_sort(leaf))
                           for path, leaf in kind.value.leaves()]
@@ -84,8 +88,14 @@ class Table:
     def frozen(self) -> Table:
         """The table as it is now."""
         other = Table(self.reading, self.kind, self.base)
-        other.writes = list(self.writes)
+        other.writes, other.past = list(self.writes), list(self.past)
         return other
+
+    def forget(self, base: str) -> None:
+        """Others have run: the table may hold anything. Conditions that were stated before still speak of what it was."""
+        self.past.append((self.reading.stamp(), self.frozen()))
+        fresh = Table(self.reading, self.kind, base)
+        self.base, self.functions, self.domain, self.writes = fresh.base, fresh.functions, fresh.domain, []
 
     def parts(self, key: Any) -> tuple[Term, ...]:
         given = key if isinstance(key, tuple) else (key,)
@@ -119,6 +129,9 @@ class Table:
 
     def peek(self, key: tuple[Term, ...], as_of: int | None = None) -> list[Term]:
         """The leaves of an entry; ``as_of`` leaves out what was written at that stamp or later."""
+        for until, before in self.past if as_of is not None else ():
+            if as_of <= until:
+                return before.peek(key, as_of)
         layers: list[tuple[Term, Sequence[Term]]] = []
         for write in reversed(self.writes):
             if as_of is not None and write.stamp >= as_of:
@@ -126,16 +139,29 @@ class Table:
             where = self._covers(write, key)
             if z3.is_false(where):
                 continue
-            new = self.written(write)
+            new = self.written(write, key)
             if z3.is_true(where):
                 return _layered(layers, list(new))
             layers.append((where, new))
         return _layered(layers, self.first(key))
 
-    def written(self, write: Put | Reset) -> Sequence[Term]:
+    def written(self, write: Put | Reset, key: tuple[Term, ...]) -> Sequence[Term]:
+        """What a write leaves at a key that it covers."""
+        if isinstance(write, Reset) and write.value is not None:
+            return self._computed(write, write.value, key)
         if isinstance(write, Reset) or self.domain is None:
             return write.leaves
         return (z3.BoolVal(not write.gone), *write.leaves)
+
+    def _computed(self, write: Reset, value: Callable[..., Any], key: tuple[Term, ...]) -> Sequence[Term]:
+        entry = self.value(self.peek(key, as_of=write.stamp))
+        names = [opaque(self.reading, kind, k) for kind, k in zip(self.kind.keys, key, strict=True)]
+
+        def leaf(number: int) -> Callable[..., Any]:
+            return lambda *given: self.kind.value.flatten(value(*given))[number]
+
+        with self.reading.at(write.stamp):
+            return [self.reading.fold(leaf(n), entry, *names, kind=kind) for n, kind in enumerate(self.leaves)]
 
     def _covers(self, write: Put | Reset, key: tuple[Term, ...]) -> Term:
         if isinstance(write, Put):
@@ -198,7 +224,10 @@ class Table:
         """One value wherever a condition holds."""
         if self.page or self.domain is not None:
             raise Unsound(f"an assignment to many entries of {self.kind.name}, which is no total table of records")
-        self.writes.append(Reset(self.reading.stamp(), where, self._leaves_of(value), True))
+        if callable(value):
+            self.writes.append(Reset(self.reading.stamp(), where, (), True, value))
+        else:
+            self.writes.append(Reset(self.reading.stamp(), where, self._leaves_of(value), True))
 
     def _leaves_of(self, value: Any) -> tuple[Term, ...]:
         return tuple(term_of(self.reading, leaf, v) for leaf, v in zip(self.leaves, self.kind.value.flatten(value), strict=True))

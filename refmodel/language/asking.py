@@ -102,7 +102,8 @@ def reset(table: Total[Any, Any], where: Callable[..., Any]) -> None:
 
 
 def assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> None:
-    """Let every entry that satisfies ``where(entry, *key)`` be this value: what several processors do at once, for any number."""
+    """Let every entry that satisfies ``where(entry, *key)`` be this value, or what a function ``value(entry, *key)`` gives: what is done to
+    many at once, for any number."""
     _answerer().assign(table, where, value)
 
 
@@ -133,5 +134,5 @@ def concrete_count(table: Total[Any, Any], where: Callable[..., Any]) -> int:
 
 def concrete_assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> None:
     """``assign`` on ints, and ``reset`` with the default for a value. Every entry is looked at before any is changed."""
-    for key in [k for k, entry in table.items() if where(entry, *(k if isinstance(k, tuple) else (k,)))]:
-        table[key] = value
+    for key, entry in [(k, e) for k, e in table.items() if where(e, *(k if isinstance(k, tuple) else (k,)))]:
+        table[key] = value(entry, *(key if isinstance(key, tuple) else (key,))) if callable(value) else value

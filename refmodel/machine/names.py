@@ -20,3 +20,9 @@ Index = Annotated[int, Name("Index")]
 """Which cell of a page: the offset of a word in it, or the entry of a table that a linear address selects."""
 Count = Annotated[int, Natural()]
 """A number of pages or of references."""
+Region = Annotated[int, Name("Region")]
+"""A large page of guest-physical memory: as many small pages as a table has entries."""
+Block = Annotated[int, Name("Block")]
+"""A large page of machine memory. A small frame is a block and an index."""
+Table = Annotated[int, Name("Table")]
+"""A frame of the monitor's own pool for tables."""
