@@ -92,7 +92,7 @@ class EptLarge(EptLargeMmu):
     """Extended page tables with large mappings, under a balloon, promises and a dirty log."""
 
     laws: ClassVar[tuple[Law, ...]] = ept_large.LAWS
-    geometry = geometry(Vm=1, Cpu=1, Region=1, Block=1, Index=2, Table=1)
+    geometry = geometry(Vm=1, Cpu=1, Region=1, Block=2, Index=2, Table=2)
 
 
 class Nested(Sharing, Ballooning, NestedMmu):
