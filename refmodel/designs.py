@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from refmodel.language import Design, Geometry, geometry
 from refmodel.language.laws import Law
-from refmodel.laws import accounting, direct, efficiency, ept_cpus, ept_large, equivalence, isolation, nested, shadow_unsync
+from refmodel.laws import accounting, direct, efficiency, ept_cpus, ept_large, equivalence, host_pages, isolation, nested, shadow_large, shadow_roles, shadow_unsync, write_protection
 from refmodel.machine.cells import Cell
 from refmodel.mmu.direct import DirectMmu, Word
 from refmodel.mmu.direct_grants import DirectGrants
@@ -13,10 +13,14 @@ from refmodel.mmu.ept_cpus import EptCpusMmu
 from refmodel.mmu.ept_large import EptLargeMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedMmu
+from refmodel.mmu.shadow_large import ShadowLargeMmu
+from refmodel.mmu.shadow_roles import Control, Rights, RoleCell, ShadowRolesMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
 from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
 from refmodel.mmu.vtlb import VirtualTlbMmu
+from refmodel.mmu.write_protection import WriteProtectionMmu
 from refmodel.monitor.ballooning import Ballooning
+from refmodel.monitor.host_pages import HostPages
 from refmodel.monitor.sharing import Sharing
 
 GENERAL = isolation.LAWS + accounting.LAWS + equivalence.LAWS
@@ -81,6 +85,37 @@ class DirectWithGrants(DirectGrants):
     geometry = geometry(Vm=2, Vcpu=1, Gfn=1, Mfn=2, Index=1, only={Word: (Word(), Word(True, True, mfn=0), Word(gate=True))})
 
 
+class ShadowRoles(ShadowRolesMmu):
+    """What a shadow's role is made of, under tables of three levels."""
+
+    laws: ClassVar[tuple[Law, ...]] = shadow_roles.LAWS
+    geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
+        RoleCell: (RoleCell(), RoleCell(True, Rights(True, True, True), gfn=0), RoleCell(True, Rights(False, True, True), gfn=0),
+                   RoleCell(True, Rights(True, False, True), gfn=0)),
+        Control: (Control(0, False, True, False), Control(0, True, False, True), Control(0, False, True, True))})
+
+
+class ShadowLarge(ShadowLargeMmu):
+    """A guest's large pages shadowed by small ones, and the reverse map."""
+
+    laws: ClassVar[tuple[Law, ...]] = shadow_large.LAWS
+    geometry = geometry(Vm=1, Region=2, Index=2)
+
+
+class WriteProtection(WriteProtectionMmu):
+    """Entries that are read-only for several reasons: shadowing, logging, swapping."""
+
+    laws: ClassVar[tuple[Law, ...]] = write_protection.LAWS
+    geometry = geometry(Gfn=2, Cpu=2)
+
+
+class MonitorPages(HostPages):
+    """Pages of the host's that guests come to see."""
+
+    laws: ClassVar[tuple[Law, ...]] = host_pages.LAWS
+    geometry = geometry(Vm=2, Gfn=2, Mfn=2)
+
+
 class EptCpus(EptCpusMmu):
     """Extended page tables on many processors, with few tags."""
 
@@ -104,6 +139,7 @@ class Nested(Sharing, Ballooning, NestedMmu):
 
 SHIPPED: dict[str, type[Design]] = {"interpreter": Interpreter, "vtlb": VirtualTlb,
                                    "shadow_traced": ShadowTraced,
-                                   "shadow_unsync": ShadowUnsync, "ept": Ept, "ept_cpus": EptCpus,
+                                   "shadow_unsync": ShadowUnsync, "shadow_roles": ShadowRoles,
+                                   "shadow_large": ShadowLarge, "write_protection": WriteProtection, "host_pages": MonitorPages, "ept": Ept, "ept_cpus": EptCpus,
                                    "ept_large": EptLarge,
                                    "nested": Nested, "direct": Direct, "direct_grants": DirectWithGrants}

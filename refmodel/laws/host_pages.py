@@ -1,0 +1,43 @@
+"""Pages of the host's: mapped where the record says, held while they are mapped, lent to one party at a time."""
+
+from typing import Any
+
+from refmodel.language import NOTHING, implies, law
+from refmodel.machine.names import Gfn, Mfn, Vm
+from refmodel.monitor.host_pages import HostPages, Kind, Party
+
+
+@law("ISO-1", "A guest frame leads to a page that is kept for that VM and mapped there, with no more rights than its kind gives.")
+def the_physmap_leads_to_the_vms_pages(s: HostPages, vm: Vm, gfn: Gfn) -> Any:
+    mapping = s.physmap[vm, gfn]
+    page = s.pages[mapping.mfn]
+    return implies(mapping.mapped, page.vm == vm and page.at == gfn and (page.kind == Kind.GUEST or page.kind == Kind.STATUS
+                                                                         or page.kind == Kind.DEVICE)
+                   and implies(mapping.writable, not page.read_only and page.kind != Kind.STATUS))
+
+
+@law("RES-1", "A page is mapped where its record says.")
+def pages_are_mapped_where_their_record_says(s: HostPages, mfn: Mfn) -> Any:
+    page = s.pages[mfn]
+    mapping = s.physmap[page.vm, page.at]
+    return (implies(page.at != NOTHING, mapping.mapped and mapping.mfn == mfn)
+            and implies(page.kind == Kind.FREE or page.kind == Kind.INTERNAL, page.at == NOTHING)
+            and implies(page.kind == Kind.DEVICE, page.held == (page.at != NOTHING)))
+
+
+@law("RES-1", "A page is lent to one party, by both records, or to none.")
+def loans_agree(s: HostPages, mfn: Mfn, party: Party) -> Any:
+    return s.borrowed[mfn, party] == (s.lent[mfn].shared and s.lent[mfn].to == party)
+
+
+@law("ISO-4", "A frame that is free, or a guest's, holds nothing of the monitor's.")
+def free_frames_hold_no_secret(s: HostPages, mfn: Mfn) -> Any:
+    return implies(s.pages[mfn].kind == Kind.FREE or s.pages[mfn].kind == Kind.GUEST, not s.pages[mfn].secret)
+
+
+LAWS = (
+    the_physmap_leads_to_the_vms_pages,
+    pages_are_mapped_where_their_record_says,
+    loans_agree,
+    free_frames_hold_no_secret,
+)

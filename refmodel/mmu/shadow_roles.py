@@ -1,0 +1,272 @@
+"""What a shadow page's role is made of: rights inherited from above, CR0.WP, SMEP and NX; and what the monitor does in the guest's name.
+
+The guest's tables have three levels here, so that "the rights of the levels above" differs from "those of the level above": a leaf table reached
+by two paths has a shadow for the rights that *each whole path* gives. Tables are traced: a change of one exits, and what was made of tables is dropped.
+
+With CR0.WP clear a supervisor may write to read-only pages; the processor runs with WP set all the same. So such a page is mapped writable for the
+supervisor and not at all for the user, until the user comes, and then the other way round; and lest SMEP let the supervisor execute what is a user's page and does not
+look it any more, it gets NX. A processor that runs with EFER.NXE clear takes NX for a reserved bit; so it runs with NXE set, whatever the
+guest has. (KVM: ``FNAME(fetch)``, ``is_cr0_wp``, Documentation/virt/kvm/x86/mmu.rst.)
+
+Accessed flags are set by the monitor, which writes to the guest's table where it lies in machine memory. A read-modify-write that it
+carries out is a write from the start: its fault says so.
+"""
+
+import attrs
+
+from refmodel.language import NOTHING, Design, Total, guest, operation, require, reset
+from refmodel.machine.cells import Access
+from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
+
+
+@attrs.frozen
+class Rights:
+    """R/W, U/S and the inverse of XD, of one entry or of a path."""
+
+    writable: bool = False
+    user: bool = False
+    executable: bool = False
+
+
+@attrs.frozen
+class RoleCell:
+    """A guest's entry."""
+
+    present: bool = False
+    rights: Rights = Rights()
+    gfn: Gfn = NOTHING
+
+
+@attrs.frozen
+class Control:
+    """A vCPU's root and the flags that change what entries mean."""
+
+    root: Gfn = NOTHING
+    wp: bool = False
+    smep: bool = False
+    nxe: bool = False
+
+
+@attrs.frozen
+class RoleLink:
+    """Where a path leads in the shadow: a leaf table, in the role that the path's rights make."""
+
+    present: bool = False
+    table: Gfn = NOTHING
+    role: Rights = Rights()
+
+
+@attrs.frozen
+class RoleEntry:
+    """A leaf of the shadow, as the processor has it."""
+
+    present: bool = False
+    rights: Rights = Rights()
+    gfn: Gfn = NOTHING
+
+
+@attrs.frozen
+class PageOf:
+    """The guest page that a frame is kept for."""
+
+    vm: Vm = NOTHING
+    gfn: Gfn = NOTHING
+
+
+@attrs.frozen
+class Fault:
+    """A page fault's error code: P, W/R, U/S, I/D (SDM Vol. 3A 4.7)."""
+
+    present: bool = False
+    write: bool = False
+    user: bool = False
+    fetch: bool = False
+
+
+@attrs.frozen
+class Emulated:
+    """An instruction that the monitor carried out: whether it faulted, and how; and how it is due."""
+
+    faulted: bool
+    fault: Fault
+    due_to_fault: bool
+    due: Fault
+
+
+@attrs.frozen
+class RoleFilled:
+    """What came of a fault on the shadow: whether an entry was installed for it."""
+
+    installed: bool
+    vm: Vm
+    vcpu: Vcpu
+    top: Index
+    middle: Index
+    page: Index
+    user: bool
+    access: Access
+
+
+def both(a: Rights, b: Rights) -> Rights:
+    return Rights(a.writable and b.writable, a.user and b.user, a.executable and b.executable)
+
+
+def architecture_permits(rights: Rights, control: Control, user: bool, access: Access) -> bool:
+    """Whether a path's rights let an access through (SDM Vol. 3A 4.6.1). With NXE clear, XD is not looked at."""
+    if user and not rights.user:
+        return False
+    if access == Access.WRITE:
+        return rights.writable or (not user and not control.wp)
+    if access == Access.FETCH:
+        return (rights.executable or not control.nxe) and not (not user and rights.user and control.smep)
+    return True
+
+
+class ShadowRolesMmu(Design):
+    cells: Total[tuple[Vm, Gfn, Index], RoleCell]
+    """The guest's tables."""
+    control: Total[tuple[Vm, Vcpu], Control]
+    links: Total[tuple[Vm, Vcpu, Gfn, Index, Index], RoleLink]
+    """The upper levels of a vCPU's shadow: for a root and the indexes of two levels. vCPUs differ in their flags, and share nothing."""
+    leaves: Total[tuple[Vm, Vcpu, Gfn, bool, bool, bool, Index], RoleEntry]
+    """The leaf tables' shadows, for each role: writable, user, executable."""
+    host: Total[tuple[Vm, Gfn], Mfn]
+    """Where the guest's pages lie; each in a frame of its own."""
+    guess: Total[tuple[Vm, Gfn], Mfn]
+    """Where they would lie if they lay in order."""
+    owner: Total[Mfn, PageOf]
+    accessed: Total[tuple[Mfn, Index], bool]
+    """The accessed flags, in machine memory."""
+    bare_accessed: Total[tuple[Vm, Gfn, Index], bool]
+    """As the guest's processor would have set them."""
+
+    arbitrary = ("guess",)
+
+    # ------------------------------------------------------------ what the guest's tables say
+
+    def above(self, vm: Vm, root: Gfn, top: Index, middle: Index) -> RoleCell:
+        """The two upper levels together: the leaf table, and the rights on the way to it."""
+        first = self.cells[vm, root, top]
+        second = self.cells[vm, first.gfn, middle]
+        return RoleCell(first.present and second.present, self.inherited(first, second), second.gfn)
+
+    def inherited(self, first: RoleCell, second: RoleCell) -> Rights:
+        """What a leaf table's shadow inherits: the rights that every level above it gives."""
+        return both(first.rights, second.rights)
+
+    def bare_above(self, vm: Vm, root: Gfn, top: Index, middle: Index) -> RoleCell:
+        """The same, as the architecture has it."""
+        first = self.cells[vm, root, top]
+        second = self.cells[vm, first.gfn, middle]
+        return RoleCell(first.present and second.present, both(first.rights, second.rights), second.gfn)
+
+    def bare_permits(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, user: bool, access: Access) -> bool:
+        """Whether the guest's processor would let an access through."""
+        control = self.control[vm, vcpu]
+        way = self.bare_above(vm, control.root, top, middle)
+        leaf = self.cells[vm, way.gfn, page]
+        return way.present and leaf.present and architecture_permits(both(way.rights, leaf.rights), control, user, access)
+
+    # ------------------------------------------------------------ the hardware, on the shadow
+
+    def walked(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index) -> RoleEntry:
+        link = self.links[vm, vcpu, self.control[vm, vcpu].root, top, middle]
+        role = link.role
+        entry = self.leaves[vm, vcpu, link.table, role.writable, role.user, role.executable, page]
+        return attrs.evolve(entry, present=link.present and entry.present)
+
+    def hardware_lets(self, vm: Vm, vcpu: Vcpu, entry: RoleEntry, user: bool, access: Access) -> bool:
+        """The processor runs with WP set, with the guest's SMEP, and with NXE as the monitor sets it. With NXE clear, XD is reserved."""
+        smep, nxe = self.control[vm, vcpu].smep, self.hardware_nxe(vm, vcpu)
+        if not nxe and not entry.rights.executable:
+            return False
+        return entry.present and architecture_permits(entry.rights, Control(NOTHING, True, smep, nxe), user, access)
+
+    def hardware_nxe(self, vm: Vm, vcpu: Vcpu) -> bool:
+        """EFER.NXE while the guest runs."""
+        return True
+
+    # ------------------------------------------------------------ the guest changes something
+
+    @guest
+    def edit(self, vm: Vm, gfn: Gfn, index: Index, cell: RoleCell) -> None:
+        """A store to a table exits: it is carried out, and what was made of tables is dropped. The flag goes with the entry."""
+        require(self.host[vm, gfn] != NOTHING)
+        self.cells[vm, gfn, index] = cell
+        self.accessed[self.host[vm, gfn], index] = False
+        self.bare_accessed[vm, gfn, index] = False
+        self.drop(vm)
+
+    @guest
+    def write_control(self, vm: Vm, vcpu: Vcpu, control: Control) -> None:
+        """MOV to CR0, CR3 or CR4, or WRMSR to EFER: roles made under the old flags serve no more."""
+        require(control.root != NOTHING)
+        self.control[vm, vcpu] = control
+        self.drop(vm)
+
+    def drop(self, vm: Vm) -> None:
+        reset(self.links, lambda link, v, vcpu, root, top, middle: v == vm)
+        reset(self.leaves, lambda entry, v, vcpu, table, writable, user, executable, page: v == vm)
+
+    # ------------------------------------------------------------ the monitor
+
+    @operation
+    def populate(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        """A page gets a frame."""
+        require(self.host[vm, gfn] == NOTHING)
+        require(self.owner[mfn].vm == NOTHING)
+        self.host[vm, gfn] = mfn
+        self.owner[mfn] = PageOf(vm, gfn)
+
+    @operation
+    def page_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, user: bool, access: Access) -> RoleFilled:
+        """A fault on the shadow that the guest's tables do not explain: make the entry, such as this access needs it."""
+        control = self.control[vm, vcpu]
+        way = self.above(vm, control.root, top, middle)
+        leaf = self.cells[vm, way.gfn, page]
+        rights = both(way.rights, leaf.rights)
+        require(not self.hardware_lets(vm, vcpu, self.walked(vm, vcpu, top, middle, page), user, access))
+        require(way.present and leaf.present)
+        require(self.host[vm, way.gfn] != NOTHING)
+        require(architecture_permits(rights, control, user, access))
+        role = way.rights
+        self.links[vm, vcpu, control.root, top, middle] = RoleLink(True, way.gfn, role)
+        self.leaves[vm, vcpu, way.gfn, role.writable, role.user, role.executable, page] = RoleEntry(
+            True, self.made_for(rights, control, user, access), leaf.gfn)
+        self.set_accessed(vm, way.gfn, page)
+        return RoleFilled(True, vm, vcpu, top, middle, page, user, access)
+
+    def made_for(self, rights: Rights, control: Control, user: bool, access: Access) -> Rights:
+        """The rights of a shadow entry. Where the supervisor writes to what is read-only, because WP is clear, the user is kept out."""
+        executable = rights.executable or not control.nxe
+        if access == Access.WRITE and not user and not rights.writable:
+            return Rights(True, False, executable and not (rights.user and control.smep))
+        return Rights(rights.writable, rights.user, executable)
+
+    def set_accessed(self, vm: Vm, table: Gfn, index: Index) -> None:
+        """Set a leaf entry's accessed flag, in the guest's table."""
+        self.accessed[self.frame_of(vm, table), index] = True
+        self.bare_accessed[vm, table, index] = True
+
+    def frame_of(self, vm: Vm, gfn: Gfn) -> Mfn:
+        """Where to write when a guest's table is to be written to."""
+        return self.host[vm, gfn]
+
+    @guest
+    def emulate_rmw(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, user: bool) -> Emulated:
+        """The monitor carries out a read-modify-write. Whether it faults is found out before it is begun."""
+        due = not self.bare_permits(vm, vcpu, top, middle, page, user, Access.WRITE)
+        mapped = self.mapped(vm, vcpu, top, middle, page)
+        faulted, fault = self.rmw_fault(vm, vcpu, top, middle, page, user)
+        return Emulated(faulted, fault, due, Fault(mapped, True, user) if due else Fault())
+
+    def rmw_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, user: bool) -> tuple[bool, Fault]:
+        """Translate for writing, once."""
+        if self.bare_permits(vm, vcpu, top, middle, page, user, Access.WRITE):
+            return False, Fault()
+        return True, Fault(self.mapped(vm, vcpu, top, middle, page), True, user)
+
+    def mapped(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index) -> bool:
+        """Whether every level has an entry: the P bit of an error code."""
+        way = self.bare_above(vm, self.control[vm, vcpu].root, top, middle)
+        return way.present and self.cells[vm, way.gfn, page].present

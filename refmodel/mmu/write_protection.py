@@ -1,0 +1,135 @@
+"""Write protection for several reasons at once, and what an entry that is read-only may mean.
+
+A monitor takes the right to write from an entry because the page is a table that it shadows, because it logs what is written to, or because it wants to
+know whether the page is still what its copy on swap is. Only the last two may be undone by a fault on the spot, without looking at anything else;
+so an entry remembers, besides W, whether it *may* be made writable so. Whoever takes W away for good must take that too, even where W is
+clear already. And whoever takes W away must note first that the page was written to: from an entry that is read-only nobody can tell any more.
+(KVM: ``spte_can_locklessly_be_made_writable``, ``fast_page_fault``.)
+"""
+
+import attrs
+
+from refmodel.language import Design, Total, cached, operation, require, reset
+from refmodel.machine.names import Cpu, Gfn
+
+
+@attrs.frozen
+class Spte:
+    """An entry: W, and whether a fault may set it without further ado."""
+
+    present: bool = False
+    writable: bool = False
+    mmu_writable: bool = False
+
+
+@attrs.frozen
+class Backed:
+    """The page behind an entry: whether it is in memory, whether it is known to differ from its copy on swap, and that there is one."""
+
+    resident: bool = False
+    dirty: bool = False
+    swapped: bool = False
+
+
+class WriteProtectionMmu(Design):
+    sptes: Total[Gfn, Spte]
+    tlb: Total[tuple[Cpu, Gfn], Spte]
+    shadowed: Total[Gfn, bool]
+    """The pages that are tables, whose shadows must not miss a write."""
+    logging: Total[Gfn, bool]
+    logged: Total[Gfn, bool]
+    backed: Total[Gfn, Backed]
+    differs: Total[Gfn, bool]
+    """Whether the page really differs from its copy on swap."""
+    unlogged: Total[Gfn, bool]
+    """Whether it was written to while it was logged, and not put into the log."""
+
+    # ------------------------------------------------------------ the guest
+
+    @operation
+    def store(self, gfn: Gfn, cpu: Cpu) -> None:
+        """The guest stores to a page, by the cache or by a walk. There is one guest here, and pages are apart."""
+        found = self.tlb[cpu, gfn]
+        if not (found.present and found.writable and cached("translation")):
+            found = self.sptes[gfn]
+            require(found.present and found.writable)
+            self.tlb[cpu, gfn] = found
+        self.differs[gfn] = True
+        self.unlogged[gfn] = self.logging[gfn] and not self.logged[gfn]
+
+    # ------------------------------------------------------------ faults
+
+    @operation
+    def fault(self, gfn: Gfn) -> None:
+        """Nothing is mapped: bring the page in if need be, and map it, read-only at first where somebody wants to know of a write."""
+        page = self.backed[gfn]
+        require(not self.sptes[gfn].present)
+        if not page.resident:
+            self.backed[gfn] = Backed(True, False, page.swapped)
+            self.differs[gfn] = not page.swapped
+        writable = not self.shadowed[gfn] and not self.logging[gfn]
+        self.sptes[gfn] = Spte(True, writable, not self.shadowed[gfn])
+
+    @operation
+    def fast_fault(self, gfn: Gfn) -> None:
+        """A write to what may be made writable: log it, and let it."""
+        entry = self.sptes[gfn]
+        require(entry.present and not entry.writable)
+        require(entry.mmu_writable)
+        self.logged[gfn] = True
+        self.sptes[gfn] = attrs.evolve(entry, writable=True)
+
+    # ------------------------------------------------------------ taking W away
+
+    @operation
+    def shadow(self, gfn: Gfn) -> None:
+        """The page becomes a table: nobody writes to it unseen from now on."""
+        require(not self.shadowed[gfn])
+        self.shadowed[gfn] = True
+        self.write_protect_table(gfn)
+
+    def write_protect_table(self, gfn: Gfn) -> None:
+        entry = self.sptes[gfn]
+        if entry.present and (entry.writable or entry.mmu_writable):
+            self.note_dirty(gfn, entry)
+            self.sptes[gfn] = Spte(True, False, False)
+            self.flush(gfn)
+
+    @operation
+    def unshadow(self, gfn: Gfn) -> None:
+        """The page is a table no more."""
+        require(self.shadowed[gfn])
+        self.shadowed[gfn] = False
+        entry = self.sptes[gfn]
+        self.sptes[gfn] = attrs.evolve(entry, mmu_writable=entry.present)
+
+    @operation
+    def fetch_log(self, gfn: Gfn) -> None:
+        """Logging starts, or goes on with an empty log."""
+        entry = self.sptes[gfn]
+        self.logging[gfn] = True
+        self.logged[gfn] = False
+        self.note_dirty(gfn, entry)
+        self.sptes[gfn] = attrs.evolve(entry, writable=False)
+        self.flush(gfn)
+
+    def note_dirty(self, gfn: Gfn, entry: Spte) -> None:
+        """A page that could be written to may have been."""
+        if entry.writable:
+            self.backed[gfn] = attrs.evolve(self.backed[gfn], dirty=True)
+
+    def flush(self, gfn: Gfn) -> None:
+        reset(self.tlb, lambda found, cpu, g: g == gfn)
+
+    # ------------------------------------------------------------ swap
+
+    @operation
+    def swap_out(self, gfn: Gfn) -> None:
+        """The page goes. One that is as its copy on swap is just dropped."""
+        entry, page = self.sptes[gfn], self.backed[gfn]
+        require(page.resident)
+        self.sptes[gfn] = Spte()
+        self.flush(gfn)
+        if entry.writable or page.dirty or not page.swapped:
+            self.differs[gfn] = False  # written out
+        self.backed[gfn] = Backed(False, False, True)
