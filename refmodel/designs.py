@@ -4,7 +4,21 @@ from typing import ClassVar
 
 from refmodel.language import Design, Geometry, geometry
 from refmodel.language.laws import Law
-from refmodel.laws import accounting, direct, efficiency, ept_cpus, ept_large, equivalence, host_pages, isolation, nested, shadow_large, shadow_roles, shadow_unsync, write_protection
+from refmodel.laws import (
+    accounting,
+    direct,
+    efficiency,
+    ept_cpus,
+    ept_large,
+    equivalence,
+    host_pages,
+    isolation,
+    nested,
+    shadow_large,
+    shadow_roles,
+    shadow_unsync,
+    write_protection,
+)
 from refmodel.machine.cells import Cell
 from refmodel.mmu.direct import DirectMmu, Word
 from refmodel.mmu.direct_grants import DirectGrants
@@ -91,7 +105,7 @@ class ShadowRoles(ShadowRolesMmu):
     laws: ClassVar[tuple[Law, ...]] = shadow_roles.LAWS
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
         RoleCell: (RoleCell(), RoleCell(True, Rights(True, True, True), gfn=0), RoleCell(True, Rights(False, True, True), gfn=0),
-                   RoleCell(True, Rights(True, False, True), gfn=0)),
+                   RoleCell(True, Rights(True, False, True), gfn=0), RoleCell(True, Rights(True, True, True), gfn=0, large=True)),
         Control: (Control(0, False, True, False), Control(0, True, False, True), Control(0, False, True, True))})
 
 
@@ -140,6 +154,6 @@ class Nested(Sharing, Ballooning, NestedMmu):
 SHIPPED: dict[str, type[Design]] = {"interpreter": Interpreter, "vtlb": VirtualTlb,
                                    "shadow_traced": ShadowTraced,
                                    "shadow_unsync": ShadowUnsync, "shadow_roles": ShadowRoles,
-                                   "shadow_large": ShadowLarge, "write_protection": WriteProtection, "host_pages": MonitorPages, "ept": Ept, "ept_cpus": EptCpus,
-                                   "ept_large": EptLarge,
+                                   "shadow_large": ShadowLarge, "write_protection": WriteProtection, "host_pages":
+                                   MonitorPages, "ept": Ept, "ept_cpus": EptCpus, "ept_large": EptLarge,
                                    "nested": Nested, "direct": Direct, "direct_grants": DirectWithGrants}

@@ -138,7 +138,8 @@ class Induction:
                     if not segments:
                         continue
                 self._learn(reading)
-                yield _Path(base, segments, dict(reading.lookups), dict(reading.counts), dict(reading.noted), list(reading.obligations))
+                yield _Path(base, segments, dict(reading.lookups), dict(reading.counts), dict(reading.noted),
+                            list(reading.obligations))
 
     def _learn(self, reading: Symbolic) -> None:
         """What the laws say of this path's lookups prunes later paths: the terms are the same ones."""

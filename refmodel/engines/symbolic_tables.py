@@ -129,8 +129,8 @@ class Table:
 
     def peek(self, key: tuple[Term, ...], as_of: int | None = None) -> list[Term]:
         """The leaves of an entry; ``as_of`` leaves out what was written at that stamp or later."""
-        for until, before in self.past if as_of is not None else ():
-            if as_of <= until:
+        for until, before in self.past:
+            if as_of is not None and as_of <= until:
                 return before.peek(key, as_of)
         layers: list[tuple[Term, Sequence[Term]]] = []
         for write in reversed(self.writes):

@@ -102,8 +102,8 @@ def reset(table: Total[Any, Any], where: Callable[..., Any]) -> None:
 
 
 def assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> None:
-    """Let every entry that satisfies ``where(entry, *key)`` be this value, or what a function ``value(entry, *key)`` gives: what is done to
-    many at once, for any number."""
+    """Let every entry that satisfies ``where(entry, *key)`` be this value, or what a function ``value(entry, *key)`` gives:
+    what is done to many at once, for any number."""
     _answerer().assign(table, where, value)
 
 

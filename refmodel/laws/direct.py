@@ -3,7 +3,7 @@
 from typing import Any
 
 from refmodel.bare import Event
-from refmodel.language import NOTHING, count, implies, law
+from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Index, Mfn, Vcpu, Vm
 from refmodel.mmu.direct import DirectMmu, Hypercall, Standing, Touched, Type, TypedFrame
 from refmodel.mmu.direct_grants import DirectGrants
@@ -128,8 +128,8 @@ def page_references_are_exact(s: DirectMmu, mfn: Mfn) -> Any:
 @law("RES-2", "A frame that nobody owns is used for nothing, and nothing leads to it.")
 def free_frames_are_unused(s: DirectMmu, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
-    return implies(frame.owned, frame.vm != NOTHING) and implies(not frame.owned, frame.uses == 0 and frame.references == 0 and frame.type == Type.NONE
-                   and frame.standing == Standing.PLAIN and not frame.pinned)
+    return implies(frame.owned, frame.vm != NOTHING) and implies(not frame.owned, frame.uses == 0 and frame.references == 0 and
+    frame.type == Type.NONE and frame.standing == Standing.PLAIN and not frame.pinned)
 
 
 @law("RES-2", "A frame is a table just while it is used as one, or on its way from it.")
@@ -138,7 +138,8 @@ def standings_agree_with_types(s: DirectMmu, mfn: Mfn) -> Any:
     return (is_table(frame) == (frame.standing != Standing.PLAIN)
             and implies(frame.pinned, is_table(frame) and frame.standing != Standing.DISSOLVING)
             and implies(is_table(frame), (frame.uses == 0) == (frame.standing == Standing.DISSOLVING))
-            and implies(frame.standing == Standing.RESERVED or frame.standing == Standing.CHECKING, frame.pinned and frame.uses == 1)
+            and implies(frame.standing == Standing.RESERVED or frame.standing == Standing.CHECKING,
+                        frame.pinned and frame.uses == 1)
             and implies(frame.type == Type.NONE, frame.uses == 0))
 
 

@@ -7,7 +7,7 @@ from refmodel.machine.names import Index, Region, Vm
 from refmodel.mmu.shadow_large import ShadowLargeMmu
 
 
-@law("RES-1", "The reverse map leads to each entry of a direct table, and each entry maps a page of the region the table was made for.")
+@law("RES-1", "The reverse map leads to each entry of a direct table; each maps a page of the region that the table was made for.")
 def entries_are_in_the_rmap(s: ShadowLargeMmu, vm: Vm, slot: Index, page: Index) -> Any:
     entry, table = s.entries[vm, slot, page], s.direct[vm, slot]
     return implies(entry.present, table.present and table.region == entry.region and s.rmap[vm, entry.region, page, slot])

@@ -31,7 +31,8 @@ def shadows_let_through_what_is_permitted(s: ShadowRolesMmu, vm: Vm, vcpu: Vcpu,
 def shadows_lead_to_the_guests_page(s: ShadowRolesMmu, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index) -> Any:
     entry = s.walked(vm, vcpu, top, middle, page)
     way = s.bare_above(vm, s.control[vm, vcpu].root, top, middle)
-    return implies(entry.present, way.present and s.cells[vm, way.gfn, page].present and s.cells[vm, way.gfn, page].gfn == entry.gfn)
+    return implies(entry.present, way.present and s.cells[vm, way.gfn, page].present and s.cells[vm, way.gfn, page].gfn ==
+    entry.gfn)
 
 
 @law("EQV-2", "A link stands for what both levels above give.")

@@ -1,14 +1,15 @@
 """Direct paging: guests own the tables that the processor walks, and the monitor only checks what they put into them.
 
-A paravirtual guest knows its machine frames. Its page tables hold them, and no second translation exists: an ordinary access costs
-nothing, and a change of a table is a hypercall. What makes that safe is a *type* for each frame, and counts. A frame is writable
-memory, or a table of some level, or a segment descriptor page, never two at once: it can change its type only when nothing uses it
-as what it was. So a guest never writes to a table, but through the monitor, which checks the entry first. (Barham et al., SOSP 2003,
-section 3.3.3; Xen's ``mm.c`` calls the counts type count and reference count, and the check validation.)
+A paravirtual guest knows its machine frames. Its page tables hold them, and no second translation exists: an ordinary access
+costs nothing, and a change of a table is a hypercall. What makes that safe is a *type* for each frame, and counts. A frame is
+writable memory, or a table of some level, or a segment descriptor page, never two at once: it can change its type only when
+nothing uses it as what it was. So a guest never writes to a table, but through the monitor, which checks the entry first. (Barham
+et al., SOSP 2003, section 3.3.3; Xen's ``mm.c`` calls the counts type count and reference count, and the check validation.)
 
-To become a table a frame goes through four *standings*, each a step of its own, as in Xen, where the work can be preempted: the type is
-*reserved*; every processor and device forgets that it could write (*checking*); each entry is checked and takes its references;
-the table is *valid*. When its last use goes it is *dissolved*, entry by entry. The order of the first two is what XSA-401 was about.
+To become a table a frame goes through four *standings*, each a step of its own, as in Xen, where the work can be preempted: the
+type is *reserved*; every processor and device forgets that it could write (*checking*); each entry is checked and takes its
+references; the table is *valid*. When its last use goes it is *dissolved*, entry by entry. The order of the first two is what
+XSA-401 was about.
 
 A table has two levels here. A large entry of level 2 maps one frame: the geometry's choice, as is how many words a frame has.
 """
@@ -306,7 +307,8 @@ class DirectMmu(Design):
     def hold(self, table: Mfn, index: Index, word: Word) -> None:
         """Write down what a checked entry holds."""
         link = self.frames[table].type == Type.L2 and not word.large
-        self.held[table, index] = Held(word.present, word.mfn, word.present and word.writable and not link, word.present and link and word.mfn != table)
+        self.held[table, index] = Held(word.present, word.mfn, word.present and word.writable and not link, word.present and
+        link and word.mfn != table)
 
     def drop(self, held: Held) -> None:
         """Give back what an entry held."""

@@ -1,15 +1,18 @@
-"""EPT on many processors: translations are cached on each, under tags that are few, and the monitor has to ask before it may reuse.
+"""EPT on many processors: translations are cached on each, under tags that are few, and the monitor has to ask before it may
+reuse.
 
-Nothing here happens at once. A mapping is taken away in three steps: the entry goes from every table of the VM; each processor that could have
-cached it is told to forget, at once if it runs the VM (an interrupt, which it acknowledges), otherwise when it next enters; and only when
-all have acknowledged is the frame free. In between, the frame is *retired*: no longer the guest's by the p2m, not yet anybody else's. A table is
-given up likewise, once no processor has it loaded. (Linux: ``kvm_flush_remote_tlbs``; Xen: ``ept_sync_domain``.)
+Nothing here happens at once. A mapping is taken away in three steps: the entry goes from every table of the VM; each processor
+that could have cached it is told to forget, at once if it runs the VM (an interrupt, which it acknowledges), otherwise when it
+next enters; and only when all have acknowledged is the frame free. In between, the frame is *retired*: no longer the guest's by
+the p2m, not yet anybody else's. A table is given up likewise, once no processor has it loaded. (Linux: ``kvm_flush_remote_tlbs``;
+Xen: ``ept_sync_domain``.)
 
-Tags (VPIDs, or the EPTP itself) are handed out from a small pool and reused. A processor may hold translations of a tag's former life, so a tag
-is stale everywhere when it is handed out. A vCPU may enter on any processor, and finds there what it left behind. (SDM Vol. 3C 28.3.3.)
+Tags (VPIDs, or the EPTP itself) are handed out from a small pool and reused. A processor may hold translations of a tag's former
+life, so a tag is stale everywhere when it is handed out. A vCPU may enter on any processor, and finds there what it left behind.
+(SDM Vol. 3C 28.3.3.)
 
-Entering is two steps, reading the mark and clearing it being one of them: a request that arrives in between must not be lost (CVE-2019-3016 was a request
-lost so, between a host and its guest).
+Entering is two steps, reading the mark and clearing it being one of them: a request that arrives in between must not be lost
+(CVE-2019-3016 was a request lost so, between a host and its guest).
 """
 
 import enum
@@ -194,7 +197,8 @@ class EptCpusMmu(BareMemory):
     # ------------------------------------------------------------ asking processors to forget
 
     def request_flush(self, vm: Vm) -> None:
-        """Every processor is to forget this VM's translations: those that run it are interrupted, the others do it when they enter."""
+        """Every processor is to forget this VM's translations: those that run it are interrupted, the others do it when they
+        enter."""
         tag = self.tags[vm].tag
         assign(self.asked, lambda asked, cpu: self.runs(cpu, vm), Asked(True, vm))
         assign(self.unflushed, lambda unflushed, cpu, t: t == tag, True)

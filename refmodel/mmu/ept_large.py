@@ -1,13 +1,13 @@
 """EPT with large mappings: one entry for a whole region where its pages lie in one block of machine memory, in order.
 
-A guest frame is a region and an index, a machine frame a block and an index. An upper entry maps a region large, or leads to a table of small entries
-from a pool that may be empty. To treat one page of a large mapping apart (to take it away, to write-protect it) the mapping is *split*: that takes a
-table, and can fail, and then nothing may have changed. When all pages agree again, mappings are *merged*; the table is unlinked at once, but a processor
-may hold a pointer to it (its paging-structure cache), so it is *dying* until everybody has flushed. (SDM Vol. 3C 28.2.2 and 28.3; Xen's
-``p2m-ept.c``; KVM's ``tdp_mmu.c``.)
+A guest frame is a region and an index, a machine frame a block and an index. An upper entry maps a region large, or leads to a
+table of small entries from a pool that may be empty. To treat one page of a large mapping apart (to take it away, to
+write-protect it) the mapping is *split*: that takes a table, and can fail, and then nothing may have changed. When all pages
+agree again, mappings are *merged*; the table is unlinked at once, but a processor may hold a pointer to it (its paging-structure
+cache), so it is *dying* until everybody has flushed. (SDM Vol. 3C 28.2.2 and 28.3; Xen's ``p2m-ept.c``; KVM's ``tdp_mmu.c``.)
 
-Over it lie the mechanisms that care how large a page is: a balloon whose unit is a small page while the host discards blocks, regions populated on
-demand, and a dirty log kept by the hardware's dirty flags, of which a large entry has one for all its pages.
+Over it lie the mechanisms that care how large a page is: a balloon whose unit is a small page while the host discards blocks,
+regions populated on demand, and a dirty log kept by the hardware's dirty flags, of which a large entry has one for all its pages.
 """
 
 import enum
@@ -246,7 +246,8 @@ class EptLargeMmu(Design):
         """Put a free block behind a region, page by page."""
         block: Block = choose(Block, lambda block: self.used_of(block) == 0)
         assign(self.units, lambda unit, b, at: b == block, lambda unit, b, at: Unit(True, vm, region, at))
-        assign(self.p2m, lambda place, v, r, page: v == vm and r == region, lambda place, v, r, page: Place(True, block, page, True))
+        assign(self.p2m, lambda place, v, r, page: v == vm and r == region,
+               lambda place, v, r, page: Place(True, block, page, True))
 
     def pages_of(self, vm: Vm, region: Region) -> int:
         """How many pages of a region the guest has, or has in its balloon."""
@@ -265,8 +266,8 @@ class EptLargeMmu(Design):
             place.mapped and place.writable and place.block == block and place.at == page)) == 0
 
     def split(self, vm: Vm, region: Region) -> bool:
-        """See to it that a region is not mapped large; False, and nothing done, if no table can be had. The new table is empty: what
-        was mapped will be asked for again."""
+        """See to it that a region is not mapped large; False, and nothing done, if no table can be had. The new table is
+        empty: what was mapped will be asked for again."""
         entry = self.upper[vm, region]
         if not entry.large:
             return True
@@ -349,8 +350,8 @@ class EptLargeMmu(Design):
         return True
 
     def demand(self, vm: Vm, region: Region, page: Index) -> Outcome:
-        """A page that was promised is touched. A region all of which was promised gets a block if there is one; otherwise it is taken
-        apart, which takes a table, and the page gets a frame."""
+        """A page that was promised is touched. A region all of which was promised gets a block if there is one; otherwise it
+        is taken apart, which takes a table, and the page gets a frame."""
         if self.kept_promises(vm, region) == 0 and not fails("block"):
             self.place_block(vm, region)
             reset(self.on_demand, lambda promised, v, r, p: v == vm and r == region)
@@ -454,8 +455,8 @@ class EptLargeMmu(Design):
 
     @operation
     def fetch_log(self, vm: Vm, region: Region) -> None:
-        """Move what the dirty flags say into the log and clear them; processors forget that they are set. Whoever fetched the log copies
-        these pages: what is written from now on is new."""
+        """Move what the dirty flags say into the log and clear them; processors forget that they are set. Whoever fetched the
+        log copies these pages: what is written from now on is new."""
         entry = self.upper[vm, region]
         if entry.large:
             self.log_large(vm, region, entry)

@@ -1,15 +1,15 @@
 """Nested virtualization: the monitor runs a monitor. A VM (L1) makes tables (EPT12) for a guest of its own (L2), and the hardware
 has room for one more translation only.
 
-So L0 composes: what L1's table EPT12 and its own EPT01 say together goes into a third table, EPT02, which the processor walks while L2 runs. EPT12
-lies in L1's memory and is edited by ordinary stores; EPT02 is to it what a shadow table is to a guest's, and L1's INVEPT is what
-INVLPG is there: EPT02 forgets just what a processor would. A fault on EPT02 is L1's business if EPT12 does not let the access through, and is *reflected* to it;
-otherwise it is L0's, and L1 never hears of it. (Ben-Yehuda et al., *The Turtles Project*, OSDI 2010, section 3.3.3; Popek and Goldberg's theorem 2,
-recursive virtualizability.)
+So L0 composes: what L1's table EPT12 and its own EPT01 say together goes into a third table, EPT02, which the processor walks
+while L2 runs. EPT12 lies in L1's memory and is edited by ordinary stores; EPT02 is to it what a shadow table is to a guest's, and
+L1's INVEPT is what INVLPG is there: EPT02 forgets just what a processor would. A fault on EPT02 is L1's business if EPT12 does
+not let the access through, and is *reflected* to it; otherwise it is L0's, and L1 never hears of it. (Ben-Yehuda et al., *The
+Turtles Project*, OSDI 2010, section 3.3.3; Popek and Goldberg's theorem 2, recursive virtualizability.)
 
-An EPT pointer has a table of its own on each vCPU, kept while others are in use, as Xen's nested p2ms are. L2's guest-physical pages have
-the names that the entries of a table have. If L1 shadows L2's tables instead, nothing of this is needed: what L0 sees is a guest with tables,
-over EPT01.
+An EPT pointer has a table of its own on each vCPU, kept while others are in use, as Xen's nested p2ms are. L2's guest-physical
+pages have the names that the entries of a table have. If L1 shadows L2's tables instead, nothing of this is needed: what L0 sees
+is a guest with tables, over EPT01.
 """
 
 import attrs
@@ -21,7 +21,6 @@ from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.interpreter import PhysicalEmulation
 from refmodel.mmu.replies import Attempt, Filled, Handled, Result, Seen
 from refmodel.mmu.shadow import ShadowEntry, lets
-
 
 L0_INTERCEPTS = True
 """L0 always wants to hear of an instruction that takes a physical address: only it can translate one."""
@@ -136,8 +135,8 @@ class NestedMmu(PhysicalEmulation):
 
     @guest
     def vmsave(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, number: Mfn) -> Attempt:
-        """An instruction whose operand is a physical address, such as AMD's VMSAVE. The page and ``number`` are the same bits, taken as
-        L2's physical address and as the machine's.
+        """An instruction whose operand is a physical address, such as AMD's VMSAVE. The page and ``number`` are the same bits,
+        taken as L2's physical address and as the machine's.
 
         L1 may have no wish to intercept it, since it may run L2 with the operand taken as L2's; the hardware knows nothing of that.
         """

@@ -1,9 +1,10 @@
 """A guest's large pages, shadowed by small ones, and the reverse map by which they are found again.
 
-One entry of the guest's maps a whole region. The monitor backs it with small entries in a table of its own, which mirrors no guest table: a *direct*
-table, made for one region. The reverse map (rmap) leads from a page back to every entry that maps it, so that the page can be
-taken away. The guest may rewrite its entry without the monitor seeing it; so before a direct table is used again it has to be seen that it is still made for the
-region that the guest's entry names. (KVM: ``kvm_mmu_child_role``, ``kvm_mmu_get_child_sp``.)
+One entry of the guest's maps a whole region. The monitor backs it with small entries in a table of its own, which mirrors no
+guest table: a *direct* table, made for one region. The reverse map (rmap) leads from a page back to every entry that maps it, so
+that the page can be taken away. The guest may rewrite its entry without the monitor seeing it; so before a direct table is used
+again it has to be seen that it is still made for the region that the guest's entry names. (KVM: ``kvm_mmu_child_role``,
+``kvm_mmu_get_child_sp``.)
 """
 
 import attrs
@@ -70,7 +71,8 @@ class ShadowLargeMmu(Design):
         return table.present and table.region == region
 
     def drop(self, vm: Vm, slot: Index) -> None:
-        """A direct table goes, and what the reverse map has of it: its entries' pages are those of the region that it was made for."""
+        """A direct table goes, and what the reverse map has of it: its entries' pages are those of the region that it was made
+        for."""
         region = self.direct[vm, slot].region
         reset(self.entries, lambda entry, v, s, page: v == vm and s == slot)
         reset(self.rmap, lambda mapped, v, r, page, s: v == vm and s == slot and r == region)

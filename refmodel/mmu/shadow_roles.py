@@ -1,15 +1,18 @@
-"""What a shadow page's role is made of: rights inherited from above, CR0.WP, SMEP and NX; and what the monitor does in the guest's name.
+"""What a shadow page's role is made of: rights inherited from above, CR0.WP, SMEP and NX; and what the monitor does in the
+guest's name.
 
-The guest's tables have three levels here, so that "the rights of the levels above" differs from "those of the level above": a leaf table reached
-by two paths has a shadow for the rights that *each whole path* gives. Tables are traced: a change of one exits, and what was made of tables is dropped.
+The guest's tables have three levels here, so that "the rights of the levels above" differs from "those of the level above": a
+leaf table reached by two paths has a shadow for the rights that *each whole path* gives. Tables are traced: a change of one
+exits, and what was made of tables is dropped.
 
-With CR0.WP clear a supervisor may write to read-only pages; the processor runs with WP set all the same. So such a page is mapped writable for the
-supervisor and not at all for the user, until the user comes, and then the other way round; and lest SMEP let the supervisor execute what is a user's page and does not
-look it any more, it gets NX. A processor that runs with EFER.NXE clear takes NX for a reserved bit; so it runs with NXE set, whatever the
-guest has. (KVM: ``FNAME(fetch)``, ``is_cr0_wp``, Documentation/virt/kvm/x86/mmu.rst.)
+With CR0.WP clear a supervisor may write to read-only pages; the processor runs with WP set all the same. So such a page is mapped
+writable for the supervisor and not at all for the user, until the user comes, and then the other way round; and lest SMEP let the
+supervisor execute what is a user's page and does not look it any more, it gets NX. A processor that runs with EFER.NXE clear
+takes NX for a reserved bit; so it runs with NXE set, whatever the guest has. (KVM: ``FNAME(fetch)``, ``is_cr0_wp``,
+Documentation/virt/kvm/x86/mmu.rst.)
 
-Accessed flags are set by the monitor, which writes to the guest's table where it lies in machine memory. A read-modify-write that it
-carries out is a write from the start: its fault says so.
+Accessed flags are set by the monitor, which writes to the guest's table where it lies in machine memory. A read-modify-write that
+it carries out is a write from the start: its fault says so.
 """
 
 import attrs
@@ -35,6 +38,8 @@ class RoleCell:
     present: bool = False
     rights: Rights = Rights()
     gfn: Gfn = NOTHING
+    large: bool = False
+    """PS, which is reserved at the two upper levels here, as it is at level 4 of the real ones."""
 
 
 @attrs.frozen
@@ -127,7 +132,8 @@ class ShadowRolesMmu(Design):
     """The guest's tables."""
     control: Total[tuple[Vm, Vcpu], Control]
     links: Total[tuple[Vm, Vcpu, Gfn, Index, Index], RoleLink]
-    """The upper levels of a vCPU's shadow: for a root and the indexes of two levels. vCPUs differ in their flags, and share nothing."""
+    """The upper levels of a vCPU's shadow: for a root and the indexes of two levels. vCPUs differ in their flags, and share
+    nothing."""
     leaves: Total[tuple[Vm, Vcpu, Gfn, bool, bool, bool, Index], RoleEntry]
     """The leaf tables' shadows, for each role: writable, user, executable."""
     host: Total[tuple[Vm, Gfn], Mfn]
@@ -148,7 +154,11 @@ class ShadowRolesMmu(Design):
         """The two upper levels together: the leaf table, and the rights on the way to it."""
         first = self.cells[vm, root, top]
         second = self.cells[vm, first.gfn, middle]
-        return RoleCell(first.present and second.present, self.inherited(first, second), second.gfn)
+        return RoleCell(self.leads_on(first) and self.leads_on(second), self.inherited(first, second), second.gfn)
+
+    def leads_on(self, cell: RoleCell) -> bool:
+        """Whether an upper entry can be walked on from: one with a reserved flag ends in a fault."""
+        return cell.present and not cell.large
 
     def inherited(self, first: RoleCell, second: RoleCell) -> Rights:
         """What a leaf table's shadow inherits: the rights that every level above it gives."""
@@ -158,7 +168,8 @@ class ShadowRolesMmu(Design):
         """The same, as the architecture has it."""
         first = self.cells[vm, root, top]
         second = self.cells[vm, first.gfn, middle]
-        return RoleCell(first.present and second.present, both(first.rights, second.rights), second.gfn)
+        usable = first.present and second.present and not first.large and not second.large
+        return RoleCell(usable, both(first.rights, second.rights), second.gfn)
 
     def bare_permits(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, user: bool, access: Access) -> bool:
         """Whether the guest's processor would let an access through."""
@@ -176,7 +187,8 @@ class ShadowRolesMmu(Design):
         return attrs.evolve(entry, present=link.present and entry.present)
 
     def hardware_lets(self, vm: Vm, vcpu: Vcpu, entry: RoleEntry, user: bool, access: Access) -> bool:
-        """The processor runs with WP set, with the guest's SMEP, and with NXE as the monitor sets it. With NXE clear, XD is reserved."""
+        """The processor runs with WP set, with the guest's SMEP, and with NXE as the monitor sets it. With NXE clear, XD is
+        reserved."""
         smep, nxe = self.control[vm, vcpu].smep, self.hardware_nxe(vm, vcpu)
         if not nxe and not entry.rights.executable:
             return False
@@ -237,7 +249,8 @@ class ShadowRolesMmu(Design):
         return RoleFilled(True, vm, vcpu, top, middle, page, user, access)
 
     def made_for(self, rights: Rights, control: Control, user: bool, access: Access) -> Rights:
-        """The rights of a shadow entry. Where the supervisor writes to what is read-only, because WP is clear, the user is kept out."""
+        """The rights of a shadow entry. Where the supervisor writes to what is read-only, because WP is clear, the user is
+        kept out."""
         executable = rights.executable or not control.nxe
         if access == Access.WRITE and not user and not rights.writable:
             return Rights(True, False, executable and not (rights.user and control.smep))

@@ -1,14 +1,14 @@
 """Shadow paging whose leaf tables may be out of sync, under guests whose tables have two levels.
 
 Tracing every table costs an exit for every store to one. Most stores go to leaf tables, and most are followed by an invalidation,
-because a real TLB needs one. So a leaf table that is stored to is let go: it becomes *unsync*, the guest writes to it natively, and its shadow
-may fall behind, as a TLB would. It is brought up to date where a TLB would forget: at INVLPG, at MOV CR3, and when the table is linked
-under another root, since an address that was never translated cannot be stale (KVM 65855ed8b034). Root tables stay traced. (KVM's
-``mmu_unsync_walk``; Xen's out-of-sync shadows.)
+because a real TLB needs one. So a leaf table that is stored to is let go: it becomes *unsync*, the guest writes to it natively,
+and its shadow may fall behind, as a TLB would. It is brought up to date where a TLB would forget: at INVLPG, at MOV CR3, and when
+the table is linked under another root, since an address that was never translated cannot be stale (KVM 65855ed8b034). Root tables
+stay traced. (KVM's ``mmu_unsync_walk``; Xen's out-of-sync shadows.)
 
-A leaf table has a shadow for each *role*, the right to write inherited from above: links let everybody write, and leaves carry what both
-levels allow. So one guest table reached by a writable and by a read-only path has two shadows. (The right to execute is left to the
-processor, which takes it away at either level.)
+A leaf table has a shadow for each *role*, the right to write inherited from above: links let everybody write, and leaves carry
+what both levels allow. So one guest table reached by a writable and by a read-only path has two shadows. (The right to execute is
+left to the processor, which takes it away at either level.)
 """
 
 import attrs
@@ -133,8 +133,8 @@ class ShadowUnsyncMmu(PhysicalEmulation, TwoLevelBareMachine):
         return LinearAttempt(Reply(Event.COMPLETED, contents[offset]), due, vcpu, upper, page, access)
 
     def keep_old(self, vm: Vm, gfn: Gfn, index: Index) -> None:
-        """A guest's page is about to change. If it is an unsync table whose shadow agrees with it so far, then from now on the shadow shows
-        the old entry, and so may every processor that could walk there: it may have cached it."""
+        """A guest's page is about to change. If it is an unsync table whose shadow agrees with it so far, then from now on the
+        shadow shows the old entry, and so may every processor that could walk there: it may have cached it."""
         old = self.bare_cell(vm, gfn, index)
         assign(self.bare_old, lambda was, v, vcpu, upper, page: (
             v == vm and page == index and self.unsync[v, gfn] and self.shows(v, vcpu, upper, gfn, page, old)), old)
@@ -214,8 +214,8 @@ class ShadowUnsyncMmu(PhysicalEmulation, TwoLevelBareMachine):
         return self.traced[vm, gfn] or gfn == root
 
     def trace(self, vm: Vm, gfn: Gfn) -> None:
-        """From now on a page has a shadow as a root, and no translation lets the guest write to it; if it is an unsync leaf table too, it is
-        one no longer."""
+        """From now on a page has a shadow as a root, and no translation lets the guest write to it; if it is an unsync leaf
+        table too, it is one no longer."""
         if not self.traced[vm, gfn]:
             self.traced[vm, gfn] = True
             self.protect(vm, gfn)
@@ -225,7 +225,8 @@ class ShadowUnsyncMmu(PhysicalEmulation, TwoLevelBareMachine):
                 self.synced[vm, gfn] = True
 
     def link(self, vm: Vm, root: Gfn, upper: Index, above: Cell) -> None:
-        """Lead a root's shadow to that of a leaf table. One that is unsync is brought up to date first; a new one is write-protected."""
+        """Lead a root's shadow to that of a leaf table. One that is unsync is brought up to date first; a new one is
+        write-protected."""
         table = above.gfn
         link = self.links[vm, root, upper]
         if link.present and link.table == table and link.writable == above.writable and link.executable == above.executable:

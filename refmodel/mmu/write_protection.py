@@ -1,10 +1,11 @@
 """Write protection for several reasons at once, and what an entry that is read-only may mean.
 
-A monitor takes the right to write from an entry because the page is a table that it shadows, because it logs what is written to, or because it wants to
-know whether the page is still what its copy on swap is. Only the last two may be undone by a fault on the spot, without looking at anything else;
-so an entry remembers, besides W, whether it *may* be made writable so. Whoever takes W away for good must take that too, even where W is
-clear already. And whoever takes W away must note first that the page was written to: from an entry that is read-only nobody can tell any more.
-(KVM: ``spte_can_locklessly_be_made_writable``, ``fast_page_fault``.)
+A monitor takes the right to write from an entry because the page is a table that it shadows, because it logs what is written to,
+or because it wants to know whether the page is still what its copy on swap is. Only the last two may be undone by a fault on the
+spot, without looking at anything else; so an entry remembers, besides W, whether it *may* be made writable so. Whoever takes W
+away for good must take that too, even where W is clear already. And whoever takes W away must note first that the page was
+written to: from an entry that is read-only nobody can tell any more. (KVM: ``spte_can_locklessly_be_made_writable``,
+``fast_page_fault``.)
 """
 
 import attrs
@@ -24,7 +25,8 @@ class Spte:
 
 @attrs.frozen
 class Backed:
-    """The page behind an entry: whether it is in memory, whether it is known to differ from its copy on swap, and that there is one."""
+    """The page behind an entry: whether it is in memory, whether it is known to differ from its copy on swap, and that there
+    is one."""
 
     resident: bool = False
     dirty: bool = False
@@ -61,7 +63,8 @@ class WriteProtectionMmu(Design):
 
     @operation
     def fault(self, gfn: Gfn) -> None:
-        """Nothing is mapped: bring the page in if need be, and map it, read-only at first where somebody wants to know of a write."""
+        """Nothing is mapped: bring the page in if need be, and map it, read-only at first where somebody wants to know of a
+        write."""
         page = self.backed[gfn]
         require(not self.sptes[gfn].present)
         if not page.resident:

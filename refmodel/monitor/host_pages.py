@@ -1,9 +1,9 @@
 """Pages of the host's that guests come to see: who has them, who borrows them, and where they are mapped.
 
-Three kinds. *Status pages* are the monitor's own and may be mapped by a guest at one guest frame at a time, so that taking them away needs one lookup.
-*Lent pages* are a party's own, shared with exactly one other: owner and borrower each have a record, and the two agree. *Device pages*
-have no reference count of the host's own; whoever maps one has to ask its driver to hold it, and to keep to the rights that the driver gave. What the monitor
-itself used is scrubbed as what a guest used is.
+Three kinds. *Status pages* are the monitor's own and may be mapped by a guest at one guest frame at a time, so that taking them
+away needs one lookup. *Lent pages* are a party's own, shared with exactly one other: owner and borrower each have a record, and
+the two agree. *Device pages* have no reference count of the host's own; whoever maps one has to ask its driver to hold it, and to
+keep to the rights that the driver gave. What the monitor itself used is scrubbed as what a guest used is.
 """
 
 import enum
@@ -24,8 +24,8 @@ class Kind(enum.Enum):
 
 @attrs.frozen
 class HostPage:
-    """What a frame is for. ``holder`` and ``at``: for a status page, where it is mapped. ``secret``: whether it holds what was not the
-    next owner's."""
+    """What a frame is for. ``holder`` and ``at``: for a status page, where it is mapped. ``secret``: whether it holds what was
+    not the next owner's."""
 
     kind: Kind = Kind.FREE
     vm: Vm = NOTHING

@@ -1,4 +1,5 @@
-"""Defects that real hypervisors had, each restated as a change to a design that ships. One file each, named after the advisory or the commit.
+"""Defects that real hypervisors had, each restated as a change to a design that ships. One file each, named after the advisory or
+the commit.
 
 A file's docstring tells what happened and where it is on record; its ``Bug`` is the design with the defect.
 """

@@ -14,7 +14,7 @@ ENTRY, CLAUSE = "A12", "EQV-5"
 class Bug(ShadowUnsync):
     """A leaf table that is unsync is linked under another root as it is."""
 
-    geometry = ShadowUnsync.geometry.resized(Index=2)  # the page that faults is filled in anew: another one of the table stays stale
+    geometry = ShadowUnsync.geometry.resized(Index=2)  # the page that faults is filled in anew: another one stays stale
 
     def link(self, vm: Vm, root: Gfn, upper: Index, above: Cell) -> None:
         table = above.gfn

@@ -10,7 +10,8 @@ ENTRY, CLAUSE = "B09", "ISO-1"
 
 
 class Bug(EptLarge):
-    """Nothing is flushed when a large mapping is split; and for a page that has no small entry yet there is nothing to flush, it seems."""
+    """Nothing is flushed when a large mapping is split; and for a page that has no small entry yet there is nothing to flush,
+    it seems."""
 
     def flush_after_split(self, vm: Vm) -> None:
         """Nothing."""

@@ -1,7 +1,7 @@
 """XSA-401, CVE-2022-26362 (Xen; xen.git 8cc5036bc385): processors were made to forget before the type was taken.
 
-Between the two another processor could map the frame for writing, use the mapping and take it away again; the type word looked as before,
-and the translation stayed cached.
+Between the two another processor could map the frame for writing, use the mapping and take it away again; the type word looked as
+before, and the translation stayed cached.
 """
 
 import attrs

@@ -1,0 +1,27 @@
+"""CVE-2021-22543 (KVM, fixed by f8be156be163): pages without a reference count were mapped without being held, and writable.
+"""
+
+import attrs
+
+from refmodel.designs import MonitorPages
+from refmodel.language import operation, require
+from refmodel.machine.names import Gfn, Mfn
+from refmodel.monitor.host_pages import HostPage, Kind
+
+ENTRY, CLAUSE = "B02", "ISO-1"
+
+
+class Bug(MonitorPages):
+    """A device page is mapped as the guest wants it, and its driver does not hear of it."""
+
+    def device_lets(self, page: HostPage, write: bool) -> bool:
+        return True
+
+    def holding(self, page: HostPage, gfn: Gfn) -> HostPage:
+        return attrs.evolve(page, at=gfn)
+
+    @operation
+    def free(self, mfn: Mfn) -> None:
+        page = self.pages[mfn]
+        require(page.kind == Kind.DEVICE)
+        self.pages[mfn] = HostPage()

@@ -1,0 +1,16 @@
+"""CVE-2021-38198 (KVM, commit b1bd5cba3306): a shadow page inherited the rights of the level above it, not of all levels above.
+
+Two paths to one table, one of them read-only higher up, then shared a shadow that could be written through.
+"""
+
+from refmodel.designs import ShadowRoles
+from refmodel.mmu.shadow_roles import Rights, RoleCell
+
+ENTRY, CLAUSE = "A10", "EQV-2"
+
+
+class Bug(ShadowRoles):
+    """A leaf table's shadow inherits what the last level above it gives."""
+
+    def inherited(self, first: RoleCell, second: RoleCell) -> Rights:
+        return second.rights

@@ -1,0 +1,21 @@
+"""KVM, commit 7c8a4742c4ab: an entry that was read-only for the dirty log was not write-protected again for a table's sake.
+
+The fast path then made it writable, and the shadow of the table did not see what was written.
+"""
+
+from refmodel.designs import WriteProtection
+from refmodel.machine.names import Gfn
+from refmodel.mmu.write_protection import Spte
+
+ENTRY, CLAUSE = "A15", "EQV-5"
+
+
+class Bug(WriteProtection):
+    """A page that becomes a table is left as it is if its entry is read-only already."""
+
+    def write_protect_table(self, gfn: Gfn) -> None:
+        entry = self.sptes[gfn]
+        if entry.present and entry.writable:
+            self.note_dirty(gfn, entry)
+            self.sptes[gfn] = Spte(True, False, False)
+            self.flush(gfn)

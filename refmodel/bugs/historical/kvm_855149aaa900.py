@@ -1,0 +1,17 @@
+"""KVM, commit 855149aaa900: that a page had been written to was read off its entry, which write protection had made read-only.
+
+The host took the page for clean and dropped it; what came back from swap was old.
+"""
+
+from refmodel.designs import WriteProtection
+from refmodel.machine.names import Gfn
+from refmodel.mmu.write_protection import Spte
+
+ENTRY, CLAUSE = "A19", "EQV-4"
+
+
+class Bug(WriteProtection):
+    """W is taken away without noting that the page may have been written to."""
+
+    def note_dirty(self, gfn: Gfn, entry: Spte) -> None:
+        """Nothing."""

@@ -1,0 +1,16 @@
+"""XSA-176, CVE-2016-4480 (Xen; xen.git 46699c7393bd): the software walker went on through entries with a reserved page-size flag.
+
+The processor faults on PS at level 4; the shadow made memory of what the entry's address led to.
+"""
+
+from refmodel.designs import ShadowRoles
+from refmodel.mmu.shadow_roles import RoleCell
+
+ENTRY, CLAUSE = "A16", "EQV-2"
+
+
+class Bug(ShadowRoles):
+    """An upper entry with the page-size flag is walked as if it had none."""
+
+    def leads_on(self, cell: RoleCell) -> bool:
+        return cell.present
