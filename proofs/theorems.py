@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from proofs import designs, entries, ept_walk, guest_walk, nested_walk
+from proofs import designs, entries, ept_walk, guest_walk, nested_walk, popek_goldberg
 from refmodel.designs import SHIPPED
 from refmodel.engines.proof_cache import ProofCache
 
@@ -61,6 +61,13 @@ THEOREMS = (
     *(Theorem("Encoding undoes decoding, but for ignored bits.", entries.encoding_undoes_decoding, (k,)) for k in ("guest", "EPT")),
     *(Theorem("Decoding undoes encoding.", entries.decoding_undoes_encoding, (k,)) for k in ("guest", "EPT")),
     *_of_levels("Walking bits is walking cells: the two strata agree.", entries.walking_bits_is_walking_cells, 4, 5),
+    Theorem("Popek and Goldberg 1: if what is sensitive is privileged, a monitored step is a bare machine's.",
+            popek_goldberg.a_monitor_may_be_constructed),
+    Theorem("Popek and Goldberg 2: then so is a step under a monitor under a monitor.",
+            popek_goldberg.a_machine_is_recursively_virtualizable),
+    Theorem("Popek and Goldberg 3: a hybrid monitor needs it of what is sensitive in user mode only.",
+            popek_goldberg.a_hybrid_monitor_may_be_constructed),
+    Theorem("None of the three holds without its condition.", popek_goldberg.without_the_condition_there_is_a_counterexample),
     *(Theorem(f"Every operation of {cls.__name__} keeps every law, from any lawful state, for any number of names.",
               designs.every_operation_keeps_every_law, (cls.__name__,)) for cls in SHIPPED.values()),
     Theorem("So does every operation of a user's variant that protects by zapping.",
