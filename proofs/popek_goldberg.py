@@ -34,8 +34,11 @@ class Anything:
     def number(self, name: str) -> Any:
         return opaque(self.reading, NUMBER, z3.Int(name))
 
+    def flag(self, name: str) -> Any:
+        return opaque(self.reading, FLAG, z3.Bool(name))
+
     def state(self, name: str) -> State:
-        return State(opaque(self.reading, FLAG, z3.Bool(f"{name}.supervisor")), self.number(f"{name}.place"),
+        return State(self.flag(f"{name}.supervisor"), self.number(f"{name}.place"),
                      self.number(f"{name}.view"))
 
     def instruction(self) -> Instruction:
@@ -46,9 +49,10 @@ class Anything:
 
         def does(s: State) -> Effect:
             at = [term_of(self.reading, kind, v) for kind, v in ((FLAG, s.supervisor), (NUMBER, s.place), (NUMBER, s.view))]
-            return Effect(opaque(self.reading, FLAG, traps(*at)),
-                          State(opaque(self.reading, FLAG, mode(*at)), opaque(self.reading, NUMBER, place(*at)),
-                                opaque(self.reading, NUMBER, view(*at))))
+            def value(kind: Any, symbol: Any) -> Any:
+                return opaque(self.reading, kind, symbol(*at))
+
+            return Effect(value(FLAG, traps), State(value(FLAG, mode), value(NUMBER, place), value(NUMBER, view)))
 
         return does
 

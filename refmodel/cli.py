@@ -18,13 +18,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from refmodel.bugs import MUTANTS
-from refmodel.designs import SHIPPED
+from refmodel.designs import REFERENCES, SHIPPED
 from refmodel.engines import checking
 from refmodel.engines.bench import matrix as kill_matrix
 from refmodel.engines.checking import Report
+from refmodel.engines.differential import Comparison, common, compare
 from refmodel.engines.machine import replay as run_again
 from refmodel.engines.proof_cache import ProofCache
 from refmodel.engines.tokens import decode, encode, spec_of
+from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign, Unsound
 from refmodel.loading import load
@@ -52,12 +54,15 @@ def check(
     depth: Annotated[int, typer.Option(help="steps that the bounded engine looks ahead", min=1)] = 4,
     seed: Annotated[int, typer.Option(help="where the random engines start")] = 0,
     fresh: Annotated[bool, typer.Option(help="prove and explore again what is remembered of the very same text")] = False,
+    against: Annotated[str | None, typer.Option(help="run it beside this design (interpreter) instead, and compare what guests see")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Check designs by proof, by exploration and by random runs.
 
     Exit status: 0 all laws hold, 1 one fails, 2 bad input, 3 undecided.
     """
+    if against is not None:
+        raise typer.Exit(_compared(design, against, seconds, seed, as_json))
     names = [design] if design is not None else list(SHIPPED)
     engines = tuple(dict.fromkeys(engine)) if engine else checking.DEFAULT
     documents, worst = [], HOLDS
@@ -188,6 +193,49 @@ def _checked(outline: Outline, engines: Sequence[str], clause: str | None, secon
 
         return checking.check(outline, engines, clause=clause, seconds=seconds, explore_seconds=explore_seconds,
                               depth=depth, seed=seed, notice=notice, cache=None if fresh else ProofCache())
+
+
+def _compared(design: str | None, against: str, seconds: float, seed: int, as_json: bool) -> int:
+    """Run designs beside a reference, and show what was compared."""
+    worst, documents = HOLDS, []
+    for name in [design] if design is not None else list(SHIPPED):
+        mine = load(name)
+        beside = _reference(mine, against, must=design is not None)
+        if beside is None:
+            continue
+        done = compare(mine, beside, seconds=seconds, seed=seed)
+        worst = FAILS if done.difference else worst
+        documents.append({"design": name, "against": beside.name, **attrs.asdict(done, filter=lambda a, v: a.name != "difference"),
+                          "differs": done.difference is not None})
+        if not as_json:
+            _show_comparison(name, mine, beside, done)
+    if as_json:
+        print(json.dumps(documents, indent=2))
+    return worst
+
+
+def _reference(mine: Outline, against: str, must: bool) -> Outline | None:
+    """Of the designs of that name, the one whose instructions this one has."""
+    candidates = [outline_of(cls) for cls in REFERENCES.get(against, ())] or [load(against)]
+    for candidate in candidates:
+        with contextlib.suppress(BadDesign):
+            common(mine, candidate)
+            return candidate
+    if must:
+        common(mine, candidates[0])
+    return None
+
+
+def _show_comparison(name: str, mine: Outline, beside: Outline, done: Comparison) -> None:
+    out.print(f"{name} beside {beside.name}: {done.compared:,} instructions compared in {done.runs:,} runs, {done.seconds:.1f} s; "
+              f"{done.explained:,} showed what only a cached translation explains", soft_wrap=True)
+    if done.difference is None:
+        out.print(f"{name}: no difference that a guest could see\n", style="green")
+        return
+    told = list(run_again(mine, mine.cls.geometry, done.difference.run))
+    out.print(terminal.trace(mine, told))
+    out.print(f"shows {done.difference.shown}, where {beside.name} shows {done.difference.expected}", soft_wrap=True)
+    out.print(f"{name}: a guest can tell the difference\n", style="bold red")
 
 
 def _judged(name: str, seconds: float, seed: int, checks: int | None = None, *, quiet: bool) -> tuple[list[Verdict], bool]:

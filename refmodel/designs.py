@@ -26,11 +26,12 @@ from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.ept_cpus import EptCpusMmu
 from refmodel.mmu.ept_large import EptLargeMmu
 from refmodel.mmu.interpreter import InterpreterMmu
-from refmodel.mmu.nested import NestedMmu
+from refmodel.mmu.nested import NestedInterpreterMmu, NestedMmu
 from refmodel.mmu.shadow_large import ShadowLargeMmu
 from refmodel.mmu.shadow_roles import Control, Rights, RoleCell, ShadowRolesMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
 from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
+from refmodel.mmu.two_levels import TwoLevelInterpreterMmu
 from refmodel.mmu.vtlb import VirtualTlbMmu
 from refmodel.mmu.write_protection import WriteProtectionMmu
 from refmodel.monitor.ballooning import Ballooning
@@ -99,6 +100,13 @@ class DirectWithGrants(DirectGrants):
     geometry = geometry(Vm=2, Vcpu=1, Gfn=1, Mfn=2, Index=1, only={Word: (Word(), Word(True, True, mfn=0), Word(gate=True))})
 
 
+class TwoLevelInterpreter(Sharing, Ballooning, TwoLevelInterpreterMmu):
+    """The interpreter for guests whose tables have two levels."""
+
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_unsync.INTERPRETED
+    geometry = ShadowUnsync.geometry
+
+
 class ShadowRoles(ShadowRolesMmu):
     """What a shadow's role is made of, under tables of three levels."""
 
@@ -151,9 +159,19 @@ class Nested(Sharing, Ballooning, NestedMmu):
     geometry = SMALL.resized(Vm=1, Gfn=2, Mfn=2)
 
 
+class NestedInterpreter(Sharing, Ballooning, NestedInterpreterMmu):
+    """The interpreter for a guest that has a guest."""
+
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + nested.INTERPRETED
+    geometry = Nested.geometry
+
+
 SHIPPED: dict[str, type[Design]] = {"interpreter": Interpreter, "vtlb": VirtualTlb,
                                    "shadow_traced": ShadowTraced,
                                    "shadow_unsync": ShadowUnsync, "shadow_roles": ShadowRoles,
                                    "shadow_large": ShadowLarge, "write_protection": WriteProtection, "host_pages":
                                    MonitorPages, "ept": Ept, "ept_cpus": EptCpus, "ept_large": EptLarge,
                                    "nested": Nested, "direct": Direct, "direct_grants": DirectWithGrants}
+
+REFERENCES: dict[str, tuple[type[Design], ...]] = {"interpreter": (Interpreter, TwoLevelInterpreter, NestedInterpreter)}
+"""What designs can be run beside: the interpreter, for guests with tables of one level, of two, and with guests of their own."""

@@ -98,3 +98,6 @@ LAWS = (
     a_served_violation_makes_progress,
     a_served_violation_of_l1_makes_progress,
 )
+
+INTERPRETED = (l2_reads_what_was_written,)
+"""Of any MMU for a guest that has a guest."""

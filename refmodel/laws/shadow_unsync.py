@@ -9,7 +9,8 @@ from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Result
 from refmodel.mmu.shadow import lets
-from refmodel.mmu.shadow_unsync import LinearAttempt, LinearFilled, ShadowUnsyncMmu, combined
+from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
+from refmodel.mmu.two_levels import LinearAttempt, LinearFilled, TwoLevelBareMachine, combined
 
 
 @law("ISO-1", "A leaf shadow's entry leads where the p2m says, with no more rights, and reaches no frame but guests' memory.")
@@ -82,7 +83,7 @@ def cached_entries_write_to_no_kept_table(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu
 
 
 @law("EQV-1", "What an access by linear address shows is what it shows on the bare machine.")
-def linear_data_read_is_data_written(s: ShadowUnsyncMmu, outcome: LinearAttempt) -> Any:
+def linear_data_read_is_data_written(s: TwoLevelBareMachine, outcome: LinearAttempt) -> Any:
     shown, due = outcome.shown, outcome.due
     return implies(shown.event != Event.EXITED, shown.event == due.event and shown.cell == due.cell)
 
@@ -122,3 +123,6 @@ LAWS = (
     shadowed_accesses_do_not_exit,
     a_served_linear_fault_makes_progress,
 )
+
+INTERPRETED = (linear_data_read_is_data_written,)
+"""Of any MMU for guests with two levels."""

@@ -214,3 +214,26 @@ class NestedMmu(PhysicalEmulation):
         self.ept01[vm, gfn] = ShadowEntry()
         reset(self.ept02, lambda entry, v, vcpu, eptp, page: v == vm and entry.gfn == gfn)
         reset(self.tlb02, lambda entry, v, vcpu, eptp, page: v == vm and entry.gfn == gfn)
+
+
+class NestedInterpreterMmu(NestedMmu):
+    """L1 and L2 with every access carried out by L0, by EPT12 as it stands."""
+
+    def execute_l1(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        require(not self.nested[vm, vcpu].in_l2)
+        shown = self.emulate(vm, gfn, offset, access, value)
+        if shown.event == Event.EXITED:
+            return Seen(gfn=gfn, write=True)
+        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value))
+
+    def execute_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Attempt:
+        nested = self.nested[vm, vcpu]
+        require(nested.in_l2)
+        cell, bare = self.guest_cell(vm, nested.eptp, page), self.bare_cell(vm, nested.eptp, page)
+        if not permits(cell, access):
+            self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
+            return Attempt(Reply(Event.PAGE_FAULT), self.bare_access(vm, bare, offset, access, value), vcpu, page, access)
+        shown = self.emulate(vm, cell.gfn, offset, access, value)
+        if shown.event == Event.EXITED:
+            return Attempt(Reply(), Reply(), vcpu, page, access)
+        return Attempt(shown, self.bare_access(vm, bare, offset, access, value), vcpu, page, access)

@@ -13,13 +13,14 @@ left to the processor, which takes it away at either level.)
 
 import attrs
 
-from refmodel.bare import BareMemory, Event, Reply
+from refmodel.bare import Event, Reply
 from refmodel.language import NOTHING, Total, assign, cached, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell, Paging, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.interpreter import PhysicalEmulation
 from refmodel.mmu.replies import Result
 from refmodel.mmu.shadow import ShadowEntry, lets
+from refmodel.mmu.two_levels import LinearAttempt, LinearFilled, TwoLevelBareMachine, combined
 
 
 @attrs.frozen
@@ -30,58 +31,6 @@ class Link:
     table: Gfn = NOTHING
     writable: bool = False
     executable: bool = False
-
-
-@attrs.frozen
-class LinearAttempt:
-    """One instruction by linear address on both machines. An exit is for that address."""
-
-    shown: Reply
-    due: Reply
-    vcpu: Vcpu
-    upper: Index
-    page: Index
-    access: Access
-
-
-@attrs.frozen
-class LinearFilled:
-    """What came of an exit for a linear address; where the fault was the guest's own, what it is shown and what was due."""
-
-    result: Result
-    vm: Vm
-    vcpu: Vcpu
-    upper: Index
-    page: Index
-    access: Access
-    reflected: Reply = Reply()
-    due: Reply = Reply()
-
-
-def combined(upper: Cell, leaf: Cell) -> Cell:
-    """The rights that both levels give, to the frame that the lower one names."""
-    return Cell(upper.present and leaf.present, upper.writable and leaf.writable, upper.executable and leaf.executable, leaf.gfn)
-
-
-class TwoLevelBareMachine(BareMemory):
-    """The bare machine under tables of two levels. Two of the translations are written down that a processor may have cached."""
-
-    bare_tlb: Total[tuple[Vm, Vcpu, Index, Index], Cell]
-    """The one that the monitored processor uses now."""
-    bare_old: Total[tuple[Vm, Vcpu, Index, Index], Cell]
-    """One that it might have cached before the guest changed its leaf table, whose entry this is: processors may read ahead."""
-
-    def bare_upper(self, vm: Vm, vcpu: Vcpu, upper: Index) -> Cell:
-        return self.bare_cell(vm, self.paging[vm, vcpu].root, upper)
-
-    def bare_walk(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Cell:
-        """What the guest's tables say now."""
-        above = self.bare_upper(vm, vcpu, upper)
-        return combined(above, self.bare_cell(vm, above.gfn, page))
-
-    def bare_before(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Cell:
-        """What they said before a leaf table was changed, as the processor may have cached it."""
-        return combined(self.bare_upper(vm, vcpu, upper), self.bare_old[vm, vcpu, upper, page])
 
 
 class ShadowUnsyncMmu(PhysicalEmulation, TwoLevelBareMachine):

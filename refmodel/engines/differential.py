@@ -1,0 +1,177 @@
+"""Two designs side by side, shown the same instructions: where a guest sees a difference, it is told.
+
+Random steps are taken on the one design. Whatever the guest did, or what changed the machine that it believes it has, is done on the other too,
+which has frames enough never to fail. What the two show is compared, and what the guest's pages hold. A difference is *explained* if the design's bare machine
+shows the same: a processor may use a translation that it has cached. In a *disciplined* run guests reload CR3 after every store, so that nothing is
+cached that is not so any more, and no difference is explained.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from refmodel.engines.machine import Machine, Run, Step
+from refmodel.language.design import Operation, Outline
+from refmodel.language.kinds import Geometry
+from refmodel.language.unsound import BadDesign
+
+STEPS = 60
+"""Steps that apply in one run."""
+GHOSTS = ("plugged", "bare_memory", "paging", "balloon", "bare_tlb", "bare_old", "nested", "bare_tlb12")
+"""The machine that a guest believes it has."""
+RELOAD = "mov_cr3"
+STORES = ("store", "store_unpaged")
+OF_L2 = {"nested_ept_violation": "_l2"}
+"""Exits that are due to an instruction of a nested guest's, whose instructions are named apart."""
+SAME_INSTRUCTION = {"emulate_store": "store"}
+"""What the monitor carries out for the guest is the guest's instruction."""
+
+
+@attrs.frozen
+class Difference:
+    """A run of the design, and what its last instruction showed on either side."""
+
+    run: Run
+    shown: Any
+    expected: Any
+
+
+@attrs.frozen
+class Comparison:
+    """What was compared, and the first difference that nothing explains."""
+
+    runs: int
+    compared: int
+    explained: int
+    seconds: float
+    difference: Difference | None = None
+
+
+def roomy(geometry: Geometry) -> Geometry:
+    """A geometry in which every page can have a frame of its own."""
+    return geometry.resized(Mfn=geometry.size("Vm") * geometry.size("Gfn") + 1)
+
+
+def common(design: Outline, reference: Outline) -> frozenset[str]:
+    """The design's instructions that show a guest anything; ``BadDesign`` if the reference has not every one of them."""
+    theirs = {op.name: op.parameters for op in reference.operations}
+    mine = {op.name: op.parameters for op in design.operations if op.by_guest and op.returns is not None}
+    lacking = sorted(name for name, parameters in mine.items() if theirs.get(SAME_INSTRUCTION.get(name, name)) != parameters)
+    if lacking or not mine:
+        raise BadDesign(f"{design.name} cannot be run beside {reference.name}, which has no {', '.join(lacking) or 'instruction of it'}")
+    return frozenset(mine)
+
+
+def compare(design: Outline, reference: Outline, *, seconds: float, seed: int = 0) -> Comparison:
+    """Run both side by side until the time is up, or a difference is found that nothing explains."""
+    began = time.perf_counter()
+    common(design, reference)
+    runs = compared = explained = 0
+    while time.perf_counter() - began < seconds:
+        disciplined = bool(runs % 2) and any(op.name == RELOAD for op in design.operations)
+        pair = _Pair(design, reference, random.Random(f"{seed} {runs}"), disciplined)
+        difference = pair.run()
+        runs, compared, explained = runs + 1, compared + pair.compared, explained + pair.explained
+        if difference is not None:
+            return Comparison(runs, compared, explained, time.perf_counter() - began, difference)
+    return Comparison(runs, compared, explained, time.perf_counter() - began)
+
+
+class _Pair:
+    """One run."""
+
+    def __init__(self, design: Outline, reference: Outline, draw: random.Random, disciplined: bool) -> None:
+        self.draw, self.disciplined = draw, disciplined
+        self.mine = Machine(design, design.cls.geometry)
+        self.theirs = Machine(reference, roomy(design.cls.geometry))
+        self.mine.power_on(draw.choice)
+        self.theirs.power_on(lambda options: options[0])
+        self.operations = {op.name: op for op in reference.operations}
+        self.instances = self.mine.instances()
+        self.steps: list[Step] = []
+        self.compared = self.explained = 0
+        self.ghosts = [t.name for t in design.tables if t.name in GHOSTS]
+
+    def run(self) -> Difference | None:
+        for _ in range(STEPS * 12):
+            op, arguments = self.draw.choice(self.instances)
+            found = self._step(op, arguments)
+            if found is not None or len(self.steps) >= STEPS or self.explained:
+                return found
+        return None
+
+    def _step(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
+        taken = self.mine.attempt(op, arguments, self.draw.choice)
+        if taken is None:
+            return None
+        step, outcome = taken
+        self.steps.append(step)
+        changed = any(getattr(self.mine.state, name).changed for name in self.ghosts)
+        self.mine.settle()
+        replies = _replies(op, arguments, outcome)
+        if replies is not None:
+            return self._compare(*replies, outcome)
+        if changed:
+            self._follow(op.name, arguments)
+        return None
+
+    def _follow(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        """Do the same on the other side."""
+        op = self.operations.get(name)
+        taken = self.theirs.attempt(op, arguments, lambda options: options[0]) if op else None
+        self.theirs.settle()
+        return taken[1] if taken else None
+
+    def _compare(self, name: str, arguments: tuple[Any, ...], shown: Any, due: Any, outcome: Any) -> Difference | None:
+        theirs = self._follow(name, arguments)
+        if theirs is None:
+            return None
+        self.compared += 1
+        if theirs.shown == shown and self._same_memory():
+            if self.disciplined and name in STORES:
+                self._reload()
+            return None
+        if shown == due and not self.disciplined:
+            self.explained += 1
+            return None
+        return Difference(Run(self.mine.initial_answers, tuple(self.steps)), shown, theirs.shown)
+
+    def _same_memory(self) -> bool:
+        """Whether the guests' pages hold the same on both sides."""
+        mine, theirs = self.mine.state, self.theirs.state
+        return all(not entry.mapped or mine.memory[entry.mfn] == theirs.bare_memory[key] for key, entry in mine.p2m.items())
+
+    def _reload(self) -> None:
+        """Every vCPU that pages loads its root again."""
+        op = self.mine.design.operation(RELOAD)
+        for (vm, vcpu), paging in list(self.mine.state.paging.items()):
+            if paging.enabled:
+                arguments = (vm, vcpu, paging.root)
+                taken = self.mine.attempt(op, arguments, lambda options: options[0])
+                self.mine.settle()
+                self._follow(RELOAD, arguments)
+                if taken:
+                    self.steps.append(taken[0])
+
+
+def _replies(op: Operation, arguments: Sequence[Any], outcome: Any) -> tuple[str, tuple[Any, ...], Any, Any] | None:
+    """The instruction that a step completed for a guest, what it showed, and what was due; None if it completed none."""
+    if hasattr(outcome, "shown"):
+        if outcome.shown.event.name == "EXITED":
+            return None
+        return SAME_INSTRUCTION.get(op.name, op.name), tuple(arguments), outcome.shown, outcome.due
+    if hasattr(outcome, "reflected") and outcome.result.name in ("REFLECTED", "HOLE"):
+        place = tuple(arguments[:-1])
+        name, value = {"READ": ("load", ()), "WRITE": ("store", (_zero(outcome),)), "FETCH": ("fetch", ())}[outcome.access.name]
+        return name + OF_L2.get(op.name, ""), (*place, place[-1], *value), outcome.reflected, outcome.due
+    return None
+
+
+def _zero(outcome: Any) -> Any:
+    """The cell that a store which faults would have stored: any."""
+    return type(outcome.due.cell)()
