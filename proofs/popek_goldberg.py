@@ -58,8 +58,8 @@ class Anything:
 
 
 def in_the_class(i: Instruction, virtual: State, real: State) -> Any:
-    """Theorem 1's condition, where a guest's step needs it: the instruction is privileged, or it is not sensitive: neither to the place
-    nor to the mode."""
+    """Theorem 1's condition, where a guest's step needs it: the instruction is privileged, or it is not sensitive, neither to the
+    place nor to the mode."""
     between = State(virtual.supervisor, real.place, real.view)
     return pg.privileged_at(i, real) or (pg.innocuous_at(i, virtual, between) and pg.innocuous_at(i, between, real))
 
@@ -118,7 +118,7 @@ def a_machine_is_recursively_virtualizable() -> None:
 
 
 def a_hybrid_monitor_may_be_constructed() -> None:
-    """Theorem 3: for a monitor that interprets virtual supervisor mode it is enough that user sensitive instructions are privileged."""
+    """Theorem 3: for a monitor that interprets virtual supervisor mode, user sensitive instructions have to be privileged only."""
     _prove(_hybrid)
 
 

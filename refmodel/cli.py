@@ -6,7 +6,10 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +26,7 @@ from refmodel.engines import checking
 from refmodel.engines.bench import matrix as kill_matrix
 from refmodel.engines.checking import Report
 from refmodel.engines.differential import Comparison, common, compare
+from refmodel.engines.exits import measure
 from refmodel.engines.machine import replay as run_again
 from refmodel.engines.proof_cache import ProofCache
 from refmodel.engines.tokens import decode, encode, spec_of
@@ -30,11 +34,13 @@ from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign, Unsound
 from refmodel.loading import load
+from refmodel.machine.x86_instructions import X86_INSTRUCTIONS, classify
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Lost, Verdict, judge
 from refmodel.oracle.known import explanation, new_titles
-from refmodel.report import terminal
+from refmodel.report import efficiency, terminal
 
+TOPICS = ("exits", "instructions")
 HOLDS, FAILS, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
@@ -49,12 +55,14 @@ def check(
                                                       "without it, everything that ships and is installed")] = None,
     law: Annotated[str | None, typer.Option(help="judge this clause only, such as ISO-2")] = None,
     engine: Annotated[list[str] | None, typer.Option(help="random, exhaustive, prove or bounded; may be repeated")] = None,
-    seconds: Annotated[float, typer.Option(help="how long to draw random runs", min=0.1)] = 5.0,
+    seconds: Annotated[float | None, typer.Option(help="how long to draw random runs: 5, or 8 for all designs together",
+                                                  min=0.1)] = None,
     explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after this long", min=0.1)] = None,
     depth: Annotated[int, typer.Option(help="steps that the bounded engine looks ahead", min=1)] = 4,
     seed: Annotated[int, typer.Option(help="where the random engines start")] = 0,
     fresh: Annotated[bool, typer.Option(help="prove and explore again what is remembered of the very same text")] = False,
-    against: Annotated[str | None, typer.Option(help="run it beside this design (interpreter) instead, and compare what guests see")] = None,
+    against: Annotated[str | None, typer.Option(help="run it beside this design (interpreter) instead, and compare what "
+                                                     "guests see")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Check designs by proof, by exploration and by random runs.
@@ -62,19 +70,21 @@ def check(
     Exit status: 0 all laws hold, 1 one fails, 2 bad input, 3 undecided.
     """
     if against is not None:
-        raise typer.Exit(_compared(design, against, seconds, seed, as_json))
+        raise typer.Exit(_compared(design, against, seconds or 5.0, seed, as_json))
     names = [design] if design is not None else list(SHIPPED)
+    seconds = seconds or (5.0 if design is not None else 8.0 / len(names))
     engines = tuple(dict.fromkeys(engine)) if engine else checking.DEFAULT
     documents, worst = [], HOLDS
-    for name in names:
+    ask = partial(_check_one, law=law, engines=engines, seconds=seconds, explore_seconds=explore_seconds, depth=depth, seed=seed,
+                  fresh=fresh, quiet=as_json or design is None)
+    for name, reports in zip(names, _all(ask, names), strict=True):
         outline = _outline(name, law)
-        reports = _checked(outline, engines, law, seconds, explore_seconds, depth, seed, fresh, quiet=as_json)
         worst = max(worst, _status(reports), key=_severity)
         documents.append(_document(name, outline, reports))
         if not as_json:
             _show(name, outline, reports)
     if design is None and law is None and engine is None:
-        verdicts, _ = _judged("unicorn", 4.0, seed, quiet=as_json)
+        verdicts, _ = _judged("unicorn", 1.0, seed, quiet=as_json)
         documents += [_judged_document(v) for v in verdicts]
     if as_json:
         print(json.dumps(documents, indent=2))
@@ -169,6 +179,33 @@ def replay(token: Annotated[str, typer.Argument(help="the token printed under a 
     raise typer.Exit(HOLDS if broken is None else FAILS)
 
 
+@app.command()
+def explain(
+    topic: Annotated[str, typer.Argument(help=f"one of {', '.join(TOPICS)}")],
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+) -> None:
+    """Explain what an MMU costs (exits), or what Popek and Goldberg would say of x86 (instructions).
+
+    Exit status: 0, or 2 for a topic that there is not.
+    """
+    if topic not in TOPICS:
+        raise BadDesign(f"{topic}: nothing to explain; expected one of {', '.join(TOPICS)}")
+    if topic == "exits":
+        measured = measure()
+        if as_json:
+            print(json.dumps([attrs.asdict(m) for m in measured], indent=2))
+            return
+        out.print(efficiency.exits_table(measured))
+        out.print(efficiency.exits_plot(measured))
+        return
+    if as_json:
+        print(json.dumps([{"instruction": x.name, **attrs.asdict(classify(x.does)), "remedy": x.remedy} for x in X86_INSTRUCTIONS],
+                         indent=2))
+        return
+    out.print(efficiency.instruction_table())
+    out.print(efficiency.instruction_verdict())
+
+
 # ---------------------------------------------------------------- doing
 
 
@@ -180,6 +217,24 @@ def _outline(name: str, law: str | None) -> Outline:
     if law not in clauses:
         raise BadDesign(f"{law}: {outline.name} has no such law; it has {', '.join(clauses)}")
     return outline
+
+
+AT_ONCE = 2
+"""Designs checked side by side: where one waits for its longest proof, another explores."""
+
+
+def _all(ask: Callable[[str], list[Report]], names: Sequence[str]) -> Iterator[list[Report]]:
+    """The reports on every design, in order."""
+    if len(names) == 1:
+        yield ask(names[0])
+        return
+    with ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(ask, names)
+
+
+def _check_one(name: str, law: str | None, engines: Sequence[str], seconds: float, explore_seconds: float | None, depth: int,
+               seed: int, fresh: bool, quiet: bool) -> list[Report]:
+    return _checked(_outline(name, law), engines, law, seconds, explore_seconds, depth, seed, fresh, quiet=quiet)
 
 
 def _checked(outline: Outline, engines: Sequence[str], clause: str | None, seconds: float,

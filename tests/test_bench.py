@@ -11,6 +11,9 @@ from refmodel.engines.random import campaign
 from refmodel.language import outline
 from tests.test_command import refmodel
 
+BETTER = {"cve-2021-3656"}
+"""Found by another clause than the catalogue's: VMSAVE on a machine address is a wrong store first (EQV-1), to whomever's frame."""
+
 
 @pytest.mark.parametrize("engine", ["exhaustive", pytest.param("prove", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", MUTANTS)
@@ -18,6 +21,8 @@ def test_each_bug_is_found(name: str, engine: str) -> None:
     mutant = MUTANTS[name]
     found = kill(mutant.design, engine)
     assert found.clause is not None
+    if mutant.entry and engine == "exhaustive":
+        assert found.clause == mutant.clause or name in BETTER
     assert found.law in {law.name for law in outline(mutant.design).laws}
     assert mutant.title.endswith(".")
 
@@ -25,11 +30,11 @@ def test_each_bug_is_found(name: str, engine: str) -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_random_runs_break_no_law_of_what_ships(name: str) -> None:
     cls = SHIPPED[name]
-    larger = cls.geometry.resized(Vm=2, Vcpu=2, Index=2, Mfn=5, Gfn=3)
+    larger = cls.geometry.resized(Vm=2, Vcpu=2, Index=2, Mfn=5, Gfn=3, Region=2, Block=2, Table=2, Cpu=2, Tag=2)
     for geometry in (cls.geometry, larger):
-        done = campaign(outline(cls), geometry, seconds=20, runs=150)
+        done = campaign(outline(cls), geometry, seconds=20, runs=60)
         assert done.failure is None
-        assert done.steps > 500
+        assert done.steps > 300
 
 
 def test_an_engine_that_finds_nothing_says_so() -> None:

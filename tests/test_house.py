@@ -11,6 +11,8 @@ from refmodel.engines.random import campaign
 from refmodel.language import outline
 
 EPT = outline(Ept)
+BENCH = {name: m for name, m in MUTANTS.items() if not m.entry}
+"""Those that were made up, for the laws of the first house."""
 CLAUSES = {"ISO-1", "ISO-2", "ISO-3", "ISO-4", "ISO-5", "RES-1", "RES-2", "EQV-1", "EQV-2", "EQV-5", "EFF-1", "EFF-2"}
 
 
@@ -36,7 +38,7 @@ def test_random_runs_with_two_vcpus_and_larger_pages_break_nothing() -> None:
     assert done.failure is None and done.steps > 1000
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize("name", BENCH)
 def test_a_mutant_breaks_the_law_that_it_is_there_for(name: str) -> None:
     mutant = MUTANTS[name]
     clause = outline(mutant.design).restricted(mutant.clause)
@@ -48,4 +50,4 @@ def test_a_mutant_breaks_the_law_that_it_is_there_for(name: str) -> None:
 
 
 def test_every_clause_has_a_mutant() -> None:
-    assert {m.clause for m in MUTANTS.values()} == CLAUSES
+    assert {m.clause for m in BENCH.values()} == CLAUSES

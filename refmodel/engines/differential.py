@@ -1,9 +1,10 @@
 """Two designs side by side, shown the same instructions: where a guest sees a difference, it is told.
 
-Random steps are taken on the one design. Whatever the guest did, or what changed the machine that it believes it has, is done on the other too,
-which has frames enough never to fail. What the two show is compared, and what the guest's pages hold. A difference is *explained* if the design's bare machine
-shows the same: a processor may use a translation that it has cached. In a *disciplined* run guests reload CR3 after every store, so that nothing is
-cached that is not so any more, and no difference is explained.
+Random steps are taken on the one design. Whatever the guest did, or what changed the machine that it believes it has, is done
+on the other too, which has frames enough never to fail. What the two show is compared, and what the guest's pages hold. A
+difference is *explained* if the design's bare machine shows the same: a processor may use a translation that it has cached.
+In a *disciplined* run guests reload CR3 after every store, so that nothing is cached that is not so any more, and no
+difference is explained.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def common(design: Outline, reference: Outline) -> frozenset[str]:
     mine = {op.name: op.parameters for op in design.operations if op.by_guest and op.returns is not None}
     lacking = sorted(name for name, parameters in mine.items() if theirs.get(SAME_INSTRUCTION.get(name, name)) != parameters)
     if lacking or not mine:
-        raise BadDesign(f"{design.name} cannot be run beside {reference.name}, which has no {', '.join(lacking) or 'instruction of it'}")
+        raise BadDesign(f"{design.name} cannot be run beside {reference.name}, which has no "
+                        f"{', '.join(lacking) or 'instruction of it'}")
     return frozenset(mine)
 
 

@@ -1,16 +1,16 @@
 """Popek and Goldberg's machine, their classes of instructions, and what a monitor makes of each (CACM 17(7), 1974).
 
-A third-generation machine is in a state S = (E, M, P, R): storage, mode, program counter, and the register that says which part of storage the
-running program has. What a program can see of itself, E within R and P, is one value here, its *view*; R is a *place*. An instruction leads from a state to a
-state, or traps.
+A third-generation machine is in a state S = (E, M, P, R): storage, mode, program counter, and the register that says which
+part of storage the running program has. What a program can see of itself, E within R and P, is one value here, its *view*; R
+is a *place*. An instruction leads from a state to a state, or traps.
 
 - *privileged*: it traps in user mode, always, and never in supervisor mode;
 - *control sensitive*: without a trap it changes the mode or the place, that is, resources;
 - *behaviour sensitive*: what it does depends on the place (*location sensitive*) or on the mode (*mode sensitive*);
 - *user sensitive*: sensitive in user mode.
 
-The functions are the definitions, at given states; they run on ints and on solver terms. The theorems are in ``proofs/popek_goldberg.py``, and the
-instructions of x86 that have to do with memory in ``x86_instructions.py``.
+The functions are the definitions, at given states; they run on ints and on solver terms. The theorems are in
+``proofs/popek_goldberg.py``, and the instructions of x86 that have to do with memory in ``x86_instructions.py``.
 """
 
 from __future__ import annotations
@@ -97,8 +97,9 @@ def moved(s: State, offset: Word) -> State:
 
 
 def monitored_step(i: Instruction, virtual: State, offset: Word, handler: State) -> State:
-    """One instruction under a monitor. A trap is served by the interpretive routine of the instruction, which does to the virtual state what the
-    bare machine does; what does not trap runs by itself, and what it made of the machine is what it made of the virtual one."""
+    """One instruction under a monitor. A trap is served by the interpretive routine of the instruction, which does to the virtual
+    state what the bare machine does; what does not trap runs by itself, and what it made of the machine is what it made of the
+    virtual one."""
     done = i(moved(virtual, offset))
     if done.traps:
         return bare_step(i, virtual, handler)
@@ -113,8 +114,8 @@ def hybrid_step(i: Instruction, virtual: State, offset: Word, handler: State) ->
 
 
 def recursive_step(i: Instruction, virtual: State, inner: Word, outer: Word, handler: State) -> State:
-    """One instruction under a monitor that runs under a monitor. To the outer one, the inner one's guest is a program in user mode; a trap that this
-    would have on the inner monitor's machine is reflected to it, and is served there."""
+    """One instruction under a monitor that runs under a monitor. To the outer one, the inner one's guest is a program in user mode;
+    a trap that this would have on the inner monitor's machine is reflected to it, and is served there."""
     middle = moved(virtual, inner)
     if i(middle).traps:
         return bare_step(i, virtual, handler)

@@ -1,9 +1,10 @@
 """The instructions of x86 that have to do with memory, as Popek and Goldberg class them.
 
-Each is given by what it does to a small state: the mode is CPL 0 or 3, the place stands for every register that says which memory a program has and
-where the system's tables lie (CR3, GDTR, IDTR, LDTR, TR, descriptors), the view for what the program computes with. The classes are *worked out* from that,
-over all small states, by the definitions in ``popek_goldberg.py``. (SDM Vol. 2 for the instructions; Robin and Irvine, USENIX Security 2000, for the
-seventeen that are sensitive and do not trap; SDM Vol. 3C 25 for what VT-x intercepts.)
+Each is given by what it does to a small state: the mode is CPL 0 or 3, the place stands for every register that says which
+memory a program has and where the system's tables lie (CR3, GDTR, IDTR, LDTR, TR, descriptors), the view for what the program
+computes with. The classes are *worked out* from that, over all small states, by the definitions in ``popek_goldberg.py``.
+(SDM Vol. 2 for the instructions; Robin and Irvine, USENIX Security 2000, for the seventeen that are sensitive and do not
+trap; SDM Vol. 3C 25 for what VT-x intercepts.)
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def computes(s: State) -> State:
 
 
 def ignored_by_the_user(s: State) -> State:
-    """As POPF: in supervisor mode it sets the interrupt flag, which is part of what is seen; in user mode that is left out, silently."""
+    """As POPF: in supervisor mode it sets the interrupt flag, which is part of what is seen; in user mode it leaves that out,
+    silently."""
     return computes(s) if s.supervisor else s
 
 
@@ -98,12 +100,14 @@ X86_INSTRUCTIONS = (
     X86("MOV to CR0, CR4", only_in_supervisor_mode(sets_the_place), "exits for the flags that the monitor keeps (guest/host mask)"),
     X86("INVLPG", only_in_supervisor_mode(lambda s: State(True, s.place, s.view)), PAGING),
     X86("INVPCID", only_in_supervisor_mode(lambda s: State(True, s.place, s.view)), PAGING),
-    X86("LGDT, LIDT, LLDT, LTR", only_in_supervisor_mode(sets_the_place), "trap: the monitor shadows the tables, or VT-x loads them"),
+    X86("LGDT, LIDT, LLDT, LTR", only_in_supervisor_mode(sets_the_place),
+        "trap: the monitor shadows the tables, or VT-x loads them"),
     X86("SGDT, SIDT, SLDT, STR", in_any_mode(shows_the_place), TABLES),
     X86("SMSW", in_any_mode(shows_the_place), "shows CR0 to anybody; with VT-x, the guest's, by the read shadow"),
     X86("PUSHF, POPF", in_any_mode(ignored_by_the_user), "binary translation; VT-x runs the guest with an IF of its own"),
     X86("LAR, LSL, VERR, VERW", in_any_mode(shows_the_place), "binary translation: descriptors are the monitor's"),
-    X86("PUSH CS, MOV from CS", in_any_mode(shows_the_mode), "binary translation: the selector shows CPL; VT-x gives the guest rings of its own"),
+    X86("PUSH CS, MOV from CS", in_any_mode(shows_the_mode),
+        "binary translation: the selector shows CPL; VT-x gives the guest rings of its own"),
     X86("POP, MOV to segment", in_any_mode(ignored_by_the_user), "binary translation: loading checks CPL"),
     X86("far CALL, JMP, RET, INT n", in_any_mode(may_change_the_mode), "binary translation: transfers compare and change CPL"),
     X86("load, store, fetch", in_any_mode(computes), NATIVE),

@@ -1,0 +1,32 @@
+"""The catalogue's defects: each is on the bench with its reference, and each is found by the clause that it is said to break."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from refmodel.bugs import MUTANTS
+from refmodel.bugs.historical import DEFECTS
+
+ENTRIES = {f"A{n:02}" for n in range(1, 29)} | {f"B{n:02}" for n in range(1, 15)}
+OTHER_MECHANISMS = {"A18", "A20", "A24", "B12"}
+"""Of dirty logging, copy on write and swapping: those mechanisms are not built yet."""
+
+
+def test_every_entry_of_a_mechanism_that_is_built_is_on_the_bench() -> None:
+    assert {m.ENTRY for m in DEFECTS.values()} == ENTRIES - OTHER_MECHANISMS
+    assert len({m.ENTRY for m in DEFECTS.values()}) == len(DEFECTS)
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_defect_says_where_it_is_on_record(name: str) -> None:
+    mutant = MUTANTS[name]
+    assert mutant.entry == DEFECTS[name].ENTRY
+    assert re.match(r"(XSA-\d+|CVE-\d+-\d+|KVM|KVM/arm64|KVM on POWER|pKVM|QEMU|Linux|Xen)", mutant.reference)
+    assert "commit" in mutant.reference or "xen.git" in mutant.reference or "CVE" in mutant.reference
+    assert mutant.title.endswith(".")
+
+
+def test_there_is_one_file_for_each() -> None:
+    folder = Path(__file__).parent.parent / "refmodel" / "bugs" / "historical"
+    assert {f.stem.replace("_", "-") for f in folder.glob("*.py")} - {"--init--"} == set(DEFECTS)

@@ -1,0 +1,87 @@
+"""Designs beside the interpreter: none shows a guest anything that the other would not, and one that does is told."""
+
+from typing import Any
+
+import pytest
+
+from refmodel.bugs import MUTANTS
+from refmodel.designs import REFERENCES, SHIPPED, Direct, Interpreter, ShadowTraced, VirtualTlb
+from refmodel.engines.differential import common, compare
+from refmodel.language import BadDesign, Design, outline
+from tests.test_command import refmodel
+
+
+def reference(design: type[Design]) -> type[Design] | None:
+    for candidate in REFERENCES["interpreter"]:
+        try:
+            common(outline(design), outline(candidate))
+        except BadDesign:
+            continue
+        return candidate
+    return None
+
+
+BESIDE = {name: found for name, cls in SHIPPED.items() if (found := reference(cls))}
+
+
+def test_every_mmu_for_guests_as_they_are_can_be_compared() -> None:
+    assert set(BESIDE) == {"interpreter", "vtlb", "shadow_traced", "shadow_unsync", "ept", "nested"}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_no_guest_can_tell_a_design_from_the_interpreter(name: str) -> None:
+    done = compare(outline(SHIPPED[name]), outline(BESIDE[name]), seconds=2)
+    assert done.difference is None
+    assert done.compared > 100
+
+
+@pytest.mark.parametrize("bug", ["vtlb-wrong-cell-read", "vtlb-invlpg-keeps-the-tlb", "vtlb-mov-cr3-keeps-the-shadow",
+                                 "traced-emulated-store-unmirrored", "merged-uncompared", "deflated-unscrubbed"])
+def test_a_guest_can_tell_a_bug(bug: str) -> None:
+    done = compare(outline(MUTANTS[bug].design), outline(Interpreter), seconds=30)
+    assert done.difference is not None
+    assert done.difference.shown != done.difference.expected or done.difference.run.steps
+
+
+def test_a_paravirtual_guest_cannot_be_compared() -> None:
+    with pytest.raises(BadDesign, match="mmu_update"):
+        compare(outline(Direct), outline(Interpreter), seconds=1)
+
+
+def test_the_command_compares() -> None:
+    done = refmodel("check", "vtlb", "--against", "interpreter", "--seconds", "1")
+    assert done.returncode == 0 and "no difference that a guest could see" in done.stdout
+    refused = refmodel("check", "direct", "--against", "interpreter")
+    assert refused.returncode == 2 and "mmu_update" in refused.stderr
+
+
+def test_exits_are_counted_by_what_the_guest_does() -> None:
+    from refmodel.engines.exits import MMUS, measure
+
+    found: dict[str, Any] = {m.mmu: m for m in measure()}
+    assert set(found) == set(MMUS)
+    assert all(found[m].exits["pages in the TLB"] == 0 for m in found if m != "interpreter")
+    assert all(e == 100 for e in found["interpreter"].exits.values())
+    assert all(e == 0 for e in found["ept"].exits.values())
+    assert found["vtlb"].exits["address space switches"] > found["shadow_traced"].exits["address space switches"] > 0
+    assert found["ept"].references == 24 and found["vtlb"].references == 4
+    assert refmodel("explain", "exits").returncode == 0
+
+
+def test_x86_instructions_are_classed_as_the_literature_has_them() -> None:
+    from refmodel.machine.x86_instructions import X86_INSTRUCTIONS, classify
+
+    classes = {x.name: classify(x.does) for x in X86_INSTRUCTIONS}
+    failing = {name for name, c in classes.items() if not c.virtualizable}
+    assert failing == {"SGDT, SIDT, SLDT, STR", "SMSW", "PUSHF, POPF", "LAR, LSL, VERR, VERW", "PUSH CS, MOV from CS",
+                       "POP, MOV to segment", "far CALL, JMP, RET, INT n"}  # Robin and Irvine's seventeen
+    assert classes["MOV to CR3"].privileged and classes["MOV to CR3"].control_sensitive
+    assert not classes["load, store, fetch"].sensitive
+    assert refmodel("explain", "instructions").returncode == 0
+    assert refmodel("explain", "nothing").returncode == 2
+
+
+def test_a_difference_is_explained_only_where_the_guest_did_not_invalidate() -> None:
+    for design in (VirtualTlb, ShadowTraced):
+        done = compare(outline(design), outline(Interpreter), seconds=3, seed=7)
+        assert done.difference is None and done.explained < done.compared / 100
