@@ -89,8 +89,7 @@ class Direct(DirectMmu):
 
     laws: ClassVar[tuple[Law, ...]] = direct.LAWS
     geometry = geometry(Vm=1, Vcpu=1, Mfn=3, Index=1, only={
-        Word: (Word(), Word(True, True, mfn=0), Word(True, False, mfn=0), Word(True, True, large=True, mfn=0),
-               Word(mfn=0))})
+        Word: (Word(), Word(True, True, mfn=0), Word(True, False, mfn=0), Word(True, True, large=True, mfn=0))})
 
 
 class DirectWithGrants(DirectGrants):

@@ -168,10 +168,9 @@ class ShadowUnsyncMmu(PhysicalEmulation, TwoLevelBareMachine):
         if not self.traced[vm, gfn]:
             self.traced[vm, gfn] = True
             self.protect(vm, gfn)
-            if self.unsync[vm, gfn]:
-                self.sync(vm, gfn)
-                self.unsync[vm, gfn] = False
-                self.synced[vm, gfn] = True
+            reset(self.leaves, lambda entry, v, t, role, page: v == vm and t == gfn and self.unsync[v, t])
+            self.synced[vm, gfn] = self.synced[vm, gfn] or self.unsync[vm, gfn]
+            self.unsync[vm, gfn] = False
 
     def link(self, vm: Vm, root: Gfn, upper: Index, above: Cell) -> None:
         """Lead a root's shadow to that of a leaf table. One that is unsync is brought up to date first; a new one is
@@ -180,9 +179,8 @@ class ShadowUnsyncMmu(PhysicalEmulation, TwoLevelBareMachine):
         link = self.links[vm, root, upper]
         if link.present and link.table == table and link.writable == above.writable and link.executable == above.executable:
             return
-        if self.unsync[vm, table]:
-            self.sync(vm, table)
-        elif not self.synced[vm, table]:
+        reset(self.leaves, lambda entry, v, t, role, page: v == vm and t == table and self.unsync[v, t])
+        if not self.unsync[vm, table] and not self.synced[vm, table]:
             self.synced[vm, table] = True
             self.protect(vm, table)
         self.links[vm, root, upper] = Link(True, table, above.writable, above.executable)

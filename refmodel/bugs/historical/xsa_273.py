@@ -3,6 +3,8 @@
 On processors with the L1 terminal fault their address is used all the same, to read what the first-level cache holds of any frame.
 """
 
+import attrs
+
 from refmodel.designs import Direct
 from refmodel.machine.names import Mfn, Vm
 from refmodel.mmu.direct import Word
@@ -12,6 +14,8 @@ ENTRY, CLAUSE = "B07", "ISO-1"
 
 class Bug(Direct):
     """An entry that is not present may hold any address."""
+
+    geometry = attrs.evolve(Direct.geometry, only={Word: (Word(), Word(mfn=0))})
 
     def check(self, vm: Vm, table: Mfn, word: Word) -> bool:
         return not word.present or super().check(vm, table, word)
