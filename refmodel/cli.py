@@ -152,10 +152,11 @@ def bench(
     bugs = {n: m for n, m in MUTANTS.items() if name in (None, n)}
     rows = dict(kill_matrix({n: m.design for n, m in bugs.items()}))
     if as_json:
-        print(json.dumps([{"bug": n, "clause": bugs[n].clause, "about": bugs[n].title, "engines": [attrs.asdict(k) for k in kills]}
+        print(json.dumps([{"bug": n, "clause": bugs[n].clause, "about": bugs[n].title, "entry": bugs[n].entry,
+                           "reference": bugs[n].reference, "engines": [attrs.asdict(k) for k in kills]}
                           for n, kills in rows.items()], indent=2))
     else:
-        out.print(terminal.kill_table({n: (bugs[n].clause, bugs[n].title) for n in bugs}, rows))
+        out.print(terminal.kill_table({n: (bugs[n].clause, bugs[n].told) for n in bugs}, rows))
     missed = [n for n, kills in rows.items() if all(k.clause is None for k in kills)]
     if missed:
         err.print(f"found by no engine: {', '.join(missed)}")

@@ -25,6 +25,11 @@ class Mutant:
         return (self.design.__doc__ or "").strip()
 
     @property
+    def told(self) -> str:
+        """The same, and where it comes from."""
+        return f"{self.title} ({self.reference})" if self.entry else self.title
+
+    @property
     def reference(self) -> str:
         """Where a historical defect is on record; empty for one that was made up."""
         return (sys.modules[self.design.__module__].__doc__ or "").split(":")[0] if self.entry else ""

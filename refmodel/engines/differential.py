@@ -117,7 +117,7 @@ class _Pair:
         self.mine.settle()
         replies = _replies(op, arguments, outcome)
         if replies is not None:
-            return self._compare(*replies, outcome)
+            return self._compare(*replies)
         if changed:
             self._follow(op.name, arguments)
         return None
@@ -129,7 +129,7 @@ class _Pair:
         self.theirs.settle()
         return taken[1] if taken else None
 
-    def _compare(self, name: str, arguments: tuple[Any, ...], shown: Any, due: Any, outcome: Any) -> Difference | None:
+    def _compare(self, name: str, arguments: tuple[Any, ...], shown: Any, due: Any) -> Difference | None:
         theirs = self._follow(name, arguments)
         if theirs is None:
             return None

@@ -63,7 +63,7 @@ def holes_of_l1_are_real(s: NestedMmu, outcome: Handled) -> Any:
 
 
 @law("EFF-1", "L2 exits to L0 only for what EPT02 lacks.")
-def composed_accesses_do_not_exit(s: NestedMmu, before: NestedMmu, outcome: Attempt, actor: Vm) -> Any:
+def composed_accesses_do_not_exit(s: NestedMmu, outcome: Attempt, actor: Vm) -> Any:
     return implies(outcome.shown.event == Event.EXITED, not lets(s.walked(actor, outcome.vcpu, outcome.page), outcome.access))
 
 

@@ -1,5 +1,4 @@
-"""EPT on many processors: translations are cached on each, under tags that are few, and the monitor has to ask before it may
-reuse.
+"""EPT on many processors: translations are cached on each under few tags, and the monitor has to ask before it reuses a frame.
 
 Nothing here happens at once. A mapping is taken away in three steps: the entry goes from every table of the VM; each processor
 that could have cached it is told to forget, at once if it runs the VM (an interrupt, which it acknowledges), otherwise when it
@@ -11,8 +10,8 @@ Tags (VPIDs, or the EPTP itself) are handed out from a small pool and reused. A 
 life, so a tag is stale everywhere when it is handed out. A vCPU may enter on any processor, and finds there what it left behind.
 (SDM Vol. 3C 28.3.3.)
 
-Entering is two steps, reading the mark and clearing it being one of them: a request that arrives in between must not be lost
-(CVE-2019-3016 was a request lost so, between a host and its guest).
+A processor that enters looks whether it was asked to forget and takes the mark away in one step: between two, a request would be
+lost (CVE-2019-3016, between a host and its guest).
 """
 
 import enum

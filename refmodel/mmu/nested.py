@@ -147,7 +147,7 @@ class NestedMmu(PhysicalEmulation):
             return Attempt(Reply(Event.COMPLETED), Reply(Event.COMPLETED), vcpu, page, Access.WRITE)
         if nested.intercepts:
             self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
-            return Attempt(Reply(), Reply(), vcpu, NOTHING, Access.WRITE)
+            return Attempt(Reply(), Reply(), vcpu, NOTHING, Access.WRITE)  # an exit that L1 asked for, and for no page
         return self.execute_l2(vm, vcpu, page, offset, Access.WRITE, Cell())
 
     def intercepted(self, nested: Nested) -> bool:
