@@ -32,6 +32,9 @@ from refmodel.language.opaque import opaque
 TIMEOUT = 20_000
 """Milliseconds that the solver may take for one question."""
 
+ATTEMPTS = 4
+"""How often a counterexample is looked for, each time in another order."""
+
 SOUNDNESS = "the text means the same on ints and on terms"
 
 
@@ -327,7 +330,7 @@ class _Question:
         scope = induction.scope()
         size = len(scope.asserted)
         scope.count(self.path.counts.values())
-        solver = scope.solver(induction.timeout)
+        solver = scope.solver(induction.timeout // ATTEMPTS)
         del scope.asserted[size:]
         solver.add(*segment.conditions, denied, *self.real)
         for leaf, term in self.terms.values():
@@ -335,8 +338,15 @@ class _Question:
                 solver.add(scope.among(leaf, term))
             elif isinstance(leaf, NaturalKind):
                 solver.add(term >= 0, term <= scope.geometry.naturals)
-        answer = solver.check()
-        if answer != z3.sat:
+        answer = z3.unknown
+        for seed in range(ATTEMPTS):  # what is hard for the solver in one order may be easy in another
+            solver.set("random_seed", seed)
+            answer = solver.check()
+            if answer != z3.unknown:
+                break
+        if answer == z3.unknown:
+            return "unknown", None, f"not proved; looking for a counterexample, the solver gave up: {solver.reason_unknown()}"
+        if answer == z3.unsat:
             return "unknown", None, f"not proved, and no counterexample with {scope.geometry}"
         witness = scope.witness(solver.model(), induction.op, induction.arguments, segment.answers, law)
         if witness is None:
