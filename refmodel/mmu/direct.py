@@ -464,13 +464,16 @@ class DirectMmu(Design):
 
     # ------------------------------------------------------------ counting
 
+    def owns(self, vm: Vm, mfn: Mfn) -> bool:
+        return self.frames[mfn].owned and self.frames[mfn].vm == vm
+
     def may_map(self, vm: Vm, mfn: Mfn) -> bool:
         """Whether a VM's translations may lead to a frame: its own."""
-        return self.frames[mfn].owned and self.frames[mfn].vm == vm
+        return self.owns(vm, mfn)
 
     def may_reach_by_device(self, vm: Vm, mfn: Mfn) -> bool:
         """Whether its devices may write to one."""
-        return self.may_map(vm, mfn)
+        return self.owns(vm, mfn)
 
     def uses(self, mfn: Mfn) -> int:
         """How many rely on a frame's type."""

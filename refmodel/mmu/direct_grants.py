@@ -191,9 +191,6 @@ class DirectGrants(DirectMmu):
         super().decrease_reservation(vm, mfn)
         self.grants[mfn] = Grant()
 
-    def owns(self, vm: Vm, mfn: Mfn) -> bool:
-        return self.frames[mfn].owned and self.frames[mfn].vm == vm
-
     def may_map(self, vm: Vm, mfn: Mfn) -> bool:
         return self.owns(vm, mfn) or self.maptrack[vm, mfn].host
 
