@@ -59,14 +59,6 @@ class EptMmu(P2m, BareMachine, TranslationCaches):
         self.physical_tlb[vm, vcpu, gfn] = mapping
         return mapping
 
-    def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
-        """The access itself, on machine memory."""
-        page = self.memory[mfn]
-        if access == Access.WRITE:
-            self.memory[mfn] = page.put(offset, value)
-            return Reply(Event.COMPLETED)
-        return Reply(Event.COMPLETED, page[offset])
-
     def execute(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Seen:
         """An access by linear address: from the combined mapping, or by a walk in two dimensions."""
         mapping = self.combined_tlb[vm, vcpu, page]

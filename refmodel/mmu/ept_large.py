@@ -388,9 +388,6 @@ class EptLargeMmu(Design):
         self.logged[vm, region, page] = self.logged[vm, region, page] or self.lower_dirty[table, page]
         reset(self.lower_dirty, lambda dirty, t, p: p == page and self.tables[t].vm == vm and self.tables[t].region == region)
         reset(self.lower, lambda place, t, p: p == page and self.tables[t].vm == vm and self.tables[t].region == region)
-        self.flush_small(vm)
-
-    def flush_small(self, vm: Vm) -> None:
         self.flush_now(vm)
 
     @guest

@@ -57,14 +57,6 @@ class NestedMmu(PhysicalEmulation):
         due = self.bare_physical(vm, gfn, offset, access, value)
         return Seen(self.touch(entry.mfn, offset, access, value), due)
 
-    def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
-        """The access itself, on machine memory."""
-        page = self.memory[mfn]
-        if access == Access.WRITE:
-            self.memory[mfn] = page.put(offset, value)
-            return Reply(Event.COMPLETED)
-        return Reply(Event.COMPLETED, page[offset])
-
     @guest
     def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Seen:
         return self.execute_l1(vm, vcpu, gfn, offset, Access.READ, Cell())

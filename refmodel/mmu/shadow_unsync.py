@@ -17,10 +17,9 @@ from refmodel.bare import Event, Reply
 from refmodel.language import NOTHING, Total, assign, cached, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell, Paging, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
-from refmodel.mmu.interpreter import PhysicalEmulation
 from refmodel.mmu.replies import Result
 from refmodel.mmu.shadow import ShadowEntry, lets
-from refmodel.mmu.two_levels import LinearAttempt, LinearFilled, TwoLevelBareMachine, combined
+from refmodel.mmu.two_levels import LinearAttempt, LinearFilled, TwoLevelMmu, combined
 
 
 @attrs.frozen
@@ -33,7 +32,7 @@ class Link:
     executable: bool = False
 
 
-class ShadowUnsyncMmu(PhysicalEmulation, TwoLevelBareMachine):
+class ShadowUnsyncMmu(TwoLevelMmu):
     traced: Total[tuple[Vm, Gfn], bool]
     """The guest pages that have a shadow as roots. No guest writes to them unseen."""
     links: Total[tuple[Vm, Gfn, Index], Link]
@@ -75,11 +74,7 @@ class ShadowUnsyncMmu(PhysicalEmulation, TwoLevelBareMachine):
         if access == Access.WRITE:
             self.keep_old(vm, entry.gfn, offset)
         due = self.bare_access(vm, self.bare_tlb[vm, vcpu, upper, page], offset, access, value)
-        contents = self.memory[entry.mfn]
-        if access == Access.WRITE:
-            self.memory[entry.mfn] = contents.put(offset, value)
-            return LinearAttempt(Reply(Event.COMPLETED), due, vcpu, upper, page, access)
-        return LinearAttempt(Reply(Event.COMPLETED, contents[offset]), due, vcpu, upper, page, access)
+        return LinearAttempt(self.touch(entry.mfn, offset, access, value), due, vcpu, upper, page, access)
 
     def keep_old(self, vm: Vm, gfn: Gfn, index: Index) -> None:
         """A guest's page is about to change. If it is an unsync table whose shadow agrees with it so far, then from now on the
@@ -96,18 +91,6 @@ class ShadowUnsyncMmu(PhysicalEmulation, TwoLevelBareMachine):
                 and self.agrees(entry, combined(Cell(True, link.writable, link.executable), leaf)))
 
     # ------------------------------------------------------------ the guest's instructions
-
-    @guest
-    def load(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> LinearAttempt:
-        return self.execute(vm, vcpu, upper, page, offset, Access.READ, Cell())
-
-    @guest
-    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> LinearAttempt:
-        return self.execute(vm, vcpu, upper, page, offset, Access.WRITE, value)
-
-    @guest
-    def fetch(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> LinearAttempt:
-        return self.execute(vm, vcpu, upper, page, offset, Access.FETCH, Cell())
 
     @guest
     def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:

@@ -62,10 +62,30 @@ class TwoLevelBareMachine(BareMemory):
         return combined(self.bare_upper(vm, vcpu, upper), self.bare_old[vm, vcpu, upper, page])
 
 
-class TwoLevelInterpreterMmu(PhysicalEmulation, TwoLevelBareMachine):
+class TwoLevelMmu(PhysicalEmulation, TwoLevelBareMachine):
+    """Any MMU for such guests: the instructions that touch memory."""
+
+    def execute(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> LinearAttempt:
+        """An access by linear address."""
+        raise NotImplementedError
+
+    @guest
+    def load(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> LinearAttempt:
+        return self.execute(vm, vcpu, upper, page, offset, Access.READ, Cell())
+
+    @guest
+    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> LinearAttempt:
+        return self.execute(vm, vcpu, upper, page, offset, Access.WRITE, value)
+
+    @guest
+    def fetch(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> LinearAttempt:
+        return self.execute(vm, vcpu, upper, page, offset, Access.FETCH, Cell())
+
+
+class TwoLevelInterpreterMmu(TwoLevelMmu):
     """Every access carried out by the monitor; nothing is ever stale."""
 
-    def interpret(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> LinearAttempt:
+    def execute(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> LinearAttempt:
         require(self.paging[vm, vcpu].enabled)
         above = self.guest_cell(vm, self.paging[vm, vcpu].root, upper)
         entry, bare = combined(above, self.guest_cell(vm, above.gfn, page)), self.bare_walk(vm, vcpu, upper, page)
@@ -76,18 +96,6 @@ class TwoLevelInterpreterMmu(PhysicalEmulation, TwoLevelBareMachine):
         if shown.event == Event.EXITED:
             return LinearAttempt(Reply(), Reply(), vcpu, upper, page, access)
         return LinearAttempt(shown, self.bare_access(vm, bare, offset, access, value), vcpu, upper, page, access)
-
-    @guest
-    def load(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> LinearAttempt:
-        return self.interpret(vm, vcpu, upper, page, offset, Access.READ, Cell())
-
-    @guest
-    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> LinearAttempt:
-        return self.interpret(vm, vcpu, upper, page, offset, Access.WRITE, value)
-
-    @guest
-    def fetch(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> LinearAttempt:
-        return self.interpret(vm, vcpu, upper, page, offset, Access.FETCH, Cell())
 
     @guest
     def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:

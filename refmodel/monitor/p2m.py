@@ -9,9 +9,10 @@ import enum
 
 import attrs
 
-from refmodel.bare import BareMemory
+from refmodel.bare import BareMemory, Event, Reply
 from refmodel.language import NOTHING, Total, count, fails, operation, require
-from refmodel.machine.names import Gfn, Mfn, Vm
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Mfn, Vm
 from refmodel.monitor.frames import Frame, Frames, Use
 
 
@@ -42,6 +43,14 @@ class P2m(Frames, BareMemory):
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         """MMU: from now on there is no translation of this page, cached or installed."""
         raise NotImplementedError
+
+    def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
+        """The access itself, on machine memory."""
+        page = self.memory[mfn]
+        if access == Access.WRITE:
+            self.memory[mfn] = page.put(offset, value)
+            return Reply(Event.COMPLETED)
+        return Reply(Event.COMPLETED, page[offset])
 
     @operation
     def populate(self, vm: Vm, gfn: Gfn) -> None:
