@@ -25,12 +25,7 @@ class PhysicalEmulation(P2m):
         write = access == Access.WRITE
         if write and not self.p2m[vm, gfn].writable and not self.break_sharing(vm, gfn):
             return Reply(Event.EXITED)
-        mfn = self.p2m[vm, gfn].mfn
-        page = self.memory[mfn]
-        if write:
-            self.memory[mfn] = page.put(offset, value)
-            return Reply(Event.COMPLETED)
-        return Reply(Event.COMPLETED, page[offset])
+        return self.touch(self.p2m[vm, gfn].mfn, offset, access, value)
 
     def guest_cell(self, vm: Vm, gfn: Gfn, index: Index) -> Cell:
         """An entry of a guest's table, as its memory has it. Where there is no memory there are no entries."""

@@ -6,7 +6,7 @@ is what the shadow MMUs differ in.
 
 import attrs
 
-from refmodel.bare import Event, Reply
+from refmodel.bare import Reply
 from refmodel.language import NOTHING, Total, cached, guest, require
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
@@ -58,11 +58,7 @@ class ShadowMmu(Emulation):
             self.tlb[vm, vcpu, page] = entry
             self.walk_bare(vm, vcpu, page)
         due = self.bare_access(vm, self.bare_tlb[vm, vcpu, page], offset, access, value)
-        contents = self.memory[entry.mfn]
-        if access == Access.WRITE:
-            self.memory[entry.mfn] = contents.put(offset, value)
-            return Attempt(Reply(Event.COMPLETED), due, vcpu, page, access)
-        return Attempt(Reply(Event.COMPLETED, contents[offset]), due, vcpu, page, access)
+        return Attempt(self.touch(entry.mfn, offset, access, value), due, vcpu, page, access)
 
     @guest
     def load(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
