@@ -9,7 +9,7 @@ import enum
 
 import attrs
 
-from refmodel.language import Design, Total
+from refmodel.language import NOTHING, Design, Total
 from refmodel.machine.cells import Access, Cell, Cells, Paging, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 
@@ -31,6 +31,19 @@ class Reply:
 
     event: Event = Event.EXITED
     cell: Cell = Cell()
+
+
+@attrs.frozen
+class Seen:
+    """One instruction on both machines: what the guest was shown, and what the bare machine shows.
+
+    After a VM exit, ``gfn`` and ``write`` say what a second translation did not give, where there is one.
+    """
+
+    shown: Reply = Reply()
+    due: Reply = Reply()
+    gfn: Gfn = NOTHING
+    write: bool = False
 
 
 class BareMemory(Design):

@@ -6,6 +6,7 @@ from refmodel.language import Design, Geometry, geometry
 from refmodel.language.laws import Law
 from refmodel.laws import (
     accounting,
+    contract,
     direct,
     efficiency,
     ept_cpus,
@@ -13,6 +14,7 @@ from refmodel.laws import (
     equivalence,
     host_pages,
     isolation,
+    memory,
     nested,
     shadow_large,
     shadow_roles,
@@ -20,6 +22,7 @@ from refmodel.laws import (
     write_protection,
 )
 from refmodel.machine.cells import Cell
+from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.direct import DirectMmu, Word
 from refmodel.mmu.direct_grants import DirectGrants
 from refmodel.mmu.ept import EptMmu
@@ -34,9 +37,14 @@ from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
 from refmodel.mmu.two_levels import TwoLevelInterpreterMmu
 from refmodel.mmu.vtlb import VirtualTlbMmu
 from refmodel.mmu.write_protection import WriteProtectionMmu
+from refmodel.monitor.access_tracking import AccessTracking
 from refmodel.monitor.ballooning import Ballooning
+from refmodel.monitor.dirty_logging import DirtyLogging
+from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.host_pages import HostPages
+from refmodel.monitor.populate_on_demand import PopulateOnDemand
 from refmodel.monitor.sharing import Sharing
+from refmodel.monitor.swapping import Swapping
 
 GENERAL = isolation.LAWS + accounting.LAWS + equivalence.LAWS
 """What holds under any MMU."""
@@ -44,6 +52,14 @@ SMALL: Geometry = geometry(
     Vm=2, Vcpu=1, Gfn=2, Mfn=3, Index=1, naturals=1,
     only={Cell: (Cell(), Cell(True, True, True, gfn=0))},
 )
+
+
+class Memory(Swapping, DirtyLogging, Sharing, Ballooning, PopulateOnDemand, AccessTracking, GuestCopies, ContractMmu):
+    """All that is done with memory underneath, under any MMU."""
+
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + memory.LAWS + contract.LAWS
+    geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Slot=1, Index=1, naturals=1,
+                        only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
 
 
 class Interpreter(Sharing, Ballooning, InterpreterMmu):
@@ -165,7 +181,7 @@ class NestedInterpreter(Sharing, Ballooning, NestedInterpreterMmu):
     geometry = Nested.geometry
 
 
-SHIPPED: dict[str, type[Design]] = {"interpreter": Interpreter, "vtlb": VirtualTlb,
+SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter, "vtlb": VirtualTlb,
                                    "shadow_traced": ShadowTraced,
                                    "shadow_unsync": ShadowUnsync, "shadow_roles": ShadowRoles,
                                    "shadow_large": ShadowLarge, "write_protection": WriteProtection, "host_pages":

@@ -1,12 +1,13 @@
 """Mutants of the EPT MMU: a forgotten flush, a forgotten clearing, an exit too many."""
 
-from refmodel.bare import Event, Reply
+from refmodel.bare import Event, Reply, Seen
 from refmodel.designs import Ept
 from refmodel.language import operation, require
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.ept import EptEntry, Eptp
-from refmodel.mmu.replies import Handled, Result, Seen
+from refmodel.mmu.replies import Handled, Result
+from refmodel.monitor.p2m import Supply
 
 
 class NoFlushWhenWriteProtecting(Ept):
@@ -69,7 +70,7 @@ class ShortageReportedAsHole(Ept):
         entry = self.p2m[vm, gfn]
         if not entry.mapped or not self.have_table(vm):
             return Handled(Result.HOLE, vm, gfn, write)
-        if write and not entry.writable and not self.break_sharing(vm, gfn):
+        if self.supply(vm, gfn, write) == Supply.LATER:
             return Handled(Result.FAILED, vm, gfn, write)
         entry = self.p2m[vm, gfn]
         self.ept[self.eptp[vm].mfn, gfn] = EptEntry(True, entry.mfn, entry.writable)

@@ -6,7 +6,6 @@ from refmodel.designs import Ept
 from refmodel.language import fails, require
 from refmodel.machine.names import Gfn, Mfn, Vm
 from refmodel.monitor.frames import Frame, Use
-from refmodel.monitor.p2m import Backing, P2mEntry
 
 
 class BreakCopiesNothing(Ept):
@@ -16,14 +15,13 @@ class BreakCopiesNothing(Ept):
         entry = self.p2m[vm, gfn]
         if self.frames[entry.mfn].references == 1:
             self.frames[entry.mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
-            self.p2m[vm, gfn] = attrs.evolve(entry, writable=True)
             return True
         if fails("frame"):
             return False
         mfn = self.free_frame()
         self.forget(vm, gfn)
         self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
-        self.p2m[vm, gfn] = P2mEntry(Backing.MAPPED, mfn, writable=True)
+        self.p2m[vm, gfn] = attrs.evolve(entry, mfn=mfn)
         self.release(entry.mfn)
         return True
 
@@ -48,13 +46,12 @@ class MergedUncompared(Ept):
 
     def share(self, vm: Vm, gfn: Gfn, other_vm: Vm, other_gfn: Gfn) -> None:
         keep, drop = self.p2m[vm, gfn], self.p2m[other_vm, other_gfn]
-        require(keep.mapped)
-        require(drop.mapped)
-        require(drop.writable)
+        require(keep.resident)
+        require(drop.resident)
+        require(self.frames[drop.mfn].use == Use.PRIVATE)
         require(keep.mfn != drop.mfn)
-        self.protect(vm, gfn)
+        self.withdraw_write(vm, gfn)
         self.forget(other_vm, other_gfn)
-        self.p2m[vm, gfn] = attrs.evolve(keep, writable=False)
-        self.p2m[other_vm, other_gfn] = P2mEntry(Backing.MAPPED, keep.mfn, writable=False)
+        self.p2m[other_vm, other_gfn] = attrs.evolve(drop, mfn=keep.mfn, writable=False)
         self.frames[keep.mfn] = Frame(Use.SHARED, references=self.frames[keep.mfn].references + 1)
         self.release(drop.mfn)

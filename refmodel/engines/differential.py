@@ -146,7 +146,7 @@ class _Pair:
     def _same_memory(self) -> bool:
         """Whether the guests' pages hold the same on both sides."""
         mine, theirs = self.mine.state, self.theirs.state
-        return all(not entry.mapped or mine.memory[entry.mfn] == theirs.bare_memory[key] for key, entry in mine.p2m.items())
+        return all(not entry.resident or mine.memory[entry.mfn] == theirs.bare_memory[key] for key, entry in mine.p2m.items())
 
     def _reload(self) -> None:
         """Every vCPU that pages loads its root again."""

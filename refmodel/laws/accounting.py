@@ -20,12 +20,13 @@ def balloon_sizes_are_exact(s: Ballooning, vm: Vm) -> Any:
     return s.balloon[vm].actual == ballooned(s, vm)
 
 
-@law("RES-2", "What is free, or a table, stands behind no guest page; what stands behind one is held by it.")
+@law("RES-2", "What is free, a table, or being read from swap, stands behind no guest page; what stands behind one is held by it.")
 def frames_are_conserved(s: P2m, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     owner = s.p2m[frame.vm, frame.gfn]
-    return (implies(frame.use == Use.FREE or frame.use == Use.TABLE, frame.references == 0)
-            and implies(frame.use == Use.PRIVATE, owner.mapped and owner.mfn == mfn and frame.references == 1)
+    unused = frame.use == Use.FREE or frame.use == Use.TABLE or frame.use == Use.READING
+    return (implies(unused, frame.references == 0)
+            and implies(frame.use == Use.PRIVATE, owner.resident and owner.mfn == mfn and frame.references == 1)
             and implies(frame.use == Use.SHARED, frame.references >= 1))
 
 

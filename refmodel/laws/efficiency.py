@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from refmodel.bare import Event
+from refmodel.bare import Event, Seen
 from refmodel.language import implies, law
 from refmodel.machine.names import Gfn
 from refmodel.mmu.ept import EptMmu
-from refmodel.mmu.replies import Attempt, Filled, Handled, Result, Seen
+from refmodel.mmu.replies import Attempt, Filled, Handled, Result
 from refmodel.mmu.shadow import ShadowMmu, lets
 
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from refmodel.bare import Event
+from refmodel.bare import Event, Seen
 from refmodel.language import implies, law
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.ept import EptMmu
-from refmodel.mmu.replies import Attempt, Filled, Handled, Result, Seen
+from refmodel.mmu.replies import Attempt, Filled, Handled, Result
 from refmodel.mmu.shadow import ShadowEntry, ShadowMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
 from refmodel.mmu.vtlb import VirtualTlbMmu
@@ -25,8 +25,8 @@ def data_read_is_data_written(s: P2m, outcome: Seen) -> Any:
 @law("EQV-1", "Each guest page holds what the bare machine's page holds.")
 def memory_is_the_bare_machines(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
-    return (s.plugged[vm, gfn] == entry.mapped
-            and implies(entry.mapped, s.memory[entry.mfn] == s.bare_memory[vm, gfn]))
+    return (s.plugged[vm, gfn] == s.has_memory(vm, gfn)
+            and implies(entry.resident, s.memory[entry.mfn] == s.bare_memory[vm, gfn]))
 
 
 @law("EQV-2", "An instruction completes where it completes on the bare machine, and faults where it faults there.")
@@ -35,7 +35,7 @@ def faults_come_when_due(s: P2m, outcome: Seen) -> Any:
 
 
 @law("EQV-2", "The monitor says that there is no memory only where the bare machine has none.")
-def holes_are_real(s: EptMmu, outcome: Handled) -> Any:
+def holes_are_real(s: P2m, outcome: Handled) -> Any:
     return implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
 
 

@@ -42,14 +42,14 @@ def combined_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, pag
 @law("ISO-1", "A frame behind a guest page is that page's own, or one that is shared.")
 def a_backing_frame_is_owned_or_shared(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     frame = s.frames[s.p2m[vm, gfn].mfn]
-    return implies(s.p2m[vm, gfn].mapped,
+    return implies(s.p2m[vm, gfn].resident,
                    frame.use == Use.SHARED or (frame.use == Use.PRIVATE and frame.vm == vm and frame.gfn == gfn))
 
 
 @law("ISO-2", "The p2m lets nobody write to a shared frame.")
 def a_shared_frame_is_read_only(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
-    return implies(entry.mapped and s.frames[entry.mfn].use == Use.SHARED, not entry.writable)
+    return implies(entry.resident and s.frames[entry.mfn].use == Use.SHARED, not entry.writable)
 
 
 @law("ISO-2", "No EPT lets a guest write to a shared frame.")
@@ -107,13 +107,14 @@ def only_tables_hold_entries(s: EptMmu, mfn: Mfn, gfn: Gfn) -> Any:
 @law("ISO-4", "A page that comes to a guest is a page of zeroes.")
 def a_new_page_holds_nothing(s: P2m, before: P2m, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
-    return implies(entry.mapped and not before.p2m[vm, gfn].mapped, s.memory[entry.mfn].is_zero())
+    return implies(entry.resident and not before.has_memory(vm, gfn), s.memory[entry.mfn].is_zero())
 
 
 @law("ISO-5", "What a VM's memory holds is changed by that VM's own steps only.")
 def memory_changes_by_its_owner_only(s: P2m, before: P2m, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.p2m[vm, gfn], s.p2m[vm, gfn]
-    return implies(was.mapped and vm != actor, now.mapped and before.memory[was.mfn] == s.memory[now.mfn])
+    return implies(was.resident and vm != actor, s.has_memory(vm, gfn)
+                   and implies(now.resident, before.memory[was.mfn] == s.memory[now.mfn]))
 
 
 @law("ISO-5", "A guest's registers are changed by its own steps only.")

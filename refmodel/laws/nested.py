@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from refmodel.bare import Event
+from refmodel.bare import Event, Seen
 from refmodel.language import implies, law
 from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.nested import NestedMmu
-from refmodel.mmu.replies import Attempt, Filled, Handled, Result, Seen
+from refmodel.mmu.replies import Attempt, Filled, Handled, Result
 from refmodel.mmu.shadow import ShadowEntry, lets
 
 

@@ -24,5 +24,7 @@ Region = Annotated[int, Name("Region")]
 """A large page of guest-physical memory: as many small pages as a table has entries."""
 Block = Annotated[int, Name("Block")]
 """A large page of machine memory. A small frame is a block and an index."""
+Slot = Annotated[int, Name("Slot")]
+"""A page's place on the swap device."""
 Table = Annotated[int, Name("Table")]
 """A frame of the monitor's own pool for tables."""

@@ -7,14 +7,14 @@ accesses then run without the monitor. (SDM Vol. 3C 28.2. The table has one leve
 
 import attrs
 
-from refmodel.bare import BareMachine, Event, Reply
+from refmodel.bare import BareMachine, Event, Reply, Seen
 from refmodel.language import NOTHING, Total, cached, fails, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell, Paging, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.machine.translation_caches import CombinedMapping, PhysicalMapping, TranslationCaches, allows
-from refmodel.mmu.replies import Handled, Result, Seen
+from refmodel.mmu.replies import Handled, Result
 from refmodel.monitor.frames import Frame, Use
-from refmodel.monitor.p2m import P2m
+from refmodel.monitor.p2m import P2m, Supply
 
 
 @attrs.frozen
@@ -136,22 +136,18 @@ class EptMmu(P2m, BareMachine, TranslationCaches):
 
     @operation
     def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
-        """Install what an access lacked. A write to a shared page breaks the sharing first."""
+        """Install what an access lacked, once memory management has supplied it."""
         require(not self.installed(vm, gfn, write))
-        entry = self.p2m[vm, gfn]
-        if not entry.mapped:
+        found = self.supply(vm, gfn, write)
+        if found == Supply.HOLE:
             return Handled(Result.HOLE, vm, gfn, write)
-        if write and not entry.writable and not self.break_sharing(vm, gfn):
+        if found == Supply.LATER:
             return Handled(Result.FAILED, vm, gfn, write)
         if not self.have_table(vm):
             return Handled(Result.FAILED, vm, gfn, write)
         entry = self.p2m[vm, gfn]
         self.ept[self.eptp[vm].mfn, gfn] = EptEntry(True, entry.mfn, entry.writable)
         return Handled(Result.INSTALLED, vm, gfn, write)
-
-    def break_sharing(self, vm: Vm, gfn: Gfn) -> bool:
-        """Memory management: give a page a frame of its own."""
-        raise NotImplementedError
 
     def have_table(self, vm: Vm) -> bool:
         """See to it that a VM has a table; False, and nothing done, if no frame can be had."""

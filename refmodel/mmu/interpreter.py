@@ -6,26 +6,28 @@ access is the monitor's work (Popek and Goldberg's interpretive routines, CACM 1
 only).
 """
 
-from refmodel.bare import BareMachine, Event, Reply
+from refmodel.bare import BareMachine, Event, Reply, Seen
 from refmodel.language import guest, require, reset
 from refmodel.machine.cells import Access, Cell, Paging, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
-from refmodel.mmu.replies import Seen
-from refmodel.monitor.p2m import P2m
+from refmodel.monitor.p2m import P2m, Supply
 
 
 class PhysicalEmulation(P2m):
     """Accesses that the monitor carries out for a guest."""
 
     def emulate(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
-        """An access to guest-physical memory. A write to a shared page breaks the sharing first; if no frame can be had for that,
-        the guest is made to try again."""
-        if not self.p2m[vm, gfn].mapped:
+        """An access to guest-physical memory. If the page cannot be had now, the guest is made to try again."""
+        found = self.supply(vm, gfn, access == Access.WRITE)
+        if found == Supply.HOLE:
             return Reply(Event.HOLE)
-        write = access == Access.WRITE
-        if write and not self.p2m[vm, gfn].writable and not self.break_sharing(vm, gfn):
+        if found == Supply.LATER:
             return Reply(Event.EXITED)
         return self.touch(self.p2m[vm, gfn].mfn, offset, access, value)
+
+    def lacks_table(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether a table of the guest's is not to be had now. Where there is no memory there is none to wait for."""
+        return self.supply(vm, gfn, write=False) == Supply.LATER
 
     def guest_cell(self, vm: Vm, gfn: Gfn, index: Index) -> Cell:
         """An entry of a guest's table, as its memory has it. Where there is no memory there are no entries."""
@@ -37,12 +39,8 @@ class PhysicalEmulation(P2m):
         require(not self.paging[vm, vcpu].enabled)
         shown = self.emulate(vm, gfn, offset, access, value)
         if shown.event == Event.EXITED:
-            return Seen(gfn=gfn, write=True)
+            return Seen(gfn=gfn, write=access == Access.WRITE)
         return Seen(shown, self.bare_physical(vm, gfn, offset, access, value))
-
-    def break_sharing(self, vm: Vm, gfn: Gfn) -> bool:
-        """Memory management: give a page a frame of its own."""
-        raise NotImplementedError
 
     @guest
     def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Seen:
@@ -65,12 +63,15 @@ class InterpreterMmu(Emulation):
     def interpret(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Seen:
         """An access by linear address. No translation is ever stale: the guest's table is read each time."""
         require(self.paging[vm, vcpu].enabled)
+        root = self.paging[vm, vcpu].root
+        if self.lacks_table(vm, root):
+            return Seen(gfn=root)
         entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
         if not permits(entry, access):
             return Seen(Reply(Event.PAGE_FAULT), self.bare_access(vm, bare_entry, offset, access, value))
         shown = self.emulate(vm, entry.gfn, offset, access, value)
         if shown.event == Event.EXITED:
-            return Seen(gfn=entry.gfn, write=True)
+            return Seen(gfn=entry.gfn, write=access == Access.WRITE)
         return Seen(shown, self.bare_access(vm, bare_entry, offset, access, value))
 
     @guest

@@ -14,13 +14,14 @@ is a guest with tables, over EPT01.
 
 import attrs
 
-from refmodel.bare import Event, Reply
+from refmodel.bare import Event, Reply, Seen
 from refmodel.language import NOTHING, Total, cached, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.interpreter import PhysicalEmulation
-from refmodel.mmu.replies import Attempt, Filled, Handled, Result, Seen
+from refmodel.mmu.replies import Attempt, Filled, Handled, Result
 from refmodel.mmu.shadow import ShadowEntry, lets
+from refmodel.monitor.p2m import Supply
 
 L0_INTERCEPTS = True
 """L0 always wants to hear of an instruction that takes a physical address: only it can translate one."""
@@ -152,9 +153,10 @@ class NestedMmu(PhysicalEmulation):
     def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
         """L1 lacks a page in EPT01: L0 installs what the p2m says."""
         require(not lets(self.ept01[vm, gfn], Access.WRITE if write else Access.READ))
-        if not self.p2m[vm, gfn].mapped:
+        found = self.supply(vm, gfn, write)
+        if found == Supply.HOLE:
             return Handled(Result.HOLE, vm, gfn, write)
-        if write and not self.p2m[vm, gfn].writable and not self.break_sharing(vm, gfn):
+        if found == Supply.LATER:
             return Handled(Result.FAILED, vm, gfn, write)
         self.install01(vm, gfn)
         return Handled(Result.INSTALLED, vm, gfn, write)
@@ -169,16 +171,18 @@ class NestedMmu(PhysicalEmulation):
         nested = self.nested[vm, vcpu]
         require(nested.in_l2)
         require(not lets(self.walked(vm, vcpu, page), access))
+        if self.lacks_table(vm, nested.eptp):
+            return Filled(Result.FAILED, vm, vcpu, page, access)
         cell, bare = self.guest_cell(vm, nested.eptp, page), self.bare_cell(vm, nested.eptp, page)
         if not permits(cell, access):
             self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
             due = self.bare_access(vm, bare, page, access, Cell())
             return Filled(Result.REFLECTED, vm, vcpu, page, access, Reply(Event.PAGE_FAULT), due)
-        if not self.p2m[vm, cell.gfn].mapped:
+        found = self.supply(vm, cell.gfn, access == Access.WRITE)
+        if found == Supply.HOLE:
             due = self.bare_access(vm, bare, page, access, Cell())
             return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE), due)
-        write = access == Access.WRITE
-        if write and not self.p2m[vm, cell.gfn].writable and not self.break_sharing(vm, cell.gfn):
+        if found == Supply.LATER:
             return Filled(Result.FAILED, vm, vcpu, page, access)
         self.install01(vm, cell.gfn)
         self.compose(vm, vcpu, nested.eptp, page, cell)
@@ -215,12 +219,14 @@ class NestedInterpreterMmu(NestedMmu):
         require(not self.nested[vm, vcpu].in_l2)
         shown = self.emulate(vm, gfn, offset, access, value)
         if shown.event == Event.EXITED:
-            return Seen(gfn=gfn, write=True)
+            return Seen(gfn=gfn, write=access == Access.WRITE)
         return Seen(shown, self.bare_physical(vm, gfn, offset, access, value))
 
     def execute_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Attempt:
         nested = self.nested[vm, vcpu]
         require(nested.in_l2)
+        if self.lacks_table(vm, nested.eptp):
+            return Attempt(Reply(), Reply(), vcpu, page, access)
         cell, bare = self.guest_cell(vm, nested.eptp, page), self.bare_cell(vm, nested.eptp, page)
         if not permits(cell, access):
             self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)

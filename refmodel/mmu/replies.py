@@ -5,22 +5,8 @@ import enum
 import attrs
 
 from refmodel.bare import Reply
-from refmodel.language import NOTHING
 from refmodel.machine.cells import Access
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
-
-
-@attrs.frozen
-class Seen:
-    """One instruction on both machines: what the guest was shown, and what the bare machine shows.
-
-    After a VM exit, ``gfn`` and ``write`` say what a second translation did not give, where there is one.
-    """
-
-    shown: Reply = Reply()
-    due: Reply = Reply()
-    gfn: Gfn = NOTHING
-    write: bool = False
 
 
 class Result(enum.Enum):

@@ -16,6 +16,7 @@ from refmodel.machine.cells import Access, Cell, Paging, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Attempt, Filled, Result
 from refmodel.mmu.shadow import ShadowEntry, ShadowMmu, lets
+from refmodel.monitor.p2m import Supply
 
 
 class ShadowTracedMmu(ShadowMmu):
@@ -54,16 +55,20 @@ class ShadowTracedMmu(ShadowMmu):
         """A page fault on the shadow table that is hidden from the guest, or its own."""
         require(self.paging[vm, vcpu].enabled)
         require(not lets(self.walked(vm, vcpu, page), access))
+        if self.lacks_table(vm, self.paging[vm, vcpu].root):
+            return Filled(Result.FAILED, vm, vcpu, page, access)
         entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
         if not permits(entry, access):
             due = self.bare_access(vm, bare_entry, page, access, Cell())
             return Filled(Result.REFLECTED, vm, vcpu, page, access, Reply(Event.PAGE_FAULT), due)
-        if not self.p2m[vm, entry.gfn].mapped:
+        write = access == Access.WRITE
+        if write and self.has_memory(vm, entry.gfn):
+            require(not self.becomes_traced(vm, vcpu, entry.gfn))  # emulate_store's business
+        found = self.supply(vm, entry.gfn, write)
+        if found == Supply.HOLE:
             return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE),
                           self.bare_access(vm, bare_entry, page, access, Cell()))
-        write = access == Access.WRITE
-        require(not (write and self.becomes_traced(vm, vcpu, entry.gfn)))  # emulate_store's business
-        if write and not self.p2m[vm, entry.gfn].writable and not self.break_sharing(vm, entry.gfn):
+        if found == Supply.LATER:
             return Filled(Result.FAILED, vm, vcpu, page, access)
         root = self.paging[vm, vcpu].root
         self.trace(vm, root)
@@ -92,6 +97,8 @@ class ShadowTracedMmu(ShadowMmu):
     def emulate_store(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Attempt:
         """A store to a traced table has exited: the monitor carries it out for the guest."""
         require(self.paging[vm, vcpu].enabled)
+        if self.lacks_table(vm, self.paging[vm, vcpu].root):
+            return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE)
         entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
         require(permits(entry, Access.WRITE))
         require(self.becomes_traced(vm, vcpu, entry.gfn))

@@ -20,6 +20,7 @@ from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Result
 from refmodel.mmu.shadow import ShadowEntry, lets
 from refmodel.mmu.two_levels import LinearAttempt, LinearFilled, TwoLevelMmu, combined
+from refmodel.monitor.p2m import Supply
 
 
 @attrs.frozen
@@ -119,6 +120,8 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         """A page fault on the shadow tables: hidden from the guest, or its own."""
         require(self.paging[vm, vcpu].enabled)
         require(not lets(self.walked(vm, vcpu, upper, page), access))
+        if self.lacks_tables(vm, vcpu, upper):
+            return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access)
         root, bare = self.paging[vm, vcpu].root, self.bare_walk(vm, vcpu, upper, page)
         above = self.guest_cell(vm, root, upper)
         leaf = self.guest_cell(vm, above.gfn, page)
@@ -126,12 +129,14 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         if not permits(entry, access):
             due = self.bare_access(vm, bare, page, access, Cell())
             return LinearFilled(Result.REFLECTED, vm, vcpu, upper, page, access, Reply(Event.PAGE_FAULT), due)
-        if not self.p2m[vm, leaf.gfn].mapped:
+        write = access == Access.WRITE
+        if write and self.has_memory(vm, leaf.gfn):
+            require(not self.is_root(vm, root, leaf.gfn))  # emulate_store's business
+        found = self.supply(vm, leaf.gfn, write)
+        if found == Supply.HOLE:
             due = self.bare_access(vm, bare, page, access, Cell())
             return LinearFilled(Result.HOLE, vm, vcpu, upper, page, access, Reply(Event.HOLE), due)
-        write = access == Access.WRITE
-        require(not (write and self.is_root(vm, root, leaf.gfn)))  # emulate_store's business
-        if write and not self.p2m[vm, leaf.gfn].writable and not self.break_sharing(vm, leaf.gfn):
+        if found == Supply.LATER:
             return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access)
         self.trace(vm, root)
         self.link(vm, root, upper, above)
@@ -197,6 +202,8 @@ class ShadowUnsyncMmu(TwoLevelMmu):
     def emulate_store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> LinearAttempt:
         """A store to a traced root has exited: the monitor carries it out for the guest."""
         require(self.paging[vm, vcpu].enabled)
+        if self.lacks_tables(vm, vcpu, upper):
+            return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
         root, bare = self.paging[vm, vcpu].root, self.bare_walk(vm, vcpu, upper, page)
         above = self.guest_cell(vm, root, upper)
         entry = combined(above, self.guest_cell(vm, above.gfn, page))

@@ -69,6 +69,14 @@ class TwoLevelMmu(PhysicalEmulation, TwoLevelBareMachine):
         """An access by linear address."""
         raise NotImplementedError
 
+    def lacks_tables(self, vm: Vm, vcpu: Vcpu, upper: Index) -> bool:
+        """Whether one of the tables on the way to an entry is not to be had now."""
+        root = self.paging[vm, vcpu].root
+        if self.lacks_table(vm, root):
+            return True
+        above = self.guest_cell(vm, root, upper)
+        return above.present and self.lacks_table(vm, above.gfn)
+
     @guest
     def load(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> LinearAttempt:
         return self.execute(vm, vcpu, upper, page, offset, Access.READ, Cell())
@@ -87,6 +95,8 @@ class TwoLevelInterpreterMmu(TwoLevelMmu):
 
     def execute(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> LinearAttempt:
         require(self.paging[vm, vcpu].enabled)
+        if self.lacks_tables(vm, vcpu, upper):
+            return LinearAttempt(Reply(), Reply(), vcpu, upper, page, access)
         above = self.guest_cell(vm, self.paging[vm, vcpu].root, upper)
         entry, bare = combined(above, self.guest_cell(vm, above.gfn, page)), self.bare_walk(vm, vcpu, upper, page)
         if not permits(entry, access):

@@ -16,6 +16,7 @@ from refmodel.machine.cells import Access, Cell, Paging, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Filled, Result
 from refmodel.mmu.shadow import ShadowEntry, ShadowMmu, lets
+from refmodel.monitor.p2m import Supply
 
 
 class VirtualTlbMmu(ShadowMmu):
@@ -53,14 +54,17 @@ class VirtualTlbMmu(ShadowMmu):
         """A page fault on the shadow table: hidden from the guest, or its own."""
         require(self.paging[vm, vcpu].enabled)
         require(not lets(self.shadow[vm, vcpu, page], access))
+        if self.lacks_table(vm, self.paging[vm, vcpu].root):
+            return Filled(Result.FAILED, vm, vcpu, page, access)
         entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
         if not permits(entry, access):
             due = self.bare_access(vm, bare_entry, page, access, Cell())
             return Filled(Result.REFLECTED, vm, vcpu, page, access, Reply(Event.PAGE_FAULT), due)
-        if not self.p2m[vm, entry.gfn].mapped:
+        found = self.supply(vm, entry.gfn, access == Access.WRITE)
+        if found == Supply.HOLE:
             return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE),
                           self.bare_access(vm, bare_entry, page, access, Cell()))
-        if access == Access.WRITE and not self.p2m[vm, entry.gfn].writable and not self.break_sharing(vm, entry.gfn):
+        if found == Supply.LATER:
             return Filled(Result.FAILED, vm, vcpu, page, access)
         backing = self.p2m[vm, entry.gfn]
         self.tlb[vm, vcpu, page] = ShadowEntry()

@@ -31,13 +31,13 @@ class Ballooning(P2m):
 
     @guest
     def inflate(self, vm: Vm, gfn: Gfn) -> None:
-        """The guest gives a page up, and the monitor takes what stood behind it."""
-        balloon, entry = self.balloon[vm], self.p2m[vm, gfn]
-        require(entry.mapped)
+        """The guest gives a page up, and the monitor takes what stood behind it, wherever that is."""
+        balloon = self.balloon[vm]
+        require(self.has_memory(vm, gfn))
+        require(not self.in_flight(vm, gfn))
         require(balloon.actual < balloon.target)
-        self.forget(vm, gfn)
+        self.vacate(vm, gfn)
         self.p2m[vm, gfn] = P2mEntry(Backing.BALLOONED)
-        self.release(entry.mfn)
         self.balloon[vm] = attrs.evolve(balloon, actual=balloon.actual + 1)
         self.unplug(vm, gfn)
 
@@ -47,7 +47,8 @@ class Ballooning(P2m):
         balloon = self.balloon[vm]
         require(self.p2m[vm, gfn].backing == Backing.BALLOONED)
         require(balloon.actual > balloon.target)
-        if self.give_page(vm, gfn):
+        if self.give_frame(vm, gfn):
+            self.plug(vm, gfn)
             self.balloon[vm] = attrs.evolve(balloon, actual=balloon.actual - 1)
 
 

@@ -1,7 +1,7 @@
 """Machine memory: who uses each frame, and what the frame holds.
 
-A frame is free, private to one guest page, shared by several, or a table of the monitor's own. Whoever takes a free
-frame finds in it whatever its last user left: scrubbing is the business of those who hand frames to guests.
+A frame is free, private to one guest page, shared by several, a table of the monitor's own, or on its way in from swap. Whoever
+takes a free frame finds in it whatever its last user left: scrubbing is the business of those who hand frames to guests.
 """
 
 import enum
@@ -18,6 +18,7 @@ class Use(enum.Enum):
     PRIVATE = "private"
     SHARED = "shared"
     TABLE = "table"
+    READING = "being read from swap"
 
 
 @attrs.frozen

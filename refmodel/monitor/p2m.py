@@ -3,6 +3,9 @@
 This is the seam. Memory management owns frames and p2m; the MMU derives what the hardware uses from them. Before a
 mapping loses rights or goes away the MMU is told, and must have made every processor forget when it returns. (Linux
 draws the same line between its memory management and KVM, and calls it the MMU notifier.)
+
+The other way, an MMU that lacks a translation asks memory management to *supply* the page, and then derives what the p2m says.
+What stands in the way (a page that is shared, logged, on swap, not there yet) each mechanism knows for itself.
 """
 
 import enum
@@ -12,7 +15,7 @@ import attrs
 from refmodel.bare import BareMemory, Event, Reply
 from refmodel.language import NOTHING, Total, count, fails, operation, require
 from refmodel.machine.cells import Access, Cell
-from refmodel.machine.names import Gfn, Index, Mfn, Vm
+from refmodel.machine.names import Gfn, Index, Mfn, Slot, Vm
 from refmodel.monitor.frames import Frame, Frames, Use
 
 
@@ -20,6 +23,11 @@ class Backing(enum.Enum):
     ABSENT = "absent"
     MAPPED = "mapped"
     BALLOONED = "ballooned"
+    PROMISED = "promised"
+    """Zeroes, for which no frame has been found yet."""
+    IDLE = "idle"
+    """In its frame, withdrawn from the MMU to see whether anybody comes for it."""
+    SWAPPED = "swapped"
 
 
 @attrs.frozen
@@ -27,14 +35,33 @@ class P2mEntry:
     backing: Backing = Backing.ABSENT
     mfn: Mfn = NOTHING
     writable: bool = False
+    """Whether the MMU may let writes through; for an idle page, whether it will again."""
+    slot: Slot = NOTHING
+    """The copy on swap, where there is one that is still good."""
 
     @property
     def mapped(self) -> bool:
+        """Whether the MMU may derive translations."""
         return self.backing == Backing.MAPPED
+
+    @property
+    def resident(self) -> bool:
+        """Whether there is a frame."""
+        return self.backing == Backing.MAPPED or self.backing == Backing.IDLE
+
+
+class Supply(enum.Enum):
+    """What came of asking for a page."""
+
+    READY = "ready"
+    HOLE = "no memory there"
+    LATER = "not now: a frame was wanting, or is being read in"
 
 
 class P2m(Frames, BareMemory):
     p2m: Total[tuple[Vm, Gfn], P2mEntry]
+
+    # ------------------------------------------------------------ what an MMU is told
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         """MMU: from now on no translation of this page, cached or installed, lets a write through."""
@@ -44,6 +71,27 @@ class P2m(Frames, BareMemory):
         """MMU: from now on there is no translation of this page, cached or installed."""
         raise NotImplementedError
 
+    # ------------------------------------------------------------ what an MMU asks for
+
+    def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
+        """See to it that the p2m lets an access through."""
+        if not self.p2m[vm, gfn].mapped:
+            found = self.bring(vm, gfn)
+            if found != Supply.READY:
+                return found
+        if write and not self.p2m[vm, gfn].writable and not self.let_write(vm, gfn):
+            return Supply.LATER
+        return Supply.READY
+
+    def bring(self, vm: Vm, gfn: Gfn) -> Supply:
+        """Map a page that is not mapped. A mechanism that knows why it is not overrides this."""
+        return Supply.HOLE
+
+    def let_write(self, vm: Vm, gfn: Gfn) -> bool:
+        """Make a mapped page writable; False, and nothing done, if that takes a frame and none can be had."""
+        self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], writable=True)
+        return True
+
     def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
         """The access itself, on machine memory."""
         page = self.memory[mfn]
@@ -52,13 +100,37 @@ class P2m(Frames, BareMemory):
             return Reply(Event.COMPLETED)
         return Reply(Event.COMPLETED, page[offset])
 
+    # ------------------------------------------------------------ what mechanisms share
+
+    def has_memory(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether there is memory where a guest looks, wherever it is kept."""
+        return self.p2m[vm, gfn].resident
+
+    def in_flight(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether a page is on its way, so that whoever wants to change it has to wait."""
+        return False
+
+    def withdraw_write(self, vm: Vm, gfn: Gfn) -> None:
+        """Nobody writes to a page from now on, without asking first."""
+        self.protect(vm, gfn)
+        self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], writable=False)
+
+    def vacate(self, vm: Vm, gfn: Gfn) -> None:
+        """What stands behind a page goes."""
+        entry = self.p2m[vm, gfn]
+        if entry.resident:
+            self.forget(vm, gfn)
+            self.release(entry.mfn)
+        self.p2m[vm, gfn] = P2mEntry()
+
     @operation
     def populate(self, vm: Vm, gfn: Gfn) -> None:
         """The monitor gives a VM a page it never had."""
         require(self.p2m[vm, gfn].backing == Backing.ABSENT)
-        self.give_page(vm, gfn)
+        if self.give_frame(vm, gfn):
+            self.plug(vm, gfn)
 
-    def give_page(self, vm: Vm, gfn: Gfn) -> bool:
+    def give_frame(self, vm: Vm, gfn: Gfn) -> bool:
         """Put a scrubbed frame behind a guest frame; False, and nothing done, if none can be had."""
         if fails("frame"):
             return False
@@ -66,10 +138,9 @@ class P2m(Frames, BareMemory):
         self.memory[mfn] = self.memory[mfn].scrubbed()
         self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
         self.p2m[vm, gfn] = P2mEntry(Backing.MAPPED, mfn, writable=True)
-        self.plug(vm, gfn)
         return True
 
 
 def references(s: P2m, mfn: Mfn) -> int:
     """How many guest pages a frame stands behind."""
-    return count(s.p2m, lambda entry, vm, gfn: entry.mapped and entry.mfn == mfn)
+    return count(s.p2m, lambda entry, vm, gfn: entry.resident and entry.mfn == mfn)

@@ -9,7 +9,7 @@ import attrs
 from refmodel.language import fails, operation, require
 from refmodel.machine.names import Gfn, Vm
 from refmodel.monitor.frames import Frame, Use
-from refmodel.monitor.p2m import Backing, P2m, P2mEntry
+from refmodel.monitor.p2m import P2m
 
 
 class Sharing(P2m):
@@ -17,31 +17,35 @@ class Sharing(P2m):
     def share(self, vm: Vm, gfn: Gfn, other_vm: Vm, other_gfn: Gfn) -> None:
         """Merge two pages that hold the same into one read-only frame, and free the other's."""
         keep, drop = self.p2m[vm, gfn], self.p2m[other_vm, other_gfn]
-        require(keep.mapped)
-        require(drop.mapped)
-        require(drop.writable)  # its sole user, so that its frame can go
+        require(keep.resident)
+        require(drop.resident)
+        require(self.frames[drop.mfn].use == Use.PRIVATE)  # its sole user, so that its frame can go
         require(keep.mfn != drop.mfn)  # not merged already
         require(self.memory[keep.mfn] == self.memory[drop.mfn])
-        self.protect(vm, gfn)
+        self.withdraw_write(vm, gfn)
         self.forget(other_vm, other_gfn)
-        self.p2m[vm, gfn] = attrs.evolve(keep, writable=False)
-        self.p2m[other_vm, other_gfn] = P2mEntry(Backing.MAPPED, keep.mfn, writable=False)
+        self.p2m[other_vm, other_gfn] = attrs.evolve(drop, mfn=keep.mfn, writable=False)
         self.frames[keep.mfn] = Frame(Use.SHARED, references=self.frames[keep.mfn].references + 1)
         self.release(drop.mfn)
 
     @operation
     def unmerge(self, vm: Vm, gfn: Gfn) -> None:
         """The monitor ends a page's sharing of its own accord."""
-        require(self.p2m[vm, gfn].mapped)
-        require(not self.p2m[vm, gfn].writable)
+        entry = self.p2m[vm, gfn]
+        require(entry.resident)
+        require(self.frames[entry.mfn].use == Use.SHARED)
         self.break_sharing(vm, gfn)
 
+    def let_write(self, vm: Vm, gfn: Gfn) -> bool:
+        if self.frames[self.p2m[vm, gfn].mfn].use == Use.SHARED and not self.break_sharing(vm, gfn):
+            return False
+        return super().let_write(vm, gfn)
+
     def break_sharing(self, vm: Vm, gfn: Gfn) -> bool:
-        """Give a page a frame of its own again; False, and nothing done, if none can be had."""
+        """Give a page a frame of its own again, read-only still; False, and nothing done, if none can be had."""
         entry = self.p2m[vm, gfn]
         if self.frames[entry.mfn].references == 1:  # the last sharer keeps the frame
             self.frames[entry.mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
-            self.p2m[vm, gfn] = attrs.evolve(entry, writable=True)
             return True
         if fails("frame"):
             return False
@@ -49,6 +53,6 @@ class Sharing(P2m):
         self.forget(vm, gfn)
         self.memory[mfn] = self.memory[entry.mfn]
         self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
-        self.p2m[vm, gfn] = P2mEntry(Backing.MAPPED, mfn, writable=True)
+        self.p2m[vm, gfn] = attrs.evolve(entry, mfn=mfn)
         self.release(entry.mfn)
         return True

@@ -1,0 +1,88 @@
+"""What memory management beyond sharing and ballooning keeps: swap, promises, the dirty log."""
+
+from typing import Any
+
+from refmodel.language import NOTHING, implies, law
+from refmodel.machine.names import Gfn, Mfn, Slot, Vm
+from refmodel.monitor.dirty_logging import DirtyLogging, Sent
+from refmodel.monitor.frames import Use
+from refmodel.monitor.p2m import Backing
+from refmodel.monitor.populate_on_demand import PopulateOnDemand
+from refmodel.monitor.swapping import Swapping
+
+
+@law("EQV-1", "A page that is on swap is there as the bare machine has it.")
+def swapped_pages_are_the_bare_machines(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
+    entry = s.p2m[vm, gfn]
+    return implies(entry.backing == Backing.SWAPPED, s.swap[entry.slot] == s.bare_memory[vm, gfn])
+
+
+@law("EQV-1", "A clean page is what its copy on swap is, and nobody changes it unnoticed.")
+def clean_pages_are_their_copies(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
+    entry = s.p2m[vm, gfn]
+    return implies(entry.resident and entry.slot != NOTHING,
+                   not entry.writable and s.swap[entry.slot] == s.memory[entry.mfn])
+
+
+@law("EQV-1", "What has been read in is what its slot holds.")
+def pages_read_are_their_copies(s: Swapping, mfn: Mfn) -> Any:
+    return implies(s.frames[mfn].use == Use.READING, s.memory[mfn] == s.swap[s.reading[mfn]])
+
+
+@law("RES-1", "A slot is the copy of the page that it says, and of that page alone.")
+def slots_are_counted(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
+    entry = s.p2m[vm, gfn]
+    use = s.slots[entry.slot]
+    named = entry.slot != NOTHING
+    return (implies(named, use.used and use.vm == vm and use.gfn == gfn and (entry.resident or entry.backing == Backing.SWAPPED))
+            and implies(entry.backing == Backing.SWAPPED, named))
+
+
+@law("RES-2", "A slot that is used is named by a page: none is lost.")
+def slots_are_conserved(s: Swapping, slot: Slot) -> Any:
+    use = s.slots[slot]
+    return implies(use.used, s.p2m[use.vm, use.gfn].slot == slot)
+
+
+@law("RES-2", "A slot is read by one frame, which is there for that, and for a page that is out.")
+def slots_have_one_reader(s: Swapping, slot: Slot) -> Any:
+    use = s.slots[slot]
+    return implies(use.reader != NOTHING, use.used and s.frames[use.reader].use == Use.READING and s.reading[use.reader] == slot
+                   and s.p2m[use.vm, use.gfn].backing == Backing.SWAPPED)
+
+
+@law("RES-2", "A frame that is being read into is the reader of its slot, for the page that the slot is the copy of.")
+def readers_are_their_slots(s: Swapping, mfn: Mfn) -> Any:
+    frame, slot = s.frames[mfn], s.reading[mfn]
+    return implies(frame.use == Use.READING, slot != NOTHING and s.slots[slot].reader == mfn
+                   and s.slots[slot].vm == frame.vm and s.slots[slot].gfn == frame.gfn)
+
+
+@law("EQV-1", "What was promised is zeroes.")
+def promises_are_of_zeroes(s: PopulateOnDemand, vm: Vm, gfn: Gfn) -> Any:
+    return implies(s.p2m[vm, gfn].backing == Backing.PROMISED, s.bare_memory[vm, gfn].is_zero())
+
+
+@law("EQV-4", "Of a page that is not marked, the other machine has what the bare machine has.")
+def unmarked_pages_are_there(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
+    return implies(s.sent[vm, gfn] == Sent.THERE, s.plugged[vm, gfn] and s.destination[vm, gfn] == s.bare_memory[vm, gfn])
+
+
+@law("EQV-4", "A page is marked, or about to be protected, or read-only: no store to it goes unnoticed.")
+def unmarked_pages_are_protected(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
+    entry, sent = s.p2m[vm, gfn], s.sent[vm, gfn]
+    return implies(entry.resident and (sent == Sent.PROTECTED or sent == Sent.THERE), not entry.writable)
+
+
+SWAPPING = (
+    swapped_pages_are_the_bare_machines,
+    clean_pages_are_their_copies,
+    pages_read_are_their_copies,
+    slots_are_counted,
+    slots_are_conserved,
+    slots_have_one_reader,
+    readers_are_their_slots,
+)
+POPULATE_ON_DEMAND = (promises_are_of_zeroes,)
+DIRTY_LOGGING = (unmarked_pages_are_there, unmarked_pages_are_protected)
+LAWS = SWAPPING + POPULATE_ON_DEMAND + DIRTY_LOGGING

@@ -1,0 +1,76 @@
+"""Any MMU at all, as memory management sees it.
+
+Below the seam an MMU is whatever has told the processor where guest pages lie, in whatever tables and caches: what counts is the
+most that any of them gives. So there is one table here, of what was derived from the p2m and has not been taken back. An MMU may
+derive what the p2m says at any time, after it had the page supplied; it has to take back when told; and it may drop what it likes.
+What memory management does is lawful here, for any number of names, or it is lawful under no MMU.
+
+The guest's addresses are guest-physical here. What leads a linear page to them is above the seam.
+"""
+
+import attrs
+
+from refmodel.bare import Seen
+from refmodel.language import NOTHING, Total, guest, operation, require
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Mfn, Vm
+from refmodel.mmu.replies import Handled, Result
+from refmodel.monitor.p2m import P2m, Supply
+
+
+@attrs.frozen
+class Derived:
+    """The most that any table or cache lets a guest do with a page."""
+
+    present: bool = False
+    mfn: Mfn = NOTHING
+    writable: bool = False
+
+
+class ContractMmu(P2m):
+    derived: Total[tuple[Vm, Gfn], Derived]
+
+    def gives(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
+        """Whether an access needs no exit."""
+        entry = self.derived[vm, gfn]
+        return entry.present and (entry.writable or not write)
+
+    def execute(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        write = access == Access.WRITE
+        if not self.gives(vm, gfn, write):
+            return Seen(gfn=gfn, write=write)
+        due = self.bare_physical(vm, gfn, offset, access, value)
+        return Seen(self.touch(self.derived[vm, gfn].mfn, offset, access, value), due)
+
+    @guest
+    def load_physical(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute(vm, gfn, offset, Access.READ, Cell())
+
+    @guest
+    def store_physical(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        return self.execute(vm, gfn, offset, Access.WRITE, value)
+
+    @operation
+    def derive(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
+        """An exit, or a guess: have the page supplied, and derive what the p2m says."""
+        require(not self.gives(vm, gfn, write))
+        found = self.supply(vm, gfn, write)
+        if found == Supply.HOLE:
+            return Handled(Result.HOLE, vm, gfn, write)
+        if found == Supply.LATER:
+            return Handled(Result.FAILED, vm, gfn, write)
+        entry = self.p2m[vm, gfn]
+        self.derived[vm, gfn] = Derived(True, entry.mfn, entry.writable)
+        return Handled(Result.INSTALLED, vm, gfn, write)
+
+    @operation
+    def evict(self, vm: Vm, gfn: Gfn) -> None:
+        """The MMU drops what it derived: it can always be made again."""
+        require(self.derived[vm, gfn].present)
+        self.derived[vm, gfn] = Derived()
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        self.derived[vm, gfn] = attrs.evolve(self.derived[vm, gfn], writable=False)
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        self.derived[vm, gfn] = Derived()

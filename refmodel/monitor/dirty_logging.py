@@ -1,0 +1,73 @@
+"""Dirty logging, and what it is for: a VM's memory is copied to another machine while the VM runs.
+
+A page that the other machine has is read-only here; the first store to it is noted, and lets further stores through. What was noted
+is taken page by page, in an order that matters: the mark is taken *first*, then the page is write-protected, and then it is copied.
+Were it protected first, a store in between would be noted in the marks that are about to be taken, and the next one in none
+(KVM edde99ce0529). Each of the three is a step of its own here, with guests running in between.
+
+The rule: a page that is neither marked nor about to be protected is read-only, and the other machine has it as it is. When no page
+is left that is marked, the VM can go on over there and see no difference (*pre-copy*: Clark et al., NSDI 2005); if it goes earlier,
+marked pages are what has to be fetched (*post-copy*).
+"""
+
+import enum
+
+from refmodel.language import Total, operation, require
+from refmodel.machine.cells import Cells
+from refmodel.machine.names import Gfn, Vm
+from refmodel.monitor.p2m import P2m
+
+
+class Sent(enum.Enum):
+    """How far a page is on its way. The first is also what a page is that nobody has asked about."""
+
+    MARKED = "marked"
+    TAKEN = "taken"
+    """Its mark was taken; it may still be written to, unmarked."""
+    PROTECTED = "protected"
+    THERE = "there"
+
+
+class DirtyLogging(P2m):
+    sent: Total[tuple[Vm, Gfn], Sent]
+    destination: Total[tuple[Vm, Gfn], Cells]
+    """The other machine's memory."""
+
+    @operation
+    def take_mark(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.p2m[vm, gfn].resident)
+        require(self.sent[vm, gfn] == Sent.MARKED)
+        self.sent[vm, gfn] = Sent.TAKEN
+
+    @operation
+    def protect_taken(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.p2m[vm, gfn].resident)
+        require(self.sent[vm, gfn] == Sent.TAKEN)
+        self.withdraw_write(vm, gfn)
+        self.sent[vm, gfn] = Sent.PROTECTED
+
+    @operation
+    def send(self, vm: Vm, gfn: Gfn) -> None:
+        entry = self.p2m[vm, gfn]
+        require(entry.resident)
+        require(self.sent[vm, gfn] == Sent.PROTECTED)
+        self.destination[vm, gfn] = self.memory[entry.mfn]
+        self.sent[vm, gfn] = Sent.THERE
+
+    def mark(self, vm: Vm, gfn: Gfn) -> None:
+        """The page is not, or is soon not to be, what the other machine has."""
+        self.sent[vm, gfn] = Sent.MARKED
+
+    def let_write(self, vm: Vm, gfn: Gfn) -> bool:
+        if not super().let_write(vm, gfn):
+            return False
+        self.mark(vm, gfn)
+        return True
+
+    def plug(self, vm: Vm, gfn: Gfn) -> None:
+        super().plug(vm, gfn)
+        self.mark(vm, gfn)
+
+    def unplug(self, vm: Vm, gfn: Gfn) -> None:
+        super().unplug(vm, gfn)
+        self.mark(vm, gfn)
