@@ -1,11 +1,9 @@
 """Mutants of traced shadow paging: tables that a guest can write unseen, and mirrors that outlive what they mirror."""
 
-from refmodel.bare import Reply
 from refmodel.designs import ShadowTraced
 from refmodel.language import reset
-from refmodel.machine.cells import Access, Cell
+from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Vm
-from refmodel.mmu.interpreter import Emulation
 from refmodel.mmu.shadow import ShadowEntry
 
 
@@ -39,8 +37,8 @@ class TablesFilledWritable(ShadowTraced):
 class EmulatedStoreUnmirrored(ShadowTraced):
     """The monitor carries a store to a table out, and leaves the shadow entry as it was."""
 
-    def emulate(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
-        return Emulation.emulate(self, vm, gfn, offset, access, value)
+    def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
+        """Nothing."""
 
 
 class TableGoneMirrorStays(ShadowTraced):

@@ -107,13 +107,13 @@ def only_tables_hold_entries(s: EptMmu, mfn: Mfn, gfn: Gfn) -> Any:
 @law("ISO-4", "A page that comes to a guest is a page of zeroes.")
 def a_new_page_holds_nothing(s: P2m, before: P2m, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
-    return implies(entry.resident and not before.has_memory(vm, gfn), s.memory[entry.mfn].is_zero())
+    return implies(entry.resident and s.has_memory(vm, gfn) and not before.has_memory(vm, gfn), s.memory[entry.mfn].is_zero())
 
 
 @law("ISO-5", "What a VM's memory holds is changed by that VM's own steps only.")
 def memory_changes_by_its_owner_only(s: P2m, before: P2m, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.p2m[vm, gfn], s.p2m[vm, gfn]
-    return implies(was.resident and vm != actor, s.has_memory(vm, gfn)
+    return implies(was.resident and before.has_memory(vm, gfn) and vm != actor, s.has_memory(vm, gfn)
                    and implies(now.resident, before.memory[was.mfn] == s.memory[now.mfn]))
 
 

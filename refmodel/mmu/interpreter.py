@@ -23,11 +23,12 @@ class PhysicalEmulation(P2m):
             return Reply(Event.HOLE)
         if found == Supply.LATER:
             return Reply(Event.EXITED)
-        return self.touch(self.p2m[vm, gfn].mfn, offset, access, value)
+        return self.access_for_guest(vm, gfn, offset, access, value)
 
     def lacks_table(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether a table of the guest's is not to be had now. Where there is no memory there is none to wait for."""
-        return self.supply(vm, gfn, write=False) == Supply.LATER
+        away = self.has_memory(vm, gfn) and not self.p2m[vm, gfn].mapped
+        return away and self.supply(vm, gfn, write=False) == Supply.LATER
 
     def guest_cell(self, vm: Vm, gfn: Gfn, index: Index) -> Cell:
         """An entry of a guest's table, as its memory has it. Where there is no memory there are no entries."""

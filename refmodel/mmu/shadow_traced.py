@@ -108,12 +108,9 @@ class ShadowTracedMmu(ShadowMmu):
         self.tlb[vm, vcpu, page] = ShadowEntry()
         return Attempt(shown, self.bare_access(vm, bare_entry, offset, Access.WRITE, value), vcpu, page, Access.WRITE)
 
-    def emulate(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
+    def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
         """Whoever changes an entry of a table drops its mirror image."""
-        shown = super().emulate(vm, gfn, offset, access, value)
-        if access == Access.WRITE and shown.event == Event.COMPLETED:
-            self.mirror[vm, gfn, offset] = ShadowEntry()
-        return shown
+        self.mirror[vm, gfn, offset] = ShadowEntry()
 
     @operation
     def untrace(self, vm: Vm, gfn: Gfn) -> None:

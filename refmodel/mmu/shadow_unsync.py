@@ -216,17 +216,13 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         self.tlb[vm, vcpu, upper, page] = ShadowEntry()
         return LinearAttempt(shown, self.bare_access(vm, bare, offset, Access.WRITE, value), vcpu, upper, page, Access.WRITE)
 
-    def emulate(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
+    def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
         """Whoever changes a table for the guest drops what its shadow has for that entry, or keeps it as a stale one."""
-        if access == Access.WRITE:
-            self.keep_old(vm, gfn, offset)
-        shown = super().emulate(vm, gfn, offset, access, value)
-        if access == Access.WRITE and shown.event == Event.COMPLETED:
-            self.links[vm, gfn, offset] = Link()
-            if self.synced[vm, gfn]:
-                self.leaves[vm, gfn, False, offset] = ShadowEntry()
-                self.leaves[vm, gfn, True, offset] = ShadowEntry()
-        return shown
+        self.keep_old(vm, gfn, offset)
+        self.links[vm, gfn, offset] = Link()
+        if self.synced[vm, gfn]:
+            self.leaves[vm, gfn, False, offset] = ShadowEntry()
+            self.leaves[vm, gfn, True, offset] = ShadowEntry()
 
     @operation
     def drop_shadow(self, vm: Vm, gfn: Gfn) -> None:

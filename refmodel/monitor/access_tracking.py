@@ -29,3 +29,6 @@ class AccessTracking(P2m):
             return super().bring(vm, gfn)
         self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], backing=Backing.MAPPED)
         return Supply.READY
+
+    def has_memory(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.p2m[vm, gfn].backing == Backing.IDLE or super().has_memory(vm, gfn)

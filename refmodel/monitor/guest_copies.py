@@ -19,10 +19,10 @@ class GuestCopies(P2m):
         found = self.ready_to_copy(vm, gfn)
         if found == Supply.LATER:
             return Seen(gfn=gfn, write=True)
-        due = self.bare_physical(vm, gfn, offset, Access.WRITE, value)
         if found == Supply.HOLE:
-            return Seen(Reply(Event.HOLE), due)
-        return Seen(self.touch(self.p2m[vm, gfn].mfn, offset, Access.WRITE, value), due)
+            return Seen(Reply(Event.HOLE), self.bare_physical(vm, gfn, offset, Access.WRITE, value))
+        shown = self.access_for_guest(vm, gfn, offset, Access.WRITE, value)
+        return Seen(shown, self.bare_physical(vm, gfn, offset, Access.WRITE, value))
 
     def ready_to_copy(self, vm: Vm, gfn: Gfn) -> Supply:
         """Whether the frame can be written to."""

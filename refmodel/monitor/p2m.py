@@ -92,6 +92,16 @@ class P2m(Frames, BareMemory):
         self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], writable=True)
         return True
 
+    def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
+        """MMU: the monitor stores to a cell in the guest's name. What was derived from it may fall behind as a processor may, and
+        no further."""
+
+    def access_for_guest(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
+        """An access by the monitor, in the guest's name, to a page that has been supplied."""
+        if access == Access.WRITE:
+            self.behind(vm, gfn, offset)
+        return self.touch(self.p2m[vm, gfn].mfn, offset, access, value)
+
     def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
         """The access itself, on machine memory."""
         page = self.memory[mfn]
@@ -104,7 +114,7 @@ class P2m(Frames, BareMemory):
 
     def has_memory(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether there is memory where a guest looks, wherever it is kept."""
-        return self.p2m[vm, gfn].resident
+        return self.p2m[vm, gfn].mapped
 
     def in_flight(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether a page is on its way, so that whoever wants to change it has to wait."""
