@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from refmodel.designs import SHIPPED
+from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.induction import prove
 from refmodel.language import outline
 from tests.designs.own_sharing import ZapToProtect
 
-DESIGNS = {**{cls.__name__: cls for cls in SHIPPED.values()}, "ZapToProtect": ZapToProtect}
+DESIGNS = {**{cls.__name__: cls for cls in (SHIPPED | COMBINED).values()}, "ZapToProtect": ZapToProtect}
 
 
 def every_operation_keeps_every_law(name: str) -> None:

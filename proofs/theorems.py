@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from proofs import designs, entries, ept_walk, guest_walk, nested_walk, popek_goldberg
-from refmodel.designs import SHIPPED
+from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.proof_cache import ProofCache
 
 
@@ -69,7 +69,7 @@ THEOREMS = (
             popek_goldberg.a_hybrid_monitor_may_be_constructed),
     Theorem("None of the three holds without its condition.", popek_goldberg.without_the_condition_there_is_a_counterexample),
     *(Theorem(f"Every operation of {cls.__name__} keeps every law, from any lawful state, for any number of names.",
-              designs.every_operation_keeps_every_law, (cls.__name__,)) for cls in SHIPPED.values()),
+              designs.every_operation_keeps_every_law, (cls.__name__,)) for cls in (SHIPPED | COMBINED).values()),
     Theorem("So does every operation of a user's variant that protects by zapping.",
             designs.every_operation_keeps_every_law, ("ZapToProtect",)),
 )

@@ -21,7 +21,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from refmodel.bugs import MUTANTS
-from refmodel.designs import REFERENCES, SHIPPED
+from refmodel.designs import COMBINED, REFERENCES, SHIPPED
 from refmodel.engines import checking
 from refmodel.engines.bench import matrix as kill_matrix
 from refmodel.engines.checking import Report
@@ -61,6 +61,8 @@ def check(
     depth: Annotated[int, typer.Option(help="steps that the bounded engine looks ahead", min=1)] = 4,
     seed: Annotated[int, typer.Option(help="where the random engines start")] = 0,
     fresh: Annotated[bool, typer.Option(help="prove and explore again what is remembered of the very same text")] = False,
+    combined: Annotated[bool, typer.Option(help="without a name: every MMU over all of memory management together, by random runs "
+                                                "and proof")] = False,
     against: Annotated[str | None, typer.Option(help="run it beside this design (interpreter) instead, and compare what "
                                                      "guests see")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
@@ -71,9 +73,9 @@ def check(
     """
     if against is not None:
         raise typer.Exit(_compared(design, against, seconds or 5.0, seed, as_json))
-    names = [design] if design is not None else list(SHIPPED)
+    names = [design] if design is not None else list(COMBINED if combined else SHIPPED)
     seconds = seconds or (5.0 if design is not None else 8.0 / len(names))
-    engines = tuple(dict.fromkeys(engine)) if engine else checking.DEFAULT
+    engines = tuple(dict.fromkeys(engine or ()))
     documents, worst = [], HOLDS
     ask = partial(_check_one, law=law, engines=engines, seconds=seconds, explore_seconds=explore_seconds, depth=depth, seed=seed,
                   fresh=fresh, quiet=as_json or design is None)
@@ -83,7 +85,7 @@ def check(
         documents.append(_document(name, outline, reports))
         if not as_json:
             _show(name, outline, reports)
-    if design is None and law is None and engine is None:
+    if design is None and law is None and engine is None and not combined:
         verdicts, _ = _judged("unicorn", 1.0, seed, quiet=as_json)
         documents += [_judged_document(v) for v in verdicts]
     if as_json:
@@ -235,7 +237,8 @@ def _all(ask: Callable[[str], list[Report]], names: Sequence[str]) -> Iterator[l
 
 def _check_one(name: str, law: str | None, engines: Sequence[str], seconds: float, explore_seconds: float | None, depth: int,
                seed: int, fresh: bool, quiet: bool) -> list[Report]:
-    return _checked(_outline(name, law), engines, law, seconds, explore_seconds, depth, seed, fresh, quiet=quiet)
+    outline = _outline(name, law)
+    return _checked(outline, engines or checking.usual(outline), law, seconds, explore_seconds, depth, seed, fresh, quiet=quiet)
 
 
 def _checked(outline: Outline, engines: Sequence[str], clause: str | None, seconds: float,

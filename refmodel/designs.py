@@ -54,8 +54,17 @@ SMALL: Geometry = geometry(
 )
 
 
-class Memory(Swapping, DirtyLogging, Sharing, Ballooning, PopulateOnDemand, AccessTracking, GuestCopies, ContractMmu):
+class Everything(Swapping, DirtyLogging, Sharing, Ballooning, PopulateOnDemand, AccessTracking, GuestCopies):
+    """All that is done with memory underneath."""
+
+    explored = False
+    geometry = SMALL.resized(Mfn=4, Slot=2)
+
+
+class Memory(Everything, ContractMmu):
     """All that is done with memory underneath, under any MMU."""
+
+    explored = True
 
     laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + memory.LAWS + contract.LAWS
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Slot=1, Index=1, naturals=1,
@@ -181,12 +190,53 @@ class NestedInterpreter(Sharing, Ballooning, NestedInterpreterMmu):
     geometry = Nested.geometry
 
 
+class InterpreterAndEverything(Everything, InterpreterMmu):
+    """The interpreter, over all that is done with memory."""
+
+    laws: ClassVar[tuple[Law, ...]] = Interpreter.laws + memory.LAWS
+
+
+class VirtualTlbAndEverything(Everything, VirtualTlbMmu):
+    """The virtual TLB, over all that is done with memory."""
+
+    laws: ClassVar[tuple[Law, ...]] = VirtualTlb.laws + memory.LAWS
+
+
+class ShadowTracedAndEverything(Everything, ShadowTracedMmu):
+    """Traced shadow tables, over all that is done with memory."""
+
+    laws: ClassVar[tuple[Law, ...]] = ShadowTraced.laws + memory.LAWS
+
+
+class ShadowUnsyncAndEverything(Everything, ShadowUnsyncMmu):
+    """Unsync shadow tables, over all that is done with memory."""
+
+    laws: ClassVar[tuple[Law, ...]] = ShadowUnsync.laws + memory.LAWS
+
+
+class EptAndEverything(Everything, EptMmu):
+    """Extended page tables, over all that is done with memory."""
+
+    laws: ClassVar[tuple[Law, ...]] = Ept.laws + memory.LAWS
+
+
+class NestedAndEverything(Everything, NestedMmu):
+    """EPT on EPT, over all that is done with memory."""
+
+    laws: ClassVar[tuple[Law, ...]] = Nested.laws + memory.LAWS
+
+
 SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter, "vtlb": VirtualTlb,
                                    "shadow_traced": ShadowTraced,
                                    "shadow_unsync": ShadowUnsync, "shadow_roles": ShadowRoles,
                                    "shadow_large": ShadowLarge, "write_protection": WriteProtection, "host_pages":
                                    MonitorPages, "ept": Ept, "ept_cpus": EptCpus, "ept_large": EptLarge,
                                    "nested": Nested, "direct": Direct, "direct_grants": DirectWithGrants}
+
+COMBINED: dict[str, type[Design]] = {"interpreter+": InterpreterAndEverything, "vtlb+": VirtualTlbAndEverything,
+                                     "shadow_traced+": ShadowTracedAndEverything, "shadow_unsync+": ShadowUnsyncAndEverything,
+                                     "ept+": EptAndEverything, "nested+": NestedAndEverything}
+"""The MMUs over everything together: too many states to explore to the end, but proved, and run at random."""
 
 REFERENCES: dict[str, tuple[type[Design], ...]] = {"interpreter": (Interpreter, TwoLevelInterpreter, NestedInterpreter)}
 """What designs can be run beside: the interpreter, for guests with tables of one level, of two, and with guests of their own."""

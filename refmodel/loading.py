@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
-from refmodel.designs import SHIPPED
+from refmodel.designs import COMBINED, SHIPPED
 from refmodel.language import BadDesign, Design
 from refmodel.language.design import Outline, outline
 from refmodel.language.text_rules import complaints
@@ -25,15 +25,15 @@ def load(name: str) -> Outline:
 
 
 def _find(name: str) -> type[Design]:
-    if name in SHIPPED:
-        return SHIPPED[name]
+    if name in SHIPPED | COMBINED:
+        return (SHIPPED | COMBINED)[name]
     place, _, cls = name.partition(":")
     if place.endswith(".py"):
         module = _from_file(Path(place))
     elif cls:
         module = _from_package(place)
     else:
-        raise BadDesign(f"{name}: no such design; expected one of {', '.join(SHIPPED)}, file.py, file.py:Class or "
+        raise BadDesign(f"{name}: no such design; expected one of {', '.join(SHIPPED | COMBINED)}, file.py, file.py:Class or "
                         "package.module:Class")
     return _class_in(module, place, cls)
 

@@ -50,4 +50,4 @@ def test_a_mutant_breaks_the_law_that_it_is_there_for(name: str) -> None:
 
 
 def test_every_clause_has_a_mutant() -> None:
-    assert {m.clause for m in BENCH.values()} == CLAUSES
+    assert {m.clause for m in BENCH.values()} >= CLAUSES

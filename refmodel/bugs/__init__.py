@@ -7,7 +7,7 @@ import sys
 
 import attrs
 
-from refmodel.bugs import ballooning, ept, shadow_traced, sharing, vtlb
+from refmodel.bugs import ballooning, ept, memory, shadow_traced, sharing, vtlb
 from refmodel.bugs.historical import DEFECTS
 from refmodel.language import Design
 
@@ -65,5 +65,18 @@ MUTANTS: dict[str, Mutant] = {
     "traced-table-gone-mirror-stays": Mutant(shadow_traced.TableGoneMirrorStays, "EQV-5"),
     "traced-untraced-uncleared": Mutant(shadow_traced.UntracedUncleared, "EQV-5"),
     "traced-mirrors-still-writable": Mutant(shadow_traced.MirrorsStillWritable, "ISO-1"),
+    "copy-kept-after-a-store": Mutant(memory.CopyKeptAfterAStore, "EQV-1"),
+    "slot-freed-but-named": Mutant(memory.SlotFreedButNamed, "RES-1"),
+    "slot-forgotten": Mutant(memory.SlotForgotten, "RES-2"),
+    "inflated-in-flight": Mutant(memory.InflatedInFlight, "RES-2"),
+    "reader-never-leaves": Mutant(memory.ReaderNeverLeaves, "RES-2"),
+    "reclaimed-unlooked": Mutant(memory.ReclaimedUnlooked, "EQV-1"),
+    "sent-while-writable": Mutant(memory.SentWhileWritable, "EQV-4"),
+    "promise-kept-writable": Mutant(memory.PromiseKeptWritable, "EQV-4"),
+    "forgotten-but-derived": Mutant(memory.ForgottenButDerived, "ISO-1"),
+    "protected-but-derived-writable": Mutant(memory.ProtectedButDerivedWritable, "ISO-2"),
+    "shortage-is-a-hole": Mutant(memory.ShortageIsAHole, "EQV-2"),
+    "derived-writes-exit": Mutant(memory.DerivedWritesExit, "EFF-1"),
+    "derived-read-only-for-ever": Mutant(memory.DerivedReadOnlyForEver, "EFF-2"),
 } | {name: Mutant(m.Bug, m.CLAUSE, m.ENTRY) for name, m in DEFECTS.items()}
 """By name; the first five are those that each engine must find by itself."""

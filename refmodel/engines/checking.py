@@ -29,6 +29,11 @@ GOOD = {"proved", "holds", "not broken", "no run found"}
 BAD = {"fails", "refuted"}
 
 
+def usual(design: Outline) -> tuple[str, ...]:
+    """The engines that judge a design unless the user says otherwise."""
+    return tuple(engine for engine in DEFAULT if engine != "exhaustive" or design.cls.explored)
+
+
 @attrs.frozen
 class Report:
     """What one engine says."""

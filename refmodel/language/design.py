@@ -47,6 +47,8 @@ class Design:
     geometry: ClassVar[Geometry] = Geometry()
     arbitrary: ClassVar[tuple[str, ...]] = ()
     """The tables whose initial contents nobody knows, as memory's at power-on."""
+    explored: ClassVar[bool] = True
+    """Whether its geometry is small enough to be explored to the end."""
 
 
 @attrs.frozen

@@ -32,9 +32,7 @@ def no_derived_entry_reaches_the_monitor(s: ContractMmu, vm: Vm, gfn: Gfn) -> An
 
 @law("EFF-1", "An access exits only for what was not derived.")
 def a_derived_entry_does_not_exit(s: ContractMmu, outcome: Seen, before: ContractMmu, actor: int) -> Any:
-    """A copy by the monitor has nothing to do with what was derived."""
-    return implies(outcome.shown.event == Event.EXITED and before.gives(actor, outcome.gfn, outcome.write),
-                   not s.gives(actor, outcome.gfn, outcome.write))
+    return implies(outcome.shown.event == Event.EXITED, not before.gives(actor, outcome.gfn, outcome.write))
 
 
 @law("EFF-2", "An exit that was served leaves what was asked for.")

@@ -110,6 +110,11 @@ def a_new_page_holds_nothing(s: P2m, before: P2m, vm: Vm, gfn: Gfn) -> Any:
     return implies(entry.resident and s.has_memory(vm, gfn) and not before.has_memory(vm, gfn), s.memory[entry.mfn].is_zero())
 
 
+@law("ISO-2", "What a shared frame holds does not change while it is shared.")
+def shared_frames_hold_what_they_held(s: P2m, before: P2m, mfn: Mfn) -> Any:
+    return implies(before.frames[mfn].use == Use.SHARED and s.frames[mfn].use == Use.SHARED, before.memory[mfn] == s.memory[mfn])
+
+
 @law("ISO-5", "What a VM's memory holds is changed by that VM's own steps only.")
 def memory_changes_by_its_owner_only(s: P2m, before: P2m, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.p2m[vm, gfn], s.p2m[vm, gfn]
@@ -184,6 +189,7 @@ LAWS = (
     a_backing_frame_is_owned_or_shared,
     a_shared_frame_is_read_only,
     a_new_page_holds_nothing,
+    shared_frames_hold_what_they_held,
     memory_changes_by_its_owner_only,
     registers_change_by_their_owner_only,
 )

@@ -59,9 +59,13 @@ class ContractMmu(P2m):
             return Handled(Result.HOLE, vm, gfn, write)
         if found == Supply.LATER:
             return Handled(Result.FAILED, vm, gfn, write)
-        entry = self.p2m[vm, gfn]
-        self.derived[vm, gfn] = Derived(True, entry.mfn, entry.writable)
+        self.derived[vm, gfn] = self.supplied(vm, gfn)
         return Handled(Result.INSTALLED, vm, gfn, write)
+
+    def supplied(self, vm: Vm, gfn: Gfn) -> Derived:
+        """What the p2m says of a page that has been supplied."""
+        entry = self.p2m[vm, gfn]
+        return Derived(True, entry.mfn, entry.writable)
 
     @operation
     def evict(self, vm: Vm, gfn: Gfn) -> None:

@@ -22,11 +22,15 @@ class Sharing(P2m):
         require(self.frames[drop.mfn].use == Use.PRIVATE)  # its sole user, so that its frame can go
         require(keep.mfn != drop.mfn)  # not merged already
         require(self.memory[keep.mfn] == self.memory[drop.mfn])
-        self.withdraw_write(vm, gfn)
+        self.seal(vm, gfn)
         self.forget(other_vm, other_gfn)
         self.p2m[other_vm, other_gfn] = attrs.evolve(drop, mfn=keep.mfn, writable=False)
         self.frames[keep.mfn] = Frame(Use.SHARED, references=self.frames[keep.mfn].references + 1)
         self.release(drop.mfn)
+
+    def seal(self, vm: Vm, gfn: Gfn) -> None:
+        """Nobody writes to the page that stays, nor will when it is idle and comes back."""
+        self.withdraw_write(vm, gfn)
 
     @operation
     def unmerge(self, vm: Vm, gfn: Gfn) -> None:

@@ -1,0 +1,35 @@
+"""KVM, commit edde99ce0529: KVM_GET_DIRTY_LOG write-protected the pages, and took the marks afterwards.
+
+A store in between put its mark among those that were about to be taken, and made the page writable; the next one put none.
+"""
+
+from refmodel.designs import Memory
+from refmodel.language import operation, require
+from refmodel.machine.names import Gfn, Vm
+from refmodel.monitor.dirty_logging import Sent
+
+ENTRY, CLAUSE = "A18", "EQV-4"
+
+
+class Bug(Memory):
+    """A page is write-protected first, and its mark is taken then."""
+
+    @operation
+    def take_mark(self, vm: Vm, gfn: Gfn) -> None:
+        """The first step, which protects. TAKEN says here that the mark is about to be taken."""
+        require(self.p2m[vm, gfn].resident)
+        require(self.sent[vm, gfn] == Sent.MARKED)
+        self.withdraw_write(vm, gfn)
+        self.sent[vm, gfn] = Sent.TAKEN
+
+    @operation
+    def protect_taken(self, vm: Vm, gfn: Gfn) -> None:
+        """The second, which takes the mark."""
+        require(self.p2m[vm, gfn].resident)
+        require(self.sent[vm, gfn] == Sent.TAKEN)
+        self.sent[vm, gfn] = Sent.PROTECTED
+
+    def mark(self, vm: Vm, gfn: Gfn) -> None:
+        """Between the two a mark joins those that are about to be taken."""
+        if self.sent[vm, gfn] != Sent.TAKEN:
+            self.sent[vm, gfn] = Sent.MARKED

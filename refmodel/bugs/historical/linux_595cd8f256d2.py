@@ -1,0 +1,17 @@
+"""Linux, commit 595cd8f256d2: KSM took a page for write-protected that was only withdrawn, with its right to write saved.
+
+The next access gave the right back, to a frame that several share by now.
+"""
+
+from refmodel.designs import Memory
+from refmodel.machine.names import Gfn, Vm
+
+ENTRY, CLAUSE = "A20", "ISO-2"
+
+
+class Bug(Memory):
+    """An idle page is merged without taking from it the right to write that it will get back."""
+
+    def seal(self, vm: Vm, gfn: Gfn) -> None:
+        if self.p2m[vm, gfn].mapped:
+            self.withdraw_write(vm, gfn)

@@ -1,0 +1,125 @@
+"""Mutants of swapping, promises, the dirty log, and of what any MMU promises."""
+
+from refmodel.bare import Seen
+from refmodel.designs import Memory
+from refmodel.language import NOTHING, operation, require
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Mfn, Vm
+from refmodel.mmu.contract import Derived
+from refmodel.monitor.dirty_logging import Sent
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.p2m import Backing, P2mEntry, Supply
+from refmodel.monitor.swapping import SlotUse
+
+
+class CopyKeptAfterAStore(Memory):
+    """A page that has been written to keeps its copy on swap, as though it were clean."""
+
+    def drop_copy(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing."""
+
+
+class SlotFreedButNamed(Memory):
+    """A slot is free, and the page's entry names it still."""
+
+    def drop_copy(self, vm: Vm, gfn: Gfn) -> None:
+        slot = self.p2m[vm, gfn].slot
+        if slot != NOTHING:
+            self.slots[slot] = SlotUse()
+
+
+class SlotForgotten(Memory):
+    """A page with a copy on swap goes into the balloon, and nobody frees the slot."""
+
+    def vacate(self, vm: Vm, gfn: Gfn) -> None:
+        entry = self.p2m[vm, gfn]
+        if entry.resident:
+            self.forget(vm, gfn)
+            self.release(entry.mfn)
+        self.p2m[vm, gfn] = P2mEntry()
+
+
+class InflatedInFlight(Memory):
+    """The balloon takes a page while it is being read from swap."""
+
+    def in_flight(self, vm: Vm, gfn: Gfn) -> bool:
+        return False
+
+
+class ReaderNeverLeaves(Memory):
+    """A read has ended, and its slot is held for the reader still."""
+
+    @operation
+    def finish_reading(self, mfn: Mfn) -> None:
+        frame, slot = self.frames[mfn], self.reading[mfn]
+        require(frame.use == Use.READING)
+        self.reading[mfn] = NOTHING
+        self.frames[mfn] = Frame(Use.PRIVATE, frame.vm, frame.gfn, references=1)
+        self.p2m[frame.vm, frame.gfn] = P2mEntry(Backing.MAPPED, mfn, slot=slot)
+
+
+class ReclaimedUnlooked(Memory):
+    """A page becomes a promise of zeroes without a look at what it holds."""
+
+    @operation
+    def reclaim_zeroes(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.p2m[vm, gfn].resident)
+        self.vacate(vm, gfn)
+        self.p2m[vm, gfn] = P2mEntry(Backing.PROMISED)
+
+
+class SentWhileWritable(Memory):
+    """A page whose mark was taken is sent without being protected."""
+
+    @operation
+    def protect_taken(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.p2m[vm, gfn].resident)
+        require(self.sent[vm, gfn] == Sent.TAKEN)
+        self.sent[vm, gfn] = Sent.PROTECTED
+
+
+class PromiseKeptWritable(Memory):
+    """A page that the other machine has has become a promise; it comes back writable, and unmarked."""
+
+    def bring(self, vm: Vm, gfn: Gfn) -> Supply:
+        if self.p2m[vm, gfn].backing != Backing.PROMISED:
+            return super().bring(vm, gfn)
+        return Supply.READY if self.give_frame(vm, gfn) else Supply.LATER
+
+
+class ForgottenButDerived(Memory):
+    """A page goes, and the MMU keeps what it derived."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing."""
+
+
+class ProtectedButDerivedWritable(Memory):
+    """The right to write goes, and the MMU keeps it."""
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing."""
+
+
+class DerivedWritesExit(Memory):
+    """Every store exits."""
+
+    def store_physical(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        if self.gives(vm, gfn, write=True):
+            return Seen(gfn=gfn, write=True)
+        return self.execute(vm, gfn, offset, Access.WRITE, value)
+
+
+class DerivedReadOnlyForEver(Memory):
+    """What is derived never lets a store through."""
+
+    def supplied(self, vm: Vm, gfn: Gfn) -> Derived:
+        return Derived(True, self.p2m[vm, gfn].mfn)
+
+
+class ShortageIsAHole(Memory):
+    """When no frame can be had, the guest is told that there is no memory."""
+
+    def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
+        found = super().supply(vm, gfn, write)
+        return Supply.HOLE if found == Supply.LATER else found

@@ -1,0 +1,78 @@
+"""Memory management under any MMU: every law of it can be broken, and every mechanism is met."""
+
+import attrs
+import pytest
+
+from refmodel.bugs import MUTANTS
+from refmodel.designs import COMBINED, Memory
+from refmodel.engines.checking import usual
+from refmodel.engines.exhaustive import explore
+from refmodel.engines.random import campaign
+from refmodel.language import law, outline
+from refmodel.language.laws import Law
+from refmodel.laws import contract, memory
+from refmodel.machine.names import Gfn, Vm
+from refmodel.monitor.dirty_logging import Sent
+from refmodel.monitor.p2m import Backing
+from tests.test_command import refmodel
+
+BROKEN_BY = {
+    "swapped_pages_are_the_bare_machines": "copy-kept-after-a-store",
+    "clean_pages_are_their_copies": "copy-kept-after-a-store",
+    "pages_read_are_their_copies": "linux-13ddaf26be32",
+    "slots_are_counted": "slot-freed-but-named",
+    "slots_are_conserved": "slot-forgotten",
+    "slots_have_one_reader": "reader-never-leaves",
+    "readers_are_their_slots": "inflated-in-flight",
+    "promises_are_of_zeroes": "reclaimed-unlooked",
+    "unmarked_pages_are_there": "sent-while-writable",
+    "unmarked_pages_are_protected": "promise-kept-writable",
+    "derived_entries_lead_where_the_p2m_says": "forgotten-but-derived",
+    "no_derived_entry_writes_to_a_shared_frame": "protected-but-derived-writable",
+    "no_derived_entry_reaches_the_monitor": "forgotten-but-derived",
+    "holes_are_real": "shortage-is-a-hole",
+    "a_derived_entry_does_not_exit": "derived-writes-exit",
+    "a_served_derivation_makes_progress": "derived-read-only-for-ever",
+}
+
+
+@pytest.mark.parametrize("broken", memory.LAWS + contract.LAWS, ids=lambda each: each.name)
+def test_each_law_has_a_mutant_that_breaks_it(broken: Law) -> None:
+    design = MUTANTS[BROKEN_BY[broken.name]].design
+    found = explore(attrs.evolve(outline(design), laws=(broken,)), design.geometry, seconds=120)
+    assert found.failure is not None and found.failure.broken.law == broken
+
+
+def test_every_operation_applies_and_none_breaks_a_law() -> None:
+    done = campaign(outline(Memory), Memory.geometry.resized(Vm=2, Mfn=4, Slot=2), seconds=20, runs=600)
+    assert done.failure is None
+    assert set(done.applied) == {op.name for op in outline(Memory).operations}
+
+
+def met(never: Law) -> bool:
+    """Whether exploration comes upon a state that a sentence says there is never."""
+    return explore(attrs.evolve(outline(Memory), laws=(never,)), Memory.geometry, seconds=120).failure is not None
+
+
+@pytest.mark.parametrize("backing", set(Backing) - {Backing.ABSENT}, ids=lambda backing: backing.value)
+def test_a_page_can_come_to_be_in_each_state(backing: Backing) -> None:
+    @law("RES-2", "No page is ever in this state.")
+    def never(s: Memory, vm: Vm, gfn: Gfn) -> bool:
+        return s.p2m[vm, gfn].backing != backing
+
+    assert met(never)
+
+
+def test_a_page_can_come_to_be_on_the_other_machine() -> None:
+    @law("EQV-4", "No page ever gets there.")
+    def never(s: Memory, vm: Vm, gfn: Gfn) -> bool:
+        return s.sent[vm, gfn] != Sent.THERE
+
+    assert met(never)
+
+
+def test_what_is_too_large_to_be_explored_is_not_unless_the_user_says_so() -> None:
+    assert all("exhaustive" not in usual(outline(cls)) for cls in COMBINED.values())
+    assert "exhaustive" in usual(outline(Memory))
+    done = refmodel("check", "interpreter+", "--engine", "random", "--seconds", "1")
+    assert done.returncode == 0 and "not broken" in done.stdout
