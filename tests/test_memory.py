@@ -7,13 +7,15 @@ from refmodel.bugs import MUTANTS
 from refmodel.designs import COMBINED, Memory
 from refmodel.engines.checking import usual
 from refmodel.engines.exhaustive import explore
+from refmodel.engines.induction import prove
 from refmodel.engines.random import campaign
-from refmodel.language import law, outline
+from refmodel.language import Design, law, outline
 from refmodel.language.laws import Law
 from refmodel.laws import contract, memory
 from refmodel.machine.names import Gfn, Vm
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.p2m import Backing
+from tests.designs.subsets import SUBSETS
 from tests.test_command import refmodel
 
 BROKEN_BY = {
@@ -47,6 +49,14 @@ def test_every_operation_applies_and_none_breaks_a_law() -> None:
     done = campaign(outline(Memory), Memory.geometry.resized(Vm=2, Mfn=4, Slot=2), seconds=20, runs=600)
     assert done.failure is None
     assert set(done.applied) == {op.name for op in outline(Memory).operations}
+
+
+@pytest.mark.parametrize("design", SUBSETS, ids=lambda cls: cls.__name__)
+def test_mechanisms_are_lawful_without_the_others(design: type[Design]) -> None:
+    done = prove(outline(design), all_failures=True)
+    assert [j for j in done.judgements() if j.verdict != "proved"] == []
+    found = explore(outline(design), design.geometry, seconds=60)
+    assert found.complete and found.failure is None
 
 
 def met(never: Law) -> bool:

@@ -26,9 +26,12 @@ class PhysicalEmulation(P2m):
         return self.access_for_guest(vm, gfn, offset, access, value)
 
     def lacks_table(self, vm: Vm, gfn: Gfn) -> bool:
-        """Whether a table of the guest's is not to be had now. Where there is no memory there is none to wait for."""
-        away = self.has_memory(vm, gfn) and not self.p2m[vm, gfn].mapped
-        return away and self.supply(vm, gfn, write=False) == Supply.LATER
+        """Whether a table of the guest's is not where it could be read. It is asked for then, and the guest made to try again.
+        Where there is no memory there is none to wait for."""
+        if not self.has_memory(vm, gfn) or self.p2m[vm, gfn].mapped:
+            return False
+        self.supply(vm, gfn, write=False)
+        return True
 
     def guest_cell(self, vm: Vm, gfn: Gfn, index: Index) -> Cell:
         """An entry of a guest's table, as its memory has it. Where there is no memory there are no entries."""

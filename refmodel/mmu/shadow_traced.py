@@ -62,8 +62,8 @@ class ShadowTracedMmu(ShadowMmu):
             due = self.bare_access(vm, bare_entry, page, access, Cell())
             return Filled(Result.REFLECTED, vm, vcpu, page, access, Reply(Event.PAGE_FAULT), due)
         write = access == Access.WRITE
-        if write and self.has_memory(vm, entry.gfn):
-            require(not self.becomes_traced(vm, vcpu, entry.gfn))  # emulate_store's business
+        store_to_table = write and self.has_memory(vm, entry.gfn) and self.becomes_traced(vm, vcpu, entry.gfn)
+        require(not store_to_table)  # emulate_store's business
         found = self.supply(vm, entry.gfn, write)
         if found == Supply.HOLE:
             return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE),

@@ -130,8 +130,8 @@ class ShadowUnsyncMmu(TwoLevelMmu):
             due = self.bare_access(vm, bare, page, access, Cell())
             return LinearFilled(Result.REFLECTED, vm, vcpu, upper, page, access, Reply(Event.PAGE_FAULT), due)
         write = access == Access.WRITE
-        if write and self.has_memory(vm, leaf.gfn):
-            require(not self.is_root(vm, root, leaf.gfn))  # emulate_store's business
+        store_to_root = write and self.has_memory(vm, leaf.gfn) and self.is_root(vm, root, leaf.gfn)
+        require(not store_to_root)  # emulate_store's business
         found = self.supply(vm, leaf.gfn, write)
         if found == Supply.HOLE:
             due = self.bare_access(vm, bare, page, access, Cell())
@@ -202,13 +202,13 @@ class ShadowUnsyncMmu(TwoLevelMmu):
     def emulate_store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> LinearAttempt:
         """A store to a traced root has exited: the monitor carries it out for the guest."""
         require(self.paging[vm, vcpu].enabled)
+        require(not lets(self.walked(vm, vcpu, upper, page), Access.WRITE))
         if self.lacks_tables(vm, vcpu, upper):
             return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
         root, bare = self.paging[vm, vcpu].root, self.bare_walk(vm, vcpu, upper, page)
         above = self.guest_cell(vm, root, upper)
         entry = combined(above, self.guest_cell(vm, above.gfn, page))
         require(permits(entry, Access.WRITE))
-        require(not lets(self.walked(vm, vcpu, upper, page), Access.WRITE))
         require(self.is_root(vm, root, entry.gfn))
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
         if shown.event == Event.EXITED:

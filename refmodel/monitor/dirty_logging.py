@@ -35,23 +35,22 @@ class DirtyLogging(P2m):
 
     @operation
     def take_mark(self, vm: Vm, gfn: Gfn) -> None:
-        require(self.p2m[vm, gfn].resident)
+        require(self.in_frame(vm, gfn))
         require(self.sent[vm, gfn] == Sent.MARKED)
         self.sent[vm, gfn] = Sent.TAKEN
 
     @operation
     def protect_taken(self, vm: Vm, gfn: Gfn) -> None:
-        require(self.p2m[vm, gfn].resident)
+        require(self.in_frame(vm, gfn))
         require(self.sent[vm, gfn] == Sent.TAKEN)
         self.withdraw_write(vm, gfn)
         self.sent[vm, gfn] = Sent.PROTECTED
 
     @operation
     def send(self, vm: Vm, gfn: Gfn) -> None:
-        entry = self.p2m[vm, gfn]
-        require(entry.resident)
+        require(self.in_frame(vm, gfn))
         require(self.sent[vm, gfn] == Sent.PROTECTED)
-        self.destination[vm, gfn] = self.memory[entry.mfn]
+        self.destination[vm, gfn] = self.memory[self.p2m[vm, gfn].mfn]
         self.sent[vm, gfn] = Sent.THERE
 
     def mark(self, vm: Vm, gfn: Gfn) -> None:

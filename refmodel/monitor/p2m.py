@@ -88,7 +88,10 @@ class P2m(Frames, BareMemory):
         return Supply.HOLE
 
     def let_write(self, vm: Vm, gfn: Gfn) -> bool:
-        """Make a mapped page writable; False, and nothing done, if that takes a frame and none can be had."""
+        """Make a mapped page writable; False, and nothing done, if that takes a frame and none can be had. Nobody writes to what is
+        not the page's own."""
+        if self.frames[self.p2m[vm, gfn].mfn].use != Use.PRIVATE:
+            return False
         self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], writable=True)
         return True
 
@@ -116,6 +119,10 @@ class P2m(Frames, BareMemory):
         """Whether there is memory where a guest looks, wherever it is kept."""
         return self.p2m[vm, gfn].mapped
 
+    def in_frame(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether there is, and it is in a frame."""
+        return self.p2m[vm, gfn].resident and self.has_memory(vm, gfn)
+
     def in_flight(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether a page is on its way, so that whoever wants to change it has to wait."""
         return False
@@ -128,8 +135,8 @@ class P2m(Frames, BareMemory):
     def vacate(self, vm: Vm, gfn: Gfn) -> None:
         """What stands behind a page goes."""
         entry = self.p2m[vm, gfn]
+        self.forget(vm, gfn)
         if entry.resident:
-            self.forget(vm, gfn)
             self.release(entry.mfn)
         self.p2m[vm, gfn] = P2mEntry()
 

@@ -45,7 +45,8 @@ class Swapping(P2m):
     def write_back(self, vm: Vm, gfn: Gfn) -> None:
         """Write a page to a slot, and see to it that nobody changes it unnoticed."""
         entry = self.p2m[vm, gfn]
-        require(entry.resident and entry.slot == NOTHING)
+        require(self.in_frame(vm, gfn))
+        require(entry.slot == NOTHING)
         require(self.frames[entry.mfn].use == Use.PRIVATE)  # a shared page would be read back as many
         if fails("swap slot"):
             return
@@ -59,15 +60,12 @@ class Swapping(P2m):
     def swap_out(self, vm: Vm, gfn: Gfn) -> None:
         """Take the frame of a clean page."""
         entry = self.p2m[vm, gfn]
-        require(self.is_clean(entry))
+        require(self.in_frame(vm, gfn))
+        require(entry.slot != NOTHING)
         require(self.frames[entry.mfn].use == Use.PRIVATE)
         self.forget(vm, gfn)
         self.p2m[vm, gfn] = P2mEntry(Backing.SWAPPED, slot=entry.slot)
         self.release(entry.mfn)
-
-    def is_clean(self, entry: P2mEntry) -> bool:
-        """Whether a page is what its copy on swap is."""
-        return entry.resident and entry.slot != NOTHING
 
     def let_write(self, vm: Vm, gfn: Gfn) -> bool:
         """The first store to a clean page: its copy is worth nothing from now on."""
