@@ -3,9 +3,10 @@
 Below the seam an MMU is whatever has told the processor where guest pages lie, in whatever tables and caches: what counts is the
 most that any of them gives. So there is one table here, of what was derived from the p2m and has not been taken back. An MMU may
 derive what the p2m says at any time, after it had the page supplied; it has to take back when told; and it may drop what it likes.
-What memory management does is lawful here, for any number of names, or it is lawful under no MMU.
+A mechanism that breaks a law here breaks it under the MMU that keeps all that it may.
 
-The guest's addresses are guest-physical here. What leads a linear page to them is above the seam.
+The other way more is needed, since an MMU may keep what was made of guest memory too, such as shadows of guest tables. So the real ones
+are proved over all mechanisms each for itself. The guest's addresses are guest-physical here: what leads to them is an MMU's own.
 """
 
 import attrs
