@@ -38,7 +38,7 @@ class Sharing(P2m):
         entry = self.p2m[vm, gfn]
         require(entry.resident)
         require(self.frames[entry.mfn].use == Use.SHARED)
-        self.break_sharing(vm, gfn)
+        self.let_write(vm, gfn)
 
     def let_write(self, vm: Vm, gfn: Gfn) -> bool:
         if self.frames[self.p2m[vm, gfn].mfn].use == Use.SHARED and not self.break_sharing(vm, gfn):
