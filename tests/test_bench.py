@@ -29,7 +29,7 @@ def test_each_bug_is_found(name: str, engine: str) -> None:
     assert mutant.title.endswith(".")
 
 
-@pytest.mark.parametrize("name", BETTER)
+@pytest.mark.parametrize("name", sorted(BETTER))
 def test_what_is_found_by_a_better_clause_breaks_the_catalogues_too(name: str) -> None:
     mutant = MUTANTS[name]
     found = explore(outline(mutant.design).restricted(mutant.clause), mutant.design.geometry, seconds=60)
