@@ -5,8 +5,9 @@ most that any of them gives. So there is one table here, of what was derived fro
 derive what the p2m says at any time, after it had the page supplied; it has to take back when told; and it may drop what it likes.
 A mechanism that breaks a law here breaks it under the MMU that keeps all that it may.
 
-The other way more is needed, since an MMU may keep what was made of guest memory too, such as shadows of guest tables. So the real ones
-are proved over all mechanisms each for itself. The guest's addresses are guest-physical here: what leads to them is an MMU's own.
+The other way more is needed, since an MMU may keep what was made of guest memory too, such as shadows of guest tables. So the
+real ones are proved over all mechanisms each for itself. The guest's addresses are guest-physical here: what leads to them is an
+MMU's own.
 """
 
 import attrs
