@@ -114,12 +114,15 @@ class _Pair:
         step, outcome = taken
         self.steps.append(step)
         changed = any(getattr(self.mine.state, name).changed for name in self.ghosts)
+        given_or_taken = self.mine.state.plugged.changed
         self.mine.settle()
         replies = _replies(op, arguments, outcome)
         if replies is not None:
             return self._compare(*replies)
         if changed:
             self._follow(op.name, arguments)
+        if given_or_taken and self.disciplined:  # it may have been a table
+            self._reload()
         return None
 
     def _follow(self, name: str, arguments: tuple[Any, ...]) -> Any:
