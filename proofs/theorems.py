@@ -24,7 +24,7 @@ class Theorem:
     proof: Callable[..., None]
     of: tuple[Any, ...] = ()
     slow: bool = False
-    """Whether it takes more than a minute on two cores."""
+    """Whether the fast tests leave it out: it takes half a minute or more of two cores."""
 
     @property
     def name(self) -> str:

@@ -54,11 +54,15 @@ SMALL: Geometry = geometry(
 )
 
 
+LARGER = SMALL.resized(Mfn=4, Slot=2)
+"""For random runs of many mechanisms together."""
+
+
 class Everything(Swapping, DirtyLogging, Sharing, Ballooning, PopulateOnDemand, AccessTracking, GuestCopies):
     """All that is done with memory underneath."""
 
     explored = False
-    geometry = SMALL.resized(Mfn=4, Slot=2)
+    geometry = LARGER
 
 
 class Memory(Everything, ContractMmu):
@@ -212,7 +216,7 @@ class ShadowUnsyncAndSwapping(Swapping, Sharing, Ballooning, ShadowUnsyncMmu):
     """Unsync shadow tables, over swapping, sharing and ballooning. (Over everything, the proof of a fault takes minutes.)"""
 
     explored = False
-    geometry = SMALL.resized(Mfn=4, Slot=2)
+    geometry = LARGER
     laws: ClassVar[tuple[Law, ...]] = ShadowUnsync.laws + memory.SWAPPING
 
 

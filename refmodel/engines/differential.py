@@ -113,15 +113,14 @@ class _Pair:
             return None
         step, outcome = taken
         self.steps.append(step)
-        changed = any(getattr(self.mine.state, name).changed for name in self.ghosts)
-        given_or_taken = self.mine.state.plugged.changed
+        changed = [name for name in self.ghosts if getattr(self.mine.state, name).changed]
         self.mine.settle()
         replies = _replies(op, arguments, outcome)
         if replies is not None:
             return self._compare(*replies)
         if changed:
             self._follow(op.name, arguments)
-        if given_or_taken and self.disciplined:  # it may have been a table
+        if "plugged" in changed and self.disciplined:  # what was given or taken may have been a table
             self._reload()
         return None
 

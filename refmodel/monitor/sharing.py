@@ -7,7 +7,7 @@ frame is mapped read-only everywhere, and the monitor breaks the sharing before 
 import attrs
 
 from refmodel.language import fails, operation, require
-from refmodel.machine.names import Gfn, Vm
+from refmodel.machine.names import Gfn, Mfn, Vm
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import P2m
 
@@ -21,12 +21,16 @@ class Sharing(P2m):
         require(drop.resident)
         require(self.frames[drop.mfn].use == Use.PRIVATE)  # its sole user, so that its frame can go
         require(keep.mfn != drop.mfn)  # not merged already
-        require(self.memory[keep.mfn] == self.memory[drop.mfn])
+        require(self.alike(keep.mfn, drop.mfn))
         self.seal(vm, gfn)
         self.forget(other_vm, other_gfn)
         self.p2m[other_vm, other_gfn] = attrs.evolve(drop, mfn=keep.mfn, writable=False)
         self.frames[keep.mfn] = Frame(Use.SHARED, references=self.frames[keep.mfn].references + 1)
         self.release(drop.mfn)
+
+    def alike(self, mfn: Mfn, other: Mfn) -> bool:
+        """Whether two frames hold the same: every cell is compared."""
+        return self.memory[mfn] == self.memory[other]
 
     def seal(self, vm: Vm, gfn: Gfn) -> None:
         """Nobody writes to the page that stays, nor will when it is idle and comes back."""
@@ -55,8 +59,11 @@ class Sharing(P2m):
             return False
         mfn = self.free_frame()
         self.forget(vm, gfn)
-        self.memory[mfn] = self.memory[entry.mfn]
+        self.copy_frame(entry.mfn, mfn)
         self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
         self.p2m[vm, gfn] = attrs.evolve(entry, mfn=mfn)
         self.release(entry.mfn)
         return True
+
+    def copy_frame(self, source: Mfn, target: Mfn) -> None:
+        self.memory[target] = self.memory[source]
