@@ -1,0 +1,5 @@
+"""``python -m refmodel.cli``."""
+
+from refmodel.cli import main
+
+main()

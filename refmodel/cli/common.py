@@ -1,0 +1,28 @@
+"""What the commands share: where they print, and what their exit status says."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from rich.console import Console
+
+from refmodel.engines.checking import Report
+
+HOLDS, FAILS, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
+                  help="The reference model of memory virtualization: check designs, judge implementations.")
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+err = Console(stderr=True, highlight=False)
+
+
+def severity(status: int) -> int:
+    return (HOLDS, UNDECIDED, FAILS, BAD_INPUT).index(status)
+
+
+def status_of(reports: Sequence[Report]) -> int:
+    if any(r.failed for r in reports):
+        return FAILS
+    return UNDECIDED if any(r.undecided for r in reports) else HOLDS

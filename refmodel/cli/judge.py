@@ -1,0 +1,93 @@
+"""``refmodel judge``: real MMUs, and traces of anybody's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import attrs
+import typer
+
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, err, out
+from refmodel.language.unsound import BadDesign
+from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
+from refmodel.oracle.judging import Lost, Verdict, judge
+from refmodel.oracle.known import explanation, new_titles
+from refmodel.oracle.trace.judge import judge_trace
+from refmodel.report import terminal, traces
+
+
+@app.command("judge")
+def judge_command(
+    names: Annotated[list[str], typer.Argument(help=f"an implementation ({', '.join(IMPLEMENTATIONS)}), or traces: files, plain or "
+                                                    "compressed by gzip or zstd; - is standard input")],
+    seconds: Annotated[float, typer.Option(help="how long to draw tests for each subject", min=0.1)] = 4.0,
+    checks: Annotated[int | None, typer.Option(
+        help="this many tests for each subject, however long they take; of slow ones, as many as the time allows", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="where drawing starts")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+) -> None:
+    """Judge a real MMU by the model, or a trace of anybody's monitor by the laws.
+
+    Exit status: 0 no deviation that is not known, 1 new deviations, 2 bad input, 3 not installed, or it ended.
+    """
+    if len(names) > 1 or names[0] not in IMPLEMENTATIONS:
+        raise typer.Exit(_judge_traces(names, as_json))
+    name = names[0]
+    verdicts, ran = judged_by(name, seconds, seed, checks, quiet=as_json)
+    if as_json:
+        print(json.dumps([judged_document(v) for v in verdicts], indent=2))
+    if any(new_titles(v) for v in verdicts):
+        raise typer.Exit(FAILS)
+    if not ran:
+        raise typer.Exit(UNDECIDED)
+    if not as_json:
+        out.print(f"{name}: nothing new", style="green")
+
+
+def _judge_traces(names: list[str], as_json: bool) -> int:
+    """Judge recorded traces."""
+    for name in names:
+        if name != "-" and not Path(name).is_file():
+            raise BadDesign(f"{name}: no such file, nor such an implementation; expected a trace, or one of "
+                            f"{', '.join(IMPLEMENTATIONS)}")
+    verdicts = [judge_trace(name) for name in names]
+    if as_json:
+        print(json.dumps([attrs.asdict(verdict) for verdict in verdicts], indent=2))
+    else:
+        for verdict in verdicts:
+            traces.told(out, verdict)
+    return FAILS if any(verdict.deviation for verdict in verdicts) else HOLDS
+
+
+def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, *, quiet: bool) -> tuple[list[Verdict], bool]:
+    """The verdicts on every subject, shown as they come; and whether it all ran."""
+    verdicts = []
+    try:
+        with contextlib.closing(IMPLEMENTATIONS[name].campaigns()) as campaigns:
+            for campaign in campaigns:
+                counted = checks is not None and not campaign.slow
+                verdicts.append(judge(campaign, seconds=1e9 if counted else seconds, start=seed,
+                                      checks=checks if counted and checks else 1_000_000_000))
+                if not quiet:
+                    terminal.judged(out, verdicts[-1])
+    except Absent as why:
+        err.print(f"judge {name}: {'the rest is ' if verdicts else ''}skipped, {why}", soft_wrap=True)
+        return verdicts, bool(verdicts)
+    except Lost as why:
+        err.print(f"judge {name}: {why}", soft_wrap=True)
+        return verdicts, False
+    return verdicts, True
+
+
+def judged_document(verdict: Verdict) -> dict[str, Any]:
+    deviations = []
+    for d in verdict.deviations:
+        known = explanation(verdict.implementation, d.finding.title)
+        deviations.append({"title": d.finding.title, "source": d.finding.source, "times": verdict.seen.get(d.finding.title, 0),
+                           "known": known.name if known else None, "test": list(d.test.lines()),
+                           "expected": d.finding.expected, "got": d.finding.got})
+    return {"judge": verdict.implementation, "subject": verdict.subject, "checks": verdict.checks,
+            "seconds": round(verdict.seconds, 3), "deviations": deviations}

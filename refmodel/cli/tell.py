@@ -1,0 +1,114 @@
+"""``refmodel prove``, ``bench``, ``replay``, ``explain``: what is claimed, and what shows it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+import typer
+from rich.markup import escape
+
+from refmodel.bugs import MUTANTS
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, err, out, severity
+from refmodel.engines.bench import matrix as kill_matrix
+from refmodel.engines.exits import measure
+from refmodel.engines.machine import replay as run_again
+from refmodel.engines.tokens import decode, spec_of
+from refmodel.language.unsound import BadDesign
+from refmodel.loading import load
+from refmodel.machine.x86_instructions import X86_INSTRUCTIONS, classify
+from refmodel.report import efficiency, terminal
+
+TOPICS = ("exits", "instructions")
+
+
+@app.command()
+def prove(
+    fresh: Annotated[bool, typer.Option(help="prove again what is remembered as proved")] = False,
+) -> None:
+    """Prove every theorem in proofs/, in a checkout of the repository; what was proved of the very same text is remembered.
+
+    Exit status: 0 all are proved, 1 one is refuted, 2 bad input, 3 undecided.
+    """
+    from refmodel.engines.theorems import prove_all
+
+    worst = HOLDS
+    for told in prove_all(Path.cwd(), fresh):
+        how = "remembered" if told.remembered else told.verdict
+        style = {"proved": "green", "refuted": "bold red"}.get(told.verdict, "yellow")
+        out.print(f"[{style}]{how:>10}[/]  {told.seconds:6.1f} s  {escape(told.says)}  [dim]{escape(told.name)}[/]", soft_wrap=True)
+        if told.why:
+            out.print(escape(told.why), soft_wrap=True)
+        worst = max(worst, {"proved": HOLDS, "refuted": FAILS}.get(told.verdict, UNDECIDED), key=severity)
+    raise typer.Exit(worst)
+
+
+@app.command()
+def bench(
+    name: Annotated[str | None, typer.Argument(help="one bug; without it, all of them")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+) -> None:
+    """Let every engine look for every bug of the bench: found or not, by which clause, in how many steps and seconds.
+
+    Exit status: 0 each is found by at least one engine, 1 one is not, 2 bad input.
+    """
+    if name is not None and name not in MUTANTS:
+        raise BadDesign(f"{name}: no such bug; expected one of {', '.join(MUTANTS)}")
+    bugs = {n: m for n, m in MUTANTS.items() if name in (None, n)}
+    rows = dict(kill_matrix({n: m.design for n, m in bugs.items()}))
+    if as_json:
+        print(json.dumps([{"bug": n, "clause": bugs[n].clause, "about": bugs[n].title, "entry": bugs[n].entry,
+                           "reference": bugs[n].reference, "engines": [attrs.asdict(k) for k in kills]}
+                          for n, kills in rows.items()], indent=2))
+    else:
+        out.print(terminal.kill_table({n: (bugs[n].clause, bugs[n].told) for n in bugs}, rows))
+    missed = [n for n, kills in rows.items() if all(k.clause is None for k in kills)]
+    if missed:
+        err.print(f"found by no engine: {', '.join(missed)}")
+    raise typer.Exit(FAILS if missed else HOLDS)
+
+
+@app.command()
+def replay(token: Annotated[str, typer.Argument(help="the token printed under a trace")]) -> None:
+    """Run a recorded run again, step by step.
+
+    Exit status: 0 it breaks no law, 1 it breaks one, 2 bad input.
+    """
+    spec, said = spec_of(token)
+    outline = load(spec)
+    geometry, run = decode(outline, said)
+    told = list(run_again(outline, geometry, run))
+    out.print(terminal.trace(outline, told))
+    broken = told[-1].broken if told else None
+    if broken is not None:
+        out.print(terminal.broken_clause(broken))
+    raise typer.Exit(HOLDS if broken is None else FAILS)
+
+
+@app.command()
+def explain(
+    topic: Annotated[str, typer.Argument(help=f"one of {', '.join(TOPICS)}")],
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+) -> None:
+    """Explain what an MMU costs (exits), or what Popek and Goldberg would say of x86 (instructions).
+
+    Exit status: 0, or 2 for a topic that there is not.
+    """
+    if topic not in TOPICS:
+        raise BadDesign(f"{topic}: nothing to explain; expected one of {', '.join(TOPICS)}")
+    if topic == "exits":
+        measured = measure()
+        if as_json:
+            print(json.dumps([attrs.asdict(m) for m in measured], indent=2))
+            return
+        out.print(efficiency.exits_table(measured))
+        out.print(efficiency.exits_plot(measured))
+        return
+    if as_json:
+        print(json.dumps([{"instruction": x.name, **attrs.asdict(classify(x.does)), "remedy": x.remedy} for x in X86_INSTRUCTIONS],
+                         indent=2))
+        return
+    out.print(efficiency.instruction_table())
+    out.print(efficiency.instruction_verdict())

@@ -1,0 +1,98 @@
+"""What would have been lawful instead of an event: the same with a field changed, or the same after one more.
+
+Nothing here knows of any defect: candidates are made of what the event names, and the laws say which would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace.deviations import Deviates, Inconsistent
+from refmodel.oracle.trace.knowledge import Knowledge
+from refmodel.oracle.trace.tables import Key
+
+MOST = 4
+"""Suggestions."""
+
+
+def lawful_instead(k: Knowledge, event: e.Event) -> list[str]:
+    """In words, the simplest first."""
+    if type(event) in (e.Header, e.Gap, e.Abort, e.Registers, e.Invlpg, e.Linear):
+        return []
+    found = [words for words, other in changed(k, event) if k.try_out(other)]
+    for step in missing(k, event):
+        if len(found) >= MOST:
+            break
+        if lawful_after(k, step, event):
+            found.append(f"the same after {' and '.join(map(told, step))}")
+    return found or [f"no {event.__struct_config__.tag} here"]
+
+
+def changed(k: Knowledge, event: e.Event) -> Iterator[tuple[str, e.Event]]:
+    """The same event with one field changed."""
+    if getattr(event, "writable", False):
+        yield "the same, not writable", msgspec.structs.replace(event, writable=False)
+    entry = k.backing((event.vm, event.gfn)) if isinstance(event, e.Page) else None
+    if isinstance(event, e.Map | e.Entry | e.Backed) and entry is not None and entry.resident and entry.mfn != event.mfn:
+        yield f"the same with mfn {entry.mfn}", msgspec.structs.replace(event, mfn=entry.mfn)
+
+
+def missing(k: Knowledge, event: e.Event) -> Iterator[tuple[e.Event, ...]]:
+    """What may not have been done, or not have been told, before."""
+    for vm, gfn in pages_of(k, event):
+        flush = (e.FlushBegin(vm=vm), e.FlushEnd(vm=vm)) if k.flushes_told else ()
+        yield (e.Mark(vm=vm, gfn=gfn),)
+        yield (e.Unprotect(vm=vm, gfn=gfn),)
+        if flush:
+            yield flush
+        yield (e.Protect(vm=vm, gfn=gfn), *flush)
+        yield (e.Unmap(vm=vm, gfn=gfn), *flush)
+        yield (e.Break(vm=vm, gfn=gfn, mfn=1 + max(k.tables["frames"], default=0)),)
+    if isinstance(event, e.Share):
+        yield from missing_before_sharing(k, event)
+
+
+def missing_before_sharing(k: Knowledge, event: e.Share) -> Iterator[tuple[e.Event, ...]]:
+    """One page keeps its frame, and the other goes to it."""
+    one, other = (event.vm, event.gfn), (event.with_vm, event.with_gfn)
+    for (vm, gfn), (v, g) in ((one, other), (other, one)):
+        flushes = [step for each in {vm, v} for step in (e.FlushBegin(vm=each), e.FlushEnd(vm=each))] if k.flushes_told else []
+        yield (e.Protect(vm=vm, gfn=gfn), e.Unmap(vm=v, gfn=g), *flushes)
+
+
+def pages_of(k: Knowledge, event: e.Event) -> list[Key]:
+    """The pages that an event names, or whose frame it names."""
+    pages: list[Key] = [(event.vm, event.gfn)] if isinstance(event, e.Page) else []
+    if isinstance(event, e.Load | e.Store):
+        pages.append((event.vm, event.gpa >> 12))
+    if isinstance(event, e.Share):
+        pages.append((event.with_vm, event.with_gfn))
+    mfn = getattr(event, "mfn", None)
+    if mfn is not None:
+        pages += sorted({*k.behind.of(mfn), *k.reached.of(mfn)} - set(pages))[:MOST]
+    return pages
+
+
+def lawful_after(k: Knowledge, steps: tuple[e.Event, ...], event: e.Event) -> bool:
+    """Whether these events are lawful now, and this one after them. Nothing has changed afterwards."""
+    flushed, undone = dict(k.flushed), []
+    try:
+        for step in steps:
+            k.effect(step)
+            undone += k.journal
+        return k.try_out(event)
+    except (Deviates, Inconsistent):
+        return False
+    finally:
+        k.journal[:] = undone
+        k.undo()
+        k.flushed = flushed
+
+
+def told(event: e.Event) -> str:
+    """An event in words."""
+    where = f" of vm {event.vm}, gfn {event.gfn:#x}" if isinstance(event, e.Page) else f" of vm {event.vm}"
+    return f"{event.__struct_config__.tag}{where}"

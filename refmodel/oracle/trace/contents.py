@@ -1,0 +1,104 @@
+"""What is known of a page's contents: some of its bytes, and perhaps that all others are zero."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+FULL = (1 << 64) - 1
+WORD = 8
+"""Bytes."""
+WORDS_IN_A_PAGE = 4096 // WORD
+
+Part: TypeAlias = tuple[int, int]
+"""A word of which only some bits are known: the bits, and a mask of those that are."""
+
+
+def known_bits(word: int | Part | None) -> Part:
+    """What is known of a word, as bits and a mask."""
+    if word is None:
+        return 0, 0
+    return word if isinstance(word, tuple) else (word, FULL)
+
+
+def as_word(bits: int, mask: int) -> int | Part:
+    """The other way round."""
+    return bits if mask == FULL else (bits & mask, mask)
+
+
+class Contents:
+    """A page as far as it is known: 8-byte words by their offset in bytes. It can be written to in place.
+
+    The laws compare pages with ``==`` and ask ``is_zero``; both answer whether it *may* be so, and are never asked in the
+    negative: a law is broken only if nothing that is unknown could save it.
+    """
+
+    __slots__ = ("former", "plain", "words", "zeroed")
+
+    def __init__(self, words: dict[int, int | Part] | None = None, zeroed: bool = False) -> None:
+        self.words: dict[int, int | Part] = {} if words is None else words
+        self.zeroed = zeroed
+        """Whether a word that is not in ``words`` is zero; otherwise nothing is known of it."""
+        self.plain = False
+        """Whether a store to it needs no more looking into: the page is its VM's own, and nobody watches for stores."""
+        self.former: Contents | None = None
+        """What its frame held before it came to this guest."""
+
+    def copy(self) -> Contents:
+        other = Contents(dict(self.words), self.zeroed)
+        other.former = self.former
+        return other
+
+    def scrubbed(self) -> Contents:
+        """A page of zeroes."""
+        return Contents(zeroed=True)
+
+    def bits(self, offset: int) -> Part:
+        """What is known of the word at an offset that is a multiple of 8."""
+        word = self.words.get(offset)
+        return (0, FULL) if word is None and self.zeroed else known_bits(word)
+
+    def learn(self, offset: int, bits: int, mask: int) -> bool:
+        """Some bits of a word are seen; False if they are known to be others."""
+        had, known = self.bits(offset)
+        if (had ^ bits) & known & mask:
+            return False
+        if mask & ~known:
+            self.words[offset] = as_word((had & known) | (bits & mask), known | mask)
+        return True
+
+    def put(self, offset: int, bits: int, mask: int = FULL) -> None:
+        """Some bits of a word are written."""
+        had, known = self.bits(offset)
+        self.words[offset] = as_word((had & ~mask) | (bits & mask), known | mask)
+
+    def doubt(self, offset: int, mask: int) -> None:
+        """Some bits of a word are not known any more."""
+        had, known = self.bits(offset)
+        self.words[offset] = as_word(had, known & ~mask)
+
+    def is_zero(self) -> bool:
+        return not any(bits & mask for bits, mask in map(known_bits, self.words.values()))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Contents):
+            return NotImplemented
+        if self is other or (self.words == other.words and self.zeroed == other.zeroed):
+            return True
+        return not any((mine ^ theirs) & known & too for offset in {**self.words, **other.words}
+                       for (mine, known), (theirs, too) in [(self.bits(offset), other.bits(offset))])
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def differs_at(self, other: Contents) -> int | None:
+        """The first offset at which two pages cannot be the same."""
+        for offset in sorted({**self.words, **other.words}):
+            (mine, known), (theirs, too) = self.bits(offset), other.bits(offset)
+            if (mine ^ theirs) & known & too:
+                return offset
+        return None
+
+    def unify(self, other: Contents) -> None:
+        """Both pages are the same: what is known of one is known of the other."""
+        for offset in list(other.words):
+            self.learn(offset, *other.bits(offset))
+        self.zeroed = self.zeroed or other.zeroed

@@ -1,0 +1,192 @@
+"""From a stream of lines to a verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import attrs
+import msgspec
+
+from refmodel.language import BadDesign
+from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace import guest, linear
+from refmodel.oracle.trace.advice import lawful_instead
+from refmodel.oracle.trace.deviations import Deviates, Inconsistent
+from refmodel.oracle.trace.effects import effect
+from refmodel.oracle.trace.knowledge import Knowledge
+from refmodel.oracle.trace.reading import Source
+
+MOST_WORDS = 1_500_000
+"""Words of guests' memory that are kept in mind at most."""
+LOOK_EVERY = 250_000
+"""Events after which that is looked at."""
+
+
+@attrs.frozen
+class Deviation:
+    """The first event that no lawful run explains."""
+
+    line: int
+    event: str
+    """The line itself."""
+    at: str | None
+    """Where in the implementation's source, if it said so."""
+    clause: str
+    law: str
+    sentence: str
+    why: str
+    expected: tuple[str, ...]
+    """What would have been lawful."""
+    before: tuple[str, ...] = ()
+    """The lines just before."""
+
+
+@attrs.frozen
+class TraceVerdict:
+    """What judging one trace came to."""
+
+    name: str
+    events: int
+    seconds: float
+    deviation: Deviation | None
+    notes: tuple[str, ...]
+
+
+class Judge:
+    """Judges events one after the other; after the first that deviates it has nothing more to say."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.knowledge = k = Knowledge()
+        k.effect = lambda event: effect(k, event)
+        k.load = lambda event: guest.load(k, event)
+        k.store = lambda event: guest.store(k, event)
+        k.store_to_table = linear.store_to_table
+        self.decoder = msgspec.json.Decoder(e.Any_)
+        self.events = 0
+        self.sequence: int | None = None
+        self.notes: list[str] = []
+        self._looked = 0
+
+    # ------------------------------------------------------------ many lines
+
+    def block(self, first: int, block: bytes, last: bool = False) -> Deviation | None:
+        """Judge whole lines, of which the first has this number."""
+        k, done = self.knowledge, 0
+        try:
+            events = self.decoder.decode_lines(block)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._one_by_one(first, block, last)
+        if events and (events[0].seq is not None or self.sequence is not None or b'"trace"' in block or b"\n\n" in block):
+            return self._one_by_one(first, block, last)
+        try:
+            for event in events:
+                event.judge(k)
+                done += 1
+        except Deviates as why:
+            self.events += done + 1
+            lines = block.split(b"\n")
+            return self._deviation(first + done, events[done], lines[done], why, lines[max(0, done - 5):done])
+        except Inconsistent as why:
+            raise self.bad(first + done, why.field, str(why)) from None
+        self.events += done
+        self._keep_bounded(first + done)
+        return None
+
+    def _one_by_one(self, first: int, block: bytes, last: bool) -> Deviation | None:
+        lines = block.split(b"\n")
+        for number, line in enumerate(lines):
+            if not line.strip():
+                continue
+            try:
+                event = self.decode(first + number, line)
+            except BadDesign:
+                if last and number == len(lines) - 1:  # no newline came after it
+                    self.notes.append(f"line {first + number} is cut off; it was not judged")
+                    return None
+                raise
+            found = self.one(first + number, event, line, lines[max(0, number - 5):number])
+            if found is not None:
+                return found
+        self._keep_bounded(first + len(lines))
+        return None
+
+    def _keep_bounded(self, line: int) -> None:
+        if self.events - self._looked >= LOOK_EVERY:
+            self._looked = self.events
+            if self.knowledge.bounded(MOST_WORDS):
+                self.notes.append(f"by line {line} more than {MOST_WORDS:,} words of memory were known; the oldest were forgotten")
+
+    # ------------------------------------------------------------ one line
+
+    def decode(self, line: int, text: bytes) -> e.Event:
+        """The event on a line; ``BadDesign`` says what is wrong with it, and in which field."""
+        try:
+            event: e.Event = self.decoder.decode(text)
+        except msgspec.ValidationError as why:
+            message, _, path = str(why).partition(" - at `$.")
+            raise self.bad(line, path.rstrip("`") or "e", message) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
+            example = '{"e":"load","gpa":4096,"value":0}'
+            raise self.bad(line, "", f"not an event: {why}; expected a JSON object such as {example}") from None
+        return event
+
+    def one(self, line: int, event: e.Event, text: bytes = b"", before: list[bytes] | None = None) -> Deviation | None:
+        """Judge one event."""
+        self._in_order(line, event)
+        if isinstance(event, e.Header) and self.events:
+            raise self.bad(line, "e", "a trace header comes first, or not at all")
+        self.events += 1
+        try:
+            event.judge(self.knowledge)
+        except Deviates as why:
+            return self._deviation(line, event, text, why, before or [])
+        except Inconsistent as why:
+            raise self.bad(line, why.field, str(why)) from None
+        if isinstance(event, e.Gap):
+            self.notes.append(f"line {line} tells of a gap: nothing that came before it is relied on after it")
+        return None
+
+    def _in_order(self, line: int, event: e.Event) -> None:
+        if event.seq is None:
+            return
+        due = None if self.sequence is None else self.sequence + 1
+        if due is not None and event.seq < due:
+            raise self.bad(line, "seq", f"{event.seq} comes after {due - 1}; expected {due}")
+        if due is not None and event.seq > due:
+            self.notes.append(f"between lines {line - 1} and {line} {event.seq - due:,} events are missing: nothing that came "
+                              "before is relied on after it")
+            self.knowledge.start(closed=False)
+        self.sequence = event.seq
+
+    def bad(self, line: int, field: str, message: str) -> BadDesign:
+        return BadDesign(f"{self.name}:{line}: {field + ': ' if field else ''}{message}")
+
+    def _deviation(self, line: int, event: e.Event, text: bytes, why: Deviates, before: list[bytes]) -> Deviation:
+        expected = why.expected or lawful_instead(self.knowledge, event)
+        words = text.decode(errors="replace").strip() or msgspec.json.encode(event).decode()
+        return Deviation(line, words, event.at, why.clause, why.law, why.sentence, why.why, tuple(expected),
+                         tuple(b.decode(errors="replace") for b in before if b.strip()))
+
+
+def judge_trace(name: str) -> TraceVerdict:
+    """Judge a file (``-`` is standard input) to its end, or to the first event that deviates. ``BadDesign`` if it is no trace."""
+    began = time.perf_counter()
+    judge, source = Judge(name), Source(name)
+    deviation = None
+    for first, block, last in _and_whether_last(source.blocks()):
+        deviation = judge.block(first, block, last)
+        if deviation is not None:
+            break
+    if source.cut:
+        judge.notes.append(source.cut)
+    if judge.events == 0 and not judge.notes:
+        raise BadDesign(f"{name}: no events; expected a JSON object a line (specs/traces.md)")
+    return TraceVerdict(name, judge.events, time.perf_counter() - began, deviation, tuple(judge.notes))
+
+
+def _and_whether_last(blocks: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes, bool]]:
+    """With each block, whether it ends without a newline: only the last of a file does."""
+    for first, block in blocks:
+        yield first, block, not block.endswith(b"\n")

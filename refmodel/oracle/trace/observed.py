@@ -1,0 +1,64 @@
+"""What is observed of a monitor: the tables of everything that is done with memory, and the laws that a trace is held to.
+
+The implementation says itself what it does; nothing is done on its behalf. So the MMU here does nothing when it is told to
+protect or to forget: if the implementation forgot to, the laws will tell.
+"""
+
+from typing import Any, ClassVar
+
+import attrs
+
+from refmodel.designs import Memory
+from refmodel.language import NOTHING, Law, Total, implies, law
+from refmodel.laws import accounting, contract, equivalence, isolation, memory
+from refmodel.machine.names import Gfn, Vm
+from refmodel.mmu.contract import Derived
+
+
+@attrs.frozen
+class Granted:
+    """What a VM may reach as a page of its own that is another's."""
+
+    present: bool = False
+    vm: Vm = NOTHING
+    gfn: Gfn = NOTHING
+    writable: bool = False
+
+
+class Observed(Memory):
+    grants: Total[tuple[Vm, Gfn], Granted]
+    """By the page as which the borrower reaches it."""
+    borrowed: Total[tuple[Vm, Gfn], Derived]
+    """The translations of pages that are borrowed."""
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        """The implementation's business."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        """The implementation's business."""
+
+
+@law("ISO-1", "A translation of a borrowed page leads to the frame behind the page that was granted, with no more rights.")
+def borrowed_entries_lead_where_grants_say(s: Observed, vm: Vm, gfn: Gfn) -> Any:
+    entry, grant = s.borrowed[vm, gfn], s.grants[vm, gfn]
+    backing = s.p2m[grant.vm, grant.gfn]
+    return implies(entry.present, grant.present and backing.mapped and backing.mfn == entry.mfn
+                   and implies(entry.writable, grant.writable and backing.writable))
+
+
+TRANSLATIONS: tuple[Law, ...] = (contract.no_derived_entry_writes_to_a_shared_frame, contract.no_derived_entry_reaches_the_monitor,
+                                 contract.derived_entries_lead_where_the_p2m_says)
+"""About what is installed, and about what may be cached."""
+STATES: tuple[Law, ...] = (
+    isolation.a_backing_frame_is_owned_or_shared, isolation.a_shared_frame_is_read_only, accounting.frames_are_conserved,
+    equivalence.memory_is_the_bare_machines, memory.swapped_pages_are_the_bare_machines, memory.clean_pages_are_their_copies,
+    memory.slots_are_counted, memory.slots_are_conserved, memory.promises_are_of_zeroes, memory.unmarked_pages_are_there,
+    memory.unmarked_pages_are_protected, borrowed_entries_lead_where_grants_say)
+STEPS: tuple[Law, ...] = (isolation.a_new_page_holds_nothing, isolation.shared_frames_hold_what_they_held,
+                          isolation.memory_changes_by_its_owner_only)
+COUNTS: tuple[Law, ...] = (accounting.reference_counts_are_exact, accounting.balloon_sizes_are_exact)
+"""Judged where the implementation says what it counted."""
+
+
+class Judged(Observed):
+    laws: ClassVar[tuple[Law, ...]] = TRANSLATIONS + STATES + STEPS + COUNTS

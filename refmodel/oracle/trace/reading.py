@@ -1,0 +1,78 @@
+"""Traces as streams: files, standard input, compressed or not, block by block, in constant memory.
+
+What is cut off at the end of a file is not the implementation's fault, and is said, not judged. What is no trace at all is
+bad input, and is said with its line.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import zstandard
+
+from refmodel.language import BadDesign
+
+BLOCK = 1 << 16
+"""Bytes read at a time."""
+LONGEST = 1 << 20
+"""Bytes of a line; a longer one is refused."""
+MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+
+
+class Source:
+    """The bytes of one trace."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.cut: str | None = None
+        """Said at the end: why the last bytes could not be had."""
+
+    def blocks(self) -> Iterator[tuple[int, bytes]]:
+        """Whole lines, about a block at a time, each with the number of its first line. Raises ``BadDesign``."""
+        line, rest = 1, b""
+        for data in self._data():
+            whole, newline, after = data.rpartition(b"\n")
+            if not newline:
+                rest += data
+            else:
+                block = rest + whole + newline
+                if len(rest) + whole.find(b"\n") > LONGEST:
+                    raise self.too_long(line)
+                yield line, block
+                line += block.count(b"\n")
+                rest = after
+            if len(rest) > LONGEST:
+                raise self.too_long(line)
+        if rest:
+            yield line, rest
+
+    def too_long(self, line: int) -> BadDesign:
+        return BadDesign(f"{self.name}:{line}: longer than {LONGEST:,} bytes; expected one event, a JSON object, a line")
+
+    def _data(self) -> Iterator[bytes]:
+        try:
+            with self._opened() as stream:
+                while data := stream.read(BLOCK):
+                    yield data
+        except (EOFError, zstandard.ZstdError, zlib.error, gzip.BadGzipFile) as why:
+            self.cut = f"the compressed data end early or are damaged ({why})"
+        except OSError as why:
+            raise BadDesign(f"{self.name}: cannot be read: {why.strerror or why}") from None
+
+    def _opened(self) -> BinaryIO:
+        raw = sys.stdin.buffer if self.name == "-" else Path(self.name).open("rb")  # noqa: SIM115
+        buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", raw))
+        start = buffered.peek(4)[:4]
+        kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
+        if kind == "gzip":
+            return cast("BinaryIO", gzip.GzipFile(fileobj=buffered))
+        if kind == "zstd":
+            decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+            return cast("BinaryIO", decompressor.stream_reader(buffered, read_across_frames=True))
+        return cast("BinaryIO", buffered)

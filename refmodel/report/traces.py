@@ -1,0 +1,34 @@
+"""What judging a trace came to, for a person at a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from refmodel.oracle.trace.judge import Deviation, TraceVerdict
+
+
+def told(console: Console, verdict: TraceVerdict) -> None:
+    """A verdict."""
+    rate = verdict.events / verdict.seconds if verdict.seconds else 0
+    console.print(f"{verdict.name}: {verdict.events:,} events, {rate:,.0f} a second", soft_wrap=True, markup=False)
+    for note in verdict.notes:
+        console.print(Text(f"  note: {note}", "yellow"), soft_wrap=True)
+    if verdict.deviation is None:
+        console.print(Text("  lawful, as far as it says", "green"))
+        return
+    for line in deviation_lines(verdict.deviation):
+        console.print(line, soft_wrap=True)
+
+
+def deviation_lines(deviation: Deviation) -> list[Text]:
+    """What is wrong with an event."""
+    where = f" ({deviation.at})" if deviation.at else ""
+    lines = [Text(f"  {deviation.line - len(deviation.before) + i:>7}  {text}", "dim") for i, text in enumerate(deviation.before)]
+    lines.append(Text(f"  {deviation.line:>7}  {deviation.event}{where}", "bold"))
+    law = deviation.law.replace("_", " ")
+    lines.append(Text.assemble((f"  breaks {deviation.clause} ({law}): ", "bold red"), deviation.sentence))
+    if deviation.why:
+        lines.append(Text(f"          {deviation.why}"))
+    lines += [Text(f"  lawful would have been: {words}") for words in deviation.expected]
+    return lines
