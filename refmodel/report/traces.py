@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from refmodel.oracle.trace.driving import Driven
 from refmodel.oracle.trace.judge import Deviation, TraceVerdict
 
 
@@ -32,3 +33,20 @@ def deviation_lines(deviation: Deviation) -> list[Text]:
         lines.append(Text(f"          {deviation.why}"))
     lines += [Text(f"  lawful would have been: {words}") for words in deviation.expected]
     return lines
+
+
+def driven(console: Console, done: Driven) -> None:
+    """What driving an implementation came to."""
+    rate = done.commands / done.seconds if done.seconds else 0
+    console.print(f"{done.name}: {done.runs:,} runs, {done.commands:,} commands ({rate:,.0f} a second), {done.events:,} events",
+                  soft_wrap=True, markup=False)
+    if done.deviation is None:
+        console.print(Text("  every run was lawful, as far as it was told", "green"))
+        return
+    console.print("  these commands lead to what no lawful run explains:")
+    for number, command in enumerate(done.failing, 1):
+        arguments = ", ".join(f"{name}={value}" for name, value in command.items() if name != "do")
+        console.print(f"    {number}. {command['do']}({arguments})", soft_wrap=True, markup=False)
+    console.print("  and this is its trace:")
+    for line in deviation_lines(done.deviation):
+        console.print(line, soft_wrap=True)

@@ -22,7 +22,7 @@ from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import guest, linear
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
-from refmodel.oracle.trace.knowledge import About, Knowledge, Lingering, deviates
+from refmodel.oracle.trace.knowledge import CALM, About, Knowledge, Lingering, deviates
 from refmodel.oracle.trace.observed import Granted
 from refmodel.oracle.trace.tables import Key
 
@@ -64,6 +64,11 @@ def own(k: Knowledge, key: Key, mfn: int, contents: Contents, entry: P2mEntry) -
     k.state.p2m[key] = entry
 
 
+def unwatched(k: Knowledge, key: Key) -> bool:
+    """Whether a page that comes to a frame may be written to at once: the dirty log does not wait for it."""
+    return k.state.sent.find(key) in CALM
+
+
 def let_go(k: Knowledge, mfn: int) -> None:
     """A page stands on a frame no longer."""
     if k.state.frames.find(mfn) is not None:
@@ -91,14 +96,18 @@ def populate(k: Knowledge, event: e.Populate) -> None:
         take(k, event.mfn)
         if entry is None or entry.backing != Backing.PROMISED:
             k.state.plug(*key)
-        own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, True))
+        own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))
 
 
 def promise(k: Knowledge, event: e.Promise) -> None:
     key = event.vm, event.gfn
+    entry = k.backing(key)
     with k.judging(about(k, key)):
+        if entry is not None and entry.resident:
+            k.state.vacate(*key)
+        elif entry is not None:
+            k.state.plug(*key)
         k.state.p2m[key] = P2mEntry(Backing.PROMISED)
-        k.state.plug(*key)
 
 
 def inflate(k: Knowledge, event: e.Inflate) -> None:
@@ -138,6 +147,8 @@ def map_(k: Knowledge, event: e.Map) -> None:
     grant = k.state.grants.find(key)
     table = k.state.borrowed if grant is not None and grant.present else k.state.derived
     with k.judging(about(k, key, frames=(event.mfn,))):
+        if event.writable:
+            keep_as_last_sharer(k, key)
         old = table.find(key)
         if old is not None and old.present and (old.mfn != new.mfn or (old.writable and not new.writable)):
             linger(k, key, old)
@@ -171,6 +182,7 @@ def unprotect(k: Knowledge, event: e.Unprotect) -> None:
     key = event.vm, event.gfn
     with k.judging(about(k, key)):
         if k.backing(key) is not None:
+            keep_as_last_sharer(k, key)
             k.state.drop_copy(*key)
             k.state.p2m[key] = attrs.evolve(k.state.p2m[key], writable=True)
 
@@ -254,6 +266,16 @@ def break_(k: Knowledge, event: e.Break) -> None:
         own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, True))
 
 
+def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
+    """Whoever is left alone with a frame that was shared has it for its own, said or unsaid."""
+    entry = k.backing(key)
+    if entry is None or not entry.mapped:
+        return
+    frame = k.state.frames.find(entry.mfn)
+    if frame is not None and frame.use == Use.SHARED and frame.references == 1:
+        own(k, key, entry.mfn, k.page(*key).copy(), attrs.evolve(entry, writable=True))
+
+
 # ---------------------------------------------------------------- swapping
 
 
@@ -306,7 +328,8 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
         kept = slot if event.keep else NOTHING
         if slot != kept and slot in k.tables["slots"]:
             k.state.slots[slot] = SlotUse()
-        own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, writable=kept == NOTHING, slot=kept))
+        own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(
+            Backing.MAPPED, event.mfn, writable=kept == NOTHING and unwatched(k, key), slot=kept))
 
 
 # ---------------------------------------------------------------- logging and migration

@@ -41,7 +41,7 @@ class Event(msgspec.Struct, forbid_unknown_fields=True, tag_field="e", gc=False)
         k.effect(self)
 
 
-class Header(Event, tag="trace"):
+class Header(Event, tag="trace", kw_only=True):
     """The first line, if there is one: the version of the format and what the implementation promises to tell.
 
     ``start``: ``power-on`` if no memory has been given to anybody before the trace begins, ``running`` if anything may have
@@ -59,11 +59,11 @@ class Header(Event, tag="trace"):
 # ---------------------------------------------------------------- what a guest saw
 
 
-class Load(Event, tag="load"):
+class Load(Event, tag="load", kw_only=True):
     """A guest's load from guest-physical memory, and the value that it got. Little endian; aligned to its size."""
 
-    gpa: Address = 0
-    value: Value = 0
+    gpa: Address
+    value: Value
     size: Size = 8
 
     def judge(self, k: Knowledge) -> None:
@@ -72,11 +72,11 @@ class Load(Event, tag="load"):
             k.load(self)
 
 
-class Store(Event, tag="store"):
+class Store(Event, tag="store", kw_only=True):
     """A guest's store to guest-physical memory, once it has happened."""
 
-    gpa: Address = 0
-    value: Value = 0
+    gpa: Address
+    value: Value
     size: Size = 8
 
     def judge(self, k: Knowledge) -> None:
@@ -87,21 +87,21 @@ class Store(Event, tag="store"):
             page.words[self.gpa & 0xFFF] = self.value
 
 
-class Hole(Event, tag="hole"):
+class Hole(Event, tag="hole", kw_only=True):
     """An access that found no memory: the guest was told so, or was given a device's answer."""
 
-    gpa: Address = 0
+    gpa: Address
     write: bool = False
 
 
-class Exit(Event, tag="exit"):
+class Exit(Event, tag="exit", kw_only=True):
     """An access that no translation let through: a VM exit (EPT violation, nested page fault, hidden fault)."""
 
-    gpa: Address = 0
+    gpa: Address
     write: bool = False
 
 
-class Registers(Event, tag="registers"):
+class Registers(Event, tag="registers", kw_only=True):
     """A CPU's registers, as far as walks depend on them: given once, and whenever they change. What is left out stays as it was.
 
     Changing ``cr3`` forgets as MOV to CR3 does, unless ``keep`` (bit 63 of the source); changing ``pge`` or ``smep`` as MOV to CR4.
@@ -118,19 +118,19 @@ class Registers(Event, tag="registers"):
     keep: bool = False
 
 
-class Invlpg(Event, tag="invlpg"):
+class Invlpg(Event, tag="invlpg", kw_only=True):
     """INVLPG."""
 
-    gva: Word = 0
+    gva: Word
 
 
-class Linear(Event, tag="access"):
+class Linear(Event, tag="access", kw_only=True):
     """A guest's access by linear address, through tables in its memory: the value that it loaded or stored, or the fault it got.
 
     ``fault`` is a page fault's error code, with the linear address in CR2; ``gp`` a general-protection fault.
     """
 
-    gva: Word = 0
+    gva: Word
     kind: Literal["load", "store", "fetch"] = "load"
     user: bool = False
     ac: bool = False
@@ -143,149 +143,150 @@ class Linear(Event, tag="access"):
 # ---------------------------------------------------------------- what the monitor did
 
 
-class Page(Event):
+class Page(Event, kw_only=True):
     """An event about one page of a VM's."""
 
-    gfn: Gfn = 0
+    gfn: Gfn
 
 
-class Ram(Event, tag="ram"):
+class Ram(Event, tag="ram", kw_only=True):
     """Guest-physical memory of zeroes that is there from the start, however it is backed: ``bytes`` of it at ``gpa``."""
 
-    gpa: Address = 0
-    bytes: Annotated[int, Meta(ge=0, le=1 << 52)] = 0
+    gpa: Address
+    bytes: Annotated[int, Meta(ge=0, le=1 << 52)]
 
 
-class Populate(Page, tag="populate"):
+class Populate(Page, tag="populate", kw_only=True):
     """The monitor gives a VM a page that it has not: a scrubbed frame behind a guest frame. Also how a promise is kept."""
 
-    mfn: Mfn = 0
+    mfn: Mfn
 
 
-class Promise(Page, tag="promise"):
-    """The guest gets a page of zeroes, and no frame for it yet."""
+class Promise(Page, tag="promise", kw_only=True):
+    """A page is promised: one that the guest had not, or one that holds zeroes again and whose frame goes. There is none for it until
+    it is populated."""
 
 
-class Map(Page, tag="map"):
+class Map(Page, tag="map", kw_only=True):
     """A translation is installed: an EPT, NPT or shadow entry, for a guest frame."""
 
-    mfn: Mfn = 0
-    writable: bool = False
+    mfn: Mfn
+    writable: bool
 
 
-class Unmap(Page, tag="unmap"):
+class Unmap(Page, tag="unmap", kw_only=True):
     """A translation is taken away."""
 
 
-class Protect(Page, tag="protect"):
+class Protect(Page, tag="protect", kw_only=True):
     """No store to a page goes unnoticed from now on: the right to write is taken from its translation."""
 
 
-class Unprotect(Page, tag="unprotect"):
+class Unprotect(Page, tag="unprotect", kw_only=True):
     """The monitor lets stores to a page through again; a copy on swap is good no more."""
 
 
-class Share(Page, tag="share"):
+class Share(Page, tag="share", kw_only=True):
     """Two pages that hold the same stand on one frame from now on, read-only; without ``mfn`` it is not said on which."""
 
-    with_vm: Id = 0
-    with_gfn: Gfn = 0
+    with_vm: Id
+    with_gfn: Gfn
     mfn: Mfn | None = None
 
 
-class Break(Page, tag="break"):
+class Break(Page, tag="break", kw_only=True):
     """A page gets a frame of its own again, with a copy of what it held, and may be written to. The last may keep the old."""
 
     mfn: Mfn | None = None
 
 
-class Inflate(Page, tag="inflate"):
+class Inflate(Page, tag="inflate", kw_only=True):
     """A guest gives a page up to its balloon; whatever stood behind it is the monitor's."""
 
 
-class Deflate(Page, tag="deflate"):
+class Deflate(Page, tag="deflate", kw_only=True):
     """A guest takes a page back from its balloon: a page of zeroes, without ``mfn`` on a frame that is not named."""
 
     mfn: Mfn | None = None
 
 
-class Balloon(Event, tag="balloon"):
+class Balloon(Event, tag="balloon", kw_only=True):
     """How many pages a VM's balloon holds, by the monitor's count."""
 
-    actual: Id = 0
+    actual: Id
 
 
-class WriteBack(Page, tag="write_back"):
+class WriteBack(Page, tag="write_back", kw_only=True):
     """A page is written to a swap slot, and stays in its frame, clean."""
 
-    slot: Id = 0
+    slot: Id
 
 
-class SwapOut(Page, tag="swap_out"):
+class SwapOut(Page, tag="swap_out", kw_only=True):
     """A page's frame is taken; what it held is in a swap slot (if it was not written back before, it is now)."""
 
     slot: Id | None = None
 
 
-class SwapIn(Page, tag="swap_in"):
+class SwapIn(Page, tag="swap_in", kw_only=True):
     """A page is back, in a frame, read from its slot. With ``keep`` the slot stays a copy as long as the page is not written to."""
 
     mfn: Mfn | None = None
     keep: bool = False
 
 
-class Mark(Page, tag="mark"):
+class Mark(Page, tag="mark", kw_only=True):
     """The dirty log notes a page."""
 
 
-class TakeMark(Page, tag="take_mark"):
+class TakeMark(Page, tag="take_mark", kw_only=True):
     """The mark is taken from the dirty log, by whoever is to send the page."""
 
 
-class Send(Page, tag="send"):
+class Send(Page, tag="send", kw_only=True):
     """A page is copied to the other machine, as its frame is now."""
 
 
-class Resume(Event, tag="resume"):
+class Resume(Event, tag="resume", kw_only=True):
     """The VM goes on on the other machine, with the memory that was sent there; pages marked were fetched first."""
 
 
-class Grant(Page, tag="grant"):
+class Grant(Page, tag="grant", kw_only=True):
     """A page is granted: ``to_vm`` may reach it as its ``to_gfn``."""
 
-    to_vm: Id = 0
-    to_gfn: Gfn = 0
+    to_vm: Id
+    to_gfn: Gfn
     writable: bool = False
 
 
-class Revoke(Page, tag="revoke"):
+class Revoke(Page, tag="revoke", kw_only=True):
     """A grant has ended."""
 
-    to_vm: Id = 0
-    to_gfn: Gfn = 0
+    to_vm: Id
+    to_gfn: Gfn
 
 
-class FlushBegin(Event, tag="flush_begin"):
+class FlushBegin(Event, tag="flush_begin", kw_only=True):
     """The processors are told to forget a VM's cached translations: those that were taken away before this."""
 
 
-class FlushEnd(Event, tag="flush_end"):
+class FlushEnd(Event, tag="flush_end", kw_only=True):
     """They all have."""
 
 
-class Free(Event, tag="free"):
+class Free(Event, tag="free", kw_only=True):
     """A frame goes back to the free ones."""
 
-    mfn: Mfn = 0
+    mfn: Mfn
 
 
-class Table(Event, tag="table"):
+class Table(Event, tag="table", kw_only=True):
     """A frame becomes one of the monitor's own: a page table, or anything else that no guest may reach."""
 
-    mfn: Mfn = 0
+    mfn: Mfn
 
 
-class Abort(Event, tag="abort"):
+class Abort(Event, tag="abort", kw_only=True):
     """The monitor has given up: BUG, panic, an assertion."""
 
     why: str = ""
@@ -294,38 +295,38 @@ class Abort(Event, tag="abort"):
 # ---------------------------------------------------------------- what the hardware held
 
 
-class Entry(Page, tag="entry"):
+class Entry(Page, tag="entry", kw_only=True):
     """A dump: a translation as it stands in a table, or in a TLB."""
 
-    mfn: Mfn = 0
-    writable: bool = False
+    mfn: Mfn
+    writable: bool
     where: Literal["table", "tlb"] = "table"
 
 
-class Backed(Page, tag="p2m"):
+class Backed(Page, tag="p2m", kw_only=True):
     """A dump: where the monitor says that a page is. ``shared`` if it says so of its frame."""
 
-    mfn: Mfn = 0
+    mfn: Mfn
     writable: bool | None = None
     shared: bool | None = None
 
 
-class FrameIs(Event, tag="frame"):
+class FrameIs(Event, tag="frame", kw_only=True):
     """A dump: what the monitor says of a frame; ``references`` counts the guest pages that it stands behind."""
 
-    mfn: Mfn = 0
+    mfn: Mfn
     use: Literal["free", "private", "shared", "table"] | None = None
     references: Id | None = None
 
 
-class Cell(Event, tag="memory"):
+class Cell(Event, tag="memory", kw_only=True):
     """A dump: a word of guest memory, wherever it lies."""
 
-    gpa: Address = 0
-    value: Word = 0
+    gpa: Address
+    value: Word
 
 
-class Gap(Event, tag="gap"):
+class Gap(Event, tag="gap", kw_only=True):
     """Events were lost here: nothing is known any more."""
 
 

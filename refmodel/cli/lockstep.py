@@ -1,0 +1,80 @@
+"""``refmodel serve``, ``drive`` and ``clients``: judging an implementation while it runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import attrs
+import typer
+
+from refmodel.cli.common import BAD_INPUT, FAILS, HOLDS, app, err, out
+from refmodel.language import BadDesign
+from refmodel.oracle.trace.driving import drive as drive_it
+from refmodel.oracle.trace.lockstep import converse, listening
+from refmodel.report import traces
+
+
+@app.command()
+def serve(
+    socket: Annotated[Path | None, typer.Option(help="listen at this Unix socket instead, a judge for each connection")] = None,
+) -> None:
+    """Judge events as they come: a line in (specs/traces.md), a line out.
+
+    Exit status: 0 all were lawful, 1 one deviated, 2 one was no event.
+    """
+    if socket is None:
+        done = converse("standard input", sys.stdin.buffer, sys.stdout.buffer)
+        raise typer.Exit(FAILS if done.deviated else BAD_INPUT if done.erred else HOLDS)
+    with listening(socket) as server:
+        err.print(f"listening at {socket}; end with Ctrl-C", soft_wrap=True, markup=False)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            raise typer.Exit(HOLDS) from None
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def drive(
+    command: Annotated[list[str], typer.Argument(help="the implementation, and its arguments")],
+    seconds: Annotated[float, typer.Option(help="how long to draw runs", min=0.1)] = 10.0,
+    seed: Annotated[int, typer.Option(help="where drawing starts")] = 0,
+    save: Annotated[Path | None, typer.Option(help="write the trace of the run that deviates here")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+) -> None:
+    """Draw operations, have an implementation carry them out, judge what it tells, and shrink what deviates.
+
+    Exit status: 0 nothing deviated, 1 something did, 2 there was nobody to drive or what it told was no trace.
+    """
+    done = drive_it(command, seconds=seconds, start=seed)
+    if save is not None and done.trace:
+        save.write_text("\n".join(done.trace) + "\n")
+    if as_json:
+        print(json.dumps(attrs.asdict(done), indent=2))
+    else:
+        traces.driven(out, done)
+    raise typer.Exit(FAILS if done.deviation else HOLDS)
+
+
+@app.command()
+def clients(
+    folder: Annotated[Path, typer.Argument(help="where to put them; it is made if need be")],
+) -> None:
+    """Copy out what lets programs in C and Rust talk to refmodel: a header, a module, and an example of each.
+
+    Exit status: 0, or 2 if the folder cannot be written.
+    """
+    with resources.as_file(resources.files("refmodel").joinpath("clients")) as home:
+        try:
+            for file in sorted(home.rglob("*.*")):
+                if file.suffix in (".c", ".h", ".rs"):
+                    target = folder / file.relative_to(home)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, target)
+                    out.print(str(target), soft_wrap=True)
+        except OSError as why:
+            raise BadDesign(f"{folder}: cannot be written: {why.strerror or why}") from None

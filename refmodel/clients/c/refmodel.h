@@ -1,0 +1,116 @@
+/* Tell refmodel what a monitor does, and have it judged: as a trace in a file, in lockstep, or driven.
+ *
+ * Standard C and POSIX, nothing to link. Include it in one place. The events are those of specs/traces.md:
+ *
+ *     struct refmodel rm;
+ *     refmodel_file(&rm, stdout);                       // or refmodel_spawn(&rm), for lockstep
+ *     refmodel_tell(&rm, "\"e\":\"map\",\"vm\":%d,\"gfn\":%lu,\"mfn\":%lu,\"writable\":true", vm, gfn, mfn);
+ *
+ * refmodel_tell adds where in the source it was called.
+ */
+#ifndef REFMODEL_H
+#define REFMODEL_H
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct refmodel {
+    FILE *to;          /* where events go */
+    FILE *from;        /* where answers come from; NULL if nobody answers */
+    char answer[4096]; /* the last answer, as JSON */
+};
+
+/* Events are written to a file, to be judged later: refmodel judge FILE. */
+static inline void refmodel_file(struct refmodel *rm, FILE *to)
+{
+    rm->to = to;
+    rm->from = NULL;
+    rm->answer[0] = 0;
+}
+
+/* Events are judged one by one by a `refmodel serve` of our own. Returns 0, or -1 if it cannot be started. */
+static inline int refmodel_spawn(struct refmodel *rm)
+{
+    int there[2], back[2];
+    if (pipe(there) || pipe(back))
+        return -1;
+    pid_t child = fork();
+    if (child < 0)
+        return -1;
+    if (child == 0) {
+        dup2(there[0], 0);
+        dup2(back[1], 1);
+        close(there[1]);
+        close(back[0]);
+        execlp("refmodel", "refmodel", "serve", (char *)NULL);
+        _exit(127);
+    }
+    close(there[0]);
+    close(back[1]);
+    rm->to = fdopen(there[1], "w");
+    rm->from = fdopen(back[0], "r");
+    rm->answer[0] = 0;
+    return rm->to && rm->from ? 0 : -1;
+}
+
+/* Tell an event. Returns 0 if it is lawful or nobody answers, 1 if it deviates, -1 if it was not understood. */
+static inline int refmodel_tell_at(struct refmodel *rm, const char *file, int line, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputc('{', rm->to);
+    vfprintf(rm->to, format, arguments);
+    fprintf(rm->to, ",\"at\":\"%s:%d\"}\n", file, line);
+    va_end(arguments);
+    if (!rm->from)
+        return 0;
+    fflush(rm->to);
+    if (!fgets(rm->answer, sizeof rm->answer, rm->from))
+        return -1;
+    return strncmp(rm->answer, "{\"ok\":true", 10) == 0 ? 0 : strncmp(rm->answer, "{\"ok\":false", 11) == 0 ? 1 : -1;
+}
+#define refmodel_tell(rm, ...) refmodel_tell_at(rm, __FILE__, __LINE__, __VA_ARGS__)
+
+/* Being driven: commands come from standard input, events go to standard output. */
+
+static inline void refmodel_hello(struct refmodel *rm, const char *fields)
+{
+    refmodel_file(rm, stdout);
+    printf("{\"hello\":1,%s}\n", fields);
+    fflush(stdout);
+}
+
+/* The next command, a line of JSON. Returns 0 when there are no more. */
+static inline int refmodel_next(char *command, int size)
+{
+    return fgets(command, size, stdin) != NULL;
+}
+
+static inline void refmodel_done(struct refmodel *rm)
+{
+    fprintf(rm->to, "{\"done\":1}\n");
+    fflush(rm->to);
+}
+
+/* Whether a command is this one. */
+static inline int refmodel_is(const char *command, const char *name)
+{
+    char key[64];
+    const char *found = strstr(command, "\"do\":");
+    snprintf(key, sizeof key, "\"%s\"", name);
+    return found && strncmp(found + 5 + strspn(found + 5, " "), key, strlen(key)) == 0;
+}
+
+/* A number that a command has under this name; 0 if it has none. */
+static inline unsigned long refmodel_number(const char *command, const char *name)
+{
+    char key[64];
+    snprintf(key, sizeof key, "\"%s\":", name);
+    const char *found = strstr(command, key);
+    return found ? strtoul(found + strlen(key), NULL, 10) : 0;
+}
+
+#endif
