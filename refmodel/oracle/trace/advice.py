@@ -46,6 +46,7 @@ def missing(k: Knowledge, event: e.Event) -> Iterator[tuple[e.Event, ...]]:
         flush = (e.FlushBegin(vm=vm), e.FlushEnd(vm=vm)) if k.flushes_told else ()
         yield (e.Mark(vm=vm, gfn=gfn),)
         yield (e.Unprotect(vm=vm, gfn=gfn),)
+        yield (e.WriteBack(vm=vm, gfn=gfn, slot=1 + max(k.tables["slots"], default=0)),)
         if flush:
             yield flush
         yield (e.Protect(vm=vm, gfn=gfn), *flush)

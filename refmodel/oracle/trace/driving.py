@@ -5,8 +5,8 @@ The implementation is a process that talks over its standard input and output. I
 
     {"hello":1,"commands":{"load":["vm","gpa"],"share":["vm","gfn","with_vm","with_gfn"]},"vms":2,"gfns":4}
 
-Commands have any names; what is drawn for a parameter follows from its name (``PARAMETERS``). One called ``load``, of a ``vm`` and a
-``gpa``, is also asked of every word at the end of a run.
+Commands have any names; what is drawn for a parameter follows from its name (``PARAMETERS``). One called ``load``, of a ``vm`` and
+a ``gpa``, is also asked of every word at the end of a run.
 
 Then it is given one command a line, such as ``{"do":"load","vm":0,"gpa":4096}``, and answers with the events that came of it and
 ``{"done":1}``. ``{"do":"reset"}`` asks for its initial state; the events of that begin with a trace header.

@@ -153,8 +153,18 @@ def map_(k: Knowledge, event: e.Map) -> None:
         if old is not None and old.present and (old.mfn != new.mfn or (old.writable and not new.writable)):
             linger(k, key, old)
         table[key] = new
-        if event.writable and table is k.state.derived and k.backing(key) is None and k.state.frames.find(event.mfn) is None:
-            own(k, key, event.mfn, k.page(*key), P2mEntry(Backing.MAPPED, event.mfn, True))  # nothing else makes it lawful
+        if table is k.state.derived and k.backing(key) is None:
+            place(k, key, new)
+
+
+def place(k: Knowledge, key: Key, derived: Derived) -> None:
+    """A translation tells where a page is of which that was not known, as far as nothing else would make it lawful."""
+    frame = k.state.frames.find(derived.mfn)
+    entry = P2mEntry(Backing.MAPPED, derived.mfn, derived.writable)
+    if frame is None and derived.writable:
+        own(k, key, derived.mfn, k.page(*key), entry)
+    elif frame is not None and frame.use != Use.SHARED and (frame.vm, frame.gfn) != key:
+        k.state.p2m[key] = entry
 
 
 def unmap(k: Knowledge, event: e.Unmap) -> None:
@@ -282,36 +292,37 @@ def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
 def write_back(k: Knowledge, event: e.WriteBack) -> None:
     key = event.vm, event.gfn
     with k.judging(about(k, key, slots=(event.slot,))):
-        _write_to_slot(k, key, event.slot)
+        use, entry = k.state.slots.find(event.slot), k.backing(key)
+        if use is not None and use.used and (use.vm, use.gfn) != key and not k.silent:
+            raise deviates(memory.slots_are_counted, key, f"slot {event.slot} holds the copy of vm {use.vm}, gfn {use.gfn:#x}")
+        if entry is not None and entry.slot not in (NOTHING, event.slot):
+            k.state.drop_copy(*key)
+        k.state.slots[event.slot] = SlotUse(True, *key)
+        k.state.swap[event.slot] = k.page(*key).copy()
+        if entry is not None:
+            rest(k, key)
+            k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=event.slot)
 
 
-def _write_to_slot(k: Knowledge, key: Key, slot: int) -> None:
-    use, entry = k.state.slots.find(slot), k.backing(key)
-    if use is not None and use.used and (use.vm, use.gfn) != key and not k.silent:
-        raise deviates(memory.slots_are_counted, key, f"slot {slot} holds the copy of vm {use.vm}, gfn {use.gfn:#x}")
-    if entry is not None and entry.slot not in (NOTHING, slot):
-        k.state.drop_copy(*key)
-    k.state.slots[slot] = SlotUse(True, *key)
-    k.state.swap[slot] = k.page(*key).copy()
-    if k.backing(key) is not None:
-        k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=slot)
+def rest(k: Knowledge, key: Key) -> None:
+    """A page that no translation lets anybody write to is as good as protected."""
+    derived = k.state.derived.find(key)
+    if derived is not None and not any(each.writable for each in k.translations(key)):
+        k.state.p2m[key] = attrs.evolve(k.state.p2m[key], writable=False)
 
 
 def swap_out(k: Knowledge, event: e.SwapOut) -> None:
     key = event.vm, event.gfn
     with k.judging(about(k, key, slots=() if event.slot is None else (event.slot,))):
         entry = k.backing(key)
-        slot = event.slot if event.slot is not None else entry.slot if entry is not None else None
-        if slot == NOTHING:
-            raise deviates(memory.swapped_pages_are_the_bare_machines, key, "it was never written to a slot")
-        if entry is not None and entry.resident:
-            let_go(k, entry.mfn)
-        if slot is None:
-            k.tables["p2m"].forget(key)
+        if entry is None:
             return
-        if entry is None or entry.slot != slot:
-            _write_to_slot(k, key, slot)
-        k.state.p2m[key] = P2mEntry(Backing.SWAPPED, slot=slot)
+        if entry.slot == NOTHING or event.slot not in (None, entry.slot):
+            why = "no slot holds what it holds now" if entry.slot == NOTHING else f"what it holds is in slot {entry.slot}"
+            raise deviates(memory.swapped_pages_are_the_bare_machines, key, why)
+        if entry.resident:
+            let_go(k, entry.mfn)
+        k.state.p2m[key] = P2mEntry(Backing.SWAPPED, slot=entry.slot)
 
 
 def swap_in(k: Knowledge, event: e.SwapIn) -> None:
@@ -349,6 +360,8 @@ def send(k: Knowledge, event: e.Send) -> None:
     key = event.vm, event.gfn
     with k.judging(about(k, key)):
         k.state.destination[key] = k.page(*key).copy()
+        if k.backing(key) is not None:
+            rest(k, key)
         if k.state.sent.find(key) not in (None, Sent.MARKED):
             k.state.sent[key] = Sent.THERE
 

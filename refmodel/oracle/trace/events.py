@@ -163,7 +163,7 @@ class Populate(Page, tag="populate", kw_only=True):
 
 
 class Promise(Page, tag="promise", kw_only=True):
-    """A page is promised: one that the guest had not, or one that holds zeroes again and whose frame goes. There is none for it until
+    """A page is promised: one that the guest had not, or one that holds zeroes again and whose frame goes. It has no frame until
     it is populated."""
 
 
@@ -217,13 +217,14 @@ class Balloon(Event, tag="balloon", kw_only=True):
 
 
 class WriteBack(Page, tag="write_back", kw_only=True):
-    """A page is written to a swap slot, and stays in its frame, clean."""
+    """A page is written to a swap slot, and stays in its frame, clean: nobody can write to it unseen, for it was protected or
+    unmapped before."""
 
     slot: Id
 
 
 class SwapOut(Page, tag="swap_out", kw_only=True):
-    """A page's frame is taken; what it held is in a swap slot (if it was not written back before, it is now)."""
+    """A page's frame is taken; what it held is in the slot that it was written back to, and still is what the page holds."""
 
     slot: Id | None = None
 

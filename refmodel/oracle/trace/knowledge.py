@@ -204,7 +204,7 @@ class Knowledge:
         changed = {table.name for table, _, _ in self.journal}
         about = self._wider(about)
         before = self._before()
-        for law in (*STATES, *STEPS, *(COUNTS if about.counts else ())):
+        for law in (*(COUNTS if about.counts else ()), *STATES, *STEPS):
             if LOOKED_AT[law] & changed:
                 for names in _instances(law, about):
                     if not self._holds(law, names, {"before": before, "actor": about.actor}):

@@ -20,6 +20,8 @@ from refmodel.language import BadDesign
 
 BLOCK = 1 << 16
 """Bytes read at a time."""
+LITTLE = 1 << 9
+"""Bytes of compressed data that are read at a time: they may become 32,768 times as many."""
 LONGEST = 1 << 20
 """Bytes of a line; a longer one is refused."""
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -58,21 +60,40 @@ class Source:
     def _data(self) -> Iterator[bytes]:
         try:
             with self._opened() as stream:
-                while data := stream.read(BLOCK):
-                    yield data
+                kind = next((kind for magic, kind in MAGIC.items() if stream.peek(4).startswith(magic)), "")
+                yield from _READERS.get(kind, _plain)(stream)
         except (EOFError, zstandard.ZstdError, zlib.error, gzip.BadGzipFile) as why:
             self.cut = f"the compressed data end early or are damaged ({why})"
         except OSError as why:
             raise BadDesign(f"{self.name}: cannot be read: {why.strerror or why}") from None
 
-    def _opened(self) -> BinaryIO:
+    def _opened(self) -> io.BufferedReader:
         raw = sys.stdin.buffer if self.name == "-" else Path(self.name).open("rb")  # noqa: SIM115
-        buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", raw))
-        start = buffered.peek(4)[:4]
-        kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
-        if kind == "gzip":
-            return cast("BinaryIO", gzip.GzipFile(fileobj=buffered))
-        if kind == "zstd":
-            decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-            return cast("BinaryIO", decompressor.stream_reader(buffered, read_across_frames=True))
-        return cast("BinaryIO", buffered)
+        return raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", raw))
+
+
+def _plain(stream: BinaryIO) -> Iterator[bytes]:
+    while data := stream.read(BLOCK):
+        yield data
+
+
+def _gzip(stream: BinaryIO) -> Iterator[bytes]:
+    yield from _plain(cast("BinaryIO", gzip.GzipFile(fileobj=stream)))
+
+
+def _zstd(stream: BinaryIO) -> Iterator[bytes]:
+    """Frame after frame. (A ``stream_reader`` would take the end of the data for that of the trace.)"""
+    whole = True
+    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+    while rest := stream.read(LITTLE):
+        while rest:
+            if decompressor.eof:
+                decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+            data = decompressor.decompress(rest)
+            yield from (data[at:at + BLOCK] for at in range(0, len(data), BLOCK))
+            whole, rest = decompressor.eof, decompressor.unused_data
+    if not whole:
+        raise EOFError("the last frame is not whole")
+
+
+_READERS = {"gzip": _gzip, "zstd": _zstd}

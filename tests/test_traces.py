@@ -1,0 +1,343 @@
+"""Traces: what is lawful is accepted, what is not is rejected at the first event that shows it, bad input is told with its line."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import zstandard
+
+from refmodel.bugs import MUTANTS
+from refmodel.designs import LARGER, Memory
+from refmodel.engines.machine import Machine, Run
+from refmodel.engines.random import _Drawn
+from refmodel.language import BadDesign, Design, outline
+from refmodel.oracle.trace.events import KINDS, schema
+from refmodel.oracle.trace.judge import Deviation, Judge, judge_trace
+from tests.telling import lines, trace_of
+
+SPECS = Path(__file__).parent.parent / "specs"
+Told = dict[str, Any]
+
+
+def event(e: str, **fields: Any) -> Told:
+    return {"e": e, **fields}
+
+
+def page(e: str, gfn: int = 0, vm: int = 0, **fields: Any) -> Told:
+    reading = {"writable": False} if e in ("map", "entry") else {}
+    return {"e": e, "vm": vm, "gfn": gfn, **reading, **fields}
+
+
+def store(gpa: int, value: int, vm: int = 0, **fields: Any) -> Told:
+    return {"e": "store", "vm": vm, "gpa": gpa, "value": value, **fields}
+
+
+def load(gpa: int, value: int, vm: int = 0, **fields: Any) -> Told:
+    return {"e": "load", "vm": vm, "gpa": gpa, "value": value, **fields}
+
+
+def judged(*told: Told) -> tuple[int, str, tuple[str, ...]] | None:
+    """Where a trace deviates, from what, and what would have been lawful; None if it does not."""
+    found: Deviation | None = None
+    judge = Judge("test")
+    for number, each in enumerate(told, 1):
+        line = json.dumps(each).encode()
+        found = judge.one(number, judge.decode(number, line), line)
+        if found is not None:
+            return number, found.clause, found.expected
+    return None
+
+
+START = event("trace", start="power-on")
+TOLD = event("trace", start="power-on", flushes="told")
+TWO = (page("populate", 0, 0, mfn=5), page("populate", 0, 1, mfn=6),
+       page("map", 0, 0, mfn=5, writable=True), page("map", 0, 1, mfn=6, writable=True))
+SHARED = (*TWO, page("protect"), page("unmap", 0, 1), page("share", with_vm=1, with_gfn=0, mfn=5))
+THERE = (*TWO, page("take_mark"), page("protect"), page("send"))
+FLUSH = (event("flush_begin"), event("flush_end"))
+
+LAWFUL = {
+    "data read is data written": (START, *TWO, store(8, 7), load(8, 7), load(16, 0)),
+    "a byte of a word": (START, *TWO, store(8, 0x1122334455667788), load(9, 0x77, size=1), store(10, 0, size=2),
+                         load(8, 0x1122334400007788)),
+    "sharing and breaking": (START, *SHARED, page("map", 0, 1, mfn=5), load(8, 0, 1), page("unmap", 0, 1),
+                             page("break", 0, 1, mfn=6), page("map", 0, 1, mfn=6, writable=True), store(8, 9, 1), load(8, 9, 1),
+                             load(8, 0), page("map", 0, 0, mfn=5, writable=True), store(8, 3)),
+    "sharing, not said on which frame": (START, *TWO, page("unmap"), page("unmap", 0, 1), page("share", with_vm=1, with_gfn=0),
+                                         page("map", 0, 1, mfn=5), load(0, 0, 1)),
+    "a balloon": (START, *TWO, store(0, 5), page("unmap"), page("inflate"), event("hole", vm=0, gpa=0),
+                  event("balloon", vm=0, actual=1), page("deflate", mfn=5), load(0, 0)),
+    "a promise": (START, page("promise"), page("populate", mfn=3), load(0, 0), page("promise"), load(0, 0)),
+    "swapping": (START, *TWO, store(0, 5), page("protect"), page("write_back", slot=1), page("unmap"), page("swap_out", slot=1),
+                 page("swap_in", mfn=9, keep=True), page("map", mfn=9), load(0, 5), page("unprotect"),
+                 page("map", mfn=9, writable=True), store(0, 6), load(0, 6)),
+    "swapping what is unmapped": (START, *TWO, page("unmap"), page("write_back", slot=1), page("swap_out"), page("swap_in", mfn=2),
+                                  load(0, 0)),
+    "logging": (START, *THERE, page("mark"), page("unprotect"), page("map", mfn=5, writable=True), store(0, 4), page("take_mark"),
+                page("protect"), page("send"), event("resume"), load(0, 4)),
+    "granting": (START, *TWO, page("grant", to_vm=1, to_gfn=7, writable=True), page("map", 7, 1, mfn=5, writable=True),
+                 store(0x7000, 5, 1), load(0, 5), page("unmap", 7, 1), page("revoke", to_vm=1, to_gfn=7)),
+    "a flush": (TOLD, *TWO, page("unmap"), *FLUSH, page("inflate"), event("table", mfn=5)),
+    "nothing is known at first": (load(0, 1), load(0, 1), store(0, 2), load(0, 2), page("map", mfn=1, writable=True)),
+    "memory from the start": (START, event("ram", gpa=0, bytes=8192), load(4096, 0), store(0, 1), load(0, 1)),
+    "a frame as it is counted": (START, *TWO, event("frame", mfn=5, use="private", references=1)),
+    "breaking that is not told": (event("trace", start="power-on", silent=["break"]), *SHARED, store(8, 9, 1),
+                                  page("map", 0, 1, mfn=7, writable=True), load(8, 9, 1), load(8, 0)),
+}
+UNLAWFUL = {
+    "other data": ("EQV-1", (START, *TWO, store(8, 7), load(8, 8))),
+    "a frame given twice": ("RES-2", (START, *TWO, page("populate", 3, mfn=5))),
+    "sharing what differs": ("EQV-1", (START, *TWO, store(0, 1), page("protect"), page("unmap", 0, 1),
+                                       page("share", with_vm=1, with_gfn=0, mfn=5))),
+    "sharing what is writable": ("ISO-2", (START, *TWO, page("unmap", 0, 1), page("share", with_vm=1, with_gfn=0, mfn=5))),
+    "a store to a shared frame": ("ISO-2", (START, *SHARED, store(8, 9, 1))),
+    "mapping a shared frame writable": ("ISO-2", (START, *SHARED, page("map", 0, 1, mfn=5, writable=True))),
+    "another's frame": ("ISO-1", (START, *TWO, page("map", mfn=6))),
+    "a frame that is free": ("ISO-3", (START, *TWO, page("map", mfn=99))),
+    "a table of the monitor's": ("ISO-3", (START, *TWO, event("table", mfn=8), page("map", mfn=8))),
+    "what the former owner left": ("ISO-4", (START, *TWO, store(8, 77), page("unmap"), page("inflate"),
+                                             page("populate", 1, 1, mfn=5), load(0x1008, 77, 1))),
+    "ballooned while mapped": ("ISO-3", (START, *TWO, page("inflate"))),
+    "freed while mapped": ("ISO-1", (START, *TWO, event("free", mfn=5))),
+    "a hole where there is memory": ("EQV-2", (START, *TWO, event("hole", gpa=0))),
+    "data where there is none": ("EQV-2", (START, *TWO, load(0x5000, 0))),
+    "an exit for nothing": ("EFF-1", (START, *TWO, event("exit", gpa=0, write=True))),
+    "freed before the flush": ("ISO-3", (TOLD, *TWO, page("unmap"), event("flush_begin"), page("inflate"))),
+    "flushed before it was unmapped": ("ISO-3", (TOLD, *TWO, event("flush_begin"), page("unmap"), event("flush_end"),
+                                                 page("inflate"))),
+    "a store that is not logged": ("EQV-4", (START, *THERE, store(0, 4))),
+    "let write without a mark": ("EQV-4", (START, *THERE, page("unprotect"))),
+    "swapped out, not written": ("EQV-1", (START, *TWO, page("unmap"), page("swap_out", slot=0))),
+    "swapped out, written since": ("EQV-1", (START, *TWO, page("protect"), page("write_back", slot=0), page("unprotect"),
+                                             page("unmap"), page("swap_out", slot=0))),
+    "another page's slot": ("RES-1", (START, *TWO, page("protect"), page("write_back", slot=0), page("protect", 0, 1),
+                                      page("write_back", 0, 1, slot=0))),
+    "swapped in wrong": ("EQV-1", (START, *TWO, store(0, 5), page("protect"), page("write_back", slot=1), page("unmap"),
+                                   page("swap_out"), page("swap_in", mfn=9), load(0, 0))),
+    "a promise that holds something": ("EQV-1", (START, *TWO, store(0, 1), page("unmap"), page("promise"))),
+    "a grant that is over": ("ISO-1", (START, *TWO, page("grant", to_vm=1, to_gfn=7), page("map", 7, 1, mfn=5),
+                                       page("revoke", to_vm=1, to_gfn=7))),
+    "a grant for reading": ("ISO-1", (START, *TWO, page("grant", to_vm=1, to_gfn=7), page("map", 7, 1, mfn=5, writable=True))),
+    "a granted page that goes": ("ISO-1", (START, *TWO, page("grant", to_vm=1, to_gfn=7), page("map", 7, 1, mfn=5), page("unmap"),
+                                           page("inflate"))),
+    "a wrong count": ("RES-1", (START, *TWO, event("frame", mfn=5, references=2))),
+    "a wrong balloon": ("RES-1", (START, *TWO, event("balloon", actual=1))),
+    "a dump of another frame": ("RES-1", (START, *TWO, page("p2m", mfn=6))),
+    "a table that leads elsewhere": ("ISO-1", (START, *TWO, page("entry", mfn=6))),
+    "a TLB that does": ("ISO-2", (START, *SHARED, page("entry", mfn=5, writable=True, where="tlb"))),
+    "two owners": ("ISO-1", (page("map", 0, mfn=1, writable=True), page("map", 1, mfn=1, writable=True))),
+    "an abort": ("EFF-3", (event("abort", why="BUG"),)),
+}
+
+
+@pytest.mark.parametrize("what", LAWFUL)
+def test_what_is_lawful_is_accepted(what: str) -> None:
+    assert judged(*LAWFUL[what]) is None
+
+
+@pytest.mark.parametrize("what", UNLAWFUL)
+def test_what_is_not_is_rejected_at_the_event_that_shows_it(what: str) -> None:
+    clause, told = UNLAWFUL[what]
+    found = judged(*told)
+    assert found is not None, "accepted"
+    assert found[:2] == (len(told), clause)
+
+
+def test_what_would_have_been_lawful_is_said() -> None:
+    shared = judged(*UNLAWFUL["sharing what is writable"][1])
+    logged = judged(*UNLAWFUL["let write without a mark"][1])
+    early = judged(*UNLAWFUL["freed before the flush"][1])
+    assert shared is not None and "the same after protect of vm 0, gfn 0x0" in shared[2]
+    assert logged is not None and "the same after mark of vm 0, gfn 0x0" in logged[2]
+    assert early is not None and any("flush" in words for words in early[2])
+
+
+def test_every_event_is_lawful_somewhere_and_told_of_in_the_chapter_and_the_schema() -> None:
+    chapter = (SPECS / "traces.md").read_text()
+    assert all(f"`{kind}`" in chapter for kind in KINDS)
+    assert json.loads((SPECS / "trace.schema.json").read_text()) == json.loads(json.dumps(schema()))
+    told = [each for trace in (*LAWFUL.values(), *(t for _, t in UNLAWFUL.values())) for each in trace]
+    for each in told:
+        jsonschema.validate(each, schema())
+    met = {each["e"] for each in told}
+    assert met | {"registers", "invlpg", "access", "memory", "gap"} == set(KINDS)  # the rest have tests of their own below
+
+
+# ---------------------------------------------------------------- by linear address
+
+TABLES = {0x1000: 0x2027, 0x2000: 0x3027, 0x3000: 0x4027, 0x4000: 0x7067, 0x4008: 0x8065}
+PAGING = (event("ram", gpa=0, bytes=1 << 20), *(store(at, entry) for at, entry in TABLES.items()), event("registers", cr3=0x1000))
+
+
+@pytest.mark.parametrize("clause, told", [
+    (None, (store(0x7010, 5), event("access", gva=0x10, value=5))),
+    ("EQV-1", (store(0x7010, 5), event("access", gva=0x10, value=6))),
+    (None, (event("access", gva=0x10, kind="store", value=9), load(0x7010, 9))),
+    ("EQV-1", (event("access", gva=0x10, kind="store", value=9), load(0x7010, 8))),
+    (None, (event("access", gva=0x1000, kind="store", user=True, fault=7),)),
+    ("EQV-2", (event("access", gva=0x1000, kind="store", user=True, fault=6),)),
+    ("EQV-2", (event("access", gva=0x1000, kind="store", user=True, value=1),)),
+    ("EQV-2", (event("access", gva=0x2000, value=1),)),
+    (None, (event("access", gva=1 << 63, gp=True),)),
+    (None, (event("access", gva=0, value=0), store(0x4000, 0), event("access", gva=0, value=0))),  # stale, and may be
+    (None, (event("access", gva=0, value=0), store(0x4000, 0), event("access", gva=0, fault=0))),
+    (None, (store(0x4000, 0), event("access", gva=0, value=0))),  # it may have walked before anybody asked
+    ("EQV-2", (event("access", gva=0, value=0), store(0x4000, 0), event("invlpg", gva=0), event("access", gva=0, value=0))),
+    (None, (store(0x9000, 0x1234), store(0x4000, 0x9067), event("access", gva=0, value=0x1234))),
+    ("EQV-1", (store(0x9000, 0x1234), store(0x4000, 0x9067), event("registers", cr3=0x1000), event("access", gva=0, value=0))),
+])
+def test_accesses_by_linear_address_end_as_some_walk_may(clause: str | None, told: tuple[Told, ...]) -> None:
+    found = judged(*PAGING, *told)
+    assert (found and found[1]) == clause
+    assert found is None or found[0] == len(PAGING) + len(told)
+
+
+def test_flags_are_set_as_a_walk_sets_them() -> None:
+    assert judged(*PAGING, event("access", gva=0x1000, value=0), event("memory", gpa=0x4008, value=0x8065)) is None
+    stored = event("access", gva=0x1000, kind="store", value=1)
+    assert judged(*PAGING, stored, event("memory", gpa=0x4008, value=0x8067)) is not None
+    assert judged(*PAGING, stored, event("memory", gpa=0x4008, value=0x8065)) is not None
+    assert judged(*PAGING[:-1], store(0x4008, 0x8007), PAGING[-1], stored, event("memory", gpa=0x4008, value=0x8067)) is None
+
+
+def test_a_walk_through_what_nobody_knows_may_end_in_any_way() -> None:
+    assert judged(event("registers", cr3=0x1000), event("access", gva=0, value=5), event("access", gva=0, fault=0)) is None
+
+
+# ---------------------------------------------------------------- the model itself, told as a trace
+
+
+def runs(cls: type[Design], number: int, seed: int, length: int = 80, more: int = 40) -> Iterator[tuple[Run, bool]]:
+    """Random runs, and whether they break a law; they go on a little when one does."""
+    design, drawn = outline(cls), _Drawn(outline(cls), LARGER)
+    draw = random.Random(seed)
+    for _ in range(number):
+        machine, steps, broken, left = Machine(design, LARGER), [], False, more
+        machine.power_on(lambda options: options[draw.randrange(len(options))])
+        while left and len(steps) < length + more:
+            taken = drawn._take(machine, draw.randrange(1 << 16))
+            if taken is None:
+                break
+            steps.append(taken[0])
+            broken = broken or taken[1] is not None
+            left -= broken
+            machine.settle()
+        yield Run(machine.initial_answers, tuple(steps)), broken
+
+
+def test_whatever_the_model_does_is_accepted() -> None:
+    met: set[str] = set()
+    for run, broken in runs(Memory, 120, seed=5):
+        told = trace_of(Memory, LARGER, run, dumps=True)
+        met |= {each["e"] for each in told}
+        found = Judge("model").block(1, lines(told))
+        assert not broken and found is None, f"{found}\n" + lines(told[:found.line if found else 0]).decode()
+    assert met >= {"share", "break", "inflate", "deflate", "swap_out", "swap_in", "write_back", "promise", "send", "mark",
+                   "take_mark", "map", "unmap", "protect", "unprotect", "exit", "hole", "load", "store", "populate", "entry"}
+
+
+VISIBLE = {
+    "copy-kept-after-a-store": "EQV-1", "reclaimed-unlooked": "EQV-1", "sent-while-writable": "EQV-4",
+    "promise-kept-writable": "EQV-4",
+    "forgotten-but-derived": "ISO-3", "protected-but-derived-writable": "ISO-1", "shortage-is-a-hole": "EQV-2",
+    "derived-writes-exit": "EFF-1", "kvm-edde99ce0529": "EQV-4", "linux-5535be309971": "ISO-2", "linux-595cd8f256d2": "ISO-2",
+}
+"""Mutants of the design that does everything, and the clause by which what they tell of themselves is rejected. The others do
+nothing that is told: a slot or a reader's frame is lost, an exit makes no progress."""
+
+
+@pytest.mark.parametrize("name", VISIBLE)
+def test_a_mutant_that_tells_the_truth_is_rejected(name: str) -> None:
+    design = MUTANTS[name].design
+    clauses = set()
+    for run, broken in itertools.islice(runs(design, 3000, seed=3), 400):
+        if broken:
+            found = Judge(name).block(1, lines(trace_of(design, LARGER, run, dumps=True)))
+            clauses |= {found.clause} if found is not None else set()
+        if VISIBLE[name] in clauses:
+            return
+    raise AssertionError(f"{name} was rejected for {clauses or 'nothing'}")
+
+
+# ---------------------------------------------------------------- files
+
+GOOD = lines([START, *TWO, *(store(8 * i, i) for i in range(500)), *(load(8 * i, i) for i in range(500))])
+
+
+def test_files_are_read_plain_and_compressed(tmp_path: Path) -> None:
+    for name, data in (("t.jsonl", GOOD), ("t.gz", gzip.compress(GOOD)), ("t.zst", zstandard.compress(GOOD))):
+        (tmp_path / name).write_bytes(data)
+        verdict = judge_trace(str(tmp_path / name))
+        assert verdict.deviation is None and verdict.events == 1005 and not verdict.notes
+
+
+def test_a_file_that_is_cut_off_is_judged_as_far_as_it_goes(tmp_path: Path) -> None:
+    for name, data in (("t.jsonl", GOOD[:-20]), ("t.gz", gzip.compress(GOOD)[:-40]), ("t.zst", zstandard.compress(GOOD)[:-40])):
+        (tmp_path / name).write_bytes(data)
+        verdict = judge_trace(str(tmp_path / name))
+        assert verdict.deviation is None and any("cut off" in n or "end early" in n for n in verdict.notes), name
+
+
+def test_the_line_is_right_however_the_file_is_cut_into_blocks(tmp_path: Path) -> None:
+    wrong = lines([load(0, 0), *(store(8 * (i % 512), i) for i in range(9000)), load(8, 12345), load(0, 0)])
+    (tmp_path / "t").write_bytes(wrong)
+    found = judge_trace(str(tmp_path / "t")).deviation
+    assert found is not None and found.line == 9002 and "12345" in found.event and len(found.before) == 5
+
+
+def test_missing_events_are_said_and_nothing_is_taken_for_known(tmp_path: Path) -> None:
+    told = [load(0, 1, seq=1), load(0, 1, seq=2), load(0, 2, seq=7), event("gap", seq=8), load(0, 3, seq=9)]
+    (tmp_path / "t").write_bytes(lines(told))
+    verdict = judge_trace(str(tmp_path / "t"))
+    assert verdict.deviation is None and "4 events are missing" in verdict.notes[0] and "gap" in verdict.notes[1]
+
+
+@pytest.mark.parametrize("line, field, expected", [
+    (b'{"e":"load","gpa":"x","value":1}', "gpa", "Expected `int`"),
+    (b'{"e":"load","gpa":4096}', "e", "missing required field `value`"),
+    (b'{"e":"load","gpa":4096,"value":0,"extra":1}', "e", "unknown field `extra`"),
+    (b'{"e":"load","gpa":-8,"value":0}', "gpa", ">= 0"),
+    (b'{"e":"load","gpa":99999999999999999999999,"value":0}', "gpa", "Expected `int`"),
+    (b'{"e":"load","gpa":0,"value":99999999999999999999999}', "value", "more than 64 bits"),
+    (b'{"e":"load","gpa":4,"value":0}', "gpa", "not a multiple"),
+    (b'{"e":"nonsense"}', "e", "Invalid value 'nonsense'"),
+    (b"[1,2]", "e", "Expected `object`"),
+    (b"\xff\xfe", "", "not an event"),
+    (b"[" * 100_000, "e", "Expected `object`"),
+    (b'{"extra":' * 100_000, "", ""),
+    (b'{"e":"load","gpa":' + b"[" * 100_000, "gpa", "Expected `int`"),
+    (b'{"e":"flush_end"}', "e", "no flush of vm 0"),
+    (b'{"e":"trace"}', "e", "comes first"),
+])
+def test_bad_input_is_told_with_its_line_and_field(line: bytes, field: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / "t").write_bytes(lines([load(0, 0)]) + line + b"\n" + lines([load(0, 0)]))
+    with pytest.raises(BadDesign) as told:
+        judge_trace(str(tmp_path / "t"))
+    assert re.search(rf"t:2: {field}", str(told.value)) and expected in str(told.value)
+
+
+def test_a_line_without_an_end_is_refused_in_bounded_memory(tmp_path: Path) -> None:
+    (tmp_path / "t").write_bytes(lines([load(0, 0)]) + b"x" * (3 << 20))
+    with pytest.raises(BadDesign, match=r"t:2: longer than"):
+        judge_trace(str(tmp_path / "t"))
+
+
+def test_the_command_judges_a_trace_from_standard_input() -> None:
+    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", "-"], input=lines([store(0, 1), load(0, 2, at="a.c:7")]),
+                          capture_output=True, timeout=60, check=False)
+    text = done.stdout.decode()
+    assert done.returncode == 1 and "breaks EQV-1" in text and "(a.c:7)" in text and "lawful would have been: value 0x1" in text
+    bad = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", "-"], input=b"nonsense\n", capture_output=True, timeout=60,
+                         check=False)
+    assert bad.returncode == 2 and b"-:1: not an event" in bad.stderr
