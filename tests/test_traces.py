@@ -5,11 +5,9 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
-import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +17,11 @@ import zstandard
 
 from refmodel.bugs import MUTANTS
 from refmodel.designs import LARGER, Memory
-from refmodel.engines.machine import Machine, Run
-from refmodel.engines.random import _Drawn
-from refmodel.language import BadDesign, Design, outline
+from refmodel.language import BadDesign
 from refmodel.oracle.trace.events import KINDS, schema
 from refmodel.oracle.trace.judge import Deviation, Judge, judge_trace
-from tests.telling import lines, trace_of
+from refmodel.oracle.trace.telling import lines, trace_of
+from refmodel.oracle.vectors.monitor import runs
 
 SPECS = Path(__file__).parent.parent / "specs"
 Told = dict[str, Any]
@@ -224,24 +221,6 @@ def test_a_walk_through_what_nobody_knows_may_end_in_any_way() -> None:
 
 
 # ---------------------------------------------------------------- the model itself, told as a trace
-
-
-def runs(cls: type[Design], number: int, seed: int, length: int = 80, more: int = 40) -> Iterator[tuple[Run, bool]]:
-    """Random runs, and whether they break a law; they go on a little when one does."""
-    design, drawn = outline(cls), _Drawn(outline(cls), LARGER)
-    draw = random.Random(seed)
-    for _ in range(number):
-        machine, steps, broken, left = Machine(design, LARGER), [], False, more
-        machine.power_on(lambda options: options[draw.randrange(len(options))])
-        while left and len(steps) < length + more:
-            taken = drawn._take(machine, draw.randrange(1 << 16))
-            if taken is None:
-                break
-            steps.append(taken[0])
-            broken = broken or taken[1] is not None
-            left -= broken
-            machine.settle()
-        yield Run(machine.initial_answers, tuple(steps)), broken
 
 
 def test_whatever_the_model_does_is_accepted() -> None:

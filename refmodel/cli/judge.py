@@ -16,6 +16,7 @@ from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Lost, Verdict, judge
 from refmodel.oracle.known import explanation, new_titles
 from refmodel.oracle.trace.judge import judge_trace
+from refmodel.oracle.vectors.running import run as run_vectors
 from refmodel.report import terminal, traces
 
 
@@ -27,6 +28,7 @@ def judge_command(
     checks: Annotated[int | None, typer.Option(
         help="this many tests for each subject, however long they take; of slow ones, as many as the time allows", min=1)] = None,
     seed: Annotated[int, typer.Option(help="where drawing starts")] = 0,
+    vectors: Annotated[Path | None, typer.Option(help="have it carry out the vectors in this folder instead")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Judge a real MMU by the model, or a trace of anybody's monitor by the laws.
@@ -36,7 +38,7 @@ def judge_command(
     if len(names) > 1 or names[0] not in IMPLEMENTATIONS:
         raise typer.Exit(_judge_traces(names, as_json))
     name = names[0]
-    verdicts, ran = judged_by(name, seconds, seed, checks, quiet=as_json)
+    verdicts, ran = judged_by(name, seconds, seed, checks, vectors, quiet=as_json)
     if as_json:
         print(json.dumps([judged_document(v) for v in verdicts], indent=2))
     if any(new_titles(v) for v in verdicts):
@@ -62,15 +64,22 @@ def _judge_traces(names: list[str], as_json: bool) -> int:
     return FAILS if any(verdict.deviation for verdict in verdicts) else HOLDS
 
 
-def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, *, quiet: bool) -> tuple[list[Verdict], bool]:
+def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, vectors: Path | None = None, *,
+              quiet: bool) -> tuple[list[Verdict], bool]:
     """The verdicts on every subject, shown as they come; and whether it all ran."""
     verdicts = []
     try:
         with contextlib.closing(IMPLEMENTATIONS[name].campaigns()) as campaigns:
             for campaign in campaigns:
-                counted = checks is not None and not campaign.slow
-                verdicts.append(judge(campaign, seconds=1e9 if counted else seconds, start=seed,
-                                      checks=checks if counted and checks else 1_000_000_000))
+                if vectors is not None:
+                    verdict = run_vectors(campaign, vectors)
+                elif checks is not None and not campaign.slow:
+                    verdict = judge(campaign, seconds=1e9, start=seed, checks=checks)
+                else:
+                    verdict = judge(campaign, seconds=seconds, start=seed, checks=1_000_000_000)
+                if verdict is None:
+                    continue
+                verdicts.append(verdict)
                 if not quiet:
                     terminal.judged(out, verdicts[-1])
     except Absent as why:

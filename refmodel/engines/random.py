@@ -45,7 +45,7 @@ class _Found(Exception):
     """Raised inside Hypothesis to make it shrink."""
 
 
-class _Drawn:
+class Drawn:
     """A run that bytes decide."""
 
     def __init__(self, design: Outline, geometry: Geometry) -> None:
@@ -69,7 +69,7 @@ class _Drawn:
             position += width
             if code == 0:
                 continue
-            taken = self._take(machine, code - 1)
+            taken = self.take(machine, code - 1)
             if taken is None:
                 break
             step, broken = taken
@@ -79,7 +79,7 @@ class _Drawn:
         self.met |= machine.met
         return None if broken is None else Failure(Run(machine.initial_answers, tuple(steps)), broken)
 
-    def _take(self, machine: Machine, code: int) -> tuple[Step, Broken | None] | None:
+    def take(self, machine: Machine, code: int) -> tuple[Step, Broken | None] | None:
         """The first step that applies, starting with the operation and arguments that the code names."""
         kinds = self.kinds
         arguments_code, first = divmod(code, len(kinds))
@@ -120,7 +120,7 @@ def _mixer(code: int) -> Pick:
 def campaign(design: Outline, geometry: Geometry, *, seconds: float = 5.0, runs: int = 100_000, length: int = 60,
              start: int = 0) -> Campaign:
     """Random runs until the time or the number is up, or a law is broken; what broke it is shrunk."""
-    drawn, began = _Drawn(design, geometry), time.perf_counter()
+    drawn, began = Drawn(design, geometry), time.perf_counter()
     failure: list[Failure] = []
 
     def go(data: bytes) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from refmodel.bare import Event, Seen
-from refmodel.engines.machine import Machine, Run, changes, recorded
+from refmodel.engines.machine import Machine, Run, Step, changes, recorded
 from refmodel.language import Design, outline
 from refmodel.language.kinds import NOTHING, Geometry
-from refmodel.machine.cells import Access, Cell
+from refmodel.machine.cells import Cell
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing, P2mEntry
@@ -25,21 +25,26 @@ def number(cell: Cell) -> int:
 
 def trace_of(cls: type[Design], geometry: Geometry, run: Run, dumps: bool = False) -> list[Told]:
     """The events of a run; with ``dumps``, all translations after each step too."""
+    told: list[Told] = [{"e": "trace", "name": cls.__name__, "start": "power-on"}]
+    for _, events in told_steps(cls, geometry, run, dumps):
+        told += events
+    return told
+
+
+def told_steps(cls: type[Design], geometry: Geometry, run: Run, dumps: bool = False) -> Iterator[tuple[Step, list[Told]]]:
+    """Each step of a run with its events."""
     design = outline(cls)
     machine = Machine(design, geometry)
     machine.power_on(recorded(run.initial))
-    told: list[Told] = [{"e": "trace", "name": design.name, "start": "power-on"}]
     for step in run.steps:
         outcome = machine.step(step)
         op = design.operation(step.operation)
         names = dict(zip([p for p, _ in op.parameters], step.arguments, strict=True))
-        told += list(events(machine, op.name, names, outcome))
-        told += dump(machine) if dumps else []
+        yield step, [*events_of(machine, op.name, names, outcome), *(dump(machine) if dumps else [])]
         machine.settle()
-    return told
 
 
-def events(machine: Machine, name: str, names: dict[str, Any], outcome: Any) -> Iterator[Told]:
+def events_of(machine: Machine, name: str, names: dict[str, Any], outcome: Any) -> Iterator[Told]:
     """What a step comes to."""
     before, after = machine.before, machine.state
     made = list(changes(machine.design, before, after))
@@ -126,4 +131,4 @@ def lines(told: list[Told]) -> bytes:
     return b"".join(json.dumps(event).encode() + b"\n" for event in told)
 
 
-__all__ = ["Access", "Told", "lines", "trace_of"]
+__all__ = ["Told", "lines", "told_steps", "trace_of"]

@@ -1,0 +1,92 @@
+"""Vectors of a monitor: operations in order, what a monitor that carries them out tells of itself, and the verdict on it.
+
+Lawful ones are runs of the model (``Memory``: everything that is done with memory, under any MMU); they are chosen until every way
+in which an operation shows itself has been met, and each ends with the step that was new. Unlawful ones are the runs of its mutants
+that are told to deviate, one for each mutant and clause.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from refmodel.bugs import MUTANTS
+from refmodel.designs import LARGER, Memory
+from refmodel.engines.machine import Machine, Run, Step
+from refmodel.engines.random import Drawn
+from refmodel.language import Design, outline
+from refmodel.mmu.contract import ContractMmu
+from refmodel.oracle.trace.judge import Deviation, Judge
+from refmodel.oracle.trace.telling import lines, told_steps, trace_of
+
+RUNS, LENGTH = 300, 60
+FOR_A_MUTANT = 60
+"""Runs of a mutant, at most."""
+
+
+def runs(cls: type[Design], number: int, seed: int, length: int = LENGTH, after: int = LENGTH // 2) -> Iterator[tuple[Run, bool]]:
+    """Random runs, and whether they break a law; they go on a little when one does, so that it can be seen."""
+    design, drawn = outline(cls), Drawn(outline(cls), LARGER)
+    draw = random.Random(seed)
+    for _ in range(number):
+        machine, broken, left = Machine(design, LARGER), False, after
+        machine.power_on(lambda options: options[draw.randrange(len(options))])
+        steps: list[Step] = []
+        while left and len(steps) < length + after:
+            taken = drawn.take(machine, draw.randrange(1 << 16))
+            if taken is None:
+                break
+            steps.append(taken[0])
+            broken = broken or taken[1] is not None
+            left -= broken
+            machine.settle()
+        yield Run(machine.initial_answers, tuple(steps)), broken
+
+
+def vector_lines() -> Iterator[bytes]:
+    """The vectors as lines of JSON."""
+    for number, (about, cls, run, found) in enumerate([*_lawful(), *_unlawful()]):
+        told = trace_of(cls, LARGER, run, dumps=found is not None)
+        verdict: Any = {"line": found.line, "clause": found.clause, "expected": found.expected} if found else "lawful"
+        operations = [_operation(cls, step) for step in run.steps]
+        yield msgspec.json.encode({"id": f"monitor/{number:06}", "because": about, "operations": operations,
+                                   "trace": told if found is None else told[:found.line], "verdict": verdict})
+
+
+def _operation(cls: type[Design], step: Step) -> dict[str, Any]:
+    op = outline(cls).operation(step.operation)
+    return {"do": step.operation, **{name: _plain(value) for (name, _), value in zip(op.parameters, step.arguments, strict=True)}}
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, bool | int) else str(value)
+
+
+def _lawful() -> Iterator[tuple[str, type[Design], Run, Deviation | None]]:
+    met: set[tuple[str, ...]] = set()
+    for run, _ in runs(Memory, RUNS, seed=1):
+        shown, last = set[tuple[str, ...]](), 0
+        for number, (step, told) in enumerate(told_steps(Memory, LARGER, run), 1):
+            way = (step.operation, *(f"{event['e']}{event.get('writable', '')}" for event in told))
+            if way not in met:
+                shown.add(way)
+                last = number
+        if shown:
+            met |= shown
+            new = "; ".join(sorted({way[0] for way in shown}))
+            yield f"first to show: {new}", Memory, Run(run.initial, run.steps[:last]), None
+
+
+def _unlawful() -> Iterator[tuple[str, type[Design], Run, Deviation | None]]:
+    for name, mutant in MUTANTS.items():
+        if not issubclass(mutant.design, ContractMmu):
+            continue
+        clauses: set[str] = set()
+        for run, broken in runs(mutant.design, FOR_A_MUTANT, seed=3):
+            found = Judge(name).block(1, lines(trace_of(mutant.design, LARGER, run, dumps=True))) if broken else None
+            if found is not None and found.clause not in clauses:
+                clauses.add(found.clause)
+                yield f"{name}: {mutant.title}", mutant.design, run, found

@@ -1,0 +1,107 @@
+"""Vectors carried out by real MMUs: those that an implementation's machine can be set up for."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+
+from refmodel.language import BadDesign
+from refmodel.machine.ept_walk import Ept
+from refmodel.machine.guest_walk import Cpu
+from refmodel.machine.words import FRAME, P, lacking
+from refmodel.oracle import nested_campaign, walk_campaign
+from refmodel.oracle.agent.image import TABLES, WINDOW
+from refmodel.oracle.judging import Campaign, Deviation, Finding, Verdict
+from refmodel.oracle.nested_campaign import NestedCampaign
+from refmodel.oracle.nested_tests import NestedTest
+from refmodel.oracle.outcomes import Lawful, Observed
+from refmodel.oracle.vectors import files, walks
+from refmodel.oracle.vectors.paths import LAST_SLOT
+from refmodel.oracle.walk_campaign import WalkCampaign
+from refmodel.oracle.walk_tests import Profile, WalkTest
+
+BATCH = 24
+RunnableTest = WalkTest | NestedTest
+
+
+def run(campaign: Campaign, folder: Path) -> Verdict | None:
+    """Have an implementation carry out the vectors that are about this subject; None if there are none."""
+    if isinstance(campaign, WalkCampaign):
+        return _run(campaign, folder / f"guest-{campaign.profile.levels}.jsonl")
+    if isinstance(campaign, NestedCampaign):
+        return _run(campaign, folder / f"nested-{'npt' if campaign.ept is None else 'ept'}.jsonl")
+    return None
+
+
+def _run(campaign: WalkCampaign | NestedCampaign, file: Path) -> Verdict:
+    if not file.is_file():
+        raise BadDesign(f"{file}: no such file; refmodel vectors --out {file.parent} makes it")
+    seen: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
+    first: dict[str, Deviation] = {}
+    busy, ran = 0.0, 0
+    for batch in files.batches(_runnable(campaign, file), BATCH):
+        began = time.perf_counter()
+        observed = campaign.perform([test for test, _ in batch])
+        busy += time.perf_counter() - began
+        for (test, ways), one in zip(batch, observed, strict=True):
+            ran += 1
+            outcomes[one.outcome.kind] += 1
+            finding = _finding(test, one, ways)
+            if finding is not None:
+                seen[finding.title] += 1
+                first.setdefault(finding.title, Deviation(finding, test))
+    return Verdict(campaign.implementation, f"vectors of {campaign.subject}", ran, busy, tuple(first.values()), dict(seen),
+                   dict(outcomes))
+
+
+def _finding(test: RunnableTest, observed: Observed, ways: list[Lawful]) -> Finding | None:
+    if isinstance(test, WalkTest):
+        return walk_campaign.compare(test, observed, ways)
+    return nested_campaign.compare(test, observed, ways)
+
+
+def _runnable(campaign: WalkCampaign | NestedCampaign, file: Path) -> Iterator[tuple[RunnableTest, list[Lawful]]]:
+    for _, test, ways in files.read(file):
+        assert isinstance(test, WalkTest | NestedTest)
+        here = _set_up(test, campaign)
+        if here is not None and walks.due(here) == ways:
+            yield here, ways
+
+
+def _set_up(test: RunnableTest, campaign: WalkCampaign | NestedCampaign) -> RunnableTest | None:
+    """The test on a processor like the implementation's; None if its machine cannot be set up for it."""
+    profile = campaign.profile
+    cpu = _like(test.cpu, profile)
+    possible = (bool(test.entries) and not test.access.implicit and (profile.smep_smap or not (cpu.smep or cpu.smap))
+                and (profile.nxe_off or cpu.nxe)
+                and (profile.pke or not cpu.pke) and (profile.upper_user or not (test.access.user and test.gva >> 63))
+                and test.gva >> (3 + 9 * cpu.levels) & 0x1FF != LAST_SLOT)
+    if isinstance(test, NestedTest):
+        test = attrs.evolve(test, cpu=cpu, second=_second(test, campaign))
+        canonical = test.gva >> 47 in (0, 0x1FFFF)
+        return test if possible and canonical and not test.gva >> 47 and not cpu.pke and _stays(test, WINDOW) else None
+    test = attrs.evolve(test, cpu=cpu)
+    laid_out = all(entry & FRAME in TABLES.values() or entry & FRAME in WINDOW or not entry & P or not entry & FRAME
+                   or entry & cpu.beyond for entry in test.entries.values())
+    return test if possible and laid_out and _stays(test, WINDOW) else None
+
+
+def _like(cpu: Cpu, profile: Profile) -> Cpu:
+    return attrs.evolve(cpu, amd=profile.amd, gigabyte_pages=profile.gigabyte_pages, beyond=lacking(profile.physical_bits))
+
+
+def _second(test: NestedTest, campaign: WalkCampaign | NestedCampaign) -> Ept | Cpu:
+    if isinstance(test.second, Cpu):
+        return _like(test.second, campaign.profile)
+    assert isinstance(campaign, NestedCampaign) and campaign.ept is not None
+    return campaign.ept
+
+
+def _stays(test: RunnableTest, window: range) -> bool:
+    """Whether an access that completes reaches a page that the test may use."""
+    return all(way.outcome.address & ~0xFFF in window for way in walks.due(test) if way.outcome.kind == "completed")

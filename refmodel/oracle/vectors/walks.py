@@ -1,0 +1,171 @@
+"""Vectors of walks: which tests there are, in which order, and what may come of each."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import attrs
+
+from refmodel.language.asking import Fault
+from refmodel.machine.ept_walk import Ept, EptMisconfiguration, EptViolation, R, W, X, ept_walk
+from refmodel.machine.guest_walk import Access, Cpu
+from refmodel.machine.npt_walk import FINAL_ADDRESS, NestedPageFault, npt_walk
+from refmodel.machine.words import FRAME, PS, RW, US, P, Translation, lacking
+from refmodel.oracle import nested_campaign, nested_tests, walk_campaign, walk_tests
+from refmodel.oracle.agent.image import TABLES, WINDOW
+from refmodel.oracle.nested_tests import DATA_1, DATA_2, GUEST_DATA, GUEST_TABLES, ROOT, TABLES_1, THIRD, WRITE_BACK, NestedTest
+from refmodel.oracle.outcomes import Lawful, Outcome, lawful
+from refmodel.oracle.vectors import neighbours
+from refmodel.oracle.vectors.paths import EptTest, ept_tests, guest_tests
+from refmodel.oracle.walk_tests import Profile, WalkTest
+
+PHYSICAL_BITS = (40, 52, 36)
+"""MAXPHYADDR of the processors that vectors are for."""
+
+SAMPLE = 120
+"""Paths of whose tests all neighbours may be chosen."""
+
+
+@attrs.frozen
+class NptTest:
+    """A use of a guest-physical address under nested paging."""
+
+    entries: dict[int, int]
+    host: Cpu
+    gpa: int
+    write: bool
+    fetch: bool
+
+
+Test: TypeAlias = WalkTest | EptTest | NptTest | NestedTest
+Chosen: TypeAlias = tuple[str, Test]
+"""Why a test was chosen, and the test."""
+
+
+def guest(levels: int) -> Iterator[Chosen]:
+    """Tests of the guest's walk."""
+    models = [test for bits in PHYSICAL_BITS for test in guest_tests(levels, bits)]
+    draw = random.Random(levels)
+    profiles = [Profile(levels=levels, physical_bits=bits, amd=amd, pke=True) for bits in PHYSICAL_BITS for amd in (False, True)]
+    drawn = (("drawn", walk_tests.make(draw.randbytes(walk_tests.SIZE), draw.choice(profiles))) for _ in itertools.count())
+    return _chosen(models, neighbours.of_walk, drawn)
+
+
+def ept(levels: int) -> Iterator[Chosen]:
+    """Tests of the EPT walk."""
+    models = [test for bits in (PHYSICAL_BITS if levels == 4 else PHYSICAL_BITS[:1]) for test in ept_tests(levels, bits)]
+    through = [test for test in models if due(test)[0].outcome.kind == "completed"]
+    return _chosen(models, neighbours.of_ept, _changed_often(through))
+
+
+def _changed_often(models: list[EptTest]) -> Iterator[Chosen]:
+    """Uses that are let through, with a few things changed."""
+    draw = random.Random(0)
+    while True:
+        test, changes = draw.choice(models), list[str]()
+        for _ in range(draw.choice((1, 2, 2, 3))):
+            near = list(itertools.islice(neighbours.of_ept(test), draw.randrange(8, 120)))
+            what, test = draw.choice(near)
+            changes.append(what)
+        yield "; ".join(changes), test
+
+
+def npt(levels: int) -> Iterator[Chosen]:
+    """Tests of the walk of nested tables: those of the guest's walk, made by a user."""
+    for why, test in guest(levels):
+        assert isinstance(test, WalkTest)
+        yield why, NptTest(test.entries, attrs.evolve(test.cpu, wp=True, smep=False, smap=False), test.gva & (1 << 52) - 1,
+                           test.access.write, test.access.fetch)
+
+
+def through_ept() -> Iterator[Chosen]:
+    """Tests of two-dimensional walks under EPT."""
+    return _nested([Ept(ROOT, accessed_dirty=on, advanced=True) for on in (False, True)])
+
+
+def through_npt() -> Iterator[Chosen]:
+    """Tests of two-dimensional walks under nested paging."""
+    return _nested([None])
+
+
+def _nested(seconds: list[Ept | None]) -> Iterator[Chosen]:
+    models = [two_dimensional(test, second) for test in guest_tests(4, 40) if not test.access.implicit for second in seconds]
+    draw, profile = random.Random(4), Profile()
+    drawn = (("drawn", nested_tests.make(draw.randbytes(nested_tests.SIZE), profile, second))
+             for second in itertools.cycle(seconds))
+    return _chosen(models, neighbours.of_nested, drawn)
+
+
+def two_dimensional(test: WalkTest, ept: Ept | None) -> NestedTest:
+    """A guest's walk with second tables under it that let everything through."""
+    below = {TABLES[level]: GUEST_TABLES + TABLES[level] for level in range(1, 4)}
+    page = R | W | X | WRITE_BACK if ept else P | RW | US
+    table = R | W | X if ept else P | RW | US
+    large = next((3 if level == 3 else 2 for at, entry in test.entries.items()
+                  if (level := walk_tests.level_at(at)) in (2, 3) and entry & P and entry & PS), 1)
+    entries = {}
+    for at, entry in test.entries.items():
+        if entry & FRAME in below:
+            entries[at] = entry & ~FRAME | below[entry & FRAME]
+        elif entry & FRAME == WINDOW[0]:
+            entries[at] = entry & ~FRAME | GUEST_DATA
+        else:
+            entries[at] = entry | GUEST_DATA if large > 1 and entry & PS else entry
+    upper, lower = (test.gva >> 21 & 0x1FF if large == 3 else 0), (test.gva >> 12 & 0x1FF if large > 1 else 0)
+    frame = WINDOW[0]
+    entries |= {TABLES_1 + 8 * (TABLES[level] >> 12): TABLES[level] | page for level in range(1, 4)}
+    entries |= {THIRD + 24: DATA_2 | table, DATA_2 + 8 * upper: DATA_1 | table, DATA_1 + 8 * lower: frame | page}
+    host = Cpu(cr3=ROOT, beyond=lacking(40))
+    cpu = attrs.evolve(test.cpu, cr3=GUEST_TABLES + TABLES[4])
+    return NestedTest(entries, cpu, ept or host, test.gva, test.access, frame | test.gva & 0xFFF)
+
+
+def _chosen(models: list[Any], near: Callable[[Any], Iterator[tuple[str, Any]]], others: Iterator[Chosen]) -> Iterator[Chosen]:
+    """All models; then, by turns, one of the neighbours of some of them, in no order, and another."""
+    yield from (("a path", model) for model in models)
+    draw = random.Random(0)
+    neighbours_of_some = [pair for model in draw.sample(models, min(len(models), SAMPLE)) for pair in near(model)]
+    draw.shuffle(neighbours_of_some)
+    for neighbour in neighbours_of_some:
+        yield neighbour
+        yield next(others)
+    yield from others
+
+
+# ---------------------------------------------------------------- what may come of a test
+
+
+def due(test: Test) -> list[Lawful]:
+    """The ways in which a test may end."""
+    if isinstance(test, WalkTest):
+        return walk_campaign.due(test)
+    if isinstance(test, NestedTest):
+        return nested_campaign.due(test)
+    if isinstance(test, EptTest):
+        return lawful(lambda memory, _: ept_walk(memory, test.ept, test.gpa, test.use), test.entries, _end)
+    return lawful(lambda memory, _: npt_walk(memory, test.host, test.gpa, test.write, test.fetch, FINAL_ADDRESS), test.entries,
+                  _end)
+
+
+def _end(result: Translation | Fault) -> Outcome:
+    if isinstance(result, EptViolation):
+        return Outcome("EPT violation", result.qualification, result.gpa)
+    if isinstance(result, EptMisconfiguration):
+        return Outcome("EPT misconfiguration", 0, result.gpa)
+    if isinstance(result, NestedPageFault):
+        return Outcome("#NPF", result.code, result.gpa)
+    assert isinstance(result, Translation)
+    return Outcome("completed", 0, result.physical)
+
+
+def clauses(ways: list[Lawful]) -> list[str]:
+    """The clauses that a vector is about."""
+    completed = any(way.outcome.kind == "completed" for way in ways)
+    return ["EQV-1", "EQV-4"] if completed else ["EQV-2"] if all(way.outcome.code == 0 for way in ways) else ["EQV-2", "EQV-3"]
+
+
+__all__ = ["Access", "Chosen", "NptTest", "Test", "clauses", "due", "ept", "guest", "npt", "through_ept", "through_npt",
+           "two_dimensional"]
