@@ -112,7 +112,7 @@ def _unicorn() -> Generator[Campaign, None, None]:
     except ImportError:
         raise Absent("Unicorn is not installed (pip install unicorn)") from None
     for machine in machines:
-        name, profile = f"unicorn {machine.version}", Profile(levels=machine.levels)
+        name, profile = f"unicorn {machine.version}", Profile(levels=machine.levels, fetch_at_zero=False)
         yield WalkCampaign(name, profile, machine.walks)
         yield StaleCampaign(name, profile, machine.stale_walks)
 

@@ -32,6 +32,8 @@ class Profile:
     pke: bool = False
     upper_user: bool = True
     """Whether user accesses to the upper half of the address space can be tested."""
+    fetch_at_zero: bool = True
+    """Whether an instruction at linear address 0 can be. (Unicorn takes it for the place to stop at.)"""
 
 
 @attrs.frozen

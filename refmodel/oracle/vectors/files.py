@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from os import cpu_count
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -67,21 +70,28 @@ class Vector(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def write(folder: Path, count: int, progress: Callable[[str], None] = lambda name: None) -> dict[str, int]:
-    """Write all sets, of ``count`` walks together; how many vectors each file has. Always the same files."""
+    """Write all sets, of ``count`` walks together; how many vectors each file has. Always the same files: each set is made in a
+    process of its own, since which model a solver finds depends on what it was asked before."""
+    shares = {name: count // len(SETS) + (number < count % len(SETS)) for number, name in enumerate(SETS)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        written = {}
-        for number, (name, tests) in enumerate(SETS.items()):
-            progress(name)
-            share = count // len(SETS) + (number < count % len(SETS))
-            written[name] = _write(folder / f"{name}.jsonl", _walk_lines(name, tests(), share))
-        progress(MONITOR)
-        written[MONITOR] = _write(folder / f"{MONITOR}.jsonl", monitor.vector_lines())
+        with ProcessPoolExecutor(cpu_count() or 1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+            made = {name: pool.submit(write_set, folder, name, shares.get(name, 0)) for name in (*SETS, MONITOR)}
+            written = {}
+            for name, one in made.items():
+                progress(name)
+                written[name] = one.result()
         about = {"version": VERSION, "format": "specs/vectors.md", "vectors": written}
         (folder / "manifest.json").write_text(json.dumps(about, indent=2) + "\n")
     except OSError as why:
         raise BadDesign(f"{folder}: cannot be written: {why.strerror or why}") from None
     return written
+
+
+def write_set(folder: Path, name: str, count: int) -> int:
+    """Write one set."""
+    lines = monitor.vector_lines() if name == MONITOR else _walk_lines(name, SETS[name](), count)
+    return _write(folder / f"{name}.jsonl", lines)
 
 
 def _write(file: Path, lines: Iterator[bytes]) -> int:

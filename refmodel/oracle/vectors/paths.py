@@ -93,8 +93,12 @@ def _one_in_full(helpers: Sequence[Callable[..., Any]]) -> Iterator[Sequence[Cal
         yield [other for other in helpers if other is not helper]
 
 
-def guest_tests(levels: int, physical_bits: int) -> Iterator[WalkTest]:
-    """One for every path of the guest's walk."""
+def guest_tests(levels: int, physical_bits: int) -> list[WalkTest]:
+    """One for every path of the guest's walk. (A list: while paths are followed, the walk is not to be used for anything else.)"""
+    return list(_guest_tests(levels, physical_bits))
+
+
+def _guest_tests(levels: int, physical_bits: int) -> Iterator[WalkTest]:
     for summarised in _one_in_full(GUEST_HELPERS):
         walk = _Symbolic(levels, physical_bits)
         cpu = arbitrary(walk.reading, Cpu, "cpu", cr3=TABLES[levels], levels=levels, beyond=walk.beyond)
@@ -107,8 +111,12 @@ def guest_tests(levels: int, physical_bits: int) -> Iterator[WalkTest]:
             yield WalkTest({at: words.get(at) for at in reads}, value.record(cpu), value(walk.address.term), value.record(access))
 
 
-def ept_tests(levels: int, physical_bits: int) -> Iterator[EptTest]:
+def ept_tests(levels: int, physical_bits: int) -> list[EptTest]:
     """One for every path of the EPT walk."""
+    return list(_ept_tests(levels, physical_bits))
+
+
+def _ept_tests(levels: int, physical_bits: int) -> Iterator[EptTest]:
     for summarised in _one_in_full(EPT_HELPERS):
         walk = _Symbolic(levels, physical_bits)
         ept = arbitrary(walk.reading, Ept, "ept", root=TABLES[levels], levels=levels, beyond=walk.beyond, advanced=False)

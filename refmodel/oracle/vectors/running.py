@@ -80,6 +80,7 @@ def _set_up(test: RunnableTest, campaign: WalkCampaign | NestedCampaign) -> Runn
     possible = (bool(test.entries) and not test.access.implicit and (profile.smep_smap or not (cpu.smep or cpu.smap))
                 and (profile.nxe_off or cpu.nxe)
                 and (profile.pke or not cpu.pke) and (profile.upper_user or not (test.access.user and test.gva >> 63))
+                and (profile.fetch_at_zero or test.gva or not test.access.fetch)
                 and test.gva >> (3 + 9 * cpu.levels) & 0x1FF != LAST_SLOT)
     if isinstance(test, NestedTest):
         test = attrs.evolve(test, cpu=cpu, second=_second(test, campaign))

@@ -1,0 +1,160 @@
+"""Vectors: every path is among them, they say what the walks do, and they are always the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from refmodel.language import BadDesign
+from refmodel.oracle.nested_tests import NestedTest
+from refmodel.oracle.trace.judge import Judge
+from refmodel.oracle.trace.telling import lines
+from refmodel.oracle.vectors import files, monitor, paths, running, walks
+from refmodel.oracle.walk_campaign import WalkCampaign
+from refmodel.oracle.walk_tests import Profile, WalkTest
+
+CLIENTS = Path(running.__file__).parents[2] / "clients"
+
+
+@pytest.fixture(scope="module")
+def some(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("vectors")
+    for name in ("guest-4", "nested-ept", "npt-4"):
+        tests = files.SETS[name]()
+        (folder / f"{name}.jsonl").write_bytes(b"".join(line + b"\n" for line in files._walk_lines(name, tests, 1500)))
+    return folder
+
+
+def test_what_is_written_is_what_the_walks_do_and_is_read_back(some: Path) -> None:
+    for name in ("guest-4", "nested-ept", "npt-4"):
+        for vector, test, ways in files.read(some / f"{name}.jsonl"):
+            assert walks.due(test) == ways, vector.id
+            assert ways and vector.clauses
+
+
+def test_every_kind_of_end_is_among_them(some: Path) -> None:
+    ends = {end.end for name in ("guest-4", "nested-ept", "npt-4") for v, _, _ in files.read(some / f"{name}.jsonl") for end in v.allowed}
+    assert ends == {"completed", "#PF", "#GP", "EPT violation", "EPT misconfiguration", "#NPF"}
+
+
+def test_each_path_of_the_walk_has_a_vector() -> None:
+    """What a processor looks at, and how it ends: nothing that random tests meet is missing from the paths."""
+    def way(test: WalkTest) -> tuple[object, ...]:
+        (first, *_) = walks.due(test)
+        return len(test.entries), first.outcome.kind, first.outcome.code & 9, test.access.write
+
+    found = {way(test) for test in paths.guest_tests(4, 40)}
+    drawn = (test for why, test in walks.guest(4) if why == "drawn")
+    for _, test in zip(range(300), drawn, strict=False):
+        assert isinstance(test, WalkTest)
+        looked_at = {at: entry for at, entry in test.entries.items() if _is_read(test, at)}
+        short = WalkTest(looked_at, test.cpu, test.gva, test.access)
+        assert way(short) in found or short.access.fetch
+
+
+def _is_read(test: WalkTest, at: int) -> bool:
+    from refmodel.language.asking import Fault
+    from refmodel.machine.guest_walk import walk
+    from refmodel.machine.words import Marked
+
+    class Noted(Marked):
+        __slots__ = ("seen",)
+
+        def read(self, address: int) -> int:
+            self.seen.add(address)
+            return super().read(address)
+
+    memory = Noted(test.entries)
+    memory.seen = set()
+    try:
+        walk(memory, test.cpu, test.gva, test.access)
+    except Fault:
+        pass
+    return at in memory.seen
+
+
+def test_they_are_always_the_same() -> None:
+    first, second = ([line for _, line in zip(range(700), files._walk_lines("ept-4", walks.ept(4), 700), strict=False)] for _ in "12")
+    assert first == second and len(set(first)) == 700
+
+
+def test_a_wrong_walk_is_found_out(some: Path) -> None:
+    """An implementation that forgets a rule deviates from some vector, and the one that does not from none."""
+    import attrs
+
+    from refmodel.language.asking import Fault
+    from refmodel.machine.guest_walk import walk
+    from refmodel.machine.words import Marked
+    from refmodel.oracle.outcomes import Observed, flags_of
+    from refmodel.oracle.walk_campaign import end_of
+
+    def perform(forget: bool) -> WalkCampaign:
+        def one(test: WalkTest) -> Observed:
+            memory = Marked(test.entries)
+            cpu = attrs.evolve(test.cpu, smep=False) if forget else test.cpu
+            try:
+                end: object = walk(memory, cpu, test.gva, test.access)
+            except Fault as fault:
+                end = fault
+            flags = flags_of(memory.marks) if not isinstance(end, Fault) else {}
+            return Observed(end_of(end, test.gva), {at: entry | flags.get(at, 0) for at, entry in test.entries.items()})
+        return WalkCampaign("mine 1", Profile(), lambda tests: [one(test) for test in tests])
+
+    right, wrong = (running.run(perform(forget), some) for forget in (False, True))
+    assert right is not None and right.checks > 500 and not right.deviations
+    assert wrong is not None and wrong.deviations
+
+
+def test_shipped_machines_carry_them_out(some: Path) -> None:
+    from refmodel.oracle.implementations import IMPLEMENTATIONS
+    from refmodel.oracle.known import new_titles
+
+    campaign = next(IMPLEMENTATIONS["unicorn"].campaigns())
+    verdict = running.run(campaign, some)
+    assert verdict is not None and verdict.checks > 500
+    assert not new_titles(verdict)
+
+
+def test_runs_of_a_monitor_are_judged_as_they_say() -> None:
+    vectors = [json.loads(line) for line in monitor.vector_lines()]
+    assert {"lawful"} < {v["verdict"] if v["verdict"] == "lawful" else v["verdict"]["clause"] for v in vectors}
+    for vector in vectors:
+        found = Judge("vector").block(1, lines(vector["trace"]))
+        if vector["verdict"] == "lawful":
+            assert found is None
+        else:
+            assert found is not None and found.line == vector["verdict"]["line"] == len(vector["trace"])
+    done = {operation["do"] for v in vectors for operation in v["operations"]}
+    assert {"share", "unmerge", "inflate", "deflate", "swap_out", "finish_reading", "send", "withdraw", "copy_to_guest"} <= done
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+def test_the_consumer_in_c_agrees_with_every_vector_and_notices_a_wrong_one(some: Path, tmp_path: Path) -> None:
+    program = tmp_path / "vectors"
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-O2", "-o", str(program), str(CLIENTS / "c" / "vectors.c")], check=True)
+    done = subprocess.run([str(program), str(some / "guest-4.jsonl")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.endswith("1500 vectors, 0 wrong\n")
+    wrong = (some / "guest-4.jsonl").read_text().replace('"code":"0x4"', '"code":"0x5"')
+    assert subprocess.run([str(program)], input=wrong, capture_output=True, text=True, check=False).returncode == 1
+
+
+@pytest.mark.parametrize("change, expected", [
+    (lambda v: {**v, "kind": "other"}, "kind"), (lambda v: {**v, "memory": {"0x10": "12"}}, "memory"),
+    (lambda v: {k: x for k, x in v.items() if k != "allowed"}, "allowed"), (lambda v: {**v, "cpu": {"cr9": 1}}, "cr9"),
+    (lambda v: {**v, "address": "0x" + "f" * 17}, "address"), (lambda v: [], "object")])
+def test_a_broken_vector_is_told_with_its_line(some: Path, tmp_path: Path, change: object, expected: str) -> None:
+    first, second, *_ = (some / "guest-4.jsonl").read_bytes().splitlines()
+    assert callable(change)
+    (tmp_path / "v.jsonl").write_bytes(first + b"\n" + msgspec.json.encode(change(json.loads(second))) + b"\n")
+    with pytest.raises(BadDesign, match=rf"v.jsonl:2: .*{expected}"):
+        list(files.read(tmp_path / "v.jsonl"))
+
+
+def test_nested_vectors_have_tests_of_both_dimensions(some: Path) -> None:
+    kinds = {type(test) for _, test, _ in files.read(some / "nested-ept.jsonl")}
+    assert kinds == {NestedTest}
