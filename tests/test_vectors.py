@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
+import attrs
 import msgspec
 import pytest
 
 from refmodel.language import BadDesign
+from refmodel.language.asking import Fault
+from refmodel.machine.guest_walk import walk
+from refmodel.machine.words import Marked
+from refmodel.oracle.implementations import IMPLEMENTATIONS
+from refmodel.oracle.known import new_titles
 from refmodel.oracle.nested_tests import NestedTest
+from refmodel.oracle.outcomes import Observed, flags_of
 from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.telling import lines
 from refmodel.oracle.vectors import files, monitor, paths, running, walks
-from refmodel.oracle.walk_campaign import WalkCampaign
+from refmodel.oracle.walk_campaign import WalkCampaign, end_of
 from refmodel.oracle.walk_tests import Profile, WalkTest
 
 CLIENTS = Path(running.__file__).parents[2] / "clients"
@@ -38,7 +48,8 @@ def test_what_is_written_is_what_the_walks_do_and_is_read_back(some: Path) -> No
 
 
 def test_every_kind_of_end_is_among_them(some: Path) -> None:
-    ends = {end.end for name in ("guest-4", "nested-ept", "npt-4") for v, _, _ in files.read(some / f"{name}.jsonl") for end in v.allowed}
+    ends = {end.end for name in ("guest-4", "nested-ept", "npt-4")
+            for vector, _, _ in files.read(some / f"{name}.jsonl") for end in vector.allowed}
     assert ends == {"completed", "#PF", "#GP", "EPT violation", "EPT misconfiguration", "#NPF"}
 
 
@@ -46,7 +57,7 @@ def test_each_path_of_the_walk_has_a_vector() -> None:
     """What a processor looks at, and how it ends: nothing that random tests meet is missing from the paths."""
     def way(test: WalkTest) -> tuple[object, ...]:
         (first, *_) = walks.due(test)
-        return len(test.entries), first.outcome.kind, first.outcome.code & 9, test.access.write
+        return len(test.entries), first.outcome.kind, first.outcome.code & 9
 
     found = {way(test) for test in paths.guest_tests(4, 40)}
     drawn = (test for why, test in walks.guest(4) if why == "drawn")
@@ -54,44 +65,35 @@ def test_each_path_of_the_walk_has_a_vector() -> None:
         assert isinstance(test, WalkTest)
         looked_at = {at: entry for at, entry in test.entries.items() if _is_read(test, at)}
         short = WalkTest(looked_at, test.cpu, test.gva, test.access)
-        assert way(short) in found or short.access.fetch
+        assert way(short) in found
 
 
 def _is_read(test: WalkTest, at: int) -> bool:
-    from refmodel.language.asking import Fault
-    from refmodel.machine.guest_walk import walk
-    from refmodel.machine.words import Marked
+    """Whether the walk looks at an entry."""
 
     class Noted(Marked):
-        __slots__ = ("seen",)
-
         def read(self, address: int) -> int:
-            self.seen.add(address)
+            seen.add(address)
             return super().read(address)
 
-    memory = Noted(test.entries)
-    memory.seen = set()
-    try:
-        walk(memory, test.cpu, test.gva, test.access)
-    except Fault:
-        pass
-    return at in memory.seen
+    seen: set[int] = set()
+    with contextlib.suppress(Fault):
+        walk(Noted(test.entries), test.cpu, test.gva, test.access)
+    return at in seen
 
 
-def test_they_are_always_the_same() -> None:
-    first, second = ([line for _, line in zip(range(700), files._walk_lines("ept-4", walks.ept(4), 700), strict=False)] for _ in "12")
-    assert first == second and len(set(first)) == 700
+def test_they_are_always_the_same(tmp_path: Path) -> None:
+    made = []
+    for seed in "12":
+        code = f"from refmodel.oracle.vectors.files import *; write_set(Path({str(tmp_path)!r}), 'guest-5', 1200)"
+        subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONHASHSEED": seed})
+        made.append((tmp_path / "guest-5.jsonl").read_bytes().splitlines())
+    assert made[0] == made[1] and len(set(made[0])) == 1200
 
 
 def test_a_wrong_walk_is_found_out(some: Path) -> None:
     """An implementation that forgets a rule deviates from some vector, and the one that does not from none."""
-    import attrs
 
-    from refmodel.language.asking import Fault
-    from refmodel.machine.guest_walk import walk
-    from refmodel.machine.words import Marked
-    from refmodel.oracle.outcomes import Observed, flags_of
-    from refmodel.oracle.walk_campaign import end_of
 
     def perform(forget: bool) -> WalkCampaign:
         def one(test: WalkTest) -> Observed:
@@ -111,12 +113,10 @@ def test_a_wrong_walk_is_found_out(some: Path) -> None:
 
 
 def test_shipped_machines_carry_them_out(some: Path) -> None:
-    from refmodel.oracle.implementations import IMPLEMENTATIONS
-    from refmodel.oracle.known import new_titles
 
     campaign = next(IMPLEMENTATIONS["unicorn"].campaigns())
     verdict = running.run(campaign, some)
-    assert verdict is not None and verdict.checks > 500
+    assert verdict is not None and verdict.checks > 300
     assert not new_titles(verdict)
 
 
