@@ -14,7 +14,7 @@ import attrs
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, err, out, severity, status_of
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, app, err, out, severity, status_of
 from refmodel.cli.judge import judged_by, judged_document
 from refmodel.designs import COMBINED, REFERENCES, SHIPPED
 from refmodel.engines import checking
@@ -27,7 +27,8 @@ from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
-from refmodel.report import terminal
+from refmodel.report import pages, terminal
+from refmodel.report import stories as stories_of
 
 
 @app.command()
@@ -46,6 +47,7 @@ def check(
                                                 "and proof")] = False,
     against: Annotated[str | None, typer.Option(help="run it beside this design (interpreter) instead, and compare what "
                                                      "guests see")] = None,
+    html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Check designs by proof, by exploration and by random runs.
@@ -57,18 +59,21 @@ def check(
     names = [design] if design is not None else list(COMBINED if combined else SHIPPED)
     seconds = seconds or (5.0 if design is not None else 8.0 / len(names))
     engines = tuple(dict.fromkeys(engine or ()))
-    documents, worst = [], HOLDS
+    documents, worst, shown = [], HOLDS, list[tuple[str, Outline, list[Report]]]()
     ask = partial(_check_one, law=law, engines=engines, seconds=seconds, explore_seconds=explore_seconds, depth=depth, seed=seed,
                   fresh=fresh, quiet=as_json or design is None)
     for name, reports in zip(names, _all(ask, names), strict=True):
         outline = _outline(name, law)
         worst = max(worst, status_of(reports), key=severity)
         documents.append(_document(name, outline, reports))
+        shown.append((name, outline, reports))
         if not as_json:
             _show(name, outline, reports)
     if design is None and law is None and engine is None and not combined:
         verdicts, _ = judged_by("unicorn", 1.0, seed, quiet=as_json)
         documents += [judged_document(v) for v in verdicts]
+    if html is not None:
+        pages.write(_page(shown), html)
     if as_json:
         print(json.dumps(documents, indent=2))
     raise typer.Exit(worst)
@@ -189,6 +194,15 @@ def _show_failure(name: str, outline: Outline, report: Report) -> None:
         out.print(terminal.broken_clause(report.failure.broken))
         token = encode(name, outline, report.geometry, report.failure.run)
         out.print(f"refmodel replay {token}", style="dim", soft_wrap=True)
+
+
+def _page(shown: Sequence[tuple[str, Outline, list[Report]]]) -> pages.Page:
+    """All designs: the table of each, and the story of each run that breaks a law."""
+    stories = [stories_of.of_run(outline, r.geometry, r.failure.run, f"{name}, {r.engine}: a run that breaks a law",
+                                 f"refmodel replay {encode(name, outline, r.geometry, r.failure.run)}", r.failure.broken)
+               for name, outline, reports in shown for r in reports if r.failure is not None and r.geometry is not None]
+    said = [f"{name}: {r.engine}: {r.covered}; {r.seconds:.1f} s" for name, _, reports in shown for r in reports]
+    return pages.Page("refmodel check", tuple(said), tuple(pages.verdicts(*each) for each in shown), tuple(stories))
 
 
 def _document(name: str, outline: Outline, reports: Sequence[Report]) -> dict[str, Any]:

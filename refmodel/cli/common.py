@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -14,6 +16,7 @@ HOLDS, FAILS, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
                   help="The reference model of memory virtualization: check designs, judge implementations.")
+Html = Annotated[Path | None, typer.Option("--html", help="write a page to this file too, on which one can see it")]
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 err = Console(stderr=True, highlight=False)
 

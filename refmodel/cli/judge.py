@@ -10,14 +10,14 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, err, out
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, app, err, out
 from refmodel.language.unsound import BadDesign
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Lost, Verdict, judge
 from refmodel.oracle.known import explanation, new_titles
-from refmodel.oracle.trace.judge import judge_trace
+from refmodel.oracle.trace.judge import TraceVerdict, judge_trace
 from refmodel.oracle.vectors.running import run as run_vectors
-from refmodel.report import terminal, traces
+from refmodel.report import pages, stories, terminal, traces
 
 
 @app.command("judge")
@@ -29,6 +29,7 @@ def judge_command(
         help="this many tests for each subject, however long they take; of slow ones, as many as the time allows", min=1)] = None,
     seed: Annotated[int, typer.Option(help="where drawing starts")] = 0,
     vectors: Annotated[Path | None, typer.Option(help="have it carry out the vectors in this folder instead")] = None,
+    html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Judge a real MMU by the model, or a trace of anybody's monitor by the laws.
@@ -36,9 +37,14 @@ def judge_command(
     Exit status: 0 no deviation that is not known, 1 new deviations, 2 bad input, 3 not installed, or it ended.
     """
     if len(names) > 1 or names[0] not in IMPLEMENTATIONS:
-        raise typer.Exit(_judge_traces(names, as_json))
+        raise typer.Exit(_judge_traces(names, as_json, html))
     name = names[0]
     verdicts, ran = judged_by(name, seconds, seed, checks, vectors, quiet=as_json)
+    if html is not None:
+        said = tuple(f"{v.implementation}, {v.subject}: {v.checks:,} checks, {len(v.deviations)} classes of deviation"
+                     for v in verdicts)
+        examples = tuple(example for v in verdicts for example in pages.examples(v))
+        pages.write(pages.Page(f"refmodel judge {name}", said, examples=examples), html)
     if as_json:
         print(json.dumps([judged_document(v) for v in verdicts], indent=2))
     if any(new_titles(v) for v in verdicts):
@@ -49,19 +55,32 @@ def judge_command(
         out.print(f"{name}: nothing new", style="green")
 
 
-def _judge_traces(names: list[str], as_json: bool) -> int:
+def _judge_traces(names: list[str], as_json: bool, html: Path | None) -> int:
     """Judge recorded traces."""
     for name in names:
         if name != "-" and not Path(name).is_file():
             raise BadDesign(f"{name}: no such file, nor such an implementation; expected a trace, or one of "
                             f"{', '.join(IMPLEMENTATIONS)}")
     verdicts = [judge_trace(name) for name in names]
+    if html is not None:
+        said = tuple(f"{v.name}: {v.events:,} events; {'; '.join(v.notes) or 'nothing missing'}; "
+                     f"{'lawful, as far as it says' if v.deviation is None else 'not lawful'}" for v in verdicts)
+        pages.write(pages.Page("refmodel judge", said, stories=tuple(_story(v) for v in verdicts if v.deviation)), html)
     if as_json:
         print(json.dumps([attrs.asdict(verdict) for verdict in verdicts], indent=2))
     else:
         for verdict in verdicts:
             traces.told(out, verdict)
     return FAILS if any(verdict.deviation for verdict in verdicts) else HOLDS
+
+
+def _story(verdict: TraceVerdict) -> stories.Story:
+    found = verdict.deviation
+    assert found is not None
+    if verdict.name != "-":
+        return stories.of_trace(verdict.name, found)
+    wrong = stories.Verdict(found.clause, found.law.replace("_", " "), found.sentence, found.why, found.expected)
+    return stories.of_lines(f"standard input: line {found.line} breaks {found.clause}", [*found.before, found.event], wrong)
 
 
 def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, vectors: Path | None = None, *,

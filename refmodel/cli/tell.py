@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from refmodel.bugs import MUTANTS
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, err, out, severity
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, app, err, out, severity
 from refmodel.engines.bench import matrix as kill_matrix
 from refmodel.engines.exits import measure
 from refmodel.engines.machine import replay as run_again
@@ -19,7 +19,7 @@ from refmodel.engines.tokens import decode, spec_of
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 from refmodel.machine.x86_instructions import X86_INSTRUCTIONS, classify
-from refmodel.report import efficiency, terminal
+from refmodel.report import efficiency, pages, stories, terminal
 
 TOPICS = ("exits", "instructions")
 
@@ -48,6 +48,7 @@ def prove(
 @app.command()
 def bench(
     name: Annotated[str | None, typer.Argument(help="one bug; without it, all of them")] = None,
+    html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Let every engine look for every bug of the bench: found or not, by which clause, in how many steps and seconds.
@@ -64,6 +65,8 @@ def bench(
                           for n, kills in rows.items()], indent=2))
     else:
         out.print(terminal.kill_table({n: (bugs[n].clause, bugs[n].told) for n in bugs}, rows))
+    if html is not None:
+        pages.write(pages.Page("refmodel bench", tables=(pages.kills(rows, bugs),)), html)
     missed = [n for n, kills in rows.items() if all(k.clause is None for k in kills)]
     if missed:
         err.print(f"found by no engine: {', '.join(missed)}")
@@ -71,7 +74,10 @@ def bench(
 
 
 @app.command()
-def replay(token: Annotated[str, typer.Argument(help="the token printed under a trace")]) -> None:
+def replay(
+    token: Annotated[str, typer.Argument(help="the token printed under a trace")],
+    html: Html = None,
+) -> None:
     """Run a recorded run again, step by step.
 
     Exit status: 0 it breaks no law, 1 it breaks one, 2 bad input.
@@ -82,6 +88,8 @@ def replay(token: Annotated[str, typer.Argument(help="the token printed under a 
     told = list(run_again(outline, geometry, run))
     out.print(terminal.trace(outline, told))
     broken = told[-1].broken if told else None
+    if html is not None:
+        pages.write(pages.Page("refmodel replay", stories=(stories.of_run(outline, geometry, run, spec, token),)), html)
     if broken is not None:
         out.print(terminal.broken_clause(broken))
     raise typer.Exit(HOLDS if broken is None else FAILS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import attrs
 from rich.console import Console, Group
@@ -16,9 +15,10 @@ from refmodel.engines.checking import Report
 from refmodel.engines.machine import Broken, Change, Told
 from refmodel.engines.scope import Witness
 from refmodel.language.design import Outline
-from refmodel.language.kinds import NOTHING, EnumKind, Kind, NameKind, Page, PageKind, RecordKind, TupleKind, kind_of
+from refmodel.language.kinds import kind_of
 from refmodel.oracle.judging import Verdict
 from refmodel.oracle.known import explanation
+from refmodel.report.words import arguments_of, names_of, shown
 
 STYLES = {"proved": "green", "holds": "green", "not broken": "green", "fails": "bold red", "refuted": "bold red",
           "vacuous": "yellow", "unknown": "yellow", "not complete": "yellow", "stopped": "dim", "no run found": "green"}
@@ -48,33 +48,6 @@ def coverage(reports: Sequence[Report]) -> Iterator[Text]:
 # ---------------------------------------------------------------- values
 
 
-def shown(kind: Kind, value: Any) -> str:
-    """A value of a kind, names by their sort: ``mfn2``."""
-    if isinstance(kind, NameKind):
-        return "none" if value == NOTHING else f"{kind.sort.lower()}{value}"
-    if isinstance(kind, EnumKind):
-        return str(value.value)
-    if isinstance(kind, TupleKind):
-        return ", ".join(shown(k, v) for k, v in zip(kind.parts, value, strict=True))
-    if isinstance(kind, RecordKind):
-        return _record(kind, value)
-    if isinstance(kind, PageKind) and isinstance(value, Page):
-        cells = [f"{shown(kind.index, i)}: {shown(kind.cell, c)}" for i, c in sorted(value.cells.items())]
-        return "{" + "; ".join(cells) + "}" if cells else "zeroes"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _record(kind: RecordKind, value: Any) -> str:
-    plain = kind.default()
-    parts = []
-    for field, inner in kind.fields:
-        mine = getattr(value, field)
-        if mine == getattr(plain, field) and value != plain:
-            continue
-        parts.append((field if mine else f"not {field}") if isinstance(mine, bool) else f"{field} {shown(inner, mine)}")
-    return "-" if value == plain else ", ".join(parts) or "-"
-
-
 def _change(design: Outline, change: Change) -> Text:
     kind = design.table(change.table)
     key = change.key if isinstance(change.key, tuple) else (change.key,)
@@ -87,10 +60,7 @@ def _change(design: Outline, change: Change) -> Text:
 def step_title(design: Outline, number: int, told: Told) -> Text:
     """A step with its arguments by name."""
     step = told.step
-    op = next((o for o in design.operations if o.name == step.operation), None)
-    given = list(map(str, step.arguments))
-    if op is not None:
-        given = [f"{p}={shown(k, v)}" for (p, k), v in zip(op.parameters, step.arguments, strict=True)]
+    given = arguments_of(design, step)
     title = Text.assemble((f"{number}. ", "bold"), (step.operation, "bold"), f"({', '.join(given)})")
     if told.asked:
         title.append(f"   {', '.join(told.asked)}", "dim")
@@ -113,8 +83,7 @@ def trace(design: Outline, steps: Sequence[Told]) -> Tree:
 
 def broken_clause(broken: Broken) -> Text:
     """The clause that is broken, in words, and the names for which it is."""
-    names = ", ".join(f"{n} = {shown(k, v)}" for (n, v), k in
-                      zip(broken.names, [k for _, k in broken.law.names] if broken.law else [], strict=False))
+    names = names_of(broken)
     law = f" ({broken.law.name.replace('_', ' ')})" if broken.law else ""
     text = Text.assemble(("breaks ", "bold red"), (f"{broken.clause}{law}: ", "bold red"), broken.sentence)
     if names:

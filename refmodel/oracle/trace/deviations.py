@@ -12,6 +12,8 @@ class Deviates(Exception):
         super().__init__(sentence)
         self.clause, self.law, self.sentence, self.why = clause, law, sentence, why
         self.expected = tuple(expected)
+        self.names: tuple[tuple[str, int], ...] = ()
+        """The names for which the law is broken."""
 
 
 class Inconsistent(Exception):

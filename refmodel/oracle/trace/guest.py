@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
+from refmodel.language import Law
 from refmodel.laws import contract, equivalence, isolation
 from refmodel.monitor.frames import Use
 from refmodel.oracle.trace.contents import FULL, Contents
@@ -41,8 +43,14 @@ def wrong_data(page: Contents, key: Key, offset: int, bits: int, mask: int) -> D
             found = deviates(isolation.a_new_page_holds_nothing, key, "the value is what the frame's former owner left in it")
             found.expected = tuple(expected)
             return found
-    law = equivalence.data_read_is_data_written
-    return Deviates(law.clause, law.name, law.sentence, expected, f"for vm {key[0]}, gfn {key[1]:#x}, offset {offset:#x}")
+    return about_page(equivalence.data_read_is_data_written, key, f"for vm {key[0]}, gfn {key[1]:#x}, offset {offset:#x}", expected)
+
+
+def about_page(law: Law, key: Key, why: str, expected: Sequence[str] = ()) -> Deviates:
+    """What a guest saw of a page is not as this law has it."""
+    found = Deviates(law.clause, law.name, law.sentence, expected, why)
+    found.names = (("vm", key[0]), ("gfn", key[1]))
+    return found
 
 
 def store(k: Knowledge, event: Store) -> None:
@@ -87,15 +95,15 @@ def hole(k: Knowledge, event: Hole) -> None:
     """There is said to be no memory."""
     key = (event.vm, event.gpa >> 12)
     if k.state.plugged.find(key) or in_ram(k, key):
-        raise deviates(equivalence.holes_are_real, why=f"for vm {key[0]}, gfn {key[1]:#x}")
+        raise about_page(equivalence.holes_are_real, key, f"for vm {key[0]}, gfn {key[1]:#x}")
 
 
 def exit_(k: Knowledge, event: Exit) -> None:
     """An access exited."""
     with contextlib.suppress(Open):
         if k.state.gives(event.vm, event.gpa >> 12, event.write) and not k.state.grants[event.vm, event.gpa >> 12].present:
-            raise deviates(contract.a_derived_entry_does_not_exit, why=f"for vm {event.vm}, gfn {event.gpa >> 12:#x}, "
-                           f"which is mapped{' writable' if event.write else ''}")
+            mapped = f"for vm {event.vm}, gfn {event.gpa >> 12:#x}, which is mapped{' writable' if event.write else ''}"
+            raise about_page(contract.a_derived_entry_does_not_exit, (event.vm, event.gpa >> 12), mapped)
 
 
 def dumped(k: Knowledge, event: Cell) -> None:
@@ -113,7 +121,7 @@ def reached(k: Knowledge, vm: int, gfn: int) -> Key:
 def must_be_there(k: Knowledge, key: Key) -> None:
     """An access has completed."""
     if k.state.plugged.find(key) is False and not in_ram(k, key):
-        raise deviates(equivalence.faults_come_when_due, why=f"there is no memory at vm {key[0]}, gfn {key[1]:#x}")
+        raise about_page(equivalence.faults_come_when_due, key, f"there is no memory at vm {key[0]}, gfn {key[1]:#x}")
 
 
 def in_ram(k: Knowledge, key: Key) -> bool:

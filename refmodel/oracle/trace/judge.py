@@ -40,6 +40,8 @@ class Deviation:
     """What would have been lawful."""
     before: tuple[str, ...] = ()
     """The lines just before."""
+    names: tuple[tuple[str, int], ...] = ()
+    """The names for which the law is broken."""
 
 
 @attrs.frozen
@@ -167,7 +169,7 @@ class Judge:
         expected = why.expected or lawful_instead(self.knowledge, event)
         words = text.decode(errors="replace").strip() or msgspec.json.encode(event).decode()
         return Deviation(line, words, event.at, why.clause, why.law, why.sentence, why.why, tuple(expected),
-                         tuple(b.decode(errors="replace") for b in before if b.strip()))
+                         tuple(b.decode(errors="replace") for b in before if b.strip()), why.names)
 
 
 def judge_trace(name: str) -> TraceVerdict:

@@ -285,4 +285,6 @@ def deviates(law: Law, names: Sequence[int] = (), why: str = "") -> Deviates:
     """A law is broken for these names."""
     said = ", ".join(f"{name} {value:#x}" if name in ("gfn", "mfn") else f"{name} {value}"
                      for (name, _), value in zip(law.names, names, strict=False))
-    return Deviates(law.clause, law.name, law.sentence, why=": ".join(filter(None, [f"for {said}" if said else "", why])))
+    found = Deviates(law.clause, law.name, law.sentence, why=": ".join(filter(None, [f"for {said}" if said else "", why])))
+    found.names = tuple((name, value) for (name, _), value in zip(law.names, names, strict=False))
+    return found

@@ -1,0 +1,173 @@
+"""A state as a picture: what guests have on the left, what leads to machine frames in the middle, frames on the right.
+
+Nothing here knows a design. Which tables there are, what is a guest's page and what a frame follows from the kinds of their keys
+and values: an entry that holds the name of a frame leads to that frame, and gets an arrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from refmodel.language.design import Outline
+from refmodel.language.kinds import NOTHING, Kind, NameKind, RecordKind, TableKind
+from refmodel.report.words import shown
+
+ROW, TITLE, GAP, WIDTH, BETWEEN = 22, 26, 14, 370, 90
+"""Pixels: an entry, a table's title, the space between tables, a column, the space between columns for arrows."""
+LETTERS = 49
+"""Of an entry's text, before it is cut."""
+MOST_ROWS = 14
+"""Entries of a table that are drawn."""
+
+State = Mapping[str, Mapping[Any, Any]]
+"""By table: the entries that are not as at power-on."""
+
+
+@attrs.frozen
+class Box:
+    """An entry, or a frame."""
+
+    x: int
+    y: int
+    text: str
+    whole: str
+    """The text uncut, for whoever points at it or hears it."""
+    marks: str
+    """Its classes: ``changed``, ``broken``, ``owner0``, ..."""
+
+
+@attrs.frozen
+class Arrow:
+    """From an entry to the frame that it names."""
+
+    path: str
+    marks: str
+    label: str
+
+
+@attrs.frozen
+class Picture:
+    width: int
+    height: int
+    titles: tuple[Box, ...]
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+    told: tuple[str, ...]
+    """The same as sentences."""
+
+
+@attrs.frozen
+class Marked:
+    """What is to stand out: entries by table and key."""
+
+    changed: frozenset[tuple[str, Any]] = frozenset()
+    broken: frozenset[tuple[str, Any]] = frozenset()
+
+
+def picture(design: Outline, state: State, marked: Marked, render: Callable[[Kind, Any], str] = shown) -> Picture:
+    """The picture of a state."""
+    return _Drawing(design, state, marked, render).done()
+
+
+class _Drawing:
+    def __init__(self, design: Outline, state: State, marked: Marked, render: Callable[[Kind, Any], str]) -> None:
+        self.design, self.state, self.marked, self.render = design, state, marked, render
+        self.titles: list[Box] = []
+        self.boxes: list[Box] = []
+        self.arrows: list[Arrow] = []
+        self.told: list[str] = []
+        self.bottoms = [GAP, GAP, GAP]
+        self.frames: dict[int, Box] = {}
+
+    def done(self) -> Picture:
+        tables = [(kind, self.state.get(kind.name, {})) for kind in self.design.tables]
+        self._frames([(kind, entries) for kind, entries in tables if _is_of_frames(kind)])
+        for kind, entries in tables:
+            if not _is_of_frames(kind) and entries:
+                self._table(kind, entries, 1 if frame_fields(kind.value) else 0)
+        return Picture(3 * WIDTH + 2 * BETWEEN + 2 * GAP, max(self.bottoms) + GAP, tuple(self.titles), tuple(self.boxes),
+                       tuple(self.arrows), tuple(self.told))
+
+    def _place(self, column: int, height: int) -> tuple[int, int]:
+        x, y = GAP + column * (WIDTH + BETWEEN), self.bottoms[column]
+        self.bottoms[column] += height
+        return x, y
+
+    def _title(self, column: int, text: str) -> None:
+        x, y = self._place(column, TITLE)
+        self.titles.append(Box(x, y, text, text, ""))
+
+    def _box(self, column: int, text: str, marks: str) -> Box:
+        x, y = self._place(column, ROW)
+        box = Box(x, y, text if len(text) <= LETTERS else text[:LETTERS - 1] + "…", text, marks)
+        self.boxes.append(box)
+        return box
+
+    def _frames(self, tables: Sequence[tuple[TableKind, Mapping[Any, Any]]]) -> None:
+        """All tables about frames together, a box a frame."""
+        named = {mfn for kind in self.design.tables for entry in self.state.get(kind.name, {}).values()
+                 for mfn in _frames_in(kind.value, entry)}
+        mfns = sorted({key for _, entries in tables for key in entries if isinstance(key, int)} | named)
+        if not mfns:
+            return
+        self._title(2, "machine frames")
+        for mfn in mfns:
+            parts = [f"{kind.name} {self.render(kind.value, entries[mfn])}" for kind, entries in tables if mfn in entries]
+            text = f"mfn{mfn}: {'; '.join(parts) or 'free'}"
+            marks = " ".join([self._owner(mfn), *{m for kind, _ in tables for m in self._marks(kind.name, mfn)}])
+            self.frames[mfn] = self._box(2, text, marks)
+            self.told.append(text)
+        self.bottoms[2] += GAP
+
+    def _owner(self, mfn: int) -> str:
+        """The class that colours a frame by whose it is."""
+        entry = self.state.get("frames", {}).get(mfn)
+        vm = getattr(entry, "vm", NOTHING)
+        use = str(getattr(getattr(entry, "use", None), "value", ""))
+        return f"owner{vm % 4}" if vm != NOTHING else "shared" if use == "shared" else "free"
+
+    def _table(self, kind: TableKind, entries: Mapping[Any, Any], column: int) -> None:
+        self._title(column, kind.name.replace("_", " "))
+        keys = sorted(entries, key=lambda key: (not self._marks(kind.name, key), str(key)))
+        for key in sorted(keys[:MOST_ROWS], key=str):
+            place = ", ".join(shown(k, v) for k, v in zip(kind.keys, key if isinstance(key, tuple) else (key,), strict=True))
+            text = f"{place}: {self.render(kind.value, entries[key])}"
+            box = self._box(column, text, " ".join(self._marks(kind.name, key)))
+            self.told.append(f"{kind.name} {text}")
+            for mfn in _frames_in(kind.value, entries[key]):
+                self._arrow(box, mfn)
+        if len(keys) > MOST_ROWS:
+            self._box(column, f"and {len(keys) - MOST_ROWS:,} more", "")
+        self.bottoms[column] += GAP
+
+    def _arrow(self, box: Box, mfn: int) -> None:
+        frame = self.frames.get(mfn)
+        if frame is not None:
+            x1, y1, x2, y2 = box.x + WIDTH, box.y + ROW // 2, frame.x, frame.y + ROW // 2
+            bend = (x1 + x2) // 2
+            path = f"M{x1},{y1} C{bend},{y1} {bend},{y2} {x2 - 6},{y2}"
+            self.arrows.append(Arrow(path, box.marks, f"{box.whole} leads to mfn{mfn}"))
+
+    def _marks(self, table: str, key: Any) -> list[str]:
+        standing_out = (("changed", self.marked.changed), ("broken", self.marked.broken))
+        return [name for name, entries in standing_out if (table, key) in entries]
+
+
+def _is_of_frames(kind: TableKind) -> bool:
+    return [key.sort for key in kind.keys if isinstance(key, NameKind)] == ["Mfn"] and len(kind.keys) == 1
+
+
+def frame_fields(kind: Kind) -> list[str]:
+    """The fields of a record that name frames."""
+    fields = kind.fields if isinstance(kind, RecordKind) else ()
+    return [name for name, field in fields if isinstance(field, NameKind) and field.sort == "Mfn"]
+
+
+def _frames_in(kind: Kind, value: Any) -> list[int]:
+    """The frames that a value names."""
+    if isinstance(kind, NameKind):
+        return [value] if kind.sort == "Mfn" and value != NOTHING else []
+    return [mfn for name in frame_fields(kind) if (mfn := getattr(value, name)) != NOTHING]

@@ -1,0 +1,50 @@
+"""Values, steps and laws as words, wherever they are shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from refmodel.engines.machine import Broken, Step
+from refmodel.language.design import Outline
+from refmodel.language.kinds import NOTHING, EnumKind, Kind, NameKind, Page, PageKind, RecordKind, TupleKind
+
+
+def shown(kind: Kind, value: Any) -> str:
+    """A value of a kind, names by their sort: ``mfn2``."""
+    if isinstance(kind, NameKind):
+        return "none" if value == NOTHING else f"{kind.sort.lower()}{value}"
+    if isinstance(kind, EnumKind):
+        return str(value.value)
+    if isinstance(kind, TupleKind):
+        return ", ".join(shown(k, v) for k, v in zip(kind.parts, value, strict=True))
+    if isinstance(kind, RecordKind):
+        return _record(kind, value)
+    if isinstance(kind, PageKind) and isinstance(value, Page):
+        cells = [f"{shown(kind.index, i)}: {shown(kind.cell, c)}" for i, c in sorted(value.cells.items())]
+        return "{" + "; ".join(cells) + "}" if cells else "zeroes"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _record(kind: RecordKind, value: Any) -> str:
+    plain = kind.default()
+    parts = []
+    for field, inner in kind.fields:
+        mine = getattr(value, field)
+        if mine == getattr(plain, field) and value != plain:
+            continue
+        parts.append((field if mine else f"not {field}") if isinstance(mine, bool) else f"{field} {shown(inner, mine)}")
+    return "-" if value == plain else ", ".join(parts) or "-"
+
+
+def arguments_of(design: Outline, step: Step) -> list[str]:
+    """A step's arguments, by name."""
+    op = next((o for o in design.operations if o.name == step.operation), None)
+    if op is None:
+        return list(map(str, step.arguments))
+    return [f"{p}={shown(k, v)}" for (p, k), v in zip(op.parameters, step.arguments, strict=True)]
+
+
+def names_of(broken: Broken) -> str:
+    """The names for which a law is broken."""
+    kinds = [kind for _, kind in broken.law.names] if broken.law else []
+    return ", ".join(f"{name} = {shown(kind, value)}" for (name, value), kind in zip(broken.names, kinds, strict=False))
