@@ -19,7 +19,7 @@ from refmodel.engines.tokens import decode, spec_of
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 from refmodel.machine.x86_instructions import X86_INSTRUCTIONS, classify
-from refmodel.report import efficiency, pages, stories, terminal
+from refmodel.report import efficiency, explaining, pages, stories, terminal
 
 TOPICS = ("exits", "instructions")
 
@@ -97,15 +97,21 @@ def replay(
 
 @app.command()
 def explain(
-    topic: Annotated[str, typer.Argument(help=f"one of {', '.join(TOPICS)}")],
+    topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, or {' or '.join(TOPICS)}")],
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Explain what an MMU costs (exits), or what Popek and Goldberg would say of x86 (instructions).
+    """Explain a clause, a law, a bug or a design: the chapter's words, the text, and what checks it. Also what an MMU costs
+    (exits), and what Popek and Goldberg would say of x86 (instructions).
 
     Exit status: 0, or 2 for a topic that there is not.
     """
     if topic not in TOPICS:
-        raise BadDesign(f"{topic}: nothing to explain; expected one of {', '.join(TOPICS)}")
+        explanation = explaining.explain(topic)
+        if as_json:
+            print(json.dumps(attrs.asdict(explanation), indent=2))
+        else:
+            terminal.explained(out, explanation)
+        return
     if topic == "exits":
         measured = measure()
         if as_json:

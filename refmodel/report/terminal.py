@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 from rich.console import Console, Group
+from rich.markdown import Markdown
+from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -18,6 +20,7 @@ from refmodel.language.design import Outline
 from refmodel.language.kinds import kind_of
 from refmodel.oracle.judging import Verdict
 from refmodel.oracle.known import explanation
+from refmodel.report.explaining import Explanation
 from refmodel.report.words import arguments_of, names_of, shown
 
 STYLES = {"proved": "green", "holds": "green", "not broken": "green", "fails": "bold red", "refuted": "bold red",
@@ -117,6 +120,22 @@ def kill_table(bugs: Mapping[str, tuple[str, str]], rows: Mapping[str, Sequence[
             cells.append(Text(found) if kill.clause else Text(f"not found, {kill.seconds:.1f} s", "yellow"))
         table.add_row(name, *bugs[name], *cells)
     return table
+
+
+def explained(console: Console, told: Explanation) -> None:
+    """An explanation: the chapters' words, the texts, what checks it."""
+    console.print(Text(told.title, "bold"), soft_wrap=True)
+    for name, words in told.chapters:
+        console.print(Text(f"\n{name}", "cyan"))
+        console.print(Markdown(words))
+    for where, text in told.texts:
+        console.print(Text(f"\n{where}", "cyan"))
+        console.print(Syntax(text, "python", background_color="default"))
+    for what, names in told.checked_by:
+        if names:
+            console.print(Text(f"\n{what}", "cyan"))
+            for name in names:
+                console.print(f"  {name}", markup=False, soft_wrap=True)
 
 
 def judged(console: Console, verdict: Verdict) -> None:

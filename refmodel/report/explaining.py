@@ -1,0 +1,156 @@
+"""What a clause, a law, a bug or a design is: the chapter's words, the text, and what checks it.
+
+Chapters are in specs/, which is part of the package. A chapter is about the files of the text that it names at its head.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterator
+from importlib import resources
+
+import attrs
+
+from refmodel.bugs import MUTANTS, Mutant
+from refmodel.designs import COMBINED, SHIPPED
+from refmodel.language import BadDesign, Design, Law, outline
+from refmodel.oracle.trace.observed import Judged
+
+CLAUSE = re.compile(r"[A-Z]{3}-\d")
+EFF_3 = "EFF-3"
+
+
+@attrs.frozen
+class Explanation:
+    """Sections of an explanation: chapters as Markdown, texts as Python, and lists of what checks it."""
+
+    title: str
+    chapters: tuple[tuple[str, str], ...] = ()
+    """The name of a chapter, and what it says of it."""
+    texts: tuple[tuple[str, str], ...] = ()
+    """Where a text is, and the text."""
+    checked_by: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+def explain(topic: str) -> Explanation:
+    """The explanation of a topic; ``BadDesign`` if there is nothing of that name."""
+    topic = topic.strip()
+    laws = all_laws()
+    name = topic.replace(" ", "_")
+    bug = next((n for n, m in MUTANTS.items() if n == topic or (m.entry and m.entry == topic.upper())), None)
+    if bug is not None:
+        return of_bug(bug, MUTANTS[bug])
+    if topic in SHIPPED | COMBINED:
+        return of_design(topic, (SHIPPED | COMBINED)[topic])
+    if name in laws:
+        return of_law(laws[name])
+    if CLAUSE.fullmatch(topic.upper()) and topic.upper() in {EFF_3, *(law.clause for law in laws.values())}:
+        return of_clause(topic.upper(), [law for law in laws.values() if law.clause == topic.upper()])
+    everything = [*MUTANTS, *SHIPPED, *COMBINED, *laws, *sorted({law.clause for law in laws.values()}), "exits", "instructions"]
+    near = difflib.get_close_matches(name, everything, n=4, cutoff=0.5)
+    hint = f"; is it {', '.join(near)}?" if near else ""
+    raise BadDesign(f"{topic}: nothing of that name; expected a clause (ISO-2), a law, a bug of refmodel bench, a design of "
+                    f"refmodel check, exits or instructions{hint}")
+
+
+def all_laws() -> dict[str, Law]:
+    """Every law of a shipped design or of the judge of traces, by name."""
+    return {law.name: law for cls in (*SHIPPED.values(), *COMBINED.values(), Judged) for law in outline(cls).laws}
+
+
+def of_clause(clause: str, laws: list[Law]) -> Explanation:
+    texts = tuple((place(law.function), source(law.function)) for law in laws)
+    return Explanation(f"{clause}: {sentence_of(clause)}", tuple(paragraphs(clause)), texts, (
+        ("designs", tuple(name for name, cls in SHIPPED.items() if clause in {law.clause for law in outline(cls).laws})),
+        ("bugs", tuple(f"{name}: {m.told}" for name, m in MUTANTS.items() if m.clause == clause)),
+        ("traces", ("refmodel judge TRACE",) if clause in {law.clause for law in outline(Judged).laws} else ())))
+
+
+def of_law(law: Law) -> Explanation:
+    designs = tuple(name for name, cls in SHIPPED.items() if law in outline(cls).laws)
+    text = place(law.function), source(law.function)
+    return Explanation(f"{law.clause}: {law.sentence}", tuple(paragraphs(law.clause)), (text,), (
+        ("proved for any number of names, explored, and met by random runs in", designs),
+        ("bugs that break its clause", tuple(f"{name}: {m.told}" for name, m in MUTANTS.items() if m.clause == law.clause)),
+        ("traces", ("refmodel judge TRACE",) if law in outline(Judged).laws else ())))
+
+
+def of_bug(name: str, mutant: Mutant) -> Explanation:
+    module = inspect.getmodule(mutant.design)
+    about = (module.__doc__ or "").strip() if mutant.entry and module else ""
+    entry = f" (catalogue entry {mutant.entry})" if mutant.entry else ""
+    return Explanation(f"{name}{entry}: {mutant.title}", (("where it is on record", about),) if about else (),
+                       ((place(mutant.design), source(mutant.design)),), (
+        ("breaks", (f"{mutant.clause}: {sentence_of(mutant.clause)}",)),
+        ("a change to", (mutant.design.__mro__[1].__name__,)),
+        ("found by", (f"refmodel bench {name}",))))
+
+
+def of_design(name: str, cls: type[Design]) -> Explanation:
+    design = outline(cls)
+    chapters = tuple(chapter for file in text_files(cls) for chapter in about_file(file))
+    laws: dict[str, int] = {}
+    for law in design.laws:
+        laws[law.clause] = laws.get(law.clause, 0) + 1
+    return Explanation(f"{name}: {(cls.__doc__ or '').strip()}", tuple(dict(chapters).items()), (), (
+        ("its text", tuple(text_files(cls))),
+        ("operations", tuple(op.name for op in design.operations)),
+        ("laws", tuple(f"{clause}, {number}" for clause, number in laws.items())),
+        ("bugs", tuple(n for n, m in MUTANTS.items() if issubclass(m.design, cls))),
+        ("checked by", (f"refmodel check {name}",))))
+
+
+# ---------------------------------------------------------------- chapters and texts
+
+
+def chapters() -> Iterator[tuple[str, str]]:
+    """Each chapter: the name of its file, and what it says."""
+    for file in sorted(resources.files("refmodel").joinpath("specs").iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".md"):
+            yield file.name, file.read_text(encoding="utf-8")
+
+
+def paragraphs(clause: str) -> Iterator[tuple[str, str]]:
+    """What each chapter says of a clause: the paragraphs, and rows of tables, that name it."""
+    for name, text in chapters():
+        found = [part for part in text.split("\n\n") if clause in part]
+        kept = ["\n".join(row for row in part.splitlines() if clause in row) if part.startswith("|") else part for part in found]
+        if kept:
+            yield name, "\n\n".join(kept)
+
+
+def about_file(file: str) -> Iterator[tuple[str, str]]:
+    """The chapters that name a file of the text at their head."""
+    for name, text in chapters():
+        head = next((line for line in text.splitlines() if "Text:" in line), "")
+        if f"`{file}`" in head or f"`{file.rsplit('/', 1)[-1]}`" in head:
+            yield name, text
+
+
+def text_files(cls: type) -> list[str]:
+    """The files that a design is put together from, the MMU first."""
+    modules = [base.__module__ for base in cls.__mro__ if base.__module__.startswith(("refmodel.mmu.", "refmodel.monitor."))]
+    files = [f"{module.replace('.', '/')}.py" for module in dict.fromkeys(modules)]
+    return sorted(files, key=lambda file: not file.startswith("refmodel/mmu"))
+
+
+def sentence_of(clause: str) -> str:
+    """What the table of clauses says of one."""
+    table = dict(chapters())["properties.md"]
+    found = re.search(rf"^\| {clause} \| (.*?) \|", table, re.M)
+    return found[1] if found else "a monitor never aborts" if clause == EFF_3 else ""
+
+
+def place(thing: object) -> str:
+    """Where a text stands: the file, and the line."""
+    assert callable(thing)
+    module = inspect.getmodule(thing)
+    _, line = inspect.getsourcelines(thing)
+    return f"{(module.__name__ if module else '?').replace('.', '/')}.py:{line}"
+
+
+def source(thing: object) -> str:
+    assert callable(thing)
+    return inspect.getsource(thing).rstrip()
