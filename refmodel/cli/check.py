@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from functools import partial
-from multiprocessing import get_context
 from typing import Annotated, Any
 
 import attrs
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, app, err, out, severity, status_of
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, On, app, err, out, severity, status_of
 from refmodel.cli.judge import judged_by, judged_document
 from refmodel.designs import COMBINED, REFERENCES, SHIPPED
 from refmodel.engines import checking
@@ -22,6 +20,8 @@ from refmodel.engines.checking import Report
 from refmodel.engines.differential import Comparison, common, compare
 from refmodel.engines.machine import replay as run_again
 from refmodel.engines.proof_cache import ProofCache
+from refmodel.engines.random import BATCH, Campaign, campaign, together
+from refmodel.engines.spread import Where, spread
 from refmodel.engines.tokens import encode
 from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
@@ -47,29 +47,37 @@ def check(
                                                 "and proof")] = False,
     against: Annotated[str | None, typer.Option(help="run it beside this design (interpreter) instead, and compare what "
                                                      "guests see")] = None,
+    runs: Annotated[int | None, typer.Option(help="this many random runs, however long they take, and no other engine; shared "
+                                                  "by --jobs or --on they are the same", min=1)] = None,
     html: Html = None,
+    jobs: Jobs = None,
+    on: On = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Check designs by proof, by exploration and by random runs.
 
     Exit status: 0 all laws hold, 1 one fails, 2 bad input, 3 undecided.
     """
+    if runs is not None and set(engine or ()) - {"random"}:
+        raise BadDesign("--runs counts random runs: it goes with --engine random only")
     if against is not None:
         raise typer.Exit(_compared(design, against, seconds or 5.0, seed, as_json))
+    where = Where(jobs or (1 if design is not None else AT_ONCE), on)
     names = [design] if design is not None else list(COMBINED if combined else SHIPPED)
     seconds = seconds or (5.0 if design is not None else 8.0 / len(names))
     engines = tuple(dict.fromkeys(engine or ()))
     documents, worst, shown = [], HOLDS, list[tuple[str, Outline, list[Report]]]()
     ask = partial(_check_one, law=law, engines=engines, seconds=seconds, explore_seconds=explore_seconds, depth=depth, seed=seed,
                   fresh=fresh, quiet=as_json or design is None)
-    for name, reports in zip(names, _all(ask, names), strict=True):
+    answers = _counted(names, law, seed, runs, where) if runs is not None else spread(ask, names, where)
+    for name, reports in zip(names, answers, strict=True):
         outline = _outline(name, law)
         worst = max(worst, status_of(reports), key=severity)
         documents.append(_document(name, outline, reports))
         shown.append((name, outline, reports))
         if not as_json:
             _show(name, outline, reports)
-    if design is None and law is None and engine is None and not combined:
+    if design is None and law is None and engine is None and not combined and runs is None:
         verdicts, _ = judged_by("unicorn", 1.0, seed, quiet=as_json)
         documents += [judged_document(v) for v in verdicts]
     if html is not None:
@@ -96,13 +104,19 @@ AT_ONCE = 2
 """Designs checked side by side: where one waits for its longest proof, another explores."""
 
 
-def _all(ask: Callable[[str], list[Report]], names: Sequence[str]) -> Iterator[list[Report]]:
-    """The reports on every design, in order."""
-    if len(names) == 1:
-        yield ask(names[0])
-        return
-    with ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(ask, names)
+def _counted(names: Sequence[str], law: str | None, seed: int, runs: int, where: Where) -> Iterator[list[Report]]:
+    """So many random runs of each design, batch by batch."""
+    for name in names:
+        batches = range(max(1, -(-runs // BATCH)))
+        done = together(list(spread(partial(one_batch, name, law, seed), batches, where)))
+        yield [checking.of_campaign(_outline(name, law), done)]
+
+
+def one_batch(name: str, law: str | None, seed: int, number: int) -> Campaign:
+    """A batch of random runs, whoever draws it."""
+    outline = _outline(name, law)
+    judged = outline if law is None else outline.restricted(law)
+    return campaign(judged, outline.cls.geometry, seconds=float("inf"), runs=BATCH, start=seed, first=number)
 
 
 def _check_one(name: str, law: str | None, engines: Sequence[str], seconds: float, explore_seconds: float | None, depth: int,

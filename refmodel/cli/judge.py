@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, app, err, out
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, On, app, err, out
+from refmodel.engines.spread import Where, spread
 from refmodel.language.unsound import BadDesign
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Lost, Verdict, judge
@@ -30,6 +31,8 @@ def judge_command(
     seed: Annotated[int, typer.Option(help="where drawing starts")] = 0,
     vectors: Annotated[Path | None, typer.Option(help="have it carry out the vectors in this folder instead")] = None,
     html: Html = None,
+    jobs: Jobs = None,
+    on: On = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Judge a real MMU by the model, or a trace of anybody's monitor by the laws.
@@ -37,7 +40,7 @@ def judge_command(
     Exit status: 0 no deviation that is not known, 1 new deviations, 2 bad input, 3 not installed, or it ended.
     """
     if len(names) > 1 or names[0] not in IMPLEMENTATIONS:
-        raise typer.Exit(_judge_traces(names, as_json, html))
+        raise typer.Exit(_judge_traces(names, Where(jobs or 1, on), as_json, html))
     name = names[0]
     verdicts, ran = judged_by(name, seconds, seed, checks, vectors, quiet=as_json)
     if html is not None:
@@ -55,13 +58,13 @@ def judge_command(
         out.print(f"{name}: nothing new", style="green")
 
 
-def _judge_traces(names: list[str], as_json: bool, html: Path | None) -> int:
+def _judge_traces(names: list[str], where: Where, as_json: bool, html: Path | None) -> int:
     """Judge recorded traces."""
     for name in names:
         if name != "-" and not Path(name).is_file():
             raise BadDesign(f"{name}: no such file, nor such an implementation; expected a trace, or one of "
                             f"{', '.join(IMPLEMENTATIONS)}")
-    verdicts = [judge_trace(name) for name in names]
+    verdicts = list(spread(judge_trace, names, where if len(names) > 1 else Where()))
     if html is not None:
         said = tuple(f"{v.name}: {v.events:,} events; {'; '.join(v.notes) or 'nothing missing'}; "
                      f"{'lawful, as far as it says' if v.deviation is None else 'not lawful'}" for v in verdicts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from os import cpu_count
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +12,11 @@ import typer
 from rich.markup import escape
 
 from refmodel.bugs import MUTANTS
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, app, err, out, severity
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, On, app, err, out, severity
 from refmodel.engines.bench import matrix as kill_matrix
 from refmodel.engines.exits import measure
 from refmodel.engines.machine import replay as run_again
+from refmodel.engines.spread import Where
 from refmodel.engines.tokens import decode, spec_of
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
@@ -27,6 +29,8 @@ TOPICS = ("exits", "instructions")
 @app.command()
 def prove(
     fresh: Annotated[bool, typer.Option(help="prove again what is remembered as proved")] = False,
+    jobs: Jobs = None,
+    on: On = None,
 ) -> None:
     """Prove every theorem in proofs/, in a checkout of the repository; what was proved of the very same text is remembered.
 
@@ -35,7 +39,7 @@ def prove(
     from refmodel.engines.theorems import prove_all
 
     worst = HOLDS
-    for told in prove_all(Path.cwd(), fresh):
+    for told in prove_all(Path.cwd(), fresh, Where(jobs or cpu_count() or 1, on)):
         how = "remembered" if told.remembered else told.verdict
         style = {"proved": "green", "refuted": "bold red"}.get(told.verdict, "yellow")
         out.print(f"[{style}]{how:>10}[/]  {told.seconds:6.1f} s  {escape(told.says)}  [dim]{escape(told.name)}[/]", soft_wrap=True)

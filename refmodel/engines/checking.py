@@ -76,9 +76,13 @@ def examined(design: Outline) -> None:
 
 def check_random(design: Outline, seconds: float, seed: int, notice: Notice) -> Report:
     """Random runs."""
-    geometry = design.cls.geometry
     notice("random", "")
-    done = random.campaign(design, geometry, seconds=seconds, start=seed)
+    return of_campaign(design, random.campaign(design, design.cls.geometry, seconds=seconds, start=seed))
+
+
+def of_campaign(design: Outline, done: random.Campaign) -> Report:
+    """What random runs say of a design."""
+    geometry = design.cls.geometry
     verdicts = _held(design, "not broken", done.met)
     if done.failure is not None and done.failure.broken.law is not None:
         verdicts = {**dict.fromkeys(design.laws, "stopped"), done.failure.broken.law: "fails"}

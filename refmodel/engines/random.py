@@ -117,9 +117,14 @@ def _mixer(code: int) -> Pick:
     return pick
 
 
+BATCH = 400
+"""Runs that are drawn together, and that one seed decides."""
+
+
 def campaign(design: Outline, geometry: Geometry, *, seconds: float = 5.0, runs: int = 100_000, length: int = 60,
-             start: int = 0) -> Campaign:
-    """Random runs until the time or the number is up, or a law is broken; what broke it is shrunk."""
+             start: int = 0, first: int = 0) -> Campaign:
+    """Random runs until the time or the number is up, or a law is broken; what broke it is shrunk. ``first`` is the number of the
+    first batch: whoever runs batch 7 runs the same."""
     drawn, began = Drawn(design, geometry), time.perf_counter()
     failure: list[Failure] = []
 
@@ -132,11 +137,10 @@ def campaign(design: Outline, geometry: Geometry, *, seconds: float = 5.0, runs:
             raise _Found
 
     size = 1 + length * drawn.width
-    batch = 400
-    for number in range(max(1, runs // batch)):
+    for number in range(first, first + max(1, runs // BATCH)):
         if failure or time.perf_counter() - began > seconds:
             break
-        test = settings(max_examples=batch, database=None, deadline=None, verbosity=Verbosity.quiet,
+        test = settings(max_examples=BATCH, database=None, deadline=None, verbosity=Verbosity.quiet,
                         phases=(Phase.generate, Phase.shrink), report_multiple_bugs=False,
                         suppress_health_check=list(HealthCheck), print_blob=False)(
             seed(start * 1_000_003 + number)(given(st.binary(min_size=size, max_size=size))(go)))
@@ -150,6 +154,17 @@ def campaign(design: Outline, geometry: Geometry, *, seconds: float = 5.0, runs:
     found = shortened(design, geometry, failure[-1]) if failure else None
     return Campaign(found, drawn.runs, drawn.steps, time.perf_counter() - began,
                     drawn.applied, frozenset(drawn.met))
+
+
+def together(campaigns: Sequence[Campaign]) -> Campaign:
+    """Several campaigns as one: the failure is that of the first which has one, and what came after it does not count."""
+    stop = next((i + 1 for i, each in enumerate(campaigns) if each.failure is not None), len(campaigns))
+    counted = campaigns[:stop]
+    applied: Counter[str] = Counter()
+    for each in counted:
+        applied += each.applied
+    return Campaign(counted[-1].failure if counted else None, sum(c.runs for c in counted), sum(c.steps for c in counted),
+                    sum(c.seconds for c in counted), applied, frozenset().union(*(c.met for c in counted)))
 
 
 def rule_machine(design: Outline, geometry: Geometry) -> type[RuleBasedStateMachine]:

@@ -7,8 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from functools import partial
 from os import cpu_count
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import attrs
 
 from refmodel.engines.proof_cache import ProofCache
+from refmodel.engines.spread import Where, spread
 from refmodel.language.unsound import BadDesign
 
 LIST = "proofs.theorems"
@@ -35,8 +35,11 @@ class Told:
     why: str = ""
 
 
-def prove_all(folder: Path, fresh: bool = False) -> Iterator[Told]:
-    """Every theorem of the checkout in this folder, as it is settled. Raises ``BadDesign`` if there is no list of theorems."""
+def prove_all(folder: Path, fresh: bool = False, where: Where | None = None) -> Iterator[Told]:
+    """Every theorem of the checkout in this folder, in order; whoever helps has a checkout in the same folder.
+
+    Raises ``BadDesign`` if there is no list of theorems.
+    """
     theorems = _theorems(folder)
     cache = ProofCache()
     todo = []
@@ -46,15 +49,11 @@ def prove_all(folder: Path, fresh: bool = False) -> Iterator[Told]:
             todo.append(number)
         else:
             yield Told(theorem.name, theorem.says, "proved", known, remembered=True)
-    if not todo:
-        return
-    with ProcessPoolExecutor(min(len(todo), cpu_count() or 1), mp_context=get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(_prove, str(folder), number) for number in todo]):
-            told = done.result()
-            if told.verdict == "proved":
-                theorem = next(t for t in theorems if t.name == told.name)
-                cache.keep(told.name, theorem.proof.__module__, told.seconds)
-            yield told
+    for told in spread(partial(_prove, str(folder)), todo, where or Where(jobs=cpu_count() or 1)):
+        if told.verdict == "proved":
+            theorem = next(t for t in theorems if t.name == told.name)
+            cache.keep(told.name, theorem.proof.__module__, told.seconds)
+        yield told
 
 
 def _theorems(folder: Path) -> Any:

@@ -1,0 +1,103 @@
+"""Work spread over processes of this machine, or over machines through Dask: the same answers in the same order, whoever works.
+
+An item that a worker died of is given to another, so that a death costs time only; one that several died of is given up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+import attrs
+
+from refmodel.language.unsound import BadDesign
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+TRIES = 3
+"""Workers that may die of one item."""
+
+
+@attrs.frozen
+class Where:
+    """Who works: so many processes here, or the workers of a Dask scheduler."""
+
+    jobs: int = 1
+    on: str | None = None
+    """The scheduler's address, such as ``tcp://10.0.0.1:8786``."""
+
+
+def spread(work: Callable[[A], B], items: Iterable[A], where: Where) -> Iterator[B]:
+    """``map``, in order. ``work`` is a function of a module, or a partial of one; items and answers can be pickled.
+
+    Raises what ``work`` raises; ``BadDesign`` if there is nobody who works, or an item kills all who try.
+    """
+    if where.on is not None:
+        yield from _over_dask(work, list(items), where.on)
+    elif where.jobs > 1:
+        yield from _over_processes(work, list(items), where.jobs)
+    else:
+        yield from map(work, items)
+
+
+def _over_processes(work: Callable[[A], B], items: list[A], jobs: int) -> Iterator[B]:
+    done: dict[int, Any] = {}
+    tries = [0] * len(items)
+    given = 0
+    while given < len(items):
+        alone = next((i for i in range(given, len(items)) if i not in done and tries[i] == TRIES - 1), None)
+        todo = [i for i in range(given, len(items)) if i not in done] if alone is None else [alone]
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            futures: dict[int, Future[B]] = {i: pool.submit(work, items[i]) for i in todo}
+            try:
+                for i, future in futures.items():
+                    done[i] = future.result()
+                    while given in done:
+                        yield done.pop(given)
+                        given += 1
+            except BrokenProcessPool:
+                _note_deaths(futures, done, tries)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def _note_deaths(futures: dict[int, Future[Any]], done: dict[int, Any], tries: list[int]) -> None:
+    """A pool breaks as a whole: what is not done may have broken it. What has done so often enough is tried alone, and given up."""
+    for i, future in futures.items():
+        if i in done:
+            continue
+        if future.done() and not future.cancelled() and future.exception() is None:
+            done[i] = future.result()
+            continue
+        tries[i] += 1
+        if len(futures) == 1 and tries[i] >= TRIES:
+            raise BadDesign(f"{TRIES} processes in a row died of the same work")
+        tries[i] = min(tries[i], TRIES - 1)
+
+
+def _over_dask(work: Callable[[A], B], items: list[A], address: str) -> Iterator[B]:
+    try:
+        from distributed import Client
+        from distributed.scheduler import KilledWorker
+    except ImportError:
+        raise BadDesign("--on needs Dask, which is not installed (pip install 'refmodel[dask]')") from None
+    try:
+        client = Client(address, timeout=10, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as why:
+        raise BadDesign(f"{address}: no Dask scheduler answers there ({why or 'time-out'})") from None
+    with client:
+        if not client.scheduler_info()["workers"]:
+            raise BadDesign(f"{address}: the scheduler has no workers")
+        futures = client.map(work, items, pure=False, retries=0)
+        try:
+            for future in futures:
+                yield future.result()
+        except KilledWorker:
+            raise BadDesign(f"{address}: several workers in a row died of the same work") from None
+        finally:
+            client.cancel(futures)
