@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,9 +17,12 @@ from refmodel.language.unsound import BadDesign
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Lost, Verdict, judge
 from refmodel.oracle.known import explanation, new_titles
+from refmodel.oracle.kvmmmu import judge_kernel_trace
 from refmodel.oracle.trace.judge import TraceVerdict, judge_trace
 from refmodel.oracle.vectors.running import run as run_vectors
 from refmodel.report import pages, stories, terminal, traces
+
+FORMATS: dict[str, Callable[[str], TraceVerdict]] = {"refmodel": judge_trace, "kvmmmu": judge_kernel_trace}
 
 
 @app.command("judge")
@@ -30,6 +34,7 @@ def judge_command(
         help="this many tests for each subject, however long they take; of slow ones, as many as the time allows", min=1)] = None,
     seed: Annotated[int, typer.Option(help="where drawing starts")] = 0,
     vectors: Annotated[Path | None, typer.Option(help="have it carry out the vectors in this folder instead")] = None,
+    form: Annotated[str, typer.Option("--format", help=f"what traces are: {' or '.join(FORMATS)}")] = "refmodel",
     html: Html = None,
     jobs: Jobs = None,
     on: On = None,
@@ -39,8 +44,10 @@ def judge_command(
 
     Exit status: 0 no deviation that is not known, 1 new deviations, 2 bad input, 3 not installed, or it ended.
     """
+    if form not in FORMATS:
+        raise BadDesign(f"--format {form}: no such format; expected {' or '.join(FORMATS)}")
     if len(names) > 1 or names[0] not in IMPLEMENTATIONS:
-        raise typer.Exit(_judge_traces(names, Where(jobs or 1, on), as_json, html))
+        raise typer.Exit(_judge_traces(names, FORMATS[form], Where(jobs or 1, on), as_json, html))
     name = names[0]
     verdicts, ran = judged_by(name, seconds, seed, checks, vectors, quiet=as_json)
     if html is not None:
@@ -58,17 +65,19 @@ def judge_command(
         out.print(f"{name}: nothing new", style="green")
 
 
-def _judge_traces(names: list[str], where: Where, as_json: bool, html: Path | None) -> int:
+def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], where: Where, as_json: bool,
+                  html: Path | None) -> int:
     """Judge recorded traces."""
     for name in names:
         if name != "-" and not Path(name).is_file():
             raise BadDesign(f"{name}: no such file, nor such an implementation; expected a trace, or one of "
                             f"{', '.join(IMPLEMENTATIONS)}")
-    verdicts = list(spread(judge_trace, names, where if len(names) > 1 else Where()))
+    verdicts = list(spread(judge_one, names, where if len(names) > 1 else Where()))
     if html is not None:
         said = tuple(f"{v.name}: {v.events:,} events; {'; '.join(v.notes) or 'nothing missing'}; "
                      f"{'lawful, as far as it says' if v.deviation is None else 'not lawful'}" for v in verdicts)
-        pages.write(pages.Page("refmodel judge", said, stories=tuple(_story(v) for v in verdicts if v.deviation)), html)
+        told = tuple(_story(v, judge_one is judge_trace) for v in verdicts if v.deviation)
+        pages.write(pages.Page("refmodel judge", said, stories=told), html)
     if as_json:
         print(json.dumps([attrs.asdict(verdict) for verdict in verdicts], indent=2))
     else:
@@ -77,13 +86,13 @@ def _judge_traces(names: list[str], where: Where, as_json: bool, html: Path | No
     return FAILS if any(verdict.deviation for verdict in verdicts) else HOLDS
 
 
-def _story(verdict: TraceVerdict) -> stories.Story:
+def _story(verdict: TraceVerdict, ours: bool) -> stories.Story:
     found = verdict.deviation
     assert found is not None
-    if verdict.name != "-":
+    if verdict.name != "-" and ours:
         return stories.of_trace(verdict.name, found)
     wrong = stories.Verdict(found.clause, found.law.replace("_", " "), found.sentence, found.why, found.expected)
-    return stories.of_lines(f"standard input: line {found.line} breaks {found.clause}", [*found.before, found.event], wrong)
+    return stories.of_lines(f"{verdict.name}: line {found.line} breaks {found.clause}", [*found.before, found.event], wrong)
 
 
 def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, vectors: Path | None = None, *,

@@ -1,0 +1,98 @@
+"""Linux's own account of its shadow MMU: a recorded one is lawful, and each thing in it that is changed is noticed.
+
+tests/data/kvmmmu.txt is a part of the events of a guest that was run on Linux 6.18 for the purpose, as its trace file printed them.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from refmodel.language import BadDesign
+from refmodel.oracle.kvmmmu import judge_kernel_trace
+
+RECORDED = Path(__file__).parent / "data" / "kvmmmu.txt"
+LINES = RECORDED.read_text().splitlines(keepends=True)
+
+
+def replaced(pattern: str, to: str) -> Callable[[list[str]], list[str]]:
+    """The first line in which this is found, changed."""
+    def change(lines: list[str]) -> list[str]:
+        at = next(i for i, line in enumerate(lines) if re.search(pattern, line))
+        return [*lines[:at], re.sub(pattern, to, lines[at]), *lines[at + 1:]]
+    return change
+
+
+def without(pattern: str) -> Callable[[list[str]], list[str]]:
+    def change(lines: list[str]) -> list[str]:
+        at = next(i for i, line in enumerate(lines) if re.search(pattern, line))
+        return [*lines[:at], *lines[at + 1:]]
+    return change
+
+
+def zapped_before_it_is_used(lines: list[str]) -> list[str]:
+    at, found = next((i, m) for i, line in enumerate(lines) if (m := re.search(r"(sp gen .*) existing", line)))
+    zap = re.sub(r"kvm_mmu_get_page: .*", f"kvm_mmu_prepare_zap_page: {found[1]}", lines[at])
+    return [*lines[:at], zap, *lines[at:]]
+
+
+def an_error_too_many(lines: list[str]) -> list[str]:
+    at = next(i for i, line in enumerate(lines) if "level 1" in line) + 1
+    return [*lines[:at], lines[at].split(": kvm")[0] + ": kvm_mmu_walker_error: pferr 4 U\n", *lines[at:]]
+
+
+CHANGES = {
+    "another error code": ("EQV-3", replaced(r"(walker_error: pferr )\w+", r"\g<1>3")),
+    "no error": ("EQV-2", without("walker_error")),
+    "an error where there is none": ("EQV-2", an_error_too_many),
+    "a level left out": ("EQV-2", without("level 3")),
+    "an entry not present": ("EQV-2", replaced(r"pte \w+ level 2", "pte 0 level 2")),
+    "an accessed flag not set": ("EQV-4", without("set_accessed_bit")),
+    "a dirty flag not set": ("EQV-4", without("set_dirty_bit")),
+    "a flag set elsewhere": ("EQV-4", replaced(r"(set_dirty_bit: gpa )\w+", r"\g<1>10")),
+    "more rights than the walk gives": ("EQV-2", replaced(r"(get_page: .* )(w-x|-ux|-u-|w--)( )", r"\g<1>wux\g<3>")),
+    "a shadow of another table": ("EQV-2", replaced(r"(get_page: sp gen \w+ gfn )\w+( l1)", r"\g<1>777\g<2>")),
+    "another frame": ("ISO-1", replaced(r"(spte_requested: gfn \w+ pfn )\w+", r"\g<1>123456")),
+    "a zapped page": ("ISO-3", zapped_before_it_is_used),
+}
+
+
+def test_a_recorded_trace_is_lawful() -> None:
+    verdict = judge_kernel_trace(str(RECORDED))
+    assert verdict.deviation is None and verdict.events > 300
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_is_changed_is_noticed(what: str, tmp_path: Path) -> None:
+    clause, change = CHANGES[what]
+    file = tmp_path / "trace"
+    file.write_text("".join(change(LINES)))
+    found = judge_kernel_trace(str(file)).deviation
+    assert found is not None, "accepted"
+    assert found.clause == clause and found.expected
+
+
+def test_the_layout_of_trace_cmd_is_read_too(tmp_path: Path) -> None:
+    report = [re.sub(r"\[(\d+)\] \S+ +([\d.]+): (\w+):", r"[\1] \2: \3:   ", line) for line in LINES]
+    (tmp_path / "report").write_text("cpus=2\n" + "".join(report))
+    assert judge_kernel_trace(str(tmp_path / "report")).events == judge_kernel_trace(str(RECORDED)).events
+
+
+def test_what_is_no_such_trace_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t").write_text("{}\n")
+    with pytest.raises(BadDesign, match="no kvmmmu events"):
+        judge_kernel_trace(str(tmp_path / "t"))
+    (tmp_path / "t").write_text("guest-1 [000] ..... 1.0: kvm_mmu_paging_element: nonsense\n")
+    with pytest.raises(BadDesign, match=r"t:1: kvm_mmu_paging_element: expected"):
+        judge_kernel_trace(str(tmp_path / "t"))
+
+
+def test_the_command_judges_it() -> None:
+    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", "--format", "kvmmmu", str(RECORDED)], capture_output=True,
+                          text=True, timeout=60, check=False)
+    assert done.returncode == 0 and "lawful" in done.stdout
