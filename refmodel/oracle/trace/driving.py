@@ -105,19 +105,19 @@ class Implementation:
         if not self.hello.commands:
             raise BadDesign(f"{self.command[0]}: hello: no commands")
 
-    def carry_out(self, command: Command) -> list[bytes]:
-        """The events that come of a command. Raises ``Died``."""
+    def carry_out(self, command: Command) -> Iterator[bytes]:
+        """The events that come of a command, as they come. Raises ``Died``."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(command, separators=(",", ":")).encode() + b"\n")
         except OSError:
             raise Died(self._how_it_ended()) from None
-        events: list[bytes] = []
+        number = 0
         while (line := self._line()).replace(b" ", b"") != b'{"done":1}':
-            events.append(line)
-            if len(events) > MOST_EVENTS:
+            number += 1
+            if number > MOST_EVENTS:
                 raise Died(f"told more than {MOST_EVENTS:,} events of one command")
-        return events
+            yield line
 
     def _line(self) -> bytes:
         assert self.process.stdout is not None
@@ -165,17 +165,18 @@ class Driver:
         judge, trace = Judge(self.implementation.hello.name or self.implementation.command[0]), list[bytes]()
         for command in ({"do": "reset"}, *commands):
             self.commands += 1
+            deviation: Deviation | None = None
             try:
-                told = self.implementation.carry_out(command)
+                for text in self.implementation.carry_out(command):
+                    if deviation is None:  # what comes after is read, and no longer judged
+                        self.events += 1
+                        trace.append(text)
+                        deviation = judge.one(len(trace), judge.decode(len(trace), text), text, trace[-6:-1])
             except Died as why:
                 self.implementation.restart()
-                return self._died(str(why), command, trace), trace
-            for text in told:
-                self.events += 1
-                trace.append(text)
-                deviation = judge.one(len(trace), judge.decode(len(trace), text), text, trace[-6:-1])
-                if deviation is not None:
-                    return deviation, trace
+                deviation = deviation or self._died(str(why), command, trace)
+            if deviation is not None:
+                return deviation, trace
         return None, trace
 
     def _died(self, why: str, command: Command, trace: list[bytes]) -> Deviation:

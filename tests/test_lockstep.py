@@ -1,0 +1,203 @@
+"""Judging an implementation while it runs: lockstep, driving, and the clients in C and Rust."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import refmodel
+from refmodel.language import BadDesign
+from refmodel.oracle.trace.driving import Driven, drive
+from refmodel.oracle.trace.judge import judge_trace
+from refmodel.oracle.trace.lockstep import Lockstep
+
+CLIENTS = Path(refmodel.__file__).parent / "clients"
+COMMAND = [sys.executable, "-m", "refmodel.cli"]
+GOOD, WRONG = b'{"e":"load","gpa":8,"value":1}', b'{"e":"load","gpa":8,"value":2}'
+
+
+def test_a_line_in_is_a_line_out() -> None:
+    told = b"\n".join([GOOD, b"", GOOD, b"nonsense", WRONG, GOOD, b'{"e":"trace"}', WRONG]) + b"\n"
+    done = subprocess.run([*COMMAND, "serve"], input=told, capture_output=True, timeout=60, check=False)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1 and len(answers) == 7
+    assert answers[0] == answers[1] == {"ok": True}
+    assert "nonsense" not in answers[2] and "not an event" in answers[2]["error"] and answers[2]["line"] == 3
+    assert not answers[3]["ok"] and answers[3]["clause"] == "EQV-1" and answers[3]["expected"] == ["value 0x1"]
+    assert answers[4] == {"ok": False, "line": 5, "after": 4}
+    assert answers[5] == answers[6] == {"ok": True}  # a header begins anew
+
+
+def test_the_status_says_what_was_met() -> None:
+    for told, status in ((GOOD, 0), (b"{}", 2), (GOOD + b"\n" + WRONG, 1), (b"x" * (2 << 20), 2)):
+        assert subprocess.run([*COMMAND, "serve"], input=told, capture_output=True, timeout=60, check=False).returncode == status
+
+
+def test_each_connection_to_a_socket_has_a_judge_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "judge"
+    server = subprocess.Popen([*COMMAND, "serve", "--socket", str(path)], stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 30
+        while not path.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as other:
+            for connection in (one, other):
+                connection.connect(str(path))
+                connection.settimeout(20)
+            assert ask(one, GOOD) == {"ok": True}
+            assert ask(other, WRONG) == {"ok": True}
+            assert not ask(one, WRONG)["ok"]
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=20) == 0
+    assert not path.exists()
+
+
+def ask(connection: socket.socket, line: bytes) -> Any:
+    connection.sendall(line + b"\n")
+    return json.loads(connection.makefile("rb").readline())
+
+
+def test_a_path_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("kept")
+    done = subprocess.run([*COMMAND, "serve", "--socket", str(tmp_path / "mine")], capture_output=True, timeout=60, check=False)
+    assert done.returncode == 2 and (tmp_path / "mine").read_text() == "kept"
+
+
+def test_missing_events_are_said_once() -> None:
+    lockstep = Lockstep("test")
+    assert lockstep.answer(b'{"e":"load","gpa":8,"value":1,"seq":1}') == {"ok": True}
+    assert "missing" in lockstep.answer(b'{"e":"load","gpa":8,"value":2,"seq":5}')["notes"][0]
+    assert lockstep.answer(b'{"e":"load","gpa":8,"value":2,"seq":6}') == {"ok": True}
+
+
+# ---------------------------------------------------------------- the C example
+
+needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+BUGS = {1: "ISO-2", 2: "ISO-4", 3: "EQV-2", 4: "EQV-1", 5: "ISO-3", 6: "EQV-1"}
+"""The six planted in tinyvmm.c, and the clause that each is caught by."""
+
+
+def tinyvmm(folder: Path, bug: int) -> str:
+    program = folder / f"tinyvmm{bug}"
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", f"-DBUG={bug}", "-o", str(program), str(CLIENTS / "c" / "tinyvmm.c")],
+                   check=True)
+    return str(program)
+
+
+@needs_gcc
+def test_a_right_implementation_in_c_is_judged_right(tmp_path: Path) -> None:
+    done = drive([tinyvmm(tmp_path, 0)], seconds=4)
+    assert done.deviation is None and done.runs > 50 and done.events > 5000
+
+
+@needs_gcc
+@pytest.mark.parametrize("bug", BUGS)
+def test_each_planted_bug_is_caught_in_a_few_commands(bug: int, tmp_path: Path) -> None:
+    done = drive([tinyvmm(tmp_path, bug)], seconds=60)
+    assert done.deviation is not None, "not caught"
+    assert done.deviation.clause == BUGS[bug] and len(done.failing) <= 5
+    assert done.deviation.at is not None and "tinyvmm.c:" in done.deviation.at
+    (tmp_path / "trace").write_text("\n".join(done.trace) + "\n")
+    again = judge_trace(str(tmp_path / "trace")).deviation
+    assert again is not None and (again.line, again.clause) == (done.deviation.line, done.deviation.clause)
+
+
+@needs_gcc
+def test_the_command_drives_saves_and_explains(tmp_path: Path) -> None:
+    saved = tmp_path / "trace.jsonl"
+    done = subprocess.run([*COMMAND, "drive", "--save", str(saved), tinyvmm(tmp_path, 1)], capture_output=True, text=True,
+                          timeout=100, check=False)
+    assert done.returncode == 1 and "breaks ISO-2" in done.stdout and "share(" in done.stdout
+    assert judge_trace(str(saved)).deviation is not None
+
+
+@needs_gcc
+def test_a_c_program_is_judged_in_lockstep(tmp_path: Path) -> None:
+    (tmp_path / "mine.c").write_text("""
+#include "refmodel.h"
+int main(void)
+{
+    struct refmodel rm;
+    if (refmodel_spawn(&rm))
+        return 9;
+    int one = refmodel_tell(&rm, "\\"e\\":\\"store\\",\\"gpa\\":%d,\\"value\\":%d", 8, 1);
+    int two = refmodel_tell(&rm, "\\"e\\":\\"load\\",\\"gpa\\":%d,\\"value\\":%d", 8, 2);
+    int three = refmodel_tell(&rm, "nonsense");
+    fputs(rm.answer, stderr);
+    return one == 0 && two == 1 && three == -1 ? 0 : 1;
+}
+""")
+    program, bin_ = tmp_path / "mine", tmp_path / "bin"
+    bin_.mkdir()
+    (bin_ / "refmodel").write_text(f"#!/bin/sh\nexec {' '.join(COMMAND)} \"$@\"\n")
+    (bin_ / "refmodel").chmod(0o755)
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-I", str(CLIENTS / "c"), "-o", str(program), str(tmp_path / "mine.c")],
+                   check=True)
+    done = subprocess.run([str(program)], capture_output=True, text=True, timeout=60, check=False,
+                          env={**os.environ, "PATH": f"{bin_}:{os.environ['PATH']}"})
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("rustc") is None, reason="rustc is not installed")
+def test_an_implementation_in_rust_is_judged_and_its_bug_is_caught(tmp_path: Path) -> None:
+    done: list[Driven] = []
+    for flags in ([], ["--cfg", "bug"]):
+        source = str(CLIENTS / "rust" / "tinyvmm.rs")
+        subprocess.run(["rustc", "-A", "unexpected_cfgs", *flags, "-o", str(tmp_path / "tiny"), source], check=True,
+                       capture_output=True)
+        done.append(drive([str(tmp_path / "tiny")], seconds=3))
+    assert done[0].deviation is None and done[0].runs > 50
+    assert done[1].deviation is not None and done[1].deviation.clause == "ISO-4" and len(done[1].failing) <= 6
+
+
+# ---------------------------------------------------------------- implementations that misbehave
+
+
+def script(folder: Path, body: str) -> list[str]:
+    (folder / "it.py").write_text(f"import sys, json\n{body}")
+    return [sys.executable, str(folder / "it.py")]
+
+
+HELLO = "print('{\"hello\":1,\"commands\":{\"go\":[\"vm\"]}}', flush=True)\n"
+
+
+@pytest.mark.parametrize("body, expected", [
+    ("print('nonsense')", "no hello"),
+    ("print('{\"hello\":1,\"commands\":{}}')", "no commands"),
+    ("print('{\"hello\":1,\"commands\":{\"go\":[\"size_of_it\"]}}')", "size_of_it"),
+    ("", "ended with status 0 before it said hello"),
+    (HELLO + "sys.stdin.readline(); print('{\"e\":\"load\"}', flush=True); sys.stdin.read()", "gpa"),
+])
+def test_who_cannot_be_driven_is_told_why(body: str, expected: str, tmp_path: Path) -> None:
+    with pytest.raises(BadDesign, match=expected):
+        drive(script(tmp_path, body), seconds=5)
+
+
+def test_nobody_there_is_told() -> None:
+    with pytest.raises(BadDesign, match="cannot be run"):
+        drive(["/no/such/program"], seconds=1)
+
+
+def test_an_implementation_that_dies_breaks_a_law_and_is_shrunk(tmp_path: Path) -> None:
+    body = HELLO + """
+went = 0
+for line in sys.stdin:
+    went = 0 if '"reset"' in line else went + 1
+    if went == 3:
+        sys.exit(7)
+    print('{"done":1}', flush=True)
+"""
+    done = drive(script(tmp_path, body), seconds=30)
+    assert done.deviation is not None and done.deviation.clause == "EFF-3" and "status 7" in done.deviation.why
+    assert len(done.failing) == 3
