@@ -220,23 +220,29 @@ def drive(command: Sequence[str], *, seconds: float = 10.0, start: int = 0,
     implementation = Implementation(command)
     driver, decoder, began = Driver(implementation), Decoder(implementation.hello), time.perf_counter()
     found: list[list[Command]] = []
+    bad: list[BadDesign] = []
 
     def go(data: bytes) -> None:
-        if found or time.perf_counter() - began > seconds:
+        if found or bad or time.perf_counter() - began > seconds:
             return
         commands = decoder.commands_of(data)
-        if driver.run(commands)[0] is not None:
-            found.append(commands)
+        try:
+            if driver.run(commands)[0] is not None:
+                found.append(commands)
+        except BadDesign as why:  # Hypothesis is not to look for the smallest way to it
+            bad.append(why)
         progress(driver.runs)
 
     size = decoder.width * LENGTH
     number = 0
     try:
-        while not found and time.perf_counter() - began < seconds:
+        while not found and not bad and time.perf_counter() - began < seconds:
             number += 1
             settings(max_examples=200, database=None, deadline=None, verbosity=Verbosity.quiet, phases=(Phase.generate,),
                      suppress_health_check=list(HealthCheck))(
                 seed(start * 1_000_003 + number)(given(st.binary(min_size=size, max_size=size))(go)))()
+        if bad:
+            raise bad[0]
         failing = _smallest(driver, found[0]) if found else []
         deviation, trace = driver.run(failing) if found else (None, [])
     finally:
