@@ -1,0 +1,23 @@
+"""The readers under Atheris, which looks for inputs that reach new code.
+
+    python -m tests.fuzz.atheris_readers READER [libFuzzer's flags]
+
+It ends with a crash if a reader raises anything but a clear error.
+"""
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["refmodel.oracle.trace", "refmodel.oracle.kvmmmu", "refmodel.oracle.vectors.files"]):
+    from tests.fuzz.readers import READERS
+
+
+def main() -> None:
+    reader = READERS[sys.argv[1]]
+    atheris.Setup([sys.argv[0], *sys.argv[2:]], reader)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

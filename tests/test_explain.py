@@ -1,0 +1,57 @@
+"""``refmodel explain``: there is something to say of every clause, law, bug and design."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from refmodel.bugs import MUTANTS
+from refmodel.designs import COMBINED, SHIPPED
+from refmodel.language import BadDesign
+from refmodel.report.explaining import EFF_3, all_laws, explain
+
+
+def test_every_clause_has_words_a_law_a_design_and_a_bug() -> None:
+    for clause in {law.clause for law in all_laws().values()} | {EFF_3}:
+        told = explain(clause)
+        assert told.chapters and not told.title.endswith(": "), clause
+        by = dict(told.checked_by)
+        assert clause == EFF_3 or (told.texts and by["designs"] and by["bugs"]), clause
+
+
+def test_every_law_is_told_with_its_text() -> None:
+    for name, law in all_laws().items():
+        told = explain(name)
+        ((place, text),) = told.texts
+        assert law.sentence in told.title and f"def {name}(" in text and place.startswith("refmodel/")
+        assert explain(name.replace("_", " ")) == told
+
+
+def test_every_bug_is_told_with_its_reference_and_text() -> None:
+    for name, mutant in MUTANTS.items():
+        told = explain(name)
+        assert mutant.title in told.title and mutant.clause in dict(told.checked_by)["breaks"][0]
+        assert bool(told.chapters) == bool(mutant.entry)
+        assert not mutant.entry or explain(mutant.entry) == told
+
+
+def test_every_design_has_a_chapter() -> None:
+    for name in SHIPPED | COMBINED:
+        told = explain(name)
+        assert told.chapters and dict(told.checked_by)["operations"], name
+
+
+def test_what_there_is_not_is_said_with_what_is_near() -> None:
+    with pytest.raises(BadDesign, match="a_shared_frame_is_read_only"):
+        explain("a shared frame is read onl")
+
+
+def test_the_command_prints_it_and_its_document() -> None:
+    command = [sys.executable, "-m", "refmodel.cli", "explain", "iso-2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and "sharing.md" in done.stdout and "def a_shared_frame_is_read_only" in done.stdout
+    document = json.loads(subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=True).stdout)
+    assert document["title"].startswith("ISO-2")
