@@ -1,0 +1,131 @@
+"""An input for every path of the walks, found by the solver.
+
+A walk is explored with its helpers summarised, and then with each helper in turn followed path by path. So there is an input for
+every way through the walk, and for every way through a helper wherever the walk gets to it. The tables are laid where the caller
+says, since whoever is to carry such walks out has them somewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+import z3
+
+from refmodel.engines.arbitrary import EPT_HELPERS, GUEST_HELPERS, AnyMemory, Values, arbitrary, plain, word
+from refmodel.engines.functions import Path, explore
+from refmodel.engines.symbolic import Symbolic
+from refmodel.language.asking import Fault
+from refmodel.machine import ept_walk, guest_walk
+from refmodel.machine.ept_walk import Ept, Use
+from refmodel.machine.guest_walk import Access, Cpu
+from refmodel.machine.words import FRAME, Translation, lacking
+
+Term = Any
+LAST_SLOT = 511
+"""Of a root: kept for the machine's own use."""
+
+
+@attrs.frozen
+class Layout:
+    """Where tables and data are, in bytes."""
+
+    tables: Mapping[int, int]
+    """By level: the address of the table of that level."""
+    data: int
+    """The page that a walk which completes leads to."""
+
+
+@attrs.frozen
+class Model:
+    """An input of a walk: the entries that it reads, by address, the registers, the address and the access."""
+
+    entries: dict[int, int]
+    registers: Any
+    address: int
+    access: Any
+
+
+class _Symbolic:
+    """A walk on arbitrary inputs, its tables where they are to be."""
+
+    def __init__(self, levels: int, physical_bits: int, layout: Layout) -> None:
+        self.levels, self.beyond, self.layout = levels, lacking(physical_bits), layout
+        self.reading = Symbolic(prune=False)
+        self.array = z3.Array("memory", z3.BitVecSort(64), z3.BitVecSort(64))
+        self.address = word(self.reading, "address")
+        self.conditions: list[Term] = []
+
+    def models(self, walk: Callable[[AnyMemory], Any], text: Callable[..., Any], summarised: Sequence[Callable[..., Any]],
+               registers: Any, access: Any) -> Iterator[Model]:
+        """One for every path that can be taken."""
+        def run() -> tuple[Any, AnyMemory]:
+            memory = AnyMemory(self.reading, self.array)
+            try:
+                return walk(memory), memory
+            except Fault as fault:
+                return fault, memory
+
+        for path in explore(self.reading, run, [text], summarised=summarised):
+            model = self._model(path)
+            if model is not None:
+                value = Values(model)
+                words = value.words(self.array)
+                entries = {at: words.get(at) for at in (value(read) for read in path.result[1].reads)}
+                yield Model(entries, value.record(registers), value(self.address.term), value.record(access))
+
+    def _model(self, path: Path) -> z3.ModelRef | None:
+        solver = z3.Solver()
+        solver.add(*self.conditions, *path.conditions, *self._laid_out(*path.result))
+        return solver.model() if solver.check() == z3.sat else None
+
+    def _laid_out(self, end: Any, memory: AnyMemory) -> Iterator[Term]:
+        """Each table leads to the next one's place, and the last entry to a page that is there."""
+        address = self.address.term
+        yield z3.Extract(8, 0, z3.LShR(address, 3 + 9 * self.levels)) != LAST_SLOT
+        yield address & 0x807 == 0
+        for number, at in enumerate(memory.reads[:-1]):
+            yield z3.Select(self.array, at) & FRAME & ~self.beyond == self.layout.tables[self.levels - 1 - number]
+        if isinstance(end, Translation):
+            offset = (1 << 3 + 9 * end.level) - 1
+            yield plain(self.reading, end.physical) & ~z3.BitVecVal(0xFFF, 64) == self.layout.data
+            if end.level > 1:
+                yield z3.Select(self.array, memory.reads[-1]) & FRAME & ~z3.BitVecVal(offset, 64) == 0
+
+
+def _one_in_full(helpers: Sequence[Callable[..., Any]]) -> Iterator[Sequence[Callable[..., Any]]]:
+    """All helpers summarised; then all but one."""
+    yield helpers
+    for helper in helpers:
+        yield [other for other in helpers if other is not helper]
+
+
+def guest_models(levels: int, physical_bits: int, layout: Layout) -> list[Model]:
+    """One for every path of the guest's walk. (A list: while paths are followed, the walk is not to be used for anything else.)"""
+    found: list[Model] = []
+    for summarised in _one_in_full(GUEST_HELPERS):
+        walk = _Symbolic(levels, physical_bits, layout)
+        cpu = arbitrary(walk.reading, Cpu, "cpu", cr3=layout.tables[levels], levels=levels, beyond=walk.beyond)
+        access = arbitrary(walk.reading, Access, "access")
+        walk.conditions = [cpu.pkru.term >> 32 == 0, z3.Not(z3.And(access.write.term, access.fetch.term)),
+                           z3.Not(z3.And(access.implicit.term, z3.Or(access.user.term, access.fetch.term)))]
+        at = walk.address
+        found += walk.models(lambda memory, cpu=cpu, access=access, at=at: guest_walk.walk(  # type: ignore[misc]
+            memory, cpu, at, access), guest_walk.walk, summarised, cpu, access)
+    return found
+
+
+def ept_models(levels: int, physical_bits: int, layout: Layout) -> list[Model]:
+    """One for every path of the EPT walk."""
+    found: list[Model] = []
+    for summarised in _one_in_full(EPT_HELPERS):
+        walk = _Symbolic(levels, physical_bits, layout)
+        ept = arbitrary(walk.reading, Ept, "ept", root=layout.tables[levels], levels=levels, beyond=walk.beyond, advanced=False)
+        use = arbitrary(walk.reading, Use, "use", about=0)
+        walk.conditions = [z3.Or(use.read.term, use.write.term, use.fetch.term),
+                           z3.Not(z3.And(use.fetch.term, z3.Or(use.read.term, use.write.term)))]
+        at = walk.address
+        found += walk.models(lambda memory, ept=ept, use=use, at=at: ept_walk.ept_walk(  # type: ignore[misc]
+            memory, ept, at, use), ept_walk.ept_walk, summarised, ept, use)
+    return found
