@@ -62,6 +62,30 @@ CHANGES = {
 }
 
 
+PAGE = "sp gen 0 gfn 21 l1 8-byte q0 wux nxe ad root 0"
+
+
+def told(*events: str) -> str:
+    return "".join(f"guest-1 [000] ..... 1.{i:06}: {event}\n" for i, event in enumerate(events))
+
+
+@pytest.mark.parametrize("clause, events", [
+    (None, (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_unsync_page: {PAGE} sync", f"kvm_mmu_get_page: {PAGE} unsync existing",
+            f"kvm_mmu_sync_page: {PAGE} unsync", f"kvm_mmu_get_page: {PAGE} sync existing")),
+    ("EQV-5", (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_unsync_page: {PAGE} sync", f"kvm_mmu_get_page: {PAGE} sync existing")),
+    ("EQV-5", (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_sync_page: {PAGE} sync")),
+    ("EQV-5", (f"kvm_mmu_get_page: {PAGE} unsync existing", f"kvm_mmu_unsync_page: {PAGE} sync")),
+    (None, ("mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 2", "kvm_mmu_set_spte: gfn fee00 spte 1003 (rw--) level 1 at 10",
+            "mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 4")),
+    ("ISO-1", ("mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 2", "kvm_mmu_set_spte: gfn fee00 spte 1003 (rw--) level 1 at 10",
+               "mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 2")),
+])
+def test_pages_fall_behind_by_turns_and_slots_are_what_they_are(clause: str | None, events: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "t").write_text(told(*events))
+    found = judge_kernel_trace(str(tmp_path / "t")).deviation
+    assert (found and found.clause) == clause
+
+
 def test_a_recorded_trace_is_lawful() -> None:
     verdict = judge_kernel_trace(str(RECORDED))
     assert verdict.deviation is None and verdict.events > 300

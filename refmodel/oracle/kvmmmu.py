@@ -34,6 +34,7 @@ ERROR = re.compile(rb"pferr ([0-9a-f]+)")
 MARK = re.compile(rb"gpa ([0-9a-f]+)")
 PAGE = re.compile(rb"sp gen (\S+) gfn ([0-9a-f]+) l?(\d) (\d+)-byte (.*?) root (-?\d+) (\w+)(?: (new|existing))?")
 REQUESTED = re.compile(rb"gfn ([0-9a-f]+) pfn ([0-9a-f]+) level (\d)")
+MMIO = re.compile(rb"gfn ([0-9a-f]+) access \w+ gen (\w+)")
 SPTE = re.compile(rb"gfn ([0-9a-f]+) spte ([0-9a-f]+) \((.)(.)(.)(.)\) level (\d)")
 RIGHTS = re.compile(rb"(?:^| )([w-][u-][x-])(?: |$)")
 FETCH, WRITE, USER = 1 << 4, 1 << 1, 1 << 2
@@ -44,6 +45,8 @@ CODES = ("EQV-3", "error_codes_are_due", "A walk that fails tells the error code
 MARKS = ("EQV-4", "flags_are_set_as_they_are_used", "A walk that ends well sets the accessed and dirty flags that are clear.")
 ROLES = ("EQV-2", "roles_inherit_what_every_level_gives", "A shadow page is of the table, and the rights, that the walk came by.")
 ENTRIES = ("ISO-1", "shadow_entries_give_no_more", "A shadow entry leads to the frame that was asked for, with no more rights.")
+SYNC = ("EQV-5", "pages_are_synced_that_fell_behind", "A shadow page falls behind and is brought up to date, by turns.")
+SLOTS = ("ISO-1", "a_frame_has_memory_or_none", "In one generation of memory slots, a guest frame has memory or it has none.")
 REUSE = ("ISO-3", "zapped_pages_are_not_used_again", "A shadow page that was zapped is not used before it is made anew.")
 
 
@@ -132,6 +135,12 @@ class KvmMmu:
         """By task: the guest frame that an entry was asked for, and the frame behind it."""
         self.zapped: dict[tuple[bytes, bytes], int] = {}
         """By task and shadow page: the line that told of its end."""
+        self.unsync: dict[tuple[bytes, bytes], bool] = {}
+        """By task and shadow page: whether it may be behind the guest's table, as far as that was told."""
+        self.mmio: dict[tuple[bytes, int], tuple[bytes, int]] = {}
+        """By task and guest frame: the generation of slots in which it had no memory, and the line that told so."""
+        self.mapped: dict[tuple[bytes, int], int] = {}
+        """By task and guest frame: the line that told of its last entry."""
         self.judged = self.unknown = 0
         self.nested = False
         """Whether a guest was seen to have an EPT of its own. Its walks end in ways that cannot be told from page faults."""
@@ -139,7 +148,8 @@ class KvmMmu:
             b"kvm_mmu_pagetable_walk": self.pagetable_walk, b"kvm_mmu_paging_element": self.paging_element,
             b"kvm_mmu_walker_error": self.walker_error, b"kvm_mmu_set_accessed_bit": self.set_flag(A),
             b"kvm_mmu_set_dirty_bit": self.set_flag(D), b"kvm_mmu_get_page": self.get_page,
-            b"kvm_mmu_prepare_zap_page": self.zap_page, b"kvm_mmu_spte_requested": self.spte_requested,
+            b"kvm_mmu_prepare_zap_page": self.zap_page, b"kvm_mmu_unsync_page": self.turn(to_unsync=True),
+            b"kvm_mmu_sync_page": self.turn(to_unsync=False), b"mark_mmio_spte": self.mark_mmio, b"kvm_mmu_spte_requested": self.spte_requested,
             b"kvm_mmu_set_spte": self.set_spte}
 
     def event(self, line: int, task: bytes, name: bytes, rest: bytes) -> None:
@@ -222,10 +232,13 @@ class KvmMmu:
     # ------------------------------------------------------------ shadow pages and entries
 
     def get_page(self, line: int, task: bytes, rest: bytes) -> None:
-        _, gfn, level, size, role, _, _, made = _fields(PAGE, rest)
+        _, gfn, level, size, role, _, state, made = _fields(PAGE, rest)
         key = task, gfn + b" " + level + b" " + role
         if made == b"new":
             self.zapped.pop(key, None)
+            self.unsync[key] = False
+        else:
+            self._agrees(key, state)
         elif made == b"existing" and key in self.zapped:
             raise _deviates(REUSE, ["a new page"], f"it was zapped at line {self.zapped[key]}")
         walked = self.walks.get(task)
@@ -253,6 +266,33 @@ class KvmMmu:
     def zap_page(self, line: int, task: bytes, rest: bytes) -> None:
         _, gfn, level, _, role, _, _, _ = _fields(PAGE, rest)
         self.zapped[task, gfn + b" " + level + b" " + role] = line
+        self.unsync.pop((task, gfn + b" " + level + b" " + role), None)
+
+    def turn(self, to_unsync: bool) -> Callable[[int, bytes, bytes], None]:
+        """A shadow page is let go, or brought up to date. Its state is told as it was before."""
+        def told(line: int, task: bytes, rest: bytes) -> None:
+            _, gfn, level, _, role, _, state, _ = _fields(PAGE, rest)
+            key = task, gfn + b" " + level + b" " + role
+            self._agrees(key, state)
+            if (state == b"unsync") == to_unsync:
+                raise _deviates(SYNC, ["sync" if to_unsync else "unsync"], f"it is told to be {state.decode()} already")
+            self.unsync[key] = to_unsync
+        return told
+
+    def _agrees(self, key: tuple[bytes, bytes], state: bytes) -> None:
+        """What is told of a page's state is what was told last."""
+        if self.unsync.setdefault(key, state == b"unsync") != (state == b"unsync"):
+            due = "unsync" if self.unsync[key] else "sync"
+            raise _deviates(SYNC, [due], f"it was {due} when it was last told of, and nothing has changed that")
+
+    def mark_mmio(self, line: int, task: bytes, rest: bytes) -> None:
+        gfn, generation = _fields(MMIO, rest)
+        key = task, int(gfn, 16)
+        before, mapped = self.mmio.get(key), self.mapped.get(key, 0)
+        if before is not None and before[0] == generation and mapped > before[1]:
+            raise _deviates(SLOTS, [f"no entry at line {mapped}"], f"gfn {int(gfn, 16):#x}, generation {generation.decode()}: it had none "
+                            f"at line {before[1]}, and a frame at line {mapped}")
+        self.mmio[key] = generation, line
 
     def spte_requested(self, line: int, task: bytes, rest: bytes) -> None:
         gfn, pfn, level = _fields(REQUESTED, rest)
@@ -264,6 +304,7 @@ class KvmMmu:
     def set_spte(self, line: int, task: bytes, rest: bytes) -> None:
         gfn_text, spte_text, _, write, _, user, level = _fields(SPTE, rest)
         gfn, spte = int(gfn_text, 16), int(spte_text, 16)
+        self.mapped[task, gfn] = line
         asked = self.requested.get(task)
         if level != b"1" or asked is None or asked[0] != gfn:
             return
