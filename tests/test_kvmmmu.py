@@ -72,7 +72,8 @@ def told(*events: str) -> str:
 @pytest.mark.parametrize("clause, events", [
     (None, (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_unsync_page: {PAGE} sync", f"kvm_mmu_get_page: {PAGE} unsync existing",
             f"kvm_mmu_sync_page: {PAGE} unsync", f"kvm_mmu_get_page: {PAGE} sync existing")),
-    ("EQV-5", (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_unsync_page: {PAGE} sync", f"kvm_mmu_get_page: {PAGE} sync existing")),
+    ("EQV-5", (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_unsync_page: {PAGE} sync",
+               f"kvm_mmu_get_page: {PAGE} sync existing")),
     ("EQV-5", (f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_sync_page: {PAGE} sync")),
     ("EQV-5", (f"kvm_mmu_get_page: {PAGE} unsync existing", f"kvm_mmu_unsync_page: {PAGE} sync")),
     (None, ("mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 2", "kvm_mmu_set_spte: gfn fee00 spte 1003 (rw--) level 1 at 10",
@@ -80,7 +81,8 @@ def told(*events: str) -> str:
     ("ISO-1", ("mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 2", "kvm_mmu_set_spte: gfn fee00 spte 1003 (rw--) level 1 at 10",
                "mark_mmio_spte: sptep:1 gfn fee00 access 3 gen 2")),
 ])
-def test_pages_fall_behind_by_turns_and_slots_are_what_they_are(clause: str | None, events: tuple[str, ...], tmp_path: Path) -> None:
+def test_pages_fall_behind_by_turns_and_slots_are_what_they_are(clause: str | None, events: tuple[str, ...],
+                                                                tmp_path: Path) -> None:
     (tmp_path / "t").write_text(told(*events))
     found = judge_kernel_trace(str(tmp_path / "t")).deviation
     assert (found and found.clause) == clause

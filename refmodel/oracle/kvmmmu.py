@@ -149,7 +149,8 @@ class KvmMmu:
             b"kvm_mmu_walker_error": self.walker_error, b"kvm_mmu_set_accessed_bit": self.set_flag(A),
             b"kvm_mmu_set_dirty_bit": self.set_flag(D), b"kvm_mmu_get_page": self.get_page,
             b"kvm_mmu_prepare_zap_page": self.zap_page, b"kvm_mmu_unsync_page": self.turn(to_unsync=True),
-            b"kvm_mmu_sync_page": self.turn(to_unsync=False), b"mark_mmio_spte": self.mark_mmio, b"kvm_mmu_spte_requested": self.spte_requested,
+            b"kvm_mmu_sync_page": self.turn(to_unsync=False), b"mark_mmio_spte": self.mark_mmio,
+            b"kvm_mmu_spte_requested": self.spte_requested,
             b"kvm_mmu_set_spte": self.set_spte}
 
     def event(self, line: int, task: bytes, name: bytes, rest: bytes) -> None:
@@ -237,10 +238,10 @@ class KvmMmu:
         if made == b"new":
             self.zapped.pop(key, None)
             self.unsync[key] = False
-        else:
-            self._agrees(key, state)
         elif made == b"existing" and key in self.zapped:
             raise _deviates(REUSE, ["a new page"], f"it was zapped at line {self.zapped[key]}")
+        else:
+            self._agrees(key, state)
         walked = self.walks.get(task)
         if walked is None or not walked.known() or walked.error is not None or b"direct" in role or size != b"8":
             return
@@ -290,8 +291,8 @@ class KvmMmu:
         key = task, int(gfn, 16)
         before, mapped = self.mmio.get(key), self.mapped.get(key, 0)
         if before is not None and before[0] == generation and mapped > before[1]:
-            raise _deviates(SLOTS, [f"no entry at line {mapped}"], f"gfn {int(gfn, 16):#x}, generation {generation.decode()}: it had none "
-                            f"at line {before[1]}, and a frame at line {mapped}")
+            raise _deviates(SLOTS, [f"no entry at line {mapped}"], f"gfn {int(gfn, 16):#x}, generation {generation.decode()}: it "
+                            f"had none at line {before[1]}, and a frame at line {mapped}")
         self.mmio[key] = generation, line
 
     def spte_requested(self, line: int, task: bytes, rest: bytes) -> None:
