@@ -137,3 +137,14 @@ def test_a_wrong_command_line_gets_status_2(arguments: tuple[str, ...]) -> None:
     done = refmodel(*arguments)
     assert done.returncode == 2
     assert done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    ("check", "ept", "--combined"), ("check", "--combined", "--against", "interpreter"),
+    ("check", "ept", "--runs", "9", "--engine", "prove"),
+    ("check", "ept", "--against", "interpreter", "--html", "x.html"), ("judge", "unicorn", "--format", "kvmmmu"),
+    ("judge", "README.md", "--vectors", "v"), ("judge", "no-such-trace"), ("judge", "README.md", "--format", "other"),
+    ("explain", "nothing"), ("serve", "--socket", "README.md"), ("drive", "/no/such/program"), ("judge", "README.md")])
+def test_options_that_do_not_go_together_and_files_that_are_none_are_refused(arguments: tuple[str, ...]) -> None:
+    done = refmodel(*arguments)
+    assert done.returncode == 2 and done.stderr.startswith("refmodel: ") and "Traceback" not in done.stderr

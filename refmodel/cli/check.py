@@ -60,6 +60,10 @@ def check(
     """
     if runs is not None and set(engine or ()) - {"random"}:
         raise BadDesign("--runs counts random runs: it goes with --engine random only")
+    if combined and (design is not None or against is not None):
+        raise BadDesign("--combined is every MMU over everything: it goes with no name, and not with --against")
+    if against is not None and (html is not None or runs is not None):
+        raise BadDesign("--against compares designs: --html and --runs do not go with it")
     if against is not None:
         raise typer.Exit(_compared(design, against, seconds or 5.0, seed, as_json))
     where = Where(jobs or (1 if design is not None else AT_ONCE), on)

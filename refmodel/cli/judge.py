@@ -46,7 +46,12 @@ def judge_command(
     """
     if form not in FORMATS:
         raise BadDesign(f"--format {form}: no such format; expected {' or '.join(FORMATS)}")
-    if len(names) > 1 or names[0] not in IMPLEMENTATIONS:
+    traces_given = len(names) > 1 or names[0] not in IMPLEMENTATIONS
+    if traces_given and (vectors is not None or checks is not None):
+        raise BadDesign("--vectors and --checks are for an implementation, not for traces")
+    if not traces_given and (form != "refmodel" or on is not None):
+        raise BadDesign(f"--format and --on are for traces, and {names[0]} is an implementation")
+    if traces_given:
         raise typer.Exit(_judge_traces(names, FORMATS[form], Where(jobs or 1, on), as_json, html))
     name = names[0]
     verdicts, ran = judged_by(name, seconds, seed, checks, vectors, quiet=as_json)
