@@ -16,6 +16,7 @@ from refmodel.laws import (
     isolation,
     memory,
     nested,
+    reservation,
     shadow_large,
     shadow_roles,
     shadow_unsync,
@@ -43,6 +44,7 @@ from refmodel.monitor.dirty_logging import DirtyLogging
 from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.host_pages import HostPages
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
+from refmodel.monitor.reservation import Reservation
 from refmodel.monitor.sharing import Sharing
 from refmodel.monitor.swapping import Swapping
 
@@ -166,6 +168,13 @@ class MonitorPages(HostPages):
     geometry = geometry(Vm=2, Gfn=2, Mfn=2)
 
 
+class Reservations(Reservation):
+    """What a VM was promised, under any policy at all."""
+
+    laws: ClassVar[tuple[Law, ...]] = reservation.LAWS
+    geometry = geometry(Vm=2, Mfn=4, naturals=3)
+
+
 class EptCpus(EptCpusMmu):
     """Extended page tables on many processors, with few tags."""
 
@@ -236,7 +245,8 @@ SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter
                                    "shadow_traced": ShadowTraced,
                                    "shadow_unsync": ShadowUnsync, "shadow_roles": ShadowRoles,
                                    "shadow_large": ShadowLarge, "write_protection": WriteProtection, "host_pages":
-                                   MonitorPages, "ept": Ept, "ept_cpus": EptCpus, "ept_large": EptLarge,
+                                   MonitorPages, "reservation": Reservations,
+                                   "ept": Ept, "ept_cpus": EptCpus, "ept_large": EptLarge,
                                    "nested": Nested, "direct": Direct, "direct_grants": DirectWithGrants}
 
 COMBINED: dict[str, type[Design]] = {"interpreter+": InterpreterAndEverything, "vtlb+": VirtualTlbAndEverything,

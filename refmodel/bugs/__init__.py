@@ -7,7 +7,7 @@ import sys
 
 import attrs
 
-from refmodel.bugs import ballooning, ept, memory, shadow_traced, sharing, vtlb
+from refmodel.bugs import ballooning, ept, memory, reservation, shadow_traced, sharing, vtlb
 from refmodel.bugs.historical import DEFECTS
 from refmodel.language import Design
 
@@ -78,5 +78,11 @@ MUTANTS: dict[str, Mutant] = {
     "shortage-is-a-hole": Mutant(memory.ShortageIsAHole, "EQV-2"),
     "derived-writes-exit": Mutant(memory.DerivedWritesExit, "EFF-1"),
     "derived-read-only-for-ever": Mutant(memory.DerivedReadOnlyForEver, "EFF-2"),
+    "kept-given-away": Mutant(reservation.KeptGivenAway, "RES-4"),
+    "promised-twice": Mutant(reservation.PromisedTwice, "RES-4"),
+    "revoked-below-minimum": Mutant(reservation.RevokedBelowMinimum, "RES-4"),
+    "given-beyond-maximum": Mutant(reservation.GivenBeyondMaximum, "RES-4"),
+    "refused-below-minimum": Mutant(reservation.RefusedBelowMinimum, "RES-4"),
+    "admitted-below-minimum": Mutant(reservation.AdmittedBelowMinimum, "RES-4"),
 } | {name: Mutant(m.Bug, m.CLAUSE, m.ENTRY) for name, m in DEFECTS.items()}
 """By name; the first five are those that each engine must find by itself."""
