@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 from os import cpu_count
 from pathlib import Path
 from typing import Annotated
@@ -16,14 +17,15 @@ from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, On, app, er
 from refmodel.engines.bench import matrix as kill_matrix
 from refmodel.engines.exits import measure
 from refmodel.engines.machine import replay as run_again
+from refmodel.engines.policy_simulation import POLICIES, read, simulate
 from refmodel.engines.spread import Where
 from refmodel.engines.tokens import decode, spec_of
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 from refmodel.machine.x86_instructions import X86_INSTRUCTIONS, classify
-from refmodel.report import efficiency, explaining, pages, stories, terminal
+from refmodel.report import efficiency, explaining, pages, policies, stories, terminal
 
-TOPICS = ("exits", "instructions")
+TOPICS = ("exits", "instructions", "policy")
 
 
 @app.command()
@@ -102,13 +104,22 @@ def replay(
 @app.command()
 def explain(
     topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, or {' or '.join(TOPICS)}")],
+    workload: Annotated[Path | None, typer.Argument(help="for policy: a workload, a TOML file; without it, those that come "
+                                                         "along")] = None,
+    policy: Annotated[list[str] | None, typer.Option(help=f"for policy: {', '.join(POLICIES)}; may be repeated")] = None,
+    html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Explain a clause, a law, a bug or a design: the chapter's words, the text, and what checks it. Also what an MMU costs
-    (exits), and what Popek and Goldberg would say of x86 (instructions).
+    (exits), what Popek and Goldberg would say of x86 (instructions), and who gets how much memory on a workload (policy).
 
     Exit status: 0, or 2 for a topic that there is not.
     """
+    if topic != "policy" and (workload is not None or policy or html is not None):
+        raise BadDesign("a workload, --policy and --html go with explain policy only")
+    if topic == "policy":
+        _policies(workload, policy or list(POLICIES), html, as_json)
+        return
     if topic not in TOPICS:
         explanation = explaining.explain(topic)
         if as_json:
@@ -130,3 +141,24 @@ def explain(
         return
     out.print(efficiency.instruction_table())
     out.print(efficiency.instruction_verdict())
+
+
+def _policies(file: Path | None, names: list[str], html: Path | None, as_json: bool) -> None:
+    """Policies on workloads: a table and bars, a page, or a document."""
+    unknown = [name for name in names if name not in POLICIES]
+    if unknown:
+        raise BadDesign(f"{unknown[0]}: no such policy; expected one of {', '.join(POLICIES)}")
+    with resources.as_file(resources.files("refmodel.report").joinpath("workloads")) as folder:
+        workloads = {f.stem: read(f) for f in ([file] if file is not None else sorted(folder.glob("*.toml")))}
+    done = [(f"{w}, {n}", given, simulate(given, POLICIES[n])) for w, given in workloads.items() for n in names]
+    if html is not None:
+        pages.write(pages.Page("refmodel explain policy",
+                               plots=tuple(policies.plot(given, name, periods) for name, given, periods in done),
+                               tables=tuple(policies.page_table(given, name, periods) for name, given, periods in done)), html)
+    if as_json:
+        print(json.dumps([{"run": name, "periods": [{**attrs.asdict(p), "state": p.state.value} for p in periods]}
+                          for name, _, periods in done], indent=2))
+        return
+    for name, given, periods in done:
+        out.print(policies.table(given, name, periods))
+        out.print(policies.bars(given, periods))

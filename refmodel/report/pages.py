@@ -49,6 +49,8 @@ class Page:
     summary: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     stories: tuple[Story, ...] = ()
+    plots: tuple[Any, ...] = ()
+    """``report.policies.Plot``s."""
     examples: tuple[Example, ...] = ()
 
 
