@@ -123,3 +123,25 @@ class ShortageIsAHole(Memory):
     def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
         found = super().supply(vm, gfn, write)
         return Supply.HOLE if found == Supply.LATER else found
+
+
+class SharedPagesStay(Memory):
+    """Pages that share their frame with others are never written out, so guests that hold the same have them for good."""
+
+    def may_write_back(self, vm: Vm, gfn: Gfn) -> bool:
+        return super().may_write_back(vm, gfn) and self.frames[self.p2m[vm, gfn].mfn].use == Use.PRIVATE
+
+
+class SentPagesStay(Memory):
+    """A page that the other machine has been sent does not go any more."""
+
+    def may_swap_out(self, vm: Vm, gfn: Gfn) -> bool:
+        return super().may_swap_out(vm, gfn) and self.sent[vm, gfn] == Sent.MARKED
+
+
+class FrameKeptAsShared(Memory):
+    """The last page that shared a frame has gone, and the frame is not freed."""
+
+    def release(self, mfn: Mfn) -> None:
+        if self.frames[mfn].use != Use.SHARED:
+            super().release(mfn)

@@ -8,7 +8,7 @@ from refmodel.monitor.dirty_logging import DirtyLogging, Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
-from refmodel.monitor.swapping import Swapping
+from refmodel.monitor.swapping import Reclaim, Reclaimed, Swapping
 
 
 @law("EQV-1", "A page that is on swap is there as the bare machine has it.")
@@ -74,7 +74,27 @@ def unmarked_pages_are_protected(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
     return implies(entry.resident and (sent == Sent.PROTECTED or sent == Sent.THERE), not entry.writable)
 
 
+@law("RES-3", "Whatever a guest does with a page that is in a frame, the monitor may take its next step to take it.")
+def any_page_can_be_taken(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
+    return implies(s.in_frame(vm, gfn), s.may_write_back(vm, gfn) or s.may_swap_out(vm, gfn))
+
+
+@law("RES-3", "A step of taking a page is one: a page that was written back can be taken, and one that was taken is in no frame.")
+def a_page_is_taken_in_two_steps(s: Swapping, outcome: Reclaimed) -> Any:
+    return (implies(outcome.reclaim == Reclaim.CLEAN, s.may_swap_out(outcome.vm, outcome.gfn))
+            and implies(outcome.reclaim == Reclaim.TAKEN, not s.in_frame(outcome.vm, outcome.gfn)))
+
+
+@law("RES-3", "A frame that nothing stands on any more is free as soon as the last page has gone.")
+def a_frame_goes_with_its_last_page(s: Swapping, before: Swapping, outcome: Reclaimed) -> Any:
+    mfn = before.p2m[outcome.vm, outcome.gfn].mfn
+    return implies(outcome.reclaim == Reclaim.TAKEN and before.frames[mfn].references == 1, s.frames[mfn].use == Use.FREE)
+
+
 SWAPPING = (
+    any_page_can_be_taken,
+    a_page_is_taken_in_two_steps,
+    a_frame_goes_with_its_last_page,
     swapped_pages_are_the_bare_machines,
     clean_pages_are_their_copies,
     pages_read_are_their_copies,

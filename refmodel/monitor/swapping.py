@@ -1,8 +1,9 @@
 """Swapping: the monitor regains a page whatever the guest does, by writing it to a device and reading it back when it is wanted.
 
-A page goes out in two steps. *Write back* copies it to a slot while it stays mapped, read-only: it is *clean* then, and goes
-without another write. A store in between makes it dirty again, and the slot worthless. That is also what keeps a page that has
-come back and was not written to from being written out twice: it keeps its slot.
+Any page can be taken, without its guest's help and in two steps; also one that shares its frame with others, which is free when the
+last of them has gone. *Write back* copies the page to a slot while it stays mapped, read-only: it is *clean* then, and goes without
+another write. A store in between makes it dirty again, and the slot worthless. That is also what keeps a page that has come back
+and was not written to from being written out twice: it keeps its slot.
 
 It comes back in two steps too, since a device takes its time. An access that finds the page gone begins the *read*, into a frame
 set aside for it, and is made to try again; when the read has ended the frame is mapped. In between the slot has one reader and
@@ -12,6 +13,8 @@ stays where it is: were it freed, another page might be written there, and "the 
 Guests that page themselves out, unaware, pay twice: *double paging* (Waldspurger, OSDI 2002, section 2.2; Goldberg and Hassinger,
 AFIPS 1974). To the guest, swapping is nothing but time.
 """
+
+import enum
 
 import attrs
 
@@ -32,6 +35,21 @@ class SlotUse:
     reader: Mfn = NOTHING
 
 
+class Reclaim(enum.Enum):
+    CLEAN = "clean"
+    TAKEN = "taken"
+    NO_SLOT = "no slot is free"
+
+
+@attrs.frozen
+class Reclaimed:
+    """What came of a step of taking a page."""
+
+    reclaim: Reclaim
+    vm: Vm
+    gfn: Gfn
+
+
 class Swapping(P2m):
     slots: Total[Slot, SlotUse]
     swap: Total[Slot, Cells]
@@ -42,30 +60,34 @@ class Swapping(P2m):
     # ------------------------------------------------------------ out
 
     @operation
-    def write_back(self, vm: Vm, gfn: Gfn) -> None:
+    def write_back(self, vm: Vm, gfn: Gfn) -> Reclaimed:
         """Write a page to a slot, and see to it that nobody changes it unnoticed."""
         entry = self.p2m[vm, gfn]
-        require(self.in_frame(vm, gfn))
-        require(entry.slot == NOTHING)
-        require(self.frames[entry.mfn].use == Use.PRIVATE)  # a shared page would be read back as many
+        require(self.may_write_back(vm, gfn))
         if fails("swap slot"):
-            return
+            return Reclaimed(Reclaim.NO_SLOT, vm, gfn)
         slot: Slot = choose(Slot, lambda slot: not self.slots[slot].used)
         self.withdraw_write(vm, gfn)
         self.slots[slot] = SlotUse(True, vm, gfn)
         self.swap[slot] = self.memory[entry.mfn]
         self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], slot=slot)
+        return Reclaimed(Reclaim.CLEAN, vm, gfn)
+
+    def may_write_back(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.in_frame(vm, gfn) and self.p2m[vm, gfn].slot == NOTHING
 
     @operation
-    def swap_out(self, vm: Vm, gfn: Gfn) -> None:
-        """Take the frame of a clean page."""
+    def swap_out(self, vm: Vm, gfn: Gfn) -> Reclaimed:
+        """Take a clean page from its frame."""
         entry = self.p2m[vm, gfn]
-        require(self.in_frame(vm, gfn))
-        require(entry.slot != NOTHING)
-        require(self.frames[entry.mfn].use == Use.PRIVATE)
+        require(self.may_swap_out(vm, gfn))
         self.forget(vm, gfn)
         self.p2m[vm, gfn] = P2mEntry(Backing.SWAPPED, slot=entry.slot)
         self.release(entry.mfn)
+        return Reclaimed(Reclaim.TAKEN, vm, gfn)
+
+    def may_swap_out(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.in_frame(vm, gfn) and self.p2m[vm, gfn].slot != NOTHING
 
     def let_write(self, vm: Vm, gfn: Gfn) -> bool:
         """The first store to a clean page: its copy is worth nothing from now on."""

@@ -1,0 +1,50 @@
+"""The table of what checks what: clause, law, the designs that have it, and the mutants that break its clause.
+
+Every design is run at random, proved, and (but for the combined ones) explored, with every law; so a row says it all by naming the
+designs. specs/coverage.md is this table, and a test keeps it so.
+"""
+
+from __future__ import annotations
+
+from refmodel.bugs import MUTANTS
+from refmodel.designs import COMBINED, SHIPPED
+from refmodel.language import Law, outline
+from refmodel.oracle.trace.observed import Judged
+from refmodel.report.explaining import all_laws
+
+HEAD = """# What checks what
+
+This is made of the text (`python -m refmodel.report.coverage > specs/coverage.md`), and a test fails if it is not up to date or a
+clause lacks something. In each design named a law is evaluated after every step of random runs, proved for any number of names,
+and, where there is no `+`, explored to the last state of the design's geometry; `traces` says that it judges other people's
+monitors too.
+
+| clause | law | designs | mutants that break the clause there |
+|---|---|---|---|
+"""
+
+
+def designs_of(law: Law) -> list[str]:
+    """The shipped designs that have a law."""
+    return [name for name, cls in (SHIPPED | COMBINED).items() if law in outline(cls).laws]
+
+
+def mutants_of(law: Law) -> list[str]:
+    """The mutants of its clause whose design has this law."""
+    return [name for name, mutant in MUTANTS.items() if mutant.clause == law.clause and law in outline(mutant.design).laws]
+
+
+def table() -> str:
+    """The chapter."""
+    rows = []
+    for law in sorted(all_laws().values(), key=lambda law: (law.clause, law.function.__module__, law.name)):
+        designs, mutants = designs_of(law), mutants_of(law)
+        if not designs:
+            continue
+        where = [*designs, *(["traces"] if law in outline(Judged).laws else [])]
+        rows.append(f"| {law.clause} | {law.name.replace('_', ' ')} | {', '.join(where)} | {', '.join(mutants)} |")
+    return HEAD + "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")
