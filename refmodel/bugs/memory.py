@@ -1,5 +1,7 @@
 """Mutants of swapping, promises, the dirty log, and of what any MMU promises."""
 
+import attrs
+
 from refmodel.bare import Seen
 from refmodel.designs import Memory
 from refmodel.language import NOTHING, operation, require
@@ -143,5 +145,8 @@ class FrameKeptAsShared(Memory):
     """The last page that shared a frame has gone, and the frame is not freed."""
 
     def release(self, mfn: Mfn) -> None:
-        if self.frames[mfn].use != Use.SHARED:
+        frame = self.frames[mfn]
+        if frame.use == Use.SHARED:
+            self.frames[mfn] = attrs.evolve(frame, references=frame.references - 1)
+        else:
             super().release(mfn)
