@@ -7,7 +7,7 @@ import sys
 
 import attrs
 
-from refmodel.bugs import ballooning, ept, memory, reservation, shadow_traced, sharing, vtlb
+from refmodel.bugs import ballooning, ept, memory, one_mechanism, reservation, shadow_traced, shadow_unsync, sharing, vtlb
 from refmodel.bugs.historical import DEFECTS
 from refmodel.language import Design
 
@@ -81,6 +81,17 @@ MUTANTS: dict[str, Mutant] = {
     "sent-pages-stay": Mutant(memory.SentPagesStay, "RES-3"),
     "frame-kept-as-shared": Mutant(memory.FrameKeptAsShared, "RES-3"),
     "derived-read-only-for-ever": Mutant(memory.DerivedReadOnlyForEver, "EFF-2"),
+    "unsync-leaves-outlive-the-page": Mutant(shadow_unsync.LeavesOutliveThePage, "ISO-1"),
+    "unsync-processors-remember-the-page": Mutant(shadow_unsync.ProcessorsRememberThePage, "ISO-1"),
+    "unsync-links-outlive-the-shadow": Mutant(shadow_unsync.LinksOutliveTheShadow, "ISO-3"),
+    "unsync-leaves-outlive-the-shadow": Mutant(shadow_unsync.LeavesOutliveTheShadow, "ISO-3"),
+    "unsync-zeroes-read": Mutant(shadow_unsync.ZeroesRead, "EQV-1"),
+    "unsync-shortage-is-a-hole": Mutant(shadow_unsync.UnsyncShortageIsAHole, "EQV-2"),
+    "unsync-stores-exit": Mutant(shadow_unsync.UnsyncStoresExit, "EFF-1"),
+    "unsync-nothing-filled": Mutant(shadow_unsync.NothingFilled, "EFF-2"),
+    "roles-frame-given-twice": Mutant(one_mechanism.FrameGivenTwice, "RES-2"),
+    "large-backed-by-nothing": Mutant(one_mechanism.BackedByNothing, "ISO-1"),
+    "protection-swapped-out-mapped": Mutant(one_mechanism.SwappedOutMapped, "ISO-1"),
     "kept-given-away": Mutant(reservation.KeptGivenAway, "RES-4"),
     "promised-twice": Mutant(reservation.PromisedTwice, "RES-4"),
     "revoked-below-minimum": Mutant(reservation.RevokedBelowMinimum, "RES-4"),

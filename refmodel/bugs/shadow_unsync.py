@@ -1,0 +1,76 @@
+"""Mutants of unsync shadow tables: shadows that outlive what they were made of, and rights that nobody gave."""
+
+from refmodel.bare import Event, Reply
+from refmodel.designs import ShadowUnsync
+from refmodel.language import reset
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
+from refmodel.mmu.two_levels import LinearAttempt
+from refmodel.monitor.p2m import Supply
+
+
+class LeavesOutliveThePage(ShadowUnsync):
+    """A page goes; processors forget it, and the leaf shadows lead to its frame still."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        reset(self.tlb, lambda entry, v, vcpu, upper, page: v == vm and entry.gfn == gfn)
+        self.drop_tables(vm, gfn)
+
+
+class ProcessorsRememberThePage(ShadowUnsync):
+    """A page goes, and so do the shadow entries that lead to it; processors remember them."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        reset(self.leaves, lambda entry, v, table, role, page: v == vm and entry.gfn == gfn)
+        self.drop_tables(vm, gfn)
+
+
+class LinksOutliveTheShadow(ShadowUnsync):
+    """The shadows of a page are reclaimed, and what linked to them still does."""
+
+    def drop_tables(self, vm: Vm, gfn: Gfn) -> None:
+        self.traced[vm, gfn] = False
+        self.synced[vm, gfn] = False
+        self.unsync[vm, gfn] = False
+        self.sync(vm, gfn)
+
+
+class LeavesOutliveTheShadow(ShadowUnsync):
+    """The shadows of a page are reclaimed, and their entries are left in them."""
+
+    def drop_tables(self, vm: Vm, gfn: Gfn) -> None:
+        self.traced[vm, gfn] = False
+        self.synced[vm, gfn] = False
+        self.unsync[vm, gfn] = False
+        reset(self.links, lambda link, v, root, upper: v == vm and (root == gfn or link.table == gfn))
+
+
+class ZeroesRead(ShadowUnsync):
+    """Whatever is read is zero."""
+
+    def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
+        if access == Access.WRITE:
+            return super().touch(mfn, offset, access, value)
+        return Reply(Event.COMPLETED)
+
+
+class UnsyncShortageIsAHole(ShadowUnsync):
+    """When no frame can be had, the guest is told that there is no memory."""
+
+    def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
+        found = super().supply(vm, gfn, write)
+        return Supply.HOLE if found == Supply.LATER else found
+
+
+class UnsyncStoresExit(ShadowUnsync):
+    """Every store exits, whatever the shadows let through."""
+
+    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> LinearAttempt:
+        return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
+
+
+class NothingFilled(ShadowUnsync):
+    """A fault is said to be served, and no entry is made."""
+
+    def fill(self, vm: Vm, above: Cell, page: Index, leaf: Cell) -> None:
+        """Nothing."""
