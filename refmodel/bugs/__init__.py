@@ -7,7 +7,21 @@ import sys
 
 import attrs
 
-from refmodel.bugs import ballooning, ept, memory, one_mechanism, reservation, shadow_traced, shadow_unsync, sharing, vtlb
+from refmodel.bugs import (
+    ballooning,
+    direct,
+    ept,
+    ept_cpus,
+    ept_large,
+    memory,
+    nested,
+    one_mechanism,
+    reservation,
+    shadow_traced,
+    shadow_unsync,
+    sharing,
+    vtlb,
+)
 from refmodel.bugs.historical import DEFECTS
 from refmodel.language import Design
 
@@ -92,6 +106,27 @@ MUTANTS: dict[str, Mutant] = {
     "roles-frame-given-twice": Mutant(one_mechanism.FrameGivenTwice, "RES-2"),
     "large-backed-by-nothing": Mutant(one_mechanism.BackedByNothing, "ISO-1"),
     "protection-swapped-out-mapped": Mutant(one_mechanism.SwappedOutMapped, "ISO-1"),
+    "nested-ept01-outlives-the-page": Mutant(nested.Ept01OutlivesThePage, "ISO-1"),
+    "nested-ept02-outlives-the-page": Mutant(nested.Ept02OutlivesThePage, "ISO-1"),
+    "nested-processors-remember-ept02": Mutant(nested.ProcessorsRememberEpt02, "ISO-1"),
+    "nested-l2-reads-zeroes": Mutant(nested.L2ReadsZeroes, "EQV-1"),
+    "nested-shortage-is-a-hole": Mutant(nested.NestedShortageIsAHole, "EQV-2"),
+    "nested-l2-stores-exit": Mutant(nested.L2StoresExit, "EFF-1"),
+    "nested-l1-stores-exit": Mutant(nested.L1StoresExit, "EFF-1"),
+    "nested-nothing-composed": Mutant(nested.NothingComposed, "EFF-2"),
+    "nested-nothing-installed-for-l1": Mutant(nested.NothingInstalledForL1, "EFF-2"),
+    "cpus-populated-unscrubbed": Mutant(ept_cpus.PopulatedUnscrubbed, "ISO-4"),
+    "cpus-frame-not-recorded": Mutant(ept_cpus.FrameNotRecorded, "RES-2"),
+    "cpus-frame-kept-for-a-page-that-went": Mutant(ept_cpus.FrameKeptForAPageThatWent, "RES-2"),
+    "cpus-old-root-kept": Mutant(ept_cpus.OldRootKept, "RES-2"),
+    "cpus-stores-exit": Mutant(ept_cpus.CpuStoresExit, "EFF-1"),
+    "direct-given-unscrubbed": Mutant(direct.GivenUnscrubbed, "ISO-4"),
+    "direct-stores-lost": Mutant(direct.StoresLost, "EQV-1"),
+    "direct-every-load-faults": Mutant(direct.EveryLoadFaults, "EQV-2"),
+    "direct-every-store-exits": Mutant(direct.EveryStoreExits, "EFF-1"),
+    "large-stores-exit": Mutant(ept_large.LargeStoresExit, "EFF-1"),
+    "large-promises-are-holes": Mutant(ept_large.PromisesAreHoles, "EQV-2"),
+    "large-promised-still": Mutant(ept_large.PromisedStill, "RES-1"),
     "kept-given-away": Mutant(reservation.KeptGivenAway, "RES-4"),
     "promised-twice": Mutant(reservation.PromisedTwice, "RES-4"),
     "revoked-below-minimum": Mutant(reservation.RevokedBelowMinimum, "RES-4"),

@@ -1,0 +1,79 @@
+"""Mutants of EPT on EPT: what was composed outlives what it was composed of, and exits that are not due."""
+
+from refmodel.bare import Event, Reply, Seen
+from refmodel.designs import Nested
+from refmodel.language import reset
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
+from refmodel.mmu.replies import Attempt
+from refmodel.mmu.shadow import ShadowEntry
+from refmodel.monitor.p2m import Supply
+
+
+class Ept01OutlivesThePage(Nested):
+    """A page of L1's goes from what was composed, and EPT01 leads to its frame still."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        reset(self.ept02, lambda entry, v, vcpu, eptp, page: v == vm and entry.gfn == gfn)
+        reset(self.tlb02, lambda entry, v, vcpu, eptp, page: v == vm and entry.gfn == gfn)
+
+
+class Ept02OutlivesThePage(Nested):
+    """A page of L1's goes from EPT01, and what was composed with it leads there still."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        self.ept01[vm, gfn] = ShadowEntry()
+        reset(self.tlb02, lambda entry, v, vcpu, eptp, page: v == vm and entry.gfn == gfn)
+
+
+class ProcessorsRememberEpt02(Nested):
+    """A page of L1's goes from every table, and processors remember it for L2."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        self.ept01[vm, gfn] = ShadowEntry()
+        reset(self.ept02, lambda entry, v, vcpu, eptp, page: v == vm and entry.gfn == gfn)
+
+
+class L2ReadsZeroes(Nested):
+    """Whatever is read is zero."""
+
+    def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
+        if access == Access.WRITE:
+            return super().touch(mfn, offset, access, value)
+        return Reply(Event.COMPLETED)
+
+
+class NestedShortageIsAHole(Nested):
+    """When L0 has no frame, L1 or L2 is told that there is no memory."""
+
+    def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
+        found = super().supply(vm, gfn, write)
+        return Supply.HOLE if found == Supply.LATER else found
+
+
+class L2StoresExit(Nested):
+    """Every store of L2's exits to L0."""
+
+    def store_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Attempt:
+        return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE)
+
+
+class L1StoresExit(Nested):
+    """Every store of L1's exits to L0."""
+
+    def store_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        return Seen(gfn=gfn, write=True)
+
+
+class NothingComposed(Nested):
+    """A violation of L2's is said to be served, and nothing is composed."""
+
+    def compose(self, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index, cell: Cell) -> None:
+        """Nothing."""
+
+
+class NothingInstalledForL1(Nested):
+    """A violation of L1's is said to be served, and nothing is installed."""
+
+    def install01(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing."""
