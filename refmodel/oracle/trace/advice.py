@@ -23,10 +23,14 @@ def lawful_instead(k: Knowledge, event: e.Event) -> list[str]:
     if type(event) in (e.Header, e.Gap, e.Abort, e.Registers, e.Invlpg, e.Linear):
         return []
     found = [words for words, other in changed(k, event) if k.try_out(other)]
+    enough: list[tuple[e.Event, ...]] = []
     for step in missing(k, event):
         if len(found) >= MOST:
             break
+        if any(all(each in step for each in less) for less in enough):
+            continue  # less would do
         if lawful_after(k, step, event):
+            enough.append(step)
             found.append(f"the same after {' and '.join(map(told, step))}")
     return found or [f"no {event.__struct_config__.tag} here"]
 
