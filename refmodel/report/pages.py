@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from refmodel.engines.checking import Report
+from refmodel.engines.checking import BAD, GOOD, Report
 from refmodel.language import BadDesign
 from refmodel.language.design import Outline
 from refmodel.oracle.judging import Verdict
@@ -65,14 +65,11 @@ def write(page: Page, file: Path) -> None:
         raise BadDesign(f"{file}: cannot be written: {why.strerror or why}") from None
 
 
-GOOD = {"proved", "holds", "not broken", "no run found"}
-
-
 def verdicts(name: str, design: Outline, reports: Sequence[Report]) -> Table:
     """Law by engine."""
     rows = []
     for law in [law for law in design.laws if all(law in report.verdicts for report in reports)]:
-        cells = [(said := r.verdicts[law], "good" if said in GOOD else "bad" if said in ("fails", "refuted") else "open")
+        cells = [(said := r.verdicts[law], "good" if said in GOOD else "bad" if said in BAD else "open")
                  for r in reports]
         rows.append(((law.clause, ""), (law.name.replace("_", " "), ""), *cells))
     return Table(f"{name}: laws", ("clause", "law", *(r.engine for r in reports)), tuple(rows))

@@ -13,7 +13,7 @@ import attrs
 
 from refmodel.language.design import Outline
 from refmodel.language.kinds import NOTHING, Kind, NameKind, RecordKind, TableKind
-from refmodel.report.words import shown
+from refmodel.report.words import place, shown
 
 ROW, TITLE, GAP, WIDTH, BETWEEN = 22, 26, 14, 370, 90
 """Pixels: an entry, a table's title, the space between tables, a column, the space between columns for arrows."""
@@ -133,8 +133,7 @@ class _Drawing:
         self._title(column, kind.name.replace("_", " "))
         keys = sorted(entries, key=lambda key: (not self._marks(kind.name, key), str(key)))
         for key in sorted(keys[:MOST_ROWS], key=str):
-            place = ", ".join(shown(k, v) for k, v in zip(kind.keys, key if isinstance(key, tuple) else (key,), strict=True))
-            text = f"{place}: {self.render(kind.value, entries[key])}"
+            text = f"{place(kind, key)}: {self.render(kind.value, entries[key])}"
             box = self._box(column, text, " ".join(self._marks(kind.name, key)))
             self.told.append(f"{kind.name} {text}")
             for mfn in _frames_in(kind.value, entries[key]):

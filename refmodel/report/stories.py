@@ -17,7 +17,7 @@ from refmodel.oracle.trace.judge import Deviation, Judge
 from refmodel.oracle.trace.knowledge import OUTLINE
 from refmodel.oracle.trace.reading import Source
 from refmodel.report.pictures import Marked, Picture, State, picture
-from refmodel.report.words import arguments_of, names_of, shown
+from refmodel.report.words import arguments_of, names_of, parts, place, shown
 
 LAST = 25
 """Events of a trace that are drawn: those before the one that deviates, and that one."""
@@ -98,8 +98,7 @@ def _default(kind: TableKind) -> Any:
 
 def _change(design: Outline, table: str, key: Any, was: Any, now: Any) -> Change:
     kind = design.table(table)
-    place = ", ".join(shown(k, v) for k, v in zip(kind.keys, key if isinstance(key, tuple) else (key,), strict=True))
-    return Change(f"{table}[{place}]", *(("-" if value is None else said(kind.value, value)) for value in (was, now)))
+    return Change(f"{table}[{place(kind, key)}]", *(("-" if value is None else said(kind.value, value)) for value in (was, now)))
 
 
 def _square(outcome: Any) -> Square | None:
@@ -134,8 +133,7 @@ def concerned(design: Outline, state: State, law: Law | None, names: Mapping[str
 
 
 def _matches(kind: TableKind, key: Any, of_sort: Mapping[str, set[Any]]) -> bool:
-    parts = list(zip(kind.keys, key if isinstance(key, tuple) else (key,), strict=True))
-    named = [(k.sort, value) for k, value in parts if isinstance(k, NameKind) and k.sort in of_sort]
+    named = [(k.sort, value) for k, value in parts(kind, key) if isinstance(k, NameKind) and k.sort in of_sort]
     return bool(named) and all(value in of_sort[sort] for sort, value in named)
 
 
@@ -157,9 +155,6 @@ def of_trace(name: str, deviation: Deviation) -> Story:
             steps.append(_event(text.decode(errors="replace"), line, state, before, changed, found))
             before = state
     return Story(f"{name}: line {deviation.line} breaks {deviation.clause}", tuple(steps))
-
-
-
 
 
 def _lines(name: str) -> Iterator[tuple[int, bytes]]:

@@ -21,7 +21,7 @@ from refmodel.language.kinds import kind_of
 from refmodel.oracle.judging import Verdict
 from refmodel.oracle.known import explanation
 from refmodel.report.explaining import Explanation
-from refmodel.report.words import arguments_of, names_of, shown
+from refmodel.report.words import arguments_of, names_of, place, shown
 
 STYLES = {"proved": "green", "holds": "green", "not broken": "green", "fails": "bold red", "refuted": "bold red",
           "vacuous": "yellow", "unknown": "yellow", "not complete": "yellow", "stopped": "dim", "no run found": "green"}
@@ -53,11 +53,9 @@ def coverage(reports: Sequence[Report]) -> Iterator[Text]:
 
 def _change(design: Outline, change: Change) -> Text:
     kind = design.table(change.table)
-    key = change.key if isinstance(change.key, tuple) else (change.key,)
-    place = ", ".join(shown(k, v) for k, v in zip(kind.keys, key, strict=True))
     was = "-" if change.was is None else shown(kind.value, change.was)
     now = "-" if change.now is None else shown(kind.value, change.now)
-    return Text.assemble((f"{change.table}[{place}]", "cyan"), f"  {was}  ", ("->", "bold"), f"  {now}")
+    return Text.assemble((f"{change.table}[{place(kind, change.key)}]", "cyan"), f"  {was}  ", ("->", "bold"), f"  {now}")
 
 
 def step_title(design: Outline, number: int, told: Told) -> Text:
@@ -102,9 +100,7 @@ def witness_story(design: Outline, operation: str, witness: Witness) -> Group:
     for kind in design.tables:
         for key, value in witness.tables[kind.name].items():
             if value != kind.value.default():
-                plain = key if isinstance(key, tuple) else (key,)
-                place = ", ".join(shown(k, v) for k, v in zip(kind.keys, plain, strict=True))
-                tree.add(Text.assemble((f"{kind.name}[{place}]", "cyan"), f"  {shown(kind.value, value)}"))
+                tree.add(Text.assemble((f"{kind.name}[{place(kind, key)}]", "cyan"), f"  {shown(kind.value, value)}"))
     told = Told(witness.step, witness.outcome, (), witness.broken)
     return Group(tree, step_title(design, 1, told), broken_clause(witness.broken))
 

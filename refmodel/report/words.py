@@ -6,7 +6,7 @@ from typing import Any
 
 from refmodel.engines.machine import Broken, Step
 from refmodel.language.design import Outline
-from refmodel.language.kinds import NOTHING, EnumKind, Kind, NameKind, Page, PageKind, RecordKind, TupleKind
+from refmodel.language.kinds import NOTHING, EnumKind, Kind, NameKind, Page, PageKind, RecordKind, TableKind, TupleKind
 
 
 def shown(kind: Kind, value: Any) -> str:
@@ -34,6 +34,16 @@ def _record(kind: RecordKind, value: Any) -> str:
             continue
         parts.append((field if mine else f"not {field}") if isinstance(mine, bool) else f"{field} {shown(inner, mine)}")
     return "-" if value == plain else ", ".join(parts) or "-"
+
+
+def parts(kind: TableKind, key: Any) -> list[tuple[Kind, Any]]:
+    """What an entry's key is made of: each name and its kind."""
+    return list(zip(kind.keys, key if isinstance(key, tuple) else (key,), strict=True))
+
+
+def place(kind: TableKind, key: Any) -> str:
+    """An entry's key: ``vm0, gfn2``."""
+    return ", ".join(shown(k, v) for k, v in parts(kind, key))
 
 
 def arguments_of(design: Outline, step: Step) -> list[str]:

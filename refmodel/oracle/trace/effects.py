@@ -18,67 +18,19 @@ from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.swapping import SlotUse
+from refmodel.oracle.trace import dumps, guest, linear
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import guest, linear
+from refmodel.oracle.trace.changes import MANY, about, keep_as_last_sharer, let_go, linger, lose_sight, own, rest, take, unwatched
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
-from refmodel.oracle.trace.knowledge import CALM, About, Knowledge, Lingering, deviates
+from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted
 from refmodel.oracle.trace.tables import Key
-
-MANY = 1 << 40
-"""References of a frame that was shared before anything was told of it: nobody knows how many, so it is never the last."""
 
 
 def effect(k: Knowledge, event: e.Event) -> None:
     """Hold any event but a load or a store against what is known; raises ``Deviates`` or ``Inconsistent``."""
     EFFECTS[type(event)](k, event)
-
-
-def about(k: Knowledge, *pages: Key, frames: tuple[int | None, ...] = (), slots: tuple[int, ...] = (), **more: Any) -> About:
-    """What an event concerns: pages, frames and slots, and the frames and slots that these pages have now."""
-    entries = [entry for page in pages if (entry := k.backing(page)) is not None]
-    return About(frozenset(pages), frozenset({f for f in frames if f is not None} | {x.mfn for x in entries if x.resident}),
-                 frozenset({*slots, *(x.slot for x in entries if x.slot != NOTHING)}), **more)
-
-
-def take(k: Knowledge, mfn: int) -> None:
-    """A frame is taken from the free ones."""
-    frame = k.state.frames.find(mfn)
-    if frame is None or frame.use == Use.FREE:
-        return
-    if k.silent:
-        k.tables["frames"].forget(mfn)
-        return
-    whose = f" of vm {frame.vm}, gfn {frame.gfn:#x}" if frame.use == Use.PRIVATE else ""
-    raise deviates(accounting.frames_are_conserved, (mfn,), f"it is not free but {frame.use.value}{whose}")
-
-
-def own(k: Knowledge, key: Key, mfn: int, contents: Contents, entry: P2mEntry) -> None:
-    """A frame becomes a page's own. What is in it is what the page holds, so the two are one."""
-    former = k.tables["memory"].get(mfn)
-    contents.former = former if former is not contents else None
-    k.state.frames[mfn] = Frame(Use.PRIVATE, *key, references=1)
-    k.state.bare_memory[key] = contents
-    k.state.memory[mfn] = contents
-    k.state.p2m[key] = entry
-
-
-def unwatched(k: Knowledge, key: Key) -> bool:
-    """Whether a page that comes to a frame may be written to at once: the dirty log does not wait for it."""
-    return k.state.sent.find(key) in CALM
-
-
-def let_go(k: Knowledge, mfn: int) -> None:
-    """A page stands on a frame no longer."""
-    if k.state.frames.find(mfn) is not None:
-        k.state.release(mfn)
-
-
-def linger(k: Knowledge, key: Key, old: Derived | None) -> None:
-    """A translation goes, or loses rights. Where flushes are told, processors may have it cached until one has ended."""
-    if old is not None and old.present and k.flushes_told:
-        k.lingering[key] = (*k.lingering[key], Lingering(old, k.time))
 
 
 # ---------------------------------------------------------------- memory comes and goes
@@ -234,13 +186,11 @@ def _shared_on(k: Knowledge, mfn: int, one: Key, other: Key) -> None:
     if len(new) == 2 and (frame is None or frame.use != Use.SHARED):
         take(k, mfn)  # neither page's: both were copied to a third
     if mfn not in k.state.memory or (len(new) < 2 and frame is not None and frame.use == Use.PRIVATE):
-        k.state.memory[mfn] = k.page(*(one if one not in new else other if other not in new else one)).copy()
+        k.state.memory[mfn] = k.page(*next((key for key in entries if key not in new), one)).copy()
     had = frame.references if frame is not None and frame.use in (Use.SHARED, Use.PRIVATE) else 0 if frame is not None else MANY
     k.state.frames[mfn] = Frame(Use.SHARED, references=had + len(new))
     for key in new:
-        entry = entries[key]
-        if entry is not None and entry.resident:
-            let_go(k, entry.mfn)
+        let_go(k, entries[key])
     for key, entry in entries.items():
         k.state.p2m[key] = attrs.evolve(entry or P2mEntry(Backing.MAPPED), mfn=mfn, writable=False)
 
@@ -252,10 +202,7 @@ def _shared_somewhere(k: Knowledge, one: Key, other: Key) -> None:
         at = first.differs_at(second) or 0
         raise deviates(equivalence.memory_is_the_bare_machines, other, f"it differs at offset {at:#x} from what it is shared with")
     for key in (one, other):
-        entry = k.backing(key)
-        if entry is not None and entry.resident:
-            k.tables["frames"].forget(entry.mfn)
-        k.tables["p2m"].forget(key)
+        lose_sight(k, key)
 
 
 def break_(k: Knowledge, event: e.Break) -> None:
@@ -265,25 +212,12 @@ def break_(k: Knowledge, event: e.Break) -> None:
         if entry is not None:
             k.state.drop_copy(*key)
         if event.mfn is None:
-            if entry is not None and entry.resident:
-                k.tables["frames"].forget(entry.mfn)
-            k.tables["p2m"].forget(key)
+            lose_sight(k, key)
             return
         if entry is None or event.mfn != entry.mfn:
             take(k, event.mfn)
-            if entry is not None and entry.resident:
-                let_go(k, entry.mfn)
+            let_go(k, entry)
         own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, True))
-
-
-def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
-    """Whoever is left alone with a frame that was shared has it for its own, said or unsaid."""
-    entry = k.backing(key)
-    if entry is None or not entry.mapped:
-        return
-    frame = k.state.frames.find(entry.mfn)
-    if frame is not None and frame.use == Use.SHARED and frame.references == 1:
-        own(k, key, entry.mfn, k.page(*key).copy(), attrs.evolve(entry, writable=True))
 
 
 # ---------------------------------------------------------------- swapping
@@ -304,13 +238,6 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
             k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=event.slot)
 
 
-def rest(k: Knowledge, key: Key) -> None:
-    """A page that no translation lets anybody write to is as good as protected."""
-    derived = k.state.derived.find(key)
-    if derived is not None and not any(each.writable for each in k.translations(key)):
-        k.state.p2m[key] = attrs.evolve(k.state.p2m[key], writable=False)
-
-
 def swap_out(k: Knowledge, event: e.SwapOut) -> None:
     key = event.vm, event.gfn
     with k.judging(about(k, key, slots=() if event.slot is None else (event.slot,))):
@@ -320,8 +247,7 @@ def swap_out(k: Knowledge, event: e.SwapOut) -> None:
         if entry.slot == NOTHING or event.slot not in (None, entry.slot):
             why = "no slot holds what it holds now" if entry.slot == NOTHING else f"what it holds is in slot {entry.slot}"
             raise deviates(memory.swapped_pages_are_the_bare_machines, key, why)
-        if entry.resident:
-            let_go(k, entry.mfn)
+        let_go(k, entry)
         k.state.p2m[key] = P2mEntry(Backing.SWAPPED, slot=entry.slot)
 
 
@@ -334,8 +260,7 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
             k.tables["p2m"].forget(key)
             return
         take(k, event.mfn)
-        if entry is not None and entry.resident:
-            let_go(k, entry.mfn)
+        let_go(k, entry)
         kept = slot if event.keep else NOTHING
         if slot != kept and slot in k.tables["slots"]:
             k.state.slots[slot] = SlotUse()
@@ -409,56 +334,6 @@ def abort(k: Knowledge, event: e.Abort) -> None:
     raise Deviates("EFF-3", "the_monitor_never_aborts", "The monitor never aborts.", why=event.why)
 
 
-# ---------------------------------------------------------------- dumps
-
-
-def entry_(k: Knowledge, event: e.Entry) -> None:
-    key, found = (event.vm, event.gfn), Derived(True, event.mfn, event.writable)
-    with k.judging(about(k, key, frames=(event.mfn,))):
-        if event.where == "tlb":
-            k.lingering[key] = (*k.lingering[key], Lingering(found, k.time))
-        else:
-            k.state.derived[key] = found
-
-
-def backed(k: Knowledge, event: e.Backed) -> None:
-    key = event.vm, event.gfn
-    entry, frame = k.backing(key), k.state.frames.find(event.mfn)
-    if entry is not None:
-        agree(entry.resident and entry.mfn == event.mfn, f"vm {event.vm}, gfn {event.gfn:#x} is {_where(entry)}")
-        agree(event.writable is None or not event.writable or entry.writable, f"vm {event.vm}, gfn {event.gfn:#x} is read-only")
-    if frame is not None and event.shared is not None and entry is not None:
-        agree(event.shared == (frame.use == Use.SHARED), f"mfn {event.mfn:#x} is {frame.use.value}")
-    if entry is None and event.writable is not None and event.shared is not None:
-        with k.judging(about(k, key, frames=(event.mfn,))):
-            if event.shared:
-                k.state.frames[event.mfn] = Frame(Use.SHARED, references=MANY)
-                k.state.memory[event.mfn] = k.page(*key).copy()
-                k.state.p2m[key] = P2mEntry(Backing.MAPPED, event.mfn, event.writable)
-            else:
-                own(k, key, event.mfn, k.page(*key), P2mEntry(Backing.MAPPED, event.mfn, event.writable))
-
-
-def _where(entry: P2mEntry) -> str:
-    return f"at mfn {entry.mfn:#x}" if entry.resident else entry.backing.value
-
-
-def frame_(k: Knowledge, event: e.FrameIs) -> None:
-    frame = k.state.frames.find(event.mfn)
-    if frame is None:
-        return
-    agree(event.use in (None, frame.use.value), f"mfn {event.mfn:#x} is {frame.use.value}")
-    if event.references is not None:
-        with k.judging(about(k, frames=(event.mfn,), counts=True)):
-            k.state.frames[event.mfn] = attrs.evolve(frame, references=event.references)
-
-
-def agree(condition: bool, instead: str) -> None:
-    """What the monitor records has to be what it did."""
-    if not condition:
-        raise Deviates("RES-1", "records_are_exact", "What the monitor records is what it did.", why=f"{instead}, by what was told")
-
-
 def gap(k: Knowledge, event: e.Gap) -> None:
     k.start(closed=False)
 
@@ -478,5 +353,5 @@ EFFECTS: dict[type[e.Event], Callable[[Knowledge, Any], None]] = {
     e.Map: map_, e.Unmap: unmap, e.Protect: protect, e.Unprotect: unprotect, e.FlushBegin: flush_begin, e.FlushEnd: flush_end,
     e.Share: share, e.Break: break_, e.WriteBack: write_back, e.SwapOut: swap_out, e.SwapIn: swap_in,
     e.Mark: mark, e.TakeMark: take_mark, e.Send: send, e.Resume: resume, e.Grant: grant_, e.Revoke: revoke,
-    e.Free: free, e.Table: table_, e.Abort: abort, e.Entry: entry_, e.Backed: backed, e.FrameIs: frame_, e.Gap: gap,
-    e.Header: header}
+    e.Free: free, e.Table: table_, e.Abort: abort, e.Entry: dumps.entry_, e.Backed: dumps.backed, e.FrameIs: dumps.frame_,
+    e.Gap: gap, e.Header: header}

@@ -76,9 +76,7 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
     frames = frozenset({entry.mfn} if entry.resident else ())
     actor = vm if key == at else key[0]  # what a borrower does to a page that was granted to it, its owner let it do
     with k.judging(About(frozenset({key}), frames, actor=actor)):
-        after = page.copy()
-        after.put(offset, bits, mask)
-        k.state.bare_memory[key] = after
+        after = k.state.bare_memory[key] = changed(page, offset, bits, mask)
         if entry.resident:
             frame = k.state.frames.find(entry.mfn)
             k.state.memory[entry.mfn] = after if frame is not None and frame.use == Use.PRIVATE else changed(
@@ -86,6 +84,7 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
 
 
 def changed(page: Contents, offset: int, bits: int, mask: int) -> Contents:
+    """What a page holds after a store."""
     other = page.copy()
     other.put(offset, bits, mask)
     return other

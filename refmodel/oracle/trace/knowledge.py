@@ -82,7 +82,7 @@ class Knowledge:
         """By frame: the pages whose translations lead there, or may still be cached."""
         self.borrowers = Relation()
         """By page: the pages as which it is borrowed."""
-        self.closed, self.time = closed, 0
+        self.time = 0
         self.flushed: dict[int, int] = {}
         """By VM: when the flush under way began."""
         self.rams: list[tuple[int, int, int]] = []
@@ -174,7 +174,8 @@ class Knowledge:
 
     def _related(self) -> None:
         """Keep what is made of the tables in step with them."""
-        for table, key in {(table.name, key) for table, key, _ in self.journal}:
+        changed = {(table.name, key) for table, key, _ in self.journal}
+        for table, key in changed:
             if table == "p2m":
                 entry = self.tables[table].get(key)
                 self.behind.put(key, [entry.mfn] if entry is not None and entry.resident else [])
@@ -183,7 +184,7 @@ class Knowledge:
             elif table == "grants":
                 grant = self.tables[table].get(key)
                 self.borrowers.put(key, [(grant.vm, grant.gfn)] if grant is not None and grant.present else [])
-        for table, key in {(table.name, key) for table, key, _ in self.journal}:
+        for table, key in changed:
             for each in (key, *self._lender(key)) if table in ("p2m", "sent", "grants", "bare_memory") else ():
                 if each in self.pages:
                     self.pages[each].plain = not self.watched(each)

@@ -11,7 +11,7 @@ import attrs
 
 from refmodel.language.asking import Fault
 from refmodel.machine.ept_walk import Ept, EptMisconfiguration, EptViolation, R, W, X, ept_walk
-from refmodel.machine.guest_walk import Access, Cpu
+from refmodel.machine.guest_walk import Cpu
 from refmodel.machine.npt_walk import FINAL_ADDRESS, NestedPageFault, npt_walk
 from refmodel.machine.words import FRAME, PS, RW, US, P, Translation, lacking
 from refmodel.oracle import nested_campaign, nested_tests, walk_campaign, walk_tests
@@ -165,7 +165,3 @@ def clauses(ways: list[Lawful]) -> list[str]:
     """The clauses that a vector is about."""
     completed = any(way.outcome.kind == "completed" for way in ways)
     return ["EQV-1", "EQV-4"] if completed else ["EQV-2"] if all(way.outcome.code == 0 for way in ways) else ["EQV-2", "EQV-3"]
-
-
-__all__ = ["Access", "Chosen", "NptTest", "Test", "clauses", "due", "ept", "guest", "npt", "through_ept", "through_npt",
-           "two_dimensional"]

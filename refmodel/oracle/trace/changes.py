@@ -1,0 +1,90 @@
+"""What events about the monitor change of what is known: frames taken, owned and let go, translations that linger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from refmodel.language import NOTHING
+from refmodel.laws import accounting
+from refmodel.mmu.contract import Derived
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.p2m import P2mEntry
+from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.knowledge import CALM, About, Knowledge, Lingering, deviates
+from refmodel.oracle.trace.tables import Key
+
+MANY = 1 << 40
+"""References of a frame that was shared before anything was told of it: nobody knows how many, so it is never the last."""
+
+
+def about(k: Knowledge, *pages: Key, frames: tuple[int | None, ...] = (), slots: tuple[int, ...] = (), **more: Any) -> About:
+    """What an event concerns: pages, frames and slots, and the frames and slots that these pages have now."""
+    entries = [entry for page in pages if (entry := k.backing(page)) is not None]
+    return About(frozenset(pages), frozenset({f for f in frames if f is not None} | {x.mfn for x in entries if x.resident}),
+                 frozenset({*slots, *(x.slot for x in entries if x.slot != NOTHING)}), **more)
+
+
+def take(k: Knowledge, mfn: int) -> None:
+    """A frame is taken from the free ones."""
+    frame = k.state.frames.find(mfn)
+    if frame is None or frame.use == Use.FREE:
+        return
+    if k.silent:
+        k.tables["frames"].forget(mfn)
+        return
+    whose = f" of vm {frame.vm}, gfn {frame.gfn:#x}" if frame.use == Use.PRIVATE else ""
+    raise deviates(accounting.frames_are_conserved, (mfn,), f"it is not free but {frame.use.value}{whose}")
+
+
+def own(k: Knowledge, key: Key, mfn: int, contents: Contents, entry: P2mEntry) -> None:
+    """A frame becomes a page's own. What is in it is what the page holds, so the two are one."""
+    former = k.tables["memory"].get(mfn)
+    contents.former = former if former is not contents else None
+    k.state.frames[mfn] = Frame(Use.PRIVATE, *key, references=1)
+    k.state.bare_memory[key] = contents
+    k.state.memory[mfn] = contents
+    k.state.p2m[key] = entry
+
+
+def unwatched(k: Knowledge, key: Key) -> bool:
+    """Whether a page that comes to a frame may be written to at once: the dirty log does not wait for it."""
+    return k.state.sent.find(key) in CALM
+
+
+def let_go(k: Knowledge, entry: P2mEntry | None) -> None:
+    """A page that was there stands on its frame no longer."""
+    if entry is not None and entry.resident and k.state.frames.find(entry.mfn) is not None:
+        k.state.release(entry.mfn)
+
+
+def lose_sight(k: Knowledge, key: Key) -> None:
+    """A page goes where nobody said: nothing is known of its frame any more, nor of the one that it had."""
+    entry = k.backing(key)
+    if entry is not None and entry.resident:
+        k.tables["frames"].forget(entry.mfn)
+    k.tables["p2m"].forget(key)
+
+
+def linger(k: Knowledge, key: Key, old: Derived | None) -> None:
+    """A translation goes, or loses rights. Where flushes are told, processors may have it cached until one has ended."""
+    if old is not None and old.present and k.flushes_told:
+        k.lingering[key] = (*k.lingering[key], Lingering(old, k.time))
+
+
+def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
+    """Whoever is left alone with a frame that was shared has it for its own, said or unsaid."""
+    entry = k.backing(key)
+    if entry is None or not entry.mapped:
+        return
+    frame = k.state.frames.find(entry.mfn)
+    if frame is not None and frame.use == Use.SHARED and frame.references == 1:
+        own(k, key, entry.mfn, k.page(*key).copy(), attrs.evolve(entry, writable=True))
+
+
+def rest(k: Knowledge, key: Key) -> None:
+    """A page that no translation lets anybody write to is as good as protected."""
+    derived = k.state.derived.find(key)
+    if derived is not None and not any(each.writable for each in k.translations(key)):
+        k.state.p2m[key] = attrs.evolve(k.state.p2m[key], writable=False)

@@ -1,0 +1,60 @@
+"""What a dump says of the monitor's tables: what is known has to agree with it, and what is not is known from now on."""
+
+from __future__ import annotations
+
+import attrs
+
+from refmodel.mmu.contract import Derived
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.p2m import Backing, P2mEntry
+from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace.changes import MANY, about, own
+from refmodel.oracle.trace.deviations import Deviates
+from refmodel.oracle.trace.knowledge import Knowledge, Lingering
+
+
+def entry_(k: Knowledge, event: e.Entry) -> None:
+    key, found = (event.vm, event.gfn), Derived(True, event.mfn, event.writable)
+    with k.judging(about(k, key, frames=(event.mfn,))):
+        if event.where == "tlb":
+            k.lingering[key] = (*k.lingering[key], Lingering(found, k.time))
+        else:
+            k.state.derived[key] = found
+
+
+def backed(k: Knowledge, event: e.Backed) -> None:
+    key = event.vm, event.gfn
+    entry, frame = k.backing(key), k.state.frames.find(event.mfn)
+    if entry is not None:
+        agree(entry.resident and entry.mfn == event.mfn, f"vm {event.vm}, gfn {event.gfn:#x} is {_where(entry)}")
+        agree(event.writable is None or not event.writable or entry.writable, f"vm {event.vm}, gfn {event.gfn:#x} is read-only")
+    if frame is not None and event.shared is not None and entry is not None:
+        agree(event.shared == (frame.use == Use.SHARED), f"mfn {event.mfn:#x} is {frame.use.value}")
+    if entry is None and event.writable is not None and event.shared is not None:
+        with k.judging(about(k, key, frames=(event.mfn,))):
+            if event.shared:
+                k.state.frames[event.mfn] = Frame(Use.SHARED, references=MANY)
+                k.state.memory[event.mfn] = k.page(*key).copy()
+                k.state.p2m[key] = P2mEntry(Backing.MAPPED, event.mfn, event.writable)
+            else:
+                own(k, key, event.mfn, k.page(*key), P2mEntry(Backing.MAPPED, event.mfn, event.writable))
+
+
+def _where(entry: P2mEntry) -> str:
+    return f"at mfn {entry.mfn:#x}" if entry.resident else entry.backing.value
+
+
+def frame_(k: Knowledge, event: e.FrameIs) -> None:
+    frame = k.state.frames.find(event.mfn)
+    if frame is None:
+        return
+    agree(event.use in (None, frame.use.value), f"mfn {event.mfn:#x} is {frame.use.value}")
+    if event.references is not None:
+        with k.judging(about(k, frames=(event.mfn,), counts=True)):
+            k.state.frames[event.mfn] = attrs.evolve(frame, references=event.references)
+
+
+def agree(condition: bool, instead: str) -> None:
+    """What the monitor records has to be what it did."""
+    if not condition:
+        raise Deviates("RES-1", "records_are_exact", "What the monitor records is what it did.", why=f"{instead}, by what was told")
