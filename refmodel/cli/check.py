@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
@@ -58,12 +59,7 @@ def check(
 
     Exit status: 0 all laws hold, 1 one fails, 2 bad input, 3 undecided.
     """
-    if runs is not None and set(engine or ()) - {"random"}:
-        raise BadDesign("--runs counts random runs: it goes with --engine random only")
-    if combined and (design is not None or against is not None):
-        raise BadDesign("--combined is every MMU over everything: it goes with no name, and not with --against")
-    if against is not None and (html is not None or runs is not None):
-        raise BadDesign("--against compares designs: --html and --runs do not go with it")
+    _refuse_what_does_not_go_together(design, engine, combined, against, runs, html)
     if against is not None:
         raise typer.Exit(_compared(design, against, seconds or 5.0, seed, as_json))
     where = Where(jobs or (1 if design is not None else AT_ONCE), on)
@@ -92,6 +88,16 @@ def check(
 
 
 # ---------------------------------------------------------------- doing
+
+
+def _refuse_what_does_not_go_together(design: str | None, engine: list[str] | None, combined: bool, against: str | None,
+                                      runs: int | None, html: Path | None) -> None:
+    if runs is not None and set(engine or ()) - {"random"}:
+        raise BadDesign("--runs counts random runs: it goes with --engine random only")
+    if combined and (design is not None or against is not None):
+        raise BadDesign("--combined is every MMU over everything: it goes with no name, and not with --against")
+    if against is not None and (html is not None or runs is not None):
+        raise BadDesign("--against compares designs: --html and --runs do not go with it")
 
 
 def _outline(name: str, law: str | None) -> Outline:

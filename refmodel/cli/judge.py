@@ -53,7 +53,12 @@ def judge_command(
         raise BadDesign(f"--format and --on are for traces, and {names[0]} is an implementation")
     if traces_given:
         raise typer.Exit(_judge_traces(names, FORMATS[form], Where(jobs or 1, on), as_json, html))
-    name = names[0]
+    raise typer.Exit(_judge_implementation(names[0], seconds, seed, checks, vectors, as_json, html))
+
+
+def _judge_implementation(name: str, seconds: float, seed: int, checks: int | None, vectors: Path | None, as_json: bool,
+                          html: Path | None) -> int:
+    """Judge a real MMU by tests drawn, or by vectors."""
     verdicts, ran = judged_by(name, seconds, seed, checks, vectors, quiet=as_json)
     if html is not None:
         said = tuple(f"{v.implementation}, {v.subject}: {v.checks:,} checks, {len(v.deviations)} classes of deviation"
@@ -63,11 +68,12 @@ def judge_command(
     if as_json:
         print(json.dumps([judged_document(v) for v in verdicts], indent=2))
     if any(new_titles(v) for v in verdicts):
-        raise typer.Exit(FAILS)
+        return FAILS
     if not ran:
-        raise typer.Exit(UNDECIDED)
+        return UNDECIDED
     if not as_json:
         out.print(f"{name}: nothing new", style="green")
+    return HOLDS
 
 
 def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], where: Where, as_json: bool,
