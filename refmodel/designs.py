@@ -6,15 +6,20 @@ from refmodel.language import Design, Geometry, geometry
 from refmodel.language.laws import Law
 from refmodel.laws import (
     accounting,
+    buddy,
     contract,
+    devices,
     direct,
     efficiency,
     ept_cpus,
     ept_large,
     equivalence,
+    grants,
     host_pages,
     isolation,
+    ksm,
     memory,
+    migration,
     nested,
     reservation,
     shadow_large,
@@ -39,10 +44,16 @@ from refmodel.mmu.two_levels import TwoLevelInterpreterMmu
 from refmodel.mmu.vtlb import VirtualTlbMmu
 from refmodel.mmu.write_protection import WriteProtectionMmu
 from refmodel.monitor.access_tracking import AccessTracking
-from refmodel.monitor.ballooning import Ballooning
+from refmodel.monitor.ballooning import Ballooning, DeflateOnOom
+from refmodel.monitor.buddy import Buddy
+from refmodel.monitor.devices import Devices
 from refmodel.monitor.dirty_logging import DirtyLogging
+from refmodel.monitor.free_page_reporting import FreePageReporting
+from refmodel.monitor.grants import Grants
 from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.host_pages import HostPages
+from refmodel.monitor.ksm import Ksm
+from refmodel.monitor.migration import Migration
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
 from refmodel.monitor.reservation import Reservation
 from refmodel.monitor.sharing import Sharing
@@ -56,25 +67,53 @@ SMALL: Geometry = geometry(
 )
 
 
-LARGER = SMALL.resized(Mfn=4, Slot=2)
+LARGER = SMALL.resized(Mfn=4, Slot=2, Chain=1, naturals=2)
 """For random runs of many mechanisms together."""
 
 
-class Everything(Swapping, DirtyLogging, Sharing, Ballooning, PopulateOnDemand, AccessTracking, GuestCopies):
-    """All that is done with memory underneath."""
-
-    explored = False
-    geometry = LARGER
-
-
-class Memory(Everything, ContractMmu):
-    """All that is done with memory underneath, under any MMU."""
-
-    explored = True
+class Memory(Swapping, DirtyLogging, Sharing, Ballooning, PopulateOnDemand, AccessTracking, GuestCopies, ContractMmu):
+    """Seven things that are done with memory underneath, together, under any MMU."""
 
     laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + memory.LAWS + contract.LAWS
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Slot=1, Index=1, naturals=1,
                         only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
+
+
+class SamepageMerging(Ksm, ContractMmu):
+    """Linux's way of finding and merging pages that hold the same, under any MMU."""
+
+    laws: ClassVar[tuple[Law, ...]] = (isolation.LAWS + equivalence.LAWS + accounting.COUNTED + accounting.NO_TABLES + contract.LAWS
+                                       + ksm.LAWS)
+    geometry = Memory.geometry.resized(Gfn=3, Mfn=3, Chain=1, naturals=2)
+
+
+class AssignedDevices(Devices, Sharing, DirtyLogging, ContractMmu):
+    """Devices that guests drive themselves, over copy-on-write sharing and a dirty log, under any MMU."""
+
+    laws: ClassVar[tuple[Law, ...]] = (isolation.LAWS + equivalence.LAWS + accounting.COUNTED + accounting.NO_TABLES + contract.LAWS
+                                       + memory.DIRTY_LOGGING + devices.LAWS)
+    geometry = Memory.geometry.resized(Mfn=3)
+
+
+class LiveMigration(Migration):
+    """A VM that moves to another machine: pre-copy, stop-and-copy, post-copy."""
+
+    laws: ClassVar[tuple[Law, ...]] = migration.LAWS
+    geometry = geometry(Vm=1, Gfn=2, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
+
+
+class BuddyFrames(Buddy):
+    """Machine memory as an allocator keeps it: large frames and small ones, scrubbing, memory that comes and goes."""
+
+    laws: ClassVar[tuple[Law, ...]] = buddy.LAWS
+    geometry = geometry(Vm=2, Block=2, Index=2, naturals=2)
+
+
+class GrantedMemory(Grants):
+    """Memory that guests share on purpose."""
+
+    laws: ClassVar[tuple[Law, ...]] = grants.LAWS
+    geometry = geometry(Vm=2, Gfn=2, Mfn=2, Ref=1, Index=1, naturals=2, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
 
 
 class Interpreter(Sharing, Ballooning, InterpreterMmu):
@@ -203,22 +242,38 @@ class NestedInterpreter(Sharing, Ballooning, NestedInterpreterMmu):
     geometry = Nested.geometry
 
 
+class Everything(Swapping, DirtyLogging, Ksm, Sharing, DeflateOnOom, FreePageReporting, AccessTracking, GuestCopies, Devices):
+    """All that is done with memory underneath."""
+
+    explored = False
+    geometry = LARGER
+
+
+EVERYTHING = memory.LAWS + ksm.LAWS + devices.LAWS
+
+
+class MemoryAndEverything(Everything, ContractMmu):
+    """All that is done with memory underneath, under any MMU."""
+
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + contract.LAWS + EVERYTHING
+
+
 class InterpreterAndEverything(Everything, InterpreterMmu):
     """The interpreter, over all that is done with memory."""
 
-    laws: ClassVar[tuple[Law, ...]] = Interpreter.laws + memory.LAWS
+    laws: ClassVar[tuple[Law, ...]] = Interpreter.laws + EVERYTHING
 
 
 class VirtualTlbAndEverything(Everything, VirtualTlbMmu):
     """The virtual TLB, over all that is done with memory."""
 
-    laws: ClassVar[tuple[Law, ...]] = VirtualTlb.laws + memory.LAWS
+    laws: ClassVar[tuple[Law, ...]] = VirtualTlb.laws + EVERYTHING
 
 
 class ShadowTracedAndEverything(Everything, ShadowTracedMmu):
     """Traced shadow tables, over all that is done with memory."""
 
-    laws: ClassVar[tuple[Law, ...]] = ShadowTraced.laws + memory.LAWS
+    laws: ClassVar[tuple[Law, ...]] = ShadowTraced.laws + EVERYTHING
 
 
 class ShadowUnsyncAndSwapping(Swapping, Sharing, Ballooning, ShadowUnsyncMmu):
@@ -232,13 +287,13 @@ class ShadowUnsyncAndSwapping(Swapping, Sharing, Ballooning, ShadowUnsyncMmu):
 class EptAndEverything(Everything, EptMmu):
     """Extended page tables, over all that is done with memory."""
 
-    laws: ClassVar[tuple[Law, ...]] = Ept.laws + memory.LAWS
+    laws: ClassVar[tuple[Law, ...]] = Ept.laws + EVERYTHING
 
 
 class NestedAndEverything(Everything, NestedMmu):
     """EPT on EPT, over all that is done with memory."""
 
-    laws: ClassVar[tuple[Law, ...]] = Nested.laws + memory.LAWS
+    laws: ClassVar[tuple[Law, ...]] = Nested.laws + EVERYTHING
 
 
 SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter, "vtlb": VirtualTlb,
@@ -246,10 +301,13 @@ SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter
                                    "shadow_unsync": ShadowUnsync, "shadow_roles": ShadowRoles,
                                    "shadow_large": ShadowLarge, "write_protection": WriteProtection, "host_pages":
                                    MonitorPages, "reservation": Reservations,
+                                   "ksm": SamepageMerging, "devices": AssignedDevices, "migration": LiveMigration,
+                                   "buddy": BuddyFrames, "grants": GrantedMemory,
                                    "ept": Ept, "ept_cpus": EptCpus, "ept_large": EptLarge,
                                    "nested": Nested, "direct": Direct, "direct_grants": DirectWithGrants}
 
-COMBINED: dict[str, type[Design]] = {"interpreter+": InterpreterAndEverything, "vtlb+": VirtualTlbAndEverything,
+COMBINED: dict[str, type[Design]] = {"memory+": MemoryAndEverything, "interpreter+": InterpreterAndEverything,
+                                     "vtlb+": VirtualTlbAndEverything,
                                      "shadow_traced+": ShadowTracedAndEverything, "shadow_unsync+": ShadowUnsyncAndSwapping,
                                      "ept+": EptAndEverything, "nested+": NestedAndEverything}
 """The MMUs over everything together: too many states to explore to the end, but proved, and run at random."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from refmodel.engines.machine import Failure, Machine, Run, Step, recorded
+from refmodel.engines.machine import Failure, Machine, Pick, Run, Step, recorded
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
 
@@ -54,7 +55,7 @@ class _Shrinker:
         taken_steps: list[Step] = []
         for step in steps:
             op = self.instances[step.operation, step.arguments]
-            taken = machine.attempt(op, step.arguments, recorded(step.answers))
+            taken = machine.attempt(op, step.arguments, nearly(step.answers))
             if taken is None:
                 continue
             taken_steps.append(taken[0])
@@ -63,3 +64,14 @@ class _Shrinker:
                 return Failure(Run(machine.initial_answers, tuple(taken_steps)), broken)
             machine.settle()
         return None
+
+
+def nearly(answers: Sequence[Any]) -> Pick:
+    """Answer as was answered before, where that can still be; another frame may be free now than was then."""
+    remaining = iter(answers)
+
+    def pick(options: Sequence[Any]) -> Any:
+        answer = next(remaining, options[0])
+        return answer if answer in options else options[0]
+
+    return pick

@@ -248,14 +248,26 @@ class Symbolic:
         for write in table.writes:
             if self.as_of is not None and write.stamp >= self.as_of:
                 break
-            if isinstance(write, Reset):  # how many are left, nobody says: any number, which claims less than is so
-                code = where.__code__
-                total = z3.Int(f"{table.base}.count.{table.kind.name}.{_text_of(code)}.reset{write.stamp}")
+            if isinstance(write, Reset):
+                total = self._after(table, where, write, total)
                 continue
             names = [opaque(self, kind, k) for kind, k in zip(table.kind.keys, write.key, strict=True)]
             old = table.peek(write.key, as_of=write.stamp)
             total = total - self._one(table, where, old, names) + self._one(table, where, table.written(write, write.key), names)
         return opaque(self, NaturalKind(), simplified(total))
+
+    def _after(self, table: Table, where: Callable[..., Any], write: Reset, total: Term) -> Term:
+        """How many count after many entries were written: as many as before, unless there is one that was written and counts now
+        where it did not, or the other way round. If there is, nobody says: any number, which claims less than is so."""
+        captured = _captured(where)
+        name = f"{table.base}.count.{table.kind.name}.{_text_of(where.__code__)}.reset{write.stamp}"
+        key = tuple(_applied(f"{name}.key{i}", captured, sort_of(kind)) for i, kind in enumerate(table.kind.keys))
+        names = [opaque(self, kind, k) for kind, k in zip(table.kind.keys, key, strict=True)]
+        before = self._one(table, where, table.peek(key, as_of=write.stamp), names)
+        after = self._one(table, where, table.written(write, key), names)
+        any_number = _applied(name, captured, z3.IntSort())
+        differs = z3.And(table.covers(write, key), before != after)
+        return z3.If(differs, z3.If(any_number >= 0, any_number, z3.IntVal(0)), total)
 
     def _one(self, table: Table, where: Callable[..., Any], leaves: Sequence[Term], names: list[Any]) -> Term:
         holds = self.fold(where, table.value(leaves), *names)
@@ -265,16 +277,7 @@ class Symbolic:
 
     def _first_count(self, table: Table, where: Callable[..., Any]) -> Term:
         """How many entries of the arbitrary state count: an unknown number, one for each text of the condition."""
-        captured = []
-        for cell in where.__closure__ or ():
-            value = cell.cell_contents
-            if not isinstance(value, Opaque):
-                raise Unsound("what is counted may depend on the entry, its key and names, and nothing else")
-            captured.append(value.term)
-        code = where.__code__
-        name = f"{table.base}.count.{table.kind.name}.{_text_of(code)}"
-        number = (z3.Function(name, *(t.sort() for t in captured), z3.IntSort())(*captured) if captured
-                  else z3.Int(name))
+        number = _applied(f"{table.base}.count.{table.kind.name}.{_text_of(where.__code__)}", _captured(where), z3.IntSort())
         self.counts.setdefault(number.get_id(), Counted(table.base, table.kind.name, number, where))
         return number
 
@@ -326,3 +329,19 @@ class Symbolic:
         for conditions, value in reversed(paths[:-1]):
             result = z3.If(z3.And(conditions) if len(conditions) != 1 else conditions[0], value, result)
         return simplified(result)
+
+
+def _captured(where: Callable[..., Any]) -> list[Term]:
+    """The names that a condition of a count speaks of, beside the entry and its key."""
+    captured = []
+    for cell in where.__closure__ or ():
+        value = cell.cell_contents
+        if not isinstance(value, Opaque):
+            raise Unsound("what is counted may depend on the entry, its key and names, and nothing else")
+        captured.append(value.term)
+    return captured
+
+
+def _applied(name: str, arguments: list[Term], sort: Any) -> Term:
+    """What an unknown function gives of these."""
+    return z3.Function(name, *(t.sort() for t in arguments), sort)(*arguments) if arguments else z3.Const(name, sort)

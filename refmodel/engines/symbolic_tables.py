@@ -136,7 +136,7 @@ class Table:
         for write in reversed(self.writes):
             if as_of is not None and write.stamp >= as_of:
                 continue
-            where = self._covers(write, key)
+            where = self.covers(write, key)
             if z3.is_false(where):
                 continue
             new = self.written(write, key)
@@ -163,7 +163,8 @@ class Table:
         with self.reading.at(write.stamp):
             return [self.reading.fold(leaf(n), entry, *names, kind=kind) for n, kind in enumerate(self.leaves)]
 
-    def _covers(self, write: Put | Reset, key: tuple[Term, ...]) -> Term:
+    def covers(self, write: Put | Reset, key: tuple[Term, ...]) -> Term:
+        """Whether a write is to this key."""
         if isinstance(write, Put):
             return _all_equal(write.key, key)
         identity = tuple(k.get_id() for k in key)

@@ -133,9 +133,9 @@ class Geometry:
     def size(self, sort: str) -> int:
         return self.sizes.get(sort, 2)
 
-    def resized(self, **sizes: int) -> Geometry:
-        """The same geometry with other numbers of names."""
-        return attrs.evolve(self, sizes={**self.sizes, **sizes})
+    def resized(self, naturals: int | None = None, **sizes: int) -> Geometry:
+        """The same geometry with other numbers of names, and perhaps with other natural numbers."""
+        return attrs.evolve(self, sizes={**self.sizes, **sizes}, naturals=self.naturals if naturals is None else naturals)
 
     def __str__(self) -> str:
         return ", ".join(f"{n} {s}" for s, n in self.sizes.items())

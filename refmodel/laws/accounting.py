@@ -42,7 +42,9 @@ def no_frame_is_a_table(s: P2m, mfn: Mfn) -> Any:
     return s.frames[mfn].use != Use.TABLE
 
 
-LAWS = (reference_counts_are_exact, balloon_sizes_are_exact, frames_are_conserved)
+BALLOONING = (balloon_sizes_are_exact,)
+COUNTED = (reference_counts_are_exact, frames_are_conserved)
+LAWS = COUNTED + BALLOONING
 """Of memory management, under any MMU."""
 
 EPT = (tables_are_held,)

@@ -28,3 +28,7 @@ Slot = Annotated[int, Name("Slot")]
 """A page's place on the swap device."""
 Table = Annotated[int, Name("Table")]
 """A frame of the monitor's own pool for tables."""
+Chain = Annotated[int, Name("Chain")]
+"""A node of a tree of shared frames: those that hold the same."""
+Ref = Annotated[int, Name("Ref")]
+"""A grant reference: which entry of a VM's grant table."""

@@ -35,6 +35,7 @@ class Ballooning(P2m):
         balloon = self.balloon[vm]
         require(self.has_memory(vm, gfn))
         require(not self.in_flight(vm, gfn))
+        require(not self.held(vm, gfn))
         require(balloon.actual < balloon.target)
         self.vacate(vm, gfn)
         self.p2m[vm, gfn] = P2mEntry(Backing.BALLOONED)
@@ -46,10 +47,23 @@ class Ballooning(P2m):
         """The guest takes a page back; it may have to try again when memory is short."""
         balloon = self.balloon[vm]
         require(self.p2m[vm, gfn].backing == Backing.BALLOONED)
-        require(balloon.actual > balloon.target)
+        require(balloon.actual > balloon.target or self.may_deflate_early(vm))
         if self.give_frame(vm, gfn):
             self.plug(vm, gfn)
             self.balloon[vm] = attrs.evolve(balloon, actual=balloon.actual - 1)
+
+    def may_deflate_early(self, vm: Vm) -> bool:
+        """Whether the guest may take pages back although the monitor has not asked it to."""
+        return False
+
+
+class DeflateOnOom(Ballooning):
+    """The guest takes pages back when it is out of memory, whatever the target (virtio 1.2 section 5.5.6,
+    ``VIRTIO_BALLOON_F_DEFLATE_ON_OOM``). Nobody can check that it is: a target is a wish then, and to be sure of the memory the
+    monitor has to swap."""
+
+    def may_deflate_early(self, vm: Vm) -> bool:
+        return True
 
 
 def ballooned(s: Ballooning, vm: Vm) -> int:

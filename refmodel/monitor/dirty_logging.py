@@ -43,6 +43,7 @@ class DirtyLogging(P2m):
     def protect_taken(self, vm: Vm, gfn: Gfn) -> None:
         require(self.in_frame(vm, gfn))
         require(self.sent[vm, gfn] == Sent.TAKEN)
+        require(not self.held(vm, gfn))  # what a device may store to stays marked
         self.withdraw_write(vm, gfn)
         self.sent[vm, gfn] = Sent.PROTECTED
 

@@ -127,6 +127,10 @@ class P2m(Frames, BareMemory):
         """Whether a page is on its way, so that whoever wants to change it has to wait."""
         return False
 
+    def held(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether a device knows the page's frame, so that it can neither go nor come to be another's."""
+        return False
+
     def withdraw_write(self, vm: Vm, gfn: Gfn) -> None:
         """Nobody writes to a page from now on, without asking first."""
         self.protect(vm, gfn)

@@ -35,6 +35,7 @@ class PopulateOnDemand(P2m):
     def reclaim_zeroes(self, vm: Vm, gfn: Gfn) -> None:
         """A page that holds zeroes becomes a promise. It is looked at when nobody can write to it any more."""
         require(self.in_frame(vm, gfn))
+        require(not self.held(vm, gfn))
         self.withdraw_write(vm, gfn)
         if self.memory[self.p2m[vm, gfn].mfn].is_zero():
             self.vacate(vm, gfn)

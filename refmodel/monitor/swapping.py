@@ -74,7 +74,7 @@ class Swapping(P2m):
         return Reclaimed(Reclaim.CLEAN, vm, gfn)
 
     def may_write_back(self, vm: Vm, gfn: Gfn) -> bool:
-        return self.in_frame(vm, gfn) and self.p2m[vm, gfn].slot == NOTHING
+        return self.in_frame(vm, gfn) and self.p2m[vm, gfn].slot == NOTHING and not self.held(vm, gfn)
 
     @operation
     def swap_out(self, vm: Vm, gfn: Gfn) -> Reclaimed:
@@ -87,7 +87,7 @@ class Swapping(P2m):
         return Reclaimed(Reclaim.TAKEN, vm, gfn)
 
     def may_swap_out(self, vm: Vm, gfn: Gfn) -> bool:
-        return self.in_frame(vm, gfn) and self.p2m[vm, gfn].slot != NOTHING
+        return self.in_frame(vm, gfn) and self.p2m[vm, gfn].slot != NOTHING and not self.held(vm, gfn)
 
     def let_write(self, vm: Vm, gfn: Gfn) -> bool:
         """The first store to a clean page: its copy is worth nothing from now on."""

@@ -1,0 +1,59 @@
+"""What Linux's way of merging keeps: the stable tree is in order, and a page is replaced by one that holds the same."""
+
+from typing import Any
+
+from refmodel.language import NOTHING, implies, law
+from refmodel.machine.names import Chain, Gfn, Mfn, Vm
+from refmodel.monitor.frames import Use
+from refmodel.monitor.ksm import Ksm, Scan, nodes_of
+
+
+@law("ISO-2", "A node of the stable tree is a shared frame: nobody stores to it, and it is not free.")
+def nodes_are_shared_frames(s: Ksm, mfn: Mfn) -> Any:
+    return implies(s.stable_tree[mfn].linked, s.frames[mfn].use == Use.SHARED)
+
+
+@law("ISO-2", "A page that is being merged is read-only, and the node that it is to be merged with is there.")
+def pages_being_merged_are_read_only(s: Ksm, vm: Vm, gfn: Gfn) -> Any:
+    item, entry = s.rmap_items[vm, gfn], s.p2m[vm, gfn]
+    return implies(item.scan == Scan.PROTECTED or item.scan == Scan.COMPARED,
+                   s.stable_tree[item.mfn].linked and implies(entry.resident, not entry.writable))
+
+
+@law("EQV-1", "A page that has been compared holds what the node holds.")
+def compared_pages_hold_the_same(s: Ksm, vm: Vm, gfn: Gfn) -> Any:
+    item = s.rmap_items[vm, gfn]
+    return implies(item.scan == Scan.COMPARED, s.bare_memory[vm, gfn] == s.memory[item.mfn])
+
+
+@law("EQV-1", "The frames of a chain hold the same.")
+def chains_hold_one_content(s: Ksm, mfn: Mfn, other: Mfn) -> Any:
+    node, another = s.stable_tree[mfn], s.stable_tree[other]
+    return implies(node.linked and another.linked and node.chain == another.chain, s.memory[mfn] == s.memory[other])
+
+
+@law("RES-1", "A chain has as many nodes as it counts.")
+def chains_are_counted(s: Ksm, chain: Chain) -> Any:
+    return s.chains[chain].nodes == nodes_of(s, chain)
+
+
+@law("RES-1", "A node belongs to a chain.")
+def nodes_belong_to_a_chain(s: Ksm, mfn: Mfn) -> Any:
+    return implies(s.stable_tree[mfn].linked, s.stable_tree[mfn].chain != NOTHING)
+
+
+@law("RES-3", "No more pages lie in a node's frame than may: to take it away from all of them is a bounded number of steps.")
+def sharing_limits_are_kept(s: Ksm, mfn: Mfn) -> Any:
+    node = s.stable_tree[mfn]
+    return implies(node.linked, s.frames[mfn].references <= s.chains[node.chain].limit)
+
+
+LAWS = (
+    nodes_are_shared_frames,
+    pages_being_merged_are_read_only,
+    compared_pages_hold_the_same,
+    chains_hold_one_content,
+    chains_are_counted,
+    nodes_belong_to_a_chain,
+    sharing_limits_are_kept,
+)
