@@ -16,6 +16,7 @@ import z3
 
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Counted, Lookup, Table
+from refmodel.engines.templates import Template
 from refmodel.engines.terms import Term, sort_of
 from refmodel.language.asking import answering
 from refmodel.language.design import Outline
@@ -39,6 +40,8 @@ class Formula:
     counts: tuple[Counted, ...]
     triggers: tuple[tuple[Lookup, ...], ...]
     """Groups of lookups that between them mention every name: where a run made such lookups, the law is instantiated."""
+    template: Template
+    """The law, the keys of its lookups, and its counts: what there is of it at other names."""
 
     @property
     def tables(self) -> frozenset[str]:
@@ -53,7 +56,9 @@ def formula(design: Outline, law: Law, base: str) -> Formula:
         body = reading.fold(law.function, state, *names)
     terms = tuple(n.term for n in names)
     lookups = tuple(reading.lookups.values())
-    return Formula(law, terms, body, lookups, tuple(reading.counts.values()), _triggers(terms, lookups))
+    counts = tuple(reading.counts.values())
+    template = Template(terms, [body, *(k for x in lookups for k in x.key), *(c.number for c in counts)])
+    return Formula(law, terms, body, lookups, counts, _triggers(terms, lookups), template)
 
 
 def _triggers(names: Sequence[Term], lookups: Sequence[Lookup]) -> tuple[tuple[Lookup, ...], ...]:
@@ -97,7 +102,8 @@ class Hypotheses:
         self._done: set[tuple[Any, ...]] = set()
         self._fresh: list[Lookup] = []
         self._reading = Symbolic(design, prune=False)
-        self._counting: dict[Any, tuple[Term, list[Term]]] = {}
+        self._counting: dict[Any, Template] = {}
+        self._nobodies: dict[str, Template] = {}
         self._counted: dict[tuple[Any, ...], Term] = {}
 
     def copy(self) -> Hypotheses:
@@ -106,6 +112,7 @@ class Hypotheses:
         other.lookups, other.counts, other.distance = dict(self.lookups), dict(self.counts), dict(self.distance)
         other.asserted, other._done = list(self.asserted), set(self._done)
         other._reading, other._counting, other._counted = self._reading, self._counting, self._counted
+        other._nobodies = self._nobodies
         return other
 
     def admit(self, lookups: Sequence[Lookup], counts: Sequence[Counted], distance: int = 0) -> None:
@@ -125,11 +132,17 @@ class Hypotheses:
 
     def _nobody(self, lookup: Lookup) -> None:
         """Nothing is ever stored under the name of nobody (``Table.__setitem__`` obliges every text to that)."""
-        table = Table(self._reading, self.design.table(lookup.table), self.base)
-        nobody = [n for n in map(z3.simplify, table.nobody(lookup.key)) if not z3.is_false(n)]
-        if nobody:
-            same = [a == b for a, b in zip(table.first(lookup.key), table.initial(), strict=True)]
-            self.asserted.append(z3.Implies(z3.Or(nobody), z3.And(same)))
+        if lookup.table not in self._nobodies:
+            self._nobodies[lookup.table] = self._of_nobody(lookup.table)
+        self.asserted += self._nobodies[lookup.table].at(lookup.key)
+
+    def _of_nobody(self, name: str) -> Template:
+        kind = self.design.table(name)
+        table = Table(self._reading, kind, self.base)
+        key = tuple(z3.Const(f"key.{i}", sort_of(k)) for i, k in enumerate(kind.keys))
+        nobody = table.nobody(key)
+        same = [a == b for a, b in zip(table.first(key), table.initial(), strict=True)]
+        return Template(key, [z3.Implies(z3.Or(nobody), z3.And(same))] if nobody else [])
 
     def saturate(self) -> None:
         """Instantiate every law wherever it speaks of what has been looked at."""
@@ -150,10 +163,11 @@ class Hypotheses:
         if identity in self._done:
             return
         self._done.add(identity)
-        pairs = list(zip(formula.names, names, strict=True))
-        self.asserted.append(_substitute(formula.body, pairs))
-        self.admit([attrs.evolve(x, key=tuple(_substitute(k, pairs) for k in x.key)) for x in formula.lookups],
-                   [attrs.evolve(c, number=_substitute(c.number, pairs)) for c in formula.counts], distance)
+        body, *rest = formula.template.at(names)
+        self.asserted.append(body)
+        terms = iter(rest)
+        self.admit([Lookup(x.base, x.table, tuple([next(terms) for _ in x.key])) for x in formula.lookups],
+                   [Counted(c.base, c.table, next(terms), c.where) for c in formula.counts], distance)
 
     def _matches(self, formula: Formula, by_table: dict[str, list[Lookup]], fresh: set[tuple[Any, ...]]
                  ) -> Iterator[tuple[list[Term], int]]:
@@ -162,9 +176,9 @@ class Hypotheses:
         for group in formula.triggers:
             bindings: list[tuple[dict[int, Term], bool, int]] = [({}, False, 0)]
             for trigger in group:
+                found = [x for x in by_table.get(trigger.table, []) if len(group) > 1 or x.identity in fresh]
                 bindings = [(new, is_new or x.identity in fresh, max(far, self.distance[x.identity]))
-                            for b, is_new, far in bindings for x in by_table.get(trigger.table, [])
-                            for new in _bind(b, trigger, x, own)]
+                            for b, is_new, far in bindings for x in found for new in _bind(b, trigger, x, own)]
             free = [i for i in range(len(formula.names)) if bindings and i not in bindings[0][0]]
             for b, is_new, far in bindings:
                 if not is_new:
@@ -176,19 +190,19 @@ class Hypotheses:
     # ------------------------------------------------------------ counts
 
     def counted_keys(self, number: Counted) -> list[tuple[Lookup, Term]]:
-        """The entries of the index set, and whether each counts."""
-        return [(x, self._counts(number, x)) for x in self.lookups.values() if x.table == number.table]
+        """The entries of the index set near the run, and whether each counts."""
+        return [(x, self._counts(number, x)) for x in self.lookups.values()
+                if x.table == number.table and self.distance[x.identity] < ROUNDS]
 
     def _counts(self, number: Counted, at: Lookup) -> Term:
         """Whether the entry that was looked at counts."""
         identity = (number.number.get_id(), *at.identity)
         if identity not in self._counted:
-            holds, formal = self._condition(number)
-            self._counted[identity] = z3.substitute(holds, *zip(formal, [*at.key, *number.number.children()], strict=True))
+            [self._counted[identity]] = self._condition(number).at([*at.key, *number.number.children()])
         return self._counted[identity]
 
-    def _condition(self, number: Counted) -> tuple[Term, list[Term]]:
-        """What makes an entry count, and the key and names that it speaks of."""
+    def _condition(self, number: Counted) -> Template:
+        """What makes an entry count, by its key and the names that are spoken of."""
         code = number.where.__code__
         if code not in self._counting:
             kind = self.design.table(number.table)
@@ -200,26 +214,22 @@ class Hypotheses:
                 holds = self._reading.fold(number.where, table.value(leaves), *names)
             captured = [cell.cell_contents.term for cell in number.where.__closure__ or ()]
             holds = z3.And(leaves[0], holds) if table.domain is not None else holds
-            self._counting[code] = holds, [*key, *captured]
+            self._counting[code] = Template([*key, *captured], [holds])
         return self._counting[code]
 
     def _count(self) -> None:
         """What any exact count satisfies, as far as the index set near the run can tell."""
         for number in list(self.counts.values()):
-            near = [(x, c) for x, c in self.counted_keys(number) if self.distance[x.identity] < ROUNDS]
-            self._once(("count", number.number.get_id()), number.number >= 0)
-            for i, (x, counts) in enumerate(near):
-                if z3.is_false(counts):
-                    continue
-                self._once(("count", number.number.get_id(), *x.identity), z3.Implies(counts, number.number >= 1))
-                if self.distance[x.identity]:
-                    continue
-                for y, also in near[:i]:
-                    if self.distance[y.identity]:
-                        continue
-                    identity = ("counts", number.number.get_id(), *x.identity, *y.identity)
-                    if identity not in self._done:
-                        self._once(identity, z3.Implies(z3.And(counts, also, _differ(x.key, y.key)), number.number >= 2))
+            which = number.number.get_id()
+            self._once(("count", which), number.number >= 0)
+            near = [(x, c) for x, c in self.counted_keys(number) if not z3.is_false(c)]
+            for x, counts in near:
+                self._once(("count", which, *x.identity), z3.Implies(counts, number.number >= 1))
+            nearest = [(x, c) for x, c in near if not self.distance[x.identity]]
+            for (x, counts), (y, also) in itertools.combinations(nearest, 2):
+                identity = ("counts", which, *y.identity, *x.identity)
+                if identity not in self._done:
+                    self._once(identity, z3.Implies(z3.And(counts, also, _differ(x.key, y.key)), number.number >= 2))
 
     def _once(self, identity: tuple[Any, ...], term: Term) -> None:
         if identity not in self._done:
@@ -231,14 +241,18 @@ def _differ(a: tuple[Term, ...], b: tuple[Term, ...]) -> Term:
     return z3.Or([x != y for x, y in zip(a, b, strict=True) if not x.eq(y)])
 
 
-def _substitute(term: Term, pairs: list[tuple[Term, Term]]) -> Term:
-    return z3.substitute(term, *pairs) if pairs else term
-
-
 def _bind(binding: dict[int, Term], trigger: Lookup, found: Lookup, own: dict[int, int]) -> list[dict[int, Term]]:
     """The bindings that make a law's lookup the one that was made. Where that looked up one thing or another, either will do."""
     new = [binding]
-    for formal, actual in zip(trigger.key, found.key, strict=True):
+    for formal, actual, which, other in zip(trigger.key, found.key, trigger.ids, found.ids, strict=True):
+        position = own.get(which)
+        if position is not None and len(new) == 1:  # nearly always
+            known = new[0].get(position)
+            if known is None:
+                new = [{**new[0], position: actual}]
+            elif known.get_id() != other:
+                return []
+            continue
         new = [wider for b in new for wider in _unify(b, formal, actual, own)]
     return new
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -219,12 +219,13 @@ class Induction:
             hypotheses.saturate()
         terms = {**path.noted, **reading.noted}
         ask = _Question(self, path, known, terms, self._solver(known))
+        together = ask.all_at_once(path.obligations, [(segment, goal) for _, segment, goal in goals if goal is not None])
         share = (time.perf_counter() - began) / max(1, len(goals))
         for obligation in path.obligations:
-            yield ask.obligation(obligation)
+            yield Judgement(self.op.name, None, "proved", 0.0) if together else ask.obligation(obligation)
         for law, segment, goal in goals:
-            if goal is None:
-                yield Judgement(self.op.name, law, "proved", 0.0)
+            if goal is None or together:
+                yield Judgement(self.op.name, law, "proved", share)
             else:
                 answer = ask.about(law, segment, z3.Not(goal))
                 yield attrs.evolve(answer, seconds=answer.seconds + share)
@@ -289,6 +290,13 @@ class _Question:
         self.induction, self.path, self.known, self.terms, self.solver = induction, path, known, terms, solver
         self.real = [t != constant(leaf, NOTHING) for leaf, t in terms.values() if isinstance(leaf, NameKind) and z3.is_const(t)
                      and str(t).startswith("any.")]
+
+    def all_at_once(self, obligations: Sequence[Obligation], goals: Sequence[tuple[_Segment, Term]]) -> bool:
+        """Whether nothing of it all can fail: one question for the solver, where it nearly always is so. If not, each is asked about
+        by itself."""
+        failing = [z3.And(*o.conditions, z3.Not(o.holds)) for o in obligations]
+        failing += [z3.And(*segment.conditions, z3.Not(goal)) for segment, goal in goals]
+        return not failing or self._refuted((z3.Or(failing),)) == "proved"
 
     def about(self, law: Law, segment: _Segment, denied: Term) -> Judgement:
         """Whether the denied law has no model."""

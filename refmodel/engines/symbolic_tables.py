@@ -6,6 +6,7 @@ written since. Reading looks the list through, so every term speaks of the first
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from refmodel.language.unsound import Unsound
 if TYPE_CHECKING:
     from refmodel.engines.symbolic import Symbolic
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Lookup:
     """That a run looked at an entry of an arbitrary state."""
 
@@ -28,10 +29,15 @@ class Lookup:
     table: str
     key: tuple[Term, ...]
 
-    @property
+    @functools.cached_property
+    def ids(self) -> tuple[int, ...]:
+        """Equal for identical keys."""
+        return tuple([k.get_id() for k in self.key])
+
+    @functools.cached_property
     def identity(self) -> tuple[Any, ...]:
         """Equal for identical lookups."""
-        return (self.base, self.table, *(k.get_id() for k in self.key))
+        return (self.base, self.table, *self.ids)
 
 
 @attrs.frozen

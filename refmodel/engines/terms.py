@@ -13,6 +13,8 @@ from refmodel.language.unsound import Unsound
 
 Term = Any  # a z3 expression; the binding has no types
 
+z3.z3.Z3_DEBUG = False  # the binding's own checks of each argument's type, a fifth of a proof's time; z3 checks sorts all the same
+
 
 @functools.cache
 def _enum_sort(kind: EnumKind) -> tuple[Any, dict[Any, Term]]:

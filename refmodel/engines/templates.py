@@ -1,0 +1,30 @@
+"""Terms about formal names, for which others are put in, many terms at once: what proofs spend most of their time on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import z3
+
+from refmodel.engines.terms import Term
+
+
+class Template:
+    """Some terms, and the formal names that they speak of."""
+
+    def __init__(self, formal: Sequence[Term], terms: Sequence[Term]) -> None:
+        self.terms = list(terms)
+        self.formal = tuple(formal)
+        self._context = z3.main_ctx()
+        # one application holds them all, so that what they share is gone through once
+        self._packed = z3.Function("terms", *(t.sort() for t in terms), z3.BoolSort())(*terms) if terms else None
+        self._from = (z3.Ast * len(formal))(*(f.as_ast() for f in formal))
+
+    def at(self, names: Sequence[Term]) -> list[Term]:
+        """The terms, of these names."""
+        if self._packed is None or not self.formal:
+            return self.terms
+        to = (z3.Ast * len(names))(*(n.as_ast() for n in names))
+        ast = z3.Z3_substitute(self._context.ref(), self._packed.as_ast(), len(names), self._from, to)
+        packed: Term = z3.z3._to_expr_ref(ast, self._context)
+        return [packed.arg(i) for i in range(len(self.terms))]
