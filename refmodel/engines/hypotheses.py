@@ -24,9 +24,9 @@ from refmodel.language.kinds import FlagKind, Scalar
 from refmodel.language.laws import Law
 from refmodel.language.opaque import opaque
 
-ROUNDS = 2
-"""How far from the run a lookup may be for laws to be instantiated there: what the run looks at (0), what laws about that look
-at (1), and so on. """
+NEAR, FAR = 1, 2
+"""How far from the run a lookup may be for laws to be instantiated there: with 1, where the run looks; with 2, also where laws about
+that look. Nearly everything follows from what is near, and that is a fraction of it all."""
 
 
 @attrs.frozen
@@ -98,6 +98,7 @@ class Hypotheses:
         self.lookups: dict[tuple[Any, ...], Lookup] = {}
         self.distance: dict[tuple[Any, ...], int] = {}
         self.counts: dict[int, Counted] = {}
+        self.rounds = NEAR
         self.asserted: list[Term] = []
         self._done: set[tuple[Any, ...]] = set()
         self._fresh: list[Lookup] = []
@@ -112,8 +113,14 @@ class Hypotheses:
         other.lookups, other.counts, other.distance = dict(self.lookups), dict(self.counts), dict(self.distance)
         other.asserted, other._done = list(self.asserted), set(self._done)
         other._reading, other._counting, other._counted = self._reading, self._counting, self._counted
-        other._nobodies = self._nobodies
+        other._nobodies, other.rounds = self._nobodies, self.rounds
         return other
+
+    def go_far(self) -> None:
+        """Instantiate laws farther from the run too."""
+        self.rounds = FAR
+        self._fresh += self.lookups.values()
+        self.saturate()
 
     def admit(self, lookups: Sequence[Lookup], counts: Sequence[Counted], distance: int = 0) -> None:
         """Let the index set have these."""
@@ -147,10 +154,10 @@ class Hypotheses:
     def saturate(self) -> None:
         """Instantiate every law wherever it speaks of what has been looked at."""
         while self._fresh:
-            fresh, self._fresh = {x.identity for x in self._fresh if self.distance[x.identity] < ROUNDS}, []
+            fresh, self._fresh = {x.identity for x in self._fresh if self.distance[x.identity] < self.rounds}, []
             by_table: dict[str, list[Lookup]] = {}
             for x in self.lookups.values():
-                if self.distance[x.identity] < ROUNDS:
+                if self.distance[x.identity] < self.rounds:
                     by_table.setdefault(x.table, []).append(x)
             for formula in self.formulas:
                 for names, distance in list(self._matches(formula, by_table, fresh)):
@@ -192,7 +199,7 @@ class Hypotheses:
     def counted_keys(self, number: Counted) -> list[tuple[Lookup, Term]]:
         """The entries of the index set near the run, and whether each counts."""
         return [(x, self._counts(number, x)) for x in self.lookups.values()
-                if x.table == number.table and self.distance[x.identity] < ROUNDS]
+                if x.table == number.table and self.distance[x.identity] < self.rounds]
 
     def _counts(self, number: Counted, at: Lookup) -> Term:
         """Whether the entry that was looked at counts."""
@@ -221,15 +228,16 @@ class Hypotheses:
         """What any exact count satisfies, as far as the index set near the run can tell."""
         for number in list(self.counts.values()):
             which = number.number.get_id()
+            one, two = number.number >= 1, number.number >= 2
             self._once(("count", which), number.number >= 0)
             near = [(x, c) for x, c in self.counted_keys(number) if not z3.is_false(c)]
             for x, counts in near:
-                self._once(("count", which, *x.identity), z3.Implies(counts, number.number >= 1))
+                self._once(("count", which, *x.identity), z3.Implies(counts, one))
             nearest = [(x, c) for x, c in near if not self.distance[x.identity]]
             for (x, counts), (y, also) in itertools.combinations(nearest, 2):
                 identity = ("counts", which, *y.identity, *x.identity)
                 if identity not in self._done:
-                    self._once(identity, z3.Implies(z3.And(counts, also, _differ(x.key, y.key)), number.number >= 2))
+                    self._once(identity, z3.Implies(z3.And(counts, also, _differ(x.key, y.key)), two))
 
     def _once(self, identity: tuple[Any, ...], term: Term) -> None:
         if identity not in self._done:

@@ -58,7 +58,8 @@ class Proof:
     operation: str
     judgements: tuple[Judgement, ...]
     paths: int
-    """How many paths can be taken from a lawful state; with none, the proof says nothing."""
+    """How many paths there are. With none the proof says nothing; so for the first it is made sure that a lawful state can take it, as
+    far as all that is known tells."""
     seconds: float
 
 
@@ -96,6 +97,7 @@ class Induction:
         self.laws = [law for law in design.laws if (law.of_state or law.applies_to(op.returns)) and clause in (None, law.clause)]
         self._formulas: dict[str, list[Formula]] = {}
         self._scope: Scope | None = None
+        self._taken = False
         self._shared = Hypotheses(design, self.formulas("s"), "s")
 
     def formulas(self, base: str) -> list[Formula]:
@@ -209,8 +211,11 @@ class Induction:
         for hypotheses in known.values():
             hypotheses.admit(list(path.lookups.values()), list(path.counts.values()))
             hypotheses.saturate()
+            if not self._taken:  # that there is a path at all is to be known for certain
+                hypotheses.go_far()
         if self._solver(known).check(*path.segments[0].conditions) == z3.unsat:
             return  # the path cannot be taken from a lawful state; a later segment that cannot be says nothing of the first
+        self._taken = True
         began = time.perf_counter()
         reading = Symbolic(self.design, prune=False)
         goals = list(self._goals(path, reading))
@@ -218,8 +223,14 @@ class Induction:
             hypotheses.admit(list(reading.lookups.values()), list(reading.counts.values()))
             hypotheses.saturate()
         terms = {**path.noted, **reading.noted}
+        claims = [(segment, goal) for _, segment, goal in goals if goal is not None]
         ask = _Question(self, path, known, terms, self._solver(known))
-        together = ask.all_at_once(path.obligations, [(segment, goal) for _, segment, goal in goals if goal is not None])
+        together = ask.all_at_once(path.obligations, claims)
+        if not together:
+            for hypotheses in known.values():
+                hypotheses.go_far()
+            ask = _Question(self, path, known, terms, self._solver(known))
+            together = ask.all_at_once(path.obligations, claims)
         share = (time.perf_counter() - began) / max(1, len(goals))
         for obligation in path.obligations:
             yield Judgement(self.op.name, None, "proved", 0.0) if together else ask.obligation(obligation)
