@@ -276,12 +276,10 @@ class ShadowTracedAndEverything(Everything, ShadowTracedMmu):
     laws: ClassVar[tuple[Law, ...]] = ShadowTraced.laws + EVERYTHING
 
 
-class ShadowUnsyncAndSwapping(Swapping, Sharing, Ballooning, ShadowUnsyncMmu):
-    """Unsync shadow tables, over swapping, sharing and ballooning. (Over everything, the proof of a fault takes minutes.)"""
+class ShadowUnsyncAndEverything(Everything, ShadowUnsyncMmu):
+    """Unsync shadow tables, over all that is done with memory."""
 
-    explored = False
-    geometry = LARGER
-    laws: ClassVar[tuple[Law, ...]] = ShadowUnsync.laws + memory.SWAPPING
+    laws: ClassVar[tuple[Law, ...]] = ShadowUnsync.laws + EVERYTHING
 
 
 class EptAndEverything(Everything, EptMmu):
@@ -308,7 +306,7 @@ SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter
 
 COMBINED: dict[str, type[Design]] = {"memory+": MemoryAndEverything, "interpreter+": InterpreterAndEverything,
                                      "vtlb+": VirtualTlbAndEverything,
-                                     "shadow_traced+": ShadowTracedAndEverything, "shadow_unsync+": ShadowUnsyncAndSwapping,
+                                     "shadow_traced+": ShadowTracedAndEverything, "shadow_unsync+": ShadowUnsyncAndEverything,
                                      "ept+": EptAndEverything, "nested+": NestedAndEverything}
 """The MMUs over everything together: too many states to explore to the end, but proved, and run at random."""
 

@@ -98,6 +98,8 @@ class Induction:
         self._formulas: dict[str, list[Formula]] = {}
         self._scope: Scope | None = None
         self._taken = False
+        self._near, self._far = 0, 0
+        """For how many paths it did to look near, and for how many it did not."""
         self._shared = Hypotheses(design, self.formulas("s"), "s")
 
     def formulas(self, base: str) -> list[Formula]:
@@ -208,10 +210,11 @@ class Induction:
     def _path(self, path: _Path) -> Iterator[Judgement]:
         bases = dict.fromkeys(_base_of(self.design, s.before) for s in path.segments)
         known = {base: self._shared.copy() if base == "s" else Hypotheses(self.design, self.formulas(base), base) for base in bases}
+        far = not self._taken or self._far > self._near  # that there is a path at all is to be known for certain
         for hypotheses in known.values():
             hypotheses.admit(list(path.lookups.values()), list(path.counts.values()))
             hypotheses.saturate()
-            if not self._taken:  # that there is a path at all is to be known for certain
+            if far:
                 hypotheses.go_far()
         if self._solver(known).check(*path.segments[0].conditions) == z3.unsat:
             return  # the path cannot be taken from a lawful state; a later segment that cannot be says nothing of the first
@@ -226,7 +229,9 @@ class Induction:
         claims = [(segment, goal) for _, segment, goal in goals if goal is not None]
         ask = _Question(self, path, known, terms, self._solver(known))
         together = ask.all_at_once(path.obligations, claims)
-        if not together:
+        self._near += together and not far
+        if not together and not far:
+            self._far += 1
             for hypotheses in known.values():
                 hypotheses.go_far()
             ask = _Question(self, path, known, terms, self._solver(known))

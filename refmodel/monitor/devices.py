@@ -136,7 +136,7 @@ class Devices(P2m):
             self.iotlb[vm, gfn] = self.iommu[vm, gfn]
         entry = self.iotlb[vm, gfn]
         require(entry.writable or access == Access.READ)
-        due = self.bare_physical(vm, gfn, offset, access, value)
         if access == Access.WRITE:
             self.behind(vm, gfn, offset)
-        return Seen(self.touch(entry.mfn, offset, access, value), due)
+        shown = self.touch(entry.mfn, offset, access, value)
+        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value))

@@ -84,7 +84,7 @@ class Ksm(CopyOnWrite):
         require(limit >= 1)
         chain: Chain = choose(Chain, lambda chain: self.chains[chain].nodes == 0)
         self.withdraw_write(vm, gfn)
-        self.link(vm, gfn, chain, ChainOfNodes(1, limit))
+        self.link_node(vm, gfn, chain, ChainOfNodes(1, limit))
 
     @operation
     def extend_chain(self, vm: Vm, gfn: Gfn, full: Mfn) -> None:
@@ -96,16 +96,16 @@ class Ksm(CopyOnWrite):
         self.withdraw_write(vm, gfn)  # before it is compared
         require(self.alike(self.p2m[vm, gfn].mfn, full))
         chain = self.stable_tree[full].chain
-        self.link(vm, gfn, chain, attrs.evolve(self.chains[chain], nodes=self.chains[chain].nodes + 1))
+        self.link_node(vm, gfn, chain, attrs.evolve(self.chains[chain], nodes=self.chains[chain].nodes + 1))
 
-    def link(self, vm: Vm, gfn: Gfn, chain: Chain, nodes: ChainOfNodes) -> None:
+    def link_node(self, vm: Vm, gfn: Gfn, chain: Chain, nodes: ChainOfNodes) -> None:
         mfn = self.p2m[vm, gfn].mfn
         self.frames[mfn] = Frame(Use.SHARED, references=1)
         self.stable_tree[mfn] = StableNode(True, chain)
         self.chains[chain] = nodes
         self.rmap_items[vm, gfn] = RmapItem()
 
-    def unlink(self, mfn: Mfn) -> None:
+    def unlink_node(self, mfn: Mfn) -> None:
         """A frame leaves the tree. Whoever was compared with it starts again: it may come to hold anything."""
         node = self.stable_tree[mfn]
         if node.linked:
@@ -184,7 +184,7 @@ class Ksm(CopyOnWrite):
 
     def unlink_if_unshared(self, mfn: Mfn) -> None:
         if self.frames[mfn].use != Use.SHARED:
-            self.unlink(mfn)
+            self.unlink_node(mfn)
 
 
 def nodes_of(s: Ksm, chain: Chain) -> int:
