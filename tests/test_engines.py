@@ -13,7 +13,7 @@ from refmodel.designs import Ept
 from refmodel.engines.bounded import search
 from refmodel.engines.exhaustive import Explorer, explore
 from refmodel.engines.induction import prove
-from refmodel.engines.machine import Machine, changes, recorded, replay
+from refmodel.engines.machine import RESUME, Machine, changes, recorded, replay
 from refmodel.engines.prover import prove_initial, prove_operation
 from refmodel.engines.random import campaign, rule_machine
 from refmodel.engines.tokens import decode, encode, spec_of
@@ -181,7 +181,7 @@ class SplitRight(Split):
 
 def test_a_race_at_a_yield_is_found_and_its_repair_is_proved() -> None:
     raced = campaign(outline(Split), Split.geometry, seconds=20).failure
-    assert raced is not None and any(s.operation == "resume" for s in raced.run.steps)
+    assert raced is not None and any(s.operation == RESUME for s in raced.run.steps)
     verdicts = {j.law.name: j.verdict for j in prove_operation(outline(Split), "look_then_fill").judgements if j.law}
     assert verdicts["full_is_one"] != "proved"
     right = prove_operation(outline(SplitRight), "look_then_fill")
@@ -370,10 +370,10 @@ def test_exploration_of_split_operations_finds_the_shortest_race_and_an_end() ->
 
     raced = explore_stepwise(outline(Split), Split.geometry)
     assert raced.failure is not None
-    assert sorted(s.operation for s in raced.failure.run.steps) == ["fill", "look_then_fill", "resume"]
+    assert sorted(s.operation for s in raced.failure.run.steps) == sorted(["fill", "look_then_fill", RESUME])
     assert list(replay(outline(Split), Split.geometry, raced.failure.run))[-1].broken is not None
     right = explore_stepwise(outline(SplitRight), Split.geometry)
-    assert right.failure is None and right.complete and right.applied["resume"] > 0
+    assert right.failure is None and right.complete and right.applied[RESUME] > 0
 
 
 def test_stepwise_and_columns_agree_where_nothing_is_split() -> None:

@@ -25,8 +25,8 @@ from refmodel.language.laws import Law
 from refmodel.language.opaque import opaque
 
 NEAR, FAR = 1, 2
-"""How far from the run a lookup may be for laws to be instantiated there: with 1, where the run looks; with 2, also where laws about
-that look. Nearly everything follows from what is near, and that is a fraction of it all."""
+"""How far from the run a lookup may be for laws to be instantiated there: with 1, where the run looks; with 2, also where laws
+about that look. Nearly everything follows from what is near, and that is a fraction of it all."""
 
 
 @attrs.frozen

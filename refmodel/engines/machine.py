@@ -35,7 +35,7 @@ Pick = Callable[[Sequence[Any]], Any]
 ABORT = "EFF-3"
 """The clause that a text breaks by raising what is no outcome: the monitor never aborts."""
 
-RESUME = "resume"
+RESUME = "goes on"
 
 
 @attrs.frozen

@@ -58,8 +58,8 @@ class Proof:
     operation: str
     judgements: tuple[Judgement, ...]
     paths: int
-    """How many paths there are. With none the proof says nothing; so for the first it is made sure that a lawful state can take it, as
-    far as all that is known tells."""
+    """How many paths there are. With none the proof says nothing; so for the first it is made sure that a lawful state can take
+    it, as far as all that is known tells."""
     seconds: float
 
 
@@ -308,8 +308,8 @@ class _Question:
                      and str(t).startswith("any.")]
 
     def all_at_once(self, obligations: Sequence[Obligation], goals: Sequence[tuple[_Segment, Term]]) -> bool:
-        """Whether nothing of it all can fail: one question for the solver, where it nearly always is so. If not, each is asked about
-        by itself."""
+        """Whether nothing of it all can fail: one question for the solver, where it nearly always is so. If not, each is asked
+        about by itself."""
         failing = [z3.And(*o.conditions, z3.Not(o.holds)) for o in obligations]
         failing += [z3.And(*segment.conditions, z3.Not(goal)) for segment, goal in goals]
         return not failing or self._refuted((z3.Or(failing),)) == "proved"

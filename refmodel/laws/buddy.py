@@ -44,7 +44,7 @@ def used_frames_are_counted(s: Buddy, block: Block) -> Any:
     return s.blocks[block].used == used(s, block)
 
 
-@law("RES-2", "What is in one piece has no frames given out apart.")
+@law("RES-1", "What is in one piece has no frames given out apart.")
 def pieces_are_whole(s: Buddy, block: Block) -> Any:
     return implies(s.blocks[block].span != Span.SPLIT, s.blocks[block].used == 0)
 

@@ -19,7 +19,8 @@ def foreign_pages_are_granted(s: Grants, vm: Vm, gfn: Gfn) -> Any:
 @law("ISO-1", "What is cached leads where the p2m says, or said until it was unmapped, with no more rights.")
 def cached_pages_lead_where_the_p2m_says(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     entry, cached = s.p2m[vm, gfn], s.tlb[vm, gfn]
-    return implies(cached.valid, entry.state != State.NOTHING and entry.mfn == cached.mfn and implies(cached.writable, entry.writable))
+    return implies(cached.valid,
+                   entry.state != State.NOTHING and entry.mfn == cached.mfn and implies(cached.writable, entry.writable))
 
 
 @law("ISO-1", "A VM's own page is in a frame that is its own.")

@@ -1,16 +1,15 @@
 """Machine memory as an allocator keeps it: large frames and small ones, scrubbing now or later, memory that comes and goes.
 
 A *block* is a large frame. It is free, given out whole, or *split* into its small frames; when all of those are free again it is
-*merged* (the buddy system: Knowlton, CACM 1965; Xen's ``page_alloc.c``, Linux's ``page_alloc.c``). A small frame is its block and an
-index in it, so a frame's buddies are found without looking.
+*merged* (the buddy system: Knowlton, CACM 1965; Xen's ``page_alloc.c``, Linux's ``page_alloc.c``). A small frame is its block and
+an index in it, so a frame's buddies are found without looking.
 
 What a frame held must not reach its next owner. It is scrubbed when that one gets it (*lazily*: Xen's ``need_scrub``), or before,
 when there is time (*eagerly*); until then it says that it is not clean.
 
-Memory is *added* while the machine runs, and nobody knows what it holds. To *remove* a block, nothing new is given out from it, what
-is in use is *moved* elsewhere, and when it is free it goes. Whoever has a frame that moves is told the new one, and finds there what
-it held.
-"""
+Memory is *added* while the machine runs, and nobody knows what it holds. To *remove* a block, nothing new is given out from it,
+what is in use is *moved* elsewhere, and when it is free it goes. Whoever has a frame that moves is told the new one, and finds
+there what it held. """
 
 import enum
 
@@ -159,7 +158,8 @@ class Buddy(Design):
 
     @operation
     def merge(self, block: Block, vm: Vm) -> None:
-        """All its frames are free: they are one again, as dirty as the dirtiest of them. It may hold any owner's, say this one's."""
+        """All its frames are free: they are one again, as dirty as the dirtiest of them. It may hold any owner's, say this
+        one's."""
         record = self.blocks[block]
         require(record.span == Span.SPLIT and self.is_free(record))
         self.blocks[block] = BlockRecord(Span.FREE, dirty=True, holds=vm, leaving=record.leaving)

@@ -1,4 +1,5 @@
-"""Free page reporting: the guest says of pages that are on its free list that nobody needs what they hold (virtio 1.2 section 5.5.6.7).
+"""Free page reporting: the guest says of pages that are on its free list that nobody needs what they hold (virtio 1.2 section
+5.5.6.7).
 
 It does not give them up, as it does with a balloon. The monitor takes the frame, and the page is a promise of zeroes from then on:
 the guest may use it whenever it likes, without asking, and finds zeroes there, as on a bare machine whose own memory controller had

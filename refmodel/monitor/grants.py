@@ -1,9 +1,9 @@
-"""Grants: guests share memory with each other because they want to, and it can be taken back (Xen's ``grant_table.c``; Barham et al.,
-SOSP 2003).
+"""Grants: guests share memory with each other because they want to, and it can be taken back (Xen's ``grant_table.c``; Barham et
+al., SOSP 2003).
 
-The owner of a page writes a *grant entry*: who may map the page, and whether for reading only. The grantee *maps* it at a guest frame
-of its own, and the entry is in use for as long as anything is mapped: the owner can neither end nor change it, nor do away with the
-page. Each mapping holds a reference to the frame.
+The owner of a page writes a *grant entry*: who may map the page, and whether for reading only. The grantee *maps* it at a guest
+frame of its own, and the entry is in use for as long as anything is mapped: the owner can neither end nor change it, nor do away
+with the page. Each mapping holds a reference to the frame.
 
 A mapping ends in two steps. The p2m entry goes; processors may still have it cached; only when they have flushed is the reference
 given up (the order that XSA-182 and its like got wrong). The monitor can end a mapping itself, when the owner's memory has to be

@@ -1,17 +1,17 @@
-"""A VM moves to another machine while it runs: pre-copy, stop-and-copy, post-copy (Clark et al., NSDI 2005; Hines and Gopalan, VEE 2009).
+"""A VM moves to another machine while it runs: pre-copy, stop-and-copy, post-copy (Clark et al., NSDI 2005; Hines and Gopalan, VEE
+2009).
 
-*Pre-copy* sends pages while the guest stores to them. Here the hardware keeps the log: the first store through a translation sets the
-page's dirty flag (SDM Vol. 3C 28.3.5), and later ones through the same cached translation need not. So a flag is *collected* in two
-steps, and the order matters: the flag is cleared and the page logged, then every processor *flushes*; until then a store may come that
-sets no flag. Only then is the page sent.
+*Pre-copy* sends pages while the guest stores to them. Here the hardware keeps the log: the first store through a translation sets
+the page's dirty flag (SDM Vol. 3C 28.3.5), and later ones through the same cached translation need not. So a flag is *collected*
+in two steps, and the order matters: the flag is cleared and the page logged, then every processor *flushes*; until then a store
+may come that sets no flag. Only then is the page sent.
 
 Then the guest is *stopped*, what is still logged may be sent, and the other machine takes over. What it lacks it fetches when the
 guest touches it, and the old machine pushes the rest (*post-copy*). A page is placed once: whatever is on its way for a page that
 has come already must not overwrite what the guest has stored since.
 
-A guest may *hint* that a page is free, so that it need not be sent (virtio 1.2 section 5.5.6.6). The hint is worth something only for
-as long as nobody has stored to the page, so what was hinted before flags are collected is worth nothing afterwards.
-"""
+A guest may *hint* that a page is free, so that it need not be sent (virtio 1.2 section 5.5.6.6). The hint is worth something only
+for as long as nobody has stored to the page, so what was hinted before flags are collected is worth nothing afterwards. """
 
 import enum
 
@@ -124,7 +124,8 @@ class Migration(Design):
     def collect(self, vm: Vm, gfn: Gfn) -> None:
         """Clear a page's dirty flag, and log the page."""
         require(self.pages[vm, gfn].dirty and self.phase[vm] != Phase.THERE)
-        self.pages[vm, gfn] = attrs.evolve(self.pages[vm, gfn], dirty=False, clean=False, unflushed=True, hinted=self.hint_after(vm, gfn))
+        self.pages[vm, gfn] = attrs.evolve(self.pages[vm, gfn], dirty=False, clean=False, unflushed=True,
+                                           hinted=self.hint_after(vm, gfn))
 
     def hint_after(self, vm: Vm, gfn: Gfn) -> bool:
         """What a hint is worth when the page has been seen dirty."""

@@ -1,0 +1,71 @@
+"""Mutants of Linux's way of merging pages."""
+
+from refmodel.designs import SamepageMerging
+from refmodel.language import require
+from refmodel.machine.names import Chain, Gfn, Mfn, Vm
+from refmodel.monitor.ksm import ChainOfNodes, RmapItem, Scan, StableNode
+
+
+class StoreUnnoticed(SamepageMerging):
+    """A page is stored to after it was compared, and is replaced all the same."""
+
+    def start_again(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing."""
+
+
+class StaleNode(SamepageMerging):
+    """A frame is free, and is in the stable tree still."""
+
+    def unlink_node(self, mfn: Mfn) -> None:
+        """Nothing."""
+
+
+class ComparedWithWhatIsGone(SamepageMerging):
+    """A page was compared with a node, the node's frame comes to hold something else, and the page is merged with it."""
+
+    def unlink_node(self, mfn: Mfn) -> None:
+        node = self.stable_tree[mfn]
+        if node.linked:
+            self.chains[node.chain] = self.one_less(self.chains[node.chain])
+            self.stable_tree[mfn] = StableNode()
+
+
+class MergedWhileWritable(SamepageMerging):
+    """A page is compared while its guest may store to it."""
+
+    def protect_for_merge(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        require(self.rmap_items[vm, gfn].scan == Scan.UNSTABLE)
+        require(self.may_merge(vm, gfn) and self.stable_tree[mfn].linked and self.may_join(mfn))
+        self.rmap_items[vm, gfn] = RmapItem(Scan.PROTECTED, mfn)
+
+
+class ChainedUncompared(SamepageMerging):
+    """A page that is found in the tree is taken to hold what it was found by."""
+
+    def alike(self, mfn: Mfn, other: Mfn) -> bool:
+        return True
+
+
+class ChainMiscounted(SamepageMerging):
+    """A node leaves a chain, and the chain counts it still."""
+
+    def one_less(self, chain: ChainOfNodes) -> ChainOfNodes:
+        return chain
+
+
+class NodeOfNoChain(SamepageMerging):
+    """A node is put into the tree, and into no chain."""
+
+    def link_node(self, vm: Vm, gfn: Gfn, chain: Chain, nodes: ChainOfNodes) -> None:
+        super().link_node(vm, gfn, chain, nodes)
+        self.stable_tree[self.p2m[vm, gfn].mfn] = StableNode(True)
+
+
+class Overfull(SamepageMerging):
+    """Pages are merged with a node however many it has."""
+
+    def replace(self, vm: Vm, gfn: Gfn) -> None:
+        item = self.rmap_items[vm, gfn]
+        require(item.scan == Scan.COMPARED and self.may_merge(vm, gfn))
+        self.join(vm, gfn, item.mfn)
+        self.rmap_items[vm, gfn] = RmapItem()
