@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from proofs import designs, entries, ept_walk, guest_walk, nested_walk, popek_goldberg
+from proofs import designs, entries, ept_walk, guest_walk, nested_walk, noninterference, popek_goldberg
 from refmodel.designs import COMBINED, SHIPPED, InterpreterAndEverything
 from refmodel.engines.proof_cache import ProofCache
 
@@ -74,6 +74,8 @@ THEOREMS = (
     Theorem("None of the three holds without its condition.", popek_goldberg.without_the_condition_there_is_a_counterexample),
     *(Theorem(f"Every operation of {cls.__name__} keeps every law, from any lawful state, for any number of names.",
               designs.every_operation_keeps_every_law, (cls.__name__,), cls in SLOW) for cls in (SHIPPED | COMBINED).values()),
+    *(Theorem(f"What a VM is shown depends on what it knows alone, in {name}: noninterference.",
+              noninterference.what_a_vm_is_shown_depends_on_what_it_knows, (name,)) for name in ("Memory", "MemoryAndEverything")),
     Theorem("So does every operation of a user's variant that protects by zapping.",
             designs.every_operation_keeps_every_law, ("ZapToProtect",)),
 )

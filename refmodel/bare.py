@@ -6,6 +6,7 @@ The monitor's own work leaves the bare machine alone; a balloon changes it only 
 """
 
 import enum
+from typing import ClassVar
 
 import attrs
 
@@ -53,6 +54,8 @@ class BareMemory(Design):
     bare_memory: Total[tuple[Vm, Gfn], Cells]
     paging: Total[tuple[Vm, Vcpu], Paging]
 
+    known: ClassVar[tuple[str, ...]] = ("plugged", "bare_memory", "paging")
+
     def bare_cell(self, vm: Vm, gfn: Gfn, index: Index) -> Cell:
         """An entry of a table as memory has it. Where there is no memory there are no entries."""
         return self.bare_memory[vm, gfn][index] if self.plugged[vm, gfn] else Cell()
@@ -90,6 +93,8 @@ class BareMachine(BareMemory):
     bare_tlb: Total[tuple[Vm, Vcpu, Index], Cell]
     """The guest entries that the processor may use without looking: each was valid when it was cached, and no
     invalidation has covered it since (SDM Vol. 3A 4.10.2)."""
+
+    known: ClassVar[tuple[str, ...]] = ("bare_tlb",)
 
     def bare_walk(self, vm: Vm, vcpu: Vcpu, page: Index) -> Cell:
         """The entry that the guest's own table holds now."""

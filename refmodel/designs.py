@@ -59,7 +59,7 @@ from refmodel.monitor.reservation import Reservation
 from refmodel.monitor.sharing import Sharing
 from refmodel.monitor.swapping import Swapping
 
-GENERAL = isolation.LAWS + accounting.LAWS + equivalence.LAWS
+GENERAL = isolation.LAWS + isolation.BALLOONING + accounting.LAWS + equivalence.LAWS
 """What holds under any MMU."""
 SMALL: Geometry = geometry(
     Vm=2, Vcpu=1, Gfn=2, Mfn=3, Index=1, naturals=1,

@@ -13,6 +13,7 @@ from refmodel.designs import COMBINED, SHIPPED
 from refmodel.language import BadDesign, Design
 from refmodel.language.design import Outline, outline
 from refmodel.language.text_rules import complaints
+from refmodel.pairs import PAIRS
 
 
 def load(name: str) -> Outline:
@@ -25,8 +26,9 @@ def load(name: str) -> Outline:
 
 
 def _find(name: str) -> type[Design]:
-    if name in SHIPPED | COMBINED:
-        return (SHIPPED | COMBINED)[name]
+    for shipped in (SHIPPED, COMBINED, PAIRS):
+        if name in shipped:
+            return shipped[name]
     place, _, cls = name.partition(":")
     if place.endswith(".py"):
         module = _from_file(Path(place))

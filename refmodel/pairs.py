@@ -28,8 +28,8 @@ from refmodel.monitor.swapping import Swapping
 MECHANISMS: dict[str, tuple[type[P2m], tuple[Law, ...]]] = {
     "sharing": (Sharing, ()),
     "ksm": (Ksm, ksm.LAWS),
-    "ballooning": (Ballooning, accounting.BALLOONING),
-    "deflate-on-oom": (DeflateOnOom, accounting.BALLOONING),
+    "ballooning": (Ballooning, isolation.BALLOONING + accounting.BALLOONING),
+    "deflate-on-oom": (DeflateOnOom, isolation.BALLOONING + accounting.BALLOONING),
     "populate-on-demand": (PopulateOnDemand, memory.POPULATE_ON_DEMAND),
     "free-page-reporting": (FreePageReporting, memory.POPULATE_ON_DEMAND),
     "swapping": (Swapping, memory.SWAPPING),

@@ -17,7 +17,7 @@ from refmodel.language import outline
 ROOT = Path(refmodel.__file__).parent
 SPECS = Path(__file__).parent.parent / "specs"
 
-LAYERS = ["language", "machine", "bare", "monitor", "mmu", "laws", "designs", "engines", "loading", "bugs", "oracle",
+LAYERS = ["language", "machine", "bare", "monitor", "mmu", "laws", "designs", "pairs", "engines", "loading", "bugs", "oracle",
           "report", "cli"]
 """From the ground up: a file imports from its own layer and those below."""
 

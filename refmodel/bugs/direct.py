@@ -1,10 +1,12 @@
 """Mutants of direct paging."""
 
+import attrs
+
 from refmodel.bare import Event, Reply
-from refmodel.designs import Direct
-from refmodel.language import choose
+from refmodel.designs import Direct, DirectWithGrants
+from refmodel.language import assign, choose, require, reset
 from refmodel.machine.names import Index, Mfn, Vcpu, Vm
-from refmodel.mmu.direct import Touched, Word
+from refmodel.mmu.direct import Held, Hypercall, Standing, Touched, Word
 
 
 class GivenUnscrubbed(Direct):
@@ -34,3 +36,61 @@ class EveryStoreExits(Direct):
 
     def store(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index, word: Word) -> Touched:
         return Touched(Reply(), Reply(), vcpu, upper, lower, True)
+
+
+class ScrubbedInUse(Direct):
+    """When a frame is scrubbed, so is the rest of memory."""
+
+    def scrubbed_frame(self) -> Mfn:
+        mfn = super().scrubbed_frame()
+        reset(self.words, lambda word, frame, index: True)
+        reset(self.bare_words, lambda word, frame, index: True)
+        return mfn
+
+
+class TypeOutlivesTheOwner(Direct):
+    """A frame that a guest gave back keeps the type that it had."""
+
+    def decrease_reservation(self, vm: Vm, mfn: Mfn) -> None:
+        frame = self.frames[mfn]
+        super().decrease_reservation(vm, mfn)
+        self.frames[mfn] = attrs.evolve(self.frames[mfn], type=frame.type)
+
+
+class TableInName(Direct):
+    """A table has dissolved, and its frame counts as one still."""
+
+    def dissolve(self, mfn: Mfn) -> None:
+        frame = self.frames[mfn]
+        super().dissolve(mfn)
+        self.frames[mfn] = attrs.evolve(self.frames[mfn], type=frame.type)
+
+
+class CheckStartsOver(Direct):
+    """An entry that may not stand where it is makes the check of every table begin again."""
+
+    def check_entry(self, mfn: Mfn, index: Index) -> Hypercall:
+        done = super().check_entry(mfn, index)
+        if not done.done:
+            assign(self.unchecked, lambda unchecked, table, at: not self.held[table, at].live, True)
+        return done
+
+
+class GrantUnmappedInName(DirectWithGrants):
+    """A grant is unmapped, and the entry that maps it stays."""
+
+    def grant_unmap(self, vm: Vm, mfn: Mfn, host: bool, device: bool) -> None:
+        track = self.maptrack[vm, mfn]
+        require(track.host and host and not device)
+        self.maptrack[vm, mfn] = attrs.evolve(track, host=False)
+
+
+class GrantOutlivesTheTable(DirectWithGrants):
+    """A table dissolves with an entry that maps a grant, whose mapping names it still."""
+
+    def dissolve_entry(self, mfn: Mfn, index: Index) -> None:
+        held = self.held[mfn, index]
+        require(self.frames[mfn].standing == Standing.DISSOLVING and held.live)
+        self.held[mfn, index] = Held()
+        self.unchecked[mfn, index] = True
+        self.drop(held)

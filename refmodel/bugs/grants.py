@@ -50,6 +50,15 @@ class TransferredButCached(GrantedMemory):
         """Nothing."""
 
 
+class TransferredEmpty(GrantedMemory):
+    """A page is given away, and what it held is not."""
+
+    def flush_owner(self, vm: Vm, gfn: Gfn) -> None:
+        super().flush_owner(vm, gfn)
+        mfn = self.p2m[vm, gfn].mfn
+        self.memory[mfn] = self.memory[mfn].scrubbed()
+
+
 class ReferenceKept(GrantedMemory):
     """A mapping goes, and its reference to the frame stays."""
 

@@ -28,6 +28,7 @@ from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
+from refmodel.pairs import PAIRS
 from refmodel.report import pages, terminal
 from refmodel.report import stories as stories_of
 
@@ -46,6 +47,8 @@ def check(
     fresh: Annotated[bool, typer.Option(help="prove and explore again what is remembered of the very same text")] = False,
     combined: Annotated[bool, typer.Option(help="without a name: every MMU over all of memory management together, by random runs "
                                                 "and proof")] = False,
+    pairs: Annotated[bool, typer.Option(help="without a name: every two mechanisms of memory management together, over any MMU, "
+                                             "explored to the last state")] = False,
     against: Annotated[str | None, typer.Option(help="run it beside this design (interpreter) instead, and compare what "
                                                      "guests see")] = None,
     runs: Annotated[int | None, typer.Option(help="this many random runs, however long they take, and no other engine; shared "
@@ -59,13 +62,15 @@ def check(
 
     Exit status: 0 all laws hold, 1 one fails, 2 bad input, 3 undecided.
     """
-    _refuse_what_does_not_go_together(design, engine, combined, against, runs, html)
+    _refuse_what_does_not_go_together(design, engine, combined or pairs, against, runs, html)
+    if combined and pairs:
+        raise BadDesign("--combined and --pairs are two things to check: say one of them")
     if against is not None:
         raise typer.Exit(_compared(design, against, seconds or 5.0, seed, as_json))
     where = Where(jobs or (1 if design is not None else AT_ONCE), on)
-    names = [design] if design is not None else list(COMBINED if combined else SHIPPED)
+    names = [design] if design is not None else list(COMBINED if combined else PAIRS if pairs else SHIPPED)
     seconds = seconds or (5.0 if design is not None else 8.0 / len(names))
-    engines = tuple(dict.fromkeys(engine or ()))
+    engines = tuple(dict.fromkeys(engine or (("exhaustive",) if pairs else ())))
     documents, worst, shown = [], HOLDS, list[tuple[str, Outline, list[Report]]]()
     ask = partial(_check_one, law=law, engines=engines, seconds=seconds, explore_seconds=explore_seconds, depth=depth, seed=seed,
                   fresh=fresh, quiet=as_json or design is None)
@@ -77,7 +82,7 @@ def check(
         shown.append((name, outline, reports))
         if not as_json:
             _show(name, outline, reports)
-    if design is None and law is None and engine is None and not combined and runs is None:
+    if design is None and law is None and engine is None and not combined and not pairs and runs is None:
         verdicts, _ = judged_by("unicorn", 1.0, seed, quiet=as_json)
         documents += [judged_document(v) for v in verdicts]
     if html is not None:
@@ -95,7 +100,7 @@ def _refuse_what_does_not_go_together(design: str | None, engine: list[str] | No
     if runs is not None and set(engine or ()) - {"random"}:
         raise BadDesign("--runs counts random runs: it goes with --engine random only")
     if combined and (design is not None or against is not None):
-        raise BadDesign("--combined is every MMU over everything: it goes with no name, and not with --against")
+        raise BadDesign("--combined and --pairs say what to check: they go with no name, and not with --against")
     if against is not None and (html is not None or runs is not None):
         raise BadDesign("--against compares designs: --html and --runs do not go with it")
 

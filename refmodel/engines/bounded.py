@@ -216,7 +216,7 @@ def _paths(design: Outline, judged: Outline, scope: Scope, clause_laws: Sequence
         if op.split:
             raise BadDesign("bounded model checking takes operations in one step; this design has split ones")
         induction = Induction(judged, op)  # what holds up to here is assumed: a search ends where a law first breaks
-        for found in induction._paths():
+        for found in induction.paths():
             segment = found.segments[-1]
             reading = Symbolic(design, prune=False)
             written = {}

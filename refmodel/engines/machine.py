@@ -65,7 +65,7 @@ class Machine:
         self.design, self.geometry = design, geometry
         self.pending_limit = pending_limit
         self.state = design.initial(geometry)
-        self.before = _copy(design, self.state)
+        self.before = copy_of(design, self.state)
         self.pending: list[tuple[Operation, tuple[Any, ...], GeneratorType[None, None, Any]]] = []
         self.initial_answers: tuple[Any, ...] = ()
         self.met: set[Law] = set()
@@ -273,7 +273,8 @@ def recorded(answers: Iterable[Any]) -> Pick:
     return pick
 
 
-def _copy(design: Outline, state: Any) -> Any:
+def copy_of(design: Outline, state: Any) -> Any:
+    """A state of its own that is the same."""
     other = design.blank()
     for table in design.tables:
         setattr(other, table.name, getattr(state, table.name).twin())

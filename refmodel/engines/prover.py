@@ -64,7 +64,7 @@ class Proof:
 
 
 @attrs.define
-class _Segment:
+class Segment:
     """From one point where others may run to the next: the state before and after, and what is known."""
 
     before: Any
@@ -76,10 +76,12 @@ class _Segment:
 
 
 @attrs.define
-class _Path:
+class Path:
+    """One way through an operation."""
+
     state: Any
     """What the text's own conditions, those of a reset say, look at."""
-    segments: list[_Segment]
+    segments: list[Segment]
     lookups: dict[tuple[Any, ...], Lookup]
     counts: dict[int, Counted]
     noted: dict[int, tuple[Scalar, Term]]
@@ -92,15 +94,15 @@ class _Path:
 class Induction:
     """The obligations of one operation."""
 
-    def __init__(self, design: Outline, op: Operation, clause: str | None = None, timeout: int = TIMEOUT) -> None:
-        self.design, self.op, self.timeout = design, op, timeout
+    def __init__(self, design: Outline, op: Operation, clause: str | None = None, timeout: int = TIMEOUT, base: str = "s") -> None:
+        self.design, self.op, self.timeout, self.base = design, op, timeout, base
         self.laws = [law for law in design.laws if (law.of_state or law.applies_to(op.returns)) and clause in (None, law.clause)]
         self._formulas: dict[str, list[Formula]] = {}
         self._scope: Scope | None = None
         self._taken = False
         self._near, self._far = 0, 0
         """For how many paths it did to look near, and for how many it did not."""
-        self._shared = Hypotheses(design, self.formulas("s"), "s")
+        self._shared = Hypotheses(design, self.formulas(base), base)
 
     def formulas(self, base: str) -> list[Formula]:
         """The laws of states, as formulas about this arbitrary state."""
@@ -114,7 +116,7 @@ class Induction:
         spent: dict[str, float] = {}
         verdicts: dict[str, Judgement] = {}
         number = 0
-        for path in self._paths():
+        for path in self.paths():
             if not to_the_end and any(v.verdict == "refuted" for v in verdicts.values()):
                 break
             judged = list(self._path(path))
@@ -128,11 +130,13 @@ class Induction:
 
     # ------------------------------------------------------------ running the text
 
-    def _paths(self) -> Iterator[_Path]:
+    def paths(self) -> Iterator[Path]:
+        """Every path of the operation from an arbitrary state, but for those that no lawful state can take as far as is known."""
         reading = Symbolic(self.design)
+        reading.choices = "choice" if self.base == "s" else f"{self.base}.choice"
         with answering(reading):
             for _ in reading.paths():
-                base = reading.state("s")
+                base = reading.state(self.base)
                 arguments = [reading.arbitrary(kind, f"{self.op.name}.{p}") for p, kind in self.op.parameters]
                 self.arguments = arguments
                 reading.conditions += [argument.term != constant(kind, NOTHING) for (_, kind), argument in
@@ -145,7 +149,7 @@ class Induction:
                     if not segments:
                         continue
                 self._learn(reading)
-                yield _Path(base, segments, dict(reading.lookups), dict(reading.counts), dict(reading.noted),
+                yield Path(base, segments, dict(reading.lookups), dict(reading.counts), dict(reading.noted),
                             list(reading.obligations))
 
     def _learn(self, reading: Symbolic) -> None:
@@ -155,7 +159,7 @@ class Induction:
         self._shared.saturate()
         reading.solver.add(*self._shared.asserted[size:])
 
-    def _run(self, reading: Symbolic, state: Any, arguments: list[Any]) -> Iterator[_Segment]:
+    def _run(self, reading: Symbolic, state: Any, arguments: list[Any]) -> Iterator[Segment]:
         before = self._snapshot(state)
         if not self.op.split:
             outcome = None
@@ -201,13 +205,13 @@ class Induction:
             setattr(other, kind.name, getattr(state, kind.name).frozen())
         return other
 
-    def _segment(self, reading: Symbolic, before: Any, state: Any, outcome: Any) -> _Segment:
+    def _segment(self, reading: Symbolic, before: Any, state: Any, outcome: Any) -> Segment:
         written = frozenset(k.name for k in self.design.tables if getattr(state, k.name).writes)
-        return _Segment(before, self._snapshot(state), tuple(reading.conditions), outcome, tuple(reading.answers), written)
+        return Segment(before, self._snapshot(state), tuple(reading.conditions), outcome, tuple(reading.answers), written)
 
     # ------------------------------------------------------------ judging a path
 
-    def _path(self, path: _Path) -> Iterator[Judgement]:
+    def _path(self, path: Path) -> Iterator[Judgement]:
         bases = dict.fromkeys(_base_of(self.design, s.before) for s in path.segments)
         known = {base: self._shared.copy() if base == "s" else Hypotheses(self.design, self.formulas(base), base) for base in bases}
         far = not self._taken or self._far > self._near  # that there is a path at all is to be known for certain
@@ -246,7 +250,7 @@ class Induction:
                 answer = ask.about(law, segment, z3.Not(goal))
                 yield attrs.evolve(answer, seconds=answer.seconds + share)
 
-    def _goals(self, path: _Path, reading: Symbolic) -> Iterator[tuple[Law, _Segment, Term | None]]:
+    def _goals(self, path: Path, reading: Symbolic) -> Iterator[tuple[Law, Segment, Term | None]]:
         """What must hold after each segment, at arbitrary names; None where the segment wrote nothing it speaks of."""
         for segment in path.segments:
             last = segment is path.segments[-1]
@@ -274,7 +278,7 @@ class Induction:
             names.append(reading.arbitrary(kind, f"any.{sort}.{used[sort]}"))
         return names
 
-    def _untouched(self, law: Law, segment: _Segment) -> bool:
+    def _untouched(self, law: Law, segment: Segment) -> bool:
         formula = next(f for f in self.formulas(_base_of(self.design, segment.before)) if f.law is law)
         return not formula.tables & segment.written
 
@@ -301,20 +305,20 @@ def _base_of(design: Outline, state: Any) -> str:
 class _Question:
     """The solver, knowing a path and the laws that may be assumed, asked about one goal after the other."""
 
-    def __init__(self, induction: Induction, path: _Path, known: dict[str, Hypotheses],
+    def __init__(self, induction: Induction, path: Path, known: dict[str, Hypotheses],
                  terms: dict[int, tuple[Scalar, Term]], solver: Any) -> None:
         self.induction, self.path, self.known, self.terms, self.solver = induction, path, known, terms, solver
         self.real = [t != constant(leaf, NOTHING) for leaf, t in terms.values() if isinstance(leaf, NameKind) and z3.is_const(t)
                      and str(t).startswith("any.")]
 
-    def all_at_once(self, obligations: Sequence[Obligation], goals: Sequence[tuple[_Segment, Term]]) -> bool:
+    def all_at_once(self, obligations: Sequence[Obligation], goals: Sequence[tuple[Segment, Term]]) -> bool:
         """Whether nothing of it all can fail: one question for the solver, where it nearly always is so. If not, each is asked
         about by itself."""
         failing = [z3.And(*o.conditions, z3.Not(o.holds)) for o in obligations]
         failing += [z3.And(*segment.conditions, z3.Not(goal)) for segment, goal in goals]
         return not failing or self._refuted((z3.Or(failing),)) == "proved"
 
-    def about(self, law: Law, segment: _Segment, denied: Term) -> Judgement:
+    def about(self, law: Law, segment: Segment, denied: Term) -> Judgement:
         """Whether the denied law has no model."""
         began = time.perf_counter()
         witness: Witness | None = None
@@ -348,7 +352,7 @@ class _Question:
         finally:
             self.solver.pop()
 
-    def _in_scope(self, law: Law, segment: _Segment, denied: Term) -> tuple[str, Witness | None, str]:
+    def _in_scope(self, law: Law, segment: Segment, denied: Term) -> tuple[str, Witness | None, str]:
         """Look for a counterexample of a small size."""
         induction = self.induction
         scope = induction.scope()

@@ -61,7 +61,7 @@ def explore_stepwise(design: Outline, geometry: Geometry, *, seconds: float | No
 
 
 def _power_on(design: Outline, geometry: Geometry) -> Iterator[Machine]:
-    yield from _every_answer(lambda pick: _started(design, geometry, pick))
+    yield from every_answer(lambda pick: _started(design, geometry, pick))
 
 
 def _started(design: Outline, geometry: Geometry, pick: Any) -> Machine:
@@ -92,12 +92,12 @@ def _steps(design: Outline, geometry: Geometry, run: Run) -> Iterator[tuple[Mach
             spare = _reached(design, geometry, run)
             return None if taken is None else (machine, taken[0], mine, taken[1])
 
-        for result in _every_answer(attempt):
+        for result in every_answer(attempt):
             if result is not None:
                 yield result
 
 
-def _every_answer(run: Any) -> Iterator[Any]:
+def every_answer(run: Any) -> Iterator[Any]:
     """Run with every combination of answers to what is asked on the way."""
     prefixes: list[list[int]] = [[]]
     while prefixes:

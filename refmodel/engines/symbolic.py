@@ -69,6 +69,8 @@ class Symbolic:
         self.solver = z3.SimpleSolver()
         self.solver.add(*assumptions)
         self.as_of: int | None = None
+        self.choices = "choice"
+        """What the terms are called that choices are answered with."""
         self._folding = 0
         self.begin()
 
@@ -226,7 +228,7 @@ class Symbolic:
     def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
         if self._folding:
             raise Impure
-        value = self.arbitrary(kind, f"choice{len(self.answers)}")
+        value = self.arbitrary(kind, f"{self.choices}{len(self.answers)}")
         self.answers.append((kind, value))
         if isinstance(kind, NameKind):
             self.required(z3.Not(value.term == constant(kind, NOTHING)))

@@ -49,6 +49,11 @@ class Design:
     """The tables whose initial contents nobody knows, as memory's at power-on."""
     explored: ClassVar[bool] = True
     """Whether its geometry is small enough to be explored to the end."""
+    known: ClassVar[tuple[str, ...]] = ()
+    """The tables of whose entries a VM can know its own, by what it is shown: its bare machine. (A class adds to those it is made
+    of.)"""
+    flows: ClassVar[dict[str, str]] = {}
+    """The operations by which a VM is meant to come to know what others do, each with the name of the flow. (Likewise.)"""
 
 
 @attrs.frozen

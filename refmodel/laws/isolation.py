@@ -9,6 +9,7 @@ from refmodel.mmu.replies import Handled
 from refmodel.mmu.shadow import ShadowEntry, ShadowMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
 from refmodel.mmu.vtlb import VirtualTlbMmu
+from refmodel.monitor.ballooning import Ballooning
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2m
 
@@ -115,6 +116,17 @@ def shared_frames_hold_what_they_held(s: P2m, before: P2m, mfn: Mfn) -> Any:
     return implies(before.frames[mfn].use == Use.SHARED and s.frames[mfn].use == Use.SHARED, before.memory[mfn] == s.memory[mfn])
 
 
+@law("ISO-6", "What a VM can know of its memory is changed by its own steps only, but that it may be given memory.")
+def what_a_vm_knows_changes_by_its_own_steps(s: P2m, before: P2m, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
+    return implies(before.plugged[vm, gfn] and vm != actor,
+                   s.plugged[vm, gfn] and s.bare_memory[vm, gfn] == before.bare_memory[vm, gfn])
+
+
+@law("ISO-6", "A balloon's size is changed by its own guest only; all that the monitor can do is ask.")
+def a_balloon_is_its_guests(s: Ballooning, before: Ballooning, actor: Vm, vm: Vm) -> Any:
+    return implies(vm != actor, s.balloon[vm].actual == before.balloon[vm].actual)
+
+
 @law("ISO-5", "What a VM's memory holds is changed by that VM's own steps only.")
 def memory_changes_by_its_owner_only(s: P2m, before: P2m, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.p2m[vm, gfn], s.p2m[vm, gfn]
@@ -190,11 +202,13 @@ LAWS = (
     a_shared_frame_is_read_only,
     a_new_page_holds_nothing,
     shared_frames_hold_what_they_held,
+    what_a_vm_knows_changes_by_its_own_steps,
     memory_changes_by_its_owner_only,
     registers_change_by_their_owner_only,
 )
 """Of memory management, under any MMU."""
 
+BALLOONING = (a_balloon_is_its_guests,)
 EPT = (
     ept_leads_where_the_p2m_says,
     physical_mappings_lead_where_the_p2m_says,

@@ -5,6 +5,8 @@ when the target has sunk. What it gives up is gone for good: a page that comes b
 balloon calls target and size ``num_pages`` and ``actual``: virtio 1.2 section 5.5.)
 """
 
+from typing import ClassVar
+
 import attrs
 
 from refmodel.language import Total, count, guest, operation, require
@@ -22,6 +24,9 @@ class Balloon:
 
 class Ballooning(P2m):
     balloon: Total[Vm, Balloon]
+
+    known: ClassVar[tuple[str, ...]] = ("balloon",)
+    flows: ClassVar[dict[str, str]] = {"set_target": "a balloon request"}
 
     @operation
     def set_target(self, vm: Vm, target: Count) -> None:

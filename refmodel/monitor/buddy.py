@@ -9,7 +9,8 @@ when there is time (*eagerly*); until then it says that it is not clean.
 
 Memory is *added* while the machine runs, and nobody knows what it holds. To *remove* a block, nothing new is given out from it,
 what is in use is *moved* elsewhere, and when it is free it goes. Whoever has a frame that moves is told the new one, and finds
-there what it held. """
+there what it held.
+"""
 
 import enum
 

@@ -11,7 +11,8 @@ guest touches it, and the old machine pushes the rest (*post-copy*). A page is p
 has come already must not overwrite what the guest has stored since.
 
 A guest may *hint* that a page is free, so that it need not be sent (virtio 1.2 section 5.5.6.6). The hint is worth something only
-for as long as nobody has stored to the page, so what was hinted before flags are collected is worth nothing afterwards. """
+for as long as nobody has stored to the page, so what was hinted before flags are collected is worth nothing afterwards.
+"""
 
 import enum
 

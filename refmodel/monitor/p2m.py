@@ -9,6 +9,7 @@ What stands in the way (a page that is shared, logged, on swap, not there yet) e
 """
 
 import enum
+from typing import ClassVar
 
 import attrs
 
@@ -60,6 +61,8 @@ class Supply(enum.Enum):
 
 class P2m(Frames, BareMemory):
     p2m: Total[tuple[Vm, Gfn], P2mEntry]
+
+    flows: ClassVar[dict[str, str]] = {"populate": "memory is given"}
 
     # ------------------------------------------------------------ what an MMU is told
 

@@ -7,6 +7,8 @@ zeroes again can be turned into a promise, and its frame is free. (Xen's populat
 A promise may be broken only in time: where no frame can be had the guest waits, and is never told that there is no memory.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from refmodel.language import operation, require
@@ -15,6 +17,8 @@ from refmodel.monitor.p2m import Backing, P2m, P2mEntry, Supply
 
 
 class PopulateOnDemand(P2m):
+    flows: ClassVar[dict[str, str]] = {"promise": "memory is given"}
+
     @operation
     def promise(self, vm: Vm, gfn: Gfn) -> None:
         """The guest gets a page that it never had, of zeroes, and no frame for it."""

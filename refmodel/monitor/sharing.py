@@ -2,7 +2,8 @@
 
 Merging costs a guest nothing it can see. Which two pages to look at is guessed from hashes of what they held some time ago,
 *hints*, that may be out of date or collide; so a guess proves nothing here, any two pages may be proposed, and they are merged
-when they have been compared. The price is paid on the first write (``copy_on_write``). """
+when they have been compared. The price is paid on the first write (``copy_on_write``).
+"""
 
 from refmodel.language import operation, require
 from refmodel.machine.names import Gfn, Vm

@@ -1,0 +1,101 @@
+"""``refmodel leaks``: whether a VM can come to know what others do."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from refmodel.bugs.leaks import LEAKS
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, severity
+from refmodel.engines.exhaustive import fits_columns
+from refmodel.engines.machine import replay as run_again
+from refmodel.engines.unwinding import Leak, Unwinding, known_tables, search
+from refmodel.language import Geometry
+from refmodel.language import outline as outline_of
+from refmodel.language.design import Outline
+from refmodel.language.unsound import BadDesign
+from refmodel.loading import load
+from refmodel.report import terminal
+
+SHIPPED_HERE = ("sharing*swapping", "ksm*populate-on-demand", "ballooning*free-page-reporting", "dirty-logging*access-tracking",
+                "guest-copies*devices")
+"""What is searched without a name, beside the specimens: pairs small enough that each state can be visited by itself."""
+
+
+@app.command()
+def leaks(
+    design: Annotated[str | None, typer.Argument(help="a design as refmodel check takes it, or a leaky specimen; without it, pairs "
+                                                      "of mechanisms, and every specimen")] = None,
+    seconds: Annotated[float, typer.Option(help="stop looking after this long", min=0.1)] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+) -> None:
+    """Look for two runs that look alike to a VM, until it is shown in one what it is not in the other (noninterference, ISO-6).
+
+    Exit status: 0 nothing leaks (but specimens, which all must), 1 something does, 2 bad input, 3 undecided: the time was up.
+    """
+    worst, documents = HOLDS, []
+    for name in [design] if design is not None else [*SHIPPED_HERE, *LEAKS]:
+        specimen = LEAKS.get(name)
+        outline = outline_of(specimen.design) if specimen else load(name)
+        _refuse(name, outline)
+        geometry = specimen.geometry if specimen else two_of(outline.cls.geometry)
+        found = search(outline, geometry, seconds)
+        right = (found.leak is not None) == (specimen is not None and design is None)
+        status = FAILS if not right else HOLDS if found.complete or found.leak else UNDECIDED
+        worst = max(worst, status, key=severity)
+        documents.append(_document(name, outline, geometry, found))
+        if not as_json:
+            _show(name, outline, geometry, found, whole=design is not None, channel=specimen.channel if specimen else "")
+    if as_json:
+        print(json.dumps(documents, indent=2))
+    raise typer.Exit(worst)
+
+
+def _refuse(name: str, outline: Outline) -> None:
+    if not known_tables(outline):
+        raise BadDesign(f"{name}: says of no table that a VM knows its own entries; expected a tuple of names called known")
+    if not fits_columns(outline):
+        raise BadDesign(f"{name}: has split operations or partial tables, which this cannot go back and forth in")
+
+
+def two_of(geometry: Geometry) -> Geometry:
+    """Two VMs with a page each, so that one may watch the other."""
+    return geometry.resized(Vm=2, Gfn=1, Mfn=2)
+
+
+def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, whole: bool, channel: str) -> None:
+    flows = f"; meant to be known: {', '.join(sorted(found.flows))}" if found.flows else ""
+    end = "to the last state" if found.complete else "not to the end" if found.leak is None else "up to the leak"
+    out.print(f"{name}: {found.states:,} states {end}, {found.views:,} ways that things look to a VM, compared {found.compared:,} "
+              f"times{flows}; {geometry}; {found.seconds:.1f} s", soft_wrap=True)
+    if found.leak is None:
+        words = "nothing leaks" if found.complete else "undecided: the time was up"
+        out.print(f"{name}: {words}\n", style="green" if found.complete else "yellow")
+        return
+    about = f" ({channel})" if channel else ""
+    if not whole:
+        out.print(f"{name}: leaks{about} in {len(found.leak.run.steps)} steps, as it is meant to: refmodel leaks {name}\n",
+                  style="green")
+        return
+    _tell(outline, geometry, found.leak)
+    out.print(f"{name}: {found.leak.condition}{about}\n", style="bold red")
+
+
+def _tell(outline: Outline, geometry: Geometry, leak: Leak) -> None:
+    """The runs, side by side in time: first the one, then the other that looked the same."""
+    runs = [leak.run, *([leak.other] if leak.other else [])]
+    for number, run in enumerate(runs):
+        if len(runs) > 1:
+            out.print(f"\nto vm {leak.vm} " + ("this" if number == 0 else "and this") + " looks the same, until the last step:")
+        out.print(terminal.trace(outline, list(run_again(outline, geometry, run))))
+
+
+def _document(name: str, outline: Outline, geometry: Geometry, found: Unwinding) -> dict[str, Any]:
+    leak = found.leak
+    return {"design": name, "complete": found.complete, "states": found.states, "compared": found.compared,
+            "flows": sorted(found.flows),
+            "leak": leak and {"condition": leak.condition, "vm": leak.vm, "runs": [
+                [str(terminal.step_title(outline, i, told)) for i, told in enumerate(run_again(outline, geometry, run), 1)]
+                for run in (leak.run, leak.other) if run is not None]}}

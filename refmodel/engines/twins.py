@@ -1,0 +1,153 @@
+"""Noninterference, for any number of names: an operation is run from two arbitrary lawful states that look alike to its VM.
+
+``unwinding`` visits the states of a small geometry; here are *output* and *step* as theorems. The operation is followed along every
+two of its paths, once from each state, with the same arguments and with answers of their own. The states agree on the VM's own
+entries of the tables that it can know, wherever either run looks. Then it is shown the same, and the states agree afterwards.
+
+A run that exits shows nothing yet, and one that writes to nothing that can be known changes nothing yet: they stand for time, which
+is left out. (*Respect* is a law about single steps, ISO-6 in ``laws/isolation``.)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import z3
+
+from refmodel.bare import Event
+from refmodel.engines.hypotheses import Hypotheses
+from refmodel.engines.prover import TIMEOUT, Induction, Path
+from refmodel.engines.symbolic import Symbolic
+from refmodel.engines.symbolic_tables import Lookup, SymbolicPage, Table
+from refmodel.engines.terms import Term, constant
+from refmodel.engines.unwinding import known_tables
+from refmodel.language.asking import answering
+from refmodel.language.design import Operation, Outline
+from refmodel.language.joining import joined
+from refmodel.language.kinds import NOTHING, NameKind, kind_of
+from refmodel.language.opaque import Opaque
+
+
+@attrs.frozen
+class Twins:
+    """What came of running an operation twice."""
+
+    operation: str
+    pairs: int
+    """Pairs of paths of which both show something, or change what can be known."""
+    possible: bool
+    """Whether two lawful states that look alike can take one of those pairs: if none can, nothing is said."""
+    failing: tuple[str, ...]
+    """What is not proved, and why."""
+    seconds: float
+
+
+def prove_twins(design: Outline, name: str) -> Twins:
+    """Output and step consistency of one operation of a guest's."""
+    began = time.perf_counter()
+    with joined(design):
+        one, other = _Side(design, name, "s"), _Side(design, name, "t")
+        pairs = [_Pair(design, one, other, mine, theirs) for mine in one.paths for theirs in other.paths]
+        telling = [pair for pair in pairs if pair.final or pair.changes]
+        possible = any(pair.is_possible() for pair in telling)
+        failing = [why for pair in telling if (why := pair.failing())]
+    return Twins(name, len(telling), possible, tuple(failing), time.perf_counter() - began)
+
+
+class _Side:
+    """One of the two runs: every path of the operation from its own arbitrary state."""
+
+    def __init__(self, design: Outline, name: str, base: str) -> None:
+        self.base = base
+        self.op: Operation = design.operation(name)
+        self.induction = Induction(design, self.op, base=base)
+        self.paths: list[Path] = list(self.induction.paths())
+        self.arguments = self.induction.arguments
+
+    def hypotheses(self, design: Outline) -> Hypotheses:
+        return Hypotheses(design, self.induction.formulas(self.base), self.base)
+
+
+class _Pair:
+    """A path from each of two states that look alike."""
+
+    def __init__(self, design: Outline, one: _Side, other: _Side, mine: Path, theirs: Path) -> None:
+        self.design, self.sides, self.paths = design, (one, other), (mine, theirs)
+        self.known = [design.table(name) for name in known_tables(design)]
+        self.vm = one.op.actor(one.arguments).term
+        ends = [path.segments[-1] for path in self.paths]
+        self.shown = [getattr(end.outcome, "shown", None) for end in ends]
+        self.final = all(s is not None and getattr(s, "event", None) is not Event.EXITED for s in self.shown)
+        """Whether both show something."""
+        self.changes = all(any(k.name in end.written for k in self.known) for end in ends)
+        """Whether both write to what can be known."""
+
+    def is_possible(self) -> bool:
+        """Whether anything is known against it."""
+        return bool(self._solver(Symbolic(self.design, prune=False), far=True).check() != z3.unsat)
+
+    def failing(self) -> str:
+        """Empty if nothing can differ."""
+        reading = Symbolic(self.design, prune=False)
+        goals = list(_same(*self.shown)) if self.final else []
+        goals += [goal for kind in self.known if self.changes for goal in self._alike_after(reading, kind)]
+        answer = z3.unknown
+        for far in (False, True):
+            solver = self._solver(reading, far)
+            solver.add(z3.Or([z3.Not(goal) for goal in goals]))
+            answer = solver.check()
+            if answer == z3.unsat:
+                return ""
+        why = "the solver gave up" if answer == z3.unknown else "what is shown, or known afterwards, may differ"
+        return f"{self.sides[0].op.name}: {why}"
+
+    def _alike_after(self, reading: Symbolic, kind: Any) -> Iterator[Term]:
+        """That the VM's own entries of a table are the same after both, at an arbitrary key."""
+        key = (self.vm, *(reading.arbitrary(k, f"any.{k}.{i}").term for i, k in enumerate(kind.keys[1:])))
+        leaves = []
+        for path in self.paths:
+            table: Table = getattr(path.segments[-1].after, kind.name)
+            for each in (table, *(was for _, was in table.past)):
+                each.reading = reading
+            with answering(reading):
+                leaves.append(table.peek(key))
+        yield from (a == b for a, b in zip(*leaves, strict=True))
+
+    def _solver(self, reading: Symbolic, far: bool) -> Any:
+        """All that is known: each path's conditions, the laws of either state, and that they look alike."""
+        solver = z3.SimpleSolver()
+        solver.set("timeout", TIMEOUT)
+        looked = [Lookup(side.base, x.table, x.key) for side in self.sides
+                  for x in [*self.paths[0].lookups.values(), *self.paths[1].lookups.values(), *reading.lookups.values()]]
+        for side, path in zip(self.sides, self.paths, strict=True):
+            hypotheses = side.hypotheses(self.design)
+            hypotheses.admit(looked, [*path.counts.values(), *reading.counts.values()])
+            hypotheses.saturate()
+            if far:
+                hypotheses.go_far()
+            solver.add(*hypotheses.asserted, *path.segments[-1].conditions)
+        for kind in self.known:
+            one, other = (Table(reading, kind, side.base) for side in self.sides)
+            for key in dict.fromkeys(x.key for x in looked if x.table == kind.name):
+                same = [a == b for a, b in zip(one.first(key), other.first(key), strict=True)]
+                solver.add(z3.Implies(key[0] == self.vm, z3.And(same)))
+        solver.add([term != constant(leaf, NOTHING) for leaf, term in reading.noted.values() if isinstance(leaf, NameKind)])
+        return solver
+
+
+def _same(one: Any, other: Any) -> Iterator[Term]:
+    """That two values that are shown are the same."""
+    if isinstance(one, Opaque):
+        yield one.term == other.term
+    elif isinstance(one, SymbolicPage):
+        yield (one == other).term
+    elif attrs.has(type(one)):
+        kind = kind_of(type(one))
+        for (_, leaf), a, b in zip(kind.leaves(), kind.flatten(one), kind.flatten(other), strict=True):
+            terms = [v.term if isinstance(v, Opaque) else constant(leaf, v) for v in (a, b)]
+            yield terms[0] == terms[1]
+    else:
+        yield z3.BoolVal(one == other)

@@ -1,0 +1,184 @@
+"""Noninterference, on ints: what a VM is shown depends on nothing that it cannot know.
+
+The conditions are Rushby's (*Noninterference, transitivity, and channel-control security policies*, SRI 1992), with each VM a
+domain whose view is its own bare machine (a design's ``known`` tables). *Output*: in two states that look alike to a VM, its
+instruction shows it the same. *Step*: and they look alike afterwards. *Respect*: what others do changes nothing that it can see,
+but for flows that are meant (a design's ``flows``). Time is left out, as it is from equivalence: an instruction that exits, or
+changes nothing, will be tried again, and whoever measures how long that takes learns that a page was shared, or on swap.
+
+Two runs are compared, so no law about one state can say this. All states of a small geometry are visited, and it is remembered of
+each view what has been shown to it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from refmodel.bare import Event
+from refmodel.engines.machine import Machine, Run, Step, copy_of
+from refmodel.engines.stepwise import every_answer
+from refmodel.language.design import Operation, Outline
+from refmodel.language.kinds import Geometry, NameKind
+
+OUTPUT = "what a guest is shown depends on what it cannot know"
+STEP = "what a guest can know comes to depend on what it could not"
+RESPECT = "a guest can know what others do"
+
+
+@attrs.frozen
+class Leak:
+    """A condition that does not hold: the run, and where two are compared the other, which looked the same until the last step."""
+
+    condition: str
+    vm: int
+    run: Run
+    other: Run | None = None
+
+    @property
+    def step(self) -> Step:
+        """What shows it."""
+        return self.run.steps[-1]
+
+
+@attrs.frozen
+class Unwinding:
+    """What was visited and compared, and what leaks if anything does."""
+
+    leak: Leak | None
+    complete: bool
+    states: int
+    views: int
+    """Views of a VM together with what it did."""
+    compared: int
+    """How often what was shown could be compared with what had been shown to the same view."""
+    flows: frozenset[str]
+    """The flows that are meant, and happened."""
+    seconds: float
+
+
+@attrs.frozen
+class _Told:
+    shown: Any
+    node: int
+    step: Step
+
+
+def known_tables(design: Outline) -> tuple[str, ...]:
+    """The tables of a design that its VMs know their own entries of."""
+    names = [name for base in design.cls.__mro__ for name in vars(base).get("known", ())]
+    return tuple(dict.fromkeys(names))
+
+
+def flows_of(design: Outline) -> dict[str, str]:
+    """The operations by which a VM is meant to come to know of others."""
+    return {op: flow for base in reversed(design.cls.__mro__) for op, flow in vars(base).get("flows", {}).items()}
+
+
+class _Search:
+    def __init__(self, design: Outline, geometry: Geometry) -> None:
+        self.design = design
+        self.machine = Machine(design, geometry)
+        self.known, self.flows = known_tables(design), flows_of(design)
+        self.vms = self.machine.values(NameKind("Vm"))
+        self.initial: list[Run] = []
+        self.nodes: list[tuple[int, Step | None]] = []
+        self.seen: set[Any] = set()
+        self.todo: deque[tuple[int, Any]] = deque()
+        self.shown: dict[Any, _Told] = {}
+        self.changed: dict[Any, _Told] = {}
+        self.compared = 0
+        self.met: set[str] = set()
+
+    def run(self, seconds: float) -> Unwinding:
+        began, leak = time.perf_counter(), None
+        for state in self._power_on():
+            self._visit(-1, None, state)
+        while self.todo and leak is None and time.perf_counter() - began < seconds:
+            node, state = self.todo.popleft()
+            leak = next(self._from(node, state), None)
+        return Unwinding(leak, leak is None and not self.todo, len(self.nodes), len(self.shown) + len(self.changed), self.compared,
+                         frozenset(self.met), time.perf_counter() - began)
+
+    def _power_on(self) -> Iterator[Any]:
+        def start(pick: Any) -> Any:
+            self.machine.state = self.design.initial(self.machine.geometry)
+            self.machine.power_on(pick)
+            self.initial.append(Run(self.machine.initial_answers, ()))
+            return copy_of(self.design, self.machine.state)
+
+        yield from every_answer(start)
+
+    def _visit(self, parent: int, step: Step | None, state: Any) -> None:
+        identity = tuple(frozenset(getattr(state, t.name).items()) for t in self.design.tables)
+        if identity not in self.seen:
+            self.seen.add(identity)
+            self.todo.append((len(self.nodes), state))
+            self.nodes.append((parent if step else -1 - len(self.initial), step))
+
+    def view(self, state: Any, vm: int) -> Any:
+        """What a VM can know: its own entries of the tables of bare machines."""
+        return tuple(frozenset((key, value) for key, value in getattr(state, name).items()
+                               if (key[0] if isinstance(key, tuple) else key) == vm) for name in self.known)
+
+    def _from(self, node: int, state: Any) -> Iterator[Leak]:
+        """Every step from a state, and what it gives away."""
+        views = {vm: self.view(state, vm) for vm in self.vms}
+        for op, arguments in self.machine.instances():
+            def attempt(pick: Any, op: Operation = op, arguments: tuple[Any, ...] = arguments) -> Any:
+                self.machine.state = copy_of(self.design, state)
+                return self.machine.attempt(op, arguments, pick)
+
+            for taken in every_answer(attempt):
+                if taken is None:
+                    continue
+                step, outcome = taken
+                after = self.machine.state
+                yield from self._respected(op, step, node, views, after)
+                if op.by_guest:
+                    vm = op.actor(arguments)
+                    yield from self._alike(op, step, node, vm, views[vm], self.view(after, vm), outcome)
+                self._visit(node, step, after)
+
+    def _respected(self, op: Operation, step: Step, node: int, views: dict[int, Any], after: Any) -> Iterator[Leak]:
+        for vm, view in views.items():
+            if op.by_guest and op.actor(step.arguments) == vm:
+                continue
+            if self.view(after, vm) != view:
+                if op.name not in self.flows:
+                    yield Leak(RESPECT, vm, self._run(node, step))
+                self.met.add(self.flows.get(op.name, ""))
+
+    def _alike(self, op: Operation, step: Step, node: int, vm: int, view: Any, view_after: Any, outcome: Any) -> Iterator[Leak]:
+        """What is shown, and what is known afterwards, beside what it was when things looked the same. What the bare machine shows
+        (it may use what it has cached, or not) is part of how they look."""
+        look = op.name, step.arguments, view, getattr(outcome, "due", None)
+        shown = getattr(outcome, "shown", None)
+        if shown is not None and getattr(shown, "event", None) != Event.EXITED:
+            yield from self._compare(self.shown, look, _Told(shown, node, step), OUTPUT, vm)
+        if view_after != view:
+            yield from self._compare(self.changed, look, _Told(view_after, node, step), STEP, vm)
+
+    def _compare(self, told: dict[Any, _Told], look: Any, now: _Told, condition: str, vm: int) -> Iterator[Leak]:
+        before = told.setdefault(look, now)
+        if before is not now:
+            self.compared += 1
+            if before.shown != now.shown:
+                yield Leak(condition, vm, self._run(now.node, now.step), self._run(before.node, before.step))
+
+    def _run(self, node: int, last: Step) -> Run:
+        steps = [last]
+        while node >= 0:
+            node, step = self.nodes[node]
+            if step is not None:
+                steps.append(step)
+        return Run(self.initial[-2 - node].initial, tuple(reversed(steps)))
+
+
+def search(design: Outline, geometry: Geometry, seconds: float = 60.0) -> Unwinding:
+    """Look for what leaks, in every state of a geometry or until the time is up. (For designs without split operations.)"""
+    return _Search(design, geometry).run(seconds)

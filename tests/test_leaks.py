@@ -1,0 +1,68 @@
+"""Noninterference: every channel that there might be has a specimen, which is caught; and what ships has none."""
+
+import json
+
+import pytest
+
+from refmodel.bugs.leaks import LEAKS
+from refmodel.designs import Memory
+from refmodel.engines.exhaustive import explore
+from refmodel.engines.machine import replay
+from refmodel.engines.twins import prove_twins
+from refmodel.engines.unwinding import RESPECT, search
+from refmodel.language import outline
+from refmodel.pairs import PAIRS
+from tests.test_command import refmodel
+
+LARGE = [name for name in PAIRS if "devices" in name or "dirty-logging" in name]
+FAST = [*(name for name in PAIRS if name not in LARGE), "dirty-logging*guest-copies", "guest-copies*devices"]
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_each_specimen_is_caught(name: str) -> None:
+    design, geometry = outline(LEAKS[name].design), LEAKS[name].geometry
+    found = search(design, geometry, seconds=60)
+    assert found.leak is not None
+    for run in (found.leak.run, found.leak.other):
+        if run is not None:
+            assert len(list(replay(design, geometry, run))) == len(run.steps)
+    assert (found.leak.other is None) == (found.leak.condition == RESPECT)
+
+
+@pytest.mark.parametrize("name", [name for name in LEAKS if name != "balloon-inflated-by-the-monitor"])
+def test_and_no_law_about_one_run_catches_it(name: str) -> None:
+    assert explore(outline(LEAKS[name].design), LEAKS[name].geometry, seconds=10).failure is None
+
+
+@pytest.mark.parametrize("name", [name for name in LEAKS if name != "balloon-inflated-by-the-monitor"])
+def test_nor_does_it_pass_as_a_theorem(name: str) -> None:
+    design = LEAKS[name].design
+    told = next(n for n, method in vars(design).items() if hasattr(method, "__refmodel__"))
+    twins = prove_twins(outline(design), told)
+    assert twins.pairs and twins.possible and twins.failing
+
+
+@pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE if name not in FAST)])
+def test_mechanisms_in_pairs_leak_nothing(name: str) -> None:
+    found = search(outline(PAIRS[name]), PAIRS[name].geometry.resized(Vm=2, Gfn=1, Mfn=2), seconds=600)
+    assert found.leak is None and found.complete and found.compared > 50
+    assert "memory is given" in found.flows
+
+
+def test_a_search_that_was_stopped_says_so() -> None:
+    found = search(outline(Memory), LEAKS["merges-show"].geometry, seconds=0.2)
+    assert found.leak is None and not found.complete
+
+
+def test_the_command_tells_both_runs() -> None:
+    done = refmodel("leaks", "merges-show")
+    assert done.returncode == 1
+    assert "looks the same, until the last step" in done.stdout and done.stdout.count("is_shared(vm=vm0, gfn=gfn0)") == 2
+    document = json.loads(refmodel("leaks", "guest-copies*devices", "--json").stdout)
+    assert document[0]["leak"] is None and document[0]["complete"]
+
+
+@pytest.mark.parametrize("name", ["buddy", "no-such-design"])
+def test_what_it_cannot_judge_is_refused(name: str) -> None:
+    done = refmodel("leaks", name)
+    assert done.returncode == 2 and name in done.stderr
