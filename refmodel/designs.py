@@ -21,6 +21,7 @@ from refmodel.laws import (
     memory,
     migration,
     nested,
+    npt,
     reservation,
     shadow_large,
     shadow_roles,
@@ -36,6 +37,7 @@ from refmodel.mmu.ept_cpus import EptCpusMmu
 from refmodel.mmu.ept_large import EptLargeMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedInterpreterMmu, NestedMmu
+from refmodel.mmu.npt import NptMmu
 from refmodel.mmu.shadow_large import ShadowLargeMmu
 from refmodel.mmu.shadow_roles import Control, Rights, RoleCell, ShadowRolesMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
@@ -221,6 +223,13 @@ class EptCpus(EptCpusMmu):
     geometry = geometry(Vm=1, Cpu=2, Tag=1, Gfn=1, Mfn=4, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
 
 
+class Npt(NptMmu):
+    """Nested page tables, as AMD has them: translations under ASIDs, and no way to have single ones forgotten."""
+
+    laws: ClassVar[tuple[Law, ...]] = npt.LAWS
+    geometry = geometry(Vm=2, Cpu=1, Tag=2, Gfn=1, Mfn=2, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
+
+
 class EptLarge(EptLargeMmu):
     """Extended page tables with large mappings, under a balloon, promises and a dirty log."""
 
@@ -301,7 +310,7 @@ SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter
                                    MonitorPages, "reservation": Reservations,
                                    "ksm": SamepageMerging, "devices": AssignedDevices, "migration": LiveMigration,
                                    "buddy": BuddyFrames, "grants": GrantedMemory,
-                                   "ept": Ept, "ept_cpus": EptCpus, "ept_large": EptLarge,
+                                   "ept": Ept, "ept_cpus": EptCpus, "ept_large": EptLarge, "npt": Npt,
                                    "nested": Nested, "direct": Direct, "direct_grants": DirectWithGrants}
 
 COMBINED: dict[str, type[Design]] = {"memory+": MemoryAndEverything, "interpreter+": InterpreterAndEverything,

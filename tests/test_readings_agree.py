@@ -78,7 +78,7 @@ def paths_that_agree(was: Any, step: Step, now: Any) -> int:
     induction._learn = lambda reading: None  # type: ignore[method-assign]
     scope = Scope(EPT, [], "s")
     number = 0
-    for path in induction._paths():
+    for path in induction.paths():
         segment = path.segments[-1]
         if [a for a in segment.answers if isinstance(a, bool)] != [a for a in step.answers if isinstance(a, bool)]:
             continue

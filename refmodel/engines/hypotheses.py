@@ -265,12 +265,17 @@ def _bind(binding: dict[int, Term], trigger: Lookup, found: Lookup, own: dict[in
     return new
 
 
-def _unify(binding: dict[int, Term], formal: Term, actual: Term, own: dict[int, int]) -> list[dict[int, Term]]:
+def _unify(binding: dict[int, Term], formal: Term, actual: Term, own: dict[int, int], inside: bool = False
+           ) -> list[dict[int, Term]]:
+    """Inside a term another name than before may be the same one after all (the key says so where it is one thing or another): both
+    are tried, since an instance too many does no harm."""
     position = own.get(formal.get_id())
     if position is not None:
         if position not in binding:
             return [{**binding, position: actual}]
-        return [binding] if binding[position].eq(actual) else []
+        if binding[position].eq(actual):
+            return [binding]
+        return [{**binding, position: actual}] if inside else []
     if formal.eq(actual):
         return [binding]
     if z3.is_app_of(actual, z3.Z3_OP_ITE):
@@ -279,7 +284,7 @@ def _unify(binding: dict[int, Term], formal: Term, actual: Term, own: dict[int, 
         return []
     found = [binding]
     for f, a in zip(formal.children(), actual.children(), strict=True):
-        found = [wider for b in found for wider in _unify(b, f, a, own)]
+        found = [wider for b in found for wider in _unify(b, f, a, own, inside=True)]
     return found
 
 

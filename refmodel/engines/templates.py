@@ -19,12 +19,14 @@ class Template:
         # one application holds them all, so that what they share is gone through once
         self._packed = z3.Function("terms", *(t.sort() for t in terms), z3.BoolSort())(*terms) if terms else None
         self._from = (z3.Ast * len(formal))(*(f.as_ast() for f in formal))
+        self._kinds = [type(t) for t in terms]
 
     def at(self, names: Sequence[Term]) -> list[Term]:
         """The terms, of these names."""
         if self._packed is None or not self.formal:
             return self.terms
         to = (z3.Ast * len(names))(*(n.as_ast() for n in names))
-        ast = z3.Z3_substitute(self._context.ref(), self._packed.as_ast(), len(names), self._from, to)
-        packed: Term = z3.z3._to_expr_ref(ast, self._context)
-        return [packed.arg(i) for i in range(len(self.terms))]
+        context = self._context.ref()
+        packed = z3.ExprRef(z3.Z3_substitute(context, self._packed.as_ast(), len(names), self._from, to), self._context)
+        app = packed.as_ast()
+        return [kind(z3.Z3_get_app_arg(context, app, i), self._context) for i, kind in enumerate(self._kinds)]

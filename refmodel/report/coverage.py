@@ -17,7 +17,8 @@ HEAD = """# What checks what
 This is made of the text (`python -m refmodel.report.coverage > specs/coverage.md`), and a test fails if it is not up to date or a
 clause lacks something. In each design named a law is evaluated after every step of random runs, proved for any number of names,
 and, where there is no `+`, explored to the last state of the design's geometry; `traces` says that it judges other people's
-monitors too.
+monitors too. (Of ISO-6 there is more than laws about one run: [noninterference](noninterference.md) compares two, in every state of
+small geometries and as theorems, and has a specimen for each channel.)
 
 | clause | law | designs | mutants that break the clause there |
 |---|---|---|---|
