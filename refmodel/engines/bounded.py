@@ -84,7 +84,7 @@ class _Chain:
         found: list[Any] = []
         for kind in self.design.tables:
             table = Table(reading, kind, base)
-            found += table.functions if table.domain is None else [table.domain, *table.functions]
+            found += table.symbols.functions if table.domain is None else [table.domain, *table.symbols.functions]
         for c in self.counts:
             decl = c.number.decl()
             domain = [decl.domain(i) for i in range(decl.arity())]

@@ -72,6 +72,34 @@ class Reset:
     memo: dict[tuple[int, ...], Term] = attrs.field(factory=dict, eq=False)
 
 
+class _Symbols:
+    """The function symbols of an arbitrary table, one for each scalar, and what they were applied to before."""
+
+    def __init__(self, kind: TableKind, base: str) -> None:
+        sorts = [sort_of(k) for k in kind.keys]
+        self.functions = [z3.Function(f"{base}.{kind.name}.{path or 'value'}", *sorts, _leaf_sort(kind, leaf))
+                          for path, leaf in kind.value.leaves()]
+        self.domain = z3.Function(f"{base}.{kind.name}.domain", *sorts, z3.BoolSort()) if kind.partial else None
+        self._applied: dict[tuple[int, ...], tuple[tuple[Term, ...], list[Term]]] = {}  # with the keys, whose ids must stay theirs
+
+    def at(self, key: tuple[Term, ...], ids: tuple[int, ...]) -> list[Term]:
+        """The leaves of an entry (for a partial table, whether it is there first)."""
+        if ids not in self._applied:
+            functions = self.functions if self.domain is None else [self.domain, *self.functions]
+            self._applied[ids] = key, [f(*key) for f in functions]
+        return self._applied[ids][1]
+
+
+@functools.cache
+def _symbols(kind: TableKind, base: str) -> _Symbols:
+    return _Symbols(kind, base)
+
+
+def _leaf_sort(kind: TableKind, leaf: Scalar) -> Any:
+    sort = sort_of(leaf)
+    return z3.ArraySort(sort_of(kind.value.index), sort) if isinstance(kind.value, PageKind) else sort
+
+
 class Table:
     """A table: an arbitrary function, and what has been written over it since."""
 
@@ -80,16 +108,11 @@ class Table:
         self.page = isinstance(kind.value, PageKind)
         self.leaves = [leaf for _, leaf in kind.value.leaves()]
         self.writes: list[Put | Reset] = []
+        self._peeked: dict[tuple[Any, ...], tuple[tuple[Term, ...], list[Term]]] = {}
         self.past: list[tuple[int, Table]] = []
         """The table as it was at each point where others could run, and the stamp of that."""
-        sorts = [sort_of(k) for k in kind.keys]
-        self.functions = [z3.Function(f"{base}.{kind.name}.{path or 'value'}", *sorts, self._leaf_sort(leaf))
-                          for path, leaf in kind.value.leaves()]
-        self.domain = z3.Function(f"{base}.{kind.name}.domain", *sorts, z3.BoolSort()) if kind.partial else None
-
-    def _leaf_sort(self, leaf: Scalar) -> Any:
-        sort = sort_of(leaf)
-        return z3.ArraySort(sort_of(self.kind.value.index), sort) if isinstance(self.kind.value, PageKind) else sort
+        self.symbols = _symbols(kind, base)
+        self.domain = self.symbols.domain
 
     def frozen(self) -> Table:
         """The table as it is now."""
@@ -101,7 +124,8 @@ class Table:
         """Others have run: the table may hold anything. Conditions that were stated before still speak of what it was."""
         self.past.append((self.reading.stamp(), self.frozen()))
         fresh = Table(self.reading, self.kind, base)
-        self.base, self.functions, self.domain, self.writes = fresh.base, fresh.functions, fresh.domain, []
+        self.base, self.symbols, self.domain, self.writes = fresh.base, fresh.symbols, fresh.domain, []
+        self._peeked = {}
 
     def parts(self, key: Any) -> tuple[Term, ...]:
         given = key if isinstance(key, tuple) else (key,)
@@ -113,9 +137,9 @@ class Table:
 
     def first(self, key: tuple[Term, ...]) -> list[Term]:
         """The leaves (for a partial table, whether it is there first) that the arbitrary state holds."""
-        self.reading.note(Lookup(self.base, self.kind.name, key))
-        functions = self.functions if self.domain is None else [self.domain, *self.functions]
-        return [f(*key) for f in functions]
+        lookup = Lookup(self.base, self.kind.name, key)
+        self.reading.note(lookup)
+        return self.symbols.at(key, lookup.ids)
 
     def nobody(self, key: tuple[Term, ...]) -> list[Term]:
         """For each part of a key that is a name, that it is NOTHING."""
@@ -138,6 +162,12 @@ class Table:
         for until, before in self.past:
             if as_of is not None and as_of <= until:
                 return before.peek(key, as_of)
+        question = (*[k.get_id() for k in key], as_of, len(self.writes), id(self.reading))
+        if question not in self._peeked:
+            self._peeked[question] = key, self._peek(key, as_of)
+        return list(self._peeked[question][1])
+
+    def _peek(self, key: tuple[Term, ...], as_of: int | None) -> list[Term]:
         layers: list[tuple[Term, Sequence[Term]]] = []
         for write in reversed(self.writes):
             if as_of is not None and write.stamp >= as_of:
