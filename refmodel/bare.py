@@ -28,7 +28,8 @@ class Event(enum.Enum):
 
 @attrs.frozen
 class Reply:
-    """What the guest is shown: how the instruction ended and, for a load or fetch, the cell."""
+    """What the guest is shown: how the instruction ended, and the cell as it was. (A store shows it too, so that each is an
+    exchange, and every read-modify-write is one of those: a guest that only stores does not look.)"""
 
     event: Event = Event.EXITED
     cell: Cell = Cell()
@@ -73,7 +74,6 @@ class BareMemory(Design):
         page = self.bare_memory[vm, gfn]
         if access == Access.WRITE:
             self.bare_memory[vm, gfn] = page.put(offset, value)
-            return Reply(Event.COMPLETED)
         return Reply(Event.COMPLETED, page[offset])
 
     def plug(self, vm: Vm, gfn: Gfn) -> None:

@@ -14,7 +14,7 @@ from refmodel.language import outline
 from refmodel.pairs import PAIRS
 from tests.test_command import refmodel
 
-LARGE = [name for name in PAIRS if "devices" in name or "dirty-logging" in name]
+LARGE = [name for name in PAIRS if "devices" in name or "dirty-logging" in name or name in ("ksm*ballooning", "ksm*deflate-on-oom")]
 FAST = [*(name for name in PAIRS if name not in LARGE), "dirty-logging*guest-copies", "guest-copies*devices"]
 
 

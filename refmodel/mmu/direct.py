@@ -184,8 +184,10 @@ class DirectMmu(Design):
         found = self.access(vm, vcpu, upper, lower, True)
         if not found.valid:
             return Touched(Reply(Event.PAGE_FAULT), Reply(Event.PAGE_FAULT), vcpu, upper, lower, True)
+        shown = Reply(Event.COMPLETED, as_cell(self.words[found.mfn, offset]))
+        due = Reply(Event.COMPLETED, as_cell(self.bare_words[found.mfn, offset]))
         self.write(found.mfn, offset, word)
-        return Touched(Reply(Event.COMPLETED), Reply(Event.COMPLETED), vcpu, upper, lower, True)
+        return Touched(shown, due, vcpu, upper, lower, True)
 
     @guest
     def dma(self, vm: Vm, mfn: Mfn, offset: Index, word: Word) -> None:

@@ -152,8 +152,9 @@ class EptCpusMmu(BareMemory):
         if not found.valid:
             return CpuSeen(Reply(), Reply(), cpu, gfn, True)
         due = self.bare_physical(vm, gfn, offset, Access.WRITE, value)
+        was = self.memory[found.mfn][offset]
         self.memory[found.mfn] = self.memory[found.mfn].put(offset, value)
-        return CpuSeen(Reply(Event.COMPLETED), due, cpu, gfn, True)
+        return CpuSeen(Reply(Event.COMPLETED, was), due, cpu, gfn, True)
 
     def runs(self, cpu: Cpu, vm: Vm) -> bool:
         return self.running[cpu].active and self.running[cpu].vm == vm

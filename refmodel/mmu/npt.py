@@ -135,8 +135,9 @@ class NptMmu(BareMemory):
         if not found.valid:
             return NptSeen(Reply(), Reply(), vm, gfn, True)
         due = self.bare_physical(vm, gfn, offset, Access.WRITE, value)
+        was = self.memory[found.mfn][offset]
         self.memory[found.mfn] = self.memory[found.mfn].put(offset, value)
-        return NptSeen(Reply(Event.COMPLETED), due, vm, gfn, True)
+        return NptSeen(Reply(Event.COMPLETED, was), due, vm, gfn, True)
 
     def runs(self, cpu: Cpu, vm: Vm) -> bool:
         return self.running[cpu].active and self.running[cpu].vm == vm

@@ -113,7 +113,6 @@ class P2m(Frames, BareMemory):
         page = self.memory[mfn]
         if access == Access.WRITE:
             self.memory[mfn] = page.put(offset, value)
-            return Reply(Event.COMPLETED)
         return Reply(Event.COMPLETED, page[offset])
 
     # ------------------------------------------------------------ what mechanisms share
