@@ -26,6 +26,7 @@ from refmodel.laws import (
     shadow_large,
     shadow_roles,
     shadow_unsync,
+    superpages,
     write_protection,
 )
 from refmodel.machine.cells import Cell
@@ -59,6 +60,7 @@ from refmodel.monitor.migration import Migration
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
 from refmodel.monitor.reservation import Reservation
 from refmodel.monitor.sharing import Sharing
+from refmodel.monitor.superpages import Superpages
 from refmodel.monitor.swapping import Swapping
 
 GENERAL = isolation.LAWS + isolation.BALLOONING + accounting.LAWS + equivalence.LAWS
@@ -109,6 +111,13 @@ class BuddyFrames(Buddy):
 
     laws: ClassVar[tuple[Law, ...]] = buddy.LAWS
     geometry = geometry(Vm=2, Block=2, Index=2, naturals=2)
+
+
+class SharedSuperpages(Superpages):
+    """Sharing under large mappings, which are split first."""
+
+    laws: ClassVar[tuple[Law, ...]] = superpages.LAWS
+    geometry = geometry(Vm=1, Region=1, Block=2, Index=2, naturals=2, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
 
 
 class GrantedMemory(Grants):
@@ -309,7 +318,7 @@ SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter
                                    "shadow_large": ShadowLarge, "write_protection": WriteProtection, "host_pages":
                                    MonitorPages, "reservation": Reservations,
                                    "ksm": SamepageMerging, "devices": AssignedDevices, "migration": LiveMigration,
-                                   "buddy": BuddyFrames, "grants": GrantedMemory,
+                                   "buddy": BuddyFrames, "superpages": SharedSuperpages, "grants": GrantedMemory,
                                    "ept": Ept, "ept_cpus": EptCpus, "ept_large": EptLarge, "npt": Npt,
                                    "nested": Nested, "direct": Direct, "direct_grants": DirectWithGrants}
 

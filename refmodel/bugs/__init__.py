@@ -27,6 +27,7 @@ from refmodel.bugs import (
     shadow_traced,
     shadow_unsync,
     sharing,
+    superpages,
     vtlb,
 )
 from refmodel.bugs.historical import DEFECTS
@@ -190,6 +191,14 @@ MUTANTS: dict[str, Mutant] = {
     "buddy-shattered-uncounted": Mutant(buddy.ShatteredUncounted, "RES-1"),
     "buddy-whole-counts-as-one": Mutant(buddy.WholeCountsAsOne, "RES-1"),
     "buddy-owner-outlives-the-frame": Mutant(buddy.OwnerOutlivesTheFrame, "RES-1"),
+    "superpage-shared-under-a-large-mapping": Mutant(superpages.SharedUnderALargeMapping, "ISO-1"),
+    "superpage-split-unflushed": Mutant(superpages.SplitUnflushed, "ISO-1"),
+    "superpage-promoted-unlooked": Mutant(superpages.PromotedUnlooked, "ISO-1"),
+    "superpage-merged-still-writable": Mutant(superpages.MergedStillWritable, "ISO-2"),
+    "superpage-page-unscrubbed": Mutant(superpages.SmallPageUnscrubbed, "ISO-4"),
+    "superpage-broken-uncounted": Mutant(superpages.BrokenUncounted, "RES-1"),
+    "superpage-frame-forgotten": Mutant(superpages.FrameForgotten, "RES-2"),
+    "superpage-broken-uncopied": Mutant(superpages.BrokenUncopied, "EQV-1"),
     "grant-to-anybody": Mutant(grants.GrantedToAnybody, "ISO-1"),
     "grant-read-only-in-name": Mutant(grants.ReadOnlyInName, "ISO-1"),
     "grant-ended-in-use": Mutant(grants.EndedInUse, "ISO-1"),
