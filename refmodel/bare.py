@@ -94,8 +94,6 @@ class BareMachine(BareMemory):
     """The guest entries that the processor may use without looking: each was valid when it was cached, and no
     invalidation has covered it since (SDM Vol. 3A 4.10.2)."""
 
-    known: ClassVar[tuple[str, ...]] = ("bare_tlb",)
-
     def bare_walk(self, vm: Vm, vcpu: Vcpu, page: Index) -> Cell:
         """The entry that the guest's own table holds now."""
         return self.bare_cell(vm, self.paging[vm, vcpu].root, page)
