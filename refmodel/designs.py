@@ -40,6 +40,7 @@ from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedInterpreterMmu, NestedMmu
 from refmodel.mmu.npt import NptMmu
 from refmodel.mmu.shadow_large import ShadowLargeMmu
+from refmodel.mmu.shadow_on_ept import ShadowOnEptMmu
 from refmodel.mmu.shadow_roles import Control, Rights, RoleCell, ShadowRolesMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
 from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
@@ -253,6 +254,13 @@ class Nested(Sharing, Ballooning, NestedMmu):
     geometry = SMALL.resized(Vm=1, Gfn=2, Mfn=2)
 
 
+class ShadowOnEpt(Sharing, Ballooning, ShadowOnEptMmu):
+    """Shadow paging on EPT: a guest that runs a guest by shadow tables of its own, over copy-on-write sharing and ballooning."""
+
+    laws: ClassVar[tuple[Law, ...]] = Ept.laws
+    geometry = SMALL.resized(Vm=1, Vcpu=2)
+
+
 class NestedInterpreter(Sharing, Ballooning, NestedInterpreterMmu):
     """The interpreter for a guest that has a guest."""
 
@@ -320,7 +328,8 @@ SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter
                                    "ksm": SamepageMerging, "devices": AssignedDevices, "migration": LiveMigration,
                                    "buddy": BuddyFrames, "superpages": SharedSuperpages, "grants": GrantedMemory,
                                    "ept": Ept, "ept_cpus": EptCpus, "ept_large": EptLarge, "npt": Npt,
-                                   "nested": Nested, "direct": Direct, "direct_grants": DirectWithGrants}
+                                   "nested": Nested, "shadow_on_ept": ShadowOnEpt,
+                                   "direct": Direct, "direct_grants": DirectWithGrants}
 
 COMBINED: dict[str, type[Design]] = {"memory+": MemoryAndEverything, "interpreter+": InterpreterAndEverything,
                                      "vtlb+": VirtualTlbAndEverything,

@@ -123,6 +123,7 @@ MUTANTS: dict[str, Mutant] = {
     "nested-l1-stores-exit": Mutant(nested.L1StoresExit, "EFF-1"),
     "nested-nothing-composed": Mutant(nested.NothingComposed, "EFF-2"),
     "nested-nothing-installed-for-l1": Mutant(nested.NothingInstalledForL1, "EFF-2"),
+    "nested-l2-keeps-what-l1-invalidates": Mutant(nested.L2KeepsWhatL1Invalidates, "EQV-5"),
     "cpus-populated-unscrubbed": Mutant(ept_cpus.PopulatedUnscrubbed, "ISO-4"),
     "cpus-frame-not-recorded": Mutant(ept_cpus.FrameNotRecorded, "RES-2"),
     "cpus-frame-kept-for-a-page-that-went": Mutant(ept_cpus.FrameKeptForAPageThatWent, "RES-2"),

@@ -1,8 +1,8 @@
 """Mutants of EPT on EPT: what was composed outlives what it was composed of, and exits that are not due."""
 
 from refmodel.bare import Event, Reply, Seen
-from refmodel.designs import Nested
-from refmodel.language import reset
+from refmodel.designs import Nested, ShadowOnEpt
+from refmodel.language import require, reset
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.replies import Attempt
@@ -77,3 +77,12 @@ class NothingInstalledForL1(Nested):
 
     def install01(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
+
+
+class L2KeepsWhatL1Invalidates(ShadowOnEpt):
+    """L1's INVVPID is carried out on L1's own tag."""
+
+    def l1_invvpid(self, vm: Vm, vcpu: Vcpu, l2: Vcpu) -> None:
+        require(vcpu != l2)
+        reset(self.bare_tlb, lambda cell, v, c, page: v == vm and c == l2)
+        self.invvpid(vm, vcpu)

@@ -39,7 +39,7 @@ def check(
                                                       "without it, everything that ships and is installed")] = None,
     law: Annotated[str | None, typer.Option(help="judge this clause only, such as ISO-2")] = None,
     engine: Annotated[list[str] | None, typer.Option(help="random, exhaustive, prove or bounded; may be repeated")] = None,
-    seconds: Annotated[float | None, typer.Option(help="how long to draw random runs: 5, or 8 for all designs together",
+    seconds: Annotated[float | None, typer.Option(help="how long to draw random runs: 5, or 16 for all designs together",
                                                   min=0.1)] = None,
     explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after this long", min=0.1)] = None,
     depth: Annotated[int, typer.Option(help="steps that the bounded engine looks ahead", min=1)] = 4,
@@ -69,7 +69,7 @@ def check(
         raise typer.Exit(_compared(design, against, seconds or 5.0, seed, as_json))
     where = Where(jobs or (1 if design is not None else AT_ONCE), on)
     names = [design] if design is not None else list(COMBINED if combined else PAIRS if pairs else SHIPPED)
-    seconds = seconds or (5.0 if design is not None else 8.0 / len(names))
+    seconds = seconds or (5.0 if design is not None else 16.0 / len(names))
     engines = tuple(dict.fromkeys(engine or (("exhaustive",) if pairs else ())))
     documents, worst, shown = [], HOLDS, list[tuple[str, Outline, list[Report]]]()
     ask = partial(_check_one, law=law, engines=engines, seconds=seconds, explore_seconds=explore_seconds, depth=depth, seed=seed,
