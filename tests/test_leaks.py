@@ -31,7 +31,7 @@ def test_each_specimen_is_caught(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in LEAKS if name != "balloon-inflated-by-the-monitor"])
 def test_and_no_law_about_one_run_catches_it(name: str) -> None:
-    assert explore(outline(LEAKS[name].design), LEAKS[name].geometry, seconds=10).failure is None
+    assert explore(outline(LEAKS[name].design), LEAKS[name].geometry, seconds=3).failure is None
 
 
 @pytest.mark.parametrize("name", [name for name in LEAKS if name != "balloon-inflated-by-the-monitor"])
