@@ -59,14 +59,15 @@ def roomy(geometry: Geometry) -> Geometry:
 
 
 def common(design: Outline, reference: Outline) -> frozenset[str]:
-    """The design's instructions that show a guest anything; ``BadDesign`` if the reference has not every one of them."""
+    """The design's instructions that show a guest anything; ``BadDesign`` if the reference lacks one of a guest's: those that show
+    nothing change what others show."""
     theirs = {op.name: op.parameters for op in reference.operations}
-    mine = {op.name: op.parameters for op in design.operations if op.by_guest and op.returns is not None}
+    mine = {op.name: op.parameters for op in design.operations if op.by_guest}
     lacking = sorted(name for name, parameters in mine.items() if theirs.get(SAME_INSTRUCTION.get(name, name)) != parameters)
     if lacking or not mine:
         raise BadDesign(f"{design.name} cannot be run beside {reference.name}, which has no "
                         f"{', '.join(lacking) or 'instruction of it'}")
-    return frozenset(mine)
+    return frozenset(op.name for op in design.operations if op.by_guest and op.returns is not None)
 
 
 def compare(design: Outline, reference: Outline, *, seconds: float, seed: int = 0) -> Comparison:
