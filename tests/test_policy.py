@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from refmodel.bugs import MUTANTS
@@ -64,8 +64,14 @@ def test_balloons_give_out_no_more_than_there_is(given_: dict[str, Use], state: 
             assert all(use.claim.minimum <= allocated[name] <= use.claim.maximum for name, use in given_.items())
 
 
+TOO_POOR_TO_GIVE = {"a": Use(Claim(0, 15, 1), 0, 15, 0.0), "b": Use(Claim(0, 4545, 77), 0, 4545, 1.0),
+                    "c": Use(Claim(0, 5518, 92), 5518, 0, 1.0)}
+"""Who pays least has so little that it cannot give; another can."""
+
+
 @settings(deadline=None, max_examples=80)
 @given(given_=uses())
+@example(given_=TOO_POOR_TO_GIVE)
 def test_min_funding_leaves_no_exchange_that_should_be_made(given_: dict[str, Use]) -> None:
     """Where it ends, nobody who wants more pays much more than somebody who could give: a grain's worth of shares at most."""
     policy = MinFunding()

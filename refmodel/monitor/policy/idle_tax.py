@@ -11,6 +11,7 @@ for each. A rate of 0 leaves plain shares; at 1 whatever is idle could be taken.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import attrs
@@ -62,16 +63,18 @@ class MinFunding:
             has[name] += min(free, step, uses[name].ceiling - has[name])
 
     def _change_hands(self, uses: Mapping[str, Use], has: dict[str, int], step: int) -> bool:
-        """One exchange, if there is one to make: afterwards the taker still pays no less than the giver."""
-        wanting = [n for n in has if has[n] < uses[n].ceiling]
-        giving = [n for n in has if has[n] > uses[n].claim.minimum]
-        if not wanting or not giving:
-            return False
-        taker = max(wanting, key=lambda n: (price(uses[n], has[n], self.rate), n))
-        giver = min(giving, key=lambda n: (price(uses[n], has[n], self.rate), n))
-        pages = min(step, uses[taker].ceiling - has[taker], has[giver] - uses[giver].claim.minimum)
-        if taker == giver or price(uses[taker], has[taker] + pages, self.rate) <= price(uses[giver], has[giver] - pages, self.rate):
-            return False
-        has[taker] += pages
-        has[giver] -= pages
-        return True
+        """One exchange, if there is one to make: afterwards the taker still pays no less than the giver. Who pays least may have
+        too little to give; then another gives."""
+        def paid(name: str) -> tuple[float, str]:
+            return price(uses[name], has[name], self.rate), name
+
+        wanting = sorted((n for n in has if has[n] < uses[n].ceiling), key=paid, reverse=True)
+        giving = sorted((n for n in has if has[n] > uses[n].claim.minimum), key=paid)
+        for taker, giver in itertools.product(wanting, giving):
+            pages = min(step, uses[taker].ceiling - has[taker], has[giver] - uses[giver].claim.minimum)
+            pays = price(uses[taker], has[taker] + pages, self.rate)
+            if taker != giver and pays > price(uses[giver], has[giver] - pages, self.rate):
+                has[taker] += pages
+                has[giver] -= pages
+                return True
+        return False
