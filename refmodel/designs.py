@@ -66,6 +66,8 @@ from refmodel.monitor.swapping import Swapping
 
 GENERAL = isolation.LAWS + isolation.BALLOONING + accounting.LAWS + equivalence.LAWS
 """What holds under any MMU."""
+ANY_MMU = isolation.LAWS + equivalence.LAWS + accounting.COUNTED + accounting.NO_TABLES + contract.LAWS
+"""Of any mechanism, over any MMU at all."""
 SMALL: Geometry = geometry(
     Vm=2, Vcpu=1, Gfn=2, Mfn=3, Index=1, naturals=1,
     only={Cell: (Cell(), Cell(True, True, True, gfn=0))},
@@ -87,16 +89,14 @@ class Memory(Swapping, DirtyLogging, Sharing, Ballooning, PopulateOnDemand, Acce
 class SamepageMerging(Ksm, ContractMmu):
     """Linux's way of finding and merging pages that hold the same, under any MMU."""
 
-    laws: ClassVar[tuple[Law, ...]] = (isolation.LAWS + equivalence.LAWS + accounting.COUNTED + accounting.NO_TABLES + contract.LAWS
-                                       + ksm.LAWS)
+    laws: ClassVar[tuple[Law, ...]] = ANY_MMU + ksm.LAWS
     geometry = Memory.geometry.resized(Gfn=3, Mfn=3, Chain=1, naturals=2)
 
 
 class AssignedDevices(Devices, Sharing, DirtyLogging, ContractMmu):
     """Devices that guests drive themselves, over copy-on-write sharing and a dirty log, under any MMU."""
 
-    laws: ClassVar[tuple[Law, ...]] = (isolation.LAWS + equivalence.LAWS + accounting.COUNTED + accounting.NO_TABLES + contract.LAWS
-                                       + memory.DIRTY_LOGGING + devices.LAWS)
+    laws: ClassVar[tuple[Law, ...]] = ANY_MMU + memory.DIRTY_LOGGING + devices.LAWS
     geometry = Memory.geometry.resized(Mfn=3)
 
 

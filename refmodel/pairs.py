@@ -8,10 +8,10 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from refmodel.designs import Memory
+from refmodel.designs import ANY_MMU, Memory
 from refmodel.language import Design, Geometry
 from refmodel.language.laws import Law
-from refmodel.laws import accounting, contract, devices, equivalence, isolation, ksm, memory
+from refmodel.laws import accounting, devices, isolation, ksm, memory
 from refmodel.mmu.contract import ContractMmu
 from refmodel.monitor.access_tracking import AccessTracking
 from refmodel.monitor.ballooning import Ballooning, DeflateOnOom
@@ -38,7 +38,6 @@ MECHANISMS: dict[str, tuple[type[P2m], tuple[Law, ...]]] = {
     "guest-copies": (GuestCopies, ()),
     "devices": (Devices, devices.LAWS),
 }
-ANY_MMU = isolation.LAWS + equivalence.LAWS + accounting.COUNTED + accounting.NO_TABLES + contract.LAWS
 
 
 def _together(one: str, other: str) -> type[Design]:

@@ -9,7 +9,7 @@ from refmodel.designs import Memory
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.machine import replay
 from refmodel.engines.twins import prove_twins
-from refmodel.engines.unwinding import RESPECT, search
+from refmodel.engines.unwinding import RESPECT, search, watching
 from refmodel.language import outline
 from refmodel.pairs import PAIRS
 from tests.test_command import refmodel
@@ -44,7 +44,7 @@ def test_nor_does_it_pass_as_a_theorem(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE if name not in FAST)])
 def test_mechanisms_in_pairs_leak_nothing(name: str) -> None:
-    found = search(outline(PAIRS[name]), PAIRS[name].geometry.resized(Vm=2, Gfn=1, Mfn=2), seconds=600)
+    found = search(outline(PAIRS[name]), watching(PAIRS[name].geometry), seconds=600)
     assert found.leak is None and found.complete and found.compared > 50
     assert "memory is given" in found.flows
 

@@ -7,6 +7,7 @@ What it tells a guest is always true; that it depends on another VM's doings is 
 import attrs
 
 from refmodel.designs import Memory, SamepageMerging
+from refmodel.engines.unwinding import watching
 from refmodel.language import Design, Geometry, choose, guest, operation, require
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Mfn, Vm
@@ -121,8 +122,8 @@ class Specimen:
 
     @property
     def geometry(self) -> Geometry:
-        """Two VMs with a page each, so that one may watch the other."""
-        return self.design.geometry.resized(Vm=2, Gfn=1, Mfn=2)
+        """The one that it is searched in."""
+        return watching(self.design.geometry)
 
 
 LEAKS: dict[str, Specimen] = {

@@ -62,9 +62,7 @@ def check(
 
     Exit status: 0 all laws hold, 1 one fails, 2 bad input, 3 undecided.
     """
-    _refuse_what_does_not_go_together(design, engine, combined or pairs, against, runs, html)
-    if combined and pairs:
-        raise BadDesign("--combined and --pairs are two things to check: say one of them")
+    _refuse_what_does_not_go_together(design, engine, combined, pairs, against, runs, html)
     if against is not None:
         raise typer.Exit(_compared(design, against, seconds or 5.0, seed, as_json))
     where = Where(jobs or (1 if design is not None else AT_ONCE), on)
@@ -95,11 +93,13 @@ def check(
 # ---------------------------------------------------------------- doing
 
 
-def _refuse_what_does_not_go_together(design: str | None, engine: list[str] | None, combined: bool, against: str | None,
-                                      runs: int | None, html: Path | None) -> None:
+def _refuse_what_does_not_go_together(design: str | None, engine: list[str] | None, combined: bool, pairs: bool,
+                                      against: str | None, runs: int | None, html: Path | None) -> None:
     if runs is not None and set(engine or ()) - {"random"}:
         raise BadDesign("--runs counts random runs: it goes with --engine random only")
-    if combined and (design is not None or against is not None):
+    if combined and pairs:
+        raise BadDesign("--combined and --pairs are two things to check: say one of them")
+    if (combined or pairs) and (design is not None or against is not None):
         raise BadDesign("--combined and --pairs say what to check: they go with no name, and not with --against")
     if against is not None and (html is not None or runs is not None):
         raise BadDesign("--against compares designs: --html and --runs do not go with it")

@@ -11,7 +11,7 @@ from refmodel.bugs.leaks import LEAKS
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, severity
 from refmodel.engines.exhaustive import fits_columns
 from refmodel.engines.machine import replay as run_again
-from refmodel.engines.unwinding import Leak, Unwinding, known_tables, search
+from refmodel.engines.unwinding import Leak, Unwinding, known_tables, search, watching
 from refmodel.language import Geometry
 from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
@@ -40,7 +40,7 @@ def leaks(
         specimen = LEAKS.get(name)
         outline = outline_of(specimen.design) if specimen else load(name)
         _refuse(name, outline)
-        geometry = specimen.geometry if specimen else two_of(outline.cls.geometry)
+        geometry = watching(outline.cls.geometry)
         found = search(outline, geometry, seconds)
         right = (found.leak is not None) == (specimen is not None and design is None)
         status = FAILS if not right else HOLDS if found.complete or found.leak else UNDECIDED
@@ -58,11 +58,6 @@ def _refuse(name: str, outline: Outline) -> None:
         raise BadDesign(f"{name}: says of no table that a VM knows its own entries; expected a tuple of names called known")
     if not fits_columns(outline):
         raise BadDesign(f"{name}: has split operations or partial tables, which this cannot go back and forth in")
-
-
-def two_of(geometry: Geometry) -> Geometry:
-    """Two VMs with a page each, so that one may watch the other."""
-    return geometry.resized(Vm=2, Gfn=1, Mfn=2)
 
 
 def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, whole: bool, channel: str) -> None:

@@ -39,11 +39,6 @@ class Leak:
     run: Run
     other: Run | None = None
 
-    @property
-    def step(self) -> Step:
-        """What shows it."""
-        return self.run.steps[-1]
-
 
 @attrs.frozen
 class Unwinding:
@@ -66,6 +61,11 @@ class _Told:
     shown: Any
     node: int
     step: Step
+
+
+def watching(geometry: Geometry) -> Geometry:
+    """Two VMs with a page each, so that one may watch the other."""
+    return geometry.resized(Vm=2, Gfn=1, Mfn=2)
 
 
 def known_tables(design: Outline) -> tuple[str, ...]:

@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from refmodel.designs import Memory
+from refmodel.designs import ANY_MMU, Memory
 from refmodel.language.laws import Law
-from refmodel.laws import accounting, contract, equivalence, isolation, memory
+from refmodel.laws import memory
 from refmodel.mmu.contract import ContractMmu
 from refmodel.monitor.access_tracking import AccessTracking
 from refmodel.monitor.dirty_logging import DirtyLogging
@@ -13,32 +13,29 @@ from refmodel.monitor.populate_on_demand import PopulateOnDemand
 from refmodel.monitor.sharing import Sharing
 from refmodel.monitor.swapping import Swapping
 
-GENERAL = (isolation.LAWS + equivalence.LAWS + accounting.NO_TABLES + contract.LAWS
-           + (accounting.reference_counts_are_exact, accounting.frames_are_conserved))
-
 
 class Alone(Swapping, ContractMmu):
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + memory.SWAPPING
+    laws: ClassVar[tuple[Law, ...]] = ANY_MMU + memory.SWAPPING
     geometry = Memory.geometry
 
 
 class LoggedAndSwapped(DirtyLogging, Swapping, ContractMmu):
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + memory.SWAPPING + memory.DIRTY_LOGGING
+    laws: ClassVar[tuple[Law, ...]] = ANY_MMU + memory.SWAPPING + memory.DIRTY_LOGGING
     geometry = Memory.geometry
 
 
 class PromisedAndLogged(PopulateOnDemand, DirtyLogging, ContractMmu):
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + memory.POPULATE_ON_DEMAND + memory.DIRTY_LOGGING
+    laws: ClassVar[tuple[Law, ...]] = ANY_MMU + memory.POPULATE_ON_DEMAND + memory.DIRTY_LOGGING
     geometry = Memory.geometry
 
 
 class TrackedSharedSwapped(Sharing, AccessTracking, Swapping, ContractMmu):
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + memory.SWAPPING
+    laws: ClassVar[tuple[Law, ...]] = ANY_MMU + memory.SWAPPING
     geometry = Memory.geometry
 
 
 class SharedCopiedPromised(Sharing, GuestCopies, PopulateOnDemand, ContractMmu):
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + memory.POPULATE_ON_DEMAND
+    laws: ClassVar[tuple[Law, ...]] = ANY_MMU + memory.POPULATE_ON_DEMAND
     geometry = Memory.geometry
 
 
