@@ -3,9 +3,10 @@
 from typing import Any
 
 import attrs
+import pytest
 
 from refmodel.engines.induction import prove_operation
-from refmodel.language import NOTHING, Design, Total, assign, count, geometry, law, operation, outline, require, reset
+from refmodel.language import NOTHING, Design, Total, Unsound, assign, count, geometry, law, operation, outline, require, reset
 from refmodel.machine.names import Count, Mfn, Vm
 
 
@@ -47,18 +48,56 @@ class Rivals(Design):
         return frames_of(self, vm) == self.tally[vm]
 
 
+@attrs.frozen
+class Loan:
+    lender: Vm = NOTHING
+    borrower: Vm = NOTHING
+
+
+class Lenders(Design):
+    loans: Total[Mfn, Loan]
+    to_itself: Total[Vm, Count]
+    prudent: Total[Vm, bool]
+    geometry = geometry(Mfn=1, Vm=2, naturals=1)
+
+    @operation
+    def found_prudent(self, vm: Vm, other: Vm, third: Vm) -> None:
+        require(loans_between(self, third, third) == 0)
+        require(loans_between(self, vm, other) == 0 and loans_between(self, other, vm) == 0)
+        self.prudent[vm] = True
+
+    @law("RES-1", "What each lends to itself is told.")
+    def loans_to_itself_are_told(self: Any, vm: Vm) -> bool:
+        return loans_between(self, vm, vm) == self.to_itself[vm]
+
+    @law("RES-2", "Who is prudent lends nothing to itself.")
+    def the_prudent_lend_nothing_to_themselves(self: Any, vm: Vm, mfn: Mfn) -> bool:
+        loan = self.loans[mfn]
+        return not (self.prudent[vm] and loan.lender == vm and loan.borrower == vm)
+
+
+def loans_between(s: Lenders, lender: Vm, borrower: Vm) -> int:
+    return count(s.loans, lambda loan, mfn: loan.lender == lender and loan.borrower == borrower)
+
+
 def frames_of(s: Rivals, vm: Vm) -> int:
     return count(s.owned, lambda owned, mfn: owned.vm == vm)
 
 
-def verdict(operation: str, law: str) -> str:
-    judged = prove_operation(outline(Rivals), operation).judgements
+def verdict(operation: str, law: str, design: type[Design] = Rivals) -> str:
+    judged = prove_operation(outline(design), operation).judgements
     return next(j.verdict for j in judged if j.law is not None and j.law.name == law)
 
 
 def test_counts_for_different_names_are_different_numbers() -> None:
     assert verdict("clear", "rivals_are_equal") != "proved"
     assert verdict("take_all", "rivals_are_equal") != "proved"
+
+
+def test_a_count_that_speaks_of_one_thing_twice_may_elsewhere_speak_of_two() -> None:
+    """The condition is met first with one name twice. If what others count were made of that, a lender's loan to itself would count
+    as one to the other, and this be proved."""
+    assert verdict("found_prudent", "the_prudent_lend_nothing_to_themselves", Lenders) == "refuted"
 
 
 def test_what_is_counted_again_is_counted_right() -> None:
@@ -68,3 +107,13 @@ def test_what_is_counted_again_is_counted_right() -> None:
 
 def test_entries_that_change_in_other_ways_count_as_before() -> None:
     assert verdict("mark", "tallies_are_exact") == "proved"
+
+
+def test_a_condition_has_no_hidden_operands() -> None:
+    class Hidden(Lenders):
+        @operation
+        def look(self, vm: Vm) -> None:
+            require(count(self.loans, lambda loan, mfn, lender=vm: loan.lender == lender) == 0)
+
+    with pytest.raises(Unsound, match="default arguments"):
+        prove_operation(outline(Hidden), "look")

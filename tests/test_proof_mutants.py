@@ -96,7 +96,7 @@ def outcome(mutant: Mutant, folder: Path) -> str:
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[Mutant, str]:
     with ThreadPoolExecutor(2) as pool:
-        found = pool.map(lambda m: outcome(m, tmp_path_factory.mktemp("mutant")), MUTANTS)
+        found = pool.map(outcome, MUTANTS, [tmp_path_factory.mktemp("mutant") for _ in MUTANTS])  # pytest makes one at a time
         return dict(zip(MUTANTS, found, strict=True))
 
 

@@ -100,18 +100,19 @@ class Hypotheses:
         self.counts: dict[int, Counted] = {}
         self.rounds = NEAR
         self.asserted: list[Term] = []
-        self._done: set[tuple[Any, ...]] = set()
+        self._done: dict[tuple[Any, ...], Sequence[Term]] = {}
+        """What has been asserted, with the terms that it is known by: an id says nothing once its term is gone."""
         self._fresh: list[Lookup] = []
         self._reading = Symbolic(design, prune=False)
         self._counting: dict[Any, Template] = {}
         self._nobodies: dict[str, Template] = {}
-        self._counted: dict[tuple[Any, ...], Term] = {}
+        self._counted: dict[tuple[Any, ...], tuple[Counted, Lookup, Term]] = {}  # with what must live as long
 
     def copy(self) -> Hypotheses:
         """The same, to be extended."""
         other = Hypotheses(self.design, self.formulas, self.base)
         other.lookups, other.counts, other.distance = dict(self.lookups), dict(self.counts), dict(self.distance)
-        other.asserted, other._done = list(self.asserted), set(self._done)
+        other.asserted, other._done = list(self.asserted), dict(self._done)
         other._reading, other._counting, other._counted = self._reading, self._counting, self._counted
         other._nobodies, other.rounds = self._nobodies, self.rounds
         return other
@@ -169,7 +170,7 @@ class Hypotheses:
         identity = (formula.law.name, *(n.get_id() for n in names))
         if identity in self._done:
             return
-        self._done.add(identity)
+        self._done[identity] = names
         body, *rest = formula.template.at(names)
         self.asserted.append(body)
         terms = iter(rest)
@@ -205,8 +206,9 @@ class Hypotheses:
         """Whether the entry that was looked at counts."""
         identity = (number.number.get_id(), *at.identity)
         if identity not in self._counted:
-            [self._counted[identity]] = self._condition(number).at([*at.key, *number.number.children()])
-        return self._counted[identity]
+            [holds] = self._condition(number).at([*at.key, *number.number.children()])
+            self._counted[identity] = number, at, holds
+        return self._counted[identity][2]
 
     def _condition(self, number: Counted) -> Template:
         """What makes an entry count, by its key and the names that are spoken of."""
@@ -217,11 +219,11 @@ class Hypotheses:
             key = tuple(z3.Const(f"counted.{i}", sort_of(k)) for i, k in enumerate(kind.keys))
             leaves = table.first(key)
             names = [opaque(self._reading, k, t) for k, t in zip(kind.keys, key, strict=True)]
+            spoken_of = [z3.Const(f"spoken.of.{i}", v.term.sort()) for i, v in enumerate(number.spoken_of)]
             with answering(self._reading):
-                holds = self._reading.fold(number.where, table.value(leaves), *names)
-            captured = [cell.cell_contents.term for cell in number.where.__closure__ or ()]
+                holds = self._reading.fold(number.of(self._reading, spoken_of), table.value(leaves), *names)
             holds = z3.And(leaves[0], holds) if table.domain is not None else holds
-            self._counting[code] = Template([*key, *captured], [holds])
+            self._counting[code] = Template([*key, *spoken_of], [holds])
         return self._counting[code]
 
     def _count(self) -> None:
@@ -241,7 +243,7 @@ class Hypotheses:
 
     def _once(self, identity: tuple[Any, ...], term: Term) -> None:
         if identity not in self._done:
-            self._done.add(identity)
+            self._done[identity] = ()  # what it is known by is kept with the counts and the lookups
             self.asserted.append(term)
 
 

@@ -130,19 +130,15 @@ class Scope:
         """Say what each count is: the sum over all entries."""
         for counted in counts:
             table = Table(self._reading, self.design.table(counted.table), self.base)
-            captured = [cell.cell_contents for cell in counted.where.__closure__ or ()]
-            for values in itertools.product(*(self.names(c.kind, nobody=True) for c in captured)):
+            for values in itertools.product(*(self.names(c.kind, nobody=True) for c in counted.spoken_of)):
                 number = counted.number.decl()(*values) if values else counted.number
-                self.asserted.append(number == z3.Sum([self._one(counted, captured, values, table, key)
-                                                       for key in self.keys(counted.table)]))
+                self.asserted.append(number == z3.Sum([self._one(counted, values, table, key) for key in self.keys(counted.table)]))
 
-    def _one(self, counted: Counted, captured: list[Opaque], values: Sequence[Term], table: Table, key: tuple[Term, ...]) -> Term:
+    def _one(self, counted: Counted, values: Sequence[Term], table: Table, key: tuple[Term, ...]) -> Term:
         leaves = table.first(key)
         names = [opaque(self._reading, k, t) for k, t in zip(table.kind.keys, key, strict=True)]
         with answering(self._reading):
-            holds = self._reading.fold(counted.where, table.value(leaves), *names)
-        if captured:
-            holds = z3.substitute(holds, *zip([c.term for c in captured], values, strict=True))
+            holds = self._reading.fold(counted.of(self._reading, values), table.value(leaves), *names)
         return z3.If(z3.And(leaves[0], holds) if table.domain is not None else holds, z3.IntVal(1), z3.IntVal(0))
 
     # ------------------------------------------------------------ from a model to a run

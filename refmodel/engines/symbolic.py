@@ -335,6 +335,8 @@ class Symbolic:
 
 def _captured(where: Callable[..., Any]) -> list[Term]:
     """The names that a condition of a count speaks of, beside the entry and its key."""
+    if getattr(where, "__defaults__", None) or getattr(where, "__kwdefaults__", None):
+        raise Unsound("a condition of a count may not have default arguments: what they hold tells it from others of the same text")
     captured = []
     for cell in where.__closure__ or ():
         value = cell.cell_contents

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,7 +16,7 @@ import z3
 
 from refmodel.engines.terms import Term, constant, simplified, sort_of
 from refmodel.language.kinds import NOTHING, FlagKind, NameKind, PageKind, Scalar, TableKind
-from refmodel.language.opaque import opaque, term_of
+from refmodel.language.opaque import Opaque, opaque, term_of
 from refmodel.language.unsound import Unsound
 
 if TYPE_CHECKING:
@@ -49,6 +50,16 @@ class Counted:
     number: Term
     where: Callable[..., Any]
 
+    @property
+    def spoken_of(self) -> list[Opaque]:
+        """The names that the condition speaks of, beside the entry and its key: the arguments of the number."""
+        return [cell.cell_contents for cell in self.where.__closure__ or ()]
+
+    def of(self, reading: Symbolic, terms: Sequence[Term]) -> Callable[..., Any]:
+        """The same condition, speaking of others. It is read anew, because it may happen to speak of one thing twice."""
+        cells = tuple(CellType(opaque(reading, v.kind, t)) for v, t in zip(self.spoken_of, terms, strict=True))
+        return FunctionType(self.where.__code__, self.where.__globals__, self.where.__name__, None, cells)
+
 
 @attrs.frozen
 class Put:
@@ -69,7 +80,8 @@ class Reset:
     """Whether they may be other than the default."""
     value: Callable[..., Any] | None = None
     """What gives them, where they are not the same for every key."""
-    memo: dict[tuple[int, ...], Term] = attrs.field(factory=dict, eq=False)
+    memo: dict[tuple[int, ...], tuple[tuple[Term, ...], Term]] = attrs.field(factory=dict, eq=False)
+    """For keys, by their ids, whether it is written there; with the keys, since an id says nothing once its term is gone."""
 
 
 class _Symbols:
@@ -211,8 +223,8 @@ class Table:
                 holds = self.reading.fold(write.where, entry, *names)
             if write.assigned:  # nothing is ever stored under the name of nobody
                 holds = z3.simplify(z3.And(holds, *(z3.Not(n) for n in self.nobody(key))))
-            write.memo[identity] = holds
-        return write.memo[identity]
+            write.memo[identity] = key, holds
+        return write.memo[identity][1]
 
     def value(self, leaves: Sequence[Term]) -> Any:
         """Leaves as a value of the text."""
