@@ -17,7 +17,7 @@ from refmodel.language.kinds import FlagKind
 from refmodel.language.opaque import term_of
 from refmodel.machine import entries
 from refmodel.machine.cells import Access as CellAccess
-from refmodel.machine.cells import permits
+from refmodel.machine.cells import Mode, gives, permits
 from refmodel.machine.words import FRAME, Translation
 
 Term = Any
@@ -64,17 +64,17 @@ def _codec(kind: str) -> tuple[Any, Any, int]:
 
 
 def walking_bits_is_walking_cells(levels: int) -> None:
-    """Under tables that give every right, a supervisor's access with CR0.WP and EFER.NXE set and no SMEP, SMAP or keys goes
-    through a 4 KiB leaf if and only if the leaf's cell permits it, and then to the cell's frame."""
+    """Under tables that give every right, an access with EFER.NXE set and no SMAP or keys goes through a 4 KiB leaf if and only if
+    the leaf's cell permits it in that mode, and then to the cell's frame."""
     walk = GuestWalk(levels)
     declared, cpu, access = walk.declared, walk.cpu, walk.access
     upper = [z3.And(bit(e, 0), bit(e, 1), bit(e, 2), z3.Not(bit(e, 63)), declared.good[n], z3.Not(declared.leaf[n]))
              for n, e in declared.entry.items() if n > 1]
-    switches = (cpu.wp.term, cpu.nxe.term, z3.Not(cpu.smep.term), z3.Not(cpu.smap.term), z3.Not(cpu.pke.term))
+    switches = (cpu.nxe.term, z3.Not(cpu.smap.term), z3.Not(cpu.pke.term))
     one_kind = z3.Not(z3.And(access.write.term, access.fetch.term))
-    hypotheses = (*walk.hypotheses, *upper, *switches, z3.Not(access.user.term), one_kind, declared.good[1], declared.canonical)
+    hypotheses = (*walk.hypotheses, *upper, *switches, one_kind, declared.good[1], declared.canonical)
     leaf = word(walk.reading, "leaf")
-    allowed = {kind: _permitted(walk.reading, leaf, kind) for kind in CellAccess}
+    allowed = {kind: _permitted(walk.reading, leaf, kind, Mode(access.user, cpu.wp, cpu.smep)) for kind in CellAccess}
     due = z3.If(access.write.term, allowed[CellAccess.WRITE],
                 z3.If(access.fetch.term, allowed[CellAccess.FETCH], allowed[CellAccess.READ]))
 
@@ -86,8 +86,9 @@ def walking_bits_is_walking_cells(levels: int) -> None:
     show(Claim((*hypotheses, leaf.term == declared.entry[1]), on_every_path(walk.paths, agrees)))
 
 
-def _permitted(reading: Symbolic, leaf: Any, kind: CellAccess) -> Term:
+def _permitted(reading: Symbolic, leaf: Any, kind: CellAccess, mode: Mode) -> Term:
     """That the cell of an entry permits a kind of access, as one formula."""
-    found = _paths(reading, lambda: permits(entries.cell_of(entries.decode(leaf)), kind), permits, entries.cell_of, entries.decode)
+    found = _paths(reading, lambda: permits(entries.cell_of(entries.decode(leaf)), kind, mode),
+                   permits, gives, entries.cell_of, entries.decode)
     show(Claim((), obligations(found)))
     return z3.Or([z3.And([*path.conditions, term_of(reading, FlagKind(), path.result)]) for path in found])

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import attrs
 
-from refmodel.language import NOTHING, Design, Total
+from refmodel.language import NOTHING, Design, Total, reset
 from refmodel.machine.cells import Access, Cell, Cells, Paging, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 
@@ -61,9 +61,9 @@ class BareMemory(Design):
         """An entry of a table as memory has it. Where there is no memory there are no entries."""
         return self.bare_memory[vm, gfn][index] if self.plugged[vm, gfn] else Cell()
 
-    def bare_access(self, vm: Vm, entry: Cell, offset: Index, access: Access, value: Cell) -> Reply:
-        """Carry out an access through a guest entry, cached or just walked."""
-        if not permits(entry, access):
+    def bare_access(self, vm: Vm, vcpu: Vcpu, entry: Cell, offset: Index, access: Access, value: Cell) -> Reply:
+        """Carry out a vCPU's access through a guest entry, cached or just walked."""
+        if not permits(entry, access, self.paging[vm, vcpu].mode):
             return Reply(Event.PAGE_FAULT)
         return self.bare_physical(vm, entry.gfn, offset, access, value)
 
@@ -97,3 +97,7 @@ class BareMachine(BareMemory):
     def bare_walk(self, vm: Vm, vcpu: Vcpu, page: Index) -> Cell:
         """The entry that the guest's own table holds now."""
         return self.bare_cell(vm, self.paging[vm, vcpu].root, page)
+
+    def bare_flush(self, vm: Vm, vcpu: Vcpu) -> None:
+        """A vCPU's cache is emptied."""
+        reset(self.bare_tlb, lambda cell, v, c, page: v == vm and c == vcpu)

@@ -29,7 +29,7 @@ from refmodel.laws import (
     superpages,
     write_protection,
 )
-from refmodel.machine.cells import Cell
+from refmodel.machine.cells import Cell, Mode
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.direct import DirectMmu, Word
 from refmodel.mmu.direct_grants import DirectGrants
@@ -70,11 +70,17 @@ ANY_MMU = isolation.LAWS + equivalence.LAWS + accounting.COUNTED + accounting.NO
 """Of any mechanism, over any MMU at all."""
 SMALL: Geometry = geometry(
     Vm=2, Vcpu=1, Gfn=2, Mfn=3, Index=1, naturals=1,
-    only={Cell: (Cell(), Cell(True, True, True, gfn=0))},
+    only={Cell: (Cell(), Cell(True, True, True, gfn=0)), Mode: (Mode(),)},
 )
+READ_ONLY_FOR_USERS = Cell(True, False, True, gfn=0, user=True)
+MODES: Geometry = geometry(
+    Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, naturals=1,
+    only={Cell: (Cell(), Cell(True, True, True, gfn=0), READ_ONLY_FOR_USERS)},
+)
+"""Less memory, for every mode."""
 
 
-LARGER = SMALL.resized(Mfn=4, Slot=2, Chain=1, naturals=2)
+LARGER: Geometry = geometry(Vm=2, Vcpu=1, Gfn=2, Mfn=4, Index=1, Slot=2, Chain=1, naturals=2, only=MODES.only)
 """For random runs of many mechanisms together."""
 
 
@@ -133,6 +139,7 @@ class Interpreter(Sharing, Ballooning, InterpreterMmu):
 
     laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES
     geometry = SMALL
+    further_geometries = (MODES,)
 
 
 class VirtualTlb(Sharing, Ballooning, VirtualTlbMmu):
@@ -141,6 +148,7 @@ class VirtualTlb(Sharing, Ballooning, VirtualTlbMmu):
     laws: ClassVar[tuple[Law, ...]] = (GENERAL + accounting.NO_TABLES + isolation.VIRTUAL_TLB + equivalence.VIRTUAL_TLB
                                        + efficiency.SHADOW)
     geometry = SMALL
+    further_geometries = (MODES,)
 
 
 class ShadowTraced(Sharing, Ballooning, ShadowTracedMmu):
@@ -149,6 +157,7 @@ class ShadowTraced(Sharing, Ballooning, ShadowTracedMmu):
     laws: ClassVar[tuple[Law, ...]] = (GENERAL + accounting.NO_TABLES + isolation.SHADOW_TRACED + equivalence.SHADOW_TRACED
                                        + efficiency.SHADOW)
     geometry = SMALL.resized(Vm=1, Vcpu=2)  # one's tables are traced while another has them cached
+    further_geometries = (MODES,)
 
 
 class ShadowUnsync(Sharing, Ballooning, ShadowUnsyncMmu):
@@ -156,7 +165,8 @@ class ShadowUnsync(Sharing, Ballooning, ShadowUnsyncMmu):
 
     laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_unsync.LAWS
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
-        Cell: (Cell(), Cell(True, True, True, gfn=0), Cell(True, False, True, gfn=0))})
+        Cell: (Cell(), Cell(True, True, True, gfn=0), Cell(True, False, True, gfn=0)), Mode: (Mode(),)})
+    further_geometries = (MODES,)
 
 
 class Ept(Sharing, Ballooning, EptMmu):
@@ -164,6 +174,7 @@ class Ept(Sharing, Ballooning, EptMmu):
 
     laws: ClassVar[tuple[Law, ...]] = GENERAL + isolation.EPT + accounting.EPT + equivalence.EPT + efficiency.EPT
     geometry = SMALL
+    further_geometries = (MODES,)
 
 
 class Direct(DirectMmu):
@@ -186,6 +197,7 @@ class TwoLevelInterpreter(Sharing, Ballooning, TwoLevelInterpreterMmu):
 
     laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_unsync.INTERPRETED
     geometry = ShadowUnsync.geometry
+    further_geometries = (MODES,)
 
 
 class ShadowRoles(ShadowRolesMmu):
@@ -259,6 +271,7 @@ class ShadowOnEpt(Sharing, Ballooning, ShadowOnEptMmu):
 
     laws: ClassVar[tuple[Law, ...]] = Ept.laws
     geometry = SMALL.resized(Vm=1, Vcpu=2)
+    further_geometries = (MODES.resized(Vcpu=2, Gfn=1),)
 
 
 class NestedInterpreter(Sharing, Ballooning, NestedInterpreterMmu):

@@ -31,7 +31,7 @@ class TablesFilledWritable(ShadowTraced):
     def fill(self, vm: Vm, root: Gfn, page: Index, entry: Cell) -> None:
         backing = self.p2m[vm, entry.gfn]
         writable = entry.writable and backing.writable
-        self.mirror[vm, root, page] = ShadowEntry(True, backing.mfn, writable, entry.executable, entry.gfn)
+        self.mirror[vm, root, page] = ShadowEntry(True, backing.mfn, writable, entry.executable, entry.gfn, entry.user)
 
 
 class EmulatedStoreUnmirrored(ShadowTraced):

@@ -3,7 +3,7 @@
 from refmodel.bare import Event, Reply
 from refmodel.designs import VirtualTlb
 from refmodel.language import operation, require, reset
-from refmodel.machine.cells import Access, Cell, Paging, permits
+from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Attempt, Filled, Result
 from refmodel.mmu.shadow import ShadowEntry, lets
@@ -43,9 +43,7 @@ class InvlpgKeepsTheTlb(VirtualTlb):
 class MovCr3KeepsTheShadow(VirtualTlb):
     """The shadow table of the old address space serves the new one."""
 
-    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
-        self.paging[vm, vcpu] = Paging(True, root)
-        reset(self.bare_tlb, lambda cell, v, c, page: v == vm and c == vcpu)
+    def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
         reset(self.tlb, lambda entry, v, c, page: v == vm and c == vcpu)
 
 
@@ -55,7 +53,7 @@ class EveryFaultIsTheGuests(VirtualTlb):
     def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
         filled = super().page_fault(vm, vcpu, page, access)
         if filled.result == Result.FAILED:
-            due = self.bare_access(vm, self.bare_walk(vm, vcpu, page), page, Access.READ, Cell())
+            due = self.bare_access(vm, vcpu, self.bare_walk(vm, vcpu, page), page, Access.READ, Cell())
             return Filled(Result.REFLECTED, vm, vcpu, page, access, Reply(Event.PAGE_FAULT), due)
         return filled
 
@@ -84,13 +82,14 @@ class FilledReadOnlyForEver(VirtualTlb):
     @operation
     def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
         require(self.paging[vm, vcpu].enabled)
-        require(not lets(self.shadow[vm, vcpu, page], access))
+        mode = self.paging[vm, vcpu].mode
+        require(not lets(self.shadow[vm, vcpu, page], access, mode))
         entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
-        require(permits(entry, access))
+        require(permits(entry, access, mode))
         backing = self.p2m[vm, entry.gfn]
         require(backing.mapped)
         self.tlb[vm, vcpu, page] = ShadowEntry()
-        self.shadow[vm, vcpu, page] = ShadowEntry(True, backing.mfn, False, entry.executable, entry.gfn)
+        self.shadow[vm, vcpu, page] = ShadowEntry(True, backing.mfn, False, entry.executable, entry.gfn, entry.user)
         self.bare_tlb[vm, vcpu, page] = bare_entry
         return Filled(Result.INSTALLED, vm, vcpu, page, access)
 

@@ -26,6 +26,7 @@ from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
 from refmodel.language.kinds import NameKind, NaturalKind, Scalar
+from refmodel.language.opaque import asking
 from refmodel.language.unsound import BadDesign
 
 
@@ -234,7 +235,7 @@ def _paths(design: Outline, judged: Outline, scope: Scope, clause_laws: Sequence
 
 def _broken_step(design: Outline, op: Operation, induction: Induction, segment: Any, scope: Scope, reading: Symbolic,
                  laws: Sequence[Any]) -> Term:
-    given = op.about(segment.before, segment.outcome, induction.arguments)
+    given = op.about(segment.before, asking(reading, segment.outcome), [asking(reading, a) for a in induction.arguments])
     for s in (segment.before, segment.after):
         for kind in design.tables:
             getattr(s, kind.name).reading = reading

@@ -8,6 +8,7 @@ no run gets there), *vacuous* (nothing it speaks of was ever met), *unknown*.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -99,23 +100,34 @@ def _explore(design: Outline, geometry: Geometry, seconds: float | None, seed: i
 
 
 def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: Notice) -> Report:
-    """Every state of the design's own geometry."""
-    geometry = design.cls.geometry
+    """Every state of the design's own geometry, and of the others that it names."""
     def progress(depth: int, classes: int) -> None:
         notice("exhaustive", f"depth {depth}, {classes:,} classes of states")
 
-    done = _explore(design, geometry, seconds, seed, progress)
+    explored: list[exhaustive.Exploration] = []
+    covered = []
+    for geometry in (design.cls.geometry, *design.cls.further_geometries):
+        done = _explore(design, geometry, seconds, seed, progress)
+        explored.append(done)
+        covered.append(_explored(done, geometry))
+        if done.failure is not None:
+            break
+    complete = all(d.complete for d in explored)
     if done.failure is not None:
         verdicts = dict.fromkeys(design.laws, "stopped")
         if done.failure.broken.law is not None:
             verdicts[done.failure.broken.law] = "fails"
     else:
-        verdicts = _held(design, "holds" if done.complete else "not complete", done.met)
+        verdicts = _held(design, "holds" if complete else "not complete", frozenset(law for d in explored for law in d.met))
+    notes = _never(design, sum((d.applied for d in explored), Counter())) if complete else ()
+    return Report("exhaustive", verdicts, "; and ".join(covered), sum(d.seconds for d in explored), done.failure, geometry,
+                  notes=notes)
+
+
+def _explored(done: exhaustive.Exploration, geometry: Geometry) -> str:
     to_the_end = "to the last state" if done.complete else f"to depth {done.depth}, not to the end"
-    covered = (f"{done.states:,} states in {done.classes:,} classes up to names, {done.steps:,} steps, depth {done.depth}, "
-               f"{to_the_end}; {geometry}")
-    notes = _never(design, done.applied) if done.complete else ()
-    return Report("exhaustive", verdicts, covered, done.seconds, done.failure, geometry, notes=notes)
+    return (f"{done.states:,} states in {done.classes:,} classes up to names, {done.steps:,} steps, depth {done.depth}, "
+            f"{to_the_end}; {geometry}")
 
 
 def check_proof(design: Outline, clause: str | None, notice: Notice) -> Report:

@@ -27,7 +27,7 @@ from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
 from refmodel.language.kinds import NOTHING, NameKind, NaturalKind, Scalar
 from refmodel.language.laws import Law
-from refmodel.language.opaque import opaque
+from refmodel.language.opaque import asking, opaque
 
 TIMEOUT = 20_000
 """Milliseconds that the solver may take for one question."""
@@ -259,7 +259,8 @@ class Induction:
                     table = getattr(s, kind.name)
                     for each in (table, *(was for _, was in table.past)):
                         each.reading = reading
-            given = self.op.about(segment.before, segment.outcome, self.arguments)
+            outcome = asking(reading, segment.outcome)  # what laws ask of it is a matter of their own, not of the path's
+            given = self.op.about(segment.before, outcome, [asking(reading, a) for a in self.arguments])
             for law in self.laws:
                 if law.of_state and self._untouched(law, segment):
                     yield law, segment, None

@@ -45,6 +45,8 @@ class Design:
 
     laws: ClassVar[tuple[Law, ...]] = ()
     geometry: ClassVar[Geometry] = Geometry()
+    further_geometries: ClassVar[tuple[Geometry, ...]] = ()
+    """Others to explore too, small where that one is large: not all that a design has to do with need vary at once."""
     arbitrary: ClassVar[tuple[str, ...]] = ()
     """The tables whose initial contents nobody knows, as memory's at power-on."""
     explored: ClassVar[bool] = True

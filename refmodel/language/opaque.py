@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
+import attrs
+
 from refmodel.language.kinds import EnumKind, FlagKind, NameKind, NaturalKind, Scalar, WordKind
 from refmodel.language.unsound import Unsound
 
@@ -289,6 +291,15 @@ _CLASSES: dict[type[Scalar], type[Opaque]] = {
 def opaque(reading: Reading, kind: Scalar, term: Any) -> Opaque:
     """A term as a value of its kind."""
     return _CLASSES[type(kind)](reading, kind, term)
+
+
+def asking(reading: Reading, value: Any) -> Any:
+    """The same value, a scalar or a record of some, which asks this reading from now on."""
+    if isinstance(value, Opaque):
+        return opaque(reading, value.kind, value.term)
+    if attrs.has(type(value)):
+        return attrs.evolve(value, **{a.name: asking(reading, getattr(value, a.name)) for a in attrs.fields(type(value)) if a.init})
+    return value
 
 
 def term_of(reading: Reading, kind: Scalar, value: Any) -> Any:

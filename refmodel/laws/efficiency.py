@@ -27,12 +27,14 @@ def a_served_exit_takes_nothing_away(s: EptMmu, before: EptMmu, outcome: Handled
 
 @law("EFF-1", "An access by linear address exits only if its shadow entry does not let it through.")
 def an_installed_shadow_entry_does_not_exit(s: ShadowMmu, outcome: Attempt, actor: int) -> Any:
-    return implies(outcome.shown.event == Event.EXITED, not lets(s.walked(actor, outcome.vcpu, outcome.page), outcome.access))
+    return implies(outcome.shown.event == Event.EXITED,
+                   not lets(s.walked(actor, outcome.vcpu, outcome.page), outcome.access, s.paging[actor, outcome.vcpu].mode))
 
 
 @law("EFF-2", "A hidden fault that was served leaves the entry that was asked for.")
 def a_served_fault_makes_progress(s: ShadowMmu, outcome: Filled) -> Any:
-    return implies(outcome.result == Result.INSTALLED, lets(s.walked(outcome.vm, outcome.vcpu, outcome.page), outcome.access))
+    return implies(outcome.result == Result.INSTALLED, lets(s.walked(outcome.vm, outcome.vcpu, outcome.page), outcome.access,
+                                                           s.paging[outcome.vm, outcome.vcpu].mode))
 
 
 EPT = (an_installed_translation_does_not_exit, a_served_exit_makes_progress, a_served_exit_takes_nothing_away)

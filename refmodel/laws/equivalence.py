@@ -4,7 +4,7 @@ from typing import Any
 
 from refmodel.bare import Event, Seen
 from refmodel.language import implies, law
-from refmodel.machine.cells import Cell
+from refmodel.machine.cells import Cell, Mode
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.replies import Attempt, Filled, Handled, Result
@@ -19,7 +19,8 @@ def data_read_is_data_written(s: P2m, outcome: Seen) -> Any:
     shown, due = outcome.shown, outcome.due
     return implies(shown.event == Event.COMPLETED and due.event == Event.COMPLETED,
                    shown.cell.present == due.cell.present and shown.cell.writable == due.cell.writable
-                   and shown.cell.executable == due.cell.executable and shown.cell.gfn == due.cell.gfn)
+                   and shown.cell.executable == due.cell.executable and shown.cell.gfn == due.cell.gfn
+                   and shown.cell.user == due.cell.user)
 
 
 @law("EQV-1", "Each guest page holds what the bare machine's page holds.")
@@ -39,11 +40,10 @@ def holes_are_real(s: P2m, outcome: Handled) -> Any:
     return implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
 
 
-@law("EQV-5", "What is cached was made from a guest entry that may still be cached, and gives no more rights.")
+@law("EQV-5", "What is cached was made from a guest entry that may still be cached.")
 def staleness_stays_in_the_envelope(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
-    mapping, entry = s.combined_tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page]
-    return implies(mapping.valid, entry.present and implies(mapping.writable, entry.writable)
-                   and mapping.executable == entry.executable)
+    mapping = s.combined_tlb[vm, vcpu, page]
+    return implies(mapping.valid, mapping.guest == s.bare_tlb[vm, vcpu, page])
 
 
 @law("EQV-5", "A cached mapping is tagged with the EPTP in use, so that it cannot come back to life under a reused one.")
@@ -71,20 +71,26 @@ def reflected_faults_are_the_guests_own(s: ShadowMmu, outcome: Filled) -> Any:
 
 
 @law("EQV-5", "A cached shadow entry was made from a guest entry that may still be cached, and gives no more rights.")
-def cached_shadow_entries_stay_in_the_envelope(s: ShadowMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
-    return _in_the_envelope(s.tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page])
+def cached_shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    return _in_the_envelope(s.tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
+
+
+@law("EQV-5", "A cached shadow entry was made from a guest entry that may still be cached, and gives what that gives in any mode.")
+def cached_mirrors_stay_in_the_envelope(s: ShadowTracedMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
+    entry = s.tlb[vm, vcpu, page]
+    return implies(entry.present, mirrors(entry, s.bare_tlb[vm, vcpu, page]))
 
 
 @law("EQV-5", "So was a vCPU's shadow entry.")
 def shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
-    return _in_the_envelope(s.shadow[vm, vcpu, page], s.bare_tlb[vm, vcpu, page])
+    return _in_the_envelope(s.shadow[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
 
 
 @law("EQV-5", "An entry of a mirrored table agrees with the guest's entry as it stands, and gives no more rights.")
 def mirrored_entries_agree_with_the_guests(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
     entry, table = s.mirror[vm, root, page], s.p2m[vm, root]
     return implies(entry.present, s.traced[vm, root] and table.mapped
-                   and _in_the_envelope(entry, s.memory[table.mfn][page]))
+                   and mirrors(entry, s.memory[table.mfn][page]))
 
 
 @law("EQV-5", "No entry of a mirrored table lets a guest write to a table that is mirrored: it would not be seen.")
@@ -99,9 +105,17 @@ def cached_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, vcpu: Vc
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn])
 
 
-def _in_the_envelope(entry: ShadowEntry, bare: Cell) -> Any:
-    return implies(entry.present, bare.present and implies(entry.writable, bare.writable)
-                   and entry.executable == bare.executable and entry.gfn == bare.gfn)
+def mirrors(entry: ShadowEntry, cell: Cell) -> bool:
+    """Whether a shadow entry is what a guest's entry gives, but perhaps for the right to write."""
+    return (cell.present and cell.gfn == entry.gfn and cell.executable == entry.executable and cell.user == entry.user
+            and (cell.writable or not entry.writable))
+
+
+def _in_the_envelope(entry: ShadowEntry, bare: Cell, mode: Mode) -> Any:
+    """A shadow entry gives no more than a guest's entry, whoever comes while WP and SMEP are as they are."""
+    supervisors = not mode.wp and not entry.user and (not mode.smep or not bare.user or not entry.executable)
+    return implies(entry.present, mirrors(entry, bare) or (
+        supervisors and bare.present and bare.gfn == entry.gfn and (bare.executable or not entry.executable)))
 
 
 LAWS = (data_read_is_data_written, memory_is_the_bare_machines, faults_come_when_due)
@@ -117,9 +131,8 @@ EPT = (
 SHADOW = (
     data_read_through_shadow_entries_is_data_written,
     reflected_faults_are_the_guests_own,
-    cached_shadow_entries_stay_in_the_envelope,
 )
 """Of any shadow MMU."""
-VIRTUAL_TLB = (*SHADOW, shadow_entries_stay_in_the_envelope)
-SHADOW_TRACED = (*SHADOW, mirrored_entries_agree_with_the_guests, mirrored_entries_write_to_no_traced_table,
-                 cached_entries_write_to_no_traced_table)
+VIRTUAL_TLB = (*SHADOW, cached_shadow_entries_stay_in_the_envelope, shadow_entries_stay_in_the_envelope)
+SHADOW_TRACED = (*SHADOW, cached_mirrors_stay_in_the_envelope, mirrored_entries_agree_with_the_guests,
+                 mirrored_entries_write_to_no_traced_table, cached_entries_write_to_no_traced_table)

@@ -137,7 +137,7 @@ def memory_changes_by_its_owner_only(s: P2m, before: P2m, actor: Vm, vm: Vm, gfn
 @law("ISO-5", "A guest's registers are changed by its own steps only.")
 def registers_change_by_their_owner_only(s: P2m, before: P2m, actor: Vm, vm: Vm, vcpu: Vcpu) -> Any:
     was, now = before.paging[vm, vcpu], s.paging[vm, vcpu]
-    return implies(vm != actor, was.enabled == now.enabled and was.root == now.root)
+    return implies(vm != actor, was == now)
 
 
 @law("ISO-5", "Serving one VM's exit installs nothing for another.")

@@ -5,11 +5,11 @@ from typing import Any
 from refmodel.bare import Event, Seen
 from refmodel.language import implies, law
 from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
-from refmodel.machine.cells import Access, Cell
+from refmodel.machine.cells import Access, Cell, gives
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.nested import NestedMmu
 from refmodel.mmu.replies import Attempt, Filled, Handled, Result
-from refmodel.mmu.shadow import ShadowEntry, lets
+from refmodel.mmu.shadow import ShadowEntry
 
 
 @law("ISO-1", "EPT01 leads where the p2m says, with no more rights, and reaches no frame but guests' memory.")
@@ -64,24 +64,24 @@ def holes_of_l1_are_real(s: NestedMmu, outcome: Handled) -> Any:
 
 @law("EFF-1", "L2 exits to L0 only for what EPT02 lacks.")
 def composed_accesses_do_not_exit(s: NestedMmu, outcome: Attempt, actor: Vm) -> Any:
-    return implies(outcome.shown.event == Event.EXITED, not lets(s.walked(actor, outcome.vcpu, outcome.page), outcome.access))
+    return implies(outcome.shown.event == Event.EXITED, not gives(s.walked(actor, outcome.vcpu, outcome.page), outcome.access))
 
 
 @law("EFF-1", "L1 exits only for what EPT01 lacks.")
 def l1_accesses_do_not_exit(s: NestedMmu, outcome: Seen, actor: Vm) -> Any:
     return implies(outcome.shown.event == Event.EXITED,
-                   not lets(s.ept01[actor, outcome.gfn], Access.WRITE if outcome.write else Access.READ))
+                   not gives(s.ept01[actor, outcome.gfn], Access.WRITE if outcome.write else Access.READ))
 
 
 @law("EFF-2", "A violation that L0 served leaves the entry that was asked for.")
 def a_served_violation_makes_progress(s: NestedMmu, outcome: Filled) -> Any:
-    return implies(outcome.result == Result.INSTALLED, lets(s.walked(outcome.vm, outcome.vcpu, outcome.page), outcome.access))
+    return implies(outcome.result == Result.INSTALLED, gives(s.walked(outcome.vm, outcome.vcpu, outcome.page), outcome.access))
 
 
 @law("EFF-2", "So does one of L1's own.")
 def a_served_violation_of_l1_makes_progress(s: NestedMmu, outcome: Handled) -> Any:
     return implies(outcome.result == Result.INSTALLED,
-                   lets(s.ept01[outcome.vm, outcome.gfn], Access.WRITE if outcome.write else Access.READ))
+                   gives(s.ept01[outcome.vm, outcome.gfn], Access.WRITE if outcome.write else Access.READ))
 
 
 LAWS = (

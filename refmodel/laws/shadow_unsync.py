@@ -45,15 +45,15 @@ def unsync_tables_are_leaves_only(s: ShadowUnsyncMmu, vm: Vm, gfn: Gfn) -> Any:
 def links_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, root: Gfn, upper: Index) -> Any:
     link = s.links[vm, root, upper]
     cell = s.guest_cell(vm, root, upper)
-    return implies(link.present, cell.present and cell.executable == link.executable and cell.gfn == link.table
-                   and cell.writable == link.writable)
+    return implies(link.present, cell.present and cell.executable == link.executable and cell.user == link.user
+                   and cell.gfn == link.table and cell.writable == link.writable)
 
 
 @law("EQV-5", "An entry of a leaf table's shadow agrees with the guest's entry as it stands, if the table is in sync.")
 def synced_entries_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
     entry = s.leaves[vm, table, role, page]
     return implies(entry.present and s.synced[vm, table],
-                   s.agrees(entry, combined(Cell(True, role, True), s.guest_cell(vm, table, page))))
+                   s.agrees(entry, combined(Cell(True, role, True, user=True), s.guest_cell(vm, table, page))))
 
 
 @law("EQV-5", "What a processor finds in the shadows agrees with the guest's tables, now or as it may have cached them.")
@@ -97,13 +97,15 @@ def linear_faults_are_the_guests_own(s: ShadowUnsyncMmu, outcome: LinearFilled) 
 @law("EFF-1", "An access by linear address exits only if the shadows do not let it through.")
 def shadowed_accesses_do_not_exit(s: ShadowUnsyncMmu, outcome: LinearAttempt, actor: Vm) -> Any:
     return implies(outcome.shown.event == Event.EXITED,
-                   not lets(s.walked(actor, outcome.vcpu, outcome.upper, outcome.page), outcome.access))
+                   not lets(s.walked(actor, outcome.vcpu, outcome.upper, outcome.page), outcome.access,
+                        s.paging[actor, outcome.vcpu].mode))
 
 
 @law("EFF-2", "A hidden fault that was served leaves the entry that was asked for.")
 def a_served_linear_fault_makes_progress(s: ShadowUnsyncMmu, outcome: LinearFilled) -> Any:
     return implies(outcome.result == Result.INSTALLED,
-                   lets(s.walked(outcome.vm, outcome.vcpu, outcome.upper, outcome.page), outcome.access))
+                   lets(s.walked(outcome.vm, outcome.vcpu, outcome.upper, outcome.page), outcome.access,
+                        s.paging[outcome.vm, outcome.vcpu].mode))
 
 
 LAWS = (

@@ -6,7 +6,7 @@ nothing. (The bit-level formats, and that walking bits is walking cells, are the
 """
 
 import enum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import attrs
 
@@ -15,7 +15,7 @@ from refmodel.machine.names import Gfn, Index
 
 
 class Access(enum.Enum):
-    """What an instruction does to memory: the U/S distinction is left to the bit level."""
+    """What an instruction does to memory."""
 
     READ = "read"
     WRITE = "write"
@@ -24,29 +24,67 @@ class Access(enum.Enum):
 
 @attrs.frozen
 class Cell:
-    """A guest's page-table entry: P, R/W, the inverse of XD, and the guest frame (SDM Vol. 3A 4.5)."""
+    """A guest's page-table entry: P, R/W, the inverse of XD, the guest frame, and U/S (SDM Vol. 3A 4.5)."""
 
     present: bool = False
     writable: bool = False
     executable: bool = False
     gfn: Gfn = NOTHING
+    user: bool = False
 
 
 Cells: TypeAlias = Page[Index, Cell]
 
 
-def permits(cell: Cell, access: Access) -> bool:
-    """Whether an entry lets an access through (SDM Vol. 3A 4.6, supervisor accesses with CR0.WP set)."""
-    if access == Access.WRITE:
-        return cell.present and cell.writable
-    if access == Access.FETCH:
-        return cell.present and cell.executable
-    return cell.present
+@attrs.frozen
+class Mode:
+    """What decides beside the entries on what an access may do."""
+
+    user: bool = False
+    """CPL 3."""
+    wp: bool = True
+    """CR0.WP: supervisors obey R/W too."""
+    smep: bool = False
+    """CR4.SMEP: supervisors fetch nothing from users' pages."""
 
 
 @attrs.frozen
 class Paging:
-    """A vCPU's CR0.PG and CR3. Until the guest loads CR3, linear addresses are guest-physical ones."""
+    """A vCPU's CR0.PG and CR3, and its mode. Until the guest loads CR3, linear addresses are guest-physical ones."""
 
     enabled: bool = False
     root: Gfn = NOTHING
+    mode: Mode = Mode()
+
+
+class Entry(Protocol):
+    """What any entry has, a guest's, a shadow's or a cached one."""
+
+    @property
+    def present(self) -> bool: ...
+    @property
+    def writable(self) -> bool: ...
+    @property
+    def executable(self) -> bool: ...
+    @property
+    def user(self) -> bool: ...
+
+
+def gives(entry: Entry, access: Access) -> bool:
+    """Whether an entry gives the right to an access, whoever makes it."""
+    if access == Access.WRITE:
+        return entry.present and entry.writable
+    if access == Access.FETCH:
+        return entry.present and entry.executable
+    return entry.present
+
+
+def permits(entry: Entry, access: Access, mode: Mode) -> bool:
+    """Whether an entry lets an access through in a mode (SDM Vol. 3A 4.6.1)."""
+    if mode.user:
+        return entry.user and gives(entry, access)
+    if access == Access.WRITE:
+        return entry.present and (entry.writable or not mode.wp)
+    if access == Access.FETCH:
+        return entry.present and entry.executable and not (mode.smep and entry.user)
+    return entry.present

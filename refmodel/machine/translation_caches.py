@@ -8,7 +8,7 @@ were made under and are used under no other. INVLPG and MOV CR3 drop combined ma
 import attrs
 
 from refmodel.language import NOTHING, Design, Total, reset
-from refmodel.machine.cells import Access, Cell
+from refmodel.machine.cells import Access, Cell, Mode, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 
 
@@ -24,22 +24,20 @@ class PhysicalMapping:
 
 @attrs.frozen
 class CombinedMapping:
-    """Linear page to mfn, with the rights that guest entry and EPT entry both gave."""
+    """Linear page to mfn, with the rights that guest entry and EPT entry gave."""
 
     valid: bool = False
     eptp: Mfn = NOTHING
     mfn: Mfn = NOTHING
     writable: bool = False
-    executable: bool = False
+    """By the EPT entry, which asks for no mode."""
+    guest: Cell = Cell()
+    """The guest's entry, whose rights are asked for anew in each access."""
 
 
-def allows(mapping: CombinedMapping, access: Access) -> bool:
+def allows(mapping: CombinedMapping, access: Access, mode: Mode) -> bool:
     """Whether a cached mapping is enough for an access. If not, the processor walks."""
-    if access == Access.WRITE:
-        return mapping.writable
-    if access == Access.FETCH:
-        return mapping.executable
-    return True
+    return mapping.valid and permits(mapping.guest, access, mode) and (mapping.writable or access != Access.WRITE)
 
 
 class TranslationCaches(Design):

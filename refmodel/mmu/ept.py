@@ -9,9 +9,10 @@ import attrs
 
 from refmodel.bare import BareMachine, Event, Reply, Seen
 from refmodel.language import NOTHING, Total, cached, fails, guest, operation, require, reset
-from refmodel.machine.cells import Access, Cell, Paging, permits
+from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.machine.translation_caches import CombinedMapping, PhysicalMapping, TranslationCaches, allows
+from refmodel.mmu.control_registers import ControlRegisters
 from refmodel.mmu.replies import Handled, Result
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import P2m, Supply
@@ -34,7 +35,7 @@ class EptEntry:
     writable: bool = False
 
 
-class EptMmu(P2m, BareMachine, TranslationCaches):
+class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
     eptp: Total[Vm, Eptp]
     ept: Total[tuple[Mfn, Gfn], EptEntry]
     """The entries of each table frame. A frame that is no table holds none."""
@@ -61,26 +62,24 @@ class EptMmu(P2m, BareMachine, TranslationCaches):
 
     def execute(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Seen:
         """An access by linear address: from the combined mapping, or by a walk in two dimensions."""
-        mapping = self.combined_tlb[vm, vcpu, page]
-        if (mapping.valid and mapping.eptp == self.eptp[vm].mfn and allows(mapping, access)
-                and cached("combined mapping")):
-            due = self.bare_access(vm, self.bare_tlb[vm, vcpu, page], offset, access, value)
+        mapping, mode = self.combined_tlb[vm, vcpu, page], self.paging[vm, vcpu].mode
+        if mapping.eptp == self.eptp[vm].mfn and allows(mapping, access, mode) and cached("combined mapping"):
+            due = self.bare_access(vm, vcpu, self.bare_tlb[vm, vcpu, page], offset, access, value)
             return Seen(self.touch(mapping.mfn, offset, access, value), due)
         root = self.paging[vm, vcpu].root
         table = self.translate(vm, vcpu, root, write=False)
         if not table.valid:
             return Seen(gfn=root)
         cell, bare_cell = self.memory[table.mfn][page], self.bare_walk(vm, vcpu, page)
-        if not permits(cell, access):
-            return Seen(Reply(Event.PAGE_FAULT), self.bare_access(vm, bare_cell, offset, access, value))
+        if not permits(cell, access, mode):
+            return Seen(Reply(Event.PAGE_FAULT), self.bare_access(vm, vcpu, bare_cell, offset, access, value))
         write = access == Access.WRITE
         target = self.translate(vm, vcpu, cell.gfn, write)
         if not target.valid:
             return Seen(gfn=cell.gfn, write=write)
-        self.combined_tlb[vm, vcpu, page] = CombinedMapping(
-            True, target.eptp, target.mfn, cell.writable and target.writable, cell.executable)
+        self.combined_tlb[vm, vcpu, page] = CombinedMapping(True, target.eptp, target.mfn, target.writable, cell)
         self.bare_tlb[vm, vcpu, page] = bare_cell
-        due = self.bare_access(vm, bare_cell, offset, access, value)
+        due = self.bare_access(vm, vcpu, bare_cell, offset, access, value)
         return Seen(self.touch(target.mfn, offset, access, value), due)
 
     def execute_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
@@ -125,11 +124,8 @@ class EptMmu(P2m, BareMachine, TranslationCaches):
         self.bare_tlb[vm, vcpu, page] = Cell()
         self.invvpid_address(vm, vcpu, page)
 
-    @guest
-    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
-        """MOV to CR3 (and, the first time, CR0.PG): drops what is cached for the old address space."""
-        self.paging[vm, vcpu] = Paging(True, root)
-        reset(self.bare_tlb, lambda cell, v, c, page: v == vm and c == vcpu)
+    def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
+        """MOV to CR3 and its like run without an exit too, and drop all combined mappings."""
         self.invvpid(vm, vcpu)
 
     # ------------------------------------------------------------ the monitor

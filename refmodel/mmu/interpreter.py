@@ -7,9 +7,10 @@ only).
 """
 
 from refmodel.bare import BareMachine, Event, Reply, Seen
-from refmodel.language import guest, require, reset
-from refmodel.machine.cells import Access, Cell, Paging, permits
+from refmodel.language import guest, require
+from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.control_registers import ControlRegisters
 from refmodel.monitor.p2m import P2m, Supply
 
 
@@ -55,7 +56,7 @@ class PhysicalEmulation(P2m):
         return self.emulate_unpaged(vm, vcpu, gfn, offset, Access.WRITE, value)
 
 
-class Emulation(PhysicalEmulation, BareMachine):
+class Emulation(PhysicalEmulation, BareMachine, ControlRegisters):
     """The same for guests whose tables have one level."""
 
     def guest_entry(self, vm: Vm, vcpu: Vcpu, page: Index) -> Cell:
@@ -71,12 +72,12 @@ class InterpreterMmu(Emulation):
         if self.lacks_table(vm, root):
             return Seen(gfn=root)
         entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
-        if not permits(entry, access):
-            return Seen(Reply(Event.PAGE_FAULT), self.bare_access(vm, bare_entry, offset, access, value))
+        if not permits(entry, access, self.paging[vm, vcpu].mode):
+            return Seen(Reply(Event.PAGE_FAULT), self.bare_access(vm, vcpu, bare_entry, offset, access, value))
         shown = self.emulate(vm, entry.gfn, offset, access, value)
         if shown.event == Event.EXITED:
             return Seen(gfn=entry.gfn, write=access == Access.WRITE)
-        return Seen(shown, self.bare_access(vm, bare_entry, offset, access, value))
+        return Seen(shown, self.bare_access(vm, vcpu, bare_entry, offset, access, value))
 
     @guest
     def load(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Seen:
@@ -96,11 +97,8 @@ class InterpreterMmu(Emulation):
         require(self.paging[vm, vcpu].enabled)
         self.bare_tlb[vm, vcpu, page] = Cell()
 
-    @guest
-    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
-        """MOV to CR3 (and, the first time, CR0.PG): the monitor keeps it, and there is nothing to forget."""
-        self.paging[vm, vcpu] = Paging(True, root)
-        reset(self.bare_tlb, lambda cell, v, c, page: v == vm and c == vcpu)
+    def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
+        """Nor is there here."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing is derived from the p2m that could be too permissive."""

@@ -16,11 +16,11 @@ import attrs
 
 from refmodel.bare import Event, Reply, Seen
 from refmodel.language import NOTHING, Total, cached, guest, operation, require, reset
-from refmodel.machine.cells import Access, Cell, permits
+from refmodel.machine.cells import Access, Cell, gives
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.interpreter import PhysicalEmulation
 from refmodel.mmu.replies import Attempt, Filled, Handled, Result
-from refmodel.mmu.shadow import ShadowEntry, lets
+from refmodel.mmu.shadow import ShadowEntry
 from refmodel.monitor.p2m import Supply
 
 L0_INTERCEPTS = True
@@ -53,7 +53,7 @@ class NestedMmu(PhysicalEmulation):
         """L1 touches its memory."""
         require(not self.nested[vm, vcpu].in_l2)
         entry = self.ept01[vm, gfn]
-        if not lets(entry, access):
+        if not gives(entry, access):
             return Seen(gfn=gfn, write=access == Access.WRITE)
         due = self.bare_physical(vm, gfn, offset, access, value)
         return Seen(self.touch(entry.mfn, offset, access, value), due)
@@ -99,13 +99,19 @@ class NestedMmu(PhysicalEmulation):
         nested = self.nested[vm, vcpu]
         require(nested.in_l2)
         entry = self.tlb02[vm, vcpu, nested.eptp, page]
-        if not (lets(entry, access) and cached("guest-physical mapping")):
+        if not (gives(entry, access) and cached("guest-physical mapping")):
             entry = self.walked(vm, vcpu, page)
-            if not lets(entry, access):
+            if not gives(entry, access):
                 return Attempt(Reply(), Reply(), vcpu, page, access)
             self.tlb02[vm, vcpu, nested.eptp, page] = entry
-        due = self.bare_access(vm, self.bare_tlb12[vm, vcpu, nested.eptp, page], offset, access, value)
+        due = self.bare_l2(vm, self.bare_tlb12[vm, vcpu, nested.eptp, page], offset, access, value)
         return Attempt(self.touch(entry.mfn, offset, access, value), due, vcpu, page, access)
+
+    def bare_l2(self, vm: Vm, entry: Cell, offset: Index, access: Access, value: Cell) -> Reply:
+        """The same on the bare machine, through an entry of EPT12, which asks for no mode."""
+        if not gives(entry, access):
+            return Reply(Event.PAGE_FAULT)
+        return self.bare_physical(vm, entry.gfn, offset, access, value)
 
     @guest
     def load_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
@@ -152,7 +158,7 @@ class NestedMmu(PhysicalEmulation):
     @operation
     def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
         """L1 lacks a page in EPT01: L0 installs what the p2m says."""
-        require(not lets(self.ept01[vm, gfn], Access.WRITE if write else Access.READ))
+        require(not gives(self.ept01[vm, gfn], Access.WRITE if write else Access.READ))
         found = self.supply(vm, gfn, write)
         if found == Supply.HOLE:
             return Handled(Result.HOLE, vm, gfn, write)
@@ -170,17 +176,17 @@ class NestedMmu(PhysicalEmulation):
         """L2 lacks a page in EPT02. If EPT12 lets the access through, the fault is L0's; otherwise L1 is told."""
         nested = self.nested[vm, vcpu]
         require(nested.in_l2)
-        require(not lets(self.walked(vm, vcpu, page), access))
+        require(not gives(self.walked(vm, vcpu, page), access))
         if self.lacks_table(vm, nested.eptp):
             return Filled(Result.FAILED, vm, vcpu, page, access)
         cell, bare = self.guest_cell(vm, nested.eptp, page), self.bare_cell(vm, nested.eptp, page)
-        if not permits(cell, access):
+        if not gives(cell, access):
             self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
-            due = self.bare_access(vm, bare, page, access, Cell())
+            due = self.bare_l2(vm, bare, page, access, Cell())
             return Filled(Result.REFLECTED, vm, vcpu, page, access, Reply(Event.PAGE_FAULT), due)
         found = self.supply(vm, cell.gfn, access == Access.WRITE)
         if found == Supply.HOLE:
-            due = self.bare_access(vm, bare, page, access, Cell())
+            due = self.bare_l2(vm, bare, page, access, Cell())
             return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE), due)
         if found == Supply.LATER:
             return Filled(Result.FAILED, vm, vcpu, page, access)
@@ -228,10 +234,10 @@ class NestedInterpreterMmu(NestedMmu):
         if self.lacks_table(vm, nested.eptp):
             return Attempt(Reply(), Reply(), vcpu, page, access)
         cell, bare = self.guest_cell(vm, nested.eptp, page), self.bare_cell(vm, nested.eptp, page)
-        if not permits(cell, access):
+        if not gives(cell, access):
             self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
-            return Attempt(Reply(Event.PAGE_FAULT), self.bare_access(vm, bare, offset, access, value), vcpu, page, access)
+            return Attempt(Reply(Event.PAGE_FAULT), self.bare_l2(vm, bare, offset, access, value), vcpu, page, access)
         shown = self.emulate(vm, cell.gfn, offset, access, value)
         if shown.event == Event.EXITED:
             return Attempt(Reply(), Reply(), vcpu, page, access)
-        return Attempt(shown, self.bare_access(vm, bare, offset, access, value), vcpu, page, access)
+        return Attempt(shown, self.bare_l2(vm, bare, offset, access, value), vcpu, page, access)

@@ -8,7 +8,7 @@ import attrs
 
 from refmodel.bare import Reply
 from refmodel.language import NOTHING, Total, cached, guest, require
-from refmodel.machine.cells import Access, Cell
+from refmodel.machine.cells import Access, Cell, Mode, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.interpreter import Emulation
 from refmodel.mmu.replies import Attempt
@@ -16,22 +16,20 @@ from refmodel.mmu.replies import Attempt
 
 @attrs.frozen
 class ShadowEntry:
-    """What the processor walks (present, R/W, the inverse of XD, the frame), and the guest frame that it stands for."""
+    """What the processor walks (present, the frame, R/W, the inverse of XD, U/S), and the guest frame that it stands for."""
 
     present: bool = False
     mfn: Mfn = NOTHING
     writable: bool = False
     executable: bool = False
     gfn: Gfn = NOTHING
+    user: bool = False
 
 
-def lets(entry: ShadowEntry, access: Access) -> bool:
-    """Whether a shadow entry lets an access through."""
-    if access == Access.WRITE:
-        return entry.present and entry.writable
-    if access == Access.FETCH:
-        return entry.present and entry.executable
-    return entry.present
+def lets(entry: ShadowEntry, access: Access, mode: Mode) -> bool:
+    """Whether a shadow entry lets an access through. The processor runs with CR0.WP set, whatever the guest has: the monitor's
+    reasons for read-only entries are none of the guest's business."""
+    return permits(entry, access, attrs.evolve(mode, wp=True))
 
 
 class ShadowMmu(Emulation):
@@ -50,14 +48,15 @@ class ShadowMmu(Emulation):
         """An access by linear address: from the processor's cache, or by a walk of the shadow table."""
         require(self.paging[vm, vcpu].enabled)
         entry = self.tlb[vm, vcpu, page]
-        if not (lets(entry, access) and cached("translation")):
+        mode = self.paging[vm, vcpu].mode
+        if not (lets(entry, access, mode) and cached("translation")):
             entry = self.walked(vm, vcpu, page)
-            if not lets(entry, access):
+            if not lets(entry, access, mode):
                 self.tlb[vm, vcpu, page] = ShadowEntry()  # a page fault drops what is cached for its address
                 return Attempt(Reply(), Reply(), vcpu, page, access)
             self.tlb[vm, vcpu, page] = entry
             self.walk_bare(vm, vcpu, page)
-        due = self.bare_access(vm, self.bare_tlb[vm, vcpu, page], offset, access, value)
+        due = self.bare_access(vm, vcpu, self.bare_tlb[vm, vcpu, page], offset, access, value)
         return Attempt(self.touch(entry.mfn, offset, access, value), due, vcpu, page, access)
 
     @guest

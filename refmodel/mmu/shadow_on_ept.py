@@ -12,8 +12,9 @@ tag is what a vCPU's name stands for in this text, as it is what caches are kept
 load. When L0 takes a page away, what was made under either tag goes, because INVEPT asks for no tag.
 """
 
+import attrs
+
 from refmodel.language import guest, require, reset
-from refmodel.machine.cells import Paging
 from refmodel.machine.names import Gfn, Vcpu, Vm
 from refmodel.mmu.ept import EptMmu
 
@@ -23,7 +24,7 @@ class ShadowOnEptMmu(EptMmu):
     def vmresume(self, vm: Vm, vcpu: Vcpu, l2: Vcpu, root: Gfn) -> None:
         """L1 enters L2 with a shadow table as the root. Whatever is cached for L2 stays, as L1 expects under a VPID."""
         require(vcpu != l2)
-        self.paging[vm, l2] = Paging(True, root)
+        self.paging[vm, l2] = attrs.evolve(self.paging[vm, l2], enabled=True, root=root)
 
     @guest
     def l1_invvpid(self, vm: Vm, vcpu: Vcpu, l2: Vcpu) -> None:

@@ -12,7 +12,7 @@ that guests are given. A guest's table has one level here: the geometry's choice
 
 from refmodel.bare import Event, Reply
 from refmodel.language import Total, guest, operation, require, reset
-from refmodel.machine.cells import Access, Cell, Paging, permits
+from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Attempt, Filled, Result
 from refmodel.mmu.shadow import ShadowEntry, ShadowMmu, lets
@@ -41,11 +41,8 @@ class ShadowTracedMmu(ShadowMmu):
         self.bare_tlb[vm, vcpu, page] = Cell()
         self.tlb[vm, vcpu, page] = ShadowEntry()
 
-    @guest
-    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
-        """MOV to CR3 (and, the first time, CR0.PG) exits: another shadow table, and the processor forgets."""
-        self.paging[vm, vcpu] = Paging(True, root)
-        reset(self.bare_tlb, lambda cell, v, c, page: v == vm and c == vcpu)
+    def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
+        """The processor has to forget; shadow tables stay, those of roots that are not loaded too."""
         reset(self.tlb, lambda entry, v, c, page: v == vm and c == vcpu)
 
     # ------------------------------------------------------------ the monitor
@@ -54,20 +51,22 @@ class ShadowTracedMmu(ShadowMmu):
     def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
         """A page fault on the shadow table that is hidden from the guest, or its own."""
         require(self.paging[vm, vcpu].enabled)
-        require(not lets(self.walked(vm, vcpu, page), access))
+        mode = self.paging[vm, vcpu].mode
+        require(not lets(self.walked(vm, vcpu, page), access, mode))
         if self.lacks_table(vm, self.paging[vm, vcpu].root):
             return Filled(Result.FAILED, vm, vcpu, page, access)
         entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
-        if not permits(entry, access):
-            due = self.bare_access(vm, bare_entry, page, access, Cell())
+        if not permits(entry, access, mode):
+            due = self.bare_access(vm, vcpu, bare_entry, page, access, Cell())
             return Filled(Result.REFLECTED, vm, vcpu, page, access, Reply(Event.PAGE_FAULT), due)
         write = access == Access.WRITE
         store_to_table = write and self.has_memory(vm, entry.gfn) and self.becomes_traced(vm, vcpu, entry.gfn)
         require(not store_to_table)  # emulate_store's business
+        require(entry.writable or not write)  # so is a supervisor's store with WP clear
         found = self.supply(vm, entry.gfn, write)
         if found == Supply.HOLE:
             return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE),
-                          self.bare_access(vm, bare_entry, page, access, Cell()))
+                          self.bare_access(vm, vcpu, bare_entry, page, access, Cell()))
         if found == Supply.LATER:
             return Filled(Result.FAILED, vm, vcpu, page, access)
         root = self.paging[vm, vcpu].root
@@ -80,7 +79,7 @@ class ShadowTracedMmu(ShadowMmu):
         """Make a shadow entry from the guest's: writable only where the page is, and is no table."""
         backing = self.p2m[vm, entry.gfn]
         writable = entry.writable and backing.writable and not self.traced[vm, entry.gfn]
-        self.mirror[vm, root, page] = ShadowEntry(True, backing.mfn, writable, entry.executable, entry.gfn)
+        self.mirror[vm, root, page] = ShadowEntry(True, backing.mfn, writable, entry.executable, entry.gfn, entry.user)
 
     def becomes_traced(self, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> bool:
         """Whether a page is a table with a shadow, or gets one by the very fault at hand."""
@@ -95,18 +94,20 @@ class ShadowTracedMmu(ShadowMmu):
 
     @guest
     def emulate_store(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Attempt:
-        """A store to a traced table has exited: the monitor carries it out for the guest."""
+        """A store has exited that the processor must not make, to a traced table, or a supervisor's with WP clear to what is
+        read-only: the monitor carries it out for the guest. (What a writable entry for the latter takes is in ``vtlb`` and
+        ``shadow_roles``: here vCPUs share shadow tables whatever their modes.)"""
         require(self.paging[vm, vcpu].enabled)
         if self.lacks_table(vm, self.paging[vm, vcpu].root):
             return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE)
         entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
-        require(permits(entry, Access.WRITE))
-        require(self.becomes_traced(vm, vcpu, entry.gfn))
+        require(permits(entry, Access.WRITE, self.paging[vm, vcpu].mode))
+        require(self.becomes_traced(vm, vcpu, entry.gfn) or not entry.writable)
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
         if shown.event == Event.EXITED:
             return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE)
         self.tlb[vm, vcpu, page] = ShadowEntry()
-        return Attempt(shown, self.bare_access(vm, bare_entry, offset, Access.WRITE, value), vcpu, page, Access.WRITE)
+        return Attempt(shown, self.bare_access(vm, vcpu, bare_entry, offset, Access.WRITE, value), vcpu, page, Access.WRITE)
 
     def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
         """Whoever changes an entry of a table drops its mirror image."""

@@ -8,14 +8,14 @@ stay traced. (KVM's ``mmu_unsync_walk``; Xen's out-of-sync shadows.)
 
 A leaf table has a shadow for each *role*, the right to write inherited from above: links let everybody write, and leaves carry
 what both levels allow. So one guest table reached by a writable and by a read-only path has two shadows. (The right to execute is
-left to the processor, which takes it away at either level.)
+left to the processor, which takes it away at either level, and so is the user's right.)
 """
 
 import attrs
 
 from refmodel.bare import Event, Reply
 from refmodel.language import NOTHING, Total, assign, cached, guest, operation, require, reset
-from refmodel.machine.cells import Access, Cell, Paging, permits
+from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Result
 from refmodel.mmu.shadow import ShadowEntry, lets
@@ -31,6 +31,7 @@ class Link:
     table: Gfn = NOTHING
     writable: bool = False
     executable: bool = False
+    user: bool = False
 
 
 class ShadowUnsyncMmu(TwoLevelMmu):
@@ -52,20 +53,22 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         """What the processor finds in the shadow tables."""
         link = self.links[vm, self.paging[vm, vcpu].root, upper]
         entry = self.leaves[vm, link.table, link.writable, page]
-        return attrs.evolve(entry, present=entry.present and link.present, executable=entry.executable and link.executable)
+        return attrs.evolve(entry, present=entry.present and link.present, executable=entry.executable and link.executable,
+                            user=entry.user and link.user)
 
     def agrees(self, entry: ShadowEntry, cell: Cell) -> bool:
         """Whether a shadow entry is what a guest's entry gives, or less."""
-        return (cell.present and cell.gfn == entry.gfn and cell.executable == entry.executable
+        return (cell.present and cell.gfn == entry.gfn and cell.executable == entry.executable and cell.user == entry.user
                 and (cell.writable or not entry.writable))
 
     def execute(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> LinearAttempt:
         """An access by linear address: from the processor's cache, or by a walk of the shadow tables."""
         require(self.paging[vm, vcpu].enabled)
         entry = self.tlb[vm, vcpu, upper, page]
-        if not (lets(entry, access) and cached("translation")):
+        mode = self.paging[vm, vcpu].mode
+        if not (lets(entry, access, mode) and cached("translation")):
             entry = self.walked(vm, vcpu, upper, page)
-            if not lets(entry, access):
+            if not lets(entry, access, mode):
                 self.tlb[vm, vcpu, upper, page] = ShadowEntry()  # a page fault drops what is cached for its address
                 return LinearAttempt(Reply(), Reply(), vcpu, upper, page, access)
             self.tlb[vm, vcpu, upper, page] = entry
@@ -74,7 +77,7 @@ class ShadowUnsyncMmu(TwoLevelMmu):
             self.bare_tlb[vm, vcpu, upper, page] = now if fresh else self.bare_before(vm, vcpu, upper, page)
         if access == Access.WRITE:
             self.keep_old(vm, entry.gfn, offset)
-        due = self.bare_access(vm, self.bare_tlb[vm, vcpu, upper, page], offset, access, value)
+        due = self.bare_access(vm, vcpu, self.bare_tlb[vm, vcpu, upper, page], offset, access, value)
         return LinearAttempt(self.touch(entry.mfn, offset, access, value), due, vcpu, upper, page, access)
 
     def keep_old(self, vm: Vm, gfn: Gfn, index: Index) -> None:
@@ -89,7 +92,7 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         link = self.links[vm, self.paging[vm, vcpu].root, upper]
         entry = self.walked(vm, vcpu, upper, page)
         return (link.present and link.table == table and entry.present
-                and self.agrees(entry, combined(Cell(True, link.writable, link.executable), leaf)))
+                and self.agrees(entry, combined(Cell(True, link.writable, link.executable, user=link.user), leaf)))
 
     # ------------------------------------------------------------ the guest's instructions
 
@@ -104,14 +107,10 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         self.bare_tlb[vm, vcpu, upper, page] = Cell()
         self.bare_old[vm, vcpu, upper, page] = Cell()
 
-    @guest
-    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
-        """MOV to CR3 (and, the first time, CR0.PG) exits: every unsync table is brought up to date."""
-        self.paging[vm, vcpu] = Paging(True, root)
+    def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
+        """MOV to CR3 and its like exit: every unsync table is brought up to date."""
         reset(self.leaves, lambda entry, v, table, role, page: v == vm and self.unsync[v, table])
         reset(self.tlb, lambda entry, v, c, upper, page: v == vm and c == vcpu)
-        reset(self.bare_tlb, lambda cell, v, c, upper, page: v == vm and c == vcpu)
-        reset(self.bare_old, lambda cell, v, c, upper, page: v == vm and c == vcpu)
 
     # ------------------------------------------------------------ the monitor
 
@@ -119,22 +118,24 @@ class ShadowUnsyncMmu(TwoLevelMmu):
     def page_fault(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> LinearFilled:
         """A page fault on the shadow tables: hidden from the guest, or its own."""
         require(self.paging[vm, vcpu].enabled)
-        require(not lets(self.walked(vm, vcpu, upper, page), access))
+        mode = self.paging[vm, vcpu].mode
+        require(not lets(self.walked(vm, vcpu, upper, page), access, mode))
         if self.lacks_tables(vm, vcpu, upper):
             return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access)
         root, bare = self.paging[vm, vcpu].root, self.bare_walk(vm, vcpu, upper, page)
         above = self.guest_cell(vm, root, upper)
         leaf = self.guest_cell(vm, above.gfn, page)
         entry = combined(above, leaf)
-        if not permits(entry, access):
-            due = self.bare_access(vm, bare, page, access, Cell())
+        if not permits(entry, access, mode):
+            due = self.bare_access(vm, vcpu, bare, page, access, Cell())
             return LinearFilled(Result.REFLECTED, vm, vcpu, upper, page, access, Reply(Event.PAGE_FAULT), due)
         write = access == Access.WRITE
         store_to_root = write and self.has_memory(vm, leaf.gfn) and self.is_root(vm, root, leaf.gfn)
         require(not store_to_root)  # emulate_store's business
+        require(entry.writable or not write)  # so is a supervisor's store with WP clear
         found = self.supply(vm, leaf.gfn, write)
         if found == Supply.HOLE:
-            due = self.bare_access(vm, bare, page, access, Cell())
+            due = self.bare_access(vm, vcpu, bare, page, access, Cell())
             return LinearFilled(Result.HOLE, vm, vcpu, upper, page, access, Reply(Event.HOLE), due)
         if found == Supply.LATER:
             return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access)
@@ -165,13 +166,13 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         write-protected."""
         table = above.gfn
         link = self.links[vm, root, upper]
-        if link.present and link.table == table and link.writable == above.writable and link.executable == above.executable:
+        if link == Link(True, table, above.writable, above.executable, above.user):
             return
         reset(self.leaves, lambda entry, v, t, role, page: v == vm and t == table and self.unsync[v, t])
         if not self.unsync[vm, table] and not self.synced[vm, table]:
             self.synced[vm, table] = True
             self.protect(vm, table)
-        self.links[vm, root, upper] = Link(True, table, above.writable, above.executable)
+        self.links[vm, root, upper] = Link(True, table, above.writable, above.executable, above.user)
 
     def sync(self, vm: Vm, table: Gfn) -> None:
         """An unsync table's shadows are brought up to date, here by being emptied."""
@@ -187,7 +188,8 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         backing = self.p2m[vm, leaf.gfn]
         kept = self.traced[vm, leaf.gfn] or self.synced[vm, leaf.gfn]
         writable = above.writable and leaf.writable and backing.writable and not kept
-        self.leaves[vm, above.gfn, above.writable, page] = ShadowEntry(True, backing.mfn, writable, leaf.executable, leaf.gfn)
+        self.leaves[vm, above.gfn, above.writable, page] = ShadowEntry(True, backing.mfn, writable, leaf.executable, leaf.gfn,
+                                                                     leaf.user)
 
     @operation
     def resync(self, vm: Vm, table: Gfn) -> None:
@@ -200,21 +202,23 @@ class ShadowUnsyncMmu(TwoLevelMmu):
 
     @guest
     def emulate_store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> LinearAttempt:
-        """A store to a traced root has exited: the monitor carries it out for the guest."""
+        """A store has exited that the processor must not make, to a traced root, or a supervisor's with WP clear to what is
+        read-only: the monitor carries it out for the guest."""
         require(self.paging[vm, vcpu].enabled)
-        require(not lets(self.walked(vm, vcpu, upper, page), Access.WRITE))
+        mode = self.paging[vm, vcpu].mode
+        require(not lets(self.walked(vm, vcpu, upper, page), Access.WRITE, mode))
         if self.lacks_tables(vm, vcpu, upper):
             return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
         root, bare = self.paging[vm, vcpu].root, self.bare_walk(vm, vcpu, upper, page)
         above = self.guest_cell(vm, root, upper)
         entry = combined(above, self.guest_cell(vm, above.gfn, page))
-        require(permits(entry, Access.WRITE))
-        require(self.is_root(vm, root, entry.gfn))
+        require(permits(entry, Access.WRITE, mode))
+        require(self.is_root(vm, root, entry.gfn) or not entry.writable)
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
         if shown.event == Event.EXITED:
             return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
         self.tlb[vm, vcpu, upper, page] = ShadowEntry()
-        return LinearAttempt(shown, self.bare_access(vm, bare, offset, Access.WRITE, value), vcpu, upper, page, Access.WRITE)
+        return LinearAttempt(shown, self.bare_access(vm, vcpu, bare, offset, Access.WRITE, value), vcpu, upper, page, Access.WRITE)
 
     def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
         """Whoever changes a table for the guest drops what its shadow has for that entry, or keeps it as a stale one."""

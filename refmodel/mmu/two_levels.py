@@ -4,8 +4,9 @@ import attrs
 
 from refmodel.bare import BareMemory, Event, Reply
 from refmodel.language import Total, guest, require, reset
-from refmodel.machine.cells import Access, Cell, Paging, permits
+from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.control_registers import ControlRegisters
 from refmodel.mmu.interpreter import PhysicalEmulation
 from refmodel.mmu.replies import Result
 
@@ -38,7 +39,8 @@ class LinearFilled:
 
 def combined(upper: Cell, leaf: Cell) -> Cell:
     """The rights that both levels give, to the frame that the lower one names."""
-    return Cell(upper.present and leaf.present, upper.writable and leaf.writable, upper.executable and leaf.executable, leaf.gfn)
+    return Cell(upper.present and leaf.present, upper.writable and leaf.writable, upper.executable and leaf.executable, leaf.gfn,
+                upper.user and leaf.user)
 
 
 class TwoLevelBareMachine(BareMemory):
@@ -62,7 +64,12 @@ class TwoLevelBareMachine(BareMemory):
         return combined(self.bare_upper(vm, vcpu, upper), self.bare_old[vm, vcpu, upper, page])
 
 
-class TwoLevelMmu(PhysicalEmulation, TwoLevelBareMachine):
+    def bare_flush(self, vm: Vm, vcpu: Vcpu) -> None:
+        reset(self.bare_tlb, lambda cell, v, c, upper, page: v == vm and c == vcpu)
+        reset(self.bare_old, lambda cell, v, c, upper, page: v == vm and c == vcpu)
+
+
+class TwoLevelMmu(PhysicalEmulation, TwoLevelBareMachine, ControlRegisters):
     """Any MMU for such guests: the instructions that touch memory."""
 
     def execute(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> LinearAttempt:
@@ -99,13 +106,13 @@ class TwoLevelInterpreterMmu(TwoLevelMmu):
             return LinearAttempt(Reply(), Reply(), vcpu, upper, page, access)
         above = self.guest_cell(vm, self.paging[vm, vcpu].root, upper)
         entry, bare = combined(above, self.guest_cell(vm, above.gfn, page)), self.bare_walk(vm, vcpu, upper, page)
-        if not permits(entry, access):
-            due = self.bare_access(vm, bare, offset, access, value)
+        if not permits(entry, access, self.paging[vm, vcpu].mode):
+            due = self.bare_access(vm, vcpu, bare, offset, access, value)
             return LinearAttempt(Reply(Event.PAGE_FAULT), due, vcpu, upper, page, access)
         shown = self.emulate(vm, entry.gfn, offset, access, value)
         if shown.event == Event.EXITED:
             return LinearAttempt(Reply(), Reply(), vcpu, upper, page, access)
-        return LinearAttempt(shown, self.bare_access(vm, bare, offset, access, value), vcpu, upper, page, access)
+        return LinearAttempt(shown, self.bare_access(vm, vcpu, bare, offset, access, value), vcpu, upper, page, access)
 
     @guest
     def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:
@@ -114,12 +121,8 @@ class TwoLevelInterpreterMmu(TwoLevelMmu):
         self.bare_tlb[vm, vcpu, upper, page] = Cell()
         self.bare_old[vm, vcpu, upper, page] = Cell()
 
-    @guest
-    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
-        """MOV to CR3: neither is there here."""
-        self.paging[vm, vcpu] = Paging(True, root)
-        reset(self.bare_tlb, lambda cell, v, c, upper, page: v == vm and c == vcpu)
-        reset(self.bare_old, lambda cell, v, c, upper, page: v == vm and c == vcpu)
+    def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
+        """Nor is there here."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing is derived from the p2m that could be too permissive."""

@@ -12,7 +12,7 @@ that guests are given.
 
 from refmodel.bare import Event, Reply
 from refmodel.language import Total, guest, operation, require, reset
-from refmodel.machine.cells import Access, Cell, Paging, permits
+from refmodel.machine.cells import Access, Cell, Mode, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Filled, Result
 from refmodel.mmu.shadow import ShadowEntry, ShadowMmu, lets
@@ -39,13 +39,15 @@ class VirtualTlbMmu(ShadowMmu):
         self.shadow[vm, vcpu, page] = ShadowEntry()
         self.tlb[vm, vcpu, page] = ShadowEntry()
 
-    @guest
-    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
-        """MOV to CR3 (and, the first time, CR0.PG) exits: the shadow table is emptied, as a TLB would be."""
-        self.paging[vm, vcpu] = Paging(True, root)
-        reset(self.bare_tlb, lambda cell, v, c, page: v == vm and c == vcpu)
+    def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
+        """MOV to CR3 and its like exit: the shadow table is emptied, as a TLB would be."""
         reset(self.shadow, lambda entry, v, c, page: v == vm and c == vcpu)
         reset(self.tlb, lambda entry, v, c, page: v == vm and c == vcpu)
+
+    def mode_changes(self, vm: Vm, vcpu: Vcpu, was: Mode, mode: Mode) -> None:
+        """MOV to CR0 and CR4 exit: entries were made for the flags as they were. A change of CPL does not; the processor has it."""
+        if mode.wp != was.wp or mode.smep != was.smep:
+            self.forget_linear(vm, vcpu)
 
     # ------------------------------------------------------------ the monitor
 
@@ -53,25 +55,36 @@ class VirtualTlbMmu(ShadowMmu):
     def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
         """A page fault on the shadow table: hidden from the guest, or its own."""
         require(self.paging[vm, vcpu].enabled)
-        require(not lets(self.shadow[vm, vcpu, page], access))
+        mode = self.paging[vm, vcpu].mode
+        require(not lets(self.shadow[vm, vcpu, page], access, mode))
         if self.lacks_table(vm, self.paging[vm, vcpu].root):
             return Filled(Result.FAILED, vm, vcpu, page, access)
         entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
-        if not permits(entry, access):
-            due = self.bare_access(vm, bare_entry, page, access, Cell())
+        if not permits(entry, access, mode):
+            due = self.bare_access(vm, vcpu, bare_entry, page, access, Cell())
             return Filled(Result.REFLECTED, vm, vcpu, page, access, Reply(Event.PAGE_FAULT), due)
         found = self.supply(vm, entry.gfn, access == Access.WRITE)
         if found == Supply.HOLE:
             return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE),
-                          self.bare_access(vm, bare_entry, page, access, Cell()))
+                          self.bare_access(vm, vcpu, bare_entry, page, access, Cell()))
         if found == Supply.LATER:
             return Filled(Result.FAILED, vm, vcpu, page, access)
-        backing = self.p2m[vm, entry.gfn]
         self.tlb[vm, vcpu, page] = ShadowEntry()
-        writable = entry.writable and backing.writable
-        self.shadow[vm, vcpu, page] = ShadowEntry(True, backing.mfn, writable, entry.executable, entry.gfn)
+        self.shadow[vm, vcpu, page] = self.made_for(vm, entry, access, mode)
         self.bare_tlb[vm, vcpu, page] = bare_entry
         return Filled(Result.INSTALLED, vm, vcpu, page, access)
+
+    def made_for(self, vm: Vm, entry: Cell, access: Access, mode: Mode) -> ShadowEntry:
+        """The shadow of a guest's entry, such as this access needs it.
+
+        With the guest's WP clear its supervisor may write to what is read-only. It gets an entry that lets it, and keeps users
+        out until one comes; and since SMEP does not know any more that the page is a user's, nothing is executed by that entry.
+        """
+        backing = self.p2m[vm, entry.gfn]
+        if access == Access.WRITE and not entry.writable:
+            executable = entry.executable and not (entry.user and mode.smep)
+            return ShadowEntry(True, backing.mfn, backing.writable, executable, entry.gfn, user=False)
+        return ShadowEntry(True, backing.mfn, entry.writable and backing.writable, entry.executable, entry.gfn, entry.user)
 
     @operation
     def evict(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:

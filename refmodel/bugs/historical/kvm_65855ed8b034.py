@@ -21,4 +21,4 @@ class Bug(ShadowUnsync):
         if not self.unsync[vm, table] and not self.synced[vm, table]:
             self.synced[vm, table] = True
             self.protect(vm, table)
-        self.links[vm, root, upper] = Link(True, table, above.writable, above.executable)
+        self.links[vm, root, upper] = Link(True, table, above.writable, above.executable, above.user)

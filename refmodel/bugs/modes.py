@@ -1,0 +1,85 @@
+"""Mutants of what an access may do: a supervisor with WP clear, a user, what is derived under one mode and used in another."""
+
+from typing import Any
+
+import attrs
+
+from refmodel.designs import MODES, Ept, Interpreter, ShadowTraced, ShadowUnsync, VirtualTlb
+from refmodel.language import require
+from refmodel.machine.cells import Access, Cell, Mode
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.shadow import ShadowEntry
+
+
+class WpSetAgainUnnoticed(VirtualTlb):
+    """MOV to CR0 runs without an exit: entries through which a supervisor wrote to read-only pages outlast the WP that let it."""
+
+    geometry = MODES
+
+    def mode_changes(self, vm: Vm, vcpu: Vcpu, was: Mode, mode: Mode) -> None:
+        """Nothing."""
+
+
+class WritableForUsersToo(VirtualTlb):
+    """The entry that lets a supervisor write to a user's read-only page lets the user too."""
+
+    geometry = MODES
+
+    def made_for(self, vm: Vm, entry: Cell, access: Access, mode: Mode) -> ShadowEntry:
+        return attrs.evolve(super().made_for(vm, entry, access, mode), user=entry.user)
+
+
+class SmepOutwitted(VirtualTlb):
+    """The entry that lets a supervisor write to a user's page is no user's entry, so that SMEP lets the supervisor execute it."""
+
+    geometry = MODES
+
+    def made_for(self, vm: Vm, entry: Cell, access: Access, mode: Mode) -> ShadowEntry:
+        return attrs.evolve(super().made_for(vm, entry, access, mode), executable=entry.executable)
+
+
+class UsersLetIn(ShadowTraced):
+    """Shadow entries are users' entries, whatever the guest's are."""
+
+    geometry = MODES
+
+    def fill(self, vm: Vm, root: Gfn, page: Index, entry: Cell) -> None:
+        super().fill(vm, root, page, attrs.evolve(entry, user=True))
+
+
+class TracedInvlpgIntercepted(ShadowTraced):
+    """INVLPG is intercepted, since the shadow agrees with the guest's table already; so the processor forgets nothing."""
+
+    def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
+        require(self.paging[vm, vcpu].enabled)
+        self.bare_tlb[vm, vcpu, page] = Cell()
+
+
+class UsersLetInFromAbove(ShadowUnsync):
+    """A link lets users through, as if leaf entries alone told whose a page is."""
+
+    geometry = MODES
+
+    def link(self, vm: Vm, root: Gfn, upper: Index, above: Cell) -> None:
+        super().link(vm, root, upper, attrs.evolve(above, user=True))
+
+
+class InvpcidIgnored(Ept):
+    """INVPCID is intercepted, and taken for one that the guest has no need of."""
+
+    def invpcid(self, vm: Vm, vcpu: Vcpu) -> None:
+        self.bare_flush(vm, vcpu)
+
+
+class InterpretedAsASupervisor(Interpreter):
+    """The monitor carries accesses out with its own rights: a user reads what is the guest supervisor's."""
+
+    geometry = MODES
+
+    def interpret(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Any:
+        mode = self.paging[vm, vcpu].mode
+        due = self.bare_access(vm, vcpu, self.bare_walk(vm, vcpu, page), offset, access, value)
+        self.paging[vm, vcpu] = attrs.evolve(self.paging[vm, vcpu], mode=attrs.evolve(mode, user=False))
+        seen = super().interpret(vm, vcpu, page, offset, access, value)
+        self.paging[vm, vcpu] = attrs.evolve(self.paging[vm, vcpu], mode=mode)
+        return attrs.evolve(seen, due=due)
