@@ -13,12 +13,10 @@ from typing import Any
 
 import attrs
 
-from refmodel.designs import Ept, Interpreter, ShadowTraced, ShadowUnsync, VirtualTlb
-from refmodel.engines.machine import Machine
-from refmodel.language import Design, geometry, outline
-from refmodel.language.design import Operation, Outline
+from refmodel.designs import Direct, Ept, Interpreter, Nested, Npt, ShadowOnEpt, ShadowTraced, ShadowUnsync, VirtualTlb
+from refmodel.engines.exit_programs import Guest, Paravirtual, Program, Shadowing, TwoDeep, Untranslated
+from refmodel.language import Design, outline
 from refmodel.machine import nested_walk
-from refmodel.machine.cells import Cell
 from refmodel.machine.ept_walk import Ept as EptWalk
 from refmodel.machine.guest_walk import Access as BitAccess
 from refmodel.machine.guest_walk import Cpu, walk
@@ -26,130 +24,58 @@ from refmodel.machine.words import Word
 
 ROUNDS = 50
 """How often a pattern is gone through."""
-ROOT, OTHER_ROOT, LEAF, DATA = 0, 1, 2, 3
-SIZE = geometry(Vm=1, Vcpu=1, Gfn=4, Mfn=6, Index=2, naturals=1, only={Cell: (Cell(),)})
-TABLE_PAGE, DATA_PAGE = 1, 0
-"""The linear page by which the guest reaches its own table, and one of data."""
 
 
 @attrs.frozen
 class Measured:
-    """An MMU: its exits per hundred instructions, by pattern, and the memory references of a TLB miss (None: there is no TLB)."""
+    """An MMU: its exits per hundred instructions, by pattern (None: its guests do no such thing), and the memory references of a
+    TLB miss (None: there is no TLB)."""
 
     mmu: str
-    exits: dict[str, float]
+    exits: dict[str, float | None]
     references: int | None
 
 
-class Guest(Machine):
-    """A VM that runs instruction after instruction, and counts its exits. Allocations succeed; ``misses`` empties the TLB."""
-
-    def __init__(self, design: Outline, trapping: frozenset[str]) -> None:
-        super().__init__(design, SIZE)
-        self.trapping, self.misses, self.exits, self.instructions = trapping, False, 0, 0
-        self.two_levels = any(len(t.keys) == 4 for t in design.tables if t.name == "tlb")
-        self.power_on(lambda options: options[0])
-
-    def yes(self, question: str) -> bool:
-        return "cached" in question and not self.misses
-
-    def named(self, name: str) -> Operation:
-        return self.design.operation(name)
-
-    def take(self, name: str, *arguments: Any) -> Any:
-        """Take a step; None if it does not apply."""
-        taken = self.attempt(self.named(name), arguments, lambda options: options[0])
-        self.settle()
-        return taken[1] if taken else None
-
-    def run(self, name: str, *arguments: Any) -> None:
-        """An instruction, to its end."""
-        self.instructions += 1
-        self.exits += name in self.trapping
-        for _ in range(8):
-            outcome = self.take(name, *arguments)
-            if not (hasattr(outcome, "shown") and outcome.shown.event.name == "EXITED"):
-                return
-            self.exits += 1
-            if self._served(name, arguments, outcome):
-                return
-        raise AssertionError(f"{self.design.name}: {name}{arguments} exits for ever")
-
-    def _served(self, name: str, arguments: tuple[Any, ...], outcome: Any) -> bool:
-        """Let the monitor serve an exit; whether that completed the instruction."""
-        if hasattr(outcome, "gfn"):
-            self.take("ept_violation", 0, outcome.gfn, outcome.write)
-            return False
-        place = arguments[:-2] if name == "store" else arguments[:-1]
-        if self.take("page_fault", *place, outcome.access) is None and name == "store":
-            return self.take("emulate_store", *arguments) is not None
-        return False
-
-    # ------------------------------------------------------------ the guest's own program
-
-    def page(self, number: int) -> tuple[int, ...]:
-        """A linear page, as the instructions of this guest name it."""
-        return (0, 0, 0, number) if self.two_levels else (0, 0, number)
-
-    def boot(self) -> None:
-        """Memory, tables, and paging on. Two roots that say the same, so that address spaces can be switched."""
-        for gfn in range(4):
-            self.take("populate", 0, gfn)
-        to_leaf, tables = Cell(True, True, True, LEAF), (LEAF,) if self.two_levels else (ROOT, OTHER_ROOT)
-        for root in (ROOT, OTHER_ROOT) if self.two_levels else ():
-            self.run("store_unpaged", 0, 0, root, 0, to_leaf)
-        for table in tables:
-            self.run("store_unpaged", 0, 0, table, DATA_PAGE, Cell(True, True, True, DATA))
-            self.run("store_unpaged", 0, 0, table, TABLE_PAGE, Cell(True, True, True, tables[0]))
-        self.run("mov_cr3", 0, 0, ROOT)
-        for number in (DATA_PAGE, TABLE_PAGE):
-            self.run("load", *self.page(number), 0)
-        self.exits = self.instructions = 0
+PATTERNS: dict[str, Callable[[Any], None]] = {
+    "pages in the TLB": Program.touch, "TLB misses": Program.touch_without_tlb, "table edits": Program.edit_table,
+    "address space switches": Program.switch, "L1 maps a page for L2": Program.map_for_l2}
+"""What is done, as a program does it."""
 
 
-def touch(guest: Guest) -> None:
-    guest.run("load", *guest.page(DATA_PAGE), 0)
-    guest.run("store", *guest.page(DATA_PAGE), 0, Cell())
+@attrs.frozen
+class Subject:
+    """An MMU, a program for it, the instructions that always exit, and the dimensions of its walk (0: it has none)."""
+
+    design: type[Design]
+    program: type[Program]
+    trapping: frozenset[str]
+    dimensions: int
 
 
-def touch_without_tlb(guest: Guest) -> None:
-    guest.misses = True
-    touch(guest)
+DOES_ALL = frozenset(["load", "store", "fetch", "load_unpaged", "store_unpaged", "invlpg", "mov_cr3", "invpcid"])
+MMUS: dict[str, Subject] = {
+    "interpreter": Subject(Interpreter, Guest, DOES_ALL, 0),
+    "vtlb": Subject(VirtualTlb, Guest, frozenset(["invlpg", "mov_cr3", "invpcid"]), 1),
+    "shadow_traced": Subject(ShadowTraced, Guest, frozenset(["mov_cr3"]), 1),
+    "shadow_unsync": Subject(ShadowUnsync, Guest, frozenset(["invlpg", "mov_cr3", "invpcid"]), 1),
+    "direct": Subject(Direct, Paravirtual, frozenset(["mmu_update", "update_va_mapping", "new_baseptr", "invlpg"]), 1),
+    "ept": Subject(Ept, Guest, frozenset(), 2),
+    "npt": Subject(Npt, Untranslated, frozenset(), 2),
+    "shadow_on_ept": Subject(ShadowOnEpt, Shadowing, frozenset(["vmresume", "l1_invvpid"]), 2),
+    "nested": Subject(Nested, TwoDeep, frozenset(["vmcall", "vmlaunch", "invept", "invept_all"]), 2)}
 
 
-def edit_table(guest: Guest) -> None:
-    """Change an entry by an ordinary store, invalidate it, use it."""
-    guest.run("store", *guest.page(TABLE_PAGE), DATA_PAGE, Cell(True, True, True, DATA))
-    guest.run("invlpg", *guest.page(DATA_PAGE))
-    guest.run("load", *guest.page(DATA_PAGE), 0)
-
-
-def switch(guest: Guest) -> None:
-    """Another address space, and what it touches first."""
-    for root in (OTHER_ROOT, ROOT):
-        guest.run("mov_cr3", 0, 0, root)
-        guest.run("load", *guest.page(DATA_PAGE), 0)
-
-
-PATTERNS: dict[str, Callable[[Guest], None]] = {
-    "pages in the TLB": touch, "TLB misses": touch_without_tlb, "table edits": edit_table, "address space switches": switch}
-DOES_ALL = frozenset(["load", "store", "fetch", "load_unpaged", "store_unpaged", "invlpg", "mov_cr3"])
-MMUS: dict[str, tuple[type[Design], frozenset[str]]] = {
-    "interpreter": (Interpreter, DOES_ALL), "vtlb": (VirtualTlb, frozenset(["invlpg", "mov_cr3"])),
-    "shadow_traced": (ShadowTraced, frozenset(["mov_cr3"])), "shadow_unsync": (ShadowUnsync, frozenset(["invlpg", "mov_cr3"])),
-    "ept": (Ept, frozenset())}
-"""Each with the instructions that always exit."""
-
-
-def exits_per_hundred(name: str, pattern: Callable[[Guest], None]) -> float:
-    """What a guest exits in a hundred instructions of a pattern, once it is warm."""
-    design, trapping = MMUS[name]
-    guest = Guest(outline(design), trapping)
-    guest.boot()
-    pattern(guest)
+def exits_per_hundred(name: str, pattern: Callable[[Any], None]) -> float | None:
+    """What a guest exits in a hundred instructions of a pattern, once it is warm; None where it does no such thing."""
+    subject = MMUS[name]
+    own = getattr(subject.program, pattern.__name__)
+    if pattern.__name__ not in subject.program.does:
+        return None
+    guest = subject.program(outline(subject.design), subject.trapping)
+    own(guest)
     guest.exits = guest.instructions = 0
     for _ in range(ROUNDS):
-        pattern(guest)
+        own(guest)
     return 100 * guest.exits / guest.instructions
 
 
@@ -188,6 +114,4 @@ def references(two_dimensional: bool) -> int:
 def measure() -> list[Measured]:
     """Every MMU by every pattern."""
     return [Measured(name, {p: exits_per_hundred(name, run) for p, run in PATTERNS.items()},
-                     None if name == "interpreter" else references(name == "ept")) for name in MMUS]
-
-
+                     references(subject.dimensions == 2) if subject.dimensions else None) for name, subject in MMUS.items()]

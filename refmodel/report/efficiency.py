@@ -22,8 +22,12 @@ def exits_table(measured: Sequence[Measured]) -> Table:
         table.add_column(pattern, justify="right")
     table.add_column("memory references per TLB miss", justify="right")
     for m in measured:
-        table.add_row(m.mmu, *(f"{m.exits[p]:.0f}" for p in PATTERNS), "-" if m.references is None else str(m.references))
+        table.add_row(m.mmu, *(_number(m.exits[p]) for p in PATTERNS), _number(m.references))
     return table
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
 
 
 def exits_plot(measured: Sequence[Measured]) -> Group:
@@ -31,7 +35,7 @@ def exits_plot(measured: Sequence[Measured]) -> Group:
     parts: list[RenderableType] = []
     for pattern in PATTERNS:
         parts.append(Text(f"\n{pattern}: exits per 100 instructions", style="bold"))
-        parts += [_bar(m.mmu, m.exits[pattern], 100) for m in measured]
+        parts += [_bar(m.mmu, e, 100) for m in measured if (e := m.exits[pattern]) is not None]
     parts.append(Text("\nmemory references per TLB miss, four levels each", style="bold"))
     parts += [_bar(m.mmu, m.references, 24) for m in measured if m.references is not None]
     return Group(*parts)
