@@ -256,7 +256,8 @@ class EptLarge(EptLargeMmu):
     """Extended page tables with large mappings, under a balloon, promises and a dirty log."""
 
     laws: ClassVar[tuple[Law, ...]] = ept_large.LAWS
-    geometry = geometry(Vm=1, Cpu=1, Region=1, Block=2, Index=2, Table=2)
+    geometry = geometry(Vm=1, Cpu=1, Region=1, Block=2, Index=2, Table=1)
+    further_geometries = (geometry.resized(Index=1, Table=3),)  # several tables that are dying
 
 
 class Nested(Sharing, Ballooning, NestedMmu):

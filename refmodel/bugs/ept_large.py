@@ -1,8 +1,12 @@
 """Mutants of extended page tables with large mappings."""
 
+import attrs
+
 from refmodel.designs import EptLarge
+from refmodel.language import assign, reset
 from refmodel.machine.names import Cpu, Index, Region, Vm
-from refmodel.mmu.ept_large import Outcome, Place, Reached
+from refmodel.mmu.ept_large import Outcome
+from refmodel.mmu.ept_large_walk import Flags, Place, Reached, Upper, both
 
 
 class LargeStoresExit(EptLarge):
@@ -25,3 +29,40 @@ class PromisedStill(EptLarge):
     def demand_page(self, vm: Vm, region: Region, page: Index) -> Outcome:
         self.place_page(vm, region, page)
         return Outcome.RETRY
+
+
+class AgedUnflushed(EptLarge):
+    """Ages are taken, and processors go on using what they remember without setting a flag."""
+
+    def flush_ages(self, vm: Vm) -> None:
+        """Nothing."""
+
+
+class SplitForgetsTheAge(EptLarge):
+    """A large entry whose flags are collected says which pages were written to, and not that they were touched."""
+
+    def log_large(self, vm: Vm, region: Region, entry: Upper) -> None:
+        super().log_large(vm, region, attrs.evolve(entry, flags=Flags(False, entry.flags.dirty)))
+
+
+class TrackedNotZapped(EptLarge):
+    """A page goes, and its small entry with it, if it is one: an entry that is tracked is left, and woken later."""
+
+    def zap(self, vm: Vm, region: Region, page: Index) -> None:
+        table = self.upper[vm, region].table
+        self.log[vm, region, page] = both(self.log[vm, region, page], self.lower_flags[table, page])
+        reset(self.lower_flags, lambda flags, t, p: p == page and self.tables[t].vm == vm and self.tables[t].region == region)
+        reset(self.lower, lambda place, t, p: (p == page and not place.tracked and self.tables[t].vm == vm
+                                               and self.tables[t].region == region))
+        self.flush_now(vm)
+
+
+class WokenWritable(EptLarge):
+    """An entry that was tracked is given back with all rights."""
+
+    def woken(self, vm: Vm, region: Region, page: Index, write: bool) -> bool:
+        woken = super().woken(vm, region, page, write)
+        if woken:
+            assign(self.lower, lambda place, t, p: p == page and t == self.upper[vm, region].table and place.mapped,
+                   lambda place, t, p: attrs.evolve(place, writable=True))
+        return woken

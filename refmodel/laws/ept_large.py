@@ -4,7 +4,8 @@ from typing import Any
 
 from refmodel.language import implies, law
 from refmodel.machine.names import Block, Cpu, Index, Region, Table, Vm
-from refmodel.mmu.ept_large import EptLargeMmu, Given, Life, Outcome, Place, Reached, RegionHandled
+from refmodel.mmu.ept_large import EptLargeMmu, Given, Life, Outcome, RegionHandled
+from refmodel.mmu.ept_large_walk import Flags, Place, Reached
 
 
 def agrees(place: Place, backing: Place) -> Any:
@@ -36,7 +37,7 @@ def pointers_lead_to_tables(s: EptLargeMmu, cpu: Cpu, vm: Vm, region: Region) ->
     pointer, entry = s.pointers[cpu, vm, region], s.upper[vm, region]
     use = s.tables[pointer.table]
     linked = not entry.large and entry.table == pointer.table and use.life == Life.LINKED
-    dying = entry.large and entry.dirty and use.life == Life.DYING
+    dying = entry.large and entry.flags == Flags(True, True) and not entry.tracked and use.life == Life.DYING
     return implies(pointer.valid, entry.present and use.vm == vm and use.region == region and (linked or dying))
 
 
@@ -65,7 +66,8 @@ def units_are_held(s: EptLargeMmu, block: Block, at: Index) -> Any:
 def places_are_owned(s: EptLargeMmu, vm: Vm, region: Region, page: Index) -> Any:
     place = s.p2m[vm, region, page]
     unit = s.units[place.block, place.at]
-    return implies(place.mapped, unit.used and unit.vm == vm and unit.region == region and unit.page == page and s.covered[region])
+    return implies(place.mapped, unit.used and unit.vm == vm and unit.region == region and unit.page == page and s.covered[region]
+                   and not place.tracked)
 
 
 @law("RES-1", "A page is promised or has a frame, and is the guest's or in its balloon, never both.")
@@ -98,13 +100,29 @@ def holes_in_regions_are_real(s: EptLargeMmu, outcome: RegionHandled) -> Any:
 
 @law("EQV-4", "What was written to since the log was fetched is in the log, or a dirty flag says so.")
 def no_write_escapes_the_log(s: EptLargeMmu, vm: Vm, region: Region, page: Index) -> Any:
-    return implies(s.written[vm, region, page], s.logged[vm, region, page] or s.dirty(vm, region, page))
+    return implies(s.happened[vm, region, page].dirty, s.log[vm, region, page].dirty or s.dirty(vm, region, page))
 
 
 @law("EQV-4", "A processor that writes without setting a dirty flag was right that it is set, or the page is in the log.")
 def remembered_flags_are_set(s: EptLargeMmu, cpu: Cpu, vm: Vm, region: Region, page: Index) -> Any:
     found = s.tlb[cpu, vm, region, page]
-    return implies(found.valid and found.dirty, s.logged[vm, region, page] or s.dirty(vm, region, page))
+    return implies(found.valid and found.dirty, s.log[vm, region, page].dirty or s.dirty(vm, region, page))
+
+
+@law("EQV-4", "A page that was touched since its age was taken is young: a flag says so, or one said so that is gone.")
+def no_access_escapes_the_flags(s: EptLargeMmu, vm: Vm, region: Region, page: Index) -> Any:
+    return implies(s.happened[vm, region, page].accessed, s.young(vm, region, page))
+
+
+@law("EQV-4", "So is one that a processor remembers.")
+def remembered_pages_are_young(s: EptLargeMmu, cpu: Cpu, vm: Vm, region: Region, page: Index) -> Any:
+    return implies(s.tlb[cpu, vm, region, page].valid, s.young(vm, region, page))
+
+
+@law("EQV-4", "A page that is tracked has not been touched since, and no processor remembers it.")
+def tracked_pages_are_untouched(s: EptLargeMmu, cpu: Cpu, vm: Vm, region: Region, page: Index) -> Any:
+    return implies(s.tracked(vm, region, page),
+                   not s.happened[vm, region, page].accessed and not s.tlb[cpu, vm, region, page].valid)
 
 
 @law("EFF-1", "An access exits only for what the tables do not give.")
@@ -134,6 +152,9 @@ LAWS = (
     holes_in_regions_are_real,
     no_write_escapes_the_log,
     remembered_flags_are_set,
+    no_access_escapes_the_flags,
+    remembered_pages_are_young,
+    tracked_pages_are_untouched,
     large_accesses_do_not_exit,
     a_served_region_exit_makes_progress,
 )

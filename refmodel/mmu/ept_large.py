@@ -1,7 +1,7 @@
 """EPT with large mappings: one entry for a whole region where its pages lie in one block of machine memory, in order.
 
-A guest frame is a region and an index, a machine frame a block and an index. An upper entry maps a region large, or leads to a
-table of small entries from a pool that may be empty. To treat one page of a large mapping apart (to take it away, to
+A guest frame is a region and an index, a machine frame a block and an index. Tables of small entries come from a pool that may be
+empty. To treat one page of a large mapping apart (to take it away, to
 write-protect it) the mapping is *split*: that takes a table, and can fail, and then nothing may have changed. When all pages
 agree again, mappings are *merged*; the table is unlinked at once, but a processor may hold a pointer to it (its paging-structure
 cache), so it is *dying* until everybody has flushed. (SDM Vol. 3C 28.2.2 and 28.3; Xen's ``p2m-ept.c``; KVM's ``tdp_mmu.c``.)
@@ -14,8 +14,9 @@ import enum
 
 import attrs
 
-from refmodel.language import NOTHING, Design, Total, assign, cached, choose, count, fails, guest, operation, require, reset
-from refmodel.machine.names import Block, Cpu, Index, Region, Table, Vm
+from refmodel.language import NOTHING, Total, assign, choose, count, fails, guest, operation, require, reset
+from refmodel.machine.names import Block, Index, Region, Table, Vm
+from refmodel.mmu.ept_large_walk import Flags, LargeWalk, Place, Upper, both
 
 
 @attrs.frozen
@@ -26,27 +27,6 @@ class Unit:
     vm: Vm = NOTHING
     region: Region = NOTHING
     page: Index = NOTHING
-
-
-@attrs.frozen
-class Place:
-    """Where a guest's page lies, by the p2m, by a table or by a processor's cache."""
-
-    mapped: bool = False
-    block: Block = NOTHING
-    at: Index = NOTHING
-    writable: bool = False
-
-
-@attrs.frozen
-class Upper:
-    """An upper entry: a large mapping, or a link to a table."""
-
-    present: bool = False
-    large: bool = False
-    block: Block = NOTHING
-    dirty: bool = False
-    table: Table = NOTHING
 
 
 class Life(enum.Enum):
@@ -62,34 +42,6 @@ class TableUse:
     life: Life = Life.FREE
     vm: Vm = NOTHING
     region: Region = NOTHING
-
-
-@attrs.frozen
-class Pointer:
-    """What a paging-structure cache holds of a region: the table, so that the upper entry need not be read."""
-
-    valid: bool = False
-    table: Table = NOTHING
-
-
-@attrs.frozen
-class Remembered:
-    """A cached translation, and whether it was made by a write, so that the dirty flag is known to be set."""
-
-    valid: bool = False
-    place: Place = Place()
-    dirty: bool = False
-
-
-@attrs.frozen
-class Reached:
-    """What came of an access: it completed, at the place that it reached, or exited."""
-
-    completed: bool
-    place: Place
-    region: Region
-    page: Index
-    write: bool
 
 
 class Outcome(enum.Enum):
@@ -117,7 +69,7 @@ class RegionHandled:
     write: bool
 
 
-class EptLargeMmu(Design):
+class EptLargeMmu(LargeWalk):
     units: Total[tuple[Block, Index], Unit]
     p2m: Total[tuple[Vm, Region, Index], Place]
     plugged: Total[tuple[Vm, Region, Index], bool]
@@ -126,73 +78,13 @@ class EptLargeMmu(Design):
     """Pages that the guest was promised, and that get frames when they are touched."""
     inflated: Total[tuple[Vm, Region, Index], bool]
     """The pages in the balloon."""
-    upper: Total[tuple[Vm, Region], Upper]
-    lower: Total[tuple[Table, Index], Place]
-    lower_dirty: Total[tuple[Table, Index], bool]
     tables: Total[Table, TableUse]
-    pointers: Total[tuple[Cpu, Vm, Region], Pointer]
-    tlb: Total[tuple[Cpu, Vm, Region, Index], Remembered]
-    logged: Total[tuple[Vm, Region, Index], bool]
-    """The dirty log."""
-    written: Total[tuple[Vm, Region, Index], bool]
-    """What has really been written to since the log was fetched."""
+    log: Total[tuple[Vm, Region, Index], Flags]
+    """The dirty log; and whether a page was touched, by flags that are gone since its age was taken."""
     covered: Total[Region, bool]
     """Which guest frame numbers the tables can hold at all."""
 
     arbitrary = ("covered",)
-
-    # ------------------------------------------------------------ the hardware
-
-    @guest
-    def touch(self, vm: Vm, cpu: Cpu, region: Region, page: Index, write: bool) -> Reached:
-        """An access: from the cache, or by a walk that may start at a cached pointer."""
-        found = self.tlb[cpu, vm, region, page]
-        if not (found.valid and (not write or (found.place.writable and found.dirty)) and cached("translation")):
-            place = self.walk(vm, cpu, region, page, write)
-            if not place.mapped or (write and not place.writable):
-                return Reached(False, Place(), region, page, write)
-            found = Remembered(True, place, write)
-            self.tlb[cpu, vm, region, page] = found
-        if write:
-            self.written[vm, region, page] = True
-        return Reached(True, found.place, region, page, write)
-
-    def walk(self, vm: Vm, cpu: Cpu, region: Region, page: Index, write: bool) -> Place:
-        """Walk the tables, setting dirty flags on the way of a write that is let through."""
-        pointer, entry = self.pointers[cpu, vm, region], self.upper[vm, region]
-        place = self.lower[pointer.table, page]
-        if pointer.valid and place.mapped and (place.writable or not write) and cached("paging structure"):
-            return self.mark(pointer.table, page, place, write)
-        if entry.large:
-            self.upper[vm, region] = attrs.evolve(entry, dirty=entry.dirty or write)
-            return Place(entry.present, entry.block, page, True)
-        if not entry.present:
-            return Place()
-        self.pointers[cpu, vm, region] = Pointer(True, entry.table)
-        return self.mark(entry.table, page, self.lower[entry.table, page], write)
-
-    def mark(self, table: Table, page: Index, place: Place, write: bool) -> Place:
-        """Set a small entry's dirty flag where a write is let through."""
-        self.lower_dirty[table, page] = self.lower_dirty[table, page] or (write and place.mapped and place.writable)
-        return place
-
-    def lets(self, vm: Vm, region: Region, page: Index, write: bool) -> bool:
-        """Whether the tables as they stand let an access through."""
-        entry = self.upper[vm, region]
-        place = self.lower[entry.table, page]
-        return entry.present and (entry.large or (place.mapped and (place.writable or not write)))
-
-    # ------------------------------------------------------------ flushing
-
-    def flush_now(self, vm: Vm) -> None:
-        """INVEPT on every processor, done when this returns."""
-        reset(self.pointers, lambda pointer, cpu, v, region: v == vm)
-        reset(self.tlb, lambda found, cpu, v, region, page: v == vm)
-
-    @operation
-    def flush(self, vm: Vm) -> None:
-        """A flush that was put off, or that happens anyway."""
-        self.flush_now(vm)
 
     # ------------------------------------------------------------ memory comes and goes
 
@@ -294,7 +186,7 @@ class EptLargeMmu(Design):
         entry = self.upper[vm, region]
         require(entry.present and not entry.large)
         block: Block = choose(Block, lambda block: self.in_order(vm, region, block))
-        self.upper[vm, region] = Upper(True, True, block, dirty=True)
+        self.upper[vm, region] = Upper(True, True, block, Flags(True, True))
         self.unlink(entry.table, vm, region)
 
     def unlink(self, table: Table, vm: Vm, region: Region) -> None:
@@ -310,7 +202,7 @@ class EptLargeMmu(Design):
     def free(self, table: Table) -> None:
         self.tables[table] = TableUse()
         reset(self.lower, lambda place, t, page: t == table)
-        reset(self.lower_dirty, lambda dirty, t, page: t == table)
+        reset(self.lower_flags, lambda flags, t, page: t == table)
 
     # ------------------------------------------------------------ exits
 
@@ -318,6 +210,8 @@ class EptLargeMmu(Design):
     def ept_violation(self, vm: Vm, region: Region, page: Index, write: bool) -> RegionHandled:
         """Install what an access lacked: large where the pages lie in order."""
         require(not self.lets(vm, region, page, write))
+        if self.woken(vm, region, page, write):
+            return RegionHandled(Outcome.INSTALLED, vm, region, page, write)
         if self.on_demand[vm, region, page]:
             return RegionHandled(self.demand(vm, region, page), vm, region, page, write)
         place = self.p2m[vm, region, page]
@@ -333,6 +227,17 @@ class EptLargeMmu(Design):
             return RegionHandled(Outcome.FAILED, vm, region, page, write)
         self.lower[self.upper[vm, region].table, page] = self.p2m[vm, region, page]
         return RegionHandled(Outcome.INSTALLED, vm, region, page, write)
+
+    def woken(self, vm: Vm, region: Region, page: Index, write: bool) -> bool:
+        """Whether all that the access lacked was that the monitor keeps track of it; if so, it lacks that no more."""
+        entry, place = self.upper[vm, region], self.lower[self.upper[vm, region].table, page]
+        if entry.large:
+            self.upper[vm, region] = attrs.evolve(entry, tracked=False)
+            return True
+        if not entry.present or not place.mapped or (write and not place.writable):
+            return False
+        self.lower[entry.table, page] = attrs.evolve(place, tracked=False)
+        return True
 
     def fits_large(self, vm: Vm, region: Region, block: Block) -> bool:
         """Whether a region may be mapped by one entry."""
@@ -383,10 +288,10 @@ class EptLargeMmu(Design):
         return Given(True)
 
     def zap(self, vm: Vm, region: Region, page: Index) -> None:
-        """Take a small entry away, wherever it may still be walked; note first whether it was written through."""
+        """Take a small entry away, wherever it may still be walked; note first what its flags say."""
         table = self.upper[vm, region].table
-        self.logged[vm, region, page] = self.logged[vm, region, page] or self.lower_dirty[table, page]
-        reset(self.lower_dirty, lambda dirty, t, p: p == page and self.tables[t].vm == vm and self.tables[t].region == region)
+        self.log[vm, region, page] = both(self.log[vm, region, page], self.lower_flags[table, page])
+        reset(self.lower_flags, lambda flags, t, p: p == page and self.tables[t].vm == vm and self.tables[t].region == region)
         reset(self.lower, lambda place, t, p: p == page and self.tables[t].vm == vm and self.tables[t].region == region)
         self.flush_now(vm)
 
@@ -413,7 +318,7 @@ class EptLargeMmu(Design):
             self.tables[entry.table] = TableUse(Life.DYING, vm, region)
         self.upper[vm, region] = Upper()
         reset(self.lower, lambda place, t, p: self.tables[t].vm == vm and self.tables[t].region == region)
-        reset(self.written, lambda written, v, r, page: v == vm and r == region)
+        reset(self.happened, lambda happened, v, r, page: v == vm and r == region)
         self.flush_now(vm)
 
     @guest
@@ -438,7 +343,7 @@ class EptLargeMmu(Design):
         self.units[place.block, place.at] = Unit()
         self.p2m[vm, region, page] = Place()
         self.plugged[vm, region, page] = False
-        self.written[vm, region, page] = False
+        self.happened[vm, region, page] = Flags()
         return Given(True)
 
     def removed(self, vm: Vm, region: Region, page: Index) -> bool:
@@ -448,39 +353,84 @@ class EptLargeMmu(Design):
         self.zap(vm, region, page)
         return True
 
+    # ------------------------------------------------------------ how old a page is
+
+    @operation
+    def take_age(self, vm: Vm, region: Region, page: Index) -> None:
+        """The monitor has seen whether a page was touched, and will see whether it is from now on. (Linux leaves the flush out: a
+        page that a processor remembers then seems older than it is.)"""
+        self.collect(vm, region)
+        self.flush_ages(vm)
+        self.log[vm, region, page] = attrs.evolve(self.log[vm, region, page], accessed=False)
+        self.happened[vm, region, page] = attrs.evolve(self.happened[vm, region, page], accessed=False)
+
+    def flush_ages(self, vm: Vm) -> None:
+        """Processors would set no flag again for what they remember."""
+        self.flush_now(vm)
+
+    @operation
+    def track(self, vm: Vm, region: Region, page: Index) -> None:
+        """The same without accessed flags: the entry stays, but for the processor it is none, and the next access exits."""
+        entry = self.upper[vm, region]
+        place = self.lower[entry.table, page]
+        require(entry.present and (entry.large or place.mapped))
+        if entry.large:
+            self.upper[vm, region] = attrs.evolve(entry, tracked=True)
+            assign(self.happened, lambda happened, v, r, p: v == vm and r == region,
+                   lambda happened, v, r, p: attrs.evolve(happened, accessed=False))
+        else:
+            self.lower[entry.table, page] = attrs.evolve(place, tracked=True)
+            self.happened[vm, region, page] = attrs.evolve(self.happened[vm, region, page], accessed=False)
+        self.flush_ages(vm)
+
+    def tracked(self, vm: Vm, region: Region, page: Index) -> bool:
+        """Whether no access to a page has come since it was last tracked, as the monitor has it."""
+        entry, place = self.upper[vm, region], self.lower[self.upper[vm, region].table, page]
+        return entry.present and (entry.tracked if entry.large else place.mapped and place.tracked)
+
+    def young(self, vm: Vm, region: Region, page: Index) -> bool:
+        """Whether a flag or the log says that a page was touched."""
+        entry = self.upper[vm, region]
+        flags = entry.flags if entry.large else self.lower_flags[entry.table, page]
+        return self.log[vm, region, page].accessed or (entry.present and flags.accessed)
+
     # ------------------------------------------------------------ the dirty log
 
     @operation
     def fetch_log(self, vm: Vm, region: Region) -> None:
         """Move what the dirty flags say into the log and clear them; processors forget that they are set. Whoever fetched the
         log copies these pages: what is written from now on is new."""
+        self.collect(vm, region)
+        self.flush_now(vm)
+
+    def collect(self, vm: Vm, region: Region) -> None:
+        """Move all that the flags of a region say into the log."""
         entry = self.upper[vm, region]
         if entry.large:
             self.log_large(vm, region, entry)
-            self.upper[vm, region] = attrs.evolve(entry, dirty=False)
+            self.upper[vm, region] = attrs.evolve(entry, flags=Flags())
         elif entry.present:
-            assign(self.logged, lambda logged, v, r, page: v == vm and r == region and self.lower_dirty[entry.table, page], True)
-            reset(self.lower_dirty, lambda dirty, t, page: t == entry.table)
-        self.flush_now(vm)
+            assign(self.log, lambda log, v, r, page: v == vm and r == region,
+                   lambda log, v, r, page: both(log, self.lower_flags[entry.table, page]))
+            reset(self.lower_flags, lambda flags, t, page: t == entry.table)
 
     def log_large(self, vm: Vm, region: Region, entry: Upper) -> None:
-        """One dirty flag stands for all pages of a region."""
-        if entry.dirty:
-            assign(self.logged, lambda logged, v, r, page: v == vm and r == region, True)
+        """One flag of a kind stands for all pages of a region."""
+        assign(self.log, lambda log, v, r, page: v == vm and r == region, lambda log, v, r, page: both(log, entry.flags))
 
     @operation
     def copy_page(self, vm: Vm, region: Region, page: Index) -> None:
         """A page in the log is sent, and leaves the log; the flags are clear, so that later writes are seen."""
-        require(self.logged[vm, region, page])
+        require(self.log[vm, region, page].dirty)
         require(not self.dirty(vm, region, page))
         require(self.cached_dirty(vm, region, page) == 0)
-        self.logged[vm, region, page] = False
-        self.written[vm, region, page] = False
+        self.log[vm, region, page] = attrs.evolve(self.log[vm, region, page], dirty=False)
+        self.happened[vm, region, page] = attrs.evolve(self.happened[vm, region, page], dirty=False)
 
     def dirty(self, vm: Vm, region: Region, page: Index) -> bool:
         """Whether a dirty flag says that a page was written to."""
         entry = self.upper[vm, region]
-        return entry.present and (entry.dirty if entry.large else self.lower_dirty[entry.table, page])
+        return entry.present and (entry.flags.dirty if entry.large else self.lower_flags[entry.table, page].dirty)
 
     def cached_dirty(self, vm: Vm, region: Region, page: Index) -> int:
         """How many processors would write without setting the flag."""

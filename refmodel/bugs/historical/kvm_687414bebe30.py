@@ -2,9 +2,9 @@
 """
 
 from refmodel.designs import EptLarge
-from refmodel.language import choose
+from refmodel.language import assign, choose
 from refmodel.machine.names import Index, Region, Vm
-from refmodel.mmu.ept_large import Upper
+from refmodel.mmu.ept_large_walk import Flags, Upper, both
 
 ENTRY, CLAUSE = "B11", "EQV-4"
 
@@ -13,6 +13,7 @@ class Bug(EptLarge):
     """A large entry's dirty flag puts one page into the log."""
 
     def log_large(self, vm: Vm, region: Region, entry: Upper) -> None:
-        if entry.dirty:
-            first: Index = choose(Index, lambda page: True)
-            self.logged[vm, region, first] = True
+        assign(self.log, lambda log, v, r, page: v == vm and r == region,
+               lambda log, v, r, page: both(log, Flags(entry.flags.accessed, False)))
+        first: Index = choose(Index, lambda page: True)
+        self.log[vm, region, first] = both(self.log[vm, region, first], entry.flags)
