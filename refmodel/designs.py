@@ -13,6 +13,7 @@ from refmodel.laws import (
     efficiency,
     ept_cpus,
     ept_large,
+    ept_sizes,
     equivalence,
     grants,
     host_pages,
@@ -36,6 +37,7 @@ from refmodel.mmu.direct_grants import DirectGrants
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.ept_cpus import EptCpusMmu
 from refmodel.mmu.ept_large import EptLargeMmu
+from refmodel.mmu.ept_sizes import EptSizesMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedInterpreterMmu, NestedMmu
 from refmodel.mmu.npt import NptMmu
@@ -260,6 +262,14 @@ class EptLarge(EptLargeMmu):
     further_geometries = (geometry.resized(Index=1, Table=3),)  # several tables that are dying
 
 
+class EptSizes(EptSizesMmu):
+    """Extended page tables with pages of three sizes."""
+
+    laws: ClassVar[tuple[Law, ...]] = ept_sizes.LAWS
+    geometry = geometry(Vm=1, Cpu=1, Huge=1, HugeFrame=1, Part=2, Index=2)
+    further_geometries = (geometry.resized(HugeFrame=2, Index=1),)
+
+
 class Nested(Sharing, Ballooning, NestedMmu):
     """EPT on EPT, over copy-on-write sharing and ballooning."""
 
@@ -341,7 +351,7 @@ SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter
                                    MonitorPages, "reservation": Reservations,
                                    "ksm": SamepageMerging, "devices": AssignedDevices, "migration": LiveMigration,
                                    "buddy": BuddyFrames, "superpages": SharedSuperpages, "grants": GrantedMemory,
-                                   "ept": Ept, "ept_cpus": EptCpus, "ept_large": EptLarge, "npt": Npt,
+                                   "ept": Ept, "ept_cpus": EptCpus, "ept_large": EptLarge, "ept_sizes": EptSizes, "npt": Npt,
                                    "nested": Nested, "shadow_on_ept": ShadowOnEpt,
                                    "direct": Direct, "direct_grants": DirectWithGrants}
 

@@ -32,3 +32,9 @@ Chain = Annotated[int, Name("Chain")]
 """A node of a tree of shared frames: those that hold the same."""
 Ref = Annotated[int, Name("Ref")]
 """A grant reference: which entry of a VM's grant table."""
+Huge = Annotated[int, Name("Huge")]
+"""A page of guest-physical memory of the largest size, 1 GiB."""
+HugeFrame = Annotated[int, Name("HugeFrame")]
+"""As much machine memory. A small frame is one of its large parts, and an index in that."""
+Part = Annotated[int, Name("Part")]
+"""Which large page, of 2 MiB, of a huge one: the entry of a table of level 2 that an address selects."""
