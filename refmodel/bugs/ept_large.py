@@ -4,9 +4,10 @@ import attrs
 
 from refmodel.designs import EptLarge
 from refmodel.language import assign, reset
+from refmodel.machine.cells import Flags, both
 from refmodel.machine.names import Cpu, Index, Region, Vm
 from refmodel.mmu.ept_large import Outcome
-from refmodel.mmu.ept_large_walk import Flags, Place, Reached, Upper, both
+from refmodel.mmu.ept_large_walk import Place, Reached, Upper
 
 
 class LargeStoresExit(EptLarge):

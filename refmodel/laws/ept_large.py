@@ -3,9 +3,10 @@
 from typing import Any
 
 from refmodel.language import implies, law
+from refmodel.machine.cells import Flags
 from refmodel.machine.names import Block, Cpu, Index, Region, Table, Vm
 from refmodel.mmu.ept_large import EptLargeMmu, Given, Life, Outcome, RegionHandled
-from refmodel.mmu.ept_large_walk import Flags, Place, Reached
+from refmodel.mmu.ept_large_walk import Place, Reached
 
 
 def agrees(place: Place, backing: Place) -> Any:

@@ -11,7 +11,7 @@ from refmodel.mmu.shadow_roles import Emulated, RoleFilled, ShadowRolesMmu
 @law("ISO-5", "What the monitor writes in a guest's name goes to that guest's frames.")
 def flags_are_written_to_the_guests_own_frames(s: ShadowRolesMmu, before: ShadowRolesMmu, outcome: RoleFilled, mfn: Mfn,
                                                index: Index) -> Any:
-    return implies(s.accessed[mfn, index] != before.accessed[mfn, index], s.owner[mfn].vm == outcome.vm)
+    return implies(s.flags[mfn, index] != before.flags[mfn, index], s.owner[mfn].vm == outcome.vm)
 
 
 @law("RES-2", "Each page has a frame of its own.")
@@ -49,7 +49,7 @@ def entries_are_made_of_the_role(s: ShadowRolesMmu, vm: Vm, vcpu: Vcpu, table: G
     control = s.control[vm, vcpu]
     w, u = writable and leaf.rights.writable, user and leaf.rights.user
     x = (executable and leaf.rights.executable) or not control.nxe
-    as_guests = entry.rights.writable == w and entry.rights.user == u and entry.rights.executable == x
+    as_guests = (w or not entry.rights.writable) and entry.rights.user == u and entry.rights.executable == x
     for_supervisor = (entry.rights.writable and not entry.rights.user and not w and not control.wp
                       and entry.rights.executable == (x and not (u and control.smep)))
     return implies(entry.present, leaf.present and leaf.gfn == entry.gfn and (as_guests or for_supervisor))
@@ -64,7 +64,20 @@ def emulated_faults_are_as_due(s: ShadowRolesMmu, outcome: Emulated) -> Any:
 
 @law("EQV-4", "An accessed flag is set where the guest's processor would have set it.")
 def accessed_flags_are_where_they_belong(s: ShadowRolesMmu, vm: Vm, gfn: Gfn, index: Index) -> Any:
-    return implies(s.bare_accessed[vm, gfn, index], s.host[vm, gfn] != NOTHING and s.accessed[s.host[vm, gfn], index])
+    return implies(s.bare_flags[vm, gfn, index].accessed, s.host[vm, gfn] != NOTHING and s.flags[s.host[vm, gfn], index].accessed)
+
+
+@law("EQV-4", "So is a dirty flag.")
+def dirty_flags_are_where_they_belong(s: ShadowRolesMmu, vm: Vm, gfn: Gfn, index: Index) -> Any:
+    return implies(s.bare_flags[vm, gfn, index].dirty, s.host[vm, gfn] != NOTHING and s.flags[s.host[vm, gfn], index].dirty)
+
+
+@law("EQV-4", "An entry is there only if the guest's is marked as accessed, and lets anybody write only if it is as dirty.")
+def entries_need_no_more_flags(s: ShadowRolesMmu, vm: Vm, vcpu: Vcpu, table: Gfn, writable: bool, user: bool, executable: bool,
+                               page: Index) -> Any:
+    entry = s.leaves[vm, vcpu, table, writable, user, executable, page]
+    flags = s.flags[s.host[vm, table], page]
+    return implies(entry.present, s.host[vm, table] != NOTHING and flags.accessed and implies(entry.rights.writable, flags.dirty))
 
 
 @law("EFF-2", "A fault that was served leaves an entry that lets the access through.")
@@ -83,5 +96,7 @@ LAWS = (
     entries_are_made_of_the_role,
     emulated_faults_are_as_due,
     accessed_flags_are_where_they_belong,
+    dirty_flags_are_where_they_belong,
+    entries_need_no_more_flags,
     a_served_role_fault_makes_progress,
 )

@@ -37,6 +37,18 @@ Cells: TypeAlias = Page[Index, Cell]
 
 
 @attrs.frozen
+class Flags:
+    """Accessed and dirty, of an entry; or of a page, what these have said or should say of it (SDM Vol. 3A 4.8)."""
+
+    accessed: bool = False
+    dirty: bool = False
+
+
+def both(a: Flags, b: Flags) -> Flags:
+    return Flags(a.accessed or b.accessed, a.dirty or b.dirty)
+
+
+@attrs.frozen
 class Mode:
     """What decides beside the entries on what an access may do."""
 

@@ -15,8 +15,9 @@ import enum
 import attrs
 
 from refmodel.language import NOTHING, Total, assign, choose, count, fails, guest, operation, require, reset
+from refmodel.machine.cells import Flags, both
 from refmodel.machine.names import Block, Index, Region, Table, Vm
-from refmodel.mmu.ept_large_walk import Flags, LargeWalk, Place, Upper, both
+from refmodel.mmu.ept_large_walk import LargeWalk, Place, Upper
 
 
 @attrs.frozen

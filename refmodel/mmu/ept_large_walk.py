@@ -12,6 +12,7 @@ SPTEs, for processors without accessed flags.)
 import attrs
 
 from refmodel.language import NOTHING, Design, Total, cached, guest, operation, reset
+from refmodel.machine.cells import Flags
 from refmodel.machine.names import Block, Cpu, Index, Region, Table, Vm
 
 
@@ -24,18 +25,6 @@ class Place:
     at: Index = NOTHING
     writable: bool = False
     tracked: bool = False
-
-
-@attrs.frozen
-class Flags:
-    """Accessed and dirty, of an entry; or of a page, what these have said or should say of it."""
-
-    accessed: bool = False
-    dirty: bool = False
-
-
-def both(a: Flags, b: Flags) -> Flags:
-    return Flags(a.accessed or b.accessed, a.dirty or b.dirty)
 
 
 @attrs.frozen

@@ -11,14 +11,16 @@ supervisor execute what is a user's page and does not look it any more, it gets 
 takes NX for a reserved bit; so it runs with NXE set, whatever the guest has. (KVM: ``FNAME(fetch)``, ``is_cr0_wp``,
 Documentation/virt/kvm/x86/mmu.rst.)
 
-Accessed flags are set by the monitor, which writes to the guest's table where it lies in machine memory. A read-modify-write that
-it carries out is a write from the start: its fault says so.
+Accessed and dirty flags are set by the monitor, which writes to the guest's table where it lies in machine memory. An entry is made
+by an access, so that the accessed flag is due; and it lets nobody write as long as the guest's dirty flag is clear, so that the
+first store exits and the flag is set. A read-modify-write that the monitor carries out is a write from the start: its fault says
+so.
 """
 
 import attrs
 
 from refmodel.language import NOTHING, Design, Total, guest, operation, require, reset
-from refmodel.machine.cells import Access
+from refmodel.machine.cells import Access, Flags
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 
 
@@ -141,9 +143,9 @@ class ShadowRolesMmu(Design):
     guess: Total[tuple[Vm, Gfn], Mfn]
     """Where they would lie if they lay in order."""
     owner: Total[Mfn, PageOf]
-    accessed: Total[tuple[Mfn, Index], bool]
-    """The accessed flags, in machine memory."""
-    bare_accessed: Total[tuple[Vm, Gfn, Index], bool]
+    flags: Total[tuple[Mfn, Index], Flags]
+    """The accessed and dirty flags, in machine memory."""
+    bare_flags: Total[tuple[Vm, Gfn, Index], Flags]
     """As the guest's processor would have set them."""
 
     arbitrary = ("guess",)
@@ -202,11 +204,11 @@ class ShadowRolesMmu(Design):
 
     @guest
     def edit(self, vm: Vm, gfn: Gfn, index: Index, cell: RoleCell) -> None:
-        """A store to a table exits: it is carried out, and what was made of tables is dropped. The flag goes with the entry."""
+        """A store to a table exits: it is carried out, and what was made of tables is dropped. The flags go with the entry."""
         require(self.host[vm, gfn] != NOTHING)
         self.cells[vm, gfn, index] = cell
-        self.accessed[self.host[vm, gfn], index] = False
-        self.bare_accessed[vm, gfn, index] = False
+        self.flags[self.host[vm, gfn], index] = Flags()
+        self.bare_flags[vm, gfn, index] = Flags()
         self.drop(vm)
 
     @guest
@@ -244,22 +246,27 @@ class ShadowRolesMmu(Design):
         role = way.rights
         self.links[vm, vcpu, control.root, top, middle] = RoleLink(True, way.gfn, role)
         self.leaves[vm, vcpu, way.gfn, role.writable, role.user, role.executable, page] = RoleEntry(
-            True, self.made_for(rights, control, user, access), leaf.gfn)
-        self.set_accessed(vm, way.gfn, page)
+            True, self.made_for(rights, control, user, access, self.is_dirty(vm, way.gfn, page)), leaf.gfn)
+        self.set_flags(vm, way.gfn, page, access == Access.WRITE)
         return RoleFilled(True, vm, vcpu, top, middle, page, user, access)
 
-    def made_for(self, rights: Rights, control: Control, user: bool, access: Access) -> Rights:
+    def made_for(self, rights: Rights, control: Control, user: bool, access: Access, dirty: bool) -> Rights:
         """The rights of a shadow entry. Where the supervisor writes to what is read-only, because WP is clear, the user is
-        kept out."""
+        kept out. Nobody writes to what is not dirty yet, but by the write that makes it so."""
         executable = rights.executable or not control.nxe
         if access == Access.WRITE and not user and not rights.writable:
             return Rights(True, False, executable and not (rights.user and control.smep))
-        return Rights(rights.writable, rights.user, executable)
+        return Rights(rights.writable and (dirty or access == Access.WRITE), rights.user, executable)
 
-    def set_accessed(self, vm: Vm, table: Gfn, index: Index) -> None:
-        """Set a leaf entry's accessed flag, in the guest's table."""
-        self.accessed[self.frame_of(vm, table), index] = True
-        self.bare_accessed[vm, table, index] = True
+    def is_dirty(self, vm: Vm, table: Gfn, index: Index) -> bool:
+        """A leaf entry's dirty flag, in the guest's table."""
+        return self.flags[self.frame_of(vm, table), index].dirty
+
+    def set_flags(self, vm: Vm, table: Gfn, index: Index, write: bool) -> None:
+        """Set a leaf entry's flags, in the guest's table."""
+        mfn = self.frame_of(vm, table)
+        self.flags[mfn, index] = Flags(True, self.flags[mfn, index].dirty or write)
+        self.bare_flags[vm, table, index] = Flags(True, self.bare_flags[vm, table, index].dirty or write)
 
     def frame_of(self, vm: Vm, gfn: Gfn) -> Mfn:
         """Where to write when a guest's table is to be written to."""
@@ -271,6 +278,10 @@ class ShadowRolesMmu(Design):
         due = not self.bare_permits(vm, vcpu, top, middle, page, user, Access.WRITE)
         mapped = self.mapped(vm, vcpu, top, middle, page)
         faulted, fault = self.rmw_fault(vm, vcpu, top, middle, page, user)
+        if not due:
+            table = self.bare_above(vm, self.control[vm, vcpu].root, top, middle).gfn
+            require(self.host[vm, table] != NOTHING)
+            self.set_flags(vm, table, page, True)
         return Emulated(faulted, fault, due, Fault(mapped, True, user) if due else Fault())
 
     def rmw_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, user: bool) -> tuple[bool, Fault]:

@@ -3,8 +3,9 @@
 
 from refmodel.designs import EptLarge
 from refmodel.language import assign, choose
+from refmodel.machine.cells import Flags, both
 from refmodel.machine.names import Index, Region, Vm
-from refmodel.mmu.ept_large_walk import Flags, Upper, both
+from refmodel.mmu.ept_large_walk import Upper
 
 ENTRY, CLAUSE = "B11", "EQV-4"
 

@@ -1,0 +1,31 @@
+"""Mutants of shadows with roles: accessed and dirty flags that nobody sets."""
+
+from refmodel.designs import ShadowRoles
+from refmodel.machine.cells import Access, Flags
+from refmodel.machine.names import Gfn, Index, Vm
+from refmodel.mmu.shadow_roles import Control, Rights
+
+
+class WritableFromTheStart(ShadowRoles):
+    """An entry that is made for a load lets the guest store as well, and the first store sets no dirty flag."""
+
+    def made_for(self, rights: Rights, control: Control, user: bool, access: Access, dirty: bool) -> Rights:
+        return super().made_for(rights, control, user, access, True)
+
+
+class DirtyFlagForgotten(ShadowRoles):
+    """The guest's processor would set two flags, and the monitor sets one."""
+
+    def set_flags(self, vm: Vm, table: Gfn, index: Index, write: bool) -> None:
+        super().set_flags(vm, table, index, write)
+        mfn = self.frame_of(vm, table)
+        self.flags[mfn, index] = Flags(True, False)
+
+
+class AccessedFlagForgotten(ShadowRoles):
+    """The monitor leaves accessed flags to the processor, which does not see the guest's tables."""
+
+    def set_flags(self, vm: Vm, table: Gfn, index: Index, write: bool) -> None:
+        super().set_flags(vm, table, index, write)
+        mfn = self.frame_of(vm, table)
+        self.flags[mfn, index] = Flags(False, self.flags[mfn, index].dirty)
