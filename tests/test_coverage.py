@@ -22,7 +22,6 @@ BY_A_NEIGHBOUR = {
     "shadow_entries_keep_out": "vtlb-tlb-forgotten-shadow-not",
     "mirrored_entries_keep_out": "traced-mirrors-still-writable",
     "shadows_lead_to_the_guests_page": "xsa-176",
-    "accessed_flags_are_where_they_belong": "cve-2022-1158",
     "swapped_pages_are_as_they_were": "kvm-855149aaa900",
     "pages_change_by_their_owner_only": "cve-2026-89932",
     "pages_hold_what_the_bare_machines_hold": "cve-2019-3016",
