@@ -63,11 +63,10 @@ MUTANTS = [Mutant(*m) for m in (
     ("nested_walk.py", "access.fetch, FINAL_ADDRESS", "access.fetch, TABLE_ADDRESS", THROUGH_NPT),
     ("entries.py", "key=word >> 59 & 0xF", "key=word >> 59 & 0x7", "entries.encoding_undoes_decoding(guest)"),
     ("entries.py", "EPT_D if entry.dirty else 0", "EPT_D if entry.accessed else 0", "entries.decoding_undoes_encoding(EPT)"),
-    ("cells.py", "return entry.present and entry.writable", "return entry.present", "entries.walking_bits_is_walking_cells(4)"),
-    ("cells.py", "return entry.user and gives(entry, access)", "return gives(entry, access)",
-     "entries.walking_bits_is_walking_cells(4)"),
-    ("cells.py", "(entry.writable or not mode.wp)", "entry.writable", "entries.walking_bits_is_walking_cells(4)"),
-    ("cells.py", "(mode.smep and entry.user)", "mode.smep", "entries.walking_bits_is_walking_cells(4)"),
+    ("cells.py", "entry.present and (entry.user or not mode.user)", "entry.present", "entries.walking_bits_is_walking_cells(4)"),
+    ("cells.py", "not (mode.user or mode.wp)", "not mode.wp", "entries.walking_bits_is_walking_cells(4)"),
+    ("cells.py", "(entry.writable or not (mode.user or mode.wp))", "entry.writable", "entries.walking_bits_is_walking_cells(4)"),
+    ("cells.py", "(mode.smep and entry.user and not mode.user)", "mode.smep", "entries.walking_bits_is_walking_cells(4)"),
 )]
 
 RUN = """

@@ -93,10 +93,9 @@ def gives(entry: Entry, access: Access) -> bool:
 
 def permits(entry: Entry, access: Access, mode: Mode) -> bool:
     """Whether an entry lets an access through in a mode (SDM Vol. 3A 4.6.1)."""
-    if mode.user:
-        return entry.user and gives(entry, access)
+    theirs = entry.present and (entry.user or not mode.user)
     if access == Access.WRITE:
-        return entry.present and (entry.writable or not mode.wp)
+        return theirs and (entry.writable or not (mode.user or mode.wp))
     if access == Access.FETCH:
-        return entry.present and entry.executable and not (mode.smep and entry.user)
-    return entry.present
+        return theirs and entry.executable and not (mode.smep and entry.user and not mode.user)
+    return theirs
