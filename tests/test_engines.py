@@ -32,6 +32,7 @@ from refmodel.language import (
     require,
     reset,
 )
+from refmodel.machine.cells import Access
 from refmodel.machine.names import Count, Gfn, Mfn, Vm
 from tests.benchmarks.small_monitor import SmallMonitor
 
@@ -463,3 +464,54 @@ class NeverComesBack(Split):
 def test_a_segment_that_cannot_be_reached_does_not_excuse_the_one_before_it() -> None:
     verdicts = {j.law.name: j.verdict for j in prove_operation(outline(NeverComesBack), "look_then_fill").judgements if j.law}
     assert verdicts["full_is_one"] != "proved"
+
+
+def test_further_geometries_are_explored_too() -> None:
+    from refmodel.engines.checking import check_exhaustive
+
+    class Crowded(Design):
+        """A law that only a second VM breaks."""
+
+        seen: Total[Vm, bool]
+        geometry = geometry(Vm=1)
+        further_geometries = (geometry.resized(Vm=2),)
+
+        @operation
+        def see(self, vm: Vm) -> None:
+            self.seen[vm] = True
+
+        @law("RES-1", "One is seen at most.")
+        def one_at_most(self: Any, vm: Vm, other: Vm) -> bool:
+            return vm == other or not (self.seen[vm] and self.seen[other])
+
+    report = check_exhaustive(outline(Crowded), None, 1, lambda *_: None)
+    assert report.failure is not None and report.geometry == Crowded.further_geometries[0]
+    assert "1 Vm; and" in report.covered and list(report.verdicts.values()) == ["fails"]
+
+
+@attrs.frozen
+class Noted:
+    vm: Vm
+    access: Access
+
+
+class Notes(Design):
+    fetching: Total[Vm, bool]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def note(self, vm: Vm, access: Access) -> Noted:
+        self.fetching[vm] = access == Access.FETCH
+        return Noted(vm, access)
+
+    @law("EQV-1", "What was noted is what was told.")
+    def notes_are_true(self: Any, outcome: Noted) -> bool:
+        if outcome.access == Access.FETCH:
+            return bool(self.fetching[outcome.vm])
+        return not self.fetching[outcome.vm]
+
+
+def test_a_law_that_decides_by_what_an_instruction_was_about_decides_for_itself() -> None:
+    """The run has never asked what kind of access it is; were it asked by the law, after its end, half of the law would be claimed
+    of every access."""
+    assert {j.verdict for j in prove_operation(outline(Notes), "note").judgements} == {"proved"}
