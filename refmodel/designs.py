@@ -344,13 +344,6 @@ class NestedAndEverything(Everything, NestedMmu):
     laws: ClassVar[tuple[Law, ...]] = Nested.laws + EVERYTHING
 
 
-class ShadowOnEptAndEverything(Everything, ShadowOnEptMmu):
-    """Shadow paging on EPT, over all that is done with memory."""
-
-    laws: ClassVar[tuple[Law, ...]] = Ept.laws + EVERYTHING
-    geometry = LARGER.resized(Vcpu=2)
-
-
 SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter, "vtlb": VirtualTlb,
                                    "shadow_traced": ShadowTraced,
                                    "shadow_unsync": ShadowUnsync, "shadow_roles": ShadowRoles,
@@ -365,8 +358,7 @@ SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter
 COMBINED: dict[str, type[Design]] = {"memory+": MemoryAndEverything, "interpreter+": InterpreterAndEverything,
                                      "vtlb+": VirtualTlbAndEverything,
                                      "shadow_traced+": ShadowTracedAndEverything, "shadow_unsync+": ShadowUnsyncAndEverything,
-                                     "ept+": EptAndEverything, "nested+": NestedAndEverything,
-                                     "shadow_on_ept+": ShadowOnEptAndEverything}
+                                     "ept+": EptAndEverything, "nested+": NestedAndEverything}
 """The MMUs over everything together: too many states to explore to the end, but proved, and run at random."""
 
 REFERENCES: dict[str, tuple[type[Design], ...]] = {"interpreter": (Interpreter, TwoLevelInterpreter, NestedInterpreter)}
