@@ -8,7 +8,7 @@ from refmodel.machine.cells import Cell, Mode
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.replies import Attempt, Filled, Handled, Result
-from refmodel.mmu.shadow import ShadowEntry, ShadowMmu
+from refmodel.mmu.shadow import ShadowEntry, ShadowMmu, mirrors
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
 from refmodel.mmu.vtlb import VirtualTlbMmu
 from refmodel.monitor.p2m import P2m
@@ -103,12 +103,6 @@ def mirrored_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, root: 
 def cached_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, page]
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn])
-
-
-def mirrors(entry: ShadowEntry, cell: Cell) -> bool:
-    """Whether a shadow entry is what a guest's entry gives, but perhaps for the right to write."""
-    return (cell.present and cell.gfn == entry.gfn and cell.executable == entry.executable and cell.user == entry.user
-            and (cell.writable or not entry.writable))
 
 
 def _in_the_envelope(entry: ShadowEntry, bare: Cell, mode: Mode) -> Any:

@@ -8,7 +8,7 @@ from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Result
-from refmodel.mmu.shadow import lets
+from refmodel.mmu.shadow import lets, mirrors
 from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
 from refmodel.mmu.two_levels import LinearAttempt, LinearFilled, TwoLevelBareMachine, combined
 
@@ -53,21 +53,21 @@ def links_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, root: Gfn, upper: In
 def synced_entries_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
     entry = s.leaves[vm, table, role, page]
     return implies(entry.present and s.synced[vm, table],
-                   s.agrees(entry, combined(Cell(True, role, True, user=True), s.guest_cell(vm, table, page))))
+                   mirrors(entry, combined(Cell(True, role, True, user=True), s.guest_cell(vm, table, page))))
 
 
 @law("EQV-5", "What a processor finds in the shadows agrees with the guest's tables, now or as it may have cached them.")
 def shadows_stay_in_the_envelope(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.walked(vm, vcpu, upper, page)
     link = s.links[vm, s.paging[vm, vcpu].root, upper]
-    return implies(link.present and entry.present, s.agrees(entry, s.bare_walk(vm, vcpu, upper, page))
-                   or s.agrees(entry, s.bare_before(vm, vcpu, upper, page)))
+    return implies(link.present and entry.present, mirrors(entry, s.bare_walk(vm, vcpu, upper, page))
+                   or mirrors(entry, s.bare_before(vm, vcpu, upper, page)))
 
 
 @law("EQV-5", "A cached entry agrees with one that a bare processor may have cached.")
 def cached_entries_stay_in_the_envelope(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
-    return implies(entry.present, s.agrees(entry, s.bare_tlb[vm, vcpu, upper, page]))
+    return implies(entry.present, mirrors(entry, s.bare_tlb[vm, vcpu, upper, page]))
 
 
 @law("EQV-5", "No entry of a leaf shadow lets a guest write to a page that is traced or in sync.")

@@ -32,6 +32,12 @@ def lets(entry: ShadowEntry, access: Access, mode: Mode) -> bool:
     return permits(entry, access, attrs.evolve(mode, wp=True))
 
 
+def mirrors(entry: ShadowEntry, cell: Cell) -> bool:
+    """Whether a shadow entry is what a guest's entry gives, but perhaps for the right to write."""
+    return (cell.present and cell.gfn == entry.gfn and cell.executable == entry.executable and cell.user == entry.user
+            and (cell.writable or not entry.writable))
+
+
 class ShadowMmu(Emulation):
     tlb: Total[tuple[Vm, Vcpu, Index], ShadowEntry]
     """What the processors remember of the shadow tables."""

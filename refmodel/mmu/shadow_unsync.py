@@ -18,7 +18,7 @@ from refmodel.language import NOTHING, Total, assign, cached, guest, operation, 
 from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Result
-from refmodel.mmu.shadow import ShadowEntry, lets
+from refmodel.mmu.shadow import ShadowEntry, lets, mirrors
 from refmodel.mmu.two_levels import LinearAttempt, LinearFilled, TwoLevelMmu, combined
 from refmodel.monitor.p2m import Supply
 
@@ -56,11 +56,6 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         return attrs.evolve(entry, present=entry.present and link.present, executable=entry.executable and link.executable,
                             user=entry.user and link.user)
 
-    def agrees(self, entry: ShadowEntry, cell: Cell) -> bool:
-        """Whether a shadow entry is what a guest's entry gives, or less."""
-        return (cell.present and cell.gfn == entry.gfn and cell.executable == entry.executable and cell.user == entry.user
-                and (cell.writable or not entry.writable))
-
     def execute(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> LinearAttempt:
         """An access by linear address: from the processor's cache, or by a walk of the shadow tables."""
         require(self.paging[vm, vcpu].enabled)
@@ -73,7 +68,7 @@ class ShadowUnsyncMmu(TwoLevelMmu):
                 return LinearAttempt(Reply(), Reply(), vcpu, upper, page, access)
             self.tlb[vm, vcpu, upper, page] = entry
             now = self.bare_walk(vm, vcpu, upper, page)
-            fresh = self.agrees(entry, now)
+            fresh = mirrors(entry, now)
             self.bare_tlb[vm, vcpu, upper, page] = now if fresh else self.bare_before(vm, vcpu, upper, page)
         if access == Access.WRITE:
             self.keep_old(vm, entry.gfn, offset)
@@ -92,7 +87,7 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         link = self.links[vm, self.paging[vm, vcpu].root, upper]
         entry = self.walked(vm, vcpu, upper, page)
         return (link.present and link.table == table and entry.present
-                and self.agrees(entry, combined(Cell(True, link.writable, link.executable, user=link.user), leaf)))
+                and mirrors(entry, combined(Cell(True, link.writable, link.executable, user=link.user), leaf)))
 
     # ------------------------------------------------------------ the guest's instructions
 

@@ -63,7 +63,6 @@ class TwoLevelBareMachine(BareMemory):
         """What they said before a leaf table was changed, as the processor may have cached it."""
         return combined(self.bare_upper(vm, vcpu, upper), self.bare_old[vm, vcpu, upper, page])
 
-
     def bare_flush(self, vm: Vm, vcpu: Vcpu) -> None:
         reset(self.bare_tlb, lambda cell, v, c, upper, page: v == vm and c == vcpu)
         reset(self.bare_old, lambda cell, v, c, upper, page: v == vm and c == vcpu)
