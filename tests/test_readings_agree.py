@@ -14,7 +14,7 @@ from refmodel.engines.prover import Induction
 from refmodel.engines.scope import Scope, _Decoder
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
-from refmodel.engines.terms import constant
+from refmodel.engines.terms import constant, packed
 from refmodel.language import NOTHING, outline
 from refmodel.language.asking import Refused, answering
 from refmodel.language.joining import joined
@@ -126,8 +126,9 @@ def equal_state(scope: Scope, state: Any) -> Any:
             leaves = table.first(tuple(named(scope, k, v) for k, v in zip(kind.keys, parts, strict=True)))
             if isinstance(kind.value, PageKind):
                 for number, index in enumerate(scope.names(kind.value.index)):
-                    for (_, leaf), a, v in zip(kind.value.leaves(), leaves, kind.value.cell.flatten(entry[number]), strict=True):
-                        yield z3.Select(a, index) == named(scope, leaf, v)
+                    cell = packed(kind.value.cell).unpack(z3.Select(leaves[0], index))
+                    for (_, leaf), t, v in zip(kind.value.leaves(), cell, kind.value.cell.flatten(entry[number]), strict=True):
+                        yield t == named(scope, leaf, v)
             else:
                 for (_, leaf), t, v in zip(kind.value.leaves(), leaves, kind.value.flatten(entry), strict=True):
                     yield t == named(scope, leaf, v)

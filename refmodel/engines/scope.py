@@ -16,7 +16,7 @@ import z3
 from refmodel.engines.machine import Broken, Machine, Step, recorded
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Counted, Table
-from refmodel.engines.terms import Term, constant, sort_of
+from refmodel.engines.terms import Term, constant, packed, sort_of
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, Geometry, Kind, NameKind, NaturalKind, PageKind, RecordKind, Scalar
@@ -78,7 +78,7 @@ class Scope:
     def listed(self, kind: Kind, leaves: Sequence[Term]) -> Term:
         """That leaves are those of a value that the geometry lists for this kind, if it lists any."""
         if isinstance(kind, PageKind):
-            return z3.And([self.listed(kind.cell, [z3.Select(a, i) for a in leaves]) for i in self.names(kind.index)])
+            return z3.And([self.listed(kind.cell, cell) for cell in self._cells(kind, leaves)])
         if not isinstance(kind, RecordKind) or kind.cls not in self.geometry.only:
             return z3.BoolVal(True)
         return z3.Or([z3.And([t == self._term(leaf, v) for (_, leaf), t, v in
@@ -107,18 +107,26 @@ class Scope:
             table = Table(self._reading, kind, self.base)
             for key in self.keys(kind.name, nobody=True):
                 if any(z3.is_true(z3.simplify(n)) for n in table.nobody(key)):
-                    self.asserted += [a == b for a, b in zip(table.first(key)[-len(table.leaves):], table.defaults(), strict=True)]
+                    zeroes = table.defaults()
+                    self.asserted += [a == b for a, b in zip(table.first(key)[-len(zeroes):], zeroes, strict=True)]
                 else:
                     self.asserted += list(self._bounds(kind.value, table.first(key)))
 
     def _bounds(self, kind: Kind, leaves: Sequence[Term]) -> Iterator[Term]:
+        if isinstance(kind, PageKind):
+            for cell in self._cells(kind, leaves[-1:]):
+                yield from self._bounds(kind.cell, cell)
+            return
         for (_, leaf), term in zip(kind.leaves(), leaves[-len(kind.leaves()):], strict=True):
-            terms = [z3.Select(term, i) for i in self.names(kind.index)] if isinstance(kind, PageKind) else [term]
-            for each in terms:
-                if isinstance(leaf, NameKind):
-                    yield self.among(leaf, each)
-                elif isinstance(leaf, NaturalKind):
-                    yield each >= 0
+            if isinstance(leaf, NameKind):
+                yield self.among(leaf, term)
+            elif isinstance(leaf, NaturalKind):
+                yield term >= 0
+
+    def _cells(self, kind: PageKind, leaves: Sequence[Term]) -> list[list[Term]]:
+        """The leaves of each cell of a page."""
+        [array] = leaves
+        return [packed(kind.cell).unpack(z3.Select(array, i)) for i in self.names(kind.index)]
 
     def _assume(self, formula: Formula) -> None:
         for values in itertools.product(*(self.names(kind) for _, kind in formula.law.names)):
@@ -170,7 +178,7 @@ class Scope:
             if table.domain is not None and not decoder.scalar(FlagKind(), leaves[0]):
                 continue
             plain = tuple(decoder.scalar(k, t) for k, t in zip(kind.keys, key, strict=True))
-            entries[plain if len(plain) != 1 else plain[0]] = decoder.entry(kind.value, leaves[-len(table.leaves):])
+            entries[plain if len(plain) != 1 else plain[0]] = decoder.entry(kind.value, leaves[-len(table.defaults()):])
         return entries
 
 
@@ -206,8 +214,8 @@ class _Decoder:
             return kind.build(iter([self.scalar(leaf, t) for (_, leaf), t in zip(kind.leaves(), leaves, strict=True)]))
         page = kind.default()
         for index in self.scope.names(kind.index):
-            cell = [self.scalar(leaf, z3.Select(a, index)) for (_, leaf), a in zip(kind.leaves(), leaves, strict=True)]
-            page = page.put(self.scalar(kind.index, index), kind.cell.build(iter(cell)))
+            cell = packed(kind.cell).unpack(z3.Select(leaves[0], index))
+            page = page.put(self.scalar(kind.index, index), self.entry(kind.cell, cell))
         return page
 
 

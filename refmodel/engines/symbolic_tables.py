@@ -1,7 +1,8 @@
 """Tables and pages on solver terms.
 
-A table is a function symbol for each scalar of its records, which stands for any contents whatever, and a list of what has been
-written since. Reading looks the list through, so every term speaks of the first state only.
+A table is a function symbol for each scalar of its records (for pages, one that gives arrays of cells), which stands for any
+contents whatever, and a list of what has been written since. Reading looks the list through, so every term speaks of the first
+state only.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import z3
 
-from refmodel.engines.terms import Term, constant, simplified, sort_of
-from refmodel.language.kinds import NOTHING, FlagKind, NameKind, PageKind, Scalar, TableKind
+from refmodel.engines.terms import Term, constant, packed, page_sort, simplified, sort_of
+from refmodel.language.kinds import NOTHING, FlagKind, NameKind, PageKind, TableKind
 from refmodel.language.opaque import Opaque, opaque, term_of
 from refmodel.language.unsound import Unsound
 
@@ -85,12 +86,13 @@ class Reset:
 
 
 class _Symbols:
-    """The function symbols of an arbitrary table, one for each scalar, and what they were applied to before."""
+    """The function symbols of an arbitrary table, one for each scalar or for the page, and what they were applied to before."""
 
     def __init__(self, kind: TableKind, base: str) -> None:
         sorts = [sort_of(k) for k in kind.keys]
-        self.functions = [z3.Function(f"{base}.{kind.name}.{path or 'value'}", *sorts, _leaf_sort(kind, leaf))
-                          for path, leaf in kind.value.leaves()]
+        ranges = ([("page", page_sort(kind.value))] if isinstance(kind.value, PageKind)
+                  else [(path or "value", sort_of(leaf)) for path, leaf in kind.value.leaves()])
+        self.functions = [z3.Function(f"{base}.{kind.name}.{path}", *sorts, sort) for path, sort in ranges]
         self.domain = z3.Function(f"{base}.{kind.name}.domain", *sorts, z3.BoolSort()) if kind.partial else None
         self._applied: dict[tuple[int, ...], tuple[tuple[Term, ...], list[Term]]] = {}  # with the keys, whose ids must stay theirs
 
@@ -105,11 +107,6 @@ class _Symbols:
 @functools.cache
 def _symbols(kind: TableKind, base: str) -> _Symbols:
     return _Symbols(kind, base)
-
-
-def _leaf_sort(kind: TableKind, leaf: Scalar) -> Any:
-    sort = sort_of(leaf)
-    return z3.ArraySort(sort_of(kind.value.index), sort) if isinstance(kind.value, PageKind) else sort
 
 
 class Table:
@@ -159,11 +156,10 @@ class Table:
                 if isinstance(kind, NameKind)]
 
     def defaults(self) -> list[Term]:
-        kind = self.kind.value.cell if isinstance(self.kind.value, PageKind) else self.kind.value
-        values = [constant(leaf, v) for leaf, v in zip(self.leaves, kind.flatten(kind.default()), strict=True)]
-        if isinstance(self.kind.value, PageKind):
-            values = [z3.K(sort_of(self.kind.value.index), v) for v in values]
-        return values
+        kind = self.kind.value
+        if isinstance(kind, PageKind):
+            return [_zeroes(kind)]
+        return [constant(leaf, v) for leaf, v in zip(self.leaves, kind.flatten(kind.default()), strict=True)]
 
     def initial(self) -> list[Term]:
         """What ``first`` gives of an entry before anything was stored in it."""
@@ -230,7 +226,8 @@ class Table:
         """Leaves as a value of the text."""
         plain = list(leaves if self.domain is None else leaves[1:])
         if isinstance(self.kind.value, PageKind):
-            return SymbolicPage(self.reading, self.kind.value, plain)
+            [array] = plain
+            return SymbolicPage(self.reading, self.kind.value, array)
         return self.kind.value.build(iter([opaque(self.reading, leaf, t) for leaf, t in zip(self.leaves, plain, strict=True)]))
 
     def __getitem__(self, key: Any) -> Any:
@@ -250,7 +247,7 @@ class Table:
         if isinstance(self.kind.value, PageKind):
             if not isinstance(value, SymbolicPage):
                 raise Unsound(f"{value!r} is no page")
-            leaves = value.arrays
+            leaves = [value.array]
         else:
             leaves = list(self._leaves_of(value))
         parts = self.parts(key)
@@ -288,37 +285,32 @@ class Table:
 
 
 class SymbolicPage:
-    """A page of cells: an array for each scalar of a cell."""
+    """A page of cells: an array."""
 
-    __slots__ = ("arrays", "kind", "reading")
+    __slots__ = ("array", "cells", "kind", "reading")
 
-    def __init__(self, reading: Symbolic, kind: PageKind, arrays: list[Term]) -> None:
-        self.reading, self.kind, self.arrays = reading, kind, arrays
-
-    def _leaves(self) -> list[Scalar]:
-        return [leaf for _, leaf in self.kind.leaves()]
+    def __init__(self, reading: Symbolic, kind: PageKind, array: Term) -> None:
+        self.reading, self.kind, self.array, self.cells = reading, kind, array, packed(kind.cell)
 
     def __getitem__(self, index: Any) -> Any:
-        at = term_of(self.reading, self.kind.index, index)
-        self.reading.note_term(self.kind.index, at)
-        return self.kind.cell.build(iter([opaque(self.reading, leaf, z3.Select(a, at))
-                                          for leaf, a in zip(self._leaves(), self.arrays, strict=True)]))
+        leaves = self.cells.unpack(z3.Select(self.array, self._at(index)))
+        return self.kind.cell.build(iter([opaque(self.reading, kind, t)
+                                          for (_, kind), t in zip(self.kind.leaves(), leaves, strict=True)]))
 
     def put(self, index: Any, cell: Any) -> SymbolicPage:
         """This page with one cell replaced."""
+        flat = self.kind.cell.flatten(cell)
+        leaves = [term_of(self.reading, kind, v) for (_, kind), v in zip(self.kind.leaves(), flat, strict=True)]
+        return SymbolicPage(self.reading, self.kind, z3.Store(self.array, self._at(index), self.cells.pack(leaves)))
+
+    def _at(self, index: Any) -> Term:
         at = term_of(self.reading, self.kind.index, index)
         self.reading.note_term(self.kind.index, at)
-        flat = self.kind.cell.flatten(cell)
-        return SymbolicPage(self.reading, self.kind, [
-            z3.Store(a, at, term_of(self.reading, leaf, v))
-            for leaf, a, v in zip(self._leaves(), self.arrays, flat, strict=True)])
+        return at
 
     def scrubbed(self) -> SymbolicPage:
         """The page of zeroes."""
-        zero = self.kind.cell.flatten(self.kind.cell.default())
-        sort = sort_of(self.kind.index)
-        return SymbolicPage(self.reading, self.kind,
-                            [z3.K(sort, constant(leaf, v)) for leaf, v in zip(self._leaves(), zero, strict=True)])
+        return SymbolicPage(self.reading, self.kind, _zeroes(self.kind))
 
     def is_zero(self) -> Any:
         """Whether every cell is zero."""
@@ -327,13 +319,18 @@ class SymbolicPage:
     def __eq__(self, other: object) -> Any:
         if not isinstance(other, SymbolicPage) or other.kind != self.kind:
             raise Unsound("a page meets what is no page, or one of another kind")
-        same = z3.And([a == b for a, b in zip(self.arrays, other.arrays, strict=True)])
-        return opaque(self.reading, FlagKind(), simplified(same))
+        return opaque(self.reading, FlagKind(), simplified(self.array == other.array))
 
     def __ne__(self, other: object) -> Any:
         return opaque(self.reading, FlagKind(), z3.Not((self == other).term))
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _zeroes(kind: PageKind) -> Term:
+    """The page whose every cell is zero."""
+    zero = zip(kind.leaves(), kind.cell.flatten(kind.cell.default()), strict=True)
+    return z3.K(sort_of(kind.index), packed(kind.cell).pack([constant(leaf, v) for (_, leaf), v in zero]))
 
 
 def _all_equal(a: Sequence[Term], b: Sequence[Term]) -> Term:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import z3
 
-from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, NameKind, Scalar, WordKind
+from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, Kind, NameKind, PageKind, Scalar, WordKind
 from refmodel.language.opaque import check_constant
 from refmodel.language.unsound import Unsound
 
@@ -33,6 +34,39 @@ def sort_of(kind: Scalar) -> Any:
     if isinstance(kind, EnumKind):
         return _enum_sort(kind)[0]
     return z3.IntSort()
+
+
+class Packed:
+    """The cells of pages, each as one term of a sort of its own: so a page is one array, and that pages are equal one equation."""
+
+    def __init__(self, cell: Kind) -> None:
+        made = z3.Datatype(str(cell))
+        made.declare("cell", *((path or "value", sort_of(leaf)) for path, leaf in cell.leaves()))
+        self.sort = made.create()
+        self.make = self.sort.constructor(0)
+        self.fields = [self.sort.accessor(0, i) for i in range(len(cell.leaves()))]
+
+    def pack(self, leaves: Sequence[Term]) -> Term:
+        """The cell with these leaves; where they were taken from one, that one."""
+        first = leaves[0]
+        if first.num_args() == 1 and all(t.num_args() == 1 and t.decl().eq(f) and t.arg(0).eq(first.arg(0))
+                                         for f, t in zip(self.fields, leaves, strict=True)):
+            return first.arg(0)
+        return self.make(*leaves)
+
+    def unpack(self, cell: Term) -> list[Term]:
+        """The leaves of a cell."""
+        return cell.children() if cell.decl().eq(self.make) else [f(cell) for f in self.fields]
+
+
+@functools.cache
+def packed(cell: Kind) -> Packed:
+    return Packed(cell)
+
+
+def page_sort(kind: PageKind) -> Any:
+    """The sort of a page: an array of cells."""
+    return z3.ArraySort(sort_of(kind.index), packed(kind.cell).sort)
 
 
 def constant(kind: Scalar, value: Any) -> Term:

@@ -24,13 +24,17 @@ class Access(enum.Enum):
 
 @attrs.frozen
 class Cell:
-    """A guest's page-table entry: P, R/W, the inverse of XD, the guest frame, and U/S (SDM Vol. 3A 4.5)."""
+    """A guest's page-table entry: P, R/W, the inverse of XD, the guest frame, U/S, and A, D and PS, which those make sense of
+    whose guests have large pages (SDM Vol. 3A 4.5)."""
 
     present: bool = False
     writable: bool = False
     executable: bool = False
     gfn: Gfn = NOTHING
     user: bool = False
+    accessed: bool = False
+    dirty: bool = False
+    large: bool = False
 
 
 Cells: TypeAlias = Page[Index, Cell]

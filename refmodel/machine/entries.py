@@ -66,7 +66,8 @@ def encode(entry: Entry) -> Word:
 
 def cell_of(entry: Entry) -> Cell:
     """What the entry-level stratum sees of a guest's entry that maps 4 KiB: the frame stands for its name."""
-    return Cell(entry.present, entry.writable, not entry.no_execute, entry.frame, entry.user)
+    return Cell(entry.present, entry.writable, not entry.no_execute, entry.frame, entry.user,
+                entry.accessed, entry.dirty)
 
 
 @attrs.frozen

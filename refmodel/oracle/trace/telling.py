@@ -20,7 +20,8 @@ Told = dict[str, Any]
 
 def number(cell: Cell) -> int:
     """A cell as a word."""
-    return cell.present | cell.writable << 1 | cell.executable << 2 | (cell.gfn + 1) << 3 | cell.user << 63
+    return (cell.present | cell.writable << 1 | cell.executable << 2 | (cell.gfn + 1) << 3 | cell.large << 60 | cell.dirty << 61
+            | cell.accessed << 62 | cell.user << 63)
 
 
 def trace_of(cls: type[Design], geometry: Geometry, run: Run, dumps: bool = False) -> list[Told]:
