@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+import attrs
+
 from refmodel.language import Design, Geometry, geometry
 from refmodel.language.laws import Law
 from refmodel.laws import (
@@ -19,12 +21,14 @@ from refmodel.laws import (
     host_pages,
     isolation,
     ksm,
+    linear,
     memory,
     migration,
     nested,
     npt,
     reservation,
     shadow_large,
+    shadow_pages,
     shadow_roles,
     shadow_unsync,
     superpages,
@@ -39,10 +43,12 @@ from refmodel.mmu.ept_cpus import EptCpusMmu
 from refmodel.mmu.ept_large import EptLargeMmu
 from refmodel.mmu.ept_sizes import EptSizesMmu
 from refmodel.mmu.interpreter import InterpreterMmu
+from refmodel.mmu.large_pages import LargePageInterpreterMmu
 from refmodel.mmu.nested import NestedInterpreterMmu, NestedMmu
 from refmodel.mmu.npt import NptMmu
 from refmodel.mmu.shadow_large import ShadowLargeMmu
 from refmodel.mmu.shadow_on_ept import ShadowOnEptMmu
+from refmodel.mmu.shadow_pages import ShadowPagesMmu
 from refmodel.mmu.shadow_roles import Control, Rights, RoleCell, ShadowRolesMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
 from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
@@ -171,6 +177,15 @@ class ShadowUnsync(Sharing, Ballooning, ShadowUnsyncMmu):
     further_geometries = (MODES,)
 
 
+class ShadowPages(Sharing, Ballooning, ShadowPagesMmu):
+    """Shadow paging in full: roles, large pages, flags, a finite pool; over copy-on-write sharing and ballooning."""
+
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_pages.LAWS
+    geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, ShadowPage=2, only={
+        Cell: (READ_ONLY_FOR_USERS, Cell(True, True, True, gfn=0, large=True)), Mode: (Mode(),)})
+    further_geometries = (attrs.evolve(geometry, only=MODES.only).resized(Gfn=1),)
+
+
 class Ept(Sharing, Ballooning, EptMmu):
     """Extended page tables over copy-on-write sharing and ballooning."""
 
@@ -197,9 +212,17 @@ class DirectWithGrants(DirectGrants):
 class TwoLevelInterpreter(Sharing, Ballooning, TwoLevelInterpreterMmu):
     """The interpreter for guests whose tables have two levels."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_unsync.INTERPRETED
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + linear.INTERPRETED
     geometry = ShadowUnsync.geometry
     further_geometries = (MODES,)
+
+
+class LargePageInterpreter(Sharing, Ballooning, LargePageInterpreterMmu):
+    """The interpreter for guests with large pages, and flags in their tables."""
+
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + linear.INTERPRETED
+    geometry = ShadowPages.geometry
+    further_geometries = ShadowPages.further_geometries
 
 
 class ShadowRoles(ShadowRolesMmu):
@@ -332,6 +355,12 @@ class ShadowUnsyncAndEverything(Everything, ShadowUnsyncMmu):
     laws: ClassVar[tuple[Law, ...]] = ShadowUnsync.laws + EVERYTHING
 
 
+class ShadowPagesAndEverything(Everything, ShadowPagesMmu):
+    """Shadow paging in full, over all that is done with memory."""
+
+    laws: ClassVar[tuple[Law, ...]] = ShadowPages.laws + EVERYTHING
+
+
 class EptAndEverything(Everything, EptMmu):
     """Extended page tables, over all that is done with memory."""
 
@@ -346,7 +375,7 @@ class NestedAndEverything(Everything, NestedMmu):
 
 SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter, "vtlb": VirtualTlb,
                                    "shadow_traced": ShadowTraced,
-                                   "shadow_unsync": ShadowUnsync, "shadow_roles": ShadowRoles,
+                                   "shadow_unsync": ShadowUnsync, "shadow_pages": ShadowPages, "shadow_roles": ShadowRoles,
                                    "shadow_large": ShadowLarge, "write_protection": WriteProtection, "host_pages":
                                    MonitorPages, "reservation": Reservations,
                                    "ksm": SamepageMerging, "devices": AssignedDevices, "migration": LiveMigration,
@@ -358,8 +387,11 @@ SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter
 COMBINED: dict[str, type[Design]] = {"memory+": MemoryAndEverything, "interpreter+": InterpreterAndEverything,
                                      "vtlb+": VirtualTlbAndEverything,
                                      "shadow_traced+": ShadowTracedAndEverything, "shadow_unsync+": ShadowUnsyncAndEverything,
+                                     "shadow_pages+": ShadowPagesAndEverything,
                                      "ept+": EptAndEverything, "nested+": NestedAndEverything}
 """The MMUs over everything together: too many states to explore to the end, but proved, and run at random."""
 
-REFERENCES: dict[str, tuple[type[Design], ...]] = {"interpreter": (Interpreter, TwoLevelInterpreter, NestedInterpreter)}
-"""What designs can be run beside: the interpreter, for guests with tables of one level, of two, and with guests of their own."""
+REFERENCES: dict[str, tuple[type[Design], ...]] = {
+    "interpreter": (Interpreter, TwoLevelInterpreter, LargePageInterpreter, NestedInterpreter)}
+"""What designs can be run beside: the interpreter, for guests with tables of one level, of two, of two with large pages, and with
+guests of their own."""

@@ -7,6 +7,7 @@ import pytest
 from refmodel.bugs import MUTANTS
 from refmodel.designs import REFERENCES, SHIPPED, Direct, Interpreter, ShadowTraced, VirtualTlb
 from refmodel.engines.differential import common, compare
+from refmodel.engines.induction import prove
 from refmodel.language import BadDesign, Design, outline
 from tests.test_command import refmodel
 
@@ -25,7 +26,13 @@ BESIDE = {name: found for name, cls in SHIPPED.items() if (found := reference(cl
 
 
 def test_every_mmu_for_guests_as_they_are_can_be_compared() -> None:
-    assert set(BESIDE) == {"interpreter", "vtlb", "shadow_traced", "shadow_unsync", "ept", "nested"}
+    assert set(BESIDE) == {"interpreter", "vtlb", "shadow_traced", "shadow_unsync", "shadow_pages", "ept", "nested"}
+
+
+@pytest.mark.parametrize("cls", REFERENCES["interpreter"], ids=lambda cls: cls.__name__)
+def test_what_others_are_measured_against_is_lawful(cls: type[Design]) -> None:
+    judged = prove(outline(cls)).judgements()
+    assert judged and {judgement.verdict for judgement in judged} == {"proved"}
 
 
 @pytest.mark.parametrize("name", BESIDE)
@@ -36,9 +43,11 @@ def test_no_guest_can_tell_a_design_from_the_interpreter(name: str) -> None:
 
 
 @pytest.mark.parametrize("bug", ["vtlb-wrong-cell-read", "vtlb-invlpg-keeps-the-tlb", "vtlb-mov-cr3-keeps-the-shadow",
-                                 "traced-emulated-store-unmirrored", "merged-uncompared", "deflated-unscrubbed"])
+                                 "traced-emulated-store-unmirrored", "merged-uncompared", "deflated-unscrubbed",
+                                 "pages-table-goes-its-shadow-stays", "pages-large-page-taken-for-its-first"])
 def test_a_guest_can_tell_a_bug(bug: str) -> None:
-    done = compare(outline(MUTANTS[bug].design), outline(Interpreter), seconds=30)
+    mutant = outline(MUTANTS[bug].design)
+    done = compare(mutant, outline(reference(mutant.cls) or Interpreter), seconds=30)
     assert done.difference is not None
     assert done.difference.shown != done.difference.expected or done.difference.run.steps
 

@@ -25,6 +25,8 @@ STEPS = 60
 """Steps that apply in one run."""
 GHOSTS = ("plugged", "bare_memory", "paging", "balloon", "bare_tlb", "bare_old", "nested", "bare_tlb12")
 """The machine that a guest believes it has."""
+GIVEN = ("within",)
+"""What is about a guest's addresses and never changes."""
 RELOAD = "mov_cr3"
 STORES = ("store", "store_unpaged")
 OF_L2 = {"nested_ept_violation": "_l2"}
@@ -94,6 +96,8 @@ class _Pair:
         self.theirs = Machine(reference, roomy(design.cls.geometry))
         self.mine.power_on(draw.choice)
         self.theirs.power_on(lambda options: options[0])
+        for name in {t.name for t in design.tables} & set(GIVEN):
+            setattr(self.theirs.state, name, getattr(self.mine.state, name))
         self.operations = {op.name: op for op in reference.operations}
         self.instances = self.mine.instances()
         self.steps: list[Step] = []

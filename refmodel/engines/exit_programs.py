@@ -142,6 +142,37 @@ class Guest(Program):
             self.run("load", *self.page(DATA_PAGE), 0)
 
 
+class InShadowPages(Guest):
+    """The same, on shadow pages from a pool: an exit is served in steps, of which the guest sees nothing."""
+
+    size = Guest.size.resized(ShadowPage=6)
+
+    def took(self, name: str, *arguments: Any) -> bool:
+        """Whether a step applied."""
+        taken = self.attempt(self.named(name), arguments, lambda options: options[0])
+        self.settle()
+        return taken is not None
+
+    def found(self, name: str, *arguments: Any) -> bool:
+        """The same for a step that takes a shadow page: one in that role, or a free one."""
+        pool = sorted(range(6), key=lambda shadow: not self.state.roles[shadow].used)
+        return any(self.took(name, *arguments, shadow) for shadow in pool)
+
+    def run(self, name: str, *arguments: Any) -> None:
+        super().run(name, *arguments)
+        self.found("load_root", 0, 0)  # the guest goes on
+
+    def served(self, name: str, arguments: tuple[Any, ...], outcome: Any) -> bool:
+        place, (vm, vcpu, upper) = arguments[:4], arguments[:3]
+        for _ in range(8):
+            if not self.took("set_flags", *place, outcome.access) and not self.found("link", vm, vcpu, upper):
+                break
+        if name == "store" and self.took("emulate_store", *arguments):
+            return True
+        self.took("page_fault", *place, outcome.access)
+        return False
+
+
 class Shadowing(Guest):
     """The same, with a guest of its own which it shadows: L2 is a vCPU whose root is a table of L1's."""
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import attrs
 
-from refmodel.designs import Direct, Ept, Interpreter, Nested, Npt, ShadowOnEpt, ShadowTraced, ShadowUnsync, VirtualTlb
-from refmodel.engines.exit_programs import Guest, Paravirtual, Program, Shadowing, TwoDeep, Untranslated
+from refmodel.designs import Direct, Ept, Interpreter, Nested, Npt, ShadowOnEpt, ShadowPages, ShadowTraced, ShadowUnsync, VirtualTlb
+from refmodel.engines.exit_programs import Guest, InShadowPages, Paravirtual, Program, Shadowing, TwoDeep, Untranslated
 from refmodel.language import Design, outline
 from refmodel.machine import nested_walk
 from refmodel.machine.ept_walk import Ept as EptWalk
@@ -58,6 +58,7 @@ MMUS: dict[str, Subject] = {
     "vtlb": Subject(VirtualTlb, Guest, frozenset(["invlpg", "mov_cr3", "invpcid"]), 1),
     "shadow_traced": Subject(ShadowTraced, Guest, frozenset(["mov_cr3"]), 1),
     "shadow_unsync": Subject(ShadowUnsync, Guest, frozenset(["invlpg", "mov_cr3", "invpcid"]), 1),
+    "shadow_pages": Subject(ShadowPages, InShadowPages, frozenset(["mov_cr3", "invpcid"]), 1),
     "direct": Subject(Direct, Paravirtual, frozenset(["mmu_update", "update_va_mapping", "new_baseptr", "invlpg"]), 1),
     "ept": Subject(Ept, Guest, frozenset(), 2),
     "npt": Subject(Npt, Untranslated, frozenset(), 2),

@@ -69,7 +69,7 @@ def reflected_faults_are_the_guests_own(s: ShadowMmu, outcome: Filled) -> Any:
 
 @law("EQV-5", "A cached shadow entry was made from a guest entry that may still be cached, and gives no more rights.")
 def cached_shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
-    return _in_the_envelope(s.tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
+    return in_the_envelope(s.tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
 
 
 @law("EQV-5", "A cached shadow entry was made from a guest entry that may still be cached, and gives what that gives in any mode.")
@@ -80,7 +80,7 @@ def cached_mirrors_stay_in_the_envelope(s: ShadowTracedMmu, vm: Vm, vcpu: Vcpu, 
 
 @law("EQV-5", "So was a vCPU's shadow entry.")
 def shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
-    return _in_the_envelope(s.shadow[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
+    return in_the_envelope(s.shadow[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
 
 
 @law("EQV-5", "An entry of a mirrored table agrees with the guest's entry as it stands, and gives no more rights.")
@@ -102,7 +102,7 @@ def cached_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, vcpu: Vc
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn])
 
 
-def _in_the_envelope(entry: ShadowEntry, bare: Cell, mode: Mode) -> Any:
+def in_the_envelope(entry: ShadowEntry, bare: Cell, mode: Mode) -> Any:
     """A shadow entry gives no more than a guest's entry, whoever comes while WP and SMEP are as they are."""
     supervisors = not mode.wp and not entry.user and (not mode.smep or not bare.user or not entry.executable)
     return implies(entry.present, mirrors(entry, bare) or (

@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from refmodel.bare import Event
 from refmodel.language import implies, law
+from refmodel.laws import linear
 from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
-from refmodel.mmu.replies import Result
-from refmodel.mmu.shadow import lets, mirrors
+from refmodel.mmu.shadow import mirrors
 from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
-from refmodel.mmu.two_levels import LinearAttempt, LinearFilled, TwoLevelBareMachine, combined
+from refmodel.mmu.two_levels import combined
 
 
 @law("ISO-1", "A leaf shadow's entry leads where the p2m says, with no more rights, and reaches no frame but guests' memory.")
@@ -82,32 +81,6 @@ def cached_entries_write_to_no_kept_table(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn] and not s.synced[vm, entry.gfn])
 
 
-@law("EQV-1", "What an access by linear address shows is what it shows on the bare machine.")
-def linear_data_read_is_data_written(s: TwoLevelBareMachine, outcome: LinearAttempt) -> Any:
-    shown, due = outcome.shown, outcome.due
-    return implies(shown.event != Event.EXITED, shown.event == due.event and shown.cell == due.cell)
-
-
-@law("EQV-2", "A fault by linear address is given to the guest where it is the guest's own, and only there.")
-def linear_faults_are_the_guests_own(s: ShadowUnsyncMmu, outcome: LinearFilled) -> Any:
-    return implies(outcome.result == Result.REFLECTED or outcome.result == Result.HOLE,
-                   outcome.reflected.event == outcome.due.event)
-
-
-@law("EFF-1", "An access by linear address exits only if the shadows do not let it through.")
-def shadowed_accesses_do_not_exit(s: ShadowUnsyncMmu, outcome: LinearAttempt, actor: Vm) -> Any:
-    return implies(outcome.shown.event == Event.EXITED,
-                   not lets(s.walked(actor, outcome.vcpu, outcome.upper, outcome.page), outcome.access,
-                        s.paging[actor, outcome.vcpu].mode))
-
-
-@law("EFF-2", "A hidden fault that was served leaves the entry that was asked for.")
-def a_served_linear_fault_makes_progress(s: ShadowUnsyncMmu, outcome: LinearFilled) -> Any:
-    return implies(outcome.result == Result.INSTALLED,
-                   lets(s.walked(outcome.vm, outcome.vcpu, outcome.upper, outcome.page), outcome.access,
-                        s.paging[outcome.vm, outcome.vcpu].mode))
-
-
 LAWS = (
     leaf_entries_lead_where_the_p2m_says,
     cached_entries_lead_where_the_p2m_says,
@@ -120,11 +93,5 @@ LAWS = (
     cached_entries_stay_in_the_envelope,
     leaf_entries_write_to_no_kept_table,
     cached_entries_write_to_no_kept_table,
-    linear_data_read_is_data_written,
-    linear_faults_are_the_guests_own,
-    shadowed_accesses_do_not_exit,
-    a_served_linear_fault_makes_progress,
+    *linear.SHADOWED,
 )
-
-INTERPRETED = (linear_data_read_is_data_written,)
-"""Of any MMU for guests with two levels."""

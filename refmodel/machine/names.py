@@ -38,3 +38,5 @@ HugeFrame = Annotated[int, Name("HugeFrame")]
 """As much machine memory. A small frame is one of its large parts, and an index in that."""
 Part = Annotated[int, Name("Part")]
 """Which large page, of 2 MiB, of a huge one: the entry of a table of level 2 that an address selects."""
+ShadowPage = Annotated[int, Name("ShadowPage")]
+"""A page of the monitor's own pool for shadow tables."""

@@ -68,20 +68,12 @@ class TwoLevelBareMachine(BareMemory):
         reset(self.bare_old, lambda cell, v, c, upper, page: v == vm and c == vcpu)
 
 
-class TwoLevelMmu(PhysicalEmulation, TwoLevelBareMachine, ControlRegisters):
-    """Any MMU for such guests: the instructions that touch memory."""
+class LinearMmu(PhysicalEmulation, ControlRegisters):
+    """Any MMU for guests whose tables have two levels: the instructions that touch memory."""
 
     def execute(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> LinearAttempt:
         """An access by linear address."""
         raise NotImplementedError
-
-    def lacks_tables(self, vm: Vm, vcpu: Vcpu, upper: Index) -> bool:
-        """Whether one of the tables on the way to an entry is not to be had now."""
-        root = self.paging[vm, vcpu].root
-        if self.lacks_table(vm, root):
-            return True
-        above = self.guest_cell(vm, root, upper)
-        return above.present and self.lacks_table(vm, above.gfn)
 
     @guest
     def load(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> LinearAttempt:
@@ -94,6 +86,18 @@ class TwoLevelMmu(PhysicalEmulation, TwoLevelBareMachine, ControlRegisters):
     @guest
     def fetch(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> LinearAttempt:
         return self.execute(vm, vcpu, upper, page, offset, Access.FETCH, Cell())
+
+
+class TwoLevelMmu(TwoLevelBareMachine, LinearMmu):
+    """Any MMU for guests without large pages."""
+
+    def lacks_tables(self, vm: Vm, vcpu: Vcpu, upper: Index) -> bool:
+        """Whether one of the tables on the way to an entry is not to be had now."""
+        root = self.paging[vm, vcpu].root
+        if self.lacks_table(vm, root):
+            return True
+        above = self.guest_cell(vm, root, upper)
+        return above.present and self.lacks_table(vm, above.gfn)
 
 
 class TwoLevelInterpreterMmu(TwoLevelMmu):

@@ -5,6 +5,7 @@ takes a free frame finds in it whatever its last user left: scrubbing is the bus
 """
 
 import enum
+from typing import ClassVar
 
 import attrs
 
@@ -36,7 +37,7 @@ class Frames(Design):
     frames: Total[Mfn, Frame]
     memory: Total[Mfn, Cells]
 
-    arbitrary = ("memory",)  # nobody knows what memory holds at power-on
+    arbitrary: ClassVar[tuple[str, ...]] = ("memory",)  # nobody knows what memory holds at power-on
 
     def free_frame(self) -> Mfn:
         """A free frame, any."""

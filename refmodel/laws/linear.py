@@ -1,0 +1,59 @@
+"""Guests whose tables have two levels: what an access by linear address comes to, under any MMU, and under any shadow MMU."""
+
+from typing import Any, Protocol
+
+from refmodel.bare import Event
+from refmodel.language import Total, implies, law
+from refmodel.machine.cells import Access, Paging
+from refmodel.machine.names import Index, Vcpu, Vm
+from refmodel.mmu.replies import Result
+from refmodel.mmu.shadow import ShadowEntry, lets
+from refmodel.mmu.two_levels import LinearAttempt, LinearFilled, LinearMmu
+
+
+class LinearShadow(Protocol):
+    """An MMU whose processor walks shadow tables of two levels."""
+
+    paging: Total[tuple[Vm, Vcpu], Paging]
+
+    def walked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> ShadowEntry: ...
+
+
+def lets_through(s: LinearShadow, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
+    """Whether an access needs no exit."""
+    return lets(s.walked(vm, vcpu, upper, page), access, s.paging[vm, vcpu].mode)
+
+
+@law("EQV-1", "What an access by linear address shows is what it shows on the bare machine.")
+def linear_data_read_is_data_written(s: LinearMmu, outcome: LinearAttempt) -> Any:
+    shown, due = outcome.shown, outcome.due
+    return implies(shown.event != Event.EXITED, shown.event == due.event and shown.cell == due.cell)
+
+
+@law("EQV-2", "A fault by linear address is given to the guest where it is the guest's own, and only there.")
+def linear_faults_are_the_guests_own(s: LinearShadow, outcome: LinearFilled) -> Any:
+    return implies(outcome.result == Result.REFLECTED or outcome.result == Result.HOLE,
+                   outcome.reflected.event == outcome.due.event)
+
+
+@law("EFF-1", "An access by linear address exits only if the shadows do not let it through.")
+def shadowed_accesses_do_not_exit(s: LinearShadow, outcome: LinearAttempt, actor: Vm) -> Any:
+    return implies(outcome.shown.event == Event.EXITED,
+                   not lets_through(s, actor, outcome.vcpu, outcome.upper, outcome.page, outcome.access))
+
+
+@law("EFF-2", "A hidden fault that was served leaves the entry that was asked for.")
+def a_served_linear_fault_makes_progress(s: LinearShadow, outcome: LinearFilled) -> Any:
+    return implies(outcome.result == Result.INSTALLED,
+                   lets_through(s, outcome.vm, outcome.vcpu, outcome.upper, outcome.page, outcome.access))
+
+
+INTERPRETED = (linear_data_read_is_data_written,)
+"""Of any MMU for guests with two levels."""
+SHADOWED = (
+    linear_data_read_is_data_written,
+    linear_faults_are_the_guests_own,
+    shadowed_accesses_do_not_exit,
+    a_served_linear_fault_makes_progress,
+)
+"""Of any shadow MMU for them."""

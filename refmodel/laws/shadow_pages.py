@@ -1,0 +1,144 @@
+"""Shadow pages: each agrees with what its role says it was made of, and whatever leads to one is known."""
+
+from typing import Any
+
+from refmodel.language import NOTHING, implies, law
+from refmodel.laws import linear
+from refmodel.laws.equivalence import in_the_envelope
+from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
+from refmodel.machine.cells import Cell, Mode
+from refmodel.machine.names import Gfn, Index, ShadowPage, Vcpu, Vm
+from refmodel.mmu.large_pages import path
+from refmodel.mmu.shadow_pages import Role, ShadowPagesMmu
+
+
+@law("ISO-1", "An entry of a shadow page leads where the p2m says, with no more rights, and reaches no frame but guests' memory.")
+def shadow_page_entries_lead_where_the_p2m_says(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
+    entry = s.leaves[shadow, page]
+    return leads_where_the_p2m_says(s, s.roles[shadow].vm, entry) and keeps_out(s, entry)
+
+
+@law("ISO-1", "So does what a processor remembers of one.")
+def remembered_entries_lead_where_the_p2m_says(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
+    entry = s.tlb[vm, vcpu, upper, page]
+    return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
+
+
+@law("EQV-5", "The root that a processor has was made of the page that the guest's CR3 names, for its registers as they are.")
+def loaded_roots_are_the_guests(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu) -> Any:
+    root = s.roots[vm, vcpu]
+    role, paging = s.roles[root], s.paging[vm, vcpu]
+    return implies(root != NOTHING, paging.enabled and role.used and role.root and not role.direct and role.vm == vm
+                   and role.gfn == paging.root and role.wp == paging.mode.wp
+                   and role.smep_andnot_wp == (paging.mode.smep and not paging.mode.wp))
+
+
+@law("EQV-5", "A root leads to the shadow page whose role is what the guest's entry makes it as it stands, flags included.")
+def links_lead_to_the_role_that_is_due(s: ShadowPagesMmu, shadow: ShadowPage, upper: Index) -> Any:
+    root, above = s.roles[shadow], s.guest_cell(s.roles[shadow].vm, s.roles[shadow].gfn, upper)
+    leaf = s.roles[s.links[shadow, upper]]
+    return implies(s.links[shadow, upper] != NOTHING, root.used and root.root and not root.direct and above.present
+                   and leaf.used and not leaf.root and leaf.vm == root.vm and leaf.gfn == above.gfn
+                   and leaf.direct == above.large and leaf.dirty == (above.large and above.dirty)
+                   and leaf.writable == above.writable and leaf.user == above.user and leaf.executable == above.executable
+                   and leaf.wp == root.wp and leaf.smep_andnot_wp == root.smep_andnot_wp)
+
+
+@law("EQV-5", "An entry that mirrors one of the guest's agrees with it as it stands.")
+def shadow_page_entries_agree_with_the_guests(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
+    entry, role = s.leaves[shadow, page], s.roles[shadow]
+    leaf = s.guest_cell(role.vm, role.gfn, page)
+    return implies(entry.present and not role.direct, role.used and not role.root and in_the_envelope(
+        entry, path(inherited(role), leaf), role_mode(role)))
+
+
+@law("EQV-5", "An entry of a direct page leads to the small page that lies there in the large one.")
+def direct_entries_agree_with_the_guests(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
+    entry, role = s.leaves[shadow, page], s.roles[shadow]
+    leaf = Cell(True, True, True, s.within[role.gfn, page], True, True, role.dirty)
+    return implies(entry.present and role.direct, role.used and not role.root and in_the_envelope(
+        entry, path(inherited(role), leaf), role_mode(role)))
+
+
+def inherited(role: Role) -> Cell:
+    """What is above a shadow page."""
+    return Cell(True, role.writable, role.executable, user=role.user, accessed=True)
+
+
+def role_mode(role: Role) -> Mode:
+    """The mode that a role's pages are made for."""
+    return Mode(wp=role.wp, smep=role.smep_andnot_wp)
+
+
+@law("EQV-5", "What a processor remembers was made of what it may have cached of the guest's tables.")
+def remembered_entries_stay_in_the_envelope(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
+    return in_the_envelope(s.tlb[vm, vcpu, upper, page], s.bare_tlb[vm, vcpu, upper, page], s.paging[vm, vcpu].mode)
+
+
+@law("EQV-4", "A root leads on only by an entry of the guest's that is marked as accessed.")
+def links_are_of_accessed_entries(s: ShadowPagesMmu, shadow: ShadowPage, upper: Index) -> Any:
+    role = s.roles[shadow]
+    return implies(s.links[shadow, upper] != NOTHING, s.guest_cell(role.vm, role.gfn, upper).accessed)
+
+
+@law("EQV-4", "An entry is there only if the guest's is marked as accessed, and can be written by only if that is dirty.")
+def shadow_page_entries_need_no_more_flags(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
+    entry, role = s.leaves[shadow, page], s.roles[shadow]
+    leaf = s.guest_cell(role.vm, role.gfn, page)
+    return (implies(entry.present and not role.direct, leaf.accessed and implies(entry.writable, leaf.dirty))
+            and implies(entry.present and role.direct and entry.writable, role.dirty))
+
+
+@law("EQV-4", "What a processor remembers is of entries that were marked when it cached them.")
+def remembered_entries_need_no_more_flags(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
+    entry, bare = s.tlb[vm, vcpu, upper, page], s.bare_tlb[vm, vcpu, upper, page]
+    return implies(entry.present, bare.accessed and implies(entry.writable, bare.dirty))
+
+
+@law("EQV-5", "A page that shadow pages mirror is tracked.")
+def mirrored_pages_are_tracked(s: ShadowPagesMmu, shadow: ShadowPage) -> Any:
+    role = s.roles[shadow]
+    return implies(role.used and not role.direct, s.tracked[role.vm, role.gfn])
+
+
+@law("EQV-5", "No entry of a shadow page lets a guest write to a tracked page: it would not be seen.")
+def shadow_page_entries_write_to_no_tracked_page(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
+    entry = s.leaves[shadow, page]
+    return implies(entry.present and entry.writable, not s.tracked[s.roles[shadow].vm, entry.gfn])
+
+
+@law("EQV-5", "Nor does what a processor remembers.")
+def remembered_entries_write_to_no_tracked_page(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
+    entry = s.tlb[vm, vcpu, upper, page]
+    return implies(entry.present and entry.writable, not s.tracked[vm, entry.gfn])
+
+
+@law("ISO-3", "The reverse map has every entry that maps a page, and no other.")
+def the_reverse_map_is_exact(s: ShadowPagesMmu, vm: Vm, gfn: Gfn, shadow: ShadowPage, page: Index) -> Any:
+    entry = s.leaves[shadow, page]
+    return s.rmap[vm, gfn, shadow, page] == (entry.present and entry.gfn == gfn and s.roles[shadow].vm == vm)
+
+
+@law("ISO-3", "A shadow page's parents are the entries that lead to it, and no others.")
+def parents_are_exact(s: ShadowPagesMmu, child: ShadowPage, shadow: ShadowPage, upper: Index) -> Any:
+    return implies(child != NOTHING, s.parents[child, shadow, upper] == (s.links[shadow, upper] == child))
+
+
+LAWS = (
+    shadow_page_entries_lead_where_the_p2m_says,
+    remembered_entries_lead_where_the_p2m_says,
+    loaded_roots_are_the_guests,
+    links_lead_to_the_role_that_is_due,
+    shadow_page_entries_agree_with_the_guests,
+    direct_entries_agree_with_the_guests,
+    remembered_entries_stay_in_the_envelope,
+    links_are_of_accessed_entries,
+    shadow_page_entries_need_no_more_flags,
+    remembered_entries_need_no_more_flags,
+    mirrored_pages_are_tracked,
+    shadow_page_entries_write_to_no_tracked_page,
+    remembered_entries_write_to_no_tracked_page,
+    the_reverse_map_is_exact,
+    parents_are_exact,
+    *linear.SHADOWED,
+)
