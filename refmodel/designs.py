@@ -232,7 +232,8 @@ class ShadowRoles(ShadowRolesMmu):
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
         RoleCell: (RoleCell(), RoleCell(True, Rights(True, True, True), gfn=0), RoleCell(True, Rights(False, True, True), gfn=0),
                    RoleCell(True, Rights(True, False, True), gfn=0), RoleCell(True, Rights(True, True, True), gfn=0, large=True)),
-        Control: (Control(0, False, True, False), Control(0, True, False, True), Control(0, False, True, True))})
+        Control: (Control(0, False, True, False), Control(0, True, False, True), Control(0, False, True, True),
+                  Control(0, False, False, True, True))})
 
 
 class ShadowLarge(ShadowLargeMmu):

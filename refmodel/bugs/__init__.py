@@ -205,6 +205,7 @@ MUTANTS: dict[str, Mutant] = {
     "roles-writable-from-the-start": Mutant(shadow_roles.WritableFromTheStart, "EQV-4"),
     "roles-dirty-flag-forgotten": Mutant(shadow_roles.DirtyFlagForgotten, "EQV-4"),
     "roles-accessed-flag-forgotten": Mutant(shadow_roles.AccessedFlagForgotten, "EQV-4"),
+    "roles-smap-outwitted": Mutant(shadow_roles.SmapOutwitted, "EQV-2"),
     "large-stores-exit": Mutant(ept_large.LargeStoresExit, "EFF-1"),
     "large-promises-are-holes": Mutant(ept_large.PromisesAreHoles, "EQV-2"),
     "large-aged-unflushed": Mutant(ept_large.AgedUnflushed, "EQV-4"),

@@ -3,7 +3,7 @@
 from refmodel.designs import ShadowRoles
 from refmodel.machine.cells import Access, Flags
 from refmodel.machine.names import Gfn, Index, Vm
-from refmodel.mmu.shadow_roles import Control, Rights
+from refmodel.mmu.shadow_roles import Control, Privilege, Rights
 
 
 class WritableFromTheStart(ShadowRoles):
@@ -29,3 +29,10 @@ class AccessedFlagForgotten(ShadowRoles):
         super().set_flags(vm, table, index, write)
         mfn = self.frame_of(vm, table)
         self.flags[mfn, index] = Flags(False, self.flags[mfn, index].dirty)
+
+
+class SmapOutwitted(ShadowRoles):
+    """A user's page that is read-only is made the supervisor's, writable, whether there is SMAP or not."""
+
+    def takes_emulation(self, rights: Rights, control: Control, by: Privilege, access: Access) -> bool:
+        return False

@@ -5,7 +5,7 @@ from typing import Any
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.cells import Access
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-from refmodel.mmu.shadow_roles import Emulated, RoleFilled, ShadowRolesMmu
+from refmodel.mmu.shadow_roles import Emulated, Privilege, RoleFilled, ShadowRolesMmu
 
 
 @law("ISO-5", "What the monitor writes in a guest's name goes to that guest's frames.")
@@ -22,9 +22,9 @@ def hosts_are_owned(s: ShadowRolesMmu, vm: Vm, gfn: Gfn) -> Any:
 
 @law("EQV-2", "What the shadow lets through, the guest's tables let through.")
 def shadows_let_through_what_is_permitted(s: ShadowRolesMmu, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index,
-                                          user: bool, access: Access) -> Any:
+                                          by: Privilege, access: Access) -> Any:
     entry = s.walked(vm, vcpu, top, middle, page)
-    return implies(s.hardware_lets(vm, vcpu, entry, user, access), s.bare_permits(vm, vcpu, top, middle, page, user, access))
+    return implies(s.hardware_lets(vm, vcpu, entry, by, access), s.bare_permits(vm, vcpu, top, middle, page, by, access))
 
 
 @law("EQV-1", "The shadow leads to the page that the guest's tables name.")
@@ -51,7 +51,7 @@ def entries_are_made_of_the_role(s: ShadowRolesMmu, vm: Vm, vcpu: Vcpu, table: G
     x = (executable and leaf.rights.executable) or not control.nxe
     as_guests = (w or not entry.rights.writable) and entry.rights.user == u and entry.rights.executable == x
     for_supervisor = (entry.rights.writable and not entry.rights.user and not w and not control.wp
-                      and entry.rights.executable == (x and not (u and control.smep)))
+                      and not (u and control.smap) and entry.rights.executable == (x and not (u and control.smep)))
     return implies(entry.present, leaf.present and leaf.gfn == entry.gfn and (as_guests or for_supervisor))
 
 
@@ -83,7 +83,7 @@ def entries_need_no_more_flags(s: ShadowRolesMmu, vm: Vm, vcpu: Vcpu, table: Gfn
 @law("EFF-2", "A fault that was served leaves an entry that lets the access through.")
 def a_served_role_fault_makes_progress(s: ShadowRolesMmu, outcome: RoleFilled) -> Any:
     return implies(outcome.installed, s.hardware_lets(
-        outcome.vm, outcome.vcpu, s.walked(outcome.vm, outcome.vcpu, outcome.top, outcome.middle, outcome.page), outcome.user,
+        outcome.vm, outcome.vcpu, s.walked(outcome.vm, outcome.vcpu, outcome.top, outcome.middle, outcome.page), outcome.by,
         outcome.access))
 
 

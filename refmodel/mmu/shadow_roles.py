@@ -1,4 +1,4 @@
-"""What a shadow page's role is made of: rights inherited from above, CR0.WP, SMEP and NX; and what the monitor does in the
+"""What a shadow page's role is made of: rights inherited from above, CR0.WP, SMEP, SMAP and NX; and what the monitor does in the
 guest's name.
 
 The guest's tables have three levels here, so that "the rights of the levels above" differs from "those of the level above": a
@@ -7,7 +7,8 @@ exits, and what was made of tables is dropped.
 
 With CR0.WP clear a supervisor may write to read-only pages; the processor runs with WP set all the same. So such a page is mapped
 writable for the supervisor and not at all for the user, until the user comes, and then the other way round; and lest SMEP let the
-supervisor execute what is a user's page and does not look it any more, it gets NX. A processor that runs with EFER.NXE clear
+supervisor execute what is a user's page and does not look it any more, it gets NX. Against SMAP there is no such remedy, so with
+SMAP set the store is carried out instead. A processor that runs with EFER.NXE clear
 takes NX for a reserved bit; so it runs with NXE set, whatever the guest has. (KVM: ``FNAME(fetch)``, ``is_cr0_wp``,
 Documentation/virt/kvm/x86/mmu.rst.)
 
@@ -16,6 +17,8 @@ by an access, so that the accessed flag is due; and it lets nobody write as long
 first store exits and the flag is set. A read-modify-write that the monitor carries out is a write from the start: its fault says
 so.
 """
+
+import enum
 
 import attrs
 
@@ -52,6 +55,16 @@ class Control:
     wp: bool = False
     smep: bool = False
     nxe: bool = False
+    smap: bool = False
+
+
+class Privilege(enum.Enum):
+    """Who makes an access."""
+
+    USER = "user"
+    SUPERVISOR = "supervisor"
+    SUPERVISOR_WITH_AC = "supervisor, EFLAGS.AC set"
+    """STAC and CLAC do not exit: the monitor never knows for longer than one exit."""
 
 
 @attrs.frozen
@@ -110,7 +123,7 @@ class RoleFilled:
     top: Index
     middle: Index
     page: Index
-    user: bool
+    by: Privilege
     access: Access
 
 
@@ -118,9 +131,12 @@ def both(a: Rights, b: Rights) -> Rights:
     return Rights(a.writable and b.writable, a.user and b.user, a.executable and b.executable)
 
 
-def architecture_permits(rights: Rights, control: Control, user: bool, access: Access) -> bool:
+def architecture_permits(rights: Rights, control: Control, by: Privilege, access: Access) -> bool:
     """Whether a path's rights let an access through (SDM Vol. 3A 4.6.1). With NXE clear, XD is not looked at."""
+    user = by == Privilege.USER
     if user and not rights.user:
+        return False
+    if access != Access.FETCH and by == Privilege.SUPERVISOR and rights.user and control.smap:
         return False
     if access == Access.WRITE:
         return rights.writable or (not user and not control.wp)
@@ -173,12 +189,13 @@ class ShadowRolesMmu(Design):
         usable = first.present and second.present and not first.large and not second.large
         return RoleCell(usable, both(first.rights, second.rights), second.gfn)
 
-    def bare_permits(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, user: bool, access: Access) -> bool:
+    def bare_permits(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege,
+                     access: Access) -> bool:
         """Whether the guest's processor would let an access through."""
         control = self.control[vm, vcpu]
         way = self.bare_above(vm, control.root, top, middle)
         leaf = self.cells[vm, way.gfn, page]
-        return way.present and leaf.present and architecture_permits(both(way.rights, leaf.rights), control, user, access)
+        return way.present and leaf.present and architecture_permits(both(way.rights, leaf.rights), control, by, access)
 
     # ------------------------------------------------------------ the hardware, on the shadow
 
@@ -188,13 +205,14 @@ class ShadowRolesMmu(Design):
         entry = self.leaves[vm, vcpu, link.table, role.writable, role.user, role.executable, page]
         return attrs.evolve(entry, present=link.present and entry.present)
 
-    def hardware_lets(self, vm: Vm, vcpu: Vcpu, entry: RoleEntry, user: bool, access: Access) -> bool:
-        """The processor runs with WP set, with the guest's SMEP, and with NXE as the monitor sets it. With NXE clear, XD is
-        reserved."""
-        smep, nxe = self.control[vm, vcpu].smep, self.hardware_nxe(vm, vcpu)
+    def hardware_lets(self, vm: Vm, vcpu: Vcpu, entry: RoleEntry, by: Privilege, access: Access) -> bool:
+        """The processor runs with WP set, with the guest's SMEP and SMAP, and with NXE as the monitor sets it. With NXE clear, XD
+        is reserved."""
+        guests, nxe = self.control[vm, vcpu], self.hardware_nxe(vm, vcpu)
         if not nxe and not entry.rights.executable:
             return False
-        return entry.present and architecture_permits(entry.rights, Control(NOTHING, True, smep, nxe), user, access)
+        return entry.present and architecture_permits(
+            entry.rights, Control(NOTHING, True, guests.smep, nxe, guests.smap), by, access)
 
     def hardware_nxe(self, vm: Vm, vcpu: Vcpu) -> bool:
         """EFER.NXE while the guest runs."""
@@ -233,22 +251,29 @@ class ShadowRolesMmu(Design):
         self.owner[mfn] = PageOf(vm, gfn)
 
     @operation
-    def page_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, user: bool, access: Access) -> RoleFilled:
+    def page_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege,
+                   access: Access) -> RoleFilled:
         """A fault on the shadow that the guest's tables do not explain: make the entry, such as this access needs it."""
         control = self.control[vm, vcpu]
         way = self.above(vm, control.root, top, middle)
         leaf = self.cells[vm, way.gfn, page]
         rights = both(way.rights, leaf.rights)
-        require(not self.hardware_lets(vm, vcpu, self.walked(vm, vcpu, top, middle, page), user, access))
+        require(not self.hardware_lets(vm, vcpu, self.walked(vm, vcpu, top, middle, page), by, access))
         require(way.present and leaf.present)
         require(self.host[vm, way.gfn] != NOTHING)
-        require(architecture_permits(rights, control, user, access))
+        require(architecture_permits(rights, control, by, access))
+        require(not self.takes_emulation(rights, control, by, access))
         role = way.rights
         self.links[vm, vcpu, control.root, top, middle] = RoleLink(True, way.gfn, role)
         self.leaves[vm, vcpu, way.gfn, role.writable, role.user, role.executable, page] = RoleEntry(
-            True, self.made_for(rights, control, user, access, self.is_dirty(vm, way.gfn, page)), leaf.gfn)
+            True, self.made_for(rights, control, by == Privilege.USER, access, self.is_dirty(vm, way.gfn, page)), leaf.gfn)
         self.set_flags(vm, way.gfn, page, access == Access.WRITE)
-        return RoleFilled(True, vm, vcpu, top, middle, page, user, access)
+        return RoleFilled(True, vm, vcpu, top, middle, page, by, access)
+
+    def takes_emulation(self, rights: Rights, control: Control, by: Privilege, access: Access) -> bool:
+        """Whether no entry will do. One that is the supervisor's alone does not say any more that the page is a user's, and SMAP
+        would not know it; so the monitor carries out such a store."""
+        return access == Access.WRITE and by != Privilege.USER and not rights.writable and rights.user and control.smap
 
     def made_for(self, rights: Rights, control: Control, user: bool, access: Access, dirty: bool) -> Rights:
         """The rights of a shadow entry. Where the supervisor writes to what is read-only, because WP is clear, the user is
@@ -273,22 +298,23 @@ class ShadowRolesMmu(Design):
         return self.host[vm, gfn]
 
     @guest
-    def emulate_rmw(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, user: bool) -> Emulated:
+    def emulate_rmw(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege) -> Emulated:
         """The monitor carries out a read-modify-write. Whether it faults is found out before it is begun."""
-        due = not self.bare_permits(vm, vcpu, top, middle, page, user, Access.WRITE)
+        due = not self.bare_permits(vm, vcpu, top, middle, page, by, Access.WRITE)
         mapped = self.mapped(vm, vcpu, top, middle, page)
-        faulted, fault = self.rmw_fault(vm, vcpu, top, middle, page, user)
+        faulted, fault = self.rmw_fault(vm, vcpu, top, middle, page, by)
         if not due:
             table = self.bare_above(vm, self.control[vm, vcpu].root, top, middle).gfn
             require(self.host[vm, table] != NOTHING)
             self.set_flags(vm, table, page, True)
-        return Emulated(faulted, fault, due, Fault(mapped, True, user) if due else Fault())
+        return Emulated(faulted, fault, due, Fault(mapped, True, by == Privilege.USER) if due else Fault())
 
-    def rmw_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, user: bool) -> tuple[bool, Fault]:
+    def rmw_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege
+                  ) -> tuple[bool, Fault]:
         """Translate for writing, once."""
-        if self.bare_permits(vm, vcpu, top, middle, page, user, Access.WRITE):
+        if self.bare_permits(vm, vcpu, top, middle, page, by, Access.WRITE):
             return False, Fault()
-        return True, Fault(self.mapped(vm, vcpu, top, middle, page), True, user)
+        return True, Fault(self.mapped(vm, vcpu, top, middle, page), True, by == Privilege.USER)
 
     def mapped(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index) -> bool:
         """Whether every level has an entry: the P bit of an error code."""

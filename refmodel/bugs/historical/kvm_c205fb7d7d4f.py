@@ -4,7 +4,7 @@
 from refmodel.designs import ShadowRoles
 from refmodel.machine.cells import Access
 from refmodel.machine.names import Index, Vcpu, Vm
-from refmodel.mmu.shadow_roles import Fault
+from refmodel.mmu.shadow_roles import Fault, Privilege
 
 ENTRY, CLAUSE = "A17", "EQV-3"
 
@@ -12,7 +12,7 @@ ENTRY, CLAUSE = "A17", "EQV-3"
 class Bug(ShadowRoles):
     """A read-modify-write that is carried out for the guest translates for reading, and then for writing."""
 
-    def rmw_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, user: bool) -> tuple[bool, Fault]:
-        if not self.bare_permits(vm, vcpu, top, middle, page, user, Access.READ):
-            return True, Fault(self.mapped(vm, vcpu, top, middle, page), False, user)
-        return super().rmw_fault(vm, vcpu, top, middle, page, user)
+    def rmw_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege) -> tuple[bool, Fault]:
+        if not self.bare_permits(vm, vcpu, top, middle, page, by, Access.READ):
+            return True, Fault(self.mapped(vm, vcpu, top, middle, page), False, by == Privilege.USER)
+        return super().rmw_fault(vm, vcpu, top, middle, page, by)
