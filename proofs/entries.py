@@ -64,17 +64,18 @@ def _codec(kind: str) -> tuple[Any, Any, int]:
 
 
 def walking_bits_is_walking_cells(levels: int) -> None:
-    """Under tables that give every right, an access with EFER.NXE set and no SMAP or keys goes through a 4 KiB leaf if and only if
-    the leaf's cell permits it in that mode, and then to the cell's frame."""
+    """Under tables that give every right, an access of an instruction's own, with EFER.NXE set and no keys, goes through a 4 KiB
+    leaf if and only if the leaf's cell permits it in that mode, and then to the cell's frame."""
     walk = GuestWalk(levels)
     declared, cpu, access = walk.declared, walk.cpu, walk.access
     upper = [z3.And(bit(e, 0), bit(e, 1), bit(e, 2), z3.Not(bit(e, 63)), declared.good[n], z3.Not(declared.leaf[n]))
              for n, e in declared.entry.items() if n > 1]
-    switches = (cpu.nxe.term, z3.Not(cpu.smap.term), z3.Not(cpu.pke.term))
+    switches = (cpu.nxe.term, z3.Not(access.implicit.term), z3.Not(cpu.pke.term))
     one_kind = z3.Not(z3.And(access.write.term, access.fetch.term))
     hypotheses = (*walk.hypotheses, *upper, *switches, one_kind, declared.good[1], declared.canonical)
     leaf = word(walk.reading, "leaf")
-    allowed = {kind: _permitted(walk.reading, leaf, kind, Mode(access.user, cpu.wp, cpu.smep)) for kind in CellAccess}
+    mode = Mode(access.user, cpu.wp, cpu.smep, cpu.smap, access.ac)
+    allowed = {kind: _permitted(walk.reading, leaf, kind, mode) for kind in CellAccess}
     due = z3.If(access.write.term, allowed[CellAccess.WRITE],
                 z3.If(access.fetch.term, allowed[CellAccess.FETCH], allowed[CellAccess.READ]))
 

@@ -66,6 +66,7 @@ MUTANTS = [Mutant(*m) for m in (
     ("cells.py", "entry.present and (entry.user or not mode.user)", "entry.present", "entries.walking_bits_is_walking_cells(4)"),
     ("cells.py", "not (mode.user or mode.wp)", "not mode.wp", "entries.walking_bits_is_walking_cells(4)"),
     ("cells.py", "(entry.writable or not (mode.user or mode.wp))", "entry.writable", "entries.walking_bits_is_walking_cells(4)"),
+    ("cells.py", "not (mode.user or mode.ac)", "not mode.user", "entries.walking_bits_is_walking_cells(4)"),
     ("cells.py", "(mode.smep and entry.user and not mode.user)", "mode.smep", "entries.walking_bits_is_walking_cells(4)"),
 )]
 

@@ -38,6 +38,15 @@ class SmepOutwitted(VirtualTlb):
         return attrs.evolve(super().made_for(vm, entry, access, mode), executable=entry.executable)
 
 
+class SmapOutwitted(VirtualTlb):
+    """The same entry hides the page from SMAP: it was made while EFLAGS.AC was set, and outlasts that."""
+
+    geometry = MODES
+
+    def takes_emulation(self, entry: Cell, access: Access, mode: Mode) -> bool:
+        return False
+
+
 class UsersLetIn(ShadowTraced):
     """Shadow entries are users' entries, whatever the guest's are."""
 

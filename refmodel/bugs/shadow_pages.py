@@ -44,6 +44,15 @@ class SmepNotInTheRole(ShadowPages):
         return attrs.evolve(super().root_role(vm, vcpu), smep_andnot_wp=False)
 
 
+class SmapNotInTheRole(ShadowPages):
+    """Nor whether there is SMAP."""
+
+    [geometry] = ShadowPages.further_geometries
+
+    def root_role(self, vm: Vm, vcpu: Vcpu) -> Role:
+        return attrs.evolve(super().root_role(vm, vcpu), smap_andnot_wp=False)
+
+
 class RootsOutliveTheFlags(ShadowPages):
     """MOV to CR0 and CR4 leaves the processor with the root that it has."""
 

@@ -103,8 +103,9 @@ def cached_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, vcpu: Vc
 
 
 def in_the_envelope(entry: ShadowEntry, bare: Cell, mode: Mode) -> Any:
-    """A shadow entry gives no more than a guest's entry, whoever comes while WP and SMEP are as they are."""
-    supervisors = not mode.wp and not entry.user and (not mode.smep or not bare.user or not entry.executable)
+    """A shadow entry gives no more than a guest's entry, whoever comes while WP, SMEP and SMAP are as they are."""
+    supervisors = (not mode.wp and not entry.user and (not mode.smep or not bare.user or not entry.executable)
+                   and not (mode.smap and bare.user))
     return implies(entry.present, mirrors(entry, bare) or (
         supervisors and bare.present and bare.gfn == entry.gfn and (bare.executable or not entry.executable)))
 

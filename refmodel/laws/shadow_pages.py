@@ -30,7 +30,8 @@ def loaded_roots_are_the_guests(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu) -> Any:
     role, paging = s.roles[root], s.paging[vm, vcpu]
     return implies(root != NOTHING, paging.enabled and role.used and role.root and not role.direct and role.vm == vm
                    and role.gfn == paging.root and role.wp == paging.mode.wp
-                   and role.smep_andnot_wp == (paging.mode.smep and not paging.mode.wp))
+                   and role.smep_andnot_wp == (paging.mode.smep and not paging.mode.wp)
+                   and role.smap_andnot_wp == (paging.mode.smap and not paging.mode.wp))
 
 
 @law("EQV-5", "A root leads to the shadow page whose role is what the guest's entry makes it as it stands, flags included.")
@@ -41,7 +42,8 @@ def links_lead_to_the_role_that_is_due(s: ShadowPagesMmu, shadow: ShadowPage, up
                    and leaf.used and not leaf.root and leaf.vm == root.vm and leaf.gfn == above.gfn
                    and leaf.direct == above.large and leaf.dirty == (above.large and above.dirty)
                    and leaf.writable == above.writable and leaf.user == above.user and leaf.executable == above.executable
-                   and leaf.wp == root.wp and leaf.smep_andnot_wp == root.smep_andnot_wp)
+                   and leaf.wp == root.wp and leaf.smep_andnot_wp == root.smep_andnot_wp
+                   and leaf.smap_andnot_wp == root.smap_andnot_wp)
 
 
 @law("EQV-5", "An entry that mirrors one of the guest's agrees with it as it stands.")
@@ -67,7 +69,7 @@ def inherited(role: Role) -> Cell:
 
 def role_mode(role: Role) -> Mode:
     """The mode that a role's pages are made for."""
-    return Mode(wp=role.wp, smep=role.smep_andnot_wp)
+    return Mode(wp=role.wp, smep=role.smep_andnot_wp, smap=role.smap_andnot_wp)
 
 
 @law("EQV-5", "What a processor remembers was made of what it may have cached of the guest's tables.")

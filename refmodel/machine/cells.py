@@ -62,6 +62,10 @@ class Mode:
     """CR0.WP: supervisors obey R/W too."""
     smep: bool = False
     """CR4.SMEP: supervisors fetch nothing from users' pages."""
+    smap: bool = False
+    """CR4.SMAP: supervisors load nothing from users' pages and store nothing there, but with EFLAGS.AC set."""
+    ac: bool = False
+    """EFLAGS.AC, which STAC and CLAC change."""
 
 
 @attrs.frozen
@@ -98,8 +102,9 @@ def gives(entry: Entry, access: Access) -> bool:
 def permits(entry: Entry, access: Access, mode: Mode) -> bool:
     """Whether an entry lets an access through in a mode (SDM Vol. 3A 4.6.1)."""
     theirs = entry.present and (entry.user or not mode.user)
+    barred = mode.smap and entry.user and not (mode.user or mode.ac)
     if access == Access.WRITE:
-        return theirs and (entry.writable or not (mode.user or mode.wp))
+        return theirs and not barred and (entry.writable or not (mode.user or mode.wp))
     if access == Access.FETCH:
         return theirs and entry.executable and not (mode.smep and entry.user and not mode.user)
-    return theirs
+    return theirs and not barred

@@ -32,6 +32,12 @@ def lets(entry: ShadowEntry, access: Access, mode: Mode) -> bool:
     return permits(entry, access, attrs.evolve(mode, wp=True))
 
 
+def hides_from_smap(entry: Cell, access: Access, mode: Mode) -> bool:
+    """Whether a supervisor's store, with WP clear, would take a shadow entry that SMAP did not know for a user's page any more.
+    Such an entry would outlast EFLAGS.AC, which the monitor does not see changing; so the store is carried out instead."""
+    return access == Access.WRITE and not entry.writable and entry.user and mode.smap
+
+
 def mirrors(entry: ShadowEntry, cell: Cell) -> bool:
     """Whether a shadow entry is what a guest's entry gives, but perhaps for the right to write."""
     return (cell.present and cell.gfn == entry.gfn and cell.executable == entry.executable and cell.user == entry.user

@@ -15,7 +15,7 @@ so does the first store.
 
 With CR0.WP clear a supervisor may write to read-only pages. Roles keep such shadow pages apart, since entries there may be the
 supervisor's alone: writable, and not the user's. Lest SMEP then let the supervisor execute what is a user's, those are not
-executable (the role's ``smep_andnot_wp``).
+executable (the role's ``smep_andnot_wp``); and with SMAP set there are none (``smap_andnot_wp``): such stores are carried out.
 
 A page of the guest's is found again by the *reverse map*, from the page to every entry that maps it, and a shadow page by its
 *parents*. When the pool is empty a shadow page is **zapped**: what links to it is cut, and processors that have it for a root load
@@ -33,7 +33,7 @@ from refmodel.machine.cells import Access, Cell, Mode, permits
 from refmodel.machine.names import Gfn, Index, ShadowPage, Vcpu, Vm
 from refmodel.mmu.large_pages import LargePageMmu
 from refmodel.mmu.replies import Result
-from refmodel.mmu.shadow import ShadowEntry, lets
+from refmodel.mmu.shadow import ShadowEntry, hides_from_smap, lets
 from refmodel.mmu.two_levels import LinearAttempt, LinearFilled
 from refmodel.monitor.p2m import Supply
 
@@ -57,6 +57,7 @@ class Role:
     """The rights inherited from above."""
     wp: bool = False
     smep_andnot_wp: bool = False
+    smap_andnot_wp: bool = False
 
 
 class ShadowPagesMmu(LargePageMmu):
@@ -110,8 +111,8 @@ class ShadowPagesMmu(LargePageMmu):
         self.unload(vm, vcpu)
 
     def mode_changes(self, vm: Vm, vcpu: Vcpu, was: Mode, mode: Mode) -> None:
-        """Other flags, other roles. A change of CPL is none."""
-        if mode.wp != was.wp or mode.smep != was.smep:
+        """Other flags, other roles. A change of CPL or of EFLAGS.AC is none."""
+        if mode.wp != was.wp or mode.smep != was.smep or mode.smap != was.smap:
             self.unload(vm, vcpu)
 
     def unload(self, vm: Vm, vcpu: Vcpu) -> None:
@@ -124,7 +125,8 @@ class ShadowPagesMmu(LargePageMmu):
         """The role of the root that a vCPU needs."""
         mode = self.paging[vm, vcpu].mode
         return Role(True, vm, self.paging[vm, vcpu].root, root=True, writable=True, user=True, executable=True,
-                    wp=mode.wp, smep_andnot_wp=mode.smep and not mode.wp)
+                    wp=mode.wp, smep_andnot_wp=mode.smep and not mode.wp,
+                    smap_andnot_wp=mode.smap and not mode.wp)
 
     def leaf_role(self, root: Role, above: Cell) -> Role:
         """The role of the shadow page that an upper entry of the guest's leads to."""
@@ -184,7 +186,7 @@ class ShadowPagesMmu(LargePageMmu):
         shadow = self.links[self.roots[vm, vcpu], upper]
         require(shadow != NOTHING)
         require(not self.unmarked(entry, write, maps=True))
-        require(not write or not self.tracked[vm, entry.gfn])  # emulate_store's business
+        require(not self.takes_emulation(vm, entry, access, mode))
         found = self.supply(vm, entry.gfn, write)
         if found == Supply.HOLE:
             due = self.bare_access(vm, vcpu, self.bare_walk(vm, vcpu, upper, page), page, access, Cell())
@@ -195,6 +197,10 @@ class ShadowPagesMmu(LargePageMmu):
         self.rmap[vm, entry.gfn, shadow, page] = True
         self.tlb[vm, vcpu, upper, page] = ShadowEntry()
         return LinearFilled(Result.INSTALLED, vm, vcpu, upper, page, access)
+
+    def takes_emulation(self, vm: Vm, entry: Cell, access: Access, mode: Mode) -> bool:
+        """Whether no entry will do for a store: to a tracked page, or one that would hide the page from SMAP."""
+        return hides_from_smap(entry, access, mode) or (access == Access.WRITE and self.tracked[vm, entry.gfn])
 
     def made_for(self, vm: Vm, entry: Cell, access: Access, mode: Mode) -> ShadowEntry:
         """The shadow of what the guest's tables give, such as this access needs it."""
@@ -207,7 +213,7 @@ class ShadowPagesMmu(LargePageMmu):
 
     @guest
     def emulate_store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> LinearAttempt:
-        """A store to a tracked page has exited: the monitor carries it out for the guest."""
+        """A store has exited that no entry must let through: the monitor carries it out for the guest."""
         require(self.paging[vm, vcpu].enabled)
         mode = self.paging[vm, vcpu].mode
         require(not lets(self.walked(vm, vcpu, upper, page), Access.WRITE, mode))
@@ -217,7 +223,7 @@ class ShadowPagesMmu(LargePageMmu):
         entry = self.guest_path(vm, self.guest_cell(vm, self.paging[vm, vcpu].root, upper), page)
         require(permits(entry, Access.WRITE, mode))
         require(not self.unmarked(entry, True, maps=True))
-        require(self.tracked[vm, entry.gfn])
+        require(self.takes_emulation(vm, entry, Access.WRITE, mode))
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
         if shown.event == Event.EXITED:
             return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)

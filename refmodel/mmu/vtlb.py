@@ -14,8 +14,8 @@ from refmodel.bare import Event, Reply
 from refmodel.language import Total, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell, Mode, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
-from refmodel.mmu.replies import Filled, Result
-from refmodel.mmu.shadow import ShadowEntry, ShadowMmu, lets
+from refmodel.mmu.replies import Attempt, Filled, Result
+from refmodel.mmu.shadow import ShadowEntry, ShadowMmu, hides_from_smap, lets
 from refmodel.monitor.p2m import Supply
 
 
@@ -45,8 +45,9 @@ class VirtualTlbMmu(ShadowMmu):
         reset(self.tlb, lambda entry, v, c, page: v == vm and c == vcpu)
 
     def mode_changes(self, vm: Vm, vcpu: Vcpu, was: Mode, mode: Mode) -> None:
-        """MOV to CR0 and CR4 exit: entries were made for the flags as they were. A change of CPL does not; the processor has it."""
-        if mode.wp != was.wp or mode.smep != was.smep:
+        """MOV to CR0 and CR4 exit: entries were made for the flags as they were. A change of CPL or of AC does not; the processor
+        has them."""
+        if mode.wp != was.wp or mode.smep != was.smep or mode.smap != was.smap:
             self.forget_linear(vm, vcpu)
 
     # ------------------------------------------------------------ the monitor
@@ -63,6 +64,7 @@ class VirtualTlbMmu(ShadowMmu):
         if not permits(entry, access, mode):
             due = self.bare_access(vm, vcpu, bare_entry, page, access, Cell())
             return Filled(Result.REFLECTED, vm, vcpu, page, access, Reply(Event.PAGE_FAULT), due)
+        require(not self.takes_emulation(entry, access, mode))
         found = self.supply(vm, entry.gfn, access == Access.WRITE)
         if found == Supply.HOLE:
             return Filled(Result.HOLE, vm, vcpu, page, access, Reply(Event.HOLE),
@@ -85,6 +87,27 @@ class VirtualTlbMmu(ShadowMmu):
             executable = entry.executable and not (entry.user and mode.smep)
             return ShadowEntry(True, backing.mfn, backing.writable, executable, entry.gfn, user=False)
         return ShadowEntry(True, backing.mfn, entry.writable and backing.writable, entry.executable, entry.gfn, entry.user)
+
+    def takes_emulation(self, entry: Cell, access: Access, mode: Mode) -> bool:
+        """Whether no entry will do for a store."""
+        return hides_from_smap(entry, access, mode)
+
+    @guest
+    def emulate_store(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Attempt:
+        """A store has exited that no entry must let through: the monitor carries it out for the guest."""
+        require(self.paging[vm, vcpu].enabled)
+        mode = self.paging[vm, vcpu].mode
+        require(not lets(self.shadow[vm, vcpu, page], Access.WRITE, mode))
+        if self.lacks_table(vm, self.paging[vm, vcpu].root):
+            return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE)
+        entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
+        require(permits(entry, Access.WRITE, mode))
+        require(self.takes_emulation(entry, Access.WRITE, mode))
+        shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
+        if shown.event == Event.EXITED:
+            return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE)
+        self.tlb[vm, vcpu, page] = ShadowEntry()
+        return Attempt(shown, self.bare_access(vm, vcpu, bare_entry, offset, Access.WRITE, value), vcpu, page, Access.WRITE)
 
     @operation
     def evict(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
