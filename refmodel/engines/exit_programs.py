@@ -155,7 +155,7 @@ class InShadowPages(Guest):
 
     def found(self, name: str, *arguments: Any) -> bool:
         """The same for a step that takes a shadow page: one in that role, or a free one."""
-        pool = sorted(range(6), key=lambda shadow: not self.state.roles[shadow].used)
+        pool = sorted(range(self.size.size("ShadowPage")), key=lambda shadow: not self.state.roles[shadow].used)
         return any(self.took(name, *arguments, shadow) for shadow in pool)
 
     def run(self, name: str, *arguments: Any) -> None:

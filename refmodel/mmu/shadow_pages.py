@@ -108,16 +108,13 @@ class ShadowPagesMmu(LargePageMmu):
 
     def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
         """The processor has to forget; another root may have to be loaded. Shadow pages stay, for whoever comes back to them."""
-        self.unload(vm, vcpu)
+        reset(self.roots, lambda root, v, c: v == vm and c == vcpu)
+        reset(self.tlb, lambda entry, v, c, upper, page: v == vm and c == vcpu)
 
     def mode_changes(self, vm: Vm, vcpu: Vcpu, was: Mode, mode: Mode) -> None:
         """Other flags, other roles. A change of CPL or of EFLAGS.AC is none."""
         if mode.wp != was.wp or mode.smep != was.smep or mode.smap != was.smap:
-            self.unload(vm, vcpu)
-
-    def unload(self, vm: Vm, vcpu: Vcpu) -> None:
-        reset(self.roots, lambda root, v, c: v == vm and c == vcpu)
-        reset(self.tlb, lambda entry, v, c, upper, page: v == vm and c == vcpu)
+            self.forget_linear(vm, vcpu)
 
     # ------------------------------------------------------------ roles
 
