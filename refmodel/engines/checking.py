@@ -188,11 +188,7 @@ def check_bounded(design: Outline, clause: str | None, depth: int, seconds: floa
 
 def _held(design: Outline, verdict: str, met: frozenset[Law]) -> dict[Law, str]:
     """The verdict, but for laws whose premise was never met."""
-    return {law: verdict if law in met or not _conditional(law) else "vacuous" for law in design.laws}
-
-
-def _conditional(law: Law) -> bool:
-    return "implies" in law.function.__code__.co_names
+    return {law: verdict if law in met or not design.is_conditional(law) else "vacuous" for law in design.laws}
 
 
 def _never(design: Outline, applied: dict[str, int]) -> tuple[str, ...]:

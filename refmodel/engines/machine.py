@@ -24,7 +24,6 @@ from refmodel.language.asking import (
     end_answering,
 )
 from refmodel.language.design import Operation, Outline
-from refmodel.language.joining import tables_of
 from refmodel.language.kinds import Geometry, Kind, NameKind, Total
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign
@@ -72,7 +71,7 @@ class Machine:
         self._values: dict[Kind, list[Any]] = {}
         self._pick: Pick = lambda options: options[0]
         self._asked: list[tuple[Any, int, str]] = []
-        self._laws = [(law, self._names(law), tables_of(design, law)) for law in design.laws]
+        self._laws = [(law, self._names(law), design.reads(law)) for law in design.laws]
         self._tables = [t.name for t in design.tables]
 
     # ------------------------------------------------------------ answering the text

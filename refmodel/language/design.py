@@ -21,6 +21,7 @@ from typing import Any, ClassVar, TypeVar
 
 import attrs
 
+from refmodel.language.examination import Examination, examine
 from refmodel.language.kinds import NOTHING, Geometry, Kind, Page, Partial, TableKind, Total, kind_of, table_kind
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign
@@ -87,6 +88,8 @@ class Outline:
     tables: tuple[TableKind, ...]
     operations: tuple[Operation, ...]
     laws: tuple[Law, ...]
+    text: Examination = attrs.field(eq=False, repr=False)
+    """What there is in its text."""
 
     @property
     def name(self) -> str:
@@ -97,6 +100,17 @@ class Outline:
 
     def operation(self, name: str) -> Operation:
         return next(o for o in self.operations if o.name == name)
+
+    def reads(self, law: Law) -> frozenset[str]:
+        """The tables that a law looks at."""
+        return self._text_of(law).reads[law]
+
+    def is_conditional(self, law: Law) -> bool:
+        """Whether a law states a premise, so that it may be vacuous."""
+        return law in self._text_of(law).conditional
+
+    def _text_of(self, law: Law) -> Examination:
+        return self.text if law in self.text.reads else _read(hashable(self.cls), self.tables, (), (law,))
 
     def restricted(self, clause: str) -> Outline:
         """With the laws of one clause only judged."""
@@ -129,8 +143,12 @@ def empty_table(kind: TableKind, geometry: Geometry) -> Total[Any, Any]:
 
 def outline(cls: type[Design]) -> Outline:
     """Read a design; ``BadDesign`` says what is wrong with it and where."""
-    key: Any = cls  # a class is hashable, whatever its instances are
-    return _outline(key)
+    return _outline(hashable(cls))
+
+
+def hashable(cls: type[Design]) -> Any:
+    """A class is hashable, whatever its instances are."""
+    return cls
 
 
 @functools.cache
@@ -147,7 +165,16 @@ def _outline(cls: Any) -> Outline:
     for name in cls.arbitrary:
         if name not in {t.name for t in tables}:
             raise BadDesign(f"{_place(cls)}: arbitrary names {name!r}, which is no table")
-    return Outline(cls, tables, operations, laws)
+    return Outline(cls, tables, operations, laws, _read(cls, tables, operations, laws))
+
+
+@functools.cache
+def _read(cls: Any, tables: tuple[TableKind, ...], operations: tuple[Operation, ...], laws: tuple[Law, ...]) -> Examination:
+    """A design's text, found to be in the language."""
+    text = examine(cls, tables, operations, laws)
+    if text.complaints:
+        raise BadDesign("\n".join(map(str, text.complaints)))
+    return text
 
 
 def _tables(cls: type[Design]) -> tuple[TableKind, ...]:

@@ -9,18 +9,17 @@ by line; on ints the text runs as Python compiled it.
 from __future__ import annotations
 
 import ast
+import copy
 import functools
-import inspect
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import CodeType, FunctionType
 from typing import Any
 
 from refmodel.language.design import Outline
-from refmodel.language.laws import Law
 from refmodel.language.opaque import Flag, Opaque
+from refmodel.language.sources import code_of, definition_of, replaced, restored
 
 
 class Impure(BaseException):
@@ -91,34 +90,24 @@ class _Rewrite(ast.NodeTransformer):
 @functools.cache
 def joined_code(function: FunctionType) -> CodeType | None:
     """The code of a function with the three words joined, or None if its text cannot be had."""
-    try:
-        lines, first = inspect.getsourcelines(function)
-        tree = ast.parse(textwrap.dedent("".join(lines)))
-    except (OSError, TypeError, SyntaxError):
+    definition = copy.deepcopy(definition_of(function))
+    if definition is None:
         return None
-    definition = tree.body[0]
-    if not isinstance(definition, ast.FunctionDef):
-        return None
-    definition.decorator_list = []
-    free = function.__code__.co_freevars
+    code = code_of(function)
     arguments = definition.args.posonlyargs + definition.args.args
-    new = _Rewrite(arguments[0].arg if arguments and "__class__" in free else None).visit(definition)
-    factory = ast.FunctionDef("factory", ast.arguments([], [ast.arg(v) for v in free], None, [], [], None, []),
-                              [new, ast.Return(ast.Name(definition.name, ast.Load()))], [])
+    new = _Rewrite(arguments[0].arg if arguments and "__class__" in code.co_freevars else None).visit(definition)
+    if isinstance(new, ast.FunctionDef):
+        new.decorator_list = []
+        made: list[ast.stmt] = [new, ast.Return(ast.Name(new.name, ast.Load()))]
+    else:
+        made = [ast.Return(new)]
+    factory = ast.FunctionDef("factory", ast.arguments([], [ast.arg(v) for v in code.co_freevars], None, [], [], None, []), made, [])
     module = ast.fix_missing_locations(ast.Module([factory], []))
-    ast.increment_lineno(module, first - 1)
     space: dict[str, Any] = {}
-    flags = function.__code__.co_flags & 0x1FF0000  # from __future__ import annotations and its like
-    exec(compile(module, function.__code__.co_filename, "exec", flags=flags, dont_inherit=True), dict(function.__globals__), space)
-    code: CodeType = space["factory"](*(None for _ in free)).__code__
-    return code if code.co_freevars == free else None
-
-
-@functools.cache
-def functions_of(design: Outline) -> tuple[FunctionType, ...]:
-    """The functions that a design's text consists of: its methods, its laws, and whatever of the kind they call."""
-    members = (vars(base)[n] for base in design.cls.__mro__ for n in vars(base))
-    return texts_from(*members, *(law.function for law in design.laws))
+    flags = code.co_flags & 0x1FF0000  # from __future__ import annotations and its like
+    exec(compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True), dict(function.__globals__), space)
+    joined_one: CodeType = space["factory"](*(None for _ in code.co_freevars)).__code__
+    return joined_one if joined_one.co_freevars == code.co_freevars else None
 
 
 def texts_from(*roots: Any) -> tuple[FunctionType, ...]:
@@ -144,28 +133,6 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-@functools.cache
-def tables_of(design: Outline, law: Law) -> frozenset[str]:
-    """The tables that a law can look at: those named in its text, or in that of whatever it calls.
-
-    Tables are reached as attributes only (``text_rules`` forbids ``getattr``), so a name that is not there is not read.
-    """
-    names: set[str] = set()
-    seen: set[FunctionType] = set()
-    todo: list[Any] = [law.function]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, property):
-            item = item.fget
-        if not isinstance(item, FunctionType) or item in seen:
-            continue
-        seen.add(item)
-        mine = set(_names(item.__code__))
-        names |= mine
-        todo += [item.__globals__.get(n) for n in mine] + [getattr(design.cls, n, None) for n in mine]
-    return frozenset(t.name for t in design.tables if t.name in names)
-
-
 def _is_text(function: FunctionType) -> bool:
     module = function.__module__ or ""
     if module.startswith(("refmodel.language", "refmodel.engines", "attr")):
@@ -176,7 +143,7 @@ def _is_text(function: FunctionType) -> bool:
 
 def joined(design: Outline) -> AbstractContextManager[None]:
     """While this holds, the design's text runs with the three words joined."""
-    return joined_texts(functions_of(design))
+    return joined_texts(design.text.functions)
 
 
 @contextmanager
@@ -186,6 +153,7 @@ def joined_texts(functions: Sequence[FunctionType]) -> Iterator[None]:
     for f in functions:
         f.__globals__.update(NAMES)
         code = joined_code(f)
+        replaced(f)
         if code is not None:
             f.__code__ = code
     try:
@@ -193,3 +161,4 @@ def joined_texts(functions: Sequence[FunctionType]) -> Iterator[None]:
     finally:
         for f, code in zip(functions, before, strict=True):
             f.__code__ = code
+            restored(f)

@@ -10,9 +10,13 @@ import enum
 import functools
 import itertools
 import typing
+from abc import ABCMeta
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final, Generic, TypeVar
+from pathlib import Path
+from types import FunctionType, MemberDescriptorType
+from typing import Annotated, Any, Final, Generic, NoReturn, TypeVar
 
+import attr
 import attrs
 
 from refmodel.language.unsound import BadDesign
@@ -382,12 +386,59 @@ def _kind_of(annotation: Any) -> Kind:
             raise BadDesign(f"a page is indexed by a scalar, not by {index}")
         return PageKind(index, cell)
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        _refuse_odd_enum(annotation)
         return EnumKind(annotation)
     if isinstance(annotation, type) and attrs.has(annotation):
+        _refuse_odd_record(annotation)
         hints = typing.get_type_hints(annotation, include_extras=True)
         return RecordKind(annotation, tuple((a.name, kind_of(hints[a.name])) for a in attrs.fields(annotation)))
     raise BadDesign(f"{annotation!r} is no type of the language: expected bool, an enum, a frozen attrs record, "
                     "Annotated[int, Bits(n) | Name(sort) | Natural()], tuple[...] or Page[...]")
+
+
+def _refuse_odd_enum(cls: type[enum.Enum]) -> None:
+    """A member is itself and equals nothing else; what Python adds to that (IntEnum, Flag, ``__eq__``) is refused."""
+    if not list(cls):
+        raise BadDesign(f"the enum {cls.__qualname__} has no members")
+    odd = [base.__name__ for base in cls.__mro__ if base not in (cls, enum.Enum, object) and not issubclass(base, enum.Enum)]
+    own = [name for base in cls.__mro__ if base not in (enum.Enum, object) for name in ("__eq__", "__hash__", "__bool__", "__new__")
+           if isinstance(vars(base).get(name), FunctionType) and vars(base)[name].__module__ != "enum"]
+    if odd or own or issubclass(cls, enum.Flag):
+        raise BadDesign(f"the enum {cls.__qualname__} is more than its members ({', '.join(odd + own) or 'Flag'}); expected a plain "
+                        "enum.Enum")
+
+
+def _refuse_odd_record(cls: type) -> None:
+    """A record is frozen, and equal where its fields are; what runs code of its own when it is made or compared is refused."""
+    def refuse(why: str) -> NoReturn:
+        raise BadDesign(f"the record {cls.__qualname__} {why}; expected a class under @attrs.frozen with plain fields")
+
+    if vars(cls).get("__attrs_attrs__") is None:
+        refuse("is not an attrs class itself, but derived from one")
+    if getattr(cls.__setattr__, "__name__", "") != "_frozen_setattrs":
+        refuse("can be changed")
+    if type(cls) is not type and type(cls) is not ABCMeta:
+        refuse(f"has a metaclass of its own, {type(cls).__name__}")
+    for base in cls.__mro__[:-1]:
+        for name, member in vars(base).items():
+            if name.startswith("__") and name.endswith("__") and isinstance(member, FunctionType) and not _by_attrs(member):
+                refuse(f"has a {name} of its own")
+    for field in attrs.fields(cls):
+        if field.converter is not None or field.validator is not None or field.on_setattr is not None:
+            refuse(f"converts or validates its field {field.name}")
+        if field.eq is not True or field.eq_key is not None:
+            refuse(f"leaves its field {field.name} out of ==, or compares it in another way")
+        if isinstance(field.default, attrs.Factory) or not field.init:  # type: ignore[arg-type]
+            refuse(f"computes its field {field.name}")
+        shown = next((vars(base)[field.name] for base in cls.__mro__ if field.name in vars(base)), None)
+        if shown is not None and not isinstance(shown, MemberDescriptorType):
+            refuse(f"has something else under the name of its field {field.name}")
+
+
+def _by_attrs(method: FunctionType) -> bool:
+    """Whether attrs wrote a method, and not the author of the class."""
+    file = method.__code__.co_filename
+    return file.startswith("<attrs generated") or Path(file).is_relative_to(Path(attr.__file__).parent)
 
 
 _SCALARS: dict[type, Callable[[Any], Scalar]] = {

@@ -10,7 +10,6 @@ import attrs
 from refmodel.engines.machine import Broken, Machine, Run, recorded, replay
 from refmodel.language import Law
 from refmodel.language.design import Outline
-from refmodel.language.joining import tables_of
 from refmodel.language.kinds import Geometry, Kind, NameKind, PageKind, TableKind
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.judge import Deviation, Judge
@@ -128,7 +127,7 @@ def concerned(design: Outline, state: State, law: Law | None, names: Mapping[str
     for name, kind in law.names:
         if isinstance(kind, NameKind) and name in names:
             of_sort.setdefault(kind.sort, set()).add(names[name])
-    return frozenset((table, key) for table in tables_of(design, law) for key in state.get(table, {})
+    return frozenset((table, key) for table in design.reads(law) for key in state.get(table, {})
                      if _matches(design.table(table), key, of_sort))
 
 

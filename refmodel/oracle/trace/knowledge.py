@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 from refmodel.language import Law, outline
 from refmodel.language.asking import answering
-from refmodel.language.joining import tables_of
 from refmodel.language.kinds import NOTHING, NameKind
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.p2m import P2mEntry
@@ -26,7 +25,7 @@ from refmodel.oracle.trace.observed import COUNTS, STATES, STEPS, TRANSLATIONS, 
 from refmodel.oracle.trace.tables import Before, Counting, Key, Known, Open, Pages, Relation
 
 OUTLINE = outline(Judged)
-LOOKED_AT = {law: tables_of(OUTLINE, law) for law in OUTLINE.laws}
+LOOKED_AT = {law: OUTLINE.reads(law) for law in OUTLINE.laws}
 """By law: the tables that it looks at."""
 CONTENTS = ("memory", "bare_memory", "swap", "destination")
 CALM = (Sent.MARKED, Sent.TAKEN, None)

@@ -1,0 +1,142 @@
+"""A design's text, read as a whole before anything runs: whether it is in the language, and what is in it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from refmodel.language.asking import Fault
+from refmodel.language.inference import Complaint, Effects, Inference, Stop
+from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
+from refmodel.language.laws import Law
+from refmodel.language.types import FLAG, Known, Never, NoneType, State, Text, Type, said
+
+if TYPE_CHECKING:
+    from refmodel.language.design import Design, Operation
+
+
+@attrs.frozen
+class Examination:
+    """What was found out about a design's text."""
+
+    complaints: tuple[Complaint, ...]
+    functions: tuple[FunctionType, ...]
+    """Every function that operations and laws can reach."""
+    reads: dict[Law, frozenset[str]]
+    """The tables that each law looks at."""
+    conditional: frozenset[Law]
+    """The laws that state a premise, so that they may be vacuous."""
+
+
+def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence[Operation], laws: Sequence[Law]) -> Examination:
+    """Follow every operation and every law through all that they call."""
+    inference = Inference(cls, tables)
+    _classes(inference, cls)
+    for op in operations:
+        _operation(inference, op)
+    reads, conditional = {}, set()
+    for law in laws:
+        effects = _law(inference, law, operations)
+        reads[law] = frozenset(effects.reads)
+        if effects.premises:
+            conditional.add(law)
+    found = sorted(inference.complaints, key=lambda c: (c.file, c.line))
+    return Examination(tuple(found), tuple(inference.functions), reads, frozenset(conditional))
+
+
+OURS = frozenset(["__module__", "__qualname__", "__doc__", "__annotations__", "__dict__", "__weakref__", "__firstlineno__",
+                  "__static_attributes__", "__annotate__", "__annotations_cache__", "__annotate_func__", "__classdictcell__",
+                  "__type_params__", "__orig_bases__", "__parameters__"])
+"""What Python itself puts into every class."""
+
+
+def _classes(inference: Inference, cls: type) -> None:
+    """A design is a plain class: nothing of Python's own way with instances is changed."""
+    if type(cls) is not type:
+        _note(inference, cls, f"{cls.__name__} has a metaclass of its own, {type(cls).__name__}; a design is a plain class")
+    for base in cls.__mro__:
+        if base is object or (base.__module__ == "refmodel.language.design" and base.__name__ == "Design"):
+            continue
+        for name in vars(base):
+            if name in inference.tables:
+                _note(inference, base, f"{base.__name__}.{name} is a table, and something else besides; a table has no value in the class")
+            if name.startswith("__") and name.endswith("__") and name not in OURS:
+                _note(inference, base, f"{base.__name__}.{name} changes how Python treats a design; only operations, helpers, laws and "
+                                       "tables belong there")
+
+
+def _note(inference: Inference, cls: type, what: str) -> None:
+    try:
+        lines, first = inspect.getsourcelines(cls)
+        file = inspect.getfile(cls)
+    except (OSError, TypeError):
+        lines, first, file = [], 0, cls.__module__
+    inference.complaints.setdefault(Complaint(file, first, what))
+
+
+def _operation(inference: Inference, op: Operation) -> None:
+    method: Any = op.method
+    if not isinstance(method, FunctionType):
+        _note(inference, inference.cls, f"the operation {op.name} is no plain method")
+        return
+    try:
+        text = inference.text(method)
+        result = inference.call(text, [State(inference.cls), *(kind for _, kind in op.parameters)], {}, text.node)
+        _outcome(inference, op, text, result)
+    except Stop:
+        return
+
+
+def _outcome(inference: Inference, op: Operation, text: Text, result: Type) -> None:
+    code = op.method.__code__
+    match result:
+        case NoneType() | Never():
+            return
+        case RecordKind(cls, _) if op.returns is cls:
+            return
+        case RecordKind(cls, _):
+            what = f"the operation {op.name} returns {said(result)}; state it: -> {cls.__name__}"
+        case _:
+            what = f"the operation {op.name} returns {said(result)}; expected one record, on every path, or nothing"
+    inference.complaints.setdefault(Complaint(code.co_filename, text.node.lineno, what))
+
+
+def _law(inference: Inference, law: Law, operations: Sequence[Operation]) -> Effects:
+    outer, inference.effects = inference.effects, Effects()
+    inference.looking = "a law"
+    try:
+        function: Any = law.function
+        text = inference.text(function)
+        given: dict[str, Type] = {}
+        names = dict(law.names)
+        for number, parameter in enumerate(inspect.signature(function).parameters):
+            given[parameter] = State(inference.cls) if number == 0 or parameter == "before" else _given(inference, law, parameter, names)
+        result = inference.call(text, (), given, text.node)
+        if not isinstance(result, Never) and result != FLAG:
+            inference.complaints.setdefault(Complaint(function.__code__.co_filename, text.node.lineno,
+                                                      f"the law {law.name} gives {said(result)}; expected a condition"))
+    except Stop:
+        pass
+    finally:
+        inference.looking = ""
+        mine, inference.effects = inference.effects, outer
+    return mine
+
+
+def _given(inference: Inference, law: Law, parameter: str, names: dict[str, Any]) -> Type:
+    if parameter == "actor":
+        return NameKind("Vm")
+    if parameter != "outcome":
+        kind: Kind = names[parameter]
+        return kind
+    if isinstance(law.outcome, type) and issubclass(law.outcome, Fault):
+        return Known(law.outcome)
+    if law.outcome is None:
+        inference.complaints.setdefault(Complaint(law.function.__code__.co_filename, law.function.__code__.co_firstlineno,
+                                                  f"the law {law.name} judges an outcome; state which: outcome: Seen"))
+        raise Stop
+    return inference.kind(law.outcome, None)

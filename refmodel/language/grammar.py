@@ -1,0 +1,61 @@
+"""Which Python a text may be written in, and what to write in place of the rest.
+
+What is not listed here is refused: the language is what the readings are known to agree on, and nothing else.
+"""
+
+from __future__ import annotations
+
+import ast
+
+STATEMENTS: tuple[type[ast.stmt], ...] = (
+    ast.Return, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete, ast.If, ast.For, ast.Expr, ast.Pass, ast.Raise,
+)
+EXPRESSIONS: tuple[type[ast.expr], ...] = (
+    ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Tuple, ast.Call, ast.Lambda, ast.Compare, ast.BoolOp, ast.UnaryOp,
+    ast.BinOp, ast.IfExp,
+)
+
+INSTEAD: dict[type[ast.AST], str] = {
+    ast.While: "a while loop has no bound that can be seen; use for over a tuple or a range of constants",
+    ast.AsyncFor: "a text is not asynchronous; use yield where others may run",
+    ast.AsyncWith: "a text is not asynchronous; use yield where others may run",
+    ast.AsyncFunctionDef: "a text is not asynchronous; use yield where others may run",
+    ast.Await: "a text is not asynchronous; use yield where others may run",
+    ast.Try: "try would swallow what the engines raise; test the condition with if, and raise a Fault where an operation fails",
+    ast.TryStar: "try would swallow what the engines raise; test the condition with if, and raise a Fault where an operation fails",
+    ast.With: "a with statement runs code that is not read; call a helper",
+    ast.Match: "match compares flags and types by identity; use if and ==",
+    ast.Assert: "an assertion that fails aborts the monitor; use require where an operation does not apply, or state a law",
+    ast.Global: "state outside the tables is not explored; declare a table",
+    ast.Nonlocal: "state outside the tables is not explored; declare a table",
+    ast.Import: "import at the head of the module",
+    ast.ImportFrom: "import at the head of the module",
+    ast.ClassDef: "define a class at the head of the module",
+    ast.FunctionDef: "define a helper at the head of the module, or use a lambda",
+    ast.Break: "leave a loop by its condition: every path is followed, so nothing is saved by a break",
+    ast.Continue: "use if within the loop",
+    ast.NamedExpr: "a walrus binds a name inside a condition, where it may not happen; assign before",
+    ast.List: "a list can be changed; use a tuple",
+    ast.Set: "sets ask for the hash, which a term has not; use ==, or a tuple with in",
+    ast.Dict: "state is in tables only; use a frozen record or a tuple",
+    ast.ListComp: "use any(...) or all(...) over a tuple, or count over a table",
+    ast.SetComp: "use any(...) or all(...) over a tuple, or count over a table",
+    ast.DictComp: "use any(...) or all(...) over a tuple, or count over a table",
+    ast.GeneratorExp: "a generator stands within any(...) or all(...) only",
+    ast.YieldFrom: "yield from loses its place between steps; write the yield in the operation itself",
+    ast.Yield: "yield stands alone, as a statement of an operation; it has no value",
+    ast.JoinedStr: "text is no value of the language; a string stands in fails(...), cached(...) and a Fault only",
+    ast.FormattedValue: "text is no value of the language",
+    ast.Starred: "write the arguments out",
+    ast.Slice: "write the parts out",
+    ast.Is: "'is' asks for identity, which a term has not; use ==",
+    ast.IsNot: "'is' asks for identity, which a term has not; use !=",
+}
+
+
+def instead(node: ast.AST) -> str:
+    """What to write in place of what the language has not."""
+    for kind, words in INSTEAD.items():
+        if type(node) is kind:
+            return words
+    return f"{type(node).__name__} is not part of the language (specs/reading.md lists what is)"

@@ -1,0 +1,108 @@
+"""From a function that runs to the text that it was made of.
+
+The text is looked up by the code that runs, never by what a function says of itself (``__wrapped__``, ``__name__``), and it is
+compiled again and compared: a text that is not what runs is as good as none.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import linecache
+from collections.abc import Iterator
+from types import CodeType, FunctionType
+
+Definition = ast.FunctionDef | ast.Lambda
+
+
+@functools.cache
+def _file(name: str) -> tuple[ast.Module | None, frozenset[CodeType]]:
+    """A file's syntax tree, and the code of every function in it."""
+    source = "".join(linecache.getlines(name))
+    try:
+        tree = ast.parse(source)
+        return tree, frozenset(_nested(compile(source, name, "exec", dont_inherit=True)))
+    except (SyntaxError, ValueError):
+        return None, frozenset()
+
+
+def _nested(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _nested(constant)
+
+
+@functools.cache
+def _definitions(name: str) -> dict[tuple[str, int], list[Definition]]:
+    """The functions and lambdas of a file, by name and first line (that of the first decorator, as code has it)."""
+    found: dict[tuple[str, int], list[Definition]] = {}
+    tree, _ = _file(name)
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.FunctionDef):
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            found.setdefault((node.name, first), []).append(node)
+        elif isinstance(node, ast.Lambda):
+            found.setdefault(("<lambda>", node.lineno), []).append(node)
+    return found
+
+
+_compiled: dict[FunctionType, CodeType] = {}
+"""What functions ran before a reading put other code in its place."""
+
+
+def code_of(function: FunctionType) -> CodeType:
+    """The code that Python compiled, also while the function runs from code that a reading put in its place."""
+    return _compiled.get(function, function.__code__)
+
+
+def replaced(function: FunctionType) -> None:
+    """A reading is about to put other code in the place of a function's own."""
+    _compiled.setdefault(function, function.__code__)
+
+
+def restored(function: FunctionType) -> None:
+    """And has perhaps put its own back."""
+    if _compiled.get(function) is function.__code__:
+        del _compiled[function]
+
+
+def definition_of(function: FunctionType) -> Definition | None:
+    """The syntax of a function or lambda, or None if its text cannot be had or is not what runs."""
+    return _definition_of(code_of(function))
+
+
+@functools.cache
+def _definition_of(code: CodeType) -> Definition | None:
+    _, compiled = _file(code.co_filename)
+    if code not in compiled:
+        return None
+    candidates = _definitions(code.co_filename).get((code.co_name, code.co_firstlineno), [])
+    if len(candidates) > 1:
+        span = _span(code)
+        candidates = sorted((c for c in candidates if span is not None and _holds(c, span)), key=_size)
+    return candidates[0] if candidates else None
+
+
+Span = tuple[tuple[int, int], tuple[int, int]]
+
+
+def _span(code: CodeType) -> Span | None:
+    """From where to where a lambda's code reaches. (What stands at column 0 to 0 is Python's own.)"""
+    places = [(line, column, last, end) for line, last, column, end in code.co_positions()
+              if line is not None and last is not None and column is not None and end]
+    if not places:
+        return None
+    return min((line, column) for line, column, _, _ in places), max((last, end) for _, _, last, end in places)
+
+
+def _holds(node: Definition, span: Span) -> bool:
+    """Whether a lambda's body reaches as far."""
+    if not isinstance(node, ast.Lambda):
+        return False
+    body = node.body
+    return (body.lineno, body.col_offset) <= span[0] and span[1] <= (body.end_lineno or 0, body.end_col_offset or 0)
+
+
+def _size(node: Definition) -> int:
+    return sum(1 for _ in ast.walk(node))
