@@ -18,20 +18,30 @@ from refmodel.language.asking import Refused
 from refmodel.language.forks import Forks
 from refmodel.language.joining import Impure
 from refmodel.language.kinds import (
+    NOTHING,
     FlagKind,
     Kind,
+    NameKind,
     NaturalKind,
     PageKind,
     Scalar,
     TableKind,
     WordKind,
 )
-from refmodel.language.opaque import Opaque, check_constant, opaque, term_of
+from refmodel.language.opaque import check_constant, opaque, term_of
 from refmodel.language.unsound import Unsound
 
 Column = Any  # an array with an element for each state, or a plain int that stands for all of them alike
 
 # ---------------------------------------------------------------- the reading
+
+
+class Wrong(Exception):
+    """In some states the text does what no text may: it computes what is no value of its kind, or stores under no name."""
+
+    def __init__(self, why: str, rows: npt.NDArray[np.bool_]) -> None:
+        self.rows = rows
+        super().__init__(why)
 
 
 class Narrow(BaseException):
@@ -106,8 +116,9 @@ class Columns:
             raise Narrow
 
     def must(self, term: Column, why: str) -> None:
-        if not bool(np.all(term | ~self.alive)):
-            raise Unsound(why)
+        wrong = self.alive & ~np.asarray(term, dtype=np.bool_)
+        if wrong.any():
+            raise Wrong(why, wrong)
 
     def constant(self, kind: Scalar, value: Any) -> Column:
         check_constant(kind, value)
@@ -134,9 +145,15 @@ class Columns:
             safe = np.where(b == 0, 1, b)
             return (a // safe if operator == "//" else a % safe), b != 0
         result = {"+": a + b, "-": a - b, "*": a * b, "<<": a << np.clip(b, 0, 32)}[operator]
-        limit = (1 << kind.width) - 1 if isinstance(kind, WordKind) else NATURAL_LIMIT
-        low = 0 if isinstance(kind, WordKind) else -NATURAL_LIMIT
-        return result, (result >= low) & (result <= min(limit, 127))
+        sound = result >= 0
+        if isinstance(kind, WordKind):
+            sound = sound & (result < 1 << kind.width) & ((b < kind.width) if operator == "<<" else True)
+        return result, sound
+
+    def kept(self, number: Column) -> None:
+        """Refuse a number that is more than exploration keeps."""
+        if bool(np.any(self.alive & (np.asarray(number) > NATURAL_LIMIT))):
+            raise Unsound(f"a number above {NATURAL_LIMIT} is stored, and exploration keeps none such; explore less, or prove")
 
     def bitwise(self, operator: str, kind: Scalar, a: Column, b: Column) -> Column:
         a, b = _wide(a), _wide(b)
@@ -167,38 +184,58 @@ class Columns:
 
     def count(self, table: Any, where: Callable[..., Any]) -> Any:
         total: Column = 0
+        wide = np.int8 if len(table.keys()) < 100 else np.int64
         for key in table.keys():
-            holds = self.fold(where, table.read(key), *key)
-            total = total + (holds.astype(np.int8) if isinstance(holds, np.ndarray) else int(holds))
+            holds = self.fold(where, table.read(key), *table.spelled(key))
+            total = total + (holds.astype(wide) if isinstance(holds, np.ndarray) else int(holds))
         return opaque(self, NaturalKind(), total)
 
     def reset(self, table: Any, where: Callable[..., Any]) -> None:
         self._everywhere(table, where, [np.int8(d) for d in table.defaults()])
 
     def assign(self, table: Any, where: Callable[..., Any], value: Any) -> None:
-        if callable(value):
-            rows = {key: table.rows_of(value(table.read(key), *key)) for key in table.keys()}
-            self._everywhere(table, where, rows.__getitem__)
-        else:
-            self._everywhere(table, where, table.rows_of(value))
+        self._everywhere(table, where, value if callable(value) else table.rows_of(value))
 
     def _everywhere(self, table: Any, where: Callable[..., Any], rows: Any) -> None:
-        found = [(key, self.fold(where, table.read(key), *key)) for key in table.keys()]
-        for key, holds in found:
-            if holds is not False:
-                table.put_where(key, holds, rows(key) if callable(rows) else rows)
+        found = [(key, self.fold(where, table.read(key), *table.spelled(key))) for key in table.keys()]
+        new = [(key, holds, self._computed(table, key, holds, rows) if callable(rows) else rows)
+               for key, holds in found if holds is not False]
+        for key, holds, entry in new:
+            table.put_where(key, holds, entry)
+
+    def _computed(self, table: Any, key: tuple[int, ...], holds: Column, value: Callable[..., Any]) -> list[Column]:
+        """What a function gives for one entry, where a condition holds."""
+        def leaf(number: int) -> Callable[..., Any]:
+            return lambda *given: table.kind.value.flatten(value(*given))[number]
+
+        outer = self.alive
+        self.alive = outer & holds
+        try:
+            return [_byte(self, kind, self.fold(leaf(n), table.read(key), *table.spelled(key), kind=kind))
+                    for n, kind in enumerate(table.leaves)]
+        finally:
+            self.alive = outer
 
     def looked_at(self, operand: Callable[[], Any], assuming: Column) -> Column:
         """An operand of a condition, if all it does is look, and where the operand before it lets it be looked at."""
         outer = self.alive
         self.alive = outer & assuming
         try:
-            return self.fold(operand) if self.alive.any() else False
+            return self._fold(operand, (), FlagKind()) if self.alive.any() else False
         finally:
             self.alive = outer
 
-    def fold(self, predicate: Callable[..., Any], *arguments: Any) -> Column:
-        """A predicate as one column: its paths followed apart and put together. States off this path do not count."""
+    def fold(self, predicate: Callable[..., Any], *arguments: Any, kind: Scalar | None = None) -> Column:
+        """A predicate, or any function of a scalar, as one column: its paths followed apart and put together. States off this path
+        do not count. It only looks; anything else is ``Unsound``, unless it is within an operand that can be taken in turn."""
+        try:
+            return self._fold(predicate, arguments, kind or FlagKind())
+        except Impure as why:
+            if self.folding:
+                raise
+            raise Unsound(f"a law or condition does more than look{f' ({why})' if str(why) else ''}") from None
+
+    def _fold(self, predicate: Callable[..., Any], arguments: tuple[Any, ...], kind: Scalar) -> Column:
         forks, alive, may_narrow = self.forks, self.alive, self.may_narrow
         self.folding += 1
         self.forks, self.may_narrow = Forks(), False
@@ -206,13 +243,18 @@ class Columns:
         try:
             for _ in self.forks.paths():
                 self.alive = alive
-                value = predicate(*arguments)
-                term = value.term if isinstance(value, Opaque) else bool(value)
+                try:
+                    value = predicate(*arguments)
+                except Wrong:
+                    raise
+                except Exception as error:  # a Fault, an abort: it does more than look
+                    raise Impure(f"{type(error).__name__}: {error}") from None
+                term = term_of(self, kind, value)
                 if self.alive is alive:
                     return term
                 if result is None:
-                    result = np.zeros(self.width, dtype=np.bool_)
-                result |= self.alive & term
+                    result = np.zeros(self.width, dtype=np.bool_ if isinstance(kind, FlagKind) else np.int64)
+                result = np.where(self.alive, term, result)
         finally:
             self.forks, self.alive, self.may_narrow = forks, alive, may_narrow
             self.folding -= 1
@@ -240,6 +282,10 @@ class _Table:
 
     def keys(self) -> list[tuple[int, ...]]:
         return self._keys
+
+    def spelled(self, key: tuple[int, ...]) -> list[Any]:
+        """A key as a text has it: flags and enum members as such."""
+        return [k.decode(code) for k, code in zip(self.kind.keys, key, strict=True)]
 
     def parts(self, key: Any) -> tuple[Column, ...]:
         """A key that a text wrote, as codes."""
@@ -308,8 +354,9 @@ class _Table:
             else:
                 hit |= where
             self._store(key, where, rows)
-        if not (hit | ~columns.alive).all():
-            raise KeyError("a store under the name of nobody")
+        missed = columns.alive & ~hit
+        if missed.any():
+            raise Wrong("a store under the name of nobody", missed)
 
     def _store(self, key: tuple[int, ...], where: Column, rows: Sequence[Column]) -> None:
         columns = self.columns
@@ -335,7 +382,7 @@ class RecordTable(_Table):
     def rows_of(self, value: Any) -> list[Column]:
         """A value as it is stored."""
         flat = self.kind.value.flatten(value)
-        return [_byte(term_of(self.columns, leaf, v)) for leaf, v in zip(self.leaves, flat, strict=True)]
+        return [_byte(self.columns, leaf, term_of(self.columns, leaf, v)) for leaf, v in zip(self.leaves, flat, strict=True)]
 
     def read(self, key: tuple[int, ...]) -> Any:
         return self._value(self._get(key))
@@ -418,7 +465,10 @@ class ColumnPage:
         table = self.table
         code = table.index(index)
         flat = table.page.cell.flatten(cell)
-        new = [_byte(term_of(table.columns, leaf, v)) for leaf, v in zip(table.leaves, flat, strict=True)]
+        new = [_byte(table.columns, leaf, term_of(table.columns, leaf, v)) for leaf, v in zip(table.leaves, flat, strict=True)]
+        nobody = table.columns.alive & (np.asarray(code) == NOTHING)
+        if isinstance(table.page.index, NameKind) and nobody.any():
+            raise Wrong("a cell under the name of nobody", nobody)
         rows = list(self.rows)
         for number in range(table.cells):
             if isinstance(code, int):
@@ -460,11 +510,13 @@ def as_value(columns: Columns, leaf: Scalar, row: Column) -> Any:
     return opaque(columns, leaf, row)
 
 
-def _byte(term: Column) -> Column:
-    """A term as it is stored."""
+def _byte(columns: Columns, leaf: Scalar, term: Column) -> Column:
+    """A term as it is stored, in a byte. Numbers beyond what is kept are refused, and not cut off."""
+    if isinstance(leaf, NaturalKind):
+        columns.kept(term)
     if isinstance(term, np.ndarray):
         return term.view(np.int8) if term.dtype == np.bool_ else term.astype(np.int8, copy=False)
     return np.int8(term)
 
 
-__all__ = ["ColumnPage", "Columns", "Narrow", "as_value"]
+__all__ = ["ColumnPage", "Columns", "Narrow", "Wrong", "as_value"]

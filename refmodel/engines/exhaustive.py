@@ -18,17 +18,17 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from refmodel.engines.columns import Columns, Narrow, as_value
-from refmodel.engines.layout import Layout, Matrix
+from refmodel.engines.columns import Columns, Narrow, Wrong, as_value
+from refmodel.engines.layout import NATURAL_LIMIT, Layout, Matrix
 from refmodel.engines.machine import Failure, Machine, Run, recorded
 from refmodel.engines.symmetry import Symmetry, Words
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import NOTHING, Geometry, NameKind, WordKind, kind_of
+from refmodel.language.kinds import NOTHING, EnumKind, Geometry, NameKind, NaturalKind, WordKind, kind_of
 from refmodel.language.laws import Law
 from refmodel.language.opaque import Opaque, opaque
-from refmodel.language.unsound import BadDesign
+from refmodel.language.unsound import BadDesign, Unsound
 
 CHUNK = 1 << 13
 """States taken at once: enough to make the text's own time small, few enough to stay in the caches."""
@@ -131,6 +131,8 @@ class _Group:
         """What the steps returned, as one value in columns."""
         if self.returns is None:
             return None
+        if issubclass(self.returns, Fault):
+            return self.returns()
         kind = kind_of(self.returns)
         leaves = zip((leaf for _, leaf in kind.leaves()), self.outcomes, strict=True)
         return kind.build(iter([as_value(columns, leaf, row) for leaf, row in leaves]))
@@ -146,13 +148,15 @@ class _Taken:
     def add(self, op: Operation, arguments: tuple[Any, ...], outcome: Any, rows: npt.NDArray[np.intp],
             origin: npt.NDArray[np.intp], after: Matrix, way: int) -> None:
         """``rows`` are where the outcome's columns hold these steps; ``origin`` where the chunk does."""
-        returns = type(outcome) if attrs.has(type(outcome)) else None
+        returns = None if outcome is None else type(outcome)
         outcomes = []
-        if returns is not None:
+        if returns is not None and not issubclass(returns, Fault):
             kind = kind_of(returns)
             for (_, leaf), value in zip(kind.leaves(), kind.flatten(outcome), strict=True):
                 term = value.term if isinstance(value, Opaque) else leaf.encode(value)
                 column = term[rows] if isinstance(term, np.ndarray) and term.ndim else np.full(len(rows), term)
+                if isinstance(leaf, NaturalKind) and bool((column > NATURAL_LIMIT).any()):
+                    raise Unsound(f"{op.name} returns a number above {NATURAL_LIMIT}, and exploration keeps none such")
                 outcomes.append(column.astype(np.int8))
         actor = op.actor(arguments)
         self._by_type.setdefault(returns, []).append(_Group(
@@ -170,7 +174,9 @@ class _Taken:
 def fits_columns(design: Outline) -> bool:
     """Whether a state is a column of bytes: no operation is split, no table partial, no word wider than a byte holds."""
     leaves = [leaf for table in design.tables for _, leaf in table.value.leaves()]
-    wide = any(isinstance(leaf, WordKind) and leaf.width > 7 for leaf in leaves)
+    leaves += [leaf for op in design.operations if op.returns is not None for _, leaf in kind_of(op.returns).leaves()]
+    wide = any((isinstance(leaf, WordKind) and leaf.width > 7) or (isinstance(leaf, EnumKind) and len(leaf.cls) > 127)
+               for leaf in leaves)
     return not (wide or any(op.split for op in design.operations) or any(table.partial for table in design.tables))
 
 
@@ -340,8 +346,8 @@ class Explorer:
                     continue
                 except Fault as fault:
                     outcome = fault
-                except Exception:  # the monitor aborts: shown by running it on ints
-                    row = int(np.flatnonzero(columns.alive)[0])
+                except Exception as error:  # the monitor aborts: shown by running it on ints
+                    row = int(np.flatnonzero(error.rows if isinstance(error, Wrong) else columns.alive)[0])
                     raise _Stop(int(taken.ids[chosen[row]]), self.nodes.way(number, tuple(columns.answers))) from None
                 found = self._outcome(number, outcome, columns, chosen, sums, taken)
                 if found is not None:
@@ -426,8 +432,10 @@ class Explorer:
     def _violated(self, columns: Columns, law: Law, names: list[tuple[Any, ...]], given: dict[str, Any]) -> int | None:
         columns.premises = False
         for values in names:
-            holds = columns.fold(law.function, columns.state, *law.arguments(given, values))
-            bad = columns.alive & ~np.asarray(holds)
+            try:
+                bad = columns.alive & ~np.asarray(columns.fold(law.function, columns.state, *law.arguments(given, values)))
+            except Wrong as wrong:
+                bad = wrong.rows
             if bad.any():
                 return int(np.flatnonzero(bad)[0])
         if columns.premises:

@@ -14,15 +14,15 @@ from typing import Any
 import attrs
 import z3
 
+from refmodel.engines.conditions import Counted, Lookup
 from refmodel.engines.symbolic import Symbolic
-from refmodel.engines.symbolic_tables import Counted, Lookup, Table
+from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.templates import Template
-from refmodel.engines.terms import Term, sort_of
+from refmodel.engines.terms import Term, real_term, simplified, sort_of
 from refmodel.language.asking import answering
 from refmodel.language.design import Outline
-from refmodel.language.kinds import FlagKind, Scalar
+from refmodel.language.kinds import FlagKind, NaturalKind, Scalar
 from refmodel.language.laws import Law
-from refmodel.language.opaque import opaque
 
 NEAR, FAR = 1, 2
 """How far from the run a lookup may be for laws to be instantiated there: with 1, where the run looks; with 2, also where laws
@@ -53,12 +53,21 @@ def formula(design: Outline, law: Law, base: str) -> Formula:
     with answering(reading):
         state = reading.state(base)
         names = [reading.arbitrary(kind, f"{law.name}.{n}") for n, kind in law.names]
-        body = reading.fold(law.function, state, *names)
+        body = claimed(reading, law.function, state, *names)
     terms = tuple(n.term for n in names)
+    real = [real for (_, kind), t in zip(law.names, terms, strict=True) for real in real_term(kind, t)]
+    body = z3.Implies(z3.And(real), body) if real else body  # it is claimed for what there is, and NOTHING is not
     lookups = tuple(reading.lookups.values())
     counts = tuple(reading.counts.values())
     template = Template(terms, [body, *(k for x in lookups for k in x.key), *(c.number for c in counts)])
     return Formula(law, terms, body, lookups, counts, _triggers(terms, lookups), template)
+
+
+def claimed(reading: Symbolic, law: Any, *arguments: Any) -> Term:
+    """What a law says: that it holds, and that what it computes stays what it is (no number goes below zero, no key is missing)."""
+    body, owed = reading.alone(lambda: reading.fold(law, *arguments))
+    sound = [z3.Implies(z3.And(*o.conditions), o.holds) if o.conditions else o.holds for o in owed]
+    return simplified(z3.And(body, *sound)) if sound else body
 
 
 def _triggers(names: Sequence[Term], lookups: Sequence[Lookup]) -> tuple[tuple[Lookup, ...], ...]:
@@ -139,7 +148,7 @@ class Hypotheses:
                 self.counts.setdefault(c.number.get_id(), c)
 
     def _nobody(self, lookup: Lookup) -> None:
-        """Nothing is ever stored under the name of nobody (``Table.__setitem__`` obliges every text to that)."""
+        """Nothing is ever stored under the name of nobody, and no number below zero: every text is obliged to that."""
         if lookup.table not in self._nobodies:
             self._nobodies[lookup.table] = self._of_nobody(lookup.table)
         self.asserted += self._nobodies[lookup.table].at(lookup.key)
@@ -149,8 +158,11 @@ class Hypotheses:
         table = Table(self._reading, kind, self.base)
         key = tuple(z3.Const(f"key.{i}", sort_of(k)) for i, k in enumerate(kind.keys))
         nobody = table.nobody(key)
-        same = [a == b for a, b in zip(table.first(key), table.initial(), strict=True)]
-        return Template(key, [z3.Implies(z3.Or(nobody), z3.And(same))] if nobody else [])
+        leaves = table.first(key)
+        same = [a == b for a, b in zip(leaves, table.initial(), strict=True)]
+        numbers = [] if table.page else [t >= 0 for leaf, t in zip(table.leaves, leaves[-len(table.leaves):], strict=True)
+                                         if isinstance(leaf, NaturalKind)]
+        return Template(key, [*([z3.Implies(z3.Or(nobody), z3.And(same))] if nobody else []), *numbers])
 
     def saturate(self) -> None:
         """Instantiate every law wherever it speaks of what has been looked at."""
@@ -175,7 +187,7 @@ class Hypotheses:
         self.asserted.append(body)
         terms = iter(rest)
         self.admit([Lookup(x.base, x.table, tuple([next(terms) for _ in x.key])) for x in formula.lookups],
-                   [Counted(c.base, c.table, next(terms), c.where) for c in formula.counts], distance)
+                   [attrs.evolve(c, number=next(terms)) for c in formula.counts], distance)
 
     def _matches(self, formula: Formula, by_table: dict[str, list[Lookup]], fresh: set[tuple[Any, ...]]
                  ) -> Iterator[tuple[list[Term], int]]:
@@ -212,19 +224,13 @@ class Hypotheses:
 
     def _condition(self, number: Counted) -> Template:
         """What makes an entry count, by its key and the names that are spoken of."""
-        code = number.where.__code__
-        if code not in self._counting:
-            kind = self.design.table(number.table)
-            table = Table(self._reading, kind, self.base)
-            key = tuple(z3.Const(f"counted.{i}", sort_of(k)) for i, k in enumerate(kind.keys))
-            leaves = table.first(key)
-            names = [opaque(self._reading, k, t) for k, t in zip(kind.keys, key, strict=True)]
-            spoken_of = [z3.Const(f"spoken.of.{i}", v.term.sort()) for i, v in enumerate(number.spoken_of)]
-            with answering(self._reading):
-                holds = self._reading.fold(number.of(self._reading, spoken_of), table.value(leaves), *names)
-            holds = z3.And(leaves[0], holds) if table.domain is not None else holds
-            self._counting[code] = Template([*key, *spoken_of], [holds])
-        return self._counting[code]
+        identity = number.table, number.counting.name
+        if identity not in self._counting:
+            table = Table(self._reading, self.design.table(number.table), self.base)
+            key = tuple(z3.Const(f"counted.{i}", sort_of(k)) for i, k in enumerate(table.kind.keys))
+            spoken_of = [z3.Const(f"counted.of.{i}", t.sort()) for i, t in enumerate(number.number.children())]
+            self._counting[identity] = Template([*key, *spoken_of], [number.counts(table, key, spoken_of)])
+        return self._counting[identity]
 
     def _count(self) -> None:
         """What any exact count satisfies, as far as the index set near the run can tell."""

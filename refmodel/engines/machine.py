@@ -21,6 +21,7 @@ from refmodel.language.asking import (
     begin_answering,
     concrete_assign,
     concrete_count,
+    concrete_reset,
     end_answering,
 )
 from refmodel.language.design import Operation, Outline
@@ -68,6 +69,8 @@ class Machine:
         self.pending: list[tuple[Operation, tuple[Any, ...], GeneratorType[None, None, Any]]] = []
         self.initial_answers: tuple[Any, ...] = ()
         self.met: set[Law] = set()
+        self._resumed: tuple[Operation, tuple[Any, ...]] | None = None
+        """The split operation that went on last: whoever took its first step takes this one too."""
         self._values: dict[Kind, list[Any]] = {}
         self._pick: Pick = lambda options: options[0]
         self._asked: list[tuple[Any, int, str]] = []
@@ -89,7 +92,7 @@ class Machine:
         return concrete_count(table, where)
 
     def reset(self, table: Total[Any, Any], where: Callable[..., Any]) -> None:
-        concrete_assign(table, where, table.default)
+        concrete_reset(table, where)
 
     def assign(self, table: Total[Any, Any], where: Callable[..., Any], value: Any) -> None:
         concrete_assign(table, where, value)
@@ -181,7 +184,8 @@ class Machine:
     def _resume(self, which: int) -> Any:
         if which >= len(self.pending):
             raise Refused
-        _, _, body = self.pending[which]
+        op, arguments, body = self.pending[which]
+        self._resumed = op, arguments
         try:
             next(body)
         except StopIteration as done:
@@ -217,7 +221,7 @@ class Machine:
         """The first law that does not hold now; ``op`` is None where no step was taken yet."""
         if isinstance(outcome, Aborted):
             return Broken(None, ABORT, "The monitor never aborts.", (), str(outcome))
-        given = {} if op is None else op.about(self.before, outcome, arguments)
+        given = {} if op is None else self._about(op, arguments, outcome)
         with answering(self):
             state = self.state.__dict__
             changed = None if op is None else {name for name in self._tables if state[name].changed}
@@ -233,17 +237,28 @@ class Machine:
                     return found
         return None
 
+    def _about(self, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> dict[str, Any]:
+        """What laws about a step are given."""
+        if op.name == RESUME and self._resumed is not None:
+            op, arguments = self._resumed
+        return op.about(self.before, outcome, arguments)
+
     def breaks(self, law: Law, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
         """Whether this one law is broken by the step just taken."""
         with answering(self):
-            return self._violation(law, self._names(law), op.about(self.before, outcome, arguments))
+            return self._violation(law, self._names(law), self._about(op, arguments, outcome))
 
     def _violation(self, law: Law, names: list[tuple[Any, ...]], given: dict[str, Any]) -> Broken | None:
         judge, state, about = law.function, self.state, law.about
         Premises.met = False
+        error = ""
         for values in names:
-            if not (judge(state, *law.arguments(given, values)) if about else judge(state, *values)):
-                return Broken(law, law.clause, law.sentence, tuple(zip([n for n, _ in law.names], values, strict=True)))
+            try:
+                holds = judge(state, *law.arguments(given, values)) if about else judge(state, *values)
+            except Exception as wrong:  # what it computes is no value of the language, or a key is missing
+                holds, error = False, f"{type(wrong).__name__}: {wrong}"
+            if not holds:
+                return Broken(law, law.clause, law.sentence, tuple(zip([n for n, _ in law.names], values, strict=True)), error)
         if Premises.met:
             self.met.add(law)
         return None

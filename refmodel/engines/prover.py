@@ -17,15 +17,16 @@ from typing import Any
 import attrs
 import z3
 
-from refmodel.engines.hypotheses import Formula, Hypotheses, formula
+from refmodel.engines.conditions import Counted, Lookup, counting
+from refmodel.engines.hypotheses import Formula, Hypotheses, claimed, formula
 from refmodel.engines.scope import Scope, Witness
-from refmodel.engines.symbolic import Obligation, Symbolic
-from refmodel.engines.symbolic_tables import Counted, Lookup, Table
-from refmodel.engines.terms import Term, constant, sort_of
+from refmodel.engines.symbolic import Obligation, Symbolic, applied
+from refmodel.engines.symbolic_tables import Table
+from refmodel.engines.terms import Term, real_term, sort_of
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import NOTHING, NameKind, NaturalKind, Scalar
+from refmodel.language.kinds import Kind, NameKind, NaturalKind, Scalar
 from refmodel.language.laws import Law
 from refmodel.language.opaque import asking, opaque
 
@@ -96,7 +97,7 @@ class Induction:
 
     def __init__(self, design: Outline, op: Operation, clause: str | None = None, timeout: int = TIMEOUT, base: str = "s") -> None:
         self.design, self.op, self.timeout, self.base = design, op, timeout, base
-        self.laws = [law for law in design.laws if (law.of_state or law.applies_to(op.returns)) and clause in (None, law.clause)]
+        self.laws = [law for law in design.laws if clause in (None, law.clause)]
         self._formulas: dict[str, list[Formula]] = {}
         self._scope: Scope | None = None
         self._taken = False
@@ -139,8 +140,8 @@ class Induction:
                 base = reading.state(self.base)
                 arguments = [reading.arbitrary(kind, f"{self.op.name}.{p}") for p, kind in self.op.parameters]
                 self.arguments = arguments
-                reading.conditions += [argument.term != constant(kind, NOTHING) for (_, kind), argument in
-                                       zip(self.op.parameters, arguments, strict=True) if isinstance(kind, NameKind)]
+                reading.conditions += [real for (_, kind), argument in zip(self.op.parameters, arguments, strict=True)
+                                       for real in _real(kind, argument)]
                 segments = []
                 try:
                     for segment in self._run(reading, base, arguments):
@@ -254,20 +255,19 @@ class Induction:
         """What must hold after each segment, at arbitrary names; None where the segment wrote nothing it speaks of."""
         for segment in path.segments:
             last = segment is path.segments[-1]
-            for s in (segment.before, segment.after, path.state):
+            for s in (segment.before, segment.after):
                 for kind in self.design.tables:
-                    table = getattr(s, kind.name)
-                    for each in (table, *(was for _, was in table.past)):
-                        each.reading = reading
+                    getattr(s, kind.name).reading = reading
+            returned = type(segment.outcome) if segment.outcome is not None else None
             outcome = asking(reading, segment.outcome)  # what laws ask of it is a matter of their own, not of the path's
             given = self.op.about(segment.before, outcome, [asking(reading, a) for a in self.arguments])
             for law in self.laws:
                 if law.of_state and self._untouched(law, segment):
                     yield law, segment, None
-                elif law.of_state or last or law.outcome is None:
+                elif law.of_state or (law.applies_to(returned) and (last or law.outcome is None)):
                     names = self._arbitrary_names(law, reading)
                     with answering(reading):
-                        yield law, segment, reading.fold(law.function, segment.after, *law.arguments(given, names))
+                        yield law, segment, claimed(reading, law.function, segment.after, *law.arguments(given, names))
 
     def _arbitrary_names(self, law: Law, reading: Symbolic) -> list[Any]:
         """The same arbitrary names for every law, so that laws share an index set."""
@@ -297,6 +297,14 @@ class Induction:
         return self._scope
 
 
+def _real(kind: Kind, value: Any) -> list[Term]:
+    """What holds of an argument: a name is not NOTHING (those in a record may be), and a number not below zero."""
+    if isinstance(kind, NameKind):
+        return real_term(kind, value.term)
+    return [t for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True) if isinstance(leaf, NaturalKind)
+            for t in real_term(leaf, v.term)]
+
+
 def _base_of(design: Outline, state: Any) -> str:
     """Which arbitrary state a state was made from."""
     base: str = getattr(state, design.tables[0].name).base
@@ -309,8 +317,8 @@ class _Question:
     def __init__(self, induction: Induction, path: Path, known: dict[str, Hypotheses],
                  terms: dict[int, tuple[Scalar, Term]], solver: Any) -> None:
         self.induction, self.path, self.known, self.terms, self.solver = induction, path, known, terms, solver
-        self.real = [t != constant(leaf, NOTHING) for leaf, t in terms.values() if isinstance(leaf, NameKind) and z3.is_const(t)
-                     and str(t).startswith("any.")]
+        self.real = [real for leaf, t in terms.values() if z3.is_const(t) and str(t).startswith("any.")
+                     for real in real_term(leaf, t)]
 
     def all_at_once(self, obligations: Sequence[Obligation], goals: Sequence[tuple[Segment, Term]]) -> bool:
         """Whether nothing of it all can fail: one question for the solver, where it nearly always is so. If not, each is asked
@@ -420,25 +428,33 @@ def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
             if kind.name not in design.cls.arbitrary:
                 getattr(state, kind.name).reset(lambda *_: True)
         names = [reading.arbitrary(kind, f"any.{n}") for n, kind in law.names]
-        goal = reading.fold(law.function, state, *names)
+        goal = claimed(reading, law.function, state, *names)
     solver = z3.SimpleSolver()
     solver.set("timeout", timeout)
-    solver.add(z3.Not(goal))
+    solver.add(z3.Not(goal), *reading.conditions)
+    for (_, leaf), name in zip(law.names, names, strict=True):
+        solver.add(*real_term(leaf, name.term))
     answer = solver.check()
-    verdict = "proved" if answer == z3.unsat else "refuted" if answer == z3.sat else "unknown"
-    return Judgement("initial state", law, verdict, time.perf_counter() - began)
+    if answer == z3.unsat:
+        return Judgement("initial state", law, "proved", time.perf_counter() - began)
+    why = "it does not follow from the initial state" if answer == z3.sat else f"the solver gave up: {solver.reason_unknown()}"
+    return Judgement("initial state", law, "unknown", time.perf_counter() - began, why=why)
 
 
 class _Initially(Symbolic):
-    """Before anything has happened a count is known: everything is at its default."""
+    """Before anything has happened a count is known where it counts no default: everything is at its default."""
 
     def count(self, table: Table, where: Any) -> Any:
+        condition, spoken_of = counting(table, where)
         names = [self.arbitrary(kind, f"counted.{i}") for i, kind in enumerate(table.kind.keys)]
-        holds = self.fold(where, table.value(table.initial()), *names)
-        if table.domain is None and not z3.is_false(holds):
-            return self.arbitrary_number(table)
-        return opaque(self, NaturalKind(), z3.IntVal(0))
+        initial = table.initial()
+        holds = condition.holds([n.term for n in names], initial if table.domain is None else initial[1:], spoken_of)
+        empty = table.domain is not None and table.kind.name not in self.arbitrary_tables
+        if table.kind.name not in self.arbitrary_tables and (empty or z3.is_false(holds)):
+            return opaque(self, NaturalKind(), z3.IntVal(0))
+        number = applied(f"count.{table.kind.name}.{condition.name}", spoken_of, z3.IntSort())
+        return opaque(self, NaturalKind(), z3.If(number >= 0, number, z3.IntVal(0)))
 
-    def arbitrary_number(self, table: Table) -> Any:
-        """A count that the defaults do not decide."""
-        return self.arbitrary(NaturalKind(), f"count.{table.kind.name}")
+    @property
+    def arbitrary_tables(self) -> tuple[str, ...]:
+        return () if self.design is None else self.design.cls.arbitrary

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import z3
 
+from refmodel.engines.conditions import Counted
 from refmodel.engines.machine import Broken, Machine, Step, recorded
 from refmodel.engines.symbolic import Symbolic
-from refmodel.engines.symbolic_tables import Counted, Table
+from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.terms import Term, constant, packed, sort_of
-from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, Geometry, Kind, NameKind, NaturalKind, PageKind, RecordKind, Scalar
 from refmodel.language.laws import Law
-from refmodel.language.opaque import Opaque, opaque
+from refmodel.language.opaque import Opaque
 
 if TYPE_CHECKING:
     from refmodel.engines.hypotheses import Formula
@@ -138,16 +138,16 @@ class Scope:
         """Say what each count is: the sum over all entries."""
         for counted in counts:
             table = Table(self._reading, self.design.table(counted.table), self.base)
-            for values in itertools.product(*(self.names(c.kind, nobody=True) for c in counted.spoken_of)):
+            spoken_of = [self._terms_of(t.sort()) for t in counted.number.children()]
+            for values in itertools.product(*spoken_of):
                 number = counted.number.decl()(*values) if values else counted.number
-                self.asserted.append(number == z3.Sum([self._one(counted, values, table, key) for key in self.keys(counted.table)]))
+                self.asserted.append(number == z3.Sum([z3.If(counted.counts(table, key, values), z3.IntVal(1), z3.IntVal(0))
+                                                       for key in self.keys(counted.table)]))
 
-    def _one(self, counted: Counted, values: Sequence[Term], table: Table, key: tuple[Term, ...]) -> Term:
-        leaves = table.first(key)
-        names = [opaque(self._reading, k, t) for k, t in zip(table.kind.keys, key, strict=True)]
-        with answering(self._reading):
-            holds = self._reading.fold(counted.of(self._reading, values), table.value(leaves), *names)
-        return z3.If(z3.And(leaves[0], holds) if table.domain is not None else holds, z3.IntVal(1), z3.IntVal(0))
+    def _terms_of(self, sort: Any) -> list[Term]:
+        """The terms for every value of a z3 sort that a condition may speak of."""
+        kind = next(k for k in scalars_of(self.design) if sort_of(k) == sort)
+        return self.names(kind, nobody=True)
 
     # ------------------------------------------------------------ from a model to a run
 
@@ -221,7 +221,13 @@ class _Decoder:
 
 def sorts_of(design: Outline) -> list[str]:
     """Every sort of names that a design mentions."""
+    return sorted({k.sort for k in scalars_of(design) if isinstance(k, NameKind)})
+
+
+def scalars_of(design: Outline) -> list[Scalar]:
+    """Every kind of scalar that a design mentions, in tables, parameters and laws."""
     kinds: list[Scalar] = [k for t in design.tables for k in (*t.keys, *(leaf for _, leaf in t.value.leaves()))]
     kinds += [t.value.index for t in design.tables if isinstance(t.value, PageKind)]
     kinds += [leaf for op in design.operations for _, p in op.parameters for _, leaf in p.leaves()]
-    return sorted({k.sort for k in kinds if isinstance(k, NameKind)})
+    kinds += [k for law in design.laws for _, k in law.names]
+    return list(dict.fromkeys([*kinds, FlagKind()]))

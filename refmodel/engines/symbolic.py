@@ -7,15 +7,14 @@ text tests a truth value, the run forks, and each path carries its conditions.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Sequence
-from types import CodeType
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import z3
 
-from refmodel.engines.symbolic_tables import Counted, Lookup, Reset, Table
+from refmodel.engines.conditions import Counted, Counting, Lookup, counting
+from refmodel.engines.symbolic_tables import Reset, Table
 from refmodel.engines.terms import Term, constant, simplified, sort_of
 from refmodel.language.asking import Refused
 from refmodel.language.design import Outline
@@ -30,14 +29,10 @@ from refmodel.language.kinds import (
     Scalar,
     WordKind,
 )
-from refmodel.language.opaque import Opaque, opaque, term_of
+from refmodel.language.opaque import opaque, term_of
 from refmodel.language.unsound import Unsound, text_position
 
-
-def _text_of(code: CodeType) -> str:
-    """A condition's name: where its text is, and which of several on one line."""
-    said = code.co_code, code.co_names, code.co_freevars, [c for c in code.co_consts if not isinstance(c, CodeType)]
-    return f"{code.co_qualname}:{code.co_firstlineno}:{zlib.crc32(repr(said).encode())}"
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -49,15 +44,17 @@ class Obligation:
     why: str
 
 
-class _AsOf:
-    def __init__(self, reading: Symbolic, stamp: int | None) -> None:
-        self.reading, self.stamp = reading, stamp
+class _Assuming:
+    """Within this, what must hold must hold only where a condition does."""
+
+    def __init__(self, reading: Symbolic, condition: Term) -> None:
+        self.reading, self.condition = reading, condition
 
     def __enter__(self) -> None:
-        self.before, self.reading.as_of = self.reading.as_of, self.stamp
+        self.before, self.reading._outer = self.reading._outer, (*self.reading._outer, self.condition)
 
     def __exit__(self, *_: object) -> None:
-        self.reading.as_of = self.before
+        self.reading._outer = self.before
 
 
 class Symbolic:
@@ -68,7 +65,6 @@ class Symbolic:
         self.forks = Forks()
         self.solver = z3.SimpleSolver()
         self.solver.add(*assumptions)
-        self.as_of: int | None = None
         self.choices = "choice"
         """What the terms are called that choices are answered with."""
         self._folding = 0
@@ -116,6 +112,9 @@ class Symbolic:
     def note(self, lookup: Lookup) -> None:
         self.lookups.setdefault(lookup.identity, lookup)
 
+    def note_count(self, counted: Counted) -> None:
+        self.counts.setdefault(counted.number.get_id(), counted)
+
     def note_term(self, kind: Scalar, term: Term) -> None:
         self.noted.setdefault(term.get_id(), (kind, term))
 
@@ -126,9 +125,9 @@ class Symbolic:
         self._stamp += 1
         return self._stamp
 
-    def at(self, stamp: int | None) -> _AsOf:
-        """Within this, tables show what they held before that write."""
-        return _AsOf(self, stamp)
+    def assuming(self, condition: Term) -> _Assuming:
+        """Within this, what must hold must hold only where a condition does."""
+        return _Assuming(self, condition)
 
     # ------------------------------------------------------------ what values ask
 
@@ -205,7 +204,7 @@ class Symbolic:
 
     def arithmetic(self, operator: str, kind: Scalar, a: Term, b: Term) -> tuple[Term, Term | None]:
         if isinstance(kind, NaturalKind):
-            return (a + b, None) if operator == "+" else (a - b, None)
+            return (a + b, None) if operator == "+" else (a - b, a >= b)
         if operator == "+":
             return a + b, z3.BVAddNoOverflow(a, b, False)
         if operator == "-":
@@ -246,42 +245,29 @@ class Symbolic:
         return bool(answer)
 
     def count(self, table: Table, where: Callable[..., Any]) -> Any:
-        total = self._first_count(table, where)
+        condition, spoken_of = counting(table, where)
+        number = applied(f"{table.base}.count.{table.kind.name}.{condition.name}", spoken_of, z3.IntSort())
+        self.note_count(Counted(table.base, table.kind.name, number, condition))
+        total = number
         for write in table.writes:
-            if self.as_of is not None and write.stamp >= self.as_of:
-                break
             if isinstance(write, Reset):
-                total = self._after(table, where, write, total)
+                total = self._after(table, condition, spoken_of, write, total)
                 continue
-            names = [opaque(self, kind, k) for kind, k in zip(table.kind.keys, write.key, strict=True)]
             old = table.peek(write.key, as_of=write.stamp)
-            total = total - self._one(table, where, old, names) + self._one(table, where, table.written(write, write.key), names)
+            total = (total - _one(table, condition, spoken_of, write.key, old)
+                     + _one(table, condition, spoken_of, write.key, table.written(write, write.key)))
         return opaque(self, NaturalKind(), simplified(total))
 
-    def _after(self, table: Table, where: Callable[..., Any], write: Reset, total: Term) -> Term:
+    def _after(self, table: Table, condition: Counting, spoken_of: list[Term], write: Reset, total: Term) -> Term:
         """How many count after many entries were written: as many as before, unless there is one that was written and counts now
         where it did not, or the other way round. If there is, nobody says: any number, which claims less than is so."""
-        captured = _captured(where)
-        name = f"{table.base}.count.{table.kind.name}.{_text_of(where.__code__)}.reset{write.stamp}"
-        key = tuple(_applied(f"{name}.key{i}", captured, sort_of(kind)) for i, kind in enumerate(table.kind.keys))
-        names = [opaque(self, kind, k) for kind, k in zip(table.kind.keys, key, strict=True)]
-        before = self._one(table, where, table.peek(key, as_of=write.stamp), names)
-        after = self._one(table, where, table.written(write, key), names)
-        any_number = _applied(name, captured, z3.IntSort())
+        name = f"{table.base}.count.{table.kind.name}.{condition.name}.reset{write.stamp}"
+        key = tuple(applied(f"{name}.key{i}", spoken_of, sort_of(kind)) for i, kind in enumerate(table.kind.keys))
+        before = _one(table, condition, spoken_of, key, table.peek(key, as_of=write.stamp))
+        after = _one(table, condition, spoken_of, key, table.written(write, key))
+        any_number = applied(name, spoken_of, z3.IntSort())
         differs = z3.And(table.covers(write, key), before != after)
         return z3.If(differs, z3.If(any_number >= 0, any_number, z3.IntVal(0)), total)
-
-    def _one(self, table: Table, where: Callable[..., Any], leaves: Sequence[Term], names: list[Any]) -> Term:
-        holds = self.fold(where, table.value(leaves), *names)
-        if table.domain is not None:
-            holds = z3.And(leaves[0], holds)
-        return z3.If(holds, z3.IntVal(1), z3.IntVal(0))
-
-    def _first_count(self, table: Table, where: Callable[..., Any]) -> Term:
-        """How many entries of the arbitrary state count: an unknown number, one for each text of the condition."""
-        number = _applied(f"{table.base}.count.{table.kind.name}.{_text_of(where.__code__)}", _captured(where), z3.IntSort())
-        self.counts.setdefault(number.get_id(), Counted(table.base, table.kind.name, number, where))
-        return number
 
     def reset(self, table: Table, where: Callable[..., Any]) -> None:
         table.reset(where)
@@ -293,11 +279,11 @@ class Symbolic:
         """An operand of a condition, if all it does is look, and where the operand before it lets it be looked at."""
         outer, self._outer = self._outer, (*self._outer, assuming)
         try:
-            return self.fold(operand)
+            return self._fold(operand, (), None)
         finally:
             self._outer = outer
 
-    def alone(self, run: Callable[[], Term]) -> tuple[Term, list[Obligation]]:
+    def alone(self, run: Callable[[], T]) -> tuple[T, list[Obligation]]:
         """What a computation gives wherever it is made, and what must hold for it, whatever else is assumed on this path."""
         path = self.conditions, self.known, self._outer, self.obligations
         self.conditions, self.known, self._outer, self.obligations = [], {}, (), []
@@ -312,7 +298,18 @@ class Symbolic:
         self.obligations += [attrs.evolve(o, conditions=(*here, *o.conditions)) for o in obligations]
 
     def fold(self, predicate: Callable[..., Any], *arguments: Any, kind: Scalar | None = None) -> Term:
-        """A predicate as one formula, or any function of a scalar as one term: its paths followed apart and put together."""
+        """A predicate as one formula, or any function of a scalar as one term: its paths followed apart and put together.
+
+        It only looks; what writes, asks or raises is ``Unsound``, unless it is within an operand that can be taken in turn.
+        """
+        try:
+            return self._fold(predicate, arguments, kind)
+        except Impure as why:
+            if self._folding:
+                raise
+            raise Unsound(f"a law or condition does more than look{f' ({why})' if str(why) else ''}") from None
+
+    def _fold(self, predicate: Callable[..., Any], arguments: tuple[Any, ...], kind: Scalar | None) -> Term:
         kind = kind or FlagKind()
         outer = self.forks, self.conditions, self.known, self._outer
         self._outer = (*self._outer, *self.conditions)
@@ -322,7 +319,10 @@ class Symbolic:
             self.forks = Forks()
             for _ in self.forks.paths():
                 self.conditions, self.known = [], dict(outer[2])
-                value = predicate(*arguments)
+                try:
+                    value = predicate(*arguments)
+                except Exception as error:  # a Fault, a refusal, an abort: it does more than look
+                    raise Impure(f"{type(error).__name__}: {error}") from None
                 paths.append((self.conditions, term_of(self, kind, value)))
         finally:
             self._folding -= 1
@@ -333,19 +333,14 @@ class Symbolic:
         return simplified(result)
 
 
-def _captured(where: Callable[..., Any]) -> list[Term]:
-    """The names that a condition of a count speaks of, beside the entry and its key."""
-    if getattr(where, "__defaults__", None) or getattr(where, "__kwdefaults__", None):
-        raise Unsound("a condition of a count may not have default arguments: what they hold tells it from others of the same text")
-    captured = []
-    for cell in where.__closure__ or ():
-        value = cell.cell_contents
-        if not isinstance(value, Opaque):
-            raise Unsound("what is counted may depend on the entry, its key and names, and nothing else")
-        captured.append(value.term)
-    return captured
+def _one(table: Table, condition: Counting, spoken_of: list[Term], key: tuple[Term, ...], leaves: Sequence[Term]) -> Term:
+    """1 for an entry that counts, and 0 for another."""
+    holds = condition.holds(key, leaves if table.domain is None else leaves[1:], spoken_of)
+    if table.domain is not None:
+        holds = z3.And(leaves[0], holds)
+    return z3.If(holds, z3.IntVal(1), z3.IntVal(0))
 
 
-def _applied(name: str, arguments: list[Term], sort: Any) -> Term:
+def applied(name: str, arguments: list[Term], sort: Any) -> Term:
     """What an unknown function gives of these."""
     return z3.Function(name, *(t.sort() for t in arguments), sort)(*arguments) if arguments else z3.Const(name, sort)

@@ -9,57 +9,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import z3
 
+from refmodel.engines.conditions import Counted, Lookup, Stated
 from refmodel.engines.terms import Term, constant, packed, page_sort, simplified, sort_of
 from refmodel.language.kinds import NOTHING, FlagKind, NameKind, PageKind, TableKind
-from refmodel.language.opaque import Opaque, opaque, term_of
+from refmodel.language.opaque import opaque, term_of
 from refmodel.language.unsound import Unsound
 
 if TYPE_CHECKING:
     from refmodel.engines.symbolic import Symbolic
 
-@attrs.frozen(slots=False)
-class Lookup:
-    """That a run looked at an entry of an arbitrary state."""
-
-    base: str
-    table: str
-    key: tuple[Term, ...]
-
-    @functools.cached_property
-    def ids(self) -> tuple[int, ...]:
-        """Equal for identical keys."""
-        return tuple([k.get_id() for k in self.key])
-
-    @functools.cached_property
-    def identity(self) -> tuple[Any, ...]:
-        """Equal for identical lookups."""
-        return (self.base, self.table, *self.ids)
-
-
-@attrs.frozen
-class Counted:
-    """That a run counted entries of an arbitrary state: the number, and which entries count."""
-
-    base: str
-    table: str
-    number: Term
-    where: Callable[..., Any]
-
-    @property
-    def spoken_of(self) -> list[Opaque]:
-        """The names that the condition speaks of, beside the entry and its key: the arguments of the number."""
-        return [cell.cell_contents for cell in self.where.__closure__ or ()]
-
-    def of(self, reading: Symbolic, terms: Sequence[Term]) -> Callable[..., Any]:
-        """The same condition, speaking of others. It is read anew, because it may happen to speak of one thing twice."""
-        cells = tuple(CellType(opaque(reading, v.kind, t)) for v, t in zip(self.spoken_of, terms, strict=True))
-        return FunctionType(self.where.__code__, self.where.__globals__, self.where.__name__, None, cells)
+__all__ = ["Counted", "Lookup", "Put", "Reset", "SymbolicPage", "Table"]
 
 
 @attrs.frozen
@@ -72,17 +36,15 @@ class Put:
 
 @attrs.frozen
 class Reset:
-    """Every entry for which a condition held became one and the same."""
+    """Every entry for which a condition held became the default, or what was assigned."""
 
     stamp: int
-    where: Callable[..., Any]
-    leaves: tuple[Term, ...]
-    assigned: bool = False
-    """Whether they may be other than the default."""
-    value: Callable[..., Any] | None = None
-    """What gives them, where they are not the same for every key."""
-    memo: dict[tuple[int, ...], tuple[tuple[Term, ...], Term]] = attrs.field(factory=dict, eq=False)
-    """For keys, by their ids, whether it is written there; with the keys, since an id says nothing once its term is gone."""
+    stated: Stated
+    """The condition, and then the leaves of what an entry becomes (for a partial table it goes)."""
+    assigned: bool
+    memo: dict[tuple[int, ...], tuple[tuple[Term, ...], list[Term]]] = attrs.field(factory=dict, eq=False)
+    """For keys, by their ids, whether it is written there and what; with the keys, since an id says nothing once its term is
+    gone."""
 
 
 class _Symbols:
@@ -117,21 +79,19 @@ class Table:
         self.page = isinstance(kind.value, PageKind)
         self.leaves = [leaf for _, leaf in kind.value.leaves()]
         self.writes: list[Put | Reset] = []
-        self._peeked: dict[tuple[Any, ...], tuple[tuple[Term, ...], list[Term]]] = {}
-        self.past: list[tuple[int, Table]] = []
-        """The table as it was at each point where others could run, and the stamp of that."""
+        self._peeked: dict[tuple[Any, ...], tuple[tuple[Term, ...], list[Term], list[Lookup], Symbolic]] = {}
+        """Entries that were looked at before, and what was noted; with what must live as long as its id is used."""
         self.symbols = _symbols(kind, base)
         self.domain = self.symbols.domain
 
     def frozen(self) -> Table:
         """The table as it is now."""
         other = Table(self.reading, self.kind, self.base)
-        other.writes, other.past = list(self.writes), list(self.past)
+        other.writes = list(self.writes)
         return other
 
     def forget(self, base: str) -> None:
-        """Others have run: the table may hold anything. Conditions that were stated before still speak of what it was."""
-        self.past.append((self.reading.stamp(), self.frozen()))
+        """Others have run: the table may hold anything."""
         fresh = Table(self.reading, self.kind, base)
         self.base, self.symbols, self.domain, self.writes = fresh.base, fresh.symbols, fresh.domain, []
         self._peeked = {}
@@ -167,13 +127,19 @@ class Table:
 
     def peek(self, key: tuple[Term, ...], as_of: int | None = None) -> list[Term]:
         """The leaves of an entry; ``as_of`` leaves out what was written at that stamp or later."""
-        for until, before in self.past:
-            if as_of is not None and as_of <= until:
-                return before.peek(key, as_of)
-        question = (*[k.get_id() for k in key], as_of, len(self.writes), id(self.reading))
-        if question not in self._peeked:
-            self._peeked[question] = key, self._peek(key, as_of)
-        return list(self._peeked[question][1])
+        reading = self.reading
+        question = (*[k.get_id() for k in key], as_of, len(self.writes), id(reading))
+        found = self._peeked.get(question)
+        if found is None:
+            outer, reading.lookups = reading.lookups, {}
+            try:
+                leaves = self._peek(key, as_of)
+            finally:
+                looked, reading.lookups = reading.lookups, outer
+            found = self._peeked[question] = key, leaves, list(looked.values()), reading
+        for lookup in found[2]:
+            reading.note(lookup)
+        return list(found[1])
 
     def _peek(self, key: tuple[Term, ...], as_of: int | None) -> list[Term]:
         layers: list[tuple[Term, Sequence[Term]]] = []
@@ -191,47 +157,41 @@ class Table:
 
     def written(self, write: Put | Reset, key: tuple[Term, ...]) -> Sequence[Term]:
         """What a write leaves at a key that it covers."""
-        if isinstance(write, Reset) and write.value is not None:
-            return self._computed(write, write.value, key)
-        if isinstance(write, Reset) or self.domain is None:
-            return write.leaves
-        return (z3.BoolVal(not write.gone), *write.leaves)
-
-    def _computed(self, write: Reset, value: Callable[..., Any], key: tuple[Term, ...]) -> Sequence[Term]:
-        entry = self.value(self.peek(key, as_of=write.stamp))
-        names = [opaque(self.reading, kind, k) for kind, k in zip(self.kind.keys, key, strict=True)]
-
-        def leaf(number: int) -> Callable[..., Any]:
-            return lambda *given: self.kind.value.flatten(value(*given))[number]
-
-        with self.reading.at(write.stamp):
-            return [self.reading.fold(leaf(n), entry, *names, kind=kind) for n, kind in enumerate(self.leaves)]
+        if isinstance(write, Reset):
+            new = self._stated(write, key)[1:]
+            return new if self.domain is None else [z3.BoolVal(False), *new]
+        return write.leaves if self.domain is None else (z3.BoolVal(not write.gone), *write.leaves)
 
     def covers(self, write: Put | Reset, key: tuple[Term, ...]) -> Term:
         """Whether a write is to this key."""
         if isinstance(write, Put):
             return _all_equal(write.key, key)
+        holds = self._stated(write, key)[0]
+        if write.assigned:  # nothing is ever stored under the name of nobody
+            holds = z3.simplify(z3.And(holds, *(z3.Not(n) for n in self.nobody(key))))
+        return holds
+
+    def _stated(self, write: Reset, key: tuple[Term, ...]) -> list[Term]:
+        """The condition of a reset, and what it leaves, for one entry."""
         identity = tuple(k.get_id() for k in key)
         if identity not in write.memo:
-            entry = self.value(self.peek(key, as_of=write.stamp))
-            names = [opaque(self.reading, kind, k) for kind, k in zip(self.kind.keys, key, strict=True)]
-            with self.reading.at(write.stamp):
-                holds = self.reading.fold(write.where, entry, *names)
-            if write.assigned:  # nothing is ever stored under the name of nobody
-                holds = z3.simplify(z3.And(holds, *(z3.Not(n) for n in self.nobody(key))))
-            write.memo[identity] = key, holds
+            before = self.peek(key, as_of=write.stamp)
+            write.memo[identity] = key, write.stated.at(self.reading, key, before if self.domain is None else before[1:])
         return write.memo[identity][1]
 
     def value(self, leaves: Sequence[Term]) -> Any:
-        """Leaves as a value of the text."""
-        plain = list(leaves if self.domain is None else leaves[1:])
+        """What ``first`` or ``peek`` gives as a value of the text."""
+        return self.value_of(leaves if self.domain is None else leaves[1:])
+
+    def value_of(self, leaves: Sequence[Term]) -> Any:
+        """The leaves of an entry as a value of the text."""
         if isinstance(self.kind.value, PageKind):
-            [array] = plain
+            [array] = leaves
             return SymbolicPage(self.reading, self.kind.value, array)
-        return self.kind.value.build(iter([opaque(self.reading, leaf, t) for leaf, t in zip(self.leaves, plain, strict=True)]))
+        return self.kind.value.build(iter([opaque(self.reading, leaf, t) for leaf, t in zip(self.leaves, leaves, strict=True)]))
 
     def __getitem__(self, key: Any) -> Any:
-        leaves = self.peek(self.parts(key), self.reading.as_of)
+        leaves = self.peek(self.parts(key))
         if self.domain is not None:
             self.reading.must(leaves[0], f"{self.kind.name} has no such key")
         return self.value(leaves)
@@ -239,7 +199,7 @@ class Table:
     def __contains__(self, key: Any) -> bool:
         if self.domain is None:
             raise Unsound(f"membership in the total table {self.kind.name}")
-        return self.reading.decide(self.peek(self.parts(key), self.reading.as_of)[0])
+        return self.reading.decide(self.peek(self.parts(key))[0])
 
     # ------------------------------------------------------------ writing
 
@@ -263,17 +223,31 @@ class Table:
         self.writes.append(Put(self.reading.stamp(), parts, tuple(self.defaults()), gone=True))
 
     def reset(self, where: Callable[..., Any]) -> None:
-        """Back to the default wherever a condition holds."""
-        self.writes.append(Reset(self.reading.stamp(), where, tuple(self.initial())))
+        """Back to the default wherever a condition holds; entries of a partial table go."""
+        self._everywhere(where, lambda *_: self.defaults(), assigned=False)
 
     def assign(self, where: Callable[..., Any], value: Any) -> None:
-        """One value wherever a condition holds."""
+        """One value wherever a condition holds, or what a function gives for each entry."""
         if self.page or self.domain is not None:
             raise Unsound(f"an assignment to many entries of {self.kind.name}, which is no total table of records")
-        if callable(value):
-            self.writes.append(Reset(self.reading.stamp(), where, (), True, value))
-        else:
-            self.writes.append(Reset(self.reading.stamp(), where, self._leaves_of(value), True))
+        new = self._computed(value) if callable(value) else lambda *_: list(self._leaves_of(value))
+        self._everywhere(where, new, assigned=True)
+
+    def _everywhere(self, where: Callable[..., Any], new: Callable[..., list[Term]], assigned: bool) -> None:
+        reading, stamp = self.reading, self.reading.stamp()
+
+        def stated(entry: Any, *names: Any) -> list[Term]:
+            holds = reading.fold(where, entry, *names)
+            with reading.assuming(holds):
+                return [holds, *new(entry, *names)]
+
+        self.writes.append(Reset(stamp, Stated(self, stated), assigned))
+
+    def _computed(self, value: Callable[..., Any]) -> Callable[..., list[Term]]:
+        def leaf(number: int) -> Callable[..., Any]:
+            return lambda *given: self.kind.value.flatten(value(*given))[number]
+
+        return lambda *given: [self.reading.fold(leaf(n), *given, kind=kind) for n, kind in enumerate(self.leaves)]
 
     def _leaves_of(self, value: Any) -> tuple[Term, ...]:
         return tuple(term_of(self.reading, leaf, v) for leaf, v in zip(self.leaves, self.kind.value.flatten(value), strict=True))
@@ -301,7 +275,10 @@ class SymbolicPage:
         """This page with one cell replaced."""
         flat = self.kind.cell.flatten(cell)
         leaves = [term_of(self.reading, kind, v) for (_, kind), v in zip(self.kind.leaves(), flat, strict=True)]
-        return SymbolicPage(self.reading, self.kind, z3.Store(self.array, self._at(index), self.cells.pack(leaves)))
+        at = self._at(index)
+        if isinstance(self.kind.index, NameKind):
+            self.reading.must(z3.Not(at == constant(self.kind.index, NOTHING)), "a cell under the name of nobody")
+        return SymbolicPage(self.reading, self.kind, z3.Store(self.array, at, self.cells.pack(leaves)))
 
     def _at(self, index: Any) -> Term:
         at = term_of(self.reading, self.kind.index, index)

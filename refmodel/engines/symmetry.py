@@ -132,7 +132,7 @@ def _range(leaf: Scalar, layout: Layout) -> tuple[int, int]:
     if isinstance(leaf, NameKind):
         return NOTHING, layout.geometry.size(leaf.sort) + 1
     if isinstance(leaf, NaturalKind):
-        return -NATURAL_LIMIT, 2 * NATURAL_LIMIT + 1
+        return 0, NATURAL_LIMIT + 1
     assert isinstance(leaf, WordKind)
     return 0, min(1 << leaf.width, 128)
 

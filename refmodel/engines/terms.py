@@ -8,7 +8,7 @@ from typing import Any
 
 import z3
 
-from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, Kind, NameKind, PageKind, Scalar, WordKind
+from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, Kind, NameKind, NaturalKind, PageKind, Scalar, WordKind
 from refmodel.language.opaque import check_constant
 from refmodel.language.unsound import Unsound
 
@@ -83,6 +83,13 @@ def constant(kind: Scalar, value: Any) -> Term:
             raise Unsound(f"a {kind.sort} meets the number {value}; names know only other names")
         return z3.Const(f"{kind.sort}.NOTHING", sort_of(kind))
     return z3.IntVal(value)
+
+
+def real_term(kind: Scalar, term: Term) -> list[Term]:
+    """What holds of whatever a law or an operation is about: a name is not NOTHING, and a number not below zero."""
+    if isinstance(kind, NameKind):
+        return [term != constant(kind, NOTHING)]
+    return [term >= 0] if isinstance(kind, NaturalKind) else []
 
 
 def simplified(term: Term) -> Term:

@@ -110,7 +110,7 @@ class _Pair:
         leaves = []
         for path in self.paths:
             table: Table = getattr(path.segments[-1].after, kind.name)
-            for each in (table, *(was for _, was in table.past)):
+            for each in (table,):
                 each.reading = reading
             with answering(reading):
                 leaves.append(table.peek(key))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from refmodel.language.kinds import Kind, Total, kind_of
+from refmodel.language.kinds import Kind, Partial, Total, kind_of
 from refmodel.language.unsound import Unsound
 
 
@@ -132,7 +132,16 @@ def concrete_count(table: Total[Any, Any], where: Callable[..., Any]) -> int:
     return total
 
 
+def concrete_reset(table: Total[Any, Any], where: Callable[..., Any]) -> None:
+    """``reset`` on ints. Every entry is looked at before any is changed; those of a partial table go."""
+    if isinstance(table, Partial):
+        for key in [k for k, e in table.items() if where(e, *(k if isinstance(k, tuple) else (k,)))]:
+            del table[key]
+    else:
+        concrete_assign(table, where, table.default)
+
+
 def concrete_assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> None:
-    """``assign`` on ints, and ``reset`` with the default for a value. Every entry is looked at before any is changed."""
+    """``assign`` on ints. Every entry is looked at before any is changed."""
     for key, entry in [(k, e) for k, e in table.items() if where(e, *(k if isinstance(k, tuple) else (k,)))]:
         table[key] = value(entry, *(key if isinstance(key, tuple) else (key,))) if callable(value) else value

@@ -13,6 +13,7 @@ overriding its method. A law is a function decorated with ``law``, in the class 
 
 from __future__ import annotations
 
+import collections.abc
 import functools
 import inspect
 import typing
@@ -220,12 +221,13 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
             raise BadDesign(f"{place}: parameter {parameter.name}: {why}") from None
     if by_guest and "vm" not in dict(parameters):
         raise BadDesign(f"{place}: a guest's step needs a parameter called vm, which says whose it is")
-    returns = hints.get("return")
-    if returns is type(None):
-        returns = None
     split = inspect.isgeneratorfunction(method)
+    returns = hints.get("return")
+    if split and typing.get_origin(returns) is collections.abc.Generator:
+        returns = typing.get_args(returns)[2]
     vm_at = [p for p, _ in parameters].index("vm") if by_guest else 0
-    return Operation(name, method, tuple(parameters), returns if isinstance(returns, type) else None, by_guest, split, vm_at)
+    record = returns if isinstance(returns, type) and attrs.has(returns) else None
+    return Operation(name, method, tuple(parameters), record, by_guest, split, vm_at)
 
 
 def _laws(cls: type[Design]) -> tuple[Law, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from refmodel.language.arithmetic import hold_to_kinds
 from refmodel.language.asking import Fault
 from refmodel.language.inference import Complaint, Effects, Inference, Stop
 from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
@@ -33,7 +34,7 @@ class Examination:
 
 
 def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence[Operation], laws: Sequence[Law]) -> Examination:
-    """Follow every operation and every law through all that they call."""
+    """Follow every operation and every law through all that they call; from then on, their arithmetic on ints is checked."""
     inference = Inference(cls, tables)
     _classes(inference, cls)
     for op in operations:
@@ -44,6 +45,9 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
         reads[law] = frozenset(effects.reads)
         if effects.premises:
             conditional.add(law)
+    if not inference.complaints:
+        for function, widths in inference.widths.items():
+            hold_to_kinds(function, widths)
     found = sorted(inference.complaints, key=lambda c: (c.file, c.line))
     return Examination(tuple(found), tuple(inference.functions), reads, frozenset(conditional))
 
@@ -63,18 +67,19 @@ def _classes(inference: Inference, cls: type) -> None:
             continue
         for name in vars(base):
             if name in inference.tables:
-                _note(inference, base, f"{base.__name__}.{name} is a table, and something else besides; a table has no value in the class")
+                _note(inference, base, f"{base.__name__}.{name} is a table, and something else besides; a table has no value in "
+                                       "the class")
             if name.startswith("__") and name.endswith("__") and name not in OURS:
-                _note(inference, base, f"{base.__name__}.{name} changes how Python treats a design; only operations, helpers, laws and "
-                                       "tables belong there")
+                _note(inference, base, f"{base.__name__}.{name} changes how Python treats a design; only operations, helpers, laws "
+                                       "and tables belong there")
 
 
 def _note(inference: Inference, cls: type, what: str) -> None:
     try:
-        lines, first = inspect.getsourcelines(cls)
+        _, first = inspect.getsourcelines(cls)
         file = inspect.getfile(cls)
     except (OSError, TypeError):
-        lines, first, file = [], 0, cls.__module__
+        first, file = 0, cls.__module__
     inference.complaints.setdefault(Complaint(file, first, what))
 
 
@@ -114,7 +119,8 @@ def _law(inference: Inference, law: Law, operations: Sequence[Operation]) -> Eff
         given: dict[str, Type] = {}
         names = dict(law.names)
         for number, parameter in enumerate(inspect.signature(function).parameters):
-            given[parameter] = State(inference.cls) if number == 0 or parameter == "before" else _given(inference, law, parameter, names)
+            a_state = number == 0 or parameter == "before"
+            given[parameter] = State(inference.cls) if a_state else _given(inference, law, parameter, names)
         result = inference.call(text, (), given, text.node)
         if not isinstance(result, Never) and result != FLAG:
             inference.complaints.setdefault(Complaint(function.__code__.co_filename, text.node.lineno,

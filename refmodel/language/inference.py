@@ -19,6 +19,7 @@ from typing import Any
 import attrs
 
 from refmodel.language import asking
+from refmodel.language.arithmetic import SIGNS, Place, place
 from refmodel.language.grammar import instead
 from refmodel.language.kinds import (
     NOTHING,
@@ -136,6 +137,8 @@ class Inference:
         self.effects = Effects()
         self.looking = ""
         """What the text under way is, where it may only look: a law, a condition."""
+        self.widths: dict[FunctionType, dict[Place, int]] = {}
+        """Where there is arithmetic on words of so many bits, or (0) on naturals."""
         self._texts: dict[FunctionType, Text] = {}
         self._calls: dict[Any, tuple[Type, Effects]] = {}
         self._frames: list[_Frame] = []
@@ -191,8 +194,8 @@ class Inference:
             return kind
         if value in BUILTINS:
             return Known(value)
-        return self.complain(f"{name or value!r} is a {type(value).__name__}: a text reaches functions with a text of their own, frozen "
-                             "records, enum members, numbers, flags and tuples of these; state is in tables only", node)
+        return self.complain(f"{name or value!r} is a {type(value).__name__}: a text reaches functions with a text of their own, "
+                             "frozen records, enum members, numbers, flags and tuples of these; state is in tables only", node)
 
     def kind(self, annotation: Any, node: ast.AST | None) -> Kind:
         try:
@@ -274,7 +277,8 @@ class Inference:
         a = text.node.args
         if a.vararg or a.kwarg:
             self.complain("*args and **kwargs hide what is passed; write the parameters out", text.node)
-        if isinstance(text.node, ast.Lambda) and (a.defaults or a.kw_defaults) and text.node is not definition_of(text.scope.function):
+        own = text.node is definition_of(text.scope.function)
+        if not own and (a.defaults or a.kw_defaults):
             self.complain("a lambda may have no default arguments; what it speaks of is what it was when it was stated", text.node)
         if isinstance(text.node, ast.FunctionDef) and self._yields(text) and self._frames:
             self.complain("only an operation itself may yield", node)
@@ -304,7 +308,8 @@ class Inference:
 
     @staticmethod
     def _yields(text: Text) -> bool:
-        return bool(code_of(text.scope.function).co_flags & inspect.CO_GENERATOR) and text.node is definition_of(text.scope.function)
+        function = text.scope.function
+        return bool(code_of(function).co_flags & inspect.CO_GENERATOR) and text.node is definition_of(function)
 
     # ------------------------------------------------------------ statements
 
@@ -390,7 +395,7 @@ class Inference:
             return False
         raised = self.expr(what) if what is not None else NONE
         if not (isinstance(raised, Known) and isinstance(raised.value, type) and issubclass(raised.value, asking.Fault)):
-            self.complain("raise a subclass of Fault: the operation has ended, and failed; use require where it does not apply", node)
+            self.complain("raise a subclass of Fault, where the operation has failed; use require where it does not apply", node)
         self.may(node, "raise a Fault")
         return False
 
@@ -436,7 +441,7 @@ class Inference:
                 self.expect(value, table.kind.value, node, f"an entry of {table.kind.name}")
                 self._writes(table, target)
             case ast.Attribute():
-                self.complain("state is in tables only: the instance has no attributes that a text may set; declare a table", target)
+                self.complain("state is in tables only: a text sets no attributes; declare a table", target)
             case _:
                 self.complain(instead(target), target)
 
@@ -577,7 +582,7 @@ class Inference:
     def _arithmetic(self, op: ast.operator, left: Type, right: Type, node: ast.AST) -> Type:
         if isinstance(left, Never) or isinstance(right, Never):
             return NEVER
-        sign = _SIGNS.get(type(op))
+        sign = SIGNS.get(type(op))
         if sign is None:
             return self.complain(f"{type(op).__name__} is no operation of the language", node)
         both = joined(left, right)
@@ -586,13 +591,19 @@ class Inference:
         if isinstance(both, FlagKind) and sign in "&|^":
             return FLAG
         if isinstance(both, NaturalKind) and sign in "+-":
-            return NATURAL
+            return self._held(node, 0, NATURAL)
         if isinstance(both, WordKind):
-            return both
+            return self._held(node, both.width, both)
         for what in (left, right):
             if isinstance(what, NameKind | Nothing):
                 self.complain(f"there is no arithmetic on {said(what)}; names know == and != only", node)
         return self.complain(f"{said(left)} {sign} {said(right)} is not defined", node)
+
+    def _held(self, node: ast.AST, width: int, kind: Kind) -> Kind:
+        """Note of which kind this arithmetic is, so that on ints it is held to that."""
+        if self.widths.setdefault(self._frames[-1].text.scope.function, {}).setdefault(place(node), width) != width:
+            self.complain("this is arithmetic on numbers of one kind here and of another there; write it twice", node)
+        return kind
 
     def _folded(self, sign: str, left: Ints, right: Ints, node: ast.AST) -> Type:
         try:
@@ -700,7 +711,7 @@ class Inference:
 
     def _call(self, node: ast.Call) -> Type:
         what = self.expr(node.func)
-        if isinstance(what, Known) and what.value is any or isinstance(what, Known) and what.value is all:
+        if (isinstance(what, Known) and what.value is any) or (isinstance(what, Known) and what.value is all):
             return self._quantified(node)
         if isinstance(what, Known) and what.value is super:
             return self._super(node)
@@ -897,10 +908,6 @@ class Inference:
         return result, mine
 
 
-_SIGNS: dict[type[ast.operator], str] = {
-    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//", ast.Mod: "%", ast.LShift: "<<", ast.RShift: ">>",
-    ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
-}
 _COMPUTED: dict[str, Callable[[int, int], int]] = {
     "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "//": lambda a, b: a // b, "%": lambda a, b: a % b,
     "<<": lambda a, b: a << min(b, 64), ">>": lambda a, b: a >> b, "&": lambda a, b: a & b, "|": lambda a, b: a | b,
@@ -930,4 +937,4 @@ def _kinds_stated(function: FunctionType) -> dict[str, Kind]:
     return stated
 
 
-__all__ = ["Complaint", "Effects", "Inference", "OneOf", "Scalar", "State", "EnumKind"]
+__all__ = ["Complaint", "Effects", "EnumKind", "Inference", "OneOf", "Scalar", "State"]

@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import CodeType, FunctionType
 from typing import Any
 
+from refmodel.language.compiling import compiled
 from refmodel.language.design import Outline
 from refmodel.language.opaque import Flag, Opaque
 from refmodel.language.sources import code_of, definition_of, replaced, restored
@@ -93,21 +94,9 @@ def joined_code(function: FunctionType) -> CodeType | None:
     definition = copy.deepcopy(definition_of(function))
     if definition is None:
         return None
-    code = code_of(function)
     arguments = definition.args.posonlyargs + definition.args.args
-    new = _Rewrite(arguments[0].arg if arguments and "__class__" in code.co_freevars else None).visit(definition)
-    if isinstance(new, ast.FunctionDef):
-        new.decorator_list = []
-        made: list[ast.stmt] = [new, ast.Return(ast.Name(new.name, ast.Load()))]
-    else:
-        made = [ast.Return(new)]
-    factory = ast.FunctionDef("factory", ast.arguments([], [ast.arg(v) for v in code.co_freevars], None, [], [], None, []), made, [])
-    module = ast.fix_missing_locations(ast.Module([factory], []))
-    space: dict[str, Any] = {}
-    flags = code.co_flags & 0x1FF0000  # from __future__ import annotations and its like
-    exec(compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True), dict(function.__globals__), space)
-    joined_one: CodeType = space["factory"](*(None for _ in code.co_freevars)).__code__
-    return joined_one if joined_one.co_freevars == code.co_freevars else None
+    of = arguments[0].arg if arguments and "__class__" in code_of(function).co_freevars else None
+    return compiled(function, _Rewrite(of).visit(definition))
 
 
 def texts_from(*roots: Any) -> tuple[FunctionType, ...]:

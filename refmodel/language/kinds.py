@@ -100,7 +100,9 @@ class Page(Generic[K, V]):
         return self.cells.get(index, self.zero)
 
     def put(self, index: K, cell: V) -> Page[K, V]:
-        """This page with one cell replaced."""
+        """This page with one cell replaced. Raises KeyError under the name of nobody."""
+        if index == NOTHING:
+            raise KeyError("a cell under the name of nobody")
         return Page(self.zero, {**self.cells, index: cell})
 
     def is_zero(self) -> bool:
@@ -382,8 +384,8 @@ def _kind_of(annotation: Any) -> Kind:
         return TupleKind(tuple(kind_of(part) for part in typing.get_args(annotation)))
     if typing.get_origin(annotation) is Page:
         index, cell = (kind_of(part) for part in typing.get_args(annotation))
-        if not isinstance(index, Scalar):
-            raise BadDesign(f"a page is indexed by a scalar, not by {index}")
+        if not isinstance(index, NameKind | FlagKind | EnumKind):
+            raise BadDesign(f"a page is indexed by a name, a flag or an enum member, not by {index}")
         return PageKind(index, cell)
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         _refuse_odd_enum(annotation)
@@ -404,8 +406,8 @@ def _refuse_odd_enum(cls: type[enum.Enum]) -> None:
     own = [name for base in cls.__mro__ if base not in (enum.Enum, object) for name in ("__eq__", "__hash__", "__bool__", "__new__")
            if isinstance(vars(base).get(name), FunctionType) and vars(base)[name].__module__ != "enum"]
     if odd or own or issubclass(cls, enum.Flag):
-        raise BadDesign(f"the enum {cls.__qualname__} is more than its members ({', '.join(odd + own) or 'Flag'}); expected a plain "
-                        "enum.Enum")
+        raise BadDesign(f"the enum {cls.__qualname__} is more than its members ({', '.join(odd + own) or 'Flag'}); expected a "
+                        "plain enum.Enum")
 
 
 def _refuse_odd_record(cls: type) -> None:
@@ -463,7 +465,8 @@ def table_kind(name: str, annotation: Any) -> TableKind | None:
     key, value = typing.get_args(annotation)
     key_kind = kind_of(key)
     parts = key_kind.parts if isinstance(key_kind, TupleKind) else (key_kind,)
-    scalars = tuple(part for part in parts if isinstance(part, Scalar))
+    scalars = tuple(part for part in parts if isinstance(part, NameKind | FlagKind | EnumKind))
     if len(scalars) != len(parts):
-        raise BadDesign(f"table {name}: a key is a name or a tuple of names, not {key!r}")
+        raise BadDesign(f"table {name}: a key is a name, a flag or an enum member, or a tuple of these, not {key!r}; words and "
+                        "natural numbers have no end")
     return TableKind(name, scalars, kind_of(value), partial=origin is dict)

@@ -319,6 +319,8 @@ def check_constant(kind: Scalar, value: Any) -> None:
         good = isinstance(value, kind.cls)
     elif isinstance(kind, WordKind):
         good = type(value) is int and 0 <= value < 1 << kind.width
+    elif isinstance(kind, NaturalKind):
+        good = type(value) is int and value >= 0
     else:
         good = type(value) is int
     if not good:

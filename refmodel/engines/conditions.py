@@ -1,0 +1,198 @@
+"""What a text says of every entry of a table at once: conditions of ``count``, ``reset`` and ``assign``, and what is assigned.
+
+Such a condition is worked out when the text states it, about one arbitrary entry under an arbitrary key, and put in place for
+whichever entry is asked about later. So it means what it meant where it stands: what its names are bound to afterwards, which path
+asks, and what tables have come to hold makes no difference.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Hashable, Sequence
+from types import CellType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import z3
+
+from refmodel.engines.templates import Template
+from refmodel.engines.terms import Term, page_sort, simplified, sort_of
+from refmodel.language.kinds import PageKind, TableKind
+from refmodel.language.opaque import Opaque, opaque
+from refmodel.language.unsound import Unsound
+
+if TYPE_CHECKING:
+    from refmodel.engines.symbolic import Obligation, Symbolic
+    from refmodel.engines.symbolic_tables import Table
+
+
+@attrs.frozen(slots=False)
+class Lookup:
+    """That a run looked at an entry of an arbitrary state."""
+
+    base: str
+    table: str
+    key: tuple[Term, ...]
+
+    @functools.cached_property
+    def ids(self) -> tuple[int, ...]:
+        """Equal for identical keys."""
+        return tuple([k.get_id() for k in self.key])
+
+    @functools.cached_property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for identical lookups."""
+        return (self.base, self.table, *self.ids)
+
+
+@attrs.frozen
+class Formal:
+    """An arbitrary key of a table, and an arbitrary entry under it."""
+
+    key: tuple[Term, ...]
+    leaves: tuple[Term, ...]
+
+
+@functools.cache
+def formal(kind: TableKind) -> Formal:
+    key = tuple(z3.Const(f"{kind.name}.key{i}", sort_of(k)) for i, k in enumerate(kind.keys))
+    if isinstance(kind.value, PageKind):
+        return Formal(key, (z3.Const(f"{kind.name}.page", page_sort(kind.value)),))
+    return Formal(key, tuple(z3.Const(f"{kind.name}.entry.{path or 'value'}", sort_of(leaf)) for path, leaf in kind.value.leaves()))
+
+
+class Stated:
+    """Terms about an arbitrary entry, and what was looked at to make them."""
+
+    def __init__(self, table: Table, compute: Callable[..., list[Term]]) -> None:
+        """``compute`` is given an entry and the parts of its key, and only looks."""
+        self.formal, reading = formal(table.kind), table.reading
+        entry = table.value_of(self.formal.leaves)
+        names = [opaque(reading, kind, k) for kind, k in zip(table.kind.keys, self.formal.key, strict=True)]
+        outer = reading.lookups, reading.counts, reading.noted
+        reading.lookups, reading.counts, reading.noted = {}, {}, {}
+        try:
+            terms, owed = reading.alone(lambda: compute(entry, *names))
+            self.lookups, self.counts = list(reading.lookups.values()), list(reading.counts.values())
+        finally:
+            reading.lookups, reading.counts, reading.noted = outer
+        self.number = len(terms)
+        self.template = Template([*self.formal.key, *self.formal.leaves],
+                                 [*terms, *(k for x in self.lookups for k in x.key), *(c.number for c in self.counts)])
+        if owed:
+            self._owe(table, owed)
+
+    def _owe(self, table: Table, owed: Sequence[Obligation]) -> None:
+        """What must hold of every entry must hold of an arbitrary one."""
+        leaves = table.peek(self.formal.key)
+        whole = Template(self.formal.leaves, [z3.And(*o.conditions, z3.BoolVal(True)) for o in owed] + [o.holds for o in owed])
+        terms = whole.at(leaves[-len(self.formal.leaves):])
+        real = [z3.Not(n) for n in table.nobody(self.formal.key)] + (leaves[:1] if table.domain is not None else [])
+        for conditions, holds, o in zip(terms, terms[len(owed):], owed, strict=False):
+            table.reading.owe([attrs.evolve(o, conditions=(*real, conditions), holds=holds)])
+
+    def at(self, reading: Symbolic, key: Sequence[Term], leaves: Sequence[Term]) -> list[Term]:
+        """The terms about this entry; that it was looked at is noted."""
+        found = self.template.at([*key, *leaves])
+        rest = iter(found[self.number:])
+        for x in self.lookups:
+            reading.note(Lookup(x.base, x.table, tuple([next(rest) for _ in x.key])))
+        for c in self.counts:
+            reading.note_count(attrs.evolve(c, number=next(rest)))
+        return [simplified(t) for t in found[:self.number]]
+
+
+# ---------------------------------------------------------------- counting
+
+
+@attrs.frozen(eq=False)
+class Counting:
+    """What makes an entry count, by its key and by the names that the condition speaks of besides."""
+
+    name: str
+    """Equal for conditions that mean the same."""
+    template: Template
+
+    def holds(self, key: Sequence[Term], leaves: Sequence[Term], spoken_of: Sequence[Term]) -> Term:
+        """Whether this entry counts."""
+        return simplified(self.template.at([*key, *leaves, *spoken_of])[0])
+
+
+@attrs.frozen
+class Counted:
+    """That a run counted entries of an arbitrary state: the number, and which entries count."""
+
+    base: str
+    table: str
+    number: Term
+    counting: Counting
+
+    def counts(self, table: Table, key: tuple[Term, ...], spoken_of: Sequence[Term] | None = None) -> Term:
+        """Whether the arbitrary state's entry under a key counts. Nothing is ever stored under the name of nobody."""
+        leaves = table.first(key)
+        names = self.number.children() if spoken_of is None else spoken_of
+        plain = leaves if table.domain is None else leaves[1:]
+        real = [z3.Not(n) for n in table.nobody(key)] + (leaves[:1] if table.domain is not None else [])
+        return simplified(z3.And(*real, self.counting.holds(key, plain, names)))
+
+
+_known: dict[Hashable, tuple[Counting, Any]] = {}
+"""Conditions that were worked out before, by code and constants; with what must live as long."""
+
+
+def counting(table: Table, where: Callable[..., Any]) -> tuple[Counting, list[Term]]:
+    """What a condition makes count, and the names that it speaks of."""
+    if not isinstance(where, FunctionType):
+        raise Unsound("a condition of a count is a lambda or a function")
+    cells = [cell.cell_contents for cell in where.__closure__ or ()]
+    spoken_of = [v.term for v in cells if isinstance(v, Opaque)]
+    if len(spoken_of) == len(cells):
+        identity = (table.kind, where.__code__, id(where.__globals__), tuple(v.kind for v in cells))
+        if identity not in _known:
+            _known[identity] = _counting(table, where, cells), where.__globals__
+        return _known[identity][0], spoken_of
+    return _counting(table, where, cells), spoken_of
+
+
+def _counting(table: Table, where: FunctionType, cells: Sequence[Any]) -> Counting:
+    """The condition is read anew, of formal names, because it may happen to speak of one thing twice."""
+    reading, at = table.reading, formal(table.kind)
+    named: list[Term] = []
+    closure = []
+    for cell in cells:
+        if isinstance(cell, Opaque):
+            named.append(z3.Const(f"spoken.of.{len(named)}", cell.term.sort()))
+            closure.append(CellType(opaque(reading, cell.kind, named[-1])))
+        else:
+            closure.append(CellType(cell))
+    general = FunctionType(where.__code__, where.__globals__, where.__name__, where.__defaults__, tuple(closure))
+    names = [opaque(reading, kind, k) for kind, k in zip(table.kind.keys, at.key, strict=True)]
+    outer = reading.lookups, reading.counts, reading.noted
+    reading.lookups, reading.counts, reading.noted = {}, {}, {}
+    try:
+        holds, owed = reading.alone(lambda: reading.fold(general, table.value_of(at.leaves), *names))
+        looked = bool(reading.lookups or reading.counts)
+    finally:
+        reading.lookups, reading.counts, reading.noted = outer
+    formals = [*at.key, *at.leaves, *named]
+    if looked or owed or not _speaks_only_of(holds, formals):
+        raise Unsound("what is counted may depend on the entry, its key and names, and nothing else")
+    name = hashlib.sha256(holds.sexpr().encode()).hexdigest()[:12]
+    return Counting(name, Template(formals, [holds]))
+
+
+def _speaks_only_of(term: Term, formals: Sequence[Term]) -> bool:
+    """Whether nothing occurs in a term but these, and constants."""
+    allowed = {f.get_id() for f in formals}
+    seen: set[int] = set()
+    todo = [term]
+    while todo:
+        t = todo.pop()
+        if t.get_id() in seen or t.get_id() in allowed:
+            continue
+        seen.add(t.get_id())
+        if z3.is_app(t) and t.decl().kind() == z3.Z3_OP_UNINTERPRETED and not str(t.decl()).endswith(".NOTHING"):
+            return False
+        todo += t.children()
+    return True

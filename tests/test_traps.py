@@ -1,0 +1,48 @@
+"""Texts that misled the engines once, or could: each is refused, or what is wrong with it is found."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from refmodel.engines.checking import Report, check
+from refmodel.language import BadDesign
+from refmodel.loading import load
+
+TRAPS = sorted(p for p in (Path(__file__).parent / "traps").glob("*.py") if p.stem != "__init__")
+ENGINES = ("random", "exhaustive", "prove")
+GOOD = {"proved", "holds", "not broken"}
+
+
+def expected(trap: Path) -> str:
+    """What the specimen says is expected of it."""
+    found = re.search(r"^Expected: (.+)$", trap.read_text(), re.MULTILINE)
+    assert found, f"{trap.name} says nothing of what is expected"
+    return found[1]
+
+
+def said(reports: list[Report]) -> str:
+    return "; ".join(f"{r.engine}: {sorted(set(r.verdicts.values()))}" for r in reports)
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda p: p.stem)
+def test_it_does_not_mislead(trap: Path) -> None:
+    how = expected(trap)
+    if how.startswith("refused: "):
+        with pytest.raises(BadDesign) as refused:
+            load(str(trap))
+        assert how.removeprefix("refused: ") in str(refused.value), str(refused.value)
+        assert re.search(rf"{trap.name}:\d+: |{trap.stem}", str(refused.value)), "the message says where"
+        return
+    design = load(str(trap))
+    finders = how.removeprefix("found by ").split(", ")
+    assert set(finders) <= set(ENGINES) and finders
+    for engine in ENGINES:
+        try:
+            reports = check(design, [engine], seconds=3)
+        except BadDesign as why:
+            reports, why_not = [], str(why)
+        lied = all(r.verdicts and set(r.verdicts.values()) <= GOOD and not r.failed and not r.undecided for r in reports)
+        if engine in finders:
+            assert reports, f"{engine} was to find it, and refused: {why_not}"
+            assert not lied, said(reports)
