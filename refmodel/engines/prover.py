@@ -18,8 +18,9 @@ import attrs
 import z3
 
 from refmodel.engines.hypotheses import Formula, Hypotheses, formula
+from refmodel.engines.questions import Solver, about
 from refmodel.engines.scope import Scope, Witness
-from refmodel.engines.symbolic import Obligation, Symbolic
+from refmodel.engines.symbolic import CUT_OFF, Obligation, Symbolic
 from refmodel.engines.symbolic_tables import Counted, Lookup, Table
 from refmodel.engines.terms import Term, constant, sort_of
 from refmodel.language.asking import Fault, Refused, answering
@@ -36,6 +37,8 @@ ATTEMPTS = 4
 """How often a counterexample is looked for, each time in another order."""
 
 SOUNDNESS = "the text means the same on ints and on terms"
+INITIAL = "initial state"
+"""What the proof is called that is of no operation."""
 
 
 @attrs.frozen
@@ -220,7 +223,7 @@ class Induction:
             hypotheses.saturate()
             if far:
                 hypotheses.go_far()
-        if self._solver(known).check(*path.segments[0].conditions) == z3.unsat:
+        if self._solver(known).check(*path.segments[0].conditions, says=CUT_OFF) == z3.unsat:
             return  # the path cannot be taken from a lawful state; a later segment that cannot be says nothing of the first
         self._taken = True
         began = time.perf_counter()
@@ -284,8 +287,7 @@ class Induction:
         return not formula.tables & segment.written
 
     def _solver(self, known: dict[str, Hypotheses]) -> Any:
-        solver = z3.SimpleSolver()
-        solver.set("timeout", self.timeout)
+        solver = Solver(timeout=self.timeout)
         for hypotheses in known.values():
             solver.add(*hypotheses.asserted)
         return solver
@@ -317,13 +319,13 @@ class _Question:
         about by itself."""
         failing = [z3.And(*o.conditions, z3.Not(o.holds)) for o in obligations]
         failing += [z3.And(*segment.conditions, z3.Not(goal)) for segment, goal in goals]
-        return not failing or self._refuted((z3.Or(failing),)) == "proved"
+        return not failing or self._refuted((z3.Or(failing),), "after this path every law holds") == "proved"
 
     def about(self, law: Law, segment: Segment, denied: Term) -> Judgement:
         """Whether the denied law has no model."""
         began = time.perf_counter()
         witness: Witness | None = None
-        verdict, why = self._refuted((*segment.conditions, denied)), ""
+        verdict, why = self._refuted((*segment.conditions, denied), f"after this path {law.name} holds"), ""
         if verdict == "not proved":
             if len(self.known) > 1:
                 verdict, why = "unknown", "not proved; the state after a yield may be any lawful one"
@@ -336,17 +338,17 @@ class _Question:
     def obligation(self, obligation: Obligation) -> Judgement:
         """Whether an obligation holds where it arose: what the text requires after that excuses nothing before it."""
         began = time.perf_counter()
-        answer = self._refuted((*obligation.conditions, z3.Not(obligation.holds)))
+        answer = self._refuted((*obligation.conditions, z3.Not(obligation.holds)), f"it is not so that {obligation.why}")
         verdict = "proved" if answer == "proved" else "unknown"
         return Judgement(self.induction.op.name, None, verdict, time.perf_counter() - began,
                          why="" if answer == "proved" else f"{answer}: {obligation.why}")
 
-    def _refuted(self, claim: tuple[Term, ...]) -> str:
+    def _refuted(self, claim: tuple[Term, ...], says: str) -> str:
         """``proved`` if the claim has no model, ``not proved`` if it has one, and otherwise why nobody knows."""
         self.solver.push()
         try:
             self.solver.add(*claim, *self.real)
-            answer = self.solver.check()
+            answer = self.solver.check(says=says)
             if answer == z3.unknown:
                 return f"the solver gave up: {self.solver.reason_unknown()}"
             return "proved" if answer == z3.unsat else "not proved"
@@ -393,7 +395,7 @@ def _worse(a: Judgement | None, b: Judgement) -> Judgement:
 def prove_operation(design: Outline, name: str, clause: str | None = None, *, to_the_end: bool = True,
                     timeout: int = TIMEOUT) -> Proof:
     """The obligations of one operation, or those of one clause; every law may be assumed beforehand."""
-    with joined(design):
+    with joined(design), about(name):
         return Induction(design, design.operation(name), clause, timeout).prove(to_the_end)
 
 
@@ -404,11 +406,11 @@ def prove_initial(design: Outline, clause: str | None = None, timeout: int = TIM
     """The laws hold before anything has happened, for any number of names."""
     began = time.perf_counter()
     judgements = []
-    with joined(design):
+    with joined(design), about(INITIAL):
         for law in design.laws:
             if law.of_state and clause in (None, law.clause):
                 judgements.append(_initially(design, law, timeout))
-    return Proof("initial state", tuple(judgements), 1, time.perf_counter() - began)
+    return Proof(INITIAL, tuple(judgements), 1, time.perf_counter() - began)
 
 
 def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
@@ -421,12 +423,9 @@ def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
                 getattr(state, kind.name).reset(lambda *_: True)
         names = [reading.arbitrary(kind, f"any.{n}") for n, kind in law.names]
         goal = reading.fold(law.function, state, *names)
-    solver = z3.SimpleSolver()
-    solver.set("timeout", timeout)
-    solver.add(z3.Not(goal))
-    answer = solver.check()
+    answer = Solver(z3.Not(goal), timeout=timeout).check(says=f"at first {law.name} holds")
     verdict = "proved" if answer == z3.unsat else "refuted" if answer == z3.sat else "unknown"
-    return Judgement("initial state", law, verdict, time.perf_counter() - began)
+    return Judgement(INITIAL, law, verdict, time.perf_counter() - began)
 
 
 class _Initially(Symbolic):

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import z3
 
-from refmodel.engines.terms import Term, constant, packed, page_sort, simplified, sort_of
+from refmodel.engines.questions import simplified
+from refmodel.engines.terms import Term, constant, packed, page_sort, sort_of
 from refmodel.language.kinds import NOTHING, FlagKind, NameKind, PageKind, TableKind
 from refmodel.language.opaque import Opaque, opaque, term_of
 from refmodel.language.unsound import Unsound
@@ -218,7 +219,7 @@ class Table:
             with self.reading.at(write.stamp):
                 holds = self.reading.fold(write.where, entry, *names)
             if write.assigned:  # nothing is ever stored under the name of nobody
-                holds = z3.simplify(z3.And(holds, *(z3.Not(n) for n in self.nobody(key))))
+                holds = simplified(z3.And(holds, *(z3.Not(n) for n in self.nobody(key))))
             write.memo[identity] = key, holds
         return write.memo[identity][1]
 
