@@ -65,6 +65,11 @@ class Proof:
     it, as far as all that is known tells."""
     seconds: float
 
+    def demand(self) -> None:
+        """Raise AssertionError unless every obligation is proved."""
+        missing = [f"{j.law.name if j.law else SOUNDNESS}: {j.verdict}: {j.why}" for j in self.judgements if j.verdict != "proved"]
+        assert not missing, "; ".join(missing)
+
 
 @attrs.define
 class Segment:

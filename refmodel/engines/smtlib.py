@@ -16,6 +16,9 @@ from refmodel.language.unsound import BadDesign
 
 Term = Any  # a z3 expression; the binding has no types
 
+LOGIC = "AUFBVDTLIA"
+"""Arrays, functions, words, datatypes and integers: all that questions speak of."""
+
 LONGEST = 160
 """A term whose text is longer than this gets a definition of its own."""
 
@@ -37,8 +40,8 @@ INDEXED = {z3.Z3_OP_EXTRACT: "extract", z3.Z3_OP_ZERO_EXT: "zero_extend", z3.Z3_
            z3.Z3_OP_REPEAT: "repeat", z3.Z3_OP_ROTATE_LEFT: "rotate_left", z3.Z3_OP_ROTATE_RIGHT: "rotate_right"}
 """Operators that carry numbers."""
 
-OF_TWO = {"and", "or", "xor"}
-"""What the standard wants two operands of, where z3 is content with one."""
+NEUTRAL = {"and": "true", "or": "false"}
+"""What says nothing as an operand, and is left out. The standard wants two operands of these, where z3 is content with one."""
 
 PAIRWISE = {"bvadd", "bvmul", "bvand", "bvor", "bvxor", "concat"}
 """What the standard gives exactly two operands, where z3 takes many: written from left to right."""
@@ -64,7 +67,8 @@ class Texts:
         needed: dict[int, _Piece] = {}
         for piece in asked:
             piece.gather(needed)
-        lines = ["(set-logic ALL)", *(line for piece in needed.values() for line in piece.lines)]
+        quantified = any("(forall " in line for piece in needed.values() for line in piece.lines)
+        lines = [f"(set-logic {'' if quantified else 'QF_'}{LOGIC})", *(line for piece in needed.values() for line in piece.lines)]
         lines += [f"(assert {piece.text})" for piece in asked]
         return "\n".join([*lines, "(check-sat)", ""])
 
@@ -239,11 +243,13 @@ def _with_lines(pieces: Sequence[_Piece]) -> Iterator[_Piece]:
 
 
 def _applied(operator: str, operands: Sequence[_Piece], symbol: _Piece | None = None) -> _Piece:
+    if operator in NEUTRAL:
+        operands = [o for o in operands if o.text != NEUTRAL[operator]]
+        if len(operands) < 2:
+            return operands[0] if operands else _Piece(NEUTRAL[operator])
     needs = [*([symbol] if symbol else []), *operands]
     if not operands:
         return _Piece(operator, needs)
-    if len(operands) == 1 and operator in OF_TWO:
-        return operands[0]
     if len(operands) > 2 and operator in PAIRWISE:
         text = operands[0].text
         for operand in operands[1:]:
@@ -258,6 +264,6 @@ def _digits(number: int, width: int) -> str:
 
 RESERVED = {"as", "assert", "exists", "forall", "is", "let", "match", "par", "select", "store", "concat", "extract", "repeat",
             "true", "false", "and", "or", "xor", "not", "ite", "distinct", "div", "mod", "abs", "divisible", "Array", "Bool", "Int",
-            "Real", "BitVec", "String", "Set", "Bag", "Relation", "Seq", "Tuple", "UnitTuple", "tuple", "exp", "sin", "cos", "tan",
-            "sqrt", "pow", "to_real", "to_int", "is_int", "i"}
+            "Real", "Table", "BitVec", "String", "Set", "Bag", "Relation", "Seq", "Tuple", "UnitTuple", "tuple", "exp", "sin",
+            "cos", "tan", "sqrt", "pow", "to_real", "to_int", "is_int", "i"}
 """What the standard or a solver means something else by."""
