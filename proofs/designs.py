@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from refmodel.designs import COMBINED, SHIPPED
-from refmodel.engines.induction import prove
+from refmodel.engines.induction import Proof, apart, prove
 from refmodel.language import outline
 from tests.designs.own_sharing import ZapToProtect
 
 DESIGNS = {**{cls.__name__: cls for cls in (SHIPPED | COMBINED).values()}, "ZapToProtect": ZapToProtect}
+
+
+def by_operation(name: str) -> dict[str, Callable[[], Proof]]:
+    """The proofs of each operation, and of the initial state, that make up the theorem below."""
+    return apart(outline(DESIGNS[name]))
 
 
 def every_operation_keeps_every_law(name: str) -> None:

@@ -14,6 +14,7 @@ import z3
 
 from proofs.walking import Refuted
 from refmodel.engines.functions import explore
+from refmodel.engines.questions import Solver
 from refmodel.engines.symbolic import Symbolic
 from refmodel.language.kinds import FlagKind, NaturalKind
 from refmodel.language.opaque import opaque, term_of
@@ -77,11 +78,10 @@ def _prove(claim: Callable[[Anything, Instruction, State], tuple[Any, Any]], nee
     paths = list(explore(reading, lambda: claim(anything, i, virtual), (*TEXTS, in_the_class, _same)))
     for path in paths:
         assumed, same = (term_of(reading, FLAG, v) for v in path.result)
-        solver = z3.Solver()
-        solver.add(*path.conditions, *([assumed] if needs_class else []))
-        possible |= solver.check() == z3.sat
+        solver = Solver(*path.conditions, *([assumed] if needs_class else []), simple=False)
+        possible |= solver.check(says="what is assumed cannot be") == z3.sat
         solver.add(z3.Not(same))
-        answer = solver.check()
+        answer = solver.check(says="both steps lead to the same state")
         if answer != z3.unsat:
             raise Refuted(f"an instruction and a state for which it does not hold ({answer}): {solver.model()}")
     assert possible, "nothing satisfies what is assumed: the theorem would say nothing"

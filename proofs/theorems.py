@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -25,11 +26,19 @@ class Theorem:
     of: tuple[Any, ...] = ()
     slow: bool = False
     """Whether the fast tests leave it out: it takes half a minute or more of two cores."""
+    apart: Callable[..., dict[str, Callable[[], Any]]] | None = None
+    """Gives the proofs that together are this one, by name, where each can be made by itself."""
+    certified: bool = False
+    """Whether a certificate is asked for that others can check."""
 
     @property
     def name(self) -> str:
         where = self.proof.__module__.removeprefix("proofs.")
         return f"{where}.{self.proof.__name__}({', '.join(map(str, self.of))})"
+
+    def parts(self) -> dict[str, Callable[[], Any]]:
+        """The proofs that together are this one, by name."""
+        return {"": partial(self.proof, *self.of)} if self.apart is None else self.apart(*self.of)
 
     def prove(self, cache: ProofCache | None = None) -> tuple[float, bool]:
         """The seconds that the proof takes, or took when the cache was told of it; and whether it was the cache that knew."""
@@ -45,7 +54,7 @@ class Theorem:
 
 
 def _of_levels(says: str, proof: Callable[..., None], *levels: int) -> list[Theorem]:
-    return [Theorem(f"{says} ({n} levels)", proof, (n,)) for n in levels]
+    return [Theorem(f"{says} ({n} levels)", proof, (n,), certified=True) for n in levels]
 
 
 SLOW = set(COMBINED.values()) - {InterpreterAndEverything}
@@ -62,8 +71,9 @@ THEOREMS = (
                 nested_walk.through_ept_it_is_the_guest_s_walk_of_what_ept_shows, 4, 5),
     *_of_levels("A walk through nested tables is the guest's walk over the memory that they show.",
                 nested_walk.through_npt_it_is_the_guest_s_walk_of_what_the_nested_tables_show, 4, 5),
-    *(Theorem("Encoding undoes decoding, but for ignored bits.", entries.encoding_undoes_decoding, (k,)) for k in ("guest", "EPT")),
-    *(Theorem("Decoding undoes encoding.", entries.decoding_undoes_encoding, (k,)) for k in ("guest", "EPT")),
+    *(Theorem("Encoding undoes decoding, but for ignored bits.", entries.encoding_undoes_decoding, (k,), certified=True)
+      for k in ("guest", "EPT")),
+    *(Theorem("Decoding undoes encoding.", entries.decoding_undoes_encoding, (k,), certified=True) for k in ("guest", "EPT")),
     *_of_levels("Walking bits is walking cells: the two strata agree.", entries.walking_bits_is_walking_cells, 4, 5),
     Theorem("Popek and Goldberg 1: if what is sensitive is privileged, a monitored step is a bare machine's.",
             popek_goldberg.a_monitor_may_be_constructed),
@@ -73,9 +83,10 @@ THEOREMS = (
             popek_goldberg.a_hybrid_monitor_may_be_constructed),
     Theorem("None of the three holds without its condition.", popek_goldberg.without_the_condition_there_is_a_counterexample),
     *(Theorem(f"Every operation of {cls.__name__} keeps every law, from any lawful state, for any number of names.",
-              designs.every_operation_keeps_every_law, (cls.__name__,), cls in SLOW) for cls in (SHIPPED | COMBINED).values()),
+              designs.every_operation_keeps_every_law, (cls.__name__,), cls in SLOW, designs.by_operation)
+      for cls in (SHIPPED | COMBINED).values()),
     *(Theorem(f"What a VM is shown depends on what it knows alone, in {name}: noninterference.",
               noninterference.what_a_vm_is_shown_depends_on_what_it_knows, (name,)) for name in ("Memory", "MemoryAndEverything")),
     Theorem("So does every operation of a user's variant that protects by zapping.",
-            designs.every_operation_keeps_every_law, ("ZapToProtect",)),
+            designs.every_operation_keeps_every_law, ("ZapToProtect",), apart=designs.by_operation),
 )

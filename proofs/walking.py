@@ -30,6 +30,7 @@ from refmodel.engines.arbitrary import (
     word,
 )
 from refmodel.engines.functions import Path, explore
+from refmodel.engines.questions import Solver
 from refmodel.engines.symbolic import Symbolic
 
 Term = Any
@@ -99,11 +100,10 @@ def on_every_path(found: Sequence[Path], says: Callable[[Path], Term]) -> Term:
 
 def show(claim: Claim) -> None:
     """Prove a claim, after showing that its hypotheses can be met at all."""
-    assert z3.Solver().check(*claim.hypotheses) != z3.unsat, f"{_caller()}: the hypotheses contradict each other"
-    solver = z3.Solver()
-    solver.set("timeout", TIMEOUT)
-    solver.add(*claim.hypotheses, z3.Not(claim.goal))
-    answer = solver.check()
+    met = Solver(*claim.hypotheses, simple=False).check(says="the hypotheses contradict each other")
+    assert met != z3.unsat, f"{_caller()}: the hypotheses contradict each other"
+    solver = Solver(*claim.hypotheses, z3.Not(claim.goal), simple=False, timeout=TIMEOUT)
+    answer = solver.check(says=_caller())
     if answer == z3.unknown:
         raise Undecided(f"{_caller()}: {solver.reason_unknown()}")
     if answer == z3.sat:
@@ -115,9 +115,9 @@ def reachable(found: Sequence[Path], hypotheses: Sequence[Term], kinds: Sequence
     """Assert that every kind of outcome can come about: a proof about outcomes that never come says nothing."""
     for kind in kinds:
         assert any(isinstance(p.result.end, kind) for p in found), f"no path ends in {kind.__name__}"
-        solver = z3.Solver()
-        solver.add(*hypotheses, z3.Or([z3.And([z3.BoolVal(True), *p.conditions]) for p in found if isinstance(p.result.end, kind)]))
-        assert solver.check() == z3.sat, f"no path ends in {kind.__name__}"
+        solver = Solver(*hypotheses, simple=False)
+        solver.add(z3.Or([z3.And([z3.BoolVal(True), *p.conditions]) for p in found if isinstance(p.result.end, kind)]))
+        assert solver.check(says=f"no path ends in {kind.__name__}") == z3.sat, f"no path ends in {kind.__name__}"
 
 
 def _caller() -> str:

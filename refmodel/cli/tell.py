@@ -1,24 +1,21 @@
-"""``refmodel prove``, ``bench``, ``replay``, ``explain``: what is claimed, and what shows it."""
+"""``refmodel bench``, ``replay``, ``explain``: what is claimed, and what shows it."""
 
 from __future__ import annotations
 
 import json
 from importlib import resources
-from os import cpu_count
 from pathlib import Path
 from typing import Annotated
 
 import attrs
 import typer
-from rich.markup import escape
 
 from refmodel.bugs import MUTANTS
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, On, app, err, out, severity
+from refmodel.cli.common import FAILS, HOLDS, Html, app, err, out
 from refmodel.engines.bench import matrix as kill_matrix
 from refmodel.engines.exits import measure
 from refmodel.engines.machine import replay as run_again
 from refmodel.engines.policy_simulation import POLICIES, read, simulate
-from refmodel.engines.spread import Where
 from refmodel.engines.tokens import decode, spec_of
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
@@ -26,29 +23,6 @@ from refmodel.machine.x86_instructions import X86_INSTRUCTIONS, classify
 from refmodel.report import efficiency, explaining, pages, policies, stories, terminal
 
 TOPICS = ("exits", "instructions", "policy")
-
-
-@app.command()
-def prove(
-    fresh: Annotated[bool, typer.Option(help="prove again what is remembered as proved")] = False,
-    jobs: Jobs = None,
-    on: On = None,
-) -> None:
-    """Prove every theorem in proofs/, in a checkout of the repository; what was proved of the very same text is remembered.
-
-    Exit status: 0 all are proved, 1 one is refuted, 2 bad input, 3 undecided.
-    """
-    from refmodel.engines.theorems import prove_all
-
-    worst = HOLDS
-    for told in prove_all(Path.cwd(), fresh, Where(jobs or cpu_count() or 1, on)):
-        how = "remembered" if told.remembered else told.verdict
-        style = {"proved": "green", "refuted": "bold red"}.get(told.verdict, "yellow")
-        out.print(f"[{style}]{how:>10}[/]  {told.seconds:6.1f} s  {escape(told.says)}  [dim]{escape(told.name)}[/]", soft_wrap=True)
-        if told.why:
-            out.print(escape(told.why), soft_wrap=True)
-        worst = max(worst, {"proved": HOLDS, "refuted": FAILS}.get(told.verdict, UNDECIDED), key=severity)
-    raise typer.Exit(worst)
 
 
 @app.command()

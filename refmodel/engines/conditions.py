@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import z3
 
+from refmodel.engines.questions import simplified
 from refmodel.engines.templates import Template
-from refmodel.engines.terms import Term, page_sort, simplified, sort_of
+from refmodel.engines.terms import Term, page_sort, sort_of
 from refmodel.language.kinds import PageKind, TableKind
 from refmodel.language.opaque import Opaque, opaque
 from refmodel.language.unsound import Unsound

@@ -15,10 +15,11 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Lookup
+from refmodel.engines.questions import simplified
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.templates import Template
-from refmodel.engines.terms import Term, real_term, simplified, sort_of
+from refmodel.engines.terms import Term, real_term, sort_of
 from refmodel.language.asking import answering
 from refmodel.language.design import Outline
 from refmodel.language.kinds import FlagKind, NaturalKind, Scalar

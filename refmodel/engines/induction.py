@@ -6,14 +6,15 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 
 import attrs
 
-from refmodel.engines.prover import Induction, Judgement, Proof, prove_initial, prove_operation
+from refmodel.engines.prover import INITIAL, Induction, Judgement, Proof, prove_initial, prove_operation
 from refmodel.language.design import Outline
 from refmodel.language.unsound import Unsound
 
-__all__ = ["Induction", "Judgement", "Proof", "Proved", "prove"]
+__all__ = ["Induction", "Judgement", "Proof", "Proved", "apart", "prove"]
 
 
 @attrs.frozen
@@ -49,6 +50,12 @@ def prove(design: Outline, *, clause: str | None = None, all_failures: bool = Fa
         proofs += _in_parallel(design, names, clause, all_failures, processes or os.cpu_count() or 1, progress)
     done = {p.operation for p in proofs}
     return Proved(tuple(proofs), tuple(n for n in names if n not in done), time.perf_counter() - began)
+
+
+def apart(design: Outline) -> dict[str, Callable[[], Proof]]:
+    """The proofs that make up the whole, by name, each to be made in the process that calls it."""
+    operations = {op.name: partial(prove_operation, design, op.name) for op in sorted(design.operations, key=_cost)}
+    return {INITIAL: partial(prove_initial, design), **operations}
 
 
 def _cost(op: object) -> tuple[int, str]:

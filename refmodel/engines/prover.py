@@ -19,8 +19,9 @@ import z3
 
 from refmodel.engines.conditions import Counted, Lookup, counting
 from refmodel.engines.hypotheses import Formula, Hypotheses, claimed, formula
+from refmodel.engines.questions import Solver, about
 from refmodel.engines.scope import Scope, Witness
-from refmodel.engines.symbolic import Obligation, Symbolic, applied
+from refmodel.engines.symbolic import CUT_OFF, Obligation, Symbolic, applied
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.terms import Term, real_term, sort_of
 from refmodel.language.asking import Fault, Refused, answering
@@ -37,6 +38,8 @@ ATTEMPTS = 4
 """How often a counterexample is looked for, each time in another order."""
 
 SOUNDNESS = "the text means the same on ints and on terms"
+INITIAL = "initial state"
+"""What the proof is called that is of no operation."""
 
 
 @attrs.frozen
@@ -62,6 +65,11 @@ class Proof:
     """How many paths there are. With none the proof says nothing; so for the first it is made sure that a lawful state can take
     it, as far as all that is known tells."""
     seconds: float
+
+    def demand(self) -> None:
+        """Raise AssertionError unless every obligation is proved."""
+        missing = [f"{j.law.name if j.law else SOUNDNESS}: {j.verdict}: {j.why}" for j in self.judgements if j.verdict != "proved"]
+        assert not missing, "; ".join(missing)
 
 
 @attrs.define
@@ -221,7 +229,7 @@ class Induction:
             hypotheses.saturate()
             if far:
                 hypotheses.go_far()
-        if self._solver(known).check(*path.segments[0].conditions) == z3.unsat:
+        if self._solver(known).check(*path.segments[0].conditions, says=CUT_OFF) == z3.unsat:
             return  # the path cannot be taken from a lawful state; a later segment that cannot be says nothing of the first
         self._taken = True
         began = time.perf_counter()
@@ -284,8 +292,7 @@ class Induction:
         return not formula.tables & segment.written
 
     def _solver(self, known: dict[str, Hypotheses]) -> Any:
-        solver = z3.SimpleSolver()
-        solver.set("timeout", self.timeout)
+        solver = Solver(timeout=self.timeout)
         for hypotheses in known.values():
             solver.add(*hypotheses.asserted)
         return solver
@@ -325,13 +332,13 @@ class _Question:
         about by itself."""
         failing = [z3.And(*o.conditions, z3.Not(o.holds)) for o in obligations]
         failing += [z3.And(*segment.conditions, z3.Not(goal)) for segment, goal in goals]
-        return not failing or self._refuted((z3.Or(failing),)) == "proved"
+        return not failing or self._refuted((z3.Or(failing),), "after this path every law holds") == "proved"
 
     def about(self, law: Law, segment: Segment, denied: Term) -> Judgement:
         """Whether the denied law has no model."""
         began = time.perf_counter()
         witness: Witness | None = None
-        verdict, why = self._refuted((*segment.conditions, denied)), ""
+        verdict, why = self._refuted((*segment.conditions, denied), f"after this path {law.name} holds"), ""
         if verdict == "not proved":
             if len(self.known) > 1:
                 verdict, why = "unknown", "not proved; the state after a yield may be any lawful one"
@@ -344,17 +351,17 @@ class _Question:
     def obligation(self, obligation: Obligation) -> Judgement:
         """Whether an obligation holds where it arose: what the text requires after that excuses nothing before it."""
         began = time.perf_counter()
-        answer = self._refuted((*obligation.conditions, z3.Not(obligation.holds)))
+        answer = self._refuted((*obligation.conditions, z3.Not(obligation.holds)), f"it is not so that {obligation.why}")
         verdict = "proved" if answer == "proved" else "unknown"
         return Judgement(self.induction.op.name, None, verdict, time.perf_counter() - began,
                          why="" if answer == "proved" else f"{answer}: {obligation.why}")
 
-    def _refuted(self, claim: tuple[Term, ...]) -> str:
+    def _refuted(self, claim: tuple[Term, ...], says: str) -> str:
         """``proved`` if the claim has no model, ``not proved`` if it has one, and otherwise why nobody knows."""
         self.solver.push()
         try:
             self.solver.add(*claim, *self.real)
-            answer = self.solver.check()
+            answer = self.solver.check(says=says)
             if answer == z3.unknown:
                 return f"the solver gave up: {self.solver.reason_unknown()}"
             return "proved" if answer == z3.unsat else "not proved"
@@ -401,7 +408,7 @@ def _worse(a: Judgement | None, b: Judgement) -> Judgement:
 def prove_operation(design: Outline, name: str, clause: str | None = None, *, to_the_end: bool = True,
                     timeout: int = TIMEOUT) -> Proof:
     """The obligations of one operation, or those of one clause; every law may be assumed beforehand."""
-    with joined(design):
+    with joined(design), about(name):
         return Induction(design, design.operation(name), clause, timeout).prove(to_the_end)
 
 
@@ -412,11 +419,11 @@ def prove_initial(design: Outline, clause: str | None = None, timeout: int = TIM
     """The laws hold before anything has happened, for any number of names."""
     began = time.perf_counter()
     judgements = []
-    with joined(design):
+    with joined(design), about(INITIAL):
         for law in design.laws:
             if law.of_state and clause in (None, law.clause):
                 judgements.append(_initially(design, law, timeout))
-    return Proof("initial state", tuple(judgements), 1, time.perf_counter() - began)
+    return Proof(INITIAL, tuple(judgements), 1, time.perf_counter() - began)
 
 
 def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
@@ -429,16 +436,14 @@ def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
                 getattr(state, kind.name).reset(lambda *_: True)
         names = [reading.arbitrary(kind, f"any.{n}") for n, kind in law.names]
         goal = claimed(reading, law.function, state, *names)
-    solver = z3.SimpleSolver()
-    solver.set("timeout", timeout)
-    solver.add(z3.Not(goal), *reading.conditions)
+    solver = Solver(z3.Not(goal), *reading.conditions, timeout=timeout)
     for (_, leaf), name in zip(law.names, names, strict=True):
         solver.add(*real_term(leaf, name.term))
-    answer = solver.check()
+    answer = solver.check(says=f"at first {law.name} holds")
     if answer == z3.unsat:
-        return Judgement("initial state", law, "proved", time.perf_counter() - began)
+        return Judgement(INITIAL, law, "proved", time.perf_counter() - began)
     why = "it does not follow from the initial state" if answer == z3.sat else f"the solver gave up: {solver.reason_unknown()}"
-    return Judgement("initial state", law, "unknown", time.perf_counter() - began, why=why)
+    return Judgement(INITIAL, law, "unknown", time.perf_counter() - began, why=why)
 
 
 class _Initially(Symbolic):

@@ -14,8 +14,9 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Counting, Lookup, counting
+from refmodel.engines.questions import Solver, simplified
 from refmodel.engines.symbolic_tables import Reset, Table
-from refmodel.engines.terms import Term, constant, simplified, sort_of
+from refmodel.engines.terms import Term, constant, product, sort_of
 from refmodel.language.asking import Refused
 from refmodel.language.design import Outline
 from refmodel.language.forks import Forks
@@ -44,6 +45,9 @@ class Obligation:
     why: str
 
 
+CUT_OFF = "no lawful state leads along this path"
+
+
 class _Assuming:
     """Within this, what must hold must hold only where a condition does."""
 
@@ -63,8 +67,7 @@ class Symbolic:
     def __init__(self, design: Outline | None = None, assumptions: Sequence[Term] = (), prune: bool = True) -> None:
         self.design, self.prune = design, prune
         self.forks = Forks()
-        self.solver = z3.SimpleSolver()
-        self.solver.add(*assumptions)
+        self.solver = Solver(*assumptions)
         self.choices = "choice"
         """What the terms are called that choices are answered with."""
         self._folding = 0
@@ -152,7 +155,7 @@ class Symbolic:
         if not self.prune or self._folding:
             return [True, False]
         options = [value for value in (True, False)
-                   if self.solver.check(*self.conditions, cond if value else z3.Not(cond)) != z3.unsat]
+                   if self.solver.check(*self.conditions, cond if value else z3.Not(cond), says=CUT_OFF) != z3.unsat]
         if not options:
             raise Refused
         return options
@@ -175,7 +178,7 @@ class Symbolic:
             raise Refused
         self._assume(cond)
         self._learn(cond, True)
-        if self.prune and not self._folding and self.solver.check(*self.conditions) == z3.unsat:
+        if self.prune and not self._folding and self.solver.check(*self.conditions, says=CUT_OFF) == z3.unsat:
             raise Refused
 
     def must(self, term: Term, why: str) -> None:
@@ -206,11 +209,11 @@ class Symbolic:
         if isinstance(kind, NaturalKind):
             return (a + b, None) if operator == "+" else (a - b, a >= b)
         if operator == "+":
-            return a + b, z3.BVAddNoOverflow(a, b, False)
+            return a + b, z3.UGE(a + b, a)
         if operator == "-":
-            return a - b, z3.BVSubNoUnderflow(a, b, False)
+            return a - b, z3.UGE(a, b)
         if operator == "*":
-            return a * b, z3.BVMulNoOverflow(a, b, False)
+            return product(a, b)
         if operator == "<<":
             return a << b, z3.And(z3.ULT(b, a.size()), z3.LShR(a << b, b) == a)
         return (z3.UDiv(a, b) if operator == "//" else z3.URem(a, b)), b != 0

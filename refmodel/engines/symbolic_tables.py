@@ -15,7 +15,8 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Lookup, Stated
-from refmodel.engines.terms import Term, constant, packed, page_sort, simplified, sort_of
+from refmodel.engines.questions import simplified
+from refmodel.engines.terms import Term, constant, packed, page_sort, sort_of
 from refmodel.language.kinds import NOTHING, FlagKind, NameKind, PageKind, TableKind
 from refmodel.language.opaque import opaque, term_of
 from refmodel.language.unsound import Unsound
@@ -168,7 +169,7 @@ class Table:
             return _all_equal(write.key, key)
         holds = self._stated(write, key)[0]
         if write.assigned:  # nothing is ever stored under the name of nobody
-            holds = z3.simplify(z3.And(holds, *(z3.Not(n) for n in self.nobody(key))))
+            holds = simplified(z3.And(holds, *(z3.Not(n) for n in self.nobody(key))))
         return holds
 
     def _stated(self, write: Reset, key: tuple[Term, ...]) -> list[Term]:

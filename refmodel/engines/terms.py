@@ -92,6 +92,18 @@ def real_term(kind: Scalar, term: Term) -> list[Term]:
     return [term >= 0] if isinstance(kind, NaturalKind) else []
 
 
-def simplified(term: Term) -> Term:
-    """As z3 rewrites it."""
-    return z3.simplify(term)
+def product(a: Term, b: Term) -> tuple[Term, Term]:
+    """A product of words, and that it is no longer than they are. By a constant it is a sum of shifts, which every solver is quick
+    with."""
+    width = a.size()
+    if z3.is_bv_value(a):
+        a, b = b, a
+    wide = z3.ZeroExt(width, a)
+    if z3.is_bv_value(b):
+        shifts = [number for number in range(width) if b.as_long() >> number & 1]
+        result = z3.BitVecVal(0, 2 * width) if not shifts else wide << shifts[0]
+        for number in shifts[1:]:
+            result = result + (wide << number)
+    else:
+        result = wide * z3.ZeroExt(width, b)
+    return z3.Extract(width - 1, 0, result), z3.Extract(2 * width - 1, width, result) == 0

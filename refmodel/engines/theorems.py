@@ -6,7 +6,7 @@ import importlib
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from os import cpu_count
 from pathlib import Path
@@ -35,15 +35,22 @@ class Told:
     why: str = ""
 
 
-def prove_all(folder: Path, fresh: bool = False, where: Where | None = None) -> Iterator[Told]:
-    """Every theorem of the checkout in this folder, in order; whoever helps has a checkout in the same folder.
+def prove_all(folder: Path, fresh: bool = False, where: Where | None = None, names: Sequence[str] = (),
+              slow: bool = True) -> Iterator[Told]:
+    """Every theorem of the checkout in this folder, in order; whoever helps has a checkout in the same folder. With names, those
+    whose name has one of these in it; without ``slow``, those that take no longer than most.
 
-    Raises ``BadDesign`` if there is no list of theorems.
+    Raises ``BadDesign`` if there is no list of theorems, or none of that name.
     """
-    theorems = _theorems(folder)
+    theorems = theorems_of(folder)
+    unknown = [name for name in names if not any(name in t.name for t in theorems)]
+    if unknown:
+        raise BadDesign(f"{unknown[0]}: in no theorem's name")
     cache = ProofCache()
     todo = []
     for number, theorem in enumerate(theorems):
+        if (names and not any(name in theorem.name for name in names)) or (theorem.slow and not slow):
+            continue
         known = None if fresh else cache.seconds(theorem.name, theorem.proof.__module__)
         if known is None:
             todo.append(number)
@@ -56,7 +63,8 @@ def prove_all(folder: Path, fresh: bool = False, where: Where | None = None) -> 
         yield told
 
 
-def _theorems(folder: Path) -> Any:
+def theorems_of(folder: Path) -> Any:
+    """The list of theorems of the checkout in this folder; ``BadDesign`` if there is none."""
     if not (folder / "proofs" / "theorems.py").is_file():
         raise BadDesign(f"{folder}: no proofs/theorems.py here; run this in a checkout of the repository")
     if str(folder) not in sys.path:
@@ -65,14 +73,20 @@ def _theorems(folder: Path) -> Any:
 
 
 def _prove(folder: str, number: int) -> Told:
-    theorem = _theorems(Path(folder))[number]
+    theorem = theorems_of(Path(folder))[number]
+    verdict, why, seconds = attempt(theorem.prove)
+    return Told(theorem.name, theorem.says, verdict, seconds, why=why)
+
+
+def attempt(claim: Callable[[], object]) -> tuple[str, str, float]:
+    """What comes of proving something: ``proved``, ``refuted`` or ``unknown``; why; and the seconds that it took."""
     began = time.perf_counter()
     verdict, why = "proved", ""
     try:
-        theorem.prove()
+        claim()
     except AssertionError as false:
         undecided = type(false).__name__ == "Undecided"
         verdict, why = "unknown" if undecided else "refuted", str(false)
     except Exception:
         verdict, why = "unknown", traceback.format_exc()
-    return Told(theorem.name, theorem.says, verdict, time.perf_counter() - began, why=why)
+    return verdict, why, time.perf_counter() - began

@@ -20,6 +20,7 @@ import z3
 from refmodel.bare import Event
 from refmodel.engines.hypotheses import Hypotheses
 from refmodel.engines.prover import TIMEOUT, Induction, Path
+from refmodel.engines.questions import Solver, about
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Lookup, SymbolicPage, Table
 from refmodel.engines.terms import Term, constant
@@ -48,7 +49,7 @@ class Twins:
 def prove_twins(design: Outline, name: str) -> Twins:
     """Output and step consistency of one operation of a guest's."""
     began = time.perf_counter()
-    with joined(design):
+    with joined(design), about(name):
         one, other = _Side(design, name, "s"), _Side(design, name, "t")
         pairs = [_Pair(design, one, other, mine, theirs) for mine in one.paths for theirs in other.paths]
         telling = [pair for pair in pairs if pair.final or pair.changes]
@@ -87,7 +88,8 @@ class _Pair:
 
     def is_possible(self) -> bool:
         """Whether anything is known against it."""
-        return bool(self._solver(Symbolic(self.design, prune=False), far=True).check() != z3.unsat)
+        solver = self._solver(Symbolic(self.design, prune=False), far=True)
+        return bool(solver.check(says="no two states can take these paths") != z3.unsat)
 
     def failing(self) -> str:
         """Empty if nothing can differ."""
@@ -98,7 +100,7 @@ class _Pair:
         for far in (False, True):
             solver = self._solver(reading, far)
             solver.add(z3.Or([z3.Not(goal) for goal in goals]))
-            answer = solver.check()
+            answer = solver.check(says="the VM is shown the same, and knows the same")
             if answer == z3.unsat:
                 return ""
         why = "the solver gave up" if answer == z3.unknown else "what is shown, or known afterwards, may differ"
@@ -118,8 +120,7 @@ class _Pair:
 
     def _solver(self, reading: Symbolic, far: bool) -> Any:
         """All that is known: each path's conditions, the laws of either state, and that they look alike."""
-        solver = z3.SimpleSolver()
-        solver.set("timeout", TIMEOUT)
+        solver = Solver(timeout=TIMEOUT)
         looked = [Lookup(side.base, x.table, x.key) for side in self.sides
                   for x in [*self.paths[0].lookups.values(), *self.paths[1].lookups.values(), *reading.lookups.values()]]
         for side, path in zip(self.sides, self.paths, strict=True):

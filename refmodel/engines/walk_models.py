@@ -15,6 +15,7 @@ import z3
 
 from refmodel.engines.arbitrary import EPT_HELPERS, GUEST_HELPERS, AnyMemory, Values, arbitrary, plain, word
 from refmodel.engines.functions import Path, explore
+from refmodel.engines.questions import Solver
 from refmodel.engines.symbolic import Symbolic
 from refmodel.language.asking import Fault
 from refmodel.machine import ept_walk, guest_walk
@@ -76,9 +77,8 @@ class _Symbolic:
                 yield Model(entries, value.record(registers), value(self.address.term), value.record(access))
 
     def _model(self, path: Path) -> z3.ModelRef | None:
-        solver = z3.Solver()
-        solver.add(*self.conditions, *path.conditions, *self._laid_out(*path.result))
-        return solver.model() if solver.check() == z3.sat else None
+        solver = Solver(*self.conditions, *path.conditions, *self._laid_out(*path.result), simple=False)
+        return solver.model() if solver.check(says="no walk takes this path") == z3.sat else None
 
     def _laid_out(self, end: Any, memory: AnyMemory) -> Iterator[Term]:
         """Each table leads to the next one's place, and the last entry to a page that is there."""

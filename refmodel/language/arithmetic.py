@@ -56,7 +56,7 @@ def hold_to_kinds(function: FunctionType, widths: Mapping[Place, int]) -> None:
     """
     known = _held.get(function, {})
     if any(known.get(at, width) != width for at, width in widths.items()):
-        raise BadDesign(f"{function.__qualname__}: arithmetic on numbers of one kind here and of another in another design; write it "
+        raise BadDesign(f"{function.__qualname__}: arithmetic of one kind here and of another in another design; write it "
                         "twice")
     if widths.items() <= known.items():
         return

@@ -1,0 +1,159 @@
+"""``refmodel prove``: the theorems, and a second opinion on them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from os import cpu_count
+from pathlib import Path
+from typing import Annotated, Any
+
+import attrs
+import typer
+from rich.markup import escape
+
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, On, app, out, severity
+from refmodel.engines.certificates import SIGNATURES, find_ethos
+from refmodel.engines.second_opinion import SECONDS, Answer, How, Opinion, again, tasks
+from refmodel.engines.second_solvers import SOLVERS, cvc5_module
+from refmodel.engines.spread import Where
+from refmodel.engines.theorems import prove_all
+from refmodel.language.unsound import BadDesign
+from refmodel.loading import load
+
+STYLES = {"proved": "green", "agreed": "green", "written": "green", "refuted": "bold red", "DISAGREE": "bold red"}
+STATUS = {"proved": HOLDS, "agreed": HOLDS, "written": HOLDS, "refuted": FAILS, "DISAGREE": FAILS}
+
+
+@app.command()
+def prove(
+    names: Annotated[list[str] | None, typer.Argument(help="theorems whose name contains this; for a second opinion, also designs "
+                                                           "as refmodel check takes them; without it, every theorem")] = None,
+    fresh: Annotated[bool, typer.Option(help="prove again what is remembered as proved")] = False,
+    slow: Annotated[bool, typer.Option(help="include the theorems that take minutes")] = True,
+    second: Annotated[str | None, typer.Option(help=f"have every question answered again by this solver: {' or '.join(SOLVERS)}"
+                                               )] = None,
+    smt: Annotated[Path | None, typer.Option(help="write every question as SMT-LIB to this folder, with an index")] = None,
+    certificates: Annotated[Path | None, typer.Option(help="have cvc5 write a certificate of every question to this folder, and "
+                                                           "ethos check it if it is on the PATH; without a name, of the theorems "
+                                                           "about walks")] = None,
+    signatures: Annotated[Path | None, typer.Option(help=f"cvc5's folder proofs/eo/cpc, for ethos; or set {SIGNATURES}")] = None,
+    timeout: Annotated[float, typer.Option(help="seconds that the second solver may take for a question", min=0.001)] = SECONDS,
+    jobs: Jobs = None,
+    on: On = None,
+) -> None:
+    """Prove every theorem in proofs/, in a checkout of the repository. What was proved of the very same text is remembered.
+
+    For a second opinion (--second, --smt, --certificates) everything is proved afresh, by operations.
+
+    Exit status: 0 all are proved, and solvers agree; 1 one is refuted, or solvers disagree; 2 bad input; 3 undecided.
+    """
+    where = Where(jobs or cpu_count() or 1, on)
+    if second is None and smt is None and certificates is None:
+        raise typer.Exit(_theorems(names or [], fresh, slow, where))
+    how = How(second, smt, certificates, timeout, find_ethos(signatures) if certificates is not None else None)
+    _refuse(how, on)
+    todo = tasks(Path.cwd(), names or [], load, slow, certified=certificates is not None)
+    raise typer.Exit(_second_opinion(again(Path.cwd(), todo, how, where, load), how))
+
+
+def _theorems(names: Sequence[str], fresh: bool, slow: bool, where: Where) -> int:
+    worst = HOLDS
+    for told in prove_all(Path.cwd(), fresh, where, names, slow):
+        how = "remembered" if told.remembered else told.verdict
+        style = STYLES.get(told.verdict, "yellow")
+        out.print(f"[{style}]{how:>10}[/]  {told.seconds:6.1f} s  {escape(told.says)}  [dim]{escape(told.name)}[/]", soft_wrap=True)
+        if told.why:
+            out.print(escape(told.why), soft_wrap=True)
+        worst = max(worst, STATUS.get(told.verdict, UNDECIDED), key=severity)
+    return worst
+
+
+def _refuse(how: How, on: str | None) -> None:
+    if how.second not in (None, *SOLVERS):
+        raise BadDesign(f"--second {how.second}: no such solver; expected {' or '.join(SOLVERS)}")
+    if how.second == "cvc5" or how.certificates is not None:
+        cvc5_module()
+    if on is not None and (how.smt is not None or how.certificates is not None):
+        raise BadDesign("--smt and --certificates write on this machine: they do not go with --on")
+
+
+# ---------------------------------------------------------------- a second opinion
+
+
+def _second_opinion(opinions: Iterable[Opinion], how: How) -> int:
+    worst, answers = HOLDS, list[Answer]()
+    for told in _by_theorem(opinions):
+        found = [a for opinion in told for a in opinion.answers]
+        verdict = _verdict(told, how)
+        worst = max(worst, STATUS.get(verdict, UNDECIDED), key=severity)
+        seconds = sum(a.seconds for a in found)
+        out.print(f"[{STYLES.get(verdict, 'yellow')}]{verdict:>10}[/]  {_figures(found, how)}, {seconds:6.1f} s  "
+                  f"{escape(told[0].task.says)}  [dim]{escape(told[0].task.theorem)}[/]", soft_wrap=True)
+        for line in _complaints(told):
+            out.print(f"[bold red]{escape(line)}[/]", soft_wrap=True)
+        for folder in {how.smt, how.certificates} - {None}:
+            _index(folder, found, told[0].task.theorem, how, new=not answers)
+        answers += found
+    seconds = sum(a.seconds for a in answers)
+    out.print(f"{_figures(answers, how)}, {seconds:.1f} s of {how.second or 'cvc5'}, {sum(a.size for a in answers) / 1e6:.1f} MB "
+              "of text", soft_wrap=True)
+    return worst
+
+
+def _by_theorem(opinions: Iterable[Opinion]) -> Iterator[list[Opinion]]:
+    for _, told in itertools.groupby(opinions, lambda opinion: opinion.task.theorem):
+        yield list(told)
+
+
+def _verdict(told: Sequence[Opinion], how: How) -> str:
+    answers = [a for opinion in told for a in opinion.answers]
+    if any(a.disagrees for a in answers):
+        return "DISAGREE"
+    for verdict in ("refuted", "unknown"):
+        if any(opinion.verdict == verdict for opinion in told):
+            return verdict
+    if not all(a.agrees for a in answers):
+        return "undecided"
+    return "written" if how.second is None and how.certificates is None else "agreed"
+
+
+def _figures(answers: Sequence[Answer], how: How) -> str:
+    said = [f"{len(answers):5} questions"]
+    if how.second is not None:
+        said.append(f"{sum(a.reply == 'unsat' for a in answers)} agreed")
+    found = [a.certificate for a in answers if a.certificate is not None]
+    if found:
+        said.append(f"{sum(c.counts for c in found)} certificates of {sum(c.size for c in found) / 1e6:.1f} MB in "
+                    f"{sum(c.seconds for c in found):.1f} s, {sum(c.trust for c in found)} trust steps, "
+                    f"{sum(c.checked == 'correct' for c in found)} checked in {sum(c.check_seconds for c in found):.1f} s")
+    return ", ".join(said)
+
+
+def _complaints(told: Sequence[Opinion]) -> Iterator[str]:
+    for opinion in told:
+        if opinion.why:
+            yield f"{opinion.task.theorem} {opinion.task.part}: {opinion.verdict}: {opinion.why}"
+        for a in opinion.answers:
+            if a.disagrees:
+                yield f"{a.file}: z3 says unsat, the second solver says sat: {a.says}"
+            elif not a.agrees:
+                c = a.certificate
+                at_fault = a.reply if a.reply not in (None, "unsat") else c and (c.answer if c.answer != "unsat" else
+                                                                                f"{c.trust} trust steps; ethos: {c.checked}")
+                yield f"{a.file}: {at_fault}: {a.says}"
+
+
+def _index(folder: Path | None, answers: Sequence[Answer], theorem: str, how: How, new: bool) -> None:
+    """One line of JSON for each text."""
+    assert folder is not None
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "index.jsonl").open("w" if new else "a") as file:
+        for a in answers:
+            line: dict[str, Any] = {"file": f"{a.file}.smt2", "theorem": theorem, "says": a.says, "bytes": a.size, "z3": "unsat"}
+            if how.second is not None:
+                line |= {how.second: a.reply, "seconds": round(a.seconds, 3)}
+            if a.certificate is not None:
+                line |= {"certificate": attrs.asdict(a.certificate)}
+            file.write(json.dumps(line) + "\n")

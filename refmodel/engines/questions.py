@@ -1,0 +1,137 @@
+"""Every question on whose answer a proof rests. It is asked here, and nowhere else.
+
+A proof rests on the answer ``unsat``: the laws are assumed, a law is denied after a step, and nothing satisfies both. It also rests
+on each ``unsat`` that cuts a path off as impossible, and on the rewriting of terms by z3. The answers ``sat`` and ``unknown`` prove
+nothing, so no proof rests on them.
+
+A second opinion listens here (``listening``) and is given each such question. Without a listener nothing is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+import z3
+
+Term = Any  # a z3 expression; the binding has no types
+
+
+@attrs.frozen
+class Question:
+    """Terms of which z3 said that they cannot all hold."""
+
+    about: tuple[str, ...]
+    """What is being proved, from the theorem down to the operation."""
+    says: str
+    """The claim that follows from the answer."""
+    terms: tuple[Term, ...]
+
+
+Listener = Callable[[Question], None]
+
+AT_ONCE = 50
+"""How many rewritten terms make one question."""
+
+
+class _Ears:
+    """Who listens, and what the questions are about at the moment."""
+
+    listener: Listener | None = None
+    about: tuple[str, ...] = ()
+    rewritten: dict[tuple[int, int], tuple[Term, Term]] = {}
+    """What z3 has rewritten, by the terms' ids, and was not told of yet."""
+    confirmed: dict[tuple[int, int], tuple[Term, Term]] = {}
+    """What was told of before; the terms are kept, since an id says nothing once its term is gone."""
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Within this, the listener is given every question that z3 answered with ``unsat``."""
+    before = _Ears.listener
+    _Ears.listener = listener
+    try:
+        yield
+    finally:
+        _tell_of_rewriting()
+        _Ears.confirmed.clear()
+        _Ears.listener = before
+
+
+@contextmanager
+def about(*names: str) -> Iterator[None]:
+    """Within this, questions are about this too: a theorem, or an operation of a design."""
+    before = _Ears.about
+    _tell_of_rewriting()
+    _Ears.about = (*before, *names)
+    try:
+        yield
+    finally:
+        _tell_of_rewriting()
+        _Ears.about = before
+
+
+class Solver:
+    """A z3 solver. Each question that it answers with ``unsat`` is passed on to the listener."""
+
+    def __init__(self, *assumed: Term, simple: bool = True, timeout: int | None = None) -> None:
+        self._solver = z3.SimpleSolver() if simple else z3.Solver()
+        if timeout is not None:
+            self._solver.set("timeout", timeout)
+        self._terms: list[Term] = []  # as they were added: z3's own list may hold what it made of them
+        self._sizes: list[int] = []
+        self.add(*assumed)
+
+    def add(self, *terms: Term) -> None:
+        """Assume these from now on."""
+        self._terms += terms
+        self._solver.add(*terms)
+
+    def push(self) -> None:
+        """Keep what is assumed so far, to come back to it."""
+        self._sizes.append(len(self._terms))
+        self._solver.push()
+
+    def pop(self) -> None:
+        """Back to what was assumed at the last ``push``."""
+        del self._terms[self._sizes.pop():]
+        self._solver.pop()
+
+    def check(self, *terms: Term, says: str) -> z3.CheckSatResult:
+        """Whether these can hold together with all that is assumed; ``says`` is the claim that follows if they cannot."""
+        answer = self._solver.check(*terms)
+        if answer == z3.unsat and _Ears.listener is not None:
+            _Ears.listener(Question(_Ears.about, says, (*self._terms, *terms)))
+        return answer
+
+    def model(self) -> z3.ModelRef:
+        """What satisfies the last question."""
+        return self._solver.model()
+
+    def reason_unknown(self) -> str:
+        """Why the last question has no answer."""
+        return str(self._solver.reason_unknown())
+
+
+def simplified(term: Term) -> Term:
+    """A term as z3 rewrites it. That the two are equal is a question too."""
+    new = z3.simplify(term)
+    if _Ears.listener is not None and not new.eq(term):
+        pair = term.get_id(), new.get_id()
+        if pair not in _Ears.confirmed and pair not in _Ears.rewritten:
+            _Ears.rewritten[pair] = term, new
+    return new
+
+
+def _tell_of_rewriting() -> None:
+    """Pass on that z3's rewriting has changed no term's value."""
+    pairs, _Ears.rewritten = list(_Ears.rewritten.items()), {}
+    if _Ears.listener is None:
+        return
+    _Ears.confirmed.update(pairs)
+    for first in range(0, len(pairs), AT_ONCE):
+        some = [old != new for _, (old, new) in pairs[first:first + AT_ONCE]]
+        says = f"z3 rewrites terms into equal ones ({len(some)} terms)"
+        _Ears.listener(Question(_Ears.about, says, (z3.Or(some),)))
