@@ -218,6 +218,8 @@ def _paths(design: Outline, judged: Outline, scope: Scope, clause_laws: Sequence
             raise BadDesign("bounded model checking takes operations in one step; this design has split ones")
         induction = Induction(judged, op)  # what holds up to here is assumed: a search ends where a law first breaks
         for found in induction.paths():
+            if not found.segments:
+                continue
             segment = found.segments[-1]
             reading = Symbolic(design, prune=False)
             written = {}

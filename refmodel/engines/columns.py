@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from refmodel.engines.layout import NATURAL_LIMIT, Layout, Matrix, domain
+from refmodel.language.arithmetic import LeavesKind
 from refmodel.language.asking import Refused
 from refmodel.language.forks import Forks
 from refmodel.language.joining import Impure
@@ -194,11 +196,11 @@ class Columns:
         self._everywhere(table, where, [np.int8(d) for d in table.defaults()])
 
     def assign(self, table: Any, where: Callable[..., Any], value: Any) -> None:
-        self._everywhere(table, where, value if callable(value) else table.rows_of(value))
+        self._everywhere(table, where, value if isinstance(value, FunctionType) else table.rows_of(value))
 
     def _everywhere(self, table: Any, where: Callable[..., Any], rows: Any) -> None:
         found = [(key, self.fold(where, table.read(key), *table.spelled(key))) for key in table.keys()]
-        new = [(key, holds, self._computed(table, key, holds, rows) if callable(rows) else rows)
+        new = [(key, holds, self._computed(table, key, holds, rows) if isinstance(rows, FunctionType) else rows)
                for key, holds in found if holds is not False]
         for key, holds, entry in new:
             table.put_where(key, holds, entry)
@@ -237,6 +239,8 @@ class Columns:
 
     def _fold(self, predicate: Callable[..., Any], arguments: tuple[Any, ...], kind: Scalar) -> Column:
         forks, alive, may_narrow = self.forks, self.alive, self.may_narrow
+        if not alive.any():  # nobody asks
+            return np.zeros(self.width, dtype=np.bool_ if isinstance(kind, FlagKind) else np.int64)
         self.folding += 1
         self.forks, self.may_narrow = Forks(), False
         result: Column = None
@@ -247,6 +251,8 @@ class Columns:
                     value = predicate(*arguments)
                 except Wrong:
                     raise
+                except LeavesKind as wrong:
+                    raise Wrong(str(wrong), self.alive) from None
                 except Exception as error:  # a Fault, an abort: it does more than look
                     raise Impure(f"{type(error).__name__}: {error}") from None
                 term = term_of(self, kind, value)

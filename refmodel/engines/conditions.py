@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -57,10 +57,10 @@ class Formal:
 
 @functools.cache
 def formal(kind: TableKind) -> Formal:
-    key = tuple(z3.Const(f"{kind.name}.key{i}", sort_of(k)) for i, k in enumerate(kind.keys))
+    key = tuple(z3.Const(f"{kind.name}.key{i}!", sort_of(k)) for i, k in enumerate(kind.keys))
     if isinstance(kind.value, PageKind):
-        return Formal(key, (z3.Const(f"{kind.name}.page", page_sort(kind.value)),))
-    return Formal(key, tuple(z3.Const(f"{kind.name}.entry.{path or 'value'}", sort_of(leaf)) for path, leaf in kind.value.leaves()))
+        return Formal(key, (z3.Const(f"{kind.name}.page!", page_sort(kind.value)),))
+    return Formal(key, tuple(z3.Const(f"{kind.name}.entry.{path or 'value'}!", sort_of(leaf)) for path, leaf in kind.value.leaves()))
 
 
 class Stated:
@@ -143,12 +143,12 @@ _known: dict[Hashable, tuple[Counting, Any]] = {}
 
 
 def counting(table: Table, where: Callable[..., Any]) -> tuple[Counting, list[Term]]:
-    """What a condition makes count, and the names that it speaks of."""
+    """What a condition makes count, and the scalars that it speaks of, by themselves or within records."""
     if not isinstance(where, FunctionType):
         raise Unsound("a condition of a count is a lambda or a function")
     cells = [cell.cell_contents for cell in where.__closure__ or ()]
-    spoken_of = [v.term for v in cells if isinstance(v, Opaque)]
-    if len(spoken_of) == len(cells):
+    spoken_of = [v.term for cell in cells for v in _scalars(cell)]
+    if all(isinstance(v, Opaque) for v in cells):
         identity = (table.kind, where.__code__, id(where.__globals__), tuple(v.kind for v in cells))
         if identity not in _known:
             _known[identity] = _counting(table, where, cells), where.__globals__
@@ -156,17 +156,34 @@ def counting(table: Table, where: Callable[..., Any]) -> tuple[Counting, list[Te
     return _counting(table, where, cells), spoken_of
 
 
+def _scalars(value: Any) -> Iterator[Opaque]:
+    """The scalars in a value that stand for many."""
+    if isinstance(value, Opaque):
+        yield value
+    elif attrs.has(type(value)):
+        for field in attrs.fields(type(value)):
+            yield from _scalars(getattr(value, field.name))
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _scalars(part)
+
+
+def _with(value: Any, scalars: Iterator[Opaque]) -> Any:
+    """The same value with these in place of its scalars."""
+    if isinstance(value, Opaque):
+        return next(scalars)
+    if attrs.has(type(value)):
+        return attrs.evolve(value, **{f.name: _with(getattr(value, f.name), scalars) for f in attrs.fields(type(value))})
+    return tuple(_with(part, scalars) for part in value) if isinstance(value, tuple) else value
+
+
 def _counting(table: Table, where: FunctionType, cells: Sequence[Any]) -> Counting:
     """The condition is read anew, of formal names, because it may happen to speak of one thing twice."""
     reading, at = table.reading, formal(table.kind)
-    named: list[Term] = []
-    closure = []
-    for cell in cells:
-        if isinstance(cell, Opaque):
-            named.append(z3.Const(f"spoken.of.{len(named)}", cell.term.sort()))
-            closure.append(CellType(opaque(reading, cell.kind, named[-1])))
-        else:
-            closure.append(CellType(cell))
+    spoken_of = [v for cell in cells for v in _scalars(cell)]
+    named = [z3.Const(f"spoken.of.{i}", v.term.sort()) for i, v in enumerate(spoken_of)]
+    formals = iter([opaque(reading, v.kind, t) for v, t in zip(spoken_of, named, strict=True)])
+    closure = [CellType(_with(cell, formals)) for cell in cells]
     general = FunctionType(where.__code__, where.__globals__, where.__name__, where.__defaults__, tuple(closure))
     names = [opaque(reading, kind, k) for kind, k in zip(table.kind.keys, at.key, strict=True)]
     outer = reading.lookups, reading.counts, reading.noted
@@ -176,11 +193,11 @@ def _counting(table: Table, where: FunctionType, cells: Sequence[Any]) -> Counti
         looked = bool(reading.lookups or reading.counts)
     finally:
         reading.lookups, reading.counts, reading.noted = outer
-    formals = [*at.key, *at.leaves, *named]
-    if looked or owed or not _speaks_only_of(holds, formals):
+    everything = [*at.key, *at.leaves, *named]
+    if looked or owed or not _speaks_only_of(holds, everything):
         raise Unsound("what is counted may depend on the entry, its key and names, and nothing else")
     name = hashlib.sha256(holds.sexpr().encode()).hexdigest()[:12]
-    return Counting(name, Template(formals, [holds]))
+    return Counting(name, Template(everything, [holds]))
 
 
 def _speaks_only_of(term: Term, formals: Sequence[Term]) -> bool:

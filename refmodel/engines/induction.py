@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import attrs
 
+from refmodel.engines.audit import Audited, drawn
 from refmodel.engines.prover import INITIAL, Induction, Judgement, Proof, prove_initial, prove_operation
+from refmodel.engines.samples import Sample
 from refmodel.language.design import Outline
 from refmodel.language.unsound import Unsound
 
@@ -25,6 +27,8 @@ class Proved:
     skipped: tuple[str, ...]
     """Operations that were not looked at, because a law had been refuted before."""
     seconds: float
+    audited: Audited = Audited(0)
+    """What of the terms was held against steps on ints."""
 
     def judgements(self) -> list[Judgement]:
         return [j for p in self.proofs for j in p.judgements]
@@ -43,13 +47,15 @@ def prove(design: Outline, *, clause: str | None = None, all_failures: bool = Fa
           progress: Callable[[str], None] | None = None) -> Proved:
     """Prove every law for every operation; stop at the first refuted law, unless all failures are wanted."""
     began = time.perf_counter()
+    _Worker.samples = drawn(design, design.cls.geometry)
     initial = prove_initial(design, clause)
     proofs = [initial]
     names = [op.name for op in sorted(design.operations, key=_cost)]
     if all(j.verdict == "proved" for j in initial.judgements) or all_failures:
         proofs += _in_parallel(design, names, clause, all_failures, processes or os.cpu_count() or 1, progress)
     done = {p.operation for p in proofs}
-    return Proved(tuple(proofs), tuple(n for n in names if n not in done), time.perf_counter() - began)
+    audited = Audited(sum(p.audited.compared for p in proofs), tuple(d for p in proofs for d in p.audited.disagreements))
+    return Proved(tuple(proofs), tuple(n for n in names if n not in done), time.perf_counter() - began, audited)
 
 
 def apart(design: Outline) -> dict[str, Callable[[], Proof]]:
@@ -88,10 +94,12 @@ class _Worker:
     design: Outline
     clause: str | None
     to_the_end: bool
+    samples: Mapping[str, Sequence[Sample]] = {}
 
     @staticmethod
     def run(name: str) -> Proof | str:
         try:
-            return prove_operation(_Worker.design, name, _Worker.clause, to_the_end=_Worker.to_the_end)
+            return prove_operation(_Worker.design, name, _Worker.clause, to_the_end=_Worker.to_the_end,
+                                   samples=_Worker.samples.get(name, ()))
         except Unsound as why:
             return str(why)

@@ -17,9 +17,11 @@ from typing import Any
 import attrs
 import z3
 
+from refmodel.engines.audit import Audited, OnTerms
 from refmodel.engines.conditions import Counted, Lookup, counting
 from refmodel.engines.hypotheses import Formula, Hypotheses, claimed, formula
 from refmodel.engines.questions import Solver, about
+from refmodel.engines.samples import Sample
 from refmodel.engines.scope import Scope, Witness
 from refmodel.engines.symbolic import CUT_OFF, Obligation, Symbolic, applied
 from refmodel.engines.symbolic_tables import Table
@@ -65,6 +67,8 @@ class Proof:
     """How many paths there are. With none the proof says nothing; so for the first it is made sure that a lawful state can take
     it, as far as all that is known tells."""
     seconds: float
+    audited: Audited = Audited(0)
+    """What of the terms was held against steps on ints."""
 
     def demand(self) -> None:
         """Raise AssertionError unless every obligation is proved."""
@@ -88,13 +92,14 @@ class Segment:
 class Path:
     """One way through an operation."""
 
-    state: Any
-    """What the text's own conditions, those of a reset say, look at."""
     segments: list[Segment]
+    """None where the operation turns out not to apply, after something that must hold."""
     lookups: dict[tuple[Any, ...], Lookup]
     counts: dict[int, Counted]
     noted: dict[int, tuple[Scalar, Term]]
     obligations: list[Obligation]
+    answers: tuple[Any, ...]
+    """What the text asked, and was answered, up to where it ends."""
 
 
 # ---------------------------------------------------------------- one operation
@@ -103,8 +108,10 @@ class Path:
 class Induction:
     """The obligations of one operation."""
 
-    def __init__(self, design: Outline, op: Operation, clause: str | None = None, timeout: int = TIMEOUT, base: str = "s") -> None:
+    def __init__(self, design: Outline, op: Operation, clause: str | None = None, timeout: int = TIMEOUT, base: str = "s",
+                 samples: Sequence[Sample] = ()) -> None:
         self.design, self.op, self.timeout, self.base = design, op, timeout, base
+        self.audit = OnTerms(design, design.cls.geometry, samples)
         self.laws = [law for law in design.laws if clause in (None, law.clause)]
         self._formulas: dict[str, list[Formula]] = {}
         self._scope: Scope | None = None
@@ -124,18 +131,19 @@ class Induction:
         began = time.perf_counter()
         spent: dict[str, float] = {}
         verdicts: dict[str, Judgement] = {}
-        number = 0
+        number, done = 0, True
         for path in self.paths():
             if not to_the_end and any(v.verdict == "refuted" for v in verdicts.values()):
                 break
             judged = list(self._path(path))
-            number += bool(judged)
+            number += bool(judged and path.segments)
+            done = done and not any(j.verdict == "refuted" for j in judged)
             for judgement in judged:
                 key = judgement.law.name if judgement.law else SOUNDNESS
                 spent[key] = spent.get(key, 0.0) + judgement.seconds
                 verdicts[key] = _worse(verdicts.get(key), judgement)
         judgements = tuple(attrs.evolve(j, seconds=spent[k]) for k, j in verdicts.items())
-        return Proof(self.op.name, judgements, number, time.perf_counter() - began)
+        return Proof(self.op.name, judgements, number, time.perf_counter() - began, self.audit.finished(to_the_end or done))
 
     # ------------------------------------------------------------ running the text
 
@@ -154,12 +162,12 @@ class Induction:
                 try:
                     for segment in self._run(reading, base, arguments):
                         segments.append(segment)
-                except Refused:
-                    if not segments:
+                except Refused:  # what must hold before that must hold all the same
+                    if not segments and not reading.obligations:
                         continue
                 self._learn(reading)
-                yield Path(base, segments, dict(reading.lookups), dict(reading.counts), dict(reading.noted),
-                            list(reading.obligations))
+                yield Path(segments, dict(reading.lookups), dict(reading.counts), dict(reading.noted),
+                            list(reading.obligations), tuple(reading.answers))
 
     def _learn(self, reading: Symbolic) -> None:
         """What the laws say of this path's lookups prunes later paths: the terms are the same ones."""
@@ -221,23 +229,25 @@ class Induction:
     # ------------------------------------------------------------ judging a path
 
     def _path(self, path: Path) -> Iterator[Judgement]:
-        bases = dict.fromkeys(_base_of(self.design, s.before) for s in path.segments)
-        known = {base: self._shared.copy() if base == "s" else Hypotheses(self.design, self.formulas(base), base) for base in bases}
+        bases = dict.fromkeys([self.base, *(_base_of(self.design, s.before) for s in path.segments)])
+        known = {base: self._shared.copy() if base == self.base else Hypotheses(self.design, self.formulas(base), base)
+                 for base in bases}
         far = not self._taken or self._far > self._near  # that there is a path at all is to be known for certain
         for hypotheses in known.values():
             hypotheses.admit(list(path.lookups.values()), list(path.counts.values()))
             hypotheses.saturate()
             if far:
                 hypotheses.go_far()
-        if self._solver(known).check(*path.segments[0].conditions, says=CUT_OFF) == z3.unsat:
+        if path.segments and self._solver(known).check(*path.segments[0].conditions, says=CUT_OFF) == z3.unsat:
             return  # the path cannot be taken from a lawful state; a later segment that cannot be says nothing of the first
-        self._taken = True
+        self._taken = self._taken or bool(path.segments)
         began = time.perf_counter()
         reading = Symbolic(self.design, prune=False)
         goals = list(self._goals(path, reading))
         for hypotheses in known.values():
             hypotheses.admit(list(reading.lookups.values()), list(reading.counts.values()))
             hypotheses.saturate()
+        self.audit.path(self, path, goals, reading.counts)
         terms = {**path.noted, **reading.noted}
         claims = [(segment, goal) for _, segment, goal in goals if goal is not None]
         ask = _Question(self, path, known, terms, self._solver(known))
@@ -276,6 +286,10 @@ class Induction:
                     names = self._arbitrary_names(law, reading)
                     with answering(reading):
                         yield law, segment, claimed(reading, law.function, segment.after, *law.arguments(given, names))
+
+    def names_of(self, law: Law) -> list[Term]:
+        """What the names that a law is claimed for are called in goals."""
+        return [n.term for n in self._arbitrary_names(law, Symbolic(self.design, prune=False))]
 
     def _arbitrary_names(self, law: Law, reading: Symbolic) -> list[Any]:
         """The same arbitrary names for every law, so that laws share an index set."""
@@ -406,10 +420,11 @@ def _worse(a: Judgement | None, b: Judgement) -> Judgement:
 
 
 def prove_operation(design: Outline, name: str, clause: str | None = None, *, to_the_end: bool = True,
-                    timeout: int = TIMEOUT) -> Proof:
-    """The obligations of one operation, or those of one clause; every law may be assumed beforehand."""
+                    timeout: int = TIMEOUT, samples: Sequence[Sample] = ()) -> Proof:
+    """The obligations of one operation, or those of one clause; every law may be assumed beforehand. What is proved is held against
+    the samples, steps on ints."""
     with joined(design), about(name):
-        return Induction(design, design.operation(name), clause, timeout).prove(to_the_end)
+        return Induction(design, design.operation(name), clause, timeout, samples=samples).prove(to_the_end)
 
 
 # ---------------------------------------------------------------- the initial states
@@ -463,3 +478,13 @@ class _Initially(Symbolic):
     @property
     def arbitrary_tables(self) -> tuple[str, ...]:
         return () if self.design is None else self.design.cls.arbitrary
+
+
+def audit_operation(design: Outline, name: str, samples: Sequence[Sample]) -> Audited:
+    """What the text of an operation is on terms, held against steps on ints; nothing is proved."""
+    with joined(design):
+        induction = Induction(design, design.operation(name), samples=samples)
+        for path in induction.paths():
+            reading = Symbolic(design, prune=False)
+            induction.audit.path(induction, path, list(induction._goals(path, reading)), reading.counts)
+        return induction.audit.finished(every_path=True)

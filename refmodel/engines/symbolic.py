@@ -17,6 +17,7 @@ from refmodel.engines.conditions import Counted, Counting, Lookup, counting
 from refmodel.engines.questions import Solver, simplified
 from refmodel.engines.symbolic_tables import Reset, Table
 from refmodel.engines.terms import Term, constant, product, sort_of
+from refmodel.language.arithmetic import LeavesKind
 from refmodel.language.asking import Refused
 from refmodel.language.design import Outline
 from refmodel.language.forks import Forks
@@ -324,6 +325,9 @@ class Symbolic:
                 self.conditions, self.known = [], dict(outer[2])
                 try:
                     value = predicate(*arguments)
+                except LeavesKind as wrong:
+                    self.must(z3.BoolVal(False), str(wrong))
+                    value = kind.default()
                 except Exception as error:  # a Fault, a refusal, an abort: it does more than look
                     raise Impure(f"{type(error).__name__}: {error}") from None
                 paths.append((self.conditions, term_of(self, kind, value)))

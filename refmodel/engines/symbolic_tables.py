@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -231,7 +232,7 @@ class Table:
         """One value wherever a condition holds, or what a function gives for each entry."""
         if self.page or self.domain is not None:
             raise Unsound(f"an assignment to many entries of {self.kind.name}, which is no total table of records")
-        new = self._computed(value) if callable(value) else lambda *_: list(self._leaves_of(value))
+        new = self._computed(value) if isinstance(value, FunctionType) else lambda *_: list(self._leaves_of(value))
         self._everywhere(where, new, assigned=True)
 
     def _everywhere(self, where: Callable[..., Any], new: Callable[..., list[Term]], assigned: bool) -> None:

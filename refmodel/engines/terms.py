@@ -17,9 +17,19 @@ Term = Any  # a z3 expression; the binding has no types
 z3.z3.Z3_DEBUG = False  # the binding's own checks of each argument's type, a fifth of a proof's time; z3 checks sorts all the same
 
 
+_names: dict[str, int] = {}
+
+
+def _own_name(name: str) -> str:
+    """A name that no other sort has: a file that is loaded again has classes of the same name, and they are others."""
+    _names[name] = _names.get(name, 0) + 1
+    return name if _names[name] == 1 else f"{name} {_names[name]}"
+
+
 @functools.cache
 def _enum_sort(kind: EnumKind) -> tuple[Any, dict[Any, Term]]:
-    sort, members = z3.EnumSort(f"{kind.cls.__module__}.{kind.cls.__qualname__}", [m.name for m in kind.cls])
+    name = _own_name(f"{kind.cls.__module__}.{kind.cls.__qualname__}")
+    sort, members = z3.EnumSort(name, [m.name for m in kind.cls])
     return sort, dict(zip(kind.cls, members, strict=True))
 
 
@@ -40,7 +50,7 @@ class Packed:
     """The cells of pages, each as one term of a sort of its own: so a page is one array, and that pages are equal one equation."""
 
     def __init__(self, cell: Kind) -> None:
-        made = z3.Datatype(str(cell))
+        made = z3.Datatype(_own_name(str(cell)))
         made.declare("cell", *((path or "value", sort_of(leaf)) for path, leaf in cell.leaves()))
         self.sort = made.create()
         self.make = self.sort.constructor(0)

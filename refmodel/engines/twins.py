@@ -65,7 +65,7 @@ class _Side:
         self.base = base
         self.op: Operation = design.operation(name)
         self.induction = Induction(design, self.op, base=base)
-        self.paths: list[Path] = list(self.induction.paths())
+        self.paths: list[Path] = [path for path in self.induction.paths() if path.segments]
         self.arguments = self.induction.arguments
 
     def hypotheses(self, design: Outline) -> Hypotheses:

@@ -1,7 +1,7 @@
 """Arithmetic on ints, held to the kind that it is of: a word does not overflow, and no number goes below zero.
 
-Python's ints know no bounds, so on them a text runs from code in which each operator on words or naturals calls ``computed``. It is
-compiled from the very same text; functions without arithmetic stay as they are.
+Python's ints know no bounds, so a text runs from code in which each operator on words or naturals calls ``computed``. It is
+compiled from the very same text; functions without arithmetic stay as they are. Values that stand for many look after themselves.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import ast
 import copy
 from collections.abc import Callable, Mapping
 from types import FunctionType
+from typing import Any
 
 from refmodel.language.compiling import compiled
-from refmodel.language.sources import definition_of, replaced
+from refmodel.language.sources import Definition, definition_of, replaced
 from refmodel.language.unsound import BadDesign
 
 Place = tuple[int, int, int, int]
@@ -20,7 +21,7 @@ Place = tuple[int, int, int, int]
 
 NAME = "__refmodel_computed__"
 
-_OPERATORS: dict[str, Callable[[int, int], int]] = {
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "//": lambda a, b: a // b, "%": lambda a, b: a % b,
     "<<": lambda a, b: a << b,
 }
@@ -30,8 +31,10 @@ class LeavesKind(Exception):
     """A number that is none of its kind: the text has gone wrong."""
 
 
-def computed(sign: str, a: int, b: int, width: int) -> int:
+def computed(sign: str, a: Any, b: Any, width: int) -> Any:
     """``a sign b`` as a word of this width, or as a natural if the width is 0. Raises ``LeavesKind`` if it is none."""
+    if not isinstance(a, int) or not isinstance(b, int):
+        return _OPERATORS[sign](a, b)
     if sign in ("//", "%") and not b:
         raise LeavesKind(f"{a} {sign} 0")
     if sign == "<<" and b >= (width or 64):
@@ -47,6 +50,12 @@ def place(node: ast.AST) -> Place:
 
 
 _held: dict[FunctionType, Mapping[Place, int]] = {}
+_since: dict[FunctionType, int] = {}
+
+
+def version(function: FunctionType) -> int:
+    """How often more has become known of a function's arithmetic."""
+    return _since.get(function, 0)
 
 
 def hold_to_kinds(function: FunctionType, widths: Mapping[Place, int]) -> None:
@@ -60,21 +69,27 @@ def hold_to_kinds(function: FunctionType, widths: Mapping[Place, int]) -> None:
                         "twice")
     if widths.items() <= known.items():
         return
-    widths = _held[function] = {**known, **widths}
-    definition = copy.deepcopy(definition_of(function))
-    if definition is None:
-        return
-    checking = _Checked(widths)
-    new = checking.visit(definition)
-    if checking.found:
+    _held[function] = {**known, **widths}
+    _since[function] = _since.get(function, 0) + 1
+    new = held_definition(function)
+    if new is not None:
         function.__globals__[NAME] = computed
         replaced(function)
         function.__code__ = compiled(function, new)
 
 
+def held_definition(function: FunctionType) -> Definition | None:
+    """A copy of a function's definition in which its arithmetic is checked; None if it has no text."""
+    definition = copy.deepcopy(definition_of(function))
+    if definition is None:
+        return None
+    checked: Definition = _Checked(_held.get(function, {})).visit(definition)
+    return checked
+
+
 class _Checked(ast.NodeTransformer):
     def __init__(self, widths: Mapping[Place, int]) -> None:
-        self.widths, self.found = widths, False
+        self.widths = widths
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
@@ -91,7 +106,6 @@ class _Checked(ast.NodeTransformer):
         width, sign = self.widths.get(place(node)), SIGNS[type(op)]
         if width is None or sign not in _OPERATORS:
             return ast.copy_location(ast.BinOp(left, op, right), node)
-        self.found = True
         arguments: list[ast.expr] = [ast.Constant(sign), left, right, ast.Constant(width)]
         return ast.copy_location(ast.Call(ast.Name(NAME, ast.Load()), arguments, []), node)
 

@@ -7,6 +7,7 @@ symbolic one hands out a fresh term that stands for all at once, replay reads a 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Protocol
 
 from refmodel.language.kinds import Kind, Partial, Total, kind_of
@@ -144,4 +145,4 @@ def concrete_reset(table: Total[Any, Any], where: Callable[..., Any]) -> None:
 def concrete_assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> None:
     """``assign`` on ints. Every entry is looked at before any is changed."""
     for key, entry in [(k, e) for k, e in table.items() if where(e, *(k if isinstance(k, tuple) else (k,)))]:
-        table[key] = value(entry, *(key if isinstance(key, tuple) else (key,))) if callable(value) else value
+        table[key] = value(entry, *(key if isinstance(key, tuple) else (key,))) if isinstance(value, FunctionType) else value

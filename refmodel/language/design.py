@@ -213,6 +213,8 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
         raise BadDesign(f"{place}: {why}") from None
     parameters = []
     for parameter in list(inspect.signature(method).parameters.values())[1:]:
+        if parameter.name == "NOTHING":
+            raise BadDesign(f"{place}: a parameter is called NOTHING, which is the name of nobody; expected another name")
         if parameter.name not in hints:
             raise BadDesign(f"{place}: parameter {parameter.name} has no type; expected a name, word, flag, enum or record")
         try:

@@ -9,7 +9,6 @@ by line; on ints the text runs as Python compiled it.
 from __future__ import annotations
 
 import ast
-import copy
 import functools
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,10 +16,11 @@ from contextlib import AbstractContextManager, contextmanager
 from types import CodeType, FunctionType
 from typing import Any
 
+from refmodel.language.arithmetic import held_definition, version
 from refmodel.language.compiling import compiled
 from refmodel.language.design import Outline
 from refmodel.language.opaque import Flag, Opaque
-from refmodel.language.sources import code_of, definition_of, replaced, restored
+from refmodel.language.sources import code_of, replaced, restored
 
 
 class Impure(BaseException):
@@ -88,10 +88,14 @@ class _Rewrite(ast.NodeTransformer):
         return ast.copy_location(ast.Call(ast.Name("__refmodel_not__", ast.Load()), [node.operand], []), node)
 
 
-@functools.cache
 def joined_code(function: FunctionType) -> CodeType | None:
     """The code of a function with the three words joined, or None if its text cannot be had."""
-    definition = copy.deepcopy(definition_of(function))
+    return _joined_code(function, version(function))
+
+
+@functools.cache
+def _joined_code(function: FunctionType, version: int) -> CodeType | None:
+    definition = held_definition(function)
     if definition is None:
         return None
     arguments = definition.args.posonlyargs + definition.args.args

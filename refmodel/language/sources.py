@@ -16,9 +16,8 @@ Definition = ast.FunctionDef | ast.Lambda
 
 
 @functools.cache
-def _file(name: str) -> tuple[ast.Module | None, frozenset[CodeType]]:
+def _parsed(name: str, source: str) -> tuple[ast.Module | None, frozenset[CodeType]]:
     """A file's syntax tree, and the code of every function in it."""
-    source = "".join(linecache.getlines(name))
     try:
         tree = ast.parse(source)
         return tree, frozenset(_nested(compile(source, name, "exec", dont_inherit=True)))
@@ -34,10 +33,10 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
 
 
 @functools.cache
-def _definitions(name: str) -> dict[tuple[str, int], list[Definition]]:
+def _definitions(name: str, source: str) -> dict[tuple[str, int], list[Definition]]:
     """The functions and lambdas of a file, by name and first line (that of the first decorator, as code has it)."""
     found: dict[tuple[str, int], list[Definition]] = {}
-    tree, _ = _file(name)
+    tree, _ = _parsed(name, source)
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.FunctionDef):
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
@@ -69,15 +68,19 @@ def restored(function: FunctionType) -> None:
 
 def definition_of(function: FunctionType) -> Definition | None:
     """The syntax of a function or lambda, or None if its text cannot be had or is not what runs."""
-    return _definition_of(code_of(function))
+    code = code_of(function)
+    return _definition_of(code, code.co_filename)
 
 
 @functools.cache
-def _definition_of(code: CodeType) -> Definition | None:
-    _, compiled = _file(code.co_filename)
-    if code not in compiled:
-        return None
-    candidates = _definitions(code.co_filename).get((code.co_name, code.co_firstlineno), [])
+def _definition_of(code: CodeType, file: str) -> Definition | None:
+    source = "".join(linecache.getlines(file))
+    if code not in _parsed(file, source)[1]:
+        linecache.checkcache(file)  # it may have been loaded again
+        source = "".join(linecache.getlines(file))
+        if code not in _parsed(file, source)[1]:
+            return None
+    candidates = _definitions(file, source).get((code.co_name, code.co_firstlineno), [])
     if len(candidates) > 1:
         span = _span(code)
         candidates = sorted((c for c in candidates if span is not None and _holds(c, span)), key=_size)

@@ -1,0 +1,307 @@
+"""The readings of a text held against each other: on ints, on columns and on solver terms the same step does the same.
+
+Proof and exploration are as good as the readings that they rest on. So each compares, before it says anything, a few hundred steps
+on ints with what it made of the text: exactly one path applies, it leaves the state that ints leave, returns what they return, and
+every law says the same. A disagreement is an error of the engine, or a text outside the language, and a verdict of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+import z3
+
+from refmodel.engines.columns import Columns
+from refmodel.engines.layout import Layout, Matrix
+from refmodel.engines.machine import Aborted
+from refmodel.engines.samples import Sample, Sampler, Tables, in_state
+from refmodel.engines.stepwise import every_answer
+from refmodel.engines.terms import Term, sort_of
+from refmodel.engines.valuation import Graph, Unvalued, Valuation, coded, leaves_of
+from refmodel.language.asking import Fault, Refused, answering
+from refmodel.language.design import Outline
+from refmodel.language.joining import joined
+from refmodel.language.kinds import Geometry, TableKind, kind_of
+from refmodel.language.laws import Law
+from refmodel.language.opaque import Opaque
+
+if TYPE_CHECKING:
+    from refmodel.engines.conditions import Counted
+    from refmodel.engines.prover import Induction, Path, Segment
+
+EACH, STEPS = 6, 600
+"""Samples of each operation, and steps of random runs that they are taken from, in every check."""
+
+
+@attrs.frozen
+class Audited:
+    """What was compared, and what disagrees."""
+
+    compared: int
+    disagreements: tuple[str, ...] = ()
+
+
+def drawn(design: Outline, geometry: Geometry, seed: int = 0, each: int = EACH, steps: int = STEPS) -> dict[str, list[Sample]]:
+    """Steps to compare readings on, by operation."""
+    found: dict[str, list[Sample]] = {}
+    for sample in Sampler(design, geometry, seed, each).samples(steps):
+        found.setdefault(sample.op.name, []).append(sample)
+    return found
+
+
+def said(sample: Sample) -> str:
+    """A step in words, and where it was taken from: what differs there from the default."""
+    differing = [f"{name}[{key}] = {entry}" for name, entries in sample.before.items() for key, entry in entries.items()
+                 if entry != getattr(entries, "default", None)]
+    return (f"{sample.step.operation}{sample.step.arguments} answered {sample.step.answers}, from a "
+            f"{'lawful' if sample.lawful else 'unlawful'} state with {'; '.join(differing)}")
+
+
+# ---------------------------------------------------------------- terms
+
+
+class OnTerms:
+    """One operation's paths on terms, held against steps on ints."""
+
+    def __init__(self, design: Outline, geometry: Geometry, samples: Sequence[Sample]) -> None:
+        self.design, self.geometry = design, geometry
+        self.samples = samples
+        self.graph = Graph()
+        self.matched = [0] * len(samples)
+        self.objected = [False] * len(samples)
+        """Whether something that must hold is found not to, so that the operation is known to go wrong there."""
+        self.compared = 0
+        self.disagreements: list[str] = []
+
+    def path(self, induction: Induction, path: Path, goals: Sequence[tuple[Law, Segment, Term | None]],
+             counts: Mapping[int, Counted]) -> None:
+        """One path that the proof keeps, with what it claims after it."""
+        segment = path.segments[0] if path.segments else None
+        by_name = {c.number.decl().name(): c for c in [*path.counts.values(), *counts.values()]}
+        for number, sample in enumerate(self.samples):
+            constants = self._constants(induction, path.answers if segment is None else segment.answers, sample)
+            if constants is None:
+                continue
+            value = Valuation(self.design, self.geometry, self.graph, "s", sample.before, constants, by_name)
+            self._objects(number, path, value)
+            if segment is None:
+                continue
+            try:
+                if not all(value(c) for c in segment.conditions):
+                    continue
+            except Unvalued:
+                self.matched[number] += 1  # nobody can say: it may be this one
+                continue
+            self.matched[number] += 1
+            self._compare(induction, sample, segment, goals, value)
+
+    def _objects(self, number: int, path: Path, value: Valuation) -> None:
+        for o in path.obligations:
+            try:
+                if all(value(c) for c in o.conditions) and not value(o.holds):
+                    self.objected[number] = True
+                    if self.samples[number].lawful and not self.samples[number].aborted:
+                        self._disagree(self.samples[number], f"on terms something that must hold does not ({o.why}), and on ints "
+                                                             "nothing goes wrong")
+            except Unvalued:
+                continue
+
+    def _constants(self, induction: Induction, given: Sequence[Any], sample: Sample) -> dict[str, Any] | None:
+        """What the arguments and answers are called on terms; None if the path is answered otherwise."""
+        answers = sample.step.answers
+        if len(answers) != len(given) and not sample.aborted:
+            return None
+        found: dict[str, Any] = {}
+        for mine, theirs in zip(answers, given, strict=False):
+            if isinstance(theirs, tuple):
+                kind, value = theirs
+                found.update(_named(kind, value, mine))
+            elif mine is not theirs:
+                return None
+        for (_, kind), term, value in zip(sample.op.parameters, induction.arguments, sample.step.arguments, strict=True):
+            found.update(_named(kind, term, value))
+        return found
+
+    def _compare(self, induction: Induction, sample: Sample, segment: Segment, goals: Sequence[tuple[Law, Segment, Term | None]],
+                 value: Valuation) -> None:
+        if sample.aborted:
+            return
+        self.compared += 1
+        for kind in self.design.tables:
+            self._table(sample, kind, getattr(segment.after, kind.name), value)
+        if not sample.op.split:
+            self._outcome(sample, segment.outcome, value)
+            self._laws(induction, sample, goals, value)
+
+    def _table(self, sample: Sample, kind: TableKind, table: Any, value: Valuation) -> None:
+        probe = tuple(z3.Const(f"probe.{i}", sort_of(k)) for i, k in enumerate(kind.keys))
+        leaves = table.peek(probe)
+        for key in kind.all_keys(self.geometry):
+            parts = key if isinstance(key, tuple) else (key,)
+            here = value.binding(**{f"probe.{i}": coded(k, p) for i, (k, p) in enumerate(zip(kind.keys, parts, strict=True))})
+            entries = sample.after[kind.name]
+            try:
+                if kind.partial and bool(here(leaves[0])) != (key in entries):
+                    self._disagree(sample, f"{kind.name}[{key}] is there on {'ints' if key in entries else 'terms'} only")
+                if kind.partial and key not in entries:
+                    continue
+                found = [here(t) for t in (leaves[1:] if kind.partial else leaves)]
+            except Unvalued:
+                continue
+            expected = leaves_of(kind.value, entries.get(key, kind.value.default()))
+            if not all(a.same(b) if hasattr(a, "same") else a == b for a, b in zip(found, expected, strict=True)):
+                self._disagree(sample, f"{kind.name}[{key}] comes to {found} on terms, and on ints to {entries.get(key)}")
+
+    def _outcome(self, sample: Sample, outcome: Any, value: Valuation) -> None:
+        mine = sample.outcome
+        if type(outcome) is not type(mine):
+            self._disagree(sample, f"it returns {outcome} on terms, and on ints {mine}")
+        elif attrs.has(type(mine)) and not isinstance(mine, Fault):
+            kind = kind_of(type(mine))
+            try:
+                found = [value(v.term) if isinstance(v, Opaque) else coded(leaf, v)
+                         for (_, leaf), v in zip(kind.leaves(), kind.flatten(outcome), strict=True)]
+            except Unvalued:
+                return
+            if found != leaves_of(kind, mine):
+                self._disagree(sample, f"it returns {found} on terms, and on ints {mine}")
+
+    def _laws(self, induction: Induction, sample: Sample, goals: Sequence[tuple[Law, Segment, Term | None]],
+              value: Valuation) -> None:
+        by_law = {law: goal for law, _, goal in goals}
+        for law, names, holds in sample.questions:
+            goal = by_law.get(law)
+            if goal is not None:
+                self._law(sample, law, names, holds, goal, induction.names_of(law), value, "after it")
+            elif law in by_law or law.of_state or law not in induction.laws:
+                continue
+            else:
+                self._disagree(sample, f"the law {law.name} is asked on ints, and not on terms")
+        for law, names, holds in sample.earlier:
+            formula = next((f for f in induction.formulas("s") if f.law is law), None)
+            if formula is not None:
+                more = {c.number.decl().name(): c for c in formula.counts}
+                before = Valuation(self.design, self.geometry, self.graph, "s", sample.before, value.constants, more)
+                self._law(sample, law, names, holds, formula.body, formula.names, before, "before it")
+
+    def _law(self, sample: Sample, law: Law, names: tuple[Any, ...], holds: bool, goal: Term, formal: Sequence[Term],
+             value: Valuation, when: str) -> None:
+        bound = {str(t): coded(kind, n) for (_, kind), t, n in zip(law.names, formal, names, strict=True)}
+        try:
+            found = bool(value.binding(**bound)(goal))
+        except Unvalued:
+            return
+        if found != holds:
+            self._disagree(sample, f"{when}, {law.name}{names} {'holds' if holds else 'does not hold'} on ints, and otherwise on "
+                                   "terms")
+
+    def _disagree(self, sample: Sample, what: str) -> None:
+        if len(self.disagreements) < 3:
+            self.disagreements.append(f"{what}: {said(sample)}")
+
+    def finished(self, every_path: bool) -> Audited:
+        """What came of it, once all paths were looked at (``every_path``: none was left out, so that one has to apply)."""
+        for number, sample in enumerate(self.samples):
+            wanted = not sample.aborted
+            if sample.lawful and every_path and not self.matched[number] and wanted:
+                self._disagree(sample, "it happens on ints, and no path on terms applies")
+            if sample.lawful and every_path and sample.aborted and not self.objected[number]:
+                self._disagree(sample, f"on ints it goes wrong ({sample.outcome}), and on terms nothing that must hold fails")
+            if self.matched[number] > 1 and wanted and not sample.op.split:
+                self._disagree(sample, f"{self.matched[number]} paths on terms apply to it")
+        return Audited(self.compared, tuple(self.disagreements))
+
+
+def _named(kind: Any, value: Any, mine: Any) -> Iterable[tuple[str, Any]]:
+    """The constants that an arbitrary value of the text's consists of, with what they are."""
+    for (_, leaf), v, m in zip(kind.leaves(), kind.flatten(value), kind.flatten(mine), strict=True):
+        if isinstance(v, Opaque):
+            yield str(v.term), coded(leaf, m)
+
+
+# ---------------------------------------------------------------- columns
+
+End = tuple[tuple[Any, ...], list[int] | None, Any]
+"""What a step was answered, the state that it leaves (None: it goes wrong), and what it returns."""
+
+
+def on_columns(design: Outline, geometry: Geometry, samples: Mapping[str, Sequence[Sample]]) -> Audited:
+    """Every way in which a step can end, and every law asked about: on columns as on ints."""
+    layout = Layout(design, geometry)
+    wrong: list[str] = []
+    every = [(sample, _ends_on_ints(design, geometry, layout, sample)) for sample in itertools.chain(*samples.values())]
+    with joined(design):
+        for sample, ends in every:
+            if len(wrong) < 3:
+                wrong += _differing(layout.column(in_state(design, geometry, sample.before).state), layout, sample, ends)
+    return Audited(len(every), tuple(wrong))
+
+
+def _differing(was: Matrix, layout: Layout, sample: Sample, mine: Sequence[End]) -> Iterator[str]:
+    theirs, broke = _ends_on_columns(sample, layout, was)
+    aborted = any(end is None for _, end, _ in mine)
+    if aborted != broke:
+        yield f"it goes wrong on {'ints' if aborted else 'columns'} only: {said(sample)}"
+    elif not broke and sorted(map(str, mine)) != sorted(map(str, theirs)):
+        yield f"on columns it ends otherwise than on ints: {said(sample)}"
+    for law, names, holds in sample.earlier:
+        columns = Columns(layout, was)
+        with answering(columns):
+            try:
+                found = bool(np.all(columns.fold(law.function, columns.state, *names)))
+            except Exception:
+                found = False
+        if found != holds:
+            yield f"{law.name}{names} {'holds' if holds else 'does not hold'} on ints, and otherwise on columns: {said(sample)}"
+
+
+def _ends_on_ints(design: Outline, geometry: Geometry, layout: Layout, sample: Sample) -> list[End]:
+    def run(pick: Any) -> End | None:
+        machine = in_state(design, geometry, sample.before)
+        taken = machine.attempt(sample.op, sample.step.arguments, pick)
+        if taken is None:
+            return None
+        step, outcome = taken
+        if isinstance(outcome, Aborted):
+            return step.answers, None, None
+        return step.answers, [int(x) for x in layout.column(machine.state)[:, 0]], _plain(outcome)
+
+    return [end for end in every_answer(run) if end is not None]
+
+
+def _ends_on_columns(sample: Sample, layout: Layout, was: Any) -> tuple[list[End], bool]:
+    columns = Columns(layout, was)
+    ends: list[End] = []
+    with answering(columns):
+        for _ in columns.forks.paths():
+            columns.begin()
+            try:
+                outcome = sample.op.method(columns.state, *sample.step.arguments)
+            except Refused:
+                continue
+            except Fault as fault:
+                outcome = fault
+            except Exception:
+                return ends, True
+            now = was.copy()
+            for row, column in columns.written.items():
+                now[row] = column
+            ends.append((tuple(columns.answers), [int(x) for x in now[:, 0]], _plain(outcome)))
+    return ends, False
+
+
+def _plain(outcome: Any) -> Any:
+    """What an operation returned, as a string on which readings can agree."""
+    if outcome is None or isinstance(outcome, Fault):
+        return type(outcome).__name__
+    kind = kind_of(type(outcome))
+    codes = [int(np.asarray(v.term).reshape(-1)[0]) if isinstance(v, Opaque) else int(leaf.encode(v))
+             for (_, leaf), v in zip(kind.leaves(), kind.flatten(outcome), strict=True)]
+    return type(outcome).__name__, codes
+
+
+__all__ = ["Audited", "OnTerms", "Tables", "drawn", "on_columns"]

@@ -1,0 +1,231 @@
+"""What solver terms come to in a state on ints, worked out without a solver.
+
+The audit of readings compares with this what the text does on ints and what its terms say. It knows nothing of how terms are made:
+it takes each by its operator, so that a mistake of the reading's shows.
+"""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import z3
+
+from refmodel.engines.conditions import Counted, formal
+from refmodel.engines.symbolic_tables import Table
+from refmodel.engines.terms import Term, sort_of
+from refmodel.language.design import Outline
+from refmodel.language.kinds import NOTHING, EnumKind, Geometry, Kind, Page, PageKind, Scalar, TableKind
+
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
+
+
+class Unvalued(Exception):
+    """A term has no value here: it stands for any number, or has an operator that is not known."""
+
+
+@attrs.frozen
+class Array:
+    """A page: what its cells are, but for those that are listed."""
+
+    default: Any
+    cells: Mapping[Any, Any]
+
+    def get(self, index: Any) -> Any:
+        return self.cells.get(index, self.default)
+
+    def put(self, index: Any, cell: Any) -> Array:
+        return Array(self.default, {**self.cells, index: cell})
+
+    def same(self, other: Array) -> bool:
+        return self.default == other.default and all(self.get(i) == other.get(i) for i in {*self.cells, *other.cells})
+
+
+def coded(kind: Scalar, value: Any) -> Any:
+    """A scalar of the text's as terms have it."""
+    return enum_code(kind.cls, value) if isinstance(kind, EnumKind) else value
+
+
+def enum_code(cls: type[enum.Enum], member: enum.Enum) -> tuple[str, str]:
+    return str(sort_of(EnumKind(cls)).name()), member.name
+
+
+def leaves_of(kind: Kind, value: Any) -> list[Any]:
+    """The leaves of a value of the text's; of a page, the array."""
+    if isinstance(kind, PageKind):
+        zero = tuple(leaves_of(kind.cell, value.zero))
+        return [Array(zero, {coded(kind.index, i): tuple(leaves_of(kind.cell, c)) for i, c in value.cells.items()})]
+    return [coded(leaf, v) for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)]
+
+
+class Graph:
+    """Terms taken apart, once for all the states that they are asked about."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[int, tuple[Term, int, str, list[Term], Any]] = {}
+
+    def node(self, term: Term) -> tuple[Term, int, str, list[Term], Any]:
+        """A term, its operator and name, its parts, and what else belongs to it. (A term keeps its id as long as it lives.)"""
+        number = term.get_id()
+        found = self._nodes.get(number)
+        if found is None:
+            declaration = term.decl()
+            operator = declaration.kind()
+            extra: Any = None
+            if z3.is_int_value(term) or z3.is_bv_value(term):
+                operator, extra = NUMBER, term.as_long()
+            elif operator == z3.Z3_OP_EXTRACT:
+                extra = declaration.params()
+            elif operator == z3.Z3_OP_DT_ACCESSOR:
+                sort = term.arg(0).sort()
+                extra = [sort.accessor(0, i).name() for i in range(sort.constructor(0).arity())].index(declaration.name())
+            elif operator == z3.Z3_OP_DT_CONSTRUCTOR:
+                extra = term.sort().name()
+            elif z3.is_bv(term):
+                extra = term.size()
+            found = self._nodes[number] = term, operator, declaration.name(), term.children(), extra
+        return found
+
+
+NUMBER = -1
+
+
+class Valuation:
+    """The values of terms about one state, one choice of arguments and answers, and one choice of names."""
+
+    def __init__(self, design: Outline, geometry: Geometry, graph: Graph, base: str, tables: Mapping[str, Mapping[Any, Any]],
+                 constants: Mapping[str, Any], counts: Mapping[str, Counted]) -> None:
+        self.design, self.geometry, self.graph, self.base = design, geometry, graph, base
+        self.tables, self.constants, self.counts = tables, constants, counts
+        self._known: dict[int, Any] = {}
+        self._symbols = _symbols_of(design, base)
+
+    def binding(self, **constants: Any) -> Valuation:
+        """The same with more constants bound."""
+        bound = {**self.constants, **constants}
+        return Valuation(self.design, self.geometry, self.graph, self.base, self.tables, bound, self.counts)
+
+    def __call__(self, term: Term) -> Any:
+        number = term.get_id()
+        if number not in self._known:
+            self._known[number] = self._value(*self.graph.node(term))
+        return self._known[number]
+
+    def _value(self, term: Term, operator: int, name: str, parts: Sequence[Term], extra: Any) -> Any:
+        if operator == NUMBER:
+            return extra
+        if operator == z3.Z3_OP_ITE:
+            return self(parts[1]) if self(parts[0]) else self(parts[2])
+        if operator == z3.Z3_OP_AND:
+            return all(self(p) for p in parts)
+        if operator == z3.Z3_OP_OR:
+            return any(self(p) for p in parts)
+        if operator == z3.Z3_OP_IMPLIES:
+            return not self(parts[0]) or self(parts[1])
+        if operator == z3.Z3_OP_UNINTERPRETED:
+            return self._symbol(name, parts)
+        if operator == z3.Z3_OP_DT_CONSTRUCTOR:
+            return (extra, name) if not parts else tuple(self(p) for p in parts)
+        if operator == z3.Z3_OP_DT_ACCESSOR:
+            return self(parts[0])[extra]
+        values = [self(p) for p in parts]
+        if operator in _PLAIN:
+            return _PLAIN[operator](*values)
+        if operator in _WORDS:
+            width = parts[0].size()
+            return _WORDS[operator](width, *values) & ((1 << extra) - 1 if isinstance(extra, int) else -1)
+        if operator == z3.Z3_OP_EXTRACT:
+            high, low = extra
+            return values[0] >> low & ((1 << high - low + 1) - 1)
+        if operator == z3.Z3_OP_CONCAT:
+            result = 0
+            for part, value in zip(parts, values, strict=True):
+                result = result << part.size() | value
+            return result
+        raise Unvalued(f"the operator of {term.decl()}")
+
+    def _symbol(self, name: str, parts: Sequence[Term]) -> Any:
+        if name in self.constants and not parts:
+            return self.constants[name]
+        if not parts and name.endswith(".NOTHING"):
+            return NOTHING
+        if name in self._symbols:
+            kind, leaf = self._symbols[name]
+            return _entry(kind, self.tables[kind.name], tuple(self(p) for p in parts), leaf)
+        if name in self.counts:
+            return self._count(self.counts[name], [self(p) for p in parts])
+        raise Unvalued(f"{name} stands for anything")
+
+    def _count(self, counted: Counted, spoken_of: Sequence[Any]) -> int:
+        kind = self.design.table(counted.table)
+        at = formal(kind)
+        names = {f"spoken.of.{i}": value for i, value in enumerate(spoken_of)}
+        [holds] = counted.counting.template.terms
+        total = 0
+        for key, entry in self.tables[kind.name].items():
+            parts = key if isinstance(key, tuple) else (key,)
+            bound = dict(zip([str(k) for k in at.key], [coded(k, v) for k, v in zip(kind.keys, parts, strict=True)], strict=True))
+            bound.update(zip([str(t) for t in at.leaves], leaves_of(kind.value, entry), strict=True))
+            total += bool(Valuation(self.design, self.geometry, self.graph, self.base, {}, {**bound, **names}, {})(holds))
+        return total
+
+
+def _entry(kind: TableKind, entries: Mapping[Any, Any], key: tuple[Any, ...], leaf: int | None) -> Any:
+    """One scalar of an entry (None: whether it is there)."""
+    spelled = tuple(next(m for m in k.cls if enum_code(k.cls, m) == v) if isinstance(k, EnumKind) else v
+                    for k, v in zip(kind.keys, key, strict=True))
+    at = spelled if len(spelled) != 1 else spelled[0]
+    if leaf is None:
+        return at in entries
+    return leaves_of(kind.value, entries[at] if at in entries else kind.value.default())[leaf]
+
+
+def _symbols_of(design: Outline, base: str) -> dict[str, tuple[TableKind, int | None]]:
+    found: dict[str, tuple[TableKind, int | None]] = {}
+    for kind in design.tables:
+        if kind.partial:
+            found[f"{base}.{kind.name}.domain"] = kind, None
+        paths = ["page"] if isinstance(kind.value, PageKind) else [path or "value" for path, _ in kind.value.leaves()]
+        for number, path in enumerate(paths):
+            found[f"{base}.{kind.name}.{path}"] = kind, number
+    return found
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return a.same(b) if isinstance(a, Array) else bool(a == b)
+
+
+def _signed(width: int, a: int) -> int:
+    return a - (1 << width) if a >> width - 1 else a
+
+
+_PLAIN: dict[int, Callable[..., Any]] = {
+    z3.Z3_OP_TRUE: lambda: True, z3.Z3_OP_FALSE: lambda: False,
+    z3.Z3_OP_NOT: lambda a: not a, z3.Z3_OP_EQ: _equal, z3.Z3_OP_XOR: lambda a, b: bool(a) != bool(b),
+    z3.Z3_OP_DISTINCT: lambda *v: all(not _equal(a, b) for i, a in enumerate(v) for b in v[i + 1:]),
+    z3.Z3_OP_ADD: lambda *v: sum(v), z3.Z3_OP_SUB: lambda a, *v: a - sum(v), z3.Z3_OP_UMINUS: lambda a: -a,
+    z3.Z3_OP_MUL: lambda a, *v: a * (v[0] if len(v) == 1 else _PLAIN[z3.Z3_OP_MUL](*v)),
+    z3.Z3_OP_LE: lambda a, b: a <= b, z3.Z3_OP_LT: lambda a, b: a < b,
+    z3.Z3_OP_GE: lambda a, b: a >= b, z3.Z3_OP_GT: lambda a, b: a > b,
+    z3.Z3_OP_ULEQ: lambda a, b: a <= b, z3.Z3_OP_ULT: lambda a, b: a < b,
+    z3.Z3_OP_UGEQ: lambda a, b: a >= b, z3.Z3_OP_UGT: lambda a, b: a > b,
+    z3.Z3_OP_SELECT: lambda array, index: array.get(index), z3.Z3_OP_STORE: lambda array, index, cell: array.put(index, cell),
+    z3.Z3_OP_CONST_ARRAY: lambda cell: Array(cell, {}),
+    z3.Z3_OP_ZERO_EXT: lambda a: a,
+}
+_WORDS: dict[int, Callable[..., int]] = {
+    z3.Z3_OP_BADD: lambda w, *v: sum(v), z3.Z3_OP_BSUB: lambda w, a, *v: a - sum(v), z3.Z3_OP_BNEG: lambda w, a: -a,
+    z3.Z3_OP_BMUL: lambda w, a, *v: a * (v[0] if len(v) == 1 else _WORDS[z3.Z3_OP_BMUL](w, *v)),
+    z3.Z3_OP_BUDIV: lambda w, a, b: a // b if b else -1, z3.Z3_OP_BUREM: lambda w, a, b: a % b if b else a,
+    z3.Z3_OP_BUDIV_I: lambda w, a, b: a // b if b else -1, z3.Z3_OP_BUREM_I: lambda w, a, b: a % b if b else a,
+    z3.Z3_OP_BSHL: lambda w, a, b: a << b if b < w else 0, z3.Z3_OP_BLSHR: lambda w, a, b: a >> b if b < w else 0,
+    z3.Z3_OP_BAND: lambda w, a, *v: a & (v[0] if len(v) == 1 else _WORDS[z3.Z3_OP_BAND](w, *v)),
+    z3.Z3_OP_BOR: lambda w, a, *v: a | (v[0] if len(v) == 1 else _WORDS[z3.Z3_OP_BOR](w, *v)),
+    z3.Z3_OP_BXOR: lambda w, a, *v: a ^ (v[0] if len(v) == 1 else _WORDS[z3.Z3_OP_BXOR](w, *v)),
+    z3.Z3_OP_BNOT: lambda w, a: ~a,
+}
+
+__all__ = ["Array", "Graph", "Page", "Table", "Unvalued", "Valuation", "coded", "leaves_of"]
