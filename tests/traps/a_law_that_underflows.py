@@ -17,7 +17,7 @@ class Entry:
     word: Word = 3
 
 
-class Underflows(Design):
+class ALawThatUnderflows(Design):
     words: Total[Vm, Entry]
     geometry = geometry(Vm=1)
 

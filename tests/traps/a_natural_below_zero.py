@@ -15,7 +15,7 @@ class Pages:
     number: Count = 0
 
 
-class BelowZero(Design):
+class ANaturalBelowZero(Design):
     pages: Total[Vm, Pages]
     geometry = geometry(Vm=1, naturals=2)
 

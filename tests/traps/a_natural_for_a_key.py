@@ -8,7 +8,7 @@ from refmodel.language import Design, Total, geometry, law, operation
 from refmodel.machine.names import Count
 
 
-class NaturalKey(Design):
+class ANaturalForAKey(Design):
     there: Total[Count, bool]
     geometry = geometry(naturals=2)
 

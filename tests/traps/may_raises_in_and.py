@@ -12,7 +12,7 @@ class Denied(Fault):
     pass
 
 
-class MayRaises(Design):
+class MayRaisesInAnd(Design):
     allowed: Total[Vm, bool]
     asked: Total[Vm, bool]
     done: Total[Vm, bool]

@@ -8,7 +8,7 @@ from refmodel.language import Design, Total, geometry, law, operation, require
 from refmodel.machine.names import Vm
 
 
-class MayRefuses(Design):
+class MayRefusesInAnd(Design):
     allowed: Total[Vm, bool]
     asked: Total[Vm, bool]
     done: Total[Vm, bool]

@@ -15,7 +15,7 @@ class Shown:
     right: bool = True
 
 
-class Unstated(Design):
+class NoReturnAnnotation(Design):
     seen: Total[Vm, bool]
     geometry = geometry(Vm=1)
 

@@ -15,7 +15,7 @@ class Entry:
     there: bool = True
 
 
-class ResetPartial(Design):
+class ResetOfAPartialTable(Design):
     known: dict[Vm, Entry]
     geometry = geometry(Vm=1)
 

@@ -15,7 +15,7 @@ class Entry:
     there: bool = False
 
 
-class LooksUp(Design):
+class ResetThatLooksAKeyUp(Design):
     cached: Total[Vm, Entry]
     known: dict[Vm, Entry]
     geometry = geometry(Vm=1)

@@ -15,7 +15,7 @@ class Shown:
     right: bool = True
 
 
-class Perhaps(Design):
+class ReturnsPerhaps(Design):
     seen: Total[Vm, bool]
     geometry = geometry(Vm=1)
 

@@ -17,7 +17,7 @@ class Frame:
     old: bool = False
 
 
-class TwoCounts(Design):
+class TwoCountsOnALine(Design):
     frames: Total[Mfn, Frame]
     seen: Total[Vm, bool]
     geometry = geometry(Vm=1, Mfn=1)

@@ -8,7 +8,7 @@ from refmodel.language import NOTHING, Design, Total, geometry, guest, law, requ
 from refmodel.machine.names import Vm
 
 
-class ActsLater(Design):
+class WhoActsAfterAYield(Design):
     done: Total[Vm, bool]
     geometry = geometry(Vm=1)
 
