@@ -486,7 +486,10 @@ class Inference:
                 self.flag(operand)
                 return FLAG
             case ast.UnaryOp(ast.Invert(), operand):
-                return self._mask(self.expr(operand), node)
+                return self.complain("~ masks a word, and stands nowhere but in word & ~mask", node)
+            case ast.BinOp(ast.UnaryOp(ast.Invert(), mask), ast.BitAnd(), word) | ast.BinOp(
+                    word, ast.BitAnd(), ast.UnaryOp(ast.Invert(), mask)):
+                return self._masked(self.expr(word), self.expr(mask), node)
             case ast.BinOp(left, op, right):
                 return self._arithmetic(op, self.expr(left), self.expr(right), node)
             case ast.IfExp(test, body, orelse):
@@ -525,10 +528,10 @@ class Inference:
             return self.complain(f"{value!r} is no value of the language", node)
         return self.meaning(value, node)
 
-    def _mask(self, what: Type, node: ast.AST) -> Type:
-        if not isinstance(what, WordKind):
-            self.complain(f"~ masks a word, and this is {said(what)}", node)
-        return what
+    def _masked(self, word: Type, mask: Type, node: ast.AST) -> Type:
+        if not isinstance(word, WordKind) or not fits(mask, word):
+            self.complain(f"~ masks a word with another of its width; here are {said(word)} and {said(mask)}", node)
+        return word
 
     # ------------------------------------------------------------ comparing and computing
 
