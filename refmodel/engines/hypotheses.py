@@ -16,7 +16,7 @@ import z3
 
 from refmodel.engines.conditions import Counted, Lookup
 from refmodel.engines.questions import simplified
-from refmodel.engines.symbolic import Symbolic
+from refmodel.engines.symbolic import Symbolic, applied
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.templates import Template
 from refmodel.engines.terms import Term, real_term, sort_of
@@ -25,9 +25,16 @@ from refmodel.language.design import Outline
 from refmodel.language.kinds import FlagKind, NaturalKind, Scalar
 from refmodel.language.laws import Law
 
-NEAR, FAR = 1, 2
+NEAR, FAR, FARTHEST = 1, 2, 3
 """How far from the run a lookup may be for laws to be instantiated there: with 1, where the run looks; with 2, also where laws
-about that look. Nearly everything follows from what is near, and that is a fraction of it all."""
+about that look. Nearly everything follows from what is near, and that is a fraction of it all. With 3, laws are instantiated at
+names that they look nothing up for, too, and counts are compared with each other."""
+
+TOGETHER = 24
+"""Entries of which two at a time are taken, to say that they are two."""
+
+TRIED = 8
+"""Names of a sort that a law is instantiated at where it does not look anything up for that name."""
 
 
 @attrs.frozen
@@ -110,6 +117,8 @@ class Hypotheses:
         self.counts: dict[int, Counted] = {}
         self.rounds = NEAR
         self.asserted: list[Term] = []
+        self.of_law: dict[int, str] = {}
+        """Which of what is asserted says that a law holds somewhere, by its number, and which. The rest is true of any state."""
         self._done: dict[tuple[Any, ...], Sequence[Term]] = {}
         """What has been asserted, with the terms that it is known by: an id says nothing once its term is gone."""
         self._fresh: list[Lookup] = []
@@ -122,7 +131,7 @@ class Hypotheses:
         """The same, to be extended."""
         other = Hypotheses(self.design, self.formulas, self.base)
         other.lookups, other.counts, other.distance = dict(self.lookups), dict(self.counts), dict(self.distance)
-        other.asserted, other._done = list(self.asserted), dict(self._done)
+        other.asserted, other._done, other.of_law = list(self.asserted), dict(self._done), dict(self.of_law)
         other._reading, other._counting, other._counted = self._reading, self._counting, self._counted
         other._nobodies, other.rounds = self._nobodies, self.rounds
         return other
@@ -130,6 +139,17 @@ class Hypotheses:
     def go_far(self) -> None:
         """Instantiate laws farther from the run too."""
         self.rounds = FAR
+        self._fresh += self.lookups.values()
+        self.saturate()
+
+    def go_farthest(self) -> None:
+        """Leave nothing out that may help: where a proof fails without it, time matters less."""
+        self.rounds = FARTHEST
+        self._done = {k: v for k, v in self._done.items() if k[0] != "count"}
+        for number in list(self.counts.values()):
+            self._exists(number)
+        for one, other in itertools.permutations(list(self.counts.values()), 2):
+            self._compare(one, other)
         self._fresh += self.lookups.values()
         self.saturate()
 
@@ -185,6 +205,7 @@ class Hypotheses:
             return
         self._done[identity] = names
         body, *rest = formula.template.at(names)
+        self.of_law[len(self.asserted)] = formula.law.name
         self.asserted.append(body)
         terms = iter(rest)
         self.admit([Lookup(x.base, x.table, tuple([next(terms) for _ in x.key])) for x in formula.lookups],
@@ -204,11 +225,42 @@ class Hypotheses:
             for b, is_new, far in bindings:
                 if not is_new:
                     continue
-                for values in itertools.product(*(_values(formula.law.names[i][1]) for i in free)):
+                for values in itertools.product(*(self._values(formula.law.names[i][1], by_table) for i in free)):
                     extra = dict(zip(free, values, strict=True))
                     yield [b[i] if i in b else extra[i] for i in range(len(formula.names))], far
 
+    def _values(self, kind: Scalar, by_table: dict[str, list[Lookup]]) -> list[Term]:
+        """What a name of a law that no lookup mentions may stand for."""
+        plain = _values(kind)
+        if self.rounds < FARTHEST or isinstance(kind, FlagKind):
+            return plain
+        sort = sort_of(kind)
+        known = {t.get_id(): t for found in by_table.values() for x in found for t in x.key if t.sort() == sort}
+        return [*plain, *list(known.values())[:TRIED]]
+
     # ------------------------------------------------------------ counts
+
+    def _exists(self, number: Counted) -> None:
+        """Where there are some, there is one: some entry counts, under a key that nothing else is known of."""
+        key = self._some_key(number, f"{number.number.decl().name()}.one")
+        lookup = Lookup(self.base, number.table, key)
+        self.admit([lookup], [], 0)
+        self._once(("exists", number.number.get_id()), z3.Implies(number.number >= 1, self._counts(number, lookup)))
+
+    def _compare(self, one: Counted, other: Counted) -> None:
+        """If every entry that counts for one counts for the other, it has no more: unless some entry tells them apart."""
+        if one.table != other.table or one.base != other.base:
+            return
+        key = self._some_key(one, f"{one.number.decl().name()}.{other.number.decl().name()}.apart", other)
+        lookup = Lookup(self.base, one.table, key)
+        follows = z3.Implies(self._counts(one, lookup), self._counts(other, lookup))
+        self._once(("compare", one.number.get_id(), other.number.get_id()), z3.Implies(follows, one.number <= other.number))
+
+    def _some_key(self, number: Counted, name: str, other: Counted | None = None) -> tuple[Term, ...]:
+        """A key that depends on what is counted, and on nothing else."""
+        given = [*number.number.children(), *(other.number.children() if other else ())]
+        kinds = self.design.table(number.table).keys
+        return tuple(applied(f"{name}{i}", given, sort_of(kind)) for i, kind in enumerate(kinds))
 
     def counted_keys(self, number: Counted) -> list[tuple[Lookup, Term]]:
         """The entries of the index set near the run, and whether each counts."""
@@ -242,7 +294,8 @@ class Hypotheses:
             near = [(x, c) for x, c in self.counted_keys(number) if not z3.is_false(c)]
             for x, counts in near:
                 self._once(("count", which, *x.identity), z3.Implies(counts, one))
-            nearest = [(x, c) for x, c in near if not self.distance[x.identity]]
+            close = 1 if self.rounds < FARTHEST else 2
+            nearest = [(x, c) for x, c in near if self.distance[x.identity] < close][:TOGETHER]
             for (x, counts), (y, also) in itertools.combinations(nearest, 2):
                 identity = ("counts", which, *y.identity, *x.identity)
                 if identity not in self._done:

@@ -55,6 +55,8 @@ class Judgement:
     seconds: float
     witness: Witness | None = None
     why: str = ""
+    leans_on: frozenset[str] = frozenset()
+    """The laws that the proof used, where it was asked which."""
 
 
 @attrs.frozen
@@ -109,7 +111,9 @@ class Induction:
     """The obligations of one operation."""
 
     def __init__(self, design: Outline, op: Operation, clause: str | None = None, timeout: int = TIMEOUT, base: str = "s",
-                 samples: Sequence[Sample] = ()) -> None:
+                 samples: Sequence[Sample] = (), asks_why: bool = False) -> None:
+        self.asks_why = asks_why
+        """Whether each proof is to say which laws it used: that takes a question more for each."""
         self.design, self.op, self.timeout, self.base = design, op, timeout, base
         self.audit = OnTerms(design, design.cls.geometry, samples)
         self.laws = [law for law in design.laws if clause in (None, law.clause)]
@@ -259,12 +263,18 @@ class Induction:
                 hypotheses.go_far()
             ask = _Question(self, path, known, terms, self._solver(known))
             together = ask.all_at_once(path.obligations, claims)
+        if not together:
+            for hypotheses in known.values():
+                hypotheses.go_farthest()
+            ask = _Question(self, path, known, terms, self._solver(known))
+            together = ask.all_at_once(path.obligations, claims)
         share = (time.perf_counter() - began) / max(1, len(goals))
         for obligation in path.obligations:
             yield Judgement(self.op.name, None, "proved", 0.0) if together else ask.obligation(obligation)
         for law, segment, goal in goals:
             if goal is None or together:
-                yield Judgement(self.op.name, law, "proved", share)
+                leans_on = ask.leaning(segment.conditions, z3.Not(goal)) if self.asks_why and goal is not None else frozenset()
+                yield Judgement(self.op.name, law, "proved", share, leans_on=leans_on)
             else:
                 answer = ask.about(law, segment, z3.Not(goal))
                 yield attrs.evolve(answer, seconds=answer.seconds + share)
@@ -348,6 +358,24 @@ class _Question:
         failing += [z3.And(*segment.conditions, z3.Not(goal)) for segment, goal in goals]
         return not failing or self._refuted((z3.Or(failing),), "after this path every law holds") == "proved"
 
+    def leaning(self, conditions: Sequence[Term], denied: Term) -> frozenset[str]:
+        """The laws without which this would not be proved (a few more, perhaps: what the solver used)."""
+        solver = z3.Solver()
+        solver.set("timeout", self.induction.timeout)
+        solver.add(*conditions, denied, *self.real)
+        marks: dict[str, Term] = {}
+        for hypotheses in self.known.values():
+            for number, term in enumerate(hypotheses.asserted):
+                law = hypotheses.of_law.get(number)
+                if law is None:
+                    solver.add(term)
+                else:
+                    solver.add(z3.Implies(marks.setdefault(law, z3.Bool(f"law {law}")), term))
+        if solver.check(*marks.values()) != z3.unsat:
+            return frozenset(marks)
+        used = {str(t) for t in solver.unsat_core()}
+        return frozenset(law for law, mark in marks.items() if str(mark) in used)
+
     def about(self, law: Law, segment: Segment, denied: Term) -> Judgement:
         """Whether the denied law has no model."""
         began = time.perf_counter()
@@ -416,15 +444,18 @@ _ORDER = {"proved": 0, "unknown": 1, "refuted": 2}
 
 
 def _worse(a: Judgement | None, b: Judgement) -> Judgement:
-    return b if a is None or _ORDER[b.verdict] > _ORDER[a.verdict] else a
+    if a is None:
+        return b
+    worse = b if _ORDER[b.verdict] > _ORDER[a.verdict] else a
+    return attrs.evolve(worse, leans_on=a.leans_on | b.leans_on)
 
 
 def prove_operation(design: Outline, name: str, clause: str | None = None, *, to_the_end: bool = True,
-                    timeout: int = TIMEOUT, samples: Sequence[Sample] = ()) -> Proof:
+                    timeout: int = TIMEOUT, samples: Sequence[Sample] = (), asks_why: bool = False) -> Proof:
     """The obligations of one operation, or those of one clause; every law may be assumed beforehand. What is proved is held against
-    the samples, steps on ints."""
+    the samples, steps on ints. ``asks_why``: each proof says which laws it used."""
     with joined(design), about(name):
-        return Induction(design, design.operation(name), clause, timeout, samples=samples).prove(to_the_end)
+        return Induction(design, design.operation(name), clause, timeout, samples=samples, asks_why=asks_why).prove(to_the_end)
 
 
 # ---------------------------------------------------------------- the initial states

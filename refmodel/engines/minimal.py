@@ -1,0 +1,79 @@
+"""A counterexample to induction, made as small as it goes: what it takes, and nothing that happens to be there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from refmodel.engines.machine import Broken, recorded
+from refmodel.engines.samples import in_state
+from refmodel.engines.scope import Witness
+from refmodel.language.design import Outline
+from refmodel.language.kinds import Kind, PageKind
+from refmodel.language.laws import Law
+
+ROUNDS = 4
+"""How often everything is tried again: what goes may let something else go."""
+
+Tables = dict[str, dict[Any, Any]]
+
+
+def minimal(design: Outline, witness: Witness) -> Witness:
+    """The same step breaking the same law, from a lawful state that differs from the initial one as little as can be found."""
+    law = witness.broken.law
+    if law is None:
+        return witness
+    tables = {name: dict(entries) for name, entries in witness.tables.items()}
+    broken = witness.broken
+    for _ in range(ROUNDS):
+        changed = False
+        for smaller in _smaller(design, tables):
+            still = _broken(design, witness, smaller, law)
+            if still is not None:
+                tables.update(smaller)
+                broken, changed = still, True
+        if not changed:
+            break
+    return attrs.evolve(witness, tables=tables, broken=broken)
+
+
+def _broken(design: Outline, witness: Witness, tables: Tables, law: Law) -> Broken | None:
+    """How the step breaks the law from this state, if the state is lawful and it does."""
+    machine = in_state(design, witness.geometry, tables)
+    if machine.broken(None, (), None) is not None:
+        return None
+    op = design.operation(witness.step.operation)
+    taken = machine.attempt(op, witness.step.arguments, recorded(witness.step.answers))
+    if taken is None or taken[0].answers != witness.step.answers:
+        return None
+    return machine.breaks(law, op, witness.step.arguments, taken[1])
+
+
+def _smaller(design: Outline, tables: Tables) -> Iterator[Tables]:
+    """States with an entry less, and then with a scalar less. Each is made of ``tables`` as it is then: it becomes smaller."""
+    for kind in design.tables:
+        default = kind.value.default()
+        for key in list(tables[kind.name]):
+            entry = tables[kind.name].get(key, default)
+            if kind.partial:
+                yield {**tables, kind.name: {k: e for k, e in tables[kind.name].items() if k != key}}
+            elif entry != default:
+                yield {**tables, kind.name: {**tables[kind.name], key: default}}
+    for kind in design.tables:
+        for key in list(tables[kind.name]):
+            for entry in _plainer(kind.value, tables[kind.name].get(key, kind.value.default())):
+                yield {**tables, kind.name: {**tables[kind.name], key: entry}}
+
+
+def _plainer(kind: Kind, value: Any) -> Iterator[Any]:
+    """A value with one scalar at its default."""
+    if isinstance(kind, PageKind):
+        for index in list(value.cells):
+            yield value.put(index, value.zero)
+        return
+    default, leaves = kind.flatten(kind.default()), kind.flatten(value)
+    for at, (mine, plain) in enumerate(zip(leaves, default, strict=True)):
+        if mine != plain:
+            yield kind.build(iter([*leaves[:at], plain, *leaves[at + 1:]]))
