@@ -343,7 +343,8 @@ class Gap(Event, tag="gap", kw_only=True):
 
 Any_: TypeAlias = (
     Load | Store | Hole | Exit | Registers | Invlpg | Invpcid | Linear | Ram | Populate | Promise | Map | Unmap
-    | Protect | Unprotect | Share | Break | Inflate | Deflate | Balloon | WriteBack | SwapOut | SwapIn | Mark | TakeMark | Send | Resume | Grant
+    | Protect | Unprotect | Share | Break | Inflate | Deflate | Balloon | WriteBack
+    | SwapOut | SwapIn | Mark | TakeMark | Send | Resume | Grant
     | Revoke | FlushBegin | FlushEnd | Free | Table | Abort | Entry | Backed | FrameIs | Cell | Gap | Header)
 
 KINDS: dict[str, type[Event]] = {c.__struct_config__.tag: c for c in Any_.__args__}
