@@ -7,7 +7,7 @@ from typing import Any
 
 import z3
 
-from proofs.declared.words import bit, digit, every, first, slot, some, within, zero
+from proofs.declared.words import bit, combined, digit, every, first, slot, some, within, zero
 
 Term = Any
 NO, YES = z3.BoolVal(False), z3.BoolVal(True)
@@ -81,6 +81,10 @@ class DeclaredGuestWalk:
                           for number in (1, 2)}
         self.writable, self.user_page = at_every_level[1], at_every_level[2]
         self.no_execute = some(z3.And(self.read[level], bit(self.entry[level], 63)) for level in self.levels)
+        self.rights = z3.Concat(z3.BitVecVal(0, 61), digit(self.user_page), digit(self.writable), z3.BitVecVal(0, 1))
+        self.denied_somewhere = combined(z3.If(self.read[level], self.entry[level], 0) for level in self.levels)
+        self.leaf_entry = self.at_leaf({level: self.entry[level] for level in (1, 2, 3)})
+        self.leaf_level = self.at_leaf({level: z3.BitVecVal(level, 64) for level in (1, 2, 3)})
         self.physical = self.at_leaf({level: within(self.entry[level], self.gva, level) for level in (1, 2, 3)})
         self.key_denied = every([cpu["pke"], self.user_page, z3.Not(fetch), self._key_denies()])
         supervisor, user_page = z3.Not(user), self.user_page
