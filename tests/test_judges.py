@@ -48,10 +48,10 @@ def nested_walks(ept: Ept | None, spoil: Spoil = lambda way, test: way, which: i
 
 def stale_walks(choice: Callable[[list[Lawful]], Lawful], careless: bool = False) -> Campaign:
     def perform(tests: Sequence[stale_tests.StaleTest]) -> list[Observed]:
-        heeded = [attrs.evolve(t, invalidation="none") if careless else t for t in tests]
+        heeded = [attrs.evolve(t, invalidation=()) if careless else t for t in tests]
         return [observed(choice(stale_tests.due(h)), t.after) for h, t in zip(heeded, tests, strict=True)]
 
-    return stale_tests.StaleCampaign("model 0", Profile(), perform)
+    return stale_tests.StaleCampaign("model 0", Profile(pcid=True, invpcid=True), perform)
 
 
 EPTS = [Ept(ROOT, accessed_dirty=False, advanced=True), Ept(ROOT, accessed_dirty=True, advanced=True)]

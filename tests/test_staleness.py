@@ -180,6 +180,35 @@ def test_mov_cr4_sets_what_global_means_from_then_on() -> None:
     assert memory.global_pages is True
 
 
+def test_the_address_counts_for_the_first_kind_only() -> None:
+    for kind in (1, 2, 3):
+        memory = remembered()
+        memory.invvpid(kind, 1, NOT_CANONICAL)
+        assert memory.chains == set()
+
+
+def test_what_is_left_out_is_zero_and_four_levels() -> None:
+    assert Tag() == Tag(0, 0, 0) and Remembered() == Remembered(False, set())
+    zero, upper = Chain(Tag(), 0, 4, (1, 2, 3, 0x7000 | FULL)), Chain(Tag(), 0, 4, (0x2000 | FULL,))
+    other = Chain(Tag(1), 0, 4, (1, 2, 3, 0x7000 | FULL))
+    under = Chain(Tag(1, 0, 0x1000), 1 << 12, 4, (1, 2, 3, 0x7000 | FULL))
+    for how, left in ((lambda m: m.invpcid(0, Tag()), {other, under}), (lambda m: m.invpcid(1, Tag()), {other, under}),
+                      (lambda m: m.invvpid(0, 1), {zero, upper, under}), (lambda m: m.invvpid(1), {zero, upper, other, under}),
+                      (lambda m: m.invept(1), {zero, upper, other, under})):
+        memory = Remembered(False, {zero, upper, other, under})
+        how(memory)
+        assert memory.chains == left
+    for forget in (lambda m: m.invlpg(HERE, NOT_CANONICAL), lambda m: m.invvpid(0, 1, NOT_CANONICAL),
+                   lambda m: m.invpcid(0, HERE, 1, NOT_CANONICAL)):
+        memory = Remembered(False, {Chain(HERE, NOT_CANONICAL, 5, (1, 2, 3, 4, 0x7000 | FULL))})
+        with contextlib.suppress(NotCanonical):
+            forget(memory)
+        assert memory.chains
+    low = Remembered(False, {Chain(HERE, 1 << 40, 4, (1, 2, 3, 0x7000 | FULL))})
+    low.invvpid(0, 1, 1 << 40)  # canonical with 4 levels, and not with 3
+    assert low.chains == set()
+
+
 def test_invpcid_of_an_address_that_is_not_canonical_is_a_general_protection_fault() -> None:
     memory = remembered()
     with pytest.raises(NotCanonical):
@@ -336,6 +365,13 @@ def test_the_ways_of_an_access_are_all_mixtures_of_old_entries_and_new_ones(acce
                     for found, end in memory.ways(lambda n=new: Marked(n), HERE, CPU, 0x123, access)]
             due = list(mixtures(old, new, access))
             assert len(ways) == len(due) and all(way in due for way in ways) and all(way in ways for way in due)
+
+
+def test_what_looks_like_a_table_in_a_page_of_data_is_none() -> None:
+    for now in (tables(), {**tables(), 0x3000: PS | FULL}, {**tables(), 0x2000: PS | FULL}):
+        memory = Remembered()
+        memory.may_read(Marked({**now, 0: 0x9000 | FULL, 0x7000: 0x9000 | FULL}), HERE, CPU, 0)
+        assert max(len(chain.entries) for chain in memory.chains) == (4 if now == tables() else 3 if now[0x2000] == 0x3000 | FULL else 2)
 
 
 def test_what_is_read_continues_from_what_is_remembered() -> None:

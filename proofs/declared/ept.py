@@ -73,7 +73,8 @@ class DeclaredEptWalk:
         self.rights = combined(z3.If(given[n], z3.BitVecVal(1 << n, 64), 0) for n in (0, 1, 2, 10))
         self.denied_somewhere = combined(z3.If(self.reached[level], self.entry[level], 0) for level in self.levels)
         self.leaf_entry = first(*[(self.reached[level], self.entry[level]) for level in (1, 2)], otherwise=self.entry[3])
-        self.leaf_level = first(*[(self.reached[level], z3.BitVecVal(level, 64)) for level in (1, 2)], otherwise=z3.BitVecVal(3, 64))
+        self.leaf_level = first(*[(self.reached[level], z3.BitVecVal(level, 64)) for level in (1, 2)],
+                                otherwise=z3.BitVecVal(3, 64))
         self.physical = first(*[(self.reached[level], within(self.entry[level], self.gpa, level)) for level in (1, 2)],
                               otherwise=within(self.entry[3], self.gpa, 3))
 
