@@ -20,6 +20,12 @@ def code(entries: dict[int, int], access: Access, **registers: int) -> int:
     return int(fault.value.code)
 
 
+def test_what_is_left_out_of_a_processor_and_of_an_access() -> None:
+    assert Cpu(0x1000) == Cpu(cr3=0x1000, levels=4, wp=True, smep=False, smap=False, nxe=True, pke=False, pkru=0,
+                              beyond=0xF_FF00_0000_0000, gigabyte_pages=True, amd=False)
+    assert Access() == Access(user=False, write=False, fetch=False, ac=False, implicit=False)
+
+
 def test_four_levels_lead_to_a_page() -> None:
     assert translate(CHAIN, 0x123)[:2] == (0x5123, 1)
 

@@ -14,6 +14,12 @@ RWX, WB, FULL = R | W | X, 6 << 3, P | RW | US | A | D
 CHAIN = {0x1000: 0x2000 | RWX, 0x2000: 0x3000 | RWX, 0x3000: 0x4000 | RWX, 0x4000: 0x5000 | RWX | WB}
 
 
+def test_what_is_left_out_of_a_walk_of_ept_and_of_a_use() -> None:
+    assert Ept(0x1000) == Ept(root=0x1000, levels=4, accessed_dirty=False, mode_based_execute=False, execute_only=True,
+                              gigabyte_pages=True, advanced=False, beyond=0xF_FF00_0000_0000)
+    assert Use() == Use(read=False, write=False, fetch=False, user_page=False, about=0)
+
+
 def ends(change: dict[int, int], use: Use, **controls: bool) -> object:
     try:
         return ept_walk(Marked({**CHAIN, **change}), Ept(0x1000, **controls), 0, use).physical  # type: ignore[arg-type]
