@@ -1,6 +1,7 @@
 """The judges: who does what the model does is right, planted deviations are found, real ones are rediscovered."""
 
 
+import random
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Sequence
@@ -11,7 +12,7 @@ import pytest
 
 from refmodel.machine.ept_walk import Ept
 from refmodel.machine.guest_walk import RSVD
-from refmodel.machine.words import P
+from refmodel.machine.words import FRAME, PS, RW, US, A, D, P
 from refmodel.oracle import known, nested_campaign, stale_tests, walk_campaign
 from refmodel.oracle.agent import code
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
@@ -104,6 +105,71 @@ def let_through(way: Lawful, test: object) -> Lawful:
 def test_a_planted_deviation_is_found(campaign: Campaign, said: str) -> None:
     found = judge(campaign, seconds=60, checks=12_000).deviations
     assert any(said in d.finding.title for d in found), [d.finding.title for d in found]
+
+
+def first_finding(ways: Callable[[stale_tests.StaleTest], list[Lawful]]) -> Finding | None:
+    """The first of some thousand tests of staleness in which a machine is found out that ends accesses in one of these ways."""
+    draw, profile = random.Random(0), Profile(pcid=True, invpcid=True)
+    for _ in range(6000):
+        test = stale_tests.make(draw.randbytes(stale_tests.SIZE), profile)
+        for way in ways(test):
+            found = stale_tests.compare(test, observed(way, test.after))
+            if found is not None:
+                return found
+    return None
+
+
+S = stale_tests
+
+
+@pytest.mark.parametrize("ignores", [
+    lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva, lambda o, t: isinstance(o, S.LoadCr3) and not o.keep,
+    lambda o, t: isinstance(o, S.TogglePge), lambda o, t: isinstance(o, S.TogglePge) and t.global_page,
+    lambda o, t: isinstance(o, S.ToggleSmep), lambda o, t: isinstance(o, S.Invpcid) and o.kind == 0,
+    lambda o, t: isinstance(o, S.Invpcid) and o.kind == 1, lambda o, t: isinstance(o, S.Invpcid) and o.kind == 2,
+    lambda o, t: isinstance(o, S.Invpcid) and o.kind == 2 and t.global_page, lambda o, t: isinstance(o, S.Invpcid) and o.kind == 3,
+    lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva and t.gva >> 63,
+    lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva == 0xFFFFFFFFFFFFF000,
+    lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva and any(e & PS for a, e in t.before.items() if a >= 0x3000),
+    lambda o, t: isinstance(o, S.Invlpg) and o.gva == t.gva and t.edits[0][0] < 0x3000,
+], ids=["INVLPG", "MOV CR3", "PGE", "PGE, global", "SMEP", "INVPCID 0", "INVPCID 1", "INVPCID 2", "INVPCID 2, global", "INVPCID 3",
+        "INVLPG, upper half", "INVLPG, last page", "INVLPG, large page", "INVLPG, root entry"])
+def test_a_machine_that_ignores_an_invalidation_is_found_out(
+        ignores: Callable[[stale_tests.Operation, stale_tests.StaleTest], bool]) -> None:
+    def ways(test: stale_tests.StaleTest) -> list[Lawful]:
+        heeded = tuple(o for o in test.invalidation if not ignores(o, test))
+        return stale_tests.due(attrs.evolve(test, invalidation=heeded)) if heeded != test.invalidation else []
+
+    assert first_finding(ways) is not None
+
+
+def test_a_machine_that_uses_another_pcid_s_translations_is_found_out() -> None:
+    def ways(test: stale_tests.StaleTest) -> list[Lawful]:
+        same = tuple(attrs.evolve(o, pcid=test.pcid, keep=True) if isinstance(o, S.LoadCr3) and test.pcids else o
+                     for o in test.invalidation)
+        return stale_tests.due(attrs.evolve(test, invalidation=same))
+
+    assert first_finding(ways) is not None
+
+
+def test_a_machine_that_never_sets_an_accessed_flag_again_is_found_out() -> None:
+    def ways(test: stale_tests.StaleTest) -> list[Lawful]:
+        way = stale_tests.due(test)[0]
+        return [attrs.evolve(way, must={a: f & ~A for a, f in way.must.items()})]
+
+    found = first_finding(ways)
+    assert found is not None and "accessed flag" in found.title and "not set by an access that completes" in found.title
+
+
+def test_until_an_invalidation_the_accessed_flag_may_stay_clear_and_after_it_may_not() -> None:
+    plain, profile = stale_tests.make(bytes(stale_tests.SIZE), Profile()), Profile(invpcid=True)
+    (address, entry), = plain.edits
+    for invalidation in stale_tests.invalidations(0, profile, False):
+        test = attrs.evolve(plain, edits=((address, entry & FRAME | P | RW | US | D),), invalidation=invalidation)
+        kept = not any(isinstance(o, S.LoadCr3 | S.TogglePge | S.ToggleSmep) or o == S.Invlpg(0)
+                       or o == S.Invpcid(0, 0, 0) or (isinstance(o, S.Invpcid) and o.kind) for o in invalidation)
+        lazy = Observed(Outcome("completed", 0, 0x100000), test.after)
+        assert (stale_tests.compare(test, lazy) is None) == kept, invalidation
 
 
 def test_what_deviates_is_shrunk_to_what_makes_it() -> None:

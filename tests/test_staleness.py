@@ -371,7 +371,8 @@ def test_what_looks_like_a_table_in_a_page_of_data_is_none() -> None:
     for now in (tables(), {**tables(), 0x3000: PS | FULL}, {**tables(), 0x2000: PS | FULL}):
         memory = Remembered()
         memory.may_read(Marked({**now, 0: 0x9000 | FULL, 0x7000: 0x9000 | FULL}), HERE, CPU, 0)
-        assert max(len(chain.entries) for chain in memory.chains) == (4 if now == tables() else 3 if now[0x2000] == 0x3000 | FULL else 2)
+        deepest = 4 if now == tables() else 3 if now[0x2000] == 0x3000 | FULL else 2
+        assert max(len(chain.entries) for chain in memory.chains) == deepest
 
 
 def test_what_is_read_continues_from_what_is_remembered() -> None:

@@ -23,7 +23,7 @@ from refmodel.oracle.outcomes import Lawful, Observed, Outcome, flags_of, judged
 from refmodel.oracle.walk_campaign import cause, end_of, flags_finding, words
 from refmodel.oracle.walk_tests import Draw, Profile, access_words, cpu_words, drawn_index, flag_names, leaf_level, level_at
 
-SIZE = 19
+SIZE = 16
 STALENESS = 'SDM Vol. 3A 4.10, "Caching Translation Information"'
 OTHER_PAGE = 1 << 40
 """What is added to an address to invalidate another page, which shares no entry but one of level 5."""
@@ -172,10 +172,9 @@ def linear_address(index: Mapping[int, int], levels: int) -> int:
 
 
 def _to_an_end(byte: int, index: dict[int, int], levels: int, agent_slot: int) -> None:
-    """Seldom, the first page of either half of the address space, or the last."""
-    ends = {252: (0, 0), 253: (255, 511), 254: (256, 0), 255: (511, 511)}
-    root, rest = ends.get(byte, (agent_slot, 0))
-    if root != agent_slot:
+    """Seldom, the first page or the last of either half of the address space."""
+    root, rest = ((0, 0), (255, 511), (256, 0), (511, 511))[byte & 3]
+    if byte >= 240 and root != agent_slot:
         index.update({level: root if level == levels else rest for level in index})
 
 
