@@ -48,8 +48,8 @@ def frames(memory: Remembered, now: dict[int, int], tag: Tag = HERE, gva: int = 
 
 SIZES = {1: 1 << 12, 2: 1 << 21, 3: 1 << 30, 4: 1 << 39, 5: 1 << 48}
 """Bytes of the linear addresses that share an entry of a level."""
-ADDRESSES = (0, 0x1000, 0x2000, 0x200000, 0x201000, 1 << 30, 1 << 39, (1 << 47) - 0x1000, (1 << 64) - (1 << 47), LAST)
-TAGS = tuple(Tag(*tag) for tag in itertools.product((0, 1, 2), (0, 1, 2), (0, 0x9000, 0xA000)))
+ADDRESSES = (0, 0x1000, 0x200000, 1 << 30, 1 << 39, (1 << 64) - (1 << 47), LAST)
+TAGS = tuple(Tag(*tag) for tag in (*itertools.product((0, 1, 2), (0, 1, 2), (0, 0x9000)), (1, 1, 0xA000), (2, 0, 0xA000)))
 
 
 def shapes() -> Iterator[tuple[int, int]]:
@@ -64,36 +64,22 @@ def universe(levels: int = 4) -> set[Chain]:
             for tag in TAGS for gva in ADDRESSES for level, entry in shapes()}
 
 
-@attrs.frozen
 class Facts:
     """What the rules ask of a chain."""
 
-    chain: Chain
-    pge: bool
-
-    def __getattr__(self, name: str) -> int:
-        return getattr(self.chain.tag, name)  # type: ignore[no-any-return]
-
-    @property
-    def level(self) -> int:
-        return 5 - len(self.chain.entries)
-
-    @property
-    def translation(self) -> bool:
+    def __init__(self, chain: Chain, pge: bool) -> None:
+        self.chain = chain
+        self.vpid, self.pcid, self.eptp = chain.tag.vpid, chain.tag.pcid, chain.tag.eptp
+        level, last = 5 - len(chain.entries), chain.entries[-1]
+        self.first, self.beyond = chain.gva, chain.gva + SIZES[level]
+        self.translation = level == 1 or (level in (2, 3) and bool(last & PS))
         """It maps a page; otherwise it is an upper part."""
-        return self.level == 1 or (self.level in (2, 3) and bool(self.chain.entries[-1] & PS))
-
-    @property
-    def marked_global(self) -> bool:
-        return self.translation and bool(self.chain.entries[-1] & G)
-
-    @property
-    def kept(self) -> bool:
+        self.marked_global = self.translation and bool(last & G)
+        self.kept = self.marked_global and pge
         """It is global, and CR4.PGE is set."""
-        return self.marked_global and self.pge
 
     def used_for(self, gva: int) -> bool:
-        return self.chain.gva <= gva < self.chain.gva + SIZES[self.level]
+        return self.first <= gva < self.beyond
 
 
 Rule = tuple[str, Callable[[Remembered], Any], Callable[[Facts], bool]]
@@ -102,7 +88,7 @@ GVA = 0x1234
 
 def rules() -> Iterator[Rule]:
     for here in (Tag(1, 1, 0x9000), Tag(0, 2, 0), Tag(2, 0, 0xA000)):
-        for gva in (GVA, 0x201000, LAST | 0xFFF, 1 << 39):
+        for gva in (GVA, 0x201000, LAST | 0xFFF):
             yield (f"INVLPG {gva:#x}: the page under this PCID or global; every upper part under this PCID",
                    lambda m, t=here, g=gva: m.invlpg(t, g),
                    lambda f, t=here, g=gva: f.vpid == t.vpid and (
