@@ -47,12 +47,12 @@ def nested_walks(ept: Ept | None, spoil: Spoil = lambda way, test: way, which: i
     return nested_campaign.NestedCampaign("model 0", Profile(amd=ept is None), ept, perform)
 
 
-def stale_walks(choice: Callable[[list[Lawful]], Lawful], careless: bool = False) -> Campaign:
+def stale_walks(choice: Callable[[list[Lawful]], Lawful], careless: bool = False, vpid: bool = False) -> Campaign:
     def perform(tests: Sequence[stale_tests.StaleTest]) -> list[Observed]:
         heeded = [attrs.evolve(t, invalidation=()) if careless else t for t in tests]
         return [observed(choice(stale_tests.due(h)), t.after) for h, t in zip(heeded, tests, strict=True)]
 
-    return stale_tests.StaleCampaign("model 0", Profile(pcid=True, invpcid=True), perform)
+    return stale_tests.StaleCampaign("model 0", Profile(pcid=True, invpcid=True, vpid=vpid), perform)
 
 
 EPTS = [Ept(ROOT, accessed_dirty=False, advanced=True), Ept(ROOT, accessed_dirty=True, advanced=True)]
@@ -61,6 +61,7 @@ EPTS = [Ept(ROOT, accessed_dirty=False, advanced=True), Ept(ROOT, accessed_dirty
 @pytest.mark.parametrize("campaign", [
     plain_walks(), plain_walks(levels=5, amd=True), nested_walks(None), nested_walks(EPTS[0]), nested_walks(EPTS[1]),
     nested_walks(EPTS[0], which=-1), stale_walks(lambda ways: ways[0]), stale_walks(lambda ways: ways[-1]),
+    stale_walks(lambda ways: ways[-1], vpid=True),
 ], ids=lambda c: c.subject)
 def test_the_model_does_not_deviate_from_itself(campaign: Campaign) -> None:
     verdict = judge(campaign, seconds=60, checks=3000)
@@ -107,9 +108,10 @@ def test_a_planted_deviation_is_found(campaign: Campaign, said: str) -> None:
     assert any(said in d.finding.title for d in found), [d.finding.title for d in found]
 
 
-def first_finding(ways: Callable[[stale_tests.StaleTest], list[Lawful]]) -> Finding | None:
+def first_finding(ways: Callable[[stale_tests.StaleTest], list[Lawful]],
+                  profile: Profile = Profile(pcid=True, invpcid=True)) -> Finding | None:
     """The first of some thousand tests of staleness in which a machine is found out that ends accesses in one of these ways."""
-    draw, profile = random.Random(0), Profile(pcid=True, invpcid=True)
+    draw = random.Random(0)
     for _ in range(6000):
         test = stale_tests.make(draw.randbytes(stale_tests.SIZE), profile)
         for way in ways(test):
@@ -136,11 +138,27 @@ S = stale_tests
         "INVLPG, upper half", "INVLPG, last page", "INVLPG, large page", "INVLPG, root entry"])
 def test_a_machine_that_ignores_an_invalidation_is_found_out(
         ignores: Callable[[stale_tests.Operation, stale_tests.StaleTest], bool]) -> None:
+    assert first_finding(ignoring(ignores)) is not None
+
+
+@pytest.mark.parametrize("ignored", [S.Invvpid(1, 1), S.Invvpid(2, 0), S.Invvpid(3, 1), S.Invept(1), S.Invept(2)], ids=str)
+def test_a_machine_that_ignores_what_its_host_invalidates_is_found_out(ignored: stale_tests.Operation) -> None:
+    assert first_finding(ignoring(lambda o, t: o == ignored), Profile(vpid=True)) is not None
+    assert first_finding(ignoring(lambda o, t: o == S.Invvpid(0, 1, t.gva)), Profile(vpid=True)) is not None
+
+
+def test_what_is_invalidated_of_others_is_of_no_effect() -> None:
+    others = (S.Invvpid(1, 2), S.Invvpid(1, 0), S.Invvpid(3, 2), S.Invept(1, same=False))
+    assert first_finding(ignoring(lambda o, t: o in others), Profile(vpid=True)) is None
+
+
+def ignoring(ignores: Callable[[stale_tests.Operation, stale_tests.StaleTest], bool]
+             ) -> Callable[[stale_tests.StaleTest], list[Lawful]]:
     def ways(test: stale_tests.StaleTest) -> list[Lawful]:
         heeded = tuple(o for o in test.invalidation if not ignores(o, test))
         return stale_tests.due(attrs.evolve(test, invalidation=heeded)) if heeded != test.invalidation else []
 
-    assert first_finding(ways) is not None
+    return ways
 
 
 def test_a_machine_that_uses_another_pcid_s_translations_is_found_out() -> None:

@@ -54,7 +54,7 @@ def _qemu() -> Generator[Campaign, None, None]:
 
 def _bochs() -> Generator[Campaign, None, None]:
     from refmodel.oracle import bochs
-    from refmodel.oracle.vmx_walks import VmxWalks
+    from refmodel.oracle.vmx_walks import VmxStaleWalks, VmxWalks
 
     version = bochs.version()
     if version is None:
@@ -68,6 +68,9 @@ def _bochs() -> Generator[Campaign, None, None]:
         with contextlib.closing(bochs.Bochs(4, trap=VMCALL)) as host:
             profile, ept = Profile(nxe_off=False), Ept(ROOT, accessed_dirty=accessed_dirty, advanced=True)
             yield NestedCampaign(name, profile, ept, VmxWalks(host, profile, ept))
+    with contextlib.closing(bochs.Bochs(4, trap=VMCALL)) as host:
+        profile = Profile(nxe_off=False, vpid=True)
+        yield StaleCampaign(name, profile, VmxStaleWalks(host, profile, Ept(ROOT)).stale_walks)
 
 
 def _kvm() -> Generator[Campaign, None, None]:

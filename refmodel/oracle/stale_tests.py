@@ -19,6 +19,7 @@ from refmodel.machine.staleness import Remembered, Tag, maps_a_page
 from refmodel.machine.words import FRAME, NX, PS, RW, US, A, D, G, Marked, P, lacking
 from refmodel.oracle.agent.image import TABLES, WINDOW
 from refmodel.oracle.judging import Finding
+from refmodel.oracle.nested_tests import ROOT
 from refmodel.oracle.outcomes import Lawful, Observed, Outcome, flags_of, judged
 from refmodel.oracle.walk_campaign import cause, end_of, flags_finding, words
 from refmodel.oracle.walk_tests import Draw, Profile, access_words, cpu_words, drawn_index, flag_names, leaf_level, level_at
@@ -28,6 +29,8 @@ STALENESS = 'SDM Vol. 3A 4.10, "Caching Translation Information"'
 OTHER_PAGE = 1 << 40
 """What is added to an address to invalidate another page, which shares no entry but one of level 5."""
 NOT_CANONICAL = 1 << 60
+EPTP, OTHER_EPTP = ROOT, ROOT + 0x1000
+"""Bits 51:12 of the virtual machine's EPTP, and of one that no machine has."""
 FULL = P | RW | US
 
 
@@ -65,7 +68,24 @@ class Invpcid:
     gva: int
 
 
-Operation: TypeAlias = Invlpg | LoadCr3 | TogglePge | ToggleSmep | Invpcid
+@attrs.frozen
+class Invvpid:
+    """INVVPID of a kind, by the host."""
+
+    kind: int
+    vpid: int
+    gva: int = 0
+
+
+@attrs.frozen
+class Invept:
+    """INVEPT of a kind, by the host: of the virtual machine's EPTP, or of another."""
+
+    kind: int
+    same: bool = True
+
+
+Operation: TypeAlias = Invlpg | LoadCr3 | TogglePge | ToggleSmep | Invpcid | Invvpid | Invept
 
 
 @attrs.frozen
@@ -84,10 +104,13 @@ class StaleTest:
     """CR4.PGE is set, and so is G in the leaf."""
     pcids: bool = False
     """CR4.PCIDE is set, and the first access is made under PCID 1."""
+    vpid: bool = False
+    """Both accesses are made in a virtual machine with VPID 1 and EPT; its host edits and invalidates in between."""
 
     def lines(self) -> Iterator[str]:
         """The test in words."""
-        yield cpu_words(self.cpu) + (" CR4.PGE=1" if self.global_page else "") + (" CR4.PCIDE=1, PCID 1" if self.pcids else "")
+        yield cpu_words(self.cpu) + (" CR4.PGE=1" if self.global_page else "") + (
+            " CR4.PCIDE=1, PCID 1" if self.pcids else "") + (", in a virtual machine with VPID 1" if self.vpid else "")
         for address, entry in sorted(self.before.items()):
             yield f"level {level_at(address)} entry at {address:#x}: {flag_names(entry, level_at(address))}"
         yield access_words(self.first, self.gva)
@@ -106,6 +129,11 @@ class StaleTest:
         """Of the first access."""
         return int(self.pcids)
 
+    @property
+    def tag(self) -> Tag:
+        """Of the first access."""
+        return Tag(vpid=1, eptp=EPTP) if self.vpid else Tag(pcid=self.pcid)
+
 
 def invalidation_words(test: StaleTest) -> str:
     """What is invalidated, in words: the same for all tests of a class."""
@@ -121,6 +149,12 @@ def operation_words(operation: Operation, test: StaleTest) -> str:
     if isinstance(operation, Invpcid):
         of = (" of the same PCID" if operation.pcid == test.pcid else " of another PCID") if operation.kind < 2 else ""
         return f"INVPCID {operation.kind}{of}{_of(operation.gva, test) if operation.kind == 0 else ''}"
+    if isinstance(operation, Invvpid):
+        of = "" if operation.kind == 2 else " of the same VPID" if operation.vpid == 1 else f" of VPID {operation.vpid}"
+        return f"INVVPID {operation.kind}{of}{_of(operation.gva, test) if operation.kind == 0 else ''}"
+    if isinstance(operation, Invept):
+        of = "" if operation.kind == 2 else " of the same EPTP" if operation.same else " of another EPTP"
+        return f"INVEPT {operation.kind}{of}"
     what = "changes PGE and changes it back" if isinstance(operation, TogglePge) else "sets SMEP and clears it"
     return f"MOV CR4 twice, which {what}"
 
@@ -161,7 +195,8 @@ def make(data: bytes, profile: Profile) -> StaleTest:
     cpu = Cpu(cr3=TABLES[levels], levels=levels, beyond=lacking(profile.physical_bits), amd=profile.amd,
               gigabyte_pages=profile.gigabyte_pages)
     ways = invalidations(gva, profile, pcids)
-    return StaleTest(entries, cpu, gva, accesses[0], (edit,), ways[way % len(ways)], accesses[1], global_page, pcids)
+    return StaleTest(entries, cpu, gva, accesses[0], (edit,), ways[way % len(ways)], accesses[1], global_page, pcids,
+                     profile.vpid)
 
 
 def linear_address(index: Mapping[int, int], levels: int) -> int:
@@ -207,6 +242,10 @@ def _led_elsewhere(entry: int, level: int, leaf: int, index: Mapping[int, int], 
 def invalidations(gva: int, profile: Profile, pcids: bool) -> tuple[tuple[Operation, ...], ...]:
     """What may be invalidated on such a machine."""
     other = gva ^ OTHER_PAGE
+    if profile.vpid:
+        return ((), (Invvpid(0, 1, gva),), (Invvpid(0, 1, other),), (Invvpid(0, 2, gva),), (Invvpid(0, 1, gva ^ NOT_CANONICAL),),
+                (Invvpid(1, 1),), (Invvpid(1, 2),), (Invvpid(1, 0),), (Invvpid(2, 0),), (Invvpid(3, 1),), (Invvpid(3, 2),),
+                (Invept(1),), (Invept(1, same=False),), (Invept(2),))
     here = int(pcids)
     found: list[tuple[Operation, ...]] = [
         (), (Invlpg(gva),), (LoadCr3(here),), (Invlpg(other),), (TogglePge(),), (Invlpg(gva ^ NOT_CANONICAL),)]
@@ -229,7 +268,7 @@ def invalidations(gva: int, profile: Profile, pcids: bool) -> tuple[tuple[Operat
 
 def due(test: StaleTest) -> list[Lawful]:
     """What may come of the second access."""
-    tag, remembered = Tag(pcid=test.pcid), Remembered(global_pages=test.global_page)
+    tag, remembered = test.tag, Remembered(global_pages=test.global_page)
     remembered.may_read(Marked(test.before), tag, test.cpu, test.gva)
     after = test.after
     for operation in test.invalidation:
@@ -257,6 +296,10 @@ def _carried_out(operation: Operation, remembered: Remembered, tag: Tag, test: S
             remembered.mov_cr4(tag, global_pages)
     elif isinstance(operation, ToggleSmep):
         remembered.mov_cr4(tag, test.global_page, smep_on=True)
+    elif isinstance(operation, Invvpid):
+        remembered.invvpid(operation.kind, operation.vpid, operation.gva, test.cpu.levels)
+    elif isinstance(operation, Invept):
+        remembered.invept(operation.kind, EPTP if operation.same else OTHER_EPTP)
     else:
         with contextlib.suppress(NotCanonical):
             remembered.invpcid(operation.kind, tag, operation.pcid, operation.gva, test.cpu.levels)
@@ -264,8 +307,11 @@ def _carried_out(operation: Operation, remembered: Remembered, tag: Tag, test: S
 
 
 def faults(operation: Operation, test: StaleTest) -> bool:
-    """Whether an operation ends in #GP: INVPCID of an address that is not canonical (SDM Vol. 2A, INVPCID)."""
-    return isinstance(operation, Invpcid) and operation.kind == 0 and not canonical(operation.gva, test.cpu.levels)
+    """Whether an operation fails: INVPCID and INVVPID of an address that is not canonical, and INVVPID of VPID 0 (SDM Vol. 2A,
+    INVPCID; Vol. 3C 30.3, INVVPID)."""
+    if isinstance(operation, Invvpid) and operation.kind != 2 and operation.vpid == 0:
+        return True
+    return isinstance(operation, Invpcid | Invvpid) and operation.kind == 0 and not canonical(operation.gva, test.cpu.levels)
 
 
 def compare(test: StaleTest, observed: Observed) -> Finding | None:
@@ -292,7 +338,8 @@ class StaleCampaign:
 
     @property
     def subject(self) -> str:
-        return f"stale translations, {self.profile.levels}-level paging"
+        where = " in a virtual machine with a VPID and EPT" if self.profile.vpid else ""
+        return f"stale translations, {self.profile.levels}-level paging{where}"
 
     def make(self, data: bytes) -> StaleTest:
         return make(data, self.profile)

@@ -34,6 +34,8 @@ class Profile:
     """Whether there is CR4.PCIDE."""
     invpcid: bool = False
     """Whether there is INVPCID."""
+    vpid: bool = False
+    """Whether tests of staleness are made in a virtual machine with a VPID and EPT, and what its host invalidates is tested."""
     agent_slot: int = SLOT
     """Of the root: where the agent is, and no test."""
     upper_user: bool = True

@@ -31,6 +31,7 @@ class Step(enum.IntEnum):
     INVEPT = 15
     INVPCID = 16
     CPUID = 17
+    INVVPID = 18
 
 
 Results = list[tuple[int, int, int, int]]
