@@ -370,6 +370,23 @@ def test_what_is_read_continues_from_what_is_remembered() -> None:
     assert frames(memory, {}, OTHER_PCID) == {0}
 
 
+@pytest.mark.parametrize("level", [2, 3])
+def test_a_large_page_that_is_not_aligned_is_never_remembered(level: int) -> None:
+    for low, remembers in ((0, 5 - level), (1 << 12, 5 - level), (1 << 13, 4 - level), (1 << (2 + 9 * level), 4 - level)):
+        memory = Remembered()
+        memory.may_read(Marked({**tables(), 0x1000 * (5 - level): PS | FULL | low}), HERE, CPU, 0)
+        assert len(memory.chains) == remembers  # bit 12 is PAT
+
+
+def test_the_last_page_is_remembered_like_any_other() -> None:
+    last = {0x1000 * n + 0xFF8: 0x1000 * (n + 1) | FULL for n in range(1, 5)}
+    memory = Remembered()
+    memory.may_read(Marked(last), HERE, CPU, LAST | 0xFFF)
+    assert {(len(chain.entries), chain.gva) for chain in memory.chains} == {
+        (5 - level, (1 << 64) - size) for level, size in SIZES.items() if level < 5}
+    assert frames(memory, {}, gva=LAST) == {0x5000, 0}
+
+
 def test_of_an_address_that_is_not_canonical_nothing_is_remembered() -> None:
     memory = Remembered()
     memory.may_read(Marked({0x1000 + 8 * 256: 0x2000 | FULL}), HERE, CPU, NOT_CANONICAL)
