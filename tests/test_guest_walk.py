@@ -3,8 +3,8 @@
 import pytest
 
 from refmodel.language import Fault
-from refmodel.machine import guest_walk, words
-from refmodel.machine.guest_walk import PK, Access, Cpu, NotCanonical, PageFault, walk, walk_marking_late
+from refmodel.machine import words
+from refmodel.machine.guest_walk import FETCH, PK, RSVD, Access, Cpu, NotCanonical, PageFault, walk, walk_marking_late
 from refmodel.machine.words import NX, PS, RW, US, A, D, G, Marked, P, Translation
 
 FULL = P | RW | US
@@ -24,7 +24,7 @@ def code(entries: dict[int, int], access: Access, **registers: int) -> int:
 def test_bits_are_numbered_as_in_the_manuals() -> None:
     assert (P, RW, US, A, D, PS, G, NX) == (1, 2, 4, 0x20, 0x40, 0x80, 0x100, 0x8000_0000_0000_0000)
     assert (words.PAGE, words.FRAME) == (0x1000, 0xF_FFFF_FFFF_F000)
-    assert (guest_walk.RSVD, guest_walk.FETCH, PK) == (8, 0x10, 0x20)
+    assert (RSVD, FETCH, PK) == (8, 0x10, 0x20)
     assert (words.lacking(36), words.lacking(52)) == (0xF_FFF0_0000_0000, 0)
 
 

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from refmodel.machine import ept_walk as ept
-from refmodel.machine import npt_walk as npt
+from refmodel.machine import ept_walk as ept_text
+from refmodel.machine import npt_walk as npt_text
 from refmodel.machine.ept_walk import FINAL, LINEAR, XU, Ept, EptMisconfiguration, EptViolation, R, Use, W, X, ept_walk
 from refmodel.machine.guest_walk import Access, Cpu, PageFault
 from refmodel.machine.nested_walk import walk_through_ept, walk_through_npt
@@ -17,11 +17,11 @@ CHAIN = {0x1000: 0x2000 | RWX, 0x2000: 0x3000 | RWX, 0x3000: 0x4000 | RWX, 0x400
 
 
 def test_bits_and_exit_reasons_are_numbered_as_in_the_manuals() -> None:
-    assert (ept.R, ept.W, ept.X, ept.XU, ept.EPT_A, ept.EPT_D) == (1, 2, 4, 0x400, 0x100, 0x200)
-    assert (ept.EXIT_VIOLATION, ept.EXIT_MISCONFIGURATION, npt.EXIT_NPF) == (48, 49, 0x400)
-    assert (ept.USER_EXECUTABLE, ept.LINEAR, ept.FINAL) == (0x40, 0x80, 0x100)
-    assert (ept.USER_PAGE, ept.WRITABLE_PAGE, ept.EXECUTE_DISABLED_PAGE) == (0x200, 0x400, 0x800)
-    assert (npt.FINAL_ADDRESS, npt.TABLE_ADDRESS) == (0x1_0000_0000, 0x2_0000_0000)
+    assert (R, W, X, XU, ept_text.EPT_A, ept_text.EPT_D) == (1, 2, 4, 0x400, 0x100, 0x200)
+    assert (ept_text.EXIT_VIOLATION, ept_text.EXIT_MISCONFIGURATION, npt_text.EXIT_NPF) == (48, 49, 0x400)
+    assert (ept_text.USER_EXECUTABLE, ept_text.LINEAR, ept_text.FINAL) == (0x40, 0x80, 0x100)
+    assert (ept_text.USER_PAGE, ept_text.WRITABLE_PAGE, ept_text.EXECUTE_DISABLED_PAGE) == (0x200, 0x400, 0x800)
+    assert (npt_text.FINAL_ADDRESS, npt_text.TABLE_ADDRESS) == (0x1_0000_0000, 0x2_0000_0000)
 
 
 def test_what_is_left_out_of_a_walk_of_ept_and_of_a_use() -> None:
