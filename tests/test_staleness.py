@@ -190,9 +190,10 @@ def test_what_is_left_out_is_zero_and_four_levels() -> None:
         with contextlib.suppress(NotCanonical):
             forget(memory)
         assert memory.chains
-    low = Remembered(False, {Chain(HERE, 1 << 40, 4, (1, 2, 3, 0x7000 | FULL))})
-    low.invvpid(0, 1, 1 << 40)  # canonical with 4 levels, and not with 3
-    assert low.chains == set()
+    for how in (lambda m: m.invvpid(0, 1, 1 << 40), lambda m: m.invlpg(HERE, 1 << 40), lambda m: m.invpcid(0, HERE, 1, 1 << 40)):
+        low = Remembered(False, {Chain(HERE, 1 << 40, 4, (1, 2, 3, 0x7000 | FULL))})
+        how(low)  # the address is canonical with 4 levels, and not with 3
+        assert low.chains == set()
 
 
 def test_invpcid_of_an_address_that_is_not_canonical_is_a_general_protection_fault() -> None:
