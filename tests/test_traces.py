@@ -18,6 +18,7 @@ import zstandard
 from refmodel.bugs import MUTANTS
 from refmodel.designs import LARGER, Memory
 from refmodel.language import BadDesign
+from refmodel.oracle.trace import linear
 from refmodel.oracle.trace.events import KINDS, schema
 from refmodel.oracle.trace.judge import Deviation, Judge, judge_trace
 from refmodel.oracle.trace.telling import lines, trace_of
@@ -274,6 +275,15 @@ def test_invlpg_of_one_page_forgets_the_upper_entries_of_all() -> None:
 def test_invpcid_of_an_address_that_is_not_canonical_is_no_event() -> None:
     with pytest.raises(BadDesign, match="not canonical"):
         judged(*PAGING, *PCIDS, event("invpcid", kind=0, pcid=1, gva=1 << 47))
+
+
+def test_of_steps_that_are_no_longer_kept_anything_may_be_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "LONGEST", 4)
+    elsewhere = [event("invlpg", gva=0x2000)] * 20
+    assert judged(*PAGING, LOADED, GONE, event("invlpg", gva=0), *elsewhere[:2], LOADED) is not None
+    assert judged(*PAGING, LOADED, GONE, event("invlpg", gva=0), *elsewhere, LOADED) is None
+    assert judged(*PAGING, LOADED, GONE, *elsewhere, cr(cr3=0x1000), LOADED) is not None  # everything is forgotten
+    assert judged(*PAGING, *elsewhere, LOADED, event("invlpg", gva=0), GONE, event("invlpg", gva=0), FAULTED) is None
 
 
 def test_after_an_invalidation_an_access_that_completes_sets_the_accessed_flag() -> None:
