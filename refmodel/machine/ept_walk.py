@@ -134,8 +134,8 @@ def reserved_in_ept(ept: Ept, level: int, leaf: bool) -> Word:
         bits |= 0x78
     if level >= 4 or (level == 3 and not ept.gigabyte_pages):
         bits |= PS
-    if leaf:
-        bits |= (1 << (3 + 9 * level)) - (1 << 12)  # none at level 1
+    if leaf and level > 1:
+        bits |= (1 << (3 + 9 * level)) - (1 << 12)
     return bits
 
 
