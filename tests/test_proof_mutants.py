@@ -100,8 +100,8 @@ EQUIVALENT = (
     ("staleness.py", "vpid: int = 0, gva: Word = 0, levels", "vpid: int = 0, gva: Word = 1, levels", "an address in the same page"),
     ("staleness.py", "pcid: int = 0, gva: Word = 0, levels", "pcid: int = 0, gva: Word = 1, levels", "an address in the same page"),
 )
-"""Changes to a file of refmodel/machine that nothing can notice, and why. Of all that a program made by changing comparisons,
-operators, constants, conditions, arguments and statements one by one, these are left; tests and theorems notice the others."""
+"""Changes to a file of refmodel/machine that nothing can notice, and why. They were met when comparisons, operators, constants,
+conditions, arguments and statements were changed one by one."""
 
 
 @pytest.mark.parametrize(("file", "old", "new", "why"), EQUIVALENT)
