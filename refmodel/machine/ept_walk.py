@@ -112,9 +112,9 @@ def present(ept: Ept, entry: Word) -> bool:
 
 
 def misconfigured(ept: Ept, level: int, leaf: bool, entry: Word) -> bool:
-    """Whether a present entry is one that must not be (SDM Vol. 3C 28.3.3.1)."""
-    executable = entry & X != 0 or (ept.mode_based_execute and entry & XU != 0)
-    if not entry & R and (entry & W != 0 or (executable and not ept.execute_only)):
+    """Whether a present entry is one that must not be (SDM Vol. 3C 28.3.3.1). One that gives neither read nor write, and is
+    present, gives execution."""
+    if not entry & R and (entry & W != 0 or not ept.execute_only):
         return True
     if leaf and forbidden_type(entry):
         return True
