@@ -128,6 +128,11 @@ class Machine:
             plain += [(resume, (i,)) for i in range(self.pending_limit)]
         return plain
 
+    def begin(self, state: Any) -> None:
+        """Go on from this state, with no operation under way."""
+        self.state, self.before = state, copy_of(self.design, state)
+        self.pending = []
+
     def power_on(self, pick: Pick) -> None:
         """Decide what nobody knows about the initial state."""
         self._pick, self._asked = pick, []
@@ -151,7 +156,7 @@ class Machine:
             if op.split:
                 outcome = self._start(op, arguments, outcome)
         except Refused:
-            self._undo()
+            self.undo()
             return None
         except Fault as fault:
             outcome = fault
@@ -190,10 +195,11 @@ class Machine:
             return done.value
         except Refused:  # a require after a yield ends the operation, with nothing more done
             del self.pending[which]
-            self._undo()
+            self.undo()
         return None
 
-    def _undo(self) -> None:
+    def undo(self) -> None:
+        """What has changed since the last ``settle`` has not happened."""
         state = self.state.__dict__
         for name in self._tables:
             if (mine := state[name]).changed:

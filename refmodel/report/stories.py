@@ -17,7 +17,7 @@ from refmodel.oracle.trace.judge import Deviation, Judge
 from refmodel.oracle.trace.knowledge import OUTLINE
 from refmodel.oracle.trace.reading import Source
 from refmodel.report.pictures import Marked, Picture, State, picture
-from refmodel.report.words import arguments_of, names_of, parts, place, shown
+from refmodel.engines.words import arguments_of, names_of, parts, place, shown
 
 LAST = 25
 """Events of a trace that are drawn: those before the one that deviates, and that one."""

@@ -21,7 +21,7 @@ from refmodel.language.kinds import kind_of
 from refmodel.oracle.judging import Verdict
 from refmodel.oracle.known import explanation
 from refmodel.report.explaining import Explanation
-from refmodel.report.words import arguments_of, names_of, place, shown
+from refmodel.engines.words import arguments_of, change_text, names_of, place, shown
 
 STYLES = {"proved": "green", "holds": "green", "not broken": "green", "fails": "bold red", "refuted": "bold red",
           "vacuous": "yellow", "unknown": "yellow", "not complete": "yellow", "stopped": "dim", "no run found": "green"}
@@ -52,10 +52,8 @@ def coverage(reports: Sequence[Report]) -> Iterator[Text]:
 
 
 def _change(design: Outline, change: Change) -> Text:
-    kind = design.table(change.table)
-    was = "-" if change.was is None else shown(kind.value, change.was)
-    now = "-" if change.now is None else shown(kind.value, change.now)
-    return Text.assemble((f"{change.table}[{place(kind, change.key)}]", "cyan"), f"  {was}  ", ("->", "bold"), f"  {now}")
+    where, was, now = change_text(design, change)
+    return Text.assemble((where, "cyan"), f"  {was}  ", ("->", "bold"), f"  {now}")
 
 
 def step_title(design: Outline, number: int, told: Told) -> Text:
