@@ -7,6 +7,7 @@ the text asked. Nothing else decides what happens, so the list can be printed, s
 from __future__ import annotations
 
 import itertools
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import GeneratorType
 from typing import Any
@@ -263,7 +264,9 @@ class Aborted:
         self.error = error
 
     def __str__(self) -> str:
-        return f"{type(self.error).__name__}: {self.error}"
+        frames = traceback.extract_tb(self.error.__traceback__)
+        place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
+        return f"{place}{type(self.error).__name__}: {self.error}"
 
 
 def recorded(answers: Iterable[Any]) -> Pick:

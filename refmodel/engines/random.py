@@ -78,7 +78,9 @@ class _Landmark:
 class Search:
     """Random runs that go on from what was met before; one seed decides them all."""
 
-    def __init__(self, design: Outline, geometry: Geometry, seed: str, applied: Counter[str] | None = None) -> None:
+    def __init__(self, design: Outline, geometry: Geometry, seed: str, applied: Counter[str] | None = None,
+                 deepest: int | None = None) -> None:
+        self.deepest = deepest
         self.design = design
         self.draw = random.Random(seed)
         self.machine = Machine(design, geometry)
@@ -95,7 +97,7 @@ class Search:
         if self._run.steps == () and (broken := machine.broken(None, (), None)) is not None:
             return Failure(self._run, broken)
         kinds, steps = self._some(), list(self._run.steps)
-        for _ in range(left):
+        for _ in range(left if self.deepest is None else min(left, self.deepest - len(steps))):
             taken = self._take(kinds) or (self._take(self.kinds) if kinds is not self.kinds else None)
             if taken is None:
                 break
@@ -181,10 +183,10 @@ def _by_operation(instances: Sequence[Instance]) -> list[list[Instance]]:
 
 
 def campaign(design: Outline, geometry: Geometry, *, seconds: float = 5.0, runs: int | None = None, start: int = 0,
-             first: int = 0) -> Campaign:
+             first: int = 0, deepest: int | None = None) -> Campaign:
     """Random runs until the time or the number is up, or a law is broken; what broke it is shrunk.
 
-    ``start`` is the seed. ``first`` is the number of the first batch: whoever runs batch 7 runs the same.
+    ``start`` is the seed. With ``deepest``, no run is longer than that. ``first`` is the number of the first batch: whoever runs batch 7 runs the same.
     """
     began, number, done = time.perf_counter(), first, 0
     applied: Counter[str] = Counter()
@@ -193,7 +195,7 @@ def campaign(design: Outline, geometry: Geometry, *, seconds: float = 5.0, runs:
     gc.disable()  # steps make no cycles, and looking for some costs a tenth of the time
     try:
         while failure is None and (runs is None or done < runs) and time.perf_counter() - began <= seconds:
-            search = Search(design, geometry, f"{start} {number}", applied)
+            search = Search(design, geometry, f"{start} {number}", applied, deepest)
             for _ in range(BATCH if runs is None else min(BATCH, runs - done)):
                 failure, done = search.run(), done + 1
                 if failure is not None or time.perf_counter() - began > seconds:
