@@ -119,7 +119,7 @@ def _executed(path: Path, file: Path, text: bytes) -> ModuleType:
 
 
 def _named(file: Path) -> tuple[Path, str]:
-    """The folder that imports are found from, and the name of a file's module: in a package its own, so that relative imports work."""
+    """The folder that imports are found from, and the name of a file's module: in a package its own, for relative imports."""
     folder, parts = file.parent, [file.stem]
     while (folder / "__init__.py").is_file() and folder.name.isidentifier():
         parts.insert(0, folder.name)
@@ -151,7 +151,7 @@ def _nothing_else_has_their_names(path: Path, file: Path, folder: Path, text: by
             loaded = getattr(sys.modules.get(top), "__file__", None)
             if beside is None or top in sys.stdlib_module_names or loaded is None or Path(loaded).resolve() == beside.resolve():
                 continue
-            raise BadDesign(f"{path}:{node.lineno}: imports {top}, which is {loaded} here, and not {beside}; expected another name")
+            raise BadDesign(f"{path}:{getattr(node, 'lineno', 0)}: imports {top}, which is {loaded} here, and not {beside}; expected another name")
 
 
 def _class_in(module: ModuleType, place: str, name: str) -> type[Design]:

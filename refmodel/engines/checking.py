@@ -1,7 +1,7 @@
 """All engines over one design, and what they say together.
 
-The words of each verdict are in ``verdicts``. An engine that cannot read the text, or breaks down, does not take the others' answers
-with it. A run on ints that breaks a law which another engine showed is a verdict of its own: the engines disagree.
+The words of each verdict are in ``verdicts``. An engine that cannot read the text, or breaks down, does not take the others'
+answers with it. A run on ints that breaks a law which another engine showed is a verdict of its own: the engines disagree.
 """
 
 from __future__ import annotations
@@ -142,7 +142,8 @@ def check_proof(design: Outline, clause: str | None, notice: Notice) -> Report:
     notes = _never(design, reached.applied) if reached.failure is None else ()
     notes += tuple(f"{p.operation} applies in no lawful state: nothing is said of it" for p in done.proofs if not p.paths)
     notes += tuple(f"{law.name}: {why}" for law, why in vacuous.items())
-    if clause is not None and not unproved and not done.refuted and (assumed := len([law for law in needed.laws if law not in judged])):
+    assumed = len(set(needed.laws) - set(judged))
+    if clause is not None and not unproved and not done.refuted and assumed:
         notes += (f"the proof leans on {assumed} other laws of states, which are proved here too",)
     number = sum(j.verdict == "proved" for j in done.judgements())
     covered = f"{number} obligations proved (operation x law) by induction, for any number of names"
@@ -237,9 +238,9 @@ def check_bounded(design: Outline, clause: str | None, depth: int, seconds: floa
     if short.failure is not None:  # the search went to the end, and said that there is none
         report = Report("bounded", dict.fromkeys(judged.laws, Verdict.NO_RUN), covered, done.seconds, bound=depth)
         return attrs.evolve(report, disagreement=_disagreement(design, report, "random", short.failure))
+    notes = tuple(f"{each} in the short runs that were drawn" for each in _never(design, short.applied))
     return Report("bounded", _held(judged, Verdict.NO_RUN, short.met, short.applied), covered, done.seconds, None,
-                  design.cls.geometry, notes=tuple(f"{each} in the short runs that were drawn" for each in _never(design, short.applied)),
-                  bound=done.depth, lacking=_lacking(design, short.applied))
+                  design.cls.geometry, notes=notes, bound=done.depth, lacking=_lacking(design, short.applied))
 
 
 SHORT_RUNS = 600
@@ -295,8 +296,8 @@ def _disagreement(design: Outline, report: Report, other: str, failure: Failure)
     law = broken.law.name if broken.law else broken.clause
     said = report.words(broken.law) if broken.law in report.verdicts else "every law holds"
     names = f" for {names_of(broken)}" if names_of(broken) else ""
-    return Disagreement(ENGINES_DISAGREE, f"{report.engine} says of {law}: {said}. A run of {len(failure.run.steps)} steps, found by "
-                                          f"{other}, breaks it{names}. {PLEASE}", failure)
+    run = f"A run of {len(failure.run.steps)} steps, found by {other}, breaks it{names}."
+    return Disagreement(ENGINES_DISAGREE, f"{report.engine} says of {law}: {said}. {run} {PLEASE}", failure)
 
 
 def compared(design: Outline, reports: Sequence[Report]) -> list[Report]:

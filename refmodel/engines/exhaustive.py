@@ -21,6 +21,7 @@ import numpy.typing as npt
 from refmodel.engines.columns import Columns, Narrow, as_value
 from refmodel.engines.layout import Layout, Matrix
 from refmodel.engines.machine import Failure, Machine, Run, recorded
+from refmodel.engines.spread import leave_ending_to_the_parent
 from refmodel.engines.symmetry import Symmetry, Words
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation, Outline
@@ -249,7 +250,7 @@ class Explorer:
                 found += self._accept(result)
         else:
             _Inherited.explorer = self
-            with multiprocessing.get_context("fork").Pool(self.processes) as pool:
+            with multiprocessing.get_context("fork").Pool(self.processes, leave_ending_to_the_parent) as pool:
                 for result in pool.imap(_Inherited.chunk, starts):
                     found += self._accept(result)
         return self._admit(found)

@@ -2,13 +2,13 @@
 
 A theorem is remembered under a hash of everything that its text can reach:
 
-- the text of its module and of what that imports, however: every module that was loaded from outside Python and its packages counts,
-  once a theorem is not refmodel's own;
+- the text of its module and of what that imports, however: once a theorem is not refmodel's own, every
+  module counts that was loaded from outside Python and its packages;
 - every file beside it, such as data that is read while modules load;
 - the engines' text, the full version of Python, and the versions of the packages that a verdict rests on.
 
-Only what was proved is kept: a refutation or an unknown is always worked out anew. A file that cannot be read, or does not have what
-was asked for, is as if it were not there.
+Only what was proved is kept: a refutation or an unknown is always worked out anew. A file that cannot be read, or does not
+have what was asked for, is as if it were not there.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _closure(names: list[str]) -> set[Path]:
 
 
 def _loaded() -> set[Path]:
-    """The files of all modules that are loaded, but for Python's own and those of packages; pytest's tests are reached by nothing."""
+    """The files of all modules that are loaded, but for Python's own and those of packages; nothing reaches pytest's tests."""
     files = {Path(file).resolve() for name, m in list(sys.modules.items())
              if (file := getattr(m, "__file__", None)) and name != "__main__" and not _is_test(file)}
     return {f for f in files if f.is_file() and (f.is_relative_to(HOME) is False) and not _is_foreign(f)}

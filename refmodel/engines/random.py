@@ -1,9 +1,9 @@
 """Random runs, in two forms.
 
-``campaign`` searches by itself, for depth and speed. It remembers one run for each shape of state that it met (``shapes``), and most
-runs go on from the shape that was gone on from least. A run may use some of the operations only, and an operation that seldom applied
-is tried more often. What breaks a law is shrunk (``shrink``). ``rule_machine`` makes a RuleBasedStateMachine for people's own pytest
-suites: Hypothesis draws, shrinks and replays. Both judge every law after every step.
+``campaign`` searches by itself, for depth and speed. It remembers one run for each shape of state that it met (``shapes``), and
+most runs go on from the shape that was gone on from least. A run may use some of the operations only, and an operation that seldom
+applied is tried more often. What breaks a law is shrunk (``shrink``). ``rule_machine`` makes a RuleBasedStateMachine for people's own
+pytest suites: Hypothesis draws, shrinks and replays. Both judge every law after every step.
 """
 
 from __future__ import annotations
@@ -186,7 +186,8 @@ def campaign(design: Outline, geometry: Geometry, *, seconds: float = 5.0, runs:
              first: int = 0, deepest: int | None = None) -> Campaign:
     """Random runs until the time or the number is up, or a law is broken; what broke it is shrunk.
 
-    ``start`` is the seed. With ``deepest``, no run is longer than that. ``first`` is the number of the first batch: whoever runs batch 7 runs the same.
+    ``start`` is the seed. With ``deepest``, no run is longer than that.
+    ``first`` is the number of the first batch: whoever runs batch 7 runs the same.
     """
     began, number, done = time.perf_counter(), first, 0
     applied: Counter[str] = Counter()
@@ -294,7 +295,8 @@ class _Rules(RuleBasedStateMachine):
     def _judged(self, step: Step, outcome: Any) -> None:
         op = next((o for o in self.design.operations if o.name == step.operation), None)
         self.steps.append(step)
-        self.found = self.found or self.machine.broken(op or Operation(RESUME, replay, (), None, False, False), step.arguments, outcome)
+        op = op or Operation(RESUME, replay, (), None, False, False)
+        self.found = self.found or self.machine.broken(op, step.arguments, outcome)
         self.machine.settle()
         self._applies.clear()
         if type(self).shortest is not None:
@@ -392,7 +394,8 @@ def rule_machine(design: Outline, geometry: Geometry) -> type[RuleBasedStateMach
 
         TestEpt = rule_machine(outline(Ept), Ept.geometry).TestCase
 
-    Runs start at power-on, or in a state that a search got to beforehand. That search has a fixed seed, so that Hypothesis can replay.
+    Runs start at power-on, or in a state that a search got to beforehand. That search has a fixed seed, so that Hypothesis can
+    replay.
     """
     body: dict[str, Any] = {"design": design, "geometry": geometry, "ready": []}
 
@@ -417,7 +420,8 @@ def _rule(instances: list[Instance]) -> Any:
 
     act.__name__ = instances[0][0].name.replace(" ", "_")
     codes = st.tuples(st.runner(), st.integers(0, len(instances) - 1), st.integers(0, 255))
-    return precondition(lambda self: self.applies(instances))(rule(step=codes.map(lambda c: c[0].drawn(instances, c[1], c[2])))(act))
+    drawn = rule(step=codes.map(lambda c: c[0].drawn(instances, c[1], c[2])))(act)
+    return precondition(lambda self: self.applies(instances))(drawn)
 
 
 def mixer(code: int) -> Pick:

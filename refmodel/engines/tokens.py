@@ -1,7 +1,7 @@
 """Runs as short words that can be sent: what was decided, each decision as a number.
 
-A token also has a digest of the design's text, so that replaying it later can say whether the text has changed; the folder in which a
-relative path was meant; and the clause that was judged.
+A token also has a digest of the design's text, so that replaying it later can say whether the text has changed; the folder in
+which a relative path was meant; and the clause that was judged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import RESUME, Machine, Pick, Run, Step, recorded
+from refmodel.engines.machine import RESUME, Aborted, Machine, Pick, Run, Step, recorded
 from refmodel.language import BadDesign
 from refmodel.language.design import Outline
 from refmodel.language.joining import functions_of
@@ -122,6 +122,8 @@ def decode(design: Outline, said: Said) -> tuple[Geometry, Run]:
             raise BadDesign(f"step {len(steps) + 1} of the replay token is none of {design.name}'s{changed}")
         op, arguments = instances[number]
         taken = machine.attempt(op, arguments, _numbered(answers, changed))
+        if taken is not None and isinstance(taken[1], Aborted) and isinstance(taken[1].error, NoAnswer):
+            raise taken[1].error
         if taken is None:
             raise BadDesign(f"step {len(steps) + 1} of the replay token ({op.name}) does not apply{changed}")
         steps.append(taken[0])

@@ -1,7 +1,7 @@
 """Whether the premise of a law can hold at all: a proof about nothing is not one.
 
-Random runs answer nearly always, by meeting it. For a premise that they did not meet, the solver is asked whether a lawful state, or
-a step from one, can satisfy it. Only if there is none, for any number of names, is the law vacuous.
+Random runs answer nearly always, by meeting it. For a premise that they did not meet, the solver is asked whether a lawful state,
+or a step from one, can satisfy it. Only if there is none, for any number of names, is the law vacuous.
 """
 
 from __future__ import annotations

@@ -141,12 +141,12 @@ def conclusion(reports: Sequence[Report]) -> str:
 def _shown(reports: Sequence[Report]) -> str:
     engines = {r.engine: r for r in reports}
     if "prove" in engines:
-        return "every law holds, for any number of names" + (" and in every state of this geometry" if "exhaustive" in engines else "")
+        too = ", and in every state of this geometry" if "exhaustive" in engines else ""
+        return f"every law holds, for any number of names{too}"
     if "exhaustive" in engines:
         return "every law holds in every state of this geometry"
-    said = [WORDS[verdict].format(f"{engines[e].bound:,}").replace("breaks it", "breaks a law")
-            for e, verdict in (("bounded", Verdict.NO_RUN), ("random", Verdict.NOT_BROKEN)) if e in engines]
-    return "; ".join(each if each.startswith("no run") else f"no law was broken in {each.removeprefix('not broken in ')}" for each in said)
+    said = {"bounded": "no run of up to {:,} steps breaks a law", "random": "no law was broken in {:,} steps"}
+    return "; ".join(words.format(engines[name].bound) for name, words in said.items() if name in engines)
 
 
 def _open(reports: Sequence[Report]) -> str:

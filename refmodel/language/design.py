@@ -168,7 +168,7 @@ def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
 
 
 def _annotations(cls: type[Design]) -> dict[str, Any]:
-    """The annotations of a class and of those that it is made of; ``BadDesign`` names the file and line of one that means nothing."""
+    """The annotations of a class and of those that it is made of; ``BadDesign`` says where one is that means nothing."""
     try:
         return typing.get_type_hints(cls, include_extras=True)
     except Exception as why:
@@ -181,7 +181,8 @@ def _guilty(cls: type[Design]) -> str:
         space = vars(sys.modules[base.__module__]) if base.__module__ in sys.modules else {}
         for name, annotation in vars(base).get("__annotations__", {}).items():
             try:
-                typing.get_type_hints(types.SimpleNamespace(__annotations__={name: annotation}), space, vars(base), include_extras=True)
+                alone = types.SimpleNamespace(__annotations__={name: annotation})
+                typing.get_type_hints(alone, space, dict(vars(base)), include_extras=True)
             except Exception:
                 return f"{_line_of(base, name)}: {base.__qualname__}.{name}"
     return _place(cls)
