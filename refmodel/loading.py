@@ -151,7 +151,8 @@ def _nothing_else_has_their_names(path: Path, file: Path, folder: Path, text: by
             loaded = getattr(sys.modules.get(top), "__file__", None)
             if beside is None or top in sys.stdlib_module_names or loaded is None or Path(loaded).resolve() == beside.resolve():
                 continue
-            raise BadDesign(f"{path}:{getattr(node, 'lineno', 0)}: imports {top}, which is {loaded} here, and not {beside}; expected another name")
+            line = getattr(node, "lineno", 0)
+            raise BadDesign(f"{path}:{line}: imports {top}, which is {loaded} here, and not {beside}; expected another name")
 
 
 def _class_in(module: ModuleType, place: str, name: str) -> type[Design]:

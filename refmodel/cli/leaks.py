@@ -45,7 +45,7 @@ def leaks(
         found = search(outline, geometry, seconds)
         right = (found.leak is not None) == (specimen is not None and design is None)
         shown = found.leak is not None or (found.complete and found.compared > 0)
-        status = (FAILS if found.leak is not None or specimen is not None else UNDECIDED) if not right else HOLDS if shown else UNDECIDED
+        status = FAILS if not right else HOLDS if shown else UNDECIDED
         worst = max(worst, status, key=severity)
         documents.append(_document(name, outline, geometry, found))
         if not as_json:
@@ -65,8 +65,8 @@ def _refuse(name: str, outline: Outline) -> None:
 def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, whole: bool, channel: str) -> None:
     flows = f"; meant to be known: {', '.join(sorted(found.flows))}" if found.flows else ""
     end = "to the last state" if found.complete else "not to the end" if found.leak is None else "up to the leak"
-    out.print(f"{name}: {found.states:,} states {end}, {found.views:,} ways that things look to a VM, {found.compared:,} pairs of steps "
-              f"compared{flows}; {geometry}; {found.seconds:.1f} s", soft_wrap=True)
+    out.print(f"{name}: {found.states:,} states {end}, {found.views:,} ways that things look to a VM, {found.compared:,} pairs of "
+              f"steps compared{flows}; {geometry}; {found.seconds:.1f} s", soft_wrap=True)
     if found.compared:
         out.print(f"{name}: compared were outcomes of {', '.join(sorted(found.outcomes))}, as shown to "
                   f"{', '.join(f'vm{vm}' for vm in sorted(found.observers))}", soft_wrap=True)

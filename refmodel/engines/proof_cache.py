@@ -173,9 +173,23 @@ def _spec(name: str) -> Path | None:
     return Path(spec.origin).resolve() if spec is not None and spec.origin is not None and spec.has_location else None
 
 
+@functools.cache
+def _is_a_package_s(top: str) -> bool:
+    """Whether a top-level module is there at all, and an installed package's: looked at without importing it."""
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return True
+    if spec is None:
+        return True
+    places = [spec.origin] if spec.origin is not None and spec.has_location else list(spec.submodule_search_locations or ())
+    return bool(places) and all(_is_foreign(Path(place).resolve()) for place in places)
+
+
 def _file_of(name: str) -> Path | None:
     """The file of a module that is neither Python's nor a package's."""
-    if name.split(".", maxsplit=1)[0] in sys.stdlib_module_names:
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names or (top != "refmodel" and _is_a_package_s(top)):
         return None
     file = _spec(name)
     return file if file is not None and file.suffix == ".py" and (file.is_relative_to(HOME) or not _is_foreign(file)) else None

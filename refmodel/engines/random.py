@@ -2,8 +2,8 @@
 
 ``campaign`` searches by itself, for depth and speed. It remembers one run for each shape of state that it met (``shapes``), and
 most runs go on from the shape that was gone on from least. A run may use some of the operations only, and an operation that seldom
-applied is tried more often. What breaks a law is shrunk (``shrink``). ``rule_machine`` makes a RuleBasedStateMachine for people's own
-pytest suites: Hypothesis draws, shrinks and replays. Both judge every law after every step.
+applied is tried more often. What breaks a law is shrunk (``shrink``). ``rule_machine`` makes a RuleBasedStateMachine for people's
+own pytest suites: Hypothesis draws, shrinks and replays. Both judge every law after every step.
 """
 
 from __future__ import annotations
