@@ -18,7 +18,7 @@ from tests.designs.small import Pot
 BOTH = ("exhaustive", "prove")
 
 
-SMALL = SHIPPED["reservation"]
+SMALL = SHIPPED["host_pages"]
 ONE, OTHER = list(dict.fromkeys(law.clause for law in outline(SMALL).laws))[:2]
 
 

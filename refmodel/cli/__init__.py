@@ -29,15 +29,14 @@ def main() -> None:
     configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "refmodel-hypothesis")
     signal.signal(signal.SIGTERM, _end)
     try:
-        app(standalone_mode=False)
+        status = app(standalone_mode=False)  # what a command exits with comes back as a number
     except (KeyboardInterrupt, click.exceptions.Abort):
         err.print("refmodel: ended before it was done", soft_wrap=True)
         raise SystemExit(INTERRUPTED) from None
-    except click.exceptions.Exit as done:
-        raise SystemExit(done.exit_code) from None
     except click.exceptions.ClickException as why:
         why.show()
         raise SystemExit(why.exit_code) from None
     except (BadDesign, Unsound) as why:
         err.print(f"refmodel: {escape(str(why))}", soft_wrap=True)
         raise SystemExit(BAD_INPUT) from None
+    raise SystemExit(status or 0)

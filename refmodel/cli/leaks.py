@@ -44,7 +44,7 @@ def leaks(
         geometry = watching(outline.cls.geometry)
         found = search(outline, geometry, seconds)
         right = (found.leak is not None) == (specimen is not None and design is None)
-        shown = found.leak is not None or (found.complete and found.compared > 0)
+        shown = found.leak is not None or _is_sure(outline, found)
         status = FAILS if not right else HOLDS if shown else UNDECIDED
         worst = max(worst, status, key=severity)
         documents.append(_document(name, outline, geometry, found))
@@ -53,6 +53,16 @@ def leaks(
     if as_json:
         print(json.dumps(documents, indent=2))
     raise typer.Exit(worst)
+
+
+def _showing(outline: Outline) -> set[str]:
+    """The guests' operations that show anything."""
+    return {op.name for op in outline.operations if op.by_guest and op.returns is not None}
+
+
+def _is_sure(outline: Outline, found: Unwinding) -> bool:
+    """Whether enough was compared to say that nothing leaks: everything was visited, and where guests are shown anything, that too."""
+    return found.complete and found.compared > 0 and bool(found.outcomes or not _showing(outline))
 
 
 def _refuse(name: str, outline: Outline) -> None:
@@ -68,14 +78,15 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
     out.print(f"{name}: {found.states:,} states {end}, {found.views:,} ways that things look to a VM, {found.compared:,} pairs of "
               f"steps compared{flows}; {geometry}; {found.seconds:.1f} s", soft_wrap=True)
     if found.compared:
-        out.print(f"{name}: compared were outcomes of {', '.join(sorted(found.outcomes))}, as shown to "
-                  f"{', '.join(f'vm{vm}' for vm in sorted(found.observers))}", soft_wrap=True)
-    uncompared = sorted({op.name for op in outline.operations if op.by_guest and op.returns is not None} - found.outcomes)
+        out.print(f"{name}: compared were the outcomes of {', '.join(sorted(found.outcomes)) or 'no operation'}, and what is known after "
+                  f"{', '.join(sorted(found.changes)) or 'none'}; observers {', '.join(f'vm{vm}' for vm in sorted(found.observers))}",
+                  soft_wrap=True)
+    uncompared = sorted(_showing(outline) - found.outcomes)
     if uncompared and found.leak is None:
         out.print(f"{name}: no two outcomes could be compared of {', '.join(uncompared)}", style="yellow", soft_wrap=True)
     if found.leak is None:
-        sure = found.complete and found.compared > 0
-        words = "nothing leaks" if sure else f"undecided: {'the time was up' if found.compared else 'nothing was compared'}"
+        sure = _is_sure(outline, found)
+        words = "nothing leaks" if sure else f"undecided: {'nothing was compared' if found.complete else 'the time was up'}"
         out.print(f"{name}: {words}\n", style="green" if sure else "yellow")
         return
     about = f" ({channel})" if channel else ""
@@ -99,7 +110,7 @@ def _tell(outline: Outline, geometry: Geometry, leak: Leak) -> None:
 def _document(name: str, outline: Outline, geometry: Geometry, found: Unwinding) -> dict[str, Any]:
     leak = found.leak
     return {"design": name, "complete": found.complete, "states": found.states, "compared": found.compared,
-            "outcomes": sorted(found.outcomes), "observers": sorted(found.observers),
+            "outcomes": sorted(found.outcomes), "changes": sorted(found.changes), "observers": sorted(found.observers),
             "flows": sorted(found.flows),
             "leak": leak and {"condition": leak.condition, "vm": leak.vm, "runs": [
                 [str(terminal.step_title(outline, i, told)) for i, told in enumerate(run_again(outline, geometry, run), 1)]

@@ -53,8 +53,10 @@ class Unwinding:
     """How often what was shown could be compared with what had been shown to the same view."""
     outcomes: frozenset[str]
     """The guests' operations of which two outcomes were compared."""
+    changes: frozenset[str]
+    """The guests' operations after which it was compared twice what the VM can know."""
     observers: frozenset[int]
-    """The VMs to which they were shown."""
+    """The VMs whose views were compared."""
     flows: frozenset[str]
     """The flows that are meant, and happened."""
     seconds: float
@@ -97,6 +99,7 @@ class _Search:
         self.changed: dict[Any, _Told] = {}
         self.compared = 0
         self.outcomes: set[str] = set()
+        self.changes: set[str] = set()
         self.observers: set[int] = set()
         self.met: set[str] = set()
 
@@ -108,7 +111,7 @@ class _Search:
             node, state = self.todo.popleft()
             leak = next(self._from(node, state), None)
         return Unwinding(leak, leak is None and not self.todo, len(self.nodes), len(self.shown) + len(self.changed), self.compared,
-                         frozenset(self.outcomes), frozenset(self.observers), frozenset(self.met), time.perf_counter() - began)
+                         frozenset(self.outcomes), frozenset(self.changes), frozenset(self.observers), frozenset(self.met), time.perf_counter() - began)
 
     def _power_on(self) -> Iterator[Any]:
         def start(pick: Any) -> Any:
@@ -173,7 +176,7 @@ class _Search:
         before = told.setdefault(look, now)
         if before is not now:
             self.compared += 1
-            self.outcomes.add(now.step.operation)
+            (self.outcomes if condition == OUTPUT else self.changes).add(now.step.operation)
             self.observers.add(vm)
             if before.shown != now.shown:
                 yield Leak(condition, vm, self._run(now.node, now.step), self._run(before.node, before.step))

@@ -143,8 +143,9 @@ class Whispers(Design):
 
 
 class Mute(Whispers):
-    """Tells nobody anything."""
+    """No guest gets to ask anything."""
 
-    @operation
-    def ask(self, vm: Vm, other: Vm) -> None:
-        require(self.cells[other].full)
+    @guest
+    def ask(self, vm: Vm, other: Vm) -> Told:
+        require(self.cells[other].number == 2)
+        return Told(self.cells[other].full)
