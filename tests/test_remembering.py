@@ -33,7 +33,8 @@ def test_a_design_is_proved_and_explored_once(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(checking, "check_exhaustive", None)
     second = checked(SMALL, cache)
     assert [r.verdicts for r in second] == [r.verdicts for r in first]
-    assert all(r.remembered for r in second) and all("remembered" in r.covered for r in second) and not any("remembered" in r.covered for r in first)
+    assert all(r.remembered for r in second) and all("remembered" in r.covered for r in second)
+    assert not any("remembered" in r.covered for r in first)
     assert not any(r.failed or r.undecided for r in second)
 
 
@@ -67,7 +68,7 @@ def test_the_text_of_a_design_is_all_that_it_is_made_of() -> None:
     assert proof_cache.digest("refmodel.designs") != proof_cache.digest("refmodel.bare")
 
 
-def test_what_is_imported_however_or_read_beside_a_theorem_is_part_of_its_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_imported_or_read_beside_a_theorem_is_part_of_its_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package, elsewhere = tmp_path / "claims_here", tmp_path / "elsewhere"
     package.mkdir()
     elsewhere.mkdir()
@@ -97,7 +98,8 @@ def test_a_design_that_is_not_refmodel_s_own_is_not_remembered(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("change", [{"verdicts": None}, {"verdicts": {"a": "b"}}, {"notes": 3}, {"verdicts": {}}, {"covered": None}])
+@pytest.mark.parametrize("change", [{"verdicts": None}, {"verdicts": {"a": "b"}}, {"notes": 3}, {"verdicts": {}},
+                                    {"covered": None}])
 def test_what_was_kept_and_makes_no_sense_is_as_if_it_were_not_there(tmp_path: Path, change: dict[str, object]) -> None:
     cache = ProofCache(tmp_path)
     checked(SMALL, cache, ("prove",))

@@ -144,7 +144,7 @@ def everything_proved(design: Any, clause: Any = None, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("engines", [("prove",), ("random", "prove")])
-def test_a_run_that_breaks_what_was_proved_is_a_verdict_of_its_own(monkeypatch: pytest.MonkeyPatch, engines: tuple[str, ...]) -> None:
+def test_a_run_that_breaks_what_was_proved_is_a_disagreement(monkeypatch: pytest.MonkeyPatch, engines: tuple[str, ...]) -> None:
     monkeypatch.setattr(checking.induction, "prove", everything_proved)
     reports = judged(small.Breaks, *engines)
     case = reports[-1].disagreement

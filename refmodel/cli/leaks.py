@@ -61,7 +61,7 @@ def _showing(outline: Outline) -> set[str]:
 
 
 def _is_sure(outline: Outline, found: Unwinding) -> bool:
-    """Whether enough was compared to say that nothing leaks: everything was visited, and where guests are shown anything, that too."""
+    """Whether enough was compared to say that nothing leaks: in every state, and where guests are shown anything, that too."""
     return found.complete and found.compared > 0 and bool(found.outcomes or not _showing(outline))
 
 
@@ -78,9 +78,9 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
     out.print(f"{name}: {found.states:,} states {end}, {found.views:,} ways that things look to a VM, {found.compared:,} pairs of "
               f"steps compared{flows}; {geometry}; {found.seconds:.1f} s", soft_wrap=True)
     if found.compared:
-        out.print(f"{name}: compared were the outcomes of {', '.join(sorted(found.outcomes)) or 'no operation'}, and what is known after "
-                  f"{', '.join(sorted(found.changes)) or 'none'}; observers {', '.join(f'vm{vm}' for vm in sorted(found.observers))}",
-                  soft_wrap=True)
+        out.print(f"{name}: compared were the outcomes of {', '.join(sorted(found.outcomes)) or 'no operation'}, and what is known "
+                  f"after {', '.join(sorted(found.changes)) or 'none'}; observers "
+                  f"{', '.join(f'vm{vm}' for vm in sorted(found.observers))}", soft_wrap=True)
     uncompared = sorted(_showing(outline) - found.outcomes)
     if uncompared and found.leak is None:
         out.print(f"{name}: no two outcomes could be compared of {', '.join(uncompared)}", style="yellow", soft_wrap=True)

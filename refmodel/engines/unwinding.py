@@ -111,7 +111,8 @@ class _Search:
             node, state = self.todo.popleft()
             leak = next(self._from(node, state), None)
         return Unwinding(leak, leak is None and not self.todo, len(self.nodes), len(self.shown) + len(self.changed), self.compared,
-                         frozenset(self.outcomes), frozenset(self.changes), frozenset(self.observers), frozenset(self.met), time.perf_counter() - began)
+                         frozenset(self.outcomes), frozenset(self.changes), frozenset(self.observers), frozenset(self.met),
+                         time.perf_counter() - began)
 
     def _power_on(self) -> Iterator[Any]:
         def start(pick: Any) -> Any:
