@@ -13,7 +13,7 @@ import attrs
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, On, app, err, out, severity, status_of
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, On, app, err, out, severity, status_of
 from refmodel.cli.judge import judged_by, judged_document
 from refmodel.designs import COMBINED, REFERENCES, SHIPPED
 from refmodel.engines import checking
@@ -109,7 +109,7 @@ def check(
             verdicts, _ = judged_by("unicorn", 1.0, seed, quiet=as_json)
             documents += [judged_document(v) for v in verdicts]
             worst = max(worst, FAILS if any(new_titles(v) for v in verdicts) else HOLDS, key=severity)
-    except KeyboardInterrupt:
+    except (Ended, KeyboardInterrupt):
         interrupted = True
         if design is not None and begun and not shown:
             end(design, checking.compared(_outline(design, law), begun))
@@ -118,7 +118,7 @@ def check(
     if as_json:
         print(json.dumps(documents, indent=2), flush=True)
     if interrupted:
-        raise KeyboardInterrupt
+        raise Ended
     raise typer.Exit(worst if shown else UNDECIDED)
 
 

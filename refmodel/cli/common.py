@@ -11,11 +11,16 @@ from rich.console import Console
 
 from refmodel.engines.verdicts import BAD_INPUT, FAILS, HOLDS, UNDECIDED, status_of
 
-__all__ = ["BAD_INPUT", "FAILS", "HOLDS", "INTERRUPTED", "UNDECIDED", "Html", "Jobs", "On", "app", "err", "out", "severity",
+__all__ = ["BAD_INPUT", "FAILS", "HOLDS", "INTERRUPTED", "UNDECIDED", "Ended", "Html", "Jobs", "On", "app", "err", "out", "severity",
            "status_of"]
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, or when a command is told to end."""
+
+
+class Ended(BaseException):
+    """Ctrl-C, or being told to end: what was found so far is kept. No library takes it for its own business."""
+
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
                   help="The reference model of memory virtualization: check designs, judge implementations.")

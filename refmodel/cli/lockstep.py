@@ -12,7 +12,7 @@ from typing import Annotated
 import attrs
 import typer
 
-from refmodel.cli.common import BAD_INPUT, FAILS, HOLDS, UNDECIDED, app, err, out
+from refmodel.cli.common import BAD_INPUT, FAILS, HOLDS, UNDECIDED, Ended, app, err, out
 from refmodel.language import BadDesign
 from refmodel.oracle.trace.driving import drive as drive_it
 from refmodel.oracle.trace.lockstep import converse, listening
@@ -34,7 +34,7 @@ def serve(
         err.print(f"listening at {socket}; end with Ctrl-C", soft_wrap=True, markup=False)
         try:
             server.serve_forever()
-        except KeyboardInterrupt:
+        except (Ended, KeyboardInterrupt):
             raise typer.Exit(HOLDS) from None
 
 
