@@ -11,8 +11,8 @@ from rich.console import Console
 
 from refmodel.engines.verdicts import BAD_INPUT, FAILS, HOLDS, UNDECIDED, status_of
 
-__all__ = ["BAD_INPUT", "FAILS", "HOLDS", "INTERRUPTED", "UNDECIDED", "Ended", "Html", "Jobs", "On", "app", "err", "out", "severity",
-           "status_of"]
+__all__ = ["BAD_INPUT", "FAILS", "HOLDS", "INTERRUPTED", "UNDECIDED", "Ended", "Html", "Jobs", "On", "app", "err", "out",
+           "severity", "status_of"]
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, or when a command is told to end."""
