@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import importlib
 import importlib.util
 import sys
@@ -10,14 +12,31 @@ from pathlib import Path
 from types import ModuleType
 
 from refmodel.designs import COMBINED, SHIPPED
+from refmodel.engines.scope import sorts_of
 from refmodel.language import BadDesign, Design
 from refmodel.language.design import Outline, outline
+from refmodel.language.kinds import NameKind
 from refmodel.pairs import PAIRS
+
+_LOADED: dict[tuple[Path, str], ModuleType] = {}
+"""What was loaded from files: the same text is loaded once, so that its laws are the same laws."""
 
 
 def load(name: str) -> Outline:
     """The design of that name, read and found well formed; ``BadDesign`` says what is wrong with it."""
-    return outline(_find(name))
+    design = outline(_find(name))
+    _sorts_are_mentioned(design)
+    return design
+
+
+def _sorts_are_mentioned(design: Outline) -> None:
+    """A geometry that counts names of a sort which no table, operation or law mentions is a misspelt one."""
+    known = {*sorts_of(design), *(kind.sort for law in design.laws for _, kind in law.names if isinstance(kind, NameKind))}
+    for geometry in (design.cls.geometry, *design.cls.further_geometries):
+        unknown = sorted(set(geometry.sizes) - known)
+        if unknown:
+            raise BadDesign(f"{design.cls.__module__}.{design.name}: geometry: {design.name} mentions no sort of names called "
+                            f"{', '.join(unknown)}; expected some of {', '.join(sorted(known))}")
 
 
 def _find(name: str) -> type[Design]:
@@ -38,29 +57,98 @@ def _find(name: str) -> type[Design]:
 def _from_package(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except ImportError as why:
-        raise BadDesign(f"{name}: cannot be imported: {why}") from None
-
-
-def _from_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise BadDesign(f"{path}: no such file")
-    name = f"refmodel_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise BadDesign(f"{path}: not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
     except BadDesign:
         raise
     except SyntaxError as why:
-        raise BadDesign(f"{path}:{why.lineno}: {why.msg}") from None
+        raise BadDesign(f"{why.filename}:{why.lineno}: {why.msg}") from None
+    except ImportError as why:
+        raise BadDesign(f"{name}: cannot be imported: {why}") from None
     except Exception as why:
-        line = next((f.lineno for f in reversed(traceback.extract_tb(why.__traceback__)) if Path(f.filename) == path.resolve()), 0)
+        last = traceback.extract_tb(why.__traceback__)[-1]
+        raise BadDesign(f"{last.filename}:{last.lineno}: {type(why).__name__}: {why}") from None
+
+
+def _from_file(path: Path) -> ModuleType:
+    """The module in a file: once for a path and its text."""
+    if not path.is_file():
+        raise BadDesign(f"{path}: no such file")
+    file = path.resolve()
+    try:
+        text = file.read_bytes()
+    except OSError as why:
+        raise BadDesign(f"{path}: cannot be read: {why.strerror or why}") from None
+    key = file, hashlib.sha256(text).hexdigest()
+    if key not in _LOADED:
+        _LOADED[key] = _executed(path, file, text)
+    return _LOADED[key]
+
+
+def _executed(path: Path, file: Path, text: bytes) -> ModuleType:
+    folder, name = _named(file)
+    _nothing_else_has_their_names(path, file, folder, text)
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))  # last: a file beside a design does not stand in for a module of Python's
+    already = sys.modules.get(name)
+    if already is not None and Path(getattr(already, "__file__", None) or "").resolve() == file and _is_of(already, text):
+        return already
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise BadDesign(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        if "." in name:
+            importlib.import_module(name.rpartition(".")[0])
+        spec.loader.exec_module(module)
+    except BaseException as why:
+        del sys.modules[name]
+        if before is not None:
+            sys.modules[name] = before
+        if isinstance(why, BadDesign) or not isinstance(why, Exception):
+            raise
+        if isinstance(why, SyntaxError):
+            raise BadDesign(f"{why.filename or path}:{why.lineno}: {why.msg}") from None
+        line = next((f.lineno for f in reversed(traceback.extract_tb(why.__traceback__)) if Path(f.filename) == file), 0)
         raise BadDesign(f"{path}:{line}: {type(why).__name__}: {why}") from None
     return module
+
+
+def _named(file: Path) -> tuple[Path, str]:
+    """The folder that imports are found from, and the name of a file's module: in a package its own, for relative imports."""
+    folder, parts = file.parent, [file.stem]
+    while (folder / "__init__.py").is_file() and folder.name.isidentifier():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    if len(parts) > 1:
+        return folder, ".".join(parts)
+    return folder, f"refmodel_user_{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+
+
+def _is_of(module: ModuleType, text: bytes) -> bool:
+    """Whether a module was made of this text; one that came by an import was made of what its file holds."""
+    known = [key for key, each in _LOADED.items() if each is module]
+    return all(digest == hashlib.sha256(text).hexdigest() for _, digest in known)
+
+
+def _nothing_else_has_their_names(path: Path, file: Path, folder: Path, text: bytes) -> None:
+    """A file beside the design that it imports is to be that file, and not another of the same name which was loaded before."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return  # said when it is executed
+    for node in ast.walk(tree):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            names = [node.module]
+        for name in names:
+            top = name.partition(".")[0]
+            beside = next((p for p in (folder / f"{top}.py", folder / top / "__init__.py") if p.is_file()), None)
+            loaded = getattr(sys.modules.get(top), "__file__", None)
+            if beside is None or top in sys.stdlib_module_names or loaded is None or Path(loaded).resolve() == beside.resolve():
+                continue
+            line = getattr(node, "lineno", 0)
+            raise BadDesign(f"{path}:{line}: imports {top}, which is {loaded} here, and not {beside}; expected another name")
 
 
 def _class_in(module: ModuleType, place: str, name: str) -> type[Design]:

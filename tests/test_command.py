@@ -40,7 +40,7 @@ def test_nothing_is_left_where_the_user_works(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "refmodel.cli", "check", "ept", "--engine", "random", "--seconds", "0.5"],
                           cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False,
                           env={**os.environ, "PYTHONPATH": str(OWN.parents[2])})
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in (0, 3), done.stderr  # in so short a time not every operation need apply
     assert list(tmp_path.iterdir()) == []
 
 

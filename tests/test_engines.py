@@ -16,7 +16,7 @@ from refmodel.engines.induction import prove
 from refmodel.engines.machine import RESUME, Machine, changes, recorded, replay
 from refmodel.engines.prover import prove_initial, prove_operation
 from refmodel.engines.random import campaign, rule_machine
-from refmodel.engines.tokens import decode, encode, spec_of
+from refmodel.engines.tokens import Said, decode, encode, spec_of
 from refmodel.language import (
     BadDesign,
     Design,
@@ -394,7 +394,7 @@ def test_exploration_and_proof_notice_an_abort() -> None:
 @pytest.mark.parametrize("sizes", [{"Vm": 10**9}, {"Vm": 0}, {"Gfn": -1}])
 def test_a_token_with_a_geometry_out_of_bounds_is_bad_input(sizes: dict[str, int]) -> None:
     with pytest.raises(BadDesign, match="out of bounds"):
-        decode(outline(Ept), {"sizes": sizes, "naturals": 1, "words": 4, "start": [], "steps": []})
+        decode(outline(Ept), Said("ept", sizes, 1, 4, [], []))
 
 
 class PartialPot(Design):

@@ -1,23 +1,25 @@
 """What was proved or explored of the very same text is remembered; nothing else is."""
 
+import importlib
+import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from refmodel.bugs import MUTANTS
-from refmodel.designs import Interpreter
+from refmodel.designs import SHIPPED, Interpreter
 from refmodel.engines import checking, proof_cache
 from refmodel.engines.proof_cache import ProofCache
 from refmodel.language import Design, outline
 from tests.designs.own_sharing import ZapLazily
+from tests.designs.small import Pot
 
 BOTH = ("exhaustive", "prove")
 
 
-class Tiny(Interpreter):
-    """The interpreter, for one page."""
-
-    geometry = Interpreter.geometry.resized(Vm=1, Gfn=1, Mfn=2)
+SMALL = SHIPPED["host_pages"]
+ONE, OTHER = list(dict.fromkeys(law.clause for law in outline(SMALL).laws))[:2]
 
 
 def checked(cls: type[Design], cache: ProofCache, engines: tuple[str, ...] = BOTH, **options: object) -> list[checking.Report]:
@@ -26,23 +28,24 @@ def checked(cls: type[Design], cache: ProofCache, engines: tuple[str, ...] = BOT
 
 def test_a_design_is_proved_and_explored_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = ProofCache(tmp_path)
-    first = checked(Tiny, cache)
+    first = checked(SMALL, cache)
     monkeypatch.setattr(checking, "check_proof", None)
     monkeypatch.setattr(checking, "check_exhaustive", None)
-    second = checked(Tiny, cache)
+    second = checked(SMALL, cache)
     assert [r.verdicts for r in second] == [r.verdicts for r in first]
-    assert all("remembered" in r.covered for r in second) and not any("remembered" in r.covered for r in first)
+    assert all(r.remembered for r in second) and all("remembered" in r.covered for r in second)
+    assert not any("remembered" in r.covered for r in first)
     assert not any(r.failed or r.undecided for r in second)
 
 
 def test_another_text_another_clause_and_another_bound_are_other_theorems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = ProofCache(tmp_path)
-    checked(Tiny, cache, ("prove",), clause="ISO-2")
+    checked(SMALL, cache, ("prove",), clause=ONE)
     assert len(list(tmp_path.iterdir())) == 1
-    assert "remembered" in checked(Tiny, cache, ("prove",), clause="ISO-2")[0].covered
-    assert "remembered" not in checked(Tiny, cache, ("prove",), clause="ISO-4")[0].covered
+    assert "remembered" in checked(SMALL, cache, ("prove",), clause=ONE)[0].covered
+    assert "remembered" not in checked(SMALL, cache, ("prove",), clause=OTHER)[0].covered
     monkeypatch.setattr(proof_cache, "digest", lambda module: "another text")
-    assert "remembered" not in checked(Tiny, cache, ("prove",), clause="ISO-2")[0].covered
+    assert "remembered" not in checked(SMALL, cache, ("prove",), clause=ONE)[0].covered
 
 
 @pytest.mark.parametrize(("cls", "engine"), [(MUTANTS["vtlb-shared-still-writable"].design, "exhaustive"), (ZapLazily, "prove")])
@@ -59,10 +62,53 @@ def test_what_is_not_explored_to_the_end_is_not_remembered(tmp_path: Path) -> No
 
 
 def test_the_text_of_a_design_is_all_that_it_is_made_of() -> None:
-    files = set(proof_cache._closure("refmodel.designs refmodel.engines.checking"))
-    assert {"refmodel.mmu.vtlb", "refmodel.laws.isolation", "refmodel.monitor.frames", "refmodel.machine.cells",
-            "refmodel.engines.symbolic", "refmodel.language.joining"} <= files
+    files = {str(file.relative_to(proof_cache.HOME)) for file in proof_cache.text_of("refmodel.designs refmodel.engines.checking")}
+    assert {"mmu/vtlb.py", "laws/isolation.py", "monitor/frames.py", "machine/cells.py", "engines/symbolic.py",
+            "language/joining.py", "mmu/__init__.py"} <= files
     assert proof_cache.digest("refmodel.designs") != proof_cache.digest("refmodel.bare")
+
+
+def test_what_is_imported_or_read_beside_a_theorem_is_part_of_its_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, elsewhere = tmp_path / "claims_here", tmp_path / "elsewhere"
+    package.mkdir()
+    elsewhere.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "claim.py").write_text("from . import near\nimport importlib\nfar = importlib.import_module('far_from_here')\n")
+    (package / "near.py").write_text("A = 1\n")
+    (package / "data.json").write_text("1")
+    (elsewhere / "far_from_here.py").write_text("B = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.syspath_prepend(str(elsewhere))
+    importlib.import_module("claims_here.claim")
+    seen = {proof_cache.digest("claims_here.claim")}
+    for number, file in enumerate([package / "near.py", package / "data.json", elsewhere / "far_from_here.py"], 1):
+        file.write_text(file.read_text().replace("1", "22"))
+        seen.add(proof_cache.digest("claims_here.claim"))
+        assert len(seen) == number + 1, file
+
+
+def test_versions_are_part_of_it() -> None:
+    said = proof_cache._versions()
+    assert sys.version in said and all(f"{name} " in said for name in ("attrs", "numpy", "z3-solver", "hypothesis", "msgspec"))
+
+
+def test_a_design_that_is_not_refmodel_s_own_is_not_remembered(tmp_path: Path) -> None:
+    cache = ProofCache(tmp_path)
+    assert not checked(Pot, cache, ("prove",))[0].failed
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("change", [{"verdicts": None}, {"verdicts": {"a": "b"}}, {"notes": 3}, {"verdicts": {}},
+                                    {"covered": None}])
+def test_what_was_kept_and_makes_no_sense_is_as_if_it_were_not_there(tmp_path: Path, change: dict[str, object]) -> None:
+    cache = ProofCache(tmp_path)
+    checked(SMALL, cache, ("prove",))
+    (file,) = tmp_path.iterdir()
+    kept = json.loads(file.read_text())
+    file.write_text(json.dumps({**kept, **change} if next(iter(change.values())) is not None
+                               else {k: v for k, v in kept.items() if k not in change}))
+    (report,) = checked(SMALL, cache, ("prove",))
+    assert not report.remembered and not report.failed
 
 
 def test_a_damaged_memory_is_none(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,21 +13,24 @@ import attrs
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, On, app, err, out, severity, status_of
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, On, app, err, out, severity, status_of
 from refmodel.cli.judge import judged_by, judged_document
 from refmodel.designs import COMBINED, REFERENCES, SHIPPED
 from refmodel.engines import checking
-from refmodel.engines.checking import Report
 from refmodel.engines.differential import Comparison, common, compare
+from refmodel.engines.machine import Broken, Failure
 from refmodel.engines.machine import replay as run_again
 from refmodel.engines.proof_cache import ProofCache
 from refmodel.engines.random import BATCH, Campaign, campaign, together
 from refmodel.engines.spread import Where, spread
 from refmodel.engines.tokens import encode
+from refmodel.engines.verdicts import Report, conclusion
 from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
+from refmodel.language.kinds import Geometry
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
+from refmodel.oracle.known import new_titles
 from refmodel.pairs import PAIRS
 from refmodel.report import pages, terminal
 from refmodel.report import stories as stories_of
@@ -60,7 +63,8 @@ def check(
 ) -> None:
     """Check designs by proof, by exploration and by random runs.
 
-    Exit status: 0 all laws hold, 1 one fails, 2 bad input, 3 undecided.
+    Exit status: 0 what was asked was shown, 1 a law fails or engines disagree, 2 bad input, 3 undecided, 130 it was
+    ended before it was done.
     """
     _refuse_what_does_not_go_together(design, engine, combined, pairs, against, runs, html)
     if against is not None:
@@ -69,25 +73,53 @@ def check(
     names = [design] if design is not None else list(COMBINED if combined else PAIRS if pairs else SHIPPED)
     seconds = seconds or (5.0 if design is not None else 16.0 / len(names))
     engines = tuple(dict.fromkeys(engine or (("exhaustive",) if pairs else ())))
-    documents, worst, shown = [], HOLDS, list[tuple[str, Outline, list[Report]]]()
+    documents, worst, shown = list[dict[str, Any]](), HOLDS, list[tuple[str, Outline, list[Report]]]()
+    live = design is not None and runs is None and not as_json
+    begun: list[Report] = []
+
+    def finished(report: Report) -> None:
+        """What a design's engine found is printed when it is found."""
+        begun.append(report)
+        if live and design is not None:
+            _show_report(design, _outline(design, law), report, law)
+
     ask = partial(_check_one, law=law, engines=engines, seconds=seconds, explore_seconds=explore_seconds, depth=depth, seed=seed,
                   fresh=fresh, quiet=as_json or design is None)
-    answers = _counted(names, law, seed, runs, where) if runs is not None else spread(ask, names, where)
-    for name, reports in zip(names, answers, strict=True):
+    if runs is not None:
+        answers = _counted(names, law, seed, runs, where)
+    elif design is not None:
+        answers = map(partial(ask, finished=finished), names)
+    else:
+        answers = spread(ask, names, where)
+
+    def end(name: str, reports: list[Report]) -> None:
+        nonlocal worst
         outline = _outline(name, law)
         worst = max(worst, status_of(reports), key=severity)
-        documents.append(_document(name, outline, reports))
+        documents.append(_document(name, outline, reports, law))
         shown.append((name, outline, reports))
         if not as_json:
-            _show(name, outline, reports)
-    if design is None and law is None and engine is None and not combined and not pairs and runs is None:
-        verdicts, _ = judged_by("unicorn", 1.0, seed, quiet=as_json)
-        documents += [judged_document(v) for v in verdicts]
+            _show(name, outline, reports, law, told=begun if live else ())
+
+    interrupted = False
+    try:
+        for name, reports in zip(names, answers, strict=True):
+            end(name, reports)
+        if design is None and law is None and engine is None and not combined and not pairs and runs is None:
+            verdicts, _ = judged_by("unicorn", 1.0, seed, quiet=as_json)
+            documents += [judged_document(v) for v in verdicts]
+            worst = max(worst, FAILS if any(new_titles(v) for v in verdicts) else HOLDS, key=severity)
+    except (Ended, KeyboardInterrupt):
+        interrupted = True
+        if design is not None and begun and not shown:
+            end(design, checking.compared(_outline(design, law), begun))
     if html is not None:
-        pages.write(_page(shown), html)
+        pages.write(_page(shown, law), html)
     if as_json:
-        print(json.dumps(documents, indent=2))
-    raise typer.Exit(worst)
+        print(json.dumps(documents, indent=2), flush=True)
+    if interrupted:
+        raise Ended
+    raise typer.Exit(worst if shown else UNDECIDED)
 
 
 # ---------------------------------------------------------------- doing
@@ -122,26 +154,30 @@ AT_ONCE = 2
 def _counted(names: Sequence[str], law: str | None, seed: int, runs: int, where: Where) -> Iterator[list[Report]]:
     """So many random runs of each design, batch by batch."""
     for name in names:
-        batches = range(max(1, -(-runs // BATCH)))
-        done = together(list(spread(partial(one_batch, name, law, seed), batches, where)))
-        yield [checking.of_campaign(_outline(name, law), done)]
+        batches = range(-(-runs // BATCH))
+        done = together(list(spread(partial(one_batch, name, law, seed, runs), batches, where)))
+        outline = _outline(name, law)
+        yield [checking.of_campaign(outline if law is None else outline.restricted(law), done)]
 
 
-def one_batch(name: str, law: str | None, seed: int, number: int) -> Campaign:
-    """A batch of random runs, whoever draws it."""
+def one_batch(name: str, law: str | None, seed: int, runs: int, number: int) -> Campaign:
+    """A batch of so many random runs, whoever draws it; the last one may be smaller."""
     outline = _outline(name, law)
     judged = outline if law is None else outline.restricted(law)
-    return campaign(judged, outline.cls.geometry, seconds=float("inf"), runs=BATCH, start=seed, first=number)
+    return campaign(judged, outline.cls.geometry, seconds=float("inf"), runs=min(BATCH, runs - number * BATCH), start=seed,
+                    first=number)
 
 
 def _check_one(name: str, law: str | None, engines: Sequence[str], seconds: float, explore_seconds: float | None, depth: int,
-               seed: int, fresh: bool, quiet: bool) -> list[Report]:
+               seed: int, fresh: bool, quiet: bool, finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
     outline = _outline(name, law)
-    return _checked(outline, engines or checking.usual(outline), law, seconds, explore_seconds, depth, seed, fresh, quiet=quiet)
+    return _checked(outline, engines or checking.usual(outline), law, seconds, explore_seconds, depth, seed, fresh, quiet=quiet,
+                    finished=finished)
 
 
 def _checked(outline: Outline, engines: Sequence[str], clause: str | None, seconds: float,
-             explore_seconds: float | None, depth: int, seed: int, fresh: bool, quiet: bool) -> list[Report]:
+             explore_seconds: float | None, depth: int, seed: int, fresh: bool, quiet: bool,
+             finished: Callable[[Report], None]) -> list[Report]:
     with Progress(BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}"), console=err, transient=True,
                   disable=quiet or not err.is_terminal) as progress:
         task = progress.add_task(outline.name, total=None)
@@ -150,7 +186,8 @@ def _checked(outline: Outline, engines: Sequence[str], clause: str | None, secon
             progress.update(task, description=f"{outline.name}: {engine} {text}")
 
         return checking.check(outline, engines, clause=clause, seconds=seconds, explore_seconds=explore_seconds,
-                              depth=depth, seed=seed, notice=notice, cache=None if fresh else ProofCache())
+                              depth=depth, seed=seed, notice=notice, cache=None if fresh else ProofCache(),
+                              finished=finished)
 
 
 def _compared(design: str | None, against: str, seconds: float, seed: int, as_json: bool) -> int:
@@ -162,14 +199,14 @@ def _compared(design: str | None, against: str, seconds: float, seed: int, as_js
         if beside is None:
             continue
         done = compare(mine, beside, seconds=seconds, seed=seed)
-        worst = FAILS if done.difference else worst
+        worst = max(worst, FAILS if done.difference else HOLDS if done.compared else UNDECIDED, key=severity)
         documents.append({"design": name, "against": beside.name, **attrs.asdict(done, filter=lambda a, v: a.name != "difference"),
                           "differs": done.difference is not None})
         if not as_json:
             _show_comparison(name, mine, beside, done)
     if as_json:
         print(json.dumps(documents, indent=2))
-    return worst
+    return worst if documents else UNDECIDED
 
 
 def _reference(mine: Outline, against: str, must: bool) -> Outline | None:
@@ -187,6 +224,9 @@ def _reference(mine: Outline, against: str, must: bool) -> Outline | None:
 def _show_comparison(name: str, mine: Outline, beside: Outline, done: Comparison) -> None:
     out.print(f"{name} beside {beside.name}: {done.compared:,} instructions compared in {done.runs:,} runs, {done.seconds:.1f} s; "
               f"{done.explained:,} showed what only a cached translation explains", soft_wrap=True)
+    if not done.compared:
+        out.print(f"{name}: undecided: no instruction was compared\n", style="yellow")
+        return
     if done.difference is None:
         out.print(f"{name}: no difference that a guest could see\n", style="green")
         return
@@ -199,62 +239,121 @@ def _show_comparison(name: str, mine: Outline, beside: Outline, done: Comparison
 # ---------------------------------------------------------------- showing
 
 
-def _show(name: str, outline: Outline, reports: Sequence[Report]) -> None:
-    out.print(terminal.verdict_table(outline, reports))
-    for line in terminal.coverage(reports):
-        out.print(line, soft_wrap=True)
+def _show(name: str, outline: Outline, reports: Sequence[Report], law: str | None, told: Sequence[Report] = ()) -> None:
+    """A design's reports, but for those that were shown as they came; the table; and what it all comes to."""
     for report in reports:
-        _show_failure(name, outline, report)
-    status = status_of(reports)
-    words = {HOLDS: ("every law holds", "green"), FAILS: ("a law fails", "bold red"), UNDECIDED: ("undecided", "yellow")}
-    text, style = words[status]
-    out.print(f"{name}: {text}\n", style=style)
+        if not any(report.engine == each.engine for each in told):
+            _show_report(name, outline, report, law)
+        elif report.disagreement is not None:
+            _show_disagreement(name, outline, report)
+    out.print(terminal.verdict_table(outline if law is None else outline.restricted(law), reports))
+    style = {HOLDS: "green", FAILS: "bold red", UNDECIDED: "yellow"}[status_of(reports)]
+    out.print(f"{name}: {conclusion(reports)}\n", style=style, soft_wrap=True)
 
 
-def _show_failure(name: str, outline: Outline, report: Report) -> None:
-    if report.witness is not None:
-        out.print(f"\n[bold]{report.engine}[/]: {report.operation} does not keep a law")
-        out.print(terminal.witness_story(outline, report.operation, report.witness))
+def _show_report(name: str, outline: Outline, report: Report, law: str | None) -> None:
+    for line in terminal.coverage([report]):
+        out.print(line, soft_wrap=True)
+    _show_failure(name, outline, report, law)
+    if report.disagreement is not None:
+        _show_disagreement(name, outline, report)
+
+
+def _show_disagreement(name: str, outline: Outline, report: Report) -> None:
+    case = report.disagreement
+    assert case is not None
+    out.print(terminal.disagreement(case), soft_wrap=True)
+    if case.failure is not None:
+        geometry = report.geometry or outline.cls.geometry
+        judged = _judging(outline, case.failure.broken)
+        out.print(terminal.trace(outline, list(run_again(judged, geometry, case.failure.run))))
+        out.print(terminal.broken_clause(case.failure.broken))
+        out.print(f"refmodel replay {_token(name, outline, geometry, case.failure)}", style="dim", soft_wrap=True)
+
+
+def _judging(outline: Outline, broken: Broken) -> Outline:
+    """The design with the law alone that a run breaks: the run is shown to where it does."""
+    return outline if broken.law is None else attrs.evolve(outline, laws=(broken.law,))
+
+
+def _token(name: str, outline: Outline, geometry: Geometry, failure: Failure) -> str:
+    """The token of a run, which says what the run breaks."""
+    return encode(name, outline, geometry, failure.run, failure.broken.clause)
+
+
+def _show_failure(name: str, outline: Outline, report: Report, law: str | None) -> None:
     if report.failure is not None and report.geometry is not None:
-        told = list(run_again(outline, report.geometry, report.failure.run))
+        told = list(run_again(_judging(outline, report.failure.broken), report.geometry, report.failure.run))
         how = " (a shortest one, found by exploring)" if report.engine == "prove" else ""
-        out.print(f"\n[bold]{report.engine}[/]: a run of {len(told)} steps breaks a law{how}")
+        out.print(f"\n[bold]{report.engine}[/]: a run of {len(told)} steps breaks {law or 'a law'}{how}")
         out.print(terminal.trace(outline, told))
         out.print(terminal.broken_clause(report.failure.broken))
-        token = encode(name, outline, report.geometry, report.failure.run)
-        out.print(f"refmodel replay {token}", style="dim", soft_wrap=True)
+        out.print(f"refmodel replay {_token(name, outline, report.geometry, report.failure)}", style="dim", soft_wrap=True)
+    elif report.witness is not None:
+        out.print(f"\n[bold]{report.engine}[/]: a counterexample to induction in {report.operation}; no run that breaks the law "
+                  "was found", soft_wrap=True)
+        out.print(terminal.witness_story(outline, report.operation, report.witness))
 
 
-def _page(shown: Sequence[tuple[str, Outline, list[Report]]]) -> pages.Page:
+def _page(shown: Sequence[tuple[str, Outline, list[Report]]], law: str | None = None) -> pages.Page:
     """All designs: the table of each, and the story of each run that breaks a law."""
-    stories = [stories_of.of_run(outline, r.geometry, r.failure.run, f"{name}, {r.engine}: a run that breaks a law",
-                                 f"refmodel replay {encode(name, outline, r.geometry, r.failure.run)}", r.failure.broken)
-               for name, outline, reports in shown for r in reports if r.failure is not None and r.geometry is not None]
-    said = [f"{name}: {r.engine}: {r.covered}; {r.seconds:.1f} s" for name, _, reports in shown for r in reports]
-    return pages.Page("refmodel check", tuple(said), tuple(pages.verdicts(*each) for each in shown), tuple(stories))
+    stories = []
+    for name, outline, reports in shown:
+        for r in reports:
+            failure = r.failure or (r.disagreement.failure if r.disagreement else None)
+            if failure is not None:
+                geometry = r.geometry or outline.cls.geometry
+                title = f"{name}, {r.engine}: {r.disagreement.kind if r.disagreement else 'a run that breaks a law'}"
+                stories.append(stories_of.of_run(_judging(outline, failure.broken), geometry, failure.run, title,
+                                                 f"refmodel replay {_token(name, outline, geometry, failure)}", failure.broken))
+    said = [line for name, _, reports in shown for line in _said(name, reports)]
+    tables = tuple(pages.verdicts(name, outline if law is None else outline.restricted(law), reports)
+                   for name, outline, reports in shown)
+    return pages.Page("refmodel check", tuple(said), tables, tuple(stories))
 
 
-def _document(name: str, outline: Outline, reports: Sequence[Report]) -> dict[str, Any]:
+def _said(name: str, reports: Sequence[Report]) -> Iterator[str]:
+    """What a page says of a design beside the table: the conclusion, disagreements, and what each engine covered."""
+    yield f"{name}: {conclusion(reports)}"
+    for r in reports:
+        if r.disagreement is not None:
+            yield f"{name}: {r.disagreement.kind.upper()}: {r.disagreement.case}"
+        covered = f"undecided: {r.why}" if r.why else f"{r.covered}; {r.seconds:.1f} s"
+        yield f"{name}: {r.engine}: {'; '.join([covered, *r.notes, *r.unproved])}"
+
+
+def _document(name: str, outline: Outline, reports: Sequence[Report], law: str | None) -> dict[str, Any]:
     return {
         "design": name,
         "status": status_of(reports),
+        "conclusion": conclusion(reports),
         "engines": [{
             "engine": r.engine, "covered": r.covered, "seconds": round(r.seconds, 3), "notes": list(r.notes),
-            "undecided": list(r.unproved),
-            "laws": [{"clause": law.clause, "law": law.name, "verdict": v} for law, v in r.verdicts.items()],
+            "undecided": [*([r.why] if r.why else []), *r.unproved], "remembered": r.remembered,
+            "laws": [{"clause": each.clause, "law": each.name, "verdict": str(v), "words": r.words(each)}
+                     for each, v in r.verdicts.items()],
             "failure": _failure_document(name, outline, r),
+            "disagreement": _disagreement_document(name, outline, r),
         } for r in reports],
     }
 
 
+def _disagreement_document(name: str, outline: Outline, report: Report) -> dict[str, Any] | None:
+    case = report.disagreement
+    if case is None:
+        return None
+    token = None if case.failure is None else _token(name, outline, report.geometry or outline.cls.geometry, case.failure)
+    return {"kind": case.kind, "case": case.case, "token": token}
+
+
 def _failure_document(name: str, outline: Outline, report: Report) -> dict[str, Any] | None:
     if report.failure is not None and report.geometry is not None:
-        told = list(run_again(outline, report.geometry, report.failure.run))
         broken = report.failure.broken
+        told = list(run_again(_judging(outline, broken), report.geometry, report.failure.run))
         return {"clause": broken.clause, "law": broken.law.name if broken.law else None, "sentence": broken.sentence,
                 "names": dict(broken.names), "error": broken.error,
                 "steps": [str(terminal.step_title(outline, i, t)) for i, t in enumerate(told, 1)],
-                "token": encode(name, outline, report.geometry, report.failure.run)}
+                "token": _token(name, outline, report.geometry, report.failure)}
     if report.witness is not None:
         broken = report.witness.broken
         return {"clause": broken.clause, "law": broken.law.name if broken.law else None, "sentence": broken.sentence,

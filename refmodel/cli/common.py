@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from refmodel.engines.checking import Report
+from refmodel.engines.verdicts import BAD_INPUT, FAILS, HOLDS, UNDECIDED, status_of
 
-HOLDS, FAILS, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
+__all__ = ["BAD_INPUT", "FAILS", "HOLDS", "INTERRUPTED", "UNDECIDED", "Ended", "Html", "Jobs", "On", "app", "err", "out",
+           "severity", "status_of"]
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, or when a command is told to end."""
+
+
+class Ended(BaseException):
+    """Ctrl-C, or being told to end: what was found so far is kept. No library takes it for its own business."""
+
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
                   help="The reference model of memory virtualization: check designs, judge implementations.")
@@ -24,10 +32,5 @@ err = Console(stderr=True, highlight=False)
 
 
 def severity(status: int) -> int:
+    """How bad an exit status is beside the others."""
     return (HOLDS, UNDECIDED, FAILS, BAD_INPUT).index(status)
-
-
-def status_of(reports: Sequence[Report]) -> int:
-    if any(r.failed for r in reports):
-        return FAILS
-    return UNDECIDED if any(r.undecided for r in reports) else HOLDS

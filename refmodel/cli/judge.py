@@ -42,7 +42,8 @@ def judge_command(
 ) -> None:
     """Judge a real MMU by the model, or a trace of anybody's monitor by the laws.
 
-    Exit status: 0 no deviation that is not known, 1 new deviations, 2 bad input, 3 not installed, or it ended.
+    Exit status: 0 no deviation that is not known, 1 new deviations, 2 bad input, 3 nothing was judged (not installed, it ended, or
+    a trace has no event).
     """
     if form not in FORMATS:
         raise BadDesign(f"--format {form}: no such format; expected {' or '.join(FORMATS)}")
@@ -69,7 +70,9 @@ def _judge_implementation(name: str, seconds: float, seed: int, checks: int | No
         print(json.dumps([judged_document(v) for v in verdicts], indent=2))
     if any(new_titles(v) for v in verdicts):
         return FAILS
-    if not ran:
+    if not ran or not any(v.checks for v in verdicts):
+        if ran and not as_json:
+            out.print(f"{name}: undecided: nothing was judged", style="yellow")
         return UNDECIDED
     if not as_json:
         out.print(f"{name}: nothing new", style="green")
@@ -85,8 +88,7 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
                             f"{', '.join(IMPLEMENTATIONS)}")
     verdicts = list(spread(judge_one, names, where if len(names) > 1 else Where()))
     if html is not None:
-        said = tuple(f"{v.name}: {v.events:,} events; {'; '.join(v.notes) or 'nothing missing'}; "
-                     f"{'lawful, as far as it says' if v.deviation is None else 'not lawful'}" for v in verdicts)
+        said = tuple(f"{v.name}: {v.events:,} events; {'; '.join(v.notes) or 'nothing missing'}; {_words(v)}" for v in verdicts)
         told = tuple(_story(v, judge_one is judge_trace) for v in verdicts if v.deviation)
         pages.write(pages.Page("refmodel judge", said, stories=told), html)
     if as_json:
@@ -94,7 +96,15 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
     else:
         for verdict in verdicts:
             traces.told(out, verdict)
-    return FAILS if any(verdict.deviation for verdict in verdicts) else HOLDS
+    if any(verdict.deviation for verdict in verdicts):
+        return FAILS
+    return HOLDS if all(verdict.events for verdict in verdicts) else UNDECIDED
+
+
+def _words(verdict: TraceVerdict) -> str:
+    if verdict.deviation is not None:
+        return "not lawful"
+    return "lawful, as far as it says" if verdict.events else "undecided: no event was judged"
 
 
 def _story(verdict: TraceVerdict, ours: bool) -> stories.Story:

@@ -33,7 +33,8 @@ def leaks(
 ) -> None:
     """Look for two runs that look alike to a VM, until it is shown in one what it is not in the other (noninterference, ISO-6).
 
-    Exit status: 0 nothing leaks (but specimens, which all must), 1 something does, 2 bad input, 3 undecided: the time was up.
+    Exit status: 0 nothing leaks (but specimens, which all must), 1 something does, 2 bad input, 3 undecided: the time was up, or
+    nothing was compared.
     """
     worst, documents = HOLDS, []
     for name in [design] if design is not None else [*SHIPPED_HERE, *LEAKS]:
@@ -43,7 +44,8 @@ def leaks(
         geometry = watching(outline.cls.geometry)
         found = search(outline, geometry, seconds)
         right = (found.leak is not None) == (specimen is not None and design is None)
-        status = FAILS if not right else HOLDS if found.complete or found.leak else UNDECIDED
+        shown = found.leak is not None or _is_sure(outline, found)
+        status = FAILS if not right else HOLDS if shown else UNDECIDED
         worst = max(worst, status, key=severity)
         documents.append(_document(name, outline, geometry, found))
         if not as_json:
@@ -51,6 +53,16 @@ def leaks(
     if as_json:
         print(json.dumps(documents, indent=2))
     raise typer.Exit(worst)
+
+
+def _showing(outline: Outline) -> set[str]:
+    """The guests' operations that show anything."""
+    return {op.name for op in outline.operations if op.by_guest and op.returns is not None}
+
+
+def _is_sure(outline: Outline, found: Unwinding) -> bool:
+    """Whether enough was compared to say that nothing leaks: in every state, and where guests are shown anything, that too."""
+    return found.complete and found.compared > 0 and bool(found.outcomes or not _showing(outline))
 
 
 def _refuse(name: str, outline: Outline) -> None:
@@ -63,11 +75,19 @@ def _refuse(name: str, outline: Outline) -> None:
 def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, whole: bool, channel: str) -> None:
     flows = f"; meant to be known: {', '.join(sorted(found.flows))}" if found.flows else ""
     end = "to the last state" if found.complete else "not to the end" if found.leak is None else "up to the leak"
-    out.print(f"{name}: {found.states:,} states {end}, {found.views:,} ways that things look to a VM, compared {found.compared:,} "
-              f"times{flows}; {geometry}; {found.seconds:.1f} s", soft_wrap=True)
+    out.print(f"{name}: {found.states:,} states {end}, {found.views:,} ways that things look to a VM, {found.compared:,} pairs of "
+              f"steps compared{flows}; {geometry}; {found.seconds:.1f} s", soft_wrap=True)
+    if found.compared:
+        out.print(f"{name}: compared were the outcomes of {', '.join(sorted(found.outcomes)) or 'no operation'}, and what is known "
+                  f"after {', '.join(sorted(found.changes)) or 'none'}; observers "
+                  f"{', '.join(f'vm{vm}' for vm in sorted(found.observers))}", soft_wrap=True)
+    uncompared = sorted(_showing(outline) - found.outcomes)
+    if uncompared and found.leak is None:
+        out.print(f"{name}: no two outcomes could be compared of {', '.join(uncompared)}", style="yellow", soft_wrap=True)
     if found.leak is None:
-        words = "nothing leaks" if found.complete else "undecided: the time was up"
-        out.print(f"{name}: {words}\n", style="green" if found.complete else "yellow")
+        sure = _is_sure(outline, found)
+        words = "nothing leaks" if sure else f"undecided: {'nothing was compared' if found.complete else 'the time was up'}"
+        out.print(f"{name}: {words}\n", style="green" if sure else "yellow")
         return
     about = f" ({channel})" if channel else ""
     if not whole:
@@ -90,6 +110,7 @@ def _tell(outline: Outline, geometry: Geometry, leak: Leak) -> None:
 def _document(name: str, outline: Outline, geometry: Geometry, found: Unwinding) -> dict[str, Any]:
     leak = found.leak
     return {"design": name, "complete": found.complete, "states": found.states, "compared": found.compared,
+            "outcomes": sorted(found.outcomes), "changes": sorted(found.changes), "observers": sorted(found.observers),
             "flows": sorted(found.flows),
             "leak": leak and {"condition": leak.condition, "vm": leak.vm, "runs": [
                 [str(terminal.step_title(outline, i, told)) for i, told in enumerate(run_again(outline, geometry, run), 1)]

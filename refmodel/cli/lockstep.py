@@ -12,7 +12,7 @@ from typing import Annotated
 import attrs
 import typer
 
-from refmodel.cli.common import BAD_INPUT, FAILS, HOLDS, app, err, out
+from refmodel.cli.common import BAD_INPUT, FAILS, HOLDS, UNDECIDED, Ended, app, err, out
 from refmodel.language import BadDesign
 from refmodel.oracle.trace.driving import drive as drive_it
 from refmodel.oracle.trace.lockstep import converse, listening
@@ -25,16 +25,16 @@ def serve(
 ) -> None:
     """Judge events as they come: a line in (specs/traces.md), a line out.
 
-    Exit status: 0 all were lawful, 1 one deviated, 2 one was no event.
+    Exit status: 0 all were lawful, 1 one deviated, 2 one was no event, 3 there was none.
     """
     if socket is None:
         done = converse("standard input", sys.stdin.buffer, sys.stdout.buffer)
-        raise typer.Exit(FAILS if done.deviated else BAD_INPUT if done.erred else HOLDS)
+        raise typer.Exit(FAILS if done.deviated else BAD_INPUT if done.erred else HOLDS if done.judged else UNDECIDED)
     with listening(socket) as server:
         err.print(f"listening at {socket}; end with Ctrl-C", soft_wrap=True, markup=False)
         try:
             server.serve_forever()
-        except KeyboardInterrupt:
+        except (Ended, KeyboardInterrupt):
             raise typer.Exit(HOLDS) from None
 
 
@@ -48,7 +48,8 @@ def drive(
 ) -> None:
     """Draw operations, have an implementation carry them out, judge what it tells, and shrink what deviates.
 
-    Exit status: 0 nothing deviated, 1 something did, 2 there was nobody to drive or what it told was no trace.
+    Exit status: 0 nothing deviated, 1 something did, 2 there was nobody to drive or what it told was no trace, 3 it told of
+    no event.
     """
     done = drive_it(command, seconds=seconds, start=seed)
     if save is not None and done.trace:
@@ -57,7 +58,7 @@ def drive(
         print(json.dumps(attrs.asdict(done), indent=2))
     else:
         traces.driven(out, done)
-    raise typer.Exit(FAILS if done.deviation else HOLDS)
+    raise typer.Exit(FAILS if done.deviation else HOLDS if done.events else UNDECIDED)
 
 
 @app.command()

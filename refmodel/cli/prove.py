@@ -59,15 +59,18 @@ def prove(
 
 
 def _theorems(names: Sequence[str], fresh: bool, slow: bool, where: Where) -> int:
-    worst = HOLDS
+    worst, number = HOLDS, 0
     for told in prove_all(Path.cwd(), fresh, where, names, slow):
+        number += 1
         how = "remembered" if told.remembered else told.verdict
         style = STYLES.get(told.verdict, "yellow")
         out.print(f"[{style}]{how:>10}[/]  {told.seconds:6.1f} s  {escape(told.says)}  [dim]{escape(told.name)}[/]", soft_wrap=True)
         if told.why:
             out.print(escape(told.why), soft_wrap=True)
         worst = max(worst, STATUS.get(told.verdict, UNDECIDED), key=severity)
-    return worst
+    if not number:
+        out.print("undecided: there is no theorem", style="yellow")
+    return worst if number else UNDECIDED
 
 
 def _refuse(how: How, on: str | None) -> None:

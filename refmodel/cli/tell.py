@@ -11,12 +11,13 @@ import attrs
 import typer
 
 from refmodel.bugs import MUTANTS
-from refmodel.cli.common import FAILS, HOLDS, Html, app, err, out
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, app, err, out
 from refmodel.engines.bench import matrix as kill_matrix
 from refmodel.engines.exits import measure
 from refmodel.engines.machine import replay as run_again
 from refmodel.engines.policy_simulation import POLICIES, read, simulate
-from refmodel.engines.tokens import decode, spec_of
+from refmodel.engines.tokens import Said, decode, has_changed, places, spec_of
+from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 from refmodel.machine.x86_instructions import X86_INSTRUCTIONS, classify
@@ -60,19 +61,34 @@ def replay(
 ) -> None:
     """Run a recorded run again, step by step.
 
-    Exit status: 0 it breaks no law, 1 it breaks one, 2 bad input.
+    Exit status: 0 it breaks no law, 1 it breaks one, 2 bad input or a step that does not apply, 3 it has no step.
     """
-    spec, said = spec_of(token)
-    outline = load(spec)
+    _, said = spec_of(token)
+    spec, outline = _meant(said)
     geometry, run = decode(outline, said)
-    told = list(run_again(outline, geometry, run))
+    judged = outline.restricted(said.clause) if said.clause in {law.clause for law in outline.laws} else outline
+    told = list(run_again(judged, geometry, run))
+    out.print(f"{spec}{f', judged by {said.clause}' if judged is not outline else ''}", soft_wrap=True, markup=False)
+    if has_changed(outline, said):
+        err.print(f"refmodel: warning: the text of {spec} has changed since the token was made; the steps still apply",
+                  soft_wrap=True, markup=False)
     out.print(terminal.trace(outline, told))
     broken = told[-1].broken if told else None
     if html is not None:
-        pages.write(pages.Page("refmodel replay", stories=(stories.of_run(outline, geometry, run, spec, token),)), html)
+        pages.write(pages.Page("refmodel replay", stories=(stories.of_run(judged, geometry, run, spec, token),)), html)
     if broken is not None:
         out.print(terminal.broken_clause(broken))
-    raise typer.Exit(HOLDS if broken is None else FAILS)
+    elif told:
+        out.print(f"{spec}: the run breaks no law", style="green", soft_wrap=True)
+    else:
+        out.print(f"{spec}: undecided: the run has no step", style="yellow", soft_wrap=True)
+    raise typer.Exit(FAILS if broken is not None else HOLDS if told else UNDECIDED)
+
+
+def _meant(said: Said) -> tuple[str, Outline]:
+    """The design that a token means: where a relative path leads to two files, the one whose text the token was made of."""
+    found = [(spec, load(spec)) for spec in places(said)]
+    return next(((spec, outline) for spec, outline in found if not has_changed(outline, said)), found[0])
 
 
 @app.command()

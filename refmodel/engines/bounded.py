@@ -268,7 +268,7 @@ def search(design: Outline, depth: int, *, clause: str | None = None, seconds: f
         found = list(_paths(design, judged, scope, laws))
         counts = list({c.number.decl().name(): c for _, cs in found for c in cs}.values())
         counts += [c for f in formulas for c in f.counts if c.number.decl().name() not in {x.number.decl().name() for x in counts}]
-        chain = _Chain(design, formulas, [p for p, _ in found], scope, counts)
+        chain = _Chain(judged, formulas, [p for p, _ in found], scope, counts)
         chain.begin()
         for step in range(depth):
             if progress:

@@ -1,24 +1,35 @@
 """All engines over one design, and what they say together.
 
-Each engine reports, for each law, one of: *proved* (any number of names, every operation), *holds* (every state of a stated
-geometry), *not broken* (as far as random runs went), *fails* (with a run), *refuted* (a lawful state and a step from it; perhaps
-no run gets there), *vacuous* (nothing it speaks of was ever met), *unknown*.
+The words of each verdict are in ``verdicts``. An engine that cannot read the text, or breaks down, does not take the others'
+answers with it. A run on ints that breaks a law which another engine showed is a verdict of its own: the engines disagree.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import attrs
 
 from refmodel.engines import bounded, exhaustive, induction, random
-from refmodel.engines.machine import Failure, Machine
-from refmodel.engines.proof_cache import PACKAGES, ProofCache
-from refmodel.engines.scope import Witness
+from refmodel.engines.audit import drawn, on_columns
+from refmodel.engines.machine import Broken, Failure, Machine
+from refmodel.engines.proof_cache import ProofCache, is_own
 from refmodel.engines.stepwise import explore_stepwise
+from refmodel.engines.vacuity import never_met
+from refmodel.engines.verdicts import (
+    COMPLETE,
+    ENGINES_DISAGREE,
+    PLEASE,
+    READINGS_DISAGREE,
+    Disagreement,
+    ReadingsDisagree,
+    Report,
+    Verdict,
+)
+from refmodel.engines.words import names_of
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
@@ -26,38 +37,13 @@ from refmodel.language.unsound import BadDesign, Unsound
 
 ENGINES = ("prove", "bounded", "exhaustive", "random")
 DEFAULT = ("random", "exhaustive", "prove")
-GOOD = {"proved", "holds", "not broken", "no run found"}
-BAD = {"fails", "refuted"}
+WAY_THERE = 20.0
+"""Seconds spent on looking for a run that breaks a law which was refuted."""
 
 
 def usual(design: Outline) -> tuple[str, ...]:
     """The engines that judge a design unless the user says otherwise."""
     return tuple(engine for engine in DEFAULT if engine != "exhaustive" or design.cls.explored)
-
-
-@attrs.frozen
-class Report:
-    """What one engine says."""
-
-    engine: str
-    verdicts: dict[Law, str]
-    covered: str
-    seconds: float
-    failure: Failure | None = None
-    geometry: Geometry | None = None
-    witness: Witness | None = None
-    operation: str = ""
-    notes: tuple[str, ...] = ()
-    unproved: tuple[str, ...] = ()
-    """Obligations neither proved nor refuted, each with the reason."""
-
-    @property
-    def failed(self) -> bool:
-        return self.failure is not None or self.witness is not None or any(v in BAD for v in self.verdicts.values())
-
-    @property
-    def undecided(self) -> bool:
-        return bool(self.unproved) or any(v not in GOOD | BAD and v != "vacuous" for v in self.verdicts.values())
 
 
 Notice = Callable[[str, str], None]
@@ -84,12 +70,13 @@ def check_random(design: Outline, seconds: float, seed: int, notice: Notice) -> 
 def of_campaign(design: Outline, done: random.Campaign) -> Report:
     """What random runs say of a design."""
     geometry = design.cls.geometry
-    verdicts = _held(design, "not broken", done.met)
-    if done.failure is not None and done.failure.broken.law is not None:
-        verdicts = {**dict.fromkeys(design.laws, "stopped"), done.failure.broken.law: "fails"}
     rate = done.steps / done.seconds if done.seconds else 0
     covered = f"{done.steps:,} steps in {done.runs:,} runs ({rate:,.0f} a second), every law after every step; {geometry}"
-    return Report("random", verdicts, covered, done.seconds, done.failure, geometry, notes=_never(design, done.applied))
+    if done.failure is not None:
+        return Report("random", _stopped(design, done.failure), covered, done.seconds, done.failure, geometry, bound=done.steps)
+    verdicts = _held(design, Verdict.NOT_BROKEN, done.met, done.applied)
+    return Report("random", verdicts, covered, done.seconds, None, geometry, notes=_never(design, done.applied), bound=done.steps,
+                  lacking=_lacking(design, done.applied))
 
 
 def _explore(design: Outline, geometry: Geometry, seconds: float | None, seed: int = 1,
@@ -104,6 +91,7 @@ def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: 
     def progress(depth: int, classes: int) -> None:
         notice("exhaustive", f"depth {depth}, {classes:,} classes of states")
 
+    compared = _columns_compared(design)
     explored: list[exhaustive.Exploration] = []
     covered = []
     for geometry in (design.cls.geometry, *design.cls.further_geometries):
@@ -112,16 +100,28 @@ def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: 
         covered.append(_explored(done, geometry))
         if done.failure is not None:
             break
+    covered[-1] += compared
     complete = all(d.complete for d in explored)
+    spent = sum(d.seconds for d in explored)
     if done.failure is not None:
-        verdicts = dict.fromkeys(design.laws, "stopped")
-        if done.failure.broken.law is not None:
-            verdicts[done.failure.broken.law] = "fails"
+        return Report("exhaustive", _stopped(design, done.failure), "; and ".join(covered), spent, done.failure, geometry)
+    applied = sum((d.applied for d in explored), Counter[str]())
+    if complete:
+        verdicts = _held(design, Verdict.HOLDS, frozenset(law for d in explored for law in d.met), applied)
     else:
-        verdicts = _held(design, "holds" if complete else "not complete", frozenset(law for d in explored for law in d.met))
-    notes = _never(design, sum((d.applied for d in explored), Counter())) if complete else ()
-    return Report("exhaustive", verdicts, "; and ".join(covered), sum(d.seconds for d in explored), done.failure, geometry,
-                  notes=notes)
+        verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED)
+    return Report("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry,
+                  notes=_never(design, applied) if complete else ())
+
+
+def _columns_compared(design: Outline) -> str:
+    """The reading that exploration rests on, held against ints; what was compared, in words."""
+    if not exhaustive.fits_columns(design):
+        return ""
+    audited = on_columns(design, design.cls.geometry, drawn(design, design.cls.geometry))
+    if audited.disagreements:
+        raise ReadingsDisagree(audited.disagreements[0])
+    return f"; {audited.compared} steps compared with the text on ints"
 
 
 def _explored(done: exhaustive.Exploration, geometry: Geometry) -> str:
@@ -131,8 +131,50 @@ def _explored(done: exhaustive.Exploration, geometry: Geometry) -> str:
 
 
 def check_proof(design: Outline, clause: str | None, notice: Notice) -> Report:
-    """Induction, for any number of names."""
+    """Induction, for any number of names. With a clause, the laws of states that its proof assumes are proved too."""
     began = time.perf_counter()
+    needed = design if clause is None else attrs.evolve(
+        design, laws=tuple(law for law in design.laws if law.of_state or law.clause == clause))
+    judged = tuple(law for law in design.laws if clause in (None, law.clause))
+    done = _proved(needed, None, notice)
+    if clause is not None and not any(j.law in judged for j in done.judgements() if j.verdict == "refuted") and done.refuted:
+        done = _with(done, _proved(needed, clause, notice))  # another law stopped it: what of those that were asked for?
+    every = _of_proof(needed, done)
+    leaning = [law for law in needed.laws if law.of_state and every[law] != Verdict.PROVED]
+    verdicts = {law: every[law] for law in judged}
+    unproved = [f"{j.operation} / {j.law.name if j.law else 'soundness'}: {j.why}" for j in done.judgements()
+                if j.verdict == "unknown"]
+    for law in judged:  # one law that is not proved puts the others in doubt, since each is assumed for the others
+        others = [each.name for each in leaning if each is not law]
+        if verdicts[law] == Verdict.PROVED and others:
+            verdicts[law] = Verdict.UNDECIDED
+            unproved.append(f"{law.name}: its proof leans on {', '.join(others)}, which {_are(others)} not proved")
+    reached = random.campaign(design, design.cls.geometry, seconds=1.0, runs=400)
+    vacuous = _vacuous(needed, judged, verdicts, reached, notice)
+    verdicts.update(dict.fromkeys(vacuous, Verdict.VACUOUS))
+    notes = _never(design, reached.applied) if reached.failure is None else ()
+    notes += tuple(f"{p.operation} applies in no lawful state: nothing is said of it" for p in done.proofs if not p.paths)
+    notes += tuple(f"{law.name}: {why}" for law, why in vacuous.items())
+    assumed = len(set(needed.laws) - set(judged))
+    if clause is not None and not unproved and not done.refuted and assumed:
+        notes += (f"the proof leans on {assumed} other laws of states, which are proved here too",)
+    number = sum(j.verdict == "proved" for j in done.judgements())
+    covered = (f"{number} obligations proved (operation x law) by induction, for any number of names; "
+               f"{done.audited.compared} steps compared with the text on ints")
+    report = Report("prove", verdicts, covered, 0.0, None, design.cls.geometry, notes=notes, unproved=tuple(unproved))
+    refuted = next((j for j in done.judgements() if j.verdict == "refuted" and j.law in judged), None) or done.refuted
+    if refuted is not None:
+        report = _of_refuted(design, judged, report, refuted, notice)
+    elif reached.failure is not None and _claims(report, reached.failure.broken):
+        report = attrs.evolve(report, disagreement=_disagreement(design, report, "random", reached.failure))
+    return attrs.evolve(report, seconds=time.perf_counter() - began)
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _proved(design: Outline, clause: str | None, notice: Notice) -> induction.Proved:
     seen: list[str] = []
 
     def progress(operation: str) -> None:
@@ -141,33 +183,58 @@ def check_proof(design: Outline, clause: str | None, notice: Notice) -> Report:
 
     notice("prove", "")
     done = induction.prove(design, clause=clause, progress=progress)
-    laws = [law for law in design.laws if clause in (None, law.clause)]
-    verdicts: dict[Law, str] = dict.fromkeys(laws, "stopped" if done.skipped else "proved")
-    unproved = []
+    if done.audited.disagreements:
+        raise ReadingsDisagree(done.audited.disagreements[0])
+    return done
+
+
+def _with(one: induction.Proved, other: induction.Proved) -> induction.Proved:
+    """Both proofs' judgements: the second is about one clause, and says so of every operation that it got to."""
+    return induction.Proved((*one.proofs, *other.proofs), tuple(dict.fromkeys((*one.skipped, *other.skipped))),
+                            one.seconds + other.seconds, one.audited)
+
+
+def _of_proof(design: Outline, done: induction.Proved) -> dict[Law, Verdict]:
+    """What became of each law; a law is proved if each operation was looked at with it."""
+    verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED if done.skipped else Verdict.PROVED)
     for j in done.judgements():
-        if j.verdict == "proved":
-            continue
-        if j.law is not None:
-            verdicts[j.law] = "refuted" if j.verdict == "refuted" or verdicts[j.law] == "refuted" else "unknown"
-        if j.verdict == "unknown":
-            unproved.append(f"{j.operation} / {j.law.name if j.law else 'soundness'}: {j.why}")
-    reached = random.campaign(design, design.cls.geometry, seconds=1.0, runs=400)
-    notes = _never(design, reached.applied) if reached.failure is None else ()
-    notes += tuple(f"{p.operation} applies in no lawful state: nothing is said of it" for p in done.proofs if not p.paths)
-    refuted = done.refuted
-    way_there = None if refuted is None else _way_there(design, clause, notice)
-    number = sum(j.verdict == "proved" for j in done.judgements())
-    covered = f"{number} obligations proved (operation x law) by induction, for any number of names"
-    return Report("prove", verdicts, covered, time.perf_counter() - began, way_there, design.cls.geometry,
-                  witness=refuted.witness if refuted else None, operation=refuted.operation if refuted else "",
-                  notes=notes, unproved=tuple(unproved) if not refuted else ())
+        if j.law is not None and j.verdict != "proved":
+            verdicts[j.law] = Verdict.UNDECIDED
+    if any(j.law is None and j.verdict != "proved" for j in done.judgements()):
+        return dict.fromkeys(verdicts, Verdict.UNDECIDED)
+    return verdicts
 
 
-def _way_there(design: Outline, clause: str | None, notice: Notice) -> Failure | None:
-    """A shortest run to where a law is broken: what is refuted from some lawful state may be out of every run's reach."""
+def _vacuous(needed: Outline, judged: Sequence[Law], verdicts: dict[Law, Verdict], reached: random.Campaign,
+             notice: Notice) -> dict[Law, str]:
+    """The laws that say nothing: no operation's outcome is of their type, or their premise can never hold."""
+    asked = [law for law in judged if verdicts[law] == Verdict.PROVED and law not in reached.met]
+    notice("prove", "laws whose premise was not met")
+    found = {}
+    for law in asked:
+        if not law.of_state and not any(law.applies_to(op.returns) for op in needed.operations):
+            found[law] = "no operation has an outcome of the type that it is about"
+        elif needed.is_conditional(law) and never_met(needed, law):
+            found[law] = "its premise holds in no lawful state"
+    return found
+
+
+def _of_refuted(design: Outline, judged: Sequence[Law], report: Report, refuted: induction.Judgement, notice: Notice) -> Report:
+    """A law is not inductive. Whether a run breaks it is another question."""
+    verdicts, law = dict(report.verdicts), refuted.law
+    if law is None or law not in judged:
+        return attrs.evolve(report, witness=refuted.witness, operation=refuted.operation)
     notice("prove", "a law is refuted; looking for a run that breaks it")
-    judged = design if clause is None else design.restricted(clause)
-    return _explore(judged, design.cls.geometry, 20).failure
+    alone = attrs.evolve(design, laws=(law,))
+    done = _explore(alone, design.cls.geometry, WAY_THERE)
+    if done.failure is not None:
+        verdicts[done.failure.broken.law or law] = Verdict.FAILS
+        return attrs.evolve(report, verdicts=verdicts, failure=done.failure, operation=refuted.operation)
+    if done.complete:
+        verdicts[law] = Verdict.NOT_INDUCTIVE
+    words = f"{law.name}: {_explored(done, design.cls.geometry)}, and no run breaks it"
+    return attrs.evolve(report, verdicts=verdicts, witness=refuted.witness, operation=refuted.operation,
+                        notes=(*report.notes, words))
 
 
 def check_bounded(design: Outline, clause: str | None, depth: int, seconds: float, notice: Notice) -> Report:
@@ -175,35 +242,105 @@ def check_bounded(design: Outline, clause: str | None, depth: int, seconds: floa
     notice("bounded", "")
     done = bounded.search(design, depth, clause=clause, seconds=seconds,
                           progress=lambda step: notice("bounded", f"runs of {step} steps"))
-    laws = [law for law in design.laws if clause in (None, law.clause)]
-    verdicts: dict[Law, str] = dict.fromkeys(laws, "no run found" if done.complete else "not complete")
-    if done.failure is not None:
-        verdicts = dict.fromkeys(laws, "stopped")
-        if done.failure.broken.law is not None:
-            verdicts[done.failure.broken.law] = "fails"
+    judged = design if clause is None else design.restricted(clause)
     end = "" if done.complete or done.failure else f", not to {depth}: the time was up"
     covered = f"every run of up to {done.depth} steps from power-on{end}; {design.cls.geometry}"
-    return Report("bounded", verdicts, covered, done.seconds, done.failure, design.cls.geometry)
+    if done.failure is not None:
+        return Report("bounded", _stopped(judged, done.failure), covered, done.seconds, done.failure, design.cls.geometry,
+                      bound=done.depth)
+    if not done.complete:
+        verdicts = dict.fromkeys(judged.laws, Verdict.UNDECIDED)
+        return Report("bounded", verdicts, covered, done.seconds, None, design.cls.geometry, bound=done.depth)
+    short = random.campaign(judged, design.cls.geometry, seconds=float("inf"), runs=SHORT_RUNS, deepest=depth)
+    if short.failure is not None:  # the search went to the end, and said that there is none
+        report = Report("bounded", dict.fromkeys(judged.laws, Verdict.NO_RUN), covered, done.seconds, bound=depth)
+        return attrs.evolve(report, disagreement=_disagreement(design, report, "random", short.failure))
+    notes = tuple(f"{each} in the short runs that were drawn" for each in _never(design, short.applied))
+    return Report("bounded", _held(judged, Verdict.NO_RUN, short.met, short.applied), covered, done.seconds, None,
+                  design.cls.geometry, notes=notes, bound=done.depth, lacking=_lacking(design, short.applied))
 
 
-def _held(design: Outline, verdict: str, met: frozenset[Law]) -> dict[Law, str]:
-    """The verdict, but for laws whose premise was never met."""
-    return {law: verdict if law in met or not design.is_conditional(law) else "vacuous" for law in design.laws}
+SHORT_RUNS = 600
+"""Random runs that show what applies, and which laws are met, within as few steps as a bounded search looked at."""
 
 
-def _never(design: Outline, applied: dict[str, int]) -> tuple[str, ...]:
-    return tuple(f"{op.name} never applied" for op in design.operations if not applied.get(op.name))
+def _stopped(design: Outline, failure: Failure) -> dict[Law, Verdict]:
+    """A run that breaks a law ended the search: nothing is said of the others."""
+    verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED)
+    if failure.broken.law is not None:
+        verdicts[failure.broken.law] = Verdict.FAILS
+    return verdicts
 
 
-REMEMBERED = ("prove", "exhaustive")
-"""The engines whose answer is always the same, so that it need not be worked out twice."""
+def _held(design: Outline, verdict: Verdict, met: frozenset[Law], applied: Counter[str]) -> dict[Law, Verdict]:
+    """The verdict; laws of which nothing was met are vacuous. A law about steps needs a step that it is about."""
+    returned = {op.returns for op in design.operations if applied.get(op.name)}
+    faults = any(applied.values())
+
+    def is_met(law: Law) -> bool:
+        if design.is_conditional(law):
+            return law in met
+        return law.of_state or (faults if law.outcome is None else law.outcome in returned or law in met)
+
+    return {law: verdict if is_met(law) else Verdict.VACUOUS for law in design.laws}
+
+
+def _lacking(design: Outline, applied: Counter[str]) -> tuple[str, ...]:
+    return tuple(op.name for op in design.operations if not applied.get(op.name))
+
+
+def _never(design: Outline, applied: Counter[str]) -> tuple[str, ...]:
+    return tuple(f"{name} never applied" for name in _lacking(design, applied))
+
+
+# ---------------------------------------------------------------- disagreement
+
+
+def _claims(report: Report, broken: Broken) -> bool:
+    """Whether a report says that no run does this. A text that aborts breaks what is claimed of every law together."""
+    shown = (Verdict.PROVED, Verdict.HOLDS, Verdict.NO_RUN, Verdict.VACUOUS)
+    if broken.law is None:
+        return bool(report.verdicts) and all(v in shown for v in report.verdicts.values())
+    return report.verdicts.get(broken.law) in shown
+
+
+def _disagreement(design: Outline, report: Report, other: str, failure: Failure) -> Disagreement:
+    broken = failure.broken
+    law = broken.law.name if broken.law else broken.clause
+    said = report.words(broken.law) if broken.law in report.verdicts else "every law holds"
+    names = f" for {names_of(broken)}" if names_of(broken) else ""
+    run = f"A run of {len(failure.run.steps)} steps, found by {other}, breaks it{names}."
+    return Disagreement(ENGINES_DISAGREE, f"{report.engine} says of {law}: {said}. {run} {PLEASE}", failure)
+
+
+def compared(design: Outline, reports: Sequence[Report]) -> list[Report]:
+    """The reports, with a disagreement where a run breaks what another engine showed."""
+    found = []
+    for report in reports:
+        against = next((r for r in reports if r.failure is not None and r is not report and report.engine in (*COMPLETE, "bounded")
+                        and _within(report, r) and _claims(report, r.failure.broken)), None)
+        if against is not None and against.failure is not None and report.disagreement is None:
+            report = attrs.evolve(report, disagreement=_disagreement(design, report, against.engine, against.failure))  # noqa: PLW2901
+        found.append(report)
+    return found
+
+
+def _within(report: Report, other: Report) -> bool:
+    """Whether a report speaks of the other's run: a proof of every run, an exploration of its geometry, a search of short runs."""
+    if report.engine == "prove":
+        return True
+    short = report.engine != "bounded" or (other.failure is not None and len(other.failure.run.steps) <= report.bound)
+    return report.geometry == other.geometry and short
+
+
+# ---------------------------------------------------------------- all engines
 
 
 def _theorem(design: Outline, engine: str, clause: str | None, explore_seconds: float | None, seed: int) -> str | None:
-    """What an engine would show of a design, as a name; None for a design that is not one of this project's modules, since what
-    its text depends on is not known."""
+    """What an engine would show of a design, as a name; None for a design that is not refmodel's own, since what its text depends
+    on is not known."""
     cls = design.cls
-    if engine not in REMEMBERED or cls.__module__.split(".")[0] not in PACKAGES or "<locals>" in cls.__qualname__:
+    if engine not in COMPLETE or not is_own(cls.__module__) or "<locals>" in cls.__qualname__:
         return None
     bound = f" {explore_seconds} {seed}" if engine == "exhaustive" else ""
     return f"{engine} {cls.__module__}.{cls.__qualname__} {clause} {cls.geometry!r}{bound}"
@@ -215,48 +352,80 @@ def _text(design: Outline) -> str:
 
 
 def _recalled(design: Outline, engine: str, kept: dict[str, Any]) -> Report | None:
-    laws = {law.name: law for law in design.laws}
-    if not set(kept["verdicts"]) <= set(laws):
+    """The report that was kept; None if what was kept is not one of these laws."""
+    try:
+        laws = {law.name: law for law in design.laws}
+        verdicts = {laws[name]: Verdict(verdict) for name, verdict in kept["verdicts"].items()}
+        notes = tuple(str(note) for note in kept["notes"])
+        covered, seconds = str(kept["covered"]), float(kept["seconds"])
+    except (KeyError, ValueError, TypeError, AttributeError):
         return None
-    verdicts = {laws[name]: verdict for name, verdict in kept["verdicts"].items()}
-    return Report(engine, verdicts, f"{kept['covered']}; remembered of the very same text", float(kept["seconds"]),
-                  geometry=design.cls.geometry, notes=tuple(kept["notes"]))
+    report = Report(engine, verdicts, f"{covered}; remembered of the very same text", seconds,
+                    geometry=design.cls.geometry, notes=notes, remembered=True)
+    return None if report.failed or report.undecided else report
 
 
 def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | None = None, seconds: float = 5.0,
           explore_seconds: float | None = None, depth: int = 4, seed: int = 0,
-          notice: Notice = lambda engine, text: None, cache: ProofCache | None = None) -> list[Report]:
-    """Let the engines judge a design, one after the other; ``BadDesign`` if it is none.
+          notice: Notice = lambda engine, text: None, cache: ProofCache | None = None,
+          finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
+    """Let the engines judge a design, one after the other; ``finished`` is told each report as it comes.
 
-    With a cache, what was proved or explored before of the very same text is not again.
+    ``BadDesign`` if it is no design, or if no engine can read it. With a cache, what was proved or explored before of the very same
+    text is not again.
     """
+    for engine in engines:
+        if engine not in ENGINES:
+            raise BadDesign(f"{engine}: no such engine; expected one of {', '.join(ENGINES)}")
     examined(design)
-    reports = []
+    reports: list[Report] = []
+    refused: list[str] = []
+    for report in _reports(design, engines, refused, clause=clause, seconds=seconds, explore_seconds=explore_seconds, depth=depth,
+                           seed=seed, notice=notice, cache=cache):
+        reports.append(report)
+        if len(refused) < len(reports) or len(engines) > 1:
+            finished(report)
+    if refused and len(refused) == len(reports):
+        raise BadDesign(refused[0])
+    return compared(design, reports)
+
+
+def _reports(design: Outline, engines: Sequence[str], refused: list[str], *, clause: str | None, seconds: float,
+             explore_seconds: float | None, depth: int, seed: int, notice: Notice, cache: ProofCache | None) -> Iterator[Report]:
     judged = design if clause is None else design.restricted(clause)
+    work: dict[str, Callable[[], Report]] = {
+        "random": lambda: check_random(judged, seconds, seed, notice),
+        "exhaustive": lambda: check_exhaustive(judged, explore_seconds, seed + 1, notice),
+        "prove": lambda: check_proof(design, clause, notice),
+        "bounded": lambda: check_bounded(design, clause, depth, 120.0, notice),
+    }
     for engine in engines:
         theorem = _theorem(design, engine, clause, explore_seconds, seed) if cache else None
         if cache and theorem and (kept := cache.recall(theorem, _text(design))):
-            recalled = _recalled(design, engine, kept)
+            recalled = _recalled(judged, engine, kept)
             if recalled is not None:
-                reports.append(recalled)
+                yield recalled
                 continue
+        began = time.perf_counter()
         try:
-            if engine == "random":
-                reports.append(check_random(judged, seconds, seed, notice))
-            elif engine == "exhaustive":
-                reports.append(check_exhaustive(judged, explore_seconds, seed + 1, notice))
-            elif engine == "prove":
-                reports.append(check_proof(design, clause, notice))
-            elif engine == "bounded":
-                reports.append(check_bounded(design, clause, depth, 120.0, notice))
-            else:
-                raise BadDesign(f"{engine}: no such engine; expected one of {', '.join(ENGINES)}")
-        except induction.Refusal as why:
-            raise BadDesign(f"the text means something else on solver terms: {why}") from None
-        except Unsound as why:
-            raise BadDesign(f"the text means something else on solver terms: {why}") from None
-        done = reports[-1]
+            done = work[engine]()
+        except ReadingsDisagree as case:
+            yield _without(judged, engine, time.perf_counter() - began, str(case),
+                           Disagreement(READINGS_DISAGREE, f"{case} {PLEASE}"))
+            continue
+        except (BadDesign, Unsound, induction.Refusal) as why:
+            refused.append(f"{why}" if isinstance(why, BadDesign) else f"the text means something else on solver terms: {why}")
+            yield _without(judged, engine, time.perf_counter() - began, refused[-1])
+            continue
+        except Exception as why:
+            yield _without(judged, engine, time.perf_counter() - began, f"the engine broke down: {type(why).__name__}: {why}")
+            continue
         if cache and theorem and not done.failed and not done.undecided:
             cache.keep(theorem, _text(design), done.seconds, covered=done.covered, notes=list(done.notes),
-                       verdicts={law.name: verdict for law, verdict in done.verdicts.items()})
-    return reports
+                       verdicts={law.name: str(verdict) for law, verdict in done.verdicts.items()})
+        yield done
+
+
+def _without(design: Outline, engine: str, seconds: float, why: str, disagreement: Disagreement | None = None) -> Report:
+    """The report of an engine that gave no answer."""
+    return Report(engine, dict.fromkeys(design.laws, Verdict.UNDECIDED), "nothing", seconds, why=why, disagreement=disagreement)

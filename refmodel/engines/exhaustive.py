@@ -20,8 +20,10 @@ import numpy.typing as npt
 
 from refmodel.engines.columns import Columns, Narrow, Wrong, as_value
 from refmodel.engines.layout import NATURAL_LIMIT, Layout, Matrix
-from refmodel.engines.machine import Failure, Machine, Run, recorded
+from refmodel.engines.machine import Failure, Machine, Run, Step, recorded
+from refmodel.engines.spread import leave_ending_to_the_parent
 from refmodel.engines.symmetry import Symmetry, Words
+from refmodel.engines.verdicts import ReadingsDisagree
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
@@ -255,7 +257,7 @@ class Explorer:
                 found += self._accept(result)
         else:
             _Inherited.explorer = self
-            with multiprocessing.get_context("fork").Pool(self.processes) as pool:
+            with multiprocessing.get_context("fork").Pool(self.processes, leave_ending_to_the_parent) as pool:
                 for result in pool.imap(_Inherited.chunk, starts):
                     found += self._accept(result)
         return self._admit(found)
@@ -457,19 +459,19 @@ class Explorer:
             at = int(parents[at])
         machine = Machine(self.design, self.geometry)
         machine.power_on(recorded(self.initial[-1 - at]))
-        broken, steps = machine.broken(None, (), None), []
+        broken, steps = machine.broken(None, (), None), list[Step]()
         for number, answers in reversed(labels):
             if broken is not None:
                 break
             op, arguments = self.instances[number]
             taken = machine.attempt(op, arguments, recorded(answers))
             if taken is None:
-                raise AssertionError(f"{op.name}{arguments} applies on columns and not on ints")
+                raise ReadingsDisagree(f"{op.name}{arguments} applies on columns and not on ints, after {steps}.")
             steps.append(taken[0])
             broken = machine.broken(op, arguments, taken[1])
             machine.settle()
         if broken is None:
-            raise AssertionError("what was found on columns does not break a law on ints")
+            raise ReadingsDisagree(f"A run breaks a law on columns, and no law on ints: {steps}.")
         return Failure(Run(machine.initial_answers, tuple(steps)), broken)
 
 

@@ -13,6 +13,7 @@ import attrs
 from refmodel.engines.audit import Audited, drawn
 from refmodel.engines.prover import INITIAL, Induction, Judgement, Proof, prove_initial, prove_operation
 from refmodel.engines.samples import Sample
+from refmodel.engines.spread import leave_ending_to_the_parent
 from refmodel.language.design import Outline
 from refmodel.language.unsound import Unsound
 
@@ -75,7 +76,7 @@ def _in_parallel(design: Outline, names: list[str], clause: str | None, all_fail
     _Worker.clause, _Worker.to_the_end = clause, all_failures
     _Worker.design = design  # inherited by fork: a user's design need not be importable by name
     context = multiprocessing.get_context("fork")
-    with context.Pool(min(processes, len(names))) as pool:
+    with context.Pool(min(processes, len(names)), leave_ending_to_the_parent) as pool:
         for result in pool.imap_unordered(_Worker.run, names):
             if isinstance(result, str):
                 raise Refusal(result)

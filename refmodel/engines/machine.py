@@ -7,6 +7,7 @@ the text asked. Nothing else decides what happens, so the list can be printed, s
 from __future__ import annotations
 
 import itertools
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import GeneratorType
 from typing import Any
@@ -130,6 +131,11 @@ class Machine:
             plain += [(resume, (i,)) for i in range(self.pending_limit)]
         return plain
 
+    def begin(self, state: Any) -> None:
+        """Go on from this state, with no operation under way."""
+        self.state, self.before = state, copy_of(self.design, state)
+        self.pending = []
+
     def power_on(self, pick: Pick) -> None:
         """Decide what nobody knows about the initial state."""
         self._pick, self._asked = pick, []
@@ -153,7 +159,7 @@ class Machine:
             if op.split:
                 outcome = self._start(op, arguments, outcome)
         except Refused:
-            self._undo()
+            self.undo()
             return None
         except Fault as fault:
             outcome = fault
@@ -193,10 +199,11 @@ class Machine:
             return done.value
         except Refused:  # a require after a yield ends the operation, with nothing more done
             del self.pending[which]
-            self._undo()
+            self.undo()
         return None
 
-    def _undo(self) -> None:
+    def undo(self) -> None:
+        """What has changed since the last ``settle`` has not happened."""
         state = self.state.__dict__
         for name in self._tables:
             if (mine := state[name]).changed:
@@ -271,7 +278,9 @@ class Aborted:
         self.error = error
 
     def __str__(self) -> str:
-        return f"{type(self.error).__name__}: {self.error}"
+        frames = traceback.extract_tb(self.error.__traceback__)
+        place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
+        return f"{place}{type(self.error).__name__}: {self.error}"
 
 
 def recorded(answers: Iterable[Any]) -> Pick:

@@ -1,7 +1,14 @@
 """What was proved before is not proved again, as long as nothing it depends on has changed.
 
-A theorem is remembered under a hash of the text of its module and of every module of the project which that imports, directly or
-not, and of the versions of Python and z3. Only what was proved is kept: a refutation or an unknown is always worked out anew.
+A theorem is remembered under a hash of everything that its text can reach:
+
+- the text of its module and of what that imports, however: once a theorem is not refmodel's own, every
+  module counts that was loaded from outside Python and its packages;
+- every file beside it, such as data that is read while modules load;
+- the engines' text, the full version of Python, and the versions of the packages that a verdict rests on.
+
+Only what was proved is kept: a refutation or an unknown is always worked out anew. A file that cannot be read, or does not
+have what was asked for, is as if it were not there.
 """
 
 from __future__ import annotations
@@ -12,16 +19,24 @@ import hashlib
 import importlib.util
 import json
 import os
+import platform
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import z3
 
-PACKAGES = ("refmodel", "proofs", "tests")
-"""Where the project's own modules are."""
+import refmodel
+
+HOME = Path(refmodel.__file__).resolve().parent
+"""Where refmodel's own text is."""
+RESTS_ON = ("attrs", "numpy", "z3-solver", "hypothesis", "msgspec")
+"""The packages whose versions are part of what a theorem is remembered under."""
+_FOREIGN = tuple(Path(sysconfig.get_paths()[name]).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
 def default_folder() -> Path:
@@ -46,7 +61,7 @@ class ProofCache:
             kept = json.loads(self._file(theorem, module).read_text())
             float(kept["seconds"])
             return dict(kept) if kept["theorem"] == theorem else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def keep(self, theorem: str, module: str, seconds: float, **more: Any) -> None:
@@ -65,42 +80,135 @@ class ProofCache:
         return self.folder / key[:40]
 
 
-@functools.cache
+def is_own(module: str) -> bool:
+    """Whether a module is refmodel's own, by where it lies: a user's may have any name."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return file is not None and Path(file).resolve().is_relative_to(HOME)
+
+
 def digest(module: str) -> str:
-    """A hash of the text that a module depends on, or several, separated by spaces; and of what reads it."""
-    total = hashlib.sha256(f"{sys.version_info[:2]} {z3.get_full_version()}".encode())
-    for name, file in sorted(_closure(module).items()):
-        total.update(f"{name}\0".encode() + file.read_bytes())
+    """A hash of all that a module depends on, or several, separated by spaces; and of what reads it."""
+    total = hashlib.sha256(_versions().encode())
+    for file in sorted(text_of(module)):
+        total.update(f"{_called(file)}\0".encode() + _read(str(file), *_stamp(file)))
     return total.hexdigest()
 
 
-def _closure(module: str) -> dict[str, Path]:
+def _called(file: Path) -> str:
+    """A file's name, wherever the checkout is."""
+    return str(file.relative_to(HOME.parent)) if file.is_relative_to(HOME.parent) else str(file)
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_mtime_ns, found.st_size
+
+
+@functools.cache
+def _read(file: str, changed: int, size: int) -> bytes:
+    return hashlib.sha256(Path(file).read_bytes()).digest()
+
+
+@functools.cache
+def _versions() -> str:
+    found = [sys.version, sys.implementation.name, sys.implementation.cache_tag or "", platform.machine(), z3.get_full_version()]
+    for name in RESTS_ON:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} is not installed")
+    return "\n".join(found)
+
+
+def text_of(module: str) -> set[Path]:
+    """The files that modules depend on, separated by spaces: what they import, and for those that are not refmodel's own whatever
+    else is loaded or lies beside them."""
+    names = module.split()
+    found = _closure(names)
+    roots = [file for name in names if (file := _file_of(name)) is not None and not file.is_relative_to(HOME)]
+    if roots:
+        found |= _loaded()
+        for root in roots:
+            found |= {f.resolve() for f in root.parent.rglob("*") if f.is_file() and "__pycache__" not in f.parts}
+    return found
+
+
+def _closure(names: list[str]) -> set[Path]:
+    """What modules import, directly or not, as their text says."""
     found: dict[str, Path] = {}
-    todo = module.split()
+    todo = list(names)
     while todo:
         name = todo.pop()
         file = _file_of(name)
         if name in found or file is None:
             continue
         found[name] = file
-        todo += _imported(file)
-    return found
+        todo += _imported(str(file), name, *_stamp(file))
+        if "." in name:
+            todo.append(name.rpartition(".")[0])  # a package's own text runs first
+    return set(found.values())
+
+
+def _loaded() -> set[Path]:
+    """The files of all modules that are loaded, but for Python's own and those of packages; nothing reaches pytest's tests."""
+    files = {Path(file).resolve() for name, m in list(sys.modules.items())
+             if (file := getattr(m, "__file__", None)) and name != "__main__" and not _is_test(file)}
+    return {f for f in files if f.is_file() and (f.is_relative_to(HOME) is False) and not _is_foreign(f)}
+
+
+def _is_test(file: str) -> bool:
+    return Path(file).name.startswith(("test_", "conftest"))
+
+
+def _is_foreign(file: Path) -> bool:
+    return any(file.is_relative_to(place) for place in _FOREIGN)
+
+
+@functools.cache
+def _spec(name: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError, AttributeError):  # a name in a module, not a module
+        return None
+    return Path(spec.origin).resolve() if spec is not None and spec.origin is not None and spec.has_location else None
+
+
+@functools.cache
+def _is_a_package_s(top: str) -> bool:
+    """Whether a top-level module is there at all, and an installed package's: looked at without importing it."""
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return True
+    if spec is None:
+        return True
+    places = [spec.origin] if spec.origin is not None and spec.has_location else list(spec.submodule_search_locations or ())
+    return bool(places) and all(_is_foreign(Path(place).resolve()) for place in places)
 
 
 def _file_of(name: str) -> Path | None:
-    if name.split(".", maxsplit=1)[0] not in PACKAGES:
+    """The file of a module that is neither Python's nor a package's."""
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names or (top != "refmodel" and _is_a_package_s(top)):
         return None
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):  # a name in a module, not a module
-        return None
-    return Path(spec.origin) if spec is not None and spec.origin is not None else None
+    file = _spec(name)
+    return file if file is not None and file.suffix == ".py" and (file.is_relative_to(HOME) or not _is_foreign(file)) else None
 
 
-def _imported(file: Path) -> Iterator[str]:
+@functools.cache
+def _imported(file: str, name: str, changed: int, size: int) -> tuple[str, ...]:
+    """The names that a file's import statements may mean, relative ones too."""
+    return tuple(_imports(Path(file), name))
+
+
+def _imports(file: Path, name: str) -> Iterator[str]:
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{a.name}" for a in node.names)
+        if isinstance(node, ast.ImportFrom):
+            base = ".".join(package.split(".")[:len(package.split(".")) - node.level + 1]) if node.level else ""
+            module = ".".join(filter(None, [base, node.module]))
+            if module:
+                yield module
+                yield from (f"{module}.{a.name}" for a in node.names)
         elif isinstance(node, ast.Import):
             yield from (a.name for a in node.names)

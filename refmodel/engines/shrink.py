@@ -26,7 +26,8 @@ def shortened(design: Outline, geometry: Geometry, failure: Failure) -> Failure:
 class _Shrinker:
     def __init__(self, design: Outline, geometry: Geometry) -> None:
         self.design, self.geometry = design, geometry
-        self.instances = {(op.name, arguments): op for op, arguments in Machine(design, geometry).instances()}
+        self.machine = Machine(design, geometry)
+        self.instances = {(op.name, arguments): op for op, arguments in self.machine.instances()}
 
     def shorter(self, failure: Failure) -> Failure | None:
         """The first shorter run that still breaks a law."""
@@ -39,6 +40,11 @@ class _Shrinker:
 
     def _candidates(self, steps: Sequence[Step]) -> Iterator[list[Step]]:
         size = len(steps)
+        width = size // 2
+        while width > 2:  # many at once first: a run from a random search is long
+            for at in range(0, size, width):
+                yield [*steps[:at], *steps[at + width:]]
+            width //= 2
         for count in (1, 2):
             for left_out in itertools.combinations(range(size), count):
                 yield [s for i, s in enumerate(steps) if i not in left_out]
@@ -50,7 +56,8 @@ class _Shrinker:
 
     def _try(self, run: Run, steps: Sequence[Step]) -> Failure | None:
         """These steps, as far as they apply, up to the first broken law."""
-        machine = Machine(self.design, self.geometry)
+        machine = self.machine
+        machine.begin(self.design.initial(self.geometry))
         machine.power_on(recorded(run.initial))
         taken_steps: list[Step] = []
         for step in steps:

@@ -5,6 +5,7 @@ An item that a worker died of is given to another, so that a death costs time on
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -20,6 +21,12 @@ B = TypeVar("B")
 
 TRIES = 3
 """Workers that may die of one item."""
+
+
+def leave_ending_to_the_parent() -> None:
+    """For a process that works for another: Ctrl-C is the other's business, and being told to end is the end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @attrs.frozen
@@ -51,7 +58,7 @@ def _over_processes(work: Callable[[A], B], items: list[A], jobs: int) -> Iterat
     while given < len(items):
         alone = next((i for i in range(given, len(items)) if i not in done and tries[i] == TRIES - 1), None)
         todo = [i for i in range(given, len(items)) if i not in done] if alone is None else [alone]
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=leave_ending_to_the_parent) as pool:
             futures: dict[int, Future[B]] = {i: pool.submit(work, items[i]) for i in todo}
             try:
                 for i, future in futures.items():

@@ -1,16 +1,27 @@
-"""Runs as short words that can be sent: what was decided, each decision as a number."""
+"""Runs as short words that can be sent: what was decided, each decision as a number.
+
+A token also has a digest of the design's text, so that replaying it later can say whether the text has changed; the folder in
+which a relative path was meant; and the clause that was judged.
+"""
 
 from __future__ import annotations
 
+import ast
 import base64
+import functools
+import hashlib
 import json
 import zlib
+from pathlib import Path
 from typing import Any
 
-from refmodel.engines.machine import RESUME, Machine, Pick, Run, Step, recorded
+import attrs
+
+from refmodel.engines.machine import RESUME, Aborted, Machine, Pick, Run, Step, recorded
 from refmodel.language import BadDesign
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
+from refmodel.language.sources import definition_of
 
 PREFIX = "rm1."
 
@@ -18,8 +29,18 @@ LARGEST = 8
 """Names of a sort in a token's geometry, unless the design has more: a token is not to fill the memory."""
 
 
-def encode(spec: str, design: Outline, geometry: Geometry, run: Run) -> str:
-    """The token of a run: the design's name, the geometry, and every decision."""
+@functools.cache
+def text_digest(design: Outline) -> str:
+    """A digest of the text that a design consists of: its tables, its methods and laws, and what they call."""
+    total = hashlib.sha256(repr([(t.name, t.keys, t.value, t.partial) for t in design.tables]).encode())
+    for function in sorted(design.text.functions, key=lambda f: (f.__module__, f.__qualname__, f.__code__.co_firstlineno)):
+        definition = definition_of(function)
+        total.update(f"{function.__qualname__}\0{'' if definition is None else ast.unparse(definition)}".encode())
+    return total.hexdigest()[:12]
+
+
+def encode(spec: str, design: Outline, geometry: Geometry, run: Run, clause: str | None = None) -> str:
+    """The token of a run: the design's name, the geometry, every decision; what it was made of, and what was judged."""
     machine = Machine(design, geometry)
     numbers = {(op.name, arguments): i for i, (op, arguments) in enumerate(machine.instances())}
     machine.power_on(recorded(run.initial))
@@ -29,59 +50,102 @@ def encode(spec: str, design: Outline, geometry: Geometry, run: Run) -> str:
         machine.step(step)
         steps.append([numbers[step.operation, step.arguments], *machine.last_answers])
         machine.settle()
-    packed = json.dumps([spec, dict(geometry.sizes), geometry.naturals, geometry.words, start, steps], separators=(",", ":"))
+    path = spec.partition(":")[0]
+    folder = str(Path.cwd()) if path.endswith(".py") and not Path(path).is_absolute() else ""
+    packed = json.dumps([spec, dict(geometry.sizes), geometry.naturals, geometry.words, start, steps, text_digest(design), folder,
+                         clause or ""], separators=(",", ":"))
     return PREFIX + base64.urlsafe_b64encode(zlib.compress(packed.encode(), 9)).decode().rstrip("=")
 
 
-def spec_of(token: str) -> tuple[str, dict[str, Any]]:
-    """The design that a token names, and the rest of what it says."""
+@attrs.frozen
+class Said:
+    """What a token says."""
+
+    spec: str
+    sizes: dict[str, int]
+    naturals: int
+    words: int
+    start: list[int]
+    steps: list[list[int]]
+    text: str = ""
+    """The digest of the design's text; empty in a token of an older refmodel."""
+    folder: str = ""
+    clause: str = ""
+
+
+def spec_of(token: str) -> tuple[str, Said]:
+    """The design that a token names, and all that it says."""
     try:
         if not token.startswith(PREFIX):
             raise ValueError
         body = token[len(PREFIX):]
         raw = zlib.decompressobj().decompress(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), 1 << 20)
-        spec, sizes, naturals, words, start, steps = json.loads(raw)
-        good = isinstance(spec, str) and isinstance(sizes, dict) and all(isinstance(i, int) for s in steps for i in s)
-        if not (good and all(isinstance(i, int) for i in [naturals, words, *start, *sizes.values()])):
+        said = Said(*json.loads(raw))
+        if not all(isinstance(word, str) for word in (said.spec, said.text, said.folder, said.clause)):
             raise ValueError
-    except (ValueError, TypeError, zlib.error):
+        good = isinstance(said.sizes, dict) and all(isinstance(i, int) for s in said.steps for i in s) and all(said.steps)
+        if not (good and all(isinstance(i, int) for i in [said.naturals, said.words, *said.start, *said.sizes.values()])):
+            raise ValueError
+    except (ValueError, TypeError, zlib.error, RecursionError):
         raise BadDesign(f"not a replay token: expected {PREFIX}... as printed under a trace") from None
-    return spec, {"sizes": sizes, "naturals": naturals, "words": words, "start": start, "steps": steps}
+    return said.spec, said
 
 
-def decode(design: Outline, said: dict[str, Any]) -> tuple[Geometry, Run]:
+def places(said: Said) -> list[str]:
+    """The designs that a token may mean: a relative path is looked for here, then in the folder where the token was made."""
+    path, colon, cls = said.spec.partition(":")
+    if not path.endswith(".py") or Path(path).is_absolute() or not said.folder:
+        return [said.spec]
+    there = Path(said.folder) / path
+    here = [said.spec] if Path(path).is_file() else []
+    return list(dict.fromkeys([*here, *([f"{there}{colon}{cls}"] if there.is_file() else [])])) or [said.spec]
+
+
+def has_changed(design: Outline, said: Said) -> bool:
+    """Whether a design's text is another than the token was made of, as far as the token says."""
+    return bool(said.text) and text_digest(design) != said.text
+
+
+def decode(design: Outline, said: Said) -> tuple[Geometry, Run]:
     """The geometry and run of a token; ``BadDesign`` if the design has changed so that it no longer applies."""
     own = design.cls.geometry
-    limits = {**said["sizes"], "naturals": said["naturals"], "words": said["words"]}
+    changed = "; the text of the design has changed since the token was made" if has_changed(design, said) else ""
+    limits = {**said.sizes, "naturals": said.naturals, "words": said.words}
     if any(not (k == "naturals" or v >= 1) or not 0 <= v <= max(LARGEST, own.sizes.get(k, 0)) for k, v in limits.items()):
         raise BadDesign("the replay token names a geometry that is out of bounds")
-    geometry = Geometry(sizes=said["sizes"], naturals=said["naturals"], words=said["words"], only=own.only)
+    geometry = Geometry(sizes=said.sizes, naturals=said.naturals, words=said.words, only=own.only)
     machine = Machine(design, geometry)
     instances = machine.instances()
-    machine.power_on(_numbered(said["start"]))
+    machine.power_on(_numbered(said.start, changed))
     steps: list[Step] = []
-    for number, *answers in said["steps"]:
+    for number, *answers in said.steps:
         if not 0 <= number < len(instances):
-            raise BadDesign("the replay token names a step that this design does not have")
+            raise BadDesign(f"step {len(steps) + 1} of the replay token is none of {design.name}'s{changed}")
         op, arguments = instances[number]
-        taken = machine.attempt(op, arguments, _numbered(answers))
+        taken = machine.attempt(op, arguments, _numbered(answers, changed))
+        if taken is not None and isinstance(taken[1], Aborted) and isinstance(taken[1].error, NoAnswer):
+            raise taken[1].error
         if taken is None:
-            raise BadDesign(f"step {len(steps) + 1} of the replay token ({op.name}) does not apply: has the design changed?")
+            raise BadDesign(f"step {len(steps) + 1} of the replay token ({op.name}) does not apply{changed}")
         steps.append(taken[0])
         machine.settle()
     return geometry, Run(machine.initial_answers, tuple(steps))
 
 
-def _numbered(answers: list[int]) -> Pick:
+def _numbered(answers: list[int], changed: str) -> Pick:
     left = iter(answers)
 
     def pick(options: Any) -> Any:
         number = next(left, 0)
         if not 0 <= number < len(options):
-            raise BadDesign("the replay token answers a question with what is no answer to it")
+            raise NoAnswer(f"the replay token answers a question with what is no answer to it{changed}")
         return options[number]
 
     return pick
 
 
-__all__ = ["RESUME", "decode", "encode", "spec_of"]
+class NoAnswer(BadDesign):
+    """A token's answer to a question that the text no longer asks so."""
+
+
+__all__ = ["RESUME", "Said", "decode", "encode", "has_changed", "places", "spec_of", "text_digest"]

@@ -80,7 +80,7 @@ class _Pair:
         self.known = [design.table(name) for name in known_tables(design)]
         self.vm = one.op.actor(one.arguments).term
         ends = [path.segments[-1] for path in self.paths]
-        self.shown = [getattr(end.outcome, "shown", None) for end in ends]
+        self.shown = [getattr(end.outcome, "shown", end.outcome) for end in ends]  # without such a field, all of it is shown
         self.final = all(s is not None and getattr(s, "event", None) is not Event.EXITED for s in self.shown)
         """Whether both show something."""
         self.changes = all(any(k.name in end.written for k in self.known) for end in ends)

@@ -51,6 +51,12 @@ class Unwinding:
     """Views of a VM together with what it did."""
     compared: int
     """How often what was shown could be compared with what had been shown to the same view."""
+    outcomes: frozenset[str]
+    """The guests' operations of which two outcomes were compared."""
+    changes: frozenset[str]
+    """The guests' operations after which it was compared twice what the VM can know."""
+    observers: frozenset[int]
+    """The VMs whose views were compared."""
     flows: frozenset[str]
     """The flows that are meant, and happened."""
     seconds: float
@@ -92,6 +98,9 @@ class _Search:
         self.shown: dict[Any, _Told] = {}
         self.changed: dict[Any, _Told] = {}
         self.compared = 0
+        self.outcomes: set[str] = set()
+        self.changes: set[str] = set()
+        self.observers: set[int] = set()
         self.met: set[str] = set()
 
     def run(self, seconds: float) -> Unwinding:
@@ -102,7 +111,8 @@ class _Search:
             node, state = self.todo.popleft()
             leak = next(self._from(node, state), None)
         return Unwinding(leak, leak is None and not self.todo, len(self.nodes), len(self.shown) + len(self.changed), self.compared,
-                         frozenset(self.met), time.perf_counter() - began)
+                         frozenset(self.outcomes), frozenset(self.changes), frozenset(self.observers), frozenset(self.met),
+                         time.perf_counter() - began)
 
     def _power_on(self) -> Iterator[Any]:
         def start(pick: Any) -> Any:
@@ -157,7 +167,7 @@ class _Search:
         """What is shown, and what is known afterwards, beside what it was when things looked the same. What the bare machine shows
         (it may use what it has cached, or not) is part of how they look."""
         look = op.name, step.arguments, view, getattr(outcome, "due", None)
-        shown = getattr(outcome, "shown", None)
+        shown = getattr(outcome, "shown", outcome)  # an outcome without such a field is shown as a whole
         if shown is not None and getattr(shown, "event", None) != Event.EXITED:
             yield from self._compare(self.shown, look, _Told(shown, node, step), OUTPUT, vm)
         if view_after != view:
@@ -167,6 +177,8 @@ class _Search:
         before = told.setdefault(look, now)
         if before is not now:
             self.compared += 1
+            (self.outcomes if condition == OUTPUT else self.changes).add(now.step.operation)
+            self.observers.add(vm)
             if before.shown != now.shown:
                 yield Leak(condition, vm, self._run(now.node, now.step), self._run(before.node, before.step))
 

@@ -16,6 +16,8 @@ from __future__ import annotations
 import collections.abc
 import functools
 import inspect
+import sys
+import types
 import typing
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
@@ -180,7 +182,7 @@ def _read(cls: Any, tables: tuple[TableKind, ...], operations: tuple[Operation, 
 
 def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
     tables = []
-    for name, annotation in typing.get_type_hints(cls, include_extras=True).items():
+    for name, annotation in _annotations(cls).items():
         if typing.get_origin(annotation) is ClassVar:
             continue
         try:
@@ -191,6 +193,38 @@ def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
             raise BadDesign(f"{_place(cls)}: {name} is a {annotation!r}; state is kept in tables (Total or dict)")
         tables.append(kind)
     return tuple(tables)
+
+
+def _annotations(cls: type[Design]) -> dict[str, Any]:
+    """The annotations of a class and of those that it is made of; ``BadDesign`` says where one is that means nothing."""
+    try:
+        return typing.get_type_hints(cls, include_extras=True)
+    except Exception as why:
+        raise BadDesign(f"{_guilty(cls)}: {type(why).__name__}: {why}") from None
+
+
+def _guilty(cls: type[Design]) -> str:
+    """Where the annotation is that cannot be evaluated: file and line if the text can be had."""
+    for base in cls.__mro__:
+        space = vars(sys.modules[base.__module__]) if base.__module__ in sys.modules else {}
+        for name, annotation in vars(base).get("__annotations__", {}).items():
+            try:
+                alone = types.SimpleNamespace(__annotations__={name: annotation})
+                typing.get_type_hints(alone, space, dict(vars(base)), include_extras=True)
+            except Exception:
+                return f"{_line_of(base, name)}: {base.__qualname__}.{name}"
+    return _place(cls)
+
+
+def _line_of(cls: type, name: str) -> str:
+    """``file:line`` of an attribute in a class body."""
+    try:
+        lines, first = inspect.getsourcelines(cls)
+        file = inspect.getsourcefile(cls)
+    except (OSError, TypeError):
+        return _place(cls)
+    at = next((i for i, line in enumerate(lines) if line.lstrip().startswith(f"{name}:")), 0)
+    return f"{file}:{first + at}"
 
 
 def _operations(cls: type[Design]) -> tuple[Operation, ...]:
@@ -209,8 +243,8 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
     place = f"{method.__code__.co_filename}:{method.__code__.co_firstlineno}: operation {name}"
     try:
         hints = typing.get_type_hints(method, include_extras=True)
-    except NameError as why:
-        raise BadDesign(f"{place}: {why}") from None
+    except Exception as why:
+        raise BadDesign(f"{place}: {type(why).__name__}: {why}") from None
     parameters = []
     for parameter in list(inspect.signature(method).parameters.values())[1:]:
         if parameter.name == "NOTHING":

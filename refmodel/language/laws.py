@@ -8,6 +8,7 @@ Every other parameter is a name, and the law is claimed for all of them.
 from __future__ import annotations
 
 import sys
+import types
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -65,15 +66,25 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
     return list(code.co_varnames[: code.co_argcount])
 
 
+def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:
+    """The types of the parameters after the state, whose class may not be there yet while its body is read."""
+    wanted = {name: hint for name, hint in function.__annotations__.items()
+              if name in _parameters(function)[1:] and name not in ("before", "actor")}
+    try:
+        return typing.get_type_hints(types.SimpleNamespace(__annotations__=wanted), function.__globals__, include_extras=True)
+    except Exception as why:
+        raise BadDesign(f"{where}: {type(why).__name__}: {why}") from None
+
+
 def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
     """Bind a predicate to the clause of specs/ that it states."""
 
     def bind(function: Callable[..., Any]) -> Law:
-        hints = typing.get_type_hints(function, include_extras=True)
         parameters = _parameters(function)
-        where = f"law {clause} ({function.__name__}, {function.__code__.co_filename}:{function.__code__.co_firstlineno})"
+        where = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}: law {clause} ({function.__name__})"
         if not parameters:
             raise BadDesign(f"{where}: expected the state as its first parameter")
+        hints = _hints(function, where)
         names = []
         for p in parameters[1:]:
             if p in ABOUT_A_STEP:

@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from refmodel.engines.checking import BAD, GOOD, Report
-from refmodel.language import BadDesign
+from refmodel.engines.verdicts import BAD, GOOD, Report
+from refmodel.language import BadDesign, Law
 from refmodel.language.design import Outline
 from refmodel.oracle.judging import Verdict
 from refmodel.oracle.known import explanation
@@ -68,11 +68,18 @@ def write(page: Page, file: Path) -> None:
 def verdicts(name: str, design: Outline, reports: Sequence[Report]) -> Table:
     """Law by engine."""
     rows = []
-    for law in [law for law in design.laws if all(law in report.verdicts for report in reports)]:
-        cells = [(said := r.verdicts[law], "good" if said in GOOD else "bad" if said in BAD else "open")
-                 for r in reports]
+    for law in [law for law in design.laws if any(law in report.verdicts for report in reports)]:
+        cells = [_cell(r, law) for r in reports]
         rows.append(((law.clause, ""), (law.name.replace("_", " "), ""), *cells))
     return Table(f"{name}: laws", ("clause", "law", *(r.engine for r in reports)), tuple(rows))
+
+
+def _cell(report: Report, law: Law) -> tuple[str, str]:
+    """A verdict in its words, and how it is to look."""
+    if law not in report.verdicts:
+        return "not asked", "open"
+    verdict = report.verdicts[law]
+    return report.words(law), "good" if verdict in GOOD else "bad" if verdict in BAD else "open"
 
 
 def examples(verdict: Verdict) -> tuple[Example, ...]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import attrs
 
+from refmodel.engines.words import place, shown
 from refmodel.language.design import Outline
 from refmodel.language.kinds import NOTHING, Kind, NameKind, RecordKind, TableKind
-from refmodel.report.words import place, shown
 
 ROW, TITLE, GAP, WIDTH, BETWEEN = 22, 26, 14, 370, 90
 """Pixels: an entry, a table's title, the space between tables, a column, the space between columns for arrows."""

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from refmodel.engines.machine import Broken, Machine, Run, recorded, replay
+from refmodel.engines.words import arguments_of, names_of, parts, place, shown
 from refmodel.language import Law
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry, Kind, NameKind, PageKind, TableKind
@@ -16,7 +17,6 @@ from refmodel.oracle.trace.judge import Deviation, Judge
 from refmodel.oracle.trace.knowledge import OUTLINE
 from refmodel.oracle.trace.reading import Source
 from refmodel.report.pictures import Marked, Picture, State, picture
-from refmodel.report.words import arguments_of, names_of, parts, place, shown
 
 LAST = 25
 """Events of a trace that are drawn: those before the one that deviates, and that one."""

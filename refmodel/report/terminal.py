@@ -13,18 +13,20 @@ from rich.text import Text
 from rich.tree import Tree
 
 from refmodel.engines.bench import Kill
-from refmodel.engines.checking import Report
 from refmodel.engines.machine import Broken, Change, Told
 from refmodel.engines.scope import Witness
+from refmodel.engines.verdicts import BAD, GOOD, Disagreement, Report, Verdict
+from refmodel.engines.words import arguments_of, change_text, names_of, place, shown
 from refmodel.language.design import Outline
 from refmodel.language.kinds import kind_of
-from refmodel.oracle.judging import Verdict
+from refmodel.oracle.judging import Verdict as Judged
 from refmodel.oracle.known import explanation
 from refmodel.report.explaining import Explanation
-from refmodel.report.words import arguments_of, names_of, place, shown
 
-STYLES = {"proved": "green", "holds": "green", "not broken": "green", "fails": "bold red", "refuted": "bold red",
-          "vacuous": "yellow", "unknown": "yellow", "not complete": "yellow", "stopped": "dim", "no run found": "green"}
+
+def style_of(verdict: Verdict) -> str:
+    """How a verdict is printed."""
+    return "green" if verdict in GOOD else "bold red" if verdict in BAD else "yellow"
 
 
 def verdict_table(design: Outline, reports: Sequence[Report]) -> Table:
@@ -33,9 +35,10 @@ def verdict_table(design: Outline, reports: Sequence[Report]) -> Table:
     table.add_column("clause", no_wrap=True)
     table.add_column("law", overflow="fold")
     for report in reports:
-        table.add_column(report.engine, no_wrap=True)
-    for law in [law for law in design.laws if all(law in report.verdicts for report in reports)]:
-        cells = [Text(report.verdicts[law], STYLES.get(report.verdicts[law], "")) for report in reports]
+        table.add_column(report.engine)
+    for law in [law for law in design.laws if any(law in report.verdicts for report in reports)]:
+        cells = [Text(report.words(law), style_of(report.verdicts[law])) if law in report.verdicts else Text("not asked", "dim")
+                 for report in reports]
         table.add_row(law.clause, law.name.replace("_", " "), *cells)
     return table
 
@@ -43,7 +46,10 @@ def verdict_table(design: Outline, reports: Sequence[Report]) -> Table:
 def coverage(reports: Sequence[Report]) -> Iterator[Text]:
     """What each engine covered, and how long it took."""
     for report in reports:
-        yield Text.assemble((f"{report.engine:>10}  ", "bold"), f"{report.covered}; {report.seconds:.1f} s")
+        if report.why:
+            yield Text.assemble((f"{report.engine:>10}  ", "bold"), (f"undecided: {report.why}", "yellow"))
+        else:
+            yield Text.assemble((f"{report.engine:>10}  ", "bold"), f"{report.covered}; {report.seconds:.1f} s")
         for note in (*report.notes, *report.unproved):
             yield Text(f"{'':>10}  {note}", "yellow")
 
@@ -52,10 +58,8 @@ def coverage(reports: Sequence[Report]) -> Iterator[Text]:
 
 
 def _change(design: Outline, change: Change) -> Text:
-    kind = design.table(change.table)
-    was = "-" if change.was is None else shown(kind.value, change.was)
-    now = "-" if change.now is None else shown(kind.value, change.now)
-    return Text.assemble((f"{change.table}[{place(kind, change.key)}]", "cyan"), f"  {was}  ", ("->", "bold"), f"  {now}")
+    where, was, now = change_text(design, change)
+    return Text.assemble((where, "cyan"), f"  {was}  ", ("->", "bold"), f"  {now}")
 
 
 def step_title(design: Outline, number: int, told: Told) -> Text:
@@ -96,13 +100,18 @@ def broken_clause(broken: Broken) -> Text:
 
 def witness_story(design: Outline, operation: str, witness: Witness) -> Group:
     """A step that leads from a lawful state to an unlawful one."""
-    tree = Tree(Text("a lawful state (perhaps none that a run gets to: if so, a law is missing that excludes it)", "bold"))
+    tree = Tree(Text("a lawful state; if no run gets to it, a law is missing that excludes it", "bold"))
     for kind in design.tables:
         for key, value in witness.tables[kind.name].items():
             if value != kind.value.default():
                 tree.add(Text.assemble((f"{kind.name}[{place(kind, key)}]", "cyan"), f"  {shown(kind.value, value)}"))
     told = Told(witness.step, witness.outcome, (), witness.broken)
     return Group(tree, step_title(design, 1, told), broken_clause(witness.broken))
+
+
+def disagreement(case: Disagreement) -> Text:
+    """That two answers cannot both be right, so that nobody overlooks it."""
+    return Text.assemble((f"{case.kind.upper()}: ", "bold white on red"), (case.case, "bold red"))
 
 
 def kill_table(bugs: Mapping[str, tuple[str, str]], rows: Mapping[str, Sequence[Kill]]) -> Table:
@@ -134,7 +143,7 @@ def explained(console: Console, told: Explanation) -> None:
                 console.print(f"  {name}", markup=False, soft_wrap=True)
 
 
-def judged(console: Console, verdict: Verdict) -> None:
+def judged(console: Console, verdict: Judged) -> None:
     """What a session of judging found."""
     rate = verdict.checks / verdict.seconds if verdict.seconds else 0
     outcomes = ", ".join(f"{n:,} {o}" for o, n in sorted(verdict.outcomes.items()))

@@ -15,6 +15,9 @@ def told(console: Console, verdict: TraceVerdict) -> None:
     console.print(f"{verdict.name}: {verdict.events:,} events, {rate:,.0f} a second", soft_wrap=True, markup=False)
     for note in verdict.notes:
         console.print(Text(f"  note: {note}", "yellow"), soft_wrap=True)
+    if verdict.deviation is None and not verdict.events:
+        console.print(Text("  undecided: no event was judged", "yellow"))
+        return
     if verdict.deviation is None:
         console.print(Text("  lawful, as far as it says", "green"))
         return
@@ -40,6 +43,9 @@ def driven(console: Console, done: Driven) -> None:
     rate = done.commands / done.seconds if done.seconds else 0
     console.print(f"{done.name}: {done.runs:,} runs, {done.commands:,} commands ({rate:,.0f} a second), {done.events:,} events",
                   soft_wrap=True, markup=False)
+    if done.deviation is None and not done.events:
+        console.print(Text("  undecided: no event was reported", "yellow"))
+        return
     if done.deviation is None:
         console.print(Text("  every run was lawful, as far as it was told", "green"))
         return

@@ -33,6 +33,8 @@ class Lockstep:
         self.deviated = self.erred = False
         self._begin()
         self.line = 0
+        self.judged = 0
+        """Events that were judged."""
 
     def _begin(self) -> None:
         self.judge = Judge(self.name)
@@ -49,6 +51,7 @@ class Lockstep:
             if self.deviation is not None:
                 return {"ok": False, "line": self.line, "after": self.deviation.line}
             self.deviation = self.judge.one(self.line, event, text, self.before)
+            self.judged += not isinstance(event, Header)
         except BadDesign as why:
             self.erred = True
             return {"error": str(why), "line": self.line}

@@ -15,9 +15,10 @@ import msgspec
 
 from refmodel.bugs import MUTANTS
 from refmodel.designs import LARGER, Memory
-from refmodel.engines.machine import Machine, Run, Step
-from refmodel.engines.random import Drawn
+from refmodel.engines.machine import Broken, Machine, Run, Step
+from refmodel.engines.random import mixer
 from refmodel.language import Design, outline
+from refmodel.language.design import Operation, Outline
 from refmodel.mmu.contract import ContractMmu
 from refmodel.oracle.trace.judge import Deviation, Judge
 from refmodel.oracle.trace.telling import lines, told_steps, trace_of
@@ -25,18 +26,23 @@ from refmodel.oracle.trace.telling import lines, told_steps, trace_of
 RUNS, LENGTH = 300, 60
 FOR_A_MUTANT = 60
 """Runs of a mutant, at most."""
+FEW = 4
+"""How many arguments an operation is tried with before it is another's turn; what applies seldom is tried in full last."""
+
+Instance = tuple[Operation, tuple[Any, ...]]
 
 
 def runs(cls: type[Design], number: int, seed: int, length: int = LENGTH, after: int = LENGTH // 2) -> Iterator[tuple[Run, bool]]:
     """Random runs, and whether they break a law; they go on a little when one does, so that it can be seen."""
-    design, drawn = outline(cls), Drawn(outline(cls), LARGER)
+    design = outline(cls)
+    kinds = _by_operation(design)
     draw = random.Random(seed)
     for _ in range(number):
         machine, broken, left = Machine(design, LARGER), False, after
         machine.power_on(lambda options: options[draw.randrange(len(options))])
         steps: list[Step] = []
         while left and len(steps) < length + after:
-            taken = drawn.take(machine, draw.randrange(1 << 16))
+            taken = _take(machine, kinds, draw.randrange(1 << 16))
             if taken is None:
                 break
             steps.append(taken[0])
@@ -44,6 +50,29 @@ def runs(cls: type[Design], number: int, seed: int, length: int = LENGTH, after:
             left -= broken
             machine.settle()
         yield Run(machine.initial_answers, tuple(steps)), broken
+
+
+def _by_operation(design: Outline) -> list[list[Instance]]:
+    kinds: dict[str, list[Instance]] = {}
+    for op, arguments in Machine(design, LARGER).instances():
+        kinds.setdefault(op.name, []).append((op, arguments))
+    return list(kinds.values())
+
+
+def _take(machine: Machine, kinds: list[list[Instance]], code: int) -> tuple[Step, Broken | None] | None:
+    """The first step that applies, starting with the operation and arguments that the code names."""
+    arguments_code, first = divmod(code, len(kinds))
+    pick = mixer(arguments_code)
+    for tries in (range(FEW), range(FEW, 1 << 30)):
+        for i in range(len(kinds)):
+            instances = kinds[(first + i) % len(kinds)]
+            at = arguments_code * 7 % len(instances)
+            for j in range(tries.start, min(tries.stop, len(instances))):
+                op, arguments = instances[at - j]
+                taken = machine.attempt(op, arguments, pick)
+                if taken is not None:
+                    return taken[0], machine.broken(op, arguments, taken[1])
+    return None
 
 
 def vector_lines() -> Iterator[bytes]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from refmodel.engines.machine import Broken, Step
+import attrs
+
+from refmodel.engines.machine import Broken, Change, Step, Told
 from refmodel.language.design import Outline
-from refmodel.language.kinds import NOTHING, EnumKind, Kind, NameKind, Page, PageKind, RecordKind, TableKind, TupleKind
+from refmodel.language.kinds import NOTHING, EnumKind, Kind, NameKind, Page, PageKind, RecordKind, TableKind, TupleKind, kind_of
 
 
 def shown(kind: Kind, value: Any) -> str:
@@ -58,3 +61,37 @@ def names_of(broken: Broken) -> str:
     """The names for which a law is broken."""
     kinds = [kind for _, kind in broken.law.names] if broken.law else []
     return ", ".join(f"{name} = {shown(kind, value)}" for (name, value), kind in zip(broken.names, kinds, strict=False))
+
+
+def call(design: Outline, step: Step) -> str:
+    """A step as a call: ``share(vm=vm0, gfn=gfn0)``."""
+    return f"{step.operation}({', '.join(arguments_of(design, step))})"
+
+
+def change_text(design: Outline, change: Change) -> tuple[str, str, str]:
+    """An entry that a step changed: its place, what it was, and what it is."""
+    kind = design.table(change.table)
+    was, now = ("-" if value is None else shown(kind.value, value) for value in (change.was, change.now))
+    return f"{change.table}[{place(kind, change.key)}]", was, now
+
+
+def trace_text(design: Outline, steps: Sequence[Told]) -> str:
+    """A run in plain text: each step, what it asked, what it changed, and what it showed."""
+    lines = ["power on"]
+    for number, told in enumerate(steps, 1):
+        asked = f"   {', '.join(told.asked)}" if told.asked else ""
+        lines.append(f"{number:>3}. {call(design, told.step)}{asked}")
+        lines += ["       {}  {}  ->  {}".format(*change_text(design, change)) for change in told.changes]
+        if attrs.has(type(told.outcome)):
+            lines.append(f"       shows {shown(kind_of(type(told.outcome)), told.outcome)}")
+        if not told.changes:
+            lines.append("       changes nothing")
+    return "\n".join(lines)
+
+
+def broken_text(broken: Broken) -> str:
+    """The clause that is broken, and the names for which it is."""
+    law = f" ({broken.law.name.replace('_', ' ')})" if broken.law else ""
+    names = names_of(broken)
+    return "\n".join(filter(None, [f"breaks {broken.clause}{law}: {broken.sentence}", f"       for {names}" if names else "",
+                                   f"       {broken.error}" if broken.error else ""]))

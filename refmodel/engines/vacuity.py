@@ -1,0 +1,82 @@
+"""Whether the premise of a law can hold at all: a proof about nothing is not one.
+
+Random runs answer nearly always, by meeting it. For a premise that they did not meet, the solver is asked whether a lawful state,
+or a step from one, can satisfy it. Only if there is none, for any number of names, is the law vacuous.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import z3
+
+from refmodel.engines.hypotheses import Hypotheses
+from refmodel.engines.prover import TIMEOUT, Induction
+from refmodel.engines.symbolic import Symbolic
+from refmodel.engines.terms import Term
+from refmodel.language.asking import Premises, answering
+from refmodel.language.design import Operation, Outline
+from refmodel.language.joining import joined
+from refmodel.language.laws import Law
+
+
+def never_met(design: Outline, law: Law) -> bool:
+    """Whether the premise of a law holds in no lawful state and after no step from one, as far as all that is known tells."""
+    with joined(design):
+        if law.of_state:
+            return not _in_a_state(design, law)
+        return not any(_in_a_step(design, law, op) for op in design.operations if law.applies_to(op.returns))
+
+
+class _Noting(Symbolic):
+    """Keeps the premises of what is evaluated, each with the conditions under which it is reached."""
+
+    def __init__(self, design: Outline) -> None:
+        self.premises: list[Term] = []
+        super().__init__(design, prune=False)
+        Premises.met = False
+
+    def premise(self, term: Term) -> None:
+        self.premises.append(z3.And(*self._outer, *self.conditions, term))
+
+    @property
+    def some(self) -> Term:
+        """That one of the premises holds; one that is plainly true was not handed to a reading."""
+        return z3.BoolVal(True) if Premises.met else z3.Or(self.premises)
+
+
+def _in_a_state(design: Outline, law: Law) -> bool:
+    induction = Induction(design, design.operations[0])
+    reading = _Noting(design)
+    with answering(reading):
+        state = reading.state("s")
+        names = [reading.arbitrary(kind, f"any.{n}") for n, kind in law.names]
+        reading.fold(law.function, state, *names)
+    known = Hypotheses(design, induction.formulas("s"), "s")
+    known.admit(list(reading.lookups.values()), list(reading.counts.values()))
+    known.saturate()
+    return _can_be([*known.asserted, reading.some])
+
+
+def _in_a_step(design: Outline, law: Law, op: Operation) -> bool:
+    induction = Induction(design, op)
+    induction.laws = [law]
+    for path in induction.paths():
+        if len(path.segments) > 1:
+            return True  # others may have run in between: nothing is said of such an operation here
+        reading = _Noting(design)
+        list(induction._goals(path, reading))
+        known = Hypotheses(design, induction.formulas("s"), "s")
+        known.admit([*path.lookups.values(), *reading.lookups.values()], [*path.counts.values(), *reading.counts.values()])
+        known.saturate()
+        if _can_be([*known.asserted, *path.segments[-1].conditions, reading.some]):
+            return True
+    return False
+
+
+def _can_be(terms: list[Any]) -> bool:
+    """Whether nothing is known against it."""
+    solver = z3.SimpleSolver()
+    solver.set("timeout", TIMEOUT)
+    solver.add(*terms)
+    return bool(solver.check() != z3.unsat)

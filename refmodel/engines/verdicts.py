@@ -1,0 +1,168 @@
+"""The words of a verdict, and what several reports come to. No word says more than an engine can.
+
+README and specs/reading.md have this table; a test keeps them alike.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+import attrs
+
+from refmodel.engines.machine import Failure
+from refmodel.engines.scope import Witness
+from refmodel.language.kinds import Geometry
+from refmodel.language.laws import Law
+
+HOLDS, FAILS, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
+"""Exit statuses: what was asked was shown; a law fails; bad input; neither was shown."""
+
+
+class Verdict(enum.StrEnum):
+    """What an engine says of a law: the short name, as in JSON."""
+
+    PROVED = "proved"
+    HOLDS = "holds"
+    NOT_BROKEN = "not broken"
+    NO_RUN = "no run"
+    FAILS = "fails"
+    NOT_INDUCTIVE = "not inductive"
+    VACUOUS = "vacuous"
+    UNDECIDED = "undecided"
+
+
+WORDS = {
+    Verdict.PROVED: "proved",
+    Verdict.HOLDS: "holds in every state of this geometry",
+    Verdict.NOT_BROKEN: "not broken in {} steps",
+    Verdict.NO_RUN: "no run of up to {} steps breaks it",
+    Verdict.FAILS: "fails",
+    Verdict.NOT_INDUCTIVE: "true where explored, not inductive",
+    Verdict.VACUOUS: "vacuous",
+    Verdict.UNDECIDED: "undecided",
+}
+GOOD = {Verdict.PROVED, Verdict.HOLDS, Verdict.NOT_BROKEN, Verdict.NO_RUN}
+BAD = {Verdict.FAILS}
+COMPLETE = ("prove", "exhaustive")
+"""The engines that look at every state of something; the others look at some runs."""
+
+ENGINES_DISAGREE = "engines disagree"
+READINGS_DISAGREE = "the readings disagree"
+PLEASE = "This is an error of refmodel, or a text outside its language. Please report it with the token."
+
+
+@attrs.frozen
+class Disagreement:
+    """Two answers that cannot both be right: between engines, or between readings of the text."""
+
+    kind: str
+    """``ENGINES_DISAGREE`` or ``READINGS_DISAGREE``."""
+    case: str
+    """What disagrees, as text."""
+    failure: Failure | None = None
+    """A run on ints that breaks the law, if there is one."""
+
+
+class ReadingsDisagree(Exception):
+    """Whoever compares the readings of a text raises this, with the case as text."""
+
+
+@attrs.frozen
+class Report:
+    """What one engine says."""
+
+    engine: str
+    verdicts: dict[Law, Verdict]
+    covered: str
+    seconds: float
+    failure: Failure | None = None
+    geometry: Geometry | None = None
+    witness: Witness | None = None
+    """A counterexample to induction: a lawful state, perhaps out of every run's reach, and a step that breaks a law."""
+    operation: str = ""
+    notes: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()
+    """Obligations neither proved nor refuted, each with the reason; and laws that a proof leans on and that are not proved."""
+    bound: int = 0
+    """The N of the verdict's words."""
+    lacking: tuple[str, ...] = ()
+    """Operations that never applied, so that runs have shown nothing of them."""
+    why: str = ""
+    """Why the engine gave no answer."""
+    disagreement: Disagreement | None = None
+    remembered: bool = False
+
+    def words(self, law: Law) -> str:
+        """The verdict on a law as it is printed."""
+        return WORDS[self.verdicts[law]].format(f"{self.bound:,}")
+
+    @property
+    def failed(self) -> bool:
+        return self.failure is not None or self.disagreement is not None or any(v in BAD for v in self.verdicts.values())
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the engine has not shown what it is there to show, of each law."""
+        open_ = any(v not in GOOD | BAD and v != Verdict.VACUOUS for v in self.verdicts.values())
+        return bool(self.unproved or self.why) or open_ or not self.verdicts
+
+
+def status_of(reports: Sequence[Report]) -> int:
+    """The exit status of a design's reports."""
+    if any(r.failed for r in reports):
+        return FAILS
+    if not reports or any(r.undecided for r in reports) or not all(_is_shown(law, reports) for r in reports for law in r.verdicts):
+        return UNDECIDED
+    if not any(r.engine in COMPLETE for r in reports) and all(r.lacking for r in reports):
+        return UNDECIDED
+    return HOLDS
+
+
+def _is_shown(law: Law, reports: Sequence[Report]) -> bool:
+    """Whether an engine met what the law speaks of; where one looked at every state, one that did."""
+    complete = [r for r in reports if r.engine in COMPLETE]
+    return any(r.verdicts.get(law) in GOOD for r in complete or reports)
+
+
+def conclusion(reports: Sequence[Report]) -> str:
+    """What the reports come to, in words."""
+    disagreements = [r.disagreement.kind for r in reports if r.disagreement is not None]
+    if disagreements:
+        return disagreements[0]
+    status = status_of(reports)
+    if status == FAILS:
+        return "a law fails"
+    if status == HOLDS:
+        return _shown(reports)
+    return f"undecided: {_open(reports)}"
+
+
+def _shown(reports: Sequence[Report]) -> str:
+    engines = {r.engine: r for r in reports}
+    if "prove" in engines:
+        too = ", and in every state of this geometry" if "exhaustive" in engines else ""
+        return f"every law holds, for any number of names{too}"
+    if "exhaustive" in engines:
+        return "every law holds in every state of this geometry"
+    said = {"bounded": "no run of up to {:,} steps breaks a law", "random": "no law was broken in {:,} steps"}
+    return "; ".join(words.format(engines[name].bound) for name, words in said.items() if name in engines)
+
+
+def _open(reports: Sequence[Report]) -> str:
+    """What is missing."""
+    if not reports or not any(r.verdicts for r in reports):
+        return "nothing was judged"
+    said = [f"{r.engine} gave no answer" for r in reports if r.why]
+    if any(Verdict.NOT_INDUCTIVE in r.verdicts.values() for r in reports):
+        said.append("a law holds in every state of this geometry; it is not shown for all sizes, because it is not inductive")
+    elif any(r.witness is not None for r in reports):
+        said.append("a law is not inductive, and no run that breaks it was found")
+    laws = list(dict.fromkeys(law for r in reports for law in r.verdicts))
+    vacuous = [law for law in laws if not _is_shown(law, reports) and any(r.verdicts.get(law) == Verdict.VACUOUS for r in reports)]
+    if vacuous:
+        said.append(f"{len(vacuous)} of {len(laws)} laws are vacuous")
+    lacking = next((r for r in reports if r.lacking), None)
+    if lacking is not None and not any(r.engine in COMPLETE for r in reports):
+        said.append(f"{len(lacking.lacking)} operations never applied")
+    return "; ".join(said) or "not every law was shown"

@@ -1,0 +1,151 @@
+"""Designs of a few lines, each with one thing about its verdict."""
+
+from typing import Any
+
+import attrs
+
+from refmodel.language import Design, Total, geometry, guest, implies, law, operation, require
+from refmodel.machine.names import Count, Vm
+
+
+@attrs.frozen
+class Cell:
+    full: bool = False
+    number: Count = 0
+
+
+class Pot(Design):
+    """Holds one, or nothing."""
+
+    cells: Total[Vm, Cell]
+    geometry = geometry(Vm=2, naturals=2)
+
+    @operation
+    def fill(self, vm: Vm) -> None:
+        require(not self.cells[vm].full)
+        self.cells[vm] = Cell(True, 1)
+
+    @law("RES-1", "A full cell holds one.")
+    def full_is_one(s: "Pot", vm: Vm) -> Any:
+        return implies(s.cells[vm].full, s.cells[vm].number == 1)
+
+
+class NotInductive(Pot):
+    """``add`` applies in no run, but a lawful state lets it."""
+
+    @operation
+    def add(self, vm: Vm) -> None:
+        require(self.cells[vm].number == 2)
+        self.cells[vm] = Cell(True, 2)
+
+
+class NotExplored(NotInductive):
+    """The same, said to be too large."""
+
+    explored = False
+    geometry = geometry(Vm=6, naturals=2)
+
+
+class Still(Pot):
+    """No operation ever applies."""
+
+    @operation
+    def fill(self, vm: Vm) -> None:
+        require(self.cells[vm].full)
+        self.cells[vm] = Cell(True, 1)
+
+
+class Unmet(Pot):
+    """One law says nothing: its premise never holds, since another law excludes it."""
+
+    @law("RES-2", "A full cell that holds two is well.")
+    def two_is_well(s: "Unmet", vm: Vm) -> Any:
+        return implies(s.cells[vm].full and s.cells[vm].number == 2, not s.cells[vm].full)
+
+
+@attrs.frozen
+class Answer:
+    right: bool = False
+
+
+class Silent(Pot):
+    """One law is about an outcome that no operation has."""
+
+    @law("RES-3", "An answer is right.")
+    def answers_are_right(s: "Silent", outcome: Answer) -> Any:
+        return outcome.right
+
+
+class Leaning(Pot):
+    """RES-4 follows from RES-5 alone, and RES-5 is false of lawful states."""
+
+    ready: Total[Vm, bool]
+
+    @operation
+    def use(self, vm: Vm) -> None:
+        require(self.ready[vm])
+        self.cells[vm] = Cell(True, 1)
+
+    @operation
+    def prepare(self, vm: Vm) -> None:
+        require(self.cells[vm].number == 2)
+        self.ready[vm] = True
+
+    @law("RES-4", "A cell with two is not ready.")
+    def two_is_not_ready(s: "Leaning", vm: Vm) -> Any:
+        return implies(s.cells[vm].number == 2, not s.ready[vm])
+
+    @law("RES-5", "No cell holds two.")
+    def none_holds_two(s: "Leaning", vm: Vm) -> Any:
+        return s.cells[vm].number != 2
+
+    @operation
+    def lose(self, vm: Vm) -> None:
+        require(self.ready[vm])
+        self.cells[vm] = Cell(False, 2)
+
+
+class Breaks(Pot):
+    """Breaks its law in two steps."""
+
+    @operation
+    def add(self, vm: Vm) -> None:
+        require(self.cells[vm].full)
+        self.cells[vm] = Cell(True, 2)
+
+
+@attrs.frozen
+class Told:
+    """An outcome without a field ``shown``."""
+
+    others: bool = False
+
+
+class Whispers(Design):
+    """A VM is told whether another has something."""
+
+    cells: Total[Vm, Cell]
+    geometry = geometry(Vm=2)
+    known = ("cells",)
+
+    @guest
+    def take(self, vm: Vm) -> None:
+        require(not self.cells[vm].full)
+        self.cells[vm] = Cell(True)
+
+    @guest
+    def ask(self, vm: Vm, other: Vm) -> Told:
+        return Told(self.cells[other].full)
+
+    @law("RES-1", "A cell holds nothing.")
+    def holds_nothing(s: "Whispers", vm: Vm) -> Any:
+        return s.cells[vm].number == 0
+
+
+class Mute(Whispers):
+    """No guest gets to ask anything."""
+
+    @guest
+    def ask(self, vm: Vm, other: Vm) -> Told:
+        require(self.cells[other].number == 2)
+        return Told(self.cells[other].full)

@@ -1,0 +1,374 @@
+"""A verdict says what was seen, and no more."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from refmodel.engines import checking, induction
+from refmodel.engines.checking import check
+from refmodel.engines.random import campaign, rule_machine
+from refmodel.engines.tokens import has_changed, spec_of
+from refmodel.engines.verdicts import (
+    ENGINES_DISAGREE,
+    READINGS_DISAGREE,
+    WORDS,
+    ReadingsDisagree,
+    Report,
+    Verdict,
+    conclusion,
+    status_of,
+)
+from refmodel.language import BadDesign, outline
+from refmodel.loading import load
+from refmodel.report import pages
+from tests.designs import small
+from tests.designs.own_sharing import ZapLazily
+from tests.test_command import refmodel
+
+ROOT = Path(__file__).parent.parent
+SMALL = f"{ROOT}/tests/designs/small.py"
+
+
+def judged(cls: Any, *engines: str, **options: Any) -> list[Report]:
+    return check(outline(cls), engines, seconds=0.5, **options)
+
+
+def verdict(reports: list[Report], law: str) -> Verdict:
+    (found,) = {r.verdicts[each] for r in reports for each in r.verdicts if each.name == law}
+    return found
+
+
+# ---------------------------------------------------------------- words
+
+
+@pytest.mark.parametrize("page", ["README.md", "specs/reading.md"])
+def test_the_words_of_a_verdict_are_in_the_table(page: str) -> None:
+    text = (ROOT / page).read_text()
+    for name, words in WORDS.items():
+        assert f"| `{name}` | {words.format('N')} |" in text
+    assert f"`{ENGINES_DISAGREE}`" in text and f"`{READINGS_DISAGREE}`" in text
+
+
+def test_a_design_that_never_moves_is_not_lawful() -> None:
+    reports = judged(small.Still, "random")
+    assert status_of(reports) == 3
+    assert conclusion(reports) == "undecided: 1 of 1 laws are vacuous; 1 operations never applied"
+
+
+def test_bounded_search_says_how_far_it_looked_and_no_more() -> None:
+    reports = judged(small.Pot, "bounded", depth=2)
+    assert status_of(reports) == 0 and conclusion(reports) == "no run of up to 2 steps breaks a law"
+    assert {reports[0].words(law) for law in reports[0].verdicts} == {"no run of up to 2 steps breaks it"}
+    assert status_of(judged(small.NotInductive, "bounded", depth=2)) == 3  # add was never carried out
+
+
+def test_random_runs_say_how_many_steps_they_took() -> None:
+    reports = judged(small.Pot, "random")
+    assert status_of(reports) == 0 and conclusion(reports).startswith("no law was broken in ")
+
+
+def test_only_proof_and_complete_exploration_say_that_every_law_holds() -> None:
+    assert conclusion(judged(small.Pot, "exhaustive")) == "every law holds in every state of this geometry"
+    assert conclusion(judged(small.Pot, "prove")) == "every law holds, for any number of names"
+    assert "every law holds" not in conclusion(judged(small.Pot, "random", "bounded"))
+
+
+@pytest.mark.parametrize("engines", [("prove",), ("exhaustive", "prove")])
+def test_true_where_explored_and_not_inductive_is_undecided(engines: tuple[str, ...]) -> None:
+    reports = judged(small.NotInductive, *engines)
+    assert status_of(reports) == 3 and reports[-1].verdicts[outline(small.Pot).laws[0]] == Verdict.NOT_INDUCTIVE
+    assert reports[-1].witness is not None and reports[-1].failure is None
+    assert "it is not shown for all sizes, because it is not inductive" in conclusion(reports)
+
+
+def test_the_command_calls_it_a_counterexample_to_induction() -> None:
+    done = refmodel("check", f"{SMALL}:NotInductive", "--engine", "prove")
+    assert done.returncode == 3
+    assert "counterexample to induction" in done.stdout and "a law fails" not in done.stdout
+
+
+def test_what_is_refuted_and_not_explored_to_the_end_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "WAY_THERE", 0.0)
+    reports = judged(small.NotExplored, "prove")
+    assert status_of(reports) == 3 and verdict(reports, "full_is_one") == Verdict.UNDECIDED
+
+
+def test_a_law_that_a_run_breaks_fails_whoever_is_asked() -> None:
+    for engine in ("random", "exhaustive", "prove", "bounded"):
+        reports = judged(small.Breaks, engine)
+        assert status_of(reports) == 1 and reports[0].failure is not None and verdict(reports, "full_is_one") == Verdict.FAILS
+
+
+@pytest.mark.parametrize("engine", ["prove", "exhaustive", "random"])
+@pytest.mark.parametrize(("cls", "law"), [(small.Unmet, "two_is_well"), (small.Silent, "answers_are_right")])
+def test_a_law_that_says_nothing_is_vacuous(cls: Any, law: str, engine: str) -> None:
+    reports = judged(cls, engine)
+    assert verdict(reports, law) == Verdict.VACUOUS and status_of(reports) == 3
+
+
+# ---------------------------------------------------------------- what a proof leans on
+
+
+def test_a_proof_that_leans_on_what_is_not_proved_is_none() -> None:
+    (report,) = judged(small.Leaning, "prove", clause="RES-4")
+    assert status_of([report]) == 3
+    assert any("leans on none_holds_two, which is not proved" in why for why in report.unproved) or report.witness is not None
+
+
+def test_a_proof_of_one_clause_proves_what_it_leans_on() -> None:
+    (report,) = judged(small.Unmet, "prove", clause="RES-1")
+    assert status_of([report]) == 0 and any("leans on 1 other laws" in note for note in report.notes)
+
+
+def test_the_run_that_is_shown_breaks_the_clause_that_was_asked_for() -> None:
+    done = refmodel("check", f"{ROOT}/tests/designs/own_sharing.py:ZapLazily", "--law", "ISO-2", "--engine", "exhaustive")
+    token = next(line.split()[-1] for line in done.stdout.splitlines() if line.startswith("refmodel replay"))
+    assert spec_of(token)[1].clause == "ISO-2"
+    assert "breaks ISO-2" in refmodel("replay", token).stdout
+
+
+# ---------------------------------------------------------------- engines that disagree, or break down
+
+
+def everything_proved(design: Any, clause: Any = None, **options: Any) -> Any:
+    judgements = tuple(induction.Judgement(op.name, law, "proved", 0.0) for op in design.operations for law in design.laws)
+    return induction.Proved((induction.Proof("all", judgements, 1, 0.0),), (), 0.0)
+
+
+@pytest.mark.parametrize("engines", [("prove",), ("random", "prove")])
+def test_a_run_that_breaks_what_was_proved_is_a_disagreement(monkeypatch: pytest.MonkeyPatch, engines: tuple[str, ...]) -> None:
+    monkeypatch.setattr(checking.induction, "prove", everything_proved)
+    reports = judged(small.Breaks, *engines)
+    case = reports[-1].disagreement
+    assert status_of(reports) == 1 and conclusion(reports) == ENGINES_DISAGREE
+    assert case is not None and case.failure is not None and "report it" in case.case
+
+
+def test_readings_that_disagree_are_a_verdict_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def audited(*_: Any) -> Report:
+        raise ReadingsDisagree("fill(vm=vm0): ints say full, columns say empty.")
+
+    monkeypatch.setattr(checking, "check_exhaustive", audited)
+    reports = judged(small.Pot, "random", "exhaustive")
+    assert status_of(reports) == 1 and conclusion(reports) == READINGS_DISAGREE
+    from refmodel.cli.check import _document, _page
+
+    document = _document("pot", outline(small.Pot), reports, None)
+    assert document["engines"][1]["disagreement"]["kind"] == READINGS_DISAGREE
+    assert any("columns say empty" in line for line in _page([("pot", outline(small.Pot), reports)]).summary)
+
+
+def test_an_engine_that_breaks_down_leaves_the_others_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Report:
+        raise RuntimeError("no memory left")
+
+    monkeypatch.setattr(checking, "check_exhaustive", broken)
+    reports = judged(small.Pot, "random", "exhaustive", "prove")
+    assert [r.engine for r in reports] == ["random", "exhaustive", "prove"]
+    assert "no memory left" in reports[1].why and status_of(reports) == 3
+    assert verdict([reports[2]], "full_is_one") == Verdict.PROVED
+
+
+def test_text_that_no_engine_can_read_is_bad_input_and_text_that_one_can_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: Any) -> Report:
+        raise BadDesign("mine.py:3: no engine reads this")
+
+    monkeypatch.setattr(checking, "check_bounded", refuses)
+    with pytest.raises(BadDesign, match=r"mine.py:3"):
+        judged(small.Pot, "bounded")
+    assert [bool(r.why) for r in judged(small.Pot, "random", "bounded")] == [False, True]
+
+
+def test_a_command_that_is_told_to_end_keeps_what_was_found() -> None:
+    command = [sys.executable, "-m", "refmodel.cli", "check", "ept", "--engine", "random", "--engine", "exhaustive", "--fresh",
+               "--seconds", "0.5"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None and process.stderr is not None
+        first = process.stdout.readline()  # printed when the first engine is done, though it is piped
+        time.sleep(0.5)
+        os.kill(process.pid, signal.SIGTERM)
+        rest, errors = process.stdout.read(), process.stderr.read()
+    assert process.returncode == 130
+    assert first.lstrip().startswith("random") and "not broken in" in rest
+    assert "Traceback" not in errors
+
+
+# ---------------------------------------------------------------- nothing seen is nothing shown
+
+
+@pytest.mark.parametrize(("arguments", "given"), [(("serve",), ""), (("judge", "-"), '{"e":"load"')])
+def test_a_trace_without_events_is_not_lawful(arguments: tuple[str, ...], given: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "refmodel.cli", *arguments], input=given, capture_output=True, text=True,
+                          check=False, cwd=ROOT)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "lawful, as far" not in done.stdout
+
+
+def test_leaks_compares_the_whole_outcome_and_says_what_it_compared() -> None:
+    done = refmodel("leaks", f"{SMALL}:Whispers")
+    assert done.returncode == 1 and "depends on what it cannot know" in done.stdout and "the outcomes of ask" in done.stdout
+    nothing = refmodel("leaks", f"{SMALL}:Mute")
+    assert nothing.returncode == 3 and "undecided: nothing was compared" in nothing.stdout and "nothing leaks" not in nothing.stdout
+
+
+# ---------------------------------------------------------------- files
+
+
+OWN = '''
+from refmodel.language import Design, Total, geometry, law, operation
+from refmodel.machine.names import Vm
+{more}
+class Mine(Design):
+    seen: Total[Vm, bool]
+    geometry = geometry(Vm=2)
+    {body}
+    @operation
+    def look(self, vm: Vm) -> None:
+        self.seen[vm] = True
+    @law("ISO-1", "True.")
+    def fine(s: "Mine", vm: Vm) -> bool:
+        return s.seen[vm] == s.seen[vm]
+'''
+
+
+def own(folder: Path, more: str = "", body: str = "", name: str = "mine.py") -> Path:
+    file = folder / name
+    file.write_text(OWN.format(more=more, body=body))
+    return file
+
+
+def test_a_file_with_laws_of_its_own_gets_a_full_table(tmp_path: Path) -> None:
+    file = own(tmp_path)
+    done = refmodel("check", str(file), "--engine", "exhaustive", "--html", str(tmp_path / "page.html"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "│ ISO-1" in done.stdout and "holds in every state of this geometry" in (tmp_path / "page.html").read_text()
+    assert load(str(file)).laws == load(str(file)).laws
+
+
+def test_the_page_has_a_row_for_each_law() -> None:
+    design = outline(small.Pot)
+    assert len(pages.verdicts("pot", design, judged(small.Pot, "exhaustive")).rows) == len(design.laws)
+
+
+def test_imports_from_beside_a_file_are_found(tmp_path: Path) -> None:
+    (tmp_path / "beside_a_design.py").write_text("LIMIT = 2\n")
+    assert load(str(own(tmp_path, "import beside_a_design"))).name == "Mine"
+    package = tmp_path / "some_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "near.py").write_text("LIMIT = 2\n")
+    assert load(str(own(package, "from .near import LIMIT"))).name == "Mine"
+
+
+def test_two_files_beside_designs_do_not_stand_in_for_each_other(tmp_path: Path) -> None:
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        (folder / "same_name_beside.py").write_text("")
+        own(folder, "import same_name_beside")
+    load(str(tmp_path / "a" / "mine.py"))
+    with pytest.raises(BadDesign, match=r"mine.py:4: imports same_name_beside"):
+        load(str(tmp_path / "b" / "mine.py"))
+
+
+@pytest.mark.parametrize(("more", "body", "message"), [
+    ("", "laws = (nosuch,)", "mine.py:8"), ("", "other: Total[Vmm, bool]", "NameError"),
+    ("from __future__ import annotations", "other: Total[Vmm, bool]", "mine.py:8"),
+])
+def test_a_typo_in_a_class_body_is_bad_input(tmp_path: Path, more: str, body: str, message: str) -> None:
+    source = OWN.format(more="", body=body)
+    file = tmp_path / "mine.py"
+    file.write_text(f"{more}{source}" if more else source)
+    with pytest.raises(BadDesign, match=message):
+        load(str(file))
+
+
+def test_a_geometry_of_names_that_a_design_does_not_mention_is_bad_input(tmp_path: Path) -> None:
+    file = own(tmp_path)
+    file.write_text(file.read_text().replace("geometry(Vm=2)", "geometry(Vm=2, Vmm=7)"))
+    with pytest.raises(BadDesign, match="no sort of names called Vmm"):
+        load(str(file))
+
+
+def test_a_typo_in_an_operation_is_shown_with_its_line(tmp_path: Path) -> None:
+    file = own(tmp_path, body='''
+    @operation
+    def miss(self, vm: Vm) -> None:
+        self.seen[vm] = self.sen[vm]
+''')
+    (report,) = check(load(str(file)), ("random",), seconds=0.5)
+    assert report.failure is not None and "mine.py:11: AttributeError" in report.failure.broken.error
+
+
+# ---------------------------------------------------------------- tokens
+
+
+def test_a_token_knows_the_text_that_it_was_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = "return s.seen[vm] == False"
+    file = tmp_path / "mine.py"
+    file.write_text(OWN.format(more="", body="").replace("return s.seen[vm] == s.seen[vm]", wrong))
+    monkeypatch.chdir(tmp_path)
+    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "check", "mine.py", "--engine", "random", "--json"],
+                          capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    token = json.loads(done.stdout)[0]["engines"][0]["failure"]["token"]
+    monkeypatch.chdir(ROOT)
+    again = refmodel("replay", token)  # a relative path, from elsewhere
+    assert again.returncode == 1 and f"{tmp_path}/mine.py" in again.stdout and "warning" not in again.stderr
+    file.write_text(file.read_text().replace("self.seen[vm] = True", "self.seen[vm] = not self.seen[vm]"))
+    changed = refmodel("replay", token)
+    assert changed.returncode == 1 and "has changed since the token was made" in changed.stderr
+    refusing = "from refmodel.language import require; require(self.seen[vm])\n        self.seen[vm] = not"
+    file.write_text(file.read_text().replace("self.seen[vm] = not", refusing))
+    gone = refmodel("replay", token)
+    assert gone.returncode == 2 and "does not apply; the text of the design has changed" in gone.stderr
+
+
+def test_the_same_text_has_not_changed() -> None:
+    failure = campaign(outline(small.Breaks), small.Breaks.geometry).failure
+    assert failure is not None
+    from refmodel.engines.tokens import encode
+
+    _, said = spec_of(encode("x:Y", outline(small.Breaks), small.Breaks.geometry, failure.run))
+    assert not has_changed(outline(small.Breaks), said)
+    assert has_changed(outline(small.Pot), said) and not has_changed(outline(small.Pot), attrs.evolve(said, text=""))
+
+
+# ---------------------------------------------------------------- random runs find what they should
+
+
+WITHIN = 30_000
+"""Steps that random runs take in five seconds of one core of a busy machine."""
+
+
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 10))])
+def test_random_runs_find_the_design_that_forgets_to_flush(seed: int) -> None:
+    done = campaign(outline(ZapLazily), ZapLazily.geometry, seconds=float("inf"), runs=3000, start=seed)
+    assert done.failure is not None and done.steps <= WITHIN
+    assert len(done.failure.run.steps) <= 6
+
+
+def test_runs_are_what_the_seed_says() -> None:
+    one, other = (campaign(outline(small.NotInductive), small.Pot.geometry, seconds=float("inf"), runs=50, start=3) for _ in "ab")
+    assert (one.steps, one.applied) == (other.steps, other.applied)
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 10))])
+def test_a_rule_machine_finds_it_with_names_changes_and_a_token(seed: int) -> None:
+    import hypothesis
+    from hypothesis.stateful import run_state_machine_as_test
+
+    machine = hypothesis.seed(seed)(rule_machine(outline(ZapLazily), ZapLazily.geometry))
+    with pytest.raises(AssertionError, match="breaks ISO-") as failure:
+        run_state_machine_as_test(machine)
+    message = str(failure.value)
+    assert "share(vm=vm" in message and "->  use shared" in message
+    token = next(line.split()[-1] for line in message.splitlines() if line.startswith("refmodel replay"))
+    assert spec_of(token)[0].endswith("own_sharing.py:ZapLazily")
+    assert any("share(step=share(vm=vm" in note for note in getattr(failure.value, "__notes__", ()))
