@@ -70,9 +70,8 @@ class Ethos:
         with tempfile.TemporaryDirectory() as folder:
             asserted, steps = Path(folder) / "text.smt2", Path(folder) / "proof.cpc"
             asserted.write_text(INDEXED.sub(r"(\1 \2 ", text))
-            steps.write_text(proof)
-            command = [self.program, f"--include={self.signatures}", "--require-proof-of-false", "--reference-define-fun",
-                       f"--reference={asserted}", str(steps)]
+            steps.write_text(f'(reference "{asserted}")\n{proof}')  # as an option, Ethos forgets it when it comes to the proof
+            command = [self.program, f"--include={self.signatures}", "--require-proof-of-false", "--reference-define-fun", str(steps)]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
             except subprocess.TimeoutExpired:
