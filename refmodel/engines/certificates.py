@@ -71,9 +71,10 @@ class Ethos:
             asserted, steps = Path(folder) / "text.smt2", Path(folder) / "proof.cpc"
             asserted.write_text(INDEXED.sub(r"(\1 \2 ", text))
             steps.write_text(f'(reference "{asserted}")\n{proof}')  # as an option, Ethos forgets it when it comes to the proof
-            command = [self.program, f"--include={self.signatures}", "--require-proof-of-false", "--reference-define-fun", str(steps)]
+            options = [f"--include={self.signatures}", "--require-proof-of-false", "--reference-define-fun"]
             try:
-                done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+                done = subprocess.run([self.program, *options, str(steps)], capture_output=True, text=True, timeout=PATIENCE,
+                                      check=False)
             except subprocess.TimeoutExpired:
                 return f"not done after {PATIENCE:.0f} s"
         said = (done.stdout + done.stderr).strip()
