@@ -1,6 +1,7 @@
 """Every theorem that the project claims, with the file that proves it. ``refmodel prove`` and the tests run them all.
 
 What is assumed: the text, the reading of Python that ``refmodel/language`` and ``refmodel/engines/symbolic.py`` make of it, and z3.
+Other solvers, and a checker of proofs, can be asked too: ``specs/trust.md``.
 """
 
 from __future__ import annotations

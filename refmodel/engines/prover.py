@@ -356,7 +356,8 @@ class _Question:
         about by itself."""
         failing = [z3.And(*o.conditions, z3.Not(o.holds)) for o in obligations]
         failing += [z3.And(*segment.conditions, z3.Not(goal)) for segment, goal in goals]
-        return not failing or self._refuted((z3.Or(failing),), "after this path every law holds") == "proved"
+        says = f"along this path every obligation of the text ({len(obligations)}) and every law ({len(goals)}) holds"
+        return not failing or self._refuted((z3.Or(failing),), says) == "proved"
 
     def leaning(self, conditions: Sequence[Term], denied: Term) -> frozenset[str]:
         """The laws without which this would not be proved (a few more, perhaps: what the solver used)."""
@@ -393,7 +394,7 @@ class _Question:
     def obligation(self, obligation: Obligation) -> Judgement:
         """Whether an obligation holds where it arose: what the text requires after that excuses nothing before it."""
         began = time.perf_counter()
-        answer = self._refuted((*obligation.conditions, z3.Not(obligation.holds)), f"it is not so that {obligation.why}")
+        answer = self._refuted((*obligation.conditions, z3.Not(obligation.holds)), f"this does not come about: {obligation.why}")
         verdict = "proved" if answer == "proved" else "unknown"
         return Judgement(self.induction.op.name, None, verdict, time.perf_counter() - began,
                          why="" if answer == "proved" else f"{answer}: {obligation.why}")

@@ -85,8 +85,9 @@ class Solver:
         self.add(*assumed)
 
     def add(self, *terms: Term) -> None:
-        """Assume these from now on."""
-        self._terms += terms
+        """Assume these from now on: terms, or lists of them."""
+        for term in terms:
+            self._terms += term if isinstance(term, list) else [term]
         self._solver.add(*terms)
 
     def push(self) -> None:

@@ -25,7 +25,7 @@ from refmodel.engines.theorems import attempt, theorems_of
 from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
 
-SECONDS = 60.0
+SECONDS = 300.0
 """How long a solver may take for one question."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,11 @@ import z3
 from refmodel.language.unsound import BadDesign
 
 MISSING = "cvc5 is not installed (pip install 'refmodel[second]')"
+
+
+def installed() -> bool:
+    """Whether cvc5 can be asked."""
+    return importlib.util.find_spec("cvc5") is not None
 
 
 @attrs.frozen

@@ -16,9 +16,6 @@ from refmodel.language.unsound import BadDesign
 
 Term = Any  # a z3 expression; the binding has no types
 
-LOGIC = "AUFBVDTLIA"
-"""Arrays, functions, words, datatypes and integers: all that questions speak of."""
-
 LONGEST = 160
 """A term whose text is longer than this gets a definition of its own."""
 
@@ -67,8 +64,7 @@ class Texts:
         needed: dict[int, _Piece] = {}
         for piece in asked:
             piece.gather(needed)
-        quantified = any("(forall " in line for piece in needed.values() for line in piece.lines)
-        lines = [f"(set-logic {'' if quantified else 'QF_'}{LOGIC})", *(line for piece in needed.values() for line in piece.lines)]
+        lines = ["(set-logic ALL)", *(line for piece in needed.values() for line in piece.lines)]
         lines += [f"(assert {piece.text})" for piece in asked]
         return "\n".join([*lines, "(check-sat)", ""])
 
