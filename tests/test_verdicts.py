@@ -371,4 +371,4 @@ def test_a_rule_machine_finds_it_with_names_changes_and_a_token(seed: int) -> No
     assert "share(vm=vm" in message and "->  use shared" in message
     token = next(line.split()[-1] for line in message.splitlines() if line.startswith("refmodel replay"))
     assert spec_of(token)[0].endswith("own_sharing.py:ZapLazily")
-    assert any("share(step=share(vm=vm" in note for note in getattr(failure.value, "__notes__", ()))
+    assert any("share(vm=vm" in note for note in getattr(failure.value, "__notes__", ()))
