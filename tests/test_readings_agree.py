@@ -1,5 +1,6 @@
 """One text, three readings: on ints, on columns and on terms every step does the same, in the house and in what chance writes."""
 
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -8,13 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refmodel.designs import SHIPPED
-from refmodel.engines import symbolic_tables
+from refmodel.engines import hypotheses, symbolic_tables
 from refmodel.engines.audit import drawn, on_columns
 from refmodel.engines.columns import RecordTable
 from refmodel.engines.exhaustive import fits_columns
 from refmodel.engines.prover import audit_operation, prove_operation
 from refmodel.language import BadDesign, Unsound, outline
 from refmodel.language.design import Outline
+from refmodel.loading import load
 from tests.designs.generated import Writer, loaded
 
 SMALL = ("interpreter", "host_pages", "reservation", "superpages", "write_protection", "npt")
@@ -112,3 +114,10 @@ def test_what_is_proved_is_compared() -> None:
     samples = drawn(design, design.cls.geometry)
     compared = [prove_operation(design, op.name, samples=samples[op.name]).audited.compared for op in design.operations]
     assert all(compared)
+
+
+def test_an_assumption_that_is_not_so_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were laws assumed of NOTHING too, of which they are not claimed, a state in which one is false there would tell."""
+    monkeypatch.setattr(hypotheses, "real_term", lambda kind, term: [])
+    _, _, found = disagreements(load(f"{Path(__file__).parent}/traps/laws_of_nothing.py"))
+    assert any("assumes" in each for each in found), found

@@ -37,6 +37,10 @@ EACH, STEPS = 6, 600
 """Samples of each operation, and steps of random runs that they are taken from, in every check."""
 
 
+ASSUMED, ASSUMED_IN = 150, 3
+"""How many of the assumptions of a proof are asked about, and in how many lawful states."""
+
+
 @attrs.frozen
 class Audited:
     """What was compared, and what disagrees."""
@@ -76,6 +80,8 @@ class OnTerms:
         """Whether something that must hold is found not to, so that the operation is known to go wrong there."""
         self.compared = 0
         self.disagreements: list[str] = []
+        self._values: dict[int, Valuation] = {}
+        """For the samples that a path applied to, what its terms come to."""
 
     def path(self, induction: Induction, path: Path, goals: Sequence[tuple[Law, Segment, Term | None]],
              counts: Mapping[int, Counted]) -> None:
@@ -97,6 +103,7 @@ class OnTerms:
                 self.matched[number] += 1  # nobody can say: it may be this one
                 continue
             self.matched[number] += 1
+            self._values[number] = value
             self._compare(induction, sample, segment, goals, value)
 
     def _objects(self, number: int, path: Path, value: Valuation) -> None:
@@ -198,6 +205,20 @@ class OnTerms:
         if found != holds:
             self._disagree(sample, f"{when}, {law.name}{names} {'holds' if holds else 'does not hold'} on ints, and otherwise on "
                                    "terms")
+
+    def assumed(self, terms: Sequence[Term], counts: Iterable[Counted]) -> None:
+        """Whatever a proof assumes of a lawful state is true of those that are lawful; some of it is asked about, spread evenly."""
+        by_name = {c.number.decl().name(): c for c in counts}
+        lawful = [n for n in self._values if self.samples[n].lawful][:ASSUMED_IN]
+        for number in lawful:
+            known, sample = self._values[number], self.samples[number]
+            value = Valuation(self.design, self.geometry, self.graph, "s", sample.before, known.constants, by_name)
+            for term in terms[number % 7::max(1, len(terms) // ASSUMED)]:
+                try:
+                    if not value(term):
+                        self._disagree(sample, f"a proof assumes what is not so in a lawful state: {str(term)[:300]}")
+                except Unvalued:
+                    continue
 
     def _disagree(self, sample: Sample, what: str) -> None:
         if len(self.disagreements) < 3:

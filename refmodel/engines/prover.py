@@ -146,6 +146,7 @@ class Induction:
                 key = judgement.law.name if judgement.law else SOUNDNESS
                 spent[key] = spent.get(key, 0.0) + judgement.seconds
                 verdicts[key] = _worse(verdicts.get(key), judgement)
+        self.audit.assumed(self._shared.asserted, self._shared.counts.values())
         judgements = tuple(attrs.evolve(j, seconds=spent[k]) for k, j in verdicts.items())
         return Proof(self.op.name, judgements, number, time.perf_counter() - began, self.audit.finished(to_the_end or done))
 
@@ -519,4 +520,5 @@ def audit_operation(design: Outline, name: str, samples: Sequence[Sample]) -> Au
         for path in induction.paths():
             reading = Symbolic(design, prune=False)
             induction.audit.path(induction, path, list(induction._goals(path, reading)), reading.counts)
+        induction.audit.assumed(induction._shared.asserted, induction._shared.counts.values())
         return induction.audit.finished(every_path=True)
