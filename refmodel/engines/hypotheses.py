@@ -48,6 +48,8 @@ class Formula:
     counts: tuple[Counted, ...]
     triggers: tuple[tuple[Lookup, ...], ...]
     """Groups of lookups that between them mention every name: where a run made such lookups, the law is instantiated."""
+    is_found_by_lookups: bool
+    """Whether some group of lookups mentions every name."""
     template: Template
     """The law, the keys of its lookups, and its counts: what there is of it at other names."""
 
@@ -68,7 +70,10 @@ def formula(design: Outline, law: Law, base: str) -> Formula:
     lookups = tuple(reading.lookups.values())
     counts = tuple(reading.counts.values())
     template = Template(terms, [body, *(k for x in lookups for k in x.key), *(c.number for c in counts)])
-    return Formula(law, terms, body, lookups, counts, _triggers(terms, lookups), template)
+    triggers = _triggers(terms, lookups)
+    wanted = {t.get_id() for t in terms}
+    whole = any(set().union(*(_mentioned(x, wanted) for x in group)) == wanted for group in triggers)
+    return Formula(law, terms, body, lookups, counts, triggers, whole, template)
 
 
 def claimed(reading: Symbolic, law: Any, *arguments: Any) -> Term:
@@ -187,6 +192,7 @@ class Hypotheses:
 
     def saturate(self) -> None:
         """Instantiate every law wherever it speaks of what has been looked at."""
+        self._by_counts()
         while self._fresh:
             fresh, self._fresh = {x.identity for x in self._fresh if self.distance[x.identity] < self.rounds}, []
             by_table: dict[str, list[Lookup]] = {}
@@ -196,7 +202,24 @@ class Hypotheses:
             for formula in self.formulas:
                 for names, distance in list(self._matches(formula, by_table, fresh)):
                     self.instantiate(formula, names, distance + 1)
+            self._by_counts()
         self._count()
+
+    def _by_counts(self) -> None:
+        """A law that looks nothing up for some of its names is instantiated where what it counts has been counted."""
+        for formula in self.formulas:
+            own = {n.get_id(): i for i, n in enumerate(formula.names)}
+            if formula.is_found_by_lookups or not own:
+                continue
+            for mine, theirs in itertools.product(formula.counts, list(self.counts.values())):
+                if not mine.number.decl().eq(theirs.number.decl()):
+                    continue
+                bindings: list[dict[int, Term]] = [{}]
+                for f, a in zip(mine.number.children(), theirs.number.children(), strict=True):
+                    bindings = [wider for b in bindings for wider in _unify(b, f, a, own)]
+                for b in bindings:
+                    if len(b) == len(formula.names):
+                        self.instantiate(formula, [b[i] for i in range(len(b))], 1)
 
     def instantiate(self, formula: Formula, names: Sequence[Term], distance: int) -> None:
         """Assume a law at these names."""
