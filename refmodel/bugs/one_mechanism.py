@@ -1,10 +1,11 @@
 """Mutants of the designs that have one mechanism each."""
 
-from refmodel.designs import ShadowLarge, ShadowRoles, WriteProtection
+from refmodel.designs import MonitorPages, ShadowLarge, ShadowRoles, WriteProtection
 from refmodel.language import NOTHING, operation, require
 from refmodel.machine.names import Gfn, Mfn, Region, Vm
 from refmodel.mmu.shadow_roles import PageOf
 from refmodel.mmu.write_protection import Backed
+from refmodel.monitor.host_pages import HostPage, Kind, Party
 
 
 class FrameGivenTwice(ShadowRoles):
@@ -35,3 +36,42 @@ class SwappedOutMapped(WriteProtection):
         require(page.resident)
         self.differs[gfn] = False
         self.backed[gfn] = Backed(False, False, True)
+
+
+class StatusBesideSecrets(MonitorPages):
+    """A status page is a part of what the monitor keeps for itself, and the guest maps all of it."""
+
+    @operation
+    def use(self, mfn: Mfn, vm: Vm, status: bool) -> None:
+        require(self.unused(mfn))
+        self.pages[mfn] = HostPage(Kind.STATUS if status else Kind.INTERNAL, vm, secret=True)
+
+
+class LentAsItIs(MonitorPages):
+    """The host lends a guest a page, with whatever is in it."""
+
+    def may_be_lent(self, mfn: Mfn, to: Party) -> bool:
+        return True
+
+
+class HandedOutWhileLent(MonitorPages):
+    """A page is lent to a guest, and used for the monitor's own purposes meanwhile."""
+
+    def unused(self, mfn: Mfn) -> bool:
+        return self.pages[mfn].kind == Kind.FREE
+
+
+class OfferedUnscrubbed(MonitorPages):
+    """Frames are scrubbed when they are given to guests as memory, and not when a driver offers them."""
+
+    def scrubs(self, page: HostPage) -> bool:
+        return False
+
+    def found_in(self, mfn: Mfn) -> bool:
+        return False
+
+    @operation
+    def plug_device(self, mfn: Mfn, vm: Vm, read_only: bool) -> None:
+        secret = self.pages[mfn].secret
+        super().plug_device(mfn, vm, read_only)
+        self.pages[mfn] = HostPage(Kind.DEVICE, vm, read_only=read_only, secret=secret)

@@ -30,14 +30,29 @@ def loans_agree(s: HostPages, mfn: Mfn, party: Party) -> Any:
     return s.borrowed[mfn, party] == (s.lent[mfn].shared and s.lent[mfn].to == party)
 
 
-@law("ISO-4", "A frame that is free, or a guest's, holds nothing of the monitor's.")
-def free_frames_hold_no_secret(s: HostPages, mfn: Mfn) -> Any:
-    return implies(s.pages[mfn].kind == Kind.FREE or s.pages[mfn].kind == Kind.GUEST, not s.pages[mfn].secret)
+@law("ISO-4", "A page that a guest has mapped, or may map, holds no secret: what a guest can read was put there for it.")
+def mapped_pages_hold_no_secret(s: HostPages, mfn: Mfn) -> Any:
+    page = s.pages[mfn]
+    return implies(page.at != NOTHING or page.kind == Kind.GUEST or page.kind == Kind.STATUS or page.kind == Kind.DEVICE,
+                   not page.secret)
+
+
+@law("ISO-4", "A page that was lent to a guest holds no secret.")
+def lent_pages_hold_no_secret(s: HostPages, mfn: Mfn) -> Any:
+    lent, page = s.lent[mfn], s.pages[mfn]
+    return implies(lent.shared and lent.to == Party.GUEST, not page.secret)
+
+
+@law("ISO-4", "Whoever gets a free frame finds no secret in it: it was scrubbed, or it is scrubbed before it is handed out.")
+def free_frames_show_no_secret(s: HostPages, mfn: Mfn) -> Any:
+    return implies(s.pages[mfn].kind == Kind.FREE, not s.found_in(mfn))
 
 
 LAWS = (
     the_physmap_leads_to_the_vms_pages,
     pages_are_mapped_where_their_record_says,
     loans_agree,
-    free_frames_hold_no_secret,
+    mapped_pages_hold_no_secret,
+    lent_pages_hold_no_secret,
+    free_frames_show_no_secret,
 )
