@@ -227,6 +227,7 @@ MUTANTS: dict[str, Mutant] = {
     "large-undone-half-way": Mutant(ept_large.UndoneHalfWay, "RES-2"),
     "large-region-populated-half-way": Mutant(ept_large.RegionPopulatedHalfWay, "RES-2"),
     "large-table-lost-in-a-split": Mutant(ept_large.TableLostInASplit, "RES-2"),
+    "large-protected-half-way": Mutant(ept_large.ProtectedHalfWay, "RES-2"),
     "kept-given-away": Mutant(reservation.KeptGivenAway, "RES-4"),
     "promised-twice": Mutant(reservation.PromisedTwice, "RES-4"),
     "revoked-below-minimum": Mutant(reservation.RevokedBelowMinimum, "RES-4"),

@@ -115,10 +115,24 @@ class RegionPopulatedHalfWay(EptLarge):
 
 
 class TableLostInASplit(EptLarge):
-    """A table is taken for a split that is given up then, and nothing says any more that it is to be had."""
+    """A table is taken for a split that is given up then, and counts as linked for ever."""
 
     def split(self, vm: Vm, region: Region) -> bool:
         if self.upper[vm, region].large and fails("log"):
-            self.tables[self.free_table()] = TableUse(Life.DYING, vm, region)
+            self.tables[self.free_table()] = TableUse(Life.LINKED, vm, region)
             return False
         return super().split(vm, region)
+
+
+class ProtectedHalfWay(EptLarge):
+    """A page loses the right to be written to, then a table for the split is wanting: the large mapping stays as it is."""
+
+    @operation
+    def protect(self, vm: Vm, region: Region, page: Index) -> Given:
+        place = self.p2m[vm, region, page]
+        require(place.mapped and place.writable)
+        self.p2m[vm, region, page] = attrs.evolve(place, writable=False)
+        if not self.split(vm, region):
+            return Given(False)
+        self.zap(vm, region, page)
+        return Given(True)

@@ -84,16 +84,6 @@ def what_fails_changes_no_page(s: EptLargeMmu, before: EptLargeMmu, outcome: Giv
                    and s.on_demand[vm, region, page] == before.on_demand[vm, region, page])
 
 
-@law("RES-2", "What could not be done has taken no frame, and given none back.")
-def what_fails_keeps_no_frame(s: EptLargeMmu, before: EptLargeMmu, outcome: Given, block: Block, at: Index) -> Any:
-    return implies(not outcome.done, s.units[block, at] == before.units[block, at])
-
-
-@law("RES-2", "What could not be done has taken no table, and given none back.")
-def what_fails_keeps_no_table(s: EptLargeMmu, before: EptLargeMmu, outcome: Given, table: Table) -> Any:
-    return implies(not outcome.done, s.tables[table] == before.tables[table])
-
-
 @law("RES-1", "A page is promised or has a frame, and is the guest's or in its balloon, never both.")
 def promises_are_kept_once(s: EptLargeMmu, vm: Vm, region: Region, page: Index) -> Any:
     return (implies(s.on_demand[vm, region, page], not s.p2m[vm, region, page].mapped and s.plugged[vm, region, page]
@@ -171,8 +161,6 @@ LAWS = (
     places_are_owned,
     placed_pages_are_accounted_for,
     what_fails_changes_no_page,
-    what_fails_keeps_no_frame,
-    what_fails_keeps_no_table,
     promises_are_kept_once,
     memory_is_there,
     accesses_reach_the_page,
