@@ -209,6 +209,8 @@ MUTANTS: dict[str, Mutant] = {
     "pages-nobody-marks-entries": Mutant(shadow_pages.NobodyMarksEntries, "EQV-4"),
     "pages-flags-set-in-a-shared-page": Mutant(shadow_pages.FlagsSetInASharedPage, "ISO-2"),
     "pages-flags-set-without-the-guest": Mutant(shadow_pages.FlagsSetWithoutTheGuest, "EQV-1"),
+    "pages-emulated-store-forgets-dirty": Mutant(shadow_pages.EmulatedStoreForgetsDirty, "EQV-4"),
+    "pages-emulated-store-forgets-accessed": Mutant(shadow_pages.EmulatedStoreForgetsAccessed, "EQV-4"),
     "pages-prefilled-tlb": Mutant(shadow_pages.PrefilledTlb, "EQV-5"),
     "pages-nothing-made-writable": Mutant(shadow_pages.NothingMadeWritable, "EFF-2"),
     "pages-loaded-whatever-the-role": Mutant(shadow_pages.LoadedWhateverTheRole, "EQV-5"),

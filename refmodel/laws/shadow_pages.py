@@ -143,4 +143,5 @@ LAWS = (
     the_reverse_map_is_exact,
     parents_are_exact,
     *linear.SHADOWED,
+    *linear.FLAGS,
 )
