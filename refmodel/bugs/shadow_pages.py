@@ -247,7 +247,8 @@ class EmulatedStoreForgetsAccessed(ShadowPages):
     """The monitor carries a store out by a leaf entry that is dirty, and looks at no accessed flag, that of the upper entry
     included."""
 
-    geometry = attrs.evolve(ShadowPages.geometry, only={Cell: (Cell(True, True, True, gfn=0),), Mode: (Mode(),)})
+    geometry = attrs.evolve(ShadowPages.geometry.resized(Gfn=1, Mfn=1, Index=2), only={
+        Cell: (Cell(True, True, True, gfn=0),), Mode: (Mode(),)})
 
     def owes_flags(self, entry: Cell) -> bool:
         return not entry.dirty
