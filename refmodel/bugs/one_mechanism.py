@@ -1,10 +1,12 @@
 """Mutants of the designs that have one mechanism each."""
 
+import attrs
+
 from refmodel.designs import MonitorPages, ShadowLarge, ShadowRoles, WriteProtection
 from refmodel.language import NOTHING, operation, require
 from refmodel.machine.names import Gfn, Mfn, Region, Vm
 from refmodel.mmu.shadow_roles import PageOf
-from refmodel.mmu.write_protection import Backed
+from refmodel.mmu.write_protection import Backed, Spte
 from refmodel.monitor.host_pages import HostPage, Kind, Party
 
 
@@ -75,3 +77,33 @@ class OfferedUnscrubbed(MonitorPages):
         secret = self.pages[mfn].secret
         super().plug_device(mfn, vm, read_only)
         self.pages[mfn] = HostPage(Kind.DEVICE, vm, read_only=read_only, secret=secret)
+
+
+class ShadowedUnflushed(WriteProtection):
+    """A page becomes a table and its entry read-only; a processor that has it cached writes to it as before."""
+
+    def write_protect_table(self, gfn: Gfn) -> None:
+        self.note_dirty(gfn, self.sptes[gfn])
+        self.sptes[gfn] = Spte(self.sptes[gfn].present, False, False)
+
+
+class LogFetchedUnflushed(WriteProtection):
+    """The log is handed out and emptied before processors have forgotten that they may write."""
+
+    @operation
+    def fetch_log(self, gfn: Gfn) -> None:
+        self.logging[gfn] = True
+        self.logged[gfn] = False
+        self.note_dirty(gfn, self.sptes[gfn])
+        self.sptes[gfn] = attrs.evolve(self.sptes[gfn], writable=False)
+
+
+class SwappedOutCached(WriteProtection):
+    """A page goes out and its entry with it; processors have it cached still."""
+
+    @operation
+    def swap_out(self, gfn: Gfn) -> None:
+        require(self.backed[gfn].resident)
+        self.sptes[gfn] = Spte()
+        self.differs[gfn] = False
+        self.backed[gfn] = Backed(False, False, True)

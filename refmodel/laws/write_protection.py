@@ -7,17 +7,42 @@ from refmodel.machine.names import Cpu, Gfn
 from refmodel.mmu.write_protection import WriteProtectionMmu
 
 
-@law("EQV-5", "A table that is shadowed is not writable, and nothing makes it so on the spot.")
+@law("EQV-5", "A table that is shadowed is not writable, and nothing makes it so on the spot: an entry with W may be given it.")
 def shadowed_tables_stay_protected(s: WriteProtectionMmu, gfn: Gfn) -> Any:
     entry = s.sptes[gfn]
-    return implies(s.shadowed[gfn] and entry.present, not entry.writable and not entry.mmu_writable)
+    return (implies(s.shadowed[gfn] and entry.present, not entry.writable and not entry.mmu_writable)
+            and implies(entry.writable, entry.present and entry.mmu_writable))
 
 
-@law("EQV-5", "What a processor has cached gives no right that the entry does not give.")
-def cached_rights_are_the_entrys(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
-    found, entry = s.tlb[cpu, gfn], s.sptes[gfn]
-    return (implies(found.present, entry.present) and implies(found.present and found.writable, entry.writable)
-            and implies(entry.writable, entry.present))
+def may_write(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    """Whether a processor has the right to write to a page cached. The entry may have lost it since, and the flush be put off."""
+    found = s.tlb[cpu, gfn]
+    return found.present and found.writable
+
+
+@law("EQV-5", "A table that is shadowed is written to by no processor, from its cache either: the shadow would miss it.")
+def no_processor_writes_to_a_shadowed_table(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    return implies(s.shadowed[gfn], not may_write(s, cpu, gfn))
+
+
+@law("EQV-5", "A processor can write from its cache only where a fault may set W on the spot: who takes that away flushes at once.")
+def cached_writes_are_by_entries_that_may_be_writable(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    return implies(may_write(s, cpu, gfn), s.sptes[gfn].present and s.sptes[gfn].mmu_writable)
+
+
+@law("EQV-4", "While a page is logged and is not in the log, no processor can write to it from its cache.")
+def no_cached_write_is_missed(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    return implies(s.logging[gfn] and not s.logged[gfn], not may_write(s, cpu, gfn))
+
+
+@law("EQV-4", "A page that a processor can write to from its cache may be written to by its entry as well, or is known to differ.")
+def cached_writes_are_known_to_swap(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    return implies(may_write(s, cpu, gfn), s.sptes[gfn].writable or s.backed[gfn].dirty)
+
+
+@law("ISO-1", "A processor has cached only pages that are in memory.")
+def cached_pages_are_resident(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    return implies(s.tlb[cpu, gfn].present, s.backed[gfn].resident)
 
 
 @law("EQV-4", "While a page is logged, no write to it is missing from the log.")
@@ -43,7 +68,11 @@ def mapped_pages_are_resident(s: WriteProtectionMmu, gfn: Gfn) -> Any:
 
 LAWS = (
     shadowed_tables_stay_protected,
-    cached_rights_are_the_entrys,
+    no_processor_writes_to_a_shadowed_table,
+    cached_writes_are_by_entries_that_may_be_writable,
+    no_cached_write_is_missed,
+    cached_writes_are_known_to_swap,
+    cached_pages_are_resident,
     no_logged_write_is_missed,
     changed_pages_are_known,
     swapped_pages_are_as_they_were,
