@@ -1,7 +1,5 @@
 """Mutants of the designs that have one mechanism each."""
 
-import attrs
-
 from refmodel.designs import MonitorPages, ShadowLarge, ShadowRoles, WriteProtection
 from refmodel.language import NOTHING, operation, require
 from refmodel.machine.names import Gfn, Mfn, Region, Vm
@@ -94,8 +92,7 @@ class LogFetchedUnflushed(WriteProtection):
     def fetch_log(self, gfn: Gfn) -> None:
         self.logging[gfn] = True
         self.logged[gfn] = False
-        self.note_dirty(gfn, self.sptes[gfn])
-        self.sptes[gfn] = attrs.evolve(self.sptes[gfn], writable=False)
+        self.take_write(gfn)
 
 
 class SwappedOutCached(WriteProtection):

@@ -7,7 +7,7 @@ from refmodel.machine.names import Cpu, Gfn
 from refmodel.mmu.write_protection import WriteProtectionMmu
 
 
-@law("EQV-5", "A table that is shadowed is not writable, and nothing makes it so on the spot: an entry with W may be given it.")
+@law("EQV-5", "A table that is shadowed is not writable, and nothing makes it so on the spot, which is how W is set at all.")
 def shadowed_tables_stay_protected(s: WriteProtectionMmu, gfn: Gfn) -> Any:
     entry = s.sptes[gfn]
     return (implies(s.shadowed[gfn] and entry.present, not entry.writable and not entry.mmu_writable)

@@ -109,12 +109,15 @@ class WriteProtectionMmu(Design):
     @operation
     def fetch_log(self, gfn: Gfn) -> None:
         """Logging starts, or goes on with an empty log."""
-        entry = self.sptes[gfn]
         self.logging[gfn] = True
         self.logged[gfn] = False
-        self.note_dirty(gfn, entry)
-        self.sptes[gfn] = attrs.evolve(entry, writable=False)
+        self.take_write(gfn)
         self.flush(gfn)
+
+    def take_write(self, gfn: Gfn) -> None:
+        """W goes from an entry, to which a fault may give it back."""
+        self.note_dirty(gfn, self.sptes[gfn])
+        self.sptes[gfn] = attrs.evolve(self.sptes[gfn], writable=False)
 
     def note_dirty(self, gfn: Gfn, entry: Spte) -> None:
         """A page that could be written to may have been."""
