@@ -128,7 +128,7 @@ def no_access_escapes_the_flags(s: EptLargeMmu, vm: Vm, region: Region, page: In
     return implies(s.happened[vm, region, page].accessed, s.young(vm, region, page))
 
 
-@law("EQV-4", "So is one that a processor remembers.")
+@law("EQV-4", "A page that a processor remembers is young.")
 def remembered_pages_are_young(s: EptLargeMmu, cpu: Cpu, vm: Vm, region: Region, page: Index) -> Any:
     return implies(s.tlb[cpu, vm, region, page].valid, s.young(vm, region, page))
 
