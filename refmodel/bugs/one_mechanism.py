@@ -4,8 +4,8 @@ from refmodel.designs import MonitorPages, ShadowLarge, ShadowRoles, WriteProtec
 from refmodel.language import NOTHING, operation, require
 from refmodel.machine.names import Gfn, Mfn, Region, Vm
 from refmodel.mmu.shadow_roles import PageOf
-from refmodel.mmu.write_protection import Backed, Spte
-from refmodel.monitor.host_pages import HostPage, Kind, Party
+from refmodel.mmu.write_protection import Backed, Served, Spte
+from refmodel.monitor.host_pages import HostMapping, HostPage, Kind, Lent, Party
 
 
 class FrameGivenTwice(ShadowRoles):
@@ -104,3 +104,46 @@ class SwappedOutCached(WriteProtection):
         self.sptes[gfn] = Spte()
         self.differs[gfn] = False
         self.backed[gfn] = Backed(False, False, True)
+
+
+class FreedWhileHeld(MonitorPages):
+    """A driver frees a page that it was asked to hold; the guest's mapping goes with it, while the guest's device goes on."""
+
+    @operation
+    def free(self, mfn: Mfn) -> None:
+        page = self.pages[mfn]
+        require(page.kind != Kind.FREE)
+        require(not self.lent[mfn].shared)
+        if page.at != NOTHING:
+            self.physmap[page.vm, page.at] = HostMapping()
+        self.pages[mfn] = HostPage()
+
+
+class LentToItself(MonitorPages):
+    """The host lends pages to whoever is named, itself included, and has a borrower's record of its own pages then."""
+
+    @operation
+    def share(self, mfn: Mfn, to: Party) -> None:
+        require(not self.lent[mfn].shared)
+        require(self.may_be_lent(mfn, to))
+        self.lent[mfn] = Lent(True, to)
+        self.borrowed[mfn, to] = True
+
+
+class FaultsServedInName(WriteProtection):
+    """A write has faulted and is logged, and the entry stays read-only."""
+
+    @operation
+    def fast_fault(self, gfn: Gfn) -> Served:
+        require(self.sptes[gfn].mmu_writable and not self.sptes[gfn].writable)
+        self.logged[gfn] = True
+        return Served(gfn, write=True)
+
+
+class ReadOnlyForEver(WriteProtection):
+    """A page is a table no more, and nothing makes it writable again."""
+
+    @operation
+    def unshadow(self, gfn: Gfn) -> None:
+        require(self.shadowed[gfn])
+        self.shadowed[gfn] = False

@@ -4,7 +4,7 @@ from typing import Any
 
 from refmodel.language import implies, law
 from refmodel.machine.names import Cpu, Gfn
-from refmodel.mmu.write_protection import WriteProtectionMmu
+from refmodel.mmu.write_protection import Served, WriteProtectionMmu
 
 
 @law("EQV-5", "A table that is shadowed is not writable, and nothing makes it so on the spot, which is how W is set at all.")
@@ -66,6 +66,18 @@ def mapped_pages_are_resident(s: WriteProtectionMmu, gfn: Gfn) -> Any:
     return implies(s.sptes[gfn].present, s.backed[gfn].resident)
 
 
+@law("EFF-2", "A fault that was served leaves a mapping, and one on a write a mapping that is writable.")
+def a_served_protection_fault_makes_progress(s: WriteProtectionMmu, outcome: Served) -> Any:
+    entry = s.sptes[outcome.gfn]
+    return entry.present and implies(outcome.write, entry.writable)
+
+
+@law("EFF-2", "Only a table's sake keeps a page from being made writable by a fault.")
+def what_is_no_table_can_be_made_writable(s: WriteProtectionMmu, gfn: Gfn) -> Any:
+    entry = s.sptes[gfn]
+    return implies(entry.present and not s.shadowed[gfn], entry.writable or entry.mmu_writable)
+
+
 LAWS = (
     shadowed_tables_stay_protected,
     no_processor_writes_to_a_shadowed_table,
@@ -77,4 +89,6 @@ LAWS = (
     changed_pages_are_known,
     swapped_pages_are_as_they_were,
     mapped_pages_are_resident,
+    a_served_protection_fault_makes_progress,
+    what_is_no_table_can_be_made_writable,
 )
