@@ -223,7 +223,7 @@ class TwoLevelInterpreter(Sharing, Ballooning, TwoLevelInterpreterMmu):
 class LargePageInterpreter(Sharing, Ballooning, LargePageInterpreterMmu):
     """The interpreter for guests with large pages, and flags in their tables."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + linear.INTERPRETED
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + linear.INTERPRETED + linear.FLAGS
     geometry = ShadowPages.geometry
     further_geometries = ShadowPages.further_geometries
 

@@ -44,7 +44,9 @@ def test_no_guest_can_tell_a_design_from_the_interpreter(name: str) -> None:
 
 @pytest.mark.parametrize("bug", ["vtlb-wrong-cell-read", "vtlb-invlpg-keeps-the-tlb", "vtlb-mov-cr3-keeps-the-shadow",
                                  "traced-emulated-store-unmirrored", "merged-uncompared", "deflated-unscrubbed",
-                                 "pages-table-goes-its-shadow-stays", "pages-large-page-taken-for-its-first"])
+                                 "pages-table-goes-its-shadow-stays", "pages-large-page-taken-for-its-first",
+                                 "pages-emulated-store-forgets-dirty", "pages-emulated-store-forgets-accessed",
+                                 "pages-flags-set-without-the-guest", "pages-nobody-marks-entries"])
 def test_a_guest_can_tell_a_bug(bug: str) -> None:
     mutant = outline(MUTANTS[bug].design)
     done = compare(mutant, outline(reference(mutant.cls) or Interpreter), seconds=30)

@@ -3,10 +3,10 @@
 import attrs
 
 from refmodel.designs import EptLarge
-from refmodel.language import assign, reset
+from refmodel.language import assign, fails, operation, require, reset
 from refmodel.machine.cells import Flags, both
 from refmodel.machine.names import Cpu, Index, Region, Vm
-from refmodel.mmu.ept_large import Outcome
+from refmodel.mmu.ept_large import Given, Life, Outcome, TableUse, Unit
 from refmodel.mmu.ept_large_walk import Place, Reached, Upper
 
 
@@ -67,3 +67,72 @@ class WokenWritable(EptLarge):
             assign(self.lower, lambda place, t, p: p == page and t == self.upper[vm, region].table and place.mapped,
                    lambda place, t, p: attrs.evolve(place, writable=True))
         return woken
+
+
+class PopulatedHalfWay(EptLarge):
+    """A page gets a frame, then a table for it is wanting: the guest is not told of the page, and the frame stays."""
+
+    @operation
+    def populate(self, vm: Vm, region: Region, page: Index) -> Given:
+        require(not self.p2m[vm, region, page].mapped)
+        require(not self.plugged[vm, region, page])
+        require(not self.inflated[vm, region, page])
+        if not self.covered[region] or fails("frame"):
+            return Given(False)
+        self.place_page(vm, region, page)
+        if fails("table"):
+            return Given(False)
+        self.plugged[vm, region, page] = True
+        return Given(True)
+
+
+class UndoneHalfWay(EptLarge):
+    """A page gets a frame, then a table for it is wanting: the frame is free again, and the p2m leads to it still."""
+
+    @operation
+    def populate(self, vm: Vm, region: Region, page: Index) -> Given:
+        done = super().populate(vm, region, page)
+        if done.done and fails("table"):
+            place = self.p2m[vm, region, page]
+            self.units[place.block, place.at] = Unit()
+            return Given(False)
+        return done
+
+
+class RegionPopulatedHalfWay(EptLarge):
+    """A region gets its frames one by one; where one is wanting it is given up, and the frames that it has got are lost."""
+
+    @operation
+    def populate_region(self, vm: Vm, region: Region, on_demand: bool) -> Given:
+        require(self.covered[region])
+        require(self.pages_of(vm, region) == 0)
+        self.place_block(vm, region)
+        if fails("frame"):
+            reset(self.p2m, lambda place, v, r, page: v == vm and r == region)
+            return Given(False)
+        assign(self.plugged, lambda plugged, v, r, page: v == vm and r == region, True)
+        return Given(True)
+
+
+class TableLostInASplit(EptLarge):
+    """A table is taken for a split that is given up then, and counts as linked for ever."""
+
+    def split(self, vm: Vm, region: Region) -> bool:
+        if self.upper[vm, region].large and fails("log"):
+            self.tables[self.free_table()] = TableUse(Life.LINKED, vm, region)
+            return False
+        return super().split(vm, region)
+
+
+class ProtectedHalfWay(EptLarge):
+    """A page loses the right to be written to, then a table for the split is wanting: the large mapping stays as it is."""
+
+    @operation
+    def protect(self, vm: Vm, region: Region, page: Index) -> Given:
+        place = self.p2m[vm, region, page]
+        require(place.mapped and place.writable)
+        self.p2m[vm, region, page] = attrs.evolve(place, writable=False)
+        if not self.split(vm, region):
+            return Given(False)
+        self.zap(vm, region, page)
+        return Given(True)

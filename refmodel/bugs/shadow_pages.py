@@ -224,20 +224,34 @@ class NobodyMarksEntries(ShadowPages):
 class FlagsSetInASharedPage(ShadowPages):
     """The monitor marks an entry where it lies, and the page is another VM's too."""
 
-    def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> None:
+    def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> bool:
         self.access_for_guest(vm, table, index, Access.WRITE, cell)
-        self.bare_physical(vm, table, index, Access.WRITE, cell)
+        return True
 
 
 class FlagsSetWithoutTheGuest(ShadowPages):
-    """A guest's entry is marked as dirty together with the accessed flag, though nobody has stored."""
+    """A guest's entry is marked as dirty together with the accessed flag, though the guest only loads."""
 
-    def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> None:
-        if not self.p2m[vm, table].writable:
-            self.supply(vm, table, write=True)
-            return
-        self.access_for_guest(vm, table, index, Access.WRITE, attrs.evolve(cell, dirty=True))
-        self.bare_physical(vm, table, index, Access.WRITE, cell)
+    def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> bool:
+        return super().mark_entry(vm, table, index, attrs.evolve(cell, dirty=True))
+
+
+class EmulatedStoreForgetsDirty(ShadowPages):
+    """The monitor carries a store out, and leaves the entry that maps the page clean."""
+
+    def owes_flags(self, entry: Cell) -> bool:
+        return not entry.accessed
+
+
+class EmulatedStoreForgetsAccessed(ShadowPages):
+    """The monitor carries a store out by a leaf entry that is dirty, and looks at no accessed flag, that of the upper entry
+    included."""
+
+    geometry = attrs.evolve(ShadowPages.geometry.resized(Gfn=1, Mfn=1, Index=2), only={
+        Cell: (Cell(True, True, True, gfn=0),), Mode: (Mode(),)})
+
+    def owes_flags(self, entry: Cell) -> bool:
+        return not entry.dirty
 
 
 class PrefilledTlb(ShadowPages):

@@ -1,9 +1,12 @@
 """Mutants of shadows with roles: accessed and dirty flags that nobody sets."""
 
+import attrs
+
 from refmodel.designs import ShadowRoles
+from refmodel.language import guest
 from refmodel.machine.cells import Access, Flags
-from refmodel.machine.names import Gfn, Index, Vm
-from refmodel.mmu.shadow_roles import Control, Privilege, Rights
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.shadow_roles import Control, Emulated, Privilege, Rights
 
 
 class WritableFromTheStart(ShadowRoles):
@@ -29,6 +32,26 @@ class AccessedFlagForgotten(ShadowRoles):
         super().set_flags(vm, table, index, write)
         mfn = self.frame_of(vm, table)
         self.flags[mfn, index] = Flags(False, self.flags[mfn, index].dirty)
+
+
+class DirtyOnALoad(ShadowRoles):
+    """An entry that is made for a load is marked as dirty: the guest takes the page for one that was stored to."""
+
+    def set_flags(self, vm: Vm, table: Gfn, index: Index, write: bool) -> None:
+        super().set_flags(vm, table, index, True)
+
+
+class EmulatedStoreForgetsDirty(ShadowRoles):
+    """A read-modify-write that the monitor carries out marks an entry as a read does."""
+
+    @guest
+    def emulate_rmw(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege) -> Emulated:
+        table = self.bare_above(vm, self.control[vm, vcpu].root, top, middle).gfn
+        was = self.flags[self.frame_of(vm, table), page]
+        outcome = super().emulate_rmw(vm, vcpu, top, middle, page, by)
+        if not outcome.due_to_fault:
+            self.flags[self.frame_of(vm, table), page] = attrs.evolve(was, accessed=True)
+        return outcome
 
 
 class SmapOutwitted(ShadowRoles):

@@ -12,6 +12,7 @@ import attrs
 
 from refmodel.engines import induction, random
 from refmodel.engines.exhaustive import explore
+from refmodel.engines.machine import ABORT
 from refmodel.language.design import Design, outline
 
 ENGINES = ("random", "exhaustive", "prove")
@@ -21,7 +22,8 @@ PATIENCE = 60.0
 
 @attrs.frozen
 class Kill:
-    """What one engine made of one bug: the clause and law that it breaks, and the steps of the run; None if it found nothing."""
+    """What one engine made of one bug: the clause and law that it breaks, and the steps of the run; None if it found nothing.
+    A monitor that aborts breaks EFF-3, which has no law."""
 
     engine: str
     clause: str | None
@@ -36,15 +38,16 @@ def kill(design: type[Design], engine: str) -> Kill:
     bugged, began = outline(design), time.perf_counter()
     if engine == "prove":
         refuted = induction.prove(bugged).refuted
-        found = (refuted.law, 1) if refuted is not None else None
+        found = (refuted.law.clause if refuted.law else ABORT, refuted.law, 1) if refuted is not None else None
     else:
         failure = (random.campaign(bugged, design.geometry, seconds=PATIENCE).failure if engine == "random"
                    else explore(bugged, design.geometry, seconds=PATIENCE).failure)
-        found = (failure.broken.law, len(failure.run.steps)) if failure is not None else None
+        found = (failure.broken.clause, failure.broken.law, len(failure.run.steps)) if failure is not None else None
     seconds = time.perf_counter() - began
-    if found is None or found[0] is None:
+    if found is None:
         return Kill(engine, None, None, None, seconds)
-    return Kill(engine, found[0].clause, found[0].name, found[1], seconds)
+    clause, law, steps = found
+    return Kill(engine, clause, law.name if law else None, steps, seconds)
 
 
 def matrix(bugs: Mapping[str, type[Design]], engines: Sequence[str] = ENGINES) -> Iterator[tuple[str, list[Kill]]]:

@@ -20,6 +20,7 @@ from refmodel.engines.machine import Machine, Run, Step
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Geometry
 from refmodel.language.unsound import BadDesign
+from refmodel.machine.cells import Access
 
 STEPS = 60
 """Steps that apply in one run."""
@@ -31,6 +32,11 @@ RELOAD = "mov_cr3"
 STORES = ("store", "store_unpaged")
 OF_L2 = {"nested_ept_violation": "_l2"}
 """Exits that are due to an instruction of a nested guest's, whose instructions are named apart."""
+MARKS = "set_flags"
+"""What a reference does first where an access is to mark entries: a part of the access."""
+LEVELS = 2
+"""Entries that an access marks at most."""
+ACCESSES = {"load": Access.READ, "store": Access.WRITE, "fetch": Access.FETCH}
 SAME_INSTRUCTION = {"emulate_store": "store"}
 """What the monitor carries out for the guest is the guest's instruction."""
 
@@ -138,6 +144,8 @@ class _Pair:
 
     def _compare(self, name: str, arguments: tuple[Any, ...], shown: Any, due: Any) -> Difference | None:
         theirs = self._follow(name, arguments)
+        if MARKS in self.operations and name in ACCESSES:
+            theirs = self._marked(name, arguments, theirs)
         if theirs is None:
             return None
         self.compared += 1
@@ -149,6 +157,15 @@ class _Pair:
             self.explained += 1
             return None
         return Difference(Run(self.mine.initial_answers, tuple(self.steps)), shown, theirs.shown)
+
+    def _marked(self, name: str, arguments: tuple[Any, ...], theirs: Any) -> Any:
+        """What the reference shows when it has marked the entries that an access uses, whether the design did or not."""
+        for _ in range(LEVELS):
+            if theirs is None or theirs.shown.event.name != "EXITED":
+                return theirs
+            self._follow(MARKS, (*arguments[:4], ACCESSES[name]))
+            theirs = self._follow(name, arguments)
+        return theirs
 
     def _same_memory(self) -> bool:
         """Whether the guests' pages hold the same on both sides."""

@@ -27,7 +27,7 @@ def frames_hold_their_owners(s: Buddy, block: Block, index: Index) -> Any:
                    unit.holds == unit.owner if unit.owner != NOTHING else unit.dirty)
 
 
-@law("ISO-4", "So does a block.")
+@law("ISO-4", "A block holds what is its owner's, or nothing; if it is free and holds anything, it is known to be dirty.")
 def blocks_hold_their_owners(s: Buddy, block: Block) -> Any:
     record = s.blocks[block]
     return (implies(record.span == Span.WHOLE and record.holds != NOTHING, record.holds == record.owner)

@@ -162,6 +162,12 @@ def direct_faults_come_when_due(s: DirectMmu, before: DirectMmu, outcome: Touche
     return implies(outcome.shown.event == Event.PAGE_FAULT, not walked.valid or (outcome.write and not walked.writable))
 
 
+@law("EQV-2", "A VM's devices are let at its memory as long as that is plain: no table, and no descriptors.")
+def devices_reach_plain_memory(s: DirectMmu, mfn: Mfn) -> Any:
+    frame = s.frames[mfn]
+    return implies(frame.owned and frame.standing == Standing.PLAIN and frame.type != Type.SEGMENT, s.iommu[frame.vm, mfn])
+
+
 @law("EQV-5", "The monitor's linear mapping of a table shows the table that the guest's own tables name.")
 def linear_mappings_are_current(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper: Index) -> Any:
     table, base = s.linear[vm, vcpu, upper], s.base[vm, vcpu]
@@ -209,6 +215,18 @@ def tracked_entries_map_the_grant(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
                    and home.type == Type.L1)
 
 
+@law("EQV-2", "A device is let at a frame that was granted to it, as long as the grant's mapping says so.")
+def granted_devices_reach_the_frame(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
+    return implies(s.maptrack[vm, mfn].device, s.iommu[vm, mfn])
+
+
+@law("EQV-2", "What a VM has mapped of a grant stays mapped, for its processors and its devices, until it unmaps that itself.")
+def mapped_grants_stay_mapped(s: DirectGrants, before: DirectGrants, actor: Vm, vm: Vm, mfn: Mfn) -> Any:
+    was, now = before.maptrack[vm, mfn], s.maptrack[vm, mfn]
+    return implies(actor != vm, implies(was.host, now.host and now.table == was.table and now.index == was.index)
+                   and implies(was.device, now.device))
+
+
 @law("ISO-3", "Descriptors in use are such as their owner may have.")
 def descriptors_in_use_are_fit(s: DirectGrants, mfn: Mfn, index: Index) -> Any:
     frame = s.frames[mfn]
@@ -226,6 +244,8 @@ GRANTS = (
     mapped_grants_are_granted,
     granted_entries_are_tracked,
     tracked_entries_map_the_grant,
+    granted_devices_reach_the_frame,
+    mapped_grants_stay_mapped,
     descriptors_in_use_are_fit,
     descriptors_lie_in_descriptor_pages,
 )
@@ -251,6 +271,7 @@ LAWS = (
     frames_hold_what_owners_believe,
     loads_show_what_was_stored,
     direct_faults_come_when_due,
+    devices_reach_plain_memory,
     linear_mappings_are_current,
     direct_accesses_do_not_exit,
     checking_makes_progress,

@@ -71,6 +71,19 @@ def places_are_owned(s: EptLargeMmu, vm: Vm, region: Region, page: Index) -> Any
                    and not place.tracked)
 
 
+@law("RES-2", "A frame that stands behind a page is accounted for: the guest has the page, or has it in its balloon.")
+def placed_pages_are_accounted_for(s: EptLargeMmu, vm: Vm, region: Region, page: Index) -> Any:
+    return implies(s.p2m[vm, region, page].mapped, s.plugged[vm, region, page] or s.inflated[vm, region, page])
+
+
+@law("RES-2", "What could not be done has changed nothing of the guest's memory.")
+def what_fails_changes_no_page(s: EptLargeMmu, before: EptLargeMmu, outcome: Given, vm: Vm, region: Region, page: Index) -> Any:
+    return implies(not outcome.done, s.p2m[vm, region, page] == before.p2m[vm, region, page]
+                   and s.plugged[vm, region, page] == before.plugged[vm, region, page]
+                   and s.inflated[vm, region, page] == before.inflated[vm, region, page]
+                   and s.on_demand[vm, region, page] == before.on_demand[vm, region, page])
+
+
 @law("RES-1", "A page is promised or has a frame, and is the guest's or in its balloon, never both.")
 def promises_are_kept_once(s: EptLargeMmu, vm: Vm, region: Region, page: Index) -> Any:
     return (implies(s.on_demand[vm, region, page], not s.p2m[vm, region, page].mapped and s.plugged[vm, region, page]
@@ -115,7 +128,7 @@ def no_access_escapes_the_flags(s: EptLargeMmu, vm: Vm, region: Region, page: In
     return implies(s.happened[vm, region, page].accessed, s.young(vm, region, page))
 
 
-@law("EQV-4", "So is one that a processor remembers.")
+@law("EQV-4", "A page that a processor remembers is young.")
 def remembered_pages_are_young(s: EptLargeMmu, cpu: Cpu, vm: Vm, region: Region, page: Index) -> Any:
     return implies(s.tlb[cpu, vm, region, page].valid, s.young(vm, region, page))
 
@@ -146,6 +159,8 @@ LAWS = (
     linked_tables_are_linked,
     units_are_held,
     places_are_owned,
+    placed_pages_are_accounted_for,
+    what_fails_changes_no_page,
     promises_are_kept_once,
     memory_is_there,
     accesses_reach_the_page,

@@ -78,7 +78,7 @@ def cached_mirrors_stay_in_the_envelope(s: ShadowTracedMmu, vm: Vm, vcpu: Vcpu, 
     return implies(entry.present, mirrors(entry, s.bare_tlb[vm, vcpu, page]))
 
 
-@law("EQV-5", "So was a vCPU's shadow entry.")
+@law("EQV-5", "A vCPU's shadow entry was made from a guest entry that may still be cached, and gives no more rights.")
 def shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     return in_the_envelope(s.shadow[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
 
@@ -96,7 +96,7 @@ def mirrored_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, root: 
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn])
 
 
-@law("EQV-5", "Nor does a cached one.")
+@law("EQV-5", "No cached entry lets a guest write to a table that is mirrored.")
 def cached_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, page]
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn])

@@ -25,19 +25,49 @@ def pages_are_mapped_where_their_record_says(s: HostPages, mfn: Mfn) -> Any:
             and implies(page.kind == Kind.DEVICE, page.held == (page.at != NOTHING)))
 
 
-@law("RES-1", "A page is lent to one party, by both records, or to none.")
+@law("RES-1", "A page is lent to one party, by both records, or to none; the host lends none to itself.")
 def loans_agree(s: HostPages, mfn: Mfn, party: Party) -> Any:
-    return s.borrowed[mfn, party] == (s.lent[mfn].shared and s.lent[mfn].to == party)
+    return (s.borrowed[mfn, party] == (s.lent[mfn].shared and s.lent[mfn].to == party)
+            and implies(s.lent[mfn].shared, s.lent[mfn].to != Party.HOST))
 
 
-@law("ISO-4", "A frame that is free, or a guest's, holds nothing of the monitor's.")
-def free_frames_hold_no_secret(s: HostPages, mfn: Mfn) -> Any:
-    return implies(s.pages[mfn].kind == Kind.FREE or s.pages[mfn].kind == Kind.GUEST, not s.pages[mfn].secret)
+@law("ISO-1", "A page that a driver was asked to hold is that device's until it is let go.")
+def held_pages_stay(s: HostPages, before: HostPages, mfn: Mfn) -> Any:
+    was, now = before.pages[mfn], s.pages[mfn]
+    return implies(was.held and was.kind == Kind.DEVICE, now.kind == Kind.DEVICE and now.vm == was.vm)
+
+
+@law("ISO-1", "A page that is lent is neither freed nor handed out before it is taken back.")
+def lent_pages_stay(s: HostPages, before: HostPages, mfn: Mfn) -> Any:
+    was, now = before.pages[mfn], s.pages[mfn]
+    return implies(before.lent[mfn].shared, now.kind == was.kind and now.vm == was.vm)
+
+
+@law("ISO-4", "A page that a guest has mapped, or may map, holds no secret: what a guest can read was put there for it.")
+def mapped_pages_hold_no_secret(s: HostPages, mfn: Mfn) -> Any:
+    page = s.pages[mfn]
+    return implies(page.at != NOTHING or page.kind == Kind.GUEST or page.kind == Kind.STATUS or page.kind == Kind.DEVICE,
+                   not page.secret)
+
+
+@law("ISO-4", "A page that was lent to a guest holds no secret.")
+def lent_pages_hold_no_secret(s: HostPages, mfn: Mfn) -> Any:
+    lent, page = s.lent[mfn], s.pages[mfn]
+    return implies(lent.shared and lent.to == Party.GUEST, not page.secret)
+
+
+@law("ISO-4", "Whoever gets a free frame finds no secret in it: it was scrubbed, or it is scrubbed before it is handed out.")
+def free_frames_show_no_secret(s: HostPages, mfn: Mfn) -> Any:
+    return implies(s.pages[mfn].kind == Kind.FREE, not s.found_in(mfn))
 
 
 LAWS = (
     the_physmap_leads_to_the_vms_pages,
     pages_are_mapped_where_their_record_says,
     loans_agree,
-    free_frames_hold_no_secret,
+    held_pages_stay,
+    lent_pages_stay,
+    mapped_pages_hold_no_secret,
+    lent_pages_hold_no_secret,
+    free_frames_show_no_secret,
 )

@@ -5,7 +5,8 @@ from typing import Any, Protocol
 from refmodel.bare import Event
 from refmodel.language import Total, implies, law
 from refmodel.machine.cells import Access, Paging
-from refmodel.machine.names import Index, Vcpu, Vm
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.large_pages import LargePageMmu
 from refmodel.mmu.replies import Result
 from refmodel.mmu.shadow import ShadowEntry, lets
 from refmodel.mmu.two_levels import LinearAttempt, LinearFilled, LinearMmu
@@ -48,6 +49,15 @@ def a_served_linear_fault_makes_progress(s: LinearShadow, outcome: LinearFilled)
                    lets_through(s, outcome.vm, outcome.vcpu, outcome.upper, outcome.page, outcome.access))
 
 
+@law("EQV-4", "An accessed or dirty flag is set in a guest's memory just where the guest's own processor would have set it.")
+def flags_in_memory_are_the_bare_machines(s: LargePageMmu, vm: Vm, gfn: Gfn, index: Index) -> Any:
+    table = s.p2m[vm, gfn]
+    cell, bare = s.memory[table.mfn][index], s.bare_memory[vm, gfn][index]
+    return implies(table.resident, cell.accessed == bare.accessed and cell.dirty == bare.dirty)
+
+
+FLAGS = (flags_in_memory_are_the_bare_machines,)
+"""Of any MMU for guests whose tables have such flags."""
 INTERPRETED = (linear_data_read_is_data_written,)
 """Of any MMU for guests with two levels."""
 SHADOWED = (

@@ -18,7 +18,7 @@ def shadow_page_entries_lead_where_the_p2m_says(s: ShadowPagesMmu, shadow: Shado
     return leads_where_the_p2m_says(s, s.roles[shadow].vm, entry) and keeps_out(s, entry)
 
 
-@law("ISO-1", "So does what a processor remembers of one.")
+@law("ISO-1", "What a processor remembers of a shadow page's entry leads where the p2m says, and reaches no frame but guests' memory.")
 def remembered_entries_lead_where_the_p2m_says(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
@@ -109,7 +109,7 @@ def shadow_page_entries_write_to_no_tracked_page(s: ShadowPagesMmu, shadow: Shad
     return implies(entry.present and entry.writable, not s.tracked[s.roles[shadow].vm, entry.gfn])
 
 
-@law("EQV-5", "Nor does what a processor remembers.")
+@law("EQV-5", "Nothing that a processor remembers lets a guest write to a tracked page.")
 def remembered_entries_write_to_no_tracked_page(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return implies(entry.present and entry.writable, not s.tracked[vm, entry.gfn])
@@ -143,4 +143,5 @@ LAWS = (
     the_reverse_map_is_exact,
     parents_are_exact,
     *linear.SHADOWED,
+    *linear.FLAGS,
 )

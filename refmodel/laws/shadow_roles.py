@@ -67,9 +67,15 @@ def accessed_flags_are_where_they_belong(s: ShadowRolesMmu, vm: Vm, gfn: Gfn, in
     return implies(s.bare_flags[vm, gfn, index].accessed, s.host[vm, gfn] != NOTHING and s.flags[s.host[vm, gfn], index].accessed)
 
 
-@law("EQV-4", "So is a dirty flag.")
+@law("EQV-4", "A dirty flag is set where the guest's processor would have set it.")
 def dirty_flags_are_where_they_belong(s: ShadowRolesMmu, vm: Vm, gfn: Gfn, index: Index) -> Any:
     return implies(s.bare_flags[vm, gfn, index].dirty, s.host[vm, gfn] != NOTHING and s.flags[s.host[vm, gfn], index].dirty)
+
+
+@law("EQV-4", "No accessed or dirty flag is set in a guest's table that the guest's processor would not have set.")
+def no_flag_is_set_too_early(s: ShadowRolesMmu, vm: Vm, gfn: Gfn, index: Index) -> Any:
+    flags, bare = s.flags[s.host[vm, gfn], index], s.bare_flags[vm, gfn, index]
+    return implies(s.host[vm, gfn] != NOTHING, implies(flags.accessed, bare.accessed) and implies(flags.dirty, bare.dirty))
 
 
 @law("EQV-4", "An entry is there only if the guest's is marked as accessed, and lets anybody write only if it is as dirty.")
@@ -97,6 +103,7 @@ LAWS = (
     emulated_faults_are_as_due,
     accessed_flags_are_where_they_belong,
     dirty_flags_are_where_they_belong,
+    no_flag_is_set_too_early,
     entries_need_no_more_flags,
     a_served_role_fault_makes_progress,
 )

@@ -19,7 +19,7 @@ def large_mappings_lead_where_the_p2m_says(s: Superpages, vm: Vm, region: Region
     return implies(s.large[vm, region].mapped, fits(s, vm, region, page, s.large[vm, region]))
 
 
-@law("ISO-1", "So does one that a processor has cached.")
+@law("ISO-1", "A large mapping that a processor has cached leads every page of its region where the p2m says.")
 def cached_large_mappings_lead_where_the_p2m_says(s: Superpages, vm: Vm, region: Region, page: Index) -> Any:
     cached = s.large_tlb[vm, region]
     return implies(cached.mapped, s.large[vm, region].mapped and fits(s, vm, region, page, cached))
@@ -46,18 +46,19 @@ def a_small_page_comes_as_zeroes(s: Superpages, before: Superpages, vm: Vm, regi
     return implies(place.mapped and not before.places[vm, region, page].mapped, s.memory[place.block, place.at] == Cell())
 
 
-@law("RES-1", "A frame counts the pages that lie in it.")
+@law("RES-1", "A frame counts the pages that lie in it, and the references that a step under way has taken.")
 def unit_references_are_exact(s: Superpages, block: Block, at: Index) -> Any:
-    return s.units[block, at].references == references(s, block, at)
+    return s.units[block, at].references == references(s, block, at) + s.in_transit(block, at)
 
 
 @law("RES-2", "A frame that is one page's is that page's; one that is free has none, one that is shared has some.")
 def unit_records_are_true(s: Superpages, block: Block, at: Index) -> Any:
     unit = s.units[block, at]
     place = s.places[unit.vm, unit.region, unit.page]
-    return (implies(unit.use == UnitUse.FREE, unit.references == 0) and implies(unit.use == UnitUse.SHARED, unit.references >= 1)
-            and implies(unit.use == UnitUse.PRIVATE,
-                        unit.references == 1 and place.mapped and place.block == block and place.at == at))
+    extra = s.in_transit(block, at)
+    return (implies(unit.use == UnitUse.FREE, unit.references == 0) and implies(unit.use == UnitUse.SHARED, unit.references > extra)
+            and implies(unit.use == UnitUse.PRIVATE, unit.references == 1 + extra and place.mapped and place.block == block
+                        and place.at == at))
 
 
 @law("EQV-1", "Each page holds what the bare machine's page holds.")

@@ -4,20 +4,45 @@ from typing import Any
 
 from refmodel.language import implies, law
 from refmodel.machine.names import Cpu, Gfn
-from refmodel.mmu.write_protection import WriteProtectionMmu
+from refmodel.mmu.write_protection import Served, WriteProtectionMmu
 
 
-@law("EQV-5", "A table that is shadowed is not writable, and nothing makes it so on the spot.")
+@law("EQV-5", "A table that is shadowed is not writable, and nothing makes it so on the spot, which is how W is set at all.")
 def shadowed_tables_stay_protected(s: WriteProtectionMmu, gfn: Gfn) -> Any:
     entry = s.sptes[gfn]
-    return implies(s.shadowed[gfn] and entry.present, not entry.writable and not entry.mmu_writable)
+    return (implies(s.shadowed[gfn] and entry.present, not entry.writable and not entry.mmu_writable)
+            and implies(entry.writable, entry.present and entry.mmu_writable))
 
 
-@law("EQV-5", "What a processor has cached gives no right that the entry does not give.")
-def cached_rights_are_the_entrys(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
-    found, entry = s.tlb[cpu, gfn], s.sptes[gfn]
-    return (implies(found.present, entry.present) and implies(found.present and found.writable, entry.writable)
-            and implies(entry.writable, entry.present))
+def may_write(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    """Whether a processor has the right to write to a page cached. The entry may have lost it since, and the flush be put off."""
+    found = s.tlb[cpu, gfn]
+    return found.present and found.writable
+
+
+@law("EQV-5", "A table that is shadowed is written to by no processor, from its cache either: the shadow would miss it.")
+def no_processor_writes_to_a_shadowed_table(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    return implies(s.shadowed[gfn], not may_write(s, cpu, gfn))
+
+
+@law("EQV-5", "A processor can write from its cache only where a fault may set W on the spot: who takes that away flushes at once.")
+def cached_writes_are_by_entries_that_may_be_writable(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    return implies(may_write(s, cpu, gfn), s.sptes[gfn].present and s.sptes[gfn].mmu_writable)
+
+
+@law("EQV-4", "While a page is logged and is not in the log, no processor can write to it from its cache.")
+def no_cached_write_is_missed(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    return implies(s.logging[gfn] and not s.logged[gfn], not may_write(s, cpu, gfn))
+
+
+@law("EQV-4", "A page that a processor can write to from its cache may be written to by its entry as well, or is known to differ.")
+def cached_writes_are_known_to_swap(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    return implies(may_write(s, cpu, gfn), s.sptes[gfn].writable or s.backed[gfn].dirty)
+
+
+@law("ISO-1", "A processor has cached only pages that are in memory.")
+def cached_pages_are_resident(s: WriteProtectionMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    return implies(s.tlb[cpu, gfn].present, s.backed[gfn].resident)
 
 
 @law("EQV-4", "While a page is logged, no write to it is missing from the log.")
@@ -41,11 +66,29 @@ def mapped_pages_are_resident(s: WriteProtectionMmu, gfn: Gfn) -> Any:
     return implies(s.sptes[gfn].present, s.backed[gfn].resident)
 
 
+@law("EFF-2", "A fault that was served leaves a mapping, and one on a write a mapping that is writable.")
+def a_served_protection_fault_makes_progress(s: WriteProtectionMmu, outcome: Served) -> Any:
+    entry = s.sptes[outcome.gfn]
+    return entry.present and implies(outcome.write, entry.writable)
+
+
+@law("EFF-2", "Only a table's sake keeps a page from being made writable by a fault.")
+def what_is_no_table_can_be_made_writable(s: WriteProtectionMmu, gfn: Gfn) -> Any:
+    entry = s.sptes[gfn]
+    return implies(entry.present and not s.shadowed[gfn], entry.writable or entry.mmu_writable)
+
+
 LAWS = (
     shadowed_tables_stay_protected,
-    cached_rights_are_the_entrys,
+    no_processor_writes_to_a_shadowed_table,
+    cached_writes_are_by_entries_that_may_be_writable,
+    no_cached_write_is_missed,
+    cached_writes_are_known_to_swap,
+    cached_pages_are_resident,
     no_logged_write_is_missed,
     changed_pages_are_known,
     swapped_pages_are_as_they_were,
     mapped_pages_are_resident,
+    a_served_protection_fault_makes_progress,
+    what_is_no_table_can_be_made_writable,
 )

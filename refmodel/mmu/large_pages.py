@@ -4,8 +4,10 @@ tables, and the interpreter for them.
 An upper entry with PS set maps as much as a leaf table could, with its own rights and flags. Where the small pages of a large one
 lie is an alignment and an addition; all that matters here is that the guest cannot change it.
 
-A processor marks each entry that it uses as accessed, and the one that maps a page as dirty before a write to that
-(SDM Vol. 3A 4.8). It may do so early, for an access that is to be tried again. What it has cached was marked when it was cached.
+A processor marks each entry that it uses as accessed, and the one that maps a page as dirty when it writes to that page
+(SDM Vol. 3A 4.8). The flags are in the tables, so in the guest's memory. The bare machine marks its tables in its own walks; the
+monitor has to have marked the guest's by then, however an access is carried out. A part of an access that is to be tried again may
+mark entries early, on both machines. What a processor has cached was marked when it was cached.
 """
 
 import attrs
@@ -44,6 +46,34 @@ class LargePageBareMachine(BareMemory):
     def bare_flush(self, vm: Vm, vcpu: Vcpu) -> None:
         reset(self.bare_tlb, lambda cell, v, c, upper, page: v == vm and c == vcpu)
 
+    def bare_mark(self, vm: Vm, table: Gfn, index: Index, write: bool) -> None:
+        """The bare machine marks an entry that it uses: as accessed, and, if it writes to the page that this maps, as dirty."""
+        cell = self.bare_cell(vm, table, index)
+        if self.plugged[vm, table] and (not cell.accessed or (write and not cell.dirty)):
+            marked = attrs.evolve(cell, accessed=True, dirty=cell.dirty or write)
+            self.bare_memory[vm, table] = self.bare_memory[vm, table].put(index, marked)
+
+    def bare_mark_path(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> None:
+        """The bare machine marks all entries that an access uses."""
+        root, write = self.paging[vm, vcpu].root, access == Access.WRITE
+        above = self.bare_cell(vm, root, upper)
+        self.bare_mark(vm, root, upper, write and above.large)
+        if not above.large:
+            self.bare_mark(vm, above.gfn, page, write)
+
+    def bare_fill(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> None:
+        """The bare machine walks for an access, and caches what it finds. It marks what it uses first: nothing is cached of an
+        entry that is not accessed (SDM Vol. 3A 4.10.4.3)."""
+        self.bare_mark_path(vm, vcpu, upper, page, access)
+        self.bare_tlb[vm, vcpu, upper, page] = self.bare_walk(vm, vcpu, upper, page)
+
+    def bare_linear(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> Reply:
+        """The bare machine carries an access out by a walk of its tables."""
+        entry = self.bare_walk(vm, vcpu, upper, page)
+        if permits(entry, access, self.paging[vm, vcpu].mode):
+            self.bare_mark_path(vm, vcpu, upper, page, access)
+        return self.bare_access(vm, vcpu, entry, offset, access, value)
+
 
 class LargePageMmu(LargePageBareMachine, LinearMmu):
     """Any MMU for such guests."""
@@ -80,21 +110,23 @@ class LargePageMmu(LargePageBareMachine, LinearMmu):
         above = self.guest_cell(vm, root, upper)
         require(permits(self.guest_path(vm, above, page), access, self.paging[vm, vcpu].mode))
         if self.unmarked(above, write, above.large):
-            self.mark_entry(vm, root, upper, attrs.evolve(above, accessed=True, dirty=above.dirty or (above.large and write)))
+            if self.mark_entry(vm, root, upper, attrs.evolve(above, accessed=True, dirty=above.dirty or (above.large and write))):
+                self.bare_mark(vm, root, upper, above.large and write)
             return
         require(not above.large)
         leaf = self.guest_cell(vm, above.gfn, page)
         require(self.unmarked(leaf, write, maps=True))
-        self.mark_entry(vm, above.gfn, page, attrs.evolve(leaf, accessed=True, dirty=leaf.dirty or write))
+        if self.mark_entry(vm, above.gfn, page, attrs.evolve(leaf, accessed=True, dirty=leaf.dirty or write)):
+            self.bare_mark(vm, above.gfn, page, write)
 
-    def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> None:
-        """Write an entry of the guest's, if its page may be written to; or see to it that it may. The monitor is a writer like any
-        other: a shared page becomes the guest's own first, a logged one is logged."""
+    def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> bool:
+        """Write an entry of the guest's, if its page may be written to; or see to it that it may, and answer False. The monitor is
+        a writer like any other: a shared page becomes the guest's own first, a logged one is logged."""
         if not self.p2m[vm, table].writable:
             self.supply(vm, table, write=True)
-            return
+            return False
         self.access_for_guest(vm, table, index, Access.WRITE, cell)
-        self.bare_physical(vm, table, index, Access.WRITE, cell)
+        return True
 
 
 class LargePageInterpreterMmu(LargePageMmu):
@@ -106,16 +138,15 @@ class LargePageInterpreterMmu(LargePageMmu):
         if self.lacks_tables(vm, vcpu, upper):
             return again
         entry = self.guest_path(vm, self.guest_cell(vm, self.paging[vm, vcpu].root, upper), page)
-        bare = self.bare_walk(vm, vcpu, upper, page)
         if not permits(entry, access, self.paging[vm, vcpu].mode):
-            due = self.bare_access(vm, vcpu, bare, offset, access, value)
+            due = self.bare_linear(vm, vcpu, upper, page, offset, access, value)
             return LinearAttempt(Reply(Event.PAGE_FAULT), due, vcpu, upper, page, access)
         if self.unmarked(entry, access == Access.WRITE, maps=True):
             return again
         shown = self.emulate(vm, entry.gfn, offset, access, value)
         if shown.event == Event.EXITED:
             return again
-        return LinearAttempt(shown, self.bare_access(vm, vcpu, bare, offset, access, value), vcpu, upper, page, access)
+        return LinearAttempt(shown, self.bare_linear(vm, vcpu, upper, page, offset, access, value), vcpu, upper, page, access)
 
     @guest
     def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:

@@ -93,7 +93,9 @@ class ShadowPagesMmu(LargePageMmu):
                 self.tlb[vm, vcpu, upper, page] = ShadowEntry()  # a page fault drops what is cached for its address
                 return LinearAttempt(Reply(), Reply(), vcpu, upper, page, access)
             self.tlb[vm, vcpu, upper, page] = entry
-            self.bare_tlb[vm, vcpu, upper, page] = self.bare_walk(vm, vcpu, upper, page)
+            self.bare_fill(vm, vcpu, upper, page, access)
+        elif access == Access.WRITE and not self.bare_tlb[vm, vcpu, upper, page].dirty:
+            self.bare_fill(vm, vcpu, upper, page, access)  # a translation that was cached clean does not do for a store
         due = self.bare_access(vm, vcpu, self.bare_tlb[vm, vcpu, upper, page], offset, access, value)
         return LinearAttempt(self.touch(entry.mfn, offset, access, value), due, vcpu, upper, page, access)
 
@@ -178,7 +180,7 @@ class ShadowPagesMmu(LargePageMmu):
             return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access)
         entry = self.guest_path(vm, self.guest_cell(vm, self.paging[vm, vcpu].root, upper), page)
         if not permits(entry, access, mode):
-            due = self.bare_access(vm, vcpu, self.bare_walk(vm, vcpu, upper, page), page, access, Cell())
+            due = self.bare_linear(vm, vcpu, upper, page, page, access, Cell())
             return LinearFilled(Result.REFLECTED, vm, vcpu, upper, page, access, Reply(Event.PAGE_FAULT), due)
         shadow = self.links[self.roots[vm, vcpu], upper]
         require(shadow != NOTHING)
@@ -186,7 +188,7 @@ class ShadowPagesMmu(LargePageMmu):
         require(not self.takes_emulation(vm, entry, access, mode))
         found = self.supply(vm, entry.gfn, write)
         if found == Supply.HOLE:
-            due = self.bare_access(vm, vcpu, self.bare_walk(vm, vcpu, upper, page), page, access, Cell())
+            due = self.bare_linear(vm, vcpu, upper, page, page, access, Cell())
             return LinearFilled(Result.HOLE, vm, vcpu, upper, page, access, Reply(Event.HOLE), due)
         if found == Supply.LATER:
             return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access)
@@ -216,16 +218,21 @@ class ShadowPagesMmu(LargePageMmu):
         require(not lets(self.walked(vm, vcpu, upper, page), Access.WRITE, mode))
         if self.lacks_tables(vm, vcpu, upper):
             return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
-        bare = self.bare_walk(vm, vcpu, upper, page)
         entry = self.guest_path(vm, self.guest_cell(vm, self.paging[vm, vcpu].root, upper), page)
         require(permits(entry, Access.WRITE, mode))
-        require(not self.unmarked(entry, True, maps=True))
+        require(not self.owes_flags(entry))
         require(self.takes_emulation(vm, entry, Access.WRITE, mode))
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
         if shown.event == Event.EXITED:
             return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
         self.tlb[vm, vcpu, upper, page] = ShadowEntry()
-        return LinearAttempt(shown, self.bare_access(vm, vcpu, bare, offset, Access.WRITE, value), vcpu, upper, page, Access.WRITE)
+        due = self.bare_linear(vm, vcpu, upper, page, offset, Access.WRITE, value)
+        return LinearAttempt(shown, due, vcpu, upper, page, Access.WRITE)
+
+    def owes_flags(self, entry: Cell) -> bool:
+        """Whether entries have to be marked before the monitor carries a store out: it owes the guest the flags that the guest's
+        processor would have set."""
+        return self.unmarked(entry, True, maps=True)
 
     # ------------------------------------------------------------ what goes
 

@@ -14,7 +14,8 @@ Documentation/virt/kvm/x86/mmu.rst.)
 
 Accessed and dirty flags are set by the monitor, which writes to the guest's table where it lies in machine memory. An entry is made
 by an access, so that the accessed flag is due; and it lets nobody write as long as the guest's dirty flag is clear, so that the
-first store exits and the flag is set. A read-modify-write that the monitor carries out is a write from the start: its fault says
+first store exits and the flag is set. What the guest's processor would have set is written down apart, by every access, also by
+those that run without the monitor. A read-modify-write that the monitor carries out is a write from the start: its fault says
 so.
 """
 
@@ -218,6 +219,13 @@ class ShadowRolesMmu(Design):
         """EFER.NXE while the guest runs."""
         return True
 
+    @guest
+    def access(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege, access: Access) -> None:
+        """An access that the shadow lets through runs without the monitor. The guest's processor would have set flags by it."""
+        require(self.hardware_lets(vm, vcpu, self.walked(vm, vcpu, top, middle, page), by, access))
+        table = self.bare_above(vm, self.control[vm, vcpu].root, top, middle).gfn
+        self.bare_set_flags(vm, table, page, access == Access.WRITE)
+
     # ------------------------------------------------------------ the guest changes something
 
     @guest
@@ -244,9 +252,10 @@ class ShadowRolesMmu(Design):
 
     @operation
     def populate(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
-        """A page gets a frame."""
+        """A page gets a frame, scrubbed: no entry in it is marked."""
         require(self.host[vm, gfn] == NOTHING)
         require(self.owner[mfn].vm == NOTHING)
+        reset(self.flags, lambda flags, frame, index: frame == mfn)
         self.host[vm, gfn] = mfn
         self.owner[mfn] = PageOf(vm, gfn)
 
@@ -268,6 +277,7 @@ class ShadowRolesMmu(Design):
         self.leaves[vm, vcpu, way.gfn, role.writable, role.user, role.executable, page] = RoleEntry(
             True, self.made_for(rights, control, by == Privilege.USER, access, self.is_dirty(vm, way.gfn, page)), leaf.gfn)
         self.set_flags(vm, way.gfn, page, access == Access.WRITE)
+        self.bare_set_flags(vm, way.gfn, page, access == Access.WRITE)
         return RoleFilled(True, vm, vcpu, top, middle, page, by, access)
 
     def takes_emulation(self, rights: Rights, control: Control, by: Privilege, access: Access) -> bool:
@@ -291,6 +301,9 @@ class ShadowRolesMmu(Design):
         """Set a leaf entry's flags, in the guest's table."""
         mfn = self.frame_of(vm, table)
         self.flags[mfn, index] = Flags(True, self.flags[mfn, index].dirty or write)
+
+    def bare_set_flags(self, vm: Vm, table: Gfn, index: Index, write: bool) -> None:
+        """The guest's processor would set them, by an access that it carries out (SDM Vol. 3A 4.8)."""
         self.bare_flags[vm, table, index] = Flags(True, self.bare_flags[vm, table, index].dirty or write)
 
     def frame_of(self, vm: Vm, gfn: Gfn) -> Mfn:
@@ -307,6 +320,7 @@ class ShadowRolesMmu(Design):
             table = self.bare_above(vm, self.control[vm, vcpu].root, top, middle).gfn
             require(self.host[vm, table] != NOTHING)
             self.set_flags(vm, table, page, True)
+            self.bare_set_flags(vm, table, page, True)
         return Emulated(faulted, fault, due, Fault(mapped, True, by == Privilege.USER) if due else Fault())
 
     def rmw_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege

@@ -33,6 +33,14 @@ class Backed:
     swapped: bool = False
 
 
+@attrs.frozen
+class Served:
+    """A fault that was served, and whether it was on a write that an entry did not let through."""
+
+    gfn: Gfn
+    write: bool
+
+
 class WriteProtectionMmu(Design):
     sptes: Total[Gfn, Spte]
     tlb: Total[tuple[Cpu, Gfn], Spte]
@@ -62,7 +70,7 @@ class WriteProtectionMmu(Design):
     # ------------------------------------------------------------ faults
 
     @operation
-    def fault(self, gfn: Gfn) -> None:
+    def fault(self, gfn: Gfn) -> Served:
         """Nothing is mapped: bring the page in if need be, and map it, read-only at first where somebody wants to know of a
         write."""
         page = self.backed[gfn]
@@ -72,15 +80,17 @@ class WriteProtectionMmu(Design):
             self.differs[gfn] = not page.swapped
         writable = not self.shadowed[gfn] and not self.logging[gfn]
         self.sptes[gfn] = Spte(True, writable, not self.shadowed[gfn])
+        return Served(gfn, write=False)
 
     @operation
-    def fast_fault(self, gfn: Gfn) -> None:
+    def fast_fault(self, gfn: Gfn) -> Served:
         """A write to what may be made writable: log it, and let it."""
         entry = self.sptes[gfn]
         require(entry.present and not entry.writable)
         require(entry.mmu_writable)
         self.logged[gfn] = True
         self.sptes[gfn] = attrs.evolve(entry, writable=True)
+        return Served(gfn, write=True)
 
     # ------------------------------------------------------------ taking W away
 
@@ -109,12 +119,15 @@ class WriteProtectionMmu(Design):
     @operation
     def fetch_log(self, gfn: Gfn) -> None:
         """Logging starts, or goes on with an empty log."""
-        entry = self.sptes[gfn]
         self.logging[gfn] = True
         self.logged[gfn] = False
-        self.note_dirty(gfn, entry)
-        self.sptes[gfn] = attrs.evolve(entry, writable=False)
+        self.take_write(gfn)
         self.flush(gfn)
+
+    def take_write(self, gfn: Gfn) -> None:
+        """W goes from an entry, to which a fault may give it back."""
+        self.note_dirty(gfn, self.sptes[gfn])
+        self.sptes[gfn] = attrs.evolve(self.sptes[gfn], writable=False)
 
     def note_dirty(self, gfn: Gfn, entry: Spte) -> None:
         """A page that could be written to may have been."""

@@ -3,7 +3,8 @@
 Three kinds. *Status pages* are the monitor's own and may be mapped by a guest at one guest frame at a time, so that taking them
 away needs one lookup. *Lent pages* are a party's own, shared with exactly one other: owner and borrower each have a record, and
 the two agree. *Device pages* have no reference count of the host's own; whoever maps one has to ask its driver to hold it, and to
-keep to the rights that the driver gave. What the monitor itself used is scrubbed as what a guest used is.
+keep to the rights that the driver gave. What the monitor itself used is scrubbed as what a guest used is, before anybody else sees
+it: when the frame is freed, or when it is handed out.
 """
 
 import enum
@@ -70,28 +71,29 @@ class HostPages(Design):
     @operation
     def give(self, mfn: Mfn, vm: Vm, gfn: Gfn) -> None:
         """A guest gets a page."""
-        require(self.pages[mfn].kind == Kind.FREE)
+        require(self.unused(mfn))
         require(not self.physmap[vm, gfn].mapped)
-        self.pages[mfn] = HostPage(Kind.GUEST, vm, gfn, secret=self.pages[mfn].secret)
+        self.pages[mfn] = HostPage(Kind.GUEST, vm, gfn, secret=self.found_in(mfn))
         self.physmap[vm, gfn] = HostMapping(True, mfn, True)
 
     @operation
     def use(self, mfn: Mfn, vm: Vm, status: bool) -> None:
         """The monitor takes a frame for itself, on a VM's behalf, and writes to it. As a status page the VM may map it."""
-        require(self.pages[mfn].kind == Kind.FREE)
+        require(self.unused(mfn))
         self.pages[mfn] = HostPage(Kind.STATUS if status else Kind.INTERNAL, vm, secret=not status)
 
     @operation
     def plug_device(self, mfn: Mfn, vm: Vm, read_only: bool) -> None:
         """A driver offers a VM a page that it counts itself."""
-        require(self.pages[mfn].kind == Kind.FREE)
-        self.pages[mfn] = HostPage(Kind.DEVICE, vm, read_only=read_only)
+        require(self.unused(mfn))
+        self.pages[mfn] = HostPage(Kind.DEVICE, vm, read_only=read_only, secret=self.found_in(mfn))
 
     @operation
     def free(self, mfn: Mfn) -> None:
         """A frame goes back, once nothing maps it, scrubbed."""
         page = self.pages[mfn]
         require(page.kind != Kind.FREE and not page.held)
+        require(not self.lent[mfn].shared)
         if page.at != NOTHING:
             self.physmap[page.vm, page.at] = HostMapping()
         self.pages[mfn] = HostPage(secret=page.secret and not self.scrubs(page))
@@ -99,6 +101,14 @@ class HostPages(Design):
     def scrubs(self, page: HostPage) -> bool:
         """Whether a frame is scrubbed when it is freed."""
         return True
+
+    def unused(self, mfn: Mfn) -> bool:
+        """Whether a frame can be handed out: it is free, and nobody has borrowed it."""
+        return self.pages[mfn].kind == Kind.FREE and not self.lent[mfn].shared
+
+    def found_in(self, mfn: Mfn) -> bool:
+        """Whether the next owner of a free frame would find a secret in it."""
+        return self.pages[mfn].secret
 
     # ------------------------------------------------------------ mapping what is the monitor's or a device's
 
@@ -143,11 +153,15 @@ class HostPages(Design):
 
     @operation
     def share(self, mfn: Mfn, to: Party) -> None:
-        """The host lends a page of its own to one other party."""
+        """The host lends a page of its own to one other party; to a guest none that holds a secret."""
         require(to != Party.HOST)
         require(not self.lent[mfn].shared)
+        require(self.may_be_lent(mfn, to))
         self.lent[mfn] = Lent(True, to)
         self.borrowed[mfn, to] = True
+
+    def may_be_lent(self, mfn: Mfn, to: Party) -> bool:
+        return not (to == Party.GUEST and self.pages[mfn].secret)
 
     @operation
     def unshare(self, mfn: Mfn, party: Party) -> None:

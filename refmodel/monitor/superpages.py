@@ -195,6 +195,11 @@ class Superpages(Design):
         self.own(vm, region, page, Spot(block, at))
         self.small_tlb[vm, region, page] = SmallPage()
 
+    def in_transit(self, block: Block, at: Index) -> int:
+        """How many references to a frame a step that is under way has taken, beside those of pages. Here each step is done at
+        once."""
+        return 0
+
     def spare(self, block: Block) -> int:
         """How many frames of a block are free."""
         return count(self.units, lambda unit, of, at: of == block and unit.use == UnitUse.FREE)

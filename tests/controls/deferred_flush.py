@@ -1,0 +1,23 @@
+"""The flush that follows write protection for the log is put off until the log is handed out."""
+
+from refmodel.designs import WriteProtection
+from refmodel.language import operation, require
+from refmodel.machine.names import Gfn
+
+
+class Control(WriteProtection):
+    """W goes from an entry in a step of its own, after which processors may write by what they have cached. Nobody relies on the
+    entry yet: the page is in the log, or is not logged, and is known to differ from its copy. Processors are flushed when the log is
+    handed out. (KVM flushes so when it has write-protected a whole memory slot.)"""
+
+    @operation
+    def write_protect(self, gfn: Gfn) -> None:
+        require(self.sptes[gfn].writable)
+        self.take_write(gfn)
+
+    @operation
+    def fetch_log(self, gfn: Gfn) -> None:
+        require(not self.sptes[gfn].writable)
+        self.flush(gfn)
+        self.logging[gfn] = True
+        self.logged[gfn] = False
