@@ -11,9 +11,10 @@ import attrs
 
 from refmodel.language.arithmetic import hold_to_kinds
 from refmodel.language.asking import Fault
-from refmodel.language.inference import Complaint, Effects, Inference, Stop
+from refmodel.language.inference import Inference
 from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
 from refmodel.language.laws import Law
+from refmodel.language.meanings import Complaint, Effects, Stop
 from refmodel.language.types import FLAG, Known, Never, NoneType, State, Text, Type, said
 
 if TYPE_CHECKING:

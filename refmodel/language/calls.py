@@ -1,0 +1,244 @@
+"""What a call in a text gives: of a helper, of a record's class, of a word of the language."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import Any
+
+import attrs
+
+from refmodel.language.expressions import Expressions
+from refmodel.language.kinds import (
+    FlagKind,
+    NaturalKind,
+    PageKind,
+    RecordKind,
+    TableKind,
+    WordKind,
+)
+from refmodel.language.meanings import WORDS, Effects
+from refmodel.language.types import (
+    FLAG,
+    NATURAL,
+    NONE,
+    Ints,
+    Known,
+    Never,
+    State,
+    Table,
+    Text,
+    TupleOf,
+    Type,
+    Words,
+    joined,
+    said,
+)
+
+LONGEST = 64
+"""How often a loop may be gone through: it is written out."""
+
+
+class Calls(Expressions):
+    """Calls."""
+
+    def _call(self, node: ast.Call) -> Type:
+        what = self.expr(node.func)
+        if (isinstance(what, Known) and what.value is any) or (isinstance(what, Known) and what.value is all):
+            return self._quantified(node)
+        if isinstance(what, Known) and what.value is super:
+            return self._super(node)
+        if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
+            self.complain("write the arguments out", node)
+        given = [self.expr(a) for a in node.args]
+        named = {k.arg: self.expr(k.value) for k in node.keywords if k.arg is not None}
+        if isinstance(what, Text):
+            return self.call(what, given, named, node)
+        if not isinstance(what, Known):
+            return self.complain(f"{said(what)} cannot be called", node)
+        return self._known_call(what.value, given, named, node)
+
+    def _known_call(self, value: Any, given: list[Type], named: dict[str, Type], node: ast.Call) -> Type:
+        if isinstance(value, tuple):
+            page, name = value
+            return self._page_call(page, name, given, named, node)
+        if isinstance(value, FunctionType) and value in WORDS:
+            words: Callable[..., Type] = getattr(self, f"_word_{value.__name__}")
+            try:
+                inspect.signature(words).bind(node, *given, **named)
+            except TypeError:
+                if value is not attrs.evolve:
+                    return self.complain(f"{value.__name__}{inspect.signature(value)}: other arguments are given", node)
+            return words(node, *given, **named)
+        if value is bool:
+            if len(given) != 1 or named or given[0] != FLAG:
+                self.complain("bool() of a flag is that flag; nothing else has a truth", node)
+            return FLAG
+        if value in (min, max):
+            if len(given) < 2 or named or not all(isinstance(g, Ints | NaturalKind | WordKind) for g in given):
+                self.complain(f"{value.__name__} compares two or more numbers", node)
+            return functools.reduce(joined, given)
+        if value is range:
+            if named or not 1 <= len(given) <= 3 or not all(isinstance(g, Ints) and len(g.values) == 1 for g in given):
+                self.complain("a range has constant bounds", node)
+            numbers = range(*[max(g.values) for g in given if isinstance(g, Ints)])
+            if len(numbers) > LONGEST:
+                self.complain(f"a loop is gone through at most {LONGEST} times", node)
+            return TupleOf(tuple(Ints(frozenset([n])) for n in numbers))
+        if isinstance(value, type) and attrs.has(value):
+            return self._constructed(value, given, named, node)
+        return self.complain(f"{getattr(value, '__name__', value)} is no function of the language", node)
+
+    def _page_call(self, page: PageKind, name: str, given: list[Type], named: dict[str, Type], node: ast.AST) -> Type:
+        expected = (page.index, page.cell) if name == "put" else ()
+        if named or len(given) != len(expected):
+            self.complain(f"{name} of a page takes {len(expected)} arguments", node)
+        for what, kind in zip(given, expected, strict=True):
+            self.expect(what, kind, node, f"{name} of a page")
+        return FLAG if name == "is_zero" else page
+
+    def _constructed(self, cls: type, given: list[Type], named: dict[str, Type], node: ast.AST) -> Type:
+        kind = self.kind(cls, node)
+        assert isinstance(kind, RecordKind)
+        fields, of = [a for a in attrs.fields(cls) if a.init], dict(kind.fields)
+        positional = [a.name for a in fields if not a.kw_only]
+        if len(given) > len(positional) or set(named) & set(positional[:len(given)]):
+            self.complain(f"{cls.__name__} has fewer fields, or one is given twice", node)
+        for name, what in {**dict(zip(positional, given, strict=False)), **named}.items():
+            if name not in of:
+                self.complain(f"{cls.__name__} has no field {name}; it has {', '.join(of)}", node)
+            self.expect(what, of[name], node, f"the field {name} of {cls.__name__}")
+        for a in fields:
+            if a.default is attrs.NOTHING and a.name not in (*positional[:len(given)], *named):
+                self.complain(f"{cls.__name__} is made without its field {a.name}", node)
+        return kind
+
+    def _super(self, node: ast.Call) -> Type:
+        frame = self._frames[-1]
+        home = frame.text.scope.names.get("__class__")
+        first = next(iter(frame.names.values()), None)
+        mine = frame.names.get(frame.text.node.args.args[0].arg) if frame.text.node.args.args else first
+        if node.args or node.keywords or not isinstance(home, Known) or not isinstance(mine, State):
+            return self.complain("super() stands in a method of a design, without arguments", node)
+        return State(mine.cls, after=home.value)
+
+    def _quantified(self, node: ast.Call) -> Type:
+        if len(node.args) != 1 or node.keywords:
+            self.complain("any and all take a tuple, or a generator over one", node)
+        [over] = node.args
+        if not isinstance(over, ast.GeneratorExp):
+            for part in self.several(over):
+                if not isinstance(part, FlagKind | Never):
+                    self.complain(f"{said(part)} is no condition; compare it by ==", over)
+            return FLAG
+        if len(over.generators) != 1 or over.generators[0].is_async:
+            self.complain("a generator goes over one tuple", over)
+        [generator] = over.generators
+        frame = self._frames[-1]
+        outer = dict(frame.names)
+        for value in self.several(generator.iter):
+            self.assign(generator.target, value, over)
+            for test in (*generator.ifs, over.elt):
+                self.flag(test)
+        frame.names = outer
+        return FLAG
+
+    # ------------------------------------------------------------ the words of the language
+
+    def _word_require(self, node: ast.AST, condition: Type) -> Type:
+        self.may(node, "require anything")
+        if not isinstance(condition, FlagKind | Never):
+            self.complain(f"{said(condition)} is no condition; compare it", node)
+        return NONE
+
+    def _word_choose(self, node: ast.AST, annotation: Type, where: Type) -> Type:
+        self.may(node, "choose")
+        if not isinstance(annotation, Known):
+            return self.complain("choose wants a type of the language, such as Mfn", node)
+        kind = self.kind(annotation.value, node)
+        self.condition(where, [kind], node, "a condition of choose")
+        return kind
+
+    def _word_fails(self, node: ast.AST, what: Type) -> Type:
+        self.may(node, "ask")
+        if not isinstance(what, Words):
+            self.complain("what is asked is said by a string", node)
+        return FLAG
+
+    _word_cached = _word_fails
+
+    def _word_implies(self, node: ast.AST, premise: Type, conclusion: Type) -> Type:
+        self.effects.premises = True
+        for what in (premise, conclusion):
+            if not isinstance(what, FlagKind | Never):
+                self.complain(f"{said(what)} is no condition; compare it", node)
+        return FLAG
+
+    def _word_count(self, node: ast.AST, table: Type, where: Type) -> Type:
+        within = self._table(table, node, "count")
+        looked = self.condition(where, [within.value, *within.keys], node, "a condition of count")
+        if looked.reads:
+            self.complain("what is counted depends on the entry, its key and names: the condition may not look at "
+                          f"{', '.join(sorted(looked.reads))}", node)
+        self.effects.reads.add(within.name)
+        return NATURAL
+
+    def _word_reset(self, node: ast.AST, table: Type, where: Type) -> Type:
+        within = self._table(table, node, "reset")
+        self.condition(where, [within.value, *within.keys], node, "a condition of reset")
+        self._writes(Table(within), node)
+        return NONE
+
+    def _word_assign(self, node: ast.AST, table: Type, where: Type, value: Type) -> Type:
+        within = self._table(table, node, "assign")
+        if within.partial or isinstance(within.value, PageKind):
+            self.complain(f"assign goes over total tables of records; {within.name} is partial, or holds pages", node)
+        self.condition(where, [within.value, *within.keys], node, "a condition of assign")
+        if isinstance(value, Text):
+            looked = self._look(value, [within.value, *within.keys], node, "what is assigned")
+            self.expect(looked[0], within.value, node, f"an entry of {within.name}")
+        else:
+            self.expect(value, within.value, node, f"an entry of {within.name}")
+        self._writes(Table(within), node)
+        return NONE
+
+    def _word_evolve(self, node: ast.AST, *given: Type, **fields: Type) -> Type:
+        record = given[0] if len(given) == 1 else NONE
+        if not isinstance(record, RecordKind):
+            return self.complain("attrs.evolve takes a record and named fields", node)
+        of = dict(record.fields)
+        for name, what in fields.items():
+            if name not in of:
+                self.complain(f"{record.cls.__name__} has no field {name}; it has {', '.join(of)}", node)
+            self.expect(what, of[name], node, f"the field {name} of {record.cls.__name__}")
+        return record
+
+    def _table(self, table: Type, node: ast.AST, word: str) -> TableKind:
+        if not isinstance(table, Table):
+            self.complain(f"{word} goes over a table, not over {said(table)}", node)
+            raise AssertionError
+        return table.kind
+
+    def condition(self, where: Type, given: Sequence[Type], node: ast.AST, what: str) -> Effects:
+        """A condition over entries; what it looks at."""
+        result, looked = self._look(where, given, node, what)
+        if not isinstance(result, FlagKind | Never):
+            self.complain(f"{what} gives {said(result)}, which is no condition", node)
+        return looked
+
+    def _look(self, where: Type, given: Sequence[Type], node: ast.AST, what: str) -> tuple[Type, Effects]:
+        if not isinstance(where, Text):
+            self.complain(f"{what} is a lambda or a function", node)
+            raise AssertionError
+        outer, self.looking = self.looking, what
+        effects, self.effects = self.effects, Effects()
+        try:
+            result = self.call(where, given, {}, node)
+        finally:
+            self.looking = outer
+            mine, self.effects = self.effects, effects
+            self.effects.add(mine)
+        return result, mine

@@ -1,0 +1,215 @@
+"""What the names of a text stand for: Python's objects as types of the language, functions as texts that can be read.
+
+Whatever a text reaches comes through here, by whatever road, and is refused if it is nothing that the readings agree on.
+"""
+
+from __future__ import annotations
+
+import ast
+import enum
+import inspect
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from types import FunctionType, ModuleType
+from typing import Any
+
+import attrs
+
+from refmodel.language import asking
+from refmodel.language.arithmetic import Place
+from refmodel.language.kinds import (
+    NOTHING,
+    Kind,
+    RecordKind,
+    TableKind,
+    kind_of,
+)
+from refmodel.language.laws import Law
+from refmodel.language.sources import code_of, definition_of
+from refmodel.language.types import (
+    FLAG,
+    NONE,
+    Ints,
+    Known,
+    Nothing,
+    Scope,
+    Table,
+    Text,
+    TupleOf,
+    Type,
+    Words,
+    fits,
+    said,
+)
+from refmodel.language.unsound import BadDesign
+
+BUILTINS: tuple[Any, ...] = (any, all, min, max, range, super)
+WORDS = (asking.require, asking.choose, asking.fails, asking.cached, asking.count, asking.reset, asking.assign, asking.implies,
+         attrs.evolve)
+
+
+@attrs.frozen
+class Complaint:
+    """A place in a text that says what it may not."""
+
+    file: str
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.what}"
+
+
+@attrs.define
+class Effects:
+    """What a text has done so far: which tables it looked at, and whether it stated a premise."""
+
+    reads: set[str] = attrs.field(factory=set)
+    writes: set[str] = attrs.field(factory=set)
+    premises: bool = False
+
+    def add(self, other: Effects) -> None:
+        self.reads |= other.reads
+        self.writes |= other.writes
+        self.premises |= other.premises
+
+
+@attrs.define(eq=False)
+class Frame:
+    """One call under way."""
+
+    text: Text
+    names: dict[str, Type]
+    returned: list[Type] = attrs.field(factory=list)
+
+
+class Seen(Mapping[str, Type]):
+    """What a lambda sees of the function that it stands in: what its names are when it is called, as Python has it."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+
+    def __getitem__(self, name: str) -> Type:
+        names = self.frame.names
+        return names[name] if name in names else self.frame.text.scope.names[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.frame.text.scope.names, **self.frame.names})
+
+    def __len__(self) -> int:
+        return len({**self.frame.text.scope.names, **self.frame.names})
+
+
+class Stop(Exception):
+    """The expression was complained about: nothing more can be said of it."""
+
+
+class Meanings:
+    """One design's text."""
+
+    def __init__(self, cls: type, tables: Sequence[TableKind]) -> None:
+        self.cls = cls
+        self.tables = {t.name: Table(t) for t in tables}
+        self.complaints: dict[Complaint, None] = {}
+        self.functions: dict[FunctionType, None] = {}
+        self.effects = Effects()
+        self.looking = ""
+        """What the text under way is, where it may only look: a law, a condition."""
+        self.widths: dict[FunctionType, dict[Place, int]] = {}
+        """Where there is arithmetic on words of so many bits, or (0) on naturals."""
+        self._texts: dict[FunctionType, Text] = {}
+        self._calls: dict[Any, tuple[Type, Effects]] = {}
+        self._frames: list[Frame] = []
+        self._line = 0
+
+    # ------------------------------------------------------------ complaints
+
+    def complain(self, what: str, node: ast.AST | None = None) -> Type:
+        """Note what is wrong with a place; its value is taken for anything, lest one mistake be reported twice."""
+        line = getattr(node, "lineno", 0) or self._line
+        file = code_of(self._frames[-1].text.scope.function).co_filename if self._frames else inspect.getfile(self.cls)
+        self.complaints.setdefault(Complaint(file, line, what))
+        raise Stop
+
+    def expect(self, what: Type, kind: Kind, node: ast.AST, where: str) -> None:
+        if not fits(what, kind):
+            self.complain(f"{said(what)} stands where {said(kind)} is expected ({where})", node)
+
+    def may(self, node: ast.AST, what: str) -> None:
+        """Only an operation may do this."""
+        if self.looking:
+            self.complain(f"{self.looking} only looks: it may not {what}", node)
+
+    # ------------------------------------------------------------ from Python's objects to types
+
+    def meaning(self, value: Any, node: ast.AST | None = None, name: str = "") -> Type:
+        """What an object of Python's is to a text."""
+        if value is None:
+            return NONE
+        match value:
+            case bool():
+                return FLAG
+            case int() if type(value) is int:
+                return Nothing() if value == NOTHING else Ints(frozenset([value]))
+            case str() if type(value) is str:
+                return Words()
+            case tuple() if type(value) is tuple:
+                return TupleOf(tuple(self.meaning(v, node, name) for v in value))
+            case FunctionType():
+                return Known(value) if value in WORDS else self.text(value, node)
+            case ModuleType() | type() | Law():
+                return Known(value)
+            case enum.Enum():
+                return self.kind(type(value), node)
+        if typing.get_origin(value) is not None:
+            return Known(value)
+        if attrs.has(type(value)):
+            kind = self.kind(type(value), node)
+            assert isinstance(kind, RecordKind)
+            for field, of in kind.fields:
+                if not fits(self.meaning(getattr(value, field), node, name), of):
+                    self.complain(f"{name}: the field {field} of this record is no {said(of)}", node)
+            return kind
+        if value in BUILTINS:
+            return Known(value)
+        return self.complain(f"{name or value!r} is a {type(value).__name__}: a text reaches functions with a text of their own, "
+                             "frozen records, enum members, numbers, flags and tuples of these; state is in tables only", node)
+
+    def kind(self, annotation: Any, node: ast.AST | None) -> Kind:
+        try:
+            return kind_of(annotation)
+        except (BadDesign, TypeError) as why:
+            self.complain(str(why), node)
+            raise AssertionError from None
+
+    def text(self, function: FunctionType, node: ast.AST | None = None) -> Text:
+        """A function's text; refused if it has none."""
+        if function not in self._texts:
+            definition = definition_of(function)
+            if definition is None:
+                code = code_of(function)
+                self.complain(f"{function.__qualname__} has no text that can be read ({code.co_filename}:{code.co_firstlineno}): a "
+                              "helper is a plain function or lambda in a file, as it was loaded", node)
+            assert definition is not None
+            self._texts[function] = Text(definition, Scope({}, function))
+            cells = dict(zip(code_of(function).co_freevars, function.__closure__ or (), strict=True))
+            names = {name: self._cell(cell, name, node) for name, cell in cells.items()}
+            self._texts[function] = Text(definition, Scope(names, function))
+            self.functions[function] = None
+        return self._texts[function]
+
+    def _cell(self, cell: Any, name: str, node: ast.AST | None) -> Type:
+        try:
+            value = cell.cell_contents
+        except ValueError:
+            return self.complain(f"{name} has no value yet", node)
+        return self.meaning(value, node, name)
+
+    def call(self, text: Text, given: Sequence[Type], named: Mapping[str, Type], node: ast.AST | None) -> Type:
+        """What a text returns for arguments of these types (``inference``)."""
+        raise NotImplementedError
+
+    @property
+    def names(self) -> dict[str, Type]:
+        """What is known of the local names of the text under way."""
+        return self._frames[-1].names
