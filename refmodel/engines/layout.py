@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry, PageKind, Scalar, TableKind
-from refmodel.language.unsound import BadDesign
+from refmodel.language.kinds import Geometry, NaturalKind, PageKind, Scalar, TableKind
+from refmodel.language.unsound import BadDesign, Unsound
 
 Matrix = npt.NDArray[np.int8]
 
@@ -91,8 +91,15 @@ class Layout:
                 values = kind.value.cell.flatten(table[key][scalars[-1]])
             else:
                 values = kind.value.flatten(table[tuple(scalars) if len(scalars) != 1 else scalars[0]])
-            rows += [leaf.encode(v) for leaf, v in zip(place.leaves, values, strict=True)]
+            rows += [_kept(leaf, leaf.encode(v)) for leaf, v in zip(place.leaves, values, strict=True)]
         return np.array(rows, dtype=np.int8).reshape(-1, 1)
+
+
+def _kept(leaf: Scalar, code: int) -> int:
+    """A scalar as it is kept; ``Unsound`` if it is a number that is not."""
+    if isinstance(leaf, NaturalKind) and code > NATURAL_LIMIT:
+        raise Unsound(f"a number above {NATURAL_LIMIT} is stored, and exploration keeps none such; explore less, or prove")
+    return code
 
 
 def cell_keys(table: TableKind) -> tuple[Scalar, ...]:
