@@ -27,7 +27,7 @@ from refmodel.engines.verdicts import ReadingsDisagree
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import NOTHING, EnumKind, Geometry, NameKind, NaturalKind, WordKind, kind_of
+from refmodel.language.kinds import NOTHING, EnumKind, Geometry, NaturalKind, WordKind, kind_of
 from refmodel.language.laws import Law
 from refmodel.language.opaque import Opaque, opaque
 from refmodel.language.unsound import BadDesign, Unsound
@@ -422,7 +422,7 @@ class Explorer:
             columns = Columns(self.layout, group.after)
             columns.load(group.after, taken.matrix[:, group.rows])
             given = {"before": columns.before, "outcome": group.outcome_in(columns),
-                     "actor": opaque(columns, NameKind("Vm"), group.actors)}
+                     "actor": opaque(columns, self.design.actors, group.actors)}
             with answering(columns):
                 for law, names in self.laws:
                     if not law.about or not law.applies_to(group.returns):

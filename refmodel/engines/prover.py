@@ -32,9 +32,13 @@ from refmodel.language.joining import joined
 from refmodel.language.kinds import Kind, NameKind, NaturalKind, Scalar
 from refmodel.language.laws import Law
 from refmodel.language.opaque import asking, opaque
+from refmodel.language.unsound import Unsound
 
 TIMEOUT = 20_000
 """Milliseconds that the solver may take for one question."""
+
+PATHS = 20_000
+"""Paths of one operation that are followed; a text with more would never be done."""
 
 ATTEMPTS = 4
 """How often a counterexample is looked for, each time in another order."""
@@ -157,7 +161,9 @@ class Induction:
         reading = Symbolic(self.design)
         reading.choices = "choice" if self.base == "s" else f"{self.base}.choice"
         with answering(reading):
-            for _ in reading.paths():
+            for number, _ in enumerate(reading.paths()):
+                if number > PATHS:
+                    raise Unsound(f"{self.op.name} has more than {PATHS:,} paths, too many to prove; split it into several")
                 base = reading.state(self.base)
                 arguments = [reading.arbitrary(kind, f"{self.op.name}.{p}") for p, kind in self.op.parameters]
                 self.arguments = arguments

@@ -13,9 +13,11 @@ overriding its method. A law is a function decorated with ``law``, in the class 
 
 from __future__ import annotations
 
+import collections
 import collections.abc
 import functools
 import inspect
+import math
 import sys
 import types
 import typing
@@ -25,7 +27,7 @@ from typing import Any, ClassVar, TypeVar
 import attrs
 
 from refmodel.language.examination import Examination, examine
-from refmodel.language.kinds import NOTHING, Geometry, Kind, Page, Partial, TableKind, Total, kind_of, table_kind
+from refmodel.language.kinds import NOTHING, Geometry, Kind, NameKind, Page, Partial, TableKind, Total, kind_of, table_kind
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign
 
@@ -104,6 +106,12 @@ class Outline:
     def operation(self, name: str) -> Operation:
         return next(o for o in self.operations if o.name == name)
 
+    @property
+    def actors(self) -> NameKind:
+        """What whoever acts is: the kind of the parameter ``vm`` of the guests' operations."""
+        kinds = [kind for op in self.operations if op.by_guest for name, kind in op.parameters if name == "vm"]
+        return next((kind for kind in kinds if isinstance(kind, NameKind)), NameKind("Vm"))
+
     def reads(self, law: Law) -> frozenset[str]:
         """The tables that a law looks at."""
         return self._text_of(law).reads[law]
@@ -131,8 +139,15 @@ class Outline:
         return state
 
 
+LARGEST = 200_000
+"""Entries of a table in a geometry: more would fill the memory and never be explored."""
+
+
 def empty_table(kind: TableKind, geometry: Geometry) -> Total[Any, Any]:
     """A table before anything was stored in it."""
+    entries = math.prod(sum(1 for _ in key.values(geometry)) for key in kind.keys)
+    if entries > LARGEST:
+        raise BadDesign(f"table {kind.name} has {entries:,} entries in this geometry; expected {LARGEST:,} at most")
     if kind.partial:
         table: Total[Any, Any] = Partial()
         table.default = None
@@ -174,7 +189,10 @@ def _outline(cls: Any) -> Outline:
 @functools.cache
 def _read(cls: Any, tables: tuple[TableKind, ...], operations: tuple[Operation, ...], laws: tuple[Law, ...]) -> Examination:
     """A design's text, found to be in the language."""
-    text = examine(cls, tables, operations, laws)
+    try:
+        text = examine(cls, tables, operations, laws)
+    except RecursionError:
+        raise BadDesign(f"{_place(cls)}: the text is nested too deeply to be read") from None
     if text.complaints:
         raise BadDesign("\n".join(map(str, text.complaints)))
     return text
@@ -247,6 +265,8 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
         raise BadDesign(f"{place}: {type(why).__name__}: {why}") from None
     parameters = []
     for parameter in list(inspect.signature(method).parameters.values())[1:]:
+        if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            raise BadDesign(f"{place}: {parameter} is no plain parameter; expected name: type, with neither * nor **")
         if parameter.name == "NOTHING":
             raise BadDesign(f"{place}: a parameter is called NOTHING, which is the name of nobody; expected another name")
         if parameter.name not in hints:
@@ -255,7 +275,7 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
             parameters.append((parameter.name, kind_of(hints[parameter.name])))
         except BadDesign as why:
             raise BadDesign(f"{place}: parameter {parameter.name}: {why}") from None
-    if by_guest and "vm" not in dict(parameters):
+    if by_guest and not isinstance(dict(parameters).get("vm"), NameKind):
         raise BadDesign(f"{place}: a guest's step needs a parameter called vm, which says whose it is")
     split = inspect.isgeneratorfunction(method)
     returns = hints.get("return")
@@ -272,7 +292,11 @@ def _laws(cls: type[Design]) -> tuple[Law, ...]:
     for item in listed:
         if not isinstance(item, Law):
             raise BadDesign(f"{_place(cls)}: laws holds {item!r}, which is not a law")
-    return tuple(dict.fromkeys(listed + own))
+    laws = tuple(dict.fromkeys(listed + own))
+    for name, number in collections.Counter(law.name for law in laws).items():
+        if number > 1:
+            raise BadDesign(f"{_place(cls)}: {number} laws are called {name}; expected a name of its own for each")
+    return laws
 
 
 def _place(cls: type) -> str:

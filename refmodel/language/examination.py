@@ -119,9 +119,11 @@ def _law(inference: Inference, law: Law, operations: Sequence[Operation]) -> Eff
         text = inference.text(function)
         given: dict[str, Type] = {}
         names = dict(law.names)
+        actor = next((kind for op in operations if op.by_guest for name, kind in op.parameters
+                      if name == "vm" and isinstance(kind, NameKind)), NameKind("Vm"))
         for number, parameter in enumerate(inspect.signature(function).parameters):
             a_state = number == 0 or parameter == "before"
-            given[parameter] = State(inference.cls) if a_state else _given(inference, law, parameter, names)
+            given[parameter] = State(inference.cls) if a_state else _given(inference, law, parameter, names, actor)
         result = inference.call(text, (), given, text.node)
         if not isinstance(result, Never) and result != FLAG:
             inference.complaints.setdefault(Complaint(function.__code__.co_filename, text.node.lineno,
@@ -134,9 +136,9 @@ def _law(inference: Inference, law: Law, operations: Sequence[Operation]) -> Eff
     return mine
 
 
-def _given(inference: Inference, law: Law, parameter: str, names: dict[str, Any]) -> Type:
+def _given(inference: Inference, law: Law, parameter: str, names: dict[str, Any], actor: NameKind) -> Type:
     if parameter == "actor":
-        return NameKind("Vm")
+        return actor
     if parameter != "outcome":
         kind: Kind = names[parameter]
         return kind

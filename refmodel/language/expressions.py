@@ -102,6 +102,8 @@ class Expressions(Meanings):
 
     def _name(self, name: str, node: ast.AST) -> Type:
         frame = self._frames[-1]
+        if name.startswith("__"):
+            return self.complain(f"{name}: Python takes another name for it within a class; begin with one underscore", node)
         for names in (frame.names, frame.text.scope.names):
             if name in names:
                 return names[name]
@@ -341,6 +343,8 @@ class Expressions(Meanings):
 
     def _key(self, table: Table, what: Type, node: ast.AST) -> None:
         kinds = table.kind.keys
+        if len(kinds) == 1 and isinstance(what, TupleOf | TupleKind):
+            self.complain(f"the key of {table.kind.name} is no tuple", node)
         parts = what.parts if isinstance(what, TupleOf | TupleKind) else (what,)
         if len(parts) != len(kinds):
             self.complain(f"the table {table.kind.name} has a key of {len(kinds)} parts, not {len(parts)}", node)

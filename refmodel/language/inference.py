@@ -40,9 +40,14 @@ from refmodel.language.types import (
 )
 from refmodel.language.unsound import BadDesign
 
+MOST = 500_000
+"""Statements that are followed, every call and every turn of a loop counted."""
+
 
 class Inference(Calls):
     """One design's text."""
+
+    _done = 0
 
     def call(self, text: Text, given: Sequence[Type], named: Mapping[str, Type], node: ast.AST | None) -> Type:
         """What a text returns for arguments of these types."""
@@ -132,6 +137,10 @@ class Inference(Calls):
         """Whether its end is reached."""
         for statement in statements:
             self._line = statement.lineno
+            self._done += 1
+            if self._done > MOST:
+                file = code_of(self._frames[-1].text.scope.function).co_filename
+                raise BadDesign(f"{file}:{self._line}: more than {MOST:,} statements when all loops are written out")
             try:
                 if not self.statement(statement):
                     return False

@@ -371,7 +371,10 @@ def rename(leaf: Scalar, value: Any, renaming: Mapping[str, Sequence[int]]) -> A
 
 def kind_of(annotation: Any) -> Kind:
     """The kind an annotation denotes; ``BadDesign`` if it denotes none."""
-    return _kind_of(annotation)
+    try:
+        return _kind_of(annotation)
+    except RecursionError:
+        raise BadDesign(f"{annotation!r} contains itself") from None
 
 
 @functools.cache
@@ -444,10 +447,22 @@ def _by_attrs(method: FunctionType) -> bool:
 
 
 _SCALARS: dict[type, Callable[[Any], Scalar]] = {
-    Bits: lambda mark: WordKind(mark.width),
-    Name: lambda mark: NameKind(mark.sort),
+    Bits: lambda mark: _word(mark.width),
+    Name: lambda mark: _name(mark.sort),
     Natural: lambda mark: NaturalKind(),
 }
+
+
+def _word(width: Any) -> WordKind:
+    if type(width) is not int or not 1 <= width <= 128:
+        raise BadDesign(f"Bits({width!r}): expected a number of bits from 1 to 128")
+    return WordKind(width)
+
+
+def _name(sort: Any) -> NameKind:
+    if not isinstance(sort, str) or not sort.isidentifier():
+        raise BadDesign(f"Name({sort!r}): expected an identifier, such as Gfn")
+    return NameKind(sort)
 
 
 def _annotated(annotation: Any) -> Scalar:
@@ -465,6 +480,8 @@ def table_kind(name: str, annotation: Any) -> TableKind | None:
     key, value = typing.get_args(annotation)
     key_kind = kind_of(key)
     parts = key_kind.parts if isinstance(key_kind, TupleKind) else (key_kind,)
+    if isinstance(key_kind, TupleKind) and len(parts) == 1:
+        raise BadDesign(f"table {name}: a key of one part is written without tuple[...]")
     scalars = tuple(part for part in parts if isinstance(part, NameKind | FlagKind | EnumKind))
     if len(scalars) != len(parts):
         raise BadDesign(f"table {name}: a key is a name, a flag or an enum member, or a tuple of these, not {key!r}; words and "

@@ -7,6 +7,7 @@ Every other parameter is a name, and the law is claimed for all of them.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import types
 import typing
@@ -84,6 +85,8 @@ def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
         where = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}: law {clause} ({function.__name__})"
         if not parameters:
             raise BadDesign(f"{where}: expected the state as its first parameter")
+        if function.__code__.co_kwonlyargcount or function.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+            raise BadDesign(f"{where}: expected plain parameters, with neither * nor **")
         hints = _hints(function, where)
         names = []
         for p in parameters[1:]:
