@@ -272,6 +272,7 @@ MUTANTS: dict[str, Mutant] = {
     "migration-left-for-good": Mutant(migration.LeftForGood, "RES-3"),
     "migration-runs-on-both": Mutant(migration.RunsOnBoth, "EQV-4"),
     "buddy-merged-in-use": Mutant(buddy.MergedInUse, "ISO-1"),
+    "buddy-moved-from-and-kept": Mutant(buddy.MovedFromAndKept, "RES-2"),
     "buddy-given-dirty": Mutant(buddy.GivenDirty, "ISO-4"),
     "buddy-freed-as-clean": Mutant(buddy.FreedAsClean, "ISO-4"),
     "buddy-moved-empty": Mutant(buddy.MovedEmpty, "EQV-1"),
