@@ -15,7 +15,7 @@ def fits(s: Superpages, vm: Vm, region: Region, page: Index, mapping: LargePage)
 
 
 @law("ISO-1", "A large mapping leads every page of its region where the p2m says.")
-def large_mappings_lead_where_the_p2m_says(s: Superpages, vm: Vm, region: Region, page: Index) -> Any:
+def superpages_lead_where_the_p2m_says(s: Superpages, vm: Vm, region: Region, page: Index) -> Any:
     return implies(s.large[vm, region].mapped, fits(s, vm, region, page, s.large[vm, region]))
 
 
@@ -79,7 +79,7 @@ def a_broken_page_may_be_stored_to(s: Superpages, outcome: Broken) -> Any:
 
 
 LAWS = (
-    large_mappings_lead_where_the_p2m_says,
+    superpages_lead_where_the_p2m_says,
     cached_large_mappings_lead_where_the_p2m_says,
     cached_small_mappings_lead_where_the_p2m_says,
     shared_small_pages_are_read_only,
