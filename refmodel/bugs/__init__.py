@@ -272,6 +272,7 @@ MUTANTS: dict[str, Mutant] = {
     "migration-left-for-good": Mutant(migration.LeftForGood, "RES-3"),
     "migration-runs-on-both": Mutant(migration.RunsOnBoth, "EQV-4"),
     "buddy-merged-in-use": Mutant(buddy.MergedInUse, "ISO-1"),
+    "buddy-moved-from-and-kept": Mutant(buddy.MovedFromAndKept, "RES-2"),
     "buddy-given-dirty": Mutant(buddy.GivenDirty, "ISO-4"),
     "buddy-freed-as-clean": Mutant(buddy.FreedAsClean, "ISO-4"),
     "buddy-moved-empty": Mutant(buddy.MovedEmpty, "EQV-1"),
@@ -286,6 +287,7 @@ MUTANTS: dict[str, Mutant] = {
     "superpage-page-unscrubbed": Mutant(superpages.SmallPageUnscrubbed, "ISO-4"),
     "superpage-broken-uncounted": Mutant(superpages.BrokenUncounted, "RES-1"),
     "superpage-frame-forgotten": Mutant(superpages.FrameForgotten, "RES-2"),
+    "superpage-last-sharer-read-only": Mutant(superpages.LastSharerReadOnly, "EFF-2"),
     "superpage-broken-uncopied": Mutant(superpages.BrokenUncopied, "EQV-1"),
     "grant-to-anybody": Mutant(grants.GrantedToAnybody, "ISO-1"),
     "grant-read-only-in-name": Mutant(grants.ReadOnlyInName, "ISO-1"),
@@ -299,5 +301,7 @@ MUTANTS: dict[str, Mutant] = {
     "grant-transferred-empty": Mutant(grants.TransferredEmpty, "EQV-1"),
     "grant-stores-go-astray": Mutant(grants.StoresGoAstray, "ISO-5"),
     "grant-never-revoked": Mutant(grants.NeverRevoked, "RES-3"),
+    "grant-flushed-in-name": Mutant(grants.FlushedInName, "RES-3"),
+    "grant-revoked-in-name": Mutant(grants.RevokedInName, "RES-3"),
 } | {name: Mutant(m.Bug, m.CLAUSE, m.ENTRY) for name, m in DEFECTS.items()}
 """By name; the first five are those that each engine must find by itself."""

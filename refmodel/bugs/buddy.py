@@ -3,9 +3,9 @@
 import attrs
 
 from refmodel.designs import BuddyFrames
-from refmodel.language import NOTHING, require
+from refmodel.language import NOTHING, operation, require
 from refmodel.machine.names import Block, Index, Vm
-from refmodel.monitor.buddy import BlockRecord, FrameRecord, Given
+from refmodel.monitor.buddy import BlockRecord, FrameRecord, Given, Moved
 
 
 class MergedInUse(BuddyFrames):
@@ -69,3 +69,15 @@ class OwnerOutlivesTheFrame(BuddyFrames):
         super().give_back(block, index)
         self.units[block, index] = attrs.evolve(self.units[block, index], owner=owner)
         require(owner != NOTHING)
+
+
+class MovedFromAndKept(BuddyFrames):
+    """A frame moves to another, and the one that it moved from is not given back: its block can never be removed."""
+
+    @operation
+    def move(self, block: Block, index: Index, to: Block) -> Moved:
+        unit = self.units[block, index]
+        require(self.blocks[block].leaving and unit.owner != NOTHING)
+        new = self.take_unit(to, unit.owner)
+        self.units[to, new] = self.copied(unit)
+        return Moved(unit.holds, unit.holds)

@@ -109,3 +109,21 @@ class NeverRevoked(GrantedMemory):
 
     def may_unmap(self, vm: Vm, gfn: Gfn) -> bool:
         return False
+
+
+class FlushedInName(GrantedMemory):
+    """Processors forget what was unmapped, and the references are kept: the page is the grantee's for ever."""
+
+    geometry = GrantedMemory.geometry.resized(Gfn=1)
+
+    def put_grant(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing."""
+
+
+class RevokedInName(GrantedMemory):
+    """The monitor ends a mapping, and the grantee goes on with it."""
+
+    geometry = GrantedMemory.geometry.resized(Gfn=1)
+
+    def unmap(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.may_unmap(vm, gfn))

@@ -6,7 +6,7 @@ from refmodel.designs import SharedSuperpages
 from refmodel.language import require
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Block, Index, Region, Vm
-from refmodel.monitor.superpages import Spot, UnitRecord, UnitUse
+from refmodel.monitor.superpages import Broken, Spot, UnitRecord, UnitUse
 
 
 class SharedUnderALargeMapping(SharedSuperpages):
@@ -50,12 +50,13 @@ class SmallPageUnscrubbed(SharedSuperpages):
 class BrokenUncounted(SharedSuperpages):
     """A page leaves a shared frame, which counts it still."""
 
-    def break_sharing(self, vm: Vm, region: Region, page: Index) -> None:
+    def break_sharing(self, vm: Vm, region: Region, page: Index) -> Broken:
         place = self.places[vm, region, page]
         unit = self.units[place.block, place.at]
         require(unit.references > 1)
-        super().break_sharing(vm, region, page)
+        broken = super().break_sharing(vm, region, page)
         self.units[place.block, place.at] = unit
+        return broken
 
 
 class FrameForgotten(SharedSuperpages):
@@ -74,3 +75,13 @@ class BrokenUncopied(SharedSuperpages):
         super().own(vm, region, page, spot)
         if place.mapped and not (place.block == spot.block and place.at == spot.at):
             self.memory[spot.block, spot.at] = Cell()
+
+
+class LastSharerReadOnly(SharedSuperpages):
+    """The last sharer of a frame is told to try its store again, and its page stays read-only."""
+
+    def break_sharing(self, vm: Vm, region: Region, page: Index) -> Broken:
+        place = self.places[vm, region, page]
+        if place.mapped and self.units[place.block, place.at].references == 1:
+            return Broken(True, vm, region, page)
+        return super().break_sharing(vm, region, page)

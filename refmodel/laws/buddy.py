@@ -3,8 +3,8 @@
 from typing import Any
 
 from refmodel.language import NOTHING, implies, law
-from refmodel.machine.names import Block, Index
-from refmodel.monitor.buddy import Buddy, Given, Moved, Span, used
+from refmodel.machine.names import Block, Index, Vm
+from refmodel.monitor.buddy import Buddy, Given, Moved, Span, frames_of, used
 
 
 @law("ISO-1", "Nobody has a small frame of a block that is free, given out whole, or not there.")
@@ -57,12 +57,18 @@ def nothing_is_given_from_what_leaves(s: Buddy, before: Buddy, block: Block, ind
                                before.units[block, index].owner != NOTHING or before.blocks[block].span == Span.WHOLE))
 
 
+@law("RES-2", "A frame that moves is one frame still: each VM has as many as before.")
+def moving_loses_no_frame(s: Buddy, before: Buddy, outcome: Moved, vm: Vm) -> Any:
+    return frames_of(s, vm) == frames_of(before, vm)
+
+
 LAWS = (
     a_frame_is_given_once,
     what_is_given_holds_nothing,
     frames_hold_their_owners,
     blocks_hold_their_owners,
     moving_keeps_what_is_held,
+    moving_loses_no_frame,
     used_frames_are_counted,
     pieces_are_whole,
     nothing_is_given_from_what_leaves,

@@ -4,7 +4,7 @@ from typing import Any
 
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Gfn, Mfn, Ref, Vm
-from refmodel.monitor.grants import Accessed, Grants, State, is_foreign, mappings_of, references_to
+from refmodel.monitor.grants import Accessed, Ended, Grants, State, is_foreign, mappings_of, references_to
 
 
 @law("ISO-1", "What a VM has mapped of another's is the page that it was offered, with no more rights.")
@@ -62,9 +62,15 @@ def used_frames_are_pages(s: Grants, mfn: Mfn) -> Any:
     return implies(frame.used, page.state == State.OWN and page.mfn == mfn) and implies(not frame.used, frame.references == 0)
 
 
-@law("RES-3", "What is mapped of another's page the monitor may unmap, and what is unmapped it may flush: then it is gone.")
+@law("RES-3", "What is mapped of another's page the monitor may unmap, and what is unmapped it may flush.")
 def foreign_pages_can_be_taken_back(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     return implies(is_foreign(s.p2m[vm, gfn]), s.may_unmap(vm, gfn) or s.may_flush(vm, gfn))
+
+
+@law("RES-3", "A mapping that the monitor ended gives no access any more, and one that was flushed is gone.")
+def foreign_pages_go_in_two_steps(s: Grants, outcome: Ended) -> Any:
+    state = s.p2m[outcome.vm, outcome.gfn].state
+    return state != State.FOREIGN and implies(outcome.gone, state == State.NOTHING)
 
 
 @law("EQV-1", "A frame holds what its owner's bare page holds.")
@@ -88,6 +94,7 @@ LAWS = (
     frame_references_are_exact,
     used_frames_are_pages,
     foreign_pages_can_be_taken_back,
+    foreign_pages_go_in_two_steps,
     frames_hold_what_their_owners_believe,
     loads_show_what_any_sharer_stored,
 )

@@ -8,7 +8,7 @@ from refmodel.monitor.migration import Migration, Phase, Touched
 
 
 @law("EQV-1", "A load shows what was stored, on whichever machine.")
-def loads_show_what_was_stored(s: Migration, outcome: Touched) -> Any:
+def loads_on_either_machine_show_what_was_stored(s: Migration, outcome: Touched) -> Any:
     return implies(not outcome.free, outcome.shown == outcome.due)
 
 
@@ -65,7 +65,7 @@ def pages_travel_when_the_vm_has_moved(s: Migration, vm: Vm, gfn: Gfn) -> Any:
 
 
 LAWS = (
-    loads_show_what_was_stored,
+    loads_on_either_machine_show_what_was_stored,
     memory_is_here_at_first,
     memory_is_on_one_of_the_machines,
     clean_pages_are_there,

@@ -18,7 +18,7 @@ def shadow_page_entries_lead_where_the_p2m_says(s: ShadowPagesMmu, shadow: Shado
     return leads_where_the_p2m_says(s, s.roles[shadow].vm, entry) and keeps_out(s, entry)
 
 
-@law("ISO-1", "What a processor remembers of a shadow page's entry leads where the p2m says, and reaches no frame but guests' memory.")
+@law("ISO-1", "What a processor remembers of a shadow entry leads where the p2m says, and reaches no frame but guests' memory.")
 def remembered_entries_lead_where_the_p2m_says(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)

@@ -5,7 +5,7 @@ from typing import Any
 from refmodel.language import implies, law
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Block, Index, Region, Vm
-from refmodel.monitor.superpages import LargePage, Loaded, Superpages, UnitUse, references
+from refmodel.monitor.superpages import Broken, LargePage, Loaded, Superpages, UnitUse, references
 
 
 def fits(s: Superpages, vm: Vm, region: Region, page: Index, mapping: LargePage) -> Any:
@@ -15,7 +15,7 @@ def fits(s: Superpages, vm: Vm, region: Region, page: Index, mapping: LargePage)
 
 
 @law("ISO-1", "A large mapping leads every page of its region where the p2m says.")
-def large_mappings_lead_where_the_p2m_says(s: Superpages, vm: Vm, region: Region, page: Index) -> Any:
+def superpages_lead_where_the_p2m_says(s: Superpages, vm: Vm, region: Region, page: Index) -> Any:
     return implies(s.large[vm, region].mapped, fits(s, vm, region, page, s.large[vm, region]))
 
 
@@ -72,8 +72,14 @@ def accesses_of_any_size_show_what_was_stored(s: Superpages, outcome: Loaded) ->
     return outcome.shown == outcome.due
 
 
+@law("EFF-2", "A store to a shared page that was served may be made when it is tried again.")
+def a_broken_page_may_be_stored_to(s: Superpages, outcome: Broken) -> Any:
+    place = s.places[outcome.vm, outcome.region, outcome.page]
+    return implies(outcome.served, place.mapped and place.writable)
+
+
 LAWS = (
-    large_mappings_lead_where_the_p2m_says,
+    superpages_lead_where_the_p2m_says,
     cached_large_mappings_lead_where_the_p2m_says,
     cached_small_mappings_lead_where_the_p2m_says,
     shared_small_pages_are_read_only,
@@ -82,4 +88,5 @@ LAWS = (
     unit_records_are_true,
     small_pages_hold_what_the_bare_machines_hold,
     accesses_of_any_size_show_what_was_stored,
+    a_broken_page_may_be_stored_to,
 )

@@ -316,10 +316,11 @@ class ShadowRolesMmu(Design):
         due = not self.bare_permits(vm, vcpu, top, middle, page, by, Access.WRITE)
         mapped = self.mapped(vm, vcpu, top, middle, page)
         faulted, fault = self.rmw_fault(vm, vcpu, top, middle, page, by)
-        if not due:
-            table = self.bare_above(vm, self.control[vm, vcpu].root, top, middle).gfn
-            require(self.host[vm, table] != NOTHING)
+        table = self.bare_above(vm, self.control[vm, vcpu].root, top, middle).gfn
+        require(due or self.host[vm, table] != NOTHING)
+        if not faulted:
             self.set_flags(vm, table, page, True)
+        if not due:
             self.bare_set_flags(vm, table, page, True)
         return Emulated(faulted, fault, due, Fault(mapped, True, by == Privilege.USER) if due else Fault())
 

@@ -221,6 +221,11 @@ class Buddy(Design):
         self.units[block, index] = FrameRecord()
 
 
+def frames_of(s: Buddy, vm: Vm) -> int:
+    """How many small frames a VM has."""
+    return count(s.units, lambda unit, of, index: unit.owner == vm)
+
+
 def used(s: Buddy, block: Block) -> int:
     """How many frames of a block are given out."""
     return count(s.units, lambda unit, of, index: of == block and unit.owner != NOTHING)

@@ -91,6 +91,15 @@ class Accessed:
     due: Cell = Cell()
 
 
+@attrs.frozen
+class Ended:
+    """A step of taking a mapping back: it is unmapped, or, after a flush, gone."""
+
+    vm: Vm
+    gfn: Gfn
+    gone: bool
+
+
 class Grants(Design):
     p2m: Total[tuple[Vm, Gfn], GuestPage]
     tlb: Total[tuple[Vm, Gfn], CachedPage]
@@ -186,9 +195,10 @@ class Grants(Design):
         self.unmap(vm, gfn)
 
     @operation
-    def revoke(self, vm: Vm, gfn: Gfn) -> None:
+    def revoke(self, vm: Vm, gfn: Gfn) -> Ended:
         """The monitor ends a mapping."""
         self.unmap(vm, gfn)
+        return Ended(vm, gfn, gone=False)
 
     def unmap(self, vm: Vm, gfn: Gfn) -> None:
         require(self.may_unmap(vm, gfn))
@@ -198,11 +208,12 @@ class Grants(Design):
         return self.p2m[vm, gfn].state == State.FOREIGN
 
     @operation
-    def flush(self, vm: Vm, gfn: Gfn) -> None:
+    def flush(self, vm: Vm, gfn: Gfn) -> Ended:
         """Processors forget what was unmapped, and the references go."""
         require(self.may_flush(vm, gfn))
         self.invalidate(vm, gfn)
         self.put_grant(vm, gfn)
+        return Ended(vm, gfn, gone=True)
 
     def may_flush(self, vm: Vm, gfn: Gfn) -> bool:
         return self.p2m[vm, gfn].state == State.UNMAPPED

@@ -70,6 +70,16 @@ class Loaded:
     due: Cell
 
 
+@attrs.frozen
+class Broken:
+    """A store to a shared page that exited: whether it was served, or has to be tried again because there is no frame."""
+
+    served: bool
+    vm: Vm
+    region: Region
+    page: Index
+
+
 class Superpages(Design):
     units: Total[tuple[Block, Index], UnitRecord]
     memory: Total[tuple[Block, Index], Cell]
@@ -178,22 +188,23 @@ class Superpages(Design):
         return self.large[vm, region].mapped
 
     @operation
-    def break_sharing(self, vm: Vm, region: Region, page: Index) -> None:
+    def break_sharing(self, vm: Vm, region: Region, page: Index) -> Broken:
         """A store to a shared page has exited: it gets a frame of its own, any; the last sharer keeps the frame."""
         place = self.places[vm, region, page]
         unit = self.units[place.block, place.at]
         require(place.mapped and unit.use == UnitUse.SHARED)
         if unit.references == 1:
             self.own(vm, region, page, Spot(place.block, place.at))
-            return
+            return Broken(True, vm, region, page)
         if fails("frame"):
-            return
+            return Broken(False, vm, region, page)
         block: Block = choose(Block, lambda block: self.spare(block) > 0)
         at: Index = choose(Index, lambda at: self.units[block, at].use == UnitUse.FREE)
         self.memory[block, at] = self.memory[place.block, place.at]
         self.units[place.block, place.at] = attrs.evolve(unit, references=unit.references - 1)
         self.own(vm, region, page, Spot(block, at))
         self.small_tlb[vm, region, page] = SmallPage()
+        return Broken(True, vm, region, page)
 
     def in_transit(self, block: Block, at: Index) -> int:
         """How many references to a frame a step that is under way has taken, beside those of pages. Here each step is done at

@@ -11,8 +11,8 @@ from refmodel.monitor.superpages import UnitUse
 
 
 class Control(SharedSuperpages):
-    """Whoever is about to split a mapping takes hold of its frames, one after the other, and gives them back one after the other. The
-    counts are not the numbers of pages meanwhile. What is in transit is written down, and the mapping stays until it has arrived."""
+    """Whoever is about to split a mapping takes hold of its frames one by one, and gives them back one by one. Their counts are not
+    the numbers of their pages meanwhile. What is in transit is written down, and the mapping stays until all is given back."""
 
     transit: Total[tuple[Block, Index], bool]
 

@@ -7,8 +7,8 @@ from refmodel.machine.names import Gfn
 
 class Control(WriteProtection):
     """W goes from an entry in a step of its own, after which processors may write by what they have cached. Nobody relies on the
-    entry yet: the page is in the log, or is not logged, and is known to differ from its copy. Processors are flushed when the log is
-    handed out. (KVM flushes so when it has write-protected a whole memory slot.)"""
+    entry yet: the page is in the log, or is not logged, and it is known to differ from its copy. Processors are flushed when the
+    log is handed out. (KVM write-protects page by page for its dirty log, and flushes once before the call returns.)"""
 
     @operation
     def write_protect(self, gfn: Gfn) -> None:

@@ -8,7 +8,7 @@ from refmodel.monitor.buddy import FrameRecord
 
 
 class Control(BuddyFrames):
-    """A frame that comes back holds nothing and is clean. The allocator's next owner finds in it what it would have found anyway."""
+    """A frame that comes back holds nothing and is clean. Its next owner finds in it what it would have found anyway."""
 
     def give_back(self, block: Block, index: Index) -> None:
         self.units[block, index] = FrameRecord()
