@@ -17,6 +17,7 @@ from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, On, 
 from refmodel.cli.judge import judged_by, judged_document
 from refmodel.designs import COMBINED, REFERENCES, SHIPPED
 from refmodel.engines import checking
+from refmodel.engines.counterexamples import Counterexample
 from refmodel.engines.differential import Comparison, common, compare
 from refmodel.engines.machine import Broken, Failure
 from refmodel.engines.machine import replay as run_again
@@ -25,6 +26,8 @@ from refmodel.engines.random import BATCH, Campaign, campaign, together
 from refmodel.engines.spread import Where, spread
 from refmodel.engines.tokens import encode
 from refmodel.engines.verdicts import Report, conclusion
+from refmodel.engines.words import call, place
+from refmodel.engines.words import shown as shown_value
 from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
@@ -289,10 +292,11 @@ def _show_failure(name: str, outline: Outline, report: Report, law: str | None) 
         out.print(terminal.trace(outline, told))
         out.print(terminal.broken_clause(report.failure.broken))
         out.print(f"refmodel replay {_token(name, outline, report.geometry, report.failure)}", style="dim", soft_wrap=True)
-    elif report.witness is not None:
-        out.print(f"\n[bold]{report.engine}[/]: a counterexample to induction in {report.operation}; no run that breaks the law "
+    for number, case in enumerate(report.counterexamples, 1):
+        of = f" {number} of {len(report.counterexamples)}" if len(report.counterexamples) > 1 else ""
+        out.print(f"\n[bold]{report.engine}[/]: a counterexample to induction{of}, in {case.operation}; no run that breaks the law "
                   "was found", soft_wrap=True)
-        out.print(terminal.witness_story(outline, report.operation, report.witness))
+        out.print(terminal.witness_story(outline, case))
 
 
 def _page(shown: Sequence[tuple[str, Outline, list[Report]]], law: str | None = None) -> pages.Page:
@@ -306,6 +310,9 @@ def _page(shown: Sequence[tuple[str, Outline, list[Report]]], law: str | None = 
                 title = f"{name}, {r.engine}: {r.disagreement.kind if r.disagreement else 'a run that breaks a law'}"
                 stories.append(stories_of.of_run(_judging(outline, failure.broken), geometry, failure.run, title,
                                                  f"refmodel replay {_token(name, outline, geometry, failure)}", failure.broken))
+            for case in r.counterexamples:
+                stories.append(stories_of.of_counterexample(outline, case, f"{name}, {r.engine}: a counterexample to induction in "
+                                                                           f"{case.operation}"))
     said = [line for name, _, reports in shown for line in _said(name, reports)]
     tables = tuple(pages.verdicts(name, outline if law is None else outline.restricted(law), reports)
                    for name, outline, reports in shown)
@@ -333,6 +340,7 @@ def _document(name: str, outline: Outline, reports: Sequence[Report], law: str |
             "laws": [{"clause": each.clause, "law": each.name, "verdict": str(v), "words": r.words(each)}
                      for each, v in r.verdicts.items()],
             "failure": _failure_document(name, outline, r),
+            "counterexamples": [_counterexample_document(outline, case) for case in r.counterexamples],
             "disagreement": _disagreement_document(name, outline, r),
         } for r in reports],
     }
@@ -350,13 +358,23 @@ def _failure_document(name: str, outline: Outline, report: Report) -> dict[str, 
     if report.failure is not None and report.geometry is not None:
         broken = report.failure.broken
         told = list(run_again(_judging(outline, broken), report.geometry, report.failure.run))
-        return {"clause": broken.clause, "law": broken.law.name if broken.law else None, "sentence": broken.sentence,
-                "names": dict(broken.names), "error": broken.error,
+        return {**_broken_document(broken),
                 "steps": [str(terminal.step_title(outline, i, t)) for i, t in enumerate(told, 1)],
                 "token": _token(name, outline, report.geometry, report.failure)}
-    if report.witness is not None:
-        broken = report.witness.broken
-        return {"clause": broken.clause, "law": broken.law.name if broken.law else None, "sentence": broken.sentence,
-                "names": dict(broken.names), "error": broken.error,
+    if report.counterexamples:
+        return {**_broken_document(report.counterexamples[0].witness.broken),
                 "from_a_lawful_state": True, "operation": report.operation}
     return None
+
+
+def _broken_document(broken: Broken) -> dict[str, Any]:
+    return {"clause": broken.clause, "law": broken.law.name if broken.law else None, "sentence": broken.sentence,
+            "names": dict(broken.names), "error": broken.error}
+
+
+def _counterexample_document(outline: Outline, case: Counterexample) -> dict[str, Any]:
+    """A counterexample to induction: the entries that matter, the step, and the law that it breaks."""
+    entries = [{"entry": f"{table}[{place(outline.table(table), key)}]", "value": shown_value(outline.table(table).value, value)}
+               for table, key, value in case.entries]
+    return {**_broken_document(case.witness.broken), "operation": case.operation, "step": call(outline, case.witness.step),
+            "from": entries, "other_entries": case.others}

@@ -15,6 +15,7 @@ import attrs
 
 from refmodel.engines import bounded, exhaustive, induction, random
 from refmodel.engines.audit import drawn, on_columns
+from refmodel.engines.counterexamples import counterexample, counterexamples
 from refmodel.engines.machine import Broken, Failure, Machine
 from refmodel.engines.proof_cache import ProofCache, is_own
 from refmodel.engines.stepwise import explore_stepwise
@@ -164,7 +165,7 @@ def check_proof(design: Outline, clause: str | None, notice: Notice) -> Report:
     report = Report("prove", verdicts, covered, 0.0, None, design.cls.geometry, notes=notes, unproved=tuple(unproved))
     refuted = next((j for j in done.judgements() if j.verdict == "refuted" and j.law in judged), None) or done.refuted
     if refuted is not None:
-        report = _of_refuted(design, judged, report, refuted, notice)
+        report = _of_refuted(needed, judged, report, refuted, notice)
     elif reached.failure is not None and _claims(report, reached.failure.broken):
         report = attrs.evolve(report, disagreement=_disagreement(design, report, "random", reached.failure))
     return attrs.evolve(report, seconds=time.perf_counter() - began)
@@ -221,20 +222,46 @@ def _vacuous(needed: Outline, judged: Sequence[Law], verdicts: dict[Law, Verdict
 
 def _of_refuted(design: Outline, judged: Sequence[Law], report: Report, refuted: induction.Judgement, notice: Notice) -> Report:
     """A law is not inductive. Whether a run breaks it is another question."""
-    verdicts, law = dict(report.verdicts), refuted.law
+    law = refuted.law
     if law is None or law not in judged:
-        return attrs.evolve(report, witness=refuted.witness, operation=refuted.operation)
+        return _with_counterexamples(design, report, refuted, (refuted,))
     notice("prove", "a law is refuted; looking for a run that breaks it")
-    alone = attrs.evolve(design, laws=(law,))
-    done = _explore(alone, design.cls.geometry, WAY_THERE)
+    report, found = _looked_for(design, report, refuted.operation, (law,))
+    if found:
+        return report
+    notice("prove", "a law is not inductive; looking for every obligation that is refuted")
+    every = tuple(j for j in induction.prove(design, all_failures=True).judgements() if j.verdict == "refuted" and j.law in judged)
+    others = tuple(dict.fromkeys(j.law for j in every if j.law is not None and j.law is not law))
+    if others:
+        report, found = _looked_for(design, report, next(j.operation for j in every if j.law is not law), others)
+        if found:
+            return report
+    return _with_counterexamples(design, report, refuted, every)
+
+
+def _looked_for(design: Outline, report: Report, operation: str, laws: tuple[Law, ...]) -> tuple[Report, bool]:
+    """The report with a run that breaks one of these laws, if exploration finds one, and whether it did."""
+    verdicts = dict(report.verdicts)
+    done = _explore(attrs.evolve(design, laws=laws), design.cls.geometry, WAY_THERE)
     if done.failure is not None:
-        verdicts[done.failure.broken.law or law] = Verdict.FAILS
-        return attrs.evolve(report, verdicts=verdicts, failure=done.failure, operation=refuted.operation)
+        verdicts[done.failure.broken.law or laws[0]] = Verdict.FAILS
+        return attrs.evolve(report, verdicts=verdicts, failure=done.failure, operation=operation), True
     if done.complete:
-        verdicts[law] = Verdict.NOT_INDUCTIVE
-    words = f"{law.name}: {_explored(done, design.cls.geometry)}, and no run breaks it"
-    return attrs.evolve(report, verdicts=verdicts, witness=refuted.witness, operation=refuted.operation,
-                        notes=(*report.notes, words))
+        verdicts.update(dict.fromkeys(laws, Verdict.NOT_INDUCTIVE))
+    names = ", ".join(law.name for law in laws)
+    words = f"{names}: {_explored(done, design.cls.geometry)}, and no run breaks {'it' if len(laws) == 1 else 'them'}"
+    return attrs.evolve(report, verdicts=verdicts, notes=(*report.notes, words)), False
+
+
+def _with_counterexamples(design: Outline, report: Report, first: induction.Judgement, every: Sequence[induction.Judgement]
+                          ) -> Report:
+    """The report with each counterexample; the first that was found is shown in any case."""
+    told = counterexamples(design, every)
+    if not told and first.witness is not None:
+        told = (counterexample(design, first.operation, first.witness),)
+    if not told:
+        return attrs.evolve(report, operation=first.operation)
+    return attrs.evolve(report, witness=told[0].witness, operation=told[0].operation, counterexamples=told)
 
 
 def check_bounded(design: Outline, clause: str | None, depth: int, seconds: float, notice: Notice) -> Report:

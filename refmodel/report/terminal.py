@@ -13,8 +13,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from refmodel.engines.bench import Kill
+from refmodel.engines.counterexamples import Counterexample
 from refmodel.engines.machine import Broken, Change, Told
-from refmodel.engines.scope import Witness
 from refmodel.engines.verdicts import BAD, GOOD, Disagreement, Report, Verdict
 from refmodel.engines.words import arguments_of, change_text, names_of, place, shown
 from refmodel.language.design import Outline
@@ -98,13 +98,17 @@ def broken_clause(broken: Broken) -> Text:
     return text
 
 
-def witness_story(design: Outline, operation: str, witness: Witness) -> Group:
+def witness_story(design: Outline, case: Counterexample) -> Group:
     """A step that leads from a lawful state to an unlawful one."""
     tree = Tree(Text("a lawful state; if no run gets to it, a law is missing that excludes it", "bold"))
-    for kind in design.tables:
-        for key, value in witness.tables[kind.name].items():
-            if value != kind.value.default():
-                tree.add(Text.assemble((f"{kind.name}[{place(kind, key)}]", "cyan"), f"  {shown(kind.value, value)}"))
+    for table, key, value in case.entries:
+        kind = design.table(table)
+        tree.add(Text.assemble((f"{table}[{place(kind, key)}]", "cyan"), f"  {shown(kind.value, value)}"))
+    if not case.entries:
+        tree.add(Text("every entry that is read is at its default", "dim"))
+    if case.others:
+        tree.add(Text(case.of_others(), "dim"))
+    witness = case.witness
     told = Told(witness.step, witness.outcome, (), witness.broken)
     return Group(tree, step_title(design, 1, told), broken_clause(witness.broken))
 
