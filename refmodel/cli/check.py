@@ -57,6 +57,8 @@ def check(
                                              "explored to the last state")] = False,
     against: Annotated[str | None, typer.Option(help="run it beside this design (interpreter) instead, and compare what "
                                                      "guests see")] = None,
+    why: Annotated[bool, typer.Option(help="print the laws that the proof of each law leans on; cutting paths off as impossible "
+                                           "may use others, which the last row names")] = False,
     runs: Annotated[int | None, typer.Option(help="this many random runs, however long they take, and no other engine; shared "
                                                   "by --jobs or --on they are the same", min=1)] = None,
     html: Html = None,
@@ -87,7 +89,7 @@ def check(
             _show_report(design, _outline(design, law), report, law)
 
     ask = partial(_check_one, law=law, engines=engines, seconds=seconds, explore_seconds=explore_seconds, depth=depth, seed=seed,
-                  fresh=fresh, quiet=as_json or design is None)
+                  fresh=fresh, why=why, quiet=as_json or design is None)
     if runs is not None:
         answers = _counted(names, law, seed, runs, where)
     elif design is not None:
@@ -172,14 +174,15 @@ def one_batch(name: str, law: str | None, seed: int, runs: int, number: int) -> 
 
 
 def _check_one(name: str, law: str | None, engines: Sequence[str], seconds: float, explore_seconds: float | None, depth: int,
-               seed: int, fresh: bool, quiet: bool, finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
+               seed: int, fresh: bool, why: bool, quiet: bool, finished: Callable[[Report], None] = lambda report: None
+               ) -> list[Report]:
     outline = _outline(name, law)
-    return _checked(outline, engines or checking.usual(outline), law, seconds, explore_seconds, depth, seed, fresh, quiet=quiet,
-                    finished=finished)
+    return _checked(outline, engines or checking.usual(outline), law, seconds, explore_seconds, depth, seed, fresh, why,
+                    quiet=quiet, finished=finished)
 
 
 def _checked(outline: Outline, engines: Sequence[str], clause: str | None, seconds: float,
-             explore_seconds: float | None, depth: int, seed: int, fresh: bool, quiet: bool,
+             explore_seconds: float | None, depth: int, seed: int, fresh: bool, why: bool, quiet: bool,
              finished: Callable[[Report], None]) -> list[Report]:
     with Progress(BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}"), console=err, transient=True,
                   disable=quiet or not err.is_terminal) as progress:
@@ -189,7 +192,7 @@ def _checked(outline: Outline, engines: Sequence[str], clause: str | None, secon
             progress.update(task, description=f"{outline.name}: {engine} {text}")
 
         return checking.check(outline, engines, clause=clause, seconds=seconds, explore_seconds=explore_seconds,
-                              depth=depth, seed=seed, notice=notice, cache=None if fresh else ProofCache(),
+                              depth=depth, seed=seed, notice=notice, cache=None if fresh else ProofCache(), asks_why=why,
                               finished=finished)
 
 
@@ -292,6 +295,8 @@ def _show_failure(name: str, outline: Outline, report: Report, law: str | None) 
         out.print(terminal.trace(outline, told))
         out.print(terminal.broken_clause(report.failure.broken))
         out.print(f"refmodel replay {_token(name, outline, report.geometry, report.failure)}", style="dim", soft_wrap=True)
+    if report.leans_on is not None:
+        out.print(terminal.leaning_table(report.leans_on))
     for number, case in enumerate(report.counterexamples, 1):
         of = f" {number} of {len(report.counterexamples)}" if len(report.counterexamples) > 1 else ""
         out.print(f"\n[bold]{report.engine}[/]: a counterexample to induction{of}, in {case.operation}; no run that breaks the law "
@@ -340,6 +345,7 @@ def _document(name: str, outline: Outline, reports: Sequence[Report], law: str |
             "laws": [{"clause": each.clause, "law": each.name, "verdict": str(v), "words": r.words(each)}
                      for each, v in r.verdicts.items()],
             "failure": _failure_document(name, outline, r),
+            "leans_on": None if r.leans_on is None else {law: list(uses) for law, uses in r.leans_on.items()},
             "counterexamples": [_counterexample_document(outline, case) for case in r.counterexamples],
             "disagreement": _disagreement_document(name, outline, r),
         } for r in reports],

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines import bounded, exhaustive, induction, random
+from refmodel.engines import bounded, exhaustive, induction, leaning, random
 from refmodel.engines.audit import drawn, on_columns
 from refmodel.engines.counterexamples import counterexample, counterexamples
 from refmodel.engines.machine import Broken, Failure, Machine
@@ -36,6 +36,8 @@ from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign, Unsound
 
+EVERY_LAW = "every law"
+"""What the row of a table is called that says which laws cut paths off, for every proof alike."""
 ENGINES = ("prove", "bounded", "exhaustive", "random")
 DEFAULT = ("random", "exhaustive", "prove")
 WAY_THERE = 20.0
@@ -131,31 +133,37 @@ def _explored(done: exhaustive.Exploration, geometry: Geometry) -> str:
             f"{to_the_end}; {geometry}")
 
 
-def check_proof(design: Outline, clause: str | None, notice: Notice) -> Report:
-    """Induction, for any number of names. With a clause, the laws of states that its proof assumes are proved too."""
+def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: bool = False) -> Report:
+    """Induction, for any number of names. With a clause, the laws of states that its proof assumes are proved too. The report says
+    which laws each proof leans on if it is asked."""
     began = time.perf_counter()
     needed = design if clause is None else attrs.evolve(
         design, laws=tuple(law for law in design.laws if law.of_state or law.clause == clause))
     judged = tuple(law for law in design.laws if clause in (None, law.clause))
-    done = _proved(needed, None, notice)
+    done = _proved(needed, None, notice, asks_why)
     if clause is not None and not any(j.law in judged for j in done.judgements() if j.verdict == "refuted") and done.refuted:
         done = _with(done, _proved(needed, clause, notice))  # another law stopped it: what of those that were asked for?
     every = _of_proof(needed, done)
-    leaning = [law for law in needed.laws if law.of_state and every[law] != Verdict.PROVED]
+    open_laws = [law for law in needed.laws if law.of_state and every[law] != Verdict.PROVED]
     verdicts = {law: every[law] for law in judged}
     unproved = [f"{j.operation} / {j.law.name if j.law else 'soundness'}: {j.why}" for j in done.judgements()
                 if j.verdict == "unknown"]
     for law in judged:  # one law that is not proved puts the others in doubt, since each is assumed for the others
-        others = [each.name for each in leaning if each is not law]
+        others = [each.name for each in open_laws if each is not law]
         if verdicts[law] == Verdict.PROVED and others:
             verdicts[law] = Verdict.UNDECIDED
             unproved.append(f"{law.name}: its proof leans on {', '.join(others)}, which {_are(others)} not proved")
+    not_needed = _narrowed(needed, judged, notice) if clause is not None and open_laws else frozenset()
+    if not_needed:
+        verdicts.update(dict.fromkeys(judged, Verdict.PROVED))
+        unproved = []
     reached = random.campaign(design, design.cls.geometry, seconds=1.0, runs=400)
     vacuous = _vacuous(needed, judged, verdicts, reached, notice)
     verdicts.update(dict.fromkeys(vacuous, Verdict.VACUOUS))
     notes = _never(design, reached.applied) if reached.failure is None else ()
     notes += tuple(f"{p.operation} applies in no lawful state: nothing is said of it" for p in done.proofs if not p.paths)
     notes += tuple(f"{law.name}: {why}" for law, why in vacuous.items())
+    notes += tuple(f"{name} is not proved, and the proof of {clause} does not lean on it" for name in sorted(not_needed))
     assumed = len(set(needed.laws) - set(judged))
     if clause is not None and not unproved and not done.refuted and assumed:
         notes += (f"the proof leans on {assumed} other laws of states, which are proved here too",)
@@ -163,19 +171,38 @@ def check_proof(design: Outline, clause: str | None, notice: Notice) -> Report:
     covered = (f"{number} obligations proved (operation x law) by induction, for any number of names; "
                f"{done.audited.compared} steps compared with the text on ints")
     report = Report("prove", verdicts, covered, 0.0, None, design.cls.geometry, notes=notes, unproved=tuple(unproved))
+    if asks_why:
+        report = attrs.evolve(report, leans_on=_leaning_table(needed, judged, done))
     refuted = next((j for j in done.judgements() if j.verdict == "refuted" and j.law in judged), None) or done.refuted
-    if refuted is not None:
+    if refuted is not None and not not_needed:
         report = _of_refuted(needed, judged, report, refuted, notice)
     elif reached.failure is not None and _claims(report, reached.failure.broken):
         report = attrs.evolve(report, disagreement=_disagreement(design, report, "random", reached.failure))
     return attrs.evolve(report, seconds=time.perf_counter() - began)
 
 
+def _narrowed(needed: Outline, judged: Sequence[Law], notice: Notice) -> frozenset[str]:
+    """The laws of states that are not proved, if no proof of a judged law leans on one of them; otherwise none."""
+    notice("prove", "which laws the proof leans on")
+    done = induction.prove(needed, all_failures=True, asks_why=True)
+    if not all(leaning.is_shown(done, law.name) for law in judged):
+        return frozenset()
+    return frozenset(law.name for law in needed.laws) - set(leaning.kept(done))
+
+
+def _leaning_table(needed: Outline, judged: Sequence[Law], done: induction.Proved) -> dict[str, tuple[str, ...]]:
+    """For each judged law that every operation keeps, the laws that its proof leans on; and those that every proof leans on."""
+    whole = induction.prove(needed, all_failures=True, asks_why=True) if done.skipped or done.refuted else done
+    uses, kept = leaning.table(whole), leaning.kept(whole)
+    rows = {law.name: tuple(sorted(uses[law.name])) for law in judged if law.name in kept}
+    return {**rows, EVERY_LAW: tuple(sorted(leaning.for_every_law(whole)))}
+
+
 def _are(names: Sequence[str]) -> str:
     return "is" if len(names) == 1 else "are"
 
 
-def _proved(design: Outline, clause: str | None, notice: Notice) -> induction.Proved:
+def _proved(design: Outline, clause: str | None, notice: Notice, asks_why: bool = False) -> induction.Proved:
     seen: list[str] = []
 
     def progress(operation: str) -> None:
@@ -183,7 +210,7 @@ def _proved(design: Outline, clause: str | None, notice: Notice) -> induction.Pr
         notice("prove", f"{len(seen)} of {len(design.operations)} operations")
 
     notice("prove", "")
-    done = induction.prove(design, clause=clause, progress=progress)
+    done = induction.prove(design, clause=clause, progress=progress, asks_why=asks_why)
     if done.audited.disagreements:
         raise ReadingsDisagree(done.audited.disagreements[0])
     return done
@@ -394,10 +421,11 @@ def _recalled(design: Outline, engine: str, kept: dict[str, Any]) -> Report | No
 
 def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | None = None, seconds: float = 5.0,
           explore_seconds: float | None = None, depth: int = 4, seed: int = 0,
-          notice: Notice = lambda engine, text: None, cache: ProofCache | None = None,
+          notice: Notice = lambda engine, text: None, cache: ProofCache | None = None, asks_why: bool = False,
           finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
     """Let the engines judge a design, one after the other; ``finished`` is told each report as it comes.
 
+    ``asks_why``: the proof says which laws it used for each law.
     ``BadDesign`` if it is no design, or if no engine can read it. With a cache, what was proved or explored before of the very same
     text is not again.
     """
@@ -408,7 +436,7 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | No
     reports: list[Report] = []
     refused: list[str] = []
     for report in _reports(design, engines, refused, clause=clause, seconds=seconds, explore_seconds=explore_seconds, depth=depth,
-                           seed=seed, notice=notice, cache=cache):
+                           seed=seed, notice=notice, cache=cache, asks_why=asks_why):
         reports.append(report)
         if len(refused) < len(reports) or len(engines) > 1:
             finished(report)
@@ -418,16 +446,17 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | No
 
 
 def _reports(design: Outline, engines: Sequence[str], refused: list[str], *, clause: str | None, seconds: float,
-             explore_seconds: float | None, depth: int, seed: int, notice: Notice, cache: ProofCache | None) -> Iterator[Report]:
+             explore_seconds: float | None, depth: int, seed: int, notice: Notice, cache: ProofCache | None,
+             asks_why: bool) -> Iterator[Report]:
     judged = design if clause is None else design.restricted(clause)
     work: dict[str, Callable[[], Report]] = {
         "random": lambda: check_random(judged, seconds, seed, notice),
         "exhaustive": lambda: check_exhaustive(judged, explore_seconds, seed + 1, notice),
-        "prove": lambda: check_proof(design, clause, notice),
+        "prove": lambda: check_proof(design, clause, notice, asks_why),
         "bounded": lambda: check_bounded(design, clause, depth, 120.0, notice),
     }
     for engine in engines:
-        theorem = _theorem(design, engine, clause, explore_seconds, seed) if cache else None
+        theorem = _theorem(design, engine, clause, explore_seconds, seed) if cache and not asks_why else None
         if cache and theorem and (kept := cache.recall(theorem, _text(design))):
             recalled = _recalled(judged, engine, kept)
             if recalled is not None:

@@ -20,6 +20,7 @@ import z3
 from refmodel.engines.audit import Audited, OnTerms
 from refmodel.engines.conditions import Counted, Lookup, counting
 from refmodel.engines.hypotheses import Formula, Hypotheses, claimed, formula
+from refmodel.engines.leaning import CutOffs, laws_used
 from refmodel.engines.questions import Solver, about
 from refmodel.engines.samples import Sample
 from refmodel.engines.scope import Scope, Witness
@@ -71,6 +72,8 @@ class Proof:
     seconds: float
     audited: Audited = Audited(0)
     """What of the terms was held against steps on ints."""
+    cut_off: frozenset[str] = frozenset()
+    """The laws by which paths were cut off as impossible, where it was asked which."""
 
     def demand(self) -> None:
         """Raise AssertionError unless every obligation is proved."""
@@ -123,6 +126,7 @@ class Induction:
         self._near, self._far = 0, 0
         """For how many paths it did to look near, and for how many it did not."""
         self._shared = Hypotheses(design, self.formulas(base), base)
+        self._cut_offs = CutOffs() if asks_why else None
 
     def formulas(self, base: str) -> list[Formula]:
         """The laws of states, as formulas about this arbitrary state."""
@@ -147,13 +151,16 @@ class Induction:
                 spent[key] = spent.get(key, 0.0) + judgement.seconds
                 verdicts[key] = _worse(verdicts.get(key), judgement)
         judgements = tuple(attrs.evolve(j, seconds=spent[k]) for k, j in verdicts.items())
-        return Proof(self.op.name, judgements, number, time.perf_counter() - began, self.audit.finished(to_the_end or done))
+        cut_off = frozenset(self._cut_offs.used) if self._cut_offs else frozenset()
+        return Proof(self.op.name, judgements, number, time.perf_counter() - began, self.audit.finished(to_the_end or done),
+                     cut_off)
 
     # ------------------------------------------------------------ running the text
 
     def paths(self) -> Iterator[Path]:
         """Every path of the operation from an arbitrary state, but for those that no lawful state can take as far as is known."""
         reading = Symbolic(self.design)
+        reading.solver = self._cut_offs or reading.solver
         reading.choices = "choice" if self.base == "s" else f"{self.base}.choice"
         with answering(reading):
             for _ in reading.paths():
@@ -178,7 +185,12 @@ class Induction:
         size = len(self._shared.asserted)
         self._shared.admit(list(reading.lookups.values()), list(reading.counts.values()))
         self._shared.saturate()
-        reading.solver.add(*self._shared.asserted[size:])
+        for number, term in enumerate(self._shared.asserted[size:], size):
+            law = self._shared.of_law.get(number)
+            if self._cut_offs is None or law is None:
+                reading.solver.add(term)
+            else:
+                self._cut_offs.add_law(law, term)
 
     def _run(self, reading: Symbolic, state: Any, arguments: list[Any]) -> Iterator[Segment]:
         before = self._snapshot(state)
@@ -243,6 +255,8 @@ class Induction:
             if far:
                 hypotheses.go_far()
         if path.segments and self._solver(known).check(*path.segments[0].conditions, says=CUT_OFF) == z3.unsat:
+            if self._cut_offs is not None:
+                self._cut_offs.used |= laws_used(known.values(), path.segments[0].conditions, self.timeout)
             return  # the path cannot be taken from a lawful state; a later segment that cannot be says nothing of the first
         self._taken = self._taken or bool(path.segments)
         began = time.perf_counter()
@@ -270,14 +284,21 @@ class Induction:
             together = ask.all_at_once(path.obligations, claims)
         share = (time.perf_counter() - began) / max(1, len(goals))
         for obligation in path.obligations:
-            yield Judgement(self.op.name, None, "proved", 0.0) if together else ask.obligation(obligation)
+            shown = Judgement(self.op.name, None, "proved", 0.0) if together else ask.obligation(obligation)
+            yield self._with_why(ask, shown, (*obligation.conditions, z3.Not(obligation.holds)))
         for law, segment, goal in goals:
-            if goal is None or together:
-                leans_on = ask.leaning(segment.conditions, z3.Not(goal)) if self.asks_why and goal is not None else frozenset()
-                yield Judgement(self.op.name, law, "proved", share, leans_on=leans_on)
-            else:
-                answer = ask.about(law, segment, z3.Not(goal))
-                yield attrs.evolve(answer, seconds=answer.seconds + share)
+            if goal is None:
+                yield Judgement(self.op.name, law, "proved", share)
+                continue
+            denied = z3.Not(goal)
+            answer = Judgement(self.op.name, law, "proved", 0.0) if together else ask.about(law, segment, denied)
+            yield self._with_why(ask, attrs.evolve(answer, seconds=answer.seconds + share), (*segment.conditions, denied))
+
+    def _with_why(self, ask: _Question, shown: Judgement, claim: Sequence[Term]) -> Judgement:
+        """The judgement with the laws that it leans on, if it is a proof and they are asked for."""
+        if not self.asks_why or shown.verdict != "proved":
+            return shown
+        return attrs.evolve(shown, leans_on=laws_used(ask.known.values(), (*claim, *ask.real), self.timeout))
 
     def _goals(self, path: Path, reading: Symbolic) -> Iterator[tuple[Law, Segment, Term | None]]:
         """What must hold after each segment, at arbitrary names; None where the segment wrote nothing it speaks of."""
@@ -358,24 +379,6 @@ class _Question:
         failing += [z3.And(*segment.conditions, z3.Not(goal)) for segment, goal in goals]
         says = f"along this path every obligation of the text ({len(obligations)}) and every law ({len(goals)}) holds"
         return not failing or self._refuted((z3.Or(failing),), says) == "proved"
-
-    def leaning(self, conditions: Sequence[Term], denied: Term) -> frozenset[str]:
-        """The laws without which this would not be proved (a few more, perhaps: what the solver used)."""
-        solver = z3.Solver()
-        solver.set("timeout", self.induction.timeout)
-        solver.add(*conditions, denied, *self.real)
-        marks: dict[str, Term] = {}
-        for hypotheses in self.known.values():
-            for number, term in enumerate(hypotheses.asserted):
-                law = hypotheses.of_law.get(number)
-                if law is None:
-                    solver.add(term)
-                else:
-                    solver.add(z3.Implies(marks.setdefault(law, z3.Bool(f"law {law}")), term))
-        if solver.check(*marks.values()) != z3.unsat:
-            return frozenset(marks)
-        used = {str(t) for t in solver.unsat_core()}
-        return frozenset(law for law, mark in marks.items() if str(mark) in used)
 
     def about(self, law: Law, segment: Segment, denied: Term) -> Judgement:
         """Whether the denied law has no model."""

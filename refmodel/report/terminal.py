@@ -54,6 +54,14 @@ def coverage(reports: Sequence[Report]) -> Iterator[Text]:
             yield Text(f"{'':>10}  {note}", "yellow")
 
 
+def leaning_table(leans_on: Mapping[str, Sequence[str]]) -> Table:
+    """Law by the laws that its proof leans on."""
+    table = Table("law", "its proof leans on", title="what each proof leans on, over all operations", title_justify="left")
+    for law, uses in leans_on.items():
+        table.add_row(law.replace("_", " "), ", ".join(each.replace("_", " ") for each in uses) or Text("no other law", "dim"))
+    return table
+
+
 # ---------------------------------------------------------------- values
 
 
