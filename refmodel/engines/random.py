@@ -369,7 +369,8 @@ def spec_of_class(cls: type) -> str | None:
 
 
 def starts_of(design: Outline, geometry: Geometry, steps: int = AHEAD) -> list[Start]:
-    """States of different shapes, each with the run to it, power-on first. If a run breaks a law, only the state before that."""
+    """States of different shapes, each with the run to it, power-on first. If a run breaks a law, only that run, without its last
+    step and with it: Hypothesis is to find it on its own, and not to miss it."""
     search = Search(design, geometry, "rules")
     start = Machine(design, geometry)
     start.power_on(lambda options: options[0])
@@ -383,7 +384,7 @@ def starts_of(design: Outline, geometry: Geometry, steps: int = AHEAD) -> list[S
         failure = search.run()
         if failure is not None:
             short = shortened(design, geometry, failure).run
-            return [power_on, *([after(Run(short.initial, short.steps[:-1]))] if short.steps else [])]
+            return [power_on, *([after(Run(short.initial, short.steps[:-1])), after(short)] if short.steps else [])]
         if search.steps == before and not search.landmarks:
             break  # nothing applies
     return [power_on, *(after(m.run) for m in sorted(search.landmarks, key=lambda m: len(m.run.steps)))]

@@ -17,7 +17,7 @@ class Entry:
 
 class TrueForTwo(Design):
     entries: Total[Vm, Entry]
-    geometry = geometry(Vm=2, Mfn=2)
+    geometry = geometry(Vm=2)
 
     @operation
     def use(self, vm: Vm, other: Vm) -> None:
