@@ -59,6 +59,8 @@ def check(
                                                      "guests see")] = None,
     why: Annotated[bool, typer.Option(help="print the laws that the proof of each law leans on; cutting paths off as impossible "
                                            "may use others, which the last row names")] = False,
+    suggest: Annotated[bool, typer.Option(help="for a law that is not inductive, look for laws that make it so; they are proved "
+                                               "before they are printed")] = False,
     runs: Annotated[int | None, typer.Option(help="this many random runs, however long they take, and no other engine; shared "
                                                   "by --jobs or --on they are the same", min=1)] = None,
     html: Html = None,
@@ -89,7 +91,7 @@ def check(
             _show_report(design, _outline(design, law), report, law)
 
     ask = partial(_check_one, law=law, engines=engines, seconds=seconds, explore_seconds=explore_seconds, depth=depth, seed=seed,
-                  fresh=fresh, why=why, quiet=as_json or design is None)
+                  fresh=fresh, why=why, suggest=suggest, quiet=as_json or design is None)
     if runs is not None:
         answers = _counted(names, law, seed, runs, where)
     elif design is not None:
@@ -174,15 +176,15 @@ def one_batch(name: str, law: str | None, seed: int, runs: int, number: int) -> 
 
 
 def _check_one(name: str, law: str | None, engines: Sequence[str], seconds: float, explore_seconds: float | None, depth: int,
-               seed: int, fresh: bool, why: bool, quiet: bool, finished: Callable[[Report], None] = lambda report: None
-               ) -> list[Report]:
+               seed: int, fresh: bool, why: bool, suggest: bool, quiet: bool,
+               finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
     outline = _outline(name, law)
     return _checked(outline, engines or checking.usual(outline), law, seconds, explore_seconds, depth, seed, fresh, why,
-                    quiet=quiet, finished=finished)
+                    suggest, quiet=quiet, finished=finished)
 
 
 def _checked(outline: Outline, engines: Sequence[str], clause: str | None, seconds: float,
-             explore_seconds: float | None, depth: int, seed: int, fresh: bool, why: bool, quiet: bool,
+             explore_seconds: float | None, depth: int, seed: int, fresh: bool, why: bool, suggest: bool, quiet: bool,
              finished: Callable[[Report], None]) -> list[Report]:
     with Progress(BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}"), console=err, transient=True,
                   disable=quiet or not err.is_terminal) as progress:
@@ -192,7 +194,7 @@ def _checked(outline: Outline, engines: Sequence[str], clause: str | None, secon
             progress.update(task, description=f"{outline.name}: {engine} {text}")
 
         return checking.check(outline, engines, clause=clause, seconds=seconds, explore_seconds=explore_seconds,
-                              depth=depth, seed=seed, notice=notice, cache=None if fresh else ProofCache(), asks_why=why,
+                              depth=depth, seed=seed, notice=notice, cache=None if fresh else ProofCache(), asks_why=why, suggests=suggest,
                               finished=finished)
 
 
@@ -302,6 +304,10 @@ def _show_failure(name: str, outline: Outline, report: Report, law: str | None) 
         out.print(f"\n[bold]{report.engine}[/]: a counterexample to induction{of}, in {case.operation}; no run that breaks the law "
                   "was found", soft_wrap=True)
         out.print(terminal.witness_story(outline, case))
+    if report.counterexamples and not report.suggestion:
+        out.print(f"refmodel check {name} --engine prove --suggest looks for laws that exclude it", style="dim", soft_wrap=True)
+    if report.suggestion:
+        out.print(terminal.suggestion(report), soft_wrap=True)
 
 
 def _page(shown: Sequence[tuple[str, Outline, list[Report]]], law: str | None = None) -> pages.Page:
@@ -330,6 +336,8 @@ def _said(name: str, reports: Sequence[Report]) -> Iterator[str]:
     for r in reports:
         if r.disagreement is not None:
             yield f"{name}: {r.disagreement.kind.upper()}: {r.disagreement.case}"
+        for line in r.suggestion:
+            yield f"{name}: {line}"
         covered = f"undecided: {r.why}" if r.why else f"{r.covered}; {r.seconds:.1f} s"
         yield f"{name}: {r.engine}: {'; '.join([covered, *r.notes, *r.unproved])}"
 
@@ -345,6 +353,7 @@ def _document(name: str, outline: Outline, reports: Sequence[Report], law: str |
             "laws": [{"clause": each.clause, "law": each.name, "verdict": str(v), "words": r.words(each)}
                      for each, v in r.verdicts.items()],
             "failure": _failure_document(name, outline, r),
+            "suggestion": {"words": list(r.suggestion), "laws": r.suggested} if r.suggestion else None,
             "leans_on": None if r.leans_on is None else {law: list(uses) for law, uses in r.leans_on.items()},
             "counterexamples": [_counterexample_document(outline, case) for case in r.counterexamples],
             "disagreement": _disagreement_document(name, outline, r),

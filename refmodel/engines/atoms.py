@@ -119,7 +119,7 @@ def _alone(terms: Sequence[Term]) -> Iterator[Atom]:
     """What may be said of a scalar by itself."""
     for t in terms:
         if isinstance(t.kind, FlagKind):
-            yield _atom(t, t.text, f"not {t.text}", t.label, f"not_{t.label}", 1)
+            yield _atom(t, t.text, f"not {t.text}", t.label, f"not_{t.label}", 1, denying=1)
         elif isinstance(t.kind, EnumKind):
             for member in t.kind.cls:
                 value = f"{t.kind.cls.__name__}.{member.name}"

@@ -46,8 +46,8 @@ class Candidate:
 def in_words(text: str) -> str:
     """A condition as it is read aloud."""
     text = re.sub(r"count\(s\.(\w+), lambda [^:]*: ([^()]*)\)", r"the number of entries of \1 with \2", text)
-    for old, new in (("s.", ""), ("entry.", ""), (" != NOTHING", " names something"), (" == NOTHING", " names nothing"),
-                     (" != ", " is not "), (" == ", " is "), ("(", ""), (")", "")):
+    text = re.sub(r"not (s\.[\w.]+\[[^\]]*\][\w.]*)", r"\1 is false", text)
+    for old, new in (("s.", ""), (" != NOTHING", " is not NOTHING"), (" != ", " is not "), (" == ", " is "), ("(", ""), (")", "")):
         text = text.replace(old, new)
     return text
 

@@ -19,6 +19,7 @@ from refmodel.engines.counterexamples import counterexample, counterexamples
 from refmodel.engines.machine import Broken, Failure, Machine
 from refmodel.engines.proof_cache import ProofCache, is_own
 from refmodel.engines.stepwise import explore_stepwise
+from refmodel.engines.suggest import suggest
 from refmodel.engines.vacuity import never_met
 from refmodel.engines.verdicts import (
     COMPLETE,
@@ -133,9 +134,9 @@ def _explored(done: exhaustive.Exploration, geometry: Geometry) -> str:
             f"{to_the_end}; {geometry}")
 
 
-def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: bool = False) -> Report:
+def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: bool = False, suggests: bool = False) -> Report:
     """Induction, for any number of names. With a clause, the laws of states that its proof assumes are proved too. The report says
-    which laws each proof leans on if it is asked."""
+    which laws each proof leans on if it is asked, and suggests laws that make others inductive."""
     began = time.perf_counter()
     needed = design if clause is None else attrs.evolve(
         design, laws=tuple(law for law in design.laws if law.of_state or law.clause == clause))
@@ -175,9 +176,11 @@ def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: b
         report = attrs.evolve(report, leans_on=_leaning_table(needed, judged, done))
     refuted = next((j for j in done.judgements() if j.verdict == "refuted" and j.law in judged), None) or done.refuted
     if refuted is not None and not not_needed:
-        report = _of_refuted(needed, judged, report, refuted, notice)
+        report = _of_refuted(needed, judged, report, refuted, notice, suggests)
     elif reached.failure is not None and _claims(report, reached.failure.broken):
         report = attrs.evolve(report, disagreement=_disagreement(design, report, "random", reached.failure))
+    if suggests and not report.suggestion:
+        report = attrs.evolve(report, suggestion=("nothing to suggest: no law is refuted by a counterexample to induction alone",))
     return attrs.evolve(report, seconds=time.perf_counter() - began)
 
 
@@ -247,11 +250,12 @@ def _vacuous(needed: Outline, judged: Sequence[Law], verdicts: dict[Law, Verdict
     return found
 
 
-def _of_refuted(design: Outline, judged: Sequence[Law], report: Report, refuted: induction.Judgement, notice: Notice) -> Report:
+def _of_refuted(design: Outline, judged: Sequence[Law], report: Report, refuted: induction.Judgement, notice: Notice,
+                suggests: bool) -> Report:
     """A law is not inductive. Whether a run breaks it is another question."""
     law = refuted.law
     if law is None or law not in judged:
-        return _with_counterexamples(design, report, refuted, (refuted,))
+        return _with_suggestion(design, _with_counterexamples(design, report, refuted, (refuted,)), (refuted,), notice, suggests)
     notice("prove", "a law is refuted; looking for a run that breaks it")
     report, found = _looked_for(design, report, refuted.operation, (law,))
     if found:
@@ -263,7 +267,16 @@ def _of_refuted(design: Outline, judged: Sequence[Law], report: Report, refuted:
         report, found = _looked_for(design, report, next(j.operation for j in every if j.law is not law), others)
         if found:
             return report
-    return _with_counterexamples(design, report, refuted, every)
+    return _with_suggestion(design, _with_counterexamples(design, report, refuted, every), every or (refuted,), notice, suggests)
+
+
+def _with_suggestion(design: Outline, report: Report, refuted: Sequence[induction.Judgement], notice: Notice, suggests: bool
+                     ) -> Report:
+    """The report with laws that exclude the counterexamples, if they are asked for."""
+    if not suggests:
+        return report
+    found = suggest(design, refuted, lambda text: notice("suggest", text))
+    return attrs.evolve(report, suggestion=(found.checked, found.tried), suggested=found.text)
 
 
 def _looked_for(design: Outline, report: Report, operation: str, laws: tuple[Law, ...]) -> tuple[Report, bool]:
@@ -421,11 +434,11 @@ def _recalled(design: Outline, engine: str, kept: dict[str, Any]) -> Report | No
 
 def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | None = None, seconds: float = 5.0,
           explore_seconds: float | None = None, depth: int = 4, seed: int = 0,
-          notice: Notice = lambda engine, text: None, cache: ProofCache | None = None, asks_why: bool = False,
+          notice: Notice = lambda engine, text: None, cache: ProofCache | None = None, asks_why: bool = False, suggests: bool = False,
           finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
     """Let the engines judge a design, one after the other; ``finished`` is told each report as it comes.
 
-    ``asks_why``: the proof says which laws it used for each law.
+    ``asks_why``: the proof says which laws it used for each law. ``suggests``: laws are looked for that make others inductive.
     ``BadDesign`` if it is no design, or if no engine can read it. With a cache, what was proved or explored before of the very same
     text is not again.
     """
@@ -436,7 +449,7 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | No
     reports: list[Report] = []
     refused: list[str] = []
     for report in _reports(design, engines, refused, clause=clause, seconds=seconds, explore_seconds=explore_seconds, depth=depth,
-                           seed=seed, notice=notice, cache=cache, asks_why=asks_why):
+                           seed=seed, notice=notice, cache=cache, asks_why=asks_why, suggests=suggests):
         reports.append(report)
         if len(refused) < len(reports) or len(engines) > 1:
             finished(report)
@@ -447,16 +460,16 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | No
 
 def _reports(design: Outline, engines: Sequence[str], refused: list[str], *, clause: str | None, seconds: float,
              explore_seconds: float | None, depth: int, seed: int, notice: Notice, cache: ProofCache | None,
-             asks_why: bool) -> Iterator[Report]:
+             asks_why: bool, suggests: bool) -> Iterator[Report]:
     judged = design if clause is None else design.restricted(clause)
     work: dict[str, Callable[[], Report]] = {
         "random": lambda: check_random(judged, seconds, seed, notice),
         "exhaustive": lambda: check_exhaustive(judged, explore_seconds, seed + 1, notice),
-        "prove": lambda: check_proof(design, clause, notice, asks_why),
+        "prove": lambda: check_proof(design, clause, notice, asks_why, suggests),
         "bounded": lambda: check_bounded(design, clause, depth, 120.0, notice),
     }
     for engine in engines:
-        theorem = _theorem(design, engine, clause, explore_seconds, seed) if cache and not asks_why else None
+        theorem = _theorem(design, engine, clause, explore_seconds, seed) if cache and not (asks_why or suggests) else None
         if cache and theorem and (kept := cache.recall(theorem, _text(design))):
             recalled = _recalled(judged, engine, kept)
             if recalled is not None:

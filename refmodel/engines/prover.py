@@ -485,10 +485,10 @@ def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
             if kind.name not in design.cls.arbitrary:
                 getattr(state, kind.name).reset(lambda *_: True)
         names = [reading.arbitrary(kind, f"any.{n}") for n, kind in law.names]
+        reading.real = [real for (_, leaf), name in zip(law.names, names, strict=True) for real in real_term(leaf, name.term)]
         goal = claimed(reading, law.function, state, *names)
     solver = Solver(z3.Not(goal), *reading.conditions, timeout=timeout)
-    for (_, leaf), name in zip(law.names, names, strict=True):
-        solver.add(*real_term(leaf, name.term))
+    solver.add(*reading.real)
     answer = solver.check(says=f"at first {law.name} holds")
     if answer == z3.unsat:
         return Judgement(INITIAL, law, "proved", time.perf_counter() - began)
@@ -499,16 +499,23 @@ def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
 class _Initially(Symbolic):
     """Before anything has happened a count is known where it counts no default: everything is at its default."""
 
+    real: Sequence[Term] = ()
+    """That the names which the law is claimed for are not NOTHING."""
+
     def count(self, table: Table, where: Any) -> Any:
         condition, spoken_of = counting(table, where)
         names = [self.arbitrary(kind, f"counted.{i}") for i, kind in enumerate(table.kind.keys)]
         initial = table.initial()
         holds = condition.holds([n.term for n in names], initial if table.domain is None else initial[1:], spoken_of)
         empty = table.domain is not None and table.kind.name not in self.arbitrary_tables
-        if table.kind.name not in self.arbitrary_tables and (empty or z3.is_false(holds)):
+        if table.kind.name not in self.arbitrary_tables and (empty or self._never(holds)):
             return opaque(self, NaturalKind(), z3.IntVal(0))
         number = applied(f"count.{table.kind.name}.{condition.name}", spoken_of, z3.IntSort())
         return opaque(self, NaturalKind(), z3.If(number >= 0, number, z3.IntVal(0)))
+
+    def _never(self, holds: Term) -> bool:
+        """Whether a condition cannot hold of names that there are."""
+        return z3.is_false(holds) or bool(Solver(*self.real, holds).check(says="at first no entry counts") == z3.unsat)
 
     @property
     def arbitrary_tables(self) -> tuple[str, ...]:

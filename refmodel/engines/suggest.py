@@ -1,7 +1,7 @@
 """Laws that a proof by induction lacks, found by templates and checked by the prover before they are shown.
 
-A counterexample to induction asks for a law that excludes its state. Candidates that do, and that hold wherever exploration gets, are
-assumed together; those that some operation does not keep are dropped until the rest is stable (Flanagan and Leino, FME 2001). What
+A counterexample to induction asks for a law that excludes its state. Candidates that do, and that hold wherever exploration gets,
+are assumed together; those that some operation does not keep are dropped until the rest is stable (Flanagan and Leino, FME 2001). What
 was dropped for want of a further law is tried again with candidates that exclude its own counterexample.
 """
 
@@ -57,10 +57,10 @@ class Suggestion:
     def checked(self) -> str:
         """What the prover says of the suggestion."""
         if not self.laws:
-            return f"nothing found: {self.tried}"
+            return "nothing found: no law of the templates makes a refuted obligation hold"
         if not self.remaining:
-            return f"checked: with these, every obligation is proved ({self.tried})"
-        return f"checked: with these, {len(self.remaining)} obligations remain: {'; '.join(self.remaining)} ({self.tried})"
+            return "checked: with these, every obligation is proved"
+        return f"checked: with these, these obligations remain: {'; '.join(self.remaining)}"
 
 
 def suggest(design: Outline, refuted: Sequence[Judgement], notice: Notice = lambda text: None) -> Suggestion:
@@ -212,8 +212,9 @@ class _Suggesting:
 
     def _told(self, kept: list[Candidate], left: frozenset[str]) -> Suggestion:
         """The suggestion, proved once more as any design is."""
-        tried = (f"{self.candidates.made:,} candidates made, {self.candidates.left:,} true in every state that was met, "
-                 f"{len(self._laws)} tried by proof")
+        where = "every state of this geometry" if self.design.cls.explored else "the states of random runs"
+        tried = (f"{self.candidates.made:,} candidates were made; {self.candidates.left:,} hold in every state that was met; "
+                 f"{len(self._laws):,} were given to the prover, and hold in {where}")
         if not kept:
             return Suggestion((), "", tuple(sorted(left)), tried)
         open_ = self._open(self._proved(kept, audits=True))

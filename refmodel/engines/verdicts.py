@@ -87,6 +87,10 @@ class Report:
     operation: str = ""
     counterexamples: tuple[Counterexample, ...] = ()
     """The same for every obligation that is refuted, each made minimal: the first is the witness."""
+    suggestion: tuple[str, ...] = ()
+    """What a search for lacking laws came to, in words."""
+    suggested: str = ""
+    """The laws that it found, as text to be pasted."""
     leans_on: dict[str, tuple[str, ...]] | None = None
     """For each law, by name, the laws that its proof used; None where it was not asked."""
     notes: tuple[str, ...] = ()

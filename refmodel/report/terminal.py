@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
 from rich.syntax import Syntax
 from rich.table import Table
@@ -119,6 +119,15 @@ def witness_story(design: Outline, case: Counterexample) -> Group:
     witness = case.witness
     told = Told(witness.step, witness.outcome, (), witness.broken)
     return Group(tree, step_title(design, 1, told), broken_clause(witness.broken))
+
+
+def suggestion(report: Report) -> Group:
+    """The laws that are suggested, as text to be pasted, and how they were checked."""
+    head, *rest = report.suggestion
+    parts: list[RenderableType] = [Text("\nsuggestion", "bold")]
+    if report.suggested:
+        parts.append(Text(f"\n{report.suggested}"))
+    return Group(*parts, Text(head, "green" if report.suggested else "yellow"), *(Text(line, "dim") for line in rest))
 
 
 def disagreement(case: Disagreement) -> Text:
