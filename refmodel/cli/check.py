@@ -194,8 +194,8 @@ def _checked(outline: Outline, engines: Sequence[str], clause: str | None, secon
             progress.update(task, description=f"{outline.name}: {engine} {text}")
 
         return checking.check(outline, engines, clause=clause, seconds=seconds, explore_seconds=explore_seconds,
-                              depth=depth, seed=seed, notice=notice, cache=None if fresh else ProofCache(), asks_why=why, suggests=suggest,
-                              finished=finished)
+                              depth=depth, seed=seed, notice=notice, cache=None if fresh else ProofCache(), asks_why=why,
+                              suggests=suggest, finished=finished)
 
 
 def _compared(design: str | None, against: str, seconds: float, seed: int, as_json: bool) -> int:

@@ -74,7 +74,9 @@ def named(table: TableKind, prefix: str = "") -> tuple[tuple[str, Scalar], ...]:
     used: dict[str, int] = {}
     found = []
     for kind in table.keys:
-        base = kind.sort.lower() if isinstance(kind, NameKind) else kind.cls.__name__.lower() if isinstance(kind, EnumKind) else "flag"
+        base = "flag"
+        if isinstance(kind, NameKind | EnumKind):
+            base = (kind.sort if isinstance(kind, NameKind) else kind.cls.__name__).lower()
         used[base] = used.get(base, 0) + 1
         found.append((f"{prefix}{base}{used[base] if used[base] > 1 else ''}", kind))
     return tuple(found)
@@ -161,8 +163,8 @@ def _countings(table: TableKind, name: Term) -> Iterator[tuple[str, str]]:
         return
     keys = [f"key{i}" for i, _ in enumerate(table.keys)]
     head = f"count(s.{table.name}, lambda entry, {', '.join(keys)}: "
-    leaves = [(f"entry.{path}" if path else "entry", leaf, f"{table.name}_{path}".rstrip("_")) for path, leaf in table.value.leaves()
-              if not any(part.isdigit() for part in path.split("."))]
+    leaves = [(f"entry.{path}" if path else "entry", leaf, f"{table.name}_{path}".rstrip("_"))
+              for path, leaf in table.value.leaves() if not any(part.isdigit() for part in path.split("."))]
     naming = [(f"{text} == {name.text}", f"{label}_{name.label}") for text, leaf, label in leaves if leaf == name.kind]
     by_key = [(f"{key} == {name.text}", f"{table.name}_of_{name.label}") for key, kind in zip(keys, table.keys, strict=True)
               if kind == name.kind and len(keys) > 1]

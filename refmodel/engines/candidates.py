@@ -1,5 +1,6 @@
-"""Candidate laws: ``atom implies atom``, an atom alone, and uniqueness. Which of them hold in all states that were seen, and which of
-those exclude a given state.
+"""Candidate laws: ``atom implies atom``, an atom alone, and uniqueness.
+
+Which of them hold in all states that were seen, and which of those exclude a given state.
 
 They are far too many to be written down one by one. For each atom a word of bits remembers which atoms have held wherever it held.
 """

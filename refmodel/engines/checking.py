@@ -177,11 +177,22 @@ def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: b
     refuted = next((j for j in done.judgements() if j.verdict == "refuted" and j.law in judged), None) or done.refuted
     if refuted is not None and not not_needed:
         report = _of_refuted(needed, judged, report, refuted, notice, suggests)
+    elif reached.failure is None and any(j.law is None and j.verdict == "unknown" for j in done.judgements()):
+        notice("prove", "the text may go wrong; looking for counterexamples")
+        wrong = _with_witness(needed, judged)
+        if wrong:
+            report = _with_suggestion(needed, _with_counterexamples(needed, report, wrong[0], wrong), wrong, notice, suggests)
     elif reached.failure is not None and _claims(report, reached.failure.broken):
         report = attrs.evolve(report, disagreement=_disagreement(design, report, "random", reached.failure))
     if suggests and not report.suggestion:
-        report = attrs.evolve(report, suggestion=("nothing to suggest: no law is refuted by a counterexample to induction alone",))
+        report = attrs.evolve(report, suggestion=(_nothing_to_suggest(report),))
     return attrs.evolve(report, seconds=time.perf_counter() - began)
+
+
+def _nothing_to_suggest(report: Report) -> str:
+    if report.failure is not None:
+        return "nothing to suggest: a run breaks the law, so no further law makes it hold"
+    return "nothing to suggest: no obligation is refuted by a counterexample to induction"
 
 
 def _narrowed(needed: Outline, judged: Sequence[Law], notice: Notice) -> frozenset[str]:
@@ -261,10 +272,10 @@ def _of_refuted(design: Outline, judged: Sequence[Law], report: Report, refuted:
     if found:
         return report
     notice("prove", "a law is not inductive; looking for every obligation that is refuted")
-    every = tuple(j for j in induction.prove(design, all_failures=True).judgements() if j.verdict == "refuted" and j.law in judged)
+    every = _with_witness(design, judged)
     others = tuple(dict.fromkeys(j.law for j in every if j.law is not None and j.law is not law))
     if others:
-        report, found = _looked_for(design, report, next(j.operation for j in every if j.law is not law), others)
+        report, found = _looked_for(design, report, next(j.operation for j in every if j.law in others), others)
         if found:
             return report
     return _with_suggestion(design, _with_counterexamples(design, report, refuted, every), every or (refuted,), notice, suggests)
@@ -277,6 +288,12 @@ def _with_suggestion(design: Outline, report: Report, refuted: Sequence[inductio
         return report
     found = suggest(design, refuted, lambda text: notice("suggest", text))
     return attrs.evolve(report, suggestion=(found.checked, found.tried), suggested=found.text)
+
+
+def _with_witness(design: Outline, judged: Sequence[Law]) -> tuple[induction.Judgement, ...]:
+    """Every obligation with a counterexample, of these laws and of the text."""
+    judgements = induction.prove(design, all_failures=True).judgements()
+    return tuple(j for j in judgements if j.witness is not None and (j.law is None or j.law in judged))
 
 
 def _looked_for(design: Outline, report: Report, operation: str, laws: tuple[Law, ...]) -> tuple[Report, bool]:
@@ -434,8 +451,8 @@ def _recalled(design: Outline, engine: str, kept: dict[str, Any]) -> Report | No
 
 def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | None = None, seconds: float = 5.0,
           explore_seconds: float | None = None, depth: int = 4, seed: int = 0,
-          notice: Notice = lambda engine, text: None, cache: ProofCache | None = None, asks_why: bool = False, suggests: bool = False,
-          finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
+          notice: Notice = lambda engine, text: None, cache: ProofCache | None = None, asks_why: bool = False,
+          suggests: bool = False, finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
     """Let the engines judge a design, one after the other; ``finished`` is told each report as it comes.
 
     ``asks_why``: the proof says which laws it used for each law. ``suggests``: laws are looked for that make others inductive.

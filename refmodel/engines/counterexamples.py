@@ -51,6 +51,5 @@ def _differing(design: Outline, witness: Witness) -> Iterator[tuple[str, Any, An
 
 
 def counterexamples(design: Outline, judgements: Iterable[Judgement]) -> tuple[Counterexample, ...]:
-    """One for each obligation that is refuted."""
-    return tuple(counterexample(design, j.operation, j.witness) for j in judgements
-                 if j.verdict == "refuted" and j.witness is not None)
+    """One for each obligation that has one."""
+    return tuple(counterexample(design, j.operation, j.witness) for j in judgements if j.witness is not None)

@@ -123,6 +123,8 @@ class Induction:
         self._formulas: dict[str, list[Formula]] = {}
         self._scope: Scope | None = None
         self._taken = False
+        self.explains = False
+        """Whether a counterexample is looked for where the text may go wrong, too."""
         self._near, self._far = 0, 0
         """For how many paths it did to look near, and for how many it did not."""
         self._shared = Hypotheses(design, self.formulas(base), base)
@@ -139,7 +141,7 @@ class Induction:
         began = time.perf_counter()
         spent: dict[str, float] = {}
         verdicts: dict[str, Judgement] = {}
-        number, done = 0, True
+        number, done, self.explains = 0, True, to_the_end
         for path in self.paths():
             if not to_the_end and any(v.verdict == "refuted" for v in verdicts.values()):
                 break
@@ -389,7 +391,7 @@ class _Question:
             if len(self.known) > 1:
                 verdict, why = "unknown", "not proved; the state after a yield may be any lawful one"
             else:
-                verdict, witness, why = self._in_scope(law, segment, denied)
+                verdict, witness, why = self._in_scope(law, segment.conditions, segment.answers, denied)
         elif verdict != "proved":
             verdict, why = "unknown", verdict
         return Judgement(self.induction.op.name, law, verdict, time.perf_counter() - began, witness, why)
@@ -398,9 +400,14 @@ class _Question:
         """Whether an obligation holds where it arose: what the text requires after that excuses nothing before it."""
         began = time.perf_counter()
         answer = self._refuted((*obligation.conditions, z3.Not(obligation.holds)), f"this does not come about: {obligation.why}")
-        verdict = "proved" if answer == "proved" else "unknown"
-        return Judgement(self.induction.op.name, None, verdict, time.perf_counter() - began,
-                         why="" if answer == "proved" else f"{answer}: {obligation.why}")
+        if answer == "proved":
+            return Judgement(self.induction.op.name, None, "proved", time.perf_counter() - began)
+        witness: Witness | None = None
+        if answer == "not proved" and len(self.known) == 1 and self.induction.explains:
+            answers = self.path.answers
+            _, witness, _ = self._in_scope(None, obligation.conditions, answers, z3.Not(obligation.holds))
+        return Judgement(self.induction.op.name, None, "unknown", time.perf_counter() - began, witness,
+                         why=f"{answer}: {obligation.why}")
 
     def _refuted(self, claim: tuple[Term, ...], says: str) -> str:
         """``proved`` if the claim has no model, ``not proved`` if it has one, and otherwise why nobody knows."""
@@ -414,7 +421,8 @@ class _Question:
         finally:
             self.solver.pop()
 
-    def _in_scope(self, law: Law, segment: Segment, denied: Term) -> tuple[str, Witness | None, str]:
+    def _in_scope(self, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term
+                  ) -> tuple[str, Witness | None, str]:
         """Look for a counterexample of a small size."""
         induction = self.induction
         scope = induction.scope()
@@ -422,7 +430,7 @@ class _Question:
         scope.count(self.path.counts.values())
         solver = scope.solver(induction.timeout // ATTEMPTS)
         del scope.asserted[size:]
-        solver.add(*segment.conditions, denied, *self.real)
+        solver.add(*conditions, denied, *self.real)
         for leaf, term in self.terms.values():
             if isinstance(leaf, NameKind) and z3.is_const(term):
                 solver.add(scope.among(leaf, term))
@@ -438,7 +446,7 @@ class _Question:
             return "unknown", None, f"not proved; looking for a counterexample, the solver gave up: {solver.reason_unknown()}"
         if answer == z3.unsat:
             return "unknown", None, f"not proved, and no counterexample with {scope.geometry}"
-        witness = scope.witness(solver.model(), induction.op, induction.arguments, segment.answers, law)
+        witness = scope.witness(solver.model(), induction.op, induction.arguments, answers, law)
         if witness is None:
             return "unknown", None, "not proved; the solver's counterexample does not happen on ints"
         return "refuted", witness, ""
@@ -450,7 +458,8 @@ _ORDER = {"proved": 0, "unknown": 1, "refuted": 2}
 def _worse(a: Judgement | None, b: Judgement) -> Judgement:
     if a is None:
         return b
-    worse = b if _ORDER[b.verdict] > _ORDER[a.verdict] else a
+    shows = _ORDER[b.verdict] == _ORDER[a.verdict] and a.witness is None and b.witness is not None
+    worse = b if _ORDER[b.verdict] > _ORDER[a.verdict] or shows else a
     return attrs.evolve(worse, leans_on=a.leans_on | b.leans_on)
 
 

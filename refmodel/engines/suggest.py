@@ -1,8 +1,8 @@
 """Laws that a proof by induction lacks, found by templates and checked by the prover before they are shown.
 
 A counterexample to induction asks for a law that excludes its state. Candidates that do, and that hold wherever exploration gets,
-are assumed together; those that some operation does not keep are dropped until the rest is stable (Flanagan and Leino, FME 2001). What
-was dropped for want of a further law is tried again with candidates that exclude its own counterexample.
+are assumed together; those that some operation does not keep are dropped until the rest is stable (Flanagan and Leino, FME 2001).
+What was dropped for want of a further law is tried again with candidates that exclude its own counterexample.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class _Suggesting:
         self._laws: dict[str, tuple[Law, str]] = {}
         self._holding: set[str] = set()
         self._rejected: set[str] = set()
+        self._given: set[str] = set()
         self._explored = 0
         notice("states that random runs reach")
         for state in _reached(design):
@@ -120,7 +121,7 @@ class _Suggesting:
         before = len(self._rejected)
         more: dict[str, Candidate] = {}
         for j in whole.judgements():
-            if j.verdict != "refuted" or j.witness is None:
+            if j.witness is None:
                 continue
             found = self._excluding(j.witness, {c.body for c in active} | set(more))
             more.update({c.body: c for c in found})
@@ -157,11 +158,12 @@ class _Suggesting:
         self._explored += 1
         self.notice(f"exploration {self._explored}, {len(new)} candidates")
         laws = tuple(self._law(c) for c in new)
-        run = _broken_by(attrs.evolve(self.design.with_laws(laws), laws=laws))
-        if run is None:
+        run, complete = _broken_by(attrs.evolve(self.design.with_laws(laws), laws=laws))
+        if run is not None:
+            return _end_of(self.design, run)
+        if complete:
             self._holding.update(c.body for c in new)
-            return None
-        return _end_of(self.design, run)
+        return None
 
     # ------------------------------------------------------------ the prover
 
@@ -171,6 +173,7 @@ class _Suggesting:
         return self._laws[candidate.body][0]
 
     def _proved(self, candidates: Sequence[Candidate], asks_why: bool = False, audits: bool = False) -> induction.Proved:
+        self._given |= {c.body for c in candidates}
         design = self.design.with_laws([self._law(c) for c in candidates])
         return induction.prove(design, all_failures=True, asks_why=asks_why, audits=audits)
 
@@ -212,15 +215,23 @@ class _Suggesting:
 
     def _told(self, kept: list[Candidate], left: frozenset[str]) -> Suggestion:
         """The suggestion, proved once more as any design is."""
-        where = "every state of this geometry" if self.design.cls.explored else "the states of random runs"
         tried = (f"{self.candidates.made:,} candidates were made; {self.candidates.left:,} hold in every state that was met; "
-                 f"{len(self._laws):,} were given to the prover, and hold in {where}")
+                 f"{len(self._given):,} were given to the prover{self._how_far()}")
         if not kept:
             return Suggestion((), "", tuple(sorted(left)), tried)
         open_ = self._open(self._proved(kept, audits=True))
         texts = [self._laws[c.body][1] for c in kept]
         return Suggestion(tuple(self._law(c) for c in kept), "\n\n".join([self.writer.header(texts) + "\n", *texts]),
                           tuple(sorted(open_)), tried)
+
+
+    def _how_far(self) -> str:
+        """In which states those hold that the prover was given."""
+        if not self._given:
+            return ""
+        if self._given <= self._holding:
+            return ", and hold in every state of this geometry"
+        return ", and were not all explored to the last state"
 
 
 # ---------------------------------------------------------------- states that are reached
@@ -238,8 +249,8 @@ class _Enough(Exception):
     """So many states were explored."""
 
 
-def _broken_by(design: Outline) -> Run | None:
-    """A run that breaks a law, if exploration finds one."""
+def _broken_by(design: Outline) -> tuple[Run | None, bool]:
+    """A run that breaks a law, if exploration finds one; and whether it went to the last state."""
     def progress(depth: int, classes: int) -> None:
         if classes > CLASSES:
             raise _Enough
@@ -248,8 +259,8 @@ def _broken_by(design: Outline) -> Run | None:
     try:
         done = explored(design, design.cls.geometry, progress=progress)
     except _Enough:
-        return None
-    return None if done.failure is None or done.failure.broken.law is None else done.failure.run
+        return None, False
+    return (None if done.failure is None or done.failure.broken.law is None else done.failure.run), done.complete
 
 
 def _end_of(design: Outline, run: Run) -> Any:
