@@ -47,7 +47,8 @@ class Candidate:
 def in_words(text: str) -> str:
     """A condition as it is read aloud."""
     text = re.sub(r"count\(s\.(\w+), lambda [^:]*: ([^()]*)\)", r"the number of entries of \1 with \2", text)
-    text = re.sub(r"not (s\.[\w.]+\[[^\]]*\][\w.]*)", r"\1 is false", text)
+    if text.startswith("not "):
+        return f"{in_words(text[4:])} is false"
     for old, new in (("s.", ""), (" != NOTHING", " is not NOTHING"), (" != ", " is not "), (" == ", " is "), ("(", ""), (")", "")):
         text = text.replace(old, new)
     return text

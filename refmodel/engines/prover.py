@@ -27,6 +27,7 @@ from refmodel.engines.scope import Scope, Witness
 from refmodel.engines.symbolic import CUT_OFF, Obligation, Symbolic, applied
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.terms import Term, real_term, sort_of
+from refmodel.engines.unknowns import reasons
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
@@ -394,6 +395,8 @@ class _Question:
                 verdict, witness, why = self._in_scope(law, segment.conditions, segment.answers, denied)
         elif verdict != "proved":
             verdict, why = "unknown", verdict
+        if verdict == "unknown":
+            why = f"{why}. {reasons(segment.conditions, self.known.values(), denied)}"
         return Judgement(self.induction.op.name, law, verdict, time.perf_counter() - began, witness, why)
 
     def obligation(self, obligation: Obligation) -> Judgement:
@@ -407,7 +410,7 @@ class _Question:
             answers = self.path.answers
             _, witness, _ = self._in_scope(None, obligation.conditions, answers, z3.Not(obligation.holds))
         return Judgement(self.induction.op.name, None, "unknown", time.perf_counter() - began, witness,
-                         why=f"{answer}: {obligation.why}")
+                         why=f"{answer}: {obligation.why}. {reasons(obligation.conditions, self.known.values(), obligation.holds)}")
 
     def _refuted(self, claim: tuple[Term, ...], says: str) -> str:
         """``proved`` if the claim has no model, ``not proved`` if it has one, and otherwise why nobody knows."""
@@ -445,7 +448,7 @@ class _Question:
         if answer == z3.unknown:
             return "unknown", None, f"not proved; looking for a counterexample, the solver gave up: {solver.reason_unknown()}"
         if answer == z3.unsat:
-            return "unknown", None, f"not proved, and no counterexample with {scope.geometry}"
+            return "unknown", None, f"not proved, and no counterexample with {scope.geometry}; a larger geometry may have one"
         witness = scope.witness(solver.model(), induction.op, induction.arguments, answers, law)
         if witness is None:
             return "unknown", None, "not proved; the solver's counterexample does not happen on ints"

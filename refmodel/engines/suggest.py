@@ -27,8 +27,8 @@ from refmodel.language.laws import Law
 
 RUNS = 300
 """Random runs whose states candidates are held against first."""
-EACH = 8
-"""Candidates that are tried for one counterexample at a time."""
+FIRST, EACH = 3, 8
+"""Candidates that are tried for one counterexample at a time, in the first round and later: what is not kept takes longest."""
 ROUNDS = 6
 """How often counterexamples are looked for among the candidates."""
 MANY = 48
@@ -81,7 +81,8 @@ class _Suggesting:
         self._holding: set[str] = set()
         self._rejected: set[str] = set()
         self._given: set[str] = set()
-        self._explored = 0
+        self._known: dict[frozenset[str], induction.Proved] = {}
+        self._explored, self._each = 0, FIRST
         notice("states that random runs reach")
         for state in _reached(design):
             self.candidates.see(state)
@@ -106,6 +107,7 @@ class _Suggesting:
                 best = still, kept
             if not still:
                 break
+            self._each = EACH if number else FIRST
             more = self._more(whole, active)
             if more is None:
                 break
@@ -144,7 +146,7 @@ class _Suggesting:
         """The simplest candidates that exclude a state, and that hold wherever exploration gets."""
         state = in_state(self.design, witness.geometry, witness.tables).state
         while True:
-            found = [c for c in self.candidates.excluding(state, self._rejected) if c.body not in known][:EACH]
+            found = [c for c in self.candidates.excluding(state, self._rejected) if c.body not in known][:self._each]
             unlike = self._reaching_outside(found)
             if unlike is None:
                 return found
@@ -173,9 +175,13 @@ class _Suggesting:
         return self._laws[candidate.body][0]
 
     def _proved(self, candidates: Sequence[Candidate], asks_why: bool = False, audits: bool = False) -> induction.Proved:
-        self._given |= {c.body for c in candidates}
+        bodies = frozenset(c.body for c in candidates)
+        if bodies in self._known and not asks_why and not audits:
+            return self._known[bodies]
+        self._given |= bodies
         design = self.design.with_laws([self._law(c) for c in candidates])
-        return induction.prove(design, all_failures=True, asks_why=asks_why, audits=audits)
+        self._known[bodies] = induction.prove(design, all_failures=True, asks_why=asks_why, audits=audits)
+        return self._known[bodies]
 
     def _open(self, done: induction.Proved) -> frozenset[str]:
         """The design's own obligations that are not proved."""
