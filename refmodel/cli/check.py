@@ -17,6 +17,7 @@ from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, On, 
 from refmodel.cli.judge import judged_by, judged_document
 from refmodel.designs import COMBINED, REFERENCES, SHIPPED
 from refmodel.engines import checking
+from refmodel.engines.counterexamples import Counterexample
 from refmodel.engines.differential import Comparison, common, compare
 from refmodel.engines.machine import Broken, Failure
 from refmodel.engines.machine import replay as run_again
@@ -25,6 +26,8 @@ from refmodel.engines.random import BATCH, Campaign, campaign, together
 from refmodel.engines.spread import Where, spread
 from refmodel.engines.tokens import encode
 from refmodel.engines.verdicts import Report, conclusion
+from refmodel.engines.words import call, place
+from refmodel.engines.words import shown as shown_value
 from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
@@ -54,6 +57,10 @@ def check(
                                              "explored to the last state")] = False,
     against: Annotated[str | None, typer.Option(help="run it beside this design (interpreter) instead, and compare what "
                                                      "guests see")] = None,
+    why: Annotated[bool, typer.Option(help="print the laws that the proof of each law leans on; cutting paths off as impossible "
+                                           "may use others, which the last row names")] = False,
+    suggest: Annotated[bool, typer.Option(help="for a law that is not inductive, look for laws that make it so; they are proved "
+                                               "before they are printed")] = False,
     runs: Annotated[int | None, typer.Option(help="this many random runs, however long they take, and no other engine; shared "
                                                   "by --jobs or --on they are the same", min=1)] = None,
     html: Html = None,
@@ -84,7 +91,7 @@ def check(
             _show_report(design, _outline(design, law), report, law)
 
     ask = partial(_check_one, law=law, engines=engines, seconds=seconds, explore_seconds=explore_seconds, depth=depth, seed=seed,
-                  fresh=fresh, quiet=as_json or design is None)
+                  fresh=fresh, why=why, suggest=suggest, quiet=as_json or design is None)
     if runs is not None:
         answers = _counted(names, law, seed, runs, where)
     elif design is not None:
@@ -169,14 +176,15 @@ def one_batch(name: str, law: str | None, seed: int, runs: int, number: int) -> 
 
 
 def _check_one(name: str, law: str | None, engines: Sequence[str], seconds: float, explore_seconds: float | None, depth: int,
-               seed: int, fresh: bool, quiet: bool, finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
+               seed: int, fresh: bool, why: bool, suggest: bool, quiet: bool,
+               finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
     outline = _outline(name, law)
-    return _checked(outline, engines or checking.usual(outline), law, seconds, explore_seconds, depth, seed, fresh, quiet=quiet,
-                    finished=finished)
+    return _checked(outline, engines or checking.usual(outline), law, seconds, explore_seconds, depth, seed, fresh, why,
+                    suggest, quiet=quiet, finished=finished)
 
 
 def _checked(outline: Outline, engines: Sequence[str], clause: str | None, seconds: float,
-             explore_seconds: float | None, depth: int, seed: int, fresh: bool, quiet: bool,
+             explore_seconds: float | None, depth: int, seed: int, fresh: bool, why: bool, suggest: bool, quiet: bool,
              finished: Callable[[Report], None]) -> list[Report]:
     with Progress(BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}"), console=err, transient=True,
                   disable=quiet or not err.is_terminal) as progress:
@@ -186,8 +194,8 @@ def _checked(outline: Outline, engines: Sequence[str], clause: str | None, secon
             progress.update(task, description=f"{outline.name}: {engine} {text}")
 
         return checking.check(outline, engines, clause=clause, seconds=seconds, explore_seconds=explore_seconds,
-                              depth=depth, seed=seed, notice=notice, cache=None if fresh else ProofCache(),
-                              finished=finished)
+                              depth=depth, seed=seed, notice=notice, cache=None if fresh else ProofCache(), asks_why=why,
+                              suggests=suggest, finished=finished)
 
 
 def _compared(design: str | None, against: str, seconds: float, seed: int, as_json: bool) -> int:
@@ -289,10 +297,17 @@ def _show_failure(name: str, outline: Outline, report: Report, law: str | None) 
         out.print(terminal.trace(outline, told))
         out.print(terminal.broken_clause(report.failure.broken))
         out.print(f"refmodel replay {_token(name, outline, report.geometry, report.failure)}", style="dim", soft_wrap=True)
-    elif report.witness is not None:
-        out.print(f"\n[bold]{report.engine}[/]: a counterexample to induction in {report.operation}; no run that breaks the law "
+    if report.leans_on is not None:
+        out.print(terminal.leaning_table(report.leans_on))
+    for number, case in enumerate(report.counterexamples, 1):
+        of = f" {number} of {len(report.counterexamples)}" if len(report.counterexamples) > 1 else ""
+        out.print(f"\n[bold]{report.engine}[/]: a counterexample to induction{of}, in {case.operation}; no run that breaks the law "
                   "was found", soft_wrap=True)
-        out.print(terminal.witness_story(outline, report.operation, report.witness))
+        out.print(terminal.witness_story(outline, case))
+    if report.counterexamples and not report.suggestion:
+        out.print(f"refmodel check {name} --engine prove --suggest looks for laws that exclude it", style="dim", soft_wrap=True)
+    if report.suggestion:
+        out.print(terminal.suggestion(report), soft_wrap=True)
 
 
 def _page(shown: Sequence[tuple[str, Outline, list[Report]]], law: str | None = None) -> pages.Page:
@@ -306,6 +321,9 @@ def _page(shown: Sequence[tuple[str, Outline, list[Report]]], law: str | None = 
                 title = f"{name}, {r.engine}: {r.disagreement.kind if r.disagreement else 'a run that breaks a law'}"
                 stories.append(stories_of.of_run(_judging(outline, failure.broken), geometry, failure.run, title,
                                                  f"refmodel replay {_token(name, outline, geometry, failure)}", failure.broken))
+            for case in r.counterexamples:
+                stories.append(stories_of.of_counterexample(outline, case, f"{name}, {r.engine}: a counterexample to induction in "
+                                                                           f"{case.operation}"))
     said = [line for name, _, reports in shown for line in _said(name, reports)]
     tables = tuple(pages.verdicts(name, outline if law is None else outline.restricted(law), reports)
                    for name, outline, reports in shown)
@@ -318,6 +336,8 @@ def _said(name: str, reports: Sequence[Report]) -> Iterator[str]:
     for r in reports:
         if r.disagreement is not None:
             yield f"{name}: {r.disagreement.kind.upper()}: {r.disagreement.case}"
+        for line in r.suggestion:
+            yield f"{name}: {line}"
         covered = f"undecided: {r.why}" if r.why else f"{r.covered}; {r.seconds:.1f} s"
         yield f"{name}: {r.engine}: {'; '.join([covered, *r.notes, *r.unproved])}"
 
@@ -333,6 +353,9 @@ def _document(name: str, outline: Outline, reports: Sequence[Report], law: str |
             "laws": [{"clause": each.clause, "law": each.name, "verdict": str(v), "words": r.words(each)}
                      for each, v in r.verdicts.items()],
             "failure": _failure_document(name, outline, r),
+            "suggestion": {"words": list(r.suggestion), "laws": r.suggested} if r.suggestion else None,
+            "leans_on": None if r.leans_on is None else {law: list(uses) for law, uses in r.leans_on.items()},
+            "counterexamples": [_counterexample_document(outline, case) for case in r.counterexamples],
             "disagreement": _disagreement_document(name, outline, r),
         } for r in reports],
     }
@@ -350,13 +373,23 @@ def _failure_document(name: str, outline: Outline, report: Report) -> dict[str, 
     if report.failure is not None and report.geometry is not None:
         broken = report.failure.broken
         told = list(run_again(_judging(outline, broken), report.geometry, report.failure.run))
-        return {"clause": broken.clause, "law": broken.law.name if broken.law else None, "sentence": broken.sentence,
-                "names": dict(broken.names), "error": broken.error,
+        return {**_broken_document(broken),
                 "steps": [str(terminal.step_title(outline, i, t)) for i, t in enumerate(told, 1)],
                 "token": _token(name, outline, report.geometry, report.failure)}
-    if report.witness is not None:
-        broken = report.witness.broken
-        return {"clause": broken.clause, "law": broken.law.name if broken.law else None, "sentence": broken.sentence,
-                "names": dict(broken.names), "error": broken.error,
+    if report.counterexamples:
+        return {**_broken_document(report.counterexamples[0].witness.broken),
                 "from_a_lawful_state": True, "operation": report.operation}
     return None
+
+
+def _broken_document(broken: Broken) -> dict[str, Any]:
+    return {"clause": broken.clause, "law": broken.law.name if broken.law else None, "sentence": broken.sentence,
+            "names": dict(broken.names), "error": broken.error}
+
+
+def _counterexample_document(outline: Outline, case: Counterexample) -> dict[str, Any]:
+    """A counterexample to induction: the entries that matter, the step, and the law that it breaks."""
+    entries = [{"entry": f"{table}[{place(outline.table(table), key)}]", "value": shown_value(outline.table(table).value, value)}
+               for table, key, value in case.entries]
+    return {**_broken_document(case.witness.broken), "operation": case.operation, "step": call(outline, case.witness.step),
+            "from": entries, "other_entries": case.others}

@@ -13,11 +13,13 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines import bounded, exhaustive, induction, random
+from refmodel.engines import bounded, exhaustive, induction, leaning, random
 from refmodel.engines.audit import drawn, on_columns
+from refmodel.engines.counterexamples import counterexample, counterexamples
 from refmodel.engines.machine import Broken, Failure, Machine
 from refmodel.engines.proof_cache import ProofCache, is_own
 from refmodel.engines.stepwise import explore_stepwise
+from refmodel.engines.suggest import suggest
 from refmodel.engines.vacuity import never_met
 from refmodel.engines.verdicts import (
     COMPLETE,
@@ -35,6 +37,8 @@ from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign, Unsound
 
+EVERY_LAW = "every law"
+"""What the row of a table is called that says which laws cut paths off, for every proof alike."""
 ENGINES = ("prove", "bounded", "exhaustive", "random")
 DEFAULT = ("random", "exhaustive", "prove")
 WAY_THERE = 20.0
@@ -130,31 +134,37 @@ def _explored(done: exhaustive.Exploration, geometry: Geometry) -> str:
             f"{to_the_end}; {geometry}")
 
 
-def check_proof(design: Outline, clause: str | None, notice: Notice) -> Report:
-    """Induction, for any number of names. With a clause, the laws of states that its proof assumes are proved too."""
+def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: bool = False, suggests: bool = False) -> Report:
+    """Induction, for any number of names. With a clause, the laws of states that its proof assumes are proved too. The report says
+    which laws each proof leans on if it is asked, and suggests laws that make others inductive."""
     began = time.perf_counter()
     needed = design if clause is None else attrs.evolve(
         design, laws=tuple(law for law in design.laws if law.of_state or law.clause == clause))
     judged = tuple(law for law in design.laws if clause in (None, law.clause))
-    done = _proved(needed, None, notice)
+    done = _proved(needed, None, notice, asks_why)
     if clause is not None and not any(j.law in judged for j in done.judgements() if j.verdict == "refuted") and done.refuted:
         done = _with(done, _proved(needed, clause, notice))  # another law stopped it: what of those that were asked for?
     every = _of_proof(needed, done)
-    leaning = [law for law in needed.laws if law.of_state and every[law] != Verdict.PROVED]
+    open_laws = [law for law in needed.laws if law.of_state and every[law] != Verdict.PROVED]
     verdicts = {law: every[law] for law in judged}
     unproved = [f"{j.operation} / {j.law.name if j.law else 'soundness'}: {j.why}" for j in done.judgements()
                 if j.verdict == "unknown"]
     for law in judged:  # one law that is not proved puts the others in doubt, since each is assumed for the others
-        others = [each.name for each in leaning if each is not law]
+        others = [each.name for each in open_laws if each is not law]
         if verdicts[law] == Verdict.PROVED and others:
             verdicts[law] = Verdict.UNDECIDED
             unproved.append(f"{law.name}: its proof leans on {', '.join(others)}, which {_are(others)} not proved")
+    not_needed = _narrowed(needed, judged, notice) if clause is not None and open_laws else frozenset()
+    if not_needed:
+        verdicts.update(dict.fromkeys(judged, Verdict.PROVED))
+        unproved = []
     reached = random.campaign(design, design.cls.geometry, seconds=1.0, runs=400)
     vacuous = _vacuous(needed, judged, verdicts, reached, notice)
     verdicts.update(dict.fromkeys(vacuous, Verdict.VACUOUS))
     notes = _never(design, reached.applied) if reached.failure is None else ()
     notes += tuple(f"{p.operation} applies in no lawful state: nothing is said of it" for p in done.proofs if not p.paths)
     notes += tuple(f"{law.name}: {why}" for law, why in vacuous.items())
+    notes += tuple(f"{name} is not proved, and the proof of {clause} does not lean on it" for name in sorted(not_needed))
     assumed = len(set(needed.laws) - set(judged))
     if clause is not None and not unproved and not done.refuted and assumed:
         notes += (f"the proof leans on {assumed} other laws of states, which are proved here too",)
@@ -162,19 +172,51 @@ def check_proof(design: Outline, clause: str | None, notice: Notice) -> Report:
     covered = (f"{number} obligations proved (operation x law) by induction, for any number of names; "
                f"{done.audited.compared} steps compared with the text on ints")
     report = Report("prove", verdicts, covered, 0.0, None, design.cls.geometry, notes=notes, unproved=tuple(unproved))
+    if asks_why:
+        report = attrs.evolve(report, leans_on=_leaning_table(needed, judged, done))
     refuted = next((j for j in done.judgements() if j.verdict == "refuted" and j.law in judged), None) or done.refuted
-    if refuted is not None:
-        report = _of_refuted(design, judged, report, refuted, notice)
+    if refuted is not None and not not_needed:
+        report = _of_refuted(needed, judged, report, refuted, notice, suggests)
+    elif reached.failure is None and any(j.law is None and j.verdict == "unknown" for j in done.judgements()):
+        notice("prove", "the text may go wrong; looking for counterexamples")
+        wrong = _with_witness(needed, judged)
+        if wrong:
+            report = _with_suggestion(needed, _with_counterexamples(needed, report, wrong[0], wrong), wrong, notice, suggests)
     elif reached.failure is not None and _claims(report, reached.failure.broken):
         report = attrs.evolve(report, disagreement=_disagreement(design, report, "random", reached.failure))
+    if suggests and not report.suggestion:
+        report = attrs.evolve(report, suggestion=(_nothing_to_suggest(report),))
     return attrs.evolve(report, seconds=time.perf_counter() - began)
+
+
+def _nothing_to_suggest(report: Report) -> str:
+    if report.failure is not None:
+        return "nothing to suggest: a run breaks the law, so no further law makes it hold"
+    return "nothing to suggest: no obligation is refuted by a counterexample to induction"
+
+
+def _narrowed(needed: Outline, judged: Sequence[Law], notice: Notice) -> frozenset[str]:
+    """The laws of states that are not proved, if no proof of a judged law leans on one of them; otherwise none."""
+    notice("prove", "which laws the proof leans on")
+    done = induction.prove(needed, all_failures=True, asks_why=True)
+    if not all(leaning.is_shown(done, law.name) for law in judged):
+        return frozenset()
+    return frozenset(law.name for law in needed.laws) - set(leaning.kept(done))
+
+
+def _leaning_table(needed: Outline, judged: Sequence[Law], done: induction.Proved) -> dict[str, tuple[str, ...]]:
+    """For each judged law that every operation keeps, the laws that its proof leans on; and those that every proof leans on."""
+    whole = induction.prove(needed, all_failures=True, asks_why=True) if done.skipped or done.refuted else done
+    uses, kept = leaning.table(whole), leaning.kept(whole)
+    rows = {law.name: tuple(sorted(uses[law.name])) for law in judged if law.name in kept}
+    return {**rows, EVERY_LAW: tuple(sorted(leaning.for_every_law(whole)))}
 
 
 def _are(names: Sequence[str]) -> str:
     return "is" if len(names) == 1 else "are"
 
 
-def _proved(design: Outline, clause: str | None, notice: Notice) -> induction.Proved:
+def _proved(design: Outline, clause: str | None, notice: Notice, asks_why: bool = False) -> induction.Proved:
     seen: list[str] = []
 
     def progress(operation: str) -> None:
@@ -182,7 +224,7 @@ def _proved(design: Outline, clause: str | None, notice: Notice) -> induction.Pr
         notice("prove", f"{len(seen)} of {len(design.operations)} operations")
 
     notice("prove", "")
-    done = induction.prove(design, clause=clause, progress=progress)
+    done = induction.prove(design, clause=clause, progress=progress, asks_why=asks_why)
     if done.audited.disagreements:
         raise ReadingsDisagree(done.audited.disagreements[0])
     return done
@@ -219,22 +261,64 @@ def _vacuous(needed: Outline, judged: Sequence[Law], verdicts: dict[Law, Verdict
     return found
 
 
-def _of_refuted(design: Outline, judged: Sequence[Law], report: Report, refuted: induction.Judgement, notice: Notice) -> Report:
+def _of_refuted(design: Outline, judged: Sequence[Law], report: Report, refuted: induction.Judgement, notice: Notice,
+                suggests: bool) -> Report:
     """A law is not inductive. Whether a run breaks it is another question."""
-    verdicts, law = dict(report.verdicts), refuted.law
+    law = refuted.law
     if law is None or law not in judged:
-        return attrs.evolve(report, witness=refuted.witness, operation=refuted.operation)
+        return _with_suggestion(design, _with_counterexamples(design, report, refuted, (refuted,)), (refuted,), notice, suggests)
     notice("prove", "a law is refuted; looking for a run that breaks it")
-    alone = attrs.evolve(design, laws=(law,))
-    done = _explore(alone, design.cls.geometry, WAY_THERE)
+    report, found = _looked_for(design, report, refuted.operation, (law,))
+    if found:
+        return report
+    notice("prove", "a law is not inductive; looking for every obligation that is refuted")
+    every = _with_witness(design, judged)
+    others = tuple(dict.fromkeys(j.law for j in every if j.law is not None and j.law is not law))
+    if others:
+        report, found = _looked_for(design, report, next(j.operation for j in every if j.law in others), others)
+        if found:
+            return report
+    return _with_suggestion(design, _with_counterexamples(design, report, refuted, every), every or (refuted,), notice, suggests)
+
+
+def _with_suggestion(design: Outline, report: Report, refuted: Sequence[induction.Judgement], notice: Notice, suggests: bool
+                     ) -> Report:
+    """The report with laws that exclude the counterexamples, if they are asked for."""
+    if not suggests:
+        return report
+    found = suggest(design, refuted, lambda text: notice("suggest", text))
+    return attrs.evolve(report, suggestion=(found.checked, found.tried), suggested=found.text)
+
+
+def _with_witness(design: Outline, judged: Sequence[Law]) -> tuple[induction.Judgement, ...]:
+    """Every obligation with a counterexample, of these laws and of the text."""
+    judgements = induction.prove(design, all_failures=True).judgements()
+    return tuple(j for j in judgements if j.witness is not None and (j.law is None or j.law in judged))
+
+
+def _looked_for(design: Outline, report: Report, operation: str, laws: tuple[Law, ...]) -> tuple[Report, bool]:
+    """The report with a run that breaks one of these laws, if exploration finds one, and whether it did."""
+    verdicts = dict(report.verdicts)
+    done = _explore(attrs.evolve(design, laws=laws), design.cls.geometry, WAY_THERE)
     if done.failure is not None:
-        verdicts[done.failure.broken.law or law] = Verdict.FAILS
-        return attrs.evolve(report, verdicts=verdicts, failure=done.failure, operation=refuted.operation)
+        verdicts[done.failure.broken.law or laws[0]] = Verdict.FAILS
+        return attrs.evolve(report, verdicts=verdicts, failure=done.failure, operation=operation), True
     if done.complete:
-        verdicts[law] = Verdict.NOT_INDUCTIVE
-    words = f"{law.name}: {_explored(done, design.cls.geometry)}, and no run breaks it"
-    return attrs.evolve(report, verdicts=verdicts, witness=refuted.witness, operation=refuted.operation,
-                        notes=(*report.notes, words))
+        verdicts.update(dict.fromkeys(laws, Verdict.NOT_INDUCTIVE))
+    names = ", ".join(law.name for law in laws)
+    words = f"{names}: {_explored(done, design.cls.geometry)}, and no run breaks {'it' if len(laws) == 1 else 'them'}"
+    return attrs.evolve(report, verdicts=verdicts, notes=(*report.notes, words)), False
+
+
+def _with_counterexamples(design: Outline, report: Report, first: induction.Judgement, every: Sequence[induction.Judgement]
+                          ) -> Report:
+    """The report with each counterexample; the first that was found is shown in any case."""
+    told = counterexamples(design, every)
+    if not told and first.witness is not None:
+        told = (counterexample(design, first.operation, first.witness),)
+    if not told:
+        return attrs.evolve(report, operation=first.operation)
+    return attrs.evolve(report, witness=told[0].witness, operation=told[0].operation, counterexamples=told)
 
 
 def check_bounded(design: Outline, clause: str | None, depth: int, seconds: float, notice: Notice) -> Report:
@@ -367,10 +451,11 @@ def _recalled(design: Outline, engine: str, kept: dict[str, Any]) -> Report | No
 
 def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | None = None, seconds: float = 5.0,
           explore_seconds: float | None = None, depth: int = 4, seed: int = 0,
-          notice: Notice = lambda engine, text: None, cache: ProofCache | None = None,
-          finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
+          notice: Notice = lambda engine, text: None, cache: ProofCache | None = None, asks_why: bool = False,
+          suggests: bool = False, finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
     """Let the engines judge a design, one after the other; ``finished`` is told each report as it comes.
 
+    ``asks_why``: the proof says which laws it used for each law. ``suggests``: laws are looked for that make others inductive.
     ``BadDesign`` if it is no design, or if no engine can read it. With a cache, what was proved or explored before of the very same
     text is not again.
     """
@@ -381,7 +466,7 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | No
     reports: list[Report] = []
     refused: list[str] = []
     for report in _reports(design, engines, refused, clause=clause, seconds=seconds, explore_seconds=explore_seconds, depth=depth,
-                           seed=seed, notice=notice, cache=cache):
+                           seed=seed, notice=notice, cache=cache, asks_why=asks_why, suggests=suggests):
         reports.append(report)
         if len(refused) < len(reports) or len(engines) > 1:
             finished(report)
@@ -391,16 +476,17 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | No
 
 
 def _reports(design: Outline, engines: Sequence[str], refused: list[str], *, clause: str | None, seconds: float,
-             explore_seconds: float | None, depth: int, seed: int, notice: Notice, cache: ProofCache | None) -> Iterator[Report]:
+             explore_seconds: float | None, depth: int, seed: int, notice: Notice, cache: ProofCache | None,
+             asks_why: bool, suggests: bool) -> Iterator[Report]:
     judged = design if clause is None else design.restricted(clause)
     work: dict[str, Callable[[], Report]] = {
         "random": lambda: check_random(judged, seconds, seed, notice),
         "exhaustive": lambda: check_exhaustive(judged, explore_seconds, seed + 1, notice),
-        "prove": lambda: check_proof(design, clause, notice),
+        "prove": lambda: check_proof(design, clause, notice, asks_why, suggests),
         "bounded": lambda: check_bounded(design, clause, depth, 120.0, notice),
     }
     for engine in engines:
-        theorem = _theorem(design, engine, clause, explore_seconds, seed) if cache else None
+        theorem = _theorem(design, engine, clause, explore_seconds, seed) if cache and not (asks_why or suggests) else None
         if cache and theorem and (kept := cache.recall(theorem, _text(design))):
             recalled = _recalled(judged, engine, kept)
             if recalled is not None:

@@ -45,10 +45,14 @@ class Refusal(Exception):
 
 
 def prove(design: Outline, *, clause: str | None = None, all_failures: bool = False, processes: int | None = None,
-          progress: Callable[[str], None] | None = None) -> Proved:
-    """Prove every law for every operation; stop at the first refuted law, unless all failures are wanted."""
+          progress: Callable[[str], None] | None = None, asks_why: bool = False, audits: bool = True) -> Proved:
+    """Prove every law for every operation; stop at the first refuted law, unless all failures are wanted.
+
+    ``asks_why``: each proof says which laws it used. Without ``audits``, nothing is held against steps on ints.
+    """
     began = time.perf_counter()
-    _Worker.samples = drawn(design, design.cls.geometry)
+    _Worker.samples = drawn(design, design.cls.geometry) if audits else {}
+    _Worker.asks_why = asks_why
     initial = prove_initial(design, clause)
     proofs = [initial]
     names = [op.name for op in sorted(design.operations, key=_cost)]
@@ -95,12 +99,13 @@ class _Worker:
     design: Outline
     clause: str | None
     to_the_end: bool
+    asks_why: bool = False
     samples: Mapping[str, Sequence[Sample]] = {}
 
     @staticmethod
     def run(name: str) -> Proof | str:
         try:
             return prove_operation(_Worker.design, name, _Worker.clause, to_the_end=_Worker.to_the_end,
-                                   samples=_Worker.samples.get(name, ()))
+                                   samples=_Worker.samples.get(name, ()), asks_why=_Worker.asks_why)
         except Unsound as why:
             return str(why)

@@ -227,7 +227,7 @@ class Machine:
     def broken(self, op: Operation | None, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
         """The first law that does not hold now; ``op`` is None where no step was taken yet."""
         if isinstance(outcome, Aborted):
-            return Broken(None, ABORT, "The monitor never aborts.", (), str(outcome))
+            return aborted(outcome)
         given = {} if op is None else self._about(op, arguments, outcome)
         with answering(self):
             state = self.state.__dict__
@@ -281,6 +281,11 @@ class Aborted:
         frames = traceback.extract_tb(self.error.__traceback__)
         place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
         return f"{place}{type(self.error).__name__}: {self.error}"
+
+
+def aborted(outcome: Any) -> Broken | None:
+    """That the monitor never aborts is broken, if this is how a step ended."""
+    return Broken(None, ABORT, "The monitor never aborts.", (), str(outcome)) if isinstance(outcome, Aborted) else None
 
 
 def recorded(answers: Iterable[Any]) -> Pick:

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import Broken, recorded
+from refmodel.engines.machine import aborted, recorded
 from refmodel.engines.samples import in_state
 from refmodel.engines.scope import Witness
 from refmodel.language.design import Outline
@@ -23,24 +23,22 @@ Tables = dict[str, dict[Any, Any]]
 def minimal(design: Outline, witness: Witness) -> Witness:
     """The same step breaking the same law, from a lawful state that differs from the initial one as little as can be found."""
     law = witness.broken.law
-    if law is None:
-        return witness
     tables = {name: dict(entries) for name, entries in witness.tables.items()}
-    broken = witness.broken
+    found = witness
     for _ in range(ROUNDS):
         changed = False
         for smaller in _smaller(design, tables):
             still = _broken(design, witness, smaller, law)
             if still is not None:
                 tables.update(smaller)
-                broken, changed = still, True
+                found, changed = still, True
         if not changed:
             break
-    return attrs.evolve(witness, tables=tables, broken=broken)
+    return attrs.evolve(found, tables=tables)
 
 
-def _broken(design: Outline, witness: Witness, tables: Tables, law: Law) -> Broken | None:
-    """How the step breaks the law from this state, if the state is lawful and it does."""
+def _broken(design: Outline, witness: Witness, tables: Tables, law: Law | None) -> Witness | None:
+    """The step from this state, if the state is lawful and the step breaks the law; without a law, if the text goes wrong."""
     machine = in_state(design, witness.geometry, tables)
     if machine.broken(None, (), None) is not None:
         return None
@@ -48,7 +46,8 @@ def _broken(design: Outline, witness: Witness, tables: Tables, law: Law) -> Brok
     taken = machine.attempt(op, witness.step.arguments, recorded(witness.step.answers))
     if taken is None or taken[0].answers != witness.step.answers:
         return None
-    return machine.breaks(law, op, witness.step.arguments, taken[1])
+    broken = aborted(taken[1]) if law is None else machine.breaks(law, op, witness.step.arguments, taken[1])
+    return None if broken is None else attrs.evolve(witness, outcome=taken[1], broken=broken)
 
 
 def _smaller(design: Outline, tables: Tables) -> Iterator[Tables]:

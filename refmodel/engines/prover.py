@@ -20,12 +20,14 @@ import z3
 from refmodel.engines.audit import Audited, OnTerms
 from refmodel.engines.conditions import Counted, Lookup, counting
 from refmodel.engines.hypotheses import Formula, Hypotheses, claimed, formula
+from refmodel.engines.leaning import CutOffs, laws_used
 from refmodel.engines.questions import Solver, about
 from refmodel.engines.samples import Sample
 from refmodel.engines.scope import Scope, Witness
 from refmodel.engines.symbolic import CUT_OFF, Obligation, Symbolic, applied
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.terms import Term, real_term, sort_of
+from refmodel.engines.unknowns import reasons
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
@@ -75,6 +77,8 @@ class Proof:
     seconds: float
     audited: Audited = Audited(0)
     """What of the terms was held against steps on ints."""
+    cut_off: frozenset[str] = frozenset()
+    """The laws by which paths were cut off as impossible, where it was asked which."""
 
     def demand(self) -> None:
         """Raise AssertionError unless every obligation is proved."""
@@ -124,9 +128,12 @@ class Induction:
         self._formulas: dict[str, list[Formula]] = {}
         self._scope: Scope | None = None
         self._taken = False
+        self.explains = False
+        """Whether a counterexample is looked for where the text may go wrong, too."""
         self._near, self._far = 0, 0
         """For how many paths it did to look near, and for how many it did not."""
         self._shared = Hypotheses(design, self.formulas(base), base)
+        self._cut_offs = CutOffs() if asks_why else None
 
     def formulas(self, base: str) -> list[Formula]:
         """The laws of states, as formulas about this arbitrary state."""
@@ -139,7 +146,7 @@ class Induction:
         began = time.perf_counter()
         spent: dict[str, float] = {}
         verdicts: dict[str, Judgement] = {}
-        number, done = 0, True
+        number, done, self.explains = 0, True, to_the_end
         for path in self.paths():
             if not to_the_end and any(v.verdict == "refuted" for v in verdicts.values()):
                 break
@@ -152,13 +159,16 @@ class Induction:
                 verdicts[key] = _worse(verdicts.get(key), judgement)
         self.audit.assumed(self._shared.asserted, self._shared.counts.values())
         judgements = tuple(attrs.evolve(j, seconds=spent[k]) for k, j in verdicts.items())
-        return Proof(self.op.name, judgements, number, time.perf_counter() - began, self.audit.finished(to_the_end or done))
+        cut_off = frozenset(self._cut_offs.used) if self._cut_offs else frozenset()
+        return Proof(self.op.name, judgements, number, time.perf_counter() - began, self.audit.finished(to_the_end or done),
+                     cut_off)
 
     # ------------------------------------------------------------ running the text
 
     def paths(self) -> Iterator[Path]:
         """Every path of the operation from an arbitrary state, but for those that no lawful state can take as far as is known."""
         reading = Symbolic(self.design)
+        reading.solver = self._cut_offs or reading.solver
         reading.choices = "choice" if self.base == "s" else f"{self.base}.choice"
         with answering(reading):
             for number, _ in enumerate(reading.paths()):
@@ -185,7 +195,12 @@ class Induction:
         size = len(self._shared.asserted)
         self._shared.admit(list(reading.lookups.values()), list(reading.counts.values()))
         self._shared.saturate()
-        reading.solver.add(*self._shared.asserted[size:])
+        for number, term in enumerate(self._shared.asserted[size:], size):
+            law = self._shared.of_law.get(number)
+            if self._cut_offs is None or law is None:
+                reading.solver.add(term)
+            else:
+                self._cut_offs.add_law(law, term)
 
     def _run(self, reading: Symbolic, state: Any, arguments: list[Any]) -> Iterator[Segment]:
         before = self._snapshot(state)
@@ -250,6 +265,8 @@ class Induction:
             if far:
                 hypotheses.go_far()
         if path.segments and self._solver(known).check(*path.segments[0].conditions, says=CUT_OFF) == z3.unsat:
+            if self._cut_offs is not None:
+                self._cut_offs.used |= laws_used(known.values(), path.segments[0].conditions, self.timeout)
             return  # the path cannot be taken from a lawful state; a later segment that cannot be says nothing of the first
         self._taken = self._taken or bool(path.segments)
         began = time.perf_counter()
@@ -277,14 +294,21 @@ class Induction:
             together = ask.all_at_once(path.obligations, claims)
         share = (time.perf_counter() - began) / max(1, len(goals))
         for obligation in path.obligations:
-            yield Judgement(self.op.name, None, "proved", 0.0) if together else ask.obligation(obligation)
+            shown = Judgement(self.op.name, None, "proved", 0.0) if together else ask.obligation(obligation)
+            yield self._with_why(ask, shown, (*obligation.conditions, z3.Not(obligation.holds)))
         for law, segment, goal in goals:
-            if goal is None or together:
-                leans_on = ask.leaning(segment.conditions, z3.Not(goal)) if self.asks_why and goal is not None else frozenset()
-                yield Judgement(self.op.name, law, "proved", share, leans_on=leans_on)
-            else:
-                answer = ask.about(law, segment, z3.Not(goal))
-                yield attrs.evolve(answer, seconds=answer.seconds + share)
+            if goal is None:
+                yield Judgement(self.op.name, law, "proved", share)
+                continue
+            denied = z3.Not(goal)
+            answer = Judgement(self.op.name, law, "proved", 0.0) if together else ask.about(law, segment, denied)
+            yield self._with_why(ask, attrs.evolve(answer, seconds=answer.seconds + share), (*segment.conditions, denied))
+
+    def _with_why(self, ask: _Question, shown: Judgement, claim: Sequence[Term]) -> Judgement:
+        """The judgement with the laws that it leans on, if it is a proof and they are asked for."""
+        if not self.asks_why or shown.verdict != "proved":
+            return shown
+        return attrs.evolve(shown, leans_on=laws_used(ask.known.values(), (*claim, *ask.real), self.timeout))
 
     def _goals(self, path: Path, reading: Symbolic) -> Iterator[tuple[Law, Segment, Term | None]]:
         """What must hold after each segment, at arbitrary names; None where the segment wrote nothing it speaks of."""
@@ -366,24 +390,6 @@ class _Question:
         says = f"along this path every obligation of the text ({len(obligations)}) and every law ({len(goals)}) holds"
         return not failing or self._refuted((z3.Or(failing),), says) == "proved"
 
-    def leaning(self, conditions: Sequence[Term], denied: Term) -> frozenset[str]:
-        """The laws without which this would not be proved (a few more, perhaps: what the solver used)."""
-        solver = z3.Solver()
-        solver.set("timeout", self.induction.timeout)
-        solver.add(*conditions, denied, *self.real)
-        marks: dict[str, Term] = {}
-        for hypotheses in self.known.values():
-            for number, term in enumerate(hypotheses.asserted):
-                law = hypotheses.of_law.get(number)
-                if law is None:
-                    solver.add(term)
-                else:
-                    solver.add(z3.Implies(marks.setdefault(law, z3.Bool(f"law {law}")), term))
-        if solver.check(*marks.values()) != z3.unsat:
-            return frozenset(marks)
-        used = {str(t) for t in solver.unsat_core()}
-        return frozenset(law for law, mark in marks.items() if str(mark) in used)
-
     def about(self, law: Law, segment: Segment, denied: Term) -> Judgement:
         """Whether the denied law has no model."""
         began = time.perf_counter()
@@ -393,18 +399,25 @@ class _Question:
             if len(self.known) > 1:
                 verdict, why = "unknown", "not proved; the state after a yield may be any lawful one"
             else:
-                verdict, witness, why = self._in_scope(law, segment, denied)
+                verdict, witness, why = self._in_scope(law, segment.conditions, segment.answers, denied)
         elif verdict != "proved":
             verdict, why = "unknown", verdict
+        if verdict == "unknown":
+            why = f"{why}. {reasons(segment.conditions, self.known.values(), denied)}"
         return Judgement(self.induction.op.name, law, verdict, time.perf_counter() - began, witness, why)
 
     def obligation(self, obligation: Obligation) -> Judgement:
         """Whether an obligation holds where it arose: what the text requires after that excuses nothing before it."""
         began = time.perf_counter()
         answer = self._refuted((*obligation.conditions, z3.Not(obligation.holds)), f"this does not come about: {obligation.why}")
-        verdict = "proved" if answer == "proved" else "unknown"
-        return Judgement(self.induction.op.name, None, verdict, time.perf_counter() - began,
-                         why="" if answer == "proved" else f"{answer}: {obligation.why}")
+        if answer == "proved":
+            return Judgement(self.induction.op.name, None, "proved", time.perf_counter() - began)
+        witness: Witness | None = None
+        if answer == "not proved" and len(self.known) == 1 and self.induction.explains:
+            answers = self.path.answers
+            _, witness, _ = self._in_scope(None, obligation.conditions, answers, z3.Not(obligation.holds))
+        return Judgement(self.induction.op.name, None, "unknown", time.perf_counter() - began, witness,
+                         why=f"{answer}: {obligation.why}. {reasons(obligation.conditions, self.known.values(), obligation.holds)}")
 
     def _refuted(self, claim: tuple[Term, ...], says: str) -> str:
         """``proved`` if the claim has no model, ``not proved`` if it has one, and otherwise why nobody knows."""
@@ -418,7 +431,8 @@ class _Question:
         finally:
             self.solver.pop()
 
-    def _in_scope(self, law: Law, segment: Segment, denied: Term) -> tuple[str, Witness | None, str]:
+    def _in_scope(self, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term
+                  ) -> tuple[str, Witness | None, str]:
         """Look for a counterexample of a small size."""
         induction = self.induction
         scope = induction.scope()
@@ -426,7 +440,7 @@ class _Question:
         scope.count(self.path.counts.values())
         solver = scope.solver(induction.timeout // ATTEMPTS)
         del scope.asserted[size:]
-        solver.add(*segment.conditions, denied, *self.real)
+        solver.add(*conditions, denied, *self.real)
         for leaf, term in self.terms.values():
             if isinstance(leaf, NameKind) and z3.is_const(term):
                 solver.add(scope.among(leaf, term))
@@ -441,8 +455,8 @@ class _Question:
         if answer == z3.unknown:
             return "unknown", None, f"not proved; looking for a counterexample, the solver gave up: {solver.reason_unknown()}"
         if answer == z3.unsat:
-            return "unknown", None, f"not proved, and no counterexample with {scope.geometry}"
-        witness = scope.witness(solver.model(), induction.op, induction.arguments, segment.answers, law)
+            return "unknown", None, f"not proved, and no counterexample with {scope.geometry}; a larger geometry may have one"
+        witness = scope.witness(solver.model(), induction.op, induction.arguments, answers, law)
         if witness is None:
             return "unknown", None, "not proved; the solver's counterexample does not happen on ints"
         return "refuted", witness, ""
@@ -454,7 +468,8 @@ _ORDER = {"proved": 0, "unknown": 1, "refuted": 2}
 def _worse(a: Judgement | None, b: Judgement) -> Judgement:
     if a is None:
         return b
-    worse = b if _ORDER[b.verdict] > _ORDER[a.verdict] else a
+    shows = _ORDER[b.verdict] == _ORDER[a.verdict] and a.witness is None and b.witness is not None
+    worse = b if _ORDER[b.verdict] > _ORDER[a.verdict] or shows else a
     return attrs.evolve(worse, leans_on=a.leans_on | b.leans_on)
 
 
@@ -489,10 +504,10 @@ def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
             if kind.name not in design.cls.arbitrary:
                 getattr(state, kind.name).reset(lambda *_: True)
         names = [reading.arbitrary(kind, f"any.{n}") for n, kind in law.names]
+        reading.real = [real for (_, leaf), name in zip(law.names, names, strict=True) for real in real_term(leaf, name.term)]
         goal = claimed(reading, law.function, state, *names)
     solver = Solver(z3.Not(goal), *reading.conditions, timeout=timeout)
-    for (_, leaf), name in zip(law.names, names, strict=True):
-        solver.add(*real_term(leaf, name.term))
+    solver.add(*reading.real)
     answer = solver.check(says=f"at first {law.name} holds")
     if answer == z3.unsat:
         return Judgement(INITIAL, law, "proved", time.perf_counter() - began)
@@ -503,16 +518,23 @@ def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
 class _Initially(Symbolic):
     """Before anything has happened a count is known where it counts no default: everything is at its default."""
 
+    real: Sequence[Term] = ()
+    """That the names which the law is claimed for are not NOTHING."""
+
     def count(self, table: Table, where: Any) -> Any:
         condition, spoken_of = counting(table, where)
         names = [self.arbitrary(kind, f"counted.{i}") for i, kind in enumerate(table.kind.keys)]
         initial = table.initial()
         holds = condition.holds([n.term for n in names], initial if table.domain is None else initial[1:], spoken_of)
         empty = table.domain is not None and table.kind.name not in self.arbitrary_tables
-        if table.kind.name not in self.arbitrary_tables and (empty or z3.is_false(holds)):
+        if table.kind.name not in self.arbitrary_tables and (empty or self._never(holds)):
             return opaque(self, NaturalKind(), z3.IntVal(0))
         number = applied(f"count.{table.kind.name}.{condition.name}", spoken_of, z3.IntSort())
         return opaque(self, NaturalKind(), z3.If(number >= 0, number, z3.IntVal(0)))
+
+    def _never(self, holds: Term) -> bool:
+        """Whether a condition cannot hold of names that there are."""
+        return z3.is_false(holds) or bool(Solver(*self.real, holds).check(says="at first no entry counts") == z3.unsat)
 
     @property
     def arbitrary_tables(self) -> tuple[str, ...]:

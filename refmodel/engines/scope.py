@@ -14,7 +14,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted
-from refmodel.engines.machine import Broken, Machine, Step, recorded
+from refmodel.engines.machine import Broken, Machine, Step, aborted, recorded
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.terms import Term, constant, packed, sort_of
@@ -151,8 +151,9 @@ class Scope:
 
     # ------------------------------------------------------------ from a model to a run
 
-    def witness(self, model: Any, op: Operation, arguments: Sequence[Any], answers: Sequence[Any], law: Law) -> Witness | None:
-        """The run that a model describes, if it does break the law."""
+    def witness(self, model: Any, op: Operation, arguments: Sequence[Any], answers: Sequence[Any],
+                law: Law | None) -> Witness | None:
+        """The run that a model describes, if it does break the law; without a law, if the text goes wrong."""
         decoder = _Decoder(self, model)
         tables = {t.name: self._table(decoder, t.name) for t in self.design.tables}
         given = tuple(decoder.value(kind, a) for (_, kind), a in zip(op.parameters, arguments, strict=True))
@@ -166,7 +167,7 @@ class Scope:
         taken = machine.attempt(op, given, recorded(replies))
         if taken is None:
             return None
-        broken = machine.breaks(law, op, given, taken[1])
+        broken = machine.breaks(law, op, given, taken[1]) if law is not None else aborted(taken[1])
         return None if broken is None else Witness(self.geometry, tables, taken[0], taken[1], broken)
 
     def _table(self, decoder: _Decoder, name: str) -> dict[Any, Any]:

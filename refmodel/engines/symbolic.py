@@ -68,7 +68,8 @@ class Symbolic:
     def __init__(self, design: Outline | None = None, assumptions: Sequence[Term] = (), prune: bool = True) -> None:
         self.design, self.prune = design, prune
         self.forks = Forks()
-        self.solver = Solver(*assumptions)
+        self.solver: Any = Solver(*assumptions)
+        """Cuts off paths: this one, or one that remembers the laws that it used."""
         self.choices = "choice"
         """What the terms are called that choices are answered with."""
         self._folding = 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -14,6 +15,9 @@ from refmodel.engines.machine import Failure
 from refmodel.engines.scope import Witness
 from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
+
+if TYPE_CHECKING:
+    from refmodel.engines.counterexamples import Counterexample
 
 HOLDS, FAILS, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
 """Exit statuses: what was asked was shown; a law fails; bad input; neither was shown."""
@@ -81,6 +85,14 @@ class Report:
     witness: Witness | None = None
     """A counterexample to induction: a lawful state, perhaps out of every run's reach, and a step that breaks a law."""
     operation: str = ""
+    counterexamples: tuple[Counterexample, ...] = ()
+    """The same for every obligation that is refuted, each made minimal: the first is the witness."""
+    suggestion: tuple[str, ...] = ()
+    """What a search for lacking laws came to, in words."""
+    suggested: str = ""
+    """The laws that it found, as text to be pasted."""
+    leans_on: dict[str, tuple[str, ...]] | None = None
+    """For each law, by name, the laws that its proof used; None where it was not asked."""
     notes: tuple[str, ...] = ()
     unproved: tuple[str, ...] = ()
     """Obligations neither proved nor refuted, each with the reason; and laws that a proof leans on and that are not proved."""

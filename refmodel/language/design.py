@@ -127,6 +127,15 @@ class Outline:
         """With the laws of one clause only judged."""
         return attrs.evolve(self, laws=tuple(law for law in self.laws if law.clause == clause))
 
+    def with_laws(self, more: typing.Sequence[Law]) -> Outline:
+        """With these laws besides; ``BadDesign`` if one is not in the language."""
+        read = [_read(hashable(self.cls), self.tables, (), (law,)) for law in more]
+        functions = dict.fromkeys([*self.text.functions, *(f for each in read for f in each.functions)])
+        reads = {**self.text.reads, **{law: tables for each in read for law, tables in each.reads.items()}}
+        conditional = self.text.conditional.union(*(each.conditional for each in read))
+        text = attrs.evolve(self.text, functions=tuple(functions), reads=reads, conditional=conditional)
+        return attrs.evolve(self, laws=(*self.laws, *more), text=text)
+
     def blank(self) -> Any:
         """An instance without tables, for a reading to fill in."""
         return self.cls.__new__(self.cls)

@@ -7,8 +7,10 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import Broken, Machine, Run, recorded, replay
-from refmodel.engines.words import arguments_of, names_of, parts, place, shown
+from refmodel.engines.counterexamples import Counterexample
+from refmodel.engines.machine import Broken, Machine, Run, changes, recorded, replay
+from refmodel.engines.samples import in_state
+from refmodel.engines.words import arguments_of, call, names_of, parts, place, shown
 from refmodel.language import Law
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry, Kind, NameKind, PageKind, TableKind
@@ -89,6 +91,30 @@ def of_run(design: Outline, geometry: Geometry, run: Run, title: str, footer: st
             tuple(_change(design, c.table, c.key, c.was, c.now) for c in told.changes), _square(told.outcome),
             None if wrong is None else _verdict(wrong), picture(design, state, Marked(changed, looked_at))))
     return Story(title, tuple(steps), footer)
+
+
+def of_counterexample(design: Outline, case: Counterexample, title: str) -> Story:
+    """A counterexample to induction: the entries that matter of a lawful state, and the step that breaks the law."""
+    witness = case.witness
+    state = {kind.name: dict[Any, Any]() for kind in design.tables}
+    for table, key, value in case.entries:
+        state[table][key] = value
+    machine = in_state(design, witness.geometry, witness.tables)
+    machine.attempt(design.operation(witness.step.operation), witness.step.arguments, recorded(witness.step.answers))
+    made = tuple(changes(design, machine.before, machine.state))
+    after = {table: dict(entries) for table, entries in state.items()}
+    for change in made:
+        after[change.table][change.key] = change.now
+        if change.now is None or change.now == _default(design.table(change.table)):
+            del after[change.table][change.key]
+    entries = tuple(_change(design, table, key, None, value) for table, key, value in case.entries)
+    looked_at = concerned(design, after, witness.broken.law, dict(witness.broken.names))
+    return Story(title, (
+        StoryStep("a lawful state", case.of_others(), entries, None, None, picture(design, state, Marked())),
+        StoryStep(f"1. {call(design, witness.step)}", "", tuple(_change(design, c.table, c.key, c.was, c.now) for c in made),
+                  _square(witness.outcome), _verdict(witness.broken),
+                  picture(design, after, Marked(frozenset((c.table, c.key) for c in made), looked_at)))),
+        "If no run gets to the first state, a law is missing that excludes it.")
 
 
 def _default(kind: TableKind) -> Any:

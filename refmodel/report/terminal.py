@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
 from rich.syntax import Syntax
 from rich.table import Table
@@ -13,8 +13,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from refmodel.engines.bench import Kill
+from refmodel.engines.counterexamples import Counterexample
 from refmodel.engines.machine import Broken, Change, Told
-from refmodel.engines.scope import Witness
 from refmodel.engines.verdicts import BAD, GOOD, Disagreement, Report, Verdict
 from refmodel.engines.words import arguments_of, change_text, names_of, place, shown
 from refmodel.language.design import Outline
@@ -52,6 +52,14 @@ def coverage(reports: Sequence[Report]) -> Iterator[Text]:
             yield Text.assemble((f"{report.engine:>10}  ", "bold"), f"{report.covered}; {report.seconds:.1f} s")
         for note in (*report.notes, *report.unproved):
             yield Text(f"{'':>10}  {note}", "yellow")
+
+
+def leaning_table(leans_on: Mapping[str, Sequence[str]]) -> Table:
+    """Law by the laws that its proof leans on."""
+    table = Table("law", "its proof leans on", title="what each proof leans on, over all operations", title_justify="left")
+    for law, uses in leans_on.items():
+        table.add_row(law.replace("_", " "), ", ".join(each.replace("_", " ") for each in uses) or Text("no other law", "dim"))
+    return table
 
 
 # ---------------------------------------------------------------- values
@@ -98,15 +106,28 @@ def broken_clause(broken: Broken) -> Text:
     return text
 
 
-def witness_story(design: Outline, operation: str, witness: Witness) -> Group:
+def witness_story(design: Outline, case: Counterexample) -> Group:
     """A step that leads from a lawful state to an unlawful one."""
     tree = Tree(Text("a lawful state; if no run gets to it, a law is missing that excludes it", "bold"))
-    for kind in design.tables:
-        for key, value in witness.tables[kind.name].items():
-            if value != kind.value.default():
-                tree.add(Text.assemble((f"{kind.name}[{place(kind, key)}]", "cyan"), f"  {shown(kind.value, value)}"))
+    for table, key, value in case.entries:
+        kind = design.table(table)
+        tree.add(Text.assemble((f"{table}[{place(kind, key)}]", "cyan"), f"  {shown(kind.value, value)}"))
+    if not case.entries:
+        tree.add(Text("every entry that is read is at its default", "dim"))
+    if case.others:
+        tree.add(Text(case.of_others(), "dim"))
+    witness = case.witness
     told = Told(witness.step, witness.outcome, (), witness.broken)
     return Group(tree, step_title(design, 1, told), broken_clause(witness.broken))
+
+
+def suggestion(report: Report) -> Group:
+    """The laws that are suggested, as text to be pasted, and how they were checked."""
+    head, *rest = report.suggestion
+    parts: list[RenderableType] = [Text("\nsuggestion", "bold")]
+    if report.suggested:
+        parts.append(Text(f"\n{report.suggested}"))
+    return Group(*parts, Text(head, "green" if report.suggested else "yellow"), *(Text(line, "dim") for line in rest))
 
 
 def disagreement(case: Disagreement) -> Text:

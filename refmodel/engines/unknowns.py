@@ -1,0 +1,123 @@
+"""Why an obligation is neither proved nor refuted, in words: the path that it is about, and the causes that are known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import z3
+
+from refmodel.engines.hypotheses import FARTHEST, Hypotheses
+from refmodel.engines.terms import Term
+
+CONDITIONS = 6
+"""Conditions of a path that are printed."""
+LONG = 90
+"""Letters of a condition that are printed."""
+LAWS = 4
+"""Laws that are named in one sentence."""
+
+_BETWEEN = {z3.Z3_OP_EQ: "is", z3.Z3_OP_LE: "<=", z3.Z3_OP_LT: "<", z3.Z3_OP_GE: ">=", z3.Z3_OP_GT: ">", z3.Z3_OP_ADD: "+",
+            z3.Z3_OP_SUB: "-", z3.Z3_OP_AND: "and", z3.Z3_OP_OR: "or"}
+
+
+def reasons(conditions: Sequence[Term], known: Iterable[Hypotheses], goal: Term) -> str:
+    """What can be said of a question that has no answer."""
+    return " ".join([_path(conditions), *(said for each in known for said in [*_not_instantiated(each), *_counts(each, goal)])])
+
+
+def _path(conditions: Sequence[Term]) -> str:
+    said = [text for text in map(in_words, conditions) if not re.fullmatch(r"\w+ is not NOTHING", text)]  # true of every argument
+    if not said:
+        return "This is about every path."
+    more = f"; and {len(said) - CONDITIONS} conditions more" if len(said) > CONDITIONS else ""
+    return f"The path is the one where {'; '.join(map(_short, said[:CONDITIONS]))}{more}."
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONG else f"{text[:LONG]}…"
+
+
+def _not_instantiated(known: Hypotheses) -> Iterator[str]:
+    """The laws of which nothing was used, because the path names nothing that they could speak of."""
+    used = set(known.of_law.values())
+    names = [f.law.name for f in known.formulas if f.law.name not in used]
+    if names:
+        more = f" and {len(names) - LAWS} more" if len(names) > LAWS else ""
+        laws = ", ".join(names[:LAWS])
+        yield f"No instance was made of {laws}{more}: the path looks up no entry that would name what they speak of."
+
+
+def _counts(known: Hypotheses, goal: Term) -> Iterator[str]:
+    """What is known of each count in the claim."""
+    mentioned = {t.decl().name() for t in _subterms(goal)}
+    for counted in {c.number.decl().name(): c for c in known.counts.values()}.values():
+        if counted.number.decl().name() not in mentioned:
+            continue
+        looked_at = len(known.counted_keys(counted))
+        others = sum(c.table == counted.table for c in known.counts.values()) - 1
+        yield f"The claim counts entries of {counted.table}."
+        yield f"Known of that number: each of {looked_at} entries that were looked at adds one if it counts; two of them add two."
+        if known.rounds >= FARTHEST and others:
+            yield f"It was compared with {others} other counts of {counted.table}, and larger sums were not."
+        else:
+            yield f"It was not related to another count of {counted.table}."
+
+
+def _subterms(term: Term) -> Iterator[Term]:
+    seen: set[int] = set()
+    todo = [term]
+    while todo:
+        t = todo.pop()
+        if t.get_id() not in seen:
+            seen.add(t.get_id())
+            if z3.is_app(t):
+                yield t
+            todo += t.children()
+
+
+# ---------------------------------------------------------------- terms in words
+
+
+def in_words(term: Term) -> str:
+    """A term as the text would have it."""
+    if not z3.is_app(term):
+        return str(term)
+    kind, inside = term.decl().kind(), [in_words(t) for t in term.children()]
+    if kind == z3.Z3_OP_NOT:
+        negated = term.arg(0)
+        if z3.is_eq(negated):
+            return f"{in_words(negated.arg(0))} is not {in_words(negated.arg(1))}"
+        return f"not {_inner(negated)}"
+    if kind == z3.Z3_OP_DISTINCT:
+        return " is not ".join(inside)
+    if kind == z3.Z3_OP_ITE:
+        return f"({inside[1]} if {inside[0]}, else {inside[2]})"
+    if kind in _BETWEEN:
+        return f" {_BETWEEN[kind]} ".join(_inner(t) for t in term.children())
+    name = term.decl().name()
+    if kind != z3.Z3_OP_UNINTERPRETED:
+        return str(term) if not inside else f"{name}({', '.join(inside)})"
+    return _symbol(name, inside)
+
+
+def _inner(term: Term) -> str:
+    text = in_words(term)
+    return f"({text})" if z3.is_and(term) or z3.is_or(term) else text
+
+
+def _symbol(name: str, inside: Sequence[str]) -> str:
+    """A symbol of the reading's: an entry's field, a count, an argument, an arbitrary name, an answer."""
+    if name.endswith(".NOTHING"):
+        return "NOTHING"
+    if inside or ".count." in name:
+        _, table, *path = name.split(".")
+        if table == "count":
+            return f"the count of {path[0]}"
+        place = f"{table}[{', '.join(inside)}]"
+        return place if path == ["value"] else f"{place}.{'.'.join(path)}"
+    if arbitrary := re.fullmatch(r"any\.(\w+)\.(\d+)", name):
+        return f"some {arbitrary[1].lower()} {arbitrary[2]}" if arbitrary[2] != "1" else f"some {arbitrary[1].lower()}"
+    if answer := re.fullmatch(r"(?:\w+\.)?choice(\d+)(.*)", name):
+        return f"choice {int(answer[1]) + 1}{answer[2]}"
+    return name.partition(".")[2] or name

@@ -1,0 +1,88 @@
+"""Laws that the machine writes: as text that a person can paste, and as laws that the engines read.
+
+A text is registered where Python looks for sources, so that the grammar reads it as it reads a file.
+"""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import sys
+import typing
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+from refmodel import language
+from refmodel.engines.scope import scalars_of
+from refmodel.language.design import Outline
+from refmodel.language.kinds import EnumKind, FlagKind, NameKind, Scalar, kind_of
+from refmodel.language.laws import Law
+
+WORDS = ("NOTHING", "count", "implies", "law")
+"""The words of the language that a written law may use."""
+CLAUSE = "INV-1"
+"""The clause that a written law is given; a person gives it a better one."""
+
+_number = itertools.count(1)
+
+
+class Writer:
+    """Writes laws about one design, in the words of its module."""
+
+    def __init__(self, design: Outline) -> None:
+        self.module = ModuleType(f"refmodel_written_{next(_number)}")
+        self.imports: list[str] = []
+        sys.modules[self.module.__name__] = self.module  # a law travels between processes by its place
+        space = self.module.__dict__
+        space.update({word: getattr(language, word) for word in WORDS}, Any=Any)
+        self._taken = {law.name for law in design.laws}
+        known = _vocabulary(design)
+        self._types: dict[Scalar, str] = {FlagKind(): "bool"}
+        for kind in scalars_of(design):
+            if isinstance(kind, NameKind):
+                self._types[kind], space[kind.sort] = self._name(kind, known)
+                space[self._types[kind]] = space[kind.sort]
+            elif isinstance(kind, EnumKind):
+                self._types[kind] = kind.cls.__name__
+                space[kind.cls.__name__] = kind.cls
+                if known.get(kind.cls.__name__) is not kind.cls:
+                    self.imports.append(f"from {kind.cls.__module__} import {kind.cls.__name__}")
+
+    def _name(self, kind: NameKind, known: dict[str, Any]) -> tuple[str, Any]:
+        """What the design's module calls a sort of names."""
+        for name, value in known.items():
+            if typing.get_origin(value) is typing.Annotated and kind_of(value) == kind:
+                return name, value
+        self.imports.append(f'{kind.sort} = Annotated[int, Name("{kind.sort}")]')
+        return kind.sort, typing.Annotated[int, language.Name(kind.sort)]
+
+    def law(self, label: str, names: Sequence[tuple[str, Scalar]], body: str, sentence: str) -> tuple[Law, str]:
+        """A law, and its text."""
+        name = self._unused(label)
+        given = "".join(f", {n}: {self._types[kind]}" for n, kind in names)
+        text = f'@law("{CLAUSE}", "{sentence}")\ndef {name}(s: Any{given}) -> Any:\n    return {body}\n'
+        file = f"/written/{self.module.__name__}/{name}.py"
+        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+        exec(compile(text, file, "exec", dont_inherit=True), self.module.__dict__)
+        return self.module.__dict__[name], text
+
+    def _unused(self, label: str) -> str:
+        names = itertools.chain([label], (f"{label}_{i}" for i in itertools.count(2)))
+        return next(name for name in names if name not in self.module.__dict__ and name not in self._taken)
+
+    def header(self, texts: Sequence[str]) -> str:
+        """The imports that these texts need."""
+        whole = "\n".join(texts)
+        used = [word for word in WORDS if f"{word}(" in whole or f" {word}" in whole]
+        return "\n".join(["from typing import Any", "", f"from refmodel.language import {', '.join(used)}", *self.imports])
+
+
+def _vocabulary(design: Outline) -> dict[str, Any]:
+    """What the modules that a design is made of have names for; its own module first."""
+    found: dict[str, Any] = {}
+    for base in design.cls.__mro__:
+        module = sys.modules.get(base.__module__)
+        for name, value in vars(module).items() if module is not None else ():
+            found.setdefault(name, value)
+    return found
