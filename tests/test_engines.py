@@ -20,6 +20,7 @@ from refmodel.engines.tokens import Said, decode, encode, spec_of
 from refmodel.language import (
     BadDesign,
     Design,
+    Fault,
     Geometry,
     Total,
     count,
@@ -515,3 +516,24 @@ def test_a_law_that_decides_by_what_an_instruction_was_about_decides_for_itself(
     """The run has never asked what kind of access it is; were it asked by the law, after its end, half of the law would be claimed
     of every access."""
     assert {j.verdict for j in prove_operation(outline(Notes), "note").judgements} == {"proved"}
+
+
+class FaultsLater(Split):
+    @operation
+    def look_then_fill(self, vm: Vm) -> Any:
+        require(not self.cells[vm].full)
+        yield
+        raise Denied
+
+
+class Denied(Fault):
+    pass
+
+
+def test_an_operation_that_failed_after_a_yield_does_not_go_on() -> None:
+    machine = Machine(outline(FaultsLater), Split.geometry)
+    assert machine.attempt(machine.design.operation("look_then_fill"), (0,), recorded(())) is not None
+    resume = next(op for op, _ in machine.instances() if op.name == RESUME)
+    taken = machine.attempt(resume, (0,), recorded(()))
+    assert taken is not None and isinstance(taken[1], Denied)
+    assert machine.attempt(resume, (0,), recorded(())) is None

@@ -200,6 +200,9 @@ class Machine:
         except Refused:  # a require after a yield ends the operation, with nothing more done
             del self.pending[which]
             self.undo()
+        except Exception:  # a Fault, or an abort: it has ended too
+            del self.pending[which]
+            raise
         return None
 
     def undo(self) -> None:
