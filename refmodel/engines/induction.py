@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import attrs
@@ -79,18 +79,25 @@ def _in_parallel(design: Outline, names: list[str], clause: str | None, all_fail
     proofs: list[Proof] = []
     _Worker.clause, _Worker.to_the_end = clause, all_failures
     _Worker.design = design  # inherited by fork: a user's design need not be importable by name
+    for result in _results(names, processes):
+        if isinstance(result, str):
+            raise Refusal(result)
+        proofs.append(result)
+        if progress:
+            progress(result.operation)
+        if not all_failures and any(j.verdict == "refuted" for j in result.judgements):
+            break
+    return sorted(proofs, key=lambda p: names.index(p.operation))
+
+
+def _results(names: list[str], processes: int) -> Iterator[Proof | str]:
+    """The proofs as they are done. With one process there is no other than this one."""
+    if processes == 1:
+        yield from map(_Worker.run, names)
+        return
     context = multiprocessing.get_context("fork")
     with context.Pool(min(processes, len(names)), leave_ending_to_the_parent) as pool:
-        for result in pool.imap_unordered(_Worker.run, names):
-            if isinstance(result, str):
-                raise Refusal(result)
-            proofs.append(result)
-            if progress:
-                progress(result.operation)
-            if not all_failures and any(j.verdict == "refuted" for j in result.judgements):
-                pool.terminate()
-                break
-    return sorted(proofs, key=lambda p: names.index(p.operation))
+        yield from pool.imap_unordered(_Worker.run, names)
 
 
 class _Worker:

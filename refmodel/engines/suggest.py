@@ -35,6 +35,8 @@ MANY = 48
 """Candidates that are proved together at most."""
 EXPLORATIONS = 40
 """How often the geometry is explored."""
+SMALL = 24
+"""Obligations up to which one process is faster than several."""
 CLASSES = 60_000
 """Classes of states after which an exploration ends."""
 
@@ -74,6 +76,7 @@ class _Suggesting:
     def __init__(self, design: Outline, refuted: Sequence[Judgement], notice: Notice) -> None:
         self.design, self.notice = design, notice
         self.writer = Writer(design)
+        self._is_small = len(design.operations) * len(design.laws) <= SMALL
         names = {table for j in refuted for table in self._spoken_of(j)}
         tables = [kind for kind in design.tables if kind.name in names]
         self.candidates = Candidates(design, tables, self.writer)
@@ -180,7 +183,8 @@ class _Suggesting:
             return self._known[bodies]
         self._given |= bodies
         design = self.design.with_laws([self._law(c) for c in candidates])
-        self._known[bodies] = induction.prove(design, all_failures=True, asks_why=asks_why, audits=audits)
+        self._known[bodies] = induction.prove(design, all_failures=True, asks_why=asks_why, audits=audits,
+                                              processes=1 if self._is_small else None)
         return self._known[bodies]
 
     def _open(self, done: induction.Proved) -> frozenset[str]:

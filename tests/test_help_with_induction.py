@@ -1,0 +1,319 @@
+"""A law that is true and not inductive: what the counterexample shows, what the proof leans on, and the law that is missing."""
+
+import doctest
+import functools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from refmodel.engines import checking, induction, leaning
+from refmodel.engines.checking import check
+from refmodel.engines.counterexamples import Counterexample, counterexample, counterexamples
+from refmodel.engines.looked_at import looked_at
+from refmodel.engines.minimal import minimal
+from refmodel.engines.prover import Judgement, prove_operation
+from refmodel.engines.scope import Witness
+from refmodel.engines.suggest import Suggestion, suggest
+from refmodel.engines.verdicts import Report, Verdict, status_of
+from refmodel.language import Total, count, geometry, implies, law, operation, outline, require
+from refmodel.machine.names import Mfn, Vm
+from refmodel.report.stories import of_counterexample
+from tests.designs import lacking, likened, small
+from tests.test_command import refmodel
+
+ROOT = Path(__file__).parent.parent
+LACKING = f"{ROOT}/tests/designs/lacking.py"
+
+
+@functools.cache
+def refuted(cls: Any) -> list[Judgement]:
+    done = induction.prove(outline(cls), all_failures=True, audits=False, processes=1)
+    return [j for j in done.judgements() if j.witness is not None]
+
+
+@functools.cache
+def suggested(cls: Any) -> Suggestion:
+    return suggest(outline(cls), refuted(cls))
+
+
+def said(found: Suggestion) -> list[str]:
+    return [line.strip().removeprefix("return ") for line in found.text.splitlines() if line.strip().startswith("return ")]
+
+
+def proof(cls: Any, **options: Any) -> Report:
+    (report,) = check(outline(cls), ("prove",), seconds=0.5, **options)
+    return report
+
+
+# ---------------------------------------------------------------- counterexamples
+
+
+def witness(cls: Any, **tables: Any) -> Witness:
+    """The first counterexample of a design, from a state that has these entries besides."""
+    (found, *_) = refuted(cls)
+    assert found.witness is not None
+    return attrs.evolve(found.witness, tables={k: {**v, **tables.get(k, {})} for k, v in found.witness.tables.items()})
+
+
+def test_a_minimal_counterexample_has_what_it_takes_and_nothing_else() -> None:
+    design = outline(lacking.WantsAnOwner)
+    (mfn,) = witness(lacking.WantsAnOwner).step.arguments
+    crowded = witness(lacking.WantsAnOwner, seen={0: True, 1: True},
+                      frames={mfn: lacking.Frame(used=True, dirty=True), 1 - mfn: lacking.Frame(True, 0, True)})
+    left = minimal(design, crowded)
+    differing = {(name, key): entry for name, entries in left.tables.items() for key, entry in entries.items()
+                 if entry != design.table(name).value.default()}
+    assert differing == {("frames", mfn): lacking.Frame(used=True)}
+    assert left.broken.law is design.laws[0] and left.step == crowded.step
+
+
+def test_a_minimal_counterexample_still_breaks_the_law_from_a_lawful_state() -> None:
+    for cls in (lacking.WantsUniqueness, lacking.WantsACount):
+        case = counterexample(outline(cls), "unmap", witness(cls))
+        pages = [value for table, _, value in case.entries if table == "pages"]
+        assert len(pages) == 2 and pages[0] == pages[1], "two pages have one frame"
+
+
+def test_the_entries_that_the_step_and_the_law_read_are_found() -> None:
+    found = witness(lacking.WantsUniqueness)
+    (vm,) = found.step.arguments
+    other = dict(found.broken.names)["vm"]
+    mfn = found.tables["pages"][vm].mfn
+    assert looked_at(outline(lacking.WantsUniqueness), found) == {("pages", vm), ("pages", other), ("used", mfn)}
+
+
+class Guarded(lacking.WantsAnOwner):
+    """Lawful states need an entry that neither ``give`` nor the broken law reads."""
+
+    ready: Total[Vm, bool]
+
+    @law("RES-4", "A frame is used where a VM is ready.")
+    def used_where_ready(s: "Guarded", mfn: Mfn) -> Any:
+        return implies(s.frames[mfn].used, count(s.ready, lambda ready, vm: ready) != 0)
+
+
+def test_entries_that_only_make_the_state_lawful_are_left_out_and_counted() -> None:
+    design = outline(Guarded)
+    found = next(j for j in refuted(Guarded) if j.law is not None and j.law.name == "none_is_lost")
+    assert found.witness is not None
+    case = counterexample(design, found.operation, found.witness)
+    assert [table for table, _, _ in case.entries] == ["frames"] and case.others == 1
+    assert case.of_others() == "1 other entry makes the state lawful; neither the step nor the law reads it"
+
+
+class TwoFail(small.NotInductive):
+    """Two obligations are refuted, in different operations."""
+
+    ready: Total[Vm, bool]
+
+    @operation
+    def prepare(self, vm: Vm) -> None:
+        require(self.cells[vm].full and self.cells[vm].number == 0)
+        self.ready[vm] = True
+
+    @operation
+    def spoil(self, vm: Vm) -> None:
+        require(not self.cells[vm].full and self.cells[vm].number == 1)
+        self.ready[vm] = True
+
+    @law("RES-7", "Nobody is ready.")
+    def nobody_is_ready(s: "TwoFail", vm: Vm) -> Any:
+        return not s.ready[vm]
+
+
+def test_every_refuted_obligation_is_shown() -> None:
+    report = proof(TwoFail)
+    assert {(c.operation, c.witness.broken.clause) for c in report.counterexamples} == {("add", "RES-1"), ("spoil", "RES-7")}
+    assert set(report.verdicts.values()) == {Verdict.NOT_INDUCTIVE} and status_of([report]) == 3
+
+
+def test_a_counterexample_is_a_story_in_terminal_json_and_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    text = refmodel("check", f"{LACKING}:WantsAnOwner", "--engine", "prove", "--html", str(page)).stdout
+    assert re.search(r"frames\[mfn\d\]  used\n1\. give\(mfn=mfn\d\)\nbreaks RES-1", text)
+    assert "--suggest looks for laws that exclude it" in text
+    assert "a counterexample to induction in give" in page.read_text() and "frames[mfn" in page.read_text()
+    from refmodel.cli.check import _document
+
+    document = _document("x", outline(lacking.WantsAnOwner), [proof(lacking.WantsAnOwner)], None)
+    (case,) = json.loads(json.dumps(document))["engines"][0]["counterexamples"]
+    assert case["operation"] == "give" and case["from"][0]["value"] == "used" and case["other_entries"] == 0
+    assert case["law"] == "none_is_lost" and case["step"].startswith("give(mfn=mfn")
+
+
+def test_a_story_shows_the_state_and_what_the_step_changes() -> None:
+    design = outline(lacking.WantsAnOwner)
+    (case,) = counterexamples(design, refuted(lacking.WantsAnOwner))
+    assert isinstance(case, Counterexample)
+    before, step = of_counterexample(design, case, "title").steps
+    assert [c.now for c in before.changes] == ["used"] and step.verdict is not None
+    assert {(c.was, c.now) for c in step.changes} == {("used", "-"), ("false", "true")}
+
+
+class Forgets(lacking.WantsAnOwner):
+    """A used frame without an owner makes ``give`` store under NOTHING."""
+
+    @operation
+    def give(self, mfn: Mfn) -> None:
+        require(self.frames[mfn].used)
+        self.seen[self.frames[mfn].owner] = False
+        self.frames[mfn] = lacking.Frame()
+
+
+def test_a_text_that_may_go_wrong_gets_a_counterexample_and_a_suggestion() -> None:
+    (found,) = [j for j in refuted(Forgets) if j.law is None]
+    assert found.verdict == "unknown" and found.witness is not None and found.witness.broken.clause == "EFF-3"
+    assert said(suggested(Forgets)) == ["implies(s.frames[mfn].used, s.frames[mfn].owner != NOTHING)"]
+    report = proof(Forgets)
+    assert status_of([report]) == 3 and report.counterexamples[0].witness.broken.law is None
+
+
+# ---------------------------------------------------------------- the laws that a proof uses
+
+
+class Apart(small.NotInductive):
+    """RES-5 needs nothing; RES-6 needs RES-1, which is not inductive."""
+
+    ready: Total[Vm, bool]
+
+    @operation
+    def prepare(self, vm: Vm) -> None:
+        require(self.cells[vm].full)
+        self.ready[vm] = True
+
+    @law("RES-5", "Whoever is ready has a full cell.")
+    def ready_is_full(s: "Apart", vm: Vm) -> Any:
+        return implies(s.ready[vm], s.cells[vm].full)
+
+    @law("RES-6", "Whoever is ready has a number.")
+    def ready_has_a_number(s: "Apart", vm: Vm) -> Any:
+        return implies(s.ready[vm], s.cells[vm].number != 0)
+
+
+def test_a_clause_is_shown_without_the_laws_that_its_proof_does_not_lean_on() -> None:
+    report = proof(Apart, clause="RES-5")
+    assert status_of([report]) == 0 and not report.counterexamples
+    assert "full_is_one is not proved, and the proof of RES-5 does not lean on it" in report.notes
+    assert status_of([proof(Apart, clause="RES-6")]) == 3
+
+
+def test_why_names_the_laws_of_each_proof() -> None:
+    report = proof(Apart, asks_why=True)
+    assert report.leans_on == {"ready_is_full": (), "ready_has_a_number": ("full_is_one",), checking.EVERY_LAW: ()}
+    done = refmodel("check", f"{ROOT}/tests/designs/small.py:Leaning", "--engine", "prove", "--why", "--json")
+    assert json.loads(done.stdout)[0]["engines"][0]["leans_on"] == {"full_is_one": [], "every law": ["none_holds_two"]}
+
+
+def test_what_cuts_paths_off_counts() -> None:
+    """``prepare`` can never be taken because of RES-5: whatever is proved of Leaning rests on it."""
+    done = induction.prove(outline(small.Leaning), all_failures=True, asks_why=True, processes=1)
+    assert leaning.for_every_law(done) == {"none_holds_two"}
+    assert "none_holds_two" in leaning.rests_on(done, "full_is_one") and not leaning.is_shown(done, "full_is_one")
+
+
+# ---------------------------------------------------------------- suggestions
+
+
+LACKED = {
+    lacking.WantsAnOwner: ["implies(s.frames[mfn].used, s.frames[mfn].owner != NOTHING)"],
+    lacking.WantsUniqueness: ["implies(s.pages[vm].mfn != NOTHING and s.pages[vm].mfn == s.pages[other_vm].mfn, vm == other_vm)"],
+    lacking.WantsACount: ["s.frames[mfn].references == count(s.pages, lambda entry, key0: entry.mfn == mfn)"],
+    likened.Rmp: ["implies(s.rmp[mfn].assigned, s.rmp[mfn].vm != NOTHING)", "implies(s.rmp[mfn].assigned, s.rmp[mfn].gfn != NOTHING)",
+                  "implies(s.rmp[mfn].validated, s.accepted[s.rmp[mfn].vm, s.rmp[mfn].gfn])"],
+    likened.RmpOverP2m: ["implies(s.p2m[vm, gfn].mfn != NOTHING, s.rmp[s.p2m[vm, gfn].mfn].gfn == gfn)"],
+    likened.GracePeriods: ["implies(s.pages[table].listed, s.pages[table].life == Life.DYING)"],
+    likened.LargeMappings: ["implies(s.directory[vm, region].large, s.directory[vm, region].table == NOTHING)"],
+    likened.Levels: ["implies(s.top[vm] != NOTHING, s.taken[s.top[vm]])",
+                     "implies(s.top[vm] != NOTHING and s.top[vm] == s.top[other_vm], vm == other_vm)",
+                     "implies(s.leaf[table, index] != NOTHING, s.taken[table])"],
+    likened.ZeroPages: ["implies(s.p2m[vm, gfn].writable, not s.zero[s.p2m[vm, gfn].mfn])"],
+    likened.Hinting: ["implies(s.pages[vm, gfn].busy, not s.pages[vm, gfn].hinted)"],
+}
+
+
+@pytest.mark.parametrize("cls", LACKED, ids=lambda c: c.__name__)
+def test_the_missing_law_is_found_and_proved(cls: Any) -> None:
+    found = suggested(cls)
+    assert found.checked == "checked: with these, every obligation is proved" and not found.remaining
+    assert sorted(said(found)) == sorted(LACKED[cls])
+
+
+def test_a_suggestion_is_in_the_language_and_can_be_pasted(tmp_path: Path) -> None:
+    """The printed text, pasted under the imports and listed in the class, makes the proof go through."""
+    file = tmp_path / "mine.py"
+    text = Path(LACKING).read_text()
+    body = text[:text.index("class IsFalse")]
+    found = suggested(lacking.WantsUniqueness)
+    laws = ", ".join(each.name for each in found.laws)
+    pasted = body.replace("class WantsUniqueness(Design):", f"{found.text}\n\nclass WantsUniqueness(Design):\n    laws = ({laws},)")
+    file.write_text(pasted)
+    done = refmodel("check", f"{file}:WantsUniqueness", "--engine", "prove")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_false_law_gets_a_run_and_no_suggestion() -> None:
+    report = proof(lacking.IsFalse, suggests=True)
+    assert report.failure is not None and status_of([report]) == 1 and report.suggested == ""
+    assert report.suggestion == ("nothing to suggest: a run breaks the law, so no further law makes it hold",)
+
+
+def test_what_templates_cannot_say_is_not_found_and_that_is_said() -> None:
+    report = proof(lacking.WantsThree, suggests=True)
+    first, second = report.suggestion
+    assert first == "nothing found: no law of the templates makes a refuted obligation hold" and not report.suggested
+    assert re.match(r"\d+ candidates were made; \d+ hold in every state that was met; 0 were given to the prover$", second)
+
+
+def test_the_command_prints_the_suggestion() -> None:
+    done = refmodel("check", f"{LACKING}:WantsAnOwner", "--engine", "prove", "--suggest")
+    assert done.returncode == 3
+    assert "    return implies(s.frames[mfn].used, s.frames[mfn].owner != NOTHING)\n" in done.stdout
+    assert '@law("INV-1", "Where frames[mfn].used, frames[mfn].owner is not NOTHING.")' in done.stdout
+    assert "checked: with these, every obligation is proved" in done.stdout
+
+
+# ---------------------------------------------------------------- neither proved nor refuted
+
+
+class OneVm(lacking.WantsUniqueness):
+    """In this geometry no two pages can have one frame."""
+
+    geometry = geometry(Vm=1, Mfn=2)
+
+
+class OneVmCounted(OneVm):
+    """Its second law counts."""
+
+    @law("RES-5", "No frame has two pages.")
+    def frames_have_one_page(s: "OneVmCounted", mfn: Mfn) -> Any:
+        return count(s.pages, lambda page, vm: page.mfn == mfn) <= 1
+
+    @operation
+    def replace(self, vm: Vm, mfn: Mfn) -> None:
+        self.used[mfn] = True
+        self.pages[vm] = lacking.Page(mfn)
+
+
+def test_an_unknown_says_which_path_and_that_the_geometry_may_be_too_small() -> None:
+    (found,) = [j for j in prove_operation(outline(OneVm), "unmap").judgements if j.verdict == "unknown"]
+    assert found.why == ("not proved, and no counterexample with 2 Mfn, 1 Vm; a larger geometry may have one. "
+                         "The path is the one where pages[vm].mfn is not NOTHING.")
+
+
+def test_an_unknown_says_what_is_known_of_counts() -> None:
+    found = next(j for j in prove_operation(outline(OneVmCounted), "replace").judgements
+                 if j.law is not None and j.law.name == "frames_have_one_page")
+    assert found.verdict == "unknown"
+    assert "The claim counts entries of pages." in found.why and "entries that were looked at adds one if it counts" in found.why
+    assert all(len(sentence.split()) <= 25 for sentence in re.split(r"[.;:] ", found.why))
+
+
+# ---------------------------------------------------------------- the chapter
+
+
+def test_the_example_of_the_chapter_runs() -> None:
+    assert doctest.testfile(str(ROOT / "specs" / "induction.md"), module_relative=False).attempted > 3
