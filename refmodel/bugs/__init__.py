@@ -243,6 +243,7 @@ MUTANTS: dict[str, Mutant] = {
     "promised-twice": Mutant(reservation.PromisedTwice, "RES-4"),
     "revoked-below-minimum": Mutant(reservation.RevokedBelowMinimum, "RES-4"),
     "given-beyond-maximum": Mutant(reservation.GivenBeyondMaximum, "RES-4"),
+    "given-in-name": Mutant(reservation.GivenInName, "RES-4"),
     "refused-below-minimum": Mutant(reservation.RefusedBelowMinimum, "RES-4"),
     "admitted-below-minimum": Mutant(reservation.AdmittedBelowMinimum, "RES-4"),
     "balloon-inflated-by-the-monitor": Mutant(leaks.BalloonInflatedByTheMonitor, "ISO-6"),

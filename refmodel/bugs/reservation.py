@@ -1,8 +1,9 @@
 """Mutants of minimum and maximum."""
 
 from refmodel.designs import Reservations
+from refmodel.language import require
 from refmodel.machine.names import Count, Mfn, Vm
-from refmodel.monitor.reservation import Limits
+from refmodel.monitor.reservation import Asked, Limits
 
 
 class KeptGivenAway(Reservations):
@@ -45,3 +46,11 @@ class AdmittedBelowMinimum(Reservations):
 
     def fits(self, limits: Limits, maximum: Count) -> bool:
         return True
+
+
+class GivenInName(Reservations):
+    """A VM whose minimum is kept for it is told that it has a frame, and has none."""
+
+    def ask(self, vm: Vm) -> Asked:
+        require(self.limits[vm].admitted)
+        return Asked(self.is_owed(vm), vm)

@@ -25,13 +25,17 @@ def maximums_are_kept(s: Reservation, vm: Vm) -> Any:
 @law("RES-4", "A minimum is no more than the maximum, and who is not admitted has none.")
 def limits_are_limits(s: Reservation, vm: Vm) -> Any:
     limits = s.limits[vm]
-    return (limits.minimum >= 0 and implies(limits.admitted, limits.minimum <= limits.maximum)
-            and implies(not limits.admitted, limits.maximum == 0))
+    return (implies(limits.admitted, limits.minimum <= limits.maximum) and implies(not limits.admitted, limits.maximum == 0))
 
 
 @law("RES-4", "A VM that asks for a frame is refused only if it has its minimum.")
 def below_the_minimum_nobody_is_refused(s: Reservation, before: Reservation, outcome: Asked) -> Any:
     return implies(not outcome.given, before.holds(outcome.vm) >= before.limits[outcome.vm].minimum)
+
+
+@law("RES-4", "A VM that is told that it was given a frame has one more than before; one that is refused has as many.")
+def what_is_said_to_be_given_is(s: Reservation, before: Reservation, outcome: Asked) -> Any:
+    return s.holds(outcome.vm) == before.holds(outcome.vm) + (1 if outcome.given else 0)
 
 
 @law("RES-4", "Nobody is taken below its minimum but by its own doing.")
@@ -46,5 +50,6 @@ LAWS = (
     maximums_are_kept,
     limits_are_limits,
     below_the_minimum_nobody_is_refused,
+    what_is_said_to_be_given_is,
     nobody_is_taken_below_the_minimum,
 )
