@@ -107,7 +107,7 @@ def pages_hold_what_the_bare_machines_hold(s: EptCpusMmu, vm: Vm, gfn: Gfn) -> A
             and implies(move.phase == Phase.COPIED, s.memory[move.mfn] == s.bare_memory[vm, gfn]))
 
 
-@law("EQV-1", "So does a frame that a page was moved from, until everybody reads the new one.")
+@law("EQV-1", "A frame that a page was moved from holds what the page holds, until every processor reads the new one.")
 def a_frame_moved_from_holds_the_same(s: EptCpusMmu, mfn: Mfn) -> Any:
     frame = s.owners[mfn]
     return implies(frame.role == Role.RETIRED and s.moving[frame.vm, frame.gfn].phase == Phase.COPIED

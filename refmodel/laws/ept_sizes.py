@@ -19,14 +19,14 @@ def huge_entries_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, huge: Huge, par
     return implies(entry.leaf, entry.present and agrees(Lies(True, entry.frame, part, page, True), s.p2m[vm, huge, part, page]))
 
 
-@law("ISO-1", "So does one of 2 MiB.")
+@law("ISO-1", "An entry of 2 MiB covers every page of its own in order, each where the p2m says.")
 def part_entries_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, huge: Huge, part: Part, page: Index) -> Any:
     entry = s.parts[vm, huge, part]
     place = Lies(True, entry.frame, entry.part, page, True)
     return implies(entry.leaf, entry.present and agrees(place, s.p2m[vm, huge, part, page]))
 
 
-@law("ISO-1", "So does one of 4 KiB.")
+@law("ISO-1", "An entry of 4 KiB leads where the p2m says.")
 def page_entries_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, huge: Huge, part: Part, page: Index) -> Any:
     place = s.pages[vm, huge, part, page]
     return implies(place.mapped, agrees(place, s.p2m[vm, huge, part, page]))
@@ -38,13 +38,13 @@ def remembered_huge_pages_lead_where_the_p2m_says(s: EptSizesMmu, cpu: Cpu, vm: 
     return implies(found.present, agrees(Lies(True, found.frame, part, page, True), s.p2m[vm, huge, part, page]))
 
 
-@law("ISO-1", "So does what it remembers of 2 MiB.")
+@law("ISO-1", "What a processor remembers of 2 MiB leads where the p2m says, though the mapping may have been split since.")
 def remembered_parts_lead_where_the_p2m_says(s: EptSizesMmu, cpu: Cpu, vm: Vm, huge: Huge, part: Part, page: Index) -> Any:
     found = s.part_tlb[cpu, vm, huge, part]
     return implies(found.present, agrees(Lies(True, found.frame, found.part, page, True), s.p2m[vm, huge, part, page]))
 
 
-@law("ISO-1", "So does what it remembers of 4 KiB.")
+@law("ISO-1", "What a processor remembers of 4 KiB leads where the p2m says.")
 def remembered_pages_lead_where_the_p2m_says(s: EptSizesMmu, cpu: Cpu, vm: Vm, huge: Huge, part: Part, page: Index) -> Any:
     found = s.page_tlb[cpu, vm, huge, part, page]
     return implies(found.mapped, agrees(found, s.p2m[vm, huge, part, page]))

@@ -18,13 +18,13 @@ def ept01_leads_where_the_p2m_says(s: NestedMmu, vm: Vm, gfn: Gfn) -> Any:
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry) and implies(entry.present, entry.gfn == gfn)
 
 
-@law("ISO-1", "So does EPT02, for the page of L1's that it stands for.")
+@law("ISO-1", "EPT02 leads where the p2m says for the page of L1's that it stands for, and reaches no frame but guests' memory.")
 def ept02_leads_where_the_p2m_says(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> Any:
     entry = s.ept02[vm, vcpu, eptp, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
 
 
-@law("ISO-1", "So does what a processor remembers of it.")
+@law("ISO-1", "What a processor remembers of EPT02 leads where the p2m says, and reaches no frame but guests' memory.")
 def cached_ept02_leads_where_the_p2m_says(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> Any:
     entry = s.tlb02[vm, vcpu, eptp, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
@@ -35,7 +35,7 @@ def ept02_is_the_composition(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: 
     return _composed(s.ept02[vm, vcpu, eptp, page], s.bare_tlb12[vm, vcpu, eptp, page])
 
 
-@law("EQV-5", "So does what a processor remembers of it.")
+@law("EQV-5", "What a processor remembers of EPT02 is the composition of EPT01 with an entry of EPT12 that may be cached.")
 def cached_ept02_is_the_composition(s: NestedMmu, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> Any:
     return _composed(s.tlb02[vm, vcpu, eptp, page], s.bare_tlb12[vm, vcpu, eptp, page])
 
@@ -78,7 +78,7 @@ def a_served_violation_makes_progress(s: NestedMmu, outcome: Filled) -> Any:
     return implies(outcome.result == Result.INSTALLED, gives(s.walked(outcome.vm, outcome.vcpu, outcome.page), outcome.access))
 
 
-@law("EFF-2", "So does one of L1's own.")
+@law("EFF-2", "A violation of L1's own that L0 served leaves the entry that was asked for.")
 def a_served_violation_of_l1_makes_progress(s: NestedMmu, outcome: Handled) -> Any:
     return implies(outcome.result == Result.INSTALLED,
                    gives(s.ept01[outcome.vm, outcome.gfn], Access.WRITE if outcome.write else Access.READ))

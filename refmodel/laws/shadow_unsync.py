@@ -18,7 +18,7 @@ def leaf_entries_lead_where_the_p2m_says(s: ShadowUnsyncMmu, vm: Vm, table: Gfn,
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
 
 
-@law("ISO-1", "So does a cached one.")
+@law("ISO-1", "A cached entry leads where the p2m says, with no more rights, and reaches no frame but guests' memory.")
 def cached_entries_lead_where_the_p2m_says(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
@@ -75,7 +75,7 @@ def leaf_entries_write_to_no_kept_table(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, 
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn] and not s.synced[vm, entry.gfn])
 
 
-@law("EQV-5", "Nor does a cached one.")
+@law("EQV-5", "No cached entry lets a guest write to a page that is traced or in sync.")
 def cached_entries_write_to_no_kept_table(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn] and not s.synced[vm, entry.gfn])
