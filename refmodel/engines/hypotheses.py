@@ -30,7 +30,7 @@ NEAR, FAR, FARTHEST = 1, 2, 3
 about that look. Nearly everything follows from what is near, and that is a fraction of it all. With 3, laws are instantiated at
 names that they look nothing up for, too, and counts are compared with each other."""
 
-TOGETHER = 24
+TOGETHER = 12
 """Entries of which two at a time are taken, to say that they are two."""
 
 TRIED = 8

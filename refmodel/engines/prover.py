@@ -287,22 +287,31 @@ class Induction:
                 hypotheses.go_far()
             ask = _Question(self, path, known, terms, self._solver(known))
             together = ask.all_at_once(path.obligations, claims)
-        if not together:
-            for hypotheses in known.values():
-                hypotheses.go_farthest()
-            ask = _Question(self, path, known, terms, self._solver(known))
-            together = ask.all_at_once(path.obligations, claims)
         share = (time.perf_counter() - began) / max(1, len(goals))
+        asked: list[tuple[Judgement, tuple[Term, ...]]] = []
         for obligation in path.obligations:
             shown = Judgement(self.op.name, None, "proved", 0.0) if together else ask.obligation(obligation)
-            yield self._with_why(ask, shown, (*obligation.conditions, z3.Not(obligation.holds)))
+            asked.append((shown, (*obligation.conditions, z3.Not(obligation.holds))))
         for law, segment, goal in goals:
             if goal is None:
                 yield Judgement(self.op.name, law, "proved", share)
                 continue
-            denied = z3.Not(goal)
-            answer = Judgement(self.op.name, law, "proved", 0.0) if together else ask.about(law, segment, denied)
-            yield self._with_why(ask, attrs.evolve(answer, seconds=answer.seconds + share), (*segment.conditions, denied))
+            shown = Judgement(self.op.name, law, "proved", 0.0) if together else ask.about(law, segment, z3.Not(goal))
+            asked.append((attrs.evolve(shown, seconds=shown.seconds + share), (*segment.conditions, z3.Not(goal))))
+        if any(j.verdict == "unknown" for j, _ in asked) and not any(j.verdict == "refuted" for j, _ in asked):
+            ask, asked = self._once_more(path, known, terms, asked)
+        for shown, claim in asked:
+            yield self._with_why(ask, shown, claim)
+
+    def _once_more(self, path: Path, known: dict[str, Hypotheses], terms: dict[int, tuple[Scalar, Term]],
+                   asked: Sequence[tuple[Judgement, tuple[Term, ...]]]
+                   ) -> tuple[_Question, list[tuple[Judgement, tuple[Term, ...]]]]:
+        """Where nobody knows, ask again with all that may help."""
+        for hypotheses in known.values():
+            hypotheses.go_farthest()
+        ask = _Question(self, path, known, terms, self._solver(known))
+        return ask, [(attrs.evolve(j, verdict="proved", why="") if j.verdict == "unknown" and ask.refutes(claim) else j, claim)
+                     for j, claim in asked]
 
     def _with_why(self, ask: _Question, shown: Judgement, claim: Sequence[Term]) -> Judgement:
         """The judgement with the laws that it leans on, if it is a proof and they are asked for."""
@@ -418,6 +427,10 @@ class _Question:
             _, witness, _ = self._in_scope(None, obligation.conditions, answers, z3.Not(obligation.holds))
         return Judgement(self.induction.op.name, None, "unknown", time.perf_counter() - began, witness,
                          why=f"{answer}: {obligation.why}. {reasons(obligation.conditions, self.known.values(), obligation.holds)}")
+
+    def refutes(self, claim: tuple[Term, ...]) -> bool:
+        """Whether the claim has no model."""
+        return self._refuted(claim, "this path leads to nothing that must not be") == "proved"
 
     def _refuted(self, claim: tuple[Term, ...], says: str) -> str:
         """``proved`` if the claim has no model, ``not proved`` if it has one, and otherwise why nobody knows."""
