@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -128,6 +129,8 @@ class Induction:
         self._formulas: dict[str, list[Formula]] = {}
         self._scope: Scope | None = None
         self._taken = False
+        self._open: list[Callable[[], Iterator[Judgement]] | None] = []
+        """For each path, how to ask again where nobody knows (None where everything is known)."""
         self.explains = False
         """Whether a counterexample is looked for where the text may go wrong, too."""
         self._near, self._far = 0, 0
@@ -144,23 +147,29 @@ class Induction:
     def prove(self, to_the_end: bool = True) -> Proof:
         """Every law, after every path; unless asked to go to the end, no further than the first path that breaks one."""
         began = time.perf_counter()
+        judged: list[list[Judgement]] = []
+        number, refuted, self.explains = 0, False, to_the_end
+        for path in self.paths():
+            if not to_the_end and refuted:
+                break
+            judged.append(list(self._path(path)))
+            number += bool(judged[-1] and path.segments)
+            refuted = refuted or any(j.verdict == "refuted" for j in judged[-1])
+            if len(self._open) == len(judged) - 1:
+                self._open.append(None)
+        for at, again in enumerate(self._open):
+            if again is not None and not refuted:  # what is wrong is wrong; where nobody knows, more is tried
+                judged[at] = list(again())
         spent: dict[str, float] = {}
         verdicts: dict[str, Judgement] = {}
-        number, done, self.explains = 0, True, to_the_end
-        for path in self.paths():
-            if not to_the_end and any(v.verdict == "refuted" for v in verdicts.values()):
-                break
-            judged = list(self._path(path))
-            number += bool(judged and path.segments)
-            done = done and not any(j.verdict == "refuted" for j in judged)
-            for judgement in judged:
-                key = judgement.law.name if judgement.law else SOUNDNESS
-                spent[key] = spent.get(key, 0.0) + judgement.seconds
-                verdicts[key] = _worse(verdicts.get(key), judgement)
+        for judgement in itertools.chain(*judged):
+            key = judgement.law.name if judgement.law else SOUNDNESS
+            spent[key] = spent.get(key, 0.0) + judgement.seconds
+            verdicts[key] = _worse(verdicts.get(key), judgement)
         self.audit.assumed(self._shared.asserted, self._shared.counts.values())
         judgements = tuple(attrs.evolve(j, seconds=spent[k]) for k, j in verdicts.items())
         cut_off = frozenset(self._cut_offs.used) if self._cut_offs else frozenset()
-        return Proof(self.op.name, judgements, number, time.perf_counter() - began, self.audit.finished(to_the_end or done),
+        return Proof(self.op.name, judgements, number, time.perf_counter() - began, self.audit.finished(to_the_end or not refuted),
                      cut_off)
 
     # ------------------------------------------------------------ running the text
@@ -294,28 +303,28 @@ class Induction:
             asked.append((shown, (*obligation.conditions, z3.Not(obligation.holds))))
         for law, segment, goal in goals:
             if goal is None:
-                yield Judgement(self.op.name, law, "proved", share)
+                asked.append((Judgement(self.op.name, law, "proved", share), ()))
                 continue
             shown = Judgement(self.op.name, law, "proved", 0.0) if together else ask.about(law, segment, z3.Not(goal))
             asked.append((attrs.evolve(shown, seconds=shown.seconds + share), (*segment.conditions, z3.Not(goal))))
-        if any(j.verdict == "unknown" for j, _ in asked) and not any(j.verdict == "refuted" for j, _ in asked):
-            ask, asked = self._once_more(path, known, terms, asked)
+        if any(j.verdict == "unknown" for j, _ in asked):
+            self._open.append(partial(self._once_more, path, known, terms, asked))
         for shown, claim in asked:
             yield self._with_why(ask, shown, claim)
 
     def _once_more(self, path: Path, known: dict[str, Hypotheses], terms: dict[int, tuple[Scalar, Term]],
-                   asked: Sequence[tuple[Judgement, tuple[Term, ...]]]
-                   ) -> tuple[_Question, list[tuple[Judgement, tuple[Term, ...]]]]:
+                   asked: Sequence[tuple[Judgement, tuple[Term, ...]]]) -> Iterator[Judgement]:
         """Where nobody knows, ask again with all that may help."""
         for hypotheses in known.values():
             hypotheses.go_farthest()
         ask = _Question(self, path, known, terms, self._solver(known))
-        return ask, [(attrs.evolve(j, verdict="proved", why="") if j.verdict == "unknown" and ask.refutes(claim) else j, claim)
-                     for j, claim in asked]
+        for shown, claim in asked:
+            proved = shown.verdict == "unknown" and ask.refutes(claim)
+            yield self._with_why(ask, attrs.evolve(shown, verdict="proved", why="") if proved else shown, claim)
 
     def _with_why(self, ask: _Question, shown: Judgement, claim: Sequence[Term]) -> Judgement:
         """The judgement with the laws that it leans on, if it is a proof and they are asked for."""
-        if not self.asks_why or shown.verdict != "proved":
+        if not self.asks_why or shown.verdict != "proved" or not claim:
             return shown
         return attrs.evolve(shown, leans_on=laws_used(ask.known.values(), (*claim, *ask.real), self.timeout))
 
