@@ -220,7 +220,8 @@ def test_what_cuts_paths_off_counts() -> None:
 
 LACKED = {
     lacking.WantsAnOwner: ["implies(s.frames[mfn].used, s.frames[mfn].owner != NOTHING)"],
-    lacking.WantsUniqueness: ["implies(s.pages[vm].mfn != NOTHING and s.pages[vm].mfn == s.pages[other_vm].mfn, vm == other_vm)"],
+    lacking.WantsUniqueness: ["implies(s.pages[vm].mfn != NOTHING and s.pages[vm].mfn == s.pages[other_vm].mfn, "
+                              "vm == other_vm)"],
     lacking.WantsACount: ["s.frames[mfn].references == count(s.pages, lambda entry, key0: entry.mfn == mfn)"],
     likened.Rmp: ["implies(s.rmp[mfn].assigned, s.rmp[mfn].vm != NOTHING)", "implies(s.rmp[mfn].assigned, s.rmp[mfn].gfn != NOTHING)",
                   "implies(s.rmp[mfn].validated, s.accepted[s.rmp[mfn].vm, s.rmp[mfn].gfn])"],
