@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
+from refmodel.cli.check import _document
 from refmodel.engines import checking, induction, leaning
 from refmodel.engines.checking import check
 from refmodel.engines.counterexamples import Counterexample, counterexample, counterexamples
@@ -137,8 +138,6 @@ def test_a_counterexample_is_a_story_in_terminal_json_and_page(tmp_path: Path) -
     assert re.search(r"frames\[mfn\d\]  used\n1\. give\(mfn=mfn\d\)\nbreaks RES-1", text)
     assert "--suggest looks for laws that exclude it" in text
     assert "a counterexample to induction in give" in page.read_text() and "frames[mfn" in page.read_text()
-    from refmodel.cli.check import _document
-
     document = _document("x", outline(lacking.WantsAnOwner), [proof(lacking.WantsAnOwner)], None)
     (case,) = json.loads(json.dumps(document))["engines"][0]["counterexamples"]
     assert case["operation"] == "give" and case["from"][0]["value"] == "used" and case["other_entries"] == 0
@@ -203,9 +202,9 @@ def test_a_clause_is_shown_without_the_laws_that_its_proof_does_not_lean_on() ->
 
 def test_why_names_the_laws_of_each_proof() -> None:
     report = proof(Apart, asks_why=True)
+    assert _document("x", outline(Apart), [report], None)["engines"][0]["leans_on"]["ready_has_a_number"] == ["full_is_one"]
     assert report.leans_on == {"ready_is_full": (), "ready_has_a_number": ("full_is_one",), checking.EVERY_LAW: ()}
-    done = refmodel("check", f"{ROOT}/tests/designs/small.py:Leaning", "--engine", "prove", "--why", "--json")
-    assert json.loads(done.stdout)[0]["engines"][0]["leans_on"] == {"full_is_one": [], "every law": ["none_holds_two"]}
+    assert proof(small.Leaning, asks_why=True).leans_on == {"full_is_one": (), checking.EVERY_LAW: ("none_holds_two",)}
 
 
 def test_what_cuts_paths_off_counts() -> None:
@@ -220,9 +219,11 @@ def test_what_cuts_paths_off_counts() -> None:
 
 LACKED = {
     lacking.WantsAnOwner: ["implies(s.frames[mfn].used, s.frames[mfn].owner != NOTHING)"],
-    lacking.WantsUniqueness: ["implies(s.pages[vm].mfn != NOTHING and s.pages[vm].mfn == s.pages[other_vm].mfn, vm == other_vm)"],
+    lacking.WantsUniqueness: ["implies(s.pages[vm].mfn != NOTHING and s.pages[vm].mfn == s.pages[other_vm].mfn, "
+                              "vm == other_vm)"],
     lacking.WantsACount: ["s.frames[mfn].references == count(s.pages, lambda entry, key0: entry.mfn == mfn)"],
-    likened.Rmp: ["implies(s.rmp[mfn].assigned, s.rmp[mfn].vm != NOTHING)", "implies(s.rmp[mfn].assigned, s.rmp[mfn].gfn != NOTHING)",
+    likened.Rmp: ["implies(s.rmp[mfn].assigned, s.rmp[mfn].vm != NOTHING)",
+                  "implies(s.rmp[mfn].assigned, s.rmp[mfn].gfn != NOTHING)",
                   "implies(s.rmp[mfn].validated, s.accepted[s.rmp[mfn].vm, s.rmp[mfn].gfn])"],
     likened.RmpOverP2m: ["implies(s.p2m[vm, gfn].mfn != NOTHING, s.rmp[s.p2m[vm, gfn].mfn].gfn == gfn)"],
     likened.GracePeriods: ["implies(s.pages[table].listed, s.pages[table].life == Life.DYING)"],
@@ -274,6 +275,11 @@ def test_the_command_prints_the_suggestion() -> None:
     assert "    return implies(s.frames[mfn].used, s.frames[mfn].owner != NOTHING)\n" in done.stdout
     assert '@law("INV-1", "Where frames[mfn].used, frames[mfn].owner is not NOTHING.")' in done.stdout
     assert "checked: with these, every obligation is proved" in done.stdout
+
+
+def test_help_with_proofs_goes_with_proofs() -> None:
+    done = refmodel("check", f"{LACKING}:WantsAnOwner", "--engine", "random", "--suggest")
+    assert done.returncode == 2 and "--suggest" in done.stderr
 
 
 # ---------------------------------------------------------------- neither proved nor refuted

@@ -74,6 +74,7 @@ def check(
     ended before it was done.
     """
     _refuse_what_does_not_go_together(design, engine, combined, pairs, against, runs, html)
+    _refuse_without_proof(engine, why, suggest, pairs or against is not None or runs is not None)
     if against is not None:
         raise typer.Exit(_compared(design, against, seconds or 5.0, seed, as_json))
     where = Where(jobs or (1 if design is not None else AT_ONCE), on)
@@ -142,6 +143,11 @@ def _refuse_what_does_not_go_together(design: str | None, engine: list[str] | No
         raise BadDesign("--combined and --pairs say what to check: they go with no name, and not with --against")
     if against is not None and (html is not None or runs is not None):
         raise BadDesign("--against compares designs: --html and --runs do not go with it")
+
+
+def _refuse_without_proof(engine: list[str] | None, why: bool, suggest: bool, other: bool) -> None:
+    if (why or suggest) and (other or (engine and "prove" not in engine)):
+        raise BadDesign(f"{'--why' if why else '--suggest'} is about a proof: it goes with --engine prove")
 
 
 def _outline(name: str, law: str | None) -> Outline:

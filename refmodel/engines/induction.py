@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -15,6 +16,7 @@ from refmodel.engines.prover import INITIAL, Induction, Judgement, Proof, prove_
 from refmodel.engines.samples import Sample
 from refmodel.engines.spread import leave_ending_to_the_parent
 from refmodel.language.design import Outline
+from refmodel.language.laws import Law
 from refmodel.language.unsound import Unsound
 
 __all__ = ["Induction", "Judgement", "Proof", "Proved", "apart", "prove"]
@@ -91,13 +93,21 @@ def _in_parallel(design: Outline, names: list[str], clause: str | None, all_fail
 
 
 def _results(names: list[str], processes: int) -> Iterator[Proof | str]:
-    """The proofs as they are done. With one process there is no other than this one."""
-    if processes == 1:
+    """The proofs as they are done; in this process if there is to be one only, or if laws cannot travel between several."""
+    if processes == 1 or not _travel(_Worker.design.laws):
         yield from map(_Worker.run, names)
         return
     context = multiprocessing.get_context("fork")
     with context.Pool(min(processes, len(names)), leave_ending_to_the_parent) as pool:
         yield from pool.imap_unordered(_Worker.run, names)
+
+
+def _travel(laws: Sequence[Law]) -> bool:
+    """Whether another process can say which laws it means: those of a module that can be found again."""
+    try:
+        return tuple(pickle.loads(pickle.dumps(laws))) == tuple(laws)
+    except (AttributeError, KeyError, pickle.PicklingError):
+        return False
 
 
 class _Worker:

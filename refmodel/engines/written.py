@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import itertools
 import linecache
+import re
 import sys
 import typing
 from collections.abc import Sequence
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from refmodel import language
@@ -32,7 +33,8 @@ class Writer:
 
     def __init__(self, design: Outline) -> None:
         self.module = ModuleType(f"refmodel_written_{next(_number)}")
-        self.imports: list[str] = []
+        self.unnamed: dict[str, str] = {}
+        """How to have a type that the design's module has no name for."""
         sys.modules[self.module.__name__] = self.module  # a law travels between processes by its place
         space = self.module.__dict__
         space.update({word: getattr(language, word) for word in WORDS}, Any=Any)
@@ -47,14 +49,14 @@ class Writer:
                 self._types[kind] = kind.cls.__name__
                 space[kind.cls.__name__] = kind.cls
                 if known.get(kind.cls.__name__) is not kind.cls:
-                    self.imports.append(f"from {kind.cls.__module__} import {kind.cls.__name__}")
+                    self.unnamed[kind.cls.__name__] = f"from {kind.cls.__module__} import {kind.cls.__name__}"
 
     def _name(self, kind: NameKind, known: dict[str, Any]) -> tuple[str, Any]:
         """What the design's module calls a sort of names."""
         for name, value in known.items():
             if typing.get_origin(value) is typing.Annotated and kind_of(value) == kind:
                 return name, value
-        self.imports.append(f'{kind.sort} = Annotated[int, Name("{kind.sort}")]')
+        self.unnamed[kind.sort] = f'{kind.sort} = Annotated[int, Name("{kind.sort}")]'
         return kind.sort, typing.Annotated[int, language.Name(kind.sort)]
 
     def law(self, label: str, names: Sequence[tuple[str, Scalar]], body: str, sentence: str) -> tuple[Law, str]:
@@ -72,15 +74,22 @@ class Writer:
         return next(name for name in names if name not in self.module.__dict__ and name not in self._taken)
 
     def header(self, texts: Sequence[str]) -> str:
-        """The imports that these texts need."""
+        """The imports that these texts need, and the types that the design's module has no name for."""
         whole = "\n".join(texts)
-        used = [word for word in WORDS if f"{word}(" in whole or f" {word}" in whole]
-        return "\n".join(["from typing import Any", "", f"from refmodel.language import {', '.join(used)}", *self.imports])
+        needed = [line for name, line in self.unnamed.items() if re.search(rf"\b{name}\b", whole)]
+        used = [word for word in WORDS if re.search(rf"\b{word}\b", whole)]
+        types = [line for line in needed if "Annotated" in line]
+        words = ", ".join(sorted([*used, *(["Name"] if types else [])]))
+        return "\n".join([f"from typing import {'Annotated, ' if types else ''}Any", "", f"from refmodel.language import {words}",
+                          *needed])
 
 
 def _vocabulary(design: Outline) -> dict[str, Any]:
     """What the modules that a design is made of have names for; its own module first."""
     found: dict[str, Any] = {}
+    for function in (each for op in design.operations if isinstance(each := op.method, FunctionType)):
+        if function.__module__ == design.cls.__module__:
+            found.update(function.__globals__)
     for base in design.cls.__mro__:
         module = sys.modules.get(base.__module__)
         for name, value in vars(module).items() if module is not None else ():
