@@ -63,6 +63,8 @@ def _from_package(name: str) -> ModuleType:
         raise BadDesign(f"{why.filename}:{why.lineno}: {why.msg}") from None
     except ImportError as why:
         raise BadDesign(f"{name}: cannot be imported: {why}") from None
+    except SystemExit:
+        raise BadDesign(f"{name}: ends the program when it is loaded; expected a design") from None
     except Exception as why:
         last = traceback.extract_tb(why.__traceback__)[-1]
         raise BadDesign(f"{last.filename}:{last.lineno}: {type(why).__name__}: {why}") from None
@@ -105,6 +107,8 @@ def _executed(path: Path, file: Path, text: bytes) -> ModuleType:
         del sys.modules[name]
         if before is not None:
             sys.modules[name] = before
+        if isinstance(why, SystemExit):
+            raise BadDesign(f"{path}: ends the program when it is loaded; expected a design") from None
         if isinstance(why, BadDesign) or not isinstance(why, Exception):
             raise
         if isinstance(why, SyntaxError):

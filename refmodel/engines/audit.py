@@ -76,6 +76,7 @@ class OnTerms:
         self.samples = samples
         self.graph = Graph()
         self.matched = [0] * len(samples)
+        self.perhaps = [False] * len(samples)
         self.objected = [False] * len(samples)
         """Whether something that must hold is found not to, so that the operation is known to go wrong there."""
         self.compared = 0
@@ -100,7 +101,7 @@ class OnTerms:
                 if not all(value(c) for c in segment.conditions):
                     continue
             except Unvalued:
-                self.matched[number] += 1  # nobody can say: it may be this one
+                self.perhaps[number] = True  # nobody can say: it may be this one
                 continue
             self.matched[number] += 1
             self._values[number] = value
@@ -228,9 +229,9 @@ class OnTerms:
         """What came of it, once all paths were looked at (``every_path``: none was left out, so that one has to apply)."""
         for number, sample in enumerate(self.samples):
             wanted = not sample.aborted
-            if sample.lawful and every_path and not self.matched[number] and wanted:
+            if sample.lawful and every_path and not self.matched[number] and not self.perhaps[number] and wanted:
                 self._disagree(sample, "it happens on ints, and no path on terms applies")
-            if sample.lawful and every_path and sample.aborted and not self.objected[number]:
+            if sample.lawful and every_path and sample.aborted and not self.objected[number] and not self.perhaps[number]:
                 self._disagree(sample, f"on ints it goes wrong ({sample.outcome}), and on terms nothing that must hold fails")
             if self.matched[number] > 1 and wanted and not sample.op.split:
                 self._disagree(sample, f"{self.matched[number]} paths on terms apply to it")

@@ -16,7 +16,7 @@ import attrs
 from refmodel.engines import bounded, exhaustive, induction, leaning, random
 from refmodel.engines.audit import drawn, on_columns
 from refmodel.engines.counterexamples import counterexample, counterexamples
-from refmodel.engines.machine import Broken, Failure, Machine
+from refmodel.engines.machine import PENDING, Broken, Failure, Machine
 from refmodel.engines.proof_cache import ProofCache, is_own
 from refmodel.engines.stepwise import explore_stepwise
 from refmodel.engines.suggest import suggest
@@ -75,7 +75,8 @@ def of_campaign(design: Outline, done: random.Campaign) -> Report:
     """What random runs say of a design."""
     geometry = design.cls.geometry
     rate = done.steps / done.seconds if done.seconds else 0
-    covered = f"{done.steps:,} steps in {done.runs:,} runs ({rate:,.0f} a second), every law after every step; {geometry}"
+    covered = (f"{done.steps:,} steps in {done.runs:,} runs ({rate:,.0f} a second), every law after every step; {geometry}"
+               f"{_under_way(design)}")
     if done.failure is not None:
         return Report("random", _stopped(design, done.failure), covered, done.seconds, done.failure, geometry, bound=done.steps)
     verdicts = _held(design, Verdict.NOT_BROKEN, done.met, done.applied)
@@ -101,7 +102,7 @@ def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: 
     for geometry in (design.cls.geometry, *design.cls.further_geometries):
         done = _explore(design, geometry, seconds, seed, progress)
         explored.append(done)
-        covered.append(_explored(done, geometry))
+        covered.append(_explored(done, geometry) + _under_way(design))
         if done.failure is not None:
             break
     covered[-1] += compared
@@ -116,6 +117,13 @@ def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: 
         verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED)
     return Report("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry,
                   notes=_never(design, applied) if complete else ())
+
+
+def _under_way(design: Outline) -> str:
+    """What runs on ints leave out of split operations, in words."""
+    if not any(op.split for op in design.operations):
+        return ""
+    return f", at most {PENDING} split operations under way at once"
 
 
 def _columns_compared(design: Outline) -> str:
@@ -299,13 +307,16 @@ def _with_witness(design: Outline, judged: Sequence[Law]) -> tuple[induction.Jud
 def _looked_for(design: Outline, report: Report, operation: str, laws: tuple[Law, ...]) -> tuple[Report, bool]:
     """The report with a run that breaks one of these laws, if exploration finds one, and whether it did."""
     verdicts = dict(report.verdicts)
-    done = _explore(attrs.evolve(design, laws=laws), design.cls.geometry, WAY_THERE)
+    names = ", ".join(law.name for law in laws)
+    try:
+        done = _explore(attrs.evolve(design, laws=laws), design.cls.geometry, WAY_THERE)
+    except (Unsound, BadDesign) as why:
+        return attrs.evolve(report, notes=(*report.notes, f"{names}: no run was looked for, because {why}")), False
     if done.failure is not None:
         verdicts[done.failure.broken.law or laws[0]] = Verdict.FAILS
         return attrs.evolve(report, verdicts=verdicts, failure=done.failure, operation=operation), True
     if done.complete:
         verdicts.update(dict.fromkeys(laws, Verdict.NOT_INDUCTIVE))
-    names = ", ".join(law.name for law in laws)
     words = f"{names}: {_explored(done, design.cls.geometry)}, and no run breaks {'it' if len(laws) == 1 else 'them'}"
     return attrs.evolve(report, verdicts=verdicts, notes=(*report.notes, words)), False
 
@@ -373,8 +384,10 @@ def _lacking(design: Outline, applied: Counter[str]) -> tuple[str, ...]:
     return tuple(op.name for op in design.operations if not applied.get(op.name))
 
 
-def _never(design: Outline, applied: Counter[str]) -> tuple[str, ...]:
-    return tuple(f"{name} never applied" for name in _lacking(design, applied))
+def _never(design: Outline, applied: dict[str, int]) -> tuple[str, ...]:
+    """What was not seen: operations that never applied, and methods that nothing calls."""
+    never = tuple(f"{op.name} never applied" for op in design.operations if not applied.get(op.name))
+    return never + tuple(f"{name} is called by nothing: is @operation or @guest missing?" for name in design.text.unreached)
 
 
 # ---------------------------------------------------------------- disagreement

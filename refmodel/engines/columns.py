@@ -424,7 +424,7 @@ class PageTable(_Table):
         self._put(self.parts(key), value.rows)
 
     def index(self, index: Any) -> Column:
-        """Which cell, as a code."""
+        """Which cell, as a code; a name may be NOTHING."""
         code = term_of(self.columns, self.page.index, index)
         return code if isinstance(code, np.ndarray) else int(code)
 
@@ -456,7 +456,7 @@ class ColumnPage:
     def __getitem__(self, index: Any) -> Any:
         table = self.table
         code = table.index(index)
-        if isinstance(code, int):
+        if isinstance(code, int) and code != NOTHING:
             rows = list(self.rows[self._cell(code)])
         else:
             rows = list(table.defaults()[: len(table.leaves)])

@@ -118,6 +118,10 @@ class _Stop(Exception):
         super().__init__()
 
 
+class _TimeIsUp(Exception):
+    """In the midst of a layer."""
+
+
 @attrs.define
 class _Group:
     """Steps whose outcomes are of one type: the states after them, where they come from, and what they showed."""
@@ -203,6 +207,7 @@ class Explorer:
         self.total_met: set[Law] = set()
         self.processes = processes or os.cpu_count() or 1
         self.initial: list[tuple[Any, ...]] = []
+        self._until: float | None = None
 
     # ------------------------------------------------------------ the search
 
@@ -218,9 +223,12 @@ class Explorer:
                     if seconds is not None and time.perf_counter() - began > seconds:
                         complete = False
                         break
+                    self._until = None if seconds is None else began + seconds
                     layer = self._next_layer(*layer)
         except _Stop as stop:
             failure, complete = self._failure(stop), False
+        except _TimeIsUp:
+            complete = False
         return Exploration(failure, complete, self.states, len(self.seen), self.total_steps, self.depth,
                            time.perf_counter() - began, self.total_applied, frozenset(self.total_met | self.met))
 
@@ -279,6 +287,8 @@ class Explorer:
 
     def _accept(self, chunk: _Chunk) -> list[_Found]:
         """Take over what a process found; it numbered its steps by itself."""
+        if chunk.stop is None and self._until is not None and time.perf_counter() > self._until:
+            raise _TimeIsUp
         self.total_steps += chunk.steps
         self.total_applied += chunk.applied
         self.total_met |= chunk.met

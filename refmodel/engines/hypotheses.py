@@ -62,7 +62,7 @@ def formula(design: Outline, law: Law, base: str) -> Formula:
     reading = Symbolic(design, prune=False)
     with answering(reading):
         state = reading.state(base)
-        names = [reading.arbitrary(kind, f"{law.name}.{n}") for n, kind in law.names]
+        names = [reading.arbitrary(kind, f"{law.name}!{n}") for n, kind in law.names]
         body = claimed(reading, law.function, state, *names)
     terms = tuple(n.term for n in names)
     real = [real for (_, kind), t in zip(law.names, terms, strict=True) for real in real_term(kind, t)]
@@ -377,4 +377,4 @@ def _values(kind: Scalar) -> list[Term]:
     """What a name of a law that no table mentions may stand for."""
     if isinstance(kind, FlagKind):
         return [z3.BoolVal(True), z3.BoolVal(False)]
-    return [z3.Const(f"any.{kind}", sort_of(kind))]
+    return [z3.Const(f"any!!{kind}", sort_of(kind))]

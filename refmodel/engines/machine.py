@@ -38,6 +38,9 @@ ABORT = "EFF-3"
 
 RESUME = "goes on"
 
+PENDING = 2
+"""Split operations that may be under way at once, in runs on ints."""
+
 
 @attrs.frozen
 class Step:
@@ -62,7 +65,7 @@ class Broken:
 class Machine:
     """A running design: its state, the state before the last step, and the split operations under way."""
 
-    def __init__(self, design: Outline, geometry: Geometry, pending_limit: int = 2) -> None:
+    def __init__(self, design: Outline, geometry: Geometry, pending_limit: int = PENDING) -> None:
         self.design, self.geometry = design, geometry
         self.pending_limit = pending_limit
         self.state = design.initial(geometry)

@@ -128,7 +128,7 @@ class Induction:
         self.laws = [law for law in design.laws if clause in (None, law.clause)]
         self._formulas: dict[str, list[Formula]] = {}
         self._scope: Scope | None = None
-        self._taken = False
+        self._taken = self._kept = False
         self._open: list[Callable[[], Iterator[Judgement]] | None] = []
         """For each path, how to ask again where nobody knows (None where everything is known)."""
         self.explains = False
@@ -153,7 +153,7 @@ class Induction:
             if not to_the_end and refuted:
                 break
             judged.append(list(self._path(path)))
-            number += bool(judged[-1] and path.segments)
+            number += bool(judged[-1] and self._kept)
             refuted = refuted or any(j.verdict == "refuted" for j in judged[-1])
             if len(self._open) == len(judged) - 1:
                 self._open.append(None)
@@ -178,13 +178,13 @@ class Induction:
         """Every path of the operation from an arbitrary state, but for those that no lawful state can take as far as is known."""
         reading = Symbolic(self.design)
         reading.solver = self._cut_offs or reading.solver
-        reading.choices = "choice" if self.base == "s" else f"{self.base}.choice"
+        reading.choices = "choice!" if self.base == "s" else f"{self.base}.choice!"
         with answering(reading):
             for number, _ in enumerate(reading.paths()):
                 if number > PATHS:
                     raise Unsound(f"{self.op.name} has more than {PATHS:,} paths, too many to prove; split it into several")
                 base = reading.state(self.base)
-                arguments = [reading.arbitrary(kind, f"{self.op.name}.{p}") for p, kind in self.op.parameters]
+                arguments = [reading.arbitrary(kind, f"{self.op.name}!{p}") for p, kind in self.op.parameters]
                 self.arguments = arguments
                 reading.conditions += [real for (_, kind), argument in zip(self.op.parameters, arguments, strict=True)
                                        for real in _real(kind, argument)]
@@ -276,8 +276,11 @@ class Induction:
         if path.segments and self._solver(known).check(*path.segments[0].conditions, says=CUT_OFF) == z3.unsat:
             if self._cut_offs is not None:
                 self._cut_offs.used |= laws_used(known.values(), path.segments[0].conditions, self.timeout)
-            return  # the path cannot be taken from a lawful state; a later segment that cannot be says nothing of the first
-        self._taken = self._taken or bool(path.segments)
+            if not path.obligations:
+                return  # the path cannot be taken from a lawful state; a later segment that cannot be says nothing of the first
+            path = attrs.evolve(path, segments=[])  # but what must hold on the way must hold, for those that get that far
+        self._kept = bool(path.segments)
+        self._taken = self._taken or self._kept
         began = time.perf_counter()
         reading = Symbolic(self.design, prune=False)
         goals = list(self._goals(path, reading))
@@ -357,7 +360,7 @@ class Induction:
         for _, kind in law.names:
             sort = str(sort_of(kind))
             used[sort] = used.get(sort, 0) + 1
-            names.append(reading.arbitrary(kind, f"any.{sort}.{used[sort]}"))
+            names.append(reading.arbitrary(kind, f"any!!{sort}.{used[sort]}"))
         return names
 
     def _untouched(self, law: Law, segment: Segment) -> bool:
@@ -397,7 +400,7 @@ class _Question:
     def __init__(self, induction: Induction, path: Path, known: dict[str, Hypotheses],
                  terms: dict[int, tuple[Scalar, Term]], solver: Any) -> None:
         self.induction, self.path, self.known, self.terms, self.solver = induction, path, known, terms, solver
-        self.real = [real for leaf, t in terms.values() if z3.is_const(t) and str(t).startswith("any.")
+        self.real = [real for leaf, t in terms.values() if z3.is_const(t) and str(t).startswith("any!!")
                      for real in real_term(leaf, t)]
 
     def all_at_once(self, obligations: Sequence[Obligation], goals: Sequence[tuple[Segment, Term]]) -> bool:
@@ -525,7 +528,7 @@ def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
         for kind in design.tables:
             if kind.name not in design.cls.arbitrary:
                 getattr(state, kind.name).reset(lambda *_: True)
-        names = [reading.arbitrary(kind, f"any.{n}") for n, kind in law.names]
+        names = [reading.arbitrary(kind, f"any!!{n}") for n, kind in law.names]
         reading.real = [real for (_, leaf), name in zip(law.names, names, strict=True) for real in real_term(leaf, name.term)]
         goal = claimed(reading, law.function, state, *names)
     solver = Solver(z3.Not(goal), *reading.conditions, timeout=timeout)

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from refmodel.engines.hypotheses import Formula
 
 
+NAMES = 5
+"""Names of a sort in which a counterexample is looked for, at most: every law is assumed at all of them."""
+
+
 @attrs.frozen
 class Witness:
     """A lawful state on ints, a step from it, and the law that the step breaks."""
@@ -44,7 +48,7 @@ class Scope:
     def __init__(self, design: Outline, formulas: Sequence[Formula], base: str) -> None:
         self.design, self.base = design, base
         self.geometry = attrs.evolve(design.cls.geometry, sizes={
-            **{sort: design.cls.geometry.size(sort) for sort in sorts_of(design)}})
+            **{sort: min(design.cls.geometry.size(sort), NAMES) for sort in sorts_of(design)}})
         self._reading = Symbolic(design, prune=False)
         self.asserted: list[Term] = []
         self._name_names()
@@ -95,7 +99,7 @@ class Scope:
             self.asserted.append(z3.Distinct(self.names(NameKind(sort), nobody=True)))
         for table in self.design.tables:
             if isinstance(table.value, PageKind):  # two pages differ only where there is a cell
-                any_index = z3.Const("any.index", sort_of(table.value.index))
+                any_index = z3.Const("any!!index", sort_of(table.value.index))
                 self.asserted.append(z3.ForAll([any_index], self.among(table.value.index, any_index)))
 
     def keys(self, table: str, nobody: bool = False) -> Iterator[tuple[Term, ...]]:

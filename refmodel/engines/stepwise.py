@@ -7,16 +7,19 @@ merged.
 
 from __future__ import annotations
 
+import enum
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
+
+import attrs
 
 from refmodel.engines.exhaustive import Exploration, Progress
 from refmodel.engines.machine import RESUME, Failure, Machine, Run, Step, recorded
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Geometry
+from refmodel.language.kinds import Geometry, Page
 from refmodel.language.laws import Law
 
 
@@ -116,12 +119,31 @@ def every_answer(run: Any) -> Iterator[Any]:
 
 def _identity(machine: Machine) -> Any:
     """A state, with what the split operations under way remember."""
-    tables = tuple(frozenset(getattr(machine.state, t.name).items()) for t in machine.design.tables)
-    return tables, tuple((op.name, arguments, _remembered(body.gi_frame)) for op, arguments, body in machine.pending)
+    tables = tuple(frozenset((key, plain(entry)) for key, entry in getattr(machine.state, t.name).items())
+                   for t in machine.design.tables)
+    return tables, tuple((op.name, arguments, _remembered(machine, body.gi_frame)) for op, arguments, body in machine.pending)
 
 
-def _remembered(frame: FrameType | None) -> tuple[int, str]:
-    """Where an operation waits, and its local variables."""
+def _remembered(machine: Machine, frame: FrameType | None) -> tuple[int, Any]:
+    """Where an operation waits, and its local variables. (Nothing else is kept: a yield stands in no loop.)"""
     if frame is None:
-        return -1, ""
-    return frame.f_lasti, repr(sorted((name, repr(value)) for name, value in frame.f_locals.items() if name != "self"))
+        return -1, ()
+    tables = {id(getattr(machine.state, t.name)): t.name for t in machine.design.tables}
+    return frame.f_lasti, tuple(sorted((name, tables.get(id(value)) or plain(value))
+                                       for name, value in frame.f_locals.items() if value is not machine.state))
+
+
+def plain(value: Any) -> Any:
+    """A value as what it is made of: equal for equal values, and for no others, whatever their classes print."""
+    if isinstance(value, enum.Enum):
+        return type(value).__qualname__, value.name
+    if isinstance(value, Page):
+        return "page", tuple(sorted(((str(plain(i)), plain(i), plain(c)) for i, c in value.cells.items()), key=lambda x: x[0]))
+    if isinstance(value, tuple):
+        return tuple(map(plain, value))
+    if attrs.has(type(value)):
+        return type(value).__qualname__, tuple(plain(getattr(value, a.name)) for a in attrs.fields(type(value)))
+    if isinstance(value, FunctionType):
+        cells = tuple(plain(cell.cell_contents) for cell in value.__closure__ or ())
+        return value.__code__.co_filename, value.__code__.co_firstlineno, str(hash(value.__code__)), cells
+    return type(value).__name__, value

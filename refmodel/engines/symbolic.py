@@ -70,7 +70,7 @@ class Symbolic:
         self.forks = Forks()
         self.solver: Any = Solver(*assumptions)
         """Cuts off paths: this one, or one that remembers the laws that it used."""
-        self.choices = "choice"
+        self.choices = "choice!"
         """What the terms are called that choices are answered with."""
         self._folding = 0
         self.begin()
@@ -251,7 +251,7 @@ class Symbolic:
 
     def count(self, table: Table, where: Callable[..., Any]) -> Any:
         condition, spoken_of = counting(table, where)
-        number = applied(f"{table.base}.count.{table.kind.name}.{condition.name}", spoken_of, z3.IntSort())
+        number = applied(f"{table.base}.count!{table.kind.name}.{condition.name}", spoken_of, z3.IntSort())
         self.note_count(Counted(table.base, table.kind.name, number, condition))
         total = number
         for write in table.writes:
@@ -266,7 +266,7 @@ class Symbolic:
     def _after(self, table: Table, condition: Counting, spoken_of: list[Term], write: Reset, total: Term) -> Term:
         """How many count after many entries were written: as many as before, unless there is one that was written and counts now
         where it did not, or the other way round. If there is, nobody says: any number, which claims less than is so."""
-        name = f"{table.base}.count.{table.kind.name}.{condition.name}.reset{write.stamp}"
+        name = f"{table.base}.count!{table.kind.name}.{condition.name}.reset{write.stamp}"
         key = tuple(applied(f"{name}.key{i}", spoken_of, sort_of(kind)) for i, kind in enumerate(table.kind.keys))
         before = _one(table, condition, spoken_of, key, table.peek(key, as_of=write.stamp))
         after = _one(table, condition, spoken_of, key, table.written(write, key))

@@ -57,7 +57,7 @@ class _Symbols:
         ranges = ([("page", page_sort(kind.value))] if isinstance(kind.value, PageKind)
                   else [(path or "value", sort_of(leaf)) for path, leaf in kind.value.leaves()])
         self.functions = [z3.Function(f"{base}.{kind.name}.{path}", *sorts, sort) for path, sort in ranges]
-        self.domain = z3.Function(f"{base}.{kind.name}.domain", *sorts, z3.BoolSort()) if kind.partial else None
+        self.domain = z3.Function(f"{base}.{kind.name}!domain", *sorts, z3.BoolSort()) if kind.partial else None
         self._applied: dict[tuple[int, ...], tuple[tuple[Term, ...], list[Term]]] = {}  # with the keys, whose ids must stay theirs
 
     def at(self, key: tuple[Term, ...], ids: tuple[int, ...]) -> list[Term]:
@@ -269,7 +269,11 @@ class SymbolicPage:
         self.reading, self.kind, self.array, self.cells = reading, kind, array, packed(kind.cell)
 
     def __getitem__(self, index: Any) -> Any:
-        leaves = self.cells.unpack(z3.Select(self.array, self._at(index)))
+        at = self._at(index)
+        cell = z3.Select(self.array, at)
+        if isinstance(self.kind.index, NameKind) and not _is_real(at):  # under the name of nobody there is the default
+            cell = z3.If(at == constant(self.kind.index, NOTHING), _zero_cell(self.kind), cell)
+        leaves = self.cells.unpack(cell)
         return self.kind.cell.build(iter([opaque(self.reading, kind, t)
                                           for (_, kind), t in zip(self.kind.leaves(), leaves, strict=True)]))
 
@@ -308,8 +312,20 @@ class SymbolicPage:
 
 def _zeroes(kind: PageKind) -> Term:
     """The page whose every cell is zero."""
+    return z3.K(sort_of(kind.index), _zero_cell(kind))
+
+
+def _zero_cell(kind: PageKind) -> Term:
     zero = zip(kind.leaves(), kind.cell.flatten(kind.cell.default()), strict=True)
-    return z3.K(sort_of(kind.index), packed(kind.cell).pack([constant(leaf, v) for (_, leaf), v in zero]))
+    return packed(kind.cell).pack([constant(leaf, v) for (_, leaf), v in zero])
+
+
+def _is_real(name: Term) -> bool:
+    """Whether a name is known not to be NOTHING by what it is called: an argument, an answer, or one that a law is claimed for."""
+    if not z3.is_const(name):
+        return False
+    whose, _, which = str(name).partition("!")
+    return bool(which) and (which.startswith("!") or "." not in which)
 
 
 def _all_equal(a: Sequence[Term], b: Sequence[Term]) -> Term:

@@ -108,7 +108,7 @@ class _Pair:
 
     def _alike_after(self, reading: Symbolic, kind: Any) -> Iterator[Term]:
         """That the VM's own entries of a table are the same after both, at an arbitrary key."""
-        key = (self.vm, *(reading.arbitrary(k, f"any.{k}.{i}").term for i, k in enumerate(kind.keys[1:])))
+        key = (self.vm, *(reading.arbitrary(k, f"any!!{k}.{i}").term for i, k in enumerate(kind.keys[1:])))
         leaves = []
         for path in self.paths:
             table: Table = getattr(path.segments[-1].after, kind.name)

@@ -110,14 +110,14 @@ def _symbol(name: str, inside: Sequence[str]) -> str:
     """A symbol of the reading's: an entry's field, a count, an argument, an arbitrary name, an answer."""
     if name.endswith(".NOTHING"):
         return "NOTHING"
-    if inside or ".count." in name:
-        _, table, *path = name.split(".")
-        if table == "count":
-            return f"the count of {path[0]}"
+    if counted := re.fullmatch(r"\w+\.count!(\w+)\..*", name):
+        return f"the count of {counted[1]}"
+    if inside:
+        _, table, *path = name.replace("!", ".").split(".")
         place = f"{table}[{', '.join(inside)}]"
         return place if path == ["value"] else f"{place}.{'.'.join(path)}"
-    if arbitrary := re.fullmatch(r"any\.(\w+)\.(\d+)", name):
+    if arbitrary := re.fullmatch(r"any!!(\w+)\.(\d+)", name):
         return f"some {arbitrary[1].lower()} {arbitrary[2]}" if arbitrary[2] != "1" else f"some {arbitrary[1].lower()}"
-    if answer := re.fullmatch(r"(?:\w+\.)?choice(\d+)(.*)", name):
+    if answer := re.fullmatch(r"(?:\w+\.)?choice!(\d+)(.*)", name):
         return f"choice {int(answer[1]) + 1}{answer[2]}"
-    return name.partition(".")[2] or name
+    return name.partition("!")[2] or name

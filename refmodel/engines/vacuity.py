@@ -50,7 +50,7 @@ def _in_a_state(design: Outline, law: Law) -> bool:
     reading = _Noting(design)
     with answering(reading):
         state = reading.state("s")
-        names = [reading.arbitrary(kind, f"any.{n}") for n, kind in law.names]
+        names = [reading.arbitrary(kind, f"any!!{n}") for n, kind in law.names]
         reading.fold(law.function, state, *names)
     known = Hypotheses(design, induction.formulas("s"), "s")
     known.admit(list(reading.lookups.values()), list(reading.counts.values()))

@@ -187,7 +187,7 @@ def _symbols_of(design: Outline, base: str) -> dict[str, tuple[TableKind, int | 
     found: dict[str, tuple[TableKind, int | None]] = {}
     for kind in design.tables:
         if kind.partial:
-            found[f"{base}.{kind.name}.domain"] = kind, None
+            found[f"{base}.{kind.name}!domain"] = kind, None
         paths = ["page"] if isinstance(kind.value, PageKind) else [path or "value" for path, _ in kind.value.leaves()]
         for number, path in enumerate(paths):
             found[f"{base}.{kind.name}.{path}"] = kind, number

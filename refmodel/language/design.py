@@ -22,6 +22,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
 import attrs
@@ -267,6 +268,9 @@ def _operations(cls: type[Design]) -> tuple[Operation, ...]:
 
 def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
     method = getattr(cls, name)
+    plain = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+    if not isinstance(plain, FunctionType):
+        raise BadDesign(f"{_place(cls)}.{name} stands where an operation is, and is no plain method")
     place = f"{method.__code__.co_filename}:{method.__code__.co_firstlineno}: operation {name}"
     try:
         hints = typing.get_type_hints(method, include_extras=True)

@@ -15,6 +15,7 @@ from refmodel.language.inference import Inference
 from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
 from refmodel.language.laws import Law
 from refmodel.language.meanings import Complaint, Effects, Stop
+from refmodel.language.sources import code_of
 from refmodel.language.types import FLAG, Known, Never, NoneType, State, Text, Type, said
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Examination:
     """The tables that each law looks at."""
     conditional: frozenset[Law]
     """The laws that state a premise, so that they may be vacuous."""
+    unreached: tuple[str, ...] = ()
+    """The methods of the design's own class that no operation and no law calls."""
 
 
 def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence[Operation], laws: Sequence[Law]) -> Examination:
@@ -50,7 +53,13 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
         for function, widths in inference.widths.items():
             hold_to_kinds(function, widths)
     found = sorted(inference.complaints, key=lambda c: (c.file, c.line))
-    return Examination(tuple(found), tuple(inference.functions), reads, frozenset(conditional))
+    return Examination(tuple(found), tuple(inference.functions), reads, frozenset(conditional), _unreached(inference, cls))
+
+
+def _unreached(inference: Inference, cls: type) -> tuple[str, ...]:
+    reached = {code_of(function) for function in inference.functions}
+    return tuple(name for name, member in vars(cls).items()
+                 if isinstance(member, FunctionType) and not name.startswith("_") and code_of(member) not in reached)
 
 
 OURS = frozenset(["__module__", "__qualname__", "__doc__", "__annotations__", "__dict__", "__weakref__", "__firstlineno__",
@@ -142,6 +151,10 @@ def _given(inference: Inference, law: Law, parameter: str, names: dict[str, Any]
     if parameter != "outcome":
         kind: Kind = names[parameter]
         return kind
+    if law.outcome is Fault:
+        inference.complaints.setdefault(Complaint(law.function.__code__.co_filename, law.function.__code__.co_firstlineno,
+                                                  f"the law {law.name} judges a Fault; state which of its subclasses"))
+        raise Stop
     if isinstance(law.outcome, type) and issubclass(law.outcome, Fault):
         return Known(law.outcome)
     if law.outcome is None:

@@ -172,6 +172,8 @@ class Inference(Calls):
             case ast.If(test, body, orelse):
                 self.flag(test)
                 return self._branches(body, orelse)
+            case ast.For() if any(isinstance(each, ast.Yield) for each in ast.walk(node)):
+                self.complain("a yield stands in no loop, which would remember how far it is; write the steps out", node)
             case ast.For():
                 return self._for(node)
             case ast.Assign(targets, value):

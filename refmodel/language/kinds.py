@@ -11,7 +11,7 @@ import functools
 import itertools
 import typing
 from abc import ABCMeta
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FunctionType, MemberDescriptorType
 from typing import Annotated, Any, Final, Generic, NoReturn, TypeVar
@@ -282,8 +282,12 @@ class RecordKind(Kind):
         if self.cls in geometry.only:
             yield from _renamed(self, geometry)
             return
-        for combination in itertools.product(*(kind.values(geometry) for _, kind in self.fields)):
-            yield self.cls(*combination)
+        for combination in itertools.product(*(_within(kind, geometry) for _, kind in self.fields)):
+            yield self.made(combination)
+
+    def made(self, values: Iterable[Any]) -> Any:
+        """The record with these fields, in the order of its class."""
+        return self.cls(**dict(zip([name for name, _ in self.fields], values, strict=True)))
 
     def flatten(self, value: Any) -> list[Any]:
         if type(value) is not self.cls:
@@ -291,7 +295,14 @@ class RecordKind(Kind):
         return [leaf for f, kind in self.fields for leaf in kind.flatten(getattr(value, f))]
 
     def build(self, leaves: Iterator[Any]) -> Any:
+        if self.by_keyword:
+            return self.made([kind.build(leaves) for _, kind in self.fields])
         return self.cls(*[kind.build(leaves) for _, kind in self.fields])
+
+    @property
+    def by_keyword(self) -> bool:
+        """Whether it has fields that are given by name only."""
+        return _by_keyword(self.cls)
 
 
 @attrs.frozen
@@ -305,13 +316,25 @@ class TupleKind(Kind):
         return tuple(kind.default() for kind in self.parts)
 
     def values(self, geometry: Geometry) -> Iterator[Any]:
-        yield from itertools.product(*(kind.values(geometry) for kind in self.parts))
+        yield from itertools.product(*(_within(kind, geometry) for kind in self.parts))
 
     def flatten(self, value: Any) -> list[Any]:
         return [leaf for part, kind in zip(value, self.parts, strict=True) for leaf in kind.flatten(part)]
 
     def build(self, leaves: Iterator[Any]) -> Any:
         return tuple(kind.build(leaves) for kind in self.parts)
+
+
+def _within(kind: Kind, geometry: Geometry) -> Iterator[Any]:
+    """What a field of a record may be: a name may be NOTHING there, as in a table."""
+    yield from kind.values(geometry)
+    if isinstance(kind, NameKind):
+        yield NOTHING
+
+
+@functools.cache
+def _by_keyword(cls: Any) -> bool:
+    return any(a.kw_only for a in attrs.fields(cls))
 
 
 @attrs.frozen
@@ -396,7 +419,12 @@ def _kind_of(annotation: Any) -> Kind:
     if isinstance(annotation, type) and attrs.has(annotation):
         _refuse_odd_record(annotation)
         hints = typing.get_type_hints(annotation, include_extras=True)
-        return RecordKind(annotation, tuple((a.name, kind_of(hints[a.name])) for a in attrs.fields(annotation)))
+        record = RecordKind(annotation, tuple((a.name, kind_of(hints[a.name])) for a in attrs.fields(annotation)))
+        for field, (name, kind) in zip(attrs.fields(annotation), record.fields, strict=True):
+            if field.default is not attrs.NOTHING and not is_written(kind, field.default):
+                raise BadDesign(f"the record {annotation.__qualname__}: the default of {name} is {field.default!r}, which is no "
+                                "value of its type that a text may write down")
+        return record
     raise BadDesign(f"{annotation!r} is no type of the language: expected bool, an enum, a frozen attrs record, "
                     "Annotated[int, Bits(n) | Name(sort) | Natural()], tuple[...] or Page[...]")
 
@@ -413,6 +441,23 @@ def _refuse_odd_enum(cls: type[enum.Enum]) -> None:
                         "plain enum.Enum")
 
 
+def is_written(kind: Kind, value: Any) -> bool:
+    """Whether a value may be written down in a text for this kind: of the names, only NOTHING may."""
+    if isinstance(kind, RecordKind):
+        return type(value) is kind.cls and all(is_written(k, getattr(value, name)) for name, k in kind.fields)
+    if isinstance(kind, TupleKind):
+        return type(value) is tuple and len(value) == len(kind.parts) and all(map(is_written, kind.parts, value))
+    if isinstance(kind, FlagKind):
+        return type(value) is bool
+    if isinstance(kind, EnumKind):
+        return isinstance(value, kind.cls)
+    if isinstance(kind, NameKind):
+        return type(value) is int and value == NOTHING
+    if isinstance(kind, WordKind):
+        return type(value) is int and 0 <= value < 1 << kind.width
+    return isinstance(kind, NaturalKind) and type(value) is int and value >= 0
+
+
 def _refuse_odd_record(cls: type) -> None:
     """A record is frozen, and equal where its fields are; what runs code of its own when it is made or compared is refused."""
     def refuse(why: str) -> NoReturn:
@@ -422,6 +467,9 @@ def _refuse_odd_record(cls: type) -> None:
         refuse("is not an attrs class itself, but derived from one")
     if getattr(cls.__setattr__, "__name__", "") != "_frozen_setattrs":
         refuse("can be changed")
+    for name in ("__eq__", "__init__"):
+        if not isinstance(vars(cls).get(name), FunctionType):
+            refuse(f"has no {name} by its fields")
     if type(cls) is not type and type(cls) is not ABCMeta:
         refuse(f"has a metaclass of its own, {type(cls).__name__}")
     for base in cls.__mro__[:-1]:

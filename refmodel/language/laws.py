@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.language.kinds import Kind, Scalar, kind_of
+from refmodel.language.kinds import Kind, NaturalKind, Scalar, WordKind, kind_of
 from refmodel.language.unsound import BadDesign
 
 ABOUT_A_STEP = ("before", "outcome", "actor")
@@ -95,8 +95,9 @@ def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
             if p not in hints:
                 raise BadDesign(f"{where}: parameter {p} has no type; expected a name such as Gfn")
             kind: Kind = kind_of(hints[p])
-            if not isinstance(kind, Scalar):
-                raise BadDesign(f"{where}: parameter {p} is a {hints[p]!r}; a law is quantified over scalars")
+            if not isinstance(kind, Scalar) or isinstance(kind, WordKind | NaturalKind):
+                raise BadDesign(f"{where}: parameter {p} is a {hints[p]!r}; a law is claimed for all names, flags or enum members, "
+                                "and numbers have no end")
             names.append((p, kind))
         about = frozenset(p for p in ABOUT_A_STEP if p in parameters)
         return Law(clause, sentence, function, tuple(names), about, hints.get("outcome"))
