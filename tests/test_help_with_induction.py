@@ -236,11 +236,15 @@ LACKED = {
 }
 
 
+AS_WELL = {likened.LargeMappings: [["not s.directory[s.tables[table].vm, s.tables[table].region].large"]]}
+"""Others do too: which one is found depends on the counterexample that the solver happens to give."""
+
+
 @pytest.mark.parametrize("cls", LACKED, ids=lambda c: c.__name__)
 def test_the_missing_law_is_found_and_proved(cls: Any) -> None:
     found = suggested(cls)
     assert found.checked == "checked: with these, every obligation is proved" and not found.remaining
-    assert sorted(said(found)) == sorted(LACKED[cls])
+    assert sorted(said(found)) == sorted(LACKED[cls]) or said(found) in AS_WELL.get(cls, [])
 
 
 def test_a_suggestion_is_in_the_language_and_can_be_pasted(tmp_path: Path) -> None:

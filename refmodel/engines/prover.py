@@ -326,7 +326,10 @@ class Induction:
             yield self._with_why(ask, attrs.evolve(shown, verdict="proved", why="") if proved else shown, claim)
 
     def _with_why(self, ask: _Question, shown: Judgement, claim: Sequence[Term]) -> Judgement:
-        """The judgement with the laws that it leans on, if it is a proof and they are asked for."""
+        """The judgement with the laws that it leans on, if it is a proof and they are asked for. An unknown comes with what can be
+        said of it."""
+        if shown.verdict == "unknown" and claim:
+            return attrs.evolve(shown, why=f"{shown.why}. {reasons(claim[:-1], ask.known.values(), claim[-1])}")
         if not self.asks_why or shown.verdict != "proved" or not claim:
             return shown
         return attrs.evolve(shown, leans_on=laws_used(ask.known.values(), (*claim, *ask.real), self.timeout))
@@ -423,8 +426,6 @@ class _Question:
                 verdict, witness, why = self._in_scope(law, segment.conditions, segment.answers, denied)
         elif verdict != "proved":
             verdict, why = "unknown", verdict
-        if verdict == "unknown":
-            why = f"{why}. {reasons(segment.conditions, self.known.values(), denied)}"
         return Judgement(self.induction.op.name, law, verdict, time.perf_counter() - began, witness, why)
 
     def obligation(self, obligation: Obligation) -> Judgement:
@@ -438,7 +439,7 @@ class _Question:
             answers = self.path.answers
             _, witness, _ = self._in_scope(None, obligation.conditions, answers, z3.Not(obligation.holds))
         return Judgement(self.induction.op.name, None, "unknown", time.perf_counter() - began, witness,
-                         why=f"{answer}: {obligation.why}. {reasons(obligation.conditions, self.known.values(), obligation.holds)}")
+                         why=f"{answer}: {obligation.why}")
 
     def refutes(self, claim: tuple[Term, ...]) -> bool:
         """Whether the claim has no model."""
