@@ -139,6 +139,9 @@ CONSTRUCTS: dict[str, tuple[str, Any, Any]] = {
     "reset": ("self.u[vm, mfn] = True\nreset(self.u, lambda on, v, m: v == vm)", "u[0, 1]", False),
     "assign of a value": ("assign(self.u, lambda on, v, m: v == vm, True)", "u[0, 0]", True),
     "assign of what a function gives": ("assign(self.t, lambda e, v: True, lambda e, v: attrs.evolve(e, on=v == vm))", "t[0].on", True),
+    "assign of what a function gives, which looks at the table": (
+        "assign(self.t, lambda e, v: True, lambda e, v: Entry(n=e.n + 1))\n"
+        "assign(self.t, lambda e, v: True, lambda e, v: Entry(n=count(self.t, lambda f, w: f.n == 1)))", "t[1].n", 2),
     "a condition means what it means where it stands": ("for v in (vm, NOTHING):\n    assign(self.t, lambda e, w: w == v, Entry(True))",
                                                         "t[0].on", True),
     "membership in a partial table": ("self.t[vm] = Entry(vm not in self.p)", "t[0].on", True),

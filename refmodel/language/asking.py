@@ -143,6 +143,11 @@ def concrete_reset(table: Total[Any, Any], where: Callable[..., Any]) -> None:
 
 
 def concrete_assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> None:
-    """``assign`` on ints. Every entry is looked at before any is changed."""
-    for key, entry in [(k, e) for k, e in table.items() if where(e, *(k if isinstance(k, tuple) else (k,)))]:
-        table[key] = value(entry, *(key if isinstance(key, tuple) else (key,))) if isinstance(value, FunctionType) else value
+    """``assign`` on ints. Every entry is looked at, and every new one is made, before any is changed."""
+    found = [(k, e) for k, e in table.items() if where(e, *(k if isinstance(k, tuple) else (k,)))]
+    if isinstance(value, FunctionType):
+        new = [(key, value(entry, *(key if isinstance(key, tuple) else (key,)))) for key, entry in found]
+    else:
+        new = [(key, value) for key, _ in found]
+    for key, entry in new:
+        table[key] = entry
