@@ -7,8 +7,10 @@ import pytest
 
 from refmodel.engines.checking import check
 from refmodel.engines.verdicts import Report
-from refmodel.language import BadDesign
+from refmodel.language import BadDesign, Design, outline
 from refmodel.loading import load
+from tests.designs.right import RIGHT
+from tests.test_readings_agree import disagreements
 
 TRAPS = sorted(p for p in (Path(__file__).parent / "traps").glob("*.py") if p.stem != "__init__")
 ENGINES = ("random", "exhaustive", "prove")
@@ -52,3 +54,10 @@ def test_it_does_not_mislead(trap: Path) -> None:
             [report] = check(design, [engine], seconds=3)
             assert report.failed or report.undecided, said([report])
             assert report.disagreement is None, report.disagreement
+
+
+@pytest.mark.parametrize("design", RIGHT, ids=lambda d: d.__name__)
+def test_a_right_design_is_not_accused(design: type[Design]) -> None:
+    for report in check(outline(design), ENGINES, seconds=1):
+        assert not report.failed and not report.why, report
+    assert all(not found for _, _, found in [disagreements(outline(design))])

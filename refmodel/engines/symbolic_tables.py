@@ -324,7 +324,7 @@ def _is_real(name: Term) -> bool:
     """Whether a name is known not to be NOTHING by what it is called: an argument, an answer, or one that a law is claimed for."""
     if not z3.is_const(name):
         return False
-    whose, _, which = str(name).partition("!")
+    which = str(name).partition("!")[2]
     return bool(which) and (which.startswith("!") or "." not in which)
 
 

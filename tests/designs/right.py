@@ -1,0 +1,96 @@
+"""Designs that are right, and were once accused: the readings were said to disagree about them."""
+
+from typing import Any
+
+import attrs
+
+from refmodel.language import NOTHING, Design, Page, Total, count, geometry, law, operation, require, reset
+from refmodel.machine.names import Gfn, Mfn, Vm
+
+
+class CountsAfterAReset(Design):
+    owners: Total[Mfn, Vm]
+    left: Total[Vm, bool]
+    geometry = geometry(Vm=2, Mfn=2)
+
+    @operation
+    def put(self, vm: Vm, mfn: Mfn) -> None:
+        self.owners[mfn] = vm
+
+    @operation
+    def drop(self, vm: Vm) -> None:
+        reset(self.owners, lambda owner, mfn: owner == vm)
+        if count(self.owners, lambda owner, mfn: owner == vm) != 0:
+            self.left[vm] = True
+
+    @law("ISO-1", "Nothing is left of a VM whose frames were taken.")
+    def nothing_left(s: Any, vm: Vm) -> bool:
+        return not s.left[vm]
+
+
+@attrs.frozen
+class Mapping:
+    domain: bool = False
+
+
+class AFieldCalledDomain(Design):
+    devices: dict[Vm, Mapping]
+    geometry = geometry(Vm=2)
+
+    @operation
+    def attach(self, vm: Vm) -> None:
+        require(vm not in self.devices)
+        self.devices[vm] = Mapping()
+
+    @operation
+    def enter(self, vm: Vm) -> None:
+        require(vm in self.devices)
+        require(not self.devices[vm].domain)
+        self.devices[vm] = Mapping(domain=True)
+
+    @law("ISO-1", "A device that is there is in one state or the other.")
+    def there(s: Any, vm: Vm) -> bool:
+        return vm not in s.devices or not s.devices[vm].domain or vm in s.devices
+
+
+class ACellOfNobody(Design):
+    memory: Total[Mfn, Page[Gfn, Mfn]]
+    seen: Total[Gfn, bool]
+    held: Total[Mfn, Gfn]
+    geometry = geometry(Mfn=2, Gfn=2)
+
+    @operation
+    def put(self, mfn: Mfn, gfn: Gfn, other: Mfn) -> None:
+        self.memory[mfn] = self.memory[mfn].put(gfn, other)
+
+    @operation
+    def look(self, mfn: Mfn, gfn: Gfn) -> None:
+        if self.memory[mfn][NOTHING] != NOTHING:
+            self.seen[gfn] = True
+
+    @law("ISO-1", "Nothing is seen under the name of nobody.")
+    def nothing(s: Any, gfn: Gfn) -> bool:
+        return not s.seen[gfn]
+
+
+@attrs.frozen(kw_only=True)
+class Named:
+    on: bool = False
+    mfn: Mfn = NOTHING
+
+
+class FieldsByName(Design):
+    table: Total[Vm, Named]
+    geometry = geometry(Vm=1, Mfn=1)
+
+    @operation
+    def put(self, vm: Vm, named: Named) -> None:
+        require(named.on)
+        self.table[vm] = named
+
+    @law("ISO-1", "An entry that is there is on.")
+    def on(s: Any, vm: Vm) -> bool:
+        return s.table[vm].on or s.table[vm].mfn == NOTHING
+
+
+RIGHT = (CountsAfterAReset, AFieldCalledDomain, ACellOfNobody, FieldsByName)
