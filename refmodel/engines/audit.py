@@ -16,6 +16,7 @@ import numpy as np
 import z3
 
 from refmodel.engines.columns import Columns
+from refmodel.engines.conditions import formal
 from refmodel.engines.layout import Layout, Matrix
 from refmodel.engines.machine import Aborted
 from refmodel.engines.samples import Sample, Sampler, Tables, in_state
@@ -32,6 +33,7 @@ from refmodel.language.opaque import Opaque
 if TYPE_CHECKING:
     from refmodel.engines.conditions import Counted
     from refmodel.engines.prover import Induction, Path, Segment
+    from refmodel.engines.symbolic import Obligation
 
 EACH, STEPS = 6, 600
 """Samples of each operation, and steps of random runs that they are taken from, in every check."""
@@ -108,15 +110,32 @@ class OnTerms:
             self._compare(induction, sample, segment, goals, value)
 
     def _objects(self, number: int, path: Path, value: Valuation) -> None:
+        """Note whether something that must hold on this path does not."""
         for o in path.obligations:
-            try:
-                if all(value(c) for c in o.conditions) and not value(o.holds):
-                    self.objected[number] = True
-                    if self.samples[number].lawful and not self.samples[number].aborted:
-                        self._disagree(self.samples[number], f"on terms something that must hold does not ({o.why}), and on ints "
-                                                             "nothing goes wrong")
-            except Unvalued:
+            if not self._fails(o, value):
                 continue
+            self.objected[number] = True
+            if self.samples[number].lawful and not self.samples[number].aborted:
+                self._disagree(self.samples[number], f"on terms something that must hold does not ({o.why}), and on ints nothing "
+                                                     "goes wrong")
+
+    def _fails(self, o: Obligation, value: Valuation) -> bool:
+        """Whether an obligation is not met here; one about every entry of a table, whether it is not met for one of them."""
+        try:
+            return all(value(c) for c in o.conditions) and not value(o.holds)
+        except Unvalued:
+            pass
+        for kind in self.design.tables:
+            for key in kind.all_keys(self.geometry):
+                parts = key if isinstance(key, tuple) else (key,)
+                names = [str(k) for k in formal(kind).key]
+                here = value.binding(**dict(zip(names, map(coded, kind.keys, parts), strict=True)))
+                try:
+                    if all(here(c) for c in o.conditions) and not here(o.holds):
+                        return True
+                except Unvalued:
+                    break  # it is about another table
+        return False
 
     def _constants(self, induction: Induction, given: Sequence[Any], sample: Sample) -> dict[str, Any] | None:
         """What the arguments and answers are called on terms; None if the path is answered otherwise."""
