@@ -57,6 +57,53 @@ def decoding_undoes_encoding(kind: str) -> None:
     show(Claim(hypotheses, on_every_path(found, same)))
 
 
+BITS: dict[str, dict[str, int | tuple[int, int]]] = {
+    "guest": {"present": 0, "writable": 1, "user": 2, "write_through": 3, "cache_disabled": 4, "accessed": 5, "dirty": 6,
+              "page_size": 7, "global_page": 8, "frame": (51, 12), "key": (62, 59), "no_execute": 63},
+    "EPT": {"readable": 0, "writable": 1, "executable": 2, "memory_type": (5, 3), "ignore_pat": 6, "page_size": 7, "accessed": 8,
+            "dirty": 9, "user_executable": 10, "frame": (51, 12)}}
+"""Where each field of an entry is (SDM Vol. 3A tables 4-15 to 4-20, Vol. 3C tables 28-1 to 28-6)."""
+
+
+def a_record_says_what_the_bits_say(kind: str) -> None:
+    """Field by field, for every word there is."""
+    decode, _, _ = _codec(kind)
+    reading = Symbolic(prune=False)
+    w = word(reading, "word")
+    found = _paths(reading, lambda: decode(w), decode)
+
+    def same(path: Path) -> Term:
+        return z3.And([_says(reading, w.term, getattr(path.result, name), where) for name, where in BITS[kind].items()])
+
+    assert found and BITS[kind].keys() == {a.name for a in attrs.fields(type(found[0].result))}
+    show(Claim((), on_every_path(found, same)))
+
+
+def _says(reading: Symbolic, entry: Term, value: Any, where: int | tuple[int, int]) -> Term:
+    """That a field of a record is the bit there, or the bits: the frame in its place, a number shifted down."""
+    if isinstance(where, int):
+        return term_of(reading, FlagKind(), value) == bit(entry, where)
+    high, low = where
+    bits = z3.ZeroExt(63 - high + low, z3.Extract(high, low, entry))
+    return plain(reading, value) == (bits << low if low == 12 else bits)
+
+
+def a_cell_says_what_the_bits_say() -> None:
+    """The entry-level stratum's cell of an entry that maps 4 KiB: P, R/W, the inverse of XD, the frame, U/S, A and D."""
+    reading = Symbolic(prune=False)
+    w = word(reading, "word")
+    found = _paths(reading, lambda: entries.cell_of(entries.decode(w)), entries.cell_of, entries.decode)
+    flags = {"present": bit(w.term, 0), "writable": bit(w.term, 1), "executable": z3.Not(bit(w.term, 63)),
+             "user": bit(w.term, 2), "accessed": bit(w.term, 5), "dirty": bit(w.term, 6), "large": z3.BoolVal(False)}
+
+    def same(path: Path) -> Term:
+        cell = path.result
+        return z3.And(plain(reading, cell.gfn) == w.term & z3.BitVecVal(FRAME, 64),
+                      *(term_of(reading, FlagKind(), getattr(cell, name)) == says for name, says in flags.items()))
+
+    show(Claim((), on_every_path(found, same)))
+
+
 def _codec(kind: str) -> tuple[Any, Any, int]:
     if kind == "guest":
         return entries.decode, entries.encode, entries.IGNORED

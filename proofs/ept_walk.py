@@ -23,6 +23,8 @@ from proofs.walking import (
     paths,
     plain,
     reachable,
+    same_translation,
+    same_translation_on_ints,
     show,
     some_processor,
     word,
@@ -67,7 +69,7 @@ class EptWalk:
                           plain(self.reading, end.gpa) == self.gpa.term, same)
         if isinstance(end, EptMisconfiguration):
             return z3.And(declared.misconfigured, plain(self.reading, end.gpa) == self.gpa.term, same)
-        return z3.And(declared.completed, plain(self.reading, end.physical) == declared.physical, same)
+        return z3.And(declared.completed, same_translation(self.reading, end, declared), same)
 
     def _parted(self, value: Values, end: Any, memory: Marked) -> None:
         """On ints too the text must do something else than is declared."""
@@ -77,7 +79,7 @@ class EptWalk:
         elif isinstance(end, EptMisconfiguration):
             same = value(declared.misconfigured)
         else:
-            same = value(declared.completed) and value(declared.physical) == end.physical
+            same = value(declared.completed) and same_translation_on_ints(value, end, declared)
         must_differ(value, same, memory, declared)
 
     def replay(self, model: z3.ModelRef) -> str:

@@ -24,6 +24,8 @@ from proofs.walking import (
     paths,
     plain,
     reachable,
+    same_translation,
+    same_translation_on_ints,
     show,
     some_processor,
     word,
@@ -67,7 +69,7 @@ class GuestWalk:
             return z3.And(declared.fault, plain(self.reading, end.code) == declared.code, same)
         if isinstance(end, NotCanonical):
             return z3.And(z3.Not(declared.canonical), same)
-        return z3.And(declared.completed, plain(self.reading, end.physical) == declared.physical, same)
+        return z3.And(declared.completed, same_translation(self.reading, end, declared), same)
 
     def _parted(self, value: Values, end: Any, memory: Marked) -> None:
         """On ints too the text must do something else than is declared."""
@@ -77,7 +79,7 @@ class GuestWalk:
         elif isinstance(end, NotCanonical):
             same = not value(declared.canonical)
         else:
-            same = value(declared.completed) and value(declared.physical) == end.physical
+            same = value(declared.completed) and same_translation_on_ints(value, end, declared)
         must_differ(value, same, memory, declared)
 
     def replay(self, model: z3.ModelRef) -> str:
@@ -106,7 +108,7 @@ class NptWalk(GuestWalk):
         no = z3.BoolVal(False)
         access = {"user": z3.BoolVal(True), "write": self.write.term, "fetch": self.fetch.term, "ac": no, "implicit": no}
         self.declared = DeclaredGuestWalk(lambda level, address: z3.Select(self.array, address), levels, self.cpu_terms,
-                                          self.gva.term, access)
+                                          self.gva.term, access, linear=False)
 
     def _run_nested(self) -> Outcome:
         memory = AnyMemory(self.reading, self.array)
@@ -120,7 +122,7 @@ class NptWalk(GuestWalk):
         end, declared = path.result.end, self.declared
         if not isinstance(end, NestedPageFault):
             return super().agrees(path)
-        why = z3.If(declared.canonical, declared.code, z3.BitVecVal(0, 64)) | self.stage.term
+        why = z3.If(declared.canonical, declared.code, declared.code_beyond) | self.stage.term
         return z3.And(z3.Not(declared.completed), plain(self.reading, end.code) == why,
                       plain(self.reading, end.gpa) == self.gva.term,
                       path.result.memory.marked(AT, FLAGS) == declared.marked(AT, FLAGS),
@@ -167,7 +169,8 @@ def rights_only_shrink(levels: int) -> None:
 
 
 def the_nested_page_walk_is_as_declared(levels: int) -> None:
-    """It is the walk of a user's access with the host's registers; the code of its fault tells the stage besides."""
+    """It is the walk of a user's access with the host's registers, of an address that is not a linear one; the code of its fault
+    tells the stage besides."""
     walk = NptWalk(levels)
     reachable(walk.paths, walk.hypotheses, (NestedPageFault, Translation))
     show(Claim(walk.hypotheses, on_every_path(walk.paths, walk.agrees)))

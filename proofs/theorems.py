@@ -74,6 +74,9 @@ THEOREMS = (
     *(Theorem("Encoding undoes decoding, but for ignored bits.", entries.encoding_undoes_decoding, (k,), certified=True)
       for k in ("guest", "EPT")),
     *(Theorem("Decoding undoes encoding.", entries.decoding_undoes_encoding, (k,), certified=True) for k in ("guest", "EPT")),
+    *(Theorem("A record says what the bits of an entry say.", entries.a_record_says_what_the_bits_say, (k,))
+      for k in ("guest", "EPT")),
+    Theorem("So does a cell, of the entry of a 4 KiB page.", entries.a_cell_says_what_the_bits_say),
     *_of_levels("Walking bits is walking cells: the two strata agree.", entries.walking_bits_is_walking_cells, 4, 5),
     Theorem("Popek and Goldberg 1: if what is sensitive is privileged, a monitored step is a bare machine's.",
             popek_goldberg.a_monitor_may_be_constructed),

@@ -59,6 +59,19 @@ def must_differ(value: Values, same_end: bool, memory: Any, declared: Any) -> No
     assert not (same_end and same_marks and same_reads), "the solver's counterexample is none on ints"
 
 
+def same_translation(reading: Symbolic, end: Any, declared: Any) -> Term:
+    """That a translation is the declared one, field by field."""
+    return z3.And(plain(reading, end.physical) == declared.physical, declared.leaf_level == end.level,
+                  plain(reading, end.rights) == declared.rights, plain(reading, end.denied) == declared.denied_somewhere,
+                  plain(reading, end.entry) == declared.leaf_entry)
+
+
+def same_translation_on_ints(value: Values, end: Any, declared: Any) -> bool:
+    """The same, of a translation on ints and the values that a model gives the declared one."""
+    return tuple(end) == tuple(map(value, (declared.physical, declared.leaf_level, declared.rights, declared.denied_somewhere,
+                                           declared.leaf_entry)))
+
+
 def paths(reading: Symbolic, run: Callable[[], Any], texts: Sequence[Callable[..., Any]], summarised: Sequence[Callable[..., Any]],
           **options: Any) -> list[Path]:
     """Every path of a walk, with what it must not do proved impossible."""
@@ -127,5 +140,6 @@ def _caller() -> str:
 __all__ = [
     "AT", "EPT_HELPERS", "FLAG", "FLAGS", "GUEST_HELPERS", "PHYSICAL_BITS", "WORD", "AnyMemory", "Claim", "Outcome", "Refuted",
     "Undecided", "Values", "arbitrary", "flag", "must_differ", "obligations", "on_every_path", "paths", "plain", "reachable",
-    "show", "some_processor", "terms", "word",
+    "same_translation", "same_translation_on_ints", "show",
+    "some_processor", "terms", "word",
 ]

@@ -3,7 +3,8 @@
 import pytest
 
 from refmodel.language import Fault
-from refmodel.machine.guest_walk import PK, Access, Cpu, NotCanonical, PageFault, walk, walk_marking_late
+from refmodel.machine import words
+from refmodel.machine.guest_walk import FETCH, PK, RSVD, Access, Cpu, NotCanonical, PageFault, walk, walk_marking_late
 from refmodel.machine.words import NX, PS, RW, US, A, D, G, Marked, P, Translation
 
 FULL = P | RW | US
@@ -18,6 +19,28 @@ def code(entries: dict[int, int], access: Access, **registers: int) -> int:
     with pytest.raises(PageFault) as fault:
         translate(entries, 0, access, **registers)
     return int(fault.value.code)
+
+
+def test_bits_are_numbered_as_in_the_manuals() -> None:
+    assert (P, RW, US, A, D, PS, G, NX) == (1, 2, 4, 0x20, 0x40, 0x80, 0x100, 0x8000_0000_0000_0000)
+    assert (words.PAGE, words.FRAME) == (0x1000, 0xF_FFFF_FFFF_F000)
+    assert (RSVD, FETCH, PK) == (8, 0x10, 0x20)
+    assert (words.lacking(36), words.lacking(52)) == (0xF_FFF0_0000_0000, 0)
+
+
+def test_memory_that_is_late_sets_nothing_before_it_is_told_to() -> None:
+    memory = Marked({0x1000: 7})
+    late = words.Late(memory)
+    late.mark(0x1000, 7, A)
+    assert (late.read(0x1000), late.read(0x2000), memory.marks) == (7, 0, [])
+    late.settle()
+    assert memory.marks == [(0x1000, A)]
+
+
+def test_what_is_left_out_of_a_processor_and_of_an_access() -> None:
+    assert Cpu(0x1000) == Cpu(cr3=0x1000, levels=4, wp=True, smep=False, smap=False, nxe=True, pke=False, pkru=0,
+                              beyond=0xF_FF00_0000_0000, gigabyte_pages=True, amd=False)
+    assert Access() == Access(user=False, write=False, fetch=False, ac=False, implicit=False)
 
 
 def test_four_levels_lead_to_a_page() -> None:
@@ -75,6 +98,12 @@ def test_an_address_that_is_not_canonical_is_no_page_fault() -> None:
 def test_flags_are_set_in_every_entry_used_and_d_in_the_leaf() -> None:
     memory = Marked(CHAIN)
     walk(memory, Cpu(cr3=0x1000), 0, Access(write=True))
+    assert memory.marks == [(0x1000, A), (0x2000, A), (0x3000, A), (0x4000, A | D)]
+
+
+def test_flags_may_be_set_at_the_end_and_then_in_the_same_order() -> None:
+    memory = Marked(CHAIN)
+    assert walk_marking_late(memory, Cpu(cr3=0x1000), 0x123, Access(write=True)) == translate(CHAIN, 0x123, Access(write=True))
     assert memory.marks == [(0x1000, A), (0x2000, A), (0x3000, A), (0x4000, A | D)]
 
 

@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 GUEST, EPT, NESTED = "guest_walk.the_walk_is_as_declared(4)", "ept_walk.the_walk_is_as_declared(4)", "nested_walk.through_"
+NPT = "guest_walk.the_nested_page_walk_is_as_declared(4)"
 THROUGH_EPT = f"{NESTED}ept_it_is_the_guest_s_walk_of_what_ept_shows(4)"
 THROUGH_NPT = f"{NESTED}npt_it_is_the_guest_s_walk_of_what_the_nested_tables_show(4)"
 
@@ -30,8 +31,8 @@ class Mutant:
 
 MUTANTS = [Mutant(*m) for m in (
     ("guest_walk.py", "PageFault(why | P | RSVD)", "PageFault(why | RSVD)", GUEST),  # Q1
-    ("guest_walk.py", "if leaf:\n            break\n        memory.mark(address, entry, A)",
-     "memory.mark(address, entry, A)\n        if leaf:\n            break", GUEST),  # Q2, at every level
+    ("guest_walk.py", "if leaf:\n            break\n        memory.mark(slot, entry, A)",
+     "memory.mark(slot, entry, A)\n        if leaf:\n            break", GUEST),  # Q2, at every level
     ("guest_walk.py", "level >= 4 and cpu.amd", "level > 5 and cpu.amd", GUEST),  # Q3
     ("guest_walk.py", "- (1 << 13)", "- (1 << 14)", GUEST),
     ("guest_walk.py", "rights & entry, denied", "rights & entry | US, denied", GUEST),
@@ -43,11 +44,22 @@ MUTANTS = [Mutant(*m) for m in (
     ("guest_walk.py", "(cpu.nxe or cpu.smep)", "cpu.nxe", GUEST),
     ("guest_walk.py", "A | D if access.write else A", "A | D", GUEST),
     ("guest_walk.py", "table & ~offset", "table", GUEST),
-    ("guest_walk.py", "gva >> shift & 0x1FF", "gva >> shift & 0xFF", GUEST),
+    ("guest_walk.py", "address >> shift & 0x1FF", "address >> shift & 0xFF", GUEST),
     ("guest_walk.py", "bits = cpu.beyond", "bits = 0", "guest_walk.nothing_leads_beyond_maxphyaddr(4)"),
     ("guest_walk.py", "rights, denied, table = rights & entry,", "rights, denied, table = entry,",
      "guest_walk.rights_only_shrink(4)"),
-    ("npt_walk.py", "Access(user=True,", "Access(user=False,", "guest_walk.the_nested_page_walk_is_as_declared(4)"),
+    ("guest_walk.py", "level, rights, denied, entry)", "level, rights, denied, table)", GUEST),
+    ("guest_walk.py", "level, rights, denied, entry)", "level, entry, denied, entry)", GUEST),
+    ("guest_walk.py", "level, rights, denied, entry)", "level, rights, entry, entry)", GUEST),
+    ("guest_walk.py", "level, rights, denied, entry)", "cpu.levels, rights, denied, entry)", GUEST),
+    ("npt_walk.py", "Access(user=True,", "Access(user=False,", NPT),
+    ("npt_walk.py", "12 + 9 * host.levels", "11 + 9 * host.levels", NPT),
+    ("npt_walk.py", "12 + 9 * host.levels", "13 + 9 * host.levels", NPT),
+    ("npt_walk.py", "reason(host, access) | stage", "stage", NPT),
+    ("npt_walk.py", "if gpa >> (12 + 9 * host.levels):", "if False:", NPT),
+    ("ept_walk.py", "level, rights, unused, entry)", "level, rights, unused, table)", EPT),
+    ("ept_walk.py", "level, rights, unused, entry)", "level, entry, unused, entry)", EPT),
+    ("ept_walk.py", "level, rights, unused, entry)", "level, rights, entry, entry)", EPT),
     ("ept_walk.py", " | there_were(ept, rights)", "", EPT),
     ("ept_walk.py", "- (1 << 12)", "- (1 << 13)", EPT),  # B3
     ("ept_walk.py", "memory_type == 2 or ", "", EPT),
@@ -63,6 +75,10 @@ MUTANTS = [Mutant(*m) for m in (
     ("nested_walk.py", "access.fetch, FINAL_ADDRESS", "access.fetch, TABLE_ADDRESS", THROUGH_NPT),
     ("entries.py", "key=word >> 59 & 0xF", "key=word >> 59 & 0x7", "entries.encoding_undoes_decoding(guest)"),
     ("entries.py", "EPT_D if entry.dirty else 0", "EPT_D if entry.accessed else 0", "entries.decoding_undoes_encoding(EPT)"),
+    ("entries.py", "entry.accessed, entry.dirty)", "entry.dirty, entry.accessed)", "entries.a_cell_says_what_the_bits_say()"),
+    ("entries.py", "accessed=word & A != 0, dirty=word & D != 0, page", "accessed=word & D != 0, dirty=word & A != 0, page",
+     "entries.a_record_says_what_the_bits_say(guest)"),
+    ("entries.py", "memory_type=word >> 3 & 7", "memory_type=word >> 3 & 3", "entries.a_record_says_what_the_bits_say(EPT)"),
     ("cells.py", "entry.present and (entry.user or not mode.user)", "entry.present", "entries.walking_bits_is_walking_cells(4)"),
     ("cells.py", "not (mode.user or mode.wp)", "not mode.wp", "entries.walking_bits_is_walking_cells(4)"),
     ("cells.py", "(entry.writable or not (mode.user or mode.wp))", "entry.writable", "entries.walking_bits_is_walking_cells(4)"),

@@ -4,14 +4,30 @@ import itertools
 
 import pytest
 
+from refmodel.machine import ept_walk as ept_text
+from refmodel.machine import npt_walk as npt_text
 from refmodel.machine.ept_walk import FINAL, LINEAR, XU, Ept, EptMisconfiguration, EptViolation, R, Use, W, X, ept_walk
 from refmodel.machine.guest_walk import Access, Cpu, PageFault
 from refmodel.machine.nested_walk import walk_through_ept, walk_through_npt
-from refmodel.machine.npt_walk import FINAL_ADDRESS, TABLE_ADDRESS, NestedPageFault
+from refmodel.machine.npt_walk import FINAL_ADDRESS, TABLE_ADDRESS, NestedPageFault, npt_walk
 from refmodel.machine.words import NX, PS, RW, US, A, D, Marked, P
 
 RWX, WB, FULL = R | W | X, 6 << 3, P | RW | US | A | D
 CHAIN = {0x1000: 0x2000 | RWX, 0x2000: 0x3000 | RWX, 0x3000: 0x4000 | RWX, 0x4000: 0x5000 | RWX | WB}
+
+
+def test_bits_and_exit_reasons_are_numbered_as_in_the_manuals() -> None:
+    assert (R, W, X, XU, ept_text.EPT_A, ept_text.EPT_D) == (1, 2, 4, 0x400, 0x100, 0x200)
+    assert (ept_text.EXIT_VIOLATION, ept_text.EXIT_MISCONFIGURATION, npt_text.EXIT_NPF) == (48, 49, 0x400)
+    assert (ept_text.USER_EXECUTABLE, ept_text.LINEAR, ept_text.FINAL) == (0x40, 0x80, 0x100)
+    assert (ept_text.USER_PAGE, ept_text.WRITABLE_PAGE, ept_text.EXECUTE_DISABLED_PAGE) == (0x200, 0x400, 0x800)
+    assert (npt_text.FINAL_ADDRESS, npt_text.TABLE_ADDRESS) == (0x1_0000_0000, 0x2_0000_0000)
+
+
+def test_what_is_left_out_of_a_walk_of_ept_and_of_a_use() -> None:
+    assert Ept(0x1000) == Ept(root=0x1000, levels=4, accessed_dirty=False, mode_based_execute=False, execute_only=True,
+                              gigabyte_pages=True, advanced=False, beyond=0xF_FF00_0000_0000)
+    assert Use() == Use(read=False, write=False, fetch=False, user_page=False, about=0)
 
 
 def ends(change: dict[int, int], use: Use, **controls: bool) -> object:
@@ -153,3 +169,31 @@ def test_a_nested_fault_tells_its_stage_and_the_guest_s_own_comes_first() -> Non
     assert fault({page_entry(GUEST_ROOT): GUEST_ROOT | P | US}) == repr(NestedPageFault(GUEST_ROOT, 7 | TABLE_ADDRESS))
     assert fault({page_entry(0): P | RW | US | NX}, Access(fetch=True)) == repr(NestedPageFault(0, 0x15 | FINAL_ADDRESS))
     assert fault({page_entry(0): 0, GUEST_ROOT + 0x3000: 0}) == repr(PageFault(0))
+
+
+# ---------------------------------------------------------------- how wide a guest-physical address is
+
+def nested_chain(gpa: int, levels: int) -> dict[int, int]:
+    """Nested tables that map the page of an address to 0x7000: a table each at 0x1000, 0x2000, and so on."""
+    return {0x1000 * (levels - level + 1) + 8 * (gpa >> (3 + 9 * level) & 0x1FF):
+            (0x7000 if level == 1 else 0x1000 * (levels - level + 2)) | FULL for level in range(levels, 0, -1)}
+
+
+@pytest.mark.parametrize(("levels", "bits"), [(4, 48), (5, 57)])
+def test_nested_tables_translate_every_bit_of_a_guest_physical_address_that_selects_an_entry(levels: int, bits: int) -> None:
+    host = Cpu(cr3=0x1000, levels=levels)
+    for gpa in (0, 1 << (bits - 2), (1 << (bits - 1)) - 0x1000, 1 << (bits - 1), (1 << bits) - 0x1000, 0xFFFFFFFFF000):
+        memory = Marked(nested_chain(gpa, levels))
+        assert npt_walk(memory, host, gpa | 0x123, False, False, FINAL_ADDRESS).physical == 0x7123
+        assert len(memory.marks) == levels
+
+
+@pytest.mark.parametrize(("levels", "bits"), [(4, 48), (5, 57)])
+@pytest.mark.parametrize(("write", "fetch", "code"), [(False, False, 4), (True, False, 6), (False, True, 0x14)])
+def test_beyond_them_it_is_as_if_no_entry_were_present(levels: int, bits: int, write: bool, fetch: bool, code: int) -> None:
+    host = Cpu(cr3=0x1000, levels=levels)
+    for gpa in (1 << bits, (1 << 64) - (1 << (bits - 1)), (1 << 64) - 0x1000, 1 << 63):  # the middle two are canonical
+        memory = Marked(nested_chain(gpa, levels))
+        with pytest.raises(NestedPageFault) as fault:
+            npt_walk(memory, host, gpa, write, fetch, TABLE_ADDRESS)
+        assert (fault.value.gpa, fault.value.code, memory.marks) == (gpa, code | TABLE_ADDRESS, [])

@@ -18,6 +18,7 @@ import zstandard
 from refmodel.bugs import MUTANTS
 from refmodel.designs import LARGER, Memory
 from refmodel.language import BadDesign
+from refmodel.oracle.trace import linear
 from refmodel.oracle.trace.events import KINDS, schema
 from refmodel.oracle.trace.judge import Deviation, Judge, judge_trace
 from refmodel.oracle.trace.telling import lines, trace_of
@@ -169,7 +170,7 @@ def test_every_event_is_lawful_somewhere_and_told_of_in_the_chapter_and_the_sche
     for each in told:
         validator.validate(each)
     met = {each["e"] for each in told}
-    assert met | {"registers", "invlpg", "access", "memory", "gap"} == set(KINDS)  # the rest have tests of their own below
+    assert met | {"registers", "invlpg", "invpcid", "access", "memory", "gap"} == set(KINDS)  # these have tests below
 
 
 # ---------------------------------------------------------------- by linear address
@@ -199,6 +200,103 @@ def test_accesses_by_linear_address_end_as_some_walk_may(clause: str | None, tol
     found = judged(*PAGING, *told)
     assert (found and found[1]) == clause
     assert found is None or found[0] == len(PAGING) + len(told)
+
+
+GONE = store(0x4000, 0)
+LOADED, FAULTED = event("access", gva=0, value=0), event("access", gva=0, fault=0)
+GLOBAL = store(0x4000, 0x7167)
+
+
+def cr(**given: object) -> Told:
+    return event("registers", **given)
+
+
+ROOT_1, ROOT_2 = 0x1001, 0x1002  # the same tables under two PCIDs
+PCIDS = (cr(pcide=True, pge=True), cr(cr3=ROOT_2), cr(cr3=ROOT_1))
+
+
+@pytest.mark.parametrize("stale, told", [
+    (True, ()),
+    (False, (cr(cr3=ROOT_1),)),  # MOV CR3 forgets what is of the PCID that it loads
+    (True, (cr(cr3=ROOT_1, keep=True),)),  # and nothing with bit 63 set
+    (True, (cr(cr3=ROOT_2), cr(cr3=ROOT_1, keep=True))),  # nor what is of another PCID
+    (False, (cr(cr3=ROOT_2), cr(cr3=ROOT_1))),
+    (False, (cr(cr3=ROOT_2),)),  # what one PCID remembers, another does not use
+    (True, (cr(smep=False),)),
+    (False, (cr(smep=True),)),  # MOV CR4 that sets SMEP forgets what is of the current PCID
+    (True, (cr(cr3=ROOT_2), cr(smep=True), cr(cr3=ROOT_1, keep=True))),  # and of no other
+    (True, (cr(pge=True),)),
+    (False, (cr(pge=False),)),
+    (False, (cr(cr3=ROOT_2), cr(pge=False), cr(cr3=ROOT_1, keep=True))),  # of all PCIDs
+    (False, (cr(cr3=0x1000), cr(pcide=False))),
+    (False, (event("invlpg", gva=0x123),)),
+    (True, (event("invlpg", gva=0x1000),)),
+    (True, (event("invlpg", gva=1 << 47),)),  # not canonical: nothing
+    (True, (cr(cr3=ROOT_2), event("invlpg", gva=0), cr(cr3=ROOT_1, keep=True))),
+    (False, (event("invpcid", kind=0, pcid=1, gva=0),)),
+    (True, (event("invpcid", kind=0, pcid=2, gva=0),)),
+    (True, (event("invpcid", kind=0, pcid=1, gva=0x1000),)),
+    (False, (event("invpcid", kind=1, pcid=1),)),
+    (True, (event("invpcid", kind=1, pcid=2),)),
+    (False, (event("invpcid", kind=2),)),
+    (False, (event("invpcid", kind=3),)),
+])
+def test_with_pcids_each_is_forgotten_on_its_own(stale: bool, told: tuple[Told, ...]) -> None:
+    for ending, lawful in ((LOADED, stale), (FAULTED, True)):
+        found = judged(*PAGING, *PCIDS, LOADED, GONE, *told, ending)
+        assert (found is None) == lawful, found
+    assert judged(*PAGING, *PCIDS, GONE, *told, LOADED) is None or not stale  # whether or not it was accessed before
+
+
+@pytest.mark.parametrize("stale, told", [
+    (True, (cr(cr3=ROOT_1),)), (True, (cr(cr3=ROOT_2),)), (True, (event("invpcid", kind=0, pcid=1, gva=0),)),
+    (True, (event("invpcid", kind=3),)), (False, (event("invpcid", kind=2),)), (False, (cr(cr3=ROOT_2), event("invlpg", gva=0))),
+    (False, (cr(pge=False),)), (True, (cr(smep=True),)),  # it may have been read under the other PCID, which SMEP does not concern
+])
+def test_what_is_global_outlives_its_pcid(stale: bool, told: tuple[Told, ...]) -> None:
+    assert (judged(*PAGING, GLOBAL, *PCIDS, LOADED, GONE, *told, LOADED) is None) == stale
+
+
+def test_without_pcids_mov_cr3_forgets_a_page_that_is_not_global_even_while_global_pages_are_on() -> None:
+    assert judged(*PAGING, cr(pge=True), LOADED, GONE, cr(cr3=0x1000), LOADED) is not None
+    assert judged(*PAGING, GLOBAL, cr(pge=True), LOADED, GONE, cr(cr3=0x1000), LOADED) is None
+
+
+def test_invlpg_of_one_page_forgets_the_upper_entries_of_all() -> None:
+    moved = (store(0x5008, 0x9067), store(0x9000, 7), store(0x3000, 0x5027))  # another table, which maps the second page elsewhere
+    old, new = event("access", gva=0x1000, value=0), event("access", gva=0x1000, value=7)
+    assert judged(*PAGING, LOADED, *moved, old) is None
+    assert judged(*PAGING, LOADED, *moved, event("invlpg", gva=0x2000), old) is None  # the translation itself is kept
+    assert judged(*PAGING, store(0x4008, 0), LOADED, *moved, event("invlpg", gva=0x2000), store(0x4008, 0x8065), new) is None
+    assert judged(*PAGING, store(0x4008, 0), cr(cr3=0x1000), LOADED, *moved, event("invlpg", gva=0x2000), store(0x4008, 0x8065),
+                  old) is not None  # nothing leads to the old table any more
+
+
+def test_invpcid_of_an_address_that_is_not_canonical_is_no_event() -> None:
+    with pytest.raises(BadDesign, match="not canonical"):
+        judged(*PAGING, *PCIDS, event("invpcid", kind=0, pcid=1, gva=1 << 47))
+
+
+def test_of_steps_that_are_no_longer_kept_anything_may_be_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "LONGEST", 4)
+    elsewhere = [event("invlpg", gva=0x2000)] * 20
+    assert judged(*PAGING, LOADED, GONE, event("invlpg", gva=0), *elsewhere[:2], LOADED) is not None
+    assert judged(*PAGING, LOADED, GONE, event("invlpg", gva=0), *elsewhere, LOADED) is None
+    assert judged(*PAGING, LOADED, GONE, *elsewhere, cr(cr3=0x1000), LOADED) is not None  # everything is forgotten
+    assert judged(*PAGING, *elsewhere, LOADED, event("invlpg", gva=0), GONE, event("invlpg", gva=0), FAULTED) is None
+
+
+def test_after_an_invalidation_an_access_that_completes_sets_the_accessed_flag() -> None:
+    aged = store(0x4000, 0x7047)
+    clear, is_set = (event("memory", gpa=0x4000, value=value) for value in (0x7047, 0x7067))
+    assert judged(*PAGING, LOADED, aged, LOADED, clear) is None  # the old translation may have been used
+    assert judged(*PAGING, LOADED, aged, LOADED, is_set) is None
+    assert judged(*PAGING, LOADED, aged, event("invlpg", gva=0), LOADED, is_set) is None
+    assert judged(*PAGING, LOADED, aged, event("invlpg", gva=0), LOADED, clear) is not None
+
+
+def test_an_entry_that_was_never_accessed_was_never_remembered() -> None:
+    assert judged(*PAGING, store(0x4000, 0x7047), cr(cr3=0x1000), GONE, LOADED) is not None
 
 
 @pytest.mark.parametrize("kind, flags, lawful", [

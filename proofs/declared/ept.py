@@ -6,7 +6,7 @@ from typing import Any
 
 import z3
 
-from proofs.declared.words import bit, digit, every, first, slot, some, within, zero
+from proofs.declared.words import bit, combined, digit, every, first, slot, some, within, zero
 
 Term = Any
 NO, YES = z3.BoolVal(False), z3.BoolVal(True)
@@ -70,6 +70,11 @@ class DeclaredEptWalk:
         told = [z3.And(self.denied, ept["mode_based_execute"], given[10]), *(z3.And(self.denied, given[n]) for n in (2, 1, 0))]
         asked = [use["fetch"], use["write"], use["read"]]
         self.qualification = use["about"] | z3.Concat(z3.BitVecVal(0, 57), *(digit(c) for c in [*told, *asked]))
+        self.rights = combined(z3.If(given[n], z3.BitVecVal(1 << n, 64), 0) for n in (0, 1, 2, 10))
+        self.denied_somewhere = combined(z3.If(self.reached[level], self.entry[level], 0) for level in self.levels)
+        self.leaf_entry = first(*[(self.reached[level], self.entry[level]) for level in (1, 2)], otherwise=self.entry[3])
+        self.leaf_level = first(*[(self.reached[level], z3.BitVecVal(level, 64)) for level in (1, 2)],
+                                otherwise=z3.BitVecVal(3, 64))
         self.physical = first(*[(self.reached[level], within(self.entry[level], self.gpa, level)) for level in (1, 2)],
                               otherwise=within(self.entry[3], self.gpa, 3))
 

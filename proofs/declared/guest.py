@@ -7,7 +7,7 @@ from typing import Any
 
 import z3
 
-from proofs.declared.words import bit, digit, every, first, slot, some, within, zero
+from proofs.declared.words import bit, combined, digit, every, first, slot, some, within, zero
 
 Term = Any
 NO, YES = z3.BoolVal(False), z3.BoolVal(True)
@@ -19,11 +19,13 @@ class DeclaredGuestWalk:
 
     ``fetch_entry(level, address)`` gives the entry at an address; ``available(level)`` says whether it can be had at all, and
     ``settable(level, entry, flags)`` whether flags can be set in it. Over plain memory it always can, and they always can.
+    The address is a linear one, which has to be canonical, or a guest-physical one, whose bits above those that the tables
+    translate have to be clear; ``canonical`` says either.
     """
 
     def __init__(self, fetch_entry: Callable[[int, Term], Term], levels: int, cpu: dict[str, Term], gva: Term,
                  access: dict[str, Term], available: Callable[[int], Term] = lambda level: YES,
-                 settable: Callable[[int, Term, Term], Term] = lambda level, entry, flags: YES) -> None:
+                 settable: Callable[[int, Term, Term], Term] = lambda level, entry, flags: YES, linear: bool = True) -> None:
         self.levels, self.cpu, self.gva, self.access = range(levels, 0, -1), cpu, gva, access
         self.slot: dict[int, Term] = {}
         self.entry: dict[int, Term] = {}
@@ -32,7 +34,7 @@ class DeclaredGuestWalk:
             self.slot[level] = slot(base, gva, level)
             self.entry[level] = base = fetch_entry(level, self.slot[level])
         self.leaf = {level: YES if level == 1 else bit(self.entry[level], 7) if level < 4 else NO for level in self.levels}
-        self._available = available
+        self._available, self._linear = available, linear
         self.flags_due = z3.If(access["write"], A_FLAG | D_FLAG, A_FLAG)
         self._settable = {level: settable(level, self.entry[level], A_FLAG) for level in self.levels}
         self._leaf_settable = {level: settable(level, self.entry[level], self.flags_due) for level in self.levels}
@@ -79,6 +81,10 @@ class DeclaredGuestWalk:
                           for number in (1, 2)}
         self.writable, self.user_page = at_every_level[1], at_every_level[2]
         self.no_execute = some(z3.And(self.read[level], bit(self.entry[level], 63)) for level in self.levels)
+        self.rights = z3.Concat(z3.BitVecVal(0, 61), digit(self.user_page), digit(self.writable), z3.BitVecVal(0, 1))
+        self.denied_somewhere = combined(z3.If(self.read[level], self.entry[level], 0) for level in self.levels)
+        self.leaf_entry = self.at_leaf({level: self.entry[level] for level in (1, 2, 3)})
+        self.leaf_level = self.at_leaf({level: z3.BitVecVal(level, 64) for level in (1, 2, 3)})
         self.physical = self.at_leaf({level: within(self.entry[level], self.gva, level) for level in (1, 2, 3)})
         self.key_denied = every([cpu["pke"], self.user_page, z3.Not(fetch), self._key_denies()])
         supervisor, user_page = z3.Not(user), self.user_page
@@ -92,11 +98,14 @@ class DeclaredGuestWalk:
             every([supervisor, write, cpu["wp"], z3.Not(self.writable), z3.Not(z3.And(user_page, fetch))]),
         ])
         high = z3.Extract(63, 11 + 9 * self.levels[0], self.gva)
-        self.canonical = z3.Or(high == 0, ~high == 0)
+        self.canonical = z3.Or(high == 0, ~high == 0) if self._linear else zero(63, 12 + 9 * self.levels[0], self.gva)
         self.fault = z3.And(self.canonical, z3.Not(self.failed), some([self.absent, self.malformed, self.denied]))
         self.allowed = every([self.canonical, z3.Not(self.failed), z3.Not(self.fault)])
         self.completed = z3.And(self.allowed, self.at_leaf(self._leaf_settable))
         present, well = z3.Not(self.absent), z3.Not(some([self.absent, self.malformed]))
+        self.code_beyond = z3.Concat(z3.BitVecVal(0, 59), digit(z3.And(fetch, z3.Or(cpu["nxe"], cpu["smep"]))),
+                                     z3.BitVecVal(0, 1), digit(user), digit(write), z3.BitVecVal(0, 1))
+        """Of a guest-physical address beyond what the tables translate: as if no entry were present."""
         self.code = z3.Concat(z3.BitVecVal(0, 58), digit(z3.And(well, self.key_denied)),
                               digit(z3.And(fetch, z3.Or(cpu["nxe"], cpu["smep"]))), digit(z3.And(present, self.malformed)),
                               digit(user), digit(write), digit(present))

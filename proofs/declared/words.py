@@ -44,6 +44,14 @@ def first(*cases: tuple[Term, Term], otherwise: Term) -> Term:
     return otherwise
 
 
+def combined(words: Iterable[Term]) -> Term:
+    """The words or-ed."""
+    whole = z3.BitVecVal(0, 64)
+    for word in words:
+        whole = whole | word
+    return whole
+
+
 def some(conditions: Iterable[Term]) -> Term:
     return z3.Or([z3.BoolVal(False), *conditions])
 

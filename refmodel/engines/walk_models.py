@@ -24,8 +24,6 @@ from refmodel.machine.guest_walk import Access, Cpu
 from refmodel.machine.words import FRAME, Translation, lacking
 
 Term = Any
-LAST_SLOT = 511
-"""Of a root: kept for the machine's own use."""
 
 
 @attrs.frozen
@@ -36,6 +34,8 @@ class Layout:
     """By level: the address of the table of that level."""
     data: int
     """The page that a walk which completes leads to."""
+    slot: int
+    """Of a root: kept for the machine's own use."""
 
 
 @attrs.frozen
@@ -83,7 +83,7 @@ class _Symbolic:
     def _laid_out(self, end: Any, memory: AnyMemory) -> Iterator[Term]:
         """Each table leads to the next one's place, and the last entry to a page that is there."""
         address = self.address.term
-        yield z3.Extract(8, 0, z3.LShR(address, 3 + 9 * self.levels)) != LAST_SLOT
+        yield z3.Extract(8, 0, z3.LShR(address, 3 + 9 * self.levels)) != self.layout.slot
         yield address & 0x807 == 0
         for number, at in enumerate(memory.reads[:-1]):
             yield z3.Select(self.array, at) & FRAME & ~self.beyond == self.layout.tables[self.levels - 1 - number]

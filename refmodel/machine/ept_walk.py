@@ -112,9 +112,9 @@ def present(ept: Ept, entry: Word) -> bool:
 
 
 def misconfigured(ept: Ept, level: int, leaf: bool, entry: Word) -> bool:
-    """Whether a present entry is one that must not be (SDM Vol. 3C 28.3.3.1)."""
-    executable = entry & X != 0 or (ept.mode_based_execute and entry & XU != 0)
-    if not entry & R and (entry & W != 0 or (executable and not ept.execute_only)):
+    """Whether a present entry is one that must not be (SDM Vol. 3C 28.3.3.1). One that gives neither read nor write, and is
+    present, gives execution."""
+    if not entry & R and (entry & W != 0 or not ept.execute_only):
         return True
     if leaf and forbidden_type(entry):
         return True
@@ -134,8 +134,8 @@ def reserved_in_ept(ept: Ept, level: int, leaf: bool) -> Word:
         bits |= 0x78
     if level >= 4 or (level == 3 and not ept.gigabyte_pages):
         bits |= PS
-    if leaf and level > 1:
-        bits |= (1 << (3 + 9 * level)) - (1 << 12)
+    if leaf:
+        bits |= (1 << (3 + 9 * level)) - (1 << 12)  # none at level 1
     return bits
 
 

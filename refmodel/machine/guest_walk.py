@@ -78,12 +78,18 @@ def walk(memory: Memory, cpu: Cpu, gva: Word, access: Access) -> Translation:
     """
     if not canonical(gva, cpu.levels):
         raise NotCanonical
+    return walk_tables(memory, cpu, gva, access)
+
+
+def walk_tables(memory: Memory, cpu: Cpu, address: Word, access: Access) -> Translation:
+    """The walk itself, of which the bits of the address above those that select entries are no part. Nested tables, which
+    translate guest-physical addresses, are walked so too (APM Vol. 2 15.25.5). Raises ``PageFault``."""
     why = reason(cpu, access)
     table, rights, denied = cpu.cr3 & FRAME, RW | US, 0
     for level in range(cpu.levels, 0, -1):
         shift = 3 + 9 * level
-        address = table | (gva >> shift & 0x1FF) << 3
-        entry = memory.read(address)
+        slot = table | (address >> shift & 0x1FF) << 3
+        entry = memory.read(slot)
         if not entry & P:
             raise PageFault(why)
         leaf = level == 1 or (level < 4 and entry & PS != 0)
@@ -92,14 +98,14 @@ def walk(memory: Memory, cpu: Cpu, gva: Word, access: Access) -> Translation:
         rights, denied, table = rights & entry, denied | entry, entry & FRAME
         if leaf:
             break
-        memory.mark(address, entry, A)
+        memory.mark(slot, entry, A)
     if cpu.pke and rights & US != 0 and key_denies(cpu, access, entry):
         raise PageFault(why | P | PK)
     if not allowed(cpu, access, rights & US != 0, rights & RW != 0, denied & NX != 0):
         raise PageFault(why | P)
-    memory.mark(address, entry, flags_due(access))
+    memory.mark(slot, entry, flags_due(access))
     offset = (1 << shift) - 1
-    return Translation(table & ~offset | gva & offset, level, rights, denied, entry)
+    return Translation(table & ~offset | address & offset, level, rights, denied, entry)
 
 
 def walk_marking_late(memory: Memory, cpu: Cpu, gva: Word, access: Access) -> Translation:

@@ -1,6 +1,6 @@
 """What a processor with EPT may remember of its walks, and the instructions that make it forget.
 
-Two of the three kinds of SDM Vol. 3C 28.3.1 (*information that may be cached*) matter here. A *guest-physical mapping* caches
+Two of the three kinds of SDM Vol. 3C 28.4.1 (*information that may be cached*) matter here. A *guest-physical mapping* caches
 an EPT walk; a *combined mapping* caches the guest's walk and the EPT walks under it. Both are tagged with the EPTP they
 were made under and are used under no other. INVLPG and MOV CR3 drop combined mappings only; INVEPT drops both.
 """

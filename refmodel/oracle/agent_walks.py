@@ -12,18 +12,23 @@ from refmodel.oracle.agent.host import AgentHost
 from refmodel.oracle.agent.image import LOAD, STORE, STORED, SUPERVISOR_STUB, TABLES, USER_STUB, WINDOW, slot, told
 from refmodel.oracle.agent.script import Results, Script, Step
 from refmodel.oracle.outcomes import Observed, Outcome
-from refmodel.oracle.stale_tests import StaleTest, invalidated, places
-from refmodel.oracle.walk_tests import WalkTest, level_at
+from refmodel.oracle.stale_tests import Invlpg, Invpcid, LoadCr3, Operation, StaleTest, TogglePge, faults, places
+from refmodel.oracle.walk_tests import Profile, WalkTest, level_at
 
 CR0, CR0_WP = 0x80000033, 0x10000
-CR4_PAE, CR4_PGE, CR4_LA57, CR4_SMEP, CR4_SMAP, CR4_PKE = 0x20, 0x80, 0x1000, 0x100000, 0x200000, 0x400000
+CR4_PAE, CR4_PGE, CR4_LA57, CR4_PCIDE, CR4_SMEP, CR4_SMAP, CR4_PKE = 0x20, 0x80, 0x1000, 0x20000, 0x100000, 0x200000, 0x400000
 EFER_LME_LMA, EFER_NXE, EFER_SVME = 0x500, 0x800, 0x1000
 AC = 1 << 18
 
 
-def control_registers(cpu: Cpu, global_pages: bool = False) -> tuple[int, int, int]:
+CR3_KEEP = 1 << 63
+"""Of the source of MOV to CR3, with CR4.PCIDE: what is cached is kept (SDM Vol. 3A 4.10.4.1)."""
+
+
+def control_registers(cpu: Cpu, global_pages: bool = False, pcids: bool = False) -> tuple[int, int, int]:
     """CR0, CR4 and EFER."""
-    bits = ((cpu.levels == 5, CR4_LA57), (cpu.smep, CR4_SMEP), (cpu.smap, CR4_SMAP), (cpu.pke, CR4_PKE), (global_pages, CR4_PGE))
+    bits = ((cpu.levels == 5, CR4_LA57), (cpu.smep, CR4_SMEP), (cpu.smap, CR4_SMAP), (cpu.pke, CR4_PKE), (global_pages, CR4_PGE),
+            (pcids, CR4_PCIDE))
     cr4 = CR4_PAE | sum(bit for on, bit in bits if on)
     return CR0 | (CR0_WP if cpu.wp else 0), cr4, EFER_LME_LMA | (EFER_NXE if cpu.nxe else 0)
 
@@ -79,11 +84,11 @@ def destination(test: WalkTest) -> list[int]:
     return [place] if WINDOW.start <= place < WINDOW.stop + 0x1000 else []
 
 
-def set_up(script: Script, cpu: Cpu, entries: Mapping[int, int], global_pages: bool = False) -> None:
+def set_up(script: Script, cpu: Cpu, entries: Mapping[int, int]) -> None:
     """Write the entries and set the registers; every translation that is not global is forgotten."""
     for address, entry in entries.items():
         script.add(Step.STORE, address, entry)
-    script.add(Step.CONTROL, *control_registers(cpu, global_pages))
+    script.add(Step.CONTROL, *control_registers(cpu))
     if cpu.pke:
         script.add(Step.KEYS, cpu.pkru)
     script.add(Step.RELOAD, TABLES[cpu.levels])
@@ -108,25 +113,61 @@ def walks_on(host: AgentHost, tests: Sequence[WalkTest]) -> list[Observed]:
 def stale_walks_on(host: AgentHost, tests: Sequence[StaleTest]) -> list[Observed]:
     """Perform tests of staleness."""
     script = Script()
-    numbers = []
+    numbers, faulting = [], []
     for test in tests:
-        set_up(script, test.cpu, test.before, test.global_page)
+        set_up(script, test.cpu, test.before)
+        if test.global_page or test.pcids:
+            script.add(Step.CONTROL, *control_registers(test.cpu, test.global_page, test.pcids))
+            script.add(Step.RELOAD, TABLES[test.cpu.levels] | test.pcid)
         add_access(host, script, test.first, test.gva, places(test))
         for address, entry in test.edits:
             script.add(Step.STORE, address, entry)
-        if test.invalidation == "MOV CR3":
-            script.add(Step.RELOAD, TABLES[test.cpu.levels])
-        elif test.invalidation.startswith("MOV CR4"):
-            script.add(Step.CONTROL, *control_registers(test.cpu, not test.global_page))
-            script.add(Step.CONTROL, *control_registers(test.cpu, test.global_page))
-        elif test.invalidation != "none":
-            script.add(Step.FLUSH, invalidated(test))
+        steps = [(step, faults(operation, test)) for operation in test.invalidation for step in _steps(script, operation, test)]
         access = add_access(host, script, test.second, test.gva, places(test))
         script.add(Step.CONTROL, *control_registers(test.cpu))  # global translations go too
+        script.add(Step.RELOAD, TABLES[test.cpu.levels])
         numbers.append((access, take_down(script, test.before)))
-    return _observed(host, script, numbers)
+        faulting.append(steps)
+    results = host.perform(script)
+    return [_refused(results, steps) or observed
+            for observed, steps in zip(_read(results, numbers), faulting, strict=True)]
+
+
+def _steps(script: Script, operation: Operation, test: StaleTest) -> Sequence[int]:
+    """An operation in a script, and the numbers of the steps that may fault."""
+    if isinstance(operation, Invlpg):
+        return [script.add(Step.FLUSH, operation.gva)]
+    if isinstance(operation, LoadCr3):
+        script.add(Step.RELOAD, TABLES[test.cpu.levels] | operation.pcid | (CR3_KEEP if operation.keep else 0))
+        return []
+    if isinstance(operation, Invpcid):
+        return [script.add(Step.INVPCID, operation.kind, operation.pcid, operation.gva)]
+    changed = (test.cpu, not test.global_page) if isinstance(operation, TogglePge) else (
+        attrs.evolve(test.cpu, smep=True), test.global_page)
+    for cpu, global_pages in (changed, (test.cpu, test.global_page)):
+        script.add(Step.CONTROL, *control_registers(cpu, global_pages, test.pcids))
+    return []
+
+
+def _refused(results: Results, steps: Iterable[tuple[int, bool]]) -> Observed | None:
+    """Something else than an access, if an invalidation faulted that must not, or did not that must."""
+    for number, must in steps:
+        if (results[number][0] == 13) != must or results[number][0] not in (0, 13):
+            return Observed(Outcome("an invalidation that does not fault" if must else "an invalidation that faults"))
+    return None
+
+
+def with_pcids(host: AgentHost, profile: Profile) -> Profile:
+    """The profile, with what the machine says that it has of PCIDs and INVPCID (SDM Vol. 2A, CPUID, leaves 1 and 7)."""
+    script = Script()
+    features, extended = script.add(Step.CPUID, 1), script.add(Step.CPUID, 7)
+    results = host.perform(script)
+    return attrs.evolve(profile, pcid=bool(results[features][2] >> 17 & 1), invpcid=bool(results[extended][1] >> 10 & 1))
 
 
 def _observed(host: AgentHost, script: Script, numbers: Iterable[tuple[_Access, Mapping[int, int]]]) -> list[Observed]:
-    results = host.perform(script)
+    return _read(host.perform(script), numbers)
+
+
+def _read(results: Results, numbers: Iterable[tuple[_Access, Mapping[int, int]]]) -> list[Observed]:
     return [Observed(access.outcome(results), {a: results[n][0] for a, n in entries.items()}) for access, entries in numbers]

@@ -12,7 +12,7 @@ import attrs
 
 from refmodel.machine.ept_walk import Ept
 from refmodel.oracle.agent.image import VMCALL, VMMCALL
-from refmodel.oracle.agent_walks import stale_walks_on, walks_on
+from refmodel.oracle.agent_walks import stale_walks_on, walks_on, with_pcids
 from refmodel.oracle.judging import Campaign, Lost
 from refmodel.oracle.nested_campaign import NestedCampaign
 from refmodel.oracle.nested_tests import ROOT
@@ -44,7 +44,7 @@ def _qemu() -> Generator[Campaign, None, None]:
     name = f"qemu {version}"
     for levels in (4, 5):
         with contextlib.closing(qemu.Qemu(levels)) as host:
-            profile = Profile(levels=levels, amd=True, pke=True)
+            profile = with_pcids(host, Profile(levels=levels, amd=True, pke=True))
             yield WalkCampaign(name, profile, functools.partial(walks_on, host))
             yield StaleCampaign(name, profile, functools.partial(stale_walks_on, host))
     with contextlib.closing(qemu.Qemu(4, trap=VMMCALL)) as host:
@@ -54,19 +54,23 @@ def _qemu() -> Generator[Campaign, None, None]:
 
 def _bochs() -> Generator[Campaign, None, None]:
     from refmodel.oracle import bochs
-    from refmodel.oracle.vmx_walks import VmxWalks
+    from refmodel.oracle.vmx_walks import VmxStaleWalks, VmxWalks
 
     version = bochs.version()
     if version is None:
         raise Absent("the Bochs processor is not installed (CPython 3.11 on x86-64: pip install bochscpu-python==0.4.0)")
     name = f"bochs {version}"
     with contextlib.closing(bochs.Bochs(4)) as host:
-        yield WalkCampaign(name, Profile(), functools.partial(walks_on, host))
-        yield StaleCampaign(name, Profile(), functools.partial(stale_walks_on, host))
+        profile = with_pcids(host, Profile())
+        yield WalkCampaign(name, profile, functools.partial(walks_on, host))
+        yield StaleCampaign(name, profile, functools.partial(stale_walks_on, host))
     for accessed_dirty in (False, True):
         with contextlib.closing(bochs.Bochs(4, trap=VMCALL)) as host:
             profile, ept = Profile(nxe_off=False), Ept(ROOT, accessed_dirty=accessed_dirty, advanced=True)
             yield NestedCampaign(name, profile, ept, VmxWalks(host, profile, ept))
+    with contextlib.closing(bochs.Bochs(4, trap=VMCALL)) as host:
+        profile = Profile(nxe_off=False, vpid=True)
+        yield StaleCampaign(name, profile, VmxStaleWalks(host, profile, Ept(ROOT)).stale_walks)
 
 
 def _kvm() -> Generator[Campaign, None, None]:
@@ -80,7 +84,7 @@ def _kvm() -> Generator[Campaign, None, None]:
         raise Absent(f"KVM cannot be used ({why}); it takes Linux with KVM, and read and write access to /dev/kvm")
     name = f"kvm {platform.release()}"
     with contextlib.closing(kvm.Kvm()) as host:
-        profile = kvm.profile(host)
+        profile = with_pcids(host, kvm.profile(host))
         yield WalkCampaign(name, profile, functools.partial(walks_on, host))
         yield StaleCampaign(name, profile, functools.partial(stale_walks_on, host))
         yield TranslateCampaign(name, profile, host)

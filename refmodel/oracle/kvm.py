@@ -16,7 +16,7 @@ from pathlib import Path
 import attrs
 
 from refmodel.oracle.agent.host import AgentHost
-from refmodel.oracle.agent.image import AGENT, BOOT_TABLES, GDT, IDT, MAILBOX, MEMORY, TSS, Image
+from refmodel.oracle.agent.image import AGENT, BOOT_TABLES, GDT, IDT, MAILBOX, MEMORY, SLOT, TSS, Image
 from refmodel.oracle.judging import Lost
 from refmodel.oracle.walk_tests import Profile
 
@@ -62,6 +62,10 @@ def available() -> str | None:
     return None
 
 
+LAST_SLOT = 511
+"""Of the root: where a guest's supervisor code may be on a host that runs it without hardware help."""
+
+
 class Kvm(AgentHost):
     """One virtual machine with one vCPU and private anonymous memory, which KSM may merge and swapping may take."""
 
@@ -70,7 +74,7 @@ class Kvm(AgentHost):
         self._memory = mmap.mmap(-1, MEMORY, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         """Where the memory lies in this process."""
-        self.image = Image(self._memory)
+        self.image = Image(self._memory, slot=LAST_SLOT if software_supervisor() else SLOT)
         self.image.stop_by(1)
         device = os.open(DEVICE, os.O_RDWR)
         try:
@@ -166,7 +170,7 @@ def profile(host: Kvm) -> Profile:
         amd=vendor in (b"AuthenticAMD", b"HygonGenuine"),
         gigabyte_pages=bool(host.cpuid.get(0x80000001, nothing)[3] >> 26 & 1),
         smep_smap=host.cpuid.get(7, nothing)[1] & (1 << 7 | 1 << 20) == 1 << 7 | 1 << 20, nxe_off=False,
-        upper_user=not software_supervisor())
+        agent_slot=host.image.slot, upper_user=not software_supervisor())
 
 
 def software_supervisor() -> bool:

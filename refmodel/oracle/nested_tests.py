@@ -28,7 +28,7 @@ from refmodel.oracle.walk_tests import (
     linear_address,
 )
 
-SIZE = 52
+SIZE = 53
 """Bytes that a test is made of."""
 
 GUEST_TABLES, GUEST_DATA = 0x80000000, 0xC0000000
@@ -64,7 +64,7 @@ class NestedTest:
         if isinstance(self.second, Ept):
             yield f"EPT, accessed and dirty flags {'en' if self.second.accessed_dirty else 'dis'}abled"
         else:
-            yield "nested paging"
+            yield f"nested paging, the host's CR4.SMEP={self.second.smep:d} EFER.NXE={self.second.nxe:d}"
         for address, entry in sorted(self.entries.items()):
             yield f"{name_of(address)}: {entry:#018x} = {entry_words(self, address, entry)}"
 
@@ -122,12 +122,13 @@ def make(data: bytes, profile: Profile, ept: Ept | None) -> NestedTest:
     gva = linear_address(draw, index, levels)
     if access.fetch:  # a virtual machine cannot be entered at an address that is not canonical
         gva &= (1 << (11 + 9 * levels)) - 1
-    return NestedTest(entries, cpu, ept or host_cpu(profile), gva, access, frame | gva & 0xFFF)
+    return NestedTest(entries, cpu, ept or host_cpu(profile, draw.byte()), gva, access, frame | gva & 0xFFF)
 
 
-def host_cpu(profile: Profile) -> Cpu:
-    """The host's registers, with its nested tables."""
-    return Cpu(cr3=ROOT, beyond=lacking(profile.physical_bits), gigabyte_pages=profile.gigabyte_pages, amd=profile.amd)
+def host_cpu(profile: Profile, byte: int) -> Cpu:
+    """The host's registers, with its nested tables; zero is EFER.NXE set and CR4.SMEP clear."""
+    return Cpu(cr3=ROOT, nxe=byte & 3 != 3, smep=profile.smep_smap and byte & 12 == 12, beyond=lacking(profile.physical_bits),
+               gigabyte_pages=profile.gigabyte_pages, amd=profile.amd)
 
 
 def _guest_entries(draw: Draw, leaf: int, index: dict[int, int], upper: int, lower: int, profile: Profile) -> dict[int, int]:

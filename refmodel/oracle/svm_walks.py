@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
+from refmodel.machine.guest_walk import Cpu
 from refmodel.machine.npt_walk import EXIT_NPF
 from refmodel.oracle.agent.host import AgentHost
 from refmodel.oracle.agent.image import BOOT_TABLES, GDT, IDT, LOAD, STORE, STORED, SUPERVISOR_STUB, TSS, USER_STUB
@@ -55,7 +56,7 @@ class SvmWalks:
 
     def __call__(self, tests: Sequence[NestedTest]) -> list[Observed]:
         script = Script()
-        script.add(Step.CONTROL, 0x80010033, 0x20 | (0x1000 if self.host.image.levels == 5 else 0), 0xD00 | EFER_SVME)
+        script.add(Step.CONTROL, *self._host_registers(Cpu(cr3=0)))
         script.add(Step.ENABLE_SVM, HOST_SAVE)
         script.add(Step.RELOAD, BOOT_TABLES)
         numbers = [self._steps(script, test) for test in tests]
@@ -65,10 +66,17 @@ class SvmWalks:
     def _steps(self, script: Script, test: NestedTest) -> _Numbers:
         for address, value in [*test.entries.items(), *self._changing_fields(test)]:
             script.add(Step.STORE, address, value)
+        assert isinstance(test.second, Cpu)
+        script.add(Step.CONTROL, *self._host_registers(test.second))  # VMRUN takes the host's as it finds them
         script.add(Step.RUN_SVM, VMCB, test.gva)
         told_at = tuple(script.add(Step.LOAD, field) for field in (EXIT_CODE, EXIT_INFO_1, EXIT_INFO_2, RAX))
         places = put_back(self.host, script, test.access, [test.place])
         return _Numbers(told_at, places, take_down(script, test.entries))
+
+    def _host_registers(self, cpu: Cpu) -> tuple[int, int, int]:
+        """CR0, CR4 and EFER of a host that differs from the agent's own in SMEP and NXE only."""
+        cr0, cr4, efer = control_registers(Cpu(cr3=0, levels=self.host.image.levels, smep=cpu.smep, nxe=cpu.nxe))
+        return cr0, cr4, efer | EFER_SVME
 
     def _changing_fields(self, test: NestedTest) -> Iterator[tuple[int, int]]:
         a, image = test.access, self.host.image

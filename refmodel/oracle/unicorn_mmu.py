@@ -18,6 +18,8 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from refmodel.machine.guest_walk import Access, Cpu
 from refmodel.oracle.agent.image import (
     GDT,
@@ -35,7 +37,7 @@ from refmodel.oracle.agent.image import (
 )
 from refmodel.oracle.agent_walks import AC, control_registers, destination
 from refmodel.oracle.outcomes import Observed, Outcome
-from refmodel.oracle.stale_tests import StaleTest, invalidated, places
+from refmodel.oracle.stale_tests import Invlpg, LoadCr3, Operation, StaleTest, TogglePge, places
 from refmodel.oracle.walk_tests import WalkTest
 
 EFER = 0xC0000080
@@ -199,14 +201,20 @@ class UnicornMmu:
         self._write(test.before.items())
         self._access(test.cpu, test.first, test.gva, places(test), flush=True, global_pages=test.global_page)
         self._write(test.edits)
-        if test.invalidation == "MOV CR3":
-            self.uc.reg_write(self.x86.UC_X86_REG_CR3, TABLES[test.cpu.levels])
-        elif test.invalidation.startswith("MOV CR4"):
-            for global_pages in (not test.global_page, test.global_page):
-                self.uc.reg_write(self.x86.UC_X86_REG_CR4, control_registers(test.cpu, global_pages)[1])
-        elif test.invalidation != "none":
-            self.uc.context_restore(self.contexts[False])
-            self.uc.reg_write(self.x86.UC_X86_REG_RBX, invalidated(test))
-            self._go(self.image.at(SUPERVISOR_STUB) + INVLPG)
+        for operation in test.invalidation:
+            self._invalidate(operation, test)
         outcome = self._access(test.cpu, test.second, test.gva, places(test), flush=False, global_pages=test.global_page)
         return Observed(outcome, self._entries(test.before))
+
+    def _invalidate(self, operation: Operation, test: StaleTest) -> None:
+        if isinstance(operation, LoadCr3):
+            self.uc.reg_write(self.x86.UC_X86_REG_CR3, TABLES[test.cpu.levels])
+        elif isinstance(operation, Invlpg):
+            self.uc.context_restore(self.contexts[False])
+            self.uc.reg_write(self.x86.UC_X86_REG_RBX, operation.gva)
+            self._go(self.image.at(SUPERVISOR_STUB) + INVLPG)
+        else:
+            changed = (test.cpu, not test.global_page) if isinstance(operation, TogglePge) else (
+                attrs.evolve(test.cpu, smep=True), test.global_page)
+            for cpu, global_pages in (changed, (test.cpu, test.global_page)):
+                self.uc.reg_write(self.x86.UC_X86_REG_CR4, control_registers(cpu, global_pages)[1])

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
 from refmodel.machine.ept_walk import EXIT_MISCONFIGURATION, EXIT_VIOLATION, Ept
+from refmodel.machine.guest_walk import Access, Cpu
 from refmodel.oracle.agent.code import VM_EXIT
 from refmodel.oracle.agent.host import AgentHost
 from refmodel.oracle.agent.image import (
@@ -29,6 +30,7 @@ from refmodel.oracle.agent_walks import AC, Places, completed, control_registers
 from refmodel.oracle.judging import Lost
 from refmodel.oracle.nested_tests import ROOT, NestedTest, fixed_entries
 from refmodel.oracle.outcomes import Observed, Outcome
+from refmodel.oracle.stale_tests import EPTP, OTHER_EPTP, Invept, Invvpid, StaleTest, faults, places
 from refmodel.oracle.walk_tests import Profile
 
 VMXON_REGION, VMCS, POINTERS, DESCRIPTOR = 0x3A000, 0x3B000, 0x3C000, 0x3C100
@@ -39,6 +41,7 @@ UNUSABLE = 0x10000
 EXIT_EXCEPTION, EXIT_VMCALL = 0, 18
 REASON, QUALIFICATION, GUEST_PHYSICAL, GUEST_LINEAR, INTERRUPTION, ERROR_CODE = 0x4402, 0x6400, 0x2400, 0x640A, 0x4404, 0x4406
 ALL_CONTEXTS = 2
+VPID = 1
 
 ES, CS, SS, DS, FS, GS, LDTR, TR = range(8)
 
@@ -102,37 +105,41 @@ class VmxWalks:
         script = Script()
         numbers = [self._steps(script, test) for test in tests]
         results = self.host.perform(script)
-        return [self._observed(test, at, results) for test, at in zip(tests, numbers, strict=True)]
+        return [self._observed(at, results) for at in numbers]
 
     def _steps(self, script: Script, test: NestedTest) -> _Numbers:
         for address, value in test.entries.items():
             script.add(Step.STORE, address, value)
         script.add(Step.INVEPT, ALL_CONTEXTS, DESCRIPTOR)
-        for field, value in self._changing_fields(test):
+        made = self._access(script, test.cpu, test.access, test.gva, [test.place])
+        return _Numbers(made, take_down(script, test.entries))
+
+    def _access(self, script: Script, cpu: Cpu, access: Access, gva: int, places: Iterable[int],
+                global_pages: bool = False) -> _Made:
+        """Enter the virtual machine to make an access, and put back what a store may have overwritten."""
+        for field, value in self._changing_fields(cpu, access, gva, global_pages):
             script.add(Step.VMWRITE, field, value)
-        entered = script.add(Step.RUN_VMX, test.gva, STORED)
+        entered = script.add(Step.RUN_VMX, gva, STORED)
         told_at = tuple(script.add(Step.VMREAD, field) for field in (REASON, QUALIFICATION, GUEST_PHYSICAL, GUEST_LINEAR,
                                                                      INTERRUPTION, ERROR_CODE))
-        places = put_back(self.host, script, test.access, [test.place])
-        return _Numbers(entered, told_at, places, take_down(script, test.entries))
+        return _Made(access, entered, told_at, put_back(self.host, script, access, places))
 
-    def _changing_fields(self, test: NestedTest) -> Iterator[tuple[int, int]]:
-        a, image = test.access, self.host.image
+    def _changing_fields(self, cpu: Cpu, a: Access, gva: int, global_pages: bool) -> Iterator[tuple[int, int]]:
+        image = self.host.image
         code, data = ((0x23, 0xA0FB), (0x2B, 0xC0F3)) if a.user else ((0x10, 0xA09B), (0x18, 0xC093))
         for register, (selector, rights) in ((CS, code), (SS, data), (DS, data), (ES, data)):
             yield 0x800 + 2 * register, selector
             yield 0x4814 + 2 * register, rights
-        cr0, cr4, efer = control_registers(test.cpu)
+        cr0, cr4, efer = control_registers(cpu, global_pages)
         stub = image.at(USER_STUB if a.user else SUPERVISOR_STUB)
-        yield from ((0x6800, cr0), (0x6802, test.cpu.cr3), (0x6804, cr4 | CR4_VMXE), (0x2806, efer))
-        yield 0x681E, test.gva if a.fetch else stub + (STORE if a.write else LOAD)  # RIP
+        yield from ((0x6800, cr0), (0x6802, cpu.cr3), (0x6804, cr4 | CR4_VMXE), (0x2806, efer))
+        yield 0x681E, gva if a.fetch else stub + (STORE if a.write else LOAD)  # RIP
         yield 0x6820, 2 | (AC if a.ac else 0)  # RFLAGS
 
-    def _observed(self, test: NestedTest, at: _Numbers, results: Results) -> Observed:
-        entries = {address: results[n][0] for address, n in at.entries.items()}
-        return Observed(self._outcome(test, at, results), entries)
+    def _observed(self, at: _Numbers, results: Results) -> Observed:
+        return Observed(self._outcome(at.made, results), {address: results[n][0] for address, n in at.entries.items()})
 
-    def _outcome(self, test: NestedTest, at: _Numbers, results: Results) -> Outcome:
+    def _outcome(self, at: _Made, results: Results) -> Outcome:
         rax, entered, *_ = results[at.entered]
         reason, qualification, gpa, linear, interruption, code = (results[n][0] for n in at.told)
         if not entered or reason >> 31 & 1:
@@ -148,7 +155,7 @@ class VmxWalks:
             return Outcome("#GP" if vector == 13 else f"exception {vector}", code)
         if reason != EXIT_VMCALL:
             return Outcome(f"exit {reason}", qualification)
-        return completed(test.access, rax, at.places, results)
+        return completed(at.access, rax, at.places, results)
 
     def _undefined(self) -> int:
         """Bits of an exit qualification that say nothing with these controls (SDM Vol. 3C table 27-7)."""
@@ -163,8 +170,62 @@ def _segment(register: int, selector: int, limit: int, rights: int, base: int) -
 
 
 @attrs.frozen
-class _Numbers:
+class _Made:
+    """An access in a script: under which numbers its result is found, and what lay wherever it may have stored to."""
+
+    access: Access
     entered: int
     told: tuple[int, ...]
     places: Places
+
+
+@attrs.frozen
+class _Numbers:
+    made: _Made
     entries: dict[int, int]
+
+
+class VmxStaleWalks(VmxWalks):
+    """Performs tests of staleness in a virtual machine that has a VPID, on a host that has VMX, EPT and INVVPID.
+
+    The guest's tables lie where EPT maps memory to itself; its host edits them and invalidates between two entries of it.
+    """
+
+    def _constant_fields(self) -> Iterator[tuple[int, int]]:
+        yield from super()._constant_fields()
+        yield from ((0x401E, 1 << 1 | 1 << 5), (0x0000, VPID))  # EPT and VPIDs on
+
+    def stale_walks(self, tests: Sequence[StaleTest]) -> list[Observed]:
+        """Perform tests of staleness."""
+        image = self.host.image
+        image.words([(DESCRIPTOR + 16, EPTP | 3 << 3 | 6), (DESCRIPTOR + 24, 0), (DESCRIPTOR + 32, OTHER_EPTP | 3 << 3 | 6),
+                     (DESCRIPTOR + 40, 0)])
+        script = Script()
+        numbers = [self._stale_steps(script, test) for test in tests]
+        results = self.host.perform(script)
+        return [refused(results, steps) or self._observed(at, results) for at, steps in numbers]
+
+    def _stale_steps(self, script: Script, test: StaleTest) -> tuple[_Numbers, list[tuple[int, bool]]]:
+        for address, value in test.before.items():
+            script.add(Step.STORE, address, value)
+        script.add(Step.INVEPT, ALL_CONTEXTS, DESCRIPTOR)
+        self._access(script, test.cpu, test.first, test.gva, places(test), test.global_page)
+        for address, value in test.edits:
+            script.add(Step.STORE, address, value)
+        steps = []
+        for operation in test.invalidation:
+            if isinstance(operation, Invvpid):
+                number = script.add(Step.INVVPID, operation.kind, operation.vpid, operation.gva)
+                steps.append((number, faults(operation, test)))
+            elif isinstance(operation, Invept):
+                script.add(Step.INVEPT, operation.kind, DESCRIPTOR + (16 if operation.same else 32))
+        made = self._access(script, test.cpu, test.second, test.gva, places(test), test.global_page)
+        return _Numbers(made, take_down(script, test.before)), steps
+
+
+def refused(results: Results, steps: Iterable[tuple[int, bool]]) -> Observed | None:
+    """Something else than an access, if an INVVPID failed that must not, or did not that must."""
+    for number, must_fail in steps:
+        if results[number][0] != (0 if must_fail else 1):
+            return Observed(Outcome("an INVVPID that does not fail" if must_fail else "an INVVPID that fails"))
+    return None

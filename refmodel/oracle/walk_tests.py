@@ -12,7 +12,7 @@ import attrs
 
 from refmodel.machine.guest_walk import Access, Cpu
 from refmodel.machine.words import FRAME, NX, PS, RW, US, A, D, G, P, lacking
-from refmodel.oracle.agent.image import TABLES, WINDOW
+from refmodel.oracle.agent.image import SLOT, TABLES, WINDOW
 
 SIZE = 28
 """Bytes that a test is made of: as many as ``make`` may ask for, and no more, since drawing them costs most."""
@@ -30,6 +30,14 @@ class Profile:
     nxe_off: bool = True
     """Whether EFER.NXE can be cleared."""
     pke: bool = False
+    pcid: bool = False
+    """Whether there is CR4.PCIDE."""
+    invpcid: bool = False
+    """Whether there is INVPCID."""
+    vpid: bool = False
+    """Whether tests of staleness are made in a virtual machine with a VPID and EPT, and what its host invalidates is tested."""
+    agent_slot: int = SLOT
+    """Of the root: where the agent is, and no test."""
     upper_user: bool = True
     """Whether user accesses to the upper half of the address space can be tested."""
     fetch_at_zero: bool = True
@@ -100,7 +108,7 @@ def make(data: bytes, profile: Profile) -> WalkTest:
     leaf = leaf_level(draw.byte())
     access, cpu = drawn_access(draw), drawn_cpu(draw, profile)
     frame = WINDOW[draw.byte() % len(WINDOW)]
-    index = {level: _index(draw.byte(), level, levels) for level in range(levels, 0, -1)}
+    index = {level: drawn_index(draw.byte(), level, levels, profile.agent_slot) for level in range(levels, 0, -1)}
     if access.user and not profile.upper_user:
         index[levels] &= 0xFF
     if leaf > 1:  # a large page maps memory from zero: the address chooses the frame
@@ -146,9 +154,12 @@ def linear_address(draw: Draw, index: dict[int, int], levels: int) -> int:
     return gva
 
 
-def _index(byte: int, level: int, levels: int) -> int:
-    """Slot 511 of the root is kept for the agent."""
-    return (byte * 2 if byte < 128 else 510 - byte) & 0x1FF if level == levels else (byte * 73) & 0x1FF
+def drawn_index(byte: int, level: int, levels: int, agent_slot: int) -> int:
+    """Of the root an even slot of the lower half, or an odd one of the upper, but not the last if the agent is there."""
+    if level < levels:
+        return (byte * 73) & 0x1FF
+    index = byte * 2 + (byte >> 7)
+    return index if index != agent_slot else index - 2
 
 
 def drawn_entry(draw: Draw, level: int, leaf: int, target: int, profile: Profile, calm: bool = False) -> int:

@@ -1,4 +1,4 @@
-"""The walk measured beside its peers, and made to decide every combination that kvm-unit-tests' access test enumerates."""
+"""The walk measured beside its peers, and made to decide every combination of kvm-unit-tests' access test."""
 
 import itertools
 import os
@@ -77,50 +77,97 @@ def test_the_text_runs_on_pypy_as_it_is(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- kvm-unit-tests' access test
 
-BIT_36, BIT_51, BIT_13 = 1 << 36, 1 << 51, 1 << 13
-ROOT_TABLE, PAGE_DIRECTORY_POINTERS, PAGE_DIRECTORY, PAGE_TABLE, FRAME = 0x1000, 0x2000, 0x3000, 0x4000, 0x200000
+ROOT_TABLE, PAGE_DIRECTORY_POINTERS, PAGE_DIRECTORY, PAGE_TABLE, FRAME = 0x1000, 0x2000, 0x3000, 0x4000, 0x2000000
+IN_PDE, IN_PTE, IN_NEITHER = (1 << 51, 0), (0, 1 << 51), (0, 0)
+PDE_36, PTE_36, PDE_13 = (1 << 36, 0), (0, 1 << 36), (1 << 13, 0)
+READ_FIRST = Access()
 
 
-def combinations() -> Iterator[tuple[Cpu, Access, int, int, bool]]:
-    """Every legal combination without protection keys: the processor, the access, the PDE, the PTE, and whether it is made twice.
+@attr.frozen
+class Setting:
+    """What does not vary from entry to entry: the processor, the access, and the entries of levels 4 and 3 and the keys."""
 
-    The flags are those of the access test: P, A, R/W, U/S, D and NX in PDE and PTE, PS in the PDE, a reserved bit in one of them
-    (51, 36, or 13 of a PDE that maps a page) and no more than one at a time; a fetch is no write; no user access with SMEP.
-    """
-    flags = (P, A, RW, US, D, NX)
-    settings = [sum(chosen) for chosen in itertools.product(*((0, f) for f in flags))]
-    reserved = [(False, pde, pte) for pde, pte in ((0, 0), (BIT_51, 0), (BIT_36, 0), (0, BIT_51), (0, BIT_36))]
-    reserved += [(True, pde, pte) for _, pde, pte in reserved] + [(True, BIT_13, 0)]
-    processors = [Cpu(ROOT_TABLE, wp=wp, nxe=nxe, smep=smep, beyond=lacking(36))
-                  for wp, nxe, smep in itertools.product((False, True), repeat=3)]
-    accesses = [Access(user=user, write=write, fetch=fetch) for user, write, fetch in itertools.product((False, True), repeat=3)
-                if not (write and fetch)]
-    for cpu, access, (large, in_pde, in_pte), twice in itertools.product(processors, accesses, reserved, (False, True)):
-        if cpu.smep and access.user:
+    cpu: Cpu
+    access: Access
+    twice: bool
+    """A supervisor's load is made first."""
+    pdpte: int
+    key: bool
+    """The leaf has key 1, and a PDE that leads to a table has key 2, which counts for nothing."""
+
+
+def settings(keys: bool, smep: bool) -> Iterator[Setting]:
+    """Every setting of the access test (x86/access.c), as ``ac_test_legal`` has them: a fetch is no write, no access is a user's
+    with SMEP, and PKRU varies with CR4.PKE only. Without ``keys``, the processor has no protection keys."""
+    pkrus = [(False, 0)] if not keys else [(False, 0), *((True, 0x30 | bits) for bits in (0, 4, 8, 12))]
+    for nxe, wp, read_only, twice, user, write, fetch in itertools.product((False, True), repeat=7):
+        if (write and fetch) or (user and smep):
             continue
-        for pde, pte in itertools.product(settings, repeat=2):
-            yield (cpu, access, pde | in_pde | (FRAME | PS if large else PAGE_TABLE), pte | in_pte | FRAME, twice)
+        for (pke, pkru), key in itertools.product(pkrus, (False, True) if keys else (False,)):
+            cpu = Cpu(ROOT_TABLE, wp=wp, nxe=nxe, smep=smep, pke=pke, pkru=pkru, beyond=lacking(36))
+            yield Setting(cpu, Access(user=user, write=write, fetch=fetch), twice, P | US | (0 if read_only else RW), key)
 
 
-def test_every_legal_combination_of_the_access_test_is_decided() -> None:
-    words = {ROOT_TABLE: PAGE_DIRECTORY_POINTERS | P | RW | US, PAGE_DIRECTORY_POINTERS: PAGE_DIRECTORY | P | RW | US}
+def entries(nxe: bool, key: bool) -> list[tuple[int, int]]:
+    """Every pair of a PDE and a PTE that the access test makes: all combinations of P, R/W, U/S, A, D and NX in both and of PS
+    in the PDE; besides, a reserved bit: 51 or 36 in either, 13 in a PDE that maps a page. No more than one bit that is reserved
+    is set, and without EFER.NXE NX is one of these."""
+    flags = [sum(chosen) for chosen in itertools.product(*((0, f) for f in (P, A, RW, US, D, NX)))]
+    found = []
+    for large, reserved in itertools.product((False, True), (IN_NEITHER, IN_PDE, PDE_36, IN_PTE, PTE_36, PDE_13)):
+        if reserved == PDE_13 and not large:
+            continue
+        leaf_key, above = (1 << 59, 1 << 59 if large else 2 << 59) if key else (0, 0)
+        for pde, pte in itertools.product(flags, repeat=2):
+            if nxe or (reserved != IN_NEITHER) + (pde & NX != 0) + (pte & NX != 0) <= 1:
+                to = FRAME | PS if large else PAGE_TABLE
+                found.append((pde | reserved[0] | above | to, pte | reserved[1] | leaf_key | FRAME))
+    return found
+
+
+COUNTS = [(False, False, 2_899_968), (True, False, 28_999_680), (True, True, 14_499_840)]
+"""With protection keys or without, with SMEP or without: how many combinations there are."""
+
+
+@pytest.mark.parametrize(("keys", "smep", "count"), COUNTS, ids=["plain", "protection keys", "SMEP"])
+def test_every_legal_combination_of_the_access_test_is_decided(keys: bool, smep: bool, count: int) -> None:
+    """The combinations are the access test's own, for a processor with a MAXPHYADDR of 36, which lacks both bits 36 and 51. It
+    makes 2,899,968 of them where there are no protection keys and 28,999,680 where there are. Its list has SMEP too, with the
+    rule that no access is a user's then; since the test passes over SMEP altogether today, the third number is what its other
+    rules leave. What is left out: forced emulation, which is no matter of the walk.
+
+    Each is decided by the clear text and by the walk written by hand, which have to agree on outcome and flags.
+    """
+    pairs = {(nxe, key): entries(nxe, key) for nxe in (False, True) for key in (False, True)}
+    words: dict[int, int] = {}
     decided: Counter[str] = Counter()
     began = time.perf_counter()
-    for cpu, access, pde, pte, twice in combinations():
-        words[PAGE_DIRECTORY], words[PAGE_TABLE] = pde, pte
-        for _ in range(1 + twice):
-            memory = Marked(words)
-            end = _ends(lambda m=memory, c=cpu, a=access: walk(m, c, 0, a))
-            for address, bits in memory.marks:
-                words[address] |= bits
-        decided[end] += 1
-        marks: list[tuple[int, int]] = []
-        assert end == _ends(lambda m=marks, c=cpu, a=access: inlined_walk(words, c, 0, a, m))
-        assert marks == memory.marks
+    for setting in settings(keys, smep):
+        upper = {ROOT_TABLE: PAGE_DIRECTORY_POINTERS | P | RW | US, PAGE_DIRECTORY_POINTERS: PAGE_DIRECTORY | setting.pdpte}
+        for words[PAGE_DIRECTORY], words[PAGE_TABLE] in pairs[setting.cpu.nxe, setting.key]:
+            words.update(upper)
+            if setting.twice:
+                _agreed(words, setting.cpu, READ_FIRST)
+            decided[_agreed(words, setting.cpu, setting.access)] += 1
     seconds = time.perf_counter() - began
-    total = sum(decided.values())
-    print(f"\n{total:,} combinations in {seconds:.0f} s, by both: {dict(sorted(decided.items()))}")
-    assert total == 3_244_032
+    print(f"\n{decided.total():,} combinations in {seconds:.0f} s, by both: {dict(sorted(decided.items()))}")
+    assert decided.total() == count
+
+
+def _agreed(words: dict[int, int], cpu: Cpu, access: Access) -> str:
+    """How an access ends, by both; what it marks is marked."""
+    memory, marks = Marked(words), list[tuple[int, int]]()
+    end = _ends(lambda: walk(memory, cpu, 0, access))
+    assert end == _ends(lambda: inlined_walk(words, cpu, 0, access, marks)) and marks == memory.marks
+    for address, bits in marks:
+        words[address] |= bits
+    return end
+
+
+def test_the_count_is_the_access_test_s_own() -> None:
+    for keys, smep, count in COUNTS:
+        sizes = {nxe: len(entries(nxe, False)) for nxe in (False, True)}
+        assert sum(sizes[setting.cpu.nxe] for setting in settings(keys, smep)) == count
 
 
 def _ends(run: object) -> str:

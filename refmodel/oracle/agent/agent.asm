@@ -26,7 +26,7 @@ next:
   add r15,64
 step:
   mov rax,[r15]
-  cmp rax,16
+  cmp rax,19
   jae stop
   lea rcx,[rel table]
   movsx rdx,word [rcx+rax*2]
@@ -37,6 +37,7 @@ table:
   dw control-table, keys-table, reload-table, flush-table
   dw reach-table, run_svm-table, enable_svm-table, enable_vmx-table
   dw vmwrite_-table, vmread_-table, run_vmx-table, invept_-table
+  dw invpcid_-table, cpuid_-table, invvpid_-table
 
 stop:                         ; 0: done. How the host learns of it: mailbox word 1
   mov qword [rbp],0
@@ -214,4 +215,25 @@ invept_:                      ; 15: INVEPT of type a, descriptor at physical b
   mov rax,A
   mov rcx,B
   invept rax,[r14+rcx]
+  jmp next
+invpcid_:                     ; 16: INVPCID of kind a, PCID b, address c. result: the vector, if it faults
+  mov qword R0,0
+  mov rax,A
+  invpcid rax,[r15+16]
+  jmp next
+cpuid_:                       ; 17: CPUID of leaf a, subleaf b. results: eax, ebx, ecx, edx
+  mov eax,A
+  mov ecx,B
+  cpuid
+  mov R0,rax
+  mov R1,rbx
+  mov R2,rcx
+  mov R3,rdx
+  jmp next
+invvpid_:                     ; 18: INVVPID of type a, VPID b, address c. result: 0 if it failed
+  mov rax,A
+  invvpid rax,[r15+16]
+  seta al
+  movzx eax,al
+  mov R0,rax
   jmp next

@@ -4,7 +4,7 @@
 |---|---|
 | 0x1000 to 0x5fff | the tables under test, level 5 down to level 1 |
 | 0x10000 to 0x17fff | stubs that make an access (at CPL 0, at CPL 3), GDT, TSS, stack, IDT, mailbox, agent |
-| 0x20000 to 0x27fff | tables that map the agent, in slot 511 of every root; below it a direct map of all this memory |
+| 0x20000 to 0x27fff | tables that map the agent, in one slot of every root; below it a direct map of all this memory |
 | 0x28000 to 0x2bfff | tables to start with |
 | 0x30000 to 0x3ffff | a second translation's tables and control blocks, for two-dimensional walks |
 | 0x100000 to 0x1fffff | data: each 8 bytes are an instruction that says where they lie, so loads and fetches tell where they went |
@@ -27,6 +27,8 @@ TABLES = {level: 0x1000 * (6 - level) for level in range(1, 6)}
 PAGES = 0x10000
 SUPERVISOR_STUB, USER_STUB, GDT, TSS, STACK, IDT, MAILBOX, AGENT = (PAGES + 0x1000 * n for n in range(8))
 OWN_TABLES, BOOT_TABLES = 0x20000, 0x28000
+SLOT = 384
+"""Of every root, if the machine does not ask for another: so tests have the first and the last page of either half."""
 WINDOW = range(0x100000, 0x1F0000, 0x1000)
 """Frames for data. One access may reach 4 KiB beyond."""
 SCRIPTS = 0x200000
@@ -54,17 +56,17 @@ def told(rax: int, fetched: bool) -> int | None:
     return (rax >> 8 & 0xFFFFFFFF) << 3 if rax & 0xFF == 0xB8 else None
 
 
-def home(levels: int) -> int:
-    """The linear address of the agent's first page: slot 511 of the root, which no test uses."""
-    return 0xFFFFFF8000000000 if levels == 4 else 0xFFFF000000000000
+def home(levels: int, slot: int = SLOT) -> int:
+    """The linear address of the agent's first page: in the slot of the root that no test uses, one of the upper half."""
+    return slot << (3 + 9 * levels) | (1 << 64) - (1 << (12 + 9 * levels))
 
 
 class Image:
     """The memory of a machine with so many levels of paging, written into ``memory``, which may be shared with it."""
 
-    def __init__(self, memory: Any, levels: int = 4, trap: bytes = UD2) -> None:
-        self.memory, self.levels, self.trap = memory, levels, trap
-        self.home = home(levels)
+    def __init__(self, memory: Any, levels: int = 4, trap: bytes = UD2, slot: int = SLOT) -> None:
+        self.memory, self.levels, self.trap, self.slot = memory, levels, trap, slot
+        self.home = home(levels, slot)
         self.direct = self.home + 0x200000
         """The linear address at which physical memory begins."""
         self.stack_top = self.at(STACK) + 0x1000
@@ -110,7 +112,7 @@ class Image:
 
     def _tables(self) -> None:
         used = P | RW | A | D
-        link = TABLES[self.levels] + 511 * 8
+        link = TABLES[self.levels] + self.slot * 8
         for level in range(self.levels - 1, 0, -1):
             table = OWN_TABLES + level * 0x1000
             self.word(link, table | used | US)
@@ -128,7 +130,7 @@ class Image:
             self.word(table, below | used)
         for n in range(2):
             self.word(chain[-1] + 8 * n, 0x200000 * n | used | PS)
-        self.word(BOOT_TABLES + 511 * 8, self.read(TABLES[self.levels] + 511 * 8))
+        self.word(BOOT_TABLES + self.slot * 8, self.read(TABLES[self.levels] + self.slot * 8))
 
     def _mailbox(self) -> None:
         self.word(MAILBOX + 16, self.direct + SCRIPTS)

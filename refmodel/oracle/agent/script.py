@@ -29,6 +29,9 @@ class Step(enum.IntEnum):
     VMREAD = 13
     RUN_VMX = 14
     INVEPT = 15
+    INVPCID = 16
+    CPUID = 17
+    INVVPID = 18
 
 
 Results = list[tuple[int, int, int, int]]

@@ -20,7 +20,7 @@ MOST = 4
 
 def lawful_instead(k: Knowledge, event: e.Event) -> list[str]:
     """In words, the simplest first."""
-    if type(event) in (e.Header, e.Gap, e.Abort, e.Registers, e.Invlpg, e.Linear):
+    if type(event) in (e.Header, e.Gap, e.Abort, e.Registers, e.Invlpg, e.Invpcid, e.Linear):
         return []
     found = [words for words, other in changed(k, event) if k.try_out(other)]
     enough: list[tuple[e.Event, ...]] = []

@@ -348,7 +348,7 @@ def header(k: Knowledge, event: e.Header) -> None:
 
 EFFECTS: dict[type[e.Event], Callable[[Knowledge, Any], None]] = {
     e.Load: guest.load, e.Store: guest.store, e.Hole: guest.hole, e.Exit: guest.exit_, e.Cell: guest.dumped,
-    e.Registers: linear.registers, e.Invlpg: linear.invlpg, e.Linear: linear.access,
+    e.Registers: linear.registers, e.Invlpg: linear.invlpg, e.Invpcid: linear.invpcid, e.Linear: linear.access,
     e.Ram: ram, e.Populate: populate, e.Promise: promise, e.Inflate: inflate, e.Deflate: deflate, e.Balloon: balloon,
     e.Map: map_, e.Unmap: unmap, e.Protect: protect, e.Unprotect: unprotect, e.FlushBegin: flush_begin, e.FlushEnd: flush_end,
     e.Share: share, e.Break: break_, e.WriteBack: write_back, e.SwapOut: swap_out, e.SwapIn: swap_in,

@@ -104,7 +104,8 @@ class Exit(Event, tag="exit", kw_only=True):
 class Registers(Event, tag="registers", kw_only=True):
     """A CPU's registers, as far as walks depend on them: given once, and whenever they change. What is left out stays as it was.
 
-    Changing ``cr3`` forgets as MOV to CR3 does, unless ``keep`` (bit 63 of the source); changing ``pge`` or ``smep`` as MOV to CR4.
+    Changing ``cr3`` forgets as MOV to CR3 does, unless ``keep`` (bit 63 of the source); changing ``pge``, ``pcide`` or ``smep``
+    as MOV to CR4. With ``pcide``, bits 11:0 of ``cr3`` are the PCID.
     """
 
     cr3: Word | None = None
@@ -114,6 +115,7 @@ class Registers(Event, tag="registers", kw_only=True):
     smap: bool | None = None
     nxe: bool | None = None
     pge: bool | None = None
+    pcide: bool | None = None
     physical_bits: Annotated[int, Meta(ge=32, le=52)] | None = None
     keep: bool = False
 
@@ -122,6 +124,14 @@ class Invlpg(Event, tag="invlpg", kw_only=True):
     """INVLPG."""
 
     gva: Word
+
+
+class Invpcid(Event, tag="invpcid", kw_only=True):
+    """INVPCID that did not fault: ``kind`` 0 an address of a PCID, 1 a PCID, 2 everything, 3 everything but global pages."""
+
+    kind: Annotated[int, Meta(ge=0, le=3)]
+    pcid: Annotated[int, Meta(ge=0, le=0xFFF)] = 0
+    gva: Word = 0
 
 
 class Linear(Event, tag="access", kw_only=True):
@@ -332,9 +342,10 @@ class Gap(Event, tag="gap", kw_only=True):
 
 
 Any_: TypeAlias = (
-    Load | Store | Hole | Exit | Registers | Invlpg | Linear | Ram | Populate | Promise | Map | Unmap | Protect | Unprotect | Share
-    | Break | Inflate | Deflate | Balloon | WriteBack | SwapOut | SwapIn | Mark | TakeMark | Send | Resume | Grant | Revoke
-    | FlushBegin | FlushEnd | Free | Table | Abort | Entry | Backed | FrameIs | Cell | Gap | Header)
+    Load | Store | Hole | Exit | Registers | Invlpg | Invpcid | Linear | Ram | Populate | Promise | Map | Unmap
+    | Protect | Unprotect | Share | Break | Inflate | Deflate | Balloon | WriteBack
+    | SwapOut | SwapIn | Mark | TakeMark | Send | Resume | Grant
+    | Revoke | FlushBegin | FlushEnd | Free | Table | Abort | Entry | Backed | FrameIs | Cell | Gap | Header)
 
 KINDS: dict[str, type[Event]] = {c.__struct_config__.tag: c for c in Any_.__args__}
 """Every event by its tag."""

@@ -6,48 +6,121 @@ Entries of which nothing is known decide nothing: a walk that meets one may end 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
 
 import attrs
 from msgspec import UNSET
 
 from refmodel.language.asking import Fault
 from refmodel.laws import equivalence
-from refmodel.machine.guest_walk import Access, Cpu, NotCanonical, PageFault
+from refmodel.machine.guest_walk import Access, Cpu, NotCanonical, PageFault, canonical
 from refmodel.machine.staleness import Remembered, Tag
 from refmodel.machine.words import FRAME, PS, P, Translation, lacking
 from refmodel.oracle.trace import guest
 from refmodel.oracle.trace.contents import FULL, Part
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
-from refmodel.oracle.trace.events import Invlpg, Linear, Registers
+from refmodel.oracle.trace.events import Invlpg, Invpcid, Linear, Registers
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.tables import Key, Open
 
-TAG = Tag()
-
-
 MOST = 256
-"""Changes of tables that are remembered, for a processor which was not made to forget; of more, anything may come."""
+"""Stores to tables that are gone back over for one page. After more of them, its accesses may end in any way."""
+LONGEST = 4096
+"""Steps of a processor's log that are kept, if it does not forget everything before."""
+PCID = 0xFFF
+"""Bits 11:0 of CR3, with CR4.PCIDE (SDM Vol. 3A 4.5.2)."""
+
+
+@attrs.frozen
+class Stored:
+    """A store to a table: where, and what was there before."""
+
+    address: int
+    before: Part
+
+
+@attrs.frozen
+class Runs:
+    """From here on the processor walks with these registers, under this tag."""
+
+    cpu: Cpu
+    tag: Tag
+
+
+@attrs.frozen
+class Forgets:
+    """Something that makes the processor forget."""
+
+    how: Callable[[Remembered], None]
+
+
+Step: TypeAlias = Stored | Runs | Forgets
+
+
+@attrs.define
+class Page:
+    """What may be remembered for a linear page, and the number of the first step that has not been taken into account."""
+
+    remembered: Remembered
+    next: int
 
 
 @attrs.define
 class Processor:
-    """A CPU of a VM's: its registers, and the chains that it may remember."""
+    """A CPU of a VM's: its registers, and what has happened since it last had to forget everything.
+
+    It may walk at any time, for any address. What it may remember is found out page by page, when a page is accessed: by going
+    over the steps in order.
+    """
 
     cpu: Cpu = Cpu(0)
-    remembered: Remembered = attrs.field(factory=Remembered)
+    pcids: bool = False
+    """CR4.PCIDE."""
+    global_pages: bool = False
+    """CR4.PGE."""
     lost: bool = True
     """Whether it may remember more than was seen: until it first has to forget everything."""
-    changes: list[tuple[int, Part]] = attrs.field(factory=list)
-    """The stores to tables since then: where, and what was there before."""
-    read: dict[int, int] = attrs.field(factory=dict)
-    """By linear page: how many of these changes came before the last look at what may be remembered for it."""
+    start: Runs = Runs(Cpu(0), Tag())
+    """How it ran before the first step."""
+    start_global: bool = False
+    """CR4.PGE before the first step."""
+    steps: list[Step] = attrs.field(factory=list)
+    dropped: int = 0
+    """Steps that are no longer kept."""
+    pages: dict[int, Page] = attrs.field(factory=dict)
 
-    def forgets(self) -> None:
+    @property
+    def tag(self) -> Tag:
+        """Without CR4.PCIDE, the PCID is 0 (SDM Vol. 3A 4.10.1)."""
+        return Tag(pcid=self.cpu.cr3 & PCID if self.pcids else 0)
+
+    def add(self, step: Step) -> None:
+        self.steps.append(step)
+        if len(self.steps) >= 2 * LONGEST:
+            del self.steps[:LONGEST]
+            self.dropped += LONGEST
+
+    def forgets(self, how: Callable[[Remembered], None]) -> None:
+        """Some of what it read before is remembered no more."""
+        self.add(Forgets(how))
+
+    def forgets_everything(self) -> None:
         """Nothing that it read before is remembered."""
-        self.changes.clear()
-        self.read.clear()
+        self.steps.clear()
+        self.pages.clear()
+        self.dropped = 0
         self.lost = False
+        self.start, self.start_global = Runs(self.cpu, self.tag), self.global_pages
+
+    def page(self, gva: int) -> Page:
+        """A copy of what is known for an address. Raises ``Open`` if the steps since then are no longer kept."""
+        known = self.pages.get(gva >> 12) or Page(Remembered(self.start_global), 0)
+        if known.next < self.dropped:
+            raise Open
+        return Page(Remembered(known.remembered.global_pages, set(known.remembered.chains)), known.next)
 
 
 class Tables:
@@ -80,29 +153,51 @@ def processor(k: Knowledge, vm: int, cpu: int) -> Processor:
 
 
 def registers(k: Knowledge, event: Registers) -> None:
-    """MOV to a control register."""
+    """MOV to a control register: first CR4, then CR3."""
     mine = processor(k, event.vm, event.cpu)
     given = {name: value for name in ("cr3", "levels", "wp", "smep", "smap", "nxe")
              if (value := getattr(event, name)) is not None}
     if event.physical_bits is not None:
         given["beyond"] = lacking(event.physical_bits)
-    rise = event.smep is True and not mine.cpu.smep
+    _mov_cr4(mine, event)
     mine.cpu = attrs.evolve(mine.cpu, **given)
-    if event.pge is not None or rise:
-        mine.remembered.mov_cr4(TAG, mine.remembered.global_pages if event.pge is None else event.pge)
-        mine.forgets()
-    if event.cr3 is not None and not event.keep:
-        mine.remembered.mov_cr3(TAG)
-        if not mine.remembered.global_pages:
-            mine.forgets()
-    if event.cr3 is not None:
-        watch(k, event.vm, mine.cpu.cr3 & FRAME, mine.cpu.levels)
+    mine.add(Runs(mine.cpu, mine.tag))
+    if event.cr3 is None:
+        return
+    if not event.keep:
+        mine.forgets(functools.partial(Remembered.mov_cr3, tag=mine.tag))
+        if not mine.pcids and not mine.global_pages:
+            mine.forgets_everything()
+    watch(k, event.vm, mine.cpu.cr3 & FRAME, mine.cpu.levels)
+
+
+def _mov_cr4(mine: Processor, event: Registers) -> None:
+    """SDM Vol. 3A 4.10.4.1: a change of PGE, or PCIDE cleared, forgets everything; SMEP set, what is of the current PCID."""
+    tag = mine.tag
+    smep_on = event.smep is True and not mine.cpu.smep
+    global_pages = mine.global_pages if event.pge is None else event.pge
+    everything = global_pages != mine.global_pages or (event.pcide is False and mine.pcids)
+    mine.pcids = mine.pcids if event.pcide is None else event.pcide
+    mine.global_pages = global_pages
+    if everything:
+        mine.forgets_everything()
+    elif smep_on:
+        mine.forgets(functools.partial(Remembered.mov_cr4, tag=tag, global_pages=global_pages, smep_on=True))
 
 
 def invlpg(k: Knowledge, event: Invlpg) -> None:
     mine = processor(k, event.vm, event.cpu)
-    mine.remembered.invlpg(TAG, event.gva)
-    mine.read[event.gva >> 12] = len(mine.changes)
+    mine.forgets(functools.partial(Remembered.invlpg, tag=mine.tag, gva=event.gva, levels=mine.cpu.levels))
+
+
+def invpcid(k: Knowledge, event: Invpcid) -> None:
+    mine = processor(k, event.vm, event.cpu)
+    if event.kind == 0 and not canonical(event.gva, mine.cpu.levels):
+        raise Inconsistent("gva", f"{event.gva:#x} is not canonical: INVPCID ends in #GP and does nothing")
+    mine.forgets(functools.partial(Remembered.invpcid, kind=event.kind, tag=mine.tag, pcid=event.pcid, gva=event.gva,
+                                   levels=mine.cpu.levels))
+    if event.kind == 2 or (event.kind == 3 and not mine.global_pages):
+        mine.forgets_everything()
 
 
 def watch(k: Knowledge, vm: int, table: int, level: int) -> None:
@@ -124,7 +219,7 @@ def store_to_table(k: Knowledge, key: Key, offset: int, bits: int, mask: int) ->
     old = k.page(*key).bits(offset)
     for (vm, _), mine in k.processors.items():
         if vm == key[0] and mine.cpu.cr3:
-            mine.changes.append((key[1] << 12 | offset, old))
+            mine.add(Stored(key[1] << 12 | offset, old))
     level = k.table_pages[key]
     if mask == FULL and bits & P and not (level in (2, 3) and bits & PS):
         watch(k, key[0], bits & FRAME, level - 1)
@@ -140,13 +235,17 @@ def access(k: Knowledge, event: Linear) -> None:
         ends = list(_ends(k, event, mine, kind))
     except Open:
         return
+    explaining: list[tuple[Tables, Translation | Fault]] = []
     refusals: list[str] = []
     for tables, end in ends:
         refused = _explains(k, event, tables, end)
         if refused is None:
-            _settle(k, event, mine, tables, end)
-            return
-        refusals.append(refused)
+            explaining.append((tables, end))
+        else:
+            refusals.append(refused)
+    if explaining:
+        _settle(k, event, mine, explaining)
+        return
     if not mine.lost:
         law = equivalence.faults_come_when_due if event.fault is not UNSET or event.gp else equivalence.data_read_is_data_written
         if event.value is not UNSET and all("fault" in each for each in refusals):
@@ -159,24 +258,56 @@ def _ends(k: Knowledge, event: Linear, mine: Processor, kind: Access) -> Iterato
     """Every way in which the access may end."""
     if mine.cpu.cr3 == 0:
         raise Open
-    _may_have_read(k, event, mine)
-    for memory, end in mine.remembered.ways(lambda: Tables(k, event.vm), TAG, mine.cpu, event.gva, kind):
+    remembered = _may_remember(k, event, mine)
+    for memory, end in remembered.ways(lambda: Tables(k, event.vm), mine.tag, mine.cpu, event.gva, kind):
         assert isinstance(memory, Tables)
         yield memory, end
 
 
-def _may_have_read(k: Knowledge, event: Linear, mine: Processor) -> None:
-    """The processor may have walked for this address at any time: with the tables as they are, and as they were before each of
-    the changes since it was last looked at."""
-    first = mine.read.get(event.gva >> 12, 0)
-    if len(mine.changes) - first > MOST:
+def _may_remember(k: Knowledge, event: Linear, mine: Processor) -> Remembered:
+    """What the processor may remember for this address. It may have walked for it at any time: with the tables as they are, and
+    as they were before each store since they were last gone over, under the registers of that time."""
+    page, end = mine.page(event.gva), mine.dropped + len(mine.steps)
+    steps = mine.steps[page.next - mine.dropped:]
+    stores = [step for step in steps if isinstance(step, Stored)]
+    if len(stores) > MOST:
         raise Open
+    memories = iter(_as_it_was(k, event.vm, stores))
+    memory, runs = next(memories), _running(mine, page.next)
+    _read(page, memory, runs, event.gva)
+    for step in steps:
+        if isinstance(step, Stored):
+            memory = next(memories)
+        elif isinstance(step, Runs):
+            runs = step
+        else:
+            step.how(page.remembered)
+        _read(page, memory, runs, event.gva)
+    page.next = end
+    mine.pages[event.gva >> 12] = page
+    return page.remembered
+
+
+def _read(page: Page, memory: Tables, runs: Runs, gva: int) -> None:
+    """The processor may walk now, if it is known with what registers."""
+    if runs.cpu.cr3:
+        page.remembered.may_read(memory, runs.tag, runs.cpu, gva)
+
+
+def _as_it_was(k: Knowledge, vm: int, stores: list[Stored]) -> list[Tables]:
+    """The tables before the first of these stores, before the second, and so on, and as they are now."""
     before: dict[int, Part] = {}
-    for address, old in reversed(mine.changes[first:]):
-        before[address] = old
-        mine.remembered.may_read(Tables(k, event.vm, before), TAG, mine.cpu, event.gva)
-    mine.remembered.may_read(Tables(k, event.vm), TAG, mine.cpu, event.gva)
-    mine.read[event.gva >> 12] = len(mine.changes)
+    memories = [Tables(k, vm)]
+    for store in reversed(stores):
+        before = {**before, store.address: store.before}
+        memories.append(Tables(k, vm, before))
+    return memories[::-1]
+
+
+def _running(mine: Processor, number: int) -> Runs:
+    """How the processor ran just before the step of this number."""
+    earlier = mine.steps[:number - mine.dropped]
+    return next((step for step in reversed(earlier) if isinstance(step, Runs)), mine.start)
 
 
 def _explains(k: Knowledge, event: Linear, tables: Tables, end: Translation | Fault) -> str | None:
@@ -197,18 +328,22 @@ def _explains(k: Knowledge, event: Linear, tables: Tables, end: Translation | Fa
     return f"value {(bits & mask & known) >> shift:#x}" if wrong else None
 
 
-def _settle(k: Knowledge, event: Linear, mine: Processor, tables: Tables, end: Translation | Fault) -> None:
-    """The access has ended so: flags may be set, a fault makes forget, memory is read or written."""
-    for address, flags in tables.marks:
-        key = guest.reached(k, event.vm, address >> 12)
-        page = k.page(*key)
-        bits, _ = page.bits(address & 0xFF8)
-        if isinstance(end, Translation):
+def _settle(k: Knowledge, event: Linear, mine: Processor, ways: list[tuple[Tables, Translation | Fault]]) -> None:
+    """The access has ended in one of these ways: flags may be set, a fault makes forget, memory is read or written.
+
+    A flag is set for certain if the access has completed and every way sets it; one that only some ways set may be set.
+    """
+    end = ways[0][1]
+    counted = Counter(mark for tables, _ in ways for mark in dict.fromkeys(tables.marks))
+    for (address, flags), times in counted.items():
+        if isinstance(end, Translation) and times == len(ways):
+            key = guest.reached(k, event.vm, address >> 12)
+            bits, _ = k.page(*key).bits(address & 0xFF8)
             guest.write(k, event.vm, (event.vm, address >> 12), address & 0xFF8, bits | flags, FULL)
         else:
-            page.doubt(address & 0xFF8, flags)
+            k.page(*guest.reached(k, event.vm, address >> 12)).doubt(address & 0xFF8, flags)
     if isinstance(end, PageFault):
-        mine.remembered.page_fault(TAG, event.gva)
+        mine.forgets(functools.partial(Remembered.page_fault, tag=mine.tag, gva=event.gva))
     if not isinstance(end, Translation) or event.value is UNSET:
         return
     shift, mask = guest.span(end.physical, event.value, event.size)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import attrs
 
-from refmodel.engines.walk_models import LAST_SLOT, Layout, ept_models, guest_models
+from refmodel.engines.walk_models import Layout, ept_models, guest_models
 from refmodel.machine.ept_walk import Ept, Use
-from refmodel.oracle.agent.image import TABLES, WINDOW
+from refmodel.oracle.agent.image import SLOT, TABLES, WINDOW
 from refmodel.oracle.walk_tests import WalkTest
 
-LAYOUT = Layout(TABLES, WINDOW[0])
+LAYOUT = Layout(TABLES, WINDOW[0], SLOT)
 
 
 @attrs.frozen
@@ -32,4 +32,4 @@ def ept_tests(levels: int, physical_bits: int) -> list[EptTest]:
     return [EptTest(m.entries, m.registers, m.address, m.access) for m in ept_models(levels, physical_bits, LAYOUT)]
 
 
-__all__ = ["LAST_SLOT", "EptTest", "ept_tests", "guest_tests"]
+__all__ = ["EptTest", "ept_tests", "guest_tests"]

@@ -20,7 +20,6 @@ from refmodel.oracle.nested_campaign import NestedCampaign
 from refmodel.oracle.nested_tests import NestedTest
 from refmodel.oracle.outcomes import Lawful, Observed
 from refmodel.oracle.vectors import files, walks
-from refmodel.oracle.vectors.paths import LAST_SLOT
 from refmodel.oracle.walk_campaign import WalkCampaign
 from refmodel.oracle.walk_tests import Profile, WalkTest
 
@@ -81,7 +80,7 @@ def _set_up(test: RunnableTest, campaign: WalkCampaign | NestedCampaign) -> Runn
                 and (profile.nxe_off or cpu.nxe)
                 and (profile.pke or not cpu.pke) and (profile.upper_user or not (test.access.user and test.gva >> 63))
                 and (profile.fetch_at_zero or test.gva or not test.access.fetch)
-                and test.gva >> (3 + 9 * cpu.levels) & 0x1FF != LAST_SLOT)
+                and test.gva >> (3 + 9 * cpu.levels) & 0x1FF != profile.agent_slot)
     if isinstance(test, NestedTest):
         test = attrs.evolve(test, cpu=cpu, second=_second(test, campaign))
         canonical = test.gva >> 47 in (0, 0x1FFFF)
