@@ -102,6 +102,9 @@ class Path:
     """What the text asked, and was answered, up to where it ends."""
 
 
+Goal = tuple[Law, Segment, Term | None]
+"""What must hold after a segment; None where the segment wrote nothing that the law speaks of."""
+
 # ---------------------------------------------------------------- one operation
 
 
@@ -229,6 +232,23 @@ class Induction:
     # ------------------------------------------------------------ judging a path
 
     def _path(self, path: Path) -> Iterator[Judgement]:
+        began = time.perf_counter()
+        asked = self._asked(path)
+        if asked is None:
+            return
+        ask, goals, together = asked
+        share = (time.perf_counter() - began) / max(1, len(goals))
+        for obligation in path.obligations:
+            yield Judgement(self.op.name, None, "proved", 0.0) if together else ask.obligation(obligation)
+        for law, segment, goal in goals:
+            if goal is None or together:
+                yield Judgement(self.op.name, law, "proved", share)
+            else:
+                answer = ask.about(law, segment, z3.Not(goal))
+                yield attrs.evolve(answer, seconds=answer.seconds + share)
+
+    def _asked(self, path: Path) -> tuple[_Question, list[Goal], bool] | None:
+        """The questions of a path, and whether all of them together are answered; None if no lawful state takes the path."""
         bases = dict.fromkeys([self.base, *(_base_of(self.design, s.before) for s in path.segments)])
         known = {base: self._shared.copy() if base == self.base else Hypotheses(self.design, self.formulas(base), base)
                  for base in bases}
@@ -239,9 +259,8 @@ class Induction:
             if far:
                 hypotheses.go_far()
         if path.segments and self._solver(known).check(*path.segments[0].conditions, says=CUT_OFF) == z3.unsat:
-            return  # the path cannot be taken from a lawful state; a later segment that cannot be says nothing of the first
+            return None  # the path cannot be taken from a lawful state; a later segment that cannot be says nothing of the first
         self._taken = self._taken or bool(path.segments)
-        began = time.perf_counter()
         reading = Symbolic(self.design, prune=False)
         goals = list(self._goals(path, reading))
         for hypotheses in known.values():
@@ -259,17 +278,24 @@ class Induction:
                 hypotheses.go_far()
             ask = _Question(self, path, known, terms, self._solver(known))
             together = ask.all_at_once(path.obligations, claims)
-        share = (time.perf_counter() - began) / max(1, len(goals))
-        for obligation in path.obligations:
-            yield Judgement(self.op.name, None, "proved", 0.0) if together else ask.obligation(obligation)
-        for law, segment, goal in goals:
-            if goal is None or together:
-                yield Judgement(self.op.name, law, "proved", share)
-            else:
-                answer = ask.about(law, segment, z3.Not(goal))
-                yield attrs.evolve(answer, seconds=answer.seconds + share)
+        return ask, goals, together
 
-    def _goals(self, path: Path, reading: Symbolic) -> Iterator[tuple[Law, Segment, Term | None]]:
+    def doubts(self) -> Iterator[Judgement]:
+        """What is not proved, as it is found, path by path. At the end of a path that nothing is wrong with stands one judgement
+        of no law: whoever only wants to know whether there is a doubt stops at the first that is not proved."""
+        for path in self.paths():
+            asked = self._asked(path)
+            if asked is None:
+                continue
+            ask, goals, together = asked
+            if not together:
+                yield from (j for o in path.obligations if (j := ask.obligation(o)).verdict != "proved")
+                yield from (j for law, segment, goal in goals if goal is not None
+                            if (j := ask.about(law, segment, z3.Not(goal))).verdict != "proved")
+            if path.segments:
+                yield Judgement(self.op.name, None, "proved", 0.0)
+
+    def _goals(self, path: Path, reading: Symbolic) -> Iterator[Goal]:
         """What must hold after each segment, at arbitrary names; None where the segment wrote nothing it speaks of."""
         for segment in path.segments:
             last = segment is path.segments[-1]

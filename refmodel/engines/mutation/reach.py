@@ -1,0 +1,24 @@
+"""Which functions operations can reach, and which operations reach each."""
+
+from __future__ import annotations
+
+from types import FunctionType
+
+from refmodel.language.design import Operation, Outline
+from refmodel.language.examination import follow
+
+HARDWARE = "refmodel.machine"
+"""Where the text of the hardware lies. It states what holds of every design, and theorems judge its mutants."""
+
+
+def reached(design: Outline) -> dict[FunctionType, tuple[Operation, ...]]:
+    """The functions that a design's operations are made of, each with the operations that call it: no laws, and not the text of the
+    hardware."""
+    laws = {law.function for law in design.laws}
+    found: dict[FunctionType, list[Operation]] = {}
+    for op in design.operations:
+        for function in follow(design.cls, design.tables, op):
+            if function not in laws and not function.__module__.startswith(HARDWARE):
+                found.setdefault(function, []).append(op)
+    return {f: tuple(ops) for f, ops in found.items()}
+
