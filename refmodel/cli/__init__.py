@@ -8,11 +8,11 @@ from pathlib import Path
 from hypothesis import configuration
 from rich.markup import escape
 
-from refmodel.cli import check, judge, leaks, lockstep, prove, tell, vectors
+from refmodel.cli import check, judge, leaks, lockstep, mutate, prove, tell, vectors
 from refmodel.cli.common import BAD_INPUT, app, err
 from refmodel.language.unsound import BadDesign, Unsound
 
-__all__ = ["app", "check", "judge", "leaks", "lockstep", "main", "prove", "tell", "vectors"]
+__all__ = ["app", "check", "judge", "leaks", "lockstep", "main", "mutate", "prove", "tell", "vectors"]
 
 
 def main() -> None:

@@ -60,7 +60,8 @@ def formal(kind: TableKind) -> Formal:
     key = tuple(z3.Const(f"{kind.name}.key{i}!", sort_of(k)) for i, k in enumerate(kind.keys))
     if isinstance(kind.value, PageKind):
         return Formal(key, (z3.Const(f"{kind.name}.page!", page_sort(kind.value)),))
-    return Formal(key, tuple(z3.Const(f"{kind.name}.entry.{path or 'value'}!", sort_of(leaf)) for path, leaf in kind.value.leaves()))
+    return Formal(key, tuple(z3.Const(f"{kind.name}.entry.{path or 'value'}!", sort_of(leaf))
+                             for path, leaf in kind.value.leaves()))
 
 
 class Stated:

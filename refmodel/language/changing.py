@@ -44,11 +44,12 @@ def _put_in_its_class(function: FunctionType, code: Any) -> None:
         raise BadDesign(f"{function.__qualname__} sees names that it did not see before")
     new = FunctionType(code, function.__globals__, function.__name__, function.__defaults__,
                        tuple(cells[name] for name in code.co_freevars))
-    new.__kwdefaults__, new.__qualname__, new.__annotations__ = function.__kwdefaults__, function.__qualname__, function.__annotations__
+    for name in ("__kwdefaults__", "__qualname__", "__annotations__"):
+        setattr(new, name, getattr(function, name))
     new.__dict__.update(function.__dict__)
-    *path, name = function.__qualname__.split(".")
+    *path, own = function.__qualname__.split(".")
     home: Any = sys.modules[function.__module__]
     for part in path:
         home = getattr(home, part)
-    held = vars(home)[name]
-    setattr(home, name, property(new) if isinstance(held, property) else type(held)(new) if held is not function else new)
+    held = vars(home)[own]
+    setattr(home, own, property(new) if isinstance(held, property) else type(held)(new) if held is not function else new)

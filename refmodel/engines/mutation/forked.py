@@ -7,7 +7,7 @@ import os
 import resource
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 A = TypeVar("A")
@@ -15,13 +15,15 @@ B = TypeVar("B")
 
 SECONDS = 600
 """Seconds of a processor that one item may take."""
+BYTES = 4 << 30
+"""Memory that one item may take."""
 
 
 def forked(work: Callable[[A], B], items: Sequence[A], jobs: int, seconds: int = SECONDS) -> Iterator[tuple[int, B | None]]:
-    """The numbers of items, each with what the work gives of it, in the order in which they are done; None for an item whose process
-    died or took too long. Answers can be pickled; items and work need not be."""
+    """The numbers of items, each with what the work gives of it, in the order in which they are done. An item whose process died or
+    took too long has None. Answers can be pickled; items and work need not be."""
     context = get_context("fork")
-    at_work: dict[Connection, tuple[int, Any]] = {}
+    at_work: dict[Any, tuple[int, Any]] = {}
     todo = iter(enumerate(items))
     try:
         while True:
@@ -33,8 +35,7 @@ def forked(work: Callable[[A], B], items: Sequence[A], jobs: int, seconds: int =
                 at_work[receiver] = given[0], process
             if not at_work:
                 return
-            for receiver in wait(list(at_work)):
-                assert isinstance(receiver, Connection)
+            for receiver in map(_as_is, wait(list(at_work))):
                 number, process = at_work.pop(receiver)
                 answer: B | None = None
                 with contextlib.suppress(EOFError):
@@ -48,8 +49,13 @@ def forked(work: Callable[[A], B], items: Sequence[A], jobs: int, seconds: int =
             process.join()
 
 
-def _child(work: Callable[[A], B], item: A, sender: Connection, seconds: int) -> None:
+def _as_is(receiver: Any) -> Any:
+    return receiver
+
+
+def _child(work: Callable[[A], B], item: A, sender: Any, seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_DATA, (BYTES, BYTES))
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)

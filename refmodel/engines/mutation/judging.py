@@ -1,4 +1,5 @@
-"""Who notices a mutant of a design: random runs, then the proof of the operations that can reach it, then exploration."""
+"""Who notices a mutant of a design, cheapest first: random runs, runs beside another design, the proof of the operations that can
+reach it, and exploration where the solver cannot tell."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from refmodel.engines.differential import compare
 from refmodel.engines.exhaustive import Explorer, fits_columns
 from refmodel.engines.mutation.mutants import Mutant
 from refmodel.engines.prover import Induction, prove_initial
@@ -19,9 +21,21 @@ from refmodel.language.unsound import BadDesign, Unsound
 
 REFUSED = "refused"
 """The mutant is not in the language, so it is none."""
-BY_RUNS, BY_PROOF, NOT_SHOWN, BY_EXPLORATION, BY_TESTS = "random runs", "proof", "proof, not shown", "exploration", "tests"
-KILLED = (BY_RUNS, BY_PROOF, NOT_SHOWN, BY_EXPLORATION, BY_TESTS)
-"""Noticed: by a run; by a lawful state and a step from it; by an obligation that does not follow; by a run; by a test."""
+BY_RUNS = "random runs"
+"""A run breaks a law."""
+BY_VACUITY = "vacuous"
+"""In runs in which the text itself applies an operation or meets what a law speaks of, the mutant never does."""
+BESIDE = "side by side"
+"""A guest can tell two designs apart, of which one only is changed."""
+BY_PROOF = "proof"
+"""There is a lawful state and a step from it that breaks a law; or an operation applies in no lawful state."""
+NOT_SHOWN = "proof, not shown"
+"""An obligation does not follow, and no counterexample of a small size was found."""
+BY_EXPLORATION = "exploration"
+"""A run breaks a law, found by visiting every state."""
+BY_TESTS = "tests"
+"""A test fails."""
+KILLED = (BY_RUNS, BY_VACUITY, BESIDE, BY_PROOF, NOT_SHOWN, BY_EXPLORATION, BY_TESTS)
 SURVIVED = "survived"
 UNDECIDED = "undecided"
 """The solver gave up, and nothing else notices the mutant: it counts as a survivor."""
@@ -29,6 +43,10 @@ UNDECIDED = "undecided"
 STEPS = 6_000
 """Steps of random runs, which take about a second."""
 LENGTH = 60
+SOON = 6
+"""What the text itself meets within this fraction of the steps, a mutant has to meet within all of them."""
+PAIRS = 60
+"""Runs of two designs side by side."""
 CLASSES = 30_000
 """Classes of states that are explored."""
 TIMEOUT = 20_000
@@ -47,7 +65,19 @@ class Verdict:
         return self.verdict in KILLED
 
 
-def judge(cls: type[Design], mutant: Mutant, operations: Sequence[str], steps: int = STEPS) -> Verdict:
+@attrs.frozen
+class Due:
+    """What is expected of the mutants of a function in a design."""
+
+    operations: tuple[str, ...] = ()
+    """The operations that call it."""
+    met: frozenset[str] = frozenset()
+    """Operations that apply soon in random runs, and laws of whose premise some case is met soon."""
+    beside: tuple[tuple[type[Design], type[Design]], ...] = ()
+    """Designs to be run side by side, of which one only has the function."""
+
+
+def judge(cls: type[Design], mutant: Mutant, due: Due, steps: int = STEPS) -> Verdict:
     """Put a mutant in the place of its function and judge it, cheapest first. The process is of no other use afterwards."""
     try:
         change(mutant.function, mutant.text())
@@ -55,11 +85,16 @@ def judge(cls: type[Design], mutant: Mutant, operations: Sequence[str], steps: i
         design = outline(cls)
     except BadDesign as why:
         return Verdict(REFUSED, str(why).splitlines()[0])
-    found = broken_by_runs(design, steps)
-    if found is not None:
-        return Verdict(BY_RUNS, found)
+    seen = runs(design, steps)
+    if seen.broken is not None:
+        return Verdict(BY_RUNS, seen.broken)
+    if due.met - seen.met:
+        return Verdict(BY_VACUITY, f"never met: {', '.join(sorted(due.met - seen.met))}")
+    for one, other in due.beside:
+        if differ(one, other):
+            return Verdict(BESIDE, f"{one.__name__} beside {other.__name__}")
     try:
-        proved = _proof(design, operations)
+        proved = _proof(design, due.operations)
     except (Unsound, BadDesign) as why:
         return Verdict(REFUSED, str(why).splitlines()[0])
     if proved.verdict != UNDECIDED:
@@ -68,16 +103,33 @@ def judge(cls: type[Design], mutant: Mutant, operations: Sequence[str], steps: i
     return Verdict(BY_EXPLORATION, explored) if explored else proved
 
 
-def broken_by_runs(design: Outline, steps: int, seed: int = 0) -> str | None:
-    """The law that so many steps of random runs break, or None."""
+@attrs.frozen
+class Runs:
+    """What random runs came to: the law that they break, if they break one, and what they met."""
+
+    broken: str | None
+    met: frozenset[str]
+
+
+def runs(design: Outline, steps: int, seed: int = 0) -> Runs:
+    """So many steps of random runs, always the same ones, to the first broken law."""
     drawn, source = Drawn(design, design.cls.geometry), random.Random(seed)
-    runs = 0
-    while drawn.steps < steps and runs < steps:
-        runs += 1
+    broken, number = None, 0
+    while broken is None and drawn.steps < steps and number < steps:
+        number += 1
         failure = drawn.run(source.randbytes(1 + LENGTH * drawn.width))
         if failure is not None:
-            return failure.broken.law.name if failure.broken.law else failure.broken.error
-    return None
+            broken = failure.broken.law.name if failure.broken.law else failure.broken.error
+    return Runs(broken, frozenset([*drawn.applied, *(law.name for law in drawn.met)]))
+
+
+def differ(one: type[Design], other: type[Design]) -> bool:
+    """Whether a guest can tell two designs apart in so many runs."""
+    try:
+        within = one.geometry.resized(Index=max(2, one.geometry.size("Index")))  # with one there is nothing to mix up
+        return compare(outline(one), outline(other), seconds=float("inf"), limit=PAIRS, geometry=within).difference is not None
+    except BadDesign:  # the one is in the language with the mutant, the other is not
+        return False
 
 
 def _proof(design: Outline, operations: Sequence[str]) -> Verdict:

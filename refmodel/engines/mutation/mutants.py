@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FunctionType
+from typing import Any
 
 import attrs
 
@@ -22,7 +23,8 @@ HOME = Path(refmodel.__file__).parent.parent
 class Mutant:
     """A function with one place changed."""
 
-    function: FunctionType = attrs.field(eq=False, repr=False)
+    function: Any = attrs.field(eq=False, repr=False)
+    """The function itself, as it is before it is changed."""
     file: str
     """Relative to where the package lies, if it is the package's."""
     name: str
@@ -77,8 +79,9 @@ def mutants_of(function: FunctionType) -> Iterator[Mutant]:
         if new is None or new == code_in(source, code) or text in seen:
             continue
         seen.add(text)
-        mutant = Mutant(function, relative(code.co_filename), function.__qualname__, edit.node.lineno,  # type: ignore[attr-defined]
-                        edit.operator, written(edit.node), "nothing" if isinstance(edit.after, ast.Pass) else written(edit.after), 1,
+        after = "nothing" if isinstance(edit.after, ast.Pass) else written(edit.after)
+        line: int = edit.node.lineno  # type: ignore[attr-defined]
+        mutant = Mutant(function, relative(code.co_filename), function.__qualname__, line, edit.operator, written(edit.node), after, 1,
                         start, end, put)
         same[mutant.key] += 1
         yield attrs.evolve(mutant, number=same[mutant.key])

@@ -13,6 +13,8 @@ import attrs
 from refmodel.language.kinds import NOTHING
 
 NO_STATEMENT = "pass"
+ASKING = ("reset", "assign", "choose", "count")
+"""Words whose second argument is a condition."""
 
 
 @attrs.frozen
@@ -55,7 +57,7 @@ def around(definition: ast.FunctionDef | ast.Lambda, names: Mapping[str, Any]) -
     for node in ast.walk(definition):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             assigned[node.id] = assigned.get(node.id, 0) + 1
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("reset", "assign", "choose", "count"):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ASKING:
             conditions |= {id(a) for a in node.args[1:2] if isinstance(a, ast.Lambda)}
     returns = definition.returns if isinstance(definition, ast.FunctionDef) else None
     return Around(names, parameters, assigned, frozenset(conditions), returns is not None and ast.unparse(returns) == "bool")
@@ -264,8 +266,8 @@ def _plain(value: Any) -> ast.expr | None:
 
 
 OPERATORS: tuple[Callable[[ast.AST, Around], Iterator[Edit]], ...] = (
-    _drop_statement, _negate, _always_or_never, _drop_operand, _swap_and_or, _drop_not, _compare_otherwise, _off_by_one, _other_flag,
-    _other_arithmetic, _other_member, _other_name, _swap_arguments, _drop_field,
+    _drop_statement, _negate, _always_or_never, _drop_operand, _swap_and_or, _drop_not, _compare_otherwise, _off_by_one,
+    _other_flag, _other_arithmetic, _other_member, _other_name, _swap_arguments, _drop_field,
 )
 
 
