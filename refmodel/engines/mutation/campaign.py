@@ -22,9 +22,6 @@ from refmodel.language.design import Outline
 from refmodel.language.sources import code_of
 from refmodel.language.unsound import BadDesign
 
-SAME = "same"
-"""Provably does the same as the text, from every lawful state."""
-
 Notice = Callable[[int, int], None]
 """Told how many mutants are judged, and how many there are."""
 
@@ -103,19 +100,19 @@ def of_design(name: str, design: Outline, choice: Choice | None = None, jobs: in
     calls, beside = reached(design), partners(design)
     due = {f: Due(tuple(op.name for op in ops), soon, tuple(p for p, functions in beside if f in functions))
            for f, ops in calls.items()}
-    return run(name, due, partial(_judge, design, due), partial(_same, design, due), choice or Choice(), jobs, notice, reasons)
+    return run(name, due, partial(_judge, design, due), partial(_likeness, design, due), choice or Choice(), jobs, notice, reasons)
 
 
 def _judge(design: Outline, due: Mapping[FunctionType, Due], mutant: Mutant) -> Verdict:
     return judging.judge(design.cls, mutant, due[mutant.function])
 
 
-def _same(design: Outline, due: Mapping[FunctionType, Due], mutant: Mutant) -> bool:
-    return sameness.same(design.cls, mutant, due[mutant.function].operations)
+def _likeness(design: Outline, due: Mapping[FunctionType, Due], mutant: Mutant) -> str:
+    return sameness.likeness(design.cls, mutant, due[mutant.function].operations)
 
 
 def run(name: str, functions: Iterator[FunctionType] | Mapping[FunctionType, object], judge: Judge,
-        same: Callable[[Mutant], bool] | None, choice: Choice, jobs: int, notice: Notice,
+        likeness: Callable[[Mutant], str] | None, choice: Choice, jobs: int, notice: Notice,
         reasons: Sequence[Reason] | None = None) -> Campaign:
     """Judge the mutants of functions. Those that survive are compared with the text, if there is a way to."""
     began = time.perf_counter()
@@ -131,10 +128,10 @@ def run(name: str, functions: Iterator[FunctionType] | Mapping[FunctionType, obj
     for done, (number, verdict) in enumerate(forked(judge, chosen, jobs), 1):
         verdicts[number] = verdict or Verdict(UNDECIDED, "it ended its process, or took too long")
         notice(done, len(chosen))
-    left = [n for n, v in enumerate(verdicts) if v.verdict == SURVIVED] if same is not None else []
-    for i, answer in forked(same, [chosen[n] for n in left], jobs) if same is not None else ():
-        if answer:
-            verdicts[left[i]] = Verdict(SAME, "does the same from every lawful state")
+    left = [n for n, v in enumerate(verdicts) if v.verdict == SURVIVED] if likeness is not None else []
+    for i, alike in forked(likeness, [chosen[n] for n in left], jobs) if likeness is not None else ():
+        if alike:
+            verdicts[left[i]] = Verdict(alike)
     judged = tuple(Judged(m, v.verdict, v.why, given.get(m.key, "") if v.verdict in (SURVIVED, UNDECIDED) else "")
                    for m, v in zip(chosen, verdicts, strict=True))
     noticed = {j.mutant.key for j in judged if j.verdict not in (SURVIVED, UNDECIDED)}
@@ -148,4 +145,4 @@ def counted(campaign: Campaign) -> Counter[str]:
     return Counter(j.verdict for j in campaign.judged)
 
 
-__all__ = ["REFUSED", "SAME", "SURVIVED", "UNDECIDED", "Campaign", "Choice", "Judged", "counted", "of_design", "run"]
+__all__ = ["REFUSED", "SURVIVED", "UNDECIDED", "Campaign", "Choice", "Judged", "counted", "of_design", "run"]

@@ -1,4 +1,7 @@
-"""Mutants of the hardware's text, refmodel/machine: the theorems about it and the tests of it judge them, in a checkout."""
+"""Mutants of the text that states what is due: refmodel/machine and refmodel/bare.py.
+
+The theorems about it and the tests of it judge them, in a checkout.
+"""
 
 from __future__ import annotations
 
@@ -38,15 +41,16 @@ class Witnesses:
 
 WALKS = ("test_guest_walk.py", "test_second_translations.py")
 JUDGES = {
-    "cells": Witnesses(("test_cells.py",), ("entries.walking_bits_is_walking_cells(4)",)),
-    "entries": Witnesses(("test_entries.py",), ("entries.",)),
-    "words": Witnesses((*WALKS, "test_entries.py"), ("entries.", "guest_walk.", "ept_walk.")),
-    "guest_walk": Witnesses(WALKS, ("guest_walk.",)),
-    "ept_walk": Witnesses(WALKS, ("ept_walk.",)),
-    "nested_walk": Witnesses(WALKS, ("nested_walk.",)),
-    "npt_walk": Witnesses(WALKS, ("guest_walk.the_nested_page_walk", "nested_walk.through_npt")),
-    "staleness": Witnesses(("test_staleness.py",)),
-    "translation_caches": Witnesses(("test_translation_caches.py",)),
+    "bare": Witnesses(("test_bare.py",)),
+    "machine.cells": Witnesses(("test_cells.py",), ("entries.walking_bits_is_walking_cells(4)",)),
+    "machine.entries": Witnesses(("test_entries.py",), ("entries.",)),
+    "machine.words": Witnesses((*WALKS, "test_entries.py"), ("entries.", "guest_walk.", "ept_walk.")),
+    "machine.guest_walk": Witnesses(WALKS, ("guest_walk.",)),
+    "machine.ept_walk": Witnesses(WALKS, ("ept_walk.",)),
+    "machine.nested_walk": Witnesses(WALKS, ("nested_walk.",)),
+    "machine.npt_walk": Witnesses(WALKS, ("guest_walk.the_nested_page_walk", "nested_walk.through_npt")),
+    "machine.staleness": Witnesses(("test_staleness.py",)),
+    "machine.translation_caches": Witnesses(("test_translation_caches.py",)),
 }
 """By module. Where a theorem is of several levels of tables, the one of four levels judges."""
 OTHER_LEVELS = "(5)"
@@ -62,7 +66,7 @@ def of_machine(folder: Path, choice: Choice | None = None, jobs: int = 1, notice
         importlib.import_module("pytest")
     except ImportError:
         raise BadDesign("mutants of the hardware are judged by tests: pip install 'refmodel[test]'") from None
-    functions = [f for name in JUDGES for f in _functions(importlib.import_module(f"refmodel.machine.{name}"))]
+    functions = [f for name in JUDGES for f in _functions(importlib.import_module(f"refmodel.{name}"))]
     return run(NAME, dict.fromkeys(functions), partial(_judge, folder, theorems), None, choice or Choice(), jobs, notice, reasons)
 
 
@@ -77,7 +81,7 @@ def _functions(module: ModuleType) -> Iterator[FunctionType]:
 
 
 def _judge(folder: Path, theorems: Any, mutant: Mutant) -> Verdict:
-    by = JUDGES[mutant.function.__module__.removeprefix("refmodel.machine.")]
+    by = JUDGES[mutant.function.__module__.removeprefix("refmodel.")]
     try:
         change(mutant.function, mutant.text())
     except BadDesign as why:

@@ -81,8 +81,8 @@ def mutants_of(function: FunctionType) -> Iterator[Mutant]:
         seen.add(text)
         after = "nothing" if isinstance(edit.after, ast.Pass) else written(edit.after)
         line: int = edit.node.lineno  # type: ignore[attr-defined]
-        mutant = Mutant(function, relative(code.co_filename), function.__qualname__, line, edit.operator, written(edit.node), after, 1,
-                        start, end, put)
+        mutant = Mutant(function, relative(code.co_filename), function.__qualname__, line, edit.operator, written(edit.node), after,
+                        1, start, end, put)
         same[mutant.key] += 1
         yield attrs.evolve(mutant, number=same[mutant.key])
 

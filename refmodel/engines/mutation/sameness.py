@@ -1,8 +1,14 @@
-"""Whether a mutant does the same as the text itself, from every lawful state: then no law can tell the two apart.
+"""Whether a mutant does the same as the text itself from every lawful state, or only what the text may do: no law can notice it.
 
-Both texts are followed along all their paths from one arbitrary lawful state, with the same arguments and answers. Whatever path of
-either is taken, the other has one that is taken too, and where both are, they leave the same entries in every table and return the
-same. An operation that is interrupted is the same only if its paths are, term by term.
+Both texts are followed along all their paths from one arbitrary lawful state, with the same arguments.
+
+* *The same*: with the same answers, whatever path of either is taken, the other has one that is taken too; and where both are, they
+  leave the same entries in every table and return the same.
+* *Allowed*: whatever path of the mutant is taken, the text has one that can be taken from there, with some answers, and does the
+  same. What keeps every law of the text then keeps it of the mutant, which only does less: it may refuse where the text goes on, or
+  be short of memory where the text may be. Runs notice if it never goes on (``vacuous``).
+
+An operation that is interrupted is compared path by path, term by term.
 """
 
 from __future__ import annotations
@@ -53,13 +59,23 @@ class _Side:
     counts: tuple[Any, ...]
 
 
-def same(cls: type[Design], mutant: Mutant, operations: Sequence[str]) -> bool:
-    """Whether these operations do the same with a mutant as without. The process is of no other use afterwards."""
+SAME, ALLOWED = "same", "allowed"
+
+
+def likeness(cls: type[Design], mutant: Mutant, operations: Sequence[str]) -> str:
+    """Whether with a mutant these operations do the same, or only what is allowed; otherwise nothing. The process is of no other
+    use afterwards."""
     ours = [_side(outline(cls), name) for name in operations]
     change(mutant.function, mutant.text())
     mutant.function.__globals__.setdefault("NOTHING", -1)
     theirs = outline(cls)
-    return all(_alike(mine, _side(theirs, name)) for mine, name in zip(ours, operations, strict=True))
+    found = SAME
+    for mine, name in zip(ours, operations, strict=True):
+        alike = _alike(mine, _side(theirs, name))
+        if not alike:
+            return ""
+        found = alike if alike == ALLOWED else found
+    return found
 
 
 def _side(design: Outline, name: str) -> _Side:
@@ -94,17 +110,19 @@ def _way(design: Outline, path: Path, reading: Symbolic) -> _Way:
     return _Way(path, last.conditions, returns, tuple(leaves))
 
 
-def _alike(mine: _Side, theirs: _Side) -> bool:
+def _alike(mine: _Side, theirs: _Side) -> str:
     if _written(mine) == _written(theirs):
-        return True
+        return SAME
     if mine.induction.op.split or theirs.induction.op.split or any(map(_asks_after_a_reset, (mine, theirs))):
-        return False
+        return ALLOWED if _written(theirs) < _written(mine) else ""
     hypotheses = Hypotheses(mine.design, mine.induction.formulas("s"), "s")
     hypotheses.admit([*mine.lookups, *theirs.lookups], [*mine.counts, *theirs.counts])
     hypotheses.saturate()
     hypotheses.go_far()
     solver = Solver(*hypotheses.asserted, timeout=TIMEOUT)
-    return _as_good(solver, mine, theirs) and _as_good(solver, theirs, mine)
+    if _as_good(solver, mine, theirs) and _as_good(solver, theirs, mine):
+        return SAME
+    return ALLOWED if _within(solver, theirs, mine) else ""
 
 
 def _as_good(solver: Solver, one: _Side, other: _Side) -> bool:
@@ -114,6 +132,15 @@ def _as_good(solver: Solver, one: _Side, other: _Side) -> bool:
         differs = [z3.And(*w.conditions, _differ(way, w)) for w in beside]
         nowhere = z3.Not(z3.Or([z3.And(*w.conditions) for w in beside])) if beside else z3.BoolVal(True)
         if solver.check(*way.conditions, z3.Or(nowhere, *differs), says="both texts do the same") != z3.unsat:
+            return False
+    return True
+
+
+def _within(solver: Solver, one: _Side, other: _Side) -> bool:
+    """Where a path of the one is taken, a path of the other can be, and does the same."""
+    for way in one.ways:
+        matched = [z3.And(*w.conditions, z3.Not(_differ(way, w))) for w in other.ways]
+        if solver.check(*way.conditions, z3.Not(z3.Or(matched)), says="a text does what another may do") != z3.unsat:
             return False
     return True
 

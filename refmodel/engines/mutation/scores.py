@@ -8,7 +8,8 @@ from pathlib import Path
 import attrs
 
 from refmodel.engines.mutation import judging
-from refmodel.engines.mutation.campaign import SAME, Campaign
+from refmodel.engines.mutation.campaign import Campaign
+from refmodel.engines.mutation.sameness import ALLOWED, SAME
 
 
 @attrs.frozen
@@ -27,6 +28,7 @@ class Score:
     by_exploration: int
     by_tests: int
     same: int
+    allowed: int
     with_reason: int
     survivors: tuple[str, ...]
     """The keys of those that nothing notices and that have no reason."""
@@ -34,7 +36,8 @@ class Score:
 
     @property
     def killed(self) -> int:
-        return (self.by_runs + self.vacuous + self.side_by_side + self.by_proof + self.not_shown + self.by_exploration + self.by_tests)
+        by_law = self.by_runs + self.by_proof + self.not_shown + self.by_exploration
+        return by_law + self.vacuous + self.side_by_side + self.by_tests
 
     @property
     def percent(self) -> float:
@@ -50,7 +53,8 @@ def scored(done: Campaign) -> Score:
         by_runs=done.count(judging.BY_RUNS), vacuous=done.count(judging.BY_VACUITY), side_by_side=done.count(judging.BESIDE),
         by_proof=done.count(judging.BY_PROOF), not_shown=done.count(judging.NOT_SHOWN),
         by_exploration=done.count(judging.BY_EXPLORATION), by_tests=done.count(judging.BY_TESTS), same=done.count(SAME),
-        with_reason=done.with_reason, survivors=tuple(j.mutant.key for j in done.open), seconds=round(done.seconds, 1))
+        allowed=done.count(ALLOWED), with_reason=done.with_reason, survivors=tuple(j.mutant.key for j in done.open),
+        seconds=round(done.seconds, 1))
 
 
 def kept(file: Path) -> dict[str, Score]:
