@@ -148,7 +148,7 @@ class GrantedMemory(Grants):
 class Interpreter(Sharing, Ballooning, InterpreterMmu):
     """Every access carried out by the monitor, over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + efficiency.INTERPRETER
     geometry = SMALL
     further_geometries = (MODES,)
 
@@ -338,7 +338,7 @@ class MemoryAndEverything(Everything, ContractMmu):
 class InterpreterAndEverything(Everything, InterpreterMmu):
     """The interpreter, over all that is done with memory."""
 
-    laws: ClassVar[tuple[Law, ...]] = Interpreter.laws + EVERYTHING
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + EVERYTHING
 
 
 class VirtualTlbAndEverything(Everything, VirtualTlbMmu):

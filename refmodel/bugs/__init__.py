@@ -84,6 +84,7 @@ MUTANTS: dict[str, Mutant] = {
     "vtlb-every-store-exits": Mutant(vtlb.EveryStoreExits, "EFF-1"),
     "modes-wp-set-again-unnoticed": Mutant(modes.WpSetAgainUnnoticed, "EQV-5"),
     "modes-writable-for-users-too": Mutant(modes.WritableForUsersToo, "EQV-5"),
+    "last-sharer-waits": Mutant(sharing.LastSharerWaits, "EFF-1"),
     "modes-smep-outwitted": Mutant(modes.SmepOutwitted, "EQV-5"),
     "modes-smap-outwitted": Mutant(modes.SmapOutwitted, "EQV-5"),
     "modes-users-let-in": Mutant(modes.UsersLetIn, "EQV-5"),

@@ -2,8 +2,9 @@
 
 import attrs
 
-from refmodel.designs import Ept
-from refmodel.machine.names import Mfn
+from refmodel.designs import Ept, Interpreter
+from refmodel.language import fails
+from refmodel.machine.names import Gfn, Mfn, Vm
 from refmodel.monitor.frames import Frame
 
 
@@ -34,3 +35,10 @@ class MergedUncompared(Ept):
 
     def alike(self, mfn: Mfn, other: Mfn) -> bool:
         return True
+
+
+class LastSharerWaits(Interpreter):
+    """A page that no other shares any more waits for a frame of its own, though it has one."""
+
+    def break_sharing(self, vm: Vm, gfn: Gfn) -> bool:
+        return not fails("frame") and super().break_sharing(vm, gfn)

@@ -61,7 +61,8 @@ def kept(file: Path) -> dict[str, Score]:
     """The scores in a file, by name; none if there is no file."""
     if not file.is_file():
         return {}
-    return {name: Score(**{**numbers, "survivors": tuple(numbers["survivors"])}) for name, numbers in json.loads(file.read_text()).items()}
+    found = json.loads(file.read_text())
+    return {name: Score(**{**numbers, "survivors": tuple(numbers["survivors"])}) for name, numbers in found.items()}
 
 
 def keep(file: Path, score: Score) -> None:
