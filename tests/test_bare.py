@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
+import attrs
+import pytest
+
 from refmodel.bare import BareMachine, Event, Reply
-from refmodel.designs import Interpreter
+from refmodel.designs import Interpreter, VirtualTlb
 from refmodel.engines.machine import Machine
-from refmodel.language import outline
+from refmodel.language import Design, outline
+from refmodel.language.asking import answering
 from refmodel.machine.cells import Access, Cell, Mode, Paging, permits
 
 PAGE_TABLE, DATA, ABSENT = 0, 1, 2
@@ -16,9 +21,13 @@ ENTRY = Cell(True, True, True, gfn=DATA)
 STORED, OTHER = Cell(True, False, True, gfn=DATA), Cell(False, True, False, gfn=PAGE_TABLE)
 
 
-def a_machine(mode: Mode = Mode()) -> Any:
+VCPU = {(0, 1, 0), (0, 1, 1)}
+"""The pages of the second vCPU of the first VM."""
+
+
+def a_machine(mode: Mode = Mode(), design: type[Design] = Interpreter) -> Any:
     """Two VMs of two vCPUs. Their guest frames 0 and 1 are there: a table whose entry 1 leads to frame 1, which holds a cell."""
-    state = Machine(outline(Interpreter), Interpreter.geometry.resized(Vcpu=2, Gfn=3, Index=2)).state
+    state = Machine(outline(design), design.geometry.resized(Vcpu=2, Gfn=3, Index=2)).state
     for vm, vcpu in itertools.product((0, 1), (0, 1)):
         state.paging[vm, vcpu] = Paging(enabled=True, root=PAGE_TABLE, mode=mode)
     for vm in (0, 1):
@@ -74,10 +83,62 @@ def test_a_walk_reads_the_vcpu_s_own_table() -> None:
 
 def test_a_flush_empties_the_cache_of_one_vcpu_and_no_other() -> None:
     s = a_machine()
+    cache(s)
+    assert emptied(s, lambda: s.bare_flush(0, 1)) == VCPU
+
+
+def cache(s: Any) -> None:
+    """Every vCPU has cached an entry for every page, and so has what the monitor keeps for it."""
     for key in itertools.product((0, 1), (0, 1), (0, 1)):
         s.bare_tlb[key] = ENTRY
-    machine = Machine(outline(Interpreter), Interpreter.geometry.resized(Vcpu=2, Gfn=3, Index=2))
-    from refmodel.language.asking import answering
-    with answering(machine):
-        s.bare_flush(0, 1)
-    assert {key for key, cell in s.bare_tlb.items() if cell == Cell()} == {(0, 1, 0), (0, 1, 1)}
+        if hasattr(s, "tlb"):
+            s.tlb[key] = attrs.evolve(s.tlb[key], present=True)
+
+
+def emptied(s: Any, run: Callable[[], None]) -> set[tuple[int, int, int]]:
+    """Of which pages an instruction makes the bare machine forget its entries; the monitor forgets at least those."""
+    with answering(Machine(outline(type(s)), type(s).geometry)):
+        run()
+    gone = {key for key, cell in s.bare_tlb.items() if cell == Cell()}
+    if hasattr(s, "tlb"):
+        assert gone <= {key for key, entry in s.tlb.items() if not entry.present}
+    return gone
+
+
+@pytest.mark.parametrize("design", [Interpreter, VirtualTlb], ids=lambda cls: cls.__name__)
+def test_mov_cr3_loads_a_root_turns_paging_on_and_forgets_what_the_vcpu_has_cached(design: type[Design]) -> None:
+    s = a_machine(Mode(user=True), design)
+    s.paging[0, 1] = Paging(mode=Mode(user=True))
+    cache(s)
+    assert emptied(s, lambda: s.mov_cr3(0, 1, DATA)) == VCPU
+    assert s.paging[0, 1] == Paging(enabled=True, root=DATA, mode=Mode(user=True))
+    assert s.paging[0, 0] == Paging(enabled=True, root=PAGE_TABLE, mode=Mode(user=True))
+
+
+@pytest.mark.parametrize("design", [Interpreter, VirtualTlb], ids=lambda cls: cls.__name__)
+def test_invpcid_forgets_what_the_vcpu_has_cached_and_changes_no_register(design: type[Design]) -> None:
+    s = a_machine(Mode(), design)
+    cache(s)
+    before = dict(s.paging)
+    assert emptied(s, lambda: s.invpcid(0, 1)) == VCPU
+    assert dict(s.paging) == before
+
+
+@pytest.mark.parametrize(("was", "now"), [*itertools.product((False, True), (False, True))])
+def test_a_change_of_mode_forgets_only_where_it_sets_smep(was: bool, now: bool) -> None:
+    for design in (Interpreter, VirtualTlb):
+        s = a_machine(Mode(smep=was), design)
+        cache(s)
+        mode = Mode(user=True, smep=now)
+        assert emptied(s, lambda: s.write_control(0, 1, mode)) == (VCPU if now and not was else set())  # noqa: B023
+        assert s.paging[0, 1] == Paging(enabled=True, root=PAGE_TABLE, mode=mode)
+        assert s.paging[0, 0].mode == Mode(smep=was)
+
+
+def test_a_change_of_mode_is_reported_to_the_mmu_after_it_was_made() -> None:
+    told: list[tuple[Any, ...]] = []
+    s = a_machine(Mode(user=True))
+    s.__class__ = type("Told", (Interpreter,), {
+        "mode_changes": lambda self, *about: told.append((*about, self.paging[0, 1].mode))})
+    s.write_control(0, 1, Mode())
+    assert told == [(0, 1, Mode(user=True), Mode(), Mode())]

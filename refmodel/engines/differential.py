@@ -42,6 +42,7 @@ class Difference:
     run: Run
     shown: Any
     expected: Any
+    """None if the instruction does not apply there."""
 
 
 @attrs.frozen
@@ -142,7 +143,7 @@ class _Pair:
     def _compare(self, name: str, arguments: tuple[Any, ...], shown: Any, due: Any) -> Difference | None:
         theirs = self._follow(name, arguments)
         if theirs is None:
-            return None
+            return Difference(Run(self.mine.initial_answers, tuple(self.steps)), shown, None) if name in self.operations else None
         self.compared += 1
         if theirs.shown == shown and self._same_memory():
             if self.disciplined and name in STORES:

@@ -19,8 +19,8 @@ nothing notices shows that a law is missing, or that the place is of no use. Thi
 
 ## What is changed
 
-Every function that an operation of the design can call is changed. Laws are not changed. The text that states what is due to a guest
-(`refmodel/machine`, `refmodel/bare.py`) is judged apart, as `machine`.
+Every function that an operation of the design can call is changed. Laws are not changed. The text that states what is due to a
+guest (`refmodel/machine`, `refmodel/bare.py`, `refmodel/mmu/control_registers.py`) is judged apart, as `machine`.
 
 | operator | change |
 |---|---|
@@ -52,13 +52,13 @@ These mutants are not counted. *The same*: the solver proves that the mutant doe
 or runs short of memory more often. *Reason*: a person wrote down why the mutant is equivalent
 ([equivalent.toml](../refmodel/engines/mutation/equivalent.toml)).
 
-The score is the share of noticed mutants among noticed mutants and survivors.
+The column *left* counts the survivors. The score is the share of noticed mutants among noticed mutants and survivors.
 
 ## Scores
 
-| text | mutants | judged | runs | vacuous | beside | proof | not shown | exploration | tests | same | allowed | reason | survivors | score |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 """
+COLUMNS = ("text", "mutants", "judged", "runs", "vacuous", "beside", "proof", "not shown", "exploration", "tests", "same",
+           "allowed", "reason", "left", "score")
 SAMPLED = """
 Where fewer mutants are judged than there are, they were drawn at random (`--limit`), and the score is an estimate.
 """
@@ -76,7 +76,7 @@ def chapter() -> str:
     found = recorded()
     names = [n for n in (*SHIPPED, *COMBINED, NAME) if n in found]
     missing = [n for n in (*SHIPPED, NAME) if n not in found]
-    text = HEAD + "".join(map(_row, (found[n] for n in names))) + SAMPLED
+    text = HEAD + f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n" + "".join(map(_row, (found[n] for n in names))) + SAMPLED
     if missing:
         text += f"\nNot judged yet: {', '.join(missing)}.\n"
     return text + _survivors([found[n] for n in names]) + _reasons()

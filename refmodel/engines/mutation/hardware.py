@@ -1,4 +1,4 @@
-"""Mutants of the text that states what is due: refmodel/machine and refmodel/bare.py.
+"""Mutants of the text that states what is due: the hardware, the bare machine and its control registers.
 
 The theorems about it and the tests of it judge them, in a checkout.
 """
@@ -42,6 +42,7 @@ class Witnesses:
 WALKS = ("test_guest_walk.py", "test_second_translations.py")
 JUDGES = {
     "bare": Witnesses(("test_bare.py",)),
+    "mmu.control_registers": Witnesses(("test_bare.py",)),
     "machine.cells": Witnesses(("test_cells.py",), ("entries.walking_bits_is_walking_cells(4)",)),
     "machine.entries": Witnesses(("test_entries.py",), ("entries.",)),
     "machine.words": Witnesses((*WALKS, "test_entries.py"), ("entries.", "guest_walk.", "ept_walk.")),

@@ -45,7 +45,7 @@ STEPS = 6_000
 LENGTH = 60
 SOON = 6
 """What the text itself meets within this fraction of the steps, a mutant has to meet within all of them."""
-PAIRS = 60
+PAIRS = 300
 """Runs of two designs side by side."""
 CLASSES = 30_000
 """Classes of states that are explored."""

@@ -7,9 +7,9 @@ from types import FunctionType
 from refmodel.language.design import Operation, Outline
 from refmodel.language.examination import follow
 
-STATED = ("refmodel.machine", "refmodel.bare")
-"""Where the text of the hardware and of the bare machine lies. It states what is due to a guest, as laws do, and is no design's
-own: theorems and tests judge its mutants (``hardware``)."""
+STATED = ("refmodel.machine", "refmodel.bare", "refmodel.mmu.control_registers")
+"""Where the text of the hardware, the bare machine and its registers lies. It states what is due to a guest, as laws do, and is no
+design's own: theorems and tests judge its mutants (``hardware``)."""
 
 
 def reached(design: Outline) -> dict[FunctionType, tuple[Operation, ...]]:
