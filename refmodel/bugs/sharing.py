@@ -2,9 +2,10 @@
 
 import attrs
 
-from refmodel.designs import Ept, Interpreter
+from refmodel.designs import Ept, Interpreter, VirtualTlb
 from refmodel.language import fails
 from refmodel.machine.names import Gfn, Mfn, Vm
+from refmodel.monitor.copy_on_write import CopyOnWrite
 from refmodel.monitor.frames import Frame
 
 
@@ -37,8 +38,22 @@ class MergedUncompared(Ept):
         return True
 
 
-class LastSharerWaits(Interpreter):
-    """A page that no other shares any more waits for a frame of its own, though it has one."""
-
+class _LastSharerWaits(CopyOnWrite):
     def break_sharing(self, vm: Vm, gfn: Gfn) -> bool:
         return not fails("frame") and super().break_sharing(vm, gfn)
+
+
+class LastSharerWaits(_LastSharerWaits, Interpreter):
+    """A page that no other shares any more waits for a frame of its own, though it has one."""
+
+
+class LastSharerWaitsForItsFault(_LastSharerWaits, Ept):
+    """An EPT violation for a page that no other shares any more waits for a frame, though the page has one."""
+
+
+class StoresNeverLet(VirtualTlb):
+    """A page that was shared is given a frame of its own, and its stores are put off all the same."""
+
+    def let_write(self, vm: Vm, gfn: Gfn) -> bool:
+        super().let_write(vm, gfn)
+        return False

@@ -8,8 +8,6 @@ from refmodel.machine.names import Gfn
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.replies import Attempt, Filled, Handled, Result
 from refmodel.mmu.shadow import ShadowMmu, lets
-from refmodel.monitor.frames import Use
-from refmodel.monitor.p2m import P2m
 
 
 @law("EFF-1", "An access exits only for a translation that is not installed.")
@@ -39,14 +37,5 @@ def a_served_fault_makes_progress(s: ShadowMmu, outcome: Filled) -> Any:
                                                            s.paging[outcome.vm, outcome.vcpu].mode))
 
 
-@law("EFF-1", "An access that the monitor carries out waits only to store to a page that lies in a frame with others.")
-def an_emulated_access_waits_only_to_be_alone(s: P2m, before: P2m, outcome: Seen, actor: int) -> Any:
-    entry, now = before.p2m[actor, outcome.gfn], s.p2m[actor, outcome.gfn]
-    frame = before.frames[entry.mfn]
-    return implies(outcome.shown.event == Event.EXITED, outcome.write and entry.mapped and not entry.writable and not now.writable
-                   and frame.use == Use.SHARED and frame.references != 1)
-
-
-INTERPRETER = (an_emulated_access_waits_only_to_be_alone,)
 EPT = (an_installed_translation_does_not_exit, a_served_exit_makes_progress, a_served_exit_takes_nothing_away)
 SHADOW = (an_installed_shadow_entry_does_not_exit, a_served_fault_makes_progress)
