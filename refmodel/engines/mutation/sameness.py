@@ -6,7 +6,8 @@ Both texts are followed along all their paths from one arbitrary lawful state, w
   leave the same entries in every table and return the same.
 * *Allowed*: whatever path of the mutant is taken, the text has one that can be taken from there, with some answers, and does the
   same. What keeps every law of the text then keeps it of the mutant, which only does less: it may refuse where the text goes on, or
-  be short of memory where the text may be. Runs notice if it never goes on (``vacuous``).
+  be short of memory where the text may be. Where the text refuses, it may go on if it changes nothing and returns nothing. Runs
+  notice if it never goes on (``vacuous``).
 
 An operation that is interrupted is compared path by path, term by term.
 """
@@ -46,6 +47,8 @@ class _Way:
     conditions: tuple[Term, ...]
     returns: Any
     leaves: tuple[Term, ...]
+    idle: Term
+    """That it changes nothing, and returns nothing."""
 
 
 @attrs.frozen
@@ -95,19 +98,26 @@ def _side(design: Outline, name: str) -> _Side:
 
 def _way(design: Outline, path: Path, reading: Symbolic) -> _Way:
     last = path.segments[-1]
-    leaves: list[Term] = []
     with answering(reading):
-        for segment in path.segments:
-            for kind in design.tables:
-                table = getattr(segment.after, kind.name)
-                table.reading = reading
-                leaves += table.peek(tuple(z3.Const(f"any.{sort_of(k)}.{i}", sort_of(k)) for i, k in enumerate(kind.keys)))
+        before = _entries(design, path.segments[0].before, reading)
+        leaves = [leaf for segment in path.segments for leaf in _entries(design, segment.after, reading)]
+    idle = z3.And([z3.BoolVal(last.outcome is None), *(a == b for a, b in zip(before, leaves, strict=False))])
     returns = None if last.outcome is None else type(last.outcome)
     if returns is not None and not issubclass(returns, Fault):
         kind_returned = kind_of(returns)
         leaves += [v.array if isinstance(v, SymbolicPage) else term_of(reading, leaf, v)
                    for (_, leaf), v in zip(kind_returned.leaves(), kind_returned.flatten(last.outcome), strict=True)]
-    return _Way(path, last.conditions, returns, tuple(leaves))
+    return _Way(path, last.conditions, returns, tuple(leaves), idle)
+
+
+def _entries(design: Outline, state: Any, reading: Symbolic) -> list[Term]:
+    """What every table of a state holds at arbitrary names."""
+    leaves: list[Term] = []
+    for kind in design.tables:
+        table = getattr(state, kind.name)
+        table.reading = reading
+        leaves += table.peek(tuple(z3.Const(f"any.{sort_of(k)}.{i}", sort_of(k)) for i, k in enumerate(kind.keys)))
+    return leaves
 
 
 def _alike(mine: _Side, theirs: _Side) -> str:
@@ -137,10 +147,12 @@ def _as_good(solver: Solver, one: _Side, other: _Side) -> bool:
 
 
 def _within(solver: Solver, one: _Side, other: _Side) -> bool:
-    """Where a path of the one is taken, a path of the other can be, and does the same."""
+    """Where a path of the one is taken, a path of the other can be, and does the same; or none can be, and nothing is done."""
+    refused = z3.Not(z3.Or([z3.BoolVal(False), *(z3.And(*w.conditions) for w in other.ways)]))
     for way in one.ways:
         matched = [z3.And(*w.conditions, z3.Not(_differ(way, w))) for w in other.ways]
-        if solver.check(*way.conditions, z3.Not(z3.Or(matched)), says="a text does what another may do") != z3.unsat:
+        if solver.check(*way.conditions, z3.Not(z3.Or(*matched, z3.And(refused, way.idle))),
+                        says="a text does what another may do, or nothing where the other refuses") != z3.unsat:
             return False
     return True
 
