@@ -1,8 +1,10 @@
-"""Which designs can be run side by side to judge a mutant: two that a guest cannot tell apart, of which one has the function."""
+"""Which designs are run side by side to judge a mutant: two that a guest cannot tell apart, of which one only has the function."""
 
 from __future__ import annotations
 
+import functools
 from types import FunctionType
+from typing import Any
 
 from refmodel.designs import REFERENCES, SHIPPED
 from refmodel.engines.differential import common
@@ -16,23 +18,17 @@ ENOUGH = 2
 """Pairs that judge the mutants of one function."""
 
 
-def partners(design: Outline) -> list[tuple[Pair, frozenset[FunctionType]]]:
-    """The pairs of designs of which this is one, each with the functions that only this one has."""
-    mine = frozenset(reached(design))
-    found = []
-    for pair in _pairs(design):
-        (other,) = [cls for cls in pair if cls is not design.cls]
-        found.append((pair, mine - frozenset(reached(outline(other)))))
-    return found
+def partners(design: Outline, function: FunctionType) -> tuple[Pair, ...]:
+    """Pairs of designs of which one only has a function, those first of which this design is one."""
+    found = [pair for pair in _pairs() if (function in _functions(pair[0])) != (function in _functions(pair[1]))]
+    return tuple(sorted(found, key=lambda pair: hashable(design.cls) not in pair)[:ENOUGH])
 
 
-def _pairs(design: Outline) -> list[Pair]:
-    references = REFERENCES["interpreter"]
-    if design.cls in references:
-        beside = [cls for cls in map(hashable, SHIPPED.values()) if cls is not design.cls and _reference(cls) is design.cls]
-        return [(cls, design.cls) for cls in beside[:ENOUGH]]
-    reference = _reference(design.cls)
-    return [] if reference is None else [(design.cls, reference)]
+@functools.cache
+def _pairs() -> tuple[Pair, ...]:
+    """Every design that ships, beside the reference for guests of its kind."""
+    return tuple((cls, reference) for cls in map(hashable, SHIPPED.values())
+                 if (reference := _reference(cls)) is not None and reference is not cls)
 
 
 def _reference(cls: type[Design]) -> type[Design] | None:
@@ -44,3 +40,8 @@ def _reference(cls: type[Design]) -> type[Design] | None:
             continue
         return candidate
     return None
+
+
+@functools.cache
+def _functions(cls: Any) -> frozenset[FunctionType]:
+    return frozenset(reached(outline(cls)))

@@ -97,9 +97,7 @@ def of_design(name: str, design: Outline, choice: Choice | None = None, jobs: in
     if itself.broken is not None:
         raise BadDesign(f"{name}: the design itself breaks a law, {itself.broken}; its mutants say nothing")
     soon = judging.runs(design, judging.STEPS // judging.SOON).met
-    calls, beside = reached(design), partners(design)
-    due = {f: Due(tuple(op.name for op in ops), soon, tuple(p for p, functions in beside if f in functions))
-           for f, ops in calls.items()}
+    due = {f: Due(tuple(op.name for op in ops), soon, partners(design, f)) for f, ops in reached(design).items()}
     return run(name, due, partial(_judge, design, due), partial(_likeness, design, due), choice or Choice(), jobs, notice, reasons)
 
 
