@@ -20,7 +20,7 @@ ENOUGH = 2
 
 def partners(design: Outline, function: FunctionType) -> tuple[Pair, ...]:
     """Pairs of designs of which one only has a function, those first of which this design is one."""
-    found = [pair for pair in _pairs() if (function in _functions(pair[0])) != (function in _functions(pair[1]))]
+    found = [pair for pair in _pairs() if len([cls for cls in map(hashable, pair) if function in _functions(cls)]) == 1]
     return tuple(sorted(found, key=lambda pair: hashable(design.cls) not in pair)[:ENOUGH])
 
 
