@@ -40,7 +40,7 @@ The engines judge a mutant in this order, and the first that notices it counts.
 | column | meaning |
 |---|---|
 | runs | 6,000 steps of random runs break a law |
-| vacuous | an operation never applies, or a law's premise is never met, in runs where the text itself does so soon |
+| vacuous | an operation never does anything, or a law's premise is never met, though it soon does or is with the text itself |
 | beside | a guest can tell two designs apart, of which only one is changed |
 | proof | a lawful state and one step from it break a law, or an operation applies in no lawful state |
 | not shown | an obligation does not follow, and no counterexample of a small size is found |

@@ -10,6 +10,7 @@ import attrs
 
 from refmodel.engines.differential import compare
 from refmodel.engines.exhaustive import Explorer, fits_columns
+from refmodel.engines.machine import RESUME, Broken, Machine, Step, changes
 from refmodel.engines.mutation.mutants import Mutant
 from refmodel.engines.prover import Induction, prove_initial
 from refmodel.engines.questions import about
@@ -17,6 +18,7 @@ from refmodel.engines.random import Drawn
 from refmodel.language.changing import change
 from refmodel.language.design import Design, Outline, outline
 from refmodel.language.joining import joined
+from refmodel.language.kinds import Geometry
 from refmodel.language.unsound import BadDesign, Unsound
 
 REFUSED = "refused"
@@ -24,7 +26,7 @@ REFUSED = "refused"
 BY_RUNS = "random runs"
 """A run breaks a law."""
 BY_VACUITY = "vacuous"
-"""In runs in which the text itself applies an operation or meets what a law speaks of, the mutant never does."""
+"""In runs in which an operation of the text does something, or what a law speaks of is met, that never happens with the mutant."""
 BESIDE = "side by side"
 """A guest can tell two designs apart, of which one only is changed."""
 BY_PROOF = "proof"
@@ -72,7 +74,7 @@ class Due:
     operations: tuple[str, ...] = ()
     """The operations that call it."""
     met: frozenset[str] = frozenset()
-    """Operations that apply soon in random runs, and laws of whose premise some case is met soon."""
+    """Operations that do something soon in random runs, and laws of whose premise some case is met soon."""
     beside: tuple[tuple[type[Design], type[Design]], ...] = ()
     """Designs to be run side by side, of which one only has the function."""
 
@@ -113,14 +115,30 @@ class Runs:
 
 def runs(design: Outline, steps: int, seed: int = 0) -> Runs:
     """So many steps of random runs, always the same ones, to the first broken law."""
-    drawn, source = Drawn(design, design.cls.geometry), random.Random(seed)
+    drawn, source = _Noting(design, design.cls.geometry), random.Random(seed)
     broken, number = None, 0
     while broken is None and drawn.steps < steps and number < steps:
         number += 1
         failure = drawn.run(source.randbytes(1 + LENGTH * drawn.width))
         if failure is not None:
             broken = failure.broken.law.name if failure.broken.law else failure.broken.error
-    return Runs(broken, frozenset([*drawn.applied, *(law.name for law in drawn.met)]))
+    return Runs(broken, frozenset([*drawn.effective, *(law.name for law in drawn.met)]))
+
+
+class _Noting(Drawn):
+    """Random runs that note which operations return something, or change something."""
+
+    def __init__(self, design: Outline, geometry: Geometry) -> None:
+        super().__init__(design, geometry)
+        self.effective: set[str] = {RESUME}
+
+    def take(self, machine: Machine, code: int) -> tuple[Step, Broken | None] | None:
+        taken = super().take(machine, code)
+        if taken is not None and (name := taken[0].operation) not in self.effective:
+            shows = self.design.operation(name).returns is not None
+            if shows or any(True for _ in changes(self.design, machine.before, machine.state)):
+                self.effective.add(name)
+        return taken
 
 
 def differ(one: type[Design], other: type[Design]) -> bool:
