@@ -197,7 +197,7 @@ def as_told(name: str) -> None:
     told = mutation.recorded()[name]
     done = of_design(name, outline(SHIPPED[name]), Choice(limit=told.judged), jobs=2)
     now = scored(done)
-    assert (now.mutants, now.judged, now.killed, now.survivors) == (told.mutants, told.judged, told.killed, told.survivors)
+    assert (now.mutants, now.judged, now.killed, now.unnoticed) == (told.mutants, told.judged, told.killed, told.unnoticed)
     assert not done.stale
 
 

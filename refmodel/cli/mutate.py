@@ -86,7 +86,8 @@ def _summary(s: Score) -> str:
 
 
 def _document(done: Campaign) -> dict[str, Any]:
-    return {**attrs.asdict(scored(done)), "percent": round(scored(done).percent, 1), "stale": list(done.stale),
+    score = scored(done)
+    return {**attrs.asdict(score), "survivors": score.survivors, "percent": round(score.percent, 1), "stale": list(done.stale),
             "mutants_judged": [{"file": j.mutant.file, "line": j.mutant.line, "function": j.mutant.name,
                                 "operator": j.mutant.operator, "before": j.mutant.before, "after": j.mutant.after,
                                 "key": j.mutant.key, "verdict": j.verdict, "why": j.why, "reason": j.reason} for j in done.judged]}

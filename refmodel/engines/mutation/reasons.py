@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from importlib import resources
@@ -24,6 +25,7 @@ class Reason:
         return not self.designs or design in self.designs
 
 
+@functools.cache
 def known(file: Path | None = None) -> tuple[Reason, ...]:
     """The reasons that are written down."""
     text = file.read_text() if file is not None else resources.files(__package__).joinpath("equivalent.toml").read_text()

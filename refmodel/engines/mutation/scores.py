@@ -9,6 +9,7 @@ import attrs
 
 from refmodel.engines.mutation import judging
 from refmodel.engines.mutation.campaign import Campaign
+from refmodel.engines.mutation.reasons import known, reasons_for
 from refmodel.engines.mutation.sameness import ALLOWED, SAME
 
 
@@ -29,10 +30,20 @@ class Score:
     by_tests: int
     same: int
     allowed: int
-    with_reason: int
-    survivors: tuple[str, ...]
-    """The keys of those that nothing notices and that have no reason."""
+    unnoticed: tuple[str, ...]
+    """The keys of those that nothing notices, whether or not there is a reason."""
     seconds: float
+
+    @property
+    def survivors(self) -> tuple[str, ...]:
+        """The keys of those that nothing notices and that have no reason today."""
+        given = reasons_for(self.name, known())
+        return tuple(key for key in self.unnoticed if key not in given)
+
+    @property
+    def with_reason(self) -> int:
+        """How many of those that nothing notices have a reason today."""
+        return len(self.unnoticed) - len(self.survivors)
 
     @property
     def killed(self) -> int:
@@ -53,7 +64,7 @@ def scored(done: Campaign) -> Score:
         by_runs=done.count(judging.BY_RUNS), vacuous=done.count(judging.BY_VACUITY), side_by_side=done.count(judging.BESIDE),
         by_proof=done.count(judging.BY_PROOF), not_shown=done.count(judging.NOT_SHOWN),
         by_exploration=done.count(judging.BY_EXPLORATION), by_tests=done.count(judging.BY_TESTS), same=done.count(SAME),
-        allowed=done.count(ALLOWED), with_reason=done.with_reason, survivors=tuple(j.mutant.key for j in done.open),
+        allowed=done.count(ALLOWED), unnoticed=tuple(j.mutant.key for j in done.judged if j.open or j.reason),
         seconds=round(done.seconds, 1))
 
 
@@ -62,7 +73,7 @@ def kept(file: Path) -> dict[str, Score]:
     if not file.is_file():
         return {}
     found = json.loads(file.read_text())
-    return {name: Score(**{**numbers, "survivors": tuple(numbers["survivors"])}) for name, numbers in found.items()}
+    return {name: Score(**{**numbers, "unnoticed": tuple(numbers["unnoticed"])}) for name, numbers in found.items()}
 
 
 def keep(file: Path, score: Score) -> None:
