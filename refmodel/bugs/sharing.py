@@ -2,9 +2,11 @@
 
 import attrs
 
+from refmodel.bare import Event, Reply
 from refmodel.designs import Ept, Interpreter, VirtualTlb
 from refmodel.language import fails
-from refmodel.machine.names import Gfn, Mfn, Vm
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Mfn, Vm
 from refmodel.monitor.copy_on_write import CopyOnWrite
 from refmodel.monitor.frames import Frame
 
@@ -57,3 +59,11 @@ class StoresNeverLet(VirtualTlb):
     def let_write(self, vm: Vm, gfn: Gfn) -> bool:
         super().let_write(vm, gfn)
         return False
+
+
+class StoreThatExitsHappens(Ept):
+    """A store happens, and exits all the same: the guest stores once more."""
+
+    def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
+        reply = super().touch(mfn, offset, access, value)
+        return Reply(Event.EXITED) if access == Access.WRITE else reply
