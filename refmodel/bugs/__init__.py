@@ -109,6 +109,7 @@ MUTANTS: dict[str, Mutant] = {
     "slot-forgotten": Mutant(memory.SlotForgotten, "RES-2"),
     "inflated-in-flight": Mutant(memory.InflatedInFlight, "RES-2"),
     "reader-never-leaves": Mutant(memory.ReaderNeverLeaves, "RES-2"),
+    "read-in-vain": Mutant(memory.ReadInVain, "EFF-2"),
     "reclaimed-unlooked": Mutant(memory.ReclaimedUnlooked, "EQV-1"),
     "sent-while-writable": Mutant(memory.SentWhileWritable, "EQV-4"),
     "promise-kept-writable": Mutant(memory.PromiseKeptWritable, "EQV-4"),
