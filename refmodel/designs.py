@@ -149,7 +149,7 @@ class GrantedMemory(Grants):
 class Interpreter(Sharing, Ballooning, InterpreterMmu):
     """Every access carried out by the monitor, over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + waiting.INTERPRETER
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + waiting.EMULATED
     geometry = SMALL
     further_geometries = (MODES,)
 
@@ -158,7 +158,7 @@ class VirtualTlb(Sharing, Ballooning, VirtualTlbMmu):
     """Shadow tables that are filled and flushed as a TLB is, over copy-on-write sharing and ballooning."""
 
     laws: ClassVar[tuple[Law, ...]] = (GENERAL + accounting.NO_TABLES + isolation.VIRTUAL_TLB + equivalence.VIRTUAL_TLB
-                                       + efficiency.SHADOW + waiting.SHADOW)
+                                       + efficiency.SHADOW + waiting.SHADOW + waiting.EMULATED)
     geometry = SMALL
     further_geometries = (MODES,)
 
@@ -167,7 +167,7 @@ class ShadowTraced(Sharing, Ballooning, ShadowTracedMmu):
     """Shadow tables that mirror the guest's write-protected ones, over copy-on-write sharing and ballooning."""
 
     laws: ClassVar[tuple[Law, ...]] = (GENERAL + accounting.NO_TABLES + isolation.SHADOW_TRACED + equivalence.SHADOW_TRACED
-                                       + efficiency.SHADOW + waiting.SHADOW)
+                                       + efficiency.SHADOW + waiting.SHADOW + waiting.EMULATED)
     geometry = SMALL.resized(Vm=1, Vcpu=2)  # one's tables are traced while another has them cached
     further_geometries = (MODES,)
 
@@ -175,7 +175,7 @@ class ShadowTraced(Sharing, Ballooning, ShadowTracedMmu):
 class ShadowUnsync(Sharing, Ballooning, ShadowUnsyncMmu):
     """Shadow tables whose leaves may fall behind the guest's, over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_unsync.LAWS + waiting.SHADOW_UNSYNC
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_unsync.LAWS + waiting.SHADOW_UNSYNC + waiting.EMULATED
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
         Cell: (Cell(), Cell(True, True, True, gfn=0), Cell(True, False, True, gfn=0)), Mode: (Mode(),)})
     further_geometries = (MODES,)
@@ -184,7 +184,7 @@ class ShadowUnsync(Sharing, Ballooning, ShadowUnsyncMmu):
 class ShadowPages(Sharing, Ballooning, ShadowPagesMmu):
     """Shadow paging in full: roles, large pages, flags, a finite pool; over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_pages.LAWS + waiting.SHADOW_PAGES
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_pages.LAWS + waiting.SHADOW_PAGES + waiting.EMULATED
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, ShadowPage=2, only={
         Cell: (READ_ONLY_FOR_USERS, Cell(True, True, True, gfn=0, large=True)), Mode: (Mode(),)})
     further_geometries = (attrs.evolve(geometry, only=MODES.only).resized(Gfn=1),)

@@ -67,10 +67,11 @@ def a_violation_of_l2_waits_only_for_a_frame(s: NestedMmu, before: NestedMmu, ou
     return implies(outcome.result == Result.FAILED, waits(s, before, outcome.vm, cell.gfn, outcome.access == Access.WRITE))
 
 
-INTERPRETER = (an_emulated_access_waits_only_for_a_frame,)
+EMULATED = (an_emulated_access_waits_only_for_a_frame,)
+"""Of any design whose monitor carries out accesses to guest-physical memory."""
 EPT = (a_violation_waits_only_for_a_frame,)
 SHADOW = (a_fault_waits_only_for_a_frame,)
 SHADOW_UNSYNC = (a_linear_fault_waits_only_for_a_frame,)
 SHADOW_PAGES = (a_shadow_page_fault_waits_only_for_a_frame,)
 NESTED = (a_violation_of_l1_waits_only_for_a_frame, a_violation_of_l2_waits_only_for_a_frame)
-LAWS = INTERPRETER + EPT + SHADOW + SHADOW_UNSYNC + SHADOW_PAGES + NESTED
+LAWS = EMULATED + EPT + SHADOW + SHADOW_UNSYNC + SHADOW_PAGES + NESTED
