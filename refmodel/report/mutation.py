@@ -52,15 +52,17 @@ These mutants are not counted. *The same*: the solver proves that the mutant doe
 or runs short of memory more often. *Reason*: a person wrote down why the mutant is equivalent
 ([equivalent.toml](../refmodel/engines/mutation/equivalent.toml)).
 
-The column *left* counts the survivors. The score is the share of noticed mutants among noticed mutants and survivors.
+The column *left* counts the survivors. The score is the share of noticed mutants among noticed mutants and survivors. The column
+*noticed* is the same share where mutants with a reason count as survivors.
 
 ## Scores
 
 """
 COLUMNS = ("text", "mutants", "judged", "runs", "vacuous", "beside", "proof", "not shown", "exploration", "tests", "same",
-           "allowed", "reason", "left", "score")
+           "allowed", "reason", "left", "noticed", "score")
 SAMPLED = """
-Where fewer mutants are judged than there are, they were drawn at random (`--limit`), and the score is an estimate.
+Where fewer mutants are judged than there are, they were drawn at random (`--limit`), and both shares are estimates. Reasons are
+written down for survivors of the sample only, so a run of every mutant lists further equivalent ones until they have reasons too.
 """
 FILE = "scores.json"
 
@@ -85,7 +87,7 @@ def chapter() -> str:
 def _row(s: Score) -> str:
     numbers = (s.mutants, s.judged, s.by_runs, s.vacuous, s.side_by_side, s.by_proof, s.not_shown, s.by_exploration, s.by_tests,
                s.same, s.allowed, s.with_reason, len(s.survivors))
-    return f"| {s.name} | {' | '.join(map(str, numbers))} | {s.percent:.1f} % |\n"
+    return f"| {s.name} | {' | '.join(map(str, numbers))} | {s.plain_percent:.1f} % | {s.percent:.1f} % |\n"
 
 
 def _survivors(found: list[Score]) -> str:

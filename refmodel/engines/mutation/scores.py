@@ -51,6 +51,12 @@ class Score:
         return by_law + self.vacuous + self.side_by_side + self.by_tests
 
     @property
+    def plain_percent(self) -> float:
+        """How many in a hundred are noticed where no reason is taken for an excuse."""
+        due = self.killed + len(self.unnoticed)
+        return 100 * self.killed / due if due else 100.0
+
+    @property
     def percent(self) -> float:
         """How many in a hundred are noticed, of the mutants that can be."""
         due = self.killed + len(self.survivors)
