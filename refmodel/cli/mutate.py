@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, err, out
 from refmodel.engines.mutation import campaign, hardware
 from refmodel.engines.mutation.campaign import Campaign, Choice, Judged
-from refmodel.engines.mutation.scores import Score, keep, scored
+from refmodel.engines.mutation.scores import Score, keep, kept, scored
 from refmodel.loading import load
 
 
@@ -37,6 +37,8 @@ def mutate(
 
     Exit status: 0 each survivor has a reason, 1 one has none or a reason is out of date, 2 bad input, 3 nothing was mutated.
     """
+    if record is not None:
+        kept(record)  # a file that cannot be read is bad input before the work, not after
     choice = Choice(only, limit, seed)
     with Progress(BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"), console=err,
                   transient=True, disable=as_json or not err.is_terminal) as progress:

@@ -11,6 +11,7 @@ from refmodel.engines.mutation import judging
 from refmodel.engines.mutation.campaign import Campaign
 from refmodel.engines.mutation.reasons import known, reasons_for
 from refmodel.engines.mutation.sameness import ALLOWED, SAME
+from refmodel.language.unsound import BadDesign
 
 
 @attrs.frozen
@@ -78,8 +79,11 @@ def kept(file: Path) -> dict[str, Score]:
     """The scores in a file, by name; none if there is no file."""
     if not file.is_file():
         return {}
-    found = json.loads(file.read_text())
-    return {name: Score(**{**numbers, "unnoticed": tuple(numbers["unnoticed"])}) for name, numbers in found.items()}
+    try:
+        found = json.loads(file.read_text())
+        return {name: Score(**{**numbers, "unnoticed": tuple(numbers["unnoticed"])}) for name, numbers in found.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as why:
+        raise BadDesign(f"{file}: no file of scores ({type(why).__name__}: {why})") from None
 
 
 def keep(file: Path, score: Score) -> None:
