@@ -67,8 +67,12 @@ def of_machine(folder: Path, choice: Choice | None = None, jobs: int = 1, notice
         importlib.import_module("pytest")
     except ImportError:
         raise BadDesign("mutants of the hardware are judged by tests: pip install 'refmodel[test]'") from None
-    functions = [f for name in JUDGES for f in _functions(importlib.import_module(f"refmodel.{name}"))]
-    return run(NAME, dict.fromkeys(functions), partial(_judge, folder, theorems), None, choice or Choice(), jobs, notice, reasons)
+    return run(NAME, dict.fromkeys(functions()), partial(_judge, folder, theorems), None, choice or Choice(), jobs, notice, reasons)
+
+
+def functions() -> list[FunctionType]:
+    """Every function whose mutants are judged."""
+    return [f for name in JUDGES for f in _functions(importlib.import_module(f"refmodel.{name}"))]
 
 
 def _functions(module: ModuleType) -> Iterator[FunctionType]:
