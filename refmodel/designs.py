@@ -33,6 +33,7 @@ from refmodel.laws import (
     shadow_roles,
     shadow_unsync,
     superpages,
+    waiting,
     write_protection,
 )
 from refmodel.machine.cells import Cell, Mode
@@ -148,7 +149,7 @@ class GrantedMemory(Grants):
 class Interpreter(Sharing, Ballooning, InterpreterMmu):
     """Every access carried out by the monitor, over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + waiting.EMULATED
     geometry = SMALL
     further_geometries = (MODES,)
 
@@ -157,7 +158,7 @@ class VirtualTlb(Sharing, Ballooning, VirtualTlbMmu):
     """Shadow tables that are filled and flushed as a TLB is, over copy-on-write sharing and ballooning."""
 
     laws: ClassVar[tuple[Law, ...]] = (GENERAL + accounting.NO_TABLES + isolation.VIRTUAL_TLB + equivalence.VIRTUAL_TLB
-                                       + efficiency.SHADOW)
+                                       + efficiency.SHADOW + waiting.SHADOW + waiting.EMULATED)
     geometry = SMALL
     further_geometries = (MODES,)
 
@@ -166,7 +167,7 @@ class ShadowTraced(Sharing, Ballooning, ShadowTracedMmu):
     """Shadow tables that mirror the guest's write-protected ones, over copy-on-write sharing and ballooning."""
 
     laws: ClassVar[tuple[Law, ...]] = (GENERAL + accounting.NO_TABLES + isolation.SHADOW_TRACED + equivalence.SHADOW_TRACED
-                                       + efficiency.SHADOW)
+                                       + efficiency.SHADOW + waiting.SHADOW + waiting.EMULATED)
     geometry = SMALL.resized(Vm=1, Vcpu=2)  # one's tables are traced while another has them cached
     further_geometries = (MODES,)
 
@@ -174,7 +175,7 @@ class ShadowTraced(Sharing, Ballooning, ShadowTracedMmu):
 class ShadowUnsync(Sharing, Ballooning, ShadowUnsyncMmu):
     """Shadow tables whose leaves may fall behind the guest's, over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_unsync.LAWS
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_unsync.LAWS + waiting.SHADOW_UNSYNC + waiting.EMULATED
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
         Cell: (Cell(), Cell(True, True, True, gfn=0), Cell(True, False, True, gfn=0)), Mode: (Mode(),)})
     further_geometries = (MODES,)
@@ -183,7 +184,7 @@ class ShadowUnsync(Sharing, Ballooning, ShadowUnsyncMmu):
 class ShadowPages(Sharing, Ballooning, ShadowPagesMmu):
     """Shadow paging in full: roles, large pages, flags, a finite pool; over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_pages.LAWS
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_pages.LAWS + waiting.SHADOW_PAGES + waiting.EMULATED
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, ShadowPage=2, only={
         Cell: (READ_ONLY_FOR_USERS, Cell(True, True, True, gfn=0, large=True)), Mode: (Mode(),)})
     further_geometries = (attrs.evolve(geometry, only=MODES.only).resized(Gfn=1),)
@@ -192,7 +193,7 @@ class ShadowPages(Sharing, Ballooning, ShadowPagesMmu):
 class Ept(Sharing, Ballooning, EptMmu):
     """Extended page tables over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + isolation.EPT + accounting.EPT + equivalence.EPT + efficiency.EPT
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + isolation.EPT + accounting.EPT + equivalence.EPT + efficiency.EPT + waiting.EPT
     geometry = SMALL
     further_geometries = (MODES,)
 
@@ -300,7 +301,7 @@ class EptSizes(EptSizesMmu):
 class Nested(Sharing, Ballooning, NestedMmu):
     """EPT on EPT, over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + nested.LAWS
+    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + nested.LAWS + waiting.NESTED
     geometry = SMALL.resized(Vm=1, Gfn=2, Mfn=2)
 
 
@@ -329,6 +330,11 @@ class Everything(Swapping, DirtyLogging, Ksm, Sharing, DeflateOnOom, FreePageRep
 EVERYTHING = memory.LAWS + ksm.LAWS + devices.LAWS
 
 
+def over_everything(laws: tuple[Law, ...]) -> tuple[Law, ...]:
+    """The laws of an MMU where an access may wait for more than a frame: for a page on its way in, or for a device."""
+    return tuple(law for law in laws if law not in waiting.LAWS) + EVERYTHING
+
+
 class MemoryAndEverything(Everything, ContractMmu):
     """All that is done with memory underneath, under any MMU."""
 
@@ -338,43 +344,43 @@ class MemoryAndEverything(Everything, ContractMmu):
 class InterpreterAndEverything(Everything, InterpreterMmu):
     """The interpreter, over all that is done with memory."""
 
-    laws: ClassVar[tuple[Law, ...]] = Interpreter.laws + EVERYTHING
+    laws: ClassVar[tuple[Law, ...]] = over_everything(Interpreter.laws)
 
 
 class VirtualTlbAndEverything(Everything, VirtualTlbMmu):
     """The virtual TLB, over all that is done with memory."""
 
-    laws: ClassVar[tuple[Law, ...]] = VirtualTlb.laws + EVERYTHING
+    laws: ClassVar[tuple[Law, ...]] = over_everything(VirtualTlb.laws)
 
 
 class ShadowTracedAndEverything(Everything, ShadowTracedMmu):
     """Traced shadow tables, over all that is done with memory."""
 
-    laws: ClassVar[tuple[Law, ...]] = ShadowTraced.laws + EVERYTHING
+    laws: ClassVar[tuple[Law, ...]] = over_everything(ShadowTraced.laws)
 
 
 class ShadowUnsyncAndEverything(Everything, ShadowUnsyncMmu):
     """Unsync shadow tables, over all that is done with memory."""
 
-    laws: ClassVar[tuple[Law, ...]] = ShadowUnsync.laws + EVERYTHING
+    laws: ClassVar[tuple[Law, ...]] = over_everything(ShadowUnsync.laws)
 
 
 class ShadowPagesAndEverything(Everything, ShadowPagesMmu):
     """Shadow paging in full, over all that is done with memory."""
 
-    laws: ClassVar[tuple[Law, ...]] = ShadowPages.laws + EVERYTHING
+    laws: ClassVar[tuple[Law, ...]] = over_everything(ShadowPages.laws)
 
 
 class EptAndEverything(Everything, EptMmu):
     """Extended page tables, over all that is done with memory."""
 
-    laws: ClassVar[tuple[Law, ...]] = Ept.laws + EVERYTHING
+    laws: ClassVar[tuple[Law, ...]] = over_everything(Ept.laws)
 
 
 class NestedAndEverything(Everything, NestedMmu):
     """EPT on EPT, over all that is done with memory."""
 
-    laws: ClassVar[tuple[Law, ...]] = Nested.laws + EVERYTHING
+    laws: ClassVar[tuple[Law, ...]] = over_everything(Nested.laws)
 
 
 SHIPPED: dict[str, type[Design]] = {"memory": Memory, "interpreter": Interpreter, "vtlb": VirtualTlb,

@@ -413,6 +413,22 @@ def test_an_access_through_memory_marks_it_and_one_through_the_cache_does_not() 
     assert sorted(marks, key=len) == [[(0x1000 * n, A | D if n == 4 else A) for n in range(first, 5)] for first in (5, 4, 3, 2, 1)]
 
 
+class Noted(Marked):
+    """Memory that notes which entry it is told to set flags in."""
+
+    def __init__(self, words: dict[int, int]) -> None:
+        super().__init__(words)
+        self.noted: list[tuple[int, int]] = []
+
+    def mark(self, address: int, entry: int, flags: int) -> None:
+        self.noted.append((address, entry))
+
+
+def test_flags_are_set_in_the_entry_that_was_read() -> None:
+    for memory, _ in remembered().ways(lambda: Noted(tables()), HERE, CPU, 0, Access(write=True)):
+        assert all(tables()[address] == entry for address, entry in memory.noted)  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("forget", [
     lambda m: m.invlpg(HERE, 0), lambda m: m.mov_cr3(HERE), lambda m: m.mov_cr4(HERE, False), lambda m: m.invpcid(0, HERE, 1, 0),
     lambda m: m.invvpid(0, 1, 0), lambda m: m.invept(1, 0x9000)])

@@ -60,6 +60,18 @@ class ReaderNeverLeaves(Memory):
         self.p2m[frame.vm, frame.gfn] = P2mEntry(Backing.MAPPED, mfn, slot=slot)
 
 
+class ReadInVain(Memory):
+    """A page has been read in, and its frame is freed: the access that waited for it waits for ever."""
+
+    @operation
+    def finish_reading(self, mfn: Mfn) -> None:
+        slot = self.reading[mfn]
+        require(self.frames[mfn].use == Use.READING)
+        self.reading[mfn] = NOTHING
+        self.slots[slot] = attrs.evolve(self.slots[slot], reader=NOTHING)
+        self.release(mfn)
+
+
 class ReclaimedUnlooked(Memory):
     """A page becomes a promise of zeroes without a look at what it holds."""
 

@@ -2,8 +2,12 @@
 
 import attrs
 
-from refmodel.designs import Ept
-from refmodel.machine.names import Mfn
+from refmodel.bare import Event, Reply
+from refmodel.designs import Ept, Interpreter, VirtualTlb
+from refmodel.language import fails
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Mfn, Vm
+from refmodel.monitor.copy_on_write import CopyOnWrite
 from refmodel.monitor.frames import Frame
 
 
@@ -34,3 +38,32 @@ class MergedUncompared(Ept):
 
     def alike(self, mfn: Mfn, other: Mfn) -> bool:
         return True
+
+
+class _LastSharerWaits(CopyOnWrite):
+    def break_sharing(self, vm: Vm, gfn: Gfn) -> bool:
+        return not fails("frame") and super().break_sharing(vm, gfn)
+
+
+class LastSharerWaits(_LastSharerWaits, Interpreter):
+    """A page that no other shares any more waits for a frame of its own, though it has one."""
+
+
+class LastSharerWaitsForItsFault(_LastSharerWaits, Ept):
+    """An EPT violation for a page that no other shares any more waits for a frame, though the page has one."""
+
+
+class StoresNeverLet(VirtualTlb):
+    """A page that was shared is given a frame of its own, and its stores are put off all the same."""
+
+    def let_write(self, vm: Vm, gfn: Gfn) -> bool:
+        super().let_write(vm, gfn)
+        return False
+
+
+class StoreThatExitsHappens(Ept):
+    """A store happens, and exits all the same: the guest stores once more."""
+
+    def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
+        reply = super().touch(mfn, offset, access, value)
+        return Reply(Event.EXITED) if access == Access.WRITE else reply

@@ -48,6 +48,7 @@ class Difference:
     run: Run
     shown: Any
     expected: Any
+    """None if the instruction does not apply there."""
 
 
 @attrs.frozen
@@ -78,14 +79,16 @@ def common(design: Outline, reference: Outline) -> frozenset[str]:
     return frozenset(op.name for op in design.operations if op.by_guest and op.returns is not None)
 
 
-def compare(design: Outline, reference: Outline, *, seconds: float, seed: int = 0) -> Comparison:
-    """Run both side by side until the time is up, or a difference is found that nothing explains."""
+def compare(design: Outline, reference: Outline, *, seconds: float, seed: int = 0, limit: int | None = None,
+            geometry: Geometry | None = None) -> Comparison:
+    """Run both side by side until the time or the number of runs is up, or a difference is found that nothing explains. The
+    geometry is the design's own unless another is given."""
     began = time.perf_counter()
     common(design, reference)
     runs = compared = explained = 0
-    while time.perf_counter() - began < seconds:
+    while time.perf_counter() - began < seconds and runs != limit:
         disciplined = bool(runs % 2) and any(op.name == RELOAD for op in design.operations)
-        pair = _Pair(design, reference, random.Random(f"{seed} {runs}"), disciplined)
+        pair = _Pair(design, reference, random.Random(f"{seed} {runs}"), disciplined, geometry or design.cls.geometry)
         difference = pair.run()
         runs, compared, explained = runs + 1, compared + pair.compared, explained + pair.explained
         if difference is not None:
@@ -96,10 +99,11 @@ def compare(design: Outline, reference: Outline, *, seconds: float, seed: int = 
 class _Pair:
     """One run."""
 
-    def __init__(self, design: Outline, reference: Outline, draw: random.Random, disciplined: bool) -> None:
+    def __init__(self, design: Outline, reference: Outline, draw: random.Random, disciplined: bool,
+                 geometry: Geometry) -> None:
         self.draw, self.disciplined = draw, disciplined
-        self.mine = Machine(design, design.cls.geometry)
-        self.theirs = Machine(reference, roomy(design.cls.geometry))
+        self.mine = Machine(design, geometry)
+        self.theirs = Machine(reference, roomy(geometry))
         self.mine.power_on(draw.choice)
         self.theirs.power_on(lambda options: options[0])
         for name in {t.name for t in design.tables} & set(GIVEN):
@@ -147,7 +151,7 @@ class _Pair:
         if MARKS in self.operations and name in ACCESSES:
             theirs = self._marked(name, arguments, theirs)
         if theirs is None:
-            return None
+            return Difference(Run(self.mine.initial_answers, tuple(self.steps)), shown, None) if name in self.operations else None
         self.compared += 1
         if theirs.shown == shown and self._same_memory():
             if self.disciplined and name in STORES:

@@ -113,6 +113,9 @@ class Path:
     """What the text asked, and was answered, up to where it ends."""
 
 
+Goal = tuple[Law, Segment, Term | None]
+"""What must hold after a segment; None where the segment wrote nothing that the law speaks of."""
+
 # ---------------------------------------------------------------- one operation
 
 
@@ -264,6 +267,47 @@ class Induction:
     # ------------------------------------------------------------ judging a path
 
     def _path(self, path: Path) -> Iterator[Judgement]:
+        began = time.perf_counter()
+        found = self._asked(path)
+        if found is None:
+            return
+        share = (time.perf_counter() - began) / max(1, len(found.goals))
+        asked: list[tuple[Judgement, tuple[Term, ...]]] = []
+        for obligation in found.path.obligations:
+            shown = Judgement(self.op.name, None, "proved", 0.0) if found.together else found.ask.obligation(obligation)
+            asked.append((shown, (*obligation.conditions, z3.Not(obligation.holds))))
+        for law, segment, goal in found.goals:
+            if goal is None:
+                asked.append((Judgement(self.op.name, law, "proved", share), ()))
+                continue
+            shown = Judgement(self.op.name, law, "proved", 0.0) if found.together else found.ask.about(law, segment, z3.Not(goal))
+            asked.append((attrs.evolve(shown, seconds=shown.seconds + share), (*segment.conditions, z3.Not(goal))))
+        if any(j.verdict == "unknown" for j, _ in asked):
+            self._open.append(partial(self._once_more, found, asked))
+        for shown, claim in asked:
+            yield self._with_why(found.ask, shown, claim)
+
+    def _once_more(self, found: _Asked, asked: Sequence[tuple[Judgement, tuple[Term, ...]]]) -> Iterator[Judgement]:
+        """Where nobody knows, ask again with all that may help."""
+        for hypotheses in found.known.values():
+            hypotheses.go_farthest()
+        ask = _Question(self, found.path, found.known, found.terms, self._solver(found.known))
+        for shown, claim in asked:
+            proved = shown.verdict == "unknown" and ask.refutes(claim)
+            yield self._with_why(ask, attrs.evolve(shown, verdict="proved", why="") if proved else shown, claim)
+
+    def _with_why(self, ask: _Question, shown: Judgement, claim: Sequence[Term]) -> Judgement:
+        """The judgement with the laws that it leans on, if it is a proof and they are asked for. An unknown comes with what can be
+        said of it."""
+        if shown.verdict == "unknown" and claim:
+            return attrs.evolve(shown, why=f"{shown.why}. {reasons(claim[:-1], ask.known.values(), claim[-1])}")
+        if not self.asks_why or shown.verdict != "proved" or not claim:
+            return shown
+        return attrs.evolve(shown, leans_on=laws_used(ask.known.values(), (*claim, *ask.real), self.timeout))
+
+    def _asked(self, path: Path) -> _Asked | None:
+        """The questions of a path, and whether all of them together are answered; None if no lawful state takes the path and
+        nothing has to hold on the way."""
         bases = dict.fromkeys([self.base, *(_base_of(self.design, s.before) for s in path.segments)])
         known = {base: self._shared.copy() if base == self.base else Hypotheses(self.design, self.formulas(base), base)
                  for base in bases}
@@ -277,11 +321,10 @@ class Induction:
             if self._cut_offs is not None:
                 self._cut_offs.used |= laws_used(known.values(), path.segments[0].conditions, self.timeout)
             if not path.obligations:
-                return  # the path cannot be taken from a lawful state; a later segment that cannot be says nothing of the first
+                return None  # the path cannot be taken; a later segment that cannot be says nothing of the first
             path = attrs.evolve(path, segments=[])  # but what must hold on the way must hold, for those that get that far
         self._kept = bool(path.segments)
         self._taken = self._taken or self._kept
-        began = time.perf_counter()
         reading = Symbolic(self.design, prune=False)
         goals = list(self._goals(path, reading))
         for hypotheses in known.values():
@@ -299,42 +342,23 @@ class Induction:
                 hypotheses.go_far()
             ask = _Question(self, path, known, terms, self._solver(known))
             together = ask.all_at_once(path.obligations, claims)
-        share = (time.perf_counter() - began) / max(1, len(goals))
-        asked: list[tuple[Judgement, tuple[Term, ...]]] = []
-        for obligation in path.obligations:
-            shown = Judgement(self.op.name, None, "proved", 0.0) if together else ask.obligation(obligation)
-            asked.append((shown, (*obligation.conditions, z3.Not(obligation.holds))))
-        for law, segment, goal in goals:
-            if goal is None:
-                asked.append((Judgement(self.op.name, law, "proved", share), ()))
+        return _Asked(path, known, terms, ask, goals, together)
+
+    def doubts(self) -> Iterator[Judgement]:
+        """What is not proved, as it is found, path by path. At the end of a path that nothing is wrong with stands one judgement
+        of no law: whoever only wants to know whether there is a doubt stops at the first that is not proved."""
+        for path in self.paths():
+            found = self._asked(path)
+            if found is None:
                 continue
-            shown = Judgement(self.op.name, law, "proved", 0.0) if together else ask.about(law, segment, z3.Not(goal))
-            asked.append((attrs.evolve(shown, seconds=shown.seconds + share), (*segment.conditions, z3.Not(goal))))
-        if any(j.verdict == "unknown" for j, _ in asked):
-            self._open.append(partial(self._once_more, path, known, terms, asked))
-        for shown, claim in asked:
-            yield self._with_why(ask, shown, claim)
+            if not found.together:
+                yield from (j for o in found.path.obligations if (j := found.ask.obligation(o)).verdict != "proved")
+                yield from (j for law, segment, goal in found.goals if goal is not None
+                            if (j := found.ask.about(law, segment, z3.Not(goal))).verdict != "proved")
+            if found.path.segments:
+                yield Judgement(self.op.name, None, "proved", 0.0)
 
-    def _once_more(self, path: Path, known: dict[str, Hypotheses], terms: dict[int, tuple[Scalar, Term]],
-                   asked: Sequence[tuple[Judgement, tuple[Term, ...]]]) -> Iterator[Judgement]:
-        """Where nobody knows, ask again with all that may help."""
-        for hypotheses in known.values():
-            hypotheses.go_farthest()
-        ask = _Question(self, path, known, terms, self._solver(known))
-        for shown, claim in asked:
-            proved = shown.verdict == "unknown" and ask.refutes(claim)
-            yield self._with_why(ask, attrs.evolve(shown, verdict="proved", why="") if proved else shown, claim)
-
-    def _with_why(self, ask: _Question, shown: Judgement, claim: Sequence[Term]) -> Judgement:
-        """The judgement with the laws that it leans on, if it is a proof and they are asked for. An unknown comes with what can be
-        said of it."""
-        if shown.verdict == "unknown" and claim:
-            return attrs.evolve(shown, why=f"{shown.why}. {reasons(claim[:-1], ask.known.values(), claim[-1])}")
-        if not self.asks_why or shown.verdict != "proved" or not claim:
-            return shown
-        return attrs.evolve(shown, leans_on=laws_used(ask.known.values(), (*claim, *ask.real), self.timeout))
-
-    def _goals(self, path: Path, reading: Symbolic) -> Iterator[tuple[Law, Segment, Term | None]]:
+    def _goals(self, path: Path, reading: Symbolic) -> Iterator[Goal]:
         """What must hold after each segment, at arbitrary names; None where the segment wrote nothing it speaks of."""
         for segment in path.segments:
             last = segment is path.segments[-1]
@@ -486,6 +510,18 @@ class _Question:
         if witness is None:
             return "unknown", None, "not proved; the solver's counterexample does not happen on ints"
         return "refuted", witness, ""
+
+
+@attrs.frozen
+class _Asked:
+    """A path that was asked about: what is known there, what has to hold, and whether all of it was proved at once."""
+
+    path: Path
+    known: dict[str, Hypotheses]
+    terms: dict[int, tuple[Scalar, Term]]
+    ask: _Question
+    goals: list[Goal]
+    together: bool
 
 
 _ORDER = {"proved": 0, "unknown": 1, "refuted": 2}

@@ -232,7 +232,8 @@ class Symbolic:
     def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
         if self._folding:
             raise Impure
-        value = self.arbitrary(kind, f"{self.choices}{len(self.answers)}")
+        chosen = sum(not isinstance(answer, bool) for answer in self.answers)
+        value = self.arbitrary(kind, f"{self.choices}{chosen}")
         self.answers.append((kind, value))
         if isinstance(kind, NameKind):
             self.required(z3.Not(value.term == constant(kind, NOTHING)))

@@ -78,6 +78,12 @@ def hold_to_kinds(function: FunctionType, widths: Mapping[Place, int]) -> None:
         function.__code__ = compiled(function, new)
 
 
+def forget_widths(function: FunctionType) -> None:
+    """A function is given another text: nothing is known of its arithmetic yet."""
+    _held.pop(function, None)
+    _since[function] = _since.get(function, 0) + 1
+
+
 def held_definition(function: FunctionType) -> Definition | None:
     """A copy of a function's definition in which its arithmetic is checked; None if it has no text."""
     definition = copy.deepcopy(definition_of(function))

@@ -208,6 +208,12 @@ def _read(cls: Any, tables: tuple[TableKind, ...], operations: tuple[Operation, 
     return text
 
 
+def forget_outlines() -> None:
+    """A text has changed: every design is read again when it is asked for."""
+    _outline.cache_clear()
+    _read.cache_clear()
+
+
 def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
     tables = []
     for name, annotation in _annotations(cls).items():

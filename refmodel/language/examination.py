@@ -62,6 +62,13 @@ def _unreached(inference: Inference, cls: type) -> tuple[str, ...]:
                  if isinstance(member, FunctionType) and not name.startswith("_") and code_of(member) not in reached)
 
 
+def follow(cls: type[Design], tables: Sequence[TableKind], op: Operation) -> tuple[FunctionType, ...]:
+    """Every function that one operation can reach."""
+    inference = Inference(cls, tables)
+    _operation(inference, op)
+    return tuple(inference.functions)
+
+
 OURS = frozenset(["__module__", "__qualname__", "__doc__", "__annotations__", "__dict__", "__weakref__", "__firstlineno__",
                   "__static_attributes__", "__annotate__", "__annotations_cache__", "__annotate_func__", "__classdictcell__",
                   "__type_params__", "__orig_bases__", "__parameters__"])

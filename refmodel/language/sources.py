@@ -66,6 +66,21 @@ def restored(function: FunctionType) -> None:
         del _compiled[function]
 
 
+def forget_replaced(function: FunctionType) -> None:
+    """A function is given another text: what ran before it says nothing any more."""
+    _compiled.pop(function, None)
+
+
+def code_in(source: str, code: CodeType) -> CodeType | None:
+    """The code that another text of the same file has for a function, by its name and first line."""
+    try:
+        whole = compile(source, code.co_filename, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return None
+    same = (code.co_qualname, code.co_firstlineno)
+    return next((c for c in _nested(whole) if (c.co_qualname, c.co_firstlineno) == same), None)
+
+
 def definition_of(function: FunctionType) -> Definition | None:
     """The syntax of a function or lambda, or None if its text cannot be had or is not what runs."""
     code = code_of(function)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from refmodel.bare import Event, Seen
+from refmodel.bare import Event, Reply, Seen
 from refmodel.language import implies, law
 from refmodel.machine.cells import Cell, Mode
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
@@ -32,6 +32,11 @@ def faults_come_when_due(s: P2m, outcome: Seen) -> Any:
     return implies(outcome.shown.event != Event.EXITED, outcome.shown.event == outcome.due.event)
 
 
+@law("EQV-2", "An instruction that exits has happened on neither machine: the guest will try it again.")
+def what_exits_has_not_happened(s: P2m, outcome: Seen) -> Any:
+    return implies(outcome.shown.event == Event.EXITED, outcome.due == Reply() and outcome.shown == Reply())
+
+
 @law("EQV-2", "The monitor says that there is no memory only where the bare machine has none.")
 def holes_are_real(s: P2m, outcome: Handled) -> Any:
     return implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
@@ -53,6 +58,11 @@ def physical_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: 
 def combined_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     mapping, eptp = s.combined_tlb[vm, vcpu, page], s.eptp[vm]
     return implies(mapping.valid, eptp.present and mapping.eptp == eptp.mfn)
+
+
+@law("EQV-2", "An instruction by linear address that exits has happened on neither machine: the guest will try it again.")
+def what_exits_by_a_shadow_entry_has_not_happened(s: ShadowMmu, outcome: Attempt) -> Any:
+    return implies(outcome.shown.event == Event.EXITED, outcome.due == Reply() and outcome.shown == Reply())
 
 
 @law("EQV-1", "What an access by a shadow entry shows is what it shows on the bare machine.")
@@ -110,7 +120,7 @@ def in_the_envelope(entry: ShadowEntry, bare: Cell, mode: Mode) -> Any:
         supervisors and bare.present and bare.gfn == entry.gfn and (bare.executable or not entry.executable)))
 
 
-LAWS = (data_read_is_data_written, memory_is_the_bare_machines, faults_come_when_due)
+LAWS = (data_read_is_data_written, memory_is_the_bare_machines, faults_come_when_due, what_exits_has_not_happened)
 """Under any MMU."""
 
 EPT = (
@@ -121,6 +131,7 @@ EPT = (
 )
 
 SHADOW = (
+    what_exits_by_a_shadow_entry_has_not_happened,
     data_read_through_shadow_entries_is_data_written,
     reflected_faults_are_the_guests_own,
 )

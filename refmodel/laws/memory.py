@@ -29,6 +29,14 @@ def pages_read_are_their_copies(s: Swapping, mfn: Mfn) -> Any:
     return implies(s.frames[mfn].use == Use.READING, s.memory[mfn] == s.swap[s.reading[mfn]])
 
 
+@law("EFF-2", "A page that was read in for an entry that still names its slot is mapped, so the access gets further.")
+def a_page_read_in_is_mapped(s: Swapping, before: Swapping, mfn: Mfn) -> Any:
+    frame, slot = before.frames[mfn], before.reading[mfn]
+    wanted = before.p2m[frame.vm, frame.gfn].backing == Backing.SWAPPED and before.p2m[frame.vm, frame.gfn].slot == slot
+    return implies(frame.use == Use.READING and wanted,
+                   s.frames[mfn].use == Use.READING or s.p2m[frame.vm, frame.gfn].mapped)
+
+
 @law("RES-1", "A slot is the copy of the page that it says, and of that page alone.")
 def slots_are_counted(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
@@ -93,6 +101,7 @@ def a_frame_goes_with_its_last_page(s: Swapping, before: Swapping, outcome: Recl
 
 
 SWAPPING = (
+    a_page_read_in_is_mapped,
     any_page_can_be_taken,
     a_page_is_taken_in_two_steps,
     a_frame_goes_with_its_last_page,

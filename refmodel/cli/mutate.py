@@ -1,0 +1,95 @@
+"""``refmodel mutate``: whether every mechanical change to a text is noticed."""
+
+from __future__ import annotations
+
+import json
+from os import cpu_count
+from pathlib import Path
+from typing import Annotated, Any
+
+import attrs
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, err, out
+from refmodel.engines.mutation import campaign, hardware
+from refmodel.engines.mutation.campaign import Campaign, Choice, Judged
+from refmodel.engines.mutation.scores import Score, keep, kept, scored
+from refmodel.loading import load
+
+
+@app.command()
+def mutate(
+    design: Annotated[str, typer.Argument(help="a shipped name, file.py, file.py:Class or package.module:Class; or machine, the "
+                                               "text of the hardware, in a checkout of the repository")],
+    only: Annotated[str | None, typer.Option(help="mutate the functions whose qualified name contains this")] = None,
+    limit: Annotated[int | None, typer.Option(help="judge this many mutants, drawn at random", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="where --limit starts to draw")] = 0,
+    jobs: Jobs = None,
+    record: Annotated[Path | None, typer.Option(help="write the score to this file too, as JSON")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+) -> None:
+    """Change the text of a design mechanically, one place at a time, and report which changes nothing notices.
+
+    Mutants of a design are judged by random runs, by runs beside another design, by proof and by exploration. A mutant that
+    provably does the same as the text is no survivor. Reasons for other survivors are kept in a list (specs/mutation.md).
+
+    Exit status: 0 each survivor has a reason, 1 one has none or a reason is out of date, 2 bad input, 3 nothing was mutated.
+    """
+    if record is not None:
+        kept(record)  # a file that cannot be read is bad input before the work, not after
+    choice = Choice(only, limit, seed)
+    with Progress(BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"), console=err,
+                  transient=True, disable=as_json or not err.is_terminal) as progress:
+        task = progress.add_task(f"mutants of {design}", total=None)
+
+        def notice(done: int, of: int) -> None:
+            progress.update(task, completed=done, total=of)
+
+        workers = jobs or cpu_count() or 1
+        if design == hardware.NAME:
+            done = hardware.of_machine(Path.cwd(), choice, workers, notice)
+        else:
+            done = campaign.of_design(design, load(design), choice, workers, notice)
+    if record is not None:
+        keep(record, scored(done))
+    if as_json:
+        print(json.dumps(_document(done), indent=2))
+    else:
+        _show(done)
+    raise typer.Exit(UNDECIDED if not done.judged else FAILS if done.open or done.stale else HOLDS)
+
+
+def _show(done: Campaign) -> None:
+    for judged in done.judged:
+        if judged.open or judged.reason:
+            _show_survivor(judged)
+    for line in done.stale:
+        out.print(escape(line), style="yellow", soft_wrap=True)
+    score = scored(done)
+    out.print(_summary(score), soft_wrap=True)
+
+
+def _show_survivor(judged: Judged) -> None:
+    m = judged.mutant
+    out.print(f"{m.file}:{m.line}: {m.operator} in {m.name} ({judged.verdict})", style="bold red" if judged.open else "dim",
+              soft_wrap=True, markup=False)
+    out.print(f"  - {m.before}\n  + {m.after}", soft_wrap=True, markup=False)
+    if judged.reason or judged.why:
+        out.print(f"  {judged.reason or judged.why}", style="dim", soft_wrap=True, markup=False)
+    out.print(f"  {m.key}", style="dim", soft_wrap=True, markup=False)
+
+
+def _summary(s: Score) -> str:
+    return (f"{s.name}: {s.judged} of {s.mutants} mutants judged in {s.seconds:.0f} s. {s.killed} are noticed, {len(s.survivors)} "
+            f"survive: score {s.percent:.1f} %. Not counted: {s.refused} not in the language, {s.same} the same as the text, "
+            f"{s.allowed} that only do what the text may do, {s.with_reason} equivalent for a reason that is written down.")
+
+
+def _document(done: Campaign) -> dict[str, Any]:
+    score = scored(done)
+    return {**attrs.asdict(score), "survivors": score.survivors, "percent": round(score.percent, 1), "stale": list(done.stale),
+            "mutants_judged": [{"file": j.mutant.file, "line": j.mutant.line, "function": j.mutant.name,
+                                "operator": j.mutant.operator, "before": j.mutant.before, "after": j.mutant.after,
+                                "key": j.mutant.key, "verdict": j.verdict, "why": j.why, "reason": j.reason} for j in done.judged]}

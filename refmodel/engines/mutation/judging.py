@@ -1,0 +1,189 @@
+"""Who notices a mutant of a design, cheapest first: random runs, runs beside another design, the proof of the operations that can
+reach it, and exploration where the solver cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from refmodel.engines.differential import compare
+from refmodel.engines.exhaustive import Explorer, fits_columns
+from refmodel.engines.machine import RESUME, Step, changes
+from refmodel.engines.mutation.mutants import Mutant
+from refmodel.engines.prover import Induction, prove_initial
+from refmodel.engines.questions import about
+from refmodel.engines.random import Instance, Search
+from refmodel.language.changing import change
+from refmodel.language.design import Design, Outline, outline
+from refmodel.language.joining import joined
+from refmodel.language.kinds import Geometry
+from refmodel.language.unsound import BadDesign, Unsound
+
+REFUSED = "refused"
+"""The mutant is not in the language, so it is none."""
+BY_RUNS = "random runs"
+"""A run breaks a law."""
+BY_VACUITY = "vacuous"
+"""In runs in which an operation of the text does something, or what a law speaks of is met, that never happens with the mutant."""
+BESIDE = "side by side"
+"""A guest can tell two designs apart, of which one only is changed."""
+BY_PROOF = "proof"
+"""There is a lawful state and a step from it that breaks a law; or an operation applies in no lawful state."""
+NOT_SHOWN = "proof, not shown"
+"""An obligation does not follow, and no counterexample of a small size was found."""
+BY_EXPLORATION = "exploration"
+"""A run breaks a law, found by visiting every state."""
+BY_TESTS = "tests"
+"""A test fails."""
+KILLED = (BY_RUNS, BY_VACUITY, BESIDE, BY_PROOF, NOT_SHOWN, BY_EXPLORATION, BY_TESTS)
+SURVIVED = "survived"
+UNDECIDED = "undecided"
+"""The solver gave up, and nothing else notices the mutant: it counts as a survivor."""
+
+STEPS = 6_000
+"""Steps of random runs, which take about a second."""
+LENGTH = 60
+SOON = 6
+"""What the text itself meets within this fraction of the steps, a mutant has to meet within all of them."""
+PAIRS = 300
+"""Runs of two designs side by side."""
+CLASSES = 30_000
+"""Classes of states that are explored."""
+TIMEOUT = 20_000
+"""Milliseconds that the solver may take for one question."""
+
+
+@attrs.frozen
+class Verdict:
+    """What became of a mutant, and by what law or test."""
+
+    verdict: str
+    why: str = ""
+
+    @property
+    def killed(self) -> bool:
+        return self.verdict in KILLED
+
+
+@attrs.frozen
+class Due:
+    """What is expected of the mutants of a function in a design."""
+
+    operations: tuple[str, ...] = ()
+    """The operations that call it."""
+    met: frozenset[str] = frozenset()
+    """Operations that do something soon in random runs, and laws of whose premise some case is met soon."""
+    beside: tuple[tuple[type[Design], type[Design]], ...] = ()
+    """Designs to be run side by side, of which one only has the function."""
+
+
+def judge(cls: type[Design], mutant: Mutant, due: Due, steps: int = STEPS) -> Verdict:
+    """Put a mutant in the place of its function and judge it, cheapest first. The process is of no other use afterwards."""
+    try:
+        change(mutant.function, mutant.text())
+        mutant.function.__globals__.setdefault("NOTHING", -1)
+        design = outline(cls)
+    except BadDesign as why:
+        return Verdict(REFUSED, str(why).splitlines()[0])
+    seen = runs(design, steps)
+    if seen.broken is not None:
+        return Verdict(BY_RUNS, seen.broken)
+    if due.met - seen.met:
+        return Verdict(BY_VACUITY, f"never met: {', '.join(sorted(due.met - seen.met))}")
+    for one, other in due.beside:
+        if differ(one, other):
+            return Verdict(BESIDE, f"{one.__name__} beside {other.__name__}")
+    try:
+        proved = _proof(design, due.operations)
+    except (Unsound, BadDesign) as why:
+        return Verdict(REFUSED, str(why).splitlines()[0])
+    if proved.verdict != UNDECIDED:
+        return proved
+    explored = _explored(design)
+    return Verdict(BY_EXPLORATION, explored) if explored else proved
+
+
+@attrs.frozen
+class Runs:
+    """What random runs came to: the law that they break, if they break one, and what they met."""
+
+    broken: str | None
+    met: frozenset[str]
+
+
+def runs(design: Outline, steps: int, seed: int = 0) -> Runs:
+    """So many steps of random runs, always the same ones, to the first broken law."""
+    search = _Noting(design, design.cls.geometry, f"mutation {seed}")
+    broken, number = None, 0
+    while broken is None and search.steps < steps and number < steps:
+        number += 1
+        failure = search.run()
+        if failure is not None:
+            broken = failure.broken.law.name if failure.broken.law else failure.broken.error
+    return Runs(broken, frozenset([*search.effective, *(law.name for law in search.machine.met)]))
+
+
+class _Noting(Search):
+    """Random runs that note which operations return something, or change something."""
+
+    def __init__(self, design: Outline, geometry: Geometry, seed: str) -> None:
+        super().__init__(design, geometry, seed)
+        self.effective: set[str] = {RESUME}
+
+    def _take(self, kinds: list[list[Instance]]) -> tuple[Instance, Step, Any] | None:
+        taken = super()._take(kinds)
+        if taken is not None and (name := taken[1].operation) not in self.effective:
+            shows = self.design.operation(name).returns is not None
+            if shows or any(True for _ in changes(self.design, self.machine.before, self.machine.state)):
+                self.effective.add(name)
+        return taken
+
+
+def differ(one: type[Design], other: type[Design]) -> bool:
+    """Whether a guest can tell two designs apart in so many runs."""
+    try:
+        within = one.geometry.resized(Index=max(2, one.geometry.size("Index")))  # with one there is nothing to mix up
+        return compare(outline(one), outline(other), seconds=float("inf"), limit=PAIRS, geometry=within).difference is not None
+    except BadDesign:  # the one is in the language with the mutant, the other is not
+        return False
+
+
+def _proof(design: Outline, operations: Sequence[str]) -> Verdict:
+    """The proof of these operations, to the first obligation that does not follow."""
+    for j in prove_initial(design).judgements:
+        if j.verdict != "proved":
+            return Verdict(NOT_SHOWN, f"initial state: {j.law and j.law.name}: {j.why}")
+    gave_up = ""
+    for name in operations:
+        taken = False
+        with joined(design), about(name):
+            for j in Induction(design, design.operation(name), timeout=TIMEOUT).doubts():
+                taken = taken or j.verdict == "proved"
+                if j.verdict == "refuted":
+                    return Verdict(BY_PROOF, f"{name}: {j.law and j.law.name}")
+                if j.verdict == "unknown" and "the solver gave up" not in j.why.split(";")[0]:
+                    return Verdict(NOT_SHOWN, f"{name}: {j.law.name if j.law else 'soundness'}: {j.why}")
+                gave_up = gave_up or (f"{name}: {j.why}" if j.verdict == "unknown" else "")
+        if not taken and not gave_up:
+            return Verdict(BY_PROOF, f"{name} applies in no lawful state")
+    return Verdict(UNDECIDED, gave_up) if gave_up else Verdict(SURVIVED)
+
+
+class _Enough(Exception):
+    """As many classes of states are explored as may be."""
+
+
+def _explored(design: Outline) -> str | None:
+    """The law that exploration finds broken, within its bound."""
+    def progress(depth: int, classes: int) -> None:
+        if classes > CLASSES:
+            raise _Enough
+
+    if not fits_columns(design):
+        return None
+    try:
+        failure = Explorer(design, design.cls.geometry, processes=1).run(progress=progress).failure
+    except (_Enough, Unsound):
+        return None
+    return None if failure is None else failure.broken.law.name if failure.broken.law else failure.broken.error

@@ -1,0 +1,25 @@
+"""Which functions operations can reach, and which operations reach each."""
+
+from __future__ import annotations
+
+from types import FunctionType
+
+from refmodel.language.design import Operation, Outline
+from refmodel.language.examination import follow
+
+STATED = ("refmodel.machine", "refmodel.bare", "refmodel.mmu.control_registers")
+"""Where the text of the hardware, the bare machine and its registers lies. It states what is due to a guest, as laws do, and is no
+design's own: theorems and tests judge its mutants (``hardware``)."""
+
+
+def reached(design: Outline) -> dict[FunctionType, tuple[Operation, ...]]:
+    """The functions that a design's operations are made of, each with the operations that call it: no laws, and not the text that
+    states what is due."""
+    laws = {law.function for law in design.laws}
+    found: dict[FunctionType, list[Operation]] = {}
+    for op in design.operations:
+        for function in follow(design.cls, design.tables, op):
+            if function not in laws and not function.__module__.startswith(STATED):
+                found.setdefault(function, []).append(op)
+    return {f: tuple(ops) for f, ops in found.items()}
+

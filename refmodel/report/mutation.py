@@ -1,0 +1,110 @@
+"""The chapter about mutation: what the operators are, and the score of each text, from the file in which scores are kept."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from refmodel.designs import COMBINED, SHIPPED
+from refmodel.engines.mutation import scores
+from refmodel.engines.mutation.hardware import NAME
+from refmodel.engines.mutation.reasons import known
+from refmodel.engines.mutation.scores import Score
+
+HEAD = """# Mutation
+
+`refmodel mutate DESIGN` changes the text of a design, one place at a time, and reports which changes nothing notices. A change that
+nothing notices shows that a law is missing, or that the place is of no use. This chapter is generated
+(`python -m refmodel.report.mutation > specs/mutation.md`); a test fails if it is out of date.
+
+## What is changed
+
+Every function that an operation of the design can call is changed. Laws are not changed. The text that states what is due to a
+guest (`refmodel/machine`, `refmodel/bare.py`, `refmodel/mmu/control_registers.py`) is judged apart, as `machine`.
+
+| operator | change |
+|---|---|
+| drop call, store, assignment, require, delete, raise, return | a statement is left out |
+| guard always, guard never | an `if` is always or never taken |
+| negate condition, drop not, other comparison | a condition is reversed; `>=` becomes `>` |
+| drop operand, swap and/or | an operand of `and` or `or` is left out; the two words are exchanged |
+| condition always, condition never | `reset`, `assign`, `choose` or `count` takes every entry, or none |
+| other flag, other member, off by one, other arithmetic | a constant or an operator is replaced by its neighbour |
+| other name, swap arguments | a parameter is replaced by another of the same type; two arguments are exchanged |
+| drop field | a field of a record keeps its default, or keeps its old value |
+
+## Who notices
+
+The engines judge a mutant in this order, and the first that notices it counts.
+
+| column | meaning |
+|---|---|
+| runs | 6,000 steps of random runs break a law |
+| vacuous | an operation never does anything, or a law's premise is never met, though it soon does or is with the text itself |
+| beside | a guest can tell two designs apart, of which only one is changed |
+| proof | a lawful state and one step from it break a law, or an operation applies in no lawful state |
+| not shown | an obligation does not follow, and no counterexample of a small size is found |
+| exploration | the solver gives up, and a visit to every state of a small geometry finds a run that breaks a law |
+| tests | for `machine`: a named test fails |
+
+These mutants are not counted. *The same*: the solver proves that the mutant does what the text does, from every lawful state.
+*Allowed*: the solver proves that the text may do whatever the mutant does, so the mutant breaks no law. It only refuses more often,
+or runs short of memory more often. *Reason*: a person wrote down why the mutant is equivalent
+([equivalent.toml](../refmodel/engines/mutation/equivalent.toml)).
+
+The column *left* counts the survivors. The score is the share of noticed mutants among noticed mutants and survivors. The column
+*noticed* is the same share where mutants with a reason count as survivors.
+
+## Scores
+
+"""
+COLUMNS = ("text", "mutants", "judged", "runs", "vacuous", "beside", "proof", "not shown", "exploration", "tests", "same",
+           "allowed", "reason", "left", "noticed", "score")
+SAMPLED = """
+Where fewer mutants are judged than there are, they were drawn at random (`--limit`), and both shares are estimates. Reasons are
+written down for survivors of the sample only, so a run of every mutant lists further equivalent ones until they have reasons too.
+"""
+FILE = "scores.json"
+
+
+def recorded() -> dict[str, Score]:
+    """The scores that are kept with the text."""
+    with resources.as_file(resources.files("refmodel.engines.mutation").joinpath(FILE)) as file:
+        return scores.kept(Path(file))
+
+
+def chapter() -> str:
+    """The whole chapter."""
+    found = recorded()
+    names = [n for n in (*SHIPPED, *COMBINED, NAME) if n in found]
+    missing = [n for n in (*SHIPPED, NAME) if n not in found]
+    text = HEAD + f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n" + "".join(map(_row, (found[n] for n in names))) + SAMPLED
+    if missing:
+        text += f"\nNot judged yet: {', '.join(missing)}.\n"
+    return text + _survivors([found[n] for n in names]) + _reasons()
+
+
+def _row(s: Score) -> str:
+    numbers = (s.mutants, s.judged, s.by_runs, s.vacuous, s.side_by_side, s.by_proof, s.not_shown, s.by_exploration, s.by_tests,
+               s.same, s.allowed, s.with_reason, len(s.survivors))
+    return f"| {s.name} | {' | '.join(map(str, numbers))} | {s.plain_percent:.1f} % | {s.percent:.1f} % |\n"
+
+
+def _survivors(found: list[Score]) -> str:
+    text = "\n## Survivors without a reason\n\nEach shows a law that is missing, or a reason that is not written down yet.\n"
+    for score in found:
+        if score.survivors:
+            text += f"\n{score.name}:\n\n" + "".join(f"    {key}\n" for key in score.survivors)
+    return text
+
+
+def _reasons() -> str:
+    text = "\n## Reasons\n\n"
+    for reason in known():
+        where = f" ({', '.join(reason.designs)})" if reason.designs else ""
+        text += f"- {reason.says}{where}: {len(reason.mutants)} mutants.\n"
+    return text
+
+
+if __name__ == "__main__":
+    print(chapter(), end="")

@@ -1,0 +1,217 @@
+"""Mutation: the operators change what they say, mutants are judged apart from the text, and the scores are those of the table."""
+
+from __future__ import annotations
+
+import ast
+import json
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from refmodel.designs import SHIPPED
+from refmodel.engines.mutation import campaign, reasons
+from refmodel.engines.mutation.campaign import Choice, of_design
+from refmodel.engines.mutation.forked import forked
+from refmodel.engines.mutation.hardware import NAME, of_machine
+from refmodel.engines.mutation.hardware import functions as stated
+from refmodel.engines.mutation.mutants import mutants_of
+from refmodel.engines.mutation.operators import edits, written
+from refmodel.engines.mutation.reach import reached
+from refmodel.engines.mutation.scores import kept, scored
+from refmodel.language import Design, Total, geometry, law, operation, outline, require
+from refmodel.language.unsound import BadDesign
+from refmodel.machine.names import Vm
+from refmodel.monitor.host_pages import HostMapping, Kind
+from refmodel.report import mutation
+from tests.test_command import refmodel
+
+ROOT = Path(__file__).parent.parent
+SMALL, SMALL_FUNCTION = "host_pages", "HostPages.unshare"
+SMALLEST = "shadow_large"
+
+
+def changes(text: str, **names: object) -> list[tuple[str, str, str]]:
+    """The edits of a function's text: operator, before, after."""
+    (definition,) = ast.parse(textwrap.dedent(text)).body
+    assert isinstance(definition, ast.FunctionDef)
+    return [(e.operator, written(e.node), written(e.after)) for e in edits(definition, names)]
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("self.forget(vm)", {("drop call", "self.forget(vm)", "pass")}),
+    ("require(a == b)", {("drop require", "require(a == b)", "pass"), ("other comparison", "a == b", "a != b")}),
+    ("self.t[vm] = b", {("drop store", "self.t[vm] = b", "pass")}),
+    ("x = 1\n    x = a", {("drop assignment", "x = a", "pass"), ("drop assignment", "x = 1", "pass"), ("off by one", "1", "2"),
+                          ("off by one", "1", "0")}),
+    ("return a and b", {("drop operand", "a and b", "a"), ("drop operand", "a and b", "b"), ("swap and/or", "a and b", "a or b"),
+                        ("negate condition", "a", "not a"), ("negate condition", "b", "not b")}),
+    ("return not a", {("drop not", "not a", "a")}),
+    ("return n >= 2", {("other comparison", "n >= 2", "n > 2"), ("off by one", "2", "3"), ("off by one", "2", "1")}),
+    ("return n + m", {("other arithmetic", "n + m", "n - m")}),
+    ("return HostMapping(mapped=a)", {("drop field", "HostMapping(mapped=a)", "HostMapping()")}),
+    ("return HostMapping(a)", {("drop field", "HostMapping(a)", "HostMapping(False)")}),
+    ("return Kind.FREE", {("other member", "Kind.FREE", "Kind.GUEST")}),
+    ("return True", {("other flag", "True", "False")}),
+    ("return f(vm, other)", {("swap arguments", "f(vm, other)", "f(other, vm)"), ("other name", "vm", "other"),
+                             ("other name", "other", "vm")}),
+    ("reset(self.t, lambda e, k: k == vm)", {
+        ("drop call", "reset(self.t, lambda e, k: k == vm)", "pass"), ("condition always", "k == vm", "True"),
+        ("condition never", "k == vm", "False"), ("other comparison", "k == vm", "k != vm")}),
+], ids=lambda x: x if isinstance(x, str) else "")
+def test_an_operator_changes_one_place(text: str, expected: set[tuple[str, str, str]]) -> None:
+    params = "self, vm: Vm, other: Vm" if "other" in text else "self, vm: Vm"
+    found = changes(f"def f({params}):\n    {text}", HostMapping=HostMapping, Kind=Kind)
+    assert set(found) == expected
+
+
+def test_an_if_is_taken_always_never_and_the_other_way_round() -> None:
+    found = changes("def f(self, a):\n    if a:\n        self.g()")
+    assert {("guard always", "a", "True"), ("guard never", "a", "False"), ("negate condition", "a", "not a")} < set(found)
+
+
+class Pair(Design):
+    """Two flags that are to be the same, and one of which nothing is said."""
+
+    one: Total[Vm, bool]
+    other: Total[Vm, bool]
+    noted: Total[Vm, bool]
+
+    @operation
+    def set_both(self, vm: Vm) -> None:
+        require(not self.one[vm])
+        self.one[vm] = True
+        self.other[vm] = True
+        self.noted[vm] = True
+
+    @operation
+    def clear_both(self, vm: Vm) -> None:
+        require(self.one[vm] and self.other[vm])
+        self.one[vm] = False
+        self.other[vm] = False
+
+    @law("ISO-1", "The two agree.")
+    def the_two_agree(self, vm: Vm) -> bool:
+        return self.one[vm] == self.other[vm]
+
+    geometry = geometry(Vm=2)
+
+
+def test_mutants_of_a_design_are_noticed_the_same_or_allowed_and_the_design_is_as_it_was() -> None:
+    before = Pair.set_both.__code__
+    done = of_design("pair", outline(Pair), jobs=2, reasons=())
+    by_key = {j.mutant.key.split("Pair.", 1)[1]: j.verdict for j in done.judged}
+    assert Pair.set_both.__code__ is before
+    assert by_key["set_both: drop store: self.one[vm] = True => nothing"] == "random runs"
+    assert by_key["clear_both: drop operand: self.one[vm] and self.other[vm] => self.one[vm]"] == "same"
+    assert by_key["clear_both: swap and/or: self.one[vm] and self.other[vm] => self.one[vm] or self.other[vm]"] == "same"
+    assert by_key["set_both: drop not: not self.one[vm] => self.one[vm]"] == "vacuous"
+    survivors = {j.mutant.key.split("Pair.", 1)[1] for j in done.open}
+    both = "self.one[vm] and self.other[vm]"
+    assert by_key[f"clear_both: drop require: require({both}) => nothing"] == "allowed"
+    assert by_key[f"clear_both: negate condition: {both} => not ({both})"] == "vacuous"
+    assert survivors == {"set_both: drop store: self.noted[vm] = True => nothing", "set_both: other flag: True => False #3",
+                         "set_both: drop require: require(not self.one[vm]) => nothing"}
+    assert done.score == done.killed / (done.killed + 3)
+
+
+def test_a_reason_excuses_a_survivor_and_a_reason_that_excuses_nothing_is_reported() -> None:
+    survivor, *others = of_design("pair", outline(Pair), Choice(only="set_both"), reasons=()).open
+    name = f"{survivor.mutant.file} Pair.set_both"
+    given = (reasons.Reason("It does no harm.", (survivor.mutant.key,), ("pair",)),
+             reasons.Reason("It was there once.", (f"{name}: drop call: self.gone() => nothing",)),
+             reasons.Reason("It is noticed.", (f"{name}: drop store: self.one[vm] = True => nothing",)),
+             reasons.Reason("It is about another design.", (f"{name}: drop call: gone() => nothing",), ("another",)))
+    done = of_design("pair", outline(Pair), Choice(only="set_both"), reasons=given)
+    assert done.with_reason == 1 and {j.mutant.key for j in done.open} == {j.mutant.key for j in others}
+    assert len(done.stale) == 2
+    assert any("no such mutant any more" in s and "gone" in s for s in done.stale)
+    assert any("is noticed" in s and "self.one" in s for s in done.stale)
+
+
+def test_every_reason_is_of_a_mutant_that_there_is() -> None:
+    wanted: dict[str, set[str]] = {}
+    for reason in reasons.known():
+        assert reason.says.endswith(".")
+        for name in reason.designs or ("interpreter",):
+            wanted.setdefault(name, set()).update(reason.mutants)
+    for name, keys in wanted.items():
+        changed = {key.split(": ")[0].split(" ")[1] for key in keys}
+        functions = [f for f in (stated() if name == NAME else reached(outline(SHIPPED[name]))) if f.__qualname__ in changed]
+        assert keys <= {m.key for f in functions for m in mutants_of(f)}, name
+
+
+def test_a_changed_text_has_as_many_lines_and_is_other_code() -> None:
+    for function in reached(outline(SHIPPED["interpreter"])):
+        found = list(mutants_of(function))
+        assert len({m.key for m in found}) == len(found)
+        for mutant in found[:3]:
+            whole = Path(function.__code__.co_filename).read_text()
+            assert mutant.text().count("\n") == whole.count("\n") and mutant.text() != whole
+
+
+def crash(item: int) -> int:
+    """Work that does not always end well."""
+    if item == 1:
+        raise SystemExit(3)
+    while item == 2:
+        pass
+    return item
+
+
+def test_work_that_dies_or_never_ends_has_no_answer() -> None:
+    assert dict(forked(crash, [0, 1, 2, 3], jobs=2, seconds=1)) == {0: 0, 1: None, 2: None, 3: 3}
+
+
+def test_the_chapter_is_up_to_date() -> None:
+    assert (ROOT / "specs" / "mutation.md").read_text() == mutation.chapter(), \
+        "python -m refmodel.report.mutation > specs/mutation.md"
+
+
+def test_the_command_says_what_survives(tmp_path: Path) -> None:
+    done = refmodel("mutate", SMALL, "--only", SMALL_FUNCTION, "--json", "--record", str(tmp_path / "scores.json"))
+    document = json.loads(done.stdout)
+    assert document["judged"] == document["mutants"] == len(document["mutants_judged"])
+    assert done.returncode == bool(document["survivors"])
+    assert kept(tmp_path / "scores.json")[SMALL].percent == pytest.approx(document["percent"], abs=0.1)
+
+
+def test_what_cannot_be_mutated_is_bad_input() -> None:
+    with pytest.raises(BadDesign, match="no function whose name contains 'no_such'"):
+        of_design("pair", outline(Pair), Choice(only="no_such"))
+    assert refmodel("mutate", "no_such_design").returncode == 2
+
+
+class Broken(Pair):
+    """A design that keeps no law."""
+
+    @operation
+    def set_both(self, vm: Vm) -> None:
+        self.one[vm] = True
+
+
+def test_a_design_that_breaks_a_law_itself_is_not_mutated() -> None:
+    with pytest.raises(BadDesign, match="itself breaks a law"):
+        of_design("broken", outline(Broken))
+
+
+def again(name: str, limit: int | None) -> campaign.Campaign:
+    """Judge mutants again, as many as were judged for the table."""
+    if name == NAME:
+        return of_machine(ROOT, Choice(limit=limit), jobs=2)
+    return of_design(name, outline(SHIPPED[name]), Choice(limit=limit), jobs=2)
+
+
+def test_the_score_of_a_small_design_is_what_the_table_says() -> None:
+    told, done = mutation.recorded()[SMALLEST], again(SMALLEST, None)
+    now = scored(done)
+    assert (now.mutants, now.judged, now.killed, now.unnoticed) == (told.mutants, told.judged, told.killed, told.unnoticed)
+    assert not done.stale
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n in mutation.recorded() if n != SMALLEST])
+def test_nothing_survives_that_the_table_does_not_list(name: str) -> None:
+    told, done = mutation.recorded()[name], again(name, mutation.recorded()[name].judged)
+    assert (done.mutants, len(done.judged)) == (told.mutants, told.judged), "record the score again: the text has other mutants"
+    assert {j.mutant.key for j in done.open} <= set(told.unnoticed)
