@@ -4,6 +4,7 @@ reach it, and exploration where the solver cannot tell."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 

@@ -116,7 +116,7 @@ def _entries(design: Outline, state: Any, reading: Symbolic) -> list[Term]:
     for kind in design.tables:
         table = getattr(state, kind.name)
         table.reading = reading
-        leaves += table.peek(tuple(z3.Const(f"any.{sort_of(k)}.{i}", sort_of(k)) for i, k in enumerate(kind.keys)))
+        leaves += table.peek(tuple(z3.Const(f"any!!{sort_of(k)}.{i}", sort_of(k)) for i, k in enumerate(kind.keys)))
     return leaves
 
 
