@@ -25,6 +25,7 @@ BROKEN_BY = {
     "swapped_pages_are_the_bare_machines": "copy-kept-after-a-store",
     "clean_pages_are_their_copies": "copy-kept-after-a-store",
     "pages_read_are_their_copies": "linux-13ddaf26be32",
+    "a_page_read_in_is_mapped": "read-in-vain",
     "slots_are_counted": "slot-freed-but-named",
     "slots_are_conserved": "slot-forgotten",
     "slots_have_one_reader": "reader-never-leaves",
@@ -88,4 +89,4 @@ def test_what_is_too_large_to_be_explored_is_not_unless_the_user_says_so() -> No
     assert all("exhaustive" not in usual(outline(cls)) for cls in COMBINED.values())
     assert "exhaustive" in usual(outline(Memory))
     done = refmodel("check", "interpreter+", "--engine", "random", "--seconds", "1")
-    assert done.returncode == 0 and "not broken" in done.stdout
+    assert done.returncode in (0, 3) and "not broken" in done.stdout  # in a second, not every law was met

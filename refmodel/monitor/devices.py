@@ -13,6 +13,7 @@ the page let go. The monitor can end it too, as if the device had been unplugged
 """
 
 import enum
+from typing import ClassVar
 
 import attrs
 
@@ -43,6 +44,9 @@ class DmaMapping:
 @attrs.frozen
 class Handed:
     """What came of a guest's letting its device reach a page."""
+
+    shown: ClassVar[None] = None
+    """The guest is shown nothing but time: it waits while the page cannot be supplied, and asks again."""
 
     vm: Vm
     gfn: Gfn
