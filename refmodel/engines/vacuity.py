@@ -62,6 +62,8 @@ def _in_a_step(design: Outline, law: Law, op: Operation) -> bool:
     induction = Induction(design, op)
     induction.laws = [law]
     for path in induction.paths():
+        if not path.segments:
+            continue  # refused: no step
         if len(path.segments) > 1:
             return True  # others may have run in between: nothing is said of such an operation here
         reading = _Noting(design)
