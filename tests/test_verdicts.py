@@ -12,10 +12,12 @@ from typing import Any
 import attrs
 import pytest
 
+from refmodel.designs import ShadowPages
 from refmodel.engines import checking, induction
 from refmodel.engines.checking import check
 from refmodel.engines.random import campaign, rule_machine
 from refmodel.engines.tokens import has_changed, spec_of
+from refmodel.engines.vacuity import never_met
 from refmodel.engines.verdicts import (
     ENGINES_DISAGREE,
     READINGS_DISAGREE,
@@ -372,3 +374,8 @@ def test_a_rule_machine_finds_it_with_names_changes_and_a_token(seed: int) -> No
     token = next(line.split()[-1] for line in message.splitlines() if line.startswith("refmodel replay"))
     assert spec_of(token)[0].endswith("own_sharing.py:ZapLazily")
     assert any("share(vm=vm" in note for note in getattr(failure.value, "__notes__", ()))
+
+
+def test_a_refused_path_is_no_step_from_which_a_premise_could_hold() -> None:
+    design = outline(ShadowPages)
+    assert not any(never_met(design, law) for law in design.laws if not law.of_state)
