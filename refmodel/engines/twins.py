@@ -115,8 +115,7 @@ class _Pair:
         leaves = []
         for path in self.paths:
             table: Table = getattr(path.segments[-1].after, kind.name)
-            for each in (table,):
-                each.reading = reading
+            table.reading = reading
             with answering(reading):
                 leaves.append(table.peek(key))
         yield from (a == b for a, b in zip(*leaves, strict=True))
