@@ -11,6 +11,7 @@ about n^2 / 2^65 for n classes; a second seed tells.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from typing import Any
@@ -42,23 +43,42 @@ class Symmetry:
         self.order = len(self.renamings)
         self.facts = [fact for place in layout.places for fact in _split(place, layout)]
         self._words = _Words(seed)
-        self._tables = [self._table(fact) for fact in self.facts]
         self.fact_of_row = np.zeros(layout.height, dtype=np.int64)
         for number, fact in enumerate(self.facts):
             self.fact_of_row[fact.first:fact.first + len(fact.leaves)] = number
 
+    @functools.cached_property
+    def _tables(self) -> list[Words]:
+        return [self._table(fact) for fact in self.facts]
+
     def _table(self, fact: _Fact) -> Words:
         """Word of each value (first axis) under each renaming (second axis)."""
-        keys = cell_keys(self.layout.design.table(fact.place.table))
         table = np.zeros((fact.size, self.order), dtype=np.uint64)
-        homes = [(fact.place.table, fact.offset, tuple(_renamed(k, v, r) for k, v in zip(keys, fact.place.key, strict=True)))
-                 for r in self.renamings]
+        homes = self._homes(fact)
         for code in range(fact.size):
             values = fact.values(code)
             for number, renaming in enumerate(self.renamings):
                 image = tuple(_renamed(leaf, v, renaming) for leaf, v in zip(fact.leaves, values, strict=True))
                 table[code, number] = self._words.word((homes[number], image))
         return table
+
+    def by_byte(self) -> tuple[Words, npt.NDArray[np.int32]]:
+        """The words as they are if every scalar is a fact of its own: a table of rows, one for each value of each scalar, and for
+        each scalar of a state where the row of its value 0 is."""
+        tables, offsets, total = [], np.zeros(self.layout.height, dtype=np.int32), 0
+        for fact in self.facts:
+            homes = self._homes(fact)
+            for position in range(len(fact.leaves)):
+                tables.append(_rows_of_leaf(fact, position, self._words, homes, self))
+                offsets[fact.first + position] = total - fact.lows[position]
+                total += fact.radices[position]
+        return np.concatenate(tables), offsets
+
+    def _homes(self, fact: _Fact) -> list[Any]:
+        """What a fact is about, under each renaming."""
+        keys = cell_keys(self.layout.design.table(fact.place.table))
+        return [(fact.place.table, fact.offset, tuple(_renamed(k, v, r) for k, v in zip(keys, fact.place.key, strict=True)))
+                for r in self.renamings]
 
     def codes(self, number: int, rows: Any) -> npt.NDArray[np.intp]:
         """The value of one fact in every state, as an index to its words; ``rows`` gives the rows of the matrix."""
@@ -90,6 +110,16 @@ class Symmetry:
         """How many states each class has: the renamings, less those that change nothing."""
         sizes: npt.NDArray[np.int64] = self.order // (sums == sums[:, :1]).sum(axis=1)
         return sizes
+
+
+def _rows_of_leaf(fact: _Fact, position: int, words: _Words, homes: list[Any], symmetry: Symmetry) -> Words:
+    """Word of each value of one leaf (first axis) under each renaming (second axis)."""
+    leaf, low, radix = fact.leaves[position], fact.lows[position], fact.radices[position]
+    table = np.zeros((radix, symmetry.order), dtype=np.uint64)
+    for code in range(radix):
+        for number, renaming in enumerate(symmetry.renamings):
+            table[code, number] = words.word((homes[number], position, _renamed(leaf, code + low, renaming)))
+    return table
 
 
 class _Fact:

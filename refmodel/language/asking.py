@@ -55,7 +55,8 @@ class answering:  # a with-statement's word; a class, because it is entered at e
         _answerers.pop()
 
 
-def _answerer() -> Answerer:
+def answerer() -> Answerer:
+    """Who answers now; ``Unsound`` if nobody does."""
     if not _answerers:
         raise Unsound("a text asked a question while no engine was running it")
     return _answerers[-1]
@@ -76,36 +77,36 @@ def choose(annotation: Any, where: Callable[[Any], Any]) -> Any:
 
     If there is none, the operation does not apply. A monitor that may run out says so with ``fails``.
     """
-    return _answerer().choose(kind_of(annotation), where)
+    return answerer().choose(kind_of(annotation), where)
 
 
 def fails(what: str) -> bool:
     """Does this allocation fail? An engine may always say yes."""
-    answer: bool = _answerer().yes(f"{what} fails")
+    answer: bool = answerer().yes(f"{what} fails")
     return answer
 
 
 def cached(what: str) -> bool:
     """Does the hardware use the translation it has cached? It may have dropped it at any time."""
-    answer: bool = _answerer().yes(f"{what} cached")
+    answer: bool = answerer().yes(f"{what} cached")
     return answer
 
 
 def count(table: Total[Any, Any], where: Callable[..., Any]) -> int:
     """How many entries satisfy ``where(entry, *key)``. Exact in every reading, for any size."""
-    number: int = _answerer().count(table, where)
+    number: int = answerer().count(table, where)
     return number
 
 
 def reset(table: Total[Any, Any], where: Callable[..., Any]) -> None:
     """Put back to the default every entry that satisfies ``where(entry, *key)``: a flush, for any size."""
-    _answerer().reset(table, where)
+    answerer().reset(table, where)
 
 
 def assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> None:
     """Let every entry that satisfies ``where(entry, *key)`` be this value, or what a function ``value(entry, *key)`` gives:
     what is done to many at once, for any number."""
-    _answerer().assign(table, where, value)
+    answerer().assign(table, where, value)
 
 
 class Premises:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import ast
 import functools
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import CodeType, FunctionType
 from typing import Any
@@ -60,7 +61,7 @@ def negation(a: Any) -> Any:
 NAMES = {"__refmodel_both__": both, "__refmodel_either__": either, "__refmodel_not__": negation}
 
 
-class _Rewrite(ast.NodeTransformer):
+class Rewrite(ast.NodeTransformer):
     """The three words as calls. An operand becomes a lambda, in which ``super()`` has to be told what it is about."""
 
     def __init__(self, of: str | None) -> None:
@@ -100,7 +101,7 @@ def _joined_code(function: FunctionType, version: int) -> CodeType | None:
         return None
     arguments = definition.args.posonlyargs + definition.args.args
     of = arguments[0].arg if arguments and "__class__" in code_of(function).co_freevars else None
-    return compiled(function, _Rewrite(of).visit(definition))
+    return compiled(function, Rewrite(of).visit(definition))
 
 
 def texts_from(*roots: Any) -> tuple[FunctionType, ...]:
@@ -140,12 +141,13 @@ def joined(design: Outline) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def joined_texts(functions: Sequence[FunctionType]) -> Iterator[None]:
-    """While this holds, these functions run with the three words joined."""
+def joined_texts(functions: Sequence[FunctionType], code_in_place: Callable[[FunctionType], CodeType | None] = joined_code,
+                 more: Mapping[str, Any] = types.MappingProxyType({})) -> Iterator[None]:
+    """While this holds, these functions run with the three words joined, or from other code in their place, which may call more."""
     before = [f.__code__ for f in functions]
     for f in functions:
-        f.__globals__.update(NAMES)
-        code = joined_code(f)
+        f.__globals__.update({**NAMES, **more})
+        code = code_in_place(f)
         replaced(f)
         if code is not None:
             f.__code__ = code

@@ -1,0 +1,136 @@
+"""A design in a geometry as machine code, made by LLVM in this process."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from refmodel.engines.compiled.context import FINE, PADDING, Context, Places
+from refmodel.engines.compiled.functions import OperationWriter, law_text
+from refmodel.engines.compiled.runtime import LANES, Runtime
+from refmodel.engines.compiled.tracing import Judged, Traced, traced_laws, traced_operations
+from refmodel.engines.layout import Layout
+from refmodel.engines.symmetry import Symmetry
+from refmodel.language.design import Outline
+from refmodel.language.kinds import Geometry, kind_of
+from refmodel.language.unsound import Unsound
+
+MOST_INSTANCES = 1 << 16
+"""Operations with arguments: more do not fit into the number of a way."""
+
+
+def is_there() -> bool:
+    """Whether llvmlite is installed."""
+    return _llvm() is not None
+
+
+@functools.cache
+def _llvm() -> Any:
+    try:
+        import llvmlite.binding as llvm
+    except ImportError:
+        return None
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm
+
+
+class Words:
+    """The random words of a layout's facts, as compiled code reads them: for each byte of a state and each value of it a row of
+    words, one for each renaming."""
+
+    def __init__(self, layout: Layout, seed: int) -> None:
+        symmetry = Symmetry(layout, seed)
+        self.renamings = symmetry.order
+        whole = PADDING // 8 if symmetry.order <= LANES else LANES
+        self.lanes = -(-symmetry.order // whole) * whole
+        rows, offsets = symmetry.by_byte()
+        filled = np.repeat(rows[:, :1], self.lanes - symmetry.order, axis=1)
+        table = np.concatenate([rows, filled], axis=1)
+        raw = np.zeros(table.size + 8, dtype=np.uint64)
+        start = (-raw.ctypes.data % PADDING) // 8
+        self.table = raw[start:start + table.size]
+        self.table[:] = table.ravel()
+        self.offsets: npt.NDArray[np.int32] = offsets
+
+
+class Native:
+    """The functions of one design in one geometry, ready to be called."""
+
+    def __init__(self, design: Outline, geometry: Geometry, seed: int = 1, level: int = 1) -> None:
+        self.design, self.geometry, self.level = design, geometry, level
+        self.layout = Layout(design, geometry)
+        self.operations = traced_operations(self.layout)
+        if sum(len(traced.arguments) for traced in self.operations) >= MOST_INSTANCES:
+            raise Unsound(f"{design.name} has {MOST_INSTANCES:,} operations with arguments, or more, in this geometry")
+        returned = dict.fromkeys(end.returns for traced in self.operations for end in traced.ends() if end.what == "applies")
+        self.types: list[type | None] = list(dict.fromkeys([None, *returned]))
+        self.laws = traced_laws(self.layout, list(returned))
+        self.words = Words(self.layout, seed)
+        outcome = max((len(kind_of(t).leaves()) for t in self.types if t is not None and hasattr(t, "__attrs_attrs__")), default=1)
+        self.places = Places(self.layout.height, self.words.lanes, len(design.laws), len(self.operations), outcome)
+        self._engine = self._compiled(self.text())
+
+    @property
+    def successors(self) -> int:
+        """No state has more than these."""
+        return sum(traced.most_ways() * len(traced.arguments) for traced in self.operations)
+
+    def text(self) -> str:
+        """All functions, in LLVM's language."""
+        parts = [OperationWriter(traced, number, self.places, self.types).text() for number, traced in enumerate(self.operations)]
+        names: dict[tuple[int, type | None], str] = {}
+        for (number, returns), judged in self.laws.items():
+            if judged.holds.is_constant and judged.holds.value and judged.premise.is_constant and not judged.premise.value:
+                continue
+            names[number, returns] = f"law{number}_{self.types.index(returns)}"
+            parts.append(law_text(names[number, returns], judged, number, self.places))
+        return "\n".join([*parts, self._runtime(names).text()])
+
+    def _runtime(self, names: dict[tuple[int, type | None], str]) -> Runtime:
+        laws = self.design.laws
+        of_state = [(number, name) for (number, _), name in names.items() if laws[number].of_state]
+        steps = {self.types.index(returns): [
+            (number, name) for (number, only), name in names.items()
+            if laws[number].about and (only is returns or "outcome" not in laws[number].about) and laws[number].applies_to(returns)]
+            for returns in self.types}
+        after = [[(number, name) for number, name in of_state if self.design.reads(laws[number]) & _written(traced)]
+                 for traced in self.operations]
+        return Runtime(self.places, self.words.renamings, self.words.lanes, self.operations, steps, of_state, after)
+
+    def _compiled(self, text: str) -> Any:
+        llvm = _llvm()
+        module = llvm.parse_assembly(text)
+        target = llvm.Target.from_default_triple().create_target_machine(
+            cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=self.level)
+        module.triple, module.data_layout = target.triple, str(target.target_data)
+        options = llvm.create_pipeline_tuning_options(speed_level=self.level)
+        options.loop_vectorization = options.slp_vectorization = False
+        builder = llvm.create_pass_builder(target, options)
+        builder.getModulePassManager().run(module, builder)
+        engine = llvm.create_mcjit_compiler(module, target)
+        engine.finalize_object()
+        return engine
+
+    def function(self, name: str, result: Any, *arguments: Any) -> Any:
+        """A compiled function, to be called with a context first."""
+        return ctypes.CFUNCTYPE(result, ctypes.c_void_p, *arguments)(self._engine.get_function_address(name))
+
+    def context(self) -> Context:
+        """Memory to run in."""
+        context = Context(self.places)
+        context.lend("words", self.words.table)
+        context.lend("offsets", self.words.offsets)
+        context["trouble"] = FINE
+        return context
+
+
+def _written(traced: Traced) -> set[str]:
+    return {store.table.kind.name for end in traced.ends() for store in end.stores}
+
+
+__all__ = ["Judged", "Native", "is_there"]

@@ -1,0 +1,65 @@
+"""What compiled code found, as a run on ints: a way is the number of an operation with its arguments, and of all answers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from refmodel.engines.machine import Failure, Machine, Run, Step, recorded
+from refmodel.engines.verdicts import ReadingsDisagree
+from refmodel.language.asking import Refused
+from refmodel.language.design import Outline
+from refmodel.language.kinds import Geometry, Kind
+
+
+class Coded(Machine):
+    """A machine that is answered by a number: each answer is what is left when it is divided by how many there are."""
+
+    code = 0
+
+    def _digit(self, base: int) -> int:
+        self.code, digit = divmod(self.code, base)
+        return digit
+
+    def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
+        options = self.values(kind)
+        value = options[self._digit(len(options))]
+        if not where(value):
+            raise Refused
+        self._pick = lambda _: value
+        return super().choose(kind, where)
+
+    def yes(self, question: str) -> bool:
+        answer = bool(self._digit(2))
+        self._pick = lambda _: answer
+        return super().yes(question)
+
+
+def power_ons(design: Outline, geometry: Geometry) -> Iterator[tuple[Any, ...]]:
+    """Every content of the tables that nobody knows."""
+    machine = Machine(design, geometry)
+    return itertools.product(*(machine.values(kind.value) for name in design.cls.arbitrary
+                               for kind in [design.table(name)] for _ in kind.all_keys(geometry)))
+
+
+def failure_of(design: Outline, geometry: Geometry, initial: tuple[Any, ...], ways: Sequence[int]) -> Failure:
+    """The run that these ways are, and what it breaks; ``ReadingsDisagree`` if it is no run on ints, or breaks nothing."""
+    machine = Coded(design, geometry)
+    machine.power_on(recorded(initial))
+    instances, steps = machine.instances(), list[Step]()
+    broken = machine.broken(None, (), None)
+    for way in ways:
+        if broken is not None:
+            break
+        op, arguments = instances[way & 0xffff]
+        machine.code = way >> 16
+        taken = machine.attempt(op, arguments, recorded(()))
+        if taken is None:
+            raise ReadingsDisagree(f"{op.name}{arguments} applies in compiled code and not on ints, after {steps}.")
+        steps.append(taken[0])
+        broken = machine.broken(op, arguments, taken[1])
+        machine.settle()
+    if broken is None:
+        raise ReadingsDisagree(f"A run breaks a law in compiled code, and no law on ints: {steps}.")
+    return Failure(Run(machine.initial_answers, tuple(steps)), broken)
