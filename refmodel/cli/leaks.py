@@ -9,7 +9,7 @@ import typer
 
 from refmodel.bugs.leaks import LEAKS
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, severity
-from refmodel.engines.exhaustive import fits_columns
+from refmodel.engines.layout import fits_bytes
 from refmodel.engines.machine import replay as run_again
 from refmodel.engines.unwinding import Leak, Unwinding, known_tables, search, watching
 from refmodel.language import Geometry
@@ -68,7 +68,7 @@ def _is_sure(outline: Outline, found: Unwinding) -> bool:
 def _refuse(name: str, outline: Outline) -> None:
     if not known_tables(outline):
         raise BadDesign(f"{name}: says of no table that a VM knows its own entries; expected a tuple of names called known")
-    if not fits_columns(outline):
+    if not fits_bytes(outline):
         raise BadDesign(f"{name}: has split operations or partial tables, which this cannot go back and forth in")
 
 

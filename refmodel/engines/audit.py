@@ -7,25 +7,18 @@ every law says the same. A disagreement is an error of the engine, or a text out
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import numpy as np
 import z3
 
-from refmodel.engines.columns import Columns
 from refmodel.engines.conditions import formal
-from refmodel.engines.layout import Layout, Matrix
-from refmodel.engines.machine import Aborted
-from refmodel.engines.samples import Sample, Sampler, Tables, in_state
-from refmodel.engines.stepwise import every_answer
+from refmodel.engines.samples import Sample, Sampler, Tables, said
 from refmodel.engines.terms import Term, sort_of
 from refmodel.engines.valuation import Graph, Unvalued, Valuation, coded, leaves_of
-from refmodel.language.asking import Fault, Refused, answering
+from refmodel.language.asking import Fault
 from refmodel.language.design import Outline
-from refmodel.language.joining import joined
 from refmodel.language.kinds import Geometry, TableKind, kind_of
 from refmodel.language.laws import Law
 from refmodel.language.opaque import Opaque
@@ -57,14 +50,6 @@ def drawn(design: Outline, geometry: Geometry, seed: int = 0, each: int = EACH, 
     for sample in Sampler(design, geometry, seed, each).samples(steps):
         found.setdefault(sample.op.name, []).append(sample)
     return found
-
-
-def said(sample: Sample) -> str:
-    """A step in words, and where it was taken from: what differs there from the default."""
-    differing = [f"{name}[{key}] = {entry}" for name, entries in sample.before.items() for key, entry in entries.items()
-                 if entry != getattr(entries, "default", None)]
-    return (f"{sample.step.operation}{sample.step.arguments} answered {sample.step.answers}, from a "
-            f"{'lawful' if sample.lawful else 'unlawful'} state with {'; '.join(differing)}")
 
 
 # ---------------------------------------------------------------- terms
@@ -264,85 +249,4 @@ def _named(kind: Any, value: Any, mine: Any) -> Iterable[tuple[str, Any]]:
             yield str(v.term), coded(leaf, m)
 
 
-# ---------------------------------------------------------------- columns
-
-End = tuple[tuple[Any, ...], list[int] | None, Any]
-"""What a step was answered, the state that it leaves (None: it goes wrong), and what it returns."""
-
-
-def on_columns(design: Outline, geometry: Geometry, samples: Mapping[str, Sequence[Sample]]) -> Audited:
-    """Every way in which a step can end, and every law asked about: on columns as on ints."""
-    layout = Layout(design, geometry)
-    wrong: list[str] = []
-    every = [(sample, _ends_on_ints(design, geometry, layout, sample)) for sample in itertools.chain(*samples.values())]
-    with joined(design):
-        for sample, ends in every:
-            if len(wrong) < 3:
-                wrong += _differing(layout.column(in_state(design, geometry, sample.before).state), layout, sample, ends)
-    return Audited(len(every), tuple(wrong))
-
-
-def _differing(was: Matrix, layout: Layout, sample: Sample, mine: Sequence[End]) -> Iterator[str]:
-    theirs, broke = _ends_on_columns(sample, layout, was)
-    aborted = any(end is None for _, end, _ in mine)
-    if aborted != broke:
-        yield f"it goes wrong on {'ints' if aborted else 'columns'} only: {said(sample)}"
-    elif not broke and sorted(map(str, mine)) != sorted(map(str, theirs)):
-        yield f"on columns it ends otherwise than on ints: {said(sample)}"
-    for law, names, holds in sample.earlier:
-        columns = Columns(layout, was)
-        with answering(columns):
-            try:
-                found = bool(np.all(columns.fold(law.function, columns.state, *names)))
-            except Exception:
-                found = False
-        if found != holds:
-            yield f"{law.name}{names} {'holds' if holds else 'does not hold'} on ints, and otherwise on columns: {said(sample)}"
-
-
-def _ends_on_ints(design: Outline, geometry: Geometry, layout: Layout, sample: Sample) -> list[End]:
-    def run(pick: Any) -> End | None:
-        machine = in_state(design, geometry, sample.before)
-        taken = machine.attempt(sample.op, sample.step.arguments, pick)
-        if taken is None:
-            return None
-        step, outcome = taken
-        if isinstance(outcome, Aborted):
-            return step.answers, None, None
-        return step.answers, [int(x) for x in layout.column(machine.state)[:, 0]], _plain(outcome)
-
-    return [end for end in every_answer(run) if end is not None]
-
-
-def _ends_on_columns(sample: Sample, layout: Layout, was: Any) -> tuple[list[End], bool]:
-    columns = Columns(layout, was)
-    ends: list[End] = []
-    with answering(columns):
-        for _ in columns.forks.paths():
-            columns.begin()
-            try:
-                outcome = sample.op.method(columns.state, *sample.step.arguments)
-            except Refused:
-                continue
-            except Fault as fault:
-                outcome = fault
-            except Exception:
-                return ends, True
-            now = was.copy()
-            for row, column in columns.written.items():
-                now[row] = column
-            ends.append((tuple(columns.answers), [int(x) for x in now[:, 0]], _plain(outcome)))
-    return ends, False
-
-
-def _plain(outcome: Any) -> Any:
-    """What an operation returned, as a string on which readings can agree."""
-    if outcome is None or isinstance(outcome, Fault):
-        return type(outcome).__name__
-    kind = kind_of(type(outcome))
-    codes = [int(np.asarray(v.term).reshape(-1)[0]) if isinstance(v, Opaque) else int(leaf.encode(v))
-             for (_, leaf), v in zip(kind.leaves(), kind.flatten(outcome), strict=True)]
-    return type(outcome).__name__, codes
-
-
-__all__ = ["Audited", "OnTerms", "Tables", "drawn", "on_columns"]
+__all__ = ["Audited", "OnTerms", "Tables", "drawn"]

@@ -6,6 +6,7 @@ answers with it. A run on ints that breaks a law which another engine showed is 
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,11 +15,11 @@ from typing import Any
 import attrs
 
 from refmodel.engines import bounded, exhaustive, induction, leaning, random
-from refmodel.engines.audit import drawn, on_columns
+from refmodel.engines.audit import drawn
+from refmodel.engines.compiled.comparing import Comparing
 from refmodel.engines.counterexamples import counterexample, counterexamples
 from refmodel.engines.machine import PENDING, Broken, Failure, Machine
 from refmodel.engines.proof_cache import ProofCache, is_own
-from refmodel.engines.stepwise import explore_stepwise
 from refmodel.engines.suggest import suggest
 from refmodel.engines.vacuity import never_met
 from refmodel.engines.verdicts import (
@@ -84,23 +85,16 @@ def of_campaign(design: Outline, done: random.Campaign) -> Report:
                   lacking=_lacking(design, done.applied))
 
 
-def _explore(design: Outline, geometry: Geometry, seconds: float | None, seed: int = 1,
-             progress: exhaustive.Progress | None = None) -> exhaustive.Exploration:
-    if not exhaustive.fits_columns(design):
-        return explore_stepwise(design, geometry, seconds=seconds, progress=progress)
-    return exhaustive.explore(design, geometry, seconds=seconds, seed=seed, progress=progress)
-
-
 def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: Notice) -> Report:
     """Every state of the design's own geometry, and of the others that it names."""
     def progress(depth: int, classes: int) -> None:
         notice("exhaustive", f"depth {depth}, {classes:,} classes of states")
 
-    compared = _columns_compared(design)
+    compared = _compared(design, seed)
     explored: list[exhaustive.Exploration] = []
     covered = []
     for geometry in (design.cls.geometry, *design.cls.further_geometries):
-        done = _explore(design, geometry, seconds, seed, progress)
+        done = exhaustive.explore(design, geometry, seconds=seconds, seed=seed, progress=progress)
         explored.append(done)
         covered.append(_explored(done, geometry) + _under_way(design))
         if done.failure is not None:
@@ -126,20 +120,22 @@ def _under_way(design: Outline) -> str:
     return f", at most {PENDING} split operations under way at once"
 
 
-def _columns_compared(design: Outline) -> str:
+def _compared(design: Outline, seed: int) -> str:
     """The reading that exploration rests on, held against ints; what was compared, in words."""
-    if not exhaustive.fits_columns(design):
+    geometry = design.cls.geometry
+    native = exhaustive.compiled(design, geometry, seed)
+    if native is None:
         return ""
-    audited = on_columns(design, design.cls.geometry, drawn(design, design.cls.geometry))
-    if audited.disagreements:
-        raise ReadingsDisagree(audited.disagreements[0])
-    return f"; {audited.compared} steps compared with the text on ints"
+    compared, wrong = Comparing(native).differences(itertools.chain(*drawn(design, geometry).values()))
+    if wrong:
+        raise ReadingsDisagree(wrong[0])
+    return f"; {compared} steps compared with the text on ints"
 
 
 def _explored(done: exhaustive.Exploration, geometry: Geometry) -> str:
     to_the_end = "to the last state" if done.complete else f"to depth {done.depth}, not to the end"
     return (f"{done.states:,} states in {done.classes:,} classes up to names, {done.steps:,} steps, depth {done.depth}, "
-            f"{to_the_end}; {geometry}")
+            f"{to_the_end}, {done.reading}; {geometry}")
 
 
 def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: bool = False, suggests: bool = False) -> Report:
@@ -309,7 +305,7 @@ def _looked_for(design: Outline, report: Report, operation: str, laws: tuple[Law
     verdicts = dict(report.verdicts)
     names = ", ".join(law.name for law in laws)
     try:
-        done = _explore(attrs.evolve(design, laws=laws), design.cls.geometry, WAY_THERE)
+        done = exhaustive.explore(attrs.evolve(design, laws=laws), design.cls.geometry, seconds=WAY_THERE)
     except (Unsound, BadDesign) as why:
         return attrs.evolve(report, notes=(*report.notes, f"{names}: no run was looked for, because {why}")), False
     if done.failure is not None:

@@ -1,4 +1,4 @@
-"""Where each scalar of a state is kept when states are columns of a matrix."""
+"""Where each scalar of a state is kept when a state is a row of bytes, or a column of a matrix of them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry, NaturalKind, PageKind, Scalar, TableKind
+from refmodel.language.kinds import EnumKind, Geometry, NaturalKind, PageKind, Scalar, TableKind, WordKind, kind_of
 from refmodel.language.unsound import BadDesign, Unsound
 
 Matrix = npt.NDArray[np.int8]
 
 NATURAL_LIMIT = 30
 """Naturals are kept in a byte here, and their codes in small tables; a run that counts further is refused."""
+
+
+def fits_bytes(design: Outline) -> bool:
+    """Whether a state is a row of bytes: no operation is split, no table partial, no word wider than a byte holds."""
+    leaves = [leaf for table in design.tables for _, leaf in table.value.leaves()]
+    leaves += [leaf for op in design.operations if op.returns is not None for _, leaf in kind_of(op.returns).leaves()]
+    wide = any((isinstance(leaf, WordKind) and leaf.width > 7) or (isinstance(leaf, EnumKind) and len(leaf.cls) > 127)
+               for leaf in leaves)
+    return not (wide or any(op.split for op in design.operations) or any(table.partial for table in design.tables))
 
 
 @attrs.frozen

@@ -78,7 +78,7 @@ class Machine:
         self._values: dict[Kind, list[Any]] = {}
         self._pick: Pick = lambda options: options[0]
         self._asked: list[tuple[Any, int, str]] = []
-        self._laws = [(law, self._names(law), design.reads(law)) for law in design.laws]
+        self._laws = [(law, self.names_of(law), design.reads(law)) for law in design.laws]
         self._tables = [t.name for t in design.tables]
 
     # ------------------------------------------------------------ answering the text
@@ -227,7 +227,8 @@ class Machine:
 
     # ------------------------------------------------------------ judging
 
-    def _names(self, law: Law) -> list[tuple[Any, ...]]:
+    def names_of(self, law: Law) -> list[tuple[Any, ...]]:
+        """All that a law is claimed for, in this geometry."""
         return list(itertools.product(*(self.values(kind) for _, kind in law.names)))
 
     def broken(self, op: Operation | None, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
@@ -259,7 +260,7 @@ class Machine:
     def breaks(self, law: Law, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
         """Whether this one law is broken by the step just taken."""
         with answering(self):
-            return self._violation(law, self._names(law), self._about(op, arguments, outcome))
+            return self._violation(law, self.names_of(law), self._about(op, arguments, outcome))
 
     def _violation(self, law: Law, names: list[tuple[Any, ...]], given: dict[str, Any]) -> Broken | None:
         judge, state, about = law.function, self.state, law.about

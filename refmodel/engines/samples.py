@@ -48,9 +48,9 @@ def entries_of(design: Outline, state: Any) -> Tables:
     return {t.name: dict(getattr(state, t.name)) for t in design.tables}
 
 
-def in_state(design: Outline, geometry: Geometry, tables: Tables) -> Machine:
+def in_state(design: Outline, geometry: Geometry, tables: Tables, kind: type[Machine] = Machine) -> Machine:
     """A machine in this state."""
-    machine = Machine(design, geometry)
+    machine = kind(design, geometry)
     for name, entries in tables.items():
         table = getattr(machine.state, name)
         dict.clear(table)
@@ -167,3 +167,11 @@ def holds(design: Outline, geometry: Geometry, law: Law, state: Any, about: Mapp
             return bool(law.function(state, *law.arguments(dict(about), names)))
         except Exception:
             return False
+
+
+def said(sample: Sample) -> str:
+    """A step in words, and where it was taken from: what differs there from the default."""
+    differing = [f"{name}[{key}] = {entry}" for name, entries in sample.before.items() for key, entry in entries.items()
+                 if entry != getattr(entries, "default", None)]
+    return (f"{sample.step.operation}{sample.step.arguments} answered {sample.step.answers}, from a "
+            f"{'lawful' if sample.lawful else 'unlawful'} state with {'; '.join(differing)}")

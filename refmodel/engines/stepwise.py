@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.exhaustive import Exploration, Progress
+from refmodel.engines.exploration import Exploration, Progress
 from refmodel.engines.machine import RESUME, Failure, Machine, Run, Step, recorded
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Geometry, Page

@@ -12,15 +12,15 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines import exhaustive, induction, leaning
+from refmodel.engines import induction, leaning
 from refmodel.engines.candidates import Candidate, Candidates
+from refmodel.engines.exhaustive import explore
 from refmodel.engines.looked_at import looked_at
 from refmodel.engines.machine import Machine, Run, recorded
 from refmodel.engines.prover import Judgement
 from refmodel.engines.random import Search
 from refmodel.engines.samples import in_state
 from refmodel.engines.scope import Witness
-from refmodel.engines.stepwise import explore_stepwise
 from refmodel.engines.written import Writer
 from refmodel.language.design import Outline
 from refmodel.language.laws import Law
@@ -265,9 +265,8 @@ def _broken_by(design: Outline) -> tuple[Run | None, bool]:
         if classes > CLASSES:
             raise _Enough
 
-    explored = exhaustive.explore if exhaustive.fits_columns(design) else explore_stepwise
     try:
-        done = explored(design, design.cls.geometry, progress=progress)
+        done = explore(design, design.cls.geometry, progress=progress)
     except _Enough:
         return None, False
     return (None if done.failure is None or done.failure.broken.law is None else done.failure.run), done.complete

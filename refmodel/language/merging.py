@@ -48,7 +48,8 @@ def _merged_code(function: FunctionType, version: int) -> CodeType | None:
     plain = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
     inner = ast.FunctionDef("__body__", plain, rewritten.body, [])
     qualified = f"{function.__module__}.{function.__qualname__}"
-    call = ast.Call(ast.Name(NAME, ast.Load()), [ast.Constant(qualified), *(ast.Name(n, ast.Load()) for n in ["__body__", *names])], [])
+    handed: list[ast.expr] = [ast.Name(name, ast.Load()) for name in ["__body__", *names]]
+    call = ast.Call(ast.Name(NAME, ast.Load()), [ast.Constant(qualified), *handed], [])
     rewritten.body = [inner, ast.Return(call)]
     return compiled(function, rewritten)
 

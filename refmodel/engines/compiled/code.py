@@ -122,6 +122,10 @@ class Function:
             return Value(self, "void", "")
         return self.make(type, f"call {type} @{name}({arguments})")
 
+    def copy(self, to: Value, of: Value, size: int) -> None:
+        """Copy so many bytes, between places where vectors may begin."""
+        self.line(f"call void @llvm.memcpy.p0.p0.i64(ptr align 64 {to.text}, ptr align 64 {of.text}, i64 {size}, i1 false)")
+
     def select(self, condition: Value, a: Value, b: Value) -> Value:
         return self.make(a.type, f"select i1 {condition.text}, {a.type} {a.text}, {b.type} {b.text}")
 

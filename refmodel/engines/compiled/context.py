@@ -13,7 +13,7 @@ NUMBERS = (
     "words", "offsets", "seen", "mask", "next", "next_count", "next_limit", "parents", "ways",
     "classes", "states", "steps", "key", "parent", "instance", "trouble", "trouble_law", "trouble_way", "trouble_parent",
     "mode", "possible", "random", "waiting", "picked_type", "picked_actor", "picked_way", "picked_operation",
-    "weights", "total_weight", "log", "logged", "runs", "arguments", "worker", "workers", "outbox", "outbox_count",
+    "weights", "total_weight", "log", "logged", "runs", "arguments", "collected", "collected_count", "collected_limit",
 )
 """Fields of eight bytes each: addresses of what Python allocates, counters, and what was found."""
 
@@ -33,6 +33,9 @@ class Places:
         self.height = height
         self.padded = -(-height // PADDING) * PADDING
         self.lanes = lanes
+        self.outcome = -(-max(outcome, 1) // PADDING) * PADDING
+        self.entry = self.padded + self.outcome + PADDING
+        """Bytes of a step that is kept to be compared."""
         self.at: dict[str, int] = {name: 8 * i for i, name in enumerate(NUMBERS)}
         self.size = -(-8 * len(NUMBERS) // PADDING) * PADDING
         for name, size in (

@@ -1,6 +1,6 @@
 """Every state of a geometry, breadth first, in compiled code.
 
-Counts and verdicts are those of ``engines.exhaustive``. A layer's states are kept as bytes; of older layers only a key of eight
+A layer's states are kept as bytes; of older layers only a key of eight
 bytes is kept for each class, and how it was first reached. What breaks a law is run again on ints before it is shown.
 """
 
@@ -9,42 +9,22 @@ from __future__ import annotations
 import ctypes
 import time
 from collections import Counter
-from collections.abc import Callable
 
-import attrs
 import numpy as np
 import numpy.typing as npt
 
-from refmodel.engines.compiled.context import GOES_WRONG, LAW_BROKEN, PADDING, TOO_LARGE, Context
+from refmodel.engines.compiled.context import GOES_WRONG, LAW_BROKEN, PADDING, TOO_LARGE
 from refmodel.engines.compiled.native import Native
 from refmodel.engines.compiled.ways import failure_of, power_ons
+from refmodel.engines.exploration import COMPILED, Exploration, Progress
 from refmodel.engines.layout import NATURAL_LIMIT
 from refmodel.engines.machine import Failure, Machine, recorded
-from refmodel.language.laws import Law
 from refmodel.language.unsound import Unsound
 
 CHUNK = 1 << 12
 """States taken further between two looks at the clock."""
 SPARE = 64
 """Room beyond what one state's successors need."""
-
-Progress = Callable[[int, int], None]
-
-
-@attrs.frozen
-class Explored:
-    """What was covered, and what was found."""
-
-    failure: Failure | None
-    complete: bool
-    states: int
-    classes: int
-    steps: int
-    depth: int
-    seconds: float
-    applied: Counter[str]
-    met: frozenset[Law]
-
 
 class Search:
     """One exploration under way."""
@@ -62,7 +42,7 @@ class Search:
         self.depth = 0
         self._lend()
 
-    def run(self, seconds: float | None = None, progress: Progress | None = None) -> Explored:
+    def run(self, seconds: float | None = None, progress: Progress | None = None) -> Exploration:
         """To the last state, to the first broken law, or until the time is up."""
         began, complete = time.perf_counter(), True
         self._begin()
@@ -84,11 +64,12 @@ class Search:
         failure = self._failure()
         applied = self.context.buffer("applied", len(self.native.operations), np.int64)
         met = self.context.buffer("met", len(self.native.design.laws))
-        return Explored(
+        return Exploration(
             failure, complete and failure is None, self.context["states"], self.context["classes"], self.context["steps"],
             self.depth, time.perf_counter() - began,
             Counter({traced.op.name: int(n) for traced, n in zip(self.native.operations, applied, strict=True) if n}),
-            frozenset(law for law, was in zip(self.native.design.laws, met, strict=True) if was))
+            frozenset(law for law, was in zip(self.native.design.laws, met, strict=True) if was),
+            COMPILED)
 
     def _begin(self) -> None:
         """The states that a run may begin with."""
@@ -182,4 +163,4 @@ def _rehashed(seen: npt.NDArray[np.int64], wanted: int) -> npt.NDArray[np.int64]
     return table.view(np.int64)
 
 
-__all__ = ["Explored", "Search"]
+__all__ = ["Search"]

@@ -15,6 +15,10 @@ from refmodel.engines.compiled.reading import Choice
 from refmodel.engines.compiled.tables import Store
 from refmodel.engines.compiled.tracing import End, Judged, Traced, Tree
 
+DECLARED = ("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)", "declare void @trouble(ptr, i64, i64, i64)",
+            "declare void @finish(ptr, ptr, i64, i64, i32, i64)")
+"""What operations call."""
+
 _INSTRUCTIONS = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^": "xor", "<<": "shl", ">>": "lshr",
                  "//": "udiv", "%": "urem"}
 
@@ -22,7 +26,7 @@ _INSTRUCTIONS = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^":
 def bytes_of(name: str, codes: Sequence[int]) -> str:
     """A constant table of bytes."""
     shown = ", ".join(f"i8 {code}" for code in codes or [0])
-    return f"@{name} = internal constant [{max(len(codes), 1)} x i8] [{shown}]"
+    return f"@{name} = constant [{max(len(codes), 1)} x i8] [{shown}]"
 
 
 @attrs.frozen
@@ -142,16 +146,16 @@ class OperationWriter:
 
     def __init__(self, traced: Traced, number: int, places: Places, types: Sequence[type | None]) -> None:
         self.traced, self.number, self.places, self.types = traced, number, places, types
-        self.function = Function(f"internal void @operation{number}(ptr %c, ptr noalias %s, ptr noalias %a)")
+        self.function = Function(f"void @operation{number}(ptr %c, ptr noalias %s, ptr noalias %a)")
         self.globals: list[str] = []
         self._placed = placed(traced)
 
     def text(self) -> str:
         self._write(self.traced.tree, Scope(self.function), self.function.constant("i64", 0))
         self.function.line("ret void")
-        width = len(self.traced.arguments[0]) if self.traced.arguments else 0
-        self.globals.append(bytes_of(f"arguments{self.number}", [code for row in self.traced.arguments for code in row] or [0] * width))
-        return "\n".join([*self.globals, self.function.text()])
+        codes = [code for row in self.traced.arguments for code in row]
+        self.globals.append(bytes_of(f"arguments{self.number}", codes))
+        return "\n".join([*DECLARED, *self.globals, self.function.text()])
 
     def _write(self, tree: Tree, scope: Scope, way: Value) -> None:
         if tree.event is not None and tree.event.choice is not None:
@@ -201,7 +205,8 @@ class OperationWriter:
 
     def _trouble(self, trouble: int, way: Value) -> None:
         function = self.function
-        function.call("void", "trouble", function.given("ptr", "c"), function.constant("i64", trouble), function.constant("i64", -1), way)
+        what, law = function.constant("i64", trouble), function.constant("i64", -1)
+        function.call("void", "trouble", function.given("ptr", "c"), what, law, way)
 
     def _answer(self, tree: Tree, scope: Scope, way: Value) -> None:
         self._write(tree.branches[0], scope.inner(), way)
@@ -228,30 +233,32 @@ class OperationWriter:
         stores = [self._ready(store, scope) for store in end.stores]
         outcome = [scope.number(node).to("i8", "trunc") for node in end.outcome]
         scratch = self.places.address(function, "scratch")
-        function.line(f"call void @llvm.memcpy.p0.p0.i64(ptr align 64 {scratch.text}, ptr align 64 %s, i64 {self.places.padded}, i1 false)")
+        function.copy(scratch, function.given("ptr", "s"), self.places.padded)
         for store, where, rows in stores:
             address = scope.address(scratch, *store.table.place(store.key))
-            for at, row in enumerate(rows):
+            for at, row in rows:
                 place = address.at(at)
-                place.store(row if where is None else function.select(where, row, place.load("i8")))
+                place.store(row if where is None else function.select(where, row, place.load(row.type, align=1)), align=1)
         shown = self.places.address(function, "outcome")
         for at, value in enumerate(outcome):
             shown.at(at).store(value)
         function.call("void", "finish", context, function.given("ptr", "s"), function.constant("i64", self.number),
                       function.constant("i64", self.types.index(end.returns)), scope.number(self.traced.actor), way)
 
-    @staticmethod
-    def _ready(store: Store, scope: Scope) -> tuple[Store, Value | None, list[Value]]:
-        """What a store needs, computed before anything is stored."""
+    def _ready(self, store: Store, scope: Scope) -> tuple[Store, Value | None, list[tuple[int, Value]]]:
+        """What a store needs, computed before anything is stored: bytes and where they go. Constants are stored together."""
         for part in store.key:
             scope.compute(part)
         where = None if store.where.is_constant else scope.flag(store.where)
-        return store, where, [scope.number(row).to("i8", "trunc") for row in store.rows]
+        if all(row.is_constant for row in store.rows) and len(store.rows) > 1:
+            codes = ", ".join(f"i8 {row.value}" for row in store.rows)
+            return store, where, [(0, self.function.constant(f"<{len(store.rows)} x i8>", f"<{codes}>"))]
+        return store, where, [(at, scope.number(row).to("i8", "trunc")) for at, row in enumerate(store.rows)]
 
 
 def law_text(name: str, judged: Judged, number: int, places: Places) -> str:
     """A function that says whether a law is broken by a state, or by a step; and notes whether a premise was met."""
-    function = Function(f"internal i1 @{name}(ptr %c, ptr noalias %s, ptr noalias %b, ptr noalias %o, i32 %actor) noinline")
+    function = Function(f"i1 @{name}(ptr %c, ptr noalias %s, ptr noalias %b, ptr noalias %o, i32 %actor) noinline")
     scope = Scope(function)
     premise = None if judged.premise.is_constant else function.variable("i1", 0)
     levels = _by_level(judged)

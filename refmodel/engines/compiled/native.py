@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from refmodel.engines.compiled.context import FINE, PADDING, Context, Places
 from refmodel.engines.compiled.functions import OperationWriter, law_text
+from refmodel.engines.compiled.objects import linked, llvm, object_code
 from refmodel.engines.compiled.runtime import LANES, Runtime
 from refmodel.engines.compiled.tracing import Judged, Traced, traced_laws, traced_operations
 from refmodel.engines.layout import Layout
@@ -25,18 +25,7 @@ MOST_INSTANCES = 1 << 16
 
 def is_there() -> bool:
     """Whether llvmlite is installed."""
-    return _llvm() is not None
-
-
-@functools.cache
-def _llvm() -> Any:
-    try:
-        import llvmlite.binding as llvm
-    except ImportError:
-        return None
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    return llvm
+    return llvm() is not None
 
 
 class Words:
@@ -48,7 +37,7 @@ class Words:
         self.renamings = symmetry.order
         whole = PADDING // 8 if symmetry.order <= LANES else LANES
         self.lanes = -(-symmetry.order // whole) * whole
-        rows, offsets = symmetry.by_byte()
+        rows, offsets = symmetry.words()
         filled = np.repeat(rows[:, :1], self.lanes - symmetry.order, axis=1)
         table = np.concatenate([rows, filled], axis=1)
         raw = np.zeros(table.size + 8, dtype=np.uint64)
@@ -64,7 +53,7 @@ class Native:
     def __init__(self, design: Outline, geometry: Geometry, seed: int = 1, level: int = 1) -> None:
         self.design, self.geometry, self.level = design, geometry, level
         self.layout = Layout(design, geometry)
-        self.operations = traced_operations(self.layout)
+        self.operations = _traced(self.layout)
         if sum(len(traced.arguments) for traced in self.operations) >= MOST_INSTANCES:
             raise Unsound(f"{design.name} has {MOST_INSTANCES:,} operations with arguments, or more, in this geometry")
         returned = dict.fromkeys(end.returns for traced in self.operations for end in traced.ends() if end.what == "applies")
@@ -73,23 +62,26 @@ class Native:
         self.words = Words(self.layout, seed)
         outcome = max((len(kind_of(t).leaves()) for t in self.types if t is not None and hasattr(t, "__attrs_attrs__")), default=1)
         self.places = Places(self.layout.height, self.words.lanes, len(design.laws), len(self.operations), outcome)
-        self._engine = self._compiled(self.text())
+        self._engine = linked([object_code(text, level) for text in self.texts()], level)
 
     @property
     def successors(self) -> int:
         """No state has more than these."""
         return sum(traced.most_ways() * len(traced.arguments) for traced in self.operations)
 
-    def text(self) -> str:
-        """All functions, in LLVM's language."""
-        parts = [OperationWriter(traced, number, self.places, self.types).text() for number, traced in enumerate(self.operations)]
+    def texts(self) -> list[str]:
+        """All functions in LLVM's language: each operation by itself, the laws, and what every design shares."""
         names: dict[tuple[int, type | None], str] = {}
+        laws = []
         for (number, returns), judged in self.laws.items():
             if judged.holds.is_constant and judged.holds.value and judged.premise.is_constant and not judged.premise.value:
                 continue
             names[number, returns] = f"law{number}_{self.types.index(returns)}"
-            parts.append(law_text(names[number, returns], judged, number, self.places))
-        return "\n".join([*parts, self._runtime(names).text()])
+            laws.append(law_text(names[number, returns], judged, number, self.places))
+        runtime = self._runtime(names)
+        operations = [OperationWriter(traced, number, self.places, self.types).text()
+                      for number, traced in enumerate(self.operations)]
+        return [*operations, "\n".join([*laws, runtime.judging()]), runtime.text()]
 
     def _runtime(self, names: dict[tuple[int, type | None], str]) -> Runtime:
         laws = self.design.laws
@@ -102,20 +94,6 @@ class Native:
                  for traced in self.operations]
         return Runtime(self.places, self.words.renamings, self.words.lanes, self.operations, steps, of_state, after)
 
-    def _compiled(self, text: str) -> Any:
-        llvm = _llvm()
-        module = llvm.parse_assembly(text)
-        target = llvm.Target.from_default_triple().create_target_machine(
-            cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=self.level)
-        module.triple, module.data_layout = target.triple, str(target.target_data)
-        options = llvm.create_pipeline_tuning_options(speed_level=self.level)
-        options.loop_vectorization = options.slp_vectorization = False
-        builder = llvm.create_pass_builder(target, options)
-        builder.getModulePassManager().run(module, builder)
-        engine = llvm.create_mcjit_compiler(module, target)
-        engine.finalize_object()
-        return engine
-
     def function(self, name: str, result: Any, *arguments: Any) -> Any:
         """A compiled function, to be called with a context first."""
         return ctypes.CFUNCTYPE(result, ctypes.c_void_p, *arguments)(self._engine.get_function_address(name))
@@ -127,6 +105,20 @@ class Native:
         context.lend("offsets", self.words.offsets)
         context["trouble"] = FINE
         return context
+
+
+_recent: list[tuple[Any, Geometry, list[Traced]]] = []
+
+
+def _traced(layout: Layout) -> list[Traced]:
+    """The operations of a design; those of the last few are remembered, for designs that differ in their laws only."""
+    mine = layout.design.operations
+    for operations, geometry, traced in _recent:
+        if operations is mine and geometry == layout.geometry:
+            return traced
+    _recent.append((mine, layout.geometry, traced_operations(layout)))
+    del _recent[:-4]
+    return _recent[-1][2]
 
 
 def _written(traced: Traced) -> set[str]:

@@ -28,6 +28,9 @@ from refmodel.language.unsound import Unsound
 MANY = 64
 """Paths that are put together as one value; with more than these, a function runs path by path."""
 
+ALL = 4096
+"""Paths of a condition or law that are put together at most."""
+
 
 class GoesWrong(Exception):
     """On this path the text always computes what is no value, or stores under no name."""
@@ -225,16 +228,16 @@ class Tracing:
         """An operand of a condition, where the operand before it lets it be looked at."""
         if self.known.truth(assuming) is False:
             return self.graph.no
-        paths = self._assuming(assuming, lambda: self._apart(operand, (), lambda value: term_of(self, FlagKind(), value)))
+        paths = self._assuming(assuming, lambda: self._apart(operand, (), self._flag, ALL))
         self._settle()
         return self._together(paths)
 
     # ------------------------------------------------------------ what only looks, as one value
 
     def fold(self, predicate: Callable[..., Any], *arguments: Any) -> Node:
-        """A predicate as one flag. It only looks; anything else is ``Unsound``, unless it is within what can be run path by path."""
+        """A predicate as one flag. It only looks; anything else is ``Unsound``, unless what it is within can run path by path."""
         try:
-            result = self._together(self._apart(predicate, arguments, lambda value: term_of(self, FlagKind(), value), many=4096))
+            result = self._together(self._apart(predicate, arguments, self._flag, ALL))
         except Impure as why:
             if self.folding:
                 raise
@@ -245,7 +248,7 @@ class Tracing:
     def judged(self, predicate: Callable[..., Any], arguments: Sequence[Any]) -> tuple[Node, Node]:
         """Whether a law holds, and whether a premise of it does. A law that computes what is no value does not hold."""
         try:
-            paths = self._apart(predicate, arguments, lambda value: term_of(self, FlagKind(), value), many=4096)
+            paths = self._apart(predicate, arguments, self._flag, ALL)
         except Impure as why:
             raise Unsound(f"a law or condition does more than look{f' ({why})' if str(why) else ''}") from None
         wrong, met = self.graph.any(self._wrong), self.graph.any(self._premises)
@@ -356,6 +359,9 @@ class Tracing:
         where = [condition for condition, _ in paths]
         mixed = [self._together(list(zip(where, column, strict=True))) for column in zip(*rows, strict=True)]
         return kind.build(iter([opaque(self, leaf, node) for (_, leaf), node in zip(kind.leaves(), mixed, strict=True)]))
+
+    def _flag(self, value: Any) -> Node:
+        return term_of(self, FlagKind(), value)  # type: ignore[no-any-return]
 
     def flat(self, kind: Kind, value: Any) -> list[Node]:
         """The leaves of a value of the text."""

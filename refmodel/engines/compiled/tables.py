@@ -230,7 +230,8 @@ class PageValue:
         rows = [graph.constant(default) for default in table.defaults()[:size]]
         for number in range(table.cells):
             here = graph.equal(code, graph.constant(number))
-            rows = [graph.select(here, new, old) for new, old in zip(self.rows[number * size:(number + 1) * size], rows, strict=True)]
+            mine = self.rows[number * size:(number + 1) * size]
+            rows = [graph.select(here, new, old) for new, old in zip(mine, rows, strict=True)]
         return table.page.cell.build(iter([opaque(table.reading, leaf, row) for leaf, row in zip(table.leaves, rows, strict=True)]))
 
     def put(self, index: Any, cell: Any) -> PageValue:

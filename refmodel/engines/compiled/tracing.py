@@ -187,7 +187,7 @@ def _insert(tree: Tree, events: Sequence[Event], end: End) -> None:
 
 def traced_laws(layout: Layout, returned: Sequence[type | None]) -> dict[tuple[int, type | None], Judged]:
     """Each law by its number, and for laws about outcomes by the type that was returned."""
-    found = {}
+    found: dict[tuple[int, type | None], Judged] = {}
     for number, law in enumerate(layout.design.laws):
         if "outcome" not in law.about:
             found[number, None] = _law(layout, law, None)

@@ -8,8 +8,9 @@ from typing import Any
 
 import attrs
 
+from refmodel.engines.compiled.exploring import Search as Exploring
 from refmodel.engines.differential import compare
-from refmodel.engines.exhaustive import Explorer, fits_columns
+from refmodel.engines.exhaustive import compiled
 from refmodel.engines.machine import RESUME, Step, changes
 from refmodel.engines.mutation.mutants import Mutant
 from refmodel.engines.prover import Induction, prove_initial
@@ -181,10 +182,11 @@ def _explored(design: Outline) -> str | None:
         if classes > CLASSES:
             raise _Enough
 
-    if not fits_columns(design):
+    native = compiled(design, design.cls.geometry)
+    if native is None:
         return None
     try:
-        failure = Explorer(design, design.cls.geometry, processes=1).run(progress=progress).failure
+        failure = Exploring(native).run(progress=progress).failure
     except (_Enough, Unsound):
         return None
     return None if failure is None else failure.broken.law.name if failure.broken.law else failure.broken.error

@@ -1,0 +1,149 @@
+"""Compiled code held against the text on ints: every way in which a step can end, what it leaves and shows, and what laws say."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import attrs
+import numpy as np
+
+from refmodel.engines.compiled.context import FINE, GOES_WRONG, TOO_LARGE, aligned
+from refmodel.engines.compiled.native import Native
+from refmodel.engines.compiled.runtime import COLLECTING
+from refmodel.engines.compiled.ways import Coded
+from refmodel.engines.machine import Aborted, Machine, recorded
+from refmodel.engines.samples import Sample, holds, in_state, said
+from refmodel.engines.stepwise import every_answer
+from refmodel.language.asking import Fault
+from refmodel.language.kinds import kind_of
+from refmodel.language.unsound import Unsound
+
+ENDS = 4096
+"""Ends of one step that are kept to be compared."""
+
+
+@attrs.frozen
+class End:
+    """One way in which a step ends: its answers as a number, the state after it, what was returned, and the first law about steps
+    and about states that is broken (-1: none)."""
+
+    way: int
+    state: tuple[int, ...]
+    returned: Any
+    step_law: int
+    state_law: int
+
+
+class Comparing:
+    """Steps of one design, in compiled code and on ints."""
+
+    def __init__(self, native: Native) -> None:
+        self.native, self.context = native, native.context()
+        places = native.places
+        self._entries = aligned(ENDS * places.entry)
+        self.context.lend("collected", self._entries)
+        self.context["collected_limit"] = ENDS
+        self.context["mode"] = COLLECTING
+        self._collect = native.function("collect", None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p)
+        self._numbers = {traced.op.name: i for i, traced in enumerate(native.operations)}
+        self._instances = Machine(native.design, native.geometry).instances()
+
+    def differences(self, samples: Iterable[Sample]) -> tuple[int, list[str]]:
+        """How many steps were compared, and the first that differ."""
+        compared, wrong = 0, list[str]()
+        for sample in samples:
+            if len(wrong) >= 3:
+                break
+            try:
+                found = next(self._differing(sample), None)
+            except Unsound:  # a number that exploration does not keep
+                continue
+            compared += 1
+            wrong += [f"{found}: {said(sample)}"] if found else []
+        return compared, wrong
+
+    def _differing(self, sample: Sample) -> Iterator[str]:
+        native, layout = self.native, self.native.layout
+        machine = in_state(native.design, native.geometry, sample.before)
+        theirs, trouble = self._ends(sample, layout.column(machine.state)[:, 0])
+        if trouble == TOO_LARGE:
+            raise Unsound("a number is larger than exploration keeps")
+        mine = list(self._ends_on_ints(sample))
+        aborts = any(end is None for end in mine)
+        if aborts != (trouble == GOES_WRONG):
+            yield f"it goes wrong {'on ints' if aborts else 'in compiled code'} only"
+        elif not aborts and len(mine) != len(theirs):
+            yield f"it can end in {len(mine)} ways on ints, and in {len(theirs)} in compiled code"
+        elif not aborts:
+            for end in theirs:
+                again = self._end_on_ints(sample, end.way)
+                if again != end:
+                    yield f"in compiled code it ends as {end}, and on ints as {again}"
+
+    # ------------------------------------------------------------ in compiled code
+
+    def _ends(self, sample: Sample, state: Any) -> tuple[list[End], int]:
+        context, places = self.context, self.native.places
+        number = self._numbers[sample.op.name]
+        traced = self.native.operations[number]
+        instance = self._instances.index((sample.op, sample.step.arguments))
+        row = np.array(traced.arguments[instance - traced.first] or [0], dtype=np.int8)
+        context.buffer("current", len(state))[:] = state.view(np.uint8)
+        context["collected_count"], context["trouble"] = 0, FINE
+        self._collect(context.pointer, context.pointer + places.at["current"], number, row.ctypes.data)
+        count = context["collected_count"]
+        if count > ENDS:
+            raise Unsound("a step has more ends than are compared")
+        return [self._end(self._entries[i * places.entry:(i + 1) * places.entry]) for i in range(count)], context["trouble"]
+
+    def _end(self, entry: Any) -> End:
+        places = self.native.places
+        codes = entry.view(np.int8)
+        type_, way, step_law, state_law = (int(x) for x in entry[places.padded + places.outcome:].view(np.int64)[:4])
+        returns = self.native.types[type_]
+        width = 0 if returns is None or issubclass(returns, Fault) else len(kind_of(returns).leaves())
+        shown = tuple(int(x) for x in codes[places.padded:places.padded + width])
+        return End(way, tuple(int(x) for x in codes[:places.height]), (returns, shown), step_law, state_law)
+
+    # ------------------------------------------------------------ on ints
+
+    def _ends_on_ints(self, sample: Sample) -> Iterator[tuple[Any, ...] | None]:
+        """The answers of each end, or None for one that goes wrong."""
+        def run(pick: Any) -> Any:
+            machine = in_state(self.native.design, self.native.geometry, sample.before)
+            taken = machine.attempt(sample.op, sample.step.arguments, pick)
+            return False if taken is None else None if isinstance(taken[1], Aborted) else taken[0].answers
+
+        yield from (end for end in every_answer(run) if end is not False)
+
+    def _end_on_ints(self, sample: Sample, way: int) -> End | None:
+        """How the step ends on ints with the answers that a number means."""
+        design, geometry = self.native.design, self.native.geometry
+        machine = in_state(design, geometry, sample.before, Coded)
+        assert isinstance(machine, Coded)
+        machine.code = way
+        taken = machine.attempt(sample.op, sample.step.arguments, recorded(()))
+        if taken is None or isinstance(taken[1], Aborted):
+            return None
+        outcome = taken[1]
+        about = sample.op.about(machine.before, outcome, sample.step.arguments)
+        returned = None if outcome is None else type(outcome)
+        shown: tuple[int, ...] = ()
+        if returned is not None and not issubclass(returned, Fault):
+            kind = kind_of(returned)
+            shown = tuple(leaf.encode(v) for (_, leaf), v in zip(kind.leaves(), kind.flatten(outcome), strict=True))
+        state = tuple(int(x) for x in self.native.layout.column(machine.state)[:, 0])
+        step_law = self._first_broken(machine, about, [law.about and law.applies_to(returned) for law in design.laws])
+        return End(way, state, (returned, shown), step_law, self._first_broken(machine, {}, [law.of_state for law in design.laws]))
+
+    def _first_broken(self, machine: Machine, about: dict[str, Any], asked: list[Any]) -> int:
+        for number, law in enumerate(self.native.design.laws):
+            names = machine.names_of(law) if asked[number] else []
+            if any(not holds(machine.design, machine.geometry, law, machine.state, about, each) for each in names):
+                return number
+        return -1
+
+
+__all__ = ["Comparing", "End"]

@@ -1,0 +1,42 @@
+"""What an exploration covered, and what it found: the same for every reading that explores."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import attrs
+
+from refmodel.engines.machine import Failure
+from refmodel.language.laws import Law
+
+Progress = Callable[[int, int], None]
+"""Told the depth that a search has come to, and how many classes of states it knows."""
+
+COMPILED, ON_INTS = "in compiled code", "on ints"
+"""Which reading explored, in words."""
+
+
+@attrs.frozen
+class Exploration:
+    """What an exploration covered, and what it found."""
+
+    failure: Failure | None
+    complete: bool
+    """Whether it went to the last state."""
+    states: int
+    """All states, those that differ only in names counted apart."""
+    classes: int
+    """Classes of states that differ only in names."""
+    steps: int
+    depth: int
+    seconds: float
+    applied: Counter[str]
+    met: frozenset[Law]
+    reading: str = ON_INTS
+    """Which reading explored, in words."""
+
+    @property
+    def loss(self) -> float:
+        """The chance that some class was taken for another because both have the same key of 64 bits."""
+        return self.classes ** 2 / 2 ** 65 if self.reading == COMPILED else 0.0
