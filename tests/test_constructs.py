@@ -1,4 +1,4 @@
-"""What each construct of the grammar means, pinned on ints, and the same on columns and on terms.
+"""What each construct of the grammar means, pinned on ints, and the same in compiled code and on terms.
 
 specs/reading.md lists the constructs; each has a row here, under the same name.
 """
@@ -178,9 +178,9 @@ def test_a_construct_means_this_in_every_reading(name: str) -> None:
             assert type(outcome).__name__ == there
         else:
             assert eval(look, {"outcome": outcome}, machine.state.__dict__) == there
-    columns, on_terms, found = disagreements(made, each=10, steps=150)
+    in_code, on_terms, found = disagreements(made, each=10, steps=150)
     assert not found, found
-    assert on_terms and (columns or "self.p" in CONSTRUCTS[name][0])
+    assert on_terms and (in_code or "self.p" in CONSTRUCTS[name][0])
 
 
 def test_the_chapter_lists_every_construct() -> None:

@@ -1,5 +1,7 @@
-"""One text, three readings: on ints, on columns and on terms every step does the same, in the house and in what chance writes."""
+"""One text, three readings: on ints, in compiled code and on terms every step does the same, in the house and in what chance writes."""
 
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,9 +12,11 @@ from hypothesis import strategies as st
 
 from refmodel.designs import SHIPPED
 from refmodel.engines import hypotheses, symbolic_tables
-from refmodel.engines.audit import drawn, on_columns
-from refmodel.engines.columns import RecordTable
-from refmodel.engines.exhaustive import fits_columns
+from refmodel.engines.audit import drawn
+from refmodel.engines.compiled import native
+from refmodel.engines.compiled.comparing import Comparing
+from refmodel.engines.compiled.tables import Table
+from refmodel.engines.exhaustive import compiled
 from refmodel.engines.prover import audit_operation, prove_operation
 from refmodel.language import BadDesign, Unsound, outline
 from refmodel.language.design import Outline
@@ -23,25 +27,28 @@ SMALL = ("interpreter", "host_pages", "reservation", "superpages", "write_protec
 
 
 def disagreements(design: Outline, seed: int = 0, each: int = 6, steps: int = 200) -> tuple[int, int, list[str]]:
-    """How many steps were compared on columns and on terms, and what disagrees."""
+    """How many steps were compared in compiled code and on terms, and what disagrees."""
     samples = drawn(design, design.cls.geometry, seed=seed, each=each, steps=steps)
-    found: list[str] = []
-    on_terms = columns = 0
-    if fits_columns(design):
-        audited = on_columns(design, design.cls.geometry, samples)
-        columns, found = audited.compared, [*audited.disagreements]
+    on_terms, (in_code, found) = 0, compared(design, samples)
     for op in design.operations:
         audited = audit_operation(design, op.name, samples.get(op.name, ()))
         on_terms += audited.compared
         found += audited.disagreements
-    return columns, on_terms, found
+    return in_code, on_terms, found
+
+
+def compared(design: Outline, samples: Mapping[str, Sequence[Any]]) -> tuple[int, list[str]]:
+    """How many steps were compared in compiled code, and what disagrees."""
+    code = compiled(design, design.cls.geometry)
+    every: Iterable[Any] = itertools.chain(*samples.values())
+    return (0, []) if code is None else Comparing(code).differences(every)
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_shipped_designs_mean_the_same_in_every_reading(name: str) -> None:
-    columns, on_terms, found = disagreements(outline(SHIPPED[name]), each=12, steps=1200)
+    in_code, on_terms, found = disagreements(outline(SHIPPED[name]), each=12, steps=1200)
     assert not found, found
-    assert columns > 60 and on_terms > 60
+    assert in_code > 60 and on_terms > 60
 
 
 @pytest.mark.slow
@@ -100,13 +107,16 @@ def test_an_error_in_the_reading_on_terms_shows(monkeypatch: pytest.MonkeyPatch)
     assert found
 
 
-def test_an_error_in_the_reading_on_columns_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: Any, key: Any, value: Any) -> None:
-        self._put(self.parts(key), self.defaults())
+def test_an_error_in_the_reading_that_is_compiled_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Table, key: Any, value: Any) -> None:
+        reading = self.reading
+        self.store(self.parts(key), reading.graph.yes, [reading.graph.constant(code) for code in self.defaults()])
 
-    monkeypatch.setattr(RecordTable, "__setitem__", broken)
-    samples = drawn(outline(SHIPPED["host_pages"]), SHIPPED["host_pages"].geometry)
-    assert on_columns(outline(SHIPPED["host_pages"]), SHIPPED["host_pages"].geometry, samples).disagreements
+    monkeypatch.setattr(Table, "__setitem__", broken)
+    monkeypatch.setattr(native, "_recent", [])
+    design = outline(SHIPPED["host_pages"])
+    assert compared(design, drawn(design, design.cls.geometry))[1]
+    native._recent.clear()
 
 
 def test_what_is_proved_is_compared() -> None:
