@@ -16,7 +16,8 @@ from refmodel.engines.induction import prove
 from refmodel.engines.layout import Layout
 from refmodel.engines.machine import RESUME, Machine, changes, recorded, replay
 from refmodel.engines.prover import prove_initial, prove_operation
-from refmodel.engines.random import campaign, rule_machine
+from refmodel.engines.random import campaign
+from refmodel.engines.rule_machine import rule_machine
 from refmodel.engines.tokens import Said, decode, encode, spec_of
 from refmodel.language import (
     BadDesign,

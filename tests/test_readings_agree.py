@@ -1,4 +1,4 @@
-"""One text, three readings: on ints, in compiled code and on terms every step does the same, in the house and in what chance writes."""
+"""One text, three readings: on ints, in compiled code and on terms every step does the same, whoever wrote the design."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence

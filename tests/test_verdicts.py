@@ -15,7 +15,8 @@ import pytest
 from refmodel.designs import ShadowPages
 from refmodel.engines import checking, induction
 from refmodel.engines.checking import check
-from refmodel.engines.random import campaign, rule_machine
+from refmodel.engines.random import campaign
+from refmodel.engines.rule_machine import rule_machine
 from refmodel.engines.tokens import has_changed, spec_of
 from refmodel.engines.vacuity import never_met
 from refmodel.engines.verdicts import (

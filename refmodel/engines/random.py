@@ -1,31 +1,27 @@
-"""Random runs, in two forms.
+"""Random runs: a search by itself, for depth and speed.
 
-``campaign`` searches by itself, for depth and speed. It remembers one run for each shape of state that it met (``shapes``), and
-most runs go on from the shape that was gone on from least. A run may use some of the operations only, and an operation that seldom
-applied is tried more often. What breaks a law is shrunk (``shrink``). ``rule_machine`` makes a RuleBasedStateMachine for people's
-own pytest suites: Hypothesis draws, shrinks and replays. Both judge every law after every step.
+It remembers one run for each shape of state that it met (``shapes``), and most runs go on from the shape that was gone on from
+least. A run may use some of the operations only, and an operation that seldom applied is tried more often. A campaign begins on
+ints, and goes on in compiled code (``compiled.walking``) where a design can be compiled. Every law is judged after every step, and
+what breaks one is shrunk (``shrink``).
 """
 
 from __future__ import annotations
 
 import gc
 import random
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import attrs
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from refmodel.engines.machine import RESUME, Broken, Failure, Machine, Pick, Run, Step, copy_of, recorded, replay
+from refmodel.engines.compiled.walking import Walks
+from refmodel.engines.exhaustive import compiled
+from refmodel.engines.machine import Failure, Machine, Run, Step, copy_of
 from refmodel.engines.shapes import Shape, Shapes
 from refmodel.engines.shrink import shortened
-from refmodel.engines.tokens import encode
-from refmodel.engines.words import broken_text, call, trace_text
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
@@ -62,6 +58,10 @@ TURNS = 6
 """How many operations are tried before everything is tried that there is."""
 SELDOM = 0.05
 """Share of steps for which the operation is tried first that applied least."""
+FEW_RUNS = 150
+"""Runs on ints before a design is compiled."""
+LEAST = 200_000
+"""Steps that are walked in compiled code however little time is left when a design has been compiled."""
 CANDIDATES = 6
 """Shapes drawn, of which the one is chosen that was gone on from least."""
 
@@ -84,7 +84,7 @@ class Search:
         self.design = design
         self.draw = random.Random(seed)
         self.machine = Machine(design, geometry)
-        self.kinds = _by_operation(self.machine.instances())
+        self.kinds = by_operation(self.machine.instances())
         self.shapes = Shapes(design)
         self.landmarks: list[_Landmark] = []
         self._by_shape: dict[Shape, _Landmark] = {}
@@ -175,7 +175,7 @@ class Search:
             known.state, known.run = copy_of(self.design, self.machine.state), Run(self._run.initial, tuple(steps))
 
 
-def _by_operation(instances: Sequence[Instance]) -> list[list[Instance]]:
+def by_operation(instances: Sequence[Instance]) -> list[list[Instance]]:
     kinds: dict[str, list[Instance]] = {}
     for op, arguments in instances:
         kinds.setdefault(op.name, []).append((op, arguments))
@@ -184,7 +184,8 @@ def _by_operation(instances: Sequence[Instance]) -> list[list[Instance]]:
 
 def campaign(design: Outline, geometry: Geometry, *, seconds: float = 5.0, runs: int | None = None, start: int = 0,
              first: int = 0, deepest: int | None = None) -> Campaign:
-    """Random runs until the time or the number is up, or a law is broken; what broke it is shrunk.
+    """Random runs until the time or the number is up, or a law is broken; what broke it is shrunk. If there is time for more than
+    a few, and the design can be compiled, they go on in compiled code.
 
     ``start`` is the seed. With ``deepest``, no run is longer than that.
     ``first`` is the number of the first batch: whoever runs batch 7 runs the same.
@@ -194,17 +195,27 @@ def campaign(design: Outline, geometry: Geometry, *, seconds: float = 5.0, runs:
     met: set[Law] = set()
     steps, failure = 0, None
     gc.disable()  # steps make no cycles, and looking for some costs a tenth of the time
+    native, few = None, runs is None and deepest is None
     try:
         while failure is None and (runs is None or done < runs) and time.perf_counter() - began <= seconds:
             search = Search(design, geometry, f"{start} {number}", applied, deepest)
-            for _ in range(BATCH if runs is None else min(BATCH, runs - done)):
+            for _ in range(FEW_RUNS if few else BATCH if runs is None else min(BATCH, runs - done)):
                 failure, done = search.run(), done + 1
                 if failure is not None or time.perf_counter() - began > seconds:
                     break
             number, steps = number + 1, steps + search.steps
             met |= search.machine.met
+            native = compiled(design, geometry) if few and failure is None else None
+            if native is not None:
+                break
+            few = False
     finally:
         gc.enable()
+    if native is not None:
+        walks = Walks(native, f"{start} {number}")
+        failure = walks.run(seconds=seconds - (time.perf_counter() - began), least=LEAST)
+        done, steps, met = done + walks.runs, steps + walks.steps, met | walks.met
+        applied += walks.applied
     found = None if failure is None else shortened(design, geometry, failure)
     return Campaign(found, done, steps, time.perf_counter() - began, applied, frozenset(met))
 
@@ -220,222 +231,4 @@ def together(campaigns: Sequence[Campaign]) -> Campaign:
                     sum(c.seconds for c in counted), applied, frozenset().union(*(c.met for c in counted)))
 
 
-# ---------------------------------------------------------------- for pytest suites
-
-
-AHEAD = 25_000
-"""Steps that are searched beforehand for states that a rule machine starts from."""
-SHRINKING = 20_000
-"""Steps that Hypothesis may take to shrink a run; after that it keeps the shortest that it has."""
-
-
-@attrs.frozen
-class Taken:
-    """A step that Hypothesis draws; it is printed as the call that it is."""
-
-    op: Operation
-    arguments: tuple[Any, ...]
-    answers: tuple[Any, ...]
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(self.text)
-
-
-@attrs.frozen
-class Start:
-    """Where a run starts."""
-
-    run: Run
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(self.text)
-
-
-class _Rules(RuleBasedStateMachine):
-    """What every rule machine shares."""
-
-    design: Outline
-    geometry: Geometry
-    ready: list[Start]
-    spent = 0
-    """Steps taken since a law was first broken."""
-    shortest: Run | None = None
-    """The shortest failing run so far: when no more is spent on shrinking, this one alone still fails."""
-    message = ""
-    """What is said of a failure; made once, since it has a shrinking of its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.machine = Machine(self.design, self.geometry)
-        self.found: Broken | None = None
-        self.steps: list[Step] = []
-        self._applies: dict[str, bool] = {}
-
-    @classmethod
-    def prepared(cls) -> list[Start]:
-        """The states that runs start from: power-on, and some that runs get to. Found once, and always the same."""
-        if not cls.ready:
-            cls.ready += starts_of(cls.design, cls.geometry)
-        return cls.ready
-
-    def start_at(self, start: Start) -> None:
-        self.machine.power_on(recorded(start.run.initial))
-        self.found = self.machine.broken(None, (), None)
-        for step in start.run.steps:
-            self._judged(step, self.machine.step(step))
-
-    def _judged(self, step: Step, outcome: Any) -> None:
-        op = next((o for o in self.design.operations if o.name == step.operation), None)
-        self.steps.append(step)
-        op = op or Operation(RESUME, replay, (), None, False, False)
-        self.found = self.found or self.machine.broken(op, step.arguments, outcome)
-        self.machine.settle()
-        self._applies.clear()
-        if type(self).shortest is not None:
-            type(self).spent += 1
-
-    def applies(self, instances: list[Instance]) -> bool:
-        """Whether an operation applies now, with the first answers to what it asks."""
-        op = instances[0][0]
-        if self.found is not None or op.split or op.name == RESUME:
-            return self.found is None
-        if op.name not in self._applies:
-            self._applies[op.name] = any(self._trial(o, a, 0) is not None for o, a in instances)
-        return self._applies[op.name]
-
-    def _trial(self, op: Operation, arguments: tuple[Any, ...], code: int) -> Step | None:
-        """The step if it applies; it is undone."""
-        taken = self.machine.attempt(op, arguments, mixer(code))
-        self.machine.undo()
-        return taken[0] if taken else None
-
-    def drawn(self, instances: list[Instance], at: int, code: int) -> Taken:
-        """The step that numbers name: of the arguments from ``at`` on, the first with which the operation applies."""
-        for answers in dict.fromkeys((code, 0)):
-            for i in range(len(instances)):
-                op, arguments = instances[at - i]
-                if op.split or op.name == RESUME:  # what goes on cannot be undone
-                    return Taken(op, arguments, (), call(self.design, Step(op.name, arguments)))
-                step = self._trial(op, arguments, answers)
-                if step is not None:
-                    return Taken(op, arguments, step.answers, call(self.design, step))
-        op, arguments = instances[at]
-        return Taken(op, arguments, (), call(self.design, Step(op.name, arguments)))
-
-    def take(self, taken: Taken) -> None:
-        done = self.machine.attempt(taken.op, taken.arguments, recorded(taken.answers))
-        if done is not None:
-            self._judged(*done)
-
-    def check(self) -> None:
-        """Fail if a law is broken, with the run in words."""
-        if self.found is None:
-            return
-        cls, run = type(self), Run(self.machine.initial_answers, tuple(self.steps))
-        if not cls.message:
-            cls.message = _message(self.design, self.geometry, Failure(run, self.found))
-        best = cls.shortest
-        if best is None or (cls.spent < SHRINKING and len(run.steps) <= len(best.steps)):
-            cls.shortest = best = run
-        if cls.spent < SHRINKING or run == best:
-            raise AssertionError(cls.message)
-
-
-def _message(design: Outline, geometry: Geometry, failure: Failure) -> str:
-    """The shortest run that is found from a failing one: the law, the steps, and how to see them again."""
-    short = shortened(design, geometry, failure)
-    told = list(replay(design, geometry, short.run))
-    spec = spec_of_class(design.cls)
-    token = f"refmodel replay {encode(spec, design, geometry, short.run)}" if spec else "(a class in a function has no token)"
-    return "\n".join([broken_text(short.broken), trace_text(design, told), token])
-
-
-def spec_of_class(cls: type) -> str | None:
-    """How a class is named in a token; None if nobody can load it by a name."""
-    if "<locals>" in cls.__qualname__ or "." in cls.__qualname__:
-        return None
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    if cls.__module__.split(".")[0] == "refmodel" or file is None:
-        return f"{cls.__module__}:{cls.__qualname__}"
-    return f"{Path(file).resolve()}:{cls.__qualname__}"
-
-
-def starts_of(design: Outline, geometry: Geometry, steps: int = AHEAD) -> list[Start]:
-    """States of different shapes, each with the run to it, power-on first. If a run breaks a law, only that run, without its last
-    step and with it: Hypothesis is to find it on its own, and not to miss it."""
-    search = Search(design, geometry, "rules")
-    start = Machine(design, geometry)
-    start.power_on(lambda options: options[0])
-
-    def after(run: Run) -> Start:
-        return Start(run, "power on" + "".join(f", {call(design, step)}" for step in run.steps))
-
-    power_on = after(Run(start.initial_answers, ()))
-    while search.steps < steps:
-        before = search.steps
-        failure = search.run()
-        if failure is not None:
-            short = shortened(design, geometry, failure).run
-            return [power_on, *([after(Run(short.initial, short.steps[:-1])), after(short)] if short.steps else [])]
-        if search.steps == before and not search.landmarks:
-            break  # nothing applies
-    return [power_on, *(after(m.run) for m in sorted(search.landmarks, key=lambda m: len(m.run.steps)))]
-
-
-def rule_machine(design: Outline, geometry: Geometry) -> type[RuleBasedStateMachine]:
-    """A Hypothesis state machine for a pytest suite: each operation is a rule, and laws are invariants.
-
-        TestEpt = rule_machine(outline(Ept), Ept.geometry).TestCase
-
-    Runs start at power-on, or in a state that a search got to beforehand. That search has a fixed seed, so that Hypothesis can
-    replay.
-    """
-    body: dict[str, Any] = {"design": design, "geometry": geometry, "ready": []}
-
-    def starts(self: Any, after: Start) -> None:
-        self.start_at(after)
-
-    def laws_hold(self: Any) -> None:
-        self.check()
-
-    body["starts"] = initialize(after=st.runner().flatmap(lambda self: st.sampled_from(self.prepared())))(starts)
-    body["laws_hold"] = invariant()(laws_hold)
-    for instances in _by_operation(Machine(design, geometry).instances()):
-        body[instances[0][0].name.replace(" ", "_")] = _rule(instances)
-    rules: type[RuleBasedStateMachine] = type(f"{design.name}Rules", (_Rules,), body)
-    return rules
-
-
-def _rule(instances: list[Instance]) -> Any:
-    """The rule for one operation."""
-    def act(self: Any, step: Taken) -> None:
-        self.take(step)
-
-    act.__name__ = instances[0][0].name.replace(" ", "_")
-    codes = st.tuples(st.runner(), st.integers(0, len(instances) - 1), st.integers(0, 255))
-    drawn = rule(step=codes.map(lambda c: c[0].drawn(instances, c[1], c[2])))(act)
-    return precondition(lambda self: self.applies(instances))(drawn)
-
-
-def mixer(code: int) -> Pick:
-    """Answers that a small number decides; from zero all are the first."""
-    state = [code]
-
-    def pick(options: Sequence[Any]) -> Any:
-        if state[0] == 0:
-            return options[0]
-        state[0] = (state[0] * 0x9E3779B1 + 0x7F4A7C15) & 0xFFFFFFFF
-        return options[(state[0] >> 13) % len(options)]
-
-    return pick
-
-
-__all__ = ["BATCH", "Campaign", "Search", "campaign", "rule_machine", "together"]
+__all__ = ["BATCH", "Campaign", "Search", "by_operation", "campaign", "together"]

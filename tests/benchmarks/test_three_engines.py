@@ -106,7 +106,7 @@ def rules_a_second() -> float:
     from hypothesis import HealthCheck, settings
     from hypothesis.stateful import run_state_machine_as_test
 
-    from refmodel.engines.random import rule_machine
+    from refmodel.engines.rule_machine import rule_machine
 
     machine = rule_machine(outline(SmallMonitor), SmallMonitor.geometry)
     began = time.perf_counter()

@@ -47,7 +47,8 @@ class Runtime:
     def text(self) -> str:
         """The functions that do not depend on what the laws say."""
         parts = (self._declared, self._trouble, self._draw, self._sums_of, self._size, self._push, self._drain, self._finish,
-                 self._pick, self._collected, self._root, self._expand, self._layer, self._one, self._walk, self._collect)
+                 self._pick, self._collected, self._root, self._expand, self._layer, self._one, self._walk, self._walks,
+                 self._collect)
         return "\n".join(part() for part in parts)
 
     def judging(self) -> str:
@@ -394,10 +395,9 @@ class Runtime:
         return f.text()
 
     def _walk(self) -> str:
-        """A run of some steps from a state, every law after every step; ``log`` holds what was done. Gives the number of steps."""
-        f = Function("i64 @walk(ptr %c, ptr %from, i64 %length)")
-        context, current = f.given("ptr", "c"), self.places.address(f, "current")
-        self._copy(f, current, f.given("ptr", "from"))
+        """A run of some steps from ``current``, every law after every step; ``log`` holds what was done. Gives their number."""
+        f = Function("internal i64 @walk(ptr %c, i64 %length)")
+        context = f.given("ptr", "c")
         with f.each(0, f.given("i64", "length")) as step:
             self._set(f, "parent", step)
             stuck, found = f.label(), f.label()
@@ -417,6 +417,23 @@ class Runtime:
         f.line("ret i64 %length")
         return f.text()
 
+    def _walks(self) -> str:
+        """Runs from states drawn among those that they may start from, until there is trouble or a step that has seldom been taken.
+        Gives the number of steps."""
+        f = Function("i64 @walks(ptr %c, i64 %runs, i64 %length)")
+        context, total = f.given("ptr", "c"), f.variable("i64", 0)
+        with f.each(0, f.given("i64", "runs")):
+            start = f.call("i64", "draw", context, self._get(f, "starts_count"))
+            self._set(f, "start", start)
+            self._copy(f, self.places.address(f, "current"), self._get(f, "starts", "ptr").at(start * self.places.padded))
+            taken = f.call("i64", "walk", context, f.given("i64", "length"))
+            total.store(total.load("i64") + taken)
+            self._set(f, "logged", taken)
+            with f.where((self._get(f, "trouble") | self._get(f, "novel")).compare("ne", 0)):
+                f.returns(total.load("i64"))
+        f.line(f"ret i64 {total.load('i64').text}")
+        return f.text()
+
     def _weighed(self, f: Function, context: Value) -> Value:
         """The number of an operation, by weight: a table says which operation each number below the total means."""
         drawn = f.call("i64", "draw", context, self._get(f, "total_weight"))
@@ -428,7 +445,8 @@ class Runtime:
         way = self._get(f, "picked_way")
         self._get(f, "log", "ptr").at(step, "i64").store(way)
         applied = self.places.address(f, "applied").at(op, "i64")
-        applied.store(applied.load("i64") + 1)
+        before = applied.load("i64")
+        applied.store(before + 1)
         laws: list[Callable[[], Value]] = [
             lambda: f.call("i32", "judge_step", context, picked, self.places.address(f, "current"),
                            self.places.address(f, "picked_outcome"), self._get(f, "picked_actor").to("i32", "trunc"),
@@ -441,6 +459,9 @@ class Runtime:
                 self._set(f, "trouble_law", law.to("i64"))
                 f.returns(step + 1)
         self._copy(f, self.places.address(f, "current"), picked)
+        with f.where(before.compare("ult", self._get(f, "seldom"))):
+            self._set(f, "novel", 1)
+            f.returns(step + 1)
 
 
 def _judge(f: Function, laws: Sequence[tuple[int, str]], given: str) -> None:

@@ -16,7 +16,7 @@ import msgspec
 from refmodel.bugs import MUTANTS
 from refmodel.designs import LARGER, Memory
 from refmodel.engines.machine import Broken, Machine, Run, Step
-from refmodel.engines.random import mixer
+from refmodel.engines.rule_machine import mixer
 from refmodel.language import Design, outline
 from refmodel.language.design import Operation, Outline
 from refmodel.mmu.contract import ContractMmu

@@ -1,0 +1,165 @@
+"""Random runs in compiled code, every law after every step: some millions of steps a second.
+
+Batches of runs are weighted by chance: an operation that has seldom applied is tried more often, and some operations are left out
+of a batch, so that others come after one another. Runs start at power-on, or in a state that earlier runs got to: one after a step
+that had seldom been taken, or of a shape that had not been seen (``engines.shapes``). One seed decides everything.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from refmodel.engines.compiled.context import FINE, aligned
+from refmodel.engines.compiled.native import Native
+from refmodel.engines.compiled.runtime import PICK, WALKING
+from refmodel.engines.compiled.ways import failure_of, power_ons
+from refmodel.engines.machine import Failure, Machine, recorded
+from refmodel.engines.shapes import Shape, Shapes
+from refmodel.language.laws import Law
+
+RUNS = 400
+"""Runs of a batch."""
+LENGTHS = (12, 30, 60, 200)
+"""Steps of a run; one of these for a batch."""
+SELDOM = 6
+"""A step of an operation that has applied less often than this is gone on from."""
+STARTS = 8
+"""States that the runs of a batch start from."""
+FROM_POWER_ON = 0.3
+"""Share of them that are power-on."""
+IDLE = 20
+"""Batches in which nothing applied, after which a search ends."""
+KEPT = 400
+"""States that are kept to start from."""
+DEEPEST = 400
+"""Steps from power-on after which a state is not kept."""
+
+
+@attrs.define
+class _Mark:
+    """A state that a run got to, and how: what memory held at power-on, and the ways from there."""
+
+    state: Any
+    initial: int
+    ways: tuple[int, ...]
+    visits: int = 0
+
+
+class Walks:
+    """Random runs of one design, with what they remember."""
+
+    def __init__(self, native: Native, seed: str) -> None:
+        self.native, self.context = native, native.context()
+        self.draw = random.Random(seed)
+        self.width = native.places.padded
+        self.steps = self.runs = 0
+        self._shapes, self._seen = Shapes(native.design), set[Shape]()
+        self._initial = list(power_ons(native.design, native.geometry))
+        self._marks: list[_Mark] = []
+        self._walks = native.function("walks", ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
+        self._log = np.zeros(max(LENGTHS) + 1, dtype=np.int64)
+        self._weights = np.zeros(PICK, dtype=np.int16)
+        self._starts = aligned(STARTS * self.width)
+        for name, array in (("log", self._log), ("weights", self._weights), ("starts", self._starts)):
+            self.context.lend(name, array)
+        self.context["mode"], self.context["seldom"] = WALKING, SELDOM
+        self.context["random"] = self.draw.getrandbits(63) | 1
+
+    # ------------------------------------------------------------ coverage
+
+    @property
+    def applied(self) -> Counter[str]:
+        """How often each operation applied."""
+        counts = self.context.buffer("applied", len(self.native.operations), np.int64)
+        return Counter({traced.op.name: int(n) for traced, n in zip(self.native.operations, counts, strict=True) if n})
+
+    @property
+    def met(self) -> frozenset[Law]:
+        """The laws of which a premise held in some state or step."""
+        met = self.context.buffer("met", len(self.native.design.laws))
+        return frozenset(law for law, was in zip(self.native.design.laws, met, strict=True) if was)
+
+    # ------------------------------------------------------------ running
+
+    def run(self, *, seconds: float, steps: int | None = None, least: int = 0) -> Failure | None:
+        """Batches of runs until a law is broken, the number of steps is up, or the time is and the least number has been taken."""
+        began, batches = time.perf_counter(), 0
+        while (steps is None or self.steps < steps) and (time.perf_counter() - began < seconds or self.steps < least):
+            batches += 1
+            if not self.steps and batches > IDLE:
+                return None  # nothing applies
+            failure = self._batch()
+            if failure is not None:
+                return failure
+        return None
+
+    def _batch(self) -> Failure | None:
+        starts = self._chosen()
+        self._weigh()
+        length = self.draw.choice(LENGTHS)
+        self.context["trouble"], self.context["novel"] = FINE, 0
+        self.steps += self._walks(self.context.pointer, RUNS, length)
+        self.runs += RUNS
+        start = starts[self.context["start"]]
+        ways = (*start.ways, *(int(way) for way in self._log[:self.context["logged"]]))
+        if self.context["trouble"]:
+            return failure_of(self.native.design, self.native.geometry, self._initial[start.initial], ways)
+        if len(ways) <= DEEPEST:
+            self._keep(start.initial, ways)
+        return None
+
+    def _keep(self, initial: int, ways: Sequence[int]) -> None:
+        """Keep the state that the last run ended in, if nothing like it was seen or its last step was new."""
+        state = self.context.buffer("current", self.width).copy()
+        (on_ints,) = self.native.layout.states(state[:self.native.places.height].view(np.int8).reshape(-1, 1))
+        shape = self._shapes.of(on_ints)
+        if shape in self._seen and not self.context["novel"]:
+            return
+        self._seen.add(shape)
+        mark = _Mark(state, initial, tuple(ways))
+        if len(self._marks) < KEPT:
+            self._marks.append(mark)
+        else:
+            self._marks[self.draw.randrange(KEPT)] = mark
+
+    def _chosen(self) -> list[_Mark]:
+        """The states that a batch starts from."""
+        found = [self._power_on() if not self._marks or self.draw.random() < FROM_POWER_ON
+                 else min((self.draw.choice(self._marks) for _ in range(4)), key=lambda m: m.visits) for _ in range(STARTS)]
+        for number, mark in enumerate(found):
+            mark.visits += 1
+            self._starts[number * self.width:(number + 1) * self.width] = mark.state
+        self.context["starts_count"] = STARTS
+        return found
+
+    def _power_on(self) -> _Mark:
+        number = self.draw.randrange(len(self._initial))
+        machine = Machine(self.native.design, self.native.geometry)
+        machine.power_on(recorded(self._initial[number]))
+        state = np.zeros(self.width, dtype=np.uint8)
+        column = self.native.layout.column(machine.state)[:, 0]
+        state[:len(column)] = column.view(np.uint8)
+        return _Mark(state, number, ())
+
+    def _weigh(self) -> None:
+        """Weigh the operations for a batch: the seldomer one has applied the more, and some not at all."""
+        counts = self.context.buffer("applied", len(self.native.operations), np.int64)
+        weights = 1.0 / np.sqrt(counts + 1.0)
+        left_out = self.draw.choice((0.0, 0.0, 0.2, 0.4))
+        mask = np.array([self.draw.random() >= left_out for _ in weights])
+        weights = np.where(mask, weights, 0.0) if mask.any() else weights
+        weights = weights + np.where(weights > 0, weights.sum() / (2 * len(weights)), 0)  # and each with a share of its own
+        table = np.repeat(np.arange(len(weights)), np.ceil(weights / weights.sum() * (PICK - len(weights))).astype(int))
+        self._weights[:len(table)] = table
+        self.context["total_weight"] = len(table)
+
+
+__all__ = ["Walks"]
