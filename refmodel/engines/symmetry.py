@@ -52,6 +52,18 @@ class Symmetry:
                 total += count
         return np.concatenate(tables), offsets
 
+    def nameless(self) -> Words:
+        """A word for each value of each scalar, in the order of ``words``, that is the same whatever names stand in it and in its
+        key: states whose sums of these are the same look alike."""
+        found = []
+        for place in self.layout.places:
+            keys = cell_keys(self.layout.design.table(place.table))
+            home = (place.table, tuple(code for kind, code in zip(keys, place.key, strict=True) if not isinstance(kind, NameKind)))
+            for position, leaf in enumerate(place.leaves):
+                least, count = _range(leaf, self.layout)
+                found += [self._words.word((home, position, _look(leaf, code + least))) for code in range(count)]
+        return np.array(found, dtype=np.uint64)
+
     def _homes(self, place: Place) -> list[Any]:
         """What is spoken of at a place, under each renaming."""
         keys = cell_keys(self.layout.design.table(place.table))
@@ -78,6 +90,13 @@ def _range(leaf: Scalar, layout: Layout) -> tuple[int, int]:
         return 0, NATURAL_LIMIT + 1
     assert isinstance(leaf, WordKind)
     return 0, 1 << leaf.width
+
+
+def _look(leaf: Scalar, code: int) -> int:
+    """A scalar without the name that it is; of counts it matters up to two only how many there are."""
+    if isinstance(leaf, NameKind):
+        return int(code != NOTHING)
+    return min(code, 2) if isinstance(leaf, NaturalKind) else code
 
 
 def _renamed(leaf: Scalar, code: int, renaming: dict[str, tuple[int, ...]]) -> int:

@@ -45,6 +45,7 @@ class Words:
         self.table = raw[start:start + table.size]
         self.table[:] = table.ravel()
         self.offsets: npt.NDArray[np.int32] = offsets
+        self.nameless = symmetry.nameless()
 
 
 class Native:
@@ -103,6 +104,7 @@ class Native:
         context = Context(self.places)
         context.lend("words", self.words.table)
         context.lend("offsets", self.words.offsets)
+        context.lend("shape_words", self.words.nameless)
         context["trouble"] = FINE
         return context
 

@@ -6,7 +6,8 @@ taken further, so that a step costs as much as it changes. ``finish`` is called 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import attrs
 
@@ -18,6 +19,8 @@ TRIES = 400
 """How many operations a walk tries before it begins again elsewhere."""
 LANES = 64
 """Renamings that are summed at once."""
+SHAPE_BITS = 20
+"""Shapes that walks have seen are remembered by so many bits of a hash."""
 EXPLORING, WALKING, COLLECTING = 0, 1, 2
 """What ``mode`` says."""
 PICK = 4096
@@ -48,7 +51,7 @@ class Runtime:
         """The functions that do not depend on what the laws say."""
         parts = (self._declared, self._trouble, self._draw, self._sums_of, self._size, self._push, self._drain, self._finish,
                  self._pick, self._collected, self._root, self._expand, self._layer, self._one, self._walk, self._walks,
-                 self._collect)
+                 self._shape_of, self._shape_after,                 self._collect)
         return "\n".join(part() for part in parts)
 
     def judging(self) -> str:
@@ -241,6 +244,16 @@ class Runtime:
     def _changed(self, f: Function, before: Value, after: Value) -> Value:
         """Note the words of every byte that a step changed, as it was and as it is now; gives how many."""
         count = f.variable("i64", 0)
+        with self._differing(f, before, after) as row:
+            at = count.load("i64")
+            for name, state in (("was", before), ("now", after)):
+                self.places.address(f, name).at(at, "ptr").store(self._row(f, row, state.at(row).load("i8")))
+            count.store(at + 1)
+        return count.load("i64")
+
+    @contextmanager
+    def _differing(self, f: Function, before: Value, after: Value) -> Iterator[Value]:
+        """Do this for every byte in which two states differ."""
         bits = f.variable("i64", 0)
         with f.each(0, self.places.padded, 64) as start:
             old, new = (state.at(start).load("<64 x i8>", align=64) for state in (before, after))
@@ -248,13 +261,8 @@ class Runtime:
             with f.forever() as done:
                 left = bits.load("i64")
                 f.leave_if(left.compare("eq", 0), done)
-                row = start + f.make("i64", f"call i64 @llvm.cttz.i64(i64 {left.text}, i1 true)")
                 bits.store(left & left - 1)
-                at = count.load("i64")
-                for name, state in (("was", before), ("now", after)):
-                    self.places.address(f, name).at(at, "ptr").store(self._row(f, row, state.at(row).load("i8")))
-                count.store(at + 1)
-        return count.load("i64")
+                yield start + f.make("i64", f"call i64 @llvm.cttz.i64(i64 {left.text}, i1 true)")
 
     def _key_after(self, f: Function, count: Value) -> Value:
         """The sums after a step, and their least."""
@@ -418,14 +426,15 @@ class Runtime:
         return f.text()
 
     def _walks(self) -> str:
-        """Runs from states drawn among those that they may start from, until there is trouble or a step that has seldom been taken.
-        Gives the number of steps."""
+        """Runs from states drawn among those that they may start from, until there is trouble, a step that has seldom been taken,
+        or a state of a shape that was not seen before. Gives the number of steps."""
         f = Function("i64 @walks(ptr %c, i64 %runs, i64 %length)")
         context, total = f.given("ptr", "c"), f.variable("i64", 0)
         with f.each(0, f.given("i64", "runs")):
             start = f.call("i64", "draw", context, self._get(f, "starts_count"))
             self._set(f, "start", start)
             self._copy(f, self.places.address(f, "current"), self._get(f, "starts", "ptr").at(start * self.places.padded))
+            f.call("void", "shape_of", context)
             taken = f.call("i64", "walk", context, f.given("i64", "length"))
             total.store(total.load("i64") + taken)
             self._set(f, "logged", taken)
@@ -458,10 +467,41 @@ class Runtime:
                 self._set(f, "trouble", LAW_BROKEN)
                 self._set(f, "trouble_law", law.to("i64"))
                 f.returns(step + 1)
+        f.call("void", "shape_after", context)
         self._copy(f, self.places.address(f, "current"), picked)
         with f.where(before.compare("ult", self._get(f, "seldom"))):
             self._set(f, "novel", 1)
+        with f.where(self._get(f, "novel").compare("ne", 0)):
             f.returns(step + 1)
+
+    def _word(self, f: Function, row: Value, code: Value) -> Value:
+        """What one byte of a state adds to its shape."""
+        offset = self._get(f, "offsets", "ptr").at(row, "i32").load("i32")
+        return self._get(f, "shape_words", "ptr").at((offset + code.to("i32", "sext")).to("i64", "sext"), "i64").load("i64")
+
+    def _shape_of(self) -> str:
+        """The shape of the state that a walk starts from."""
+        f = Function("internal void @shape_of(ptr %c)")
+        self._set(f, "shape", 0)
+        with f.each(0, self.places.height) as row:
+            self._add(f, "shape", self._word(f, row, self.places.address(f, "current").at(row).load("i8")))
+        f.line("ret void")
+        return f.text()
+
+    def _shape_after(self) -> str:
+        """The shape of the state that was picked, and whether it is new."""
+        f = Function("internal void @shape_after(ptr %c)")
+        before, after = self.places.address(f, "current"), self.places.address(f, "picked")
+        with self._differing(f, before, after) as row:
+            new, old = (self._word(f, row, state.at(row).load("i8")) for state in (after, before))
+            self._add(f, "shape", new - old)
+        mixed = self._get(f, "shape") * -7046029254386353131 >> 64 - SHAPE_BITS
+        seen = self._get(f, "shapes_seen", "ptr").at(mixed)
+        with f.where(seen.load("i8").compare("eq", 0)):
+            seen.store(1, "i8")
+            self._set(f, "novel", 1)
+        f.line("ret void")
+        return f.text()
 
 
 def _judge(f: Function, laws: Sequence[tuple[int, str]], given: str) -> None:
@@ -479,4 +519,4 @@ def _chain(name: str, laws: Sequence[tuple[int, str]]) -> str:
     return f.text()
 
 
-__all__ = ["COLLECTING", "EXPLORING", "PICK", "WALKING", "Runtime"]
+__all__ = ["COLLECTING", "EXPLORING", "PICK", "SHAPE_BITS", "WALKING", "Runtime"]

@@ -2,7 +2,8 @@
 
 Batches of runs are weighted by chance: an operation that has seldom applied is tried more often, and some operations are left out
 of a batch, so that others come after one another. Runs start at power-on, or in a state that earlier runs got to: one after a step
-that had seldom been taken, or of a shape that had not been seen (``engines.shapes``). One seed decides everything.
+that had seldom been taken, or of a shape that had not been seen, where a shape is what is left of a state without names. One seed
+decides everything.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import ctypes
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -19,10 +19,9 @@ import numpy as np
 
 from refmodel.engines.compiled.context import FINE, aligned
 from refmodel.engines.compiled.native import Native
-from refmodel.engines.compiled.runtime import PICK, WALKING
+from refmodel.engines.compiled.runtime import PICK, SHAPE_BITS, WALKING
 from refmodel.engines.compiled.ways import failure_of, power_ons
 from refmodel.engines.machine import Failure, Machine, recorded
-from refmodel.engines.shapes import Shape, Shapes
 from refmodel.language.laws import Law
 
 RUNS = 400
@@ -31,13 +30,15 @@ LENGTHS = (12, 30, 60, 200)
 """Steps of a run; one of these for a batch."""
 SELDOM = 6
 """A step of an operation that has applied less often than this is gone on from."""
+EACH = 16
+"""Batches for which operations are weighed alike."""
 STARTS = 8
 """States that the runs of a batch start from."""
 FROM_POWER_ON = 0.3
 """Share of them that are power-on."""
 IDLE = 20
 """Batches in which nothing applied, after which a search ends."""
-KEPT = 400
+KEPT = 5000
 """States that are kept to start from."""
 DEEPEST = 400
 """Steps from power-on after which a state is not kept."""
@@ -60,15 +61,16 @@ class Walks:
         self.native, self.context = native, native.context()
         self.draw = random.Random(seed)
         self.width = native.places.padded
-        self.steps = self.runs = 0
-        self._shapes, self._seen = Shapes(native.design), set[Shape]()
+        self.steps = self.runs = self._batches = 0
         self._initial = list(power_ons(native.design, native.geometry))
         self._marks: list[_Mark] = []
+        self._powered: dict[int, _Mark] = {}
         self._walks = native.function("walks", ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
         self._log = np.zeros(max(LENGTHS) + 1, dtype=np.int64)
         self._weights = np.zeros(PICK, dtype=np.int16)
         self._starts = aligned(STARTS * self.width)
-        for name, array in (("log", self._log), ("weights", self._weights), ("starts", self._starts)):
+        seen = np.zeros(1 << SHAPE_BITS, dtype=np.uint8)
+        for name, array in (("log", self._log), ("weights", self._weights), ("starts", self._starts), ("shapes_seen", seen)):
             self.context.lend(name, array)
         self.context["mode"], self.context["seldom"] = WALKING, SELDOM
         self.context["random"] = self.draw.getrandbits(63) | 1
@@ -103,7 +105,9 @@ class Walks:
 
     def _batch(self) -> Failure | None:
         starts = self._chosen()
-        self._weigh()
+        if self._batches % EACH == 0:
+            self._weigh()
+        self._batches += 1
         length = self.draw.choice(LENGTHS)
         self.context["trouble"], self.context["novel"] = FINE, 0
         self.steps += self._walks(self.context.pointer, RUNS, length)
@@ -112,19 +116,11 @@ class Walks:
         ways = (*start.ways, *(int(way) for way in self._log[:self.context["logged"]]))
         if self.context["trouble"]:
             return failure_of(self.native.design, self.native.geometry, self._initial[start.initial], ways)
-        if len(ways) <= DEEPEST:
-            self._keep(start.initial, ways)
+        if self.context["novel"] and len(ways) <= DEEPEST:
+            self._keep(_Mark(self.context.buffer("current", self.width).copy(), start.initial, ways))
         return None
 
-    def _keep(self, initial: int, ways: Sequence[int]) -> None:
-        """Keep the state that the last run ended in, if nothing like it was seen or its last step was new."""
-        state = self.context.buffer("current", self.width).copy()
-        (on_ints,) = self.native.layout.states(state[:self.native.places.height].view(np.int8).reshape(-1, 1))
-        shape = self._shapes.of(on_ints)
-        if shape in self._seen and not self.context["novel"]:
-            return
-        self._seen.add(shape)
-        mark = _Mark(state, initial, tuple(ways))
+    def _keep(self, mark: _Mark) -> None:
         if len(self._marks) < KEPT:
             self._marks.append(mark)
         else:
@@ -142,6 +138,11 @@ class Walks:
 
     def _power_on(self) -> _Mark:
         number = self.draw.randrange(len(self._initial))
+        if number not in self._powered:
+            self._powered[number] = self._powered_on(number)
+        return self._powered[number]
+
+    def _powered_on(self, number: int) -> _Mark:
         machine = Machine(self.native.design, self.native.geometry)
         machine.power_on(recorded(self._initial[number]))
         state = np.zeros(self.width, dtype=np.uint8)
