@@ -26,7 +26,7 @@ from refmodel.language.laws import Law
 
 RUNS = 400
 """Runs of a batch."""
-LENGTHS = (12, 30, 60, 200)
+LENGTHS = (6, 12, 30)
 """Steps of a run; one of these for a batch."""
 SELDOM = 6
 """A step of an operation that has applied less often than this is gone on from."""
@@ -34,11 +34,11 @@ EACH = 16
 """Batches for which operations are weighed alike."""
 STARTS = 8
 """States that the runs of a batch start from."""
-FROM_POWER_ON = 0.3
+FROM_POWER_ON = 0.1
 """Share of them that are power-on."""
 IDLE = 20
 """Batches in which nothing applied, after which a search ends."""
-KEPT = 5000
+KEPT = 20_000
 """States that are kept to start from."""
 DEEPEST = 400
 """Steps from power-on after which a state is not kept."""
