@@ -2,7 +2,7 @@
 
 What is found is found at its least depth, and a search that ends has seen everything there is in that geometry. The text is
 compiled (``engines.compiled``), and states that differ only in names are one. A design whose states are no rows of bytes (split
-operations, partial tables, wide words) is explored on ints (``engines.stepwise``).
+operations, wide words) is explored on ints (``engines.stepwise``).
 """
 
 from __future__ import annotations

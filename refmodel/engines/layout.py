@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from refmodel.language.design import Outline
-from refmodel.language.kinds import EnumKind, Geometry, NaturalKind, PageKind, Scalar, TableKind, WordKind, kind_of
-from refmodel.language.unsound import BadDesign, Unsound
+from refmodel.language.kinds import EnumKind, FlagKind, Geometry, NaturalKind, PageKind, Scalar, TableKind, WordKind, kind_of
+from refmodel.language.unsound import Unsound
 
 Matrix = npt.NDArray[np.int8]
 
@@ -21,12 +21,19 @@ NATURAL_LIMIT = 30
 
 
 def fits_bytes(design: Outline) -> bool:
-    """Whether a state is a row of bytes: no operation is split, no table partial, no word wider than a byte holds."""
+    """Whether a state is a row of bytes: no operation is split, no word wider than a byte holds, and no page in a partial table."""
     leaves = [leaf for table in design.tables for _, leaf in table.value.leaves()]
     leaves += [leaf for op in design.operations if op.returns is not None for _, leaf in kind_of(op.returns).leaves()]
     wide = any((isinstance(leaf, WordKind) and leaf.width > 7) or (isinstance(leaf, EnumKind) and len(leaf.cls) > 127)
                for leaf in leaves)
-    return not (wide or any(op.split for op in design.operations) or any(table.partial for table in design.tables))
+    paged = any(table.partial and isinstance(table.value, PageKind) for table in design.tables)
+    return not (wide or paged or any(op.split for op in design.operations))
+
+
+def stored_leaves(table: TableKind) -> tuple[Scalar, ...]:
+    """What an entry consists of: its leaves, and for a partial table before them whether it is there."""
+    leaves = tuple(leaf for _, leaf in table.value.leaves())
+    return (FlagKind(), *leaves) if table.partial else leaves
 
 
 @attrs.frozen
@@ -51,10 +58,8 @@ class Layout:
 
     def __attrs_post_init__(self) -> None:
         for table in self.design.tables:
-            if table.partial:
-                raise BadDesign(f"table {table.name}: the exhaustive engine knows Total tables only")
             self.first[table.name] = self.height
-            leaves = tuple(leaf for _, leaf in table.value.leaves())
+            leaves = stored_leaves(table)
             for key in itertools.product(*(range(domain(k, self.geometry)) for k in cell_keys(table))):
                 self.places.append(Place(table.name, key, self.height, leaves))
                 self.height += len(leaves)
@@ -65,7 +70,8 @@ class Layout:
         for place in self.places:
             kind = self.design.table(place.table).value
             cell = kind.cell if isinstance(kind, PageKind) else kind
-            rows += [leaf.encode(v) for leaf, v in zip(place.leaves, cell.flatten(cell.default()), strict=True)]
+            there = [False] if self.design.table(place.table).partial else []
+            rows += [leaf.encode(v) for leaf, v in zip(place.leaves, [*there, *cell.flatten(cell.default())], strict=True)]
         return np.array(rows, dtype=np.int8).reshape(-1, 1)
 
     def states(self, matrix: Matrix) -> Iterator[Any]:
@@ -82,6 +88,8 @@ class Layout:
                       zip(place.leaves, column[place.first:place.first + len(place.leaves)], strict=True))
             scalars = [k.decode(c) for k, c in zip(cell_keys(kind), place.key, strict=True)]
             table = getattr(state, place.table)
+            if kind.partial and not next(values):
+                continue
             if isinstance(kind.value, PageKind):
                 key = tuple(scalars[:-1]) if len(scalars) > 2 else scalars[0]
                 table[key] = table[key].put(scalars[-1], kind.value.cell.build(values))
@@ -99,9 +107,16 @@ class Layout:
                 key = tuple(scalars[:-1]) if len(scalars) > 2 else scalars[0]
                 values = kind.value.cell.flatten(table[key][scalars[-1]])
             else:
-                values = kind.value.flatten(table[tuple(scalars) if len(scalars) != 1 else scalars[0]])
+                values = _entry(kind, table, tuple(scalars) if len(scalars) != 1 else scalars[0])
             rows += [_kept(leaf, leaf.encode(v)) for leaf, v in zip(place.leaves, values, strict=True)]
         return np.array(rows, dtype=np.int8).reshape(-1, 1)
+
+
+def _entry(kind: TableKind, table: Any, key: Any) -> list[Any]:
+    """An entry as it is stored."""
+    if not kind.partial:
+        return kind.value.flatten(table[key])
+    return [key in table, *kind.value.flatten(table[key] if key in table else kind.value.default())]
 
 
 def _kept(leaf: Scalar, code: int) -> int:

@@ -15,7 +15,7 @@ import attrs
 
 from refmodel.engines.compiled.known import Known
 from refmodel.engines.compiled.nodes import Graph, Node
-from refmodel.engines.compiled.tables import PageTable, PageValue, RecordTable, Store, Table, scalar_range
+from refmodel.engines.compiled.tables import PageTable, PageValue, PartialTable, RecordTable, Store, Table, scalar_range
 from refmodel.engines.layout import NATURAL_LIMIT, Layout
 from refmodel.language.arithmetic import LeavesKind
 from refmodel.language.asking import Refused
@@ -80,8 +80,8 @@ class Tracing:
     def _state(self, which: str) -> Any:
         state = self.layout.design.blank()
         for table in self.layout.design.tables:
-            made: Table = PageTable(self, table, which) if isinstance(table.value, PageKind) else RecordTable(self, table, which)
-            setattr(state, table.name, made)
+            kind: type[Table] = (PageTable if isinstance(table.value, PageKind) else PartialTable if table.partial else RecordTable)
+            setattr(state, table.name, kind(self, table, which))
         return state
 
     # ------------------------------------------------------------ what values ask
@@ -195,7 +195,7 @@ class Tracing:
     def count(self, table: Table, where: Callable[..., Any]) -> Any:
         total = self.graph.no
         for key in table.keys():
-            total = self.graph.arithmetic("+", total, self.fold(where, table.read(key), *table.spelled(key)))
+            total = self.graph.arithmetic("+", total, self._holds_of(table, key, table.read(key), where))
         return opaque(self, NaturalKind(), total)
 
     def reset(self, table: Table, where: Callable[..., Any]) -> None:
@@ -213,10 +213,18 @@ class Tracing:
         """Every entry is looked at, and every new one made, before any is changed."""
         if self.folding:
             raise Impure
-        found = [(key, entry, self.fold(where, entry, *table.spelled(key))) for key in table.keys() for entry in [table.read(key)]]
+        found = [(key, entry, self._holds_of(table, key, entry, where)) for key in table.keys() for entry in [table.read(key)]]
         new = [(key, holds, rows(key, entry, holds)) for key, entry, holds in found if self.known.truth(holds) is not False]
         for key, holds, row in new:
             table.store([self.graph.constant(part) for part in key], self.graph.yes if self.known.truth(holds) else holds, row)
+
+    def _holds_of(self, table: Table, key: tuple[int, ...], entry: Any, where: Callable[..., Any]) -> Node:
+        """Whether there is an entry, and a condition holds of it."""
+        there = table.is_there(key)
+        if self.known.truth(there) is False:
+            return self.graph.no
+        holds = self.fold(where, entry, *table.spelled(key), assuming=there)
+        return self.graph.both(there, holds)
 
     def _computed(self, table: Table, key: tuple[int, ...], entry: Any, holds: Node, value: Callable[..., Any]) -> list[Node]:
         """What a function gives for one entry, where a condition holds."""
@@ -234,10 +242,14 @@ class Tracing:
 
     # ------------------------------------------------------------ what only looks, as one value
 
-    def fold(self, predicate: Callable[..., Any], *arguments: Any) -> Node:
-        """A predicate as one flag. It only looks; anything else is ``Unsound``, unless what it is within can run path by path."""
+    def fold(self, predicate: Callable[..., Any], *arguments: Any, assuming: Node | None = None) -> Node:
+        """A predicate as one flag, perhaps only where something is assumed. It only looks; anything else is ``Unsound``, unless what
+        it is within can run path by path."""
+        def work() -> list[tuple[Node, Node]]:
+            return self._apart(predicate, arguments, self._flag, ALL)
+
         try:
-            result = self._together(self._apart(predicate, arguments, self._flag, ALL))
+            result = self._together(work() if assuming is None or assuming.is_constant else self._assuming(assuming, work))
         except Impure as why:
             if self.folding:
                 raise

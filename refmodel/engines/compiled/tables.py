@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from refmodel.engines.compiled.nodes import Node
-from refmodel.engines.layout import NATURAL_LIMIT, domain
+from refmodel.engines.layout import NATURAL_LIMIT, domain, stored_leaves
 from refmodel.language.joining import Impure
 from refmodel.language.kinds import (
     NOTHING,
@@ -61,7 +61,7 @@ class Table:
         layout = reading.layout
         self.reading, self.kind, self.which = reading, kind, which
         self.first = layout.first[kind.name]
-        self.leaves = [leaf for _, leaf in kind.value.leaves()]
+        self.leaves = list(stored_leaves(kind))
         self.sizes = [domain(part, layout.geometry) for part in kind.keys]
         self.ranges = [scalar_range(leaf, layout.geometry) for leaf in self.leaves] * self.cells
         self.stored: list[Store] = []
@@ -122,6 +122,10 @@ class Table:
 
     def read(self, key: tuple[int, ...]) -> Any:
         return self.value_of(self._rows([self.reading.graph.constant(part) for part in key]))
+
+    def is_there(self, key: tuple[int, ...]) -> Node:
+        """Whether there is an entry under a key."""
+        return self.reading.graph.yes
 
     def _named(self, parts: Sequence[Node]) -> Node:
         """Whether no part of a key is the name of nobody."""
@@ -188,6 +192,39 @@ class RecordTable(Table):
 
     def value_of(self, rows: Sequence[Node]) -> Any:
         return self.kind.value.build(iter([opaque(self.reading, leaf, row) for leaf, row in zip(self.leaves, rows, strict=True)]))
+
+
+class PartialTable(RecordTable):
+    """A table that has entries under some keys only: the first byte of each says whether it is there."""
+
+    def defaults(self) -> list[int]:
+        value = self.kind.value
+        return [0, *(leaf.encode(v) for leaf, v in zip(self.leaves[1:], value.flatten(value.default()), strict=True))]
+
+    def rows_of(self, value: Any) -> list[Node]:
+        return [self.reading.graph.yes, *self.reading.flat(self.kind.value, value)]
+
+    def value_of(self, rows: Sequence[Node]) -> Any:
+        return self.kind.value.build(iter([opaque(self.reading, leaf, row)
+                                           for leaf, row in zip(self.leaves[1:], rows[1:], strict=True)]))
+
+    def is_there(self, key: tuple[int, ...]) -> Node:
+        return self._rows([self.reading.graph.constant(part) for part in key])[0]
+
+    def __contains__(self, key: object) -> bool:
+        return bool(opaque(self.reading, FlagKind(), self._rows(self.parts(key))[0]))
+
+    def __getitem__(self, key: Any) -> Any:
+        rows = self._rows(self.parts(key))
+        self.reading.must(rows[0], "a key that is missing")
+        return self.value_of(rows)
+
+    def __delitem__(self, key: Any) -> None:
+        parts = self.parts(key)
+        if self.reading.folding:
+            raise Impure
+        self.reading.must(self._rows(parts)[0], "a key that is missing")
+        self.store(parts, self.reading.graph.yes, [self.reading.graph.constant(code) for code in self.defaults()])
 
 
 class PageTable(Table):
@@ -270,4 +307,4 @@ class PageValue:
     __hash__ = None  # type: ignore[assignment]
 
 
-__all__ = ["PageTable", "PageValue", "RecordTable", "Store", "Table", "scalar_range"]
+__all__ = ["PageTable", "PageValue", "PartialTable", "RecordTable", "Store", "Table", "scalar_range"]
