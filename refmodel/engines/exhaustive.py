@@ -1,8 +1,8 @@
 """Every state that a design can reach in a stated small geometry, breadth first.
 
 What is found is found at its least depth, and a search that ends has seen everything there is in that geometry. The text is
-compiled (``engines.compiled``), and states that differ only in names are one. A design whose states are no rows of bytes (split
-operations, wide words) is explored on ints (``engines.stepwise``).
+compiled (``engines.compiled``), and states that differ only in names are one. A design whose states are no rows of bytes (wide
+words) is explored on ints (``engines.stepwise``).
 """
 
 from __future__ import annotations

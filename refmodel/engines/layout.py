@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -11,7 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from refmodel.language.design import Outline
-from refmodel.language.kinds import EnumKind, FlagKind, Geometry, NaturalKind, PageKind, Scalar, TableKind, WordKind, kind_of
+from refmodel.language.kinds import (
+    NOTHING,
+    EnumKind,
+    FlagKind,
+    Geometry,
+    NameKind,
+    NaturalKind,
+    PageKind,
+    Scalar,
+    TableKind,
+    WordKind,
+    kind_of,
+)
 from refmodel.language.unsound import Unsound
 
 Matrix = npt.NDArray[np.int8]
@@ -21,13 +34,13 @@ NATURAL_LIMIT = 30
 
 
 def fits_bytes(design: Outline) -> bool:
-    """Whether a state is a row of bytes: no operation is split, no word wider than a byte holds, and no page in a partial table."""
+    """Whether a state is a row of bytes: no word is wider than a byte holds, and no page in a partial table."""
     leaves = [leaf for table in design.tables for _, leaf in table.value.leaves()]
     leaves += [leaf for op in design.operations if op.returns is not None for _, leaf in kind_of(op.returns).leaves()]
     wide = any((isinstance(leaf, WordKind) and leaf.width > 7) or (isinstance(leaf, EnumKind) and len(leaf.cls) > 127)
                for leaf in leaves)
     paged = any(table.partial and isinstance(table.value, PageKind) for table in design.tables)
-    return not (wide or paged or any(op.split for op in design.operations))
+    return not (wide or paged)
 
 
 def stored_leaves(table: TableKind) -> tuple[Scalar, ...]:
@@ -53,6 +66,8 @@ class Layout:
     design: Outline
     geometry: Geometry
     places: list[Place] = attrs.field(factory=list)
+    slots: list[Place] = attrs.field(factory=list)
+    """Behind the tables: what operations remember that let others run in their midst."""
     first: dict[str, int] = attrs.field(factory=dict)
     height: int = 0
 
@@ -64,6 +79,28 @@ class Layout:
                 self.places.append(Place(table.name, key, self.height, leaves))
                 self.height += len(leaves)
 
+    def add_slots(self, number: int, leaves: Sequence[Scalar]) -> int:
+        """Room for so many operations under way; gives the row at which it begins."""
+        first = self.height
+        for slot in range(number):
+            self.slots.append(Place("", (slot,), self.height, tuple(leaves)))
+            self.height += len(leaves)
+        return first
+
+    @property
+    def of_tables(self) -> int:
+        """The rows of the tables alone."""
+        return self.slots[0].first if self.slots else self.height
+
+    def leaf_at(self, row: int) -> Scalar:
+        """What a row of the matrix holds."""
+        place = self.places[bisect.bisect_right(self.places, row, key=lambda p: p.first) - 1]
+        return place.leaves[row - place.first]
+
+    def _no_slots(self) -> list[int]:
+        """The rows of the slots while nothing is under way."""
+        return [NOTHING if isinstance(leaf, NameKind) else 0 for place in self.slots for leaf in place.leaves]
+
     def default(self) -> Matrix:
         """The initial state, as a matrix of one column."""
         rows = []
@@ -72,7 +109,7 @@ class Layout:
             cell = kind.cell if isinstance(kind, PageKind) else kind
             there = [False] if self.design.table(place.table).partial else []
             rows += [leaf.encode(v) for leaf, v in zip(place.leaves, [*there, *cell.flatten(cell.default())], strict=True)]
-        return np.array(rows, dtype=np.int8).reshape(-1, 1)
+        return np.array([*rows, *self._no_slots()], dtype=np.int8).reshape(-1, 1)
 
     def states(self, matrix: Matrix) -> Iterator[Any]:
         """Each column as a state on ints."""
@@ -109,7 +146,7 @@ class Layout:
             else:
                 values = _entry(kind, table, tuple(scalars) if len(scalars) != 1 else scalars[0])
             rows += [_kept(leaf, leaf.encode(v)) for leaf, v in zip(place.leaves, values, strict=True)]
-        return np.array(rows, dtype=np.int8).reshape(-1, 1)
+        return np.array([*rows, *self._no_slots()], dtype=np.int8).reshape(-1, 1)
 
 
 def _entry(kind: TableKind, table: Any, key: Any) -> list[Any]:

@@ -43,7 +43,7 @@ class Symmetry:
         """The words of all facts: a row for each value of each scalar, a word for each renaming; and for each scalar of a state
         the number of the row of its value 0."""
         tables, offsets, total = [], np.zeros(self.layout.height, dtype=np.int32), 0
-        for place in self.layout.places:
+        for place in (*self.layout.places, *self.layout.slots):
             homes = self._homes(place)
             for position, leaf in enumerate(place.leaves):
                 least, count = _range(leaf, self.layout)
@@ -56,8 +56,8 @@ class Symmetry:
         """A word for each value of each scalar, in the order of ``words``, that is the same whatever names stand in it and in its
         key: states whose sums of these are the same look alike."""
         found = []
-        for place in self.layout.places:
-            keys = cell_keys(self.layout.design.table(place.table))
+        for place in (*self.layout.places, *self.layout.slots):
+            keys = self._keys(place)
             home = (place.table, tuple(code for kind, code in zip(keys, place.key, strict=True) if not isinstance(kind, NameKind)))
             for position, leaf in enumerate(place.leaves):
                 least, count = _range(leaf, self.layout)
@@ -66,8 +66,12 @@ class Symmetry:
 
     def _homes(self, place: Place) -> list[Any]:
         """What is spoken of at a place, under each renaming."""
-        keys = cell_keys(self.layout.design.table(place.table))
+        keys = self._keys(place)
         return [(place.table, tuple(_renamed(k, v, r) for k, v in zip(keys, place.key, strict=True))) for r in self.renamings]
+
+    def _keys(self, place: Place) -> tuple[Scalar, ...]:
+        """The kinds of what it takes to name a place."""
+        return cell_keys(self.layout.design.table(place.table)) if place.table else (WordKind(7),)
 
     def _table(self, homes: list[Any], position: int, leaf: Scalar, least: int, count: int) -> Words:
         """Word of each value of one scalar (first axis) under each renaming (second axis)."""

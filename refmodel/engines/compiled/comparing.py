@@ -26,7 +26,7 @@ ENDS = 4096
 
 @attrs.frozen
 class End:
-    """One way in which a step ends: its answers as a number, the state after it, what was returned, and the first law about steps
+    """One way in which a step ends: its answers as a number, the tables after it, what was returned, and the first law about steps
     and about states that is broken (-1: none)."""
 
     way: int
@@ -105,7 +105,7 @@ class Comparing:
         returns = self.native.types[type_]
         width = 0 if returns is None or issubclass(returns, Fault) else len(kind_of(returns).leaves())
         shown = tuple(int(x) for x in codes[places.padded:places.padded + width])
-        return End(way, tuple(int(x) for x in codes[:places.height]), (returns, shown), step_law, state_law)
+        return End(way, tuple(int(x) for x in codes[:self.native.layout.of_tables]), (returns, shown), step_law, state_law)
 
     # ------------------------------------------------------------ on ints
 
@@ -134,7 +134,7 @@ class Comparing:
         if returned is not None and not issubclass(returned, Fault):
             kind = kind_of(returned)
             shown = tuple(leaf.encode(v) for (_, leaf), v in zip(kind.leaves(), kind.flatten(outcome), strict=True))
-        state = tuple(int(x) for x in self.native.layout.column(machine.state)[:, 0])
+        state = tuple(int(x) for x in self.native.layout.column(machine.state)[:self.native.layout.of_tables, 0])
         step_law = self._first_broken(machine, about, [law.about and law.applies_to(returned) for law in design.laws])
         return End(way, state, (returned, shown), step_law, self._first_broken(machine, {}, [law.of_state for law in design.laws]))
 

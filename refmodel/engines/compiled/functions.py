@@ -13,7 +13,7 @@ from refmodel.engines.compiled.nodes import Node
 from refmodel.engines.compiled.placing import placed
 from refmodel.engines.compiled.reading import Choice
 from refmodel.engines.compiled.tables import Store
-from refmodel.engines.compiled.tracing import End, Judged, Traced, Tree
+from refmodel.engines.compiled.trees import End, Judged, Traced, Tree
 
 DECLARED = ("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)", "declare void @trouble(ptr, i64, i64, i64)",
             "declare void @finish(ptr, ptr, i64, i64, i32, i64)")
@@ -229,6 +229,7 @@ class OperationWriter:
             self._trouble(GOES_WRONG, way)
         if end.what != "applies":
             return
+        assert end.actor is not None
         function, context = self.function, self.function.given("ptr", "c")
         stores = [self._ready(store, scope) for store in end.stores]
         outcome = [scope.number(node).to("i8", "trunc") for node in end.outcome]
@@ -243,7 +244,7 @@ class OperationWriter:
         for at, value in enumerate(outcome):
             shown.at(at).store(value)
         function.call("void", "finish", context, function.given("ptr", "s"), function.constant("i64", self.number),
-                      function.constant("i64", self.types.index(end.returns)), scope.number(self.traced.actor), way)
+                      function.constant("i64", self.types.index(end.returns)), scope.number(end.actor), way)
 
     def _ready(self, store: Store, scope: Scope) -> tuple[Store, Value | None, list[tuple[int, Value]]]:
         """What a store needs, computed before anything is stored: bytes and where they go. Constants are stored together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 from typing import Any
 
@@ -12,7 +13,8 @@ from refmodel.engines.compiled.context import FINE, PADDING, Context, Places
 from refmodel.engines.compiled.functions import OperationWriter, law_text
 from refmodel.engines.compiled.objects import linked, llvm, object_code
 from refmodel.engines.compiled.runtime import LANES, Runtime
-from refmodel.engines.compiled.tracing import Judged, Traced, traced_laws, traced_operations
+from refmodel.engines.compiled.tracing import traced_laws, traced_operations
+from refmodel.engines.compiled.trees import Traced
 from refmodel.engines.layout import Layout
 from refmodel.engines.symmetry import Symmetry
 from refmodel.language.design import Outline
@@ -53,8 +55,7 @@ class Native:
 
     def __init__(self, design: Outline, geometry: Geometry, seed: int = 1, level: int = 1) -> None:
         self.design, self.geometry, self.level = design, geometry, level
-        self.layout = Layout(design, geometry)
-        self.operations = _traced(self.layout)
+        self.layout, self.operations = _traced(design, geometry)
         if sum(len(traced.arguments) for traced in self.operations) >= MOST_INSTANCES:
             raise Unsound(f"{design.name} has {MOST_INSTANCES:,} operations with arguments, or more, in this geometry")
         returned = dict.fromkeys(end.returns for traced in self.operations for end in traced.ends() if end.what == "applies")
@@ -109,22 +110,24 @@ class Native:
         return context
 
 
-_recent: list[tuple[Any, Geometry, list[Traced]]] = []
+_recent: list[tuple[Layout, list[Traced]]] = []
 
 
-def _traced(layout: Layout) -> list[Traced]:
-    """The operations of a design; those of the last few are remembered, for designs that differ in their laws only."""
-    mine = layout.design.operations
-    for operations, geometry, traced in _recent:
-        if operations is mine and geometry == layout.geometry:
-            return traced
-    _recent.append((mine, layout.geometry, traced_operations(layout)))
+def _traced(design: Outline, geometry: Geometry) -> tuple[Layout, list[Traced]]:
+    """The layout and the operations of a design; those of the last few are remembered, for designs that differ in their laws."""
+    for layout, traced in _recent:
+        if layout.design.operations is design.operations and layout.geometry == geometry:
+            mine = copy.copy(layout)
+            mine.design = design
+            return mine, traced
+    layout = Layout(design, geometry)
+    _recent.append((layout, traced_operations(layout)))
     del _recent[:-4]
-    return _recent[-1][2]
+    return _recent[-1]
 
 
 def _written(traced: Traced) -> set[str]:
-    return {store.table.kind.name for end in traced.ends() for store in end.stores}
+    return {store.table.name for end in traced.ends() for store in end.stores}
 
 
-__all__ = ["Judged", "Native", "is_there"]
+__all__ = ["Native", "is_there"]

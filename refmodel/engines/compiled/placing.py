@@ -8,17 +8,7 @@ from collections import defaultdict
 import attrs
 
 from refmodel.engines.compiled.nodes import Node
-from refmodel.engines.compiled.tracing import Traced, Tree
-
-
-def uses_of(tree: Tree, actor: Node) -> list[Node]:
-    """The expressions that one point of an operation needs."""
-    if tree.event is not None:
-        return [tree.event.node]
-    if tree.end is None or tree.end.what != "applies":
-        return []
-    stored = [node for store in tree.end.stores for node in (*store.key, store.where, *store.rows)]
-    return [*stored, *tree.end.outcome, actor]
+from refmodel.engines.compiled.trees import Traced, Tree
 
 
 @attrs.define
@@ -35,7 +25,7 @@ def placed(traced: Traced) -> dict[Tree, list[Node]]:
     for tree in traced.tree.below():
         for branch in tree.branches:
             above[branch], depth[branch] = tree, depth[tree] + 1
-        for node in uses_of(tree, traced.actor):
+        for node in tree.uses():
             if not node.is_constant:
                 uses.setdefault(node.number, _Use(node)).at.append(tree)
 

@@ -39,7 +39,7 @@ class GoesWrong(Exception):
 @attrs.frozen
 class Event:
     """What an operation did on its way: ``decide`` and ``answer`` fork, ``require`` ends it quietly, ``must`` ends it as an abort,
-    ``keep`` ends the exploration, ``choose`` tries every option."""
+    ``keep`` ends the exploration, ``choose`` tries every option, and at ``wait`` others may run."""
 
     kind: str
     node: Node
@@ -64,6 +64,8 @@ class Tracing:
         self.forks = Forks()
         self._impure: set[str] = set()
         self._choices: dict[tuple[Event, ...], int] = {}
+        self.chosen: dict[int, tuple[int, tuple[Scalar, ...]]] = {}
+        """For each choice how many waits came before it, and the kinds of its leaves."""
         self.begin()
 
     def begin(self) -> None:
@@ -71,6 +73,8 @@ class Tracing:
         self.known = Known()
         self.events: list[Event] = []
         self.stores: list[Store] = []
+        self.left: list[tuple[Store, ...]] = []
+        """What was stored before each wait."""
         self.folding = 0
         self._base = self.graph.yes
         self._wrong: list[Node] = []
@@ -170,6 +174,7 @@ class Tracing:
         if not options:
             raise Refused
         number = self._choices.setdefault(tuple(self.events), len(self._choices))
+        self.chosen[number] = len(self.left), tuple(leaf for _, leaf in kind.leaves())
         self.events.append(Event("choose", self.graph.yes, choice=Choice(number, options)))
         value = kind.build(iter([opaque(self, leaf, self._chosen(number, position, options))
                                  for position, (_, leaf) in enumerate(kind.leaves())]))
@@ -240,11 +245,19 @@ class Tracing:
         self._settle()
         return self._together(paths)
 
+    def wait(self) -> None:
+        """Others may run: from here on the tables hold what they will have left."""
+        self.events.append(Event("wait", self.graph.yes))
+        self.left.append(tuple(self.stores))
+        self.stores = []
+        for table in self.layout.design.tables:
+            getattr(self.state, table.name).forget(f"after {len(self.left)}")
+
     # ------------------------------------------------------------ what only looks, as one value
 
     def fold(self, predicate: Callable[..., Any], *arguments: Any, assuming: Node | None = None) -> Node:
-        """A predicate as one flag, perhaps only where something is assumed. It only looks; anything else is ``Unsound``, unless what
-        it is within can run path by path."""
+        """A predicate as one flag, perhaps only where something is assumed. It only looks; anything else is ``Unsound``, unless
+        what it is within can run path by path."""
         def work() -> list[tuple[Node, Node]]:
             return self._apart(predicate, arguments, self._flag, ALL)
 

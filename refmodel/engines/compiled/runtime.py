@@ -13,7 +13,7 @@ import attrs
 
 from refmodel.engines.compiled.code import Function, Value
 from refmodel.engines.compiled.context import FINE, LAW_BROKEN, RING, TOO_LARGE, Places
-from refmodel.engines.compiled.tracing import Traced
+from refmodel.engines.compiled.trees import Traced
 
 TRIES = 400
 """How many operations a walk tries before it begins again elsewhere."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Store:
     """An entry is made this, where a condition holds."""
 
-    table: Table
+    table: Table | Slots
     key: tuple[Node, ...]
     where: Node
     rows: tuple[Node, ...]
@@ -76,6 +76,10 @@ class Table:
         """Bytes of an entry."""
         return len(self.ranges)
 
+    def forget(self, which: str) -> None:
+        """From now on it holds what is not known yet."""
+        self.which, self.stored = which, []
+
     def keys(self) -> list[tuple[int, ...]]:
         return list(itertools.product(*(range(size) for size in self.sizes)))
 
@@ -90,6 +94,10 @@ class Table:
         if len(given) != len(self.kind.keys):
             raise Unsound(f"table {self.kind.name} has a key of {len(self.kind.keys)} parts, not {len(given)}")
         return [term_of(self.reading, kind, part) for kind, part in zip(self.kind.keys, given, strict=True)]
+
+    @property
+    def name(self) -> str:
+        return self.kind.name
 
     def defaults(self) -> list[int]:
         raise NotImplementedError
@@ -178,6 +186,20 @@ class Table:
         raise Unsound(f"iteration over the table {self.kind.name}; use count or reset")
 
     __len__ = values = items = __iter__
+
+
+class Slots:
+    """Where operations wait that let others run: for each of them a byte that says where, and what it remembers there."""
+
+    name = "operations under way"
+
+    def __init__(self, first: int, width: int) -> None:
+        self.first, self.width = first, width
+
+    def place(self, parts: Sequence[Node]) -> tuple[int, tuple[tuple[Node, int], ...]]:
+        """Where a slot is, as of an entry of a table."""
+        (number,) = parts
+        return (self.first + number.value * self.width, ()) if number.is_constant else (self.first, ((number, self.width),))
 
 
 class RecordTable(Table):
@@ -307,4 +329,4 @@ class PageValue:
     __hash__ = None  # type: ignore[assignment]
 
 
-__all__ = ["PageTable", "PageValue", "PartialTable", "RecordTable", "Store", "Table", "scalar_range"]
+__all__ = ["PageTable", "PageValue", "PartialTable", "RecordTable", "Slots", "Store", "Table", "scalar_range"]

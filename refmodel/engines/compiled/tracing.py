@@ -1,18 +1,19 @@
-"""What a trace makes of a text: a tree of decisions for each operation, and two expressions for each law."""
+"""Tracing a text: a tree of decisions for each operation, and two expressions for each law."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
-from refmodel.engines.compiled.nodes import Node
-from refmodel.engines.compiled.reading import Choice, Event, GoesWrong, Tracing
-from refmodel.engines.compiled.tables import Store, scalar_range
+from refmodel.engines.compiled.reading import GoesWrong, Tracing
+from refmodel.engines.compiled.tables import scalar_range
+from refmodel.engines.compiled.trees import End, Judged, Traced, Tree
+from refmodel.engines.compiled.waiting import Waiting
 from refmodel.engines.layout import Layout
-from refmodel.engines.machine import Machine
+from refmodel.engines.machine import PENDING, RESUME, Machine
 from refmodel.language.arithmetic import LeavesKind
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation
@@ -26,90 +27,37 @@ WAYS = 1 << 46
 """How many ways an operation may be answered in, together: more do not fit beside its number in 64 bits."""
 
 
-@attrs.define(eq=False)
-class Tree:
-    """One point of an operation: what happens there, and how it goes on."""
-
-    event: Event | None = None
-    """None at an end, and where no path has come yet."""
-    end: End | None = None
-    branches: list[Tree] = attrs.field(factory=list)
-    """For a decision or an answer: if not, and if so. For all else: how it goes on."""
-    scale: int = 1
-    """What an answer given here counts, in the number that stands for all answers."""
-
-    def below(self) -> Iterator[Tree]:
-        """This point and all that it leads to."""
-        todo = [self]
-        while todo:
-            tree = todo.pop()
-            yield tree
-            todo += reversed(tree.branches)
-
-
-@attrs.frozen(eq=False)
-class End:
-    """How a path ends: it applies, it is refused, or the text goes wrong."""
-
-    what: str
-    stores: tuple[Store, ...] = ()
-    returns: type | None = None
-    outcome: tuple[Node, ...] = ()
-
-
-@attrs.frozen(eq=False)
-class Traced:
-    """An operation, with all that it can do in a geometry."""
-
-    op: Operation
-    tree: Tree
-    first: int
-    """The number of its first instance."""
-    arguments: tuple[tuple[int, ...], ...]
-    """The codes of the arguments of each instance."""
-    actor: Node
-
-    def ends(self) -> list[End]:
-        return [tree.end for tree in self.tree.below() if tree.end is not None]
-
-    def most_ways(self) -> int:
-        """No state has more successors by one instance than this."""
-        return _most(self.tree)
-
-
-@attrs.frozen(eq=False)
-class Judged:
-    """A law, for one type of outcome: over how many names it is claimed, where it holds, and where a premise of it does."""
-
-    law: Law
-    sizes: tuple[int, ...]
-    holds: Node
-    premise: Node
-
-
-def _most(tree: Tree) -> int:
-    if tree.event is None:
-        return 1
-    below = [_most(branch) for branch in tree.branches] or [1]
-    if tree.event.kind == "choose":
-        assert tree.event.choice is not None
-        return below[0] * len(tree.event.choice.options)
-    return sum(below) if tree.event.kind == "answer" else max(below)
-
-
 def traced_operations(layout: Layout) -> list[Traced]:
     """Every operation of a design; ``Unsound`` if one is beyond this reading."""
     instances = Machine(layout.design, layout.geometry).instances()
     numbers: dict[str, list[int]] = {}
     for number, (op, _) in enumerate(instances):
         numbers.setdefault(op.name, []).append(number)
-    return [_operation(layout, op, numbers[op.name][0], [instances[n][1] for n in numbers[op.name]])
-            for op in layout.design.operations if op.name in numbers]
+    traced, split = [], []
+    for op in layout.design.operations:
+        if op.name in numbers:
+            rows = _codes(op, [instances[n][1] for n in numbers[op.name]])
+            reading, tree = _operation(layout, op, rows)
+            traced.append(Traced(op, tree, numbers[op.name][0], rows))
+            if op.split:
+                split.append((len(traced) - 1, reading))
+    if not split:
+        return traced
+    waiting = Waiting(layout, [(traced[at], reading) for at, reading in split])
+    for at, _ in split:
+        traced[at] = attrs.evolve(traced[at], tree=waiting.started(traced[at]))
+    first = numbers[RESUME][0]
+    resumed = Operation(RESUME, traced_operations, (), None, False, False)
+    return [*traced, Traced(resumed, waiting.resumed(), first, tuple((slot,) for slot in range(PENDING)))]
 
 
-def _operation(layout: Layout, op: Operation, first: int, instances: Sequence[tuple[Any, ...]]) -> Traced:
-    rows = [tuple(leaf.encode(v) for (_, kind), value in zip(op.parameters, arguments, strict=True)
-                  for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)) for arguments in instances]
+def _codes(op: Operation, instances: Sequence[tuple[Any, ...]]) -> tuple[tuple[int, ...], ...]:
+    """The codes of the arguments of each instance."""
+    return tuple(tuple(leaf.encode(v) for (_, kind), value in zip(op.parameters, arguments, strict=True)
+                  for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)) for arguments in instances)
+
+
+def _operation(layout: Layout, op: Operation, rows: Sequence[tuple[int, ...]]) -> tuple[Tracing, Tree]:
     reading, tree = Tracing(layout), Tree()
     arguments = _arguments(reading, op, rows)
     actor = op.actor(arguments)
@@ -117,8 +65,9 @@ def _operation(layout: Layout, op: Operation, first: int, instances: Sequence[tu
         for _ in reading.forks.paths():
             reading.begin()
             end = _end(reading, op, arguments)
-            _insert(tree, reading.events, end)
-    return Traced(op, tree, first, tuple(rows), reading.graph.constant(NOTHING) if actor is None else actor.term)
+            who = reading.graph.constant(NOTHING) if actor is None else actor.term
+            _insert(tree, reading, attrs.evolve(end, actor=who))
+    return reading, tree
 
 
 def _arguments(reading: Tracing, op: Operation, rows: Sequence[tuple[int, ...]]) -> tuple[Any, ...]:
@@ -140,6 +89,8 @@ def _end(reading: Tracing, op: Operation, arguments: tuple[Any, ...]) -> End:
     """Follow one path to its end."""
     try:
         outcome = op.method(reading.state, *arguments)
+        if op.split:
+            outcome = _through(reading, outcome)
     except Refused:
         return End("refused")
     except Fault as fault:
@@ -157,23 +108,35 @@ def _end(reading: Tracing, op: Operation, arguments: tuple[Any, ...]) -> End:
     return End("applies", tuple(reading.stores), type(outcome), tuple(flat))
 
 
+def _through(reading: Tracing, body: Any) -> Any:
+    """Follow an operation that lets others run to its end."""
+    while True:
+        try:
+            next(body)
+        except StopIteration as done:
+            return done.value
+        reading.wait()
+
+
 def _record(op: Operation, outcome: Any) -> Kind:
     if isinstance(outcome, Opaque) or not attrs.has(type(outcome)):
         raise Unsound(f"{op.name} returns a {type(outcome).__name__}; expected a record")
     return kind_of(type(outcome))
 
 
-def _insert(tree: Tree, events: Sequence[Event], end: End) -> None:
+def _insert(tree: Tree, reading: Tracing, end: End) -> None:
     """Add a path: it goes with the earlier ones as far as the same has happened."""
-    at, scale = tree, 1
-    for event in events:
+    at, scale, left = tree, 1, iter(reading.left)
+    for event in reading.events:
         forks = event.kind in ("decide", "answer")
         if at.event is None:
             at.event, at.scale = attrs.evolve(event, taken=True), scale
             at.branches = [Tree(), Tree()] if forks else [Tree()]
         elif at.event != attrs.evolve(event, taken=True):
             raise Unsound("a path goes otherwise when it is taken again")
-        if event.kind == "answer":
+        if event.kind == "wait":
+            at.left, scale = next(left), 1
+        elif event.kind == "answer":
             scale *= 2
         elif event.choice is not None:
             scale *= len(event.choice.options)
@@ -220,4 +183,4 @@ def _outcome(reading: Tracing, returns: type | None) -> Any:
     return returns() if issubclass(returns, Fault) else reading.variable("outcome", kind_of(returns))
 
 
-__all__ = ["Choice", "End", "Judged", "Traced", "Tree", "traced_laws", "traced_operations"]
+__all__ = ["traced_laws", "traced_operations"]
