@@ -126,10 +126,12 @@ def _compared(design: Outline, seed: int) -> str:
     native = exhaustive.compiled(design, geometry, seed)
     if native is None:
         return ""
-    compared, wrong = Comparing(native).differences(itertools.chain(*drawn(design, geometry).values()))
-    if wrong:
-        raise ReadingsDisagree(wrong[0])
-    return f"; {compared} steps compared with the text on ints"
+    comparing = Comparing(native)
+    compared, wrong = comparing.differences(itertools.chain(*drawn(design, geometry).values()))
+    runs, different = comparing.walked()
+    if wrong or different:
+        raise ReadingsDisagree((wrong or different)[0])
+    return f"; {compared} steps and {runs} runs compared with the text on ints"
 
 
 def _explored(done: exhaustive.Exploration, geometry: Geometry) -> str:

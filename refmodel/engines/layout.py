@@ -29,7 +29,7 @@ from refmodel.language.unsound import Unsound
 
 Matrix = npt.NDArray[np.int8]
 
-NATURAL_LIMIT = 30
+NATURAL_LIMIT = 100
 """Naturals are kept in a byte here, and their codes in small tables; a run that counts further is refused."""
 
 

@@ -1,6 +1,6 @@
 """A number is stored that exploration does not keep: it says so, and does not take it for another.
 
-Expected: left undecided by exhaustive: above 30
+Expected: left undecided by exhaustive: above 100
 """
 from typing import Any
 

@@ -12,14 +12,18 @@ import numpy as np
 from refmodel.engines.compiled.context import FINE, GOES_WRONG, TOO_LARGE, aligned
 from refmodel.engines.compiled.native import Native
 from refmodel.engines.compiled.runtime import COLLECTING
-from refmodel.engines.compiled.ways import Coded
+from refmodel.engines.compiled.walking import Walks
+from refmodel.engines.compiled.ways import Coded, run_again
 from refmodel.engines.machine import Aborted, Machine, recorded
 from refmodel.engines.samples import Sample, holds, in_state, said
 from refmodel.engines.stepwise import every_answer
+from refmodel.engines.verdicts import ReadingsDisagree
 from refmodel.language.asking import Fault
 from refmodel.language.kinds import kind_of
 from refmodel.language.unsound import Unsound
 
+WALKED, RUNS = 3_000, 60
+"""Steps of random runs, and how many of the states that they get to are compared."""
 ENDS = 4096
 """Ends of one step that are kept to be compared."""
 
@@ -63,6 +67,24 @@ class Comparing:
             compared += 1
             wrong += [f"{found}: {said(sample)}"] if found else []
         return compared, wrong
+
+    def walked(self, steps: int = WALKED) -> tuple[int, list[str]]:
+        """How many states that random runs in compiled code get to were compared with what the same runs get to on ints."""
+        native = self.native
+        walks = Walks(native, "compare")
+        failure = walks.run(seconds=float("inf"), steps=steps)
+        wrong = []
+        marks = [] if failure is not None else walks.marks[:RUNS]
+        for mark in marks:
+            try:
+                machine = run_again(native.design, native.geometry, walks.power_on[mark.initial], mark.ways)
+            except ReadingsDisagree as why:
+                wrong.append(str(why))
+                continue
+            mine = native.layout.column(machine.state)[:native.layout.of_tables, 0]
+            if not np.array_equal(mine.view(np.uint8), mark.state[:len(mine)]):
+                wrong.append(f"a run of {len(mark.ways)} steps leaves another state in compiled code than on ints: {machine.taken}")
+        return len(marks), wrong[:3]
 
     def _differing(self, sample: Sample) -> Iterator[str]:
         native, layout = self.native, self.native.layout

@@ -62,8 +62,8 @@ class Walks:
         self.draw = random.Random(seed)
         self.width = native.places.padded
         self.steps = self.runs = self._batches = 0
-        self._initial = list(power_ons(native.design, native.geometry))
-        self._marks: list[_Mark] = []
+        self.power_on = list(power_ons(native.design, native.geometry))
+        self.marks: list[_Mark] = []
         self._powered: dict[int, _Mark] = {}
         self._walks = native.function("walks", ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
         self._log = np.zeros(max(LENGTHS) + 1, dtype=np.int64)
@@ -115,36 +115,36 @@ class Walks:
         start = starts[self.context["start"]]
         ways = (*start.ways, *(int(way) for way in self._log[:self.context["logged"]]))
         if self.context["trouble"]:
-            return failure_of(self.native.design, self.native.geometry, self._initial[start.initial], ways)
+            return failure_of(self.native.design, self.native.geometry, self.power_on[start.initial], ways)
         if self.context["novel"] and len(ways) <= DEEPEST:
             self._keep(_Mark(self.context.buffer("current", self.width).copy(), start.initial, ways))
         return None
 
     def _keep(self, mark: _Mark) -> None:
-        if len(self._marks) < KEPT:
-            self._marks.append(mark)
+        if len(self.marks) < KEPT:
+            self.marks.append(mark)
         else:
-            self._marks[self.draw.randrange(KEPT)] = mark
+            self.marks[self.draw.randrange(KEPT)] = mark
 
     def _chosen(self) -> list[_Mark]:
         """The states that a batch starts from."""
-        found = [self._power_on() if not self._marks or self.draw.random() < FROM_POWER_ON
-                 else min((self.draw.choice(self._marks) for _ in range(4)), key=lambda m: m.visits) for _ in range(STARTS)]
+        found = [self._start() if not self.marks or self.draw.random() < FROM_POWER_ON
+                 else min((self.draw.choice(self.marks) for _ in range(4)), key=lambda m: m.visits) for _ in range(STARTS)]
         for number, mark in enumerate(found):
             mark.visits += 1
             self._starts[number * self.width:(number + 1) * self.width] = mark.state
         self.context["starts_count"] = STARTS
         return found
 
-    def _power_on(self) -> _Mark:
-        number = self.draw.randrange(len(self._initial))
+    def _start(self) -> _Mark:
+        number = self.draw.randrange(len(self.power_on))
         if number not in self._powered:
             self._powered[number] = self._powered_on(number)
         return self._powered[number]
 
     def _powered_on(self, number: int) -> _Mark:
         machine = Machine(self.native.design, self.native.geometry)
-        machine.power_on(recorded(self._initial[number]))
+        machine.power_on(recorded(self.power_on[number]))
         state = np.zeros(self.width, dtype=np.uint8)
         column = self.native.layout.column(machine.state)[:, 0]
         state[:len(column)] = column.view(np.uint8)

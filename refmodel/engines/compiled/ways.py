@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from refmodel.engines.machine import Failure, Machine, Run, Step, recorded
+from refmodel.engines.machine import Broken, Failure, Machine, Run, Step, recorded
 from refmodel.engines.verdicts import ReadingsDisagree
 from refmodel.language.asking import Refused
 from refmodel.language.design import Outline
@@ -17,6 +17,12 @@ class Coded(Machine):
     """A machine that is answered by a number: each answer is what is left when it is divided by how many there are."""
 
     code = 0
+    found: Broken | None = None
+    """What is broken, once something is."""
+
+    def __init__(self, design: Outline, geometry: Geometry) -> None:
+        super().__init__(design, geometry)
+        self.taken: list[Step] = []
 
     def _digit(self, base: int) -> int:
         self.code, digit = divmod(self.code, base)
@@ -43,23 +49,29 @@ def power_ons(design: Outline, geometry: Geometry) -> Iterator[tuple[Any, ...]]:
                                for kind in [design.table(name)] for _ in kind.all_keys(geometry)))
 
 
-def failure_of(design: Outline, geometry: Geometry, initial: tuple[Any, ...], ways: Sequence[int]) -> Failure:
-    """The run that these ways are, and what it breaks; ``ReadingsDisagree`` if it is no run on ints, or breaks nothing."""
+def run_again(design: Outline, geometry: Geometry, initial: tuple[Any, ...], ways: Sequence[int]) -> Coded:
+    """A machine after these ways on ints, up to the first that breaks a law. ``ReadingsDisagree`` if one does not apply."""
     machine = Coded(design, geometry)
     machine.power_on(recorded(initial))
-    instances, steps = machine.instances(), list[Step]()
-    broken = machine.broken(None, (), None)
+    instances = machine.instances()
+    machine.found = machine.broken(None, (), None)
     for way in ways:
-        if broken is not None:
+        if machine.found is not None:
             break
         op, arguments = instances[way & 0xffff]
         machine.code = way >> 16
         taken = machine.attempt(op, arguments, recorded(()))
         if taken is None:
-            raise ReadingsDisagree(f"{op.name}{arguments} applies in compiled code and not on ints, after {steps}.")
-        steps.append(taken[0])
-        broken = machine.broken(op, arguments, taken[1])
+            raise ReadingsDisagree(f"{op.name}{arguments} applies in compiled code and not on ints, after {machine.taken}.")
+        machine.taken.append(taken[0])
+        machine.found = machine.broken(op, arguments, taken[1])
         machine.settle()
-    if broken is None:
-        raise ReadingsDisagree(f"A run breaks a law in compiled code, and no law on ints: {steps}.")
-    return Failure(Run(machine.initial_answers, tuple(steps)), broken)
+    return machine
+
+
+def failure_of(design: Outline, geometry: Geometry, initial: tuple[Any, ...], ways: Sequence[int]) -> Failure:
+    """The run that these ways are, and what it breaks; ``ReadingsDisagree`` if it is no run on ints, or breaks nothing."""
+    machine = run_again(design, geometry, initial, ways)
+    if machine.found is None:
+        raise ReadingsDisagree(f"A run breaks a law in compiled code, and no law on ints: {machine.taken}.")
+    return Failure(Run(machine.initial_answers, tuple(machine.taken)), machine.found)

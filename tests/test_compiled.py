@@ -1,0 +1,180 @@
+"""The reading that is compiled: it counts what has always been counted, finds what ints find, and refuses what it does not keep."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from refmodel.bugs import MUTANTS
+from refmodel.designs import SHIPPED
+from refmodel.engines.compiled import objects
+from refmodel.engines.compiled.comparing import Comparing
+from refmodel.engines.compiled.native import Native
+from refmodel.engines.compiled.walking import Walks
+from refmodel.engines.exhaustive import explore
+from refmodel.engines.exploration import COMPILED
+from refmodel.engines.machine import replay
+from refmodel.engines.stepwise import explore_stepwise
+from refmodel.language import Design, Total, Unsound, count, geometry, law, operation, outline, require
+from refmodel.machine.names import Count, Mfn, Vm
+from tests.designs.split import Allocator, Careless
+
+COUNTED = {
+    "interpreter": (61_757, 1_397_088, 1_897_432, 20),
+    "shadow_traced": (39_602, 831_744, 1_301_004, 23),
+    "shadow_unsync": (15_950, 63_646, 323_167, 23),
+    "shadow_roles": (13_145, 52_540, 445_513, 11),
+    "shadow_large": (207, 748, 2_114, 13),
+    "write_protection": (3_295, 8_100, 29_172, 19),
+    "host_pages": (906, 6_325, 5_113, 7),
+    "reservation": (606, 13_441, 4_622, 12),
+    "ksm": (49_133, 1_721_008, 1_211_497, 24),
+    "migration": (67_731, 134_838, 643_032, 14),
+    "buddy": (21_342, 160_000, 372_920, 19),
+    "superpages": (2_007, 15_357, 25_346, 15),
+    "ept_sizes": (35_912, 140_359, 771_438, 28),
+    "npt": (11_932, 91_944, 103_608, 30),
+    "nested": (46_494, 185_686, 913_042, 26),
+}
+"""Classes, states, steps and depth, as an engine that ran the text on columns of states counted them."""
+
+LARGER = {
+    "memory": (374_844, 1_493_430, 11_042_279, 24),
+    "vtlb": (504_794, 11_795_376, 17_273_652, 31),
+    "shadow_pages": (1_023_000, 7_671_856, 19_712_764, 33),
+    "devices": (398_764, 4_770_459, 8_200_485, 29),
+    "grants": (534_162, 4_265_263, 11_916_196, 21),
+    "ept": (638_165, 15_213_696, 25_006_466, 31),
+    "ept_cpus": (170_312, 7_240_359, 1_345_367, 37),
+    "ept_large": (468_334, 1_866_025, 8_660_137, 24),
+    "shadow_on_ept": (67_918, 1_522_752, 3_045_214, 21),
+    "direct": (341_312, 2_031_436, 14_711_455, 19),
+    "direct_grants": (468_762, 1_871_216, 20_392_250, 17),
+}
+
+
+def counts(name: str, seed: int) -> tuple[int, int, int, int]:
+    done = explore(outline(SHIPPED[name]), SHIPPED[name].geometry, seed=seed)
+    assert done.complete and done.failure is None and done.reading == COMPILED
+    return done.classes, done.states, done.steps, done.depth
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_what_is_counted_has_not_changed(name: str) -> None:
+    assert counts(name, seed=1) == COUNTED[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", (1, 2, 3))
+@pytest.mark.parametrize("name", [*COUNTED, *LARGER])
+def test_three_seeds_count_the_same(name: str, seed: int) -> None:
+    assert counts(name, seed) == (COUNTED | LARGER)[name]
+
+
+# ---------------------------------------------------------------- operations that let others run
+
+
+@pytest.mark.parametrize("size", (2, 3))
+@pytest.mark.parametrize("design", (Allocator, Careless))
+def test_operations_that_wait_come_to_the_same_on_ints(design: type[Design], size: int) -> None:
+    small = geometry(Vm=1 if design is Allocator and size == 3 else 2, Mfn=size)
+    here, there = explore(outline(design), small), explore_stepwise(outline(design), small)
+    assert here.reading == COMPILED and here.complete == there.complete
+    assert set(here.applied) == set(there.applied) or here.failure
+    if here.failure is None or there.failure is None:
+        assert here.failure is there.failure
+    else:
+        assert len(here.failure.run.steps) == len(there.failure.run.steps)
+        assert list(replay(outline(design), small, here.failure.run))[-1].broken is not None
+
+
+def test_runs_that_wait_go_the_same_way_on_ints() -> None:
+    native = Native(outline(Allocator), Allocator.geometry)
+    compared, wrong = Comparing(native).walked()
+    assert compared > 20 and not wrong
+
+
+# ---------------------------------------------------------------- random runs
+
+
+@pytest.mark.parametrize("name", ("kvm-65855ed8b034", "unsync-stores-exit", "pages-writers-not-stopped"))
+def test_walks_find_what_is_seldom(name: str) -> None:
+    native = Native(outline(MUTANTS[name].design), MUTANTS[name].design.geometry)
+    found = Walks(native, "seldom").run(seconds=float("inf"), steps=30_000_000)
+    assert found is not None and found.broken.clause == MUTANTS[name].clause
+
+
+def test_walks_with_one_seed_are_the_same() -> None:
+    native = Native(outline(SHIPPED["interpreter"]), SHIPPED["interpreter"].geometry)
+    one, two = Walks(native, "a"), Walks(native, "a")
+    for walks in (one, two):
+        assert walks.run(seconds=float("inf"), steps=50_000) is None
+    assert one.applied == two.applied and one.steps == two.steps
+    assert set(one.applied) == {op.name for op in outline(SHIPPED["interpreter"]).operations}
+
+
+# ---------------------------------------------------------------- numbers
+
+
+class Tally(Design):
+    numbers: Total[Vm, Count]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def more(self, vm: Vm) -> None:
+        self.numbers[vm] = self.numbers[vm] + 1
+
+    @law("RES-1", "There is room for one VM.")
+    def there_is_one(self: Any) -> Any:
+        return count(self.numbers, where=lambda number, vm: number >= 0) == 1
+
+
+def test_numbers_that_are_not_kept_are_refused_and_not_cut_off() -> None:
+    with pytest.raises(Unsound, match="above"):
+        explore(outline(Tally), geometry(Vm=1))
+
+
+class Down(Tally):
+    @operation
+    def less(self, vm: Vm) -> None:
+        require(self.numbers[vm] < 3)
+        self.numbers[vm] = self.numbers[vm] - 1
+
+
+def test_numbers_below_zero_are_an_abort() -> None:
+    found = explore(outline(Down), geometry(Vm=1)).failure
+    assert found is not None and found.broken.clause == "EFF-3" and len(found.run.steps) == 1
+
+
+# ---------------------------------------------------------------- what is kept
+
+
+def test_code_that_was_kept_and_spoiled_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(objects, "_made", {})
+    text = "define i32 @one() {\n  ret i32 1\n}"
+    code = objects.object_code(text, 1)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    monkeypatch.setattr(objects, "_made", {})
+    assert objects.object_code(text, 1) == code
+
+
+class Frames(Design):
+    """Whoever holds a frame is written down under the name of a frame."""
+
+    holders: Total[Mfn, Vm]
+    geometry = geometry(Vm=2, Mfn=2)
+
+    @operation
+    def hold(self, mfn: Mfn, vm: Vm) -> None:
+        self.holders[mfn] = vm
+
+    @law("RES-1", "Two frames have two holders.")
+    def holders_differ(self: Any, mfn: Mfn, other: Mfn) -> Any:
+        return mfn == other or self.holders[mfn] != self.holders[other]
+
+
+def test_a_law_that_power_on_breaks_is_found_without_a_step() -> None:
+    found = explore(outline(Frames), Frames.geometry).failure
+    assert found is not None and found.run.steps == ()
