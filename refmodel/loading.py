@@ -1,20 +1,26 @@
-"""From what a user types to a design: a shipped name, ``file.py``, ``file.py:Class``, or ``package.module:Class``."""
+"""From what a user types to a design: a shipped name, ``file.py``, ``file.py:Class``, or ``package.module:Class``.
+
+Behind any of these may stand how many names there are of some sorts: ``ept@Vm=1,Mfn=4``.
+"""
 
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.scope import sorts_of
-from refmodel.language import BadDesign, Design
-from refmodel.language.design import Outline, outline
+from refmodel.language import BadDesign, Design, geometry
+from refmodel.language.design import Outline, hashable, outline
 from refmodel.language.kinds import NameKind
 from refmodel.pairs import PAIRS
 
@@ -32,14 +38,34 @@ def load(name: str) -> Outline:
 def _sorts_are_mentioned(design: Outline) -> None:
     """A geometry that counts names of a sort which no table, operation or law mentions is a misspelt one."""
     known = {*sorts_of(design), *(kind.sort for law in design.laws for _, kind in law.names if isinstance(kind, NameKind))}
-    for geometry in (design.cls.geometry, *design.cls.further_geometries):
-        unknown = sorted(set(geometry.sizes) - known)
+    for each in (design.cls.geometry, *design.cls.further_geometries):
+        unknown = sorted(set(each.sizes) - known)
         if unknown:
             raise BadDesign(f"{design.cls.__module__}.{design.name}: geometry: {design.name} mentions no sort of names called "
                             f"{', '.join(unknown)}; expected some of {', '.join(sorted(known))}")
 
 
+SIZES = re.compile(r"(?P<design>.+)@(?P<sizes>\w+=\d+(?:,\w+=\d+)*)")
+
+
 def _find(name: str) -> type[Design]:
+    sized = SIZES.fullmatch(name)
+    if sized is None:
+        return _named_design(name)
+    sizes = dict(part.split("=") for part in sized["sizes"].split(","))
+    return _resized(hashable(_named_design(sized["design"])), tuple((sort, int(size)) for sort, size in sorted(sizes.items())))
+
+
+@functools.cache
+def _resized(cls: Any, sizes: tuple[tuple[str, int], ...]) -> type[Design]:
+    """The same design in another geometry, and in that alone."""
+    names: dict[str, Any] = {sort: size for sort, size in sizes if sort != "naturals"}
+    resized = cls.geometry.resized(dict(sizes).get("naturals"), **geometry(**names).sizes)
+    body = {"geometry": resized, "further_geometries": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    return type(cls.__name__, (cls,), body)
+
+
+def _named_design(name: str) -> type[Design]:
     for shipped in (SHIPPED, COMBINED, PAIRS):
         if name in shipped:
             return shipped[name]

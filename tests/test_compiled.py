@@ -9,13 +9,15 @@ from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED
 from refmodel.engines.compiled import objects
 from refmodel.engines.compiled.comparing import Comparing
+from refmodel.engines.compiled.exploring import Search
 from refmodel.engines.compiled.native import Native
 from refmodel.engines.compiled.walking import Walks
-from refmodel.engines.exhaustive import explore
+from refmodel.engines.exhaustive import explore, in_turn
 from refmodel.engines.exploration import COMPILED
 from refmodel.engines.machine import replay
 from refmodel.engines.stepwise import explore_stepwise
-from refmodel.language import Design, Total, Unsound, count, geometry, law, operation, outline, require
+from refmodel.language import BadDesign, Design, Total, Unsound, count, geometry, law, operation, outline, require
+from refmodel.loading import load
 from refmodel.machine.names import Count, Mfn, Vm
 from tests.designs.split import Allocator, Careless
 
@@ -178,3 +180,33 @@ class Frames(Design):
 def test_a_law_that_power_on_breaks_is_found_without_a_step() -> None:
     found = explore(outline(Frames), Frames.geometry).failure
     assert found is not None and found.run.steps == ()
+
+
+# ---------------------------------------------------------------- geometries
+
+
+def test_a_design_is_taken_in_the_geometry_that_is_named() -> None:
+    larger = load("host_pages@Vm=1,Gfn=1")
+    assert larger.cls.geometry.size("Vm") == larger.cls.geometry.size("Gfn") == 1
+    assert larger.cls.geometry.size("Mfn") == SHIPPED["host_pages"].geometry.size("Mfn")
+    assert explore(larger, larger.cls.geometry).complete
+    with pytest.raises(BadDesign, match="no sort"):
+        load("host_pages@Pages=3")
+    with pytest.raises(BadDesign, match="1 to 100"):
+        load("host_pages@Vm=0")
+
+
+def test_what_is_soon_found_in_one_geometry_does_not_wait_for_another() -> None:
+    design = outline(MUTANTS["freed-while-shared"].design)
+    vast, small = design.cls.geometry.resized(Gfn=3), design.cls.geometry
+    found = list(in_turn(design, (vast, small)))
+    assert any(done.failure is not None for _, done in found)
+
+
+def test_a_search_that_was_cut_short_goes_on() -> None:
+    design = SHIPPED["interpreter"]
+    search = Search(Native(outline(design), design.geometry))
+    first = search.run(seconds=0.0)
+    assert not first.complete
+    whole = search.run()
+    assert whole.complete and (whole.classes, whole.states, whole.steps, whole.depth) == COUNTED["interpreter"]

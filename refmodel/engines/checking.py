@@ -87,26 +87,25 @@ def of_campaign(design: Outline, done: random.Campaign) -> Report:
 
 def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: Notice) -> Report:
     """Every state of the design's own geometry, and of the others that it names."""
-    def progress(depth: int, classes: int) -> None:
-        notice("exhaustive", f"depth {depth}, {classes:,} classes of states")
+    began = time.perf_counter()
+
+    def progress(depth: int, classes: int, steps: int) -> None:
+        rate = steps / max(time.perf_counter() - began, 1e-3)
+        notice("exhaustive", f"depth {depth}, {classes:,} classes of states, {rate:,.0f} steps a second")
 
     compared = _compared(design, seed)
-    explored: list[exhaustive.Exploration] = []
-    covered = []
-    for geometry in (design.cls.geometry, *design.cls.further_geometries):
-        done = exhaustive.explore(design, geometry, seconds=seconds, seed=seed, progress=progress)
-        explored.append(done)
-        covered.append(_explored(done, geometry) + _under_way(design))
-        if done.failure is not None:
-            break
+    geometries = (design.cls.geometry, *design.cls.further_geometries)
+    explored = list(exhaustive.in_turn(design, geometries, seconds=seconds, seed=seed, progress=progress))
+    covered = [_explored(done, geometry) + _under_way(design) for geometry, done in explored]
     covered[-1] += compared
-    complete = all(d.complete for d in explored)
-    spent = sum(d.seconds for d in explored)
+    geometry, done = next(((g, d) for g, d in explored if d.failure is not None), explored[-1])
+    complete = all(d.complete for _, d in explored)
+    spent = sum(d.seconds for _, d in explored)
     if done.failure is not None:
         return Report("exhaustive", _stopped(design, done.failure), "; and ".join(covered), spent, done.failure, geometry)
-    applied = sum((d.applied for d in explored), Counter[str]())
+    applied = sum((d.applied for _, d in explored), Counter[str]())
     if complete:
-        verdicts = _held(design, Verdict.HOLDS, frozenset(law for d in explored for law in d.met), applied)
+        verdicts = _held(design, Verdict.HOLDS, frozenset(law for _, d in explored for law in d.met), applied)
     else:
         verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED)
     return Report("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry,
@@ -137,7 +136,12 @@ def _compared(design: Outline, seed: int) -> str:
 def _explored(done: exhaustive.Exploration, geometry: Geometry) -> str:
     to_the_end = "to the last state" if done.complete else f"to depth {done.depth}, not to the end"
     return (f"{done.states:,} states in {done.classes:,} classes up to names, {done.steps:,} steps, depth {done.depth}, "
-            f"{to_the_end}, {done.reading}; {geometry}")
+            f"{to_the_end}, {done.reading}{_loss(done)}; {geometry}")
+
+
+def _loss(done: exhaustive.Exploration) -> str:
+    """How likely it is that a state was missed, if that is worth a word."""
+    return f" (that keys of 64 bits hide a state has a chance of {done.loss:.0e})" if done.loss > 1e-12 else ""
 
 
 def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: bool = False, suggests: bool = False) -> Report:

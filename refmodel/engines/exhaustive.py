@@ -7,6 +7,8 @@ words) is explored on ints (``engines.stepwise``).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from refmodel.engines.compiled.exploring import Search
 from refmodel.engines.compiled.native import Native, is_there
 from refmodel.engines.exploration import Exploration, Progress
@@ -15,6 +17,9 @@ from refmodel.engines.stepwise import explore_stepwise
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
 from refmodel.language.unsound import Unsound
+
+FIRST_TURN = 2.0
+"""Seconds of the first turn of each geometry; each further turn is twice as long."""
 
 
 def compiled(design: Outline, geometry: Geometry, seed: int = 1) -> Native | None:
@@ -36,4 +41,34 @@ def explore(design: Outline, geometry: Geometry, *, seconds: float | None = None
     return Search(native).run(seconds, progress)
 
 
-__all__ = ["Exploration", "Progress", "compiled", "explore"]
+def in_turn(design: Outline, geometries: Sequence[Geometry], *, seconds: float | None = None, seed: int = 1,
+            progress: Progress | None = None) -> Iterator[tuple[Geometry, Exploration]]:
+    """Explore a design in several geometries, each for so long at most: a while in each, so that what is soon found in one does not
+    wait for the others. What breaks a law ends all."""
+    natives = [compiled(design, geometry, seed) for geometry in geometries]
+    searches = [Search(native) for native in natives if native is not None]
+    if len(searches) < len(natives):
+        yield from _one_by_one(design, geometries, seconds, seed, progress)
+        return
+    turn = FIRST_TURN
+    found: list[Exploration] = []
+    while not any(done.failure for done in found) and (not found or any(_goes_on(search, seconds) for search in searches)):
+        found = [search.run(turn if seconds is None else min(turn, seconds - search.seconds), progress) for search in searches]
+        turn *= 2
+    yield from zip(geometries, found, strict=True)
+
+
+def _goes_on(search: Search, seconds: float | None) -> bool:
+    return not search.is_over and (seconds is None or search.seconds < seconds)
+
+
+def _one_by_one(design: Outline, geometries: Sequence[Geometry], seconds: float | None, seed: int, progress: Progress | None
+                ) -> Iterator[tuple[Geometry, Exploration]]:
+    for geometry in geometries:
+        done = explore(design, geometry, seconds=seconds, seed=seed, progress=progress)
+        yield geometry, done
+        if done.failure is not None:
+            return
+
+
+__all__ = ["Exploration", "Progress", "compiled", "explore", "in_turn"]

@@ -10,8 +10,8 @@ import attrs
 from refmodel.engines.machine import Failure
 from refmodel.language.laws import Law
 
-Progress = Callable[[int, int], None]
-"""Told the depth that a search has come to, and how many classes of states it knows."""
+Progress = Callable[[int, int, int], None]
+"""Told the depth that a search has come to, how many classes of states it knows, and how many steps it has taken."""
 
 COMPILED, ON_INTS = "in compiled code", "on ints"
 """Which reading explored, in words."""

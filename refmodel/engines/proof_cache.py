@@ -34,7 +34,7 @@ import refmodel
 
 HOME = Path(refmodel.__file__).resolve().parent
 """Where refmodel's own text is."""
-RESTS_ON = ("attrs", "numpy", "z3-solver", "hypothesis", "msgspec")
+RESTS_ON = ("attrs", "numpy", "z3-solver", "hypothesis", "msgspec", "llvmlite")
 """The packages whose versions are part of what a theorem is remembered under."""
 _FOREIGN = tuple(Path(sysconfig.get_paths()[name]).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 

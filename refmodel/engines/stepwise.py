@@ -43,7 +43,7 @@ def explore_stepwise(design: Outline, geometry: Geometry, *, seconds: float | No
         if len(run.steps) > depth:
             depth = len(run.steps)
             if progress:
-                progress(depth, len(seen))
+                progress(depth, len(seen), applied.total())
         if seconds is not None and time.perf_counter() - began > seconds:
             complete = False
             break

@@ -261,7 +261,7 @@ class _Enough(Exception):
 
 def _broken_by(design: Outline) -> tuple[Run | None, bool]:
     """A run that breaks a law, if exploration finds one; and whether it went to the last state."""
-    def progress(depth: int, classes: int) -> None:
+    def progress(depth: int, classes: int, steps: int) -> None:
         if classes > CLASSES:
             raise _Enough
 

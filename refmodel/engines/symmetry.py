@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
+from collections.abc import Iterator
+from typing import TypeGuard
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 
-from refmodel.engines.layout import NATURAL_LIMIT, Layout, Place, cell_keys
+from refmodel.engines.layout import NATURAL_LIMIT, Layout, cell_keys, domain, stored_leaves
 from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, NameKind, NaturalKind, Scalar, WordKind
 
 Words = npt.NDArray[np.uint64]
@@ -34,52 +36,95 @@ class Symmetry:
         self.layout = layout
         self.sorts = _sorts(layout)
         options = [list(itertools.permutations(range(layout.geometry.size(s)))) for s in self.sorts]
-        self.renamings = [dict(zip(self.sorts, names, strict=True)) for names in itertools.product(*options)]
-        self.renamings.sort(key=lambda r: any(list(p) != sorted(p) for p in r.values()))  # identity first
-        self.order = len(self.renamings)
-        self._words = _Words(seed)
+        renamings = sorted(itertools.product(*options), key=lambda r: any(list(p) != sorted(p) for p in r))  # identity first
+        self.order = len(renamings)
+        self._images = {sort: np.array([r[i] for r in renamings], dtype=np.int64) for i, sort in enumerate(self.sorts)}
+        """For each sort what becomes of its names (second axis) under each renaming (first axis)."""
+        self._random = np.random.default_rng(seed)
 
     def words(self) -> tuple[Words, npt.NDArray[np.int32]]:
         """The words of all facts: a row for each value of each scalar, a word for each renaming; and for each scalar of a state
         the number of the row of its value 0."""
         tables, offsets, total = [], np.zeros(self.layout.height, dtype=np.int32), 0
-        for place in (*self.layout.places, *self.layout.slots):
-            homes = self._homes(place)
-            for position, leaf in enumerate(place.leaves):
+        for block in _blocks(self.layout):
+            homes, keys = self._renamed_keys(block), block.number_of_keys
+            for position, leaf in enumerate(block.leaves):
                 least, count = _range(leaf, self.layout)
-                tables.append(self._table(homes, position, leaf, least, count))
-                offsets[place.first + position] = total - least
-                total += count
+                plain = self._random.integers(0, 1 << 64, size=(keys, count), dtype=np.uint64)
+                values = self._renamed_values(leaf, least, count)
+                tables.append(plain[homes[:, None, :], values[None, :, :]].reshape(keys * count, self.order))
+                offsets[block.rows(position)] = total - least + count * np.arange(keys)
+                total += keys * count
         return np.concatenate(tables), offsets
 
     def nameless(self) -> Words:
         """A word for each value of each scalar, in the order of ``words``, that is the same whatever names stand in it and in its
         key: states whose sums of these are the same look alike."""
         found = []
-        for place in (*self.layout.places, *self.layout.slots):
-            keys = self._keys(place)
-            home = (place.table, tuple(code for kind, code in zip(keys, place.key, strict=True) if not isinstance(kind, NameKind)))
-            for position, leaf in enumerate(place.leaves):
+        for block in _blocks(self.layout):
+            homes, places = _without_names(block)
+            for leaf in block.leaves:
                 least, count = _range(leaf, self.layout)
-                found += [self._words.word((home, position, _look(leaf, code + least))) for code in range(count)]
-        return np.array(found, dtype=np.uint64)
+                looks = np.array([_look(leaf, code + least) for code in range(count)])
+                plain = self._random.integers(0, 1 << 64, size=(places, int(looks.max()) + 1), dtype=np.uint64)
+                found.append(plain[homes[:, None], looks[None, :]].reshape(-1))
+        return np.concatenate(found)
 
-    def _homes(self, place: Place) -> list[Any]:
-        """What is spoken of at a place, under each renaming."""
-        keys = self._keys(place)
-        return [(place.table, tuple(_renamed(k, v, r) for k, v in zip(keys, place.key, strict=True))) for r in self.renamings]
+    def _renamed_keys(self, block: _Block) -> npt.NDArray[np.int64]:
+        """Which key of a table each key (first axis) becomes under each renaming (second axis)."""
+        total = np.zeros((block.number_of_keys, self.order), dtype=np.int64)
+        for kind, size, codes in zip(block.keys, block.sizes, block.codes(), strict=True):
+            total = total * size + (self._images[kind.sort][:, codes].T if self._renames(kind) else codes[:, None])
+        return total
 
-    def _keys(self, place: Place) -> tuple[Scalar, ...]:
-        """The kinds of what it takes to name a place."""
-        return cell_keys(self.layout.design.table(place.table)) if place.table else (WordKind(7),)
+    def _renamed_values(self, leaf: Scalar, least: int, count: int) -> npt.NDArray[np.int64]:
+        """Which value of a scalar each value (first axis) becomes under each renaming (second axis), counted from the least."""
+        if not self._renames(leaf):
+            return np.broadcast_to(np.arange(count)[:, None], (count, self.order))
+        nothing = np.zeros((1, self.order), dtype=np.int64)
+        return np.concatenate([nothing, self._images[leaf.sort].T - least])
 
-    def _table(self, homes: list[Any], position: int, leaf: Scalar, least: int, count: int) -> Words:
-        """Word of each value of one scalar (first axis) under each renaming (second axis)."""
-        table = np.zeros((count, self.order), dtype=np.uint64)
-        for code in range(count):
-            for number, renaming in enumerate(self.renamings):
-                table[code, number] = self._words.word((homes[number], position, _renamed(leaf, code + least, renaming)))
-        return table
+    def _renames(self, kind: Scalar) -> TypeGuard[NameKind]:
+        return isinstance(kind, NameKind) and kind.sort in self._images
+
+
+@attrs.frozen
+class _Block:
+    """A table, or the slots, as rows of a layout: so many scalars for each key, one key after the other."""
+
+    first: int
+    keys: tuple[Scalar, ...]
+    sizes: tuple[int, ...]
+    leaves: tuple[Scalar, ...]
+
+    @property
+    def number_of_keys(self) -> int:
+        return math.prod(self.sizes)
+
+    def codes(self) -> list[npt.NDArray[np.int64]]:
+        """For each part of the keys its code in each of them."""
+        return list(np.indices(self.sizes).reshape(len(self.sizes), -1))
+
+    def rows(self, position: int) -> npt.NDArray[np.int64]:
+        """The rows of one scalar, one for each key."""
+        return self.first + position + len(self.leaves) * np.arange(self.number_of_keys)
+
+
+def _blocks(layout: Layout) -> Iterator[_Block]:
+    for table in layout.design.tables:
+        keys = cell_keys(table)
+        yield _Block(layout.first[table.name], keys, tuple(domain(k, layout.geometry) for k in keys), stored_leaves(table))
+    if layout.slots:
+        yield _Block(layout.slots[0].first, (WordKind(7),), (len(layout.slots),), layout.slots[0].leaves)
+
+
+def _without_names(block: _Block) -> tuple[npt.NDArray[np.int64], int]:
+    """For each key which of the places it is that are told apart without names, and how many of these there are."""
+    total, number = np.zeros(block.number_of_keys, dtype=np.int64), 1
+    for kind, size, codes in zip(block.keys, block.sizes, block.codes(), strict=True):
+        if not isinstance(kind, NameKind):
+            total, number = total * size + codes, number * size
+    return total, number
 
 
 def _range(leaf: Scalar, layout: Layout) -> tuple[int, int]:
@@ -103,12 +148,6 @@ def _look(leaf: Scalar, code: int) -> int:
     return min(code, 2) if isinstance(leaf, NaturalKind) else code
 
 
-def _renamed(leaf: Scalar, code: int, renaming: dict[str, tuple[int, ...]]) -> int:
-    if isinstance(leaf, NameKind) and code != NOTHING and leaf.sort in renaming:
-        return renaming[leaf.sort][code]
-    return code
-
-
 def _sorts(layout: Layout) -> list[str]:
     """The sorts to rename: all of them, or as many as the number of renamings allows, the largest first."""
     leaves = [leaf for table in layout.design.tables for leaf in (*cell_keys(table), *(k for _, k in table.value.leaves()))]
@@ -120,16 +159,3 @@ def _sorts(layout: Layout) -> list[str]:
             chosen.append(sort)
             order *= size
     return chosen
-
-
-class _Words:
-    """A random word for each thing."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = np.random.default_rng(seed)
-        self._known: dict[Any, int] = {}
-
-    def word(self, thing: Any) -> int:
-        if thing not in self._known:
-            self._known[thing] = int(self._random.integers(0, 1 << 64, dtype=np.uint64))
-        return self._known[thing]

@@ -40,33 +40,47 @@ class Search:
         self.next = _States(self.width)
         self.initial = list(power_ons(native.design, native.geometry))
         self.depth = 0
+        self.seconds = 0.0
+        self._done = self._count = self._first = 0
+        self._layer_of: _States = self.next
+        """The states that are taken further, how many they are, the number of the first, and how many were."""
         self._lend()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to be done: every state was taken further, or something was found."""
+        return bool(self.context["trouble"]) or (self.depth > 0 and self._done == self._count and not self.context["next_count"])
+
     def run(self, seconds: float | None = None, progress: Progress | None = None) -> Exploration:
-        """To the last state, to the first broken law, or until the time is up."""
-        began, complete = time.perf_counter(), True
-        self._begin()
-        first, layer, count = 0, self.next, self.context["next_count"]
-        while count and not self.context["trouble"] and complete:
+        """To the last state, to the first broken law, or until the time is up. It can be called again, and goes on from there."""
+        began = time.perf_counter()
+        if not self.depth:
+            self._begin()
+        while not self.is_over and (seconds is None or time.perf_counter() - began < seconds):
+            if self._done == self._count:
+                self._next_layer()
+            self._make_room()
+            size = min(CHUNK, self._count - self._done)
+            states = self._layer_of.address(self._done)
+            self._done += self._layer(self.context.pointer, states, size, self._first + self._done)
             if progress:
-                progress(self.depth, self.context["classes"])
-            self.depth += 1
-            self.next = _States(self.width)
-            self.context["next_count"] = 0
-            done = 0
-            while done < count and not self.context["trouble"]:
-                if seconds is not None and time.perf_counter() - began > seconds:
-                    complete = False
-                    break
-                self._make_room()
-                done += self._layer(self.context.pointer, layer.address(done), min(CHUNK, count - done), first + done)
-            first, layer, count = first + count, self.next, self.context["next_count"]
+                progress(self.depth, self.context["classes"], self.context["steps"])
+        self.seconds += time.perf_counter() - began
+        return self._explored()
+
+    def _next_layer(self) -> None:
+        self._first += self._count
+        self._layer_of, self._count, self._done = self.next, self.context["next_count"], 0
+        self.next, self.context["next_count"] = _States(self.width), 0
+        self.depth += 1
+
+    def _explored(self) -> Exploration:
         failure = self._failure()
         applied = self.context.buffer("applied", len(self.native.operations), np.int64)
         met = self.context.buffer("met", len(self.native.design.laws))
         return Exploration(
-            failure, complete and failure is None, self.context["states"], self.context["classes"], self.context["steps"],
-            self.depth, time.perf_counter() - began,
+            failure, self.is_over and failure is None, self.context["states"], self.context["classes"], self.context["steps"],
+            self.depth, self.seconds,
             Counter({traced.op.name: int(n) for traced, n in zip(self.native.operations, applied, strict=True) if n}),
             frozenset(law for law, was in zip(self.native.design.laws, met, strict=True) if was),
             COMPILED)

@@ -178,7 +178,7 @@ class _Enough(Exception):
 
 def _explored(design: Outline) -> str | None:
     """The law that exploration finds broken, within its bound."""
-    def progress(depth: int, classes: int) -> None:
+    def progress(depth: int, classes: int, steps: int) -> None:
         if classes > CLASSES:
             raise _Enough
 
