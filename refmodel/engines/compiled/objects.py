@@ -97,13 +97,14 @@ def _keep(key: str, code: bytes) -> None:
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as new:
             new.write(hashlib.sha256(code).digest() + code)
         os.replace(new.name, folder / key)
-        _tidy(folder)
+        _tidied(folder)
     except OSError:
         return
 
 
-def _tidy(folder: Path) -> None:
-    """If there are too many, a quarter of them goes, those that were made first."""
+@functools.cache
+def _tidied(folder: Path) -> None:
+    """Once in a process: if there are too many, a quarter of them goes, those that were made first."""
     files = list(folder.iterdir())
     if len(files) > MOST:
         for file in sorted(files, key=lambda f: f.stat().st_mtime)[:MOST // 4]:
