@@ -255,8 +255,8 @@ def _applied(operator: str, operands: Sequence[_Piece], symbol: _Piece | None = 
 
 
 def _junction(operator: str, operands: Sequence[_Piece]) -> _Piece:
-    """``and`` or ``or``. If the last operand is of the same kind, it is laid flat: cvc5 does not always find a proof of what De Morgan
-    says of an ``and`` whose last operand is an ``and``, and writes a step that is to be believed."""
+    """``and`` or ``or``. If the last operand is of the same kind, it is laid flat: cvc5 does not always find a proof of what De
+    Morgan says of an ``and`` whose last operand is an ``and``, and then writes a step that is to be believed."""
     flat = [o for o in operands if o.text != NEUTRAL[operator]]
     if flat and flat[-1].junction is not None and flat[-1].junction[0] == operator:
         flat[-1:] = flat[-1].junction[1]
