@@ -24,7 +24,8 @@ Term = Any
 
 
 def _paths(reading: Symbolic, run: Callable[[], Any], *texts: Callable[..., Any]) -> list[Path]:
-    found = list(explore(reading, run, texts))
+    """The paths; a bit that is set or not makes no two of them, or a record's bits would make a thousand."""
+    found = list(explore(reading, run, texts, summarised=[entries.given]))
     assert found
     return found
 

@@ -6,18 +6,23 @@ import gzip
 import importlib.util
 import json
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
+import msgspec
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refmodel.oracle.trace.events import KINDS
+from refmodel.oracle.trace.judge import TraceVerdict
 from refmodel.oracle.trace.telling import lines
-from tests.fuzz.readers import READERS
+from refmodel.oracle.vectors.files import Vector
+from tests.fuzz.readers import READERS, Refusal, agree, packed
 from tests.test_traces import LAWFUL, UNLAWFUL
 
 ROOT = Path(__file__).parent.parent
@@ -37,20 +42,27 @@ EVENTS = st.builds(lambda kind, fields: {"e": kind, **fields}, st.sampled_from(s
 """Events with fields of any event's, of any type."""
 
 
-REQUIRED = {"gpa", "value", "gfn", "mfn", "writable", "with_vm", "with_gfn", "slot", "to_vm", "to_gfn", "actual", "gva", "bytes"}
-OPTIONAL = {"vm", "mfn", "keep", "fault", "cr3", "references"}
+SMALL = st.integers(0, 3)
+NUMBERS: dict[str, st.SearchStrategy[Any]] = {
+    "gpa": st.builds(lambda gfn, word: gfn << 12 | word << 3, SMALL, SMALL), "gva": st.integers(0, 1 << 48),
+    "bytes": st.integers(0, 1 << 20), "physical_bits": st.integers(32, 52)}
+"""Fields that are no small number."""
+
+
+def values_of(field: msgspec.structs.FieldInfo) -> st.SearchStrategy[Any]:
+    """Values that a field may have."""
+    parts = [part for part in (field.type, *get_args(field.type)) if get_origin(part) is Literal]
+    if parts:
+        return st.sampled_from(get_args(parts[0]))
+    return st.booleans() if "bool" in str(field.type) else NUMBERS.get(field.name, SMALL)
 
 
 def good(kind: str) -> st.SearchStrategy[dict[str, object]]:
     """An event that is well formed, in any order with others: what is wrong with it is what it says."""
-    small = st.integers(0, 3)
-    values: dict[str, st.SearchStrategy[object]] = {
-        "gpa": st.builds(lambda gfn, word: gfn << 12 | word << 3, small, small), "gva": st.integers(0, 1 << 48),
-        "writable": st.booleans(), "keep": st.booleans(), "bytes": st.integers(0, 1 << 20)}
-    fields = {field: values.get(field, small) for field in KINDS[kind].__struct_fields__}
+    fields = [field for field in msgspec.structs.fields(KINDS[kind]) if field.name not in ("seq", "at")]
     return st.builds(lambda required, optional: {"e": kind, **optional, **required},
-                     st.fixed_dictionaries({f: v for f, v in fields.items() if f in REQUIRED}),
-                     st.fixed_dictionaries({}, optional={f: v for f, v in fields.items() if f in OPTIONAL}))
+                     st.fixed_dictionaries({f.name: values_of(f) for f in fields if f.required}),
+                     st.fixed_dictionaries({}, optional={f.name: values_of(f) for f in fields if not f.required}))
 
 
 GOOD = st.lists(st.one_of([good(kind) for kind in sorted(KINDS) if kind not in ("trace", "gap", "abort")]), max_size=30)
@@ -59,53 +71,119 @@ GOOD = st.lists(st.one_of([good(kind) for kind in sorted(KINDS) if kind not in (
 @QUIET
 @given(st.sampled_from(sorted(READERS)), st.binary(max_size=300))
 def test_any_bytes(reader: str, data: bytes) -> None:
-    READERS[reader](data)
+    """What comes of them fits them (``tests.fuzz.readers``); where no line is an event or a vector, nothing is judged or read."""
+    found = READERS[reader](data)
+    if reader != "serve" and not packed(data) and not any(map(is_json_object, data.split(b"\n"))) and b"kvm" not in data:
+        cut = isinstance(found, TraceVerdict) and found.events == 0 and found.notes
+        assert isinstance(found, Refusal) or cut or found == [], found
+
+
+def is_json_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 @QUIET
 @given(st.lists(EVENTS, max_size=6))
 def test_events_with_fields_of_any_type(events: list[dict[str, object]]) -> None:
-    data = b"\n".join(json.dumps(event).encode() for event in events)
-    READERS["trace"](data)
-    READERS["serve"](data)
+    """A file and a conversation refuse the same line for the same reason: the first with a field that its event has not, if any."""
+    data = b"".join(json.dumps(event).encode() + b"\n" for event in events)
+    agree(data)
+    wrong = next((n for n, event in enumerate(events, 1) if not event.keys() - {"e"} <= allowed(str(event["e"]))), None)
+    found = READERS["trace"](data)
+    if wrong is not None and isinstance(found, Refusal):
+        assert found.line is not None and found.line <= wrong
+    if wrong is not None and isinstance(found, TraceVerdict):
+        assert found.deviation is not None and found.deviation.line < wrong
+
+
+def allowed(kind: str) -> set[str]:
+    return set(KINDS[kind].__struct_fields__)
 
 
 @settings(QUIET, max_examples=400)
 @given(st.sampled_from([{}, {"start": "power-on"}, {"flushes": "told"},
                         {"start": "power-on", "flushes": "told", "silent": ["break"]}]), GOOD)
 def test_well_formed_events_in_any_order(header: dict[str, object], events: list[dict[str, object]]) -> None:
-    READERS["serve"](lines([{"e": "trace", **header}, *events]))
-    READERS["trace"](lines([{"e": "trace", **header}, *events]))
+    """A file and a conversation come to the same; what is refused is refused for what it says of its frames, never for its form."""
+    data = lines([{"e": "trace", **header}, *events])
+    agree(data)
+    found = READERS["trace"](data)
+    assert not isinstance(found, Refusal) or not re.search("not an event|Expected|unknown field|missing", found), found
 
 
 @QUIET
 @given(st.sampled_from(TRACES), st.randoms(use_true_random=False))
 def test_traces_cut_shuffled_doubled_and_spliced(trace: tuple[dict[str, object], ...], draw: random.Random) -> None:
+    """However a trace is spoiled, and packed: what comes of it fits its lines, and judging by blocks and by lines is the same."""
     told = [*trace, *draw.choice(TRACES)]
     kind = draw.randrange(5)
     if kind == 0:
         draw.shuffle(told)
     elif kind == 1:
         told += told
-    data = lines([{**event, "seq": number} for number, event in enumerate(told)] if draw.random() < 0.3 else list(told))
+    numbered = draw.choice((0, len(told), draw.randrange(len(told))))  # the first that has a number, if any has
+    data = lines([{**event, "seq": n} if n >= numbered else event for n, event in enumerate(told)])
     if kind == 2:
         data = data[:draw.randrange(len(data))]
     elif kind == 3:
         at = draw.randrange(len(data))
         data = data[:at] + draw.randbytes(draw.randrange(1, 9)) + data[at:]
-    for packed in (data, gzip.compress(data)[:draw.randrange(20, 2000)], zstandard.compress(data)[:draw.randrange(20, 2000)]):
-        READERS["trace"](packed)
-    READERS["serve"](data)
+    else:
+        data = draw.choice((b"", b"\n")) + data.replace(b"\n", draw.choice((b"\n\n", b"\n \t\n", b"\r\n")), draw.randrange(9))
+    plain = READERS["trace"](data)
+    for packing in (gzip.compress, zstandard.compress):
+        assert ending(READERS["trace"](packing(data))) == ending(plain)
+        part = READERS["trace"](packing(data)[:draw.randrange(20, 2000)])
+        assert isinstance(part, Refusal) or part.deviation is None or ending(part) == ending(plain)
+    agree(data if data.endswith(b"\n") else data + b"\n")
+
+
+def ending(found: Refusal | TraceVerdict) -> object:
+    """What a trace came to, whatever the file is called."""
+    if isinstance(found, Refusal):
+        return found.partition(": ")[2], found.line
+    return found.events, found.deviation, found.notes
 
 
 @QUIET
 @given(st.sampled_from([("kvmmmu", KERNEL[:6000]), ("vectors", VECTOR * 2)]), st.randoms(use_true_random=False))
 def test_other_files_with_bytes_changed(what: tuple[str, bytes], draw: random.Random) -> None:
+    """Nothing is said of a line before the first that was changed or cut."""
     reader, data = what
     changed = bytearray(data)
     for _ in range(draw.randrange(1, 6)):
         changed[draw.randrange(len(changed))] = draw.randrange(256)
-    READERS[reader](bytes(changed[:draw.randrange(1, len(changed) + 1)]))
+    given_ = bytes(changed[:draw.randrange(1, len(changed) + 1)])
+    first = next((at for at, (one, other) in enumerate(zip(data, given_, strict=False)) if one != other), len(given_))
+    line = data[:first].count(b"\n") + 1
+    found = READERS[reader](given_)
+    if isinstance(found, Refusal):
+        assert found.line is None or found.line >= line, found
+    elif isinstance(found, TraceVerdict):
+        assert found.deviation is None or found.deviation.line >= line, found
+    else:
+        whole = [vector for vector, _, _ in found[:line - 1]]
+        assert whole == [msgspec.json.decode(VECTOR, type=Vector)] * (line - 1)
+
+
+@pytest.mark.parametrize(("told", "line", "note"), [
+    (b'\n%b\n%b\n', 3, ""), (b'%b\n \n%b\n', 3, ""), (b'%b\n\t\n\n%b', 4, ""), (b'%b\r\n%b\r\n', 2, ""),
+    (b'%b\n{"e":"gap"}\n%b\n', None, "line 2 tells of a gap")])
+def test_the_line_is_told_by_its_place_in_the_file(told: bytes, line: int | None, note: str) -> None:
+    """Blank lines count, and a gap is said wherever it is: judging by blocks once lost both."""
+    found = READERS["trace"](told % (b'{"e":"load","gpa":0,"value":1}', b'{"e":"load","gpa":0,"value":2}'))
+    assert (found.deviation and found.deviation.line) == line and note in "".join(found.notes)
+
+
+@pytest.mark.parametrize(("second", "third", "refused"), [
+    (b'"seq":5', b'"seq":3', "seq: 3 comes after 5; expected 6"), (b'"\\u0073eq":5', b'"seq":4', "seq: 4 comes after 5")])
+def test_numbers_are_heeded_that_begin_in_the_middle(second: bytes, third: bytes, refused: str) -> None:
+    load = b'{"e":"load","gpa":0,"value":1,%b}\n'
+    found = READERS["trace"](load % b'"cpu":0' + load % second + load % third)
+    assert isinstance(found, Refusal) and found.line == 3 and refused in found
 
 
 def measured(code: str, limit_mb: int = 700) -> subprocess.CompletedProcess[str]:

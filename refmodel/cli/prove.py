@@ -37,7 +37,7 @@ def prove(
     smt: Annotated[Path | None, typer.Option(help="write every question as SMT-LIB to this folder, with an index")] = None,
     certificates: Annotated[Path | None, typer.Option(help="have cvc5 write a certificate of every question to this folder, and "
                                                            "ethos check it if it is on the PATH; without a name, of the theorems "
-                                                           "about walks")] = None,
+                                                           "about hardware")] = None,
     signatures: Annotated[Path | None, typer.Option(help=f"cvc5's folder proofs/eo/cpc, for ethos; or set {SIGNATURES}")] = None,
     timeout: Annotated[float, typer.Option(help="seconds that the second solver may take for a question", min=0.001)] = SECONDS,
     jobs: Jobs = None,

@@ -113,7 +113,7 @@ class Counting:
     """What makes an entry count, by its key and by the names that the condition speaks of besides."""
 
     name: str
-    """Equal for conditions that mean the same."""
+    """Equal for conditions that mean the same and speak of as much."""
     template: Template
 
     def holds(self, key: Sequence[Term], leaves: Sequence[Term], spoken_of: Sequence[Term]) -> Term:
@@ -197,7 +197,9 @@ def _counting(table: Table, where: FunctionType, cells: Sequence[Any]) -> Counti
     everything = [*at.key, *at.leaves, *named]
     if looked or owed or not _speaks_only_of(holds, everything):
         raise Unsound("what is counted may depend on the entry, its key and names, and nothing else")
-    name = hashlib.sha256(holds.sexpr().encode()).hexdigest()[:12]
+    # what it speaks of is a part of the name: a condition that turns out not to depend on it looks like one that speaks of nothing
+    signature = " ".join([str(v.term.sort()) for v in spoken_of])
+    name = hashlib.sha256(f"{signature}: {holds.sexpr()}".encode()).hexdigest()[:12]
     return Counting(name, Template(everything, [holds]))
 
 

@@ -151,7 +151,8 @@ class Texts:
         self._definitions += 1
         name = self._name("definition", f"def.{self._definitions}")
         sort = self._sort(term.sort())
-        return _Piece(name, (*piece.needs, sort), (*piece.lines, f"(define-fun {name} () {sort.text} {piece.text})"))
+        lines = (*piece.lines, f"(define-fun {name} () {sort.text} {piece.text})")
+        return _Piece(name, (*piece.needs, sort), lines, piece.junction)
 
     def _new_term(self, term: Term, children: list[_Piece]) -> _Piece:
         if not z3.is_app(term):
@@ -211,10 +212,11 @@ class Texts:
 class _Piece:
     """A part of a text, the parts that it needs, and the lines that must come before it."""
 
-    __slots__ = ("lines", "needs", "text")
+    __slots__ = ("junction", "lines", "needs", "text")
 
-    def __init__(self, text: str, needs: Sequence[_Piece] = (), lines: tuple[str, ...] = ()) -> None:
-        self.text, self.lines = text, lines
+    def __init__(self, text: str, needs: Sequence[_Piece] = (), lines: tuple[str, ...] = (),
+                 junction: tuple[str, Sequence[_Piece]] | None = None) -> None:
+        self.text, self.lines, self.junction = text, lines, junction
         self.needs = tuple({id(n): n for n in _with_lines(needs)}.values())
 
     def gather(self, found: dict[int, _Piece]) -> None:
@@ -240,9 +242,7 @@ def _with_lines(pieces: Sequence[_Piece]) -> Iterator[_Piece]:
 
 def _applied(operator: str, operands: Sequence[_Piece], symbol: _Piece | None = None) -> _Piece:
     if operator in NEUTRAL:
-        operands = [o for o in operands if o.text != NEUTRAL[operator]]
-        if len(operands) < 2:
-            return operands[0] if operands else _Piece(NEUTRAL[operator])
+        return _junction(operator, operands)
     needs = [*([symbol] if symbol else []), *operands]
     if not operands:
         return _Piece(operator, needs)
@@ -252,6 +252,17 @@ def _applied(operator: str, operands: Sequence[_Piece], symbol: _Piece | None = 
             text = f"({operator} {text} {operand.text})"
         return _Piece(text, needs)
     return _Piece(f"({operator} {' '.join(o.text for o in operands)})", needs)
+
+
+def _junction(operator: str, operands: Sequence[_Piece]) -> _Piece:
+    """``and`` or ``or``. If the last operand is of the same kind, it is laid flat: cvc5 does not always find a proof of what De
+    Morgan says of an ``and`` whose last operand is an ``and``, and then writes a step that is to be believed."""
+    flat = [o for o in operands if o.text != NEUTRAL[operator]]
+    if flat and flat[-1].junction is not None and flat[-1].junction[0] == operator:
+        flat[-1:] = flat[-1].junction[1]
+    if len(flat) < 2:
+        return flat[0] if flat else _Piece(NEUTRAL[operator])
+    return _Piece(f"({operator} {' '.join(o.text for o in flat)})", flat, junction=(operator, flat))
 
 
 def _digits(number: int, width: int) -> str:

@@ -25,6 +25,7 @@ class Template:
         """The terms, of these names."""
         if self._packed is None or not self.formal:
             return self.terms
+        assert len(names) == len(self.formal), f"{len(names)} names for {len(self.formal)}: z3 would read what is not there"
         to = (z3.Ast * len(names))(*(n.as_ast() for n in names))
         context = self._context.ref()
         packed = z3.ExprRef(z3.Z3_substitute(context, self._packed.as_ast(), len(names), self._from, to), self._context)

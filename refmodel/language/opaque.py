@@ -222,8 +222,14 @@ class OpaqueWord(_Number):
     def __floordiv__(self, other: Any) -> Any:
         return self._arithmetic("//", self.term, self._lift(other))
 
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self._arithmetic("//", self._lift(other), self.term)
+
     def __mod__(self, other: Any) -> Any:
         return self._arithmetic("%", self.term, self._lift(other))
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._arithmetic("%", self._lift(other), self.term)
 
     def __lshift__(self, other: Any) -> Any:
         return self._arithmetic("<<", self.term, self._lift(other))

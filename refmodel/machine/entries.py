@@ -48,19 +48,24 @@ def decode(word: Word) -> Entry:
         global_page=word & G != 0, frame=word & FRAME, key=word >> 59 & 0xF, no_execute=word & NX != 0)
 
 
+def given(flag: bool, bit: Word) -> Word:
+    """A bit of an entry, set if a record says so."""
+    return bit if flag else 0
+
+
 def encode(entry: Entry) -> Word:
     """The entry of a record, ignored bits zero."""
     word = entry.frame | entry.key << 59
-    word |= P if entry.present else 0
-    word |= RW if entry.writable else 0
-    word |= US if entry.user else 0
-    word |= PWT if entry.write_through else 0
-    word |= PCD if entry.cache_disabled else 0
-    word |= A if entry.accessed else 0
-    word |= D if entry.dirty else 0
-    word |= PS if entry.page_size else 0
-    word |= G if entry.global_page else 0
-    word |= NX if entry.no_execute else 0
+    word |= given(entry.present, P)
+    word |= given(entry.writable, RW)
+    word |= given(entry.user, US)
+    word |= given(entry.write_through, PWT)
+    word |= given(entry.cache_disabled, PCD)
+    word |= given(entry.accessed, A)
+    word |= given(entry.dirty, D)
+    word |= given(entry.page_size, PS)
+    word |= given(entry.global_page, G)
+    word |= given(entry.no_execute, NX)
     return word
 
 
@@ -98,12 +103,12 @@ def decode_ept(word: Word) -> EptEntry:
 def encode_ept(entry: EptEntry) -> Word:
     """The EPT entry of a record, ignored bits zero."""
     word = entry.frame | entry.memory_type << 3
-    word |= R if entry.readable else 0
-    word |= W if entry.writable else 0
-    word |= X if entry.executable else 0
-    word |= 1 << 6 if entry.ignore_pat else 0
-    word |= PS if entry.page_size else 0
-    word |= EPT_A if entry.accessed else 0
-    word |= EPT_D if entry.dirty else 0
-    word |= XU if entry.user_executable else 0
+    word |= given(entry.readable, R)
+    word |= given(entry.writable, W)
+    word |= given(entry.executable, X)
+    word |= given(entry.ignore_pat, 1 << 6)
+    word |= given(entry.page_size, PS)
+    word |= given(entry.accessed, EPT_A)
+    word |= given(entry.dirty, EPT_D)
+    word |= given(entry.user_executable, XU)
     return word

@@ -2,7 +2,7 @@
 
     python -m tests.fuzz.atheris_readers READER [libFuzzer's flags]
 
-It ends with a crash if a reader raises anything but a clear error.
+It ends with a crash if a reader raises anything but a clear error, or comes to what does not fit the bytes.
 """
 
 import sys
@@ -21,7 +21,11 @@ with atheris.instrument_imports(include=READING, exclude=LAWS):
 
 def main() -> None:
     reader = READERS[sys.argv[1]]
-    atheris.Setup([sys.argv[0], *sys.argv[2:]], reader)
+
+    def reads(data: bytes) -> None:
+        reader(data)  # and Atheris has no use for what it comes to
+
+    atheris.Setup([sys.argv[0], *sys.argv[2:]], reads)
     atheris.Fuzz()
 
 

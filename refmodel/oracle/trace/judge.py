@@ -22,6 +22,9 @@ MOST_WORDS = 1_500_000
 LOOK_EVERY = 250_000
 """Events after which that is looked at."""
 
+MORE_THAN_JUDGED = (b'"seq"', b'"trace"', b'"gap"', b"\\")
+"""What is in the text of events with which more is done than to judge them; an escape may spell any of it."""
+
 
 @attrs.frozen
 class Deviation:
@@ -80,7 +83,8 @@ class Judge:
             events = self.decoder.decode_lines(block)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._one_by_one(first, block, last)
-        if events and (events[0].seq is not None or self.sequence is not None or b'"trace"' in block or b"\n\n" in block):
+        lines = block.count(b"\n") + (not block.endswith(b"\n"))
+        if len(events) != lines or any(word in block for word in MORE_THAN_JUDGED):  # a blank line is no event
             return self._one_by_one(first, block, last)
         try:
             for event in events:
@@ -88,8 +92,8 @@ class Judge:
                 done += 1
         except Deviates as why:
             self.events += done + 1
-            lines = block.split(b"\n")
-            return self._deviation(first + done, events[done], lines[done], why, lines[max(0, done - 5):done])
+            texts = block.split(b"\n")
+            return self._deviation(first + done, events[done], texts[done], why, texts[max(0, done - 5):done])
         except Inconsistent as why:
             raise self.bad(first + done, why.field, str(why)) from None
         self.events += done
