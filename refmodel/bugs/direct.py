@@ -77,6 +77,28 @@ class CheckStartsOver(Direct):
         return done
 
 
+class UnpinnedByAnyone(Direct):
+    """A VM unpins another's table, which dissolves."""
+
+    geometry = Direct.geometry.resized(Vm=2, Mfn=2)
+
+    def unpin(self, vm: Vm, mfn: Mfn) -> None:
+        frame = self.frames[mfn]
+        require(frame.pinned)
+        require(frame.standing != Standing.RESERVED)
+        self.frames[mfn] = attrs.evolve(frame, pinned=False)
+        self.put_type(mfn)
+
+
+class DissolvesInName(Direct):
+    """What a table's entries hold is never given back: the steps that should do it go to entries that hold nothing."""
+
+    def dissolve_entry(self, mfn: Mfn, index: Index) -> None:
+        require(self.frames[mfn].standing == Standing.DISSOLVING)
+        require(not self.held[mfn, index].live)
+        self.unchecked[mfn, index] = True
+
+
 class GrantUnmappedInName(DirectWithGrants):
     """A grant is unmapped, and the entry that maps it stays."""
 

@@ -1,8 +1,9 @@
 """Mutants of the designs that have one mechanism each."""
 
 from refmodel.designs import MonitorPages, ShadowLarge, ShadowRoles, WriteProtection
-from refmodel.language import NOTHING, operation, require
+from refmodel.language import NOTHING, operation, require, reset
 from refmodel.machine.names import Gfn, Mfn, Region, Vm
+from refmodel.mmu.shadow_large import Taken
 from refmodel.mmu.shadow_roles import PageOf
 from refmodel.mmu.write_protection import Backed, Served, Spte
 from refmodel.monitor.host_pages import HostMapping, HostPage, Kind, Lent, Party
@@ -25,6 +26,17 @@ class BackedByNothing(ShadowLarge):
     def unback(self, vm: Vm, region: Region) -> None:
         require(self.backed[vm, region])
         self.backed[vm, region] = False
+
+
+class TakenInName(ShadowLarge):
+    """The monitor takes a region's memory: the entries go, and the region keeps it."""
+
+    @operation
+    def take(self, vm: Vm, region: Region) -> Taken:
+        require(self.backed[vm, region])
+        reset(self.entries, lambda entry, v, slot, page: v == vm and self.rmap[v, region, page, slot])
+        reset(self.rmap, lambda mapped, v, r, page, slot: v == vm and r == region)
+        return Taken(vm, region)
 
 
 class SwappedOutMapped(WriteProtection):

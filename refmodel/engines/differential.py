@@ -49,6 +49,8 @@ class Difference:
     shown: Any
     expected: Any
     """None if the instruction does not apply there."""
+    lacking: Step | None = None
+    """An instruction that the guest might have given next, if it applies there only."""
 
 
 @attrs.frozen
@@ -84,11 +86,11 @@ def compare(design: Outline, reference: Outline, *, seconds: float, seed: int = 
     """Run both side by side until the time or the number of runs is up, or a difference is found that nothing explains. The
     geometry is the design's own unless another is given."""
     began = time.perf_counter()
-    common(design, reference)
+    shows = common(design, reference)
     runs = compared = explained = 0
     while time.perf_counter() - began < seconds and runs != limit:
         disciplined = bool(runs % 2) and any(op.name == RELOAD for op in design.operations)
-        pair = _Pair(design, reference, random.Random(f"{seed} {runs}"), disciplined, geometry or design.cls.geometry)
+        pair = _Pair(design, reference, random.Random(f"{seed} {runs}"), disciplined, geometry or design.cls.geometry, shows)
         difference = pair.run()
         runs, compared, explained = runs + 1, compared + pair.compared, explained + pair.explained
         if difference is not None:
@@ -100,8 +102,8 @@ class _Pair:
     """One run."""
 
     def __init__(self, design: Outline, reference: Outline, draw: random.Random, disciplined: bool,
-                 geometry: Geometry) -> None:
-        self.draw, self.disciplined = draw, disciplined
+                 geometry: Geometry, shows: frozenset[str]) -> None:
+        self.draw, self.disciplined, self.shows = draw, disciplined, shows
         self.mine = Machine(design, geometry)
         self.theirs = Machine(reference, roomy(geometry))
         self.mine.power_on(draw.choice)
@@ -125,7 +127,7 @@ class _Pair:
     def _step(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
         taken = self.mine.attempt(op, arguments, self.draw.choice)
         if taken is None:
-            return None
+            return self._only_theirs(op, arguments)
         step, outcome = taken
         self.steps.append(step)
         changed = [name for name in self.ghosts if getattr(self.mine.state, name).changed]
@@ -137,6 +139,24 @@ class _Pair:
             self._follow(op.name, arguments)
         if "plugged" in changed and self.disciplined:  # what was given or taken may have been a table
             self._reload()
+        return None
+
+    def _only_theirs(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
+        """An instruction that a guest has on the other side only. (Here it may have wanted a frame, and asked in vain.)"""
+        if op.name not in self.shows or op.name not in self.operations or self._applies(self.mine, op, arguments) is not None:
+            return None
+        expected = self._applies(self.theirs, self.operations[op.name], arguments)
+        if expected is None or expected.shown.event.name == "EXITED":
+            return None
+        return Difference(Run(self.mine.initial_answers, tuple(self.steps)), None, expected.shown, Step(op.name, arguments))
+
+    def _applies(self, machine: Machine, op: Operation, arguments: tuple[Any, ...]) -> Any:
+        """What an instruction would come to, if it applies whatever is answered to it, or with some answers."""
+        for pick in (lambda options: options[0]), (lambda options: options[-1]):
+            taken = machine.attempt(op, arguments, pick)
+            machine.undo()
+            if taken is not None:
+                return taken[1]
         return None
 
     def _follow(self, name: str, arguments: tuple[Any, ...]) -> Any:

@@ -112,6 +112,12 @@ def frames_change_by_their_owners_only(s: DirectMmu, before: DirectMmu, actor: V
                    s.words[mfn, index] == before.words[mfn, index])
 
 
+@law("ISO-5", "A table is pinned and unpinned by the VM whose it is, and by no other.")
+def pins_are_their_owners(s: DirectMmu, before: DirectMmu, actor: Vm, mfn: Mfn) -> Any:
+    was, now = before.frames[mfn], s.frames[mfn]
+    return implies(was.owned and now.owned and actor != was.vm, was.pinned == now.pinned)
+
+
 # ---------------------------------------------------------------- accounting
 
 
@@ -184,6 +190,13 @@ def direct_accesses_do_not_exit(s: DirectMmu, outcome: Touched) -> Any:
 def checking_makes_progress(s: DirectMmu, before: DirectMmu, outcome: Hypercall, mfn: Mfn, index: Index) -> Any:
     return implies(s.unchecked[mfn, index] and before.frames[mfn].standing == Standing.CHECKING,
                    before.unchecked[mfn, index])
+
+
+@law("EFF-2", "A table that dissolves gets further: each step gives back what an entry held.")
+def dissolving_makes_progress(s: DirectMmu, before: DirectMmu, mfn: Mfn, index: Index) -> Any:
+    dissolving = before.frames[mfn].standing == Standing.DISSOLVING and s.frames[mfn].standing == Standing.DISSOLVING
+    return implies(dissolving and s.unchecked[mfn, index] and not before.unchecked[mfn, index],
+                   before.held[mfn, index].live and not s.held[mfn, index].live)
 
 
 # ---------------------------------------------------------------- grants and descriptors
@@ -264,6 +277,7 @@ LAWS = (
     base_pointers_lead_to_tables,
     a_new_frame_holds_nothing,
     frames_change_by_their_owners_only,
+    pins_are_their_owners,
     type_counts_are_exact,
     page_references_are_exact,
     free_frames_are_unused,
@@ -275,4 +289,5 @@ LAWS = (
     linear_mappings_are_current,
     direct_accesses_do_not_exit,
     checking_makes_progress,
+    dissolving_makes_progress,
 )

@@ -3,13 +3,14 @@
 from typing import Any, Protocol
 
 from refmodel.bare import Event
+from refmodel.bare_levels import LinearAttempt
 from refmodel.language import Total, implies, law
 from refmodel.machine.cells import Access, Paging
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.large_pages import LargePageMmu
 from refmodel.mmu.replies import Result
 from refmodel.mmu.shadow import ShadowEntry, lets
-from refmodel.mmu.two_levels import LinearAttempt, LinearFilled, LinearMmu
+from refmodel.mmu.two_levels import LinearFilled, LinearMmu
 
 
 class LinearShadow(Protocol):

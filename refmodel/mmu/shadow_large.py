@@ -29,6 +29,14 @@ class SmallEntry:
     region: Region = NOTHING
 
 
+@attrs.frozen
+class Taken:
+    """The region whose memory the monitor took."""
+
+    vm: Vm
+    region: Region
+
+
 class ShadowLargeMmu(Design):
     large: Total[tuple[Vm, Index], Region]
     """The guest's large entries."""
@@ -84,9 +92,10 @@ class ShadowLargeMmu(Design):
         self.drop(vm, slot)
 
     @operation
-    def take(self, vm: Vm, region: Region) -> None:
+    def take(self, vm: Vm, region: Region) -> Taken:
         """A region's memory goes: whatever the reverse map leads to goes first."""
         require(self.backed[vm, region])
         reset(self.entries, lambda entry, v, slot, page: v == vm and self.rmap[v, region, page, slot])
         reset(self.rmap, lambda mapped, v, r, page, slot: v == vm and r == region)
         self.backed[vm, region] = False
+        return Taken(vm, region)

@@ -142,10 +142,13 @@ class _Noting(Search):
 
 
 def differ(one: type[Design], other: type[Design]) -> bool:
-    """Whether a guest can tell two designs apart in so many runs."""
+    """Whether a guest can tell two designs apart in so many runs in each geometry."""
     try:
-        within = one.geometry.resized(Index=max(2, one.geometry.size("Index")))  # with one there is nothing to mix up
-        return compare(outline(one), outline(other), seconds=float("inf"), limit=PAIRS, geometry=within).difference is not None
+        for geometry in (one.geometry, *one.further_geometries):
+            within = geometry.resized(Index=max(2, geometry.size("Index")))  # with one there is nothing to mix up
+            if compare(outline(one), outline(other), seconds=float("inf"), limit=PAIRS, geometry=within).difference is not None:
+                return True
+        return False
     except BadDesign:  # the one is in the language with the mutant, the other is not
         return False
 
