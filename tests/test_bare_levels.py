@@ -1,5 +1,5 @@
-"""The bare machine under tables of two levels: what they give together, which entries are marked, what may still be cached, and what
-the instructions are."""
+"""The bare machine under tables of two levels: what they give together, which entries are marked, what may still be cached, and
+what the instructions are."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ VCPU = {(0, 1, upper, page) for upper in (0, 1) for page in (0, 1)}
 
 
 def a_machine(design: type[Design], above: Cell = ABOVE, mode: Mode = Mode()) -> Any:
-    """Two VMs of two vCPUs. Entry 1 of their roots leads on, to a leaf table whose entry 0 leads to a page, or to a large page whose
-    page 0 lies in another frame than it begins with."""
+    """Two VMs of two vCPUs. Entry 1 of their roots leads on, to a leaf table whose entry 0 leads to a page, or to a large page
+    whose page 0 lies in another frame than it begins with."""
     state = Machine(outline(design), design.geometry.resized(Vm=2, Vcpu=2, Gfn=4, Index=2)).state
     for vm, vcpu in itertools.product((0, 1), (0, 1)):
         state.paging[vm, vcpu] = Paging(enabled=True, root=ROOT, mode=mode)
