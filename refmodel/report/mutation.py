@@ -36,7 +36,8 @@ guest (`refmodel/machine`, `refmodel/bare.py`, `refmodel/bare_levels.py`, `refmo
 
 ## Who notices
 
-The engines judge a mutant in this order, and the first that notices it counts.
+The engines judge a mutant in this order, and the first that notices it counts. (Most runs beside another design come after the
+proof, which is quicker.)
 
 | column | meaning |
 |---|---|

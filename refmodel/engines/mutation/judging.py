@@ -48,7 +48,9 @@ LENGTH = 60
 SOON = 6
 """What the text itself meets within this fraction of the steps, a mutant has to meet within all of them."""
 PAIRS = 300
-"""Runs of two designs side by side."""
+"""Runs of two designs side by side, in each geometry."""
+AT_FIRST = 50
+"""So many of them come before the proof, which costs more than these and less than all."""
 CLASSES = 30_000
 """Classes of states that are explored."""
 TIMEOUT = 20_000
@@ -92,15 +94,18 @@ def judge(cls: type[Design], mutant: Mutant, due: Due, steps: int = STEPS) -> Ve
         return Verdict(BY_RUNS, seen.broken)
     if due.met - seen.met:
         return Verdict(BY_VACUITY, f"never met: {', '.join(sorted(due.met - seen.met))}")
-    for one, other in due.beside:
-        if differ(one, other):
-            return Verdict(BESIDE, f"{one.__name__} beside {other.__name__}")
+    told = _told(due, AT_FIRST)
+    if told is not None:
+        return told
     try:
         proved = _proof(design, due.operations)
     except (Unsound, BadDesign) as why:
         return Verdict(REFUSED, str(why).splitlines()[0])
-    if proved.verdict != UNDECIDED:
+    if proved.killed:
         return proved
+    told = _told(due, PAIRS)
+    if told is not None or proved.verdict != UNDECIDED:
+        return told or proved
     explored = _explored(design)
     return Verdict(BY_EXPLORATION, explored) if explored else proved
 
@@ -141,12 +146,20 @@ class _Noting(Search):
         return taken
 
 
-def differ(one: type[Design], other: type[Design]) -> bool:
+def _told(due: Due, limit: int) -> Verdict | None:
+    """That a guest can tell two designs apart, if it can."""
+    for one, other in due.beside:
+        if differ(one, other, limit):
+            return Verdict(BESIDE, f"{one.__name__} beside {other.__name__}")
+    return None
+
+
+def differ(one: type[Design], other: type[Design], limit: int = PAIRS) -> bool:
     """Whether a guest can tell two designs apart in so many runs in each geometry."""
     try:
         for geometry in (one.geometry, *one.further_geometries):
             within = geometry.resized(Index=max(2, geometry.size("Index")))  # with one there is nothing to mix up
-            if compare(outline(one), outline(other), seconds=float("inf"), limit=PAIRS, geometry=within).difference is not None:
+            if compare(outline(one), outline(other), seconds=float("inf"), limit=limit, geometry=within).difference is not None:
                 return True
         return False
     except BadDesign:  # the one is in the language with the mutant, the other is not
