@@ -18,12 +18,20 @@ import attrs
 
 from refmodel.engines.machine import Machine, Run, Step
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Geometry
+from refmodel.language.kinds import NOTHING, Geometry
 from refmodel.language.unsound import BadDesign
 from refmodel.machine.cells import Access
 
-STEPS = 60
+STEPS = 80
 """Steps that apply in one run."""
+BOOTED = 0.5
+"""Share of runs in which guests have memory and tables from the beginning: it takes many steps to come to that by chance."""
+ENTRIES = 8
+"""Entries that a guest begins with at most."""
+ENTER = ("mov_cr3", "vmlaunch")
+"""What has tables used."""
+ROUNDS = 3
+"""How often an exit is served before the guest does something else."""
 GHOSTS = ("plugged", "bare_memory", "paging", "balloon", "bare_tlb", "bare_old", "nested", "bare_tlb12")
 """The machine that a guest believes it has."""
 GIVEN = ("within",)
@@ -37,8 +45,13 @@ MARKS = "set_flags"
 LEVELS = 2
 """Entries that an access marks at most."""
 ACCESSES = {"load": Access.READ, "store": Access.WRITE, "fetch": Access.FETCH}
+SERVING = ("set_flags", "load_root", "link")
+"""Steps of serving an exit that answer for nothing by themselves."""
 SAME_INSTRUCTION = {"emulate_store": "store"}
 """What the monitor carries out for the guest is the guest's instruction."""
+
+
+Instance = tuple[Operation, tuple[Any, ...]]
 
 
 @attrs.frozen
@@ -112,19 +125,50 @@ class _Pair:
             setattr(self.theirs.state, name, getattr(self.mine.state, name))
         self.operations = {op.name: op for op in reference.operations}
         self.instances = self.mine.instances()
+        self.serving = [(op, arguments) for op, arguments in self.instances if _serves(op)]
+        self.exited: Any = None
         self.steps: list[Step] = []
         self.compared = self.explained = 0
         self.ghosts = [t.name for t in design.tables if t.name in GHOSTS]
 
     def run(self) -> Difference | None:
+        first = iter(self._first() if self.draw.random() < BOOTED else ())
         for _ in range(STEPS * 12):
-            op, arguments = self.draw.choice(self.instances)
+            op, arguments = next(first, None) or self.draw.choice(self.instances)
             found = self._step(op, arguments)
+            if self.exited is not None:
+                found = self._again(op, arguments)
             if found is not None or len(self.steps) >= STEPS or self.explained:
                 return found
         return None
 
+    def _first(self) -> list[Instance]:
+        """Memory, some entries in it, and to use them for a table."""
+        given = [i for i in self.instances if i[0].name == "populate"]
+        stores = [i for i in self.instances if i[0].name == "store_unpaged" and _named(*i)["value"].present]
+        enter = [i for i in self.instances if i[0].name in ENTER]
+        return [i for some, most in ((given, len(given)), (stores, ENTRIES), (enter, 1))
+                for i in self.draw.sample(some, min(most, len(some)))]
+
+    def _again(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
+        """Have an exit served, and the instruction tried again. What serves it names what the instruction or its exit names."""
+        if getattr(self.exited, "gfn", 0) == NOTHING:  # nobody can serve that: the guest waits for ever
+            return Difference(Run(self.mine.initial_answers, tuple(self.steps)), self.exited.shown, None)
+        for _ in range(ROUNDS):
+            about = {**attrs.asdict(self.exited, recurse=False), **_named(op, arguments)}
+            for served, names in self.draw.sample(self.serving, len(self.serving)):
+                if (SAME_INSTRUCTION.get(served.name, op.name) == op.name
+                        and all(about.get(name, value) == value for name, value in _named(served, names).items())):
+                    found = self._step(served, names)
+                    if found is not None or self.explained:
+                        return found
+            found = self._step(op, arguments)
+            if found is not None or self.exited is None or self.explained:
+                return found
+        return None
+
     def _step(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
+        self.exited = None
         taken = self.mine.attempt(op, arguments, self.draw.choice)
         if taken is None:
             return self._only_theirs(op, arguments)
@@ -132,6 +176,8 @@ class _Pair:
         self.steps.append(step)
         changed = [name for name in self.ghosts if getattr(self.mine.state, name).changed]
         self.mine.settle()
+        if op.by_guest and hasattr(outcome, "shown") and outcome.shown.event.name == "EXITED":
+            self.exited = outcome
         replies = _replies(op, arguments, outcome)
         if replies is not None:
             return self._compare(*replies)
@@ -207,6 +253,17 @@ class _Pair:
                 self._follow(RELOAD, arguments)
                 if taken:
                     self.steps.append(taken[0])
+
+
+def _serves(op: Operation) -> bool:
+    """Whether an operation serves exits."""
+    answers = op.returns is not None and attrs.has(op.returns) and "result" in {a.name for a in attrs.fields(op.returns)}
+    return op.name in SERVING or op.name in SAME_INSTRUCTION or (answers and not op.by_guest)
+
+
+def _named(op: Operation, arguments: Sequence[Any]) -> dict[str, Any]:
+    """Arguments by their names."""
+    return {name: value for (name, _), value in zip(op.parameters, arguments, strict=True)}
 
 
 def _replies(op: Operation, arguments: Sequence[Any], outcome: Any) -> tuple[str, tuple[Any, ...], Any, Any] | None:

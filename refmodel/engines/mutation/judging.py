@@ -47,9 +47,9 @@ STEPS = 6_000
 LENGTH = 60
 SOON = 6
 """What the text itself meets within this fraction of the steps, a mutant has to meet within all of them."""
-PAIRS = 300
+PAIRS = 150
 """Runs of two designs side by side, in each geometry."""
-AT_FIRST = 50
+AT_FIRST = 25
 """So many of them come before the proof, which costs more than these and less than all."""
 CLASSES = 30_000
 """Classes of states that are explored."""
