@@ -88,6 +88,8 @@ MUTANTS: dict[str, Mutant] = {
     "last-sharer-waits": Mutant(sharing.LastSharerWaits, "EFF-1"),
     "last-sharer-waits-for-its-fault": Mutant(sharing.LastSharerWaitsForItsFault, "EFF-2"),
     "store-that-exits-happens": Mutant(sharing.StoreThatExitsHappens, "EQV-2"),
+    "vtlb-waits-as-the-guests-fault": Mutant(vtlb.WaitsAsTheGuestsFault, "EQV-2"),
+    "waits-as-the-guests-fault": Mutant(ept.WaitsAsTheGuestsFault, "EQV-2"),
     "vtlb-stores-never-let": Mutant(sharing.StoresNeverLet, "EFF-2"),
     "modes-smep-outwitted": Mutant(modes.SmepOutwitted, "EQV-5"),
     "modes-smap-outwitted": Mutant(modes.SmapOutwitted, "EQV-5"),

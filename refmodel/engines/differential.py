@@ -99,11 +99,11 @@ def compare(design: Outline, reference: Outline, *, seconds: float, seed: int = 
     """Run both side by side until the time or the number of runs is up, or a difference is found that nothing explains. The
     geometry is the design's own unless another is given."""
     began = time.perf_counter()
-    shows = common(design, reference)
+    common(design, reference)
     runs = compared = explained = 0
     while time.perf_counter() - began < seconds and runs != limit:
         disciplined = bool(runs % 2) and any(op.name == RELOAD for op in design.operations)
-        pair = _Pair(design, reference, random.Random(f"{seed} {runs}"), disciplined, geometry or design.cls.geometry, shows)
+        pair = _Pair(design, reference, random.Random(f"{seed} {runs}"), disciplined, geometry or design.cls.geometry)
         difference = pair.run()
         runs, compared, explained = runs + 1, compared + pair.compared, explained + pair.explained
         if difference is not None:
@@ -115,8 +115,8 @@ class _Pair:
     """One run."""
 
     def __init__(self, design: Outline, reference: Outline, draw: random.Random, disciplined: bool,
-                 geometry: Geometry, shows: frozenset[str]) -> None:
-        self.draw, self.disciplined, self.shows = draw, disciplined, shows
+                 geometry: Geometry) -> None:
+        self.draw, self.disciplined = draw, disciplined
         self.mine = Machine(design, geometry)
         self.theirs = Machine(reference, roomy(geometry))
         self.mine.power_on(draw.choice)
@@ -129,6 +129,7 @@ class _Pair:
         self.exited: Any = None
         self.steps: list[Step] = []
         self.compared = self.explained = 0
+        self.shared = {op.name for op in design.operations if op.by_guest and op.name in self.operations} - {MARKS}
         self.ghosts = [t.name for t in design.tables if t.name in GHOSTS]
 
     def run(self) -> Difference | None:
@@ -181,6 +182,8 @@ class _Pair:
         replies = _replies(op, arguments, outcome)
         if replies is not None:
             return self._compare(*replies)
+        if op.name in self.shared and self.exited is None and not self._applies(self.theirs, self.operations[op.name], arguments):
+            return Difference(Run(self.mine.initial_answers, tuple(self.steps)), outcome, None)
         if changed:
             self._follow(op.name, arguments)
         if "plugged" in changed and self.disciplined:  # what was given or taken may have been a table
@@ -189,20 +192,21 @@ class _Pair:
 
     def _only_theirs(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
         """An instruction that a guest has on the other side only. (Here it may have wanted a frame, and asked in vain.)"""
-        if op.name not in self.shows or op.name not in self.operations or self._applies(self.mine, op, arguments) is not None:
+        if op.name not in self.shared or self._applies(self.mine, op, arguments) is not None:
             return None
-        expected = self._applies(self.theirs, self.operations[op.name], arguments)
-        if expected is None or expected.shown.event.name == "EXITED":
+        applies = self._applies(self.theirs, self.operations[op.name], arguments)
+        shown = applies and getattr(applies[1], "shown", None)
+        if applies is None or (shown and shown.event.name == "EXITED"):
             return None
-        return Difference(Run(self.mine.initial_answers, tuple(self.steps)), None, expected.shown, Step(op.name, arguments))
+        return Difference(Run(self.mine.initial_answers, tuple(self.steps)), None, shown, Step(op.name, arguments))
 
-    def _applies(self, machine: Machine, op: Operation, arguments: tuple[Any, ...]) -> Any:
-        """What an instruction would come to, if it applies whatever is answered to it, or with some answers."""
+    def _applies(self, machine: Machine, op: Operation, arguments: tuple[Any, ...]) -> tuple[Step, Any] | None:
+        """What an instruction would come to, if it applies whatever is answered to it."""
         for pick in (lambda options: options[0]), (lambda options: options[-1]):
             taken = machine.attempt(op, arguments, pick)
             machine.undo()
             if taken is not None:
-                return taken[1]
+                return taken
         return None
 
     def _follow(self, name: str, arguments: tuple[Any, ...]) -> Any:

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from refmodel.bare import Event
 from refmodel.bare_levels import LinearAttempt
 from refmodel.language import Total, implies, law
+from refmodel.laws.equivalence import given_as_due
 from refmodel.machine.cells import Access, Paging
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.large_pages import LargePageMmu
@@ -34,8 +35,7 @@ def linear_data_read_is_data_written(s: LinearMmu, outcome: LinearAttempt) -> An
 
 @law("EQV-2", "A fault by linear address is given to the guest where it is the guest's own, and only there.")
 def linear_faults_are_the_guests_own(s: LinearShadow, outcome: LinearFilled) -> Any:
-    return implies(outcome.result == Result.REFLECTED or outcome.result == Result.HOLE,
-                   outcome.reflected.event == outcome.due.event)
+    return given_as_due(outcome.result, outcome.reflected, outcome.due)
 
 
 @law("EFF-1", "An access by linear address exits only if the shadows do not let it through.")
