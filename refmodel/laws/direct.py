@@ -5,7 +5,7 @@ from typing import Any
 from refmodel.bare import Event
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Index, Mfn, Vcpu, Vm
-from refmodel.mmu.direct import DirectMmu, Hypercall, Standing, Touched, Type, TypedFrame
+from refmodel.mmu.direct import DirectMmu, Hypercall, Pinned, Standing, Touched, Type, TypedFrame
 from refmodel.mmu.direct_grants import DirectGrants
 
 
@@ -157,15 +157,36 @@ def frames_hold_what_owners_believe(s: DirectMmu, mfn: Mfn, index: Index) -> Any
     return implies(s.frames[mfn].owned, s.words[mfn, index] == s.bare_words[mfn, index])
 
 
-@law("EQV-1", "What a load shows is what it shows on the bare machine.")
+@law("EQV-1", "What an access shows is what it shows on the bare machine.")
 def loads_show_what_was_stored(s: DirectMmu, outcome: Touched) -> Any:
-    return implies(outcome.shown.event == Event.COMPLETED, outcome.shown == outcome.due)
+    return outcome.shown == outcome.due
 
 
 @law("EQV-2", "An access faults just where the guest's own tables fault.")
 def direct_faults_come_when_due(s: DirectMmu, before: DirectMmu, outcome: Touched, actor: Vm) -> Any:
-    walked = before.walk(actor, outcome.vcpu, outcome.upper, outcome.lower)
-    return implies(outcome.shown.event == Event.PAGE_FAULT, not walked.valid or (outcome.write and not walked.writable))
+    base = before.base[actor, outcome.vcpu]
+    top = before.words[base.mfn, outcome.upper]
+    leaf = before.words[top.mfn, outcome.lower]
+    mapped = base.loaded and top.present and (top.large or leaf.present)
+    writable = top.writable and (top.large or leaf.writable)
+    return implies(outcome.shown.event == Event.PAGE_FAULT, not mapped or (outcome.write and not writable))
+
+
+@law("EQV-2", "An access that completes went by what is cached for its address, or by what the tables say, which is cached now.")
+def direct_accesses_are_translated(s: DirectMmu, outcome: Touched, actor: Vm) -> Any:
+    found = s.tlb[actor, outcome.vcpu, outcome.upper, outcome.lower]
+    return implies(outcome.shown.event == Event.COMPLETED, found.valid and (found.writable or not outcome.write))
+
+
+@law("EQV-5", "What is cached for an address is what the guest's tables gave for it, since the processor last forgot it.")
+def cached_translations_were_the_guests(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> Any:
+    return implies(s.tlb[vm, vcpu, upper, lower].valid, s.tlb[vm, vcpu, upper, lower] == s.bare_tlb[vm, vcpu, upper, lower])
+
+
+@law("EQV-2", "A frame that was pinned is pinned, as a table of the level that was asked for.")
+def pins_are_what_was_asked_for(s: DirectMmu, outcome: Pinned) -> Any:
+    frame = s.frames[outcome.mfn]
+    return implies(outcome.done, frame.pinned and frame.type == (Type.L2 if outcome.second else Type.L1))
 
 
 @law("EQV-2", "A VM's devices are let at its memory as long as that is plain: no table, and no descriptors.")
@@ -285,6 +306,9 @@ LAWS = (
     frames_hold_what_owners_believe,
     loads_show_what_was_stored,
     direct_faults_come_when_due,
+    direct_accesses_are_translated,
+    cached_translations_were_the_guests,
+    pins_are_what_was_asked_for,
     devices_reach_plain_memory,
     linear_mappings_are_current,
     direct_accesses_do_not_exit,

@@ -119,6 +119,15 @@ class Hypercall:
     done: bool
 
 
+@attrs.frozen
+class Pinned:
+    """What a hypercall answers that is to pin a frame as a table of some level."""
+
+    done: bool
+    mfn: Mfn
+    second: bool
+
+
 def as_cell(word: Word) -> Cell:
     """What a load shows of a word (its address is the guest's own business)."""
     return Cell(word.present, word.writable, word.available)
@@ -136,6 +145,8 @@ class DirectMmu(Design):
     """The words at which a check of their frame would stop: not zero, and holding nothing."""
     base: Total[tuple[Vm, Vcpu], Base]
     tlb: Total[tuple[Vm, Vcpu, Index, Index], Translation]
+    bare_tlb: Total[tuple[Vm, Vcpu, Index, Index], Translation]
+    """What the guest's tables gave for an address when a processor last walked them for it, if it was not told to forget since."""
     linear: Total[tuple[Vm, Vcpu, Index], Mfn]
     """The monitor's own view of the current level 1 tables, through a linear mapping of them, as its processor remembers it."""
     iommu: Total[tuple[Vm, Mfn], bool]
@@ -165,6 +176,7 @@ class DirectMmu(Design):
         if not found.valid or (write and not found.writable):
             return Translation()
         self.tlb[vm, vcpu, upper, lower] = found
+        self.bare_tlb[vm, vcpu, upper, lower] = found
         return found
 
     def forget_frame(self, mfn: Mfn) -> None:
@@ -205,6 +217,7 @@ class DirectMmu(Design):
     def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> None:
         """The guest has the processor forget an address. Until it does, it may be shown what its tables said before."""
         self.tlb[vm, vcpu, upper, lower] = Translation()
+        self.bare_tlb[vm, vcpu, upper, lower] = Translation()
 
     # ------------------------------------------------------------ memory comes and goes
 
@@ -322,17 +335,17 @@ class DirectMmu(Design):
     # ------------------------------------------------------------ tables
 
     @guest
-    def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Hypercall:
+    def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Pinned:
         """MMUEXT_PIN_Ln_TABLE: a frame is to be a table from now on. First its type is reserved, so that nobody takes it back."""
         frame = self.frames[mfn]
         require(frame.owned and frame.vm == vm)
         if frame.standing == Standing.VALID and not frame.pinned and (frame.type == Type.L2) == second:
             self.frames[mfn] = attrs.evolve(frame, uses=frame.uses + 1, pinned=True)
-            return Hypercall(True)
+            return Pinned(True, mfn, second)
         if frame.standing != Standing.PLAIN or frame.uses > 0:
-            return Hypercall(False)
+            return Pinned(False, mfn, second)
         self.frames[mfn] = attrs.evolve(frame, type=Type.L2 if second else Type.L1, standing=Standing.RESERVED, uses=1, pinned=True)
-        return Hypercall(True)
+        return Pinned(True, mfn, second)
 
     @operation
     def revoke_writes(self, mfn: Mfn) -> None:
@@ -402,6 +415,7 @@ class DirectMmu(Design):
         self.get_table(mfn)
         self.base[vm, vcpu] = Base(True, mfn)
         reset(self.tlb, lambda found, v, c, upper, lower: v == vm and c == vcpu)
+        reset(self.bare_tlb, lambda found, v, c, upper, lower: v == vm and c == vcpu)
         reset(self.linear, lambda table, v, c, upper: v == vm and c == vcpu)
         if old.loaded:
             self.put_type(old.mfn)
@@ -462,7 +476,11 @@ class DirectMmu(Design):
         frame = self.frames[found.mfn]
         require(frame.owned and frame.vm == vm)
         require(frame.type == Type.L1 and frame.standing == Standing.VALID)
-        return self.update(vm, found.mfn, offset, word)
+        due = self.walk(vm, vcpu, upper, lower).mfn  # the bare machine stores where its own tables say
+        done = self.update(vm, found.mfn, offset, word)
+        if done.done:
+            self.bare_words[due, offset] = word
+        return done
 
     # ------------------------------------------------------------ counting
 
