@@ -101,7 +101,7 @@ LARGER: Geometry = geometry(Vm=2, Vcpu=1, Gfn=2, Mfn=4, Index=1, Slot=2, Chain=1
 class Memory(Swapping, DirtyLogging, Sharing, Ballooning, PopulateOnDemand, AccessTracking, GuestCopies, ContractMmu):
     """Seven things that are done with memory underneath, together, under any MMU."""
 
-    laws: ClassVar[tuple[Law, ...]] = MERGED + accounting.NO_TABLES + memory.LAWS + contract.LAWS
+    laws: ClassVar[tuple[Law, ...]] = MERGED + accounting.NO_TABLES + memory.LAWS + contract.LAWS + contract.MAPPED
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Slot=1, Index=1, naturals=1,
                         only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
 

@@ -20,6 +20,7 @@ from refmodel.language.design import Design, Outline, outline
 from refmodel.language.joining import joined
 from refmodel.language.kinds import Geometry
 from refmodel.language.unsound import BadDesign, Unsound
+from refmodel.machine.cells import Cell
 
 REFUSED = "refused"
 """The mutant is not in the language, so it is none."""
@@ -119,8 +120,17 @@ class Runs:
 
 
 def runs(design: Outline, steps: int, seed: int = 0) -> Runs:
-    """So many steps of random runs, always the same ones, to the first broken law."""
-    search = _Noting(design, design.cls.geometry, f"mutation {seed}")
+    """So many steps of random runs, always the same ones, to the first broken law; and half as many in each further geometry."""
+    found = _runs(design, design.cls.geometry, steps, seed)
+    for geometry in design.cls.further_geometries:
+        if found.broken is None:
+            further = _runs(design, geometry, steps // 2, seed)
+            found = Runs(further.broken, found.met | further.met)
+    return found
+
+
+def _runs(design: Outline, geometry: Geometry, steps: int, seed: int) -> Runs:
+    search = _Noting(design, geometry, f"mutation {seed}")
     broken, number = None, 0
     while broken is None and search.steps < steps and number < steps:
         number += 1
@@ -158,12 +168,19 @@ def differ(one: type[Design], other: type[Design], limit: int = PAIRS) -> bool:
     """Whether a guest can tell two designs apart in so many runs in each geometry."""
     try:
         for geometry in (one.geometry, *one.further_geometries):
-            within = geometry.resized(Index=max(2, geometry.size("Index")))  # with one there is nothing to mix up
+            within = _mixed(geometry)
             if compare(outline(one), outline(other), seconds=float("inf"), limit=limit, geometry=within).difference is not None:
                 return True
         return False
     except BadDesign:  # the one is in the language with the mutant, the other is not
         return False
+
+
+def _mixed(geometry: Geometry) -> Geometry:
+    """A geometry with two places of each kind, since with one there is nothing to mix up, and with a page that is not executed."""
+    larger = geometry.resized(Index=max(2, geometry.size("Index")))
+    cells = larger.only.get(Cell)
+    return larger if cells is None else attrs.evolve(larger, only={**larger.only, Cell: (*cells, Cell(True, True, False, gfn=0))})
 
 
 def _proof(design: Outline, operations: Sequence[str]) -> Verdict:
