@@ -152,19 +152,40 @@ class _Pair:
                 for i in self.draw.sample(some, min(most, len(some)))]
 
     def _again(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
-        """Have an exit served, and the instruction tried again. What serves it names what the instruction or its exit names."""
-        if getattr(self.exited, "gfn", 0) == NOTHING:  # nobody can serve that: the guest waits for ever
-            return Difference(Run(self.mine.initial_answers, tuple(self.steps)), self.exited.shown, None)
+        """Have an exit served, and the instruction tried again. An exit that nobody serves is one for ever."""
         for _ in range(ROUNDS):
-            about = {**attrs.asdict(self.exited, recurse=False), **_named(op, arguments)}
-            for served, names in self.draw.sample(self.serving, len(self.serving)):
-                if (SAME_INSTRUCTION.get(served.name, op.name) == op.name
-                        and all(about.get(name, value) == value for name, value in _named(served, names).items())):
-                    found = self._step(served, names)
-                    if found is not None or self.explained:
-                        return found
-            found = self._step(op, arguments)
+            if getattr(self.exited, "gfn", 0) == NOTHING or not self._served(op, arguments):
+                return Difference(Run(self.mine.initial_answers, tuple(self.steps)), self.exited.shown, None)
+            found = self._serve(op, arguments)
+            if found is None and not self.explained:
+                found = self._step(op, arguments)
             if found is not None or self.exited is None or self.explained:
+                return found
+        return None
+
+    def _serving(self, op: Operation, arguments: tuple[Any, ...]) -> list[Instance]:
+        """What may serve an exit: it names what the instruction or its exit names."""
+        about, instruction = self._about(op, arguments), SAME_INSTRUCTION.get(op.name, op.name)
+        return [(served, names) for served, names in self.serving if SAME_INSTRUCTION.get(served.name, instruction) == instruction
+                and all(about.get(name, value) == value for name, value in _named(served, names).items())]
+
+    def _about(self, op: Operation, arguments: tuple[Any, ...]) -> dict[str, Any]:
+        return {**attrs.asdict(self.exited, recurse=False), **_named(op, arguments)}
+
+    def _served(self, op: Operation, arguments: tuple[Any, ...]) -> bool:
+        """Whether anything serves it now, if anything has to. (A guest may have asked for it, or the monitor be about to try again.
+        Where it takes several steps, one may want what others have to give up first.)"""
+        about = self._about(op, arguments)
+        fitting = [i for i in self._serving(op, arguments) if {*_named(*i)} <= {*about}]
+        asked_for = getattr(self.exited, "page", 0) == NOTHING
+        return (not fitting or asked_for or any(served.name in SERVING for served, _ in self.serving)
+                or any(self._applies(self.mine, *instance) for instance in fitting))
+
+    def _serve(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
+        serving = self._serving(op, arguments)
+        for served, names in self.draw.sample(serving, len(serving)):
+            found = self._step(served, names)
+            if found is not None or self.explained:
                 return found
         return None
 
@@ -179,6 +200,8 @@ class _Pair:
         self.mine.settle()
         if op.by_guest and hasattr(outcome, "shown") and outcome.shown.event.name == "EXITED":
             self.exited = outcome
+        if _misnamed(op, arguments, outcome):
+            return Difference(Run(self.mine.initial_answers, tuple(self.steps)), outcome, _named(op, arguments))
         replies = _replies(op, arguments, outcome)
         if replies is not None:
             return self._compare(*replies)
@@ -268,6 +291,13 @@ def _serves(op: Operation) -> bool:
 def _named(op: Operation, arguments: Sequence[Any]) -> dict[str, Any]:
     """Arguments by their names."""
     return {name: value for (name, _), value in zip(op.parameters, arguments, strict=True)}
+
+
+def _misnamed(op: Operation, arguments: Sequence[Any], outcome: Any) -> bool:
+    """Whether an outcome is for another address than was asked for. (An exit may be for none.)"""
+    if not hasattr(outcome, "vcpu") and not hasattr(outcome, "result"):
+        return False
+    return any(getattr(outcome, name, value) not in (value, NOTHING) for name, value in _named(op, arguments).items())
 
 
 def _replies(op: Operation, arguments: Sequence[Any], outcome: Any) -> tuple[str, tuple[Any, ...], Any, Any] | None:

@@ -42,7 +42,7 @@ proof, which is quicker.)
 | column | meaning |
 |---|---|
 | runs | 6,000 steps of random runs break a law, or 3,000 in a further geometry |
-| vacuous | an operation never does anything, or a law's premise is never met, though it soon does or is with the text itself |
+| vacuous | with the text an operation soon does something, or ends in some way, or a law's premise is met; with the mutant never |
 | beside | a guest can tell two designs apart, of which only one is changed, in a geometry of theirs |
 | proof | a lawful state and one step from it break a law, or an operation applies in no lawful state |
 | not shown | an obligation does not follow, and no counterexample of a small size is found |

@@ -3,6 +3,7 @@ reach it, and exploration where the solver cannot tell."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,7 +78,8 @@ class Due:
     operations: tuple[str, ...] = ()
     """The operations that call it."""
     met: frozenset[str] = frozenset()
-    """Operations that do something soon in random runs, and laws of whose premise some case is met soon."""
+    """Operations that do something soon in random runs, ways in which they soon end, and laws of whose premise some case is met
+    soon."""
     beside: tuple[tuple[type[Design], type[Design]], ...] = ()
     """Designs to be run side by side, of which one only has the function."""
 
@@ -141,7 +143,7 @@ def _runs(design: Outline, geometry: Geometry, steps: int, seed: int) -> Runs:
 
 
 class _Noting(Search):
-    """Random runs that note which operations return something, or change something."""
+    """Random runs that note which operations return something, or change something, and how they end."""
 
     def __init__(self, design: Outline, geometry: Geometry, seed: str) -> None:
         super().__init__(design, geometry, seed)
@@ -149,11 +151,19 @@ class _Noting(Search):
 
     def _take(self, kinds: list[list[Instance]]) -> tuple[Instance, Step, Any] | None:
         taken = super()._take(kinds)
+        if taken is not None and (ended := _ended(taken[2])):
+            self.effective.add(f"{taken[1].operation}: {ended}")
         if taken is not None and (name := taken[1].operation) not in self.effective:
             shows = self.design.operation(name).returns is not None
             if shows or any(True for _ in changes(self.design, self.machine.before, self.machine.state)):
                 self.effective.add(name)
         return taken
+
+
+def _ended(outcome: Any) -> str:
+    """How an instruction ended, or the serving of an exit, if it says."""
+    way = getattr(getattr(outcome, "shown", None), "event", getattr(outcome, "result", None))
+    return way.name.lower() if isinstance(way, enum.Enum) else ""
 
 
 def _told(due: Due, limit: int) -> Verdict | None:
