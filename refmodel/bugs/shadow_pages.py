@@ -214,6 +214,13 @@ class WritableFromTheStart(ShadowPages):
         return super().made_for(vm, attrs.evolve(entry, dirty=True), access, mode)
 
 
+class MarkedInName(ShadowPages):
+    """An entry is said to be marked, and is not."""
+
+    def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> bool:
+        return True
+
+
 class NobodyMarksEntries(ShadowPages):
     """The monitor leaves accessed flags to the processor, which does not see the guest's tables."""
 

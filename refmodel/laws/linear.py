@@ -8,7 +8,7 @@ from refmodel.language import Total, implies, law
 from refmodel.laws.equivalence import given_as_due
 from refmodel.machine.cells import Access, Paging
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
-from refmodel.mmu.large_pages import LargePageMmu
+from refmodel.mmu.large_pages import Flagged, LargePageMmu, Marking
 from refmodel.mmu.replies import Result
 from refmodel.mmu.shadow import ShadowEntry, lets
 from refmodel.mmu.two_levels import LinearFilled, LinearMmu
@@ -57,7 +57,16 @@ def flags_in_memory_are_the_bare_machines(s: LargePageMmu, vm: Vm, gfn: Gfn, ind
     return implies(table.resident, cell.accessed == bare.accessed and cell.dirty == bare.dirty)
 
 
-FLAGS = (flags_in_memory_are_the_bare_machines,)
+@law("EFF-2", "An entry that was marked for an access is marked: as accessed, and where it maps what is stored to as dirty.")
+def marked_entries_are_marked(s: LargePageMmu, outcome: Marking) -> Any:
+    write = outcome.access == Access.WRITE
+    above = s.guest_cell(outcome.vm, s.paging[outcome.vm, outcome.vcpu].root, outcome.upper)
+    leaf = s.guest_cell(outcome.vm, above.gfn, outcome.page)
+    return (implies(outcome.result == Flagged.UPPER, not s.unmarked(above, write, above.large))
+            and implies(outcome.result == Flagged.LEAF, not s.unmarked(leaf, write, True)))
+
+
+FLAGS = (flags_in_memory_are_the_bare_machines, marked_entries_are_marked)
 """Of any MMU for guests whose tables have such flags."""
 INTERPRETED = (linear_data_read_is_data_written,)
 """Of any MMU for guests with two levels."""

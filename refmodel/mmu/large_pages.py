@@ -5,6 +5,8 @@ The bare machine marks its tables in its own walks; the monitor has to have mark
 out. A part of an access that is to be tried again may mark entries early, on both machines.
 """
 
+import enum
+
 import attrs
 
 from refmodel.bare import Event, Reply
@@ -14,6 +16,26 @@ from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.two_levels import LinearMmu
 from refmodel.monitor.frames import Frames
+
+
+class Flagged(enum.Enum):
+    """Which of the guest's entries was marked."""
+
+    UPPER = "the upper one"
+    LEAF = "the leaf"
+    NONE = "none now: the page that it lies in is to be had first"
+
+
+@attrs.frozen
+class Marking:
+    """What came of marking an entry for an access."""
+
+    result: Flagged
+    vm: Vm
+    vcpu: Vcpu
+    upper: Index
+    page: Index
+    access: Access
 
 
 class LargePageMmu(LargePageBareMachine, LinearMmu):
@@ -42,23 +64,26 @@ class LargePageMmu(LargePageBareMachine, LinearMmu):
         return not cell.accessed or (maps and write and not cell.dirty)
 
     @guest
-    def set_flags(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> None:
+    def set_flags(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> Marking:
         """Mark an entry of the guest's that an access of its uses, the upper one first: a part of the access."""
         require(self.paging[vm, vcpu].enabled)
         if self.lacks_tables(vm, vcpu, upper):
-            return
+            return Marking(Flagged.NONE, vm, vcpu, upper, page, access)
         root, write = self.paging[vm, vcpu].root, access == Access.WRITE
         above = self.guest_cell(vm, root, upper)
         require(permits(self.guest_path(vm, above, page), access, self.paging[vm, vcpu].mode))
         if self.unmarked(above, write, above.large):
             if self.mark_entry(vm, root, upper, attrs.evolve(above, accessed=True, dirty=above.dirty or (above.large and write))):
                 self.bare_mark(vm, root, upper, above.large and write)
-            return
+                return Marking(Flagged.UPPER, vm, vcpu, upper, page, access)
+            return Marking(Flagged.NONE, vm, vcpu, upper, page, access)
         require(not above.large)
         leaf = self.guest_cell(vm, above.gfn, page)
         require(self.unmarked(leaf, write, maps=True))
         if self.mark_entry(vm, above.gfn, page, attrs.evolve(leaf, accessed=True, dirty=leaf.dirty or write)):
             self.bare_mark(vm, above.gfn, page, write)
+            return Marking(Flagged.LEAF, vm, vcpu, upper, page, access)
+        return Marking(Flagged.NONE, vm, vcpu, upper, page, access)
 
     def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> bool:
         """Write an entry of the guest's, if its page may be written to; or see to it that it may, and answer False. The monitor is
