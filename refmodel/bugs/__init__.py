@@ -186,6 +186,8 @@ MUTANTS: dict[str, Mutant] = {
     "direct-cached-under-another-address": Mutant(direct.CachedUnderAnotherAddress, "EQV-2"),
     "direct-base-loaded-cache-kept": Mutant(direct.BaseLoadedCacheKept, "EQV-5"),
     "direct-pinned-at-another-level": Mutant(direct.PinnedAtAnotherLevel, "EQV-2"),
+    "direct-refused-half-done": Mutant(direct.RefusedHalfDone, "EQV-2"),
+    "direct-base-loaded-in-name": Mutant(direct.BaseLoadedInName, "EQV-2"),
     "direct-unpinned-by-anyone": Mutant(direct.UnpinnedByAnyone, "ISO-5"),
     "direct-dissolves-in-name": Mutant(direct.DissolvesInName, "EFF-2"),
     "direct-check-starts-over": Mutant(direct.CheckStartsOver, "EFF-2"),

@@ -6,7 +6,7 @@ from refmodel.bare import Event, Reply
 from refmodel.designs import Direct, DirectWithGrants
 from refmodel.language import assign, choose, require, reset
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-from refmodel.mmu.direct import Base, Held, Hypercall, Pinned, Standing, Touched, Translation, Type, Word
+from refmodel.mmu.direct import Base, BaseLoaded, Held, Hypercall, Pinned, Standing, Touched, Translation, Type, Word
 from refmodel.mmu.direct_grants import Grant, GrantMapping
 
 
@@ -116,17 +116,33 @@ class CachedUnderAnotherAddress(Direct):
 class BaseLoadedCacheKept(Direct):
     """A base pointer is loaded, and processors go by what the tables before it said."""
 
-    def new_baseptr(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> Hypercall:
+    def new_baseptr(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> BaseLoaded:
         frame, old = self.frames[mfn], self.base[vm, vcpu]
         if not frame.owned or frame.vm != vm or frame.type != Type.L2 or frame.standing != Standing.VALID:
-            return Hypercall(False)
+            return BaseLoaded(False, vcpu, mfn)
         self.get_table(mfn)
         self.base[vm, vcpu] = Base(True, mfn)
         reset(self.bare_tlb, lambda found, v, c, upper, lower: v == vm and c == vcpu)
         reset(self.linear, lambda table, v, c, upper: v == vm and c == vcpu)
         if old.loaded:
             self.put_type(old.mfn)
-        return Hypercall(True)
+        return BaseLoaded(True, vcpu, mfn)
+
+
+class RefusedHalfDone(Direct):
+    """A pin that is refused has pinned the frame all the same."""
+
+    def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Pinned:
+        super().pin(vm, mfn, second)
+        return Pinned(False, mfn, second)
+
+
+class BaseLoadedInName(Direct):
+    """A base pointer that was refused is said to be loaded."""
+
+    def new_baseptr(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> BaseLoaded:
+        super().new_baseptr(vm, vcpu, mfn)
+        return BaseLoaded(True, vcpu, mfn)
 
 
 class PinnedAtAnotherLevel(Direct):

@@ -5,7 +5,7 @@ from typing import Any
 from refmodel.bare import Event
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Index, Mfn, Vcpu, Vm
-from refmodel.mmu.direct import DirectMmu, Hypercall, Pinned, Standing, Touched, Type, TypedFrame
+from refmodel.mmu.direct import BaseLoaded, DirectMmu, Hypercall, Pinned, Standing, Touched, Type, TypedFrame
 from refmodel.mmu.direct_grants import DirectGrants
 
 
@@ -183,10 +183,24 @@ def cached_translations_were_the_guests(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper:
     return implies(s.tlb[vm, vcpu, upper, lower].valid, s.tlb[vm, vcpu, upper, lower] == s.bare_tlb[vm, vcpu, upper, lower])
 
 
-@law("EQV-2", "A frame that was pinned is pinned, as a table of the level that was asked for.")
-def pins_are_what_was_asked_for(s: DirectMmu, outcome: Pinned) -> Any:
+@law("EQV-2", "A frame that was pinned is pinned, as a table of the level asked for; a pin that is refused changes nothing.")
+def pins_are_what_was_asked_for(s: DirectMmu, before: DirectMmu, outcome: Pinned) -> Any:
     frame = s.frames[outcome.mfn]
-    return implies(outcome.done, frame.pinned and frame.type == (Type.L2 if outcome.second else Type.L1))
+    return (implies(outcome.done, frame.pinned and frame.type == (Type.L2 if outcome.second else Type.L1))
+            and implies(not outcome.done, frame == before.frames[outcome.mfn]))
+
+
+@law("EQV-2", "A base pointer that was loaded is the vCPU's; one that is refused leaves it the one that it had.")
+def base_pointers_are_what_was_asked_for(s: DirectMmu, before: DirectMmu, outcome: BaseLoaded, actor: Vm) -> Any:
+    now, was = s.base[actor, outcome.vcpu], before.base[actor, outcome.vcpu]
+    return (implies(outcome.done, now.loaded and now.mfn == outcome.mfn)
+            and implies(not outcome.done, now == was))
+
+
+@law("EQV-2", "A hypercall that is refused changes no frame, no word, and nothing that an entry holds.")
+def refused_hypercalls_change_nothing(s: DirectMmu, before: DirectMmu, outcome: Hypercall, mfn: Mfn, index: Index) -> Any:
+    return implies(not outcome.done, s.frames[mfn] == before.frames[mfn] and s.words[mfn, index] == before.words[mfn, index]
+                   and s.held[mfn, index] == before.held[mfn, index])
 
 
 @law("EQV-2", "A VM's devices are let at its memory as long as that is plain: no table, and no descriptors.")
@@ -309,6 +323,8 @@ LAWS = (
     direct_accesses_are_translated,
     cached_translations_were_the_guests,
     pins_are_what_was_asked_for,
+    base_pointers_are_what_was_asked_for,
+    refused_hypercalls_change_nothing,
     devices_reach_plain_memory,
     linear_mappings_are_current,
     direct_accesses_do_not_exit,

@@ -128,6 +128,15 @@ class Pinned:
     second: bool
 
 
+@attrs.frozen
+class BaseLoaded:
+    """What a hypercall answers that is to load a base pointer."""
+
+    done: bool
+    vcpu: Vcpu
+    mfn: Mfn
+
+
 def as_cell(word: Word) -> Cell:
     """What a load shows of a word (its address is the guest's own business)."""
     return Cell(word.present, word.writable, word.available)
@@ -407,11 +416,11 @@ class DirectMmu(Design):
         self.iommu[frame.vm, mfn] = True
 
     @guest
-    def new_baseptr(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> Hypercall:
+    def new_baseptr(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> BaseLoaded:
         """MMUEXT_NEW_BASEPTR: load a level 2 table. The processor forgets, and the monitor's own view of the tables goes too."""
         frame, old = self.frames[mfn], self.base[vm, vcpu]
         if not frame.owned or frame.vm != vm or frame.type != Type.L2 or frame.standing != Standing.VALID:
-            return Hypercall(False)
+            return BaseLoaded(False, vcpu, mfn)
         self.get_table(mfn)
         self.base[vm, vcpu] = Base(True, mfn)
         reset(self.tlb, lambda found, v, c, upper, lower: v == vm and c == vcpu)
@@ -419,7 +428,7 @@ class DirectMmu(Design):
         reset(self.linear, lambda table, v, c, upper: v == vm and c == vcpu)
         if old.loaded:
             self.put_type(old.mfn)
-        return Hypercall(True)
+        return BaseLoaded(True, vcpu, mfn)
 
     # ------------------------------------------------------------ changing a valid table
 
