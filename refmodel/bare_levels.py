@@ -153,6 +153,10 @@ class NestedInstructions(Design):
     def store_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Attempt:
         return self.execute_l2(vm, vcpu, page, offset, Access.WRITE, value)
 
+    def save_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
+        """What VMSAVE does to memory, whose operand is an address of L2's: a store, of what we call nothing."""
+        return self.execute_l2(vm, vcpu, page, offset, Access.WRITE, Cell())
+
     @guest
     def fetch_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
         return self.execute_l2(vm, vcpu, page, offset, Access.FETCH, Cell())

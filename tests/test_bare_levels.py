@@ -159,5 +159,7 @@ def test_an_instruction_is_the_access_that_its_name_says_where_its_operands_say(
     assert getattr(cls, f"load{suffix}")(Told(), *where) == (*where, Access.READ, Cell())
     assert getattr(cls, f"fetch{suffix}")(Told(), *where) == (*where, Access.FETCH, Cell())
     assert getattr(cls, f"store{suffix}")(Told(), *where, ENTRY) == (*where, Access.WRITE, ENTRY)
+    if suffix:
+        assert cls.save_l2(Told(), *where) == (*where, Access.WRITE, Cell())
     with pytest.raises(NotImplementedError):  # an MMU says what an access comes to
         getattr(cls, f"execute{suffix}")(Told(), *where, Access.READ, Cell())

@@ -77,11 +77,12 @@ def unmarked_pages_are_there(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.sent[vm, gfn] == Sent.THERE, s.plugged[vm, gfn] and s.destination[vm, gfn] == s.bare_memory[vm, gfn])
 
 
-@law("EQV-4", "The mark is taken first, then the page is protected, and then it is sent.")
+@law("EQV-4", "The mark of a page in a frame is taken first, then the page is protected, and then it is sent.")
 def marks_go_in_order(s: DirtyLogging, before: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.sent[vm, gfn], s.sent[vm, gfn]
-    return implies(was != now, (now == Sent.MARKED) or (now == Sent.TAKEN and was == Sent.MARKED)
-                   or (now == Sent.PROTECTED and was == Sent.TAKEN) or (now == Sent.THERE and was == Sent.PROTECTED))
+    return implies(was != now, now == Sent.MARKED or (s.in_frame(vm, gfn) and (
+        (now == Sent.TAKEN and was == Sent.MARKED) or (now == Sent.PROTECTED and was == Sent.TAKEN)
+        or (now == Sent.THERE and was == Sent.PROTECTED))))
 
 
 @law("EQV-4", "A page is marked, or about to be protected, or read-only: no store to it goes unnoticed.")

@@ -136,7 +136,7 @@ class NestedMmu(NestedInstructions, PhysicalEmulation):
         if nested.intercepts:
             self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
             return Attempt(Reply(), Reply(), vcpu, NOTHING, Access.WRITE)  # an exit that L1 asked for, and for no page
-        return self.execute_l2(vm, vcpu, page, offset, Access.WRITE, Cell())
+        return self.save_l2(vm, vcpu, page, offset)
 
     def intercepted(self, nested: Nested) -> bool:
         """An exit is due if either monitor wants it."""
