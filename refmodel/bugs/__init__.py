@@ -137,6 +137,7 @@ MUTANTS: dict[str, Mutant] = {
     "unsync-nothing-filled": Mutant(shadow_unsync.NothingFilled, "EFF-2"),
     "roles-frame-given-twice": Mutant(one_mechanism.FrameGivenTwice, "RES-2"),
     "large-backed-by-nothing": Mutant(one_mechanism.BackedByNothing, "ISO-1"),
+    "large-mapped-for-another-entry": Mutant(one_mechanism.MappedForAnotherEntry, "EQV-2"),
     "large-taken-in-name": Mutant(one_mechanism.TakenInName, "RES-3"),
     "protection-swapped-out-mapped": Mutant(one_mechanism.SwappedOutMapped, "ISO-1"),
     "protection-shadowed-unflushed": Mutant(one_mechanism.ShadowedUnflushed, "EQV-5"),

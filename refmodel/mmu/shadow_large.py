@@ -30,6 +30,15 @@ class SmallEntry:
 
 
 @attrs.frozen
+class SmallMapped:
+    """The page of a large entry that a fault mapped."""
+
+    vm: Vm
+    slot: Index
+    page: Index
+
+
+@attrs.frozen
 class Taken:
     """The region whose memory the monitor took."""
 
@@ -59,7 +68,7 @@ class ShadowLargeMmu(Design):
         self.backed[vm, region] = True
 
     @operation
-    def fault(self, vm: Vm, slot: Index, page: Index) -> None:
+    def fault(self, vm: Vm, slot: Index, page: Index) -> SmallMapped:
         """Map one page of a large entry's region."""
         region = self.large[vm, slot]
         require(region != NOTHING)
@@ -72,6 +81,7 @@ class ShadowLargeMmu(Design):
             self.rmap[vm, self.direct[vm, slot].region, page, slot] = False
         self.entries[vm, slot, page] = SmallEntry(True, region)
         self.rmap[vm, region, page, slot] = True
+        return SmallMapped(vm, slot, page)
 
     def usable(self, vm: Vm, slot: Index, region: Region) -> bool:
         """Whether the table that is there can be used: it was made for this very region."""
