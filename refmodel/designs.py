@@ -76,6 +76,8 @@ from refmodel.monitor.swapping import Swapping
 
 GENERAL = isolation.LAWS + isolation.BALLOONING + accounting.LAWS + equivalence.LAWS
 """What holds under any MMU."""
+MERGED = GENERAL + accounting.SHARING
+"""What holds under any MMU where pages are merged two at a time."""
 ANY_MMU = isolation.LAWS + equivalence.LAWS + accounting.COUNTED + accounting.NO_TABLES + contract.LAWS
 """Of any mechanism, over any MMU at all."""
 SMALL: Geometry = geometry(
@@ -99,7 +101,7 @@ LARGER: Geometry = geometry(Vm=2, Vcpu=1, Gfn=2, Mfn=4, Index=1, Slot=2, Chain=1
 class Memory(Swapping, DirtyLogging, Sharing, Ballooning, PopulateOnDemand, AccessTracking, GuestCopies, ContractMmu):
     """Seven things that are done with memory underneath, together, under any MMU."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + memory.LAWS + contract.LAWS
+    laws: ClassVar[tuple[Law, ...]] = MERGED + accounting.NO_TABLES + memory.LAWS + contract.LAWS + contract.MAPPED
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Slot=1, Index=1, naturals=1,
                         only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
 
@@ -114,7 +116,7 @@ class SamepageMerging(Ksm, ContractMmu):
 class AssignedDevices(Devices, Sharing, DirtyLogging, ContractMmu):
     """Devices that guests drive themselves, over copy-on-write sharing and a dirty log, under any MMU."""
 
-    laws: ClassVar[tuple[Law, ...]] = ANY_MMU + memory.DIRTY_LOGGING + devices.LAWS
+    laws: ClassVar[tuple[Law, ...]] = ANY_MMU + accounting.SHARING + memory.DIRTY_LOGGING + devices.LAWS
     geometry = Memory.geometry.resized(Mfn=3)
 
 
@@ -149,7 +151,7 @@ class GrantedMemory(Grants):
 class Interpreter(Sharing, Ballooning, InterpreterMmu):
     """Every access carried out by the monitor, over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + waiting.EMULATED
+    laws: ClassVar[tuple[Law, ...]] = MERGED + accounting.NO_TABLES + waiting.EMULATED
     geometry = SMALL
     further_geometries = (MODES,)
 
@@ -157,7 +159,7 @@ class Interpreter(Sharing, Ballooning, InterpreterMmu):
 class VirtualTlb(Sharing, Ballooning, VirtualTlbMmu):
     """Shadow tables that are filled and flushed as a TLB is, over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = (GENERAL + accounting.NO_TABLES + isolation.VIRTUAL_TLB + equivalence.VIRTUAL_TLB
+    laws: ClassVar[tuple[Law, ...]] = (MERGED + accounting.NO_TABLES + isolation.VIRTUAL_TLB + equivalence.VIRTUAL_TLB
                                        + efficiency.SHADOW + waiting.SHADOW + waiting.EMULATED)
     geometry = SMALL
     further_geometries = (MODES,)
@@ -166,7 +168,7 @@ class VirtualTlb(Sharing, Ballooning, VirtualTlbMmu):
 class ShadowTraced(Sharing, Ballooning, ShadowTracedMmu):
     """Shadow tables that mirror the guest's write-protected ones, over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = (GENERAL + accounting.NO_TABLES + isolation.SHADOW_TRACED + equivalence.SHADOW_TRACED
+    laws: ClassVar[tuple[Law, ...]] = (MERGED + accounting.NO_TABLES + isolation.SHADOW_TRACED + equivalence.SHADOW_TRACED
                                        + efficiency.SHADOW + waiting.SHADOW + waiting.EMULATED)
     geometry = SMALL.resized(Vm=1, Vcpu=2)  # one's tables are traced while another has them cached
     further_geometries = (MODES,)
@@ -175,7 +177,7 @@ class ShadowTraced(Sharing, Ballooning, ShadowTracedMmu):
 class ShadowUnsync(Sharing, Ballooning, ShadowUnsyncMmu):
     """Shadow tables whose leaves may fall behind the guest's, over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_unsync.LAWS + waiting.SHADOW_UNSYNC + waiting.EMULATED
+    laws: ClassVar[tuple[Law, ...]] = MERGED + accounting.NO_TABLES + shadow_unsync.LAWS + waiting.SHADOW_UNSYNC + waiting.EMULATED
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
         Cell: (Cell(), Cell(True, True, True, gfn=0), Cell(True, False, True, gfn=0)), Mode: (Mode(),)})
     further_geometries = (MODES,)
@@ -184,7 +186,7 @@ class ShadowUnsync(Sharing, Ballooning, ShadowUnsyncMmu):
 class ShadowPages(Sharing, Ballooning, ShadowPagesMmu):
     """Shadow paging in full: roles, large pages, flags, a finite pool; over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + shadow_pages.LAWS + waiting.SHADOW_PAGES + waiting.EMULATED
+    laws: ClassVar[tuple[Law, ...]] = MERGED + accounting.NO_TABLES + shadow_pages.LAWS + waiting.SHADOW_PAGES + waiting.EMULATED
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, ShadowPage=2, only={
         Cell: (READ_ONLY_FOR_USERS, Cell(True, True, True, gfn=0, large=True)), Mode: (Mode(),)})
     further_geometries = (attrs.evolve(geometry, only=MODES.only).resized(Gfn=1),)
@@ -193,7 +195,7 @@ class ShadowPages(Sharing, Ballooning, ShadowPagesMmu):
 class Ept(Sharing, Ballooning, EptMmu):
     """Extended page tables over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + isolation.EPT + accounting.EPT + equivalence.EPT + efficiency.EPT + waiting.EPT
+    laws: ClassVar[tuple[Law, ...]] = MERGED + isolation.EPT + accounting.EPT + equivalence.EPT + efficiency.EPT + waiting.EPT
     geometry = SMALL
     further_geometries = (MODES,)
 
@@ -216,7 +218,7 @@ class DirectWithGrants(DirectGrants):
 class TwoLevelInterpreter(Sharing, Ballooning, TwoLevelInterpreterMmu):
     """The interpreter for guests whose tables have two levels."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + linear.INTERPRETED
+    laws: ClassVar[tuple[Law, ...]] = MERGED + accounting.NO_TABLES + linear.INTERPRETED
     geometry = ShadowUnsync.geometry
     further_geometries = (MODES,)
 
@@ -224,7 +226,7 @@ class TwoLevelInterpreter(Sharing, Ballooning, TwoLevelInterpreterMmu):
 class LargePageInterpreter(Sharing, Ballooning, LargePageInterpreterMmu):
     """The interpreter for guests with large pages, and flags in their tables."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + linear.INTERPRETED + linear.FLAGS
+    laws: ClassVar[tuple[Law, ...]] = MERGED + accounting.NO_TABLES + linear.INTERPRETED + linear.FLAGS
     geometry = ShadowPages.geometry
     further_geometries = ShadowPages.further_geometries
 
@@ -301,7 +303,7 @@ class EptSizes(EptSizesMmu):
 class Nested(Sharing, Ballooning, NestedMmu):
     """EPT on EPT, over copy-on-write sharing and ballooning."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + nested.LAWS + waiting.NESTED
+    laws: ClassVar[tuple[Law, ...]] = MERGED + accounting.NO_TABLES + nested.LAWS + waiting.NESTED
     geometry = SMALL.resized(Vm=1, Gfn=2, Mfn=2)
 
 
@@ -316,7 +318,7 @@ class ShadowOnEpt(Sharing, Ballooning, ShadowOnEptMmu):
 class NestedInterpreter(Sharing, Ballooning, NestedInterpreterMmu):
     """The interpreter for a guest that has a guest."""
 
-    laws: ClassVar[tuple[Law, ...]] = GENERAL + accounting.NO_TABLES + nested.INTERPRETED
+    laws: ClassVar[tuple[Law, ...]] = MERGED + accounting.NO_TABLES + nested.INTERPRETED
     geometry = Nested.geometry
 
 
@@ -331,8 +333,9 @@ EVERYTHING = memory.LAWS + ksm.LAWS + devices.LAWS
 
 
 def over_everything(laws: tuple[Law, ...]) -> tuple[Law, ...]:
-    """The laws of an MMU where an access may wait for more than a frame: for a page on its way in, or for a device."""
-    return tuple(law for law in laws if law not in waiting.LAWS) + EVERYTHING
+    """The laws of an MMU where an access may wait for more than a frame: for a page on its way in, or for a device; and where one
+    page alone may lie in a frame that is to be shared."""
+    return tuple(law for law in laws if law not in waiting.LAWS + accounting.SHARING) + EVERYTHING
 
 
 class MemoryAndEverything(Everything, ContractMmu):

@@ -34,7 +34,7 @@ MECHANISMS: dict[str, tuple[type[P2m], tuple[Law, ...]]] = {
     "free-page-reporting": (FreePageReporting, memory.POPULATE_ON_DEMAND),
     "swapping": (Swapping, memory.SWAPPING),
     "dirty-logging": (DirtyLogging, memory.DIRTY_LOGGING),
-    "access-tracking": (AccessTracking, ()),
+    "access-tracking": (AccessTracking, memory.ACCESS_TRACKING),
     "guest-copies": (GuestCopies, ()),
     "devices": (Devices, devices.LAWS),
 }

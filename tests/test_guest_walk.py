@@ -4,7 +4,7 @@ import pytest
 
 from refmodel.language import Fault
 from refmodel.machine import words
-from refmodel.machine.guest_walk import FETCH, PK, RSVD, Access, Cpu, NotCanonical, PageFault, walk, walk_marking_late
+from refmodel.machine.guest_walk import FETCH, PK, RSVD, Access, Cpu, NotCanonical, PageFault, canonical, walk, walk_marking_late
 from refmodel.machine.words import NX, PS, RW, US, A, D, G, Marked, P, Translation
 
 FULL = P | RW | US
@@ -26,6 +26,14 @@ def test_bits_are_numbered_as_in_the_manuals() -> None:
     assert (words.PAGE, words.FRAME) == (0x1000, 0xF_FFFF_FFFF_F000)
     assert (RSVD, FETCH, PK) == (8, 0x10, 0x20)
     assert (words.lacking(36), words.lacking(52)) == (0xF_FFF0_0000_0000, 0)
+
+
+@pytest.mark.parametrize("levels", [4, 5])
+def test_an_address_is_canonical_if_its_bits_from_the_highest_on_are_alike(levels: int) -> None:
+    half = 1 << (11 + 9 * levels)
+    assert canonical(0, levels) and canonical(half - 1, levels)
+    assert canonical((1 << 64) - half, levels) and canonical((1 << 64) - 1, levels)
+    assert not canonical(half, levels) and not canonical((1 << 64) - half - 1, levels)
 
 
 def test_memory_that_is_late_sets_nothing_before_it_is_told_to() -> None:

@@ -15,6 +15,7 @@ from refmodel.engines.mutation.campaign import Choice, of_design
 from refmodel.engines.mutation.forked import forked
 from refmodel.engines.mutation.hardware import NAME, of_machine
 from refmodel.engines.mutation.hardware import functions as stated
+from refmodel.engines.mutation.judging import runs
 from refmodel.engines.mutation.mutants import mutants_of
 from refmodel.engines.mutation.operators import edits, written
 from refmodel.engines.mutation.reach import reached
@@ -188,6 +189,11 @@ class Broken(Pair):
     @operation
     def set_both(self, vm: Vm) -> None:
         self.one[vm] = True
+
+
+def test_runs_note_what_operations_do_and_how_they_end() -> None:
+    met = runs(outline(SHIPPED["vtlb"]), 1000).met
+    assert {"share", "page_fault: installed", "page_fault: reflected", "load: completed", "load: exited"} <= met
 
 
 def test_a_design_that_breaks_a_law_itself_is_not_mutated() -> None:

@@ -8,7 +8,7 @@ from refmodel.machine import ept_walk as ept_text
 from refmodel.machine import npt_walk as npt_text
 from refmodel.machine.ept_walk import FINAL, LINEAR, XU, Ept, EptMisconfiguration, EptViolation, R, Use, W, X, ept_walk
 from refmodel.machine.guest_walk import Access, Cpu, PageFault
-from refmodel.machine.nested_walk import walk_through_ept, walk_through_npt
+from refmodel.machine.nested_walk import ThroughEpt, walk_through_ept, walk_through_npt
 from refmodel.machine.npt_walk import FINAL_ADDRESS, TABLE_ADDRESS, NestedPageFault, npt_walk
 from refmodel.machine.words import NX, PS, RW, US, A, D, Marked, P
 
@@ -28,6 +28,17 @@ def test_what_is_left_out_of_a_walk_of_ept_and_of_a_use() -> None:
     assert Ept(0x1000) == Ept(root=0x1000, levels=4, accessed_dirty=False, mode_based_execute=False, execute_only=True,
                               gigabyte_pages=True, advanced=False, beyond=0xF_FF00_0000_0000)
     assert Use() == Use(read=False, write=False, fetch=False, user_page=False, about=0)
+
+
+def test_a_flag_is_set_where_the_entry_lies_and_in_what_was_read_of_it() -> None:
+    noted = []
+
+    class Noted(Marked):
+        def mark(self, address: int, entry: int, flags: int) -> None:  # type: ignore[override]
+            noted.append((address, entry, flags))
+
+    ThroughEpt(Noted(CHAIN), Ept(0x1000)).mark(0x10, P | RW, A)  # type: ignore[arg-type]
+    assert noted == [(0x5010, P | RW, A)]
 
 
 def ends(change: dict[int, int], use: Use, **controls: bool) -> object:

@@ -4,11 +4,15 @@ from typing import Any
 
 import pytest
 
+from refmodel.bare import Event, Seen
 from refmodel.bugs import MUTANTS
-from refmodel.designs import REFERENCES, SHIPPED, Direct, Interpreter, ShadowTraced, VirtualTlb
+from refmodel.designs import REFERENCES, SHIPPED, Direct, Ept, Interpreter, ShadowTraced, VirtualTlb
 from refmodel.engines.differential import common, compare
 from refmodel.engines.induction import prove
-from refmodel.language import BadDesign, Design, outline
+from refmodel.language import BadDesign, Design, guest, outline, require
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.replies import Attempt, Filled
 from tests.test_command import refmodel
 
 
@@ -49,9 +53,50 @@ def test_no_guest_can_tell_a_design_from_the_interpreter(name: str) -> None:
                                  "pages-flags-set-without-the-guest", "pages-nobody-marks-entries"])
 def test_a_guest_can_tell_a_bug(bug: str) -> None:
     mutant = outline(MUTANTS[bug].design)
-    done = compare(mutant, outline(reference(mutant.cls) or Interpreter), seconds=30)
+    done = compare(mutant, outline(reference(mutant.cls) or Interpreter), seconds=60, seed=3)
     assert done.difference is not None
     assert done.difference.shown != done.difference.expected or done.difference.run.steps
+
+
+class FetchesSometimes(VirtualTlb):
+    """A guest executes only while SMEP is set."""
+
+    @guest
+    def fetch(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
+        require(self.paging[vm, vcpu].mode.smep)
+        return self.execute(vm, vcpu, page, offset, Access.FETCH, Cell())
+
+
+def test_a_guest_can_tell_that_an_instruction_is_lacking() -> None:
+    told = compare(outline(FetchesSometimes), outline(Interpreter), seconds=30).difference
+    assert told is not None and told.shown is None
+    assert told.lacking is not None and told.lacking.operation == "fetch"
+
+
+class FaultsElsewhere(VirtualTlb):
+    """What came of a fault is said of another access."""
+
+    def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
+        done = super().page_fault(vm, vcpu, page, access)
+        return Filled(done.result, vm, vcpu, page, Access.READ, done.reflected, done.due)
+
+
+def test_a_fault_is_for_the_access_that_was_made() -> None:
+    told = compare(outline(FaultsElsewhere), outline(Interpreter), seconds=30).difference
+    assert told is not None and told.shown.access == Access.READ and told.expected["access"] != Access.READ
+
+
+class Waiting(Ept):
+    """An exit does not say what it was for."""
+
+    def execute_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        shown = super().execute_unpaged(vm, vcpu, gfn, offset, access, value)
+        return Seen(shown.shown, shown.due)
+
+
+def test_a_guest_whose_exit_is_for_no_page_waits_for_ever() -> None:
+    told = compare(outline(Waiting), outline(Interpreter), seconds=30).difference
+    assert told is not None and told.expected is None and told.shown.event == Event.EXITED
 
 
 def test_a_paravirtual_guest_cannot_be_compared() -> None:

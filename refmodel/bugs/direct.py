@@ -6,7 +6,7 @@ from refmodel.bare import Event, Reply
 from refmodel.designs import Direct, DirectWithGrants
 from refmodel.language import assign, choose, require, reset
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-from refmodel.mmu.direct import Held, Hypercall, Standing, Touched, Word
+from refmodel.mmu.direct import Base, BaseLoaded, Held, Hypercall, Pinned, Standing, Touched, Translation, Type, Word
 from refmodel.mmu.direct_grants import Grant, GrantMapping
 
 
@@ -75,6 +75,81 @@ class CheckStartsOver(Direct):
         if not done.done:
             assign(self.unchecked, lambda unchecked, table, at: not self.held[table, at].live, True)
         return done
+
+
+class UnpinnedByAnyone(Direct):
+    """A VM unpins another's table, which dissolves."""
+
+    geometry = Direct.geometry.resized(Vm=2, Mfn=2)
+
+    def unpin(self, vm: Vm, mfn: Mfn) -> None:
+        frame = self.frames[mfn]
+        require(frame.pinned)
+        require(frame.standing != Standing.RESERVED)
+        self.frames[mfn] = attrs.evolve(frame, pinned=False)
+        self.put_type(mfn)
+
+
+class DissolvesInName(Direct):
+    """What a table's entries hold is never given back: the steps that should do it go to entries that hold nothing."""
+
+    def dissolve_entry(self, mfn: Mfn, index: Index) -> None:
+        require(self.frames[mfn].standing == Standing.DISSOLVING)
+        require(not self.held[mfn, index].live)
+        self.unchecked[mfn, index] = True
+
+
+class CachedUnderAnotherAddress(Direct):
+    """A processor that walks for one address remembers what it finds for another."""
+
+    geometry = Direct.geometry.resized(Mfn=2, Index=2)
+
+    def access(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, write: bool) -> Translation:
+        found = self.walk(vm, vcpu, upper, lower)
+        if not found.valid or (write and not found.writable):
+            return Translation()
+        self.tlb[vm, vcpu, upper, upper] = found
+        self.bare_tlb[vm, vcpu, upper, lower] = found
+        return found
+
+
+class BaseLoadedCacheKept(Direct):
+    """A base pointer is loaded, and processors go by what the tables before it said."""
+
+    def new_baseptr(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> BaseLoaded:
+        frame, old = self.frames[mfn], self.base[vm, vcpu]
+        if not frame.owned or frame.vm != vm or frame.type != Type.L2 or frame.standing != Standing.VALID:
+            return BaseLoaded(False, vcpu, mfn)
+        self.get_table(mfn)
+        self.base[vm, vcpu] = Base(True, mfn)
+        reset(self.bare_tlb, lambda found, v, c, upper, lower: v == vm and c == vcpu)
+        reset(self.linear, lambda table, v, c, upper: v == vm and c == vcpu)
+        if old.loaded:
+            self.put_type(old.mfn)
+        return BaseLoaded(True, vcpu, mfn)
+
+
+class RefusedHalfDone(Direct):
+    """A pin that is refused has pinned the frame all the same."""
+
+    def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Pinned:
+        super().pin(vm, mfn, second)
+        return Pinned(False, mfn, second)
+
+
+class BaseLoadedInName(Direct):
+    """A base pointer that was refused is said to be loaded."""
+
+    def new_baseptr(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> BaseLoaded:
+        super().new_baseptr(vm, vcpu, mfn)
+        return BaseLoaded(True, vcpu, mfn)
+
+
+class PinnedAtAnotherLevel(Direct):
+    """Who asks for a table of level 2 has one of level 1 pinned, and is told that it is done."""
+
+    def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Pinned:
+        return Pinned(super().pin(vm, mfn, False).done, mfn, second)
 
 
 class GrantUnmappedInName(DirectWithGrants):

@@ -10,6 +10,14 @@ from refmodel.mmu.replies import Handled, Result
 from refmodel.monitor.p2m import Supply
 
 
+class WaitsAsTheGuestsFault(Ept):
+    """An EPT violation that has to wait for a frame is called a fault of the guest's own."""
+
+    def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
+        done = super().ept_violation(vm, gfn, write)
+        return Handled(Result.REFLECTED if done.result == Result.FAILED else done.result, vm, gfn, write)
+
+
 class NoFlushWhenWriteProtecting(Ept):
     """The entry loses its right to write; what processors remember does not."""
 

@@ -8,6 +8,7 @@ from refmodel.language import NOTHING, operation, require
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Mfn, Vm
 from refmodel.mmu.contract import Derived
+from refmodel.monitor.access_tracking import Withdrawn
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry, Supply
@@ -70,6 +71,34 @@ class ReadInVain(Memory):
         self.reading[mfn] = NOTHING
         self.slots[slot] = attrs.evolve(self.slots[slot], reader=NOTHING)
         self.release(mfn)
+
+
+class WithdrawnInName(Memory):
+    """A page is withdrawn, and the MMU may have it again without a word: nobody learns who comes for it."""
+
+    @operation
+    def withdraw(self, vm: Vm, gfn: Gfn) -> Withdrawn:
+        require(self.p2m[vm, gfn].mapped)
+        self.forget(vm, gfn)
+        return Withdrawn(vm, gfn)
+
+
+class LastSharerWaitsForEver(Memory):
+    """A page that no other shares any more is not given its frame back as its own."""
+
+    def break_sharing(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.frames[self.p2m[vm, gfn].mfn].references != 1 and super().break_sharing(vm, gfn)
+
+
+class ProtectedUnmarked(Memory):
+    """A page is protected before its mark was taken, and never when it was."""
+
+    @operation
+    def protect_taken(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.in_frame(vm, gfn))
+        require(self.sent[vm, gfn] == Sent.MARKED)
+        self.withdraw_write(vm, gfn)
+        self.sent[vm, gfn] = Sent.PROTECTED
 
 
 class ReclaimedUnlooked(Memory):

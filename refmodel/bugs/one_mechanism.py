@@ -1,8 +1,9 @@
 """Mutants of the designs that have one mechanism each."""
 
 from refmodel.designs import MonitorPages, ShadowLarge, ShadowRoles, WriteProtection
-from refmodel.language import NOTHING, operation, require
-from refmodel.machine.names import Gfn, Mfn, Region, Vm
+from refmodel.language import NOTHING, operation, require, reset
+from refmodel.machine.names import Gfn, Index, Mfn, Region, Vm
+from refmodel.mmu.shadow_large import DirectTable, SmallEntry, SmallMapped, Taken
 from refmodel.mmu.shadow_roles import PageOf
 from refmodel.mmu.write_protection import Backed, Served, Spte
 from refmodel.monitor.host_pages import HostMapping, HostPage, Kind, Lent, Party
@@ -25,6 +26,31 @@ class BackedByNothing(ShadowLarge):
     def unback(self, vm: Vm, region: Region) -> None:
         require(self.backed[vm, region])
         self.backed[vm, region] = False
+
+
+class MappedForAnotherEntry(ShadowLarge):
+    """A fault on one large entry maps a page of the region that another names."""
+
+    @operation
+    def fault(self, vm: Vm, slot: Index, page: Index) -> SmallMapped:
+        region = self.large[vm, page]
+        require(region != NOTHING and self.backed[vm, region])
+        self.drop(vm, slot)
+        self.direct[vm, slot] = DirectTable(True, region)
+        self.entries[vm, slot, page] = SmallEntry(True, region)
+        self.rmap[vm, region, page, slot] = True
+        return SmallMapped(vm, slot, page)
+
+
+class TakenInName(ShadowLarge):
+    """The monitor takes a region's memory: the entries go, and the region keeps it."""
+
+    @operation
+    def take(self, vm: Vm, region: Region) -> Taken:
+        require(self.backed[vm, region])
+        reset(self.entries, lambda entry, v, slot, page: v == vm and self.rmap[v, region, page, slot])
+        reset(self.rmap, lambda mapped, v, r, page, slot: v == vm and r == region)
+        return Taken(vm, region)
 
 
 class SwappedOutMapped(WriteProtection):

@@ -2,11 +2,11 @@
 
 import attrs
 
+from refmodel.bare_levels import path
 from refmodel.designs import READ_ONLY_FOR_USERS, ShadowPages
 from refmodel.language import operation, require, reset
 from refmodel.machine.cells import Access, Cell, Mode
 from refmodel.machine.names import Gfn, Index, ShadowPage, Vcpu, Vm
-from refmodel.mmu.large_pages import path
 from refmodel.mmu.shadow import ShadowEntry
 from refmodel.mmu.shadow_pages import Role
 from refmodel.mmu.two_levels import LinearFilled
@@ -212,6 +212,13 @@ class WritableFromTheStart(ShadowPages):
 
     def made_for(self, vm: Vm, entry: Cell, access: Access, mode: Mode) -> ShadowEntry:
         return super().made_for(vm, attrs.evolve(entry, dirty=True), access, mode)
+
+
+class MarkedInName(ShadowPages):
+    """An entry is said to be marked, and is not."""
+
+    def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> bool:
+        return True
 
 
 class NobodyMarksEntries(ShadowPages):

@@ -1,11 +1,11 @@
 """Mutants of unsync shadow tables: shadows that outlive what they were made of, and rights that nobody gave."""
 
 from refmodel.bare import Event, Reply
+from refmodel.bare_levels import LinearAttempt
 from refmodel.designs import ShadowUnsync
 from refmodel.language import reset
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-from refmodel.mmu.two_levels import LinearAttempt
 from refmodel.monitor.p2m import Supply
 
 

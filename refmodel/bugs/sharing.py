@@ -4,11 +4,11 @@ import attrs
 
 from refmodel.bare import Event, Reply
 from refmodel.designs import Ept, Interpreter, VirtualTlb
-from refmodel.language import fails
+from refmodel.language import fails, operation, require
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Mfn, Vm
 from refmodel.monitor.copy_on_write import CopyOnWrite
-from refmodel.monitor.frames import Frame
+from refmodel.monitor.frames import Frame, Use
 
 
 class BreakCopiesNothing(Ept):
@@ -38,6 +38,19 @@ class MergedUncompared(Ept):
 
     def alike(self, mfn: Mfn, other: Mfn) -> bool:
         return True
+
+
+class MergedWithItself(Interpreter):
+    """A page is merged with itself: it is shared by nobody, no frame is saved, and its next store exits."""
+
+    @operation
+    def share(self, vm: Vm, gfn: Gfn, other_vm: Vm, other_gfn: Gfn) -> None:
+        keep, drop = self.p2m[vm, gfn], self.p2m[other_vm, other_gfn]
+        require(keep.resident and drop.resident)
+        require(self.frames[drop.mfn].use == Use.PRIVATE)
+        require(self.alike(keep.mfn, drop.mfn))
+        self.seal(vm, gfn)
+        self.join(other_vm, other_gfn, keep.mfn)
 
 
 class _LastSharerWaits(CopyOnWrite):

@@ -10,6 +10,15 @@ from refmodel.mmu.shadow import ShadowEntry, lets
 from refmodel.monitor.frames import Frame, Use
 
 
+class WaitsAsTheGuestsFault(VirtualTlb):
+    """A store that has to wait for a frame is called the guest's own fault, of which it is told nothing."""
+
+    def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
+        done = super().page_fault(vm, vcpu, page, access)
+        return Filled(Result.REFLECTED if done.result == Result.FAILED else done.result, vm, vcpu, page, access, done.reflected,
+                      done.due)
+
+
 class ShadowForgottenTlbNot(VirtualTlb):
     """When a page goes, its shadow entries go, and processors remember them."""
 

@@ -246,7 +246,9 @@ def _show_comparison(name: str, mine: Outline, beside: Outline, done: Comparison
         return
     told = list(run_again(mine, mine.cls.geometry, done.difference.run))
     out.print(terminal.trace(mine, told))
-    out.print(f"shows {done.difference.shown}, where {beside.name} shows {done.difference.expected}", soft_wrap=True)
+    lacking = done.difference.lacking
+    here = f"shows {done.difference.shown}" if lacking is None else f"has no {call(mine, lacking)}"
+    out.print(f"{here}, where {beside.name} shows {done.difference.expected}", soft_wrap=True)
     out.print(f"{name}: a guest can tell the difference\n", style="bold red")
 
 

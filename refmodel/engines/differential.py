@@ -18,12 +18,20 @@ import attrs
 
 from refmodel.engines.machine import Machine, Run, Step
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Geometry
+from refmodel.language.kinds import NOTHING, Geometry
 from refmodel.language.unsound import BadDesign
 from refmodel.machine.cells import Access
 
-STEPS = 60
+STEPS = 80
 """Steps that apply in one run."""
+BOOTED = 0.5
+"""Share of runs in which guests have memory and tables from the beginning: it takes many steps to come to that by chance."""
+ENTRIES = 8
+"""Entries that a guest begins with at most."""
+ENTER = ("mov_cr3", "vmlaunch")
+"""What has tables used."""
+ROUNDS = 3
+"""How often an exit is served before the guest does something else."""
 GHOSTS = ("plugged", "bare_memory", "paging", "balloon", "bare_tlb", "bare_old", "nested", "bare_tlb12")
 """The machine that a guest believes it has."""
 GIVEN = ("within",)
@@ -37,8 +45,13 @@ MARKS = "set_flags"
 LEVELS = 2
 """Entries that an access marks at most."""
 ACCESSES = {"load": Access.READ, "store": Access.WRITE, "fetch": Access.FETCH}
+SERVING = ("set_flags", "load_root", "link")
+"""Steps of serving an exit that answer for nothing by themselves."""
 SAME_INSTRUCTION = {"emulate_store": "store"}
 """What the monitor carries out for the guest is the guest's instruction."""
+
+
+Instance = tuple[Operation, tuple[Any, ...]]
 
 
 @attrs.frozen
@@ -49,6 +62,8 @@ class Difference:
     shown: Any
     expected: Any
     """None if the instruction does not apply there."""
+    lacking: Step | None = None
+    """An instruction that the guest might have given next, if it applies there only."""
 
 
 @attrs.frozen
@@ -110,33 +125,111 @@ class _Pair:
             setattr(self.theirs.state, name, getattr(self.mine.state, name))
         self.operations = {op.name: op for op in reference.operations}
         self.instances = self.mine.instances()
+        self.serving = [(op, arguments) for op, arguments in self.instances if _serves(op)]
+        self.exited: Any = None
         self.steps: list[Step] = []
         self.compared = self.explained = 0
+        self.shared = {op.name for op in design.operations if op.by_guest and op.name in self.operations} - {MARKS}
         self.ghosts = [t.name for t in design.tables if t.name in GHOSTS]
 
     def run(self) -> Difference | None:
+        first = iter(self._first() if self.draw.random() < BOOTED else ())
         for _ in range(STEPS * 12):
-            op, arguments = self.draw.choice(self.instances)
+            op, arguments = next(first, None) or self.draw.choice(self.instances)
             found = self._step(op, arguments)
+            if self.exited is not None:
+                found = self._again(op, arguments)
             if found is not None or len(self.steps) >= STEPS or self.explained:
                 return found
         return None
 
+    def _first(self) -> list[Instance]:
+        """Memory, some entries in it, and to use them for a table."""
+        given = [i for i in self.instances if i[0].name == "populate"]
+        stores = [i for i in self.instances if i[0].name == "store_unpaged" and _named(*i)["value"].present]
+        enter = [i for i in self.instances if i[0].name in ENTER]
+        return [i for some, most in ((given, len(given)), (stores, ENTRIES), (enter, 1))
+                for i in self.draw.sample(some, min(most, len(some)))]
+
+    def _again(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
+        """Have an exit served, and the instruction tried again. An exit that nobody serves is one for ever."""
+        for _ in range(ROUNDS):
+            if getattr(self.exited, "gfn", 0) == NOTHING or not self._served(op, arguments):
+                return Difference(Run(self.mine.initial_answers, tuple(self.steps)), self.exited.shown, None)
+            found = self._serve(op, arguments)
+            if found is None and not self.explained:
+                found = self._step(op, arguments)
+            if found is not None or self.exited is None or self.explained:
+                return found
+        return None
+
+    def _serving(self, op: Operation, arguments: tuple[Any, ...]) -> list[Instance]:
+        """What may serve an exit: it names what the instruction or its exit names."""
+        about, instruction = self._about(op, arguments), SAME_INSTRUCTION.get(op.name, op.name)
+        return [(served, names) for served, names in self.serving if SAME_INSTRUCTION.get(served.name, instruction) == instruction
+                and all(about.get(name, value) == value for name, value in _named(served, names).items())]
+
+    def _about(self, op: Operation, arguments: tuple[Any, ...]) -> dict[str, Any]:
+        return {**attrs.asdict(self.exited, recurse=False), **_named(op, arguments)}
+
+    def _served(self, op: Operation, arguments: tuple[Any, ...]) -> bool:
+        """Whether anything serves it now, if anything has to. (A guest may have asked for it, or the monitor be about to try again.
+        Where it takes several steps, one may want what others have to give up first.)"""
+        about = self._about(op, arguments)
+        fitting = [i for i in self._serving(op, arguments) if {*_named(*i)} <= {*about}]
+        asked_for = getattr(self.exited, "page", 0) == NOTHING
+        return (not fitting or asked_for or any(served.name in SERVING for served, _ in self.serving)
+                or any(self._applies(self.mine, *instance) for instance in fitting))
+
+    def _serve(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
+        serving = self._serving(op, arguments)
+        for served, names in self.draw.sample(serving, len(serving)):
+            found = self._step(served, names)
+            if found is not None or self.explained:
+                return found
+        return None
+
     def _step(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
+        self.exited = None
         taken = self.mine.attempt(op, arguments, self.draw.choice)
         if taken is None:
-            return None
+            return self._only_theirs(op, arguments)
         step, outcome = taken
         self.steps.append(step)
         changed = [name for name in self.ghosts if getattr(self.mine.state, name).changed]
         self.mine.settle()
+        if op.by_guest and hasattr(outcome, "shown") and outcome.shown.event.name == "EXITED":
+            self.exited = outcome
+        if _misnamed(op, arguments, outcome):
+            return Difference(Run(self.mine.initial_answers, tuple(self.steps)), outcome, _named(op, arguments))
         replies = _replies(op, arguments, outcome)
         if replies is not None:
             return self._compare(*replies)
+        if op.name in self.shared and self.exited is None and not self._applies(self.theirs, self.operations[op.name], arguments):
+            return Difference(Run(self.mine.initial_answers, tuple(self.steps)), outcome, None)
         if changed:
             self._follow(op.name, arguments)
         if "plugged" in changed and self.disciplined:  # what was given or taken may have been a table
             self._reload()
+        return None
+
+    def _only_theirs(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:
+        """An instruction that a guest has on the other side only. (Here it may have wanted a frame, and asked in vain.)"""
+        if op.name not in self.shared or self._applies(self.mine, op, arguments) is not None:
+            return None
+        applies = self._applies(self.theirs, self.operations[op.name], arguments)
+        shown = applies and getattr(applies[1], "shown", None)
+        if applies is None or (shown and shown.event.name == "EXITED"):
+            return None
+        return Difference(Run(self.mine.initial_answers, tuple(self.steps)), None, shown, Step(op.name, arguments))
+
+    def _applies(self, machine: Machine, op: Operation, arguments: tuple[Any, ...]) -> tuple[Step, Any] | None:
+        """What an instruction would come to, if it applies whatever is answered to it."""
+        for pick in (lambda options: options[0]), (lambda options: options[-1]):
+            taken = machine.attempt(op, arguments, pick)
+            machine.undo()
+            if taken is not None:
+                return taken
         return None
 
     def _follow(self, name: str, arguments: tuple[Any, ...]) -> Any:
@@ -187,6 +280,24 @@ class _Pair:
                 self._follow(RELOAD, arguments)
                 if taken:
                     self.steps.append(taken[0])
+
+
+def _serves(op: Operation) -> bool:
+    """Whether an operation serves exits."""
+    answers = op.returns is not None and attrs.has(op.returns) and "result" in {a.name for a in attrs.fields(op.returns)}
+    return op.name in SERVING or op.name in SAME_INSTRUCTION or (answers and not op.by_guest)
+
+
+def _named(op: Operation, arguments: Sequence[Any]) -> dict[str, Any]:
+    """Arguments by their names."""
+    return {name: value for (name, _), value in zip(op.parameters, arguments, strict=True)}
+
+
+def _misnamed(op: Operation, arguments: Sequence[Any], outcome: Any) -> bool:
+    """Whether an outcome is for another address than was asked for. (An exit may be for none.)"""
+    if not hasattr(outcome, "vcpu") and not hasattr(outcome, "result"):
+        return False
+    return any(getattr(outcome, name, value) not in (value, NOTHING) for name, value in _named(op, arguments).items())
 
 
 def _replies(op: Operation, arguments: Sequence[Any], outcome: Any) -> tuple[str, tuple[Any, ...], Any, Any] | None:

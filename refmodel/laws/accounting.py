@@ -8,6 +8,7 @@ from refmodel.mmu.ept import EptMmu
 from refmodel.monitor.ballooning import Ballooning, ballooned
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2m, references
+from refmodel.monitor.sharing import Sharing
 
 
 @law("RES-1", "A frame's reference count is the number of guest pages that it stands behind.")
@@ -42,10 +43,17 @@ def no_frame_is_a_table(s: P2m, mfn: Mfn) -> Any:
     return s.frames[mfn].use != Use.TABLE
 
 
+@law("RES-1", "A frame comes to be shared when a second page comes to lie in it: merging two pages saves a frame.")
+def merging_saves_a_frame(s: Sharing, before: Sharing, mfn: Mfn) -> Any:
+    return implies(s.frames[mfn].use == Use.SHARED and before.frames[mfn].use != Use.SHARED, s.frames[mfn].references >= 2)
+
+
 BALLOONING = (balloon_sizes_are_exact,)
 COUNTED = (reference_counts_are_exact, frames_are_conserved)
 LAWS = COUNTED + BALLOONING
 """Of memory management, under any MMU."""
 
+SHARING = (merging_saves_a_frame,)
+"""Where pages are merged two at a time, and no frame waits in a tree to be shared."""
 EPT = (tables_are_held,)
 NO_TABLES = (no_frame_is_a_table,)

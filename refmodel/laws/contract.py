@@ -6,6 +6,7 @@ from refmodel.bare import Event, Seen
 from refmodel.language import implies, law
 from refmodel.laws.equivalence import holes_are_real
 from refmodel.laws.isolation import guests_own
+from refmodel.laws.waiting import waits
 from refmodel.machine.names import Gfn, Vm
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.replies import Handled, Result
@@ -40,6 +41,14 @@ def a_served_derivation_makes_progress(s: ContractMmu, outcome: Handled) -> Any:
     return implies(outcome.result == Result.INSTALLED, s.gives(outcome.vm, outcome.gfn, outcome.write))
 
 
+@law("EFF-2", "Serving an exit for a page that is mapped fails only for a store to it where it lies in a frame with others.")
+def a_mapped_page_waits_only_for_a_frame(s: ContractMmu, before: ContractMmu, outcome: Handled) -> Any:
+    return implies(outcome.result == Result.FAILED and before.p2m[outcome.vm, outcome.gfn].mapped,
+                   waits(s, before, outcome.vm, outcome.gfn, outcome.write))
+
+
+MAPPED = (a_mapped_page_waits_only_for_a_frame,)
+"""Where no device holds a page, and none waits to be merged."""
 LAWS = (
     derived_entries_lead_where_the_p2m_says,
     no_derived_entry_writes_to_a_shared_frame,

@@ -5,7 +5,7 @@ from typing import Any
 from refmodel.bare import Event
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Index, Mfn, Vcpu, Vm
-from refmodel.mmu.direct import DirectMmu, Hypercall, Standing, Touched, Type, TypedFrame
+from refmodel.mmu.direct import BaseLoaded, DirectMmu, Hypercall, Pinned, Standing, Touched, Type, TypedFrame
 from refmodel.mmu.direct_grants import DirectGrants
 
 
@@ -112,6 +112,12 @@ def frames_change_by_their_owners_only(s: DirectMmu, before: DirectMmu, actor: V
                    s.words[mfn, index] == before.words[mfn, index])
 
 
+@law("ISO-5", "A table is pinned and unpinned by the VM whose it is, and by no other.")
+def pins_are_their_owners(s: DirectMmu, before: DirectMmu, actor: Vm, mfn: Mfn) -> Any:
+    was, now = before.frames[mfn], s.frames[mfn]
+    return implies(was.owned and now.owned and actor != was.vm, was.pinned == now.pinned)
+
+
 # ---------------------------------------------------------------- accounting
 
 
@@ -151,15 +157,50 @@ def frames_hold_what_owners_believe(s: DirectMmu, mfn: Mfn, index: Index) -> Any
     return implies(s.frames[mfn].owned, s.words[mfn, index] == s.bare_words[mfn, index])
 
 
-@law("EQV-1", "What a load shows is what it shows on the bare machine.")
+@law("EQV-1", "What an access shows is what it shows on the bare machine.")
 def loads_show_what_was_stored(s: DirectMmu, outcome: Touched) -> Any:
-    return implies(outcome.shown.event == Event.COMPLETED, outcome.shown == outcome.due)
+    return outcome.shown == outcome.due
 
 
 @law("EQV-2", "An access faults just where the guest's own tables fault.")
 def direct_faults_come_when_due(s: DirectMmu, before: DirectMmu, outcome: Touched, actor: Vm) -> Any:
-    walked = before.walk(actor, outcome.vcpu, outcome.upper, outcome.lower)
-    return implies(outcome.shown.event == Event.PAGE_FAULT, not walked.valid or (outcome.write and not walked.writable))
+    base = before.base[actor, outcome.vcpu]
+    top = before.words[base.mfn, outcome.upper]
+    leaf = before.words[top.mfn, outcome.lower]
+    mapped = base.loaded and top.present and (top.large or leaf.present)
+    writable = top.writable and (top.large or leaf.writable)
+    return implies(outcome.shown.event == Event.PAGE_FAULT, not mapped or (outcome.write and not writable))
+
+
+@law("EQV-2", "An access that completes went by what is cached for its address, or by what the tables say, which is cached now.")
+def direct_accesses_are_translated(s: DirectMmu, outcome: Touched, actor: Vm) -> Any:
+    found = s.tlb[actor, outcome.vcpu, outcome.upper, outcome.lower]
+    return implies(outcome.shown.event == Event.COMPLETED, found.valid and (found.writable or not outcome.write))
+
+
+@law("EQV-5", "What is cached for an address is what the guest's tables gave for it, since the processor last forgot it.")
+def cached_translations_were_the_guests(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> Any:
+    return implies(s.tlb[vm, vcpu, upper, lower].valid, s.tlb[vm, vcpu, upper, lower] == s.bare_tlb[vm, vcpu, upper, lower])
+
+
+@law("EQV-2", "A frame that was pinned is pinned, as a table of the level asked for; a pin that is refused changes nothing.")
+def pins_are_what_was_asked_for(s: DirectMmu, before: DirectMmu, outcome: Pinned) -> Any:
+    frame = s.frames[outcome.mfn]
+    return (implies(outcome.done, frame.pinned and frame.type == (Type.L2 if outcome.second else Type.L1))
+            and implies(not outcome.done, frame == before.frames[outcome.mfn]))
+
+
+@law("EQV-2", "A base pointer that was loaded is the vCPU's; one that is refused leaves it the one that it had.")
+def base_pointers_are_what_was_asked_for(s: DirectMmu, before: DirectMmu, outcome: BaseLoaded, actor: Vm) -> Any:
+    now, was = s.base[actor, outcome.vcpu], before.base[actor, outcome.vcpu]
+    return (implies(outcome.done, now.loaded and now.mfn == outcome.mfn)
+            and implies(not outcome.done, now == was))
+
+
+@law("EQV-2", "A hypercall that is refused changes no frame, no word, and nothing that an entry holds.")
+def refused_hypercalls_change_nothing(s: DirectMmu, before: DirectMmu, outcome: Hypercall, mfn: Mfn, index: Index) -> Any:
+    return implies(not outcome.done, s.frames[mfn] == before.frames[mfn] and s.words[mfn, index] == before.words[mfn, index]
+                   and s.held[mfn, index] == before.held[mfn, index])
 
 
 @law("EQV-2", "A VM's devices are let at its memory as long as that is plain: no table, and no descriptors.")
@@ -184,6 +225,13 @@ def direct_accesses_do_not_exit(s: DirectMmu, outcome: Touched) -> Any:
 def checking_makes_progress(s: DirectMmu, before: DirectMmu, outcome: Hypercall, mfn: Mfn, index: Index) -> Any:
     return implies(s.unchecked[mfn, index] and before.frames[mfn].standing == Standing.CHECKING,
                    before.unchecked[mfn, index])
+
+
+@law("EFF-2", "A table that dissolves gets further: each step gives back what an entry held.")
+def dissolving_makes_progress(s: DirectMmu, before: DirectMmu, mfn: Mfn, index: Index) -> Any:
+    dissolving = before.frames[mfn].standing == Standing.DISSOLVING and s.frames[mfn].standing == Standing.DISSOLVING
+    return implies(dissolving and s.unchecked[mfn, index] and not before.unchecked[mfn, index],
+                   before.held[mfn, index].live and not s.held[mfn, index].live)
 
 
 # ---------------------------------------------------------------- grants and descriptors
@@ -264,6 +312,7 @@ LAWS = (
     base_pointers_lead_to_tables,
     a_new_frame_holds_nothing,
     frames_change_by_their_owners_only,
+    pins_are_their_owners,
     type_counts_are_exact,
     page_references_are_exact,
     free_frames_are_unused,
@@ -271,8 +320,14 @@ LAWS = (
     frames_hold_what_owners_believe,
     loads_show_what_was_stored,
     direct_faults_come_when_due,
+    direct_accesses_are_translated,
+    cached_translations_were_the_guests,
+    pins_are_what_was_asked_for,
+    base_pointers_are_what_was_asked_for,
+    refused_hypercalls_change_nothing,
     devices_reach_plain_memory,
     linear_mappings_are_current,
     direct_accesses_do_not_exit,
     checking_makes_progress,
+    dissolving_makes_progress,
 )

@@ -37,9 +37,10 @@ def what_exits_has_not_happened(s: P2m, outcome: Seen) -> Any:
     return implies(outcome.shown.event == Event.EXITED, outcome.due == Reply() and outcome.shown == Reply())
 
 
-@law("EQV-2", "The monitor says that there is no memory only where the bare machine has none.")
+@law("EQV-2", "The monitor says that there is no memory only where the bare machine has none, and no exit is a guest's fault.")
 def holes_are_real(s: P2m, outcome: Handled) -> Any:
-    return implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
+    return (implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
+            and outcome.result != Result.REFLECTED)
 
 
 @law("EQV-5", "What is cached was made from a guest entry that may still be cached.")
@@ -73,8 +74,13 @@ def data_read_through_shadow_entries_is_data_written(s: ShadowMmu, outcome: Atte
 
 @law("EQV-2", "A fault on a shadow entry is given to the guest where it is the guest's own, and only there.")
 def reflected_faults_are_the_guests_own(s: ShadowMmu, outcome: Filled) -> Any:
-    return implies(outcome.result == Result.REFLECTED or outcome.result == Result.HOLE,
-                   outcome.reflected.event == outcome.due.event)
+    return given_as_due(outcome.result, outcome.reflected, outcome.due)
+
+
+def given_as_due(result: Result, reflected: Reply, due: Reply) -> Any:
+    """A fault of the guest's own is given to it as a page fault, and a hole as one; and that is what was due."""
+    return (implies(result == Result.REFLECTED, reflected.event == Event.PAGE_FAULT and due.event == Event.PAGE_FAULT)
+            and implies(result == Result.HOLE, reflected.event == Event.HOLE and due.event == Event.HOLE))
 
 
 @law("EQV-5", "A cached shadow entry was made from a guest entry that may still be cached, and gives no more rights.")

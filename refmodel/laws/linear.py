@@ -3,13 +3,15 @@
 from typing import Any, Protocol
 
 from refmodel.bare import Event
+from refmodel.bare_levels import LinearAttempt
 from refmodel.language import Total, implies, law
+from refmodel.laws.equivalence import given_as_due
 from refmodel.machine.cells import Access, Paging
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
-from refmodel.mmu.large_pages import LargePageMmu
+from refmodel.mmu.large_pages import Flagged, LargePageMmu, Marking
 from refmodel.mmu.replies import Result
 from refmodel.mmu.shadow import ShadowEntry, lets
-from refmodel.mmu.two_levels import LinearAttempt, LinearFilled, LinearMmu
+from refmodel.mmu.two_levels import LinearFilled, LinearMmu
 
 
 class LinearShadow(Protocol):
@@ -33,8 +35,7 @@ def linear_data_read_is_data_written(s: LinearMmu, outcome: LinearAttempt) -> An
 
 @law("EQV-2", "A fault by linear address is given to the guest where it is the guest's own, and only there.")
 def linear_faults_are_the_guests_own(s: LinearShadow, outcome: LinearFilled) -> Any:
-    return implies(outcome.result == Result.REFLECTED or outcome.result == Result.HOLE,
-                   outcome.reflected.event == outcome.due.event)
+    return given_as_due(outcome.result, outcome.reflected, outcome.due)
 
 
 @law("EFF-1", "An access by linear address exits only if the shadows do not let it through.")
@@ -56,7 +57,16 @@ def flags_in_memory_are_the_bare_machines(s: LargePageMmu, vm: Vm, gfn: Gfn, ind
     return implies(table.resident, cell.accessed == bare.accessed and cell.dirty == bare.dirty)
 
 
-FLAGS = (flags_in_memory_are_the_bare_machines,)
+@law("EFF-2", "An entry that was marked for an access is marked: as accessed, and where it maps what is stored to as dirty.")
+def marked_entries_are_marked(s: LargePageMmu, outcome: Marking) -> Any:
+    write = outcome.access == Access.WRITE
+    above = s.guest_cell(outcome.vm, s.paging[outcome.vm, outcome.vcpu].root, outcome.upper)
+    leaf = s.guest_cell(outcome.vm, above.gfn, outcome.page)
+    return (implies(outcome.result == Flagged.UPPER, not s.unmarked(above, write, above.large))
+            and implies(outcome.result == Flagged.LEAF, not s.unmarked(leaf, write, True)))
+
+
+FLAGS = (flags_in_memory_are_the_bare_machines, marked_entries_are_marked)
 """Of any MMU for guests whose tables have such flags."""
 INTERPRETED = (linear_data_read_is_data_written,)
 """Of any MMU for guests with two levels."""

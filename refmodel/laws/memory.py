@@ -4,6 +4,7 @@ from typing import Any
 
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
+from refmodel.monitor.access_tracking import AccessTracking, Withdrawn
 from refmodel.monitor.dirty_logging import DirtyLogging, Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing
@@ -76,6 +77,14 @@ def unmarked_pages_are_there(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.sent[vm, gfn] == Sent.THERE, s.plugged[vm, gfn] and s.destination[vm, gfn] == s.bare_memory[vm, gfn])
 
 
+@law("EQV-4", "The mark of a page in a frame is taken first, then the page is protected, and then it is sent.")
+def marks_go_in_order(s: DirtyLogging, before: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
+    was, now = before.sent[vm, gfn], s.sent[vm, gfn]
+    return implies(was != now, now == Sent.MARKED or (s.in_frame(vm, gfn) and (
+        (now == Sent.TAKEN and was == Sent.MARKED) or (now == Sent.PROTECTED and was == Sent.TAKEN)
+        or (now == Sent.THERE and was == Sent.PROTECTED))))
+
+
 @law("EQV-4", "A page is marked, or about to be protected, or read-only: no store to it goes unnoticed.")
 def unmarked_pages_are_protected(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
     entry, sent = s.p2m[vm, gfn], s.sent[vm, gfn]
@@ -92,6 +101,12 @@ def any_page_can_be_taken(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
 def a_page_is_taken_in_two_steps(s: Swapping, outcome: Reclaimed) -> Any:
     return (implies(outcome.reclaim == Reclaim.CLEAN, s.may_swap_out(outcome.vm, outcome.gfn))
             and implies(outcome.reclaim == Reclaim.TAKEN, not s.in_frame(outcome.vm, outcome.gfn)))
+
+
+@law("RES-3", "A page that was withdrawn is in its frame, and is not to be had without being asked for: who comes for it is seen.")
+def a_withdrawn_page_is_asked_for(s: AccessTracking, outcome: Withdrawn) -> Any:
+    entry = s.p2m[outcome.vm, outcome.gfn]
+    return entry.resident and not entry.mapped
 
 
 @law("RES-3", "A frame that nothing stands on any more is free as soon as the last page has gone.")
@@ -114,5 +129,6 @@ SWAPPING = (
     readers_are_their_slots,
 )
 POPULATE_ON_DEMAND = (promises_are_of_zeroes,)
-DIRTY_LOGGING = (unmarked_pages_are_there, unmarked_pages_are_protected)
-LAWS = SWAPPING + POPULATE_ON_DEMAND + DIRTY_LOGGING
+DIRTY_LOGGING = (unmarked_pages_are_there, unmarked_pages_are_protected, marks_go_in_order)
+ACCESS_TRACKING = (a_withdrawn_page_is_asked_for,)
+LAWS = SWAPPING + POPULATE_ON_DEMAND + DIRTY_LOGGING + ACCESS_TRACKING

@@ -4,6 +4,7 @@ from typing import Any
 
 from refmodel.bare import Event, Seen
 from refmodel.language import implies, law
+from refmodel.laws.equivalence import given_as_due
 from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
 from refmodel.machine.cells import Access, Cell, gives
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
@@ -53,13 +54,13 @@ def l2_reads_what_was_written(s: NestedMmu, outcome: Attempt) -> Any:
 
 @law("EQV-2", "L1 is told of an EPT violation just where EPT12 does not let L2's access through.")
 def reflected_violations_are_l1s_own(s: NestedMmu, outcome: Filled) -> Any:
-    return implies(outcome.result == Result.REFLECTED or outcome.result == Result.HOLE,
-                   outcome.reflected.event == outcome.due.event)
+    return given_as_due(outcome.result, outcome.reflected, outcome.due)
 
 
-@law("EQV-2", "L0 says that there is no memory only where the bare machine has none.")
+@law("EQV-2", "L0 says that there is no memory only where the bare machine has none, and never that a fault of L1's own was there.")
 def holes_of_l1_are_real(s: NestedMmu, outcome: Handled) -> Any:
-    return implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
+    return (implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
+            and outcome.result != Result.REFLECTED)
 
 
 @law("EFF-1", "L2 exits to L0 only for what EPT02 lacks.")

@@ -4,7 +4,7 @@ from typing import Any
 
 from refmodel.language import implies, law
 from refmodel.machine.names import Index, Region, Vm
-from refmodel.mmu.shadow_large import ShadowLargeMmu
+from refmodel.mmu.shadow_large import ShadowLargeMmu, SmallMapped, Taken
 
 
 @law("RES-1", "The reverse map leads to each entry of a direct table; each maps a page of the region that the table was made for.")
@@ -25,4 +25,16 @@ def direct_entries_lead_to_backed_memory(s: ShadowLargeMmu, vm: Vm, slot: Index,
     return implies(entry.present, s.backed[vm, entry.region])
 
 
-LAWS = (entries_are_in_the_rmap, the_rmap_leads_to_entries, direct_entries_lead_to_backed_memory)
+@law("EQV-2", "A fault maps the page of the region that the guest's large entry names as it stands.")
+def faults_map_what_the_guest_names(s: ShadowLargeMmu, outcome: SmallMapped) -> Any:
+    entry = s.entries[outcome.vm, outcome.slot, outcome.page]
+    return entry.present and entry.region == s.large[outcome.vm, outcome.slot]
+
+
+@law("RES-3", "What the monitor takes is taken: the region had memory, and has none any more.")
+def what_is_taken_is_gone(s: ShadowLargeMmu, before: ShadowLargeMmu, outcome: Taken) -> Any:
+    return before.backed[outcome.vm, outcome.region] and not s.backed[outcome.vm, outcome.region]
+
+
+LAWS = (entries_are_in_the_rmap, the_rmap_leads_to_entries, direct_entries_lead_to_backed_memory,
+        faults_map_what_the_guest_names, what_is_taken_is_gone)

@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from refmodel.bare_levels import path
 from refmodel.language import NOTHING, implies, law
 from refmodel.laws import linear
 from refmodel.laws.equivalence import in_the_envelope
 from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
 from refmodel.machine.cells import Cell, Mode
 from refmodel.machine.names import Gfn, Index, ShadowPage, Vcpu, Vm
-from refmodel.mmu.large_pages import path
 from refmodel.mmu.shadow_pages import Role, ShadowPagesMmu
 
 

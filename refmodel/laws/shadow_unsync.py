@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from refmodel.bare_levels import combined
 from refmodel.language import implies, law
 from refmodel.laws import linear
 from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
@@ -9,7 +10,6 @@ from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.shadow import mirrors
 from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
-from refmodel.mmu.two_levels import combined
 
 
 @law("ISO-1", "A leaf shadow's entry leads where the p2m says, with no more rights, and reaches no frame but guests' memory.")

@@ -119,6 +119,24 @@ class Hypercall:
     done: bool
 
 
+@attrs.frozen
+class Pinned:
+    """What a hypercall answers that is to pin a frame as a table of some level."""
+
+    done: bool
+    mfn: Mfn
+    second: bool
+
+
+@attrs.frozen
+class BaseLoaded:
+    """What a hypercall answers that is to load a base pointer."""
+
+    done: bool
+    vcpu: Vcpu
+    mfn: Mfn
+
+
 def as_cell(word: Word) -> Cell:
     """What a load shows of a word (its address is the guest's own business)."""
     return Cell(word.present, word.writable, word.available)
@@ -136,6 +154,8 @@ class DirectMmu(Design):
     """The words at which a check of their frame would stop: not zero, and holding nothing."""
     base: Total[tuple[Vm, Vcpu], Base]
     tlb: Total[tuple[Vm, Vcpu, Index, Index], Translation]
+    bare_tlb: Total[tuple[Vm, Vcpu, Index, Index], Translation]
+    """What the guest's tables gave for an address when a processor last walked them for it, if it was not told to forget since."""
     linear: Total[tuple[Vm, Vcpu, Index], Mfn]
     """The monitor's own view of the current level 1 tables, through a linear mapping of them, as its processor remembers it."""
     iommu: Total[tuple[Vm, Mfn], bool]
@@ -165,6 +185,7 @@ class DirectMmu(Design):
         if not found.valid or (write and not found.writable):
             return Translation()
         self.tlb[vm, vcpu, upper, lower] = found
+        self.bare_tlb[vm, vcpu, upper, lower] = found
         return found
 
     def forget_frame(self, mfn: Mfn) -> None:
@@ -205,6 +226,7 @@ class DirectMmu(Design):
     def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> None:
         """The guest has the processor forget an address. Until it does, it may be shown what its tables said before."""
         self.tlb[vm, vcpu, upper, lower] = Translation()
+        self.bare_tlb[vm, vcpu, upper, lower] = Translation()
 
     # ------------------------------------------------------------ memory comes and goes
 
@@ -322,17 +344,17 @@ class DirectMmu(Design):
     # ------------------------------------------------------------ tables
 
     @guest
-    def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Hypercall:
+    def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Pinned:
         """MMUEXT_PIN_Ln_TABLE: a frame is to be a table from now on. First its type is reserved, so that nobody takes it back."""
         frame = self.frames[mfn]
         require(frame.owned and frame.vm == vm)
         if frame.standing == Standing.VALID and not frame.pinned and (frame.type == Type.L2) == second:
             self.frames[mfn] = attrs.evolve(frame, uses=frame.uses + 1, pinned=True)
-            return Hypercall(True)
+            return Pinned(True, mfn, second)
         if frame.standing != Standing.PLAIN or frame.uses > 0:
-            return Hypercall(False)
+            return Pinned(False, mfn, second)
         self.frames[mfn] = attrs.evolve(frame, type=Type.L2 if second else Type.L1, standing=Standing.RESERVED, uses=1, pinned=True)
-        return Hypercall(True)
+        return Pinned(True, mfn, second)
 
     @operation
     def revoke_writes(self, mfn: Mfn) -> None:
@@ -394,18 +416,19 @@ class DirectMmu(Design):
         self.iommu[frame.vm, mfn] = True
 
     @guest
-    def new_baseptr(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> Hypercall:
+    def new_baseptr(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> BaseLoaded:
         """MMUEXT_NEW_BASEPTR: load a level 2 table. The processor forgets, and the monitor's own view of the tables goes too."""
         frame, old = self.frames[mfn], self.base[vm, vcpu]
         if not frame.owned or frame.vm != vm or frame.type != Type.L2 or frame.standing != Standing.VALID:
-            return Hypercall(False)
+            return BaseLoaded(False, vcpu, mfn)
         self.get_table(mfn)
         self.base[vm, vcpu] = Base(True, mfn)
         reset(self.tlb, lambda found, v, c, upper, lower: v == vm and c == vcpu)
+        reset(self.bare_tlb, lambda found, v, c, upper, lower: v == vm and c == vcpu)
         reset(self.linear, lambda table, v, c, upper: v == vm and c == vcpu)
         if old.loaded:
             self.put_type(old.mfn)
-        return Hypercall(True)
+        return BaseLoaded(True, vcpu, mfn)
 
     # ------------------------------------------------------------ changing a valid table
 
@@ -462,7 +485,11 @@ class DirectMmu(Design):
         frame = self.frames[found.mfn]
         require(frame.owned and frame.vm == vm)
         require(frame.type == Type.L1 and frame.standing == Standing.VALID)
-        return self.update(vm, found.mfn, offset, word)
+        due = self.walk(vm, vcpu, upper, lower).mfn  # the bare machine stores where its own tables say
+        done = self.update(vm, found.mfn, offset, word)
+        if done.done:
+            self.bare_words[due, offset] = word
+        return done
 
     # ------------------------------------------------------------ counting
 

@@ -15,6 +15,7 @@ is a guest with tables, over EPT01.
 import attrs
 
 from refmodel.bare import Event, Reply, Seen
+from refmodel.bare_levels import NestedInstructions
 from refmodel.language import NOTHING, Total, cached, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell, gives
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
@@ -36,7 +37,7 @@ class Nested:
     intercepts: bool = False
 
 
-class NestedMmu(PhysicalEmulation):
+class NestedMmu(NestedInstructions, PhysicalEmulation):
     nested: Total[tuple[Vm, Vcpu], Nested]
     ept01: Total[tuple[Vm, Gfn], ShadowEntry]
     """What the processor walks while L1 runs."""
@@ -114,18 +115,6 @@ class NestedMmu(PhysicalEmulation):
         return self.bare_physical(vm, entry.gfn, offset, access, value)
 
     @guest
-    def load_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
-        return self.execute_l2(vm, vcpu, page, offset, Access.READ, Cell())
-
-    @guest
-    def store_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Attempt:
-        return self.execute_l2(vm, vcpu, page, offset, Access.WRITE, value)
-
-    @guest
-    def fetch_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
-        return self.execute_l2(vm, vcpu, page, offset, Access.FETCH, Cell())
-
-    @guest
     def vmcall(self, vm: Vm, vcpu: Vcpu) -> None:
         """L2 exits, to L1."""
         nested = self.nested[vm, vcpu]
@@ -147,7 +136,7 @@ class NestedMmu(PhysicalEmulation):
         if nested.intercepts:
             self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
             return Attempt(Reply(), Reply(), vcpu, NOTHING, Access.WRITE)  # an exit that L1 asked for, and for no page
-        return self.execute_l2(vm, vcpu, page, offset, Access.WRITE, Cell())
+        return self.save_l2(vm, vcpu, page, offset)
 
     def intercepted(self, nested: Nested) -> bool:
         """An exit is due if either monitor wants it."""

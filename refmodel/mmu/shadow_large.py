@@ -29,6 +29,23 @@ class SmallEntry:
     region: Region = NOTHING
 
 
+@attrs.frozen
+class SmallMapped:
+    """The page of a large entry that a fault mapped."""
+
+    vm: Vm
+    slot: Index
+    page: Index
+
+
+@attrs.frozen
+class Taken:
+    """The region whose memory the monitor took."""
+
+    vm: Vm
+    region: Region
+
+
 class ShadowLargeMmu(Design):
     large: Total[tuple[Vm, Index], Region]
     """The guest's large entries."""
@@ -51,7 +68,7 @@ class ShadowLargeMmu(Design):
         self.backed[vm, region] = True
 
     @operation
-    def fault(self, vm: Vm, slot: Index, page: Index) -> None:
+    def fault(self, vm: Vm, slot: Index, page: Index) -> SmallMapped:
         """Map one page of a large entry's region."""
         region = self.large[vm, slot]
         require(region != NOTHING)
@@ -64,6 +81,7 @@ class ShadowLargeMmu(Design):
             self.rmap[vm, self.direct[vm, slot].region, page, slot] = False
         self.entries[vm, slot, page] = SmallEntry(True, region)
         self.rmap[vm, region, page, slot] = True
+        return SmallMapped(vm, slot, page)
 
     def usable(self, vm: Vm, slot: Index, region: Region) -> bool:
         """Whether the table that is there can be used: it was made for this very region."""
@@ -84,9 +102,10 @@ class ShadowLargeMmu(Design):
         self.drop(vm, slot)
 
     @operation
-    def take(self, vm: Vm, region: Region) -> None:
+    def take(self, vm: Vm, region: Region) -> Taken:
         """A region's memory goes: whatever the reverse map leads to goes first."""
         require(self.backed[vm, region])
         reset(self.entries, lambda entry, v, slot, page: v == vm and self.rmap[v, region, page, slot])
         reset(self.rmap, lambda mapped, v, r, page, slot: v == vm and r == region)
         self.backed[vm, region] = False
+        return Taken(vm, region)

@@ -28,13 +28,14 @@ A fault is served in steps, between which others may run: load a root, mark the 
 import attrs
 
 from refmodel.bare import Event, Reply
+from refmodel.bare_levels import LinearAttempt
 from refmodel.language import NOTHING, Total, cached, count, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell, Mode, permits
 from refmodel.machine.names import Gfn, Index, ShadowPage, Vcpu, Vm
 from refmodel.mmu.large_pages import LargePageMmu
 from refmodel.mmu.replies import Result
 from refmodel.mmu.shadow import ShadowEntry, hides_from_smap, lets
-from refmodel.mmu.two_levels import LinearAttempt, LinearFilled
+from refmodel.mmu.two_levels import LinearFilled
 from refmodel.monitor.p2m import Supply
 
 

@@ -14,12 +14,13 @@ left to the processor, which takes it away at either level, and so is the user's
 import attrs
 
 from refmodel.bare import Event, Reply
+from refmodel.bare_levels import LinearAttempt, combined
 from refmodel.language import NOTHING, Total, assign, cached, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Result
 from refmodel.mmu.shadow import ShadowEntry, lets, mirrors
-from refmodel.mmu.two_levels import LinearAttempt, LinearFilled, TwoLevelMmu, combined
+from refmodel.mmu.two_levels import LinearFilled, TwoLevelMmu
 from refmodel.monitor.p2m import Supply
 
 

@@ -1,26 +1,16 @@
-"""Guests whose tables have two levels: the bare machine, what comes of their instructions, and the interpreter for them."""
+"""Guests whose tables have two levels: what comes of their exits, and the interpreter for them. (Their bare machine, and their
+instructions, are in ``bare_levels``.)"""
 
 import attrs
 
-from refmodel.bare import BareMemory, Event, Reply
-from refmodel.language import Total, guest, require, reset
+from refmodel.bare import Event, Reply
+from refmodel.bare_levels import LinearAttempt, LinearInstructions, TwoLevelBareMachine, combined
+from refmodel.language import guest, require
 from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.control_registers import ControlRegisters
 from refmodel.mmu.interpreter import PhysicalEmulation
 from refmodel.mmu.replies import Result
-
-
-@attrs.frozen
-class LinearAttempt:
-    """One instruction by linear address on both machines. An exit is for that address."""
-
-    shown: Reply
-    due: Reply
-    vcpu: Vcpu
-    upper: Index
-    page: Index
-    access: Access
 
 
 @attrs.frozen
@@ -37,55 +27,8 @@ class LinearFilled:
     due: Reply = Reply()
 
 
-def combined(upper: Cell, leaf: Cell) -> Cell:
-    """The rights that both levels give, to the frame that the lower one names."""
-    return Cell(upper.present and leaf.present, upper.writable and leaf.writable, upper.executable and leaf.executable, leaf.gfn,
-                upper.user and leaf.user)
-
-
-class TwoLevelBareMachine(BareMemory):
-    """The bare machine under tables of two levels. Two of the translations are written down that a processor may have cached."""
-
-    bare_tlb: Total[tuple[Vm, Vcpu, Index, Index], Cell]
-    """The one that the monitored processor uses now."""
-    bare_old: Total[tuple[Vm, Vcpu, Index, Index], Cell]
-    """One that it might have cached before the guest changed its leaf table, whose entry this is: processors may read ahead."""
-
-    def bare_upper(self, vm: Vm, vcpu: Vcpu, upper: Index) -> Cell:
-        return self.bare_cell(vm, self.paging[vm, vcpu].root, upper)
-
-    def bare_walk(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Cell:
-        """What the guest's tables say now."""
-        above = self.bare_upper(vm, vcpu, upper)
-        return combined(above, self.bare_cell(vm, above.gfn, page))
-
-    def bare_before(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Cell:
-        """What they said before a leaf table was changed, as the processor may have cached it."""
-        return combined(self.bare_upper(vm, vcpu, upper), self.bare_old[vm, vcpu, upper, page])
-
-    def bare_flush(self, vm: Vm, vcpu: Vcpu) -> None:
-        reset(self.bare_tlb, lambda cell, v, c, upper, page: v == vm and c == vcpu)
-        reset(self.bare_old, lambda cell, v, c, upper, page: v == vm and c == vcpu)
-
-
-class LinearMmu(PhysicalEmulation, ControlRegisters):
-    """Any MMU for guests whose tables have two levels: the instructions that touch memory."""
-
-    def execute(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> LinearAttempt:
-        """An access by linear address."""
-        raise NotImplementedError
-
-    @guest
-    def load(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> LinearAttempt:
-        return self.execute(vm, vcpu, upper, page, offset, Access.READ, Cell())
-
-    @guest
-    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> LinearAttempt:
-        return self.execute(vm, vcpu, upper, page, offset, Access.WRITE, value)
-
-    @guest
-    def fetch(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> LinearAttempt:
-        return self.execute(vm, vcpu, upper, page, offset, Access.FETCH, Cell())
+class LinearMmu(LinearInstructions, PhysicalEmulation, ControlRegisters):
+    """Any MMU for guests whose tables have two levels."""
 
 
 class TwoLevelMmu(TwoLevelBareMachine, LinearMmu):

@@ -16,12 +16,21 @@ from refmodel.machine.names import Gfn, Vm
 from refmodel.monitor.p2m import Backing, P2m, Supply
 
 
+@attrs.frozen
+class Withdrawn:
+    """The page that was withdrawn."""
+
+    vm: Vm
+    gfn: Gfn
+
+
 class AccessTracking(P2m):
     @operation
-    def withdraw(self, vm: Vm, gfn: Gfn) -> None:
+    def withdraw(self, vm: Vm, gfn: Gfn) -> Withdrawn:
         require(self.p2m[vm, gfn].mapped)
         self.forget(vm, gfn)
         self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], backing=Backing.IDLE)
+        return Withdrawn(vm, gfn)
 
     def bring(self, vm: Vm, gfn: Gfn) -> Supply:
         """Somebody comes for it."""

@@ -20,7 +20,8 @@ nothing notices shows that a law is missing, or that the place is of no use. Thi
 ## What is changed
 
 Every function that an operation of the design can call is changed. Laws are not changed. The text that states what is due to a
-guest (`refmodel/machine`, `refmodel/bare.py`, `refmodel/mmu/control_registers.py`) is judged apart, as `machine`.
+guest (`refmodel/machine`, `refmodel/bare.py`, `refmodel/bare_levels.py`, `refmodel/mmu/control_registers.py`) is judged apart, as
+`machine`.
 
 | operator | change |
 |---|---|
@@ -35,13 +36,14 @@ guest (`refmodel/machine`, `refmodel/bare.py`, `refmodel/mmu/control_registers.p
 
 ## Who notices
 
-The engines judge a mutant in this order, and the first that notices it counts.
+The engines judge a mutant in this order, and the first that notices it counts. (Most runs beside another design come after the
+proof, which is quicker.)
 
 | column | meaning |
 |---|---|
-| runs | 6,000 steps of random runs break a law |
-| vacuous | an operation never does anything, or a law's premise is never met, though it soon does or is with the text itself |
-| beside | a guest can tell two designs apart, of which only one is changed |
+| runs | 6,000 steps of random runs break a law, or 3,000 in a further geometry |
+| vacuous | with the text an operation soon does something, or ends in some way, or a law's premise is met; with the mutant never |
+| beside | a guest can tell two designs apart, of which only one is changed, in a geometry of theirs |
 | proof | a lawful state and one step from it break a law, or an operation applies in no lawful state |
 | not shown | an obligation does not follow, and no counterexample of a small size is found |
 | exploration | the solver gives up, and a visit to every state of a small geometry finds a run that breaks a law |

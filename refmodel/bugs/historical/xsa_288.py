@@ -6,7 +6,7 @@ import attrs
 from refmodel.designs import Direct
 from refmodel.language import operation, require
 from refmodel.machine.names import Mfn, Vm
-from refmodel.mmu.direct import Hypercall, Standing, Type
+from refmodel.mmu.direct import Pinned, Standing, Type
 
 ENTRY, CLAUSE = "B06", "ISO-3"
 
@@ -14,7 +14,7 @@ ENTRY, CLAUSE = "B06", "ISO-3"
 class Bug(Direct):
     """A device loses a frame that becomes a table only if the frame was of type writable before."""
 
-    def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Hypercall:
+    def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Pinned:
         before = self.frames[mfn].type
         done = super().pin(vm, mfn, second)
         if done.done and before == Type.WRITABLE:

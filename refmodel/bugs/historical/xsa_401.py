@@ -9,7 +9,7 @@ import attrs
 from refmodel.designs import Direct
 from refmodel.language import Total, guest, require
 from refmodel.machine.names import Mfn, Vm
-from refmodel.mmu.direct import Hypercall, Standing, Type
+from refmodel.mmu.direct import Pinned, Standing, Type
 
 ENTRY, CLAUSE = "A03", "ISO-3"
 
@@ -20,7 +20,7 @@ class Bug(Direct):
     forgotten: Total[Mfn, bool]
 
     @guest
-    def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Hypercall:
+    def pin(self, vm: Vm, mfn: Mfn, second: bool) -> Pinned:
         frame = self.frames[mfn]
         require(frame.owned and frame.vm == vm)
         require(frame.standing == Standing.PLAIN)
@@ -28,8 +28,8 @@ class Bug(Direct):
         if not self.forgotten[mfn]:
             self.forget_frame(mfn)
             self.forgotten[mfn] = True
-            return Hypercall(False)  # preempted: the call is made again
+            return Pinned(False, mfn, second)  # preempted: the call is made again
         self.forgotten[mfn] = False
         self.iommu[vm, mfn] = False
         self.frames[mfn] = attrs.evolve(frame, type=Type.L2 if second else Type.L1, standing=Standing.CHECKING, uses=1, pinned=True)
-        return Hypercall(True)
+        return Pinned(True, mfn, second)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 from collections.abc import Callable, Iterator, Sequence
@@ -56,6 +57,7 @@ def _as_is(receiver: Any) -> Any:
 def _child(work: Callable[[A], B], item: A, sender: Any, seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_DATA, (BYTES, BYTES))
+    gc.freeze()  # what the parent made is not looked through again and again, nor copied by that
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)

@@ -42,6 +42,7 @@ class Witnesses:
 WALKS = ("test_guest_walk.py", "test_second_translations.py")
 JUDGES = {
     "bare": Witnesses(("test_bare.py",)),
+    "bare_levels": Witnesses(("test_bare_levels.py",)),
     "mmu.control_registers": Witnesses(("test_bare.py",)),
     "machine.cells": Witnesses(("test_cells.py",), ("entries.walking_bits_is_walking_cells(4)",)),
     "machine.entries": Witnesses(("test_entries.py",), ("entries.",)),

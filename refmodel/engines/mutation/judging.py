@@ -3,6 +3,7 @@ reach it, and exploration where the solver cannot tell."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from refmodel.language.design import Design, Outline, outline
 from refmodel.language.joining import joined
 from refmodel.language.kinds import Geometry
 from refmodel.language.unsound import BadDesign, Unsound
+from refmodel.machine.cells import Cell
 
 REFUSED = "refused"
 """The mutant is not in the language, so it is none."""
@@ -48,8 +50,10 @@ STEPS = 6_000
 LENGTH = 60
 SOON = 6
 """What the text itself meets within this fraction of the steps, a mutant has to meet within all of them."""
-PAIRS = 300
-"""Runs of two designs side by side."""
+PAIRS = 150
+"""Runs of two designs side by side, in each geometry."""
+AT_FIRST = 25
+"""So many of them come before the proof, which costs more than these and less than all."""
 CLASSES = 30_000
 """Classes of states that are explored."""
 TIMEOUT = 20_000
@@ -75,7 +79,8 @@ class Due:
     operations: tuple[str, ...] = ()
     """The operations that call it."""
     met: frozenset[str] = frozenset()
-    """Operations that do something soon in random runs, and laws of whose premise some case is met soon."""
+    """Operations that do something soon in random runs, ways in which they soon end, and laws of whose premise some case is met
+    soon."""
     beside: tuple[tuple[type[Design], type[Design]], ...] = ()
     """Designs to be run side by side, of which one only has the function."""
 
@@ -93,15 +98,18 @@ def judge(cls: type[Design], mutant: Mutant, due: Due, steps: int = STEPS) -> Ve
         return Verdict(BY_RUNS, seen.broken)
     if due.met - seen.met:
         return Verdict(BY_VACUITY, f"never met: {', '.join(sorted(due.met - seen.met))}")
-    for one, other in due.beside:
-        if differ(one, other):
-            return Verdict(BESIDE, f"{one.__name__} beside {other.__name__}")
+    told = _told(due, AT_FIRST)
+    if told is not None:
+        return told
     try:
         proved = _proof(design, due.operations)
     except (Unsound, BadDesign) as why:
         return Verdict(REFUSED, str(why).splitlines()[0])
-    if proved.verdict != UNDECIDED:
+    if proved.killed:
         return proved
+    told = _told(due, PAIRS)
+    if told is not None or proved.verdict != UNDECIDED:
+        return told or proved
     explored = _explored(design)
     return Verdict(BY_EXPLORATION, explored) if explored else proved
 
@@ -115,8 +123,17 @@ class Runs:
 
 
 def runs(design: Outline, steps: int, seed: int = 0) -> Runs:
-    """So many steps of random runs, always the same ones, to the first broken law."""
-    search = _Noting(design, design.cls.geometry, f"mutation {seed}")
+    """So many steps of random runs, always the same ones, to the first broken law; and half as many in each further geometry."""
+    found = _runs(design, design.cls.geometry, steps, seed)
+    for geometry in design.cls.further_geometries:
+        if found.broken is None:
+            further = _runs(design, geometry, steps // 2, seed)
+            found = Runs(further.broken, found.met | further.met)
+    return found
+
+
+def _runs(design: Outline, geometry: Geometry, steps: int, seed: int) -> Runs:
+    search = _Noting(design, geometry, f"mutation {seed}")
     broken, number = None, 0
     while broken is None and search.steps < steps and number < steps:
         number += 1
@@ -127,7 +144,7 @@ def runs(design: Outline, steps: int, seed: int = 0) -> Runs:
 
 
 class _Noting(Search):
-    """Random runs that note which operations return something, or change something."""
+    """Random runs that note which operations return something, or change something, and how they end."""
 
     def __init__(self, design: Outline, geometry: Geometry, seed: str) -> None:
         super().__init__(design, geometry, seed)
@@ -135,6 +152,8 @@ class _Noting(Search):
 
     def _take(self, kinds: list[list[Instance]]) -> tuple[Instance, Step, Any] | None:
         taken = super()._take(kinds)
+        if taken is not None and (ended := _ended(taken[2])):
+            self.effective.add(f"{taken[1].operation}: {ended}")
         if taken is not None and (name := taken[1].operation) not in self.effective:
             shows = self.design.operation(name).returns is not None
             if shows or any(True for _ in changes(self.design, self.machine.before, self.machine.state)):
@@ -142,13 +161,37 @@ class _Noting(Search):
         return taken
 
 
-def differ(one: type[Design], other: type[Design]) -> bool:
-    """Whether a guest can tell two designs apart in so many runs."""
+def _ended(outcome: Any) -> str:
+    """How an instruction ended, or the serving of an exit, if it says."""
+    way = getattr(getattr(outcome, "shown", None), "event", getattr(outcome, "result", None))
+    return way.name.lower() if isinstance(way, enum.Enum) else ""
+
+
+def _told(due: Due, limit: int) -> Verdict | None:
+    """That a guest can tell two designs apart, if it can."""
+    for one, other in due.beside:
+        if differ(one, other, limit):
+            return Verdict(BESIDE, f"{one.__name__} beside {other.__name__}")
+    return None
+
+
+def differ(one: type[Design], other: type[Design], limit: int = PAIRS) -> bool:
+    """Whether a guest can tell two designs apart in so many runs in each geometry."""
     try:
-        within = one.geometry.resized(Index=max(2, one.geometry.size("Index")))  # with one there is nothing to mix up
-        return compare(outline(one), outline(other), seconds=float("inf"), limit=PAIRS, geometry=within).difference is not None
+        for geometry in (one.geometry, *one.further_geometries):
+            within = _mixed(geometry)
+            if compare(outline(one), outline(other), seconds=float("inf"), limit=limit, geometry=within).difference is not None:
+                return True
+        return False
     except BadDesign:  # the one is in the language with the mutant, the other is not
         return False
+
+
+def _mixed(geometry: Geometry) -> Geometry:
+    """A geometry with two places of each kind, since with one there is nothing to mix up, and with a page that is not executed."""
+    larger = geometry.resized(Index=max(2, geometry.size("Index")))
+    cells = larger.only.get(Cell)
+    return larger if cells is None else attrs.evolve(larger, only={**larger.only, Cell: (*cells, Cell(True, True, False, gfn=0))})
 
 
 def _proof(design: Outline, operations: Sequence[str]) -> Verdict:

@@ -8,8 +8,8 @@ from refmodel.language.design import Operation, Outline
 from refmodel.language.examination import follow
 
 STATED = ("refmodel.machine", "refmodel.bare", "refmodel.mmu.control_registers")
-"""Where the text of the hardware, the bare machine and its registers lies. It states what is due to a guest, as laws do, and is no
-design's own: theorems and tests judge its mutants (``hardware``)."""
+"""Where the text of the hardware, of the bare machine, its instructions and its registers lies. It states what is due to a guest,
+as laws do, and is no design's own: theorems and tests judge its mutants (``hardware``)."""
 
 
 def reached(design: Outline) -> dict[FunctionType, tuple[Operation, ...]]:
