@@ -7,12 +7,13 @@ words) is explored on ints (``engines.stepwise``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from refmodel.engines.compiled.exploring import Search
 from refmodel.engines.compiled.native import Native, is_there
 from refmodel.engines.exploration import Exploration, Progress
-from refmodel.engines.layout import fits_bytes
+from refmodel.engines.layout import cell_keys, domain, fits_bytes
 from refmodel.engines.stepwise import explore_stepwise
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
@@ -21,10 +22,17 @@ from refmodel.language.unsound import Unsound
 FIRST_TURN = 2.0
 """Seconds of the first turn of each geometry; each further turn is twice as long."""
 
+MOST_ENTRIES = 2_000
+"""Table entries of a design that is compiled: what goes over all entries of a table is written out for each."""
+
+
+def _entries(design: Outline, geometry: Geometry) -> int:
+    return sum(math.prod(domain(key, geometry) for key in cell_keys(table)) for table in design.tables)
+
 
 def compiled(design: Outline, geometry: Geometry, seed: int = 1) -> Native | None:
     """A design as machine code; None if it is beyond that reading."""
-    if not is_there() or not fits_bytes(design):
+    if not is_there() or not fits_bytes(design) or _entries(design, geometry) > MOST_ENTRIES:
         return None
     try:
         return Native(design, geometry, seed)
@@ -59,7 +67,7 @@ def in_turn(design: Outline, geometries: Sequence[Geometry], *, seconds: float |
 
 
 def _goes_on(search: Search, seconds: float | None) -> bool:
-    return not search.is_over and (seconds is None or search.seconds < seconds)
+    return not search.is_over and search.taken < search.memory and (seconds is None or search.seconds < seconds)
 
 
 def _one_by_one(design: Outline, geometries: Sequence[Geometry], seconds: float | None, seed: int, progress: Progress | None

@@ -29,6 +29,10 @@ RENAMINGS = 2000
 """With more renamings than this, some sorts are left as they are: fewer states are merged, and no wrong ones."""
 
 
+MEMORY = 1 << 28
+"""Bytes that the table of words may take; with more, fewer sorts are renamed."""
+
+
 class Symmetry:
     """The renamings of a layout, and the words of its facts under each."""
 
@@ -152,10 +156,11 @@ def _sorts(layout: Layout) -> list[str]:
     """The sorts to rename: all of them, or as many as the number of renamings allows, the largest first."""
     leaves = [leaf for table in layout.design.tables for leaf in (*cell_keys(table), *(k for _, k in table.value.leaves()))]
     found = sorted({leaf.sort for leaf in leaves if isinstance(leaf, NameKind)}, key=lambda s: -layout.geometry.size(s))
-    chosen, order = [], 1
+    facts = sum(block.number_of_keys * _range(leaf, layout)[1] for block in _blocks(layout) for leaf in block.leaves)
+    most, chosen, order = min(RENAMINGS, MEMORY // (8 * max(facts, 1))), [], 1
     for sort in found:
         size = math.factorial(layout.geometry.size(sort))
-        if order * size <= RENAMINGS and size > 1:
+        if order * size <= most and size > 1:
             chosen.append(sort)
             order *= size
     return chosen

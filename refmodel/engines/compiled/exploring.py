@@ -21,16 +21,19 @@ from refmodel.engines.layout import NATURAL_LIMIT
 from refmodel.engines.machine import Failure, Machine, recorded
 from refmodel.language.unsound import Unsound
 
-CHUNK = 1 << 12
-"""States taken further between two looks at the clock."""
+CHUNK, WORK = 1 << 12, 1 << 18
+"""States taken further between two looks at the clock: so many, or fewer if there are many renamings to be summed."""
+MEMORY = 4 << 30
+"""Bytes after which a search ends."""
 SPARE = 64
 """Room beyond what one state's successors need."""
 
 class Search:
     """One exploration under way."""
 
-    def __init__(self, native: Native) -> None:
-        self.native, self.context = native, native.context()
+    def __init__(self, native: Native, memory: int = MEMORY) -> None:
+        self.native, self.context, self.memory = native, native.context(), memory
+        self._chunk = max(16, min(CHUNK, WORK // native.words.lanes))
         self.width = native.places.padded
         self._layer = native.function("layer", ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
         self._root = native.function("root", None, ctypes.c_void_p, ctypes.c_int64)
@@ -51,16 +54,21 @@ class Search:
         """Whether there is nothing left to be done: every state was taken further, or something was found."""
         return bool(self.context["trouble"]) or (self.depth > 0 and self._done == self._count and not self.context["next_count"])
 
+    @property
+    def taken(self) -> int:
+        """Bytes that the search has taken."""
+        return sum(array.nbytes for array in (self.parents, self.ways, self.seen)) + self.next.size + self._layer_of.size
+
     def run(self, seconds: float | None = None, progress: Progress | None = None) -> Exploration:
-        """To the last state, to the first broken law, or until the time is up. It can be called again, and goes on from there."""
+        """To the last state, to the first broken law, or until the time or the memory is up. Called again, it goes on from there."""
         began = time.perf_counter()
         if not self.depth:
             self._begin()
-        while not self.is_over and (seconds is None or time.perf_counter() - began < seconds):
+        while not self.is_over and self.taken < self.memory and (seconds is None or time.perf_counter() - began < seconds):
             if self._done == self._count:
                 self._next_layer()
             self._make_room()
-            size = min(CHUNK, self._count - self._done)
+            size = min(self._chunk, self._count - self._done)
             states = self._layer_of.address(self._done)
             self._done += self._layer(self.context.pointer, states, size, self._first + self._done)
             if progress:
@@ -153,6 +161,10 @@ class _States:
             kept = self._memory[self._start:]
             new[start:start + len(kept)] = kept[:len(new) - start]
             self._memory, self._start = new, start
+
+    @property
+    def size(self) -> int:
+        return len(self._memory)
 
     def row(self, number: int) -> npt.NDArray[np.uint8]:
         at = self._start + number * self.width
