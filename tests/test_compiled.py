@@ -7,12 +7,12 @@ import pytest
 
 from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED
-from refmodel.engines.compiled import objects
+from refmodel.engines.compiled import native, objects, tracing
 from refmodel.engines.compiled.comparing import Comparing
 from refmodel.engines.compiled.exploring import Search
 from refmodel.engines.compiled.native import Native
 from refmodel.engines.compiled.walking import Walks
-from refmodel.engines.exhaustive import explore, in_turn
+from refmodel.engines.exhaustive import compiled, explore, in_turn
 from refmodel.engines.exploration import COMPILED
 from refmodel.engines.machine import replay
 from refmodel.engines.stepwise import explore_stepwise
@@ -91,8 +91,8 @@ def test_operations_that_wait_come_to_the_same_on_ints(design: type[Design], siz
 
 
 def test_runs_that_wait_go_the_same_way_on_ints() -> None:
-    native = Native(outline(Allocator), Allocator.geometry)
-    compared, wrong = Comparing(native).walked()
+    code = Native(outline(Allocator), Allocator.geometry)
+    compared, wrong = Comparing(code).walked()
     assert compared > 20 and not wrong
 
 
@@ -101,14 +101,14 @@ def test_runs_that_wait_go_the_same_way_on_ints() -> None:
 
 @pytest.mark.parametrize("name", ("kvm-65855ed8b034", "unsync-stores-exit", "pages-writers-not-stopped"))
 def test_walks_find_what_is_seldom(name: str) -> None:
-    native = Native(outline(MUTANTS[name].design), MUTANTS[name].design.geometry)
-    found = Walks(native, "seldom").run(seconds=float("inf"), steps=30_000_000)
+    code = Native(outline(MUTANTS[name].design), MUTANTS[name].design.geometry)
+    found = Walks(code, "seldom").run(seconds=float("inf"), steps=30_000_000)
     assert found is not None and found.broken.clause == MUTANTS[name].clause
 
 
 def test_walks_with_one_seed_are_the_same() -> None:
-    native = Native(outline(SHIPPED["interpreter"]), SHIPPED["interpreter"].geometry)
-    one, two = Walks(native, "a"), Walks(native, "a")
+    code = Native(outline(SHIPPED["interpreter"]), SHIPPED["interpreter"].geometry)
+    one, two = Walks(code, "a"), Walks(code, "a")
     for walks in (one, two):
         assert walks.run(seconds=float("inf"), steps=50_000) is None
     assert one.applied == two.applied and one.steps == two.steps
@@ -210,3 +210,18 @@ def test_a_search_that_was_cut_short_goes_on() -> None:
     assert not first.complete
     whole = search.run()
     assert whole.complete and (whole.classes, whole.states, whole.steps, whole.depth) == COUNTED["interpreter"]
+
+
+# ---------------------------------------------------------------- what would take too long
+
+
+def test_what_has_too_many_paths_is_left_to_ints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "PATHS", 3)
+    monkeypatch.setattr(native, "_recent", [])
+    design = outline(Tally)
+    assert compiled(design, geometry(Vm=1)) is not None
+    assert compiled(outline(SHIPPED["interpreter"]), SHIPPED["interpreter"].geometry) is None
+
+
+def test_what_has_too_many_entries_is_left_to_ints() -> None:
+    assert compiled(outline(SHIPPED["host_pages"]), geometry(Vm=20, Gfn=60, Mfn=60)) is None

@@ -60,7 +60,7 @@ class Search:
         return sum(array.nbytes for array in (self.parents, self.ways, self.seen)) + self.next.size + self._layer_of.size
 
     def run(self, seconds: float | None = None, progress: Progress | None = None) -> Exploration:
-        """To the last state, to the first broken law, or until the time or the memory is up. Called again, it goes on from there."""
+        """To the last state, to the first broken law, or until time or memory is up. Called again, it goes on from there."""
         began = time.perf_counter()
         if not self.depth:
             self._begin()

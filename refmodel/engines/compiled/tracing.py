@@ -26,6 +26,9 @@ from refmodel.language.unsound import Unsound
 WAYS = 1 << 46
 """How many ways an operation may be answered in, together: more do not fit beside its number in 64 bits."""
 
+PATHS = 4_000
+"""Paths through one operation; with more, the code would take too long to make."""
+
 
 def traced_operations(layout: Layout) -> list[Traced]:
     """Every operation of a design; ``Unsound`` if one is beyond this reading."""
@@ -62,7 +65,9 @@ def _operation(layout: Layout, op: Operation, rows: Sequence[tuple[int, ...]]) -
     arguments = _arguments(reading, op, rows)
     actor = op.actor(arguments)
     with merged_texts(layout.design.text.functions), answering(reading):
-        for _ in reading.forks.paths():
+        for number, _ in enumerate(reading.forks.paths()):
+            if number >= PATHS:
+                raise Unsound(f"there are more than {PATHS:,} paths through {op.name}")
             reading.begin()
             end = _end(reading, op, arguments)
             who = reading.graph.constant(NOTHING) if actor is None else actor.term
