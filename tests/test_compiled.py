@@ -7,6 +7,7 @@ import pytest
 
 from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED
+from refmodel.engines import exhaustive
 from refmodel.engines.compiled import native, objects, tracing
 from refmodel.engines.compiled.comparing import Comparing
 from refmodel.engines.compiled.exploring import Search
@@ -218,6 +219,7 @@ def test_a_search_that_was_cut_short_goes_on() -> None:
 def test_what_has_too_many_paths_is_left_to_ints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracing, "PATHS", 3)
     monkeypatch.setattr(native, "_recent", [])
+    monkeypatch.setattr(exhaustive, "_recent", [])
     design = outline(Tally)
     assert compiled(design, geometry(Vm=1)) is not None
     assert compiled(outline(SHIPPED["interpreter"]), SHIPPED["interpreter"].geometry) is None

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refmodel.designs import SHIPPED
-from refmodel.engines import hypotheses, symbolic_tables
+from refmodel.engines import exhaustive, hypotheses, symbolic_tables
 from refmodel.engines.audit import drawn
 from refmodel.engines.compiled import native
 from refmodel.engines.compiled.comparing import Comparing
@@ -123,9 +123,9 @@ def test_an_error_in_the_reading_that_is_compiled_shows(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Table, "__setitem__", broken)
     monkeypatch.setattr(native, "_recent", [])
+    monkeypatch.setattr(exhaustive, "_recent", [])
     design = outline(SHIPPED["host_pages"])
     assert compared(design, drawn(design, design.cls.geometry))[1]
-    native._recent.clear()
 
 
 def test_what_is_proved_is_compared() -> None:

@@ -30,8 +30,20 @@ def _entries(design: Outline, geometry: Geometry) -> int:
     return sum(math.prod(domain(key, geometry) for key in cell_keys(table)) for table in design.tables)
 
 
+_recent: list[tuple[Outline, Geometry, int, Native | None]] = []
+
+
 def compiled(design: Outline, geometry: Geometry, seed: int = 1) -> Native | None:
-    """A design as machine code; None if it is beyond that reading."""
+    """A design as machine code; None if it is beyond that reading. The last few are remembered."""
+    for known, where, words, native in _recent:
+        if known.operations is design.operations and known.laws == design.laws and (where, words) == (geometry, seed):
+            return native
+    _recent.append((design, geometry, seed, _compiled(design, geometry, seed)))
+    del _recent[:-3]
+    return _recent[-1][-1]
+
+
+def _compiled(design: Outline, geometry: Geometry, seed: int) -> Native | None:
     if not is_there() or not fits_bytes(design) or _entries(design, geometry) > MOST_ENTRIES:
         return None
     try:
