@@ -31,6 +31,7 @@ from typing import Any
 import z3
 
 import refmodel
+from refmodel.engines.folders import cache_folder
 
 HOME = Path(refmodel.__file__).resolve().parent
 """Where refmodel's own text is."""
@@ -41,7 +42,7 @@ _FOREIGN = tuple(Path(sysconfig.get_paths()[name]).resolve() for name in ("stdli
 
 def default_folder() -> Path:
     """``refmodel/proofs`` in the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "refmodel" / "proofs"
+    return cache_folder("proofs")
 
 
 class ProofCache:

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from refmodel.engines.proof_cache import default_folder
+from refmodel.engines.folders import cache_folder
 
 MOST = 6000
 """Files that are kept; beyond these the oldest go."""
@@ -76,7 +76,7 @@ def linked(objects: list[bytes], level: int) -> Any:
 
 
 def _folder() -> Path:
-    return default_folder().parent / "compiled"
+    return cache_folder("compiled")
 
 
 def _recalled(key: str) -> bytes | None:
