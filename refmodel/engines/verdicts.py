@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from refmodel.engines.machine import Failure
-from refmodel.engines.scope import Witness
 from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
 
 if TYPE_CHECKING:
     from refmodel.engines.counterexamples import Counterexample
+    from refmodel.engines.scope import Witness
 
 HOLDS, FAILS, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
 """Exit statuses: what was asked was shown; a law fails; bad input; neither was shown."""
