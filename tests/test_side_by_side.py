@@ -47,7 +47,7 @@ def test_no_guest_can_tell_a_design_from_the_interpreter(name: str) -> None:
 
 
 @pytest.mark.parametrize("bug", ["vtlb-wrong-cell-read", "vtlb-invlpg-keeps-the-tlb", "vtlb-mov-cr3-keeps-the-shadow",
-                                 "traced-emulated-store-unmirrored", "merged-uncompared", "deflated-unscrubbed",
+                                 "traced-emulated-store-unmirrored", "merged-uncompared",
                                  "pages-table-goes-its-shadow-stays", "pages-large-page-taken-for-its-first",
                                  "pages-emulated-store-forgets-dirty", "pages-emulated-store-forgets-accessed",
                                  "pages-flags-set-without-the-guest", "pages-nobody-marks-entries"])

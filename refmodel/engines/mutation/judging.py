@@ -50,10 +50,12 @@ STEPS = 6_000
 LENGTH = 60
 SOON = 6
 """What the text itself meets within this fraction of the steps, a mutant has to meet within all of them."""
-PAIRS = 150
+PAIRS = 300
 """Runs of two designs side by side, in each geometry."""
 AT_FIRST = 25
 """So many of them come before the proof, which costs more than these and less than all."""
+WAITING = ("EXITED", "FAILED")
+"""Ways to end that depend on what else is short, so that it says little if they are never met."""
 CLASSES = 30_000
 """Classes of states that are explored."""
 TIMEOUT = 20_000
@@ -164,7 +166,7 @@ class _Noting(Search):
 def _ended(outcome: Any) -> str:
     """How an instruction ended, or the serving of an exit, if it says."""
     way = getattr(getattr(outcome, "shown", None), "event", getattr(outcome, "result", None))
-    return way.name.lower() if isinstance(way, enum.Enum) else ""
+    return way.name.lower() if isinstance(way, enum.Enum) and way.name not in WAITING else ""
 
 
 def _told(due: Due, limit: int) -> Verdict | None:
