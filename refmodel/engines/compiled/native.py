@@ -64,7 +64,9 @@ class Native:
         self.words = Words(self.layout, seed)
         outcome = max((len(kind_of(t).leaves()) for t in self.types if t is not None and hasattr(t, "__attrs_attrs__")), default=1)
         self.places = Places(self.layout.height, self.words.lanes, len(design.laws), len(self.operations), outcome)
-        self._engine = linked([object_code(text, level) for text in self.texts()], level)
+        *operations, laws, runtime = self.texts()
+        objects = [object_code(text, level, quickly=True) for text in operations]
+        self._engine = linked([*objects, object_code(laws, level), object_code(runtime, level)], level)
 
     @property
     def successors(self) -> int:

@@ -43,23 +43,30 @@ def machine(level: int) -> Any:
     return llvm().Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=level)
 
 
-def object_code(text: str, level: int, kept: bool = True) -> bytes:
-    """The machine code of some functions."""
-    key = hashlib.sha256(f"{_made_for()}\0{level}\0{text}".encode()).hexdigest()
+def object_code(text: str, level: int, quickly: bool = False) -> bytes:
+    """The machine code of some functions. ``quickly`` is for long straight code, in which each thing is computed once already: its
+    variables become registers, and no more is done."""
+    key = hashlib.sha256(f"{_made_for()}\0{level} {quickly}\0{text}".encode()).hexdigest()
     if key not in _made:
-        _made[key] = (_recalled(key) if kept else None) or _compiled(text, level)
-        if kept:
-            _keep(key, _made[key])
+        _made[key] = _recalled(key) or _compiled(text, level, quickly)
+        _keep(key, _made[key])
     return _made[key]
 
 
-def _compiled(text: str, level: int) -> bytes:
+def _compiled(text: str, level: int, quickly: bool) -> bytes:
     module, target = llvm().parse_assembly(text), machine(level)
     module.triple, module.data_layout = target.triple, str(target.target_data)
     options = llvm().create_pipeline_tuning_options(speed_level=level)
     options.loop_vectorization = options.slp_vectorization = False
     builder = llvm().create_pass_builder(target, options)
-    builder.getModulePassManager().run(module, builder)
+    if quickly:
+        passes = llvm().create_new_function_pass_manager()
+        passes.add_sroa_pass()
+        for function in module.functions:
+            if not function.is_declaration:
+                passes.run(function, builder)
+    else:
+        builder.getModulePassManager().run(module, builder)
     return bytes(target.emit_object(module))
 
 
