@@ -33,6 +33,8 @@ BROKEN_BY = {
     "promises_are_of_zeroes": "reclaimed-unlooked",
     "unmarked_pages_are_there": "sent-while-writable",
     "unmarked_pages_are_protected": "promise-kept-writable",
+    "marks_go_in_order": "protected-unmarked",
+    "a_withdrawn_page_is_asked_for": "withdrawn-in-name",
     "derived_entries_lead_where_the_p2m_says": "forgotten-but-derived",
     "no_derived_entry_writes_to_a_shared_frame": "protected-but-derived-writable",
     "no_derived_entry_reaches_the_monitor": "forgotten-but-derived",
