@@ -14,7 +14,7 @@ NUMBERS = (
     "classes", "states", "steps", "key", "parent", "instance", "trouble", "trouble_law", "trouble_way", "trouble_parent",
     "mode", "possible", "random", "waiting", "picked_type", "picked_actor", "picked_way", "picked_operation",
     "weights", "total_weight", "log", "logged", "starts", "starts_count", "start", "seldom", "novel", "shape", "shape_words",
-    "shapes_seen",     "collected", "collected_count", "collected_limit",
+    "shapes_seen", "runs",     "collected", "collected_count", "collected_limit",
 )
 """Fields of eight bytes each: addresses of what Python allocates, counters, and what was found."""
 

@@ -433,6 +433,7 @@ class Runtime:
         with f.each(0, f.given("i64", "runs")):
             start = f.call("i64", "draw", context, self._get(f, "starts_count"))
             self._set(f, "start", start)
+            self._add(f, "runs", 1)
             self._copy(f, self.places.address(f, "current"), self._get(f, "starts", "ptr").at(start * self.places.padded))
             f.call("void", "shape_of", context)
             taken = f.call("i64", "walk", context, f.given("i64", "length"))

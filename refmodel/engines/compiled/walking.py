@@ -61,7 +61,7 @@ class Walks:
         self.native, self.context = native, native.context()
         self.draw = random.Random(seed)
         self.width = native.places.padded
-        self.steps = self.runs = self._batches = 0
+        self.steps = self._batches = 0
         self.power_on = list(power_ons(native.design, native.geometry))
         self.marks: list[_Mark] = []
         self._powered: dict[int, _Mark] = {}
@@ -76,6 +76,11 @@ class Walks:
         self.context["random"] = self.draw.getrandbits(63) | 1
 
     # ------------------------------------------------------------ coverage
+
+    @property
+    def runs(self) -> int:
+        """Runs that were begun."""
+        return self.context["runs"]
 
     @property
     def applied(self) -> Counter[str]:
@@ -111,7 +116,6 @@ class Walks:
         length = self.draw.choice(LENGTHS)
         self.context["trouble"], self.context["novel"] = FINE, 0
         self.steps += self._walks(self.context.pointer, RUNS, length)
-        self.runs += RUNS
         start = starts[self.context["start"]]
         ways = (*start.ways, *(int(way) for way in self._log[:self.context["logged"]]))
         if self.context["trouble"]:
