@@ -1,5 +1,7 @@
 """Mutants of EPT on EPT: what was composed outlives what it was composed of, and exits that are not due."""
 
+import attrs
+
 from refmodel.bare import Event, Reply, Seen
 from refmodel.designs import Nested, ShadowOnEpt
 from refmodel.language import require, reset
@@ -63,6 +65,21 @@ class L1StoresExit(Nested):
 
     def store_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
         return Seen(gfn=gfn, write=True)
+
+
+class L1NotTold(Nested):
+    """L1 intercepts L2's VMSAVE, and L0 carries it out without a word."""
+
+    def vmsave(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, number: Mfn) -> Attempt:
+        require(self.nested[vm, vcpu].in_l2)
+        return attrs.evolve(self.save_l2(vm, vcpu, page, offset), sensitive=True)
+
+
+class ReadOnlyPagesNotServed(Nested):
+    """L1 stores to a page that it may only read so far, and L0 sees nothing to do."""
+
+    def violates(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
+        return not self.ept01[vm, gfn].present
 
 
 class NothingComposed(Nested):
