@@ -159,6 +159,7 @@ MUTANTS: dict[str, Mutant] = {
     "nested-l2-stores-exit": Mutant(nested.L2StoresExit, "EFF-1"),
     "nested-l1-stores-exit": Mutant(nested.L1StoresExit, "EFF-1"),
     "nested-l1-not-told": Mutant(nested.L1NotTold, "EQV-2"),
+    "nested-l1-told-unasked": Mutant(nested.L1ToldUnasked, "EQV-2"),
     "nested-read-only-pages-not-served": Mutant(nested.ReadOnlyPagesNotServed, "EFF-2"),
     "nested-nothing-composed": Mutant(nested.NothingComposed, "EFF-2"),
     "nested-nothing-installed-for-l1": Mutant(nested.NothingInstalledForL1, "EFF-2"),

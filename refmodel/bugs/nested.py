@@ -4,7 +4,7 @@ import attrs
 
 from refmodel.bare import Event, Reply, Seen
 from refmodel.designs import Nested, ShadowOnEpt
-from refmodel.language import require, reset
+from refmodel.language import NOTHING, require, reset
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.replies import Attempt
@@ -73,6 +73,16 @@ class L1NotTold(Nested):
     def vmsave(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, number: Mfn) -> Attempt:
         require(self.nested[vm, vcpu].in_l2)
         return attrs.evolve(self.save_l2(vm, vcpu, page, offset), sensitive=True)
+
+
+class L1ToldUnasked(Nested):
+    """Each VMSAVE of L2's exits to L1, also one that L1 does not intercept."""
+
+    def vmsave(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, number: Mfn) -> Attempt:
+        nested = self.nested[vm, vcpu]
+        require(nested.in_l2)
+        self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
+        return Attempt(Reply(), Reply(), vcpu, NOTHING, Access.WRITE, sensitive=True)
 
 
 class ReadOnlyPagesNotServed(Nested):

@@ -58,7 +58,14 @@ def l2_reads_what_was_written(s: NestedMmu, outcome: Attempt) -> Any:
 def intercepted_instructions_exit_to_l1(s: NestedMmu, before: NestedMmu, outcome: Attempt, actor: Vm, mfn: Mfn) -> Any:
     was, now = before.nested[actor, outcome.vcpu], s.nested[actor, outcome.vcpu]
     return implies(outcome.sensitive and was.intercepts,
-                   now == attrs.evolve(was, in_l2=False) and outcome.shown == Reply() and s.memory[mfn] == before.memory[mfn])
+                   was.in_l2 and now == attrs.evolve(was, in_l2=False) and outcome.shown == Reply()
+                   and s.memory[mfn] == before.memory[mfn])
+
+
+@law("EQV-2", "An instruction of L2's that L1 might intercept, and does not, is no exit to L1 unless it faults.")
+def other_instructions_do_not_exit_to_l1(s: NestedMmu, before: NestedMmu, outcome: Attempt, actor: Vm) -> Any:
+    was, now = before.nested[actor, outcome.vcpu], s.nested[actor, outcome.vcpu]
+    return implies(outcome.sensitive and not was.intercepts and outcome.shown.event != Event.PAGE_FAULT, now == was)
 
 
 @law("EQV-2", "L1 is told of an EPT violation just where EPT12 does not let L2's access through.")
@@ -107,6 +114,7 @@ LAWS = (
     cached_ept02_is_the_composition,
     l2_reads_what_was_written,
     intercepted_instructions_exit_to_l1,
+    other_instructions_do_not_exit_to_l1,
     reflected_violations_are_l1s_own,
     holes_of_l1_are_real,
     composed_accesses_do_not_exit,
@@ -116,5 +124,5 @@ LAWS = (
     a_served_violation_of_l1_makes_progress,
 )
 
-INTERPRETED = (l2_reads_what_was_written, intercepted_instructions_exit_to_l1)
+INTERPRETED = (l2_reads_what_was_written, intercepted_instructions_exit_to_l1, other_instructions_do_not_exit_to_l1)
 """Of any MMU for a guest that has a guest."""
