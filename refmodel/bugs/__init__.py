@@ -160,6 +160,7 @@ MUTANTS: dict[str, Mutant] = {
     "nested-l1-stores-exit": Mutant(nested.L1StoresExit, "EFF-1"),
     "nested-l1-not-told": Mutant(nested.L1NotTold, "EQV-2"),
     "nested-l1-told-unasked": Mutant(nested.L1ToldUnasked, "EQV-2"),
+    "nested-reflected-and-l2-runs-on": Mutant(nested.ReflectedAndL2RunsOn, "EQV-2"),
     "nested-read-only-pages-not-served": Mutant(nested.ReadOnlyPagesNotServed, "EFF-2"),
     "nested-nothing-composed": Mutant(nested.NothingComposed, "EFF-2"),
     "nested-nothing-installed-for-l1": Mutant(nested.NothingInstalledForL1, "EFF-2"),

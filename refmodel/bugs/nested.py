@@ -7,7 +7,7 @@ from refmodel.designs import Nested, ShadowOnEpt
 from refmodel.language import NOTHING, require, reset
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-from refmodel.mmu.replies import Attempt
+from refmodel.mmu.replies import Attempt, Filled
 from refmodel.mmu.shadow import ShadowEntry
 from refmodel.monitor.p2m import Supply
 
@@ -83,6 +83,16 @@ class L1ToldUnasked(Nested):
         require(nested.in_l2)
         self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
         return Attempt(Reply(), Reply(), vcpu, NOTHING, Access.WRITE, sensitive=True)
+
+
+class ReflectedAndL2RunsOn(Nested):
+    """L1 is told of a violation of its own, and the vCPU runs L2 still."""
+
+    def nested_ept_violation(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
+        nested = self.nested[vm, vcpu]
+        done = super().nested_ept_violation(vm, vcpu, page, access)
+        self.nested[vm, vcpu] = nested
+        return done
 
 
 class ReadOnlyPagesNotServed(Nested):

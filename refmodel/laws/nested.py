@@ -73,6 +73,12 @@ def reflected_violations_are_l1s_own(s: NestedMmu, outcome: Filled) -> Any:
     return given_as_due(outcome.result, outcome.reflected, outcome.due)
 
 
+@law("EQV-2", "A violation of L2's that is L1's own is an exit to L1: the vCPU goes on there.")
+def reflected_violations_exit_to_l1(s: NestedMmu, before: NestedMmu, outcome: Filled) -> Any:
+    was, now = before.nested[outcome.vm, outcome.vcpu], s.nested[outcome.vm, outcome.vcpu]
+    return implies(outcome.result == Result.REFLECTED, now == attrs.evolve(was, in_l2=False))
+
+
 @law("EQV-2", "L0 says that there is no memory only where the bare machine has none, and never that a fault of L1's own was there.")
 def holes_of_l1_are_real(s: NestedMmu, outcome: Handled) -> Any:
     return (implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
@@ -116,6 +122,7 @@ LAWS = (
     intercepted_instructions_exit_to_l1,
     other_instructions_do_not_exit_to_l1,
     reflected_violations_are_l1s_own,
+    reflected_violations_exit_to_l1,
     holes_of_l1_are_real,
     composed_accesses_do_not_exit,
     l1_accesses_do_not_exit,
