@@ -137,6 +137,21 @@ class RefusedHalfDone(Direct):
         return Pinned(False, mfn, second)
 
 
+class EntryLostInTheRefusal(Direct):
+    """An update that is refused takes the entry away that was there."""
+
+    def update(self, vm: Vm, table: Mfn, index: Index, word: Word) -> Hypercall:
+        held = self.held[table, index]
+        done = super().update(vm, table, index, word)
+        if not done.done:
+            self.held[table, index] = Held()
+            self.words[table, index] = Word()
+            self.bare_words[table, index] = Word()
+            self.drop(held)
+            reset(self.linear, lambda mfn, v, c, upper: v == vm)
+        return done
+
+
 class BaseLoadedInName(Direct):
     """A base pointer that was refused is said to be loaded."""
 

@@ -1,11 +1,13 @@
 """Mutants of EPT on EPT: what was composed outlives what it was composed of, and exits that are not due."""
 
+import attrs
+
 from refmodel.bare import Event, Reply, Seen
 from refmodel.designs import Nested, ShadowOnEpt
-from refmodel.language import require, reset
+from refmodel.language import NOTHING, require, reset
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-from refmodel.mmu.replies import Attempt
+from refmodel.mmu.replies import Attempt, Filled
 from refmodel.mmu.shadow import ShadowEntry
 from refmodel.monitor.p2m import Supply
 
@@ -63,6 +65,41 @@ class L1StoresExit(Nested):
 
     def store_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
         return Seen(gfn=gfn, write=True)
+
+
+class L1NotTold(Nested):
+    """L1 intercepts L2's VMSAVE, and L0 carries it out without a word."""
+
+    def vmsave(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, number: Mfn) -> Attempt:
+        require(self.nested[vm, vcpu].in_l2)
+        return attrs.evolve(self.save_l2(vm, vcpu, page, offset), sensitive=True)
+
+
+class L1ToldUnasked(Nested):
+    """Each VMSAVE of L2's exits to L1, also one that L1 does not intercept."""
+
+    def vmsave(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, number: Mfn) -> Attempt:
+        nested = self.nested[vm, vcpu]
+        require(nested.in_l2)
+        self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
+        return Attempt(Reply(), Reply(), vcpu, NOTHING, Access.WRITE, sensitive=True)
+
+
+class ReflectedAndL2RunsOn(Nested):
+    """L1 is told of a violation of its own, and the vCPU runs L2 still."""
+
+    def nested_ept_violation(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:
+        nested = self.nested[vm, vcpu]
+        done = super().nested_ept_violation(vm, vcpu, page, access)
+        self.nested[vm, vcpu] = nested
+        return done
+
+
+class ReadOnlyPagesNotServed(Nested):
+    """L1 stores to a page that it may only read so far, and L0 sees nothing to do."""
+
+    def violates(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
+        return not self.ept01[vm, gfn].present
 
 
 class NothingComposed(Nested):

@@ -261,6 +261,13 @@ class EmulatedStoreForgetsAccessed(ShadowPages):
         return not entry.dirty
 
 
+class TrackedStoresNotCarriedOut(ShadowPages):
+    """A store to a tracked page exits, and nobody carries it out."""
+
+    def ready_to_emulate(self, vm: Vm, entry: Cell, mode: Mode) -> bool:
+        return super().ready_to_emulate(vm, entry, mode) and not self.tracked[vm, entry.gfn]
+
+
 class PrefilledTlb(ShadowPages):
     """The processor is handed the entry that was made, before the guest's processor would have cached any."""
 

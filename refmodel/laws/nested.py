@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from refmodel.bare import Event, Seen
+import attrs
+
+from refmodel.bare import Event, Reply, Seen
 from refmodel.language import implies, law
 from refmodel.laws.equivalence import given_as_due
 from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
 from refmodel.machine.cells import Access, Cell, gives
-from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.nested import NestedMmu
 from refmodel.mmu.replies import Attempt, Filled, Handled, Result
 from refmodel.mmu.shadow import ShadowEntry
@@ -52,9 +54,29 @@ def l2_reads_what_was_written(s: NestedMmu, outcome: Attempt) -> Any:
     return implies(shown.event == Event.COMPLETED, shown.event == due.event and shown.cell == due.cell)
 
 
+@law("EQV-2", "An instruction of L2's that L1 intercepts ends in an exit to L1, and nothing is stored.")
+def intercepted_instructions_exit_to_l1(s: NestedMmu, before: NestedMmu, outcome: Attempt, actor: Vm, mfn: Mfn) -> Any:
+    was, now = before.nested[actor, outcome.vcpu], s.nested[actor, outcome.vcpu]
+    return implies(outcome.sensitive and was.intercepts,
+                   was.in_l2 and now == attrs.evolve(was, in_l2=False) and outcome.shown == Reply()
+                   and s.memory[mfn] == before.memory[mfn])
+
+
+@law("EQV-2", "An instruction of L2's that L1 might intercept, and does not, is no exit to L1 unless it faults.")
+def other_instructions_do_not_exit_to_l1(s: NestedMmu, before: NestedMmu, outcome: Attempt, actor: Vm) -> Any:
+    was, now = before.nested[actor, outcome.vcpu], s.nested[actor, outcome.vcpu]
+    return implies(outcome.sensitive and not was.intercepts and outcome.shown.event != Event.PAGE_FAULT, now == was)
+
+
 @law("EQV-2", "L1 is told of an EPT violation just where EPT12 does not let L2's access through.")
 def reflected_violations_are_l1s_own(s: NestedMmu, outcome: Filled) -> Any:
     return given_as_due(outcome.result, outcome.reflected, outcome.due)
+
+
+@law("EQV-2", "A violation of L2's that is L1's own is an exit to L1: the vCPU goes on there.")
+def reflected_violations_exit_to_l1(s: NestedMmu, before: NestedMmu, outcome: Filled) -> Any:
+    was, now = before.nested[outcome.vm, outcome.vcpu], s.nested[outcome.vm, outcome.vcpu]
+    return implies(outcome.result == Result.REFLECTED, now == attrs.evolve(was, in_l2=False))
 
 
 @law("EQV-2", "L0 says that there is no memory only where the bare machine has none, and never that a fault of L1's own was there.")
@@ -72,6 +94,11 @@ def composed_accesses_do_not_exit(s: NestedMmu, outcome: Attempt, actor: Vm) -> 
 def l1_accesses_do_not_exit(s: NestedMmu, outcome: Seen, actor: Vm) -> Any:
     return implies(outcome.shown.event == Event.EXITED,
                    not gives(s.ept01[actor, outcome.gfn], Access.WRITE if outcome.write else Access.READ))
+
+
+@law("EFF-2", "Whatever L1 exits for is a violation that L0 serves: also a store to a page that L1 may only read so far.")
+def exits_of_l1_are_served(s: NestedMmu, outcome: Seen, actor: Vm) -> Any:
+    return implies(outcome.shown.event == Event.EXITED, s.violates(actor, outcome.gfn, outcome.write))
 
 
 @law("EFF-2", "A violation that L0 served leaves the entry that was asked for.")
@@ -92,13 +119,17 @@ LAWS = (
     ept02_is_the_composition,
     cached_ept02_is_the_composition,
     l2_reads_what_was_written,
+    intercepted_instructions_exit_to_l1,
+    other_instructions_do_not_exit_to_l1,
     reflected_violations_are_l1s_own,
+    reflected_violations_exit_to_l1,
     holes_of_l1_are_real,
     composed_accesses_do_not_exit,
     l1_accesses_do_not_exit,
+    exits_of_l1_are_served,
     a_served_violation_makes_progress,
     a_served_violation_of_l1_makes_progress,
 )
 
-INTERPRETED = (l2_reads_what_was_written,)
+INTERPRETED = (l2_reads_what_was_written, intercepted_instructions_exit_to_l1, other_instructions_do_not_exit_to_l1)
 """Of any MMU for a guest that has a guest."""

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from refmodel.bare_levels import path
+from refmodel.bare import Event
+from refmodel.bare_levels import LinearAttempt, path
 from refmodel.language import NOTHING, implies, law
 from refmodel.laws import linear
 from refmodel.laws.equivalence import in_the_envelope
 from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
-from refmodel.machine.cells import Cell, Mode
+from refmodel.machine.cells import Access, Cell, Mode, permits
 from refmodel.machine.names import Gfn, Index, ShadowPage, Vcpu, Vm
+from refmodel.mmu.shadow import hides_from_smap
 from refmodel.mmu.shadow_pages import Role, ShadowPagesMmu
 
 
@@ -126,6 +128,16 @@ def parents_are_exact(s: ShadowPagesMmu, child: ShadowPage, shadow: ShadowPage, 
     return implies(child != NOTHING, s.parents[child, shadow, upper] == (s.links[shadow, upper] == child))
 
 
+@law("EFF-2", "A store for which no entry will do exits, and the monitor carries it out once the guest's entries are marked.")
+def stores_for_which_no_entry_will_do_are_carried_out(s: ShadowPagesMmu, outcome: LinearAttempt, actor: Vm) -> Any:
+    paging = s.paging[actor, outcome.vcpu]
+    entry = s.guest_path(actor, s.guest_cell(actor, paging.root, outcome.upper), outcome.page)
+    due = permits(entry, Access.WRITE, paging.mode) and not s.unmarked(entry, True, True)
+    return implies(outcome.shown.event == Event.EXITED and outcome.access == Access.WRITE and due
+                   and (s.tracked[actor, entry.gfn] or hides_from_smap(entry, Access.WRITE, paging.mode)),
+                   s.ready_to_emulate(actor, entry, paging.mode))
+
+
 LAWS = (
     shadow_page_entries_lead_where_the_p2m_says,
     remembered_entries_lead_where_the_p2m_says,
@@ -142,6 +154,7 @@ LAWS = (
     remembered_entries_write_to_no_tracked_page,
     the_reverse_map_is_exact,
     parents_are_exact,
+    stores_for_which_no_entry_will_do_are_carried_out,
     *linear.SHADOWED,
     *linear.FLAGS,
 )

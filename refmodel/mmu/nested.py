@@ -132,11 +132,11 @@ class NestedMmu(NestedInstructions, PhysicalEmulation):
         require(nested.in_l2)
         if not self.intercepted(nested):
             self.memory[number] = self.memory[number].put(offset, Cell())
-            return Attempt(Reply(Event.COMPLETED), Reply(Event.COMPLETED), vcpu, page, Access.WRITE)
+            return Attempt(Reply(Event.COMPLETED), Reply(Event.COMPLETED), vcpu, page, Access.WRITE, sensitive=True)
         if nested.intercepts:
             self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
-            return Attempt(Reply(), Reply(), vcpu, NOTHING, Access.WRITE)  # an exit that L1 asked for, and for no page
-        return self.save_l2(vm, vcpu, page, offset)
+            return Attempt(Reply(), Reply(), vcpu, NOTHING, Access.WRITE, sensitive=True)  # the exit is for no page
+        return attrs.evolve(self.save_l2(vm, vcpu, page, offset), sensitive=True)
 
     def intercepted(self, nested: Nested) -> bool:
         """An exit is due if either monitor wants it."""
@@ -147,7 +147,7 @@ class NestedMmu(NestedInstructions, PhysicalEmulation):
     @operation
     def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
         """L1 lacks a page in EPT01: L0 installs what the p2m says."""
-        require(not gives(self.ept01[vm, gfn], Access.WRITE if write else Access.READ))
+        require(self.violates(vm, gfn, write))
         found = self.supply(vm, gfn, write)
         if found == Supply.HOLE:
             return Handled(Result.HOLE, vm, gfn, write)
@@ -155,6 +155,10 @@ class NestedMmu(NestedInstructions, PhysicalEmulation):
             return Handled(Result.FAILED, vm, gfn, write)
         self.install01(vm, gfn)
         return Handled(Result.INSTALLED, vm, gfn, write)
+
+    def violates(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
+        """Whether L0 has something to serve where L1 loads, or stores."""
+        return not gives(self.ept01[vm, gfn], Access.WRITE if write else Access.READ)
 
     def install01(self, vm: Vm, gfn: Gfn) -> None:
         entry = self.p2m[vm, gfn]

@@ -35,6 +35,8 @@ class Attempt:
     vcpu: Vcpu
     page: Index
     access: Access
+    sensitive: bool = False
+    """Whether it is a sensitive instruction of a guest's guest, which the guest may intercept."""
 
 
 @attrs.frozen

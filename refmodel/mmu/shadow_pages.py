@@ -221,14 +221,17 @@ class ShadowPagesMmu(LargePageMmu):
             return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
         entry = self.guest_path(vm, self.guest_cell(vm, self.paging[vm, vcpu].root, upper), page)
         require(permits(entry, Access.WRITE, mode))
-        require(not self.owes_flags(entry))
-        require(self.takes_emulation(vm, entry, Access.WRITE, mode))
+        require(self.ready_to_emulate(vm, entry, mode))
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
         if shown.event == Event.EXITED:
             return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
         self.tlb[vm, vcpu, upper, page] = ShadowEntry()
         due = self.bare_linear(vm, vcpu, upper, page, offset, Access.WRITE, value)
         return LinearAttempt(shown, due, vcpu, upper, page, Access.WRITE)
+
+    def ready_to_emulate(self, vm: Vm, entry: Cell, mode: Mode) -> bool:
+        """Whether a store that the guest may make is carried out now."""
+        return self.takes_emulation(vm, entry, Access.WRITE, mode) and not self.owes_flags(entry)
 
     def owes_flags(self, entry: Cell) -> bool:
         """Whether entries have to be marked before the monitor carries a store out: it owes the guest the flags that the guest's
