@@ -39,8 +39,8 @@ COUNTED = {
     "npt": (11_932, 91_944, 103_608, 30),
     "nested": (46_494, 185_686, 913_042, 26),
 }
-"""Classes, states, steps and depth: what another engine, which ran the text on columns of states, counted too. (`direct` has one table
-more since.)"""
+"""Classes, states, steps and depth: what another engine, which ran the text on columns of states, counted too. (`direct` has one
+table more since.)"""
 
 LARGER = {
     "memory": (374_844, 1_493_430, 11_042_279, 24),
@@ -224,6 +224,18 @@ def test_what_has_too_many_paths_is_left_to_ints(monkeypatch: pytest.MonkeyPatch
     design = outline(Tally)
     assert compiled(design, geometry(Vm=1)) is not None
     assert compiled(outline(SHIPPED["interpreter"]), SHIPPED["interpreter"].geometry) is None
+
+
+class Unknown(Tally):
+    """Nobody knows what a great many entries hold at power-on."""
+
+    contents: Total[Mfn, bool]
+    arbitrary = ("contents",)
+
+
+def test_what_may_begin_in_too_many_ways_is_left_to_ints() -> None:
+    assert compiled(outline(Unknown), geometry(Vm=1, Mfn=3)) is not None
+    assert compiled(outline(Unknown), geometry(Vm=1, Mfn=40)) is None
 
 
 def test_what_has_too_many_entries_is_left_to_ints() -> None:

@@ -7,6 +7,7 @@ words) is explored on ints (``engines.stepwise``).
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -16,7 +17,7 @@ from refmodel.engines.exploration import Exploration, Progress
 from refmodel.engines.layout import cell_keys, domain, fits_bytes
 from refmodel.engines.stepwise import explore_stepwise
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry
+from refmodel.language.kinds import Geometry, TableKind
 from refmodel.language.unsound import Unsound
 
 FIRST_TURN = 2.0
@@ -24,6 +25,20 @@ FIRST_TURN = 2.0
 
 MOST_ENTRIES = 2_000
 """Table entries of a design that is compiled: what goes over all entries of a table is written out for each."""
+
+
+MOST_POWER_ONS = 1 << 16
+"""States that a run may begin with; with more of them, all are not even listed."""
+
+
+def _power_ons(design: Outline, geometry: Geometry) -> int:
+    tables = [design.table(name) for name in design.cls.arbitrary]
+    return math.prod(len(list(itertools.islice(table.value.values(geometry), MOST_POWER_ONS))) ** min(_keys(table, geometry), 64)
+                     for table in tables)
+
+
+def _keys(table: TableKind, geometry: Geometry) -> int:
+    return math.prod(domain(key, geometry) for key in table.keys)
 
 
 def _entries(design: Outline, geometry: Geometry) -> int:
@@ -45,6 +60,8 @@ def compiled(design: Outline, geometry: Geometry, seed: int = 1) -> Native | Non
 
 def _compiled(design: Outline, geometry: Geometry, seed: int) -> Native | None:
     if not is_there() or not fits_bytes(design) or _entries(design, geometry) > MOST_ENTRIES:
+        return None
+    if _power_ons(design, geometry) > MOST_POWER_ONS:
         return None
     try:
         return Native(design, geometry, seed)
