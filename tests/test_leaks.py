@@ -5,13 +5,15 @@ import json
 import pytest
 
 from refmodel.bugs.leaks import LEAKS
+from refmodel.cli.leaks import _refuse
 from refmodel.designs import Memory
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.machine import replay
 from refmodel.engines.twins import prove_twins
 from refmodel.engines.unwinding import RESPECT, search, watching
-from refmodel.language import outline
+from refmodel.language import BadDesign, outline
 from refmodel.pairs import PAIRS
+from tests.designs.split import Allocator
 from tests.test_command import refmodel
 
 LARGE = [name for name in PAIRS if "devices" in name or "dirty-logging" in name or name in ("ksm*ballooning", "ksm*deflate-on-oom")]
@@ -66,3 +68,12 @@ def test_the_command_tells_both_runs() -> None:
 def test_what_it_cannot_judge_is_refused(name: str) -> None:
     done = refmodel("leaks", name)
     assert done.returncode == 2 and name in done.stderr
+
+
+def test_designs_that_wait_in_their_midst_are_refused() -> None:
+    """What an operation remembers while it waits is in no table, so no state here would be whole."""
+    class Waiting(Allocator):
+        known = ("holds",)
+
+    with pytest.raises(BadDesign, match="split operations"):
+        _refuse("waiting", outline(Waiting))

@@ -68,7 +68,8 @@ def _is_sure(outline: Outline, found: Unwinding) -> bool:
 def _refuse(name: str, outline: Outline) -> None:
     if not known_tables(outline):
         raise BadDesign(f"{name}: says of no table that a VM knows its own entries; expected a tuple of names called known")
-    if not fits_bytes(outline):
+    cannot = any(op.split for op in outline.operations) or any(table.partial for table in outline.tables)
+    if cannot or not fits_bytes(outline):
         raise BadDesign(f"{name}: has split operations or partial tables, which this cannot go back and forth in")
 
 

@@ -7,7 +7,7 @@ that is chosen. What only looks (conditions, laws, functions without effect) has
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -409,9 +409,4 @@ def _kind_of_value(value: Any) -> Kind | None:
     return None
 
 
-def distinct(nodes: Iterable[Node]) -> list[Node]:
-    """Each node once, in order."""
-    return list({node.number: node for node in nodes}.values())
-
-
-__all__ = ["Choice", "Event", "GoesWrong", "Tracing", "distinct"]
+__all__ = ["Choice", "Event", "GoesWrong", "Tracing"]

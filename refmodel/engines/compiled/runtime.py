@@ -51,7 +51,7 @@ class Runtime:
         """The functions that do not depend on what the laws say."""
         parts = (self._declared, self._trouble, self._draw, self._sums_of, self._size, self._push, self._drain, self._finish,
                  self._pick, self._collected, self._root, self._expand, self._layer, self._one, self._walk, self._walks,
-                 self._shape_of, self._shape_after,                 self._collect)
+                 self._shape_of, self._shape_after, self._collect)
         return "\n".join(part() for part in parts)
 
     def judging(self) -> str:
