@@ -9,7 +9,7 @@ from refmodel.engines.induction import Proof, apart, prove
 from refmodel.language import outline
 from tests.designs.own_sharing import ZapToProtect
 
-DESIGNS = {**{cls.__name__: cls for cls in (SHIPPED | COMBINED).values()}, "ZapToProtect": ZapToProtect}
+DESIGNS = {**SHIPPED, **COMBINED, "ZapToProtect": ZapToProtect}
 
 
 def by_operation(name: str) -> dict[str, Callable[[], Proof]]:

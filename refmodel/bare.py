@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import attrs
 
-from refmodel.language import NOTHING, Design, Total, reset
+from refmodel.language import NOTHING, Design, EveryLaw, Law, Total, every_law, reset
 from refmodel.machine.cells import Access, Cell, Cells, Paging, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 
@@ -55,6 +55,7 @@ class BareMemory(Design):
     bare_memory: Total[tuple[Vm, Gfn], Cells]
     paging: Total[tuple[Vm, Vcpu], Paging]
 
+    laws: ClassVar[tuple[Law, ...] | EveryLaw] = every_law("refmodel.laws")
     known: ClassVar[tuple[str, ...]] = ("plugged", "bare_memory", "paging")
 
     def bare_cell(self, vm: Vm, gfn: Gfn, index: Index) -> Cell:

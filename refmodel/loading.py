@@ -22,7 +22,7 @@ from refmodel.engines.scope import sorts_of
 from refmodel.language import BadDesign, Design, geometry
 from refmodel.language.design import Outline, hashable, outline
 from refmodel.language.kinds import NameKind
-from refmodel.pairs import PAIRS
+from refmodel.points import PAIRS, point
 
 _LOADED: dict[tuple[Path, str], ModuleType] = {}
 """What was loaded from files: the same text is loaded once, so that its laws are the same laws."""
@@ -69,14 +69,17 @@ def _named_design(name: str) -> type[Design]:
     for shipped in (SHIPPED, COMBINED, PAIRS):
         if name in shipped:
             return shipped[name]
+    found = point(name)
+    if found is not None:
+        return found
     place, _, cls = name.partition(":")
     if place.endswith(".py"):
         module = _from_file(Path(place))
     elif cls:
         module = _from_package(place)
     else:
-        raise BadDesign(f"{name}: no such design; expected one of {', '.join(SHIPPED | COMBINED)}, file.py, file.py:Class or "
-                        "package.module:Class")
+        raise BadDesign(f"{name}: no such design; expected one of {', '.join(SHIPPED | COMBINED)}, an MMU over mechanisms "
+                        "(ept over ksm, swapping), file.py, file.py:Class or package.module:Class")
     return _class_in(module, place, cls)
 
 

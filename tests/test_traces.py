@@ -16,8 +16,9 @@ import pytest
 import zstandard
 
 from refmodel.bugs import MUTANTS
-from refmodel.designs import LARGER, Memory
+from refmodel.designs import Memory
 from refmodel.engines.machine import Run, replay
+from refmodel.geometries import LARGER
 from refmodel.language import BadDesign, Design, outline
 from refmodel.oracle.trace import linear
 from refmodel.oracle.trace.events import KINDS, schema

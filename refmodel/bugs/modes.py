@@ -4,7 +4,8 @@ from typing import Any
 
 import attrs
 
-from refmodel.designs import MODES, Ept, Interpreter, ShadowTraced, ShadowUnsync, VirtualTlb
+from refmodel.designs import Ept, Interpreter, ShadowTraced, ShadowUnsync, VirtualTlb
+from refmodel.geometries import MODES
 from refmodel.language import require
 from refmodel.machine.cells import Access, Cell, Mode
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm

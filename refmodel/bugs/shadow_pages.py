@@ -3,7 +3,8 @@
 import attrs
 
 from refmodel.bare_levels import path
-from refmodel.designs import READ_ONLY_FOR_USERS, ShadowPages
+from refmodel.designs import ShadowPages
+from refmodel.geometries import READ_ONLY_FOR_USERS
 from refmodel.language import operation, require, reset
 from refmodel.machine.cells import Access, Cell, Mode
 from refmodel.machine.names import Gfn, Index, ShadowPage, Vcpu, Vm

@@ -34,7 +34,7 @@ from refmodel.language.kinds import Geometry
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 from refmodel.oracle.known import new_titles
-from refmodel.pairs import PAIRS
+from refmodel.points import PAIRS
 from refmodel.report import pages, terminal
 from refmodel.report import stories as stories_of
 

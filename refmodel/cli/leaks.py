@@ -19,8 +19,8 @@ from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 from refmodel.report import terminal
 
-SHIPPED_HERE = ("sharing*swapping", "ksm*populate-on-demand", "ballooning*free-page-reporting", "dirty-logging*access-tracking",
-                "guest-copies*devices")
+SHIPPED_HERE = ("any over swapping, sharing", "any over ksm, populate-on-demand", "any over ballooning, free-page-reporting",
+                "any over dirty-logging, access-tracking", "any over guest-copies, devices")
 """What is searched without a name, beside the specimens: pairs small enough that each state can be visited by itself."""
 
 

@@ -5,6 +5,7 @@ This module names no solver; a text that imports it runs on plain ints at full s
 
 from refmodel.language.asking import Fault, Refused, assign, cached, choose, count, fails, implies, require, reset
 from refmodel.language.design import Design, guest, operation, outline
+from refmodel.language.gathering import EveryLaw, every_law
 from refmodel.language.kinds import NOTHING, Bits, Geometry, Name, Natural, Page, Total, geometry
 from refmodel.language.laws import Law, law
 from refmodel.language.unsound import BadDesign, Unsound
@@ -14,6 +15,7 @@ __all__ = [
     "BadDesign",
     "Bits",
     "Design",
+    "EveryLaw",
     "Fault",
     "Geometry",
     "Law",
@@ -27,6 +29,7 @@ __all__ = [
     "cached",
     "choose",
     "count",
+    "every_law",
     "fails",
     "geometry",
     "guest",

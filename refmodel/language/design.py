@@ -28,6 +28,7 @@ from typing import Any, ClassVar, TypeVar
 import attrs
 
 from refmodel.language.examination import Examination, examine
+from refmodel.language.gathering import EveryLaw, laws_about
 from refmodel.language.kinds import NOTHING, Geometry, Kind, NameKind, Page, Partial, TableKind, Total, kind_of, table_kind
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign
@@ -50,7 +51,8 @@ def guest(method: F) -> F:
 class Design:
     """Base of every design."""
 
-    laws: ClassVar[tuple[Law, ...]] = ()
+    laws: ClassVar[tuple[Law, ...] | EveryLaw] = ()
+    """Its laws; or ``every_law(...)``, for all that are about it."""
     geometry: ClassVar[Geometry] = Geometry()
     further_geometries: ClassVar[tuple[Geometry, ...]] = ()
     """Others to explore too, small where that one is large: not all that a design has to do with need vary at once."""
@@ -187,7 +189,7 @@ def _outline(cls: Any) -> Outline:
         raise BadDesign(f"{_place(cls)}: no tables; expected annotations such as p2m: Total[tuple[Vm, Gfn], P2mEntry]")
     if not operations:
         raise BadDesign(f"{_place(cls)}: no operations; expected methods decorated with @operation or @guest")
-    laws = _laws(cls)
+    laws = _laws(cls, operations)
     if not laws:
         raise BadDesign(f"{_place(cls)}: no laws; expected functions decorated with @law, or a tuple called laws")
     for name in cls.arbitrary:
@@ -305,9 +307,9 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
     return Operation(name, method, tuple(parameters), record, by_guest, split, vm_at)
 
 
-def _laws(cls: type[Design]) -> tuple[Law, ...]:
+def _laws(cls: type[Design], operations: tuple[Operation, ...]) -> tuple[Law, ...]:
     own = [v for base in reversed(cls.__mro__) for v in vars(base).values() if isinstance(v, Law)]
-    listed = list(cls.laws)
+    listed = list(laws_about(cls, [op.returns for op in operations], cls.laws) if isinstance(cls.laws, EveryLaw) else cls.laws)
     for item in listed:
         if not isinstance(item, Law):
             raise BadDesign(f"{_place(cls)}: laws holds {item!r}, which is not a law")

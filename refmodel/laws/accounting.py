@@ -4,11 +4,10 @@ from typing import Any
 
 from refmodel.language import implies, law
 from refmodel.machine.names import Mfn, Vm
-from refmodel.mmu.ept import EptMmu
 from refmodel.monitor.ballooning import Ballooning, ballooned
+from refmodel.monitor.copy_on_write import CopyOnWrite
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2m, references
-from refmodel.monitor.sharing import Sharing
 
 
 @law("RES-1", "A frame's reference count is the number of guest pages that it stands behind.")
@@ -28,32 +27,15 @@ def frames_are_conserved(s: P2m, mfn: Mfn) -> Any:
     unused = frame.use == Use.FREE or frame.use == Use.TABLE or frame.use == Use.READING
     return (implies(unused, frame.references == 0)
             and implies(frame.use == Use.PRIVATE, owner.resident and owner.mfn == mfn and frame.references == 1)
-            and implies(frame.use == Use.SHARED, frame.references >= 1))
+            and implies(frame.use == Use.SHARED, frame.references >= 1 and s.merges()))
 
 
-@law("RES-2", "A frame that is a table is the one its VM's EPTP names.")
-def tables_are_held(s: EptMmu, mfn: Mfn) -> Any:
-    frame = s.frames[mfn]
-    eptp = s.eptp[frame.vm]
-    return implies(frame.use == Use.TABLE, eptp.present and eptp.mfn == mfn)
+@law("RES-2", "A frame that is used as a table is one of the MMU's tables.")
+def a_table_is_the_mmus(s: P2m, mfn: Mfn) -> Any:
+    return implies(not s.is_table(mfn), s.frames[mfn].use != Use.TABLE)
 
 
-@law("RES-2", "No frame is a table where the monitor keeps its tables elsewhere.")
-def no_frame_is_a_table(s: P2m, mfn: Mfn) -> Any:
-    return s.frames[mfn].use != Use.TABLE
-
-
-@law("RES-1", "A frame comes to be shared when a second page comes to lie in it: merging two pages saves a frame.")
-def merging_saves_a_frame(s: Sharing, before: Sharing, mfn: Mfn) -> Any:
-    return implies(s.frames[mfn].use == Use.SHARED and before.frames[mfn].use != Use.SHARED, s.frames[mfn].references >= 2)
-
-
-BALLOONING = (balloon_sizes_are_exact,)
-COUNTED = (reference_counts_are_exact, frames_are_conserved)
-LAWS = COUNTED + BALLOONING
-"""Of memory management, under any MMU."""
-
-SHARING = (merging_saves_a_frame,)
-"""Where pages are merged two at a time, and no frame waits in a tree to be shared."""
-EPT = (tables_are_held,)
-NO_TABLES = (no_frame_is_a_table,)
+@law("RES-1", "A frame comes to be shared when a second page comes to lie in it, or when it becomes a node of the stable tree.")
+def merging_saves_a_frame(s: CopyOnWrite, before: CopyOnWrite, mfn: Mfn) -> Any:
+    becomes_shared = s.frames[mfn].use == Use.SHARED and before.frames[mfn].use != Use.SHARED
+    return implies(becomes_shared, s.frames[mfn].references >= 2 or s.is_node(mfn))

@@ -60,16 +60,3 @@ def nothing_is_given_from_what_leaves(s: Buddy, before: Buddy, block: Block, ind
 @law("RES-2", "A frame that moves is one frame still: each VM has as many as before.")
 def moving_loses_no_frame(s: Buddy, before: Buddy, outcome: Moved, vm: Vm) -> Any:
     return frames_of(s, vm) == frames_of(before, vm)
-
-
-LAWS = (
-    a_frame_is_given_once,
-    what_is_given_holds_nothing,
-    frames_hold_their_owners,
-    blocks_hold_their_owners,
-    moving_keeps_what_is_held,
-    moving_loses_no_frame,
-    used_frames_are_counted,
-    pieces_are_whole,
-    nothing_is_given_from_what_leaves,
-)

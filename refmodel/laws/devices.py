@@ -50,14 +50,3 @@ def a_device_lets_go_in_two_steps(s: Devices, outcome: LetGo) -> Any:
 @law("EQV-2", "A guest that wants its device to reach a page is told that there is none only where the bare machine has none.")
 def a_device_is_refused_holes_only(s: Devices, outcome: Handed) -> Any:
     return implies(outcome.found == Supply.HOLE, not s.plugged[outcome.vm, outcome.gfn])
-
-
-LAWS = (
-    a_device_is_refused_holes_only,
-    iommu_entries_lead_where_the_p2m_says,
-    iotlb_entries_lead_where_the_p2m_says,
-    held_pages_are_private,
-    holds_are_exact,
-    held_pages_can_be_taken_back,
-    a_device_lets_go_in_two_steps,
-)

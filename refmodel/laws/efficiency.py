@@ -35,7 +35,3 @@ def an_installed_shadow_entry_does_not_exit(s: ShadowMmu, outcome: Attempt, acto
 def a_served_fault_makes_progress(s: ShadowMmu, outcome: Filled) -> Any:
     return implies(outcome.result == Result.INSTALLED, lets(s.walked(outcome.vm, outcome.vcpu, outcome.page), outcome.access,
                                                            s.paging[outcome.vm, outcome.vcpu].mode))
-
-
-EPT = (an_installed_translation_does_not_exit, a_served_exit_makes_progress, a_served_exit_takes_nothing_away)
-SHADOW = (an_installed_shadow_entry_does_not_exit, a_served_fault_makes_progress)

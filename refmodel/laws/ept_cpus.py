@@ -146,26 +146,3 @@ def tables_are_current(s: EptCpusMmu, mfn: Mfn) -> Any:
 @law("EFF-1", "An access exits only for what the loaded table does not give.")
 def accesses_on_any_cpu_do_not_exit(s: EptCpusMmu, outcome: CpuSeen) -> Any:
     return implies(outcome.shown.event == Event.EXITED, not s.lets(s.running[outcome.cpu].root, outcome.gfn, outcome.write))
-
-
-LAWS = (
-    fresh_translations_agree,
-    usable_translations_lead_to_the_vms_frames,
-    tables_lead_where_the_p2m_says,
-    loaded_tables_are_tables,
-    current_tables_are_tables,
-    a_populated_page_holds_nothing,
-    pages_change_by_their_owner_only,
-    tags_are_apart,
-    who_has_no_tag_is_not_tagged,
-    who_must_forget_was_asked,
-    retired_frames_are_shown_to_nobody_new,
-    a_page_that_is_copied_stays_as_it_is,
-    pages_hold_what_the_bare_machines_hold,
-    a_frame_moved_from_holds_the_same,
-    loads_on_any_cpu_show_what_was_stored,
-    pages_are_held,
-    backing_frames_are_pages,
-    tables_are_current,
-    accesses_on_any_cpu_do_not_exit,
-)

@@ -148,29 +148,3 @@ def large_accesses_do_not_exit(s: EptLargeMmu, outcome: Reached, actor: Vm) -> A
 def a_served_region_exit_makes_progress(s: EptLargeMmu, outcome: RegionHandled) -> Any:
     return (implies(outcome.result == Outcome.INSTALLED, s.lets(outcome.vm, outcome.region, outcome.page, outcome.write))
             and implies(outcome.result == Outcome.RETRY, s.p2m[outcome.vm, outcome.region, outcome.page].mapped))
-
-
-LAWS = (
-    large_mappings_lead_where_the_p2m_says,
-    small_mappings_lead_where_the_p2m_says,
-    remembered_places_lead_where_the_p2m_says,
-    pointers_lead_to_tables,
-    links_lead_to_the_regions_table,
-    linked_tables_are_linked,
-    units_are_held,
-    places_are_owned,
-    placed_pages_are_accounted_for,
-    what_fails_changes_no_page,
-    promises_are_kept_once,
-    memory_is_there,
-    accesses_reach_the_page,
-    giving_one_page_moves_no_other,
-    holes_in_regions_are_real,
-    no_write_escapes_the_log,
-    remembered_flags_are_set,
-    no_access_escapes_the_flags,
-    remembered_pages_are_young,
-    tracked_pages_are_untouched,
-    large_accesses_do_not_exit,
-    a_served_region_exit_makes_progress,
-)

@@ -90,20 +90,3 @@ def a_served_sized_exit_makes_progress(s: EptSizesMmu, outcome: Served) -> Any:
 def resizing_takes_nothing_away(s: EptSizesMmu, before: EptSizesMmu, outcome: Resized, vm: Vm, huge: Huge, part: Part, page: Index,
                                 write: bool) -> Any:
     return implies(before.lets(vm, huge, part, page, write), s.lets(vm, huge, part, page, write))
-
-
-LAWS = (
-    huge_entries_lead_where_the_p2m_says,
-    part_entries_lead_where_the_p2m_says,
-    page_entries_lead_where_the_p2m_says,
-    remembered_huge_pages_lead_where_the_p2m_says,
-    remembered_parts_lead_where_the_p2m_says,
-    remembered_pages_lead_where_the_p2m_says,
-    entries_lie_in_tables,
-    used_frames_are_led_to,
-    pages_lie_in_their_own_frames,
-    accesses_arrive,
-    sized_accesses_do_not_exit,
-    a_served_sized_exit_makes_progress,
-    resizing_takes_nothing_away,
-)

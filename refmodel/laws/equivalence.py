@@ -124,24 +124,3 @@ def in_the_envelope(entry: ShadowEntry, bare: Cell, mode: Mode) -> Any:
                    and not (mode.smap and bare.user))
     return implies(entry.present, mirrors(entry, bare) or (
         supervisors and bare.present and bare.gfn == entry.gfn and (bare.executable or not entry.executable)))
-
-
-LAWS = (data_read_is_data_written, memory_is_the_bare_machines, faults_come_when_due, what_exits_has_not_happened)
-"""Under any MMU."""
-
-EPT = (
-    holes_are_real,
-    staleness_stays_in_the_envelope,
-    physical_mappings_carry_the_eptp_in_use,
-    combined_mappings_carry_the_eptp_in_use,
-)
-
-SHADOW = (
-    what_exits_by_a_shadow_entry_has_not_happened,
-    data_read_through_shadow_entries_is_data_written,
-    reflected_faults_are_the_guests_own,
-)
-"""Of any shadow MMU."""
-VIRTUAL_TLB = (*SHADOW, cached_shadow_entries_stay_in_the_envelope, shadow_entries_stay_in_the_envelope)
-SHADOW_TRACED = (*SHADOW, cached_mirrors_stay_in_the_envelope, mirrored_entries_agree_with_the_guests,
-                 mirrored_entries_write_to_no_traced_table, cached_entries_write_to_no_traced_table)

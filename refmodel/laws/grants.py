@@ -82,19 +82,3 @@ def frames_hold_what_their_owners_believe(s: Grants, mfn: Mfn) -> Any:
 @law("EQV-1", "A load, also of another's page, shows what was stored there.")
 def loads_show_what_any_sharer_stored(s: Grants, outcome: Accessed) -> Any:
     return outcome.shown == outcome.due
-
-
-LAWS = (
-    foreign_pages_are_granted,
-    cached_pages_lead_where_the_p2m_says,
-    own_pages_are_owned,
-    a_given_page_holds_nothing,
-    pages_change_as_was_agreed,
-    grant_mappings_are_exact,
-    frame_references_are_exact,
-    used_frames_are_pages,
-    foreign_pages_can_be_taken_back,
-    foreign_pages_go_in_two_steps,
-    frames_hold_what_their_owners_believe,
-    loads_show_what_any_sharer_stored,
-)

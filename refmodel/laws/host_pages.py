@@ -59,15 +59,3 @@ def lent_pages_hold_no_secret(s: HostPages, mfn: Mfn) -> Any:
 @law("ISO-4", "Whoever gets a free frame finds no secret in it: it was scrubbed, or it is scrubbed before it is handed out.")
 def free_frames_show_no_secret(s: HostPages, mfn: Mfn) -> Any:
     return implies(s.pages[mfn].kind == Kind.FREE, not s.found_in(mfn))
-
-
-LAWS = (
-    the_physmap_leads_to_the_vms_pages,
-    pages_are_mapped_where_their_record_says,
-    loans_agree,
-    held_pages_stay,
-    lent_pages_stay,
-    mapped_pages_hold_no_secret,
-    lent_pages_hold_no_secret,
-    free_frames_show_no_secret,
-)

@@ -10,6 +10,7 @@ from refmodel.mmu.shadow import ShadowEntry, ShadowMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
 from refmodel.mmu.vtlb import VirtualTlbMmu
 from refmodel.monitor.ballooning import Ballooning
+from refmodel.monitor.copy_on_write import CopyOnWrite
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2m
 
@@ -50,25 +51,25 @@ def a_backing_frame_is_owned_or_shared(s: P2m, vm: Vm, gfn: Gfn) -> Any:
 @law("ISO-2", "The p2m lets nobody write to a shared frame.")
 def a_shared_frame_is_read_only(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
-    return implies(entry.resident and s.frames[entry.mfn].use == Use.SHARED, not entry.writable)
+    return implies(entry.resident and entry.writable, s.frames[entry.mfn].use != Use.SHARED)
 
 
 @law("ISO-2", "No EPT lets a guest write to a shared frame.")
 def no_ept_entry_writes_to_a_shared_frame(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
     entry = entry_of(s, vm, gfn)
-    return implies(s.eptp[vm].present and entry.present and s.frames[entry.mfn].use == Use.SHARED, not entry.writable)
+    return implies(s.eptp[vm].present and entry.present and entry.writable, s.frames[entry.mfn].use != Use.SHARED)
 
 
 @law("ISO-2", "No cached guest-physical mapping lets a guest write to a shared frame.")
 def no_physical_mapping_writes_to_a_shared_frame(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     mapping = s.physical_tlb[vm, vcpu, gfn]
-    return implies(mapping.valid and s.frames[mapping.mfn].use == Use.SHARED, not mapping.writable)
+    return implies(mapping.valid and mapping.writable, s.frames[mapping.mfn].use != Use.SHARED)
 
 
 @law("ISO-2", "No cached combined mapping lets a guest write to a shared frame.")
 def no_combined_mapping_writes_to_a_shared_frame(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     mapping = s.combined_tlb[vm, vcpu, page]
-    return implies(mapping.valid and s.frames[mapping.mfn].use == Use.SHARED, not mapping.writable)
+    return implies(mapping.valid and mapping.writable, s.frames[mapping.mfn].use != Use.SHARED)
 
 
 @law("ISO-3", "No EPT leads a guest to a free frame or to one of the monitor's tables.")
@@ -112,7 +113,7 @@ def a_new_page_holds_nothing(s: P2m, before: P2m, vm: Vm, gfn: Gfn) -> Any:
 
 
 @law("ISO-2", "What a shared frame holds does not change while it is shared.")
-def shared_frames_hold_what_they_held(s: P2m, before: P2m, mfn: Mfn) -> Any:
+def shared_frames_hold_what_they_held(s: CopyOnWrite, before: CopyOnWrite, mfn: Mfn) -> Any:
     return implies(before.frames[mfn].use == Use.SHARED and s.frames[mfn].use == Use.SHARED, before.memory[mfn] == s.memory[mfn])
 
 
@@ -156,7 +157,7 @@ def leads_where_the_p2m_says(s: P2m, vm: Vm, entry: ShadowEntry) -> Any:
 
 def keeps_out(s: P2m, entry: ShadowEntry) -> Any:
     """It lets nobody write to a shared frame, and reaches none that holds no guest's memory."""
-    return (implies(entry.present and s.frames[entry.mfn].use == Use.SHARED, not entry.writable)
+    return (implies(entry.present and entry.writable, s.frames[entry.mfn].use != Use.SHARED)
             and implies(entry.present, guests_own(s, entry.mfn)))
 
 
@@ -168,7 +169,7 @@ def cached_shadow_entries_lead_where_the_p2m_says(s: ShadowMmu, vm: Vm, vcpu: Vc
 @law("ISO-2", "No cached shadow entry lets a guest write to a shared frame.")
 def no_cached_shadow_entry_writes_to_a_shared_frame(s: ShadowMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, page]
-    return implies(entry.present and s.frames[entry.mfn].use == Use.SHARED, not entry.writable)
+    return implies(entry.present and entry.writable, s.frames[entry.mfn].use != Use.SHARED)
 
 
 @law("ISO-3", "No cached shadow entry leads a guest to a frame that holds no guest's memory.")
@@ -195,40 +196,3 @@ def mirrored_entries_lead_where_the_p2m_says(s: ShadowTracedMmu, vm: Vm, root: G
 @law("ISO-3", "An entry of a mirrored table writes to no shared frame, and reaches none that holds no guest's memory.")
 def mirrored_entries_keep_out(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
     return keeps_out(s, s.mirror[vm, root, page])
-
-
-LAWS = (
-    a_backing_frame_is_owned_or_shared,
-    a_shared_frame_is_read_only,
-    a_new_page_holds_nothing,
-    shared_frames_hold_what_they_held,
-    what_a_vm_knows_changes_by_its_own_steps,
-    memory_changes_by_its_owner_only,
-    registers_change_by_their_owner_only,
-)
-"""Of memory management, under any MMU."""
-
-BALLOONING = (a_balloon_is_its_guests,)
-EPT = (
-    ept_leads_where_the_p2m_says,
-    physical_mappings_lead_where_the_p2m_says,
-    combined_mappings_lead_where_the_p2m_says,
-    no_ept_entry_writes_to_a_shared_frame,
-    no_physical_mapping_writes_to_a_shared_frame,
-    no_combined_mapping_writes_to_a_shared_frame,
-    no_ept_entry_reaches_the_monitor,
-    no_physical_mapping_reaches_the_monitor,
-    no_combined_mapping_reaches_the_monitor,
-    a_table_is_the_monitors,
-    only_tables_hold_entries,
-    an_exit_serves_its_own_vm,
-)
-
-SHADOW = (
-    cached_shadow_entries_lead_where_the_p2m_says,
-    no_cached_shadow_entry_writes_to_a_shared_frame,
-    no_cached_shadow_entry_reaches_the_monitor,
-)
-"""Of any shadow MMU."""
-VIRTUAL_TLB = (*SHADOW, shadow_entries_lead_where_the_p2m_says, shadow_entries_keep_out)
-SHADOW_TRACED = (*SHADOW, mirrored_entries_lead_where_the_p2m_says, mirrored_entries_keep_out)

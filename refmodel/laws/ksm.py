@@ -46,14 +46,3 @@ def nodes_belong_to_a_chain(s: Ksm, mfn: Mfn) -> Any:
 def sharing_limits_are_kept(s: Ksm, mfn: Mfn) -> Any:
     node = s.stable_tree[mfn]
     return implies(node.linked, s.frames[mfn].references <= s.chains[node.chain].limit)
-
-
-LAWS = (
-    nodes_are_shared_frames,
-    pages_being_merged_are_read_only,
-    compared_pages_hold_the_same,
-    chains_hold_one_content,
-    chains_are_counted,
-    nodes_belong_to_a_chain,
-    sharing_limits_are_kept,
-)

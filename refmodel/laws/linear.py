@@ -64,16 +64,3 @@ def marked_entries_are_marked(s: LargePageMmu, outcome: Marking) -> Any:
     leaf = s.guest_cell(outcome.vm, above.gfn, outcome.page)
     return (implies(outcome.result == Flagged.UPPER, not s.unmarked(above, write, above.large))
             and implies(outcome.result == Flagged.LEAF, not s.unmarked(leaf, write, True)))
-
-
-FLAGS = (flags_in_memory_are_the_bare_machines, marked_entries_are_marked)
-"""Of any MMU for guests whose tables have such flags."""
-INTERPRETED = (linear_data_read_is_data_written,)
-"""Of any MMU for guests with two levels."""
-SHADOWED = (
-    linear_data_read_is_data_written,
-    linear_faults_are_the_guests_own,
-    shadowed_accesses_do_not_exit,
-    a_served_linear_fault_makes_progress,
-)
-"""Of any shadow MMU for them."""

@@ -113,22 +113,3 @@ def a_withdrawn_page_is_asked_for(s: AccessTracking, outcome: Withdrawn) -> Any:
 def a_frame_goes_with_its_last_page(s: Swapping, before: Swapping, outcome: Reclaimed) -> Any:
     mfn = before.p2m[outcome.vm, outcome.gfn].mfn
     return implies(outcome.reclaim == Reclaim.TAKEN and before.frames[mfn].references == 1, s.frames[mfn].use == Use.FREE)
-
-
-SWAPPING = (
-    a_page_read_in_is_mapped,
-    any_page_can_be_taken,
-    a_page_is_taken_in_two_steps,
-    a_frame_goes_with_its_last_page,
-    swapped_pages_are_the_bare_machines,
-    clean_pages_are_their_copies,
-    pages_read_are_their_copies,
-    slots_are_counted,
-    slots_are_conserved,
-    slots_have_one_reader,
-    readers_are_their_slots,
-)
-POPULATE_ON_DEMAND = (promises_are_of_zeroes,)
-DIRTY_LOGGING = (unmarked_pages_are_there, unmarked_pages_are_protected, marks_go_in_order)
-ACCESS_TRACKING = (a_withdrawn_page_is_asked_for,)
-LAWS = SWAPPING + POPULATE_ON_DEMAND + DIRTY_LOGGING + ACCESS_TRACKING

@@ -62,16 +62,3 @@ def pages_travel_when_the_vm_has_moved(s: Migration, vm: Vm, gfn: Gfn) -> Any:
     page = s.pages[vm, gfn]
     return (implies(s.phase[vm] != Phase.THERE, not page.in_flight and not page.discarded)
             and implies(page.discarded, page.received and not page.in_flight))
-
-
-LAWS = (
-    loads_on_either_machine_show_what_was_stored,
-    memory_is_here_at_first,
-    memory_is_on_one_of_the_machines,
-    clean_pages_are_there,
-    no_store_goes_unnoticed,
-    hinted_pages_are_free,
-    what_is_left_behind_can_be_regained,
-    what_is_discarded_holds_nothing,
-    pages_travel_when_the_vm_has_moved,
-)

@@ -110,26 +110,3 @@ def a_served_violation_makes_progress(s: NestedMmu, outcome: Filled) -> Any:
 def a_served_violation_of_l1_makes_progress(s: NestedMmu, outcome: Handled) -> Any:
     return implies(outcome.result == Result.INSTALLED,
                    gives(s.ept01[outcome.vm, outcome.gfn], Access.WRITE if outcome.write else Access.READ))
-
-
-LAWS = (
-    ept01_leads_where_the_p2m_says,
-    ept02_leads_where_the_p2m_says,
-    cached_ept02_leads_where_the_p2m_says,
-    ept02_is_the_composition,
-    cached_ept02_is_the_composition,
-    l2_reads_what_was_written,
-    intercepted_instructions_exit_to_l1,
-    other_instructions_do_not_exit_to_l1,
-    reflected_violations_are_l1s_own,
-    reflected_violations_exit_to_l1,
-    holes_of_l1_are_real,
-    composed_accesses_do_not_exit,
-    l1_accesses_do_not_exit,
-    exits_of_l1_are_served,
-    a_served_violation_makes_progress,
-    a_served_violation_of_l1_makes_progress,
-)
-
-INTERPRETED = (l2_reads_what_was_written, intercepted_instructions_exit_to_l1, other_instructions_do_not_exit_to_l1)
-"""Of any MMU for a guest that has a guest."""

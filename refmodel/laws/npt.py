@@ -106,22 +106,3 @@ def npt_accesses_do_not_exit(s: NptMmu, outcome: NptSeen) -> Any:
 @law("EFF-2", "A nested page fault that was served does not come again.")
 def a_served_nested_page_fault_makes_progress(s: NptMmu, outcome: NptServed) -> Any:
     return s.lets(outcome.vm, outcome.gfn, outcome.write)
-
-
-LAWS = (
-    nested_tables_lead_where_the_p2m_says,
-    translations_of_an_asid_in_use_agree,
-    translations_that_are_used_lead_to_the_vms_frames,
-    retired_pages_are_not_there,
-    asids_are_apart,
-    asids_in_use_are_spent,
-    fresh_asids_have_no_translations,
-    who_lost_the_asid_was_kicked,
-    an_npt_page_comes_as_zeroes,
-    npt_pages_hold_what_the_bare_machines_hold,
-    npt_loads_show_what_was_stored,
-    npt_pages_are_held,
-    npt_backing_frames_are_pages,
-    npt_accesses_do_not_exit,
-    a_served_nested_page_fault_makes_progress,
-)

@@ -42,14 +42,3 @@ def what_is_said_to_be_given_is(s: Reservation, before: Reservation, outcome: As
 def nobody_is_taken_below_the_minimum(s: Reservation, before: Reservation, actor: Vm, vm: Vm) -> Any:
     return implies(vm != actor and before.limits[vm].admitted and before.holds(vm) >= before.limits[vm].minimum
                    and s.limits[vm].admitted, s.holds(vm) >= s.limits[vm].minimum)
-
-
-LAWS = (
-    minimums_are_kept,
-    what_is_kept_is_given_to_no_other,
-    maximums_are_kept,
-    limits_are_limits,
-    below_the_minimum_nobody_is_refused,
-    what_is_said_to_be_given_is,
-    nobody_is_taken_below_the_minimum,
-)

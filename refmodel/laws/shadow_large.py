@@ -34,7 +34,3 @@ def faults_map_what_the_guest_names(s: ShadowLargeMmu, outcome: SmallMapped) -> 
 @law("RES-3", "What the monitor takes is taken: the region had memory, and has none any more.")
 def what_is_taken_is_gone(s: ShadowLargeMmu, before: ShadowLargeMmu, outcome: Taken) -> Any:
     return before.backed[outcome.vm, outcome.region] and not s.backed[outcome.vm, outcome.region]
-
-
-LAWS = (entries_are_in_the_rmap, the_rmap_leads_to_entries, direct_entries_lead_to_backed_memory,
-        faults_map_what_the_guest_names, what_is_taken_is_gone)

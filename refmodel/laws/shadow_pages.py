@@ -5,7 +5,6 @@ from typing import Any
 from refmodel.bare import Event
 from refmodel.bare_levels import LinearAttempt, path
 from refmodel.language import NOTHING, implies, law
-from refmodel.laws import linear
 from refmodel.laws.equivalence import in_the_envelope
 from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
 from refmodel.machine.cells import Access, Cell, Mode, permits
@@ -136,25 +135,3 @@ def stores_for_which_no_entry_will_do_are_carried_out(s: ShadowPagesMmu, outcome
     return implies(outcome.shown.event == Event.EXITED and outcome.access == Access.WRITE and due
                    and (s.tracked[actor, entry.gfn] or hides_from_smap(entry, Access.WRITE, paging.mode)),
                    s.ready_to_emulate(actor, entry, paging.mode))
-
-
-LAWS = (
-    shadow_page_entries_lead_where_the_p2m_says,
-    remembered_entries_lead_where_the_p2m_says,
-    loaded_roots_are_the_guests,
-    links_lead_to_the_role_that_is_due,
-    shadow_page_entries_agree_with_the_guests,
-    direct_entries_agree_with_the_guests,
-    remembered_entries_stay_in_the_envelope,
-    links_are_of_accessed_entries,
-    shadow_page_entries_need_no_more_flags,
-    remembered_entries_need_no_more_flags,
-    mirrored_pages_are_tracked,
-    shadow_page_entries_write_to_no_tracked_page,
-    remembered_entries_write_to_no_tracked_page,
-    the_reverse_map_is_exact,
-    parents_are_exact,
-    stores_for_which_no_entry_will_do_are_carried_out,
-    *linear.SHADOWED,
-    *linear.FLAGS,
-)

@@ -91,19 +91,3 @@ def a_served_role_fault_makes_progress(s: ShadowRolesMmu, outcome: RoleFilled) -
     return implies(outcome.installed, s.hardware_lets(
         outcome.vm, outcome.vcpu, s.walked(outcome.vm, outcome.vcpu, outcome.top, outcome.middle, outcome.page), outcome.by,
         outcome.access))
-
-
-LAWS = (
-    flags_are_written_to_the_guests_own_frames,
-    hosts_are_owned,
-    shadows_let_through_what_is_permitted,
-    shadows_lead_to_the_guests_page,
-    links_are_the_path,
-    entries_are_made_of_the_role,
-    emulated_faults_are_as_due,
-    accessed_flags_are_where_they_belong,
-    dirty_flags_are_where_they_belong,
-    no_flag_is_set_too_early,
-    entries_need_no_more_flags,
-    a_served_role_fault_makes_progress,
-)

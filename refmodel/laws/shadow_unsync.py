@@ -4,7 +4,6 @@ from typing import Any
 
 from refmodel.bare_levels import combined
 from refmodel.language import implies, law
-from refmodel.laws import linear
 from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
@@ -79,19 +78,3 @@ def leaf_entries_write_to_no_kept_table(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, 
 def cached_entries_write_to_no_kept_table(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn] and not s.synced[vm, entry.gfn])
-
-
-LAWS = (
-    leaf_entries_lead_where_the_p2m_says,
-    cached_entries_lead_where_the_p2m_says,
-    links_lead_to_shadows,
-    only_shadows_have_entries,
-    unsync_tables_are_leaves_only,
-    links_agree_with_the_guests,
-    synced_entries_agree_with_the_guests,
-    shadows_stay_in_the_envelope,
-    cached_entries_stay_in_the_envelope,
-    leaf_entries_write_to_no_kept_table,
-    cached_entries_write_to_no_kept_table,
-    *linear.SHADOWED,
-)

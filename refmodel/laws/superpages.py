@@ -76,17 +76,3 @@ def accesses_of_any_size_show_what_was_stored(s: Superpages, outcome: Loaded) ->
 def a_broken_page_may_be_stored_to(s: Superpages, outcome: Broken) -> Any:
     place = s.places[outcome.vm, outcome.region, outcome.page]
     return implies(outcome.served, place.mapped and place.writable)
-
-
-LAWS = (
-    superpages_lead_where_the_p2m_says,
-    cached_large_mappings_lead_where_the_p2m_says,
-    cached_small_mappings_lead_where_the_p2m_says,
-    shared_small_pages_are_read_only,
-    a_small_page_comes_as_zeroes,
-    unit_references_are_exact,
-    unit_records_are_true,
-    small_pages_hold_what_the_bare_machines_hold,
-    accesses_of_any_size_show_what_was_stored,
-    a_broken_page_may_be_stored_to,
-)

@@ -76,19 +76,3 @@ def a_served_protection_fault_makes_progress(s: WriteProtectionMmu, outcome: Ser
 def what_is_no_table_can_be_made_writable(s: WriteProtectionMmu, gfn: Gfn) -> Any:
     entry = s.sptes[gfn]
     return implies(entry.present and not s.shadowed[gfn], entry.writable or entry.mmu_writable)
-
-
-LAWS = (
-    shadowed_tables_stay_protected,
-    no_processor_writes_to_a_shadowed_table,
-    cached_writes_are_by_entries_that_may_be_writable,
-    no_cached_write_is_missed,
-    cached_writes_are_known_to_swap,
-    cached_pages_are_resident,
-    no_logged_write_is_missed,
-    changed_pages_are_known,
-    swapped_pages_are_as_they_were,
-    mapped_pages_are_resident,
-    a_served_protection_fault_makes_progress,
-    what_is_no_table_can_be_made_writable,
-)

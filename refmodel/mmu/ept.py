@@ -156,6 +156,10 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
         self.eptp[vm] = Eptp(True, mfn)
         return True
 
+    def is_table(self, mfn: Mfn) -> bool:
+        eptp = self.eptp[self.frames[mfn].vm]
+        return eptp.present and eptp.mfn == mfn
+
     @operation
     def reclaim_table(self, vm: Vm) -> None:
         """Take a VM's table back: its entries can always be made again."""

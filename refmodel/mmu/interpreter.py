@@ -14,8 +14,8 @@ from refmodel.mmu.control_registers import ControlRegisters
 from refmodel.monitor.p2m import P2m, Supply
 
 
-class PhysicalEmulation(P2m):
-    """Accesses that the monitor carries out for a guest."""
+class GuestTables(P2m):
+    """A guest's memory, as the monitor reads and writes it in the guest's name: the guest's tables lie there."""
 
     def emulate(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
         """An access to guest-physical memory. If the page cannot be had now, the guest is made to try again."""
@@ -26,10 +26,14 @@ class PhysicalEmulation(P2m):
             return Reply(Event.EXITED)
         return self.access_for_guest(vm, gfn, offset, access, value)
 
+    def is_away(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether a page, a table of the guest's for instance, is not where it could be read. Where there is no memory there is
+        nothing to wait for."""
+        return self.has_memory(vm, gfn) and not self.p2m[vm, gfn].mapped
+
     def lacks_table(self, vm: Vm, gfn: Gfn) -> bool:
-        """Whether a table of the guest's is not where it could be read. It is asked for then, and the guest made to try again.
-        Where there is no memory there is none to wait for."""
-        if not self.has_memory(vm, gfn) or self.p2m[vm, gfn].mapped:
+        """Whether a table of the guest's is away. It is asked for then, and the guest made to try again."""
+        if not self.is_away(vm, gfn):
             return False
         self.supply(vm, gfn, write=False)
         return True
@@ -38,6 +42,10 @@ class PhysicalEmulation(P2m):
         """An entry of a guest's table, as its memory has it. Where there is no memory there are no entries."""
         table = self.p2m[vm, gfn]
         return self.memory[table.mfn][index] if table.mapped else Cell()
+
+
+class PhysicalEmulation(GuestTables):
+    """Accesses without paging, each carried out by the monitor."""
 
     def emulate_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
         """An access while CR0.PG is clear: the linear address is guest-physical."""

@@ -19,7 +19,7 @@ from refmodel.bare_levels import NestedInstructions
 from refmodel.language import NOTHING, Total, cached, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell, gives
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-from refmodel.mmu.interpreter import PhysicalEmulation
+from refmodel.mmu.interpreter import GuestTables
 from refmodel.mmu.replies import Attempt, Filled, Handled, Result
 from refmodel.mmu.shadow import ShadowEntry
 from refmodel.monitor.p2m import Supply
@@ -37,7 +37,7 @@ class Nested:
     intercepts: bool = False
 
 
-class NestedMmu(NestedInstructions, PhysicalEmulation):
+class NestedMmu(NestedInstructions, GuestTables):
     nested: Total[tuple[Vm, Vcpu], Nested]
     ept01: Total[tuple[Vm, Gfn], ShadowEntry]
     """What the processor walks while L1 runs."""

@@ -13,6 +13,9 @@ from refmodel.monitor.p2m import P2m
 
 
 class CopyOnWrite(P2m):
+    def merges(self) -> bool:
+        return True
+
     @operation
     def unmerge(self, vm: Vm, gfn: Gfn) -> None:
         """The monitor ends a page's sharing of its own accord."""
@@ -52,6 +55,10 @@ class CopyOnWrite(P2m):
     def may_join(self, mfn: Mfn) -> bool:
         """Whether one page more may come to lie in a frame."""
         return True
+
+    def is_node(self, mfn: Mfn) -> bool:
+        """Whether a frame waits in a tree of shared frames for pages that hold what it holds."""
+        return False
 
     def join(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
         """A page leaves its frame, of which it was the sole user, for one that holds the same."""

@@ -120,6 +120,9 @@ class Ksm(CopyOnWrite):
         node = self.stable_tree[mfn]
         return not node.linked or self.frames[mfn].references < self.chains[node.chain].limit
 
+    def is_node(self, mfn: Mfn) -> bool:
+        return self.stable_tree[mfn].linked
+
     # ------------------------------------------------------------ merging
 
     @operation

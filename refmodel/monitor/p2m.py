@@ -74,6 +74,10 @@ class P2m(Frames, BareMemory):
         """MMU: from now on there is no translation of this page, cached or installed."""
         raise NotImplementedError
 
+    def is_table(self, mfn: Mfn) -> bool:
+        """MMU: whether a frame is one of its tables."""
+        return False
+
     # ------------------------------------------------------------ what an MMU asks for
 
     def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
@@ -127,6 +131,10 @@ class P2m(Frames, BareMemory):
 
     def in_flight(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether a page is on its way, so that whoever wants to change it has to wait."""
+        return False
+
+    def merges(self) -> bool:
+        """Whether several pages may come to lie in one frame."""
         return False
 
     def held(self, vm: Vm, gfn: Gfn) -> bool:

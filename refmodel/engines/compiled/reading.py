@@ -18,7 +18,7 @@ from refmodel.engines.compiled.nodes import Graph, Node
 from refmodel.engines.compiled.tables import PageTable, PageValue, PartialTable, RecordTable, Store, Table, scalar_range
 from refmodel.engines.layout import NATURAL_LIMIT, Layout
 from refmodel.language.arithmetic import LeavesKind
-from refmodel.language.asking import Refused
+from refmodel.language.asking import Premises, Refused
 from refmodel.language.forks import Forks
 from refmodel.language.joining import Impure
 from refmodel.language.kinds import FlagKind, Kind, NaturalKind, PageKind, Scalar, WordKind, kind_of
@@ -300,9 +300,11 @@ class Tracing:
         self.folding += 1
         self.forks = Forks()
         found: list[tuple[Node, Any]] = []
+        met = Premises.met
         try:
             for _ in self.forks.paths():
                 self.known, self.events = Known(outer[1]), []
+                Premises.met = False
                 try:
                     value = take(body(*arguments))
                 except LeavesKind:
@@ -313,6 +315,8 @@ class Tracing:
                 except Exception as error:  # a Fault, an abort: it does more than look
                     raise Impure(f"{type(error).__name__}: {error}") from None
                 found.append((self._on(self.graph.yes), value))
+                if Premises.met:  # one that is plainly true is handed to no reading
+                    self._premises.append(self._on(self.graph.yes))
                 if len(found) > many:
                     raise Impure("too many paths")
             if not found:
@@ -323,6 +327,7 @@ class Tracing:
         finally:
             self.forks, self.known, self.events, self._base = outer[:4]
             self.folding -= 1
+            Premises.met = met
         return found
 
     def _assuming(self, condition: Node, work: Callable[[], list[tuple[Node, Any]]]) -> list[tuple[Node, Any]]:

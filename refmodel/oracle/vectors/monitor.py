@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from refmodel.bugs import MUTANTS
-from refmodel.designs import LARGER, Memory
+from refmodel.designs import Memory
 from refmodel.engines.machine import Broken, Machine, Run, Step
 from refmodel.engines.rule_machine import mixer
+from refmodel.geometries import LARGER
 from refmodel.language import Design, outline
 from refmodel.language.design import Operation, Outline
 from refmodel.mmu.contract import ContractMmu

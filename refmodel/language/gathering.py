@@ -1,0 +1,93 @@
+"""The laws of a design that lists none: every law that is about it.
+
+A law says what it is about by the type of its first parameter, and by the type of the outcome that it judges. So a design that puts
+a mechanism under an MMU gets the laws of both, and nobody has to list them:
+
+    class Mine(Sharing, Swapping, MyMmu):
+        laws = every_law("refmodel.laws")
+
+Laws that stand in the file of a class that the design is made of are among them.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+import sys
+import typing
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+import attrs
+
+from refmodel.language.laws import Law
+from refmodel.language.unsound import BadDesign
+
+
+@attrs.frozen
+class EveryLaw:
+    """In the place of a design's ``laws``: every law of these packages, and of its classes' files, that is about it."""
+
+    packages: tuple[str, ...]
+
+
+def every_law(*packages: str) -> EveryLaw:
+    """Every law of these packages that is about a design, for its ``laws``."""
+    return EveryLaw(packages)
+
+
+def laws_about(cls: type, returned: Iterable[type | None], gathered: EveryLaw) -> tuple[Law, ...]:
+    """The laws whose first parameter's type a design is, and whose outcome one of its operations returns.
+
+    ``returned``: the types of what the design's operations return. ``BadDesign`` where a law's first parameter has no type.
+    """
+    outcomes = {None, *returned}
+    modules = [sys.modules[base.__module__] for base in reversed(cls.__mro__) if base.__module__ in sys.modules]
+    stated = [*laws_of_packages(gathered.packages), *(law for module in modules for law in laws_of_module(module))]
+    return tuple(law for law in dict.fromkeys(stated) if law.outcome in outcomes and _is_a(cls, _subject(law)))
+
+
+@functools.cache
+def laws_of_packages(packages: tuple[str, ...]) -> tuple[Law, ...]:
+    """Every law that the modules of these packages state, in the order in which they stand there."""
+    modules: list[ModuleType] = []
+    for name in packages:
+        package = importlib.import_module(name)
+        modules.append(package)
+        within = pkgutil.iter_modules(getattr(package, "__path__", []))
+        modules += [importlib.import_module(f"{name}.{each.name}") for each in within]
+    return tuple(law for module in modules for law in laws_of_module(module))
+
+
+def laws_of_module(module: ModuleType) -> tuple[Law, ...]:
+    """The laws that a module states, in the order of its text: not those that it imports."""
+    return tuple(dict.fromkeys(v for v in vars(module).values() if isinstance(v, Law) and v.function.__module__ == module.__name__))
+
+
+def _subject(law: Law) -> Any:
+    """The type of the state that a law is about."""
+    code = law.function.__code__
+    first = code.co_varnames[0]
+    try:
+        return typing.get_type_hints(law.function)[first]
+    except Exception:
+        raise BadDesign(f"{code.co_filename}:{code.co_firstlineno}: law {law.clause} ({law.name}): its first parameter {first} has "
+                        "no type that is known there; expected the class that the law is about") from None
+
+
+def _is_a(cls: type, kind: Any) -> bool:
+    """Whether a design is of a type; where that is a protocol, whether it has the tables and methods that the protocol names."""
+    if not isinstance(kind, type):
+        return False
+    if not getattr(kind, "_is_protocol", False):
+        return issubclass(cls, kind)
+    tables = typing.get_type_hints(cls)
+    return all(name in tables or hasattr(cls, name) for name in _members(kind))
+
+
+def _members(protocol: type) -> list[str]:
+    named = [n for base in protocol.__mro__ if getattr(base, "_is_protocol", False)
+             for n in (*vars(base).get("__annotations__", {}), *vars(base))]
+    return [name for name in named if not name.startswith("_")]

@@ -1,0 +1,107 @@
+"""Designs as points of one space: an MMU, over mechanisms that manage the memory under it.
+
+``point("ept over ksm, swapping")`` is a design like one that somebody wrote, with the laws of all that it is made of. Mechanisms
+lie over each other in the order of ``MECHANISMS``, and each asks the next by ``super()``.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from refmodel.geometries import LARGER, SMALL
+from refmodel.language import BadDesign, Design, Geometry
+from refmodel.mmu.contract import ContractMmu
+from refmodel.mmu.ept import EptMmu
+from refmodel.mmu.interpreter import InterpreterMmu
+from refmodel.mmu.nested import NestedMmu
+from refmodel.mmu.shadow_on_ept import ShadowOnEptMmu
+from refmodel.mmu.shadow_pages import ShadowPagesMmu
+from refmodel.mmu.shadow_traced import ShadowTracedMmu
+from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
+from refmodel.mmu.vtlb import VirtualTlbMmu
+from refmodel.monitor.access_tracking import AccessTracking
+from refmodel.monitor.ballooning import Ballooning, DeflateOnOom
+from refmodel.monitor.devices import Devices
+from refmodel.monitor.dirty_logging import DirtyLogging
+from refmodel.monitor.free_page_reporting import FreePageReporting
+from refmodel.monitor.guest_copies import GuestCopies
+from refmodel.monitor.ksm import Ksm
+from refmodel.monitor.p2m import P2m
+from refmodel.monitor.populate_on_demand import PopulateOnDemand
+from refmodel.monitor.sharing import Sharing
+from refmodel.monitor.swapping import Swapping
+
+MMUS: dict[str, type[P2m]] = {
+    "any": ContractMmu, "interpreter": InterpreterMmu, "vtlb": VirtualTlbMmu, "shadow_traced": ShadowTracedMmu,
+    "shadow_unsync": ShadowUnsyncMmu, "shadow_pages": ShadowPagesMmu, "ept": EptMmu, "nested": NestedMmu,
+    "shadow_on_ept": ShadowOnEptMmu}
+"""MMUs by name; ``any`` stands for all of them."""
+MECHANISMS: dict[str, type[P2m]] = {
+    "swapping": Swapping, "dirty-logging": DirtyLogging, "ksm": Ksm, "sharing": Sharing, "deflate-on-oom": DeflateOnOom,
+    "ballooning": Ballooning, "free-page-reporting": FreePageReporting, "populate-on-demand": PopulateOnDemand,
+    "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices}
+"""Mechanisms by name, in the order in which they lie over each other."""
+EVERYTHING = "everything"
+"""In the place of mechanisms: all of them."""
+
+EXPLORED = 2
+"""More mechanisms than these have too many states together to be explored to the last."""
+SPELLING = re.compile(r"(?P<mmu>[\w-]+) over (?P<mechanisms>[\w -]+(?:,[\w -]+)*)")
+
+
+def point(name: str) -> type[Design] | None:
+    """The design that is called so, ``MMU over MECHANISM, MECHANISM``; None if that is no such name.
+
+    ``BadDesign`` if there is no such MMU or mechanism.
+    """
+    spelt = SPELLING.fullmatch(name.strip())
+    if spelt is None:
+        return None
+    mechanisms = [re.sub(r"[ _]+", "-", each.strip()) for each in spelt["mechanisms"].split(",")]
+    return over(spelt["mmu"], tuple(mechanisms))
+
+
+def over(mmu: str, mechanisms: Sequence[str]) -> type[Design]:
+    """An MMU over mechanisms, by their names in whatever order; ``BadDesign`` if there is none of a name."""
+    if mmu not in MMUS:
+        raise BadDesign(f"{mmu}: no such MMU; expected one of {', '.join(MMUS)}")
+    if tuple(mechanisms) == (EVERYTHING,):
+        return _over(mmu, tuple(MECHANISMS), EVERYTHING)
+    for each in mechanisms:
+        if each not in MECHANISMS:
+            raise BadDesign(f"{mmu} over {', '.join(mechanisms)}: there is no mechanism {each!r}; expected {EVERYTHING}, "
+                            f"or some of {', '.join(MECHANISMS)}")
+    chosen = tuple(each for each in MECHANISMS if each in mechanisms)
+    return _over(mmu, chosen, ", ".join(chosen))
+
+
+@functools.cache
+def _over(mmu: str, mechanisms: tuple[str, ...], called: str) -> type[Design]:
+    """The class: it is made once, so that it is one design wherever it is named."""
+    body: dict[str, Any] = {"__doc__": f"{mmu.capitalize()} over {called}.", "__module__": __name__,
+                            "geometry": _geometry(mechanisms), "explored": len(mechanisms) <= EXPLORED}
+    name = "".join(word.capitalize() for word in re.split(r"[^a-z0-9]+", f"{mmu} over {called}"))
+    return type(name, (*_bases(mechanisms), MMUS[mmu]), body)
+
+
+def _bases(mechanisms: Sequence[str]) -> list[type[P2m]]:
+    """The classes of mechanisms, without those that another is a kind of and brings along."""
+    classes = [MECHANISMS[each] for each in mechanisms]
+    return [cls for cls in classes if not any(issubclass(other, cls) for other in classes if other is not cls)]
+
+
+def _geometry(mechanisms: Sequence[str]) -> Geometry:
+    """Two pages each of two VMs, and two frames; where pages are merged, a limit that lets two share."""
+    if len(mechanisms) > EXPLORED:
+        return LARGER
+    return SMALL.resized(Slot=1, Chain=1, naturals=2) if "ksm" in mechanisms else SMALL.resized(Slot=1)
+
+
+PAIRS: dict[str, type[Design]] = {f"any over {one}, {other}": over("any", (one, other))
+                                  for one, other in itertools.combinations(MECHANISMS, 2)}
+"""Every two mechanisms together, over any MMU, small enough to be explored to the last state. What goes wrong between
+mechanisms goes wrong between two, nearly always."""
