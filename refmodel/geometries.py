@@ -17,5 +17,5 @@ MODES: Geometry = geometry(
                  Mode(wp=False, smap=True), Mode(wp=False, smap=True, ac=True))},
 )
 """Less memory, for more modes: all of CPL, WP and SMEP, and SMAP where it makes a difference to a monitor."""
-LARGER: Geometry = geometry(Vm=2, Vcpu=1, Gfn=2, Mfn=4, Index=1, Slot=2, Chain=1, naturals=2, only=MODES.only)
+LARGER: Geometry = geometry(Vm=2, Vcpu=1, Gfn=2, Mfn=4, Index=1, Slot=2, naturals=2, only=MODES.only)
 """For random runs of many mechanisms together."""

@@ -15,6 +15,7 @@ from typing import Any
 from refmodel.geometries import LARGER, SMALL
 from refmodel.language import BadDesign, Design, Geometry
 from refmodel.mmu.contract import ContractMmu
+from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedMmu
@@ -36,10 +37,11 @@ from refmodel.monitor.sharing import Sharing
 from refmodel.monitor.swapping import Swapping
 
 MMUS: dict[str, type[P2m]] = {
-    "any": ContractMmu, "interpreter": InterpreterMmu, "vtlb": VirtualTlbMmu, "shadow_traced": ShadowTracedMmu,
+    "any": ContractMmu, "any acknowledged": ContractMmuAcknowledged, "interpreter": InterpreterMmu, "vtlb": VirtualTlbMmu,
+    "shadow_traced": ShadowTracedMmu,
     "shadow_unsync": ShadowUnsyncMmu, "shadow_pages": ShadowPagesMmu, "ept": EptMmu, "nested": NestedMmu,
     "shadow_on_ept": ShadowOnEptMmu}
-"""MMUs by name; ``any`` stands for all of them."""
+"""MMUs by name, with the way in which they flush where that is not at once; ``any`` stands for all of them."""
 MECHANISMS: dict[str, type[P2m]] = {
     "swapping": Swapping, "dirty-logging": DirtyLogging, "ksm": Ksm, "sharing": Sharing, "deflate-on-oom": DeflateOnOom,
     "ballooning": Ballooning, "free-page-reporting": FreePageReporting, "populate-on-demand": PopulateOnDemand,
@@ -50,7 +52,7 @@ EVERYTHING = "everything"
 
 EXPLORED = 2
 """More mechanisms than these have too many states together to be explored to the last."""
-SPELLING = re.compile(r"(?P<mmu>[\w-]+) over (?P<mechanisms>[\w -]+(?:,[\w -]+)*)")
+SPELLING = re.compile(r"(?P<mmu>[\w-]+(?: acknowledged)?) over (?P<mechanisms>[\w -]+(?:,[\w -]+)*)")
 
 
 def point(name: str) -> type[Design] | None:
@@ -83,7 +85,7 @@ def over(mmu: str, mechanisms: Sequence[str]) -> type[Design]:
 def _over(mmu: str, mechanisms: tuple[str, ...], called: str) -> type[Design]:
     """The class: it is made once, so that it is one design wherever it is named."""
     body: dict[str, Any] = {"__doc__": f"{mmu.capitalize()} over {called}.", "__module__": __name__,
-                            "geometry": _geometry(mechanisms), "explored": len(mechanisms) <= EXPLORED}
+                            "geometry": _geometry(mechanisms, "acknowledged" in mmu), "explored": len(mechanisms) <= EXPLORED}
     name = "".join(word.capitalize() for word in re.split(r"[^a-z0-9]+", f"{mmu} over {called}"))
     return type(name, (*_bases(mechanisms), MMUS[mmu]), body)
 
@@ -94,11 +96,13 @@ def _bases(mechanisms: Sequence[str]) -> list[type[P2m]]:
     return [cls for cls in classes if not any(issubclass(other, cls) for other in classes if other is not cls)]
 
 
-def _geometry(mechanisms: Sequence[str]) -> Geometry:
-    """Two pages each of two VMs, and two frames; where pages are merged, a limit that lets two share."""
-    if len(mechanisms) > EXPLORED:
-        return LARGER
-    return SMALL.resized(Slot=1, Chain=1, naturals=2) if "ksm" in mechanisms else SMALL.resized(Slot=1)
+def _geometry(mechanisms: Sequence[str], acknowledged: bool) -> Geometry:
+    """Two pages each of two VMs, and two frames; where pages are merged, a limit that lets two share. Where processors acknowledge
+    flushes, two processors and one VM."""
+    found = LARGER if len(mechanisms) > EXPLORED else SMALL.resized(Slot=1)
+    if "ksm" in mechanisms:
+        found = found.resized(Chain=1, naturals=2)
+    return found.resized(Vm=1, Cpu=2) if acknowledged else found
 
 
 PAIRS: dict[str, type[Design]] = {f"any over {one}, {other}": over("any", (one, other))

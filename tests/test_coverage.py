@@ -17,7 +17,6 @@ from refmodel.report.explaining import all_laws
 
 SPECS = Path(__file__).parent.parent / "specs"
 BY_A_NEIGHBOUR = {
-    "no_derived_entry_reaches_the_monitor": "forgotten-but-derived",
     "no_cached_shadow_entry_reaches_the_monitor": "vtlb-shadow-forgotten-tlb-not",
     "shadow_entries_keep_out": "vtlb-tlb-forgotten-shadow-not",
     "mirrored_entries_keep_out": "traced-mirrors-still-writable",

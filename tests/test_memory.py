@@ -32,7 +32,7 @@ BROKEN_BY = {
     "slots_have_one_reader": "reader-never-leaves",
     "readers_are_their_slots": "inflated-in-flight",
     "promises_are_of_zeroes": "reclaimed-unlooked",
-    "unmarked_pages_are_there": "sent-while-writable",
+    "unmarked_pages_are_there": "sent-while-written",
     "unmarked_pages_are_protected": "promise-kept-writable",
     "marks_go_in_order": "protected-unmarked",
     "a_withdrawn_page_is_asked_for": "withdrawn-in-name",

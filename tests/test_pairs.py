@@ -74,6 +74,11 @@ def test_what_is_no_point_is_bad_input(name: str, expected: str) -> None:
         load(name)
 
 
+def test_every_point_of_three_mechanisms_has_a_geometry() -> None:
+    for mechanisms in itertools.combinations(MECHANISMS, 3):
+        assert load(f"any acknowledged over {', '.join(mechanisms)}").laws
+
+
 @pytest.mark.parametrize("mmu", MMUS)
 def test_every_mmu_over_any_two_mechanisms_is_explored(mmu: str) -> None:
     """To some depth; which two, the MMU's name says."""

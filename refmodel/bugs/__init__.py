@@ -8,6 +8,7 @@ import sys
 import attrs
 
 from refmodel.bugs import (
+    acknowledged,
     ballooning,
     buddy,
     devices,
@@ -331,5 +332,18 @@ MUTANTS: dict[str, Mutant] = {
     "grant-never-revoked": Mutant(grants.NeverRevoked, "RES-3"),
     "grant-flushed-in-name": Mutant(grants.FlushedInName, "RES-3"),
     "grant-revoked-in-name": Mutant(grants.RevokedInName, "RES-3"),
+    "frame-reused-at-once": Mutant(acknowledged.FrameReusedAtOnce, "ISO-3"),
+    "frame-retired-in-name": Mutant(acknowledged.FrameRetiredInName, "RES-2"),
+    "last-sharer-does-not-wait": Mutant(acknowledged.LastSharerDoesNotWait, "ISO-1"),
+    "writable-before-the-flush": Mutant(acknowledged.WritableBeforeTheFlush, "EQV-1"),
+    "compared-while-written": Mutant(acknowledged.ComparedWhileWritten, "ISO-2"),
+    "inflated-while-read": Mutant(acknowledged.InflatedWhileRead, "EQV-2"),
+    "sent-while-written": Mutant(acknowledged.SentWhileWritten, "EQV-4"),
+    "says-it-is-done": Mutant(acknowledged.SaysItIsDone, "ISO-1"),
+    "asks-nobody": Mutant(acknowledged.AsksNobody, "ISO-1"),
+    "second-flush-left-out": Mutant(acknowledged.SecondFlushLeftOut, "ISO-1"),
+    "forgets-and-does-not-flush": Mutant(acknowledged.ForgetsAndDoesNotFlush, "ISO-1"),
+    "frame-left-is-lost": Mutant(acknowledged.FrameLeftIsLost, "RES-1"),
+    "protects-on-paper": Mutant(acknowledged.ProtectsOnPaper, "ISO-1"),
 } | {name: Mutant(m.Bug, m.CLAUSE, m.ENTRY) for name, m in DEFECTS.items()}
 """By name; the first five are those that each engine must find by itself."""

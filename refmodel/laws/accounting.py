@@ -12,7 +12,7 @@ from refmodel.monitor.p2m import P2m, references
 
 @law("RES-1", "A frame's reference count is the number of guest pages that it stands behind.")
 def reference_counts_are_exact(s: P2m, mfn: Mfn) -> Any:
-    return s.frames[mfn].references == references(s, mfn)
+    return s.frames[mfn].references == references(s, mfn) + s.retired_references(mfn)
 
 
 @law("RES-1", "A balloon's size is the number of pages in it.")
@@ -27,6 +27,7 @@ def frames_are_conserved(s: P2m, mfn: Mfn) -> Any:
     unused = frame.use == Use.FREE or frame.use == Use.TABLE or frame.use == Use.READING
     return (implies(unused, frame.references == 0)
             and implies(frame.use == Use.PRIVATE, owner.resident and owner.mfn == mfn and frame.references == 1)
+            and implies(frame.use == Use.RETIRED, s.frame_left(frame.vm, frame.gfn) == mfn and frame.references == 1)
             and implies(frame.use == Use.SHARED, frame.references >= 1 and s.merges()))
 
 

@@ -7,39 +7,39 @@ from refmodel.language import implies, law
 from refmodel.laws.isolation import guests_own
 from refmodel.laws.waiting import waits
 from refmodel.machine.names import Gfn, Vm
-from refmodel.mmu.contract import ContractMmu
+from refmodel.mmu.contract import DerivedTable
 from refmodel.mmu.replies import Handled, Result
 from refmodel.monitor.frames import Use
 
 
 @law("ISO-1", "What was derived leads where the p2m says, with no more rights.")
-def derived_entries_lead_where_the_p2m_says(s: ContractMmu, vm: Vm, gfn: Gfn) -> Any:
+def derived_entries_lead_where_the_p2m_says(s: DerivedTable, vm: Vm, gfn: Gfn) -> Any:
     entry, backing = s.derived[vm, gfn], s.p2m[vm, gfn]
     return implies(entry.present, backing.mapped and backing.mfn == entry.mfn and implies(entry.writable, backing.writable))
 
 
 @law("ISO-2", "Nothing derived lets a guest write to a shared frame.")
-def no_derived_entry_writes_to_a_shared_frame(s: ContractMmu, vm: Vm, gfn: Gfn) -> Any:
+def no_derived_entry_writes_to_a_shared_frame(s: DerivedTable, vm: Vm, gfn: Gfn) -> Any:
     entry = s.derived[vm, gfn]
     return implies(entry.present and entry.writable, s.frames[entry.mfn].use != Use.SHARED)
 
 
 @law("ISO-3", "Nothing derived leads a guest to a frame that holds no guest's memory.")
-def no_derived_entry_reaches_the_monitor(s: ContractMmu, vm: Vm, gfn: Gfn) -> Any:
+def no_derived_entry_reaches_the_monitor(s: DerivedTable, vm: Vm, gfn: Gfn) -> Any:
     entry = s.derived[vm, gfn]
     return implies(entry.present, guests_own(s, entry.mfn))
 
 
 @law("EFF-1", "An access exits only for what was not derived.")
-def a_derived_entry_does_not_exit(s: ContractMmu, outcome: Seen, before: ContractMmu, actor: int) -> Any:
+def a_derived_entry_does_not_exit(s: DerivedTable, outcome: Seen, before: DerivedTable, actor: int) -> Any:
     return implies(outcome.shown.event == Event.EXITED, not before.gives(actor, outcome.gfn, outcome.write))
 
 
 @law("EFF-2", "An exit that was served leaves what was asked for.")
-def a_served_derivation_makes_progress(s: ContractMmu, outcome: Handled) -> Any:
+def a_served_derivation_makes_progress(s: DerivedTable, outcome: Handled) -> Any:
     return implies(outcome.result == Result.INSTALLED, s.gives(outcome.vm, outcome.gfn, outcome.write))
 
 
 @law("EFF-2", "Serving an exit fails only for want of the page, or of a frame of its own.")
-def a_derivation_waits_only_for_a_frame(s: ContractMmu, before: ContractMmu, outcome: Handled) -> Any:
+def a_derivation_waits_only_for_a_frame(s: DerivedTable, before: DerivedTable, outcome: Handled) -> Any:
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.write), outcome.result != Result.FAILED)

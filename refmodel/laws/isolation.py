@@ -51,7 +51,7 @@ def a_backing_frame_is_owned_or_shared(s: P2m, vm: Vm, gfn: Gfn) -> Any:
 @law("ISO-2", "The p2m lets nobody write to a shared frame.")
 def a_shared_frame_is_read_only(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
-    return implies(entry.resident and entry.writable, s.frames[entry.mfn].use != Use.SHARED)
+    return implies(entry.resident and not s.is_write_protected(vm, gfn), s.frames[entry.mfn].use != Use.SHARED)
 
 
 @law("ISO-2", "No EPT lets a guest write to a shared frame.")

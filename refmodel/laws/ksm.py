@@ -16,8 +16,9 @@ def nodes_are_shared_frames(s: Ksm, mfn: Mfn) -> Any:
 @law("ISO-2", "A page that is being merged is read-only, and the node that it is to be merged with is there.")
 def pages_being_merged_are_read_only(s: Ksm, vm: Vm, gfn: Gfn) -> Any:
     item, entry = s.rmap_items[vm, gfn], s.p2m[vm, gfn]
-    return implies(item.scan == Scan.PROTECTED or item.scan == Scan.COMPARED,
-                   s.stable_tree[item.mfn].linked and implies(entry.resident, not entry.writable))
+    return (implies(item.scan == Scan.PROTECTED or item.scan == Scan.COMPARED,
+                    s.stable_tree[item.mfn].linked and implies(entry.resident, not entry.writable))
+            and implies(item.scan == Scan.COMPARED, s.is_write_protected(vm, gfn)))
 
 
 @law("EQV-1", "A page that has been compared holds what the node holds.")

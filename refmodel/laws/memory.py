@@ -21,8 +21,8 @@ def swapped_pages_are_the_bare_machines(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
 @law("EQV-1", "A clean page is what its copy on swap is, and nobody changes it unnoticed.")
 def clean_pages_are_their_copies(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
-    return implies(entry.resident and entry.slot != NOTHING,
-                   not entry.writable and s.swap[entry.slot] == s.memory[entry.mfn])
+    return (implies(entry.slot != NOTHING, s.is_write_protected(vm, gfn))
+            and implies(entry.resident and entry.slot != NOTHING, s.swap[entry.slot] == s.memory[entry.mfn]))
 
 
 @law("EQV-1", "What has been read in is what its slot holds.")
@@ -88,7 +88,8 @@ def marks_go_in_order(s: DirtyLogging, before: DirtyLogging, vm: Vm, gfn: Gfn) -
 @law("EQV-4", "A page is marked, or about to be protected, or read-only: no store to it goes unnoticed.")
 def unmarked_pages_are_protected(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
     entry, sent = s.p2m[vm, gfn], s.sent[vm, gfn]
-    return implies(entry.resident and (sent == Sent.PROTECTED or sent == Sent.THERE), not entry.writable)
+    return (implies(entry.resident and (sent == Sent.PROTECTED or sent == Sent.THERE), not entry.writable)
+            and implies(entry.resident and sent == Sent.THERE, s.is_write_protected(vm, gfn)))
 
 
 @law("RES-3", "Whatever a guest does with a page that is in a frame, the monitor may take its next step to take it; what a device "
@@ -112,4 +113,5 @@ def a_withdrawn_page_is_asked_for(s: AccessTracking, outcome: Withdrawn) -> Any:
 @law("RES-3", "A frame that nothing stands on any more is free as soon as the last page has gone.")
 def a_frame_goes_with_its_last_page(s: Swapping, before: Swapping, outcome: Reclaimed) -> Any:
     mfn = before.p2m[outcome.vm, outcome.gfn].mfn
-    return implies(outcome.reclaim == Reclaim.TAKEN and before.frames[mfn].references == 1, s.frames[mfn].use == Use.FREE)
+    return implies(outcome.reclaim == Reclaim.TAKEN and before.frames[mfn].references == 1,
+                   s.frames[mfn].use == Use.FREE or s.frame_left(outcome.vm, outcome.gfn) == mfn)

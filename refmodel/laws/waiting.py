@@ -19,12 +19,12 @@ from refmodel.monitor.p2m import P2m
 
 
 def waits(s: P2m, before: P2m, vm: Vm, gfn: Gfn, write: bool) -> Any:
-    """Whether an access has to wait: for its page, where that is in no frame; or, if it is a store, for a frame of the page's own,
-    where the page lies in a frame with others."""
+    """Whether an access has to wait: for its page, where that is in no frame; for a flush that has not ended; or, if it is a store,
+    for a frame of the page's own, where the page lies in a frame with others."""
     entry, frame = before.p2m[vm, gfn], before.frames[before.p2m[vm, gfn].mfn]
     is_elsewhere = not entry.resident and before.has_memory(vm, gfn)
     lies_with_others = entry.resident and not entry.writable and frame.use == Use.SHARED and frame.references != 1
-    return is_elsewhere or (write and lies_with_others and not s.p2m[vm, gfn].writable)
+    return is_elsewhere or not before.is_flushed(vm, gfn) or (write and lies_with_others and not s.p2m[vm, gfn].writable)
 
 
 @law("EFF-1", "An access that the monitor carries out waits only for its page, or for a frame of the page's own.")

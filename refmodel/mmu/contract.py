@@ -29,28 +29,15 @@ class Derived:
     writable: bool = False
 
 
-class ContractMmu(P2m):
+class DerivedTable(P2m):
+    """The table that an MMU derives from the p2m."""
+
     derived: Total[tuple[Vm, Gfn], Derived]
 
     def gives(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         """Whether an access needs no exit."""
         entry = self.derived[vm, gfn]
         return entry.present and (entry.writable or not write)
-
-    def execute(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
-        write = access == Access.WRITE
-        if not self.gives(vm, gfn, write):
-            return Seen(gfn=gfn, write=write)
-        due = self.bare_physical(vm, gfn, offset, access, value)
-        return Seen(self.touch(self.derived[vm, gfn].mfn, offset, access, value), due)
-
-    @guest
-    def load_physical(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
-        return self.execute(vm, gfn, offset, Access.READ, Cell())
-
-    @guest
-    def store_physical(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Seen:
-        return self.execute(vm, gfn, offset, Access.WRITE, value)
 
     @operation
     def derive(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
@@ -80,3 +67,22 @@ class ContractMmu(P2m):
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         self.derived[vm, gfn] = Derived()
+
+
+class ContractMmu(DerivedTable):
+    """Where flushes are at once the table stands for all caches too."""
+
+    def execute(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        write = access == Access.WRITE
+        if not self.gives(vm, gfn, write):
+            return Seen(gfn=gfn, write=write)
+        due = self.bare_physical(vm, gfn, offset, access, value)
+        return Seen(self.touch(self.derived[vm, gfn].mfn, offset, access, value), due)
+
+    @guest
+    def load_physical(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute(vm, gfn, offset, Access.READ, Cell())
+
+    @guest
+    def store_physical(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        return self.execute(vm, gfn, offset, Access.WRITE, value)

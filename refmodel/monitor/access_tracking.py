@@ -13,7 +13,7 @@ import attrs
 
 from refmodel.language import operation, require
 from refmodel.machine.names import Gfn, Vm
-from refmodel.monitor.p2m import Backing, P2m, Supply
+from refmodel.monitor.p2m import P2m
 
 
 @attrs.frozen
@@ -28,16 +28,5 @@ class AccessTracking(P2m):
     @operation
     def withdraw(self, vm: Vm, gfn: Gfn) -> Withdrawn:
         require(self.p2m[vm, gfn].mapped)
-        self.forget(vm, gfn)
-        self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], backing=Backing.IDLE)
+        self.make_idle(vm, gfn)
         return Withdrawn(vm, gfn)
-
-    def bring(self, vm: Vm, gfn: Gfn) -> Supply:
-        """Somebody comes for it."""
-        if self.p2m[vm, gfn].backing != Backing.IDLE:
-            return super().bring(vm, gfn)
-        self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], backing=Backing.MAPPED)
-        return Supply.READY
-
-    def has_memory(self, vm: Vm, gfn: Gfn) -> bool:
-        return self.p2m[vm, gfn].backing == Backing.IDLE or super().has_memory(vm, gfn)

@@ -42,6 +42,7 @@ class Ballooning(P2m):
         require(not self.in_flight(vm, gfn))
         require(not self.held(vm, gfn))
         require(balloon.actual < balloon.target)
+        self.forget_and_wait(vm, gfn)
         self.vacate(vm, gfn)
         self.p2m[vm, gfn] = P2mEntry(Backing.BALLOONED)
         self.balloon[vm] = attrs.evolve(balloon, actual=balloon.actual + 1)

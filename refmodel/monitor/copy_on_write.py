@@ -35,14 +35,14 @@ class CopyOnWrite(P2m):
         if self.frames[entry.mfn].references == 1:  # the last sharer keeps the frame
             self.frames[entry.mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
             return True
-        if fails("frame"):
+        if not self.may_leave(vm, gfn) or fails("frame"):
             return False
         mfn = self.free_frame()
         self.forget(vm, gfn)
         self.copy_frame(entry.mfn, mfn)
         self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
         self.p2m[vm, gfn] = attrs.evolve(entry, mfn=mfn)
-        self.release(entry.mfn)
+        self.retire(vm, gfn, entry.mfn)
         return True
 
     def copy_frame(self, source: Mfn, target: Mfn) -> None:
@@ -63,7 +63,8 @@ class CopyOnWrite(P2m):
     def join(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
         """A page leaves its frame, of which it was the sole user, for one that holds the same."""
         entry = self.p2m[vm, gfn]
+        require(self.may_leave(vm, gfn))
         self.forget(vm, gfn)
         self.p2m[vm, gfn] = attrs.evolve(entry, mfn=mfn, writable=False)
         self.frames[mfn] = Frame(Use.SHARED, references=self.frames[mfn].references + 1)
-        self.release(entry.mfn)
+        self.retire(vm, gfn, entry.mfn)

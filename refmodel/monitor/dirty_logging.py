@@ -51,6 +51,7 @@ class DirtyLogging(P2m):
     def send(self, vm: Vm, gfn: Gfn) -> None:
         require(self.in_frame(vm, gfn))
         require(self.sent[vm, gfn] == Sent.PROTECTED)
+        require(self.is_write_protected(vm, gfn))
         self.destination[vm, gfn] = self.memory[self.p2m[vm, gfn].mfn]
         self.sent[vm, gfn] = Sent.THERE
 

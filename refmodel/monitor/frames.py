@@ -20,6 +20,8 @@ class Use(enum.Enum):
     SHARED = "shared"
     TABLE = "table"
     READING = "being read from swap"
+    RETIRED = "retired"
+    """Its page has left it, and a processor may not know yet."""
 
 
 @attrs.frozen

@@ -21,6 +21,7 @@ class FreePageReporting(PopulateOnDemand):
         """The guest reports a page, and the monitor takes its frame."""
         require(self.in_frame(vm, gfn))
         require(not self.held(vm, gfn))
+        self.forget_and_wait(vm, gfn)
         self.vacate(vm, gfn)
         self.p2m[vm, gfn] = P2mEntry(Backing.PROMISED)
         self.lose(vm, gfn)

@@ -83,7 +83,7 @@ class Ksm(CopyOnWrite):
         require(self.may_merge(vm, gfn))
         require(limit >= 1)
         chain: Chain = choose(Chain, lambda chain: self.chains[chain].nodes == 0)
-        self.withdraw_write(vm, gfn)
+        self.protect_and_wait(vm, gfn)
         self.link_node(vm, gfn, chain, ChainOfNodes(1, limit))
 
     @operation
@@ -93,7 +93,7 @@ class Ksm(CopyOnWrite):
         require(self.may_merge(vm, gfn))
         require(self.stable_tree[full].linked)
         require(not self.may_join(full))
-        self.withdraw_write(vm, gfn)  # before it is compared
+        self.protect_and_wait(vm, gfn)  # before it is compared
         require(self.alike(self.p2m[vm, gfn].mfn, full))
         chain = self.stable_tree[full].chain
         self.link_node(vm, gfn, chain, attrs.evolve(self.chains[chain], nodes=self.chains[chain].nodes + 1))
@@ -142,6 +142,7 @@ class Ksm(CopyOnWrite):
         item = self.rmap_items[vm, gfn]
         require(item.scan == Scan.PROTECTED)
         require(self.in_frame(vm, gfn))
+        require(self.is_write_protected(vm, gfn))
         self.rmap_items[vm, gfn] = RmapItem(Scan.COMPARED, item.mfn) if self.alike(self.p2m[vm, gfn].mfn, item.mfn) else RmapItem()
 
     @operation

@@ -51,6 +51,18 @@ class P2mEntry:
         return self.backing == Backing.MAPPED or self.backing == Backing.IDLE
 
 
+@attrs.frozen
+class Stale:
+    """What processors may still have of a page that the p2m does not say any more, until they have acknowledged a flush."""
+
+    reads: bool = False
+    """Whether one may read the page where it was."""
+    writes: bool = False
+    """Whether one may store to it there."""
+    mfn: Mfn = NOTHING
+    """The frame that the page has left."""
+
+
 class Supply(enum.Enum):
     """What came of asking for a page."""
 
@@ -67,16 +79,57 @@ class P2m(Frames, BareMemory):
     # ------------------------------------------------------------ what an MMU is told
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
-        """MMU: from now on no translation of this page, cached or installed, lets a write through."""
+        """MMU: no translation of this page, cached or installed, lets a write through once this has been acknowledged."""
         raise NotImplementedError
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
-        """MMU: from now on there is no translation of this page, cached or installed."""
+        """MMU: there is no translation of this page, cached or installed, once this has been acknowledged."""
         raise NotImplementedError
 
     def is_table(self, mfn: Mfn) -> bool:
         """MMU: whether a frame is one of its tables."""
         return False
+
+    # ------------------------------------------------------------ what processors may still have: nothing, if flushes are at once
+
+    def stale_of(self, vm: Vm, gfn: Gfn) -> Stale:
+        """What processors may still have of a page."""
+        return Stale()
+
+    def is_write_protected(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether no processor can store to a page without an exit."""
+        return not self.p2m[vm, gfn].writable and not self.stale_of(vm, gfn).writes
+
+    def is_flushed(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether no processor has more of a page than the p2m says."""
+        stale = self.stale_of(vm, gfn)
+        return not stale.reads and not stale.writes
+
+    def frame_left(self, vm: Vm, gfn: Gfn) -> Mfn:
+        """The frame that a page was in, where a processor may look for it still."""
+        return self.stale_of(vm, gfn).mfn
+
+    def may_leave(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether a page may go from its frame: it cannot leave two at a time."""
+        return self.frame_left(vm, gfn) == NOTHING
+
+    def retired_references(self, mfn: Mfn) -> int:
+        """How many pages have left a frame in which a processor may look for them still."""
+        return 0
+
+    def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        """A page has left a frame, which is released once every processor knows."""
+        self.release(mfn)
+
+    def protect_and_wait(self, vm: Vm, gfn: Gfn) -> None:
+        """Nobody writes to a page from now on without an exit. Whoever calls this goes on when every processor knows."""
+        self.withdraw_write(vm, gfn)
+        require(self.is_write_protected(vm, gfn))
+
+    def forget_and_wait(self, vm: Vm, gfn: Gfn) -> None:
+        """Nobody reaches a page from now on without an exit. Whoever calls this goes on when every processor knows."""
+        self.forget(vm, gfn)
+        require(self.is_flushed(vm, gfn))
 
     # ------------------------------------------------------------ what an MMU asks for
 
@@ -92,12 +145,15 @@ class P2m(Frames, BareMemory):
 
     def bring(self, vm: Vm, gfn: Gfn) -> Supply:
         """Map a page that is not mapped. A mechanism that knows why it is not overrides this."""
-        return Supply.HOLE
+        if self.p2m[vm, gfn].backing != Backing.IDLE:
+            return Supply.HOLE
+        self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], backing=Backing.MAPPED)
+        return Supply.READY
 
     def let_write(self, vm: Vm, gfn: Gfn) -> bool:
         """Make a mapped page writable; False, and nothing done, if that takes a frame and none can be had. Nobody writes to what is
         not the page's own."""
-        if self.frames[self.p2m[vm, gfn].mfn].use != Use.PRIVATE:
+        if self.frames[self.p2m[vm, gfn].mfn].use != Use.PRIVATE or not self.may_leave(vm, gfn):
             return False
         self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], writable=True)
         return True
@@ -123,7 +179,7 @@ class P2m(Frames, BareMemory):
 
     def has_memory(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether there is memory where a guest looks, wherever it is kept."""
-        return self.p2m[vm, gfn].mapped
+        return self.p2m[vm, gfn].resident
 
     def in_frame(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether there is, and it is in a frame."""
@@ -146,12 +202,18 @@ class P2m(Frames, BareMemory):
         self.protect(vm, gfn)
         self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], writable=False)
 
+    def make_idle(self, vm: Vm, gfn: Gfn) -> None:
+        """Nobody reaches a page from now on without an exit; it keeps its frame, and the rights that it gets back."""
+        self.forget(vm, gfn)
+        self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], backing=Backing.IDLE)
+
     def vacate(self, vm: Vm, gfn: Gfn) -> None:
         """What stands behind a page goes."""
         entry = self.p2m[vm, gfn]
+        require(self.may_leave(vm, gfn))
         self.forget(vm, gfn)
         if entry.resident:
-            self.release(entry.mfn)
+            self.retire(vm, gfn, entry.mfn)
         self.p2m[vm, gfn] = P2mEntry()
 
     @operation
@@ -163,7 +225,7 @@ class P2m(Frames, BareMemory):
 
     def give_frame(self, vm: Vm, gfn: Gfn) -> bool:
         """Put a scrubbed frame behind a guest frame; False, and nothing done, if none can be had."""
-        if fails("frame"):
+        if not self.is_flushed(vm, gfn) or fails("frame"):
             return False
         mfn = self.free_frame()
         self.memory[mfn] = self.memory[mfn].scrubbed()

@@ -23,6 +23,7 @@ class PopulateOnDemand(P2m):
     def promise(self, vm: Vm, gfn: Gfn) -> None:
         """The guest gets a page that it never had, of zeroes, and no frame for it."""
         require(self.p2m[vm, gfn].backing == Backing.ABSENT)
+        require(self.is_flushed(vm, gfn))
         self.p2m[vm, gfn] = P2mEntry(Backing.PROMISED)
         self.plug(vm, gfn)
 
@@ -40,7 +41,7 @@ class PopulateOnDemand(P2m):
         """A page that holds zeroes becomes a promise. It is looked at when nobody can write to it any more."""
         require(self.in_frame(vm, gfn))
         require(not self.held(vm, gfn))
-        self.withdraw_write(vm, gfn)
+        self.protect_and_wait(vm, gfn)
         if self.memory[self.p2m[vm, gfn].mfn].is_zero():
             self.vacate(vm, gfn)
             self.p2m[vm, gfn] = P2mEntry(Backing.PROMISED)

@@ -23,10 +23,11 @@ class Sharing(CopyOnWrite):
         require(self.frames[drop.mfn].use == Use.PRIVATE)  # its sole user, so that its frame can go
         require(keep.mfn != drop.mfn)  # not merged already
         require(self.may_join(keep.mfn))
-        require(self.alike(keep.mfn, drop.mfn))
         self.seal(vm, gfn)
+        self.seal(other_vm, other_gfn)
+        require(self.alike(keep.mfn, drop.mfn))
         self.join(other_vm, other_gfn, keep.mfn)
 
     def seal(self, vm: Vm, gfn: Gfn) -> None:
-        """Nobody writes to the page that stays, nor will when it is idle and comes back."""
-        self.withdraw_write(vm, gfn)
+        """Nobody writes to the page, nor will when it is idle and comes back."""
+        self.protect_and_wait(vm, gfn)

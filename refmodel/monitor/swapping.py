@@ -67,7 +67,7 @@ class Swapping(P2m):
         if fails("swap slot"):
             return Reclaimed(Reclaim.NO_SLOT, vm, gfn)
         slot: Slot = choose(Slot, lambda slot: not self.slots[slot].used)
-        self.withdraw_write(vm, gfn)
+        self.protect_and_wait(vm, gfn)
         self.slots[slot] = SlotUse(True, vm, gfn)
         self.swap[slot] = self.memory[entry.mfn]
         self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], slot=slot)
@@ -81,9 +81,10 @@ class Swapping(P2m):
         """Take a clean page from its frame."""
         entry = self.p2m[vm, gfn]
         require(self.may_swap_out(vm, gfn))
+        require(self.may_leave(vm, gfn))
         self.forget(vm, gfn)
         self.p2m[vm, gfn] = P2mEntry(Backing.SWAPPED, slot=entry.slot)
-        self.release(entry.mfn)
+        self.retire(vm, gfn, entry.mfn)
         return Reclaimed(Reclaim.TAKEN, vm, gfn)
 
     def may_swap_out(self, vm: Vm, gfn: Gfn) -> bool:

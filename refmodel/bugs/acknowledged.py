@@ -1,0 +1,123 @@
+"""Mutants that do not wait for processors to acknowledge a flush: most are right where flushes are at once."""
+
+import attrs
+
+from refmodel.designs import MemoryAcknowledged
+from refmodel.language import operation, require
+from refmodel.machine.names import Cpu, Gfn, Mfn, Vm
+from refmodel.mmu.contract_caches import ContractMmuAcknowledged
+from refmodel.monitor.dirty_logging import DirtyLogging, Sent
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.p2m import Stale
+
+
+class FrameReusedAtOnce(MemoryAcknowledged):
+    """The frame that a page has left is free before the processors have acknowledged the flush."""
+
+    def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        self.release(mfn)
+
+
+class FrameRetiredInName(MemoryAcknowledged):
+    """The frame that a page has left is free at once, though the page still has it on record as left."""
+
+    def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        self.stale[vm, gfn] = attrs.evolve(self.stale[vm, gfn], mfn=mfn)
+        self.frames[mfn] = Frame()
+
+
+class LastSharerDoesNotWait(MemoryAcknowledged):
+    """A page that leaves a shared frame drops its reference at once, so that the last sharer may write to what it still reads."""
+
+    def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        if self.frames[mfn].use == Use.SHARED:
+            self.release(mfn)
+        else:
+            super().retire(vm, gfn, mfn)
+
+
+class WritableBeforeTheFlush(MemoryAcknowledged):
+    """After a copy on write the page is writable at once, while other processors read the frame that it left."""
+
+    def may_leave(self, vm: Vm, gfn: Gfn) -> bool:
+        return True
+
+
+class ComparedWhileWritten(MemoryAcknowledged):
+    """Pages are merged, written out or looked through for zeroes before the processors know that they are read-only."""
+
+    def protect_and_wait(self, vm: Vm, gfn: Gfn) -> None:
+        self.withdraw_write(vm, gfn)
+
+
+class InflatedWhileRead(MemoryAcknowledged):
+    """A page goes into the balloon before the processors have forgotten it."""
+
+    def forget_and_wait(self, vm: Vm, gfn: Gfn) -> None:
+        self.forget(vm, gfn)
+
+
+class LoggedAcknowledged(DirtyLogging, ContractMmuAcknowledged):
+    """A dirty log under any MMU whose processors acknowledge flushes."""
+
+    geometry = MemoryAcknowledged.geometry
+
+
+class SentWhileWritten(LoggedAcknowledged):
+    """A page is sent to another machine before every processor knows that it is read-only."""
+
+    @operation
+    def send(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.in_frame(vm, gfn))
+        require(self.sent[vm, gfn] == Sent.PROTECTED)
+        self.destination[vm, gfn] = self.memory[self.p2m[vm, gfn].mfn]
+        self.sent[vm, gfn] = Sent.THERE
+
+
+class SaysItIsDone(MemoryAcknowledged):
+    """The MMU says that all have acknowledged while one has not."""
+
+    def acknowledged(self, vm: Vm, gfn: Gfn) -> bool:
+        return True
+
+
+class AsksNobody(MemoryAcknowledged):
+    """Entries are taken from the table, and no processor is asked to forget them."""
+
+    def ask(self, vm: Vm) -> None:
+        """Nothing."""
+
+
+class SecondFlushLeftOut(MemoryAcknowledged):
+    """A page of which something is stale already is write-protected without another flush."""
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        if self.is_flushed(vm, gfn):
+            super().protect(vm, gfn)
+
+
+class ForgetsAndDoesNotFlush(MemoryAcknowledged):
+    """A processor acknowledges, and keeps what it has cached."""
+
+    @operation
+    def acknowledge(self, vm: Vm, cpu: Cpu) -> None:
+        require(self.asked[vm, cpu])
+        self.asked[vm, cpu] = False
+
+
+class FrameLeftIsLost(MemoryAcknowledged):
+    """The flush has ended, and the frame that the page left is not released."""
+
+    @operation
+    def finish_flush(self, vm: Vm, gfn: Gfn) -> None:
+        require(not self.is_flushed(vm, gfn))
+        require(self.acknowledged(vm, gfn))
+        self.stale[vm, gfn] = Stale()
+
+
+class ProtectsOnPaper(MemoryAcknowledged):
+    """The right to write goes from the table and the p2m, and nobody notes that a processor may have it cached."""
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        super().protect(vm, gfn)
+        self.stale[vm, gfn] = attrs.evolve(self.stale[vm, gfn], writes=False)

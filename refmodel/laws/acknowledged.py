@@ -1,0 +1,63 @@
+"""Where flushes take time: what a processor has agrees with the p2m, or ``stale`` says by how much it does not."""
+
+from typing import Any
+
+from refmodel.language import NOTHING, implies, law
+from refmodel.machine.names import Cpu, Gfn, Vm
+from refmodel.mmu.acknowledged import Acknowledged
+from refmodel.mmu.contract import Derived
+from refmodel.mmu.contract_caches import ContractMmuAcknowledged
+from refmodel.monitor.frames import Use
+
+
+@law("RES-2", "A page has left no frame, or one that is retired for it or shared: it is not free before the flush has ended.")
+def frames_that_were_left_are_kept(s: Acknowledged, vm: Vm, gfn: Gfn) -> Any:
+    stale = s.stale[vm, gfn]
+    frame = s.frames[stale.mfn]
+    is_retired = frame.use == Use.RETIRED and frame.vm == vm and frame.gfn == gfn
+    return stale.mfn == NOTHING or (stale.reads and (frame.use == Use.SHARED or is_retired))
+
+
+@law("EQV-2", "A page of which processors may have something stale is still the guest's.")
+def only_memory_is_stale(s: Acknowledged, vm: Vm, gfn: Gfn) -> Any:
+    return implies(not s.has_memory(vm, gfn), s.is_flushed(vm, gfn))
+
+
+@law("EQV-1", "A page has left no frame, or one that holds what the bare machine's page holds, while nobody can store to the page.")
+def frames_that_were_left_hold_the_same(s: Acknowledged, vm: Vm, gfn: Gfn) -> Any:
+    left = s.stale[vm, gfn].mfn
+    return left == NOTHING or (s.memory[left] == s.bare_memory[vm, gfn] and s.is_write_protected(vm, gfn))
+
+
+def agrees(s: Acknowledged, vm: Vm, gfn: Gfn, entry: Derived) -> Any:
+    """Whether a translation leads where the p2m says, with no more rights."""
+    backing = s.p2m[vm, gfn]
+    return backing.mapped and backing.mfn == entry.mfn and implies(entry.writable, backing.writable)
+
+
+@law("ISO-1", "What a processor has cached agrees with the p2m, unless it was asked to forget.")
+def cached_translations_agree(s: ContractMmuAcknowledged, vm: Vm, cpu: Cpu, gfn: Gfn) -> Any:
+    entry = s.cpu_tlb[vm, cpu, gfn]
+    return implies(entry.present and not s.asked[vm, cpu], agrees(s, vm, gfn, entry))
+
+
+@law("ISO-1", "A cached translation beyond what the p2m says leads to the frame that its page left, or has a right that is going.")
+def cached_translations_are_stale_at_most(s: ContractMmuAcknowledged, vm: Vm, cpu: Cpu, gfn: Gfn) -> Any:
+    entry, backing, stale = s.cpu_tlb[vm, cpu, gfn], s.p2m[vm, gfn], s.stale[vm, gfn]
+    is_here = backing.resident and backing.mfn == entry.mfn
+    return (implies(entry.present, is_here or entry.mfn == stale.mfn)
+            and implies(entry.present and not (is_here and backing.mapped), stale.reads)
+            and implies(entry.present and entry.writable, stale.writes or (is_here and backing.writable)))
+
+
+@law("ISO-2", "No cached translation lets a guest write to a shared frame.")
+def no_cached_translation_writes_to_a_shared_frame(s: ContractMmuAcknowledged, vm: Vm, cpu: Cpu, gfn: Gfn) -> Any:
+    entry = s.cpu_tlb[vm, cpu, gfn]
+    return implies(entry.present and entry.writable, s.frames[entry.mfn].use != Use.SHARED)
+
+
+@law("ISO-3", "No cached translation leads to a frame that holds no guest's memory; the frame may be retired.")
+def no_cached_translation_reaches_the_monitor(s: ContractMmuAcknowledged, vm: Vm, cpu: Cpu, gfn: Gfn) -> Any:
+    entry = s.cpu_tlb[vm, cpu, gfn]
+    use = s.frames[entry.mfn].use
+    return implies(entry.present, use == Use.PRIVATE or use == Use.SHARED or use == Use.RETIRED)
