@@ -10,6 +10,7 @@ from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.direct import DirectMmu, Word
 from refmodel.mmu.direct_grants import DirectGrants
 from refmodel.mmu.ept import EptMmu
+from refmodel.mmu.ept_acknowledged import EptAcknowledgedMmu
 from refmodel.mmu.ept_cpus import EptCpusMmu
 from refmodel.mmu.ept_large import EptLargeMmu
 from refmodel.mmu.ept_sizes import EptSizesMmu
@@ -144,6 +145,13 @@ class Ept(Sharing, Ballooning, EptMmu):
     further_geometries = (MODES,)
 
 
+class EptAcknowledged(Sharing, Ballooning, EptAcknowledgedMmu):
+    """Extended page tables whose flushes each vCPU acknowledges in its own time, over copy-on-write sharing and ballooning."""
+
+    geometry = SMALL.resized(Vm=1)
+    further_geometries = (geometry.resized(Vm=2, Gfn=1, Mfn=3), geometry.resized(Vcpu=2, Gfn=1, Mfn=3))
+
+
 class Direct(DirectMmu):
     """Direct paging: guests' own tables, checked by type."""
 
@@ -259,17 +267,36 @@ class NestedInterpreter(Sharing, Ballooning, NestedInterpreterMmu):
     geometry = Nested.geometry
 
 
-SHIPPED: dict[str, type[Design]] = {"memory": Memory, "memory_acknowledged": MemoryAcknowledged,
-                                   "interpreter": Interpreter, "vtlb": VirtualTlb,
-                                   "shadow_traced": ShadowTraced,
-                                   "shadow_unsync": ShadowUnsync, "shadow_pages": ShadowPages, "shadow_roles": ShadowRoles,
-                                   "shadow_large": ShadowLarge, "write_protection": WriteProtection, "host_pages":
-                                   MonitorPages, "reservation": Reservations,
-                                   "ksm": SamepageMerging, "devices": AssignedDevices, "migration": LiveMigration,
-                                   "buddy": BuddyFrames, "superpages": SharedSuperpages, "grants": GrantedMemory,
-                                   "ept": Ept, "ept_cpus": EptCpus, "ept_large": EptLarge, "ept_sizes": EptSizes, "npt": Npt,
-                                   "nested": Nested, "shadow_on_ept": ShadowOnEpt,
-                                   "direct": Direct, "direct_grants": DirectWithGrants}
+SHIPPED: dict[str, type[Design]] = {
+    "memory": Memory,
+    "memory_acknowledged": MemoryAcknowledged,
+    "interpreter": Interpreter,
+    "vtlb": VirtualTlb,
+    "shadow_traced": ShadowTraced,
+    "shadow_unsync": ShadowUnsync,
+    "shadow_pages": ShadowPages,
+    "shadow_roles": ShadowRoles,
+    "shadow_large": ShadowLarge,
+    "write_protection": WriteProtection,
+    "host_pages": MonitorPages,
+    "reservation": Reservations,
+    "ksm": SamepageMerging,
+    "devices": AssignedDevices,
+    "migration": LiveMigration,
+    "buddy": BuddyFrames,
+    "superpages": SharedSuperpages,
+    "grants": GrantedMemory,
+    "ept": Ept,
+    "ept_acknowledged": EptAcknowledged,
+    "ept_cpus": EptCpus,
+    "ept_large": EptLarge,
+    "ept_sizes": EptSizes,
+    "npt": Npt,
+    "nested": Nested,
+    "shadow_on_ept": ShadowOnEpt,
+    "direct": Direct,
+    "direct_grants": DirectWithGrants,
+}
 
 COMBINED: dict[str, type[Design]] = {f"{mmu.replace('any', 'memory').replace(' ', '_')}+": over(mmu, (EVERYTHING,))
                                      for mmu in MMUS if mmu != "shadow_on_ept"}

@@ -17,6 +17,7 @@ from refmodel.language import BadDesign, Design, Geometry
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.ept import EptMmu
+from refmodel.mmu.ept_acknowledged import EptAcknowledgedMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedMmu
 from refmodel.mmu.shadow_on_ept import ShadowOnEptMmu
@@ -39,9 +40,12 @@ from refmodel.monitor.swapping import Swapping
 MMUS: dict[str, type[P2m]] = {
     "any": ContractMmu, "any acknowledged": ContractMmuAcknowledged, "interpreter": InterpreterMmu, "vtlb": VirtualTlbMmu,
     "shadow_traced": ShadowTracedMmu,
-    "shadow_unsync": ShadowUnsyncMmu, "shadow_pages": ShadowPagesMmu, "ept": EptMmu, "nested": NestedMmu,
+    "shadow_unsync": ShadowUnsyncMmu, "shadow_pages": ShadowPagesMmu, "ept": EptMmu,
+    "ept acknowledged": EptAcknowledgedMmu, "nested": NestedMmu,
     "shadow_on_ept": ShadowOnEptMmu}
 """MMUs by name, with the way in which they flush where that is not at once; ``any`` stands for all of them."""
+PROCESSORS = {"any acknowledged": "Cpu", "ept acknowledged": "Vcpu"}
+"""Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
     "swapping": Swapping, "dirty-logging": DirtyLogging, "ksm": Ksm, "sharing": Sharing, "deflate-on-oom": DeflateOnOom,
     "ballooning": Ballooning, "free-page-reporting": FreePageReporting, "populate-on-demand": PopulateOnDemand,
@@ -85,7 +89,8 @@ def over(mmu: str, mechanisms: Sequence[str]) -> type[Design]:
 def _over(mmu: str, mechanisms: tuple[str, ...], called: str) -> type[Design]:
     """The class: it is made once, so that it is one design wherever it is named."""
     body: dict[str, Any] = {"__doc__": f"{mmu.capitalize()} over {called}.", "__module__": __name__,
-                            "geometry": _geometry(mechanisms, "acknowledged" in mmu), "explored": len(mechanisms) <= EXPLORED}
+                            "geometry": _geometry(mmu, mechanisms), "further_geometries": _further(mmu, mechanisms),
+                            "explored": len(mechanisms) <= EXPLORED}
     name = "".join(word.capitalize() for word in re.split(r"[^a-z0-9]+", f"{mmu} over {called}"))
     return type(name, (*_bases(mechanisms), MMUS[mmu]), body)
 
@@ -96,13 +101,18 @@ def _bases(mechanisms: Sequence[str]) -> list[type[P2m]]:
     return [cls for cls in classes if not any(issubclass(other, cls) for other in classes if other is not cls)]
 
 
-def _geometry(mechanisms: Sequence[str], acknowledged: bool) -> Geometry:
+def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
     """Two pages each of two VMs, and two frames; where pages are merged, a limit that lets two share. Where processors acknowledge
-    flushes, two processors and one VM."""
+    flushes, one VM with two pages, and one processor."""
     found = LARGER if len(mechanisms) > EXPLORED else SMALL.resized(Slot=1)
     if "ksm" in mechanisms:
         found = found.resized(Chain=1, naturals=2)
-    return found.resized(Vm=1, Cpu=2) if acknowledged else found
+    return found.resized(Vm=1, **{PROCESSORS[mmu]: 1}) if mmu in PROCESSORS else found
+
+
+def _further(mmu: str, mechanisms: Sequence[str]) -> tuple[Geometry, ...]:
+    """Where processors acknowledge flushes: two VMs with a page each, and two processors of which one may be behind."""
+    return (_geometry(mmu, mechanisms).resized(Vm=2, Gfn=1, **{PROCESSORS[mmu]: 2}),) if mmu in PROCESSORS else ()
 
 
 PAIRS: dict[str, type[Design]] = {f"any over {one}, {other}": over("any", (one, other))

@@ -3,9 +3,9 @@
 from typing import Any
 
 from refmodel.language import NOTHING, implies, law
+from refmodel.laws.isolation import agrees, is_or_was_the_guests, is_stale_at_most
 from refmodel.machine.names import Cpu, Gfn, Vm
 from refmodel.mmu.acknowledged import Acknowledged
-from refmodel.mmu.contract import Derived
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.monitor.frames import Use
 
@@ -29,25 +29,11 @@ def frames_that_were_left_hold_the_same(s: Acknowledged, vm: Vm, gfn: Gfn) -> An
     return left == NOTHING or (s.memory[left] == s.bare_memory[vm, gfn] and s.is_write_protected(vm, gfn))
 
 
-def agrees(s: Acknowledged, vm: Vm, gfn: Gfn, entry: Derived) -> Any:
-    """Whether a translation leads where the p2m says, with no more rights."""
-    backing = s.p2m[vm, gfn]
-    return backing.mapped and backing.mfn == entry.mfn and implies(entry.writable, backing.writable)
-
-
-@law("ISO-1", "What a processor has cached agrees with the p2m, unless it was asked to forget.")
-def cached_translations_agree(s: ContractMmuAcknowledged, vm: Vm, cpu: Cpu, gfn: Gfn) -> Any:
+@law("ISO-1", "What a processor has cached leads where the p2m says, with no more rights, but where it is to be flushed.")
+def cached_translations_lead_where_the_p2m_says(s: ContractMmuAcknowledged, vm: Vm, cpu: Cpu, gfn: Gfn) -> Any:
     entry = s.cpu_tlb[vm, cpu, gfn]
-    return implies(entry.present and not s.asked[vm, cpu], agrees(s, vm, gfn, entry))
-
-
-@law("ISO-1", "A cached translation beyond what the p2m says leads to the frame that its page left, or has a right that is going.")
-def cached_translations_are_stale_at_most(s: ContractMmuAcknowledged, vm: Vm, cpu: Cpu, gfn: Gfn) -> Any:
-    entry, backing, stale = s.cpu_tlb[vm, cpu, gfn], s.p2m[vm, gfn], s.stale[vm, gfn]
-    is_here = backing.resident and backing.mfn == entry.mfn
-    return (implies(entry.present, is_here or entry.mfn == stale.mfn)
-            and implies(entry.present and not (is_here and backing.mapped), stale.reads)
-            and implies(entry.present and entry.writable, stale.writes or (is_here and backing.writable)))
+    return implies(entry.present, is_stale_at_most(s, vm, gfn, entry.mfn, entry.writable)
+                   and (s.asked[vm, cpu] or agrees(s, vm, gfn, entry.mfn, entry.writable)))
 
 
 @law("ISO-2", "No cached translation lets a guest write to a shared frame.")
@@ -59,5 +45,4 @@ def no_cached_translation_writes_to_a_shared_frame(s: ContractMmuAcknowledged, v
 @law("ISO-3", "No cached translation leads to a frame that holds no guest's memory; the frame may be retired.")
 def no_cached_translation_reaches_the_monitor(s: ContractMmuAcknowledged, vm: Vm, cpu: Cpu, gfn: Gfn) -> Any:
     entry = s.cpu_tlb[vm, cpu, gfn]
-    use = s.frames[entry.mfn].use
-    return implies(entry.present, use == Use.PRIVATE or use == Use.SHARED or use == Use.RETIRED)
+    return implies(entry.present, is_or_was_the_guests(s, entry.mfn))

@@ -3,9 +3,9 @@
 from typing import Any
 
 from refmodel.bare import Event, Reply, Seen
-from refmodel.language import implies, law
+from refmodel.language import NOTHING, implies, law
 from refmodel.machine.cells import Cell, Mode
-from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.replies import Attempt, Filled, Handled, Result
 from refmodel.mmu.shadow import ShadowEntry, ShadowMmu, mirrors
@@ -49,16 +49,22 @@ def staleness_stays_in_the_envelope(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) 
     return implies(mapping.valid, mapping.guest == s.bare_tlb[vm, vcpu, page])
 
 
-@law("EQV-5", "A cached mapping is tagged with the EPTP in use, so that it cannot come back to life under a reused one.")
+def is_tagged(s: EptMmu, vm: Vm, vcpu: Vcpu, eptp: Mfn) -> Any:
+    """Whether a tag is the EPTP in use, or one that was given up and that the processor is to forget."""
+    own = s.eptp[vm]
+    return eptp != NOTHING and eptp == own.mfn and (own.present or s.is_asked(vm, vcpu))
+
+
+@law("EQV-5", "A cached mapping is tagged with the VM's EPTP, which is not used for another before the mapping is forgotten.")
 def physical_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
-    mapping, eptp = s.physical_tlb[vm, vcpu, gfn], s.eptp[vm]
-    return implies(mapping.valid, eptp.present and mapping.eptp == eptp.mfn)
+    mapping = s.physical_tlb[vm, vcpu, gfn]
+    return implies(mapping.valid, is_tagged(s, vm, vcpu, mapping.eptp))
 
 
-@law("EQV-5", "A cached combined mapping is tagged with the EPTP in use.")
+@law("EQV-5", "A cached combined mapping is tagged with the VM's EPTP, which is not used for another before it is forgotten.")
 def combined_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
-    mapping, eptp = s.combined_tlb[vm, vcpu, page], s.eptp[vm]
-    return implies(mapping.valid, eptp.present and mapping.eptp == eptp.mfn)
+    mapping = s.combined_tlb[vm, vcpu, page]
+    return implies(mapping.valid, is_tagged(s, vm, vcpu, mapping.eptp))
 
 
 @law("EQV-2", "An instruction by linear address that exits has happened on neither machine: the guest will try it again.")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from refmodel.language import implies, law
+from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.ept import EptEntry, EptMmu
 from refmodel.mmu.replies import Handled
@@ -27,18 +27,32 @@ def ept_leads_where_the_p2m_says(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
                    backing.mapped and backing.mfn == entry.mfn and implies(entry.writable, backing.writable))
 
 
-@law("ISO-1", "A cached guest-physical mapping leads where the p2m says, with no more rights.")
+def agrees(s: P2m, vm: Vm, gfn: Gfn, mfn: Mfn, writable: bool) -> Any:
+    """Whether a translation of a page leads where the p2m says, with no more rights."""
+    backing = s.p2m[vm, gfn]
+    return backing.mapped and backing.mfn == mfn and implies(writable, backing.writable)
+
+
+def is_stale_at_most(s: P2m, vm: Vm, gfn: Gfn, mfn: Mfn, writable: bool) -> Any:
+    """Whether a translation of a page has no more than the p2m says, or than processors may still have of the page."""
+    backing, stale = s.p2m[vm, gfn], s.stale_of(vm, gfn)
+    is_here = backing.resident and backing.mfn == mfn
+    return ((is_here or (stale.mfn == mfn and mfn != NOTHING)) and (stale.reads or (is_here and backing.mapped))
+            and implies(writable, stale.writes or (is_here and backing.writable)))
+
+
+@law("ISO-1", "A cached guest-physical mapping leads where the p2m says, with no more rights, but where it is to be flushed.")
 def physical_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
-    mapping, backing = s.physical_tlb[vm, vcpu, gfn], s.p2m[vm, gfn]
-    return implies(mapping.valid,
-                   backing.mapped and backing.mfn == mapping.mfn and implies(mapping.writable, backing.writable))
+    mapping = s.physical_tlb[vm, vcpu, gfn]
+    return implies(mapping.valid, is_stale_at_most(s, vm, gfn, mapping.mfn, mapping.writable)
+                   and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mapping.mfn, mapping.writable)))
 
 
-@law("ISO-1", "A cached combined mapping leads where the p2m says, with no more rights.")
+@law("ISO-1", "A cached combined mapping leads where the p2m says, with no more rights, but where it is to be flushed.")
 def combined_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
-    mapping, backing = s.combined_tlb[vm, vcpu, page], s.p2m[vm, s.bare_tlb[vm, vcpu, page].gfn]
-    return implies(mapping.valid,
-                   backing.mapped and backing.mfn == mapping.mfn and implies(mapping.writable, backing.writable))
+    mapping, gfn = s.combined_tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page].gfn
+    return implies(mapping.valid, is_stale_at_most(s, vm, gfn, mapping.mfn, mapping.writable)
+                   and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mapping.mfn, mapping.writable)))
 
 
 @law("ISO-1", "A frame behind a guest page is that page's own, or one that is shared.")
@@ -81,13 +95,13 @@ def no_ept_entry_reaches_the_monitor(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
 @law("ISO-3", "No cached translation leads a guest to a free frame or to one of the monitor's tables.")
 def no_physical_mapping_reaches_the_monitor(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     mapping = s.physical_tlb[vm, vcpu, gfn]
-    return implies(mapping.valid, guests_own(s, mapping.mfn))
+    return implies(mapping.valid, is_or_was_the_guests(s, mapping.mfn))
 
 
 @law("ISO-3", "No cached combined mapping leads a guest to a free frame or to one of the monitor's tables.")
 def no_combined_mapping_reaches_the_monitor(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     mapping = s.combined_tlb[vm, vcpu, page]
-    return implies(mapping.valid, guests_own(s, mapping.mfn))
+    return implies(mapping.valid, is_or_was_the_guests(s, mapping.mfn))
 
 
 def guests_own(s: P2m, mfn: Mfn) -> Any:
@@ -95,10 +109,21 @@ def guests_own(s: P2m, mfn: Mfn) -> Any:
     return s.frames[mfn].use == Use.PRIVATE or s.frames[mfn].use == Use.SHARED
 
 
-@law("ISO-3", "A VM's table is a frame of the monitor's, kept for that VM.")
+def is_or_was_the_guests(s: P2m, mfn: Mfn) -> Any:
+    """Whether a frame holds guest memory, or is retired: guest memory that a processor may still look for there."""
+    return guests_own(s, mfn) or s.frames[mfn].use == Use.RETIRED
+
+
+@law("ISO-3", "A VM's table, also one that was given up, is a frame of the monitor's, kept for that VM.")
 def a_table_is_the_monitors(s: EptMmu, vm: Vm) -> Any:
-    frame = s.frames[s.eptp[vm].mfn]
-    return implies(s.eptp[vm].present, frame.use == Use.TABLE and frame.vm == vm)
+    eptp, frame = s.eptp[vm], s.frames[s.eptp[vm].mfn]
+    return (implies(eptp.present, eptp.mfn != NOTHING)
+            and implies(eptp.mfn != NOTHING, frame.use == Use.TABLE and frame.vm == vm))
+
+
+@law("ISO-3", "A table that was given up has no entries.")
+def tables_given_up_are_empty(s: EptMmu, mfn: Mfn, gfn: Gfn) -> Any:
+    return implies(s.ept[mfn, gfn].present, s.eptp[s.frames[mfn].vm].present)
 
 
 @law("ISO-3", "A frame that is no table holds no entries: the processor would take them for its own.")

@@ -149,6 +149,9 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
         """See to it that a VM has a table; False, and nothing done, if no frame can be had."""
         if self.eptp[vm].present:
             return True
+        if self.has_given_up(vm):
+            self.eptp[vm] = attrs.evolve(self.eptp[vm], present=True)
+            return True
         if fails("table frame"):
             return False
         mfn = self.free_frame()
@@ -157,8 +160,7 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
         return True
 
     def is_table(self, mfn: Mfn) -> bool:
-        eptp = self.eptp[self.frames[mfn].vm]
-        return eptp.present and eptp.mfn == mfn
+        return self.eptp[self.frames[mfn].vm].mfn == mfn
 
     @operation
     def reclaim_table(self, vm: Vm) -> None:
@@ -166,19 +168,38 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
         eptp = self.eptp[vm]
         require(eptp.present)
         reset(self.ept, lambda entry, table, gfn: table == eptp.mfn)
+        self.flush_tables(vm)
+        self.give_up_table(vm)
+
+    def has_given_up(self, vm: Vm) -> bool:
+        """Whether a VM's table was taken from it and is a table still, which a processor may walk."""
+        return not self.eptp[vm].present and self.eptp[vm].mfn != NOTHING
+
+    def give_up_table(self, vm: Vm) -> None:
+        """A VM's table has no entries any more, and processors have forgotten all that was made under it."""
+        mfn = self.eptp[vm].mfn
         self.eptp[vm] = Eptp()
-        self.invept(eptp.mfn)
-        self.release(eptp.mfn)
+        self.release(mfn)
+
+    # ------------------------------------------------------------ flushing
+
+    def flush_tables(self, vm: Vm) -> None:
+        """Every processor is to forget what was made under a VM's table: at once."""
+        self.invept(self.eptp[vm].mfn)
+
+    def is_asked(self, vm: Vm, vcpu: Vcpu) -> bool:
+        """Whether a processor was asked to forget, and has not acknowledged yet."""
+        return False
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         eptp = self.eptp[vm]
         if eptp.present:
             entry = self.ept[eptp.mfn, gfn]
             self.ept[eptp.mfn, gfn] = attrs.evolve(entry, writable=False)
-            self.invept(eptp.mfn)
+            self.flush_tables(vm)
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
         eptp = self.eptp[vm]
         if eptp.present:
             self.ept[eptp.mfn, gfn] = EptEntry()
-            self.invept(eptp.mfn)
+            self.flush_tables(vm)

@@ -1,0 +1,64 @@
+"""Mutants of extended page tables whose flushes are acknowledged."""
+
+from refmodel.designs import EptAcknowledged
+from refmodel.language import operation, require, reset
+from refmodel.machine.names import Vcpu, Vm
+from refmodel.mmu.ept import Eptp
+
+
+class TableFreedAtOnce(EptAcknowledged):
+    """A table is freed when it is taken from its VM, while a vCPU may walk it."""
+
+    def give_up_table(self, vm: Vm) -> None:
+        mfn = self.eptp[vm].mfn
+        self.eptp[vm] = Eptp()
+        self.release(mfn)
+
+
+class TableFreedBeforeTheFlush(EptAcknowledged):
+    """A table that was given up is freed before every vCPU has acknowledged."""
+
+    @operation
+    def free_table(self, vm: Vm) -> None:
+        mfn = self.eptp[vm].mfn
+        require(self.has_given_up(vm))
+        self.eptp[vm] = Eptp()
+        self.release(mfn)
+
+
+class TableGivenUpFull(EptAcknowledged):
+    """A table is taken from its VM with its entries in it."""
+
+    @operation
+    def reclaim_table(self, vm: Vm) -> None:
+        require(self.eptp[vm].present)
+        self.flush_tables(vm)
+        self.give_up_table(vm)
+
+
+class CombinedMappingsKept(EptAcknowledged):
+    """A vCPU acknowledges, and has forgotten guest-physical mappings only."""
+
+    @operation
+    def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
+        require(self.asked[vm, vcpu])
+        reset(self.physical_tlb, lambda mapping, of, on, gfn: of == vm and on == vcpu)
+        self.asked[vm, vcpu] = False
+
+
+class NotAskedWhenTakenBack(EptAcknowledged):
+    """A table is taken from its VM, and no vCPU is asked to forget."""
+
+    @operation
+    def reclaim_table(self, vm: Vm) -> None:
+        mfn = self.eptp[vm].mfn
+        require(self.eptp[vm].present)
+        reset(self.ept, lambda entry, table, gfn: table == mfn)
+        self.give_up_table(vm)
+
+
+class OverWhenBegun(EptAcknowledged):
+    """The flush is over as soon as it was begun."""
+
+    def have_acknowledged(self, vm: Vm) -> bool:
+        return True
