@@ -85,6 +85,13 @@ class Stated:
         if owed:
             self._owe(table, owed)
 
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal where the terms are, and what was looked at to make them."""
+        looked = [(x.base, x.table, len(x.key)) for x in self.lookups]
+        counted = [(c.base, c.table, c.counting.name) for c in self.counts]
+        return self.number, *looked, *counted, *[t.get_id() for t in self.template.terms]
+
     def _owe(self, table: Table, owed: Sequence[Obligation]) -> None:
         """What must hold of every entry must hold of an arbitrary one."""
         leaves = table.peek(self.formal.key)
@@ -121,7 +128,7 @@ class Counting:
         return simplified(self.template.at([*key, *leaves, *spoken_of])[0])
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Counted:
     """That a run counted entries of an arbitrary state: the number, and which entries count."""
 
@@ -129,6 +136,11 @@ class Counted:
     table: str
     number: Term
     counting: Counting
+
+    @functools.cached_property
+    def which(self) -> int:
+        """Equal for identical numbers."""
+        return int(self.number.get_id())
 
     def counts(self, table: Table, key: tuple[Term, ...], spoken_of: Sequence[Term] | None = None) -> Term:
         """Whether the arbitrary state's entry under a key counts. Nothing is ever stored under the name of nobody."""

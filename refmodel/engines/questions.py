@@ -32,6 +32,9 @@ class Question:
 
 Listener = Callable[[Question], None]
 
+TIMEOUT = 20_000
+"""Milliseconds that the solver may take for one question."""
+
 AT_ONCE = 50
 """How many rewritten terms make one question."""
 

@@ -7,6 +7,7 @@ text tests a truth value, the run forks, and each path carries its conditions.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -37,13 +38,18 @@ from refmodel.language.unsound import Unsound, text_position
 T = TypeVar("T")
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Obligation:
     """Something that must hold at a point of a path, lest ints and terms part (an overflow, a missing key)."""
 
     conditions: tuple[Term, ...]
     holds: Term
     why: str
+
+    @functools.cached_property
+    def identity(self) -> tuple[int, ...]:
+        """Equal for obligations that claim the same."""
+        return tuple([t.get_id() for t in (*self.conditions, self.holds)])
 
 
 CUT_OFF = "no lawful state leads along this path"

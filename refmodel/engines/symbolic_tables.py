@@ -28,15 +28,20 @@ if TYPE_CHECKING:
 __all__ = ["Counted", "Lookup", "Put", "Reset", "SymbolicPage", "Table"]
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Put:
     stamp: int
     key: tuple[Term, ...]
     leaves: tuple[Term, ...]
     gone: bool = False
 
+    @functools.cached_property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for writes that leave the same at the same place, wherever they stand among others."""
+        return self.gone, *[t.get_id() for t in (*self.key, *self.leaves)]
 
-@attrs.frozen
+
+@attrs.frozen(slots=False)
 class Reset:
     """Every entry for which a condition held became the default, or what was assigned."""
 
@@ -47,6 +52,11 @@ class Reset:
     memo: dict[tuple[int, ...], tuple[tuple[Term, ...], list[Term]]] = attrs.field(factory=dict, eq=False)
     """For keys, by their ids, whether it is written there and what; with the keys, since an id says nothing once its term is
     gone."""
+
+    @functools.cached_property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for writes that leave the same at the same places. The stamp is a part: unknown numbers are called after it."""
+        return self.stamp, self.assigned, *self.stated.identity
 
 
 class _Symbols:
