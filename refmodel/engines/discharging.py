@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import z3
 
-from refmodel.engines.goals import Goal
 from refmodel.engines.hypotheses import Hypotheses
 from refmodel.engines.judgements import Judgement
-from refmodel.engines.paths import Path, Segment
+from refmodel.engines.leaning import laws_used
+from refmodel.engines.paths import Path, Segment, base_of
 from refmodel.engines.questions import Solver
 from refmodel.engines.scope import Witness
-from refmodel.engines.symbolic import Obligation
+from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.terms import Term, real_term
 from refmodel.language.kinds import NameKind, NaturalKind, Scalar
 from refmodel.language.laws import Law
@@ -27,85 +27,48 @@ ATTEMPTS = 4
 """How often a counterexample is looked for, each time in another order."""
 
 
-class Assumed:
-    """A solver that knows what is assumed of a path's states, and learns what is assumed later."""
-
-    def __init__(self, known: Mapping[str, Hypotheses], timeout: int) -> None:
-        self.solver = Solver(timeout=timeout)
-        self.known = known
-        self._sizes = dict.fromkeys(known, 0)
-        self.learn()
-
-    def learn(self) -> None:
-        """Assume what has come to be assumed since."""
-        for base, hypotheses in self.known.items():
-            self.solver.add(hypotheses.asserted[self._sizes[base]:])
-            self._sizes[base] = len(hypotheses.asserted)
-
-    @contextmanager
-    def within(self, *terms: Term) -> Iterator[None]:
-        """While this holds, these terms do. What is learnt meanwhile is forgotten with them."""
-        sizes = dict(self._sizes)
-        self.solver.push()
-        try:
-            self.solver.add(*terms)
-            yield
-        finally:
-            self.solver.pop()
-            self._sizes = sizes
-
-    def answer(self, says: str) -> str:
-        """``proved`` if what is assumed has no model, ``not proved`` if it has one, and otherwise why nobody knows."""
-        answer = self.solver.check(says=says)
-        if answer == z3.unknown:
-            return f"the solver gave up: {self.solver.reason_unknown()}"
-        return "proved" if answer == z3.unsat else "not proved"
-
-
 class Discharge:
     """The questions about one path."""
 
-    def __init__(self, induction: Induction, path: Path, assumed: Assumed) -> None:
-        self.induction, self.path, self.assumed = induction, path, assumed
-        self.terms: dict[int, tuple[Scalar, Term]] = dict(path.noted)
-        self.real: list[Term] = []
-        """That arbitrary names are not NOTHING."""
-
-    @property
-    def known(self) -> Mapping[str, Hypotheses]:
-        return self.assumed.known
-
-    def taken(self) -> AbstractContextManager[None]:
-        """While this holds, the first segment of the path is taken."""
-        return self.assumed.within(*self.path.segments[0].conditions if self.path.segments else ())
-
-    def note(self, terms: Mapping[int, tuple[Scalar, Term]]) -> None:
-        """What goals speak of besides."""
-        self.terms |= terms
+    def __init__(self, induction: Induction, path: Path, reading: Symbolic) -> None:
+        """The reading has noted what the goals look at."""
+        self.induction, self.path = induction, path
+        self.lookups = [*path.lookups.values(), *reading.lookups.values()]
+        self.bases = list(dict.fromkeys([induction.base, *(base_of(induction.design, s.before) for s in path.segments),
+                                         *(x.base for x in self.lookups)]))
+        """The arbitrary states: the first, and one for each point where others have run."""
+        self.counts = [*path.counts.values(), *reading.counts.values()]
+        self.terms: dict[int, tuple[Scalar, Term]] = {**path.noted, **reading.noted}
         self.real = [real for leaf, t in self.terms.values() if z3.is_const(t) and str(t).startswith("any!!")
                      for real in real_term(leaf, t)]
+        """That arbitrary names are not NOTHING."""
 
-    # ------------------------------------------------------------ all at once, where it nearly always is so
+    @functools.cached_property
+    def known(self) -> dict[str, Hypotheses]:
+        """What is assumed of this path's states, wherever it looks and somewhat farther."""
+        known = {base: self.induction.hypotheses(base) for base in self.bases}
+        for hypotheses in known.values():
+            hypotheses.admit(self.lookups, self.counts)
+            hypotheses.saturate()
+            hypotheses.go_far()
+        return known
 
-    def none_fails(self, obligations: Sequence[Obligation]) -> bool:
-        """Whether none of these obligations of the text can fail."""
-        if not obligations:
-            return True
-        with self.assumed.within(z3.Or([z3.And(*o.conditions, z3.Not(o.holds)) for o in obligations])):
-            return self.assumed.answer(f"along this path every obligation of the text ({len(obligations)}) holds") == "proved"
+    @functools.cached_property
+    def _solver(self) -> Solver:
+        solver = Solver(timeout=self.induction.timeout)
+        for hypotheses in self.known.values():
+            solver.add(*hypotheses.asserted)
+        return solver
 
-    def all_hold(self, goals: Sequence[Goal]) -> bool:
-        """Whether all laws hold after the path, while it is taken."""
-        known = len(self.path.segments[0].conditions) if self.path.segments else 0
-        denied = [(s, [z3.Not(goal) for _, of, goal in goals if of is s and goal is not None]) for s in self.path.segments]
-        failing = [z3.And(*s.conditions[known:], z3.Or(some)) for s, some in denied if some]
-        if not failing:
-            return True
-        number = sum(len(some) for _, some in denied)
-        with self.assumed.within(z3.Or(failing), *self.real):
-            return self.assumed.answer(f"along this path every law ({number}) holds") == "proved"
+    def go_farthest(self) -> None:
+        """Leave nothing out that may help."""
+        for hypotheses in self.known.values():
+            hypotheses.go_farthest()
+        self.__dict__.pop("_solver", None)
 
-    # ------------------------------------------------------------ one by one
+    def laws_used(self, claim: Sequence[Term]) -> frozenset[str]:
+        """The laws without which the claim would not be refuted."""
+        return laws_used(self.known.values(), (*claim, *self.real), self.induction.timeout)
 
     def about(self, law: Law, segment: Segment, denied: Term) -> Judgement:
         """Whether the denied law has no model."""
@@ -135,11 +98,23 @@ class Discharge:
 
     def refutes(self, claim: Sequence[Term]) -> bool:
         """Whether the claim has no model."""
-        return self._refuted(claim, "this path leads to nothing that must not be") == "proved"
+        return self.is_refuted(claim, "this path leads to nothing that must not be")
+
+    def is_refuted(self, claim: Sequence[Term], says: str) -> bool:
+        """Whether the claim has no model."""
+        return self._refuted(claim, says) == "proved"
 
     def _refuted(self, claim: Sequence[Term], says: str) -> str:
-        with self.assumed.within(*claim, *self.real):
-            return self.assumed.answer(says)
+        """``proved`` if the claim has no model, ``not proved`` if it has one, and otherwise why nobody knows."""
+        self._solver.push()
+        try:
+            self._solver.add(*claim, *self.real)
+            answer = self._solver.check(says=says)
+            if answer == z3.unknown:
+                return f"the solver gave up: {self._solver.reason_unknown()}"
+            return "proved" if answer == z3.unsat else "not proved"
+        finally:
+            self._solver.pop()
 
     def _in_scope(self, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term
                   ) -> tuple[str, Witness | None, str]:

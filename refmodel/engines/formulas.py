@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from refmodel.language.design import Outline
 from refmodel.language.laws import Law
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Formula:
     """A law of states, about an arbitrary state and arbitrary names."""
 
@@ -36,9 +37,10 @@ class Formula:
     own: dict[int, int]
     """The position of each name, by the id of its term."""
 
-    @property
-    def tables(self) -> frozenset[str]:
-        return frozenset([x.table for x in self.lookups] + [c.table for c in self.counts])
+    @functools.cached_property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that it speaks of."""
+        return tuple(sorted({x.table for x in self.lookups} | {c.table for c in self.counts}))
 
 
 def formula(design: Outline, law: Law, base: str) -> Formula:

@@ -69,14 +69,13 @@ class Goals:
         base = base_of(self.design, segment.before)
         if base not in self._of_law:
             self._of_law[base] = {f.law: f for f in self._formulas(base)}
-        tables = sorted(self._of_law[base][law].tables)
+        tables = self._of_law[base][law].tables
         if not segment.written.intersection(tables):
             return None
-        names = arbitrary_names(law, reading)
         writes = [(name, write) for name in tables for write in getattr(segment.after, name).writes]
         identity = (law.name, base, *((name, write.identity) for name, write in writes))
         if identity not in self._owed:
-            self._owed[identity] = _worked_out(law, segment, names, reading, [write for _, write in writes])
+            self._owed[identity] = _worked_out(law, segment, reading, [write for _, write in writes])
         owed = self._owed[identity]
         for lookup in owed.lookups:
             reading.note(lookup)
@@ -87,12 +86,12 @@ class Goals:
         return owed.goal
 
 
-def _worked_out(law: Law, segment: Segment, names: Sequence[Any], reading: Symbolic, writes: Sequence[Put | Reset]) -> _Owed:
+def _worked_out(law: Law, segment: Segment, reading: Symbolic, writes: Sequence[Put | Reset]) -> _Owed:
     outer = reading.lookups, reading.counts, reading.noted
     reading.lookups, reading.counts, reading.noted = {}, {}, {}
     try:
         with answering(reading):
-            goal = claimed(reading, law.function, segment.after, *names)
+            goal = claimed(reading, law.function, segment.after, *arbitrary_names(law, reading))
         return _Owed(goal, tuple(reading.lookups.values()), tuple(reading.counts.values()), tuple(reading.noted.values()),
                      tuple(writes))
     finally:

@@ -13,6 +13,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Lookup
+from refmodel.engines.connectives import conj, disj, implication, negation, same
 from refmodel.engines.formulas import Formula, bind, unify
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
@@ -125,10 +126,10 @@ class Instances:
         key = tuple(z3.Const(f"key.{i}", sort_of(k)) for i, k in enumerate(kind.keys))
         nobody = table.nobody(key)
         leaves = table.first(key)
-        same = [a == b for a, b in zip(leaves, table.initial(), strict=True)]
+        initial = [same(a, b) for a, b in zip(leaves, table.initial(), strict=True)]
         numbers = [] if table.page else [t >= 0 for leaf, t in zip(table.leaves, leaves[-len(table.leaves):], strict=True)
                                          if isinstance(leaf, NaturalKind)]
-        return Template(key, [*([z3.Implies(z3.Or(nobody), z3.And(same))] if nobody else []), *numbers])
+        return Template(key, [*([implication(disj(nobody), conj(initial))] if nobody else []), *numbers])
 
     # ------------------------------------------------------------ counts
 
@@ -137,15 +138,15 @@ class Instances:
         identity = (number.which, at.identity)
         if identity not in self._counts:
             [holds] = self._condition(number).at([*at.key, *number.number.children()])
-            self._counts[identity] = Counts(number, at, holds, z3.is_false(holds), z3.Implies(holds, number.number >= 1))
+            self._counts[identity] = Counts(number, at, holds, z3.is_false(holds), implication(holds, number.one))
         return self._counts[identity]
 
     def two(self, one: Counts, other: Counts) -> Term:
         """If both entries count, and they are two, there are at least two."""
         identity = (one.number.which, one.at.identity, other.at.identity)
         if identity not in self._pairs:
-            differ = z3.Or([x != y for x, y in zip(one.at.key, other.at.key, strict=True) if not x.eq(y)])
-            self._pairs[identity] = z3.Implies(z3.And(one.holds, other.holds, differ), one.number.number >= 2)
+            differ = disj([negation(same(x, y)) for x, y in zip(one.at.key, other.at.key, strict=True) if not x.eq(y)])
+            self._pairs[identity] = implication(conj((one.holds, other.holds, differ)), one.number.two)
         return self._pairs[identity]
 
     def _condition(self, number: Counted) -> Template:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +21,7 @@ PATHS = 20_000
 """Paths of one operation that are followed; a text with more would never be done."""
 
 
-@attrs.define
+@attrs.define(slots=False)
 class Segment:
     """From one point where others may run to the next: the state before and after, and what is known."""
 
@@ -30,6 +31,11 @@ class Segment:
     outcome: Any = None
     answers: tuple[Any, ...] = ()
     written: frozenset[str] = frozenset()
+
+    @functools.cached_property
+    def ids(self) -> frozenset[int]:
+        """Of the conditions."""
+        return frozenset([t.get_id() for t in self.conditions])
 
 
 @attrs.define

@@ -13,23 +13,26 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import attrs
 import z3
 
 from refmodel.engines.audit import Audited, OnTerms
-from refmodel.engines.discharging import Assumed, Discharge
+from refmodel.engines.connectives import negation
+from refmodel.engines.discharging import Discharge
 from refmodel.engines.formulas import Formula, formula
 from refmodel.engines.goals import Goal, Goals, arbitrary_names
-from refmodel.engines.hypotheses import Hypotheses
+from refmodel.engines.hypotheses import FAR, NEAR, Hypotheses
 from refmodel.engines.initially import prove_initial
 from refmodel.engines.instances import Instances
 from refmodel.engines.judgements import INITIAL, SOUNDNESS, Judgement, Proof, worse
-from refmodel.engines.leaning import CutOffs, laws_used
-from refmodel.engines.paths import PATHS, Path, Runs, Segment, base_of, real
+from refmodel.engines.leaning import CutOffs
+from refmodel.engines.paths import PATHS, Path, Runs, Segment, real
 from refmodel.engines.questions import TIMEOUT, about
 from refmodel.engines.samples import Sample
 from refmodel.engines.scope import Scope
+from refmodel.engines.standing import Claim, Shown, Standing
 from refmodel.engines.symbolic import CUT_OFF, Obligation, Symbolic
 from refmodel.engines.terms import Term
 from refmodel.engines.unknowns import reasons
@@ -45,15 +48,23 @@ __all__ = ["INITIAL", "SOUNDNESS", "TIMEOUT", "Audited", "Induction", "Judgement
 
 @attrs.frozen
 class _Asked:
-    """A path that was asked about: what has to hold, and whether it was proved at once."""
+    """A path that was asked about: what has to hold, and what of it is not proved."""
 
-    path: Path
     ask: Discharge
     goals: list[Goal]
-    met: bool
-    """Whether all obligations of the text are proved."""
-    kept: bool
-    """Whether all laws are."""
+    failing: frozenset[Any]
+
+    def obligation(self, obligation: Obligation) -> Judgement:
+        """What comes of an obligation of the text."""
+        if (obligation.ids, obligation.holds.get_id()) in self.failing:
+            return self.ask.obligation(obligation)
+        return Judgement(self.ask.induction.op.name, None, "proved", 0.0)
+
+    def law(self, law: Law, segment: Segment, goal: Term | None) -> Judgement:
+        """What comes of a law."""
+        if goal is not None and (segment.ids, goal.get_id()) in self.failing:
+            return self.ask.about(law, segment, negation(goal))
+        return Judgement(self.ask.induction.op.name, law, "proved", 0.0)
 
 
 class Induction:
@@ -69,16 +80,15 @@ class Induction:
         self._instances: dict[str, Instances] = {}
         self._runs = Runs(design, op)
         self._goals = Goals(design, op, self.formulas)
-        self._met: dict[tuple[int, ...], Obligation] = {}
-        """Obligations of the text that are proved: paths that begin alike have them in common."""
+        self._shown, self._far_off = Shown(), set[str]()
+        self._near = Standing(self.hypotheses, timeout, NEAR)
+        self._far = Standing(self.hypotheses, timeout, FAR)
         self._scope: Scope | None = None
         self._taken = self._kept = False
         self._open: list[Callable[[], Iterator[Judgement]] | None] = []
         """For each path, how to ask again where nobody knows (None where everything is known)."""
         self.explains = False
         """Whether a counterexample is looked for where the text may go wrong, too."""
-        self._near, self._far = 0, 0
-        """For how many paths it did to look near, and for how many it did not."""
         self._shared = self.hypotheses(base)
         self._cut_offs = CutOffs() if asks_why else None
 
@@ -129,7 +139,7 @@ class Induction:
     def paths(self) -> Iterator[Path]:
         """Every path of the operation from an arbitrary state, but for those that no lawful state can take as far as is known."""
         reading = Symbolic(self.design)
-        reading.solver = self._cut_offs or reading.solver
+        reading.solver = self._pruning = self._cut_offs or reading.solver
         reading.choices = "choice!" if self.base == "s" else f"{self.base}.choice!"
         with answering(reading):
             for number, _ in enumerate(reading.paths()):
@@ -172,26 +182,20 @@ class Induction:
             return
         share = (time.perf_counter() - began) / max(1, len(found.goals))
         asked: list[tuple[Judgement, tuple[Term, ...]]] = []
-        for obligation in found.path.obligations:
-            shown = Judgement(self.op.name, None, "proved", 0.0) if found.met else found.ask.obligation(obligation)
-            asked.append((shown, (*obligation.conditions, z3.Not(obligation.holds))))
+        for obligation in path.obligations:
+            asked.append((found.obligation(obligation), (*obligation.conditions, negation(obligation.holds))))
         for law, segment, goal in found.goals:
-            if goal is None:
-                asked.append((Judgement(self.op.name, law, "proved", share), ()))
-                continue
-            shown = Judgement(self.op.name, law, "proved", 0.0) if found.kept else found.ask.about(law, segment, z3.Not(goal))
-            asked.append((attrs.evolve(shown, seconds=shown.seconds + share), (*segment.conditions, z3.Not(goal))))
+            shown = found.law(law, segment, goal)
+            claim = () if goal is None else (*segment.conditions, negation(goal))
+            asked.append((attrs.evolve(shown, seconds=shown.seconds + share), claim))
         if any(j.verdict == "unknown" for j, _ in asked):
-            self._open.append(partial(self._once_more, found, asked))
+            self._open.append(partial(self._once_more, found.ask, asked))
         for shown, claim in asked:
             yield self._with_why(found.ask, shown, claim)
 
-    def _once_more(self, found: _Asked, asked: Sequence[tuple[Judgement, tuple[Term, ...]]]) -> Iterator[Judgement]:
+    def _once_more(self, ask: Discharge, asked: Sequence[tuple[Judgement, tuple[Term, ...]]]) -> Iterator[Judgement]:
         """Where nobody knows, ask again with all that may help."""
-        ask = found.ask
-        for hypotheses in ask.known.values():
-            hypotheses.go_farthest()
-        ask.assumed = Assumed(ask.known, self.timeout)
+        ask.go_farthest()
         for shown, claim in asked:
             proved = shown.verdict == "unknown" and ask.refutes(claim)
             yield self._with_why(ask, attrs.evolve(shown, verdict="proved", why="") if proved else shown, claim)
@@ -203,71 +207,48 @@ class Induction:
             return attrs.evolve(shown, why=f"{shown.why}. {reasons(claim[:-1], ask.known.values(), claim[-1])}")
         if not self.asks_why or shown.verdict != "proved" or not claim:
             return shown
-        return attrs.evolve(shown, leans_on=laws_used(ask.known.values(), (*claim, *ask.real), self.timeout))
+        return attrs.evolve(shown, leans_on=ask.laws_used(claim))
 
     def _asked(self, path: Path) -> _Asked | None:
-        """The questions of a path, and whether all of them together are answered; None if no lawful state takes the path and
+        """What must hold along a path and after it, and what of that is not proved. None if no lawful state takes the path and
         nothing has to hold on the way."""
-        far = not self._taken or self._far > self._near  # that there is a path at all is to be known for certain
-        ask = self._ready(path, far)
-        owed = [o for o in path.obligations if o.identity not in self._met]
-        met = ask.none_fails(owed)
-        with ask.taken():
-            if path.segments and ask.assumed.answer(CUT_OFF) == "proved":
-                self._note_cut_off(path, ask)
-                if not path.obligations:
-                    return None  # the path cannot be taken; a later segment that cannot be says nothing of the first
-                path.segments = []  # but what must hold on the way must hold, for those that get that far
-            self._kept = bool(path.segments)
-            self._taken = self._taken or self._kept
-            goals = self._owed_after(path, ask)
-            kept = ask.all_hold(goals)
-        if not far:
-            self._near, self._far = self._near + (met and kept), self._far + (not (met and kept))
-        if not (met and kept):
-            met, kept = self._farther(ask, owed, goals, far, met, kept)
-        self._met |= {o.identity: o for o in owed if met}
-        return _Asked(path, ask, goals, met, kept)
-
-    def _ready(self, path: Path, far: bool) -> Discharge:
-        """What is assumed along a path."""
-        bases = dict.fromkeys([self.base, *(base_of(self.design, s.before) for s in path.segments)])
-        known = {base: self.hypotheses(base) for base in bases}
-        for hypotheses in known.values():
-            hypotheses.admit(list(path.lookups.values()), list(path.counts.values()))
-            hypotheses.saturate()
-            if far:
-                hypotheses.go_far()
-        return Discharge(self, path, Assumed(known, self.timeout))
-
-    def _note_cut_off(self, path: Path, ask: Discharge) -> None:
-        if self._cut_offs is not None:
-            self._cut_offs.used |= laws_used(ask.known.values(), path.segments[0].conditions, self.timeout)
-
-    def _owed_after(self, path: Path, ask: Discharge) -> list[Goal]:
-        """What must hold after a path. The laws are assumed where it looks, too."""
+        if path.segments and not self._may_be_taken(path):
+            if not path.obligations:
+                return None  # the path cannot be taken; a later segment that cannot be says nothing of the first
+            path.segments = []  # but what must hold on the way must hold, for those that get that far
+        self._kept = bool(path.segments)
+        self._taken = self._taken or self._kept
         reading = Symbolic(self.design, prune=False)
         goals = list(self.goals(path, reading))
-        for hypotheses in ask.known.values():
-            hypotheses.admit(list(reading.lookups.values()), list(reading.counts.values()))
-            hypotheses.saturate()
         self.audit.path(self, path, goals, reading.counts)
-        ask.note(reading.noted)
-        ask.assumed.learn()
-        return goals
+        ask = Discharge(self, path, reading)
+        claims = [Claim(o.conditions, o.ids, o.holds, o.why) for o in path.obligations]
+        claims += [Claim(s.conditions, s.ids, goal, law.name) for law, s, goal in goals if goal is not None]
+        return _Asked(ask, goals, frozenset(c.identity for c in self._failing(ask, claims)))
 
-    def _farther(self, ask: Discharge, owed: Sequence[Obligation], goals: Sequence[Goal], far: bool, met: bool, kept: bool
-                 ) -> tuple[bool, bool]:
-        """What is answered with laws instantiated farther from the run, if they were not yet."""
-        if not far:
-            for hypotheses in ask.known.values():
-                hypotheses.go_far()
-        ask.assumed.learn()
-        if not far:
-            met = met or ask.none_fails(owed)
-            with ask.taken():
-                kept = kept or ask.all_hold(goals)
-        return met, kept
+    def _may_be_taken(self, path: Path) -> bool:
+        """Whether nothing is known against a path. That there is a path at all is to be known for certain."""
+        conditions = path.segments[0].conditions
+        if self._pruning.check(*conditions, says=CUT_OFF) == z3.unsat:
+            return False
+        if self._taken and not self._far_off:
+            return True
+        ask = Discharge(self, path, Symbolic(self.design, prune=False))
+        possible = self._far.may_hold(ask, conditions)
+        if not possible and self._cut_offs is not None:
+            self._cut_offs.used |= ask.laws_used(conditions)
+        return possible
+
+    def _failing(self, ask: Discharge, claims: Sequence[Claim]) -> list[Claim]:
+        """The claims that are not proved. A law that had to be assumed farther from the run before has to be so again."""
+        todo = [c for c in claims if c not in self._shown]
+        near = [c for c in todo if c.of not in self._far_off]
+        far = [c for c in todo if c.of in self._far_off]
+        if near:
+            missing = self._near.failing(ask, near, self._shown)
+            self._far_off |= {c.of for c in missing}
+            far += missing
+        return self._far.failing(ask, far, self._shown) if far else []
 
     def doubts(self) -> Iterator[Judgement]:
         """What is not proved, as it is found, path by path. At the end of a path that nothing is wrong with stands one judgement
@@ -276,11 +257,8 @@ class Induction:
             found = self._asked(path)
             if found is None:
                 continue
-            if not found.met:
-                yield from (j for o in path.obligations if (j := found.ask.obligation(o)).verdict != "proved")
-            if not found.kept:
-                yield from (j for law, segment, goal in found.goals if goal is not None
-                            if (j := found.ask.about(law, segment, z3.Not(goal))).verdict != "proved")
+            judged = itertools.chain(map(found.obligation, path.obligations), itertools.starmap(found.law, found.goals))
+            yield from (j for j in judged if j.verdict != "proved")
             if path.segments:
                 yield Judgement(self.op.name, None, "proved", 0.0)
 

@@ -16,6 +16,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Lookup, Stated
+from refmodel.engines.connectives import choice, conj, negation, same
 from refmodel.engines.questions import simplified
 from refmodel.engines.terms import Term, constant, packed, page_sort, sort_of
 from refmodel.language.kinds import NOTHING, FlagKind, NameKind, PageKind, TableKind
@@ -124,7 +125,7 @@ class Table:
 
     def nobody(self, key: tuple[Term, ...]) -> list[Term]:
         """For each part of a key that is a name, that it is NOTHING."""
-        return [part == constant(kind, NOTHING) for kind, part in zip(self.kind.keys, key, strict=True)
+        return [same(part, constant(kind, NOTHING)) for kind, part in zip(self.kind.keys, key, strict=True)
                 if isinstance(kind, NameKind)]
 
     def defaults(self) -> list[Term]:
@@ -180,7 +181,7 @@ class Table:
             return _all_equal(write.key, key)
         holds = self._stated(write, key)[0]
         if write.assigned:  # nothing is ever stored under the name of nobody
-            holds = simplified(z3.And(holds, *(z3.Not(n) for n in self.nobody(key))))
+            holds = simplified(conj([holds, *(negation(n) for n in self.nobody(key))]))
         return holds
 
     def _stated(self, write: Reset, key: tuple[Term, ...]) -> list[Term]:
@@ -224,7 +225,7 @@ class Table:
             leaves = list(self._leaves_of(value))
         parts = self.parts(key)
         for nobody in self.nobody(parts):
-            self.reading.must(z3.Not(nobody), f"a store to {self.kind.name} under the name of nobody")
+            self.reading.must(negation(nobody), f"a store to {self.kind.name} under the name of nobody")
         self.writes.append(Put(self.reading.stamp(), parts, tuple(leaves)))
 
     def __delitem__(self, key: Any) -> None:
@@ -339,13 +340,13 @@ def _is_real(name: Term) -> bool:
 
 
 def _all_equal(a: Sequence[Term], b: Sequence[Term]) -> Term:
-    differing = [x == y for x, y in zip(a, b, strict=True) if not x.eq(y)]
+    differing = [same(x, y) for x, y in zip(a, b, strict=True) if not x.eq(y)]
     if not differing:
         return z3.BoolVal(True)
-    return z3.And(differing) if len(differing) > 1 else differing[0]
+    return conj(differing) if len(differing) > 1 else differing[0]
 
 
 def _layered(layers: list[tuple[Term, Sequence[Term]]], last: list[Term]) -> list[Term]:
     for where, new in reversed(layers):
-        last = [n if n.eq(o) else z3.If(where, n, o) for n, o in zip(new, last, strict=True)]
+        last = [n if n.eq(o) else choice(where, n, o) for n, o in zip(new, last, strict=True)]
     return last
