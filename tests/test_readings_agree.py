@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refmodel.designs import SHIPPED
-from refmodel.engines import exhaustive, hypotheses, symbolic_tables
+from refmodel.engines import exhaustive, formulas, symbolic_tables
 from refmodel.engines.audit import drawn
 from refmodel.engines.compiled import native
 from refmodel.engines.compiled.comparing import Comparing
@@ -137,6 +137,6 @@ def test_what_is_proved_is_compared() -> None:
 
 def test_an_assumption_that_is_not_so_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were laws assumed of NOTHING too, of which they are not claimed, a state in which one is false there would tell."""
-    monkeypatch.setattr(hypotheses, "real_term", lambda kind, term: [])
+    monkeypatch.setattr(formulas, "real_term", lambda kind, term: [])
     _, _, found = disagreements(load(f"{Path(__file__).parent}/traps/laws_of_nothing.py"))
     assert any("assumes" in each for each in found), found

@@ -50,8 +50,8 @@ def asked(name: str, *operations: str) -> list[Question]:
 
 # ---------------------------------------------------------------- every question is passed on
 
-ELSEWHERE = {("engines/questions.py", "check"), ("engines/second_solvers.py", "_by_z3"),
-             ("engines/prover.py", "_in_scope"), ("engines/bounded.py", "search"), ("engines/vacuity.py", "_can_be"),
+ELSEWHERE = {("engines/questions.py", "check"), ("engines/questions.py", "_core"), ("engines/second_solvers.py", "_by_z3"),
+             ("engines/discharging.py", "_in_scope"), ("engines/bounded.py", "search"), ("engines/vacuity.py", "_can_be"),
              ("engines/leaning.py", "check"), ("engines/leaning.py", "laws_used")}
 """Where a solver is asked and no proof rests on it: the place itself, the second opinion, counterexamples, bounded search,
 whether a premise can hold (where "no" makes a law vacuous, never proved), and which laws a proof used (asked

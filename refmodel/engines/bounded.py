@@ -15,7 +15,8 @@ from typing import Any
 import attrs
 import z3
 
-from refmodel.engines.hypotheses import Formula
+from refmodel.engines.formulas import Formula
+from refmodel.engines.goals import arbitrary_names
 from refmodel.engines.machine import Failure, Machine, Run, Step, recorded
 from refmodel.engines.prover import Induction
 from refmodel.engines.scope import Scope, _Decoder
@@ -245,7 +246,7 @@ def _broken_step(design: Outline, op: Operation, induction: Induction, segment: 
     for law in laws:
         if law.of_state or not law.applies_to(op.returns):
             continue
-        names = induction._arbitrary_names(law, reading)
+        names = arbitrary_names(law, reading)
         with answering(reading):
             goal = reading.fold(law.function, segment.after, *law.arguments(given, names))
         if z3.is_true(goal):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import z3
 
+from refmodel.engines.connectives import conj, negation
 from refmodel.engines.questions import simplified
 from refmodel.engines.templates import Template
 from refmodel.engines.terms import Term, page_sort, sort_of
@@ -85,12 +86,19 @@ class Stated:
         if owed:
             self._owe(table, owed)
 
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal where the terms are, and what was looked at to make them."""
+        looked = [(x.base, x.table, len(x.key)) for x in self.lookups]
+        counted = [(c.base, c.table, c.counting.name) for c in self.counts]
+        return self.number, *looked, *counted, *[t.get_id() for t in self.template.terms]
+
     def _owe(self, table: Table, owed: Sequence[Obligation]) -> None:
         """What must hold of every entry must hold of an arbitrary one."""
         leaves = table.peek(self.formal.key)
-        whole = Template(self.formal.leaves, [z3.And(*o.conditions, z3.BoolVal(True)) for o in owed] + [o.holds for o in owed])
+        whole = Template(self.formal.leaves, [conj([*o.conditions, z3.BoolVal(True)]) for o in owed] + [o.holds for o in owed])
         terms = whole.at(leaves[-len(self.formal.leaves):])
-        real = [z3.Not(n) for n in table.nobody(self.formal.key)] + (leaves[:1] if table.domain is not None else [])
+        real = [negation(n) for n in table.nobody(self.formal.key)] + (leaves[:1] if table.domain is not None else [])
         for conditions, holds, o in zip(terms, terms[len(owed):], owed, strict=False):
             table.reading.owe([attrs.evolve(o, conditions=(*real, conditions), holds=holds)])
 
@@ -121,7 +129,7 @@ class Counting:
         return simplified(self.template.at([*key, *leaves, *spoken_of])[0])
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Counted:
     """That a run counted entries of an arbitrary state: the number, and which entries count."""
 
@@ -130,13 +138,28 @@ class Counted:
     number: Term
     counting: Counting
 
+    @functools.cached_property
+    def which(self) -> int:
+        """Equal for identical numbers."""
+        return int(self.number.get_id())
+
+    @functools.cached_property
+    def one(self) -> Term:
+        """That there is at least one."""
+        return self.number >= 1
+
+    @functools.cached_property
+    def two(self) -> Term:
+        """That there are at least two."""
+        return self.number >= 2
+
     def counts(self, table: Table, key: tuple[Term, ...], spoken_of: Sequence[Term] | None = None) -> Term:
         """Whether the arbitrary state's entry under a key counts. Nothing is ever stored under the name of nobody."""
         leaves = table.first(key)
         names = self.number.children() if spoken_of is None else spoken_of
         plain = leaves if table.domain is None else leaves[1:]
-        real = [z3.Not(n) for n in table.nobody(key)] + (leaves[:1] if table.domain is not None else [])
-        return simplified(z3.And(*real, self.counting.holds(key, plain, names)))
+        real = [negation(n) for n in table.nobody(key)] + (leaves[:1] if table.domain is not None else [])
+        return simplified(conj([*real, self.counting.holds(key, plain, names)]))
 
 
 _known: dict[Hashable, tuple[Counting, Any]] = {}

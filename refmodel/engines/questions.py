@@ -9,12 +9,14 @@ A second opinion listens here (``listening``) and is given each such question. W
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import attrs
 import z3
+
+from refmodel.engines.connectives import implication
 
 Term = Any  # a z3 expression; the binding has no types
 
@@ -31,6 +33,9 @@ class Question:
 
 
 Listener = Callable[[Question], None]
+
+TIMEOUT = 20_000
+"""Milliseconds that the solver may take for one question."""
 
 AT_ONCE = 50
 """How many rewritten terms make one question."""
@@ -82,6 +87,7 @@ class Solver:
             self._solver.set("timeout", timeout)
         self._terms: list[Term] = []  # as they were added: z3's own list may hold what it made of them
         self._sizes: list[int] = []
+        self._marks: dict[int, tuple[Term, Term]] = {}
         self.add(*assumed)
 
     def add(self, *terms: Term) -> None:
@@ -106,6 +112,30 @@ class Solver:
         if answer == z3.unsat and _Ears.listener is not None:
             _Ears.listener(Question(_Ears.about, says, (*self._terms, *terms)))
         return answer
+
+    def cores(self, claims: Sequence[tuple[Sequence[Term], Term]], says: str) -> list[list[Term] | None]:
+        """For each of several conditions and a denied claim: those of the conditions with which the denied claim cannot hold, or
+        None if it can, or nobody knows. The listener is given what cannot hold as one question."""
+        found = [self._core(conditions, denied) for conditions, denied in claims]
+        failing = [z3.And(*core, denied) for (_, denied), core in zip(claims, found, strict=True) if core is not None]
+        if failing and _Ears.listener is not None:
+            _Ears.listener(Question(_Ears.about, says, (*self._terms, z3.Or(failing))))
+        return found
+
+    def _core(self, conditions: Sequence[Term], denied: Term) -> list[Term] | None:
+        marks = {self._mark(t).get_id(): t for t in conditions}
+        asked = self._mark(denied)
+        if self._solver.check(*(self._marks[t.get_id()][0] for t in conditions), asked) != z3.unsat:
+            return None
+        return [marks[m.get_id()] for m in self._solver.unsat_core() if m.get_id() in marks]
+
+    def _mark(self, term: Term) -> Term:
+        """A name for a term: the solver, told that it holds, knows that the term does."""
+        known = self._marks.get(term.get_id())
+        if known is None:
+            known = self._marks[term.get_id()] = z3.Bool(f"mark {len(self._marks)}"), term
+            self._solver.add(implication(known[0], term))
+        return known[0]
 
     def model(self) -> z3.ModelRef:
         """What satisfies the last question."""

@@ -24,7 +24,7 @@ from refmodel.language.laws import Law
 from refmodel.language.opaque import Opaque
 
 if TYPE_CHECKING:
-    from refmodel.engines.hypotheses import Formula
+    from refmodel.engines.formulas import Formula
 
 
 NAMES = 5

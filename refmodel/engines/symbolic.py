@@ -7,6 +7,7 @@ text tests a truth value, the run forks, and each path carries its conditions.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Counting, Lookup, counting
+from refmodel.engines.connectives import choice, conj, disj, negation, same
 from refmodel.engines.questions import Solver, simplified
 from refmodel.engines.symbolic_tables import Reset, Table
 from refmodel.engines.terms import Term, constant, product, sort_of
@@ -37,13 +39,18 @@ from refmodel.language.unsound import Unsound, text_position
 T = TypeVar("T")
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Obligation:
     """Something that must hold at a point of a path, lest ints and terms part (an overflow, a missing key)."""
 
     conditions: tuple[Term, ...]
     holds: Term
     why: str
+
+    @functools.cached_property
+    def ids(self) -> frozenset[int]:
+        """Of the conditions."""
+        return frozenset([t.get_id() for t in self.conditions])
 
 
 CUT_OFF = "no lawful state leads along this path"
@@ -146,26 +153,26 @@ class Symbolic:
         if known is not None:
             return known
         if self.forks.replaying():
-            choice = self.forks.again()
+            taken = self.forks.again()
         else:
-            choice = self.forks.take(self._feasible(cond))
-        self._assume(cond if choice else z3.Not(cond))
-        self._learn(cond, choice)
-        return bool(choice)
+            taken = self.forks.take(self._feasible(cond))
+        self._assume(cond if taken else negation(cond))
+        self._learn(cond, taken)
+        return bool(taken)
 
     def _feasible(self, cond: Term) -> list[bool]:
         if not self.prune or self._folding:
             return [True, False]
         options = [value for value in (True, False)
-                   if self.solver.check(*self.conditions, cond if value else z3.Not(cond), says=CUT_OFF) != z3.unsat]
+                   if self.solver.check(*self.conditions, cond if value else negation(cond), says=CUT_OFF) != z3.unsat]
         if not options:
             raise Refused
         return options
 
     def _learn(self, cond: Term, value: bool) -> None:
-        negation = simplified(z3.Not(cond))
-        self._kept += [cond, negation]  # terms must live as long as their ids are used
-        self.known[cond.get_id()], self.known[negation.get_id()] = value, not value
+        negated = simplified(negation(cond))
+        self._kept += [cond, negated]  # terms must live as long as their ids are used
+        self.known[cond.get_id()], self.known[negated.get_id()] = value, not value
 
     def _assume(self, cond: Term) -> None:
         self.conditions.append(cond)
@@ -193,16 +200,16 @@ class Symbolic:
         return constant(kind, value)
 
     def equal(self, a: Term, b: Term) -> Term:
-        return z3.BoolVal(True) if a.eq(b) else a == b
+        return z3.BoolVal(True) if a.eq(b) else same(a, b)
 
     def both(self, a: Term, b: Term) -> Term:
-        return z3.And(a, b)
+        return conj((a, b))
 
     def either(self, a: Term, b: Term) -> Term:
-        return z3.Or(a, b)
+        return disj((a, b))
 
     def negated(self, a: Term) -> Term:
-        return z3.Not(a)
+        return negation(a)
 
     def below(self, kind: Scalar, a: Term, b: Term) -> Term:
         return z3.ULT(a, b) if isinstance(kind, WordKind) else a < b
@@ -338,7 +345,7 @@ class Symbolic:
             self.forks, self.conditions, self.known, self._outer = outer
         result = paths[-1][1]
         for conditions, value in reversed(paths[:-1]):
-            result = z3.If(z3.And(conditions) if len(conditions) != 1 else conditions[0], value, result)
+            result = choice(conj(conditions) if len(conditions) != 1 else conditions[0], value, result)
         return simplified(result)
 
 
@@ -346,8 +353,8 @@ def _one(table: Table, condition: Counting, spoken_of: list[Term], key: tuple[Te
     """1 for an entry that counts, and 0 for another."""
     holds = condition.holds(key, leaves if table.domain is None else leaves[1:], spoken_of)
     if table.domain is not None:
-        holds = z3.And(leaves[0], holds)
-    return z3.If(holds, z3.IntVal(1), z3.IntVal(0))
+        holds = conj((leaves[0], holds))
+    return choice(holds, z3.IntVal(1), z3.IntVal(0))
 
 
 def applied(name: str, arguments: list[Term], sort: Any) -> Term:

@@ -16,6 +16,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Lookup, Stated
+from refmodel.engines.connectives import choice, conj, negation, same
 from refmodel.engines.questions import simplified
 from refmodel.engines.terms import Term, constant, packed, page_sort, sort_of
 from refmodel.language.kinds import NOTHING, FlagKind, NameKind, PageKind, TableKind
@@ -28,15 +29,20 @@ if TYPE_CHECKING:
 __all__ = ["Counted", "Lookup", "Put", "Reset", "SymbolicPage", "Table"]
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Put:
     stamp: int
     key: tuple[Term, ...]
     leaves: tuple[Term, ...]
     gone: bool = False
 
+    @functools.cached_property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for writes that leave the same at the same place, wherever they stand among others."""
+        return self.gone, *[t.get_id() for t in (*self.key, *self.leaves)]
 
-@attrs.frozen
+
+@attrs.frozen(slots=False)
 class Reset:
     """Every entry for which a condition held became the default, or what was assigned."""
 
@@ -47,6 +53,11 @@ class Reset:
     memo: dict[tuple[int, ...], tuple[tuple[Term, ...], list[Term]]] = attrs.field(factory=dict, eq=False)
     """For keys, by their ids, whether it is written there and what; with the keys, since an id says nothing once its term is
     gone."""
+
+    @functools.cached_property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for writes that leave the same at the same places. The stamp is a part: unknown numbers are called after it."""
+        return self.stamp, self.assigned, *self.stated.identity
 
 
 class _Symbols:
@@ -114,7 +125,7 @@ class Table:
 
     def nobody(self, key: tuple[Term, ...]) -> list[Term]:
         """For each part of a key that is a name, that it is NOTHING."""
-        return [part == constant(kind, NOTHING) for kind, part in zip(self.kind.keys, key, strict=True)
+        return [same(part, constant(kind, NOTHING)) for kind, part in zip(self.kind.keys, key, strict=True)
                 if isinstance(kind, NameKind)]
 
     def defaults(self) -> list[Term]:
@@ -170,7 +181,7 @@ class Table:
             return _all_equal(write.key, key)
         holds = self._stated(write, key)[0]
         if write.assigned:  # nothing is ever stored under the name of nobody
-            holds = simplified(z3.And(holds, *(z3.Not(n) for n in self.nobody(key))))
+            holds = simplified(conj([holds, *(negation(n) for n in self.nobody(key))]))
         return holds
 
     def _stated(self, write: Reset, key: tuple[Term, ...]) -> list[Term]:
@@ -214,7 +225,7 @@ class Table:
             leaves = list(self._leaves_of(value))
         parts = self.parts(key)
         for nobody in self.nobody(parts):
-            self.reading.must(z3.Not(nobody), f"a store to {self.kind.name} under the name of nobody")
+            self.reading.must(negation(nobody), f"a store to {self.kind.name} under the name of nobody")
         self.writes.append(Put(self.reading.stamp(), parts, tuple(leaves)))
 
     def __delitem__(self, key: Any) -> None:
@@ -329,13 +340,13 @@ def _is_real(name: Term) -> bool:
 
 
 def _all_equal(a: Sequence[Term], b: Sequence[Term]) -> Term:
-    differing = [x == y for x, y in zip(a, b, strict=True) if not x.eq(y)]
+    differing = [same(x, y) for x, y in zip(a, b, strict=True) if not x.eq(y)]
     if not differing:
         return z3.BoolVal(True)
-    return z3.And(differing) if len(differing) > 1 else differing[0]
+    return conj(differing) if len(differing) > 1 else differing[0]
 
 
 def _layered(layers: list[tuple[Term, Sequence[Term]]], last: list[Term]) -> list[Term]:
     for where, new in reversed(layers):
-        last = [n if n.eq(o) else z3.If(where, n, o) for n, o in zip(new, last, strict=True)]
+        last = [n if n.eq(o) else choice(where, n, o) for n, o in zip(new, last, strict=True)]
     return last

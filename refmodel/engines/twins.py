@@ -68,8 +68,8 @@ class _Side:
         self.paths: list[Path] = [path for path in self.induction.paths() if path.segments]
         self.arguments = self.induction.arguments
 
-    def hypotheses(self, design: Outline) -> Hypotheses:
-        return Hypotheses(design, self.induction.formulas(self.base), self.base)
+    def hypotheses(self) -> Hypotheses:
+        return self.induction.hypotheses(self.base)
 
 
 class _Pair:
@@ -126,7 +126,7 @@ class _Pair:
         looked = [Lookup(side.base, x.table, x.key) for side in self.sides
                   for x in [*self.paths[0].lookups.values(), *self.paths[1].lookups.values(), *reading.lookups.values()]]
         for side, path in zip(self.sides, self.paths, strict=True):
-            hypotheses = side.hypotheses(self.design)
+            hypotheses = side.hypotheses()
             hypotheses.admit(looked, [*path.counts.values(), *reading.counts.values()])
             hypotheses.saturate()
             if far:

@@ -10,7 +10,6 @@ from typing import Any
 
 import z3
 
-from refmodel.engines.hypotheses import Hypotheses
 from refmodel.engines.prover import TIMEOUT, Induction
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.terms import Term
@@ -52,7 +51,7 @@ def _in_a_state(design: Outline, law: Law) -> bool:
         state = reading.state("s")
         names = [reading.arbitrary(kind, f"any!!{n}") for n, kind in law.names]
         reading.fold(law.function, state, *names)
-    known = Hypotheses(design, induction.formulas("s"), "s")
+    known = induction.hypotheses("s")
     known.admit(list(reading.lookups.values()), list(reading.counts.values()))
     known.saturate()
     return _can_be([*known.asserted, reading.some])
@@ -67,8 +66,8 @@ def _in_a_step(design: Outline, law: Law, op: Operation) -> bool:
         if len(path.segments) > 1:
             return True  # others may have run in between: nothing is said of such an operation here
         reading = _Noting(design)
-        list(induction._goals(path, reading))
-        known = Hypotheses(design, induction.formulas("s"), "s")
+        list(induction.goals(path, reading))
+        known = induction.hypotheses("s")
         known.admit([*path.lookups.values(), *reading.lookups.values()], [*path.counts.values(), *reading.counts.values()])
         known.saturate()
         if _can_be([*known.asserted, *path.segments[-1].conditions, reading.some]):

@@ -7,6 +7,7 @@ it takes each by its operator, so that a mistake of the reading's shows.
 from __future__ import annotations
 
 import enum
+import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -49,6 +50,7 @@ def coded(kind: Scalar, value: Any) -> Any:
     return enum_code(kind.cls, value) if isinstance(kind, EnumKind) else value
 
 
+@functools.cache
 def enum_code(cls: type[enum.Enum], member: enum.Enum) -> tuple[str, str]:
     return str(sort_of(EnumKind(cls)).name()), member.name
 
@@ -66,6 +68,13 @@ class Graph:
 
     def __init__(self) -> None:
         self._nodes: dict[int, tuple[Term, int, str, list[Term], Any]] = {}
+        self._symbols: dict[str, dict[str, tuple[TableKind, int | None]]] = {}
+
+    def symbols(self, design: Outline, base: str) -> dict[str, tuple[TableKind, int | None]]:
+        """The symbols of the tables of an arbitrary state, of the one design that this is about."""
+        if base not in self._symbols:
+            self._symbols[base] = _symbols_of(design, base)
+        return self._symbols[base]
 
     def node(self, term: Term) -> tuple[Term, int, str, list[Term], Any]:
         """A term, its operator and name, its parts, and what else belongs to it. (A term keeps its id as long as it lives.)"""
@@ -101,7 +110,7 @@ class Valuation:
         self.design, self.geometry, self.graph, self.base = design, geometry, graph, base
         self.tables, self.constants, self.counts = tables, constants, counts
         self._known: dict[int, Any] = {}
-        self._symbols = _symbols_of(design, base)
+        self._symbols = graph.symbols(design, base)
 
     def binding(self, **constants: Any) -> Valuation:
         """The same with more constants bound."""

@@ -265,12 +265,16 @@ def _codes(cls: type[enum.Enum]) -> dict[Any, int]:
     return {member: code for code, member in enumerate(cls)}
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class RecordKind(Kind):
     cls: type
     fields: tuple[tuple[str, Kind], ...]
 
     def leaves(self) -> tuple[tuple[str, Scalar], ...]:
+        return self._leaves
+
+    @functools.cached_property
+    def _leaves(self) -> tuple[tuple[str, Scalar], ...]:
         return tuple((f"{f}.{path}" if path else f, leaf) for f, kind in self.fields for path, leaf in kind.leaves())
 
     def default(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import sysconfig
 from pathlib import Path
@@ -27,6 +28,7 @@ def text_position() -> str:
     return "unknown position"
 
 
+@functools.cache
 def _is_machinery(filename: str) -> bool:
     path = Path(filename).resolve()
     ours = path.is_relative_to(_ENGINE_ROOM) or path.is_relative_to(_ENGINES)

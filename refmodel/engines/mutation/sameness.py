@@ -21,7 +21,6 @@ from typing import Any
 import attrs
 import z3
 
-from refmodel.engines.hypotheses import Hypotheses
 from refmodel.engines.mutation.mutants import Mutant
 from refmodel.engines.prover import Induction, Path
 from refmodel.engines.questions import Solver
@@ -125,7 +124,7 @@ def _alike(mine: _Side, theirs: _Side) -> str:
         return SAME
     if mine.induction.op.split or theirs.induction.op.split or any(map(_asks_after_a_reset, (mine, theirs))):
         return ALLOWED if _written(theirs) < _written(mine) else ""
-    hypotheses = Hypotheses(mine.design, mine.induction.formulas("s"), "s")
+    hypotheses = mine.induction.hypotheses("s")
     hypotheses.admit([*mine.lookups, *theirs.lookups], [*mine.counts, *theirs.counts])
     hypotheses.saturate()
     hypotheses.go_far()

@@ -1,0 +1,51 @@
+"""Connectives and equality of z3's terms, made as z3 makes them.
+
+Its Python binding looks at the sort of every operand first, to bring unlike ones together. Here they are alike by construction, and
+z3 refuses what is not. A proof makes a million terms, so what the binding does besides took a good part of its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import z3
+
+Term = Any  # a z3 expression; the binding has no types
+
+_CONTEXT = z3.main_ctx()
+_REF = _CONTEXT.ref()
+
+
+def _of_many(make: Callable[..., Any], terms: Sequence[Term]) -> Term:
+    return z3.BoolRef(make(_REF, len(terms), (z3.Ast * len(terms))(*[t.ast for t in terms])), _CONTEXT)
+
+
+def conj(terms: Sequence[Term]) -> Term:
+    """That all of these hold."""
+    return _of_many(z3.Z3_mk_and, terms)
+
+
+def disj(terms: Sequence[Term]) -> Term:
+    """That one of these holds."""
+    return _of_many(z3.Z3_mk_or, terms)
+
+
+def negation(term: Term) -> Term:
+    """That this does not hold."""
+    return z3.BoolRef(z3.Z3_mk_not(_REF, term.ast), _CONTEXT)
+
+
+def implication(premise: Term, conclusion: Term) -> Term:
+    """That the one holds wherever the other does."""
+    return z3.BoolRef(z3.Z3_mk_implies(_REF, premise.ast, conclusion.ast), _CONTEXT)
+
+
+def same(a: Term, b: Term) -> Term:
+    """That two are equal."""
+    return z3.BoolRef(z3.Z3_mk_eq(_REF, a.ast, b.ast), _CONTEXT)
+
+
+def choice(condition: Term, a: Term, b: Term) -> Term:
+    """The one where the condition holds, and the other elsewhere."""
+    return z3.z3._to_expr_ref(z3.Z3_mk_ite(_REF, condition.ast, a.ast, b.ast), _CONTEXT)

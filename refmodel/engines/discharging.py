@@ -1,0 +1,147 @@
+"""Questions about one path: whether anything that must hold along it, or after it, can fail."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import z3
+
+from refmodel.engines.hypotheses import Hypotheses
+from refmodel.engines.judgements import Judgement
+from refmodel.engines.leaning import laws_used
+from refmodel.engines.paths import Path, Segment, base_of
+from refmodel.engines.questions import Solver
+from refmodel.engines.scope import Witness
+from refmodel.engines.symbolic import Obligation, Symbolic
+from refmodel.engines.terms import Term, real_term
+from refmodel.language.kinds import NameKind, NaturalKind, Scalar
+from refmodel.language.laws import Law
+
+if TYPE_CHECKING:
+    from refmodel.engines.prover import Induction
+
+ATTEMPTS = 4
+"""How often a counterexample is looked for, each time in another order."""
+
+
+class Discharge:
+    """The questions about one path."""
+
+    def __init__(self, induction: Induction, path: Path, reading: Symbolic) -> None:
+        """The reading has noted what the goals look at."""
+        self.induction, self.path = induction, path
+        self.lookups = [*path.lookups.values(), *reading.lookups.values()]
+        self.bases = list(dict.fromkeys([induction.base, *(base_of(induction.design, s.before) for s in path.segments),
+                                         *(x.base for x in self.lookups)]))
+        """The arbitrary states: the first, and one for each point where others have run."""
+        self.counts = [*path.counts.values(), *reading.counts.values()]
+        self.terms: dict[int, tuple[Scalar, Term]] = {**path.noted, **reading.noted}
+        self.real = [real for leaf, t in self.terms.values() if z3.is_const(t) and str(t).startswith("any!!")
+                     for real in real_term(leaf, t)]
+        """That arbitrary names are not NOTHING."""
+
+    @functools.cached_property
+    def known(self) -> dict[str, Hypotheses]:
+        """What is assumed of this path's states, wherever it looks and somewhat farther."""
+        known = {base: self.induction.hypotheses(base) for base in self.bases}
+        for hypotheses in known.values():
+            hypotheses.admit(self.lookups, self.counts)
+            hypotheses.saturate()
+            hypotheses.go_far()
+        return known
+
+    @functools.cached_property
+    def _solver(self) -> Solver:
+        solver = Solver(timeout=self.induction.timeout)
+        for hypotheses in self.known.values():
+            solver.add(*hypotheses.asserted)
+        return solver
+
+    def go_farthest(self) -> None:
+        """Leave nothing out that may help."""
+        for hypotheses in self.known.values():
+            hypotheses.go_farthest()
+        self.__dict__.pop("_solver", None)
+
+    def laws_used(self, claim: Sequence[Term]) -> frozenset[str]:
+        """The laws without which the claim would not be refuted."""
+        return laws_used(self.known.values(), (*claim, *self.real), self.induction.timeout)
+
+    def about(self, law: Law, segment: Segment, denied: Term) -> Judgement:
+        """Whether the denied law has no model."""
+        began = time.perf_counter()
+        witness: Witness | None = None
+        verdict, why = self._refuted((*segment.conditions, denied), f"after this path {law.name} holds"), ""
+        if verdict == "not proved":
+            if len(self.known) > 1:
+                verdict, why = "unknown", "not proved; the state after a yield may be any lawful one"
+            else:
+                verdict, witness, why = self._in_scope(law, segment.conditions, segment.answers, denied)
+        elif verdict != "proved":
+            verdict, why = "unknown", verdict
+        return Judgement(self.induction.op.name, law, verdict, time.perf_counter() - began, witness, why)
+
+    def obligation(self, obligation: Obligation) -> Judgement:
+        """Whether an obligation holds where it arose: what the text requires after that excuses nothing before it."""
+        began = time.perf_counter()
+        answer = self._refuted((*obligation.conditions, z3.Not(obligation.holds)), f"this does not come about: {obligation.why}")
+        if answer == "proved":
+            return Judgement(self.induction.op.name, None, "proved", time.perf_counter() - began)
+        witness: Witness | None = None
+        if answer == "not proved" and len(self.known) == 1 and self.induction.explains:
+            _, witness, _ = self._in_scope(None, obligation.conditions, self.path.answers, z3.Not(obligation.holds))
+        return Judgement(self.induction.op.name, None, "unknown", time.perf_counter() - began, witness,
+                         why=f"{answer}: {obligation.why}")
+
+    def refutes(self, claim: Sequence[Term]) -> bool:
+        """Whether the claim has no model."""
+        return self.is_refuted(claim, "this path leads to nothing that must not be")
+
+    def is_refuted(self, claim: Sequence[Term], says: str) -> bool:
+        """Whether the claim has no model."""
+        return self._refuted(claim, says) == "proved"
+
+    def _refuted(self, claim: Sequence[Term], says: str) -> str:
+        """``proved`` if the claim has no model, ``not proved`` if it has one, and otherwise why nobody knows."""
+        self._solver.push()
+        try:
+            self._solver.add(*claim, *self.real)
+            answer = self._solver.check(says=says)
+            if answer == z3.unknown:
+                return f"the solver gave up: {self._solver.reason_unknown()}"
+            return "proved" if answer == z3.unsat else "not proved"
+        finally:
+            self._solver.pop()
+
+    def _in_scope(self, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term
+                  ) -> tuple[str, Witness | None, str]:
+        """Look for a counterexample of a small size."""
+        induction = self.induction
+        scope = induction.scope()
+        size = len(scope.asserted)
+        scope.count(self.path.counts.values())
+        solver = scope.solver(induction.timeout // ATTEMPTS)
+        del scope.asserted[size:]
+        solver.add(*conditions, denied, *self.real)
+        for leaf, term in self.terms.values():
+            if isinstance(leaf, NameKind) and z3.is_const(term):
+                solver.add(scope.among(leaf, term))
+            elif isinstance(leaf, NaturalKind):
+                solver.add(term >= 0, term <= scope.geometry.naturals)
+        answer = z3.unknown
+        for seed in range(ATTEMPTS):  # what is hard for the solver in one order may be easy in another
+            solver.set("random_seed", seed)
+            answer = solver.check()
+            if answer != z3.unknown:
+                break
+        if answer == z3.unknown:
+            return "unknown", None, f"not proved; looking for a counterexample, the solver gave up: {solver.reason_unknown()}"
+        if answer == z3.unsat:
+            return "unknown", None, f"not proved, and no counterexample with {scope.geometry}; a larger geometry may have one"
+        witness = scope.witness(solver.model(), induction.op, induction.arguments, answers, law)
+        if witness is None:
+            return "unknown", None, "not proved; the solver's counterexample does not happen on ints"
+        return "refuted", witness, ""

@@ -1,0 +1,140 @@
+"""The laws of states as formulas about an arbitrary state and arbitrary names, and where a law speaks of what a run looked at."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import z3
+
+from refmodel.engines.conditions import Counted, Lookup
+from refmodel.engines.questions import simplified
+from refmodel.engines.symbolic import Symbolic
+from refmodel.engines.templates import Template
+from refmodel.engines.terms import Term, real_term
+from refmodel.language.asking import answering
+from refmodel.language.design import Outline
+from refmodel.language.laws import Law
+
+
+@attrs.frozen(slots=False)
+class Formula:
+    """A law of states, about an arbitrary state and arbitrary names."""
+
+    law: Law
+    names: tuple[Term, ...]
+    body: Term
+    lookups: tuple[Lookup, ...]
+    counts: tuple[Counted, ...]
+    triggers: tuple[tuple[Lookup, ...], ...]
+    """Groups of lookups that between them mention every name: where a run made such lookups, the law is instantiated."""
+    is_found_by_lookups: bool
+    """Whether some group of lookups mentions every name."""
+    template: Template
+    """The law, the keys of its lookups, and its counts: what there is of it at other names."""
+    own: dict[int, int]
+    """The position of each name, by the id of its term."""
+
+    @functools.cached_property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that it speaks of."""
+        return tuple(sorted({x.table for x in self.lookups} | {c.table for c in self.counts}))
+
+
+def formula(design: Outline, law: Law, base: str) -> Formula:
+    reading = Symbolic(design, prune=False)
+    with answering(reading):
+        state = reading.state(base)
+        names = [reading.arbitrary(kind, f"{law.name}!{n}") for n, kind in law.names]
+        body = claimed(reading, law.function, state, *names)
+    terms = tuple(n.term for n in names)
+    real = [real for (_, kind), t in zip(law.names, terms, strict=True) for real in real_term(kind, t)]
+    body = z3.Implies(z3.And(real), body) if real else body  # it is claimed for what there is, and NOTHING is not
+    lookups = tuple(reading.lookups.values())
+    counts = tuple(reading.counts.values())
+    template = Template(terms, [body, *(k for x in lookups for k in x.key), *(c.number for c in counts)])
+    triggers = _triggers(terms, lookups)
+    wanted = {t.get_id() for t in terms}
+    whole = any(set().union(*(_mentioned(x, wanted) for x in group)) == wanted for group in triggers)
+    own = {t.get_id(): i for i, t in enumerate(terms)}
+    return Formula(law, terms, body, lookups, counts, triggers, whole, template, own)
+
+
+def claimed(reading: Symbolic, law: Any, *arguments: Any) -> Term:
+    """What a law says: that it holds, and that what it computes stays what it is (no number goes below zero, no key is missing)."""
+    body, owed = reading.alone(lambda: reading.fold(law, *arguments))
+    sound = [z3.Implies(z3.And(*o.conditions), o.holds) if o.conditions else o.holds for o in owed]
+    return simplified(z3.And(body, *sound)) if sound else body
+
+
+def _triggers(names: Sequence[Term], lookups: Sequence[Lookup]) -> tuple[tuple[Lookup, ...], ...]:
+    """Each lookup that mentions every name, and if there is none, few that do so together."""
+    wanted = {n.get_id() for n in names}
+    mentioned = {x.identity: _mentioned(x, wanted) for x in lookups}
+    alone = [(x,) for x in lookups if mentioned[x.identity] == wanted]
+    if alone or not wanted:
+        return tuple(alone)
+    chosen: list[Lookup] = []
+    missing = set(wanted)
+    while missing and lookups:
+        best = max(lookups, key=lambda x: len(mentioned[x.identity] & missing))
+        if not mentioned[best.identity] & missing:
+            break
+        chosen.append(best)
+        missing -= mentioned[best.identity]
+    return (tuple(chosen),)
+
+
+def _mentioned(lookup: Lookup, names: set[int]) -> set[int]:
+    found: set[int] = set()
+    todo = list(lookup.key)
+    while todo:
+        term = todo.pop()
+        if term.get_id() in names:
+            found.add(term.get_id())
+        todo += term.children()
+    return found
+
+
+# ---------------------------------------------------------------- at which names
+
+
+def bind(binding: dict[int, Term], trigger: Lookup, found: Lookup, own: dict[int, int]) -> list[dict[int, Term]]:
+    """The bindings that make a law's lookup the one that was made. Where that looked up one thing or another, either will do."""
+    new = [binding]
+    for formal, actual, which, other in zip(trigger.key, found.key, trigger.ids, found.ids, strict=True):
+        position = own.get(which)
+        if position is not None and len(new) == 1:  # nearly always
+            known = new[0].get(position)
+            if known is None:
+                new = [{**new[0], position: actual}]
+            elif known.get_id() != other:
+                return []
+            continue
+        new = [wider for b in new for wider in unify(b, formal, actual, own)]
+    return new
+
+
+def unify(binding: dict[int, Term], formal: Term, actual: Term, own: dict[int, int], inside: bool = False
+           ) -> list[dict[int, Term]]:
+    """Inside a term another name than before may be the same one after all (the key says so where it is one thing or another): both
+    are tried, since an instance too many does no harm."""
+    position = own.get(formal.get_id())
+    if position is not None:
+        if position not in binding:
+            return [{**binding, position: actual}]
+        if binding[position].eq(actual):
+            return [binding]
+        return [{**binding, position: actual}] if inside else []
+    if formal.eq(actual):
+        return [binding]
+    if z3.is_app_of(actual, z3.Z3_OP_ITE):
+        return [b for branch in actual.children()[1:] for b in unify(binding, formal, branch, own)]
+    if not formal.num_args() or not formal.decl().eq(actual.decl()):
+        return []
+    found = [binding]
+    for f, a in zip(formal.children(), actual.children(), strict=True):
+        found = [wider for b in found for wider in unify(b, f, a, own, inside=True)]
+    return found

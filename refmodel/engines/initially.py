@@ -1,0 +1,80 @@
+"""The laws hold before anything has happened, for any number of names."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import z3
+
+from refmodel.engines.conditions import counting
+from refmodel.engines.formulas import claimed
+from refmodel.engines.judgements import INITIAL, Judgement, Proof
+from refmodel.engines.questions import TIMEOUT, Solver, about
+from refmodel.engines.symbolic import Symbolic, applied
+from refmodel.engines.symbolic_tables import Table
+from refmodel.engines.terms import Term, real_term
+from refmodel.language.asking import answering
+from refmodel.language.design import Outline
+from refmodel.language.joining import joined
+from refmodel.language.kinds import NaturalKind
+from refmodel.language.laws import Law
+from refmodel.language.opaque import opaque
+
+
+def prove_initial(design: Outline, clause: str | None = None, timeout: int = TIMEOUT) -> Proof:
+    """The laws hold before anything has happened, for any number of names."""
+    began = time.perf_counter()
+    judgements = []
+    with joined(design), about(INITIAL):
+        for law in design.laws:
+            if law.of_state and clause in (None, law.clause):
+                judgements.append(_initially(design, law, timeout))
+    return Proof(INITIAL, tuple(judgements), 1, time.perf_counter() - began)
+
+
+def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
+    began = time.perf_counter()
+    reading = _Initially(design, prune=False)
+    with answering(reading):
+        state = reading.state("s")
+        for kind in design.tables:
+            if kind.name not in design.cls.arbitrary:
+                getattr(state, kind.name).reset(lambda *_: True)
+        names = [reading.arbitrary(kind, f"any!!{n}") for n, kind in law.names]
+        reading.real = [real for (_, leaf), name in zip(law.names, names, strict=True) for real in real_term(leaf, name.term)]
+        goal = claimed(reading, law.function, state, *names)
+    solver = Solver(z3.Not(goal), *reading.conditions, timeout=timeout)
+    solver.add(*reading.real)
+    answer = solver.check(says=f"at first {law.name} holds")
+    if answer == z3.unsat:
+        return Judgement(INITIAL, law, "proved", time.perf_counter() - began)
+    why = "it does not follow from the initial state" if answer == z3.sat else f"the solver gave up: {solver.reason_unknown()}"
+    return Judgement(INITIAL, law, "unknown", time.perf_counter() - began, why=why)
+
+
+class _Initially(Symbolic):
+    """Before anything has happened a count is known where it counts no default: everything is at its default."""
+
+    real: Sequence[Term] = ()
+    """That the names which the law is claimed for are not NOTHING."""
+
+    def count(self, table: Table, where: Any) -> Any:
+        condition, spoken_of = counting(table, where)
+        names = [self.arbitrary(kind, f"counted.{i}") for i, kind in enumerate(table.kind.keys)]
+        initial = table.initial()
+        holds = condition.holds([n.term for n in names], initial if table.domain is None else initial[1:], spoken_of)
+        empty = table.domain is not None and table.kind.name not in self.arbitrary_tables
+        if table.kind.name not in self.arbitrary_tables and (empty or self._never(holds)):
+            return opaque(self, NaturalKind(), z3.IntVal(0))
+        number = applied(f"count.{table.kind.name}.{condition.name}", spoken_of, z3.IntSort())
+        return opaque(self, NaturalKind(), z3.If(number >= 0, number, z3.IntVal(0)))
+
+    def _never(self, holds: Term) -> bool:
+        """Whether a condition cannot hold of names that there are."""
+        return z3.is_false(holds) or bool(Solver(*self.real, holds).check(says="at first no entry counts") == z3.unsat)
+
+    @property
+    def arbitrary_tables(self) -> tuple[str, ...]:
+        return () if self.design is None else self.design.cls.arbitrary

@@ -1,0 +1,61 @@
+"""What comes of obligations: of each one, and of all those of an operation."""
+
+from __future__ import annotations
+
+import attrs
+
+from refmodel.engines.audit import Audited
+from refmodel.engines.scope import Witness
+from refmodel.language.laws import Law
+
+SOUNDNESS = "the text means the same on ints and on terms"
+INITIAL = "initial state"
+"""What the proof is called that is of no operation."""
+
+
+@attrs.frozen
+class Judgement:
+    """One obligation: an operation keeps a law (or, with no operation, the initial states satisfy it)."""
+
+    operation: str
+    law: Law | None
+    verdict: str
+    """``proved``, ``refuted``, or ``unknown``."""
+    seconds: float
+    witness: Witness | None = None
+    why: str = ""
+    leans_on: frozenset[str] = frozenset()
+    """The laws that the proof used, where it was asked which."""
+
+
+@attrs.frozen
+class Proof:
+    """All obligations of one operation."""
+
+    operation: str
+    judgements: tuple[Judgement, ...]
+    paths: int
+    """How many paths there are. With none the proof says nothing; so for the first it is made sure that a lawful state can take
+    it, as far as all that is known tells."""
+    seconds: float
+    audited: Audited = Audited(0)
+    """What of the terms was held against steps on ints."""
+    cut_off: frozenset[str] = frozenset()
+    """The laws by which paths were cut off as impossible, where it was asked which."""
+
+    def demand(self) -> None:
+        """Raise AssertionError unless every obligation is proved."""
+        missing = [f"{j.law.name if j.law else SOUNDNESS}: {j.verdict}: {j.why}" for j in self.judgements if j.verdict != "proved"]
+        assert not missing, "; ".join(missing)
+
+
+_ORDER = {"proved": 0, "unknown": 1, "refuted": 2}
+
+
+def worse(a: Judgement | None, b: Judgement) -> Judgement:
+    """Of two judgements of one law the one that counts: a proof is one of every path."""
+    if a is None:
+        return b
+    shows = _ORDER[b.verdict] == _ORDER[a.verdict] and a.witness is None and b.witness is not None
+    worse = b if _ORDER[b.verdict] > _ORDER[a.verdict] or shows else a
+    return attrs.evolve(worse, leans_on=a.leans_on | b.leans_on)

@@ -1,0 +1,104 @@
+"""One solver for all the paths of an operation: it learns what they assume, and what was proved of one path counts for others.
+
+Paths have most of their conditions in common. A claim that is proved after a path takes few of them, and the solver says which (an
+unsatisfiable core). It is proved of every path that has those, so it is asked about once, and not once for each path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from refmodel.engines.connectives import negation
+from refmodel.engines.hypotheses import Hypotheses
+from refmodel.engines.questions import Solver
+from refmodel.engines.symbolic import CUT_OFF
+from refmodel.engines.terms import Term
+
+if TYPE_CHECKING:
+    from refmodel.engines.discharging import Discharge
+
+
+ENOUGH = 1_500
+"""Assumptions that one solver is given, before another begins: few paths need what those long before them did."""
+
+
+@attrs.frozen(eq=False)
+class Claim:
+    """Something that must hold under the conditions of a path."""
+
+    conditions: tuple[Term, ...]
+    ids: frozenset[int]
+    """Of the conditions."""
+    holds: Term
+    of: str
+    """The law, or what the text is obliged to."""
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for claims that are the same."""
+        return self.ids, self.holds.get_id()
+
+
+class Shown:
+    """What is proved, each with the conditions that it took."""
+
+    def __init__(self) -> None:
+        self._cores: dict[int, list[frozenset[int]]] = {}
+        self._kept: list[Term] = []  # an id says nothing once its term is gone
+
+    def __contains__(self, claim: Claim) -> bool:
+        return any(core <= claim.ids for core in self._cores.get(claim.holds.get_id(), ()))
+
+    def add(self, claim: Claim, core: Sequence[Term]) -> None:
+        """The claim is proved, and it took these conditions."""
+        self._kept += [claim.holds, *core]
+        self._cores.setdefault(claim.holds.get_id(), []).append(frozenset([t.get_id() for t in core]))
+
+
+class Standing:
+    """What is assumed of the states of all paths so far, and a solver that knows it."""
+
+    def __init__(self, fresh: Callable[[str], Hypotheses], timeout: int, rounds: int) -> None:
+        self._fresh, self._rounds, self._timeout = fresh, rounds, timeout
+        self._begin()
+
+    def _begin(self) -> None:
+        self._solver = Solver(timeout=self._timeout)
+        self._known: dict[str, Hypotheses] = {}
+        self._sizes: dict[str, int] = {}
+        self._real: dict[int, Term] = {}
+
+    def failing(self, ask: Discharge, claims: Sequence[Claim], shown: Shown) -> list[Claim]:
+        """Those of a path's claims that are not proved; what is proved is added to what is shown."""
+        self._assume(ask)
+        cores = self._solver.cores([(claim.conditions, negation(claim.holds)) for claim in claims],
+                                   f"along this path every claim ({len(claims)}) holds")
+        for claim, core in zip(claims, cores, strict=True):
+            if core is not None:
+                shown.add(claim, core)
+        return [claim for claim, core in zip(claims, cores, strict=True) if core is None]
+
+    def may_hold(self, ask: Discharge, conditions: Sequence[Term]) -> bool:
+        """Whether nothing is known against a path's conditions."""
+        self._assume(ask)
+        return self._solver.cores([(conditions[:-1], conditions[-1])], CUT_OFF) == [None] if conditions else True
+
+    def _assume(self, ask: Discharge) -> None:
+        """Assume the laws wherever the path and its goals look, and that arbitrary names are names."""
+        if sum(self._sizes.values()) > ENOUGH:
+            self._begin()
+        for base in ask.bases:
+            if base not in self._known:
+                self._known[base], self._sizes[base] = self._fresh(base), 0
+                self._known[base].rounds = self._rounds
+            hypotheses = self._known[base]
+            hypotheses.admit(ask.lookups, ask.counts)
+            hypotheses.saturate()
+            self._solver.add(hypotheses.asserted[self._sizes[base]:])
+            self._sizes[base] = len(hypotheses.asserted)
+        new = {t.get_id(): t for t in ask.real if t.get_id() not in self._real}
+        self._real |= new
+        self._solver.add(list(new.values()))
