@@ -1,5 +1,7 @@
 """The designs that ship: an MMU, and the memory management under it."""
 
+import re
+
 import attrs
 
 from refmodel.geometries import MODES, READ_ONLY_FOR_USERS, SMALL
@@ -298,7 +300,7 @@ SHIPPED: dict[str, type[Design]] = {
     "direct_grants": DirectWithGrants,
 }
 
-COMBINED: dict[str, type[Design]] = {f"{mmu.replace('any', 'memory').replace(' ', '_')}+": over(mmu, (EVERYTHING,))
+COMBINED: dict[str, type[Design]] = {f"{re.sub('[ /]', '_', mmu).replace('any', 'memory')}+": over(mmu, (EVERYTHING,))
                                      for mmu in MMUS if mmu != "shadow_on_ept"}
 """The MMUs over everything together: too many states to explore to the end, but proved, and run at random."""
 

@@ -12,12 +12,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from refmodel.geometries import LARGER, SMALL
+from refmodel.geometries import LARGER, SMALL, two_sizes
 from refmodel.language import BadDesign, Design, Geometry
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.ept_acknowledged import EptAcknowledgedMmu
+from refmodel.mmu.ept_two_sizes import EptTwoSizesMmu
+from refmodel.mmu.ept_two_sizes_acknowledged import EptTwoSizesAcknowledgedMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedMmu
 from refmodel.mmu.shadow_on_ept import ShadowOnEptMmu
@@ -41,10 +43,11 @@ MMUS: dict[str, type[P2m]] = {
     "any": ContractMmu, "any acknowledged": ContractMmuAcknowledged, "interpreter": InterpreterMmu, "vtlb": VirtualTlbMmu,
     "shadow_traced": ShadowTracedMmu,
     "shadow_unsync": ShadowUnsyncMmu, "shadow_pages": ShadowPagesMmu, "ept": EptMmu,
-    "ept acknowledged": EptAcknowledgedMmu, "nested": NestedMmu,
+    "ept acknowledged": EptAcknowledgedMmu, "ept 4K/2M": EptTwoSizesMmu,
+    "ept 4K/2M acknowledged": EptTwoSizesAcknowledgedMmu, "nested": NestedMmu,
     "shadow_on_ept": ShadowOnEptMmu}
 """MMUs by name, with the way in which they flush where that is not at once; ``any`` stands for all of them."""
-PROCESSORS = {"any acknowledged": "Cpu", "ept acknowledged": "Vcpu"}
+PROCESSORS = {"any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu"}
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
     "swapping": Swapping, "dirty-logging": DirtyLogging, "ksm": Ksm, "sharing": Sharing, "deflate-on-oom": DeflateOnOom,
@@ -56,7 +59,9 @@ EVERYTHING = "everything"
 
 EXPLORED = 2
 """More mechanisms than these have too many states together to be explored to the last."""
-SPELLING = re.compile(r"(?P<mmu>[\w-]+(?: acknowledged)?) over (?P<mechanisms>[\w -]+(?:,[\w -]+)*)")
+TOO_LARGE = ("ept 4K/2M acknowledged",)
+"""MMUs that have too many states over any two."""
+SPELLING = re.compile(r"(?P<mmu>[\w/ -]+?) over (?P<mechanisms>[\w -]+(?:,[\w -]+)*)")
 
 
 def point(name: str) -> type[Design] | None:
@@ -90,7 +95,7 @@ def _over(mmu: str, mechanisms: tuple[str, ...], called: str) -> type[Design]:
     """The class: it is made once, so that it is one design wherever it is named."""
     body: dict[str, Any] = {"__doc__": f"{mmu.capitalize()} over {called}.", "__module__": __name__,
                             "geometry": _geometry(mmu, mechanisms), "further_geometries": _further(mmu, mechanisms),
-                            "explored": len(mechanisms) <= EXPLORED}
+                            "explored": len(mechanisms) <= EXPLORED and mmu not in TOO_LARGE}
     name = "".join(word.capitalize() for word in re.split(r"[^a-z0-9]+", f"{mmu} over {called}"))
     return type(name, (*_bases(mechanisms), MMUS[mmu]), body)
 
@@ -107,12 +112,16 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
     found = LARGER if len(mechanisms) > EXPLORED else SMALL.resized(Slot=1)
     if "ksm" in mechanisms:
         found = found.resized(Chain=1, naturals=2)
+    if "2M" in mmu:
+        found = two_sizes(found.resized(Vm=1, Mfn=found.size("Mfn") + 1))  # and a frame for a table
     return found.resized(Vm=1, **{PROCESSORS[mmu]: 1}) if mmu in PROCESSORS else found
 
 
 def _further(mmu: str, mechanisms: Sequence[str]) -> tuple[Geometry, ...]:
     """Where processors acknowledge flushes: two VMs with a page each, and two processors of which one may be behind."""
-    return (_geometry(mmu, mechanisms).resized(Vm=2, Gfn=1, **{PROCESSORS[mmu]: 2}),) if mmu in PROCESSORS else ()
+    if mmu not in PROCESSORS:
+        return ()
+    return (_geometry(mmu, mechanisms).resized(Vm=2, Gfn=1, **{PROCESSORS[mmu]: 2}),)
 
 
 PAIRS: dict[str, type[Design]] = {f"any over {one}, {other}": over("any", (one, other))

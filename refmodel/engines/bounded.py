@@ -121,8 +121,8 @@ class _Chain:
         for kind in self.design.tables:
             table = Table(self.scope._reading, kind, "s")
             if kind.name in self.design.cls.arbitrary:
-                listed = [self.scope.listed(kind.value, table.first(key)) for key in self.scope.keys(kind.name)]
-                self.solver.add(*(self.at(each, 0) for each in listed))
+                entries = zip(kind.all_keys(self.scope.geometry), self.scope.keys(kind.name), strict=True)
+                self.solver.add(*(self.at(self.scope.at_power_on(kind, key, table.first(terms)), 0) for key, terms in entries))
                 continue
             self.solver.add(self.at(z3.And([a == b for key in self.scope.keys(kind.name)
                                             for a, b in zip(table.first(key), table.initial(), strict=True)]), 0))

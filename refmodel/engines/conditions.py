@@ -20,6 +20,7 @@ from refmodel.engines.connectives import conj, negation
 from refmodel.engines.questions import simplified
 from refmodel.engines.templates import Template
 from refmodel.engines.terms import Term, page_sort, sort_of
+from refmodel.language.design import Design
 from refmodel.language.kinds import PageKind, TableKind
 from refmodel.language.opaque import Opaque, opaque
 from refmodel.language.unsound import Unsound
@@ -172,12 +173,42 @@ def counting(table: Table, where: Callable[..., Any]) -> tuple[Counting, list[Te
         raise Unsound("a condition of a count is a lambda or a function")
     cells = [cell.cell_contents for cell in where.__closure__ or ()]
     spoken_of = [v.term for cell in cells for v in _scalars(cell)]
-    if all(isinstance(v, Opaque) for v in cells):
-        identity = (table.kind, where.__code__, id(where.__globals__), tuple(v.kind for v in cells))
+    if all(isinstance(v, Opaque | Design) for v in cells):
+        identity = (table.kind, where.__code__, id(where.__globals__), tuple(_kind_or_state(v, table) for v in cells))
         if identity not in _known:
             _known[identity] = _counting(table, where, cells), where.__globals__
         return _known[identity][0], spoken_of
     return _counting(table, where, cells), spoken_of
+
+
+def _kind_or_state(value: Opaque | Design, table: Table) -> Hashable:
+    """What a condition that speaks of a value depends on: its kind; of a state, the constant tables, which are looked at."""
+    if not isinstance(value, Design):
+        return value.kind
+    return type(value), tuple((name, each.base) for name, each in vars(value).items() if name in _constant(table))
+
+
+class _Changing:
+    """In the place of a table that operations write to, where a condition may look at constant ones only."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getitem__(self, key: Any) -> Any:
+        raise Unsound(f"a condition of a count looks at {self.name}, which operations write to")
+
+
+def _constants_of(state: Design, table: Table) -> Design:
+    """A state of which only what no operation writes to can be looked at: it is the same in all states of a run."""
+    view: Design = type(state).__new__(type(state))
+    for name, each in vars(state).items():
+        setattr(view, name, type(each)(table.reading, each.kind, each.base) if name in _constant(table) else _Changing(name))
+    return view
+
+
+def _constant(table: Table) -> frozenset[str]:
+    """The tables that no operation writes to."""
+    return frozenset() if table.reading.design is None else table.reading.design.constant
 
 
 def _scalars(value: Any) -> Iterator[Opaque]:
@@ -207,18 +238,19 @@ def _counting(table: Table, where: FunctionType, cells: Sequence[Any]) -> Counti
     spoken_of = [v for cell in cells for v in _scalars(cell)]
     named = [z3.Const(f"spoken.of.{i}", v.term.sort()) for i, v in enumerate(spoken_of)]
     formals = iter([opaque(reading, v.kind, t) for v, t in zip(spoken_of, named, strict=True)])
-    closure = [CellType(_with(cell, formals)) for cell in cells]
+    closure = [CellType(_constants_of(cell, table) if isinstance(cell, Design) else _with(cell, formals)) for cell in cells]
     general = FunctionType(where.__code__, where.__globals__, where.__name__, where.__defaults__, tuple(closure))
     names = [opaque(reading, kind, k) for kind, k in zip(table.kind.keys, at.key, strict=True)]
     outer = reading.lookups, reading.counts, reading.noted
     reading.lookups, reading.counts, reading.noted = {}, {}, {}
     try:
         holds, owed = reading.alone(lambda: reading.fold(general, table.value_of(at.leaves), *names))
-        looked = bool(reading.lookups or reading.counts)
+        constant = _constant(table)
+        looked = bool(reading.counts) or any(x.table not in constant for x in reading.lookups.values())
     finally:
         reading.lookups, reading.counts, reading.noted = outer
     everything = [*at.key, *at.leaves, *named]
-    if looked or owed or not _speaks_only_of(holds, everything):
+    if looked or owed or not _speaks_only_of(holds, everything, constant):
         raise Unsound("what is counted may depend on the entry, its key and names, and nothing else")
     # what it speaks of is a part of the name: a condition that turns out not to depend on it looks like one that speaks of nothing
     signature = " ".join([str(v.term.sort()) for v in spoken_of])
@@ -226,8 +258,8 @@ def _counting(table: Table, where: FunctionType, cells: Sequence[Any]) -> Counti
     return Counting(name, Template(everything, [holds]))
 
 
-def _speaks_only_of(term: Term, formals: Sequence[Term]) -> bool:
-    """Whether nothing occurs in a term but these, and constants."""
+def _speaks_only_of(term: Term, formals: Sequence[Term], tables: frozenset[str]) -> bool:
+    """Whether nothing occurs in a term but these, entries of these tables, and constants."""
     allowed = {f.get_id() for f in formals}
     seen: set[int] = set()
     todo = [term]
@@ -237,6 +269,8 @@ def _speaks_only_of(term: Term, formals: Sequence[Term]) -> bool:
             continue
         seen.add(t.get_id())
         if z3.is_app(t) and t.decl().kind() == z3.Z3_OP_UNINTERPRETED and not str(t.decl()).endswith(".NOTHING"):
-            return False
+            parts = str(t.decl()).split(".")  # state.table.leaf
+            if len(parts) < 3 or parts[1] not in tables:
+                return False
         todo += t.children()
     return True

@@ -33,8 +33,8 @@ MOST_POWER_ONS = 1 << 16
 
 def _power_ons(design: Outline, geometry: Geometry) -> int:
     tables = [design.table(name) for name in design.cls.arbitrary]
-    return math.prod(len(list(itertools.islice(table.value.values(geometry), MOST_POWER_ONS))) ** min(_keys(table, geometry), 64)
-                     for table in tables)
+    return math.prod(len(list(itertools.islice(table.value.values(geometry), MOST_POWER_ONS)))
+                     ** min(_keys(table, geometry) - len(geometry.given.get(table.name, ())), 64) for table in tables)
 
 
 def _keys(table: TableKind, geometry: Geometry) -> int:

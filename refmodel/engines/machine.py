@@ -147,7 +147,7 @@ class Machine:
             kind = self.design.table(name)
             options = self.values(kind.value)
             for key in kind.all_keys(self.geometry):
-                table[key] = self._ask(options)
+                table[key] = self._ask(self.geometry.contents(name, key, options))
         self.initial_answers = tuple(a for a, _, _ in self._asked)
         self.settle()
 

@@ -91,7 +91,8 @@ class Runs:
                 return
             yield self._segment(reading, before, state, None)
             for kind in self.design.tables:  # others have run: all that is known is that the laws hold
-                getattr(state, kind.name).forget(f"s{number}")
+                if kind.name not in self.design.constant:
+                    getattr(state, kind.name).forget(f"s{number}")
             before = self._snapshot(state)
 
     def _aborts(self, reading: Symbolic, error: Exception) -> None:

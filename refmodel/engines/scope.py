@@ -19,7 +19,19 @@ from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.terms import Term, constant, packed, sort_of
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, Geometry, Kind, NameKind, NaturalKind, PageKind, RecordKind, Scalar
+from refmodel.language.kinds import (
+    NOTHING,
+    EnumKind,
+    FlagKind,
+    Geometry,
+    Kind,
+    NameKind,
+    NaturalKind,
+    PageKind,
+    RecordKind,
+    Scalar,
+    TableKind,
+)
 from refmodel.language.laws import Law
 from refmodel.language.opaque import Opaque
 
@@ -88,6 +100,17 @@ class Scope:
         return z3.Or([z3.And([t == self._term(leaf, v) for (_, leaf), t, v in
                               zip(kind.leaves(), leaves, kind.flatten(value), strict=True)])
                       for value in kind.values(self.geometry)])
+
+    def at_power_on(self, table: TableKind, key: Any, leaves: Sequence[Term]) -> Term:
+        """That the leaves of an entry whose initial contents nobody knows are those of a value that it may hold at power-on."""
+        given = self.geometry.given.get(table.name, {})
+        kind = table.value
+        if key in given and not isinstance(kind, PageKind):
+            return z3.And([t == self._term(leaf, v) for (_, leaf), t, v in
+                           zip(kind.leaves(), leaves, kind.flatten(given[key]), strict=True)])
+        if isinstance(kind, NameKind):
+            return self.among(kind, leaves[0], nobody=False)
+        return self.listed(kind, leaves)
 
     def _term(self, leaf: Scalar, value: Any) -> Term:
         if isinstance(leaf, NameKind) and value != NOTHING:

@@ -113,7 +113,8 @@ def decode(design: Outline, said: Said) -> tuple[Geometry, Run]:
     limits = {**said.sizes, "naturals": said.naturals, "words": said.words}
     if any(not (k == "naturals" or v >= 1) or not 0 <= v <= max(LARGEST, own.sizes.get(k, 0)) for k, v in limits.items()):
         raise BadDesign("the replay token names a geometry that is out of bounds")
-    geometry = Geometry(sizes=said.sizes, naturals=said.naturals, words=said.words, only=own.only)
+    geometry = Geometry(sizes=said.sizes, naturals=said.naturals, words=said.words, only=own.only,
+                        given=own.given)
     machine = Machine(design, geometry)
     instances = machine.instances()
     machine.power_on(_numbered(said.start, changed))

@@ -178,7 +178,7 @@ class Valuation:
             parts = key if isinstance(key, tuple) else (key,)
             bound = dict(zip([str(k) for k in at.key], [coded(k, v) for k, v in zip(kind.keys, parts, strict=True)], strict=True))
             bound.update(zip([str(t) for t in at.leaves], leaves_of(kind.value, entry), strict=True))
-            total += bool(Valuation(self.design, self.geometry, self.graph, self.base, {}, {**bound, **names}, {})(holds))
+            total += bool(Valuation(self.design, self.geometry, self.graph, self.base, self.tables, {**bound, **names}, {})(holds))
         return total
 
 

@@ -180,9 +180,9 @@ class Calls(Expressions):
     def _word_count(self, node: ast.AST, table: Type, where: Type) -> Type:
         within = self._table(table, node, "count")
         looked = self.condition(where, [within.value, *within.keys], node, "a condition of count")
-        if looked.reads:
-            self.complain("what is counted depends on the entry, its key and names: the condition may not look at "
-                          f"{', '.join(sorted(looked.reads))}", node)
+        self.looked_at_by_counts += [(self.complaint(
+            "what is counted depends on the entry, its key, names, and tables that no operation writes to: the condition may not "
+            f"look at {name}", node), name) for name in sorted(looked.reads)]
         self.effects.reads.add(within.name)
         return NATURAL
 

@@ -88,7 +88,7 @@ class Operation:
         return {"before": before, "outcome": outcome, "actor": NOTHING if actor is None else actor}
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Outline:
     """A design as the engines see it."""
 
@@ -114,6 +114,11 @@ class Outline:
         """What whoever acts is: the kind of the parameter ``vm`` of the guests' operations."""
         kinds = [kind for op in self.operations if op.by_guest for name, kind in op.parameters if name == "vm"]
         return next((kind for kind in kinds if isinstance(kind, NameKind)), NameKind("Vm"))
+
+    @functools.cached_property
+    def constant(self) -> frozenset[str]:
+        """The tables that no operation writes to: they hold for ever what they hold at power-on."""
+        return frozenset(table.name for table in self.tables) - self.text.written
 
     def reads(self, law: Law) -> frozenset[str]:
         """The tables that a law looks at."""

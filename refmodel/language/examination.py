@@ -33,6 +33,8 @@ class Examination:
     """The tables that each law looks at."""
     conditional: frozenset[Law]
     """The laws that state a premise, so that they may be vacuous."""
+    written: frozenset[str] = frozenset()
+    """The tables that operations write to."""
     unreached: tuple[str, ...] = ()
     """The methods of the design's own class that no operation and no law calls."""
 
@@ -43,17 +45,22 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
     _classes(inference, cls)
     for op in operations:
         _operation(inference, op)
+    written = frozenset(inference.effects.writes)
     reads, conditional = {}, set()
     for law in laws:
         effects = _law(inference, law, operations)
         reads[law] = frozenset(effects.reads)
         if effects.premises:
             conditional.add(law)
+    for complaint, table in inference.looked_at_by_counts:
+        if table in written or not operations:
+            inference.complaints.setdefault(complaint)
     if not inference.complaints:
         for function, widths in inference.widths.items():
             hold_to_kinds(function, widths)
     found = sorted(inference.complaints, key=lambda c: (c.file, c.line))
-    return Examination(tuple(found), tuple(inference.functions), reads, frozenset(conditional), _unreached(inference, cls))
+    return Examination(tuple(found), tuple(inference.functions), reads, frozenset(conditional), written,
+                       _unreached(inference, cls))
 
 
 def _unreached(inference: Inference, cls: type) -> tuple[str, ...]:

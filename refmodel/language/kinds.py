@@ -135,6 +135,13 @@ class Geometry:
     naturals: int = 1
     words: int = 4
     only: Mapping[type, tuple[Any, ...]] = attrs.field(factory=dict)
+    given: Mapping[str, Mapping[Any, Any]] = attrs.field(factory=dict)
+    """What entries of tables whose initial contents nobody knows hold at power-on, by table and key: where one case is enough."""
+
+    def contents(self, table: str, key: Any, every: typing.Sequence[Any]) -> typing.Sequence[Any]:
+        """What an entry of such a table may hold at power-on: what is given, or any of these values."""
+        given = self.given.get(table, {})
+        return [given[key]] if key in given else every
 
     def size(self, sort: str) -> int:
         return self.sizes.get(sort, 2)

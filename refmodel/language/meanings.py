@@ -113,6 +113,8 @@ class Meanings:
         self.complaints: dict[Complaint, None] = {}
         self.functions: dict[FunctionType, None] = {}
         self.effects = Effects()
+        self.looked_at_by_counts: list[tuple[Complaint, str]] = []
+        """Tables that a condition of a count looks at, each with the complaint that is due if an operation writes to it."""
         self.looking = ""
         """What the text under way is, where it may only look: a law, a condition."""
         self.widths: dict[FunctionType, dict[Place, int]] = {}
@@ -126,10 +128,14 @@ class Meanings:
 
     def complain(self, what: str, node: ast.AST | None = None) -> Type:
         """Note what is wrong with a place; its value is taken for anything, lest one mistake be reported twice."""
+        self.complaints.setdefault(self.complaint(what, node))
+        raise Stop
+
+    def complaint(self, what: str, node: ast.AST | None) -> Complaint:
+        """What is wrong with a place."""
         line = getattr(node, "lineno", 0) or self._line
         file = code_of(self._frames[-1].text.scope.function).co_filename if self._frames else inspect.getfile(self.cls)
-        self.complaints.setdefault(Complaint(file, line, what))
-        raise Stop
+        return Complaint(file, line, what)
 
     def expect(self, what: Type, kind: Kind, node: ast.AST, where: str) -> None:
         if not fits(what, kind):

@@ -45,8 +45,8 @@ class Coded(Machine):
 def power_ons(design: Outline, geometry: Geometry) -> Iterator[tuple[Any, ...]]:
     """Every content of the tables that nobody knows."""
     machine = Machine(design, geometry)
-    return itertools.product(*(machine.values(kind.value) for name in design.cls.arbitrary
-                               for kind in [design.table(name)] for _ in kind.all_keys(geometry)))
+    return itertools.product(*(geometry.contents(name, key, machine.values(kind.value)) for name in design.cls.arbitrary
+                               for kind in [design.table(name)] for key in kind.all_keys(geometry)))
 
 
 def run_again(design: Outline, geometry: Geometry, initial: tuple[Any, ...], ways: Sequence[int]) -> Coded:

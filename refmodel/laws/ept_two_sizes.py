@@ -1,0 +1,94 @@
+"""EPT with entries of two sizes: large and small entries, and what is cached of them, agree with the p2m."""
+
+from typing import Any
+
+from refmodel.bare import Event, Seen
+from refmodel.language import NOTHING, implies, law
+from refmodel.laws.isolation import agrees, is_stale_at_most
+from refmodel.laws.waiting import waits
+from refmodel.machine.names import Gfn, Index, Mfn, Region, Vcpu, Vm
+from refmodel.mmu.ept_two_sizes import EptTwoSizesMmu
+from refmodel.mmu.replies import Handled, Result
+from refmodel.monitor.frames import Use
+
+
+@law("ISO-1", "A large entry leads every page of its region where the p2m says, and each may be written to.")
+def large_entries_lead_where_the_p2m_says(s: EptTwoSizesMmu, vm: Vm, gfn: Gfn) -> Any:
+    entry = s.upper[vm, s.region[gfn]]
+    return implies(entry.large and s.is_covered(gfn), agrees(s, vm, gfn, s.frame_at[entry.block, s.at[gfn]], True))
+
+
+@law("ISO-1", "A small entry leads where the p2m says of the page in its place, with no more rights.")
+def small_entries_lead_where_the_p2m_says(s: EptTwoSizesMmu, table: Mfn, at: Index) -> Any:
+    entry, of = s.lower[table, at], s.table_of[table]
+    gfn = s.page_at[of.region, at]
+    return implies(entry.present, s.is_covered(gfn) and s.region[gfn] == of.region and s.at[gfn] == at
+                   and agrees(s, of.vm, gfn, entry.mfn, entry.writable))
+
+
+@law("ISO-1", "A cached small translation leads where the p2m says, with no more rights, but where it is to be flushed.")
+def small_translations_lead_where_the_p2m_says(s: EptTwoSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
+    found = s.small_tlb[vm, vcpu, gfn]
+    return implies(found.present, s.is_covered(gfn) and is_stale_at_most(s, vm, gfn, found.mfn, found.writable)
+                   and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, found.mfn, found.writable)))
+
+
+@law("ISO-1", "A cached large translation leads each page of its region where the p2m says, but where it is to be flushed.")
+def large_translations_lead_where_the_p2m_says(s: EptTwoSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
+    found = s.large_tlb[vm, vcpu, s.region[gfn]]
+    mfn = s.frame_at[found.block, s.at[gfn]]
+    return implies(found.valid and s.is_covered(gfn), is_stale_at_most(s, vm, gfn, mfn, True)
+                   and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)))
+
+
+@law("ISO-3", "A table that was not given up is kept for a region, whose upper entry links to it.")
+def tables_in_use_are_linked(s: EptTwoSizesMmu, mfn: Mfn) -> Any:
+    of = s.table_of[mfn]
+    entry = s.upper[of.vm, of.region]
+    return implies(s.frames[mfn].use == Use.TABLE and not s.is_given_up(mfn),
+                   of.vm != NOTHING and of.region != NOTHING and entry.present and not entry.large and entry.table == mfn)
+
+
+@law("ISO-3", "A table that was given up is a table still.")
+def tables_given_up_stay_tables(s: EptTwoSizesMmu, mfn: Mfn) -> Any:
+    return implies(s.frames[mfn].use != Use.TABLE, not s.is_given_up(mfn))
+
+
+@law("ISO-3", "An upper entry is large, or links to the table that is kept for its region.")
+def upper_entries_link_to_their_tables(s: EptTwoSizesMmu, vm: Vm, region: Region) -> Any:
+    entry = s.upper[vm, region]
+    of = s.table_of[entry.table]
+    return (implies(entry.large, entry.present)
+            and implies(entry.present and not entry.large,
+                        entry.table != NOTHING and s.frames[entry.table].use == Use.TABLE and not s.is_given_up(entry.table)
+                        and of.vm == vm and of.region == region))
+
+
+@law("ISO-3", "A frame that is no table holds no small entries, and neither does a table that was given up.")
+def only_tables_in_use_hold_entries(s: EptTwoSizesMmu, mfn: Mfn, at: Index) -> Any:
+    return implies(s.frames[mfn].use != Use.TABLE or s.is_given_up(mfn), not s.lower[mfn, at].present)
+
+
+@law("ISO-3", "A processor's pointer leads to the table of its region, or to one that was given up, which it is to forget.")
+def cached_pointers_lead_to_tables(s: EptTwoSizesMmu, vm: Vm, vcpu: Vcpu, region: Region) -> Any:
+    pointer = s.pointers[vm, vcpu, region]
+    of, is_given_up = s.table_of[pointer.table], s.is_given_up(pointer.table)
+    return implies(pointer.valid, s.frames[pointer.table].use == Use.TABLE and of.vm == vm
+                   and (of.region == region or is_given_up) and (s.is_asked(vm, vcpu) or not is_given_up))
+
+
+@law("EFF-1", "An access exits only for what the tables do not give.")
+def what_either_size_gives_does_not_exit(s: EptTwoSizesMmu, outcome: Seen, before: EptTwoSizesMmu, actor: Vm) -> Any:
+    return implies(before.installed(actor, outcome.gfn, outcome.write), outcome.shown.event != Event.EXITED)
+
+
+@law("EFF-2", "An EPT violation that was served leaves the translation that was asked for, in either size.")
+def a_violation_that_was_served_makes_progress(s: EptTwoSizesMmu, outcome: Handled) -> Any:
+    return implies(outcome.result == Result.INSTALLED, s.installed(outcome.vm, outcome.gfn, outcome.write))
+
+
+@law("EFF-2", "Serving an EPT violation of either size fails only for want of a table, of the page, or of a frame of its own.")
+def a_violation_of_either_size_waits_only_for_a_frame(s: EptTwoSizesMmu, before: EptTwoSizesMmu, outcome: Handled) -> Any:
+    has_table = before.upper[outcome.vm, before.region[outcome.gfn]].present
+    return implies(has_table and before.is_covered(outcome.gfn)
+                   and not waits(s, before, outcome.vm, outcome.gfn, outcome.write), outcome.result != Result.FAILED)

@@ -1,0 +1,56 @@
+"""EPT with entries of two sizes, whose flush is an interrupt to every vCPU that each acknowledges in its own time.
+
+A table that is linked no more is given up: it stays a table, and empty, until every vCPU has forgotten its pointers.
+"""
+
+from refmodel.language import Total, assign, count, operation, require, reset
+from refmodel.machine.names import Gfn, Mfn, Vcpu, Vm
+from refmodel.mmu.acknowledged import Acknowledged, AcknowledgingMmu
+from refmodel.mmu.ept_two_sizes import EptTwoSizesMmu
+
+
+class InterruptingTwoSizesMmu(EptTwoSizesMmu, AcknowledgingMmu):
+    asked: Total[tuple[Vm, Vcpu], bool]
+    """Whether a vCPU is to forget what it has of its VM: before its next instruction, if it does not run."""
+    given_up: Total[Mfn, bool]
+    """Whether a frame is a table that is linked no more."""
+
+    def flush_tables(self, vm: Vm) -> None:
+        assign(self.asked, lambda asked, of, vcpu: of == vm, True)
+
+    def is_asked(self, vm: Vm, vcpu: Vcpu) -> bool:
+        return self.asked[vm, vcpu]
+
+    def acknowledged(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.have_acknowledged(vm)
+
+    def have_acknowledged(self, vm: Vm) -> bool:
+        """Whether every vCPU of a VM has forgotten what it was asked to forget."""
+        return count(self.asked, lambda asked, of, vcpu: of == vm and asked) == 0
+
+    @operation
+    def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
+        """The interrupt arrives, and the processor forgets translations of both sizes, and pointers."""
+        require(self.asked[vm, vcpu])
+        reset(self.small_tlb, lambda found, of, on, gfn: of == vm and on == vcpu)
+        reset(self.large_tlb, lambda found, of, on, region: of == vm and on == vcpu)
+        reset(self.pointers, lambda found, of, on, region: of == vm and on == vcpu)
+        self.asked[vm, vcpu] = False
+
+    def give_up_table(self, table: Mfn) -> None:
+        self.given_up[table] = True
+
+    def is_given_up(self, mfn: Mfn) -> bool:
+        return self.given_up[mfn]
+
+    @operation
+    def free_table(self, table: Mfn) -> None:
+        """No vCPU has a pointer to a table that was given up any more."""
+        require(self.given_up[table])
+        require(self.have_acknowledged(self.table_of[table].vm))
+        self.given_up[table] = False
+        super().give_up_table(table)
+
+
+class EptTwoSizesAcknowledgedMmu(Acknowledged, InterruptingTwoSizesMmu):
+    """The same, with the mechanisms over ``Acknowledged``."""

@@ -1,0 +1,112 @@
+"""Tables that no operation writes to: what is counted may depend on them, and a geometry may say what they hold."""
+
+from pathlib import Path
+
+import attrs
+import pytest
+
+from refmodel.engines.bounded import search
+from refmodel.engines.exhaustive import explore
+from refmodel.engines.induction import prove
+from refmodel.engines.machine import replay
+from refmodel.engines.random import campaign
+from refmodel.language import BadDesign
+from refmodel.loading import load
+
+REGIONS = '''
+import attrs
+from typing import Any
+
+from refmodel.language import NOTHING, Design, Total, count, geometry, implies, law, operation, require
+from refmodel.machine.names import Gfn, Mfn, Region
+
+
+@attrs.frozen
+class Entry:
+    present: bool = False
+    mfn: Mfn = NOTHING
+
+
+@attrs.frozen
+class Large:
+    there: bool = False
+
+
+class Regions(Design):
+    region: Total[Gfn, Region]
+    p2m: Total[Gfn, Entry]
+    large: Total[Region, Large]
+
+    arbitrary = ("region",)
+    geometry = geometry(Gfn=3, Region=2, Mfn=1)
+
+    @operation
+    def fill(self, gfn: Gfn, mfn: Mfn) -> None:
+        require(not self.p2m[gfn].present)
+        self.p2m[gfn] = Entry(True, mfn)
+
+    @operation
+    def drop(self, gfn: Gfn) -> None:
+        require(self.region[gfn] != NOTHING)
+        self.p2m[gfn] = Entry()
+        self.large[self.region[gfn]] = Large()
+
+    @operation
+    def merge(self, region: Region) -> None:
+        require(self.missing(region) == 0)
+        self.large[region] = Large(True)
+
+    def missing(self, region: Region) -> int:
+        return count(self.p2m, lambda entry, gfn: self.region[gfn] == region and not entry.present)
+
+    @law("ISO-1", "Every page of a region that is mapped large is there.")
+    def large_regions_are_whole(self, gfn: Gfn) -> Any:
+        return implies(self.large[self.region[gfn]].there, self.p2m[gfn].present)
+'''
+DROPS = "        self.large[self.region[gfn]] = Large()\n"
+
+
+def design(path: Path, text: str = REGIONS) -> str:
+    file = path / "regions.py"
+    file.write_text(text)
+    return str(file)
+
+
+def test_what_is_counted_may_depend_on_a_constant_table(tmp_path: Path) -> None:
+    regions = load(design(tmp_path))
+    assert regions.constant == {"region"}
+    done = prove(regions, all_failures=True, processes=1)
+    assert {j.verdict for j in done.judgements()} == {"proved"}
+    explored = explore(regions, regions.cls.geometry)
+    assert explored.complete and explored.failure is None and set(explored.applied) == {"fill", "drop", "merge"}
+    assert search(regions, 4).failure is None
+
+
+def test_what_is_wrong_with_it_is_found_by_every_engine(tmp_path: Path) -> None:
+    broken = load(design(tmp_path, REGIONS.replace(DROPS, "")))
+    geometry = broken.cls.geometry
+    refuted = [j for j in prove(broken, processes=1).judgements() if j.verdict == "refuted"]
+    assert [(j.operation, j.law and j.law.name) for j in refuted] == [("drop", "large_regions_are_whole")]
+    for failure in (explore(broken, geometry).failure, search(broken, 4).failure, campaign(broken, geometry, seconds=5).failure):
+        assert failure is not None and list(replay(broken, geometry, failure.run))[-1].broken is not None
+
+
+def test_a_condition_that_looks_at_a_table_which_changes_is_refused(tmp_path: Path) -> None:
+    moved = REGIONS + '''
+    @operation
+    def move(self, gfn: Gfn, region: Region) -> None:
+        self.region[gfn] = region
+'''
+    with pytest.raises(BadDesign, match=r"regions.py:45: what is counted .* may not look at region"):
+        load(design(tmp_path, moved))
+
+
+def test_a_geometry_says_what_a_constant_table_holds(tmp_path: Path) -> None:
+    regions = load(design(tmp_path))
+    free = explore(regions, regions.cls.geometry)
+    given = attrs.evolve(regions.cls.geometry, given={"region": {0: 0, 1: 0, 2: 1}})
+    fixed = explore(regions, given)
+    assert fixed.complete and fixed.failure is None and fixed.classes < free.classes
+    broken = load(design(tmp_path, REGIONS.replace(DROPS, "")))
+    runs = [explore(broken, given).failure, campaign(broken, given, seconds=5).failure]
+    assert all(failure is not None and failure.run.initial == (0, 0, 1) for failure in runs)
