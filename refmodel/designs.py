@@ -4,7 +4,7 @@ import re
 
 import attrs
 
-from refmodel.geometries import MODES, READ_ONLY_FOR_USERS, SMALL
+from refmodel.geometries import EMPTY, MODES, READ_ONLY_FOR_USERS, SMALL, two_sizes
 from refmodel.language import Design, every_law, geometry
 from refmodel.machine.cells import Cell, Mode
 from refmodel.mmu.contract import ContractMmu
@@ -16,6 +16,8 @@ from refmodel.mmu.ept_acknowledged import EptAcknowledgedMmu
 from refmodel.mmu.ept_cpus import EptCpusMmu
 from refmodel.mmu.ept_large import EptLargeMmu
 from refmodel.mmu.ept_sizes import EptSizesMmu
+from refmodel.mmu.ept_two_sizes import EptTwoSizesMmu
+from refmodel.mmu.ept_two_sizes_acknowledged import EptTwoSizesAcknowledgedMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.large_pages import LargePageInterpreterMmu
 from refmodel.mmu.nested import NestedInterpreterMmu, NestedMmu
@@ -154,6 +156,18 @@ class EptAcknowledged(Sharing, Ballooning, EptAcknowledgedMmu):
     further_geometries = (geometry.resized(Vm=2, Gfn=1, Mfn=3), geometry.resized(Vcpu=2, Gfn=1, Mfn=3))
 
 
+class EptTwoSizes(Sharing, Ballooning, EptTwoSizesMmu):
+    """Extended page tables with entries of 4 KiB and 2 MiB, over copy-on-write sharing and ballooning."""
+
+    geometry = two_sizes(SMALL.resized(Vm=1, Mfn=3))
+
+
+class EptTwoSizesAcknowledged(Sharing, Ballooning, EptTwoSizesAcknowledgedMmu):
+    """The same, where each vCPU acknowledges flushes in its own time."""
+
+    geometry = attrs.evolve(EptTwoSizes.geometry, only=EMPTY)
+
+
 class Direct(DirectMmu):
     """Direct paging: guests' own tables, checked by type."""
 
@@ -290,6 +304,8 @@ SHIPPED: dict[str, type[Design]] = {
     "grants": GrantedMemory,
     "ept": Ept,
     "ept_acknowledged": EptAcknowledged,
+    "ept_two_sizes": EptTwoSizes,
+    "ept_two_sizes_acknowledged": EptTwoSizesAcknowledged,
     "ept_cpus": EptCpus,
     "ept_large": EptLarge,
     "ept_sizes": EptSizes,

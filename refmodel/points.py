@@ -12,7 +12,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from refmodel.geometries import LARGER, SMALL, two_sizes
+import attrs
+
+from refmodel.geometries import EMPTY, LARGER, SMALL, two_sizes
 from refmodel.language import BadDesign, Design, Geometry
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
@@ -59,8 +61,6 @@ EVERYTHING = "everything"
 
 EXPLORED = 2
 """More mechanisms than these have too many states together to be explored to the last."""
-TOO_LARGE = ("ept 4K/2M acknowledged",)
-"""MMUs that have too many states over any two."""
 SPELLING = re.compile(r"(?P<mmu>[\w/ -]+?) over (?P<mechanisms>[\w -]+(?:,[\w -]+)*)")
 
 
@@ -95,7 +95,7 @@ def _over(mmu: str, mechanisms: tuple[str, ...], called: str) -> type[Design]:
     """The class: it is made once, so that it is one design wherever it is named."""
     body: dict[str, Any] = {"__doc__": f"{mmu.capitalize()} over {called}.", "__module__": __name__,
                             "geometry": _geometry(mmu, mechanisms), "further_geometries": _further(mmu, mechanisms),
-                            "explored": len(mechanisms) <= EXPLORED and mmu not in TOO_LARGE}
+                            "explored": len(mechanisms) <= EXPLORED}
     name = "".join(word.capitalize() for word in re.split(r"[^a-z0-9]+", f"{mmu} over {called}"))
     return type(name, (*_bases(mechanisms), MMUS[mmu]), body)
 
@@ -114,6 +114,8 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
         found = found.resized(Chain=1, naturals=2)
     if "2M" in mmu:
         found = two_sizes(found.resized(Vm=1, Mfn=found.size("Mfn") + 1))  # and a frame for a table
+    if mmu == "ept 4K/2M acknowledged":
+        found = attrs.evolve(found, only=EMPTY)
     return found.resized(Vm=1, **{PROCESSORS[mmu]: 1}) if mmu in PROCESSORS else found
 
 

@@ -1,0 +1,148 @@
+"""Mutants of extended page tables with entries of two sizes: most need a large page and something else at once."""
+
+import attrs
+
+from refmodel.designs import EptTwoSizes, EptTwoSizesAcknowledged
+from refmodel.language import count, operation, require, reset
+from refmodel.machine.names import Block, Gfn, Mfn, Region, Vcpu, Vm
+from refmodel.mmu.ept import EptEntry
+from refmodel.mmu.ept_two_sizes import TableOf
+from refmodel.mmu.replies import Result
+
+
+class LargeTranslationSurvives(EptTwoSizes):
+    """After a large page was split, processors are told to forget small translations only."""
+
+    def flush_tables(self, vm: Vm) -> None:
+        reset(self.small_tlb, lambda found, of, vcpu, gfn: of == vm)
+        reset(self.pointers, lambda found, of, vcpu, region: of == vm)
+
+
+class PointersSurvive(EptTwoSizes):
+    """Processors forget translations, and not which tables upper entries linked to."""
+
+    def flush_tables(self, vm: Vm) -> None:
+        reset(self.small_tlb, lambda found, of, vcpu, gfn: of == vm)
+        reset(self.large_tlb, lambda found, of, vcpu, region: of == vm)
+
+
+class ReadOnlyPagesMergedLarge(EptTwoSizes):
+    """A region is mapped large although one of its pages is shared, and so read-only."""
+
+    def misfits(self, vm: Vm, region: Region, block: Block) -> int:
+        return count(self.p2m, lambda entry, of, gfn: of == vm and self.region[gfn] == region and self.is_covered(gfn) and not (
+            entry.mapped and entry.mfn == self.frame_at[block, self.at[gfn]]))
+
+
+class PagesOutOfOrderMergedLarge(EptTwoSizes):
+    """A region is mapped large although its pages lie in the block in another order."""
+
+    def misfits(self, vm: Vm, region: Region, block: Block) -> int:
+        return count(self.p2m, lambda entry, of, gfn: of == vm and self.region[gfn] == region and self.is_covered(gfn) and not (
+            entry.mapped and entry.writable and self.block[entry.mfn] == block))
+
+
+class AbsentPagesMergedLarge(EptTwoSizes):
+    """A region is mapped large although one of its pages is in the balloon."""
+
+    def misfits(self, vm: Vm, region: Region, block: Block) -> int:
+        return count(self.p2m, lambda entry, of, gfn: of == vm and self.region[gfn] == region and self.is_covered(gfn)
+                     and entry.mapped and not (entry.writable and entry.mfn == self.frame_at[block, self.at[gfn]]))
+
+
+class LargeEntryStaysWhereSplitFails(EptTwoSizes):
+    """A page is to be protected, no table can be had to split its large entry, and the large entry stays."""
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        if not self.upper[vm, self.region[gfn]].large or self.divide(vm, self.region[gfn]):
+            super().protect(vm, gfn)
+
+
+
+
+class EntriesLeftInAFreedTable(EptTwoSizes):
+    """A table of small entries gives way to a large one, and is freed with its entries in it."""
+
+    def unlink_table(self, vm: Vm, table: Mfn) -> None:
+        self.flush_tables(vm)
+        self.give_up_table(table)
+
+
+class SmallTableLost(EptTwoSizes):
+    """A table of small entries gives way to a large one, and its frame is never free again."""
+
+    def give_up_table(self, table: Mfn) -> None:
+        self.table_of[table] = TableOf()
+
+
+class InstalledInNoTable(EptTwoSizes):
+    """A violation is said to be served where no table could be had."""
+
+    def install(self, vm: Vm, gfn: Gfn) -> Result:
+        super().install(vm, gfn)
+        return Result.INSTALLED
+
+
+class SmallWritesExit(EptTwoSizes):
+    """Small entries are read-only for ever."""
+
+    def install(self, vm: Vm, gfn: Gfn) -> Result:
+        found = super().install(vm, gfn)
+        if self.upper[vm, self.region[gfn]].present and not self.upper[vm, self.region[gfn]].large:
+            table = self.upper[vm, self.region[gfn]].table
+            self.lower[table, self.at[gfn]] = attrs.evolve(self.lower[table, self.at[gfn]], writable=False)
+        return found
+
+
+class SmallTableFreedAtOnce(EptTwoSizesAcknowledged):
+    """A table that is linked no more is freed at once, while a vCPU has a pointer to it."""
+
+    def give_up_table(self, table: Mfn) -> None:
+        self.table_of[table] = TableOf()
+        self.release(table)
+
+
+class LargeTranslationsNotAcknowledged(EptTwoSizesAcknowledged):
+    """A vCPU acknowledges a flush, and keeps its large translations."""
+
+    @operation
+    def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
+        require(self.asked[vm, vcpu])
+        reset(self.small_tlb, lambda found, of, on, gfn: of == vm and on == vcpu)
+        reset(self.pointers, lambda found, of, on, region: of == vm and on == vcpu)
+        self.asked[vm, vcpu] = False
+
+
+
+
+class SharedBeforeOthersForgot(EptTwoSizesAcknowledged):
+    """A page of a large one is shared before every vCPU knows that it is read-only."""
+
+    def protect_and_wait(self, vm: Vm, gfn: Gfn) -> None:
+        self.withdraw_write(vm, gfn)
+
+
+class FreedBeforeOthersForgot(EptTwoSizesAcknowledged):
+    """A page of a large one goes into the balloon before every vCPU has forgotten the large translation."""
+
+    def forget_and_wait(self, vm: Vm, gfn: Gfn) -> None:
+        self.forget(vm, gfn)
+
+
+class LargeEntryDroppedUnlinked(EptTwoSizes):
+    """A region's table is taken back, and the upper entry links to it still."""
+
+    @operation
+    def reclaim_table(self, vm: Vm, region: Region) -> None:
+        entry = self.upper[vm, region]
+        require(entry.present and not entry.large)
+        self.unlink_table(vm, entry.table)
+
+
+class StoresToLargePagesExit(EptTwoSizes):
+    """Every store to a page that is mapped large exits."""
+
+    def translate(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, write: bool) -> EptEntry:
+        if write and self.upper[vm, self.region[gfn]].large:
+            return EptEntry()
+        return super().translate(vm, vcpu, gfn, write)
