@@ -2,16 +2,21 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 
 from refmodel.designs import COMBINED
 from refmodel.engines.exhaustive import explore
 from refmodel.language import BadDesign, Design, outline
+from refmodel.language.gathering import laws_of_module
+from refmodel.laws import nested
 from refmodel.loading import load
 from refmodel.machine.names import Gfn, Vm
 from refmodel.points import MECHANISMS, MMUS, PAIRS, over
 from tests.test_command import refmodel
+
+SPECS = Path(__file__).parent.parent / "specs"
 
 
 def test_every_two_are_a_pair() -> None:
@@ -86,3 +91,43 @@ def test_every_mmu_over_any_two_mechanisms_is_explored(mmu: str) -> None:
     cls = over(mmu, pairs[sum(mmu.encode()) % len(pairs)])
     found = explore(outline(cls), cls.geometry.resized(Gfn=1, Vm=1), seconds=60)
     assert found.failure is None and found.depth > 5
+
+
+def test_the_chapter_names_every_mmu_and_mechanism() -> None:
+    chapter = (SPECS / "space.md").read_text()
+    assert [name for name in (*MMUS, *MECHANISMS) if f"`{name}`" not in chapter] == []
+    for name in re.findall(r'refmodel (?:check|prove) "(.+)"', chapter):
+        assert load(name).laws
+
+
+def test_a_design_that_lists_no_laws_has_those_that_are_about_it(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("""
+from typing import Any
+
+from refmodel.geometries import SMALL
+from refmodel.language import implies, law, operation, require
+from refmodel.machine.names import Gfn, Vm
+from refmodel.mmu.contract import ContractMmu
+from refmodel.monitor.p2m import P2m
+from refmodel.monitor.sharing import Sharing
+
+
+class Compression(P2m):
+    @operation
+    def compress(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.p2m[vm, gfn].mapped)
+        self.make_idle(vm, gfn)
+
+
+@law("EQV-1", "A page that is idle keeps its frame.")
+def idle_pages_keep_their_frames(s: Compression, vm: Vm, gfn: Gfn) -> Any:
+    return implies(s.p2m[vm, gfn].resident, s.frames[s.p2m[vm, gfn].mfn].references >= 1)
+
+
+class Mine(Compression, Sharing, ContractMmu):
+    geometry = SMALL
+""")
+    names = {law.name for law in load(f"{file}:Mine").laws}
+    assert {"idle_pages_keep_their_frames", "merging_saves_a_frame", "derived_entries_lead_where_the_p2m_says"} <= names
+    assert not names & {law.name for law in laws_of_module(nested)}
