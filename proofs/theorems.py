@@ -26,7 +26,7 @@ class Theorem:
     proof: Callable[..., None]
     of: tuple[Any, ...] = ()
     slow: bool = False
-    """Whether the fast tests leave it out: it takes half a minute or more of two cores."""
+    """Whether the fast tests leave it out: these take longest, a minute or so of two cores between them."""
     apart: Callable[..., dict[str, Callable[[], Any]]] | None = None
     """Gives the proofs that together are this one, by name, where each can be made by itself."""
     certified: bool = False

@@ -31,7 +31,7 @@ def prove(
     names: Annotated[list[str] | None, typer.Argument(help="theorems whose name contains this; for a second opinion, also designs "
                                                            "as refmodel check takes them; without it, every theorem")] = None,
     fresh: Annotated[bool, typer.Option(help="prove again what is remembered as proved")] = False,
-    slow: Annotated[bool, typer.Option(help="include the theorems that take minutes")] = True,
+    slow: Annotated[bool, typer.Option(help="include the theorems that take longest")] = True,
     second: Annotated[str | None, typer.Option(help=f"have every question answered again by this solver: {' or '.join(SOLVERS)}"
                                                )] = None,
     smt: Annotated[Path | None, typer.Option(help="write every question as SMT-LIB to this folder, with an index")] = None,

@@ -62,6 +62,11 @@ def formula(design: Outline, law: Law, base: str) -> Formula:
     return Formula(law, terms, body, lookups, counts, triggers, whole, template, own)
 
 
+def formulas(design: Outline, base: str) -> list[Formula]:
+    """The laws of states, about this arbitrary state."""
+    return [formula(design, law, base) for law in design.laws if law.of_state]
+
+
 def claimed(reading: Symbolic, law: Any, *arguments: Any) -> Term:
     """What a law says: that it holds, and that what it computes stays what it is (no number goes below zero, no key is missing)."""
     body, owed = reading.alone(lambda: reading.fold(law, *arguments))

@@ -8,10 +8,12 @@ import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import ClassVar
 
 import attrs
 
 from refmodel.engines.audit import Audited, drawn
+from refmodel.engines.formulas import Formula
 from refmodel.engines.prover import INITIAL, Induction, Judgement, Proof, prove_initial, prove_operation
 from refmodel.engines.samples import Sample
 from refmodel.engines.spread import leave_ending_to_the_parent
@@ -55,6 +57,7 @@ def prove(design: Outline, *, clause: str | None = None, all_failures: bool = Fa
     began = time.perf_counter()
     _Worker.samples = drawn(design, design.cls.geometry) if audits else {}
     _Worker.asks_why = asks_why
+    _Worker.known = {}
     initial = prove_initial(design, clause)
     proofs = [initial]
     names = [op.name for op in sorted(design.operations, key=_cost)]
@@ -118,11 +121,13 @@ class _Worker:
     to_the_end: bool
     asks_why: bool = False
     samples: Mapping[str, Sequence[Sample]] = {}
+    known: ClassVar[dict[str, Sequence[Formula]]] = {}
+    """The laws as formulas, for all operations of the design."""
 
     @staticmethod
     def run(name: str) -> Proof | str:
         try:
             return prove_operation(_Worker.design, name, _Worker.clause, to_the_end=_Worker.to_the_end,
-                                   samples=_Worker.samples.get(name, ()), asks_why=_Worker.asks_why)
+                                   samples=_Worker.samples.get(name, ()), asks_why=_Worker.asks_why, known=_Worker.known)
         except Unsound as why:
             return str(why)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ import z3
 from refmodel.engines.audit import Audited, OnTerms
 from refmodel.engines.connectives import negation
 from refmodel.engines.discharging import Discharge
-from refmodel.engines.formulas import Formula, formula
+from refmodel.engines.formulas import Formula, formulas
 from refmodel.engines.goals import Goal, Goals, arbitrary_names
 from refmodel.engines.hypotheses import FAR, NEAR, Hypotheses
 from refmodel.engines.initially import prove_initial
@@ -71,7 +72,10 @@ class Induction:
     """The obligations of one operation."""
 
     def __init__(self, design: Outline, op: Operation, clause: str | None = None, timeout: int = TIMEOUT, base: str = "s",
-                 samples: Sequence[Sample] = (), asks_why: bool = False) -> None:
+                 samples: Sequence[Sample] = (), asks_why: bool = False,
+                 known: dict[str, Sequence[Formula]] | None = None) -> None:
+        """``known`` keeps the laws of an arbitrary state as formulas, for other operations of the design."""
+        self._known = {} if known is None else known
         self.asks_why = asks_why
         """Whether each proof is to say which laws it used: that takes a question more for each."""
         self.design, self.op, self.timeout, self.base = design, op, timeout, base
@@ -80,7 +84,9 @@ class Induction:
         self._instances: dict[str, Instances] = {}
         self._runs = Runs(design, op)
         self._goals = Goals(design, op, self.formulas)
-        self._shown, self._far_off = Shown(), set[str]()
+        self._shown = Shown()
+        self._balance = Counter[str]()
+        """How often laws had to be assumed farther from the run, less how often they had not, for each claim."""
         self._near = Standing(self.hypotheses, timeout, NEAR)
         self._far = Standing(self.hypotheses, timeout, FAR)
         self._scope: Scope | None = None
@@ -102,8 +108,9 @@ class Induction:
 
     def _of(self, base: str) -> Instances:
         if base not in self._instances:
-            formulas = [formula(self.design, law, base) for law in self.design.laws if law.of_state]
-            self._instances[base] = Instances(self.design, formulas, base)
+            if base not in self._known:
+                self._known[base] = formulas(self.design, base)
+            self._instances[base] = Instances(self.design, self._known[base], base)
         return self._instances[base]
 
     def prove(self, to_the_end: bool = True) -> Proof:
@@ -212,43 +219,57 @@ class Induction:
     def _asked(self, path: Path) -> _Asked | None:
         """What must hold along a path and after it, and what of that is not proved. None if no lawful state takes the path and
         nothing has to hold on the way."""
-        if path.segments and not self._may_be_taken(path):
-            if not path.obligations:
-                return None  # the path cannot be taken; a later segment that cannot be says nothing of the first
-            path.segments = []  # but what must hold on the way must hold, for those that get that far
-        self._kept = bool(path.segments)
-        self._taken = self._taken or self._kept
+        looked_far = self._looks_far
+        if path.segments and not self._may_be_taken(path, looked_far):
+            path.segments = []  # a later segment that cannot be taken says nothing of the first
+        if not path.segments and not path.obligations:
+            return None  # what must hold on the way must hold, for those that get that far
         reading = Symbolic(self.design, prune=False)
         goals = list(self.goals(path, reading))
-        self.audit.path(self, path, goals, reading.counts)
         ask = Discharge(self, path, reading)
-        claims = [Claim(o.conditions, o.ids, o.holds, o.why) for o in path.obligations]
-        claims += [Claim(s.conditions, s.ids, goal, law.name) for law, s, goal in goals if goal is not None]
-        return _Asked(ask, goals, frozenset(c.identity for c in self._failing(ask, claims)))
+        near, far = self._near_and_far(path, goals)
+        missing = self._missing(self._near, ask, near)
+        if missing and path.segments and not looked_far and not self._may_be_taken(path, far=True):
+            path.segments = []
+            return self._asked(path)
+        self._balance.update({c.of: 2 for c in missing})
+        self._balance.subtract(c.of for c in near)
+        self.audit.path(self, path, goals, reading.counts)
+        self._kept = bool(path.segments)
+        self._taken = self._taken or self._kept
+        return _Asked(ask, goals, frozenset(c.identity for c in self._missing(self._far, ask, far + missing)))
 
-    def _may_be_taken(self, path: Path) -> bool:
-        """Whether nothing is known against a path. That there is a path at all is to be known for certain."""
+    @property
+    def _looks_far(self) -> bool:
+        """Whether laws are assumed far from a path to see that it can be taken. That there is a path at all is to be known for
+        certain; later it depends on what that was good for before."""
+        return not self._taken or self._balance[CUT_OFF] > 0
+
+    def _may_be_taken(self, path: Path, far: bool) -> bool:
+        """Whether nothing is known against a path."""
         conditions = path.segments[0].conditions
         if self._pruning.check(*conditions, says=CUT_OFF) == z3.unsat:
             return False
-        if self._taken and not self._far_off:
+        if not far:
             return True
         ask = Discharge(self, path, Symbolic(self.design, prune=False))
         possible = self._far.may_hold(ask, conditions)
+        self._balance[CUT_OFF] += -1 if possible else 1
         if not possible and self._cut_offs is not None:
             self._cut_offs.used |= ask.laws_used(conditions)
         return possible
 
-    def _failing(self, ask: Discharge, claims: Sequence[Claim]) -> list[Claim]:
-        """The claims that are not proved. A law that had to be assumed farther from the run before has to be so again."""
+    def _near_and_far(self, path: Path, goals: Sequence[Goal]) -> tuple[list[Claim], list[Claim]]:
+        """What is not shown yet: claims for which laws are assumed near the run first, and those for which that was mostly too
+        little."""
+        claims = [Claim(o.conditions, o.ids, o.holds, o.why) for o in path.obligations]
+        claims += [Claim(s.conditions, s.ids, goal, law.name) for law, s, goal in goals if goal is not None]
         todo = [c for c in claims if c not in self._shown]
-        near = [c for c in todo if c.of not in self._far_off]
-        far = [c for c in todo if c.of in self._far_off]
-        if near:
-            missing = self._near.failing(ask, near, self._shown)
-            self._far_off |= {c.of for c in missing}
-            far += missing
-        return self._far.failing(ask, far, self._shown) if far else []
+        return [c for c in todo if self._balance[c.of] <= 0], [c for c in todo if self._balance[c.of] > 0]
+
+    def _missing(self, standing: Standing, ask: Discharge, claims: Sequence[Claim]) -> list[Claim]:
+        """The claims that are not proved."""
+        return standing.failing(ask, claims, self._shown) if claims else []
 
     def doubts(self) -> Iterator[Judgement]:
         """What is not proved, as it is found, path by path. At the end of a path that nothing is wrong with stands one judgement
@@ -278,11 +299,13 @@ class Induction:
 
 
 def prove_operation(design: Outline, name: str, clause: str | None = None, *, to_the_end: bool = True,
-                    timeout: int = TIMEOUT, samples: Sequence[Sample] = (), asks_why: bool = False) -> Proof:
+                    timeout: int = TIMEOUT, samples: Sequence[Sample] = (), asks_why: bool = False,
+                    known: dict[str, Sequence[Formula]] | None = None) -> Proof:
     """The obligations of one operation, or those of one clause; every law may be assumed beforehand. What is proved is held against
     the samples, steps on ints. ``asks_why``: each proof says which laws it used."""
     with joined(design), about(name):
-        return Induction(design, design.operation(name), clause, timeout, samples=samples, asks_why=asks_why).prove(to_the_end)
+        return Induction(design, design.operation(name), clause, timeout, samples=samples, asks_why=asks_why,
+                         known=known).prove(to_the_end)
 
 
 def audit_operation(design: Outline, name: str, samples: Sequence[Sample]) -> Audited:

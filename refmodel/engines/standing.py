@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from refmodel.engines.connectives import negation
+from refmodel.engines.connectives import disj, negation
 from refmodel.engines.hypotheses import Hypotheses
 from refmodel.engines.questions import Solver
 from refmodel.engines.symbolic import CUT_OFF
@@ -52,6 +52,11 @@ class Shown:
     def __contains__(self, claim: Claim) -> bool:
         return any(core <= claim.ids for core in self._cores.get(claim.holds.get_id(), ()))
 
+    def was_for_another_path(self, claim: Claim) -> bool:
+        """Whether the claim is shown under conditions that this path does not have. It is then asked about alone, because more
+        paths have what it takes by itself. Until then claims are asked about together, which costs least."""
+        return claim.holds.get_id() in self._cores
+
     def add(self, claim: Claim, core: Sequence[Term]) -> None:
         """The claim is proved, and it took these conditions."""
         self._kept += [claim.holds, *core]
@@ -70,16 +75,30 @@ class Standing:
         self._known: dict[str, Hypotheses] = {}
         self._sizes: dict[str, int] = {}
         self._real: dict[int, Term] = {}
+        self._first = 0
+        """Assumptions that the first path took."""
 
     def failing(self, ask: Discharge, claims: Sequence[Claim], shown: Shown) -> list[Claim]:
         """Those of a path's claims that are not proved; what is proved is added to what is shown."""
         self._assume(ask)
-        cores = self._solver.cores([(claim.conditions, negation(claim.holds)) for claim in claims],
-                                   f"along this path every claim ({len(claims)}) holds")
-        for claim, core in zip(claims, cores, strict=True):
+        alone = [[c] for c in claims if shown.was_for_another_path(c)]
+        together: dict[frozenset[int], list[Claim]] = {}
+        for claim in claims:
+            if not shown.was_for_another_path(claim):
+                together.setdefault(claim.ids, []).append(claim)
+        missing = self._unshown([*together.values(), *alone], shown)
+        left = [[claim] for some in missing if len(some) > 1 for claim in some]
+        return [some[0] for some in [*(some for some in missing if len(some) == 1), *self._unshown(left, shown)]]
+
+    def _unshown(self, groups: Sequence[list[Claim]], shown: Shown) -> list[list[Claim]]:
+        """The groups of claims of which not all are proved."""
+        asked = [(some[0].conditions, disj([negation(c.holds) for c in some])) for some in groups]
+        cores = self._solver.cores(asked, f"along this path every claim ({sum(map(len, groups))}) holds")
+        for some, core in zip(groups, cores, strict=True):
             if core is not None:
-                shown.add(claim, core)
-        return [claim for claim, core in zip(claims, cores, strict=True) if core is None]
+                for claim in some:
+                    shown.add(claim, core)
+        return [some for some, core in zip(groups, cores, strict=True) if core is None]
 
     def may_hold(self, ask: Discharge, conditions: Sequence[Term]) -> bool:
         """Whether nothing is known against a path's conditions."""
@@ -88,7 +107,7 @@ class Standing:
 
     def _assume(self, ask: Discharge) -> None:
         """Assume the laws wherever the path and its goals look, and that arbitrary names are names."""
-        if sum(self._sizes.values()) > ENOUGH:
+        if sum(self._sizes.values()) > max(ENOUGH, 2 * self._first):
             self._begin()
         for base in ask.bases:
             if base not in self._known:
@@ -99,6 +118,7 @@ class Standing:
             hypotheses.saturate()
             self._solver.add(hypotheses.asserted[self._sizes[base]:])
             self._sizes[base] = len(hypotheses.asserted)
+        self._first = self._first or sum(self._sizes.values())
         new = {t.get_id(): t for t in ask.real if t.get_id() not in self._real}
         self._real |= new
         self._solver.add(list(new.values()))
