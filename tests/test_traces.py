@@ -26,6 +26,7 @@ from refmodel.oracle.trace.telling import lines, trace_of
 from refmodel.oracle.vectors.monitor import runs
 
 SPECS = Path(__file__).parent.parent / "specs"
+DATA = Path(__file__).parent / "data" / "traces"
 Told = dict[str, Any]
 
 
@@ -186,7 +187,8 @@ PAGING = (event("ram", gpa=0, bytes=1 << 20), *(store(at, entry) for at, entry i
     (None, (event("access", gva=0x10, kind="store", value=9), load(0x7010, 9))),
     ("EQV-1", (event("access", gva=0x10, kind="store", value=9), load(0x7010, 8))),
     (None, (event("access", gva=0x1000, kind="store", user=True, fault=7),)),
-    ("EQV-2", (event("access", gva=0x1000, kind="store", user=True, fault=6),)),
+    ("EQV-3", (event("access", gva=0x1000, kind="store", user=True, fault=6),)),
+    ("EQV-2", (event("access", gva=0, fault=6),)),
     ("EQV-2", (event("access", gva=0x1000, kind="store", user=True, value=1),)),
     ("EQV-2", (event("access", gva=0x3000, value=1),)),
     (None, (event("access", gva=1 << 63, gp=True),)),
@@ -389,6 +391,22 @@ def test_a_file_that_is_cut_off_is_judged_as_far_as_it_goes(tmp_path: Path) -> N
         (tmp_path / name).write_bytes(data)
         verdict = judge_trace(str(tmp_path / name))
         assert verdict.deviation is None and any("cut off" in n or "end early" in n for n in verdict.notes), name
+
+
+@pytest.mark.parametrize("name, status, said", [
+    ("random_bytes.bin", 2, "not an event"), ("damaged.jsonl.gz", 2, "damaged"), ("cut_line.jsonl", 3, "is cut off"),
+    ("cut.jsonl.gz", 3, "end early"), ("header_only.jsonl", 3, "undecided")])
+def test_where_no_event_can_be_read_nothing_is_called_lawful(name: str, status: int, said: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", str(DATA / name)], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == status and said in done.stdout + done.stderr and "lawful" not in done.stdout
+
+
+def test_nothing_at_all_is_bad_input() -> None:
+    """As after ``cat missing | refmodel judge -``."""
+    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", "-"], input=b"", capture_output=True, timeout=60,
+                          check=False)
+    assert done.returncode == 2 and b"no events" in done.stderr
 
 
 def test_the_line_is_right_however_the_file_is_cut_into_blocks(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from refmodel.laws import equivalence
 from refmodel.machine.guest_walk import Access, Cpu, NotCanonical, PageFault, canonical
 from refmodel.machine.staleness import Remembered, Tag
 from refmodel.machine.words import FRAME, PS, P, Translation, lacking
+from refmodel.oracle.fault_codes import CODES, is_only_the_code
 from refmodel.oracle.trace import guest
 from refmodel.oracle.trace.contents import FULL, Part
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
@@ -247,11 +248,18 @@ def access(k: Knowledge, event: Linear) -> None:
         _settle(k, event, mine, explaining)
         return
     if not mine.lost:
-        law = equivalence.faults_come_when_due if event.fault is not UNSET or event.gp else equivalence.data_read_is_data_written
-        if event.value is not UNSET and all("fault" in each for each in refusals):
-            law = equivalence.faults_come_when_due
-        raise Deviates(law.clause, law.name, law.sentence, sorted(set(refusals)), f"for vm {event.vm}, cpu {event.cpu}, linear "
-                       f"address {event.gva:#x}")
+        law = _law(event, [end for _, end in ends], refusals)
+        raise Deviates(*law, sorted(set(refusals)), f"for vm {event.vm}, cpu {event.cpu}, linear address {event.gva:#x}")
+
+
+def _law(event: Linear, ends: list[Translation | Fault], refusals: list[str]) -> tuple[str, str, str]:
+    """What an access breaks that ends in none of these ways."""
+    reported = event.fault if isinstance(event.fault, int) else None
+    if is_only_the_code(reported, [end.code if isinstance(end, PageFault) else None for end in ends]):
+        return CODES
+    faults = event.fault is not UNSET or event.gp or all("fault" in each for each in refusals)
+    law = equivalence.faults_come_when_due if faults else equivalence.data_read_is_data_written
+    return law.clause, law.name, law.sentence
 
 
 def _ends(k: Knowledge, event: Linear, mine: Processor, kind: Access) -> Iterator[tuple[Tables, Translation | Fault]]:
