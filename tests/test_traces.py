@@ -77,13 +77,14 @@ LAWFUL = {
     "sharing, not said on which frame": (START, *TWO, page("unmap"), page("unmap", 0, 1), page("share", with_vm=1, with_gfn=0),
                                          page("map", 0, 1, mfn=5), load(0, 0, 1)),
     "a balloon": (START, *TWO, store(0, 5), page("unmap"), page("inflate"), event("hole", vm=0, gpa=0),
-                  event("balloon", vm=0, actual=1), page("deflate", mfn=5), load(0, 0)),
+                  event("balloon", vm=0, actual=1), page("deflate", mfn=5),
+                  page("map", mfn=5, writable=True), load(0, 0)),
     "a promise": (START, page("promise"), page("populate", mfn=3), load(0, 0), page("promise"), load(0, 0)),
     "swapping": (START, *TWO, store(0, 5), page("protect"), page("write_back", slot=1), page("unmap"), page("swap_out", slot=1),
                  page("swap_in", mfn=9, keep=True), page("map", mfn=9), load(0, 5), page("unprotect"),
                  page("map", mfn=9, writable=True), store(0, 6), load(0, 6)),
     "swapping what is unmapped": (START, *TWO, page("unmap"), page("write_back", slot=1), page("swap_out"), page("swap_in", mfn=2),
-                                  load(0, 0)),
+                                  page("map", mfn=2), load(0, 0)),
     "logging": (START, *THERE, page("mark"), page("unprotect"), page("map", mfn=5, writable=True), store(0, 4), page("take_mark"),
                 page("protect"), page("send"), event("resume"), load(0, 4)),
     "granting": (START, *TWO, page("grant", to_vm=1, to_gfn=7, writable=True), page("map", 7, 1, mfn=5, writable=True),
@@ -168,6 +169,7 @@ def test_every_event_is_lawful_somewhere_and_told_of_in_the_chapter_and_the_sche
     assert all(f"`{kind}`" in chapter for kind in KINDS)
     assert json.loads((SPECS / "trace.schema.json").read_text()) == json.loads(json.dumps(schema()))
     told = [each for trace in (*LAWFUL.values(), *(t for _, t in UNLAWFUL.values())) for each in trace]
+    told += [json.loads(line) for name in AS_MET for line in (DATA / f"{name}.jsonl").read_text().splitlines()]
     validator = jsonschema.Draft202012Validator(schema())
     for each in told:
         validator.validate(each)
@@ -391,6 +393,27 @@ def test_a_file_that_is_cut_off_is_judged_as_far_as_it_goes(tmp_path: Path) -> N
         (tmp_path / name).write_bytes(data)
         verdict = judge_trace(str(tmp_path / name))
         assert verdict.deviation is None and any("cut off" in n or "end early" in n for n in verdict.notes), name
+
+
+AS_MET = {
+    "protect_then_map_writable": None, "protect_then_flush": None, "sent_before_the_flush": (6, "EQV-4"),
+    "map_writable_while_tracked": (6, "EQV-5"), "tracked_while_still_cached": (5, "ISO-1"), "tracked_and_untracked": None,
+    "entry_after_unmap": (5, "ISO-1"), "entry_more_writable": (4, "ISO-1"), "tlb_entry_after_unmap": (5, "ISO-1"),
+    "tlb_entry_before_the_flush": None, "tlb_entry_after_the_flush": (7, "ISO-1"), "store_through_read_only": (4, "ISO-1"),
+    "store_emulated_after_an_exit": None, "store_by_the_monitor": None, "load_after_unmap": (6, "ISO-1"),
+    "unmap_only_is_reported": None, "silent_store": None, "silent_break_is_no_store": (5, "EQV-1"), "silent_populate": None,
+    "silent_inflate": None}
+"""Traces in tests/data/traces, as they were met, and where each deviates and from what."""
+
+
+@pytest.mark.parametrize("name", AS_MET)
+def test_traces_as_they_were_met(name: str) -> None:
+    found = judge_trace(str(DATA / f"{name}.jsonl")).deviation
+    assert (found and (found.line, found.clause)) == AS_MET[name]
+
+
+def test_every_trace_that_is_kept_is_judged() -> None:
+    assert {file.name.removesuffix(".jsonl") for file in DATA.glob("*.jsonl")} == {*AS_MET, "cut_line", "header_only"}
 
 
 @pytest.mark.parametrize("name, status, said", [

@@ -9,6 +9,7 @@ import attrs
 from refmodel.language import NOTHING
 from refmodel.laws import accounting
 from refmodel.mmu.contract import Derived
+from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import P2mEntry
 from refmodel.oracle.trace.contents import Contents
@@ -67,10 +68,39 @@ def lose_sight(k: Knowledge, key: Key) -> None:
     k.tables["p2m"].forget(key)
 
 
-def linger(k: Knowledge, key: Key, old: Derived | None) -> None:
-    """A translation goes, or loses rights. Where flushes are told, processors may have it cached until one has ended."""
-    if old is not None and old.present and k.flushes_told:
-        k.lingering[key] = (*k.lingering[key], Lingering(old, k.time))
+def linger(k: Knowledge, key: Key, old: Derived | None, protects: bool = False) -> None:
+    """A translation goes, or loses rights. Where flushes are told, processors may have it cached until one has ended; otherwise
+    none has it, nor any that was found in a TLB before."""
+    if not k.flushes_told:
+        if k.lingering[key]:
+            k.lingering[key] = ()
+    elif old is not None and old.present:
+        k.lingering[key] = (*k.lingering[key], Lingering(old, k.time, protects))
+
+
+def protected(k: Knowledge, key: Key) -> None:
+    """Rights were taken from a page. If no translation lets anybody write to it, none that is cached either, no store goes
+    unnoticed: the page is read-only, and one whose mark was taken can be sent."""
+    if _may_be_written(k, key):
+        return
+    entry = k.backing(key)
+    if entry is not None and entry.writable:
+        k.state.p2m[key] = attrs.evolve(entry, writable=False)
+    if k.state.sent.find(key) == Sent.TAKEN:
+        k.state.sent[key] = Sent.PROTECTED
+
+
+def _may_be_written(k: Knowledge, key: Key) -> bool:
+    return any(each.writable for page in (key, *k.borrowers.of(key)) for each in k.translations(page))
+
+
+def let_write(k: Knowledge, key: Key) -> None:
+    """A page may be written to from now on: a copy on swap is good no more. Whether it may, the laws say."""
+    keep_as_last_sharer(k, key)
+    entry = k.backing(key)
+    if entry is not None and entry.mapped and not entry.writable:
+        k.state.drop_copy(*key)
+        k.state.p2m[key] = attrs.evolve(k.state.p2m[key], writable=True)
 
 
 def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
@@ -85,6 +115,5 @@ def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
 
 def rest(k: Knowledge, key: Key) -> None:
     """A page that no translation lets anybody write to is as good as protected."""
-    derived = k.state.derived.find(key)
-    if derived is not None and not any(each.writable for each in k.translations(key)):
+    if k.state.derived.find(key) is not None and not _may_be_written(k, key):
         k.state.p2m[key] = attrs.evolve(k.state.p2m[key], writable=False)

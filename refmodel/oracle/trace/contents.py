@@ -32,7 +32,7 @@ class Contents:
     negative: a law is broken only if nothing that is unknown could save it.
     """
 
-    __slots__ = ("former", "plain", "words", "zeroed")
+    __slots__ = ("former", "plain", "shut", "words", "zeroed")
 
     def __init__(self, words: dict[int, int | Part] | None = None, zeroed: bool = False) -> None:
         self.words: dict[int, int | Part] = {} if words is None else words
@@ -40,6 +40,8 @@ class Contents:
         """Whether a word that is not in ``words`` is zero; otherwise nothing is known of it."""
         self.plain = False
         """Whether a store to it needs no more looking into: the page is its VM's own, and nobody watches for stores."""
+        self.shut = False
+        """Whether a load from it has to be looked into: no translation leads to it, as was reported."""
         self.former: Contents | None = None
         """What its frame held before it came to this guest."""
 

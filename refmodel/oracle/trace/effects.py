@@ -18,9 +18,9 @@ from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.swapping import SlotUse
-from refmodel.oracle.trace import dumps, guest, linear
+from refmodel.oracle.trace import dumps, guest, linear, reported
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace.changes import MANY, about, keep_as_last_sharer, let_go, linger, lose_sight, own, rest, take, unwatched
+from refmodel.oracle.trace.changes import MANY, about, let_go, let_write, linger, lose_sight, own, protected, rest, take, unwatched
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
@@ -75,8 +75,8 @@ def deflate(k: Knowledge, event: e.Deflate) -> None:
     key = event.vm, event.gfn
     entry = k.backing(key)
     if entry is not None and entry.backing != Backing.BALLOONED:
-        raise deviates(accounting.balloon_sizes_are_exact, (event.vm,), f"gfn {event.gfn:#x} is not in the balloon but "
-                       f"{entry.backing.value}")
+        why = f"gfn {event.gfn:#x} is not in the balloon but {entry.backing.value}"
+        k.unless_silent(deviates(accounting.balloon_sizes_are_exact, (event.vm,), why), about(k, key))
     with k.judging(about(k, key, frames=(event.mfn,), actor=event.vm)):
         k.state.plug(*key)
         if event.mfn is None:
@@ -96,11 +96,11 @@ def balloon(k: Knowledge, event: e.Balloon) -> None:
 
 def map_(k: Knowledge, event: e.Map) -> None:
     key, new = (event.vm, event.gfn), Derived(True, event.mfn, event.writable)
-    grant = k.state.grants.find(key)
-    table = k.state.borrowed if grant is not None and grant.present else k.state.derived
+    k.mapping.add(event.vm)
+    table = reported.translating(k, key)
     with k.judging(about(k, key, frames=(event.mfn,))):
         if event.writable:
-            keep_as_last_sharer(k, key)
+            let_write(k, guest.reached(k, *key))
         old = table.find(key)
         if old is not None and old.present and (old.mfn != new.mfn or (old.writable and not new.writable)):
             linger(k, key, old)
@@ -130,23 +130,33 @@ def unmap(k: Knowledge, event: e.Unmap) -> None:
 def protect(k: Knowledge, event: e.Protect) -> None:
     key = event.vm, event.gfn
     with k.judging(about(k, key)):
-        old, entry = k.state.derived.find(key), k.backing(key)
+        table = reported.translating(k, key)
+        old = table.find(key)
         if old is not None and old.writable:
-            linger(k, key, old)
-            k.state.derived[key] = attrs.evolve(old, writable=False)
-        if entry is not None:
-            k.state.p2m[key] = attrs.evolve(entry, writable=False)
-        if k.state.sent.find(key) == Sent.TAKEN:
-            k.state.sent[key] = Sent.PROTECTED
+            linger(k, key, old, protects=True)
+            table[key] = attrs.evolve(old, writable=False)
+        protected(k, guest.reached(k, *key))
 
 
 def unprotect(k: Knowledge, event: e.Unprotect) -> None:
     key = event.vm, event.gfn
     with k.judging(about(k, key)):
-        if k.backing(key) is not None:
-            keep_as_last_sharer(k, key)
-            k.state.drop_copy(*key)
-            k.state.p2m[key] = attrs.evolve(k.state.p2m[key], writable=True)
+        let_write(k, key)
+
+
+def track(k: Knowledge, event: e.Track) -> None:
+    key = event.vm, event.gfn
+    with k.judging(about(k, key)):
+        k.state.tracked[key] = True
+        entry = k.backing(key)
+        if entry is not None and entry.writable:
+            k.state.p2m[key] = attrs.evolve(entry, writable=False)
+
+
+def untrack(k: Knowledge, event: e.Untrack) -> None:
+    key = event.vm, event.gfn
+    with k.judging(about(k, key)):
+        k.state.tracked[key] = False
 
 
 def flush_begin(k: Knowledge, event: e.FlushBegin) -> None:
@@ -157,9 +167,13 @@ def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
     if event.vm not in k.flushed:
         raise Inconsistent("e", f"no flush of vm {event.vm} was begun")
     begun = k.flushed.pop(event.vm)
+    gone = [key for key, entries in k.lingering.items() if key[0] == event.vm and any(each.since <= begun for each in entries)]
     with k.judging(About()):
-        for key in [key for key, entries in k.lingering.items() if key[0] == event.vm and entries]:
-            k.lingering[key] = tuple(each for each in k.lingering[key] if each.since > begun)
+        for key in gone:
+            before = k.lingering[key]
+            k.lingering[key] = tuple(each for each in before if each.since > begun)
+            if any(each.protects and each.since <= begun for each in before):
+                protected(k, guest.reached(k, *key))
 
 
 # ---------------------------------------------------------------- sharing
@@ -169,12 +183,12 @@ def share(k: Knowledge, event: e.Share) -> None:
     one, other = (event.vm, event.gfn), (event.with_vm, event.with_gfn)
     if one == other:
         raise Inconsistent("with_gfn", "a page cannot be shared with itself")
-    first, second = k.page(*one), k.page(*other)
     with k.judging(about(k, one, other, frames=(event.mfn,))):
         if event.mfn is None:
             _shared_somewhere(k, one, other)
         else:
             _shared_on(k, event.mfn, one, other)
+    first, second = k.page(*one), k.page(*other)
     first.unify(second)
     second.unify(first)
 
@@ -199,8 +213,8 @@ def _shared_somewhere(k: Knowledge, one: Key, other: Key) -> None:
     """It is not said on which frame: nothing is known of any that it may be."""
     first, second = k.page(*one), k.page(*other)
     if first != second:
-        at = first.differs_at(second) or 0
-        raise deviates(equivalence.memory_is_the_bare_machines, other, f"it differs at offset {at:#x} from what it is shared with")
+        why = f"it differs at offset {first.differs_at(second) or 0:#x} from what it is shared with"
+        k.unless_silent(deviates(equivalence.memory_is_the_bare_machines, other, why), about(k, one, other), contents=True)
     for key in (one, other):
         lose_sight(k, key)
 
@@ -227,8 +241,10 @@ def write_back(k: Knowledge, event: e.WriteBack) -> None:
     key = event.vm, event.gfn
     with k.judging(about(k, key, slots=(event.slot,))):
         use, entry = k.state.slots.find(event.slot), k.backing(key)
-        if use is not None and use.used and (use.vm, use.gfn) != key and not k.silent:
-            raise deviates(memory.slots_are_counted, key, f"slot {event.slot} holds the copy of vm {use.vm}, gfn {use.gfn:#x}")
+        if use is not None and use.used and (use.vm, use.gfn) != key:
+            why = f"slot {event.slot} holds the copy of vm {use.vm}, gfn {use.gfn:#x}"
+            k.unless_silent(deviates(memory.slots_are_counted, key, why), about(k, key, (use.vm, use.gfn)))
+            entry = k.backing(key)
         if entry is not None and entry.slot not in (NOTHING, event.slot):
             k.state.drop_copy(*key)
         k.state.slots[event.slot] = SlotUse(True, *key)
@@ -246,7 +262,8 @@ def swap_out(k: Knowledge, event: e.SwapOut) -> None:
             return
         if entry.slot == NOTHING or event.slot not in (None, entry.slot):
             why = "no slot holds what it holds now" if entry.slot == NOTHING else f"what it holds is in slot {entry.slot}"
-            raise deviates(memory.swapped_pages_are_the_bare_machines, key, why)
+            k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
+            return
         let_go(k, entry)
         k.state.p2m[key] = P2mEntry(Backing.SWAPPED, slot=entry.slot)
 
@@ -343,14 +360,19 @@ def header(k: Knowledge, event: e.Header) -> None:
     if unknown:
         raise Inconsistent("silent", f"there are no events {', '.join(unknown)}")
     k.flushes_told, k.silent = event.flushes == "told", frozenset(event.silent)
+    k.silent_fills = any(kind in FILLS for kind in event.silent)
     k.start(closed=event.start == "power-on")
 
+
+FILLS = ("store", "access", "populate", "deflate", "ram")
+"""Events that change what a guest finds in its memory."""
 
 EFFECTS: dict[type[e.Event], Callable[[Knowledge, Any], None]] = {
     e.Load: guest.load, e.Store: guest.store, e.Hole: guest.hole, e.Exit: guest.exit_, e.Cell: guest.dumped,
     e.Registers: linear.registers, e.Invlpg: linear.invlpg, e.Invpcid: linear.invpcid, e.Linear: linear.access,
     e.Ram: ram, e.Populate: populate, e.Promise: promise, e.Inflate: inflate, e.Deflate: deflate, e.Balloon: balloon,
-    e.Map: map_, e.Unmap: unmap, e.Protect: protect, e.Unprotect: unprotect, e.FlushBegin: flush_begin, e.FlushEnd: flush_end,
+    e.Map: map_, e.Unmap: unmap, e.Protect: protect, e.Unprotect: unprotect,
+    e.Track: track, e.Untrack: untrack, e.FlushBegin: flush_begin, e.FlushEnd: flush_end,
     e.Share: share, e.Break: break_, e.WriteBack: write_back, e.SwapOut: swap_out, e.SwapIn: swap_in,
     e.Mark: mark, e.TakeMark: take_mark, e.Send: send, e.Resume: resume, e.Grant: grant_, e.Revoke: revoke,
     e.Free: free, e.Table: table_, e.Abort: abort, e.Entry: dumps.entry_, e.Backed: dumps.backed, e.FrameIs: dumps.frame_,

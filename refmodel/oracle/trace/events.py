@@ -59,16 +59,21 @@ class Header(Event, tag="trace", kw_only=True):
 # ---------------------------------------------------------------- what a guest saw
 
 
+By: TypeAlias = Literal["guest", "monitor"]
+"""Who carries out a guest's access: its processor, by a translation; or the monitor, in the guest's name (emulation)."""
+
+
 class Load(Event, tag="load", kw_only=True):
     """A guest's load from guest-physical memory, and the value that it got. Little endian; aligned to its size."""
 
     gpa: Address
     value: Value
     size: Size = 8
+    by: By = "guest"
 
     def judge(self, k: Knowledge) -> None:
         page = k.pages.get((self.vm, self.gpa >> 12))
-        if page is None or self.size != 8 or page.words.get(self.gpa & 0xFFF) != self.value:
+        if page is None or page.shut or self.size != 8 or page.words.get(self.gpa & 0xFFF) != self.value:
             k.load(self)
 
 
@@ -78,6 +83,7 @@ class Store(Event, tag="store", kw_only=True):
     gpa: Address
     value: Value
     size: Size = 8
+    by: By = "guest"
 
     def judge(self, k: Knowledge) -> None:
         page = k.pages.get((self.vm, self.gpa >> 12))
@@ -189,11 +195,19 @@ class Unmap(Page, tag="unmap", kw_only=True):
 
 
 class Protect(Page, tag="protect", kw_only=True):
-    """No store to a page goes unnoticed from now on: the right to write is taken from its translation."""
+    """The right to write is taken from a page's translation, once. It may be mapped writable again at any time."""
 
 
 class Unprotect(Page, tag="unprotect", kw_only=True):
-    """The monitor lets stores to a page through again; a copy on swap is good no more."""
+    """The monitor lets stores to a page through again; a copy on swap is good no more. A writable ``map`` does so too."""
+
+
+class Track(Page, tag="track", kw_only=True):
+    """Writes to a page are tracked from now on (KVM's page tracking): until ``untrack`` no translation lets anybody write to it."""
+
+
+class Untrack(Page, tag="untrack", kw_only=True):
+    """Writes to a page are tracked no longer."""
 
 
 class Share(Page, tag="share", kw_only=True):
@@ -343,7 +357,7 @@ class Gap(Event, tag="gap", kw_only=True):
 
 Any_: TypeAlias = (
     Load | Store | Hole | Exit | Registers | Invlpg | Invpcid | Linear | Ram | Populate | Promise | Map | Unmap
-    | Protect | Unprotect | Share | Break | Inflate | Deflate | Balloon | WriteBack
+    | Protect | Unprotect | Track | Untrack | Share | Break | Inflate | Deflate | Balloon | WriteBack
     | SwapOut | SwapIn | Mark | TakeMark | Send | Resume | Grant
     | Revoke | FlushBegin | FlushEnd | Free | Table | Abort | Entry | Backed | FrameIs | Cell | Gap | Header)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from refmodel.language import Law
 from refmodel.laws import contract, equivalence, isolation
 from refmodel.monitor.frames import Use
+from refmodel.oracle.trace import reported
 from refmodel.oracle.trace.contents import FULL, Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Cell, Exit, Hole, Load, Store
@@ -19,8 +20,10 @@ from refmodel.oracle.trace.tables import Key, Open
 def load(k: Knowledge, event: Load) -> None:
     """A load shows what was stored last."""
     shift, mask = span(event.gpa, event.value, event.size)
-    key = reached(k, event.vm, event.gpa >> 12)
-    learn(k, key, event.gpa & 0xFF8, event.value << shift, mask)
+    at = event.vm, event.gpa >> 12
+    learn(k, reached(k, *at), event.gpa & 0xFF8, event.value << shift, mask)
+    if event.by == "guest":
+        reported.access(k, event.cpu, at, write=False)
 
 
 def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
@@ -28,7 +31,8 @@ def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
     must_be_there(k, key)
     page = k.page(*key)
     if not page.learn(offset, bits, mask):
-        raise wrong_data(page, key, offset, bits, mask)
+        k.unless_silent(wrong_data(page, key, offset, bits, mask), About(frozenset({key})), contents=True)
+        k.page(*key).learn(offset, bits, mask)
     if page.zeroed and offset not in page.words:
         page.words[offset] = 0  # so that the next look is a short one
 
@@ -56,7 +60,10 @@ def about_page(law: Law, key: Key, why: str, expected: Sequence[str] = ()) -> De
 def store(k: Knowledge, event: Store) -> None:
     """A store to a page that is watched, or not known yet, or of less than a word."""
     shift, mask = span(event.gpa, event.value, event.size)
-    write(k, event.vm, (event.vm, event.gpa >> 12), event.gpa & 0xFF8, event.value << shift, mask)
+    at = event.vm, event.gpa >> 12
+    write(k, event.vm, at, event.gpa & 0xFF8, event.value << shift, mask)
+    if event.by == "guest":
+        reported.access(k, event.cpu, at, write=True)
 
 
 def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> None:
@@ -65,7 +72,8 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
     must_be_there(k, key)
     grant = k.state.grants.find(at)
     if grant is not None and grant.present and not grant.writable:
-        raise deviates(borrowed_entries_lead_where_grants_say, at, "the page was granted for reading only")
+        k.unless_silent(deviates(borrowed_entries_lead_where_grants_say, at, "the page was granted for reading only"),
+                        About(frozenset({at, key})))
     if key in k.table_pages:
         k.store_to_table(k, key, offset, bits, mask)
     page = k.page(*key)
@@ -94,15 +102,17 @@ def hole(k: Knowledge, event: Hole) -> None:
     """There is said to be no memory."""
     key = (event.vm, event.gpa >> 12)
     if k.state.plugged.find(key) or in_ram(k, key):
-        raise about_page(equivalence.holes_are_real, key, f"for vm {key[0]}, gfn {key[1]:#x}")
+        k.unless_silent(about_page(equivalence.holes_are_real, key, f"for vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))
 
 
 def exit_(k: Knowledge, event: Exit) -> None:
-    """An access exited."""
+    """An access exited. Whoever handles the exit may carry it out."""
+    key = event.vm, event.gpa >> 12
+    k.emulated[event.vm, event.cpu] = key[1], event.write
     with contextlib.suppress(Open):
-        if k.state.gives(event.vm, event.gpa >> 12, event.write) and not k.state.grants[event.vm, event.gpa >> 12].present:
-            mapped = f"for vm {event.vm}, gfn {event.gpa >> 12:#x}, which is mapped{' writable' if event.write else ''}"
-            raise about_page(contract.a_derived_entry_does_not_exit, (event.vm, event.gpa >> 12), mapped)
+        if k.state.gives(*key, event.write) and not k.state.grants[key].present:
+            mapped = f"for vm {event.vm}, gfn {key[1]:#x}, which is mapped{' writable' if event.write else ''}"
+            k.unless_silent(about_page(contract.a_derived_entry_does_not_exit, key, mapped), About(frozenset({key})))
 
 
 def dumped(k: Knowledge, event: Cell) -> None:
@@ -120,7 +130,9 @@ def reached(k: Knowledge, vm: int, gfn: int) -> Key:
 def must_be_there(k: Knowledge, key: Key) -> None:
     """An access has completed."""
     if k.state.plugged.find(key) is False and not in_ram(k, key):
-        raise about_page(equivalence.faults_come_when_due, key, f"there is no memory at vm {key[0]}, gfn {key[1]:#x}")
+        due = about_page(equivalence.faults_come_when_due, key, f"there is no memory at vm {key[0]}, gfn {key[1]:#x}")
+        k.unless_silent(due, About(frozenset({key})))
+        k.tables["plugged"].forget(key)
 
 
 def in_ram(k: Knowledge, key: Key) -> bool:

@@ -17,6 +17,7 @@ from refmodel.language import Law, outline
 from refmodel.language.asking import answering
 from refmodel.language.kinds import NOTHING, NameKind
 from refmodel.monitor.dirty_logging import Sent
+from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2mEntry
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
@@ -28,6 +29,8 @@ OUTLINE = outline(Judged)
 LOOKED_AT = {law: OUTLINE.reads(law) for law in OUTLINE.laws}
 """By law: the tables that it looks at."""
 CONTENTS = ("memory", "bare_memory", "swap", "destination")
+WATCHED = ("p2m", "sent", "grants", "bare_memory", "derived", "tracked")
+"""Tables that say which accesses have to be looked into."""
 CALM = (Sent.MARKED, Sent.TAKEN, None)
 """How far on its way a page may be, for a store to it to be of no interest to the dirty log."""
 
@@ -37,6 +40,8 @@ class Lingering(NamedTuple):
 
     derived: Any
     since: int
+    protects: bool = False
+    """Whether only the right to write was taken."""
 
 
 class About(NamedTuple):
@@ -59,6 +64,8 @@ class Knowledge:
         self.effect = self.load = self.store = self.store_to_table = nobody
         """What events hand themselves to."""
         self.silent: frozenset[str] = frozenset()
+        self.silent_fills = False
+        """Whether events of the silent kinds change what a guest finds in its memory."""
         self.flushes_told = False
         self.start(closed=False)
 
@@ -81,6 +88,10 @@ class Knowledge:
         """By frame: the pages whose translations lead there, or may still be cached."""
         self.borrowers = Relation()
         """By page: the pages as which it is borrowed."""
+        self.mapping: set[int] = set()
+        """The VMs of which translations are reported."""
+        self.emulated: dict[tuple[int, int], tuple[int, bool]] = {}
+        """By VM and CPU: the page of the last access that exited, and whether it was a store. The monitor may carry it out."""
         self.time = 0
         self.flushed: dict[int, int] = {}
         """By VM: when the flush under way began."""
@@ -98,8 +109,8 @@ class Knowledge:
         page: Contents | None = self.pages.get((vm, gfn))
         if page is None:
             page = Contents(zeroed=any(v == vm and first <= gfn <= last for v, first, last in self.rams))
-            page.plain = not self.watched((vm, gfn))
             dict.__setitem__(self.pages, (vm, gfn), page)
+            self.look((vm, gfn))
         return page
 
     def backing(self, key: Key) -> P2mEntry | None:
@@ -107,9 +118,19 @@ class Knowledge:
         entry: P2mEntry | None = self.state.p2m.find(key)
         return entry
 
+    def look(self, key: Key) -> None:
+        """Find out anew which accesses to a page have to be looked into."""
+        page = self.pages.get(key)
+        if page is not None:
+            derived = self.tables["derived"].get(key)
+            page.shut = derived is not None and not derived.present and key[0] in self.mapping
+            page.plain = not self.watched(key)
+
     def watched(self, key: Key) -> bool:
         """Whether a store to a page has to be looked into."""
-        entry = self.backing(key)
+        entry, derived = self.backing(key), self.tables["derived"].get(key)
+        if derived is not None and not derived.writable and key[0] in self.mapping:
+            return True
         if key in self.state.grants or key in self.borrowers.holders or key in self.table_pages:
             return True
         return entry is not None and not (entry.mapped and entry.writable and self.state.sent.find(key) in CALM)
@@ -140,7 +161,7 @@ class Knowledge:
                 self._related()
                 broken = self._broken(about)
                 if broken is not None and self.silent:
-                    self._open(about)
+                    self.open(about)
                     broken = self._broken(about)
                 if broken is not None:
                     raise broken
@@ -184,9 +205,8 @@ class Knowledge:
                 grant = self.tables[table].get(key)
                 self.borrowers.put(key, [(grant.vm, grant.gfn)] if grant is not None and grant.present else [])
         for table, key in changed:
-            for each in (key, *self._lender(key)) if table in ("p2m", "sent", "grants", "bare_memory") else ():
-                if each in self.pages:
-                    self.pages[each].plain = not self.watched(each)
+            for each in (key, *self._lender(key)) if table in WATCHED else ():
+                self.look(each)
 
     def _lender(self, key: Key) -> list[Key]:
         grant = self.tables["grants"].get(key)
@@ -207,7 +227,7 @@ class Knowledge:
         for law in (*(COUNTS if about.counts else ()), *STATES, *STEPS):
             if LOOKED_AT[law] & changed:
                 for names in _instances(law, about):
-                    if not self._holds(law, names, {"before": before, "actor": about.actor}):
+                    if not self.holds(law, names, {"before": before, "actor": about.actor}):
                         return deviates(law, names)
         for key in about.pages:
             found = self._translations_broken(key)
@@ -230,7 +250,7 @@ class Knowledge:
             if derived is None:
                 continue
             dict.__setitem__(table, key, derived)
-            law = next((law for law in TRANSLATIONS if not self._holds(law, key, {})), None)
+            law = next((law for law in TRANSLATIONS if not self.holds(law, key, {})), None)
             if installed is None:
                 dict.pop(table, key)
             else:
@@ -239,7 +259,7 @@ class Knowledge:
                 return deviates(law, key, "it was taken away, but no flush that began afterwards has ended" if cached else "")
         return None
 
-    def _holds(self, law: Law, names: Sequence[int], given: Mapping[str, Any]) -> bool:
+    def holds(self, law: Law, names: Sequence[int], given: Mapping[str, Any]) -> bool:
         try:
             return bool(law.function(self.state, *law.arguments(dict(given), names)))
         except Open:
@@ -255,13 +275,13 @@ class Knowledge:
             setattr(state, name, were.get(name, table))
         return state
 
-    def _open(self, about: About) -> None:
+    def open(self, about: About) -> None:
         """Things may have happened to all this that were not told."""
         frames = set(about.frames)
         for key in about.pages:
             entry = self.tables["p2m"].get(key)
             frames |= {entry.mfn} if entry is not None and entry.resident else set()
-            for name in ("p2m", "derived", "borrowed", "sent"):
+            for name in ("p2m", "derived", "borrowed", "sent", "tracked"):
                 self.tables[name].forget(key)
         for mfn in frames:
             self.tables["frames"].forget(mfn)
@@ -269,7 +289,33 @@ class Knowledge:
                 self.tables["p2m"].forget(key)
                 self.tables["derived"].forget(key)
                 self.lingering[key] = ()
+        if self.silent_fills:
+            for mfn in frames:
+                self.tables["memory"].forget(mfn)
+            for slot in about.slots:
+                self.tables["swap"].forget(slot)
+            for key in about.pages:
+                self.open_contents(key)
         self._related()
+
+    def open_contents(self, key: Key) -> None:
+        """Nothing is known any more of what a page holds, nor of copies of it."""
+        entry, new = self.backing(key), Contents()
+        for table in ("bare_memory", "destination"):
+            self.tables[table].forget(key)
+        self.tables["bare_memory"][key] = new
+        if entry is not None and entry.slot != NOTHING:
+            self.tables["swap"].forget(entry.slot)
+        if entry is not None and entry.resident:
+            frame = self.tables["frames"].find(entry.mfn)
+            self.tables["memory"][entry.mfn] = new if frame is not None and frame.use == Use.PRIVATE else Contents()
+
+    def unless_silent(self, found: Deviates, about: About, contents: bool = False) -> None:
+        """Raise this, unless something that was not told may explain it: then what it concerns is open. ``contents``: it is about
+        what pages hold."""
+        if not (self.silent_fills if contents else self.silent):
+            raise found
+        self.open(about)
 
 
 def _instances(law: Law, about: About) -> Iterable[tuple[int, ...]]:

@@ -20,7 +20,7 @@ from refmodel.machine.guest_walk import Access, Cpu, NotCanonical, PageFault, ca
 from refmodel.machine.staleness import Remembered, Tag
 from refmodel.machine.words import FRAME, PS, P, Translation, lacking
 from refmodel.oracle.fault_codes import CODES, is_only_the_code
-from refmodel.oracle.trace import guest
+from refmodel.oracle.trace import guest, reported
 from refmodel.oracle.trace.contents import FULL, Part
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Invlpg, Invpcid, Linear, Registers
@@ -355,7 +355,10 @@ def _settle(k: Knowledge, event: Linear, mine: Processor, ways: list[tuple[Table
     if not isinstance(end, Translation) or event.value is UNSET:
         return
     shift, mask = guest.span(end.physical, event.value, event.size)
+    at = event.vm, end.physical >> 12
     if event.kind == "store":
-        guest.write(k, event.vm, (event.vm, end.physical >> 12), end.physical & 0xFF8, event.value << shift, mask)
+        guest.write(k, event.vm, at, end.physical & 0xFF8, event.value << shift, mask)
     else:
-        guest.learn(k, guest.reached(k, event.vm, end.physical >> 12), end.physical & 0xFF8, event.value << shift, mask)
+        guest.learn(k, guest.reached(k, *at), end.physical & 0xFF8, event.value << shift, mask)
+    if len({each.physical for _, each in ways if isinstance(each, Translation)}) == 1:
+        reported.access(k, event.cpu, at, event.kind == "store")
