@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import zstandard
 
@@ -20,7 +19,6 @@ from refmodel.designs import LARGER, Memory
 from refmodel.engines.machine import Run, replay
 from refmodel.language import BadDesign, Design, outline
 from refmodel.oracle.trace import linear
-from refmodel.oracle.trace.events import KINDS, schema
 from refmodel.oracle.trace.judge import Deviation, Judge, judge_trace
 from refmodel.oracle.trace.telling import lines, trace_of
 from refmodel.oracle.vectors.monitor import runs
@@ -162,19 +160,6 @@ def test_what_would_have_been_lawful_is_said() -> None:
     assert shared is not None and "the same after protect of vm 0, gfn 0x0" in shared[2]
     assert logged is not None and "the same after mark of vm 0, gfn 0x0" in logged[2]
     assert early is not None and any("flush" in words for words in early[2])
-
-
-def test_every_event_is_lawful_somewhere_and_told_of_in_the_chapter_and_the_schema() -> None:
-    chapter = (SPECS / "traces.md").read_text()
-    assert all(f"`{kind}`" in chapter for kind in KINDS)
-    assert json.loads((SPECS / "trace.schema.json").read_text()) == json.loads(json.dumps(schema()))
-    told = [each for trace in (*LAWFUL.values(), *(t for _, t in UNLAWFUL.values())) for each in trace]
-    told += [json.loads(line) for name in AS_MET for line in (DATA / f"{name}.jsonl").read_text().splitlines()]
-    validator = jsonschema.Draft202012Validator(schema())
-    for each in told:
-        validator.validate(each)
-    met = {each["e"] for each in told}
-    assert met | {"registers", "invlpg", "invpcid", "access", "memory", "gap"} == set(KINDS)  # these have tests below
 
 
 # ---------------------------------------------------------------- by linear address
@@ -453,7 +438,6 @@ def test_missing_events_are_said_and_nothing_is_taken_for_known(tmp_path: Path) 
     (b'{"e":"load","gpa":-8,"value":0}', "gpa", ">= 0"),
     (b'{"e":"load","gpa":99999999999999999999999,"value":0}', "gpa", "Expected `int`"),
     (b'{"e":"load","gpa":0,"value":99999999999999999999999}', "value", "more than 64 bits"),
-    (b'{"e":"load","gpa":4,"value":0}', "gpa", "not a multiple"),
     (b'{"e":"nonsense"}', "e", "Invalid value 'nonsense'"),
     (b"[1,2]", "e", "Expected `object`"),
     (b"\xff\xfe", "", "not an event"),

@@ -15,8 +15,8 @@ from refmodel.language import Law
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry, Kind, NameKind, PageKind, TableKind
 from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.holding import OUTLINE
 from refmodel.oracle.trace.judge import Judge
-from refmodel.oracle.trace.knowledge import OUTLINE
 from refmodel.oracle.trace.reading import Source
 from refmodel.oracle.trace.verdicts import Deviation
 from refmodel.report.pictures import Marked, Picture, State, picture

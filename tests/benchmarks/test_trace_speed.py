@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from refmodel.oracle.trace.events import Any_
 from refmodel.oracle.trace.judge import judge_trace
+from refmodel.oracle.trace.table import ANY
 
 EVENTS = 1_000_000
 
@@ -52,7 +52,7 @@ def test_a_million_events(tmp_path: Path) -> None:
     file = tmp_path / "trace.jsonl"
     file.write_bytes(b"".join(told(64)))
     ours = timed(lambda: judge_trace(str(file)))
-    decoder = msgspec.json.Decoder(Any_)
+    decoder = msgspec.json.Decoder(ANY)
     data = file.read_bytes()
     parsed = timed(lambda: decoder.decode_lines(data))
     print(f"\njudged {EVENTS / ours:,.0f} events a second; the parser alone {EVENTS / parsed:,.0f}: {parsed / ours:.2f} of it")

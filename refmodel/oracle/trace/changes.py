@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from refmodel.language import NOTHING
-from refmodel.laws import accounting
+from refmodel.laws import accounting, isolation, memory
 from refmodel.mmu.contract import Derived
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Frame, Use
@@ -50,14 +50,24 @@ def own(k: Knowledge, key: Key, mfn: int, contents: Contents, entry: P2mEntry) -
 
 
 def unwatched(k: Knowledge, key: Key) -> bool:
-    """Whether a page that comes to a frame may be written to at once: the dirty log does not wait for it."""
-    return k.state.sent.find(key) in CALM
+    """Whether a page that comes to a frame may be written to at once: neither the dirty log nor anybody else waits for it."""
+    return k.state.sent.find(key) in CALM and not k.state.tracked.find(key)
 
 
 def let_go(k: Knowledge, entry: P2mEntry | None) -> None:
     """A page that was there stands on its frame no longer."""
     if entry is not None and entry.resident and k.state.frames.find(entry.mfn) is not None:
         k.state.release(entry.mfn)
+
+
+def vacate(k: Knowledge, key: Key) -> None:
+    """What stands behind a page goes, as far as that is known."""
+    entry = k.backing(key)
+    if entry is not None and entry.resident and k.state.frames.find(entry.mfn) is None:
+        k.state.drop_copy(*key)
+        k.state.p2m[key] = P2mEntry()
+    elif entry is not None:
+        k.state.vacate(*key)
 
 
 def lose_sight(k: Knowledge, key: Key) -> None:
@@ -91,7 +101,8 @@ def protected(k: Knowledge, key: Key) -> None:
 
 
 def _may_be_written(k: Knowledge, key: Key) -> bool:
-    return any(each.writable for page in (key, *k.borrowers.of(key)) for each in k.translations(page))
+    """Whether a processor may. What devices may do is another matter: the IOMMU's tables go by rights of their own."""
+    return any(each.writable for page in (key, *k.borrowers.of(key)) for each in k.processors_translations(page))
 
 
 def let_write(k: Knowledge, key: Key) -> None:
@@ -117,3 +128,25 @@ def rest(k: Knowledge, key: Key) -> None:
     """A page that no translation lets anybody write to is as good as protected."""
     if k.state.derived.find(key) is not None and not _may_be_written(k, key):
         k.state.p2m[key] = attrs.evolve(k.state.p2m[key], writable=False)
+
+
+def hold(k: Knowledge, key: Key, contents: Contents) -> None:
+    """From now on a page holds this, and its frame. What others stand on too does not change."""
+    entry = k.backing(key)
+    k.state.bare_memory[key] = contents
+    if entry is None or not entry.resident:
+        return
+    frame = k.state.frames.find(entry.mfn)
+    if frame is not None and frame.use == Use.SHARED and frame.references > 1:
+        raise deviates(isolation.shared_frames_hold_what_they_held, (entry.mfn,))
+    k.state.memory[entry.mfn] = contents
+
+
+def noticed(k: Knowledge, key: Key) -> None:
+    """A page is about to be written to, it is not said what. Raises ``Deviates`` if the dirty log would miss that."""
+    if k.state.sent.find(key) in (Sent.PROTECTED, Sent.THERE):
+        if k.marks_late:
+            k.late.add(key)
+        else:
+            why = "it is written to, and was not marked before"
+            k.unless_silent(deviates(memory.unmarked_pages_are_there, key, why), about(k, key))

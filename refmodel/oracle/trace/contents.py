@@ -32,7 +32,7 @@ class Contents:
     negative: a law is broken only if nothing that is unknown could save it.
     """
 
-    __slots__ = ("former", "plain", "shut", "words", "zeroed")
+    __slots__ = ("either", "former", "plain", "shut", "words", "zeroed")
 
     def __init__(self, words: dict[int, int | Part] | None = None, zeroed: bool = False) -> None:
         self.words: dict[int, int | Part] = {} if words is None else words
@@ -42,12 +42,14 @@ class Contents:
         """Whether a store to it needs no more looking into: the page is its VM's own, and nobody watches for stores."""
         self.shut = False
         """Whether a load from it has to be looked into: no translation leads to it, as was reported."""
+        self.either: Contents | None = None
+        """What it holds, if it does not hold zeroes by now, where it is not known which."""
         self.former: Contents | None = None
         """What its frame held before it came to this guest."""
 
     def copy(self) -> Contents:
         other = Contents(dict(self.words), self.zeroed)
-        other.former = self.former
+        other.former, other.either = self.former, self.either
         return other
 
     def scrubbed(self) -> Contents:
@@ -65,8 +67,15 @@ class Contents:
         if (had ^ bits) & known & mask:
             return False
         if mask & ~known:
+            if self.either is not None and bits & mask and not self.either.may_be(offset, bits, mask):
+                return False
             self.words[offset] = as_word((had & known) | (bits & mask), known | mask)
         return True
+
+    def may_be(self, offset: int, bits: int, mask: int) -> bool:
+        """Whether some bits of a word may be these."""
+        had, known = self.bits(offset)
+        return not (had ^ bits) & known & mask
 
     def put(self, offset: int, bits: int, mask: int = FULL) -> None:
         """Some bits of a word are written."""

@@ -16,7 +16,7 @@ from refmodel.oracle.trace.knowledge import About, Knowledge, Lingering
 
 def entry_(k: Knowledge, event: e.Entry) -> None:
     key, found = (event.vm, event.gfn), Derived(True, event.mfn, event.writable)
-    unreported = reported.entry(k, key, event.mfn, event.writable, cached=event.where == "tlb")
+    unreported = reported.entry(k, key, event)
     with k.judging(about(k, key, frames=(event.mfn,))):
         table = reported.translating(k, key)
         if event.where == "table":

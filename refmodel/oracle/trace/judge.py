@@ -12,9 +12,9 @@ from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import guest, linear
 from refmodel.oracle.trace.advice import lawful_instead
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
-from refmodel.oracle.trace.effects import effect
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.reading import Source
+from refmodel.oracle.trace.table import ANY, effect
 from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
 
 MOST_WORDS = 1_500_000
@@ -36,7 +36,7 @@ class Judge:
         k.load = lambda event: guest.load(k, event)
         k.store = lambda event: guest.store(k, event)
         k.store_to_table = linear.store_to_table
-        self.decoder = msgspec.json.Decoder(e.Any_)
+        self.decoder = msgspec.json.Decoder(ANY)
         self.events = 0
         self.unjudged = 0
         """Events that say nothing of memory: the header, gaps."""

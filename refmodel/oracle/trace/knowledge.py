@@ -8,28 +8,26 @@ kept. So nothing that is lawful is ever rejected, and something unlawful may be 
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from refmodel.language import Law, outline
-from refmodel.language.asking import answering
-from refmodel.language.kinds import NOTHING, NameKind
+from refmodel.language.asking import begin_answering, end_answering
+from refmodel.language.kinds import NOTHING
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2mEntry
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Event
-from refmodel.oracle.trace.observed import COUNTS, STATES, STEPS, TRANSLATIONS, Judged
-from refmodel.oracle.trace.tables import Before, Counting, Key, Known, Open, Pages, Relation
+from refmodel.oracle.trace.holding import OUTLINE, About, broken, deviates, holds
+from refmodel.oracle.trace.ranges import Mentioned
+from refmodel.oracle.trace.tables import Counting, Key, Known, Open, Pages, Relation, Stretch
 
-OUTLINE = outline(Judged)
-LOOKED_AT = {law: OUTLINE.reads(law) for law in OUTLINE.laws}
-"""By law: the tables that it looks at."""
 CONTENTS = ("memory", "bare_memory", "swap", "destination")
-WATCHED = ("p2m", "sent", "grants", "bare_memory", "derived", "tracked")
+BY_PAGE = ("p2m", "derived", "borrowed", "dma", "executable", "private", "tracked", "sent", "plugged", "bare_memory",
+           "destination", "grants", "lingering")
+"""Tables that say something of each page of a VM's."""
+WATCHED = frozenset({"p2m", "plugged", "sent", "grants", "bare_memory", "derived", "tracked"})
 """Tables that say which accesses have to be looked into."""
 CALM = (Sent.MARKED, Sent.TAKEN, None)
 """How far on its way a page may be, for a store to it to be of no interest to the dirty log."""
@@ -44,18 +42,6 @@ class Lingering(NamedTuple):
     """Whether only the right to write was taken."""
 
 
-class About(NamedTuple):
-    """What an event concerns: the names for which the laws are asked."""
-
-    pages: frozenset[Key] = frozenset()
-    frames: frozenset[int] = frozenset()
-    slots: frozenset[int] = frozenset()
-    actor: int = NOTHING
-    """The VM whose own step it is."""
-    counts: bool = False
-    """Whether it says what the implementation counted."""
-
-
 class Knowledge:
     """The state as far as it is known."""
 
@@ -67,20 +53,26 @@ class Knowledge:
         self.silent_fills = False
         """Whether events of the silent kinds change what a guest finds in its memory."""
         self.flushes_told = False
+        self.marks_late = False
+        """Whether the dirty log may note a store after it has happened."""
         self.start(closed=False)
 
     def start(self, closed: bool) -> None:
         """Begin anew: knowing that nothing has happened yet (``closed``), or knowing nothing."""
         self.journal: list[tuple[Known, Any, Any]] = []
+        self.begun, self.joined = 0, False
+        """Where in the journal the event begins that is judged; and whether it is one of many that are one."""
+        self.mentioned_pages, self.mentioned_frames = Mentioned(), Mentioned()
+        """Of which something is kept by itself."""
         self.state = OUTLINE.blank()
         self.tables: dict[str, Known] = {}
         for kind in OUTLINE.tables:
             cls = Pages if kind.name in CONTENTS else Known
             default = Contents() if cls is Pages else kind.value.default()
-            self.tables[kind.name] = cls(kind.name, default, closed, self.journal)
+            self.tables[kind.name] = cls(kind.name, default, closed, self.journal, self._mentioned(kind.name))
             setattr(self.state, kind.name, self.tables[kind.name])
         self.pages: Known = self.tables["bare_memory"]
-        self.lingering = Known("lingering", (), True, self.journal)
+        self.lingering = Known("lingering", (), True, self.journal, self.mentioned_pages)
         """By page: the translations that may still be cached."""
         self.behind = Relation()
         """By frame: the pages that it stands behind."""
@@ -90,17 +82,28 @@ class Knowledge:
         """By page: the pages as which it is borrowed."""
         self.mapping: set[int] = set()
         """The VMs of which translations are reported."""
+        self.dma_mapping: set[int] = set()
+        """The VMs of which the IOMMU's translations are reported."""
         self.emulated: dict[tuple[int, int], tuple[int, bool]] = {}
         """By VM and CPU: the page of the last access that exited, and whether it was a store. The monitor may carry it out."""
         self.time = 0
-        self.flushed: dict[int, int] = {}
-        """By VM: when the flush under way began."""
-        self.rams: list[tuple[int, int, int]] = []
-        """Memory of zeroes that is there from the start: VM, first page, last page."""
+        self.flushed: dict[tuple[int, int | None], tuple[int, int, int]] = {}
+        """By VM and first page, or None for all: when the flush under way began, and its first and last page."""
+        self.rings: dict[tuple[int, int], Any] = {}
+        """By VM and number: its dirty rings."""
+        self.memory_slots: dict[tuple[int, int], tuple[int, int, bool]] = {}
+        """By VM and number: a slot's first page, how many it has, and whether guests may only read them."""
+        self.touchable: set[int] = set()
+        """VMs that may still touch what they gave to their balloon."""
+        self.late: set[Key] = set()
+        """Pages that were written to and not marked since, where marks may come late."""
         self.processors: dict[tuple[int, int], Any] = {}
         """By VM and CPU: registers, and what it may remember."""
         self.table_pages: dict[Key, int] = {}
         """The pages that are tables of guests', and the level of each."""
+
+    def _mentioned(self, table: str) -> Mentioned | None:
+        return self.mentioned_pages if table in BY_PAGE else self.mentioned_frames if table in ("frames", "memory") else None
 
     # ------------------------------------------------------------ pages
 
@@ -108,8 +111,9 @@ class Knowledge:
         """What is known of a page's contents, kept from now on."""
         page: Contents | None = self.pages.get((vm, gfn))
         if page is None:
-            page = Contents(zeroed=any(v == vm and first <= gfn <= last for v, first, last in self.rams))
+            page = self.pages[vm, gfn]
             dict.__setitem__(self.pages, (vm, gfn), page)
+            self.mentioned_pages.add(vm, gfn)
             self.look((vm, gfn))
         return page
 
@@ -122,13 +126,14 @@ class Knowledge:
         """Find out anew which accesses to a page have to be looked into."""
         page = self.pages.get(key)
         if page is not None:
-            derived = self.tables["derived"].get(key)
-            page.shut = derived is not None and not derived.present and key[0] in self.mapping
-            page.plain = not self.watched(key)
+            derived = self.tables["derived"].told(key)
+            gone = self.state.plugged.find(key) is False
+            page.shut = gone or (derived is not None and not derived.present and key[0] in self.mapping)
+            page.plain = not gone and not self.watched(key)
 
     def watched(self, key: Key) -> bool:
         """Whether a store to a page has to be looked into."""
-        entry, derived = self.backing(key), self.tables["derived"].get(key)
+        entry, derived = self.backing(key), self.tables["derived"].told(key)
         if derived is not None and not derived.writable and key[0] in self.mapping:
             return True
         if key in self.state.grants or key in self.borrowers.holders or key in self.table_pages:
@@ -150,24 +155,13 @@ class Knowledge:
 
     # ------------------------------------------------------------ one event
 
-    @contextlib.contextmanager
-    def judging(self, about: About) -> Iterator[None]:
+    def judging(self, about: About) -> Judging:
         """Within this the state is changed, after it the laws are asked. If one is broken, nothing has changed."""
-        self.journal.clear()
-        self.time += 1
-        try:
-            with answering(Counting()):
-                yield
-                self._related()
-                broken = self._broken(about)
-                if broken is not None and self.silent:
-                    self.open(about)
-                    broken = self._broken(about)
-                if broken is not None:
-                    raise broken
-        except BaseException:
-            self.undo()
-            raise
+        return Judging(self, about)
+
+    def recent(self) -> list[tuple[Known, Any, Any]]:
+        """What the event under judgement has changed."""
+        return self.journal[self.begun:] if self.begun else self.journal
 
     def try_out(self, event: Event) -> bool:
         """Whether an event would be lawful now. Nothing has changed afterwards."""
@@ -182,110 +176,71 @@ class Knowledge:
             self.flushed = flushed
         return True
 
-    def undo(self) -> None:
-        """The last event has not happened."""
-        for table, key, old in reversed(self.journal):
-            if old is Open:
-                dict.pop(table, key, None)
-            else:
-                dict.__setitem__(table, key, old)
-        self._related()
-        self.journal.clear()
+    def undo(self, since: int = 0) -> None:
+        """The last event has not happened; or what was done since then."""
+        for table, key, old in reversed(self.journal[since:]):
+            table.take_back(key, old)
+        self.begun = since
+        self.related()
+        del self.journal[since:]
 
-    def _related(self) -> None:
+    def related(self) -> None:
         """Keep what is made of the tables in step with them."""
-        changed = {(table.name, key) for table, key, _ in self.journal}
-        for table, key in changed:
-            if table == "p2m":
-                entry = self.tables[table].get(key)
-                self.behind.put(key, [entry.mfn] if entry is not None and entry.resident else [])
-            elif table in ("derived", "borrowed", "lingering"):
+        looked: set[Key] = set()
+        for table, key, _ in self.recent():
+            name = table.name
+            if type(key) is Stretch:
+                continue
+            if name == "p2m":
+                entry = table.get(key)
+                self.behind.put(key, (entry.mfn,) if entry is not None and entry.resident else ())
+            elif name in ("derived", "borrowed", "lingering", "dma"):
                 self.reached.put(key, [derived.mfn for derived in self.translations(key)])
-            elif table == "grants":
-                grant = self.tables[table].get(key)
+            elif name == "grants":
+                grant = table.get(key)
                 self.borrowers.put(key, [(grant.vm, grant.gfn)] if grant is not None and grant.present else [])
-        for table, key in changed:
-            for each in (key, *self._lender(key)) if table in WATCHED else ():
-                self.look(each)
-
-    def _lender(self, key: Key) -> list[Key]:
-        grant = self.tables["grants"].get(key)
-        return [] if grant is None else [(grant.vm, grant.gfn)]
+            if name in WATCHED:
+                looked.add(key)
+        for key in looked:
+            self.look(key)
+            grant = self.tables["grants"].get(key)
+            if grant is not None:
+                self.look((grant.vm, grant.gfn))
 
     def translations(self, key: Key) -> list[Any]:
-        """The translations of a page that are installed, or may still be cached."""
-        installed = [self.tables[name].get(key) for name in ("derived", "borrowed")]
-        return [d for d in [*installed, *(each.derived for each in self.lingering[key])] if d is not None and d.present]
+        """The translations of a page that are installed, for processors or devices, or may still be cached."""
+        dma = self.tables["dma"].told(key)
+        return [*self.processors_translations(key), *([dma] if dma is not None and dma.present else [])]
 
-    # ------------------------------------------------------------ what the laws say
+    def processors_translations(self, key: Key) -> list[Any]:
+        """Those without what devices may do."""
+        found = [d for name in ("derived", "borrowed") if (d := self.tables[name].told(key)) is not None and d.present]
+        return [*found, *(each.derived for each in self.lingering[key] if each.derived.present)]
 
-    def _broken(self, about: About) -> Deviates | None:
-        """The first law that is broken now. A law that held, and looks at nothing that has changed, holds."""
-        changed = {table.name for table, _, _ in self.journal}
-        about = self._wider(about)
-        before = self._before()
-        for law in (*(COUNTS if about.counts else ()), *STATES, *STEPS):
-            if LOOKED_AT[law] & changed:
-                for names in _instances(law, about):
-                    if not self.holds(law, names, {"before": before, "actor": about.actor}):
-                        return deviates(law, names)
-        for key in about.pages:
-            found = self._translations_broken(key)
-            if found is not None:
-                return found
-        return None
+    def pages_of(self, mfn: int) -> set[Key]:
+        """The pages that a frame stands behind, or to which their translations lead."""
+        found = {*self.behind.holders.get(mfn, ()), *self.reached.holders.get(mfn, ())}
+        for table in (self.tables["p2m"], self.tables["derived"], self.tables["dma"], self.lingering):
+            if table.ranges is not None and table.ranges.pieces:
+                for vm, piece, first in table.ranges.leading_to(mfn, mfn):
+                    key = vm, piece.first + mfn - first
+                    if key not in table:
+                        found.add(key)
+        return found
 
-    def _wider(self, about: About) -> About:
-        """The names that an event concerns though it does not mention them."""
-        frames = {key for table, key, _ in self.journal if table.name == "frames"}
-        pages = set(about.pages).union(*(relation.of(mfn) for mfn in frames for relation in (self.behind, self.reached)))
-        pages = pages.union(*(self.borrowers.of(page) for page in pages))
-        return about._replace(pages=frozenset(pages), frames=about.frames | frames)
-
-    def _translations_broken(self, key: Key) -> Deviates | None:
-        """The laws about translations, for the installed one and for each that may still be cached."""
-        table = self.tables["derived"]
-        installed = table.get(key)
-        for cached, derived in [(False, installed), *((True, each.derived) for each in self.lingering[key])]:
-            if derived is None:
-                continue
-            dict.__setitem__(table, key, derived)
-            law = next((law for law in TRANSLATIONS if not self.holds(law, key, {})), None)
-            if installed is None:
-                dict.pop(table, key)
-            else:
-                dict.__setitem__(table, key, installed)
-            if law is not None:
-                return deviates(law, key, "it was taken away, but no flush that began afterwards has ended" if cached else "")
-        return None
-
-    def holds(self, law: Law, names: Sequence[int], given: Mapping[str, Any]) -> bool:
-        try:
-            return bool(law.function(self.state, *law.arguments(dict(given), names)))
-        except Open:
-            return True
-
-    def _before(self) -> Any:
-        """The state before the event."""
-        state = OUTLINE.blank()
-        were: dict[str, Before] = {}
-        for table, key, old in reversed(self.journal):
-            were.setdefault(table.name, Before(table)).remember(key, old)
-        for name, table in self.tables.items():
-            setattr(state, name, were.get(name, table))
-        return state
+    # ------------------------------------------------------------ what may have happened untold
 
     def open(self, about: About) -> None:
         """Things may have happened to all this that were not told."""
         frames = set(about.frames)
         for key in about.pages:
-            entry = self.tables["p2m"].get(key)
+            entry = self.tables["p2m"].told(key)
             frames |= {entry.mfn} if entry is not None and entry.resident else set()
-            for name in ("p2m", "derived", "borrowed", "sent", "tracked"):
+            for name in ("p2m", "derived", "borrowed", "dma", "sent", "tracked", "plugged"):
                 self.tables[name].forget(key)
         for mfn in frames:
             self.tables["frames"].forget(mfn)
-            for key in {*self.behind.of(mfn), *self.reached.of(mfn)}:
+            for key in self.pages_of(mfn):
                 self.tables["p2m"].forget(key)
                 self.tables["derived"].forget(key)
                 self.lingering[key] = ()
@@ -296,13 +251,12 @@ class Knowledge:
                 self.tables["swap"].forget(slot)
             for key in about.pages:
                 self.open_contents(key)
-        self._related()
+        self.related()
 
     def open_contents(self, key: Key) -> None:
         """Nothing is known any more of what a page holds, nor of copies of it."""
         entry, new = self.backing(key), Contents()
-        for table in ("bare_memory", "destination"):
-            self.tables[table].forget(key)
+        self.tables["destination"].forget(key)
         self.tables["bare_memory"][key] = new
         if entry is not None and entry.slot != NOTHING:
             self.tables["swap"].forget(entry.slot)
@@ -318,19 +272,47 @@ class Knowledge:
         self.open(about)
 
 
-def _instances(law: Law, about: About) -> Iterable[tuple[int, ...]]:
-    """The names for which a law is asked."""
-    sorts = tuple(kind.sort for _, kind in law.names if isinstance(kind, NameKind))
-    if sorts == ("Vm", "Gfn"):
-        return sorted(about.pages)
-    of = {"Mfn": about.frames, "Slot": about.slots, "Vm": {vm for vm, _ in about.pages}}
-    return itertools.product(*(sorted(of[sort]) for sort in sorts))
+class Judging:
+    """One event: what is done within this is judged at its end."""
+
+    __slots__ = ("about", "k")
+
+    def __init__(self, k: Knowledge, about: About) -> None:
+        self.k, self.about = k, about
+
+    def __enter__(self) -> None:
+        k = self.k
+        if k.joined:
+            k.begun = len(k.journal)
+        else:
+            k.begun = 0
+            k.journal.clear()
+        k.time += 1
+        begin_answering(ANSWERS)
+
+    def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, trace: object) -> bool:
+        k = self.k
+        try:
+            found = None
+            if kind is None:
+                k.related()
+                found = broken(k, self.about)
+                if found is not None and k.silent:
+                    k.open(self.about)
+                    found = broken(k, self.about)
+        finally:
+            end_answering()
+        if kind is Open:  # what was done depends on what is not known, so what it concerns is not known either
+            k.undo(k.begun)
+            k.open(self.about)
+            return True
+        if kind is not None or found is not None:
+            k.undo()
+        if found is not None:
+            raise found
+        return False
 
 
-def deviates(law: Law, names: Sequence[int] = (), why: str = "") -> Deviates:
-    """A law is broken for these names."""
-    said = ", ".join(f"{name} {value:#x}" if name in ("gfn", "mfn") else f"{name} {value}"
-                     for (name, _), value in zip(law.names, names, strict=False))
-    found = Deviates(law.clause, law.name, law.sentence, why=": ".join(filter(None, [f"for {said}" if said else "", why])))
-    found.names = tuple((name, value) for (name, _), value in zip(law.names, names, strict=False))
-    return found
+ANSWERS = Counting()
+
+__all__ = ["CALM", "About", "Judging", "Knowledge", "Lingering", "Open", "deviates", "holds"]

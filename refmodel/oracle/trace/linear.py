@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 import attrs
-from msgspec import UNSET
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from refmodel.language.asking import Fault
 from refmodel.laws import equivalence
@@ -227,6 +228,38 @@ def store_to_table(k: Knowledge, key: Key, offset: int, bits: int, mask: int) ->
 
 
 def access(k: Knowledge, event: Linear) -> None:
+    """One that crosses into the next page is two; a fault may be that of either."""
+    inside = 4096 - (event.gva & 0xFFF)
+    if event.size <= inside:
+        access_within_a_page(k, event)
+        return
+    first, second = _halves(event, inside)
+    if event.fault is UNSET and not event.gp:
+        access_within_a_page(k, first)
+        access_within_a_page(k, second)
+    else:
+        try:
+            access_within_a_page(k, first)
+        except Deviates as why:
+            try:
+                access_within_a_page(k, second)
+            except Deviates:
+                raise why from None
+
+
+def _halves(event: Linear, inside: int) -> tuple[Linear, Linear]:
+    """The part in the first page, and the part in the next."""
+    values: list[int | UnsetType] = [UNSET, UNSET]
+    if isinstance(event.value, int):
+        if event.value >> 8 * event.size:
+            raise Inconsistent("value", f"{event.value:#x} has more than {8 * event.size} bits")
+        values = [event.value & (1 << 8 * inside) - 1, event.value >> 8 * inside]
+    after = (event.gva + inside) & (1 << 64) - 1
+    return (msgspec.structs.replace(event, size=inside, value=values[0]),
+            msgspec.structs.replace(event, gva=after, size=event.size - inside, value=values[1]))
+
+
+def access_within_a_page(k: Knowledge, event: Linear) -> None:
     """Some walk that the processor may make has to end as it was told."""
     mine = processor(k, event.vm, event.cpu)
     if event.fault is UNSET and not event.gp and event.value is UNSET:
@@ -329,11 +362,16 @@ def _explains(k: Knowledge, event: Linear, tables: Tables, end: Translation | Fa
         return f"completion at guest-physical address {end.physical:#x}"
     if event.kind == "store" or event.value is UNSET:
         return None
-    shift, mask = guest.span(end.physical, event.value, event.size)
-    page = k.pages.get(guest.reached(k, event.vm, end.physical >> 12))
-    bits, known = (0, 0) if page is None else page.bits(end.physical & 0xFF8)
-    wrong = (bits ^ event.value << shift) & known & mask
-    return f"value {(bits & mask & known) >> shift:#x}" if wrong else None
+    assert isinstance(event.value, int)
+    due, wrong = 0, False
+    for key, offset, bits, mask in guest.pieces(event.vm, end.physical, event.value, event.size):
+        page = k.pages.get(guest.reached(k, *key))
+        held, known = (0, 0) if page is None else page.bits(offset)
+        wrong = wrong or (held ^ bits) & known & mask != 0
+        shown = held & known & mask
+        ahead = 8 * ((key[1] << 12 | offset) - end.physical)
+        due |= shown << ahead if ahead >= 0 else shown >> -ahead
+    return f"value {due:#x}" if wrong else None
 
 
 def _settle(k: Knowledge, event: Linear, mine: Processor, ways: list[tuple[Tables, Translation | Fault]]) -> None:
@@ -354,11 +392,11 @@ def _settle(k: Knowledge, event: Linear, mine: Processor, ways: list[tuple[Table
         mine.forgets(functools.partial(Remembered.page_fault, tag=mine.tag, gva=event.gva))
     if not isinstance(end, Translation) or event.value is UNSET:
         return
-    shift, mask = guest.span(end.physical, event.value, event.size)
-    at = event.vm, end.physical >> 12
-    if event.kind == "store":
-        guest.write(k, event.vm, at, end.physical & 0xFF8, event.value << shift, mask)
-    else:
-        guest.learn(k, guest.reached(k, *at), end.physical & 0xFF8, event.value << shift, mask)
+    assert isinstance(event.value, int)
+    for at, offset, bits, mask in guest.pieces(event.vm, end.physical, event.value, event.size):
+        if event.kind == "store":
+            guest.write(k, event.vm, at, offset, bits, mask)
+        else:
+            guest.learn(k, guest.reached(k, *at), offset, bits, mask)
     if len({each.physical for _, each in ways if isinstance(each, Translation)}) == 1:
-        reported.access(k, event.cpu, at, event.kind == "store")
+        reported.access(k, event.cpu, (event.vm, end.physical >> 12), event.kind == "store")

@@ -30,6 +30,12 @@ class Observed(Memory):
     """By the page as which the borrower reaches it."""
     borrowed: Total[tuple[Vm, Gfn], Derived]
     """The translations of pages that are borrowed."""
+    dma: Total[tuple[Vm, Gfn], Derived]
+    """What the IOMMU lets devices of the VM's do with a page."""
+    private: Total[tuple[Vm, Gfn], bool]
+    """Whether a page is its VM's alone: neither the monitor nor devices reach what it holds (guest_memfd)."""
+    executable: Total[tuple[Vm, Gfn], bool]
+    """Whether the translation of a page lets the guest fetch instructions, where that is reported."""
     tracked: Total[tuple[Vm, Gfn], bool]
     """Whether a page's writes are tracked: no store to it may go unnoticed."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeAlias
 
 from refmodel.language.asking import concrete_assign, concrete_count
 from refmodel.language.kinds import NOTHING, Kind, Total
 from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.ranges import Mentioned, Ranges, Undo
 
 Key: TypeAlias = tuple[int, int]
 """A VM and a guest frame of its."""
@@ -17,34 +18,65 @@ class Open(BaseException):
     """Somebody asked for what is not known. (No ``Exception``, so that no text takes it for an outcome of its own.)"""
 
 
+class Stretch(NamedTuple):
+    """In a journal: pieces of a table were changed."""
+
+    whose: int
+    first: int
+    last: int
+    undo: Undo
+
+
 class Known(Total[Any, Any]):
     """A table of which some entries are known. While it is ``closed``, what nobody stored is the default; otherwise it is open.
 
     What a store replaces goes to the journal, so that an event can be taken back.
     """
 
-    __slots__ = ("closed", "journal", "name", "opened")
+    __slots__ = ("closed", "journal", "mentioned", "name", "opened", "ranges")
 
-    def __init__(self, name: str, default: Any, closed: bool, journal: list[tuple[Known, Any, Any]]) -> None:
+    def __init__(self, name: str, default: Any, closed: bool, journal: list[tuple[Known, Any, Any]],
+                 mentioned: Mentioned | None = None) -> None:
         super().__init__()
         self.name, self.default, self.closed, self.journal = name, default, closed, journal
         self.opened: set[Any] = set()
+        self.mentioned = mentioned
+        """Where it is noted of which pages, or frames, something is stored."""
+        self.ranges = None if mentioned is None else Ranges()
+        """What is known of many pages, or frames, at once."""
 
     def __missing__(self, key: Any) -> Any:
-        if key == NOTHING or (type(key) is tuple and NOTHING in key) or (self.closed and key not in self.opened):
+        if key == NOTHING or (type(key) is tuple and NOTHING in key):
+            return self.default
+        if key in self.opened:
+            raise Open
+        if self.ranges is not None and self.ranges.pieces and (found := self._in_a_piece(key)) is not None:
+            if found is Open:
+                raise Open
+            return found
+        if self.closed:
             return self.default
         raise Open
 
+    def _in_a_piece(self, key: Any) -> Any:
+        assert self.ranges is not None
+        whose, number = key if type(key) is tuple else (0, key)
+        piece = self.ranges.find(whose, number)
+        return None if piece is None else piece.at(number)
+
     def __setitem__(self, key: Any, value: Any) -> None:
         self.journal.append((self, key, self.get(key, Open)))
-        super().__setitem__(key, value)
+        if self.mentioned is not None and key not in self:
+            self.mentioned.add(*(key if type(key) is tuple else (0, key)))
+        dict.__setitem__(self, key, value)
 
     def forget(self, key: Any) -> None:
         """This entry is open from now on."""
-        if key in self:
-            self.journal.append((self, key, self[key]))
-            dict.__delitem__(self, key)
+        self.journal.append((self, key, self.get(key, Open)))
+        dict.pop(self, key, None)
         self.opened.add(key)
+        if self.mentioned is not None:
+            self.mentioned.add(*(key if type(key) is tuple else (0, key)))
 
     def find(self, key: Any) -> Any:
         """What is known of an entry, or None."""
@@ -53,6 +85,28 @@ class Known(Total[Any, Any]):
         except Open:
             return None
 
+    def told(self, key: Any) -> Any:
+        """What somebody said of an entry, or None: the default of a closed table nobody said."""
+        value = self.get(key)
+        if value is None and self.ranges is not None and self.ranges.pieces and key not in self.opened:
+            value = self._in_a_piece(key)
+        return None if value is Open else value
+
+    def put_range(self, whose: int, first: int, last: int, value: Any) -> None:
+        """What is known of all these, but of those of which something is stored by itself."""
+        assert self.ranges is not None
+        self.journal.append((self, Stretch(whose, first, last, self.ranges.put(whose, first, last, value)), None))
+
+    def take_back(self, key: Any, old: Any) -> None:
+        """Undo what the journal says."""
+        if type(key) is Stretch:
+            assert self.ranges is not None
+            self.ranges.undo(key.undo)
+        elif old is Open:
+            dict.pop(self, key, None)
+        else:
+            dict.__setitem__(self, key, old)
+
 
 class Pages(Known):
     """A table of contents: of a page that nobody mentioned nothing is known, which is an answer too."""
@@ -60,7 +114,8 @@ class Pages(Known):
     __slots__ = ()
 
     def __missing__(self, key: Any) -> Any:
-        return Contents()
+        found = self._in_a_piece(key) if self.ranges is not None and self.ranges.pieces and type(key) is tuple else None
+        return Contents(zeroed=found is True)
 
 
 class Before(Total[Any, Any]):
@@ -105,6 +160,13 @@ class Relation:
         """Those that refer to it."""
         return frozenset(self.holders.get(target, ()))
 
+    def within(self, first: int, last: int) -> Iterator[int]:
+        """The targets from the first to the last that somebody refers to."""
+        if last - first > len(self.holders):
+            yield from (target for target in self.holders if first <= target <= last)
+        else:
+            yield from (target for target in range(first, last + 1) if target in self.holders)
+
 
 class Counting:
     """The answerer of laws that count: they can if everything is known. Nothing else is asked of a trace."""
@@ -116,7 +178,7 @@ class Counting:
         raise Open
 
     def count(self, table: Known, where: Callable[..., Any]) -> int:
-        if not table.closed or table.opened:
+        if not table.closed or table.opened or (table.ranges is not None and table.ranges.pieces):
             raise Open
         return concrete_count(table, where)
 

@@ -1,0 +1,177 @@
+"""What the laws say of what is known, after an event: those that look at what has changed, asked for the names concerned."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from refmodel.language import Law, outline
+from refmodel.language.kinds import NOTHING, NameKind
+from refmodel.laws import memory
+from refmodel.mmu.contract import Derived
+from refmodel.oracle.trace.deviations import Deviates
+from refmodel.oracle.trace.observed import COUNTS, STATES, STEPS, TRANSLATIONS, Judged
+from refmodel.oracle.trace.tables import Before, Key, Known, Open, Stretch
+
+if TYPE_CHECKING:
+    from refmodel.oracle.trace.knowledge import Knowledge
+
+OUTLINE = outline(Judged)
+LOOKED_AT = {law: OUTLINE.reads(law) for law in OUTLINE.laws}
+"""By law: the tables that it looks at."""
+TRANSLATED = frozenset[str]().union({"lingering", "dma"}, *(LOOKED_AT[law] for law in TRANSLATIONS))
+"""The tables that laws about translations look at."""
+
+
+class About(NamedTuple):
+    """What an event concerns: the names for which the laws are asked."""
+
+    pages: frozenset[Key] = frozenset()
+    frames: frozenset[int] = frozenset()
+    slots: frozenset[int] = frozenset()
+    actor: int = NOTHING
+    """The VM whose own step it is."""
+    counts: bool = False
+    """Whether it says what the implementation counted."""
+
+
+class Asked(NamedTuple):
+    """A law, and how it is asked."""
+
+    law: Law
+    sort: str
+    """What its names are names of: pages, frames, slots, VMs."""
+    call: Callable[[Any, Any, int, tuple[int, ...]], Any]
+    """The law of a state, the one before, the actor and the names."""
+    of_step: bool
+
+
+def _asked(law: Law) -> Asked:
+    sorts = tuple(kind.sort for _, kind in law.names if isinstance(kind, NameKind))
+    sort = {("Vm", "Gfn"): "page", ("Mfn",): "frame", ("Slot",): "slot", ("Vm",): "vm"}[sorts]
+    function = law.function
+    if not law.about:
+        return Asked(law, sort, lambda s, before, actor, names: function(s, *names), False)
+    return Asked(law, sort, lambda s, before, actor, names: function(
+        s, *law.arguments({"before": before, "actor": actor}, names)), True)
+
+
+MARKED_IN_TIME = (memory.unmarked_pages_are_there, memory.unmarked_pages_are_protected)
+ASKED = tuple(map(_asked, (*COUNTS, *STATES, *STEPS)))
+
+
+@functools.lru_cache(maxsize=4096)
+def plan(changed: frozenset[str], counts: bool, late: bool) -> tuple[Asked, ...]:
+    """The laws that look at one of these tables. A law that held, and looks at nothing that has changed, holds. While marks may
+    come late, a page that the other machine has may be written to."""
+    return tuple(asked for asked in ASKED if LOOKED_AT[asked.law] & changed and (counts or asked.law not in COUNTS)
+                 and not (late and asked.law in MARKED_IN_TIME))
+
+
+def broken(k: Knowledge, about: About) -> Deviates | None:
+    """The first law that is broken now."""
+    changed = frozenset({table.name for table, _, _ in k.recent()})
+    about = wider(k, about)
+    asked = plan(changed, about.counts, k.marks_late)
+    before = _before(k) if any(each.of_step for each in asked) else None
+    pages = _in_order(about.pages)
+    of: dict[str, Sequence[tuple[int, ...]]] = {
+        "page": pages, "frame": [(mfn,) for mfn in _in_order(about.frames)], "slot": [(slot,) for slot in _in_order(about.slots)],
+        "vm": [(vm,) for vm in _in_order({vm for vm, _ in pages})]}
+    state = k.state
+    for law, sort, call, _ in asked:
+        for names in of[sort]:
+            try:
+                if not call(state, before, about.actor, names):
+                    return deviates(law, names)
+            except Open:
+                continue
+    if changed & TRANSLATED:
+        for key in pages:
+            found = _translations_broken(k, key)
+            if found is not None:
+                return found
+    return None
+
+
+def _in_order(names: Iterable[Any]) -> list[Any]:
+    found = list(names)
+    if len(found) > 1:
+        found.sort()
+    return found
+
+
+def wider(k: Knowledge, about: About) -> About:
+    """The names that an event concerns though it does not mention them."""
+    frames = {key for table, key, _ in k.recent() if table.name == "frames" and type(key) is not Stretch}
+    pages = set(about.pages)
+    for mfn in frames:
+        pages |= k.pages_of(mfn)
+    if k.borrowers.holders:
+        pages = pages.union(*(k.borrowers.of(page) for page in pages))
+    return About(frozenset(pages), about.frames | frames, about.slots, about.actor, about.counts)
+
+
+def _translations_broken(k: Knowledge, key: Key) -> Deviates | None:
+    """The laws about translations, for the installed one, for a device's, and for each that may still be cached."""
+    table = k.tables["derived"]
+    installed, dma, lingering = table.told(key), k.tables["dma"].told(key), k.lingering[key]
+    if installed is not None and (law := _wrong(k, key)) is not None:
+        return deviates(law, key)
+    for each in lingering:
+        if (law := with_translation(table, key, each.derived, lambda: _wrong(k, key))) is not None:
+            return deviates(law, key, "it was taken away, but no flush that began afterwards has ended")
+    if dma is not None:
+        for_reading = Derived(dma.present, dma.mfn)  # the IOMMU lets devices write to what is logged or tracked
+        law = (with_translation(table, key, for_reading, lambda: _wrong(k, key))
+               or with_translation(table, key, dma, lambda: _wrong(k, key, TRANSLATIONS[:2])))
+        if law is not None:
+            return deviates(law, key, "the IOMMU lets devices reach it")
+    return None
+
+
+def _wrong(k: Knowledge, key: Key, laws: tuple[Law, ...] = TRANSLATIONS) -> Law | None:
+    return next((law for law in laws if not holds(k, law, key)), None)
+
+
+def with_translation(table: Known, key: Key, derived: Any, ask: Callable[[], Any]) -> Any:
+    """An answer, as it would be if this were the translation."""
+    stored = table.get(key)
+    dict.__setitem__(table, key, derived)
+    try:
+        return ask()
+    finally:
+        if stored is None:
+            dict.pop(table, key)
+        else:
+            dict.__setitem__(table, key, stored)
+
+
+def holds(k: Knowledge, law: Law, names: Sequence[int]) -> bool:
+    """Whether a law about a state holds for these names, or may."""
+    try:
+        return bool(law.function(k.state, *names))
+    except Open:
+        return True
+
+
+def _before(k: Knowledge) -> Any:
+    """The state before the event."""
+    state = OUTLINE.blank()
+    were: dict[str, Before] = {}
+    for table, key, old in reversed(k.recent()):
+        if type(key) is not Stretch:
+            were.setdefault(table.name, Before(table)).remember(key, old)
+    for name, table in k.tables.items():
+        setattr(state, name, were.get(name, table))
+    return state
+
+
+def deviates(law: Law, names: Sequence[int] = (), why: str = "") -> Deviates:
+    """A law is broken for these names."""
+    said = ", ".join(f"{name} {value:#x}" if name in ("gfn", "mfn") else f"{name} {value}"
+                     for (name, _), value in zip(law.names, names, strict=False))
+    found = Deviates(law.clause, law.name, law.sentence, why=": ".join(filter(None, [f"for {said}" if said else "", why])))
+    found.names = tuple((name, value) for (name, _), value in zip(law.names, names, strict=False))
+    return found
