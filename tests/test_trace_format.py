@@ -20,7 +20,7 @@ from tests.test_traces import AS_MET, DATA, FLUSH, LAWFUL, START, TOLD, TWO, UNL
 SPECS = Path(__file__).parent.parent / "specs"
 BIG = page("map", 0x200, mfn=0x400, writable=True, level=2)
 BIG_MEMORY = page("populate", 0x200, mfn=0x400, pages=512)
-RING = (*TWO, event("ring_push", ring=0, index=7, gfn=0), event("ring_harvest", ring=0, end=8), event("ring_reset", ring=0, end=8))
+RING = (*TWO, event("ring_push", ring=0, index=0, gfn=0), event("ring_harvest", ring=0, end=1), event("ring_reset", ring=0, end=1))
 LATE = event("trace", start="power-on", marks="late")
 SLOT = event("slot_add", slot=1, gfn=16, pages=8)
 
@@ -55,8 +55,10 @@ FINE: dict[str, tuple[Told, ...]] = {
                          page("map", mfn=9, writable=True), load(0, 5), event("table", mfn=5)),
     "a shared frame is moved": (START, *TWO, page("unmap"), page("unmap", vm=1), page("share", with_vm=1, with_gfn=0, mfn=5),
                                 event("move", mfn=5, to_mfn=9), page("map", mfn=9), page("map", vm=1, mfn=9), load(0, 0, 1)),
-    "the ring": (START, *RING, page("send"), event("ring_push", ring=0, index=8, gfn=0), page("map", mfn=5, writable=True),
-                 store(0, 1), event("ring_harvest", ring=0, end=9), event("ring_reset", ring=0, end=9), page("send"), event("resume")),
+    "the ring": (START, *RING, page("send"), event("ring_push", ring=0, index=1, gfn=0), page("map", mfn=5, writable=True),
+                 store(0, 1), event("ring_harvest", ring=0, end=2), event("ring_reset", ring=0, end=2), page("send"), event("resume")),
+    "a ring that was used before": (event("trace"), event("ring_push", ring=0, index=7, gfn=0), event("ring_harvest", ring=0, end=8),
+                                    event("ring_reset", ring=0, end=8), event("ring_push", ring=0, index=8, gfn=0)),
     "the ring is full": (START, *RING, event("ring_full", ring=0, size=2)),
     "a ring before its flush": (TOLD, *RING, store(0, 3), *FLUSH, page("send")),
     "a whole bitmap": (START, page("populate", 0, mfn=8, pages=16), page("map", 0, mfn=8, pages=16, writable=True),
@@ -127,13 +129,13 @@ WRONG: dict[str, tuple[str, tuple[Told, ...]]] = {
     "moved onto another's frame": ("RES-2", (START, *TWO, page("unmap"), event("move", mfn=5, to_mfn=6))),
     "moved, and its contents not": ("EQV-1", (START, *TWO, store(0, 5), page("unmap"), event("move", mfn=5, to_mfn=9),
                                               page("map", mfn=9), load(0, 0))),
-    "a lost entry of the ring": ("EQV-4", (START, *RING, event("ring_push", ring=0, index=9, gfn=0))),
-    "an entry reset before it is harvested": ("EQV-4", (START, *TWO, event("ring_push", ring=0, index=7, gfn=0),
-                                                        event("ring_reset", ring=0, end=8))),
-    "an entry harvested that nobody pushed": ("EQV-4", (START, *TWO, event("ring_push", ring=0, index=7, gfn=0),
-                                                        event("ring_harvest", ring=0, end=9))),
-    "sent between harvest and reset": ("EQV-4", (START, *TWO, event("ring_push", ring=0, index=7, gfn=0),
-                                                 event("ring_harvest", ring=0, end=8), page("send"))),
+    "a lost entry of the ring": ("EQV-4", (START, *RING, event("ring_push", ring=0, index=2, gfn=0))),
+    "an entry reset before it is harvested": ("EQV-4", (START, *TWO, event("ring_push", ring=0, index=0, gfn=0),
+                                                        event("ring_reset", ring=0, end=1))),
+    "an entry harvested that nobody pushed": ("EQV-4", (START, *TWO, event("ring_push", ring=0, index=0, gfn=0),
+                                                        event("ring_harvest", ring=0, end=2))),
+    "sent between harvest and reset": ("EQV-4", (START, *TWO, event("ring_push", ring=0, index=0, gfn=0),
+                                                 event("ring_harvest", ring=0, end=1), page("send"))),
     "more in the ring than it has room for": ("EQV-4", (START, *TWO, *(event("ring_push", ring=0, index=n, gfn=0) for n in range(3)),
                                                         event("ring_full", ring=0, size=2))),
     "a mark that never comes": ("EQV-4", (LATE, *TWO, page("take_mark"), page("send"), store(0, 4), event("resume"))),

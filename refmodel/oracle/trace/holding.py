@@ -82,6 +82,7 @@ def broken(k: Knowledge, about: About) -> Deviates | None:
     state = k.state
     for law, sort, call, _ in asked:
         for names in of[sort]:
+            k.answers.among = k.pages_of(names[0]) if sort == "frame" and law in COUNTS else None
             try:
                 if not call(state, before, about.actor, names):
                     return deviates(law, names)

@@ -49,6 +49,8 @@ class Knowledge:
         nobody: Callable[..., None] = lambda *what: None  # noqa: E731
         self.effect = self.load = self.store = self.store_to_table = nobody
         """What events hand themselves to."""
+        self.answers = Counting()
+        """What laws that count ask."""
         self.silent: frozenset[str] = frozenset()
         self.silent_fills = False
         """Whether events of the silent kinds change what a guest finds in its memory."""
@@ -59,6 +61,7 @@ class Knowledge:
 
     def start(self, closed: bool) -> None:
         """Begin anew: knowing that nothing has happened yet (``closed``), or knowing nothing."""
+        self.closed = closed
         self.journal: list[tuple[Known, Any, Any]] = []
         self.begun, self.joined = 0, False
         """Where in the journal the event begins that is judged; and whether it is one of many that are one."""
@@ -80,6 +83,8 @@ class Knowledge:
         """By frame: the pages whose translations lead there, or may still be cached."""
         self.borrowers = Relation()
         """By page: the pages as which it is borrowed."""
+        self.cached: dict[int, set[int]] = {}
+        """By VM: its pages that have an entry of their own in ``lingering``."""
         self.mapping: set[int] = set()
         """The VMs of which translations are reported."""
         self.dma_mapping: set[int] = set()
@@ -114,8 +119,18 @@ class Knowledge:
             page = self.pages[vm, gfn]
             dict.__setitem__(self.pages, (vm, gfn), page)
             self.mentioned_pages.add(vm, gfn)
+            self._is_in_its_frame((vm, gfn), page)
             self.look((vm, gfn))
         return page
+
+    def _is_in_its_frame(self, key: Key, page: Contents) -> None:
+        """What a page holds is in its frame, if that is its own and nobody said what is in it."""
+        entry, memory = self.tables["p2m"].told(key), self.tables["memory"]
+        if entry is not None and entry.resident and entry.mfn not in memory:
+            frame = self.tables["frames"].told(entry.mfn)
+            if frame is not None and frame.use == Use.PRIVATE:
+                dict.__setitem__(memory, entry.mfn, page)
+                self.mentioned_frames.add(0, entry.mfn)
 
     def backing(self, key: Key) -> P2mEntry | None:
         """Where a page is, if that is known."""
@@ -196,6 +211,9 @@ class Knowledge:
                 self.behind.put(key, (entry.mfn,) if entry is not None and entry.resident else ())
             elif name in ("derived", "borrowed", "lingering", "dma"):
                 self.reached.put(key, [derived.mfn for derived in self.translations(key)])
+                if name == "lingering":
+                    of_vm = self.cached.setdefault(key[0], set())
+                    (of_vm.add if table.get(key) else of_vm.discard)(key[1])
             elif name == "grants":
                 grant = table.get(key)
                 self.borrowers.put(key, [(grant.vm, grant.gfn)] if grant is not None and grant.present else [])
@@ -288,7 +306,7 @@ class Judging:
             k.begun = 0
             k.journal.clear()
         k.time += 1
-        begin_answering(ANSWERS)
+        begin_answering(k.answers)
 
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, trace: object) -> bool:
         k = self.k
@@ -312,7 +330,5 @@ class Judging:
             raise found
         return False
 
-
-ANSWERS = Counting()
 
 __all__ = ["CALM", "About", "Judging", "Knowledge", "Lingering", "Open", "deviates", "holds"]

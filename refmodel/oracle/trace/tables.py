@@ -14,6 +14,10 @@ Key: TypeAlias = tuple[int, int]
 """A VM and a guest frame of its."""
 
 
+MOST_COUNTED = 1 << 17
+"""Pages that are counted one by one. Where more are alike, a count is not held against them."""
+
+
 class Open(BaseException):
     """Somebody asked for what is not known. (No ``Exception``, so that no text takes it for an outcome of its own.)"""
 
@@ -91,6 +95,16 @@ class Known(Total[Any, Any]):
         if value is None and self.ranges is not None and self.ranges.pieces and key not in self.opened:
             value = self._in_a_piece(key)
         return None if value is Open else value
+
+    def in_pieces(self) -> Iterator[tuple[Key, Any]]:
+        """What pieces say of pages, one by one, but of those of which something is stored by itself."""
+        pieces = [] if self.ranges is None else [(vm, piece) for vm, of_vm in self.ranges.pieces.items() for piece in of_vm]
+        if sum(piece.last - piece.first for _, piece in pieces) > MOST_COUNTED or any(piece.value is Open for _, piece in pieces):
+            raise Open
+        for vm, piece in pieces:
+            for gfn in range(piece.first, piece.last + 1):
+                if (vm, gfn) not in self:
+                    yield (vm, gfn), piece.at(gfn)
 
     def put_range(self, whose: int, first: int, last: int, value: Any) -> None:
         """What is known of all these, but of those of which something is stored by itself."""
@@ -171,6 +185,9 @@ class Relation:
 class Counting:
     """The answerer of laws that count: they can if everything is known. Nothing else is asked of a trace."""
 
+    among: Iterable[Key] | None = None
+    """The pages that can count, where that is known: those that a frame stands behind."""
+
     def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
         raise Open
 
@@ -178,9 +195,12 @@ class Counting:
         raise Open
 
     def count(self, table: Known, where: Callable[..., Any]) -> int:
-        if not table.closed or table.opened or (table.ranges is not None and table.ranges.pieces):
+        if not table.closed or any(key not in table for key in table.opened):
             raise Open
-        return concrete_count(table, where)
+        if self.among is not None:
+            return sum(bool(where(table[key], *key)) for key in self.among)
+        number: int = concrete_count(table, where)
+        return number + sum(bool(where(value, *key)) for key, value in table.in_pieces())
 
     def reset(self, table: Known, where: Callable[..., Any]) -> None:
         concrete_assign(table, where, table.default)

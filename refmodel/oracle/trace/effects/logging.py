@@ -82,7 +82,7 @@ class DirtyRing:
 
 
 def _ring(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) -> DirtyRing:
-    found: DirtyRing = k.rings.setdefault((event.vm, event.ring), DirtyRing())
+    found: DirtyRing = k.rings.setdefault((event.vm, event.ring), DirtyRing(next=0 if k.closed else None))
     return found
 
 

@@ -79,7 +79,6 @@ def inflate(k: Knowledge, event: e.Inflate) -> None:
         vacate(k, key)
         if event.touchable:
             k.touchable.add(event.vm)
-            k.tables["p2m"].forget(key)  # so that nobody counts what is in the balloon
             k.state.bare_memory[key] = Contents(zeroed=True)
             k.state.p2m[key] = P2mEntry(Backing.PROMISED)
         else:
@@ -109,7 +108,7 @@ def deflate(k: Knowledge, event: e.Deflate) -> None:
 
 
 def balloon(k: Knowledge, event: e.Balloon) -> None:
-    with k.judging(About(frozenset({(event.vm, 0)}), counts=True)):
+    with k.judging(About(frozenset({(event.vm, 0)}), counts=event.vm not in k.touchable)):
         k.state.balloon[event.vm] = attrs.evolve(k.state.balloon.default, actual=event.actual)
 
 

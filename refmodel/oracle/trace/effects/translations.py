@@ -139,8 +139,8 @@ def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
         raise Inconsistent("e", f"no flush of vm {event.vm}{where} was begun")
     begun, first, last = k.flushed.pop((event.vm, event.gfn))
     forget = functools.partial(_forgotten, k, event.vm, begun)
-    alone = [gfn for (vm, gfn), entries in k.lingering.items() if vm == event.vm and first <= gfn <= last
-             and any(each.since <= begun for each in entries)]
+    alone = [gfn for gfn in sorted(k.cached.get(event.vm, ())) if first <= gfn <= last
+             and any(each.since <= begun for each in k.lingering[event.vm, gfn])]
     with together(k):
         for gfn in alone:
             forget(gfn)
