@@ -22,9 +22,18 @@ MANY = 1 << 40
 
 def about(k: Knowledge, *pages: Key, frames: tuple[int | None, ...] = (), slots: tuple[int, ...] = (), **more: Any) -> About:
     """What an event concerns: pages, frames and slots, and the frames and slots that these pages have now."""
-    entries = [entry for page in pages if (entry := k.backing(page)) is not None]
-    return About(frozenset(pages), frozenset({f for f in frames if f is not None} | {x.mfn for x in entries if x.resident}),
-                 frozenset({*slots, *(x.slot for x in entries if x.slot != NOTHING)}), **more)
+    of_frames, of_slots = {f for f in frames if f is not None}, set(slots)
+    p2m = k.tables["p2m"]
+    for page in pages:
+        if not k.joined and page not in p2m:
+            k.by_itself(page)
+        entry = k.backing(page)
+        if entry is not None:
+            if entry.resident:
+                of_frames.add(entry.mfn)
+            if entry.slot != NOTHING:
+                of_slots.add(entry.slot)
+    return About(frozenset(pages), frozenset(of_frames), frozenset(of_slots), **more)
 
 
 def take(k: Knowledge, mfn: int) -> None:
@@ -126,8 +135,9 @@ def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
 
 def rest(k: Knowledge, key: Key) -> None:
     """A page that no translation lets anybody write to is as good as protected."""
-    if k.state.derived.find(key) is not None and not _may_be_written(k, key):
-        k.state.p2m[key] = attrs.evolve(k.state.p2m[key], writable=False)
+    entry = k.backing(key)
+    if entry is not None and entry.writable and k.state.derived.find(key) is not None and not _may_be_written(k, key):
+        k.state.p2m[key] = attrs.evolve(entry, writable=False)
 
 
 def hold(k: Knowledge, key: Key, contents: Contents) -> None:

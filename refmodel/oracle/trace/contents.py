@@ -85,7 +85,25 @@ class Contents:
     def doubt(self, offset: int, mask: int) -> None:
         """Some bits of a word are not known any more."""
         had, known = self.bits(offset)
-        self.words[offset] = as_word(had, known & ~mask)
+        if known & ~mask or self.zeroed:
+            self.words[offset] = as_word(had, known & ~mask)
+        else:
+            self.words.pop(offset, None)
+
+    def doubt_bytes(self, offset: int, size: int) -> None:
+        """So many bytes are not known any more."""
+        first, end = -(-offset // WORD) * WORD, (offset + size) // WORD * WORD
+        for word in range(first, end, WORD) if self.zeroed else [w for w in self.words if first <= w < end]:
+            self.doubt(word, FULL)
+        if offset < first:
+            bits = 8 * (offset % WORD)
+            self.doubt(first - WORD, (1 << 8 * min(size, first - offset)) - 1 << bits)
+        if max(end, first) < offset + size:
+            self.doubt(max(end, first), (1 << 8 * (offset + size - max(end, first))) - 1)
+
+    def is_unknown(self) -> bool:
+        """Whether nothing is known of it."""
+        return not self.words and not self.zeroed
 
     def is_zero(self) -> bool:
         return not any(bits & mask for bits, mask in map(known_bits, self.words.values()))
@@ -93,7 +111,9 @@ class Contents:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Contents):
             return NotImplemented
-        if self is other or (self.words == other.words and self.zeroed == other.zeroed):
+        if self is other or self.is_unknown() or other.is_unknown():
+            return True
+        if self.words == other.words and self.zeroed == other.zeroed:
             return True
         return not any((mine ^ theirs) & known & too for offset in {**self.words, **other.words}
                        for (mine, known), (theirs, too) in [(self.bits(offset), other.bits(offset))])

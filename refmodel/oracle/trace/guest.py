@@ -91,8 +91,7 @@ def unknown(k: Knowledge, at: Key, offset: int, size: int) -> None:
     with k.judging(about(k, key, actor=key[0])):
         contents = Contents() if size == 4096 else k.page(*key).copy()
         if size < 4096:
-            for _, word, _, mask in pieces(0, offset, 0, size):
-                contents.doubt(word, mask)
+            contents.doubt_bytes(offset, size)
         hold(k, key, contents)
 
 

@@ -42,9 +42,10 @@ class Asked(NamedTuple):
     law: Law
     sort: str
     """What its names are names of: pages, frames, slots, VMs."""
-    call: Callable[[Any, Any, int, tuple[int, ...]], Any]
-    """The law of a state, the one before, the actor and the names."""
+    call: Callable[..., Any]
+    """The law of a state and names; or, if it is about a step, of a state, the one before, the actor and names."""
     of_step: bool
+    counts: bool
 
 
 def _asked(law: Law) -> Asked:
@@ -52,9 +53,11 @@ def _asked(law: Law) -> Asked:
     sort = {("Vm", "Gfn"): "page", ("Mfn",): "frame", ("Slot",): "slot", ("Vm",): "vm"}[sorts]
     function = law.function
     if not law.about:
-        return Asked(law, sort, lambda s, before, actor, names: function(s, *names), False)
-    return Asked(law, sort, lambda s, before, actor, names: function(
-        s, *law.arguments({"before": before, "actor": actor}, names)), True)
+        return Asked(law, sort, function, False, law in COUNTS)
+    if "actor" not in law.about:
+        return Asked(law, sort, lambda s, before, actor, *names: function(s, before, *names), True, False)
+    return Asked(law, sort, lambda s, before, actor, *names: function(
+        s, *law.arguments({"before": before, "actor": actor}, names)), True, False)
 
 
 MARKED_IN_TIME = (memory.unmarked_pages_are_there, memory.unmarked_pages_are_protected)
@@ -72,19 +75,22 @@ def plan(changed: frozenset[str], counts: bool, late: bool) -> tuple[Asked, ...]
 def broken(k: Knowledge, about: About) -> Deviates | None:
     """The first law that is broken now."""
     changed = frozenset({table.name for table, _, _ in k.recent()})
+    if not changed and not about.counts:
+        return None
     about = wider(k, about)
     asked = plan(changed, about.counts, k.marks_late)
-    before = _before(k) if any(each.of_step for each in asked) else None
+    before: Any = None
     pages = _in_order(about.pages)
-    of: dict[str, Sequence[tuple[int, ...]]] = {
-        "page": pages, "frame": [(mfn,) for mfn in _in_order(about.frames)], "slot": [(slot,) for slot in _in_order(about.slots)],
-        "vm": [(vm,) for vm in _in_order({vm for vm, _ in pages})]}
-    state = k.state
-    for law, sort, call, _ in asked:
-        for names in of[sort]:
-            k.answers.among = k.pages_of(names[0]) if sort == "frame" and law in COUNTS else None
+    state, answers, actor = k.state, k.answers, about.actor
+    for law, sort, call, of_step, counts in asked:
+        names: Any
+        for names in pages if sort == "page" else _named(about, sort):
+            if of_step and before is None:
+                before = _before(k)
+            if counts:
+                answers.among = k.pages_of(names[0]) if sort == "frame" else None
             try:
-                if not call(state, before, about.actor, names):
+                if not (call(state, before, actor, *names) if of_step else call(state, *names)):
                     return deviates(law, names)
             except Open:
                 continue
@@ -96,6 +102,11 @@ def broken(k: Knowledge, about: About) -> Deviates | None:
     return None
 
 
+def _named(about: About, sort: str) -> list[tuple[int]]:
+    found = about.frames if sort == "frame" else about.slots if sort == "slot" else {vm for vm, _ in about.pages}
+    return [(name,) for name in _in_order(found)]
+
+
 def _in_order(names: Iterable[Any]) -> list[Any]:
     found = list(names)
     if len(found) > 1:
@@ -105,13 +116,15 @@ def _in_order(names: Iterable[Any]) -> list[Any]:
 
 def wider(k: Knowledge, about: About) -> About:
     """The names that an event concerns though it does not mention them."""
-    frames = {key for table, key, _ in k.recent() if table.name == "frames" and type(key) is not Stretch}
+    frames = [key for table, key, _ in k.recent() if table.name == "frames" and type(key) is not Stretch]
+    if not frames and not k.borrowers.holders:
+        return about
     pages = set(about.pages)
     for mfn in frames:
         pages |= k.pages_of(mfn)
     if k.borrowers.holders:
         pages = pages.union(*(k.borrowers.of(page) for page in pages))
-    return About(frozenset(pages), about.frames | frames, about.slots, about.actor, about.counts)
+    return About(frozenset(pages), about.frames.union(frames), about.slots, about.actor, about.counts)
 
 
 def _translations_broken(k: Knowledge, key: Key) -> Deviates | None:
@@ -160,12 +173,15 @@ def holds(k: Knowledge, law: Law, names: Sequence[int]) -> bool:
 def _before(k: Knowledge) -> Any:
     """The state before the event."""
     state = OUTLINE.blank()
+    state.__dict__.update(k.tables)
     were: dict[str, Before] = {}
     for table, key, old in reversed(k.recent()):
         if type(key) is not Stretch:
-            were.setdefault(table.name, Before(table)).remember(key, old)
-    for name, table in k.tables.items():
-        setattr(state, name, were.get(name, table))
+            before = were.get(table.name)
+            if before is None:
+                before = were[table.name] = Before(table)
+            before.remember(key, old)
+    state.__dict__.update(were)
     return state
 
 

@@ -27,8 +27,13 @@ CONTENTS = ("memory", "bare_memory", "swap", "destination")
 BY_PAGE = ("p2m", "derived", "borrowed", "dma", "executable", "private", "tracked", "sent", "plugged", "bare_memory",
            "destination", "grants", "lingering")
 """Tables that say something of each page of a VM's."""
+TRANSLATING = frozenset({"derived", "borrowed", "lingering", "dma"})
+"""Tables that hold translations."""
 WATCHED = frozenset({"p2m", "plugged", "sent", "grants", "bare_memory", "derived", "tracked"})
 """Tables that say which accesses have to be looked into."""
+ASKED_OFTEN = ("p2m", "derived", "plugged", "sent")
+"""Tables that most events look at."""
+RELATED = WATCHED | TRANSLATING
 CALM = (Sent.MARKED, Sent.TAKEN, None)
 """How far on its way a page may be, for a store to it to be of no interest to the dirty log."""
 
@@ -137,23 +142,35 @@ class Knowledge:
         entry: P2mEntry | None = self.state.p2m.find(key)
         return entry
 
+    def by_itself(self, key: Key) -> None:
+        """What pieces say of a page is stored for the page, since events are about it: it is looked at again and again."""
+        stored = [name for name in ASKED_OFTEN if self.tables[name].store_from_piece(key)]
+        if not stored:
+            return
+        self.mentioned_pages.add(*key)
+        entry = self.tables["p2m"].get(key)
+        if entry is not None and entry.resident:
+            self.behind.put(key, (entry.mfn,))
+            if self.tables["frames"].store_from_piece(entry.mfn):
+                self.mentioned_frames.add(0, entry.mfn)
+        self.reached.put(key, [derived.mfn for derived in self.translations(key)])
+
     def look(self, key: Key) -> None:
         """Find out anew which accesses to a page have to be looked into."""
         page = self.pages.get(key)
-        if page is not None:
-            derived = self.tables["derived"].told(key)
-            gone = self.state.plugged.find(key) is False
-            page.shut = gone or (derived is not None and not derived.present and key[0] in self.mapping)
-            page.plain = not gone and not self.watched(key)
-
-    def watched(self, key: Key) -> bool:
-        """Whether a store to a page has to be looked into."""
-        entry, derived = self.backing(key), self.tables["derived"].told(key)
-        if derived is not None and not derived.writable and key[0] in self.mapping:
-            return True
-        if key in self.state.grants or key in self.borrowers.holders or key in self.table_pages:
-            return True
-        return entry is not None and not (entry.mapped and entry.writable and self.state.sent.find(key) in CALM)
+        if page is None:
+            return
+        tables = self.tables
+        derived = tables["derived"].told(key) if key[0] in self.mapping else None
+        if tables["plugged"].find(key) is False or (derived is not None and not derived.present):
+            page.shut, page.plain = True, False
+            return
+        page.shut = False
+        entry = tables["p2m"].find(key)
+        page.plain = not (
+            (derived is not None and not derived.writable) or key in self.table_pages or key in tables["grants"]
+            or key in self.borrowers.holders
+            or (entry is not None and not (entry.mapped and entry.writable and tables["sent"].find(key) in CALM)))
 
     def bounded(self, most: int) -> bool:
         """Keep memory bounded: if more than so many words are known, those of the pages seen first are forgotten."""
@@ -204,12 +221,12 @@ class Knowledge:
         looked: set[Key] = set()
         for table, key, _ in self.recent():
             name = table.name
-            if type(key) is Stretch:
+            if name not in RELATED or type(key) is Stretch:
                 continue
             if name == "p2m":
                 entry = table.get(key)
                 self.behind.put(key, (entry.mfn,) if entry is not None and entry.resident else ())
-            elif name in ("derived", "borrowed", "lingering", "dma"):
+            elif name in TRANSLATING:
                 self.reached.put(key, [derived.mfn for derived in self.translations(key)])
                 if name == "lingering":
                     of_vm = self.cached.setdefault(key[0], set())
@@ -219,10 +236,10 @@ class Knowledge:
                 self.borrowers.put(key, [(grant.vm, grant.gfn)] if grant is not None and grant.present else [])
             if name in WATCHED:
                 looked.add(key)
+        grants = self.tables["grants"]
         for key in looked:
             self.look(key)
-            grant = self.tables["grants"].get(key)
-            if grant is not None:
+            if grants and (grant := grants.get(key)) is not None:
                 self.look((grant.vm, grant.gfn))
 
     def translations(self, key: Key) -> list[Any]:
@@ -239,11 +256,8 @@ class Knowledge:
         """The pages that a frame stands behind, or to which their translations lead."""
         found = {*self.behind.holders.get(mfn, ()), *self.reached.holders.get(mfn, ())}
         for table in (self.tables["p2m"], self.tables["derived"], self.tables["dma"], self.lingering):
-            if table.ranges is not None and table.ranges.pieces:
-                for vm, piece, first in table.ranges.leading_to(mfn, mfn):
-                    key = vm, piece.first + mfn - first
-                    if key not in table:
-                        found.add(key)
+            if table.ranges is not None and table.ranges.buckets:
+                found.update(key for key in table.ranges.pages_at(mfn) if key not in table)
         return found
 
     # ------------------------------------------------------------ what may have happened untold

@@ -14,12 +14,18 @@ Key: TypeAlias = tuple[int, int]
 """A VM and a guest frame of its."""
 
 
+MOST_AT_HAND = 1 << 16
+"""Pages of which what pieces say is kept at hand."""
 MOST_COUNTED = 1 << 17
 """Pages that are counted one by one. Where more are alike, a count is not held against them."""
 
 
 class Open(BaseException):
     """Somebody asked for what is not known. (No ``Exception``, so that no text takes it for an outcome of its own.)"""
+
+
+class Nowhere:
+    """No piece says anything of this."""
 
 
 class Stretch(NamedTuple):
@@ -37,7 +43,7 @@ class Known(Total[Any, Any]):
     What a store replaces goes to the journal, so that an event can be taken back.
     """
 
-    __slots__ = ("closed", "journal", "mentioned", "name", "opened", "ranges")
+    __slots__ = ("at_hand", "closed", "journal", "mentioned", "name", "opened", "ranges")
 
     def __init__(self, name: str, default: Any, closed: bool, journal: list[tuple[Known, Any, Any]],
                  mentioned: Mentioned | None = None) -> None:
@@ -48,25 +54,37 @@ class Known(Total[Any, Any]):
         """Where it is noted of which pages, or frames, something is stored."""
         self.ranges = None if mentioned is None else Ranges()
         """What is known of many pages, or frames, at once."""
+        self.at_hand: dict[Any, Any] = {}
+        """What pieces said of pages when they were last asked: until pieces change."""
 
     def __missing__(self, key: Any) -> Any:
-        if key == NOTHING or (type(key) is tuple and NOTHING in key):
-            return self.default
-        if key in self.opened:
-            raise Open
-        if self.ranges is not None and self.ranges.pieces and (found := self._in_a_piece(key)) is not None:
-            if found is Open:
+        found = self.at_hand.get(key)
+        if found is None:
+            if key == NOTHING or (type(key) is tuple and NOTHING in key):
+                return self.default
+            if key in self.opened:
                 raise Open
+            found = self._in_a_piece(key)
+        if found is Open:
+            raise Open
+        if found is not Nowhere:
             return found
         if self.closed:
             return self.default
         raise Open
 
     def _in_a_piece(self, key: Any) -> Any:
-        assert self.ranges is not None
-        whose, number = key if type(key) is tuple else (0, key)
-        piece = self.ranges.find(whose, number)
-        return None if piece is None else piece.at(number)
+        """What a piece says of this; ``Nowhere`` if none does."""
+        found = Nowhere
+        if self.ranges is not None and self.ranges.pieces:
+            whose, number = key if type(key) is tuple else (0, key)
+            piece = self.ranges.find(whose, number)
+            if piece is not None:
+                found = piece.at(number)
+        if len(self.at_hand) >= MOST_AT_HAND:
+            self.at_hand.clear()
+        self.at_hand[key] = found
+        return found
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self.journal.append((self, key, self.get(key, Open)))
@@ -78,6 +96,7 @@ class Known(Total[Any, Any]):
         """This entry is open from now on."""
         self.journal.append((self, key, self.get(key, Open)))
         dict.pop(self, key, None)
+        self.at_hand.pop(key, None)
         self.opened.add(key)
         if self.mentioned is not None:
             self.mentioned.add(*(key if type(key) is tuple else (0, key)))
@@ -92,9 +111,11 @@ class Known(Total[Any, Any]):
     def told(self, key: Any) -> Any:
         """What somebody said of an entry, or None: the default of a closed table nobody said."""
         value = self.get(key)
-        if value is None and self.ranges is not None and self.ranges.pieces and key not in self.opened:
-            value = self._in_a_piece(key)
-        return None if value is Open else value
+        if value is None:
+            value = self.at_hand.get(key)
+            if value is None:
+                value = Nowhere if key in self.opened else self._in_a_piece(key)
+        return None if value is Open or value is Nowhere else value
 
     def in_pieces(self) -> Iterator[tuple[Key, Any]]:
         """What pieces say of pages, one by one, but of those of which something is stored by itself."""
@@ -106,15 +127,27 @@ class Known(Total[Any, Any]):
                 if (vm, gfn) not in self:
                     yield (vm, gfn), piece.at(gfn)
 
+    def store_from_piece(self, key: Any) -> bool:
+        """Store what a piece says of this, if nothing is stored of it by itself."""
+        if key in self or self.ranges is None or not self.ranges.pieces or key in self.opened:
+            return False
+        value = self.told(key)
+        if value is None:
+            return False
+        dict.__setitem__(self, key, value)
+        return True
+
     def put_range(self, whose: int, first: int, last: int, value: Any) -> None:
         """What is known of all these, but of those of which something is stored by itself."""
         assert self.ranges is not None
+        self.at_hand.clear()
         self.journal.append((self, Stretch(whose, first, last, self.ranges.put(whose, first, last, value)), None))
 
     def take_back(self, key: Any, old: Any) -> None:
         """Undo what the journal says."""
         if type(key) is Stretch:
             assert self.ranges is not None
+            self.at_hand.clear()
             self.ranges.undo(key.undo)
         elif old is Open:
             dict.pop(self, key, None)
@@ -160,12 +193,15 @@ class Relation:
 
     def put(self, holder: Any, targets: Iterable[Any]) -> None:
         """From now on the holder refers to these, and to nothing else."""
+        kept = tuple(targets)
+        if self.targets.get(holder, ()) == kept:
+            return
         for target in self.targets.pop(holder, ()):
             if target in self.holders:
                 self.holders[target].discard(holder)
                 if not self.holders[target]:
                     del self.holders[target]
-        if kept := tuple(targets):
+        if kept:
             self.targets[holder] = kept
             for target in kept:
                 self.holders.setdefault(target, set()).add(holder)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import attrs
 import msgspec
 
@@ -138,24 +136,29 @@ def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
         where = "" if event.gfn is None else f", at gfn {event.gfn:#x},"
         raise Inconsistent("e", f"no flush of vm {event.vm}{where} was begun")
     begun, first, last = k.flushed.pop((event.vm, event.gfn))
-    forget = functools.partial(_forgotten, k, event.vm, begun)
-    alone = [gfn for gfn in sorted(k.cached.get(event.vm, ())) if first <= gfn <= last
-             and any(each.since <= begun for each in k.lingering[event.vm, gfn])]
+    alone = [gfn for gfn in sorted(k.cached.get(event.vm, ())) if first <= gfn <= last]
     with together(k):
-        for gfn in alone:
-            forget(gfn)
+        with k.judging(About()):  # what is no longer cached breaks no law
+            for gfn in alone:
+                _forgotten(k, (event.vm, gfn), begun)
         assert k.lingering.ranges is not None
         for piece in k.lingering.ranges.overlapping(event.vm, first, last):
             if any(each.since <= begun for each in piece.value):
-                stretch(k, event.vm, max(first, piece.first), min(last, piece.last), forget)
+                stretch(k, event.vm, max(first, piece.first), min(last, piece.last),
+                        lambda gfn: _forgotten_alike(k, (event.vm, gfn), begun))
 
 
-def _forgotten(k: Knowledge, vm: int, begun: int, gfn: int) -> None:
+def _forgotten_alike(k: Knowledge, key: Key, begun: int) -> None:
+    with k.judging(About()):
+        _forgotten(k, key, begun)
+
+
+def _forgotten(k: Knowledge, key: Key, begun: int) -> None:
     """No processor has a translation of this page cached that was taken away before then."""
-    key = vm, gfn
     before = k.lingering[key]
-    with k.judging(About(frozenset({key}))):
-        k.lingering[key] = tuple(each for each in before if each.since > begun)
+    kept = tuple(each for each in before if each.since > begun)
+    if len(kept) < len(before):
+        k.lingering[key] = kept
         if any(each.protects and each.since <= begun for each in before):
             protected(k, guest.reached(k, *key))
 
