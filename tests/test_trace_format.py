@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from refmodel.language import BadDesign
 from refmodel.oracle.trace.chapter import lines as chapter_lines
+from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.events import Mark
 from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.table import KINDS, ROWS, schema
 from tests.any_events import story
+from tests.fuzz.readers import agree
 from tests.test_traces import AS_MET, DATA, FLUSH, LAWFUL, START, TOLD, TWO, UNLAWFUL, Told, event, judged, load, page, store
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -209,6 +214,31 @@ def test_slots_do_not_overlap_nor_change_their_place_untold() -> None:
     ("", []), ("00", []), ("01", [(8, 8)]), ("ff", [(8, 15)]), ("0580", [(8, 8), (10, 10), (23, 23)]), ("80ff01", [(15, 24)])])
 def test_bitmaps_are_read_as_kvm_writes_them(bits: str, runs: list[tuple[int, int]]) -> None:
     assert list(Mark(gfn=8, bits=bits).runs()) == runs
+
+
+@given(st.binary(max_size=12), st.integers(0, 9))
+def test_the_runs_of_a_bitmap_are_its_bits(bits: bytes, gfn: int) -> None:
+    runs = list(Mark(gfn=gfn, bits=bits.hex()).runs())
+    assert [page for first, last in runs for page in range(first, last + 1)] == [
+        gfn + 8 * at + bit for at, byte in enumerate(bits) for bit in range(8) if byte >> bit & 1]
+    assert all(one[1] + 1 < other[0] for one, other in itertools.pairwise(runs))
+
+
+@given(st.binary(max_size=24), st.booleans(), st.integers(0, 40), st.integers(1, 40))
+def test_bytes_that_are_doubted_are_doubted_one_by_one(words: bytes, zeroed: bool, offset: int, size: int) -> None:
+    one = Contents({8 * at: byte for at, byte in enumerate(words)}, zeroed)
+    other = one.copy()
+    one.doubt_bytes(offset, size)
+    for at in range(offset, offset + size):
+        other.doubt(at & ~7, 0xFF << 8 * (at & 7))
+    for at in range(0, 96, 8):
+        (bits, known), (due, too) = one.bits(at), other.bits(at)
+        assert known == too and bits & known == due & known
+
+
+def test_events_of_every_kind_are_judged_alike_in_a_file_and_in_a_conversation() -> None:
+    for seed in range(150):
+        agree(b"".join(json.dumps(each).encode() + b"\n" for each in story(seed)))
 
 
 # ---------------------------------------------------------------- the one table

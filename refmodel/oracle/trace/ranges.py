@@ -109,7 +109,10 @@ class Ranges:
         pieces, firsts = self.pieces.setdefault(whose, []), self.firsts.setdefault(whose, [])
         for piece in pieces[start:end]:
             for bucket in _buckets(piece):
-                self.buckets[bucket].remove((whose, piece))
+                held = self.buckets[bucket]
+                held.remove((whose, piece))
+                if not held:
+                    del self.buckets[bucket]
         pieces[start:end] = new
         firsts[start:end] = [piece.first for piece in new]
         for piece in new:
@@ -128,7 +131,12 @@ class Ranges:
         """The pieces that lead to some of these frames: whose they are, and to which frame the first page leads."""
         seen = set()
         for shift in (SMALL, LARGE):
-            for bucket in range(first >> shift, (last >> shift) + 1):
+            low, high = first >> shift, last >> shift
+            if high - low > len(self.buckets):
+                buckets = [at for of, at in self.buckets if of == shift and low <= at <= high]
+            else:
+                buckets = list(range(low, high + 1))
+            for bucket in buckets:
                 for whose, piece in self.buckets.get((shift, bucket), ()):
                     for mfn in frames_of(piece.value):
                         if mfn <= last and first <= mfn + piece.last - piece.first and (whose, piece.first, mfn) not in seen:

@@ -70,19 +70,25 @@ class Pages(Page, kw_only=True):
     """
 
     pages: Count = 1
-    bits: Annotated[str, Meta(pattern="^([0-9a-f]{2})*$", max_length=1 << 19)] | None = None
+    bits: Annotated[str, Meta(pattern="^([0-9a-f]{2})*$", max_length=1 << 16)] | None = None
 
     def runs(self) -> Iterator[tuple[int, int]]:
         """The first and the last page of each stretch that the event is about."""
         if self.bits is None:
             yield self.gfn, self.gfn + self.pages - 1
             return
-        number = int.from_bytes(bytes.fromhex(self.bits), "little")
+        start: int | None = None
         at = self.gfn
-        while number:
-            clear = (number & -number).bit_length() - 1
-            number >>= clear
-            set_ = (~number & (number + 1)).bit_length() - 1
-            yield at + clear, at + clear + set_ - 1
-            number >>= set_
-            at += clear + set_
+        for byte in bytes.fromhex(self.bits):
+            if start is not None and byte == 0xFF:
+                at += 8
+                continue
+            for bit in range(8 if byte or start is not None else 0):
+                if byte >> bit & 1:
+                    start = at + bit if start is None else start
+                elif start is not None:
+                    yield start, at + bit - 1
+                    start = None
+            at += 8
+        if start is not None:
+            yield start, at - 1
