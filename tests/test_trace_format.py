@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from refmodel.oracle.trace.events import Mark
 from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.table import KINDS, ROWS, schema
 from tests.any_events import story
+from tests.benchmarks.monitor import Monitor
 from tests.fuzz.readers import agree
 from tests.test_traces import AS_MET, DATA, FLUSH, LAWFUL, START, TOLD, TWO, UNLAWFUL, Told, event, judged, load, page, store
 
@@ -182,6 +184,35 @@ def test_what_is_wrong_in_it_is_found(what: str) -> None:
     assert found[:2] == (len(told), clause)
 
 
+def without(trace: tuple[Told, ...], kinds: list[str]) -> list[Told]:
+    """A trace that does not report events of these kinds, and says so."""
+    header: Told = trace[0] if trace[0]["e"] == "trace" else {"e": "trace"}
+    return [{**header, "silent": [*header.get("silent", []), *kinds]},
+            *(each for each in trace if each["e"] not in ("trace", *kinds))]
+
+
+def test_a_lawful_trace_is_lawful_without_the_events_that_it_says_are_silent() -> None:
+    monitor = tuple(Monitor(3, vms=2, pages=1024).events(2500))
+    for name, trace in {"monitor": monitor, **FINE, **LAWFUL}.items():
+        kinds = sorted({each["e"] for each in trace} - {"trace"})
+        draw = random.Random(name)
+        for silent in [*([kind] for kind in kinds), *(draw.sample(kinds, min(2, len(kinds))) for _ in range(6))]:
+            found = judged(*without(trace, silent))
+            assert found is None, f"{name} without {silent}: {found}"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_lawful_trace_is_lawful_with_a_gap_or_begun_in_the_middle(seed: int) -> None:
+    draw = random.Random(seed)
+    told = list(Monitor(seed, vms=2, pages=1024).events(2500))
+    first = draw.randrange(1, len(told) - 400)
+    lost = draw.choice((1, 3, 40, 300))
+    found = judged(*told[:first], event("gap"), *told[first + lost:])
+    assert found is None, f"{lost} lost at {first}: {found}"
+    running = {**told[0], "start": "running"}
+    assert judged(running, *told[first:]) is None
+
+
 def test_a_gigabyte_leaf_is_one_line_and_little_is_kept_of_it() -> None:
     judge = Judge("test")
     told = [START, page("populate", 1 << 18, mfn=1 << 18, pages=1 << 18), page("map", 1 << 18, mfn=1 << 18, writable=True, level=3),
@@ -200,8 +231,9 @@ def test_a_gigabyte_leaf_is_one_line_and_little_is_kept_of_it() -> None:
     (event("flush_end", gfn=3), "e"), (page("alias", 3, of_gfn=3), "of_gfn"), (load(0, 0, size=0), "size"),
     (load((1 << 52) - 4, 0), "gpa"), (event("trace", version=3), "version"), (event("trace", silent=["nothing"]), "silent")])
 def test_what_cannot_be_is_bad_input(told: Told, field: str) -> None:
-    with pytest.raises(BadDesign, match=rf"test:1: {field}: "):
-        judged(told)
+    header = [] if told["e"] == "trace" else [START]
+    with pytest.raises(BadDesign, match=rf"test:{len(header) + 1}: {field}: "):
+        judged(*header, told)
 
 
 def test_slots_do_not_overlap_nor_change_their_place_untold() -> None:

@@ -444,7 +444,6 @@ def test_missing_events_are_said_and_nothing_is_taken_for_known(tmp_path: Path) 
     (b"[" * 100_000, "e", "Expected `object`"),
     (b'{"extra":' * 100_000, "", ""),
     (b'{"e":"load","gpa":' + b"[" * 100_000, "gpa", "Expected `int`"),
-    (b'{"e":"flush_end"}', "e", "no flush of vm 0"),
     (b'{"e":"trace"}', "e", "comes first"),
 ])
 def test_bad_input_is_told_with_its_line_and_field(line: bytes, field: str, expected: str, tmp_path: Path) -> None:

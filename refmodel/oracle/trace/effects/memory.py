@@ -181,24 +181,30 @@ def _slot_there(k: Knowledge, vm: int, gfn: int, pages: int, zero: bool) -> None
 
 
 def slot_delete(k: Knowledge, event: e.SlotDelete) -> None:
-    gfn, pages, _ = _slot(k, event)
+    if (slot := _slot(k, event)) is None:
+        return
+    gfn, pages, _ = slot
     with together(k):
         stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _gone(k, (event.vm, gfn)))
     del k.memory_slots[event.vm, event.slot]
 
 
 def slot_move(k: Knowledge, event: e.SlotMove) -> None:
-    gfn, pages, readonly = _slot(k, event)
+    if (slot := _slot(k, event)) is None:
+        return
+    gfn, pages, readonly = slot
     with together(k):
         stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _gone(k, (event.vm, gfn)))
     k.memory_slots[event.vm, event.slot] = event.gfn, pages, readonly
     _slot_there(k, event.vm, event.gfn, pages, zero=False)
 
 
-def _slot(k: Knowledge, event: e.SlotDelete | e.SlotMove) -> tuple[int, int, bool]:
+def _slot(k: Knowledge, event: e.SlotDelete | e.SlotMove) -> tuple[int, int, bool] | None:
     found = k.memory_slots.get((event.vm, event.slot))
-    if found is None:
+    if found is None and k.closed and "slot_add" not in k.silent:
         raise Inconsistent("slot", f"no slot {event.slot} of vm {event.vm} was added")
+    if found is None:  # it was added before the trace began, or in a gap: nobody knows which memory is concerned
+        k.start(closed=False)
     return found
 
 

@@ -133,6 +133,8 @@ def flush_begin(k: Knowledge, event: e.FlushBegin) -> None:
 
 def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
     if (event.vm, event.gfn) not in k.flushed:
+        if not k.closed or "flush_begin" in k.silent:
+            return  # it may have been begun before the trace was, or in a gap: nothing is known to be flushed
         where = "" if event.gfn is None else f", at gfn {event.gfn:#x},"
         raise Inconsistent("e", f"no flush of vm {event.vm}{where} was begun")
     begun, first, last = k.flushed.pop((event.vm, event.gfn))
