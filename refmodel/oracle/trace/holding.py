@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from refmodel.language import Law, outline
-from refmodel.language.kinds import NOTHING, NameKind
-from refmodel.laws import memory
+from refmodel.language import Law
+from refmodel.language.kinds import NOTHING
 from refmodel.mmu.contract import Derived
+from refmodel.oracle.trace.concerned import OUTLINE, changes, looks_at_translations, plan
 from refmodel.oracle.trace.deviations import Deviates
-from refmodel.oracle.trace.observed import COUNTS, STATES, STEPS, TRANSLATIONS, Judged
+from refmodel.oracle.trace.observed import TRANSLATIONS
 from refmodel.oracle.trace.tables import Before, Key, Known, Open, Stretch
 
 if TYPE_CHECKING:
     from refmodel.oracle.trace.knowledge import Knowledge
-
-OUTLINE = outline(Judged)
-LOOKED_AT = {law: OUTLINE.reads(law) for law in OUTLINE.laws}
-"""By law: the tables that it looks at."""
-TRANSLATED = frozenset[str]().union({"lingering", "dma"}, *(LOOKED_AT[law] for law in TRANSLATIONS))
-"""The tables that laws about translations look at."""
-
 
 class About(NamedTuple):
     """What an event concerns: the names for which the laws are asked."""
@@ -36,45 +28,9 @@ class About(NamedTuple):
     """Whether it says what the implementation counted."""
 
 
-class Asked(NamedTuple):
-    """A law, and how it is asked."""
-
-    law: Law
-    sort: str
-    """What its names are names of: pages, frames, slots, VMs."""
-    call: Callable[..., Any]
-    """The law of a state and names; or, if it is about a step, of a state, the one before, the actor and names."""
-    of_step: bool
-    counts: bool
-
-
-def _asked(law: Law) -> Asked:
-    sorts = tuple(kind.sort for _, kind in law.names if isinstance(kind, NameKind))
-    sort = {("Vm", "Gfn"): "page", ("Mfn",): "frame", ("Slot",): "slot", ("Vm",): "vm"}[sorts]
-    function = law.function
-    if not law.about:
-        return Asked(law, sort, function, False, law in COUNTS)
-    if "actor" not in law.about:
-        return Asked(law, sort, lambda s, before, actor, *names: function(s, before, *names), True, False)
-    return Asked(law, sort, lambda s, before, actor, *names: function(
-        s, *law.arguments({"before": before, "actor": actor}, names)), True, False)
-
-
-MARKED_IN_TIME = (memory.unmarked_pages_are_there, memory.unmarked_pages_are_protected)
-ASKED = tuple(map(_asked, (*COUNTS, *STATES, *STEPS)))
-
-
-@functools.lru_cache(maxsize=4096)
-def plan(changed: frozenset[str], counts: bool, late: bool) -> tuple[Asked, ...]:
-    """The laws that look at one of these tables. A law that held, and looks at nothing that has changed, holds. While marks may
-    come late, a page that the other machine has may be written to."""
-    return tuple(asked for asked in ASKED if LOOKED_AT[asked.law] & changed and (counts or asked.law not in COUNTS)
-                 and not (late and asked.law in MARKED_IN_TIME))
-
-
 def broken(k: Knowledge, about: About) -> Deviates | None:
     """The first law that is broken now."""
-    changed = frozenset({table.name for table, _, _ in k.recent()})
+    changed = changes(k.recent())
     if not changed and not about.counts:
         return None
     about = wider(k, about)
@@ -94,7 +50,7 @@ def broken(k: Knowledge, about: About) -> Deviates | None:
                     return deviates(law, names)
             except Open:
                 continue
-    if changed & TRANSLATED:
+    if looks_at_translations(changed):
         for key in pages:
             found = _translations_broken(k, key)
             if found is not None:

@@ -16,10 +16,11 @@ from refmodel.language.kinds import NOTHING
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2mEntry
+from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Event
-from refmodel.oracle.trace.holding import OUTLINE, About, broken, deviates, holds
+from refmodel.oracle.trace.holding import About, broken, deviates, holds
 from refmodel.oracle.trace.ranges import Mentioned
 from refmodel.oracle.trace.tables import Counting, Key, Known, Open, Pages, Relation, Stretch
 
