@@ -387,7 +387,7 @@ AS_MET = {
     "tlb_entry_before_the_flush": None, "tlb_entry_after_the_flush": (7, "ISO-1"), "store_through_read_only": (4, "ISO-1"),
     "store_emulated_after_an_exit": None, "store_by_the_monitor": None, "load_after_unmap": (6, "ISO-1"),
     "unmap_only_is_reported": None, "silent_store": None, "silent_break_is_no_store": (5, "EQV-1"), "silent_populate": None,
-    "silent_inflate": None}
+    "silent_inflate": None, "read_and_written_after_an_exit": None, "written_after_an_exit_of_a_load": (8, "ISO-1")}
 """Traces in tests/data/traces, as they were met, and where each deviates and from what."""
 
 

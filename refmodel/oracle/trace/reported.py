@@ -23,8 +23,9 @@ def translating(k: Knowledge, key: Key) -> Known:
 
 def access(k: Knowledge, cpu: int, key: Key, write: bool) -> None:
     """An access by a processor has completed. Raises ``Deviates``."""
-    if k.emulated.get((key[0], cpu)) == (key[1], write):
-        return  # it exited, and the monitor carried it out
+    exited = k.emulated.get((key[0], cpu))
+    if exited is not None and exited[0] == key[1] and (exited[1] or not write):
+        return  # it exited, and the monitor carried it out; what it writes it may have read before
     found = _wrong(k, accesses_go_by_reported_translations, key, (write,), cached=True)
     if found is not None:
         k.unless_silent(found, About(frozenset({key})))
