@@ -22,7 +22,8 @@ from refmodel.oracle.trace.table import KINDS, ROWS, schema
 from tests.any_events import story
 from tests.benchmarks.monitor import Monitor
 from tests.fuzz.readers import agree
-from tests.test_traces import AS_MET, DATA, FLUSH, LAWFUL, START, TOLD, TWO, UNLAWFUL, Told, event, judged, load, page, store
+from tests.test_traces import FLUSH, LAWFUL, START, TOLD, TWO, UNLAWFUL, Told, event, judged, load, page, store
+from tests.test_traces_as_met import AS_MET, DATA
 
 SPECS = Path(__file__).parent.parent / "specs"
 BIG = page("map", 0x200, mfn=0x400, writable=True, level=2)

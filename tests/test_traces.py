@@ -24,7 +24,6 @@ from refmodel.oracle.trace.telling import lines, trace_of
 from refmodel.oracle.vectors.monitor import runs
 
 SPECS = Path(__file__).parent.parent / "specs"
-DATA = Path(__file__).parent / "data" / "traces"
 Told = dict[str, Any]
 
 
@@ -190,6 +189,19 @@ def test_accesses_by_linear_address_end_as_some_walk_may(clause: str | None, tol
     found = judged(*PAGING, *told)
     assert (found and found[1]) == clause
     assert found is None or found[0] == len(PAGING) + len(told)
+
+
+@pytest.mark.parametrize("clause, told", [
+    (None, (store(0x7FF8, 0x1122 << 48), store(0x8000, 0x3344), event("access", gva=0xFFE, size=4, value=0x33441122))),
+    ("EQV-1", (store(0x7FF8, 0x1122 << 48), store(0x8000, 0x3344), event("access", gva=0xFFE, size=4, value=0x33441123))),
+    (None, (event("access", gva=0xFFE, size=4, kind="store", user=True, fault=7),)),  # the second page is read-only
+    ("EQV-3", (event("access", gva=0xFFE, size=4, kind="store", user=True, fault=6),)),
+    (None, (store(0x7010, 0x0102030405060708), event("access", gva=0x13, value=0x05, size=1))),
+    (None, (event("access", gva=0x11, kind="store", size=16, value=0xAB << 120), load(0x7020, 0xAB, size=1))),
+])
+def test_accesses_by_linear_address_are_of_any_size_and_may_cross_pages(clause: str | None, told: tuple[Told, ...]) -> None:
+    found = judged(*PAGING, *told)
+    assert (found and found[1]) == clause
 
 
 GONE = store(0x4000, 0)
@@ -378,36 +390,6 @@ def test_a_file_that_is_cut_off_is_judged_as_far_as_it_goes(tmp_path: Path) -> N
         (tmp_path / name).write_bytes(data)
         verdict = judge_trace(str(tmp_path / name))
         assert verdict.deviation is None and any("cut off" in n or "end early" in n for n in verdict.notes), name
-
-
-AS_MET = {
-    "protect_then_map_writable": None, "protect_then_flush": None, "sent_before_the_flush": (6, "EQV-4"),
-    "map_writable_while_tracked": (6, "EQV-5"), "tracked_while_still_cached": (5, "ISO-1"), "tracked_and_untracked": None,
-    "entry_after_unmap": (5, "ISO-1"), "entry_more_writable": (4, "ISO-1"), "tlb_entry_after_unmap": (5, "ISO-1"),
-    "tlb_entry_before_the_flush": None, "tlb_entry_after_the_flush": (7, "ISO-1"), "store_through_read_only": (4, "ISO-1"),
-    "store_emulated_after_an_exit": None, "store_by_the_monitor": None, "load_after_unmap": (6, "ISO-1"),
-    "unmap_only_is_reported": None, "silent_store": None, "silent_break_is_no_store": (5, "EQV-1"), "silent_populate": None,
-    "silent_inflate": None, "read_and_written_after_an_exit": None, "written_after_an_exit_of_a_load": (8, "ISO-1")}
-"""Traces in tests/data/traces, as they were met, and where each deviates and from what."""
-
-
-@pytest.mark.parametrize("name", AS_MET)
-def test_traces_as_they_were_met(name: str) -> None:
-    found = judge_trace(str(DATA / f"{name}.jsonl")).deviation
-    assert (found and (found.line, found.clause)) == AS_MET[name]
-
-
-def test_every_trace_that_is_kept_is_judged() -> None:
-    assert {file.name.removesuffix(".jsonl") for file in DATA.glob("*.jsonl")} == {*AS_MET, "cut_line", "header_only"}
-
-
-@pytest.mark.parametrize("name, status, said", [
-    ("random_bytes.bin", 2, "not an event"), ("damaged.jsonl.gz", 2, "damaged"), ("cut_line.jsonl", 3, "is cut off"),
-    ("cut.jsonl.gz", 3, "end early"), ("header_only.jsonl", 3, "undecided")])
-def test_where_no_event_can_be_read_nothing_is_called_lawful(name: str, status: int, said: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", str(DATA / name)], capture_output=True, text=True,
-                          timeout=60, check=False)
-    assert done.returncode == status and said in done.stdout + done.stderr and "lawful" not in done.stdout
 
 
 def test_nothing_at_all_is_bad_input() -> None:

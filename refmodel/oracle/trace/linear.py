@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 import attrs
-import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from refmodel.language.asking import Fault
 from refmodel.laws import equivalence
@@ -225,38 +224,6 @@ def store_to_table(k: Knowledge, key: Key, offset: int, bits: int, mask: int) ->
     level = k.table_pages[key]
     if mask == FULL and bits & P and not (level in (2, 3) and bits & PS):
         watch(k, key[0], bits & FRAME, level - 1)
-
-
-def access(k: Knowledge, event: Linear) -> None:
-    """One that crosses into the next page is two; a fault may be that of either."""
-    inside = 4096 - (event.gva & 0xFFF)
-    if event.size <= inside:
-        access_within_a_page(k, event)
-        return
-    first, second = _halves(event, inside)
-    if event.fault is UNSET and not event.gp:
-        access_within_a_page(k, first)
-        access_within_a_page(k, second)
-    else:
-        try:
-            access_within_a_page(k, first)
-        except Deviates as why:
-            try:
-                access_within_a_page(k, second)
-            except Deviates:
-                raise why from None
-
-
-def _halves(event: Linear, inside: int) -> tuple[Linear, Linear]:
-    """The part in the first page, and the part in the next."""
-    values: list[int | UnsetType] = [UNSET, UNSET]
-    if isinstance(event.value, int):
-        if event.value >> 8 * event.size:
-            raise Inconsistent("value", f"{event.value:#x} has more than {8 * event.size} bits")
-        values = [event.value & (1 << 8 * inside) - 1, event.value >> 8 * inside]
-    after = (event.gva + inside) & (1 << 64) - 1
-    return (msgspec.structs.replace(event, size=inside, value=values[0]),
-            msgspec.structs.replace(event, gva=after, size=event.size - inside, value=values[1]))
 
 
 def access_within_a_page(k: Knowledge, event: Linear) -> None:

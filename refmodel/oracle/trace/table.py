@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Union
 
 import msgspec
 
-from refmodel.oracle.trace import dumps, guest, linear, stretches
+from refmodel.oracle.trace import crossing, dumps, guest, linear, stretches
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.effects import logging, mechanisms, memory, translations
@@ -80,7 +80,7 @@ ROWS: tuple[Row, ...] = (
         "", "KVM kvm_exit INVLPG, kvm_invlpga; Xen HVM_INVLPG"),
     Row(e.Invpcid, linear.invpcid, "",
         "", "KVM kvm_exit INVPCID, if it exits; emulators"),
-    Row(e.Linear, linear.access, "bare_memory memory",
+    Row(e.Linear, crossing.access, "bare_memory memory",
         "ISO-1 ISO-2 ISO-5 EQV-1 EQV-2 EQV-3 EQV-4", "emulators, an instrumented guest",
         fills=True),
     # memory comes, goes and moves
