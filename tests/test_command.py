@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,12 @@ OWN = Path(__file__).parent / "designs" / "own_sharing.py"
 def refmodel(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "refmodel.cli", *arguments], capture_output=True, text=True, timeout=500,
                           check=False)
+
+
+def test_the_version_is_printed() -> None:
+    for command in ("refmodel.cli", "refmodel"):
+        done = subprocess.run([sys.executable, "-m", command, "--version"], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0 and done.stdout == f"refmodel {metadata.version('refmodel')}\n"
 
 
 def test_the_file_of_the_user_s_own_design_is_short() -> None:

@@ -18,8 +18,8 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from refmodel.oracle.trace.events import KINDS
 from refmodel.oracle.trace.judge import TraceVerdict
+from refmodel.oracle.trace.table import KINDS
 from refmodel.oracle.trace.telling import lines
 from refmodel.oracle.vectors.files import Vector
 from tests.fuzz.readers import READERS, Refusal, agree, packed
@@ -45,7 +45,8 @@ EVENTS = st.builds(lambda kind, fields: {"e": kind, **fields}, st.sampled_from(s
 SMALL = st.integers(0, 3)
 NUMBERS: dict[str, st.SearchStrategy[Any]] = {
     "gpa": st.builds(lambda gfn, word: gfn << 12 | word << 3, SMALL, SMALL), "gva": st.integers(0, 1 << 48),
-    "bytes": st.integers(0, 1 << 20), "physical_bits": st.integers(32, 52)}
+    "bytes": st.integers(0, 1 << 20), "physical_bits": st.integers(32, 52), "size": st.integers(1, 16), "pages": st.integers(1, 4),
+    "level": st.integers(2, 3), "bits": st.sampled_from(("", "01", "05c0"))}
 """Fields that are no small number."""
 
 

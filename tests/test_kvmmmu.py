@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from refmodel.language import BadDesign
-from refmodel.oracle.kvmmmu import judge_kernel_trace
+from refmodel.oracle.kvmmmu import judge_kernel_trace, walks
+from refmodel.oracle.trace.verdicts import TraceVerdict
 
 RECORDED = Path(__file__).parent / "data" / "kvmmmu.txt"
+LOST = RECORDED.with_name("kvmmmu_lost.txt")
 LINES = RECORDED.read_text().splitlines(keepends=True)
 
 
@@ -86,6 +88,80 @@ def test_pages_fall_behind_by_turns_and_slots_are_what_they_are(clause: str | No
     (tmp_path / "t").write_text(told(*events))
     found = judge_kernel_trace(str(tmp_path / "t")).deviation
     assert (found and found.clause) == clause
+
+
+def judged(lines: list[str], file: Path) -> TraceVerdict:
+    file.write_text("".join(lines))
+    return judge_kernel_trace(str(file))
+
+
+def test_a_stretch_around_lost_events_is_lawful_and_says_what_was_judged() -> None:
+    """One of sixteen such stretches of a real kernel's, ten of which were called deviations."""
+    verdict = judge_kernel_trace(str(LOST))
+    assert verdict.deviation is None and verdict.counted["gaps"] == 1
+    assert verdict.counted["walks judged"] > 5 and verdict.counted["walks skipped"] == 4  # two cut off at the ends
+
+
+@pytest.mark.parametrize("line", ["CPU:0 [LOST 11165 EVENTS]", "CPU:0 [LOST EVENTS]", "CPU:0 [44 EVENTS DROPPED]",
+                                  "CPU:0 [EVENTS DROPPED]", "##### CPU 0 buffer started ####"])
+def test_wherever_events_are_lost_nothing_is_called_a_deviation(line: str, tmp_path: Path) -> None:
+    for at in range(0, len(LINES), 5):
+        for lost in (1, 4, 30):
+            verdict = judged([*LINES[:at], line + "\n", *LINES[at + lost:]], tmp_path / "t")
+            assert verdict.deviation is None, f"{lost} lines lost at {at}: {verdict.deviation}"
+            assert verdict.counted["gaps"] == 1
+
+
+def test_a_loss_on_another_cpu_is_reported_late_and_still_covers_what_came_about_before(tmp_path: Path) -> None:
+    """A task whose events on CPU 7 were lost seems to leave out a level. The line that says so comes when CPU 7 next speaks."""
+    at = next(i for i, line in enumerate(LINES) if "level 3" in line)
+    elsewhere, again = (f"other-9 [007] ..... {time}: kvm_mmu_zap_all_fast: x\n" for time in ("0.5", "9999.5"))
+    left_out = [elsewhere, *LINES[:at], *LINES[at + 1:]]
+    lossy = judged([*left_out, "CPU:7 [LOST 3 EVENTS]\n", again], tmp_path / "t")
+    assert lossy.deviation is None
+    assert any("would have been" in note for note in lossy.notes)
+    for whole in (left_out, [*left_out, again], [*left_out, again, "CPU:7 [LOST 3 EVENTS]\n", again]):
+        found = judged(whole, tmp_path / "t").deviation
+        assert found is not None and found.clause == "EQV-2"
+
+
+def test_a_deviation_before_or_after_a_gap_is_found(tmp_path: Path) -> None:
+    _, change = CHANGES["another error code"]
+    lost = ["CPU:0 [LOST 5 EVENTS]\n"]
+    for lines in ([*lost, *change(LINES)], [*change(LINES), *lost]):
+        found = judged(lines, tmp_path / "t").deviation
+        assert found is not None and found.clause == "EQV-3"
+
+
+def test_shadow_pages_of_two_vcpus_are_one_page_or_two(tmp_path: Path) -> None:
+    """Which VM a task belongs to is not reported. What one vCPU's task does to a page of that name may be the other's page."""
+    one = told(f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_unsync_page: {PAGE} sync").splitlines(keepends=True)
+    other = told(f"kvm_mmu_sync_page: {PAGE} unsync").replace("guest-1", "guest-2")
+    again = told(f"kvm_mmu_get_page: {PAGE} sync existing")
+    assert judged([*one, other, again], tmp_path / "t").deviation is None
+    assert judged([*one, again], tmp_path / "t").deviation is not None
+
+
+def test_lines_that_are_not_understood_are_counted(tmp_path: Path) -> None:
+    verdict = judged([*LINES, "guest 4711 [000] 4221.1: kvmmmu:kvm_mmu_paging_element: pte 1 level 1\n"], tmp_path / "t")
+    assert verdict.deviation is None and any(f"line {len(LINES) + 1}" in note for note in verdict.notes)
+
+
+def test_where_nothing_can_be_held_to_anything_the_verdict_is_undecided(tmp_path: Path) -> None:
+    (tmp_path / "t").write_text(told("kvm_mmu_paging_element: pte 23067 level 4"))
+    assert judge_kernel_trace(str(tmp_path / "t")).judged == 0
+    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", "--format", "kvmmmu", str(tmp_path / "t")],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3 and "undecided" in done.stdout
+
+
+@pytest.mark.parametrize("entry", [0x23067, 0x23005, 0x800000023067, 0xFFFFFF000A3, 0x8000000000023067, 0x230A7, 0x2300A7,
+                                   0x1FE0E7])
+def test_the_bits_that_no_end_depends_on_are_such(entry: int) -> None:
+    for at in range(4):
+        entries = (0x1067,) * at + (entry,)
+        plain = walks._ends.__wrapped__(entries, 4, 0x1000, 6)
+        assert walks.ends(entries, 4, 0x1000, 6) == plain
 
 
 def test_a_recorded_trace_is_lawful() -> None:

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import zstandard
 
@@ -21,7 +20,6 @@ from refmodel.engines.machine import Run, replay
 from refmodel.geometries import LARGER
 from refmodel.language import BadDesign, Design, outline
 from refmodel.oracle.trace import linear
-from refmodel.oracle.trace.events import KINDS, schema
 from refmodel.oracle.trace.judge import Deviation, Judge, judge_trace
 from refmodel.oracle.trace.telling import lines, trace_of
 from refmodel.oracle.vectors.monitor import runs
@@ -77,13 +75,14 @@ LAWFUL = {
     "sharing, not said on which frame": (START, *TWO, page("unmap"), page("unmap", 0, 1), page("share", with_vm=1, with_gfn=0),
                                          page("map", 0, 1, mfn=5), load(0, 0, 1)),
     "a balloon": (START, *TWO, store(0, 5), page("unmap"), page("inflate"), event("hole", vm=0, gpa=0),
-                  event("balloon", vm=0, actual=1), page("deflate", mfn=5), load(0, 0)),
+                  event("balloon", vm=0, actual=1), page("deflate", mfn=5),
+                  page("map", mfn=5, writable=True), load(0, 0)),
     "a promise": (START, page("promise"), page("populate", mfn=3), load(0, 0), page("promise"), load(0, 0)),
     "swapping": (START, *TWO, store(0, 5), page("protect"), page("write_back", slot=1), page("unmap"), page("swap_out", slot=1),
                  page("swap_in", mfn=9, keep=True), page("map", mfn=9), load(0, 5), page("unprotect"),
                  page("map", mfn=9, writable=True), store(0, 6), load(0, 6)),
     "swapping what is unmapped": (START, *TWO, page("unmap"), page("write_back", slot=1), page("swap_out"), page("swap_in", mfn=2),
-                                  load(0, 0)),
+                                  page("map", mfn=2), load(0, 0)),
     "logging": (START, *THERE, page("mark"), page("unprotect"), page("map", mfn=5, writable=True), store(0, 4), page("take_mark"),
                 page("protect"), page("send"), event("resume"), load(0, 4)),
     "granting": (START, *TWO, page("grant", to_vm=1, to_gfn=7, writable=True), page("map", 7, 1, mfn=5, writable=True),
@@ -163,18 +162,6 @@ def test_what_would_have_been_lawful_is_said() -> None:
     assert early is not None and any("flush" in words for words in early[2])
 
 
-def test_every_event_is_lawful_somewhere_and_told_of_in_the_chapter_and_the_schema() -> None:
-    chapter = (SPECS / "traces.md").read_text()
-    assert all(f"`{kind}`" in chapter for kind in KINDS)
-    assert json.loads((SPECS / "trace.schema.json").read_text()) == json.loads(json.dumps(schema()))
-    told = [each for trace in (*LAWFUL.values(), *(t for _, t in UNLAWFUL.values())) for each in trace]
-    validator = jsonschema.Draft202012Validator(schema())
-    for each in told:
-        validator.validate(each)
-    met = {each["e"] for each in told}
-    assert met | {"registers", "invlpg", "invpcid", "access", "memory", "gap"} == set(KINDS)  # these have tests below
-
-
 # ---------------------------------------------------------------- by linear address
 
 TABLES = {0x1000: 0x2027, 0x2000: 0x3027, 0x3000: 0x4027, 0x4000: 0x7067, 0x4008: 0x8065, 0x4010: 0x9007}
@@ -187,7 +174,8 @@ PAGING = (event("ram", gpa=0, bytes=1 << 20), *(store(at, entry) for at, entry i
     (None, (event("access", gva=0x10, kind="store", value=9), load(0x7010, 9))),
     ("EQV-1", (event("access", gva=0x10, kind="store", value=9), load(0x7010, 8))),
     (None, (event("access", gva=0x1000, kind="store", user=True, fault=7),)),
-    ("EQV-2", (event("access", gva=0x1000, kind="store", user=True, fault=6),)),
+    ("EQV-3", (event("access", gva=0x1000, kind="store", user=True, fault=6),)),
+    ("EQV-2", (event("access", gva=0, fault=6),)),
     ("EQV-2", (event("access", gva=0x1000, kind="store", user=True, value=1),)),
     ("EQV-2", (event("access", gva=0x3000, value=1),)),
     (None, (event("access", gva=1 << 63, gp=True),)),
@@ -202,6 +190,19 @@ def test_accesses_by_linear_address_end_as_some_walk_may(clause: str | None, tol
     found = judged(*PAGING, *told)
     assert (found and found[1]) == clause
     assert found is None or found[0] == len(PAGING) + len(told)
+
+
+@pytest.mark.parametrize("clause, told", [
+    (None, (store(0x7FF8, 0x1122 << 48), store(0x8000, 0x3344), event("access", gva=0xFFE, size=4, value=0x33441122))),
+    ("EQV-1", (store(0x7FF8, 0x1122 << 48), store(0x8000, 0x3344), event("access", gva=0xFFE, size=4, value=0x33441123))),
+    (None, (event("access", gva=0xFFE, size=4, kind="store", user=True, fault=7),)),  # the second page is read-only
+    ("EQV-3", (event("access", gva=0xFFE, size=4, kind="store", user=True, fault=6),)),
+    (None, (store(0x7010, 0x0102030405060708), event("access", gva=0x13, value=0x05, size=1))),
+    (None, (event("access", gva=0x11, kind="store", size=16, value=0xAB << 120), load(0x7020, 0xAB, size=1))),
+])
+def test_accesses_by_linear_address_are_of_any_size_and_may_cross_pages(clause: str | None, told: tuple[Told, ...]) -> None:
+    found = judged(*PAGING, *told)
+    assert (found and found[1]) == clause
 
 
 GONE = store(0x4000, 0)
@@ -392,6 +393,13 @@ def test_a_file_that_is_cut_off_is_judged_as_far_as_it_goes(tmp_path: Path) -> N
         assert verdict.deviation is None and any("cut off" in n or "end early" in n for n in verdict.notes), name
 
 
+def test_nothing_at_all_is_bad_input() -> None:
+    """As after ``cat missing | refmodel judge -``."""
+    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", "-"], input=b"", capture_output=True, timeout=60,
+                          check=False)
+    assert done.returncode == 2 and b"no events" in done.stderr
+
+
 def test_the_line_is_right_however_the_file_is_cut_into_blocks(tmp_path: Path) -> None:
     wrong = lines([load(0, 0), *(store(8 * (i % 512), i) for i in range(9000)), load(8, 12345), load(0, 0)])
     (tmp_path / "t").write_bytes(wrong)
@@ -413,14 +421,12 @@ def test_missing_events_are_said_and_nothing_is_taken_for_known(tmp_path: Path) 
     (b'{"e":"load","gpa":-8,"value":0}', "gpa", ">= 0"),
     (b'{"e":"load","gpa":99999999999999999999999,"value":0}', "gpa", "Expected `int`"),
     (b'{"e":"load","gpa":0,"value":99999999999999999999999}', "value", "more than 64 bits"),
-    (b'{"e":"load","gpa":4,"value":0}', "gpa", "not a multiple"),
     (b'{"e":"nonsense"}', "e", "Invalid value 'nonsense'"),
     (b"[1,2]", "e", "Expected `object`"),
     (b"\xff\xfe", "", "not an event"),
     (b"[" * 100_000, "e", "Expected `object`"),
     (b'{"extra":' * 100_000, "", ""),
     (b'{"e":"load","gpa":' + b"[" * 100_000, "gpa", "Expected `int`"),
-    (b'{"e":"flush_end"}', "e", "no flush of vm 0"),
     (b'{"e":"trace"}', "e", "comes first"),
 ])
 def test_bad_input_is_told_with_its_line_and_field(line: bytes, field: str, expected: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import configuration
 from rich.markup import escape
 
-from refmodel.cli import check, judge, leaks, lockstep, mutate, prove, tell, vectors
+from refmodel.cli import check, judge, leaks, lockstep, mutate, prove, tell, vectors, version
 from refmodel.cli.common import BAD_INPUT, INTERRUPTED, Ended, app, err
 from refmodel.language.unsound import BadDesign, Unsound
 
@@ -18,7 +18,7 @@ def _end(number: int, frame: object) -> None:
     raise Ended
 
 
-__all__ = ["app", "check", "judge", "leaks", "lockstep", "main", "mutate", "prove", "tell", "vectors"]
+__all__ = ["app", "check", "judge", "leaks", "lockstep", "main", "mutate", "prove", "tell", "vectors", "version"]
 
 
 def main() -> None:

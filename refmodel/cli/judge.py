@@ -18,7 +18,8 @@ from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Lost, Verdict, judge
 from refmodel.oracle.known import explanation, new_titles
 from refmodel.oracle.kvmmmu import judge_kernel_trace
-from refmodel.oracle.trace.judge import TraceVerdict, judge_trace
+from refmodel.oracle.trace.judge import judge_trace
+from refmodel.oracle.trace.verdicts import TraceVerdict
 from refmodel.oracle.vectors.running import run as run_vectors
 from refmodel.report import pages, stories, terminal, traces
 
@@ -43,7 +44,7 @@ def judge_command(
     """Judge a real MMU by the model, or a trace of anybody's monitor by the laws.
 
     Exit status: 0 no deviation that is not known, 1 new deviations, 2 bad input, 3 nothing was judged (not installed, it ended, or
-    a trace has no event).
+    a trace has no event that says anything of memory).
     """
     if form not in FORMATS:
         raise BadDesign(f"--format {form}: no such format; expected {' or '.join(FORMATS)}")
@@ -98,13 +99,13 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
             traces.told(out, verdict)
     if any(verdict.deviation for verdict in verdicts):
         return FAILS
-    return HOLDS if all(verdict.events for verdict in verdicts) else UNDECIDED
+    return HOLDS if all(verdict.judged for verdict in verdicts) else UNDECIDED
 
 
 def _words(verdict: TraceVerdict) -> str:
     if verdict.deviation is not None:
         return "not lawful"
-    return "lawful, as far as it says" if verdict.events else "undecided: no event was judged"
+    return "lawful, as far as it says" if verdict.judged else "undecided: no event was judged"
 
 
 def _story(verdict: TraceVerdict, ours: bool) -> stories.Story:

@@ -124,6 +124,12 @@ class Outline:
         """The tables that a law looks at."""
         return self._text_of(law).reads[law]
 
+    def mentions(self, law: Law) -> frozenset[str]:
+        """Every name in the text of a law, and of what that reaches: no field of another name decides anything in it, since the
+        language has no other way to a field."""
+        text = _read(hashable(self.cls), self.tables, (), (law,))
+        return frozenset().union(*(_names(function.__code__) for function in text.functions))
+
     def is_conditional(self, law: Law) -> bool:
         """Whether a law states a premise, so that it may be vacuous."""
         return law in self._text_of(law).conditional
@@ -201,6 +207,12 @@ def _outline(cls: Any) -> Outline:
         if name not in {t.name for t in tables}:
             raise BadDesign(f"{_place(cls)}: arbitrary names {name!r}, which is no table")
     return Outline(cls, tables, operations, laws, _read(cls, tables, operations, laws))
+
+
+def _names(code: types.CodeType) -> frozenset[str]:
+    """The names in a piece of code, and in those inside it."""
+    inner = [_names(each) for each in code.co_consts if isinstance(each, types.CodeType)]
+    return frozenset(code.co_names).union(*inner)
 
 
 @functools.cache

@@ -14,10 +14,11 @@ from refmodel.engines.words import arguments_of, call, names_of, parts, place, s
 from refmodel.language import Law
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry, Kind, NameKind, PageKind, TableKind
+from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents
-from refmodel.oracle.trace.judge import Deviation, Judge
-from refmodel.oracle.trace.knowledge import OUTLINE
+from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.reading import Source
+from refmodel.oracle.trace.verdicts import Deviation
 from refmodel.report.pictures import Marked, Picture, State, picture
 
 LAST = 25

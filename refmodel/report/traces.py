@@ -6,16 +6,18 @@ from rich.console import Console
 from rich.text import Text
 
 from refmodel.oracle.trace.driving import Driven
-from refmodel.oracle.trace.judge import Deviation, TraceVerdict
+from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
 
 
 def told(console: Console, verdict: TraceVerdict) -> None:
     """A verdict."""
     rate = verdict.events / verdict.seconds if verdict.seconds else 0
     console.print(f"{verdict.name}: {verdict.events:,} events, {rate:,.0f} a second", soft_wrap=True, markup=False)
+    if counted := [f"{number:,} {what}" for what, number in verdict.counted.items() if number]:
+        console.print(Text(f"  {', '.join(counted)}"), soft_wrap=True)
     for note in verdict.notes:
         console.print(Text(f"  note: {note}", "yellow"), soft_wrap=True)
-    if verdict.deviation is None and not verdict.events:
+    if verdict.deviation is None and not verdict.judged:
         console.print(Text("  undecided: no event was judged", "yellow"))
         return
     if verdict.deviation is None:

@@ -7,8 +7,9 @@ from typing import Any
 import attrs
 
 from refmodel.language import NOTHING
-from refmodel.laws import accounting
+from refmodel.laws import accounting, isolation, memory
 from refmodel.mmu.contract import Derived
+from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import P2mEntry
 from refmodel.oracle.trace.contents import Contents
@@ -21,9 +22,18 @@ MANY = 1 << 40
 
 def about(k: Knowledge, *pages: Key, frames: tuple[int | None, ...] = (), slots: tuple[int, ...] = (), **more: Any) -> About:
     """What an event concerns: pages, frames and slots, and the frames and slots that these pages have now."""
-    entries = [entry for page in pages if (entry := k.backing(page)) is not None]
-    return About(frozenset(pages), frozenset({f for f in frames if f is not None} | {x.mfn for x in entries if x.resident}),
-                 frozenset({*slots, *(x.slot for x in entries if x.slot != NOTHING)}), **more)
+    of_frames, of_slots = {f for f in frames if f is not None}, set(slots)
+    p2m = k.tables["p2m"]
+    for page in pages:
+        if not k.joined and page not in p2m:
+            k.by_itself(page)
+        entry = k.backing(page)
+        if entry is not None:
+            if entry.resident:
+                of_frames.add(entry.mfn)
+            if entry.slot != NOTHING:
+                of_slots.add(entry.slot)
+    return About(frozenset(pages), frozenset(of_frames), frozenset(of_slots), **more)
 
 
 def take(k: Knowledge, mfn: int) -> None:
@@ -49,14 +59,24 @@ def own(k: Knowledge, key: Key, mfn: int, contents: Contents, entry: P2mEntry) -
 
 
 def unwatched(k: Knowledge, key: Key) -> bool:
-    """Whether a page that comes to a frame may be written to at once: the dirty log does not wait for it."""
-    return k.state.sent.find(key) in CALM
+    """Whether a page that comes to a frame may be written to at once: neither the dirty log nor anybody else waits for it."""
+    return k.state.sent.find(key) in CALM and not k.state.tracked.find(key)
 
 
 def let_go(k: Knowledge, entry: P2mEntry | None) -> None:
     """A page that was there stands on its frame no longer."""
     if entry is not None and entry.resident and k.state.frames.find(entry.mfn) is not None:
         k.state.release(entry.mfn)
+
+
+def vacate(k: Knowledge, key: Key) -> None:
+    """What stands behind a page goes, as far as that is known."""
+    entry = k.backing(key)
+    if entry is not None and entry.resident and k.state.frames.find(entry.mfn) is None:
+        k.state.drop_copy(*key)
+        k.state.p2m[key] = P2mEntry()
+    elif entry is not None:
+        k.state.vacate(*key)
 
 
 def lose_sight(k: Knowledge, key: Key) -> None:
@@ -67,10 +87,40 @@ def lose_sight(k: Knowledge, key: Key) -> None:
     k.tables["p2m"].forget(key)
 
 
-def linger(k: Knowledge, key: Key, old: Derived | None) -> None:
-    """A translation goes, or loses rights. Where flushes are told, processors may have it cached until one has ended."""
-    if old is not None and old.present and k.flushes_told:
-        k.lingering[key] = (*k.lingering[key], Lingering(old, k.time))
+def linger(k: Knowledge, key: Key, old: Derived | None, protects: bool = False) -> None:
+    """A translation goes, or loses rights. Where flushes are told, processors may have it cached until one has ended; otherwise
+    none has it, nor any that was found in a TLB before."""
+    if not k.flushes_told:
+        if k.lingering[key]:
+            k.lingering[key] = ()
+    elif old is not None and old.present:
+        k.lingering[key] = (*k.lingering[key], Lingering(old, k.time, protects))
+
+
+def protected(k: Knowledge, key: Key) -> None:
+    """Rights were taken from a page. If no translation lets anybody write to it, none that is cached either, no store goes
+    unnoticed: the page is read-only, and one whose mark was taken can be sent."""
+    if _may_be_written(k, key):
+        return
+    entry = k.backing(key)
+    if entry is not None and entry.writable:
+        k.state.p2m[key] = attrs.evolve(entry, writable=False)
+    if k.state.sent.find(key) == Sent.TAKEN:
+        k.state.sent[key] = Sent.PROTECTED
+
+
+def _may_be_written(k: Knowledge, key: Key) -> bool:
+    """Whether a processor may. What devices may do is another matter: the IOMMU's tables go by rights of their own."""
+    return any(each.writable for page in (key, *k.borrowers.of(key)) for each in k.processors_translations(page))
+
+
+def let_write(k: Knowledge, key: Key) -> None:
+    """A page may be written to from now on: a copy on swap is good no more. Whether it may, the laws say."""
+    keep_as_last_sharer(k, key)
+    entry = k.backing(key)
+    if entry is not None and entry.mapped and not entry.writable:
+        k.state.drop_copy(*key)
+        k.state.p2m[key] = attrs.evolve(k.state.p2m[key], writable=True)
 
 
 def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
@@ -85,6 +135,28 @@ def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
 
 def rest(k: Knowledge, key: Key) -> None:
     """A page that no translation lets anybody write to is as good as protected."""
-    derived = k.state.derived.find(key)
-    if derived is not None and not any(each.writable for each in k.translations(key)):
-        k.state.p2m[key] = attrs.evolve(k.state.p2m[key], writable=False)
+    entry = k.backing(key)
+    if entry is not None and entry.writable and k.state.derived.find(key) is not None and not _may_be_written(k, key):
+        k.state.p2m[key] = attrs.evolve(entry, writable=False)
+
+
+def hold(k: Knowledge, key: Key, contents: Contents) -> None:
+    """From now on a page holds this, and its frame. What others stand on too does not change."""
+    entry = k.backing(key)
+    k.state.bare_memory[key] = contents
+    if entry is None or not entry.resident:
+        return
+    frame = k.state.frames.find(entry.mfn)
+    if frame is not None and frame.use == Use.SHARED and frame.references > 1:
+        raise deviates(isolation.shared_frames_hold_what_they_held, (entry.mfn,))
+    k.state.memory[entry.mfn] = contents
+
+
+def noticed(k: Knowledge, key: Key) -> None:
+    """A page is about to be written to, it is not said what. Raises ``Deviates`` if the dirty log would miss that."""
+    if k.state.sent.find(key) in (Sent.PROTECTED, Sent.THERE):
+        if k.marks_late:
+            k.late.add(key)
+        else:
+            why = "it is written to, and was not marked before"
+            k.unless_silent(deviates(memory.unmarked_pages_are_there, key, why), about(k, key))

@@ -32,7 +32,7 @@ class Contents:
     negative: a law is broken only if nothing that is unknown could save it.
     """
 
-    __slots__ = ("former", "plain", "words", "zeroed")
+    __slots__ = ("either", "former", "plain", "shut", "words", "zeroed")
 
     def __init__(self, words: dict[int, int | Part] | None = None, zeroed: bool = False) -> None:
         self.words: dict[int, int | Part] = {} if words is None else words
@@ -40,12 +40,16 @@ class Contents:
         """Whether a word that is not in ``words`` is zero; otherwise nothing is known of it."""
         self.plain = False
         """Whether a store to it needs no more looking into: the page is its VM's own, and nobody watches for stores."""
+        self.shut = False
+        """Whether a load from it has to be looked into: no translation leads to it, as was reported."""
+        self.either: Contents | None = None
+        """What it holds, if it does not hold zeroes by now, where it is not known which."""
         self.former: Contents | None = None
         """What its frame held before it came to this guest."""
 
     def copy(self) -> Contents:
         other = Contents(dict(self.words), self.zeroed)
-        other.former = self.former
+        other.former, other.either = self.former, self.either
         return other
 
     def scrubbed(self) -> Contents:
@@ -63,8 +67,15 @@ class Contents:
         if (had ^ bits) & known & mask:
             return False
         if mask & ~known:
+            if self.either is not None and bits & mask and not self.either.may_be(offset, bits, mask):
+                return False
             self.words[offset] = as_word((had & known) | (bits & mask), known | mask)
         return True
+
+    def may_be(self, offset: int, bits: int, mask: int) -> bool:
+        """Whether some bits of a word may be these."""
+        had, known = self.bits(offset)
+        return not (had ^ bits) & known & mask
 
     def put(self, offset: int, bits: int, mask: int = FULL) -> None:
         """Some bits of a word are written."""
@@ -74,7 +85,25 @@ class Contents:
     def doubt(self, offset: int, mask: int) -> None:
         """Some bits of a word are not known any more."""
         had, known = self.bits(offset)
-        self.words[offset] = as_word(had, known & ~mask)
+        if known & ~mask or self.zeroed:
+            self.words[offset] = as_word(had, known & ~mask)
+        else:
+            self.words.pop(offset, None)
+
+    def doubt_bytes(self, offset: int, size: int) -> None:
+        """So many bytes are not known any more."""
+        first, end = -(-offset // WORD) * WORD, (offset + size) // WORD * WORD
+        for word in range(first, end, WORD) if self.zeroed else [w for w in self.words if first <= w < end]:
+            self.doubt(word, FULL)
+        if offset < first:
+            bits = 8 * (offset % WORD)
+            self.doubt(first - WORD, (1 << 8 * min(size, first - offset)) - 1 << bits)
+        if max(end, first) < offset + size:
+            self.doubt(max(end, first), (1 << 8 * (offset + size - max(end, first))) - 1)
+
+    def is_unknown(self) -> bool:
+        """Whether nothing is known of it."""
+        return not self.words and not self.zeroed
 
     def is_zero(self) -> bool:
         return not any(bits & mask for bits, mask in map(known_bits, self.words.values()))
@@ -82,7 +111,9 @@ class Contents:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Contents):
             return NotImplemented
-        if self is other or (self.words == other.words and self.zeroed == other.zeroed):
+        if self is other or self.is_unknown() or other.is_unknown():
+            return True
+        if self.words == other.words and self.zeroed == other.zeroed:
             return True
         return not any((mine ^ theirs) & known & too for offset in {**self.words, **other.words}
                        for (mine, known), (theirs, too) in [(self.bits(offset), other.bits(offset))])

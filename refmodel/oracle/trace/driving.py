@@ -29,8 +29,9 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
 from refmodel.language import BadDesign
-from refmodel.oracle.trace.judge import Deviation, Judge
+from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.reading import LONGEST
+from refmodel.oracle.trace.verdicts import Deviation
 
 PATIENCE = 10.0
 """Seconds that an implementation may take for a command."""

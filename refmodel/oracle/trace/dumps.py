@@ -8,28 +8,34 @@ from refmodel.mmu.contract import Derived
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace import reported
 from refmodel.oracle.trace.changes import MANY, about, own
 from refmodel.oracle.trace.deviations import Deviates
-from refmodel.oracle.trace.knowledge import Knowledge, Lingering
+from refmodel.oracle.trace.knowledge import About, Knowledge, Lingering
 
 
 def entry_(k: Knowledge, event: e.Entry) -> None:
     key, found = (event.vm, event.gfn), Derived(True, event.mfn, event.writable)
+    unreported = reported.entry(k, key, event)
     with k.judging(about(k, key, frames=(event.mfn,))):
-        if event.where == "tlb":
+        table = reported.translating(k, key)
+        if event.where == "table":
+            table[key] = found
+        elif table.get(key) != found and all(each.derived != found for each in k.lingering[key]):
             k.lingering[key] = (*k.lingering[key], Lingering(found, k.time))
-        else:
-            k.state.derived[key] = found
+    if unreported is not None:  # a law that is broken says more
+        k.unless_silent(unreported, about(k, key))
 
 
 def backed(k: Knowledge, event: e.Backed) -> None:
     key = event.vm, event.gfn
-    entry, frame = k.backing(key), k.state.frames.find(event.mfn)
+    entry, frame, this = k.backing(key), k.state.frames.find(event.mfn), about(k, key, frames=(event.mfn,))
     if entry is not None:
-        agree(entry.resident and entry.mfn == event.mfn, f"vm {event.vm}, gfn {event.gfn:#x} is {_where(entry)}")
-        agree(event.writable is None or not event.writable or entry.writable, f"vm {event.vm}, gfn {event.gfn:#x} is read-only")
+        agree(k, this, entry.resident and entry.mfn == event.mfn, f"vm {event.vm}, gfn {event.gfn:#x} is {_where(entry)}")
+        may = event.writable is None or not event.writable or entry.writable
+        agree(k, this, may, f"vm {event.vm}, gfn {event.gfn:#x} is read-only")
     if frame is not None and event.shared is not None and entry is not None:
-        agree(event.shared == (frame.use == Use.SHARED), f"mfn {event.mfn:#x} is {frame.use.value}")
+        agree(k, this, event.shared == (frame.use == Use.SHARED), f"mfn {event.mfn:#x} is {frame.use.value}")
     if entry is None and event.writable is not None and event.shared is not None:
         with k.judging(about(k, key, frames=(event.mfn,))):
             if event.shared:
@@ -48,13 +54,14 @@ def frame_(k: Knowledge, event: e.FrameIs) -> None:
     frame = k.state.frames.find(event.mfn)
     if frame is None:
         return
-    agree(event.use in (None, frame.use.value), f"mfn {event.mfn:#x} is {frame.use.value}")
+    agree(k, about(k, frames=(event.mfn,)), event.use in (None, frame.use.value), f"mfn {event.mfn:#x} is {frame.use.value}")
     if event.references is not None:
         with k.judging(about(k, frames=(event.mfn,), counts=True)):
             k.state.frames[event.mfn] = attrs.evolve(frame, references=event.references)
 
 
-def agree(condition: bool, instead: str) -> None:
+def agree(k: Knowledge, concerned: About, condition: bool, instead: str) -> None:
     """What the monitor records has to be what it did."""
     if not condition:
-        raise Deviates("RES-1", "records_are_exact", "What the monitor records is what it did.", why=f"{instead}, by what was told")
+        why = f"{instead}, by what was told"
+        k.unless_silent(Deviates("RES-1", "records_are_exact", "What the monitor records is what it did.", why=why), concerned)

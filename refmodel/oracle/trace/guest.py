@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from refmodel.language import Law
 from refmodel.laws import contract, equivalence, isolation
+from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
-from refmodel.oracle.trace.contents import FULL, Contents
+from refmodel.oracle.trace import reported
+from refmodel.oracle.trace.changes import about, hold, noticed
+from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
-from refmodel.oracle.trace.events import Cell, Exit, Hole, Load, Store
+from refmodel.oracle.trace.events import Cell, DmaRead, DmaWrite, Exit, Hole, Load, Mmio, Store
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
 from refmodel.oracle.trace.observed import borrowed_entries_lead_where_grants_say
 from refmodel.oracle.trace.tables import Key, Open
@@ -18,9 +21,10 @@ from refmodel.oracle.trace.tables import Key, Open
 
 def load(k: Knowledge, event: Load) -> None:
     """A load shows what was stored last."""
-    shift, mask = span(event.gpa, event.value, event.size)
-    key = reached(k, event.vm, event.gpa >> 12)
-    learn(k, key, event.gpa & 0xFF8, event.value << shift, mask)
+    for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
+        learn(k, reached(k, *key), offset, bits, mask)
+        if event.by == "guest":
+            reported.access(k, event.cpu, key, write=False)
 
 
 def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
@@ -28,7 +32,8 @@ def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
     must_be_there(k, key)
     page = k.page(*key)
     if not page.learn(offset, bits, mask):
-        raise wrong_data(page, key, offset, bits, mask)
+        k.unless_silent(wrong_data(page, key, offset, bits, mask), About(frozenset({key})), contents=True)
+        k.page(*key).learn(offset, bits, mask)
     if page.zeroed and offset not in page.words:
         page.words[offset] = 0  # so that the next look is a short one
 
@@ -54,9 +59,63 @@ def about_page(law: Law, key: Key, why: str, expected: Sequence[str] = ()) -> De
 
 
 def store(k: Knowledge, event: Store) -> None:
-    """A store to a page that is watched, or not known yet, or of less than a word."""
-    shift, mask = span(event.gpa, event.value, event.size)
-    write(k, event.vm, (event.vm, event.gpa >> 12), event.gpa & 0xFF8, event.value << shift, mask)
+    """A store to a page that is watched, or not known yet, or of something else than a word."""
+    for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
+        reported.within_its_slot(k, key)
+        write(k, event.vm, key, offset, bits, mask)
+        if event.by == "guest":
+            reported.access(k, event.cpu, key, write=True)
+        else:
+            reported.from_outside(k, key)
+
+
+def dma_write(k: Knowledge, event: DmaWrite) -> None:
+    """Without a value, nothing is known any more of what is there."""
+    if event.value is not None:
+        for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
+            reported.device(k, key, write=True)
+            write(k, event.vm, key, offset, bits, mask)
+        return
+    end = event.gpa + event.size
+    for gfn in range(event.gpa >> 12, (end - 1 >> 12) + 1):
+        start, stop = max(event.gpa, gfn << 12), min(end, (gfn + 1) << 12)
+        reported.device(k, (event.vm, gfn), write=True)
+        unknown(k, (event.vm, gfn), start & 0xFFF, stop - start)
+
+
+def unknown(k: Knowledge, at: Key, offset: int, size: int) -> None:
+    """Something was written to so many bytes of a page, it is not said what."""
+    key = reached(k, *at)
+    must_be_there(k, key)
+    noticed(k, key)
+    with k.judging(about(k, key, actor=key[0])):
+        contents = Contents() if size == 4096 else k.page(*key).copy()
+        if size < 4096:
+            contents.doubt_bytes(offset, size)
+        hold(k, key, contents)
+
+
+def dma_read(k: Knowledge, event: DmaRead) -> None:
+    for gfn in range(event.gpa >> 12, (event.gpa + event.size - 1 >> 12) + 1):
+        reported.device(k, (event.vm, gfn), write=False)
+    if event.value is not None:
+        for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
+            learn(k, reached(k, *key), offset, bits, mask)
+
+
+def pieces(vm: int, gpa: int, value: int, size: int) -> Iterator[tuple[Key, int, int, int]]:
+    """An access word by word: the page, the offset of the word, and the bits of it that are concerned."""
+    if value >> 8 * size:
+        raise Inconsistent("value", f"{value:#x} has more than {8 * size} bits")
+    if gpa + size > 1 << 52:
+        raise Inconsistent("gpa", f"{gpa:#x} and {size} bytes from there do not fit into 52 bits")
+    at, end = gpa, gpa + size
+    while at < end:
+        here = min(end, (at | 7) + 1) - at
+        shift = 8 * (at & 7)
+        bits = value >> 8 * (at - gpa) & (1 << 8 * here) - 1
+        yield (vm, at >> 12), at & 0xFF8, bits << shift, (1 << 8 * here) - 1 << shift
+        at += here
 
 
 def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> None:
@@ -65,10 +124,13 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
     must_be_there(k, key)
     grant = k.state.grants.find(at)
     if grant is not None and grant.present and not grant.writable:
-        raise deviates(borrowed_entries_lead_where_grants_say, at, "the page was granted for reading only")
+        k.unless_silent(deviates(borrowed_entries_lead_where_grants_say, at, "the page was granted for reading only"),
+                        About(frozenset({at, key})))
     if key in k.table_pages:
         k.store_to_table(k, key, offset, bits, mask)
     page = k.page(*key)
+    if k.marks_late and k.state.sent.find(key) in (Sent.PROTECTED, Sent.THERE):
+        k.late.add(key)
     if page.plain or k.backing(key) is None:
         page.put(offset, bits, mask)
         return
@@ -93,22 +155,32 @@ def changed(page: Contents, offset: int, bits: int, mask: int) -> Contents:
 def hole(k: Knowledge, event: Hole) -> None:
     """There is said to be no memory."""
     key = (event.vm, event.gpa >> 12)
-    if k.state.plugged.find(key) or in_ram(k, key):
-        raise about_page(equivalence.holes_are_real, key, f"for vm {key[0]}, gfn {key[1]:#x}")
+    if k.state.plugged.find(key):
+        k.unless_silent(about_page(equivalence.holes_are_real, key, f"for vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))
+
+
+def mmio(k: Knowledge, event: Mmio) -> None:
+    """A device model has answered. Memory that guests may only read answers their stores so."""
+    key = event.vm, event.gpa >> 12
+    if not (event.write and reported.read_only(k, key)):
+        hole(k, Hole(vm=event.vm, gpa=event.gpa, write=event.write))
 
 
 def exit_(k: Knowledge, event: Exit) -> None:
-    """An access exited."""
+    """An access exited. Whoever handles the exit may carry it out."""
+    key = event.vm, event.gpa >> 12
+    k.emulated[event.vm, event.cpu] = key[1], event.write
     with contextlib.suppress(Open):
-        if k.state.gives(event.vm, event.gpa >> 12, event.write) and not k.state.grants[event.vm, event.gpa >> 12].present:
-            mapped = f"for vm {event.vm}, gfn {event.gpa >> 12:#x}, which is mapped{' writable' if event.write else ''}"
-            raise about_page(contract.a_derived_entry_does_not_exit, (event.vm, event.gpa >> 12), mapped)
+        fetches = not event.fetch or k.state.executable.find(key)
+        if fetches and k.state.gives(*key, event.write) and not k.state.grants[key].present:
+            mapped = f"for vm {event.vm}, gfn {key[1]:#x}, which is mapped{' writable' if event.write else ''}"
+            k.unless_silent(about_page(contract.a_derived_entry_does_not_exit, key, mapped), About(frozenset({key})))
 
 
 def dumped(k: Knowledge, event: Cell) -> None:
     """A word of guest memory, read by whoever dumps it."""
-    _, mask = span(event.gpa, event.value, 8)
-    learn(k, reached(k, event.vm, event.gpa >> 12), event.gpa & 0xFF8, event.value, mask)
+    for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, 8):
+        learn(k, reached(k, *key), offset, bits, mask)
 
 
 def reached(k: Knowledge, vm: int, gfn: int) -> Key:
@@ -119,21 +191,7 @@ def reached(k: Knowledge, vm: int, gfn: int) -> Key:
 
 def must_be_there(k: Knowledge, key: Key) -> None:
     """An access has completed."""
-    if k.state.plugged.find(key) is False and not in_ram(k, key):
-        raise about_page(equivalence.faults_come_when_due, key, f"there is no memory at vm {key[0]}, gfn {key[1]:#x}")
-
-
-def in_ram(k: Knowledge, key: Key) -> bool:
-    entry = k.backing(key)
-    mentioned = entry is not None and key in k.tables["p2m"]
-    return not mentioned and any(vm == key[0] and first <= key[1] <= last for vm, first, last in k.rams)
-
-
-def span(address: int, value: int, size: int) -> tuple[int, int]:
-    """Where in its 8-byte word an access lies: the shift in bits, and the mask."""
-    if address % size:
-        raise Inconsistent("gpa", f"{address:#x} is not a multiple of the size, {size} bytes")
-    if value >> 8 * size:
-        raise Inconsistent("value", f"{value:#x} has more than {8 * size} bits")
-    shift = 8 * (address & 7)
-    return shift, FULL >> 64 - 8 * size << shift
+    if k.state.plugged.find(key) is False:
+        due = about_page(equivalence.faults_come_when_due, key, f"there is no memory at vm {key[0]}, gfn {key[1]:#x}")
+        k.unless_silent(due, About(frozenset({key})))
+        k.tables["plugged"].forget(key)

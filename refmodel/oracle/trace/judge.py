@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-import attrs
 import msgspec
 
 from refmodel.language import BadDesign
@@ -13,9 +12,10 @@ from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import guest, linear
 from refmodel.oracle.trace.advice import lawful_instead
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
-from refmodel.oracle.trace.effects import effect
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.reading import Source
+from refmodel.oracle.trace.table import ANY, effect
+from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
 
 MOST_WORDS = 1_500_000
 """Words of guests' memory that are kept in mind at most."""
@@ -24,38 +24,6 @@ LOOK_EVERY = 250_000
 
 MORE_THAN_JUDGED = (b'"seq"', b'"trace"', b'"gap"', b"\\")
 """What is in the text of events with which more is done than to judge them; an escape may spell any of it."""
-
-
-@attrs.frozen
-class Deviation:
-    """The first event that no lawful run explains."""
-
-    line: int
-    event: str
-    """The line itself."""
-    at: str | None
-    """Where in the implementation's source, if it said so."""
-    clause: str
-    law: str
-    sentence: str
-    why: str
-    expected: tuple[str, ...]
-    """What would have been lawful."""
-    before: tuple[str, ...] = ()
-    """The lines just before."""
-    names: tuple[tuple[str, int], ...] = ()
-    """The names for which the law is broken."""
-
-
-@attrs.frozen
-class TraceVerdict:
-    """What judging one trace came to."""
-
-    name: str
-    events: int
-    seconds: float
-    deviation: Deviation | None
-    notes: tuple[str, ...]
 
 
 class Judge:
@@ -68,8 +36,11 @@ class Judge:
         k.load = lambda event: guest.load(k, event)
         k.store = lambda event: guest.store(k, event)
         k.store_to_table = linear.store_to_table
-        self.decoder = msgspec.json.Decoder(e.Any_)
+        self.decoder = msgspec.json.Decoder(ANY)
         self.events = 0
+        self.unjudged = 0
+        """Events that say nothing of memory: the header, gaps."""
+        self.gaps = 0
         self.sequence: int | None = None
         self.notes: list[str] = []
         self._looked = 0
@@ -108,7 +79,7 @@ class Judge:
             try:
                 event = self.decode(first + number, line)
             except BadDesign:
-                if last and number == len(lines) - 1:  # no newline came after it
+                if last and number == len(lines) - 1 and is_cut(line):
                     self.notes.append(f"line {first + number} is cut off; it was not judged")
                     return None
                 raise
@@ -150,7 +121,9 @@ class Judge:
             return self._deviation(line, event, text, why, before or [])
         except Inconsistent as why:
             raise self.bad(line, why.field, str(why)) from None
+        self.unjudged += isinstance(event, e.Header | e.Gap)
         if isinstance(event, e.Gap):
+            self.gaps += 1
             self.notes.append(f"line {line} tells of a gap: nothing that came before it is relied on after it")
         return None
 
@@ -163,6 +136,7 @@ class Judge:
         if due is not None and event.seq > due:
             self.notes.append(f"between lines {line - 1} and {line} {event.seq - due:,} events are missing: nothing that came "
                               "before is relied on after it")
+            self.gaps += 1
             self.knowledge.start(closed=False)
         self.sequence = event.seq
 
@@ -189,10 +163,27 @@ def judge_trace(name: str) -> TraceVerdict:
         judge.notes.append(source.cut)
     if judge.events == 0 and not judge.notes:
         raise BadDesign(f"{name}: no events; expected a JSON object a line (specs/traces.md)")
-    return TraceVerdict(name, judge.events, time.perf_counter() - began, deviation, tuple(judge.notes))
+    return TraceVerdict(name, judge.events, time.perf_counter() - began, deviation, tuple(judge.notes),
+                        judge.events - judge.unjudged, {"gaps": judge.gaps})
+
+
+def is_cut(line: bytes) -> bool:
+    """Whether a line without a newline after it is the beginning of an event, and not something else."""
+    if not line.lstrip().startswith(b"{"):
+        return False
+    try:
+        msgspec.json.decode(line)
+    except msgspec.DecodeError as why:
+        return "truncated" in str(why)
+    except (UnicodeDecodeError, RecursionError):
+        return False
+    return False
 
 
 def _and_whether_last(blocks: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes, bool]]:
     """With each block, whether it ends without a newline: only the last of a file does."""
     for first, block in blocks:
         yield first, block, not block.endswith(b"\n")
+
+
+__all__ = ["Deviation", "Judge", "TraceVerdict", "judge_trace"]

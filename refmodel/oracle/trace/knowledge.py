@@ -8,26 +8,33 @@ kept. So nothing that is lawful is ever rejected, and something unlawful may be 
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from refmodel.language import Law, outline
-from refmodel.language.asking import answering
-from refmodel.language.kinds import NOTHING, NameKind
+from refmodel.language.asking import begin_answering, end_answering
+from refmodel.language.kinds import NOTHING
 from refmodel.monitor.dirty_logging import Sent
+from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2mEntry
+from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Event
-from refmodel.oracle.trace.observed import COUNTS, STATES, STEPS, TRANSLATIONS, Judged
-from refmodel.oracle.trace.tables import Before, Counting, Key, Known, Open, Pages, Relation
+from refmodel.oracle.trace.holding import About, broken, deviates, holds
+from refmodel.oracle.trace.ranges import Mentioned
+from refmodel.oracle.trace.tables import Counting, Key, Known, Open, Pages, Relation, Stretch
 
-OUTLINE = outline(Judged)
-LOOKED_AT = {law: OUTLINE.reads(law) for law in OUTLINE.laws}
-"""By law: the tables that it looks at."""
 CONTENTS = ("memory", "bare_memory", "swap", "destination")
+BY_PAGE = ("p2m", "derived", "borrowed", "dma", "executable", "private", "tracked", "sent", "plugged", "bare_memory",
+           "destination", "grants", "lingering")
+"""Tables that say something of each page of a VM's."""
+TRANSLATING = frozenset({"derived", "borrowed", "lingering", "dma"})
+"""Tables that hold translations."""
+WATCHED = frozenset({"p2m", "plugged", "sent", "grants", "bare_memory", "derived", "tracked"})
+"""Tables that say which accesses have to be looked into."""
+ASKED_OFTEN = ("p2m", "derived", "plugged", "sent")
+"""Tables that most events look at."""
+RELATED = WATCHED | TRANSLATING
 CALM = (Sent.MARKED, Sent.TAKEN, None)
 """How far on its way a page may be, for a store to it to be of no interest to the dirty log."""
 
@@ -37,18 +44,8 @@ class Lingering(NamedTuple):
 
     derived: Any
     since: int
-
-
-class About(NamedTuple):
-    """What an event concerns: the names for which the laws are asked."""
-
-    pages: frozenset[Key] = frozenset()
-    frames: frozenset[int] = frozenset()
-    slots: frozenset[int] = frozenset()
-    actor: int = NOTHING
-    """The VM whose own step it is."""
-    counts: bool = False
-    """Whether it says what the implementation counted."""
+    protects: bool = False
+    """Whether only the right to write was taken."""
 
 
 class Knowledge:
@@ -58,22 +55,33 @@ class Knowledge:
         nobody: Callable[..., None] = lambda *what: None  # noqa: E731
         self.effect = self.load = self.store = self.store_to_table = nobody
         """What events hand themselves to."""
+        self.answers = Counting()
+        """What laws that count ask."""
         self.silent: frozenset[str] = frozenset()
+        self.silent_fills = False
+        """Whether events of the silent kinds change what a guest finds in its memory."""
         self.flushes_told = False
+        self.marks_late = False
+        """Whether the dirty log may note a store after it has happened."""
         self.start(closed=False)
 
     def start(self, closed: bool) -> None:
         """Begin anew: knowing that nothing has happened yet (``closed``), or knowing nothing."""
+        self.closed = closed
         self.journal: list[tuple[Known, Any, Any]] = []
+        self.begun, self.joined = 0, False
+        """Where in the journal the event begins that is judged; and whether it is one of many that are one."""
+        self.mentioned_pages, self.mentioned_frames = Mentioned(), Mentioned()
+        """Of which something is kept by itself."""
         self.state = OUTLINE.blank()
         self.tables: dict[str, Known] = {}
         for kind in OUTLINE.tables:
             cls = Pages if kind.name in CONTENTS else Known
             default = Contents() if cls is Pages else kind.value.default()
-            self.tables[kind.name] = cls(kind.name, default, closed, self.journal)
+            self.tables[kind.name] = cls(kind.name, default, closed, self.journal, self._mentioned(kind.name))
             setattr(self.state, kind.name, self.tables[kind.name])
         self.pages: Known = self.tables["bare_memory"]
-        self.lingering = Known("lingering", (), True, self.journal)
+        self.lingering = Known("lingering", (), True, self.journal, self.mentioned_pages)
         """By page: the translations that may still be cached."""
         self.behind = Relation()
         """By frame: the pages that it stands behind."""
@@ -81,15 +89,32 @@ class Knowledge:
         """By frame: the pages whose translations lead there, or may still be cached."""
         self.borrowers = Relation()
         """By page: the pages as which it is borrowed."""
+        self.cached: dict[int, set[int]] = {}
+        """By VM: its pages that have an entry of their own in ``lingering``."""
+        self.mapping: set[int] = set()
+        """The VMs of which translations are reported."""
+        self.dma_mapping: set[int] = set()
+        """The VMs of which the IOMMU's translations are reported."""
+        self.emulated: dict[tuple[int, int], tuple[int, bool]] = {}
+        """By VM and CPU: the page of the last access that exited, and whether it was a store. The monitor may carry it out."""
         self.time = 0
-        self.flushed: dict[int, int] = {}
-        """By VM: when the flush under way began."""
-        self.rams: list[tuple[int, int, int]] = []
-        """Memory of zeroes that is there from the start: VM, first page, last page."""
+        self.flushed: dict[tuple[int, int | None], tuple[int, int, int]] = {}
+        """By VM and first page, or None for all: when the flush under way began, and its first and last page."""
+        self.rings: dict[tuple[int, int], Any] = {}
+        """By VM and number: its dirty rings."""
+        self.memory_slots: dict[tuple[int, int], tuple[int, int, bool]] = {}
+        """By VM and number: a slot's first page, how many it has, and whether guests may only read them."""
+        self.touchable: set[int] = set()
+        """VMs that may still touch what they gave to their balloon."""
+        self.late: set[Key] = set()
+        """Pages that were written to and not marked since, where marks may come late."""
         self.processors: dict[tuple[int, int], Any] = {}
         """By VM and CPU: registers, and what it may remember."""
         self.table_pages: dict[Key, int] = {}
         """The pages that are tables of guests', and the level of each."""
+
+    def _mentioned(self, table: str) -> Mentioned | None:
+        return self.mentioned_pages if table in BY_PAGE else self.mentioned_frames if table in ("frames", "memory") else None
 
     # ------------------------------------------------------------ pages
 
@@ -97,22 +122,56 @@ class Knowledge:
         """What is known of a page's contents, kept from now on."""
         page: Contents | None = self.pages.get((vm, gfn))
         if page is None:
-            page = Contents(zeroed=any(v == vm and first <= gfn <= last for v, first, last in self.rams))
-            page.plain = not self.watched((vm, gfn))
+            page = self.pages[vm, gfn]
             dict.__setitem__(self.pages, (vm, gfn), page)
+            self.mentioned_pages.add(vm, gfn)
+            self._is_in_its_frame((vm, gfn), page)
+            self.look((vm, gfn))
         return page
+
+    def _is_in_its_frame(self, key: Key, page: Contents) -> None:
+        """What a page holds is in its frame, if that is its own and nobody said what is in it."""
+        entry, memory = self.tables["p2m"].told(key), self.tables["memory"]
+        if entry is not None and entry.resident and entry.mfn not in memory:
+            frame = self.tables["frames"].told(entry.mfn)
+            if frame is not None and frame.use == Use.PRIVATE:
+                dict.__setitem__(memory, entry.mfn, page)
+                self.mentioned_frames.add(0, entry.mfn)
 
     def backing(self, key: Key) -> P2mEntry | None:
         """Where a page is, if that is known."""
         entry: P2mEntry | None = self.state.p2m.find(key)
         return entry
 
-    def watched(self, key: Key) -> bool:
-        """Whether a store to a page has to be looked into."""
-        entry = self.backing(key)
-        if key in self.state.grants or key in self.borrowers.holders or key in self.table_pages:
-            return True
-        return entry is not None and not (entry.mapped and entry.writable and self.state.sent.find(key) in CALM)
+    def by_itself(self, key: Key) -> None:
+        """What pieces say of a page is stored for the page, since events are about it: it is looked at again and again."""
+        stored = [name for name in ASKED_OFTEN if self.tables[name].store_from_piece(key)]
+        if not stored:
+            return
+        self.mentioned_pages.add(*key)
+        entry = self.tables["p2m"].get(key)
+        if entry is not None and entry.resident:
+            self.behind.put(key, (entry.mfn,))
+            if self.tables["frames"].store_from_piece(entry.mfn):
+                self.mentioned_frames.add(0, entry.mfn)
+        self.reached.put(key, [derived.mfn for derived in self.translations(key)])
+
+    def look(self, key: Key) -> None:
+        """Find out anew which accesses to a page have to be looked into."""
+        page = self.pages.get(key)
+        if page is None:
+            return
+        tables = self.tables
+        derived = tables["derived"].told(key) if key[0] in self.mapping else None
+        if tables["plugged"].find(key) is False or (derived is not None and not derived.present):
+            page.shut, page.plain = True, False
+            return
+        page.shut = False
+        entry = tables["p2m"].find(key)
+        page.plain = not (
+            (derived is not None and not derived.writable) or key in self.table_pages or key in tables["grants"]
+            or key in self.borrowers.holders
+            or (entry is not None and not (entry.mapped and entry.writable and tables["sent"].find(key) in CALM)))
 
     def bounded(self, most: int) -> bool:
         """Keep memory bounded: if more than so many words are known, those of the pages seen first are forgotten."""
@@ -129,24 +188,13 @@ class Knowledge:
 
     # ------------------------------------------------------------ one event
 
-    @contextlib.contextmanager
-    def judging(self, about: About) -> Iterator[None]:
+    def judging(self, about: About) -> Judging:
         """Within this the state is changed, after it the laws are asked. If one is broken, nothing has changed."""
-        self.journal.clear()
-        self.time += 1
-        try:
-            with answering(Counting()):
-                yield
-                self._related()
-                broken = self._broken(about)
-                if broken is not None and self.silent:
-                    self._open(about)
-                    broken = self._broken(about)
-                if broken is not None:
-                    raise broken
-        except BaseException:
-            self.undo()
-            raise
+        return Judging(self, about)
+
+    def recent(self) -> list[tuple[Known, Any, Any]]:
+        """What the event under judgement has changed."""
+        return self.journal[self.begun:] if self.begun else self.journal
 
     def try_out(self, event: Event) -> bool:
         """Whether an event would be lawful now. Nothing has changed afterwards."""
@@ -161,130 +209,141 @@ class Knowledge:
             self.flushed = flushed
         return True
 
-    def undo(self) -> None:
-        """The last event has not happened."""
-        for table, key, old in reversed(self.journal):
-            if old is Open:
-                dict.pop(table, key, None)
-            else:
-                dict.__setitem__(table, key, old)
-        self._related()
-        self.journal.clear()
+    def undo(self, since: int = 0) -> None:
+        """The last event has not happened; or what was done since then."""
+        for table, key, old in reversed(self.journal[since:]):
+            table.take_back(key, old)
+        self.begun = since
+        self.related()
+        del self.journal[since:]
 
-    def _related(self) -> None:
+    def related(self) -> None:
         """Keep what is made of the tables in step with them."""
-        changed = {(table.name, key) for table, key, _ in self.journal}
-        for table, key in changed:
-            if table == "p2m":
-                entry = self.tables[table].get(key)
-                self.behind.put(key, [entry.mfn] if entry is not None and entry.resident else [])
-            elif table in ("derived", "borrowed", "lingering"):
+        looked: set[Key] = set()
+        for table, key, _ in self.recent():
+            name = table.name
+            if name not in RELATED or type(key) is Stretch:
+                continue
+            if name == "p2m":
+                entry = table.get(key)
+                self.behind.put(key, (entry.mfn,) if entry is not None and entry.resident else ())
+            elif name in TRANSLATING:
                 self.reached.put(key, [derived.mfn for derived in self.translations(key)])
-            elif table == "grants":
-                grant = self.tables[table].get(key)
+                if name == "lingering":
+                    of_vm = self.cached.setdefault(key[0], set())
+                    (of_vm.add if table.get(key) else of_vm.discard)(key[1])
+            elif name == "grants":
+                grant = table.get(key)
                 self.borrowers.put(key, [(grant.vm, grant.gfn)] if grant is not None and grant.present else [])
-        for table, key in changed:
-            for each in (key, *self._lender(key)) if table in ("p2m", "sent", "grants", "bare_memory") else ():
-                if each in self.pages:
-                    self.pages[each].plain = not self.watched(each)
-
-    def _lender(self, key: Key) -> list[Key]:
-        grant = self.tables["grants"].get(key)
-        return [] if grant is None else [(grant.vm, grant.gfn)]
+            if name in WATCHED:
+                looked.add(key)
+        grants = self.tables["grants"]
+        for key in looked:
+            self.look(key)
+            if grants and (grant := grants.get(key)) is not None:
+                self.look((grant.vm, grant.gfn))
 
     def translations(self, key: Key) -> list[Any]:
-        """The translations of a page that are installed, or may still be cached."""
-        installed = [self.tables[name].get(key) for name in ("derived", "borrowed")]
-        return [d for d in [*installed, *(each.derived for each in self.lingering[key])] if d is not None and d.present]
+        """The translations of a page that are installed, for processors or devices, or may still be cached."""
+        dma = self.tables["dma"].told(key)
+        return [*self.processors_translations(key), *([dma] if dma is not None and dma.present else [])]
 
-    # ------------------------------------------------------------ what the laws say
+    def processors_translations(self, key: Key) -> list[Any]:
+        """Those without what devices may do."""
+        found = [d for name in ("derived", "borrowed") if (d := self.tables[name].told(key)) is not None and d.present]
+        return [*found, *(each.derived for each in self.lingering[key] if each.derived.present)]
 
-    def _broken(self, about: About) -> Deviates | None:
-        """The first law that is broken now. A law that held, and looks at nothing that has changed, holds."""
-        changed = {table.name for table, _, _ in self.journal}
-        about = self._wider(about)
-        before = self._before()
-        for law in (*(COUNTS if about.counts else ()), *STATES, *STEPS):
-            if LOOKED_AT[law] & changed:
-                for names in _instances(law, about):
-                    if not self._holds(law, names, {"before": before, "actor": about.actor}):
-                        return deviates(law, names)
-        for key in about.pages:
-            found = self._translations_broken(key)
-            if found is not None:
-                return found
-        return None
+    def pages_of(self, mfn: int) -> set[Key]:
+        """The pages that a frame stands behind, or to which their translations lead."""
+        found = {*self.behind.holders.get(mfn, ()), *self.reached.holders.get(mfn, ())}
+        for table in (self.tables["p2m"], self.tables["derived"], self.tables["dma"], self.lingering):
+            if table.ranges is not None and table.ranges.buckets:
+                found.update(key for key in table.ranges.pages_at(mfn) if key not in table)
+        return found
 
-    def _wider(self, about: About) -> About:
-        """The names that an event concerns though it does not mention them."""
-        frames = {key for table, key, _ in self.journal if table.name == "frames"}
-        pages = set(about.pages).union(*(relation.of(mfn) for mfn in frames for relation in (self.behind, self.reached)))
-        pages = pages.union(*(self.borrowers.of(page) for page in pages))
-        return about._replace(pages=frozenset(pages), frames=about.frames | frames)
+    # ------------------------------------------------------------ what may have happened untold
 
-    def _translations_broken(self, key: Key) -> Deviates | None:
-        """The laws about translations, for the installed one and for each that may still be cached."""
-        table = self.tables["derived"]
-        installed = table.get(key)
-        for cached, derived in [(False, installed), *((True, each.derived) for each in self.lingering[key])]:
-            if derived is None:
-                continue
-            dict.__setitem__(table, key, derived)
-            law = next((law for law in TRANSLATIONS if not self._holds(law, key, {})), None)
-            if installed is None:
-                dict.pop(table, key)
-            else:
-                dict.__setitem__(table, key, installed)
-            if law is not None:
-                return deviates(law, key, "it was taken away, but no flush that began afterwards has ended" if cached else "")
-        return None
-
-    def _holds(self, law: Law, names: Sequence[int], given: Mapping[str, Any]) -> bool:
-        try:
-            return bool(law.function(self.state, *law.arguments(dict(given), names)))
-        except Open:
-            return True
-
-    def _before(self) -> Any:
-        """The state before the event."""
-        state = OUTLINE.blank()
-        were: dict[str, Before] = {}
-        for table, key, old in reversed(self.journal):
-            were.setdefault(table.name, Before(table)).remember(key, old)
-        for name, table in self.tables.items():
-            setattr(state, name, were.get(name, table))
-        return state
-
-    def _open(self, about: About) -> None:
+    def open(self, about: About) -> None:
         """Things may have happened to all this that were not told."""
         frames = set(about.frames)
         for key in about.pages:
-            entry = self.tables["p2m"].get(key)
+            entry = self.tables["p2m"].told(key)
             frames |= {entry.mfn} if entry is not None and entry.resident else set()
-            for name in ("p2m", "derived", "borrowed", "sent"):
+            for name in ("p2m", "derived", "borrowed", "dma", "sent", "tracked", "plugged"):
                 self.tables[name].forget(key)
         for mfn in frames:
             self.tables["frames"].forget(mfn)
-            for key in {*self.behind.of(mfn), *self.reached.of(mfn)}:
+            for key in self.pages_of(mfn):
                 self.tables["p2m"].forget(key)
                 self.tables["derived"].forget(key)
                 self.lingering[key] = ()
-        self._related()
+        if self.silent_fills:
+            for mfn in frames:
+                self.tables["memory"].forget(mfn)
+            for slot in about.slots:
+                self.tables["swap"].forget(slot)
+            for key in about.pages:
+                self.open_contents(key)
+        self.related()
+
+    def open_contents(self, key: Key) -> None:
+        """Nothing is known any more of what a page holds, nor of copies of it."""
+        entry, new = self.backing(key), Contents()
+        self.tables["destination"].forget(key)
+        self.tables["bare_memory"][key] = new
+        if entry is not None and entry.slot != NOTHING:
+            self.tables["swap"].forget(entry.slot)
+        if entry is not None and entry.resident:
+            frame = self.tables["frames"].find(entry.mfn)
+            self.tables["memory"][entry.mfn] = new if frame is not None and frame.use == Use.PRIVATE else Contents()
+
+    def unless_silent(self, found: Deviates, about: About, contents: bool = False) -> None:
+        """Raise this, unless something that was not told may explain it: then what it concerns is open. ``contents``: it is about
+        what pages hold."""
+        if not (self.silent_fills if contents else self.silent):
+            raise found
+        self.open(about)
 
 
-def _instances(law: Law, about: About) -> Iterable[tuple[int, ...]]:
-    """The names for which a law is asked."""
-    sorts = tuple(kind.sort for _, kind in law.names if isinstance(kind, NameKind))
-    if sorts == ("Vm", "Gfn"):
-        return sorted(about.pages)
-    of = {"Mfn": about.frames, "Slot": about.slots, "Vm": {vm for vm, _ in about.pages}}
-    return itertools.product(*(sorted(of[sort]) for sort in sorts))
+class Judging:
+    """One event: what is done within this is judged at its end."""
+
+    __slots__ = ("about", "k")
+
+    def __init__(self, k: Knowledge, about: About) -> None:
+        self.k, self.about = k, about
+
+    def __enter__(self) -> None:
+        k = self.k
+        if k.joined:
+            k.begun = len(k.journal)
+        else:
+            k.begun = 0
+            k.journal.clear()
+        k.time += 1
+        begin_answering(k.answers)
+
+    def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, trace: object) -> bool:
+        k = self.k
+        try:
+            found = None
+            if kind is None:
+                k.related()
+                found = broken(k, self.about)
+                if found is not None and k.silent:
+                    k.open(self.about)
+                    found = broken(k, self.about)
+        finally:
+            end_answering()
+        if kind is Open:  # what was done depends on what is not known, so what it concerns is not known either
+            k.undo(k.begun)
+            k.open(self.about)
+            return True
+        if kind is not None or found is not None:
+            k.undo()
+        if found is not None:
+            raise found
+        return False
 
 
-def deviates(law: Law, names: Sequence[int] = (), why: str = "") -> Deviates:
-    """A law is broken for these names."""
-    said = ", ".join(f"{name} {value:#x}" if name in ("gfn", "mfn") else f"{name} {value}"
-                     for (name, _), value in zip(law.names, names, strict=False))
-    found = Deviates(law.clause, law.name, law.sentence, why=": ".join(filter(None, [f"for {said}" if said else "", why])))
-    found.names = tuple((name, value) for (name, _), value in zip(law.names, names, strict=False))
-    return found
+__all__ = ["CALM", "About", "Judging", "Knowledge", "Lingering", "Open", "deviates", "holds"]

@@ -19,7 +19,8 @@ from refmodel.laws import equivalence
 from refmodel.machine.guest_walk import Access, Cpu, NotCanonical, PageFault, canonical
 from refmodel.machine.staleness import Remembered, Tag
 from refmodel.machine.words import FRAME, PS, P, Translation, lacking
-from refmodel.oracle.trace import guest
+from refmodel.oracle.fault_codes import CODES, is_only_the_code
+from refmodel.oracle.trace import guest, reported
 from refmodel.oracle.trace.contents import FULL, Part
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Invlpg, Invpcid, Linear, Registers
@@ -225,7 +226,7 @@ def store_to_table(k: Knowledge, key: Key, offset: int, bits: int, mask: int) ->
         watch(k, key[0], bits & FRAME, level - 1)
 
 
-def access(k: Knowledge, event: Linear) -> None:
+def access_within_a_page(k: Knowledge, event: Linear) -> None:
     """Some walk that the processor may make has to end as it was told."""
     mine = processor(k, event.vm, event.cpu)
     if event.fault is UNSET and not event.gp and event.value is UNSET:
@@ -247,11 +248,18 @@ def access(k: Knowledge, event: Linear) -> None:
         _settle(k, event, mine, explaining)
         return
     if not mine.lost:
-        law = equivalence.faults_come_when_due if event.fault is not UNSET or event.gp else equivalence.data_read_is_data_written
-        if event.value is not UNSET and all("fault" in each for each in refusals):
-            law = equivalence.faults_come_when_due
-        raise Deviates(law.clause, law.name, law.sentence, sorted(set(refusals)), f"for vm {event.vm}, cpu {event.cpu}, linear "
-                       f"address {event.gva:#x}")
+        law = _law(event, [end for _, end in ends], refusals)
+        raise Deviates(*law, sorted(set(refusals)), f"for vm {event.vm}, cpu {event.cpu}, linear address {event.gva:#x}")
+
+
+def _law(event: Linear, ends: list[Translation | Fault], refusals: list[str]) -> tuple[str, str, str]:
+    """What an access breaks that ends in none of these ways."""
+    reported = event.fault if isinstance(event.fault, int) else None
+    if is_only_the_code(reported, [end.code if isinstance(end, PageFault) else None for end in ends]):
+        return CODES
+    faults = event.fault is not UNSET or event.gp or all("fault" in each for each in refusals)
+    law = equivalence.faults_come_when_due if faults else equivalence.data_read_is_data_written
+    return law.clause, law.name, law.sentence
 
 
 def _ends(k: Knowledge, event: Linear, mine: Processor, kind: Access) -> Iterator[tuple[Tables, Translation | Fault]]:
@@ -321,11 +329,16 @@ def _explains(k: Knowledge, event: Linear, tables: Tables, end: Translation | Fa
         return f"completion at guest-physical address {end.physical:#x}"
     if event.kind == "store" or event.value is UNSET:
         return None
-    shift, mask = guest.span(end.physical, event.value, event.size)
-    page = k.pages.get(guest.reached(k, event.vm, end.physical >> 12))
-    bits, known = (0, 0) if page is None else page.bits(end.physical & 0xFF8)
-    wrong = (bits ^ event.value << shift) & known & mask
-    return f"value {(bits & mask & known) >> shift:#x}" if wrong else None
+    assert isinstance(event.value, int)
+    due, wrong = 0, False
+    for key, offset, bits, mask in guest.pieces(event.vm, end.physical, event.value, event.size):
+        page = k.pages.get(guest.reached(k, *key))
+        held, known = (0, 0) if page is None else page.bits(offset)
+        wrong = wrong or (held ^ bits) & known & mask != 0
+        shown = held & known & mask
+        ahead = 8 * ((key[1] << 12 | offset) - end.physical)
+        due |= shown << ahead if ahead >= 0 else shown >> -ahead
+    return f"value {due:#x}" if wrong else None
 
 
 def _settle(k: Knowledge, event: Linear, mine: Processor, ways: list[tuple[Tables, Translation | Fault]]) -> None:
@@ -346,8 +359,11 @@ def _settle(k: Knowledge, event: Linear, mine: Processor, ways: list[tuple[Table
         mine.forgets(functools.partial(Remembered.page_fault, tag=mine.tag, gva=event.gva))
     if not isinstance(end, Translation) or event.value is UNSET:
         return
-    shift, mask = guest.span(end.physical, event.value, event.size)
-    if event.kind == "store":
-        guest.write(k, event.vm, (event.vm, end.physical >> 12), end.physical & 0xFF8, event.value << shift, mask)
-    else:
-        guest.learn(k, guest.reached(k, event.vm, end.physical >> 12), end.physical & 0xFF8, event.value << shift, mask)
+    assert isinstance(event.value, int)
+    for at, offset, bits, mask in guest.pieces(event.vm, end.physical, event.value, event.size):
+        if event.kind == "store":
+            guest.write(k, event.vm, at, offset, bits, mask)
+        else:
+            guest.learn(k, guest.reached(k, *at), offset, bits, mask)
+    if len({each.physical for _, each in ways if isinstance(each, Translation)}) == 1:
+        reported.access(k, event.cpu, (event.vm, end.physical >> 12), event.kind == "store")

@@ -18,8 +18,9 @@ import attrs
 
 from refmodel.language import BadDesign
 from refmodel.oracle.trace.events import Header
-from refmodel.oracle.trace.judge import Deviation, Judge
+from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.reading import LONGEST
+from refmodel.oracle.trace.verdicts import Deviation
 
 KEPT = 5
 """Lines kept to be shown before one that deviates."""

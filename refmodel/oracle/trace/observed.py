@@ -11,7 +11,7 @@ import attrs
 from refmodel.designs import Memory
 from refmodel.language import NOTHING, Law, Total, implies, law
 from refmodel.laws import accounting, contract, equivalence, isolation, memory
-from refmodel.machine.names import Gfn, Vm
+from refmodel.machine.names import Gfn, Mfn, Vm
 from refmodel.mmu.contract import Derived
 
 
@@ -30,6 +30,14 @@ class Observed(Memory):
     """By the page as which the borrower reaches it."""
     borrowed: Total[tuple[Vm, Gfn], Derived]
     """The translations of pages that are borrowed."""
+    dma: Total[tuple[Vm, Gfn], Derived]
+    """What the IOMMU lets devices of the VM's do with a page."""
+    private: Total[tuple[Vm, Gfn], bool]
+    """Whether a page is its VM's alone: neither the monitor nor devices reach what it holds (guest_memfd)."""
+    executable: Total[tuple[Vm, Gfn], bool]
+    """Whether the translation of a page lets the guest fetch instructions, where that is reported."""
+    tracked: Total[tuple[Vm, Gfn], bool]
+    """Whether a page's writes are tracked: no store to it may go unnoticed."""
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         """The implementation's business."""
@@ -46,6 +54,24 @@ def borrowed_entries_lead_where_grants_say(s: Observed, vm: Vm, gfn: Gfn) -> Any
                    and implies(entry.writable, grant.writable and backing.writable))
 
 
+@law("EQV-5", "While writes to a page are tracked, nobody may write to it unseen.")
+def tracked_pages_are_read_only(s: Observed, vm: Vm, gfn: Gfn) -> Any:
+    return implies(s.tracked[vm, gfn], not s.p2m[vm, gfn].writable)
+
+
+@law("ISO-1", "An access completes only by a translation that was reported, or may still be cached, and gives the right to it.")
+def accesses_go_by_reported_translations(s: Observed, vm: Vm, gfn: Gfn, write: bool) -> Any:
+    entry, borrowed = s.derived[vm, gfn], s.borrowed[vm, gfn]
+    return (entry.present and implies(write, entry.writable)) or (borrowed.present and implies(write, borrowed.writable))
+
+
+@law("ISO-1", "An entry found in a table or a TLB was reported with all its rights; in a TLB it may be one that was taken away.")
+def entries_found_were_reported(s: Observed, vm: Vm, gfn: Gfn, mfn: Mfn, write: bool) -> Any:
+    entry, borrowed = s.derived[vm, gfn], s.borrowed[vm, gfn]
+    return ((entry.present and entry.mfn == mfn and implies(write, entry.writable))
+            or (borrowed.present and borrowed.mfn == mfn and implies(write, borrowed.writable)))
+
+
 TRANSLATIONS: tuple[Law, ...] = (contract.no_derived_entry_writes_to_a_shared_frame, contract.no_derived_entry_reaches_the_monitor,
                                  contract.derived_entries_lead_where_the_p2m_says)
 """About what is installed, and about what may be cached."""
@@ -53,12 +79,16 @@ STATES: tuple[Law, ...] = (
     isolation.a_backing_frame_is_owned_or_shared, isolation.a_shared_frame_is_read_only, accounting.frames_are_conserved,
     equivalence.memory_is_the_bare_machines, memory.swapped_pages_are_the_bare_machines, memory.clean_pages_are_their_copies,
     memory.slots_are_counted, memory.slots_are_conserved, memory.promises_are_of_zeroes, memory.unmarked_pages_are_there,
-    memory.unmarked_pages_are_protected, borrowed_entries_lead_where_grants_say)
+    memory.unmarked_pages_are_protected, tracked_pages_are_read_only, borrowed_entries_lead_where_grants_say)
 STEPS: tuple[Law, ...] = (isolation.a_new_page_holds_nothing, isolation.shared_frames_hold_what_they_held,
                           isolation.memory_changes_by_its_owner_only)
 COUNTS: tuple[Law, ...] = (accounting.reference_counts_are_exact, accounting.balloon_sizes_are_exact)
 """Judged where the implementation says what it counted."""
 
 
+SEEN: tuple[Law, ...] = (accesses_go_by_reported_translations, entries_found_were_reported)
+"""Judged where an access completed, or a dump shows an entry."""
+
+
 class Judged(Observed):
-    laws: ClassVar[tuple[Law, ...]] = TRANSLATIONS + STATES + STEPS + COUNTS
+    laws: ClassVar[tuple[Law, ...]] = TRANSLATIONS + STATES + STEPS + COUNTS + SEEN

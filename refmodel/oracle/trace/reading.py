@@ -62,8 +62,10 @@ class Source:
             with self._opened() as stream:
                 kind = next((kind for magic, kind in MAGIC.items() if stream.peek(4).startswith(magic)), "")
                 yield from _READERS.get(kind, _plain)(stream)
-        except (EOFError, zstandard.ZstdError, zlib.error, gzip.BadGzipFile) as why:
-            self.cut = f"the compressed data end early or are damaged ({why})"
+        except EOFError as why:
+            self.cut = f"the compressed data end early ({why})"
+        except (zstandard.ZstdError, zlib.error, gzip.BadGzipFile) as why:
+            raise BadDesign(f"{self.name}: the compressed data are damaged: {why}; expected gzip, zstd or plain text") from None
         except OSError as why:
             raise BadDesign(f"{self.name}: cannot be read: {why.strerror or why}") from None
 

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeAlias
 
 from refmodel.language.asking import concrete_assign, concrete_count
 from refmodel.language.kinds import NOTHING, Kind, Total
 from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.ranges import Mentioned, Ranges, Undo
 
 Key: TypeAlias = tuple[int, int]
 """A VM and a guest frame of its."""
 
 
+MOST_AT_HAND = 1 << 16
+"""Pages of which what pieces say is kept at hand."""
+MOST_COUNTED = 1 << 17
+"""Pages that are counted one by one. Where more are alike, a count is not held against them."""
+
+
 class Open(BaseException):
     """Somebody asked for what is not known. (No ``Exception``, so that no text takes it for an outcome of its own.)"""
+
+
+class Nowhere:
+    """No piece says anything of this."""
+
+
+class Stretch(NamedTuple):
+    """In a journal: pieces of a table were changed."""
+
+    whose: int
+    first: int
+    last: int
+    undo: Undo
 
 
 class Known(Total[Any, Any]):
@@ -23,28 +43,63 @@ class Known(Total[Any, Any]):
     What a store replaces goes to the journal, so that an event can be taken back.
     """
 
-    __slots__ = ("closed", "journal", "name", "opened")
+    __slots__ = ("at_hand", "closed", "journal", "mentioned", "name", "opened", "ranges")
 
-    def __init__(self, name: str, default: Any, closed: bool, journal: list[tuple[Known, Any, Any]]) -> None:
+    def __init__(self, name: str, default: Any, closed: bool, journal: list[tuple[Known, Any, Any]],
+                 mentioned: Mentioned | None = None) -> None:
         super().__init__()
         self.name, self.default, self.closed, self.journal = name, default, closed, journal
         self.opened: set[Any] = set()
+        self.mentioned = mentioned
+        """Where it is noted of which pages, or frames, something is stored."""
+        self.ranges = None if mentioned is None else Ranges()
+        """What is known of many pages, or frames, at once."""
+        self.at_hand: dict[Any, Any] = {}
+        """What pieces said of pages when they were last asked: until pieces change."""
 
     def __missing__(self, key: Any) -> Any:
-        if key == NOTHING or (type(key) is tuple and NOTHING in key) or (self.closed and key not in self.opened):
+        found = self.at_hand.get(key)
+        if found is None:
+            if key == NOTHING or (type(key) is tuple and NOTHING in key):
+                return self.default
+            if key in self.opened:
+                raise Open
+            found = self._in_a_piece(key)
+        if found is Open:
+            raise Open
+        if found is not Nowhere:
+            return found
+        if self.closed:
             return self.default
         raise Open
 
+    def _in_a_piece(self, key: Any) -> Any:
+        """What a piece says of this; ``Nowhere`` if none does."""
+        found = Nowhere
+        if self.ranges is not None and self.ranges.pieces:
+            whose, number = key if type(key) is tuple else (0, key)
+            piece = self.ranges.find(whose, number)
+            if piece is not None:
+                found = piece.at(number)
+        if len(self.at_hand) >= MOST_AT_HAND:
+            self.at_hand.clear()
+        self.at_hand[key] = found
+        return found
+
     def __setitem__(self, key: Any, value: Any) -> None:
         self.journal.append((self, key, self.get(key, Open)))
-        super().__setitem__(key, value)
+        if self.mentioned is not None and key not in self:
+            self.mentioned.add(*(key if type(key) is tuple else (0, key)))
+        dict.__setitem__(self, key, value)
 
     def forget(self, key: Any) -> None:
         """This entry is open from now on."""
-        if key in self:
-            self.journal.append((self, key, self[key]))
-            dict.__delitem__(self, key)
+        self.journal.append((self, key, self.get(key, Open)))
+        dict.pop(self, key, None)
+        self.at_hand.pop(key, None)
         self.opened.add(key)
+        if self.mentioned is not None:
+            self.mentioned.add(*(key if type(key) is tuple else (0, key)))
 
     def find(self, key: Any) -> Any:
         """What is known of an entry, or None."""
@@ -53,6 +108,52 @@ class Known(Total[Any, Any]):
         except Open:
             return None
 
+    def told(self, key: Any) -> Any:
+        """What somebody said of an entry, or None: the default of a closed table nobody said."""
+        value = self.get(key)
+        if value is None:
+            value = self.at_hand.get(key)
+            if value is None:
+                value = Nowhere if key in self.opened else self._in_a_piece(key)
+        return None if value is Open or value is Nowhere else value
+
+    def in_pieces(self) -> Iterator[tuple[Key, Any]]:
+        """What pieces say of pages, one by one, but of those of which something is stored by itself."""
+        pieces = [] if self.ranges is None else [(vm, piece) for vm, of_vm in self.ranges.pieces.items() for piece in of_vm]
+        if sum(piece.last - piece.first for _, piece in pieces) > MOST_COUNTED or any(piece.value is Open for _, piece in pieces):
+            raise Open
+        for vm, piece in pieces:
+            for gfn in range(piece.first, piece.last + 1):
+                if (vm, gfn) not in self:
+                    yield (vm, gfn), piece.at(gfn)
+
+    def store_from_piece(self, key: Any) -> bool:
+        """Store what a piece says of this, if nothing is stored of it by itself."""
+        if key in self or self.ranges is None or not self.ranges.pieces or key in self.opened:
+            return False
+        value = self.told(key)
+        if value is None:
+            return False
+        dict.__setitem__(self, key, value)
+        return True
+
+    def put_range(self, whose: int, first: int, last: int, value: Any) -> None:
+        """What is known of all these, but of those of which something is stored by itself."""
+        assert self.ranges is not None
+        self.at_hand.clear()
+        self.journal.append((self, Stretch(whose, first, last, self.ranges.put(whose, first, last, value)), None))
+
+    def take_back(self, key: Any, old: Any) -> None:
+        """Undo what the journal says."""
+        if type(key) is Stretch:
+            assert self.ranges is not None
+            self.at_hand.clear()
+            self.ranges.undo(key.undo)
+        elif old is Open:
+            dict.pop(self, key, None)
+        else:
+            dict.__setitem__(self, key, old)
+
 
 class Pages(Known):
     """A table of contents: of a page that nobody mentioned nothing is known, which is an answer too."""
@@ -60,7 +161,8 @@ class Pages(Known):
     __slots__ = ()
 
     def __missing__(self, key: Any) -> Any:
-        return Contents()
+        found = self._in_a_piece(key) if self.ranges is not None and self.ranges.pieces and type(key) is tuple else None
+        return Contents(zeroed=found is True)
 
 
 class Before(Total[Any, Any]):
@@ -91,12 +193,15 @@ class Relation:
 
     def put(self, holder: Any, targets: Iterable[Any]) -> None:
         """From now on the holder refers to these, and to nothing else."""
+        kept = tuple(targets)
+        if self.targets.get(holder, ()) == kept:
+            return
         for target in self.targets.pop(holder, ()):
             if target in self.holders:
                 self.holders[target].discard(holder)
                 if not self.holders[target]:
                     del self.holders[target]
-        if kept := tuple(targets):
+        if kept:
             self.targets[holder] = kept
             for target in kept:
                 self.holders.setdefault(target, set()).add(holder)
@@ -105,9 +210,19 @@ class Relation:
         """Those that refer to it."""
         return frozenset(self.holders.get(target, ()))
 
+    def within(self, first: int, last: int) -> Iterator[int]:
+        """The targets from the first to the last that somebody refers to."""
+        if last - first > len(self.holders):
+            yield from (target for target in self.holders if first <= target <= last)
+        else:
+            yield from (target for target in range(first, last + 1) if target in self.holders)
+
 
 class Counting:
     """The answerer of laws that count: they can if everything is known. Nothing else is asked of a trace."""
+
+    among: Iterable[Key] | None = None
+    """The pages that can count, where that is known: those that a frame stands behind."""
 
     def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
         raise Open
@@ -116,9 +231,12 @@ class Counting:
         raise Open
 
     def count(self, table: Known, where: Callable[..., Any]) -> int:
-        if not table.closed or table.opened:
+        if not table.closed or any(key not in table for key in table.opened):
             raise Open
-        return concrete_count(table, where)
+        if self.among is not None:
+            return sum(bool(where(table[key], *key)) for key in self.among)
+        number: int = concrete_count(table, where)
+        return number + sum(bool(where(value, *key)) for key, value in table.in_pieces())
 
     def reset(self, table: Known, where: Callable[..., Any]) -> None:
         concrete_assign(table, where, table.default)

@@ -80,7 +80,8 @@ def seen(name: str, names: dict[str, Any], outcome: Seen) -> Iterator[Told]:
         yield {"e": "hole", **at, "write": write}
     elif outcome.shown.event == Event.COMPLETED:
         value = number(names["value"] if write else outcome.shown.cell)
-        yield {"e": "store" if write else "load", **at, "value": value}
+        by = {"by": "monitor"} if name == "copy_to_guest" else {}
+        yield {"e": "store" if write else "load", **at, "value": value, **by}
     elif name != "copy_to_guest":
         yield {"e": "exit", **at, "write": write}
 

@@ -21,8 +21,9 @@ from refmodel.geometries import LARGER
 from refmodel.language import Design, outline
 from refmodel.language.design import Operation, Outline
 from refmodel.mmu.contract import ContractMmu
-from refmodel.oracle.trace.judge import Deviation, Judge
+from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.telling import lines, told_steps, trace_of
+from refmodel.oracle.trace.verdicts import Deviation
 
 RUNS, LENGTH = 300, 60
 FOR_A_MUTANT = 60

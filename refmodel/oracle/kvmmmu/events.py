@@ -1,0 +1,273 @@
+"""The judge of a kernel's events, one after the other."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+
+import attrs
+
+from refmodel.machine.words import FRAME, NX, PS, RW, US, A, D
+from refmodel.oracle.fault_codes import is_only_the_code
+from refmodel.oracle.kvmmmu.laws import CODES, ENTRIES, MARKS, REUSE, ROLES, SLOTS, SYNC, WALKS, deviates
+from refmodel.oracle.kvmmmu.walks import USER, WRITE, Walk, due_in_words, end_in_words, ends, is_ept
+
+WALK = re.compile(rb"addr ([0-9a-f]+) pferr ([0-9a-f]+)")
+ELEMENT = re.compile(rb"pte ([0-9a-f]+) level (\d)")
+ERROR = re.compile(rb"pferr ([0-9a-f]+)")
+MARK = re.compile(rb"gpa ([0-9a-f]+)")
+PAGE = re.compile(rb"sp gen (\S+) gfn ([0-9a-f]+) l?(\d) (\d+)-byte (.*?) root (-?\d+) (\w+)(?: (new|existing))?")
+REQUESTED = re.compile(rb"gfn ([0-9a-f]+) pfn ([0-9a-f]+) level (\d)")
+MMIO = re.compile(rb"gfn ([0-9a-f]+) access \w+ gen (\w+)")
+SPTE = re.compile(rb"gfn ([0-9a-f]+) spte ([0-9a-f]+) \((.)(.)(.)(.)\) level (\d)")
+RIGHTS = re.compile(rb"(?:^| )([w-][u-][x-])(?: |$)")
+
+
+@attrs.define
+class Shadow:
+    """What a task reported last of a shadow page."""
+
+    unsync: bool | None = None
+    """Whether it may be behind the guest's table; None if it was zapped."""
+    line: int = 0
+
+
+class KvmMmu:
+    """The judge of a kernel's events."""
+
+    def __init__(self) -> None:
+        self.walks: dict[bytes, Walk] = {}
+        """By task: the walk that it made last."""
+        self.requested: dict[bytes, tuple[int, int]] = {}
+        """By task: the guest frame that an entry was asked for, and the frame behind it."""
+        self.shadows: dict[bytes, dict[bytes, Shadow]] = {}
+        """By shadow page: what is known of it, by task. No event names the VM, so tasks may mean different pages by one name, or
+        the same: what one task does to a page leaves nothing known of it to the others."""
+        self.mmio: dict[tuple[bytes, int], tuple[bytes, int]] = {}
+        """By task and guest frame: the generation of slots in which it had no memory, and the line that told so."""
+        self.mapped: dict[tuple[bytes, int], int] = {}
+        """By task and guest frame: the line that told of its last entry."""
+        self.events = self.others = 0
+        """Events of the kinds that are judged, and of other kinds."""
+        self.checks = self.judged = self.guessed = self.skipped = 0
+        """What was held to a law; and walks: held to the text, taken for a guest's own EPT since only that explains them, and
+        neither: not all of it was seen, or its tables are of another format."""
+        self.nested = False
+        """Whether a guest was seen to have an EPT of its own. Its walks end in ways that cannot be told from page faults."""
+        self.handlers: dict[bytes, Callable[[int, bytes, bytes], None]] = {
+            b"kvm_mmu_pagetable_walk": self.pagetable_walk, b"kvm_mmu_paging_element": self.paging_element,
+            b"kvm_mmu_walker_error": self.walker_error, b"kvm_mmu_set_accessed_bit": self.set_flag(A),
+            b"kvm_mmu_set_dirty_bit": self.set_flag(D), b"kvm_mmu_get_page": self.get_page,
+            b"kvm_mmu_prepare_zap_page": self.zap_page, b"kvm_mmu_unsync_page": self.turn(to_unsync=True),
+            b"kvm_mmu_sync_page": self.turn(to_unsync=False), b"mark_mmio_spte": self.mark_mmio,
+            b"kvm_mmu_spte_requested": self.spte_requested,
+            b"kvm_mmu_set_spte": self.set_spte}
+
+    def event(self, line: int, task: bytes, name: bytes, rest: bytes) -> None:
+        """Judge one event. Raises ``Deviates``."""
+        handler = self.handlers.get(name)
+        if handler is None:
+            self.others += 1
+            return
+        self.events += 1
+        if name not in _OF_A_WALK:
+            self.finish(task)
+        handler(line, task, rest)
+
+    def forget(self) -> None:
+        """Events were lost: whatever was in flight, or told before, may have gone on unseen. (A task may have run on any CPU.)"""
+        self.skipped += sum(not walked.ended and bool(walked.elements) for walked in self.walks.values())
+        for table in (self.walks, self.requested, self.shadows, self.mmio, self.mapped):
+            table.clear()
+
+    def end(self) -> None:
+        """No more events come: walks that are under way are not seen to their end."""
+        self.skipped += sum(not walked.ended for walked in self.walks.values())
+
+    def finish(self, task: bytes) -> None:
+        """A task's walk has ended, since it does something else."""
+        walked = self.walks.get(task)
+        if walked is None or walked.ended:
+            return
+        walked.ended = True
+        if not walked.known():
+            self.skipped += 1
+            return
+        due = ends(walked.entries(), walked.elements[0][1], walked.address, walked.access)
+        if walked.error not in due:
+            completes = walked.error is None and is_ept(walked.entries(), walked.elements[0][1], walked.address)
+            self.nested = self.nested or completes
+            if completes:
+                self.guessed += 1
+                return
+            if self.nested and walked.error is not None:
+                self.skipped += 1
+                return
+            raise deviates(CODES if is_only_the_code(walked.error, due) else WALKS, list(due_in_words(walked)),
+                           f"the walk at line {walked.line}, of {walked.address:#x}, {end_in_words(walked.error)}")
+        if walked.error is None:
+            self._flags(walked)
+        self.judged += 1
+        self.checks += 1
+
+    def _flags(self, walked: Walk) -> None:
+        """Each entry that is used and has no accessed flag gets one, and the leaf of a write a dirty flag. The root's place is not
+        told, only the entry's in it."""
+        table = None
+        for number, (entry, level) in enumerate(walked.elements):
+            leaf = number == len(walked.elements) - 1
+            due = (A if not entry & A else 0) | (D if leaf and walked.access & WRITE and not entry & D else 0)
+            offset = (walked.address >> (3 + 9 * level) & 0x1FF) << 3
+            told = sum(flags for at, flags in walked.marks.items()
+                       if (at == table | offset if table is not None else at & 0xFFF == offset))
+            if due & ~told:
+                flag = "accessed" if due & ~told & A else "dirty"
+                raise deviates(MARKS, [f"the {flag} flag of the level {level} entry {entry:#x} set"],
+                               f"the walk at line {walked.line}, of {walked.address:#x}")
+            table = entry & FRAME
+
+    # ------------------------------------------------------------ walks
+
+    def pagetable_walk(self, line: int, task: bytes, rest: bytes) -> None:
+        address, access = (int(text, 16) for text in _fields(WALK, rest))
+        self.walks[task] = Walk(line, address, access)
+
+    def paging_element(self, line: int, task: bytes, rest: bytes) -> None:
+        entry, level = _fields(ELEMENT, rest)
+        walked = self.walks.get(task)
+        if walked is None or walked.ended:  # its beginning was not seen
+            walked = self.walks[task] = Walk(line, 0, 0, whole=False)
+        if walked.elements and int(level) != walked.elements[-1][1] - 1:
+            due = walked.elements[-1][1] - 1
+            raise deviates(WALKS, [f"level {due}"], f"the walk at line {walked.line} goes to level {int(level)}")
+        walked.elements.append((int(entry, 16), int(level)))
+
+    def walker_error(self, line: int, task: bytes, rest: bytes) -> None:
+        walked = self.walks.get(task)
+        if walked is not None and not walked.ended:
+            walked.error = int(_fields(ERROR, rest)[0], 16)
+            self.finish(task)
+
+    def set_flag(self, flag: int) -> Callable[[int, bytes, bytes], None]:
+        def told(line: int, task: bytes, rest: bytes) -> None:
+            walked = self.walks.get(task)
+            if walked is not None and not walked.ended:
+                at = int(_fields(MARK, rest)[0], 16)
+                walked.marks[at] = walked.marks.get(at, 0) | flag
+        return told
+
+    # ------------------------------------------------------------ shadow pages and entries
+
+    def get_page(self, line: int, task: bytes, rest: bytes) -> None:
+        _, gfn, level, size, role, _, state, made = _fields(PAGE, rest)
+        page = gfn + b" " + level + b" " + role
+        if made == b"new":
+            self.shadows[page] = {task: Shadow(False, line)}
+        else:
+            self._agrees(line, task, page, state)
+        walked = self.walks.get(task)
+        if walked is None or not walked.known() or walked.error is not None or b"direct" in role or size != b"8":
+            return
+        self._role(walked, int(gfn, 16), int(level), role)
+
+    def _role(self, walked: Walk, gfn: int, level: int, role: bytes) -> None:
+        """The page of a level is made of the entries above it."""
+        above = [entry for entry, at in walked.elements if at > level]
+        rights = RIGHTS.search(role)
+        if not above or len(above) != walked.elements[0][1] - level or rights is None or above[-1] & PS:
+            return
+        if above[-1] & FRAME != gfn << 12:
+            table = (above[-1] & FRAME) >> 12
+            raise deviates(ROLES, [f"gfn {table:#x}"], f"the walk at line {walked.line} leads to another table")
+        given = functools.reduce(lambda one, other: one & other, above)
+        denied = functools.reduce(lambda one, other: one | other, above)
+        due = (b"w" if given & RW else b"-") + (b"u" if given & US else b"-")
+        executable = b"x" if not denied & NX else b"-"
+        nxe = b" nxe" in b" " + role
+        if rights[1][:2] != due or (nxe and rights[1][2:] != executable):
+            raise deviates(ROLES, [(due + executable).decode()],
+                           f"the walk at line {walked.line} came by entries that give this")
+        self.checks += 1
+
+    def zap_page(self, line: int, task: bytes, rest: bytes) -> None:
+        _, gfn, level, _, role, _, _, _ = _fields(PAGE, rest)
+        self.shadows[gfn + b" " + level + b" " + role] = {task: Shadow(None, line)}
+
+    def turn(self, to_unsync: bool) -> Callable[[int, bytes, bytes], None]:
+        """A shadow page is let go, or brought up to date. Its state is told as it was before."""
+        def told(line: int, task: bytes, rest: bytes) -> None:
+            _, gfn, level, _, role, _, state, _ = _fields(PAGE, rest)
+            page = gfn + b" " + level + b" " + role
+            self._agrees(line, task, page, state)
+            if (state == b"unsync") == to_unsync:
+                raise deviates(SYNC, ["sync" if to_unsync else "unsync"], f"it is told to be {state.decode()} already")
+            self.shadows[page] = {task: Shadow(to_unsync, line)}
+        return told
+
+    def _agrees(self, line: int, task: bytes, page: bytes, state: bytes) -> None:
+        """What is told of a page's state is what the task told last, and it was not zapped."""
+        known = self.shadows.setdefault(page, {}).setdefault(task, Shadow(state == b"unsync", line))
+        if known.unsync is None:
+            raise deviates(REUSE, ["a new page"], f"it was zapped at line {known.line}")
+        if known.unsync != (state == b"unsync"):
+            due = "unsync" if known.unsync else "sync"
+            raise deviates(SYNC, [due], f"it was {due} when it was last told of, and nothing has changed that")
+        self.checks += known.line != line
+
+    def mark_mmio(self, line: int, task: bytes, rest: bytes) -> None:
+        gfn, generation = _fields(MMIO, rest)
+        key = task, int(gfn, 16)
+        before, mapped = self.mmio.get(key), self.mapped.get(key, 0)
+        if before is not None and before[0] == generation and mapped > before[1]:
+            raise deviates(SLOTS, [f"no entry at line {mapped}"], f"gfn {int(gfn, 16):#x}, generation "
+                           f"{generation.decode()}: it had none at line {before[1]}, and a frame at line {mapped}")
+        self.checks += before is not None
+        self.mmio[key] = generation, line
+
+    def spte_requested(self, line: int, task: bytes, rest: bytes) -> None:
+        gfn, pfn, level = _fields(REQUESTED, rest)
+        if level == b"1":
+            self.requested[task] = int(gfn, 16), int(pfn, 16)
+        else:
+            self.requested.pop(task, None)
+
+    def set_spte(self, line: int, task: bytes, rest: bytes) -> None:
+        gfn_text, spte_text, _, write, _, user, level = _fields(SPTE, rest)
+        gfn, spte = int(gfn_text, 16), int(spte_text, 16)
+        self.mapped[task, gfn] = line
+        asked = self.requested.get(task)
+        if level != b"1" or asked is None or asked[0] != gfn:
+            return
+        if spte & FRAME != asked[1] << 12:
+            raise deviates(ENTRIES, [f"pfn {asked[1]:x}"], f"gfn {gfn:#x}")
+        self.checks += 1
+        walked = self.walks.get(task)
+        if walked is None or not walked.known() or walked.error is not None or walked.elements[-1][1] != 1:
+            return
+        if walked.elements[-1][0] & FRAME == gfn << 12:
+            self._rights(walked, gfn, write == b"w", user == b"u")
+
+    def _rights(self, walked: Walk, gfn: int, write: bool, user: bool) -> None:
+        entries = walked.entries()
+        given = functools.reduce(lambda one, other: one & other, entries)
+        wrote = bool(walked.access & WRITE)
+        supervisor_wrote = wrote and not walked.access & USER  # with CR0.WP clear it may, and the user is kept out then
+        may_write = (given & RW and (entries[-1] & D or wrote)) or (supervisor_wrote and not user)
+        if (write and not may_write) or (user and not given & US):
+            said = " ".join(word for word, has in (("writable", may_write), ("for users", given & US)) if has) or "read-only"
+            raise deviates(ENTRIES, [said], f"gfn {gfn:#x}; the walk at line {walked.line} gives no more")
+
+
+_OF_A_WALK = (b"kvm_mmu_paging_element", b"kvm_mmu_walker_error", b"kvm_mmu_set_accessed_bit", b"kvm_mmu_set_dirty_bit")
+
+
+class Unreadable(Exception):
+    """An event that does not hold what it should."""
+
+
+def _fields(pattern: re.Pattern[bytes], rest: bytes) -> tuple[bytes, ...]:
+    found = pattern.search(rest)
+    if found is None:
+        raise Unreadable(f"expected {pattern.pattern.decode()}, got {rest[:80]!r}")
+    return found.groups()

@@ -1,0 +1,89 @@
+"""From a kernel's trace to a verdict."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from refmodel.language import BadDesign
+from refmodel.oracle.kvmmmu.events import KvmMmu, Unreadable
+from refmodel.oracle.kvmmmu.gaps import Gaps
+from refmodel.oracle.kvmmmu.lines import Cpus, Event, Gap, told
+from refmodel.oracle.trace.deviations import Deviates
+from refmodel.oracle.trace.reading import Source
+from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
+
+SHOWN = 8
+"""Lines shown before one that deviates."""
+
+
+class Reader:
+    """Judges the lines of one trace."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.source, self.judge, self.gaps = name, Source(name), KvmMmu(), Gaps()
+        self.before: deque[bytes] = deque(maxlen=SHOWN)
+        self.others = self.first_other = 0
+        """Lines that are neither events nor comments, and the first of them."""
+
+    def read(self) -> Deviation | None:
+        """Judge to the end, or to the first deviation that is certain. Raises ``BadDesign``."""
+        for each in told(self.source):
+            if isinstance(each, Event):
+                self.gaps.event(each.cpu)
+                self._judge(each)
+                self.before.append(each.text)
+                if (found := self.gaps.found()) is not None:
+                    return found
+            elif isinstance(each, Gap):
+                self.gaps.gap(each.cpu)
+                self.judge.forget()
+            elif isinstance(each, Cpus):
+                self.gaps.declared(each.number)
+            else:
+                self.first_other = self.first_other or each.line
+                self.others += 1
+        self.judge.end()
+        return self.gaps.found(ended=True)
+
+    def _judge(self, event: Event) -> None:
+        try:
+            self.judge.event(event.line, event.task, event.name, event.rest)
+        except Deviates as why:
+            self.gaps.suspect(Deviation(
+                event.line, _words(event.text), None, why.clause, why.law, why.sentence, why.why, why.expected,
+                tuple(map(_words, self.before))), event.cpu)
+            self.judge.forget()
+        except Unreadable as why:
+            raise BadDesign(f"{self.name}:{event.line}: {event.name.decode(errors='replace')}: {why}") from None
+
+    def notes(self) -> tuple[str, ...]:
+        judge, gaps = self.judge, self.gaps
+        said = [
+            self.source.cut,
+            gaps.number and f"{gaps.number:,} times a CPU lost events: nothing that was in flight then is judged",
+            gaps.withdrawn and f"{gaps.withdrawn:,} events would have been deviations, but a CPU was losing events then",
+            judge.skipped and f"{judge.skipped:,} walks were not judged: part of them was not seen, or their tables are of other "
+                              "formats (32-bit, PAE)",
+            judge.guessed and f"{judge.guessed:,} walks were taken for walks of a guest's own EPT, since only that explains them",
+            judge.others and f"{judge.others:,} events of other kinds were not judged",
+            self.others and f"{self.others:,} lines are no events that the kernel or trace-cmd prints, the first of them line "
+                            f"{self.first_other}: they were not judged"]
+        return tuple(note for note in said if note)
+
+
+def _words(text: bytes) -> str:
+    return text.decode(errors="replace").strip()
+
+
+def judge_kernel_trace(name: str) -> TraceVerdict:
+    """Judge a kernel's trace to its end, or to the first event that deviates. ``BadDesign`` if it is none."""
+    began = time.perf_counter()
+    reader = Reader(name)
+    deviation, judge = reader.read(), reader.judge
+    if judge.events == 0 and not reader.source.cut:
+        raise BadDesign(f"{name}: no kvmmmu events; expected Linux's trace file, or what trace-cmd report prints")
+    counted = {"gaps": reader.gaps.number, "walks judged": judge.judged, "walks guessed": judge.guessed,
+               "walks skipped": judge.skipped, "other checks": judge.checks - judge.judged}
+    return TraceVerdict(name, judge.events, time.perf_counter() - began, deviation, reader.notes(),
+                        judge.checks + (deviation is not None), counted)

@@ -1,0 +1,68 @@
+"""The lines of a kernel's trace: events, the places where a CPU lost events, and what is neither."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from refmodel.oracle.trace.reading import Source
+
+LINE = re.compile(rb"^\s*(\S.*?-\d+)\s+(?:\([^)]*\)\s+)?\[(\d+)\]\s+(?:\S+\s+)?\d+(?:\.\d+)?:\s+(\w+):\s*(.*)$")
+"""Task and pid, the CPU, flags if they are printed, the time (clocks that count have no dot), the event, and its fields."""
+LOST = re.compile(rb"^\s*CPU:(\d+) \[(?:LOST (?:\d+ )?EVENTS|(?:\d+ )?EVENTS DROPPED)\]\s*$")
+"""As the kernel says it, and as trace-cmd does. The line comes before the first event that the CPU reports after the loss."""
+STARTED = re.compile(rb"^##### CPU (\d+) buffer started ####\s*$")
+"""Printed only where a buffer was overrun: what the CPU reported earlier was overwritten."""
+CPUS = re.compile(rb"^(?:cpus=|#.*#P:)(\d+)\s*$")
+"""How many CPUs there are: the first line of trace-cmd's report, or a comment in the trace file."""
+
+
+class Event(NamedTuple):
+    """An event that a task reported on a CPU."""
+
+    line: int
+    text: bytes
+    cpu: int
+    task: bytes
+    name: bytes
+    rest: bytes
+
+
+class Gap(NamedTuple):
+    """Events were lost on this CPU, at some time since its last event."""
+
+    line: int
+    cpu: int
+
+
+class Cpus(NamedTuple):
+    """The trace has events of this many CPUs."""
+
+    number: int
+
+
+class Other(NamedTuple):
+    """A line that is no event and no comment."""
+
+    line: int
+
+
+def told(source: Source) -> Iterator[Event | Gap | Cpus | Other]:
+    """What the lines of a trace say, blank lines and comments left out."""
+    for first, block in source.blocks():
+        for number, text in enumerate(block.split(b"\n"), first):
+            found = LINE.match(text)
+            if found is not None:
+                yield Event(number, text, int(found[2]), found[1], found[3], found[4])
+            elif text.strip():
+                yield from _no_event(number, text)
+
+
+def _no_event(number: int, text: bytes) -> Iterator[Gap | Cpus | Other]:
+    if gap := LOST.match(text) or STARTED.match(text):
+        yield Gap(number, int(gap[1]))
+    elif cpus := CPUS.match(text):
+        yield Cpus(int(cpus[1]))
+    elif not text.lstrip().startswith(b"#"):
+        yield Other(number)

@@ -1,0 +1,122 @@
+"""Walks as KVM reports them, and how the architecture lets a walk end that reads these entries."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator
+
+import attrs
+
+from refmodel.language.asking import Fault
+from refmodel.machine.ept_walk import Ept, Use, ept_walk
+from refmodel.machine.guest_walk import Access, Cpu, NotCanonical, PageFault, canonical, walk
+from refmodel.machine.words import PS, A, D, Translation, lacking
+
+FETCH, WRITE, USER = 1 << 4, 1 << 1, 1 << 2
+"""Bits of the access that a walk is told to be for."""
+LOW_FRAME, MIDDLE_FRAME = (1 << 30) - (1 << 12), (1 << 36) - (1 << 30)
+"""Bits of an entry's frame: in a large leaf some of the low ones are reserved. MAXPHYADDR is 36 at least."""
+
+
+class _Told:
+    """Memory that holds the entries that were told, in the order in which they were read."""
+
+    def __init__(self, elements: tuple[int, ...]) -> None:
+        self.elements, self.reads = elements, 0
+
+    def read(self, address: int) -> int:
+        if self.reads == len(self.elements):
+            raise _MoreIsRead
+        self.reads += 1
+        return self.elements[self.reads - 1]
+
+    def mark(self, address: int, entry: int, flags: int) -> None:
+        """Flags are told apart."""
+
+
+class _MoreIsRead(Exception):
+    """The walk would go on where the told one ended."""
+
+
+@attrs.define
+class Walk:
+    """A walk under way, for a task."""
+
+    line: int
+    address: int
+    access: int
+    elements: list[tuple[int, int]] = attrs.field(factory=list)
+    """Entries, and their levels."""
+    error: int | None = None
+    marks: dict[int, int] = attrs.field(factory=dict)
+    ended: bool = False
+    whole: bool = True
+    """Whether its beginning was seen."""
+
+    def entries(self) -> tuple[int, ...]:
+        return tuple(entry for entry, _ in self.elements)
+
+    def known(self) -> bool:
+        """Whether all of it was seen, and its tables are of a format that the text knows."""
+        return self.whole and bool(self.elements) and self.elements[0][1] in (4, 5)
+
+
+def ends(entries: tuple[int, ...], levels: int, address: int, access: int) -> frozenset[int | None]:
+    """The ways in which a walk that reads these entries may end, under any registers: error codes, or None where it completes."""
+    alike = tuple(_what_matters(entry, levels - at) for at, entry in enumerate(entries))
+    return _ends(alike, levels, 0 if canonical(address, levels) else 1 << 63, access)
+
+
+def _what_matters(entry: int, level: int) -> int:
+    """The entry without the bits that no end depends on: A, D, what is ignored, and the frame up to bit 29, or bit 35 where no
+    lower bit of it is reserved. So walks through other frames are looked up, not walked again."""
+    large = entry & PS and level in (2, 3)
+    return entry & ~(A | D | 0xE00 | (LOW_FRAME if not large else 0) | MIDDLE_FRAME)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _ends(entries: tuple[int, ...], levels: int, address: int, access: int) -> frozenset[int | None]:
+    kind = Access(user=access & USER != 0, write=access & WRITE != 0, fetch=access & FETCH != 0)
+    found: set[int | None] = set()
+    for flags, bits in itertools.product(itertools.product((True, False), repeat=7), (52, 46, 40, 36)):
+        wp, smep, smap, nxe, ac, gigabyte_pages, amd = flags
+        cpu = Cpu(0, levels, wp, smep, smap, nxe, beyond=lacking(bits), gigabyte_pages=gigabyte_pages, amd=amd)
+        memory = _Told(entries)
+        try:
+            end: Translation | Fault = walk(memory, cpu, address, attrs.evolve(kind, ac=ac))
+        except _MoreIsRead:
+            continue
+        except (PageFault, NotCanonical) as fault:
+            end = fault
+        if memory.reads == len(entries):
+            found.add(end.code if isinstance(end, PageFault) else None)
+    return frozenset(found)
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def is_ept(entries: tuple[int, ...], levels: int, address: int) -> bool:
+    """Whether a walk of a guest's own EPT may complete that reads these entries."""
+    for flags, by_mode in itertools.product((False, True), (False, True)):
+        memory = _Told(entries)
+        try:
+            ept_walk(memory, Ept(0, levels, flags, by_mode, beyond=lacking(52)), address, Use())
+        except (_MoreIsRead, Fault):
+            continue
+        if memory.reads == len(entries):
+            return True
+    return False
+
+
+def end_in_words(error: int | None) -> str:
+    return "completes" if error is None else f"ends in a page fault with error code {error:#x}"
+
+
+def due_in_words(walked: Walk) -> Iterator[str]:
+    """The ways in which a walk through these entries may end, and after how many of them."""
+    entries, levels = walked.entries(), walked.elements[0][1]
+    for number in range(1, len(entries) + 1):
+        for error in sorted(ends(entries[:number], levels, walked.address, walked.access), key=str):
+            yield f"the walk {end_in_words(error)} at its {('first', 'second', 'third', 'fourth', 'fifth')[number - 1]} entry"
+    if entries[-1] & 1 and levels - len(entries):
+        yield "the walk goes on"

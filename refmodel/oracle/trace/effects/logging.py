@@ -1,0 +1,135 @@
+"""The dirty log, and what is sent by it."""
+
+from __future__ import annotations
+
+import attrs
+
+from refmodel.laws import memory
+from refmodel.monitor.dirty_logging import Sent
+from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace.changes import about, rest
+from refmodel.oracle.trace.deviations import Deviates
+from refmodel.oracle.trace.effects.translations import protect
+from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
+from refmodel.oracle.trace.stretches import together
+from refmodel.oracle.trace.tables import Key
+
+
+def mark(k: Knowledge, event: e.Mark) -> None:
+    _mark(k, (event.vm, event.gfn))
+
+
+def _mark(k: Knowledge, key: Key) -> None:
+    k.late.discard(key)
+    with k.judging(about(k, key)):
+        k.state.mark(*key)
+
+
+def take_mark(k: Knowledge, event: e.TakeMark) -> None:
+    _take_mark(k, (event.vm, event.gfn))
+
+
+def _take_mark(k: Knowledge, key: Key) -> None:
+    with k.judging(about(k, key)):
+        k.state.sent[key] = Sent.TAKEN
+
+
+def send(k: Knowledge, event: e.Send) -> None:
+    """What a device may write to goes on being written to: it is on its way until the VM is stopped."""
+    key = event.vm, event.gfn
+    with k.judging(about(k, key)):
+        k.state.destination[key] = k.page(*key).copy()
+        if k.backing(key) is not None:
+            rest(k, key)
+        dma = k.tables["dma"].told(key)
+        if k.state.sent.find(key) not in (None, Sent.MARKED):
+            k.state.sent[key] = Sent.TAKEN if dma is not None and dma.writable else Sent.THERE
+
+
+def resume(k: Knowledge, event: e.Resume) -> None:
+    """What the other machine has is judged once more, page by page."""
+    vm = event.vm
+    if unmarked := sorted(key for key in k.late if key[0] == vm):
+        why = "it was written to, and no mark came after that"
+        k.unless_silent(deviates(memory.unmarked_pages_are_there, unmarked[0], why), about(k, *unmarked))
+    pages = [key for key, sent in k.state.sent.items() if key[0] == vm and sent != Sent.MARKED]
+    writable = {key for key in pages if k.marks_late or ((dma := k.tables["dma"].told(key)) is not None and dma.writable)}
+    for key in sorted(writable):
+        if k.state.destination[key] != k.page(*key):
+            k.unless_silent(deviates(memory.unmarked_pages_are_there, key), about(k, key), contents=True)
+    pages = [key for key in pages if key not in writable]
+    with k.judging(about(k, *pages, actor=vm)):
+        for key in pages:
+            k.state.sent[key] = Sent.THERE
+
+
+# ---------------------------------------------------------------- dirty rings
+
+KEPT = ("EQV-4", "ring_entries_are_kept", "No entry of a dirty ring is lost: entries follow each other, are harvested in their "
+        "order, and are reset only after that.")
+MOST = 1 << 16
+"""Entries of a ring that nobody has reset: KVM's rings have so many at most."""
+
+
+@attrs.define
+class DirtyRing:
+    """A dirty ring: its entries that are not reset, and how far it is pushed, harvested and reset. None where that is not known."""
+
+    entries: dict[int, int] = attrs.field(factory=dict)
+    next: int | None = None
+    harvested: int = 0
+    reset: int = 0
+
+
+def _ring(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) -> DirtyRing:
+    found: DirtyRing = k.rings.setdefault((event.vm, event.ring), DirtyRing(next=0 if k.closed else None))
+    return found
+
+
+def _lost(k: Knowledge, expected: str, why: str) -> None:
+    found = Deviates(*KEPT, [expected], why)
+    k.unless_silent(found, About())
+
+
+def ring_push(k: Knowledge, event: e.RingPush) -> None:
+    ring = _ring(k, event)
+    if ring.next is None:
+        ring.harvested = ring.reset = event.index
+    elif event.index != ring.next:
+        _lost(k, f"index {ring.next}", f"ring {event.ring}: entry {ring.next} comes next")
+    if len(ring.entries) >= MOST:
+        _lost(k, "ring_reset before", f"ring {event.ring} has {MOST:,} entries that are not reset: one would be overwritten")
+        ring.entries.clear()
+    ring.next = event.index + 1
+    ring.entries[event.index] = event.gfn
+    _mark(k, (event.vm, event.gfn))
+
+
+def ring_harvest(k: Knowledge, event: e.RingHarvest) -> None:
+    ring = _ring(k, event)
+    if ring.next is not None and not ring.harvested <= event.end <= ring.next:
+        there = f"ring {event.ring}: entries {ring.harvested} to {ring.next - 1} are there"
+        _lost(k, f"end from {ring.harvested} to {ring.next}", there)
+    with together(k):
+        for index in [index for index in ring.entries if ring.harvested <= index < event.end]:
+            _take_mark(k, (event.vm, ring.entries[index]))
+    ring.harvested = event.end
+    ring.next = event.end if ring.next is None else max(ring.next, event.end)
+
+
+def ring_reset(k: Knowledge, event: e.RingReset) -> None:
+    ring = _ring(k, event)
+    if ring.next is not None and event.end > ring.harvested:
+        why = f"ring {event.ring}: entries from {ring.harvested} on were not harvested, and their pages are not sent"
+        _lost(k, f"end {ring.harvested}", why)
+    with together(k):
+        for index in [index for index in ring.entries if index < event.end]:
+            protect(k, e.Protect(vm=event.vm, gfn=ring.entries[index]))
+            del ring.entries[index]
+    ring.reset = max(ring.reset, event.end)
+
+
+def ring_full(k: Knowledge, event: e.RingFull) -> None:
+    ring = _ring(k, event)
+    if ring.next is not None and ring.next - ring.reset > event.size:
+        _lost(k, f"at most {event.size} entries", f"ring {event.ring} has {ring.next - ring.reset} that are not reset")

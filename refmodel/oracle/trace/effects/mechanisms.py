@@ -1,0 +1,181 @@
+"""Pages are shared, ballooned, swapped and granted."""
+
+from __future__ import annotations
+
+import attrs
+
+from refmodel.language import NOTHING
+from refmodel.laws import accounting, equivalence, memory
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.p2m import Backing, P2mEntry
+from refmodel.monitor.swapping import SlotUse
+from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace.changes import MANY, about, let_go, lose_sight, own, rest, take, unwatched, vacate
+from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.deviations import Inconsistent
+from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
+from refmodel.oracle.trace.observed import Granted
+from refmodel.oracle.trace.tables import Key
+
+
+def share(k: Knowledge, event: e.Share) -> None:
+    one, other = (event.vm, event.gfn), (event.with_vm, event.with_gfn)
+    if one == other:
+        raise Inconsistent("with_gfn", "a page cannot be shared with itself")
+    with k.judging(about(k, one, other, frames=(event.mfn,))):
+        if event.mfn is None:
+            _shared_somewhere(k, one, other)
+        else:
+            _shared_on(k, event.mfn, one, other)
+    first, second = k.page(*one), k.page(*other)
+    first.unify(second)
+    second.unify(first)
+
+
+def _shared_on(k: Knowledge, mfn: int, one: Key, other: Key) -> None:
+    entries = {key: k.backing(key) for key in (one, other)}
+    new = [key for key, entry in entries.items() if entry is None or entry.mfn != mfn]
+    frame = k.state.frames.find(mfn)
+    if len(new) == 2 and (frame is None or frame.use != Use.SHARED):
+        take(k, mfn)  # neither page's: both were copied to a third
+    if mfn not in k.state.memory or (len(new) < 2 and frame is not None and frame.use == Use.PRIVATE):
+        k.state.memory[mfn] = k.page(*next((key for key in entries if key not in new), one)).copy()
+    had = frame.references if frame is not None and frame.use in (Use.SHARED, Use.PRIVATE) else 0 if frame is not None else MANY
+    k.state.frames[mfn] = Frame(Use.SHARED, references=had + len(new))
+    for key in new:
+        let_go(k, entries[key])
+    for key, entry in entries.items():
+        k.state.p2m[key] = attrs.evolve(entry or P2mEntry(Backing.MAPPED), mfn=mfn, writable=False)
+
+
+def _shared_somewhere(k: Knowledge, one: Key, other: Key) -> None:
+    """It is not said on which frame: nothing is known of any that it may be."""
+    first, second = k.page(*one), k.page(*other)
+    if first != second:
+        why = f"it differs at offset {first.differs_at(second) or 0:#x} from what it is shared with"
+        k.unless_silent(deviates(equivalence.memory_is_the_bare_machines, other, why), about(k, one, other), contents=True)
+    for key in (one, other):
+        lose_sight(k, key)
+
+
+def break_(k: Knowledge, event: e.Break) -> None:
+    key = event.vm, event.gfn
+    entry = k.backing(key)
+    with k.judging(about(k, key, frames=(event.mfn,))):
+        if entry is not None:
+            k.state.drop_copy(*key)
+        if event.mfn is None:
+            lose_sight(k, key)
+            return
+        if entry is None or event.mfn != entry.mfn:
+            take(k, event.mfn)
+            let_go(k, entry)
+        own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, True))
+
+
+def inflate(k: Knowledge, event: e.Inflate) -> None:
+    key = event.vm, event.gfn
+    with k.judging(about(k, key, actor=event.vm)):
+        vacate(k, key)
+        if event.touchable:
+            k.touchable.add(event.vm)
+            k.state.bare_memory[key] = Contents(zeroed=True)
+            k.state.p2m[key] = P2mEntry(Backing.PROMISED)
+        else:
+            k.state.p2m[key] = P2mEntry(Backing.BALLOONED)
+            k.state.unplug(*key)
+
+
+def deflate(k: Knowledge, event: e.Deflate) -> None:
+    key = event.vm, event.gfn
+    entry = k.backing(key)
+    if event.vm in k.touchable:
+        return  # it is as the guest left it
+    if entry is not None and entry.backing != Backing.BALLOONED:
+        why = f"gfn {event.gfn:#x} is not in the balloon but {entry.backing.value}"
+        k.unless_silent(deviates(accounting.balloon_sizes_are_exact, (event.vm,), why), about(k, key))
+    with k.judging(about(k, key, frames=(event.mfn,), actor=event.vm)):
+        k.state.plug(*key)
+        contents = Contents(zeroed=not event.kept)
+        if event.mfn is not None:
+            take(k, event.mfn)
+            own(k, key, event.mfn, contents, P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))
+        elif event.kept:
+            k.tables["p2m"].forget(key)
+            k.state.bare_memory[key] = contents
+        else:
+            k.state.p2m[key] = P2mEntry(Backing.PROMISED)
+
+
+def balloon(k: Knowledge, event: e.Balloon) -> None:
+    with k.judging(About(frozenset({(event.vm, 0)}), counts=event.vm not in k.touchable)):
+        k.state.balloon[event.vm] = attrs.evolve(k.state.balloon.default, actual=event.actual)
+
+
+def write_back(k: Knowledge, event: e.WriteBack) -> None:
+    key = event.vm, event.gfn
+    with k.judging(about(k, key, slots=(event.slot,))):
+        use, entry = k.state.slots.find(event.slot), k.backing(key)
+        if use is not None and use.used and (use.vm, use.gfn) != key:
+            why = f"slot {event.slot} holds the copy of vm {use.vm}, gfn {use.gfn:#x}"
+            k.unless_silent(deviates(memory.slots_are_counted, key, why), about(k, key, (use.vm, use.gfn)))
+            entry = k.backing(key)
+        if entry is not None and entry.slot not in (NOTHING, event.slot):
+            k.state.drop_copy(*key)
+        k.state.slots[event.slot] = SlotUse(True, *key)
+        k.state.swap[event.slot] = k.page(*key).copy()
+        if entry is not None:
+            rest(k, key)
+            k.state.p2m[key] = attrs.evolve(k.state.p2m[key], slot=event.slot)
+
+
+def swap_out(k: Knowledge, event: e.SwapOut) -> None:
+    key = event.vm, event.gfn
+    with k.judging(about(k, key, slots=() if event.slot is None else (event.slot,))):
+        entry = k.backing(key)
+        if entry is None:
+            return
+        if entry.slot == NOTHING or event.slot not in (None, entry.slot):
+            why = "no slot holds what it holds now" if entry.slot == NOTHING else f"what it holds is in slot {entry.slot}"
+            k.unless_silent(deviates(memory.swapped_pages_are_the_bare_machines, key, why), about(k, key))
+            return
+        let_go(k, entry)
+        k.state.p2m[key] = P2mEntry(Backing.SWAPPED, slot=entry.slot)
+
+
+def swap_in(k: Knowledge, event: e.SwapIn) -> None:
+    key = event.vm, event.gfn
+    entry = k.backing(key)
+    with k.judging(about(k, key, frames=(event.mfn,))):
+        slot = NOTHING if entry is None else entry.slot
+        if event.mfn is None:
+            k.tables["p2m"].forget(key)
+            return
+        take(k, event.mfn)
+        let_go(k, entry)
+        kept = slot if event.keep else NOTHING
+        if slot != kept and slot in k.tables["slots"]:
+            k.state.slots[slot] = SlotUse()
+        own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(
+            Backing.MAPPED, event.mfn, writable=kept == NOTHING and unwatched(k, key), slot=kept))
+
+
+def grant_(k: Knowledge, event: e.Grant) -> None:
+    borrower = event.to_vm, event.to_gfn
+    with k.judging(about(k, borrower, (event.vm, event.gfn))):
+        k.state.grants[borrower] = Granted(True, event.vm, event.gfn, event.writable)
+        k.tables["bare_memory"].pop(borrower, None)
+    k.page(event.vm, event.gfn).plain = False
+
+
+def alias(k: Knowledge, event: e.Alias) -> None:
+    """A page that a guest lends to itself."""
+    if event.gfn == event.of_gfn:
+        raise Inconsistent("of_gfn", "a page is no alias of itself")
+    grant_(k, e.Grant(vm=event.vm, gfn=event.of_gfn, to_vm=event.vm, to_gfn=event.gfn, writable=event.writable))
+
+
+def revoke(k: Knowledge, event: e.Revoke) -> None:
+    borrower = event.to_vm, event.to_gfn
+    with k.judging(about(k, borrower, (event.vm, event.gfn))):
+        k.state.grants[borrower] = Granted()

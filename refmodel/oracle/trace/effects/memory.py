@@ -1,0 +1,236 @@
+"""Memory comes, goes and moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from refmodel.laws import contract
+from refmodel.mmu.contract import Derived
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.p2m import Backing, P2mEntry
+from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace.changes import about, hold, let_go, lose_sight, noticed, own, take, unwatched, vacate
+from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.deviations import Inconsistent
+from refmodel.oracle.trace.knowledge import Knowledge, deviates
+from refmodel.oracle.trace.observed import Granted
+from refmodel.oracle.trace.stretches import stretch, together
+from refmodel.oracle.trace.tables import Key
+
+LAST = (1 << 40) - 1
+"""The last guest frame."""
+
+
+def ram(k: Knowledge, event: e.Ram) -> None:
+    if event.bytes:
+        first, last = event.gpa >> 12, (event.gpa + event.bytes - 1) >> 12
+        with together(k):
+            stretch(k, event.vm, first, last, lambda gfn: _there(k, (event.vm, gfn), zero=True))
+
+
+def plug(k: Knowledge, event: e.Plug) -> None:
+    _there(k, (event.vm, event.gfn), event.zero)
+
+
+def _there(k: Knowledge, key: Key, zero: bool) -> None:
+    """There is memory, however it is backed. Where there was some already, it is as it was."""
+    if k.state.plugged.find(key):
+        return
+    with k.judging(about(k, key, actor=key[0])):
+        k.state.plug(*key)
+        if not zero:
+            k.state.bare_memory[key] = Contents()
+        k.tables["p2m"].forget(key)
+
+
+def unplug(k: Knowledge, event: e.Unplug) -> None:
+    _gone(k, (event.vm, event.gfn))
+
+
+def _gone(k: Knowledge, key: Key) -> None:
+    """There is no memory any more, and whatever stood behind it is the monitor's."""
+    with k.judging(about(k, key, actor=key[0])):
+        vacate(k, key)
+        k.state.p2m[key] = P2mEntry()
+        k.state.unplug(*key)
+        k.state.private[key] = False
+
+
+def populate(k: Knowledge, event: e.Populate) -> None:
+    key = event.vm, event.gfn
+    entry = k.backing(key)
+    with k.judging(about(k, key, frames=(event.mfn,))):
+        take(k, event.mfn)
+        if entry is None or entry.backing != Backing.PROMISED:
+            k.state.plug(*key)
+        own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))
+
+
+def promise(k: Knowledge, event: e.Promise) -> None:
+    key = event.vm, event.gfn
+    entry = k.backing(key)
+    with k.judging(about(k, key)):
+        if entry is not None and entry.resident:
+            vacate(k, key)
+        elif entry is not None:
+            k.state.plug(*key)
+        k.state.p2m[key] = P2mEntry(Backing.PROMISED)
+
+
+def free(k: Knowledge, event: e.Free) -> None:
+    with k.judging(about(k, frames=(event.mfn,))):
+        k.state.frames[event.mfn] = Frame()
+
+
+def table_(k: Knowledge, event: e.Table) -> None:
+    with k.judging(about(k, frames=(event.mfn,))):
+        take(k, event.mfn)
+        k.state.frames[event.mfn] = Frame(Use.TABLE, event.vm)
+
+
+# ---------------------------------------------------------------- contents
+
+
+def fill(k: Knowledge, event: e.Fill) -> None:
+    key = event.vm, event.gfn
+    entry, contents = k.backing(key), Contents(zeroed=event.zero)
+    noticed(k, key)
+    with k.judging(about(k, key, frames=(event.mfn,), actor=event.vm)):
+        k.state.plugged[key] = True
+        if entry is not None:
+            k.state.drop_copy(*key)
+        if event.mfn is not None and (entry is None or not entry.resident or entry.mfn != event.mfn):
+            take(k, event.mfn)
+            let_go(k, entry)
+            own(k, key, event.mfn, contents, P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))
+        else:
+            hold(k, key, contents)
+            if entry is None or not entry.resident:
+                k.tables["p2m"].forget(key)
+
+
+def report(k: Knowledge, event: e.Report) -> None:
+    """What a page holds may be lost from now on: it is that, or zeroes."""
+    key = event.vm, event.gfn
+    old = k.page(*key)
+    if old.zeroed and not old.words:
+        return
+    with k.judging(about(k, key, actor=event.vm)):
+        new = Contents()
+        new.either = old.copy()
+        hold(k, key, new)
+
+
+def convert(k: Knowledge, event: e.Convert) -> None:
+    key = event.vm, event.gfn
+    if k.translations(key):
+        why = "a translation leads to what it was before"
+        k.unless_silent(deviates(contract.derived_entries_lead_where_the_p2m_says, key, why), about(k, key))
+    with k.judging(about(k, key, actor=event.vm)):
+        lose_sight(k, key)
+        k.state.bare_memory[key] = Contents()
+        k.state.private[key] = event.private
+
+
+def move(k: Knowledge, event: e.Move) -> None:
+    with together(k):
+        for by in range(event.pages):
+            _move(k, event.mfn + by, event.to_mfn + by)
+
+
+def _move(k: Knowledge, mfn: int, to: int) -> None:
+    """Every page that stands on a frame stands on another, which holds the same."""
+    if mfn == to:
+        raise Inconsistent("to_mfn", "it is the same frame")
+    pages = [key for key in sorted(k.pages_of(mfn))
+             if (entry := k.backing(key)) is not None and entry.resident and entry.mfn == mfn]
+    frame = k.state.frames.find(mfn)
+    with k.judging(about(k, *pages, frames=(mfn, to))):
+        take(k, to)
+        if frame is None:
+            k.tables["frames"].forget(to)
+        else:
+            k.state.frames[to] = frame
+        k.state.memory[to] = k.state.memory[mfn]
+        k.state.frames[mfn] = Frame()
+        for key in pages:
+            k.state.p2m[key] = attrs.evolve(k.state.p2m[key], mfn=to)
+
+
+# ---------------------------------------------------------------- slots and VMs
+
+
+def slot_add(k: Knowledge, event: e.SlotAdd) -> None:
+    """A slot that is there already may be given again, with other flags."""
+    old, new = k.memory_slots.get((event.vm, event.slot)), (event.gfn, event.pages, event.readonly)
+    if old is not None and old[:2] != new[:2]:
+        raise Inconsistent("slot", f"slot {event.slot} is there already; expected slot_delete or slot_move first")
+    for (vm, slot), (gfn, pages, _) in k.memory_slots.items():
+        if vm == event.vm and slot != event.slot and gfn < event.gfn + event.pages and event.gfn < gfn + pages:
+            raise Inconsistent("gfn", f"the slot would overlap slot {slot}")
+    k.memory_slots[event.vm, event.slot] = new
+    if old is None:
+        _slot_there(k, event.vm, event.gfn, event.pages, event.zero)
+
+
+def _slot_there(k: Knowledge, vm: int, gfn: int, pages: int, zero: bool) -> None:
+    with together(k):
+        stretch(k, vm, gfn, gfn + pages - 1, lambda gfn: _there(k, (vm, gfn), zero))
+
+
+def slot_delete(k: Knowledge, event: e.SlotDelete) -> None:
+    if (slot := _slot(k, event)) is None:
+        return
+    gfn, pages, _ = slot
+    with together(k):
+        stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _gone(k, (event.vm, gfn)))
+    del k.memory_slots[event.vm, event.slot]
+
+
+def slot_move(k: Knowledge, event: e.SlotMove) -> None:
+    if (slot := _slot(k, event)) is None:
+        return
+    gfn, pages, readonly = slot
+    with together(k):
+        stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _gone(k, (event.vm, gfn)))
+    k.memory_slots[event.vm, event.slot] = event.gfn, pages, readonly
+    _slot_there(k, event.vm, event.gfn, pages, zero=False)
+
+
+def _slot(k: Knowledge, event: e.SlotDelete | e.SlotMove) -> tuple[int, int, bool] | None:
+    found = k.memory_slots.get((event.vm, event.slot))
+    if found is None and k.closed and "slot_add" not in k.silent:
+        raise Inconsistent("slot", f"no slot {event.slot} of vm {event.vm} was added")
+    if found is None:  # it was added before the trace began, or in a gap: nobody knows which memory is concerned
+        k.start(closed=False)
+    return found
+
+
+def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
+    """Nothing of a VM's is cached: it has no processors any more. So its translations go without a flush."""
+    vm = event.vm
+    with together(k):
+        stretch(k, vm, 0, LAST, lambda gfn: _destroyed(k, (vm, gfn)))
+    kept: tuple[dict[Any, Any], ...] = (k.memory_slots, k.rings, k.processors, k.emulated, k.flushed)
+    for each in kept:
+        for key in [key for key in each if key[0] == vm]:
+            del each[key]
+    for vms in (k.mapping, k.dma_mapping, k.touchable):
+        vms.discard(vm)
+    k.late = {key for key in k.late if key[0] != vm}
+    k.table_pages = {key: level for key, level in k.table_pages.items() if key[0] != vm}
+
+
+def _destroyed(k: Knowledge, key: Key) -> None:
+    with k.judging(about(k, key, actor=key[0])):
+        for name in ("derived", "borrowed", "dma"):
+            k.tables[name][key] = Derived()
+        k.lingering[key] = ()
+        vacate(k, key)
+        k.state.p2m[key] = P2mEntry()
+        k.state.unplug(*key)
+        k.state.private[key] = k.state.tracked[key] = False
+        if k.state.grants.find(key) is not None:
+            k.state.grants[key] = Granted()

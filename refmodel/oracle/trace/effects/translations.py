@@ -1,0 +1,181 @@
+"""Translations are installed, lose rights, go, and are forgotten."""
+
+from __future__ import annotations
+
+import attrs
+import msgspec
+
+from refmodel.mmu.contract import Derived
+from refmodel.monitor.frames import Use
+from refmodel.monitor.p2m import Backing, P2mEntry
+from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace import guest, reported
+from refmodel.oracle.trace.changes import about, let_write, linger, own, protected
+from refmodel.oracle.trace.deviations import Inconsistent
+from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
+from refmodel.oracle.trace.observed import entries_found_were_reported
+from refmodel.oracle.trace.stretches import over, stretch, together
+from refmodel.oracle.trace.tables import Key
+
+LAST = (1 << 40) - 1
+"""The last guest frame."""
+
+
+def map_(k: Knowledge, event: e.Map) -> None:
+    k.mapping.add(event.vm)
+    size = 512 ** (event.level - 1)
+    if event.gfn % size or event.mfn % size or (event.pages > 1 and event.pages % size):
+        raise Inconsistent("level", f"a leaf of level {event.level} begins at multiples of {size} pages and frames")
+    if size > event.pages:
+        event = msgspec.structs.replace(event, pages=size)
+    if event.pages > 1 or event.bits is not None:
+        over(k, event, _map_page)  # type: ignore[arg-type]
+    else:
+        _map_page(k, event)
+
+
+def _map_page(k: Knowledge, event: e.Map) -> None:
+    key, new = (event.vm, event.gfn), Derived(True, event.mfn, event.writable)
+    table = reported.translating(k, key)
+    with k.judging(about(k, key, frames=(event.mfn,))):
+        if event.writable:
+            reported.within_its_slot(k, key)
+            let_write(k, guest.reached(k, *key))
+        old = table.find(key)
+        if old is not None and old.present and (old.mfn != new.mfn or (old.writable and not new.writable)):
+            linger(k, key, old)
+        table[key] = new
+        if event.execute is not None:
+            k.state.executable[key] = event.execute
+        if table is k.state.derived and k.backing(key) is None:
+            place(k, key, new)
+
+
+def place(k: Knowledge, key: Key, derived: Derived) -> None:
+    """A translation tells where a page is of which that was not known, as far as nothing else would make it lawful."""
+    frame = k.state.frames.find(derived.mfn)
+    if frame is not None and frame.use == Use.FREE and k.tables["frames"].told(derived.mfn) is None:
+        frame = None  # nobody said that it is free: memory was there from the start, in some frames
+    entry = P2mEntry(Backing.MAPPED, derived.mfn, derived.writable)
+    if frame is None and derived.writable:
+        own(k, key, derived.mfn, k.page(*key), entry)
+    elif frame is None:
+        k.tables["frames"].forget(derived.mfn)
+    elif frame.use != Use.SHARED and (frame.vm, frame.gfn) != key:
+        k.state.p2m[key] = entry
+
+
+def split(k: Knowledge, event: e.Split) -> None:
+    """Nothing changes of where pages lead. But there has to be something to split."""
+    size = 512 ** (event.level - 1)
+    if event.gfn % size:
+        raise Inconsistent("gfn", f"a leaf of level {event.level} begins at multiples of {size} pages")
+    first = k.tables["derived"].told((event.vm, event.gfn))
+    if first is None or event.vm not in k.mapping:
+        return
+
+    def judge(gfn: int) -> None:
+        key = event.vm, gfn
+        found = k.tables["derived"].told(key)
+        due = first.mfn + gfn - event.gfn
+        with k.judging(about(k, key)):
+            if found is not None and (not found.present or found.mfn != due or not first.present):
+                k.unless_silent(deviates(entries_found_were_reported, (*key, due, first.writable)), about(k, key))
+
+    with together(k):
+        stretch(k, event.vm, event.gfn, event.gfn + size - 1, judge)
+
+
+def unmap(k: Knowledge, event: e.Unmap) -> None:
+    key = event.vm, event.gfn
+    with k.judging(about(k, key)):
+        for table in (k.state.derived, k.state.borrowed):
+            linger(k, key, table.find(key))
+            table[key] = Derived()
+
+
+def protect(k: Knowledge, event: e.Protect) -> None:
+    key = event.vm, event.gfn
+    with k.judging(about(k, key)):
+        table = reported.translating(k, key)
+        old = table.find(key)
+        if old is not None and old.writable:
+            linger(k, key, old, protects=True)
+            table[key] = attrs.evolve(old, writable=False)
+        protected(k, guest.reached(k, *key))
+
+
+def unprotect(k: Knowledge, event: e.Unprotect) -> None:
+    key = event.vm, event.gfn
+    with k.judging(about(k, key)):
+        let_write(k, key)
+
+
+def track(k: Knowledge, event: e.Track) -> None:
+    key = event.vm, event.gfn
+    with k.judging(about(k, key)):
+        k.state.tracked[key] = True
+        entry = k.backing(key)
+        if entry is not None and entry.writable:
+            k.state.p2m[key] = attrs.evolve(entry, writable=False)
+
+
+def untrack(k: Knowledge, event: e.Untrack) -> None:
+    key = event.vm, event.gfn
+    with k.judging(about(k, key)):
+        k.state.tracked[key] = False
+
+
+def flush_begin(k: Knowledge, event: e.FlushBegin) -> None:
+    first, last = (0, LAST) if event.gfn is None else (event.gfn, event.gfn + event.pages - 1)
+    k.flushed[event.vm, event.gfn] = k.time, first, last
+
+
+def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
+    if (event.vm, event.gfn) not in k.flushed:
+        if not k.closed or "flush_begin" in k.silent:
+            return  # it may have been begun before the trace was, or in a gap: nothing is known to be flushed
+        where = "" if event.gfn is None else f", at gfn {event.gfn:#x},"
+        raise Inconsistent("e", f"no flush of vm {event.vm}{where} was begun")
+    begun, first, last = k.flushed.pop((event.vm, event.gfn))
+    alone = [gfn for gfn in sorted(k.cached.get(event.vm, ())) if first <= gfn <= last]
+    with together(k):
+        with k.judging(About()):  # what is no longer cached breaks no law
+            for gfn in alone:
+                _forgotten(k, (event.vm, gfn), begun)
+        assert k.lingering.ranges is not None
+        for piece in k.lingering.ranges.overlapping(event.vm, first, last):
+            if any(each.since <= begun for each in piece.value):
+                stretch(k, event.vm, max(first, piece.first), min(last, piece.last),
+                        lambda gfn: _forgotten_alike(k, (event.vm, gfn), begun))
+
+
+def _forgotten_alike(k: Knowledge, key: Key, begun: int) -> None:
+    with k.judging(About()):
+        _forgotten(k, key, begun)
+
+
+def _forgotten(k: Knowledge, key: Key, begun: int) -> None:
+    """No processor has a translation of this page cached that was taken away before then."""
+    before = k.lingering[key]
+    kept = tuple(each for each in before if each.since > begun)
+    if len(kept) < len(before):
+        k.lingering[key] = kept
+        if any(each.protects and each.since <= begun for each in before):
+            protected(k, guest.reached(k, *key))
+
+
+def dma_map(k: Knowledge, event: e.DmaMap) -> None:
+    key = event.vm, event.gfn
+    k.dma_mapping.add(event.vm)
+    with k.judging(about(k, key, frames=(event.mfn,))):
+        k.state.dma[key] = new = Derived(True, event.mfn, event.writable)
+        if k.backing(key) is None:
+            place(k, key, new)
+
+
+def dma_unmap(k: Knowledge, event: e.DmaUnmap) -> None:
+    key = event.vm, event.gfn
+    k.dma_mapping.add(event.vm)
+    with k.judging(about(k, key)):
+        k.state.dma[key] = Derived()

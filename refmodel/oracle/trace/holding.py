@@ -1,0 +1,150 @@
+"""What the laws say of what is known, after an event: those that look at what has changed, asked for the names concerned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from refmodel.language import Law
+from refmodel.language.kinds import NOTHING
+from refmodel.mmu.contract import Derived
+from refmodel.oracle.trace.concerned import OUTLINE, changes, looks_at_translations, plan
+from refmodel.oracle.trace.deviations import Deviates
+from refmodel.oracle.trace.observed import TRANSLATIONS
+from refmodel.oracle.trace.tables import Before, Key, Known, Open, Stretch
+
+if TYPE_CHECKING:
+    from refmodel.oracle.trace.knowledge import Knowledge
+
+class About(NamedTuple):
+    """What an event concerns: the names for which the laws are asked."""
+
+    pages: frozenset[Key] = frozenset()
+    frames: frozenset[int] = frozenset()
+    slots: frozenset[int] = frozenset()
+    actor: int = NOTHING
+    """The VM whose own step it is."""
+    counts: bool = False
+    """Whether it says what the implementation counted."""
+
+
+def broken(k: Knowledge, about: About) -> Deviates | None:
+    """The first law that is broken now."""
+    changed = changes(k.recent())
+    if not changed and not about.counts:
+        return None
+    about = wider(k, about)
+    asked = plan(changed, about.counts, k.marks_late)
+    before: Any = None
+    pages = _in_order(about.pages)
+    state, answers, actor = k.state, k.answers, about.actor
+    for law, sort, call, of_step, counts in asked:
+        names: Any
+        for names in pages if sort == "page" else _named(about, sort):
+            if of_step and before is None:
+                before = _before(k)
+            if counts:
+                answers.among = k.pages_of(names[0]) if sort == "frame" else None
+            try:
+                if not (call(state, before, actor, *names) if of_step else call(state, *names)):
+                    return deviates(law, names)
+            except Open:
+                continue
+    if looks_at_translations(changed):
+        for key in pages:
+            found = _translations_broken(k, key)
+            if found is not None:
+                return found
+    return None
+
+
+def _named(about: About, sort: str) -> list[tuple[int]]:
+    found = about.frames if sort == "frame" else about.slots if sort == "slot" else {vm for vm, _ in about.pages}
+    return [(name,) for name in _in_order(found)]
+
+
+def _in_order(names: Iterable[Any]) -> list[Any]:
+    found = list(names)
+    if len(found) > 1:
+        found.sort()
+    return found
+
+
+def wider(k: Knowledge, about: About) -> About:
+    """The names that an event concerns though it does not mention them."""
+    frames = [key for table, key, _ in k.recent() if table.name == "frames" and type(key) is not Stretch]
+    if not frames and not k.borrowers.holders:
+        return about
+    pages = set(about.pages)
+    for mfn in frames:
+        pages |= k.pages_of(mfn)
+    if k.borrowers.holders:
+        pages = pages.union(*(k.borrowers.of(page) for page in pages))
+    return About(frozenset(pages), about.frames.union(frames), about.slots, about.actor, about.counts)
+
+
+def _translations_broken(k: Knowledge, key: Key) -> Deviates | None:
+    """The laws about translations, for the installed one, for a device's, and for each that may still be cached."""
+    table = k.tables["derived"]
+    installed, dma, lingering = table.told(key), k.tables["dma"].told(key), k.lingering[key]
+    if installed is not None and (law := _wrong(k, key)) is not None:
+        return deviates(law, key)
+    for each in lingering:
+        if (law := with_translation(table, key, each.derived, lambda: _wrong(k, key))) is not None:
+            return deviates(law, key, "it was taken away, but no flush that began afterwards has ended")
+    if dma is not None:
+        for_reading = Derived(dma.present, dma.mfn)  # the IOMMU lets devices write to what is logged or tracked
+        law = (with_translation(table, key, for_reading, lambda: _wrong(k, key))
+               or with_translation(table, key, dma, lambda: _wrong(k, key, TRANSLATIONS[:2])))
+        if law is not None:
+            return deviates(law, key, "the IOMMU lets devices reach it")
+    return None
+
+
+def _wrong(k: Knowledge, key: Key, laws: tuple[Law, ...] = TRANSLATIONS) -> Law | None:
+    return next((law for law in laws if not holds(k, law, key)), None)
+
+
+def with_translation(table: Known, key: Key, derived: Any, ask: Callable[[], Any]) -> Any:
+    """An answer, as it would be if this were the translation."""
+    stored = table.get(key)
+    dict.__setitem__(table, key, derived)
+    try:
+        return ask()
+    finally:
+        if stored is None:
+            dict.pop(table, key)
+        else:
+            dict.__setitem__(table, key, stored)
+
+
+def holds(k: Knowledge, law: Law, names: Sequence[int]) -> bool:
+    """Whether a law about a state holds for these names, or may."""
+    try:
+        return bool(law.function(k.state, *names))
+    except Open:
+        return True
+
+
+def _before(k: Knowledge) -> Any:
+    """The state before the event."""
+    state = OUTLINE.blank()
+    state.__dict__.update(k.tables)
+    were: dict[str, Before] = {}
+    for table, key, old in reversed(k.recent()):
+        if type(key) is not Stretch:
+            before = were.get(table.name)
+            if before is None:
+                before = were[table.name] = Before(table)
+            before.remember(key, old)
+    state.__dict__.update(were)
+    return state
+
+
+def deviates(law: Law, names: Sequence[int] = (), why: str = "") -> Deviates:
+    """A law is broken for these names."""
+    said = ", ".join(f"{name} {value:#x}" if name in ("gfn", "mfn") else f"{name} {value}"
+                     for (name, _), value in zip(law.names, names, strict=False))
+    found = Deviates(law.clause, law.name, law.sentence, why=": ".join(filter(None, [f"for {said}" if said else "", why])))
+    found.names = tuple((name, value) for (name, _), value in zip(law.names, names, strict=False))
+    return found

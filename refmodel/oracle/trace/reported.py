@@ -1,0 +1,88 @@
+"""What completes, or stands in a table, is held to the translations that were reported.
+
+Only where the implementation reports translations at all: for a VM of which a ``map`` was reported, and for pages of which anything
+was. A VMM may report what it unmaps and leave it to the kernel to map.
+"""
+
+from __future__ import annotations
+
+from refmodel.language import Law
+from refmodel.oracle.trace.deviations import Deviates
+from refmodel.oracle.trace.events import Entry
+from refmodel.oracle.trace.holding import About, deviates, holds, with_translation
+from refmodel.oracle.trace.knowledge import Knowledge
+from refmodel.oracle.trace.observed import accesses_go_by_reported_translations, entries_found_were_reported
+from refmodel.oracle.trace.tables import Key, Known
+
+
+def translating(k: Knowledge, key: Key) -> Known:
+    """The table that translates a page: another one for a page that is borrowed."""
+    grant = k.state.grants.find(key)
+    return k.tables["borrowed" if grant is not None and grant.present else "derived"]
+
+
+def access(k: Knowledge, cpu: int, key: Key, write: bool) -> None:
+    """An access by a processor has completed. Raises ``Deviates``."""
+    exited = k.emulated.get((key[0], cpu))
+    if exited is not None and exited[0] == key[1] and (exited[1] or not write):
+        return  # it exited, and the monitor carried it out; what it writes it may have read before
+    found = _wrong(k, accesses_go_by_reported_translations, key, (write,), cached=True)
+    if found is not None:
+        k.unless_silent(found, About(frozenset({key})))
+
+
+def entry(k: Knowledge, key: Key, found: Entry) -> Deviates | None:
+    """What is wrong with an entry that was found in a table or in a TLB."""
+    wrong = _wrong(k, entries_found_were_reported, key, (found.mfn, found.writable), cached=found.where == "tlb")
+    if wrong is None and found.execute and found.where == "table" and k.tables["executable"].told(key) is False:
+        wrong = deviates(entries_found_were_reported, (*key, found.mfn, found.writable), "it lets the guest fetch instructions")
+        wrong.expected = ("not executable",)
+    return wrong
+
+
+def _wrong(k: Knowledge, law: Law, key: Key, arguments: tuple[int, ...], cached: bool) -> Deviates | None:
+    table = translating(k, key)
+    known = table.told(key)
+    if known is None or key[0] not in k.mapping:
+        return None
+    for each in (known, *(lingering.derived for lingering in k.lingering[key] if cached)):
+        if with_translation(table, key, each, lambda: holds(k, law, (*key, *arguments))):
+            return None
+    found = deviates(law, (*key, *arguments))
+    rights = "writable" if known.writable else "read-only"
+    found.expected = (f"mfn {known.mfn:#x}, {rights}" if known.present else "no translation",)
+    return found
+
+
+SLOTS = ("ISO-1", "slots_limit_rights", "Nobody writes to memory of a slot that guests may only read.")
+DEVICES = ("ISO-1", "devices_go_by_the_iommu", "A device reaches a page only as the IOMMU maps it, as far as that is reported.")
+PRIVATE = ("ISO-5", "private_pages_are_their_vms", "Neither the monitor nor a device writes to a page that is private to its VM.")
+
+
+def read_only(k: Knowledge, key: Key) -> bool:
+    """Whether a page lies in a slot that guests may only read."""
+    return any(readonly and vm == key[0] and gfn <= key[1] < gfn + pages
+               for (vm, _), (gfn, pages, readonly) in k.memory_slots.items())
+
+
+def within_its_slot(k: Knowledge, key: Key) -> None:
+    """A guest may write to a page, or did."""
+    if k.memory_slots and read_only(k, key):
+        k.unless_silent(Deviates(*SLOTS, ["not writable"], f"vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))
+
+
+def device(k: Knowledge, key: Key, write: bool) -> None:
+    """A device has reached a page."""
+    if key[0] in k.dma_mapping:
+        dma = k.tables["dma"].told(key)
+        if dma is not None and not (dma.present and (dma.writable or not write)):
+            rights = "a mapping for reading" if dma.present else "no mapping"
+            k.unless_silent(Deviates(*DEVICES, [rights], f"vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))
+    if write:
+        from_outside(k, key)
+
+
+def from_outside(k: Knowledge, key: Key) -> None:
+    """Something other than the guest has written to a page."""
+    if k.state.private.find(key):
+        k.unless_silent(Deviates(*PRIVATE, ["a page that is shared"], f"vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))

@@ -1,0 +1,138 @@
+"""Events about many pages: pages that are alike are judged once.
+
+One page stands for many if whatever an event looks at is the same for them, frame by frame. So a stretch is cut wherever something
+begins or ends that the tables say of pages, or of the frames behind them, and pages of which something is kept by itself are judged
+by themselves. What an event does to the page that stands for a piece, it does to all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.knowledge import BY_PAGE, Knowledge
+from refmodel.oracle.trace.ranges import frames_of
+from refmodel.oracle.trace.tables import Known, Open, Stretch
+
+ZEROES_OR_NOT = ("bare_memory", "destination")
+
+
+def over(k: Knowledge, event: e.Pages, one: Callable[[Knowledge, e.Pages], None]) -> None:
+    """Judge an event for all its pages. ``one`` judges it for one."""
+    mfn = getattr(event, "mfn", None)
+
+    def judge(gfn: int) -> None:
+        frame = {} if mfn is None else {"mfn": mfn + gfn - event.gfn}
+        level = {"level": 1} if hasattr(event, "level") else {}
+        one(k, msgspec.structs.replace(event, gfn=gfn, pages=1, bits=None, **frame, **level))
+
+    with together(k):
+        for first, last in event.runs():
+            stretch(k, event.vm, first, last, judge, None if mfn is None else mfn + first - event.gfn)
+
+
+class together:  # a with-statement's word
+    """What is judged within this is one event: undone together, if it is undone."""
+
+    __slots__ = ("k",)
+
+    def __init__(self, k: Knowledge) -> None:
+        self.k = k
+
+    def __enter__(self) -> None:
+        self.k.journal.clear()
+        self.k.joined = True
+
+    def __exit__(self, *_: object) -> None:
+        self.k.joined, self.k.begun = False, 0
+
+
+def stretch(k: Knowledge, vm: int, first: int, last: int, judge: Callable[[int], None], mfn: int | None = None) -> None:
+    """Judge something for each page from the first to the last; ``mfn`` is the frame that it says of the first."""
+    singles, cuts = _alone_and_cuts(k, vm, first, last, mfn)
+    for start, end in _pieces(first, last, sorted(singles), sorted(cuts)):
+        begun = len(k.journal)
+        judge(start)
+        if start not in singles:
+            _as_one(k, begun, vm, start, end)
+
+
+def _pieces(first: int, last: int, singles: list[int], cuts: list[int]) -> Iterator[tuple[int, int]]:
+    """The singles, and what lies between them, cut: by their first and last pages."""
+    starts = sorted({first, *cuts, *singles, *(single + 1 for single in singles)})
+    starts = [start for start in starts if first <= start <= last]
+    for start, following in zip(starts, [*starts[1:], last + 1], strict=True):
+        yield start, following - 1
+
+
+def _alone_and_cuts(k: Knowledge, vm: int, first: int, last: int, mfn: int | None) -> tuple[set[int], set[int]]:
+    """The pages that are not like their neighbours, and where others begin that are not like those before."""
+    singles, cuts = k.mentioned_pages.within(vm, first, last), set[int]()
+    frames = set() if mfn is None else {(mfn, first, last - first)}
+    for table in _ranged(k):
+        assert table.ranges is not None
+        for piece in table.ranges.overlapping(vm, first, last):
+            low, high = max(first, piece.first), min(last, piece.last)
+            cuts |= {low, high + 1}
+            frames |= {(frame + low - piece.first, low, high - low) for frame in frames_of(piece.value)}
+    for frame, page, more in frames:
+        _by_frames(k, frame, frame + more, page - frame, singles, cuts)
+    return singles, cuts
+
+
+def _by_frames(k: Knowledge, first: int, last: int, to_page: int, singles: set[int], cuts: set[int]) -> None:
+    """The same for the pages with these frames, in which what is said of frames is not alike."""
+    singles |= {frame + to_page for frame in k.mentioned_frames.within(0, first, last)}
+    singles |= {frame + to_page for relation in (k.behind, k.reached) for frame in relation.within(first, last)}
+    table = k.tables["frames"]
+    assert table.ranges is not None
+    for piece in table.ranges.overlapping(0, first, last):
+        cuts |= {piece.first + to_page, piece.last + 1 + to_page}
+    for table in _ranged(k):
+        assert table.ranges is not None
+        for _, piece, frame in table.ranges.leading_to(first, last):
+            cuts |= {frame + to_page, frame + piece.last - piece.first + 1 + to_page}
+
+
+def _ranged(k: Knowledge) -> Iterator[Known]:
+    for table in (*(k.tables[name] for name in BY_PAGE if name in k.tables), k.lingering):
+        if table.ranges is not None and table.ranges.pieces:
+            yield table
+
+
+def _as_one(k: Knowledge, begun: int, vm: int, first: int, last: int) -> None:
+    """What was done to the first page, since then in the journal, was done to all."""
+    stored = {(id(table), key): table for table, key, _ in k.journal[begun:] if type(key) is not Stretch}
+    for (_, key), table in stored.items():
+        if key == (vm, first) and (table.name in BY_PAGE):
+            _spread(k, table, key, vm, first, last)
+        elif table.name == "frames":
+            _spread(k, table, key, 0, key, key + last - first)
+        elif table.name == "memory":
+            _drop(k, table, key)
+    k.begun = begun
+    k.related()
+
+
+def _spread(k: Knowledge, table: Known, key: object, whose: int, first: int, last: int) -> None:
+    value = table.get(key)
+    if value is None:
+        value = Open
+        table.opened.discard(key)
+    elif table.name in ZEROES_OR_NOT:
+        assert isinstance(value, Contents)
+        value = value.zeroed
+    table.put_range(whose, first, last, value)
+    _drop(k, table, key)
+
+
+def _drop(k: Knowledge, table: Known, key: object) -> None:
+    """Nothing is kept of it by itself."""
+    if key in table:
+        k.journal.append((table, key, table[key]))
+        dict.pop(table, key)
+    assert table.mentioned is not None
+    table.mentioned.discard(*(key if isinstance(key, tuple) else (0, key)))

@@ -1,0 +1,42 @@
+"""What judging a trace comes to."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class Deviation:
+    """The first event that no lawful run explains."""
+
+    line: int
+    event: str
+    """The line itself."""
+    at: str | None
+    """Where in the implementation's source, if it said so."""
+    clause: str
+    law: str
+    sentence: str
+    why: str
+    expected: tuple[str, ...]
+    """What would have been lawful."""
+    before: tuple[str, ...] = ()
+    """The lines just before."""
+    names: tuple[tuple[str, int], ...] = ()
+    """The names for which the law is broken."""
+
+
+@attrs.frozen
+class TraceVerdict:
+    """What judging one trace came to."""
+
+    name: str
+    events: int
+    """Events that were read."""
+    seconds: float
+    deviation: Deviation | None
+    notes: tuple[str, ...]
+    judged: int
+    """Events that something was held against. A verdict on none is undecided."""
+    counted: dict[str, int] = attrs.field(factory=dict)
+    """What else was counted: gaps, and what could be judged and what not."""

@@ -1,0 +1,41 @@
+"""Traces in tests/data/traces, as they were met: what was called a deviation and is none, and what was called lawful and is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from refmodel.oracle.trace.judge import judge_trace
+
+DATA = Path(__file__).parent / "data" / "traces"
+AS_MET = {
+    "protect_then_map_writable": None, "protect_then_flush": None, "sent_before_the_flush": (6, "EQV-4"),
+    "map_writable_while_tracked": (6, "EQV-5"), "tracked_while_still_cached": (5, "ISO-1"), "tracked_and_untracked": None,
+    "entry_after_unmap": (5, "ISO-1"), "entry_more_writable": (4, "ISO-1"), "tlb_entry_after_unmap": (5, "ISO-1"),
+    "tlb_entry_before_the_flush": None, "tlb_entry_after_the_flush": (7, "ISO-1"), "store_through_read_only": (4, "ISO-1"),
+    "store_emulated_after_an_exit": None, "store_by_the_monitor": None, "load_after_unmap": (6, "ISO-1"),
+    "unmap_only_is_reported": None, "silent_store": None, "silent_break_is_no_store": (5, "EQV-1"), "silent_populate": None,
+    "silent_inflate": None, "read_and_written_after_an_exit": None, "written_after_an_exit_of_a_load": (8, "ISO-1")}
+"""Where each deviates, and from what."""
+
+
+@pytest.mark.parametrize("name", AS_MET)
+def test_traces_as_they_were_met(name: str) -> None:
+    found = judge_trace(str(DATA / f"{name}.jsonl")).deviation
+    assert (found and (found.line, found.clause)) == AS_MET[name]
+
+
+def test_every_trace_that_is_kept_is_judged() -> None:
+    assert {file.name.removesuffix(".jsonl") for file in DATA.glob("*.jsonl")} == {*AS_MET, "cut_line", "header_only"}
+
+
+@pytest.mark.parametrize("name, status, said", [
+    ("random_bytes.bin", 2, "not an event"), ("damaged.jsonl.gz", 2, "damaged"), ("cut_line.jsonl", 3, "is cut off"),
+    ("cut.jsonl.gz", 3, "end early"), ("header_only.jsonl", 3, "undecided")])
+def test_where_no_event_can_be_read_nothing_is_called_lawful(name: str, status: int, said: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", str(DATA / name)], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == status and said in done.stdout + done.stderr and "lawful" not in done.stdout
