@@ -242,10 +242,11 @@ class EptCpus(EptCpusMmu):
     geometry = geometry(Vm=1, Cpu=2, Tag=1, Gfn=1, Mfn=4, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
 
 
-class Npt(NptMmu):
+class Npt(Sharing, Ballooning, NptMmu):
     """Nested page tables, as AMD has them: translations under ASIDs, and no way to have single ones forgotten."""
 
     geometry = geometry(Vm=2, Cpu=1, Tag=2, Gfn=1, Mfn=2, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
+    further_geometries = (attrs.evolve(geometry, only=EMPTY).resized(Vm=1, Gfn=2),)
 
 
 class EptLarge(EptLargeMmu):

@@ -24,6 +24,7 @@ from refmodel.mmu.ept_two_sizes import EptTwoSizesMmu
 from refmodel.mmu.ept_two_sizes_acknowledged import EptTwoSizesAcknowledgedMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedMmu
+from refmodel.mmu.npt import NptMmu
 from refmodel.mmu.shadow_on_ept import ShadowOnEptMmu
 from refmodel.mmu.shadow_pages import ShadowPagesMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
@@ -46,10 +47,10 @@ MMUS: dict[str, type[P2m]] = {
     "shadow_traced": ShadowTracedMmu,
     "shadow_unsync": ShadowUnsyncMmu, "shadow_pages": ShadowPagesMmu, "ept": EptMmu,
     "ept acknowledged": EptAcknowledgedMmu, "ept 4K/2M": EptTwoSizesMmu,
-    "ept 4K/2M acknowledged": EptTwoSizesAcknowledgedMmu, "nested": NestedMmu,
+    "ept 4K/2M acknowledged": EptTwoSizesAcknowledgedMmu, "npt": NptMmu, "nested": NestedMmu,
     "shadow_on_ept": ShadowOnEptMmu}
 """MMUs by name, with the way in which they flush where that is not at once; ``any`` stands for all of them."""
-PROCESSORS = {"any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu"}
+PROCESSORS = {"any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu", "npt": "Cpu"}
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
     "swapping": Swapping, "dirty-logging": DirtyLogging, "ksm": Ksm, "sharing": Sharing, "deflate-on-oom": DeflateOnOom,

@@ -178,6 +178,7 @@ MUTANTS: dict[str, Mutant] = {
     "npt-nobody-kicked": Mutant(npt.NobodyKicked, "EQV-5"),
     "npt-asid-kept": Mutant(npt.AsidKept, "ISO-1"),
     "npt-reused-while-running": Mutant(npt.ReusedWhileRunning, "ISO-1"),
+    "npt-freed-while-running": Mutant(npt.FreedWhileRunning, "ISO-3"),
     "npt-not-the-users": Mutant(npt.NotTheUsers, "EFF-2"),
     "npt-populated-unscrubbed": Mutant(npt.NptPopulatedUnscrubbed, "ISO-4"),
     "npt-frame-kept-for-a-page-that-went": Mutant(npt.FrameKeptForAPageThatWent, "RES-2"),

@@ -1,11 +1,11 @@
 """Mutants of nested paging."""
 
-from refmodel.bare import Reply
+from refmodel.bare import Event, Reply, Seen
 from refmodel.designs import Npt
-from refmodel.language import choose, fails, require
+from refmodel.language import guest, require
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Cpu, Gfn, Index, Mfn, Tag, Vm
-from refmodel.mmu.npt import NestedEntry, NptFrame, NptRole, NptSeen
+from refmodel.mmu.contract import Derived, DerivedTable
 
 
 class AsidGivenTwice(Npt):
@@ -37,52 +37,58 @@ class AsidKept(Npt):
 
 
 class ReusedWhileRunning(Npt):
-    """A frame is reused while a processor that was kicked has not exited."""
+    """A flush is taken to have ended while a processor that was kicked has not exited."""
 
-    def may_reuse(self, frame: NptFrame) -> bool:
+    def acknowledged(self, vm: Vm, gfn: Gfn) -> bool:
         return True
+
+
+class FreedWhileRunning(Npt):
+    """A frame that a page has left is free while a processor that was kicked has not exited."""
+
+    def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        self.release(mfn)
 
 
 class NotTheUsers(Npt):
     """Nested entries are made without the user flag, and every fault comes again."""
 
-    def made_of(self, backing: NestedEntry) -> NestedEntry:
-        return NestedEntry(True, backing.mfn, backing.writable)
+    def supplied(self, vm: Vm, gfn: Gfn) -> Derived:
+        return DerivedTable.supplied(self, vm, gfn)
 
 
 class NptPopulatedUnscrubbed(Npt):
     """A page comes to a guest with what its frame held."""
 
-    def populate(self, vm: Vm, gfn: Gfn) -> None:
-        require(not self.plugged[vm, gfn] and self.still_running(vm) == 0)
-        if fails("frame"):
-            return
-        mfn: Mfn = choose(Mfn, lambda mfn: self.owners[mfn].role == NptRole.FREE)
-        self.owners[mfn] = NptFrame(NptRole.PAGE, vm, gfn)
-        self.p2m[vm, gfn] = NestedEntry(True, mfn, True, True)
-        self.plug(vm, gfn)
+    def give_frame(self, vm: Vm, gfn: Gfn) -> bool:
+        mfn = self.free_frame()
+        old = self.memory[mfn]
+        given = super().give_frame(vm, gfn)
+        if self.p2m[vm, gfn].mfn == mfn:
+            self.memory[mfn] = old
+        return given
 
 
 class FrameKeptForAPageThatWent(Npt):
     """A page goes, and its frame is kept as though it were there."""
 
-    def inflate(self, vm: Vm, gfn: Gfn) -> None:
-        old = self.p2m[vm, gfn]
-        super().inflate(vm, gfn)
-        self.owners[old.mfn] = NptFrame(NptRole.PAGE, vm, gfn)
+    def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        """Nothing."""
 
 
 class NptZeroesRead(Npt):
     """Loads show zeroes."""
 
-    def load(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index) -> NptSeen:
-        seen = super().load(vm, cpu, gfn, offset)
-        return NptSeen(Reply(seen.shown.event, Cell()), seen.due, vm, gfn, False)
+    @guest
+    def load_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index) -> Seen:
+        seen = super().load_physical(vm, cpu, gfn, offset)
+        return Seen(Reply(seen.shown.event, Cell()), seen.due, gfn)
 
 
 class NptStoresExit(Npt):
     """Every store exits."""
 
-    def store(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index, value: Cell) -> NptSeen:
-        require(self.runs(cpu, vm))
-        return NptSeen(Reply(), Reply(), vm, gfn, True)
+    @guest
+    def store_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        require(self.running[cpu].active and self.running[cpu].vm == vm)
+        return Seen(Reply(Event.EXITED), Reply(), gfn, True)

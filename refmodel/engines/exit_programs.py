@@ -262,7 +262,7 @@ class Untranslated(Program):
     does = Program.does - {"switch"}
 
     def served(self, name: str, arguments: tuple[Any, ...], outcome: Any) -> bool:
-        self.take("nested_page_fault", 0, outcome.gfn, outcome.write)
+        self.take("derive", 0, outcome.gfn, outcome.write)
         return False
 
     def boot(self) -> None:
@@ -272,9 +272,9 @@ class Untranslated(Program):
         self.take("vmrun", 0, 0)
 
     def touch(self) -> None:
-        self.run("load", 0, 0, DATA, 0)
-        self.run("store", 0, 0, DATA, 0, Cell())
+        self.run("load_physical", 0, 0, DATA, 0)
+        self.run("store_physical", 0, 0, DATA, 0, Cell())
 
     def edit_table(self) -> None:
-        self.run("store", 0, 0, ROOT, DATA_PAGE, EXECUTABLE)
-        self.run("load", 0, 0, DATA, 0)
+        self.run("store_physical", 0, 0, ROOT, DATA_PAGE, EXECUTABLE)
+        self.run("load_physical", 0, 0, DATA, 0)
