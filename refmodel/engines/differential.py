@@ -88,6 +88,8 @@ def common(design: Outline, reference: Outline) -> frozenset[str]:
     theirs = {op.name: op.parameters for op in reference.operations}
     mine = {op.name: op.parameters for op in design.operations if op.by_guest}
     lacking = sorted(name for name, parameters in mine.items() if theirs.get(SAME_INSTRUCTION.get(name, name)) != parameters)
+    if any(t.name == "stale" for t in design.tables):
+        raise BadDesign(f"{design.name} cannot be run beside {reference.name}: what its guests give up waits for flushes")
     if lacking or not mine:
         raise BadDesign(f"{design.name} cannot be run beside {reference.name}, which has no "
                         f"{', '.join(lacking) or 'instruction of it'}")

@@ -10,7 +10,7 @@ from refmodel.laws.equivalence import given_as_due
 from refmodel.laws.isolation import keeps_out, leads_where_the_p2m_says
 from refmodel.machine.cells import Access, Cell, gives
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-from refmodel.mmu.nested import NestedMmu
+from refmodel.mmu.nested import NestedGuests, NestedMmu
 from refmodel.mmu.replies import Attempt, Filled, Handled, Result
 from refmodel.mmu.shadow import ShadowEntry
 
@@ -49,13 +49,13 @@ def _composed(entry: ShadowEntry, cell: Cell) -> Any:
 
 
 @law("EQV-1", "What L2 is shown is what it is shown where EPT12 is the hardware's.")
-def l2_reads_what_was_written(s: NestedMmu, outcome: Attempt) -> Any:
+def l2_reads_what_was_written(s: NestedGuests, outcome: Attempt) -> Any:
     shown, due = outcome.shown, outcome.due
     return implies(shown.event == Event.COMPLETED, shown.event == due.event and shown.cell == due.cell)
 
 
 @law("EQV-2", "An instruction of L2's that L1 intercepts ends in an exit to L1, and nothing is stored.")
-def intercepted_instructions_exit_to_l1(s: NestedMmu, before: NestedMmu, outcome: Attempt, actor: Vm, mfn: Mfn) -> Any:
+def intercepted_instructions_exit_to_l1(s: NestedGuests, before: NestedGuests, outcome: Attempt, actor: Vm, mfn: Mfn) -> Any:
     was, now = before.nested[actor, outcome.vcpu], s.nested[actor, outcome.vcpu]
     return implies(outcome.sensitive and was.intercepts,
                    was.in_l2 and now == attrs.evolve(was, in_l2=False) and outcome.shown == Reply()
@@ -63,7 +63,7 @@ def intercepted_instructions_exit_to_l1(s: NestedMmu, before: NestedMmu, outcome
 
 
 @law("EQV-2", "An instruction of L2's that L1 might intercept, and does not, is no exit to L1 unless it faults.")
-def other_instructions_do_not_exit_to_l1(s: NestedMmu, before: NestedMmu, outcome: Attempt, actor: Vm) -> Any:
+def other_instructions_do_not_exit_to_l1(s: NestedGuests, before: NestedGuests, outcome: Attempt, actor: Vm) -> Any:
     was, now = before.nested[actor, outcome.vcpu], s.nested[actor, outcome.vcpu]
     return implies(outcome.sensitive and not was.intercepts and outcome.shown.event != Event.PAGE_FAULT, now == was)
 

@@ -37,14 +37,10 @@ class Nested:
     intercepts: bool = False
 
 
-class NestedMmu(NestedInstructions, GuestTables):
+class NestedGuests(NestedInstructions, GuestTables):
+    """L1 and L2: what a guest with a guest does, under any L0."""
+
     nested: Total[tuple[Vm, Vcpu], Nested]
-    ept01: Total[tuple[Vm, Gfn], ShadowEntry]
-    """What the processor walks while L1 runs."""
-    ept02: Total[tuple[Vm, Vcpu, Gfn, Index], ShadowEntry]
-    """What it walks while L2 runs: for each of L1's EPT pointers, L2's pages."""
-    tlb02: Total[tuple[Vm, Vcpu, Gfn, Index], ShadowEntry]
-    """What it remembers of that, tagged with the pointer."""
     bare_tlb12: Total[tuple[Vm, Vcpu, Gfn, Index], Cell]
     """What the bare machine, on which EPT12 is the hardware's, may have cached."""
 
@@ -52,12 +48,7 @@ class NestedMmu(NestedInstructions, GuestTables):
 
     def execute_l1(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
         """L1 touches its memory."""
-        require(not self.nested[vm, vcpu].in_l2)
-        entry = self.ept01[vm, gfn]
-        if not gives(entry, access):
-            return Seen(gfn=gfn, write=access == Access.WRITE)
-        due = self.bare_physical(vm, gfn, offset, access, value)
-        return Seen(self.touch(entry.mfn, offset, access, value), due)
+        raise NotImplementedError
 
     @guest
     def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Seen:
@@ -77,36 +68,23 @@ class NestedMmu(NestedInstructions, GuestTables):
     def invept(self, vm: Vm, vcpu: Vcpu, eptp: Gfn) -> None:
         """L1's INVEPT, single-context: this vCPU forgets what it made under the pointer, in use or not."""
         require(not self.nested[vm, vcpu].in_l2)
-        reset(self.ept02, lambda entry, v, c, pointer, page: v == vm and c == vcpu and pointer == eptp)
-        reset(self.tlb02, lambda entry, v, c, pointer, page: v == vm and c == vcpu and pointer == eptp)
+        self.forget_composed(vm, vcpu, eptp)
         reset(self.bare_tlb12, lambda cell, v, c, pointer, page: v == vm and c == vcpu and pointer == eptp)
 
     @guest
     def invept_all(self, vm: Vm, vcpu: Vcpu) -> None:
         """L1's INVEPT, all-context."""
         require(not self.nested[vm, vcpu].in_l2)
-        reset(self.ept02, lambda entry, v, c, pointer, page: v == vm and c == vcpu)
-        reset(self.tlb02, lambda entry, v, c, pointer, page: v == vm and c == vcpu)
+        self.forget_all_composed(vm, vcpu)
         reset(self.bare_tlb12, lambda cell, v, c, pointer, page: v == vm and c == vcpu)
 
+    def forget_composed(self, vm: Vm, vcpu: Vcpu, eptp: Gfn) -> None:
+        """L0 forgets, on a vCPU, what it composed under one of L1's pointers."""
+
+    def forget_all_composed(self, vm: Vm, vcpu: Vcpu) -> None:
+        """L0 forgets, on a vCPU, all that it composed."""
+
     # ------------------------------------------------------------ L2
-
-    def walked(self, vm: Vm, vcpu: Vcpu, page: Index) -> ShadowEntry:
-        """What the processor finds for a page of L2's."""
-        return self.ept02[vm, vcpu, self.nested[vm, vcpu].eptp, page]
-
-    def execute_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Attempt:
-        """L2 touches its memory. The bare machine finds the same by its two translations, EPT12 and its own memory."""
-        nested = self.nested[vm, vcpu]
-        require(nested.in_l2)
-        entry = self.tlb02[vm, vcpu, nested.eptp, page]
-        if not (gives(entry, access) and cached("guest-physical mapping")):
-            entry = self.walked(vm, vcpu, page)
-            if not gives(entry, access):
-                return Attempt(Reply(), Reply(), vcpu, page, access)
-            self.tlb02[vm, vcpu, nested.eptp, page] = entry
-        due = self.bare_l2(vm, self.bare_tlb12[vm, vcpu, nested.eptp, page], offset, access, value)
-        return Attempt(self.touch(entry.mfn, offset, access, value), due, vcpu, page, access)
 
     def bare_l2(self, vm: Vm, entry: Cell, offset: Index, access: Access, value: Cell) -> Reply:
         """The same on the bare machine, through an entry of EPT12, which asks for no mode."""
@@ -141,6 +119,47 @@ class NestedMmu(NestedInstructions, GuestTables):
     def intercepted(self, nested: Nested) -> bool:
         """An exit is due if either monitor wants it."""
         return L0_INTERCEPTS or nested.intercepts
+
+
+class NestedMmu(NestedGuests):
+    """L0 that composes."""
+
+    ept01: Total[tuple[Vm, Gfn], ShadowEntry]
+    """What the processor walks while L1 runs."""
+    ept02: Total[tuple[Vm, Vcpu, Gfn, Index], ShadowEntry]
+    """What it walks while L2 runs: for each of L1's EPT pointers, L2's pages."""
+    tlb02: Total[tuple[Vm, Vcpu, Gfn, Index], ShadowEntry]
+    """What it remembers of that, tagged with the pointer."""
+
+    # ------------------------------------------------------------ L1
+
+    def execute_l1(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        """L1 touches its memory."""
+        require(not self.nested[vm, vcpu].in_l2)
+        entry = self.ept01[vm, gfn]
+        if not gives(entry, access):
+            return Seen(gfn=gfn, write=access == Access.WRITE)
+        due = self.bare_physical(vm, gfn, offset, access, value)
+        return Seen(self.touch(entry.mfn, offset, access, value), due)
+
+    # ------------------------------------------------------------ L2
+
+    def walked(self, vm: Vm, vcpu: Vcpu, page: Index) -> ShadowEntry:
+        """What the processor finds for a page of L2's."""
+        return self.ept02[vm, vcpu, self.nested[vm, vcpu].eptp, page]
+
+    def execute_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Attempt:
+        """L2 touches its memory. The bare machine finds the same by its two translations, EPT12 and its own memory."""
+        nested = self.nested[vm, vcpu]
+        require(nested.in_l2)
+        entry = self.tlb02[vm, vcpu, nested.eptp, page]
+        if not (gives(entry, access) and cached("guest-physical mapping")):
+            entry = self.walked(vm, vcpu, page)
+            if not gives(entry, access):
+                return Attempt(Reply(), Reply(), vcpu, page, access)
+            self.tlb02[vm, vcpu, nested.eptp, page] = entry
+        due = self.bare_l2(vm, self.bare_tlb12[vm, vcpu, nested.eptp, page], offset, access, value)
+        return Attempt(self.touch(entry.mfn, offset, access, value), due, vcpu, page, access)
 
     # ------------------------------------------------------------ L0
 
@@ -195,11 +214,18 @@ class NestedMmu(NestedInstructions, GuestTables):
         self.ept02[vm, vcpu, eptp, page] = ShadowEntry(
             True, below.mfn, cell.writable and below.writable, cell.executable and below.executable, cell.gfn)
 
+    def forget_composed(self, vm: Vm, vcpu: Vcpu, eptp: Gfn) -> None:
+        reset(self.ept02, lambda entry, v, c, pointer, page: v == vm and c == vcpu and pointer == eptp)
+        reset(self.tlb02, lambda entry, v, c, pointer, page: v == vm and c == vcpu and pointer == eptp)
+
+    def forget_all_composed(self, vm: Vm, vcpu: Vcpu) -> None:
+        reset(self.ept02, lambda entry, v, c, pointer, page: v == vm and c == vcpu)
+        reset(self.tlb02, lambda entry, v, c, pointer, page: v == vm and c == vcpu)
+
     @operation
     def evict(self, vm: Vm, vcpu: Vcpu, eptp: Gfn) -> None:
         """L0 reclaims a composed table: it can always be made again."""
-        reset(self.ept02, lambda entry, v, c, pointer, page: v == vm and c == vcpu and pointer == eptp)
-        reset(self.tlb02, lambda entry, v, c, pointer, page: v == vm and c == vcpu and pointer == eptp)
+        self.forget_composed(vm, vcpu, eptp)
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         self.forget(vm, gfn)
@@ -211,7 +237,7 @@ class NestedMmu(NestedInstructions, GuestTables):
         reset(self.tlb02, lambda entry, v, vcpu, eptp, page: v == vm and entry.gfn == gfn)
 
 
-class NestedInterpreterMmu(NestedMmu):
+class NestedInterpreterMmu(NestedGuests):
     """L1 and L2 with every access carried out by L0, by EPT12 as it stands."""
 
     def execute_l1(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
@@ -234,3 +260,9 @@ class NestedInterpreterMmu(NestedMmu):
         if shown.event == Event.EXITED:
             return Attempt(Reply(), Reply(), vcpu, page, access)
         return Attempt(shown, self.bare_l2(vm, bare, offset, access, value), vcpu, page, access)
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing is derived from the p2m that could be too permissive."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing is derived from the p2m."""
