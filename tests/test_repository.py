@@ -78,3 +78,13 @@ def test_every_chapter_is_in_the_contents() -> None:
     contents = (SPECS / "README.md").read_text()
     for chapter in SPECS.glob("*.md"):
         assert chapter.name == "README.md" or f"({chapter.name})" in contents
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_the_guides_name_files_that_are_there(page: str) -> None:
+    text = (ROOT.parent / page).read_text()
+    named = set(re.findall(r"`((?:refmodel|proofs|specs|tests)/[\w./]+)`", text)) | set(re.findall(r"\]\(([\w./]+)\)", text))
+    layers = "|".join(LAYERS)
+    inner = {f"refmodel/{name}" for name in re.findall(rf"`((?:{layers})/[\w./]*)`", text)}
+    missing = [name for name in sorted(named | inner) if "NAME" not in name and not (ROOT.parent / name).exists()]
+    assert named and missing == []
