@@ -12,7 +12,7 @@ import attrs
 
 from refmodel.language import NOTHING, Design, EveryLaw, Law, Total, every_law, reset
 from refmodel.machine.cells import Access, Cell, Cells, Paging, permits
-from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.machine.names import Cpu, Gfn, Index, Vcpu, Vm
 
 
 class Event(enum.Enum):
@@ -46,6 +46,8 @@ class Seen:
     due: Reply = Reply()
     gfn: Gfn = NOTHING
     write: bool = False
+    cpu: Cpu = NOTHING
+    """The processor that it ran on, where there are several."""
 
 
 class BareMemory(Design):

@@ -236,10 +236,11 @@ class Reservations(Reservation):
     geometry = geometry(Vm=2, Mfn=4, naturals=3)
 
 
-class EptCpus(EptCpusMmu):
-    """Extended page tables on many processors, with few tags."""
+class EptCpus(Sharing, Ballooning, EptCpusMmu):
+    """Extended page tables on many processors, with few tags, over copy-on-write sharing and ballooning."""
 
-    geometry = geometry(Vm=1, Cpu=2, Tag=1, Gfn=1, Mfn=4, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
+    geometry = geometry(Vm=1, Cpu=2, Tag=1, Gfn=1, Mfn=3, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
+    further_geometries = (attrs.evolve(geometry, only=EMPTY).resized(Gfn=2, Cpu=1),)  # two pages to be shared
 
 
 class Npt(Sharing, Ballooning, NptMmu):

@@ -20,6 +20,7 @@ from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.ept_acknowledged import EptAcknowledgedMmu
+from refmodel.mmu.ept_cpus import EptCpusMmu
 from refmodel.mmu.ept_two_sizes import EptTwoSizesMmu
 from refmodel.mmu.ept_two_sizes_acknowledged import EptTwoSizesAcknowledgedMmu
 from refmodel.mmu.interpreter import InterpreterMmu
@@ -47,10 +48,11 @@ MMUS: dict[str, type[P2m]] = {
     "shadow_traced": ShadowTracedMmu,
     "shadow_unsync": ShadowUnsyncMmu, "shadow_pages": ShadowPagesMmu, "ept": EptMmu,
     "ept acknowledged": EptAcknowledgedMmu, "ept 4K/2M": EptTwoSizesMmu,
-    "ept 4K/2M acknowledged": EptTwoSizesAcknowledgedMmu, "npt": NptMmu, "nested": NestedMmu,
+    "ept 4K/2M acknowledged": EptTwoSizesAcknowledgedMmu, "npt": NptMmu, "ept tagged": EptCpusMmu, "nested": NestedMmu,
     "shadow_on_ept": ShadowOnEptMmu}
 """MMUs by name, with the way in which they flush where that is not at once; ``any`` stands for all of them."""
-PROCESSORS = {"any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu", "npt": "Cpu"}
+PROCESSORS = {
+    "any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu", "npt": "Cpu", "ept tagged": "Cpu"}
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
     "swapping": Swapping, "dirty-logging": DirtyLogging, "ksm": Ksm, "sharing": Sharing, "deflate-on-oom": DeflateOnOom,

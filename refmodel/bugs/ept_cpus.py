@@ -1,63 +1,84 @@
 """Mutants of extended page tables on many processors."""
 
-from refmodel.bare import Reply
+from refmodel.bare import Seen
 from refmodel.designs import EptCpus
-from refmodel.language import fails, operation, require
+from refmodel.language import guest, operation, require
 from refmodel.machine.cells import Cell
-from refmodel.machine.names import Cpu, Gfn, Index, Mfn, Vm
-from refmodel.mmu.ept_cpus import CpuFrame, CpuSeen, Mapping, Role
+from refmodel.machine.names import Cpu, Gfn, Index, Mfn, Tag, Vm
+from refmodel.mmu.ept_cpus import Tagged
+from refmodel.monitor.p2m import Supply
 
 
 class PopulatedUnscrubbed(EptCpus):
     """A page comes to a guest with what its frame held."""
 
-    @operation
-    def populate(self, vm: Vm, gfn: Gfn) -> None:
-        require(not self.plugged[vm, gfn])
-        require(self.unacknowledged(vm) == 0)
-        if fails("frame"):
-            return
+    def give_frame(self, vm: Vm, gfn: Gfn) -> bool:
         mfn = self.free_frame()
-        self.owners[mfn] = CpuFrame(Role.PAGE, vm, gfn)
-        self.p2m[vm, gfn] = Mapping(True, mfn, True)
-        self.plug(vm, gfn)
-
-
-class FrameNotRecorded(EptCpus):
-    """A page comes to a guest, and its frame stays among the free ones."""
-
-    @operation
-    def populate(self, vm: Vm, gfn: Gfn) -> None:
-        require(not self.plugged[vm, gfn])
-        require(self.unacknowledged(vm) == 0)
-        mfn = self.free_frame()
-        self.memory[mfn] = self.memory[mfn].scrubbed()
-        self.p2m[vm, gfn] = Mapping(True, mfn, True)
-        self.plug(vm, gfn)
+        old = self.memory[mfn]
+        given = super().give_frame(vm, gfn)
+        if self.p2m[vm, gfn].mfn == mfn:
+            self.memory[mfn] = old
+        return given
 
 
 class FrameKeptForAPageThatWent(EptCpus):
     """A page goes into the balloon, and its frame is recorded as the page's still."""
 
-    @operation
-    def inflate(self, vm: Vm, gfn: Gfn) -> None:
-        require(self.p2m[vm, gfn].valid)
-        self.p2m[vm, gfn] = Mapping()
-        self.zap(vm, gfn)
-        self.request_flush(vm)
-        self.unplug(vm, gfn)
+    def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        """Nothing."""
 
 
 class OldRootKept(EptCpus):
     """A VM gets another table, and the one that it had is not given up."""
 
-    def give_up(self, vm: Vm, root: Mfn) -> None:
+    def give_up(self, root: Mfn) -> None:
         """Nothing."""
+
+
+class FreedWhileLoaded(EptCpus):
+    """A table that was given up is free while a processor has it loaded."""
+
+    def loaded(self, mfn: Mfn) -> int:
+        return 0
 
 
 class CpuStoresExit(EptCpus):
     """Every store exits, on any processor."""
 
-    def store(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index, value: Cell) -> CpuSeen:
-        require(self.runs(cpu, vm))
-        return CpuSeen(Reply(), Reply(), cpu, gfn, True)
+    @guest
+    def store_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        require(self.running[cpu].active and self.running[cpu].vm == vm)
+        return Seen(gfn=gfn, write=True, cpu=cpu)
+
+
+class TagGivenTwice(EptCpus):
+    """A tag that a VM has is given to another."""
+
+    geometry = EptCpus.geometry.resized(Vm=2, Cpu=1)
+
+    def tagged_so(self, tag: Tag) -> int:
+        return 0
+
+
+class NobodyInterrupted(EptCpus):
+    """Processors are to forget when they enter, and those that run the VM are not interrupted."""
+
+    def request_flush(self, vm: Vm) -> None:
+        self.mark_stale(self.tags[vm].tag)
+
+
+class TagTakenInName(EptCpus):
+    """A VM gives its tag up, and its record has it still."""
+
+    @operation
+    def take_tag(self, vm: Vm) -> None:
+        require(self.tags[vm].given)
+        require(self.running_it(vm) == 0)
+        self.tags[vm] = Tagged(False, self.tags[vm].tag)
+
+
+class NeverServed(EptCpus):
+    """A violation of a page that is there is said to have to wait, for ever."""
+
+    def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
+        return Supply.LATER if self.p2m[vm, gfn].mapped else super().supply(vm, gfn, write)

@@ -30,17 +30,17 @@ class Bug(EptCpus):
     @operation
     def look(self, vm: Vm, cpu: Cpu) -> None:
         require(not self.running[cpu].active)
-        require(self.tags[vm].tagged and self.tags[vm].rooted)
+        require(self.tags[vm].given and self.eptp[vm].present)
         self.entering[cpu] = Entering(True, vm, self.unflushed[cpu, self.tags[vm].tag])
 
     @operation
     def enter(self, vm: Vm, cpu: Cpu) -> None:
-        tags, entering = self.tags[vm], self.entering[cpu]
+        tag, entering = self.tags[vm].tag, self.entering[cpu]
         require(entering.under_way and entering.vm == vm)
         require(not self.running[cpu].active)
-        require(tags.tagged and tags.rooted)
+        require(self.tags[vm].given and self.eptp[vm].present)
         if entering.flush:
-            reset(self.tlb, lambda found, c, t, gfn: c == cpu and t == tags.tag)
-        self.unflushed[cpu, tags.tag] = False
+            reset(self.tag_tlb, lambda found, on, of, gfn: on == cpu and of == tag)
+        self.unflushed[cpu, tag] = False
         self.entering[cpu] = Entering()
-        self.running[cpu] = Running(True, vm, tags.root)
+        self.running[cpu] = Running(True, vm, self.eptp[vm].mfn)

@@ -14,5 +14,5 @@ class Bug(EptCpus):
     """A page is taken from the VM's current table only, not from one that was given up."""
 
     def zap(self, vm: Vm, gfn: Gfn) -> None:
-        root = self.tags[vm].root
-        reset(self.ept, lambda entry, table, g: g == gfn and table == root)
+        root = self.eptp[vm].mfn
+        reset(self.ept, lambda entry, table, of: of == gfn and table == root)

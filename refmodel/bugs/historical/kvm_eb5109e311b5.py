@@ -3,10 +3,11 @@
 They were used again when it came back.
 """
 
+import attrs
+
 from refmodel.designs import EptCpus
 from refmodel.language import assign
 from refmodel.machine.names import Vm
-from refmodel.mmu.ept_cpus import Asked
 
 ENTRY, CLAUSE = "B14", "ISO-1"
 
@@ -16,5 +17,6 @@ class Bug(EptCpus):
 
     def request_flush(self, vm: Vm) -> None:
         tag = self.tags[vm].tag
-        assign(self.asked, lambda asked, cpu: self.runs(cpu, vm), Asked(True, vm))
-        assign(self.unflushed, lambda unflushed, cpu, t: t == tag and self.runs(cpu, vm), True)
+        assign(self.unflushed,
+               lambda unflushed, cpu, of: of == tag and self.running[cpu].active and self.running[cpu].vm == vm, True)
+        assign(self.running, lambda here, cpu: here.active and here.vm == vm, lambda here, cpu: attrs.evolve(here, asked=True))

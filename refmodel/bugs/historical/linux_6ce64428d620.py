@@ -4,13 +4,15 @@ A processor with an old translation goes on writing to the old frame, and what i
 """
 
 from refmodel.designs import EptCpus
-from refmodel.machine.names import Vm
+from refmodel.machine.names import Gfn, Vm
 
-ENTRY, CLAUSE = "A21", "EQV-5"
+ENTRY, CLAUSE = "A21", "ISO-2"
 
 
 class Bug(EptCpus):
-    """A page is copied although not every processor has forgotten how to write to it."""
+    """A page comes to be shared, to be copied on write, although not every processor has forgotten how to write to it."""
 
-    def may_copy(self, vm: Vm) -> bool:
-        return True
+    geometry = EptCpus.geometry.resized(Gfn=2)
+
+    def protect_and_wait(self, vm: Vm, gfn: Gfn) -> None:
+        self.withdraw_write(vm, gfn)

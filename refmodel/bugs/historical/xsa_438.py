@@ -2,7 +2,7 @@
 """
 
 from refmodel.designs import EptCpus
-from refmodel.machine.names import Mfn, Vm
+from refmodel.machine.names import Mfn
 
 ENTRY, CLAUSE = "A13", "ISO-3"
 
@@ -10,5 +10,5 @@ ENTRY, CLAUSE = "A13", "ISO-3"
 class Bug(EptCpus):
     """A table is free when the VM gets another, though a processor may still have it loaded."""
 
-    def give_up(self, vm: Vm, root: Mfn) -> None:
+    def give_up(self, root: Mfn) -> None:
         self.free_table(root)
