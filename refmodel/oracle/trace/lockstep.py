@@ -10,6 +10,7 @@ import contextlib
 import json
 import socketserver
 import stat
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +23,8 @@ from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.reading import LONGEST
 from refmodel.oracle.trace.verdicts import Deviation
 
+JUDGING = threading.Lock()
+"""Conversations have a thread each, and whoever answers the questions of a law is one for the process."""
 KEPT = 5
 """Lines kept to be shown before one that deviates."""
 
@@ -73,7 +76,9 @@ def converse(name: str, lines: BinaryIO, answers: BinaryIO) -> Lockstep:
             _say(answers, {"error": f"{name}: a line is longer than {LONGEST:,} bytes", "line": lockstep.line + 1})
             break
         if text.strip():
-            _say(answers, lockstep.answer(text.rstrip(b"\r\n")))
+            with JUDGING:
+                answer = lockstep.answer(text.rstrip(b"\r\n"))
+            _say(answers, answer)
     return lockstep
 
 
