@@ -131,3 +131,26 @@ class Mine(Compression, Sharing, ContractMmu):
     names = {law.name for law in load(f"{file}:Mine").laws}
     assert {"idle_pages_keep_their_frames", "merging_saves_a_frame", "derived_entries_lead_where_the_p2m_says"} <= names
     assert not names & {law.name for law in laws_of_module(nested)}
+
+
+def test_a_law_in_a_designs_file_that_is_about_nothing_there_is_bad_input(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("""
+from refmodel.geometries import SMALL
+from refmodel.language import law
+from refmodel.machine.names import Vm
+from refmodel.mmu.contract import ContractMmu
+from refmodel.mmu.ept import EptMmu
+from refmodel.monitor.sharing import Sharing
+
+
+class Mine(Sharing, ContractMmu):
+    geometry = SMALL
+
+
+@law("ISO-1", "Never judged.")
+def of_another(s: EptMmu, vm: Vm) -> bool:
+    return False
+""")
+    with pytest.raises(BadDesign, match=r"mine.py:14: law ISO-1 \(of_another\) is about EptMmu, which Mine is not"):
+        load(f"{file}:Mine")

@@ -39,14 +39,27 @@ def every_law(*packages: str) -> EveryLaw:
 
 
 def laws_about(cls: type, returned: Iterable[type | None], gathered: EveryLaw) -> tuple[Law, ...]:
-    """The laws whose first parameter's type a design is, and whose outcome one of its operations returns.
+    """The laws whose first parameter's type a design is; of those in packages, such as judge an outcome that its operations return.
 
-    ``returned``: the types of what the design's operations return. ``BadDesign`` where a law's first parameter has no type.
+    ``returned``: the types of what the design's operations return. ``BadDesign`` where a law's first parameter has no type, or a law
+    that the design's own file states or imports is about nothing there: it would never be judged.
     """
     outcomes = {None, *returned}
     modules = [sys.modules[base.__module__] for base in reversed(cls.__mro__) if base.__module__ in sys.modules]
-    stated = [*laws_of_packages(gathered.packages), *(law for module in modules for law in laws_of_module(module))]
-    return tuple(law for law in dict.fromkeys(stated) if law.outcome in outcomes and _is_a(cls, _subject(law)))
+    general = [law for law in laws_of_packages(gathered.packages) if law.outcome in outcomes]
+    near = [law for law in vars(sys.modules[cls.__module__]).values() if isinstance(law, Law)]
+    for law in near:
+        _is_about_something(cls, law)
+    stated = [law for module in modules for law in laws_of_module(module)]
+    return tuple(law for law in dict.fromkeys([*general, *stated, *near]) if _is_a(cls, _subject(law)))
+
+
+def _is_about_something(cls: type, law: Law) -> None:
+    """A law that a design's own file has is about the design, or about a class that stands there too."""
+    subject, code = _subject(law), law.function.__code__
+    if not _is_a(cls, subject) and getattr(subject, "__module__", "") != cls.__module__:
+        raise BadDesign(f"{code.co_filename}:{code.co_firstlineno}: law {law.clause} ({law.name}) is about "
+                        f"{getattr(subject, '__name__', subject)}, which {cls.__name__} is not: it would never be judged")
 
 
 @functools.cache
