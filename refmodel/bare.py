@@ -57,7 +57,7 @@ class BareMemory(Design):
     bare_memory: Total[tuple[Vm, Gfn], Cells]
     paging: Total[tuple[Vm, Vcpu], Paging]
 
-    laws: ClassVar[tuple[Law, ...] | EveryLaw] = every_law("refmodel.laws")
+    laws: ClassVar[tuple[Law, ...] | EveryLaw] = every_law("refmodel.laws.isolation", "refmodel.laws")
     known: ClassVar[tuple[str, ...]] = ("plugged", "bare_memory", "paging")
 
     def bare_cell(self, vm: Vm, gfn: Gfn, index: Index) -> Cell:

@@ -48,7 +48,7 @@ from refmodel.monitor.superpages import Superpages
 from refmodel.monitor.swapping import Swapping
 from refmodel.points import EVERYTHING, MMUS, over
 
-EVERY_LAW = every_law("refmodel.laws")
+EVERY_LAW = every_law("refmodel.laws.isolation", "refmodel.laws")
 
 
 class Memory(Swapping, DirtyLogging, Sharing, Ballooning, PopulateOnDemand, AccessTracking, GuestCopies, ContractMmu):

@@ -118,3 +118,10 @@ def test_a_damaged_memory_is_none(tmp_path: Path) -> None:
     for damage in ("", "{", "[]", '{"theorem": "b", "seconds": 1}', '{"theorem": "a"}', '{"theorem": "a", "seconds": "x"}'):
         file.write_text(damage)
         assert cache.recall("a", "refmodel.bare") is None
+
+
+def test_the_laws_that_a_design_gathers_are_part_of_what_is_remembered_of_it() -> None:
+    """No design imports them, and an answer that was kept would outlive them."""
+    laws = {f"laws/{file.name}" for file in (proof_cache.HOME / "laws").glob("*.py")}
+    for module in ("refmodel.designs", "refmodel.points", "refmodel.mmu.contract"):
+        assert laws <= {str(file.relative_to(proof_cache.HOME)) for file in proof_cache.text_of(module)}

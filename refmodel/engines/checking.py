@@ -446,8 +446,9 @@ def _theorem(design: Outline, engine: str, clause: str | None, explore_seconds: 
 
 
 def _text(design: Outline) -> str:
-    """What the answer depends on besides: the engines' text."""
-    return f"{design.cls.__module__} refmodel.engines.checking"
+    """What the answer depends on: the text of the design's classes, of its laws, and of the engines."""
+    modules = {*(base.__module__ for base in design.cls.__mro__), *(law.function.__module__ for law in design.laws)} - {"builtins"}
+    return " ".join([*sorted(modules), "refmodel.engines.checking"])
 
 
 def _recalled(design: Outline, engine: str, kept: dict[str, Any]) -> Report | None:

@@ -19,6 +19,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import pkgutil
 import platform
 import sys
 import sysconfig
@@ -213,3 +214,14 @@ def _imports(file: Path, name: str) -> Iterator[str]:
                 yield from (f"{module}.{a.name}" for a in node.names)
         elif isinstance(node, ast.Import):
             yield from (a.name for a in node.names)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "every_law":
+            yield from _gathered(node)
+
+
+def _gathered(call: ast.Call) -> Iterator[str]:
+    """The modules of the packages whose laws a design gathers: it imports none of them."""
+    for package in (a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)):
+        yield package
+        file = _file_of(package)
+        if file is not None and file.name == "__init__.py":
+            yield from (f"{package}.{each.name}" for each in pkgutil.iter_modules([str(file.parent)]))

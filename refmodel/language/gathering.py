@@ -41,8 +41,8 @@ def every_law(*packages: str) -> EveryLaw:
 def laws_about(cls: type, returned: Iterable[type | None], gathered: EveryLaw) -> tuple[Law, ...]:
     """The laws whose first parameter's type a design is; of those in packages, such as judge an outcome that its operations return.
 
-    ``returned``: the types of what the design's operations return. ``BadDesign`` where a law's first parameter has no type, or a law
-    that the design's own file states or imports is about nothing there: it would never be judged.
+    ``returned``: the types of what the design's operations return. ``BadDesign`` where a law's first parameter has no type, or
+    where a law that the design's own file has is about nothing there: it would never be judged.
     """
     outcomes = {None, *returned}
     modules = [sys.modules[base.__module__] for base in reversed(cls.__mro__) if base.__module__ in sys.modules]

@@ -7,6 +7,7 @@ Every other parameter is a name, and the law is claimed for all of them.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 import types
@@ -56,7 +57,7 @@ class Law:
 
 
 def _law_at(module: str, qualname: str) -> Any:
-    found: Any = sys.modules[module]
+    found: Any = sys.modules.get(module) or importlib.import_module(module)  # who gathers laws imports none of them
     for part in qualname.split("."):
         found = getattr(found, part)
     return found
