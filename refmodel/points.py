@@ -124,7 +124,7 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
 
 def _further(mmu: str, mechanisms: Sequence[str]) -> tuple[Geometry, ...]:
     """Where processors acknowledge flushes: two VMs with a page each, and two processors of which one may be behind."""
-    if mmu not in PROCESSORS:
+    if mmu not in PROCESSORS or "2M" in mmu:
         return ()
     return (_geometry(mmu, mechanisms).resized(Vm=2, Gfn=1, **{PROCESSORS[mmu]: 2}),)
 

@@ -10,7 +10,7 @@ from refmodel.engines.exhaustive import explore
 from refmodel.engines.induction import prove
 from refmodel.engines.machine import replay
 from refmodel.engines.random import campaign
-from refmodel.language import BadDesign
+from refmodel.language import NOTHING, BadDesign
 from refmodel.loading import load
 
 REGIONS = '''
@@ -110,3 +110,14 @@ def test_a_geometry_says_what_a_constant_table_holds(tmp_path: Path) -> None:
     broken = load(design(tmp_path, REGIONS.replace(DROPS, "")))
     runs = [explore(broken, given).failure, campaign(broken, given, seconds=5).failure]
     assert all(failure is not None and failure.run.initial == (0, 0, 1) for failure in runs)
+
+
+def test_a_name_that_is_given_and_not_there_is_nobodys(tmp_path: Path) -> None:
+    regions = load(design(tmp_path))
+    small = attrs.evolve(regions.cls.geometry.resized(Region=1), given={"region": {0: 0, 1: 1, 2: 1}})
+    found = explore(regions, small)
+    assert found.complete and found.failure is None
+    broken = load(design(tmp_path, REGIONS.replace(DROPS, "")))
+    for failure in (explore(broken, small).failure, campaign(broken, small, seconds=5).failure):
+        assert failure is not None and failure.run.initial == (0, NOTHING, NOTHING)
+    assert load("ept 4K/2M over sharing, ballooning@Gfn=1").cls.geometry.size("Gfn") == 1

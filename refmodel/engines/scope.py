@@ -103,11 +103,11 @@ class Scope:
 
     def at_power_on(self, table: TableKind, key: Any, leaves: Sequence[Term]) -> Term:
         """That the leaves of an entry whose initial contents nobody knows are those of a value that it may hold at power-on."""
-        given = self.geometry.given.get(table.name, {})
         kind = table.value
-        if key in given and not isinstance(kind, PageKind):
+        if key in self.geometry.given.get(table.name, {}) and not isinstance(kind, PageKind):
+            [value] = self.geometry.contents(table.name, key, list(kind.values(self.geometry)))
             return z3.And([t == self._term(leaf, v) for (_, leaf), t, v in
-                           zip(kind.leaves(), leaves, kind.flatten(given[key]), strict=True)])
+                           zip(kind.leaves(), leaves, kind.flatten(value), strict=True)])
         if isinstance(kind, NameKind):
             return self.among(kind, leaves[0], nobody=False)
         return self.listed(kind, leaves)

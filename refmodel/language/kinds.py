@@ -139,9 +139,13 @@ class Geometry:
     """What entries of tables whose initial contents nobody knows hold at power-on, by table and key: where one case is enough."""
 
     def contents(self, table: str, key: Any, every: typing.Sequence[Any]) -> typing.Sequence[Any]:
-        """What an entry of such a table may hold at power-on: what is given, or any of these values."""
+        """What an entry of such a table may hold at power-on: what is given, or any of these values. A name that is given, and that
+        this geometry has not, is nobody's."""
         given = self.given.get(table, {})
-        return [given[key]] if key in given else every
+        if key not in given:
+            return every
+        value = given[key]
+        return [value if value in every or not isinstance(value, int) else NOTHING]
 
     def size(self, sort: str) -> int:
         return self.sizes.get(sort, 2)
