@@ -13,8 +13,8 @@ of a page is in one table. Mechanisms speak of it in a few words of ``P2m``, and
 
 import attrs
 
-from refmodel.language import NOTHING, Total, count, operation, require
-from refmodel.machine.names import Gfn, Mfn, Vm
+from refmodel.language import NOTHING, Total, assign, count, operation, require
+from refmodel.machine.names import Gfn, Mfn, Vcpu, Vm
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2m, Stale
 
@@ -25,6 +25,28 @@ class AcknowledgingMmu(P2m):
     def acknowledged(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether every processor has forgotten what it was asked to forget of a page."""
         raise NotImplementedError
+
+
+class InterruptedVcpus(AcknowledgingMmu):
+    """One that flushes by an interrupt to every vCPU of a VM, which each acknowledges in its own time."""
+
+    asked: Total[tuple[Vm, Vcpu], bool]
+    """Whether a vCPU is to forget what it has of its VM: before its next instruction, if it does not run."""
+
+    def flush_tables(self, vm: Vm) -> None:
+        """Every vCPU is to forget what was made under its VM's tables."""
+        assign(self.asked, lambda asked, of, vcpu: of == vm, True)
+
+    def is_asked(self, vm: Vm, vcpu: Vcpu) -> bool:
+        """Whether a vCPU was asked to forget, and has not acknowledged yet."""
+        return self.asked[vm, vcpu]
+
+    def acknowledged(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.have_acknowledged(vm)
+
+    def have_acknowledged(self, vm: Vm) -> bool:
+        """Whether every vCPU of a VM has forgotten what it was asked to forget."""
+        return count(self.asked, lambda asked, of, vcpu: of == vm and asked) == 0
 
 
 class Acknowledged(AcknowledgingMmu):

@@ -3,29 +3,13 @@
 A table that is taken from a VM cannot be freed before that either: a processor may be walking it. It is *given up*, and empty.
 """
 
-from refmodel.language import Total, assign, count, operation, require, reset
-from refmodel.machine.names import Gfn, Vcpu, Vm
-from refmodel.mmu.acknowledged import Acknowledged, AcknowledgingMmu
+from refmodel.language import operation, require, reset
+from refmodel.machine.names import Vcpu, Vm
+from refmodel.mmu.acknowledged import Acknowledged, InterruptedVcpus
 from refmodel.mmu.ept import EptMmu, Eptp
 
 
-class InterruptingEptMmu(EptMmu, AcknowledgingMmu):
-    asked: Total[tuple[Vm, Vcpu], bool]
-    """Whether a vCPU is to forget what was made under its VM's table: before its next instruction, if it does not run."""
-
-    def flush_tables(self, vm: Vm) -> None:
-        assign(self.asked, lambda asked, of, vcpu: of == vm, True)
-
-    def is_asked(self, vm: Vm, vcpu: Vcpu) -> bool:
-        return self.asked[vm, vcpu]
-
-    def acknowledged(self, vm: Vm, gfn: Gfn) -> bool:
-        return self.have_acknowledged(vm)
-
-    def have_acknowledged(self, vm: Vm) -> bool:
-        """Whether every vCPU of a VM has forgotten what it was asked to forget."""
-        return count(self.asked, lambda asked, of, vcpu: of == vm and asked) == 0
-
+class InterruptingEptMmu(InterruptedVcpus, EptMmu):
     @operation
     def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
         """The interrupt arrives: INVEPT for this VM's table. The bare machine may forget at any time; here it does too."""

@@ -3,30 +3,15 @@
 A table that is linked no more is given up: it stays a table, and empty, until every vCPU has forgotten its pointers.
 """
 
-from refmodel.language import Total, assign, count, operation, require, reset
-from refmodel.machine.names import Gfn, Mfn, Vcpu, Vm
-from refmodel.mmu.acknowledged import Acknowledged, AcknowledgingMmu
+from refmodel.language import Total, operation, require, reset
+from refmodel.machine.names import Mfn, Vcpu, Vm
+from refmodel.mmu.acknowledged import Acknowledged, InterruptedVcpus
 from refmodel.mmu.ept_two_sizes import EptTwoSizesMmu
 
 
-class InterruptingTwoSizesMmu(EptTwoSizesMmu, AcknowledgingMmu):
-    asked: Total[tuple[Vm, Vcpu], bool]
-    """Whether a vCPU is to forget what it has of its VM: before its next instruction, if it does not run."""
+class InterruptingTwoSizesMmu(InterruptedVcpus, EptTwoSizesMmu):
     given_up: Total[Mfn, bool]
     """Whether a frame is a table that is linked no more."""
-
-    def flush_tables(self, vm: Vm) -> None:
-        assign(self.asked, lambda asked, of, vcpu: of == vm, True)
-
-    def is_asked(self, vm: Vm, vcpu: Vcpu) -> bool:
-        return self.asked[vm, vcpu]
-
-    def acknowledged(self, vm: Vm, gfn: Gfn) -> bool:
-        return self.have_acknowledged(vm)
-
-    def have_acknowledged(self, vm: Vm) -> bool:
-        """Whether every vCPU of a VM has forgotten what it was asked to forget."""
-        return count(self.asked, lambda asked, of, vcpu: of == vm and asked) == 0
 
     @operation
     def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
