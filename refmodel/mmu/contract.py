@@ -15,7 +15,7 @@ import attrs
 from refmodel.bare import Seen
 from refmodel.language import NOTHING, Total, guest, operation, require
 from refmodel.machine.cells import Access, Cell
-from refmodel.machine.names import Gfn, Index, Mfn, Vm
+from refmodel.machine.names import Cpu, Gfn, Index, Mfn, Vm
 from refmodel.mmu.replies import Handled, Result
 from refmodel.monitor.p2m import P2m, Supply
 
@@ -27,6 +27,30 @@ class Derived:
     present: bool = False
     mfn: Mfn = NOTHING
     writable: bool = False
+
+
+class ProcessorAccesses(P2m):
+    """What a guest does on a processor that caches translations: its addresses are guest-physical."""
+
+    def translate(self, vm: Vm, cpu: Cpu, gfn: Gfn, write: bool) -> Derived:
+        """Where the processor finds a page, cached or by a walk; not present if the access exits."""
+        raise NotImplementedError
+
+    def execute(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        write = access == Access.WRITE
+        found = self.translate(vm, cpu, gfn, write)
+        if not found.present:
+            return Seen(gfn=gfn, write=write, cpu=cpu)
+        due = self.bare_physical(vm, gfn, offset, access, value)
+        return Seen(self.touch(found.mfn, offset, access, value), due, gfn, write, cpu)
+
+    @guest
+    def load_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute(vm, cpu, gfn, offset, Access.READ, Cell())
+
+    @guest
+    def store_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        return self.execute(vm, cpu, gfn, offset, Access.WRITE, value)
 
 
 class DerivedTable(P2m):

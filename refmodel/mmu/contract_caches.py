@@ -5,15 +5,13 @@ what it has cached, or have dropped it; what it was asked to forget it forgets w
 something too early breaks a law here, and so under every MMU that is allowed to be as slow.
 """
 
-from refmodel.bare import Seen
-from refmodel.language import Total, assign, cached, count, guest, operation, require, reset
-from refmodel.machine.cells import Access, Cell
-from refmodel.machine.names import Cpu, Gfn, Index, Vm
+from refmodel.language import Total, assign, cached, count, operation, require, reset
+from refmodel.machine.names import Cpu, Gfn, Vm
 from refmodel.mmu.acknowledged import Acknowledged, AcknowledgingMmu
-from refmodel.mmu.contract import Derived, DerivedTable
+from refmodel.mmu.contract import Derived, DerivedTable, ProcessorAccesses
 
 
-class CachesOfDerived(DerivedTable, AcknowledgingMmu):
+class CachesOfDerived(ProcessorAccesses, DerivedTable, AcknowledgingMmu):
     cpu_tlb: Total[tuple[Vm, Cpu, Gfn], Derived]
     """What each processor has cached of each VM."""
     asked: Total[tuple[Vm, Cpu], bool]
@@ -28,22 +26,6 @@ class CachesOfDerived(DerivedTable, AcknowledgingMmu):
             return Derived()
         self.cpu_tlb[vm, cpu, gfn] = self.derived[vm, gfn]
         return self.derived[vm, gfn]
-
-    def execute(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
-        write = access == Access.WRITE
-        found = self.translate(vm, cpu, gfn, write)
-        if not found.present:
-            return Seen(gfn=gfn, write=write)
-        due = self.bare_physical(vm, gfn, offset, access, value)
-        return Seen(self.touch(found.mfn, offset, access, value), due, gfn, write)
-
-    @guest
-    def load_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index) -> Seen:
-        return self.execute(vm, cpu, gfn, offset, Access.READ, Cell())
-
-    @guest
-    def store_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
-        return self.execute(vm, cpu, gfn, offset, Access.WRITE, value)
 
     # ------------------------------------------------------------ the flush
 

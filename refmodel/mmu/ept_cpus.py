@@ -16,12 +16,11 @@ has to go from it too.
 
 import attrs
 
-from refmodel.bare import Seen
-from refmodel.language import NOTHING, Total, assign, cached, choose, count, fails, guest, operation, require, reset
-from refmodel.machine.cells import Access, Cell
-from refmodel.machine.names import Cpu, Gfn, Index, Mfn, Tag, Vm
+from refmodel.language import NOTHING, Total, assign, cached, choose, count, fails, operation, require, reset
+from refmodel.machine.names import Cpu, Gfn, Mfn, Tag, Vm
 from refmodel.mmu.acknowledged import Acknowledged, AcknowledgingMmu
-from refmodel.mmu.ept import EptEntry, Eptp
+from refmodel.mmu.contract import Derived, ProcessorAccesses
+from refmodel.mmu.ept import Eptp
 from refmodel.mmu.replies import Handled, Result
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Supply
@@ -45,14 +44,14 @@ class Running:
     asked: bool = False
 
 
-class TaggedEptMmu(AcknowledgingMmu):
+class TaggedEptMmu(ProcessorAccesses, AcknowledgingMmu):
     eptp: Total[Vm, Eptp]
-    ept: Total[tuple[Mfn, Gfn], EptEntry]
+    ept: Total[tuple[Mfn, Gfn], Derived]
     """The entries of each table. A frame that is no table holds none."""
     given_up: Total[Mfn, bool]
     """Whether a frame is a table that its VM has no more, and a processor may have loaded still."""
     tags: Total[Vm, Tagged]
-    tag_tlb: Total[tuple[Cpu, Tag, Gfn], EptEntry]
+    tag_tlb: Total[tuple[Cpu, Tag, Gfn], Derived]
     """What a processor has cached under each tag."""
     unflushed: Total[tuple[Cpu, Tag], bool]
     """Where a processor has to forget a tag's translations before it next enters with them."""
@@ -65,33 +64,17 @@ class TaggedEptMmu(AcknowledgingMmu):
         entry = self.ept[table, gfn]
         return entry.present and (entry.writable or not write)
 
-    def translate(self, cpu: Cpu, gfn: Gfn, write: bool) -> EptEntry:
+    def translate(self, vm: Vm, cpu: Cpu, gfn: Gfn, write: bool) -> Derived:
         """From the processor's cache, or by a walk of the table that it has loaded; not present if the access exits."""
+        require(self.running[cpu].active and self.running[cpu].vm == vm)
         tag, root = self.tags[self.running[cpu].vm].tag, self.running[cpu].root
         found = self.tag_tlb[cpu, tag, gfn]
         if found.present and (found.writable or not write) and cached("guest-physical mapping"):
             return found
         if not self.lets(root, gfn, write):
-            return EptEntry()
+            return Derived()
         self.tag_tlb[cpu, tag, gfn] = self.ept[root, gfn]
         return self.ept[root, gfn]
-
-    def execute(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
-        require(self.running[cpu].active and self.running[cpu].vm == vm)
-        write = access == Access.WRITE
-        found = self.translate(cpu, gfn, write)
-        if not found.present:
-            return Seen(gfn=gfn, write=write, cpu=cpu)
-        due = self.bare_physical(vm, gfn, offset, access, value)
-        return Seen(self.touch(found.mfn, offset, access, value), due, gfn, write, cpu)
-
-    @guest
-    def load_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index) -> Seen:
-        return self.execute(vm, cpu, gfn, offset, Access.READ, Cell())
-
-    @guest
-    def store_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
-        return self.execute(vm, cpu, gfn, offset, Access.WRITE, value)
 
     # ------------------------------------------------------------ entering and leaving
 
@@ -171,7 +154,7 @@ class TaggedEptMmu(AcknowledgingMmu):
             return Handled(Result.HOLE, vm, gfn, write)
         if found == Supply.LATER or not self.eptp[vm].present:
             return Handled(Result.FAILED, vm, gfn, write)
-        self.ept[self.eptp[vm].mfn, gfn] = EptEntry(True, self.p2m[vm, gfn].mfn, self.p2m[vm, gfn].writable)
+        self.ept[self.eptp[vm].mfn, gfn] = Derived(True, self.p2m[vm, gfn].mfn, self.p2m[vm, gfn].writable)
         return Handled(Result.INSTALLED, vm, gfn, write)
 
     def is_table(self, mfn: Mfn) -> bool:

@@ -15,12 +15,10 @@ exit comes again for ever.
 
 import attrs
 
-from refmodel.bare import Seen
-from refmodel.language import NOTHING, Total, assign, cached, choose, count, guest, operation, require, reset
-from refmodel.machine.cells import Access, Cell
-from refmodel.machine.names import Cpu, Gfn, Index, Tag, Vm
+from refmodel.language import NOTHING, Total, assign, cached, choose, count, operation, require, reset
+from refmodel.machine.names import Cpu, Gfn, Tag, Vm
 from refmodel.mmu.acknowledged import Acknowledged, AcknowledgingMmu
-from refmodel.mmu.contract import Derived, DerivedTable
+from refmodel.mmu.contract import Derived, DerivedTable, ProcessorAccesses
 
 
 @attrs.frozen
@@ -56,7 +54,7 @@ class NestedTable(DerivedTable):
         return super().supplied(vm, gfn)
 
 
-class AsidMmu(NestedTable, AcknowledgingMmu):
+class AsidMmu(ProcessorAccesses, NestedTable, AcknowledgingMmu):
     asids: Total[tuple[Cpu, Vm], Asid]
     spent: Total[tuple[Cpu, Tag], bool]
     """The ASIDs that a processor has used since it last flushed them all."""
@@ -68,6 +66,7 @@ class AsidMmu(NestedTable, AcknowledgingMmu):
 
     def translate(self, vm: Vm, cpu: Cpu, gfn: Gfn, write: bool) -> Derived:
         """From what is cached under the ASID, or by a nested walk; not present if the access exits."""
+        require(self.running[cpu].active and self.running[cpu].vm == vm)
         asid = self.running[cpu].asid
         found = self.asid_tlb[cpu, asid, gfn]
         if found.present and (found.writable or not write) and cached("nested translation"):
@@ -76,23 +75,6 @@ class AsidMmu(NestedTable, AcknowledgingMmu):
             return Derived()
         self.asid_tlb[cpu, asid, gfn] = self.derived[vm, gfn]
         return self.derived[vm, gfn]
-
-    def execute(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
-        require(self.running[cpu].active and self.running[cpu].vm == vm)
-        write = access == Access.WRITE
-        found = self.translate(vm, cpu, gfn, write)
-        if not found.present:
-            return Seen(gfn=gfn, write=write)
-        due = self.bare_physical(vm, gfn, offset, access, value)
-        return Seen(self.touch(found.mfn, offset, access, value), due, gfn, write)
-
-    @guest
-    def load_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index) -> Seen:
-        return self.execute(vm, cpu, gfn, offset, Access.READ, Cell())
-
-    @guest
-    def store_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
-        return self.execute(vm, cpu, gfn, offset, Access.WRITE, value)
 
     # ------------------------------------------------------------ entering, leaving, ASIDs
 
