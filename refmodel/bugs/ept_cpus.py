@@ -1,6 +1,7 @@
 """Mutants of extended page tables on many processors."""
 
 from refmodel.bare import Seen
+from refmodel.bugs.frames import NeverRetired, Unscrubbed
 from refmodel.designs import EptCpus
 from refmodel.language import guest, operation, require
 from refmodel.machine.cells import Cell
@@ -9,23 +10,12 @@ from refmodel.mmu.ept_cpus import Tagged
 from refmodel.monitor.p2m import Supply
 
 
-class PopulatedUnscrubbed(EptCpus):
+class PopulatedUnscrubbed(Unscrubbed, EptCpus):
     """A page comes to a guest with what its frame held."""
 
-    def give_frame(self, vm: Vm, gfn: Gfn) -> bool:
-        mfn = self.free_frame()
-        old = self.memory[mfn]
-        given = super().give_frame(vm, gfn)
-        if self.p2m[vm, gfn].mfn == mfn:
-            self.memory[mfn] = old
-        return given
 
-
-class FrameKeptForAPageThatWent(EptCpus):
+class FrameKeptForAPageThatWent(NeverRetired, EptCpus):
     """A page goes into the balloon, and its frame is recorded as the page's still."""
-
-    def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
-        """Nothing."""
 
 
 class OldRootKept(EptCpus):

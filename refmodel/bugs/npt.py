@@ -1,6 +1,7 @@
 """Mutants of nested paging."""
 
 from refmodel.bare import Event, Reply, Seen
+from refmodel.bugs.frames import NeverRetired, Unscrubbed
 from refmodel.designs import Npt
 from refmodel.language import guest, require
 from refmodel.machine.cells import Cell
@@ -57,23 +58,12 @@ class NotTheUsers(Npt):
         return DerivedTable.supplied(self, vm, gfn)
 
 
-class NptPopulatedUnscrubbed(Npt):
+class NptPopulatedUnscrubbed(Unscrubbed, Npt):
     """A page comes to a guest with what its frame held."""
 
-    def give_frame(self, vm: Vm, gfn: Gfn) -> bool:
-        mfn = self.free_frame()
-        old = self.memory[mfn]
-        given = super().give_frame(vm, gfn)
-        if self.p2m[vm, gfn].mfn == mfn:
-            self.memory[mfn] = old
-        return given
 
-
-class FrameKeptForAPageThatWent(Npt):
+class FrameKeptForAPageThatWent(NeverRetired, Npt):
     """A page goes, and its frame is kept as though it were there."""
-
-    def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
-        """Nothing."""
 
 
 class NptZeroesRead(Npt):
