@@ -19,7 +19,7 @@ from refmodel.engines.minimal import minimal
 from refmodel.engines.prover import Judgement, prove_operation
 from refmodel.engines.scope import Witness
 from refmodel.engines.suggest import Suggestion, suggest
-from refmodel.engines.verdicts import Report, Verdict, status_of
+from refmodel.engines.verdicts import EngineReport, Verdict, status_of
 from refmodel.language import Total, count, geometry, implies, law, operation, outline, require
 from refmodel.machine.names import Mfn, Vm
 from refmodel.report.stories import of_counterexample
@@ -45,7 +45,7 @@ def said(found: Suggestion) -> list[str]:
     return [line.strip().removeprefix("return ") for line in found.text.splitlines() if line.strip().startswith("return ")]
 
 
-def proof(cls: Any, **options: Any) -> Report:
+def proof(cls: Any, **options: Any) -> EngineReport:
     (report,) = check(outline(cls), ("prove",), seconds=0.5, **options)
     return report
 

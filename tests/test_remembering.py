@@ -22,7 +22,8 @@ SMALL = SHIPPED["host_pages"]
 ONE, OTHER = list(dict.fromkeys(law.clause for law in outline(SMALL).laws))[:2]
 
 
-def checked(cls: type[Design], cache: ProofCache, engines: tuple[str, ...] = BOTH, **options: object) -> list[checking.Report]:
+def checked(cls: type[Design], cache: ProofCache, engines: tuple[str, ...] = BOTH, **options: object
+            ) -> list[checking.EngineReport]:
     return checking.check(outline(cls), engines, cache=cache, **options)  # type: ignore[arg-type]
 
 

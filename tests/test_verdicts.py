@@ -23,8 +23,8 @@ from refmodel.engines.verdicts import (
     ENGINES_DISAGREE,
     READINGS_DISAGREE,
     WORDS,
+    EngineReport,
     ReadingsDisagree,
-    Report,
     Verdict,
     conclusion,
     status_of,
@@ -40,11 +40,11 @@ ROOT = Path(__file__).parent.parent
 SMALL = f"{ROOT}/tests/designs/small.py"
 
 
-def judged(cls: Any, *engines: str, **options: Any) -> list[Report]:
+def judged(cls: Any, *engines: str, **options: Any) -> list[EngineReport]:
     return check(outline(cls), engines, seconds=0.5, **options)
 
 
-def verdict(reports: list[Report], law: str) -> Verdict:
+def verdict(reports: list[EngineReport], law: str) -> Verdict:
     (found,) = {r.verdicts[each] for r in reports for each in r.verdicts if each.name == law}
     return found
 
@@ -156,7 +156,7 @@ def test_a_run_that_breaks_what_was_proved_is_a_disagreement(monkeypatch: pytest
 
 
 def test_readings_that_disagree_are_a_verdict_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    def audited(*_: Any) -> Report:
+    def audited(*_: Any) -> EngineReport:
         raise ReadingsDisagree("fill(vm=vm0): ints say full, columns say empty.")
 
     monkeypatch.setattr(checking, "check_exhaustive", audited)
@@ -170,7 +170,7 @@ def test_readings_that_disagree_are_a_verdict_of_their_own(monkeypatch: pytest.M
 
 
 def test_an_engine_that_breaks_down_leaves_the_others_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> Report:
+    def broken(*_: Any) -> EngineReport:
         raise RuntimeError("no memory left")
 
     monkeypatch.setattr(checking, "check_exhaustive", broken)
@@ -181,7 +181,7 @@ def test_an_engine_that_breaks_down_leaves_the_others_answers(monkeypatch: pytes
 
 
 def test_text_that_no_engine_can_read_is_bad_input_and_text_that_one_can_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuses(*_: Any) -> Report:
+    def refuses(*_: Any) -> EngineReport:
         raise BadDesign("mine.py:3: no engine reads this")
 
     monkeypatch.setattr(checking, "check_bounded", refuses)

@@ -25,7 +25,7 @@ from refmodel.engines.proof_cache import ProofCache
 from refmodel.engines.random import BATCH, Campaign, campaign, together
 from refmodel.engines.spread import Where, spread
 from refmodel.engines.tokens import encode
-from refmodel.engines.verdicts import Report, conclusion
+from refmodel.engines.verdicts import EngineReport, conclusion
 from refmodel.engines.words import call, place
 from refmodel.engines.words import shown as shown_value
 from refmodel.language import outline as outline_of
@@ -81,11 +81,11 @@ def check(
     names = [design] if design is not None else list(COMBINED if combined else PAIRS if pairs else SHIPPED)
     seconds = seconds or (5.0 if design is not None else 16.0 / len(names))
     engines = tuple(dict.fromkeys(engine or (("exhaustive",) if pairs else ())))
-    documents, worst, shown = list[dict[str, Any]](), HOLDS, list[tuple[str, Outline, list[Report]]]()
+    documents, worst, shown = list[dict[str, Any]](), HOLDS, list[tuple[str, Outline, list[EngineReport]]]()
     live = design is not None and runs is None and not as_json
-    begun: list[Report] = []
+    begun: list[EngineReport] = []
 
-    def finished(report: Report) -> None:
+    def finished(report: EngineReport) -> None:
         """What a design's engine found is printed when it is found."""
         begun.append(report)
         if live and design is not None:
@@ -100,7 +100,7 @@ def check(
     else:
         answers = spread(ask, names, where)
 
-    def end(name: str, reports: list[Report]) -> None:
+    def end(name: str, reports: list[EngineReport]) -> None:
         nonlocal worst
         outline = _outline(name, law)
         worst = max(worst, status_of(reports), key=severity)
@@ -164,7 +164,7 @@ AT_ONCE = 2
 """Designs checked side by side: where one waits for its longest proof, another explores."""
 
 
-def _counted(names: Sequence[str], law: str | None, seed: int, runs: int, where: Where) -> Iterator[list[Report]]:
+def _counted(names: Sequence[str], law: str | None, seed: int, runs: int, where: Where) -> Iterator[list[EngineReport]]:
     """So many random runs of each design, batch by batch."""
     for name in names:
         batches = range(-(-runs // BATCH))
@@ -183,7 +183,7 @@ def one_batch(name: str, law: str | None, seed: int, runs: int, number: int) -> 
 
 def _check_one(name: str, law: str | None, engines: Sequence[str], seconds: float, explore_seconds: float | None, depth: int,
                seed: int, fresh: bool, why: bool, suggest: bool, quiet: bool,
-               finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
+               finished: Callable[[EngineReport], None] = lambda report: None) -> list[EngineReport]:
     outline = _outline(name, law)
     return _checked(outline, engines or checking.usual(outline), law, seconds, explore_seconds, depth, seed, fresh, why,
                     suggest, quiet=quiet, finished=finished)
@@ -191,7 +191,7 @@ def _check_one(name: str, law: str | None, engines: Sequence[str], seconds: floa
 
 def _checked(outline: Outline, engines: Sequence[str], clause: str | None, seconds: float,
              explore_seconds: float | None, depth: int, seed: int, fresh: bool, why: bool, suggest: bool, quiet: bool,
-             finished: Callable[[Report], None]) -> list[Report]:
+             finished: Callable[[EngineReport], None]) -> list[EngineReport]:
     with Progress(BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}"), console=err, transient=True,
                   disable=quiet or not err.is_terminal) as progress:
         task = progress.add_task(outline.name, total=None)
@@ -255,7 +255,7 @@ def _show_comparison(name: str, mine: Outline, beside: Outline, done: Comparison
 # ---------------------------------------------------------------- showing
 
 
-def _show(name: str, outline: Outline, reports: Sequence[Report], law: str | None, told: Sequence[Report] = ()) -> None:
+def _show(name: str, outline: Outline, reports: Sequence[EngineReport], law: str | None, told: Sequence[EngineReport] = ()) -> None:
     """A design's reports, but for those that were shown as they came; the table; and what it all comes to."""
     for report in reports:
         if not any(report.engine == each.engine for each in told):
@@ -267,7 +267,7 @@ def _show(name: str, outline: Outline, reports: Sequence[Report], law: str | Non
     out.print(f"{name}: {conclusion(reports)}\n", style=style, soft_wrap=True)
 
 
-def _show_report(name: str, outline: Outline, report: Report, law: str | None) -> None:
+def _show_report(name: str, outline: Outline, report: EngineReport, law: str | None) -> None:
     for line in terminal.coverage([report]):
         out.print(line, soft_wrap=True)
     _show_failure(name, outline, report, law)
@@ -275,7 +275,7 @@ def _show_report(name: str, outline: Outline, report: Report, law: str | None) -
         _show_disagreement(name, outline, report)
 
 
-def _show_disagreement(name: str, outline: Outline, report: Report) -> None:
+def _show_disagreement(name: str, outline: Outline, report: EngineReport) -> None:
     case = report.disagreement
     assert case is not None
     out.print(terminal.disagreement(case), soft_wrap=True)
@@ -297,7 +297,7 @@ def _token(name: str, outline: Outline, geometry: Geometry, failure: Failure) ->
     return encode(name, outline, geometry, failure.run, failure.broken.clause)
 
 
-def _show_failure(name: str, outline: Outline, report: Report, law: str | None) -> None:
+def _show_failure(name: str, outline: Outline, report: EngineReport, law: str | None) -> None:
     if report.failure is not None and report.geometry is not None:
         told = list(run_again(_judging(outline, report.failure.broken), report.geometry, report.failure.run))
         how = " (a shortest one, found by exploring)" if report.engine == "prove" else ""
@@ -318,7 +318,7 @@ def _show_failure(name: str, outline: Outline, report: Report, law: str | None) 
         out.print(terminal.suggestion(report), soft_wrap=True)
 
 
-def _page(shown: Sequence[tuple[str, Outline, list[Report]]], law: str | None = None) -> pages.Page:
+def _page(shown: Sequence[tuple[str, Outline, list[EngineReport]]], law: str | None = None) -> pages.Page:
     """All designs: the table of each, and the story of each run that breaks a law."""
     stories = []
     for name, outline, reports in shown:
@@ -338,7 +338,7 @@ def _page(shown: Sequence[tuple[str, Outline, list[Report]]], law: str | None = 
     return pages.Page("refmodel check", tuple(said), tables, tuple(stories))
 
 
-def _said(name: str, reports: Sequence[Report]) -> Iterator[str]:
+def _said(name: str, reports: Sequence[EngineReport]) -> Iterator[str]:
     """What a page says of a design beside the table: the conclusion, disagreements, and what each engine covered."""
     yield f"{name}: {conclusion(reports)}"
     for r in reports:
@@ -350,7 +350,7 @@ def _said(name: str, reports: Sequence[Report]) -> Iterator[str]:
         yield f"{name}: {r.engine}: {'; '.join([covered, *r.notes, *r.unproved])}"
 
 
-def _document(name: str, outline: Outline, reports: Sequence[Report], law: str | None) -> dict[str, Any]:
+def _document(name: str, outline: Outline, reports: Sequence[EngineReport], law: str | None) -> dict[str, Any]:
     return {
         "design": name,
         "status": status_of(reports),
@@ -369,7 +369,7 @@ def _document(name: str, outline: Outline, reports: Sequence[Report], law: str |
     }
 
 
-def _disagreement_document(name: str, outline: Outline, report: Report) -> dict[str, Any] | None:
+def _disagreement_document(name: str, outline: Outline, report: EngineReport) -> dict[str, Any] | None:
     case = report.disagreement
     if case is None:
         return None
@@ -377,7 +377,7 @@ def _disagreement_document(name: str, outline: Outline, report: Report) -> dict[
     return {"kind": case.kind, "case": case.case, "token": token}
 
 
-def _failure_document(name: str, outline: Outline, report: Report) -> dict[str, Any] | None:
+def _failure_document(name: str, outline: Outline, report: EngineReport) -> dict[str, Any] | None:
     if report.failure is not None and report.geometry is not None:
         broken = report.failure.broken
         told = list(run_again(_judging(outline, broken), report.geometry, report.failure.run))

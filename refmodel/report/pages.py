@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from refmodel.engines.verdicts import BAD, GOOD, Report
+from refmodel.engines.verdicts import BAD, GOOD, EngineReport
 from refmodel.language import BadDesign, Law
 from refmodel.language.design import Outline
 from refmodel.oracle.judging import Verdict
@@ -65,7 +65,7 @@ def write(page: Page, file: Path) -> None:
         raise BadDesign(f"{file}: cannot be written: {why.strerror or why}") from None
 
 
-def verdicts(name: str, design: Outline, reports: Sequence[Report]) -> Table:
+def verdicts(name: str, design: Outline, reports: Sequence[EngineReport]) -> Table:
     """Law by engine."""
     rows = []
     for law in [law for law in design.laws if any(law in report.verdicts for report in reports)]:
@@ -74,7 +74,7 @@ def verdicts(name: str, design: Outline, reports: Sequence[Report]) -> Table:
     return Table(f"{name}: laws", ("clause", "law", *(r.engine for r in reports)), tuple(rows))
 
 
-def _cell(report: Report, law: Law) -> tuple[str, str]:
+def _cell(report: EngineReport, law: Law) -> tuple[str, str]:
     """A verdict in its words, and how it is to look."""
     if law not in report.verdicts:
         return "not asked", "open"
