@@ -11,8 +11,8 @@ from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED, Interpreter
 from refmodel.engines import checking, proof_cache
 from refmodel.engines.proof_cache import ProofCache
+from refmodel.examples.zap import ZapLazily
 from refmodel.language import Design, outline
-from tests.designs.own_sharing import ZapLazily
 from tests.designs.small import Pot
 
 BOTH = ("exhaustive", "prove")

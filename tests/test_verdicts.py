@@ -29,11 +29,11 @@ from refmodel.engines.verdicts import (
     conclusion,
     status_of,
 )
+from refmodel.examples.zap import ZapLazily
 from refmodel.language import BadDesign, outline
 from refmodel.loading import load
 from refmodel.report import pages
 from tests.designs import small
-from tests.designs.own_sharing import ZapLazily
 from tests.test_command import refmodel
 
 ROOT = Path(__file__).parent.parent
@@ -132,7 +132,7 @@ def test_a_proof_of_one_clause_proves_what_it_leans_on() -> None:
 
 
 def test_the_run_that_is_shown_breaks_the_clause_that_was_asked_for() -> None:
-    done = refmodel("check", f"{ROOT}/tests/designs/own_sharing.py:ZapLazily", "--law", "ISO-2", "--engine", "exhaustive")
+    done = refmodel("check", f"{ROOT}/refmodel/examples/zap.py:ZapLazily", "--law", "ISO-2", "--engine", "exhaustive")
     token = next(line.split()[-1] for line in done.stdout.splitlines() if line.startswith("refmodel replay"))
     assert spec_of(token)[1].clause == "ISO-2"
     assert "breaks ISO-2" in refmodel("replay", token).stdout
@@ -162,11 +162,11 @@ def test_readings_that_disagree_are_a_verdict_of_their_own(monkeypatch: pytest.M
     monkeypatch.setattr(checking, "check_exhaustive", audited)
     reports = judged(small.Pot, "random", "exhaustive")
     assert status_of(reports) == 1 and conclusion(reports) == READINGS_DISAGREE
-    from refmodel.cli.check import _document, _page
+    from refmodel.cli.showing import page_of
+    from refmodel.report.documents import document
 
-    document = _document("pot", outline(small.Pot), reports, None)
-    assert document["engines"][1]["disagreement"]["kind"] == READINGS_DISAGREE
-    assert any("columns say empty" in line for line in _page([("pot", outline(small.Pot), reports)]).summary)
+    assert document("pot", outline(small.Pot), reports)["engines"][1]["disagreement"]["kind"] == READINGS_DISAGREE
+    assert any("columns say empty" in line for line in page_of([("pot", outline(small.Pot), reports)]).summary)
 
 
 def test_an_engine_that_breaks_down_leaves_the_others_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -373,7 +373,7 @@ def test_a_rule_machine_finds_it_with_names_changes_and_a_token(seed: int) -> No
     message = str(failure.value)
     assert "share(vm=vm" in message and "->  use shared" in message
     token = next(line.split()[-1] for line in message.splitlines() if line.startswith("refmodel replay"))
-    assert spec_of(token)[0].endswith("own_sharing.py:ZapLazily")
+    assert spec_of(token)[0].endswith("zap:ZapLazily")
     assert any("share(vm=vm" in note for note in getattr(failure.value, "__notes__", ()))
 
 

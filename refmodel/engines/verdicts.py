@@ -19,8 +19,20 @@ if TYPE_CHECKING:
     from refmodel.engines.counterexamples import Counterexample
     from refmodel.engines.scope import Witness
 
-HOLDS, FAILS, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
-"""Exit statuses: what was asked was shown; a law fails; bad input; neither was shown."""
+
+class Status(enum.IntEnum):
+    """What reports come to, as an exit status."""
+
+    HOLDS = 0
+    """What was asked was shown."""
+    FAILS = 1
+    """A law fails, or two answers disagree."""
+    BAD_INPUT = 2
+    UNDECIDED = 3
+    """Neither was shown."""
+
+
+HOLDS, FAILS, BAD_INPUT, UNDECIDED = Status
 
 
 class Verdict(enum.StrEnum):
@@ -85,7 +97,7 @@ class Numbers:
     classes: int = 0
     """Classes of states that differ only in names."""
     depth: int = 0
-    """Steps from power-on to the farthest state, or of the longest run that was searched."""
+    """Steps of the longest runs that were searched. A complete exploration goes a step beyond its farthest state."""
     obligations: int = 0
     """Pairs of an operation and a law that were proved."""
     compared: int = 0
@@ -144,8 +156,8 @@ class EngineReport:
         return bool(self.unproved or self.why) or open_ or not self.verdicts
 
 
-def status_of(reports: Sequence[EngineReport]) -> int:
-    """The exit status of a design's reports."""
+def status_of(reports: Sequence[EngineReport]) -> Status:
+    """What a design's reports come to."""
     if any(r.failed for r in reports):
         return FAILS
     if not reports or any(r.undecided for r in reports) or not all(_is_shown(law, reports) for r in reports for law in r.verdicts):

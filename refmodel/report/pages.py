@@ -18,8 +18,9 @@ from refmodel.oracle.nested_tests import NestedTest
 from refmodel.report.grids import Grid, grid
 from refmodel.report.stories import Story
 
-_TEMPLATES = Environment(loader=PackageLoader("refmodel.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+TEMPLATES = Environment(loader=PackageLoader("refmodel.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                          lstrip_blocks=True)
+"""What pages and pictures are drawn from."""
 
 
 @attrs.frozen
@@ -56,7 +57,7 @@ class Page:
 
 def write(page: Page, file: Path) -> None:
     """Write a page, whole or not at all. ``BadDesign`` if it cannot be written."""
-    text = _TEMPLATES.get_template("page.html.j2").render(page=page)
+    text = TEMPLATES.get_template("page.html.j2").render(page=page)
     partial = file.with_name(file.name + ".partial")
     try:
         partial.write_text(text, encoding="utf-8")
