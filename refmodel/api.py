@@ -96,19 +96,21 @@ class Report:
         return BrokenRun(self.design, report.geometry or self.design.cls.geometry, failure, self.spec)
 
 
-def check(design: type[Design] | str, engines: Sequence[Engine] | None = None, *,
+def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None = None, *,
           geometry: Geometry | Mapping[str, int] | None = None, law: str | None = None, seconds: float = 5.0,
-          explore_seconds: float | None = None, depth: int = 4, seed: int = 0, remember: bool = True, why: bool = False,
-          suggest: bool = False, progress: Progress = lambda engine, text: None,
+          runs: int | None = None, explore_seconds: float | None = None, depth: int = 4, seed: int = 0, remember: bool = True,
+          why: bool = False, suggest: bool = False, progress: Progress = lambda engine, text: None,
           finished: Callable[[EngineReport], None] = lambda report: None) -> Report:
     """Let engines judge a design, one after the other.
 
-    ``design`` is a class, or a name as ``refmodel check`` takes it. ``engines`` are ``random``, ``exhaustive`` and ``prove``
-    unless others are named. ``geometry`` is another one than the design's own, or other numbers of names: ``{"Vm": 2, "Mfn": 4}``.
-    ``law`` is a clause, such as ``ISO-2``: the laws of that clause alone are judged. Random runs take ``seconds``, an exploration
-    ``explore_seconds`` at most, and the bounded engine looks ``depth`` steps ahead. ``remember`` lets what was shown of
-    refmodel's own designs be remembered from one process to the next. ``why`` and ``suggest`` ask a proof which laws it leans on,
-    and for laws that it lacks. ``progress`` is called as work goes on, and ``finished`` with each engine's report.
+    ``design`` is a class, its ``outline``, or a name as ``refmodel check`` takes it. ``engines`` are ``random``, ``exhaustive`` and
+    ``prove`` unless others are named. ``geometry`` is another one than the design's own, or other numbers of names, such as
+    ``{"Vm": 2, "Mfn": 4}``. ``law`` is a clause, such as ``ISO-2``: the laws of that clause alone are judged.
+
+    Random runs take ``seconds``, or there are ``runs`` of them, always the same from the same ``seed``. An exploration takes
+    ``explore_seconds`` at most, and the bounded engine looks ``depth`` steps ahead. ``remember`` lets what was shown of refmodel's
+    own designs be remembered from one process to the next. ``why`` and ``suggest`` ask a proof which laws it leans on, and for laws
+    that it lacks. ``progress`` is called as work goes on, and ``finished`` with each engine's report.
 
     Raises ``BadDesign`` if it is no design, if the clause or an engine is unknown, or if no engine can read the text.
     """
@@ -116,7 +118,7 @@ def check(design: type[Design] | str, engines: Sequence[Engine] | None = None, *
     clauses = sorted({each.clause for each in outline.laws})
     if law is not None and law not in clauses:
         raise BadDesign(f"{law}: {outline.name} has no such law; it has {', '.join(clauses)}")
-    reports = checking.check(outline, tuple(engines or checking.usual(outline)), clause=law, seconds=seconds,
+    reports = checking.check(outline, tuple(engines or checking.usual(outline)), clause=law, seconds=seconds, runs=runs,
                              explore_seconds=explore_seconds, depth=depth, seed=seed, notice=progress,
                              cache=ProofCache() if remember else None, asks_why=why, suggests=suggest, finished=finished)
     return Report(outline, spec, tuple(reports))
@@ -153,12 +155,14 @@ def meant(said: Said) -> tuple[str, Outline]:
     return next(((spec, outline) for spec, outline in found if not has_changed(outline, said)), found[0])
 
 
-def named(design: type[Design] | str, geometry: Geometry | Mapping[str, int] | None = None) -> tuple[Outline, str | None]:
+def named(design: type[Design] | Outline | str, geometry: Geometry | Mapping[str, int] | None = None) -> tuple[Outline, str | None]:
     """A design, well formed and in that geometry, and its name for a token. Raises ``BadDesign``."""
-    cls = find(design) if isinstance(design, str) else design
+    cls = find(design) if isinstance(design, str) else design.cls if isinstance(design, Outline) else design
     if not (isinstance(cls, type) and issubclass(cls, Design)):
         raise BadDesign(f"{design!r} is no design; expected a class derived from refmodel.Design, or a name")
     spec = design if isinstance(design, str) else spec_of_class(cls)
+    if isinstance(design, Outline) and geometry is None:
+        return design, spec
     return read(cls if geometry is None else in_geometry(cls, geometry)), spec
 
 

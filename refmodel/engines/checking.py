@@ -67,10 +67,11 @@ def examined(design: Outline) -> None:
                         f"{broken.sentence}")
 
 
-def check_random(design: Outline, seconds: float, seed: int, notice: Notice) -> EngineReport:
-    """Random runs."""
+def check_random(design: Outline, seconds: float, seed: int, notice: Notice, runs: int | None = None) -> EngineReport:
+    """Random runs: for so many seconds, or so many of them however long they take."""
     notice("random", "")
-    return of_campaign(design, random.campaign(design, design.cls.geometry, seconds=seconds, start=seed))
+    limit = seconds if runs is None else float("inf")
+    return of_campaign(design, random.campaign(design, design.cls.geometry, seconds=limit, runs=runs, start=seed))
 
 
 def of_campaign(design: Outline, done: random.Campaign) -> EngineReport:
@@ -478,7 +479,7 @@ def _recalled(design: Outline, engine: str, kept: dict[str, Any]) -> EngineRepor
 
 
 def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | None = None, seconds: float = 5.0,
-          explore_seconds: float | None = None, depth: int = 4, seed: int = 0,
+          runs: int | None = None, explore_seconds: float | None = None, depth: int = 4, seed: int = 0,
           notice: Notice = lambda engine, text: None, cache: ProofCache | None = None, asks_why: bool = False,
           suggests: bool = False, finished: Callable[[EngineReport], None] = lambda report: None) -> list[EngineReport]:
     """Let the engines judge a design, one after the other; ``finished`` is told each report as it comes.
@@ -493,8 +494,9 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | No
     examined(design)
     reports: list[EngineReport] = []
     refused: list[str] = []
-    for report in _reports(design, engines, refused, clause=clause, seconds=seconds, explore_seconds=explore_seconds, depth=depth,
-                           seed=seed, notice=notice, cache=cache, asks_why=asks_why, suggests=suggests):
+    for report in _reports(design, engines, refused, clause=clause, seconds=seconds, runs=runs,
+                           explore_seconds=explore_seconds, depth=depth, seed=seed, notice=notice, cache=cache, asks_why=asks_why,
+                           suggests=suggests):
         reports.append(report)
         if len(refused) < len(reports) or len(engines) > 1:
             finished(report)
@@ -503,12 +505,12 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | No
     return compared(design, reports)
 
 
-def _reports(design: Outline, engines: Sequence[str], refused: list[str], *, clause: str | None, seconds: float,
+def _reports(design: Outline, engines: Sequence[str], refused: list[str], *, clause: str | None, seconds: float, runs: int | None,
              explore_seconds: float | None, depth: int, seed: int, notice: Notice, cache: ProofCache | None,
              asks_why: bool, suggests: bool) -> Iterator[EngineReport]:
     judged = design if clause is None else design.restricted(clause)
     work: dict[str, Callable[[], EngineReport]] = {
-        "random": lambda: check_random(judged, seconds, seed, notice),
+        "random": lambda: check_random(judged, seconds, seed, notice, runs),
         "exhaustive": lambda: check_exhaustive(judged, explore_seconds, seed + 1, notice),
         "prove": lambda: check_proof(design, clause, notice, asks_why, suggests),
         "bounded": lambda: check_bounded(design, clause, depth, 120.0, notice),

@@ -99,7 +99,7 @@ class Numbers:
     depth: int = 0
     """Steps of the longest runs that were searched. A complete exploration goes a step beyond its farthest state."""
     obligations: int = 0
-    """Pairs of an operation and a law that were proved."""
+    """Proof obligations that were proved: that an operation keeps a law, and that its text means the same on ints and terms."""
     compared: int = 0
     """Steps on solver terms that were compared with the text on ints."""
     complete: bool = False
