@@ -163,5 +163,5 @@ def _is_design(cls: type) -> bool:
 
 def _own_marks(cls: type) -> list[pytest.Mark]:
     marks: Any = vars(cls).get("pytestmark", [])
-    found: list[pytest.Mark] = [getattr(mark, "mark", mark) for mark in (marks if isinstance(marks, list) else [marks])]
-    return found
+    listed = marks if isinstance(marks, list) else [marks]
+    return [mark.mark if isinstance(mark, pytest.MarkDecorator) else mark for mark in listed]

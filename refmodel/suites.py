@@ -16,6 +16,9 @@ from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign
 
+AGAIN = 20.0
+"""Seconds of an exploration of the laws that are left when a run has broken one. What it does not get to is undecided."""
+
 
 @attrs.frozen
 class Answer:
@@ -68,11 +71,12 @@ class Suite:
     def _asked(self, engine: str) -> Iterator[tuple[Law, Answer]]:
         """Ask an engine. A run that breaks a law ends its search, so it is asked again about the laws that are left."""
         candidates = self.design.laws if engine == "prove" else self.laws
-        left = {*candidates}
+        left, limit = {*candidates}, None
         while left & {*self.laws}:
             outline = attrs.evolve(self.design, laws=tuple(law for law in candidates if law in left))
             asked: Any = [engine]
-            found = check(outline, asked, law=self.clause, runs=self.runs, seed=self.seed)
+            found = check(outline, asked, law=self.clause, runs=self.runs, explore_seconds=limit, seed=self.seed)
+            limit = AGAIN
             (report,), runs = found.engines, found.broken_runs
             broken = report.failure.broken.law if report.failure is not None else None
             again = report.verdicts.get(broken, Verdict.UNDECIDED) is not Verdict.UNDECIDED if broken is not None else False
