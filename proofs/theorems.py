@@ -13,7 +13,8 @@ from typing import Any
 
 import attrs
 
-from proofs import designs, entries, ept_walk, guest_walk, nested_walk, noninterference, popek_goldberg
+from proofs import designs, noninterference, popek_goldberg
+from proofs.x86 import entries, ept_walk, guest_walk, nested_walk
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.proof_cache import ProofCache
 

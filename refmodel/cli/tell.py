@@ -20,7 +20,7 @@ from refmodel.engines.tokens import Said, decode, has_changed, places, spec_of
 from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
-from refmodel.machine.x86_instructions import X86_INSTRUCTIONS, classify
+from refmodel.machine.x86.instructions import X86_INSTRUCTIONS, classify
 from refmodel.report import efficiency, explaining, pages, policies, stories, terminal
 
 TOPICS = ("exits", "instructions", "policy")
