@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import z3
 
+from proofs.declared.second import AnyTranslation
 from proofs.declared.words import digit
 from proofs.walking import (
     AT,
@@ -33,7 +34,7 @@ from proofs.walking import (
     some_processor,
     word,
 )
-from proofs.x86.declared.nested import AnyTranslation, DeclaredNestedWalk
+from proofs.x86.declared.nested import DeclaredNestedWalk
 from refmodel.engines.functions import Path, in_place_of
 from refmodel.engines.symbolic import Symbolic
 from refmodel.language.asking import Fault
