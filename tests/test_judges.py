@@ -10,17 +10,18 @@ from pathlib import Path
 import attrs
 import pytest
 
-from refmodel.machine.ept_walk import Ept
-from refmodel.machine.guest_walk import RSVD
-from refmodel.machine.words import FRAME, PS, RW, US, A, D, P
-from refmodel.oracle import known, nested_campaign, stale_tests, walk_campaign
-from refmodel.oracle.agent import code
+from refmodel.machine.x86.ept_walk import Ept
+from refmodel.machine.x86.guest_walk import RSVD
+from refmodel.machine.x86.words import FRAME, PS, RW, US, A, D, P
+from refmodel.oracle import known
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Campaign, Finding, Lost, Verdict, judge, plainer
 from refmodel.oracle.kernel_settings import changed
-from refmodel.oracle.nested_tests import ROOT
-from refmodel.oracle.outcomes import Lawful, Observed, Outcome
-from refmodel.oracle.walk_tests import Profile
+from refmodel.oracle.x86 import nested_campaign, stale_tests, walk_campaign
+from refmodel.oracle.x86.agent import code
+from refmodel.oracle.x86.nested_tests import ROOT
+from refmodel.oracle.x86.outcomes import Lawful, Observed, Outcome
+from refmodel.oracle.x86.walk_tests import Profile
 
 AGENT = Path(code.__file__).parent
 

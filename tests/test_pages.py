@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from refmodel.machine.ept_walk import Ept
-from refmodel.oracle.nested_tests import ROOT
+from refmodel.machine.x86.ept_walk import Ept
 from refmodel.oracle.trace.telling import lines
 from refmodel.oracle.vectors.paths import guest_tests
 from refmodel.oracle.vectors.walks import two_dimensional
+from refmodel.oracle.x86.nested_tests import ROOT
 from refmodel.report.grids import grid
 
 OWN = Path(__file__).parent.parent / "refmodel" / "examples" / "zap.py"

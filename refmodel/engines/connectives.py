@@ -57,7 +57,7 @@ def rewritten(term: Term) -> Term:
 
 
 def _like(term: Term, new: Any) -> Term:
-    """A new term of another's sort. The binding asks z3 for the sort again, and for many others in turn; what a flag or a name is is
-    known already."""
+    """A new term of another's sort. The binding asks z3 for the sort again, which takes as long as the rest. For a flag or a name
+    it is known."""
     kind = type(term)
     return kind(new, _CONTEXT) if kind is z3.BoolRef or kind is z3.ExprRef else z3.z3._to_expr_ref(new, _CONTEXT)

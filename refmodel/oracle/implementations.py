@@ -10,15 +10,15 @@ from collections.abc import Callable, Generator
 
 import attrs
 
-from refmodel.machine.ept_walk import Ept
-from refmodel.oracle.agent.image import VMCALL, VMMCALL
-from refmodel.oracle.agent_walks import stale_walks_on, walks_on, with_pcids
+from refmodel.machine.x86.ept_walk import Ept
 from refmodel.oracle.judging import Campaign, Lost
-from refmodel.oracle.nested_campaign import NestedCampaign
-from refmodel.oracle.nested_tests import ROOT
-from refmodel.oracle.stale_tests import StaleCampaign
-from refmodel.oracle.walk_campaign import WalkCampaign
-from refmodel.oracle.walk_tests import Profile
+from refmodel.oracle.x86.agent.image import VMCALL, VMMCALL
+from refmodel.oracle.x86.agent_walks import stale_walks_on, walks_on, with_pcids
+from refmodel.oracle.x86.nested_campaign import NestedCampaign
+from refmodel.oracle.x86.nested_tests import ROOT
+from refmodel.oracle.x86.stale_tests import StaleCampaign
+from refmodel.oracle.x86.walk_campaign import WalkCampaign
+from refmodel.oracle.x86.walk_tests import Profile
 
 
 class Absent(Exception):
@@ -35,8 +35,8 @@ class Entry:
 
 
 def _qemu() -> Generator[Campaign, None, None]:
-    from refmodel.oracle import qemu
-    from refmodel.oracle.svm_walks import SvmWalks
+    from refmodel.oracle.x86 import qemu
+    from refmodel.oracle.x86.svm_walks import SvmWalks
 
     version = qemu.version()
     if version is None:
@@ -53,8 +53,8 @@ def _qemu() -> Generator[Campaign, None, None]:
 
 
 def _bochs() -> Generator[Campaign, None, None]:
-    from refmodel.oracle import bochs
-    from refmodel.oracle.vmx_walks import VmxStaleWalks, VmxWalks
+    from refmodel.oracle.x86 import bochs
+    from refmodel.oracle.x86.vmx_walks import VmxStaleWalks, VmxWalks
 
     version = bochs.version()
     if version is None:
@@ -74,10 +74,10 @@ def _bochs() -> Generator[Campaign, None, None]:
 
 
 def _kvm() -> Generator[Campaign, None, None]:
-    from refmodel.oracle import kvm, kvm_memory, kvm_slots
     from refmodel.oracle.kernel_settings import KSM, changed, swap_file
-    from refmodel.oracle.kvm_trace import TraceCampaign, tracing
-    from refmodel.oracle.translate_campaign import TranslateCampaign
+    from refmodel.oracle.x86 import kvm, kvm_memory, kvm_slots
+    from refmodel.oracle.x86.kvm_trace import TraceCampaign, tracing
+    from refmodel.oracle.x86.translate_campaign import TranslateCampaign
 
     why = kvm.available()
     if why is not None:
@@ -110,7 +110,7 @@ def _kvm() -> Generator[Campaign, None, None]:
 
 def _unicorn() -> Generator[Campaign, None, None]:
     try:
-        from refmodel.oracle.unicorn_mmu import UnicornMmu
+        from refmodel.oracle.x86.unicorn_mmu import UnicornMmu
 
         machines = [UnicornMmu(levels) for levels in (4, 5)]
     except ImportError:
