@@ -50,6 +50,7 @@ class Suite:
     runs: int
     seed: int
     _answers: dict[str, dict[Law, Answer]] = attrs.field(factory=dict)
+    _asking: dict[str, Iterator[tuple[Law, Answer]]] = attrs.field(factory=dict)
 
     @classmethod
     def of(cls, design: type[Design] | str, engines: tuple[str, ...], geometry: Geometry | Mapping[str, int] | None,
@@ -64,12 +65,14 @@ class Suite:
 
     def answer(self, engine: str, law: Law) -> Answer:
         """What an engine says of a law."""
-        if engine not in self._answers:
-            self._answers[engine] = dict(self._asked(engine))
-        return self._answers[engine][law]
+        known = self._answers.setdefault(engine, {})
+        asking = self._asking.setdefault(engine, self._asked(engine))
+        while law not in known:
+            known.update([next(asking)])
+        return known[law]
 
     def _asked(self, engine: str) -> Iterator[tuple[Law, Answer]]:
-        """Ask an engine. A run that breaks a law ends its search, so it is asked again about the laws that are left."""
+        """Ask an engine. A run that breaks a law ends its search, so it is asked again about the laws that are left, if need be."""
         candidates = self.design.laws if engine == "prove" else self.laws
         left, limit = {*candidates}, None
         while left & {*self.laws}:

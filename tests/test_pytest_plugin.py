@@ -5,17 +5,16 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 import refmodel
+from tests.pages_that_run import plugin_is_installed
 
 ROOT = Path(__file__).parent.parent
 STRANGER = Path(__file__).parent / "stranger"
-BY_ITSELF = [] if any(e.name == "refmodel" for e in metadata.entry_points(group="pytest11")) else ["-p", "refmodel.pytest_plugin"]
-"""An environment that was made before there was a plugin does not load it by itself."""
+BY_ITSELF = [] if plugin_is_installed() else ["-p", "refmodel.pytest_plugin"]
 
 
 @pytest.fixture

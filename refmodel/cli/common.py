@@ -29,8 +29,8 @@ LazyGroup.app = app
 Html = Annotated[Path | None, typer.Option("--html", help="also write an HTML report to this file")]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="processes that share the work", min=1)]
 On = Annotated[str | None, typer.Option("--on", help="the address of a Dask scheduler whose workers share the work")]
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 def severity(status: int) -> int:

@@ -1,6 +1,6 @@
 """The words of a verdict, and what several reports come to. No word says more than an engine can.
 
-README and specs/reading.md have this table; a test keeps them alike.
+specs/guide/verdicts.md has this table; a test keeps them alike.
 """
 
 from __future__ import annotations

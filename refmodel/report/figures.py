@@ -7,10 +7,11 @@ import textwrap
 import attrs
 
 from refmodel.engines.broken_runs import BrokenRun
+from refmodel.engines.machine import Broken
 from refmodel.engines.words import names_of
 from refmodel.report.pages import TEMPLATES
 from refmodel.report.pictures import Picture
-from refmodel.report.stories import StoryStep, of_broken_run
+from refmodel.report.stories import Story, StoryStep, of_broken_run
 
 LINE = 19
 """Pixels between lines of text."""
@@ -43,23 +44,26 @@ class Figure:
 
 def figure(run: BrokenRun) -> str:
     """The picture of a run as SVG."""
-    steps = of_broken_run(run, run.design.name, only=True).steps
-    return TEMPLATES.get_template("figure.svg.j2").render(figure=_laid_out(run, steps))
+    return _drawn(of_broken_run(run, run.design.name, only=True), run.failure.broken)
 
 
-def _laid_out(run: BrokenRun, steps: tuple[StoryStep, ...]) -> Figure:
+def _drawn(story: Story, broken: Broken) -> str:
+    return TEMPLATES.get_template("figure.svg.j2").render(figure=_laid_out(story.title, story.steps, broken))
+
+
+def _laid_out(name: str, steps: tuple[StoryStep, ...], broken: Broken) -> Figure:
     picture = steps[-1].picture
     width = max(NARROWEST, picture.width)
     letters = int((width - 28) / LETTER)
     before = [(line, "") for step in steps[1:] for line in textwrap.wrap(_called(step), letters, subsequent_indent="   ")]
     top = LINE * len(before) + LINE
-    names = names_of(run.failure.broken)
-    said = f"breaks {run.clause}: {run.sentence}{f' Here: {names}.' if names else ''}"
+    names = names_of(broken)
+    said = f"breaks {broken.clause}: {broken.sentence}{f' Here: {names}.' if names else ''}"
     after = [(line, "bad") for line in textwrap.wrap(said, letters)]
     lines = [Line(LINE * number, text, marks) for number, (text, marks) in enumerate(before, 1)]
     lines += [Line(top + picture.height + LINE * number, text, marks) for number, (text, marks) in enumerate(after, 1)]
     height = top + picture.height + LINE * len(after) + LINE // 2
-    return Figure(tuple(lines), picture, top, width, height, f"{run.design.name}: {said}")
+    return Figure(tuple(lines), picture, top, width, height, f"{name}: {said}")
 
 
 def _called(step: StoryStep) -> str:

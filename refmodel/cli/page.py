@@ -1,0 +1,81 @@
+"""The page about the commands, made of the commands: ``python -m refmodel.cli.page > specs/guide/commands.md``."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from typing import Any
+
+from refmodel.cli.common import app
+from refmodel.cli.lazily import COMMANDS, LazyGroup
+
+HEAD = """# The commands
+
+This page has every command with its options. It is made of the commands themselves
+(`python -m refmodel.cli.page > specs/guide/commands.md`), and a test keeps it so.
+`refmodel COMMAND --help` prints the same. [Verdicts](verdicts.md) has what exit statuses mean.
+
+| to | run |
+|---|---|
+| check a design of your own | `refmodel check mine.py` |
+| see every design that ships in half a minute | `refmodel check --quick` |
+| prove every theorem | `refmodel prove` |
+| see which engine finds which bug | `refmodel bench xsa-401` |
+| judge a trace | `refmodel judge trace.jsonl --html trace.html` |
+| judge a real MMU | `refmodel judge qemu` |
+| drive your monitor | `refmodel drive ./monitor` |
+| read what a clause means | `refmodel explain ISO-2` |
+
+Three options mean the same wherever they are. `--html FILE` also writes a page on which runs can be
+stepped through. `--json` prints a document. `--jobs N` shares work among processes. `--on ADDRESS`
+shares it among the workers of a Dask scheduler (`pip install 'refmodel[dask]'`). The answers are
+the same.
+"""
+
+
+def page() -> str:
+    """The page."""
+    return "\n".join([HEAD, *(_command(name) for name in COMMANDS)])
+
+
+def _command(name: str) -> str:
+    group = LazyGroup(name="refmodel")
+    command = group.get_command(None, name)
+    info = next(each for each in app.registered_commands if each.callback is not None
+                and name in (each.name, each.callback.__name__))
+    told = inspect.cleandoc(info.callback.__doc__ or "") if info.callback else ""
+    about = "\n\n".join(textwrap.fill(part, 99, break_on_hyphens=False) for part in told.split("\n\n"))
+    arguments = [_usage(p) for p in command.params if p.param_type_name == "argument"]
+    rows = [f"| {_spelt(p)} | {_meaning(p)} |" for p in command.params]
+    usage = " ".join(["refmodel", name, "[OPTIONS]", *arguments])
+    table = ["| argument or option | what it is |", "|---|---|", *rows]
+    return "\n".join([f"## {name}", "", f"    {usage}", "", about, "", *table, ""])
+
+
+def _usage(parameter: Any) -> str:
+    name = parameter.name.upper()
+    many = "..." if parameter.nargs == -1 else ""
+    return f"{name}{many}" if parameter.required else f"[{name}{many}]"
+
+
+def _spelt(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return f"`{parameter.name.upper()}`"
+    if parameter.is_flag:
+        return f"`{(parameter.secondary_opts if parameter.default is True else parameter.opts)[0]}`"
+    return f"`{parameter.opts[0]} {parameter.name.upper()}`{_default(parameter)}"
+
+
+def _default(parameter: Any) -> str:
+    plain = parameter.default
+    given = plain is not None and not parameter.is_flag and isinstance(plain, int | float | str) and plain != ""
+    return f" ({plain})" if given else ""
+
+
+def _meaning(parameter: Any) -> str:
+    text = (getattr(parameter, "help", None) or "").replace("|", "\\|")
+    return f"not: {text}" if getattr(parameter, "is_flag", False) and parameter.default is True else text
+
+
+if __name__ == "__main__":
+    print(page(), end="")
