@@ -226,9 +226,10 @@ def test_every_byte_string_is_a_test() -> None:
 
 # ---------------------------------------------------------------- real ones
 
-REDISCOVERED = {"qemu": {"Q1", "Q2", "Q3", "Q4"}, "bochs": {"B1", "B2", "B3"}, "unicorn": {"U1"}, "kvm": set()}
+REDISCOVERED = {"qemu": {"Q1", "Q2", "Q3", "Q4"}, "bochs": {"B1", "B2", "B3"}, "unicorn": {"U1"}, "kvm": set(), "spike": set(),
+                "qemu-riscv64": {f"R{number}" for number in (1, 2, 4, 5, 6, 7, 8, 9, 10)}}
 STALE_CHECKS = 2500
-CHECKS = {"qemu": 4000, "bochs": 16_000, "unicorn": 3000, "kvm": 1500}
+CHECKS = {"qemu": 4000, "bochs": 16_000, "unicorn": 3000, "kvm": 1500, "spike": 720, "qemu-riscv64": 12_000}
 
 
 @pytest.mark.parametrize("name", REDISCOVERED)
@@ -237,6 +238,8 @@ def test_real_implementations_show_what_is_known_of_them_and_nothing_new(name: s
     campaigns: Generator[Campaign, None, None] = IMPLEMENTATIONS[name].campaigns()
     try:
         for campaign in campaigns:
+            if campaign.implementation.startswith("qemu-riscv64 7."):
+                pytest.skip("QEMU 7 deviates in too many ways on RISC-V; what is known is of QEMU 10 (bookworm-backports)")
             checks = min(CHECKS[name], STALE_CHECKS) if isinstance(campaign, stale_tests.StaleCampaign) else CHECKS[name]
             verdicts.append(judge(campaign, seconds=3 if campaign.slow else 300, checks=checks))
     except Absent as why:
