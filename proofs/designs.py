@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.induction import Proof, apart, prove
+from refmodel.examples.zap import ZapToProtect
 from refmodel.language import outline
-from tests.designs.own_sharing import ZapToProtect
 
 DESIGNS = {**SHIPPED, **COMBINED, "ZapToProtect": ZapToProtect}
 

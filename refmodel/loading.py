@@ -6,6 +6,7 @@ Behind any of these may stand how many names there are of some sorts: ``ept@Vm=1
 from __future__ import annotations
 
 import ast
+import difflib
 import functools
 import hashlib
 import importlib
@@ -13,6 +14,7 @@ import importlib.util
 import re
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +23,7 @@ from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.scope import sorts_of
 from refmodel.language import BadDesign, Design, geometry
 from refmodel.language.design import Outline, hashable, outline
-from refmodel.language.kinds import NameKind
+from refmodel.language.kinds import Geometry, NameKind
 from refmodel.points import PAIRS, point
 
 _LOADED: dict[tuple[Path, str], ModuleType] = {}
@@ -30,9 +32,21 @@ _LOADED: dict[tuple[Path, str], ModuleType] = {}
 
 def load(name: str) -> Outline:
     """The design of that name, read and found well formed; ``BadDesign`` says what is wrong with it."""
-    design = outline(_find(name))
+    return read(find(name))
+
+
+def read(cls: type[Design]) -> Outline:
+    """A design read and found well formed; ``BadDesign`` says what is wrong with it."""
+    design = outline(cls)
     _sorts_are_mentioned(design)
     return design
+
+
+def in_geometry(cls: type[Design], sizes: Geometry | Mapping[str, int]) -> type[Design]:
+    """The same design in another geometry, and in that alone: a whole one, or its own with other numbers of names."""
+    if isinstance(sizes, Geometry):
+        return _placed(cls, sizes)
+    return _resized(hashable(cls), tuple(sorted(sizes.items())))
 
 
 def _sorts_are_mentioned(design: Outline) -> None:
@@ -48,12 +62,20 @@ def _sorts_are_mentioned(design: Outline) -> None:
 SIZES = re.compile(r"(?P<design>.+)@(?P<sizes>\w+=\d+(?:,\w+=\d+)*)")
 
 
-def _find(name: str) -> type[Design]:
+def find(name: str) -> type[Design]:
+    """The class that a name means; ``BadDesign`` if there is none."""
     sized = SIZES.fullmatch(name)
     if sized is None:
         return _named_design(name)
-    sizes = dict(part.split("=") for part in sized["sizes"].split(","))
-    return _resized(hashable(_named_design(sized["design"])), tuple((sort, int(size)) for sort, size in sorted(sizes.items())))
+    return in_geometry(_named_design(sized["design"]), sizes_of(sized["sizes"]))
+
+
+def sizes_of(text: str) -> dict[str, int]:
+    """Numbers of names as a user writes them, ``Vm=2,Mfn=4``; ``BadDesign`` if that is none."""
+    parts = [re.fullmatch(r"\s*(\w+)=(\d+)\s*", part) for part in text.split(",")]
+    if not all(parts):
+        raise BadDesign(f"{text}: no geometry; expected sorts of names and how many there are, such as Vm=2,Mfn=4")
+    return {part[1]: int(part[2]) for part in parts if part}
 
 
 @functools.cache
@@ -61,7 +83,12 @@ def _resized(cls: Any, sizes: tuple[tuple[str, int], ...]) -> type[Design]:
     """The same design in another geometry, and in that alone."""
     names: dict[str, Any] = {sort: size for sort, size in sizes if sort != "naturals"}
     resized = cls.geometry.resized(dict(sizes).get("naturals"), **geometry(**names).sizes)
-    body = {"geometry": resized, "further_geometries": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    return _placed(cls, resized)
+
+
+def _placed(cls: type[Design], other: Geometry) -> type[Design]:
+    body = {"geometry": other, "further_geometries": (), "__module__": cls.__module__, "__qualname__": cls.__qualname__,
+            "__doc__": cls.__doc__}
     return type(cls.__name__, (cls,), body)
 
 
@@ -78,8 +105,10 @@ def _named_design(name: str) -> type[Design]:
     elif cls:
         module = _from_package(place)
     else:
-        raise BadDesign(f"{name}: no such design; expected one of {', '.join(SHIPPED | COMBINED)}, an MMU over mechanisms "
-                        "(ept over ksm, swapping), file.py, file.py:Class or package.module:Class")
+        near = difflib.get_close_matches(name, [*SHIPPED, *COMBINED], n=3)
+        which = f"did you mean {' or '.join(near)}? Expected" if near else f"expected one of {', '.join(SHIPPED | COMBINED)},"
+        raise BadDesign(f"{name}: no such design; {which} an MMU over mechanisms (ept over ksm, swapping), file.py, file.py:Class "
+                        "or package.module:Class")
     return _class_in(module, place, cls)
 
 

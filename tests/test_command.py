@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-OWN = Path(__file__).parent / "designs" / "own_sharing.py"
+OWN = Path(__file__).parent.parent / "refmodel" / "examples" / "zap.py"
 
 
 def refmodel(*arguments: str) -> subprocess.CompletedProcess[str]:

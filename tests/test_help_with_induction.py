@@ -10,7 +10,6 @@ from typing import Any
 import attrs
 import pytest
 
-from refmodel.cli.check import _document
 from refmodel.engines import checking, induction, leaning
 from refmodel.engines.checking import check
 from refmodel.engines.counterexamples import Counterexample, counterexample, counterexamples
@@ -19,9 +18,10 @@ from refmodel.engines.minimal import minimal
 from refmodel.engines.prover import Judgement, prove_operation
 from refmodel.engines.scope import Witness
 from refmodel.engines.suggest import Suggestion, suggest
-from refmodel.engines.verdicts import Report, Verdict, status_of
+from refmodel.engines.verdicts import EngineReport, Verdict, status_of
 from refmodel.language import Total, count, geometry, implies, law, operation, outline, require
 from refmodel.machine.names import Mfn, Vm
+from refmodel.report.documents import document as document_of
 from refmodel.report.stories import of_counterexample
 from tests.designs import lacking, likened, small
 from tests.test_command import refmodel
@@ -45,7 +45,7 @@ def said(found: Suggestion) -> list[str]:
     return [line.strip().removeprefix("return ") for line in found.text.splitlines() if line.strip().startswith("return ")]
 
 
-def proof(cls: Any, **options: Any) -> Report:
+def proof(cls: Any, **options: Any) -> EngineReport:
     (report,) = check(outline(cls), ("prove",), seconds=0.5, **options)
     return report
 
@@ -138,7 +138,7 @@ def test_a_counterexample_is_a_story_in_terminal_json_and_page(tmp_path: Path) -
     assert re.search(r"frames\[mfn\d\]  used\n1\. give\(mfn=mfn\d\)\nbreaks RES-1", text)
     assert "--suggest looks for laws that exclude it" in text
     assert "a counterexample to induction in give" in page.read_text() and "frames[mfn" in page.read_text()
-    document = _document("x", outline(lacking.WantsAnOwner), [proof(lacking.WantsAnOwner)], None)
+    document = document_of("x", outline(lacking.WantsAnOwner), [proof(lacking.WantsAnOwner)])
     (case,) = json.loads(json.dumps(document))["engines"][0]["counterexamples"]
     assert case["operation"] == "give" and case["from"][0]["value"] == "used" and case["other_entries"] == 0
     assert case["law"] == "none_is_lost" and case["step"].startswith("give(mfn=mfn")
@@ -202,7 +202,7 @@ def test_a_clause_is_shown_without_the_laws_that_its_proof_does_not_lean_on() ->
 
 def test_why_names_the_laws_of_each_proof() -> None:
     report = proof(Apart, asks_why=True)
-    assert _document("x", outline(Apart), [report], None)["engines"][0]["leans_on"]["ready_has_a_number"] == ["full_is_one"]
+    assert document_of("x", outline(Apart), [report])["engines"][0]["leans_on"]["ready_has_a_number"] == ["full_is_one"]
     assert report.leans_on == {"ready_is_full": (), "ready_has_a_number": ("full_is_one",), checking.EVERY_LAW: ()}
     assert proof(small.Leaning, asks_why=True).leans_on == {"full_is_one": (), checking.EVERY_LAW: ("none_holds_two",)}
 

@@ -18,7 +18,7 @@ from refmodel.oracle.vectors.walks import two_dimensional
 from refmodel.oracle.x86.nested_tests import ROOT
 from refmodel.report.grids import grid
 
-OWN = Path(__file__).parent / "designs" / "own_sharing.py"
+OWN = Path(__file__).parent.parent / "refmodel" / "examples" / "zap.py"
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 

@@ -133,9 +133,6 @@ except Refuted as why:
 def outcome(mutant: Mutant, folder: Path) -> str:
     for package in ("refmodel", "proofs"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "tests" / "designs").mkdir(parents=True)
-    for file in ("__init__.py", "designs/__init__.py", "designs/own_sharing.py"):
-        shutil.copy(ROOT / "tests" / file, folder / "tests" / file)
     file = folder / "refmodel" / "machine" / mutant.file
     text = file.read_text()
     assert text.count(mutant.old) == 1, f"{mutant.file} says {mutant.old!r} {text.count(mutant.old)} times"

@@ -11,8 +11,8 @@ from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED, Interpreter
 from refmodel.engines import checking, proof_cache
 from refmodel.engines.proof_cache import ProofCache
+from refmodel.examples.zap import ZapLazily
 from refmodel.language import Design, outline
-from tests.designs.own_sharing import ZapLazily
 from tests.designs.small import Pot
 
 BOTH = ("exhaustive", "prove")
@@ -22,7 +22,8 @@ SMALL = SHIPPED["host_pages"]
 ONE, OTHER = list(dict.fromkeys(law.clause for law in outline(SMALL).laws))[:2]
 
 
-def checked(cls: type[Design], cache: ProofCache, engines: tuple[str, ...] = BOTH, **options: object) -> list[checking.Report]:
+def checked(cls: type[Design], cache: ProofCache, engines: tuple[str, ...] = BOTH, **options: object
+            ) -> list[checking.EngineReport]:
     return checking.check(outline(cls), engines, cache=cache, **options)  # type: ignore[arg-type]
 
 

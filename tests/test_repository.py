@@ -18,8 +18,8 @@ from refmodel.report.explaining import EFF_3
 ROOT = Path(refmodel.__file__).parent
 SPECS = Path(__file__).parent.parent / "specs"
 
-LAYERS = ["language", "machine", "bare", "monitor", "mmu", "laws", "geometries", "points", "designs", "engines", "loading", "bugs",
-          "oracle", "report", "cli"]
+LAYERS = ["language", "machine", "bare", "monitor", "mmu", "laws", "geometries", "points", "designs", "examples", "engines",
+          "loading", "bugs", "oracle", "report", "api", "suites", "pytest_plugin", "cli"]
 """From the ground up: a file imports from its own layer and those below."""
 
 

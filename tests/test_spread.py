@@ -22,7 +22,7 @@ from refmodel.language import BadDesign
 from refmodel.oracle.trace.telling import lines
 
 ROOT = Path(__file__).parent.parent
-OWN = f"{ROOT}/tests/designs/own_sharing.py:ZapLazily"
+OWN = f"{ROOT}/refmodel/examples/zap.py:ZapLazily"
 
 
 def square(number: int) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from refmodel.engines.checking import check
-from refmodel.engines.verdicts import Report
+from refmodel.engines.verdicts import EngineReport
 from refmodel.language import BadDesign, Design, outline
 from refmodel.loading import load
 from tests.designs.right import RIGHT
@@ -29,7 +29,7 @@ def named(trap: Path) -> str:
     return f"{trap}:{''.join(word.capitalize() for word in trap.stem.split('_'))}"
 
 
-def said(reports: list[Report]) -> str:
+def said(reports: list[EngineReport]) -> str:
     return "; ".join(f"{r.engine}: {sorted(set(r.verdicts.values()))}" for r in reports)
 
 

@@ -23,28 +23,28 @@ from refmodel.engines.verdicts import (
     ENGINES_DISAGREE,
     READINGS_DISAGREE,
     WORDS,
+    EngineReport,
     ReadingsDisagree,
-    Report,
     Verdict,
     conclusion,
     status_of,
 )
+from refmodel.examples.zap import ZapLazily
 from refmodel.language import BadDesign, outline
 from refmodel.loading import load
 from refmodel.report import pages
 from tests.designs import small
-from tests.designs.own_sharing import ZapLazily
 from tests.test_command import refmodel
 
 ROOT = Path(__file__).parent.parent
 SMALL = f"{ROOT}/tests/designs/small.py"
 
 
-def judged(cls: Any, *engines: str, **options: Any) -> list[Report]:
+def judged(cls: Any, *engines: str, **options: Any) -> list[EngineReport]:
     return check(outline(cls), engines, seconds=0.5, **options)
 
 
-def verdict(reports: list[Report], law: str) -> Verdict:
+def verdict(reports: list[EngineReport], law: str) -> Verdict:
     (found,) = {r.verdicts[each] for r in reports for each in r.verdicts if each.name == law}
     return found
 
@@ -132,7 +132,7 @@ def test_a_proof_of_one_clause_proves_what_it_leans_on() -> None:
 
 
 def test_the_run_that_is_shown_breaks_the_clause_that_was_asked_for() -> None:
-    done = refmodel("check", f"{ROOT}/tests/designs/own_sharing.py:ZapLazily", "--law", "ISO-2", "--engine", "exhaustive")
+    done = refmodel("check", f"{ROOT}/refmodel/examples/zap.py:ZapLazily", "--law", "ISO-2", "--engine", "exhaustive")
     token = next(line.split()[-1] for line in done.stdout.splitlines() if line.startswith("refmodel replay"))
     assert spec_of(token)[1].clause == "ISO-2"
     assert "breaks ISO-2" in refmodel("replay", token).stdout
@@ -156,21 +156,21 @@ def test_a_run_that_breaks_what_was_proved_is_a_disagreement(monkeypatch: pytest
 
 
 def test_readings_that_disagree_are_a_verdict_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    def audited(*_: Any) -> Report:
+    def audited(*_: Any) -> EngineReport:
         raise ReadingsDisagree("fill(vm=vm0): ints say full, columns say empty.")
 
     monkeypatch.setattr(checking, "check_exhaustive", audited)
     reports = judged(small.Pot, "random", "exhaustive")
     assert status_of(reports) == 1 and conclusion(reports) == READINGS_DISAGREE
-    from refmodel.cli.check import _document, _page
+    from refmodel.cli.showing import page_of
+    from refmodel.report.documents import document
 
-    document = _document("pot", outline(small.Pot), reports, None)
-    assert document["engines"][1]["disagreement"]["kind"] == READINGS_DISAGREE
-    assert any("columns say empty" in line for line in _page([("pot", outline(small.Pot), reports)]).summary)
+    assert document("pot", outline(small.Pot), reports)["engines"][1]["disagreement"]["kind"] == READINGS_DISAGREE
+    assert any("columns say empty" in line for line in page_of([("pot", outline(small.Pot), reports)]).summary)
 
 
 def test_an_engine_that_breaks_down_leaves_the_others_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> Report:
+    def broken(*_: Any) -> EngineReport:
         raise RuntimeError("no memory left")
 
     monkeypatch.setattr(checking, "check_exhaustive", broken)
@@ -181,7 +181,7 @@ def test_an_engine_that_breaks_down_leaves_the_others_answers(monkeypatch: pytes
 
 
 def test_text_that_no_engine_can_read_is_bad_input_and_text_that_one_can_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuses(*_: Any) -> Report:
+    def refuses(*_: Any) -> EngineReport:
         raise BadDesign("mine.py:3: no engine reads this")
 
     monkeypatch.setattr(checking, "check_bounded", refuses)
@@ -373,7 +373,7 @@ def test_a_rule_machine_finds_it_with_names_changes_and_a_token(seed: int) -> No
     message = str(failure.value)
     assert "share(vm=vm" in message and "->  use shared" in message
     token = next(line.split()[-1] for line in message.splitlines() if line.startswith("refmodel replay"))
-    assert spec_of(token)[0].endswith("own_sharing.py:ZapLazily")
+    assert spec_of(token)[0].endswith("zap:ZapLazily")
     assert any("share(vm=vm" in note for note in getattr(failure.value, "__notes__", ()))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -11,58 +10,63 @@ from typing import Annotated, Any
 
 import attrs
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, On, app, err, out, severity, status_of
+from refmodel import api
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, On, app, severity, status_of
+from refmodel.cli.comparing import compared
 from refmodel.cli.judge import judged_by, judged_document
-from refmodel.designs import COMBINED, REFERENCES, SHIPPED
+from refmodel.cli.progress import Counting, at_work
+from refmodel.cli.showing import page_of, show, show_in_a_line, show_report
+from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines import checking
-from refmodel.engines.counterexamples import Counterexample
-from refmodel.engines.differential import Comparison, common, compare
-from refmodel.engines.machine import Broken, Failure
-from refmodel.engines.machine import replay as run_again
-from refmodel.engines.proof_cache import ProofCache
 from refmodel.engines.random import BATCH, Campaign, campaign, together
 from refmodel.engines.spread import Where, spread
-from refmodel.engines.tokens import encode
-from refmodel.engines.verdicts import Report, conclusion
-from refmodel.engines.words import call, place
-from refmodel.engines.words import shown as shown_value
-from refmodel.language import outline as outline_of
+from refmodel.engines.verdicts import EngineReport
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry
 from refmodel.language.unsound import BadDesign
-from refmodel.loading import load
+from refmodel.loading import load, sizes_of
 from refmodel.oracle.known import new_titles
 from refmodel.points import PAIRS
-from refmodel.report import pages, terminal
-from refmodel.report import stories as stories_of
+from refmodel.report import pages
+from refmodel.report.documents import document
+
+AT_ONCE = 2
+"""Designs checked side by side: where one waits for its longest proof, another explores."""
+QUICK = ("memory", "interpreter", "buddy", "grants", "reservation", "host_pages")
+"""What ``--quick`` checks without a name: designs that every engine is done with soon."""
+RANDOM, RANDOM_IN_ALL, QUICK_RANDOM, QUICK_EXPLORING = 5.0, 16.0, 3.0, 20.0
+"""Seconds of random runs: of one design, and of all together; and what ``--quick`` gives random runs and exploration."""
 
 
 @app.command()
 def check(
-    design: Annotated[str | None, typer.Argument(help="a shipped name, file.py, file.py:Class or package.module:Class; "
-                                                      "without it, everything that ships and is installed")] = None,
+    design: Annotated[str | None, typer.Argument(help="a shipped name, an MMU over mechanisms (ept over ksm, swapping), file.py, "
+                                                      "file.py:Class or package.module:Class; without it, every design that "
+                                                      "ships, and Unicorn")] = None,
     law: Annotated[str | None, typer.Option(help="judge this clause only, such as ISO-2")] = None,
     engine: Annotated[list[str] | None, typer.Option(help="random, exhaustive, prove or bounded; may be repeated")] = None,
-    seconds: Annotated[float | None, typer.Option(help="how long to draw random runs: 5, or 16 for all designs together",
+    geometry: Annotated[str | None, typer.Option(help="other numbers of names than the design's own, such as Vm=2,Mfn=4")] = None,
+    quick: Annotated[bool, typer.Option(help="about half a minute: a few small designs; with a name, random runs and a short "
+                                             "exploration")] = False,
+    seconds: Annotated[float | None, typer.Option(help="seconds of random runs: 5, or 16 for all designs together",
                                                   min=0.1)] = None,
-    explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after this long", min=0.1)] = None,
+    explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after so many seconds", min=0.1)] = None,
     depth: Annotated[int, typer.Option(help="steps that the bounded engine looks ahead", min=1)] = 4,
     seed: Annotated[int, typer.Option(help="where the random engines start")] = 0,
     fresh: Annotated[bool, typer.Option(help="prove and explore again what is remembered of the very same text")] = False,
-    combined: Annotated[bool, typer.Option(help="without a name: every MMU over all of memory management together, by random runs "
-                                                "and proof")] = False,
-    pairs: Annotated[bool, typer.Option(help="without a name: every two mechanisms of memory management together, over any MMU, "
-                                             "explored to the last state")] = False,
-    against: Annotated[str | None, typer.Option(help="run it beside this design (interpreter) instead, and compare what "
+    combined: Annotated[bool, typer.Option(help="without a name: every MMU over all mechanisms together, by random runs and "
+                                                "proof")] = False,
+    pairs: Annotated[bool, typer.Option(help="without a name: every two mechanisms together, over any MMU, explored to the last "
+                                             "state")] = False,
+    against: Annotated[str | None, typer.Option(help="run the design beside this one (interpreter) instead, and compare what "
                                                      "guests see")] = None,
-    why: Annotated[bool, typer.Option(help="print the laws that the proof of each law leans on; cutting paths off as impossible "
-                                           "may use others, which the last row names")] = False,
+    why: Annotated[bool, typer.Option(help="print the laws that the proof of each law leans on; the last row names laws that any "
+                                           "of the proofs may use")] = False,
     suggest: Annotated[bool, typer.Option(help="for a law that is not inductive, look for laws that make it so; they are proved "
                                                "before they are printed")] = False,
-    runs: Annotated[int | None, typer.Option(help="this many random runs, however long they take, and no other engine; shared "
-                                                  "by --jobs or --on they are the same", min=1)] = None,
+    runs: Annotated[int | None, typer.Option(help="this many random runs, however long they take, and no other engine; --jobs and "
+                                                  "--on do not change them", min=1)] = None,
+    tables: Annotated[bool, typer.Option(help="without a name: print the table of every design, and not a line")] = False,
     html: Html = None,
     jobs: Jobs = None,
     on: On = None,
@@ -70,67 +74,144 @@ def check(
 ) -> None:
     """Check designs by proof, by exploration and by random runs.
 
-    Exit status: 0 what was asked was shown, 1 a law fails or engines disagree, 2 bad input, 3 undecided, 130 it was
+    Exit status: 0 what was asked was shown, 1 a law fails or engines disagree, 2 bad input, 3 undecided, 130 the command was
     ended before it was done.
     """
     _refuse_what_does_not_go_together(design, engine, combined, pairs, against, runs, html)
     _refuse_without_proof(engine, why, suggest, pairs or against is not None or runs is not None)
+    _refuse_with_quick(quick, engine, combined or pairs or against is not None or runs is not None)
+    if design is not None and geometry is not None:
+        design = f"{design}@{','.join(f'{sort}={size}' for sort, size in sizes_of(geometry).items())}"
+    elif geometry is not None:
+        raise BadDesign("--geometry is about one design: it goes with a name")
     if against is not None:
-        raise typer.Exit(_compared(design, against, seconds or 5.0, seed, as_json))
+        raise typer.Exit(compared(design, against, seconds or 5.0, seed, as_json))
+    names = [design] if design is not None else list(QUICK if quick else COMBINED if combined else PAIRS if pairs else SHIPPED)
+    engines = tuple(dict.fromkeys(engine or (("exhaustive",) if pairs else ("random", "exhaustive") if quick and design else ())))
+    usual = (QUICK_RANDOM if quick else RANDOM) if design is not None else (QUICK_RANDOM if quick else RANDOM_IN_ALL) / len(names)
+    asked = Asked(
+        law, engines, seconds or usual,
+        explore_seconds or (QUICK_EXPLORING if quick and design else None), depth, seed, fresh, why, suggest)
     where = Where(jobs or (1 if design is not None else AT_ONCE), on)
-    names = [design] if design is not None else list(COMBINED if combined else PAIRS if pairs else SHIPPED)
-    seconds = seconds or (5.0 if design is not None else 16.0 / len(names))
-    engines = tuple(dict.fromkeys(engine or (("exhaustive",) if pairs else ())))
-    documents, worst, shown = list[dict[str, Any]](), HOLDS, list[tuple[str, Outline, list[Report]]]()
-    live = design is not None and runs is None and not as_json
-    begun: list[Report] = []
-
-    def finished(report: Report) -> None:
-        """What a design's engine found is printed when it is found."""
-        begun.append(report)
-        if live and design is not None:
-            _show_report(design, _outline(design, law), report, law)
-
-    ask = partial(_check_one, law=law, engines=engines, seconds=seconds, explore_seconds=explore_seconds, depth=depth, seed=seed,
-                  fresh=fresh, why=why, suggest=suggest, quiet=as_json or design is None)
+    session = Session(law, as_json, in_lines=design is None and not tables)
     if runs is not None:
-        answers = _counted(names, law, seed, runs, where)
+        session.take(_counted(names, law, seed, runs, where), names)
     elif design is not None:
-        answers = map(partial(ask, finished=finished), names)
+        session.watch(design, asked)
     else:
-        answers = spread(ask, names, where)
-
-    def end(name: str, reports: list[Report]) -> None:
-        nonlocal worst
-        outline = _outline(name, law)
-        worst = max(worst, status_of(reports), key=severity)
-        documents.append(_document(name, outline, reports, law))
-        shown.append((name, outline, reports))
-        if not as_json:
-            _show(name, outline, reports, law, told=begun if live else ())
-
-    interrupted = False
-    try:
-        for name, reports in zip(names, answers, strict=True):
-            end(name, reports)
-        if design is None and law is None and engine is None and not combined and not pairs and runs is None:
-            verdicts, _ = judged_by("unicorn", 1.0, seed, quiet=as_json)
-            documents += [judged_document(v) for v in verdicts]
-            worst = max(worst, FAILS if any(new_titles(v) for v in verdicts) else HOLDS, key=severity)
-    except (Ended, KeyboardInterrupt):
-        interrupted = True
-        if design is not None and begun and not shown:
-            end(design, checking.compared(_outline(design, law), begun))
-    if html is not None:
-        pages.write(_page(shown, law), html)
-    if as_json:
-        print(json.dumps(documents, indent=2), flush=True)
-    if interrupted:
-        raise Ended
-    raise typer.Exit(worst if shown else UNDECIDED)
+        session.spread(names, asked, where)
+    if not session.interrupted and names == list(SHIPPED) and not (law or engine or runs):
+        session.judge_unicorn(seed)
+    session.end(html)
 
 
 # ---------------------------------------------------------------- doing
+
+
+@attrs.frozen
+class Asked:
+    """What is asked of each design. It travels to processes that help."""
+
+    law: str | None
+    engines: tuple[str, ...]
+    seconds: float
+    explore_seconds: float | None
+    depth: int
+    seed: int
+    fresh: bool
+    why: bool
+    suggest: bool
+
+    def of(self, name: str, progress: api.Progress = lambda engine, text: None,
+           finished: Callable[[EngineReport], None] = lambda report: None) -> list[EngineReport]:
+        """The reports on a design."""
+        engines: Any = self.engines or None
+        done = api.check(name, engines, law=self.law, seconds=self.seconds, explore_seconds=self.explore_seconds, depth=self.depth,
+                         seed=self.seed, remember=not self.fresh, why=self.why, suggest=self.suggest, progress=progress,
+                         finished=finished)
+        return list(done.engines)
+
+
+class Session:
+    """What was found so far, shown as it comes."""
+
+    def __init__(self, law: str | None, as_json: bool, in_lines: bool) -> None:
+        self.law, self.as_json, self.in_lines = law, as_json, in_lines
+        self.documents: list[dict[str, Any]] = []
+        self.shown: list[tuple[str, Outline, list[EngineReport]]] = []
+        self.worst: int = HOLDS
+        self.asked = 0
+        """How many designs were asked about."""
+        self.interrupted = False
+
+    def take(self, answers: Iterator[list[EngineReport]], names: Sequence[str]) -> None:
+        """Show each design's reports when they are there, until all are or the command is ended."""
+        self.asked = len(names)
+        try:
+            for name, reports in zip(names, answers, strict=True):
+                self.add(name, reports)
+        except (Ended, KeyboardInterrupt):
+            self.interrupted = True
+
+    def spread(self, names: Sequence[str], asked: Asked, where: Where) -> None:
+        """Have several designs checked at a time."""
+        with Counting("designs", names, quiet=self.as_json) as counting:
+            self.take(spread(asked.of, names, where, counting.ended), names)
+
+    def watch(self, name: str, asked: Asked) -> None:
+        """Check one design, and print what an engine found when it is found."""
+        self.asked, begun = 1, list[EngineReport]()
+
+        def finished(report: EngineReport) -> None:
+            begun.append(report)
+            if not self.as_json:
+                show_report(name, _outline(name, self.law), report, self.law)
+
+        try:
+            with at_work(name, quiet=self.as_json) as progress:
+                reports = asked.of(name, progress, finished)
+        except (Ended, KeyboardInterrupt):
+            self.interrupted = True
+            if not begun:
+                return
+            reports = checking.compared(_outline(name, self.law), begun)
+        self.add(name, reports, told=begun)
+
+    def add(self, name: str, reports: list[EngineReport], told: Sequence[EngineReport] = ()) -> None:
+        """Keep a design's reports, and show them unless they were."""
+        outline = _outline(name, self.law)
+        status = status_of(reports)
+        self.worst = max(self.worst, status, key=severity)
+        self.documents.append(document(name, outline, reports))
+        self.shown.append((name, outline, reports))
+        if self.as_json:
+            return
+        if self.in_lines and status == HOLDS:
+            show_in_a_line(name, outline, reports)
+        else:
+            show(name, outline, reports, self.law, told=told)
+
+    def judge_unicorn(self, seed: int) -> None:
+        """Judge the walks of Unicorn, which comes along."""
+        try:
+            verdicts, _ = judged_by("unicorn", 1.0, seed, quiet=self.as_json)
+        except (Ended, KeyboardInterrupt):
+            self.interrupted = True
+            return
+        self.documents += [judged_document(v) for v in verdicts]
+        self.worst = max(self.worst, FAILS if any(new_titles(v) for v in verdicts) else HOLDS, key=severity)
+
+    def end(self, html: Path | None) -> None:
+        """Write what is to be written, and end with the status of all that was found."""
+        if html is not None:
+            pages.write(page_of(self.shown, self.law), html)
+        if self.as_json:
+            print(json.dumps(self.documents, indent=2), flush=True)
+        if self.interrupted:
+            raise Ended(f"ended before it was done: {len(self.shown)} of {self.asked} designs have a verdict"
+                        if self.asked > 1 else "ended before it was done: what the engines above found is kept" if self.shown else
+                        "ended before any engine was done")
+        raise typer.Exit(self.worst if self.shown else UNDECIDED)
 
 
 def _refuse_what_does_not_go_together(design: str | None, engine: list[str] | None, combined: bool, pairs: bool,
@@ -150,6 +231,11 @@ def _refuse_without_proof(engine: list[str] | None, why: bool, suggest: bool, ot
         raise BadDesign(f"{'--why' if why else '--suggest'} is about a proof: it goes with --engine prove")
 
 
+def _refuse_with_quick(quick: bool, engine: list[str] | None, other: bool) -> None:
+    if quick and (engine or other):
+        raise BadDesign("--quick says what to do in half a minute: it goes with a name or alone, and not with --engine")
+
+
 def _outline(name: str, law: str | None) -> Outline:
     outline = load(name)
     if law is None:
@@ -160,11 +246,7 @@ def _outline(name: str, law: str | None) -> Outline:
     return outline
 
 
-AT_ONCE = 2
-"""Designs checked side by side: where one waits for its longest proof, another explores."""
-
-
-def _counted(names: Sequence[str], law: str | None, seed: int, runs: int, where: Where) -> Iterator[list[Report]]:
+def _counted(names: Sequence[str], law: str | None, seed: int, runs: int, where: Where) -> Iterator[list[EngineReport]]:
     """So many random runs of each design, batch by batch."""
     for name in names:
         batches = range(-(-runs // BATCH))
@@ -179,225 +261,3 @@ def one_batch(name: str, law: str | None, seed: int, runs: int, number: int) -> 
     judged = outline if law is None else outline.restricted(law)
     return campaign(judged, outline.cls.geometry, seconds=float("inf"), runs=min(BATCH, runs - number * BATCH), start=seed,
                     first=number)
-
-
-def _check_one(name: str, law: str | None, engines: Sequence[str], seconds: float, explore_seconds: float | None, depth: int,
-               seed: int, fresh: bool, why: bool, suggest: bool, quiet: bool,
-               finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
-    outline = _outline(name, law)
-    return _checked(outline, engines or checking.usual(outline), law, seconds, explore_seconds, depth, seed, fresh, why,
-                    suggest, quiet=quiet, finished=finished)
-
-
-def _checked(outline: Outline, engines: Sequence[str], clause: str | None, seconds: float,
-             explore_seconds: float | None, depth: int, seed: int, fresh: bool, why: bool, suggest: bool, quiet: bool,
-             finished: Callable[[Report], None]) -> list[Report]:
-    with Progress(BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}"), console=err, transient=True,
-                  disable=quiet or not err.is_terminal) as progress:
-        task = progress.add_task(outline.name, total=None)
-
-        def notice(engine: str, text: str) -> None:
-            progress.update(task, description=f"{outline.name}: {engine} {text}")
-
-        return checking.check(outline, engines, clause=clause, seconds=seconds, explore_seconds=explore_seconds,
-                              depth=depth, seed=seed, notice=notice, cache=None if fresh else ProofCache(), asks_why=why,
-                              suggests=suggest, finished=finished)
-
-
-def _compared(design: str | None, against: str, seconds: float, seed: int, as_json: bool) -> int:
-    """Run designs beside a reference, and show what was compared."""
-    worst, documents = HOLDS, []
-    for name in [design] if design is not None else list(SHIPPED):
-        mine = load(name)
-        beside = _reference(mine, against, must=design is not None)
-        if beside is None:
-            continue
-        done = compare(mine, beside, seconds=seconds, seed=seed)
-        worst = max(worst, FAILS if done.difference else HOLDS if done.compared else UNDECIDED, key=severity)
-        documents.append({"design": name, "against": beside.name, **attrs.asdict(done, filter=lambda a, v: a.name != "difference"),
-                          "differs": done.difference is not None})
-        if not as_json:
-            _show_comparison(name, mine, beside, done)
-    if as_json:
-        print(json.dumps(documents, indent=2))
-    return worst if documents else UNDECIDED
-
-
-def _reference(mine: Outline, against: str, must: bool) -> Outline | None:
-    """Of the designs of that name, the one whose instructions this one has."""
-    candidates = [outline_of(cls) for cls in REFERENCES.get(against, ())] or [load(against)]
-    for candidate in candidates:
-        with contextlib.suppress(BadDesign):
-            common(mine, candidate)
-            return candidate
-    if must:
-        common(mine, candidates[0])
-    return None
-
-
-def _show_comparison(name: str, mine: Outline, beside: Outline, done: Comparison) -> None:
-    out.print(f"{name} beside {beside.name}: {done.compared:,} instructions compared in {done.runs:,} runs, {done.seconds:.1f} s; "
-              f"{done.explained:,} showed what only a cached translation explains", soft_wrap=True)
-    if not done.compared:
-        out.print(f"{name}: undecided: no instruction was compared\n", style="yellow")
-        return
-    if done.difference is None:
-        out.print(f"{name}: no difference that a guest could see\n", style="green")
-        return
-    told = list(run_again(mine, mine.cls.geometry, done.difference.run))
-    out.print(terminal.trace(mine, told))
-    lacking = done.difference.lacking
-    here = f"shows {done.difference.shown}" if lacking is None else f"has no {call(mine, lacking)}"
-    out.print(f"{here}, where {beside.name} shows {done.difference.expected}", soft_wrap=True)
-    out.print(f"{name}: a guest can tell the difference\n", style="bold red")
-
-
-# ---------------------------------------------------------------- showing
-
-
-def _show(name: str, outline: Outline, reports: Sequence[Report], law: str | None, told: Sequence[Report] = ()) -> None:
-    """A design's reports, but for those that were shown as they came; the table; and what it all comes to."""
-    for report in reports:
-        if not any(report.engine == each.engine for each in told):
-            _show_report(name, outline, report, law)
-        elif report.disagreement is not None:
-            _show_disagreement(name, outline, report)
-    out.print(terminal.verdict_table(outline if law is None else outline.restricted(law), reports))
-    style = {HOLDS: "green", FAILS: "bold red", UNDECIDED: "yellow"}[status_of(reports)]
-    out.print(f"{name}: {conclusion(reports)}\n", style=style, soft_wrap=True)
-
-
-def _show_report(name: str, outline: Outline, report: Report, law: str | None) -> None:
-    for line in terminal.coverage([report]):
-        out.print(line, soft_wrap=True)
-    _show_failure(name, outline, report, law)
-    if report.disagreement is not None:
-        _show_disagreement(name, outline, report)
-
-
-def _show_disagreement(name: str, outline: Outline, report: Report) -> None:
-    case = report.disagreement
-    assert case is not None
-    out.print(terminal.disagreement(case), soft_wrap=True)
-    if case.failure is not None:
-        geometry = report.geometry or outline.cls.geometry
-        judged = _judging(outline, case.failure.broken)
-        out.print(terminal.trace(outline, list(run_again(judged, geometry, case.failure.run))))
-        out.print(terminal.broken_clause(case.failure.broken))
-        out.print(f"refmodel replay {_token(name, outline, geometry, case.failure)}", style="dim", soft_wrap=True)
-
-
-def _judging(outline: Outline, broken: Broken) -> Outline:
-    """The design with the law alone that a run breaks: the run is shown to where it does."""
-    return outline if broken.law is None else attrs.evolve(outline, laws=(broken.law,))
-
-
-def _token(name: str, outline: Outline, geometry: Geometry, failure: Failure) -> str:
-    """The token of a run, which says what the run breaks."""
-    return encode(name, outline, geometry, failure.run, failure.broken.clause)
-
-
-def _show_failure(name: str, outline: Outline, report: Report, law: str | None) -> None:
-    if report.failure is not None and report.geometry is not None:
-        told = list(run_again(_judging(outline, report.failure.broken), report.geometry, report.failure.run))
-        how = " (a shortest one, found by exploring)" if report.engine == "prove" else ""
-        out.print(f"\n[bold]{report.engine}[/]: a run of {len(told)} steps breaks {law or 'a law'}{how}")
-        out.print(terminal.trace(outline, told))
-        out.print(terminal.broken_clause(report.failure.broken))
-        out.print(f"refmodel replay {_token(name, outline, report.geometry, report.failure)}", style="dim", soft_wrap=True)
-    if report.leans_on is not None:
-        out.print(terminal.leaning_table(report.leans_on))
-    for number, case in enumerate(report.counterexamples, 1):
-        of = f" {number} of {len(report.counterexamples)}" if len(report.counterexamples) > 1 else ""
-        out.print(f"\n[bold]{report.engine}[/]: a counterexample to induction{of}, in {case.operation}; no run that breaks the law "
-                  "was found", soft_wrap=True)
-        out.print(terminal.witness_story(outline, case))
-    if report.counterexamples and not report.suggestion:
-        out.print(f"refmodel check {name} --engine prove --suggest looks for laws that exclude it", style="dim", soft_wrap=True)
-    if report.suggestion:
-        out.print(terminal.suggestion(report), soft_wrap=True)
-
-
-def _page(shown: Sequence[tuple[str, Outline, list[Report]]], law: str | None = None) -> pages.Page:
-    """All designs: the table of each, and the story of each run that breaks a law."""
-    stories = []
-    for name, outline, reports in shown:
-        for r in reports:
-            failure = r.failure or (r.disagreement.failure if r.disagreement else None)
-            if failure is not None:
-                geometry = r.geometry or outline.cls.geometry
-                title = f"{name}, {r.engine}: {r.disagreement.kind if r.disagreement else 'a run that breaks a law'}"
-                stories.append(stories_of.of_run(_judging(outline, failure.broken), geometry, failure.run, title,
-                                                 f"refmodel replay {_token(name, outline, geometry, failure)}", failure.broken))
-            for case in r.counterexamples:
-                stories.append(stories_of.of_counterexample(outline, case, f"{name}, {r.engine}: a counterexample to induction in "
-                                                                           f"{case.operation}"))
-    said = [line for name, _, reports in shown for line in _said(name, reports)]
-    tables = tuple(pages.verdicts(name, outline if law is None else outline.restricted(law), reports)
-                   for name, outline, reports in shown)
-    return pages.Page("refmodel check", tuple(said), tables, tuple(stories))
-
-
-def _said(name: str, reports: Sequence[Report]) -> Iterator[str]:
-    """What a page says of a design beside the table: the conclusion, disagreements, and what each engine covered."""
-    yield f"{name}: {conclusion(reports)}"
-    for r in reports:
-        if r.disagreement is not None:
-            yield f"{name}: {r.disagreement.kind.upper()}: {r.disagreement.case}"
-        for line in r.suggestion:
-            yield f"{name}: {line}"
-        covered = f"undecided: {r.why}" if r.why else f"{r.covered}; {r.seconds:.1f} s"
-        yield f"{name}: {r.engine}: {'; '.join([covered, *r.notes, *r.unproved])}"
-
-
-def _document(name: str, outline: Outline, reports: Sequence[Report], law: str | None) -> dict[str, Any]:
-    return {
-        "design": name,
-        "status": status_of(reports),
-        "conclusion": conclusion(reports),
-        "engines": [{
-            "engine": r.engine, "covered": r.covered, "seconds": round(r.seconds, 3), "notes": list(r.notes),
-            "undecided": [*([r.why] if r.why else []), *r.unproved], "remembered": r.remembered,
-            "laws": [{"clause": each.clause, "law": each.name, "verdict": str(v), "words": r.words(each)}
-                     for each, v in r.verdicts.items()],
-            "failure": _failure_document(name, outline, r),
-            "suggestion": {"words": list(r.suggestion), "laws": r.suggested} if r.suggestion else None,
-            "leans_on": None if r.leans_on is None else {law: list(uses) for law, uses in r.leans_on.items()},
-            "counterexamples": [_counterexample_document(outline, case) for case in r.counterexamples],
-            "disagreement": _disagreement_document(name, outline, r),
-        } for r in reports],
-    }
-
-
-def _disagreement_document(name: str, outline: Outline, report: Report) -> dict[str, Any] | None:
-    case = report.disagreement
-    if case is None:
-        return None
-    token = None if case.failure is None else _token(name, outline, report.geometry or outline.cls.geometry, case.failure)
-    return {"kind": case.kind, "case": case.case, "token": token}
-
-
-def _failure_document(name: str, outline: Outline, report: Report) -> dict[str, Any] | None:
-    if report.failure is not None and report.geometry is not None:
-        broken = report.failure.broken
-        told = list(run_again(_judging(outline, broken), report.geometry, report.failure.run))
-        return {**_broken_document(broken),
-                "steps": [str(terminal.step_title(outline, i, t)) for i, t in enumerate(told, 1)],
-                "token": _token(name, outline, report.geometry, report.failure)}
-    if report.counterexamples:
-        return {**_broken_document(report.counterexamples[0].witness.broken),
-                "from_a_lawful_state": True, "operation": report.operation}
-    return None
-
-
-def _broken_document(broken: Broken) -> dict[str, Any]:
-    return {"clause": broken.clause, "law": broken.law.name if broken.law else None, "sentence": broken.sentence,
-            "names": dict(broken.names), "error": broken.error}
-
-
-def _counterexample_document(outline: Outline, case: Counterexample) -> dict[str, Any]:
-    """A counterexample to induction: the entries that matter, the step, and the law that it breaks."""
-    entries = [{"entry": f"{table}[{place(outline.table(table), key)}]", "value": shown_value(outline.table(table).value, value)}
-               for table, key, value in case.entries]
-    return {**_broken_document(case.witness.broken), "operation": case.operation, "step": call(outline, case.witness.step),
-            "from": entries, "other_entries": case.others}

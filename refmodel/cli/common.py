@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from refmodel.cli.lazily import LazyGroup
 from refmodel.engines.verdicts import BAD_INPUT, FAILS, HOLDS, UNDECIDED, status_of
 
 __all__ = ["BAD_INPUT", "FAILS", "HOLDS", "INTERRUPTED", "UNDECIDED", "Ended", "Html", "Jobs", "On", "app", "err", "out",
@@ -19,12 +20,13 @@ INTERRUPTED = 130
 
 
 class Ended(BaseException):
-    """Ctrl-C, or being told to end: what was found so far is kept. No library takes it for its own business."""
+    """Ctrl-C, or a signal to end. Its text says in one line what was kept. No library catches it, since it is no ``Exception``."""
 
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None,
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, cls=LazyGroup,
                   help="The reference model of memory virtualization: check designs, judge implementations.")
-Html = Annotated[Path | None, typer.Option("--html", help="write a page to this file too, on which one can see it")]
+LazyGroup.app = app
+Html = Annotated[Path | None, typer.Option("--html", help="also write an HTML report to this file")]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="processes that share the work", min=1)]
 On = Annotated[str | None, typer.Option("--on", help="the address of a Dask scheduler whose workers share the work")]
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 150)

@@ -11,19 +11,20 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, On, app, err, out
+from refmodel import api
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, On, app, err, out
+from refmodel.cli.progress import Counting
 from refmodel.engines.spread import Where, spread
 from refmodel.language.unsound import BadDesign
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Lost, Verdict, judge
 from refmodel.oracle.known import explanation, new_titles
-from refmodel.oracle.kvmmmu import judge_kernel_trace
 from refmodel.oracle.trace.judge import judge_trace
 from refmodel.oracle.trace.verdicts import TraceVerdict
 from refmodel.oracle.vectors.running import run as run_vectors
 from refmodel.report import pages, stories, terminal, traces
 
-FORMATS: dict[str, Callable[[str], TraceVerdict]] = {"refmodel": judge_trace, "kvmmmu": judge_kernel_trace}
+FORMATS = api.TRACE_JUDGES
 
 
 @app.command("judge")
@@ -41,7 +42,7 @@ def judge_command(
     on: On = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Judge a real MMU by the model, or a trace of anybody's monitor by the laws.
+    """Judge a real MMU by the model, or a trace of any monitor by the laws.
 
     Exit status: 0 no deviation that is not known, 1 new deviations, 2 bad input, 3 nothing was judged (not installed, it ended, or
     a trace has no event that says anything of memory).
@@ -87,7 +88,15 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
         if name != "-" and not Path(name).is_file():
             raise BadDesign(f"{name}: no such file, nor such an implementation; expected a trace, or one of "
                             f"{', '.join(IMPLEMENTATIONS)}")
-    verdicts = list(spread(judge_one, names, where if len(names) > 1 else Where()))
+    verdicts = list[TraceVerdict]()
+    try:
+        with Counting("traces", names, quiet=as_json) as counting:
+            for verdict in spread(judge_one, names, where if len(names) > 1 else Where(), counting.ended):
+                verdicts.append(verdict)
+    except (Ended, KeyboardInterrupt):
+        for verdict in () if as_json else verdicts:
+            traces.told(out, verdict)
+        raise Ended(f"ended before it was done: {len(verdicts)} of {len(names)} traces have a verdict") from None
     if html is not None:
         said = tuple(f"{v.name}: {v.events:,} events; {'; '.join(v.notes) or 'nothing missing'}; {_words(v)}" for v in verdicts)
         told = tuple(_story(v, judge_one is judge_trace) for v in verdicts if v.deviation)
@@ -122,8 +131,9 @@ def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, v
     """The verdicts on every subject, shown as they come; and whether it all ran."""
     verdicts = []
     try:
-        with contextlib.closing(IMPLEMENTATIONS[name].campaigns()) as campaigns:
+        with contextlib.closing(IMPLEMENTATIONS[name].campaigns()) as campaigns, err.status(name) as status:
             for campaign in campaigns:
+                status.update(f"{name}: {campaign.subject}")
                 if vectors is not None:
                     verdict = run_vectors(campaign, vectors)
                 elif checks is not None and not campaign.slow:
@@ -135,6 +145,8 @@ def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, v
                 verdicts.append(verdict)
                 if not quiet:
                     terminal.judged(out, verdicts[-1])
+    except (Ended, KeyboardInterrupt):
+        raise Ended(f"ended before it was done: {len(verdicts)} subjects of {name} have a verdict") from None
     except Absent as why:
         err.print(f"judge {name}: {'the rest is ' if verdicts else ''}skipped, {why}", soft_wrap=True)
         return verdicts, bool(verdicts)

@@ -31,7 +31,9 @@ def leaks(
     seconds: Annotated[float, typer.Option(help="stop looking after this long", min=0.1)] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Look for two runs that look alike to a VM, until it is shown in one what it is not in the other (noninterference, ISO-6).
+    """Look for two runs that look alike to a VM, until it is shown in one what it is not in the other.
+
+    This is noninterference (ISO-6).
 
     Exit status: 0 nothing leaks (but specimens, which all must), 1 something does, 2 bad input, 3 undecided: the time was up, or
     nothing was compared.

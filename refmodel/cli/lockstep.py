@@ -23,7 +23,7 @@ from refmodel.report import traces
 def serve(
     socket: Annotated[Path | None, typer.Option(help="listen at this Unix socket instead, a judge for each connection")] = None,
 ) -> None:
-    """Judge events as they come: a line in (specs/traces.md), a line out.
+    """Judge events as they come: a line in, a line out. The format of a line is in specs/traces.md.
 
     Exit status: 0 all were lawful, 1 one deviated, 2 one was no event, 3 there was none.
     """
@@ -46,7 +46,7 @@ def drive(
     save: Annotated[Path | None, typer.Option(help="write the trace of the run that deviates here")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Draw operations, have an implementation carry them out, judge what it tells, and shrink what deviates.
+    """Generate operations, have an implementation carry them out, and judge what it reports. What deviates is shrunk.
 
     Exit status: 0 nothing deviated, 1 something did, 2 there was nobody to drive or what it told was no trace, 3 it told of
     no event.
@@ -65,7 +65,7 @@ def drive(
 def clients(
     folder: Annotated[Path, typer.Argument(help="where to put them; it is made if need be")],
 ) -> None:
-    """Copy out what lets programs in C and Rust talk to refmodel: a header, a module, and an example of each.
+    """Copy out what lets programs in C and Rust talk to refmodel. There is a header, a module, and an example of each.
 
     Exit status: 0, or 2 if the folder cannot be written.
     """

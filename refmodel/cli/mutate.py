@@ -30,7 +30,7 @@ def mutate(
     record: Annotated[Path | None, typer.Option(help="write the score to this file too, as JSON")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Change the text of a design mechanically, one place at a time, and report which changes nothing notices.
+    """Change the text of a design in one place at a time, and report which changes nothing notices.
 
     Mutants of a design are judged by random runs, by runs beside another design, by proof and by exploration. A mutant that
     provably does the same as the text is no survivor. Reasons for other survivors are kept in a list (specs/mutation.md).

@@ -13,12 +13,13 @@ import attrs
 import typer
 from rich.markup import escape
 
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, On, app, out, severity
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Jobs, On, app, out, severity
+from refmodel.cli.progress import Counting
 from refmodel.engines.certificates import SIGNATURES, find_ethos
 from refmodel.engines.second_opinion import SECONDS, Answer, How, Opinion, again, tasks
 from refmodel.engines.second_solvers import SOLVERS, cvc5_module
 from refmodel.engines.spread import Where
-from refmodel.engines.theorems import prove_all
+from refmodel.engines.theorems import Told, chosen, home, prove_all, theorems_of
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 
@@ -43,7 +44,7 @@ def prove(
     jobs: Jobs = None,
     on: On = None,
 ) -> None:
-    """Prove every theorem in proofs/, in a checkout of the repository. What was proved of the very same text is remembered.
+    """Prove every theorem in proofs/. What was proved of the very same text is remembered.
 
     For a second opinion (--second, --smt, --certificates) everything is proved afresh, by operations.
 
@@ -54,23 +55,35 @@ def prove(
         raise typer.Exit(_theorems(names or [], fresh, slow, where))
     how = How(second, smt, certificates, timeout, find_ethos(signatures) if certificates is not None else None)
     _refuse(how, on)
-    todo = tasks(Path.cwd(), names or [], load, slow, certified=certificates is not None)
-    raise typer.Exit(_second_opinion(again(Path.cwd(), todo, how, where, load), how))
+    todo = tasks(home(), names or [], load, slow, certified=certificates is not None)
+    raise typer.Exit(_second_opinion(again(home(), todo, how, where, load), how))
 
 
 def _theorems(names: Sequence[str], fresh: bool, slow: bool, where: Where) -> int:
     worst, number = HOLDS, 0
-    for told in prove_all(Path.cwd(), fresh, where, names, slow):
-        number += 1
-        how = "remembered" if told.remembered else told.verdict
-        style = STYLES.get(told.verdict, "yellow")
-        out.print(f"[{style}]{how:>10}[/]  {told.seconds:6.1f} s  {escape(told.says)}  [dim]{escape(told.name)}[/]", soft_wrap=True)
-        if told.why:
-            out.print(escape(told.why), soft_wrap=True)
-        worst = max(worst, STATUS.get(told.verdict, UNDECIDED), key=severity)
-    if not number:
+    folder = home()
+    todo = [theorems_of(folder)[i].name for i in chosen(folder, names, slow)]
+    if not todo:
         out.print("undecided: there is no theorem", style="yellow")
-    return worst if number else UNDECIDED
+        return UNDECIDED
+    try:
+        with Counting("theorems", todo) as counting:
+            for told in prove_all(folder, fresh, where, names, slow, lambda name: counting.ended(todo.index(name))):
+                number += 1
+                _show(told)
+                worst = max(worst, STATUS.get(told.verdict, UNDECIDED), key=severity)
+    except (Ended, KeyboardInterrupt):
+        raise Ended(f"ended before it was done: {number} of {len(todo)} theorems have a verdict, and what was proved is "
+                    "remembered") from None
+    return worst
+
+
+def _show(told: Told) -> None:
+    how = "remembered" if told.remembered else told.verdict
+    style = STYLES.get(told.verdict, "yellow")
+    out.print(f"[{style}]{how:>10}[/]  {told.seconds:6.1f} s  {escape(told.says)}  [dim]{escape(told.name)}[/]", soft_wrap=True)
+    if told.why:
+        out.print(escape(told.why), soft_wrap=True)
 
 
 def _refuse(how: How, on: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from importlib import resources
 from pathlib import Path
@@ -10,16 +11,17 @@ from typing import Annotated
 import attrs
 import typer
 
-from refmodel.bugs import MUTANTS
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, app, err, out
+from refmodel import api
+from refmodel.bugs import MUTANTS, Mutant
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, app, err, out
+from refmodel.cli.progress import Counting
+from refmodel.engines.bench import Kill
 from refmodel.engines.bench import matrix as kill_matrix
 from refmodel.engines.exits import measure
 from refmodel.engines.machine import replay as run_again
 from refmodel.engines.policy_simulation import POLICIES, read, simulate
-from refmodel.engines.tokens import Said, decode, has_changed, places, spec_of
-from refmodel.language.design import Outline
+from refmodel.engines.tokens import decode, has_changed, spec_of
 from refmodel.language.unsound import BadDesign
-from refmodel.loading import load
 from refmodel.machine.x86.instructions import X86_INSTRUCTIONS, classify
 from refmodel.report import efficiency, explaining, pages, policies, stories, terminal
 
@@ -32,26 +34,45 @@ def bench(
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Let every engine look for every bug of the bench: found or not, by which clause, in how many steps and seconds.
+    """Let every engine look for every bug of the bench.
+
+    The kill matrix says of each bug and engine whether it was found, by which clause, in how many steps and seconds.
 
     Exit status: 0 each is found by at least one engine, 1 one is not, 2 bad input.
     """
     if name is not None and name not in MUTANTS:
-        raise BadDesign(f"{name}: no such bug; expected one of {', '.join(MUTANTS)}")
+        near = difflib.get_close_matches(name, MUTANTS, n=3)
+        which = f"did you mean {' or '.join(near)}?" if near else f"expected one of {', '.join(MUTANTS)}"
+        raise BadDesign(f"{name}: no such bug; {which}")
     bugs = {n: m for n, m in MUTANTS.items() if name in (None, n)}
-    rows = dict(kill_matrix({n: m.design for n, m in bugs.items()}))
+    rows, interrupted = _rows(bugs, quiet=as_json)
     if as_json:
         print(json.dumps([{"bug": n, "clause": bugs[n].clause, "about": bugs[n].title, "entry": bugs[n].entry,
                            "reference": bugs[n].reference, "engines": [attrs.asdict(k) for k in kills]}
                           for n, kills in rows.items()], indent=2))
-    else:
+    elif rows:
         out.print(terminal.kill_table({n: (bugs[n].clause, bugs[n].told) for n in bugs}, rows))
     if html is not None:
         pages.write(pages.Page("refmodel bench", tables=(pages.kills(rows, bugs),)), html)
+    if interrupted:
+        raise Ended(f"ended before it was done: {len(rows)} of {len(bugs)} bugs were looked for")
     missed = [n for n, kills in rows.items() if all(k.clause is None for k in kills)]
     if missed:
         err.print(f"found by no engine: {', '.join(missed)}")
     raise typer.Exit(FAILS if missed else HOLDS)
+
+
+def _rows(bugs: dict[str, Mutant], quiet: bool) -> tuple[dict[str, list[Kill]], bool]:
+    """What each engine found of each bug, as far as it came; and whether the command was ended."""
+    rows, names = dict[str, list[Kill]](), list(bugs)
+    try:
+        with Counting("bugs", names, quiet=quiet) as counting:
+            for name, kills in kill_matrix({n: m.design for n, m in bugs.items()}):
+                rows[name] = kills
+                counting.ended(names.index(name))
+    except (Ended, KeyboardInterrupt):
+        return rows, True
+    return rows, False
 
 
 @app.command()
@@ -64,7 +85,7 @@ def replay(
     Exit status: 0 it breaks no law, 1 it breaks one, 2 bad input or a step that does not apply, 3 it has no step.
     """
     _, said = spec_of(token)
-    spec, outline = _meant(said)
+    spec, outline = api.meant(said)
     geometry, run = decode(outline, said)
     judged = outline.restricted(said.clause) if said.clause in {law.clause for law in outline.laws} else outline
     told = list(run_again(judged, geometry, run))
@@ -85,12 +106,6 @@ def replay(
     raise typer.Exit(FAILS if broken is not None else HOLDS if told else UNDECIDED)
 
 
-def _meant(said: Said) -> tuple[str, Outline]:
-    """The design that a token means: where a relative path leads to two files, the one whose text the token was made of."""
-    found = [(spec, load(spec)) for spec in places(said)]
-    return next(((spec, outline) for spec, outline in found if not has_changed(outline, said)), found[0])
-
-
 @app.command()
 def explain(
     topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, or {' or '.join(TOPICS)}")],
@@ -100,7 +115,9 @@ def explain(
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Explain a clause, a law, a bug or a design: the chapter's words, the text, and what checks it. Also what an MMU costs
+    """Explain a clause, a law, a bug or a design.
+
+    An explanation has the chapter's words, the text, and what checks it. Also what an MMU costs
     (exits), what Popek and Goldberg would say of x86 (instructions), and who gets how much memory on a workload (policy).
 
     Exit status: 0, or 2 for a topic that there is not.

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from refmodel import api
 from refmodel.cli.common import app, err, out
-from refmodel.oracle.vectors.files import write
 
 
 @app.command()
@@ -17,13 +17,13 @@ def vectors(
     folder: Annotated[Path, typer.Option("--out", help="where to write them; it is made if need be")],
     count: Annotated[int, typer.Option(help="how many walks, of all kinds together", min=1)] = 120_000,
 ) -> None:
-    """Write conformance vectors for page walks and for a monitor (specs/vectors.md). They are always the same.
+    """Write conformance vectors for page walks and for a monitor. They are always the same; specs/vectors.md has their format.
 
     Exit status: 0, or 2 if the folder cannot be written.
     """
     began = time.perf_counter()
     with err.status("") as status:
-        written = write(folder, count, status.update)
+        written = api.vectors(folder, count, status.update)
     for name, number in written.items():
         out.print(f"{number:>9,}  {folder / name}.jsonl", soft_wrap=True, markup=False)
     out.print(f"{sum(written.values()):>9,}  vectors in {time.perf_counter() - began:.0f} s")

@@ -28,8 +28,9 @@ from refmodel.engines.verdicts import (
     PLEASE,
     READINGS_DISAGREE,
     Disagreement,
+    EngineReport,
+    Numbers,
     ReadingsDisagree,
-    Report,
     Verdict,
 )
 from refmodel.engines.words import names_of
@@ -66,26 +67,29 @@ def examined(design: Outline) -> None:
                         f"{broken.sentence}")
 
 
-def check_random(design: Outline, seconds: float, seed: int, notice: Notice) -> Report:
-    """Random runs."""
+def check_random(design: Outline, seconds: float, seed: int, notice: Notice, runs: int | None = None) -> EngineReport:
+    """Random runs: for so many seconds, or so many of them however long they take."""
     notice("random", "")
-    return of_campaign(design, random.campaign(design, design.cls.geometry, seconds=seconds, start=seed))
+    limit = seconds if runs is None else float("inf")
+    return of_campaign(design, random.campaign(design, design.cls.geometry, seconds=limit, runs=runs, start=seed))
 
 
-def of_campaign(design: Outline, done: random.Campaign) -> Report:
+def of_campaign(design: Outline, done: random.Campaign) -> EngineReport:
     """What random runs say of a design."""
     geometry = design.cls.geometry
     rate = done.steps / done.seconds if done.seconds else 0
     covered = (f"{done.steps:,} steps in {done.runs:,} runs ({rate:,.0f} a second), every law after every step; {geometry}"
                f"{_under_way(design)}")
+    numbers = Numbers(steps=done.steps, runs=done.runs)
     if done.failure is not None:
-        return Report("random", _stopped(design, done.failure), covered, done.seconds, done.failure, geometry, bound=done.steps)
+        return EngineReport("random", _stopped(design, done.failure), covered, done.seconds, done.failure, geometry,
+                            bound=done.steps, numbers=numbers)
     verdicts = _held(design, Verdict.NOT_BROKEN, done.met, done.applied)
-    return Report("random", verdicts, covered, done.seconds, None, geometry, notes=_never(design, done.applied), bound=done.steps,
-                  lacking=_lacking(design, done.applied))
+    return EngineReport("random", verdicts, covered, done.seconds, None, geometry, notes=_never(design, done.applied),
+                        bound=done.steps, lacking=_lacking(design, done.applied), numbers=numbers)
 
 
-def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: Notice) -> Report:
+def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: Notice) -> EngineReport:
     """Every state of the design's own geometry, and of the others that it names."""
     began = time.perf_counter()
 
@@ -101,15 +105,18 @@ def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: 
     geometry, done = next(((g, d) for g, d in explored if d.failure is not None), explored[-1])
     complete = all(d.complete for _, d in explored)
     spent = sum(d.seconds for _, d in explored)
+    numbers = Numbers(steps=sum(d.steps for _, d in explored), states=sum(d.states for _, d in explored),
+                      classes=sum(d.classes for _, d in explored), depth=max(d.depth for _, d in explored), complete=complete)
     if done.failure is not None:
-        return Report("exhaustive", _stopped(design, done.failure), "; and ".join(covered), spent, done.failure, geometry)
+        return EngineReport("exhaustive", _stopped(design, done.failure), "; and ".join(covered), spent, done.failure, geometry,
+                            numbers=numbers)
     applied = sum((d.applied for _, d in explored), Counter[str]())
     if complete:
         verdicts = _held(design, Verdict.HOLDS, frozenset(law for _, d in explored for law in d.met), applied)
     else:
         verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED)
-    return Report("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry,
-                  notes=_never(design, applied) if complete else ())
+    return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry,
+                        notes=_never(design, applied) if complete else (), numbers=numbers)
 
 
 def _under_way(design: Outline) -> str:
@@ -144,7 +151,8 @@ def _loss(done: exhaustive.Exploration) -> str:
     return f" (that keys of 64 bits hide a state has a chance of {done.loss:.0e})" if done.loss > 1e-12 else ""
 
 
-def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: bool = False, suggests: bool = False) -> Report:
+def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: bool = False, suggests: bool = False
+                ) -> EngineReport:
     """Induction, for any number of names. With a clause, the laws of states that its proof assumes are proved too. The report says
     which laws each proof leans on if it is asked, and suggests laws that make others inductive."""
     began = time.perf_counter()
@@ -181,7 +189,8 @@ def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: b
     number = sum(j.verdict == "proved" for j in done.judgements())
     covered = (f"{number} obligations proved (operation x law) by induction, for any number of names; "
                f"{done.audited.compared} steps compared with the text on ints")
-    report = Report("prove", verdicts, covered, 0.0, None, design.cls.geometry, notes=notes, unproved=tuple(unproved))
+    report = EngineReport("prove", verdicts, covered, 0.0, None, design.cls.geometry, notes=notes, unproved=tuple(unproved),
+                          numbers=Numbers(obligations=number, compared=done.audited.compared))
     if asks_why:
         report = attrs.evolve(report, leans_on=_leaning_table(needed, judged, done))
     refuted = next((j for j in done.judgements() if j.verdict == "refuted" and j.law in judged), None) or done.refuted
@@ -199,7 +208,7 @@ def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: b
     return attrs.evolve(report, seconds=time.perf_counter() - began)
 
 
-def _nothing_to_suggest(report: Report) -> str:
+def _nothing_to_suggest(report: EngineReport) -> str:
     if report.failure is not None:
         return "nothing to suggest: a run breaks the law, so no further law makes it hold"
     return "nothing to suggest: no obligation is refuted by a counterexample to induction"
@@ -271,8 +280,8 @@ def _vacuous(needed: Outline, judged: Sequence[Law], verdicts: dict[Law, Verdict
     return found
 
 
-def _of_refuted(design: Outline, judged: Sequence[Law], report: Report, refuted: induction.Judgement, notice: Notice,
-                suggests: bool) -> Report:
+def _of_refuted(design: Outline, judged: Sequence[Law], report: EngineReport, refuted: induction.Judgement, notice: Notice,
+                suggests: bool) -> EngineReport:
     """A law is not inductive. Whether a run breaks it is another question."""
     law = refuted.law
     if law is None or law not in judged:
@@ -291,8 +300,8 @@ def _of_refuted(design: Outline, judged: Sequence[Law], report: Report, refuted:
     return _with_suggestion(design, _with_counterexamples(design, report, refuted, every), every or (refuted,), notice, suggests)
 
 
-def _with_suggestion(design: Outline, report: Report, refuted: Sequence[induction.Judgement], notice: Notice, suggests: bool
-                     ) -> Report:
+def _with_suggestion(design: Outline, report: EngineReport, refuted: Sequence[induction.Judgement], notice: Notice, suggests: bool
+                     ) -> EngineReport:
     """The report with laws that exclude the counterexamples, if they are asked for."""
     if not suggests:
         return report
@@ -306,7 +315,7 @@ def _with_witness(design: Outline, judged: Sequence[Law]) -> tuple[induction.Jud
     return tuple(j for j in judgements if j.witness is not None and (j.law is None or j.law in judged))
 
 
-def _looked_for(design: Outline, report: Report, operation: str, laws: tuple[Law, ...]) -> tuple[Report, bool]:
+def _looked_for(design: Outline, report: EngineReport, operation: str, laws: tuple[Law, ...]) -> tuple[EngineReport, bool]:
     """The report with a run that breaks one of these laws, if exploration finds one, and whether it did."""
     verdicts = dict(report.verdicts)
     names = ", ".join(law.name for law in laws)
@@ -323,8 +332,8 @@ def _looked_for(design: Outline, report: Report, operation: str, laws: tuple[Law
     return attrs.evolve(report, verdicts=verdicts, notes=(*report.notes, words)), False
 
 
-def _with_counterexamples(design: Outline, report: Report, first: induction.Judgement, every: Sequence[induction.Judgement]
-                          ) -> Report:
+def _with_counterexamples(design: Outline, report: EngineReport, first: induction.Judgement, every: Sequence[induction.Judgement]
+                          ) -> EngineReport:
     """The report with each counterexample; the first that was found is shown in any case."""
     told = counterexamples(design, every)
     if not told and first.witness is not None:
@@ -334,7 +343,7 @@ def _with_counterexamples(design: Outline, report: Report, first: induction.Judg
     return attrs.evolve(report, witness=told[0].witness, operation=told[0].operation, counterexamples=told)
 
 
-def check_bounded(design: Outline, clause: str | None, depth: int, seconds: float, notice: Notice) -> Report:
+def check_bounded(design: Outline, clause: str | None, depth: int, seconds: float, notice: Notice) -> EngineReport:
     """Every run from power-on of so many steps, by the solver."""
     notice("bounded", "")
     done = bounded.search(design, depth, clause=clause, seconds=seconds,
@@ -342,19 +351,23 @@ def check_bounded(design: Outline, clause: str | None, depth: int, seconds: floa
     judged = design if clause is None else design.restricted(clause)
     end = "" if done.complete or done.failure else f", not to {depth}: the time was up"
     covered = f"every run of up to {done.depth} steps from power-on{end}; {design.cls.geometry}"
+    numbers = Numbers(depth=done.depth, complete=done.complete)
     if done.failure is not None:
-        return Report("bounded", _stopped(judged, done.failure), covered, done.seconds, done.failure, design.cls.geometry,
-                      bound=done.depth)
+        return EngineReport("bounded", _stopped(judged, done.failure), covered, done.seconds, done.failure, design.cls.geometry,
+                            bound=done.depth, numbers=numbers)
     if not done.complete:
         verdicts = dict.fromkeys(judged.laws, Verdict.UNDECIDED)
-        return Report("bounded", verdicts, covered, done.seconds, None, design.cls.geometry, bound=done.depth)
+        return EngineReport("bounded", verdicts, covered, done.seconds, None, design.cls.geometry, bound=done.depth,
+                            numbers=numbers)
     short = random.campaign(judged, design.cls.geometry, seconds=float("inf"), runs=SHORT_RUNS, deepest=depth)
     if short.failure is not None:  # the search went to the end, and said that there is none
-        report = Report("bounded", dict.fromkeys(judged.laws, Verdict.NO_RUN), covered, done.seconds, bound=depth)
+        report = EngineReport("bounded", dict.fromkeys(judged.laws, Verdict.NO_RUN), covered, done.seconds, bound=depth,
+                              numbers=numbers)
         return attrs.evolve(report, disagreement=_disagreement(design, report, "random", short.failure))
     notes = tuple(f"{each} in the short runs that were drawn" for each in _never(design, short.applied))
-    return Report("bounded", _held(judged, Verdict.NO_RUN, short.met, short.applied), covered, done.seconds, None,
-                  design.cls.geometry, notes=notes, bound=done.depth, lacking=_lacking(design, short.applied))
+    return EngineReport("bounded", _held(judged, Verdict.NO_RUN, short.met, short.applied), covered, done.seconds,
+                        None, design.cls.geometry, notes=notes, bound=done.depth, lacking=_lacking(design, short.applied),
+                        numbers=numbers)
 
 
 SHORT_RUNS = 600
@@ -395,7 +408,7 @@ def _never(design: Outline, applied: dict[str, int]) -> tuple[str, ...]:
 # ---------------------------------------------------------------- disagreement
 
 
-def _claims(report: Report, broken: Broken) -> bool:
+def _claims(report: EngineReport, broken: Broken) -> bool:
     """Whether a report says that no run does this. A text that aborts breaks what is claimed of every law together."""
     shown = (Verdict.PROVED, Verdict.HOLDS, Verdict.NO_RUN, Verdict.VACUOUS)
     if broken.law is None:
@@ -403,7 +416,7 @@ def _claims(report: Report, broken: Broken) -> bool:
     return report.verdicts.get(broken.law) in shown
 
 
-def _disagreement(design: Outline, report: Report, other: str, failure: Failure) -> Disagreement:
+def _disagreement(design: Outline, report: EngineReport, other: str, failure: Failure) -> Disagreement:
     broken = failure.broken
     law = broken.law.name if broken.law else broken.clause
     said = report.words(broken.law) if broken.law in report.verdicts else "every law holds"
@@ -412,7 +425,7 @@ def _disagreement(design: Outline, report: Report, other: str, failure: Failure)
     return Disagreement(ENGINES_DISAGREE, f"{report.engine} says of {law}: {said}. {run} {PLEASE}", failure)
 
 
-def compared(design: Outline, reports: Sequence[Report]) -> list[Report]:
+def compared(design: Outline, reports: Sequence[EngineReport]) -> list[EngineReport]:
     """The reports, with a disagreement where a run breaks what another engine showed."""
     found = []
     for report in reports:
@@ -424,7 +437,7 @@ def compared(design: Outline, reports: Sequence[Report]) -> list[Report]:
     return found
 
 
-def _within(report: Report, other: Report) -> bool:
+def _within(report: EngineReport, other: EngineReport) -> bool:
     """Whether a report speaks of the other's run: a proof of every run, an exploration of its geometry, a search of short runs."""
     if report.engine == "prove":
         return True
@@ -451,24 +464,24 @@ def _text(design: Outline) -> str:
     return " ".join([*sorted(modules), "refmodel.engines.checking"])
 
 
-def _recalled(design: Outline, engine: str, kept: dict[str, Any]) -> Report | None:
+def _recalled(design: Outline, engine: str, kept: dict[str, Any]) -> EngineReport | None:
     """The report that was kept; None if what was kept is not one of these laws."""
     try:
         laws = {law.name: law for law in design.laws}
         verdicts = {laws[name]: Verdict(verdict) for name, verdict in kept["verdicts"].items()}
         notes = tuple(str(note) for note in kept["notes"])
-        covered, seconds = str(kept["covered"]), float(kept["seconds"])
+        covered, seconds, numbers = str(kept["covered"]), float(kept["seconds"]), Numbers(**kept["numbers"])
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
-    report = Report(engine, verdicts, f"{covered}; remembered of the very same text", seconds,
-                    geometry=design.cls.geometry, notes=notes, remembered=True)
+    report = EngineReport(engine, verdicts, f"{covered}; remembered of the very same text", seconds,
+                          geometry=design.cls.geometry, notes=notes, remembered=True, numbers=numbers)
     return None if report.failed or report.undecided else report
 
 
 def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | None = None, seconds: float = 5.0,
-          explore_seconds: float | None = None, depth: int = 4, seed: int = 0,
+          runs: int | None = None, explore_seconds: float | None = None, depth: int = 4, seed: int = 0,
           notice: Notice = lambda engine, text: None, cache: ProofCache | None = None, asks_why: bool = False,
-          suggests: bool = False, finished: Callable[[Report], None] = lambda report: None) -> list[Report]:
+          suggests: bool = False, finished: Callable[[EngineReport], None] = lambda report: None) -> list[EngineReport]:
     """Let the engines judge a design, one after the other; ``finished`` is told each report as it comes.
 
     ``asks_why``: the proof says which laws it used for each law. ``suggests``: laws are looked for that make others inductive.
@@ -479,10 +492,11 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | No
         if engine not in ENGINES:
             raise BadDesign(f"{engine}: no such engine; expected one of {', '.join(ENGINES)}")
     examined(design)
-    reports: list[Report] = []
+    reports: list[EngineReport] = []
     refused: list[str] = []
-    for report in _reports(design, engines, refused, clause=clause, seconds=seconds, explore_seconds=explore_seconds, depth=depth,
-                           seed=seed, notice=notice, cache=cache, asks_why=asks_why, suggests=suggests):
+    for report in _reports(design, engines, refused, clause=clause, seconds=seconds, runs=runs,
+                           explore_seconds=explore_seconds, depth=depth, seed=seed, notice=notice, cache=cache, asks_why=asks_why,
+                           suggests=suggests):
         reports.append(report)
         if len(refused) < len(reports) or len(engines) > 1:
             finished(report)
@@ -491,12 +505,12 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | No
     return compared(design, reports)
 
 
-def _reports(design: Outline, engines: Sequence[str], refused: list[str], *, clause: str | None, seconds: float,
+def _reports(design: Outline, engines: Sequence[str], refused: list[str], *, clause: str | None, seconds: float, runs: int | None,
              explore_seconds: float | None, depth: int, seed: int, notice: Notice, cache: ProofCache | None,
-             asks_why: bool, suggests: bool) -> Iterator[Report]:
+             asks_why: bool, suggests: bool) -> Iterator[EngineReport]:
     judged = design if clause is None else design.restricted(clause)
-    work: dict[str, Callable[[], Report]] = {
-        "random": lambda: check_random(judged, seconds, seed, notice),
+    work: dict[str, Callable[[], EngineReport]] = {
+        "random": lambda: check_random(judged, seconds, seed, notice, runs),
         "exhaustive": lambda: check_exhaustive(judged, explore_seconds, seed + 1, notice),
         "prove": lambda: check_proof(design, clause, notice, asks_why, suggests),
         "bounded": lambda: check_bounded(design, clause, depth, 120.0, notice),
@@ -524,10 +538,12 @@ def _reports(design: Outline, engines: Sequence[str], refused: list[str], *, cla
             continue
         if cache and theorem and not done.failed and not done.undecided:
             cache.keep(theorem, _text(design), done.seconds, covered=done.covered, notes=list(done.notes),
+                       numbers=attrs.asdict(done.numbers),
                        verdicts={law.name: str(verdict) for law, verdict in done.verdicts.items()})
         yield done
 
 
-def _without(design: Outline, engine: str, seconds: float, why: str, disagreement: Disagreement | None = None) -> Report:
+def _without(design: Outline, engine: str, seconds: float, why: str, disagreement: Disagreement | None = None) -> EngineReport:
     """The report of an engine that gave no answer."""
-    return Report(engine, dict.fromkeys(design.laws, Verdict.UNDECIDED), "nothing", seconds, why=why, disagreement=disagreement)
+    verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED)
+    return EngineReport(engine, verdicts, "nothing", seconds, why=why, disagreement=disagreement)

@@ -185,7 +185,8 @@ def _is_a_package_s(top: str) -> bool:
     if spec is None:
         return True
     places = [spec.origin] if spec.origin is not None and spec.has_location else list(spec.submodule_search_locations or ())
-    return bool(places) and all(_is_foreign(Path(place).resolve()) for place in places)
+    found = [Path(place).resolve() for place in places]
+    return bool(found) and all(_is_foreign(place) and not place.is_relative_to(HOME) for place in found)
 
 
 def _file_of(name: str) -> Path | None:

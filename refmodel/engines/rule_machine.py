@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from refmodel.engines.broken_runs import BrokenRun, spec_of_class
 from refmodel.engines.compiled.walking import Walks
 from refmodel.engines.exhaustive import compiled
 from refmodel.engines.machine import RESUME, Broken, Failure, Machine, Pick, Run, Step, recorded, replay
 from refmodel.engines.random import Instance, Search, by_operation
 from refmodel.engines.shrink import shortened
-from refmodel.engines.tokens import encode
-from refmodel.engines.words import broken_text, call, trace_text
-from refmodel.language.design import Operation, Outline
+from refmodel.engines.words import call
+from refmodel.language.design import Design, Operation, Outline, outline
 from refmodel.language.kinds import Geometry
 
 AHEAD = 8_000
@@ -151,21 +149,7 @@ class _Rules(RuleBasedStateMachine):
 
 def _message(design: Outline, geometry: Geometry, failure: Failure) -> str:
     """The shortest run that is found from a failing one: the law, the steps, and how to see them again."""
-    short = shortened(design, geometry, failure)
-    told = list(replay(design, geometry, short.run))
-    spec = spec_of_class(design.cls)
-    token = f"refmodel replay {encode(spec, design, geometry, short.run)}" if spec else "(a class in a function has no token)"
-    return "\n".join([broken_text(short.broken), trace_text(design, told), token])
-
-
-def spec_of_class(cls: type) -> str | None:
-    """How a class is named in a token; None if nobody can load it by a name."""
-    if "<locals>" in cls.__qualname__ or "." in cls.__qualname__:
-        return None
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    if cls.__module__.split(".")[0] == "refmodel" or file is None:
-        return f"{cls.__module__}:{cls.__qualname__}"
-    return f"{Path(file).resolve()}:{cls.__qualname__}"
+    return str(BrokenRun(design, geometry, shortened(design, geometry, failure), spec_of_class(design.cls)))
 
 
 def starts_of(design: Outline, geometry: Geometry, steps: int = AHEAD) -> list[Start]:
@@ -197,14 +181,16 @@ def _walked(design: Outline, geometry: Geometry) -> Failure | None:
     return None if native is None else Walks(native, "rules").run(seconds=float("inf"), steps=FURTHER)
 
 
-def rule_machine(design: Outline, geometry: Geometry) -> type[RuleBasedStateMachine]:
+def rule_machine(design: type[Design] | Outline, geometry: Geometry | None = None) -> type[RuleBasedStateMachine]:
     """A Hypothesis state machine for a pytest suite: each operation is a rule, and laws are invariants.
 
-        TestEpt = rule_machine(outline(Ept), Ept.geometry).TestCase
+        TestEpt = rule_machine(Ept).TestCase
 
-    Runs start at power-on, or in a state that a search got to beforehand. That search has a fixed seed, so that Hypothesis can
-    replay.
+    Runs start at power-on, or in a state that a search got to beforehand. That search is the one that ``refmodel check`` makes; it
+    has a fixed seed, so that Hypothesis can replay. The geometry is the design's own unless another is given.
     """
+    design = design if isinstance(design, Outline) else outline(design)
+    geometry = geometry or design.cls.geometry
     body: dict[str, Any] = {"design": design, "geometry": geometry, "ready": []}
 
     def starts(self: Any, after: Start) -> None:

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
@@ -38,20 +39,26 @@ class Where:
     """The scheduler's address, such as ``tcp://10.0.0.1:8786``."""
 
 
-def spread(work: Callable[[A], B], items: Iterable[A], where: Where) -> Iterator[B]:
+def spread(work: Callable[[A], B], items: Iterable[A], where: Where, ended: Callable[[int], None] = lambda number: None
+           ) -> Iterator[B]:
     """``map``, in order. ``work`` is a function of a module, or a partial of one; items and answers can be pickled.
+
+    ``ended`` is called with the number of an item when its answer is there, in whatever order, and by any thread.
 
     Raises what ``work`` raises; ``BadDesign`` if there is nobody who works, or an item kills all who try.
     """
     if where.on is not None:
-        yield from _over_dask(work, list(items), where.on)
+        yield from _over_dask(work, list(items), where.on, ended)
     elif where.jobs > 1:
-        yield from _over_processes(work, list(items), where.jobs)
+        yield from _over_processes(work, list(items), where.jobs, ended)
     else:
-        yield from map(work, items)
+        for number, item in enumerate(items):
+            done = work(item)
+            ended(number)
+            yield done
 
 
-def _over_processes(work: Callable[[A], B], items: list[A], jobs: int) -> Iterator[B]:
+def _over_processes(work: Callable[[A], B], items: list[A], jobs: int, ended: Callable[[int], None]) -> Iterator[B]:
     done: dict[int, Any] = {}
     tries = [0] * len(items)
     given = 0
@@ -60,6 +67,8 @@ def _over_processes(work: Callable[[A], B], items: list[A], jobs: int) -> Iterat
         todo = [i for i in range(given, len(items)) if i not in done] if alone is None else [alone]
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=leave_ending_to_the_parent) as pool:
             futures: dict[int, Future[B]] = {i: pool.submit(work, items[i]) for i in todo}
+            for i, future in futures.items():
+                future.add_done_callback(partial(_ended, ended, i))
             try:
                 for i, future in futures.items():
                     done[i] = future.result()
@@ -71,6 +80,12 @@ def _over_processes(work: Callable[[A], B], items: list[A], jobs: int) -> Iterat
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
+
+
+def _ended(ended: Callable[[int], None], number: int, future: Future[Any]) -> None:
+    """An answer is there, and the worker did not die of the item."""
+    if not future.cancelled() and future.exception() is None:
+        ended(number)
 
 
 def _note_deaths(futures: dict[int, Future[Any]], done: dict[int, Any], tries: list[int]) -> None:
@@ -87,7 +102,7 @@ def _note_deaths(futures: dict[int, Future[Any]], done: dict[int, Any], tries: l
         tries[i] = min(tries[i], TRIES - 1)
 
 
-def _over_dask(work: Callable[[A], B], items: list[A], address: str) -> Iterator[B]:
+def _over_dask(work: Callable[[A], B], items: list[A], address: str, ended: Callable[[int], None]) -> Iterator[B]:
     try:
         from distributed import Client
         from distributed.scheduler import KilledWorker
@@ -102,8 +117,10 @@ def _over_dask(work: Callable[[A], B], items: list[A], address: str) -> Iterator
             raise BadDesign(f"{address}: the scheduler has no workers")
         futures = client.map(work, items, pure=False, retries=0)
         try:
-            for future in futures:
-                yield future.result()
+            for number, future in enumerate(futures):
+                answer = future.result()
+                ended(number)
+                yield answer
         except KilledWorker:
             raise BadDesign(f"{address}: several workers in a row died of the same work") from None
         finally:

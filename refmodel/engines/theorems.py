@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+import refmodel
 from refmodel.engines.proof_cache import ProofCache
 from refmodel.engines.spread import Where, spread
 from refmodel.language.unsound import BadDesign
@@ -36,39 +37,55 @@ class Told:
 
 
 def prove_all(folder: Path, fresh: bool = False, where: Where | None = None, names: Sequence[str] = (),
-              slow: bool = True) -> Iterator[Told]:
+              slow: bool = True, ended: Callable[[str], None] = lambda name: None) -> Iterator[Told]:
     """Every theorem of the checkout in this folder, in order; whoever helps has a checkout in the same folder. With names, those
-    whose name has one of these in it; without ``slow``, those that take no longer than most.
+    whose name has one of these in it; without ``slow``, those that take no longer than most. ``ended`` is called with the name of
+    each that was worked on, in whatever order.
 
     Raises ``BadDesign`` if there is no list of theorems, or none of that name.
     """
     theorems = theorems_of(folder)
-    unknown = [name for name in names if not any(name in t.name for t in theorems)]
-    if unknown:
-        raise BadDesign(f"{unknown[0]}: in no theorem's name")
     cache = ProofCache()
     todo = []
-    for number, theorem in enumerate(theorems):
-        if (names and not any(name in theorem.name for name in names)) or (theorem.slow and not slow):
-            continue
+    for number in chosen(folder, names, slow):
+        theorem = theorems[number]
         known = None if fresh else cache.seconds(theorem.name, theorem.proof.__module__)
         if known is None:
             todo.append(number)
         else:
+            ended(theorem.name)
             yield Told(theorem.name, theorem.says, "proved", known, remembered=True)
-    for told in spread(partial(_prove, str(folder)), todo, where or Where(jobs=cpu_count() or 1)):
+    for told in spread(partial(_prove, str(folder)), todo, where or Where(jobs=cpu_count() or 1),
+                       lambda number: ended(theorems[todo[number]].name)):
         if told.verdict == "proved":
             theorem = next(t for t in theorems if t.name == told.name)
             cache.keep(told.name, theorem.proof.__module__, told.seconds)
         yield told
 
 
+def chosen(folder: Path, names: Sequence[str] = (), slow: bool = True) -> list[int]:
+    """The numbers of the theorems with one of these in their name, or of all; without ``slow``, of those that take no longer than
+    most. Raises ``BadDesign`` if there is no list of theorems, or none of that name."""
+    theorems = theorems_of(folder)
+    unknown = [name for name in names if not any(name in t.name for t in theorems)]
+    if unknown:
+        raise BadDesign(f"{unknown[0]}: in no theorem's name")
+    return [number for number, theorem in enumerate(theorems)
+            if (not names or any(name in theorem.name for name in names)) and (slow or not theorem.slow)]
+
+
+def home() -> Path:
+    """The folder that the theorems are in: of the checkout that this is run in, or else those that were installed."""
+    here, installed = Path.cwd(), Path(refmodel.__file__).resolve().parent
+    return here if (here / "proofs" / "theorems.py").is_file() else installed
+
+
 def theorems_of(folder: Path) -> Any:
-    """The list of theorems of the checkout in this folder; ``BadDesign`` if there is none."""
+    """The list of theorems in this folder; ``BadDesign`` if there is none."""
     if not (folder / "proofs" / "theorems.py").is_file():
-        raise BadDesign(f"{folder}: no proofs/theorems.py here; run this in a checkout of the repository")
+        raise BadDesign(f"{folder}: no proofs/theorems.py here; expected a checkout of the repository, or an installed refmodel")
     if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+        sys.path.append(str(folder)) if folder.name == "refmodel" else sys.path.insert(0, str(folder))
     return importlib.import_module(LIST).THEOREMS
 
 

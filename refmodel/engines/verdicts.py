@@ -19,8 +19,20 @@ if TYPE_CHECKING:
     from refmodel.engines.counterexamples import Counterexample
     from refmodel.engines.scope import Witness
 
-HOLDS, FAILS, BAD_INPUT, UNDECIDED = 0, 1, 2, 3
-"""Exit statuses: what was asked was shown; a law fails; bad input; neither was shown."""
+
+class Status(enum.IntEnum):
+    """What reports come to, as an exit status."""
+
+    HOLDS = 0
+    """What was asked was shown."""
+    FAILS = 1
+    """A law fails, or two answers disagree."""
+    BAD_INPUT = 2
+    UNDECIDED = 3
+    """Neither was shown."""
+
+
+HOLDS, FAILS, BAD_INPUT, UNDECIDED = Status
 
 
 class Verdict(enum.StrEnum):
@@ -73,7 +85,29 @@ class ReadingsDisagree(Exception):
 
 
 @attrs.frozen
-class Report:
+class Numbers:
+    """How much an engine looked at. A number that the engine does not count is zero."""
+
+    steps: int = 0
+    """Steps that were taken: by random runs, or by an exploration."""
+    runs: int = 0
+    """Random runs."""
+    states: int = 0
+    """States that an exploration visited. States that differ only in names count apart."""
+    classes: int = 0
+    """Classes of states that differ only in names."""
+    depth: int = 0
+    """Steps of the longest runs that were searched. A complete exploration goes a step beyond its farthest state."""
+    obligations: int = 0
+    """Proof obligations that were proved: that an operation keeps a law, and that its text means the same on ints and terms."""
+    compared: int = 0
+    """Steps on solver terms that were compared with the text on ints."""
+    complete: bool = False
+    """Whether an exploration reached the last state, or a bounded search its depth."""
+
+
+@attrs.frozen
+class EngineReport:
     """What one engine says."""
 
     engine: str
@@ -104,6 +138,8 @@ class Report:
     """Why the engine gave no answer."""
     disagreement: Disagreement | None = None
     remembered: bool = False
+    """Whether the answer was given before, of the very same text."""
+    numbers: Numbers = Numbers()
 
     def words(self, law: Law) -> str:
         """The verdict on a law as it is printed."""
@@ -120,8 +156,8 @@ class Report:
         return bool(self.unproved or self.why) or open_ or not self.verdicts
 
 
-def status_of(reports: Sequence[Report]) -> int:
-    """The exit status of a design's reports."""
+def status_of(reports: Sequence[EngineReport]) -> Status:
+    """What a design's reports come to."""
     if any(r.failed for r in reports):
         return FAILS
     if not reports or any(r.undecided for r in reports) or not all(_is_shown(law, reports) for r in reports for law in r.verdicts):
@@ -131,13 +167,13 @@ def status_of(reports: Sequence[Report]) -> int:
     return HOLDS
 
 
-def _is_shown(law: Law, reports: Sequence[Report]) -> bool:
+def _is_shown(law: Law, reports: Sequence[EngineReport]) -> bool:
     """Whether an engine met what the law speaks of; where one looked at every state, one that did."""
     complete = [r for r in reports if r.engine in COMPLETE]
     return any(r.verdicts.get(law) in GOOD for r in complete or reports)
 
 
-def conclusion(reports: Sequence[Report]) -> str:
+def conclusion(reports: Sequence[EngineReport]) -> str:
     """What the reports come to, in words."""
     disagreements = [r.disagreement.kind for r in reports if r.disagreement is not None]
     if disagreements:
@@ -150,7 +186,7 @@ def conclusion(reports: Sequence[Report]) -> str:
     return f"undecided: {_open(reports)}"
 
 
-def _shown(reports: Sequence[Report]) -> str:
+def _shown(reports: Sequence[EngineReport]) -> str:
     engines = {r.engine: r for r in reports}
     if "prove" in engines:
         too = ", and in every state of this geometry" if "exhaustive" in engines else ""
@@ -161,7 +197,7 @@ def _shown(reports: Sequence[Report]) -> str:
     return "; ".join(words.format(engines[name].bound) for name, words in said.items() if name in engines)
 
 
-def _open(reports: Sequence[Report]) -> str:
+def _open(reports: Sequence[EngineReport]) -> str:
     """What is missing."""
     if not reports or not any(r.verdicts for r in reports):
         return "nothing was judged"

@@ -25,6 +25,8 @@ ABOUT_A_STEP = ("before", "outcome", "actor")
 
 @attrs.frozen(eq=False)
 class Law:
+    """A claim about every state or every step of a design. ``@law(clause, sentence)`` makes one of a function."""
+
     clause: str
     sentence: str
     function: Callable[..., Any]

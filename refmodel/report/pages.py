@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from refmodel.engines.verdicts import BAD, GOOD, Report
+from refmodel.engines.verdicts import BAD, GOOD, EngineReport
 from refmodel.language import BadDesign, Law
 from refmodel.language.design import Outline
 from refmodel.oracle.judging import Verdict
@@ -18,8 +18,9 @@ from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.report.grids import Grid, grid
 from refmodel.report.stories import Story
 
-_TEMPLATES = Environment(loader=PackageLoader("refmodel.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+TEMPLATES = Environment(loader=PackageLoader("refmodel.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                          lstrip_blocks=True)
+"""What pages and pictures are drawn from."""
 
 
 @attrs.frozen
@@ -56,7 +57,7 @@ class Page:
 
 def write(page: Page, file: Path) -> None:
     """Write a page, whole or not at all. ``BadDesign`` if it cannot be written."""
-    text = _TEMPLATES.get_template("page.html.j2").render(page=page)
+    text = TEMPLATES.get_template("page.html.j2").render(page=page)
     partial = file.with_name(file.name + ".partial")
     try:
         partial.write_text(text, encoding="utf-8")
@@ -65,7 +66,7 @@ def write(page: Page, file: Path) -> None:
         raise BadDesign(f"{file}: cannot be written: {why.strerror or why}") from None
 
 
-def verdicts(name: str, design: Outline, reports: Sequence[Report]) -> Table:
+def verdicts(name: str, design: Outline, reports: Sequence[EngineReport]) -> Table:
     """Law by engine."""
     rows = []
     for law in [law for law in design.laws if any(law in report.verdicts for report in reports)]:
@@ -74,7 +75,7 @@ def verdicts(name: str, design: Outline, reports: Sequence[Report]) -> Table:
     return Table(f"{name}: laws", ("clause", "law", *(r.engine for r in reports)), tuple(rows))
 
 
-def _cell(report: Report, law: Law) -> tuple[str, str]:
+def _cell(report: EngineReport, law: Law) -> tuple[str, str]:
     """A verdict in its words, and how it is to look."""
     if law not in report.verdicts:
         return "not asked", "open"

@@ -15,10 +15,12 @@ from refmodel.engines.words import place, shown
 from refmodel.language.design import Outline
 from refmodel.language.kinds import NOTHING, Kind, NameKind, RecordKind, TableKind
 
-ROW, TITLE, GAP, WIDTH, BETWEEN = 22, 26, 14, 370, 90
-"""Pixels: an entry, a table's title, the space between tables, a column, the space between columns for arrows."""
-LETTERS = 49
+ROW, TITLE, GAP, BETWEEN = 22, 26, 14, 90
+"""Pixels: an entry, a table's title, the space between tables, the space between columns for arrows."""
+LETTERS = 64
 """Of an entry's text, before it is cut."""
+NARROWEST, LETTER = 240, 7.6
+"""Pixels: the narrowest column, and a letter of an entry."""
 MOST_ROWS = 14
 """Entries of a table that are drawn."""
 
@@ -52,6 +54,8 @@ class Arrow:
 class Picture:
     width: int
     height: int
+    column: int
+    """How wide an entry is."""
     titles: tuple[Box, ...]
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
@@ -65,16 +69,26 @@ class Marked:
 
     changed: frozenset[tuple[str, Any]] = frozenset()
     broken: frozenset[tuple[str, Any]] = frozenset()
+    only: bool = False
+    """Whether a table is left out in which nothing stands out and no entry leads to a frame."""
 
 
 def picture(design: Outline, state: State, marked: Marked, render: Callable[[Kind, Any], str] = shown) -> Picture:
-    """The picture of a state."""
-    return _Drawing(design, state, marked, render).done()
+    """The picture of a state: drawn once to see which columns have entries and how wide they are, and then for good."""
+    drawing = _Drawing(design, state, marked, render, NARROWEST, (0, 1, 2))
+    drawing.draw()
+    longest = max((len(box.text) for box in drawing.boxes), default=0)
+    used = tuple(column for column in range(3) if drawing.bottoms[column] > GAP)
+    drawing = _Drawing(design, state, marked, render, max(NARROWEST, round(LETTER * longest) + GAP), used)
+    drawing.draw()
+    return drawing.done()
 
 
 class _Drawing:
-    def __init__(self, design: Outline, state: State, marked: Marked, render: Callable[[Kind, Any], str]) -> None:
+    def __init__(self, design: Outline, state: State, marked: Marked, render: Callable[[Kind, Any], str], width: int,
+                 columns: tuple[int, ...]) -> None:
         self.design, self.state, self.marked, self.render = design, state, marked, render
+        self.width, self.columns = width, columns
         self.titles: list[Box] = []
         self.boxes: list[Box] = []
         self.arrows: list[Arrow] = []
@@ -82,17 +96,25 @@ class _Drawing:
         self.bottoms = [GAP, GAP, GAP]
         self.frames: dict[int, Box] = {}
 
-    def done(self) -> Picture:
+    def draw(self) -> None:
         tables = [(kind, self.state.get(kind.name, {})) for kind in self.design.tables]
+        if self.marked.only:
+            tables = [(kind, entries) for kind, entries in tables if self._matters(kind, entries)]
         self._frames([(kind, entries) for kind, entries in tables if _is_of_frames(kind)])
         for kind, entries in tables:
             if not _is_of_frames(kind) and entries:
                 self._table(kind, entries, 1 if frame_fields(kind.value) else 0)
-        return Picture(3 * WIDTH + 2 * BETWEEN + 2 * GAP, max(self.bottoms) + GAP, tuple(self.titles), tuple(self.boxes),
-                       tuple(self.arrows), tuple(self.told))
+
+    def done(self) -> Picture:
+        number = max(len(self.columns), 1)
+        return Picture(number * self.width + (number - 1) * BETWEEN + 2 * GAP, max(self.bottoms) + GAP, self.width,
+                       tuple(self.titles), tuple(self.boxes), tuple(self.arrows), tuple(self.told))
+
+    def _matters(self, kind: TableKind, entries: Mapping[Any, Any]) -> bool:
+        return bool(frame_fields(kind.value)) or _is_of_frames(kind) or any(self._marks(kind.name, key) for key in entries)
 
     def _place(self, column: int, height: int) -> tuple[int, int]:
-        x, y = GAP + column * (WIDTH + BETWEEN), self.bottoms[column]
+        x, y = GAP + self.columns.index(column) * (self.width + BETWEEN), self.bottoms[column]
         self.bottoms[column] += height
         return x, y
 
@@ -145,7 +167,7 @@ class _Drawing:
     def _arrow(self, box: Box, mfn: int) -> None:
         frame = self.frames.get(mfn)
         if frame is not None:
-            x1, y1, x2, y2 = box.x + WIDTH, box.y + ROW // 2, frame.x, frame.y + ROW // 2
+            x1, y1, x2, y2 = box.x + self.width, box.y + ROW // 2, frame.x, frame.y + ROW // 2
             bend = (x1 + x2) // 2
             path = f"M{x1},{y1} C{bend},{y1} {bend},{y2} {x2 - 6},{y2}"
             self.arrows.append(Arrow(path, box.marks, f"{box.whole} leads to mfn{mfn}"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.counterexamples import Counterexample
 from refmodel.engines.machine import Broken, Machine, Run, changes, recorded, replay
 from refmodel.engines.samples import in_state
@@ -72,13 +73,15 @@ class Story:
 # ---------------------------------------------------------------- runs of a design
 
 
-def of_run(design: Outline, geometry: Geometry, run: Run, title: str, footer: str = "", broken: Broken | None = None) -> Story:
-    """A run, from power-on; ``broken`` is the law that it is about, if it is not to be the first that its last step breaks."""
+def of_run(design: Outline, geometry: Geometry, run: Run, title: str, footer: str = "", broken: Broken | None = None,
+           only: bool = False) -> Story:
+    """A run, from power-on; ``broken`` is the law that it is about, if it is not to be the first that its last step breaks.
+    With ``only``, pictures leave out tables in which nothing stands out."""
     machine = Machine(design, geometry)
     machine.power_on(recorded(run.initial))
     state = {kind.name: {key: value for key, value in getattr(machine.state, kind.name).items() if value != _default(kind)}
              for kind in design.tables}
-    steps = [StoryStep("power on", "", (), None, None, picture(design, state, Marked()))]
+    steps = [StoryStep("power on", "", (), None, None, picture(design, state, Marked(only=only)))]
     for number, told in enumerate(replay(design, geometry, run), 1):
         for change in told.changes:
             state[change.table] = {**state[change.table], change.key: change.now}
@@ -90,8 +93,14 @@ def of_run(design: Outline, geometry: Geometry, run: Run, title: str, footer: st
         steps.append(StoryStep(
             f"{number}. {told.step.operation}({', '.join(arguments_of(design, told.step))})", ", ".join(told.asked),
             tuple(_change(design, c.table, c.key, c.was, c.now) for c in told.changes), _square(told.outcome),
-            None if wrong is None else _verdict(wrong), picture(design, state, Marked(changed, looked_at))))
+            None if wrong is None else _verdict(wrong), picture(design, state, Marked(changed, looked_at, only))))
     return Story(title, tuple(steps), footer)
+
+
+def of_broken_run(run: BrokenRun, title: str, only: bool = False) -> Story:
+    """A run that breaks a law, with its token."""
+    footer = "" if run.token is None else f"refmodel replay {run.token}"
+    return of_run(run.judged, run.geometry, run.failure.run, title, footer, run.failure.broken, only)
 
 
 def of_counterexample(design: Outline, case: Counterexample, title: str) -> Story:
@@ -228,7 +237,7 @@ def said(kind: Kind, value: Any) -> str:
 
 def of_lines(title: str, lines: Sequence[str], verdict: Verdict) -> Story:
     """Lines only, where the trace cannot be read again."""
-    empty = Picture(0, 0, (), (), (), ())
+    empty = Picture(0, 0, 0, (), (), (), ())
     steps = [StoryStep(f"event {number}", text, (), None, verdict if number == len(lines) else None, empty)
              for number, text in enumerate(lines, 1)]
     return Story(title, tuple(steps))

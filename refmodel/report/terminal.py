@@ -15,7 +15,7 @@ from rich.tree import Tree
 from refmodel.engines.bench import Kill
 from refmodel.engines.counterexamples import Counterexample
 from refmodel.engines.machine import Broken, Change, Told
-from refmodel.engines.verdicts import BAD, GOOD, Disagreement, Report, Verdict
+from refmodel.engines.verdicts import BAD, GOOD, Disagreement, EngineReport, Verdict
 from refmodel.engines.words import arguments_of, change_text, names_of, place, shown
 from refmodel.language.design import Outline
 from refmodel.language.kinds import kind_of
@@ -29,7 +29,7 @@ def style_of(verdict: Verdict) -> str:
     return "green" if verdict in GOOD else "bold red" if verdict in BAD else "yellow"
 
 
-def verdict_table(design: Outline, reports: Sequence[Report]) -> Table:
+def verdict_table(design: Outline, reports: Sequence[EngineReport]) -> Table:
     """Law by engine."""
     table = Table(title=f"{design.name}: {len(design.operations)} operations, {len(design.laws)} laws", title_justify="left")
     table.add_column("clause", no_wrap=True)
@@ -43,7 +43,7 @@ def verdict_table(design: Outline, reports: Sequence[Report]) -> Table:
     return table
 
 
-def coverage(reports: Sequence[Report]) -> Iterator[Text]:
+def coverage(reports: Sequence[EngineReport]) -> Iterator[Text]:
     """What each engine covered, and how long it took."""
     for report in reports:
         if report.why:
@@ -121,7 +121,7 @@ def witness_story(design: Outline, case: Counterexample) -> Group:
     return Group(tree, step_title(design, 1, told), broken_clause(witness.broken))
 
 
-def suggestion(report: Report) -> Group:
+def suggestion(report: EngineReport) -> Group:
     """The laws that are suggested, as text to be pasted, and how they were checked."""
     head, *rest = report.suggestion
     parts: list[RenderableType] = [Text("\nsuggestion", "bold")]

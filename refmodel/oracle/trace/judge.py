@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -167,6 +169,27 @@ def judge_trace(name: str) -> TraceVerdict:
                         judge.events - judge.unjudged, {"gaps": judge.gaps})
 
 
+def judge_events(events: Iterable[e.Event | Mapping[str, Any] | bytes | str], name: str = "events") -> TraceVerdict:
+    """Judge events as they come, to the last or to the first that deviates: as objects, as dictionaries or as lines of JSON.
+
+    ``BadDesign`` says which is no event, and in which field; the first has number 1. Nothing is asked of ``events`` after a
+    deviation.
+    """
+    began, judge, deviation = time.perf_counter(), Judge(name), None
+    lines: deque[bytes] = deque(maxlen=5)
+    for number, given in enumerate(events, 1):
+        text = given.encode() if isinstance(given, str) else given if isinstance(given, bytes) else msgspec.json.encode(given)
+        event = given if isinstance(given, e.Event) else judge.decode(number, text)
+        deviation = judge.one(number, event, text, list(lines))
+        if deviation is not None:
+            break
+        lines.append(text)
+    if judge.events == 0:
+        raise BadDesign(f"{name}: no events")
+    return TraceVerdict(name, judge.events, time.perf_counter() - began, deviation, tuple(judge.notes),
+                        judge.events - judge.unjudged, {"gaps": judge.gaps})
+
+
 def is_cut(line: bytes) -> bool:
     """Whether a line without a newline after it is the beginning of an event, and not something else."""
     if not line.lstrip().startswith(b"{"):
@@ -186,4 +209,4 @@ def _and_whether_last(blocks: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int
         yield first, block, not block.endswith(b"\n")
 
 
-__all__ = ["Deviation", "Judge", "TraceVerdict", "judge_trace"]
+__all__ = ["Deviation", "Judge", "TraceVerdict", "judge_events", "judge_trace"]

@@ -1,0 +1,235 @@
+"""refmodel from Python: check a design, judge an implementation, write vectors. ``import refmodel`` gives every name.
+
+    import refmodel
+    report = refmodel.check("ept", engines=["exhaustive"])
+    assert report.holds and report.engine("exhaustive").numbers.states > 10_000_000
+
+The commands are made of the same functions. Bad input raises ``BadDesign``, with the file, the line and what was expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+
+from refmodel.engines import checking
+from refmodel.engines.broken_runs import BrokenRun, spec_of_class
+from refmodel.engines.machine import Failure
+from refmodel.engines.machine import replay as run_again
+from refmodel.engines.proof_cache import ProofCache
+from refmodel.engines.tokens import Said, decode, has_changed, places, spec_of
+from refmodel.engines.verdicts import EngineReport, Numbers, Status, Verdict, conclusion, status_of
+from refmodel.language import BadDesign, Design, Geometry, Law
+from refmodel.language.design import Outline
+from refmodel.loading import find, in_geometry, load, read
+from refmodel.oracle.kvmmmu import judge_kernel_trace
+from refmodel.oracle.trace.events import Event
+from refmodel.oracle.trace.judge import judge_events, judge_trace
+from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
+from refmodel.oracle.vectors.files import write
+from refmodel.report import documents, figures, pages
+from refmodel.report import stories as stories_of
+
+Engine = Literal["random", "exhaustive", "prove", "bounded"]
+Progress = Callable[[str, str], None]
+"""Called with the name of the engine at work, and with how far it is."""
+TRACE_JUDGES: dict[str, Callable[[str], TraceVerdict]] = {"refmodel": judge_trace, "kvmmmu": judge_kernel_trace}
+"""What judges a trace file, by its format."""
+
+
+@attrs.frozen
+class Report:
+    """What the engines say of a design, together."""
+
+    design: Outline
+    """The design as it was judged: its tables, operations, laws and geometry."""
+    spec: str | None
+    """The design's name as ``refmodel replay`` finds it; None for a class that no name leads to."""
+    engines: tuple[EngineReport, ...]
+    """A report of each engine, in the order in which they were asked."""
+
+    @property
+    def status(self) -> Status:
+        """What it comes to; the command ends with this exit status."""
+        return status_of(self.engines)
+
+    @property
+    def holds(self) -> bool:
+        """Whether what was asked was shown. Of a law that fails and of one that is undecided this is False."""
+        return self.status is Status.HOLDS
+
+    @property
+    def conclusion(self) -> str:
+        """What it comes to, in words."""
+        return conclusion(self.engines)
+
+    @property
+    def verdicts(self) -> dict[str, dict[str, Verdict]]:
+        """By the name of a law and the name of an engine. A law that was not asked about is not there."""
+        laws = dict.fromkeys(law for each in self.engines for law in each.verdicts)
+        return {law.name: {each.engine: each.verdicts[law] for each in self.engines if law in each.verdicts} for law in laws}
+
+    @property
+    def broken_runs(self) -> tuple[BrokenRun, ...]:
+        """The run of each engine that found one which breaks a law."""
+        return tuple(self._run(each, each.failure) for each in self.engines if each.failure is not None)
+
+    def engine(self, name: Engine) -> EngineReport:
+        """The report of one engine. Raises ``KeyError`` if it was not asked."""
+        for each in self.engines:
+            if each.engine == name:
+                return each
+        raise KeyError(name)
+
+    def document(self) -> dict[str, Any]:
+        """What ``refmodel check --json`` prints of the design."""
+        return documents.document(self.spec or self.design.name, self.design, self.engines)
+
+    def __str__(self) -> str:
+        return "\n\n".join([f"{self.design.name}: {self.conclusion}", *map(str, self.broken_runs)])
+
+    def _run(self, report: EngineReport, failure: Failure) -> BrokenRun:
+        return BrokenRun(self.design, report.geometry or self.design.cls.geometry, failure, self.spec)
+
+
+def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None = None, *,
+          geometry: Geometry | Mapping[str, int] | None = None, law: str | None = None, seconds: float = 5.0,
+          runs: int | None = None, explore_seconds: float | None = None, depth: int = 4, seed: int = 0, remember: bool = True,
+          why: bool = False, suggest: bool = False, progress: Progress = lambda engine, text: None,
+          finished: Callable[[EngineReport], None] = lambda report: None) -> Report:
+    """Let engines judge a design, one after the other.
+
+    ``design`` is a class, its ``outline``, or a name as ``refmodel check`` takes it. ``engines`` are ``random``, ``exhaustive`` and
+    ``prove`` unless others are named. ``geometry`` is another one than the design's own, or other numbers of names, such as
+    ``{"Vm": 2, "Mfn": 4}``. ``law`` is a clause, such as ``ISO-2``: the laws of that clause alone are judged.
+
+    Random runs take ``seconds``, or there are ``runs`` of them, always the same from the same ``seed``. An exploration takes
+    ``explore_seconds`` at most, and the bounded engine looks ``depth`` steps ahead. ``remember`` lets what was shown of refmodel's
+    own designs be remembered from one process to the next. ``why`` and ``suggest`` ask a proof which laws it leans on, and for laws
+    that it lacks. ``progress`` is called as work goes on, and ``finished`` with each engine's report.
+
+    Raises ``BadDesign`` if it is no design, if the clause or an engine is unknown, or if no engine can read the text.
+    """
+    outline, spec = named(design, geometry)
+    clauses = sorted({each.clause for each in outline.laws})
+    if law is not None and law not in clauses:
+        raise BadDesign(f"{law}: {outline.name} has no such law; it has {', '.join(clauses)}")
+    reports = checking.check(outline, tuple(engines or checking.usual(outline)), clause=law, seconds=seconds, runs=runs,
+                             explore_seconds=explore_seconds, depth=depth, seed=seed, notice=progress,
+                             cache=ProofCache() if remember else None, asks_why=why, suggests=suggest, finished=finished)
+    return Report(outline, spec, tuple(reports))
+
+
+def prove(design: type[Design] | str, *, law: str | None = None, progress: Progress = lambda engine, text: None) -> Report:
+    """Prove that every operation of a design keeps every law, for any number of names. Raises as ``check`` does."""
+    return check(design, ["prove"], law=law, progress=progress)
+
+
+def explore(design: type[Design] | str, *, geometry: Geometry | Mapping[str, int] | None = None, law: str | None = None,
+            seconds: float | None = None, progress: Progress = lambda engine, text: None) -> Report:
+    """Visit every state of a design in a geometry, to the last one or for so many seconds at most. Raises as ``check`` does."""
+    return check(design, ["exhaustive"], geometry=geometry, law=law, explore_seconds=seconds, progress=progress)
+
+
+def replay(token: str) -> BrokenRun | None:
+    """The run of a replay token, run again; None if it breaks no law.
+
+    ``BadDesign`` if it is no token, if its design is not found, or if a step no longer applies to the design's text.
+    """
+    _, said = spec_of(token)
+    spec, outline = meant(said)
+    judged = outline.restricted(said.clause) if said.clause in {law.clause for law in outline.laws} else outline
+    geometry, run = decode(outline, said)
+    told = list(run_again(judged, geometry, run))
+    broken = told[-1].broken if told else None
+    return None if broken is None else BrokenRun(outline, geometry, Failure(run, broken), spec)
+
+
+def meant(said: Said) -> tuple[str, Outline]:
+    """The design that a token means: where a relative path leads to two files, the one whose text the token was made of."""
+    found = [(spec, load(spec)) for spec in places(said)]
+    return next(((spec, outline) for spec, outline in found if not has_changed(outline, said)), found[0])
+
+
+def named(design: type[Design] | Outline | str, geometry: Geometry | Mapping[str, int] | None = None) -> tuple[Outline, str | None]:
+    """A design, well formed and in that geometry, and its name for a token. Raises ``BadDesign``."""
+    cls = find(design) if isinstance(design, str) else design.cls if isinstance(design, Outline) else design
+    if not (isinstance(cls, type) and issubclass(cls, Design)):
+        raise BadDesign(f"{design!r} is no design; expected a class derived from refmodel.Design, or a name")
+    spec = design if isinstance(design, str) else spec_of_class(cls)
+    if isinstance(design, Outline) and geometry is None:
+        return design, spec
+    return read(cls if geometry is None else in_geometry(cls, geometry)), spec
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def draw(run: BrokenRun) -> str:
+    """The last state of a run as an SVG picture: its steps, tables, frames, and the entries that break the law."""
+    return figures.figure(run)
+
+
+def write_page(report: Report, file: str | PathLike[str]) -> None:
+    """Write an HTML page on which the runs that break laws can be stepped through. ``BadDesign`` if it cannot be written."""
+    stories = tuple(stories_of.of_broken_run(run, f"{report.design.name}: a run that breaks {run.clause}")
+                    for run in report.broken_runs)
+    table = pages.verdicts(report.design.name, report.design, report.engines)
+    pages.write(pages.Page(f"refmodel: {report.design.name}", (report.conclusion,), (table,), stories), Path(file))
+
+
+# ---------------------------------------------------------------- implementations
+
+
+def judge(events: str | PathLike[str] | Iterable[Event | Mapping[str, Any] | bytes | str], *,
+          format: Literal["refmodel", "kvmmmu"] = "refmodel") -> TraceVerdict:
+    """Judge what an implementation reported of itself, up to the first event that no correct run could produce.
+
+    ``events`` is the path of a trace file (plain, gzip or zstd), or events as they come: dictionaries such as
+    ``{"e": "load", "gpa": 4096, "value": 0}``, or lines of JSON (specs/traces.md). ``format`` is for files: ``kvmmmu`` is
+    Linux's own trace of its shadow MMU. Raises ``BadDesign`` with the line and the field of what is no event.
+    """
+    if isinstance(events, str | PathLike):
+        if format not in TRACE_JUDGES:
+            raise BadDesign(f"{format}: no such format; expected {' or '.join(TRACE_JUDGES)}")
+        if not Path(events).is_file():
+            raise BadDesign(f"{fspath(events)}: no such file; expected a trace")
+        return TRACE_JUDGES[format](fspath(events))
+    if format != "refmodel":
+        raise BadDesign(f"format {format} is for files; expected the path of one")
+    return judge_events(events)
+
+
+def vectors(folder: str | PathLike[str], count: int = 120_000, progress: Callable[[str], None] = lambda name: None
+            ) -> dict[str, int]:
+    """Write conformance vectors of page walks and of a monitor (specs/vectors.md), ``count`` walks together.
+
+    Gives the number of vectors of each file. They are always the same. Raises ``BadDesign`` if the folder cannot be written.
+    """
+    return write(Path(folder), count, progress)
+
+
+__all__ = [
+    "BrokenRun",
+    "Deviation",
+    "Engine",
+    "EngineReport",
+    "Law",
+    "Numbers",
+    "Report",
+    "Status",
+    "TraceVerdict",
+    "Verdict",
+    "check",
+    "draw",
+    "explore",
+    "judge",
+    "prove",
+    "replay",
+    "vectors",
+    "write_page",
+]

@@ -1,0 +1,61 @@
+"""Commands that are loaded when they are run, so that ``refmodel --help`` answers at once."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command_from_info, get_command_name
+
+from refmodel.language.unsound import BadDesign
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "check": ("check", "Check designs by proof, by exploration and by random runs."),
+    "prove": ("prove", "Prove every theorem in proofs/."),
+    "leaks": ("leaks", "Look for two runs that look alike to a VM, until it is shown in one what it is not in the other."),
+    "bench": ("tell", "Let every engine look for every bug of the bench."),
+    "mutate": ("mutate", "Change the text of a design in one place at a time, and report which changes nothing notices."),
+    "replay": ("tell", "Run a recorded run again, step by step."),
+    "explain": ("tell", "Explain a clause, a law, a bug or a design."),
+    "judge": ("judge", "Judge a real MMU by the model, or a trace of any monitor by the laws."),
+    "serve": ("lockstep", "Judge events as they come: a line in, a line out."),
+    "drive": ("lockstep", "Generate operations, have an implementation carry them out, and judge what it reports."),
+    "vectors": ("vectors", "Write conformance vectors for page walks and for a monitor."),
+    "clients": ("lockstep", "Copy out what lets programs in C and Rust talk to refmodel."),
+}
+"""By the name of a command: the file that it is in, and what it does in one sentence. They are listed in this order."""
+
+
+class LazyGroup(TyperGroup):
+    """The commands of ``COMMANDS``."""
+
+    app: typer.Typer
+    """Where the files of the commands enter them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        importlib.import_module(f"refmodel.cli.{COMMANDS[cmd_name][0]}")
+        info = next(each for each in self.app.registered_commands if _called(each) == cmd_name)
+        return get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0] if args else ""
+        near = difflib.get_close_matches(name, COMMANDS, n=2)
+        if name and name not in COMMANDS and not name.startswith("-") and near:
+            raise BadDesign(f"{name}: no such command; did you mean {' or '.join(near)}?")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, does) for name, (_, does) in COMMANDS.items()])
+
+
+def _called(info: Any) -> str:
+    return str(info.name or get_command_name(info.callback.__name__))

@@ -1,0 +1,55 @@
+"""What is under way, on a terminal: what is done, what is at work, what is left. Nothing is shown where output is piped."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Self
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from refmodel.cli.common import err
+
+NAMED = 4
+"""Names of what is left that are shown."""
+
+
+class Counting:
+    """A bar of items that end in any order."""
+
+    def __init__(self, what: str, names: Sequence[str], *, quiet: bool = False) -> None:
+        self.what = what
+        self.left = dict.fromkeys(names)
+        self._lock = threading.Lock()
+        self._bar = Progress(BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
+                             console=err, transient=True, disable=quiet or not err.is_terminal)
+        self._names = list(names)
+        self._task = self._bar.add_task(self._words(), total=len(names))
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def ended(self, number: int) -> None:
+        """The item of this number has ended. Any thread may say so."""
+        with self._lock:
+            self.left.pop(self._names[number], None)
+            self._bar.update(self._task, completed=len(self._names) - len(self.left), description=self._words())
+
+    def _words(self) -> str:
+        names = list(self.left)
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return f"{self.what}; left: {', '.join(names[:NAMED])}{more}" if names else self.what
+
+
+@contextlib.contextmanager
+def at_work(name: str, *, quiet: bool = False) -> Iterator[Callable[[str, str], None]]:
+    """What to call with the engine at work and how far it is."""
+    with Progress(BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}"), console=err, transient=True,
+                  disable=quiet or not err.is_terminal) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda engine, text: bar.update(task, description=f"{name}: {engine} {text}")

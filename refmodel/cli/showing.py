@@ -1,0 +1,104 @@
+"""Reports on designs, shown at a terminal and put on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, out, status_of
+from refmodel.engines.broken_runs import BrokenRun
+from refmodel.engines.verdicts import EngineReport, conclusion
+from refmodel.language.design import Outline
+from refmodel.report import pages, terminal
+from refmodel.report import stories as stories_of
+from refmodel.report.documents import run_of
+
+
+def show(name: str, outline: Outline, reports: Sequence[EngineReport], law: str | None, told: Sequence[EngineReport] = ()) -> None:
+    """A design's reports, but for those that were shown as they came; the table; and what it all comes to."""
+    for report in reports:
+        if not any(report.engine == each.engine for each in told):
+            show_report(name, outline, report, law)
+        elif report.disagreement is not None:
+            _show_disagreement(name, outline, report)
+    out.print(terminal.verdict_table(outline if law is None else outline.restricted(law), reports))
+    style = {HOLDS: "green", FAILS: "bold red", UNDECIDED: "yellow"}[status_of(reports)]
+    out.print(f"{name}: {conclusion(reports)}\n", style=style, soft_wrap=True)
+
+
+def show_in_a_line(name: str, outline: Outline, reports: Sequence[EngineReport]) -> None:
+    """A design that holds: what was shown, by how many laws and in how many seconds."""
+    seconds = sum(report.seconds for report in reports)
+    remembered = ", remembered" if any(report.remembered for report in reports) else ""
+    out.print(f"[green]{name}[/]: {conclusion(reports)} ({len(outline.operations)} operations, {len(outline.laws)} laws, "
+              f"{seconds:.1f} s{remembered})", soft_wrap=True)
+
+
+def show_report(name: str, outline: Outline, report: EngineReport, law: str | None) -> None:
+    for line in terminal.coverage([report]):
+        out.print(line, soft_wrap=True)
+    _show_failure(name, outline, report, law)
+    if report.disagreement is not None:
+        _show_disagreement(name, outline, report)
+
+
+def _show_disagreement(name: str, outline: Outline, report: EngineReport) -> None:
+    case = report.disagreement
+    assert case is not None
+    out.print(terminal.disagreement(case), soft_wrap=True)
+    if case.failure is not None:
+        _show_run(run_of(name, outline, report, case.failure))
+
+
+def _show_run(run: BrokenRun) -> None:
+    out.print(terminal.trace(run.design, run.told()))
+    out.print(terminal.broken_clause(run.failure.broken))
+    out.print(f"refmodel replay {run.token}", style="dim", soft_wrap=True)
+
+
+def _show_failure(name: str, outline: Outline, report: EngineReport, law: str | None) -> None:
+    if report.failure is not None and report.geometry is not None:
+        how = " (a shortest one, found by exploring)" if report.engine == "prove" else ""
+        number = len(report.failure.run.steps)
+        out.print(f"\n[bold]{report.engine}[/]: a run of {number} steps breaks {law or 'a law'}{how}")
+        _show_run(run_of(name, outline, report, report.failure))
+    if report.leans_on is not None:
+        out.print(terminal.leaning_table(report.leans_on))
+    for number, case in enumerate(report.counterexamples, 1):
+        of = f" {number} of {len(report.counterexamples)}" if len(report.counterexamples) > 1 else ""
+        out.print(f"\n[bold]{report.engine}[/]: a counterexample to induction{of}, in {case.operation}; no run that breaks the law "
+                  "was found", soft_wrap=True)
+        out.print(terminal.witness_story(outline, case))
+    if report.counterexamples and not report.suggestion:
+        out.print(f"refmodel check {name} --engine prove --suggest looks for laws that exclude it", style="dim", soft_wrap=True)
+    if report.suggestion:
+        out.print(terminal.suggestion(report), soft_wrap=True)
+
+
+def page_of(shown: Sequence[tuple[str, Outline, list[EngineReport]]], law: str | None = None) -> pages.Page:
+    """All designs: the table of each, and the story of each run that breaks a law."""
+    stories = []
+    for name, outline, reports in shown:
+        for r in reports:
+            failure = r.failure or (r.disagreement.failure if r.disagreement else None)
+            if failure is not None:
+                title = f"{name}, {r.engine}: {r.disagreement.kind if r.disagreement else 'a run that breaks a law'}"
+                stories.append(stories_of.of_broken_run(run_of(name, outline, r, failure), title))
+            for case in r.counterexamples:
+                stories.append(stories_of.of_counterexample(outline, case, f"{name}, {r.engine}: a counterexample to induction in "
+                                                                           f"{case.operation}"))
+    said = [line for name, _, reports in shown for line in _said(name, reports)]
+    tables = tuple(pages.verdicts(name, outline if law is None else outline.restricted(law), reports)
+                   for name, outline, reports in shown)
+    return pages.Page("refmodel check", tuple(said), tables, tuple(stories))
+
+
+def _said(name: str, reports: Sequence[EngineReport]) -> Iterator[str]:
+    """What a page says of a design beside the table: the conclusion, disagreements, and what each engine covered."""
+    yield f"{name}: {conclusion(reports)}"
+    for r in reports:
+        if r.disagreement is not None:
+            yield f"{name}: {r.disagreement.kind.upper()}: {r.disagreement.case}"
+        for line in r.suggestion:
+            yield f"{name}: {line}"
+        covered = f"undecided: {r.why}" if r.why else f"{r.covered}; {r.seconds:.1f} s"
+        yield f"{name}: {r.engine}: {'; '.join([covered, *r.notes, *r.unproved])}"

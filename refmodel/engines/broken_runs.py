@@ -1,0 +1,86 @@
+"""A run that breaks a law, with what is needed to print it, to send it and to run it again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from refmodel.engines.machine import Failure, Told, replay
+from refmodel.engines.tokens import encode
+from refmodel.engines.words import broken_text, call, trace_text
+from refmodel.language.design import Outline
+from refmodel.language.kinds import Geometry
+from refmodel.language.laws import Law
+
+
+@attrs.frozen
+class BrokenRun:
+    """A run from power-on whose last step breaks a law. Printed, it is the run in words and its token."""
+
+    design: Outline
+    geometry: Geometry
+    failure: Failure
+    spec: str | None
+    """The design's name as ``refmodel replay`` finds it; None for a class that no name leads to."""
+
+    @property
+    def law(self) -> Law | None:
+        """The law that is broken; None if the text aborted (EFF-3)."""
+        return self.failure.broken.law
+
+    @property
+    def clause(self) -> str:
+        """The clause of specs/properties.md, such as ``ISO-2``."""
+        return self.failure.broken.clause
+
+    @property
+    def sentence(self) -> str:
+        """What the law claims."""
+        return self.failure.broken.sentence
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """The names for which the law is broken, such as ``{"vm": 0, "gfn": 1}``."""
+        return dict(self.failure.broken.names)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Each step as a call: ``share(vm=vm0, gfn=gfn0, other_vm=vm1, other_gfn=gfn0)``."""
+        return tuple(call(self.design, step) for step in self.failure.run.steps)
+
+    @property
+    def judged(self) -> Outline:
+        """The design with the broken law alone: the run is shown up to the step that breaks it."""
+        return self.design if self.law is None else attrs.evolve(self.design, laws=(self.law,))
+
+    @property
+    def token(self) -> str | None:
+        """What ``refmodel replay`` takes; None for a class that no name leads to."""
+        if self.spec is None:
+            return None
+        return encode(self.spec, self.design, self.geometry, self.failure.run, self.clause)
+
+    def told(self) -> list[Told]:
+        """Each step with what it changed and what it showed."""
+        return list(replay(self.judged, self.geometry, self.failure.run))
+
+    def __str__(self) -> str:
+        token = self.token
+        again = "(a class in a function has no token)" if token is None else f"refmodel replay {token}"
+        return "\n".join([broken_text(self.failure.broken), trace_text(self.design, self.told()), again])
+
+
+def spec_of_class(cls: type) -> str | None:
+    """How a class is named in a token; None if no name leads to it."""
+    if "<locals>" in cls.__qualname__ or "." in cls.__qualname__:
+        return None
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    if cls.__module__.split(".")[0] == "refmodel" or file is None:
+        return f"{cls.__module__}:{cls.__qualname__}"
+    return f"{Path(file).resolve()}:{cls.__qualname__}"
+
+
+__all__ = ["BrokenRun", "spec_of_class"]

@@ -1,0 +1,1 @@
+"""Designs to begin with: each is short, and says what there is to see."""

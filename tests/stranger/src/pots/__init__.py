@@ -1,0 +1,1 @@
+"""Pots that hold one thing, or nothing."""

@@ -1,0 +1,150 @@
+"""The pytest plugin, as a stranger's project uses it: tests/stranger, in a process of its own."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import refmodel
+
+ROOT = Path(__file__).parent.parent
+STRANGER = Path(__file__).parent / "stranger"
+BY_ITSELF = [] if any(e.name == "refmodel" for e in metadata.entry_points(group="pytest11")) else ["-p", "refmodel.pytest_plugin"]
+"""An environment that was made before there was a plugin does not load it by itself."""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(STRANGER, tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__", ".*")))
+
+
+def pytest_in(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "pytest", *BY_ITSELF, "-q", "-rA", "-p", "no:xdist", *arguments], cwd=project,
+                          capture_output=True, text=True, timeout=300, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def outcomes(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """By node id."""
+    return {node: outcome for outcome, node in re.findall(r"^(PASSED|FAILED|SKIPPED|ERROR) (\S+)", done.stdout, re.M)}
+
+
+def test_designs_are_collected_as_a_test_for_each_law_and_engine(project: Path) -> None:
+    found = outcomes(pytest_in(project, "-k", "not Rules"))
+    file = "tests/test_designs.py"
+    for design in (f"{file}::TestPot", "pots.designs:Pot"):
+        for law in ("a_full_cell_holds_one", "an_empty_cell_holds_nothing"):
+            for engine in ("exhaustive", "prove"):
+                assert found.pop(f"{design}::{law}[{engine}]") == "PASSED"
+    for engine in ("exhaustive", "prove"):
+        assert found.pop(f"{file}::TestLeaky::a_full_cell_holds_one[{engine}]") == "PASSED"
+        assert found.pop(f"{file}::TestLeaky::an_empty_cell_holds_nothing[{engine}]") == "FAILED"
+    assert found.pop(f"{file}::OnePot::a_full_cell_holds_one[random]") == "PASSED"
+    assert set(found) == {f"{file}::test_the_profile_of_the_suite_is_used", f"{file}::test_an_ordinary_test_goes_on_as_before"}
+    assert set(found.values()) == {"PASSED"}
+
+
+def test_a_failure_has_the_run_the_picture_and_a_token(project: Path) -> None:
+    done = pytest_in(project, "-k", "TestLeaky and nothing and exhaustive", "--junitxml", "report.xml")
+    assert done.returncode == 1 and "RES-2: An empty cell holds nothing." in done.stdout
+    assert "1. fill(vm=vm0)" in done.stdout and "2. drain(vm=vm0)" in done.stdout and "cells[vm0]  full, number 1" in done.stdout
+    picture = re.search(r"^picture: (.*)$", done.stdout, re.M)
+    assert picture is not None and "breaks RES-2" in Path(picture[1]).read_text()
+    token = re.search(r"^refmodel replay (\S+)$", done.stdout, re.M)
+    assert token is not None and 'name="refmodel_token"' in (project / "report.xml").read_text()
+    again = subprocess.run([sys.executable, "-m", "refmodel", "replay", token[1]], cwd=project, capture_output=True, text=True,
+                           timeout=60, check=False, env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{project / 'src'}"})
+    assert again.returncode == 1 and "breaks RES-2" in again.stdout, again.stderr
+
+
+def test_the_command_line_says_which_engines_and_designs(project: Path) -> None:
+    chosen = outcomes(pytest_in(project, "tests/test_designs.py::TestPot", "--refmodel-engine", "exhaustive"))
+    assert set(chosen) == {f"tests/test_designs.py::TestPot::{law}[exhaustive]"
+                           for law in ("a_full_cell_holds_one", "an_empty_cell_holds_nothing")}
+    leaky = "--refmodel-design", "pots.designs:Leaky", "-m", "refmodel_exhaustive"
+    named = outcomes(pytest_in(project, "tests/conftest.py", *leaky))
+    assert named == {"pots.designs:Leaky::a_full_cell_holds_one[exhaustive]": "PASSED",
+                     "pots.designs:Leaky::an_empty_cell_holds_nothing[exhaustive]": "FAILED"}
+
+
+@pytest.mark.parametrize(("body", "message"), [
+    ("class TestIt(Pot):\n    bad: int\n", "state is kept in tables"),
+    ("@pytest.mark.refmodel(engine='prove')\nclass It(Pot):\n    pass\n", "expected engines=, geometry=, law= or runs="),
+    ("@pytest.mark.refmodel(law='ISO-9')\nclass It(Pot):\n    pass\n", "no law of ISO-9; expected one of RES-1, RES-2"),
+    ("@pytest.mark.refmodel(geometry={'Vmm': 1})\nclass It(Pot):\n    pass\n", "no sort of names called Vmm")])
+def test_what_is_no_design_is_an_error_of_collection(project: Path, body: str, message: str) -> None:
+    (project / "tests" / "test_bad.py").write_text(f"import pytest\nfrom pots.designs import Pot\n\n{body}")
+    done = pytest_in(project, "tests/test_bad.py")
+    assert done.returncode == 2 and message in done.stdout
+
+
+def test_a_design_that_is_named_and_not_there_is_a_usage_error(project: Path) -> None:
+    done = pytest_in(project, "--refmodel-design", "epd")
+    assert done.returncode == 4 and "did you mean ept" in done.stderr
+    assert pytest_in(project, "-o", "refmodel_engines=magic").returncode == 4
+
+
+UNSHOWN = '''
+from pots.designs import Cell, Pot
+from refmodel import operation, require
+from refmodel.machine.names import Vm
+
+class TestNever(Pot):
+    @operation
+    def fill(self, vm: Vm) -> None:
+        require(self.cells[vm].number == 2)
+        self.cells[vm] = Cell(True, 1)
+'''
+
+
+def test_what_is_not_shown_is_no_success(project: Path) -> None:
+    (project / "tests" / "test_unshown.py").write_text(UNSHOWN)
+    done = pytest_in(project, "tests/test_unshown.py")
+    assert set(outcomes(done).values()) == {"FAILED", "PASSED"}  # an empty cell is met, a full one is not
+    assert "nothing that the law is about was met" in done.stdout
+    alone = pytest_in(project, "tests/test_unshown.py", "--refmodel-engine", "random", "-k", "nothing")
+    assert alone.returncode == 1 and "never applied, and no engine that looks at every state was asked" in alone.stdout
+    both = "--refmodel-engine", "random", "--refmodel-engine", "exhaustive"
+    beside = pytest_in(project, "tests/test_unshown.py", *both, "-k", "one")
+    assert beside.returncode == 1 and "1 failed, 1 skipped" in beside.stdout
+
+
+def test_a_rule_machine_keeps_to_the_suite_s_profile_and_database(project: Path) -> None:
+    done = pytest_in(project, "-k", "profile or Rules", "--hypothesis-profile", "few")
+    found = outcomes(done)
+    assert found["tests/test_designs.py::test_the_profile_of_the_suite_is_used"] == "PASSED"
+    assert found["tests/test_designs.py::TestRules::runTest"] == "PASSED"
+    assert found["tests/test_designs.py::TestLeakyRules::runTest"] == "FAILED"
+    assert "2. drain(vm=vm" in done.stdout and "refmodel replay rm1." in done.stdout
+    assert any((project / ".hypothesis" / "examples").rglob("*")), "the failing run is kept in the suite's own database"
+
+
+def test_without_a_design_the_plugin_loads_nothing(tmp_path: Path) -> None:
+    heavy = "{'z3', 'numpy', 'refmodel.language'}"
+    (tmp_path / "test_plain.py").write_text(f"import sys\n\ndef test_it():\n    assert not {heavy} & {{*sys.modules}}\n")
+    done = pytest_in(tmp_path, "-p", "no:hypothesispytest")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_in_a_fresh_environment_the_plugin_is_there_by_itself(project: Path, tmp_path: Path) -> None:
+    """refmodel is installed as its page says, with what it needs from the package index, and the stranger's suite is run."""
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    put = subprocess.run([python, "-m", "pip", "install", "-q", ROOT, "pytest"], capture_output=True, text=True, check=False)
+    if put.returncode and "No matching distribution" in put.stderr + put.stdout:
+        pytest.skip(f"no package index: {put.stderr.splitlines()[-1]}")
+    assert put.returncode == 0, put.stderr
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([python, "-m", "pytest", "-q", "-rA", "-k", "not Rules"], cwd=project, capture_output=True, text=True,
+                          check=False, env=plain)
+    assert "pots.designs:Pot::a_full_cell_holds_one[prove]" in outcomes(done), done.stdout + done.stderr
+    proved = subprocess.run([tmp_path / "venv" / "bin" / "refmodel", "prove", "entries.encoding", "--fresh"], cwd=tmp_path,
+                            capture_output=True, text=True, check=False, env=plain)
+    assert proved.returncode == 0 and proved.stdout.count("proved") == 2, proved.stdout + proved.stderr
+    assert refmodel.__version__ in subprocess.run([tmp_path / "venv" / "bin" / "refmodel", "--version"], capture_output=True,
+                                                  text=True, check=True, env=plain).stdout
