@@ -60,8 +60,8 @@ def test_sv32_has_entries_of_4_bytes_and_10_bits_a_level() -> None:
 
 
 def test_the_g_stage_has_a_root_of_16_kib_and_no_sign() -> None:
-    memory = Marked({ROOT + 8 * 0x7FF: pte(0x4000_0000, FULL | U)})
-    stage = Stage(ROOT, guest=True)
+    memory = Marked({G_ROOT + 8 * 0x7FF: pte(0x4000_0000, FULL | U)})
+    stage = Stage(G_ROOT, guest=True)
     assert walk(memory, stage, 0x7FF << 30 | 5, Access()).physical == 0x4000_0005
     with pytest.raises(PageFault):
         walk(memory, stage, 1 << 41, Access())

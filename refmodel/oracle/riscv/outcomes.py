@@ -74,7 +74,8 @@ def due(entries: Mapping[int, int], hart: Hart, instruction: Instruction, addres
     if isinstance(end, Fault):
         done = {at: bits | may.get(at, 0) for at, bits in flags_of(memory.marks).items()}
         return Lawful(Outcome(trap=trap(instruction, address, effective(hart, instruction).virtual, end)), {}, {**may, **done})
-    return Lawful(Outcome(physical=end.g.physical), flags_of(memory.marks), may)
+    must = flags_of(memory.marks)
+    return Lawful(Outcome(physical=end.g.physical), must, {at: bits & ~must.get(at, 0) for at, bits in may.items()})
 
 
 def _speculated(entries: Mapping[int, int], hart: Hart, address: int) -> dict[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from refmodel.language.asking import Fault
 from refmodel.machine.riscv.hart import access_of, effective, g_stage, hs_stage, translate, vs_stage
 from refmodel.machine.riscv.walk import AccessFault, allowed
@@ -55,7 +57,7 @@ def _not_given(test: WalkTest, address: int, entry: int) -> str:
     access = access_of(instruction, effective(hart, instruction).user)
     if stage is None or allowed(stage, access, entry):
         return "a flag is not set"
-    return "U is not as the mode asks" if vs and entry & U and not access.user else "a right is not given"
+    return "U is not as the mode asks" if allowed(attrs.evolve(stage, sum=True), access, entry) else "a right is not given"
 
 
 def wrong_with(entry: int, level: int) -> str:
