@@ -12,7 +12,7 @@ from refmodel.machine.riscv.hart import Hart, Instruction, Trap, effective, tran
 from refmodel.machine.riscv.two_stages import TwoStages
 from refmodel.machine.riscv.words import A, D, W
 from refmodel.machine.words import Marked
-from refmodel.oracle.riscv.layout import TABLES_1
+from refmodel.oracle.riscv.layout import TABLES_1, is_vs
 from refmodel.oracle.x86.outcomes import flags_of
 
 TRANSFORMED = {
@@ -57,9 +57,10 @@ class Observed:
 def due(entries: Mapping[int, int], hart: Hart, instruction: Instruction, address: int) -> Lawful:
     """What must come of an access over memory that holds these entries.
 
-    An accessed flag may be set by speculation, in a leaf that lets some access of the same mode through. A dirty flag is exact,
-    but for those of the G-stage's leaves that map the VS-stage's tables and give the right to write. An access that traps may
-    have set its flags already (Sv32, *Addressing and Memory Protection*, on PTE updates).
+    An accessed flag may be set by speculation, in a leaf that lets some access of the same mode through; but not in the
+    VS-stage's by HLV, HSV and HLVX. A dirty flag is exact, but for those of the G-stage's leaves that map the VS-stage's
+    tables and give the right to write. An access that traps may have set its flags already (Sv32, *Addressing and Memory
+    Protection*, on PTE updates).
     """
     memory = Marked(entries)
     end: TwoStages | Fault
@@ -68,6 +69,8 @@ def due(entries: Mapping[int, int], hart: Hart, instruction: Instruction, addres
     except Fault as fault:
         end = fault
     may = {at: bits & A for at, bits in _speculated(entries, hart, address).items()}
+    if instruction in (Instruction.HLV, Instruction.HSV, Instruction.HLVX):  # norm:vs_stage_speculative_a_bit
+        may = {at: bits for at, bits in may.items() if not is_vs(at)}
     for at, entry in entries.items():
         if at & ~0xFFF == TABLES_1 and entry & W and at in may:
             may[at] |= D

@@ -6,7 +6,7 @@ import attrs
 
 from refmodel.language.asking import Fault
 from refmodel.machine.riscv.hart import access_of, effective, g_stage, hs_stage, translate, vs_stage
-from refmodel.machine.riscv.walk import AccessFault, allowed
+from refmodel.machine.riscv.walk import AccessFault, allowed, valid
 from refmodel.machine.riscv.words import PBMT, RESERVED, A, D, N, R, U, V, W, X
 from refmodel.machine.words import Marked
 from refmodel.oracle.riscv.layout import is_vs, level_of
@@ -38,7 +38,7 @@ def reason(test: WalkTest) -> str:
         if memory.last is None:
             return "address bits that are not translated"
         entry = memory.words.get(memory.last, 0)
-        return wrong_with(entry, _level(memory.last, test)) or _not_given(test, memory.last, entry)
+        return _why(test, memory.last, entry, _level(memory.last, test))
     return "nothing"
 
 
@@ -49,19 +49,21 @@ def _level(address: int, test: WalkTest) -> int:
         return 0
 
 
-def _not_given(test: WalkTest, address: int, entry: int) -> str:
-    """What a leaf that is well formed does not have."""
+def _why(test: WalkTest, address: int, entry: int, level: int) -> str:
+    """What is wrong with an entry, or what a leaf does not have that is well formed."""
     hart, instruction = test.hart, test.instruction
     vs = is_vs(address)
     stage = (vs_stage(hart) if test.stages.virtual else hs_stage(hart)) if vs else g_stage(hart)
     access = access_of(instruction, effective(hart, instruction).user)
-    if stage is None or allowed(stage, access, entry):
+    if stage is None or not valid(stage, entry, level, entry & (R | X) != 0):
+        return wrong_with(entry, level)
+    if allowed(stage, access, entry):
         return "a flag is not set"
     return "U is not as the mode asks" if allowed(attrs.evolve(stage, sum=True), access, entry) else "a right is not given"
 
 
 def wrong_with(entry: int, level: int) -> str:
-    """The first thing that can be wrong with an entry of a level, whatever it is used for; nothing if there is none."""
+    """The first thing that can be wrong with an entry of a level that is not valid."""
     if not entry & V:
         return "V is clear"
     if entry & (R | W) == W:
@@ -77,4 +79,4 @@ def wrong_with(entry: int, level: int) -> str:
         return "PBMT is 3" if entry & PBMT == PBMT else "PBMT is set"
     if entry >> 10 & ((1 << 9 * max(level - 1, 0)) - 1):
         return "a large page is not aligned"
-    return ""
+    return "it is not valid"

@@ -180,8 +180,9 @@ def _g_entries(draw: Draw, leaf: int, data_2: int, data_1: int, frame: int, vs_l
 def _entry(draw: Draw, level: int, leaf: int, target: int, user: bool, calm: bool = False) -> int:
     """An entry that leads to ``target``, a bit out of order now and then; seldom, if ``calm``."""
     plain, odd = draw.byte(), draw.byte()
-    if calm and plain < 224:
+    if calm and plain < 192:
         return pointer(target, V | R | W | X | U | A | D)
+    plain = (plain - 192) * 4 if calm else plain
     if level > leaf:
         return _odd_pointer(plain, odd, pointer(target))
     flags = V | R | W | X | A | D | (U if user else 0)
