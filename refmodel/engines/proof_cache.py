@@ -205,8 +205,8 @@ def _imported(file: str, name: str, changed: int, size: int) -> tuple[str, ...]:
 
 
 def _nodes(tree: ast.AST, own: bool) -> Iterator[ast.AST]:
-    """Every node of a text, but for what refmodel's own says to type checkers only, which never runs. (A user's ``TYPE_CHECKING`` may
-    be anything.)"""
+    """Every node of a text, but for what refmodel's own says to type checkers only, which never runs. (A user's
+    ``TYPE_CHECKING`` may be anything.)"""
     todo = [tree]
     while todo:
         node = todo.pop()
