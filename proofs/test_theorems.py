@@ -28,13 +28,13 @@ def test_only_what_was_proved_is_remembered(tmp_path: Path) -> None:
     def false() -> None:
         raise AssertionError("not so")
 
-    false.__module__ = "proofs.guest_walk"
+    false.__module__ = "proofs.x86.guest_walk"
     cache = ProofCache(tmp_path)
     for _ in range(2):
         with pytest.raises(AssertionError):
             Theorem("A falsehood.", false).prove(cache)
     assert list(tmp_path.iterdir()) == []
-    cache.keep("one", "proofs.guest_walk", 1.5)
-    assert cache.seconds("one", "proofs.guest_walk") == 1.5
-    assert cache.seconds("one", "proofs.ept_walk") is None
-    assert cache.seconds("two", "proofs.guest_walk") is None
+    cache.keep("one", "proofs.x86.guest_walk", 1.5)
+    assert cache.seconds("one", "proofs.x86.guest_walk") == 1.5
+    assert cache.seconds("one", "proofs.x86.ept_walk") is None
+    assert cache.seconds("two", "proofs.x86.guest_walk") is None

@@ -13,7 +13,10 @@ from typing import Any
 
 import attrs
 
-from proofs import designs, entries, ept_walk, guest_walk, nested_walk, noninterference, popek_goldberg
+from proofs import designs, noninterference, popek_goldberg
+from proofs.riscv import two_stages
+from proofs.riscv import walk as riscv_walk
+from proofs.x86 import entries, ept_walk, guest_walk, nested_walk
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.proof_cache import ProofCache
 
@@ -58,6 +61,12 @@ def _of_levels(says: str, proof: Callable[..., None], *levels: int) -> list[Theo
     return [Theorem(f"{says} ({n} levels)", proof, (n,), certified=True) for n in levels]
 
 
+def _of_schemes(says: str, proof: Callable[..., None], *schemes: str) -> list[Theorem]:
+    return [Theorem(f"{says} ({name})", proof, (name,), certified=True) for name in schemes]
+
+
+VS_STAGE = ("Sv32", "Sv39", "Sv48", "Sv57")
+EVERY_STAGE = (*VS_STAGE, "Sv32x4", "Sv39x4", "Sv48x4", "Sv57x4")
 SLOW = set(COMBINED) - {"interpreter+"}
 
 THEOREMS = (
@@ -79,6 +88,11 @@ THEOREMS = (
       for k in ("guest", "EPT")),
     Theorem("A cell says what the bits of a 4 KiB page's entry say.", entries.a_cell_says_what_the_bits_say, certified=True),
     *_of_levels("Walking bits is walking cells: the two strata agree.", entries.walking_bits_is_walking_cells, 4, 5),
+    *_of_schemes("RISC-V's walk of a stage is what its manual's algorithm says.", riscv_walk.the_walk_is_as_declared, *EVERY_STAGE),
+    *_of_schemes("It reads and answers nothing where there is no memory.", riscv_walk.nothing_leads_beyond_memory, *EVERY_STAGE),
+    *_of_schemes("What it lets through, the leaf lets through.", riscv_walk.the_leaf_lets_it_through, *EVERY_STAGE),
+    *_of_schemes("Two stages are the VS-stage over the memory that the second shows.",
+                 two_stages.two_stages_are_the_vs_stage_over_what_the_second_shows, *VS_STAGE),
     Theorem("Popek and Goldberg 1: if what is sensitive is privileged, a monitored step is a bare machine's.",
             popek_goldberg.a_monitor_may_be_constructed, certified=True),
     Theorem("Popek and Goldberg 2: then so is a step under a monitor under a monitor.",

@@ -1,4 +1,5 @@
-"""Every bug of the bench is found by exploration and by proof, and every design that ships gets a clean bill."""
+"""Every bug that hypervisors had is found by exploration, and every bug of the bench by proof (exploration of those that were made up
+is in test_house.py); every design that ships gets a clean bill."""
 
 import json
 
@@ -20,13 +21,16 @@ leads elsewhere than the guest wrote (EQV-2) one step before the frame is anothe
 without its driver's knowledge (RES-1) in as few steps as it maps one writable that is not (ISO-1)."""
 
 
-@pytest.mark.parametrize("engine", ["exhaustive", pytest.param("prove", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", MUTANTS)
+HISTORICAL = [name for name, mutant in MUTANTS.items() if mutant.entry]
+
+
+@pytest.mark.parametrize(("name", "engine"), [
+    *((name, "exhaustive") for name in HISTORICAL), *(pytest.param(name, "prove", marks=pytest.mark.slow) for name in MUTANTS)])
 def test_each_bug_is_found(name: str, engine: str) -> None:
     mutant = MUTANTS[name]
     found = kill(mutant.design, engine)
     assert found.clause is not None
-    if mutant.entry and engine == "exhaustive":
+    if engine == "exhaustive":
         assert found.clause == mutant.clause or name in BETTER
     assert found.law in {law.name for law in outline(mutant.design).laws} or (found.law, found.clause) == (None, EFF_3)
     assert mutant.title.endswith(".")

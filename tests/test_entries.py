@@ -1,4 +1,4 @@
-"""Entries as records, bit by bit: on ints what proofs/entries.py proves of every word."""
+"""Entries as records, bit by bit: on ints what proofs/x86/entries.py proves of every word."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import attrs
 import pytest
 
-from refmodel.machine import entries
 from refmodel.machine.cells import Cell
+from refmodel.machine.x86 import entries
 
 GUEST = ("present", "writable", "user", "write_through", "cache_disabled", "accessed", "dirty", "page_size", "global_page")
 EPT = ("readable", "writable", "executable", None, None, None, "ignore_pat", "page_size", "accessed", "dirty", "user_executable")

@@ -1,11 +1,23 @@
-"""The guest's walk, bit for bit: examples to check by hand. What holds of all inputs is proved in proofs/guest_walk.py."""
+"""The guest's walk, bit for bit: examples to check by hand. What holds of all inputs is proved in proofs/x86/guest_walk.py."""
 
 import pytest
 
 from refmodel.language import Fault
-from refmodel.machine import words
-from refmodel.machine.guest_walk import FETCH, PK, RSVD, Access, Cpu, NotCanonical, PageFault, canonical, walk, walk_marking_late
-from refmodel.machine.words import NX, PS, RW, US, A, D, G, Marked, P, Translation
+from refmodel.machine.words import PAGE, Late, Marked, Translation
+from refmodel.machine.x86 import words
+from refmodel.machine.x86.guest_walk import (
+    FETCH,
+    PK,
+    RSVD,
+    Access,
+    Cpu,
+    NotCanonical,
+    PageFault,
+    canonical,
+    walk,
+    walk_marking_late,
+)
+from refmodel.machine.x86.words import NX, PS, RW, US, A, D, G, P
 
 FULL = P | RW | US
 CHAIN = {0x1000: 0x2000 | FULL, 0x2000: 0x3000 | FULL, 0x3000: 0x4000 | FULL, 0x4000: 0x5000 | FULL}
@@ -23,7 +35,7 @@ def code(entries: dict[int, int], access: Access, **registers: int) -> int:
 
 def test_bits_are_numbered_as_in_the_manuals() -> None:
     assert (P, RW, US, A, D, PS, G, NX) == (1, 2, 4, 0x20, 0x40, 0x80, 0x100, 0x8000_0000_0000_0000)
-    assert (words.PAGE, words.FRAME) == (0x1000, 0xF_FFFF_FFFF_F000)
+    assert (PAGE, words.FRAME) == (0x1000, 0xF_FFFF_FFFF_F000)
     assert (RSVD, FETCH, PK) == (8, 0x10, 0x20)
     assert (words.lacking(36), words.lacking(52)) == (0xF_FFF0_0000_0000, 0)
 
@@ -38,7 +50,7 @@ def test_an_address_is_canonical_if_its_bits_from_the_highest_on_are_alike(level
 
 def test_memory_that_is_late_sets_nothing_before_it_is_told_to() -> None:
     memory = Marked({0x1000: 7})
-    late = words.Late(memory)
+    late = Late(memory)
     late.mark(0x1000, 7, A)
     assert (late.read(0x1000), late.read(0x2000), memory.marks) == (7, 0, [])
     late.settle()

@@ -43,13 +43,19 @@ def test_random_runs_with_two_vcpus_and_larger_pages_break_nothing() -> None:
 
 @pytest.mark.parametrize("name", BENCH)
 def test_a_mutant_breaks_the_law_that_it_is_there_for(name: str) -> None:
+    """Among all laws, or sooner than it another, and then among those of its clause."""
     mutant = MUTANTS[name]
-    clause = outline(mutant.design).restricted(mutant.clause)
-    found = explore(clause, mutant.design.geometry, seconds=120)
-    assert found.failure is not None, f"{name} breaks no law of {mutant.clause}"
-    assert found.failure.broken.clause in {mutant.clause, EARLIER.get(name)}
-    told = list(replay(clause, mutant.design.geometry, found.failure.run))
-    assert told[-1].broken is not None
+    laws = outline(mutant.design)
+    assert mutant.title.endswith(".")
+    found = explore(laws, mutant.design.geometry, seconds=120)
+    assert found.failure is not None, f"{name} breaks no law"
+    if found.failure.broken.clause not in {mutant.clause, EARLIER.get(name)}:
+        laws = laws.restricted(mutant.clause)
+        found = explore(laws, mutant.design.geometry, seconds=120)
+        assert found.failure is not None, f"{name} breaks no law of {mutant.clause}"
+        assert found.failure.broken.clause in {mutant.clause, EARLIER.get(name)}
+    told = list(replay(laws, mutant.design.geometry, found.failure.run))
+    assert told[-1].broken is not None and told[-1].broken.clause == found.failure.broken.clause
 
 
 def test_every_clause_has_a_mutant() -> None:

@@ -13,8 +13,10 @@ import attrs
 import pytest
 
 ROOT = Path(__file__).parent.parent
-GUEST, EPT, NESTED = "guest_walk.the_walk_is_as_declared(4)", "ept_walk.the_walk_is_as_declared(4)", "nested_walk.through_"
-NPT = "guest_walk.the_nested_page_walk_is_as_declared(4)"
+GUEST, EPT = "x86.guest_walk.the_walk_is_as_declared(4)", "x86.ept_walk.the_walk_is_as_declared(4)"
+NESTED = "x86.nested_walk.through_"
+STRATA = "x86.entries.walking_bits_is_walking_cells(4)"
+NPT = "x86.guest_walk.the_nested_page_walk_is_as_declared(4)"
 THROUGH_EPT = f"{NESTED}ept_it_is_the_guest_s_walk_of_what_ept_shows(4)"
 THROUGH_NPT = f"{NESTED}npt_it_is_the_guest_s_walk_of_what_the_nested_tables_show(4)"
 
@@ -30,76 +32,82 @@ class Mutant:
 
 
 MUTANTS = [Mutant(*m) for m in (
-    ("guest_walk.py", "PageFault(why | P | RSVD)", "PageFault(why | RSVD)", GUEST),  # Q1
-    ("guest_walk.py", "if leaf:\n            break\n        memory.mark(slot, entry, A)",
+    ("x86/guest_walk.py", "PageFault(why | P | RSVD)", "PageFault(why | RSVD)", GUEST),  # Q1
+    ("x86/guest_walk.py", "if leaf:\n            break\n        memory.mark(slot, entry, A)",
      "memory.mark(slot, entry, A)\n        if leaf:\n            break", GUEST),  # Q2, at every level
-    ("guest_walk.py", "level >= 4 and cpu.amd", "level > 5 and cpu.amd", GUEST),  # Q3
-    ("guest_walk.py", "- (1 << 13)", "- (1 << 14)", GUEST),
-    ("guest_walk.py", "rights & entry, denied", "rights & entry | US, denied", GUEST),
-    ("guest_walk.py", "denied | entry,", "entry,", GUEST),
-    ("guest_walk.py", "return not cpu.smep", "return True", GUEST),
-    ("guest_walk.py", "(access.implicit or not access.ac)", "not access.ac", GUEST),
-    ("guest_walk.py", "access.write and (access.user or cpu.wp)", "access.write and cpu.wp", GUEST),
-    ("guest_walk.py", "entry >> 59 & 0xF", "entry >> 58 & 0xF", GUEST),
-    ("guest_walk.py", "(cpu.nxe or cpu.smep)", "cpu.nxe", GUEST),
-    ("guest_walk.py", "A | D if access.write else A", "A | D", GUEST),
-    ("guest_walk.py", "table & ~offset", "table", GUEST),
-    ("guest_walk.py", "address >> shift & 0x1FF", "address >> shift & 0xFF", GUEST),
-    ("guest_walk.py", "bits = cpu.beyond", "bits = 0", "guest_walk.nothing_leads_beyond_maxphyaddr(4)"),
-    ("guest_walk.py", "rights, denied, table = rights & entry,", "rights, denied, table = entry,",
-     "guest_walk.rights_only_shrink(4)"),
-    ("guest_walk.py", "level, rights, denied, entry)", "level, rights, denied, table)", GUEST),
-    ("guest_walk.py", "level, rights, denied, entry)", "level, entry, denied, entry)", GUEST),
-    ("guest_walk.py", "level, rights, denied, entry)", "level, rights, entry, entry)", GUEST),
-    ("npt_walk.py", "Access(user=True,", "Access(user=False,", NPT),
-    ("npt_walk.py", "12 + 9 * host.levels", "11 + 9 * host.levels", NPT),
-    ("npt_walk.py", "reason(host, access) | stage", "stage", NPT),
-    ("ept_walk.py", "level, rights, unused, entry)", "level, rights, unused, table)", EPT),
-    ("ept_walk.py", "level, rights, unused, entry)", "level, entry, unused, entry)", EPT),
-    ("ept_walk.py", " | there_were(ept, rights)", "", EPT),
-    ("ept_walk.py", "- (1 << 12)", "- (1 << 13)", EPT),  # B3
-    ("ept_walk.py", "memory_type == 2 or ", "", EPT),
-    ("ept_walk.py", "entry & W != 0 or ", "", EPT),
-    ("ept_walk.py", "bits |= 0x78", "bits |= 0x70", EPT),
-    ("ept_walk.py", "EPT_A | EPT_D if use.write else EPT_A", "EPT_A | EPT_D", EPT),
-    ("ept_walk.py", "ept.mode_based_execute and use.user_page", "ept.mode_based_execute", EPT),
-    ("ept_walk.py", "rights, unused, table = rights & entry", "rights, unused, table = entry", "ept_walk.rights_only_shrink(4)"),
-    ("nested_walk.py", "Use(read=True, write=True, about=LINEAR)", "Use(read=True, about=LINEAR)", THROUGH_EPT),  # B1
-    ("nested_walk.py", "read=True, write=self.ept.accessed_dirty,", "write=self.ept.accessed_dirty,", THROUGH_EPT),  # B2
-    ("nested_walk.py", "if advanced and writable", "if writable", THROUGH_EPT),
-    ("nested_walk.py", "address, True, False, TABLE_ADDRESS", "address, False, False, TABLE_ADDRESS", THROUGH_NPT),
-    ("nested_walk.py", "access.fetch, FINAL_ADDRESS", "access.fetch, TABLE_ADDRESS", THROUGH_NPT),
-    ("entries.py", "return bit if flag else 0", "return bit", "entries.encoding_undoes_decoding(guest)"),
-    ("entries.py", "key=word >> 59 & 0xF", "key=word >> 59 & 0x7", "entries.encoding_undoes_decoding(guest)"),
-    ("entries.py", "given(entry.dirty, EPT_D)", "given(entry.accessed, EPT_D)", "entries.decoding_undoes_encoding(EPT)"),
-    ("entries.py", "entry.accessed, entry.dirty)", "entry.dirty, entry.accessed)", "entries.a_cell_says_what_the_bits_say()"),
-    ("entries.py", "accessed=word & A != 0, dirty=word & D != 0, page", "accessed=word & D != 0, dirty=word & A != 0, page",
-     "entries.a_record_says_what_the_bits_say(guest)"),
-    ("cells.py", "entry.present and (entry.user or not mode.user)", "entry.present", "entries.walking_bits_is_walking_cells(4)"),
-    ("cells.py", "not (mode.user or mode.wp)", "not mode.wp", "entries.walking_bits_is_walking_cells(4)"),
-    ("cells.py", "(entry.writable or not (mode.user or mode.wp))", "entry.writable", "entries.walking_bits_is_walking_cells(4)"),
-    ("cells.py", "not (mode.user or mode.ac)", "not mode.user", "entries.walking_bits_is_walking_cells(4)"),
-    ("cells.py", "(mode.smep and entry.user and not mode.user)", "mode.smep", "entries.walking_bits_is_walking_cells(4)"),
+    ("x86/guest_walk.py", "level >= 4 and cpu.amd", "level > 5 and cpu.amd", GUEST),  # Q3
+    ("x86/guest_walk.py", "- (1 << 13)", "- (1 << 14)", GUEST),
+    ("x86/guest_walk.py", "rights & entry, denied", "rights & entry | US, denied", GUEST),
+    ("x86/guest_walk.py", "denied | entry,", "entry,", GUEST),
+    ("x86/guest_walk.py", "return not cpu.smep", "return True", GUEST),
+    ("x86/guest_walk.py", "(access.implicit or not access.ac)", "not access.ac", GUEST),
+    ("x86/guest_walk.py", "access.write and (access.user or cpu.wp)", "access.write and cpu.wp", GUEST),
+    ("x86/guest_walk.py", "entry >> 59 & 0xF", "entry >> 58 & 0xF", GUEST),
+    ("x86/guest_walk.py", "(cpu.nxe or cpu.smep)", "cpu.nxe", GUEST),
+    ("x86/guest_walk.py", "A | D if access.write else A", "A | D", GUEST),
+    ("x86/guest_walk.py", "table & ~offset", "table", GUEST),
+    ("x86/guest_walk.py", "address >> shift & 0x1FF", "address >> shift & 0xFF", GUEST),
+    ("x86/guest_walk.py", "bits = cpu.beyond", "bits = 0", "x86.guest_walk.nothing_leads_beyond_maxphyaddr(4)"),
+    ("x86/guest_walk.py", "rights, denied, table = rights & entry,", "rights, denied, table = entry,",
+     "x86.guest_walk.rights_only_shrink(4)"),
+    ("x86/guest_walk.py", "level, rights, denied, entry)", "level, rights, denied, table)", GUEST),
+    ("x86/guest_walk.py", "level, rights, denied, entry)", "level, entry, denied, entry)", GUEST),
+    ("x86/guest_walk.py", "level, rights, denied, entry)", "level, rights, entry, entry)", GUEST),
+    ("x86/npt_walk.py", "Access(user=True,", "Access(user=False,", NPT),
+    ("x86/npt_walk.py", "12 + 9 * host.levels", "11 + 9 * host.levels", NPT),
+    ("x86/npt_walk.py", "reason(host, access) | stage", "stage", NPT),
+    ("x86/ept_walk.py", "level, rights, unused, entry)", "level, rights, unused, table)", EPT),
+    ("x86/ept_walk.py", "level, rights, unused, entry)", "level, entry, unused, entry)", EPT),
+    ("x86/ept_walk.py", " | there_were(ept, rights)", "", EPT),
+    ("x86/ept_walk.py", "- (1 << 12)", "- (1 << 13)", EPT),  # B3
+    ("x86/ept_walk.py", "memory_type == 2 or ", "", EPT),
+    ("x86/ept_walk.py", "entry & W != 0 or ", "", EPT),
+    ("x86/ept_walk.py", "bits |= 0x78", "bits |= 0x70", EPT),
+    ("x86/ept_walk.py", "EPT_A | EPT_D if use.write else EPT_A", "EPT_A | EPT_D", EPT),
+    ("x86/ept_walk.py", "ept.mode_based_execute and use.user_page", "ept.mode_based_execute", EPT),
+    ("x86/ept_walk.py", "rights, unused, table = rights & entry", "rights, unused, table = entry",
+     "x86.ept_walk.rights_only_shrink(4)"),
+    ("x86/nested_walk.py", "Use(read=True, write=True, about=LINEAR)", "Use(read=True, about=LINEAR)", THROUGH_EPT),  # B1
+    ("x86/nested_walk.py", "read=True, write=self.ept.accessed_dirty,", "write=self.ept.accessed_dirty,", THROUGH_EPT),  # B2
+    ("x86/nested_walk.py", "if advanced and writable", "if writable", THROUGH_EPT),
+    ("x86/nested_walk.py", "address, True, False, TABLE_ADDRESS", "address, False, False, TABLE_ADDRESS", THROUGH_NPT),
+    ("x86/nested_walk.py", "access.fetch, FINAL_ADDRESS", "access.fetch, TABLE_ADDRESS", THROUGH_NPT),
+    ("x86/entries.py", "return bit if flag else 0", "return bit", "x86.entries.encoding_undoes_decoding(guest)"),
+    ("x86/entries.py", "key=word >> 59 & 0xF", "key=word >> 59 & 0x7", "x86.entries.encoding_undoes_decoding(guest)"),
+    ("x86/entries.py", "given(entry.dirty, EPT_D)", "given(entry.accessed, EPT_D)",
+     "x86.entries.decoding_undoes_encoding(EPT)"),
+    ("x86/entries.py", "entry.accessed, entry.dirty)", "entry.dirty, entry.accessed)",
+     "x86.entries.a_cell_says_what_the_bits_say()"),
+    ("x86/entries.py", "accessed=word & A != 0, dirty=word & D != 0, page", "accessed=word & D != 0, dirty=word & A != 0, page",
+     "x86.entries.a_record_says_what_the_bits_say(guest)"),
+    ("cells.py", "entry.present and (entry.user or not mode.user)", "entry.present", STRATA),
+    ("cells.py", "not (mode.user or mode.wp)", "not mode.wp", STRATA),
+    ("cells.py", "(entry.writable or not (mode.user or mode.wp))", "entry.writable", STRATA),
+    ("cells.py", "not (mode.user or mode.ac)", "not mode.user", STRATA),
+    ("cells.py", "(mode.smep and entry.user and not mode.user)", "mode.smep", STRATA),
 )]
 
 EQUIVALENT = (
-    ("guest_walk.py", "cpu.cr3 & FRAME, RW | US, 0", "cpu.cr3 & FRAME, RW | US, 1", "bit 0 is set in every entry that is used"),
-    ("guest_walk.py", "level < 4 and entry & PS", "entry & PS",
+    ("x86/guest_walk.py", "cpu.cr3 & FRAME, RW | US, 0", "cpu.cr3 & FRAME, RW | US, 1", "bit 0 is set in every entry that is used"),
+    ("x86/guest_walk.py", "level < 4 and entry & PS", "entry & PS",
      "PS is reserved at levels 4 and 5: the entry is malformed as a leaf too"),
-    ("guest_walk.py", "rights & 2 != 0", "rights & 3 != 0", "bit 0 has been asked for before"),
-    ("ept_walk.py", "level < 4 and entry & PS", "entry & PS",
+    ("x86/guest_walk.py", "rights & 2 != 0", "rights & 3 != 0", "bit 0 has been asked for before"),
+    ("x86/ept_walk.py", "level < 4 and entry & PS", "entry & PS",
      "PS is reserved at levels 4 and 5: the entry is malformed as a leaf too"),
-    ("ept_walk.py", "leaf and forbidden_type(entry)", "forbidden_type(entry)", "bits 5:3 of an entry that is no leaf are reserved"),
-    ("ept_walk.py", "if leaf and level > 1:", "if leaf:", "at level 1 there is no bit between bit 12 and the page's size"),
-    ("ept_walk.py", "R, W, X, XU = 1 << 0", "R, W, X, XU = 1 >> 0", "the same number"),
-    ("words.py", "1 << 0", "1 >> 0", "the same number"),
-    ("staleness.py", "if chain not in self.chains:", "if True:", "the same chains are gone over again"),
-    ("staleness.py", "(c.leaf and c.covers(gva) and (c.tag.pcid", "(c.covers(gva) and (c.tag.pcid",
+    ("x86/ept_walk.py", "leaf and forbidden_type(entry)", "forbidden_type(entry)",
+     "bits 5:3 of an entry that is no leaf are reserved"),
+    ("x86/ept_walk.py", "if leaf and level > 1:", "if leaf:", "at level 1 there is no bit between bit 12 and the page's size"),
+    ("x86/ept_walk.py", "R, W, X, XU = 1 << 0", "R, W, X, XU = 1 >> 0", "the same number"),
+    ("x86/words.py", "1 << 0", "1 >> 0", "the same number"),
+    ("x86/staleness.py", "if chain not in self.chains:", "if True:", "the same chains are gone over again"),
+    ("x86/staleness.py", "(c.leaf and c.covers(gva) and (c.tag.pcid", "(c.covers(gva) and (c.tag.pcid",
      "an upper part of the current PCID is forgotten by the line below, and none is global"),
-    ("staleness.py", "def invept(self, kind: int, eptp: Word = 0)", "def invept(self, kind: int, eptp: Word = 1)",
+    ("x86/staleness.py", "def invept(self, kind: int, eptp: Word = 0)", "def invept(self, kind: int, eptp: Word = 1)",
      "bits 11:0 of an EPTP do not count"),
-    ("staleness.py", "vpid: int = 0, gva: Word = 0, levels", "vpid: int = 0, gva: Word = 1, levels", "an address in the same page"),
-    ("staleness.py", "pcid: int = 0, gva: Word = 0, levels", "pcid: int = 0, gva: Word = 1, levels", "an address in the same page"),
+    ("x86/staleness.py", "vpid: int = 0, gva: Word = 0, levels", "vpid: int = 0, gva: Word = 1, levels",
+     "an address in the same page"),
+    ("x86/staleness.py", "pcid: int = 0, gva: Word = 0, levels", "pcid: int = 0, gva: Word = 1, levels",
+     "an address in the same page"),
 )
 """Changes to a file of refmodel/machine that nothing can notice, and why. They were met when comparisons, operators, constants,
 conditions, arguments and statements were changed one by one."""

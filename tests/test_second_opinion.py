@@ -202,7 +202,7 @@ def test_a_text_says_what_was_asked(name: str) -> None:
 
 
 def test_so_does_the_text_of_a_theorem_about_walks() -> None:
-    from proofs.ept_walk import rights_only_shrink
+    from proofs.x86.ept_walk import rights_only_shrink
     found: list[Question] = []
     with listening(found.append):
         rights_only_shrink(4)
@@ -375,8 +375,8 @@ def test_ethos_accepts_a_certificate_of_this_text_and_of_no_other() -> None:
 
 @pytest.mark.slow
 @cvc5
-@pytest.mark.parametrize("theorem", ["ept_walk.the_walk_is_as_declared(5)", "guest_walk.the_walk_is_as_declared(5)",
-                                     "entries.encoding_undoes_decoding(guest)"])
+@pytest.mark.parametrize("theorem", ["x86.ept_walk.the_walk_is_as_declared(5)", "x86.guest_walk.the_walk_is_as_declared(5)",
+                                     "x86.entries.encoding_undoes_decoding(guest)"])
 def test_a_theorem_about_walks_is_certified_from_end_to_end(theorem: str, tmp_path: Path) -> None:
     """Proved, written, proved by cvc5, and checked by Ethos, question by question; and no certificate does for another question."""
     ethos = checker()

@@ -4,13 +4,14 @@ import itertools
 
 import pytest
 
-from refmodel.machine import ept_walk as ept_text
-from refmodel.machine import npt_walk as npt_text
-from refmodel.machine.ept_walk import FINAL, LINEAR, XU, Ept, EptMisconfiguration, EptViolation, R, Use, W, X, ept_walk
-from refmodel.machine.guest_walk import Access, Cpu, PageFault
-from refmodel.machine.nested_walk import ThroughEpt, walk_through_ept, walk_through_npt
-from refmodel.machine.npt_walk import FINAL_ADDRESS, TABLE_ADDRESS, NestedPageFault, npt_walk
-from refmodel.machine.words import NX, PS, RW, US, A, D, Marked, P
+from refmodel.machine.words import Marked
+from refmodel.machine.x86 import ept_walk as ept_text
+from refmodel.machine.x86 import npt_walk as npt_text
+from refmodel.machine.x86.ept_walk import FINAL, LINEAR, XU, Ept, EptMisconfiguration, EptViolation, R, Use, W, X, ept_walk
+from refmodel.machine.x86.guest_walk import Access, Cpu, PageFault
+from refmodel.machine.x86.nested_walk import ThroughEpt, walk_through_ept, walk_through_npt
+from refmodel.machine.x86.npt_walk import FINAL_ADDRESS, TABLE_ADDRESS, NestedPageFault, npt_walk
+from refmodel.machine.x86.words import NX, PS, RW, US, A, D, P
 
 RWX, WB, FULL = R | W | X, 6 << 3, P | RW | US | A | D
 CHAIN = {0x1000: 0x2000 | RWX, 0x2000: 0x3000 | RWX, 0x3000: 0x4000 | RWX, 0x4000: 0x5000 | RWX | WB}

@@ -127,7 +127,7 @@ def test_exits_are_counted_by_what_the_guest_does() -> None:
 
 
 def test_x86_instructions_are_classed_as_the_literature_has_them() -> None:
-    from refmodel.machine.x86_instructions import X86_INSTRUCTIONS, classify
+    from refmodel.machine.x86.instructions import X86_INSTRUCTIONS, classify
 
     classes = {x.name: classify(x.does) for x in X86_INSTRUCTIONS}
     failing = {name for name, c in classes.items() if not c.virtualizable}

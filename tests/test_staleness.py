@@ -12,9 +12,10 @@ import attrs
 import pytest
 
 from refmodel.language import Fault
-from refmodel.machine.guest_walk import Access, Cpu, NotCanonical, PageFault, walk
-from refmodel.machine.staleness import Chain, Remembered, Tag, first_address
-from refmodel.machine.words import NX, PS, RW, US, A, D, G, Marked, P, lacking
+from refmodel.machine.words import Marked
+from refmodel.machine.x86.guest_walk import Access, Cpu, NotCanonical, PageFault, walk
+from refmodel.machine.x86.staleness import Chain, Remembered, Tag, first_address
+from refmodel.machine.x86.words import NX, PS, RW, US, A, D, G, P, lacking
 
 FULL = P | RW | US | A | D
 CPU = Cpu(cr3=0x1000)

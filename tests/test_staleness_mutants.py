@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from refmodel.machine import staleness
-from refmodel.machine.guest_walk import Access
+from refmodel.machine.x86 import staleness
+from refmodel.machine.x86.guest_walk import Access
 from tests import test_staleness as claims
 
 MUTANTS = (

@@ -22,7 +22,7 @@ from refmodel.engines.machine import replay as run_again
 from refmodel.engines.policy_simulation import POLICIES, read, simulate
 from refmodel.engines.tokens import decode, has_changed, spec_of
 from refmodel.language.unsound import BadDesign
-from refmodel.machine.x86_instructions import X86_INSTRUCTIONS, classify
+from refmodel.machine.x86.instructions import X86_INSTRUCTIONS, classify
 from refmodel.report import efficiency, explaining, pages, policies, stories, terminal
 
 TOPICS = ("exits", "instructions", "policy")

@@ -13,8 +13,8 @@ import z3
 from refmodel.engines.symbolic import Symbolic
 from refmodel.language.kinds import FlagKind, WordKind
 from refmodel.language.opaque import Opaque, opaque, term_of
-from refmodel.machine import ept_walk, guest_walk
-from refmodel.machine.words import lacking
+from refmodel.machine.x86 import ept_walk, guest_walk
+from refmodel.machine.x86.words import lacking
 
 Term = Any
 WORD, FLAG = WordKind(64), FlagKind()

@@ -15,7 +15,7 @@ import z3
 
 from refmodel.engines.conditions import formal
 from refmodel.engines.samples import Sample, Sampler, Tables, said
-from refmodel.engines.terms import Term, sort_of
+from refmodel.engines.terms import Term, called, sort_of
 from refmodel.engines.valuation import Graph, Unvalued, Valuation, coded, leaves_of
 from refmodel.language.asking import Fault
 from refmodel.language.design import Outline
@@ -113,7 +113,7 @@ class OnTerms:
         for kind in self.design.tables:
             for key in kind.all_keys(self.geometry):
                 parts = key if isinstance(key, tuple) else (key,)
-                names = [str(k) for k in formal(kind).key]
+                names = [called(k) for k in formal(kind).key]
                 here = value.binding(**dict(zip(names, map(coded, kind.keys, parts), strict=True)))
                 try:
                     if all(here(c) for c in o.conditions) and not here(o.holds):
@@ -217,7 +217,7 @@ class OnTerms:
 
     def _law(self, sample: Sample, law: Law, names: tuple[Any, ...], holds: bool, goal: Term, formal: Sequence[Term],
              value: Valuation, when: str) -> None:
-        bound = {str(t): coded(kind, n) for (_, kind), t, n in zip(law.names, formal, names, strict=True)}
+        bound = {called(t): coded(kind, n) for (_, kind), t, n in zip(law.names, formal, names, strict=True)}
         try:
             found = bool(value.binding(**bound)(goal))
         except Unvalued:
@@ -261,7 +261,7 @@ def _named(kind: Any, value: Any, mine: Any) -> Iterable[tuple[str, Any]]:
     """The constants that an arbitrary value of the text's consists of, with what they are."""
     for (_, leaf), v, m in zip(kind.leaves(), kind.flatten(value), kind.flatten(mine), strict=True):
         if isinstance(v, Opaque):
-            yield str(v.term), coded(leaf, m)
+            yield called(v.term), coded(leaf, m)
 
 
 __all__ = ["Audited", "OnTerms", "Tables", "drawn"]

@@ -22,7 +22,7 @@ from refmodel.engines.prover import Induction
 from refmodel.engines.scope import Scope, _Decoder
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Counted, Table
-from refmodel.engines.terms import Term, constant
+from refmodel.engines.terms import Term, called, constant
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
@@ -231,7 +231,7 @@ def _paths(design: Outline, judged: Outline, scope: Scope, clause_laws: Sequence
                     written[name] = {key: table.peek(key) for key in scope.keys(name)}
             broken = _broken_step(design, op, induction, segment, scope, reading, clause_laws)
             terms = tuple((leaf, t) for leaf, t in found.noted.values()
-                          if z3.is_const(t) and str(t).startswith((op.name + "!", "choice!")))
+                          if z3.is_const(t) and called(t).startswith((op.name + "!", "choice!")))
             counts = [*found.counts.values(), *reading.counts.values()]
             yield _Path(op, tuple(induction.arguments), segment.answers, segment.conditions, written, terms, broken), counts
 

@@ -172,7 +172,9 @@ def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: b
         if verdicts[law] == Verdict.PROVED and others:
             verdicts[law] = Verdict.UNDECIDED
             unproved.append(f"{law.name}: its proof leans on {', '.join(others)}, which {_are(others)} not proved")
-    not_needed = _narrowed(needed, judged, notice) if clause is not None and open_laws else frozenset()
+    refuted = next((j for j in done.judgements() if j.verdict == "refuted" and j.law in judged), None)
+    may_do_without = clause is not None and open_laws and refuted is None  # what is refuted itself leans on nothing
+    not_needed = _narrowed(needed, judged, notice) if may_do_without else frozenset()
     if not_needed:
         verdicts.update(dict.fromkeys(judged, Verdict.PROVED))
         unproved = []
@@ -193,7 +195,7 @@ def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: b
                           numbers=Numbers(obligations=number, compared=done.audited.compared))
     if asks_why:
         report = attrs.evolve(report, leans_on=_leaning_table(needed, judged, done))
-    refuted = next((j for j in done.judgements() if j.verdict == "refuted" and j.law in judged), None) or done.refuted
+    refuted = refuted or done.refuted
     if refuted is not None and not not_needed:
         report = _of_refuted(needed, judged, report, refuted, notice, suggests)
     elif reached.failure is None and any(j.law is None and j.verdict == "unknown" for j in done.judgements()):

@@ -48,4 +48,16 @@ def same(a: Term, b: Term) -> Term:
 
 def choice(condition: Term, a: Term, b: Term) -> Term:
     """The one where the condition holds, and the other elsewhere."""
-    return z3.z3._to_expr_ref(z3.Z3_mk_ite(_REF, condition.ast, a.ast, b.ast), _CONTEXT)
+    return _like(a, z3.Z3_mk_ite(_REF, condition.ast, a.ast, b.ast))
+
+
+def rewritten(term: Term) -> Term:
+    """The term as z3 simplifies it."""
+    return _like(term, z3.Z3_simplify(_REF, term.ast))
+
+
+def _like(term: Term, new: Any) -> Term:
+    """A new term of another's sort. The binding asks z3 for the sort again, which takes as long as the rest. For a flag or a name
+    it is known."""
+    kind = type(term)
+    return kind(new, _CONTEXT) if kind is z3.BoolRef or kind is z3.ExprRef else z3.z3._to_expr_ref(new, _CONTEXT)

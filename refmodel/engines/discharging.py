@@ -16,7 +16,7 @@ from refmodel.engines.paths import Path, Segment, base_of
 from refmodel.engines.questions import Solver
 from refmodel.engines.scope import Witness
 from refmodel.engines.symbolic import Obligation, Symbolic
-from refmodel.engines.terms import Term, real_term
+from refmodel.engines.terms import Term, called, real_term
 from refmodel.language.kinds import NameKind, NaturalKind, Scalar
 from refmodel.language.laws import Law
 
@@ -39,7 +39,7 @@ class Discharge:
         """The arbitrary states: the first, and one for each point where others have run."""
         self.counts = [*path.counts.values(), *reading.counts.values()]
         self.terms: dict[int, tuple[Scalar, Term]] = {**path.noted, **reading.noted}
-        self.real = [real for leaf, t in self.terms.values() if z3.is_const(t) and str(t).startswith("any!!")
+        self.real = [real for leaf, t in self.terms.values() if z3.is_const(t) and called(t).startswith("any!!")
                      for real in real_term(leaf, t)]
         """That arbitrary names are not NOTHING."""
 

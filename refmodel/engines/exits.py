@@ -16,11 +16,11 @@ import attrs
 from refmodel.designs import Direct, Ept, Interpreter, Nested, Npt, ShadowOnEpt, ShadowPages, ShadowTraced, ShadowUnsync, VirtualTlb
 from refmodel.engines.exit_programs import Guest, InShadowPages, Paravirtual, Program, Shadowing, TwoDeep, Untranslated
 from refmodel.language import Design, outline
-from refmodel.machine import nested_walk
-from refmodel.machine.ept_walk import Ept as EptWalk
-from refmodel.machine.guest_walk import Access as BitAccess
-from refmodel.machine.guest_walk import Cpu, walk
 from refmodel.machine.words import Word
+from refmodel.machine.x86 import nested_walk
+from refmodel.machine.x86.ept_walk import Ept as EptWalk
+from refmodel.machine.x86.guest_walk import Access as BitAccess
+from refmodel.machine.x86.guest_walk import Cpu, walk
 
 ROUNDS = 50
 """How often a pattern is gone through."""

@@ -15,7 +15,7 @@ from refmodel.engines.formulas import Formula, claimed
 from refmodel.engines.paths import Path, Segment, base_of
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Put, Reset
-from refmodel.engines.terms import Term, sort_of
+from refmodel.engines.terms import Term, sort_name
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Scalar
@@ -103,7 +103,7 @@ def arbitrary_names(law: Law, reading: Symbolic) -> list[Any]:
     used: dict[str, int] = {}
     names = []
     for _, kind in law.names:
-        sort = str(sort_of(kind))
+        sort = sort_name(kind)
         used[sort] = used.get(sort, 0) + 1
         names.append(reading.arbitrary(kind, f"any!!{sort}.{used[sort]}"))
     return names

@@ -204,9 +204,20 @@ def _imported(file: str, name: str, changed: int, size: int) -> tuple[str, ...]:
     return tuple(_imports(Path(file), name))
 
 
+def _nodes(tree: ast.AST, own: bool) -> Iterator[ast.AST]:
+    """Every node of a text, but for what refmodel's own says to type checkers only, which never runs. (A user's
+    ``TYPE_CHECKING`` may be anything.)"""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        checked = own and isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        todo += node.orelse if checked and isinstance(node, ast.If) else ast.iter_child_nodes(node)
+
+
 def _imports(file: Path, name: str) -> Iterator[str]:
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in _nodes(ast.parse(file.read_text()), file.is_relative_to(HOME)):
         if isinstance(node, ast.ImportFrom):
             base = ".".join(package.split(".")[:len(package.split(".")) - node.level + 1]) if node.level else ""
             module = ".".join(filter(None, [base, node.module]))

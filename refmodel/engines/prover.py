@@ -20,6 +20,7 @@ import attrs
 import z3
 
 from refmodel.engines.audit import Audited, OnTerms
+from refmodel.engines.collecting import rarely_collected
 from refmodel.engines.connectives import negation
 from refmodel.engines.discharging import Discharge
 from refmodel.engines.formulas import Formula, formulas
@@ -303,7 +304,7 @@ def prove_operation(design: Outline, name: str, clause: str | None = None, *, to
                     known: dict[str, Sequence[Formula]] | None = None) -> Proof:
     """The obligations of one operation, or those of one clause; every law may be assumed beforehand. What is proved is held against
     the samples, steps on ints. ``asks_why``: each proof says which laws it used."""
-    with joined(design), about(name):
+    with joined(design), about(name), rarely_collected():
         return Induction(design, design.operation(name), clause, timeout, samples=samples, asks_why=asks_why,
                          known=known).prove(to_the_end)
 

@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 import z3
 
-from refmodel.engines.connectives import implication
+from refmodel.engines.connectives import implication, rewritten
 
 Term = Any  # a z3 expression; the binding has no types
 
@@ -85,6 +85,8 @@ class Solver:
         self._solver = z3.SimpleSolver() if simple else z3.Solver()
         if timeout is not None:
             self._solver.set("timeout", timeout)
+        if simple:
+            self._solver.set("relevancy", 0)  # nearly all of what is assumed is quantifier-free and relevant
         self._terms: list[Term] = []  # as they were added: z3's own list may hold what it made of them
         self._sizes: list[int] = []
         self._marks: dict[int, tuple[Term, Term]] = {}
@@ -148,7 +150,7 @@ class Solver:
 
 def simplified(term: Term) -> Term:
     """A term as z3 rewrites it. That the two are equal is a question too."""
-    new = z3.simplify(term)
+    new = rewritten(term)
     if _Ears.listener is not None and not new.eq(term):
         pair = term.get_id(), new.get_id()
         if pair not in _Ears.confirmed and pair not in _Ears.rewritten:

@@ -18,7 +18,7 @@ from refmodel.engines.conditions import Counted, Counting, Lookup, counting
 from refmodel.engines.connectives import choice, conj, disj, negation, same
 from refmodel.engines.questions import Solver, simplified
 from refmodel.engines.symbolic_tables import Reset, Table
-from refmodel.engines.terms import Term, constant, product, sort_of
+from refmodel.engines.terms import FALSE, TRUE, Term, arbitrary_scalar, constant, product, sort_of
 from refmodel.language.arithmetic import LeavesKind
 from refmodel.language.asking import Refused
 from refmodel.language.design import Outline
@@ -116,7 +116,7 @@ class Symbolic:
         """An arbitrary value."""
         leaves = []
         for path, leaf in kind.leaves():
-            term = z3.Const(f"{name}.{path}" if path else name, sort_of(leaf))
+            term = arbitrary_scalar(f"{name}.{path}" if path else name, leaf)
             self.note_term(leaf, term)
             leaves.append(opaque(self, leaf, term))
         return kind.build(iter(leaves))
@@ -200,7 +200,7 @@ class Symbolic:
         return constant(kind, value)
 
     def equal(self, a: Term, b: Term) -> Term:
-        return z3.BoolVal(True) if a.eq(b) else same(a, b)
+        return TRUE if a.eq(b) else same(a, b)
 
     def both(self, a: Term, b: Term) -> Term:
         return conj((a, b))
@@ -335,7 +335,7 @@ class Symbolic:
                 try:
                     value = predicate(*arguments)
                 except LeavesKind as wrong:
-                    self.must(z3.BoolVal(False), str(wrong))
+                    self.must(FALSE, str(wrong))
                     value = kind.default()
                 except Exception as error:  # a Fault, a refusal, an abort: it does more than look
                     raise Impure(f"{type(error).__name__}: {error}") from None

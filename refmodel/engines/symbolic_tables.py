@@ -18,7 +18,7 @@ import z3
 from refmodel.engines.conditions import Counted, Lookup, Stated
 from refmodel.engines.connectives import choice, conj, negation, same
 from refmodel.engines.questions import simplified
-from refmodel.engines.terms import Term, constant, packed, page_sort, sort_of
+from refmodel.engines.terms import FALSE, TRUE, Term, called, constant, packed, page_sort, sort_of
 from refmodel.language.kinds import NOTHING, FlagKind, NameKind, PageKind, TableKind
 from refmodel.language.opaque import opaque, term_of
 from refmodel.language.unsound import Unsound
@@ -136,7 +136,7 @@ class Table:
 
     def initial(self) -> list[Term]:
         """What ``first`` gives of an entry before anything was stored in it."""
-        return self.defaults() if self.domain is None else [z3.BoolVal(False), *self.defaults()]
+        return self.defaults() if self.domain is None else [FALSE, *self.defaults()]
 
     def peek(self, key: tuple[Term, ...], as_of: int | None = None) -> list[Term]:
         """The leaves of an entry; ``as_of`` leaves out what was written at that stamp or later."""
@@ -172,8 +172,8 @@ class Table:
         """What a write leaves at a key that it covers."""
         if isinstance(write, Reset):
             new = self._stated(write, key)[1:]
-            return new if self.domain is None else [z3.BoolVal(False), *new]
-        return write.leaves if self.domain is None else (z3.BoolVal(not write.gone), *write.leaves)
+            return new if self.domain is None else [FALSE, *new]
+        return write.leaves if self.domain is None else (FALSE if write.gone else TRUE, *write.leaves)
 
     def covers(self, write: Put | Reset, key: tuple[Term, ...]) -> Term:
         """Whether a write is to this key."""
@@ -335,14 +335,14 @@ def _is_real(name: Term) -> bool:
     """Whether a name is known not to be NOTHING by what it is called: an argument, an answer, or one that a law is claimed for."""
     if not z3.is_const(name):
         return False
-    which = str(name).partition("!")[2]
+    which = called(name).partition("!")[2]
     return bool(which) and (which.startswith("!") or "." not in which)
 
 
 def _all_equal(a: Sequence[Term], b: Sequence[Term]) -> Term:
     differing = [same(x, y) for x, y in zip(a, b, strict=True) if not x.eq(y)]
     if not differing:
-        return z3.BoolVal(True)
+        return TRUE
     return conj(differing) if len(differing) > 1 else differing[0]
 
 

@@ -14,6 +14,8 @@ from refmodel.language.unsound import Unsound
 
 Term = Any  # a z3 expression; the binding has no types
 
+TRUE, FALSE = z3.BoolVal(True), z3.BoolVal(False)
+
 z3.z3.Z3_DEBUG = False  # the binding's own checks of each argument's type, a fifth of a proof's time; z3 checks sorts all the same
 
 
@@ -33,6 +35,7 @@ def _enum_sort(kind: EnumKind) -> tuple[Any, dict[Any, Term]]:
     return sort, dict(zip(kind.cls, members, strict=True))
 
 
+@functools.cache
 def sort_of(kind: Scalar) -> Any:
     """The z3 sort of a scalar."""
     if isinstance(kind, FlagKind):
@@ -44,6 +47,23 @@ def sort_of(kind: Scalar) -> Any:
     if isinstance(kind, EnumKind):
         return _enum_sort(kind)[0]
     return z3.IntSort()
+
+
+@functools.cache
+def sort_name(kind: Scalar) -> str:
+    """What the z3 sort of a scalar is called."""
+    return str(sort_of(kind).name())
+
+
+@functools.lru_cache(maxsize=100_000)
+def arbitrary_scalar(name: str, kind: Scalar) -> Term:
+    """An arbitrary value of this kind, called so."""
+    return z3.Const(name, sort_of(kind))
+
+
+def called(term: Term) -> str:
+    """What a constant or the operator of a term is called."""
+    return str(term.decl().name())
 
 
 class Packed:
@@ -82,8 +102,13 @@ def page_sort(kind: PageKind) -> Any:
 def constant(kind: Scalar, value: Any) -> Term:
     """A concrete scalar as a term. The only name that a text can write down is NOTHING."""
     check_constant(kind, value)
+    return _constant(kind, value)
+
+
+@functools.lru_cache(maxsize=10_000, typed=True)
+def _constant(kind: Scalar, value: Any) -> Term:
     if isinstance(kind, FlagKind):
-        return z3.BoolVal(value)
+        return TRUE if value else FALSE
     if isinstance(kind, WordKind):
         return z3.BitVecVal(value, kind.width)
     if isinstance(kind, EnumKind):

@@ -17,7 +17,7 @@ import z3
 
 from refmodel.engines.conditions import Counted, formal
 from refmodel.engines.symbolic_tables import Table
-from refmodel.engines.terms import Term, sort_of
+from refmodel.engines.terms import Term, called, sort_of
 from refmodel.language.design import Outline
 from refmodel.language.kinds import NOTHING, EnumKind, Geometry, Kind, Page, PageKind, Scalar, TableKind
 
@@ -171,13 +171,14 @@ class Valuation:
     def _count(self, counted: Counted, spoken_of: Sequence[Any]) -> int:
         kind = self.design.table(counted.table)
         at = formal(kind)
+        formals = [called(t) for t in (*at.key, *at.leaves)]
         names = {f"spoken.of.{i}": value for i, value in enumerate(spoken_of)}
         [holds] = counted.counting.template.terms
         total = 0
         for key, entry in self.tables[kind.name].items():
             parts = key if isinstance(key, tuple) else (key,)
-            bound = dict(zip([str(k) for k in at.key], [coded(k, v) for k, v in zip(kind.keys, parts, strict=True)], strict=True))
-            bound.update(zip([str(t) for t in at.leaves], leaves_of(kind.value, entry), strict=True))
+            values = [*(coded(k, v) for k, v in zip(kind.keys, parts, strict=True)), *leaves_of(kind.value, entry)]
+            bound = dict(zip(formals, values, strict=True))
             total += bool(Valuation(self.design, self.geometry, self.graph, self.base, self.tables, {**bound, **names}, {})(holds))
         return total
 

@@ -18,10 +18,11 @@ from refmodel.engines.functions import Path, explore
 from refmodel.engines.questions import Solver
 from refmodel.engines.symbolic import Symbolic
 from refmodel.language.asking import Fault
-from refmodel.machine import ept_walk, guest_walk
-from refmodel.machine.ept_walk import Ept, Use
-from refmodel.machine.guest_walk import Access, Cpu
-from refmodel.machine.words import FRAME, Translation, lacking
+from refmodel.machine.words import Translation
+from refmodel.machine.x86 import ept_walk, guest_walk
+from refmodel.machine.x86.ept_walk import Ept, Use
+from refmodel.machine.x86.guest_walk import Access, Cpu
+from refmodel.machine.x86.words import FRAME, lacking
 
 Term = Any
 

@@ -2,7 +2,7 @@
 
 At this stratum a memory cell *is* the page-table entry it decodes to, so a page of data and a page table are the
 same thing, guests edit their tables by ordinary stores, and a load shows the whole entry. The zero cell maps
-nothing. (The bit-level formats, and that walking bits is walking cells, are the other stratum: ``guest_walk``.)
+nothing. (The bit-level formats, and that walking bits is walking cells, are the other stratum: ``x86/guest_walk``.)
 """
 
 import enum

@@ -10,7 +10,7 @@ is a *place*. An instruction leads from a state to a state, or traps.
 - *user sensitive*: sensitive in user mode.
 
 The functions are the definitions, at given states; they run on ints and on solver terms. The theorems are in
-``proofs/popek_goldberg.py``, and the instructions of x86 that have to do with memory in ``x86_instructions.py``.
+``proofs/popek_goldberg.py``, and the instructions of x86 that have to do with memory in ``x86/instructions.py``.
 """
 
 from __future__ import annotations

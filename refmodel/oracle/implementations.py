@@ -6,19 +6,24 @@ import contextlib
 import functools
 import os
 import platform
+import shutil
 from collections.abc import Callable, Generator
 
 import attrs
 
-from refmodel.machine.ept_walk import Ept
-from refmodel.oracle.agent.image import VMCALL, VMMCALL
-from refmodel.oracle.agent_walks import stale_walks_on, walks_on, with_pcids
+from refmodel.machine.x86.ept_walk import Ept
 from refmodel.oracle.judging import Campaign, Lost
-from refmodel.oracle.nested_campaign import NestedCampaign
-from refmodel.oracle.nested_tests import ROOT
-from refmodel.oracle.stale_tests import StaleCampaign
-from refmodel.oracle.walk_campaign import WalkCampaign
-from refmodel.oracle.walk_tests import Profile
+from refmodel.oracle.riscv.agent_walks import walks_on as riscv_walks_on
+from refmodel.oracle.riscv.host import RiscvHost, profile_of
+from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
+from refmodel.oracle.riscv.walk_tests import Stages
+from refmodel.oracle.x86.agent.image import VMCALL, VMMCALL
+from refmodel.oracle.x86.agent_walks import stale_walks_on, walks_on, with_pcids
+from refmodel.oracle.x86.nested_campaign import NestedCampaign
+from refmodel.oracle.x86.nested_tests import ROOT
+from refmodel.oracle.x86.stale_tests import StaleCampaign
+from refmodel.oracle.x86.walk_campaign import WalkCampaign
+from refmodel.oracle.x86.walk_tests import Profile
 
 
 class Absent(Exception):
@@ -35,8 +40,8 @@ class Entry:
 
 
 def _qemu() -> Generator[Campaign, None, None]:
-    from refmodel.oracle import qemu
-    from refmodel.oracle.svm_walks import SvmWalks
+    from refmodel.oracle.x86 import qemu
+    from refmodel.oracle.x86.svm_walks import SvmWalks
 
     version = qemu.version()
     if version is None:
@@ -53,8 +58,8 @@ def _qemu() -> Generator[Campaign, None, None]:
 
 
 def _bochs() -> Generator[Campaign, None, None]:
-    from refmodel.oracle import bochs
-    from refmodel.oracle.vmx_walks import VmxStaleWalks, VmxWalks
+    from refmodel.oracle.x86 import bochs
+    from refmodel.oracle.x86.vmx_walks import VmxStaleWalks, VmxWalks
 
     version = bochs.version()
     if version is None:
@@ -74,10 +79,10 @@ def _bochs() -> Generator[Campaign, None, None]:
 
 
 def _kvm() -> Generator[Campaign, None, None]:
-    from refmodel.oracle import kvm, kvm_memory, kvm_slots
     from refmodel.oracle.kernel_settings import KSM, changed, swap_file
-    from refmodel.oracle.kvm_trace import TraceCampaign, tracing
-    from refmodel.oracle.translate_campaign import TranslateCampaign
+    from refmodel.oracle.x86 import kvm, kvm_memory, kvm_slots
+    from refmodel.oracle.x86.kvm_trace import TraceCampaign, tracing
+    from refmodel.oracle.x86.translate_campaign import TranslateCampaign
 
     why = kvm.available()
     if why is not None:
@@ -110,7 +115,7 @@ def _kvm() -> Generator[Campaign, None, None]:
 
 def _unicorn() -> Generator[Campaign, None, None]:
     try:
-        from refmodel.oracle.unicorn_mmu import UnicornMmu
+        from refmodel.oracle.x86.unicorn_mmu import UnicornMmu
 
         machines = [UnicornMmu(levels) for levels in (4, 5)]
     except ImportError:
@@ -121,9 +126,40 @@ def _unicorn() -> Generator[Campaign, None, None]:
         yield StaleCampaign(name, profile, machine.stale_walks)
 
 
+def _spike() -> Generator[Campaign, None, None]:
+    from refmodel.oracle.riscv import spike
+
+    if spike.program() is None or shutil.which("dtc") is None:
+        raise Absent("Spike or its dtc is not installed (CPython 3.11 on x86-64: pip install spike; "
+                     "Debian: apt-get install device-tree-compiler)")
+    yield from _riscv(f"spike {spike.release()}", spike.Spike(), 120)
+
+
+def _qemu_riscv64() -> Generator[Campaign, None, None]:
+    from refmodel.oracle.riscv import qemu
+
+    found = qemu.version()
+    if found is None:
+        raise Absent("QEMU for RISC-V is not installed (Debian: apt-get install qemu-system-misc)")
+    major, version = found
+    with contextlib.closing(qemu.QemuRiscv(major)) as host:
+        yield from _riscv(f"qemu-riscv64 {version}", host, 24, sets_flags=major < 9)
+
+
+def _riscv(name: str, host: RiscvHost, batch: int, **known: bool) -> Generator[Campaign, None, None]:
+    """One stage, both stages, and each of them Bare, for every scheme that the machine takes."""
+    profile = profile_of(host, **known)
+    perform = functools.partial(riscv_walks_on, host)
+    every = [stages for levels in profile.schemes for stages in (Stages(levels), Stages(levels, levels, True))]
+    for stages in (*every, Stages(0, 3, True), Stages(3, 0, True)):
+        yield RiscvCampaign(name, stages, profile, perform, batch)
+
+
 IMPLEMENTATIONS = {entry.name: entry for entry in (
     Entry("qemu", "QEMU's TCG: guest paging, staleness, and VMRUN with nested paging", _qemu),
     Entry("bochs", "the Bochs processor: guest paging, staleness, and VMX with EPT", _bochs),
     Entry("kvm", "Linux's KVM: guest paging, staleness, slots, its trace events, and memory merged, ballooned and swapped", _kvm),
+    Entry("spike", "Spike, RISC-V International's simulator: one and two stages", _spike),
+    Entry("qemu-riscv64", "QEMU's TCG for RISC-V: one and two stages", _qemu_riscv64),
     Entry("unicorn", "Unicorn: guest paging and staleness", _unicorn),
 )}

@@ -5,6 +5,7 @@ What is tested is a *campaign*'s business: how bytes become a test, how tests ar
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -96,8 +97,6 @@ class Lost(Exception):
 
 
 class _Session:
-    batch = 24
-
     def __init__(self, campaign: Campaign, seconds: float, checks: int, start: int,
                  progress: Callable[[int], None] | None) -> None:
         self.campaign, self.seconds, self.limit = campaign, seconds, checks
@@ -123,6 +122,11 @@ class _Session:
         return Verdict(self.campaign.implementation, self.campaign.subject, self.checks, self._busy(),
                        tuple(self.known.values()), dict(self.seen), dict(self.outcomes))
 
+    def _together(self, otherwise: int) -> int:
+        """How many tests are made at once: more where a machine takes long to start, and its campaign says so (``batch``)."""
+        many: int = getattr(self.campaign, "batch", otherwise)
+        return many
+
     def _busy(self) -> float:
         return time.perf_counter() - self.began - self.shrinking
 
@@ -131,7 +135,7 @@ class _Session:
 
     def _round(self, number: int) -> None:
         """Some hundred batches, drawn by Hypothesis."""
-        length = self.campaign.size * self.batch
+        length = self.campaign.size * self._together(24)
 
         def go(data: bytes) -> None:
             if self._done():
@@ -166,10 +170,12 @@ class _Session:
         improved = True
         while improved:
             improved = False
-            for candidate in plainer(best):
-                ((_, what),) = self.campaign.run([self.campaign.make(candidate)])
-                if what is not None and what.title == finding.title:
-                    best, found, improved = candidate, what, True
+            rest = plainer(best)
+            while candidates := list(itertools.islice(rest, self._together(1))):
+                ended = self.campaign.run([self.campaign.make(candidate) for candidate in candidates])
+                same = [(c, what) for c, (_, what) in zip(candidates, ended, strict=True) if what and what.title == finding.title]
+                if same:
+                    (best, found), improved = same[0], True
                     break
         return Deviation(found, self.campaign.make(best))
 

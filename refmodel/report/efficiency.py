@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from refmodel.engines.exits import PATTERNS, Measured
-from refmodel.machine.x86_instructions import X86_INSTRUCTIONS, classify
+from refmodel.machine.x86.instructions import X86_INSTRUCTIONS, classify
 
 BAR = 40
 

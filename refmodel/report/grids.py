@@ -8,10 +8,10 @@ import contextlib
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.ept_walk import Ept
-from refmodel.machine.nested_walk import walk_through_ept, walk_through_npt
 from refmodel.machine.words import Marked
-from refmodel.oracle.nested_tests import NestedTest, entry_words, is_guest_s, level_of
+from refmodel.machine.x86.ept_walk import Ept
+from refmodel.machine.x86.nested_walk import walk_through_ept, walk_through_npt
+from refmodel.oracle.x86.nested_tests import NestedTest, entry_words, is_guest_s, level_of
 
 
 @attrs.frozen

@@ -14,7 +14,7 @@ from refmodel.language import BadDesign, Law
 from refmodel.language.design import Outline
 from refmodel.oracle.judging import Verdict
 from refmodel.oracle.known import explanation
-from refmodel.oracle.nested_tests import NestedTest
+from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.report.grids import Grid, grid
 from refmodel.report.stories import Story
 

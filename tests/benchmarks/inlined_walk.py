@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from refmodel.machine.guest_walk import FETCH, PK, RSVD, Access, Cpu, NotCanonical, PageFault
-from refmodel.machine.words import FRAME, NX, PS, RW, US, A, D, G, P, Translation
+from refmodel.machine.words import Translation
+from refmodel.machine.x86.guest_walk import FETCH, PK, RSVD, Access, Cpu, NotCanonical, PageFault
+from refmodel.machine.x86.words import FRAME, NX, PS, RW, US, A, D, G, P
 
 
 def inlined_walk(words: dict[int, int], cpu: Cpu, gva: int, access: Access, marks: list[tuple[int, int]]) -> Translation:

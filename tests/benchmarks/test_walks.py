@@ -13,8 +13,9 @@ import attr
 import attrs
 import pytest
 
-from refmodel.machine.guest_walk import Access, Cpu, NotCanonical, PageFault, walk
-from refmodel.machine.words import NX, PS, RW, US, A, D, Marked, P, lacking
+from refmodel.machine.words import Marked
+from refmodel.machine.x86.guest_walk import Access, Cpu, NotCanonical, PageFault, walk
+from refmodel.machine.x86.words import NX, PS, RW, US, A, D, P, lacking
 from tests.benchmarks.inlined_walk import inlined_walk
 from tests.benchmarks.walk_speed import WALKS, measure, rate, tables
 

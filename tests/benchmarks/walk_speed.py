@@ -6,8 +6,8 @@ import random
 import time
 from collections.abc import Callable
 
-from refmodel.machine.guest_walk import Access, Cpu, walk
 from refmodel.machine.words import Marked
+from refmodel.machine.x86.guest_walk import Access, Cpu, walk
 from tests.benchmarks.inlined_walk import inlined_walk
 
 WALKS = 4000

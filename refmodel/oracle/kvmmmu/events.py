@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import attrs
 
-from refmodel.machine.words import FRAME, NX, PS, RW, US, A, D
-from refmodel.oracle.fault_codes import is_only_the_code
+from refmodel.machine.x86.words import FRAME, NX, PS, RW, US, A, D
 from refmodel.oracle.kvmmmu.laws import CODES, ENTRIES, MARKS, REUSE, ROLES, SLOTS, SYNC, WALKS, deviates
 from refmodel.oracle.kvmmmu.walks import USER, WRITE, Walk, due_in_words, end_in_words, ends, is_ept
+from refmodel.oracle.x86.fault_codes import is_only_the_code
 
 WALK = re.compile(rb"addr ([0-9a-f]+) pferr ([0-9a-f]+)")
 ELEMENT = re.compile(rb"pte ([0-9a-f]+) level (\d)")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from refmodel.oracle.fault_codes import CODES
 from refmodel.oracle.trace.deviations import Deviates
+from refmodel.oracle.x86.fault_codes import CODES
 
 WALKS = ("EQV-2", "walks_end_as_the_architecture_s", "A walk reads the entries, and ends, as the architecture's does.")
 MARKS = ("EQV-4", "flags_are_set_as_they_are_used", "A walk that ends well sets the accessed and dirty flags that are clear.")

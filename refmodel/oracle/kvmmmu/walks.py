@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.ept_walk import Ept, Use, ept_walk
-from refmodel.machine.guest_walk import Access, Cpu, NotCanonical, PageFault, canonical, walk
-from refmodel.machine.words import PS, A, D, Translation, lacking
+from refmodel.machine.words import Translation
+from refmodel.machine.x86.ept_walk import Ept, Use, ept_walk
+from refmodel.machine.x86.guest_walk import Access, Cpu, NotCanonical, PageFault, canonical, walk
+from refmodel.machine.x86.words import PS, A, D, lacking
 
 FETCH, WRITE, USER = 1 << 4, 1 << 1, 1 << 2
 """Bits of the access that a walk is told to be for."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from refmodel.oracle.fault_codes import CODES
 from refmodel.oracle.trace import linear
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Linear
 from refmodel.oracle.trace.knowledge import Knowledge
+from refmodel.oracle.x86.fault_codes import CODES
 
 
 def access(k: Knowledge, event: Linear) -> None:

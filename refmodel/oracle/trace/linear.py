@@ -16,16 +16,17 @@ from msgspec import UNSET
 
 from refmodel.language.asking import Fault
 from refmodel.laws import equivalence
-from refmodel.machine.guest_walk import Access, Cpu, NotCanonical, PageFault, canonical
-from refmodel.machine.staleness import Remembered, Tag
-from refmodel.machine.words import FRAME, PS, P, Translation, lacking
-from refmodel.oracle.fault_codes import CODES, is_only_the_code
+from refmodel.machine.words import Translation
+from refmodel.machine.x86.guest_walk import Access, Cpu, NotCanonical, PageFault, canonical
+from refmodel.machine.x86.staleness import Remembered, Tag
+from refmodel.machine.x86.words import FRAME, PS, P, lacking
 from refmodel.oracle.trace import guest, reported
 from refmodel.oracle.trace.contents import FULL, Part
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Invlpg, Invpcid, Linear, Registers
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.tables import Key, Open
+from refmodel.oracle.x86.fault_codes import CODES, is_only_the_code
 
 MOST = 256
 """Stores to tables that are gone back over for one page. After more of them, its accesses may end in any way."""

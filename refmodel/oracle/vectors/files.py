@@ -16,16 +16,16 @@ import msgspec
 from msgspec import Meta
 
 from refmodel.language import BadDesign
-from refmodel.machine.ept_walk import Ept, Use
-from refmodel.machine.guest_walk import Access, Cpu
-from refmodel.machine.words import lacking
-from refmodel.oracle.nested_tests import NestedTest
-from refmodel.oracle.outcomes import Lawful, Outcome
+from refmodel.machine.x86.ept_walk import Ept, Use
+from refmodel.machine.x86.guest_walk import Access, Cpu
+from refmodel.machine.x86.words import lacking
 from refmodel.oracle.trace.reading import Source
 from refmodel.oracle.vectors import monitor, walks
 from refmodel.oracle.vectors.paths import EptTest
 from refmodel.oracle.vectors.walks import NptTest, Test
-from refmodel.oracle.walk_tests import WalkTest
+from refmodel.oracle.x86.nested_tests import NestedTest
+from refmodel.oracle.x86.outcomes import Lawful, Outcome
+from refmodel.oracle.x86.walk_tests import WalkTest
 
 VERSION = 1
 SETS: dict[str, Callable[[], Iterator[walks.Chosen]]] = {

@@ -10,12 +10,12 @@ from typing import Any
 
 import attrs
 
-from refmodel.machine.ept_walk import Ept, Use
-from refmodel.machine.guest_walk import Access, Cpu
-from refmodel.machine.words import FRAME
-from refmodel.oracle.nested_tests import NestedTest
+from refmodel.machine.x86.ept_walk import Ept, Use
+from refmodel.machine.x86.guest_walk import Access, Cpu
+from refmodel.machine.x86.words import FRAME
 from refmodel.oracle.vectors.paths import EptTest
-from refmodel.oracle.walk_tests import WalkTest
+from refmodel.oracle.x86.nested_tests import NestedTest
+from refmodel.oracle.x86.walk_tests import WalkTest
 
 ADDRESS_BITS = range(3, 64)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 
 from refmodel.engines.walk_models import Layout, ept_models, guest_models
-from refmodel.machine.ept_walk import Ept, Use
-from refmodel.oracle.agent.image import SLOT, TABLES, WINDOW
-from refmodel.oracle.walk_tests import WalkTest
+from refmodel.machine.x86.ept_walk import Ept, Use
+from refmodel.oracle.x86.agent.image import SLOT, TABLES, WINDOW
+from refmodel.oracle.x86.walk_tests import WalkTest
 
 LAYOUT = Layout(TABLES, WINDOW[0], SLOT)
 

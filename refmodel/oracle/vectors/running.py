@@ -10,18 +10,18 @@ from pathlib import Path
 import attrs
 
 from refmodel.language import BadDesign
-from refmodel.machine.ept_walk import Ept
-from refmodel.machine.guest_walk import Cpu
-from refmodel.machine.words import FRAME, P, lacking
-from refmodel.oracle import nested_campaign, walk_campaign
-from refmodel.oracle.agent.image import TABLES, WINDOW
+from refmodel.machine.x86.ept_walk import Ept
+from refmodel.machine.x86.guest_walk import Cpu
+from refmodel.machine.x86.words import FRAME, P, lacking
 from refmodel.oracle.judging import Campaign, Deviation, Finding, Verdict
-from refmodel.oracle.nested_campaign import NestedCampaign
-from refmodel.oracle.nested_tests import NestedTest
-from refmodel.oracle.outcomes import Lawful, Observed
 from refmodel.oracle.vectors import files, walks
-from refmodel.oracle.walk_campaign import WalkCampaign
-from refmodel.oracle.walk_tests import Profile, WalkTest
+from refmodel.oracle.x86 import nested_campaign, walk_campaign
+from refmodel.oracle.x86.agent.image import TABLES, WINDOW
+from refmodel.oracle.x86.nested_campaign import NestedCampaign
+from refmodel.oracle.x86.nested_tests import NestedTest
+from refmodel.oracle.x86.outcomes import Lawful, Observed
+from refmodel.oracle.x86.walk_campaign import WalkCampaign
+from refmodel.oracle.x86.walk_tests import Profile, WalkTest
 
 BATCH = 24
 RunnableTest = WalkTest | NestedTest

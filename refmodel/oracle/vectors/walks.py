@@ -10,17 +10,18 @@ from typing import Any, TypeAlias
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.ept_walk import Ept, EptMisconfiguration, EptViolation, R, W, X, ept_walk
-from refmodel.machine.guest_walk import Cpu
-from refmodel.machine.npt_walk import FINAL_ADDRESS, NestedPageFault, npt_walk
-from refmodel.machine.words import FRAME, PS, RW, US, P, Translation, lacking
-from refmodel.oracle import nested_campaign, nested_tests, walk_campaign, walk_tests
-from refmodel.oracle.agent.image import TABLES, WINDOW
-from refmodel.oracle.nested_tests import DATA_1, DATA_2, GUEST_DATA, GUEST_TABLES, ROOT, TABLES_1, THIRD, WRITE_BACK, NestedTest
-from refmodel.oracle.outcomes import Lawful, Outcome, lawful
+from refmodel.machine.words import Translation
+from refmodel.machine.x86.ept_walk import Ept, EptMisconfiguration, EptViolation, R, W, X, ept_walk
+from refmodel.machine.x86.guest_walk import Cpu
+from refmodel.machine.x86.npt_walk import FINAL_ADDRESS, NestedPageFault, npt_walk
+from refmodel.machine.x86.words import FRAME, PS, RW, US, P, lacking
 from refmodel.oracle.vectors import neighbours
 from refmodel.oracle.vectors.paths import EptTest, ept_tests, guest_tests
-from refmodel.oracle.walk_tests import Profile, WalkTest
+from refmodel.oracle.x86 import nested_campaign, nested_tests, walk_campaign, walk_tests
+from refmodel.oracle.x86.agent.image import TABLES, WINDOW
+from refmodel.oracle.x86.nested_tests import DATA_1, DATA_2, GUEST_DATA, GUEST_TABLES, ROOT, TABLES_1, THIRD, WRITE_BACK, NestedTest
+from refmodel.oracle.x86.outcomes import Lawful, Outcome, lawful
+from refmodel.oracle.x86.walk_tests import Profile, WalkTest
 
 PHYSICAL_BITS = (40, 52, 36)
 """MAXPHYADDR of the processors that vectors are for."""

@@ -1,0 +1,109 @@
+"""Walk tests as scripts for the agent on RISC-V, and what its results say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from refmodel.machine.riscv.hart import SUPERVISOR, Hart, Instruction, Trap
+from refmodel.oracle.judging import Lost
+from refmodel.oracle.riscv.host import ADUE, PBMTE, RiscvHost
+from refmodel.oracle.riscv.layout import STORED, WINDOW, fetched, slot, told
+from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, due
+from refmodel.oracle.riscv.script import Results, Script, Step
+from refmodel.oracle.riscv.walk_tests import WalkTest
+
+KINDS = (Instruction.LOAD, Instruction.STORE, Instruction.FETCH, Instruction.AMO, Instruction.HLV, Instruction.HSV,
+         Instruction.HLVX)
+"""In the order of the agent's kinds of access."""
+WRITES = (Instruction.STORE, Instruction.AMO, Instruction.HSV)
+MPRV, MPV, SUM, MXR, MPP = 1 << 17, 1 << 39, 1 << 18, 1 << 19, 11
+"""Of mstatus."""
+NO_TRAP = (1 << 64) - 1
+ECALLS = range(8, 11)
+"""Environment calls from U- or VU-mode, S-mode and VS-mode: what a fetched slot ends in."""
+
+
+@attrs.frozen
+class _Numbers:
+    """Under which the results of a test are found."""
+
+    tables: int
+    status: int
+    access: int
+    stored: int | None
+    entries: dict[int, int]
+
+
+def walks_on(host: RiscvHost, tests: Sequence[WalkTest]) -> list[tuple[Lawful, Observed]]:
+    """Have the agent make these accesses: what is due of each, and what came of it."""
+    script, noted = Script(), []
+    ways = [due({**test.fixed, **test.entries}, test.hart, test.instruction, test.address) for test in tests]
+    written: dict[int, int] = {}
+    for test, way in zip(tests, ways, strict=True):
+        for at, entry in test.fixed.items():
+            if written.get(at) != entry:
+                written[at] = entry
+                script.add(Step.STORE, at, entry)
+        noted.append(add_test(script, test, way))
+    for at in written:
+        script.add(Step.STORE, at, 0)
+    results = host.perform(script)
+    return [(way, observed(test, way, numbers, results)) for test, way, numbers in zip(tests, ways, noted, strict=True)]
+
+
+def add_test(script: Script, test: WalkTest, way: Lawful) -> _Numbers:
+    """The steps of one test, which leave memory as it was."""
+    hart = test.hart
+    for place, entry in test.entries.items():
+        script.add(Step.STORE, place, entry)
+    tables = script.add(Step.TABLES, hart.satp, hart.vsatp, hart.hgatp)
+    status = script.add(Step.STATUS, *status_of(hart))
+    access = script.add(Step.ACCESS, test.address, KINDS.index(test.instruction), mstatus_of(hart, test.instruction))
+    at = way.outcome.physical
+    stored = None
+    if at is not None and test.instruction in WRITES and at & ~0xFFF in WINDOW:
+        stored = script.add(Step.EXCHANGE, at, slot(at))
+    entries = {entry: script.add(Step.EXCHANGE, entry, 0) for entry in test.entries}
+    return _Numbers(tables, status, access, stored, entries)
+
+
+def status_of(hart: Hart) -> tuple[int, int, int]:
+    """vsstatus, menvcfg and henvcfg."""
+    def environment(adue: bool, pbmte: bool) -> int:
+        return (ADUE if adue else 0) | (PBMTE if pbmte else 0)
+
+    return ((SUM if hart.vs_sum else 0) | (MXR if hart.vs_mxr else 0), environment(hart.adue, hart.pbmte),
+            environment(hart.vs_adue, hart.vs_pbmte))
+
+
+def mstatus_of(hart: Hart, instruction: Instruction) -> int:
+    """The bits of mstatus that the access is made with."""
+    privilege = hart.privilege if instruction is Instruction.FETCH else hart.mpp
+    virtual = hart.virtual if instruction is Instruction.FETCH else hart.mpv
+    assert privilege <= SUPERVISOR
+    return (privilege << MPP | (MPRV if hart.mprv else 0) | (MPV if virtual else 0) | (SUM if hart.sum else 0)
+            | (MXR if hart.mxr else 0))
+
+
+def observed(test: WalkTest, way: Lawful, numbers: _Numbers, results: Results) -> Observed:
+    """What the results say of a test."""
+    hart = test.hart
+    if results[numbers.tables][:3] != (hart.satp, hart.vsatp, hart.hgatp):
+        raise Lost(f"the machine does not take the registers of {test.stages.name}")
+    outcome = ended(test, way, results[numbers.access], None if numbers.stored is None else results[numbers.stored][0])
+    return Observed(outcome, {at: results[number][0] for at, number in numbers.entries.items()})
+
+
+def ended(test: WalkTest, way: Lawful, result: tuple[int, int, int, int], stored: int | None) -> Outcome:
+    """How the access ended. Where a store went is seen only if it is where it is due."""
+    first, second, tval2, tinst = result
+    cause = first & 0xFF
+    if first != NO_TRAP and cause not in ECALLS:
+        return Outcome(trap=Trap(cause, second, tval2, tinst, first & 0x100 != 0))
+    if test.instruction is Instruction.FETCH:
+        return Outcome(physical=fetched(second))
+    if test.instruction in WRITES:
+        return Outcome(physical=way.outcome.physical if stored == STORED else None)
+    return Outcome(physical=told(second))

@@ -1,0 +1,116 @@
+"""The judge of RISC-V's walks: a machine made of the text shows nothing, and each defect of one is found and named."""
+
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import attrs
+import pytest
+
+from refmodel.language import Fault
+from refmodel.machine.riscv.hart import Hart, Instruction, Trap, effective, translate, trap
+from refmodel.machine.riscv.words import A
+from refmodel.machine.words import Marked
+from refmodel.oracle.judging import Verdict, judge
+from refmodel.oracle.riscv import agent
+from refmodel.oracle.riscv.agent.code import AGENT
+from refmodel.oracle.riscv.host import Profile
+from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, due
+from refmodel.oracle.riscv.spike import executable
+from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
+from refmodel.oracle.riscv.walk_tests import Stages, WalkTest
+from refmodel.oracle.x86.outcomes import flags_of
+
+PROFILE = Profile(svadu=True, svpbmt=True, schemes=(3, 4, 5))
+BOTH, ALONE = Stages(3, 3, True), Stages(3, 0, True)
+Change = Callable[[Observed, WalkTest], Observed]
+
+
+def machine(hart: Callable[[Hart], Hart] = lambda h: h, change: Change = lambda seen, test: seen) -> Callable[
+        [Sequence[WalkTest]], list[tuple[Lawful, Observed]]]:
+    """A machine made of the text, with a defect in how it reads its registers or in what it does at last."""
+    def one(test: WalkTest) -> tuple[Lawful, Observed]:
+        words = {**test.fixed, **test.entries}
+        memory, wired = Marked(words), hart(test.hart)
+        try:
+            outcome = Outcome(physical=translate(memory, wired, test.instruction, test.address).g.physical)
+        except Fault as fault:
+            outcome = Outcome(trap=trap(test.instruction, test.address, effective(wired, test.instruction).virtual, fault))
+        marks = flags_of(memory.marks)
+        seen = Observed(outcome, {at: entry | marks.get(at, 0) for at, entry in test.entries.items()})
+        return due(words, test.hart, test.instruction, test.address), change(seen, test)
+
+    return lambda tests: [one(test) for test in tests]
+
+
+def judged(perform: Callable[[Sequence[WalkTest]], list[tuple[Lawful, Observed]]], stages: Stages = BOTH,
+           checks: int = 2400) -> Verdict:
+    return judge(RiscvCampaign("the text", stages, PROFILE, perform), seconds=1e9, checks=checks)
+
+
+@pytest.mark.parametrize("stages", [Stages(3), Stages(4), Stages(5), BOTH, Stages(4, 4, True), Stages(5, 5, True),
+                                    Stages(0, 3, True), Stages(3, 0, True)], ids=lambda s: s.name)
+def test_a_machine_made_of_the_text_deviates_nowhere_and_every_end_is_met(stages: Stages) -> None:
+    found = judged(machine(), stages)
+    assert found.deviations == ()
+    guest = {"cause 20", "cause 21", "cause 23"} if stages.second else set()
+    own = {"cause 12", "cause 13", "cause 15"} if stages.first else set()
+    assert set(found.outcomes) >= {"completed", "cause 7", *guest, *own}
+
+
+def with_trap(**fields: object) -> Change:
+    def change(seen: Observed, test: WalkTest) -> Observed:
+        was = seen.outcome.trap
+        return seen if was is None else attrs.evolve(seen, outcome=Outcome(trap=attrs.evolve(was, **fields)))  # type: ignore[arg-type]
+
+    return change
+
+
+def no_flag(seen: Observed, test: WalkTest) -> Observed:
+    return attrs.evolve(seen, entries={at: entry & ~A if not test.entries[at] & A else entry for at, entry in seen.entries.items()})
+
+
+@pytest.mark.parametrize(("perform", "title"), [
+    (machine(lambda h: attrs.evolve(h, vs_adue=h.adue)), "let through where a page fault is due: a flag is not set"),
+    (machine(lambda h: attrs.evolve(h, vs_sum=True)), "let through where a page fault is due: U is not as the mode asks"),
+    (machine(lambda h: attrs.evolve(h, vs_mxr=True)), "let through where a page fault is due: a right is not given"),
+    (machine(lambda h: attrs.evolve(h, beyond=0)), "let through where an access fault is due: an address beyond memory"),
+    (machine(lambda h: attrs.evolve(h, svnapot=False)), "a page fault where the access is let through"),
+    (machine(change=with_trap(gva=False)), "another GVA than is due of a page fault"),
+    (machine(change=with_trap(tinst=0)), "another tinst than is due of a guest-page fault at a VS-stage entry"),
+    (machine(change=with_trap(tval2=77)), "another tval2 than is due of a page fault"),
+    (machine(change=no_flag), "accessed flag of a VS-stage entry not set by an access that completes"),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_a_defect_is_found_and_named(perform: Callable[[Sequence[WalkTest]], list[tuple[Lawful, Observed]]], title: str) -> None:
+    found = judged(perform, ALONE if "VS-stage entry not set" in title or "a right" in title else BOTH)
+    assert title in {d.finding.title for d in found.deviations}
+    assert all(list(d.test.lines()) and d.finding.expected != d.finding.got for d in found.deviations)
+
+
+def test_what_the_manual_leaves_open_is_lawful() -> None:
+    load, at_entry = Trap(21, 8, 5, 0, True), Trap(21, 8, 5, 0x3000, True)
+    for got in (load, attrs.evolve(load, tval2=0), attrs.evolve(load, tinst=0x3383), attrs.evolve(load, tval=0, gva=False)):
+        assert allows(load, got, Instruction.LOAD) is None
+    assert allows(load, attrs.evolve(load, tinst=0x3000), Instruction.LOAD) == "tinst"
+    assert allows(at_entry, at_entry, Instruction.LOAD) is None
+    assert allows(at_entry, attrs.evolve(at_entry, tinst=0), Instruction.LOAD) == "tinst"
+    assert allows(at_entry, attrs.evolve(at_entry, tval2=0, tinst=0), Instruction.LOAD) is None
+
+
+def test_the_embedded_bytes_are_what_the_assembler_makes(tmp_path: Path) -> None:
+    source = Path(agent.__file__).parent / "agent.S"
+    tool = "riscv64-linux-gnu-"
+    try:
+        for command in ([f"{tool}as", "-march=rv64ima_zicsr", "-o", "o", source],
+                        [f"{tool}ld", "-Ttext=0x80000000", "-o", "elf", "o"],
+                        [f"{tool}objcopy", "-O", "binary", "-j", ".text", "elf", "bytes"]):
+            subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=tmp_path)
+    except OSError:
+        pytest.skip("no assembler for RISC-V (Debian: apt-get install binutils-riscv64-linux-gnu)")
+    assert (tmp_path / "bytes").read_bytes() == AGENT
+
+
+def test_an_executable_has_its_bytes_and_symbols_where_they_are_to_be() -> None:
+    made = executable(b"\x13\0\0\0" * 4, {"tohost": 0x8000_1800})
+    assert made[:4] == b"\x7fELF" and made[0x1000:0x1010] == b"\x13\0\0\0" * 4 and b"tohost\0" in made
+    assert (0x8000_1800).to_bytes(8, "little") in made
