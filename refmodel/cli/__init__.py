@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -13,9 +14,20 @@ from refmodel.cli import version
 from refmodel.cli.common import BAD_INPUT, INTERRUPTED, Ended, app, err
 from refmodel.language.unsound import BadDesign, Unsound
 
+AGAIN = 0.05
+"""Seconds after which the end is asked for again, where it was swallowed."""
+
 
 def _end(number: int, frame: object) -> None:
     raise Ended
+
+
+def _swallowed(what: sys.UnraisableHookArgs) -> None:
+    """A callback from C cannot pass on that the command is to end, so the signal comes again a moment later."""
+    if isinstance(what.exc_value, Ended):
+        signal.setitimer(signal.ITIMER_REAL, AGAIN)
+    else:
+        sys.__unraisablehook__(what)
 
 
 __all__ = ["app", "main", "version"]
@@ -28,6 +40,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:  # as in a shell's background
             signal.signal(number, _end)
+    signal.signal(signal.SIGALRM, _end)
+    sys.unraisablehook = _swallowed
     try:
         app()
     except (Ended, KeyboardInterrupt) as why:

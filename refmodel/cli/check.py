@@ -32,7 +32,7 @@ from refmodel.report.documents import document
 
 AT_ONCE = 2
 """Designs checked side by side: where one waits for its longest proof, another explores."""
-QUICK = ("memory", "interpreter", "buddy", "grants", "reservation", "host_pages")
+QUICK = ("host_pages", "reservation", "buddy", "interpreter", "grants", "memory")
 """What ``--quick`` checks without a name: designs that every engine is done with soon."""
 RANDOM, RANDOM_IN_ALL, QUICK_RANDOM, QUICK_EXPLORING = 5.0, 16.0, 3.0, 20.0
 """Seconds of random runs: of one design, and of all together; and what ``--quick`` gives random runs and exploration."""
@@ -155,8 +155,12 @@ class Session:
 
     def spread(self, names: Sequence[str], asked: Asked, where: Where) -> None:
         """Have several designs checked at a time."""
-        with Counting("designs", names, quiet=self.as_json) as counting:
-            self.take(spread(asked.of, names, where, counting.ended), names)
+        self.asked = len(names)
+        try:
+            with Counting("designs", names, quiet=self.as_json) as counting:
+                self.take(spread(asked.of, names, where, counting.ended), names)
+        except (Ended, KeyboardInterrupt):  # before the first was begun
+            self.interrupted = True
 
     def watch(self, name: str, asked: Asked) -> None:
         """Check one design, and print what an engine found when it is found."""

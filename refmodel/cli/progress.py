@@ -11,8 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from refmodel.cli.common import err
 
-NAMED = 4
-"""Names of what is left that are shown."""
+WIDE = 56
+"""Letters of the names of what is left: the bar and the numbers stand before them."""
 
 
 class Counting:
@@ -42,8 +42,13 @@ class Counting:
 
     def _words(self) -> str:
         names = list(self.left)
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        return f"{self.what}; left: {', '.join(names[:NAMED])}{more}" if names else self.what
+        if not names:
+            return self.what
+        shown = [names[0] if len(names[0]) <= WIDE else f"{names[0][:WIDE - 1]}…"]
+        while len(shown) < len(names) and len(", ".join([*shown, names[len(shown)]])) <= WIDE:
+            shown.append(names[len(shown)])
+        more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+        return f"{self.what}; left: {', '.join(shown)}{more}"
 
 
 @contextlib.contextmanager

@@ -67,9 +67,8 @@ def _rows(bugs: dict[str, Mutant], quiet: bool) -> tuple[dict[str, list[Kill]], 
     rows, names = dict[str, list[Kill]](), list(bugs)
     try:
         with Counting("bugs", names, quiet=quiet) as counting:
-            for name, kills in kill_matrix({n: m.design for n, m in bugs.items()}):
+            for name, kills in kill_matrix({n: m.design for n, m in bugs.items()}, ended=counting.ended):
                 rows[name] = kills
-                counting.ended(names.index(name))
     except (Ended, KeyboardInterrupt):
         return rows, True
     return rows, False

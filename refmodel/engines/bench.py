@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from os import cpu_count
 
 import attrs
@@ -13,6 +12,7 @@ import attrs
 from refmodel.engines import induction, random
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.machine import ABORT
+from refmodel.engines.spread import Where, spread
 from refmodel.language.design import Design, outline
 
 ENGINES = ("random", "exhaustive", "prove")
@@ -50,11 +50,12 @@ def kill(design: type[Design], engine: str) -> Kill:
     return Kill(engine, clause, law.name if law else None, steps, seconds)
 
 
-def matrix(bugs: Mapping[str, type[Design]], engines: Sequence[str] = ENGINES) -> Iterator[tuple[str, list[Kill]]]:
-    """Each bug by each engine, several at a time, in the order given."""
-    with ProcessPoolExecutor(min(len(bugs), cpu_count() or 1), mp_context=get_context("spawn")) as pool:
-        yield from zip(bugs, pool.map(_row, bugs.values(), [tuple(engines)] * len(bugs)), strict=True)
+def matrix(bugs: Mapping[str, type[Design]], engines: Sequence[str] = ENGINES,
+           ended: Callable[[int], None] = lambda number: None) -> Iterator[tuple[str, list[Kill]]]:
+    """Each bug by each engine, several at a time, in the order given. ``ended`` is called with the number of each, in any order."""
+    where = Where(jobs=max(2, min(len(bugs), cpu_count() or 1)))
+    yield from zip(bugs, spread(partial(_row, tuple(engines)), bugs.values(), where, ended), strict=True)
 
 
-def _row(design: type[Design], engines: Sequence[str]) -> list[Kill]:
+def _row(engines: Sequence[str], design: type[Design]) -> list[Kill]:
     return [kill(design, engine) for engine in engines]

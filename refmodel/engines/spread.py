@@ -5,12 +5,15 @@ An item that a worker died of is given to another, so that a death costs time on
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 import attrs
@@ -25,9 +28,15 @@ TRIES = 3
 
 
 def leave_ending_to_the_parent() -> None:
-    """For a process that works for another: Ctrl-C is the other's business, and being told to end is the end."""
+    """For a process that works for another: Ctrl-C is the other's business, and a signal to end is the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _lead() -> None:
+    """The same for a process that starts others: it leads a group, so that those end with it."""
+    os.setpgid(0, 0)
+    leave_ending_to_the_parent()
 
 
 @attrs.frozen
@@ -65,7 +74,8 @@ def _over_processes(work: Callable[[A], B], items: list[A], jobs: int, ended: Ca
     while given < len(items):
         alone = next((i for i in range(given, len(items)) if i not in done and tries[i] == TRIES - 1), None)
         todo = [i for i in range(given, len(items)) if i not in done] if alone is None else [alone]
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=leave_ending_to_the_parent) as pool:
+        others = set(active_children())
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_lead) as pool:
             futures: dict[int, Future[B]] = {i: pool.submit(work, items[i]) for i in todo}
             for i, future in futures.items():
                 future.add_done_callback(partial(_ended, ended, i))
@@ -78,8 +88,19 @@ def _over_processes(work: Callable[[A], B], items: list[A], jobs: int, ended: Ca
             except BrokenProcessPool:
                 _note_deaths(futures, done, tries)
             except BaseException:
-                pool.shutdown(cancel_futures=True)
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in set(active_children()) - others:
+                    _end(worker)
                 raise
+
+
+def _end(worker: BaseProcess) -> None:
+    """End a worker, and what it has started: nobody waits for what they are at."""
+    with contextlib.suppress(ProcessLookupError):
+        if worker.pid is not None and os.getpgid(worker.pid) == worker.pid:
+            os.killpg(worker.pid, signal.SIGTERM)
+        else:  # it has not got to lead a group yet
+            worker.terminate()
 
 
 def _ended(ended: Callable[[int], None], number: int, future: Future[Any]) -> None:

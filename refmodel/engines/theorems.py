@@ -76,8 +76,9 @@ def chosen(folder: Path, names: Sequence[str] = (), slow: bool = True) -> list[i
 
 def home() -> Path:
     """The folder that the theorems are in: of the checkout that this is run in, or else those that were installed."""
-    here, installed = Path.cwd(), Path(refmodel.__file__).resolve().parent
-    return here if (here / "proofs" / "theorems.py").is_file() else installed
+    package = Path(refmodel.__file__).resolve().parent
+    places = (Path.cwd(), package, package.parent)
+    return next((place for place in places if (place / "proofs" / "theorems.py").is_file()), package)
 
 
 def theorems_of(folder: Path) -> Any:
