@@ -147,7 +147,7 @@ def at(entry: Entry, address: int) -> bool:
 
 
 @pytest.mark.parametrize("svinval", [False, True])
-@pytest.mark.parametrize(("address", "asid"), itertools.product((None, ADDRESS + 0x10), (None, 7, 7 | 1 << 16)))
+@pytest.mark.parametrize(("address", "asid"), list(itertools.product((None, ADDRESS + 0x10), (None, 7, 7 | 1 << 16))))
 def test_a_fence_forgets_what_its_operands_say_and_nothing_else(address: int | None, asid: int | None, svinval: bool) -> None:
     """The four bullets of SFENCE.VMA; HFENCE.VVMA and SFENCE.VMA with V=1 under a VMID; HFENCE.GVMA with a VMID for the ASID."""
     every = set(universe())
