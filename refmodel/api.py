@@ -27,6 +27,7 @@ from refmodel.language import BadDesign, Design, Geometry, Law
 from refmodel.language.design import Outline
 from refmodel.loading import find, in_geometry, load, read
 from refmodel.oracle.kvmmmu import judge_kernel_trace
+from refmodel.oracle.riscv.vectors import write as write_riscv
 from refmodel.oracle.trace.events import Event
 from refmodel.oracle.trace.judge import judge_events, judge_trace
 from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
@@ -204,13 +205,19 @@ def judge(events: str | PathLike[str] | Iterable[Event | Mapping[str, Any] | byt
     return judge_events(events)
 
 
-def vectors(folder: str | PathLike[str], count: int = 120_000, progress: Callable[[str], None] = lambda name: None
-            ) -> dict[str, int]:
-    """Write conformance vectors of page walks and of a monitor (specs/vectors.md), ``count`` walks together.
+def vectors(folder: str | PathLike[str], count: int | None = None, progress: Callable[[str], None] = lambda name: None,
+            architecture: str = "x86") -> dict[str, int]:
+    """Write conformance vectors, ``count`` walks together: for ``x86`` of page walks and of a monitor (specs/vectors.md), 120,000
+    if no number is given; for ``riscv`` of page walks (specs/riscv.md), 48,000.
 
-    Gives the number of vectors of each file. They are always the same. Raises ``BadDesign`` if the folder cannot be written.
+    Gives the number of vectors of each file. They are always the same. Raises ``BadDesign`` if the folder cannot be written, or
+    there is no such architecture.
     """
-    return write(Path(folder), count, progress)
+    if architecture == "riscv":
+        return write_riscv(Path(folder), count or 48_000)
+    if architecture != "x86":
+        raise BadDesign(f"{architecture}: no such architecture; x86 or riscv was expected")
+    return write(Path(folder), count or 120_000, progress)
 
 
 __all__ = [

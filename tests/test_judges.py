@@ -231,7 +231,7 @@ REDISCOVERED = {"qemu": {"Q1", "Q2", "Q3", "Q4"}, "bochs": {"B1", "B2", "B3"}, "
 RARE = {"R3", "R8"}
 """Those that so few checks need not meet."""
 STALE_CHECKS = 2500
-CHECKS = {"qemu": 4000, "bochs": 16_000, "unicorn": 3000, "kvm": 1500, "spike": 720, "qemu-riscv64": 2500}
+CHECKS = {"qemu": 4000, "bochs": 16_000, "unicorn": 3000, "kvm": 1500, "spike": 360, "qemu-riscv64": 2500}
 
 
 @pytest.mark.parametrize("name", REDISCOVERED)

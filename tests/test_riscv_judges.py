@@ -9,7 +9,7 @@ import pytest
 
 from refmodel.language import Fault
 from refmodel.machine.riscv.hart import Hart, Instruction, Trap, effective, translate, trap
-from refmodel.machine.riscv.words import A
+from refmodel.machine.riscv.words import A, R, W
 from refmodel.machine.words import Marked
 from refmodel.oracle.judging import Verdict, judge
 from refmodel.oracle.riscv import agent
@@ -18,7 +18,7 @@ from refmodel.oracle.riscv.host import Profile
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, due
 from refmodel.oracle.riscv.spike import executable
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
-from refmodel.oracle.riscv.walk_tests import Stages, WalkTest
+from refmodel.oracle.riscv.walk_tests import Stages, WalkTest, make
 from refmodel.oracle.x86.outcomes import flags_of
 
 PROFILE = Profile(svadu=True, svpbmt=True, schemes=(3, 4, 5))
@@ -85,6 +85,16 @@ def test_a_defect_is_found_and_named(perform: Callable[[Sequence[WalkTest]], lis
     found = judged(perform, ALONE if "VS-stage entry not set" in title or "a right" in title else BOTH)
     assert title in {d.finding.title for d in found.deviations}
     assert all(list(d.test.lines()) and d.finding.expected != d.finding.got for d in found.deviations)
+
+
+def test_an_accessed_flag_is_speculated_but_not_in_the_vs_stage_by_hlv() -> None:
+    """A store to a page that may only be read: its A may be set by a load that was speculated (``vs_stage_speculative_a_bit``)."""
+    plain = make(bytes(48), Stages(3, 0, True), PROFILE)
+    (leaf,) = [at for at, entry in plain.entries.items() if entry & R]
+    entries = {**plain.entries, leaf: plain.entries[leaf] & ~(A | W)}
+    for instruction, flags in ((Instruction.STORE, A), (Instruction.HSV, 0)):
+        way = due(entries, plain.hart, instruction, plain.address)
+        assert way.outcome.trap and way.outcome.trap.cause == 15 and way.may.get(leaf, 0) == flags
 
 
 def test_what_the_manual_leaves_open_is_lawful() -> None:

@@ -114,6 +114,29 @@ def test_a_translation_may_be_used_under_another_mode() -> None:
     assert ends(reads(tables(pte(0x8000, FULL))), Marked({}), stage=Stage(ROOT, levels=4)) == {0x8000, PageFault}
 
 
+def test_what_may_be_remembered_is_what_a_walk_reads_and_no_more() -> None:
+    def kept(memory: Marked, stage: Stage = SV39, address: int = ADDRESS) -> set[tuple[int, int, int]]:
+        hart = Remembered()
+        hart.may_read(memory, stage, MINE, address)
+        return {(e.level, e.slot, e.value) for e in hart.entries}
+
+    leaf = pte(0x8000, FULL)
+    assert kept(tables(leaf)) == {(3, ROOT + 8, pte(SECOND)), (2, SECOND + 16, pte(FIRST)), (1, FIRST + 24, leaf)}
+    assert kept(tables(leaf, top=pte(SECOND, 0))) == {(3, ROOT + 8, pte(SECOND, 0))}  # not valid: no table is below it
+    assert kept(tables(leaf, top=pte(SECOND, V | R))) == {(3, ROOT + 8, pte(SECOND, V | R))}  # a leaf
+    assert {level for level, _, _ in kept(tables(pte(0x8000)))} == {3, 2, 1}  # a pointer at the lowest level
+    assert kept(tables(leaf), address=ADDRESS | 1 << 40) == set()
+    small = Marked({ROOT + 4 * 5: pte(SECOND), SECOND + 4 * 7: leaf})
+    assert kept(small, Stage(ROOT, levels=2, sv32=True), 5 << 22 | 7 << 12) == {(2, ROOT + 20, pte(SECOND)), (1, SECOND + 28, leaf)}
+
+
+def test_an_entry_is_remembered_for_its_own_place() -> None:
+    hart = reads(tables(pte(0x8000, FULL)))
+    hart.may_read(Marked({OTHER + 8: pte(1 << 30, FULL)}), Stage(OTHER), MINE, ADDRESS)
+    assert {e.value for e in hart.entries if e.slot == OTHER + 8} == {pte(1 << 30, FULL)}
+    assert {e.slot for e in hart.entries if e.level == 3} == {ROOT + 8, OTHER + 8}
+
+
 def test_pages_of_64_kib_are_remembered_page_by_page() -> None:
     napot = pte(0x8_8000, FULL) | N
     hart = reads(tables(napot))
@@ -147,7 +170,7 @@ def at(entry: Entry, address: int) -> bool:
 
 
 @pytest.mark.parametrize("svinval", [False, True])
-@pytest.mark.parametrize(("address", "asid"), itertools.product((None, ADDRESS + 0x10), (None, 7, 7 | 1 << 16)))
+@pytest.mark.parametrize(("address", "asid"), list(itertools.product((None, ADDRESS + 0x10), (None, 7, 7 | 1 << 16))))
 def test_a_fence_forgets_what_its_operands_say_and_nothing_else(address: int | None, asid: int | None, svinval: bool) -> None:
     """The four bullets of SFENCE.VMA; HFENCE.VVMA and SFENCE.VMA with V=1 under a VMID; HFENCE.GVMA with a VMID for the ASID."""
     every = set(universe())

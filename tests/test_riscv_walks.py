@@ -249,6 +249,21 @@ def test_registers_select_stages() -> None:
         hs_stage(Hart(satp=7 << 60))
 
 
+SWITCHES = ("sum", "mxr", "vs_sum", "vs_mxr", "adue", "vs_adue", "pbmte", "vs_pbmte")
+
+
+@pytest.mark.parametrize("flags", list(itertools.product((False, True), repeat=len(SWITCHES))))
+def test_each_stage_has_the_bits_that_are_meant_for_it(flags: tuple[bool, ...]) -> None:
+    """sstatus, vsstatus, menvcfg, henvcfg: the table in specs/riscv.md, row by row."""
+    s = dict(zip(SWITCHES, flags, strict=True))
+    hart = Hart(satp=8 << 60 | 1, vsatp=9 << 60 | 2, hgatp=10 << 60 | 4, svrsw60t59b=True, beyond=1 << 55, **s)  # type: ignore[arg-type]
+    own = {"adue": s["adue"], "pbmte": s["pbmte"], "svrsw60t59b": True, "beyond": 1 << 55}
+    assert hs_stage(hart) == Stage(1 << 12, 3, sum=s["sum"], mxr=s["mxr"], **own)  # type: ignore[arg-type]
+    assert g_stage(hart) == Stage(4 << 12, 5, guest=True, mxr=s["mxr"], **own)  # type: ignore[arg-type]
+    assert vs_stage(hart) == Stage(2 << 12, 4, sum=s["vs_sum"], mxr=s["mxr"] or s["vs_mxr"], adue=s["adue"] and s["vs_adue"],
+                                   pbmte=s["pbmte"] and s["vs_pbmte"], svrsw60t59b=True)
+
+
 def test_which_rights_an_instruction_asks_for() -> None:
     assert access_of(Instruction.HLVX, True) == Access(user=True, executable=True)
     assert {i for i in Instruction if access_of(i, False).write} == {Instruction.STORE, Instruction.AMO, Instruction.HSV}

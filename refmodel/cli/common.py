@@ -12,8 +12,8 @@ from rich.console import Console
 from refmodel.cli.lazily import LazyGroup
 from refmodel.engines.verdicts import BAD_INPUT, FAILS, HOLDS, UNDECIDED, status_of
 
-__all__ = ["BAD_INPUT", "FAILS", "HOLDS", "INTERRUPTED", "UNDECIDED", "Ended", "Html", "Jobs", "On", "app", "err", "out",
-           "severity", "status_of"]
+__all__ = ["BAD_INPUT", "FAILS", "HOLDS", "INTERRUPTED", "UNDECIDED", "Ended", "Html", "Jobs", "Junit", "KnownFile", "On",
+           "Sarif", "app", "err", "out", "severity", "status_of"]
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, or when a command is told to end."""
@@ -27,6 +27,10 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=N
                   help="The reference model of memory virtualization: check designs, judge implementations.")
 LazyGroup.app = app
 Html = Annotated[Path | None, typer.Option("--html", help="also write an HTML report to this file")]
+Junit = Annotated[Path | None, typer.Option("--junit", help="also write JUnit XML to this file")]
+Sarif = Annotated[Path | None, typer.Option("--sarif", help="also write a SARIF log to this file")]
+KnownFile = Annotated[Path | None, typer.Option("--known", help="a TOML file of deviations that are known, each with a reason: "
+                                                                "they do not fail the command")]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="processes that share the work", min=1)]
 On = Annotated[str | None, typer.Option("--on", help="the address of a Dask scheduler whose workers share the work")]
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)

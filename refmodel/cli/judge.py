@@ -12,17 +12,19 @@ import attrs
 import typer
 
 from refmodel import api
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, On, app, err, out
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, Junit, KnownFile, On, Sarif, app, err, out
 from refmodel.cli.progress import Counting
 from refmodel.engines.spread import Where, spread
 from refmodel.language.unsound import BadDesign
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Lost, Verdict, judge
 from refmodel.oracle.known import explanation, new_titles
+from refmodel.oracle.trace.exercised import exercised
+from refmodel.oracle.trace.expected import Expected, read_expected
 from refmodel.oracle.trace.judge import judge_trace
 from refmodel.oracle.trace.verdicts import TraceVerdict
 from refmodel.oracle.vectors.running import run as run_vectors
-from refmodel.report import pages, stories, terminal, traces
+from refmodel.report import ci, pages, stories, terminal, traces
 
 FORMATS = api.TRACE_JUDGES
 
@@ -38,6 +40,11 @@ def judge_command(
     vectors: Annotated[Path | None, typer.Option(help="have it carry out the vectors in this folder instead")] = None,
     form: Annotated[str, typer.Option("--format", help=f"what traces are: {' or '.join(FORMATS)}")] = "refmodel",
     html: Html = None,
+    junit: Junit = None,
+    sarif: Sarif = None,
+    known: KnownFile = None,
+    coverage: Annotated[bool, typer.Option("--exercised", help="also print which events were reported, and which clauses none of "
+                                                               "them can break")] = False,
     jobs: Jobs = None,
     on: On = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
@@ -52,22 +59,33 @@ def judge_command(
     traces_given = len(names) > 1 or names[0] not in IMPLEMENTATIONS
     if traces_given and (vectors is not None or checks is not None):
         raise BadDesign("--vectors and --checks are for an implementation, not for traces")
-    if not traces_given and (form != "refmodel" or on is not None):
-        raise BadDesign(f"--format and --on are for traces, and {names[0]} is an implementation")
+    if not traces_given and (form != "refmodel" or on is not None or known is not None or coverage):
+        raise BadDesign(f"--format, --known, --exercised and --on are for traces, and {names[0]} is an implementation")
+    files = _Files(html, junit, sarif)
     if traces_given:
-        raise typer.Exit(_judge_traces(names, FORMATS[form], Where(jobs or 1, on), as_json, html))
-    raise typer.Exit(_judge_implementation(names[0], seconds, seed, checks, vectors, as_json, html))
+        raise typer.Exit(_judge_traces(names, FORMATS[form], Where(jobs or 1, on), as_json, files, read_expected(known), coverage))
+    raise typer.Exit(_judge_implementation(names[0], seconds, seed, checks, vectors, as_json, files))
+
+
+@attrs.frozen
+class _Files:
+    """Where reports are written beside the one that is printed."""
+
+    html: Path | None
+    junit: Path | None
+    sarif: Path | None
 
 
 def _judge_implementation(name: str, seconds: float, seed: int, checks: int | None, vectors: Path | None, as_json: bool,
-                          html: Path | None) -> int:
+                          files: _Files) -> int:
     """Judge a real MMU by tests drawn, or by vectors."""
     verdicts, ran = judged_by(name, seconds, seed, checks, vectors, quiet=as_json)
-    if html is not None:
+    ci.save(ci.of_implementations(verdicts), files.junit, files.sarif)
+    if files.html is not None:
         said = tuple(f"{v.implementation}, {v.subject}: {v.checks:,} checks, {len(v.deviations)} classes of deviation"
                      for v in verdicts)
         examples = tuple(example for v in verdicts for example in pages.examples(v))
-        pages.write(pages.Page(f"refmodel judge {name}", said, examples=examples), html)
+        pages.write(pages.Page(f"refmodel judge {name}", said, examples=examples), files.html)
     if as_json:
         print(json.dumps([judged_document(v) for v in verdicts], indent=2))
     if any(new_titles(v) for v in verdicts):
@@ -81,8 +99,8 @@ def _judge_implementation(name: str, seconds: float, seed: int, checks: int | No
     return HOLDS
 
 
-def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], where: Where, as_json: bool,
-                  html: Path | None) -> int:
+def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], where: Where, as_json: bool, files: _Files,
+                  expected: Expected, coverage: bool) -> int:
     """Judge recorded traces."""
     for name in names:
         if name != "-" and not Path(name).is_file():
@@ -95,20 +113,32 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
                 verdicts.append(verdict)
     except (Ended, KeyboardInterrupt):
         for verdict in () if as_json else verdicts:
-            traces.told(out, verdict)
+            traces.told(out, verdict, expected)
         raise Ended(f"ended before it was done: {len(verdicts)} of {len(names)} traces have a verdict") from None
-    if html is not None:
+    ci.save(ci.of_traces(verdicts, expected), files.junit, files.sarif)
+    if files.html is not None:
         said = tuple(f"{v.name}: {v.events:,} events; {'; '.join(v.notes) or 'nothing missing'}; {_words(v)}" for v in verdicts)
         told = tuple(_story(v, judge_one is judge_trace) for v in verdicts if v.deviation)
-        pages.write(pages.Page("refmodel judge", said, stories=told), html)
+        pages.write(pages.Page("refmodel judge", said, stories=told), files.html)
     if as_json:
-        print(json.dumps([attrs.asdict(verdict) for verdict in verdicts], indent=2))
+        print(json.dumps([_trace_document(verdict, expected) for verdict in verdicts], indent=2))
     else:
         for verdict in verdicts:
-            traces.told(out, verdict)
-    if any(verdict.deviation for verdict in verdicts):
+            traces.told(out, verdict, expected)
+        if coverage:
+            out.print("\n".join(exercised(v.met for v in verdicts).lines()), soft_wrap=True, markup=False)
+    found = [verdict.deviation for verdict in verdicts if verdict.deviation is not None]
+    for entry in expected.unused(found):
+        err.print(f"known, and not met: {entry.said()} ({entry.reason})", style="yellow", soft_wrap=True, markup=False)
+    if any(expected.entry(each) is None for each in found):
         return FAILS
     return HOLDS if all(verdict.judged for verdict in verdicts) else UNDECIDED
+
+
+def _trace_document(verdict: TraceVerdict, expected: Expected) -> dict[str, Any]:
+    known = None if verdict.deviation is None else expected.entry(verdict.deviation)
+    return {**attrs.asdict(verdict), "known": None if known is None else known.reason,
+            "exercised": attrs.asdict(exercised([verdict.met]))}
 
 
 def _words(verdict: TraceVerdict) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +13,14 @@ from typing import Annotated
 import attrs
 import typer
 
-from refmodel.cli.common import BAD_INPUT, FAILS, HOLDS, UNDECIDED, Ended, app, err, out
+from refmodel.cli.common import BAD_INPUT, FAILS, HOLDS, UNDECIDED, Ended, Junit, KnownFile, Sarif, app, err, out
 from refmodel.language import BadDesign
 from refmodel.oracle.trace.driving import drive as drive_it
+from refmodel.oracle.trace.driving import read_commands, repeat
+from refmodel.oracle.trace.exercised import exercised
+from refmodel.oracle.trace.expected import read_expected
 from refmodel.oracle.trace.lockstep import converse, listening
-from refmodel.report import traces
+from refmodel.report import ci, traces
 
 
 @app.command()
@@ -42,8 +46,17 @@ def serve(
 def drive(
     command: Annotated[list[str], typer.Argument(help="the implementation, and its arguments")],
     seconds: Annotated[float, typer.Option(help="how long to draw runs", min=0.1)] = 10.0,
+    runs: Annotated[int | None, typer.Option(help="draw this many runs instead, however long they take; the same for the same seed",
+                                             min=1)] = None,
     seed: Annotated[int, typer.Option(help="where drawing starts")] = 0,
     save: Annotated[Path | None, typer.Option(help="write the trace of the run that deviates here")] = None,
+    save_commands: Annotated[Path | None, typer.Option(help="write the commands that lead to it here, one a line")] = None,
+    commands: Annotated[Path | None, typer.Option(help="draw nothing: carry out the commands in this file, once")] = None,
+    junit: Junit = None,
+    sarif: Sarif = None,
+    known: KnownFile = None,
+    coverage: Annotated[bool, typer.Option("--exercised", help="also print which events were reported, and which clauses none of "
+                                                               "them can break")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Generate operations, have an implementation carry them out, and judge what it reports. What deviates is shrunk.
@@ -51,14 +64,29 @@ def drive(
     Exit status: 0 nothing deviated, 1 something did, 2 there was nobody to drive or what it told was no trace, 3 it told of
     no event.
     """
-    done = drive_it(command, seconds=seconds, start=seed)
-    if save is not None and done.trace:
-        save.write_text("\n".join(done.trace) + "\n")
+    expected = read_expected(known)
+    done = (drive_it(command, seconds=seconds, runs=runs, start=seed, expected=expected) if commands is None
+            else repeat(command, read_commands(commands)))
+    _save(save, done.trace)
+    _save(save_commands, [json.dumps(each) for each in done.failing])
+    ci.save([ci.of_driving(done, command[0], expected)], junit, sarif)
     if as_json:
-        print(json.dumps(attrs.asdict(done), indent=2))
+        print(json.dumps({**attrs.asdict(done), "exercised": attrs.asdict(exercised([done.met]))}, indent=2))
     else:
         traces.driven(out, done)
-    raise typer.Exit(FAILS if done.deviation else HOLDS if done.events else UNDECIDED)
+        if coverage:
+            out.print("\n".join(exercised([done.met]).lines()), soft_wrap=True, markup=False)
+    new = done.deviation is not None and expected.entry(done.deviation) is None
+    raise typer.Exit(FAILS if new else HOLDS if done.events else UNDECIDED)
+
+
+def _save(file: Path | None, lines: Sequence[str]) -> None:
+    if file is None or not lines:
+        return
+    try:
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as why:
+        raise BadDesign(f"{file}: cannot be written: {why.strerror or why}") from None
 
 
 @app.command()

@@ -6,11 +6,12 @@ from rich.console import Console
 from rich.text import Text
 
 from refmodel.oracle.trace.driving import Driven
+from refmodel.oracle.trace.expected import NONE_KNOWN, Expected
 from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
 
 
-def told(console: Console, verdict: TraceVerdict) -> None:
-    """A verdict."""
+def told(console: Console, verdict: TraceVerdict, expected: Expected = NONE_KNOWN) -> None:
+    """A verdict; a deviation that is known comes with the reason."""
     rate = verdict.events / verdict.seconds if verdict.seconds else 0
     console.print(f"{verdict.name}: {verdict.events:,} events, {rate:,.0f} a second", soft_wrap=True, markup=False)
     if counted := [f"{number:,} {what}" for what, number in verdict.counted.items() if number]:
@@ -25,6 +26,9 @@ def told(console: Console, verdict: TraceVerdict) -> None:
         return
     for line in deviation_lines(verdict.deviation):
         console.print(line, soft_wrap=True)
+    if (known := expected.entry(verdict.deviation)) is not None:
+        unjudged = f"what follows line {verdict.deviation.line} was not judged"
+        console.print(Text(f"  known deviation: {known.reason} ({unjudged})", "yellow"), soft_wrap=True)
 
 
 def deviation_lines(deviation: Deviation) -> list[Text]:
@@ -45,11 +49,14 @@ def driven(console: Console, done: Driven) -> None:
     rate = done.commands / done.seconds if done.seconds else 0
     console.print(f"{done.name}: {done.runs:,} runs, {done.commands:,} commands ({rate:,.0f} a second), {done.events:,} events",
                   soft_wrap=True, markup=False)
+    for reason, number in done.known.items():
+        console.print(Text(f"  known deviation, {number:,} times: {reason}", "yellow"), soft_wrap=True)
     if done.deviation is None and not done.events:
         console.print(Text("  undecided: no event was reported", "yellow"))
         return
     if done.deviation is None:
-        console.print(Text("  every run was lawful, as far as it was told", "green"))
+        others = "every other run" if done.known else "every run"
+        console.print(Text(f"  {others} was lawful, as far as it was told", "green"))
         return
     console.print("  these commands lead to what no lawful run explains:")
     for number, command in enumerate(done.failing, 1):

@@ -40,6 +40,8 @@ class Witnesses:
 
 
 WALKS = ("test_guest_walk.py", "test_second_translations.py")
+RISCV_TWO_STAGES = "riscv.two_stages.two_stages_are_the_vs_stage_over_what_the_second_shows(Sv3"
+RISCV_WALKS = ("test_riscv_walks.py",)
 JUDGES = {
     "bare": Witnesses(("test_bare.py",)),
     "bare_levels": Witnesses(("test_bare_levels.py",)),
@@ -53,6 +55,10 @@ JUDGES = {
     "machine.x86.nested_walk": Witnesses(WALKS, ("x86.nested_walk.",)),
     "machine.x86.npt_walk": Witnesses(WALKS, ("x86.guest_walk.the_nested_page_walk", "x86.nested_walk.through_npt")),
     "machine.x86.staleness": Witnesses(("test_staleness.py",)),
+    "machine.riscv.walk": Witnesses(RISCV_WALKS, ("riscv.walk.the_walk_is_as_declared(Sv3",)),
+    "machine.riscv.two_stages": Witnesses(RISCV_WALKS, (RISCV_TWO_STAGES,)),
+    "machine.riscv.hart": Witnesses(RISCV_WALKS),
+    "machine.riscv.staleness": Witnesses(("test_riscv_staleness.py",)),
     "machine.translation_caches": Witnesses(("test_translation_caches.py",)),
 }
 """By module. Where a theorem is of several levels of tables, the one of four levels judges."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 
 from refmodel.machine.riscv.words import V
 from refmodel.oracle.riscv.agent.code import AGENT
@@ -20,6 +19,8 @@ G_UPPER = {4: BASE + 0x24000, 3: BASE + 0x25000}
 """Tables of the G-stage on the way to level 2, where they are not the root."""
 TABLES_2, TABLES_1, DATA_2, DATA_1 = (BASE + 0x26000 + 0x1000 * n for n in range(4))
 """The G-stage's tables of levels 2 and 1 for the VS-stage's tables, and for data."""
+TABLES = range(BASE + 0x10000, DATA_1 + 0x1000)
+"""All of the tables. What no test put there is zero."""
 GPA_TABLES, GPA_DATA = 1 << 32, 2 << 32
 """Guest-physical addresses: RAM, of which the VS-stage's tables are used; and 1 GiB for data."""
 WINDOW = range(BASE + 0x10_0000, BASE + 0x20_0000, 0x1000)
@@ -75,13 +76,6 @@ def fixed_entries(g_levels: int) -> dict[int, int]:
     fixed[level_3(g_levels) + 8 * (GPA_TABLES >> 30)] = pointer(TABLES_2)
     fixed[TABLES_2] = pointer(TABLES_1)
     return fixed
-
-
-def g_tables() -> Iterator[tuple[int, int]]:
-    """Every table of the G-stage with its size in bytes."""
-    yield G_ROOT, 0x4000
-    for table in (*G_UPPER.values(), TABLES_2, TABLES_1, DATA_2, DATA_1):
-        yield table, 0x1000
 
 
 def is_vs(address: int) -> bool:

@@ -104,6 +104,8 @@ def allows(due: Trap, got: Trap, instruction: Instruction) -> str | None:
     needs = due.tinst if got.tval2 else 0
     if got.tinst != needs and (needs or got.tinst != TRANSFORMED.get(instruction)):
         return "tinst"
+    if due.gva and due.tval == 0:
+        return None  # whether zero is the address or stands for none cannot be seen
     return "GVA" if got.gva != (due.gva and got.tval != 0) else None
 
 

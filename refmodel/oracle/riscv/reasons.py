@@ -6,7 +6,7 @@ import attrs
 
 from refmodel.language.asking import Fault
 from refmodel.machine.riscv.hart import access_of, effective, g_stage, hs_stage, translate, vs_stage
-from refmodel.machine.riscv.walk import AccessFault, allowed, valid
+from refmodel.machine.riscv.walk import AccessFault, PageFault, allowed, valid
 from refmodel.machine.riscv.words import PBMT, RESERVED, A, D, N, R, U, V, W, X
 from refmodel.machine.words import Marked
 from refmodel.oracle.riscv.layout import is_vs, level_of
@@ -40,6 +40,17 @@ def reason(test: WalkTest) -> str:
         entry = memory.words.get(memory.last, 0)
         return _why(test, memory.last, entry, _level(memory.last, test))
     return "nothing"
+
+
+def failing_stage(test: WalkTest) -> str:
+    """Whether an access that faults does so in the ``first`` stage or in the ``second``."""
+    try:
+        translate(Marked({**test.fixed, **test.entries}), test.hart, test.instruction, test.address)
+    except PageFault:
+        return "first"
+    except Fault:
+        return "second" if test.stages.second else "first"
+    raise ValueError("the access is let through")
 
 
 def _level(address: int, test: WalkTest) -> int:

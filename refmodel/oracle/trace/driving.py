@@ -20,7 +20,9 @@ import select
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -29,6 +31,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
 from refmodel.language import BadDesign
+from refmodel.oracle.trace.expected import NONE_KNOWN, Entry, Expected
 from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.reading import LONGEST
 from refmodel.oracle.trace.verdicts import Deviation
@@ -76,6 +79,10 @@ class Driven:
     """The commands that lead to it."""
     trace: tuple[str, ...]
     """The trace of that run."""
+    met: dict[str, int]
+    """How many events of each kind were reported, by the kinds' names in the format."""
+    known: dict[str, int]
+    """How many runs ended at a deviation that is known, by its reason."""
 
 
 class Implementation:
@@ -156,14 +163,29 @@ class Implementation:
 class Driver:
     """Runs of one implementation."""
 
-    def __init__(self, implementation: Implementation) -> None:
-        self.implementation = implementation
+    def __init__(self, implementation: Implementation, expected: Expected = NONE_KNOWN) -> None:
+        self.implementation, self.expected = implementation, expected
         self.runs = self.commands = self.events = 0
+        self.met, self.known = Counter[str](), dict[Entry, int]()
+
+    def new(self, commands: Sequence[Command]) -> bool:
+        """Whether a run deviates in a way that is not known."""
+        deviation, _ = self.run(commands)
+        entry = None if deviation is None else self.expected.entry(deviation)
+        if entry is not None:
+            self.known[entry] = self.known.get(entry, 0) + 1
+        return deviation is not None and entry is None
 
     def run(self, commands: Sequence[Command]) -> tuple[Deviation | None, list[bytes]]:
         """The first deviation of a run, and its trace so far."""
-        self.runs += 1
         judge, trace = Judge(self.implementation.hello.name or self.implementation.command[0]), list[bytes]()
+        try:
+            return self._run(judge, commands, trace), trace
+        finally:
+            self.met.update(judge.verdict(0.0, None).met)
+
+    def _run(self, judge: Judge, commands: Sequence[Command], trace: list[bytes]) -> Deviation | None:
+        self.runs += 1
         for command in ({"do": "reset"}, *commands):
             self.commands += 1
             deviation: Deviation | None = None
@@ -177,8 +199,8 @@ class Driver:
                 self.implementation.restart()
                 deviation = deviation or self._died(str(why), command, trace)
             if deviation is not None:
-                return deviation, trace
-        return None, trace
+                return deviation
+        return None
 
     def _died(self, why: str, command: Command, trace: list[bytes]) -> Deviation:
         trace.append(json.dumps({"e": "abort", "why": why}).encode())
@@ -215,20 +237,25 @@ class Decoder:
         return {"do": name, **{p: self.kinds[p](byte) for p, byte in zip(parameters, piece[1:], strict=False)}}
 
 
-def drive(command: Sequence[str], *, seconds: float = 10.0, start: int = 0,
-          progress: Callable[[int], None] = lambda runs: None) -> Driven:
-    """Draw runs until the time is up or one deviates, and shrink that one. Raises ``BadDesign`` if there is nobody to drive."""
+def drive(command: Sequence[str], *, seconds: float = 10.0, runs: int | None = None, start: int = 0,
+          expected: Expected = NONE_KNOWN, progress: Callable[[int], None] = lambda runs: None) -> Driven:
+    """Draw runs until one deviates in a way that is not known, and shrink that one; or until the time is up, or so many ``runs``
+    were made, however long they take: the same ones for the same ``start``. Raises ``BadDesign`` if there is nobody to drive."""
     implementation = Implementation(command)
-    driver, decoder, began = Driver(implementation), Decoder(implementation.hello), time.perf_counter()
+    driver, decoder, began = Driver(implementation, expected), Decoder(implementation.hello), time.perf_counter()
+
+    def goes_on() -> bool:
+        return driver.runs < runs if runs is not None else time.perf_counter() - began < seconds
+
     found: list[list[Command]] = []
     bad: list[BadDesign] = []
 
     def go(data: bytes) -> None:
-        if found or bad or time.perf_counter() - began > seconds:
+        if found or bad or not goes_on():
             return
         commands = decoder.commands_of(data)
         try:
-            if driver.run(commands)[0] is not None:
+            if driver.new(commands):
                 found.append(commands)
         except BadDesign as why:  # Hypothesis is not to look for the smallest way to it
             bad.append(why)
@@ -237,7 +264,7 @@ def drive(command: Sequence[str], *, seconds: float = 10.0, start: int = 0,
     size = decoder.width * LENGTH
     number = 0
     try:
-        while not found and not bad and time.perf_counter() - began < seconds:
+        while not found and not bad and goes_on():
             number += 1
             settings(max_examples=200, database=None, deadline=None, verbosity=Verbosity.quiet, phases=(Phase.generate,),
                      suppress_health_check=list(HealthCheck))(
@@ -248,8 +275,52 @@ def drive(command: Sequence[str], *, seconds: float = 10.0, start: int = 0,
         deviation, trace = driver.run(failing) if found else (None, [])
     finally:
         implementation.close()
-    return Driven(implementation.hello.name or command[0], driver.runs, driver.commands, driver.events, time.perf_counter() - began,
-                  deviation, tuple(failing), tuple(text.decode(errors="replace") for text in trace))
+    return _driven(driver, began, deviation, failing, trace)
+
+
+def repeat(command: Sequence[str], commands: Sequence[Command]) -> Driven:
+    """Have an implementation carry out these commands once. Raises ``BadDesign`` if there is nobody to drive."""
+    implementation = Implementation(command)
+    driver, began = Driver(implementation), time.perf_counter()
+    try:
+        deviation, trace = driver.run(commands)
+    finally:
+        implementation.close()
+    return _driven(driver, began, deviation, commands if deviation is not None else (), trace)
+
+
+def _driven(driver: Driver, began: float, deviation: Deviation | None, failing: Sequence[Command], trace: Sequence[bytes]
+            ) -> Driven:
+    known = {entry.reason: number for entry, number in driver.known.items()}
+    return Driven(driver.implementation.hello.name or driver.implementation.command[0], driver.runs, driver.commands, driver.events,
+                  time.perf_counter() - began, deviation, tuple(failing), tuple(text.decode(errors="replace") for text in trace),
+                  dict(driver.met), known)
+
+
+def read_commands(file: Path) -> list[Command]:
+    """The commands that were saved in a file, one a line. Raises ``BadDesign`` with the line of what is none."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as why:
+        raise BadDesign(f"{file}: cannot be read: {getattr(why, 'strerror', None) or why}") from None
+    found = [_command(f"{file}:{number}", line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not found:
+        raise BadDesign(f'{file}: no commands; expected a line such as {{"do":"load","vm":0,"gpa":4096}} for each')
+    return found
+
+
+def _command(place: str, line: str) -> Command:
+    try:
+        command = json.loads(line)
+    except (ValueError, RecursionError) as why:
+        raise BadDesign(f"{place}: not a command: {why}") from None
+    if not isinstance(command, dict) or not isinstance(command.get("do"), str):
+        raise BadDesign(f'{place}: do: expected the name of a command, as in {{"do":"load","vm":0,"gpa":4096}}')
+    others = [name for name, value in command.items()
+              if name != "do" and (name not in PARAMETERS or type(value) not in (int, bool))]
+    if others:
+        raise BadDesign(f"{place}: {others[0]}: expected a number, under a name among {', '.join(PARAMETERS)}")
+    return command
 
 
 def _smallest(driver: Driver, commands: list[Command]) -> list[Command]:
@@ -258,7 +329,7 @@ def _smallest(driver: Driver, commands: list[Command]) -> list[Command]:
     while improved:
         improved = False
         for candidate in _smaller(best):
-            if driver.run(candidate)[0] is not None:
+            if driver.new(candidate):
                 best, improved = candidate, True
                 break
     return best

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -40,6 +40,8 @@ class Judge:
         k.store_to_table = linear.store_to_table
         self.decoder = msgspec.json.Decoder(ANY)
         self.events = 0
+        self.met = Counter[type[e.Event]]()
+        """How many of each kind there were."""
         self.unjudged = 0
         """Events that say nothing of memory: the header, gaps."""
         self.gaps = 0
@@ -65,11 +67,13 @@ class Judge:
                 done += 1
         except Deviates as why:
             self.events += done + 1
+            self.met.update(map(type, events[:done + 1]))
             texts = block.split(b"\n")
             return self._deviation(first + done, events[done], texts[done], why, texts[max(0, done - 5):done])
         except Inconsistent as why:
             raise self.bad(first + done, why.field, str(why)) from None
         self.events += done
+        self.met.update(map(type, events))
         self._keep_bounded(first + done)
         return None
 
@@ -117,6 +121,7 @@ class Judge:
         if isinstance(event, e.Header) and self.events:
             raise self.bad(line, "e", "a trace header comes first, or not at all")
         self.events += 1
+        self.met[type(event)] += 1
         try:
             event.judge(self.knowledge)
         except Deviates as why:
@@ -142,6 +147,12 @@ class Judge:
             self.knowledge.start(closed=False)
         self.sequence = event.seq
 
+    def verdict(self, seconds: float, deviation: Deviation | None) -> TraceVerdict:
+        """What came of it."""
+        met = {str(event.__struct_config__.tag): number for event, number in self.met.items()}
+        return TraceVerdict(self.name, self.events, seconds, deviation, tuple(self.notes), self.events - self.unjudged,
+                            {"gaps": self.gaps}, met)
+
     def bad(self, line: int, field: str, message: str) -> BadDesign:
         return BadDesign(f"{self.name}:{line}: {field + ': ' if field else ''}{message}")
 
@@ -165,8 +176,7 @@ def judge_trace(name: str) -> TraceVerdict:
         judge.notes.append(source.cut)
     if judge.events == 0 and not judge.notes:
         raise BadDesign(f"{name}: no events; expected a JSON object a line (specs/traces.md)")
-    return TraceVerdict(name, judge.events, time.perf_counter() - began, deviation, tuple(judge.notes),
-                        judge.events - judge.unjudged, {"gaps": judge.gaps})
+    return judge.verdict(time.perf_counter() - began, deviation)
 
 
 def judge_events(events: Iterable[e.Event | Mapping[str, Any] | bytes | str], name: str = "events") -> TraceVerdict:
@@ -186,8 +196,7 @@ def judge_events(events: Iterable[e.Event | Mapping[str, Any] | bytes | str], na
         lines.append(text)
     if judge.events == 0:
         raise BadDesign(f"{name}: no events")
-    return TraceVerdict(name, judge.events, time.perf_counter() - began, deviation, tuple(judge.notes),
-                        judge.events - judge.unjudged, {"gaps": judge.gaps})
+    return judge.verdict(time.perf_counter() - began, deviation)
 
 
 def is_cut(line: bytes) -> bool:

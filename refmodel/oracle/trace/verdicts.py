@@ -40,3 +40,5 @@ class TraceVerdict:
     """Events that something was held against. A verdict on none is undecided."""
     counted: dict[str, int] = attrs.field(factory=dict)
     """What else was counted: gaps, and what could be judged and what not."""
+    met: dict[str, int] = attrs.field(factory=dict)
+    """How many events of each kind were read, by the kinds' names in the format (``load``)."""

@@ -14,6 +14,8 @@ from refmodel.machine.x86.ept_walk import Ept
 from refmodel.machine.x86.guest_walk import Cpu
 from refmodel.machine.x86.words import FRAME, P, lacking
 from refmodel.oracle.judging import Campaign, Deviation, Finding, Verdict
+from refmodel.oracle.riscv.vectors import run as run_riscv
+from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.vectors import files, walks
 from refmodel.oracle.x86 import nested_campaign, walk_campaign
 from refmodel.oracle.x86.agent.image import TABLES, WINDOW
@@ -33,6 +35,8 @@ def run(campaign: Campaign, folder: Path) -> Verdict | None:
         return _run(campaign, folder / f"guest-{campaign.profile.levels}.jsonl")
     if isinstance(campaign, NestedCampaign):
         return _run(campaign, folder / f"nested-{'npt' if campaign.ept is None else 'ept'}.jsonl")
+    if isinstance(campaign, RiscvCampaign):
+        return run_riscv(campaign, folder)
     return None
 
 

@@ -1,0 +1,105 @@
+"""Deviations that a project knows of in its own monitor, each with the reason why it is left for now: a file of theirs.
+
+    [[known]]
+    clause = "ISO-2"
+    event = "share"                # optional: the kind of the event that deviates
+    at = "mm/share.c"              # optional: how the place in the source begins that the event tells
+    reason = "Issue 12: the flush comes after the merge."
+
+A deviation is known if every field that an entry has agrees with it. Nothing after a known deviation is judged.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import msgspec
+
+from refmodel.language import BadDesign
+from refmodel.oracle.trace.verdicts import Deviation
+
+FIELDS = ("clause", "law", "event", "at", "reason")
+MATCHED = FIELDS[:-1]
+
+
+@attrs.frozen
+class Entry:
+    """One deviation that is known. A field that is None agrees with anything."""
+
+    reason: str
+    clause: str | None = None
+    law: str | None = None
+    event: str | None = None
+    at: str | None = None
+
+    def covers(self, found: Deviation) -> bool:
+        """Whether a deviation is this one."""
+        return (self.clause in (None, found.clause) and self.law in (None, found.law)
+                and self.event in (None, kind_of_event(found)) and (self.at is None or (found.at or "").startswith(self.at)))
+
+    def said(self) -> str:
+        """What it is about, in words."""
+        return ", ".join(f"{name} {value}" for name in MATCHED if (value := getattr(self, name)) is not None)
+
+
+@attrs.frozen
+class Expected:
+    """The entries of a file; without one, none."""
+
+    entries: tuple[Entry, ...] = ()
+
+    def entry(self, found: Deviation) -> Entry | None:
+        """The first entry that covers a deviation."""
+        return next((entry for entry in self.entries if entry.covers(found)), None)
+
+    def unused(self, met: Iterable[Deviation]) -> list[Entry]:
+        """The entries that cover none of these deviations: what was wrong may have been mended."""
+        used = [self.entry(found) for found in met]
+        return [entry for entry in self.entries if not any(entry is each for each in used)]
+
+
+NONE_KNOWN = Expected()
+
+
+def kind_of_event(found: Deviation) -> str:
+    """The kind of the event that deviates; empty if the line says none."""
+    try:
+        event = msgspec.json.decode(found.event.encode())
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+    return str(event.get("e", "")) if isinstance(event, dict) else ""
+
+
+def read_expected(file: Path | None) -> Expected:
+    """What a file says is known. Raises ``BadDesign``, with the entry and the field, for what is no such file."""
+    if file is None:
+        return NONE_KNOWN
+    try:
+        whole = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as why:
+        raise BadDesign(f"{file}: cannot be read: {why.strerror or why}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as why:
+        raise BadDesign(f"{file}: not TOML: {why}") from None
+    others, entries = sorted(set(whole) - {"known"}), whole.get("known", [])
+    if others or not isinstance(entries, list):
+        raise BadDesign(f"{file}: {', '.join(others) or 'known'}: expected tables [[known]], and nothing else")
+    return Expected(tuple(_entry(f"{file}: [[known]] {number}", entry) for number, entry in enumerate(entries, 1)))
+
+
+def _entry(place: str, entry: Any) -> Entry:
+    if not isinstance(entry, dict):
+        raise BadDesign(f"{place}: expected a table")
+    for field, value in entry.items():
+        if field not in FIELDS:
+            raise BadDesign(f"{place}: {field}: no such field; expected {', '.join(FIELDS)}")
+        if not isinstance(value, str) or not value.strip():
+            raise BadDesign(f"{place}: {field}: expected a text that is not empty")
+    if "reason" not in entry:
+        raise BadDesign(f"{place}: reason is missing; say why it is left for now")
+    if not any(field in entry for field in MATCHED):
+        raise BadDesign(f"{place}: expected at least one of {', '.join(MATCHED)}: an entry without any would cover everything")
+    return Entry(**entry)

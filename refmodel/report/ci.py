@@ -1,0 +1,162 @@
+"""What a continuous integration server reads: JUnit XML, a test case for each thing that was judged, and SARIF, a result for each
+deviation, at the line of the monitor's source that reported the event where the trace says which (``at``)."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as xml
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+
+from refmodel import __version__
+from refmodel.language import BadDesign
+from refmodel.oracle.judging import Verdict
+from refmodel.oracle.known import explanation
+from refmodel.oracle.trace.driving import Driven
+from refmodel.oracle.trace.expected import Expected
+from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
+from refmodel.report.traces import deviation_lines
+
+SARIF = "2.1.0"
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PLACE = re.compile(r"(?P<file>.+?):(?P<line>[1-9][0-9]*)(?::[0-9]+)?$")
+
+
+@attrs.frozen
+class Case:
+    """One thing that was judged, and what came of it."""
+
+    group: str
+    """What was done: ``judge``, or ``drive``."""
+    name: str
+    """What was judged: the path of a trace, a program, an MMU and a subject."""
+    outcome: Literal["passed", "failed", "known", "undecided"]
+    seconds: float
+    clause: str = ""
+    """The clause that is broken, or the title of a class of deviation."""
+    says: str = ""
+    """The sentence of the clause's law, for a list of rules."""
+    message: str = ""
+    """What is wrong, in a line; why it is known, or why nothing is decided."""
+    details: str = ""
+    file: str = ""
+    """Where, as far as it is known: a file, and a line in it, from 1."""
+    line: int = 1
+
+
+def of_traces(verdicts: Iterable[TraceVerdict], expected: Expected) -> list[Case]:
+    """A case for each trace."""
+    return [_of_trace(v, expected) for v in verdicts]
+
+
+def _of_trace(verdict: TraceVerdict, expected: Expected) -> Case:
+    name, found = verdict.name, verdict.deviation
+    if found is not None:
+        return _deviating("judge", name, verdict.seconds, found, expected, name, found.line)
+    if not verdict.judged:
+        return Case("judge", name, "undecided", verdict.seconds, message="no event was judged")
+    return Case("judge", name, "passed", verdict.seconds)
+
+
+def of_driving(done: Driven, program: str, expected: Expected) -> Case:
+    """The case of a program that was driven."""
+    if done.deviation is not None:
+        return _deviating("drive", done.name, done.seconds, done.deviation, expected, program, 1)
+    if not done.events:
+        return Case("drive", done.name, "undecided", done.seconds, message="no event was reported")
+    return Case("drive", done.name, "passed", done.seconds)
+
+
+def of_implementations(verdicts: Iterable[Verdict]) -> list[Case]:
+    """A case for each class of deviation that an MMU showed, and for each subject that it showed none in."""
+    return [case for v in verdicts for case in _of_implementation(v)]
+
+
+def _of_implementation(verdict: Verdict) -> Iterable[Case]:
+    name = f"{verdict.implementation}, {verdict.subject}"
+    if not verdict.checks:
+        yield Case("judge", name, "undecided", verdict.seconds, message="nothing was judged")
+    elif not verdict.deviations:
+        yield Case("judge", name, "passed", verdict.seconds)
+    for each in verdict.deviations:
+        finding = each.finding
+        known = explanation(verdict.implementation, finding.title)
+        details = "\n".join([*each.test.lines(), f"expected {finding.expected}", f"got      {finding.got}", finding.source])
+        yield Case("judge", f"{name}: {finding.title}", "failed" if known is None else "known", verdict.seconds, finding.title,
+                   finding.source, finding.title if known is None else known.evidence, details)
+
+
+def _deviating(group: str, name: str, seconds: float, found: Deviation, expected: Expected, file: str, line: int) -> Case:
+    known = expected.entry(found)
+    place = _PLACE.match(found.at or "")
+    if place is not None:
+        file, line = place["file"], int(place["line"])
+    details = "\n".join(text.plain for text in deviation_lines(found))
+    return Case(group, name, "failed" if known is None else "known", seconds, found.clause, found.sentence,
+                f"breaks {found.clause}: {found.sentence}" if known is None else known.reason, details, file, line)
+
+
+# ---------------------------------------------------------------- the two formats
+
+
+def junit(cases: Sequence[Case]) -> str:
+    """The cases as JUnit XML. What is undecided is an error: nothing was shown."""
+    root = xml.Element("testsuites", name="refmodel")
+    for group in dict.fromkeys(case.group for case in cases):
+        mine = [case for case in cases if case.group == group]
+        suite = xml.SubElement(
+            root, "testsuite", name=f"refmodel {group}", tests=str(len(mine)),
+            failures=str(sum(c.outcome == "failed" for c in mine)), errors=str(sum(c.outcome == "undecided" for c in mine)),
+            skipped=str(sum(c.outcome == "known" for c in mine)), time=f"{sum(c.seconds for c in mine):.3f}")
+        for case in mine:
+            _testcase(suite, case)
+    xml.indent(root)
+    return xml.tostring(root, "unicode", xml_declaration=True) + "\n"
+
+
+def _testcase(suite: Any, case: Case) -> None:
+    place = {"file": _clean(case.file), "line": str(case.line)} if case.file else {}
+    named = {"classname": f"refmodel.{case.group}", "name": _clean(case.name), "time": f"{case.seconds:.3f}"}
+    element = xml.SubElement(suite, "testcase", {**named, **place})
+    kind = {"failed": "failure", "undecided": "error", "known": "skipped"}.get(case.outcome)
+    if kind is not None:
+        message = f"known: {case.message}" if case.outcome == "known" else case.message
+        xml.SubElement(element, kind, message=_clean(message), type=_clean(case.clause or case.outcome)).text = _clean(case.details)
+
+
+def _clean(text: str) -> str:
+    """Without the characters that no XML document may have, which a trace may hold."""
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def sarif(cases: Sequence[Case]) -> str:
+    """The deviations as a SARIF log; those that are known are suppressed, with the reason."""
+    wrong = [case for case in cases if case.outcome in ("failed", "known")]
+    rules = {case.clause: {"id": case.clause, "shortDescription": {"text": case.says or case.clause}} for case in wrong}
+    driver = {"name": "refmodel", "version": __version__, "rules": list(rules.values())}
+    log = {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": SARIF,
+           "runs": [{"tool": {"driver": driver}, "results": [_result(case, list(rules)) for case in wrong]}]}
+    return json.dumps(log, indent=2) + "\n"
+
+
+def _result(case: Case, rules: list[str]) -> dict[str, Any]:
+    place = {"artifactLocation": {"uri": case.file.replace("\\", "/")}, "region": {"startLine": case.line}}
+    return {"ruleId": case.clause, "ruleIndex": rules.index(case.clause), "level": "error",
+            "message": {"text": f"{case.name}: {case.message}\n{case.details}"},
+            **({"locations": [{"physicalLocation": place}]} if case.file else {}),
+            **({"suppressions": [{"kind": "external", "justification": case.message}]} if case.outcome == "known" else {})}
+
+
+def save(cases: Sequence[Case], junit_file: Path | None, sarif_file: Path | None) -> None:
+    """Write what was asked for. Raises ``BadDesign`` where a file cannot be written."""
+    for file, form in ((junit_file, junit), (sarif_file, sarif)):
+        if file is None:
+            continue
+        try:
+            file.write_text(form(cases), encoding="utf-8")
+        except OSError as why:
+            raise BadDesign(f"{file}: cannot be written: {why.strerror or why}") from None

@@ -1,0 +1,188 @@
+"""Judging in continuous integration: the same runs each time, deviations that are known, and the files that servers read."""
+
+from __future__ import annotations
+
+import json
+import sys
+import xml.etree.ElementTree as xml
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from refmodel.language import BadDesign
+from refmodel.oracle.trace.driving import drive, read_commands, repeat
+from refmodel.oracle.trace.exercised import exercised
+from refmodel.oracle.trace.expected import Entry, Expected, read_expected
+from refmodel.oracle.trace.judge import judge_events
+from refmodel.oracle.trace.table import KINDS
+from refmodel.report import ci
+from tests.test_command import refmodel
+
+WRONG = [{"e": "store", "gpa": 0, "value": 1}, {"e": "load", "gpa": 0, "value": 2, "at": "mm/walk.c:40:7"},
+         {"e": "load", "gpa": 0, "value": 1}]
+"""A load that gives what was never stored, and the place in the monitor's source that reported it."""
+RIGHT = WRONG[:1]
+
+FORGETS = """
+import sys, json
+print('{"hello":1,"name":"forgetful","commands":{"load":["vm","gpa"],"store":["vm","gpa","value"]},"gfns":2}', flush=True)
+memory = {}
+for line in sys.stdin:
+    command = json.loads(line)
+    if command["do"] == "reset":
+        memory = {}
+    elif command["do"] == "store":
+        if command["value"] != FORGOTTEN:
+            memory[command["gpa"]] = command["value"]
+        print(json.dumps({"e": "store", "gpa": command["gpa"], "value": command["value"]}))
+    else:
+        print(json.dumps({"e": "load", "gpa": command["gpa"], "value": memory.setdefault(command["gpa"], 0),
+                          "at": "guest.c:9"}))
+    print('{"done":1}', flush=True)
+"""
+
+
+def trace(folder: Path, events: list[dict[str, Any]], name: str = "trace.jsonl") -> str:
+    file = folder / name
+    file.write_text("".join(json.dumps(event) + "\n" for event in events))
+    return str(file)
+
+
+def program(folder: Path, forgotten: int) -> list[str]:
+    (folder / f"forgets{forgotten}.py").write_text(FORGETS.replace("FORGOTTEN", str(forgotten)))
+    return [sys.executable, str(folder / f"forgets{forgotten}.py")]
+
+
+def known(folder: Path, text: str) -> str:
+    (folder / "known.toml").write_text(text)
+    return str(folder / "known.toml")
+
+
+# ---------------------------------------------------------------- files that servers read
+
+
+def test_a_deviation_is_a_failure_at_the_line_of_source_that_reported_it(tmp_path: Path) -> None:
+    files = tmp_path / "junit.xml", tmp_path / "log.sarif"
+    traces = [trace(tmp_path, WRONG), trace(tmp_path, RIGHT, "right.jsonl"), trace(tmp_path, [{"e": "trace"}], "none")]
+    done = refmodel("judge", *traces, "--junit", str(files[0]), "--sarif", str(files[1]))
+    assert done.returncode == 1
+    [suite] = xml.parse(files[0]).getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("3", "1", "1", "0")
+    [wrong, right, nothing] = suite
+    assert wrong.find("failure") is not None and (wrong.get("file"), wrong.get("line")) == ("mm/walk.c", "40")
+    assert len(right) == 0 and nothing.find("error") is not None
+    [run] = json.loads(files[1].read_text())["runs"]
+    [result] = run["results"]
+    assert result["ruleId"] == "EQV-1" == run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"]
+    [place] = result["locations"]
+    assert place["physicalLocation"] == {"artifactLocation": {"uri": "mm/walk.c"}, "region": {"startLine": 40}}
+    assert "suppressions" not in result
+
+
+def test_where_no_source_is_told_the_line_of_the_trace_is() -> None:
+    verdict = judge_events([{**event, "at": "somewhere"} for event in WRONG], "a trace")
+    [case] = ci.of_traces([verdict], Expected())
+    assert (case.outcome, case.file, case.line) == ("failed", "a trace", 2)
+
+
+def test_characters_that_no_xml_may_have_do_no_harm() -> None:
+    verdict = judge_events([RIGHT[0], {"e": "load", "gpa": 0, "value": 2, "at": "\x00\x08]]><&.c:3"}])
+    found = xml.fromstring(ci.junit(ci.of_traces([verdict], Expected())))
+    assert found.find("testsuite/testcase/failure") is not None
+    json.loads(ci.sarif(ci.of_traces([verdict], Expected())))
+
+
+def test_a_file_that_cannot_be_written_is_bad_input(tmp_path: Path) -> None:
+    done = refmodel("judge", trace(tmp_path, RIGHT), "--junit", str(tmp_path / "no" / "such"))
+    assert done.returncode == 2 and "cannot be written" in done.stderr
+
+
+# ---------------------------------------------------------------- deviations that are known
+
+
+def test_what_is_known_does_not_fail_and_says_why(tmp_path: Path) -> None:
+    file = known(tmp_path, '[[known]]\nclause = "EQV-1"\nevent = "load"\nat = "mm/walk.c"\nreason = "Issue 12."\n'
+                           '[[known]]\nclause = "ISO-2"\nreason = "Issue 13."\n')
+    sarif = tmp_path / "log.sarif"
+    done = refmodel("judge", trace(tmp_path, WRONG), "--known", file, "--sarif", str(sarif))
+    assert done.returncode == 0
+    assert "known deviation: Issue 12. (what follows line 2 was not judged)" in done.stdout
+    assert "known, and not met: clause ISO-2 (Issue 13.)" in done.stderr
+    [result] = json.loads(sarif.read_text())["runs"][0]["results"]
+    assert result["suppressions"] == [{"kind": "external", "justification": "Issue 12."}]
+    document = json.loads(refmodel("judge", trace(tmp_path, WRONG), "--known", file, "--json").stdout)
+    assert document[0]["known"] == "Issue 12." and document[0]["deviation"]["line"] == 2
+
+
+@pytest.mark.parametrize("entry", ['clause = "ISO-2"', 'event = "store"', 'at = "mm/share.c"', 'law = "another"'])
+def test_what_differs_in_one_field_is_not_known(entry: str, tmp_path: Path) -> None:
+    file = known(tmp_path, f'[[known]]\n{entry}\nreason = "Another."\n')
+    assert refmodel("judge", trace(tmp_path, WRONG), "--known", file).returncode == 1
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("known = 3", "expected tables"), ("[[knwon]]\n", "knwon"), ("[[known]]\nclause = 'ISO-2'", "reason is missing"),
+    ("[[known]]\nreason = 'all of them'", "at least one of"), ("[[known]]\nclause = 2\nreason = 'x'", "clause: expected a text"),
+    ("[[known]]\nclasue = 'ISO-2'\nreason = 'x'", "clasue: no such field"), ("[[known", "not TOML")])
+def test_a_file_that_says_no_deviations_is_bad_input(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(BadDesign, match=said):
+        read_expected(Path(known(tmp_path, text)))
+
+
+def test_of_what_is_known_something_else_is_still_found(tmp_path: Path) -> None:
+    """Every run in which 1 is stored and loaded deviates; that is known where a place says so, and 0 is never forgotten."""
+    expected = Expected((Entry("Forgets 1.", clause="EQV-1", at="guest.c"),))
+    done = drive(program(tmp_path, 1), runs=25, expected=expected)
+    assert done.deviation is None and done.known == {"Forgets 1.": done.known["Forgets 1."]} and done.known["Forgets 1."] > 0
+    assert drive(program(tmp_path, 1), runs=25, expected=Expected((Entry("Another.", at="host.c"),))).deviation is not None
+
+
+# ---------------------------------------------------------------- the same runs
+
+
+def test_so_many_runs_are_the_same_for_the_same_seed(tmp_path: Path) -> None:
+    one, two, other = (drive(program(tmp_path, 99), runs=12, start=seed) for seed in (5, 5, 6))
+    assert (one.runs, one.commands, one.met) == (two.runs, two.commands, two.met) and one.runs == 12
+    assert one.deviation is None and one.met != other.met
+
+
+def test_saved_commands_are_carried_out_again(tmp_path: Path) -> None:
+    saved = tmp_path / "commands.jsonl"
+    done = refmodel("drive", "--runs", "50", "--save-commands", str(saved), *program(tmp_path, 1))
+    assert done.returncode == 1
+    commands = read_commands(saved)
+    assert [command["do"] for command in commands] == ["store", "load"]
+    again = repeat(program(tmp_path, 1), commands)
+    assert again.runs == 1 and again.deviation is not None and again.deviation.clause == "EQV-1"
+    assert refmodel("drive", "--commands", str(saved), *program(tmp_path, 1)).returncode == 1
+    assert refmodel("drive", "--commands", str(saved), *program(tmp_path, 99)).returncode == 0
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("", "no commands"), ("[1]", "do: expected"), ('{"do":"load","vm":"x"}', "vm: expected a number"), ("{", "not a command"),
+    ('{"do":"load","gap":1}', "gap: expected")])
+def test_a_file_without_commands_is_bad_input(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "commands").write_text(text)
+    with pytest.raises(BadDesign, match=said):
+        read_commands(tmp_path / "commands")
+
+
+# ---------------------------------------------------------------- what was exercised
+
+
+def test_what_was_exercised_and_what_never_is_said(tmp_path: Path) -> None:
+    done = refmodel("judge", trace(tmp_path, RIGHT * 3), "--exercised")
+    assert done.returncode == 0 and "events reported: store 3" in done.stdout
+    never = next(line for line in done.stdout.splitlines() if line.startswith("clauses that no reported"))
+    assert "EFF-3" in never and "ISO-5" not in never
+    document = json.loads(refmodel("judge", trace(tmp_path, RIGHT), "--json").stdout)[0]
+    assert document["met"] == {"store": 1} and "load" in document["exercised"]["events_never"]
+
+
+def test_every_kind_and_clause_is_either_exercised_or_never() -> None:
+    found = exercised([{"load": 2}, {"load": 1, "share": 4}])
+    assert found.events == {"share": 4, "load": 3}
+    assert {*found.events, *found.events_never} == set(KINDS)
+    assert not set(found.clauses) & set(found.clauses_never) and "EFF-3" in found.clauses_never
+    assert exercised([]).clauses == ()

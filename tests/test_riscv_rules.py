@@ -1,0 +1,100 @@
+"""The table of RISC-V's rules names what there is, and vectors can be written, read back and carried out."""
+
+import json
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from proofs.theorems import THEOREMS
+from refmodel.language import BadDesign
+from refmodel.oracle.riscv import vectors
+from refmodel.oracle.riscv.outcomes import due
+from refmodel.oracle.riscv.rules import rules_of
+from refmodel.oracle.riscv.vectors import PROFILE, SETS, file_name, read, write
+from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
+from refmodel.oracle.riscv.walk_tests import Stages
+from refmodel.report.riscv_rules import in_vectors, page, table
+from tests.test_riscv_judges import machine
+
+TESTS = Path(__file__).parent
+SPECS = TESTS.parent / "specs"
+CLAUSES, OTHERS = table()
+
+
+def test_each_rule_is_in_one_place() -> None:
+    counted = Counter(rule for each in (*CLAUSES, *OTHERS) for rule in each.rules)
+    assert [rule for rule, times in counted.items() if times > 1] == [] and len(counted) > 430
+
+
+@pytest.mark.parametrize("clause", CLAUSES, ids=lambda c: c.says)
+def test_a_clause_names_text_that_is_there_and_what_shows_it(clause) -> None:  # type: ignore[no-untyped-def]
+    for name in clause.text:
+        module, _, path = name.partition(".")
+        found = import_module(f"refmodel.machine.riscv.{module}")
+        for part in path.split("."):
+            found = getattr(found, part)
+    for name in clause.theorems:
+        assert any(t.name.startswith(f"riscv.{name}(") for t in THEOREMS), name
+    for name in clause.tests:
+        file, _, function = name.partition(".")
+        assert f"\ndef {function}(" in (TESTS / f"{file}.py").read_text(), name
+    assert clause.theorems or clause.tests
+
+
+def test_vectors_name_rules_that_are_covered() -> None:
+    assert in_vectors() <= {rule for clause in CLAUSES for rule in clause.rules}
+    assert len(in_vectors()) > 60
+
+
+def test_the_page_is_made_of_the_table() -> None:
+    made = "\n".join(page()) + "\n"
+    assert made == (SPECS / "riscv_rules.md").read_text(), "python -m refmodel.report.riscv_rules > specs/riscv_rules.md"
+
+
+# ---------------------------------------------------------------- vectors
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("vectors")
+    assert sum(write(made, 1600).values()) == 1600
+    return made
+
+
+def test_vectors_are_always_the_same_and_no_two_alike(folder: Path, tmp_path: Path) -> None:
+    write(tmp_path, 160)
+    for stages in SETS:
+        lines = (folder / f"{file_name(stages)}.jsonl").read_text().splitlines()
+        assert (tmp_path / f"{file_name(stages)}.jsonl").read_text().splitlines() == lines[:20]
+        keys = [tuple(str(json.loads(line)[name]) for name in ("hart", "instruction", "address", "memory")) for line in lines]
+        assert len(set(keys)) == len(keys) == 200
+
+
+@pytest.mark.parametrize("stages", SETS, ids=lambda s: s.name)
+def test_what_is_read_back_is_what_was_written(folder: Path, stages: Stages) -> None:
+    for vector, test, way in read(folder / f"{file_name(stages)}.jsonl", stages):
+        assert way == due({**test.fixed, **test.entries}, test.hart, test.instruction, test.address)
+        assert vector.rules == rules_of(test, way)
+
+
+def test_a_machine_made_of_the_text_carries_them_out(folder: Path) -> None:
+    found = vectors.run(RiscvCampaign("the text", Stages(3, 3, True), PROFILE, machine()), folder)
+    assert found.checks == 200 and found.deviations == () and len(found.outcomes) > 4
+
+
+def test_vectors_that_are_none_are_refused_with_their_place(tmp_path: Path) -> None:
+    stages = Stages(3)
+    file = tmp_path / f"{file_name(stages)}.jsonl"
+    with pytest.raises(BadDesign, match="no such file; refmodel vectors --architecture riscv"):
+        vectors.run(RiscvCampaign("the text", stages, PROFILE, machine()), tmp_path)
+    write(tmp_path, 8)
+    good = json.loads(file.read_text())
+    for change, said in (({"instruction": "jump"}, "instruction"), ({"hart": {"cr3": 1}}, "hart.cr3: no register or flag"),
+                         ({"end": {"end": "completed", "flags": {}, "may": {}}}, "end.physical: missing"),
+                         ({"end": {"end": "trap", "flags": {}, "may": {}, "cause": 13}}, "end: cause, tval"),
+                         ({"address": "12"}, "address")):
+        file.write_text(json.dumps({**good, **change}))
+        with pytest.raises(BadDesign, match=r"riscv-sv39.jsonl:1: .*" + said):
+            list(read(file, stages))
