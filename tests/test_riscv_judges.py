@@ -10,7 +10,7 @@ import pytest
 from refmodel.language import Fault
 from refmodel.machine.riscv.hart import Hart, Instruction, Trap, effective, translate, trap
 from refmodel.machine.riscv.words import A, R, W
-from refmodel.machine.words import Marked
+from refmodel.machine.words import Marked, flags_of
 from refmodel.oracle.judging import Verdict, judge
 from refmodel.oracle.riscv import agent
 from refmodel.oracle.riscv.agent.code import AGENT
@@ -19,7 +19,6 @@ from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, du
 from refmodel.oracle.riscv.spike import executable
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.riscv.walk_tests import Stages, WalkTest, make
-from refmodel.oracle.x86.outcomes import flags_of
 
 PROFILE = Profile(svadu=True, svpbmt=True, schemes=(3, 4, 5))
 BOTH, ALONE = Stages(3, 3, True), Stages(3, 0, True)

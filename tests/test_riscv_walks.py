@@ -208,9 +208,11 @@ def test_hs_level_mxr_holds_for_both_stages_and_not_for_the_vs_stage_s_own_loads
 
 def test_a_stage_that_is_bare_gives_what_it_is_given() -> None:
     bare = both({}, attrs.evolve(BOTH, vsatp=0), address=(4 << 30) + 8)
-    assert isinstance(bare, TwoStages) and (bare.vs.level, bare.g.physical, bare.level) == (0, (1 << 30) + 8, 3)
+    assert isinstance(bare, TwoStages) and bare.vs == Translation((4 << 30) + 8, 0, 0, 0)
+    assert (bare.vs.level, bare.g.physical, bare.level) == (0, (1 << 30) + 8, 3)
     one = both({}, attrs.evolve(BOTH, hgatp=0))
-    assert isinstance(one, TwoStages) and one.g.physical == (4 << 30) + 0x123
+    assert isinstance(one, TwoStages) and (one.g.physical, one.g.level, one.level) == ((4 << 30) + 0x123, 0, 1)
+    assert both({}, attrs.evolve(BOTH, hgatp=0, beyond=1 << 32)) == Trap(5, ADDRESS, 0, 0, True)
     none = both({}, attrs.evolve(BOTH, hgatp=0, vsatp=0), address=77)
     assert isinstance(none, TwoStages) and none.g.physical == 77 and none.level == 0
     assert both({}, attrs.evolve(BOTH, hgatp=0, vsatp=0, beyond=1 << 55), address=1 << 55) == Trap(5, 1 << 55, 0, 0, True)

@@ -16,7 +16,7 @@ import pytest
 
 from refmodel.language import BadDesign
 from refmodel.language.asking import Fault
-from refmodel.machine.words import Marked
+from refmodel.machine.words import Marked, flags_of
 from refmodel.machine.x86.guest_walk import walk
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.known import new_titles
@@ -24,7 +24,7 @@ from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.telling import lines
 from refmodel.oracle.vectors import files, monitor, paths, running, walks
 from refmodel.oracle.x86.nested_tests import NestedTest
-from refmodel.oracle.x86.outcomes import Observed, flags_of
+from refmodel.oracle.x86.outcomes import Observed
 from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, NamedTuple, Protocol
 
 from refmodel.language.kinds import Bits
@@ -56,6 +56,14 @@ class Marked:
 
     def mark(self, address: Word, entry: Word, flags: Word) -> None:
         self.marks.append((address, flags))
+
+
+def flags_of(marks: Iterable[tuple[Word, Word]]) -> dict[int, int]:
+    """Flags by address."""
+    flags: dict[int, int] = {}
+    for address, bits in marks:
+        flags[address] = flags.get(address, 0) | bits
+    return flags
 
 
 class Late:

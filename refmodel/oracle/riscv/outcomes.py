@@ -11,9 +11,8 @@ from refmodel.language.asking import Fault
 from refmodel.machine.riscv.hart import Hart, Instruction, Trap, effective, translate, trap
 from refmodel.machine.riscv.two_stages import TwoStages
 from refmodel.machine.riscv.words import A, D, W
-from refmodel.machine.words import Marked
+from refmodel.machine.words import Marked, flags_of
 from refmodel.oracle.riscv.layout import TABLES_1, is_vs
-from refmodel.oracle.x86.outcomes import flags_of
 
 TRANSFORMED = {
     Instruction.LOAD: 0x0000_3383, Instruction.STORE: 0x01C0_3023, Instruction.AMO: 0x09C0_33AF,

@@ -12,6 +12,7 @@ import attrs
 
 from refmodel.machine.riscv.hart import MACHINE, SUPERVISOR, USER, Hart, Instruction
 from refmodel.machine.riscv.words import PBMT, PPN, A, D, G, N, R, U, V, W, X
+from refmodel.oracle.drawing import Draw
 from refmodel.oracle.riscv.host import Profile
 from refmodel.oracle.riscv.layout import (
     BASE,
@@ -29,7 +30,6 @@ from refmodel.oracle.riscv.layout import (
     level_of,
     pointer,
 )
-from refmodel.oracle.x86.walk_tests import Draw
 
 SIZE = 48
 """Bytes that a test is made of."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.words import Marked
+from refmodel.machine.words import Marked, flags_of
 from refmodel.machine.x86.guest_walk import PageFault, walk
 from refmodel.machine.x86.words import RW, US, A, D
 from refmodel.oracle.judging import Finding, Lost
@@ -25,7 +25,6 @@ from refmodel.oracle.x86.agent.image import slot
 from refmodel.oracle.x86.agent.script import Script, Step
 from refmodel.oracle.x86.agent_walks import add_access, destination, set_up, take_down
 from refmodel.oracle.x86.kvm import Kvm
-from refmodel.oracle.x86.outcomes import flags_of
 from refmodel.oracle.x86.walk_campaign import code_names
 from refmodel.oracle.x86.walk_tests import SIZE, Profile, WalkTest, level_at, make
 

@@ -13,9 +13,9 @@ import attrs
 from refmodel.machine.x86.ept_walk import EPT_A, EPT_D, Ept, R, W, X
 from refmodel.machine.x86.guest_walk import Access, Cpu
 from refmodel.machine.x86.words import FRAME, PS, RW, US, A, D, P, lacking
+from refmodel.oracle.drawing import Draw
 from refmodel.oracle.x86.agent.image import TABLES, WINDOW
 from refmodel.oracle.x86.walk_tests import (
-    Draw,
     Profile,
     access_words,
     cpu_words,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.words import Marked, Memory, Word
+from refmodel.machine.words import Marked, Memory, flags_of
 from refmodel.machine.x86.guest_walk import walk, walk_marking_late
 from refmodel.machine.x86.nested_walk import GuestWalk
 from refmodel.oracle.judging import Finding
@@ -69,14 +69,6 @@ def _one_way(access: Callable[[Memory, GuestWalk], Any], entries: Mapping[int, i
     except Fault as fault:
         return Lawful(end(fault), {}, flags_of(memory.marks))
     return Lawful(end(result), flags_of(memory.marks), {})
-
-
-def flags_of(marks: Iterable[tuple[Word, Word]]) -> dict[int, int]:
-    """Flags by address."""
-    flags: dict[int, int] = {}
-    for address, bits in marks:
-        flags[address] = flags.get(address, 0) | bits
-    return flags
 
 
 def wrong_flags(way: Lawful, before: Mapping[int, int], after: Mapping[int, int]) -> tuple[int, int, int] | None:

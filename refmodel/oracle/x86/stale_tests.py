@@ -14,16 +14,17 @@ from typing import TypeAlias
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.words import Marked
+from refmodel.machine.words import Marked, flags_of
 from refmodel.machine.x86.guest_walk import Access, Cpu, NotCanonical, canonical
 from refmodel.machine.x86.staleness import Remembered, Tag, maps_a_page
 from refmodel.machine.x86.words import FRAME, NX, PS, RW, US, A, D, G, P, lacking
+from refmodel.oracle.drawing import Draw
 from refmodel.oracle.judging import Finding
 from refmodel.oracle.x86.agent.image import TABLES, WINDOW
 from refmodel.oracle.x86.nested_tests import ROOT
-from refmodel.oracle.x86.outcomes import Lawful, Observed, Outcome, flags_of, judged
+from refmodel.oracle.x86.outcomes import Lawful, Observed, Outcome, judged
 from refmodel.oracle.x86.walk_campaign import cause, end_of, flags_finding, words
-from refmodel.oracle.x86.walk_tests import Draw, Profile, access_words, cpu_words, drawn_index, flag_names, leaf_level, level_at
+from refmodel.oracle.x86.walk_tests import Profile, access_words, cpu_words, drawn_index, flag_names, leaf_level, level_at
 
 SIZE = 16
 STALENESS = 'SDM Vol. 3A 4.10, "Caching Translation Information"'

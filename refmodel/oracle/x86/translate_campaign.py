@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.words import Marked
+from refmodel.machine.words import Marked, flags_of
 from refmodel.machine.x86.guest_walk import Access, walk
 from refmodel.oracle.judging import Finding
 from refmodel.oracle.x86.kvm import Kvm
-from refmodel.oracle.x86.outcomes import flags_of
 from refmodel.oracle.x86.walk_tests import SIZE, Profile, WalkTest, make
 
 SOURCE = "Linux Documentation/virt/kvm/api.rst, 4.16 KVM_TRANSLATE"

@@ -12,6 +12,7 @@ import attrs
 
 from refmodel.machine.x86.guest_walk import Access, Cpu
 from refmodel.machine.x86.words import FRAME, NX, PS, RW, US, A, D, G, P, lacking
+from refmodel.oracle.drawing import Draw
 from refmodel.oracle.x86.agent.image import SLOT, TABLES, WINDOW
 
 SIZE = 28
@@ -86,20 +87,6 @@ def flag_names(entry: int, level: int) -> str:
         shown.append(f"key {entry >> 59 & 0xF}")
     frame = entry & FRAME
     return " ".join([*shown, f"frame {frame:#x}"]) if shown or frame else "0"
-
-
-class Draw:
-    """Small choices out of bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = iter(data)
-
-    def byte(self) -> int:
-        return next(self._data, 0)
-
-    def one_in(self, chances: int) -> bool:
-        """True for few bytes, and not for zero."""
-        return self.byte() >= 256 - 256 // chances
 
 
 def make(data: bytes, profile: Profile) -> WalkTest:
