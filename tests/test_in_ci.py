@@ -180,6 +180,12 @@ def test_what_was_exercised_and_what_never_is_said(tmp_path: Path) -> None:
     assert document["met"] == {"store": 1} and "load" in document["exercised"]["events_never"]
 
 
+def test_of_the_kernels_own_format_nothing_is_claimed() -> None:
+    kernel = "tests/data/kvmmmu.txt"
+    assert refmodel("judge", "--format", "kvmmmu", kernel, "--exercised").returncode == 2
+    assert json.loads(refmodel("judge", "--format", "kvmmmu", kernel, "--json").stdout)[0]["exercised"] is None
+
+
 def test_every_kind_and_clause_is_either_exercised_or_never() -> None:
     found = exercised([{"load": 2}, {"load": 1, "share": 4}])
     assert found.events == {"share": 4, "load": 3}

@@ -144,6 +144,6 @@ def test_in_a_fresh_environment_the_plugin_is_there_by_itself(project: Path, tmp
     assert "pots.designs:Pot::a_full_cell_holds_one[prove]" in outcomes(done), done.stdout + done.stderr
     proved = subprocess.run([tmp_path / "venv" / "bin" / "refmodel", "prove", "entries.encoding", "--fresh"], cwd=tmp_path,
                             capture_output=True, text=True, check=False, env=plain)
-    assert proved.returncode == 0 and proved.stdout.count("proved") == 2, proved.stdout + proved.stderr
+    assert proved.returncode == 0 and proved.stdout.count("proved") >= 2, proved.stdout + proved.stderr
     assert refmodel.__version__ in subprocess.run([tmp_path / "venv" / "bin" / "refmodel", "--version"], capture_output=True,
                                                   text=True, check=True, env=plain).stdout

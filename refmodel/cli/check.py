@@ -12,6 +12,7 @@ import attrs
 import typer
 
 from refmodel import api
+from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, On, app, severity, status_of
 from refmodel.cli.comparing import compared
 from refmodel.cli.judge import judged_by, judged_document
@@ -42,9 +43,11 @@ RANDOM, RANDOM_IN_ALL, QUICK_RANDOM, QUICK_EXPLORING = 5.0, 16.0, 3.0, 20.0
 def check(
     design: Annotated[str | None, typer.Argument(help="a shipped name, an MMU over mechanisms (ept over ksm, swapping), file.py, "
                                                       "file.py:Class or package.module:Class; without it, every design that "
-                                                      "ships, and Unicorn")] = None,
-    law: Annotated[str | None, typer.Option(help="judge this clause only, such as ISO-2")] = None,
-    engine: Annotated[list[str] | None, typer.Option(help="random, exhaustive, prove or bounded; may be repeated")] = None,
+                                                      "ships, and Unicorn", autocompletion=completion.designs)] = None,
+    law: Annotated[str | None, typer.Option(help="judge this clause only, such as ISO-2",
+                                            autocompletion=completion.clauses)] = None,
+    engine: Annotated[list[str] | None, typer.Option(help="random, exhaustive, prove or bounded; may be repeated",
+                                                     autocompletion=completion.engines)] = None,
     geometry: Annotated[str | None, typer.Option(help="other numbers of names than the design's own, such as Vm=2,Mfn=4")] = None,
     quick: Annotated[bool, typer.Option(help="about half a minute: a few small designs; with a name, random runs and a short "
                                              "exploration")] = False,

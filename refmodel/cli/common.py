@@ -23,7 +23,7 @@ class Ended(BaseException):
     """Ctrl-C, or a signal to end. Its text says in one line what was kept. No library catches it, since it is no ``Exception``."""
 
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, cls=LazyGroup,
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, cls=LazyGroup,
                   help="The reference model of memory virtualization: check designs, judge implementations.")
 LazyGroup.app = app
 Html = Annotated[Path | None, typer.Option("--html", help="also write an HTML report to this file")]

@@ -61,6 +61,8 @@ def judge_command(
         raise BadDesign("--vectors and --checks are for an implementation, not for traces")
     if not traces_given and (form != "refmodel" or on is not None or known is not None or coverage):
         raise BadDesign(f"--format, --known, --exercised and --on are for traces, and {names[0]} is an implementation")
+    if coverage and form != "refmodel":
+        raise BadDesign(f"--exercised is for refmodel's own format, and not for {form}")
     files = _Files(html, junit, sarif)
     if traces_given:
         raise typer.Exit(_judge_traces(names, FORMATS[form], Where(jobs or 1, on), as_json, files, read_expected(known), coverage))
@@ -138,7 +140,7 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
 def _trace_document(verdict: TraceVerdict, expected: Expected) -> dict[str, Any]:
     known = None if verdict.deviation is None else expected.entry(verdict.deviation)
     return {**attrs.asdict(verdict), "known": None if known is None else known.reason,
-            "exercised": attrs.asdict(exercised([verdict.met]))}
+            "exercised": attrs.asdict(exercised([verdict.met])) if verdict.met else None}
 
 
 def _words(verdict: TraceVerdict) -> str:

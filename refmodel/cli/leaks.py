@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from refmodel.bugs.leaks import LEAKS
+from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, severity
 from refmodel.engines.layout import fits_bytes
 from refmodel.engines.machine import replay as run_again
@@ -27,7 +28,8 @@ SHIPPED_HERE = ("any over swapping, sharing", "any over ksm, populate-on-demand"
 @app.command()
 def leaks(
     design: Annotated[str | None, typer.Argument(help="a design as refmodel check takes it, or a leaky specimen; without it, pairs "
-                                                      "of mechanisms, and every specimen")] = None,
+                                                      "of mechanisms, and every specimen",
+                                                 autocompletion=completion.designs)] = None,
     seconds: Annotated[float, typer.Option(help="stop looking after this long", min=0.1)] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:

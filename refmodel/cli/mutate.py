@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, err, out
 from refmodel.engines.mutation import campaign, hardware
 from refmodel.engines.mutation.campaign import Campaign, Choice, Judged
@@ -22,7 +23,8 @@ from refmodel.loading import load
 @app.command()
 def mutate(
     design: Annotated[str, typer.Argument(help="a shipped name, file.py, file.py:Class or package.module:Class; or machine, the "
-                                               "text of the hardware, in a checkout of the repository")],
+                                               "text of the hardware, in a checkout of the repository",
+                                          autocompletion=completion.designs)],
     only: Annotated[str | None, typer.Option(help="mutate the functions whose qualified name contains this")] = None,
     limit: Annotated[int | None, typer.Option(help="judge this many mutants, drawn at random", min=1)] = None,
     seed: Annotated[int, typer.Option(help="where --limit starts to draw")] = 0,

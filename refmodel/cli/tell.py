@@ -13,6 +13,7 @@ import typer
 
 from refmodel import api
 from refmodel.bugs import MUTANTS, Mutant
+from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, app, err, out
 from refmodel.cli.progress import Counting
 from refmodel.engines.bench import Kill
@@ -30,7 +31,8 @@ TOPICS = ("exits", "instructions", "policy")
 
 @app.command()
 def bench(
-    name: Annotated[str | None, typer.Argument(help="one bug; without it, all of them")] = None,
+    name: Annotated[str | None, typer.Argument(help="one bug; without it, all of them",
+                                                autocompletion=completion.bugs)] = None,
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:

@@ -139,7 +139,8 @@ class _Drawing:
         for mfn in mfns:
             parts = [f"{kind.name} {self.render(kind.value, entries[mfn])}" for kind, entries in tables if mfn in entries]
             text = f"mfn{mfn}: {'; '.join(parts) or 'free'}"
-            marks = " ".join([self._owner(mfn), *{m for kind, _ in tables for m in self._marks(kind.name, mfn)}])
+            found = dict.fromkeys(m for kind, _ in tables for m in self._marks(kind.name, mfn))  # a picture is always the same
+            marks = " ".join([self._owner(mfn), *sorted(found)])
             self.frames[mfn] = self._box(2, text, marks)
             self.told.append(text)
         self.bottoms[2] += GAP
