@@ -197,11 +197,13 @@ def judge(events: str | PathLike[str] | Iterable[Event | Mapping[str, Any] | byt
     if isinstance(events, str | PathLike):
         if format not in TRACE_JUDGES:
             raise BadDesign(f"{format}: no such format; expected {' or '.join(TRACE_JUDGES)}")
-        if not Path(events).is_file():
+        if Path(events).is_dir() or not Path(events).exists():
             raise BadDesign(f"{fspath(events)}: no such file; expected a trace")
         return TRACE_JUDGES[format](fspath(events))
     if format != "refmodel":
         raise BadDesign(f"format {format} is for files; expected the path of one")
+    if isinstance(events, bytes) or not isinstance(events, Iterable):
+        raise BadDesign(f"{events!r:.60}: no events; expected the path of a trace, or events as they come")
     return judge_events(events)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +13,10 @@ from rich.console import Console
 
 from refmodel.cli.lazily import LazyGroup
 from refmodel.engines.verdicts import BAD_INPUT, FAILS, HOLDS, UNDECIDED, status_of
+from refmodel.language.unsound import BadDesign
 
 __all__ = ["BAD_INPUT", "FAILS", "HOLDS", "INTERRUPTED", "UNDECIDED", "Ended", "Html", "Jobs", "Junit", "KnownFile", "On",
-           "Sarif", "app", "err", "out", "severity", "status_of"]
+           "Sarif", "app", "err", "out", "severity", "status_of", "to_be_written"]
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, or when a command is told to end."""
@@ -40,3 +43,17 @@ err = Console(stderr=True, highlight=False, emoji=False)
 def severity(status: int) -> int:
     """How bad an exit status is beside the others."""
     return (HOLDS, UNDECIDED, FAILS, BAD_INPUT).index(status)
+
+
+def to_be_written(outputs: Sequence[Path | None], inputs: Sequence[Path | str | None] = ()) -> None:
+    """Refuse files that cannot be written, that are given twice, or that are read too, before anything is run."""
+    taken = {Path(each).resolve(): f"{each} is read" for each in inputs if each is not None and str(each) != "-"}
+    for file in outputs:
+        if file is None:
+            continue
+        place = file.resolve()
+        if place in taken:
+            raise BadDesign(f"{file}: cannot be written, since {taken[place]} by this command too")
+        taken[place] = f"{file} is written"
+        if file.is_dir() or not place.parent.is_dir() or not os.access(file if file.exists() else place.parent, os.W_OK):
+            raise BadDesign(f"{file}: cannot be written")

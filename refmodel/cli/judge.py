@@ -12,7 +12,22 @@ import attrs
 import typer
 
 from refmodel import api
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, Junit, KnownFile, On, Sarif, app, err, out
+from refmodel.cli.common import (
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Ended,
+    Html,
+    Jobs,
+    Junit,
+    KnownFile,
+    On,
+    Sarif,
+    app,
+    err,
+    out,
+    to_be_written,
+)
 from refmodel.cli.progress import Counting
 from refmodel.engines.spread import Where, spread
 from refmodel.language.unsound import BadDesign
@@ -81,6 +96,8 @@ class _Files:
 def _judge_implementation(name: str, seconds: float, seed: int, checks: int | None, vectors: Path | None, as_json: bool,
                           files: _Files) -> int:
     """Judge a real MMU by tests drawn, or by vectors."""
+    to_be_written([files.html, files.junit, files.sarif])
+    ci.save([ci.of_error("judge", name, "the command was ended before it had a verdict")], files.junit, files.sarif)
     verdicts, ran = judged_by(name, seconds, seed, checks, vectors, quiet=as_json)
     ci.save(ci.of_implementations(verdicts), files.junit, files.sarif)
     if files.html is not None:
@@ -105,9 +122,14 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
                   expected: Expected, coverage: bool) -> int:
     """Judge recorded traces."""
     for name in names:
-        if name != "-" and not Path(name).is_file():
+        if name != "-" and (Path(name).is_dir() or not Path(name).exists()):
             raise BadDesign(f"{name}: no such file, nor such an implementation; expected a trace, or one of "
                             f"{', '.join(IMPLEMENTATIONS)}")
+    if names.count("-") > 1:
+        raise BadDesign("-: standard input can be given once")
+    to_be_written([files.html, files.junit, files.sarif], names)
+    ended = "the command was ended before it had a verdict"
+    ci.save([ci.of_error("judge", name, ended) for name in names], files.junit, files.sarif)
     verdicts = list[TraceVerdict]()
     try:
         with Counting("traces", names, quiet=as_json) as counting:
@@ -117,6 +139,12 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
         for verdict in () if as_json else verdicts:
             traces.told(out, verdict, expected)
         raise Ended(f"ended before it was done: {len(verdicts)} of {len(names)} traces have a verdict") from None
+    except BadDesign as why:
+        for verdict in () if as_json else verdicts:
+            traces.told(out, verdict, expected)
+        errors = [ci.of_error("judge", name, str(why)) for name in names[len(verdicts):]]
+        ci.save([*ci.of_traces(verdicts, expected), *errors], files.junit, files.sarif)
+        raise
     ci.save(ci.of_traces(verdicts, expected), files.junit, files.sarif)
     if files.html is not None:
         said = tuple(f"{v.name}: {v.events:,} events; {'; '.join(v.notes) or 'nothing missing'}; {_words(v)}" for v in verdicts)

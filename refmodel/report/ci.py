@@ -9,6 +9,7 @@ import xml.etree.ElementTree as xml
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 import attrs
 
@@ -17,11 +18,13 @@ from refmodel.language import BadDesign
 from refmodel.oracle.judging import Verdict
 from refmodel.oracle.known import explanation
 from refmodel.oracle.trace.driving import Driven
-from refmodel.oracle.trace.expected import Expected
+from refmodel.oracle.trace.expected import NONE_KNOWN, Entry, Expected
 from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
 from refmodel.report.traces import deviation_lines
 
 SARIF = "2.1.0"
+MOST_LINES = 2**31 - 1
+"""Readers of SARIF keep line numbers in 32 bits."""
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PLACE = re.compile(r"(?P<file>.+?):(?P<line>[1-9][0-9]*)(?::[0-9]+)?$")
 
@@ -59,16 +62,36 @@ def _of_trace(verdict: TraceVerdict, expected: Expected) -> Case:
         return _deviating("judge", name, verdict.seconds, found, expected, name, found.line)
     if not verdict.judged:
         return Case("judge", name, "undecided", verdict.seconds, message="no event was judged")
-    return Case("judge", name, "passed", verdict.seconds)
+    return Case("judge", name, "passed", verdict.seconds, details="\n".join(verdict.notes))
 
 
-def of_driving(done: Driven, program: str, expected: Expected) -> Case:
-    """The case of a program that was driven."""
+def of_driving(done: Driven, program: str) -> list[Case]:
+    """The case of a program that was driven, and one for each deviation of it that is known."""
+    cases = [_of_drive(done, program)]
+    for known in done.known:
+        expected = Expected((Entry(known.reason),))  # it is known, whatever it is
+        case = _deviating("drive", f"{program}: {known.reason}", 0.0, known.first.deviation, expected, program, 1)
+        cases.append(attrs.evolve(case, details=f"{_commands(known.first.commands)}\n{case.details}"))
+    return cases
+
+
+def _of_drive(done: Driven, program: str) -> Case:
     if done.deviation is not None:
-        return _deviating("drive", done.name, done.seconds, done.deviation, expected, program, 1)
-    if not done.events:
-        return Case("drive", done.name, "undecided", done.seconds, message="no event was reported")
-    return Case("drive", done.name, "passed", done.seconds)
+        case = _deviating("drive", program, done.seconds, done.deviation, NONE_KNOWN, program, 1)
+        again = "" if done.repeated else "carried out once more they did not lead to it\n"
+        return attrs.evolve(case, details=f"{_commands(done.failing)}\n{again}{case.details}")
+    if not done.judged:
+        return Case("drive", program, "undecided", done.seconds, message="no event was judged")
+    return Case("drive", program, "passed", done.seconds)
+
+
+def _commands(commands: Sequence[dict[str, Any]]) -> str:
+    return "\n".join(["these commands lead to it:", *(json.dumps(command) for command in commands)])
+
+
+def of_error(group: str, name: str, message: str) -> Case:
+    """The case of what could not be judged, because the command was ended or its input is bad."""
+    return Case(group, name, "undecided", 0.0, message=message)
 
 
 def of_implementations(verdicts: Iterable[Verdict]) -> list[Case]:
@@ -126,6 +149,8 @@ def _testcase(suite: Any, case: Case) -> None:
     if kind is not None:
         message = f"known: {case.message}" if case.outcome == "known" else case.message
         xml.SubElement(element, kind, message=_clean(message), type=_clean(case.clause or case.outcome)).text = _clean(case.details)
+    elif case.details:
+        xml.SubElement(element, "system-out").text = _clean(case.details)
 
 
 def _clean(text: str) -> str:
@@ -144,11 +169,16 @@ def sarif(cases: Sequence[Case]) -> str:
 
 
 def _result(case: Case, rules: list[str]) -> dict[str, Any]:
-    place = {"artifactLocation": {"uri": case.file.replace("\\", "/")}, "region": {"startLine": case.line}}
+    place = {"artifactLocation": {"uri": _uri(case.file)}, "region": {"startLine": min(case.line, MOST_LINES)}}
     return {"ruleId": case.clause, "ruleIndex": rules.index(case.clause), "level": "error",
             "message": {"text": f"{case.name}: {case.message}\n{case.details}"},
             **({"locations": [{"physicalLocation": place}]} if case.file else {}),
             **({"suppressions": [{"kind": "external", "justification": case.message}]} if case.outcome == "known" else {})}
+
+
+def _uri(file: str) -> str:
+    """A path as SARIF has it, a URI reference."""
+    return "stdin" if file == "-" else quote(file.replace("\\", "/").encode(errors="surrogatepass"), safe="/")
 
 
 def save(cases: Sequence[Case], junit_file: Path | None, sarif_file: Path | None) -> None:

@@ -49,19 +49,22 @@ def driven(console: Console, done: Driven) -> None:
     rate = done.commands / done.seconds if done.seconds else 0
     console.print(f"{done.name}: {done.runs:,} runs, {done.commands:,} commands ({rate:,.0f} a second), {done.events:,} events",
                   soft_wrap=True, markup=False)
-    for reason, number in done.known.items():
-        console.print(Text(f"  known deviation, {number:,} times: {reason}", "yellow"), soft_wrap=True)
-    if done.deviation is None and not done.events:
-        console.print(Text("  undecided: no event was reported", "yellow"))
+    for known in done.known:
+        console.print(Text(f"  known deviation, {known.runs:,} times: {known.reason}", "yellow"), soft_wrap=True)
+    if done.deviation is None and not done.judged:
+        console.print(Text("  undecided: no event was judged", "yellow"))
         return
     if done.deviation is None:
-        others = "every other run" if done.known else "every run"
-        console.print(Text(f"  {others} was lawful, as far as it was told", "green"))
+        lawful = done.runs - sum(known.runs for known in done.known)
+        console.print(Text(f"  {lawful:,} of {done.runs:,} runs were lawful to their end, as far as was reported",
+                           "green" if lawful else "yellow"))
         return
     console.print("  these commands lead to what no lawful run explains:")
     for number, command in enumerate(done.failing, 1):
         arguments = ", ".join(f"{name}={value}" for name, value in command.items() if name != "do")
         console.print(f"    {number}. {command['do']}({arguments})", soft_wrap=True, markup=False)
+    if not done.repeated:
+        console.print(Text("  carried out once more they did not: it depends on more than the commands, such as time", "yellow"))
     console.print("  and this is its trace:")
     for line in deviation_lines(done.deviation):
         console.print(line, soft_wrap=True)

@@ -22,8 +22,6 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
 import attrs
 import msgspec
@@ -31,7 +29,8 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
 from refmodel.language import BadDesign
-from refmodel.oracle.trace.expected import NONE_KNOWN, Entry, Expected
+from refmodel.oracle.trace.commands import PARAMETERS, Command, Decoder, Hello, Saved
+from refmodel.oracle.trace.expected import NONE_KNOWN, Expected
 from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.reading import LONGEST
 from refmodel.oracle.trace.verdicts import Deviation
@@ -42,32 +41,31 @@ MOST_EVENTS = 10_000
 """Events that may come of one command."""
 LENGTH = 30
 """Commands in a run, at most."""
-PARAMETERS = ("vm", "with_vm", "cpu", "gfn", "with_gfn", "gpa", "value", "size", "write", "slot", "count")
-
-Command = dict[str, Any]
-
-
-class Hello(msgspec.Struct, forbid_unknown_fields=True):
-    """What an implementation can be asked, and within which bounds."""
-
-    hello: int
-    commands: dict[str, list[str]]
-    name: str = ""
-    vms: int = 1
-    cpus: int = 1
-    gfns: int = 4
-    words: int = 2
-    """8-byte words of each page that are accessed."""
-    slots: int = 2
-
-
 class Died(Exception):
     """The implementation has ended, or does not answer."""
 
 
 @attrs.frozen
+class Met:
+    """A run that deviates: its commands, what deviates, and its trace."""
+
+    commands: tuple[Command, ...]
+    deviation: Deviation
+    trace: tuple[str, ...]
+
+
+@attrs.frozen
+class KnownRuns:
+    """The runs that ended at one deviation that is known."""
+
+    reason: str
+    runs: int
+    first: Met
+
+
+@attrs.frozen
 class Driven:
-    """What driving came to."""
+    """What driving came to: the runs that were drawn, without those that a deviation was shrunk by."""
 
     name: str
     runs: int
@@ -79,10 +77,14 @@ class Driven:
     """The commands that lead to it."""
     trace: tuple[str, ...]
     """The trace of that run."""
+    judged: int
+    """Events that something was held against. A verdict on none is undecided."""
     met: dict[str, int]
     """How many events of each kind were reported, by the kinds' names in the format."""
-    known: dict[str, int]
-    """How many runs ended at a deviation that is known, by its reason."""
+    known: tuple[KnownRuns, ...]
+    """Runs that ended at a deviation that is known."""
+    repeated: bool = True
+    """Whether the deviation came again when the commands were carried out once more."""
 
 
 class Implementation:
@@ -165,16 +167,29 @@ class Driver:
 
     def __init__(self, implementation: Implementation, expected: Expected = NONE_KNOWN) -> None:
         self.implementation, self.expected = implementation, expected
-        self.runs = self.commands = self.events = 0
-        self.met, self.known = Counter[str](), dict[Entry, int]()
+        self.runs = self.commands = self.events = self.judged = 0
+        self.met, self.known = Counter[str](), dict[int, KnownRuns]()
 
-    def new(self, commands: Sequence[Command]) -> bool:
-        """Whether a run deviates in a way that is not known."""
-        deviation, _ = self.run(commands)
-        entry = None if deviation is None else self.expected.entry(deviation)
-        if entry is not None:
-            self.known[entry] = self.known.get(entry, 0) + 1
-        return deviation is not None and entry is None
+    def new(self, commands: Sequence[Command]) -> Met | None:
+        """What a run deviates in that is not known."""
+        deviation, trace = self.run(commands)
+        if deviation is None:
+            return None
+        met = Met(tuple(commands), deviation, tuple(text.decode(errors="replace") for text in trace))
+        entry = self.expected.entry(deviation)
+        if entry is None:
+            return met
+        before = self.known.get(id(entry), KnownRuns(entry.reason, 0, met))
+        self.known[id(entry)] = attrs.evolve(before, runs=before.runs + 1)
+        return None
+
+    def driven(self, began: float, met: Met | None) -> Driven:
+        """What all runs so far came to."""
+        name = self.implementation.hello.name or self.implementation.command[0]
+        spent = time.perf_counter() - began
+        done = Driven(name, self.runs, self.commands, self.events, spent, None, (), (), self.judged, dict(self.met),
+                      tuple(self.known.values()))
+        return done if met is None else attrs.evolve(done, deviation=met.deviation, failing=met.commands, trace=met.trace)
 
     def run(self, commands: Sequence[Command]) -> tuple[Deviation | None, list[bytes]]:
         """The first deviation of a run, and its trace so far."""
@@ -182,7 +197,9 @@ class Driver:
         try:
             return self._run(judge, commands, trace), trace
         finally:
-            self.met.update(judge.verdict(0.0, None).met)
+            verdict = judge.verdict(0.0, None)
+            self.met.update(verdict.met)
+            self.judged += verdict.judged
 
     def _run(self, judge: Judge, commands: Sequence[Command], trace: list[bytes]) -> Deviation | None:
         self.runs += 1
@@ -208,35 +225,6 @@ class Driver:
                          f"the implementation {why}", ())
 
 
-class Decoder:
-    """Commands out of bytes: few to a command, of which zero is the plainest choice, and a command of zeroes is none."""
-
-    def __init__(self, hello: Hello) -> None:
-        self.commands = list(hello.commands.items())
-        self.width = 2 + max(len(parameters) for _, parameters in self.commands)
-        self.kinds: dict[str, Callable[[int], Any]] = {
-            **dict.fromkeys(("vm", "with_vm"), lambda byte: byte % hello.vms),
-            **dict.fromkeys(("gfn", "with_gfn"), lambda byte: byte % hello.gfns),
-            "cpu": lambda byte: byte % hello.cpus, "slot": lambda byte: byte % hello.slots,
-            "gpa": lambda byte: byte % hello.gfns << 12 | byte // hello.gfns % hello.words << 3,
-            "value": lambda byte: (0, 1, 1, 2)[byte % 4], "size": lambda byte: 8, "write": lambda byte: bool(byte & 1),
-            "count": lambda byte: byte % (hello.gfns + 1)}
-
-        self.sweep: list[Command] = []
-        if sorted(hello.commands.get("load", ())) == ["gpa", "vm"]:
-            self.sweep = [{"do": "load", "vm": vm, "gpa": gfn << 12 | word << 3}
-                          for vm in range(hello.vms) for gfn in range(hello.gfns) for word in range(hello.words)]
-        """Loads of all there is, at the end of a run: whatever went wrong with memory shows."""
-
-    def commands_of(self, data: bytes) -> list[Command]:
-        pieces = [data[at:at + self.width] for at in range(0, len(data) - self.width + 1, self.width)]
-        return [self._command(piece) for piece in pieces if piece[0]] + self.sweep
-
-    def _command(self, piece: bytes) -> Command:
-        name, parameters = self.commands[(piece[0] - 1) % len(self.commands)]
-        return {"do": name, **{p: self.kinds[p](byte) for p, byte in zip(parameters, piece[1:], strict=False)}}
-
-
 def drive(command: Sequence[str], *, seconds: float = 10.0, runs: int | None = None, start: int = 0,
           expected: Expected = NONE_KNOWN, progress: Callable[[int], None] = lambda runs: None) -> Driven:
     """Draw runs until one deviates in a way that is not known, and shrink that one; or until the time is up, or so many ``runs``
@@ -247,18 +235,18 @@ def drive(command: Sequence[str], *, seconds: float = 10.0, runs: int | None = N
     def goes_on() -> bool:
         return driver.runs < runs if runs is not None else time.perf_counter() - began < seconds
 
-    found: list[list[Command]] = []
+    found: list[Met] = []
     bad: list[BadDesign] = []
 
     def go(data: bytes) -> None:
         if found or bad or not goes_on():
             return
-        commands = decoder.commands_of(data)
         try:
-            if driver.new(commands):
-                found.append(commands)
+            met = driver.new(decoder.commands_of(data))
         except BadDesign as why:  # Hypothesis is not to look for the smallest way to it
             bad.append(why)
+        else:
+            found.extend([met] if met is not None else [])
         progress(driver.runs)
 
     size = decoder.width * LENGTH
@@ -271,75 +259,48 @@ def drive(command: Sequence[str], *, seconds: float = 10.0, runs: int | None = N
                 seed(start * 1_000_003 + number)(given(st.binary(min_size=size, max_size=size))(go)))()
         if bad:
             raise bad[0]
-        failing = _smallest(driver, found[0]) if found else []
-        deviation, trace = driver.run(failing) if found else (None, [])
+        drawn = driver.driven(began, None)
+        if not found:
+            return drawn
+        met = _smallest(driver, found[0])
+        repeated = driver.new(met.commands) is not None
     finally:
         implementation.close()
-    return _driven(driver, began, deviation, failing, trace)
+    return attrs.evolve(drawn, deviation=met.deviation, failing=met.commands, trace=met.trace, repeated=repeated,
+                        seconds=time.perf_counter() - began)
 
 
-def repeat(command: Sequence[str], commands: Sequence[Command]) -> Driven:
-    """Have an implementation carry out these commands once. Raises ``BadDesign`` if there is nobody to drive."""
+def repeat(command: Sequence[str], saved: Saved, expected: Expected = NONE_KNOWN) -> Driven:
+    """Have an implementation carry out saved commands once. Raises ``BadDesign`` if there is nobody to drive, or if it has no such
+    command."""
     implementation = Implementation(command)
-    driver, began = Driver(implementation), time.perf_counter()
+    driver, began = Driver(implementation, expected), time.perf_counter()
     try:
-        deviation, trace = driver.run(commands)
+        saved.fit(implementation.hello)
+        met = driver.new(saved.commands)
     finally:
         implementation.close()
-    return _driven(driver, began, deviation, commands if deviation is not None else (), trace)
+    return driver.driven(began, met)
 
 
-def _driven(driver: Driver, began: float, deviation: Deviation | None, failing: Sequence[Command], trace: Sequence[bytes]
-            ) -> Driven:
-    known = {entry.reason: number for entry, number in driver.known.items()}
-    return Driven(driver.implementation.hello.name or driver.implementation.command[0], driver.runs, driver.commands, driver.events,
-                  time.perf_counter() - began, deviation, tuple(failing), tuple(text.decode(errors="replace") for text in trace),
-                  dict(driver.met), known)
-
-
-def read_commands(file: Path) -> list[Command]:
-    """The commands that were saved in a file, one a line. Raises ``BadDesign`` with the line of what is none."""
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as why:
-        raise BadDesign(f"{file}: cannot be read: {getattr(why, 'strerror', None) or why}") from None
-    found = [_command(f"{file}:{number}", line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not found:
-        raise BadDesign(f'{file}: no commands; expected a line such as {{"do":"load","vm":0,"gpa":4096}} for each')
-    return found
-
-
-def _command(place: str, line: str) -> Command:
-    try:
-        command = json.loads(line)
-    except (ValueError, RecursionError) as why:
-        raise BadDesign(f"{place}: not a command: {why}") from None
-    if not isinstance(command, dict) or not isinstance(command.get("do"), str):
-        raise BadDesign(f'{place}: do: expected the name of a command, as in {{"do":"load","vm":0,"gpa":4096}}')
-    others = [name for name, value in command.items()
-              if name != "do" and (name not in PARAMETERS or type(value) not in (int, bool))]
-    if others:
-        raise BadDesign(f"{place}: {others[0]}: expected a number, under a name among {', '.join(PARAMETERS)}")
-    return command
-
-
-def _smallest(driver: Driver, commands: list[Command]) -> list[Command]:
-    """Commands that still deviate, of which none can be left out and no number be smaller."""
-    best, improved = commands, True
+def _smallest(driver: Driver, met: Met) -> Met:
+    """Commands that still deviated, of which none can be left out and no number be smaller."""
+    best, improved = met, True
     while improved:
         improved = False
-        for candidate in _smaller(best):
-            if driver.new(candidate):
-                best, improved = candidate, True
+        for candidate in _smaller(best.commands):
+            smaller = driver.new(candidate)
+            if smaller is not None:
+                best, improved = smaller, True
                 break
     return best
 
 
-def _smaller(commands: list[Command]) -> Iterator[list[Command]]:
+def _smaller(commands: Sequence[Command]) -> Iterator[list[Command]]:
     size = len(commands)
     for length in dict.fromkeys((size // 2, size // 4, size // 8, 2, 1)):
         for at in range(0, size - length + 1, length) if length else ():
-            yield commands[:at] + commands[at + length:]
+            yield [*commands[:at], *commands[at + length:]]
     for at, command in enumerate(commands):
         for name, value in command.items():
             if type(value) is int and value:

@@ -3,7 +3,7 @@
     [[known]]
     clause = "ISO-2"
     event = "share"                # optional: the kind of the event that deviates
-    at = "mm/share.c"              # optional: how the place in the source begins that the event tells
+    at = "mm/share.c"              # optional: the folder, the file, or the file and line in the source that the event tells
     reason = "Issue 12: the flush comes after the merge."
 
 A deviation is known if every field that an entry has agrees with it. Nothing after a known deviation is judged.
@@ -11,6 +11,7 @@ A deviation is known if every field that an entry has agrees with it. Nothing af
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,10 +21,15 @@ import attrs
 import msgspec
 
 from refmodel.language import BadDesign
+from refmodel.oracle.trace.table import KINDS
 from refmodel.oracle.trace.verdicts import Deviation
 
 FIELDS = ("clause", "law", "event", "at", "reason")
 MATCHED = FIELDS[:-1]
+CLAUSES = tuple(f"{name}-{number}" for name, last in (("ISO", 6), ("RES", 4), ("EQV", 5), ("EFF", 3))
+                for number in range(1, last + 1))
+LARGEST = 1 << 20
+"""Bytes of a file that are read at most."""
 
 
 @attrs.frozen
@@ -39,7 +45,7 @@ class Entry:
     def covers(self, found: Deviation) -> bool:
         """Whether a deviation is this one."""
         return (self.clause in (None, found.clause) and self.law in (None, found.law)
-                and self.event in (None, kind_of_event(found)) and (self.at is None or (found.at or "").startswith(self.at)))
+                and self.event in (None, kind_of_event(found)) and (self.at is None or _lies_in(found.at or "", self.at)))
 
     def said(self) -> str:
         """What it is about, in words."""
@@ -58,8 +64,13 @@ class Expected:
 
     def unused(self, met: Iterable[Deviation]) -> list[Entry]:
         """The entries that cover none of these deviations: what was wrong may have been mended."""
-        used = [self.entry(found) for found in met]
-        return [entry for entry in self.entries if not any(entry is each for each in used)]
+        found = list(met)
+        return [entry for entry in self.entries if not any(entry.covers(each) for each in found)]
+
+
+def _lies_in(place: str, known: str) -> bool:
+    """Whether ``file:line:column`` is in a folder or a file, or at a line."""
+    return place == known or place.startswith((f"{known}:", f"{known.rstrip('/')}/"))
 
 
 NONE_KNOWN = Expected()
@@ -79,7 +90,11 @@ def read_expected(file: Path | None) -> Expected:
     if file is None:
         return NONE_KNOWN
     try:
-        whole = tomllib.loads(file.read_text(encoding="utf-8"))
+        with file.open("rb") as opened:
+            data = opened.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise BadDesign(f"{file}: longer than {LARGEST:,} bytes; expected a list of deviations that are known")
+        whole = tomllib.loads(data.decode("utf-8-sig"))
     except OSError as why:
         raise BadDesign(f"{file}: cannot be read: {why.strerror or why}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as why:
@@ -98,8 +113,13 @@ def _entry(place: str, entry: Any) -> Entry:
             raise BadDesign(f"{place}: {field}: no such field; expected {', '.join(FIELDS)}")
         if not isinstance(value, str) or not value.strip():
             raise BadDesign(f"{place}: {field}: expected a text that is not empty")
+    if "clause" in entry and entry["clause"] not in CLAUSES:
+        raise BadDesign(f"{place}: clause: there is no {entry['clause']}; expected one of {', '.join(CLAUSES)}")
+    if "event" in entry and entry["event"] not in KINDS:
+        near = difflib.get_close_matches(entry["event"], KINDS, n=1)
+        raise BadDesign(f"{place}: event: there is no {entry['event']}{f'; did you mean {near[0]}?' if near else ''}")
     if "reason" not in entry:
         raise BadDesign(f"{place}: reason is missing; say why it is left for now")
     if not any(field in entry for field in MATCHED):
         raise BadDesign(f"{place}: expected at least one of {', '.join(MATCHED)}: an entry without any would cover everything")
-    return Entry(**entry)
+    return Entry(**{**entry, "law": entry["law"].replace(" ", "_")} if "law" in entry else entry)

@@ -188,7 +188,7 @@ def judge_events(events: Iterable[e.Event | Mapping[str, Any] | bytes | str], na
     began, judge, deviation = time.perf_counter(), Judge(name), None
     lines: deque[bytes] = deque(maxlen=5)
     for number, given in enumerate(events, 1):
-        text = given.encode() if isinstance(given, str) else given if isinstance(given, bytes) else msgspec.json.encode(given)
+        text = _line(name, number, given)
         event = given if isinstance(given, e.Event) else judge.decode(number, text)
         deviation = judge.one(number, event, text, list(lines))
         if deviation is not None:
@@ -197,6 +197,13 @@ def judge_events(events: Iterable[e.Event | Mapping[str, Any] | bytes | str], na
     if judge.events == 0:
         raise BadDesign(f"{name}: no events")
     return judge.verdict(time.perf_counter() - began, deviation)
+
+
+def _line(name: str, number: int, given: Any) -> bytes:
+    try:
+        return given.encode() if isinstance(given, str) else given if isinstance(given, bytes) else msgspec.json.encode(given)
+    except (TypeError, ValueError, RecursionError) as why:
+        raise BadDesign(f"{name}:{number}: no event: {why}; expected a dictionary, or a line of JSON") from None
 
 
 def is_cut(line: bytes) -> bool:

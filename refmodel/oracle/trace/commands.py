@@ -1,0 +1,124 @@
+"""Commands for an implementation that is driven: what it says that it can carry out, commands drawn out of bytes, and commands that
+were saved in a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import msgspec
+
+from refmodel.language import BadDesign
+
+PARAMETERS = ("vm", "with_vm", "cpu", "gfn", "with_gfn", "gpa", "value", "size", "write", "slot", "count")
+
+Command = dict[str, Any]
+
+
+class Hello(msgspec.Struct, forbid_unknown_fields=True):
+    """What an implementation can be asked, and within which bounds."""
+
+    hello: int
+    commands: dict[str, list[str]]
+    name: str = ""
+    vms: int = 1
+    cpus: int = 1
+    gfns: int = 4
+    words: int = 2
+    """8-byte words of each page that are accessed."""
+    slots: int = 2
+
+
+class Decoder:
+    """Commands out of bytes: few to a command, of which zero is the plainest choice, and a command of zeroes is none."""
+
+    def __init__(self, hello: Hello) -> None:
+        self.commands = list(hello.commands.items())
+        self.width = 2 + max(len(parameters) for _, parameters in self.commands)
+        self.kinds: dict[str, Callable[[int], Any]] = {
+            **dict.fromkeys(("vm", "with_vm"), lambda byte: byte % hello.vms),
+            **dict.fromkeys(("gfn", "with_gfn"), lambda byte: byte % hello.gfns),
+            "cpu": lambda byte: byte % hello.cpus, "slot": lambda byte: byte % hello.slots,
+            "gpa": lambda byte: byte % hello.gfns << 12 | byte // hello.gfns % hello.words << 3,
+            "value": lambda byte: (0, 1, 1, 2)[byte % 4], "size": lambda byte: 8, "write": lambda byte: bool(byte & 1),
+            "count": lambda byte: byte % (hello.gfns + 1)}
+
+        self.sweep: list[Command] = []
+        if sorted(hello.commands.get("load", ())) == ["gpa", "vm"]:
+            self.sweep = [{"do": "load", "vm": vm, "gpa": gfn << 12 | word << 3}
+                          for vm in range(hello.vms) for gfn in range(hello.gfns) for word in range(hello.words)]
+        """Loads of all there is, at the end of a run: whatever went wrong with memory shows."""
+
+    def commands_of(self, data: bytes) -> list[Command]:
+        pieces = [data[at:at + self.width] for at in range(0, len(data) - self.width + 1, self.width)]
+        return [self._command(piece) for piece in pieces if piece[0]] + self.sweep
+
+    def _command(self, piece: bytes) -> Command:
+        name, parameters = self.commands[(piece[0] - 1) % len(self.commands)]
+        return {"do": name, **{p: self.kinds[p](byte) for p, byte in zip(parameters, piece[1:], strict=False)}}
+
+
+LARGEST = 1 << 24
+"""Bytes of a file of commands that are read at most."""
+
+
+@attrs.frozen
+class Saved:
+    """Commands that were saved, and where each of them stands."""
+
+    commands: tuple[Command, ...]
+    places: tuple[str, ...]
+    """``file:line`` of each."""
+
+    def fit(self, hello: Hello) -> None:
+        """Raise ``BadDesign`` for the first command that an implementation which says this cannot carry out."""
+        for place, command in zip(self.places, self.commands, strict=True):
+            _fits(place, command, hello)
+
+
+def read_commands(file: Path) -> Saved:
+    """The commands that were saved in a file, one a line. Raises ``BadDesign`` with the line of what is none."""
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(LARGEST + 1)
+        text = data.decode()
+    except (OSError, UnicodeDecodeError) as why:
+        raise BadDesign(f"{file}: cannot be read: {getattr(why, 'strerror', None) or why}") from None
+    if len(data) > LARGEST:
+        raise BadDesign(f"{file}: longer than {LARGEST:,} bytes; expected a command a line")
+    lines = [(f"{file}:{number}", line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not lines:
+        raise BadDesign(f'{file}: no commands; expected a line such as {{"do":"load","vm":0,"gpa":4096}} for each')
+    return Saved(tuple(_read(place, line) for place, line in lines), tuple(place for place, _ in lines))
+
+
+def _read(place: str, line: str) -> Command:
+    try:
+        command = json.loads(line)
+    except (ValueError, RecursionError) as why:
+        raise BadDesign(f"{place}: not a command: {why}") from None
+    if not isinstance(command, dict) or not isinstance(command.get("do"), str):
+        raise BadDesign(f'{place}: do: expected the name of a command, as in {{"do":"load","vm":0,"gpa":4096}}')
+    for name, value in command.items():
+        if name != "do" and (name not in PARAMETERS or type(value) not in (int, bool)):
+            raise BadDesign(f"{place}: {name}: expected a number, under a name among {', '.join(PARAMETERS)}")
+    return command
+
+
+def _fits(place: str, command: Command, hello: Hello) -> None:
+    name, given = command["do"], set(command) - {"do"}
+    if name not in hello.commands:
+        raise BadDesign(f"{place}: do: {name} is none of its commands; expected {', '.join(hello.commands)}")
+    wanted = set(hello.commands[name])
+    if given != wanted:
+        wrong = ", ".join(sorted(given ^ wanted))
+        raise BadDesign(f"{place}: {wrong}: the command {name} takes {', '.join(hello.commands[name]) or 'nothing'}")
+    below = {"vm": hello.vms, "with_vm": hello.vms, "cpu": hello.cpus, "gfn": hello.gfns, "with_gfn": hello.gfns,
+             "gpa": hello.gfns << 12, "slot": hello.slots, "count": hello.gfns + 1}
+    for parameter in sorted(given):
+        if not 0 <= command[parameter] < below.get(parameter, 1 << 64):
+            raise BadDesign(f"{place}: {parameter}: {command[parameter]}; expected a number from 0, below "
+                            f"{below.get(parameter, 1 << 64):,}")
