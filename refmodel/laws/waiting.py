@@ -27,9 +27,14 @@ def waits(s: P2m, before: P2m, vm: Vm, gfn: Gfn, write: bool) -> Any:
     return is_elsewhere or not before.is_flushed(vm, gfn) or (write and lies_with_others and not s.p2m[vm, gfn].writable)
 
 
+def is_away(s: P2m, vm: Vm, gfn: Gfn) -> Any:
+    """Whether a page that a guest has cannot be read now. (The monitor's own answer may be what is wrong.)"""
+    return s.has_memory(vm, gfn) and not s.p2m[vm, gfn].mapped
+
+
 @law("EFF-1", "An access that the monitor carries out waits only for its page, or for a frame of the page's own.")
 def an_emulated_access_waits_only_for_a_frame(s: PhysicalEmulation, before: PhysicalEmulation, outcome: Seen, actor: int) -> Any:
-    return implies(not waits(s, before, actor, outcome.gfn, outcome.write) and not before.is_away(actor, outcome.gfn),
+    return implies(not waits(s, before, actor, outcome.gfn, outcome.write) and not is_away(before, actor, outcome.gfn),
                    outcome.shown.event != Event.EXITED)
 
 
@@ -43,7 +48,7 @@ def a_violation_waits_only_for_a_frame(s: EptMmu, before: EptMmu, outcome: Handl
 def a_fault_waits_only_for_a_frame(s: ShadowMmu, before: ShadowMmu, outcome: Filled) -> Any:
     entry, root = before.guest_entry(outcome.vm, outcome.vcpu, outcome.page), before.paging[outcome.vm, outcome.vcpu].root
     return implies(not waits(s, before, outcome.vm, entry.gfn, outcome.access == Access.WRITE)
-                   and not before.is_away(outcome.vm, root), outcome.result != Result.FAILED)
+                   and not is_away(before, outcome.vm, root), outcome.result != Result.FAILED)
 
 
 @law("EFF-2", "Serving a hidden fault on two levels fails only for want of a guest's table, of the page, or of a frame of its own.")
@@ -52,7 +57,7 @@ def a_linear_fault_waits_only_for_a_frame(s: ShadowUnsyncMmu, before: ShadowUnsy
     above = before.guest_cell(outcome.vm, root, outcome.upper)
     leaf = before.guest_cell(outcome.vm, above.gfn, outcome.page)
     return implies(not waits(s, before, outcome.vm, leaf.gfn, outcome.access == Access.WRITE)
-                   and not before.is_away(outcome.vm, root) and not before.is_away(outcome.vm, above.gfn),
+                   and not is_away(before, outcome.vm, root) and not is_away(before, outcome.vm, above.gfn),
                    outcome.result != Result.FAILED)
 
 
@@ -62,7 +67,7 @@ def a_shadow_page_fault_waits_only_for_a_frame(s: ShadowPagesMmu, before: Shadow
     above = before.guest_cell(outcome.vm, root, outcome.upper)
     entry = before.guest_path(outcome.vm, above, outcome.page)
     return implies(not waits(s, before, outcome.vm, entry.gfn, outcome.access == Access.WRITE)
-                   and not before.is_away(outcome.vm, root) and not before.is_away(outcome.vm, above.gfn),
+                   and not is_away(before, outcome.vm, root) and not is_away(before, outcome.vm, above.gfn),
                    outcome.result != Result.FAILED)
 
 
@@ -76,4 +81,4 @@ def a_violation_of_l2_waits_only_for_a_frame(s: NestedMmu, before: NestedMmu, ou
     eptp = before.nested[outcome.vm, outcome.vcpu].eptp
     cell = before.guest_cell(outcome.vm, eptp, outcome.page)
     return implies(not waits(s, before, outcome.vm, cell.gfn, outcome.access == Access.WRITE)
-                   and not before.is_away(outcome.vm, eptp), outcome.result != Result.FAILED)
+                   and not is_away(before, outcome.vm, eptp), outcome.result != Result.FAILED)
