@@ -68,6 +68,7 @@ class OnTerms:
         """Whether something that must hold is found not to, so that the operation is known to go wrong there."""
         self.compared = 0
         self.disagreements: list[str] = []
+        self._valued: list[list[Valuation]] = [[] for _ in samples]
         self._values: dict[int, Valuation] = {}
         """For the samples that a path applied to, what its terms come to."""
 
@@ -80,7 +81,7 @@ class OnTerms:
             constants = self._constants(induction, path.answers if segment is None else segment.answers, sample)
             if constants is None:
                 continue
-            value = Valuation(self.design, self.geometry, self.graph, "s", sample.before, constants, by_name)
+            value = self._valuation(number, constants, by_name)
             self._objects(number, path, value)
             if segment is None:
                 continue
@@ -93,6 +94,18 @@ class OnTerms:
             self.matched[number] += 1
             self._values[number] = value
             self._compare(induction, sample, segment, goals, value)
+
+    def _valuation(self, number: int, constants: Mapping[str, Any], counts: Mapping[str, Counted]) -> Valuation:
+        """What terms come to for a sample. Paths have most of their terms in common, so where arguments and answers are called the
+        same it is the same one, which knows what it has worked out."""
+        for value in self._valued[number]:
+            if value.constants == constants:
+                value.counts.update(counts)
+                return value
+        sample = self.samples[number]
+        value = Valuation(self.design, self.geometry, self.graph, "s", sample.before, constants, dict(counts))
+        self._valued[number].append(value)
+        return value
 
     def _objects(self, number: int, path: Path, value: Valuation) -> None:
         """Note whether something that must hold on this path does not."""

@@ -87,6 +87,7 @@ class Solver:
             self._solver.set("timeout", timeout)
         if simple:
             self._solver.set("relevancy", 0)  # nearly all of what is assumed is quantifier-free and relevant
+            self._solver.set("arith.solver", 2)  # for the little arithmetic of counts z3's older solver is the quicker
         self._terms: list[Term] = []  # as they were added: z3's own list may hold what it made of them
         self._sizes: list[int] = []
         self._marks: dict[int, tuple[Term, Term]] = {}

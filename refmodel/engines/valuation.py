@@ -106,7 +106,7 @@ class Valuation:
     """The values of terms about one state, one choice of arguments and answers, and one choice of names."""
 
     def __init__(self, design: Outline, geometry: Geometry, graph: Graph, base: str, tables: Mapping[str, Mapping[Any, Any]],
-                 constants: Mapping[str, Any], counts: Mapping[str, Counted]) -> None:
+                 constants: Mapping[str, Any], counts: dict[str, Counted]) -> None:
         self.design, self.geometry, self.graph, self.base = design, geometry, graph, base
         self.tables, self.constants, self.counts = tables, constants, counts
         self._known: dict[int, Any] = {}
