@@ -56,8 +56,8 @@ def driven(console: Console, done: Driven) -> None:
         return
     if done.deviation is None:
         lawful = done.runs - sum(known.runs for known in done.known)
-        console.print(Text(f"  {lawful:,} of {done.runs:,} runs were lawful to their end, as far as was reported",
-                           "green" if lawful else "yellow"))
+        which = f"{lawful:,} of {done.runs:,} runs were lawful to their end" if done.known else "every run was lawful"
+        console.print(Text(f"  {which}, as far as it was told", "green" if lawful else "yellow"))
         return
     console.print("  these commands lead to what no lawful run explains:")
     for number, command in enumerate(done.failing, 1):
