@@ -8,7 +8,7 @@ import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
@@ -97,12 +97,20 @@ def _in_parallel(design: Outline, names: list[str], clause: str | None, all_fail
 
 def _results(names: list[str], processes: int) -> Iterator[Proof | str]:
     """The proofs as they are done; in this process if there is to be one only, or if laws cannot travel between several."""
+    _Worker.enough = None
     if processes == 1 or not _travel(_Worker.design.laws):
         yield from map(_Worker.run, names)
         return
     context = multiprocessing.get_context("fork")
+    _Worker.enough = context.Event()
     with context.Pool(min(processes, len(names)), leave_ending_to_the_parent) as pool:
-        yield from pool.imap_unordered(_Worker.run, names)
+        try:
+            yield from pool.imap_unordered(_Worker.run, names)
+        except GeneratorExit:  # a worker that is ended while it answers keeps the lock of all answers: let each come to its end
+            _Worker.enough.set()
+            pool.close()
+            pool.join()
+            raise
 
 
 def _travel(laws: Sequence[Law]) -> bool:
@@ -120,12 +128,16 @@ class _Worker:
     clause: str | None
     to_the_end: bool
     asks_why: bool = False
+    enough: ClassVar[Any] = None
+    """Set when nobody asks for further proofs."""
     samples: Mapping[str, Sequence[Sample]] = {}
     known: ClassVar[dict[str, Sequence[Formula]]] = {}
     """The laws as formulas, for all operations of the design."""
 
     @staticmethod
     def run(name: str) -> Proof | str:
+        if _Worker.enough is not None and _Worker.enough.is_set():
+            return "no longer asked for"
         try:
             return prove_operation(_Worker.design, name, _Worker.clause, to_the_end=_Worker.to_the_end,
                                    samples=_Worker.samples.get(name, ()), asks_why=_Worker.asks_why, known=_Worker.known)
