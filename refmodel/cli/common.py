@@ -15,8 +15,27 @@ from refmodel.cli.lazily import LazyGroup
 from refmodel.engines.verdicts import BAD_INPUT, FAILS, HOLDS, UNDECIDED, status_of
 from refmodel.language.unsound import BadDesign
 
-__all__ = ["BAD_INPUT", "FAILS", "HOLDS", "INTERRUPTED", "UNDECIDED", "Ended", "Html", "Jobs", "Junit", "KnownFile", "On",
-           "Sarif", "app", "err", "out", "severity", "status_of", "to_be_written"]
+__all__ = [
+    "BAD_INPUT",
+    "FAILS",
+    "HOLDS",
+    "INTERRUPTED",
+    "UNDECIDED",
+    "Coverage",
+    "Ended",
+    "Html",
+    "Jobs",
+    "Junit",
+    "KnownFile",
+    "On",
+    "Sarif",
+    "app",
+    "err",
+    "out",
+    "severity",
+    "status_of",
+    "to_be_written",
+]
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, or when a command is told to end."""
@@ -34,6 +53,8 @@ Junit = Annotated[Path | None, typer.Option("--junit", help="also write JUnit XM
 Sarif = Annotated[Path | None, typer.Option("--sarif", help="also write a SARIF log to this file")]
 KnownFile = Annotated[Path | None, typer.Option("--known", help="a TOML file of deviations that are known, each with a reason: "
                                                                 "they do not fail the command")]
+Coverage = Annotated[bool, typer.Option("--exercised", help="also print which events were reported, and which clauses none of them "
+                                                            "can break")]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="processes that share the work", min=1)]
 On = Annotated[str | None, typer.Option("--on", help="the address of a Dask scheduler whose workers share the work")]
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)

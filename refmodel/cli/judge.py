@@ -16,6 +16,7 @@ from refmodel.cli.common import (
     FAILS,
     HOLDS,
     UNDECIDED,
+    Coverage,
     Ended,
     Html,
     Jobs,
@@ -58,8 +59,7 @@ def judge_command(
     junit: Junit = None,
     sarif: Sarif = None,
     known: KnownFile = None,
-    coverage: Annotated[bool, typer.Option("--exercised", help="also print which events were reported, and which clauses none of "
-                                                               "them can break")] = False,
+    coverage: Coverage = False,
     jobs: Jobs = None,
     on: On = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
@@ -97,7 +97,7 @@ def _judge_implementation(name: str, seconds: float, seed: int, checks: int | No
                           files: _Files) -> int:
     """Judge a real MMU by tests drawn, or by vectors."""
     to_be_written([files.html, files.junit, files.sarif])
-    ci.save([ci.of_error("judge", name, "the command was ended before it had a verdict")], files.junit, files.sarif)
+    ci.begin("judge", [name], files.junit, files.sarif)
     verdicts, ran = judged_by(name, seconds, seed, checks, vectors, quiet=as_json)
     ci.save(ci.of_implementations(verdicts), files.junit, files.sarif)
     if files.html is not None:
@@ -128,8 +128,7 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
     if names.count("-") > 1:
         raise BadDesign("-: standard input can be given once")
     to_be_written([files.html, files.junit, files.sarif], names)
-    ended = "the command was ended before it had a verdict"
-    ci.save([ci.of_error("judge", name, ended) for name in names], files.junit, files.sarif)
+    ci.begin("judge", names, files.junit, files.sarif)
     verdicts = list[TraceVerdict]()
     try:
         with Counting("traces", names, quiet=as_json) as counting:

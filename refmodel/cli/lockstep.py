@@ -13,7 +13,21 @@ from typing import Annotated
 import attrs
 import typer
 
-from refmodel.cli.common import BAD_INPUT, FAILS, HOLDS, UNDECIDED, Ended, Junit, KnownFile, Sarif, app, err, out, to_be_written
+from refmodel.cli.common import (
+    BAD_INPUT,
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Coverage,
+    Ended,
+    Junit,
+    KnownFile,
+    Sarif,
+    app,
+    err,
+    out,
+    to_be_written,
+)
 from refmodel.language import BadDesign
 from refmodel.oracle.trace.commands import read_commands
 from refmodel.oracle.trace.driving import drive as drive_it
@@ -56,8 +70,7 @@ def drive(
     junit: Junit = None,
     sarif: Sarif = None,
     known: KnownFile = None,
-    coverage: Annotated[bool, typer.Option("--exercised", help="also print which events were reported, and which clauses none of "
-                                                               "them can break")] = False,
+    coverage: Coverage = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Generate operations, have an implementation carry them out, and judge what it reports. What deviates is shrunk.
@@ -71,7 +84,7 @@ def drive(
         raise BadDesign("--commands draws nothing: it does not go with --runs or --seed")
     expected, saved = read_expected(known), None if commands is None else read_commands(commands)
     to_be_written([save, save_commands, junit, sarif], [known, commands])
-    ci.save([ci.of_error("drive", command[0], "the command was ended before it had a verdict")], junit, sarif)
+    ci.begin("drive", command[:1], junit, sarif)
     try:
         done = (drive_it(command, seconds=seconds, runs=runs, start=seed, expected=expected) if saved is None
                 else repeat(command, saved, expected))

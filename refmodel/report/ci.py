@@ -181,6 +181,11 @@ def _uri(file: str) -> str:
     return "stdin" if file == "-" else quote(file.replace("\\", "/").encode(errors="surrogatepass"), safe="/")
 
 
+def begin(group: str, names: Sequence[str], junit_file: Path | None, sarif_file: Path | None) -> None:
+    """Before anything is judged: what is found should the command be ended, in the place of an earlier command's success."""
+    save([of_error(group, name, "the command was ended before it had a verdict") for name in names], junit_file, sarif_file)
+
+
 def save(cases: Sequence[Case], junit_file: Path | None, sarif_file: Path | None) -> None:
     """Write what was asked for. Raises ``BadDesign`` where a file cannot be written."""
     for file, form in ((junit_file, junit), (sarif_file, sarif)):
