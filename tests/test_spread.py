@@ -135,13 +135,13 @@ def test_shared_commands_answer_as_those_that_are_not(tmp_path: Path) -> None:
         traces.append(str(tmp_path / f"{number}.jsonl"))
     judged = refmodel("judge", *traces)
     drawn = refmodel("check", OWN, "--engine", "random", "--runs", "1600")
-    lawful = refmodel("check", "interpreter", "--runs", "800")
+    lawful = refmodel("check", "interpreter", "--engine", "random", "--runs", "800")
     assert judged[0] == drawn[0] == 1 and lawful[0] == 0
     with dask() as address:
         for sharing in (["--jobs", "2"], ["--on", address]):
             assert refmodel("judge", *traces, *sharing) == judged
             assert refmodel("check", OWN, "--engine", "random", "--runs", "1600", *sharing) == drawn
-            assert refmodel("check", "interpreter", "--runs", "800", *sharing) == lawful
+            assert refmodel("check", "interpreter", "--engine", "random", "--runs", "800", *sharing) == lawful
 
 
 def test_a_dask_worker_that_dies_loses_nothing_but_time(tmp_path: Path) -> None:

@@ -174,6 +174,11 @@ class Symbolic:
         self._kept += [cond, negated]  # terms must live as long as their ids are used
         self.known[cond.get_id()], self.known[negated.get_id()] = value, not value
 
+    def given(self, conditions: Sequence[Term]) -> None:
+        """These hold already, so that nothing is decided that they say."""
+        for cond in conditions:
+            self._learn(cond, True)
+
     def _assume(self, cond: Term) -> None:
         self.conditions.append(cond)
 

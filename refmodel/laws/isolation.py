@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from refmodel.bare import BareMemory
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.ept import EptEntry, EptMmu
@@ -143,7 +144,7 @@ def shared_frames_hold_what_they_held(s: CopyOnWrite, before: CopyOnWrite, mfn: 
 
 
 @law("ISO-6", "What a VM can know of its memory is changed by its own steps only, but that it may be given memory.")
-def what_a_vm_knows_changes_by_its_own_steps(s: P2m, before: P2m, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
+def what_a_vm_knows_changes_by_its_own_steps(s: BareMemory, before: BareMemory, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     return implies(before.plugged[vm, gfn] and vm != actor,
                    s.plugged[vm, gfn] and s.bare_memory[vm, gfn] == before.bare_memory[vm, gfn])
 
@@ -161,7 +162,7 @@ def memory_changes_by_its_owner_only(s: P2m, before: P2m, actor: Vm, vm: Vm, gfn
 
 
 @law("ISO-5", "A guest's registers are changed by its own steps only.")
-def registers_change_by_their_owner_only(s: P2m, before: P2m, actor: Vm, vm: Vm, vcpu: Vcpu) -> Any:
+def registers_change_by_their_owner_only(s: BareMemory, before: BareMemory, actor: Vm, vm: Vm, vcpu: Vcpu) -> Any:
     was, now = before.paging[vm, vcpu], s.paging[vm, vcpu]
     return implies(vm != actor, was == now)
 

@@ -10,6 +10,8 @@ real ones are proved over all mechanisms each for itself. The guest's addresses 
 MMU's own.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from refmodel.bare import Seen
@@ -57,6 +59,8 @@ class DerivedTable(P2m):
     """The table that an MMU derives from the p2m."""
 
     derived: Total[tuple[Vm, Gfn], Derived]
+
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"derive": ("load_physical",)}
 
     def gives(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         """Whether an access needs no exit."""

@@ -5,6 +5,8 @@ finds nothing there, or not enough, exits with an EPT violation, and the handler
 accesses then run without the monitor. (SDM Vol. 3C 28.2. The table has one level here: the geometry's choice.)
 """
 
+from typing import ClassVar
+
 import attrs
 
 from refmodel.bare import BareMachine, Event, Reply, Seen
@@ -39,6 +41,8 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
     eptp: Total[Vm, Eptp]
     ept: Total[tuple[Mfn, Gfn], EptEntry]
     """The entries of each table frame. A frame that is no table holds none."""
+
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"ept_violation": ("load_physical",)}
 
     # ------------------------------------------------------------ the hardware
 

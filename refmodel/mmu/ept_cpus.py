@@ -14,6 +14,8 @@ A VM may get another table. The one that it had is *given up*, and free once no 
 has to go from it too.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from refmodel.language import NOTHING, Total, assign, cached, choose, count, fails, operation, require, reset
@@ -56,6 +58,8 @@ class TaggedEptMmu(ProcessorAccesses, AcknowledgingMmu):
     unflushed: Total[tuple[Cpu, Tag], bool]
     """Where a processor has to forget a tag's translations before it next enters with them."""
     running: Total[Cpu, Running]
+
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"ept_violation": ("load_physical",)}
 
     # ------------------------------------------------------------ the guest
 

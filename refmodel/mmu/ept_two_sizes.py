@@ -69,6 +69,7 @@ class EptTwoSizesMmu(AddressParts, P2m):
     pointers: Total[tuple[Vm, Vcpu, Region], TablePointer]
 
     arbitrary: ClassVar[tuple[str, ...]] = (*Frames.arbitrary, *AddressParts.arbitrary)
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"ept_violation": ("load_physical",)}
 
     # ------------------------------------------------------------ the hardware
 

@@ -12,9 +12,11 @@ pages have the names that the entries of a table have. If L1 shadows L2's tables
 is a guest with tables, over EPT01.
 """
 
+from typing import ClassVar
+
 import attrs
 
-from refmodel.bare import Event, Reply, Seen
+from refmodel.bare import BareMemory, Event, Reply, Seen
 from refmodel.bare_levels import NestedInstructions
 from refmodel.language import NOTHING, Total, cached, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell, gives
@@ -37,26 +39,12 @@ class Nested:
     intercepts: bool = False
 
 
-class NestedGuests(NestedInstructions, GuestTables):
-    """L1 and L2: what a guest with a guest does, under any L0."""
+class NestedBareMachine(BareMemory):
+    """The bare machine of a guest that has a guest. On it EPT12 is the hardware's."""
 
     nested: Total[tuple[Vm, Vcpu], Nested]
     bare_tlb12: Total[tuple[Vm, Vcpu, Gfn, Index], Cell]
-    """What the bare machine, on which EPT12 is the hardware's, may have cached."""
-
-    # ------------------------------------------------------------ L1
-
-    def execute_l1(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
-        """L1 touches its memory."""
-        raise NotImplementedError
-
-    @guest
-    def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Seen:
-        return self.execute_l1(vm, vcpu, gfn, offset, Access.READ, Cell())
-
-    @guest
-    def store_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
-        return self.execute_l1(vm, vcpu, gfn, offset, Access.WRITE, value)
+    """The entries of EPT12 that the processor may have cached."""
 
     @guest
     def vmlaunch(self, vm: Vm, vcpu: Vcpu, eptp: Gfn, intercepts: bool) -> None:
@@ -84,10 +72,8 @@ class NestedGuests(NestedInstructions, GuestTables):
     def forget_all_composed(self, vm: Vm, vcpu: Vcpu) -> None:
         """L0 forgets, on a vCPU, all that it composed."""
 
-    # ------------------------------------------------------------ L2
-
     def bare_l2(self, vm: Vm, entry: Cell, offset: Index, access: Access, value: Cell) -> Reply:
-        """The same on the bare machine, through an entry of EPT12, which asks for no mode."""
+        """L2's access through an entry of EPT12, which asks for no mode."""
         if not gives(entry, access):
             return Reply(Event.PAGE_FAULT)
         return self.bare_physical(vm, entry.gfn, offset, access, value)
@@ -98,6 +84,28 @@ class NestedGuests(NestedInstructions, GuestTables):
         nested = self.nested[vm, vcpu]
         require(nested.in_l2)
         self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
+
+
+class NestedGuests(NestedInstructions, NestedBareMachine, GuestTables):
+    """L1 and L2: what a guest with a guest does, under any L0."""
+
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"ept_violation": ("load_physical",), "nested_ept_violation": ("access_l2",)}
+
+    # ------------------------------------------------------------ L1
+
+    def execute_l1(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        """L1 touches its memory."""
+        raise NotImplementedError
+
+    @guest
+    def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute_l1(vm, vcpu, gfn, offset, Access.READ, Cell())
+
+    @guest
+    def store_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        return self.execute_l1(vm, vcpu, gfn, offset, Access.WRITE, value)
+
+    # ------------------------------------------------------------ L2
 
     @guest
     def vmsave(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, number: Mfn) -> Attempt:

@@ -4,7 +4,7 @@ import enum
 
 import attrs
 
-from refmodel.bare import Reply
+from refmodel.bare import Event, Reply
 from refmodel.machine.cells import Access
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 
@@ -24,6 +24,11 @@ class Handled:
     vm: Vm
     gfn: Gfn
     write: bool
+
+    @property
+    def shown(self) -> Reply:
+        """What the guest is shown: where there is no memory, that there is none; else nothing, and it tries again."""
+        return Reply(Event.HOLE) if self.result == Result.HOLE else Reply()
 
 
 @attrs.frozen
@@ -51,3 +56,8 @@ class Filled:
     reflected: Reply = Reply()
     due: Reply = Reply()
     """Where the fault was the guest's own and is given back to it: what it is shown, and what the bare machine shows."""
+
+    @property
+    def shown(self) -> Reply:
+        """What the guest is shown: its own fault if it was one, and otherwise nothing."""
+        return self.reflected

@@ -4,6 +4,8 @@ What the processor finds there it may remember, until it is told to forget. How 
 is what the shadow MMUs differ in.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from refmodel.bare import Reply
@@ -45,6 +47,8 @@ def mirrors(entry: ShadowEntry, cell: Cell) -> bool:
 
 
 class ShadowMmu(Emulation):
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"page_fault": ("access",), "emulate_store": ("store",)}
+
     tlb: Total[tuple[Vm, Vcpu, Index], ShadowEntry]
     """What the processors remember of the shadow tables."""
 

@@ -1,6 +1,8 @@
 """Guests whose tables have two levels: what comes of their exits, and the interpreter for them. (Their bare machine, and their
 instructions, are in ``bare_levels``.)"""
 
+from typing import ClassVar
+
 import attrs
 
 from refmodel.bare import Event, Reply
@@ -26,9 +28,16 @@ class LinearFilled:
     reflected: Reply = Reply()
     due: Reply = Reply()
 
+    @property
+    def shown(self) -> Reply:
+        """What the guest is shown: its own fault if it was one, and otherwise nothing."""
+        return self.reflected
+
 
 class LinearMmu(LinearInstructions, PhysicalEmulation, ControlRegisters):
     """Any MMU for guests whose tables have two levels."""
+
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"page_fault": ("access",), "emulate_store": ("store",)}
 
 
 class TwoLevelMmu(TwoLevelBareMachine, LinearMmu):

@@ -27,6 +27,7 @@ class Ballooning(P2m):
 
     known: ClassVar[tuple[str, ...]] = ("balloon",)
     flows: ClassVar[dict[str, str]] = {"set_target": "a balloon request"}
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"inflate": ("lose_page",), "deflate": ("gain_page",)}
 
     @operation
     def set_target(self, vm: Vm, target: Count) -> None:

@@ -63,6 +63,8 @@ class LetGo:
 
 
 class Devices(P2m):
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"dma_read": ("load_physical",), "dma_write": ("store_physical",)}
+
     holds: Total[tuple[Vm, Gfn], Hold]
     iommu: Total[tuple[Vm, Gfn], DmaMapping]
     iotlb: Total[tuple[Vm, Gfn], DmaMapping]

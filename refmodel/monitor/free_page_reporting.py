@@ -9,6 +9,8 @@ While a page is being reported the guest keeps its hands off it. One that does n
 the translations go before the frame does.
 """
 
+from typing import ClassVar
+
 from refmodel.language import guest, require
 from refmodel.machine.names import Gfn, Vm
 from refmodel.monitor.p2m import Backing, P2mEntry
@@ -16,6 +18,8 @@ from refmodel.monitor.populate_on_demand import PopulateOnDemand
 
 
 class FreePageReporting(PopulateOnDemand):
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"report_free": ("discard_page",)}
+
     @guest
     def report_free(self, vm: Vm, gfn: Gfn) -> None:
         """The guest reports a page, and the monitor takes its frame."""

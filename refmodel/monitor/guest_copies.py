@@ -5,6 +5,8 @@ entry of the guest's stands in the way of. So it has to ask for the page as any 
 for proof that the frame is the guest's own (Linux 5535be309971 took the dirty flag).
 """
 
+from typing import ClassVar
+
 from refmodel.bare import Event, Reply, Seen
 from refmodel.language import guest
 from refmodel.machine.cells import Access, Cell
@@ -13,6 +15,8 @@ from refmodel.monitor.p2m import P2m, Supply
 
 
 class GuestCopies(P2m):
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"copy_to_guest": ("store_physical",)}
+
     @guest
     def copy_to_guest(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Seen:
         """A hypercall whose result is one cell, at a guest-physical address."""

@@ -1,0 +1,296 @@
+"""The bare machines by themselves: what their own instructions do, and what a processor may do between instructions.
+
+Each is a design without a monitor, made of the same text (``bare.py``) that equivalence is judged against. Popek and Goldberg's
+homomorphism (CACM 1974, theorem 1) says of each monitored machine that its steps are steps of the one here whose tables it
+shares; ``engines/simulation.py`` proves it.
+"""
+
+import attrs
+
+from refmodel.bare import BareMachine, BareMemory, Event, Reply
+from refmodel.bare_levels import LargePageBareMachine, TwoLevelBareMachine
+from refmodel.geometries import SMALL
+from refmodel.language import Design, cached, choose, guest, operation, require
+from refmodel.machine.cells import Access, Cell, gives, permits
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.control_registers import ControlRegisters
+from refmodel.mmu.nested import NestedBareMachine
+from refmodel.mmu.shadow_on_ept import L1Instructions
+
+
+class PhysicalMachine(BareMemory):
+    """Memory alone, as guest-physical addresses show it. Memory comes and goes only as the guest asks, or as it is added."""
+
+    geometry = SMALL
+
+    @guest
+    def load_physical(self, vm: Vm, gfn: Gfn, offset: Index) -> Reply:
+        return self.bare_physical(vm, gfn, offset, Access.READ, Cell())
+
+    @guest
+    def store_physical(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Reply:
+        return self.bare_physical(vm, gfn, offset, Access.WRITE, value)
+
+    @operation
+    def gain_page(self, vm: Vm, gfn: Gfn) -> None:
+        """A page of zeroes is plugged in: at the machine's wish, or because the guest takes a page back."""
+        require(not self.plugged[vm, gfn])
+        self.plug(vm, gfn)
+
+    @guest
+    def discard_page(self, vm: Vm, gfn: Gfn) -> None:
+        """The guest says that it does not need what a page holds: it finds zeroes there."""
+        require(self.plugged[vm, gfn])
+        self.plug(vm, gfn)
+
+    @guest
+    def lose_page(self, vm: Vm, gfn: Gfn) -> None:
+        """The guest gives a page up."""
+        require(self.plugged[vm, gfn])
+        self.unplug(vm, gfn)
+
+
+class UnpagedInstructions(PhysicalMachine):
+    """Accesses while CR0.PG is clear, when linear addresses are guest-physical."""
+
+    @guest
+    def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Reply:
+        require(not self.paging[vm, vcpu].enabled)
+        return self.bare_physical(vm, gfn, offset, Access.READ, Cell())
+
+    @guest
+    def store_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, value: Cell) -> Reply:
+        require(not self.paging[vm, vcpu].enabled)
+        return self.bare_physical(vm, gfn, offset, Access.WRITE, value)
+
+
+class OneLevelMachine(UnpagedInstructions, BareMachine, ControlRegisters):
+    """A machine whose tables have one level."""
+
+    def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
+        """There is no other cache than the bare machine's."""
+
+    @guest
+    def access(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Reply:
+        """An access by linear address: from the cache, if the processor still has it there, or by a walk, which it may remember."""
+        require(self.paging[vm, vcpu].enabled)
+        mode, entry = self.paging[vm, vcpu].mode, self.bare_tlb[vm, vcpu, page]
+        if not (permits(entry, access, mode) and cached("translation")):
+            entry = self.bare_walk(vm, vcpu, page)
+            if permits(entry, access, mode) and cached("what was walked"):
+                self.bare_tlb[vm, vcpu, page] = entry
+        return self.bare_access(vm, vcpu, entry, offset, access, value)
+
+    @guest
+    def load(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Reply:
+        return self.access(vm, vcpu, page, offset, Access.READ, Cell())
+
+    @guest
+    def store(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Reply:
+        return self.access(vm, vcpu, page, offset, Access.WRITE, value)
+
+    @guest
+    def fetch(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Reply:
+        return self.access(vm, vcpu, page, offset, Access.FETCH, Cell())
+
+    @guest
+    def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
+        require(self.paging[vm, vcpu].enabled)
+        self.bare_tlb[vm, vcpu, page] = Cell()
+
+    def bare_tlb_may_be(self, vm: Vm, vcpu: Vcpu, page: Index, cell: Cell) -> bool:
+        """A processor forgets what it likes, and may walk and remember before anything asks it to (SDM Vol. 3A 4.10.2.3)."""
+        return cell == Cell() or (self.paging[vm, vcpu].enabled and cell.present and cell == self.bare_walk(vm, vcpu, page))
+
+    @operation
+    def cache(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
+        """The processor does so."""
+        self.bare_tlb[vm, vcpu, page] = choose(Cell, lambda cell: self.bare_tlb_may_be(vm, vcpu, page, cell))
+
+
+class MachineWithL2(L1Instructions, OneLevelMachine):
+    """The same, whose guest runs a guest of its own by shadow tables, as another vCPU."""
+
+
+class TwoLevelMachine(UnpagedInstructions, TwoLevelBareMachine, ControlRegisters):
+    """A machine whose tables have two levels."""
+
+    def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
+        """There is no other cache than the bare machine's."""
+
+    @guest
+    def access(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> Reply:
+        """From the cache; or by a walk, or with the leaf as the processor read it ahead, which it may remember."""
+        require(self.paging[vm, vcpu].enabled)
+        mode, entry = self.paging[vm, vcpu].mode, self.bare_tlb[vm, vcpu, upper, page]
+        if not (permits(entry, access, mode) and cached("translation")):
+            before = self.bare_before(vm, vcpu, upper, page)
+            entry = before if permits(before, access, mode) and cached("leaf") else self.bare_walk(vm, vcpu, upper, page)
+            if permits(entry, access, mode) and cached("what was walked"):
+                self.bare_tlb[vm, vcpu, upper, page] = entry
+        return self.bare_access(vm, vcpu, entry, offset, access, value)
+
+    @guest
+    def load(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> Reply:
+        return self.access(vm, vcpu, upper, page, offset, Access.READ, Cell())
+
+    @guest
+    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> Reply:
+        return self.access(vm, vcpu, upper, page, offset, Access.WRITE, value)
+
+    @guest
+    def fetch(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> Reply:
+        return self.access(vm, vcpu, upper, page, offset, Access.FETCH, Cell())
+
+    @guest
+    def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:
+        require(self.paging[vm, vcpu].enabled)
+        self.bare_tlb[vm, vcpu, upper, page] = Cell()
+        self.bare_old[vm, vcpu, upper, page] = Cell()
+
+    def bare_tlb_may_be(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, cell: Cell) -> bool:
+        """A processor forgets what it likes, and may walk and remember before anything asks it to (SDM Vol. 3A 4.10.2.3)."""
+        return cell == Cell() or (self.paging[vm, vcpu].enabled and cell.present and cell == self.bare_walk(vm, vcpu, upper, page))
+
+    def bare_old_may_be(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, cell: Cell) -> bool:
+        """Likewise, of an entry of a leaf table."""
+        return cell == Cell() or cell == self.bare_cell(vm, self.bare_upper(vm, vcpu, upper).gfn, page)
+
+    @operation
+    def cache(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:
+        """The processor does so."""
+        self.bare_tlb[vm, vcpu, upper, page] = choose(Cell, lambda cell: self.bare_tlb_may_be(vm, vcpu, upper, page, cell))
+
+    @operation
+    def cache_leaf(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:
+        """The processor does so with an entry of a leaf table."""
+        self.bare_old[vm, vcpu, upper, page] = choose(Cell, lambda cell: self.bare_old_may_be(vm, vcpu, upper, page, cell))
+
+
+class LargePageMachine(UnpagedInstructions, LargePageBareMachine, ControlRegisters):
+    """A machine whose tables have two levels, large pages, and flags that it sets in its walk."""
+
+    def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
+        """There is no other cache than the bare machine's."""
+
+    @guest
+    def access(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> Reply:
+        """From the cache, but for a store through a translation that was cached clean; or by a walk, which marks what it uses."""
+        require(self.paging[vm, vcpu].enabled)
+        mode, entry = self.paging[vm, vcpu].mode, self.bare_tlb[vm, vcpu, upper, page]
+        marked = entry.dirty or access != Access.WRITE
+        if permits(entry, access, mode) and marked and cached("translation"):
+            return self.bare_access(vm, vcpu, entry, offset, access, value)
+        if permits(self.bare_walk(vm, vcpu, upper, page), access, mode) and cached("what is walked"):
+            self.bare_fill(vm, vcpu, upper, page, access)
+            return self.bare_access(vm, vcpu, self.bare_tlb[vm, vcpu, upper, page], offset, access, value)
+        return self.bare_linear(vm, vcpu, upper, page, offset, access, value)
+
+    @guest
+    def load(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> Reply:
+        return self.access(vm, vcpu, upper, page, offset, Access.READ, Cell())
+
+    @guest
+    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> Reply:
+        return self.access(vm, vcpu, upper, page, offset, Access.WRITE, value)
+
+    @guest
+    def fetch(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> Reply:
+        return self.access(vm, vcpu, upper, page, offset, Access.FETCH, Cell())
+
+    @guest
+    def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:
+        require(self.paging[vm, vcpu].enabled)
+        self.bare_tlb[vm, vcpu, upper, page] = Cell()
+
+    @guest
+    def set_flags(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> None:
+        """The first part of an access, which others may see before the rest: the processor marks one of the entries that it uses."""
+        require(self.paging[vm, vcpu].enabled)
+        require(permits(self.bare_walk(vm, vcpu, upper, page), access, self.paging[vm, vcpu].mode))
+        root, write = self.paging[vm, vcpu].root, access == Access.WRITE
+        above = self.bare_cell(vm, root, upper)
+        if above.large or not above.accessed:
+            self.bare_mark(vm, root, upper, write and above.large)
+        else:
+            self.bare_mark(vm, above.gfn, page, write)
+
+    def bare_tlb_may_be(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, cell: Cell) -> bool:
+        """A processor forgets what it likes. Before it remembers anything it marks what it walked, which is an access."""
+        return cell == Cell()
+
+    @operation
+    def cache(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:
+        """The processor does so."""
+        self.bare_tlb[vm, vcpu, upper, page] = choose(Cell, lambda cell: self.bare_tlb_may_be(vm, vcpu, upper, page, cell))
+
+
+class NestedMachine(PhysicalMachine, NestedBareMachine):
+    """A machine whose guest (L1) runs a guest of its own (L2) by tables that the processor walks."""
+
+    @guest
+    def load_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Reply:
+        require(not self.nested[vm, vcpu].in_l2)
+        return self.bare_physical(vm, gfn, offset, Access.READ, Cell())
+
+    @guest
+    def store_unpaged(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, value: Cell) -> Reply:
+        require(not self.nested[vm, vcpu].in_l2)
+        return self.bare_physical(vm, gfn, offset, Access.WRITE, value)
+
+    @guest
+    def access_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Reply:
+        """An access of L2's: from the cache, or by a walk of EPT12, which the processor may remember."""
+        nested = self.nested[vm, vcpu]
+        require(nested.in_l2)
+        entry = self.bare_tlb12[vm, vcpu, nested.eptp, page]
+        if not (gives(entry, access) and cached("translation")):
+            entry = self.bare_cell(vm, nested.eptp, page)
+            if gives(entry, access) and cached("what was walked"):
+                self.bare_tlb12[vm, vcpu, nested.eptp, page] = entry
+        reply = self.bare_l2(vm, entry, offset, access, value)
+        if reply.event == Event.PAGE_FAULT:
+            self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)  # an EPT violation of L1's
+        return reply
+
+    @guest
+    def load_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Reply:
+        return self.access_l2(vm, vcpu, page, offset, Access.READ, Cell())
+
+    @guest
+    def store_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Reply:
+        return self.access_l2(vm, vcpu, page, offset, Access.WRITE, value)
+
+    @guest
+    def fetch_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Reply:
+        return self.access_l2(vm, vcpu, page, offset, Access.FETCH, Cell())
+
+    @guest
+    def vmsave(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Reply:
+        """L2's VMSAVE: an exit to L1 if L1 wants one, and else a store to L2's memory, of what we call nothing."""
+        nested = self.nested[vm, vcpu]
+        require(nested.in_l2)
+        if nested.intercepts:
+            self.nested[vm, vcpu] = attrs.evolve(nested, in_l2=False)
+            return Reply()
+        return self.access_l2(vm, vcpu, page, offset, Access.WRITE, Cell())
+
+    def bare_tlb12_may_be(self, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index, cell: Cell) -> bool:
+        """A processor forgets what it likes, and may walk and remember before anything asks it to (SDM Vol. 3C 29.4.2)."""
+        return cell == Cell() or (cell.present and cell == self.bare_cell(vm, eptp, page))
+
+    @operation
+    def cache(self, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index) -> None:
+        """The processor does so."""
+        self.bare_tlb12[vm, vcpu, eptp, page] = choose(Cell, lambda cell: self.bare_tlb12_may_be(vm, vcpu, eptp, page, cell))
+
+
+BARE_MACHINES: dict[type[BareMemory], type[BareMemory]] = {
+    L1Instructions: MachineWithL2, NestedBareMachine: NestedMachine, BareMachine: OneLevelMachine,
+    TwoLevelBareMachine: TwoLevelMachine, LargePageBareMachine: LargePageMachine, BareMemory: PhysicalMachine}
+"""For the designs that are made of one of these, the bare machine that each of their VMs believes it runs on; the first counts."""
+
+
+def bare_machine(cls: type[Design]) -> type[BareMemory] | None:
+    """The bare machine that a design's VMs believe they run on; None if it knows of none."""
+    return next((machine for base, machine in BARE_MACHINES.items() if issubclass(cls, base)), None)
