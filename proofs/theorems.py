@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from proofs import designs, noninterference, popek_goldberg
+from proofs import designs, noninterference, popek_goldberg, simulation
 from proofs.riscv import two_stages
 from proofs.riscv import walk as riscv_walk
 from proofs.x86 import entries, ept_walk, guest_walk, nested_walk
@@ -104,6 +104,11 @@ THEOREMS = (
     *(Theorem(f"Every operation of {name} keeps every law, from any lawful state, for any number of names.",
               designs.every_operation_keeps_every_law, (name,), name in SLOW, designs.by_operation)
       for name in SHIPPED | COMBINED),
+    *(Theorem(f"Each step of {name} is a step of the machine that its guests believe in, or shows and changes nothing of it.",
+              simulation.each_step_is_one_of_the_bare_machine, (name,), name in SLOW, simulation.by_operation)
+      for name in simulation.SIMULATED),
+    *(Theorem(f"What a VM does on {name} reads and changes what is its own.",
+              simulation.an_instruction_of_the_bare_machine_touches_the_vm_s_own, (name,)) for name in simulation.MACHINES),
     *(Theorem(f"What a VM is shown depends on what it knows alone, in {name}: noninterference.",
               noninterference.what_a_vm_is_shown_depends_on_what_it_knows, (name,)) for name in ("memory", "memory+")),
     Theorem("So does every operation of a user's variant that protects by zapping.",

@@ -170,6 +170,8 @@ class TwoLevelMachine(UnpagedInstructions, TwoLevelBareMachine, ControlRegisters
 class LargePageMachine(UnpagedInstructions, LargePageBareMachine, ControlRegisters):
     """A machine whose tables have two levels, large pages, and flags that it sets in its walk."""
 
+    arbitrary = ("within",)
+
     def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
         """There is no other cache than the bare machine's."""
 
@@ -205,7 +207,7 @@ class LargePageMachine(UnpagedInstructions, LargePageBareMachine, ControlRegiste
 
     @guest
     def set_flags(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> None:
-        """The first part of an access, which others may see before the rest: the processor marks one of the entries that it uses."""
+        """The first part of an access, which others may see before the rest: the processor marks one of the entries it uses."""
         require(self.paging[vm, vcpu].enabled)
         require(permits(self.bare_walk(vm, vcpu, upper, page), access, self.paging[vm, vcpu].mode))
         root, write = self.paging[vm, vcpu].root, access == Access.WRITE

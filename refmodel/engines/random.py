@@ -12,7 +12,7 @@ import gc
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -79,11 +79,12 @@ class Search:
     """Random runs that go on from what was met before; one seed decides them all."""
 
     def __init__(self, design: Outline, geometry: Geometry, seed: str, applied: Counter[str] | None = None,
-                 deepest: int | None = None) -> None:
+                 deepest: int | None = None, machine: Callable[[Outline, Geometry], Machine] = Machine) -> None:
+        """``machine`` makes what runs, and judges it."""
         self.deepest = deepest
         self.design = design
         self.draw = random.Random(seed)
-        self.machine = Machine(design, geometry)
+        self.machine = machine(design, geometry)
         self.kinds = by_operation(self.machine.instances())
         self.shapes = Shapes(design)
         self.landmarks: list[_Landmark] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from refmodel.engines.machine import Failure, Machine, Pick, Run, Step, recorded
@@ -14,9 +14,10 @@ SHORT = 8
 """Up to this length exchanging steps is tried: there are as many candidates as pairs of steps times steps there are."""
 
 
-def shortened(design: Outline, geometry: Geometry, failure: Failure) -> Failure:
-    """A run that none of these changes makes shorter. It may come to break another law."""
-    shrinker = _Shrinker(design, geometry)
+def shortened(design: Outline, geometry: Geometry, failure: Failure,
+              machine: Callable[[Outline, Geometry], Machine] = Machine) -> Failure:
+    """A run that none of these changes makes shorter. It may come to break another law. ``machine`` makes what runs and judges."""
+    shrinker = _Shrinker(design, geometry, machine(design, geometry))
     best = failure
     while (shorter := shrinker.shorter(best)) is not None:
         best = shorter
@@ -24,9 +25,8 @@ def shortened(design: Outline, geometry: Geometry, failure: Failure) -> Failure:
 
 
 class _Shrinker:
-    def __init__(self, design: Outline, geometry: Geometry) -> None:
-        self.design, self.geometry = design, geometry
-        self.machine = Machine(design, geometry)
+    def __init__(self, design: Outline, geometry: Geometry, machine: Machine) -> None:
+        self.design, self.geometry, self.machine = design, geometry, machine
         self.instances = {(op.name, arguments): op for op, arguments in self.machine.instances()}
 
     def shorter(self, failure: Failure) -> Failure | None:

@@ -53,19 +53,21 @@ class Simulated:
 
 
 def shared(design: Outline, other: Outline) -> tuple[str, ...]:
-    """The tables that both have; ``BadDesign`` unless they are all that the other has, with the same entries in both."""
+    """The tables that both have, and hold the same in at power-on; ``BadDesign`` unless they are all that the other has."""
     for table in other.tables:
         mine = next((t for t in design.tables if t.name == table.name), None)
         if mine is None:
             raise BadDesign(f"{design.name} has no table {table.name}, which {other.name} has; expected all of its tables")
         if mine != table:
             raise BadDesign(f"table {table.name} of {design.name} has other keys or values than that of {other.name}")
+        if table.name in design.cls.arbitrary and table.name not in other.cls.arbitrary:
+            raise BadDesign(f"table {table.name} of {design.name} holds anything at power-on, but not that of {other.name}")
     return tuple(table.name for table in other.tables)
 
 
 def explaining(design: Outline, other: Outline, op: Operation) -> tuple[Operation, ...]:
-    """The operations of the other design that may explain one: those that the text names, or the one of the same name."""
-    named = step_names(design).get(op.name, (op.name,))
+    """The operations of the other design that may explain one: the one of the same name, and those that the text names."""
+    named = (op.name, *step_names(design).get(op.name, ()))
     return tuple(each for each in other.operations if each.name in named)
 
 

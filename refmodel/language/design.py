@@ -66,8 +66,8 @@ class Design:
     flows: ClassVar[dict[str, str]] = {}
     """The operations by which a VM is meant to come to know what others do, each with the name of the flow. (Likewise.)"""
     steps: ClassVar[dict[str, tuple[str, ...]]] = {}
-    """For an operation, the operations of a design that this one simulates, of which each of its steps may be one. Without an entry
-    it is the operation of the same name, if there is one. (Likewise.)"""
+    """For an operation, those of a design that this one simulates of which each of its steps may be one, beside that of the same
+    name. (Likewise.)"""
 
 
 @attrs.frozen

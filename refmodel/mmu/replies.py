@@ -16,6 +16,13 @@ class Result(enum.Enum):
     REFLECTED = "the guest's own fault"
 
 
+def told(result: Result) -> Reply:
+    """What the guest is shown after an exit: a fault of its own, or that there is no memory; else nothing, and it tries again."""
+    if result == Result.REFLECTED:
+        return Reply(Event.PAGE_FAULT)
+    return Reply(Event.HOLE) if result == Result.HOLE else Reply()
+
+
 @attrs.frozen
 class Handled:
     """What came of an exit for a guest-physical address."""
@@ -27,8 +34,7 @@ class Handled:
 
     @property
     def shown(self) -> Reply:
-        """What the guest is shown: where there is no memory, that there is none; else nothing, and it tries again."""
-        return Reply(Event.HOLE) if self.result == Result.HOLE else Reply()
+        return told(self.result)
 
 
 @attrs.frozen
@@ -59,5 +65,4 @@ class Filled:
 
     @property
     def shown(self) -> Reply:
-        """What the guest is shown: its own fault if it was one, and otherwise nothing."""
-        return self.reflected
+        return told(self.result)

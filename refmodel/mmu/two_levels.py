@@ -12,7 +12,7 @@ from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.control_registers import ControlRegisters
 from refmodel.mmu.interpreter import PhysicalEmulation
-from refmodel.mmu.replies import Result
+from refmodel.mmu.replies import Result, told
 
 
 @attrs.frozen
@@ -30,8 +30,7 @@ class LinearFilled:
 
     @property
     def shown(self) -> Reply:
-        """What the guest is shown: its own fault if it was one, and otherwise nothing."""
-        return self.reflected
+        return told(self.result)
 
 
 class LinearMmu(LinearInstructions, PhysicalEmulation, ControlRegisters):

@@ -1,0 +1,112 @@
+"""``refmodel refine``: whether one design does what another does, or what the bare machine does."""
+
+from __future__ import annotations
+
+import json
+from os import cpu_count
+from typing import Annotated, Any
+
+import attrs
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from refmodel.bare_machines import bare_machine
+from refmodel.cli import completion
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, out
+from refmodel.engines.induction import prove
+from refmodel.engines.machine import replay
+from refmodel.engines.simulation import Simulated, prove_simulated, shared
+from refmodel.engines.simulation_runs import SimulatedRuns, simulated_runs
+from refmodel.language import outline as outline_of
+from refmodel.language.design import Outline
+from refmodel.language.unsound import BadDesign
+from refmodel.loading import load
+from refmodel.report import terminal
+
+BARE = "bare"
+"""In the place of a design: the machine that the guests believe they run on."""
+
+
+@app.command()
+def refine(
+    design: Annotated[str, typer.Argument(help="a design as refmodel check takes it", autocompletion=completion.designs)],
+    to: Annotated[str, typer.Option(help="the design whose steps they are to be; bare is the machine that guests believe in",
+                                    autocompletion=completion.designs)] = BARE,
+    seconds: Annotated[float, typer.Option(help="how long random runs may take", min=0.1)] = 5.0,
+    seed: Annotated[int, typer.Option(help="where random runs start to draw")] = 0,
+    jobs: Jobs = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+) -> None:
+    """Show that each step of a design is a step of another design, or none that the other would notice.
+
+    Both have tables of the same names; what they hold is the same after each step, and the guest is shown the same. To the bare
+    machine this says that the virtual machine is the machine (Popek and Goldberg's equivalence). Random runs look for a step that
+    is none. If they find no such step, it is proved that there is none, for any number of names, and the laws that this leans on.
+
+    Exit status: 0 proved, 1 a run has a step that is none of the other's, 2 bad input, 3 undecided.
+    """
+    mine = load(design)
+    other = _other(design, mine, to)
+    shared(mine, other)
+    runs = simulated_runs(mine, other, mine.cls.geometry, seconds=seconds, seed=seed)
+    proofs, unproved = ([], []) if runs.failure else _proofs(mine, other, jobs)
+    if as_json:
+        print(json.dumps(_document(design, other, runs, proofs, unproved), indent=2))
+    else:
+        _show(design, mine, other, runs, proofs, unproved)
+    proved = bool(proofs) and not unproved and any(p.explained for p in proofs)
+    raise typer.Exit(FAILS if runs.failure else HOLDS if proved else UNDECIDED)
+
+
+def _other(design: str, mine: Outline, to: str) -> Outline:
+    if to != BARE:
+        return load(to)
+    machine = bare_machine(mine.cls)
+    if machine is None:
+        raise BadDesign(f"{design}: does not say what machine its guests believe in; expected a class derived from "
+                        "refmodel.bare.BareMemory, or a design after --to")
+    return outline_of(machine)
+
+
+def _proofs(mine: Outline, other: Outline, jobs: int | None) -> tuple[list[Simulated], list[str]]:
+    """What became of each operation, and what is not proved of the steps or of the laws that they lean on."""
+    known: dict[str, Any] = {}
+    proofs = [prove_simulated(mine, other, op.name, known) for op in mine.operations]
+    unproved = [why for each in proofs for why in each.failing]
+    laws = prove(mine, all_failures=True, processes=jobs or cpu_count() or 1, audits=False)
+    unproved += [f"{j.operation}, {j.law.name.replace('_', ' ') if j.law else 'soundness'}: {j.verdict}"
+                 for j in laws.judgements() if j.verdict != "proved"]
+    return proofs, unproved
+
+
+def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs: list[Simulated], unproved: list[str]) -> None:
+    out.print(f"{name} beside {other.name}: {runs.steps:,} steps of random runs, of which {runs.explained.total():,} change or "
+              f"show something that both have; {runs.seconds:.1f} s", soft_wrap=True)
+    if runs.failure is not None:
+        told = list(replay(mine, mine.cls.geometry, runs.failure.run))
+        out.print(terminal.trace(mine, told))
+        out.print(terminal.broken_clause(told[-1].broken or runs.failure.broken), soft_wrap=True)
+        return
+    table = Table("operation", f"steps of {other.name}", "paths", "of them steps", "verdict", box=None, header_style="bold")
+    for each in proofs:
+        table.add_row(each.operation, ", ".join(each.steps) or "none", str(each.paths), str(each.explained),
+                      "not proved" if each.failing else "proved")
+    out.print(table)
+    for why in unproved:
+        out.print(escape(why), style="yellow", soft_wrap=True)
+    if unproved:
+        out.print(f"{name}: undecided: not all is proved, and no run shows that it is wrong\n", style="yellow")
+    elif not any(each.explained for each in proofs):
+        out.print(f"{name}: undecided: no step changes or shows anything that {other.name} has\n", style="yellow")
+    else:
+        out.print(f"{name}: proved for any number of names: each step is a step of {other.name}, or changes and shows nothing\n",
+                  style="green")
+
+
+def _document(name: str, other: Outline, runs: SimulatedRuns, proofs: list[Simulated], unproved: list[str]) -> dict[str, Any]:
+    failure = runs.failure
+    return {"design": name, "to": other.name, "runs": runs.runs, "steps": runs.steps, "explained": dict(runs.explained),
+            "failure": failure and {"broken": failure.broken.sentence,
+                                    "run": [f"{s.operation}{s.arguments}" for s in failure.run.steps]},
+            "proofs": [attrs.asdict(each) for each in proofs], "unproved": unproved}

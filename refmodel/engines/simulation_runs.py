@@ -1,0 +1,161 @@
+"""Simulation on ints: random runs of one design, each step of which is looked for in another.
+
+``simulation`` proves the same of every run. Here a step that is none of the other design's has a run that leads to it, as short as
+shrinking makes it, which is told like any other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import attrs
+
+from refmodel.bare import Event
+from refmodel.engines.machine import Broken, Failure, Machine, copy_of
+from refmodel.engines.random import Search
+from refmodel.engines.shrink import shortened
+from refmodel.engines.simulation import explaining, shared, shown_by
+from refmodel.engines.stepwise import every_answer
+from refmodel.language.asking import answering
+from refmodel.language.design import Operation, Outline
+from refmodel.language.kinds import NOTHING, Geometry
+
+BATCH = 400
+"""Runs that one seed decides."""
+
+
+@attrs.frozen
+class SimulatedRuns:
+    """What random runs showed."""
+
+    failure: Failure | None
+    runs: int
+    steps: int
+    """Steps that changed what both designs have, or showed something."""
+    explained: Counter[str]
+    """Of those, by operation, the ones that were found in the other design."""
+    seconds: float
+
+
+class SimulatedMachine(Machine):
+    """A machine of which each step is looked for in another design; the laws are judged first."""
+
+    def __init__(self, design: Outline, geometry: Geometry, other: Outline) -> None:
+        super().__init__(design, geometry)
+        self.other = Machine(other, geometry)
+        self.shared = shared(design, other)
+        self.explained: Counter[str] = Counter()
+        self._may_be = {name: getattr(other.cls, f"{name}_may_be", None) for name in self.shared}
+
+    def broken(self, op: Operation | None, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
+        found = super().broken(op, arguments, outcome)
+        if found is not None or op is None or (not any(getattr(self.state, name).changed for name in self.shared) and (
+                not _shows(shown_by(outcome)) and self._may_rest(op, outcome))):
+            return found
+        self.other.begin(self._view(self.before))
+        if self._rests(op, outcome) or any(self._is(op, arguments, outcome, step) for step in self._steps(op, arguments, outcome)):
+            self.explained[op.name] += 1
+            return None
+        other = self.other.design.name
+        names = " or ".join(each.name for each in explaining(self.design, self.other.design, op))
+        says = f"This step is {f'no step {names}' if names else 'none'} of {other}, and it changes or shows something."
+        return Broken(None, f"simulation of {other}", says, ())
+
+    # ------------------------------------------------------------ the other design
+
+    def _view(self, state: Any) -> Any:
+        """The tables that both have, in a state of the other's."""
+        other = self.other.design.blank()
+        for name in self.shared:
+            setattr(other, name, getattr(state, name).twin())
+        return other
+
+    def _steps(self, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Iterator[tuple[Any, Any]]:
+        """Every step of the other that may explain one: where it leads, and what it shows."""
+        for candidate in explaining(self.design, self.other.design, op):
+            for given in self._arguments(candidate, op, arguments, outcome):
+                def attempt(pick: Any, candidate: Operation = candidate, given: tuple[Any, ...] = given) -> Any:
+                    self.other.undo()
+                    return self.other.attempt(candidate, given, pick)
+
+                for taken in every_answer(attempt):
+                    if taken is not None:
+                        yield copy_of(self.other.design, self.other.state), taken[1]
+        self.other.undo()
+
+    def _arguments(self, candidate: Operation, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Iterator[Any]:
+        mine = {name: value for (name, _), value in zip(op.parameters, arguments, strict=True)}
+        options = []
+        for name, kind in candidate.parameters:
+            if name in mine:
+                options.append([mine[name]])
+            elif attrs.has(type(outcome)) and getattr(outcome, name, NOTHING) != NOTHING:
+                options.append([getattr(outcome, name)])
+            else:
+                options.append(self.values(kind))
+        return itertools.product(*options)
+
+    # ------------------------------------------------------------ what is the same
+
+    def _may_rest(self, op: Operation, outcome: Any) -> bool:
+        own = any(c.name == op.name for c in explaining(self.design, self.other.design, op))
+        return not (own and op.by_guest and outcome is None)
+
+    def _rests(self, op: Operation, outcome: Any) -> bool:
+        return self._may_rest(op, outcome) and not _shows(shown_by(outcome)) and self._leads_to(self.before)
+
+    def _is(self, op: Operation, arguments: tuple[Any, ...], outcome: Any, step: tuple[Any, Any]) -> bool:
+        after, theirs = step
+        shown = shown_by(outcome)
+        if type(theirs) is type(outcome):
+            same = theirs == outcome
+        elif theirs is None or shown is None:
+            same = theirs is None and not _shows(shown)
+        else:
+            same = shown == theirs
+        return same and self._leads_to(after)
+
+    def _leads_to(self, expected: Any) -> bool:
+        """Whether what both have is as expected now, but for what the other may do by itself."""
+        for name in self.shared:
+            mine, theirs = getattr(self.state, name), getattr(expected, name)
+            for key, value in mine.items():
+                if value != theirs[key] and not self._freely(name, key, value):
+                    return False
+        return True
+
+    def _freely(self, name: str, key: Any, value: Any) -> bool:
+        may_be = self._may_be[name]
+        if may_be is None:
+            return False
+        with answering(self.other):
+            return bool(may_be(self.other.before, *(key if isinstance(key, tuple) else (key,)), value))
+
+
+def _shows(shown: Any) -> bool:
+    return shown is not None and shown.event is not Event.EXITED
+
+
+def simulated_runs(design: Outline, other: Outline, geometry: Geometry, *, seconds: float = 5.0, runs: int | None = None,
+                   seed: int = 0) -> SimulatedRuns:
+    """Random runs until the time or the number is up, or a step is not explained; the run to it is shrunk."""
+    began, number, done, steps = time.perf_counter(), 0, 0, 0
+    failure, explained = None, Counter[str]()
+    making = partial(SimulatedMachine, other=other)
+    while failure is None and (runs is None or done < runs) and time.perf_counter() - began <= seconds:
+        search = Search(design, geometry, f"{seed} {number}", machine=making)
+        for _ in range(BATCH if runs is None else min(BATCH, runs - done)):
+            failure, done = search.run(), done + 1
+            if failure is not None or time.perf_counter() - began > seconds:
+                break
+        number += 1
+        assert isinstance(search.machine, SimulatedMachine)
+        steps += search.steps
+        explained += search.machine.explained
+    found = None if failure is None else shortened(design, geometry, failure, making)
+    return SimulatedRuns(found, done, steps, explained, time.perf_counter() - began)

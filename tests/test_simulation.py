@@ -1,0 +1,171 @@
+"""The virtual machine is the machine: each step is one of the bare machine's, proved and run; and what is none is found by both."""
+
+import itertools
+
+import pytest
+
+from refmodel.bare import Seen
+from refmodel.bare_machines import BARE_MACHINES, OneLevelMachine, PhysicalMachine, bare_machine
+from refmodel.bugs import MUTANTS
+from refmodel.designs import SHIPPED, Ept, Interpreter, Memory, MonitorPages, VirtualTlb
+from refmodel.engines.induction import prove
+from refmodel.engines.own_entries import prove_own_entries
+from refmodel.engines.prover import prove_operation
+from refmodel.engines.random import campaign
+from refmodel.engines.simulation import prove_simulated, shared
+from refmodel.engines.simulation_runs import simulated_runs
+from refmodel.language import BadDesign, Design, guest, outline, require
+from refmodel.language.design import Outline
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.mmu.shadow import ShadowEntry
+from tests.test_command import refmodel
+
+
+class LoadsStore(Memory):
+    """A load is carried out as a store, on both machines: what they show and hold is the same, so no law is broken."""
+
+    @guest
+    def load_physical(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute(vm, gfn, offset, Access.WRITE, Cell())
+
+
+class NothingInvalidated(VirtualTlb):
+    """The guest's INVLPG exits, and neither machine forgets anything."""
+
+    @guest
+    def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
+        require(self.paging[vm, vcpu].enabled)
+
+
+class ForgetsInOneOnly(VirtualTlb):
+    """INVLPG drops what the monitor made, and the bare machine keeps what it cached."""
+
+    @guest
+    def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
+        require(self.paging[vm, vcpu].enabled)
+        self.shadow[vm, vcpu, page] = ShadowEntry()
+        self.tlb[vm, vcpu, page] = ShadowEntry()
+
+
+UNNOTICED = {LoadsStore: "load_physical", NothingInvalidated: "invlpg", ForgetsInOneOnly: "invlpg"}
+"""Designs that keep every law, and are no machine that a guest could believe in; and the instruction that tells."""
+
+
+def bare_of(design: Outline) -> Outline:
+    machine = bare_machine(design.cls)
+    assert machine is not None
+    return outline(machine)
+
+
+@pytest.mark.parametrize("cls", UNNOTICED, ids=lambda cls: cls.__name__)
+def test_what_no_law_notices_is_no_step_of_the_bare_machine(cls: type[Design]) -> None:
+    design, name = outline(cls), UNNOTICED[cls]
+    assert {j.verdict for j in prove_operation(design, name).judgements} == {"proved"}
+    assert campaign(design, cls.geometry, runs=200).failure is None
+    assert prove_simulated(design, bare_of(design), name).failing
+    found = simulated_runs(design, bare_of(design), cls.geometry.resized(Vm=1), runs=2000, seconds=60).failure
+    assert found is not None and found.run.steps[-1].operation == name
+    assert "changes or shows something" in found.broken.sentence
+
+
+@pytest.mark.parametrize(("name", "operation"), [
+    ("npt-zeroes-read", "load_physical"), ("shortage-is-a-hole", "derive"), ("nested-l1-told-unasked", "vmsave"),
+    ("nested-l2-reads-zeroes", "load_l2"), ("vtlb-wrong-cell-read", "load"), ("vtlb-every-fault-is-the-guests", "page_fault"),
+    ("waits-as-the-guests-fault", "ept_violation"), ("store-that-exits-happens", "store_unpaged")])
+def test_a_mutant_of_equivalence_takes_a_step_that_is_none(name: str, operation: str) -> None:
+    design = outline(MUTANTS[name].design)
+    assert prove_simulated(design, bare_of(design), operation).failing
+    right = outline(MUTANTS[name].design.__bases__[0])
+    assert not prove_simulated(right, bare_of(right), operation).failing
+
+
+@pytest.mark.parametrize("name", ["memory", "npt", "interpreter", "vtlb", "ept", "nested", "shadow_unsync", "shadow_pages"])
+def test_runs_find_what_is_proved(name: str) -> None:
+    design = outline(SHIPPED[name])
+    done = simulated_runs(design, bare_of(design), design.cls.geometry, runs=60, seconds=60)
+    assert done.failure is None and done.steps > 500
+    changing = {op.name for op in design.operations if op.by_guest and op.returns is None}
+    assert changing <= set(done.explained), changing - set(done.explained)
+
+
+def test_each_bare_machine_runs_by_itself_and_keeps_its_laws() -> None:
+    for machine in BARE_MACHINES.values():
+        design = outline(machine)
+        done = campaign(design, machine.geometry.resized(Vcpu=2), runs=40)
+        assert done.failure is None and set(done.applied) >= {op.name for op in design.operations if op.returns is None}
+    assert prove(outline(OneLevelMachine), processes=1).refuted is None
+
+
+class Peeks(PhysicalMachine):
+    """A load that shows what another VM's page holds."""
+
+    @guest
+    def load_physical(self, vm: Vm, other: Vm, gfn: Gfn, offset: Index) -> Seen:
+        return Seen(self.bare_physical(other, gfn, offset, Access.READ, Cell()))
+
+
+class Scribbles(PhysicalMachine):
+    """A page that another VM loses."""
+
+    @guest
+    def lose_page(self, vm: Vm, other: Vm, gfn: Gfn) -> None:
+        self.unplug(other, gfn)
+
+
+def test_a_machine_that_touches_what_is_anothers_is_found() -> None:
+    assert prove_own_entries(outline(Peeks), "load_physical").failing
+    assert any("may change" in why for why in prove_own_entries(outline(Scribbles), "lose_page").failing)
+    right = prove_own_entries(outline(PhysicalMachine), "lose_page")
+    assert not right.failing and right.changed == {"plugged", "bare_memory"}
+
+
+def test_what_cannot_be_compared_is_refused() -> None:
+    with pytest.raises(BadDesign, match="has no table bare_tlb"):
+        shared(outline(Memory), outline(OneLevelMachine))
+    assert bare_machine(MonitorPages) is None and bare_machine(Ept) is bare_machine(Interpreter) is OneLevelMachine
+
+
+def test_the_command_says_what_is_shown() -> None:
+    done = refmodel("refine", "interpreter", "--seconds", "1")
+    assert done.returncode == 0
+    assert "proved for any number of names: each step is a step of OneLevelMachine" in done.stdout
+    done = refmodel("refine", f"{__file__}:LoadsStore", "--seconds", "20")
+    assert done.returncode == 1
+    assert "load_physical" in done.stdout and "no step load_physical of PhysicalMachine" in done.stdout
+    assert refmodel("refine", "host_pages").returncode == 2
+    assert refmodel("refine", f"{__file__}:Peeks", "--to", "memory").returncode == 2
+
+
+# ---------------------------------------------------------------- from steps to runs
+
+STATES, SHOWN, EXIT = (0, 1), (0, 1), None
+BARE_STEPS = list(itertools.product(STATES, SHOWN, STATES))
+MONITORED_STEPS = list(itertools.product(STATES, (EXIT, *SHOWN), STATES))
+
+
+def traces(steps: set[tuple[int, int | None, int]], start: int, length: int) -> set[tuple[int, ...]]:
+    """What guests can be shown in runs of so many steps; exits show nothing."""
+    runs: set[tuple[int, tuple[int, ...]]] = {(start, ())}
+    seen = {()}
+    for _ in range(length):
+        runs = {(to, shown if out is EXIT else (*shown, out)) for state, shown in runs for at, out, to in steps if at == state}
+        seen |= {shown for _, shown in runs}
+    return seen
+
+
+def test_if_each_step_is_one_no_run_tells_the_machines_apart() -> None:
+    """Every bare machine of two states that shows one bit, and every relation of two monitored states to them. The
+    monitored machine that takes all steps which the condition allows shows nothing that the bare machine does not; and it shows the most of all that
+    keep the condition. Where one more step is taken, some machine is told apart."""
+    told_apart = 0
+    for chosen in range(1 << len(BARE_STEPS)):
+        bare = {step for i, step in enumerate(BARE_STEPS) if chosen >> i & 1}
+        for relation in itertools.product(STATES, repeat=len(STATES)):
+            allowed = {(s, out, t) for s, out, t in MONITORED_STEPS
+                       if (relation[s] == relation[t] if out is EXIT else (relation[s], out, relation[t]) in bare)}
+            due = traces(bare, relation[0], 4)
+            assert traces(allowed, 0, 4) <= due
+            if chosen % 16 == 1:
+                told_apart += any(not traces(allowed | {step}, 0, 3) <= due for step in MONITORED_STEPS if step not in allowed)
+    assert told_apart > 20
