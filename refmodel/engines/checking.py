@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from refmodel.bare_machines import bare_machine
 from refmodel.engines import bounded, exhaustive, induction, leaning, random
 from refmodel.engines.audit import drawn
 from refmodel.engines.compiled.comparing import Comparing
@@ -27,6 +28,7 @@ from refmodel.engines.verdicts import (
     ENGINES_DISAGREE,
     PLEASE,
     READINGS_DISAGREE,
+    SIMULATION,
     Disagreement,
     EngineReport,
     Numbers,
@@ -34,7 +36,7 @@ from refmodel.engines.verdicts import (
     Verdict,
 )
 from refmodel.engines.words import names_of
-from refmodel.language.design import Outline
+from refmodel.language.design import Outline, outline
 from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign, Unsound
@@ -159,7 +161,8 @@ def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: b
     needed = design if clause is None else attrs.evolve(
         design, laws=tuple(law for law in design.laws if law.of_state or law.clause == clause))
     judged = tuple(law for law in design.laws if clause in (None, law.clause))
-    done = _proved(needed, None, notice, asks_why)
+    machine = _machine_of(design) if clause is None else None
+    done = _proved(needed, None, notice, asks_why, machine)
     if clause is not None and not any(j.law in judged for j in done.judgements() if j.verdict == "refuted") and done.refuted:
         done = _with(done, _proved(needed, clause, notice))  # another law stopped it: what of those that were asked for?
     every = _of_proof(needed, done)
@@ -191,6 +194,9 @@ def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: b
     number = sum(j.verdict == "proved" for j in done.judgements())
     covered = (f"{number} obligations proved (operation x law) by induction, for any number of names; "
                f"{done.audited.compared} steps compared with the text on ints")
+    if machine is not None and done.refuted is None:
+        words, open_steps = _simulated(done, machine)
+        covered, unproved = covered + words, [*unproved, *open_steps]
     report = EngineReport("prove", verdicts, covered, 0.0, None, design.cls.geometry, notes=notes, unproved=tuple(unproved),
                           numbers=Numbers(obligations=number, compared=done.audited.compared))
     if asks_why:
@@ -237,7 +243,25 @@ def _are(names: Sequence[str]) -> str:
     return "is" if len(names) == 1 else "are"
 
 
-def _proved(design: Outline, clause: str | None, notice: Notice, asks_why: bool = False) -> induction.Proved:
+def _machine_of(design: Outline) -> Outline | None:
+    """The machine that a design's guests believe they run on, if its text says so."""
+    machine = bare_machine(design.cls)
+    return None if machine is None else outline(machine)
+
+
+def _simulated(done: induction.Proved, machine: Outline) -> tuple[str, tuple[str, ...]]:
+    """That the operations' steps are those of a machine, in words; and what is not proved of that."""
+    found = [p.simulated for p in done.proofs if p.simulated is not None]
+    wrong = tuple(f"{each.operation}{SIMULATION}{why}" for each in found for why in each.failing[:1])
+    if wrong:
+        names = ", ".join(op.name for op in machine.operations)
+        return "", (*wrong, f"refmodel refine looks for a run with a step that is none of {machine.name}'s ({names}). If a step is "
+                            "meant to be one of these, the class says which: steps = {\"operation\": (\"gain_page\",)}")
+    return f"; each step of {len(found)} operations is one of {machine.name}'s, the machine that guests believe in, or none", ()
+
+
+def _proved(design: Outline, clause: str | None, notice: Notice, asks_why: bool = False, machine: Outline | None = None
+            ) -> induction.Proved:
     seen: list[str] = []
 
     def progress(operation: str) -> None:
@@ -245,7 +269,7 @@ def _proved(design: Outline, clause: str | None, notice: Notice, asks_why: bool 
         notice("prove", f"{len(seen)} of {len(design.operations)} operations")
 
     notice("prove", "")
-    done = induction.prove(design, clause=clause, progress=progress, asks_why=asks_why)
+    done = induction.prove(design, clause=clause, progress=progress, asks_why=asks_why, machine=machine)
     if done.audited.disagreements:
         raise ReadingsDisagree(done.audited.disagreements[0])
     return done

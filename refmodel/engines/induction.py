@@ -16,6 +16,7 @@ from refmodel.engines.audit import Audited, drawn
 from refmodel.engines.formulas import Formula
 from refmodel.engines.prover import INITIAL, Induction, Judgement, Proof, prove_initial, prove_operation
 from refmodel.engines.samples import Sample
+from refmodel.engines.simulation import prove_simulated
 from refmodel.engines.spread import leave_ending_to_the_parent
 from refmodel.language.design import Outline
 from refmodel.language.laws import Law
@@ -49,15 +50,18 @@ class Refusal(Exception):
 
 
 def prove(design: Outline, *, clause: str | None = None, all_failures: bool = False, processes: int | None = None,
-          progress: Callable[[str], None] | None = None, asks_why: bool = False, audits: bool = True) -> Proved:
+          progress: Callable[[str], None] | None = None, asks_why: bool = False, audits: bool = True, machine: Outline | None = None
+          ) -> Proved:
     """Prove every law for every operation; stop at the first refuted law, unless all failures are wanted.
 
-    ``asks_why``: each proof says which laws it used. Without ``audits``, nothing is held against steps on ints.
+    ``asks_why``: each proof says which laws it used. Without ``audits``, nothing is held against steps on ints. ``machine``: each
+    operation's steps are looked for in this design, which has some of the same tables.
     """
     began = time.perf_counter()
     _Worker.samples = drawn(design, design.cls.geometry) if audits else {}
     _Worker.asks_why = asks_why
     _Worker.known = {}
+    _Worker.machine = machine
     initial = prove_initial(design, clause)
     proofs = [initial]
     names = [op.name for op in sorted(design.operations, key=_cost)]
@@ -133,13 +137,18 @@ class _Worker:
     samples: Mapping[str, Sequence[Sample]] = {}
     known: ClassVar[dict[str, Sequence[Formula]]] = {}
     """The laws as formulas, for all operations of the design."""
+    machine: Outline | None = None
+    """The design in which steps are looked for."""
 
     @staticmethod
     def run(name: str) -> Proof | str:
         if _Worker.enough is not None and _Worker.enough.is_set():
             return "no longer asked for"
         try:
-            return prove_operation(_Worker.design, name, _Worker.clause, to_the_end=_Worker.to_the_end,
-                                   samples=_Worker.samples.get(name, ()), asks_why=_Worker.asks_why, known=_Worker.known)
+            proof = prove_operation(_Worker.design, name, _Worker.clause, to_the_end=_Worker.to_the_end,
+                                    samples=_Worker.samples.get(name, ()), asks_why=_Worker.asks_why, known=_Worker.known)
+            if _Worker.machine is None:
+                return proof
+            return attrs.evolve(proof, simulated=prove_simulated(_Worker.design, _Worker.machine, name, _Worker.known))
         except Unsound as why:
             return str(why)

@@ -29,6 +29,22 @@ class Judgement:
 
 
 @attrs.frozen
+class Simulated:
+    """What came of an operation whose steps were looked for in another design."""
+
+    operation: str
+    steps: tuple[str, ...]
+    """The operations of the other design that it was explained by."""
+    paths: int
+    """Paths that a lawful state can take, as far as is known."""
+    explained: int
+    """Those of them that are a step of the other design; the rest are none."""
+    failing: tuple[str, ...]
+    """What is not proved, and why."""
+    seconds: float
+
+
+@attrs.frozen
 class Proof:
     """All obligations of one operation."""
 
@@ -42,6 +58,8 @@ class Proof:
     """What of the terms was held against steps on ints."""
     cut_off: frozenset[str] = frozenset()
     """The laws by which paths were cut off as impossible, where it was asked which."""
+    simulated: Simulated | None = None
+    """Whether its steps are those of the machine that guests believe in, where that was asked."""
 
     def demand(self) -> None:
         """Raise AssertionError unless every obligation is proved."""

@@ -22,6 +22,7 @@ from refmodel.bare import Event
 from refmodel.engines.collecting import rarely_collected
 from refmodel.engines.formulas import Formula
 from refmodel.engines.hypotheses import FAR, NEAR
+from refmodel.engines.judgements import Simulated
 from refmodel.engines.paths import Path, Runs, Segment, base_of
 from refmodel.engines.prover import TIMEOUT, Induction
 from refmodel.engines.questions import Solver, about
@@ -35,21 +36,7 @@ from refmodel.language.kinds import Kind, kind_of
 from refmodel.language.opaque import Opaque
 from refmodel.language.unsound import BadDesign
 
-
-@attrs.frozen
-class Simulated:
-    """What came of one operation."""
-
-    operation: str
-    steps: tuple[str, ...]
-    """The operations of the other design that it was explained by."""
-    paths: int
-    """Paths that a lawful state can take, as far as is known."""
-    explained: int
-    """Those of them that are a step of the other design; the rest are none."""
-    failing: tuple[str, ...]
-    """What is not proved, and why."""
-    seconds: float
+__all__ = ["Simulated", "explaining", "prove_simulated", "shared", "shown_by", "step_names"]
 
 
 def shared(design: Outline, other: Outline) -> tuple[str, ...]:
@@ -66,9 +53,13 @@ def shared(design: Outline, other: Outline) -> tuple[str, ...]:
 
 
 def explaining(design: Outline, other: Outline, op: Operation) -> tuple[Operation, ...]:
-    """The operations of the other design that may explain one: the one of the same name, and those that the text names."""
+    """The operations of the other design that may explain one: the one of the same name, and those that the text names.
+
+    Where there are none: any of them, if a guest acts, and else those that no guest has to ask for.
+    """
     named = (op.name, *step_names(design).get(op.name, ()))
-    return tuple(each for each in other.operations if each.name in named)
+    found = tuple(each for each in other.operations if each.name in named)
+    return found or tuple(each for each in other.operations if op.by_guest or not each.by_guest)
 
 
 def step_names(design: Outline) -> dict[str, tuple[str, ...]]:

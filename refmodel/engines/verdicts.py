@@ -63,6 +63,9 @@ BAD = {Verdict.FAILS}
 COMPLETE = ("prove", "exhaustive")
 """The engines that look at every state of something; the others look at some runs."""
 
+SIMULATION = " / simulation: "
+"""Stands between an operation and why it may take a step that the machine which guests believe in does not have."""
+
 ENGINES_DISAGREE = "engines disagree"
 READINGS_DISAGREE = "the readings disagree"
 PLEASE = "This is an error of refmodel, or a text outside its language. Please report it with the token."
@@ -206,6 +209,8 @@ def _open(reports: Sequence[EngineReport]) -> str:
         said.append("a law holds in every state of this geometry; it is not shown for all sizes, because it is not inductive")
     elif any(r.witness is not None for r in reports):
         said.append("a law is not inductive, and no run that breaks it was found")
+    if any(SIMULATION in each for r in reports for each in r.unproved):
+        said.append("a step may be one that the machine that guests believe in does not have")
     laws = list(dict.fromkeys(law for r in reports for law in r.verdicts))
     vacuous = [law for law in laws if not _is_shown(law, reports) and any(r.verdicts.get(law) == Verdict.VACUOUS for r in reports)]
     if vacuous:

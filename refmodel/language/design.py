@@ -67,7 +67,7 @@ class Design:
     """The operations by which a VM is meant to come to know what others do, each with the name of the flow. (Likewise.)"""
     steps: ClassVar[dict[str, tuple[str, ...]]] = {}
     """For an operation, those of a design that this one simulates of which each of its steps may be one, beside that of the same
-    name. (Likewise.)"""
+    name. Without either, each of its steps may be any that does not need a guest to ask. (Likewise.)"""
 
 
 @attrs.frozen

@@ -75,7 +75,6 @@ class P2m(Frames, BareMemory):
     p2m: Total[tuple[Vm, Gfn], P2mEntry]
 
     flows: ClassVar[dict[str, str]] = {"populate": "memory is given"}
-    steps: ClassVar[dict[str, tuple[str, ...]]] = {"populate": ("gain_page",)}
 
     # ------------------------------------------------------------ what an MMU is told
 

@@ -18,7 +18,6 @@ from refmodel.monitor.p2m import Backing, P2m, P2mEntry, Supply
 
 class PopulateOnDemand(P2m):
     flows: ClassVar[dict[str, str]] = {"promise": "memory is given"}
-    steps: ClassVar[dict[str, tuple[str, ...]]] = {"promise": ("gain_page",)}
 
     @operation
     def promise(self, vm: Vm, gfn: Gfn) -> None:

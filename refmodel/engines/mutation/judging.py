@@ -9,14 +9,17 @@ from typing import Any
 
 import attrs
 
+from refmodel.bare_machines import bare_machine
 from refmodel.engines.compiled.exploring import Search as Exploring
 from refmodel.engines.differential import compare
 from refmodel.engines.exhaustive import compiled
+from refmodel.engines.formulas import Formula
 from refmodel.engines.machine import RESUME, Step, changes
 from refmodel.engines.mutation.mutants import Mutant
 from refmodel.engines.prover import Induction, prove_initial
 from refmodel.engines.questions import about
 from refmodel.engines.random import Instance, Search
+from refmodel.engines.simulation import prove_simulated
 from refmodel.language.changing import change
 from refmodel.language.design import Design, Outline, outline
 from refmodel.language.joining import joined
@@ -33,7 +36,8 @@ BY_VACUITY = "vacuous"
 BESIDE = "side by side"
 """A guest can tell two designs apart, of which one only is changed."""
 BY_PROOF = "proof"
-"""There is a lawful state and a step from it that breaks a law; or an operation applies in no lawful state."""
+"""There is a lawful state and a step from it that breaks a law, or that the machine which guests believe in does not have; or an
+operation applies in no lawful state."""
 NOT_SHOWN = "proof, not shown"
 """An obligation does not follow, and no counterexample of a small size was found."""
 BY_EXPLORATION = "exploration"
@@ -165,7 +169,7 @@ class _Noting(Search):
 
 def _ended(outcome: Any) -> str:
     """How an instruction ended, or the serving of an exit, if it says."""
-    way = getattr(getattr(outcome, "shown", None), "event", getattr(outcome, "result", None))
+    way = getattr(outcome, "result", getattr(getattr(outcome, "shown", None), "event", None))
     return way.name.lower() if isinstance(way, enum.Enum) and way.name not in WAITING else ""
 
 
@@ -197,11 +201,12 @@ def _mixed(geometry: Geometry) -> Geometry:
 
 
 def _proof(design: Outline, operations: Sequence[str]) -> Verdict:
-    """The proof of these operations, to the first obligation that does not follow."""
+    """The proof of these operations, to the first obligation that does not follow; and that their steps are those of the machine
+    that guests believe in."""
     for j in prove_initial(design).judgements:
         if j.verdict != "proved":
             return Verdict(NOT_SHOWN, f"initial state: {j.law and j.law.name}: {j.why}")
-    gave_up = ""
+    gave_up, machine, known = "", bare_machine(design.cls), dict[str, Sequence[Formula]]()
     for name in operations:
         taken = False
         with joined(design), about(name):
@@ -214,6 +219,9 @@ def _proof(design: Outline, operations: Sequence[str]) -> Verdict:
                 gave_up = gave_up or (f"{name}: {j.why}" if j.verdict == "unknown" else "")
         if not taken and not gave_up:
             return Verdict(BY_PROOF, f"{name} applies in no lawful state")
+        wrong = prove_simulated(design, outline(machine), name, known).failing if machine is not None else ()
+        if wrong and "gave up" not in wrong[0]:
+            return Verdict(BY_PROOF, f"simulation: {wrong[0]}")
     return Verdict(UNDECIDED, gave_up) if gave_up else Verdict(SURVIVED)
 
 
