@@ -34,6 +34,8 @@ class Theorem:
     """Gives the proofs that together are this one, by name, where each can be made by itself."""
     certified: bool = False
     """Whether a certificate is asked for that others can check."""
+    rests_on: tuple[str, ...] = ()
+    """Theorems without which this one says little, by name."""
 
     @property
     def name(self) -> str:
@@ -105,7 +107,8 @@ THEOREMS = (
               designs.every_operation_keeps_every_law, (name,), name in SLOW, designs.by_operation)
       for name in SHIPPED | COMBINED),
     *(Theorem(f"Each step of {name} is a step of the machine that its guests believe in, or shows and changes nothing of it.",
-              simulation.each_step_is_one_of_the_bare_machine, (name,), name in SLOW, simulation.by_operation)
+              simulation.each_step_is_one_of_the_bare_machine, (name,), name in SLOW, simulation.by_operation,
+              rests_on=(f"designs.every_operation_keeps_every_law({name})",))
       for name in simulation.SIMULATED),
     *(Theorem(f"What a VM does on {name} reads and changes what is its own.",
               simulation.an_instruction_of_the_bare_machine_touches_the_vm_s_own, (name,)) for name in simulation.MACHINES),

@@ -155,9 +155,11 @@ def traces(steps: set[tuple[int, int | None, int]], start: int, length: int) -> 
 
 
 def test_if_each_step_is_one_no_run_tells_the_machines_apart() -> None:
-    """Every bare machine of two states that shows one bit, and every relation of two monitored states to them. The
-    monitored machine that takes all steps which the condition allows shows nothing that the bare machine does not; and it shows the most of all that
-    keep the condition. Where one more step is taken, some machine is told apart."""
+    """Every bare machine of two states that shows one bit, and every relation of two monitored states to its states.
+
+    The monitored machine that takes all steps which the condition allows shows the most of all that keep the condition. It shows
+    nothing that the bare machine does not. Where one more step is taken, some machine is told apart.
+    """
     told_apart = 0
     for chosen in range(1 << len(BARE_STEPS)):
         bare = {step for i, step in enumerate(BARE_STEPS) if chosen >> i & 1}

@@ -109,7 +109,7 @@ def replay(
 
 @app.command()
 def explain(
-    topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, or {' or '.join(TOPICS)}")],
+    topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, a theorem, or {' or '.join(TOPICS)}")],
     workload: Annotated[Path | None, typer.Argument(help="for policy: a workload, a TOML file; without it, those that come "
                                                          "along")] = None,
     policy: Annotated[list[str] | None, typer.Option(help=f"for policy: {', '.join(POLICIES)}; may be repeated")] = None,

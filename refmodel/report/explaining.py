@@ -10,11 +10,13 @@ import inspect
 import re
 from collections.abc import Iterator
 from importlib import resources
+from typing import Any
 
 import attrs
 
 from refmodel.bugs import MUTANTS, Mutant
 from refmodel.designs import COMBINED, SHIPPED
+from refmodel.engines.theorems import home, theorems_of
 from refmodel.language import BadDesign, Design, Law, outline
 from refmodel.oracle.trace.observed import Judged
 
@@ -46,6 +48,8 @@ def explain(topic: str) -> Explanation:
         return of_design(topic, (SHIPPED | COMBINED)[topic])
     if name in laws:
         return of_law(laws[name])
+    if "." in topic and (theorem := theorem_called(topic)) is not None:
+        return of_theorem(theorem)
     if CLAUSE.fullmatch(topic.upper()) and topic.upper() in {EFF_3, *(law.clause for law in laws.values())}:
         return of_clause(topic.upper(), [law for law in laws.values() if law.clause == topic.upper()])
     everything = [*MUTANTS, *SHIPPED, *COMBINED, *laws, *sorted({law.clause for law in laws.values()}), "exits", "instructions"]
@@ -53,6 +57,26 @@ def explain(topic: str) -> Explanation:
     hint = f"; is it {', '.join(near)}?" if near else ""
     raise BadDesign(f"{topic}: nothing of that name; expected a clause (ISO-2), a law, a bug of refmodel bench, a design of "
                     f"refmodel check, exits or instructions{hint}")
+
+
+def theorem_called(name: str) -> Any:
+    """The theorem of that name; None if there is none, or if theorems are not installed."""
+    try:
+        found = theorems_of(home())
+    except BadDesign:
+        return None
+    return next((theorem for theorem in found if theorem.name == name), None)
+
+
+def of_theorem(theorem: Any) -> Explanation:
+    """A theorem as a sentence, what it assumes in its own words, and what it rests on."""
+    words = inspect.cleandoc(theorem.proof.__doc__ or "")
+    design = theorem.of[0] if theorem.of and theorem.of[0] in SHIPPED | COMBINED else None
+    assumed = (f"the laws of {design} hold in the state from which a step is taken",) if design else ()
+    return Explanation(f"{theorem.name}: {theorem.says}", (("in full", words),) if words else (),
+                       ((f"{theorem.proof.__module__.replace('.', '/')}.py", inspect.getsource(theorem.proof)),),
+                       (("assumed", (*assumed, "the reading of Python on terms, and z3: specs/trust.md")),
+                        ("rests on", theorem.rests_on or ("no other theorem",))))
 
 
 def all_laws() -> dict[str, Law]:
