@@ -304,7 +304,7 @@ def _misnamed(op: Operation, arguments: Sequence[Any], outcome: Any) -> bool:
 
 def _replies(op: Operation, arguments: Sequence[Any], outcome: Any) -> tuple[str, tuple[Any, ...], Any, Any] | None:
     """The instruction that a step completed for a guest, what it showed, and what was due; None if it completed none."""
-    if hasattr(outcome, "shown"):
+    if hasattr(outcome, "shown") and not hasattr(outcome, "result"):
         if outcome.shown.event.name == "EXITED":
             return None
         return SAME_INSTRUCTION.get(op.name, op.name), tuple(arguments), outcome.shown, outcome.due

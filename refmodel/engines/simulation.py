@@ -36,7 +36,7 @@ from refmodel.language.kinds import Kind, kind_of
 from refmodel.language.opaque import Opaque
 from refmodel.language.unsound import BadDesign
 
-__all__ = ["Simulated", "explaining", "prove_simulated", "shared", "shown_by", "step_names"]
+__all__ = ["Simulated", "explaining", "parameter_for", "prove_simulated", "shared", "shown_by", "step_names"]
 
 
 def shared(design: Outline, other: Outline) -> tuple[str, ...]:
@@ -60,6 +60,13 @@ def explaining(design: Outline, other: Outline, op: Operation) -> tuple[Operatio
     named = (op.name, *step_names(design).get(op.name, ()))
     found = tuple(each for each in other.operations if each.name in named)
     return found or tuple(each for each in other.operations if op.by_guest or not each.by_guest)
+
+
+def parameter_for(op: Operation, name: str, kind: Kind) -> int | None:
+    """Which parameter of an operation is the one of this name in another: that of the same name, or the only one of its kind."""
+    same = [i for i, each in enumerate(op.parameters) if each == (name, kind)]
+    alike = [i for i, (_, of) in enumerate(op.parameters) if of == kind]
+    return same[0] if same else alike[0] if len(alike) == 1 else None
 
 
 def step_names(design: Outline) -> dict[str, tuple[str, ...]]:
@@ -190,10 +197,10 @@ class _Simulation:
                     yield from (_Step(candidate.name, each) for each in found)
 
     def _argument(self, reading: Symbolic, segment: Segment, name: str, kind: Kind) -> Any:
-        """What a step is given: the operation's argument of that name, what its outcome names so, or anything."""
-        for (mine, of), value in zip(self.op.parameters, self.induction.arguments, strict=True):
-            if mine == name and of == kind:
-                return value
+        """What a step is given: an argument of the operation's, what its outcome names so, or anything."""
+        given = parameter_for(self.op, name, kind)
+        if given is not None:
+            return self.induction.arguments[given]
         if attrs.has(type(segment.outcome)) and hasattr(segment.outcome, name):
             return getattr(segment.outcome, name)
         return reading.arbitrary(kind, f"any!!{self.op.name}.{name}")

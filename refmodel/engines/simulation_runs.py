@@ -19,7 +19,7 @@ from refmodel.bare import Event
 from refmodel.engines.machine import Broken, Failure, Machine, copy_of
 from refmodel.engines.random import Search
 from refmodel.engines.shrink import shortened
-from refmodel.engines.simulation import explaining, shared, shown_by
+from refmodel.engines.simulation import explaining, parameter_for, shared, shown_by
 from refmodel.engines.stepwise import every_answer
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
@@ -89,11 +89,11 @@ class SimulatedMachine(Machine):
         self.other.undo()
 
     def _arguments(self, candidate: Operation, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Iterator[Any]:
-        mine = {name: value for (name, _), value in zip(op.parameters, arguments, strict=True)}
         options = []
         for name, kind in candidate.parameters:
-            if name in mine:
-                options.append([mine[name]])
+            given = parameter_for(op, name, kind)
+            if given is not None:
+                options.append([arguments[given]])
             elif attrs.has(type(outcome)) and getattr(outcome, name, NOTHING) != NOTHING:
                 options.append([getattr(outcome, name)])
             else:
