@@ -10,9 +10,9 @@ from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED, Ept, Interpreter, Memory, MonitorPages, VirtualTlb
 from refmodel.engines.induction import prove
 from refmodel.engines.own_entries import prove_own_entries
-from refmodel.engines.prover import prove_operation
+from refmodel.engines.prover import prove_operation, prove_simulated
 from refmodel.engines.random import campaign
-from refmodel.engines.simulation import prove_simulated, shared
+from refmodel.engines.simulation import shared
 from refmodel.engines.simulation_runs import simulated_runs
 from refmodel.language import BadDesign, Design, guest, outline, require
 from refmodel.language.design import Outline

@@ -16,7 +16,7 @@ from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, out
 from refmodel.engines.induction import prove
 from refmodel.engines.machine import replay
-from refmodel.engines.simulation import Simulated, prove_simulated, shared
+from refmodel.engines.simulation import Simulated, shared
 from refmodel.engines.simulation_runs import SimulatedRuns, simulated_runs
 from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
@@ -71,12 +71,11 @@ def _other(design: str, mine: Outline, to: str) -> Outline:
 
 def _proofs(mine: Outline, other: Outline, jobs: int | None) -> tuple[list[Simulated], list[str]]:
     """What became of each operation, and what is not proved of the steps or of the laws that they lean on."""
-    known: dict[str, Any] = {}
-    proofs = [prove_simulated(mine, other, op.name, known) for op in mine.operations]
+    done = prove(mine, all_failures=True, processes=jobs or cpu_count() or 1, audits=False, machine=other)
+    proofs = [each.simulated for each in done.proofs if each.simulated is not None]
     unproved = [why for each in proofs for why in each.failing]
-    laws = prove(mine, all_failures=True, processes=jobs or cpu_count() or 1, audits=False)
     unproved += [f"{j.operation}, {j.law.name.replace('_', ' ') if j.law else 'soundness'}: {j.verdict}"
-                 for j in laws.judgements() if j.verdict != "proved"]
+                 for j in done.judgements() if j.verdict != "proved"]
     return proofs, unproved
 
 

@@ -16,7 +16,6 @@ from refmodel.engines.audit import Audited, drawn
 from refmodel.engines.formulas import Formula
 from refmodel.engines.prover import INITIAL, Induction, Judgement, Proof, prove_initial, prove_operation
 from refmodel.engines.samples import Sample
-from refmodel.engines.simulation import prove_simulated
 from refmodel.engines.spread import leave_ending_to_the_parent
 from refmodel.language.design import Outline
 from refmodel.language.laws import Law
@@ -72,9 +71,10 @@ def prove(design: Outline, *, clause: str | None = None, all_failures: bool = Fa
     return Proved(tuple(proofs), tuple(n for n in names if n not in done), time.perf_counter() - began, audited)
 
 
-def apart(design: Outline) -> dict[str, Callable[[], Proof]]:
+def apart(design: Outline, machine: Outline | None = None) -> dict[str, Callable[[], Proof]]:
     """The proofs that make up the whole, by name, each to be made in the process that calls it."""
-    operations = {op.name: partial(prove_operation, design, op.name) for op in sorted(design.operations, key=_cost)}
+    names = [op.name for op in sorted(design.operations, key=_cost)]
+    operations = {name: partial(prove_operation, design, name, machine=machine) for name in names}
     return {INITIAL: partial(prove_initial, design), **operations}
 
 
@@ -145,10 +145,8 @@ class _Worker:
         if _Worker.enough is not None and _Worker.enough.is_set():
             return "no longer asked for"
         try:
-            proof = prove_operation(_Worker.design, name, _Worker.clause, to_the_end=_Worker.to_the_end,
-                                    samples=_Worker.samples.get(name, ()), asks_why=_Worker.asks_why, known=_Worker.known)
-            if _Worker.machine is None:
-                return proof
-            return attrs.evolve(proof, simulated=prove_simulated(_Worker.design, _Worker.machine, name, _Worker.known))
+            return prove_operation(_Worker.design, name, _Worker.clause, to_the_end=_Worker.to_the_end,
+                                   samples=_Worker.samples.get(name, ()), asks_why=_Worker.asks_why, known=_Worker.known,
+                                   machine=_Worker.machine)
         except Unsound as why:
             return str(why)

@@ -13,6 +13,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -34,6 +35,7 @@ from refmodel.engines.paths import PATHS, Path, Runs, Segment, real
 from refmodel.engines.questions import TIMEOUT, about
 from refmodel.engines.samples import Sample
 from refmodel.engines.scope import Scope
+from refmodel.engines.simulation import Simulated, simulated
 from refmodel.engines.standing import Claim, Shown, Standing
 from refmodel.engines.symbolic import CUT_OFF, Obligation, Symbolic
 from refmodel.engines.terms import Term
@@ -45,7 +47,7 @@ from refmodel.language.laws import Law
 from refmodel.language.unsound import Unsound
 
 __all__ = ["INITIAL", "SOUNDNESS", "TIMEOUT", "Audited", "Induction", "Judgement", "Path", "Proof", "Segment", "audit_operation",
-           "prove_initial", "prove_operation"]
+           "prove_initial", "prove_operation", "prove_simulated"]
 
 
 @attrs.frozen
@@ -98,6 +100,8 @@ class Induction:
         """Whether a counterexample is looked for where the text may go wrong, too."""
         self._shared = self.hypotheses(base)
         self._cut_offs = CutOffs() if asks_why else None
+        self.followed: list[Path] | None = None
+        """The paths that were judged, where they are to be kept; without segments where no lawful state takes one."""
 
     def formulas(self, base: str) -> Sequence[Formula]:
         """The laws of states, as formulas about this arbitrary state."""
@@ -123,6 +127,8 @@ class Induction:
             if not to_the_end and refuted:
                 break
             judged.append(list(self._path(path)))
+            if self.followed is not None:
+                self.followed.append(path)
             number += bool(judged[-1] and self._kept)
             refuted = refuted or any(j.verdict == "refuted" for j in judged[-1])
             if len(self._open) == len(judged) - 1:
@@ -301,12 +307,25 @@ class Induction:
 
 def prove_operation(design: Outline, name: str, clause: str | None = None, *, to_the_end: bool = True,
                     timeout: int = TIMEOUT, samples: Sequence[Sample] = (), asks_why: bool = False,
-                    known: dict[str, Sequence[Formula]] | None = None) -> Proof:
+                    known: dict[str, Sequence[Formula]] | None = None, machine: Outline | None = None) -> Proof:
     """The obligations of one operation, or those of one clause; every law may be assumed beforehand. What is proved is held against
-    the samples, steps on ints. ``asks_why``: each proof says which laws it used."""
-    with joined(design), about(name), rarely_collected():
-        return Induction(design, design.operation(name), clause, timeout, samples=samples, asks_why=asks_why,
-                         known=known).prove(to_the_end)
+    the samples, steps on ints. ``asks_why``: each proof says which laws it used. ``machine``: its steps are looked for in this
+    design too, which has some of the same tables."""
+    with joined(design), nullcontext() if machine is None else joined(machine), about(name), rarely_collected():
+        induction = Induction(design, design.operation(name), clause, timeout, samples=samples, asks_why=asks_why, known=known)
+        induction.followed = None if machine is None else []
+        proof = induction.prove(to_the_end)
+        if machine is None or induction.followed is None or any(j.verdict == "refuted" for j in proof.judgements):
+            return proof
+        return attrs.evolve(proof, simulated=simulated(induction, machine, induction.followed))
+
+
+def prove_simulated(design: Outline, machine: Outline, name: str, known: dict[str, Sequence[Formula]] | None = None) -> Simulated:
+    """That each step of an operation is one of the other design's, or none; every law may be assumed beforehand. ``known`` keeps
+    the laws as formulas, for other operations of the design."""
+    with joined(design), joined(machine), about(name), rarely_collected():
+        induction = Induction(design, design.operation(name), known=known)
+        return simulated(induction, machine, induction.paths())
 
 
 def audit_operation(design: Outline, name: str, samples: Sequence[Sample]) -> Audited:

@@ -12,31 +12,30 @@ machine is the machine.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import z3
 
 from refmodel.bare import Event
-from refmodel.engines.collecting import rarely_collected
-from refmodel.engines.formulas import Formula
 from refmodel.engines.hypotheses import FAR, NEAR
 from refmodel.engines.judgements import Simulated
 from refmodel.engines.paths import Path, Runs, Segment, base_of
-from refmodel.engines.prover import TIMEOUT, Induction
-from refmodel.engines.questions import Solver, about
+from refmodel.engines.questions import TIMEOUT, Solver
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.terms import FALSE, Term, constant
 from refmodel.language.asking import Refused, answering
 from refmodel.language.design import Operation, Outline
-from refmodel.language.joining import joined
 from refmodel.language.kinds import Kind, kind_of
-from refmodel.language.opaque import Opaque
+from refmodel.language.opaque import Opaque, asking
 from refmodel.language.unsound import BadDesign
 
-__all__ = ["Simulated", "explaining", "parameter_for", "prove_simulated", "shared", "shown_by", "step_names"]
+if TYPE_CHECKING:
+    from refmodel.engines.prover import Induction
+
+__all__ = ["Simulated", "explaining", "parameter_for", "shared", "shown_by", "simulated", "step_names"]
 
 
 def shared(design: Outline, other: Outline) -> tuple[str, ...]:
@@ -74,13 +73,11 @@ def step_names(design: Outline) -> dict[str, tuple[str, ...]]:
     return {op: names for base in reversed(design.cls.__mro__) for op, names in vars(base).get("steps", {}).items()}
 
 
-def prove_simulated(design: Outline, other: Outline, name: str, known: dict[str, Sequence[Formula]] | None = None) -> Simulated:
-    """That every path of an operation is a step of the other design, or none. ``known`` keeps the laws as formulas, for other
-    operations of the design."""
+def simulated(induction: Induction, other: Outline, paths: Iterable[Path]) -> Simulated:
+    """That these paths, which are all of an operation, are steps of the other design, or none. Both texts are joined."""
     began = time.perf_counter()
-    with joined(design), joined(other), about(name), rarely_collected():
-        simulation = _Simulation(design, other, design.operation(name), known)
-        return attrs.evolve(simulation.prove(), seconds=time.perf_counter() - began)
+    done = _Simulation(induction, other).prove(paths)
+    return attrs.evolve(done, seconds=time.perf_counter() - began)
 
 
 @attrs.frozen
@@ -121,19 +118,19 @@ class _Along:
 
 
 class _Simulation:
-    def __init__(self, design: Outline, other: Outline, op: Operation, known: dict[str, Sequence[Formula]] | None) -> None:
-        self.design, self.other, self.op = design, other, op
-        self.shared = shared(design, other)
-        self.candidates = explaining(design, other, op)
-        self.induction = Induction(design, op, known=known)
+    def __init__(self, induction: Induction, other: Outline) -> None:
+        self.induction, self.other = induction, other
+        self.design, self.op = induction.design, induction.op
+        self.shared = shared(self.design, other)
+        self.candidates = explaining(self.design, other, self.op)
         self.lawful = [_Lawful(self.induction, rounds) for rounds in (NEAR, FAR)]
         self.possible = False
         self.freely: dict[tuple[str, str], tuple[Term, list[Term]]] = {}
         """For an arbitrary state and a table, what the other design may make of an entry, and the terms that this is said of."""
 
-    def prove(self) -> Simulated:
+    def prove(self, followed: Iterable[Path]) -> Simulated:
         paths, explained, failing = 0, 0, []
-        for path in self.induction.paths():
+        for path in followed:
             for number, segment in enumerate(path.segments):
                 judged = self._judge(path, segment)
                 if judged is None:
@@ -197,12 +194,13 @@ class _Simulation:
                     yield from (_Step(candidate.name, each) for each in found)
 
     def _argument(self, reading: Symbolic, segment: Segment, name: str, kind: Kind) -> Any:
-        """What a step is given: an argument of the operation's, what its outcome names so, or anything."""
+        """What a step is given: an argument of the operation's, what its outcome names so, or anything. What the step asks of it is
+        a matter of this reading, and not of the one that the path was followed by."""
         given = parameter_for(self.op, name, kind)
         if given is not None:
-            return self.induction.arguments[given]
+            return asking(reading, self.induction.arguments[given])
         if attrs.has(type(segment.outcome)) and hasattr(segment.outcome, name):
-            return getattr(segment.outcome, name)
+            return asking(reading, getattr(segment.outcome, name))
         return reading.arbitrary(kind, f"any!!{self.op.name}.{name}")
 
     # ------------------------------------------------------------ what would be wrong
@@ -276,7 +274,7 @@ class _Simulation:
         """Whether a lawful state takes the path and nothing explains it."""
         says = f"each step of {self.design.name} is one of {self.other.name}"
         for lawful in self.lawful:
-            answer = lawful.check(path, reading, (*segment.conditions, *wrong), says)
+            answer = lawful.check(path, reading, (*segment.conditions, *wrong), says=says)
             if answer == z3.unsat:
                 break
         return answer
@@ -285,7 +283,7 @@ class _Simulation:
         """What a path is that nothing can be wrong with. That one of them can be taken at all is asked until one is known to be."""
         if not self.possible:
             says = "no lawful state takes this path"
-            self.possible = self.lawful[-1].check(path, reading, segment.conditions, says) != z3.unsat
+            self.possible = self.lawful[-1].check(path, reading, segment.conditions, says=says) != z3.unsat
             if not self.possible:
                 return None
         return "step" if steps else "none"

@@ -69,14 +69,13 @@ def theorem_called(name: str) -> Any:
 
 
 def of_theorem(theorem: Any) -> Explanation:
-    """A theorem as a sentence, what it assumes in its own words, and what it rests on."""
+    """A theorem as a sentence, what it says in full, its proof, and what it assumes."""
     words = inspect.cleandoc(theorem.proof.__doc__ or "")
     design = theorem.of[0] if theorem.of and theorem.of[0] in SHIPPED | COMBINED else None
-    assumed = (f"the laws of {design} hold in the state from which a step is taken",) if design else ()
+    assumed = (f"the laws of {design} hold in the state from which a step is taken; this is the induction",) if design else ()
     return Explanation(f"{theorem.name}: {theorem.says}", (("in full", words),) if words else (),
                        ((f"{theorem.proof.__module__.replace('.', '/')}.py", inspect.getsource(theorem.proof)),),
-                       (("assumed", (*assumed, "the reading of Python on terms, and z3: specs/trust.md")),
-                        ("rests on", theorem.rests_on or ("no other theorem",))))
+                       (("assumed", (*assumed, "the reading of Python on terms, and z3: specs/trust.md")),))
 
 
 def all_laws() -> dict[str, Law]:

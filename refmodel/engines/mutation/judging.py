@@ -16,10 +16,9 @@ from refmodel.engines.exhaustive import compiled
 from refmodel.engines.formulas import Formula
 from refmodel.engines.machine import RESUME, Step, changes
 from refmodel.engines.mutation.mutants import Mutant
-from refmodel.engines.prover import Induction, prove_initial
+from refmodel.engines.prover import Induction, prove_initial, prove_simulated
 from refmodel.engines.questions import about
 from refmodel.engines.random import Instance, Search
-from refmodel.engines.simulation import prove_simulated
 from refmodel.language.changing import change
 from refmodel.language.design import Design, Outline, outline
 from refmodel.language.joining import joined

@@ -1,0 +1,19 @@
+"""The bare machines: what a VM does on one is its own business. (That monitored machines simulate them: ``designs``.)"""
+
+from __future__ import annotations
+
+from refmodel.bare_machines import BARE_MACHINES
+from refmodel.engines.own_entries import prove_own_entries
+from refmodel.language import outline
+
+MACHINES = {machine.__name__: machine for machine in BARE_MACHINES.values()}
+
+
+def an_instruction_of_the_bare_machine_touches_the_vm_s_own(name: str) -> None:
+    """Whatever a VM does reads and changes entries under its own name only. So what it is shown depends on these, and on what the
+    processor chooses to use of what it has cached; and no VM can tell what another does."""
+    machine = outline(MACHINES[name])
+    done = [prove_own_entries(machine, op.name) for op in machine.operations if op.by_guest]
+    assert [f"{each.operation}: {why}" for each in done for why in each.failing] == []
+    assert all(each.paths and (each.read or each.changed) for each in done)
+    assert {"bare_memory", "plugged"} <= {table for each in done for table in each.changed}
