@@ -5,15 +5,19 @@ homomorphism (CACM 1974, theorem 1) says of each monitored machine that its step
 shares; ``engines/simulation.py`` proves it.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from refmodel.bare import BareMachine, BareMemory, Event, Reply
 from refmodel.bare_levels import LargePageBareMachine, TwoLevelBareMachine
 from refmodel.geometries import SMALL
-from refmodel.language import Design, cached, choose, guest, operation, require
+from refmodel.language import Design, EveryLaw, Law, cached, choose, every_law, fails, geometry, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell, gives, permits
-from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.control_registers import ControlRegisters
+from refmodel.mmu.direct import Base, BaseLoaded, DirectBareMachine, Hypercall, Translation, Word, as_cell
+from refmodel.mmu.direct_grants import DirectGrants
 from refmodel.mmu.nested import NestedBareMachine
 from refmodel.mmu.shadow_on_ept import L1Instructions
 
@@ -287,12 +291,116 @@ class NestedMachine(PhysicalMachine, NestedBareMachine):
         self.bare_tlb12[vm, vcpu, eptp, page] = choose(Cell, lambda cell: self.bare_tlb12_may_be(vm, vcpu, eptp, page, cell))
 
 
-BARE_MACHINES: dict[type[BareMemory], type[BareMemory]] = {
+class DirectMachine(DirectBareMachine):
+    """The machine of a paravirtual guest, which knows its machine frames. Its hypercalls change tables, or are refused."""
+
+    laws: ClassVar[tuple[Law, ...] | EveryLaw] = every_law("refmodel.laws.isolation", "refmodel.laws")
+    geometry = geometry(Vm=1, Vcpu=1, Mfn=2, Index=1, only={
+        Word: (Word(), Word(True, True, mfn=0), Word(True, True, large=True, mfn=0))})
+
+    def walk(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> Translation:
+        """What the guest's tables say."""
+        base = self.base[vm, vcpu]
+        top = self.bare_words[base.mfn, upper] if base.loaded else Word()
+        if not top.present or top.large:
+            return Translation(top.present, top.mfn, top.writable) if top.present else Translation()
+        leaf = self.bare_words[top.mfn, lower]
+        return Translation(True, leaf.mfn, top.writable and leaf.writable) if leaf.present else Translation()
+
+    def translated(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, write: bool) -> Translation:
+        """From the cache, or by a walk, which the processor remembers; what does not let the access through is invalid."""
+        found = self.bare_tlb[vm, vcpu, upper, lower]
+        if found.valid and (found.writable or not write) and cached("translation"):
+            return found
+        found = self.walk(vm, vcpu, upper, lower)
+        if not found.valid or (write and not found.writable):
+            return Translation()
+        self.bare_tlb[vm, vcpu, upper, lower] = found
+        return found
+
+    @guest
+    def load(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index) -> Reply:
+        found = self.translated(vm, vcpu, upper, lower, False)
+        return Reply(Event.COMPLETED, as_cell(self.bare_words[found.mfn, offset])) if found.valid else Reply(Event.PAGE_FAULT)
+
+    @guest
+    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index, word: Word) -> Reply:
+        found = self.translated(vm, vcpu, upper, lower, True)
+        if not found.valid:
+            return Reply(Event.PAGE_FAULT)
+        shown = Reply(Event.COMPLETED, as_cell(self.bare_words[found.mfn, offset]))
+        self.bare_words[found.mfn, offset] = word
+        return shown
+
+    @guest
+    def dma(self, vm: Vm, mfn: Mfn, offset: Index, word: Word) -> None:
+        self.bare_words[mfn, offset] = word
+
+    @guest
+    def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> None:
+        self.bare_tlb[vm, vcpu, upper, lower] = Translation()
+
+    @guest
+    def mmu_update(self, vm: Vm, table: Mfn, index: Index, word: Word) -> Hypercall:
+        if fails("hypercall"):
+            return Hypercall(False)
+        self.bare_words[table, index] = word
+        return Hypercall(True)
+
+    @guest
+    def update_va_mapping(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, word: Word) -> Hypercall:
+        base = self.base[vm, vcpu]
+        link = self.bare_words[base.mfn, upper]
+        require(base.loaded)
+        require(link.present)
+        require(not link.large)
+        if fails("hypercall"):
+            return Hypercall(False)
+        self.bare_words[link.mfn, lower] = word
+        return Hypercall(True)
+
+    @guest
+    def write_table(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index, word: Word) -> Hypercall:
+        found = self.walk(vm, vcpu, upper, lower)
+        require(found.valid)
+        if fails("hypercall"):
+            return Hypercall(False)
+        self.bare_words[found.mfn, offset] = word
+        return Hypercall(True)
+
+    @guest
+    def new_baseptr(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> BaseLoaded:
+        if fails("hypercall"):
+            return BaseLoaded(False, vcpu, mfn)
+        self.base[vm, vcpu] = Base(True, mfn)
+        reset(self.bare_tlb, lambda found, v, c, upper, lower: v == vm and c == vcpu)
+        return BaseLoaded(True, vcpu, mfn)
+
+    @operation
+    def gain_frame(self) -> None:
+        """A frame of zeroes is added."""
+        mfn = choose(Mfn, lambda mfn: True)
+        reset(self.bare_words, lambda word, frame, index: frame == mfn)
+
+    @operation
+    def gain_tables(self, index: Index) -> None:
+        """Two frames are added, the one a table that links to the other."""
+        second = choose(Mfn, lambda mfn: True)
+        reset(self.bare_words, lambda word, frame, index: frame == second)
+        first = choose(Mfn, lambda mfn: mfn != second)
+        reset(self.bare_words, lambda word, frame, index: frame == first)
+        self.bare_words[second, index] = Word(True, True, mfn=first)
+
+
+BARE_MACHINES: dict[type[Design], type[Design]] = {
     L1Instructions: MachineWithL2, NestedBareMachine: NestedMachine, BareMachine: OneLevelMachine,
-    TwoLevelBareMachine: TwoLevelMachine, LargePageBareMachine: LargePageMachine, BareMemory: PhysicalMachine}
+    TwoLevelBareMachine: TwoLevelMachine, LargePageBareMachine: LargePageMachine, BareMemory: PhysicalMachine,
+    DirectBareMachine: DirectMachine}
 """For the designs that are made of one of these, the bare machine that each of their VMs believes it runs on; the first counts."""
 
 
-def bare_machine(cls: type[Design]) -> type[BareMemory] | None:
-    """The bare machine that a design's VMs believe they run on; None if it knows of none."""
+def bare_machine(cls: type[Design]) -> type[Design] | None:
+    """The bare machine that a design's VMs believe they run on; None if none is stated, as for frames that VMs grant each other."""
+    if issubclass(cls, DirectGrants):
+        return None
     return next((machine for base, machine in BARE_MACHINES.items() if issubclass(cls, base)), None)

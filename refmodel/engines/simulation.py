@@ -168,9 +168,10 @@ class _Simulation:
         return any(hasattr(self.other.cls, f"{name}_may_be") for name in self.shared if name in segment.written)
 
     def _may_rest(self, segment: Segment) -> bool:
-        """Whether a path may be no step. An instruction that shows nothing is carried out at once, so it is its own step."""
-        own = any(c.name == self.op.name for c in self.candidates)
-        return not (own and self.op.by_guest and segment.outcome is None)
+        """Whether a path may be no step. An instruction that shows nothing is carried out at once, so it is its own step; and so is
+        one that answers what the other design's does."""
+        own = [c for c in self.candidates if c.name == self.op.name]
+        return not (own and self.op.by_guest and (segment.outcome is None or own[0].returns is type(segment.outcome)))
 
     @staticmethod
     def _shows(shown: Any) -> bool:

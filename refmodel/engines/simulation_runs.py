@@ -103,8 +103,8 @@ class SimulatedMachine(Machine):
     # ------------------------------------------------------------ what is the same
 
     def _may_rest(self, op: Operation, outcome: Any) -> bool:
-        own = any(c.name == op.name for c in explaining(self.design, self.other.design, op))
-        return not (own and op.by_guest and outcome is None)
+        own = [c for c in explaining(self.design, self.other.design, op) if c.name == op.name]
+        return not (own and op.by_guest and (outcome is None or own[0].returns is type(outcome)))
 
     def _rests(self, op: Operation, outcome: Any) -> bool:
         return self._may_rest(op, outcome) and not _shows(shown_by(outcome)) and self._leads_to(self.before)

@@ -5,7 +5,7 @@ from typing import Any
 from refmodel.bare import Event
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Index, Mfn, Vcpu, Vm
-from refmodel.mmu.direct import BaseLoaded, DirectMmu, Hypercall, Pinned, Standing, Touched, Type, TypedFrame
+from refmodel.mmu.direct import BaseLoaded, DirectBareMachine, DirectMmu, Hypercall, Pinned, Standing, Touched, Type, TypedFrame
 from refmodel.mmu.direct_grants import DirectGrants
 
 
@@ -116,6 +116,11 @@ def frames_change_by_their_owners_only(s: DirectMmu, before: DirectMmu, actor: V
 def pins_are_their_owners(s: DirectMmu, before: DirectMmu, actor: Vm, mfn: Mfn) -> Any:
     was, now = before.frames[mfn], s.frames[mfn]
     return implies(was.owned and now.owned and actor != was.vm, was.pinned == now.pinned)
+
+
+@law("ISO-5", "A vCPU's base pointer is changed by its own VM's steps only.")
+def base_pointers_are_their_vms(s: DirectBareMachine, before: DirectBareMachine, actor: Vm, vm: Vm, vcpu: Vcpu) -> Any:
+    return implies(vm != actor, s.base[vm, vcpu] == before.base[vm, vcpu])
 
 
 # ---------------------------------------------------------------- accounting

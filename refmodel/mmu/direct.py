@@ -15,6 +15,7 @@ A table has two levels here. A large entry of level 2 maps one frame: the geomet
 """
 
 import enum
+from typing import ClassVar
 
 import attrs
 
@@ -142,24 +143,31 @@ def as_cell(word: Word) -> Cell:
     return Cell(word.present, word.writable, word.available)
 
 
-class DirectMmu(Design):
+class DirectBareMachine(Design):
+    """What a paravirtual guest believes that it has: its frames, base pointers, and what processors have cached."""
+
+    bare_words: Total[tuple[Mfn, Index], Word]
+    """What the owner of a frame believes that it holds: the bare machine's memory."""
+    base: Total[tuple[Vm, Vcpu], Base]
+    bare_tlb: Total[tuple[Vm, Vcpu, Index, Index], Translation]
+    """What the guest's tables gave for an address when a processor last walked them for it, if it was not told to forget since."""
+
+
+class DirectMmu(DirectBareMachine):
     frames: Total[Mfn, TypedFrame]
     words: Total[tuple[Mfn, Index], Word]
     """Machine memory."""
-    bare_words: Total[tuple[Mfn, Index], Word]
-    """What the owner of a frame believes that it holds: the bare machine's memory."""
     held: Total[tuple[Mfn, Index], Held]
     """For each word of a table, what its entry holds since it was checked."""
     unchecked: Total[tuple[Mfn, Index], bool]
     """The words at which a check of their frame would stop: not zero, and holding nothing."""
-    base: Total[tuple[Vm, Vcpu], Base]
     tlb: Total[tuple[Vm, Vcpu, Index, Index], Translation]
-    bare_tlb: Total[tuple[Vm, Vcpu, Index, Index], Translation]
-    """What the guest's tables gave for an address when a processor last walked them for it, if it was not told to forget since."""
     linear: Total[tuple[Vm, Vcpu, Index], Mfn]
     """The monitor's own view of the current level 1 tables, through a linear mapping of them, as its processor remembers it."""
     iommu: Total[tuple[Vm, Mfn], bool]
     """Which frames a VM's devices may write to."""
+
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"increase_reservation": ("gain_frame",), "build_domain": ("gain_tables",)}
 
     # ------------------------------------------------------------ the hardware
 
