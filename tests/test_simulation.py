@@ -2,6 +2,7 @@
 
 import itertools
 
+import attrs
 import pytest
 
 from refmodel.bare import Seen
@@ -17,7 +18,7 @@ from refmodel.engines.simulation_runs import simulated_runs
 from refmodel.language import BadDesign, Design, guest, outline, require
 from refmodel.language.design import Outline
 from refmodel.machine.cells import Access, Cell
-from refmodel.machine.names import Gfn, Index, Vcpu, Vm
+from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.shadow import ShadowEntry
 from tests.test_command import refmodel
 
@@ -46,6 +47,21 @@ class ForgetsInOneOnly(VirtualTlb):
         require(self.paging[vm, vcpu].enabled)
         self.shadow[vm, vcpu, page] = ShadowEntry()
         self.tlb[vm, vcpu, page] = ShadowEntry()
+
+
+@attrs.frozen
+class Whole:
+    """What a page holds, for a guest to look at."""
+
+    cell: Cell
+
+
+class ShowsAnything(Memory):
+    """An instruction of which nobody says what it is to show."""
+
+    @guest
+    def look(self, vm: Vm, gfn: Gfn, mfn: Mfn, offset: Index) -> Whole:
+        return Whole(self.memory[mfn][offset])
 
 
 UNNOTICED = {LoadsStore: "load_physical", NothingInvalidated: "invlpg", ForgetsInOneOnly: "invlpg"}
@@ -120,6 +136,11 @@ def test_a_machine_that_touches_what_is_anothers_is_found() -> None:
     assert any("may change" in why for why in prove_own_entries(outline(Scribbles), "lose_page").failing)
     right = prove_own_entries(outline(PhysicalMachine), "lose_page")
     assert not right.failing and right.changed == {"plugged", "bare_memory"}
+
+
+def test_what_a_guest_is_shown_has_to_be_known() -> None:
+    design = outline(ShowsAnything)
+    assert "no field called shown" in prove_simulated(design, bare_of(design), "look").failing[0]
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

@@ -35,7 +35,7 @@ from refmodel.language.unsound import BadDesign
 if TYPE_CHECKING:
     from refmodel.engines.prover import Induction
 
-__all__ = ["Simulated", "explaining", "parameter_for", "shared", "shown_by", "simulated", "step_names"]
+__all__ = ["Simulated", "can_be_compared", "explaining", "parameter_for", "shared", "shown_by", "simulated", "step_names"]
 
 
 def shared(design: Outline, other: Outline) -> tuple[str, ...]:
@@ -145,6 +145,8 @@ class _Simulation:
 
     def _judge(self, path: Path, segment: Segment) -> str | None:
         """``step``, ``none``, or why neither is proved; None if no lawful state takes the path."""
+        if not can_be_compared(self.op, segment.outcome, self.candidates):
+            return f"what it shows cannot be compared: {type(segment.outcome).__name__} has no field called shown, of a reply"
         shown = shown_by(segment.outcome)
         changed = [name for name in self.shared if name in segment.written]
         if not changed and not self._shows(shown) and self._may_rest(segment):
@@ -295,6 +297,12 @@ class _Simulation:
             what.append("something is shown")
         names = " or ".join(dict.fromkeys(step.operation for step in steps))
         return f"{' and '.join(what) or 'nothing happens'}, and it may be no step {names or 'that there is'} of {self.other.name}"
+
+
+def can_be_compared(op: Operation, outcome: Any, candidates: Sequence[Operation]) -> bool:
+    """Whether it is known what a guest is shown: a reply, what the other design returns too, or nothing."""
+    known = outcome is None or not op.by_guest or hasattr(type(outcome), "shown")
+    return known or any(c.returns is type(outcome) for c in candidates)
 
 
 def shown_by(outcome: Any) -> Any:

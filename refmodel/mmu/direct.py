@@ -124,6 +124,9 @@ class Hypercall:
 class Pinned:
     """What a hypercall answers that is to pin a frame as a table of some level."""
 
+    shown: ClassVar[None] = None
+    """The bare machine knows no pins, so there is nothing to compare the answer with."""
+
     done: bool
     mfn: Mfn
     second: bool

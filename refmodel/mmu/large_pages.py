@@ -6,6 +6,7 @@ out. A part of an access that is to be tried again may mark entries early, on bo
 """
 
 import enum
+from typing import ClassVar
 
 import attrs
 
@@ -29,6 +30,9 @@ class Flagged(enum.Enum):
 @attrs.frozen
 class Marking:
     """What came of marking an entry for an access."""
+
+    shown: ClassVar[None] = None
+    """The guest is shown nothing: the access comes later."""
 
     result: Flagged
     vm: Vm

@@ -57,6 +57,9 @@ class Handed:
 class LetGo:
     """A step of taking a page back from a device."""
 
+    shown: ClassVar[None] = None
+    """The guest is shown nothing but time: it waits until the IOTLB is flushed."""
+
     vm: Vm
     gfn: Gfn
     flushed: bool
