@@ -19,6 +19,7 @@ AGAIN = 0.05
 
 
 def _end(number: int, frame: object) -> None:
+    Ended.asked = True
     raise Ended
 
 
@@ -50,3 +51,9 @@ def main() -> None:
     except (BadDesign, Unsound) as why:
         err.print(f"refmodel: {escape(str(why))}", soft_wrap=True)
         raise SystemExit(BAD_INPUT) from None
+    except Exception as why:
+        if not Ended.asked:
+            raise
+        # a library that was ended in the middle of something may make an error of its own of it
+        err.print(f"refmodel: ended before it was done ({type(why).__name__})", soft_wrap=True)
+        raise SystemExit(INTERRUPTED) from None

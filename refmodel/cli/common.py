@@ -44,6 +44,9 @@ INTERRUPTED = 130
 class Ended(BaseException):
     """Ctrl-C, or a signal to end. Its text says in one line what was kept. No library catches it, since it is no ``Exception``."""
 
+    asked = False
+    """Whether the command was told to end. A library that was interrupted may make an error of its own of it."""
+
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, cls=LazyGroup,
                   help="The reference model of memory virtualization: check designs, judge implementations.")
