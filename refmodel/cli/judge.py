@@ -204,16 +204,16 @@ def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, v
                 verdicts.append(verdict)
                 if not quiet:
                     terminal.judged(out, verdicts[-1])
-    except BaseException as why:
-        if not (isinstance(why, KeyboardInterrupt) or Ended.asked):
-            raise
-        raise Ended(f"ended before it was done: {len(verdicts)} subjects of {name} have a verdict") from None
     except Absent as why:
         err.print(f"judge {name}: {'the rest is ' if verdicts else ''}skipped, {why}", soft_wrap=True)
         return verdicts, bool(verdicts)
     except Lost as why:
         err.print(f"judge {name}: {why}", soft_wrap=True)
         return verdicts, False
+    except BaseException as why:
+        if not (isinstance(why, KeyboardInterrupt) or Ended.asked):
+            raise
+        raise Ended(f"ended before it was done: {len(verdicts)} subjects of {name} have a verdict") from None
     return verdicts, True
 
 
