@@ -101,6 +101,14 @@ class Contents:
         if max(end, first) < offset + size:
             self.doubt(max(end, first), (1 << 8 * (offset + size - max(end, first))) - 1)
 
+    def forget(self, offset: int, size: int) -> None:
+        """So many bytes are not known any more, and if these are all, nothing."""
+        if size < WORD * WORDS_IN_A_PAGE:
+            self.doubt_bytes(offset, size)
+        else:
+            self.words.clear()
+            self.zeroed, self.either, self.former = False, None, None
+
     def is_unknown(self) -> bool:
         """Whether nothing is known of it."""
         return not self.words and not self.zeroed

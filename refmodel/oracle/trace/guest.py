@@ -87,6 +87,10 @@ def unknown(k: Knowledge, at: Key, offset: int, size: int) -> None:
     """Something was written to so many bytes of a page, it is not said what."""
     key = reached(k, *at)
     must_be_there(k, key)
+    page = k.pages.get(key)
+    if page is not None and page.plain and (entry := k.backing(key)) is not None and k.tables["memory"].get(entry.mfn) is page:
+        page.forget(offset, size)  # nobody looks into stores to such a page
+        return
     noticed(k, key)
     with k.judging(about(k, key, actor=key[0])):
         contents = Contents() if size == 4096 else k.page(*key).copy()
@@ -162,7 +166,7 @@ def hole(k: Knowledge, event: Hole) -> None:
 def mmio(k: Knowledge, event: Mmio) -> None:
     """A device model has answered. Memory that guests may only read answers their stores so."""
     key = event.vm, event.gpa >> 12
-    if not (event.write and reported.read_only(k, key)):
+    if not (event.write and k.is_read_only(key)):
         hole(k, Hole(vm=event.vm, gpa=event.gpa, write=event.write))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,8 +11,8 @@ from typing import Any
 import msgspec
 
 from refmodel.language import BadDesign
+from refmodel.oracle.trace import by_step, guest, linear, steps
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import guest, linear
 from refmodel.oracle.trace.advice import lawful_instead
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.knowledge import Knowledge
@@ -31,13 +32,17 @@ MORE_THAN_JUDGED = (b'"seq"', b'"trace"', b'"gap"', b"\\")
 class Judge:
     """Judges events one after the other; after the first that deviates it has nothing more to say."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, steps_too: bool = True) -> None:
+        """``steps_too``: whether events about a page may be judged by what such came to for pages of its shape. It changes the
+        time that judging takes, and no verdict."""
         self.name = name
-        self.knowledge = k = Knowledge()
-        k.effect = lambda event: effect(k, event)
-        k.load = lambda event: guest.load(k, event)
-        k.store = lambda event: guest.store(k, event)
+        self.knowledge = k = Knowledge(steps_too)
+        k.effect = functools.partial(effect, k)
+        k.load = functools.partial(guest.load, k)
+        k.store = functools.partial(guest.store, k)
         k.store_to_table = linear.store_to_table
+        k.judged = functools.partial(by_step.judge, k)
+        k.taken = functools.partial(steps.taken, k)
         self.decoder = msgspec.json.Decoder(ANY)
         self.events = 0
         self.met = Counter[type[e.Event]]()
@@ -157,6 +162,7 @@ class Judge:
         return BadDesign(f"{self.name}:{line}: {field + ': ' if field else ''}{message}")
 
     def _deviation(self, line: int, event: e.Event, text: bytes, why: Deviates, before: list[bytes]) -> Deviation:
+        self.knowledge.by_step = False
         expected = why.expected or lawful_instead(self.knowledge, event)
         words = text.decode(errors="replace").strip() or msgspec.json.encode(event).decode()
         return Deviation(line, words, event.at, why.clause, why.law, why.sentence, why.why, tuple(expected),

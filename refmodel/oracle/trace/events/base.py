@@ -36,7 +36,7 @@ class Event(msgspec.Struct, forbid_unknown_fields=True, tag_field="e", gc=False)
 
     def judge(self, k: Knowledge) -> None:
         """Hold this event against what is known; raises ``Deviates``."""
-        k.effect(self)
+        k.judged(self)
 
 
 class Header(Event, tag="trace", kw_only=True):

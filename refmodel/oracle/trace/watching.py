@@ -1,0 +1,142 @@
+"""Tables and contents that note what is looked at, while an event is judged that is to be found out about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.knowledge import About, Judging
+from refmodel.oracle.trace.tables import Known, Pages
+
+
+class Watch:
+    """What was looked at since it began."""
+
+    def __init__(self) -> None:
+        self.seen: set[tuple[str, Any]] = set()
+        """Tables, and the keys of entries."""
+        self.answers: list[bool] = []
+        """What comparisons of contents were answered."""
+        self.given: list[bool] | None = None
+        """The first answers to give, before true ones; None while each is what it is."""
+        self.copies: dict[int, tuple[Contents, Contents]] = {}
+        """By identity: a copy, and what it is a copy of."""
+        self.read = False
+        """Whether contents decided anything before the laws were asked."""
+        self.about: About | None = None
+        """What the laws were asked for."""
+
+    def compared(self, real: Callable[[], bool]) -> bool:
+        if self.given is None:
+            read = self.read
+            answer = real()
+            self.read = read
+        else:
+            answer = self.given[len(self.answers)] if len(self.answers) < len(self.given) else True
+        self.answers.append(answer)
+        return answer
+
+    def source(self, copy: Contents) -> Contents | None:
+        """What this is a copy of."""
+        return self.copies.get(id(copy), (None, None))[1]
+
+    def is_copy(self, one: Contents, other: Contents) -> bool:
+        """Whether one of these is a copy of the other, and as it was made."""
+        return (self.source(one) is other or self.source(other) is one) and one.words == other.words and one.zeroed == other.zeroed
+
+
+_watch = Watch()
+
+
+def begin(watch: Watch) -> Watch:
+    """From now on things are noted here."""
+    global _watch  # noqa: PLW0603
+    _watch = watch
+    return watch
+
+
+class WatchedTable(Known):
+    """A table that notes what is looked up."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        _watch.seen.add((self.name, key))
+        return dict.__getitem__(self, key)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        _watch.seen.add((self.name, key))
+        return dict.get(self, key, default)
+
+    def __contains__(self, key: object) -> bool:
+        _watch.seen.add((self.name, key))
+        return dict.__contains__(self, key)
+
+    def __iter__(self) -> Any:
+        _watch.seen.add((self.name, "all"))
+        return dict.__iter__(self)
+
+    def items(self) -> Any:
+        _watch.seen.add((self.name, "all"))
+        return dict.items(self)
+
+    def keys(self) -> Any:
+        _watch.seen.add((self.name, "all"))
+        return dict.keys(self)
+
+    def values(self) -> Any:
+        _watch.seen.add((self.name, "all"))
+        return dict.values(self)
+
+
+class WatchedPages(WatchedTable, Pages):
+    """The same for a table of contents."""
+
+    __slots__ = ()
+
+
+class WatchedContents(Contents):
+    """Contents that note how they are compared."""
+
+    __slots__ = ()
+    __hash__ = None
+
+    def __eq__(self, other: object) -> bool:
+        if self is other or (isinstance(other, Contents) and _watch.is_copy(self, other)):
+            return True
+        return _watch.compared(lambda: bool(Contents.__eq__(self, other)))
+
+    def is_zero(self) -> bool:
+        return _watch.compared(lambda: Contents.is_zero(self))
+
+    def copy(self) -> Contents:
+        made = Contents.copy(self)
+        _watch.copies[id(made)] = made, self
+        return made
+
+    def bits(self, offset: int) -> Any:
+        _watch.read = True
+        return Contents.bits(self, offset)
+
+    def is_unknown(self) -> bool:
+        _watch.read = True
+        return Contents.is_unknown(self)
+
+    def unify(self, other: Contents) -> None:
+        _watch.read = True
+        Contents.unify(self, other)
+
+
+class WatchedJudging(Judging):
+    """An event that is judged while it is watched."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        _watch.about = self.about
+        super().__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, trace: object) -> bool:
+        _watch.read = _watch.read or bool(_watch.answers)  # what was compared before the laws are asked decides something
+        return super().__exit__(kind, why, trace)
