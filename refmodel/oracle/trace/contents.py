@@ -93,8 +93,11 @@ class Contents:
     def doubt_bytes(self, offset: int, size: int) -> None:
         """So many bytes are not known any more."""
         first, end = -(-offset // WORD) * WORD, (offset + size) // WORD * WORD
-        for word in range(first, end, WORD) if self.zeroed else [w for w in self.words if first <= w < end]:
-            self.doubt(word, FULL)
+        if self.zeroed:
+            self.words.update(dict.fromkeys(range(first, end, WORD), as_word(0, 0)))
+        else:
+            for word in [word for word in self.words if first <= word < end]:
+                del self.words[word]
         if offset < first:
             bits = 8 * (offset % WORD)
             self.doubt(first - WORD, (1 << 8 * min(size, first - offset)) - 1 << bits)

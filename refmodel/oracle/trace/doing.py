@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,12 @@ class Template:
         """The record for these."""
         return self.cls(*[value if sort == "" else frames[value] if sort == "Mfn" else pages[value][sort == "Gfn"]
                           for sort, value in self.parts])
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def template(cls: type, parts: tuple[tuple[str, Any], ...]) -> Template:
+    """The one template of a record: what is made by it for a page is kept as long as the page has its frames."""
+    return Template(cls, parts)
 
 
 @attrs.frozen
@@ -62,8 +69,8 @@ class OfPage:
     """Of the translations that may be cached: the places of those that still may, and those that are added."""
     behind: tuple[int, ...] | None
     reached: tuple[int, ...] | None
-    plain: bool
-    shut: bool
+    looks: tuple[bool, bool] | None
+    """Of what it holds afterwards, if that is kept: ``plain`` and ``shut``."""
 
 
 @attrs.define(eq=False)
@@ -82,6 +89,11 @@ class Step:
     """The places of the frames that it has to do with afterwards, if they are others."""
     after: Any = None
     """Whatever is kept by the shape afterwards."""
+    idle: bool = False
+    """Whether nothing is done, and nothing changes."""
+
+    def does_nothing(self) -> bool:
+        return not self.writes and not self.pages and self.contents is None and self.frames is None
 
 
 HELD = "held"
@@ -113,9 +125,9 @@ def do(k: Knowledge, step: Step, pages: tuple[Key, ...], frames: tuple[int, ...]
             k.behind.put(key, [frames[at] for at in done.behind])
         if done.reached is not None:
             k.reached.put(key, [frames[at] for at in done.reached])
-        page = k.pages.get(key)
-        if page is not None:
-            page.plain, page.shut = done.plain, done.shut
+        if done.looks is not None:
+            page = k.pages[key]
+            page.plain, page.shut = done.looks
 
 
 def _held(k: Knowledge, contents: tuple[Made, ...], pages: tuple[Key, ...], frames: tuple[int, ...]) -> list[Any]:

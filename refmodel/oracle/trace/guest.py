@@ -87,16 +87,19 @@ def unknown(k: Knowledge, at: Key, offset: int, size: int) -> None:
     """Something was written to so many bytes of a page, it is not said what."""
     key = reached(k, *at)
     must_be_there(k, key)
-    page = k.pages.get(key)
-    if page is not None and page.plain and (entry := k.backing(key)) is not None and k.tables["memory"].get(entry.mfn) is page:
-        page.forget(offset, size)  # nobody looks into stores to such a page
-        return
+    k.page(*key)
+    if k.by_step:
+        k.taken(key, DmaWrite, written, key)
+    else:
+        written(k, key)
+    k.page(*key).forget(offset, size)
+
+
+def written(k: Knowledge, key: Key) -> None:
+    """Something was written to a page. What it held is forgotten after this: no law is broken by that."""
     noticed(k, key)
     with k.judging(about(k, key, actor=key[0])):
-        contents = Contents() if size == 4096 else k.page(*key).copy()
-        if size < 4096:
-            contents.doubt_bytes(offset, size)
-        hold(k, key, contents)
+        hold(k, key, k.page(*key))
 
 
 def dma_read(k: Knowledge, event: DmaRead) -> None:

@@ -167,7 +167,7 @@ class Knowledge:
             self.behind.put(key, (entry.mfn,))
             if self.tables["frames"].store_from_piece(entry.mfn):
                 self.mentioned_frames.add(0, entry.mfn)
-        self.reached.put(key, [derived.mfn for derived in self.translations(key)])
+        self.reached.put(key, dict.fromkeys(derived.mfn for derived in self.translations(key)))
 
     def is_read_only(self, key: Key) -> bool:
         """Whether a page lies in a slot that guests may only read."""
@@ -254,7 +254,7 @@ class Knowledge:
                 entry = table.get(key)
                 self._leads(self.behind, key, (entry.mfn,) if entry is not None and entry.resident else ())
             elif name in TRANSLATING:
-                self._leads(self.reached, key, [derived.mfn for derived in self.translations(key)])
+                self._leads(self.reached, key, list(dict.fromkeys(derived.mfn for derived in self.translations(key))))
                 if name == "lingering":
                     of_vm = self.cached.setdefault(key[0], set())
                     (of_vm.add if table.get(key) else of_vm.discard)(key[1])

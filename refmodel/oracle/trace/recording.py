@@ -15,7 +15,7 @@ from refmodel.language.kinds import NOTHING, Kind, RecordKind
 from refmodel.oracle.trace import holding, shapes, watching
 from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents
-from refmodel.oracle.trace.doing import HELD, Made, OfPage, Step, Template
+from refmodel.oracle.trace.doing import HELD, Made, OfPage, Step, Template, template
 from refmodel.oracle.trace.knowledge import Judging, Knowledge, Lingering
 from refmodel.oracle.trace.shapes import held_by
 from refmodel.oracle.trace.tables import Key, Known, Pages, Stretch
@@ -46,6 +46,7 @@ class Recording:
         self.watch = watching.begin(Watch())
         self.held = held_by(k, pages, self.frames)
         self.contents = list({id(each): each for each in self.held if each is not None}.values())
+        self.looks = [None if page is None else (page.plain, page.shut) for page in self.held[:len(pages)]]
         self.words = [dict(each.words) for each in self.contents]
         self.time, self.cached = k.time, [k.lingering.get(key, ()) for key in pages]
         self.behind, self.reached = ([relation.targets.get(key, ()) for key in pages] for relation in (k.behind, k.reached))
@@ -184,16 +185,17 @@ class Recording:
         if page[0] != NOTHING:
             at, _ = shapes.place_among(page, list(self.pages))
             parts = [(sort, at if part is None and sort else part) for sort, part in parts]
-        return (None, Template(kind.cls, tuple(parts))) if any(sort for sort, _ in parts) else (value, None)
+        return (None, template(kind.cls, tuple(parts))) if any(sort for sort, _ in parts) else (value, None)
 
     def _of_page(self, at: int) -> OfPage | None:
         k, key = self.k, self.pages[at]
         behind, reached = (None if now == before else self._places(now) for now, before in (
             (k.behind.targets.get(key, ()), self.behind[at]), (k.reached.targets.get(key, ()), self.reached[at])))
         cached, page = self._cached(at), k.pages.get(key)
-        if cached is None and behind is None and reached is None and page is None:
+        looks = None if page is None else (page.plain, page.shut)
+        if cached is None and behind is None and reached is None and page is self.held[at] and looks == self.looks[at]:
             return None
-        return OfPage(at, cached, behind, reached, page is not None and page.plain, page is not None and page.shut)
+        return OfPage(at, cached, behind, reached, looks)
 
     def _cached(self, place: int) -> tuple[tuple[int, ...], tuple[tuple[Template, bool], ...]] | None:
         """What became of the translations of a page that may be cached."""
@@ -206,10 +208,10 @@ class Recording:
             if at is not None and not added:
                 kept.append(at)
             elif at is None and isinstance(each, Lingering) and each.since == self.k.time:
-                _, template = self._template(KINDS["derived"], each.derived)
-                if template is None:
+                _, how = self._template(KINDS["derived"], each.derived)
+                if how is None:
                     raise Other
-                added.append((template, each.protects))
+                added.append((how, each.protects))
             else:
                 raise Other
         return tuple(kept), tuple(added)

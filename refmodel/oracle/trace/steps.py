@@ -96,8 +96,19 @@ def taken(k: Knowledge, key: Key, kind: Hashable, judge: Callable[[Knowledge, An
     place: Place = place_of(k, key, named) if named else (k.alike.get(key) or place_of(k, key))
     step = place.alike.steps.get(kind, 0)
     if type(step) is Step:
+        if step.idle:
+            k.time += step.ticks
+            return
         do(k, step, place.pages, place.frames, place.made)
-        _moves_on(k, place, step)
+        if step.shape is None or named or len(place.pages) > 1:
+            _moves_elsewhere(k, place, step)
+            return
+        if step.after is None:
+            step.after = _alike(k, step.shape)
+        place.alike = step.after
+        if step.frames is not None:
+            place.frames = tuple([place.frames[at] for at in step.frames])
+            place.made = {}
     elif place.alike is SINGULAR or step == NEVER:
         judge(k, event)
     elif step < OFTEN:  # type: ignore[operator]
@@ -108,20 +119,16 @@ def taken(k: Knowledge, key: Key, kind: Hashable, judge: Callable[[Knowledge, An
         with recording:
             judge(k, event)
         found = recording.step()
+        if found is not None:
+            found.idle = found.does_nothing() and found.shape == place.alike.shape and not named and len(place.pages) == 1
         place.alike.steps[kind] = NEVER if found is None else found
 
 
-def _moves_on(k: Knowledge, place: Place, step: Step) -> None:
-    """The page is of another shape."""
+def _moves_elsewhere(k: Knowledge, place: Place, step: Step) -> None:
+    """The page has another shape, and it is not known yet to be its own, or other pages do too."""
     if step.shape is None or len(place.pages) > 1:
         for page in place.pages:
             k.alike.pop(page, None)
         return
-    if step.shape is not place.alike.shape:
-        if step.after is None:
-            step.after = _alike(k, step.shape)
-        place.alike = step.after
-    if step.frames is not None:
-        place.frames = tuple([place.frames[at] for at in step.frames])
-        place.made = {}
-    k.alike[place.pages[0]] = place
+    frames = place.frames if step.frames is None else [place.frames[at] for at in step.frames]
+    k.alike[place.pages[0]] = Place(_alike(k, step.shape), place.pages, frames)
