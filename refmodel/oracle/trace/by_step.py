@@ -126,12 +126,20 @@ STEPS: dict[type[e.Event], Callable[[Knowledge, Any], None]] = {
     e.Deflate: deflated, e.Populate: populated, e.Break: broken, e.Promise: promised, e.DmaMap: dma_mapped,
     e.DmaUnmap: dma_unmapped, e.Move: moved}
 """By kind: how one is judged by steps."""
+OF_PAGES: dict[type[e.Event], Callable[[Knowledge, Any], None]] = {
+    kind: by_step for kind, by_step in STEPS.items() if issubclass(kind, e.Pages)}
+OTHERS = {kind: by_step for kind, by_step in STEPS.items() if kind not in OF_PAGES}
 
 
 def judge(k: Knowledge, event: e.Event) -> None:
     """Hold any event against what is known, by steps where that can be; raises ``Deviates`` or ``Inconsistent``."""
-    by_step = STEPS.get(type(event))
-    if by_step is None or not k.by_step or (isinstance(event, e.Pages) and (event.pages != 1 or event.bits is not None)):
-        k.effect(event)
-    else:
-        by_step(k, event)
+    if k.by_step:
+        by_step = OF_PAGES.get(type(event))
+        if by_step is not None:
+            if event.pages == 1 and event.bits is None:  # type: ignore[attr-defined]
+                by_step(k, event)
+                return
+        elif (by_step := OTHERS.get(type(event))) is not None:
+            by_step(k, event)
+            return
+    k.effect(event)

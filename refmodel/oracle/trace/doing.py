@@ -77,6 +77,8 @@ class OfPage:
 class Step:
     """What an event comes to."""
 
+    needs: tuple[tuple[int, ...], ...]
+    """Contents that have to be equal, or one that has to be zeroes: places in ``held_by``."""
     ticks: int
     writes: tuple[tuple[str, int, Any, Any], ...]
     """The table; the place of the page, or of the frame counted from -1 down; the value, or how it is made."""
@@ -92,8 +94,20 @@ class Step:
     idle: bool = False
     """Whether nothing is done, and nothing changes."""
 
+    is_of_one_page: bool = attrs.field(init=False)
+    """Whether only tables of the first page are written to, and contents stay where they are."""
+
+    def __attrs_post_init__(self) -> None:
+        self.is_of_one_page = self.contents is None and all(at == 0 for _, at, _, _ in self.writes)
+
     def does_nothing(self) -> bool:
         return not self.writes and not self.pages and self.contents is None and self.frames is None
+
+
+def may_be_done(k: Knowledge, step: Step, pages: tuple[Key, ...], frames: tuple[int, ...]) -> bool:
+    """Whether contents are as they have to be."""
+    held: list[Any] = held_by(k, pages, frames)
+    return all(held[which[0]].is_zero() if len(which) == 1 else held[which[0]] == held[which[1]] for which in step.needs)
 
 
 HELD = "held"
@@ -104,6 +118,34 @@ def do(k: Knowledge, step: Step, pages: tuple[Key, ...], frames: tuple[int, ...]
     """Do this to pages and frames. ``made``: the records that were made for them before."""
     tables = k.tables
     k.time += step.ticks
+    if step.is_of_one_page:
+        key = pages[0]
+        for name, _, value, how in step.writes:
+            if how is None:
+                put(tables[name], key, value)
+            else:
+                record = made.get(how)
+                if record is None:
+                    record = made[how] = how.filled(pages, frames)
+                put(tables[name], key, record)
+    else:
+        _write(k, step, pages, frames, made)
+    for done in step.pages:
+        key = pages[done.page]
+        if done.cached is not None:
+            _cached(k, key, done.cached, pages, frames, made)
+        if done.behind is not None:
+            k.behind.put(key, [frames[at] for at in done.behind])
+        if done.reached is not None:
+            k.reached.put(key, [frames[at] for at in done.reached])
+        if done.looks is not None:
+            page = k.pages[key]
+            page.plain, page.shut = done.looks
+
+
+def _write(k: Knowledge, step: Step, pages: tuple[Key, ...], frames: tuple[int, ...], made: dict[Template, Any]) -> None:
+    """Write what a step says to the tables."""
+    tables = k.tables
     held: list[Any] = [] if step.contents is None else _held(k, step.contents, pages, frames)
     for name, at, value, how in step.writes:
         if how is None:
@@ -117,17 +159,6 @@ def do(k: Knowledge, step: Step, pages: tuple[Key, ...], frames: tuple[int, ...]
             put(tables[name], pages[at] if at >= 0 else frames[-1 - at], record)
         if at < 0:
             k.mentioned_frames.add(0, frames[-1 - at])
-    for done in step.pages:
-        key = pages[done.page]
-        if done.cached is not None:
-            _cached(k, key, done.cached, pages, frames, made)
-        if done.behind is not None:
-            k.behind.put(key, [frames[at] for at in done.behind])
-        if done.reached is not None:
-            k.reached.put(key, [frames[at] for at in done.reached])
-        if done.looks is not None:
-            page = k.pages[key]
-            page.plain, page.shut = done.looks
 
 
 def _held(k: Knowledge, contents: tuple[Made, ...], pages: tuple[Key, ...], frames: tuple[int, ...]) -> list[Any]:

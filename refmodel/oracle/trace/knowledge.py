@@ -91,10 +91,14 @@ class Knowledge:
             self.tables[kind.name] = cls(kind.name, default, closed, self.journal, self._mentioned(kind.name))
             setattr(self.state, kind.name, self.tables[kind.name])
         self.pages: Known = self.tables["bare_memory"]
-        self.by_page = [(self.tables[name], names) for name, names in shapes.BY_PAGE]
-        """The tables of pages, and how names are left out of their values."""
+        of_pages = [(self.tables[name], names) for name, names in shapes.BY_PAGE]
+        self.by_page = [(table, table.get, table.at_hand.get, names) for table, names in of_pages]
+        """The tables of pages, where an entry is looked for, and how names are left out of it."""
         self.lingering = Known("lingering", (), True, self.journal, self.mentioned_pages)
         """By page: the translations that may still be cached."""
+        self.leading = [(table, table.ranges) for table in (*(self.tables[name] for name in ("p2m", "derived", "dma")),
+                                                            self.lingering) if table.ranges is not None]
+        """The tables whose pieces lead to frames."""
         self.behind = Relation()
         """By frame: the pages that it stands behind."""
         self.reached = Relation()
@@ -302,9 +306,9 @@ class Knowledge:
     def pages_of(self, mfn: int) -> set[Key]:
         """The pages that a frame stands behind, or to which their translations lead."""
         found = {*self.behind.holders.get(mfn, ()), *self.reached.holders.get(mfn, ())}
-        for table in (self.tables["p2m"], self.tables["derived"], self.tables["dma"], self.lingering):
-            if table.ranges is not None and table.ranges.buckets:
-                found.update(key for key in table.ranges.pages_at(mfn) if not dict.__contains__(table, key))
+        for table, ranges in self.leading:
+            if ranges.buckets:
+                found.update([key for key in ranges.pages_at(mfn) if not dict.__contains__(table, key)])
         return found
 
     # ------------------------------------------------------------ what may have happened untold

@@ -7,6 +7,7 @@ could have had, and have to hold whatever it is.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from refmodel.oracle.trace.doing import HELD, Made, OfPage, Step, Template, temp
 from refmodel.oracle.trace.knowledge import Judging, Knowledge, Lingering
 from refmodel.oracle.trace.shapes import held_by
 from refmodel.oracle.trace.tables import Key, Known, Pages, Stretch
-from refmodel.oracle.trace.watching import Watch, WatchedContents, WatchedJudging, WatchedPages, WatchedTable
+from refmodel.oracle.trace.watching import Compared, Watch, WatchedContents, WatchedJudging, WatchedPages, WatchedTable
 
 MOST_ANSWERS = 256
 """Ways in which comparisons of contents may end that are gone through for one event."""
@@ -38,6 +39,8 @@ class Recording:
         self.tables: list[Known] = [*k.tables.values(), k.lingering]
         self.holds = False
         """Whether the event is lawful for all of the shape."""
+        self.needed: list[tuple[int, ...]] = []
+        """Contents that have to be equal, or zeroes, by their places."""
         self.new: list[Contents] = []
         """Contents that came to be held."""
 
@@ -74,20 +77,52 @@ class Recording:
             return False
         if not watch.answers or watch.about is None:
             return not watch.answers
-        todo, tried = [list[bool]()], 0
+        if not all(watch.answers.values()) and not self._lawful({}):
+            return False
+        asked, needed = set(watch.answers), set[Compared]()
+        tried, todo = 0, [(which,) for which in asked]
         while todo:
-            given = todo.pop()
+            false = todo.pop()
             tried += 1
-            watch.given, watch.answers = given, []
-            begin_answering(k.answers)
-            try:
-                found = holding.broken(k, watch.about)
-            finally:
-                end_answering()
-            if found is not None or tried > MOST_ANSWERS:
+            if tried > MOST_ANSWERS:
                 return False
-            todo += [[*watch.answers[:at], False] for at in range(len(given), len(watch.answers))]
-        return self._is_local()
+            if not self._lawful(dict.fromkeys(false, False)):
+                if len(false) > 1:
+                    return False
+                needed.add(*false)
+            new = set(watch.answers) - asked
+            asked |= new
+            todo += [(which,) for which in new]
+            if not todo:
+                free = sorted(asked - needed)
+                if tried + (1 << len(free)) > MOST_ANSWERS:
+                    return False
+                if not all(self._lawful(dict.fromkeys(some, False)) for number in range(2, len(free) + 1)
+                           for some in itertools.combinations(free, number)) or set(watch.answers) - asked:
+                    return False
+        return self._is_local() and self._are_held(needed)
+
+    def _lawful(self, given: dict[Compared, bool]) -> bool:
+        """Whether the laws hold with these answers."""
+        watch, k = self.watch, self.k
+        watch.given, watch.answers = given, {}
+        begin_answering(k.answers)
+        try:
+            return watch.about is not None and holding.broken(k, watch.about) is None
+        finally:
+            end_answering()
+
+    def _are_held(self, needed: set[Compared]) -> bool:
+        """Note which contents have to be equal, or zeroes, before the event: whether they were held then."""
+        for which in needed:
+            places = [self._held_at(self.watch.compare[at]) for at in which]
+            if None in places:
+                return False
+            self.needed.append(tuple(place for place in places if place is not None))
+        return True
+
+    def _held_at(self, contents: Contents) -> int | None:
+        return next((at for at, each in enumerate(self.held) if each is contents), None)
 
     def _is_local(self) -> bool:
         """Whether only what the shape says was looked at."""
@@ -112,7 +147,7 @@ class Recording:
             made = tuple(map(self._made, self.new)) if moves else None
         except (Other, shapes.Singular):
             return None
-        return Step(self.k.time - self.time, writes, made, pages, shape,
+        return Step(tuple(self.needed), self.k.time - self.time, writes, made, pages, shape,
                     None if places == tuple(range(len(self.frames))) else places)
 
     def _places(self, frames: Sequence[int]) -> tuple[int, ...]:

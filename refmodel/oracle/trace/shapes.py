@@ -135,10 +135,12 @@ def _of_page(k: Knowledge, pages: list[Key], frames: list[int], at: int, said: l
     key = pages[at]
     if key in k.borrowers.holders or key in k.table_pages:
         raise Singular
-    for table, names in k.by_page:
-        value = table.get(key)
+    for table, stored, at_hand, names in k.by_page:
+        value = stored(key)
         if value is None:
-            value = as_kept(table, key)
+            value = at_hand(key)
+            if value is None:
+                value = as_kept(table, key)
         if names is None or value is Open or value is Nowhere:
             said.append(value)
         else:

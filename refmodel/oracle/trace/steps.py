@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from refmodel.oracle.trace.doing import Step, Template, do
+from refmodel.oracle.trace.doing import Step, Template, do, may_be_done
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.recording import Recording
 from refmodel.oracle.trace.shapes import Shape, shape_of
@@ -96,6 +96,9 @@ def taken(k: Knowledge, key: Key, kind: Hashable, judge: Callable[[Knowledge, An
     place: Place = place_of(k, key, named) if named else (k.alike.get(key) or place_of(k, key))
     step = place.alike.steps.get(kind, 0)
     if type(step) is Step:
+        if step.needs and not may_be_done(k, step, place.pages, place.frames):
+            judge(k, event)
+            return
         if step.idle:
             k.time += step.ticks
             return

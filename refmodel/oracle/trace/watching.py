@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.knowledge import About, Judging
 from refmodel.oracle.trace.tables import Known, Pages
+
+Compared: TypeAlias = tuple[int, ...]
+"""The places of contents that were compared; of one, whether it is zeroes."""
 
 
 class Watch:
@@ -16,10 +19,12 @@ class Watch:
     def __init__(self) -> None:
         self.seen: set[tuple[str, Any]] = set()
         """Tables, and the keys of entries."""
-        self.answers: list[bool] = []
+        self.answers: dict[Compared, bool] = {}
         """What comparisons of contents were answered."""
-        self.given: list[bool] | None = None
-        """The first answers to give, before true ones; None while each is what it is."""
+        self.given: dict[Compared, bool] | None = None
+        """The answers to give, where they are not to be true; None while each is what it is."""
+        self.compare: list[Contents] = []
+        """The contents that were compared."""
         self.copies: dict[int, tuple[Contents, Contents]] = {}
         """By identity: a copy, and what it is a copy of."""
         self.read = False
@@ -27,15 +32,28 @@ class Watch:
         self.about: About | None = None
         """What the laws were asked for."""
 
-    def compared(self, real: Callable[[], bool]) -> bool:
+    def compared(self, real: Callable[[], bool], *what: Contents) -> bool:
+        """The answer to a comparison of two contents, or of one with zeroes."""
         if self.given is None:
             read = self.read
             answer = real()
             self.read = read
-        else:
-            answer = self.given[len(self.answers)] if len(self.answers) < len(self.given) else True
-        self.answers.append(answer)
+        which = tuple(sorted(map(self._number, what)))
+        if self.given is not None:
+            answer = self.given.get(which, True)
+        self.answers[which] = answer
         return answer
+
+    def _number(self, contents: Contents) -> int:
+        """The place of contents among those compared; of a copy, that of what it is a copy of."""
+        source = self.source(contents)
+        if source is not None and self.is_copy(contents, source):
+            contents = source
+        at = next((at for at, each in enumerate(self.compare) if each is contents), None)
+        if at is None:
+            at = len(self.compare)
+            self.compare.append(contents)
+        return at
 
     def source(self, copy: Contents) -> Contents | None:
         """What this is a copy of."""
@@ -105,10 +123,14 @@ class WatchedContents(Contents):
     def __eq__(self, other: object) -> bool:
         if self is other or (isinstance(other, Contents) and _watch.is_copy(self, other)):
             return True
-        return _watch.compared(lambda: bool(Contents.__eq__(self, other)))
+        if not isinstance(other, Contents):
+            return NotImplemented
+        if type(other) is Contents and not other.words and _watch.source(other) is None:  # nothing else is known of it
+            return self.is_zero() if other.zeroed else True
+        return _watch.compared(lambda: bool(Contents.__eq__(self, other)), self, other)
 
     def is_zero(self) -> bool:
-        return _watch.compared(lambda: Contents.is_zero(self))
+        return _watch.compared(lambda: Contents.is_zero(self), self)
 
     def copy(self) -> Contents:
         made = Contents.copy(self)
