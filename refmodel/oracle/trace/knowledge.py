@@ -62,6 +62,8 @@ class Knowledge:
         self.by_step = False
         """Whether events about one page may be judged by what they came to for pages of its shape (``steps``), and are."""
         self.judging_class: type[Judging] = Judging
+        self.keeps_what_breaks = False
+        """Whether an event that breaks a law has happened all the same: for those who want to see the state after it."""
         self.answers = Counting()
         """What laws that count ask."""
         self.silent: frozenset[str] = frozenset()
@@ -389,7 +391,7 @@ class Judging:
             k.undo(k.begun)
             k.open(self.about)
             return True
-        if kind is not None or found is not None:
+        if (kind is not None or found is not None) and not k.keeps_what_breaks:
             k.undo()
         if found is not None:
             raise found
