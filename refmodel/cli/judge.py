@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +36,7 @@ from refmodel.language.unsound import BadDesign
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Lost, Verdict, judge
 from refmodel.oracle.known import explanation, new_titles
+from refmodel.oracle.trace.cutting import judge_in_pieces
 from refmodel.oracle.trace.exercised import exercised
 from refmodel.oracle.trace.expected import Expected, read_expected
 from refmodel.oracle.trace.judge import judge_trace
@@ -134,7 +136,9 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
     verdicts = list[TraceVerdict]()
     try:
         with Counting("traces", names, quiet=as_json) as counting:
-            for verdict in spread(judge_one, names, where if len(names) > 1 else Where(), counting.ended):
+            in_pieces = len(names) == 1 and judge_one is judge_trace and (where.jobs > 1 or where.on is not None)
+            judged = partial(judge_in_pieces, where=where) if in_pieces else judge_one
+            for verdict in spread(judged, names, where if len(names) > 1 else Where(), counting.ended):
                 verdicts.append(verdict)
     except (Ended, KeyboardInterrupt):
         for verdict in () if as_json else verdicts:
