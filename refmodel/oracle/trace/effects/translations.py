@@ -140,7 +140,9 @@ def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
         where = "" if event.gfn is None else f", at gfn {event.gfn:#x},"
         raise Inconsistent("e", f"no flush of vm {event.vm}{where} was begun")
     begun, first, last = k.flushed.pop((event.vm, event.gfn))
-    alone = [gfn for gfn in sorted(k.cached.get(event.vm, ())) if first <= gfn <= last]
+    alone = sorted(k.cached.get(event.vm, ()))
+    if event.gfn is not None:
+        alone = [gfn for gfn in alone if first <= gfn <= last]
     assert k.lingering.ranges is not None
     if k.by_step:
         for gfn in alone:
@@ -159,10 +161,10 @@ def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
 
 
 def _forgotten_by_step(k: Knowledge, key: Key, begun: int) -> None:
-    since = [each.since <= begun for each in k.lingering[key]]
-    if all(since):
+    cached = k.lingering[key]
+    if cached[-1].since <= begun:  # the last to be taken away
         k.taken(key, _forgotten_alone, _forgotten_alone, (key, begun))
-    elif any(since):
+    elif cached[0].since <= begun:
         _forgotten_alone(k, (key, begun))
 
 
