@@ -17,7 +17,7 @@ def drawn(draw: random.Random, kind: str) -> Told:
     """An event of this kind with fields that fit."""
     event: Told = {"e": kind, "vm": draw.randrange(VMS)}
     for field in msgspec.structs.fields(KINDS[kind]):
-        if field.name in ("vm", "cpu", "seq", "at", "bits") or (field.name == "level" and kind != "split"):
+        if field.name in ("vm", "cpu", "seq", "at", "time", "bits") or (field.name == "level" and kind != "split"):
             continue
         if field.required or draw.random() < 0.3:
             event[field.name] = value(draw, event, field)

@@ -17,6 +17,8 @@ from refmodel.oracle.vectors.paths import guest_tests
 from refmodel.oracle.vectors.walks import two_dimensional
 from refmodel.oracle.x86.nested_tests import ROOT
 from refmodel.report.grids import grid
+from tests.benchmarks.monitor import Monitor
+from tests.benchmarks.monitor import lines as monitor_lines
 
 OWN = Path(__file__).parent.parent / "refmodel" / "examples" / "zap.py"
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -61,10 +63,12 @@ class Checker(html.parser.HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.ids: set[str] = set()
+        self.links: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        assert not {"src", "href"} & set(given), f"{tag} fetches something"
+        assert "src" not in given and (given.get("href") or "#").startswith("#"), f"{tag} fetches something"
+        self.links |= {given["href"][1:]} if given.get("href") else set()  # type: ignore[index]
         assert given.get("id") not in self.ids
         self.ids |= {given["id"]} if given.get("id") else set()
         if tag not in self.VOID:
@@ -83,6 +87,7 @@ def test_pages_are_well_formed_and_fetch_nothing(run_page: tuple[Path, str], tra
         checker = Checker()
         checker.feed(text)
         assert checker.open == []
+        assert checker.links and checker.links <= checker.ids, "a link leads nowhere"
         assert not re.search(r"https?://|@import|url\((?!#)", text)
 
 
@@ -105,6 +110,35 @@ def test_a_trace_is_drawn_up_to_the_event_that_deviates(trace_page: Path) -> Non
     assert "line 6 breaks ISO-1" in text and "&lt;odd&gt; &amp; trace" in text and "<odd>" not in text
     assert "lawful would have been" in text and "same with mfn 6" in text
     assert re.search(r'class="box [^"]*broken', text)
+
+
+def test_the_page_of_a_trace_shows_the_history_of_what_is_concerned_and_the_state_after_the_event(trace_page: Path) -> None:
+    text = trace_page.read_text()
+    assert "The history of vm 0, gfn 1, vm 0, gfn 0; mfn 5, mfn 6:" in text and "for vm 0, gfn 1 (0x1)" in text
+    last = text.split('<li class="step')[-1]
+    assert "<title>vm0, gfn1: present, mfn mfn5</title>" in last, "the state is not that after the event"
+    assert len(re.findall(r'<path class="arrow [^"]*broken', text)) == len(re.findall(r'class="box [^"]*broken', text)) == 1
+    assert 'class="legend"' in last and "breaks the law" in last
+
+
+def test_a_page_is_small_whatever_the_trace_and_no_right_is_cut_off(tmp_path: Path) -> None:
+    names = []
+    defects = ("a lost ring entry", "another VM's frame", "shared while it is writable", "a stale entry in a TLB",
+               "data that nobody wrote", "ballooned while it is mapped")
+    for number, defect in enumerate(defects):
+        monitor = Monitor(1, vms=3, pages=2048, defect=defect, after=1500)
+        names.append(str(tmp_path / f"{number}.jsonl"))
+        Path(names[-1]).write_bytes(b"".join(monitor_lines(monitor, 6000)))
+    long = [{"e": "store", "gpa": 0, "value": 1, "at": "x" * 900_000}, {"e": "load", "gpa": 0, "value": 2, "at": "y" * 900_000}]
+    names.append(str(tmp_path / "long.jsonl"))
+    Path(names[-1]).write_bytes(lines(long))
+    refmodel("judge", names[-1], *names[:-1], "--html", str(tmp_path / "page.html"), status=1)
+    text = (tmp_path / "page.html").read_text()
+    assert len(text) < 1 << 20 and text.count('<section class="story"') == len(names)
+    boxes = re.findall(r"<title>([^<]*)</title><rect[^>]*><text[^>]*>([^<]*)<", text)
+    assert len(boxes) > 50
+    for whole, shown in boxes:
+        assert shown.count("writable") == whole.count("writable") and shown.count("present") == whole.count("present")
 
 
 def test_a_walk_in_two_dimensions_is_a_grid_of_24() -> None:

@@ -416,8 +416,8 @@ def test_missing_events_are_said_and_nothing_is_taken_for_known(tmp_path: Path) 
 
 @pytest.mark.parametrize("line, field, expected", [
     (b'{"e":"load","gpa":"x","value":1}', "gpa", "Expected `int`"),
-    (b'{"e":"load","gpa":4096}', "e", "missing required field `value`"),
-    (b'{"e":"load","gpa":4096,"value":0,"extra":1}', "e", "unknown field `extra`"),
+    (b'{"e":"load","gpa":4096}', "value: ", "missing required field `value`"),
+    (b'{"e":"load","gpa":4096,"value":0,"extra":1}', "extra: ", "unknown field `extra`"),
     (b'{"e":"load","gpa":-8,"value":0}', "gpa", ">= 0"),
     (b'{"e":"load","gpa":99999999999999999999999,"value":0}', "gpa", "Expected `int`"),
     (b'{"e":"load","gpa":0,"value":99999999999999999999999}', "value", "more than 64 bits"),

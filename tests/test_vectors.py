@@ -23,6 +23,7 @@ from refmodel.oracle.known import new_titles
 from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.telling import lines
 from refmodel.oracle.vectors import files, monitor, paths, running, walks
+from refmodel.oracle.vectors.results import judge_results
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Observed
 from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of
@@ -124,7 +125,10 @@ def test_shipped_machines_carry_them_out(name: str, some: Path) -> None:
     assert not new_titles(verdict)
 
 
-def test_runs_of_a_monitor_are_judged_as_they_say() -> None:
+@pytest.mark.parametrize("number, of_a_mutant", [(60, 4), pytest.param(300, 60, marks=pytest.mark.slow)])
+def test_runs_of_a_monitor_are_judged_as_they_say(number: int, of_a_mutant: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor, "RUNS", number)
+    monkeypatch.setattr(monitor, "FOR_A_MUTANT", of_a_mutant)
     vectors = [json.loads(line) for line in monitor.vector_lines()]
     assert {"lawful"} < {v["verdict"] if v["verdict"] == "lawful" else v["verdict"]["clause"] for v in vectors}
     for vector in vectors:
@@ -143,8 +147,54 @@ def test_the_consumer_in_c_agrees_with_every_vector_and_notices_a_wrong_one(some
     subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-O2", "-o", str(program), str(CLIENTS / "c" / "vectors.c")], check=True)
     done = subprocess.run([str(program), str(some / "guest-4.jsonl")], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stdout.endswith("1500 vectors, 0 wrong\n")
+    told = subprocess.run([str(program), "--results", str(some / "guest-4.jsonl")], capture_output=True, check=True).stdout
+    (tmp_path / "results.jsonl").write_bytes(told)
+    (verdict,) = judge_results(some, tmp_path / "results.jsonl")
+    assert verdict.checks == 1500 and not verdict.deviations
     wrong = (some / "guest-4.jsonl").read_text().replace('"code":"0x4"', '"code":"0x5"')
     assert subprocess.run([str(program)], input=wrong, capture_output=True, text=True, check=False).returncode == 1
+
+
+def _results(file: Path, forget: bool = False, flags: bool = False) -> bytes:
+    """The results of a right walk, or of one that forgets SMEP."""
+    told = []
+    for vector, test, _ in files.read(file):
+        assert isinstance(test, WalkTest)
+        memory, cpu = Marked(test.entries), attrs.evolve(test.cpu, smep=False) if forget else test.cpu
+        try:
+            end = end_of(walk(memory, cpu, test.gva, test.access), test.gva)
+        except Fault as fault:
+            end = end_of(fault, test.gva)
+        result = {"id": vector.id, "end": end.kind, "code": hex(end.code), "address": hex(end.address)}
+        if flags and end.kind == "completed":
+            result["flags"] = {}  # type: ignore[assignment]
+        told.append(result)
+    return lines(told)
+
+
+def test_a_consumers_results_are_sorted_into_classes_with_the_smallest_example_of_each(some: Path, tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    results.write_bytes(_results(some / "guest-4.jsonl"))
+    (right,) = judge_results(some, results)
+    assert right.checks == 1500 and not right.deviations
+    results.write_bytes(_results(some / "guest-4.jsonl", forget=True))
+    (wrong,) = judge_results(some, results)
+    assert wrong.deviations and sum(wrong.seen.values()) >= len(wrong.deviations)
+    for deviation in wrong.deviations:
+        assert deviation.finding.title in wrong.seen and next(iter(deviation.test.lines())).startswith("vector guest-4/")
+    results.write_bytes(_results(some / "guest-4.jsonl", flags=True))
+    (unmarked,) = judge_results(some, results)
+    assert any("accessed" in each.finding.title or "flag" in each.finding.title for each in unmarked.deviations)
+
+
+@pytest.mark.parametrize("line, expected", [
+    (b"{}", "not a result"), (b'{"id":"guest-4/000000","end":"lost"}', "not a result"), (b"", "no results"),
+    (b'{"id":"other/1","end":"#GP"}', "id: other/1"), (b'{"id":"guest-4/999999","end":"#GP"}', "no vector"),
+    (b'{"id":"guest-5/000000","end":"#GP"}', "no such file")])
+def test_what_is_no_result_is_said(line: bytes, expected: str, some: Path, tmp_path: Path) -> None:
+    (tmp_path / "results").write_bytes(line)
+    with pytest.raises(BadDesign, match=expected):
+        judge_results(some, tmp_path / "results")
 
 
 @pytest.mark.parametrize("change, expected", [

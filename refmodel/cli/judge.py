@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,14 +36,17 @@ from refmodel.language.unsound import BadDesign
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Lost, Verdict, judge
 from refmodel.oracle.known import explanation, new_titles
+from refmodel.oracle.trace.cutting import judge_in_pieces
 from refmodel.oracle.trace.exercised import exercised
 from refmodel.oracle.trace.expected import Expected, read_expected
 from refmodel.oracle.trace.judge import judge_trace
 from refmodel.oracle.trace.verdicts import TraceVerdict
 from refmodel.oracle.vectors.running import run as run_vectors
-from refmodel.report import ci, pages, stories, terminal, traces
+from refmodel.report import ci, pages, stories, terminal, trace_stories, traces
 
 FORMATS = api.TRACE_JUDGES
+MOST_DRAWN, MOST_STORIES = 4, 100
+"""Traces of which a page has pictures, and traces of which it has lines: so a page is at most a megabyte."""
 
 
 @app.command("judge")
@@ -132,7 +136,9 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
     verdicts = list[TraceVerdict]()
     try:
         with Counting("traces", names, quiet=as_json) as counting:
-            for verdict in spread(judge_one, names, where if len(names) > 1 else Where(), counting.ended):
+            in_pieces = len(names) == 1 and judge_one is judge_trace and (where.jobs > 1 or where.on is not None)
+            judged = partial(judge_in_pieces, where=where) if in_pieces else judge_one
+            for verdict in spread(judged, names, where if len(names) > 1 else Where(), counting.ended):
                 verdicts.append(verdict)
     except (Ended, KeyboardInterrupt):
         for verdict in () if as_json else verdicts:
@@ -147,7 +153,9 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
     ci.save(ci.of_traces(verdicts, expected), files.junit, files.sarif)
     if files.html is not None:
         said = tuple(f"{v.name}: {v.events:,} events; {'; '.join(v.notes) or 'nothing missing'}; {_words(v)}" for v in verdicts)
-        told = tuple(_story(v, judge_one is judge_trace) for v in verdicts if v.deviation)
+        deviating = [v for v in verdicts if v.deviation]
+        told = tuple(_story(v, judge_one is judge_trace and number < MOST_DRAWN)
+                     for number, v in enumerate(deviating[:MOST_STORIES]))
         pages.write(pages.Page("refmodel judge", said, stories=told), files.html)
     if as_json:
         print(json.dumps([_trace_document(verdict, expected) for verdict in verdicts], indent=2))
@@ -180,9 +188,9 @@ def _story(verdict: TraceVerdict, ours: bool) -> stories.Story:
     found = verdict.deviation
     assert found is not None
     if verdict.name != "-" and ours:
-        return stories.of_trace(verdict.name, found)
+        return trace_stories.of_trace(verdict.name, found)
     wrong = stories.Verdict(found.clause, found.law.replace("_", " "), found.sentence, found.why, found.expected)
-    return stories.of_lines(f"{verdict.name}: line {found.line} breaks {found.clause}", [*found.before, found.event], wrong)
+    return trace_stories.of_lines(f"{verdict.name}: line {found.line} breaks {found.clause}", [*found.before, found.event], wrong)
 
 
 def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, vectors: Path | None = None, *,

@@ -9,21 +9,36 @@ from typing import Annotated
 import typer
 
 from refmodel import api
-from refmodel.cli.common import app, err, out
+from refmodel.cli.common import FAILS, HOLDS, app, err, out
+from refmodel.language import BadDesign
 
 
 @app.command()
 def vectors(
-    folder: Annotated[Path, typer.Option("--out", help="where to write them; it is made if need be")],
+    folder: Annotated[Path, typer.Option("--out", help="where to write them, or where they are for --judge; made if need be")],
     count: Annotated[int | None, typer.Option(help="how many walks, of all kinds together (120,000; 48,000 for riscv)",
                                               min=1)] = None,
     architecture: Annotated[str, typer.Option(help="x86, with a monitor's; or riscv")] = "x86",
+    results: Annotated[Path | None, typer.Option("--judge", help="write nothing, and judge what a consumer of these vectors found: "
+                                                                 "a file with a result a line")] = None,
 ) -> None:
     """Write conformance vectors for page walks and for a monitor. They are always the same. specs/vectors.md has their format, and
     specs/riscv.md that of RISC-V's.
 
-    Exit status: 0, or 2 if the folder cannot be written.
+    Exit status: 0, or 2 if the folder cannot be written. With --judge: 0 no deviation, 1 deviations, 2 bad input.
     """
+    if results is not None:
+        from refmodel.oracle.vectors.results import judge_results
+        from refmodel.report import terminal
+
+        if count is not None or architecture != "x86":
+            raise BadDesign("--judge is for x86's vectors as they are; --count and --architecture are for writing")
+        if not results.is_file():
+            raise BadDesign(f"{results}: no such file; expected a file with a result a line")
+        verdicts = judge_results(folder, results)
+        for verdict in verdicts:
+            terminal.judged(out, verdict)
+        raise typer.Exit(FAILS if any(verdict.deviations for verdict in verdicts) else HOLDS)
     began = time.perf_counter()
     with err.status("") as status:
         written = api.vectors(folder, count, status.update, architecture)

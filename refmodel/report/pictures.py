@@ -7,17 +7,16 @@ and values: an entry that holds the name of a frame leads to that frame, and get
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
 from refmodel.engines.words import place, shown
-from refmodel.language.design import Outline
 from refmodel.language.kinds import NOTHING, Kind, NameKind, RecordKind, TableKind
 
 ROW, TITLE, GAP, BETWEEN = 22, 26, 14, 90
 """Pixels: an entry, a table's title, the space between tables, the space between columns for arrows."""
-LETTERS = 64
+LETTERS = 96
 """Of an entry's text, before it is cut."""
 NARROWEST, LETTER = 240, 7.6
 """Pixels: the narrowest column, and a letter of an entry."""
@@ -71,9 +70,19 @@ class Marked:
     broken: frozenset[tuple[str, Any]] = frozenset()
     only: bool = False
     """Whether a table is left out in which nothing stands out and no entry leads to a frame."""
+    fields: frozenset[str] | None = None
+    """The fields of entries by which what is broken leads somewhere; None for all."""
 
 
-def picture(design: Outline, state: State, marked: Marked, render: Callable[[Kind, Any], str] = shown) -> Picture:
+class HasTables(Protocol):
+    """What a state is a state of."""
+
+    @property
+    def tables(self) -> tuple[TableKind, ...]:
+        """The kinds of its tables."""
+
+
+def picture(design: HasTables, state: State, marked: Marked, render: Callable[[Kind, Any], str] = shown) -> Picture:
     """The picture of a state: drawn once to see which columns have entries and how wide they are, and then for good."""
     drawing = _Drawing(design, state, marked, render, NARROWEST, (0, 1, 2))
     drawing.draw()
@@ -85,7 +94,7 @@ def picture(design: Outline, state: State, marked: Marked, render: Callable[[Kin
 
 
 class _Drawing:
-    def __init__(self, design: Outline, state: State, marked: Marked, render: Callable[[Kind, Any], str], width: int,
+    def __init__(self, design: HasTables, state: State, marked: Marked, render: Callable[[Kind, Any], str], width: int,
                  columns: tuple[int, ...]) -> None:
         self.design, self.state, self.marked, self.render = design, state, marked, render
         self.width, self.columns = width, columns
@@ -159,19 +168,21 @@ class _Drawing:
             text = f"{place(kind, key)}: {self.render(kind.value, entries[key])}"
             box = self._box(column, text, " ".join(self._marks(kind.name, key)))
             self.told.append(f"{kind.name} {text}")
-            for mfn in _frames_in(kind.value, entries[key]):
-                self._arrow(box, mfn)
+            for field, mfn in _named_frames(kind.value, entries[key]):
+                self._arrow(box, mfn, field)
         if len(keys) > MOST_ROWS:
             self._box(column, f"and {len(keys) - MOST_ROWS:,} more", "")
         self.bottoms[column] += GAP
 
-    def _arrow(self, box: Box, mfn: int) -> None:
+    def _arrow(self, box: Box, mfn: int, field: str) -> None:
         frame = self.frames.get(mfn)
         if frame is not None:
             x1, y1, x2, y2 = box.x + self.width, box.y + ROW // 2, frame.x, frame.y + ROW // 2
             bend = (x1 + x2) // 2
             path = f"M{x1},{y1} C{bend},{y1} {bend},{y2} {x2 - 6},{y2}"
-            self.arrows.append(Arrow(path, box.marks, f"{box.whole} leads to mfn{mfn}"))
+            offends = self.marked.fields is None or field == "" or field in self.marked.fields
+            marks = box.marks if offends else " ".join(mark for mark in box.marks.split() if mark != "broken")
+            self.arrows.append(Arrow(path, marks, f"{box.whole} leads to mfn{mfn}"))
 
     def _marks(self, table: str, key: Any) -> list[str]:
         standing_out = (("changed", self.marked.changed), ("broken", self.marked.broken))
@@ -190,6 +201,11 @@ def frame_fields(kind: Kind) -> list[str]:
 
 def _frames_in(kind: Kind, value: Any) -> list[int]:
     """The frames that a value names."""
+    return [mfn for _, mfn in _named_frames(kind, value)]
+
+
+def _named_frames(kind: Kind, value: Any) -> list[tuple[str, int]]:
+    """The frames that a value names, each with the field that names it; no field if the value is a name."""
     if isinstance(kind, NameKind):
-        return [value] if kind.sort == "Mfn" and value != NOTHING else []
-    return [mfn for name in frame_fields(kind) if (mfn := getattr(value, name)) != NOTHING]
+        return [("", value)] if kind.sort == "Mfn" and value != NOTHING else []
+    return [(name, mfn) for name in frame_fields(kind) if (mfn := getattr(value, name)) != NOTHING]

@@ -1,8 +1,8 @@
-"""Runs and traces as stories: step by step what was done, what changed, what was shown, and the state as a picture."""
+"""Runs as stories: step by step what was done, what changed, what was shown, and the state as a picture."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -15,15 +15,7 @@ from refmodel.engines.words import arguments_of, call, names_of, parts, place, s
 from refmodel.language import Law
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry, Kind, NameKind, PageKind, TableKind
-from refmodel.oracle.trace.concerned import OUTLINE
-from refmodel.oracle.trace.contents import Contents
-from refmodel.oracle.trace.judge import Judge
-from refmodel.oracle.trace.reading import Source
-from refmodel.oracle.trace.verdicts import Deviation
 from refmodel.report.pictures import Marked, Picture, State, picture
-
-LAST = 25
-"""Events of a trace that are drawn: those before the one that deviates, and that one."""
 
 
 @attrs.frozen
@@ -68,6 +60,8 @@ class Story:
     title: str
     steps: tuple[StoryStep, ...]
     footer: str = ""
+    history: str = ""
+    """What the steps have in common, where they are not all that happened."""
 
 
 # ---------------------------------------------------------------- runs of a design
@@ -90,10 +84,11 @@ def of_run(design: Outline, geometry: Geometry, run: Run, title: str, footer: st
         changed = frozenset((change.table, change.key) for change in told.changes)
         wrong = told.broken and (broken or told.broken)
         looked_at = frozenset() if wrong is None else concerned(design, state, wrong.law, dict(wrong.names))
+        fields = None if wrong is None or wrong.law is None else design.mentions(wrong.law)
         steps.append(StoryStep(
             f"{number}. {told.step.operation}({', '.join(arguments_of(design, told.step))})", ", ".join(told.asked),
             tuple(_change(design, c.table, c.key, c.was, c.now) for c in told.changes), _square(told.outcome),
-            None if wrong is None else _verdict(wrong), picture(design, state, Marked(changed, looked_at, only))))
+            None if wrong is None else _verdict(wrong), picture(design, state, Marked(changed, looked_at, only, fields))))
     return Story(title, tuple(steps), footer)
 
 
@@ -119,11 +114,12 @@ def of_counterexample(design: Outline, case: Counterexample, title: str) -> Stor
             del after[change.table][change.key]
     entries = tuple(_change(design, table, key, None, value) for table, key, value in case.entries)
     looked_at = concerned(design, after, witness.broken.law, dict(witness.broken.names))
+    fields = None if witness.broken.law is None else design.mentions(witness.broken.law)
     return Story(title, (
         StoryStep("a lawful state", case.of_others(), entries, None, None, picture(design, state, Marked())),
         StoryStep(f"1. {call(design, witness.step)}", "", tuple(_change(design, c.table, c.key, c.was, c.now) for c in made),
                   _square(witness.outcome), _verdict(witness.broken),
-                  picture(design, after, Marked(frozenset((c.table, c.key) for c in made), looked_at)))),
+                  picture(design, after, Marked(frozenset((c.table, c.key) for c in made), looked_at, fields=fields)))),
         "If no run gets to the first state, a law is missing that excludes it.")
 
 
@@ -133,7 +129,7 @@ def _default(kind: TableKind) -> Any:
 
 def _change(design: Outline, table: str, key: Any, was: Any, now: Any) -> Change:
     kind = design.table(table)
-    return Change(f"{table}[{place(kind, key)}]", *(("-" if value is None else said(kind.value, value)) for value in (was, now)))
+    return Change(f"{table}[{place(kind, key)}]", *(("-" if value is None else _said(kind.value, value)) for value in (was, now)))
 
 
 def _square(outcome: Any) -> Square | None:
@@ -164,80 +160,14 @@ def concerned(design: Outline, state: State, law: Law | None, names: Mapping[str
         if isinstance(kind, NameKind) and name in names:
             of_sort.setdefault(kind.sort, set()).add(names[name])
     return frozenset((table, key) for table in design.reads(law) for key in state.get(table, {})
-                     if _matches(design.table(table), key, of_sort))
+                     if matches(design.table(table), key, of_sort))
 
 
-def _matches(kind: TableKind, key: Any, of_sort: Mapping[str, set[Any]]) -> bool:
+def matches(kind: TableKind, key: Any, of_sort: Mapping[str, set[Any]]) -> bool:
     named = [(k.sort, value) for k, value in parts(kind, key) if isinstance(k, NameKind) and k.sort in of_sort]
     return bool(named) and all(value in of_sort[sort] for sort, value in named)
 
 
-# ---------------------------------------------------------------- traces
-
-
-def of_trace(name: str, deviation: Deviation) -> Story:
-    """The last events of a trace that deviates, with what was known after each. The file is read again, up to there."""
-    judge, steps, before = Judge(name), list[StoryStep](), dict[str, dict[Any, Any]]()
-    for line, text in _lines(name):
-        if line > deviation.line:
-            break
-        event = judge.decode(line, text)
-        found = judge.one(line, event, text)
-        if line > deviation.line - LAST:
-            state = known(judge)
-            changed = frozenset((t, key) for t in state for key in {*state[t], *before.get(t, {})}
-                                if state[t].get(key) is not before.get(t, {}).get(key))
-            steps.append(_event(text.decode(errors="replace"), line, state, before, changed, found))
-            before = state
-    return Story(f"{name}: line {deviation.line} breaks {deviation.clause}", tuple(steps))
-
-
-def _lines(name: str) -> Iterator[tuple[int, bytes]]:
-    for first, block in Source(name).blocks():
-        for number, text in enumerate(block.split(b"\n"), first):
-            if text.strip():
-                yield number, text
-
-
-def known(judge: Judge) -> dict[str, dict[Any, Any]]:
-    """What is known of each table."""
-    state = {}
-    for kind in OUTLINE.tables:
-        table = judge.knowledge.tables[kind.name]
-        plain = kind.value.default()
-        state[kind.name] = {key: value for key, value in table.items()
-                            if (value.words if isinstance(value, Contents) else value != plain)}
-    return state
-
-
-def _event(text: str, line: int, state: State, before: State, changed: frozenset[tuple[str, Any]],
-           found: Deviation | None) -> StoryStep:
-    changes = tuple(_change(OUTLINE, table, key, before.get(table, {}).get(key), state[table].get(key))
-                    for table, key in sorted(changed, key=str)[:12]) if before else ()
-    verdict, broken = None, frozenset[tuple[str, Any]]()
-    if found is not None:
-        verdict = Verdict(found.clause, found.law.replace("_", " "), found.sentence, found.why, found.expected)
-        broken = named(state, dict(found.names))
-    return StoryStep(f"line {line}", text, changes, None, verdict, picture(OUTLINE, state, Marked(changed, broken), said))
-
-
-def named(state: State, names: Mapping[str, int]) -> frozenset[tuple[str, Any]]:
-    """The entries under these names: a page's, a frame's, a slot's."""
-    of_sort = {name.capitalize(): {value} for name, value in names.items()}
-    return frozenset((kind.name, key) for kind in OUTLINE.tables for key in state[kind.name] if _matches(kind, key, of_sort))
-
-
-def said(kind: Kind, value: Any) -> str:
-    """A value in words; of contents, the words that are known."""
-    if isinstance(value, Contents):
-        words = [f"{at:#x}: {word if isinstance(word, int) else word[0]:#x}" for at, word in sorted(value.words.items())[:4]]
-        return "{" + "; ".join(words) + ("; …" if len(value.words) > 4 else "") + "}"
+def _said(kind: Kind, value: Any) -> str:
+    """A value in words."""
     return "zeroes" if isinstance(kind, PageKind) and value.is_zero() else shown(kind, value)
-
-
-def of_lines(title: str, lines: Sequence[str], verdict: Verdict) -> Story:
-    """Lines only, where the trace cannot be read again."""
-    empty = Picture(0, 0, 0, (), (), (), ())
-    steps = [StoryStep(f"event {number}", text, (), None, verdict if number == len(lines) else None, empty)
-             for number, text in enumerate(lines, 1)]
-    return Story(title, tuple(steps))

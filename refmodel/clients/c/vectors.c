@@ -1,5 +1,6 @@
 /* Hold a page walk against the vectors of the guest's walk: refmodel vectors --out v && cc vectors.c && ./a.out v/guest-4.jsonl
- * Put your own walk in place of `walk`, which here is a whole one, of 4-level paging. */
+ * Put your own walk in place of `walk`, which here is a whole one, of 4-level paging. With --results before the file it prints how
+ * each walk ended: refmodel vectors --out v --judge RESULTS sorts what is wrong into classes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,8 @@ static int walk(u64 gva, u64 *to, int *ok)
 int main(int count, char **files)
 {
     static char text[1 << 16];
-    FILE *file = count > 1 ? fopen(files[1], "r") : stdin;
+    int results = count > 1 && !strcmp(files[1], "--results"); /* print them for `refmodel vectors --judge` */
+    FILE *file = count > 1 + results ? fopen(files[1 + results], "r") : stdin;
     int checked = 0, wrong = 0;
     while (file && fgets(text, sizeof text, file)) {
         u64 to = 0;
@@ -72,9 +74,13 @@ int main(int count, char **files)
                                                                              : number(end, "code") == (u64)code));
         }
         checked++, wrong += !right;
-        if (!right)
+        if (results)
+            printf("{%.*s,\"end\":\"%s\",\"code\":\"0x%x\",\"address\":\"0x%llx\"}\n", (int)strcspn(line + 1, ","), line + 1,
+                   ok ? "completed" : code < 0 ? "#GP" : "#PF", ok || code < 0 ? 0 : code, ok ? to : code < 0 ? 0 : number(line, "address"));
+        else if (!right)
             printf("%.20s: %s %#x %#llx\n", line, ok ? "completed" : "fault", code, to);
     }
-    printf("%d vectors, %d wrong\n", checked, wrong);
-    return wrong || !checked;
+    if (!results)
+        printf("%d vectors, %d wrong\n", checked, wrong);
+    return results ? !checked : wrong || !checked;
 }

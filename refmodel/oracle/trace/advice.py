@@ -55,9 +55,16 @@ def missing(k: Knowledge, event: e.Event) -> Iterator[tuple[e.Event, ...]]:
             yield flush
         yield (e.Protect(vm=vm, gfn=gfn), *flush)
         yield (e.Unmap(vm=vm, gfn=gfn), *flush)
-        yield (e.Break(vm=vm, gfn=gfn, mfn=1 + max(k.tables["frames"], default=0)),)
+        yield (e.Break(vm=vm, gfn=gfn, mfn=_another_frame(k)),)
     if isinstance(event, e.Share):
         yield from missing_before_sharing(k, event)
+
+
+def _another_frame(k: Knowledge) -> int:
+    """A frame of which nothing was said."""
+    frames = k.tables["frames"]
+    pieces = [] if frames.ranges is None else frames.ranges.pieces.get(0, [])
+    return 1 + max([*frames, *(piece.last for piece in pieces)], default=0)
 
 
 def missing_before_sharing(k: Knowledge, event: e.Share) -> Iterator[tuple[e.Event, ...]]:
@@ -77,7 +84,7 @@ def pages_of(k: Knowledge, event: e.Event) -> list[Key]:
         pages.append((event.with_vm, event.with_gfn))
     mfn = getattr(event, "mfn", None)
     if mfn is not None:
-        pages += sorted({*k.behind.of(mfn), *k.reached.of(mfn)} - set(pages))[:MOST]
+        pages += sorted(k.pages_of(mfn).difference(pages))[:MOST]
     return pages
 
 

@@ -12,7 +12,7 @@ import msgspec
 from refmodel.oracle.trace.table import ROWS, Row
 
 BEGIN, END = "<!-- made of refmodel/oracle/trace/table.py -->", "<!-- end -->"
-COMMON = ("vm", "cpu", "seq", "at")
+COMMON = ("vm", "cpu", "seq", "at", "time")
 
 
 def lines() -> Iterator[str]:

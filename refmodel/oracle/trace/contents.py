@@ -93,13 +93,24 @@ class Contents:
     def doubt_bytes(self, offset: int, size: int) -> None:
         """So many bytes are not known any more."""
         first, end = -(-offset // WORD) * WORD, (offset + size) // WORD * WORD
-        for word in range(first, end, WORD) if self.zeroed else [w for w in self.words if first <= w < end]:
-            self.doubt(word, FULL)
+        if self.zeroed:
+            self.words.update(dict.fromkeys(range(first, end, WORD), as_word(0, 0)))
+        else:
+            for word in [word for word in self.words if first <= word < end]:
+                del self.words[word]
         if offset < first:
             bits = 8 * (offset % WORD)
             self.doubt(first - WORD, (1 << 8 * min(size, first - offset)) - 1 << bits)
         if max(end, first) < offset + size:
             self.doubt(max(end, first), (1 << 8 * (offset + size - max(end, first))) - 1)
+
+    def forget(self, offset: int, size: int) -> None:
+        """So many bytes are not known any more, and if these are all, nothing."""
+        if size < WORD * WORDS_IN_A_PAGE:
+            self.doubt_bytes(offset, size)
+        else:
+            self.words.clear()
+            self.zeroed, self.either, self.former = False, None, None
 
     def is_unknown(self) -> bool:
         """Whether nothing is known of it."""

@@ -87,12 +87,19 @@ def unknown(k: Knowledge, at: Key, offset: int, size: int) -> None:
     """Something was written to so many bytes of a page, it is not said what."""
     key = reached(k, *at)
     must_be_there(k, key)
+    k.page(*key)
+    if k.by_step:
+        k.taken(key, DmaWrite, written, key)
+    else:
+        written(k, key)
+    k.page(*key).forget(offset, size)
+
+
+def written(k: Knowledge, key: Key) -> None:
+    """Something was written to a page. What it held is forgotten after this: no law is broken by that."""
     noticed(k, key)
     with k.judging(about(k, key, actor=key[0])):
-        contents = Contents() if size == 4096 else k.page(*key).copy()
-        if size < 4096:
-            contents.doubt_bytes(offset, size)
-        hold(k, key, contents)
+        hold(k, key, k.page(*key))
 
 
 def dma_read(k: Knowledge, event: DmaRead) -> None:
@@ -162,7 +169,7 @@ def hole(k: Knowledge, event: Hole) -> None:
 def mmio(k: Knowledge, event: Mmio) -> None:
     """A device model has answered. Memory that guests may only read answers their stores so."""
     key = event.vm, event.gpa >> 12
-    if not (event.write and reported.read_only(k, key)):
+    if not (event.write and k.is_read_only(key)):
         hole(k, Hole(vm=event.vm, gpa=event.gpa, write=event.write))
 
 

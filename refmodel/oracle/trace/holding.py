@@ -16,6 +16,11 @@ from refmodel.oracle.trace.tables import Before, Key, Known, Open, Stretch
 if TYPE_CHECKING:
     from refmodel.oracle.trace.knowledge import Knowledge
 
+STALE = "it was taken away, but no flush that began afterwards has ended"
+BY_DEVICES = "the IOMMU lets devices reach it"
+"""Which translation of a page breaks a law, where it is not the installed one."""
+
+
 class About(NamedTuple):
     """What an event concerns: the names for which the laws are asked."""
 
@@ -91,13 +96,13 @@ def _translations_broken(k: Knowledge, key: Key) -> Deviates | None:
         return deviates(law, key)
     for each in lingering:
         if (law := with_translation(table, key, each.derived, lambda: _wrong(k, key))) is not None:
-            return deviates(law, key, "it was taken away, but no flush that began afterwards has ended")
+            return deviates(law, key, STALE)
     if dma is not None:
         for_reading = Derived(dma.present, dma.mfn)  # the IOMMU lets devices write to what is logged or tracked
         law = (with_translation(table, key, for_reading, lambda: _wrong(k, key))
                or with_translation(table, key, dma, lambda: _wrong(k, key, TRANSLATIONS[:2])))
         if law is not None:
-            return deviates(law, key, "the IOMMU lets devices reach it")
+            return deviates(law, key, BY_DEVICES)
     return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,10 +12,11 @@ from typing import Any
 import msgspec
 
 from refmodel.language import BadDesign
+from refmodel.oracle.trace import by_step, guest, linear, steps
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import guest, linear
 from refmodel.oracle.trace.advice import lawful_instead
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
+from refmodel.oracle.trace.interleaving import Interleaving, Item, Order
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.reading import Source
 from refmodel.oracle.trace.table import ANY, effect
@@ -31,13 +34,17 @@ MORE_THAN_JUDGED = (b'"seq"', b'"trace"', b'"gap"', b"\\")
 class Judge:
     """Judges events one after the other; after the first that deviates it has nothing more to say."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, steps_too: bool = True) -> None:
+        """``steps_too``: whether events about a page may be judged by what such came to for pages of its shape. It changes the
+        time that judging takes, and no verdict."""
         self.name = name
-        self.knowledge = k = Knowledge()
-        k.effect = lambda event: effect(k, event)
-        k.load = lambda event: guest.load(k, event)
-        k.store = lambda event: guest.store(k, event)
+        self.knowledge = k = Knowledge(steps_too)
+        k.effect = functools.partial(effect, k)
+        k.load = functools.partial(guest.load, k)
+        k.store = functools.partial(guest.store, k)
         k.store_to_table = linear.store_to_table
+        k.judged = functools.partial(by_step.judge, k)
+        k.taken = functools.partial(steps.taken, k)
         self.decoder = msgspec.json.Decoder(ANY)
         self.events = 0
         self.met = Counter[type[e.Event]]()
@@ -45,7 +52,10 @@ class Judge:
         self.unjudged = 0
         """Events that say nothing of memory: the header, gaps."""
         self.gaps = 0
-        self.sequence: int | None = None
+        self.sequence: dict[int, int] = {}
+        """By CPU, if only CPUs have an order: the number of the last event; else under -1."""
+        self.interleaving: Interleaving | None = None
+        """What judges events of which only each CPU's order is known."""
         self.notes: list[str] = []
         self._looked = 0
 
@@ -54,6 +64,8 @@ class Judge:
     def block(self, first: int, block: bytes, last: bool = False) -> Deviation | None:
         """Judge whole lines, of which the first has this number."""
         k, done = self.knowledge, 0
+        if self.interleaving is not None:
+            return self._one_by_one(first, block, last)
         try:
             events = self.decoder.decode_lines(block)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -109,7 +121,8 @@ class Judge:
             event: e.Event = self.decoder.decode(text)
         except msgspec.ValidationError as why:
             message, _, path = str(why).partition(" - at `$.")
-            raise self.bad(line, path.rstrip("`") or "e", message) from None
+            about = re.search("field `([^`]*)`", message)
+            raise self.bad(line, path.rstrip("`") or (about[1] if about else "e"), message) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
             example = '{"e":"load","gpa":4096,"value":0}'
             raise self.bad(line, "", f"not an event: {why}; expected a JSON object such as {example}") from None
@@ -122,22 +135,44 @@ class Judge:
             raise self.bad(line, "e", "a trace header comes first, or not at all")
         self.events += 1
         self.met[type(event)] += 1
+        if self.interleaving is not None and isinstance(event, e.Header | e.Gap) and (found := self.finish()) is not None:
+            return found
+        if self.interleaving is not None and not isinstance(event, e.Header | e.Gap):
+            return self._ended(self.interleaving.add(Item(line, event, text, before or [])))
         try:
             event.judge(self.knowledge)
         except Deviates as why:
             return self._deviation(line, event, text, why, before or [])
         except Inconsistent as why:
             raise self.bad(line, why.field, str(why)) from None
+        if isinstance(event, e.Header):
+            self.interleaving = Interleaving(self.knowledge, Order(event.window, event.skew)) if event.order == "cpu" else None
+        elif self.interleaving is not None:
+            self.interleaving.forget()
         self.unjudged += isinstance(event, e.Header | e.Gap)
         if isinstance(event, e.Gap):
             self.gaps += 1
             self.notes.append(f"line {line} tells of a gap: nothing that came before it is relied on after it")
         return None
 
+    def finish(self) -> Deviation | None:
+        """There are no more events: judge those that may have happened after others that never came."""
+        return None if self.interleaving is None else self._ended(self.interleaving.end())
+
+    def _ended(self, item: Item | None) -> Deviation | None:
+        """What is wrong with an event that no order makes lawful."""
+        if item is None:
+            return None
+        if isinstance(item.why, Inconsistent):
+            raise self.bad(item.line, item.why.field, str(item.why)) from None
+        assert item.why is not None
+        return self._deviation(item.line, item.event, item.text, item.why, item.before)
+
     def _in_order(self, line: int, event: e.Event) -> None:
         if event.seq is None:
             return
-        due = None if self.sequence is None else self.sequence + 1
+        whose = -1 if self.interleaving is None else event.cpu
+        due = None if whose not in self.sequence else self.sequence[whose] + 1
         if due is not None and event.seq < due:
             raise self.bad(line, "seq", f"{event.seq} comes after {due - 1}; expected {due}")
         if due is not None and event.seq > due:
@@ -145,18 +180,23 @@ class Judge:
                               "before is relied on after it")
             self.gaps += 1
             self.knowledge.start(closed=False)
-        self.sequence = event.seq
+        self.sequence[whose] = event.seq
 
     def verdict(self, seconds: float, deviation: Deviation | None) -> TraceVerdict:
         """What came of it."""
         met = {str(event.__struct_config__.tag): number for event, number in self.met.items()}
-        return TraceVerdict(self.name, self.events, seconds, deviation, tuple(self.notes), self.events - self.unjudged,
-                            {"gaps": self.gaps}, met)
+        counted, notes = {"gaps": self.gaps}, list(self.notes)
+        if (several := self.interleaving) is not None:
+            counted |= {"events judged in another order than that of their lines": several.reordered,
+                        "races undecided": several.undecided}
+            notes.append(f"only each CPU's own order is known: of two CPUs, events may be swapped {several.order.words()}")
+        return TraceVerdict(self.name, self.events, seconds, deviation, tuple(notes), self.events - self.unjudged, counted, met)
 
     def bad(self, line: int, field: str, message: str) -> BadDesign:
         return BadDesign(f"{self.name}:{line}: {field + ': ' if field else ''}{message}")
 
     def _deviation(self, line: int, event: e.Event, text: bytes, why: Deviates, before: list[bytes]) -> Deviation:
+        self.knowledge.by_step = False
         expected = why.expected or lawful_instead(self.knowledge, event)
         words = text.decode(errors="replace").strip() or msgspec.json.encode(event).decode()
         return Deviation(line, words, event.at, why.clause, why.law, why.sentence, why.why, tuple(expected),
@@ -172,6 +212,7 @@ def judge_trace(name: str) -> TraceVerdict:
         deviation = judge.block(first, block, last)
         if deviation is not None:
             break
+    deviation = deviation or judge.finish()
     if source.cut:
         judge.notes.append(source.cut)
     if judge.events == 0 and not judge.notes:
@@ -194,6 +235,7 @@ def judge_events(events: Iterable[e.Event | Mapping[str, Any] | bytes | str], na
         if deviation is not None:
             break
         lines.append(text)
+    deviation = deviation or judge.finish()
     if judge.events == 0:
         raise BadDesign(f"{name}: no events")
     return judge.verdict(time.perf_counter() - began, deviation)

@@ -8,7 +8,7 @@ kept. So nothing that is lawful is ever rejected, and something unlawful may be 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from refmodel.language.asking import begin_answering, end_answering
@@ -16,6 +16,7 @@ from refmodel.language.kinds import NOTHING
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2mEntry
+from refmodel.oracle.trace import shapes
 from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
@@ -51,10 +52,18 @@ class Lingering(NamedTuple):
 class Knowledge:
     """The state as far as it is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, may_step: bool = False) -> None:
         nobody: Callable[..., None] = lambda *what: None  # noqa: E731
-        self.effect = self.load = self.store = self.store_to_table = nobody
+        self.effect = self.load = self.store = self.store_to_table = self.judged = nobody
         """What events hand themselves to."""
+        self.taken: Callable[..., None] = nobody
+        """What judges something about one page by what it came to for others of its shape."""
+        self.may_step = may_step
+        self.by_step = False
+        """Whether events about one page may be judged by what they came to for pages of its shape (``steps``), and are."""
+        self.judging_class: type[Judging] = Judging
+        self.keeps_what_breaks = False
+        """Whether an event that breaks a law has happened all the same: for those who want to see the state after it."""
         self.answers = Counting()
         """What laws that count ask."""
         self.silent: frozenset[str] = frozenset()
@@ -68,6 +77,9 @@ class Knowledge:
     def start(self, closed: bool) -> None:
         """Begin anew: knowing that nothing has happened yet (``closed``), or knowing nothing."""
         self.closed = closed
+        self.by_step = self.may_step and not self.silent and not self.marks_late
+        self.alike: dict[Key, Any] = {}
+        """By page: where it belongs among the shapes, until something of it changes."""
         self.journal: list[tuple[Known, Any, Any]] = []
         self.begun, self.joined = 0, False
         """Where in the journal the event begins that is judged; and whether it is one of many that are one."""
@@ -81,8 +93,14 @@ class Knowledge:
             self.tables[kind.name] = cls(kind.name, default, closed, self.journal, self._mentioned(kind.name))
             setattr(self.state, kind.name, self.tables[kind.name])
         self.pages: Known = self.tables["bare_memory"]
+        of_pages = [(self.tables[name], names) for name, names in shapes.BY_PAGE]
+        self.by_page = [(table, table.get, table.at_hand.get, names) for table, names in of_pages]
+        """The tables of pages, where an entry is looked for, and how names are left out of it."""
         self.lingering = Known("lingering", (), True, self.journal, self.mentioned_pages)
         """By page: the translations that may still be cached."""
+        self.leading = [(table, table.ranges) for table in (*(self.tables[name] for name in ("p2m", "derived", "dma")),
+                                                            self.lingering) if table.ranges is not None]
+        """The tables whose pieces lead to frames."""
         self.behind = Relation()
         """By frame: the pages that it stands behind."""
         self.reached = Relation()
@@ -125,6 +143,7 @@ class Knowledge:
             page = self.pages[vm, gfn]
             dict.__setitem__(self.pages, (vm, gfn), page)
             self.mentioned_pages.add(vm, gfn)
+            self.alike.pop((vm, gfn), None)
             self._is_in_its_frame((vm, gfn), page)
             self.look((vm, gfn))
         return page
@@ -154,7 +173,12 @@ class Knowledge:
             self.behind.put(key, (entry.mfn,))
             if self.tables["frames"].store_from_piece(entry.mfn):
                 self.mentioned_frames.add(0, entry.mfn)
-        self.reached.put(key, [derived.mfn for derived in self.translations(key)])
+        self.reached.put(key, dict.fromkeys(derived.mfn for derived in self.translations(key)))
+
+    def is_read_only(self, key: Key) -> bool:
+        """Whether a page lies in a slot that guests may only read."""
+        return any(readonly and vm == key[0] and gfn <= key[1] < gfn + pages
+                   for (vm, _), (gfn, pages, readonly) in self.memory_slots.items())
 
     def look(self, key: Key) -> None:
         """Find out anew which accesses to a page have to be looked into."""
@@ -169,9 +193,14 @@ class Knowledge:
         page.shut = False
         entry = tables["p2m"].find(key)
         page.plain = not (
-            (derived is not None and not derived.writable) or key in self.table_pages or key in tables["grants"]
+            (derived is not None and not derived.writable) or key in self.table_pages or self._is_borrowed(key)
             or key in self.borrowers.holders
             or (entry is not None and not (entry.mapped and entry.writable and tables["sent"].find(key) in CALM)))
+
+    def _is_borrowed(self, key: Key) -> bool:
+        """Whether a page is another's."""
+        grant = self.tables["grants"].get(key)
+        return grant is not None and grant.present
 
     def bounded(self, most: int) -> bool:
         """Keep memory bounded: if more than so many words are known, those of the pages seen first are forgotten."""
@@ -190,7 +219,7 @@ class Knowledge:
 
     def judging(self, about: About) -> Judging:
         """Within this the state is changed, after it the laws are asked. If one is broken, nothing has changed."""
-        return Judging(self, about)
+        return self.judging_class(self, about)
 
     def recent(self) -> list[tuple[Known, Any, Any]]:
         """What the event under judgement has changed."""
@@ -198,7 +227,8 @@ class Knowledge:
 
     def try_out(self, event: Event) -> bool:
         """Whether an event would be lawful now. Nothing has changed afterwards."""
-        flushed = dict(self.flushed)
+        flushed, by_step = dict(self.flushed), self.by_step
+        self.by_step = False
         self.journal.clear()
         try:
             self.effect(event)
@@ -206,7 +236,7 @@ class Knowledge:
             return False
         finally:
             self.undo()
-            self.flushed = flushed
+            self.flushed, self.by_step = flushed, by_step
         return True
 
     def undo(self, since: int = 0) -> None:
@@ -222,13 +252,15 @@ class Knowledge:
         looked: set[Key] = set()
         for table, key, _ in self.recent():
             name = table.name
+            if self.alike:
+                self._changed(name, key)
             if name not in RELATED or type(key) is Stretch:
                 continue
             if name == "p2m":
                 entry = table.get(key)
-                self.behind.put(key, (entry.mfn,) if entry is not None and entry.resident else ())
+                self._leads(self.behind, key, (entry.mfn,) if entry is not None and entry.resident else ())
             elif name in TRANSLATING:
-                self.reached.put(key, [derived.mfn for derived in self.translations(key)])
+                self._leads(self.reached, key, list(dict.fromkeys(derived.mfn for derived in self.translations(key))))
                 if name == "lingering":
                     of_vm = self.cached.setdefault(key[0], set())
                     (of_vm.add if table.get(key) else of_vm.discard)(key[1])
@@ -242,6 +274,26 @@ class Knowledge:
             self.look(key)
             if grants and (grant := grants.get(key)) is not None:
                 self.look((grant.vm, grant.gfn))
+                self.alike.pop((grant.vm, grant.gfn), None)
+
+    def _changed(self, table: str, key: Any) -> None:
+        """What is said of pages may be another thing now: their shapes are found out anew."""
+        if type(key) is Stretch:
+            self.alike.clear()
+        elif type(key) is tuple:
+            self.alike.pop(key, None)
+        elif table in ("frames", "memory"):
+            for relation in (self.behind, self.reached):
+                for page in relation.holders.get(key, ()):
+                    self.alike.pop(page, None)
+
+    def _leads(self, relation: Relation, key: Key, frames: Sequence[int]) -> None:
+        """A page leads to these frames, and other pages that do are not alone there any more."""
+        for mfn in frames if self.alike else ():
+            for other in (self.behind, self.reached):
+                for page in other.holders.get(mfn, ()):
+                    self.alike.pop(page, None)
+        relation.put(key, frames)
 
     def translations(self, key: Key) -> list[Any]:
         """The translations of a page that are installed, for processors or devices, or may still be cached."""
@@ -256,9 +308,9 @@ class Knowledge:
     def pages_of(self, mfn: int) -> set[Key]:
         """The pages that a frame stands behind, or to which their translations lead."""
         found = {*self.behind.holders.get(mfn, ()), *self.reached.holders.get(mfn, ())}
-        for table in (self.tables["p2m"], self.tables["derived"], self.tables["dma"], self.lingering):
-            if table.ranges is not None and table.ranges.buckets:
-                found.update(key for key in table.ranges.pages_at(mfn) if key not in table)
+        for table, ranges in self.leading:
+            if ranges.buckets:
+                found.update([key for key in ranges.pages_at(mfn) if not dict.__contains__(table, key)])
         return found
 
     # ------------------------------------------------------------ what may have happened untold
@@ -339,7 +391,7 @@ class Judging:
             k.undo(k.begun)
             k.open(self.about)
             return True
-        if kind is not None or found is not None:
+        if (kind is not None or found is not None) and not k.keeps_what_breaks:
             k.undo()
         if found is not None:
             raise found

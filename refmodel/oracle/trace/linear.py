@@ -210,6 +210,7 @@ def watch(k: Knowledge, vm: int, table: int, level: int) -> None:
     k.table_pages[key] = level
     page = k.page(*key)
     page.plain = False
+    k.alike.pop(key, None)
     for offset in list(page.words):
         entry, known = page.bits(offset)
         if known == FULL and entry & P and not (level in (2, 3) and entry & PS):

@@ -51,6 +51,8 @@ class Lockstep:
         try:
             event = self.judge.decode(self.line, text)
             if isinstance(event, Header):
+                if event.order != "total":
+                    raise BadDesign(f"{self.name}:{self.line}: order: a conversation has one order; expected total")
                 self._begin()
             if self.deviation is not None:
                 return {"ok": False, "line": self.line, "after": self.deviation.line}

@@ -119,13 +119,15 @@ class Ranges:
             for bucket in _buckets(piece):
                 self.buckets.setdefault(bucket, []).append((whose, piece))
 
-    def pages_at(self, mfn: int) -> Iterator[tuple[int, int]]:
+    def pages_at(self, mfn: int) -> list[tuple[int, int]]:
         """The pages that pieces lead to this frame."""
+        found = []
         for bucket in ((SMALL, mfn >> SMALL), (LARGE, mfn >> LARGE)):
             for whose, piece in self.buckets.get(bucket, ()):
                 for first in frames_of(piece.value):
                     if first <= mfn <= first + piece.last - piece.first:
-                        yield whose, piece.first + mfn - first
+                        found.append((whose, piece.first + mfn - first))
+        return found
 
     def leading_to(self, first: int, last: int) -> Iterator[tuple[int, Piece, int]]:
         """The pieces that lead to some of these frames: whose they are, and to which frame the first page leads."""

@@ -59,15 +59,9 @@ DEVICES = ("ISO-1", "devices_go_by_the_iommu", "A device reaches a page only as 
 PRIVATE = ("ISO-5", "private_pages_are_their_vms", "Neither the monitor nor a device writes to a page that is private to its VM.")
 
 
-def read_only(k: Knowledge, key: Key) -> bool:
-    """Whether a page lies in a slot that guests may only read."""
-    return any(readonly and vm == key[0] and gfn <= key[1] < gfn + pages
-               for (vm, _), (gfn, pages, readonly) in k.memory_slots.items())
-
-
 def within_its_slot(k: Knowledge, key: Key) -> None:
     """A guest may write to a page, or did."""
-    if k.memory_slots and read_only(k, key):
+    if k.memory_slots and k.is_read_only(key):
         k.unless_silent(Deviates(*SLOTS, ["not writable"], f"vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from importlib import metadata
 from multiprocessing import get_context
 from os import cpu_count
 from pathlib import Path
@@ -81,11 +83,17 @@ def write(folder: Path, count: int, progress: Callable[[str], None] = lambda nam
             for name, one in made.items():
                 progress(name)
                 written[name] = one.result()
-        about = {"version": VERSION, "format": "specs/vectors.md", "vectors": written}
+        about = {"version": VERSION, "format": "specs/vectors.md", "refmodel": metadata.version("refmodel"), "vectors": written,
+                 "sha256": {f"{name}.jsonl": _sha256(folder / f"{name}.jsonl") for name in written}}
         (folder / "manifest.json").write_text(json.dumps(about, indent=2) + "\n")
     except OSError as why:
         raise BadDesign(f"{folder}: cannot be written: {why.strerror or why}") from None
     return written
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_set(folder: Path, name: str, count: int) -> int:

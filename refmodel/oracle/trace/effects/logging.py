@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
 import attrs
 
 from refmodel.laws import memory
@@ -23,6 +27,15 @@ def _mark(k: Knowledge, key: Key) -> None:
     k.late.discard(key)
     with k.judging(about(k, key)):
         k.state.mark(*key)
+
+
+def _by_step(k: Knowledge, key: Key, kind: type[e.Pages], judge: Callable[[Knowledge, Any], None]) -> None:
+    """What is done to a page as by an event of this kind."""
+    event = kind(vm=key[0], gfn=key[1])
+    if k.by_step:
+        k.taken(key, kind, judge, event)
+    else:
+        judge(k, event)
 
 
 def take_mark(k: Knowledge, event: e.TakeMark) -> None:
@@ -102,7 +115,7 @@ def ring_push(k: Knowledge, event: e.RingPush) -> None:
         ring.entries.clear()
     ring.next = event.index + 1
     ring.entries[event.index] = event.gfn
-    _mark(k, (event.vm, event.gfn))
+    _by_step(k, (event.vm, event.gfn), e.Mark, mark)
 
 
 def ring_harvest(k: Knowledge, event: e.RingHarvest) -> None:
@@ -110,9 +123,9 @@ def ring_harvest(k: Knowledge, event: e.RingHarvest) -> None:
     if ring.next is not None and not ring.harvested <= event.end <= ring.next:
         there = f"ring {event.ring}: entries {ring.harvested} to {ring.next - 1} are there"
         _lost(k, f"end from {ring.harvested} to {ring.next}", there)
-    with together(k):
+    with _each(k):
         for index in [index for index in ring.entries if ring.harvested <= index < event.end]:
-            _take_mark(k, (event.vm, ring.entries[index]))
+            _by_step(k, (event.vm, ring.entries[index]), e.TakeMark, take_mark)
     ring.harvested = event.end
     ring.next = event.end if ring.next is None else max(ring.next, event.end)
 
@@ -122,11 +135,16 @@ def ring_reset(k: Knowledge, event: e.RingReset) -> None:
     if ring.next is not None and event.end > ring.harvested:
         why = f"ring {event.ring}: entries from {ring.harvested} on were not harvested, and their pages are not sent"
         _lost(k, f"end {ring.harvested}", why)
-    with together(k):
+    with _each(k):
         for index in [index for index in ring.entries if index < event.end]:
-            protect(k, e.Protect(vm=event.vm, gfn=ring.entries[index]))
+            _by_step(k, (event.vm, ring.entries[index]), e.Protect, protect)
             del ring.entries[index]
     ring.reset = max(ring.reset, event.end)
+
+
+def _each(k: Knowledge) -> contextlib.AbstractContextManager[object]:
+    """What is done to pages one by one breaks no law: it is undone together where it is undone, and steps are never undone."""
+    return contextlib.nullcontext() if k.by_step else together(k)
 
 
 def ring_full(k: Knowledge, event: e.RingFull) -> None:

@@ -171,6 +171,7 @@ def slot_add(k: Knowledge, event: e.SlotAdd) -> None:
         if vm == event.vm and slot != event.slot and gfn < event.gfn + event.pages and event.gfn < gfn + pages:
             raise Inconsistent("gfn", f"the slot would overlap slot {slot}")
     k.memory_slots[event.vm, event.slot] = new
+    k.alike.clear()
     if old is None:
         _slot_there(k, event.vm, event.gfn, event.pages, event.zero)
 
@@ -187,6 +188,7 @@ def slot_delete(k: Knowledge, event: e.SlotDelete) -> None:
     with together(k):
         stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _gone(k, (event.vm, gfn)))
     del k.memory_slots[event.vm, event.slot]
+    k.alike.clear()
 
 
 def slot_move(k: Knowledge, event: e.SlotMove) -> None:
@@ -196,6 +198,7 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
     with together(k):
         stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _gone(k, (event.vm, gfn)))
     k.memory_slots[event.vm, event.slot] = event.gfn, pages, readonly
+    k.alike.clear()
     _slot_there(k, event.vm, event.gfn, pages, zero=False)
 
 
@@ -219,6 +222,7 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
             del each[key]
     for vms in (k.mapping, k.dma_mapping, k.touchable):
         vms.discard(vm)
+    k.alike.clear()
     k.late = {key for key in k.late if key[0] != vm}
     k.table_pages = {key: level for key, level in k.table_pages.items() if key[0] != vm}
 

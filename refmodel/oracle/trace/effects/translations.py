@@ -22,7 +22,9 @@ LAST = (1 << 40) - 1
 
 
 def map_(k: Knowledge, event: e.Map) -> None:
-    k.mapping.add(event.vm)
+    if event.vm not in k.mapping:
+        k.mapping.add(event.vm)
+        k.alike.clear()
     size = 512 ** (event.level - 1)
     if event.gfn % size or event.mfn % size or (event.pages > 1 and event.pages % size):
         raise Inconsistent("level", f"a leaf of level {event.level} begins at multiples of {size} pages and frames")
@@ -138,16 +140,37 @@ def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
         where = "" if event.gfn is None else f", at gfn {event.gfn:#x},"
         raise Inconsistent("e", f"no flush of vm {event.vm}{where} was begun")
     begun, first, last = k.flushed.pop((event.vm, event.gfn))
-    alone = [gfn for gfn in sorted(k.cached.get(event.vm, ())) if first <= gfn <= last]
+    alone = sorted(k.cached.get(event.vm, ()))
+    if event.gfn is not None:
+        alone = [gfn for gfn in alone if first <= gfn <= last]
+    assert k.lingering.ranges is not None
+    if k.by_step:
+        for gfn in alone:
+            _forgotten_by_step(k, (event.vm, gfn), begun)
+        if not k.lingering.ranges.pieces:
+            return
+        alone = []
     with together(k):
         with k.judging(About()):  # what is no longer cached breaks no law
             for gfn in alone:
                 _forgotten(k, (event.vm, gfn), begun)
-        assert k.lingering.ranges is not None
         for piece in k.lingering.ranges.overlapping(event.vm, first, last):
             if any(each.since <= begun for each in piece.value):
                 stretch(k, event.vm, max(first, piece.first), min(last, piece.last),
                         lambda gfn: _forgotten_alike(k, (event.vm, gfn), begun))
+
+
+def _forgotten_by_step(k: Knowledge, key: Key, begun: int) -> None:
+    cached = k.lingering[key]
+    if cached[-1].since <= begun:  # the last to be taken away
+        k.taken(key, _forgotten_alone, _forgotten_alone, (key, begun))
+    elif cached[0].since <= begun:
+        _forgotten_alone(k, (key, begun))
+
+
+def _forgotten_alone(k: Knowledge, what: tuple[Key, int]) -> None:
+    with k.judging(About()):
+        _forgotten(k, *what)
 
 
 def _forgotten_alike(k: Knowledge, key: Key, begun: int) -> None:
@@ -167,7 +190,9 @@ def _forgotten(k: Knowledge, key: Key, begun: int) -> None:
 
 def dma_map(k: Knowledge, event: e.DmaMap) -> None:
     key = event.vm, event.gfn
-    k.dma_mapping.add(event.vm)
+    if event.vm not in k.dma_mapping:
+        k.dma_mapping.add(event.vm)
+        k.alike.clear()
     with k.judging(about(k, key, frames=(event.mfn,))):
         k.state.dma[key] = new = Derived(True, event.mfn, event.writable)
         if k.backing(key) is None:
@@ -176,6 +201,8 @@ def dma_map(k: Knowledge, event: e.DmaMap) -> None:
 
 def dma_unmap(k: Knowledge, event: e.DmaUnmap) -> None:
     key = event.vm, event.gfn
-    k.dma_mapping.add(event.vm)
+    if event.vm not in k.dma_mapping:
+        k.dma_mapping.add(event.vm)
+        k.alike.clear()
     with k.judging(about(k, key)):
         k.state.dma[key] = Derived()

@@ -27,16 +27,18 @@ Level: TypeAlias = Annotated[int, Meta(ge=1, le=3, description="the level of a l
 
 class Event(msgspec.Struct, forbid_unknown_fields=True, tag_field="e", gc=False):
     """What every event may say besides: ``seq``, its number, one more than that of the event before; ``cpu``, the implementation's;
-    ``vm``; ``at``, where in the implementation's source it was told, such as ``mmu.c:120``."""
+    ``vm``; ``at``, where in the implementation's source it was told, such as ``mmu.c:120``; ``time``, when it happened, by a clock
+    that counts in any unit."""
 
     vm: Id = 0
     cpu: Id = 0
     seq: Id | None = None
     at: str | None = None
+    time: Id | None = None
 
     def judge(self, k: Knowledge) -> None:
         """Hold this event against what is known; raises ``Deviates``."""
-        k.effect(self)
+        k.judged(self)
 
 
 class Header(Event, tag="trace", kw_only=True):
@@ -47,6 +49,9 @@ class Header(Event, tag="trace", kw_only=True):
     ``implied`` if taking it away includes that. ``marks``: ``late`` if the dirty log may note a store after it has happened,
     as with PML and vhost.
     ``silent``: kinds of events that happen without being told.
+    ``order``: ``cpu`` if only the events of one CPU are in the order in which they happened, and ``seq`` counts those of a CPU.
+    Then events of two CPUs whose lines are at most ``window`` apart may have happened in the other order. With ``skew``, those that
+    have a ``time`` may have if their times are at most that far apart, however far apart their lines are.
     """
 
     version: Literal[1, 2] = 2
@@ -55,6 +60,9 @@ class Header(Event, tag="trace", kw_only=True):
     flushes: Literal["told", "implied"] = "implied"
     marks: Literal["before", "late"] = "before"
     silent: tuple[str, ...] = ()
+    order: Literal["total", "cpu"] = "total"
+    window: Annotated[int, Meta(ge=1, le=4096)] = 64
+    skew: Id | None = None
 
 
 class Page(Event, kw_only=True):

@@ -1,0 +1,145 @@
+"""Which events are judged by steps, and what tells those of one kind from each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace import guest
+from refmodel.oracle.trace.effects import logging, mechanisms, memory, translations
+from refmodel.oracle.trace.knowledge import Knowledge
+from refmodel.oracle.trace.steps import taken
+from refmodel.oracle.trace.tables import Key
+
+JUDGES: dict[type[e.Event], Callable[[Knowledge, Any], None]] = {
+    e.Unmap: translations.unmap, e.Protect: translations.protect, e.Unprotect: translations.unprotect, e.Track: translations.track,
+    e.Untrack: translations.untrack, e.Mark: logging.mark, e.TakeMark: logging.take_mark, e.Send: logging.send}
+"""Events about one page, which have no other fields."""
+
+
+def one_page(k: Knowledge, event: Any) -> None:
+    """Judge an event of one of these kinds."""
+    kind: Any = type(event)
+    key = event.vm, event.gfn
+    if kind is e.Send and key not in k.pages:
+        k.page(*key)
+    taken(k, key, kind, JUDGES[kind], event)
+
+
+def mapped(k: Knowledge, event: e.Map) -> None:
+    """Judge a translation of one page."""
+    if event.vm not in k.mapping or event.level != 1:
+        translations.map_(k, event)
+        return
+    key = event.vm, event.gfn
+    place = k.alike.get(key)
+    if place is not None and event.mfn in place.frames:
+        taken(k, key, (event.writable, event.execute, place.frames.index(event.mfn)), translations.map_, event)
+    else:
+        taken(k, key, (e.Map, event.writable, event.execute), translations.map_, event, (event.mfn,))
+
+
+def exited(k: Knowledge, event: e.Exit) -> None:
+    """Judge an exit."""
+    key = event.vm, event.gpa >> 12
+    k.emulated[event.vm, event.cpu] = key[1], event.write
+    taken(k, key, (e.Exit, event.write, event.fetch), guest.exit_, event)
+
+
+def filled(k: Knowledge, event: e.Fill) -> None:
+    """Judge contents that arrive in one page."""
+    key, kind = (event.vm, event.gfn), (e.Fill, event.zero, event.mfn is None)
+    taken(k, key, kind, memory.fill, event, () if event.mfn is None else (event.mfn,))
+
+
+def reported(k: Knowledge, event: e.Report) -> None:
+    """Judge the report of one page as free."""
+    key: Key = event.vm, event.gfn
+    page = k.page(*key)
+    taken(k, key, (e.Report, page.zeroed and not page.words), memory.report, event)
+
+
+def inflated(k: Knowledge, event: e.Inflate) -> None:
+    """Judge a page that goes to the balloon."""
+    if event.touchable:
+        mechanisms.inflate(k, event)
+    else:
+        taken(k, (event.vm, event.gfn), e.Inflate, mechanisms.inflate, event)
+
+
+def deflated(k: Knowledge, event: e.Deflate) -> None:
+    """Judge a page that comes back from the balloon."""
+    if event.vm in k.touchable:
+        mechanisms.deflate(k, event)
+    else:
+        named = () if event.mfn is None else (event.mfn,)
+        taken(k, (event.vm, event.gfn), (e.Deflate, event.kept, bool(named)), mechanisms.deflate, event, named)
+
+
+def populated(k: Knowledge, event: e.Populate) -> None:
+    """Judge a page that a VM is given."""
+    k.page(event.vm, event.gfn)
+    taken(k, (event.vm, event.gfn), e.Populate, memory.populate, event, (event.mfn,))
+
+
+def broken(k: Knowledge, event: e.Break) -> None:
+    """Judge a page that gets a frame of its own."""
+    if event.mfn is not None:
+        k.page(event.vm, event.gfn)
+    named = () if event.mfn is None else (event.mfn,)
+    taken(k, (event.vm, event.gfn), (e.Break, bool(named)), mechanisms.break_, event, named)
+
+
+def promised(k: Knowledge, event: e.Promise) -> None:
+    """Judge a page that is promised."""
+    taken(k, (event.vm, event.gfn), e.Promise, memory.promise, event)
+
+
+def dma_mapped(k: Knowledge, event: e.DmaMap) -> None:
+    """Judge what the IOMMU maps."""
+    if event.vm not in k.dma_mapping:
+        translations.dma_map(k, event)
+    else:
+        taken(k, (event.vm, event.gfn), (e.DmaMap, event.writable), translations.dma_map, event, (event.mfn,))
+
+
+def dma_unmapped(k: Knowledge, event: e.DmaUnmap) -> None:
+    """Judge what the IOMMU maps no longer."""
+    if event.vm not in k.dma_mapping:
+        translations.dma_unmap(k, event)
+    else:
+        taken(k, (event.vm, event.gfn), e.DmaUnmap, translations.dma_unmap, event)
+
+
+def moved(k: Knowledge, event: e.Move) -> None:
+    """Judge a page that goes to another frame."""
+    pages = list(k.pages_of(event.mfn))
+    if event.pages == 1 and len(pages) == 1 and event.mfn != event.to_mfn:
+        taken(k, pages[0], e.Move, memory.move, event, (event.mfn, event.to_mfn))
+    else:
+        memory.move(k, event)
+
+
+STEPS: dict[type[e.Event], Callable[[Knowledge, Any], None]] = {
+    **dict.fromkeys(JUDGES, one_page), e.Map: mapped, e.Exit: exited, e.Fill: filled, e.Report: reported, e.Inflate: inflated,
+    e.Deflate: deflated, e.Populate: populated, e.Break: broken, e.Promise: promised, e.DmaMap: dma_mapped,
+    e.DmaUnmap: dma_unmapped, e.Move: moved}
+"""By kind: how one is judged by steps."""
+OF_PAGES: dict[type[e.Event], Callable[[Knowledge, Any], None]] = {
+    kind: by_step for kind, by_step in STEPS.items() if issubclass(kind, e.Pages)}
+OTHERS = {kind: by_step for kind, by_step in STEPS.items() if kind not in OF_PAGES}
+
+
+def judge(k: Knowledge, event: e.Event) -> None:
+    """Hold any event against what is known, by steps where that can be; raises ``Deviates`` or ``Inconsistent``."""
+    if k.by_step:
+        by_step = OF_PAGES.get(type(event))
+        if by_step is not None:
+            if event.pages == 1 and event.bits is None:  # type: ignore[attr-defined]
+                by_step(k, event)
+                return
+        elif (by_step := OTHERS.get(type(event))) is not None:
+            by_step(k, event)
+            return
+    k.effect(event)

@@ -1,0 +1,157 @@
+"""One long trace judged in pieces: it is cut where nothing that came before is relied on, at its gaps.
+
+The verdict is the one that judging the whole gives: whatever a judge knows is forgotten at a gap.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import attrs
+import msgspec
+
+from refmodel.engines.spread import Where, spread
+from refmodel.language import BadDesign
+from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace.judge import Judge, judge_trace
+from refmodel.oracle.trace.reading import BLOCK, LONGEST, MAGIC
+from refmodel.oracle.trace.table import ANY
+from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
+
+PIECES = 4
+"""Pieces for each process: some take longer than others."""
+
+
+@attrs.frozen
+class Piece:
+    """Bytes of a file, and the number of the first line among them."""
+
+    start: int
+    end: int
+    line: int
+
+
+@attrs.frozen
+class Judged:
+    """What judging one piece came to."""
+
+    events: int
+    unjudged: int
+    gaps: int
+    met: dict[str, int]
+    notes: tuple[str, ...]
+    deviation: Deviation | None
+
+
+def judge_in_pieces(name: str, where: Where) -> TraceVerdict:
+    """Judge a file, in as many pieces as it has gaps and there are processes for. Raises ``BadDesign`` as ``judge_trace`` does."""
+    pieces = cut(name, PIECES * max(where.jobs, 2))
+    if len(pieces) < 2:
+        return judge_trace(name)
+    began, events, unjudged, gaps = time.perf_counter(), 0, 0, 0
+    met, notes, deviation = Counter[str](), list[str](), None
+    for done in spread(partial(_judge, name), pieces, where):
+        events, unjudged, gaps = events + done.events, unjudged + done.unjudged, gaps + done.gaps
+        met.update(done.met)
+        notes += done.notes
+        if done.deviation is not None:
+            deviation = done.deviation
+            break
+    return TraceVerdict(name, events, time.perf_counter() - began, deviation, tuple(notes), events - unjudged, {"gaps": gaps},
+                        dict(met))
+
+
+def cut(name: str, most: int) -> list[Piece]:
+    """The pieces of a file; one where it cannot be cut: it is standard input or compressed, its events are numbered, only each
+    CPU's order is known, or it has no gaps."""
+    if name == "-" or not Path(name).is_file():
+        return []
+    header = _header(name)
+    with Path(name).open("rb") as stream:
+        beginning = stream.read(BLOCK)
+    if any(beginning.startswith(magic) for magic in MAGIC) or b'"seq"' in beginning:
+        return []
+    if header is not None and header[1].order != "total":
+        return []
+    size = Path(name).stat().st_size
+    pieces, start, first = [], 0, 1
+    for offset, line in _gaps(name):
+        if offset - start >= size // most and offset > 0:
+            pieces.append(Piece(start, offset, first))
+            start, first = offset, line
+    return [*pieces, Piece(start, size, first)]
+
+
+def _header(name: str) -> tuple[bytes, e.Header] | None:
+    """The first line, if it is a header."""
+    with Path(name).open("rb") as stream:
+        line = stream.readline(LONGEST)
+    try:
+        found = msgspec.json.decode(line, type=ANY)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return (line, found) if isinstance(found, e.Header) else None
+
+
+def _gaps(name: str) -> Iterator[tuple[int, int]]:
+    """Where a line is that tells of a gap, and its number."""
+    offset, number, rest = 0, 1, b""
+    with Path(name).open("rb") as stream:
+        while data := stream.read(BLOCK):
+            whole, newline, after = (rest + data).rpartition(b"\n")
+            if b'"gap"' in whole:
+                at = offset
+                for by, line in enumerate(whole.split(b"\n")):
+                    if b'"gap"' in line and _is_gap(line):
+                        yield at, number + by
+                    at += len(line) + 1
+            offset += len(whole) + len(newline)
+            number += whole.count(b"\n") + len(newline)
+            rest = after
+            if len(rest) > LONGEST:
+                return
+
+
+def _is_gap(line: bytes) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(line, type=ANY), e.Gap)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def _judge(name: str, piece: Piece) -> Judged:
+    """Judge a piece, to its end or to the first event that deviates."""
+    judge, deviation = Judge(name), None
+    header = _header(name) if piece.start else None
+    if header is not None:
+        judge.one(1, header[1], header[0])
+    with Path(name).open("rb") as stream:
+        stream.seek(piece.start)
+        for first, block in _blocks(name, stream.read, piece):
+            deviation = judge.block(first, block, not block.endswith(b"\n"))
+            if deviation is not None:
+                break
+    verdict, again = judge.verdict(0, deviation), int(header is not None)
+    met = Counter(verdict.met)
+    met["trace"] -= again
+    return Judged(verdict.events - again, judge.unjudged - again, judge.gaps, dict(+met), verdict.notes, deviation)
+
+
+def _blocks(name: str, read: Callable[[int], bytes], piece: Piece) -> Iterator[tuple[int, bytes]]:
+    """The whole lines of a piece, about a block at a time, each with the number of its first line."""
+    line, rest, left = piece.line, b"", piece.end - piece.start
+    while left and (data := read(min(BLOCK, left))):
+        left -= len(data)
+        whole, newline, after = (rest + data).rpartition(b"\n")
+        rest = after
+        if newline:
+            yield line, whole + newline
+            line += whole.count(b"\n") + 1
+        if len(rest) > LONGEST:
+            raise BadDesign(f"{name}:{line}: longer than {LONGEST:,} bytes; expected one event, a JSON object, a line")
+    if rest:
+        yield line, rest

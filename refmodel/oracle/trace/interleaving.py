@@ -1,0 +1,192 @@
+"""Events of several CPUs of which only each CPU's own order is known.
+
+Events are judged in the order of their lines while that is lawful. One that is not waits for events of other CPUs that may have
+happened before it. What two CPUs did to one page, frame, ring or VM at about the same time is a *race*: in which order it happened
+is not known, so what is known of these may be wrong. An event about them that no order found makes lawful is no deviation: it is
+counted as undecided, and nothing is relied on any more that is known of them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import attrs
+
+from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace.deviations import Deviates, Inconsistent
+from refmodel.oracle.trace.effects.logging import DirtyRing
+from refmodel.oracle.trace.knowledge import About, Knowledge
+from refmodel.oracle.trace.naming import NONE, Name, Names, are_cached, names_of
+
+MOST_RACED = 1 << 16
+"""Names of which it is kept in mind that there was a race. After more of them nothing is relied on that came before."""
+
+
+@attrs.define(eq=False)
+class Item:
+    """An event, and where it stands."""
+
+    line: int
+    event: e.Event
+    text: bytes
+    before: list[bytes]
+    why: Deviates | Inconsistent | None = None
+    """What was wrong with it when it was last tried."""
+    names: Names = NONE
+
+
+@attrs.frozen
+class Order:
+    """What is known of the order of two CPUs' events."""
+
+    window: int
+    """Events whose lines are further apart than this happened in the order of their lines."""
+    skew: int | None
+    """Events whose times are further apart than this happened in the order of their times; None if times do not say."""
+
+    def known(self, first: Item, second: Item) -> bool:
+        """Whether the first is known to have happened before the second, which stands after it."""
+        return first.event.cpu == second.event.cpu or self.apart(first, second)
+
+    def apart(self, first: Item, second: Item) -> bool:
+        """Whether they are far enough apart to have happened in this order, on whichever CPUs."""
+        one, other = first.event.time, second.event.time
+        if self.skew is not None and one is not None and other is not None:
+            return abs(other - one) > self.skew
+        return second.line - first.line > self.window
+
+    def words(self) -> str:
+        """Which events may be swapped."""
+        lines = f"if their lines are at most {self.window} apart"
+        return lines if self.skew is None else f"if their times are at most {self.skew} apart; without times, {lines}"
+
+
+class Interleaving:
+    """Judges events one after the other, in an order that is lawful, as far as one is found."""
+
+    def __init__(self, k: Knowledge, order: Order) -> None:
+        self.k, self.order = k, order
+        self.waiting: list[Item] = []
+        """Events that were not lawful yet, and those of their CPUs after them."""
+        self.recent: deque[Item] = deque()
+        """Events that were judged, and may have happened after some that are still to come."""
+        self.raced: set[Name] = set()
+        """What there was a race about, with whatever has to do with it since."""
+        self.reordered = self.undecided = 0
+
+    def add(self, item: Item) -> Item | None:
+        """Judge one more event. The item that deviates for certain, if there is one: it says why."""
+        while self.waiting and self.order.known(self.waiting[0], item) and self.waiting[0].event.cpu != item.event.cpu:
+            if (found := self._decide()) is not None:
+                return found
+        self._forget_old(item)
+        if any(each.event.cpu == item.event.cpu for each in self.waiting) or not self._try(item):
+            self.waiting.append(item)
+            return None if len(self.waiting) <= self.order.window else self._decide()
+        self._try_waiting()
+        return None
+
+    def end(self) -> Item | None:
+        """There are no more events."""
+        while self.waiting:
+            if (found := self._decide()) is not None:
+                return found
+        return None
+
+    # ------------------------------------------------------------ one event
+
+    def _try(self, item: Item) -> bool:
+        """Judge an event now; False if it is not lawful now."""
+        item.names = names_of(self.k, item.event)
+        cached = are_cached(self.k, item.names)
+        try:
+            item.event.judge(self.k)
+        except (Deviates, Inconsistent) as why:
+            item.why = why
+            return False
+        if cached or are_cached(self.k, item.names):
+            lingers = {("lingers", name[1]) for name in item.names.writes if name[0] == "page"}
+            item.names = item.names._replace(reads=item.names.reads | lingers)
+        self._note(item)
+        return True
+
+    def _note(self, item: Item) -> None:
+        """An event has happened: what it and another write is not known for certain if they race, nor what is made of that."""
+        for other in self.recent:
+            if other.event.cpu != item.event.cpu:
+                self.raced |= item.names.unsure(other.names)
+        if item.names.writes and item.names.are_among(self.raced):
+            self.raced |= item.names.writes
+        self.recent.append(item)
+        if len(self.raced) > MOST_RACED:
+            self.k.start(closed=False)
+            self.forget()
+
+    def _forget_old(self, item: Item) -> None:
+        """What happened before all that is still to come races with nothing more."""
+        oldest = self.waiting[0] if self.waiting else item
+        while self.recent and self.order.apart(self.recent[0], oldest):
+            self.recent.popleft()
+
+    def forget(self) -> None:
+        """Nothing is known any more, so nothing is wrong of what is known."""
+        self.recent.clear()
+        self.raced.clear()
+
+    def _try_waiting(self) -> None:
+        """Something has happened: perhaps what waits is lawful now."""
+        again = True
+        while again:
+            again, blocked = False, set[int]()
+            for item in self.waiting:
+                if item.event.cpu not in blocked and self._try(item):
+                    self.waiting.remove(item)
+                    self.reordered += 1
+                    again = True
+                    break
+                blocked.add(item.event.cpu)
+
+    def _decide(self) -> Item | None:
+        """The first that waits can wait no longer: it deviates, or an order that was not tried may explain it."""
+        item = self.waiting.pop(0)
+        if self._try(item):
+            self.reordered += 1
+            return None
+        for other in self.waiting:
+            other.names = names_of(self.k, other.event)
+        races = any(other.event.cpu != item.event.cpu and item.names.race(other.names) for other in [*self.recent, *self.waiting])
+        if not races and not item.names.are_among(self.raced):
+            return item
+        self.undecided += 1
+        self._rely_on_nothing(item.names)
+        if not self._try(item) and isinstance(item.why, Inconsistent):
+            self.k.start(closed=False)
+            self.forget()
+            if not self._try(item):
+                return item  # it is no event, whatever came before
+        self._try_waiting()
+        return None
+
+    def _rely_on_nothing(self, names: Names) -> None:
+        """Nothing is relied on any more that is known of these."""
+        k, own = self.k, names.reads | names.writes
+        if names.spans or any(name[0] == "vm" for name in names.writes):
+            k.start(closed=False)
+            self.forget()
+            return
+        pages = {(name[1], name[2]) for name in own if name[0] == "page"}
+        frames = {name[1] for name in own if name[0] == "frame"}
+        k.journal.clear()
+        about = About(frozenset(pages), frozenset(frames))
+        for key in sorted(about.pages):
+            k.open_contents(key)
+            k.lingering[key] = ()
+        k.open(about)
+        for mfn in about.frames:
+            k.tables["memory"].forget(mfn)
+        for name in own:
+            if name[0] == "ring":
+                k.rings[name[1], name[2]] = DirtyRing()
+        k.related()
+        k.alike.clear()
+        self.raced -= own

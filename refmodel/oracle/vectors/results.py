@@ -1,0 +1,151 @@
+"""What a consumer of vectors found, judged: its deviations in classes, each with its smallest example.
+
+A result is a line of JSON: the ``id`` of a vector, and how the consumer's walk ended (specs/vectors.md).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import attrs
+import msgspec
+
+from refmodel.language import BadDesign
+from refmodel.oracle.judging import Deviation, Finding, Verdict
+from refmodel.oracle.trace.reading import Source
+from refmodel.oracle.vectors.files import SETS, Hex, Memory, Vector, read
+from refmodel.oracle.vectors.walks import Test
+from refmodel.oracle.x86 import nested_campaign, walk_campaign
+from refmodel.oracle.x86.nested_tests import NestedTest
+from refmodel.oracle.x86.outcomes import Lawful, Observed, Outcome, judged
+from refmodel.oracle.x86.walk_tests import WalkTest
+
+
+class Result(msgspec.Struct, forbid_unknown_fields=True):
+    """How a consumer's walk of a vector ended. Without ``flags``, the flags that it set are not compared."""
+
+    id: str
+    end: Literal["completed", "#PF", "#GP", "EPT violation", "EPT misconfiguration", "#NPF"]
+    code: Hex = "0x0"
+    address: Hex = "0x0"
+    linear: Hex = "0x0"
+    flags: Memory | None = None
+
+    def outcome(self) -> Outcome:
+        return Outcome(self.end, int(self.code, 16), int(self.address, 16), int(self.linear, 16))
+
+
+@attrs.frozen
+class Example:
+    """A vector, as an example of a class of deviations."""
+
+    vector: Vector
+    test: Test
+
+    def lines(self) -> Iterator[str]:
+        yield f"vector {self.vector.id} ({self.vector.because})"
+        if isinstance(self.test, WalkTest | NestedTest):
+            yield from self.test.lines()
+        else:
+            yield f"address {self.vector.address}, access {self.vector.access}"
+            yield from (f"memory[{at}] = {word}" for at, word in self.vector.memory.items())
+
+    def size(self) -> tuple[int, int, str]:
+        """Smaller examples come first: fewer entries, fewer bits that are set."""
+        words = [int(word, 16) for word in self.vector.memory.values()]
+        return sum(word != 0 for word in words), sum(word.bit_count() for word in words), self.vector.id
+
+
+def judge_results(folder: Path, file: Path) -> list[Verdict]:
+    """Judge results by the vectors in a folder: a verdict for each set that has some. Raises ``BadDesign`` for what is no result,
+    and where nothing can be judged."""
+    results = _read(file)
+    verdicts = []
+    for name in SETS:
+        of_set = {id: result for id, result in results.items() if id.partition("/")[0] == name}
+        if of_set:
+            verdicts.append(_judge(folder / f"{name}.jsonl", file.name, of_set))
+    return verdicts
+
+
+def _read(file: Path) -> dict[str, Result]:
+    decoder, results = msgspec.json.Decoder(Result), dict[str, Result]()
+    for first, block in Source(str(file)).blocks():
+        for number, line in enumerate(block.split(b"\n"), first):
+            if not line.strip():
+                continue
+            try:
+                result = decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
+                raise BadDesign(f"{file}:{number}: not a result: {why}") from None
+            if result.id in results or result.id.partition("/")[0] not in SETS:
+                why_not = "was given before" if result.id in results else f"expected that of a vector of {', '.join(SETS)}"
+                raise BadDesign(f"{file}:{number}: id: {result.id}: {why_not}")
+            results[result.id] = result
+    if not results:
+        raise BadDesign(f'{file}: no results; expected a line such as {{"id":"guest-4/000000","end":"#PF","code":"0x4",'
+                        '"address":"0x1000"} for each vector')
+    return results
+
+
+def _judge(vectors: Path, name: str, results: dict[str, Result]) -> Verdict:
+    if not vectors.is_file():
+        raise BadDesign(f"{vectors}: no such file; refmodel vectors --out {vectors.parent} makes it")
+    began, seen, outcomes = time.perf_counter(), Counter[str](), Counter[str]()
+    smallest: dict[str, Deviation] = {}
+    left = dict(results)
+    for vector, test, ways in read(vectors):
+        result = left.pop(vector.id, None)
+        if result is None:
+            continue
+        outcomes[result.end] += 1
+        finding = _finding(test, ways, result)
+        if finding is None:
+            continue
+        seen[finding.title] += 1
+        example, known = Example(vector, test), smallest.get(finding.title)
+        if known is None or (isinstance(known.test, Example) and example.size() < known.test.size()):
+            smallest[finding.title] = Deviation(finding, example)
+    if left:
+        raise BadDesign(f"{vectors}: has no vector {next(iter(left))}; were the results made of other vectors?")
+    found = sorted(smallest.values(), key=lambda each: -seen[each.finding.title])
+    return Verdict(name, f"vectors {vectors.stem}", sum(outcomes.values()), time.perf_counter() - began, tuple(found), dict(seen),
+                   dict(outcomes))
+
+
+def _finding(test: Test, ways: list[Lawful], result: Result) -> Finding | None:
+    """What is wrong with a result."""
+    got, before = result.outcome(), test.entries
+    if result.flags is None:
+        must = next((way.must for way in ways if way.outcome == got), {})
+        after = {at: entry | must.get(at, 0) for at, entry in before.items()}
+    else:
+        flags = {int(at, 16): int(word, 16) for at, word in result.flags.items()}
+        after = {at: entry | flags.get(at, 0) for at, entry in before.items()}
+    observed = Observed(got, after)
+    if isinstance(test, WalkTest):
+        return walk_campaign.compare(test, observed, ways)
+    if isinstance(test, NestedTest):
+        return nested_campaign.compare(test, observed, ways)
+    return judged(ways, before, observed, _of_outcome, _of_flags)
+
+
+def _of_outcome(expected: Outcome, got: Outcome) -> Finding:
+    if got.kind != expected.kind:
+        title = f"{got.kind} where {expected.kind} is due"
+    else:
+        title = f"another {'code' if got.code != expected.code else 'address'} of {expected.kind} than is due"
+    return Finding(title, "specs/two_dimensions.md", _words(expected), _words(got))
+
+
+def _words(outcome: Outcome) -> str:
+    return f"{outcome.kind}, code {outcome.code:#x}, address {outcome.address:#x}"
+
+
+def _of_flags(way: Lawful, address: int, wrong: int, due: int) -> Finding:
+    return Finding(f"flags {wrong:#x} of an entry are not as they must be", "specs/two_dimensions.md", f"{due:#x} at {address:#x}",
+                   f"{due ^ wrong:#x}")

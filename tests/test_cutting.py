@@ -1,0 +1,71 @@
+"""One long trace is cut at its gaps, and judged in pieces to the same verdict."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from refmodel.engines.spread import Where
+from refmodel.language import BadDesign
+from refmodel.oracle.trace.cutting import cut, judge_in_pieces
+from refmodel.oracle.trace.judge import judge_trace
+from refmodel.oracle.trace.verdicts import TraceVerdict
+from tests.benchmarks.monitor import Monitor
+
+
+def written(file: Path, defect: str = "", bad: bool = False) -> str:
+    """A trace with gaps in it."""
+    draw = random.Random(1)
+    told: list[dict[str, Any]] = list(Monitor(1, vms=2, pages=512, defect=defect, after=3000).events(6000))
+    for at in sorted((draw.randrange(500, 5900) for _ in range(12)), reverse=True):
+        told[at:at] = [{"e": "gap"}]
+    if bad:
+        told[4000] = {"e": "load"}
+    file.write_bytes(b"".join(json.dumps(event).encode() + b"\n" for event in told))
+    return str(file)
+
+
+def timeless(verdict: TraceVerdict) -> TraceVerdict:
+    return attrs.evolve(verdict, seconds=0)
+
+
+@pytest.mark.parametrize("defect", ["", "a frame given to two pages", "data that nobody wrote"])
+def test_the_verdict_is_the_same_in_pieces(defect: str, tmp_path: Path) -> None:
+    name = written(tmp_path / "trace.jsonl", defect)
+    assert len(cut(name, 8)) > 4
+    assert timeless(judge_in_pieces(name, Where())) == timeless(judge_trace(name))
+
+
+def test_so_it_is_with_processes(tmp_path: Path) -> None:
+    name = written(tmp_path / "trace.jsonl", "data that nobody wrote")
+    assert timeless(judge_in_pieces(name, Where(2))) == timeless(judge_trace(name))
+
+
+def test_pieces_are_the_whole_file_and_begin_at_gaps(tmp_path: Path) -> None:
+    name = written(tmp_path / "trace.jsonl")
+    pieces, data = cut(name, 8), (tmp_path / "trace.jsonl").read_bytes()
+    assert b"".join(data[piece.start:piece.end] for piece in pieces) == data
+    for piece in pieces[1:]:
+        assert json.loads(data[piece.start:].partition(b"\n")[0]) == {"e": "gap"}
+        assert data[:piece.start].count(b"\n") == piece.line - 1
+
+
+def test_what_is_no_event_is_said_with_its_line(tmp_path: Path) -> None:
+    name = written(tmp_path / "trace.jsonl", bad=True)
+    told = []
+    for judge in (judge_trace, lambda name: judge_in_pieces(name, Where())):
+        with pytest.raises(BadDesign) as why:
+            judge(name)
+        told.append(str(why.value))
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("first", [b'{"e":"load","gpa":0,"value":1,"seq":1}', b'{"e":"trace","order":"cpu"}', b"\x1f\x8b"])
+def test_some_traces_are_not_cut(first: bytes, tmp_path: Path) -> None:
+    (tmp_path / "t").write_bytes(first + b'\n{"e":"gap"}\n{"e":"load","gpa":0,"value":1}\n')
+    assert cut(str(tmp_path / "t"), 8) == [] and cut("-", 8) == []

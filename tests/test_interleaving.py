@@ -1,0 +1,135 @@
+"""Traces of which only each CPU's own order is known: some order has to be lawful, and a race is never called a deviation."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from refmodel.language import BadDesign
+from refmodel.oracle.trace.judge import Judge, judge_events
+from refmodel.oracle.trace.verdicts import TraceVerdict
+from tests.benchmarks.monitor import DEFECTS, Monitor
+
+Told = dict[str, Any]
+WINDOW = 12
+HEADER: Told = {"e": "trace", "start": "power-on", "flushes": "told", "order": "cpu", "window": WINDOW}
+TWO = [{"e": "populate", "gfn": 0, "mfn": 5}, {"e": "populate", "gfn": 1, "mfn": 6}]
+SOME = [{"e": "store", "cpu": 0, "gpa": 0x1000 + 8 * n, "value": n} for n in range(3 * WINDOW)]
+"""Events that have nothing to do with others, and stand between them."""
+
+
+def on_cpus(told: Iterable[Told]) -> list[Told]:
+    """A VM's processors have CPUs of their own, which handle their exits; whatever else is done has another CPU."""
+    events, served = list[Told](), 0
+    for event in told:
+        cpu = 0
+        if event["e"] in ("load", "store", "exit"):
+            cpu = 1 + 2 * event["vm"] + event.get("cpu", 0)
+        elif served and event["e"] in ("map", "ring_push", "break", "unmap", "flush_begin", "flush_end"):
+            cpu = served
+        events.append({**event, "cpu": cpu})
+        served = cpu if event["e"] == "exit" or (served and event["e"] != "store" and cpu) else 0
+    return events
+
+
+def shuffled(told: list[Told], draw: random.Random) -> list[Told]:
+    """The events in another order: each CPU's are in their own, and none is far from its place."""
+    when: dict[int, float] = {}
+    places = []
+    for number, event in enumerate(told):
+        cpu = event["cpu"]
+        when[cpu] = max(when.get(cpu, 0), number + draw.random() * WINDOW / 2)
+        places.append((when[cpu], number))
+    return [told[number] for _, number in sorted(places)]
+
+
+def judged(told: list[Told], **header: Any) -> TraceVerdict:
+    return judge_events([{**HEADER, **header}, *told])
+
+
+def counted(verdict: TraceVerdict) -> tuple[int, int]:
+    return (verdict.counted["events judged in another order than that of their lines"], verdict.counted["races undecided"])
+
+
+def by_any_cpu(told: Iterable[Told]) -> list[Told]:
+    """Each event happens on any of three CPUs: so the order of most is not known."""
+    draw = random.Random(5)
+    return [{**event, "cpu": draw.randrange(3)} for event in told]
+
+
+@pytest.mark.parametrize("cpus", [on_cpus, by_any_cpu])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_correct_monitor_is_lawful_in_whatever_order_its_events_come(
+        seed: int, cpus: Callable[[Iterable[Told]], list[Told]]) -> None:
+    told = cpus(Monitor(seed, vms=2, pages=512).events(1500))[1:]
+    verdict = judged(shuffled(told, random.Random(seed)))
+    assert verdict.deviation is None, verdict.deviation
+    assert cpus is on_cpus or counted(verdict)[0] > 20
+
+
+def test_what_it_does_wrong_is_mostly_found() -> None:
+    found = 0
+    for defect in DEFECTS:
+        monitor = Monitor(1, vms=2, pages=512, defect=defect, after=600)
+        told = on_cpus(monitor.events(2500))[1:]
+        deviation = judged(shuffled(told, random.Random(1))).deviation
+        found += deviation is not None and deviation.clause in DEFECTS[defect]
+    assert found > len(DEFECTS) / 2
+
+
+def test_a_load_may_be_reported_before_the_store_that_it_saw() -> None:
+    load, store = {"e": "load", "cpu": 1, "gpa": 8, "value": 7}, {"e": "store", "cpu": 0, "gpa": 8, "value": 7}
+    verdict = judged([*TWO, *SOME, load, store, *SOME])
+    assert verdict.deviation is None and counted(verdict) == (1, 0)
+    late = judged([*TWO, *SOME, load, *SOME, store])
+    assert late.deviation is not None and late.deviation.clause == "EQV-1"
+    assert judge_events([{"e": "trace", "start": "power-on"}, *TWO, load, store]).deviation is not None
+
+
+def test_the_order_of_two_stores_is_not_known_afterwards() -> None:
+    stores = [{"e": "store", "cpu": cpu, "gpa": 8, "value": cpu} for cpu in (1, 2)]
+    for value in (1, 2):
+        verdict = judged([*TWO, *SOME, *stores, *SOME, {"e": "load", "cpu": 3, "gpa": 8, "value": value}, *SOME])
+        assert verdict.deviation is None
+    apart = judged([*TWO, *SOME, stores[0], *SOME, stores[1], *SOME, {"e": "load", "cpu": 3, "gpa": 8, "value": 1}, *SOME])
+    assert apart.deviation is not None and apart.deviation.clause == "EQV-1"
+
+
+def test_times_say_more_than_lines() -> None:
+    def at(time: int, event: Told) -> Told:
+        return {**event, "time": time}
+
+    load, store = {"e": "load", "cpu": 1, "gpa": 8, "value": 7}, {"e": "store", "cpu": 0, "gpa": 8, "value": 7}
+    assert judged([*TWO, *SOME, at(1000, load), at(1010, store)], skew=20).deviation is None
+    assert judged([*TWO, *SOME, at(1000, load), at(1010, store)], skew=5).deviation is not None
+
+
+def test_numbers_are_each_cpus_own() -> None:
+    numbers = ((0, 1), (1, 1), (0, 2), (1, 2), (1, 4))
+    told = [{"e": "store", "cpu": cpu, "seq": seq, "gpa": 8 * cpu, "value": 1} for cpu, seq in numbers]
+    verdict = judged([*TWO, *told])
+    assert verdict.counted["gaps"] == 1
+    with pytest.raises(BadDesign, match="seq"):
+        judged([*TWO, *told, told[0]])
+
+
+def test_the_verdict_says_the_bound() -> None:
+    assert any(f"at most {WINDOW} apart" in note for note in judged(TWO).notes)
+
+
+def test_a_conversation_has_one_order() -> None:
+    from refmodel.oracle.trace.lockstep import Lockstep
+
+    assert "order" in Lockstep("test").answer(json.dumps(HEADER).encode())["error"]
+
+
+def test_blocks_and_events_are_judged_alike() -> None:
+    told = [{**HEADER}, *shuffled(on_cpus(Monitor(2, vms=2, pages=512).events(800))[1:], random.Random(2))]
+    judge = Judge("blocks")
+    block = b"".join(json.dumps(event).encode() + b"\n" for event in told)
+    assert (judge.block(1, block) or judge.finish()) is None
+    assert counted(judge.verdict(0, None)) == counted(judge_events(told))
