@@ -19,7 +19,7 @@ ROOT = Path(refmodel.__file__).parent
 SPECS = Path(__file__).parent.parent / "specs"
 
 LAYERS = ["language", "machine", "bare", "monitor", "mmu", "laws", "geometries", "points", "designs", "examples", "engines",
-          "loading", "bugs", "oracle", "report", "strategies", "api", "suites", "pytest_plugin", "cli"]
+          "management", "loading", "bugs", "oracle", "report", "strategies", "api", "suites", "pytest_plugin", "cli"]
 """From the ground up: a file imports from its own layer and those below."""
 
 

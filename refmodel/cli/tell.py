@@ -20,10 +20,11 @@ from refmodel.engines.bench import Kill
 from refmodel.engines.bench import matrix as kill_matrix
 from refmodel.engines.exits import measure
 from refmodel.engines.machine import replay as run_again
-from refmodel.engines.policy_simulation import POLICIES, read, simulate
 from refmodel.engines.tokens import decode, has_changed, spec_of
 from refmodel.language.unsound import BadDesign
 from refmodel.machine.x86.instructions import X86_INSTRUCTIONS, classify
+from refmodel.management.scenario import read
+from refmodel.management.simulation import POLICIES, simulate
 from refmodel.report import efficiency, explaining, pages, policies, stories, terminal
 
 TOPICS = ("exits", "instructions", "policy")
@@ -156,7 +157,7 @@ def _policies(file: Path | None, names: list[str], html: Path | None, as_json: b
     unknown = [name for name in names if name not in POLICIES]
     if unknown:
         raise BadDesign(f"{unknown[0]}: no such policy; expected one of {', '.join(POLICIES)}")
-    with resources.as_file(resources.files("refmodel.report").joinpath("workloads")) as folder:
+    with resources.as_file(resources.files("refmodel.management").joinpath("workloads")) as folder:
         workloads = {f.stem: read(f) for f in ([file] if file is not None else sorted(folder.glob("*.toml")))}
     done = [(f"{w}, {n}", given, simulate(given, POLICIES[n])) for w, given in workloads.items() for n in names]
     if html is not None:

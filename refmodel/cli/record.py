@@ -1,0 +1,42 @@
+"""``refmodel record``: workloads from real programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from refmodel.cli.common import app, err, to_be_written
+from refmodel.language import BadDesign
+from refmodel.management.recorder.recording import record as made_of
+from refmodel.management.recording import ENDING, pack
+
+
+@app.command()
+def record(
+    what: Annotated[str, typer.Argument(help="memory")],
+    command: Annotated[list[str], typer.Argument(help="after --, the command and its arguments")],
+    output: Annotated[Path, typer.Option("--output", "-o", help=f"the file to write, NAME{ENDING}")],
+    interval: Annotated[float, typer.Option(help="seconds between two samples", min=0.01, max=60)] = 0.2,
+    seconds: Annotated[float, typer.Option(help="end the command after so many seconds", min=0.1, max=86400)] = 60,
+    key: Annotated[str, typer.Option(help="numbers contents; recordings with the same key can be compared")] = "",
+    granule: Annotated[int, typer.Option(help="pages that are looked at together, for programs of more than 50,000 pages",
+                                         min=1, max=512)] = 1,
+) -> None:
+    """Record which pages a command touches and changes, for explain policy and explain mechanisms.
+
+    The command and what it starts are sampled until it ends. Processes that live for less than an interval may be missed. Of
+    contents only equality is kept. What the kernel says is first tested on a process whose use of memory is known.
+
+    Exit status: 0 it is written, 2 bad input, or this machine does not let it be recorded.
+    """
+    if what != "memory":
+        raise BadDesign(f"record {what}: expected memory")
+    if not output.name.endswith(ENDING):
+        raise BadDesign(f"{output}: expected a name that ends with {ENDING}")
+    to_be_written([output])
+    made = made_of(command, interval, seconds, key, granule)
+    data = pack(made)
+    output.write_bytes(data)
+    err.print(f"{output}: {made.samples} samples of {made.pages:,} pages, {len(data):,} bytes", soft_wrap=True, markup=False)
