@@ -221,11 +221,13 @@ def test_a_workload_that_is_none_is_told_where(text: str, expected: str, tmp_pat
 def test_the_command_shows_policies(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "refmodel.cli", "explain", "policy"]
     page = tmp_path / "policy.html"
-    done = subprocess.run([*command, "--policy", "esx", "--html", str(page)], capture_output=True, text=True, timeout=60,
+    tax = resources.files("refmodel.management").joinpath("workloads", "idle_tax.toml")
+    done = subprocess.run([*command, str(tax), "--policy", "esx", "--html", str(page)], capture_output=True, text=True, timeout=60,
                           check=True)
-    assert "idle_tax, esx" in done.stdout and "AAAA" in done.stdout
+    assert "idle_tax, esx" in done.stdout and "AAAA" in done.stdout and "strategies on idle_tax" in done.stdout
     assert "<polyline" in page.read_text() and "busy ends with 8,192 pages" in page.read_text()
-    document = json.loads(subprocess.run([*command, "--policy", "static", "--json"], capture_output=True, text=True, timeout=60,
-                                         check=True).stdout)
-    assert [run["run"] for run in document] == ["idle_tax, static", "opposed, static", "shares, static"]
+    document = json.loads(subprocess.run([*command, str(tax), "--policy", "static", "--json"], capture_output=True, text=True,
+                                         timeout=60, check=True).stdout)
+    assert [run["run"] for run in document["runs"]] == ["idle_tax, static"]
+    assert [score["strategy"] for score in document["scores"]["idle_tax"]] == ["static", "bound"]
     assert subprocess.run([*command, "--policy", "none"], capture_output=True, timeout=60, check=False).returncode == 2

@@ -23,7 +23,7 @@ def _cost(value: float, unit: str, what: str, reference: str) -> float:
     return found
 
 
-MEASURED = "measured: tests/benchmarks/test_costs.py"
+MEASURED = "measured from Python on a virtual machine, AMD EPYC: tests/benchmarks/test_costs.py"
 
 
 @attrs.frozen
@@ -32,13 +32,13 @@ class Costs:
 
     exit: float = _cost(0.8, "us", "an exit and entry, with the handler's way there",
                         "about 2,000 cycles direct cost, Xeon X5570: Landau et al., SplitX, WIOV 2011")
-    first_touch: float = _cost(1.3, "us", "a minor fault that zeroes a page", MEASURED)
+    first_touch: float = _cost(2.1, "us", "a minor fault that zeroes a page", MEASURED)
     copy: float = _cost(0.4, "us", "copying a page that is not in a cache", MEASURED)
-    hash: float = _cost(3.2, "us", "hashing a page by BLAKE2b", MEASURED)
-    compress: float = _cost(8.0, "us", "compressing a page by zstd at level 1", MEASURED)
-    decompress: float = _cost(4.0, "us", "expanding it", MEASURED)
-    patch: float = _cost(30.0, "us", "making a patch by zstd against one reference page", MEASURED)
-    unpatch: float = _cost(10.0, "us", "applying it", MEASURED)
+    hash: float = _cost(4.7, "us", "hashing a page by BLAKE2b", MEASURED)
+    compress: float = _cost(12.0, "us", "compressing a page by zstd at level 1", MEASURED)
+    decompress: float = _cost(5.4, "us", "expanding it", MEASURED)
+    patch: float = _cost(20.0, "us", "making a patch by zstd against one reference page", MEASURED)
+    unpatch: float = _cost(8.8, "us", "applying it", MEASURED)
     swap_in: float = _cost(100.0, "us", "a random read of 4 KiB from the swap device",
                            "SATA SSD: 100 to 150 us; NVMe flash 30 to 100; disk 10,000 (data sheets: an assumption)")
     swap_out: float = _cost(10.0, "us", "what the VM waits for a page that is written out, which is done in the background",

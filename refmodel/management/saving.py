@@ -15,6 +15,9 @@ LARGEST_PATCH = 2048
 LARGEST_COMPRESSED = 2990
 """Bytes: what takes more is not kept compressed (Lagar-Cavilla et al., ASPLOS 2019: 73 per cent of a page)."""
 
+LEAST = 100
+"""Pages of its own that a recorded process has to have to be counted as a VM: a shell that only starts others has fewer."""
+
 
 @attrs.frozen
 class Saved:
@@ -65,7 +68,8 @@ def of(contents: npt.NDArray[np.uint32], compressed: npt.NDArray[np.uint16], pat
 def alike(recording: Recording, count: int) -> list[Saved]:
     """What 1, 2, ... VMs save: each has the pages of one of the recorded processes, and all the pages of files."""
     contents = recording.contents[-1]
-    owners = [owner for owner in np.unique(recording.owners) if owner and (contents[recording.owners == owner] != ABSENT).any()]
+    held = {owner: int(np.count_nonzero(contents[recording.owners == owner] != ABSENT)) for owner in np.unique(recording.owners)}
+    owners = [owner for owner, pages in held.items() if owner and pages >= LEAST]
     found = []
     for vms in range(1, min(count, len(owners)) + 1):
         at = np.concatenate([np.flatnonzero((recording.owners == owner) | (recording.owners == 0)) for owner in owners[:vms]])

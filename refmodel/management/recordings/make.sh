@@ -85,15 +85,15 @@ for beat in range(40):
 PY
 record idle --interval 0.25 --seconds 25 -- "$python" idle.py
 
-# Like programs side by side, for what they share: two web servers, two databases, and two Python jobs.
+# Like programs side by side, for what they share: three web servers, two databases, and three idle Python programs.
 cat > fleet.sh <<'SH'
 PYTHON=$1
-$PYTHON -m http.server --bind 127.0.0.1 8771 & $PYTHON -m http.server --bind 127.0.0.1 8772 &
+for port in 8771 8772 8773; do $PYTHON -m http.server --bind 127.0.0.1 $port & done
 sqlite3 :memory: ".read small.sql" & sqlite3 :memory: ".read small.sql" &
-$PYTHON idle.py & $PYTHON idle.py &
+for number in 1 2 3; do $PYTHON idle.py & done
 wait
 SH
-sed 's/200000/30000/g; s/300000/30000/g; s/1000000/3000000/g' queries.sql > small.sql
+sed 's/200000/60000/g; s/300000/60000/g; s/1000000/30000000/g' queries.sql > small.sql
 record fleet --interval 0.5 --seconds 6 -- sh fleet.sh "$python"
 
 mv ./*.memory.zst "$here/"
