@@ -1,4 +1,4 @@
-"""What ``refmodel explain policy`` and ``explain mechanisms`` print."""
+"""What ``refmodel explain policy``, ``explain mechanisms`` and ``explain exits`` print."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from refmodel.cli.common import out
+from refmodel.engines.exits import measure
 from refmodel.language import BadDesign
 from refmodel.management import mechanisms as of_mechanisms
 from refmodel.management import recording, saving
@@ -18,7 +19,9 @@ from refmodel.management.published import ready
 from refmodel.management.results import estimated, recordings, workloads
 from refmodel.management.scenario import Workload, read
 from refmodel.management.simulation import POLICIES, Period, simulate
-from refmodel.report import management, pages
+from refmodel.management.translation import streams
+from refmodel.management.translation.comparing import compared
+from refmodel.report import efficiency, management, pages, translation
 from refmodel.report import policies as periods_shown
 
 
@@ -54,6 +57,24 @@ def _document(scores: dict[str, list[Score]], runs: Sequence[tuple[str, Workload
     return {"scores": {name: [attrs.asdict(score) for score in found] for name, found in scores.items()},
             "runs": [{"run": name, "periods": [{**attrs.asdict(p), "state": p.state.value} for p in periods]}
                      for name, _, periods in runs]}
+
+
+def exits(file: Path | None, html: Path | None, as_json: bool) -> None:
+    """What MMUs cost: exits by pattern, and translation on recorded addresses."""
+    given = {file.name.removesuffix(streams.ENDING): streams.read(file)} if file is not None else streams.shipped()
+    measured, found = measure(), compared(given)
+    tables = [translation.exits_each(), *(table for name, each in found.items()
+                                          for table in (translation.overheads(name, each), translation.crossovers(name, each)))]
+    if html is not None:
+        pages.write(pages.Page("refmodel explain exits", tables=tuple(table.on_page() for table in tables)), html)
+    if as_json:
+        print(json.dumps({"exits": [attrs.asdict(m) for m in measured],
+                          "translation": {name: attrs.asdict(each) for name, each in found.items()}}, indent=2))
+        return
+    out.print(efficiency.exits_table(measured))
+    out.print(efficiency.exits_plot(measured))
+    for table in tables:
+        out.print(table.on_terminal())
 
 
 def mechanisms(file: Path | None, html: Path | None, as_json: bool) -> None:

@@ -17,7 +17,6 @@ from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, app, err, 
 from refmodel.cli.progress import Counting
 from refmodel.engines.bench import Kill
 from refmodel.engines.bench import matrix as kill_matrix
-from refmodel.engines.exits import measure
 from refmodel.engines.machine import replay as run_again
 from refmodel.engines.tokens import decode, has_changed, spec_of
 from refmodel.language.unsound import BadDesign
@@ -26,7 +25,7 @@ from refmodel.management.simulation import POLICIES
 from refmodel.report import efficiency, explaining, pages, stories, terminal
 
 TOPICS = ("exits", "instructions", "mechanisms", "policy")
-OF_MEMORY = ("mechanisms", "policy")
+OF_MEMORY = ("exits", "mechanisms", "policy")
 """Topics that take a file, and can be put on a page."""
 
 
@@ -110,9 +109,10 @@ def replay(
 
 @app.command()
 def explain(
-    topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, or {' or '.join(TOPICS)}")],
-    workload: Annotated[Path | None, typer.Argument(help="for policy: a workload, a TOML file; for mechanisms: a recording; "
-                                                         "without it, those that come along")] = None,
+    topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, or "
+                                             f"{' or '.join(TOPICS)}")],
+    workload: Annotated[Path | None, typer.Argument(help="for policy: a workload, a TOML file; for mechanisms: a recording; for "
+                                                         "exits: an address stream; without it, those that come along")] = None,
     policy: Annotated[list[str] | None, typer.Option(help=f"for policy: {', '.join(POLICIES)}; may be repeated; also prints "
                                                           f"who had how much memory")] = None,
     html: Html = None,
@@ -127,7 +127,7 @@ def explain(
     Exit status: 0, or 2 for a topic that there is not.
     """
     if topic not in OF_MEMORY and (workload is not None or html is not None):
-        raise BadDesign("a workload and --html go with explain policy and explain mechanisms only")
+        raise BadDesign("a file and --html go with explain exits, explain policy and explain mechanisms only")
     if topic != "policy" and policy:
         raise BadDesign("--policy goes with explain policy only")
     if topic == "policy":
@@ -144,12 +144,7 @@ def explain(
             terminal.explained(out, explanation)
         return
     if topic == "exits":
-        measured = measure()
-        if as_json:
-            print(json.dumps([attrs.asdict(m) for m in measured], indent=2))
-            return
-        out.print(efficiency.exits_table(measured))
-        out.print(efficiency.exits_plot(measured))
+        management.exits(workload, html, as_json)
         return
     if as_json:
         print(json.dumps([{"instruction": x.name, **attrs.asdict(classify(x.does)), "remedy": x.remedy} for x in X86_INSTRUCTIONS],

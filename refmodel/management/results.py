@@ -13,6 +13,9 @@ from refmodel.management.comparison import Score, compare
 from refmodel.management.estimating.estimators import Error, Watched, errors
 from refmodel.management.published import Result, ready, results
 from refmodel.management.recording import Recording
+from refmodel.management.translation.comparing import Translation
+from refmodel.management.translation.comparing import compared as translated
+from refmodel.management.translation.streams import shipped
 
 FLEET = "fleet"
 """The recording of several programs, of which only the contents are looked at."""
@@ -31,6 +34,7 @@ class Comparison:
     alike: list[saving.Saved]
     estimators: Mapping[str, list[Error]]
     published: list[Result]
+    translation: Mapping[str, Translation]
 
 
 def workloads() -> list[str]:
@@ -58,4 +62,4 @@ def compared() -> Comparison:
     return Comparison({name: each.about for name, each in given.items()}, {name: compare(each) for name, each in given.items()},
                       {name: mechanisms.compare(each, Replayed(each)) for name, each in runs.items()},
                       {name: saving.saved(each) for name, each in found.items()}, saving.alike(found[FLEET], 10),
-                      {name: estimated(each) for name, each in runs.items()}, results(found[FLEET]))
+                      {name: estimated(each) for name, each in runs.items()}, results(found[FLEET]), translated(shipped()))

@@ -9,7 +9,7 @@ from pathlib import Path
 from refmodel.management.comparison import Score
 from refmodel.management.mechanisms import Regained
 from refmodel.management.results import Comparison, compared
-from refmodel.report import management, plots
+from refmodel.report import management, plots, translation
 from refmodel.report.management import Table, percent
 
 HEAD = """# Pros and cons
@@ -42,6 +42,16 @@ rows below it each of its programs is a VM with its own copy of all pages of fil
 ESTIMATORS = """
 The truth is the working set: pages touched in the last ten periods. Each VM has 70 per cent of the
 pages that it touches. Errors are parts of the largest working set.
+"""
+TRANSLATION = """
+Shadow paging walks in one dimension and exits when a guest edits its tables. EPT and NPT walk in
+two and do not exit. Which costs less depends on the program: on its TLB misses and on how often it
+edits tables. Adams and Agesen (ASPLOS 2006) found page-table updates and context switches to cost
+software and hardware monitors very differently.
+
+The streams are data accesses of real programs. Edits are the minor faults of the whole program,
+switches its context switches. Caches are fully associative. A reference costs 20 cycles, an exit
+2,000 (`refmodel/management/translation/costs.py`).
 """
 LIMITS = """
 ## What this does not show
@@ -132,6 +142,10 @@ def chapter(found: Comparison) -> str:
               "\n![Memory saved](pictures/sharing.svg)\n", "## Estimating need", ESTIMATORS]
     for name, errors in found.estimators.items():
         parts += [f"### {name}, estimated\n", management.estimators(name, errors).in_markdown(), ""]
+    parts += ["## Translation", TRANSLATION, translation.exits_each().in_markdown(), ""]
+    for name, each in found.translation.items():
+        tables = (translation.overheads(name, each), translation.crossovers(name, each))
+        parts += [f"### {name}, translated\n", *(f"{table.title}:\n\n{table.in_markdown()}\n" for table in tables)]
     parts += ["## Published results\n", management.published(found.published).in_markdown(), "\n## Costs\n",
               management.costs().in_markdown(), LIMITS]
     return "\n".join(parts)

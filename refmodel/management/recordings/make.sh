@@ -96,4 +96,26 @@ SH
 sed 's/200000/60000/g; s/300000/60000/g; s/1000000/30000000/g' queries.sql > small.sql
 record fleet --interval 0.5 --seconds 6 -- sh fleet.sh "$python"
 
-mv ./*.memory.zst "$here/"
+# Address streams, by Valgrind: a small database, and a Python program that looks words up in a dictionary.
+addresses() {
+    name=$1
+    shift
+    $python -m refmodel.cli record addresses --most 500000 -o "$name.addresses.zst" "$@"
+}
+cat > small_queries.sql <<'SQL'
+create table item(id integer primary key, kind integer, price integer, note text);
+insert into item select value, value % 97, (value * 7919) % 10007, hex(randomblob(24)) from generate_series(1, 10000);
+create index by_price on item(price);
+select count(*) from generate_series(1, 10000) s join item on item.id = 1 + (s.value * 1277) % 10000;
+select count(*) from generate_series(1, 10000) s join item on item.price = (s.value * 1277) % 10007;
+SQL
+addresses database -- sqlite3 :memory: ".read small_queries.sql"
+cat > walk_dict.py <<'PY'
+words = {f"w{(n * 7919) % 20011}": n for n in range(20000)}
+found = 0
+for n in range(20000):
+    found += words[f"w{(n * 104729) % 20011}"] if f"w{(n * 104729) % 20011}" in words else 0
+PY
+addresses python -- "$python" walk_dict.py
+
+mv ./*.memory.zst ./*.addresses.zst "$here/"
