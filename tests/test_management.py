@@ -224,10 +224,9 @@ def test_those_who_take_memory_to_find_out_do_not_thrash(policy: str) -> None:
     assert max(max(p.waited.values()) for p in periods[30:]) < 0.1
 
 
-@pytest.mark.parametrize("name", ["consolidated", "alike"])
 @pytest.mark.parametrize("policy", POLICIES)
-def test_on_recorded_programs_minimums_are_kept_and_memory_is_conserved(policy: str, name: str) -> None:
-    workload = ready(name)
+def test_on_recorded_programs_minimums_are_kept_and_memory_is_conserved(policy: str) -> None:
+    workload = ready("consolidated")
     for period in simulate(attrs.evolve(workload, periods=60), POLICIES[policy]):
         assert sum(period.allocated.values()) <= workload.pages
         assert all(vm.claim.minimum <= period.allocated[vm.name] <= vm.claim.maximum for vm in workload.vms)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import OrderedDict
 from pathlib import Path
 
-import attrs
 import msgspec
 import numpy as np
 import pytest
@@ -18,10 +16,11 @@ from hypothesis import strategies as st
 from refmodel.engines.exits import references
 from refmodel.language import BadDesign
 from refmodel.management.translation import streams
-from refmodel.management.translation.comparing import COMPARED, compare, exits
+from refmodel.management.translation.comparing import COMPARED, REACHES, compare, exits
 from refmodel.management.translation.costs import Hardware, crossover, missing, overheads, walks
 from refmodel.management.translation.recorder import record
 from refmodel.management.translation.streams import Stored, Stream
+from refmodel.report import translation
 from tests.test_command import refmodel
 
 
@@ -115,11 +114,13 @@ def test_addresses_of_a_small_program_are_recorded() -> None:
     assert len(streams.unpack(streams.pack(found), "x").pages) > 50
 
 
-def test_the_command_explains_exits_of_a_stream(tmp_path: Path) -> None:
-    file = tmp_path / "mine.addresses.zst"
-    file.write_bytes(streams.pack(stored([*range(100)] * 3)))
-    found = json.loads(refmodel("explain", "exits", str(file), "--json").stdout)
-    assert {each["mmu"] for each in found["translation"]["mine"]["overheads"]} == set(COMPARED)
-    assert len(found["exits"]) > len(COMPARED)
+def test_every_mmu_has_a_row_for_each_size_of_pages_and_every_tlb_a_crossover() -> None:
+    found = compare(stream([*range(100)] * 3))
+    assert [each.mmu for each in found.overheads] == [*COMPARED] * 2
+    assert len(translation.overheads("mine", found).rows) == 2 * len(COMPARED)
+    assert [row[0] for row in translation.crossovers("mine", found).rows] == [
+        f"{entries:,} entries" for entries in REACHES for _ in range(2)]
+
+
+def test_a_stream_that_is_not_there_is_bad_input(tmp_path: Path) -> None:
     assert refmodel("explain", "exits", str(tmp_path / "none")).returncode == 2
-    assert attrs.asdict(compare(stream([1, 2])).crossovers[0])["tlb"] == 64
