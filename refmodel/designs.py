@@ -42,11 +42,13 @@ from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.host_pages import HostPages
 from refmodel.monitor.ksm import Ksm
 from refmodel.monitor.migration import Migration
+from refmodel.monitor.patching import Patching
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
 from refmodel.monitor.reservation import Reservation
 from refmodel.monitor.sharing import Sharing
 from refmodel.monitor.superpages import Superpages
 from refmodel.monitor.swapping import Swapping
+from refmodel.monitor.tmem import Tmem
 from refmodel.monitor.virtio_mem import VirtioMem
 from refmodel.points import EVERYTHING, MMUS, over
 
@@ -74,10 +76,23 @@ class CompressedPages(CompressedMemory, Sharing, Ballooning, ContractMmu):
     further_geometries = (attrs.evolve(geometry, only=Memory.geometry.only).resized(Gfn=2, Slot=2),)
 
 
+class PatchedPages(Patching, ContractMmu):
+    """Pages that are kept as patches against shared ones, over sharing and compressed memory, under any MMU."""
+
+    geometry = geometry(Vm=1, Gfn=2, Mfn=3, Slot=1, Index=1, naturals=1, only=Memory.geometry.only)
+
+
 class PluggedBlocks(VirtioMem, Sharing, ContractMmu):
     """Memory that a guest plugs and unplugs by block, over sharing, under any MMU."""
 
     geometry = geometry(Vm=1, Gfn=3, Region=2, Mfn=2, Index=1, naturals=2, only=Memory.geometry.only)
+
+
+class TranscendentMemory(Tmem, Sharing, ContractMmu):
+    """Pools of pages that guests hand to the monitor by copy, over sharing, under any MMU."""
+
+    geometry = geometry(Vm=1, Gfn=2, Mfn=3, Slot=1, Index=1, naturals=1, only=Memory.geometry.only)
+    further_geometries = (attrs.evolve(geometry, only=EMPTY).resized(Vm=2, Gfn=1, Slot=2),)
 
 
 class SamepageMerging(Ksm, ContractMmu):
@@ -314,7 +329,9 @@ SHIPPED: dict[str, type[Design]] = {
     "host_pages": MonitorPages,
     "reservation": Reservations,
     "compressed_memory": CompressedPages,
+    "patching": PatchedPages,
     "virtio_mem": PluggedBlocks,
+    "tmem": TranscendentMemory,
     "ksm": SamepageMerging,
     "devices": AssignedDevices,
     "migration": LiveMigration,

@@ -20,8 +20,8 @@ def balloon_sizes_are_exact(s: Ballooning, vm: Vm) -> Any:
     return s.balloon[vm].actual == ballooned(s, vm)
 
 
-@law("RES-2", "What is free, a table, being read from swap, or holds compressed pages stands behind no guest page; what stands "
-              "behind one is held by it.")
+@law("RES-2", "What is free, a table, being read from swap, or a pool's stands behind no guest page; what stands behind one is "
+              "held by it.")
 def frames_are_conserved(s: P2m, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     owner = s.p2m[frame.vm, frame.gfn]

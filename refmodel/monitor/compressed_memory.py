@@ -69,13 +69,18 @@ class CompressedMemory(Swapping):
     @operation
     def compress(self, vm: Vm, gfn: Gfn) -> Reclaimed:
         """Take a page from its frame, and keep it compressed. It may not become small, or find no room."""
-        entry = self.p2m[vm, gfn]
         require(self.may_write_back(vm, gfn))
         require(self.may_leave(vm, gfn))
         if fails("swap slot") or fails("room in the pool"):
             return Reclaimed(Reclaim.NO_SLOT, vm, gfn)
         slot: Slot = choose(Slot, lambda slot: not self.slots[slot].used)
         mfn: Mfn = choose(Mfn, self.has_room)
+        self.keep_small(vm, gfn, slot, mfn)
+        return Reclaimed(Reclaim.TAKEN, vm, gfn)
+
+    def keep_small(self, vm: Vm, gfn: Gfn, slot: Slot, mfn: Mfn) -> None:
+        """A page leaves its frame, and is kept under a slot in a frame of the pool."""
+        entry = self.p2m[vm, gfn]
         self.protect_and_wait(vm, gfn)
         self.slots[slot] = SlotUse(True, vm, gfn)
         self.expands_to[slot] = self.memory[entry.mfn]
@@ -84,13 +89,12 @@ class CompressedMemory(Swapping):
         self.forget(vm, gfn)
         self.p2m[vm, gfn] = P2mEntry(Backing.SWAPPED, slot=slot)
         self.retire(vm, gfn, entry.mfn)
-        return Reclaimed(Reclaim.TAKEN, vm, gfn)
 
     @operation
     def write_out(self, slot: Slot) -> None:
         """Expand a compressed page to the device, where it was to go in the first place."""
         require(self.pool[slot].stored)
-        self.swap[slot] = self.expands_to[slot]
+        self.swap[slot] = self.expanded(slot)
         self.unpack(slot)
 
     # ------------------------------------------------------------ in

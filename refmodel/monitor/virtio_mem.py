@@ -1,4 +1,4 @@
-"""Memory that is plugged and unplugged by block (virtio-mem: virtio 1.3 section 5.15; Hildenbrand and Schulz, VEE 2021).
+"""Memory that is plugged and unplugged by block (virtio-mem: virtio 1.2, Memory Device; Hildenbrand and Schulz, VEE 2021).
 
 A device has a region of guest-physical memory, cut into blocks; memory that the guest booted with is in none. The monitor
 *requests* a size; the guest plugs blocks, or unplugs them, until that many are plugged. The guest chooses which, since it has to

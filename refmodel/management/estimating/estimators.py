@@ -24,7 +24,7 @@ RATIO = 0.05
 GHOSTS = 0.95
 """Of the reads of pages that had gone: so many are to fit."""
 LOG = 512
-"""Entries of a page-modification log (SDM Vol. 3C 30.3.6): an exit when they are used up."""
+"""Entries of a page-modification log (SDM Vol. 3C, page-modification logging): an exit when they are used up."""
 
 
 @attrs.frozen(eq=False)

@@ -21,9 +21,9 @@ class Stalls:
     probe: float = 0.01
     """The part of what it has above its minimum that is reclaimed in a round without stall."""
     most_growth: float = 1.0
-    """The part of what it has by which a VM grows in a round, at most; Senpai's ``max_backoff``."""
+    """The part of what it has by which a VM grows in a round, at most; Senpai's 1."""
     gentle: float = 20.0
-    """How far stall has to be above the target for the largest step; Senpai's ``coeff_backoff``."""
+    """How far stall has to be above the target for the largest step; Senpai's 20."""
     balance: float = 0.02
     """The part of all memory that changes hands in a round where several VMs stall."""
 
