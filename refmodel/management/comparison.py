@@ -44,7 +44,8 @@ class Score:
 
 
 def compare(workload: Workload, names: Sequence[str] = tuple(POLICIES), costs: Costs | None = None) -> list[Score]:
-    """Every strategy by name, and the bound last."""
+    """Every strategy by name, and the bound last. A tax is levied from the first period."""
+    workload = attrs.evolve(workload, taxed_from=0)
     costs, known = costs or Costs(), Known.of(workload)
     least = bound(workload, to_give(workload))
     best = _bounded(workload, least, costs)

@@ -1,8 +1,8 @@
 """Address streams: which page each data access of a program goes to, one after the other.
 
 A stream is one file, like a recording: a msgpack map, compressed by zstd. Accesses to one of the ``NEAR`` pages used last are left
-out, since a TLB has those; how many accesses there were in all is kept. For larger caches that is nearly exact (stack deletion:
-A. J. Smith, IEEE Transactions on Software Engineering 3(1), 1977).
+out, since a TLB has those; how many accesses there were in all is kept. For much larger caches that is nearly exact: what is lost
+is in which order those few pages were used last.
 """
 
 from __future__ import annotations
