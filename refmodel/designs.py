@@ -34,6 +34,7 @@ from refmodel.mmu.write_protection import WriteProtectionMmu
 from refmodel.monitor.access_tracking import AccessTracking
 from refmodel.monitor.ballooning import Ballooning
 from refmodel.monitor.buddy import Buddy
+from refmodel.monitor.compressed_memory import CompressedMemory
 from refmodel.monitor.devices import Devices
 from refmodel.monitor.dirty_logging import DirtyLogging
 from refmodel.monitor.grants import Grants
@@ -41,11 +42,14 @@ from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.host_pages import HostPages
 from refmodel.monitor.ksm import Ksm
 from refmodel.monitor.migration import Migration
+from refmodel.monitor.patching import Patching
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
 from refmodel.monitor.reservation import Reservation
 from refmodel.monitor.sharing import Sharing
 from refmodel.monitor.superpages import Superpages
 from refmodel.monitor.swapping import Swapping
+from refmodel.monitor.tmem import Tmem
+from refmodel.monitor.virtio_mem import VirtioMem
 from refmodel.points import EVERYTHING, MMUS, over
 
 EVERY_LAW = every_law("refmodel.laws.isolation", "refmodel.laws")
@@ -63,6 +67,32 @@ class MemoryAcknowledged(Swapping, Sharing, Ballooning, ContractMmuAcknowledged)
 
     geometry = Memory.geometry.resized(Cpu=1)
     further_geometries = (geometry.resized(Gfn=1, Cpu=2),)
+
+
+class CompressedPages(CompressedMemory, Sharing, Ballooning, ContractMmu):
+    """Pages that are kept compressed before they go to the swap device, over sharing and ballooning, under any MMU."""
+
+    geometry = geometry(Vm=1, Gfn=3, Mfn=2, Slot=3, Index=1, naturals=2, only=EMPTY)
+    further_geometries = (attrs.evolve(geometry, only=Memory.geometry.only).resized(Gfn=2, Slot=2),)
+
+
+class PatchedPages(Patching, ContractMmu):
+    """Pages that are kept as patches against shared ones, over sharing and compressed memory, under any MMU."""
+
+    geometry = geometry(Vm=1, Gfn=2, Mfn=3, Slot=1, Index=1, naturals=1, only=Memory.geometry.only)
+
+
+class PluggedBlocks(VirtioMem, Sharing, ContractMmu):
+    """Memory that a guest plugs and unplugs by block, over sharing, under any MMU."""
+
+    geometry = geometry(Vm=1, Gfn=3, Region=2, Mfn=2, Index=1, naturals=2, only=Memory.geometry.only)
+
+
+class TranscendentMemory(Tmem, Sharing, ContractMmu):
+    """Pools of pages that guests hand to the monitor by copy, over sharing, under any MMU."""
+
+    geometry = geometry(Vm=1, Gfn=2, Mfn=3, Slot=1, Index=1, naturals=1, only=Memory.geometry.only)
+    further_geometries = (attrs.evolve(geometry, only=EMPTY).resized(Vm=2, Gfn=1, Slot=2),)
 
 
 class SamepageMerging(Ksm, ContractMmu):
@@ -298,6 +328,10 @@ SHIPPED: dict[str, type[Design]] = {
     "write_protection": WriteProtection,
     "host_pages": MonitorPages,
     "reservation": Reservations,
+    "compressed_memory": CompressedPages,
+    "patching": PatchedPages,
+    "virtio_mem": PluggedBlocks,
+    "tmem": TranscendentMemory,
     "ksm": SamepageMerging,
     "devices": AssignedDevices,
     "migration": LiveMigration,

@@ -33,6 +33,7 @@ from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
 from refmodel.mmu.vtlb import VirtualTlbMmu
 from refmodel.monitor.access_tracking import AccessTracking
 from refmodel.monitor.ballooning import Ballooning, DeflateOnOom
+from refmodel.monitor.compressed_memory import CompressedMemory
 from refmodel.monitor.devices import Devices
 from refmodel.monitor.dirty_logging import DirtyLogging
 from refmodel.monitor.free_page_reporting import FreePageReporting
@@ -42,6 +43,7 @@ from refmodel.monitor.p2m import P2m
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
 from refmodel.monitor.sharing import Sharing
 from refmodel.monitor.swapping import Swapping
+from refmodel.monitor.virtio_mem import VirtioMem
 
 MMUS: dict[str, type[P2m]] = {
     "any": ContractMmu, "any acknowledged": ContractMmuAcknowledged, "interpreter": InterpreterMmu, "vtlb": VirtualTlbMmu,
@@ -55,12 +57,15 @@ PROCESSORS = {
     "any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu", "npt": "Cpu", "ept tagged": "Cpu"}
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
-    "swapping": Swapping, "dirty-logging": DirtyLogging, "ksm": Ksm, "sharing": Sharing, "deflate-on-oom": DeflateOnOom,
-    "ballooning": Ballooning, "free-page-reporting": FreePageReporting, "populate-on-demand": PopulateOnDemand,
-    "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices}
+    "compressed-memory": CompressedMemory, "swapping": Swapping, "dirty-logging": DirtyLogging, "ksm": Ksm, "sharing": Sharing,
+    "deflate-on-oom": DeflateOnOom, "ballooning": Ballooning, "virtio-mem": VirtioMem, "free-page-reporting": FreePageReporting,
+    "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices}
 """Mechanisms by name, in the order in which they lie over each other."""
 EVERYTHING = "everything"
-"""In the place of mechanisms: all of them."""
+"""In the place of mechanisms: all of them but those that are apart."""
+APART = ("compressed-memory", "virtio-mem")
+"""Not among everything: a second way to swap, and a second way to give memory back. Each is explored and proved by itself, and with
+every other in pairs; a slow test proves them with all the others over EPT."""
 
 EXPLORED = 2
 """More mechanisms than these have too many states together to be explored to the last."""
@@ -84,7 +89,7 @@ def over(mmu: str, mechanisms: Sequence[str]) -> type[Design]:
     if mmu not in MMUS:
         raise BadDesign(f"{mmu}: no such MMU; expected one of {', '.join(MMUS)}")
     if tuple(mechanisms) == (EVERYTHING,):
-        return _over(mmu, tuple(MECHANISMS), EVERYTHING)
+        return _over(mmu, tuple(each for each in MECHANISMS if each not in APART), EVERYTHING)
     for each in mechanisms:
         if each not in MECHANISMS:
             raise BadDesign(f"{mmu} over {', '.join(mechanisms)}: there is no mechanism {each!r}; expected {EVERYTHING}, "
@@ -115,6 +120,8 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
     found = LARGER if len(mechanisms) > EXPLORED else SMALL.resized(Slot=1)
     if "ksm" in mechanisms:
         found = found.resized(Chain=1, naturals=2)
+    if "virtio-mem" in mechanisms:
+        found = found.resized(Region=1, naturals=max(1, found.naturals))
     if "2M" in mmu:
         found = two_sizes(found.resized(Vm=1, Mfn=found.size("Mfn") + 1))  # and a frame for a table
     if mmu == "ept 4K/2M acknowledged":

@@ -8,12 +8,13 @@ import pytest
 
 from refmodel.designs import COMBINED
 from refmodel.engines.exhaustive import explore
+from refmodel.engines.induction import prove
 from refmodel.language import BadDesign, Design, outline
 from refmodel.language.gathering import laws_of_module
 from refmodel.laws import nested
 from refmodel.loading import load
 from refmodel.machine.names import Gfn, Vm
-from refmodel.points import MECHANISMS, MMUS, PAIRS, over
+from refmodel.points import APART, MECHANISMS, MMUS, PAIRS, over
 from tests.test_command import refmodel
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -68,6 +69,12 @@ def test_any_mmu_over_any_mechanisms_is_a_design_by_name() -> None:
     assert {"ept_leads_where_the_p2m_says", "nodes_are_shared_frames", "slots_are_counted"} <= {law.name for law in design.laws}
     assert load("ept over dirty logging").cls is load("ept over dirty-logging").cls
     assert not load("ept over everything").cls.explored and load("ept over everything").cls is COMBINED["ept+"]
+
+
+@pytest.mark.slow
+def test_all_mechanisms_together_are_lawful_over_ept_those_too_that_are_not_among_everything() -> None:
+    found = prove(outline(over("ept", tuple(MECHANISMS))), all_failures=True)
+    assert set(APART) < set(MECHANISMS) and [j for j in found.judgements() if j.verdict != "proved"] == []
 
 
 @pytest.mark.parametrize("name, expected", [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
@@ -13,20 +12,21 @@ import typer
 
 from refmodel import api
 from refmodel.bugs import MUTANTS, Mutant
-from refmodel.cli import completion
+from refmodel.cli import completion, management
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, app, err, out
 from refmodel.cli.progress import Counting
 from refmodel.engines.bench import Kill
 from refmodel.engines.bench import matrix as kill_matrix
-from refmodel.engines.exits import measure
 from refmodel.engines.machine import replay as run_again
-from refmodel.engines.policy_simulation import POLICIES, read, simulate
 from refmodel.engines.tokens import decode, has_changed, spec_of
 from refmodel.language.unsound import BadDesign
 from refmodel.machine.x86.instructions import X86_INSTRUCTIONS, classify
-from refmodel.report import efficiency, explaining, pages, policies, stories, terminal
+from refmodel.management.simulation import POLICIES
+from refmodel.report import efficiency, explaining, pages, stories, terminal
 
-TOPICS = ("exits", "instructions", "policy")
+TOPICS = ("exits", "instructions", "mechanisms", "policy")
+OF_MEMORY = ("exits", "mechanisms", "policy")
+"""Topics that take a file, and can be put on a page."""
 
 
 @app.command()
@@ -109,24 +109,32 @@ def replay(
 
 @app.command()
 def explain(
-    topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, a theorem, or {' or '.join(TOPICS)}")],
-    workload: Annotated[Path | None, typer.Argument(help="for policy: a workload, a TOML file; without it, those that come "
-                                                         "along")] = None,
-    policy: Annotated[list[str] | None, typer.Option(help=f"for policy: {', '.join(POLICIES)}; may be repeated")] = None,
+    topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, a theorem, or "
+                                             f"{' or '.join(TOPICS)}")],
+    workload: Annotated[Path | None, typer.Argument(help="for policy: a workload, a TOML file; for mechanisms: a recording; for "
+                                                         "exits: an address stream; without it, those that come along")] = None,
+    policy: Annotated[list[str] | None, typer.Option(help=f"for policy: {', '.join(POLICIES)}; may be repeated; also prints "
+                                                          f"who had how much memory")] = None,
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Explain a clause, a law, a bug or a design.
 
     An explanation has the chapter's words, the text, and what checks it. Also what an MMU costs
-    (exits), what Popek and Goldberg would say of x86 (instructions), and who gets how much memory on a workload (policy).
+    (exits), what Popek and Goldberg would say of x86 (instructions), how strategies do on a workload (policy), and what
+    mechanisms regain, save and cost on a recording (mechanisms).
 
     Exit status: 0, or 2 for a topic that there is not.
     """
-    if topic != "policy" and (workload is not None or policy or html is not None):
-        raise BadDesign("a workload, --policy and --html go with explain policy only")
+    if topic not in OF_MEMORY and (workload is not None or html is not None):
+        raise BadDesign("a file and --html go with explain exits, explain policy and explain mechanisms only")
+    if topic != "policy" and policy:
+        raise BadDesign("--policy goes with explain policy only")
     if topic == "policy":
-        _policies(workload, policy or list(POLICIES), html, as_json)
+        management.policies(workload, policy or [], html, as_json)
+        return
+    if topic == "mechanisms":
+        management.mechanisms(workload, html, as_json)
         return
     if topic not in TOPICS:
         explanation = explaining.explain(topic)
@@ -136,12 +144,7 @@ def explain(
             terminal.explained(out, explanation)
         return
     if topic == "exits":
-        measured = measure()
-        if as_json:
-            print(json.dumps([attrs.asdict(m) for m in measured], indent=2))
-            return
-        out.print(efficiency.exits_table(measured))
-        out.print(efficiency.exits_plot(measured))
+        management.exits(workload, html, as_json)
         return
     if as_json:
         print(json.dumps([{"instruction": x.name, **attrs.asdict(classify(x.does)), "remedy": x.remedy} for x in X86_INSTRUCTIONS],
@@ -149,24 +152,3 @@ def explain(
         return
     out.print(efficiency.instruction_table())
     out.print(efficiency.instruction_verdict())
-
-
-def _policies(file: Path | None, names: list[str], html: Path | None, as_json: bool) -> None:
-    """Policies on workloads: a table and bars, a page, or a document."""
-    unknown = [name for name in names if name not in POLICIES]
-    if unknown:
-        raise BadDesign(f"{unknown[0]}: no such policy; expected one of {', '.join(POLICIES)}")
-    with resources.as_file(resources.files("refmodel.report").joinpath("workloads")) as folder:
-        workloads = {f.stem: read(f) for f in ([file] if file is not None else sorted(folder.glob("*.toml")))}
-    done = [(f"{w}, {n}", given, simulate(given, POLICIES[n])) for w, given in workloads.items() for n in names]
-    if html is not None:
-        pages.write(pages.Page("refmodel explain policy",
-                               plots=tuple(policies.plot(given, name, periods) for name, given, periods in done),
-                               tables=tuple(policies.page_table(given, name, periods) for name, given, periods in done)), html)
-    if as_json:
-        print(json.dumps([{"run": name, "periods": [{**attrs.asdict(p), "state": p.state.value} for p in periods]}
-                          for name, _, periods in done], indent=2))
-        return
-    for name, given, periods in done:
-        out.print(policies.table(given, name, periods))
-        out.print(policies.bars(given, periods))

@@ -68,6 +68,18 @@ MMUS: dict[str, Subject] = {
 
 def exits_per_hundred(name: str, pattern: Callable[[Any], None]) -> float | None:
     """What a guest exits in a hundred instructions of a pattern, once it is warm; None where it does no such thing."""
+    guest = _warm(name, pattern)
+    return None if guest is None else 100 * guest.exits / guest.instructions
+
+
+def exits_each(name: str, pattern: Callable[[Any], None]) -> float | None:
+    """What a guest exits each time that it goes through a pattern; None where it does no such thing."""
+    guest = _warm(name, pattern)
+    return None if guest is None else guest.exits / ROUNDS
+
+
+def _warm(name: str, pattern: Callable[[Any], None]) -> Program | None:
+    """A guest that has gone through a pattern ``ROUNDS`` times after the first."""
     subject = MMUS[name]
     own = getattr(subject.program, pattern.__name__)
     if pattern.__name__ not in subject.program.does:
@@ -77,7 +89,7 @@ def exits_per_hundred(name: str, pattern: Callable[[Any], None]) -> float | None
     guest.exits = guest.instructions = 0
     for _ in range(ROUNDS):
         own(guest)
-    return 100 * guest.exits / guest.instructions
+    return guest
 
 
 GUEST_TABLE, EPT_LEAVES = 0x10000, 4

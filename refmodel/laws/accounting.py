@@ -20,11 +20,12 @@ def balloon_sizes_are_exact(s: Ballooning, vm: Vm) -> Any:
     return s.balloon[vm].actual == ballooned(s, vm)
 
 
-@law("RES-2", "What is free, a table, or being read from swap, stands behind no guest page; what stands behind one is held by it.")
+@law("RES-2", "What is free, a table, being read from swap, or a pool's stands behind no guest page; what stands behind one is "
+              "held by it.")
 def frames_are_conserved(s: P2m, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     owner = s.p2m[frame.vm, frame.gfn]
-    unused = frame.use == Use.FREE or frame.use == Use.TABLE or frame.use == Use.READING
+    unused = frame.use == Use.FREE or frame.use == Use.TABLE or frame.use == Use.READING or frame.use == Use.POOL
     return (implies(unused, frame.references == 0)
             and implies(frame.use == Use.PRIVATE, owner.resident and owner.mfn == mfn and frame.references == 1)
             and implies(frame.use == Use.RETIRED, s.frame_left(frame.vm, frame.gfn) == mfn and frame.references == 1)

@@ -15,19 +15,19 @@ from refmodel.monitor.swapping import Reclaim, Reclaimed, Swapping
 @law("EQV-1", "A page that is on swap is there as the bare machine has it.")
 def swapped_pages_are_the_bare_machines(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
-    return implies(entry.backing == Backing.SWAPPED, s.swap[entry.slot] == s.bare_memory[vm, gfn])
+    return implies(entry.backing == Backing.SWAPPED, s.copy_of(entry.slot) == s.bare_memory[vm, gfn])
 
 
 @law("EQV-1", "A clean page is what its copy on swap is, and nobody changes it unnoticed.")
 def clean_pages_are_their_copies(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
     return (implies(entry.slot != NOTHING, s.is_write_protected(vm, gfn))
-            and implies(entry.resident and entry.slot != NOTHING, s.swap[entry.slot] == s.memory[entry.mfn]))
+            and implies(entry.resident and entry.slot != NOTHING, s.copy_of(entry.slot) == s.memory[entry.mfn]))
 
 
 @law("EQV-1", "What has been read in is what its slot holds.")
 def pages_read_are_their_copies(s: Swapping, mfn: Mfn) -> Any:
-    return implies(s.frames[mfn].use == Use.READING, s.memory[mfn] == s.swap[s.reading[mfn]])
+    return implies(s.frames[mfn].use == Use.READING, s.memory[mfn] == s.copy_of(s.reading[mfn]))
 
 
 @law("EFF-2", "A page that was read in for an entry that still names its slot is mapped, so the access gets further.")

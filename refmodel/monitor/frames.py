@@ -1,7 +1,8 @@
 """Machine memory: who uses each frame, and what the frame holds.
 
-A frame is free, private to one guest page, shared by several, a table of the monitor's own, or on its way in from swap. Whoever
-takes a free frame finds in it whatever its last user left: scrubbing is the business of those who hand frames to guests.
+A frame is free, private to one guest page, shared by several, a table of the monitor's own, on its way in from swap, or a pool's:
+of compressed pages, or of pages kept for guests. Whoever takes a free frame finds in it whatever its last user left: scrubbing is
+the business of those who hand frames to guests.
 """
 
 import enum
@@ -20,6 +21,7 @@ class Use(enum.Enum):
     SHARED = "shared"
     TABLE = "table"
     READING = "being read from swap"
+    POOL = "a pool's: compressed pages, or pages kept for guests"
     RETIRED = "retired"
     """Its page has left it, and a processor may not know yet."""
 

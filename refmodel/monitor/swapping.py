@@ -103,6 +103,10 @@ class Swapping(P2m):
             self.slots[entry.slot] = SlotUse()
             self.p2m[vm, gfn] = attrs.evolve(entry, slot=NOTHING)
 
+    def copy_of(self, slot: Slot) -> Cells:
+        """What the page is whose copy a slot holds."""
+        return self.swap[slot]
+
     # ------------------------------------------------------------ in
 
     def bring(self, vm: Vm, gfn: Gfn) -> Supply:
@@ -122,7 +126,7 @@ class Swapping(P2m):
             return
         mfn, slot = self.free_frame(), self.p2m[vm, gfn].slot
         self.frames[mfn] = Frame(Use.READING, vm, gfn)
-        self.memory[mfn] = self.swap[slot]
+        self.memory[mfn] = self.copy_of(slot)
         self.reading[mfn] = slot
         self.slots[slot] = attrs.evolve(self.slots[slot], reader=mfn)
 

@@ -8,7 +8,8 @@ import attrs
 from rich.table import Table
 from rich.text import Text
 
-from refmodel.engines.policy_simulation import Period, Workload
+from refmodel.management.scenario import Workload
+from refmodel.management.simulation import Period
 from refmodel.report.pages import Table as PageTable
 
 SAMPLES = 20

@@ -30,6 +30,12 @@ class Use:
     """What it would touch if it had it: it needs no more."""
     active: float = 1.0
     """The part of its pages that are in use, as far as anybody can tell."""
+    committed: int | None = None
+    """What the guest's kernel has promised its programs, if the guest reports it."""
+    stalled: float = 0.0
+    """The part of the last period in which it waited for memory."""
+    curve: tuple[tuple[int, float], ...] = ()
+    """Misses in a period that it would have with so many pages, by size; sizes ascend. Empty where nobody estimates them."""
 
     @property
     def ceiling(self) -> int:

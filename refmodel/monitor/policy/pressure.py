@@ -1,8 +1,8 @@
 """A balloon manager that goes by pressure: who is short is given, who has idle memory is asked for it, a little each time.
 
-No shares: what counts is what is in use, with some slack. (As the balloon controllers of libvirt's MOM and of Xen's squeezed go
-by their guests' own accounts.) Two thresholds keep it still: a VM is short above the one and has to spare below the other, and
-between them nobody does anything.
+No shares: what counts is what is in use, with some slack. (As oVirt's MOM goes by what its guests report of their memory: what
+is used and a headroom, by steps of 5 per cent.) Two thresholds keep it still: a VM is short above the one and has to spare below
+the other, and between them nobody does anything.
 """
 
 from __future__ import annotations

@@ -1,0 +1,90 @@
+"""Mutants of compressed memory."""
+
+import attrs
+
+from refmodel.designs import CompressedPages
+from refmodel.language import choose, fails, operation, require
+from refmodel.machine.cells import Cells
+from refmodel.machine.names import Gfn, Mfn, Slot, Vm
+from refmodel.monitor.compressed_memory import Packed
+from refmodel.monitor.frames import Use
+from refmodel.monitor.p2m import Backing, P2mEntry
+from refmodel.monitor.swapping import Reclaim, Reclaimed, SlotUse
+
+
+class ReadFromTheDevice(CompressedPages):
+    """A page that is compressed is read from the device, where something older lies under its slot."""
+
+    geometry = CompressedPages.further_geometries[0]
+
+    def expanded(self, slot: Slot) -> Cells:
+        return self.swap[slot]
+
+
+class StaleCopyKept(CompressedPages):
+    """A page was expanded and its slot is free, and the compressed copy stays for whoever gets the slot next."""
+
+    def unpack(self, slot: Slot) -> None:
+        """Nothing."""
+
+
+class CompressedWhileCached(CompressedPages):
+    """A page is compressed, and processors go on using the frame that it was in."""
+
+    @operation
+    def compress(self, vm: Vm, gfn: Gfn) -> Reclaimed:
+        entry = self.p2m[vm, gfn]
+        require(self.may_write_back(vm, gfn))
+        if fails("swap slot") or fails("room in the pool"):
+            return Reclaimed(Reclaim.NO_SLOT, vm, gfn)
+        slot: Slot = choose(Slot, lambda slot: not self.slots[slot].used)
+        mfn: Mfn = choose(Mfn, self.has_room)
+        self.slots[slot] = SlotUse(True, vm, gfn)
+        self.expands_to[slot] = self.memory[entry.mfn]
+        self.pool[slot] = Packed(True, mfn)
+        self.packed[mfn] = self.packed[mfn] + 1
+        self.p2m[vm, gfn] = P2mEntry(Backing.SWAPPED, slot=slot)
+        self.release(entry.mfn)
+        return Reclaimed(Reclaim.TAKEN, vm, gfn)
+
+
+class PoolFrameFreedInUse(CompressedPages):
+    """The pool gives back a frame in which a compressed page lies."""
+
+    @operation
+    def shrink_pool(self, mfn: Mfn) -> None:
+        require(self.frames[mfn].use == Use.POOL)
+        self.release(mfn)
+
+
+class PoolOverfilled(CompressedPages):
+    """Any number of compressed pages is put into a frame that has room for two."""
+
+    def has_room(self, mfn: Mfn) -> bool:
+        return self.frames[mfn].use == Use.POOL
+
+
+class WrittenOutUncounted(CompressedPages):
+    """A compressed page is written out to the device, and its frame of the pool still counts it."""
+
+    @operation
+    def write_out(self, slot: Slot) -> None:
+        require(self.pool[slot].stored)
+        self.swap[slot] = self.expands_to[slot]
+        self.pool[slot] = Packed()
+
+
+class CompressedInName(CompressedPages):
+    """A page is said to have been taken, and keeps its frame."""
+
+    @operation
+    def compress(self, vm: Vm, gfn: Gfn) -> Reclaimed:
+        require(self.may_write_back(vm, gfn))
+        if fails("swap slot"):
+            return Reclaimed(Reclaim.NO_SLOT, vm, gfn)
+        slot: Slot = choose(Slot, lambda slot: not self.slots[slot].used)
+        self.protect_and_wait(vm, gfn)
+        self.slots[slot] = SlotUse(True, vm, gfn)
+        self.swap[slot] = self.memory[self.p2m[vm, gfn].mfn]
+        self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], slot=slot)
+        return Reclaimed(Reclaim.TAKEN, vm, gfn)

@@ -1,0 +1,72 @@
+"""Mutants of sub-page sharing."""
+
+import attrs
+
+from refmodel.designs import PatchedPages
+from refmodel.machine.names import Gfn, Mfn, Slot, Vm
+from refmodel.monitor.compressed_memory import CompressedMemory
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.patching import Patch
+
+
+class ReferenceStoredTo(PatchedPages):
+    """A patch is made against a frame that its guest may store to."""
+
+    def may_be_reference(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> bool:
+        return self.frames[mfn].use == Use.PRIVATE and mfn != self.p2m[vm, gfn].mfn
+
+
+class PatchedAgainstItself(PatchedPages):
+    """A page is patched against the frame that it leaves, which therefore stays."""
+
+    def may_be_reference(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> bool:
+        return self.frames[mfn].use == Use.SHARED
+
+
+class ReferenceNotHeld(PatchedPages):
+    """A patch does not count as a user of its reference, so the last page there is given the frame as its own."""
+
+    def lean(self, slot: Slot, reference: Mfn) -> None:
+        self.patches[slot] = Patch(True, reference)
+        self.made_against[slot] = self.memory[reference]
+        self.leaning[reference] = self.leaning[reference] + 1
+
+
+class ReferenceGivenBack(PatchedPages):
+    """The last page in a frame may store to it, though a patch has the frame as its reference."""
+
+    def break_sharing(self, vm: Vm, gfn: Gfn) -> bool:
+        mfn = self.p2m[vm, gfn].mfn
+        frame = self.frames[mfn]
+        if frame.references == self.leaning[mfn] + 1:
+            self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=frame.references)
+            return True
+        return super().break_sharing(vm, gfn)
+
+
+class ReferenceNeverReleased(PatchedPages):
+    """A patch goes, and its reference counts it for ever."""
+
+    def unpack(self, slot: Slot) -> None:
+        patch = self.patches[slot]
+        if patch.is_one:
+            self.leaning[patch.reference] = self.leaning[patch.reference] - 1
+            self.patches[slot] = Patch()
+        CompressedMemory.unpack(self, slot)
+
+
+class PatchForgotten(PatchedPages):
+    """A page was put together again, and its slot is a patch still, for whatever is compressed there next."""
+
+    def unpack(self, slot: Slot) -> None:
+        CompressedMemory.unpack(self, slot)
+
+
+class LeaningUncounted(PatchedPages):
+    """A patch uses its reference, and is not counted as a patch."""
+
+    def lean(self, slot: Slot, reference: Mfn) -> None:
+        frame = self.frames[reference]
+        self.patches[slot] = Patch(True, reference)
+        self.made_against[slot] = self.memory[reference]
+        self.frames[reference] = attrs.evolve(frame, references=frame.references + 1)

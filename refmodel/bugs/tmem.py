@@ -1,0 +1,61 @@
+"""Mutants of transcendent memory."""
+
+from refmodel.designs import TranscendentMemory
+from refmodel.language import choose, fails, guest
+from refmodel.machine.names import Gfn, Slot, Vm
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.p2m import Supply
+from refmodel.monitor.tmem import Answer, Answered, Handle, Kept
+
+
+class OldKeptWhenRefused(TranscendentMemory):
+    """A put is refused, and what was kept under its handle before stays."""
+
+    @guest
+    def put(self, vm: Vm, slot: Slot, gfn: Gfn, persistent: bool) -> Answered:
+        if self.supply(vm, gfn, write=False) != Supply.READY:
+            return Answered(Answer.LATER, vm, slot)
+        self.put_last[vm, slot] = self.bare_memory[vm, gfn]
+        if fails("frame"):
+            return Answered(Answer.REFUSED, vm, slot)
+        self.let_go(vm, slot)
+        mfn = self.free_frame()
+        self.memory[mfn] = self.memory[self.p2m[vm, gfn].mfn]
+        self.frames[mfn] = Frame(Use.POOL)
+        self.keeps[mfn] = Handle(vm, slot)
+        self.pool[vm, slot] = Kept(True, persistent, mfn)
+        self.owed[vm, slot] = persistent
+        return Answered(Answer.TAKEN, vm, slot)
+
+
+class PersistentVanishes(TranscendentMemory):
+    """The monitor takes the frame of a page that it owes."""
+
+    def may_vanish(self, vm: Vm, slot: Slot) -> bool:
+        return True
+
+
+class FrameLost(TranscendentMemory):
+    """A page of a pool goes, and its frame stays the pool's."""
+
+    def let_go(self, vm: Vm, slot: Slot) -> None:
+        self.pool[vm, slot] = Kept()
+
+
+class FlushedForAnother(TranscendentMemory):
+    """A guest's flush takes what is kept under the same handle for another."""
+
+    geometry = TranscendentMemory.further_geometries[0]
+
+    @guest
+    def flush_page(self, vm: Vm, slot: Slot) -> None:
+        other: Vm = choose(Vm, lambda other: self.pool[other, slot].stored)
+        self.let_go(other, slot)
+        self.owed[other, slot] = False
+
+
+class GotIntoASharedFrame(TranscendentMemory):
+    """A page is copied to one of the guest's that shares its frame with others."""
+
+    def ready_for_copy(self, vm: Vm, gfn: Gfn) -> Supply:
+        return self.supply(vm, gfn, write=False)

@@ -1,0 +1,64 @@
+"""Mutants of plugging and unplugging by block."""
+
+import attrs
+
+from refmodel.designs import PluggedBlocks
+from refmodel.language import guest, operation, require
+from refmodel.machine.names import Gfn, Region, Vm
+from refmodel.monitor.p2m import Backing, P2mEntry
+from refmodel.monitor.virtio_mem import Block
+
+
+class PluggedBeyondTheRequest(PluggedBlocks):
+    """A guest plugs blocks as it likes, whatever was requested."""
+
+    def may_plug(self, vm: Vm) -> bool:
+        return True
+
+
+class UnpluggedInUse(PluggedBlocks):
+    """A block is unplugged while there is memory in it."""
+
+    def is_empty(self, vm: Vm, region: Region) -> bool:
+        return True
+
+
+class GivenForTheUnplugged(PluggedBlocks):
+    """The monitor gives memory in a place whose block is not plugged."""
+
+    def may_come(self, vm: Vm, gfn: Gfn) -> bool:
+        return True
+
+
+class GivenUpButDerived(PluggedBlocks):
+    """A page of a block is given up, and the MMU goes on using its frame."""
+
+    @guest
+    def give_up_page(self, vm: Vm, gfn: Gfn) -> None:
+        entry = self.p2m[vm, gfn]
+        require(self.blocks[vm, self.block_of[gfn]] == Block.LEAVING)
+        require(entry.mapped)
+        self.release(entry.mfn)
+        self.p2m[vm, gfn] = P2mEntry(Backing.ABSENT)
+        self.unplug(vm, gfn)
+
+
+class UnpluggedUncounted(PluggedBlocks):
+    """A block is unplugged, and the device's size stays as it was."""
+
+    @guest
+    def unplug_block(self, vm: Vm, region: Region) -> None:
+        require(self.blocks[vm, region] == Block.LEAVING)
+        require(self.is_empty(vm, region))
+        self.blocks[vm, region] = Block.UNPLUGGED
+
+
+class UnpluggedByTheMonitor(PluggedBlocks):
+    """The monitor unplugs a block that the guest has not given up."""
+
+    @operation
+    def take_block(self, vm: Vm, region: Region) -> None:
+        require(self.blocks[vm, region] == Block.PLUGGED)
+        require(self.is_empty(vm, region))
+        self.blocks[vm, region] = Block.UNPLUGGED
+        self.device[vm] = attrs.evolve(self.device[vm], plugged=self.device[vm].plugged - 1)

@@ -1,0 +1,96 @@
+"""What ``refmodel explain policy``, ``explain mechanisms`` and ``explain exits`` print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import attrs
+
+from refmodel.cli.common import out
+from refmodel.engines.exits import measure
+from refmodel.language import BadDesign
+from refmodel.management import mechanisms as of_mechanisms
+from refmodel.management import recording, saving
+from refmodel.management.activity import Replayed
+from refmodel.management.comparison import Score, compare
+from refmodel.management.published import ready
+from refmodel.management.results import estimated, recordings, workloads
+from refmodel.management.scenario import Workload, read
+from refmodel.management.simulation import POLICIES, Period, simulate
+from refmodel.management.translation import streams
+from refmodel.management.translation.comparing import compared
+from refmodel.report import efficiency, management, pages, translation
+from refmodel.report import policies as periods_shown
+
+
+def policies(file: Path | None, names: Sequence[str], html: Path | None, as_json: bool) -> None:
+    """Strategies on workloads: how each does, and, of those that are named, who had how much memory."""
+    unknown = [name for name in names if name not in POLICIES]
+    if unknown:
+        raise BadDesign(f"{unknown[0]}: no such policy; expected one of {', '.join(POLICIES)}")
+    given = {file.stem: read(file)} if file is not None else {name: ready(name) for name in workloads()}
+    scores = {name: compare(workload, tuple(names or POLICIES)) for name, workload in given.items()}
+    runs = [(f"{name}, {policy}", workload, simulate(workload, POLICIES[policy]))
+            for name, workload in given.items() for policy in (names or (POLICIES if html is not None else ()))]
+    if html is not None:
+        pages.write(_page(scores, runs), html)
+    if as_json:
+        print(json.dumps(_document(scores, runs), indent=2))
+        return
+    for name, workload, periods in runs if names else ():
+        out.print(periods_shown.table(workload, name, periods))
+        out.print(periods_shown.bars(workload, periods))
+    for name, found in scores.items():
+        out.print(management.strategies(name, found).on_terminal())
+
+
+def _page(scores: dict[str, list[Score]], runs: Sequence[tuple[str, Workload, list[Period]]]) -> pages.Page:
+    tables = [management.strategies(name, found).on_page() for name, found in scores.items()]
+    return pages.Page("refmodel explain policy",
+                      plots=tuple(periods_shown.plot(workload, name, periods) for name, workload, periods in runs),
+                      tables=(*tables, *(periods_shown.page_table(workload, name, periods) for name, workload, periods in runs)))
+
+
+def _document(scores: dict[str, list[Score]], runs: Sequence[tuple[str, Workload, list[Period]]]) -> dict[str, object]:
+    return {"scores": {name: [attrs.asdict(score) for score in found] for name, found in scores.items()},
+            "runs": [{"run": name, "periods": [{**attrs.asdict(p), "state": p.state.value} for p in periods]}
+                     for name, _, periods in runs]}
+
+
+def exits(file: Path | None, html: Path | None, as_json: bool) -> None:
+    """What MMUs cost: exits by pattern, and translation on recorded addresses."""
+    given = {file.name.removesuffix(streams.ENDING): streams.read(file)} if file is not None else streams.shipped()
+    measured, found = measure(), compared(given)
+    tables = [translation.exits_each(), *(table for name, each in found.items()
+                                          for table in (translation.overheads(name, each), translation.crossovers(name, each)))]
+    if html is not None:
+        pages.write(pages.Page("refmodel explain exits", tables=tuple(table.on_page() for table in tables)), html)
+    if as_json:
+        print(json.dumps({"exits": [attrs.asdict(m) for m in measured],
+                          "translation": {name: attrs.asdict(each) for name, each in found.items()}}, indent=2))
+        return
+    out.print(efficiency.exits_table(measured))
+    out.print(efficiency.exits_plot(measured))
+    for table in tables:
+        out.print(table.on_terminal())
+
+
+def mechanisms(file: Path | None, html: Path | None, as_json: bool) -> None:
+    """Mechanisms on recordings: what each regains and costs, what is saved, how well need is estimated, and the costs."""
+    given = {file.name.removesuffix(recording.ENDING): recording.read(file)} if file is not None else recordings()
+    regained = {name: of_mechanisms.compare(each, Replayed(each)) for name, each in given.items()}
+    saved = {name: saving.saved(each) for name, each in given.items()}
+    errors = {name: estimated(each) for name, each in given.items()}
+    tables = [*(management.regained(name, found) for name, found in regained.items()), management.savings([*saved.items()]),
+              *(management.estimators(name, found) for name, found in errors.items()), management.costs()]
+    if html is not None:
+        pages.write(pages.Page("refmodel explain mechanisms", tables=tuple(table.on_page() for table in tables)), html)
+    if as_json:
+        print(json.dumps({"mechanisms": {name: [attrs.asdict(r) for r in found] for name, found in regained.items()},
+                          "saved": {name: attrs.asdict(s) for name, s in saved.items()},
+                          "estimators": {name: [attrs.asdict(e) for e in found] for name, found in errors.items()}}, indent=2))
+        return
+    for table in tables:
+        out.print(table.on_terminal())

@@ -1,0 +1,28 @@
+"""What compressed memory keeps: a compressed page is found, and the pool's frames are counted."""
+
+from typing import Any
+
+from refmodel.language import NOTHING, count, implies, law
+from refmodel.machine.names import Mfn, Slot
+from refmodel.monitor.compressed_memory import MOST, CompressedMemory
+from refmodel.monitor.frames import Use
+from refmodel.monitor.p2m import Backing
+
+
+@law("RES-1", "A frame of the pool counts the compressed pages that lie in it, and has room for two.")
+def compressed_pages_are_counted(s: CompressedMemory, mfn: Mfn) -> Any:
+    lying = count(s.pool, lambda copy, slot: copy.stored and copy.mfn == mfn)
+    return s.packed[mfn] == lying and s.packed[mfn] <= MOST
+
+
+@law("RES-2", "A frame in which a compressed page lies belongs to the pool.")
+def compressed_pages_lie_in_the_pool(s: CompressedMemory, mfn: Mfn) -> Any:
+    return implies(s.packed[mfn] > 0, s.frames[mfn].use == Use.POOL)
+
+
+@law("RES-2", "A compressed page is out of its frame, its slot is kept for it, and nobody reads the slot from the device.")
+def compressed_pages_are_out(s: CompressedMemory, slot: Slot) -> Any:
+    copy, use = s.pool[slot], s.slots[slot]
+    return (implies(copy.stored, copy.mfn != NOTHING and use.used and use.reader == NOTHING
+                    and s.p2m[use.vm, use.gfn].backing == Backing.SWAPPED and s.p2m[use.vm, use.gfn].slot == slot)
+            and implies(copy.stored, s.packed[copy.mfn] > 0))

@@ -1,0 +1,29 @@
+"""What plugging by block keeps: sizes are exact, no more is plugged than was requested, an unplugged block holds nothing."""
+
+from typing import Any
+
+from refmodel.language import NOTHING, implies, law
+from refmodel.machine.names import Gfn, Region, Vm
+from refmodel.monitor.p2m import Backing
+from refmodel.monitor.virtio_mem import Block, VirtioMem, plugged
+
+
+@law("RES-1", "A device's size is the number of its blocks that are plugged, or that are being given up.")
+def device_sizes_are_exact(s: VirtioMem, vm: Vm) -> Any:
+    return s.device[vm].plugged == plugged(s, vm)
+
+
+@law("RES-3", "A block that is unplugged holds no memory, wherever that would be kept.")
+def unplugged_blocks_hold_nothing(s: VirtioMem, vm: Vm, gfn: Gfn) -> Any:
+    region = s.block_of[gfn]
+    return implies(region != NOTHING and s.blocks[vm, region] == Block.UNPLUGGED, s.p2m[vm, gfn].backing == Backing.ABSENT)
+
+
+@law("RES-4", "A VM plugs no block beyond the size that was requested.")
+def nothing_is_plugged_beyond_the_request(s: VirtioMem, before: VirtioMem, vm: Vm) -> Any:
+    return implies(s.device[vm].plugged > before.device[vm].plugged, s.device[vm].plugged <= s.device[vm].requested)
+
+
+@law("ISO-6", "Which blocks of a VM are plugged is changed by its own guest only; all that the monitor can do is ask.")
+def blocks_are_their_guests(s: VirtioMem, before: VirtioMem, actor: Vm, vm: Vm, region: Region) -> Any:
+    return implies(vm != actor, s.blocks[vm, region] == before.blocks[vm, region])

@@ -1,0 +1,1 @@
+"""Managing memory: workloads that were recorded, what estimates need, strategies, what everything costs, and the comparison."""

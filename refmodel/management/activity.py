@@ -1,0 +1,109 @@
+"""What a VM does to its pages, period by period."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from refmodel.management.recording import Flags, Recording
+
+NEVER = np.iinfo(np.int32).max
+"""The period of a next use that does not come."""
+
+
+@attrs.frozen
+class Phase:
+    """From this period on a VM uses so many pages."""
+
+    at: int
+    active: int
+
+
+class Activity(Protocol):
+    """Which pages are touched and changed in a period. Arrays have one flag for each of ``pages``."""
+
+    @property
+    def pages(self) -> int: ...
+    @property
+    def seconds(self) -> float:
+        """Of a period."""
+    def touched(self, period: int) -> Flags: ...
+    def changed(self, period: int) -> Flags: ...
+
+
+@attrs.frozen(eq=False)
+class Phases:
+    """So many pages, always the same ones; all of them are changed."""
+
+    phases: tuple[Phase, ...]
+    seconds: float = 1.0
+
+    @property
+    def pages(self) -> int:
+        return max(phase.active for phase in self.phases)
+
+    def active(self, period: int) -> int:
+        """Pages used in a period; none before the first phase."""
+        return next((phase.active for phase in reversed(self.phases) if phase.at <= period), 0)
+
+    def touched(self, period: int) -> Flags:
+        found = np.zeros(self.pages, np.bool_)
+        found[:self.active(period)] = True
+        return found
+
+    def changed(self, period: int) -> Flags:
+        return self.touched(period)
+
+
+@attrs.frozen(eq=False)
+class Replayed:
+    """A recording, from a period on, once or again and again."""
+
+    recording: Recording
+    start: int = 0
+    repeat: bool = True
+
+    @property
+    def pages(self) -> int:
+        return self.recording.pages
+
+    @property
+    def seconds(self) -> float:
+        return self.recording.interval
+
+    def _row(self, period: int) -> int | None:
+        at = period - self.start
+        if at < 0 or (not self.repeat and at >= self.recording.samples):
+            return None
+        return at % self.recording.samples
+
+    def touched(self, period: int) -> Flags:
+        row = self._row(period)
+        return np.zeros(self.pages, np.bool_) if row is None else self.recording.touched[row]
+
+    def changed(self, period: int) -> Flags:
+        row = self._row(period)
+        return np.zeros(self.pages, np.bool_) if row is None else self.recording.changed[row]
+
+
+def next_uses(activity: Activity, periods: int) -> npt.NDArray[np.int32]:
+    """For each period and page, the next period after it in which the page is touched, or ``NEVER``."""
+    found = np.empty((periods, activity.pages), np.int32)
+    following = np.full(activity.pages, NEVER, np.int32)
+    for period in range(periods - 1, -1, -1):
+        found[period] = following
+        following[activity.touched(period)] = period
+    return found
+
+
+def working_sets(activity: Activity, periods: int, window: int) -> npt.NDArray[np.int64]:
+    """For each period, how many pages were touched in it or in the ``window`` - 1 before."""
+    last = np.full(activity.pages, -window, np.int64)
+    found = np.zeros(periods, np.int64)
+    for period in range(periods):
+        last[activity.touched(period)] = period
+        found[period] = np.count_nonzero(last > period - window)
+    return found

@@ -1,0 +1,55 @@
+"""What things cost: each number is a parameter with the place that it is from.
+
+A model of memory shows ratios and orders, not seconds of a benchmark. The numbers are typical of one machine each, and every one
+can be given another value: ``Costs(swap_in=...)``.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class Source:
+    """Where a number is from."""
+
+    unit: str
+    what: str
+    reference: str
+
+
+def _cost(value: float, unit: str, what: str, reference: str) -> float:
+    found: float = attrs.field(default=value, metadata={"source": Source(unit, what, reference)})
+    return found
+
+
+MEASURED = "measured from Python on a virtual machine, AMD EPYC: tests/benchmarks/test_costs.py"
+
+
+@attrs.frozen
+class Costs:
+    """Microseconds, if nothing else is said."""
+
+    exit: float = _cost(0.8, "us", "an exit and entry, with the handler's way there",
+                        "about 2,000 cycles direct cost, Xeon X5570: Landau et al., SplitX, WIOV 2011")
+    first_touch: float = _cost(2.1, "us", "a minor fault that zeroes a page", MEASURED)
+    copy: float = _cost(0.4, "us", "copying a page that is not in a cache", MEASURED)
+    hash: float = _cost(4.7, "us", "hashing a page by BLAKE2b", MEASURED)
+    compress: float = _cost(12.0, "us", "compressing a page by zstd at level 1", MEASURED)
+    decompress: float = _cost(5.4, "us", "expanding it", MEASURED)
+    patch: float = _cost(20.0, "us", "making a patch by zstd against one reference page", MEASURED)
+    unpatch: float = _cost(8.8, "us", "applying it", MEASURED)
+    swap_in: float = _cost(100.0, "us", "a random read of 4 KiB from the swap device",
+                           "SATA SSD: 100 to 150 us; NVMe flash 30 to 100; disk 10,000 (data sheets: an assumption)")
+    swap_out: float = _cost(10.0, "us", "what the VM waits for a page that is written out, which is done in the background",
+                            "an assumption: a tenth of a read")
+    balloon: float = _cost(0.02, "us", "a page given up through the balloon: an exit for each 256",
+                           "drivers/virtio/virtio_balloon.c: VIRTIO_BALLOON_ARRAY_PFNS_MAX 256")
+    scan: float = _cost(0.5, "us", "withdrawing a page to see whether it comes back: an exit, half of them come back",
+                        "half of an exit: an assumption")
+
+
+def table() -> list[tuple[str, float, Source]]:
+    """Each number: its name, its value, where it is from."""
+    plain = Costs()
+    return [(field.name, getattr(plain, field.name), field.metadata["source"]) for field in attrs.fields(Costs)]

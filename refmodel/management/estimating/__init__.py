@@ -1,0 +1,1 @@
+"""Estimating how much memory a VM needs, from what a monitor can see."""

@@ -1,0 +1,1 @@
+"""Recording a real program's use of memory, on Linux."""

@@ -1,0 +1,161 @@
+"""Sampling a program's pages: which were touched, which hold something else than before.
+
+The kernel counts referenced pages by mapping. So each mapping is parted into granules, of one page unless there are very many:
+every second granule is left out of core dumps, which keeps neighbours from being merged and changes nothing else. Then
+``Referenced`` in /proc/PID/smaps is about a granule. The process is stopped while it is looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from itertools import pairwise
+
+import attrs
+import numpy as np
+
+from refmodel.management.recorder.areas import PAGE, Area, areas_of, clear_referenced, family, present
+from refmodel.management.recorder.calls import DO_DUMP, DONT_DUMP, MADVISE, Stopped, stopped
+from refmodel.management.recording import ABSENT, ZERO
+
+Place = tuple[int, int] | tuple[str, int]
+"""What a page is to programs: a process's number and the page's own, or a file and a page of it."""
+ZEROES = bytes(PAGE)
+
+
+@attrs.define
+class Page:
+    """What is known of a page."""
+
+    owner: int
+    content: int = ABSENT
+    data: bytes = b""
+
+
+@attrs.frozen
+class Sample:
+    """One look: numbers of pages, in the order in which pages were first met."""
+
+    touched: tuple[int, ...]
+    changed: tuple[int, ...]
+    contents: tuple[int, ...]
+
+
+@attrs.define
+class Sampler:
+    """Looks at a process and its descendants again and again.
+
+    Pages are numbered as a guest's kernel might choose frames: one that was given up is the next to be used.
+    """
+
+    root: int
+    key: bytes
+    granule: int = 1
+    pages: list[Page] = attrs.field(factory=list)
+    numbers: dict[Place, int] = attrs.field(factory=dict)
+    _free: list[int] = attrs.field(factory=list)
+    """A heap."""
+    _processes: dict[int, int] = attrs.field(factory=dict)
+
+    def sample(self) -> Sample:
+        """Look once. A process that has gone, or goes meanwhile, has no pages any more."""
+        touched, changed, alive = set[int](), set[int](), set[int]()
+        for pid in list(family(self.root)):
+            try:
+                with stopped(pid) as process:
+                    self._look(process, touched, changed, alive)
+            except (OSError, ProcessLookupError):
+                continue
+        for place in [place for place, number in self.numbers.items() if number not in alive]:
+            number = self.numbers.pop(place)
+            self.pages[number] = Page(0)
+            heapq.heappush(self._free, number)
+        return Sample(tuple(sorted(touched)), tuple(sorted(changed)), tuple(page.content for page in self.pages))
+
+    def _look(self, process: Stopped, touched: set[int], changed: set[int], alive: set[int]) -> None:
+        owner = self._processes.setdefault(process.pid, len(self._processes) + 1)
+        areas = areas_of(process.pid)
+        seen = dict[int, int]()
+        for area in areas:
+            pages = self._touched(process.pid, area)
+            seen |= {page: self._number(owner, area, page) for page in pages}
+            shared = area.file and not area.anonymous
+            alive |= {number for page in range(area.start, area.end) if (number := self.numbers.get(
+                (area.file, area.offset + page - area.start) if shared else (owner, page))) is not None}
+        touched |= set(seen.values())
+        alive |= set(seen.values())
+        changed |= self._read(process.pid, seen)
+        self._part(process, areas)
+        clear_referenced(process.pid)  # last: reading a page's contents references it
+
+    def _touched(self, pid: int, area: Area) -> list[int]:
+        """The pages that were touched. Of a mapping that has not been parted yet, those that are in memory."""
+        if not area.referenced:
+            return []
+        if area.end - area.start == 1:
+            return [area.start]
+        return [int(page) for page in present(pid, area)]
+
+    def _number(self, owner: int, area: Area, page: int) -> int:
+        shared = bool(area.file) and not area.anonymous
+        place: Place = (area.file, area.offset + page - area.start) if shared else (owner, page)
+        if place not in self.numbers:
+            self.numbers[place] = heapq.heappop(self._free) if self._free else len(self.pages)
+            if self.numbers[place] == len(self.pages):
+                self.pages.append(Page(0))
+            self.pages[self.numbers[place]].owner = 0 if shared else owner
+        return self.numbers[place]
+
+    def _part(self, process: Stopped, areas: list[Area]) -> None:
+        for area in areas:
+            if area.end - area.start <= self.granule:
+                continue
+            advice = DONT_DUMP
+            for start in range(area.start, area.end, self.granule):
+                process.call(MADVISE, start * PAGE, (min(start + self.granule, area.end) - start) * PAGE, advice)
+                advice = DO_DUMP if advice == DONT_DUMP else DONT_DUMP
+
+    def _read(self, pid: int, seen: dict[int, int]) -> set[int]:
+        """Number the contents of pages; which hold something new."""
+        changed = set[int]()
+        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+            for first, last in runs(sorted(seen)):
+                try:
+                    memory.seek(first * PAGE)
+                    data = memory.read((last - first + 1) * PAGE)
+                except OSError:
+                    continue
+                for at in range(len(data) // PAGE):
+                    page = self.pages[seen[first + at]]
+                    page.data = data[at * PAGE:(at + 1) * PAGE]
+                    content = self.number_of(page.data)
+                    if content != page.content:
+                        changed.add(seen[first + at])
+                        page.content = content
+        return changed
+
+    def number_of(self, data: bytes) -> int:
+        """A content's number: 1 for zeroes, otherwise 32 bits of a hash under the key."""
+        if data == ZEROES:
+            return ZERO
+        return max(ZERO + 1, int.from_bytes(hashlib.blake2b(data, digest_size=4, key=self.key).digest(), "little"))
+
+
+def runs(numbers: list[int]) -> list[tuple[int, int]]:
+    """Numbers in a row, as first and last, at most 256 of them."""
+    found = list[tuple[int, int]]()
+    start = None
+    for number, following in pairwise([*numbers, -1]):
+        start = number if start is None else start
+        if following != number + 1 or number - start == 255:
+            found.append((start, number))
+            start = None
+    return found
+
+
+def bitmap(rows: list[tuple[int, ...]], pages: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """Rows of page numbers as flags."""
+    flags = np.zeros((len(rows), pages), np.bool_)
+    for row, numbers in zip(flags, rows, strict=True):
+        row[list(numbers)] = True
+    return flags

@@ -1,0 +1,185 @@
+"""Recordings: which pages a real program touched and changed, sample by sample, and how alike its pages are.
+
+A recording is one file: a msgpack map, compressed by zstd. ``Stored`` says what is in it, and ``schema`` gives it as
+JSON Schema. Of contents only equality is kept: 32 bits of a hash under a key. Whoever has not the key cannot look a content
+up. Recordings with the same key can be compared with each other.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import zstandard
+
+from refmodel.language import BadDesign
+
+Flags = npt.NDArray[np.bool_]
+Words = npt.NDArray[np.uint32]
+
+VERSION = 1
+ENDING = ".memory.zst"
+MOST_BYTES = 1 << 30
+"""Of a recording that is unpacked: what is larger is refused."""
+ABSENT, ZERO = 0, 1
+"""Content numbers of a page that is not there, and of a page of zeroes. Others are hashes."""
+NO_PATCH = 0xFFFF
+"""In the place of a patch's size: no page like this one was found."""
+PAGE = 4096
+"""Bytes."""
+
+
+class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a file holds. Tables are bytes: rows of samples, columns of pages, little-endian."""
+
+    format: Literal["refmodel memory recording"]
+    version: int
+    command: str
+    made: str
+    """How and where it was recorded, in words."""
+    interval: float
+    """Seconds from one sample to the next."""
+    granule: int
+    """Pages that are looked at together: 1, or more for a large program."""
+    key: str
+    """Names the key of the content numbers."""
+    samples: int
+    pages: int
+    owners: bytes
+    """uint16 by page: the process it belonged to last, from 1; 0 for a page of a file, and one that was given up."""
+    touched: bytes
+    """Bits, packed by row; each row is the exclusive or with the row before."""
+    changed: bytes
+    """Likewise: the page was found to hold something else than in the sample before."""
+    snapshots: list[int]
+    """The samples after which contents were numbered."""
+    contents: bytes
+    """uint32 by snapshot and page; each row is the exclusive or with the row before."""
+    compressed: bytes
+    """uint16 by page, in bytes, at the last snapshot; 0 for a page that was not there."""
+    patches: bytes
+    """uint16 by page, in bytes: a patch against the most similar page that has no patch itself; 65535 if none was found."""
+
+
+@attrs.frozen(eq=False)
+class Recording:
+    """A recording with its tables as arrays."""
+
+    command: str
+    made: str
+    interval: float
+    granule: int
+    key: str
+    owners: npt.NDArray[np.uint16]
+    touched: Flags
+    changed: Flags
+    snapshots: tuple[int, ...]
+    contents: Words
+    compressed: npt.NDArray[np.uint16]
+    patches: npt.NDArray[np.uint16]
+
+    @property
+    def samples(self) -> int:
+        return int(self.touched.shape[0])
+
+    @property
+    def pages(self) -> int:
+        return int(self.touched.shape[1])
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a file's map; bytes are base64 there, as JSON has none."""
+    return msgspec.json.schema(Stored)
+
+
+# ---------------------------------------------------------------- writing
+
+
+def pack(recording: Recording) -> bytes:
+    """The bytes of a file."""
+    stored = Stored("refmodel memory recording", VERSION, recording.command, recording.made, recording.interval,
+                    recording.granule, recording.key, recording.samples, recording.pages,
+                    recording.owners.astype("<u2").tobytes(), _bits(recording.touched), _bits(recording.changed),
+                    list(recording.snapshots), _differences(recording.contents.astype("<u4")).tobytes(),
+                    recording.compressed.astype("<u2").tobytes(), recording.patches.astype("<u2").tobytes())
+    return zstandard.ZstdCompressor(level=19).compress(msgspec.msgpack.encode(stored))
+
+
+def _bits(flags: Flags) -> bytes:
+    return _differences(np.packbits(flags, axis=1)).tobytes()
+
+
+def _differences(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Each row and the one before, by exclusive or: what stays the same is zeroes, which compress well."""
+    found = rows.copy()
+    found[1:] ^= rows[:-1]
+    return found
+
+
+# ---------------------------------------------------------------- reading
+
+
+def unpack(data: bytes, where: str) -> Recording:
+    """A recording from a file's bytes. ``BadDesign`` names the place and the field that is wrong."""
+    try:
+        reader = zstandard.ZstdDecompressor().stream_reader(data)
+        plain = reader.read(MOST_BYTES + 1)
+    except zstandard.ZstdError as why:
+        raise BadDesign(f"{where}: no recording: not compressed by zstd, or cut off ({why})") from None
+    if len(plain) > MOST_BYTES:
+        raise BadDesign(f"{where}: larger than {MOST_BYTES:,} bytes when unpacked")
+    try:
+        stored = msgspec.msgpack.decode(plain, type=Stored)
+    except msgspec.DecodeError as why:
+        raise BadDesign(f"{where}: no recording: {why}") from None
+    if stored.version != VERSION:
+        raise BadDesign(f"{where}: version: expected {VERSION}, got {stored.version}")
+    if stored.samples < 1 or stored.pages < 1 or stored.interval <= 0 or stored.granule < 1:
+        raise BadDesign(f"{where}: samples, pages, interval and granule: expected more than 0")
+    if not stored.snapshots or not all(0 <= at < stored.samples for at in stored.snapshots):
+        raise BadDesign(f"{where}: snapshots: expected numbers of samples, at least one")
+    return _with_arrays(stored, where)
+
+
+def _with_arrays(stored: Stored, where: str) -> Recording:
+    pages, samples = stored.pages, stored.samples
+    return Recording(
+        stored.command, stored.made, stored.interval, stored.granule, stored.key,
+        _table(where, "owners", stored.owners, "<u2", (pages,)),
+        _flags(where, "touched", stored.touched, samples, pages), _flags(where, "changed", stored.changed, samples, pages),
+        tuple(stored.snapshots),
+        np.bitwise_xor.accumulate(_table(where, "contents", stored.contents, "<u4", (len(stored.snapshots), pages)), axis=0),
+        _table(where, "compressed", stored.compressed, "<u2", (pages,)), _table(where, "patches", stored.patches, "<u2", (pages,)))
+
+
+def _table(where: str, field: str, data: bytes, kind: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    expected = int(np.prod(shape)) * np.dtype(kind).itemsize
+    if len(data) != expected:
+        raise BadDesign(f"{where}: {field}: expected {expected:,} bytes, got {len(data):,}")
+    return np.frombuffer(data, dtype=kind).reshape(shape)
+
+
+def _flags(where: str, field: str, data: bytes, samples: int, pages: int) -> Flags:
+    packed = _table(where, field, data, "u1", (samples, (pages + 7) // 8))
+    return np.unpackbits(np.bitwise_xor.accumulate(packed, axis=0), axis=1, count=pages).astype(np.bool_)
+
+
+def read(file: Path) -> Recording:
+    """A recording from a file. ``BadDesign`` if it cannot be read or is none."""
+    try:
+        data = file.read_bytes()
+    except OSError as why:
+        raise BadDesign(f"{file}: cannot be read: {why.strerror or why}") from None
+    return unpack(data, str(file))
+
+
+def shipped() -> dict[str, Any]:
+    """The recordings that come along, by name."""
+    folder = resources.files("refmodel.management").joinpath("recordings")
+    return {each.name.removesuffix(ENDING): each for each in sorted(folder.iterdir(), key=lambda f: f.name)
+            if each.name.endswith(ENDING)}

@@ -1,0 +1,65 @@
+"""All that is compared, at once: what the chapter and the commands are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+
+import attrs
+
+from refmodel.management import mechanisms, recording, saving
+from refmodel.management.activity import Replayed
+from refmodel.management.comparison import Score, compare
+from refmodel.management.estimating.estimators import Error, Watched, errors
+from refmodel.management.published import Result, ready, results
+from refmodel.management.recording import Recording
+from refmodel.management.translation.comparing import Translation
+from refmodel.management.translation.comparing import compared as translated
+from refmodel.management.translation.streams import shipped
+
+FLEET = "fleet"
+"""The recording of several programs, of which only the contents are looked at."""
+ALLOCATED = 0.7
+"""The part of its pages that a VM has while its need is estimated."""
+
+
+@attrs.frozen
+class Comparison:
+    """Everything, by workload or recording."""
+
+    about: Mapping[str, str]
+    strategies: Mapping[str, list[Score]]
+    mechanisms: Mapping[str, list[mechanisms.Regained]]
+    saved: Mapping[str, saving.Saved]
+    alike: list[saving.Saved]
+    estimators: Mapping[str, list[Error]]
+    published: list[Result]
+    translation: Mapping[str, Translation]
+
+
+def workloads() -> list[str]:
+    """The workloads that come along."""
+    folder = resources.files("refmodel.management").joinpath("workloads")
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def recordings() -> dict[str, Recording]:
+    """The recordings that come along."""
+    return {name: recording.unpack(file.read_bytes(), name) for name, file in recording.shipped().items()}
+
+
+def estimated(given: Recording) -> list[Error]:
+    """Estimators on a recording."""
+    used = int(given.touched.any(axis=0).sum())
+    return errors(Watched(Replayed(given), given.samples, int(ALLOCATED * used)))
+
+
+def compared() -> Comparison:
+    """Everything that comes along."""
+    found = recordings()
+    runs = {name: each for name, each in found.items() if name != FLEET}
+    given = {name: ready(name) for name in workloads()}
+    return Comparison({name: each.about for name, each in given.items()}, {name: compare(each) for name, each in given.items()},
+                      {name: mechanisms.compare(each, Replayed(each)) for name, each in runs.items()},
+                      {name: saving.saved(each) for name, each in found.items()}, saving.alike(found[FLEET], 10),
+                      {name: estimated(each) for name, each in runs.items()}, results(found[FLEET]), translated(shipped()))

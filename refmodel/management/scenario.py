@@ -1,0 +1,190 @@
+"""Workloads: VMs, what each of them does, and what each was promised; a TOML file.
+
+    pages = 92160                  # of the machine, for VMs
+    [vm.windows]
+    minimum = 16384
+    maximum = 65536
+    shares = 1000
+    phases = [ { at = 0, active = 60000 }, { at = 10, active = 6000 } ]   # from which period on it uses how many pages
+    [vm.web]
+    maximum = 40000
+    recording = "web"              # one that comes along, or a file beside this one
+    start = 20                     # the period in which it comes
+    count = 2                      # so many such VMs, each ``apart`` periods after the other
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import attrs
+import msgspec
+
+from refmodel.language import BadDesign
+from refmodel.management import recording
+from refmodel.management.activity import Activity, Phase, Phases, Replayed
+from refmodel.monitor.policy.claims import Claim, admitted
+
+MOST_PERIODS = 10_000
+MOST_PAGES = 1 << 24
+"""Of a machine: 64 GiB. A simulation has arrays of as many."""
+MOST_VMS = 64
+SETTLING = 30
+"""Periods after the last change, where a file does not say how many there are."""
+
+
+@attrs.frozen(eq=False)
+class Vm:
+    name: str
+    claim: Claim
+    activity: Activity
+
+
+@attrs.frozen(eq=False)
+class Workload:
+    pages: int
+    vms: tuple[Vm, ...]
+    periods: int
+    seed: int = 0
+    taxed_from: int = 0
+    """The period from which ESX's tax is levied."""
+    about: str = ""
+
+
+class _Phase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    at: int
+    active: int
+
+
+class _Vm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    maximum: int
+    minimum: int = 0
+    shares: int = 1000
+    phases: list[_Phase] | None = None
+    recording: str | None = None
+    start: int = 0
+    repeat: bool = True
+    count: int = 1
+    apart: int = 0
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pages: int
+    vm: dict[str, dict[str, Any]]
+    periods: int | None = None
+    seed: int = 0
+    taxed_from: int = 0
+    about: str = ""
+
+
+LIMITS = {"pages": (1, MOST_PAGES), "periods": (1, MOST_PERIODS), "seed": (0, 1 << 32), "taxed_from": (0, MOST_PERIODS),
+          "minimum": (0, MOST_PAGES), "maximum": (0, MOST_PAGES), "shares": (1, 1 << 20), "at": (0, MOST_PERIODS - 1),
+          "active": (0, MOST_PAGES), "start": (0, MOST_PERIODS), "count": (1, MOST_VMS), "apart": (0, MOST_PERIODS)}
+"""From and to, by field."""
+
+
+def read(file: Path) -> Workload:
+    """A workload. ``BadDesign`` names the line and the field that is wrong, and what was expected."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        given = tomllib.loads(text)
+    except OSError as why:
+        raise BadDesign(f"{file}: cannot be read: {why.strerror or why}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as why:
+        raise BadDesign(f"{file}: {why}") from None
+    return _Reader(file, text).workload(given)
+
+
+@attrs.frozen
+class _Reader:
+    file: Path
+    text: str
+
+    def workload(self, given: dict[str, Any]) -> Workload:
+        told = self._convert(given, _File, "")
+        self._within(told, "")
+        if not told.vm:
+            raise self._wrong("", "vm", "expected at least one table [vm.NAME]")
+        vms = tuple(vm for name, table in told.vm.items() for vm in self._vms(name, table))
+        if len(vms) > MOST_VMS:
+            raise self._wrong("", "vm", f"expected at most {MOST_VMS} VMs, got {len(vms)}")
+        try:
+            admitted(told.pages, {vm.name: vm.claim for vm in vms})
+        except BadDesign as why:
+            raise BadDesign(f"{self.file}: {why}") from None
+        return Workload(told.pages, vms, told.periods or max(map(_until, vms)), told.seed, told.taxed_from, told.about)
+
+    def _vms(self, name: str, table: dict[str, Any]) -> list[Vm]:
+        told = self._convert(table, _Vm, name)
+        self._within(told, name)
+        if (told.phases is None) == (told.recording is None):
+            raise self._wrong(name, "phases", "expected either phases such as [{ at = 0, active = 1000 }] or a recording")
+        claim = Claim(told.minimum, told.maximum, told.shares)
+        if told.phases is not None:
+            return [Vm(name, claim, self._phases(name, told.phases))]
+        found = self._recording(name, told.recording or "")
+        activities = [Replayed(found, told.start + number * told.apart, told.repeat) for number in range(told.count)]
+        if told.count == 1:
+            return [Vm(name, claim, activities[0])]
+        return [Vm(f"{name}-{number + 1}", claim, activity) for number, activity in enumerate(activities)]
+
+    def _phases(self, name: str, given: list[_Phase]) -> Phases:
+        for number, phase in enumerate(given):
+            self._within(phase, f"{name}.phases[{number}]")
+        if not given:
+            raise self._wrong(name, "phases", "expected at least one, such as { at = 0, active = 1000 }")
+        return Phases(tuple(Phase(p.at, p.active) for p in sorted(given, key=lambda phase: phase.at)))
+
+    def _recording(self, name: str, called: str) -> recording.Recording:
+        ready = recording.shipped()
+        if called in ready:
+            return recording.unpack(ready[called].read_bytes(), called)
+        file = self.file.parent / called
+        if not file.is_file():
+            raise self._wrong(name, "recording", f"{called}: expected a file, or one of {', '.join(ready)}")
+        return recording.read(file)
+
+    def _convert(self, given: Any, kind: Any, name: str) -> Any:
+        try:
+            return msgspec.convert(given, kind)
+        except msgspec.ValidationError as why:
+            said = str(why)
+            place = re.search(r" - at `\$\.?(?:\.|\[)?([^`]*)`", said)
+            missing = re.search(r"(?:required field|unknown field) `(\w+)`", said)
+            field = ".".join(part for part in (place[1] if place else "", missing[1] if missing else "") if part)
+            raise self._wrong(name, field, said.split(" - at ", maxsplit=1)[0]) from None
+
+    def _within(self, told: Any, name: str) -> None:
+        for field, value in msgspec.structs.asdict(told).items():
+            least, most = LIMITS.get(field, (None, None))
+            if isinstance(value, int) and least is not None and most is not None and not least <= value <= most:
+                raise self._wrong(name, field, f"expected a whole number from {least:,} to {most:,}, got {value:,}")
+
+    def _wrong(self, name: str, field: str, why: str) -> BadDesign:
+        place = ".".join(part for part in (f"vm.{name}" if name else "", field) if part)
+        return BadDesign(f"{self.file}:{self._line(name, field)}: {place}: {why}")
+
+    def _line(self, name: str, field: str) -> int:
+        """The line of a field in a VM's table, or of the table's head where the field is not there."""
+        lines, table, head = self.text.splitlines(), "", 1
+        wanted = f"vm.{name.partition('.')[0]}" if name else ""
+        key = (name.partition(".")[2] or field).partition("[")[0].partition(".")[0]
+        for number, line in enumerate(lines, 1):
+            opened = re.match(r"\s*\[([^\[\]]+)\]", line)
+            if opened is not None:
+                table = opened[1].replace('"', "").replace(" ", "")
+                head = number if table == wanted else head
+            elif table == wanted and key and re.match(rf'\s*"?{re.escape(key)}"?\s*=', line):
+                return number
+        return head
+
+
+def _until(vm: Vm) -> int:
+    """The periods that a VM's activity takes."""
+    if isinstance(vm.activity, Phases):
+        return max(phase.at for phase in vm.activity.phases) + SETTLING
+    assert isinstance(vm.activity, Replayed)
+    return vm.activity.start + vm.activity.recording.samples

@@ -1,0 +1,274 @@
+"""Policies at work on a workload: who has how much memory, period by period, and what it costs.
+
+In each period the VMs touch their pages. A page that is not resident is brought in. Where more are resident than a VM has memory
+for, those touched longest ago go. Use is sampled, the policy says what each is to have, and balloons move towards it, as far as
+they can in a period; where memory is short they are not waited for. The pages touched in a period are taken once each, in order:
+what happens again and again within a period is not seen. VMs do not run slower because they wait: the time that they wait is
+counted beside. Everything follows from the workload and its seed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from refmodel.management.activity import Activity, Phases, working_sets
+from refmodel.management.costs import Costs
+from refmodel.management.estimating.curves import Curve, Curves
+from refmodel.management.scenario import Vm, Workload
+from refmodel.monitor.policy.claims import Policy, Use, admitted
+from refmodel.monitor.policy.idle_tax import MinFunding
+from refmodel.monitor.policy.miss_ratio import MissRatioBalancing
+from refmodel.monitor.policy.pressure import Pressure
+from refmodel.monitor.policy.proportional import Proportional
+from refmodel.monitor.policy.reclamation import MARGIN, THRESHOLDS, Reclamation, next_state
+from refmodel.monitor.policy.sampling import SAMPLE, Estimate
+from refmodel.monitor.policy.self_ballooning import SelfBallooning
+from refmodel.monitor.policy.stalls import Stalls
+from refmodel.monitor.policy.static import StaticPartition
+
+BALLOON_RATE = 0.04
+"""The part of all memory that a balloon takes in a period, at most. What it gives back is there at once."""
+WINDOW = 10
+"""Periods over which a guest's demand and its miss-ratio curve are looked at."""
+HOT = 0.25
+"""The part of what a VM has whose accesses a miss-ratio estimate does not see."""
+
+POLICIES: dict[str, Policy] = {
+    "static": StaticPartition(), "shares": MinFunding(rate=0.0), "esx": MinFunding(), "proportional": Proportional(),
+    "pressure": Pressure(), "self-ballooning": SelfBallooning(), "stalls": Stalls(), "miss-ratio": MissRatioBalancing()}
+"""By name; ``shares`` is ESX's without the tax."""
+
+
+@attrs.frozen
+class Period:
+    """One period, in pages by VM."""
+
+    number: int
+    state: Reclamation
+    free: int
+    allocated: Mapping[str, int]
+    """After the period."""
+    target: Mapping[str, int]
+    active: Mapping[str, int]
+    estimated: Mapping[str, float]
+    first: Mapping[str, int]
+    """Pages touched for the first time."""
+    again: Mapping[str, int]
+    """Pages that had gone, and were read in from swap."""
+    cached: Mapping[str, int]
+    """Pages that had gone, and were found in free memory of the monitor's."""
+    written: Mapping[str, int]
+    """Changed pages that went."""
+    waited: Mapping[str, float]
+    """The part of the period that a VM waited because memory had been taken from it."""
+    moved: int
+
+    def lacking(self, name: str) -> int:
+        """Pages that a VM uses and does not have: it pages itself."""
+        return max(0, self.active[name] - self.allocated[name])
+
+
+@attrs.define(eq=False)
+class Memory:
+    """One VM's pages."""
+
+    resident: npt.NDArray[np.bool_]
+    gone: npt.NDArray[np.bool_]
+    """Evicted, and not touched since."""
+    dirty: npt.NDArray[np.bool_]
+    stamp: npt.NDArray[np.int64]
+    """When a page was touched last; of pages touched in one period, the later in order has the larger."""
+    clock: int = 0
+
+    @classmethod
+    def of(cls, pages: int) -> Memory:
+        return cls(np.zeros(pages, np.bool_), np.zeros(pages, np.bool_), np.zeros(pages, np.bool_), np.full(pages, -1, np.int64))
+
+    def depths(self, back: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Of pages that come back: how many others have gone that were touched later, so that they went later."""
+        stamps = np.sort(self.stamp[self.gone])
+        found: npt.NDArray[np.int64] = len(stamps) - np.searchsorted(stamps, self.stamp[back], side="right")
+        return found
+
+    def coming_back(self, touched: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """The pages that have gone and are touched now."""
+        return np.flatnonzero(touched & ~self.resident & self.gone)
+
+    def touch(self, touched: npt.NDArray[np.bool_], changed: npt.NDArray[np.bool_]) -> tuple[int, npt.NDArray[np.int64]]:
+        """How many pages come for the first time, and which come back."""
+        missing = touched & ~self.resident
+        back = self.coming_back(touched)
+        first = int(np.count_nonzero(missing)) - len(back)
+        self.clock += 1
+        at = np.flatnonzero(touched)
+        self.stamp[at] = self.clock * len(touched) + at
+        self.resident |= touched
+        self.gone &= ~touched
+        self.dirty |= changed & touched
+        return first, back
+
+    def evict_to(self, allowed: int) -> int:
+        """Let the pages go that were touched longest ago, until no more than ``allowed`` are left; how many had to be written."""
+        here = np.flatnonzero(self.resident)
+        excess = len(here) - allowed
+        if excess <= 0:
+            return 0
+        going = here if allowed <= 0 else here[np.argpartition(self.stamp[here], excess - 1)[:excess]]
+        self.resident[going] = False
+        self.gone[going] = True
+        written = int(np.count_nonzero(self.dirty[going]))
+        self.dirty[going] = False
+        return written
+
+
+@attrs.frozen(eq=False, slots=False)
+class Known:
+    """What can be worked out of a workload once, for all policies: each VM's recent demand, and its distances."""
+
+    workload: Workload
+    demand: Mapping[str, npt.NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, workload: Workload) -> Known:
+        return cls(workload, {vm.name: _demand(vm.activity, workload.periods) for vm in workload.vms})
+
+    @functools.cached_property
+    def curves(self) -> Mapping[str, Curves]:
+        """By VM; they take a while, and few policies need them."""
+        return {vm.name: Curves.of(vm.activity, self.workload.periods) for vm in self.workload.vms}
+
+
+def _demand(activity: Activity, periods: int) -> npt.NDArray[np.int64]:
+    """Pages that a guest has uses for: of phases those of the period, of a recording those touched of late."""
+    return working_sets(activity, periods, 1 if isinstance(activity, Phases) else WINDOW)
+
+
+@attrs.define(eq=False)
+class Simulation:
+    """A workload under a policy, as far as it has come."""
+
+    workload: Workload
+    policy: Policy
+    costs: Costs
+    known: Known
+    draw: np.random.Generator
+    memories: dict[str, Memory]
+    allocated: dict[str, int]
+    estimates: dict[str, Estimate]
+    waited: dict[str, float]
+    state: Reclamation = Reclamation.HIGH
+
+    def begin(self) -> None:
+        """VMs come up with what the policy gives them for what they do first."""
+        target = _levied(self.policy, self.workload, 0).targets(to_give(self.workload), self._uses(0))
+        self.allocated = moved(self.workload.pages, self.allocated, target, self.state)
+
+    def period(self, number: int) -> Period:
+        """Go through one period."""
+        free = self.workload.pages - sum(self.allocated.values())
+        room = self._room(max(0, free - (self.workload.pages - to_give(self.workload))))
+        happened = {vm.name: self._run(vm, number, room[vm.name]) for vm in self.workload.vms}
+        cached = {name: each.cached for name, each in happened.items()}
+        self.waited = {vm.name: self._waiting(vm, happened[vm.name]) for vm in self.workload.vms}
+        for vm in self.workload.vms:
+            self._sample(vm, happened[vm.name].active)
+        target = _levied(self.policy, self.workload, number).targets(to_give(self.workload), self._uses(number))
+        before, self.allocated = self.allocated, moved(self.workload.pages, self.allocated, target, self.state)
+        written = {name: self.memories[name].evict_to(has) + happened[name].written for name, has in self.allocated.items()}
+        free = self.workload.pages - sum(self.allocated.values())
+        self.state = next_state(self.state, free / self.workload.pages)
+        return Period(number, self.state, free, dict(self.allocated), target, {n: e.active for n, e in happened.items()},
+                      {n: e.active for n, e in self.estimates.items()}, {n: e.first for n, e in happened.items()},
+                      {n: e.again - cached[n] for n, e in happened.items()}, cached, written, dict(self.waited),
+                      sum(abs(self.allocated[n] - before[n]) for n in before))
+
+    def _room(self, spare: int) -> dict[str, int]:
+        """How many of the pages that a VM evicted last the monitor keeps in spare memory, where it keeps any."""
+        gone = {name: int(np.count_nonzero(memory.gone)) for name, memory in self.memories.items()}
+        keeps = isinstance(self.policy, SelfBallooning) and self.policy.keeps_evicted_pages
+        return {name: spare * pages // max(1, sum(gone.values())) if keeps else 0 for name, pages in gone.items()}
+
+    def _run(self, vm: Vm, number: int, room: int) -> Happened:
+        touched, memory = vm.activity.touched(number), self.memories[vm.name]
+        cached = int(np.count_nonzero(memory.depths(memory.coming_back(touched)) < room)) if room else 0
+        first, back = memory.touch(touched, vm.activity.changed(number))
+        written = memory.evict_to(self.allocated[vm.name])
+        return Happened(int(np.count_nonzero(touched)), first, len(back), written, cached)
+
+    def _waiting(self, vm: Vm, happened: Happened) -> float:
+        """First touches take their time on any machine, and are not counted."""
+        costs = self.costs
+        micros = ((happened.again - happened.cached) * costs.swap_in + happened.again * costs.exit + happened.cached * costs.copy
+                  + happened.written * costs.swap_out)
+        return micros / 1e6 / (vm.activity.seconds + micros / 1e6)
+
+    def _sample(self, vm: Vm, active: int) -> None:
+        """Waldspurger's sample of a VM's pages. What is touched is taken to be spread among them."""
+        part = min(1.0, active / max(1, self.allocated[vm.name]))
+        self.estimates[vm.name] = self.estimates[vm.name].after(int(self.draw.binomial(SAMPLE, part)))
+
+    def _uses(self, number: int) -> dict[str, Use]:
+        found = {}
+        for vm in self.workload.vms:
+            has, demand = self.allocated[vm.name], int(self.known.demand[vm.name][number])
+            wanted = max(demand, has) if demand else 0  # a guest keeps what it once had, as long as nobody asks for it
+            curve = self._curve(vm, number, has) if isinstance(self.policy, MissRatioBalancing) else ()
+            found[vm.name] = Use(vm.claim, has, wanted, self.estimates[vm.name].active, demand, self.waited[vm.name], curve)
+        return found
+
+    def _curve(self, vm: Vm, number: int, has: int) -> Curve:
+        return self.known.curves[vm.name].beyond(number - WINDOW + 1, number, int(HOT * has))
+
+
+@attrs.frozen
+class Happened:
+    """What a VM did in a period, in pages."""
+
+    active: int
+    first: int
+    again: int
+    written: int
+    cached: int
+    """Of those that came back: found in spare memory."""
+
+
+def simulate(workload: Workload, policy: Policy, costs: Costs | None = None, known: Known | None = None) -> list[Period]:
+    """Every period. What can be worked out once for several policies may be given."""
+    admitted(workload.pages, {vm.name: vm.claim for vm in workload.vms})
+    names = [vm.name for vm in workload.vms]
+    run = Simulation(workload, policy, costs or Costs(), known or Known.of(workload), np.random.default_rng(workload.seed),
+                     {vm.name: Memory.of(vm.activity.pages) for vm in workload.vms},
+                     {vm.name: vm.claim.minimum for vm in workload.vms}, {name: Estimate() for name in names},
+                     dict.fromkeys(names, 0.0))
+    run.begin()
+    return [run.period(number) for number in range(workload.periods)]
+
+
+def to_give(workload: Workload) -> int:
+    """Pages that a policy gives out: enough stays free for the state to be high, unless the minimums need it."""
+    kept = int(workload.pages * (THRESHOLDS[Reclamation.HIGH] + MARGIN)) + 1
+    return max(workload.pages - kept, sum(vm.claim.minimum for vm in workload.vms))
+
+
+def _levied(policy: Policy, workload: Workload, number: int) -> Policy:
+    if isinstance(policy, MinFunding) and number < workload.taxed_from:
+        return attrs.evolve(policy, rate=0.0)
+    return policy
+
+
+def moved(total: int, allocated: Mapping[str, int], target: Mapping[str, int], state: Reclamation) -> dict[str, int]:
+    """What each VM has after a period: first who has too much gives, as fast as a balloon does, or at once where memory is short;
+    then who has too little is given what is free, beginning with who lacks most."""
+    rate = total if state in (Reclamation.HARD, Reclamation.LOW) else max(1, int(total * BALLOON_RATE))
+    now = {name: max(target[name], has - rate) if has > target[name] else has for name, has in allocated.items()}
+    free = total - sum(now.values())
+    for name in sorted(now, key=lambda n: (now[n] - target[n], n)):
+        given = max(0, min(target[name] - now[name], free))
+        now[name] += given
+        free -= given
+    return now

@@ -1,0 +1,63 @@
+"""MMUs compared on address streams: exits as the designs here take them, walks as the streams cause them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+import attrs
+
+from refmodel.engines.exit_programs import Program
+from refmodel.engines.exits import MMUS, exits_each
+from refmodel.management.translation.costs import Hardware, Overhead, Walks, crossover, overheads, walks
+from refmodel.management.translation.streams import Stream
+
+COMPARED = ("vtlb", "shadow_traced", "shadow_unsync", "shadow_pages", "direct", "ept", "npt")
+"""MMUs whose guests run by themselves, with tables of their own."""
+REACHES = (64, 512, 1536)
+"""Entries of TLBs: a small one, one of the first with EPT, a recent one."""
+
+
+@functools.cache
+def exits() -> dict[str, tuple[float, float, int]]:
+    """By MMU: exits for a table edit, exits for an address space switch, and the dimensions of a walk; counted on the designs."""
+    return {name: (exits_each(name, Program.edit_table) or 0.0, (exits_each(name, Program.switch) or 0.0) / 2,
+                   MMUS[name].dimensions) for name in COMPARED}
+
+
+@attrs.frozen
+class Crossover:
+    """Table edits in a million instructions at which shadow paging costs as much as EPT."""
+
+    tlb: int
+    large: bool
+    walked: Walks
+    edits: float
+
+
+@attrs.frozen
+class Translation:
+    """What translation costs on a stream."""
+
+    edits: float
+    switches: float
+    overheads: list[Overhead]
+    crossovers: list[Crossover]
+
+
+def compare(stream: Stream, hardware: Hardware | None = None) -> Translation:
+    """Every MMU and both sizes of pages; and the crossover, by the reach of the TLB."""
+    hardware = hardware or Hardware()
+    edit, _, _ = exits()["shadow_pages"]
+    found = list[Crossover]()
+    for entries in REACHES:
+        for large in (False, True):
+            some = attrs.evolve(hardware, tlb=entries)
+            walked = walks(stream, some, large)
+            found.append(Crossover(entries, large, walked, crossover(walked, some, edit)))
+    return Translation(stream.edits, stream.switches, overheads(stream, hardware, exits()), found)
+
+
+def compared(streams: Mapping[str, Stream]) -> dict[str, Translation]:
+    """Each stream by its name."""
+    return {name: compare(stream) for name, stream in streams.items()}

@@ -1,0 +1,92 @@
+"""Tables about managing memory: of strategies, mechanisms, savings, estimators, costs, published results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+from rich.table import Table as TerminalTable
+
+from refmodel.management.comparison import Score
+from refmodel.management.costs import table as costs_table
+from refmodel.management.estimating.estimators import Error
+from refmodel.management.mechanisms import Regained
+from refmodel.management.published import Result
+from refmodel.management.saving import Saved
+from refmodel.report.pages import Table as PageTable
+
+
+@attrs.frozen
+class Table:
+    """Words in rows and columns; the first column is left-aligned."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def on_terminal(self) -> TerminalTable:
+        """For a terminal."""
+        told = TerminalTable(title=self.title, title_justify="left")
+        for number, column in enumerate(self.head):
+            told.add_column(column, justify="right" if number else "left")
+        for row in self.rows:
+            told.add_row(*row)
+        return told
+
+    def on_page(self) -> PageTable:
+        """For a page."""
+        return PageTable(self.title, self.head, tuple(tuple((cell, "") for cell in row) for row in self.rows))
+
+    def in_markdown(self) -> str:
+        """For a chapter."""
+        rule = "|" + "---|" * len(self.head)
+        return "\n".join([f"| {' | '.join(self.head)} |", rule, *(f"| {' | '.join(row)} |" for row in self.rows)])
+
+
+def percent(part: float | None) -> str:
+    """A part of 1, per cent, with a decimal; a dash for none."""
+    return "-" if part is None else f"{100 * part:.1f} %"
+
+
+def strategies(workload: str, scores: Sequence[Score]) -> Table:
+    """How strategies do on a workload."""
+    rows = tuple((s.strategy, percent(s.throughput), percent(s.lost) if s.strategy != "bound" else "-", percent(s.worst),
+                  f"{s.fairness:.2f}", percent(s.entitled), "-" if s.reaction is None else f"{s.reaction:.1f}", percent(s.moved),
+                  f"{s.again:,}") for s in scores)
+    return Table(f"strategies on {workload}", ("strategy", "throughput", "lost against the bound", "the worst VM's", "Jain's index",
+                                               "of what is due", "periods to react", "memory moved a period", "pages read again"),
+                 rows)
+
+
+def regained(recording: str, found: Sequence[Regained]) -> Table:
+    """What mechanisms cost where memory is short."""
+    rows = tuple((r.mechanism, percent(r.part), f"{r.reads:,}", f"{r.writes:,}", f"{r.expanded:,}", percent(r.waited))
+                 for r in found)
+    return Table(f"mechanisms on {recording}", ("mechanism", "memory regained", "pages read", "pages written", "pages expanded",
+                                                "time waited"), rows)
+
+
+def savings(found: Sequence[tuple[str, Saved]]) -> Table:
+    """What sharing, patching and compressing save."""
+    rows = tuple((name, f"{s.pages:,}", f"{s.zero:,}", percent(s.part(s.shared)), percent(s.part(s.patched)),
+                  percent(s.part(s.compressed)), percent(s.part(s.all))) for name, s in found)
+    return Table("memory saved", ("contents", "pages", "of zeroes, beyond one", "by sharing", "and patching",
+                                  "by compressing alone", "by all three"), rows)
+
+
+def estimators(recording: str, found: Sequence[Error]) -> Table:
+    """How far estimators are off."""
+    rows = tuple((e.estimator, percent(e.mean), f"{100 * e.bias:+.1f} %", f"{e.faults:,.1f}") for e in found)
+    return Table(f"estimators on {recording}", ("estimator", "mean error", "bias", "exits or accesses looked at, a period"), rows)
+
+
+def costs() -> Table:
+    """The cost model."""
+    return Table("costs", ("parameter", "value", "what", "from"),
+                 tuple((name, f"{value} {source.unit}", source.what, source.reference) for name, value, source in costs_table()))
+
+
+def published(found: Sequence[Result]) -> Table:
+    """Published results beside ours."""
+    return Table("published results", ("what", "where", "published", "here", "why"),
+                 tuple((r.what, r.where, r.published, r.ours, r.why) for r in found))

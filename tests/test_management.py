@@ -1,0 +1,356 @@
+"""Managing memory: recordings, distances, estimators, the bound, mechanisms, what is published."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import attrs
+import msgspec
+import numpy as np
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from refmodel.cli.record import record
+from refmodel.language import BadDesign
+from refmodel.management import mechanisms, recording, saving
+from refmodel.management.activity import NEVER, Phase, Phases, Replayed, next_uses, working_sets
+from refmodel.management.bound import bound
+from refmodel.management.comparison import compare, jain, throughput
+from refmodel.management.costs import Costs, table
+from refmodel.management.estimating import estimators
+from refmodel.management.estimating.curves import Curves
+from refmodel.management.estimating.stack_distance import COLD, distances, misses
+from refmodel.management.published import ready
+from refmodel.management.recorder import calls
+from refmodel.management.recorder.likeness import patch_sizes
+from refmodel.management.recording import NO_PATCH, PAGE, Recording
+from refmodel.management.results import FLEET, recordings, workloads
+from refmodel.management.scenario import Vm, Workload, read
+from refmodel.management.simulation import POLICIES, simulate, to_give
+from refmodel.monitor.policy.claims import Claim
+from refmodel.report import management
+from tests.test_command import refmodel
+
+SPECS = Path(__file__).parent.parent / "specs"
+RECORDINGS = recordings()
+
+
+def made(touched: list[list[int]], pages: int) -> Recording:
+    """A recording of such pages, all different."""
+    flags = np.zeros((len(touched), pages), np.bool_)
+    for row, numbers in zip(flags, touched, strict=True):
+        row[numbers] = True
+    return Recording("made", "by a test", 1.0, 1, "", np.ones(pages, np.uint16), flags, flags, (len(touched) - 1,),
+                     np.arange(2, pages + 2, dtype=np.uint32)[None], np.full(pages, 1024, np.uint16),
+                     np.full(pages, NO_PATCH, np.uint16))
+
+
+# ---------------------------------------------------------------- recordings
+
+
+def test_what_is_packed_is_unpacked() -> None:
+    before = made([[0, 3], [1], [0, 1, 2, 3, 8]], 9)
+    after = recording.unpack(recording.pack(before), "x")
+    assert (after.touched == before.touched).all() and (after.contents == before.contents).all() and after.snapshots == (2,)
+    assert (after.samples, after.pages, after.command) == (3, 9, "made")
+
+
+@pytest.mark.parametrize("change, expected", [
+    ({"version": 2}, "x: version: expected 1, got 2"), ({"pages": 8}, "x: owners: expected 16 bytes, got 18"),
+    ({"touched": b""}, "x: touched: expected"), ({"snapshots": [3]}, "x: snapshots"), ({"interval": "soon"}, r"\$\.interval"),
+    ({"surprise": 1}, "unknown field `surprise`"), ({"samples": 0}, "x: samples")])
+def test_a_recording_that_is_none_is_told_by_field(change: dict[str, object], expected: str) -> None:
+    plain = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(recording.pack(made([[0], [1], [2]], 9))))
+    data = zstandard.ZstdCompressor().compress(msgspec.msgpack.encode(plain | change))
+    with pytest.raises(BadDesign, match=expected):
+        recording.unpack(data, "x")
+
+
+def test_a_file_that_is_cut_off_or_missing_is_bad_input(tmp_path: Path) -> None:
+    data = recording.pack(made([[0], [1]], 9))
+    for broken in (data[:-5], b"", b"nonsense"):
+        with pytest.raises(BadDesign, match="x: no recording"):
+            recording.unpack(broken, "x")
+    with pytest.raises(BadDesign, match="cannot be read"):
+        recording.read(tmp_path / "none")
+
+
+def test_the_schema_names_every_field_and_the_version() -> None:
+    fields = recording.schema()["$defs"]["Stored"]["properties"]
+    assert set(fields) == set(recording.Stored.__struct_fields__)
+
+
+def test_recordings_that_come_along_are_of_real_programs_with_one_key_and_small() -> None:
+    assert set(RECORDINGS) == {"build", "database", "web", "data", "idle", FLEET}
+    assert len({each.key for each in RECORDINGS.values()}) == 1
+    for name, file in recording.shipped().items():
+        assert len(file.read_bytes()) < 300_000, name
+        assert RECORDINGS[name].command and RECORDINGS[name].touched.any(axis=1).all(), name
+    made_by = resources.files("refmodel.management").joinpath("recordings", "make.sh").read_text()
+    assert all(f"record {name} " in made_by for name in RECORDINGS)
+
+
+CAN_RECORD = pytest.mark.skipif(not calls.is_supported(), reason="recording needs Linux on x86-64")
+BUSY = """
+import mmap, time
+memory = mmap.mmap(-1, 200 * 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for page in range(200): memory[page * 4096] = 1 + page
+for round in range(6):
+    for page in range(20): memory[page * 4096] = (memory[page * 4096] + 1) % 256
+    time.sleep(0.1)
+"""
+
+
+@CAN_RECORD
+def test_a_process_is_recorded_and_its_pages_are_seen(tmp_path: Path) -> None:
+    """The sources are tested first, on a process whose use is known; then 200 pages are met, and 20 are changed now and then."""
+    file = tmp_path / "busy.memory.zst"
+    done = refmodel("record", "memory", "-o", str(file), "--interval", "0.05", "--", sys.executable, "-c", BUSY)
+    if done.returncode == 2 and "lets no process be traced" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    found = recording.read(file)
+    assert found.samples >= 3 and found.pages > 200 and found.granule == 1
+    again = found.changed[2:].any(axis=0)
+    assert 20 <= np.count_nonzero(again) < 200
+
+
+@pytest.mark.parametrize("what, output, expected", [
+    ("disks", "x.memory.zst", "record disks: expected memory or addresses"), ("memory", "x.zip", "expected a name that ends"),
+    ("addresses", "x.memory.zst", "expected a name that ends"), ("memory", "nowhere/x.memory.zst", "cannot be written"),
+    ("memory", "x.memory.zst", "cannot be started")])
+def test_what_cannot_be_recorded_is_bad_input(what: str, output: str, expected: str, tmp_path: Path) -> None:
+    with pytest.raises(BadDesign) as why:
+        record(what, ["/no/such/command"], tmp_path / output)
+    may_record = calls.is_supported() and "lets no process be traced" not in str(why.value)
+    assert expected in str(why.value) or not may_record
+
+
+def test_a_page_like_another_becomes_a_small_patch() -> None:
+    noise = np.random.default_rng(0)
+    one = noise.bytes(PAGE)
+    other = one[:2000] + b"changed" + one[2007:]
+    sizes = patch_sizes([one, other, noise.bytes(PAGE), one])
+    assert sizes[0] == NO_PATCH and 0 < sizes[1] <= 256 and sizes[2] == NO_PATCH and sizes[3] == NO_PATCH
+
+
+# ---------------------------------------------------------------- distances and estimators
+
+
+def naive(stream: list[int]) -> list[int]:
+    """Distances by a list: the page used last is at its end."""
+    found, used = [], list[int]()
+    for page in stream:
+        found.append(len(used) - 1 - used.index(page) if page in used else COLD)
+        used = [*(each for each in used if each != page), page]
+    return found
+
+
+@settings(deadline=None, max_examples=100)
+@given(stream=st.lists(st.integers(0, 12), max_size=120))
+def test_distances_are_those_of_a_list(stream: list[int]) -> None:
+    assert distances(np.array(stream, np.int64)).tolist() == naive(stream)
+
+
+@settings(deadline=None, max_examples=50)
+@given(stream=st.lists(st.integers(0, 9), max_size=80), size=st.integers(1, 10))
+def test_a_curve_says_how_often_lru_misses(stream: list[int], size: int) -> None:
+    used, missed = list[int](), 0
+    for number, page in enumerate(stream):
+        if page not in used[-size:] and page in stream[:number]:
+            missed += 1
+        used = [*(each for each in used if each != page), page]
+    assert misses(distances(np.array(stream, np.int64)), np.array([size]))[0] == missed
+
+
+def test_the_need_of_a_loop_is_its_pages() -> None:
+    loop = Replayed(made([[*range(50)]] * 12, 80))
+    assert Curves.of(loop, 12).need(5, 11, 0.05) == 50
+    watched = estimators.Watched(loop, 12, 60)
+    assert estimators.truth(watched)[-1] == 50
+    assert abs(estimators.by_stack_distances(watched).pages[-1] - 50) <= 1
+    assert abs(estimators.by_sampling(watched).pages[-1] - 50) <= 1
+
+
+def test_ghosts_see_beyond_the_allocation_and_sampling_does_not() -> None:
+    rows = [[*range(0, 40)], [*range(40, 80)]] * 8
+    watched = estimators.Watched(Replayed(made(rows, 80)), 16, 60)
+    assert estimators.by_sampling(watched).pages[-1] <= 60 < estimators.by_ghosts(watched).pages[-1] <= 80
+
+
+def test_a_modification_log_sees_no_reads() -> None:
+    one = made([[*range(30)]] * 12, 40)
+    reads = attrs.evolve(one, changed=np.zeros_like(one.changed))
+    assert estimators.by_modification_log(estimators.Watched(Replayed(reads), 12, 40)).pages.max() == 0
+
+
+@pytest.mark.parametrize("name", [name for name in RECORDINGS if name != FLEET])
+def test_shards_curve_is_near_the_exact_one(name: str) -> None:
+    assert estimators.curve_error(Replayed(RECORDINGS[name]), RECORDINGS[name].samples) < 0.05
+
+
+def test_next_uses_and_working_sets_are_what_a_loop_over_periods_finds() -> None:
+    given_ = Replayed(made([[0, 1], [1], [2], [0]], 3))
+    assert next_uses(given_, 4).tolist() == [[3, 1, 2], [3, NEVER, 2], [3, NEVER, NEVER], [NEVER] * 3]
+    assert working_sets(given_, 4, 2).tolist() == [2, 2, 2, 2]
+
+
+# ---------------------------------------------------------------- the bound, and strategies
+
+
+@settings(deadline=None, max_examples=25)
+@given(rows=st.lists(st.lists(st.integers(0, 15), max_size=8, unique=True), min_size=2, max_size=14),
+       others=st.lists(st.lists(st.integers(0, 15), max_size=8, unique=True), min_size=2, max_size=14))
+def test_nobody_reads_fewer_pages_than_the_bound(rows: list[list[int]], others: list[list[int]]) -> None:
+    vms = (Vm("a", Claim(1, 16), Replayed(made(rows, 16))), Vm("b", Claim(1, 16), Replayed(made(others, 16))))
+    workload = Workload(16, vms, 14)
+    least = int(bound(workload, to_give(workload)).again.sum())
+    for name, policy in POLICIES.items():
+        assert sum(sum(p.again.values()) for p in simulate(workload, policy)) >= least, name
+
+
+@pytest.mark.parametrize("policy", [name for name in POLICIES if name not in ("pressure", "stalls")])
+def test_nothing_is_read_again_under_a_steady_load_that_fits(policy: str) -> None:
+    assert sum(sum(p.again.values()) for p in simulate(ready("steady"), POLICIES[policy])) == 0
+
+
+@pytest.mark.parametrize("policy", ["pressure", "stalls"])
+def test_those_who_take_memory_to_find_out_do_not_thrash(policy: str) -> None:
+    periods = simulate(ready("steady"), POLICIES[policy])
+    assert max(max(p.waited.values()) for p in periods[30:]) < 0.1
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_on_recorded_programs_minimums_are_kept_and_memory_is_conserved(policy: str) -> None:
+    workload = ready("consolidated")
+    for period in simulate(attrs.evolve(workload, periods=60), POLICIES[policy]):
+        assert sum(period.allocated.values()) <= workload.pages
+        assert all(vm.claim.minimum <= period.allocated[vm.name] <= vm.claim.maximum for vm in workload.vms)
+
+
+def test_indices_are_what_they_say() -> None:
+    assert jain([1, 1, 1]) == 1 and jain([1, 0, 0, 0]) == 0.25
+    assert throughput([0.5, 0.5]) == 0.5 and throughput([]) == 1
+
+
+def test_a_strategy_that_does_nothing_loses_to_one_that_moves_memory() -> None:
+    by_name = {score.strategy: score for score in compare(ready("opposed"), ("static", "esx"))}
+    assert by_name["bound"].lost == 0 < by_name["esx"].lost < 0.1 < by_name["static"].lost
+    assert by_name["esx"].reaction is not None and by_name["static"].reaction is not None
+    assert by_name["esx"].reaction < by_name["static"].reaction
+
+
+# ---------------------------------------------------------------- mechanisms
+
+
+@pytest.mark.parametrize("name", [name for name in RECORDINGS if name != FLEET])
+def test_no_mechanism_reads_less_than_is_possible(name: str) -> None:
+    found = {each.mechanism: each for each in mechanisms.compare(RECORDINGS[name], Replayed(RECORDINGS[name]))}
+    least = found["least possible"].reads
+    assert all(found[each].reads >= least for each in ("balloon", "host swapping", "paging twice"))
+    assert found["balloon"].reads <= found["host swapping"].reads
+    assert found["compressed memory"].waited < found["host swapping"].waited
+
+
+def test_a_page_that_the_monitor_paged_out_is_read_to_be_written_by_the_guest() -> None:
+    """Paging twice costs more than the guest's paging alone, where the guest pages at all."""
+    rows = [[(3 * period + page) % 100 for page in range(40)] for period in range(60)]
+    activity = Replayed(made(rows, 100))
+    alone = mechanisms.to_disk(activity, 60, 60, mechanisms.by_guest, 1)
+    twice = mechanisms.paged_twice(activity, 60, 60, 70)
+    assert twice.reads > alone.reads and twice.writes > alone.writes
+
+
+def test_equal_pages_take_one_frame_and_small_ones_part_of_one() -> None:
+    contents, none = np.array([0, 1, 1, 7, 7, 8], np.uint32), NO_PATCH
+    found = saving.of(contents, np.array([0, 64, 64, 1024, 1024, 4096], np.uint16),
+                      np.array([none, none, none, none, none, 512], np.uint16))
+    assert (found.pages, found.zero, found.same) == (5, 1, 1)
+    assert (found.shared, found.patched, found.all) == (3, 2 + 0.125, 1 + 0.25 + 0.125)
+
+
+def test_sharing_grows_with_vms_that_are_alike() -> None:
+    parts = [each.part(each.shared) for each in saving.alike(RECORDINGS[FLEET], 10)]
+    assert len(parts) >= 4 and parts == sorted(parts) and parts[-1] > 0.4
+
+
+def test_every_cost_has_a_unit_and_a_reference() -> None:
+    rows = table()
+    assert {name for name, _, _ in rows} == {field.name for field in attrs.fields(Costs)}
+    assert all(value > 0 and source.unit and source.what and source.reference for _, value, source in rows)
+
+
+# ---------------------------------------------------------------- workload files
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("pages = 10\n[vm.a]\nmaximum = 5\nrecording = 'nobody'", "w.toml:4: vm.a.recording: nobody: expected a file, or one of"),
+    ("pages = 10\n[vm.a]\nmaximum = 5\nrecording = 'web'\nphases = []", "w.toml:5: vm.a.phases: expected either"),
+    ("pages = 10\n[vm.a]\nmaximum = 5\nrecording = 'web'\ncount = 0", "w.toml:5: vm.a.count: expected a whole number from 1"),
+    ("pages = 10\n[vm.a]\nmaximum = 5\nphases = [{ at = 0, active = -1 }]", r"w.toml:4: vm.a.phases\[0\].active"),
+    ("pages = 10\n[vm.a]\nshares = 'many'\nmaximum = 5", "w.toml:3: vm.a.shares: Expected `int`, got `str`"),
+    ("pages = 'few'\n[vm.a]\nmaximum = 5", "w.toml:1: pages")])
+def test_a_workload_that_is_wrong_is_told_by_line_and_field(text: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / "w.toml").write_text(text)
+    with pytest.raises(BadDesign, match=expected):
+        read(tmp_path / "w.toml")
+
+
+def test_vms_of_a_kind_come_one_after_the_other(tmp_path: Path) -> None:
+    (tmp_path / "mine.memory.zst").write_bytes(recording.pack(made([[0], [1]], 9)))
+    (tmp_path / "w.toml").write_text("pages = 99\n[vm.a]\nmaximum = 9\nrecording = 'mine.memory.zst'\ncount = 3\napart = 2\n"
+                                     "start = 1\nrepeat = false")
+    workload = read(tmp_path / "w.toml")
+    assert [vm.name for vm in workload.vms] == ["a-1", "a-2", "a-3"] and workload.periods == 7
+    starts = [next(p for p in range(9) if vm.activity.touched(p).any()) for vm in workload.vms]
+    assert starts == [1, 3, 5] and not workload.vms[0].activity.touched(3).any()
+
+
+def test_the_example_in_the_chapter_is_a_workload(tmp_path: Path) -> None:
+    text = (SPECS / "recording.md").read_text().partition("```toml\n")[2].partition("```")[0]
+    (tmp_path / "w.toml").write_text(text)
+    assert [vm.name for vm in read(tmp_path / "w.toml").vms] == ["database-1", "database-2", "desktop"]
+
+
+def test_phases_are_what_is_used() -> None:
+    phases = Phases((Phase(0, 3), Phase(2, 1)))
+    assert [int(phases.touched(p).sum()) for p in range(4)] == [3, 3, 1, 1] and phases.pages == 3
+
+
+# ---------------------------------------------------------------- the chapter, and the commands
+
+
+def test_the_chapter_has_a_row_for_each_strategy_on_each_workload_and_the_opposed_one_is_up_to_date() -> None:
+    text = (SPECS / "pros_and_cons.md").read_text()
+    assert all(text.count(f"\n| {name} |") == len(workloads()) for name in POLICIES)
+    assert management.strategies("opposed", compare(ready("opposed"))).in_markdown() in text
+    assert management.costs().in_markdown() in text
+    found = mechanisms.compare(RECORDINGS["web"], Replayed(RECORDINGS["web"]))
+    assert management.regained("web", found).in_markdown() in text
+
+
+@pytest.mark.slow
+def test_the_chapter_is_what_is_compared() -> None:
+    from refmodel.management.results import compared
+    from refmodel.report.pros_and_cons import chapter
+
+    assert (SPECS / "pros_and_cons.md").read_text() == chapter(compared()), "python -m refmodel.report.pros_and_cons specs"
+
+
+def test_the_pictures_are_there() -> None:
+    for name in ("strategies", "mechanisms", "sharing"):
+        assert (SPECS / "pictures" / f"{name}.svg").read_text().lstrip().startswith("<?xml")
+
+
+def test_the_command_shows_mechanisms(tmp_path: Path) -> None:
+    file, page = tmp_path / "web.memory.zst", tmp_path / "page.html"
+    file.write_bytes(recording.shipped()["web"].read_bytes())
+    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "explain", "mechanisms", str(file), "--html", str(page)],
+                          capture_output=True, text=True, timeout=120, check=True)
+    assert "mechanisms on web" in done.stdout and "compressed memory" in done.stdout and "paging twice" in page.read_text()
+    assert refmodel("explain", "mechanisms", "--policy", "esx").returncode == 2
