@@ -17,7 +17,6 @@ from refmodel.machine.cells import Access, Cell, gives, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.control_registers import ControlRegisters
 from refmodel.mmu.direct import Base, BaseLoaded, DirectBareMachine, Hypercall, Translation, Word, as_cell
-from refmodel.mmu.direct_grants import DirectGrants
 from refmodel.mmu.nested import NestedBareMachine
 from refmodel.mmu.shadow_on_ept import L1Instructions
 
@@ -400,7 +399,7 @@ BARE_MACHINES: dict[type[Design], type[Design]] = {
 
 
 def bare_machine(cls: type[Design]) -> type[Design] | None:
-    """The bare machine that a design's VMs believe they run on; None if none is stated, as for frames that VMs grant each other."""
-    if issubclass(cls, DirectGrants):
+    """The bare machine that a design's VMs believe they run on; None if none is stated."""
+    if cls.no_bare_machine:
         return None
     return next((machine for base, machine in BARE_MACHINES.items() if issubclass(cls, base)), None)

@@ -194,6 +194,8 @@ def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: b
     number = sum(j.verdict == "proved" for j in done.judgements())
     covered = (f"{number} obligations proved (operation x law) by induction, for any number of names; "
                f"{done.audited.compared} steps compared with the text on ints")
+    if design.cls.no_bare_machine:
+        notes += (f"nothing is said of a bare machine: {design.cls.no_bare_machine}",)
     if machine is not None and done.refuted is None:
         words, open_steps = _simulated(done, machine)
         covered, unproved = covered + words, [*unproved, *open_steps]

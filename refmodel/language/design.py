@@ -68,6 +68,8 @@ class Design:
     steps: ClassVar[dict[str, tuple[str, ...]]] = {}
     """For an operation, those of a design that this one simulates of which each of its steps may be one, beside that of the same
     name. Without either, each of its steps may be any that does not need a guest to ask. (Likewise.)"""
+    no_bare_machine: ClassVar[str] = ""
+    """Why no bare machine is stated that its guests could believe they run on, although it is made of the tables of one."""
 
 
 @attrs.frozen

@@ -33,6 +33,8 @@ class GrantMapping:
 
 
 class DirectGrants(DirectMmu):
+    no_bare_machine = "which entry a grant is mapped by is known to the monitor alone"
+
     grants: Total[Mfn, Grant]
     maptrack: Total[tuple[Vm, Mfn], GrantMapping]
     gdt: Total[tuple[Vm, Vcpu], Base]

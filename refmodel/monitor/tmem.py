@@ -61,6 +61,8 @@ class Answered:
 
 
 class Tmem(P2m):
+    no_bare_machine = "whether a page is found again depends on what other VMs keep"
+
     pool: Total[tuple[Vm, Slot], Kept]
     keeps: Total[Mfn, Handle]
     """For a frame of a pool: the handle of its page."""
