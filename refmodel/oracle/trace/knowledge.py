@@ -193,14 +193,9 @@ class Knowledge:
         page.shut = False
         entry = tables["p2m"].find(key)
         page.plain = not (
-            (derived is not None and not derived.writable) or key in self.table_pages or self._is_borrowed(key)
-            or key in self.borrowers.holders
+            (derived is not None and not derived.writable) or key in self.table_pages or key in self.borrowers.holders
+            or ((grant := tables["grants"].get(key)) is not None and grant.present)
             or (entry is not None and not (entry.mapped and entry.writable and tables["sent"].find(key) in CALM)))
-
-    def _is_borrowed(self, key: Key) -> bool:
-        """Whether a page is another's."""
-        grant = self.tables["grants"].get(key)
-        return grant is not None and grant.present
 
     def bounded(self, most: int) -> bool:
         """Keep memory bounded: if more than so many words are known, those of the pages seen first are forgotten."""
