@@ -1,24 +1,27 @@
 """The virtual machine is the machine: each step is one of the bare machine's, proved and run; and what is none is found by both."""
 
 import itertools
+from collections.abc import Generator, Iterator
+from typing import ClassVar
 
 import attrs
 import pytest
 
-from refmodel.bare import Seen
+from refmodel.bare import Event, Reply, Seen
 from refmodel.bare_machines import BARE_MACHINES, OneLevelMachine, PhysicalMachine, bare_machine
 from refmodel.bugs import MUTANTS
-from refmodel.designs import SHIPPED, DirectWithGrants, Ept, Interpreter, Memory, MonitorPages, VirtualTlb
+from refmodel.designs import SHIPPED, Direct, DirectWithGrants, Ept, Interpreter, Memory, MonitorPages, VirtualTlb
 from refmodel.engines.induction import prove
 from refmodel.engines.own_entries import prove_own_entries
 from refmodel.engines.prover import prove_operation, prove_simulated
 from refmodel.engines.random import campaign
 from refmodel.engines.simulation import shared
 from refmodel.engines.simulation_runs import simulated_runs
-from refmodel.language import BadDesign, Design, guest, outline, require
+from refmodel.language import BadDesign, Design, guest, outline, require, reset
 from refmodel.language.design import Outline
-from refmodel.machine.cells import Access, Cell
+from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
+from refmodel.mmu.direct import Hypercall
 from refmodel.mmu.shadow import ShadowEntry
 from tests.test_command import refmodel
 
@@ -64,7 +67,39 @@ class ShowsAnything(Memory):
         return Whole(self.memory[mfn][offset])
 
 
-UNNOTICED = {LoadsStore: "load_physical", NothingInvalidated: "invlpg", ForgetsInOneOnly: "invlpg"}
+class KeepsWhatIsCurrent(VirtualTlb):
+    """MOV to CR3 keeps what agrees with the old tables. A processor may have cached that just before, but not just after."""
+
+    @guest
+    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
+        reset(self.shadow, lambda entry, v, c, page: v == vm and c == vcpu and not self.agrees(v, c, page))
+        reset(self.tlb, lambda entry, v, c, page: v == vm and c == vcpu and not self.agrees(v, c, page))
+        reset(self.bare_tlb, lambda cell, v, c, page: v == vm and c == vcpu and not self.agrees(v, c, page))
+        self.paging[vm, vcpu] = attrs.evolve(self.paging[vm, vcpu], enabled=True, root=root)
+
+    def agrees(self, vm: Vm, vcpu: Vcpu, page: Index) -> bool:
+        cell = self.bare_tlb[vm, vcpu, page]
+        return self.paging[vm, vcpu].enabled and cell.present and cell == self.bare_walk(vm, vcpu, page)
+
+
+class ShowsAnyFrame(Memory):
+    """An instruction that is on no machine: it shows what a frame holds, whoever has it."""
+
+    @guest
+    def peek(self, vm: Vm, mfn: Mfn, offset: Index) -> Reply:
+        return Reply(Event.COMPLETED, self.memory[mfn][offset])
+
+
+class TellsOfAnyFrame(Direct):
+    """A hypercall that the bare machine does not have, and whose answer is a bit of any frame."""
+
+    @guest
+    def tell(self, vm: Vm, mfn: Mfn, index: Index) -> Hypercall:
+        return Hypercall(self.words[mfn, index].present)
+
+
+UNNOTICED = {ShowsAnyFrame: "peek", KeepsWhatIsCurrent: "mov_cr3", LoadsStore: "load_physical", NothingInvalidated: "invlpg",
+             ForgetsInOneOnly: "invlpg"}
 """Designs that keep every law, and are no machine that a guest could believe in; and the instruction that tells."""
 
 
@@ -115,6 +150,96 @@ def test_each_bare_machine_runs_by_itself_and_keeps_its_laws() -> None:
     assert prove(outline(OneLevelMachine), processes=1).refuted is None
 
 
+class StoresTwice(OneLevelMachine):
+    """A store goes to the page of the cached translation and to that of the tables, if they hold the same."""
+
+    @guest
+    def store(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Reply:
+        require(self.paging[vm, vcpu].enabled)
+        mode, old, new = self.paging[vm, vcpu].mode, self.bare_tlb[vm, vcpu, page], self.bare_walk(vm, vcpu, page)
+        require(permits(old, Access.WRITE, mode) and permits(new, Access.WRITE, mode) and old.gfn != new.gfn)
+        if self.bare_memory[vm, old.gfn][offset] == self.bare_memory[vm, new.gfn][offset] and self.plugged[vm, new.gfn]:
+            self.bare_access(vm, vcpu, old, offset, Access.WRITE, value)
+        return self.bare_access(vm, vcpu, new, offset, Access.WRITE, value)
+
+
+class DiscardsTwoPages(PhysicalMachine):
+    @guest
+    def discard_pages(self, vm: Vm, gfn: Gfn, second: Gfn) -> None:
+        require(self.plugged[vm, gfn] and self.plugged[vm, second])
+        self.plug(vm, gfn)
+        self.plug(vm, second)
+
+
+class DiscardsOneOfTwo(PhysicalMachine):
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"discard_one": ("discard_pages",)}
+
+    @guest
+    def discard_one(self, vm: Vm, gfn: Gfn, second: Gfn) -> None:
+        require(self.plugged[vm, gfn] and self.plugged[vm, second] and gfn != second)
+        self.plug(vm, gfn)
+
+
+def test_one_step_has_to_be_right_at_every_entry() -> None:
+    """Each entry is as one step leaves it, and no step leaves all of them so."""
+    assert prove_simulated(outline(StoresTwice), outline(OneLevelMachine), "store").failing
+    mine, other = outline(DiscardsOneOfTwo), outline(DiscardsTwoPages)
+    assert prove_simulated(mine, other, "discard_one").failing
+    found = simulated_runs(mine, other, mine.cls.geometry, runs=500, seconds=60).failure
+    assert found is not None and found.run.steps[-1].operation == "discard_one"
+
+
+class DiscardsTwice(PhysicalMachine):
+    """What others store in between is lost, though they store after the page was discarded."""
+
+    @guest
+    def discard_page(self, vm: Vm, gfn: Gfn) -> Iterator[None]:
+        require(self.plugged[vm, gfn])
+        self.plug(vm, gfn)
+        yield
+        require(self.plugged[vm, gfn])
+        self.plug(vm, gfn)
+
+
+class DiscardsPerhaps(PhysicalMachine):
+    """An instruction that ends without having happened, if the page has gone."""
+
+    @guest
+    def discard_page(self, vm: Vm, gfn: Gfn) -> Iterator[None]:
+        require(self.plugged[vm, gfn])
+        yield
+        require(self.plugged[vm, gfn])
+        self.plug(vm, gfn)
+
+
+class TakesTime(PhysicalMachine):
+    """Instructions that happen at once, before or after others have run."""
+
+    @guest
+    def discard_page(self, vm: Vm, gfn: Gfn) -> Iterator[None]:
+        require(self.plugged[vm, gfn])
+        self.plug(vm, gfn)
+        yield
+
+    @guest
+    def store_physical(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Generator[None, None, Reply]:
+        require(self.plugged[vm, gfn])
+        yield
+        return self.bare_physical(vm, gfn, offset, Access.WRITE, value)
+
+
+def test_an_instruction_that_others_interrupt_happens_once() -> None:
+    other = outline(PhysicalMachine)
+    assert "more than one step" in prove_simulated(outline(DiscardsTwice), other, "discard_page").failing[0]
+    assert "may end before" in prove_simulated(outline(DiscardsPerhaps), other, "discard_page").failing[0]
+    right = outline(TakesTime)
+    for name in ("discard_page", "store_physical"):
+        done = prove_simulated(right, other, name)
+        assert done.explained and not done.failing
+    found = simulated_runs(right, other, right.cls.geometry, runs=100, seconds=60)
+    assert found.failure is None and found.explained["store_physical"] and found.explained["discard_page"]
+
+
 class Peeks(PhysicalMachine):
     """A load that shows what another VM's page holds."""
 
@@ -139,6 +264,8 @@ def test_a_machine_that_touches_what_is_anothers_is_found() -> None:
 
 
 def test_what_a_guest_is_shown_has_to_be_known() -> None:
+    design = outline(TellsOfAnyFrame)
+    assert "something is shown, and it may be no step" in prove_simulated(design, bare_of(design), "tell").failing[0]
     design = outline(ShowsAnything)
     assert "no field called shown" in prove_simulated(design, bare_of(design), "look").failing[0]
 
