@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Generator, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 import pytest
@@ -11,11 +11,11 @@ from refmodel.bare import Event, Reply, Seen
 from refmodel.bare_machines import BARE_MACHINES, OneLevelMachine, PhysicalMachine, bare_machine
 from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED, Direct, DirectWithGrants, Ept, Interpreter, Memory, MonitorPages, VirtualTlb
+from refmodel.engines.corresponding import shared
 from refmodel.engines.induction import prove
 from refmodel.engines.own_entries import prove_own_entries
 from refmodel.engines.prover import prove_operation, prove_simulated
 from refmodel.engines.random import campaign
-from refmodel.engines.simulation import shared
 from refmodel.engines.simulation_runs import simulated_runs
 from refmodel.language import BadDesign, Design, guest, outline, require, reset
 from refmodel.language.design import Outline
@@ -268,6 +268,48 @@ def test_what_a_guest_is_shown_has_to_be_known() -> None:
     assert "something is shown, and it may be no step" in prove_simulated(design, bare_of(design), "tell").failing[0]
     design = outline(ShowsAnything)
     assert "no field called shown" in prove_simulated(design, bare_of(design), "look").failing[0]
+
+
+@attrs.frozen
+class CellShown:
+    """What the guest is shown is no reply."""
+
+    shown: Cell = Cell()
+
+
+class ShowsACell(Memory):
+    @guest
+    def load_physical(self, vm: Vm, gfn: Gfn, offset: Index) -> CellShown:
+        return CellShown(self.bare_memory[vm, gfn][offset])
+
+
+def test_what_is_shown_and_is_no_reply_is_not_compared() -> None:
+    design = outline(ShowsACell)
+    assert "which is a Reply" in prove_simulated(design, bare_of(design), "load_physical").failing[0]
+    assert simulated_runs(design, bare_of(design), design.cls.geometry, runs=5, seconds=60).failure is None
+
+
+class OtherNames(Interpreter):
+    """The same instruction, one of whose parameters is called otherwise."""
+
+    @guest
+    def load(self, vm: Vm, vcpu: Vcpu, page: Index, cell: Index) -> Seen:
+        return self.interpret(vm, vcpu, page, cell, Access.READ, Cell())
+
+
+def test_parameters_may_have_other_names() -> None:
+    design = outline(OtherNames)
+    assert not prove_simulated(design, bare_of(design), "load").failing
+
+
+@pytest.mark.parametrize(("steps", "why"), [
+    ({"promise": "gain_page"}, "expected names by operation"), (None, "expected names by operation"),
+    ({"promise": ("gain_pages",)}, "promise may be gain_pages, which PhysicalMachine does not have; expected one of discard_page"),
+    ({"promisse": ("gain_page",)}, "'promisse', which Wrong does not have; expected one of its operations")])
+def test_steps_that_mean_nothing_are_refused(steps: Any, why: str) -> None:
+    wrong = outline(type("Wrong", (Memory,), {"steps": steps, "__module__": __name__}))
+    with pytest.raises(BadDesign, match=why):
+        shared(wrong, bare_of(wrong))
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import z3
 
-from refmodel.bare import Event, Reply
+from refmodel.bare import Event
+from refmodel.engines.corresponding import can_be_compared, explaining, named_in, parameter_for, shared, shown_by, shows_all_of
 from refmodel.engines.hypotheses import FAR, NEAR
 from refmodel.engines.judgements import Simulated
 from refmodel.engines.paths import Path, Runs, Segment, base_of
@@ -30,50 +31,11 @@ from refmodel.language.asking import Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Kind, kind_of
 from refmodel.language.opaque import Opaque, asking
-from refmodel.language.unsound import BadDesign
 
 if TYPE_CHECKING:
     from refmodel.engines.prover import Induction
 
-__all__ = ["Simulated", "can_be_compared", "explaining", "parameter_for", "shared", "shown_by", "shows_all_of", "simulated",
-           "step_names"]
-
-
-def shared(design: Outline, other: Outline) -> tuple[str, ...]:
-    """The tables that both have, and hold the same in at power-on; ``BadDesign`` unless they are all that the other has."""
-    for table in other.tables:
-        mine = next((t for t in design.tables if t.name == table.name), None)
-        if mine is None:
-            raise BadDesign(f"{design.name} has no table {table.name}, which {other.name} has; expected all of its tables")
-        if mine != table:
-            raise BadDesign(f"table {table.name} of {design.name} has other keys or values than that of {other.name}")
-        if table.name in design.cls.arbitrary and table.name not in other.cls.arbitrary:
-            raise BadDesign(f"table {table.name} of {design.name} holds anything at power-on, but not that of {other.name}")
-    return tuple(table.name for table in other.tables)
-
-
-def explaining(design: Outline, other: Outline, op: Operation) -> tuple[Operation, ...]:
-    """The operations of the other design that may explain one: the one of the same name, and those that the text names.
-
-    Where there are none: any of them, if a guest acts, and else those that no guest has to ask for. What others may interrupt is no
-    step: it takes several.
-    """
-    named = (op.name, *step_names(design).get(op.name, ()))
-    found = [each for each in other.operations if each.name in named]
-    found = found or [each for each in other.operations if op.by_guest or not each.by_guest]
-    return tuple(each for each in found if not each.split)
-
-
-def parameter_for(op: Operation, name: str, kind: Kind) -> int | None:
-    """Which parameter of an operation is the one of this name in another: that of the same name, or the only one of its kind."""
-    same = [i for i, each in enumerate(op.parameters) if each == (name, kind)]
-    alike = [i for i, (_, of) in enumerate(op.parameters) if of == kind]
-    return same[0] if same else alike[0] if len(alike) == 1 else None
-
-
-def step_names(design: Outline) -> dict[str, tuple[str, ...]]:
-    """What the classes of a design say of its operations' ``steps``."""
-    return {op: names for base in reversed(design.cls.__mro__) for op, names in vars(base).get("steps", {}).items()}
+__all__ = ["Simulated", "simulated"]
 
 
 def simulated(induction: Induction, other: Outline, paths: Iterable[Path]) -> Simulated:
@@ -81,6 +43,10 @@ def simulated(induction: Induction, other: Outline, paths: Iterable[Path]) -> Si
     began = time.perf_counter()
     done = _Simulation(induction, other).prove(paths)
     return attrs.evolve(done, seconds=time.perf_counter() - began)
+
+
+FREELY = ((), ("before",), ("before", "after"))
+"""When the other design may do something of itself, before a step or after it. What mostly suffices, and is soon said, is first."""
 
 
 @attrs.frozen
@@ -187,12 +153,12 @@ class _Simulation:
         """``step``, ``none``, or why neither is proved; None if no lawful state takes the path. Whether it may be a step, and
         whether it may be none, is given."""
         if not can_be_compared(self.op, segment.outcome, self.candidates):
-            return f"what it shows cannot be compared: {type(segment.outcome).__name__} has no field called shown, of a reply"
+            return f"what it shows cannot be compared: {type(segment.outcome).__name__} has no field called shown, which is a Reply"
         shown = shown_by(segment.outcome)
         changed = [name for name in self.shared if name in segment.written]
         if not changed and not self._shows(shown) and may_rest:
             return "none"
-        for freely in (False, True):
+        for freely in FREELY:
             if freely and not self._free(segment):
                 break
             reading = Symbolic(self.other)
@@ -228,7 +194,7 @@ class _Simulation:
         """The paths of what may explain it, from the same contents of the shared tables."""
         number = 0
         for candidate in self.candidates:
-            arguments = [self._argument(reading, segment, name, kind) for name, kind in candidate.parameters]
+            arguments = [self._argument(reading, segment, candidate, name, kind) for name, kind in candidate.parameters]
             runs = Runs(self.other, candidate)
             reading.choices = "choice!"
             with answering(reading):
@@ -242,21 +208,22 @@ class _Simulation:
                     number += 1
                     yield _Step(number, candidate.name, found, tuple(reading.lookups.values()), wrong)
 
-    def _argument(self, reading: Symbolic, segment: Segment, name: str, kind: Kind) -> Any:
+    def _argument(self, reading: Symbolic, segment: Segment, candidate: Operation, name: str, kind: Kind) -> Any:
         """What a step is given: an argument of the operation's, what its outcome names so, or anything. What the step asks of it is
         a matter of this reading, and not of the one that the path was followed by."""
-        given = parameter_for(self.op, name, kind)
+        given = parameter_for(self.op, candidate, name, kind)
         if given is not None:
             return asking(reading, self.induction.arguments[given])
-        if attrs.has(type(segment.outcome)) and hasattr(segment.outcome, name):
-            return asking(reading, getattr(segment.outcome, name))
+        told = named_in(segment.outcome, name, kind)
+        if told is not None:
+            return asking(reading, told)
         return reading.arbitrary(kind, f"any!!{self.op.name}.{name}")
 
     # ------------------------------------------------------------ what would be wrong
 
-    def _differs(self, reading: Symbolic, segment: Segment, shown: Any, step: _Step, freely: bool) -> Term:
-        """That a step is not taken, leads elsewhere, or shows something else; ``freely``: even with what the other design may do by
-        itself."""
+    def _differs(self, reading: Symbolic, segment: Segment, shown: Any, step: _Step, freely: Sequence[str]) -> Term:
+        """That a step is not taken, leads elsewhere, or shows something else; ``freely``: even with what the other design may do
+        of itself then."""
         theirs = step.segment.outcome
         goals = [*step.goes_wrong, *(z3.Not(c) for c in step.segment.conditions)]
         if type(theirs) is type(segment.outcome):
@@ -273,14 +240,15 @@ class _Simulation:
                 goals.append(self._apart(reading, segment, mine, other, step, freely))
         return z3.Or(goals)
 
-    def _moves(self, reading: Symbolic, segment: Segment, shown: Any, changed: Sequence[str], freely: bool) -> Term:
+    def _moves(self, reading: Symbolic, segment: Segment, shown: Any, changed: Sequence[str], freely: Sequence[str]) -> Term:
         """That something was changed or shown."""
         goals = [] if shown is None else [z3.Not(_is_exit(shown))]
         goals += [self._apart(reading, segment, getattr(segment.after, name), getattr(segment.before, name), None, freely)
                   for name in changed]
         return z3.Or(goals) if goals else FALSE
 
-    def _apart(self, reading: Symbolic, segment: Segment, one: Table, other: Table, step: _Step | None, freely: bool) -> Term:
+    def _apart(self, reading: Symbolic, segment: Segment, one: Table, other: Table, step: _Step | None,
+               freely: Sequence[str]) -> Term:
         """That a table is not the same in two states, at an entry of which nothing is known; nor what the other design may make of
         it by itself, before the step or after it. The entry is another one for each step: a step has to be right everywhere."""
         kind, number = one.kind, 0 if step is None else step.number
@@ -298,10 +266,12 @@ class _Simulation:
         before = self._may_be_before(reading, segment, one, names, leaves[0], number)
         if step is None:
             return z3.And(z3.Or(apart), z3.Not(before))
-        with answering(reading):
-            after = reading.fold(may_be, self._seen(reading, step.segment.after), *names, one.value_of(leaves[0]))
-        before = z3.And(before, z3.Not(step.may_look_at(one, key)))
-        return z3.And(z3.Or(apart), z3.Not(after), z3.Not(before))
+        wrong = [z3.Or(apart), z3.Not(z3.And(before, z3.Not(step.may_look_at(one, key))))]
+        if "after" in freely:
+            with answering(reading):
+                after = reading.fold(may_be, self._seen(reading, step.segment.after), *names, one.value_of(leaves[0]))
+            wrong.append(z3.Not(after))
+        return z3.And(wrong)
 
     def _may_be_before(self, reading: Symbolic, segment: Segment, table: Table, names: Sequence[Any], leaves: Sequence[Term],
                        number: int) -> Term:
@@ -359,26 +329,6 @@ class _Simulation:
             what.append("something is shown")
         names = " or ".join(dict.fromkeys(step.operation for step in steps))
         return f"{' and '.join(what) or 'nothing happens'}, and it may be no step {names or 'that there is'} of {self.other.name}"
-
-
-def can_be_compared(op: Operation, outcome: Any, candidates: Sequence[Operation]) -> bool:
-    """Whether it is known what a guest is shown: a reply, what the other design returns too, or nothing."""
-    known = outcome is None or not op.by_guest or isinstance(outcome, Reply) or hasattr(type(outcome), "shown")
-    return known or shows_all_of(op, outcome, candidates)
-
-
-def shows_all_of(op: Operation, outcome: Any, candidates: Sequence[Operation]) -> bool:
-    """Whether what an operation returns is, as a whole, what the guest is shown: it holds no reply, and the other design returns
-    the like too."""
-    reply = isinstance(outcome, Reply) or hasattr(type(outcome), "shown")
-    return op.by_guest and not reply and any(c.returns is type(outcome) for c in candidates)
-
-
-def shown_by(outcome: Any) -> Any:
-    """The reply to the guest in what an operation returns, or that reply itself; None if there is none."""
-    if isinstance(outcome, Reply):
-        return outcome
-    return getattr(outcome, "shown", None) if attrs.has(type(outcome)) else None
 
 
 def _is_exit(shown: Any) -> Term:

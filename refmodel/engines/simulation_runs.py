@@ -16,10 +16,10 @@ from typing import Any
 import attrs
 
 from refmodel.bare import Event
+from refmodel.engines.corresponding import explaining, named_in, parameter_for, shared, shown_by, shows_all_of
 from refmodel.engines.machine import RESUME, Broken, Failure, Machine, copy_of
 from refmodel.engines.random import Search
 from refmodel.engines.shrink import shortened
-from refmodel.engines.simulation import explaining, parameter_for, shared, shown_by, shows_all_of
 from refmodel.engines.stepwise import every_answer
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
@@ -108,11 +108,11 @@ class SimulatedMachine(Machine):
     def _arguments(self, candidate: Operation, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Iterator[Any]:
         options = []
         for name, kind in candidate.parameters:
-            given = parameter_for(op, name, kind)
+            given, told = parameter_for(op, candidate, name, kind), named_in(outcome, name, kind)
             if given is not None:
                 options.append([arguments[given]])
-            elif attrs.has(type(outcome)) and getattr(outcome, name, NOTHING) != NOTHING:
-                options.append([getattr(outcome, name)])
+            elif told is not None and told != NOTHING:
+                options.append([told])
             else:
                 options.append(self.values(kind))
         return itertools.product(*options)
