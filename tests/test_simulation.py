@@ -297,6 +297,51 @@ class OtherNames(Interpreter):
         return self.interpret(vm, vcpu, page, cell, Access.READ, Cell())
 
 
+@attrs.frozen
+class Invalidated:
+    """What an INVLPG came to."""
+
+    shown: Reply
+
+
+class SaysThatItIsDone(VirtualTlb):
+    """INVLPG has an outcome of its own: it has completed."""
+
+    @guest
+    def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> Invalidated:
+        require(self.paging[vm, vcpu].enabled)
+        self.bare_tlb[vm, vcpu, page] = Cell()
+        self.shadow[vm, vcpu, page] = ShadowEntry()
+        self.tlb[vm, vcpu, page] = ShadowEntry()
+        return Invalidated(Reply(Event.COMPLETED))
+
+
+class ExitsWhenItIsDone(PhysicalMachine):
+    """The page is discarded, and the guest, told of an exit, will do it again."""
+
+    @guest
+    def discard_page(self, vm: Vm, gfn: Gfn) -> Invalidated:
+        require(self.plugged[vm, gfn])
+        self.plug(vm, gfn)
+        return Invalidated(Reply())
+
+
+def test_an_outcome_of_its_own_says_whether_an_instruction_has_happened() -> None:
+    right = outline(SaysThatItIsDone)
+    assert not prove_simulated(right, bare_of(right), "invlpg").failing
+    assert simulated_runs(right, bare_of(right), right.cls.geometry, runs=100, seconds=60).failure is None
+    wrong, other = outline(ExitsWhenItIsDone), outline(PhysicalMachine)
+    assert prove_simulated(wrong, other, "discard_page").failing
+    found = simulated_runs(wrong, other, wrong.cls.geometry, runs=500, seconds=60).failure
+    assert found is not None and found.run.steps[-1].operation == "discard_page"
+
+
+def test_a_design_does_what_it_does() -> None:
+    design = outline(Memory)
+    assert not prove_simulated(design, design, "derive").failing
+    assert simulated_runs(design, design, design.cls.geometry, runs=20, seconds=60).failure is None
+
+
 def test_parameters_may_have_other_names() -> None:
     design = outline(OtherNames)
     assert not prove_simulated(design, bare_of(design), "load").failing

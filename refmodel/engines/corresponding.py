@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.bare import Reply
+from refmodel.bare import Event, Reply
 from refmodel.bare_machines import bare_machine
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Kind, RecordKind, kind_of
@@ -83,6 +83,17 @@ def shows_all_of(op: Operation, outcome: Any, candidates: Sequence[Operation]) -
     the like too."""
     reply = isinstance(outcome, Reply) or hasattr(type(outcome), "shown")
     return op.by_guest and not reply and any(c.returns is type(outcome) for c in candidates)
+
+
+def replies(op: Operation, candidate: Operation, outcome: Any, theirs: Any) -> tuple[Reply, Reply] | None:
+    """What a step and one of the other design show, as replies; None if one cannot be told. An instruction that returns nothing has
+    completed, on both; what is asked for by no guest shows nothing, as an exit does."""
+    silent = Reply(Event.COMPLETED) if op.by_guest and candidate.by_guest else Reply()
+    for each, returned in ((op, outcome), (candidate, theirs)):
+        if not can_be_compared(each, returned, ()):
+            return None
+    shown, due = shown_by(outcome), shown_by(theirs)
+    return silent if shown is None else shown, silent if due is None else due
 
 
 def named_in(outcome: Any, name: str, kind: Kind) -> Any:

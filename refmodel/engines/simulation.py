@@ -19,7 +19,16 @@ import attrs
 import z3
 
 from refmodel.bare import Event
-from refmodel.engines.corresponding import can_be_compared, explaining, named_in, parameter_for, shared, shown_by, shows_all_of
+from refmodel.engines.corresponding import (
+    can_be_compared,
+    explaining,
+    named_in,
+    parameter_for,
+    replies,
+    shared,
+    shown_by,
+    shows_all_of,
+)
 from refmodel.engines.hypotheses import FAR, NEAR
 from refmodel.engines.judgements import Simulated
 from refmodel.engines.paths import Path, Runs, Segment, base_of
@@ -54,7 +63,7 @@ class _Step:
     """A path of the other design: what it takes, and where it leads."""
 
     number: int
-    operation: str
+    operation: Operation
     segment: Segment
     looked: tuple[Lookup, ...]
     """What it looked at before it ended."""
@@ -164,7 +173,7 @@ class _Simulation:
             reading = Symbolic(self.other)
             reading.solver = _Along(self.lawful[0].solver, segment.conditions)
             found = list(self._steps(reading, segment)) if steps else []
-            wrong = [self._differs(reading, segment, shown, step, freely) for step in found]
+            wrong = [self._differs(reading, segment, step, freely) for step in found]
             if may_rest:
                 wrong.append(self._moves(reading, segment, shown, changed, freely))
             answer = self._ask(path, segment, reading, wrong)
@@ -206,7 +215,7 @@ class _Simulation:
                         continue
                     wrong = tuple(z3.And(*o.conditions, z3.Not(o.holds)) for o in reading.obligations)
                     number += 1
-                    yield _Step(number, candidate.name, found, tuple(reading.lookups.values()), wrong)
+                    yield _Step(number, candidate, found, tuple(reading.lookups.values()), wrong)
 
     def _argument(self, reading: Symbolic, segment: Segment, candidate: Operation, name: str, kind: Kind) -> Any:
         """What a step is given: an argument of the operation's, what its outcome names so, or anything. What the step asks of it is
@@ -221,19 +230,16 @@ class _Simulation:
 
     # ------------------------------------------------------------ what would be wrong
 
-    def _differs(self, reading: Symbolic, segment: Segment, shown: Any, step: _Step, freely: Sequence[str]) -> Term:
+    def _differs(self, reading: Symbolic, segment: Segment, step: _Step, freely: Sequence[str]) -> Term:
         """That a step is not taken, leads elsewhere, or shows something else; ``freely``: even with what the other design may do
         of itself then."""
         theirs = step.segment.outcome
         goals = [*step.goes_wrong, *(z3.Not(c) for c in step.segment.conditions)]
         if type(theirs) is type(segment.outcome):
             goals += [z3.Not(g) for g in _same(segment.outcome, theirs)]
-        elif shows_all_of(self.op, segment.outcome, self.candidates):
-            goals.append(TRUE)
-        elif theirs is None or shown is None:
-            goals += [z3.BoolVal(theirs is not None or self._shows(shown))]
         else:
-            goals += [z3.Not(g) for g in _same(shown, theirs)]
+            told = replies(self.op, step.operation, segment.outcome, theirs)
+            goals += [TRUE] if told is None else [z3.Not(g) for g in _same(*told)]
         for name in self.shared:
             mine, other = getattr(segment.after, name), getattr(step.segment.after, name)
             if mine.writes or other.writes:
@@ -327,7 +333,7 @@ class _Simulation:
         what = [f"{', '.join(changed)} may change"] if changed else []
         if self._shows(shown) or shows_all_of(self.op, segment.outcome, self.candidates):
             what.append("something is shown")
-        names = " or ".join(dict.fromkeys(step.operation for step in steps))
+        names = " or ".join(dict.fromkeys(step.operation.name for step in steps))
         return f"{' and '.join(what) or 'nothing happens'}, and it may be no step {names or 'that there is'} of {self.other.name}"
 
 

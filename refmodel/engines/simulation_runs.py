@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 
 from refmodel.bare import Event
-from refmodel.engines.corresponding import explaining, named_in, parameter_for, shared, shown_by, shows_all_of
+from refmodel.engines.corresponding import explaining, named_in, parameter_for, replies, shared, shown_by, shows_all_of
 from refmodel.engines.machine import RESUME, Broken, Failure, Machine, copy_of
 from refmodel.engines.random import Search
 from refmodel.engines.shrink import shortened
@@ -92,7 +92,7 @@ class SimulatedMachine(Machine):
                 getattr(start, name)[key] = value
             yield start
 
-    def _steps(self, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Iterator[tuple[Any, Any]]:
+    def _steps(self, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Iterator[tuple[Operation, Any, Any]]:
         """Every step of the other that may explain one: where it leads, and what it shows."""
         for candidate in explaining(self.design, self.other.design, op):
             for given in self._arguments(candidate, op, arguments, outcome):
@@ -102,7 +102,7 @@ class SimulatedMachine(Machine):
 
                 for taken in every_answer(attempt):
                     if taken is not None:
-                        yield copy_of(self.other.design, self.other.state), taken[1]
+                        yield candidate, copy_of(self.other.design, self.other.state), taken[1]
         self.other.undo()
 
     def _arguments(self, candidate: Operation, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Iterator[Any]:
@@ -131,17 +131,13 @@ class SimulatedMachine(Machine):
     def _rests(self, op: Operation, outcome: Any) -> bool:
         return self._may_rest(op, outcome) and not _shows(shown_by(outcome)) and self._leads_to(self.other.before)
 
-    def _is(self, op: Operation, outcome: Any, step: tuple[Any, Any]) -> bool:
-        after, theirs = step
-        shown = shown_by(outcome)
+    def _is(self, op: Operation, outcome: Any, step: tuple[Operation, Any, Any]) -> bool:
+        candidate, after, theirs = step
         if type(theirs) is type(outcome):
             same = theirs == outcome
-        elif self._shows_all_of(op, outcome):
-            same = False
-        elif theirs is None or shown is None:
-            same = theirs is None and not _shows(shown)
         else:
-            same = shown == theirs
+            told = replies(op, candidate, outcome, theirs)
+            same = told is not None and told[0] == told[1]
         return same and self._leads_to(after)
 
     def _leads_to(self, expected: Any) -> bool:
