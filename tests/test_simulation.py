@@ -19,7 +19,7 @@ from refmodel.engines.random import campaign
 from refmodel.engines.simulation_runs import simulated_runs
 from refmodel.language import BadDesign, Design, guest, outline, require, reset
 from refmodel.language.design import Outline
-from refmodel.machine.cells import Access, Cell, permits
+from refmodel.machine.cells import Access, Cell, Cells, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.direct import Hypercall
 from refmodel.mmu.shadow import ShadowEntry
@@ -355,6 +355,21 @@ def test_steps_that_mean_nothing_are_refused(steps: Any, why: str) -> None:
     wrong = outline(type("Wrong", (Memory,), {"steps": steps, "__module__": __name__}))
     with pytest.raises(BadDesign, match=why):
         shared(wrong, bare_of(wrong))
+
+
+class MayBeOfNoKey(PhysicalMachine):
+    def bare_memory_may_be(self, vm: Vm, page: Cells) -> bool:
+        return page == page.scrubbed()
+
+
+class MayBeNoMethod(PhysicalMachine):
+    bare_memory_may_be = 3
+
+
+@pytest.mark.parametrize("cls", [MayBeOfNoKey, MayBeNoMethod])
+def test_what_may_change_by_itself_is_said_of_keys_and_a_value(cls: type[Design]) -> None:
+    with pytest.raises(BadDesign, match="bare_memory_may_be: expected"):
+        shared(outline(PhysicalMachine), outline(cls))
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
