@@ -127,8 +127,9 @@ class TwoLevelMachine(UnpagedInstructions, TwoLevelBareMachine, ControlRegisters
         require(self.paging[vm, vcpu].enabled)
         mode, entry = self.paging[vm, vcpu].mode, self.bare_tlb[vm, vcpu, upper, page]
         if not (permits(entry, access, mode) and cached("translation")):
-            before = self.bare_before(vm, vcpu, upper, page)
-            entry = before if permits(before, access, mode) and cached("leaf") else self.bare_walk(vm, vcpu, upper, page)
+            ahead = cached("leaf")
+            entry = self.bare_before(vm, vcpu, upper, page) if ahead else self.bare_walk(vm, vcpu, upper, page)
+            require(permits(entry, access, mode) or not ahead)
             if permits(entry, access, mode) and cached("what was walked"):
                 self.bare_tlb[vm, vcpu, upper, page] = entry
         return self.bare_access(vm, vcpu, entry, offset, access, value)

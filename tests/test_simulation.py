@@ -1,24 +1,27 @@
 """The virtual machine is the machine: each step is one of the bare machine's, proved and run; and what is none is found by both."""
 
 import itertools
+from collections.abc import Generator, Iterator
+from typing import Any, ClassVar
 
 import attrs
 import pytest
 
-from refmodel.bare import Seen
+from refmodel.bare import Event, Reply, Seen
 from refmodel.bare_machines import BARE_MACHINES, OneLevelMachine, PhysicalMachine, bare_machine
 from refmodel.bugs import MUTANTS
-from refmodel.designs import SHIPPED, DirectWithGrants, Ept, Interpreter, Memory, MonitorPages, VirtualTlb
+from refmodel.designs import SHIPPED, Direct, DirectWithGrants, Ept, Interpreter, Memory, MonitorPages, VirtualTlb
+from refmodel.engines.corresponding import shared
 from refmodel.engines.induction import prove
 from refmodel.engines.own_entries import prove_own_entries
 from refmodel.engines.prover import prove_operation, prove_simulated
 from refmodel.engines.random import campaign
-from refmodel.engines.simulation import shared
 from refmodel.engines.simulation_runs import simulated_runs
-from refmodel.language import BadDesign, Design, guest, outline, require
+from refmodel.language import BadDesign, Design, guest, outline, require, reset
 from refmodel.language.design import Outline
-from refmodel.machine.cells import Access, Cell
+from refmodel.machine.cells import Access, Cell, Cells, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
+from refmodel.mmu.direct import Hypercall
 from refmodel.mmu.shadow import ShadowEntry
 from tests.test_command import refmodel
 
@@ -64,7 +67,39 @@ class ShowsAnything(Memory):
         return Whole(self.memory[mfn][offset])
 
 
-UNNOTICED = {LoadsStore: "load_physical", NothingInvalidated: "invlpg", ForgetsInOneOnly: "invlpg"}
+class KeepsWhatIsCurrent(VirtualTlb):
+    """MOV to CR3 keeps what agrees with the old tables. A processor may have cached that just before, but not just after."""
+
+    @guest
+    def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
+        reset(self.shadow, lambda entry, v, c, page: v == vm and c == vcpu and not self.agrees(v, c, page))
+        reset(self.tlb, lambda entry, v, c, page: v == vm and c == vcpu and not self.agrees(v, c, page))
+        reset(self.bare_tlb, lambda cell, v, c, page: v == vm and c == vcpu and not self.agrees(v, c, page))
+        self.paging[vm, vcpu] = attrs.evolve(self.paging[vm, vcpu], enabled=True, root=root)
+
+    def agrees(self, vm: Vm, vcpu: Vcpu, page: Index) -> bool:
+        cell = self.bare_tlb[vm, vcpu, page]
+        return self.paging[vm, vcpu].enabled and cell.present and cell == self.bare_walk(vm, vcpu, page)
+
+
+class ShowsAnyFrame(Memory):
+    """An instruction that is on no machine: it shows what a frame holds, whoever has it."""
+
+    @guest
+    def peek(self, vm: Vm, mfn: Mfn, offset: Index) -> Reply:
+        return Reply(Event.COMPLETED, self.memory[mfn][offset])
+
+
+class TellsOfAnyFrame(Direct):
+    """A hypercall that the bare machine does not have, and whose answer is a bit of any frame."""
+
+    @guest
+    def tell(self, vm: Vm, mfn: Mfn, index: Index) -> Hypercall:
+        return Hypercall(self.words[mfn, index].present)
+
+
+UNNOTICED = {ShowsAnyFrame: "peek", KeepsWhatIsCurrent: "mov_cr3", LoadsStore: "load_physical", NothingInvalidated: "invlpg",
+             ForgetsInOneOnly: "invlpg"}
 """Designs that keep every law, and are no machine that a guest could believe in; and the instruction that tells."""
 
 
@@ -115,6 +150,96 @@ def test_each_bare_machine_runs_by_itself_and_keeps_its_laws() -> None:
     assert prove(outline(OneLevelMachine), processes=1).refuted is None
 
 
+class StoresTwice(OneLevelMachine):
+    """A store goes to the page of the cached translation and to that of the tables, if they hold the same."""
+
+    @guest
+    def store(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Reply:
+        require(self.paging[vm, vcpu].enabled)
+        mode, old, new = self.paging[vm, vcpu].mode, self.bare_tlb[vm, vcpu, page], self.bare_walk(vm, vcpu, page)
+        require(permits(old, Access.WRITE, mode) and permits(new, Access.WRITE, mode) and old.gfn != new.gfn)
+        if self.bare_memory[vm, old.gfn][offset] == self.bare_memory[vm, new.gfn][offset] and self.plugged[vm, new.gfn]:
+            self.bare_access(vm, vcpu, old, offset, Access.WRITE, value)
+        return self.bare_access(vm, vcpu, new, offset, Access.WRITE, value)
+
+
+class DiscardsTwoPages(PhysicalMachine):
+    @guest
+    def discard_pages(self, vm: Vm, gfn: Gfn, second: Gfn) -> None:
+        require(self.plugged[vm, gfn] and self.plugged[vm, second])
+        self.plug(vm, gfn)
+        self.plug(vm, second)
+
+
+class DiscardsOneOfTwo(PhysicalMachine):
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"discard_one": ("discard_pages",)}
+
+    @guest
+    def discard_one(self, vm: Vm, gfn: Gfn, second: Gfn) -> None:
+        require(self.plugged[vm, gfn] and self.plugged[vm, second] and gfn != second)
+        self.plug(vm, gfn)
+
+
+def test_one_step_has_to_be_right_at_every_entry() -> None:
+    """Each entry is as one step leaves it, and no step leaves all of them so."""
+    assert prove_simulated(outline(StoresTwice), outline(OneLevelMachine), "store").failing
+    mine, other = outline(DiscardsOneOfTwo), outline(DiscardsTwoPages)
+    assert prove_simulated(mine, other, "discard_one").failing
+    found = simulated_runs(mine, other, mine.cls.geometry, runs=500, seconds=60).failure
+    assert found is not None and found.run.steps[-1].operation == "discard_one"
+
+
+class DiscardsTwice(PhysicalMachine):
+    """What others store in between is lost, though they store after the page was discarded."""
+
+    @guest
+    def discard_page(self, vm: Vm, gfn: Gfn) -> Iterator[None]:
+        require(self.plugged[vm, gfn])
+        self.plug(vm, gfn)
+        yield
+        require(self.plugged[vm, gfn])
+        self.plug(vm, gfn)
+
+
+class DiscardsPerhaps(PhysicalMachine):
+    """An instruction that ends without having happened, if the page has gone."""
+
+    @guest
+    def discard_page(self, vm: Vm, gfn: Gfn) -> Iterator[None]:
+        require(self.plugged[vm, gfn])
+        yield
+        require(self.plugged[vm, gfn])
+        self.plug(vm, gfn)
+
+
+class TakesTime(PhysicalMachine):
+    """Instructions that happen at once, before or after others have run."""
+
+    @guest
+    def discard_page(self, vm: Vm, gfn: Gfn) -> Iterator[None]:
+        require(self.plugged[vm, gfn])
+        self.plug(vm, gfn)
+        yield
+
+    @guest
+    def store_physical(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Generator[None, None, Reply]:
+        require(self.plugged[vm, gfn])
+        yield
+        return self.bare_physical(vm, gfn, offset, Access.WRITE, value)
+
+
+def test_an_instruction_that_others_interrupt_happens_once() -> None:
+    other = outline(PhysicalMachine)
+    assert "more than one step" in prove_simulated(outline(DiscardsTwice), other, "discard_page").failing[0]
+    assert "may end before" in prove_simulated(outline(DiscardsPerhaps), other, "discard_page").failing[0]
+    right = outline(TakesTime)
+    for name in ("discard_page", "store_physical"):
+        done = prove_simulated(right, other, name)
+        assert done.explained and not done.failing
+    found = simulated_runs(right, other, right.cls.geometry, runs=100, seconds=60)
+    assert found.failure is None and found.explained["store_physical"] and found.explained["discard_page"]
+
+
 class Peeks(PhysicalMachine):
     """A load that shows what another VM's page holds."""
 
@@ -139,8 +264,112 @@ def test_a_machine_that_touches_what_is_anothers_is_found() -> None:
 
 
 def test_what_a_guest_is_shown_has_to_be_known() -> None:
+    design = outline(TellsOfAnyFrame)
+    assert "something is shown, and it may be no step" in prove_simulated(design, bare_of(design), "tell").failing[0]
     design = outline(ShowsAnything)
     assert "no field called shown" in prove_simulated(design, bare_of(design), "look").failing[0]
+
+
+@attrs.frozen
+class CellShown:
+    """What the guest is shown is no reply."""
+
+    shown: Cell = Cell()
+
+
+class ShowsACell(Memory):
+    @guest
+    def load_physical(self, vm: Vm, gfn: Gfn, offset: Index) -> CellShown:
+        return CellShown(self.bare_memory[vm, gfn][offset])
+
+
+def test_what_is_shown_and_is_no_reply_is_not_compared() -> None:
+    design = outline(ShowsACell)
+    assert "which is a Reply" in prove_simulated(design, bare_of(design), "load_physical").failing[0]
+    assert simulated_runs(design, bare_of(design), design.cls.geometry, runs=5, seconds=60).failure is None
+
+
+class OtherNames(Interpreter):
+    """The same instruction, one of whose parameters is called otherwise."""
+
+    @guest
+    def load(self, vm: Vm, vcpu: Vcpu, page: Index, cell: Index) -> Seen:
+        return self.interpret(vm, vcpu, page, cell, Access.READ, Cell())
+
+
+@attrs.frozen
+class Invalidated:
+    """What an INVLPG came to."""
+
+    shown: Reply
+
+
+class SaysThatItIsDone(VirtualTlb):
+    """INVLPG has an outcome of its own: it has completed."""
+
+    @guest
+    def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> Invalidated:
+        require(self.paging[vm, vcpu].enabled)
+        self.bare_tlb[vm, vcpu, page] = Cell()
+        self.shadow[vm, vcpu, page] = ShadowEntry()
+        self.tlb[vm, vcpu, page] = ShadowEntry()
+        return Invalidated(Reply(Event.COMPLETED))
+
+
+class ExitsWhenItIsDone(PhysicalMachine):
+    """The page is discarded, and the guest, told of an exit, will do it again."""
+
+    @guest
+    def discard_page(self, vm: Vm, gfn: Gfn) -> Invalidated:
+        require(self.plugged[vm, gfn])
+        self.plug(vm, gfn)
+        return Invalidated(Reply())
+
+
+def test_an_outcome_of_its_own_says_whether_an_instruction_has_happened() -> None:
+    right = outline(SaysThatItIsDone)
+    assert not prove_simulated(right, bare_of(right), "invlpg").failing
+    assert simulated_runs(right, bare_of(right), right.cls.geometry, runs=100, seconds=60).failure is None
+    wrong, other = outline(ExitsWhenItIsDone), outline(PhysicalMachine)
+    assert prove_simulated(wrong, other, "discard_page").failing
+    found = simulated_runs(wrong, other, wrong.cls.geometry, runs=500, seconds=60).failure
+    assert found is not None and found.run.steps[-1].operation == "discard_page"
+
+
+def test_a_design_does_what_it_does() -> None:
+    design = outline(Memory)
+    assert not prove_simulated(design, design, "derive").failing
+    assert simulated_runs(design, design, design.cls.geometry, runs=20, seconds=60).failure is None
+
+
+def test_parameters_may_have_other_names() -> None:
+    design = outline(OtherNames)
+    assert not prove_simulated(design, bare_of(design), "load").failing
+
+
+@pytest.mark.parametrize(("steps", "why"), [
+    ({"promise": "gain_page"}, "expected names by operation"), (None, "expected names by operation"),
+    ({"promise": ("gain_pages",)}, "promise may be gain_pages, which PhysicalMachine does not have; expected one of discard_page"),
+    ({"promisse": ("gain_page",)}, "'promisse', which Wrong does not have; expected one of its operations")])
+def test_steps_that_mean_nothing_are_refused(steps: Any, why: str) -> None:
+    wrong = outline(type("Wrong", (Memory,), {"steps": steps, "__module__": __name__}))
+    with pytest.raises(BadDesign, match=why):
+        shared(wrong, bare_of(wrong))
+
+
+class MayBeOfNoKey(PhysicalMachine):
+    def bare_memory_may_be(self, vm: Vm, page: Cells) -> bool:
+        return page == page.scrubbed()
+
+
+class MayBeNoMethod(PhysicalMachine):
+    bare_memory_may_be = 3
+
+
+@pytest.mark.parametrize("cls", [MayBeOfNoKey, MayBeNoMethod])
+def test_what_may_change_by_itself_is_said_of_keys_and_a_value(cls: type[Design]) -> None:
+    with pytest.raises(BadDesign, match="bare_memory_may_be: expected"):
+        shared(outline(PhysicalMachine), outline(cls))
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

@@ -14,9 +14,10 @@ from rich.table import Table
 from refmodel.bare_machines import bare_machine
 from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, out
+from refmodel.engines.corresponding import shared
 from refmodel.engines.induction import prove
+from refmodel.engines.judgements import Simulated
 from refmodel.engines.machine import replay
-from refmodel.engines.simulation import Simulated, shared
 from refmodel.engines.simulation_runs import SimulatedRuns, simulated_runs
 from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline

@@ -19,58 +19,32 @@ import attrs
 import z3
 
 from refmodel.bare import Event
+from refmodel.engines.corresponding import (
+    can_be_compared,
+    explaining,
+    named_in,
+    parameter_for,
+    replies,
+    shared,
+    shown_by,
+    shows_all_of,
+)
 from refmodel.engines.hypotheses import FAR, NEAR
 from refmodel.engines.judgements import Simulated
 from refmodel.engines.paths import Path, Runs, Segment, base_of
 from refmodel.engines.questions import TIMEOUT, Solver
 from refmodel.engines.symbolic import Symbolic
-from refmodel.engines.symbolic_tables import Table
-from refmodel.engines.terms import FALSE, Term, constant
+from refmodel.engines.symbolic_tables import Lookup, Reset, Table
+from refmodel.engines.terms import FALSE, TRUE, Term, constant
 from refmodel.language.asking import Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Kind, kind_of
 from refmodel.language.opaque import Opaque, asking
-from refmodel.language.unsound import BadDesign
 
 if TYPE_CHECKING:
     from refmodel.engines.prover import Induction
 
-__all__ = ["Simulated", "can_be_compared", "explaining", "parameter_for", "shared", "shown_by", "simulated", "step_names"]
-
-
-def shared(design: Outline, other: Outline) -> tuple[str, ...]:
-    """The tables that both have, and hold the same in at power-on; ``BadDesign`` unless they are all that the other has."""
-    for table in other.tables:
-        mine = next((t for t in design.tables if t.name == table.name), None)
-        if mine is None:
-            raise BadDesign(f"{design.name} has no table {table.name}, which {other.name} has; expected all of its tables")
-        if mine != table:
-            raise BadDesign(f"table {table.name} of {design.name} has other keys or values than that of {other.name}")
-        if table.name in design.cls.arbitrary and table.name not in other.cls.arbitrary:
-            raise BadDesign(f"table {table.name} of {design.name} holds anything at power-on, but not that of {other.name}")
-    return tuple(table.name for table in other.tables)
-
-
-def explaining(design: Outline, other: Outline, op: Operation) -> tuple[Operation, ...]:
-    """The operations of the other design that may explain one: the one of the same name, and those that the text names.
-
-    Where there are none: any of them, if a guest acts, and else those that no guest has to ask for.
-    """
-    named = (op.name, *step_names(design).get(op.name, ()))
-    found = tuple(each for each in other.operations if each.name in named)
-    return found or tuple(each for each in other.operations if op.by_guest or not each.by_guest)
-
-
-def parameter_for(op: Operation, name: str, kind: Kind) -> int | None:
-    """Which parameter of an operation is the one of this name in another: that of the same name, or the only one of its kind."""
-    same = [i for i, each in enumerate(op.parameters) if each == (name, kind)]
-    alike = [i for i, (_, of) in enumerate(op.parameters) if of == kind]
-    return same[0] if same else alike[0] if len(alike) == 1 else None
-
-
-def step_names(design: Outline) -> dict[str, tuple[str, ...]]:
-    """What the classes of a design say of its operations' ``steps``."""
-    return {op: names for base in reversed(design.cls.__mro__) for op, names in vars(base).get("steps", {}).items()}
+__all__ = ["Simulated", "simulated"]
 
 
 def simulated(induction: Induction, other: Outline, paths: Iterable[Path]) -> Simulated:
@@ -80,12 +54,30 @@ def simulated(induction: Induction, other: Outline, paths: Iterable[Path]) -> Si
     return attrs.evolve(done, seconds=time.perf_counter() - began)
 
 
+FREELY = ((), ("before",), ("before", "after"))
+"""When the other design may do something of itself, before a step or after it. What mostly suffices, and is soon said, is first."""
+
+
 @attrs.frozen
 class _Step:
     """A path of the other design: what it takes, and where it leads."""
 
-    operation: str
+    number: int
+    operation: Operation
     segment: Segment
+    looked: tuple[Lookup, ...]
+    """What it looked at before it ended."""
+    goes_wrong: tuple[Term, ...]
+    """For each thing that has to hold on the way, that it does not: no law of the other design is assumed."""
+
+    def may_look_at(self, table: Table, key: tuple[Term, ...]) -> Term:
+        """That it might look at an entry or write to it, so that a change of the entry before it could lead elsewhere."""
+        writes = [write for name in self.segment.written for write in getattr(self.segment.after, name).writes]
+        if any(isinstance(write, Reset) for write in writes):  # its condition may look at any entry
+            return TRUE
+        keys = [look.key for look in self.looked if look.table == table.kind.name]
+        keys += [write.key for write in getattr(self.segment.after, table.kind.name).writes]
+        return z3.Or([z3.And([a == b for a, b in zip(each, key, strict=True)]) for each in keys])
 
 
 class _Lawful:
@@ -125,14 +117,14 @@ class _Simulation:
         self.candidates = explaining(self.design, other, self.op)
         self.lawful = [_Lawful(self.induction, rounds) for rounds in (NEAR, FAR)]
         self.possible = False
-        self.freely: dict[tuple[str, str], tuple[Term, list[Term]]] = {}
-        """For an arbitrary state and a table, what the other design may make of an entry, and the terms that this is said of."""
+        self.freely: dict[tuple[str, str, int], tuple[Term, list[Term]]] = {}
+        """For an arbitrary state, a table and a step, what the other design may make of an entry, and the terms that this is said
+        of."""
 
     def prove(self, followed: Iterable[Path]) -> Simulated:
         paths, explained, failing = 0, 0, []
         for path in followed:
-            for number, segment in enumerate(path.segments):
-                judged = self._judge(path, segment)
+            for number, judged in enumerate(self._parts(path)):
                 if judged is None:
                     continue
                 paths += 1
@@ -143,27 +135,51 @@ class _Simulation:
 
     # ------------------------------------------------------------ one path
 
-    def _judge(self, path: Path, segment: Segment) -> str | None:
-        """``step``, ``none``, or why neither is proved; None if no lawful state takes the path."""
+    def _parts(self, path: Path) -> Sequence[str | None]:
+        """What each part of a path is, from one point where others may run to the next. What a guest asks for happens once: one
+        part is the step, and the others are none."""
+        parts = path.segments
+        if len(parts) < 2 or not any(each.by_guest for each in (self.op, *self.candidates)):
+            return [self._judge(path, part, self._may_rest(part)) for part in parts]
+        judged = [self._judge(path, part, True, steps=False) for part in parts]
+        more = [at for at, found in enumerate(judged) if found not in (None, "none")]
+        may_rest = self._may_rest(parts[-1])
+        if not more and may_rest:
+            return judged
+        if len(more) > 1:
+            return [f"{found}; that would be more than one step" if at in more else found for at, found in enumerate(judged)]
+        found: str | None = None
+        for at in more or range(len(parts)):
+            if at and parts[-1].outcome is None and not may_rest and len(parts[at].conditions) > len(parts[0].conditions):
+                found = "an instruction may end before this part, if something is required here, and then it has not happened"
+            else:
+                found = self._judge(path, parts[at], may_rest)
+            if found in (None, "step", "none"):
+                break
+        return [found if number == at else each for number, each in enumerate(judged)]
+
+    def _judge(self, path: Path, segment: Segment, may_rest: bool, steps: bool = True) -> str | None:
+        """``step``, ``none``, or why neither is proved; None if no lawful state takes the path. Whether it may be a step, and
+        whether it may be none, is given."""
         if not can_be_compared(self.op, segment.outcome, self.candidates):
-            return f"what it shows cannot be compared: {type(segment.outcome).__name__} has no field called shown, of a reply"
+            return f"what it shows cannot be compared: {type(segment.outcome).__name__} has no field called shown, which is a Reply"
         shown = shown_by(segment.outcome)
         changed = [name for name in self.shared if name in segment.written]
-        if not changed and not self._shows(shown) and self._may_rest(segment):
+        if not changed and not self._shows(shown) and may_rest:
             return "none"
-        for freely in (False, True):
+        for freely in FREELY:
             if freely and not self._free(segment):
                 break
             reading = Symbolic(self.other)
             reading.solver = _Along(self.lawful[0].solver, segment.conditions)
-            steps = list(self._steps(reading, segment))
-            wrong = [self._differs(reading, segment, shown, step, freely) for step in steps]
-            if self._may_rest(segment):
+            found = list(self._steps(reading, segment)) if steps else []
+            wrong = [self._differs(reading, segment, step, freely) for step in found]
+            if may_rest:
                 wrong.append(self._moves(reading, segment, shown, changed, freely))
             answer = self._ask(path, segment, reading, wrong)
             if answer == z3.unsat:
                 return self._kind(path, segment, reading, bool(changed) or self._shows(shown))
-        return "the solver gave up" if answer == z3.unknown else self._told(shown, changed, steps)
+        return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, found)
 
     def _free(self, segment: Segment) -> bool:
         """Whether the other design may by itself change a table that the path has written to."""
@@ -172,8 +188,11 @@ class _Simulation:
     def _may_rest(self, segment: Segment) -> bool:
         """Whether a path may be no step. An instruction that shows nothing is carried out at once, so it is its own step; and so is
         one that answers what the other design's does."""
+        if shows_all_of(self.op, segment.outcome, self.candidates):
+            return False
         own = [c for c in self.candidates if c.name == self.op.name]
-        return not (own and self.op.by_guest and (segment.outcome is None or own[0].returns is type(segment.outcome)))
+        silent = segment.outcome is None and not (self.op.split and self.op.returns)
+        return not (own and self.op.by_guest and (silent or own[0].returns is type(segment.outcome)))
 
     @staticmethod
     def _shows(shown: Any) -> bool:
@@ -182,60 +201,64 @@ class _Simulation:
 
     def _steps(self, reading: Symbolic, segment: Segment) -> Iterator[_Step]:
         """The paths of what may explain it, from the same contents of the shared tables."""
+        number = 0
         for candidate in self.candidates:
-            arguments = [self._argument(reading, segment, name, kind) for name, kind in candidate.parameters]
+            arguments = [self._argument(reading, segment, candidate, name, kind) for name, kind in candidate.parameters]
             runs = Runs(self.other, candidate)
             reading.choices = "choice!"
             with answering(reading):
                 for _ in reading.paths():
                     reading.given(segment.conditions)
-                    state = reading.state(self.induction.base)
                     try:
-                        found = list(runs.segments(reading, state, list(arguments)))
+                        [found] = runs.segments(reading, self._from(reading, segment), list(arguments))
                     except Refused:
                         continue
-                    yield from (_Step(candidate.name, each) for each in found)
+                    wrong = tuple(z3.And(*o.conditions, z3.Not(o.holds)) for o in reading.obligations)
+                    number += 1
+                    yield _Step(number, candidate, found, tuple(reading.lookups.values()), wrong)
 
-    def _argument(self, reading: Symbolic, segment: Segment, name: str, kind: Kind) -> Any:
+    def _argument(self, reading: Symbolic, segment: Segment, candidate: Operation, name: str, kind: Kind) -> Any:
         """What a step is given: an argument of the operation's, what its outcome names so, or anything. What the step asks of it is
         a matter of this reading, and not of the one that the path was followed by."""
-        given = parameter_for(self.op, name, kind)
+        given = parameter_for(self.op, candidate, name, kind)
         if given is not None:
             return asking(reading, self.induction.arguments[given])
-        if attrs.has(type(segment.outcome)) and hasattr(segment.outcome, name):
-            return asking(reading, getattr(segment.outcome, name))
+        told = named_in(segment.outcome, name, kind)
+        if told is not None:
+            return asking(reading, told)
         return reading.arbitrary(kind, f"any!!{self.op.name}.{name}")
 
     # ------------------------------------------------------------ what would be wrong
 
-    def _differs(self, reading: Symbolic, segment: Segment, shown: Any, step: _Step, freely: bool) -> Term:
-        """That a step is not taken, leads elsewhere, or shows something else; ``freely``: even with what the other design may do by
-        itself."""
+    def _differs(self, reading: Symbolic, segment: Segment, step: _Step, freely: Sequence[str]) -> Term:
+        """That a step is not taken, leads elsewhere, or shows something else; ``freely``: even with what the other design may do
+        of itself then."""
         theirs = step.segment.outcome
-        goals = [z3.Not(c) for c in step.segment.conditions]
+        goals = [*step.goes_wrong, *(z3.Not(c) for c in step.segment.conditions)]
         if type(theirs) is type(segment.outcome):
             goals += [z3.Not(g) for g in _same(segment.outcome, theirs)]
-        elif theirs is None or shown is None:
-            goals += [z3.BoolVal(theirs is not None or self._shows(shown))]
         else:
-            goals += [z3.Not(g) for g in _same(shown, theirs)]
+            told = replies(self.op, step.operation, segment.outcome, theirs)
+            goals += [TRUE] if told is None else [z3.Not(g) for g in _same(*told)]
         for name in self.shared:
             mine, other = getattr(segment.after, name), getattr(step.segment.after, name)
             if mine.writes or other.writes:
-                goals.append(self._apart(reading, segment, mine, other, freely))
+                goals.append(self._apart(reading, segment, mine, other, step, freely))
         return z3.Or(goals)
 
-    def _moves(self, reading: Symbolic, segment: Segment, shown: Any, changed: Sequence[str], freely: bool) -> Term:
+    def _moves(self, reading: Symbolic, segment: Segment, shown: Any, changed: Sequence[str], freely: Sequence[str]) -> Term:
         """That something was changed or shown."""
         goals = [] if shown is None else [z3.Not(_is_exit(shown))]
-        goals += [self._apart(reading, segment, getattr(segment.after, name), getattr(segment.before, name), freely)
+        goals += [self._apart(reading, segment, getattr(segment.after, name), getattr(segment.before, name), None, freely)
                   for name in changed]
         return z3.Or(goals) if goals else FALSE
 
-    def _apart(self, reading: Symbolic, segment: Segment, one: Table, other: Table, freely: bool) -> Term:
+    def _apart(self, reading: Symbolic, segment: Segment, one: Table, other: Table, step: _Step | None,
+               freely: Sequence[str]) -> Term:
         """That a table is not the same in two states, at an entry of which nothing is known; nor what the other design may make of
-        it at any time."""
-        names = [reading.arbitrary(k, f"any!!{one.kind.name}.{i}") for i, k in enumerate(one.kind.keys)]
+        it by itself, before the step or after it. The entry is another one for each step: a step has to be right everywhere."""
+        kind, number = one.kind, 0 if step is None else step.number
+        names = [reading.arbitrary(k, f"any!!{kind.name}.{i}.{number}") for i, k in enumerate(kind.keys)]
         key = tuple(name.term for name in names)
         leaves = []
         for table in (one, other):
@@ -243,32 +266,47 @@ class _Simulation:
             with answering(reading):
                 leaves.append(table.peek(key))
         apart = [a != b for a, b in zip(*leaves, strict=True) if not a.eq(b)]
-        if freely and apart:
-            return z3.And(z3.Or(apart), z3.Not(self._may_be(reading, segment, one, names, leaves[0])))
-        return z3.Or(apart)
+        may_be = getattr(self.other.cls, f"{kind.name}_may_be", None)
+        if not freely or not apart or may_be is None:
+            return z3.Or(apart)
+        before = self._may_be_before(reading, segment, one, names, leaves[0], number)
+        if step is None:
+            return z3.And(z3.Or(apart), z3.Not(before))
+        wrong = [z3.Or(apart), z3.Not(z3.And(before, z3.Not(step.may_look_at(one, key))))]
+        if "after" in freely:
+            with answering(reading):
+                after = reading.fold(may_be, self._seen(reading, step.segment.after), *names, one.value_of(leaves[0]))
+            wrong.append(z3.Not(after))
+        return z3.And(wrong)
 
-    def _may_be(self, reading: Symbolic, segment: Segment, table: Table, names: Sequence[Any], leaves: Sequence[Term]) -> Term:
-        """That the other design may make this of an entry by itself. It is worked out once for any entry."""
-        may_be = getattr(self.other.cls, f"{table.kind.name}_may_be", None)
-        if may_be is None:
-            return FALSE
-        base = base_of(self.other, self._before(reading, segment))
-        known = self.freely.get((base, table.kind.name))
+    def _may_be_before(self, reading: Symbolic, segment: Segment, table: Table, names: Sequence[Any], leaves: Sequence[Term],
+                       number: int) -> Term:
+        """That the other design may make this of an entry by itself, in the state before. It is worked out once for any entry."""
+        base = base_of(self.other, self._seen(reading, segment.before))
+        known = self.freely.get((base, table.kind.name, number))
         if known is None:
             value = reading.arbitrary(table.kind.value, f"any!!{table.kind.name}.value")
+            may_be = getattr(self.other.cls, f"{table.kind.name}_may_be")
             with answering(reading):
-                may = reading.fold(may_be, self._before(reading, segment), *names, value)
-            known = self.freely[base, table.kind.name] = may, [v.term for v in table.kind.value.flatten(value)]
+                may = reading.fold(may_be, self._seen(reading, segment.before), *names, value)
+            known = self.freely[base, table.kind.name, number] = may, [v.term for v in table.kind.value.flatten(value)]
         may, of = known
         return z3.substitute(may, *zip(of, leaves, strict=True))
 
-    def _before(self, reading: Symbolic, segment: Segment) -> Any:
-        """The state before, as the other design sees it."""
+    def _seen(self, reading: Symbolic, seen: Any) -> Any:
+        """A state as the other design sees it."""
         state = self.other.blank()
         for name in self.shared:
-            table = getattr(segment.before, name)
+            table = getattr(seen, name)
             table.reading = reading
             setattr(state, name, table)
+        return state
+
+    def _from(self, reading: Symbolic, segment: Segment) -> Any:
+        """The state before, for a step of the other design to start from."""
+        state = self._seen(reading, segment.before)
+        for name in self.shared:
+            setattr(state, name, getattr(state, name).frozen())
         return state
 
     # ------------------------------------------------------------ the solver
@@ -291,23 +329,12 @@ class _Simulation:
                 return None
         return "step" if steps else "none"
 
-    def _told(self, shown: Any, changed: Sequence[str], steps: Sequence[_Step]) -> str:
+    def _told(self, segment: Segment, shown: Any, changed: Sequence[str], steps: Sequence[_Step]) -> str:
         what = [f"{', '.join(changed)} may change"] if changed else []
-        if self._shows(shown):
+        if self._shows(shown) or shows_all_of(self.op, segment.outcome, self.candidates):
             what.append("something is shown")
-        names = " or ".join(dict.fromkeys(step.operation for step in steps))
+        names = " or ".join(dict.fromkeys(step.operation.name for step in steps))
         return f"{' and '.join(what) or 'nothing happens'}, and it may be no step {names or 'that there is'} of {self.other.name}"
-
-
-def can_be_compared(op: Operation, outcome: Any, candidates: Sequence[Operation]) -> bool:
-    """Whether it is known what a guest is shown: a reply, what the other design returns too, or nothing."""
-    known = outcome is None or not op.by_guest or hasattr(type(outcome), "shown")
-    return known or any(c.returns is type(outcome) for c in candidates)
-
-
-def shown_by(outcome: Any) -> Any:
-    """The reply to the guest in what an operation returns; None if there is none."""
-    return getattr(outcome, "shown", None) if attrs.has(type(outcome)) else None
 
 
 def _is_exit(shown: Any) -> Term:

@@ -16,10 +16,10 @@ from typing import Any
 import attrs
 
 from refmodel.bare import Event
-from refmodel.engines.machine import Broken, Failure, Machine, copy_of
+from refmodel.engines.corresponding import explaining, named_in, parameter_for, replies, shared, shown_by, shows_all_of
+from refmodel.engines.machine import RESUME, Broken, Failure, Machine, copy_of
 from refmodel.engines.random import Search
 from refmodel.engines.shrink import shortened
-from refmodel.engines.simulation import explaining, parameter_for, shared, shown_by
 from refmodel.engines.stepwise import every_answer
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
@@ -54,13 +54,16 @@ class SimulatedMachine(Machine):
 
     def broken(self, op: Operation | None, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
         found = super().broken(op, arguments, outcome)
+        if op is not None and op.name == RESUME and self._resumed is not None:
+            op, arguments = self._resumed
         if found is not None or op is None or (not any(getattr(self.state, name).changed for name in self.shared) and (
                 not _shows(shown_by(outcome)) and self._may_rest(op, outcome))):
             return found
-        self.other.begin(self._view(self.before))
-        if self._rests(op, outcome) or any(self._is(op, arguments, outcome, step) for step in self._steps(op, arguments, outcome)):
-            self.explained[op.name] += 1
-            return None
+        for start in self._starts():
+            self.other.begin(start)
+            if self._rests(op, outcome) or any(self._is(op, outcome, step) for step in self._steps(op, arguments, outcome)):
+                self.explained[op.name] += 1
+                return None
         other = self.other.design.name
         names = " or ".join(each.name for each in explaining(self.design, self.other.design, op))
         says = f"This step is {f'no step {names}' if names else 'none'} of {other}, and it changes or shows something."
@@ -75,7 +78,21 @@ class SimulatedMachine(Machine):
             setattr(other, name, getattr(state, name).twin())
         return other
 
-    def _steps(self, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Iterator[tuple[Any, Any]]:
+    def _starts(self) -> Iterator[Any]:
+        """The state before, as it is for the other: as it was, and after what the other may have done of itself, of which the step
+        has left something. All of that is tried, and each part."""
+        before = self._view(self.before)
+        yield before
+        freely = [(name, key, value) for name in self.shared if self._may_be[name] is not None
+                  for key, value in getattr(self.state, name).items()
+                  if value != getattr(before, name).get(key) and self._freely(before, name, key, value)]
+        for changes in [freely, *([change] for change in freely)] if len(freely) > 1 else [freely] if freely else []:
+            start = self._view(self.before)
+            for name, key, value in changes:
+                getattr(start, name)[key] = value
+            yield start
+
+    def _steps(self, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Iterator[tuple[Operation, Any, Any]]:
         """Every step of the other that may explain one: where it leads, and what it shows."""
         for candidate in explaining(self.design, self.other.design, op):
             for given in self._arguments(candidate, op, arguments, outcome):
@@ -85,17 +102,17 @@ class SimulatedMachine(Machine):
 
                 for taken in every_answer(attempt):
                     if taken is not None:
-                        yield copy_of(self.other.design, self.other.state), taken[1]
+                        yield candidate, copy_of(self.other.design, self.other.state), taken[1]
         self.other.undo()
 
     def _arguments(self, candidate: Operation, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Iterator[Any]:
         options = []
         for name, kind in candidate.parameters:
-            given = parameter_for(op, name, kind)
+            given, told = parameter_for(op, candidate, name, kind), named_in(outcome, name, kind)
             if given is not None:
                 options.append([arguments[given]])
-            elif attrs.has(type(outcome)) and getattr(outcome, name, NOTHING) != NOTHING:
-                options.append([getattr(outcome, name)])
+            elif told is not None and told != NOTHING:
+                options.append([told])
             else:
                 options.append(self.values(kind))
         return itertools.product(*options)
@@ -104,37 +121,43 @@ class SimulatedMachine(Machine):
 
     def _may_rest(self, op: Operation, outcome: Any) -> bool:
         own = [c for c in explaining(self.design, self.other.design, op) if c.name == op.name]
-        return not (own and op.by_guest and (outcome is None or own[0].returns is type(outcome)))
+        if self._shows_all_of(op, outcome):
+            return False
+        return op.split or not (own and op.by_guest and (outcome is None or own[0].returns is type(outcome)))
+
+    def _shows_all_of(self, op: Operation, outcome: Any) -> bool:
+        return shows_all_of(op, outcome, explaining(self.design, self.other.design, op))
 
     def _rests(self, op: Operation, outcome: Any) -> bool:
-        return self._may_rest(op, outcome) and not _shows(shown_by(outcome)) and self._leads_to(self.before)
+        return self._may_rest(op, outcome) and not _shows(shown_by(outcome)) and self._leads_to(self.other.before)
 
-    def _is(self, op: Operation, arguments: tuple[Any, ...], outcome: Any, step: tuple[Any, Any]) -> bool:
-        after, theirs = step
-        shown = shown_by(outcome)
+    def _is(self, op: Operation, outcome: Any, step: tuple[Operation, Any, Any]) -> bool:
+        candidate, after, theirs = step
         if type(theirs) is type(outcome):
             same = theirs == outcome
-        elif theirs is None or shown is None:
-            same = theirs is None and not _shows(shown)
         else:
-            same = shown == theirs
+            told = replies(op, candidate, outcome, theirs)
+            same = told is not None and told[0] == told[1]
         return same and self._leads_to(after)
 
     def _leads_to(self, expected: Any) -> bool:
-        """Whether what both have is as expected now, but for what the other may do by itself."""
+        """Whether what both have is as expected now, but for what the other may do of itself from there."""
         for name in self.shared:
             mine, theirs = getattr(self.state, name), getattr(expected, name)
             for key, value in mine.items():
-                if value != theirs[key] and not self._freely(name, key, value):
+                if value != theirs.get(key) and not self._freely(expected, name, key, value):
                     return False
+            if len(mine) != len(theirs):
+                return False
         return True
 
-    def _freely(self, name: str, key: Any, value: Any) -> bool:
+    def _freely(self, state: Any, name: str, key: Any, value: Any) -> bool:
+        """Whether the other may by itself make this of an entry, in a state of its own."""
         may_be = self._may_be[name]
         if may_be is None:
             return False
         with answering(self.other):
-            return bool(may_be(self.other.before, *(key if isinstance(key, tuple) else (key,)), value))
+            return bool(may_be(state, *(key if isinstance(key, tuple) else (key,)), value))
 
 
 def _shows(shown: Any) -> bool:

@@ -1,0 +1,132 @@
+"""Which step of another design a step may be: by what both are called, by their arguments, and by what they show."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from refmodel.bare import Event, Reply
+from refmodel.bare_machines import bare_machine
+from refmodel.language.design import Operation, Outline
+from refmodel.language.kinds import Kind, RecordKind, TableKind, kind_of
+from refmodel.language.unsound import BadDesign
+
+
+def shared(design: Outline, other: Outline) -> tuple[str, ...]:
+    """The tables that both have, and hold the same in at power-on; ``BadDesign`` unless they are all that the other has, and
+    ``steps`` names operations of a bare machine."""
+    names = {op.name for op in other.operations}
+    for op, steps in step_names(design).items():
+        if bare_machine(design.cls) is other.cls and not names.intersection(steps):
+            raise BadDesign(f"steps of {design.name} says that {op} may be {' or '.join(steps)}, which {other.name} does not have; "
+                            f"expected one of {', '.join(sorted(names))}")
+    for table in other.tables:
+        mine = next((t for t in design.tables if t.name == table.name), None)
+        if mine is None:
+            raise BadDesign(f"{design.name} has no table {table.name}, which {other.name} has; expected all of its tables")
+        if mine != table:
+            raise BadDesign(f"table {table.name} of {design.name} has other keys or values than that of {other.name}")
+        if table.name in design.cls.arbitrary and table.name not in other.cls.arbitrary:
+            raise BadDesign(f"table {table.name} of {design.name} holds anything at power-on, but not that of {other.name}")
+        if hasattr(other.cls, f"{table.name}_may_be"):
+            _check_may_be(other, table)
+    return tuple(table.name for table in other.tables)
+
+
+def _check_may_be(design: Outline, table: TableKind) -> None:
+    """``BadDesign`` unless what a table may become by itself is a method of its keys and a value."""
+    method = getattr(design.cls, f"{table.name}_may_be")
+    expected = [*table.keys, table.value]
+    try:
+        hints = typing.get_type_hints(method, include_extras=True)
+        given = [kind_of(hints[name]) for name in list(inspect.signature(method).parameters)[1:]]
+    except Exception as why:
+        raise BadDesign(f"{design.name}.{table.name}_may_be: expected a method with a type for each parameter: {why}") from None
+    if given != expected:
+        raise BadDesign(f"{design.name}.{table.name}_may_be: expected the {len(table.keys)} keys of {table.name}, and a value, "
+                        "as parameters")
+
+
+def explaining(design: Outline, other: Outline, op: Operation) -> tuple[Operation, ...]:
+    """The operations of the other design that may explain one: the one of the same name, and those that the text names.
+
+    Where there are none: any of them, if a guest acts, and else those that no guest has to ask for. What others may interrupt is no
+    step: it takes several.
+    """
+    named = (op.name, *step_names(design).get(op.name, ()))
+    found = [each for each in other.operations if each.name in named]
+    found = found or [each for each in other.operations if op.by_guest or not each.by_guest]
+    return tuple(each for each in found if not each.split)
+
+
+def parameter_for(op: Operation, candidate: Operation, name: str, kind: Kind) -> int | None:
+    """Which parameter of an operation is the one of this name in another: that of the same name, or else the only one of its kind
+    that is called like none of the other's."""
+    same = [i for i, each in enumerate(op.parameters) if each == (name, kind)]
+    alike = [i for i, each in enumerate(op.parameters) if each[1] == kind and each not in candidate.parameters]
+    alike = alike or [i for i, each in enumerate(op.parameters) if each[1] == kind]
+    return same[0] if same else alike[0] if len(alike) == 1 else None
+
+
+def step_names(design: Outline) -> dict[str, tuple[str, ...]]:
+    """What the classes of a design say of its operations' ``steps``; ``BadDesign`` where that is no dictionary of tuples."""
+    found: dict[str, tuple[str, ...]] = {}
+    for base in reversed(design.cls.__mro__):
+        steps = vars(base).get("steps", {})
+        if not isinstance(steps, dict) or not all(
+                isinstance(names, tuple) and all(isinstance(each, str) for each in (op, *names)) for op, names in steps.items()):
+            raise BadDesign(f"steps of {base.__qualname__} is {steps!r}; expected names by operation, as in "
+                            '{"deflate": ("gain_page",)}')
+        for op in steps:
+            if not hasattr(design.cls, op):
+                raise BadDesign(f"steps of {base.__qualname__} names {op!r}, which {design.name} does not have; expected one of "
+                                f"its operations: {', '.join(each.name for each in design.operations)}")
+        found.update(steps)
+    return found
+
+
+def can_be_compared(op: Operation, outcome: Any, candidates: Sequence[Operation]) -> bool:
+    """Whether it is known what a guest is shown: a reply, what the other design returns too, or nothing."""
+    if hasattr(type(outcome), "shown"):
+        return outcome.shown is None or isinstance(outcome.shown, Reply)
+    return outcome is None or not op.by_guest or isinstance(outcome, Reply) or shows_all_of(op, outcome, candidates)
+
+
+def shows_all_of(op: Operation, outcome: Any, candidates: Sequence[Operation]) -> bool:
+    """Whether what an operation returns is, as a whole, what the guest is shown: it holds no reply, and the other design returns
+    the like too."""
+    reply = isinstance(outcome, Reply) or hasattr(type(outcome), "shown")
+    return op.by_guest and not reply and any(c.returns is type(outcome) for c in candidates)
+
+
+def replies(op: Operation, candidate: Operation, outcome: Any, theirs: Any) -> tuple[Reply, Reply] | None:
+    """What a step and one of the other design show, as replies; None if one cannot be told. An instruction that returns nothing has
+    completed, on both; what is asked for by no guest shows nothing, as an exit does."""
+    silent = Reply(Event.COMPLETED) if op.by_guest and candidate.by_guest else Reply()
+    for each, returned in ((op, outcome), (candidate, theirs)):
+        if not can_be_compared(each, returned, ()):
+            return None
+    shown, due = shown_by(outcome), shown_by(theirs)
+    return silent if shown is None else shown, silent if due is None else due
+
+
+def named_in(outcome: Any, name: str, kind: Kind) -> Any:
+    """The field of this name and kind in what an operation returns; None if there is none."""
+    return getattr(outcome, name) if attrs.has(type(outcome)) and (name, kind) in _fields(outcome) else None
+
+
+def shown_by(outcome: Any) -> Any:
+    """The reply to the guest in what an operation returns, or that reply itself; None if there is none."""
+    if isinstance(outcome, Reply):
+        return outcome
+    shown = getattr(outcome, "shown", None) if attrs.has(type(outcome)) else None
+    return shown if isinstance(shown, Reply) else None
+
+
+def _fields(outcome: Any) -> tuple[tuple[str, Kind], ...]:
+    kind = kind_of(type(outcome))
+    return kind.fields if isinstance(kind, RecordKind) else ()
