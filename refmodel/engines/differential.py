@@ -200,7 +200,7 @@ class _Pair:
         self.steps.append(step)
         changed = [name for name in self.ghosts if getattr(self.mine.state, name).changed]
         self.mine.settle()
-        if op.by_guest and hasattr(outcome, "shown") and outcome.shown.event.name == "EXITED":
+        if op.by_guest and getattr(outcome, "shown", None) is not None and outcome.shown.event.name == "EXITED":
             self.exited = outcome
         if _misnamed(op, arguments, outcome):
             return Difference(Run(self.mine.initial_answers, tuple(self.steps)), outcome, _named(op, arguments))
