@@ -17,7 +17,7 @@ from refmodel.engines.own_entries import prove_own_entries
 from refmodel.engines.prover import prove_operation, prove_simulated
 from refmodel.engines.random import campaign
 from refmodel.engines.simulation_runs import simulated_runs
-from refmodel.language import BadDesign, Design, guest, outline, require, reset
+from refmodel.language import BadDesign, Design, guest, operation, outline, require, reset
 from refmodel.language.design import Outline
 from refmodel.machine.cells import Access, Cell, Cells, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
@@ -334,6 +334,20 @@ def test_an_outcome_of_its_own_says_whether_an_instruction_has_happened() -> Non
     assert prove_simulated(wrong, other, "discard_page").failing
     found = simulated_runs(wrong, other, wrong.cls.geometry, runs=500, seconds=60).failure
     assert found is not None and found.run.steps[-1].operation == "discard_page"
+
+
+class DiscardsUnasked(PhysicalMachine):
+    """The monitor takes what a page holds, and calls that by the name of an instruction."""
+
+    @operation
+    def discard_page(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.plugged[vm, gfn])
+        self.plug(vm, gfn)
+
+
+def test_what_no_guest_does_is_no_instruction_for_its_name() -> None:
+    done = prove_simulated(outline(DiscardsUnasked), outline(PhysicalMachine), "discard_page")
+    assert done.failing and "discard_page" not in done.steps
 
 
 def test_a_design_does_what_it_does() -> None:

@@ -52,13 +52,15 @@ def _check_may_be(design: Outline, table: TableKind) -> None:
 
 
 def explaining(design: Outline, other: Outline, op: Operation) -> tuple[Operation, ...]:
-    """The operations of the other design that may explain one: the one of the same name, and those that the text names.
+    """The operations of the other design that may explain one: the one of the same name, unless that is a guest's and this is not,
+    and those that the text names.
 
     Where there are none: any of them, if a guest acts, and else those that no guest has to ask for. What others may interrupt is no
     step: it takes several.
     """
-    named = (op.name, *step_names(design).get(op.name, ()))
-    found = [each for each in other.operations if each.name in named]
+    said = step_names(design).get(op.name, ())
+    found = [each for each in other.operations
+             if each.name in said or (each.name == op.name and (op.by_guest or not each.by_guest))]
     found = found or [each for each in other.operations if op.by_guest or not each.by_guest]
     return tuple(each for each in found if not each.split)
 
