@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from refmodel.bare_machines import bare_machine
 from refmodel.designs import COMBINED, SHIPPED
+from refmodel.engines.corresponding import never_completed
 from refmodel.engines.induction import Proof, apart, prove
 from refmodel.examples.zap import ZapToProtect
 from refmodel.language import outline
@@ -52,4 +53,5 @@ def every_operation_keeps_every_law(name: str) -> None:
         assert {each.operation for each in simulated} == {op.name for op in design.operations}
         shown = {op.name for op in design.operations if op.by_guest and getattr(op.returns, "shown", None)}
         idle = {each.operation for each in simulated if not each.explained} & shown
+        assert never_completed(design, machine, simulated) == ()
         assert not idle, f"no step of {idle} is one of the bare machine's: of them nothing is said"

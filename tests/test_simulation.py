@@ -11,7 +11,7 @@ from refmodel.bare import Event, Reply, Seen
 from refmodel.bare_machines import BARE_MACHINES, OneLevelMachine, PhysicalMachine, bare_machine
 from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED, Direct, DirectWithGrants, Ept, Interpreter, Memory, MonitorPages, VirtualTlb
-from refmodel.engines.corresponding import shared
+from refmodel.engines.corresponding import never_completed, shared
 from refmodel.engines.induction import prove
 from refmodel.engines.own_entries import prove_own_entries
 from refmodel.engines.prover import prove_operation, prove_simulated
@@ -261,6 +261,21 @@ def test_a_machine_that_touches_what_is_anothers_is_found() -> None:
     assert any("may change" in why for why in prove_own_entries(outline(Scribbles), "lose_page").failing)
     right = prove_own_entries(outline(PhysicalMachine), "lose_page")
     assert not right.failing and right.changed == {"plugged", "bare_memory"}
+
+
+class AlwaysExits(Memory):
+    """A load that is tried again for ever."""
+
+    @guest
+    def load_physical(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
+        return Seen()
+
+
+def test_an_instruction_that_never_completes_is_none() -> None:
+    design, right = outline(AlwaysExits), outline(Memory)
+    for each, never in ((design, ("load_physical",)), (right, ())):
+        found = [prove_simulated(each, bare_of(each), name) for name in ("load_physical", "store_physical", "derive")]
+        assert never_completed(each, bare_of(each), found) == never
 
 
 def test_what_a_guest_is_shown_has_to_be_known() -> None:

@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mutate": ("mutate", "Change the text of a design in one place at a time, and report which changes nothing notices."),
     "replay": ("tell", "Run a recorded run again, step by step."),
     "explain": ("tell", "Explain a clause, a law, a bug or a design."),
-    "record": ("record", "Record which pages a real program touches and changes."),
+    "record": ("record", "Record which pages a command touches and changes, for explain policy and explain mechanisms."),
     "judge": ("judge", "Judge a real MMU by the model, or a trace of any monitor by the laws."),
     "serve": ("lockstep", "Judge events as they come: a line in, a line out."),
     "drive": ("lockstep", "Generate operations, have an implementation carry them out, and judge what it reports."),

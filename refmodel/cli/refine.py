@@ -14,7 +14,7 @@ from rich.table import Table
 from refmodel.bare_machines import bare_machine
 from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, out
-from refmodel.engines.corresponding import shared
+from refmodel.engines.corresponding import never_completed, shared
 from refmodel.engines.induction import prove
 from refmodel.engines.judgements import Simulated
 from refmodel.engines.machine import replay
@@ -75,6 +75,7 @@ def _proofs(mine: Outline, other: Outline, jobs: int | None) -> tuple[list[Simul
     done = prove(mine, all_failures=True, processes=jobs or cpu_count() or 1, audits=False, machine=other)
     proofs = [each.simulated for each in done.proofs if each.simulated is not None]
     unproved = [why for each in proofs for why in each.failing]
+    unproved += [f"{name} always exits, and nothing completes it" for name in never_completed(mine, other, proofs)]
     unproved += [f"{j.operation}, {j.law.name.replace('_', ' ') if j.law else 'soundness'}: {j.verdict}"
                  for j in done.judgements() if j.verdict != "proved"]
     return proofs, unproved

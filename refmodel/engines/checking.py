@@ -18,6 +18,7 @@ from refmodel.bare_machines import bare_machine
 from refmodel.engines import bounded, exhaustive, induction, leaning, random
 from refmodel.engines.audit import drawn
 from refmodel.engines.compiled.comparing import Comparing
+from refmodel.engines.corresponding import never_completed
 from refmodel.engines.counterexamples import counterexample, counterexamples
 from refmodel.engines.machine import PENDING, Broken, Failure, Machine
 from refmodel.engines.proof_cache import ProofCache, is_own
@@ -197,7 +198,7 @@ def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: b
     if design.cls.no_bare_machine:
         notes += (f"nothing is said of a bare machine: {design.cls.no_bare_machine}",)
     if machine is not None and done.refuted is None:
-        words, open_steps = _simulated(done, machine)
+        words, open_steps = _simulated(needed, done, machine)
         covered, unproved = covered + words, [*unproved, *open_steps]
     report = EngineReport("prove", verdicts, covered, 0.0, None, design.cls.geometry, notes=notes, unproved=tuple(unproved),
                           numbers=Numbers(obligations=number, compared=done.audited.compared))
@@ -251,10 +252,12 @@ def _machine_of(design: Outline) -> Outline | None:
     return None if machine is None else outline(machine)
 
 
-def _simulated(done: induction.Proved, machine: Outline) -> tuple[str, tuple[str, ...]]:
+def _simulated(design: Outline, done: induction.Proved, machine: Outline) -> tuple[str, tuple[str, ...]]:
     """That the operations' steps are those of a machine, in words; and what is not proved of that."""
     found = [p.simulated for p in done.proofs if p.simulated is not None]
     wrong = tuple(f"{each.operation}{SIMULATION}{why}" for each in found for why in each.failing[:1])
+    never = never_completed(design, machine, found)
+    wrong += tuple(f"{name}{SIMULATION}it always exits, and nothing completes it" for name in never)
     if wrong:
         names = ", ".join(op.name for op in machine.operations)
         return "", (*wrong, f"refmodel refine looks for a run with a step that is none of {machine.name}'s ({names}). If a step is "

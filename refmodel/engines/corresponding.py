@@ -11,6 +11,7 @@ import attrs
 
 from refmodel.bare import Event, Reply
 from refmodel.bare_machines import bare_machine
+from refmodel.engines.judgements import Simulated
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Kind, RecordKind, TableKind, kind_of
 from refmodel.language.unsound import BadDesign
@@ -89,6 +90,15 @@ def step_names(design: Outline) -> dict[str, tuple[str, ...]]:
                                 f"its operations: {', '.join(each.name for each in design.operations)}")
         found.update(steps)
     return found
+
+
+def never_completed(design: Outline, other: Outline, found: Sequence[Simulated]) -> tuple[str, ...]:
+    """The instructions that both designs have, and of which none is shown to complete: not by themselves, nor by an operation that
+    carries them out. A guest that always exits gets nowhere, though each of its steps is lawful."""
+    mine, names = {op.name for op in design.operations if op.by_guest}, step_names(design)
+    shared_instructions = [op.name for op in other.operations if op.by_guest and op.returns is Reply and op.name in mine]
+    done = {step for each in found if each.completes for step in (each.operation, *names.get(each.operation, ()))}
+    return tuple(name for name in shared_instructions if name not in done)
 
 
 def can_be_compared(op: Operation, outcome: Any, candidates: Sequence[Operation]) -> bool:

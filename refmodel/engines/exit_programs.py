@@ -52,7 +52,8 @@ class Program(Machine):
         self.exits += name in self.trapping
         for _ in range(8):
             outcome = self.take(name, *arguments)
-            if not (hasattr(outcome, "shown") and outcome.shown.event.name == "EXITED"):
+            shown = getattr(outcome, "shown", None)
+            if shown is None or shown.event.name != "EXITED":
                 return
             self.exits += 1
             if self.served(name, arguments, outcome):

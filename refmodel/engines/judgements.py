@@ -42,6 +42,8 @@ class Simulated:
     failing: tuple[str, ...]
     """What is not proved, and why."""
     seconds: float
+    completes: bool = False
+    """Whether one of its paths, which a lawful state can take as far as is known, shows a guest that its instruction completed."""
 
 
 @attrs.frozen

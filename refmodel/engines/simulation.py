@@ -116,7 +116,7 @@ class _Simulation:
         self.shared = shared(self.design, other)
         self.candidates = explaining(self.design, other, self.op)
         self.lawful = [_Lawful(self.induction, rounds) for rounds in (NEAR, FAR)]
-        self.possible = False
+        self.possible = self.completes = False
         self.freely: dict[tuple[str, str, int], tuple[Term, list[Term]]] = {}
         """For an arbitrary state, a table and a step, what the other design may make of an entry, and the terms that this is said
         of."""
@@ -131,7 +131,8 @@ class _Simulation:
                 explained += judged == "step"
                 if judged not in ("step", "none"):
                     failing.append(f"{self.op.name}, path {paths}{f', part {number + 1}' if number else ''}: {judged}")
-        return Simulated(self.op.name, tuple(c.name for c in self.candidates), paths, explained, tuple(failing), 0.0)
+        return Simulated(self.op.name, tuple(c.name for c in self.candidates), paths, explained, tuple(failing), 0.0,
+                         self.completes)
 
     # ------------------------------------------------------------ one path
 
@@ -178,7 +179,9 @@ class _Simulation:
                 wrong.append(self._moves(reading, segment, shown, changed, freely))
             answer = self._ask(path, segment, reading, wrong)
             if answer == z3.unsat:
-                return self._kind(path, segment, reading, bool(changed) or self._shows(shown))
+                kind = self._kind(path, segment, reading, bool(changed) or self._shows(shown))
+                self.completes = self.completes or self._completes(path, segment, reading, shown)
+                return kind
         return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, found)
 
     def _free(self, segment: Segment) -> bool:
@@ -328,6 +331,15 @@ class _Simulation:
             if not self.possible:
                 return None
         return "step" if steps else "none"
+
+    def _completes(self, path: Path, segment: Segment, reading: Symbolic, shown: Any) -> bool:
+        """Whether a guest may be shown that its instruction completed."""
+        if shown is None or not (isinstance(shown.event, Opaque) or shown.event is Event.COMPLETED):
+            return False
+        event = shown.event
+        terms = [event.term == constant(event.kind, Event.COMPLETED)] if isinstance(event, Opaque) else []
+        says = "no instruction completes by this path"
+        return bool(self.lawful[-1].check(path, reading, (*segment.conditions, *terms), says=says) != z3.unsat)
 
     def _told(self, segment: Segment, shown: Any, changed: Sequence[str], steps: Sequence[_Step]) -> str:
         what = [f"{', '.join(changed)} may change"] if changed else []
