@@ -168,6 +168,8 @@ class _Simulation:
         changed = [name for name in self.shared if name in segment.written]
         if not changed and not self._shows(shown) and may_rest:
             return "none"
+        if may_rest and not self._shows(shown) and self._rests(path, segment, shown, changed):
+            return "none"
         for freely in FREELY:
             if freely and not self._free(segment):
                 break
@@ -183,6 +185,12 @@ class _Simulation:
                 self.completes = self.completes or self._completes(path, segment, reading, shown)
                 return kind
         return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, found)
+
+    def _rests(self, path: Path, segment: Segment, shown: Any, changed: Sequence[str]) -> bool:
+        """Whether all that a path changes is what the other design may change by itself: no step has to be looked for then."""
+        reading = Symbolic(self.other)
+        wrong = self._moves(reading, segment, shown, changed, FREELY[1])
+        return bool(self._ask(path, segment, reading, [wrong]) == z3.unsat)
 
     def _free(self, segment: Segment) -> bool:
         """Whether the other design may by itself change a table that the path has written to."""
