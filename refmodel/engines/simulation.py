@@ -170,12 +170,12 @@ class _Simulation:
             return "none"
         if may_rest and not self._shows(shown) and self._rests(path, segment, shown, changed):
             return "none"
+        reading = Symbolic(self.other)
+        reading.solver = _Along(Solver(timeout=TIMEOUT), segment.conditions)
+        found = list(self._steps(reading, segment)) if steps else []
         for freely in FREELY:
             if freely and not self._free(segment):
                 break
-            reading = Symbolic(self.other)
-            reading.solver = _Along(self.lawful[0].solver, segment.conditions)
-            found = list(self._steps(reading, segment)) if steps else []
             wrong = [self._differs(reading, segment, step, freely) for step in found]
             if may_rest:
                 wrong.append(self._moves(reading, segment, shown, changed, freely))
