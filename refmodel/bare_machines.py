@@ -115,11 +115,32 @@ class MachineWithL2(L1Instructions, OneLevelMachine):
     """The same, whose guest runs a guest of its own by shadow tables, as another vCPU."""
 
 
-class TwoLevelMachine(UnpagedInstructions, TwoLevelBareMachine, ControlRegisters):
-    """A machine whose tables have two levels."""
+class LinearMachine(UnpagedInstructions, ControlRegisters):
+    """A machine whose tables have two levels, with large pages or without."""
 
     def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
         """There is no other cache than the bare machine's."""
+
+    @guest
+    def access(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> Reply:
+        """An access by linear address."""
+        raise NotImplementedError
+
+    @guest
+    def load(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> Reply:
+        return self.access(vm, vcpu, upper, page, offset, Access.READ, Cell())
+
+    @guest
+    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> Reply:
+        return self.access(vm, vcpu, upper, page, offset, Access.WRITE, value)
+
+    @guest
+    def fetch(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> Reply:
+        return self.access(vm, vcpu, upper, page, offset, Access.FETCH, Cell())
+
+
+class TwoLevelMachine(TwoLevelBareMachine, LinearMachine):
+    """A machine without large pages."""
 
     @guest
     def access(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> Reply:
@@ -133,18 +154,6 @@ class TwoLevelMachine(UnpagedInstructions, TwoLevelBareMachine, ControlRegisters
             if permits(entry, access, mode) and cached("what was walked"):
                 self.bare_tlb[vm, vcpu, upper, page] = entry
         return self.bare_access(vm, vcpu, entry, offset, access, value)
-
-    @guest
-    def load(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> Reply:
-        return self.access(vm, vcpu, upper, page, offset, Access.READ, Cell())
-
-    @guest
-    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> Reply:
-        return self.access(vm, vcpu, upper, page, offset, Access.WRITE, value)
-
-    @guest
-    def fetch(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> Reply:
-        return self.access(vm, vcpu, upper, page, offset, Access.FETCH, Cell())
 
     @guest
     def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:
@@ -171,13 +180,10 @@ class TwoLevelMachine(UnpagedInstructions, TwoLevelBareMachine, ControlRegisters
         self.bare_old[vm, vcpu, upper, page] = choose(Cell, lambda cell: self.bare_old_may_be(vm, vcpu, upper, page, cell))
 
 
-class LargePageMachine(UnpagedInstructions, LargePageBareMachine, ControlRegisters):
-    """A machine whose tables have two levels, large pages, and flags that it sets in its walk."""
+class LargePageMachine(LargePageBareMachine, LinearMachine):
+    """A machine with large pages, and flags that it sets in its walk."""
 
     arbitrary = ("within",)
-
-    def forget_linear(self, vm: Vm, vcpu: Vcpu) -> None:
-        """There is no other cache than the bare machine's."""
 
     @guest
     def access(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, access: Access, value: Cell) -> Reply:
@@ -191,18 +197,6 @@ class LargePageMachine(UnpagedInstructions, LargePageBareMachine, ControlRegiste
             self.bare_fill(vm, vcpu, upper, page, access)
             return self.bare_access(vm, vcpu, self.bare_tlb[vm, vcpu, upper, page], offset, access, value)
         return self.bare_linear(vm, vcpu, upper, page, offset, access, value)
-
-    @guest
-    def load(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> Reply:
-        return self.access(vm, vcpu, upper, page, offset, Access.READ, Cell())
-
-    @guest
-    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index, value: Cell) -> Reply:
-        return self.access(vm, vcpu, upper, page, offset, Access.WRITE, value)
-
-    @guest
-    def fetch(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, offset: Index) -> Reply:
-        return self.access(vm, vcpu, upper, page, offset, Access.FETCH, Cell())
 
     @guest
     def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> None:
