@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from refmodel.bare_machines import bare_machine
+from refmodel.bare_machines import bare_machine_of
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.corresponding import never_completed
 from refmodel.engines.induction import Proof, apart, prove
 from refmodel.examples.zap import ZapToProtect
 from refmodel.language import outline
-from refmodel.language.design import Outline
 
 DESIGNS = {**SHIPPED, **COMBINED, "ZapToProtect": ZapToProtect}
 
 
 def by_operation(name: str) -> dict[str, Callable[[], Proof]]:
     """The proofs of each operation, and of the initial state, that make up the theorem below."""
-    return apart(outline(DESIGNS[name]), machine_of(name))
-
-
-def machine_of(name: str) -> Outline | None:
-    """The machine that a design's guests believe they run on, if its text says so."""
-    machine = bare_machine(DESIGNS[name])
-    return None if machine is None else outline(machine)
+    design = outline(DESIGNS[name])
+    return apart(design, bare_machine_of(design))
 
 
 def every_operation_keeps_every_law(name: str) -> None:
@@ -35,7 +29,8 @@ def every_operation_keeps_every_law(name: str) -> None:
     has. The monitor's steps that do more are those that a guest asks for, or memory that it is given: ``steps`` in the text says
     which. What a processor may do by itself with what it has cached, it may do at any time.
     """
-    design, machine = outline(DESIGNS[name]), machine_of(name)
+    design = outline(DESIGNS[name])
+    machine = bare_machine_of(design)
     done = prove(design, all_failures=True, machine=machine)
     assert [f"{j.operation}: {j.law and j.law.name}: {j.why}" for j in done.judgements() if j.verdict != "proved"] == []
     assert {p.operation for p in done.proofs} == {"initial state", *(op.name for op in design.operations)}

@@ -12,7 +12,22 @@ import attrs
 from refmodel.bare import BareMachine, BareMemory, Event, Reply
 from refmodel.bare_levels import LargePageBareMachine, TwoLevelBareMachine
 from refmodel.geometries import SMALL
-from refmodel.language import Design, EveryLaw, Law, cached, choose, every_law, fails, geometry, guest, operation, require, reset
+from refmodel.language import (
+    Design,
+    EveryLaw,
+    Law,
+    cached,
+    choose,
+    every_law,
+    fails,
+    geometry,
+    guest,
+    operation,
+    outline,
+    require,
+    reset,
+)
+from refmodel.language.design import Outline
 from refmodel.machine.cells import Access, Cell, gives, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.control_registers import ControlRegisters
@@ -398,3 +413,9 @@ def bare_machine(cls: type[Design]) -> type[Design] | None:
     if cls.no_bare_machine:
         return None
     return next((machine for base, machine in BARE_MACHINES.items() if issubclass(cls, base)), None)
+
+
+def bare_machine_of(design: Outline) -> Outline | None:
+    """The outline of the bare machine that a design's VMs believe they run on; None if none is stated."""
+    machine = bare_machine(design.cls)
+    return None if machine is None else outline(machine)

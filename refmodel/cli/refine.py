@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from refmodel.bare_machines import bare_machine
+from refmodel.bare_machines import bare_machine_of
 from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, out
 from refmodel.engines.corresponding import never_completed, shared
@@ -19,7 +19,6 @@ from refmodel.engines.induction import prove
 from refmodel.engines.judgements import Simulated
 from refmodel.engines.machine import replay
 from refmodel.engines.simulation_runs import SimulatedRuns, simulated_runs
-from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
@@ -63,11 +62,11 @@ def refine(
 def _other(design: str, mine: Outline, to: str) -> Outline:
     if to != BARE:
         return load(to)
-    machine = bare_machine(mine.cls)
+    machine = bare_machine_of(mine)
     if machine is None:
         raise BadDesign(f"{design}: does not say what machine its guests believe in; expected a class derived from "
                         "refmodel.bare.BareMemory, or a design after --to")
-    return outline_of(machine)
+    return machine
 
 
 def _proofs(mine: Outline, other: Outline, jobs: int | None) -> tuple[list[Simulated], list[str]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.bare_machines import bare_machine
+from refmodel.bare_machines import bare_machine_of
 from refmodel.engines import bounded, exhaustive, induction, leaning, random
 from refmodel.engines.audit import drawn
 from refmodel.engines.compiled.comparing import Comparing
@@ -37,7 +37,7 @@ from refmodel.engines.verdicts import (
     Verdict,
 )
 from refmodel.engines.words import names_of
-from refmodel.language.design import Outline, outline
+from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
 from refmodel.language.unsound import BadDesign, Unsound
@@ -162,7 +162,7 @@ def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: b
     needed = design if clause is None else attrs.evolve(
         design, laws=tuple(law for law in design.laws if law.of_state or law.clause == clause))
     judged = tuple(law for law in design.laws if clause in (None, law.clause))
-    machine = _machine_of(design) if clause is None else None
+    machine = bare_machine_of(design) if clause is None else None
     done = _proved(needed, None, notice, asks_why, machine)
     if clause is not None and not any(j.law in judged for j in done.judgements() if j.verdict == "refuted") and done.refuted:
         done = _with(done, _proved(needed, clause, notice))  # another law stopped it: what of those that were asked for?
@@ -244,12 +244,6 @@ def _leaning_table(needed: Outline, judged: Sequence[Law], done: induction.Prove
 
 def _are(names: Sequence[str]) -> str:
     return "is" if len(names) == 1 else "are"
-
-
-def _machine_of(design: Outline) -> Outline | None:
-    """The machine that a design's guests believe they run on, if its text says so."""
-    machine = bare_machine(design.cls)
-    return None if machine is None else outline(machine)
 
 
 def _simulated(design: Outline, done: induction.Proved, machine: Outline) -> tuple[str, tuple[str, ...]]:

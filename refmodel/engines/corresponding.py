@@ -139,6 +139,11 @@ def shown_by(outcome: Any) -> Any:
     return shown if isinstance(shown, Reply) else None
 
 
+def shows(reply: Any) -> bool:
+    """Whether a reply is, or may be, more than an exit; None is no reply."""
+    return reply is not None and reply.event is not Event.EXITED
+
+
 def _fields(outcome: Any) -> tuple[tuple[str, Kind], ...]:
     kind = kind_of(type(outcome))
     return kind.fields if isinstance(kind, RecordKind) else ()

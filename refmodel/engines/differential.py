@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from refmodel.engines.corresponding import shown_by
 from refmodel.engines.machine import Machine, Run, Step
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import NOTHING, Geometry
@@ -200,7 +201,8 @@ class _Pair:
         self.steps.append(step)
         changed = [name for name in self.ghosts if getattr(self.mine.state, name).changed]
         self.mine.settle()
-        if op.by_guest and getattr(outcome, "shown", None) is not None and outcome.shown.event.name == "EXITED":
+        shown = shown_by(outcome)
+        if op.by_guest and shown is not None and shown.event.name == "EXITED":
             self.exited = outcome
         if _misnamed(op, arguments, outcome):
             return Difference(Run(self.mine.initial_answers, tuple(self.steps)), outcome, _named(op, arguments))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from refmodel.engines.corresponding import shown_by
 from refmodel.engines.machine import Machine
 from refmodel.language import geometry
 from refmodel.language.design import Operation, Outline
@@ -52,7 +53,7 @@ class Program(Machine):
         self.exits += name in self.trapping
         for _ in range(8):
             outcome = self.take(name, *arguments)
-            shown = getattr(outcome, "shown", None)
+            shown = shown_by(outcome)
             if shown is None or shown.event.name != "EXITED":
                 return
             self.exits += 1

@@ -27,6 +27,7 @@ from refmodel.engines.corresponding import (
     replies,
     shared,
     shown_by,
+    shows,
     shows_all_of,
 )
 from refmodel.engines.hypotheses import FAR, NEAR
@@ -166,9 +167,9 @@ class _Simulation:
             return f"what it shows cannot be compared: {type(segment.outcome).__name__} has no field called shown, which is a Reply"
         shown = shown_by(segment.outcome)
         changed = [name for name in self.shared if name in segment.written]
-        if not changed and not self._shows(shown) and may_rest:
+        if not changed and not shows(shown) and may_rest:
             return "none"
-        if may_rest and not self._shows(shown) and self._rests(path, segment, shown, changed):
+        if may_rest and not shows(shown) and self._rests(path, segment, shown, changed):
             return "none"
         reading = Symbolic(self.other)
         reading.solver = _Along(Solver(timeout=TIMEOUT), segment.conditions)
@@ -181,7 +182,7 @@ class _Simulation:
                 wrong.append(self._moves(reading, segment, shown, changed, freely))
             answer = self._ask(path, segment, reading, wrong)
             if answer == z3.unsat:
-                kind = self._kind(path, segment, reading, bool(changed) or self._shows(shown))
+                kind = self._kind(path, segment, reading, bool(changed) or shows(shown))
                 self.completes = self.completes or self._completes(path, segment, reading, shown)
                 return kind
         return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, found)
@@ -204,11 +205,6 @@ class _Simulation:
         own = [c for c in self.candidates if c.name == self.op.name]
         silent = segment.outcome is None and not (self.op.split and self.op.returns)
         return not (own and self.op.by_guest and (silent or own[0].returns is type(segment.outcome)))
-
-    @staticmethod
-    def _shows(shown: Any) -> bool:
-        """Whether a reply is, or may be, more than an exit."""
-        return shown is not None and shown.event is not Event.EXITED
 
     def _steps(self, reading: Symbolic, segment: Segment) -> Iterator[_Step]:
         """The paths of what may explain it, from the same contents of the shared tables."""
@@ -351,7 +347,7 @@ class _Simulation:
 
     def _told(self, segment: Segment, shown: Any, changed: Sequence[str], steps: Sequence[_Step]) -> str:
         what = [f"{', '.join(changed)} may change"] if changed else []
-        if self._shows(shown) or shows_all_of(self.op, segment.outcome, self.candidates):
+        if shows(shown) or shows_all_of(self.op, segment.outcome, self.candidates):
             what.append("something is shown")
         names = " or ".join(dict.fromkeys(step.operation.name for step in steps))
         return f"{' and '.join(what) or 'nothing happens'}, and it may be no step {names or 'that there is'} of {self.other.name}"

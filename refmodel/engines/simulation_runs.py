@@ -15,8 +15,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.bare import Event
-from refmodel.engines.corresponding import explaining, named_in, parameter_for, replies, shared, shown_by, shows_all_of
+from refmodel.engines.corresponding import explaining, named_in, parameter_for, replies, shared, shown_by, shows, shows_all_of
 from refmodel.engines.machine import RESUME, Broken, Failure, Machine, copy_of
 from refmodel.engines.random import Search
 from refmodel.engines.shrink import shortened
@@ -57,7 +56,7 @@ class SimulatedMachine(Machine):
         if op is not None and op.name == RESUME and self._resumed is not None:
             op, arguments = self._resumed
         if found is not None or op is None or (not any(getattr(self.state, name).changed for name in self.shared) and (
-                not _shows(shown_by(outcome)) and self._may_rest(op, outcome))):
+                not shows(shown_by(outcome)) and self._may_rest(op, outcome))):
             return found
         for start in self._starts():
             self.other.begin(start)
@@ -129,7 +128,7 @@ class SimulatedMachine(Machine):
         return shows_all_of(op, outcome, explaining(self.design, self.other.design, op))
 
     def _rests(self, op: Operation, outcome: Any) -> bool:
-        return self._may_rest(op, outcome) and not _shows(shown_by(outcome)) and self._leads_to(self.other.before)
+        return self._may_rest(op, outcome) and not shows(shown_by(outcome)) and self._leads_to(self.other.before)
 
     def _is(self, op: Operation, outcome: Any, step: tuple[Operation, Any, Any]) -> bool:
         candidate, after, theirs = step
@@ -158,10 +157,6 @@ class SimulatedMachine(Machine):
             return False
         with answering(self.other):
             return bool(may_be(state, *(key if isinstance(key, tuple) else (key,)), value))
-
-
-def _shows(shown: Any) -> bool:
-    return shown is not None and shown.event is not Event.EXITED
 
 
 def simulated_runs(design: Outline, other: Outline, geometry: Geometry, *, seconds: float = 5.0, runs: int | None = None,

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.bare_machines import bare_machine
+from refmodel.bare_machines import bare_machine_of
 from refmodel.engines.compiled.exploring import Search as Exploring
 from refmodel.engines.differential import compare
 from refmodel.engines.exhaustive import compiled
@@ -205,7 +205,7 @@ def _proof(design: Outline, operations: Sequence[str]) -> Verdict:
     for j in prove_initial(design).judgements:
         if j.verdict != "proved":
             return Verdict(NOT_SHOWN, f"initial state: {j.law and j.law.name}: {j.why}")
-    gave_up, machine, known = "", bare_machine(design.cls), dict[str, Sequence[Formula]]()
+    gave_up, machine, known = "", bare_machine_of(design), dict[str, Sequence[Formula]]()
     for name in operations:
         taken = False
         with joined(design), about(name):
@@ -218,7 +218,7 @@ def _proof(design: Outline, operations: Sequence[str]) -> Verdict:
                 gave_up = gave_up or (f"{name}: {j.why}" if j.verdict == "unknown" else "")
         if not taken and not gave_up:
             return Verdict(BY_PROOF, f"{name} applies in no lawful state")
-        wrong = prove_simulated(design, outline(machine), name, known).failing if machine is not None else ()
+        wrong = prove_simulated(design, machine, name, known).failing if machine is not None else ()
         if wrong and "gave up" not in wrong[0]:
             return Verdict(BY_PROOF, f"simulation: {wrong[0]}")
     return Verdict(UNDECIDED, gave_up) if gave_up else Verdict(SURVIVED)
