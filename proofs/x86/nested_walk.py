@@ -122,7 +122,7 @@ class _Walk:
                 end = fault
         declared, guest = self.declared, self.declared.guest
         kind = (f"#PF {value(guest.code):#x}" if value(guest.fault) else "is not canonical" if not value(guest.canonical)
-                else f"exits at {value(declared.failed_at):#x}, {value(declared.failure):#x}" if value(declared.failed)
+                else self._failure_declared(value) if value(declared.failed)
                 else f"completes at {value(declared.physical):#x}")
         at, flags = value(AT), value(FLAGS)
         marked = any(a == at and f & flags for a, f in memory.marks) or any(
@@ -133,6 +133,10 @@ class _Walk:
         cpu, access = value.record(self.cpu), value.record(self.access)
         return f"{cpu}, {access}, gva {value(self.gva.term):#x}: the text gives {end}, marks {memory.marks}; declared: {kind}"
 
+    def _failure_declared(self, value: Values) -> str:
+        """How the second translation is declared to fail."""
+        return f"exits at {value(self.declared.failed_at):#x}, {value(self.declared.failure):#x}"
+
     @staticmethod
     def _told(end: Any, kind: str) -> bool:
         """Whether the text's end is the one declared."""
@@ -141,7 +145,7 @@ class _Walk:
         if isinstance(end, NotCanonical):
             return kind == "is not canonical"
         if isinstance(end, EptMisconfiguration):
-            return kind.startswith(f"exits at {end.gpa:#x},")
+            return kind == f"exits as misconfigured at {end.gpa:#x}"
         if isinstance(end, EptViolation | NestedPageFault):
             code = end.qualification if isinstance(end, EptViolation) else end.code
             return kind == f"exits at {end.gpa:#x}, {code:#x}"
@@ -217,6 +221,11 @@ class WalkThroughEpt(_Walk):
         if opaque(self.reading, FlagKind(), self.second.other_failure(at, terms)):
             raise EptMisconfiguration(gpa)
         raise EptViolation(gpa, self._word(self.second.failure(at, terms)))
+
+    def _failure_declared(self, value: Values) -> str:
+        if value(self.declared.other_failure):
+            return f"exits as misconfigured at {value(self.declared.failed_at):#x}"
+        return super()._failure_declared(value)
 
     def _same_failure(self, end: Any) -> Term:
         declared = self.declared

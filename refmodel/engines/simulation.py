@@ -109,6 +109,10 @@ class _Along:
     def check(self, *terms: Term, says: str) -> Any:
         return self.solver.check(*self.conditions, *terms, says=says)
 
+    def model(self) -> Any:
+        """What satisfies the last question."""
+        return self.solver.model()
+
 
 class _Simulation:
     def __init__(self, induction: Induction, other: Outline) -> None:

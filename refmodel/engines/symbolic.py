@@ -15,7 +15,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Counting, Lookup, counting
-from refmodel.engines.connectives import choice, conj, disj, negation, same
+from refmodel.engines.connectives import choice, conj, disj, is_false, is_true, negation, same, seen_in
 from refmodel.engines.questions import Solver, simplified
 from refmodel.engines.symbolic_tables import Reset, Table
 from refmodel.engines.terms import FALSE, TRUE, Term, arbitrary_scalar, constant, product, sort_of
@@ -80,6 +80,8 @@ class Symbolic:
         self.choices = "choice!"
         """What the terms are called that choices are answered with."""
         self._folding = 0
+        self._elsewhere: dict[int, Any] = {}
+        """By their number, what satisfies the decisions so far where the last is taken the other way."""
         self.begin()
 
     def begin(self) -> None:
@@ -94,6 +96,8 @@ class Symbolic:
         self.noted: dict[int, tuple[Scalar, Term]] = {}
         self._stamp = 0
         self._outer: tuple[Term, ...] = ()
+        self._model: Any = None
+        """What satisfies the path so far, where that is known: what it satisfies besides need not be asked."""
 
     def paths(self) -> Iterator[None]:
         """Loop over this to follow every path."""
@@ -145,15 +149,17 @@ class Symbolic:
 
     def decide(self, term: Term) -> bool:
         cond = simplified(term)
-        if z3.is_true(cond):
+        if is_true(cond):
             return True
-        if z3.is_false(cond):
+        if is_false(cond):
             return False
         known = self.known.get(cond.get_id())
         if known is not None:
             return known
         if self.forks.replaying():
             taken = self.forks.again()
+            if not self._folding and not self.forks.replaying():
+                self._model = self._elsewhere.get(self.forks.depth)
         else:
             taken = self.forks.take(self._feasible(cond))
         self._assume(cond if taken else negation(cond))
@@ -163,11 +169,20 @@ class Symbolic:
     def _feasible(self, cond: Term) -> list[bool]:
         if not self.prune or self._folding:
             return [True, False]
-        options = [value for value in (True, False)
-                   if self.solver.check(*self.conditions, cond if value else negation(cond), says=CUT_OFF) != z3.unsat]
-        if not options:
+        seen = None if self._model is None else seen_in(self._model, cond)
+        models: dict[bool, Any] = {}
+        for value in (True, False):
+            if seen is value:
+                models[value] = self._model
+                continue
+            answer = self.solver.check(*self.conditions, cond if value else negation(cond), says=CUT_OFF)
+            if answer != z3.unsat:
+                models[value] = self.solver.model() if answer == z3.sat else None
+        if not models:
             raise Refused
-        return options
+        self._model = models.get(True, models.get(False))
+        self._elsewhere[self.forks.depth + 1] = models.get(False)
+        return list(models)
 
     def _learn(self, cond: Term, value: bool) -> None:
         negated = simplified(negation(cond))
@@ -184,20 +199,24 @@ class Symbolic:
 
     def required(self, term: Term) -> None:
         cond = simplified(term)
-        if z3.is_true(cond):
+        if is_true(cond):
             return
         if self._folding:
             raise Impure
-        if z3.is_false(cond) or self.known.get(cond.get_id()) is False:
+        if is_false(cond) or self.known.get(cond.get_id()) is False:
             raise Refused
         self._assume(cond)
         self._learn(cond, True)
-        if self.prune and not self._folding and self.solver.check(*self.conditions, says=CUT_OFF) == z3.unsat:
+        if not self.prune or self.forks.replaying() or (self._model is not None and seen_in(self._model, cond)):
+            return  # a path that goes on is known to get here
+        answer = self.solver.check(*self.conditions, says=CUT_OFF)
+        if answer == z3.unsat:
             raise Refused
+        self._model = self.solver.model() if answer == z3.sat else None
 
     def must(self, term: Term, why: str) -> None:
         cond = simplified(term)
-        if not z3.is_true(cond):
+        if not is_true(cond):
             why = f"{text_position()}: {why}"
             self.obligations.append(Obligation((*self._outer, *self.conditions), cond, why))
 

@@ -16,7 +16,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Lookup, Stated
-from refmodel.engines.connectives import choice, conj, negation, same
+from refmodel.engines.connectives import choice, conj, is_false, is_true, negation, same
 from refmodel.engines.questions import simplified
 from refmodel.engines.terms import FALSE, TRUE, Term, called, constant, packed, page_sort, sort_of
 from refmodel.language.kinds import NOTHING, FlagKind, NameKind, PageKind, TableKind
@@ -160,10 +160,10 @@ class Table:
             if as_of is not None and write.stamp >= as_of:
                 continue
             where = self.covers(write, key)
-            if z3.is_false(where):
+            if is_false(where):
                 continue
             new = self.written(write, key)
-            if z3.is_true(where):
+            if is_true(where):
                 return _layered(layers, list(new))
             layers.append((where, new))
         return _layered(layers, self.first(key))

@@ -31,6 +31,11 @@ class Forks:
                 return
             self._path[-1] = self._open[-1].pop()
 
+    @property
+    def depth(self) -> int:
+        """How many decisions this path has taken."""
+        return self._at
+
     def replaying(self) -> bool:
         """Whether the next decision has been taken before."""
         return self._at < len(self._path)
