@@ -125,6 +125,8 @@ class _Simulation:
         self.freely: dict[tuple[str, str, int], tuple[Term, list[Term]]] = {}
         """For an arbitrary state, a table and a step, what the other design may make of an entry, and the terms that this is said
         of."""
+        self.freedom = self.distance = 0
+        """What the last path needed: of ``FREELY``, and of what is lawful. The others are like it, and what is refuted takes long."""
 
     def prove(self, followed: Iterable[Path]) -> Simulated:
         paths, explained, failing = 0, 0, []
@@ -178,14 +180,18 @@ class _Simulation:
         reading = Symbolic(self.other)
         reading.solver = _Along(Solver(timeout=TIMEOUT), segment.conditions)
         found = list(self._steps(reading, segment)) if steps else []
-        for freely in FREELY:
-            if freely and not self._free(segment):
+        free = self._free(segment)
+        for number, freely in enumerate(FREELY):
+            if number < self.freedom and free:
+                continue  # to allow more proves no less
+            if freely and not free:
                 break
             wrong = [self._differs(reading, segment, step, freely) for step in found]
             if may_rest:
                 wrong.append(self._moves(reading, segment, shown, changed, freely))
             answer = self._ask(path, segment, reading, wrong)
             if answer == z3.unsat:
+                self.freedom = max(self.freedom, number)
                 kind = self._kind(path, segment, reading, bool(changed) or shows(shown))
                 self.completes = self.completes or self._completes(path, segment, reading, shown)
                 return kind
@@ -325,9 +331,12 @@ class _Simulation:
     def _ask(self, path: Path, segment: Segment, reading: Symbolic, wrong: Sequence[Term]) -> Any:
         """Whether a lawful state takes the path and nothing explains it."""
         says = f"each step of {self.design.name} is one of {self.other.name}"
-        for lawful in self.lawful:
+        for number, lawful in enumerate(self.lawful):
+            if number < self.distance:
+                continue
             answer = lawful.check(path, reading, (*segment.conditions, *wrong), says=says)
             if answer == z3.unsat:
+                self.distance = number
                 break
         return answer
 
