@@ -192,9 +192,8 @@ class _Simulation:
             answer = self._ask(path, segment, reading, wrong)
             if answer == z3.unsat:
                 self.freedom = max(self.freedom, number)
-                kind = self._kind(path, segment, reading, bool(changed) or shows(shown))
                 self.completes = self.completes or self._completes(path, segment, reading, shown)
-                return kind
+                return self._kind(path, segment, reading, bool(changed) or shows(shown))
         return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, found)
 
     def _rests(self, path: Path, segment: Segment, shown: Any, changed: Sequence[str]) -> bool:
@@ -350,13 +349,15 @@ class _Simulation:
         return "step" if steps else "none"
 
     def _completes(self, path: Path, segment: Segment, reading: Symbolic, shown: Any) -> bool:
-        """Whether a guest may be shown that its instruction completed."""
+        """Whether a guest may be shown that its instruction completed, so that a lawful state takes this path too."""
         if shown is None or not (isinstance(shown.event, Opaque) or shown.event is Event.COMPLETED):
             return False
         event = shown.event
         terms = [event.term == constant(event.kind, Event.COMPLETED)] if isinstance(event, Opaque) else []
         says = "no instruction completes by this path"
-        return bool(self.lawful[-1].check(path, reading, (*segment.conditions, *terms), says=says) != z3.unsat)
+        completes = bool(self.lawful[-1].check(path, reading, (*segment.conditions, *terms), says=says) != z3.unsat)
+        self.possible = self.possible or completes
+        return completes
 
     def _told(self, segment: Segment, shown: Any, changed: Sequence[str], steps: Sequence[_Step]) -> str:
         what = [f"{', '.join(changed)} may change"] if changed else []

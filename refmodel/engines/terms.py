@@ -8,6 +8,7 @@ from typing import Any
 
 import z3
 
+from refmodel.engines.connectives import remembered
 from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, Kind, NameKind, NaturalKind, PageKind, Scalar, WordKind
 from refmodel.language.opaque import check_constant
 from refmodel.language.unsound import Unsound
@@ -75,6 +76,7 @@ class Packed:
         self.sort = made.create()
         self.make = self.sort.constructor(0)
         self.fields = [self.sort.accessor(0, i) for i in range(len(cell.leaves()))]
+        self._unpack = remembered(self._leaves)
 
     def pack(self, leaves: Sequence[Term]) -> Term:
         """The cell with these leaves; where they were taken from one, that one."""
@@ -86,6 +88,9 @@ class Packed:
 
     def unpack(self, cell: Term) -> list[Term]:
         """The leaves of a cell."""
+        return list(self._unpack(cell))
+
+    def _leaves(self, cell: Term) -> list[Term]:
         return cell.children() if cell.decl().eq(self.make) else [f(cell) for f in self.fields]
 
 
