@@ -21,6 +21,7 @@ This page has every command with its options. It is made of the commands themsel
 | see every design that ships in half a minute | `refmodel check --quick` |
 | prove every theorem | `refmodel prove` |
 | see which engine finds which bug | `refmodel bench xsa-401` |
+| take a design step by step | `refmodel explore ept` |
 | judge a trace | `refmodel judge trace.jsonl --html trace.html` |
 | judge a real MMU | `refmodel judge qemu` |
 | drive your monitor | `refmodel drive ./monitor` |

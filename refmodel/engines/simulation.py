@@ -126,7 +126,8 @@ class _Simulation:
         """For an arbitrary state, a table and a step, what the other design may make of an entry, and the terms that this is said
         of."""
         self.freedom = self.distance = 0
-        """What the last path needed: of ``FREELY``, and of what is lawful. The others are like it, and what is refuted takes long."""
+        """What the last path needed: of ``FREELY``, and of what is lawful. Others need the same, and to see that less will not do
+        takes long."""
 
     def prove(self, followed: Iterable[Path]) -> Simulated:
         paths, explained, failing = 0, 0, []

@@ -57,7 +57,11 @@ class Page:
 
 def write(page: Page, file: Path) -> None:
     """Write a page, whole or not at all. ``BadDesign`` if it cannot be written."""
-    text = TEMPLATES.get_template("page.html.j2").render(page=page)
+    put(TEMPLATES.get_template("page.html.j2").render(page=page), file)
+
+
+def put(text: str, file: Path) -> None:
+    """Write a file, whole or not at all. ``BadDesign`` if it cannot be written."""
     partial = file.with_name(file.name + ".partial")
     try:
         partial.write_text(text, encoding="utf-8")

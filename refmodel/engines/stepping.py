@@ -1,0 +1,242 @@
+"""A run that a person takes step by step: which steps there are, what each would change, and how near a law is to breaking.
+
+Going back takes the run again from power-on, without its last step: an operation that others interrupt cannot be taken back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import attrs
+
+from refmodel.engines.machine import RESUME, Broken, Change, Machine, Run, Step, Told, changes, recorded
+from refmodel.engines.samples import Tables, entries_of, in_state
+from refmodel.language.asking import Premises, answering
+from refmodel.language.design import Operation, Outline
+from refmodel.language.kinds import Geometry
+from refmodel.language.laws import Law
+
+AHEAD = 20_000
+"""Steps that are tried to see how near a law is to breaking."""
+
+ANSWERS = 16
+"""Of the ways to answer what one step asks, those that are offered."""
+
+
+@attrs.frozen
+class Offer:
+    """A step that applies, and what would come of it."""
+
+    step: Step
+    asked: tuple[str, ...]
+    """What the step asks, and the answers that it would be given, in words."""
+    outcome: Any
+    changes: tuple[Change, ...]
+    broken: Broken | None
+    """The law that the step would break."""
+
+
+@attrs.frozen
+class LawNow:
+    """A law of states in the state that a run has come to."""
+
+    law: Law
+    met: int
+    """For how many names its premise holds, so that it claims something."""
+    claimed: int
+    """For how many names it is claimed."""
+    holds: bool
+
+
+@attrs.frozen
+class Near:
+    """How soon a law can break from here."""
+
+    steps: dict[str, int]
+    """By clause: the fewest steps after which a law of that clause is broken. A clause that is not named was not broken."""
+    depth: int
+    """Every run of so many steps was tried."""
+    every_state: bool
+    """Whether every state that can be reached from here was tried."""
+
+
+class Stepping:
+    """A design, and a run of it so far."""
+
+    def __init__(self, design: Outline, geometry: Geometry, run: Run | None = None) -> None:
+        """``run`` is taken first; without it, memory holds zeroes at power-on, or the first contents that there are. Raises
+        ``BadDesign`` if the run does not apply."""
+        self.design, self.geometry = design, geometry
+        self.told: list[Told] = []
+        self._initial: tuple[Any, ...] = () if run is None else run.initial
+        self.machine = self._powered_on()
+        for step in () if run is None else run.steps:
+            self.take(step)
+
+    def _powered_on(self) -> Machine:
+        machine = Machine(self.design, self.geometry)
+        machine.power_on(recorded(self._initial))
+        return machine
+
+    @property
+    def run(self) -> Run:
+        """The run so far."""
+        return Run(self.machine.initial_answers, tuple(told.step for told in self.told))
+
+    @property
+    def broken(self) -> Broken | None:
+        """The law that the last step broke, if it broke one."""
+        return self.told[-1].broken if self.told else None
+
+    def take(self, step: Step) -> Told:
+        """Take a step. ``BadDesign`` if it does not apply."""
+        outcome = self.machine.step(step)
+        op, arguments = _operation(self.machine, step)
+        told = Told(step, outcome, tuple(changes(self.design, self.machine.before, self.machine.state)),
+                    self.machine.broken(op, arguments, outcome), tuple(self.machine.last_questions))
+        self.machine.settle()
+        self.told.append(told)
+        return told
+
+    def back(self) -> None:
+        """Take the last step back, if there is one."""
+        kept = self.told[:-1]
+        self.machine = self._powered_on()
+        for told in kept:
+            self.machine.step(told.step)
+            self.machine.settle()
+        self.told = kept
+
+    def entries(self) -> dict[str, dict[Any, Any]]:
+        """By table, the entries that are not as they are by default."""
+        return {kind.name: {key: value for key, value in getattr(self.machine.state, kind.name).items()
+                            if kind.partial or value != kind.value.default()} for kind in self.design.tables}
+
+    # ------------------------------------------------------------ what may come next
+
+    def offers(self) -> list[Offer]:
+        """Every step that applies now, in the order of the design's text. No step is offered after one that breaks a law."""
+        if self.broken is not None:
+            return []
+        return list(_offers(self.machine, self._resumed))
+
+    def _resumed(self) -> Machine:
+        """The same state in a machine of its own, for a split operation to go on in."""
+        machine = self._powered_on()
+        for told in self.told:
+            machine.step(told.step)
+            machine.settle()
+        return machine
+
+    def laws(self) -> list[LawNow]:
+        """Every law about states, as it stands now."""
+        found = []
+        with answering(self.machine):
+            for law in self.design.laws:
+                if law.of_state:
+                    found.append(self._law(law))
+        return found
+
+    def _law(self, law: Law) -> LawNow:
+        names = self.machine.names_of(law)
+        met, holds = 0, True
+        for values in names:
+            Premises.met = False
+            try:
+                holds = bool(law.function(self.machine.state, *values)) and holds
+            except Exception:  # what it computes is no value of the language, or a key is missing
+                holds = False
+            met += Premises.met
+        return LawNow(law, met, len(names), holds)
+
+    def near(self, ahead: int = AHEAD) -> Near:
+        """How soon laws can break, over all runs from here that ``ahead`` steps suffice for, the shortest first. In a design with
+        split operations only the next step is looked at."""
+        if self.broken is not None:
+            return Near({self.broken.clause: 0}, 0, False)
+        if any(op.split for op in self.design.operations):
+            return Near({o.broken.clause: 1 for o in self.offers() if o.broken is not None}, 1, False)
+        start = entries_of(self.design, self.machine.state)
+        seen, todo, tried = {identity(self.design, start)}, deque([(start, 0)]), 0
+        steps: dict[str, int] = {}
+        depth = 0
+        while todo and tried < ahead:
+            tables, depth = todo.popleft()
+            machine = in_state(self.design, self.geometry, tables)
+            for op, arguments in machine.instances():
+                tried += 1
+                for offer in _answered(machine, op, arguments):
+                    after = entries_of(self.design, machine.state)
+                    machine.undo()
+                    if offer.broken is not None:
+                        steps.setdefault(offer.broken.clause, depth + 1)
+                    elif (known := identity(self.design, after)) not in seen:
+                        seen.add(known)
+                        todo.append((after, depth + 1))
+        return Near(steps, todo[0][1] if todo else depth + 1, not todo)
+
+
+def _offers(machine: Machine, resumed: Callable[[], Machine]) -> Iterator[Offer]:
+    for op, arguments in machine.instances():
+        if op.name == RESUME:
+            if arguments[0] < len(machine.pending):
+                yield from _answered(resumed(), op, arguments)
+            continue
+        under_way = len(machine.pending)
+        for offer in _answered(machine, op, arguments):
+            yield offer
+            machine.undo()
+            for _, _, body in machine.pending[under_way:]:
+                body.close()
+            del machine.pending[under_way:]
+
+
+def _answered(machine: Machine, op: Operation, arguments: tuple[Any, ...]) -> Iterator[Offer]:
+    """An operation with every answer to what it asks, as far as it applies. The caller takes back what each has changed. An
+    operation that goes on is given the first answers only."""
+    given = 0
+    todo: list[tuple[int, ...]] = [()]
+    while todo and given < ANSWERS:
+        picker = _Picker(todo.pop())
+        taken = machine.attempt(op, arguments, picker)
+        given += 1
+        if op.name != RESUME:
+            todo += picker.others()
+        if taken is not None:
+            step, outcome = taken
+            asked = tuple(machine.last_questions)
+            broken = machine.broken(op, arguments, outcome)
+            yield Offer(step, asked, outcome, tuple(changes(machine.design, machine.before, machine.state)), broken)
+
+
+class _Picker:
+    """Answers by number, and the first answer where no number is given."""
+
+    def __init__(self, numbers: tuple[int, ...]) -> None:
+        self._numbers = numbers
+        self._sizes: list[int] = []
+
+    def __call__(self, options: Sequence[Any]) -> Any:
+        at = len(self._sizes)
+        self._sizes.append(len(options))
+        return options[self._numbers[at] if at < len(self._numbers) else 0]
+
+    def others(self) -> list[tuple[int, ...]]:
+        """What else could be answered, so that every list of answers is met once; the last of them is to be tried first."""
+        given = (*self._numbers, *(0,) * (len(self._sizes) - len(self._numbers)))
+        return [(*given[:at], number) for at in range(len(self._numbers), len(self._sizes))
+                for number in reversed(range(1, self._sizes[at]))]
+
+
+def _operation(machine: Machine, step: Step) -> tuple[Operation, tuple[Any, ...]]:
+    return next((op, arguments) for op, arguments in machine.instances()
+                if op.name == step.operation and arguments == step.arguments)
+
+
+def identity(design: Outline, tables: Tables) -> frozenset[Any]:
+    """What two states have in common that are the same: every entry that is not as it is by default."""
+    plain = {kind.name: None if kind.partial else kind.value.default() for kind in design.tables}
+    return frozenset((name, key, value) for name, entries in tables.items() for key, value in entries.items()
+                     if value != plain[name])
