@@ -21,6 +21,7 @@ from refmodel.engines.broken_runs import BrokenRun, spec_of_class
 from refmodel.engines.machine import Failure
 from refmodel.engines.machine import replay as run_again
 from refmodel.engines.proof_cache import ProofCache
+from refmodel.engines.several import several
 from refmodel.engines.tokens import Said, decode, has_changed, places, spec_of
 from refmodel.engines.verdicts import EngineReport, Numbers, Status, Verdict, conclusion, status_of
 from refmodel.language import BadDesign, Design, Geometry, Law
@@ -76,8 +77,9 @@ class Report:
 
     @property
     def broken_runs(self) -> tuple[BrokenRun, ...]:
-        """The run of each engine that found one which breaks a law."""
-        return tuple(self._run(each, each.failure) for each in self.engines if each.failure is not None)
+        """The run of each engine that found one which breaks a law, and the further runs that were asked for."""
+        return tuple(self._run(each, failure) for each in self.engines for failure in each.examples or (each.failure,)
+                     if failure is not None)
 
     def engine(self, name: Engine) -> EngineReport:
         """The report of one engine. Raises ``KeyError`` if it was not asked."""
@@ -100,7 +102,7 @@ class Report:
 def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None = None, *,
           geometry: Geometry | Mapping[str, int] | None = None, law: str | None = None, seconds: float = 5.0,
           runs: int | None = None, explore_seconds: float | None = None, depth: int = 4, seed: int = 0, remember: bool = True,
-          why: bool = False, suggest: bool = False, progress: Progress = lambda engine, text: None,
+          why: bool = False, suggest: bool = False, examples: int = 1, progress: Progress = lambda engine, text: None,
           finished: Callable[[EngineReport], None] = lambda report: None) -> Report:
     """Let engines judge a design, one after the other.
 
@@ -111,7 +113,8 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     Random runs take ``seconds``, or there are ``runs`` of them, always the same from the same ``seed``. An exploration takes
     ``explore_seconds`` at most, and the bounded engine looks ``depth`` steps ahead. ``remember`` lets what was shown of refmodel's
     own designs be remembered from one process to the next. ``why`` and ``suggest`` ask a proof which laws it leans on, and for laws
-    that it lacks. ``progress`` is called as work goes on, and ``finished`` with each engine's report.
+    that it lacks. ``examples`` is how many different runs that break laws are looked for, once one is found; those after the first
+    are found by random runs. ``progress`` is called as work goes on, and ``finished`` with each engine's report.
 
     Raises ``BadDesign`` if it is no design, if the clause or an engine is unknown, or if no engine can read the text.
     """
@@ -122,7 +125,18 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     reports = checking.check(outline, tuple(engines or checking.usual(outline)), clause=law, seconds=seconds, runs=runs,
                              explore_seconds=explore_seconds, depth=depth, seed=seed, notice=progress,
                              cache=ProofCache() if remember else None, asks_why=why, suggests=suggest, finished=finished)
-    return Report(outline, spec, tuple(reports))
+    return Report(outline, spec, tuple(_with_examples(outline, reports, examples, seed)))
+
+
+def _with_examples(design: Outline, reports: Sequence[EngineReport], number: int, seed: int) -> list[EngineReport]:
+    """The reports, with further runs where there is the shortest one that breaks a law."""
+    broken = [each for each in reports if each.failure is not None]
+    if number < 2 or not broken:
+        return list(reports)
+    shortest = min(broken, key=lambda each: len(each.failure.run.steps) if each.failure else 0)
+    assert shortest.failure is not None
+    found = several(design, shortest.geometry or design.cls.geometry, shortest.failure, number, seed)
+    return [attrs.evolve(each, examples=found) if each is shortest else each for each in reports]
 
 
 def prove(design: type[Design] | str, *, law: str | None = None, progress: Progress = lambda engine, text: None) -> Report:

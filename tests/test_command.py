@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+STRANGER = Path(__file__).parent / "stranger" / "src"
 OWN = Path(__file__).parent.parent / "refmodel" / "examples" / "zap.py"
 
 
@@ -35,6 +36,36 @@ def test_a_user_s_broken_design_fails_with_a_trace_from_each_engine(engine: str)
     token = next(line.split()[-1] for line in done.stdout.splitlines() if line.startswith("refmodel replay"))
     again = refmodel("replay", token)
     assert again.returncode == 1 and "breaks ISO-" in again.stdout
+
+
+SPILLING = """
+from pots.designs import Cell, Leaky
+from refmodel import operation, require
+from refmodel.machine.names import Vm
+
+class Spilling(Leaky):
+    @operation
+    def pour(self, vm: Vm, other: Vm) -> None:
+        require(self.cells[vm].full and vm != other)
+        self.cells[other] = Cell(True, 2)
+"""
+
+
+def test_several_runs_that_break_laws_are_printed_each_with_its_token(tmp_path: Path) -> None:
+    file = tmp_path / "spilling.py"
+    file.write_text(SPILLING.replace("from pots", f"import sys\nsys.path.append({str(STRANGER)!r})\nfrom pots"))
+    arguments = "check", f"{file}:Spilling", "--engine", "random", "--seconds", "1", "--examples", "3"
+    [engine] = json.loads(refmodel(*arguments, "--json").stdout)[0]["engines"]
+    runs = engine["examples"]
+    assert len(runs) == 2 and engine["failure"] in runs
+    operations = {run["law"]: [step.split()[1].split("(")[0] for step in run["steps"]] for run in runs}
+    assert operations == {"an_empty_cell_holds_nothing": ["fill", "drain"], "a_full_cell_holds_one": ["fill", "pour"]}
+    for run in runs:
+        again = refmodel("replay", run["token"])
+        assert again.returncode == 1 and f"breaks {run['clause']}" in again.stdout
+    printed = refmodel(*arguments)
+    assert "run 2 of 2 that break laws, with 2 steps" in printed.stdout
+    assert refmodel("check", "--examples", "2", "--runs", "5").returncode == 2
 
 
 def test_a_user_s_correct_design_is_proved_for_one_clause() -> None:

@@ -67,6 +67,8 @@ def check(
                                            "of the proofs may use")] = False,
     suggest: Annotated[bool, typer.Option(help="for a law that is not inductive, look for laws that make it so; they are proved "
                                                "before they are printed")] = False,
+    examples: Annotated[int, typer.Option(help="how many different runs that break a law are printed, each with no step too many",
+                                          min=1, max=20)] = 1,
     runs: Annotated[int | None, typer.Option(help="this many random runs, however long they take, and no other engine; --jobs and "
                                                   "--on do not change them", min=1)] = None,
     tables: Annotated[bool, typer.Option(help="without a name: print the table of every design, and not a line")] = False,
@@ -83,6 +85,8 @@ def check(
     _refuse_what_does_not_go_together(design, engine, combined, pairs, against, runs, html)
     _refuse_without_proof(engine, why, suggest, pairs or against is not None or runs is not None)
     _refuse_with_quick(quick, engine, combined or pairs or against is not None or runs is not None)
+    if examples > 1 and (against is not None or runs is not None):
+        raise BadDesign("--examples asks for several runs that break a law: it goes with engines, not with --against or --runs")
     if design is not None and geometry is not None:
         design = f"{design}@{','.join(f'{sort}={size}' for sort, size in sizes_of(geometry).items())}"
     elif geometry is not None:
@@ -94,7 +98,7 @@ def check(
     usual = (QUICK_RANDOM if quick else RANDOM) if design is not None else (QUICK_RANDOM if quick else RANDOM_IN_ALL) / len(names)
     asked = Asked(
         law, engines, seconds or usual,
-        explore_seconds or (QUICK_EXPLORING if quick and design else None), depth, seed, fresh, why, suggest)
+        explore_seconds or (QUICK_EXPLORING if quick and design else None), depth, seed, fresh, why, suggest, examples)
     where = Where(jobs or (1 if design is not None else AT_ONCE), on)
     session = Session(law, as_json, in_lines=design is None and not tables)
     if runs is not None:
@@ -124,14 +128,15 @@ class Asked:
     fresh: bool
     why: bool
     suggest: bool
+    examples: int
 
     def of(self, name: str, progress: api.Progress = lambda engine, text: None,
            finished: Callable[[EngineReport], None] = lambda report: None) -> list[EngineReport]:
         """The reports on a design."""
         engines: Any = self.engines or None
         done = api.check(name, engines, law=self.law, seconds=self.seconds, explore_seconds=self.explore_seconds, depth=self.depth,
-                         seed=self.seed, remember=not self.fresh, why=self.why, suggest=self.suggest, progress=progress,
-                         finished=finished)
+                         seed=self.seed, remember=not self.fresh, why=self.why, suggest=self.suggest,
+                         examples=self.examples, progress=progress, finished=finished)
         return list(done.engines)
 
 

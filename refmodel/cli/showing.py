@@ -20,6 +20,8 @@ def show(name: str, outline: Outline, reports: Sequence[EngineReport], law: str 
             show_report(name, outline, report, law)
         elif report.disagreement is not None:
             _show_disagreement(name, outline, report)
+    for report in reports:
+        _show_examples(name, outline, report)
     out.print(terminal.verdict_table(outline if law is None else outline.restricted(law), reports))
     style = {HOLDS: "green", FAILS: "bold red", UNDECIDED: "yellow"}[status_of(reports)]
     out.print(f"{name}: {conclusion(reports)}\n", style=style, soft_wrap=True)
@@ -39,6 +41,14 @@ def show_report(name: str, outline: Outline, report: EngineReport, law: str | No
     _show_failure(name, outline, report, law)
     if report.disagreement is not None:
         _show_disagreement(name, outline, report)
+
+
+def _show_examples(name: str, outline: Outline, report: EngineReport) -> None:
+    """The runs besides the one that is shown already."""
+    others = [each for each in report.examples if each != report.failure]
+    for number, failure in enumerate(others, 2):
+        out.print(f"\n[bold]random[/]: run {number} of {len(others) + 1} that break laws, with {len(failure.run.steps)} steps")
+        _show_run(run_of(name, outline, report, failure))
 
 
 def _show_disagreement(name: str, outline: Outline, report: EngineReport) -> None:
@@ -79,8 +89,8 @@ def page_of(shown: Sequence[tuple[str, Outline, list[EngineReport]]], law: str |
     stories = []
     for name, outline, reports in shown:
         for r in reports:
-            failure = r.failure or (r.disagreement.failure if r.disagreement else None)
-            if failure is not None:
+            one = r.failure or (r.disagreement.failure if r.disagreement else None)
+            for failure in r.examples or ((one,) if one is not None else ()):
                 title = f"{name}, {r.engine}: {r.disagreement.kind if r.disagreement else 'a run that breaks a law'}"
                 stories.append(stories_of.of_broken_run(run_of(name, outline, r, failure), title))
             for case in r.counterexamples:

@@ -143,6 +143,8 @@ class EngineReport:
     remembered: bool = False
     """Whether the answer was given before, of the very same text."""
     numbers: Numbers = Numbers()
+    examples: tuple[Failure, ...] = ()
+    """Several different runs that break laws, where they were asked for, the shortest first; ``failure`` is one of them."""
 
     def words(self, law: Law) -> str:
         """The verdict on a law as it is printed."""

@@ -35,6 +35,7 @@ def document(name: str, outline: Outline, reports: Sequence[EngineReport]) -> di
             "laws": [{"clause": each.clause, "law": each.name, "verdict": str(v), "words": r.words(each)}
                      for each, v in r.verdicts.items()],
             "failure": _failure_document(name, outline, r),
+            "examples": [_run_document(run_of(name, outline, r, each)) for each in r.examples],
             "suggestion": {"words": list(r.suggestion), "laws": r.suggested} if r.suggestion else None,
             "leans_on": None if r.leans_on is None else {law: list(uses) for law, uses in r.leans_on.items()},
             "counterexamples": [_counterexample_document(outline, case) for case in r.counterexamples],
@@ -53,13 +54,16 @@ def _disagreement_document(name: str, outline: Outline, report: EngineReport) ->
 
 def _failure_document(name: str, outline: Outline, report: EngineReport) -> dict[str, Any] | None:
     if report.failure is not None and report.geometry is not None:
-        run = run_of(name, outline, report, report.failure)
-        return {**_broken_document(report.failure.broken),
-                "steps": [str(terminal.step_title(outline, i, t)) for i, t in enumerate(run.told(), 1)], "token": run.token}
+        return _run_document(run_of(name, outline, report, report.failure))
     if report.counterexamples:
         return {**_broken_document(report.counterexamples[0].witness.broken),
                 "from_a_lawful_state": True, "operation": report.operation}
     return None
+
+
+def _run_document(run: BrokenRun) -> dict[str, Any]:
+    return {**_broken_document(run.failure.broken),
+            "steps": [str(terminal.step_title(run.design, i, t)) for i, t in enumerate(run.told(), 1)], "token": run.token}
 
 
 def _broken_document(broken: Broken) -> dict[str, Any]:
