@@ -1,7 +1,9 @@
 """The virtual machine is the machine: each step is one of the bare machine's, proved and run; and what is none is found by both."""
 
 import itertools
+import re
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
@@ -23,6 +25,7 @@ from refmodel.machine.cells import Access, Cell, Cells, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.direct import Hypercall
 from refmodel.mmu.shadow import ShadowEntry
+from refmodel.report import squares
 from tests.test_command import refmodel
 
 
@@ -415,8 +418,32 @@ def test_the_command_says_what_is_shown() -> None:
     done = refmodel("refine", f"{__file__}:LoadsStore", "--seconds", "20")
     assert done.returncode == 1
     assert "load_physical" in done.stdout and "no step load_physical of PhysicalMachine" in done.stdout
+    assert "This square does not commute:" in done.stdout
+    assert re.search(r"bare_memory\[.*for PhysicalMachine, and zeroes", done.stdout)
     assert refmodel("refine", "host_pages").returncode == 2
     assert refmodel("refine", f"{__file__}:Peeks", "--to", "memory").returncode == 2
+
+
+def squared(cls: type[Design]) -> squares.Drawn:
+    mine = outline(cls)
+    found = simulated_runs(mine, bare_of(mine), mine.cls.geometry, seconds=60).failure
+    assert found is not None
+    return squares.of_failure(mine, bare_of(mine), found)
+
+
+def test_a_step_that_is_none_is_drawn_as_a_square_that_does_not_commute() -> None:
+    drawn = squared(NothingInvalidated)
+    assert drawn.step.startswith("invlpg(") and drawn.other_step == "invlpg" and drawn.shows == drawn.other_shows == "nothing"
+    [line] = drawn.apart
+    assert re.match(r"bare_tlb\[vm\d, vcpu0, index0\]: - for OneLevelMachine, and present", line)
+    assert drawn.lines()[-1].endswith(line) and not drawn.in_a_story().agree
+
+
+def test_the_page_has_the_square_of_the_last_step(tmp_path: Path) -> None:
+    file = tmp_path / "refine.html"
+    assert refmodel("refine", f"{__file__}:LoadsStore", "--seconds", "20", "--html", str(file)).returncode == 1
+    text = file.read_text()
+    assert text.count('class="square differ"') == 1 and "simulation of PhysicalMachine" in text
 
 
 # ---------------------------------------------------------------- from steps to runs

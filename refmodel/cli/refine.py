@@ -13,7 +13,7 @@ from rich.table import Table
 
 from refmodel.bare_machines import bare_machine_of
 from refmodel.cli import completion
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, out
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, app, out, to_be_written
 from refmodel.engines.corresponding import never_completed, shared
 from refmodel.engines.induction import prove
 from refmodel.engines.judgements import Simulated
@@ -22,7 +22,7 @@ from refmodel.engines.simulation_runs import SimulatedRuns, simulated_runs
 from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
-from refmodel.report import terminal
+from refmodel.report import pages, squares, stories, terminal
 
 BARE = "bare"
 """In the place of a design: the machine that the guests believe they run on."""
@@ -35,6 +35,7 @@ def refine(
                                     autocompletion=completion.designs)] = BARE,
     seconds: Annotated[float, typer.Option(help="how long random runs may take", min=0.1)] = 5.0,
     seed: Annotated[int, typer.Option(help="where random runs start to draw")] = 0,
+    html: Html = None,
     jobs: Jobs = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
@@ -46,6 +47,7 @@ def refine(
 
     Exit status: 0 proved, 1 a run has a step that is none of the other's, 2 bad input, 3 undecided.
     """
+    to_be_written([html])
     mine = load(design)
     other = _other(design, mine, to)
     shared(mine, other)
@@ -55,6 +57,8 @@ def refine(
         print(json.dumps(_document(design, other, runs, proofs, unproved), indent=2))
     else:
         _show(design, mine, other, runs, proofs, unproved)
+    if html is not None:
+        pages.write(_page(design, mine, other, runs), html)
     proved = bool(proofs) and not unproved and any(p.explained for p in proofs)
     raise typer.Exit(FAILS if runs.failure else HOLDS if proved else UNDECIDED)
 
@@ -87,6 +91,8 @@ def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs:
         told = list(replay(mine, mine.cls.geometry, runs.failure.run))
         out.print(terminal.trace(mine, told))
         out.print(terminal.broken_clause(told[-1].broken or runs.failure.broken), soft_wrap=True)
+        if told[-1].broken is None:
+            out.print("\n".join(squares.of_failure(mine, other, runs.failure).lines()), soft_wrap=True, markup=False)
         return
     table = Table("operation", f"steps of {other.name}", "paths", "of them steps", "verdict", box=None, header_style="bold")
     for each in proofs:
@@ -102,6 +108,18 @@ def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs:
     else:
         out.print(f"{name}: proved for any number of names: each step is a step of {other.name}, or changes and shows nothing\n",
                   style="green")
+
+
+def _page(name: str, mine: Outline, other: Outline, runs: SimulatedRuns) -> pages.Page:
+    """The run with a step that is none of the other's, if there is one."""
+    title = f"{name} beside {other.name}"
+    if runs.failure is None:
+        return pages.Page(title, (f"Random runs found no step of {name} that is none of {other.name}.",))
+    story = stories.of_run(mine, mine.cls.geometry, runs.failure.run, title, broken=runs.failure.broken)
+    if story.steps[-1].verdict is None:
+        last = stories.of_no_step(story.steps[-1], runs.failure.broken, squares.of_failure(mine, other, runs.failure).in_a_story())
+        story = attrs.evolve(story, steps=(*story.steps[:-1], last))
+    return pages.Page(title, stories=(story,))
 
 
 def _document(name: str, other: Outline, runs: SimulatedRuns, proofs: list[Simulated], unproved: list[str]) -> dict[str, Any]:

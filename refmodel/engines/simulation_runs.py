@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 
 from refmodel.engines.corresponding import explaining, named_in, parameter_for, replies, shared, shown_by, shows, shows_all_of
-from refmodel.engines.machine import RESUME, Broken, Failure, Machine, copy_of
+from refmodel.engines.machine import RESUME, Broken, Change, Failure, Machine, Run, changes, copy_of, recorded
 from refmodel.engines.random import Search
 from refmodel.engines.shrink import shortened
 from refmodel.engines.stepwise import every_answer
@@ -41,6 +41,17 @@ class SimulatedRuns:
     seconds: float
 
 
+@attrs.frozen
+class Apart:
+    """What another design could do in the place of a step, and where the two then differ."""
+
+    operation: str
+    """What the other does; empty for nothing."""
+    outcome: Any
+    entries: tuple[Change, ...]
+    """Entries of the tables that both have: as they are for the other, and as they are after the step."""
+
+
 class SimulatedMachine(Machine):
     """A machine of which each step is looked for in another design; the laws are judged first."""
 
@@ -53,8 +64,8 @@ class SimulatedMachine(Machine):
 
     def broken(self, op: Operation | None, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
         found = super().broken(op, arguments, outcome)
-        if op is not None and op.name == RESUME and self._resumed is not None:
-            op, arguments = self._resumed
+        if op is not None:
+            op, arguments = self._begun_as(op, arguments)
         if found is not None or op is None or (not any(getattr(self.state, name).changed for name in self.shared) and (
                 not shows(shown_by(outcome)) and self._may_rest(op, outcome))):
             return found
@@ -67,6 +78,10 @@ class SimulatedMachine(Machine):
         names = " or ".join(each.name for each in explaining(self.design, self.other.design, op))
         says = f"This step is {f'no step {names}' if names else 'none'} of {other}, and it changes or shows something."
         return Broken(None, f"simulation of {other}", says, ())
+
+    def _begun_as(self, op: Operation, arguments: tuple[Any, ...]) -> tuple[Operation, tuple[Any, ...]]:
+        """The operation that a step belongs to: for one that goes on, what it began as."""
+        return self._resumed if op.name == RESUME and self._resumed is not None else (op, arguments)
 
     # ------------------------------------------------------------ the other design
 
@@ -85,9 +100,9 @@ class SimulatedMachine(Machine):
         freely = [(name, key, value) for name in self.shared if self._may_be[name] is not None
                   for key, value in getattr(self.state, name).items()
                   if value != getattr(before, name).get(key) and self._freely(before, name, key, value)]
-        for changes in [freely, *([change] for change in freely)] if len(freely) > 1 else [freely] if freely else []:
+        for some in [freely, *([change] for change in freely)] if len(freely) > 1 else [freely] if freely else []:
             start = self._view(self.before)
-            for name, key, value in changes:
+            for name, key, value in some:
                 getattr(start, name)[key] = value
             yield start
 
@@ -115,6 +130,20 @@ class SimulatedMachine(Machine):
             else:
                 options.append(self.values(kind))
         return itertools.product(*options)
+
+    def nearest(self, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Apart:
+        """What the other could do in the place of the step just taken, and how that differs, where it differs least."""
+        op, arguments = self._begun_as(op, arguments)
+        found = [Apart("", None, self._apart(self._view(self.before), self.state))]
+        for start in self._starts():
+            self.other.begin(start)
+            for candidate, after, theirs in self._steps(op, arguments, outcome):
+                found.append(Apart(candidate.name, theirs, self._apart(after, self.state)))
+        return min(found, key=lambda each: (not each.operation, len(each.entries)))
+
+    def _apart(self, theirs: Any, mine: Any) -> tuple[Change, ...]:
+        return tuple(change for change in changes(self.other.design, theirs, self._view(mine))
+                     if not self._freely(theirs, change.table, change.key, change.now))
 
     # ------------------------------------------------------------ what is the same
 
@@ -177,3 +206,17 @@ def simulated_runs(design: Outline, other: Outline, geometry: Geometry, *, secon
         explained += search.machine.explained
     found = None if failure is None else shortened(design, geometry, failure, making)
     return SimulatedRuns(found, done, steps, explained, time.perf_counter() - began)
+
+
+def square(design: Outline, other: Outline, geometry: Geometry, run: Run) -> tuple[Apart, Any]:
+    """The square of a run's last step, which is none of the other design's: what the other could do instead, and what came of the
+    step."""
+    machine = SimulatedMachine(design, geometry, other)
+    machine.power_on(recorded(run.initial))
+    for step in run.steps[:-1]:
+        machine.step(step)
+        machine.settle()
+    last = run.steps[-1]
+    outcome = machine.step(last)
+    op, arguments = next((op, a) for op, a in machine.instances() if op.name == last.operation and a == last.arguments)
+    return machine.nearest(op, arguments, outcome), outcome

@@ -5,14 +5,16 @@ Going back takes the run again from power-on, without its last step: an operatio
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
 
 from refmodel.engines.machine import RESUME, Broken, Change, Machine, Run, Step, Told, changes, recorded
 from refmodel.engines.samples import Tables, entries_of, in_state
+from refmodel.engines.stepwise import every_answer
 from refmodel.language.asking import Premises, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Geometry
@@ -196,38 +198,13 @@ def _offers(machine: Machine, resumed: Callable[[], Machine]) -> Iterator[Offer]
 def _answered(machine: Machine, op: Operation, arguments: tuple[Any, ...]) -> Iterator[Offer]:
     """An operation with every answer to what it asks, as far as it applies. The caller takes back what each has changed. An
     operation that goes on is given the first answers only."""
-    given = 0
-    todo: list[tuple[int, ...]] = [()]
-    while todo and given < ANSWERS:
-        picker = _Picker(todo.pop())
-        taken = machine.attempt(op, arguments, picker)
-        given += 1
-        if op.name != RESUME:
-            todo += picker.others()
+    every = every_answer(lambda pick: machine.attempt(op, arguments, pick))
+    for taken in itertools.islice(every, 1 if op.name == RESUME else ANSWERS):
         if taken is not None:
             step, outcome = taken
             asked = tuple(machine.last_questions)
             broken = machine.broken(op, arguments, outcome)
             yield Offer(step, asked, outcome, tuple(changes(machine.design, machine.before, machine.state)), broken)
-
-
-class _Picker:
-    """Answers by number, and the first answer where no number is given."""
-
-    def __init__(self, numbers: tuple[int, ...]) -> None:
-        self._numbers = numbers
-        self._sizes: list[int] = []
-
-    def __call__(self, options: Sequence[Any]) -> Any:
-        at = len(self._sizes)
-        self._sizes.append(len(options))
-        return options[self._numbers[at] if at < len(self._numbers) else 0]
-
-    def others(self) -> list[tuple[int, ...]]:
-        """What else could be answered, so that every list of answers is met once; the last of them is to be tried first."""
-        given = (*self._numbers, *(0,) * (len(self._sizes) - len(self._numbers)))
-        return [(*given[:at], number) for at in range(len(self._numbers), len(self._sizes))
-                for number in reversed(range(1, self._sizes[at]))]
 
 
 def _operation(machine: Machine, step: Step) -> tuple[Operation, tuple[Any, ...]]:

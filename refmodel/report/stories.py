@@ -92,6 +92,11 @@ def of_run(design: Outline, geometry: Geometry, run: Run, title: str, footer: st
     return Story(title, tuple(steps), footer)
 
 
+def of_no_step(step: StoryStep, broken: Broken, square: Square) -> StoryStep:
+    """A step that breaks no law and is none of another design's."""
+    return attrs.evolve(step, verdict=_verdict(broken), square=square)
+
+
 def of_broken_run(run: BrokenRun, title: str, only: bool = False) -> Story:
     """A run that breaks a law, with its token."""
     footer = "" if run.token is None else f"refmodel replay {run.token}"
