@@ -102,7 +102,8 @@ class Report:
 def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None = None, *,
           geometry: Geometry | Mapping[str, int] | None = None, law: str | None = None, seconds: float = 5.0,
           runs: int | None = None, explore_seconds: float | None = None, depth: int = 4, seed: int = 0, remember: bool = True,
-          why: bool = False, suggest: bool = False, examples: int = 1, progress: Progress = lambda engine, text: None,
+          why: bool = False, suggest: bool = False, examples: int = 1, exact: bool = False,
+          progress: Progress = lambda engine, text: None,
           finished: Callable[[EngineReport], None] = lambda report: None) -> Report:
     """Let engines judge a design, one after the other.
 
@@ -114,7 +115,8 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     ``explore_seconds`` at most, and the bounded engine looks ``depth`` steps ahead. ``remember`` lets what was shown of refmodel's
     own designs be remembered from one process to the next. ``why`` and ``suggest`` ask a proof which laws it leans on, and for laws
     that it lacks. ``examples`` is how many different runs that break laws are looked for, once one is found; those after the first
-    are found by random runs. ``progress`` is called as work goes on, and ``finished`` with each engine's report.
+    are found by random runs. ``exact`` lets exploration keep every state whole, on ints: slower by far, and nothing can be missed.
+    ``progress`` is called as work goes on, and ``finished`` with each engine's report.
 
     Raises ``BadDesign`` if it is no design, if the clause or an engine is unknown, or if no engine can read the text.
     """
@@ -124,7 +126,8 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
         raise BadDesign(f"{law}: {outline.name} has no such law; it has {', '.join(clauses)}")
     reports = checking.check(outline, tuple(engines or checking.usual(outline)), clause=law, seconds=seconds, runs=runs,
                              explore_seconds=explore_seconds, depth=depth, seed=seed, notice=progress,
-                             cache=ProofCache() if remember else None, asks_why=why, suggests=suggest, finished=finished)
+                             cache=ProofCache() if remember else None, asks_why=why, suggests=suggest, exact=exact,
+                             finished=finished)
     return Report(outline, spec, tuple(_with_examples(outline, reports, examples, seed)))
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from refmodel.bugs import MUTANTS
-from refmodel.designs import Ept
+from refmodel.designs import SHIPPED, Ept
 from refmodel.engines.bounded import search
+from refmodel.engines.checking import check_exhaustive
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.induction import prove
 from refmodel.engines.layout import Layout
@@ -275,6 +276,16 @@ def test_states_survive_the_way_into_bytes_and_back() -> None:
     assert np.array_equal(layout.column(back), matrix)
 
 
+def test_an_exact_exploration_counts_the_same_states() -> None:
+    """On ints every state is kept whole; in compiled code a class of states is a key of 64 bits."""
+    design = outline(SHIPPED["shadow_large"])
+    by_key, whole = (check_exhaustive(design, None, 1, lambda engine, text: None, exact) for exact in (False, True))
+    assert (by_key.numbers.states, by_key.numbers.depth) == (whole.numbers.states, whole.numbers.depth)
+    assert whole.numbers.classes == whole.numbers.states > by_key.numbers.classes
+    assert "in compiled code" in by_key.covered and "on ints" in whole.covered
+    assert by_key.verdicts == whole.verdicts
+
+
 def test_an_exploration_that_was_stopped_does_not_call_itself_complete() -> None:
     done = explore(outline(Ept), Ept.geometry, seconds=0.5)
     assert not done.complete and done.failure is None
@@ -468,8 +479,6 @@ def test_a_segment_that_cannot_be_reached_does_not_excuse_the_one_before_it() ->
 
 
 def test_further_geometries_are_explored_too() -> None:
-    from refmodel.engines.checking import check_exhaustive
-
     class Crowded(Design):
         """A law that only a second VM breaks."""
 

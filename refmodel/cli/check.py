@@ -54,6 +54,8 @@ def check(
     seconds: Annotated[float | None, typer.Option(help="seconds of random runs: 5, or 16 for all designs together",
                                                   min=0.1)] = None,
     explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after so many seconds", min=0.1)] = None,
+    exact: Annotated[bool, typer.Option(help="explore on ints and keep every state whole, and not as a key of 64 bits: slower by "
+                                             "far, so for small geometries")] = False,
     depth: Annotated[int, typer.Option(help="steps that the bounded engine looks ahead", min=1)] = 4,
     seed: Annotated[int, typer.Option(help="where the random engines start")] = 0,
     fresh: Annotated[bool, typer.Option(help="prove and explore again what is remembered of the very same text")] = False,
@@ -98,7 +100,7 @@ def check(
     usual = (QUICK_RANDOM if quick else RANDOM) if design is not None else (QUICK_RANDOM if quick else RANDOM_IN_ALL) / len(names)
     asked = Asked(
         law, engines, seconds or usual,
-        explore_seconds or (QUICK_EXPLORING if quick and design else None), depth, seed, fresh, why, suggest, examples)
+        explore_seconds or (QUICK_EXPLORING if quick and design else None), depth, seed, fresh, why, suggest, examples, exact)
     where = Where(jobs or (1 if design is not None else AT_ONCE), on)
     session = Session(law, as_json, in_lines=design is None and not tables)
     if runs is not None:
@@ -129,6 +131,7 @@ class Asked:
     why: bool
     suggest: bool
     examples: int
+    exact: bool
 
     def of(self, name: str, progress: api.Progress = lambda engine, text: None,
            finished: Callable[[EngineReport], None] = lambda report: None) -> list[EngineReport]:
@@ -136,7 +139,7 @@ class Asked:
         engines: Any = self.engines or None
         done = api.check(name, engines, law=self.law, seconds=self.seconds, explore_seconds=self.explore_seconds, depth=self.depth,
                          seed=self.seed, remember=not self.fresh, why=self.why, suggest=self.suggest,
-                         examples=self.examples, progress=progress, finished=finished)
+                         examples=self.examples, exact=self.exact, progress=progress, finished=finished)
         return list(done.engines)
 
 

@@ -92,17 +92,18 @@ def of_campaign(design: Outline, done: random.Campaign) -> EngineReport:
                         bound=done.steps, lacking=_lacking(design, done.applied), numbers=numbers)
 
 
-def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: Notice) -> EngineReport:
-    """Every state of the design's own geometry, and of the others that it names."""
+def check_exhaustive(design: Outline, seconds: float | None, seed: int, notice: Notice, exact: bool = False) -> EngineReport:
+    """Every state of the design's own geometry, and of the others that it names. ``exact``: each state is kept whole, and not as a
+    key of 64 bits."""
     began = time.perf_counter()
 
     def progress(depth: int, classes: int, steps: int) -> None:
         rate = steps / max(time.perf_counter() - began, 1e-3)
         notice("exhaustive", f"depth {depth}, {classes:,} classes of states, {rate:,.0f} steps a second")
 
-    compared = _compared(design, seed)
+    compared = "" if exact else _compared(design, seed)
     geometries = (design.cls.geometry, *design.cls.further_geometries)
-    explored = list(exhaustive.in_turn(design, geometries, seconds=seconds, seed=seed, progress=progress))
+    explored = list(exhaustive.in_turn(design, geometries, seconds=seconds, seed=seed, progress=progress, exact=exact))
     covered = [_explored(done, geometry) + _under_way(design) for geometry, done in explored]
     covered[-1] += compared
     geometry, done = next(((g, d) for g, d in explored if d.failure is not None), explored[-1])
@@ -473,13 +474,14 @@ def _within(report: EngineReport, other: EngineReport) -> bool:
 # ---------------------------------------------------------------- all engines
 
 
-def _theorem(design: Outline, engine: str, clause: str | None, explore_seconds: float | None, seed: int) -> str | None:
+def _theorem(design: Outline, engine: str, clause: str | None, explore_seconds: float | None, seed: int,
+             exact: bool) -> str | None:
     """What an engine would show of a design, as a name; None for a design that is not refmodel's own, since what its text depends
     on is not known."""
     cls = design.cls
     if engine not in COMPLETE or not is_own(cls.__module__) or "<locals>" in cls.__qualname__:
         return None
-    bound = f" {explore_seconds} {seed}" if engine == "exhaustive" else ""
+    bound = f" {explore_seconds} {'exact' if exact else seed}" if engine == "exhaustive" else ""
     return f"{engine} {cls.__module__}.{cls.__qualname__} {clause} {cls.geometry!r}{bound}"
 
 
@@ -506,12 +508,13 @@ def _recalled(design: Outline, engine: str, kept: dict[str, Any]) -> EngineRepor
 def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | None = None, seconds: float = 5.0,
           runs: int | None = None, explore_seconds: float | None = None, depth: int = 4, seed: int = 0,
           notice: Notice = lambda engine, text: None, cache: ProofCache | None = None, asks_why: bool = False,
-          suggests: bool = False, finished: Callable[[EngineReport], None] = lambda report: None) -> list[EngineReport]:
+          suggests: bool = False, exact: bool = False,
+          finished: Callable[[EngineReport], None] = lambda report: None) -> list[EngineReport]:
     """Let the engines judge a design, one after the other; ``finished`` is told each report as it comes.
 
     ``asks_why``: the proof says which laws it used for each law. ``suggests``: laws are looked for that make others inductive.
-    ``BadDesign`` if it is no design, or if no engine can read it. With a cache, what was proved or explored before of the very same
-    text is not again.
+    ``exact``: exploration keeps every state whole. ``BadDesign`` if it is no design, or if no engine can read it. With a cache,
+    what was proved or explored before of the very same text is not again.
     """
     for engine in engines:
         if engine not in ENGINES:
@@ -521,7 +524,7 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | No
     refused: list[str] = []
     for report in _reports(design, engines, refused, clause=clause, seconds=seconds, runs=runs,
                            explore_seconds=explore_seconds, depth=depth, seed=seed, notice=notice, cache=cache, asks_why=asks_why,
-                           suggests=suggests):
+                           suggests=suggests, exact=exact):
         reports.append(report)
         if len(refused) < len(reports) or len(engines) > 1:
             finished(report)
@@ -532,16 +535,16 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | No
 
 def _reports(design: Outline, engines: Sequence[str], refused: list[str], *, clause: str | None, seconds: float, runs: int | None,
              explore_seconds: float | None, depth: int, seed: int, notice: Notice, cache: ProofCache | None,
-             asks_why: bool, suggests: bool) -> Iterator[EngineReport]:
+             asks_why: bool, suggests: bool, exact: bool) -> Iterator[EngineReport]:
     judged = design if clause is None else design.restricted(clause)
     work: dict[str, Callable[[], EngineReport]] = {
         "random": lambda: check_random(judged, seconds, seed, notice, runs),
-        "exhaustive": lambda: check_exhaustive(judged, explore_seconds, seed + 1, notice),
+        "exhaustive": lambda: check_exhaustive(judged, explore_seconds, seed + 1, notice, exact),
         "prove": lambda: check_proof(design, clause, notice, asks_why, suggests),
         "bounded": lambda: check_bounded(design, clause, depth, 120.0, notice),
     }
     for engine in engines:
-        theorem = _theorem(design, engine, clause, explore_seconds, seed) if cache and not (asks_why or suggests) else None
+        theorem = _theorem(design, engine, clause, explore_seconds, seed, exact) if cache and not (asks_why or suggests) else None
         if cache and theorem and (kept := cache.recall(theorem, _text(design))):
             recalled = _recalled(judged, engine, kept)
             if recalled is not None:

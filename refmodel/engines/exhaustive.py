@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from refmodel.engines.compiled.exploring import Search
 from refmodel.engines.compiled.native import Native, is_there
@@ -79,13 +80,16 @@ def explore(design: Outline, geometry: Geometry, *, seconds: float | None = None
 
 
 def in_turn(design: Outline, geometries: Sequence[Geometry], *, seconds: float | None = None, seed: int = 1,
-            progress: Progress | None = None) -> Iterator[tuple[Geometry, Exploration]]:
+            progress: Progress | None = None, exact: bool = False) -> Iterator[tuple[Geometry, Exploration]]:
     """Explore a design in several geometries, each for so long at most: a while in each, so that what is soon found in one does not
-    wait for the others. What breaks a law ends all."""
+    wait for the others. What breaks a law ends all. ``exact``: on ints, one geometry after the other, every state kept whole."""
+    if exact:
+        yield from _one_by_one(geometries, partial(explore_stepwise, design, seconds=seconds, progress=progress))
+        return
     natives = [compiled(design, geometry, seed) for geometry in geometries]
     searches = [Search(native) for native in natives if native is not None]
     if len(searches) < len(natives):
-        yield from _one_by_one(design, geometries, seconds, seed, progress)
+        yield from _one_by_one(geometries, partial(explore, design, seconds=seconds, seed=seed, progress=progress))
         return
     turn = FIRST_TURN
     found: list[Exploration] = []
@@ -99,10 +103,10 @@ def _goes_on(search: Search, seconds: float | None) -> bool:
     return not search.is_over and search.taken < search.memory and (seconds is None or search.seconds < seconds)
 
 
-def _one_by_one(design: Outline, geometries: Sequence[Geometry], seconds: float | None, seed: int, progress: Progress | None
+def _one_by_one(geometries: Sequence[Geometry], exploring: Callable[[Geometry], Exploration]
                 ) -> Iterator[tuple[Geometry, Exploration]]:
     for geometry in geometries:
-        done = explore(design, geometry, seconds=seconds, seed=seed, progress=progress)
+        done = exploring(geometry)
         yield geometry, done
         if done.failure is not None:
             return

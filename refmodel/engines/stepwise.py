@@ -59,7 +59,7 @@ def explore_stepwise(design: Outline, geometry: Geometry, *, seconds: float | No
             if identity not in seen:
                 seen.add(identity)
                 todo.append(longer)
-    return Exploration(failure, complete and failure is None, len(seen), len(seen), applied.total(), depth + bool(failure),
+    return Exploration(failure, complete and failure is None, len(seen), len(seen), applied.total(), depth + complete,
                        time.perf_counter() - began, applied, frozenset(met))
 
 
