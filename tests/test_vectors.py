@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import attrs
+import jsonschema
 import msgspec
 import pytest
 
+from refmodel.engines import walk_models
 from refmodel.language import BadDesign
 from refmodel.language.asking import Fault
 from refmodel.machine.words import Marked, flags_of
@@ -22,7 +26,7 @@ from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.known import new_titles
 from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.telling import lines
-from refmodel.oracle.vectors import files, monitor, paths, running, walks
+from refmodel.oracle.vectors import features, files, manifest, monitor, paths, running, walks, writing
 from refmodel.oracle.vectors.results import judge_results
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Observed
@@ -30,14 +34,16 @@ from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
 
 CLIENTS = Path(running.__file__).parents[2] / "clients"
+SPECS = Path(__file__).parent.parent / "specs"
 
 
 @pytest.fixture(scope="module")
 def some(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("vectors")
     for name in ("guest-4", "nested-ept", "npt-4"):
-        tests = files.SETS[name]()
-        (folder / f"{name}.jsonl").write_bytes(b"".join(line + b"\n" for line in files._walk_lines(name, tests, 1500)))
+        tests = writing.CHOOSING[name]()
+        lines_of = itertools.islice(writing.walk_lines(name, tests), 1500)
+        (folder / f"{name}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines_of))
     return folder
 
 
@@ -86,7 +92,7 @@ def _is_read(test: WalkTest, at: int) -> bool:
 def test_they_are_always_the_same(tmp_path: Path) -> None:
     made = []
     for seed in "12":
-        code = f"from refmodel.oracle.vectors.files import *; write_set(Path({str(tmp_path)!r}), 'guest-5', 1200)"
+        code = f"from refmodel.oracle.vectors.writing import *; write_set(Path({str(tmp_path)!r}), 'guest-5', 1200)"
         subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONHASHSEED": seed})
         made.append((tmp_path / "guest-5.jsonl").read_bytes().splitlines())
     assert made[0] == made[1] and len(set(made[0])) == 1200
@@ -141,18 +147,146 @@ def test_runs_of_a_monitor_are_judged_as_they_say(number: int, of_a_mutant: int,
     assert {"share", "unmerge", "inflate", "deflate", "swap_out", "finish_reading", "send", "withdraw", "copy_to_guest"} <= done
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+
+
+def consumer(folder: Path, change: tuple[str, str] = ("", "")) -> str:
+    """The consumer in C, built, with a part of its text changed."""
+    text = (CLIENTS / "c" / "vectors.c").read_text()
+    assert change[0] in text
+    (folder / "vectors.c").write_text(text.replace(*change) if change[0] else text)
+    program = str(folder / "vectors")
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-O2", "-o", program, str(folder / "vectors.c")], check=True)
+    return program
+
+
+@needs_gcc
 def test_the_consumer_in_c_agrees_with_every_vector_and_notices_a_wrong_one(some: Path, tmp_path: Path) -> None:
-    program = tmp_path / "vectors"
-    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-O2", "-o", str(program), str(CLIENTS / "c" / "vectors.c")], check=True)
-    done = subprocess.run([str(program), str(some / "guest-4.jsonl")], capture_output=True, text=True, check=False)
+    program = consumer(tmp_path)
+    done = subprocess.run([program, str(some / "guest-4.jsonl")], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stdout.endswith("1500 vectors, 0 wrong\n")
-    told = subprocess.run([str(program), "--results", str(some / "guest-4.jsonl")], capture_output=True, check=True).stdout
+    told = subprocess.run([program, "--results", str(some / "guest-4.jsonl")], capture_output=True, check=True).stdout
     (tmp_path / "results.jsonl").write_bytes(told)
     (verdict,) = judge_results(some, tmp_path / "results.jsonl")
     assert verdict.checks == 1500 and not verdict.deviations
     wrong = (some / "guest-4.jsonl").read_text().replace('"code":"0x4"', '"code":"0x5"')
-    assert subprocess.run([str(program)], input=wrong, capture_output=True, text=True, check=False).returncode == 1
+    assert subprocess.run([program], input=wrong, capture_output=True, text=True, check=False).returncode == 1
+
+
+@needs_gcc
+@pytest.mark.parametrize(("right", "wrong", "title"), [
+    pytest.param("write ? A | D : A", "A", "dirty flag of a 4 KiB leaf not set by an access that completes", id="forgets D"),
+    pytest.param("if (!leaf)\n            mark(slot, A);", "mark(slot, A);",
+                 "accessed flag of a 4 KiB leaf set although the access faults", id="sets A of a leaf that denies the access"),
+    pytest.param("if (!(entry & P))", "mark(slot, A);\n        if (!(entry & P))",
+                 "accessed flag of a level 4 entry set although the access faults", id="sets A where nothing is present")])
+def test_the_consumer_in_c_notices_wrong_flags(right: str, wrong: str, title: str, some: Path, tmp_path: Path) -> None:
+    program = consumer(tmp_path, (right, wrong))
+    done = subprocess.run([program, str(some / "guest-4.jsonl")], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "accessed and dirty flags are not as they must be" in done.stdout
+    told = subprocess.run([program, "--results", str(some / "guest-4.jsonl")], capture_output=True, check=True).stdout
+    (tmp_path / "results.jsonl").write_bytes(told)
+    (verdict,) = judge_results(some, tmp_path / "results.jsonl")
+    assert title in verdict.seen
+
+
+@needs_gcc
+def test_the_consumer_in_c_leaves_out_what_it_is_told_to(some: Path, tmp_path: Path) -> None:
+    """A walk without SMEP is wrong of some vectors, and of none that do not need it."""
+    program = consumer(tmp_path, ('smep = number(cpu, "smep")', "smep = 0"))
+    file = str(some / "guest-4.jsonl")
+    assert subprocess.run([program, file], capture_output=True, check=False).returncode == 1
+    done = subprocess.run([program, "--without", "smap", "--without", "smep", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "vectors left out" in done.stderr
+    checked, _, _ = done.stdout.partition(" vectors, 0 wrong")
+    assert 1000 < int(checked) < 1500
+
+
+# ---------------------------------------------------------------- features
+
+
+@pytest.mark.parametrize("name", ["guest-4", "nested-ept", "npt-4"])
+def test_a_walker_that_lacks_features_agrees_with_every_vector_that_needs_none_of_them(name: str, some: Path) -> None:
+    """Whichever features are lacking that a vector does not need, the walk ends as it says; those that it needs matter."""
+    met = set[str]()
+    for vector, test, ways in itertools.islice(files.read(some / f"{name}.jsonl"), 0, None, 7):
+        needed = set(vector.needs)
+        met |= needed
+        on = [f for f, x in features.FEATURES.items() if x.field and x.without(test) is not None]
+        rest = [f for f in on if f not in needed]
+        for number in range(1, len(rest) + 1):
+            for lacking in itertools.combinations(rest, number):
+                assert not features._matters(test, ways, lacking), (vector.id, lacking)
+        assert not needed & set(on) or features._matters(test, ways, needed & set(on)), vector.id
+    assert len(met) >= 8
+
+
+def test_vectors_that_need_a_feature_can_be_left_out() -> None:
+    lacking = frozenset({"smap", "no-nx", "maxphyaddr"})
+    kept = [json.loads(line) for line in itertools.islice(writing.walk_lines("guest-4", walks.guest(4), lacking), 600)]
+    assert [vector["id"] for vector in kept[:2]] == ["guest-4/000000", "guest-4/000001"]
+    assert all(lacking.isdisjoint(vector["needs"]) for vector in kept)
+    assert {need for vector in kept for need in vector["needs"]} >= {"smep", "keys", "nx", "no-wp"}
+    assert writing.shares(80, frozenset({"5-levels"})) == {
+        "guest-4": 14, "guest-5": 0, "ept-4": 14, "ept-5": 0, "npt-4": 13, "nested-ept": 13, "nested-npt": 13, "monitor": 13}
+    with pytest.raises(BadDesign, match="smop: no such feature; expected one of smep, smap"):
+        writing.write(Path("nowhere"), 1, without=frozenset({"smop"}))
+
+
+def test_the_chapter_has_every_feature_and_the_schema_is_that_of_a_line(some: Path) -> None:
+    chapter = (SPECS / "vectors.md").read_text()
+    for name, feature in features.FEATURES.items():
+        assert f"| `{name}` | {feature.about} |" in chapter
+    assert json.loads((SPECS / "vectors.schema.json").read_text()) == json.loads(json.dumps(files.schema())), \
+        "python -m refmodel.oracle.vectors.files > specs/vectors.schema.json"
+    validator = jsonschema.Draft202012Validator(files.schema())
+    for line in (some / "nested-ept.jsonl").read_text().splitlines()[:200]:
+        validator.validate(json.loads(line))
+
+
+# ---------------------------------------------------------------- a few, and the manifest
+
+
+def test_a_few_vectors_are_found_without_looking_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    solved, solve = [0], walk_models._Symbolic._model
+
+    def counted(self: Any, path: Any) -> Any:
+        solved[0] += 1
+        return solve(self, path)
+
+    monkeypatch.setattr(walk_models._Symbolic, "_model", counted)
+    assert len(list(itertools.islice(writing.walk_lines("guest-4", walks.guest(4)), 3))) == 3
+    assert solved[0] < 10
+
+
+def test_a_count_is_shared_by_all_files_and_written_with_a_manifest(tmp_path: Path) -> None:
+    done = list[tuple[int, int]]()
+    written = writing.write(tmp_path, 2, lambda *now: done.append(now), frozenset({"smap"}))
+    assert sum(written.values()) == 2 and done[-1] == (2, 2)
+    assert {file.name for file in tmp_path.iterdir()} == {*(f"{name}.jsonl" for name in writing.EVERY), "manifest.json"}
+    about = json.loads((tmp_path / "manifest.json").read_text())
+    assert about["vectors"] == written and about["without"] == ["smap"] and about["version"] == files.VERSION
+    manifest.check(tmp_path)
+
+
+@pytest.mark.parametrize(("break_it", "expected"), [
+    (lambda folder: (folder / "guest-4.jsonl").write_bytes(b"{}\n"), "guest-4.jsonl: changed since it was written"),
+    (lambda folder: (folder / "npt-4.jsonl").unlink(), "npt-4.jsonl: no such file, and manifest.json lists it"),
+    (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json: not a manifest"),
+    (lambda folder: (folder / "manifest.json").write_text(
+        (folder / "manifest.json").read_text().replace('"version": 2', '"version": 1')), "version: 1; expected 2")])
+def test_vectors_that_are_not_as_the_manifest_says_are_refused(break_it: Any, expected: str, some: Path, tmp_path: Path) -> None:
+    for name in ("guest-4", "npt-4"):
+        shutil.copy(some / f"{name}.jsonl", tmp_path)
+    manifest.write(tmp_path, {"guest-4": 1500, "npt-4": 1500}, ())
+    results = tmp_path / "results"
+    results.write_bytes(_results(some / "guest-4.jsonl"))
+    assert judge_results(tmp_path, results)[0].checks == 1500
+    break_it(tmp_path)
+    with pytest.raises(BadDesign, match=expected):
+        judge_results(tmp_path, results)
+    with pytest.raises(BadDesign, match=expected):
+        running.run(WalkCampaign("mine 1", Profile(), lambda tests: []), tmp_path)
 
 
 def _results(file: Path, forget: bool = False, flags: bool = False) -> bytes:

@@ -69,7 +69,8 @@ class _Symbolic:
             except Fault as fault:
                 return fault, memory
 
-        for path in explore(self.reading, run, [text], summarised=summarised):
+        followed = list(explore(self.reading, run, [text], summarised=summarised))  # till then the text is not to be run on ints
+        for path in followed:
             model = self._model(path)
             if model is not None:
                 value = Values(model)
@@ -102,9 +103,8 @@ def _one_in_full(helpers: Sequence[Callable[..., Any]]) -> Iterator[Sequence[Cal
         yield [other for other in helpers if other is not helper]
 
 
-def guest_models(levels: int, physical_bits: int, layout: Layout) -> list[Model]:
-    """One for every path of the guest's walk. (A list: while paths are followed, the walk is not to be used for anything else.)"""
-    found: list[Model] = []
+def guest_models(levels: int, physical_bits: int, layout: Layout) -> Iterator[Model]:
+    """One for every path of the guest's walk, each solved when it is asked for."""
     for summarised in _one_in_full(GUEST_HELPERS):
         walk = _Symbolic(levels, physical_bits, layout)
         cpu = arbitrary(walk.reading, Cpu, "cpu", cr3=layout.tables[levels], levels=levels, beyond=walk.beyond)
@@ -112,14 +112,12 @@ def guest_models(levels: int, physical_bits: int, layout: Layout) -> list[Model]
         walk.conditions = [cpu.pkru.term >> 32 == 0, z3.Not(z3.And(access.write.term, access.fetch.term)),
                            z3.Not(z3.And(access.implicit.term, z3.Or(access.user.term, access.fetch.term)))]
         at = walk.address
-        found += walk.models(lambda memory, cpu=cpu, access=access, at=at: guest_walk.walk(  # type: ignore[misc]
+        yield from walk.models(lambda memory, cpu=cpu, access=access, at=at: guest_walk.walk(  # type: ignore[misc]
             memory, cpu, at, access), guest_walk.walk, summarised, cpu, access)
-    return found
 
 
-def ept_models(levels: int, physical_bits: int, layout: Layout) -> list[Model]:
-    """One for every path of the EPT walk."""
-    found: list[Model] = []
+def ept_models(levels: int, physical_bits: int, layout: Layout) -> Iterator[Model]:
+    """One for every path of the EPT walk, each solved when it is asked for."""
     for summarised in _one_in_full(EPT_HELPERS):
         walk = _Symbolic(levels, physical_bits, layout)
         ept = arbitrary(walk.reading, Ept, "ept", root=layout.tables[levels], levels=levels, beyond=walk.beyond, advanced=False)
@@ -127,6 +125,5 @@ def ept_models(levels: int, physical_bits: int, layout: Layout) -> list[Model]:
         walk.conditions = [z3.Or(use.read.term, use.write.term, use.fetch.term),
                            z3.Not(z3.And(use.fetch.term, z3.Or(use.read.term, use.write.term)))]
         at = walk.address
-        found += walk.models(lambda memory, ept=ept, use=use, at=at: ept_walk.ept_walk(  # type: ignore[misc]
+        yield from walk.models(lambda memory, ept=ept, use=use, at=at: ept_walk.ept_walk(  # type: ignore[misc]
             memory, ept, at, use), ept_walk.ept_walk, summarised, ept, use)
-    return found

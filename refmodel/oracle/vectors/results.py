@@ -17,6 +17,7 @@ import msgspec
 from refmodel.language import BadDesign
 from refmodel.oracle.judging import Deviation, Finding, Verdict
 from refmodel.oracle.trace.reading import Source
+from refmodel.oracle.vectors import manifest
 from refmodel.oracle.vectors.files import SETS, Hex, Memory, Vector, read
 from refmodel.oracle.vectors.walks import Test
 from refmodel.oracle.x86 import nested_campaign, walk_campaign
@@ -64,6 +65,7 @@ def judge_results(folder: Path, file: Path) -> list[Verdict]:
     """Judge results by the vectors in a folder: a verdict for each set that has some. Raises ``BadDesign`` for what is no result,
     and where nothing can be judged."""
     results = _read(file)
+    manifest.check(folder)
     verdicts = []
     for name in SETS:
         of_set = {id: result for id, result in results.items() if id.partition("/")[0] == name}

@@ -16,7 +16,7 @@ from refmodel.machine.x86.words import FRAME, P, lacking
 from refmodel.oracle.judging import Campaign, Deviation, Finding, Verdict
 from refmodel.oracle.riscv.vectors import run as run_riscv
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
-from refmodel.oracle.vectors import files, walks
+from refmodel.oracle.vectors import files, manifest, walks
 from refmodel.oracle.x86 import nested_campaign, walk_campaign
 from refmodel.oracle.x86.agent.image import TABLES, WINDOW
 from refmodel.oracle.x86.nested_campaign import NestedCampaign
@@ -43,6 +43,7 @@ def run(campaign: Campaign, folder: Path) -> Verdict | None:
 def _run(campaign: WalkCampaign | NestedCampaign, file: Path) -> Verdict:
     if not file.is_file():
         raise BadDesign(f"{file}: no such file; refmodel vectors --out {file.parent} makes it")
+    manifest.check(file.parent)
     seen: Counter[str] = Counter()
     outcomes: Counter[str] = Counter()
     first: dict[str, Deviation] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import attrs
@@ -48,25 +48,25 @@ Chosen: TypeAlias = tuple[str, Test]
 
 def guest(levels: int) -> Iterator[Chosen]:
     """Tests of the guest's walk."""
-    models = [test for bits in PHYSICAL_BITS for test in guest_tests(levels, bits)]
+    models = (test for bits in PHYSICAL_BITS for test in guest_tests(levels, bits))
     draw = random.Random(levels)
     profiles = [Profile(levels=levels, physical_bits=bits, amd=amd, pke=True) for bits in PHYSICAL_BITS for amd in (False, True)]
     drawn = (("drawn", walk_tests.make(draw.randbytes(walk_tests.SIZE), draw.choice(profiles))) for _ in itertools.count())
-    return _chosen(models, neighbours.of_walk, drawn)
+    return _chosen(models, neighbours.of_walk, lambda _: drawn)
 
 
 def ept(levels: int) -> Iterator[Chosen]:
     """Tests of the EPT walk."""
-    models = [test for bits in (PHYSICAL_BITS if levels == 4 else PHYSICAL_BITS[:1]) for test in ept_tests(levels, bits)]
-    through = [test for test in models if due(test)[0].outcome.kind == "completed"]
-    return _chosen(models, neighbours.of_ept, _changed_often(through))
+    models = (test for bits in (PHYSICAL_BITS if levels == 4 else PHYSICAL_BITS[:1]) for test in ept_tests(levels, bits))
+    return _chosen(models, neighbours.of_ept, _changed_often)
 
 
-def _changed_often(models: list[EptTest]) -> Iterator[Chosen]:
+def _changed_often(models: Sequence[EptTest]) -> Iterator[Chosen]:
     """Uses that are let through, with a few things changed."""
     draw = random.Random(0)
+    through = [test for test in models if due(test)[0].outcome.kind == "completed"]
     while True:
-        test, changes = draw.choice(models), list[str]()
+        test, changes = draw.choice(through), list[str]()
         for _ in range(draw.choice((1, 2, 2, 3))):
             near = list(itertools.islice(neighbours.of_ept(test), draw.randrange(8, 120)))
             what, test = draw.choice(near)
@@ -93,11 +93,11 @@ def through_npt() -> Iterator[Chosen]:
 
 
 def _nested(seconds: list[Ept | None]) -> Iterator[Chosen]:
-    models = [two_dimensional(test, second) for test in guest_tests(4, 40) if not test.access.implicit for second in seconds]
+    models = (two_dimensional(test, second) for test in guest_tests(4, 40) if not test.access.implicit for second in seconds)
     draw, profile = random.Random(4), Profile()
     drawn = (("drawn", nested_tests.make(draw.randbytes(nested_tests.SIZE), profile, second))
              for second in itertools.cycle(seconds))
-    return _chosen(models, neighbours.of_nested, drawn)
+    return _chosen(models, neighbours.of_nested, lambda _: drawn)
 
 
 def two_dimensional(test: WalkTest, ept: Ept | None) -> NestedTest:
@@ -124,11 +124,17 @@ def two_dimensional(test: WalkTest, ept: Ept | None) -> NestedTest:
     return NestedTest(entries, cpu, ept or host, test.gva, test.access, frame | test.gva & 0xFFF)
 
 
-def _chosen(models: list[Any], near: Callable[[Any], Iterator[tuple[str, Any]]], others: Iterator[Chosen]) -> Iterator[Chosen]:
-    """All models; then, by turns, one of the neighbours of some of them, in no order, and another."""
-    yield from (("a path", model) for model in models)
-    draw = random.Random(0)
-    neighbours_of_some = [pair for model in draw.sample(models, min(len(models), SAMPLE)) for pair in near(model)]
+def _chosen(models: Iterable[Any], near: Callable[[Any], Iterator[tuple[str, Any]]],
+            drawn: Callable[[Sequence[Any]], Iterator[Chosen]]) -> Iterator[Chosen]:
+    """All models; then, by turns, one of the neighbours of some of them, in no order, and one that is drawn.
+
+    Each is made when it is asked for, so that a few vectors take as long as a few."""
+    every = []
+    for model in models:
+        every.append(model)
+        yield "a path", model
+    draw, others = random.Random(0), drawn(every)
+    neighbours_of_some = [pair for model in draw.sample(every, min(len(every), SAMPLE)) for pair in near(model)]
     draw.shuffle(neighbours_of_some)
     for neighbour in neighbours_of_some:
         yield neighbour
