@@ -20,7 +20,7 @@ from refmodel.oracle.vectors import files, manifest, walks
 from refmodel.oracle.x86 import nested_campaign, walk_campaign
 from refmodel.oracle.x86.agent.image import TABLES, WINDOW
 from refmodel.oracle.x86.nested_campaign import NestedCampaign
-from refmodel.oracle.x86.nested_tests import NestedTest
+from refmodel.oracle.x86.nested_tests import GUEST_TABLES, NestedTest
 from refmodel.oracle.x86.outcomes import Lawful, Observed
 from refmodel.oracle.x86.walk_campaign import WalkCampaign
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
@@ -81,7 +81,8 @@ def _set_up(test: RunnableTest, campaign: WalkCampaign | NestedCampaign) -> Runn
     """The test on a processor like the implementation's; None if its machine cannot be set up for it."""
     profile = campaign.profile
     cpu = _like(test.cpu, profile)
-    possible = (bool(test.entries) and not test.access.implicit and (profile.smep_smap or not (cpu.smep or cpu.smap))
+    possible = (bool(test.entries) and not test.access.implicit and _in_place(test)
+                and (profile.smep_smap or not (cpu.smep or cpu.smap))
                 and (profile.nxe_off or cpu.nxe)
                 and (profile.pke or not cpu.pke) and (profile.upper_user or not (test.access.user and test.gva >> 63))
                 and (profile.fetch_at_zero or test.gva or not test.access.fetch)
@@ -105,6 +106,12 @@ def _second(test: NestedTest, campaign: WalkCampaign | NestedCampaign) -> Ept | 
         return _like(test.second, campaign.profile)
     assert isinstance(campaign, NestedCampaign) and campaign.ept is not None
     return campaign.ept
+
+
+def _in_place(test: RunnableTest) -> bool:
+    """Whether the tables are where the machine has them."""
+    root = TABLES[test.cpu.levels] if isinstance(test, WalkTest) else GUEST_TABLES + TABLES[test.cpu.levels]
+    return test.cpu.cr3 & FRAME == root and all(at < WINDOW.start for at in test.entries)
 
 
 def _stays(test: RunnableTest, window: range) -> bool:

@@ -15,7 +15,7 @@ from refmodel.machine.x86.ept_walk import Ept, EptMisconfiguration, EptViolation
 from refmodel.machine.x86.guest_walk import Cpu
 from refmodel.machine.x86.npt_walk import FINAL_ADDRESS, NestedPageFault, npt_walk
 from refmodel.machine.x86.words import FRAME, PS, RW, US, P, lacking
-from refmodel.oracle.vectors import neighbours
+from refmodel.oracle.vectors import neighbours, variations
 from refmodel.oracle.vectors.paths import EptTest, ept_tests, guest_tests
 from refmodel.oracle.x86 import nested_campaign, nested_tests, walk_campaign, walk_tests
 from refmodel.oracle.x86.agent.image import TABLES, WINDOW
@@ -48,17 +48,18 @@ Chosen: TypeAlias = tuple[str, Test]
 
 def guest(levels: int) -> Iterator[Chosen]:
     """Tests of the guest's walk."""
-    models = (test for bits in PHYSICAL_BITS for test in guest_tests(levels, bits))
+    models = (("a path", test) for bits in PHYSICAL_BITS for test in guest_tests(levels, bits))
     draw = random.Random(levels)
     profiles = [Profile(levels=levels, physical_bits=bits, amd=amd, pke=True) for bits in PHYSICAL_BITS for amd in (False, True)]
     drawn = (("drawn", walk_tests.make(draw.randbytes(walk_tests.SIZE), draw.choice(profiles))) for _ in itertools.count())
-    return _chosen(models, neighbours.of_walk, lambda _: drawn)
+    return _chosen(itertools.chain(models, variations.self_mapped(levels)), neighbours.of_walk, lambda _: _varied(drawn, levels))
 
 
 def ept(levels: int) -> Iterator[Chosen]:
     """Tests of the EPT walk."""
-    models = (test for bits in (PHYSICAL_BITS if levels == 4 else PHYSICAL_BITS[:1]) for test in ept_tests(levels, bits))
-    return _chosen(models, neighbours.of_ept, _changed_often)
+    physical_bits = PHYSICAL_BITS if levels == 4 else PHYSICAL_BITS[:1]
+    models = (("a path", test) for bits in physical_bits for test in ept_tests(levels, bits))
+    return _chosen(models, neighbours.of_ept, lambda every: _varied(_changed_often(every), levels))
 
 
 def _changed_often(models: Sequence[EptTest]) -> Iterator[Chosen]:
@@ -93,11 +94,22 @@ def through_npt() -> Iterator[Chosen]:
 
 
 def _nested(seconds: list[Ept | None]) -> Iterator[Chosen]:
-    models = (two_dimensional(test, second) for test in guest_tests(4, 40) if not test.access.implicit for second in seconds)
+    models = (("a path", two_dimensional(test, second)) for test in guest_tests(4, 40) if not test.access.implicit
+              for second in seconds)
     draw, profile = random.Random(4), Profile()
     drawn = (("drawn", nested_tests.make(draw.randbytes(nested_tests.SIZE), profile, second))
              for second in itertools.cycle(seconds))
-    return _chosen(models, neighbours.of_nested, lambda _: drawn)
+    return _chosen(models, neighbours.of_nested, lambda _: _varied(drawn, 4))
+
+
+def _varied(tests: Iterator[Chosen], seed: int) -> Iterator[Chosen]:
+    """By turns a test as it is, and one that is varied in what a walk must ignore and must not cut short."""
+    draw = random.Random(seed)
+    for because, test in tests:
+        yield because, test
+        because_of_other, other = next(tests)
+        what, other = variations.varied(other, draw)
+        yield f"{because_of_other}; {what}", other
 
 
 def two_dimensional(test: WalkTest, ept: Ept | None) -> NestedTest:
@@ -124,15 +136,16 @@ def two_dimensional(test: WalkTest, ept: Ept | None) -> NestedTest:
     return NestedTest(entries, cpu, ept or host, test.gva, test.access, frame | test.gva & 0xFFF)
 
 
-def _chosen(models: Iterable[Any], near: Callable[[Any], Iterator[tuple[str, Any]]],
+def _chosen(models: Iterable[Chosen], near: Callable[[Any], Iterator[tuple[str, Any]]],
             drawn: Callable[[Sequence[Any]], Iterator[Chosen]]) -> Iterator[Chosen]:
     """All models; then, by turns, one of the neighbours of some of them, in no order, and one that is drawn.
 
-    Each is made when it is asked for, so that a few vectors take as long as a few."""
+    Each is made when it is asked for, so that a few vectors take as long as a few.
+    """
     every = []
-    for model in models:
+    for because, model in models:
         every.append(model)
-        yield "a path", model
+        yield because, model
     draw, others = random.Random(0), drawn(every)
     neighbours_of_some = [pair for model in draw.sample(every, min(len(every), SAMPLE)) for pair in near(model)]
     draw.shuffle(neighbours_of_some)
