@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from refmodel.language import BadDesign
 from refmodel.language.asking import Fault
 from refmodel.machine.words import Marked, flags_of
 from refmodel.machine.x86.guest_walk import Cpu, walk
+from refmodel.machine.x86.legacy_walk import Cpu32
 from refmodel.machine.x86.words import FRAME, PS
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.known import new_titles
@@ -32,6 +33,7 @@ from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.telling import lines
 from refmodel.oracle.vectors import features, files, manifest, monitor, paths, running, variations, walks, writing
 from refmodel.oracle.vectors.results import judge_results
+from refmodel.oracle.x86.legacy_tests import NO_REGISTERS, LegacyCampaign, LegacyTest, with_pdptes_of_memory
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Observed
 from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of
@@ -39,6 +41,7 @@ from refmodel.oracle.x86.walk_tests import Profile, WalkTest
 
 CLIENTS = Path(running.__file__).parents[2] / "clients"
 SPECS = Path(__file__).parent.parent / "specs"
+FILES = ("guest-4", "nested-ept", "npt-4", "guest-32", "guest-pae")
 SOME = 2400
 """Vectors of each set that the tests look at."""
 
@@ -46,7 +49,7 @@ SOME = 2400
 @pytest.fixture(scope="module")
 def some(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("vectors")
-    for name in ("guest-4", "nested-ept", "npt-4"):
+    for name in FILES:
         tests = writing.CHOOSING[name]()
         lines_of = itertools.islice(writing.walk_lines(name, tests), SOME)
         (folder / f"{name}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines_of))
@@ -54,7 +57,7 @@ def some(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_is_written_is_what_the_walks_do_and_is_read_back(some: Path) -> None:
-    for name in ("guest-4", "nested-ept", "npt-4"):
+    for name in FILES:
         for vector, test, ways in files.read(some / f"{name}.jsonl"):
             assert walks.due(test) == ways, vector.id
             assert ways and vector.clauses
@@ -295,10 +298,65 @@ def test_what_is_varied_as_ignored_changes_nothing(name: str) -> None:
     assert changed > 50
 
 
+# ---------------------------------------------------------------- 32-bit paging and PAE paging
+
+
+@pytest.mark.parametrize("pae", [False, True])
+def test_unicorn_carries_out_vectors_outside_ia32e_mode(pae: bool, some: Path) -> None:
+    """It deviates where a PDPTE has changed in memory after CR3 was loaded, and nowhere else."""
+    pytest.importorskip("unicorn")
+    from refmodel.oracle.x86.unicorn_legacy import UnicornLegacy
+
+    machine = UnicornLegacy(pae)
+    verdict = running.run(LegacyCampaign(f"unicorn {machine.version}", pae, machine.walks), some)
+    assert verdict is not None and verdict.checks > 700 and set(verdict.outcomes) == {"completed", "#PF"}
+    assert set(verdict.seen) == ({NO_REGISTERS} if pae else set())
+
+
+MISTAKES: dict[str, tuple[bool, Callable[[Any], Any]]] = {
+    "address bits 39:32 of a 4 MiB page forgotten": (False, lambda t: attrs.evolve(t, entries={
+        at: e & ~0x1FE000 if e & PS and at >> 12 == 4 else e for at, e in t.entries.items()})),
+    "PS taken for a large page without CR4.PSE": (False, lambda t: attrs.evolve(t, cpu=attrs.evolve(t.cpu, pse=True))),
+    "bits 11:0 of CR3 not masked": (False, lambda t: attrs.evolve(
+        t, cpu=attrs.evolve(t.cpu, cr3=t.cpu.cr3 + 0x1000 * (t.cpu.cr3 & 8)))),
+    "bits 62:52 ignored, as in IA-32e mode": (True, lambda t: attrs.evolve(t, entries={
+        at: e & ~(0x7FF << 52) for at, e in t.entries.items()})),
+    "EFER.NXE taken as set": (True, lambda t: attrs.evolve(t, cpu=attrs.evolve(t.cpu, nxe=True))),
+    "PDPTEs read when it walks": (True, with_pdptes_of_memory),
+    "another PDPTE selected": (True, lambda t: attrs.evolve(t, gva=t.gva ^ 1 << 30))}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_outside_ia32e_mode_are_found(mistake: str, some: Path) -> None:
+    """A walker with one of these mistakes ends otherwise than some vector allows."""
+    pae, mistaken = MISTAKES[mistake]
+    tests = [(test, ways) for _, test, ways in files.read(some / f"guest-{'pae' if pae else '32'}.jsonl")
+             if isinstance(test, LegacyTest)]
+    wrong = [test for test, ways in tests
+             if not {way.outcome.kind for way in walks.due(mistaken(test))} <= {way.outcome.kind for way in ways}
+             or {(w.outcome.code, w.outcome.kind == "completed" and w.outcome.address) for w in walks.due(mistaken(test))}
+             - {(w.outcome.code, w.outcome.kind == "completed" and w.outcome.address) for w in ways}]
+    assert wrong
+
+
+def test_vectors_outside_ia32e_mode_have_what_their_formats_have(some: Path) -> None:
+    """Pages above 4 GiB, flags of CR3, tables that map themselves, PDPTEs that changed, loads that fail, and may fail."""
+    narrow = list(files.read(some / "guest-32.jsonl"))
+    wide = list(files.read(some / "guest-pae.jsonl"))
+    for vectors in (narrow, wide):
+        assert sum(way.outcome.address >> 32 != 0 for _, _, ways in vectors for way in ways if way.outcome.kind == "completed") > 10
+        assert sum(vector.because == "a table that maps itself" for vector, _, _ in vectors) == 12
+    assert {test.cpu.cr3 & 8 for _, test, _ in narrow if isinstance(test, LegacyTest) and isinstance(test.cpu, Cpu32)} == {0, 8}
+    assert {test.cr3 & 0x10 for _, test, _ in wide if isinstance(test, LegacyTest)} == {0, 0x10}
+    assert sum("pdpte-registers" in vector.needs for vector, _, _ in wide) > 20
+    ends = {tuple(end.end for end in vector.allowed) for vector, _, _ in wide if vector.kind == "mov-cr3"}
+    assert ends == {("completed",), ("#GP",), ("completed", "#GP")}
+
+
 # ---------------------------------------------------------------- features
 
 
-@pytest.mark.parametrize("name", ["guest-4", "nested-ept", "npt-4"])
+@pytest.mark.parametrize("name", FILES)
 def test_a_walker_that_lacks_features_agrees_with_every_vector_that_needs_none_of_them(name: str, some: Path) -> None:
     """Whichever features are lacking that a vector does not need, the walk ends as it says; those that it needs matter."""
     met = set[str]()
@@ -321,7 +379,8 @@ def test_vectors_that_need_a_feature_can_be_left_out() -> None:
     assert all(lacking.isdisjoint(vector["needs"]) for vector in kept)
     assert {need for vector in kept for need in vector["needs"]} >= {"smep", "keys", "nx", "no-wp"}
     assert writing.shares(80, frozenset({"5-levels"})) == {
-        "guest-4": 14, "guest-5": 0, "ept-4": 14, "ept-5": 0, "npt-4": 13, "nested-ept": 13, "nested-npt": 13, "monitor": 13}
+        "guest-32": 10, "guest-pae": 10, "guest-4": 10, "guest-5": 0, "ept-4": 10, "ept-5": 0, "npt-4": 10, "nested-ept": 10,
+        "nested-npt": 10, "monitor": 10}
     with pytest.raises(BadDesign, match="smop: no such feature; expected one of smep, smap"):
         writing.write(Path("nowhere"), 1, without=frozenset({"smop"}))
 

@@ -11,9 +11,10 @@ from proofs.declared.words import bit, every, some
 from proofs.walking import (
     AT,
     FLAGS,
-    GUEST_HELPERS,
+    LEGACY_HELPERS,
     AnyMemory,
     Claim,
+    NarrowMemory,
     Outcome,
     Values,
     arbitrary,
@@ -38,15 +39,7 @@ from refmodel.machine.x86.guest_walk import Access, PageFault
 from refmodel.machine.x86.legacy_walk import BadPdpte, Cpu32, CpuPae, load_pdptes, walk_32, walk_pae
 
 Term = Any
-HELPERS = (*GUEST_HELPERS, legacy_walk.reserved_of_4_mib, legacy_walk.selected)
 LOW_32 = (1 << 32) - 1
-
-
-class NarrowMemory(AnyMemory):
-    """Arbitrary memory, of which entries of 4 bytes are read."""
-
-    def read(self, address: Any) -> Any:
-        return super().read(address) & LOW_32
 
 
 @attrs.frozen
@@ -77,7 +70,7 @@ class LegacyWalk:
         self.access = arbitrary(self.reading, Access, "access")
         self.gva = word(self.reading, "gva")
         self.hypotheses = (some_processor(self.cpu.beyond.term),)
-        self.paths = paths(self.reading, self._run, [self.text], HELPERS)
+        self.paths = paths(self.reading, self._run, [self.text], LEGACY_HELPERS)
         cpu = {a.name: getattr(self.cpu, a.name).term for a in attrs.fields(self.cls)}
         access = {a.name: getattr(self.access, a.name).term for a in attrs.fields(Access)}
         declared = Declared32 if self.narrow else DeclaredPae

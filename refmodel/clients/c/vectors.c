@@ -164,6 +164,8 @@ int main(int count, char **words)
     while (fgets(text, sizeof text, file)) {
         int lacking = 0, ended = 0, right = 0;
         line = text;
+        if (!strstr(line, "\"kind\":\"guest\""))
+            return fprintf(stderr, "not a vector of the guest's walk: %.40s\n", line), 2;
         for (int i = 1; i + 1 < count; i++)
             lacking |= !strcmp(words[i], "--without") && needs(words[i + 1]);
         left_out += lacking;

@@ -16,6 +16,7 @@ from refmodel.language import BadDesign
 from refmodel.oracle.vectors import walks
 from refmodel.oracle.vectors.paths import EptTest
 from refmodel.oracle.vectors.walks import NptTest, Test
+from refmodel.oracle.x86.legacy_tests import LegacyTest, LoadTest, with_pdptes_of_memory
 from refmodel.oracle.x86.outcomes import Lawful
 
 
@@ -40,7 +41,20 @@ class Feature:
         return attrs.evolve(test, **changed) if changed else None
 
 
-FIVE_LEVELS, NON_CANONICAL = "5-levels", "non-canonical"
+@attrs.frozen
+class PdpteRegisters(Feature):
+    """That PDPTEs are registers: a walker that lacks it reads them from memory whenever it walks."""
+
+    field: str = "cr3"
+
+    def without(self, test: Test) -> Test | None:
+        if not isinstance(test, LegacyTest):
+            return None
+        seen = with_pdptes_of_memory(test)
+        return seen if seen != test else None
+
+
+FIVE_LEVELS, NON_CANONICAL, MOV_CR3 = "5-levels", "non-canonical", "mov-cr3"
 FEATURES = {feature.name: feature for feature in (
     Feature("smep", "CR4.SMEP set", "smep"),
     Feature("smap", "CR4.SMAP set", "smap"),
@@ -55,11 +69,17 @@ FEATURES = {feature.name: feature for feature in (
     Feature("amd", "AMD's: bit 8 of entries of levels 4 and 5 is reserved", "amd"),
     Feature("intel", "Intel's: bit 8 of entries of levels 4 and 5 is ignored", "amd", True),
     Feature("implicit", "accesses that the processor makes on its own", "implicit"),
+    Feature("pse", "CR4.PSE set: pages of 4 MiB with 32-bit paging", "pse"),
+    Feature("no-pse", "CR4.PSE clear: bit 7 of a directory's entry is ignored with 32-bit paging", "pse", True),
+    Feature("pse36", "PSE-36: pages of 4 MiB above 4 GiB", "pse36"),
+    Feature("no-pse36", "a processor without PSE-36: bits 21:13 of an entry that maps 4 MiB are reserved", "pse36", True),
+    PdpteRegisters("pdpte-registers", "PDPTEs that were changed in memory after CR3 was loaded, which changes no translation"),
     Feature("ept-flags", "EPTP bit 6 set: accessed and dirty flags for EPT", "accessed_dirty"),
     Feature("ept-user-execute", "mode-based execute control for EPT", "mode_based_execute"),
     Feature("ept-execute-only", "EPT entries may give the right to execute alone", "execute_only"),
     Feature("no-ept-execute-only", "a processor on which such an entry is a misconfiguration", "execute_only", True),
     Feature("ept-advanced", "advanced information in exit qualifications, bits 9 to 11", "advanced"),
+    Feature(MOV_CR3, "MOV to CR3 with PAE paging, which loads PDPTEs or gives #GP"),
     Feature(FIVE_LEVELS, "tables of 5 levels"),
     Feature(NON_CANONICAL, "linear addresses that are not canonical: the walker itself gives #GP"),
 )}
@@ -77,7 +97,9 @@ def known(names: Iterable[str]) -> frozenset[str]:
 def needs(test: Test, ways: list[Lawful]) -> list[str]:
     """The features that a walker must have to end in one of these ways, in the order of the table."""
     there = {FIVE_LEVELS} if _levels(test) == 5 else set()
-    if any(way.outcome.kind == "#GP" for way in ways):
+    if isinstance(test, LoadTest):
+        there.add(MOV_CR3)
+    elif any(way.outcome.kind == "#GP" for way in ways):
         there.add(NON_CANONICAL)
     on = [name for name, feature in FEATURES.items() if feature.field and feature.without(test) is not None]
     there |= {name for name in on if _matters(test, ways, (name,))}
@@ -101,4 +123,4 @@ def _matters(test: Test, ways: list[Lawful], names: Iterable[str]) -> bool:
 
 def _levels(test: Test) -> int:
     registers = test.ept if isinstance(test, EptTest) else test.host if isinstance(test, NptTest) else test.cpu
-    return registers.levels
+    return getattr(registers, "levels", 0)

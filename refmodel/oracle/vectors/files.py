@@ -18,17 +18,19 @@ from msgspec import Meta
 from refmodel.language import BadDesign
 from refmodel.machine.x86.ept_walk import Ept, Use
 from refmodel.machine.x86.guest_walk import Access, Cpu
+from refmodel.machine.x86.legacy_walk import Cpu32, CpuPae
 from refmodel.machine.x86.words import lacking
 from refmodel.oracle.trace.reading import Source
 from refmodel.oracle.vectors import features
 from refmodel.oracle.vectors.paths import EptTest
 from refmodel.oracle.vectors.walks import NptTest, Test
+from refmodel.oracle.x86.legacy_tests import LegacyTest, LoadTest
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Lawful, Outcome
 from refmodel.oracle.x86.walk_tests import WalkTest
 
 VERSION = 2
-SETS = ("guest-4", "guest-5", "ept-4", "ept-5", "npt-4", "nested-ept", "nested-npt")
+SETS = ("guest-32", "guest-pae", "guest-4", "guest-5", "ept-4", "ept-5", "npt-4", "nested-ept", "nested-npt")
 """The sets of walks, each a file."""
 
 Hex = Annotated[str, Meta(pattern="^0x[0-9a-f]{1,16}$", description="an unsigned 64-bit number")]
@@ -51,7 +53,7 @@ class Vector(msgspec.Struct, forbid_unknown_fields=True):
     """One line of a file of walks."""
 
     id: str
-    kind: Literal["guest", "ept", "npt", "nested"]
+    kind: Literal["32-bit", "pae", "mov-cr3", "guest", "ept", "npt", "nested"]
     clauses: list[str]
     needs: list[str]
     """The features that a walker must have to end so (``features.FEATURES``)."""
@@ -87,6 +89,14 @@ def _check_needs(vector: Vector) -> None:
 
 def _test(vector: Vector) -> Test:
     memory, address = _words(vector.memory), int(vector.address, 16)
+    if vector.kind == "32-bit":
+        return LegacyTest(memory, _record(Cpu32, vector.cpu), address, _record(Access, vector.access))
+    if vector.kind in ("pae", "mov-cr3"):
+        registers = dict(vector.cpu)
+        cr3, cpu = int(str(registers.pop("cr3")), 16), _record(CpuPae, registers)
+        if vector.kind == "mov-cr3":
+            return LoadTest(memory, cpu, cr3)
+        return LegacyTest(memory, cpu, address, _record(Access, vector.access), cr3)
     if vector.kind == "guest":
         return WalkTest(memory, _record(Cpu, vector.cpu), address, _record(Access, vector.access))
     if vector.kind == "ept":

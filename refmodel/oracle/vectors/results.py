@@ -20,7 +20,8 @@ from refmodel.oracle.trace.reading import Source
 from refmodel.oracle.vectors import manifest
 from refmodel.oracle.vectors.files import SETS, Hex, Memory, Vector, read
 from refmodel.oracle.vectors.walks import Test
-from refmodel.oracle.x86 import nested_campaign, walk_campaign
+from refmodel.oracle.x86 import legacy_tests, nested_campaign, walk_campaign
+from refmodel.oracle.x86.legacy_tests import LegacyTest
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Lawful, Observed, Outcome, judged
 from refmodel.oracle.x86.walk_tests import WalkTest
@@ -49,7 +50,7 @@ class Example:
 
     def lines(self) -> Iterator[str]:
         yield f"vector {self.vector.id} ({self.vector.because})"
-        if isinstance(self.test, WalkTest | NestedTest):
+        if isinstance(self.test, WalkTest | NestedTest | LegacyTest):
             yield from self.test.lines()
         else:
             yield f"address {self.vector.address}, access {self.vector.access}"
@@ -133,6 +134,8 @@ def _finding(test: Test, ways: list[Lawful], result: Result) -> Finding | None:
         return walk_campaign.compare(test, observed, ways)
     if isinstance(test, NestedTest):
         return nested_campaign.compare(test, observed, ways)
+    if isinstance(test, LegacyTest):
+        return legacy_tests.compare(test, observed, ways)
     return judged(ways, before, observed, _of_outcome, _of_flags)
 
 

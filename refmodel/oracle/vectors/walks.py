@@ -15,10 +15,11 @@ from refmodel.machine.x86.ept_walk import Ept, EptMisconfiguration, EptViolation
 from refmodel.machine.x86.guest_walk import Cpu
 from refmodel.machine.x86.npt_walk import FINAL_ADDRESS, NestedPageFault, npt_walk
 from refmodel.machine.x86.words import FRAME, PS, RW, US, P, lacking
-from refmodel.oracle.vectors import neighbours, variations
+from refmodel.oracle.vectors import legacy, neighbours, variations
 from refmodel.oracle.vectors.paths import EptTest, ept_tests, guest_tests
-from refmodel.oracle.x86 import nested_campaign, nested_tests, walk_campaign, walk_tests
+from refmodel.oracle.x86 import legacy_tests, nested_campaign, nested_tests, walk_campaign, walk_tests
 from refmodel.oracle.x86.agent.image import TABLES, WINDOW
+from refmodel.oracle.x86.legacy_tests import LegacyTest, LoadTest
 from refmodel.oracle.x86.nested_tests import DATA_1, DATA_2, GUEST_DATA, GUEST_TABLES, ROOT, TABLES_1, THIRD, WRITE_BACK, NestedTest
 from refmodel.oracle.x86.outcomes import Lawful, Outcome, lawful
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
@@ -41,7 +42,7 @@ class NptTest:
     fetch: bool
 
 
-Test: TypeAlias = WalkTest | EptTest | NptTest | NestedTest
+Test: TypeAlias = WalkTest | EptTest | NptTest | NestedTest | LegacyTest | LoadTest
 Chosen: TypeAlias = tuple[str, Test]
 """Why a test was chosen, and the test."""
 
@@ -81,6 +82,17 @@ def npt(levels: int) -> Iterator[Chosen]:
         assert isinstance(test, WalkTest)
         yield why, NptTest(test.entries, attrs.evolve(test.cpu, wp=True, smep=False, smap=False), test.gva & (1 << 52) - 1,
                            test.access.write, test.access.fetch)
+
+
+def outside_ia32e_mode(pae: bool) -> Iterator[Chosen]:
+    """Tests of 32-bit paging or of PAE paging; with PAE, of MOV to CR3 too."""
+    models: Iterator[Chosen] = (("a path", test) for test in legacy.paths(pae))
+    loads: Iterator[Chosen] = (("MOV to CR3", test) for test in legacy.loads() if pae)
+
+    def near(test: LegacyTest | LoadTest) -> Iterator[Chosen]:
+        return neighbours.of_load(test) if isinstance(test, LoadTest) else neighbours.of_legacy(test)
+
+    return _chosen(itertools.chain(loads, models, legacy.self_mapped(pae)), near, lambda _: legacy.drawn(pae))
 
 
 def through_ept() -> Iterator[Chosen]:
@@ -164,6 +176,10 @@ def due(test: Test) -> list[Lawful]:
         return walk_campaign.due(test)
     if isinstance(test, NestedTest):
         return nested_campaign.due(test)
+    if isinstance(test, LegacyTest):
+        return legacy_tests.due(test)
+    if isinstance(test, LoadTest):
+        return legacy_tests.due_of_load(test)
     if isinstance(test, EptTest):
         return lawful(lambda memory, _: ept_walk(memory, test.ept, test.gpa, test.use), test.entries, _end)
     return lawful(lambda memory, _: npt_walk(memory, test.host, test.gpa, test.write, test.fetch, FINAL_ADDRESS), test.entries,

@@ -18,15 +18,18 @@ import msgspec
 from refmodel.language import BadDesign
 from refmodel.machine.x86.ept_walk import Ept, Use
 from refmodel.machine.x86.guest_walk import Access, Cpu
+from refmodel.machine.x86.legacy_walk import Cpu32, CpuPae
 from refmodel.oracle.vectors import features, manifest, monitor, walks
 from refmodel.oracle.vectors.files import SETS, End, Vector
 from refmodel.oracle.vectors.paths import EptTest
 from refmodel.oracle.vectors.walks import NptTest, Test
+from refmodel.oracle.x86.legacy_tests import LegacyTest, LoadTest
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Lawful
 from refmodel.oracle.x86.walk_tests import WalkTest
 
 CHOOSING: dict[str, Callable[[], Iterator[walks.Chosen]]] = {
+    "guest-32": lambda: walks.outside_ia32e_mode(False), "guest-pae": lambda: walks.outside_ia32e_mode(True),
     "guest-4": lambda: walks.guest(4), "guest-5": lambda: walks.guest(5),
     "ept-4": lambda: walks.ept(4), "ept-5": lambda: walks.ept(5),
     "npt-4": lambda: walks.npt(4), "nested-ept": walks.through_ept, "nested-npt": walks.through_npt}
@@ -144,6 +147,12 @@ def vector_of(name: str, because: str, test: Test) -> Vector:
 def _parts(test: Test) -> tuple[dict[str, int | str], dict[str, int | str], int, dict[str, int], str]:
     if isinstance(test, WalkTest):
         return _registers(test.cpu), {}, test.gva, _flags(test.access), "guest"
+    if isinstance(test, LegacyTest):
+        if isinstance(test.cpu, CpuPae):
+            return {"cr3": hex(test.cr3), **_registers(test.cpu)}, {}, test.gva, _flags(test.access), "pae"
+        return _registers(test.cpu), {}, test.gva, _flags(test.access), "32-bit"
+    if isinstance(test, LoadTest):
+        return {"cr3": hex(test.cr3), **_registers(test.cpu)}, {}, 0, {}, "mov-cr3"
     if isinstance(test, EptTest):
         return {}, _registers(test.ept), test.gpa, _flags(test.use), "ept"
     if isinstance(test, NptTest):
@@ -151,7 +160,7 @@ def _parts(test: Test) -> tuple[dict[str, int | str], dict[str, int | str], int,
     return _registers(test.cpu), _registers(test.second), test.gva, _flags(test.access), "nested"
 
 
-def _registers(record: Cpu | Ept) -> dict[str, int | str]:
+def _registers(record: Cpu | Cpu32 | CpuPae | Ept) -> dict[str, int | str]:
     given: dict[str, int | str] = {}
     for name, value in attrs.asdict(record).items():
         if name == "beyond":
