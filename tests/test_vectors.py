@@ -475,7 +475,9 @@ def test_a_consumers_results_are_sorted_into_classes_with_the_smallest_example_o
 
 @pytest.mark.parametrize("line, expected", [
     (b"{}", "not a result"), (b'{"id":"guest-4/000000","end":"lost"}', "not a result"), (b"", "no results"),
-    (b'{"id":"other/1","end":"#GP"}', "id: other/1"), (b'{"id":"guest-4/999999","end":"#GP"}', "no vector"),
+    (b'{"id":"other/1","end":"#GP"}', "id: other/1"),
+    (b'{"id":"guest-4/000000","end":"#GP","end":"#PF"}', "end: is given twice"),
+    (b'{"id":"guest-4/999999","end":"#GP"}', "no vector"),
     (b'{"id":"guest-5/000000","end":"#GP"}', "no such file")])
 def test_what_is_no_result_is_said(line: bytes, expected: str, some: Path, tmp_path: Path) -> None:
     (tmp_path / "results").write_bytes(line)

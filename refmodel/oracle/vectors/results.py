@@ -16,6 +16,7 @@ import msgspec
 
 from refmodel.language import BadDesign
 from refmodel.oracle.judging import Deviation, Finding, Verdict
+from refmodel.oracle.trace.duplicates import duplicate_in
 from refmodel.oracle.trace.reading import Source
 from refmodel.oracle.vectors import manifest
 from refmodel.oracle.vectors.files import SETS, Hex, Memory, Vector, read
@@ -85,6 +86,8 @@ def _read(file: Path) -> dict[str, Result]:
                 result = decoder.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
                 raise BadDesign(f"{file}:{number}: not a result: {why}") from None
+            if (key := duplicate_in(line)) is not None:
+                raise BadDesign(f"{file}:{number}: {key}: is given twice in one object; expected one value")
             if result.id in results or result.id.partition("/")[0] not in SETS:
                 why_not = "was given before" if result.id in results else f"expected that of a vector of {', '.join(SETS)}"
                 raise BadDesign(f"{file}:{number}: id: {result.id}: {why_not}")
