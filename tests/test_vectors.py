@@ -36,7 +36,7 @@ from refmodel.oracle.vectors.results import judge_results
 from refmodel.oracle.x86.legacy_tests import NO_REGISTERS, LegacyCampaign, LegacyTest, with_pdptes_of_memory
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Observed
-from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of
+from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of, level_used
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
 
 CLIENTS = Path(running.__file__).parents[2] / "clients"
@@ -266,6 +266,23 @@ def test_walks_go_through_tables_that_map_themselves(some: Path) -> None:
             assert set(vector.allowed[0].flags.values()) == {"0x60"}
             times[-1] += 1
     assert all(times[number] for number in (1, 2, 3, 4, -1))
+
+
+def test_an_entry_that_serves_at_several_levels_is_named_by_the_last() -> None:
+    """A deviation at a root's entry that maps a page is one at a leaf."""
+    for because, test in variations.self_mapped(4):
+        assert because == "a table that maps itself"
+        last = [(level, at) for level, at in zip(range(4, 0, -1), _places(test), strict=False)]
+        assert {at: level_used(test, at) for _, at in last} == {at: level for level, at in last}
+
+
+def _places(test: WalkTest) -> Iterator[int]:
+    """Where the entries lie that a walk of four levels reads."""
+    table = test.cpu.cr3
+    for level in range(4, 0, -1):
+        at = table | (test.gva >> 3 + 9 * level & 0x1FF) << 3
+        yield at
+        table = test.entries[at] & FRAME
 
 
 def test_pages_and_tables_lie_above_4_gib(some: Path) -> None:

@@ -175,11 +175,12 @@ def compare(test: LegacyTest, observed: Observed, ways: list[Lawful] | None = No
         return Finding(f"{flag} {change} {when}, {_paging(test)}", FLAGS, f"entry {entry:#x}", f"entry {after:#x}")
 
     def of_outcome(expected: Outcome, got: Outcome) -> Finding:
-        if _reads_pdptes_when_it_walks(test, got):
-            return Finding(NO_REGISTERS, PDPTE_REGISTERS, words(expected), words(got))
         return Finding(_title(test, expected, got), ERROR_CODE if got.kind == "#PF" else SECTION, words(expected), words(got))
 
-    return judged(due(test) if ways is None else ways, test.entries, observed, of_outcome, of_flags)
+    finding = judged(due(test) if ways is None else ways, test.entries, observed, of_outcome, of_flags)
+    if finding is not None and _reads_pdptes_when_it_walks(test, observed):
+        return Finding(NO_REGISTERS, PDPTE_REGISTERS, finding.expected, finding.got)
+    return finding
 
 
 def with_pdptes_of_memory(test: LegacyTest) -> LegacyTest:
@@ -192,14 +193,15 @@ def with_pdptes_of_memory(test: LegacyTest) -> LegacyTest:
     return attrs.evolve(test, cpu=cpu)
 
 
-def _reads_pdptes_when_it_walks(test: LegacyTest, got: Outcome) -> bool:
+def _reads_pdptes_when_it_walks(test: LegacyTest, observed: Observed) -> bool:
     """Whether what came of a test is what a walker gets that reads PDPTEs from memory, and may check them, when it walks."""
+    got = observed.outcome
     seen = with_pdptes_of_memory(test)
     if seen == test or not isinstance(seen.cpu, CpuPae):
         return False
     pdpte = selected(seen.cpu, test.gva)
     checked = malformed(pdpte, seen.cpu.beyond, False) and got.kind == "#PF" and got.code & (P | RSVD) == P | RSVD
-    return checked or any(way.outcome == got for way in due(seen))
+    return checked or compare(seen, observed) is None
 
 
 def _paging(test: LegacyTest) -> str:
