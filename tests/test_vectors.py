@@ -33,7 +33,7 @@ from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.telling import lines
 from refmodel.oracle.vectors import features, files, manifest, monitor, paths, running, variations, walks, writing
 from refmodel.oracle.vectors.results import judge_results
-from refmodel.oracle.x86.legacy_tests import NO_REGISTERS, LegacyCampaign, LegacyTest, with_pdptes_of_memory
+from refmodel.oracle.x86.legacy_tests import NO_REGISTERS, LegacyCampaign, LegacyTest, LoadTest, with_pdptes_of_memory
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Observed
 from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of, level_used
@@ -184,7 +184,7 @@ def test_the_consumer_in_c_agrees_with_every_vector_and_notices_a_wrong_one(some
 
 @needs_gcc
 @pytest.mark.parametrize(("right", "wrong", "title"), [
-    pytest.param("write ? A | D : A", "A", "dirty flag of a 4 KiB leaf not set by an access that completes", id="forgets D"),
+    pytest.param("g->write ? A | D : A", "A", "dirty flag of a 4 KiB leaf not set by an access that completes", id="forgets D"),
     pytest.param("if (!leaf)\n            mark(slot, A);", "mark(slot, A);",
                  "accessed flag of a 4 KiB leaf set although the access faults", id="sets A of a leaf that denies the access"),
     pytest.param("if (!(entry & P))", "mark(slot, A);\n        if (!(entry & P))",
@@ -200,9 +200,37 @@ def test_the_consumer_in_c_notices_wrong_flags(right: str, wrong: str, title: st
 
 
 @needs_gcc
+@pytest.mark.parametrize("name", ["guest-32", "guest-pae"])
+def test_the_consumer_in_c_walks_outside_ia32e_mode_too(name: str, some: Path, tmp_path: Path) -> None:
+    program, file = consumer(tmp_path), str(some / f"{name}.jsonl")
+    done = subprocess.run([program, file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.endswith(f"{SOME} vectors, 0 wrong\n")
+    told = subprocess.run([program, "--results", file], capture_output=True, check=True).stdout
+    (tmp_path / "results.jsonl").write_bytes(told)
+    (verdict,) = judge_results(some, tmp_path / "results.jsonl")
+    assert verdict.checks == SOME and not verdict.deviations
+
+
+@needs_gcc
+@pytest.mark.parametrize(("name", "right", "wrong", "needs"), [
+    ("guest-32", "entry >> 13 & 0xff) << 32", "0ull) << 32", ()), ("guest-32", "1 << 21 | (", "(", ()),
+    ("guest-32", "pse && entry & PS", "(pse | 1) && entry & PS", ("no-pse",)),
+    ("guest-32", '"cr3") & 0xfffff000)', '"cr3"))', ()),
+    ("guest-pae", "g->beyond | 0x7ffull << 52", "g->beyond", ()), ("guest-pae", "0x1e6", "0x1e0", ("mov-cr3",)),
+    ("guest-pae", "gva >> 30 & 3", "gva >> 30 & 1", ()), ("guest-pae", "& 0xffffffe0", "& 0xfffff000", ("mov-cr3",))])
+def test_mistakes_outside_ia32e_mode_are_found_in_c(name: str, right: str, wrong: str, needs: tuple[str, ...], some: Path,
+                                                    tmp_path: Path) -> None:
+    program, file = consumer(tmp_path, (right, wrong)), str(some / f"{name}.jsonl")
+    assert subprocess.run([program, file], capture_output=True, check=False).returncode == 1
+    if needs:
+        without = [word for need in needs for word in ("--without", need)]
+        assert subprocess.run([program, *without, file], capture_output=True, check=False).returncode == 0
+
+
+@needs_gcc
 def test_the_consumer_in_c_leaves_out_what_it_is_told_to(some: Path, tmp_path: Path) -> None:
     """A walk without SMEP is wrong of some vectors, and of none that do not need it."""
-    program = consumer(tmp_path, ('smep = number(cpu, "smep")', "smep = 0"))
+    program = consumer(tmp_path, ('number(cpu, "smep")', "0"))
     file = str(some / "guest-4.jsonl")
     assert subprocess.run([program, file], capture_output=True, check=False).returncode == 1
     done = subprocess.run([program, "--without", "smap", "--without", "smep", file], capture_output=True, text=True, check=False)
@@ -368,6 +396,9 @@ def test_vectors_outside_ia32e_mode_have_what_their_formats_have(some: Path) -> 
     assert sum("pdpte-registers" in vector.needs for vector, _, _ in wide) > 20
     ends = {tuple(end.end for end in vector.allowed) for vector, _, _ in wide if vector.kind == "mov-cr3"}
     assert ends == {("completed",), ("#GP",), ("completed", "#GP")}
+    refused = [test for _, test, ways in wide if isinstance(test, LoadTest) and [way.outcome.kind for way in ways] == ["#GP"]]
+    reserved = {bit for test in refused for word in test.entries.values() for bit in range(64) if word & 1 and word >> bit & 1}
+    assert reserved >= {1, 2, 5, 6, 7, 8, *range(40, 64)}
 
 
 # ---------------------------------------------------------------- features

@@ -113,7 +113,11 @@ def self_mapped(pae: bool) -> Iterator[tuple[str, LegacyTest]]:
 
 
 def loads() -> Iterator[LoadTest]:
-    """MOV to CR3: PDPTEs all present, none, and each of them alone."""
+    """MOV to CR3: PDPTEs all present, none, each alone; and every bit of one that is present, and of one that is not."""
     for bits, present in itertools.product(PHYSICAL_BITS, (0b1111, 0, 1, 2, 4, 8)):
         words = {PDPT + 8 * n: DIRECTORY | (present >> n & 1) for n in range(4)}
         yield LoadTest(words, CpuPae(0, 0, 0, 0, beyond=lacking(bits)), PDPT)
+    for bit, there in itertools.product(range(1, 64), (True, False)):
+        words = {PDPT + 8 * n: DIRECTORY | (P if there or n != bit % 4 else 0) for n in range(4)}
+        words[PDPT + 8 * (bit % 4)] ^= 1 << bit
+        yield LoadTest(words, CpuPae(0, 0, 0, 0, beyond=lacking(40)), PDPT)
