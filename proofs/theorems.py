@@ -16,7 +16,7 @@ import attrs
 from proofs import bare_machines, designs, noninterference, popek_goldberg
 from proofs.riscv import two_stages
 from proofs.riscv import walk as riscv_walk
-from proofs.x86 import entries, ept_walk, guest_walk, nested_walk
+from proofs.x86 import entries, ept_walk, guest_walk, legacy_walk, nested_walk
 from refmodel.bare_machines import bare_machine
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.proof_cache import ProofCache
@@ -68,6 +68,7 @@ def _of_schemes(says: str, proof: Callable[..., None], *schemes: str) -> list[Th
 
 VS_STAGE = ("Sv32", "Sv39", "Sv48", "Sv57")
 EVERY_STAGE = (*VS_STAGE, "Sv32x4", "Sv39x4", "Sv48x4", "Sv57x4")
+LEGACY = ("32-bit", "PAE")
 SLOW = set(COMBINED) - {"interpreter+"}
 
 
@@ -81,6 +82,11 @@ THEOREMS = (
     *_of_levels("The guest's walk is what the manual's tables say.", guest_walk.the_walk_is_as_declared, 4, 5),
     *_of_levels("It reads and answers nothing beyond MAXPHYADDR.", guest_walk.nothing_leads_beyond_maxphyaddr, 4, 5),
     *_of_levels("What it lets through, every entry on the way let through.", guest_walk.rights_only_shrink, 4, 5),
+    *_of_schemes("The walk outside IA-32e mode is what the manual's tables say.", legacy_walk.the_walk_is_as_declared, *LEGACY),
+    *_of_schemes("It reads and answers nothing beyond MAXPHYADDR.", legacy_walk.nothing_leads_beyond_maxphyaddr, *LEGACY),
+    *_of_schemes("What it lets through, every entry on the way let through.", legacy_walk.rights_only_shrink, *LEGACY),
+    Theorem("MOV to CR3 with PAE paging loads four PDPTEs, or none if one has a reserved bit set.",
+            legacy_walk.pdptes_are_loaded_whole_or_not_at_all, certified=True),
     *_of_levels("The walk of nested page tables is a user's walk.", guest_walk.the_nested_page_walk_is_as_declared, 4, 5),
     *_of_levels("The EPT walk is what the manual's tables say.", ept_walk.the_walk_is_as_declared, 4, 5),
     *_of_levels("It reads and answers nothing beyond MAXPHYADDR.", ept_walk.nothing_leads_beyond_maxphyaddr, 4, 5),

@@ -18,9 +18,11 @@ from refmodel.engines.arbitrary import (
     EPT_HELPERS,
     FLAG,
     GUEST_HELPERS,
+    LEGACY_HELPERS,
     PHYSICAL_BITS,
     WORD,
     AnyMemory,
+    NarrowMemory,
     Values,
     arbitrary,
     flag,
@@ -138,8 +140,8 @@ def _caller() -> str:
 
 
 __all__ = [
-    "AT", "EPT_HELPERS", "FLAG", "FLAGS", "GUEST_HELPERS", "PHYSICAL_BITS", "WORD", "AnyMemory", "Claim", "Outcome", "Refuted",
-    "Undecided", "Values", "arbitrary", "flag", "must_differ", "obligations", "on_every_path", "paths", "plain", "reachable",
-    "same_translation", "same_translation_on_ints", "show",
-    "some_processor", "terms", "word",
+    "AT", "EPT_HELPERS", "FLAG", "FLAGS", "GUEST_HELPERS", "LEGACY_HELPERS", "PHYSICAL_BITS", "WORD", "AnyMemory", "Claim",
+    "NarrowMemory", "Outcome", "Refuted", "Undecided", "Values", "arbitrary", "flag", "must_differ", "obligations",
+    "on_every_path", "paths", "plain", "reachable", "same_translation", "same_translation_on_ints", "show", "some_processor",
+    "terms", "word",
 ]

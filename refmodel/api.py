@@ -32,7 +32,7 @@ from refmodel.oracle.riscv.vectors import write as write_riscv
 from refmodel.oracle.trace.events import Event
 from refmodel.oracle.trace.judge import judge_events, judge_trace
 from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
-from refmodel.oracle.vectors.files import write
+from refmodel.oracle.vectors.writing import write
 from refmodel.report import documents, figures, pages
 from refmodel.report import stories as stories_of
 
@@ -224,19 +224,22 @@ def judge(events: str | PathLike[str] | Iterable[Event | Mapping[str, Any] | byt
     return judge_events(events)
 
 
-def vectors(folder: str | PathLike[str], count: int | None = None, progress: Callable[[str], None] = lambda name: None,
-            architecture: str = "x86") -> dict[str, int]:
-    """Write conformance vectors, ``count`` walks together: for ``x86`` of page walks and of a monitor (specs/vectors.md), 120,000
-    if no number is given; for ``riscv`` of page walks (specs/riscv.md), 48,000.
+def vectors(folder: str | PathLike[str], count: int | None = None, progress: Callable[[int, int], None] = lambda done, of: None,
+            architecture: str = "x86", without: Iterable[str] = ()) -> dict[str, int]:
+    """Write conformance vectors, ``count`` together: for ``x86`` of page walks and of a monitor (specs/vectors.md), 120,000 walks
+    and all runs of a monitor if no number is given; for ``riscv`` of page walks (specs/riscv.md), 48,000.
 
-    Gives the number of vectors of each file. They are always the same. Raises ``BadDesign`` if the folder cannot be written, or
-    there is no such architecture.
+    ``progress`` is called with the number of vectors written so far, and of those to be written. ``without`` names features of
+    x86 that a walker lacks: vectors that need one are left out. Gives the number of vectors of each file. They are always the same.
+    Raises ``BadDesign`` if the folder cannot be written, or there is no such architecture or feature.
     """
     if architecture == "riscv":
-        return write_riscv(Path(folder), count or 48_000)
+        if tuple(without):
+            raise BadDesign("without is for x86; vectors of riscv have the rules that they are about")
+        return write_riscv(Path(folder), count or 48_000, progress)
     if architecture != "x86":
         raise BadDesign(f"{architecture}: no such architecture; x86 or riscv was expected")
-    return write(Path(folder), count or 120_000, progress)
+    return write(Path(folder), count, progress, frozenset(without))
 
 
 __all__ = [

@@ -29,8 +29,8 @@ ROOT = Path(__file__).parent.parent
 TRACES = [*LAWFUL.values(), *(told for _, told in UNLAWFUL.values())]
 KERNEL = (ROOT / "tests" / "data" / "kvmmmu.txt").read_bytes()
 VECTOR = json.dumps({
-    "id": "x", "kind": "guest", "clauses": ["EQV-2"], "because": "a path", "cpu": {"cr3": "0x2000", "levels": 4}, "second": {},
-    "address": "0x0", "access": {"write": 1}, "memory": {"0x2000": "0x3"},
+    "id": "x", "kind": "guest", "clauses": ["EQV-2"], "needs": ["nx"], "because": "a path",
+    "cpu": {"cr3": "0x2000", "levels": 4}, "second": {}, "address": "0x0", "access": {"write": 1}, "memory": {"0x2000": "0x3"},
     "allowed": [{"end": "#PF", "code": "0x2", "address": "0x0", "flags": {}, "may": {}}]}).encode() + b"\n"
 QUIET = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
 

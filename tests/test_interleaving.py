@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from io import BytesIO
 from typing import Any
 
 import pytest
 
 from refmodel.language import BadDesign
 from refmodel.oracle.trace.judge import Judge, judge_events
+from refmodel.oracle.trace.lockstep import converse
 from refmodel.oracle.trace.verdicts import TraceVerdict
 from tests.benchmarks.monitor import DEFECTS, Monitor
 
@@ -121,10 +123,36 @@ def test_the_verdict_says_the_bound() -> None:
     assert any(f"at most {WINDOW} apart" in note for note in judged(TWO).notes)
 
 
-def test_a_conversation_has_one_order() -> None:
-    from refmodel.oracle.trace.lockstep import Lockstep
+def conversation(told: Sequence[Told]) -> list[Any]:
+    """The answers to these lines, and what is said at their end."""
+    answers = BytesIO()
+    converse("test", BytesIO(b"".join(json.dumps(each).encode() + b"\n" for each in told)), answers)
+    return [json.loads(line) for line in answers.getvalue().splitlines()]
 
-    assert "order" in Lockstep("test").answer(json.dumps(HEADER).encode())["error"]
+
+def test_a_conversation_may_have_each_cpus_order_alone() -> None:
+    """A load that is reported before the store that it saw is lawful; one that nothing explains is told when its time is up."""
+    load, store = {"e": "load", "cpu": 1, "gpa": 8, "value": 7}, {"e": "store", "cpu": 0, "gpa": 8, "value": 7}
+    assert all(answer == {"ok": True} for answer in conversation([HEADER, *TWO, *SOME, load, store, *SOME]))
+    told = [HEADER, *TWO, *SOME, load, *SOME, store]
+    answers = conversation(told)
+    first = next(number for number, answer in enumerate(answers) if not answer["ok"])
+    assert answers[first]["clause"] == "EQV-1" and answers[first]["line"] == told.index(load) + 1 < first + 1
+
+
+@pytest.mark.parametrize("end", [[], [{"e": "trace", "start": "power-on"}]])
+def test_what_still_waits_at_the_end_of_a_conversation_is_told(end: list[Told]) -> None:
+    told = [HEADER, *TWO, *SOME, {"e": "load", "cpu": 1, "gpa": 8, "value": 7}]
+    *before, last = conversation([*told, *end])
+    assert all(answer == {"ok": True} for answer in before) and len(before) == len(told)
+    assert (last["ok"], last["clause"], last["line"]) == (False, "EQV-1", len(told))
+
+
+def test_a_conversation_says_what_a_race_leaves_undecided() -> None:
+    stores = [{"e": "store", "cpu": cpu, "gpa": 8, "value": cpu} for cpu in (1, 2)]
+    answers = conversation([HEADER, *TWO, *SOME, *stores, *SOME, {"e": "load", "cpu": 3, "gpa": 8, "value": 1}, *SOME])
+    assert all(answer["ok"] for answer in answers)
+    assert sum("race" in note for answer in answers for note in answer.get("notes", ())) == 1
 
 
 def test_blocks_and_events_are_judged_alike() -> None:

@@ -17,9 +17,11 @@ import pytest
 
 import refmodel
 from refmodel.language import BadDesign
+from refmodel.oracle.trace import client_events
 from refmodel.oracle.trace.driving import Driven, drive
-from refmodel.oracle.trace.judge import judge_trace
+from refmodel.oracle.trace.judge import Judge, judge_trace
 from refmodel.oracle.trace.lockstep import Lockstep
+from refmodel.oracle.trace.table import ROWS, Row
 
 CLIENTS = Path(refmodel.__file__).parent / "clients"
 COMMAND = [sys.executable, "-m", "refmodel.cli"]
@@ -159,6 +161,58 @@ def test_an_implementation_in_rust_is_judged_and_its_bug_is_caught(tmp_path: Pat
         done.append(drive([str(tmp_path / "tiny")], seconds=3))
     assert done[0].deviation is None and done[0].runs > 50
     assert done[1].deviation is not None and done[1].deviation.clause == "ISO-4" and len(done[1].failing) <= 6
+
+
+# ---------------------------------------------------------------- every event, in C and in Rust
+
+
+def test_what_reports_events_in_c_and_rust_is_made_of_the_table() -> None:
+    for name, text in client_events.texts().items():
+        assert (CLIENTS / name).read_text() == text, "python -m refmodel.oracle.trace.client_events refmodel/clients"
+
+
+def reported(answers: str, line: str) -> None:
+    """Every kind of event was reported once, with its fields and its place."""
+    events = [Judge("client").decode(number, told.encode()) for number, told in enumerate(answers.splitlines(), 1)]
+    assert [event.__struct_config__.tag for event in events] == [row.kind for row in ROWS]
+    for row, event in zip(ROWS, events, strict=True):
+        assert event.at is not None and line in event.at
+        for number, (name, flag) in enumerate(client_events.parameters(row), 1):
+            assert getattr(event, name) == (True if flag else number), (row.kind, name)
+
+
+@needs_gcc
+def test_every_event_can_be_reported_in_c(tmp_path: Path) -> None:
+    calls = [f"    refmodel_event_{row.kind}({', '.join(['&rm', *_arguments(row, '1'), _more(row)])});" for row in ROWS]
+    body = "\n".join(['#include "refmodel_events.h"', "int main(void)", "{", "    struct refmodel rm;",
+                      "    refmodel_file(&rm, stdout);", *calls, "    return 0;", "}", ""])
+    (tmp_path / "every.c").write_text(body)
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-I", str(CLIENTS / "c"), "-o", str(tmp_path / "every"),
+                    str(tmp_path / "every.c")], check=True)
+    reported(subprocess.run([str(tmp_path / "every")], capture_output=True, text=True, check=True).stdout, "every.c:")
+
+
+@pytest.mark.skipif(shutil.which("rustc") is None, reason="rustc is not installed")
+def test_every_event_can_be_reported_in_rust(tmp_path: Path) -> None:
+    calls = [f"    rm.event_{row.kind}({', '.join([*_arguments(row, 'true'), f'r#{_more(row, plain=True)}#'])})?;" for row in ROWS]
+    body = "\n".join(["mod refmodel;", "mod refmodel_events;", "fn main() -> std::io::Result<()> {",
+                      "    let mut rm = refmodel::Refmodel::to(std::io::stdout());", *calls, "    Ok(())", "}", ""])
+    (tmp_path / "every.rs").write_text(body)
+    for name in ("refmodel.rs", "refmodel_events.rs"):
+        shutil.copy(CLIENTS / "rust" / name, tmp_path)
+    subprocess.run(["rustc", "-A", "unused", "-o", str(tmp_path / "every"), str(tmp_path / "every.rs")], check=True,
+                   capture_output=True)
+    reported(subprocess.run([str(tmp_path / "every")], capture_output=True, text=True, check=True).stdout, "every.rs:")
+
+
+def _arguments(row: Row, true: str) -> list[str]:
+    return [true if flag else str(number) for number, (_, flag) in enumerate(client_events.parameters(row), 1)]
+
+
+def _more(row: Row, plain: bool = False) -> str:
+    """A field that is said besides, where an event can have it: as text in C, or within quotation marks."""
+    more = '"cpu":3' if row.kind == "map" else ""
+    return f'"{more}"' if plain else json.dumps(more)
 
 
 # ---------------------------------------------------------------- implementations that misbehave

@@ -17,6 +17,8 @@ GUEST, EPT = "x86.guest_walk.the_walk_is_as_declared(4)", "x86.ept_walk.the_walk
 NESTED = "x86.nested_walk.through_"
 STRATA = "x86.entries.walking_bits_is_walking_cells(4)"
 NPT = "x86.guest_walk.the_nested_page_walk_is_as_declared(4)"
+BITS_32, PAE = "x86.legacy_walk.the_walk_is_as_declared(32-bit)", "x86.legacy_walk.the_walk_is_as_declared(PAE)"
+PDPTES = "x86.legacy_walk.pdptes_are_loaded_whole_or_not_at_all()"
 THROUGH_EPT = f"{NESTED}ept_it_is_the_guest_s_walk_of_what_ept_shows(4)"
 THROUGH_NPT = f"{NESTED}npt_it_is_the_guest_s_walk_of_what_the_nested_tables_show(4)"
 
@@ -53,6 +55,27 @@ MUTANTS = [Mutant(*m) for m in (
     ("x86/guest_walk.py", "level, rights, denied, entry)", "level, rights, denied, table)", GUEST),
     ("x86/guest_walk.py", "level, rights, denied, entry)", "level, entry, denied, entry)", GUEST),
     ("x86/guest_walk.py", "level, rights, denied, entry)", "level, rights, entry, entry)", GUEST),
+    ("x86/legacy_walk.py", "smap=cpu.smap, nxe=False)", "smap=cpu.smap)", BITS_32),
+    ("x86/legacy_walk.py", "(cpu.pse and entry & PS != 0)", "entry & PS != 0", BITS_32),
+    ("x86/legacy_walk.py", "gva >> shift & 0x3FF) << 2", "gva >> shift & 0x3FF) << 3", BITS_32),
+    ("x86/legacy_walk.py", "(entry >> 13 & 0xFF) << 32", "(entry >> 13 & 0xF) << 32", BITS_32),
+    ("x86/legacy_walk.py", "1 << 21 | ((beyond", "((beyond", BITS_32),
+    ("x86/legacy_walk.py", "if pse36 else 0xFF << 13", "if pse36 else 0", BITS_32),
+    ("x86/legacy_walk.py", "rights, table = rights & entry", "rights, table = entry", BITS_32),
+    ("x86/legacy_walk.py", "(beyond >> 32 & 0xFF) << 13", "0", "x86.legacy_walk.nothing_leads_beyond_maxphyaddr(32-bit)"),
+    ("x86/legacy_walk.py", "rights, table = rights & entry,", "rights, table = entry,",
+     "x86.legacy_walk.rights_only_shrink(32-bit)"),
+    ("x86/legacy_walk.py", "if leaf:\n            break\n        memory.mark(slot, entry, A)",
+     "memory.mark(slot, entry, A)\n        if leaf:\n            break", BITS_32),
+    ("x86/legacy_walk.py", "beyond=cpu.beyond | ABOVE_FRAME", "beyond=cpu.beyond", PAE),
+    ("x86/legacy_walk.py", "return cpu.pdpte3 if gva >> 30", "return cpu.pdpte3 if gva >> 29", PAE),
+    ("x86/legacy_walk.py", "raise PageFault(reason(below, access))", "raise PageFault(reason(below, access) | P)", PAE),
+    ("x86/legacy_walk.py", "cpu.smap, nxe=cpu.nxe, beyond=", "cpu.smap, beyond=", PAE),
+    ("x86/legacy_walk.py", "(check_absent or pdpte & P != 0) and ", "", PDPTES),
+    ("x86/legacy_walk.py", "PDPTE_RESERVED | beyond", "PDPTE_RESERVED", PDPTES),
+    ("x86/legacy_walk.py", "0b11 << 1", "0b10 << 1", PDPTES),
+    ("x86/legacy_walk.py", "table + 16", "table + 8 + 0", PDPTES),
+    ("x86/legacy_walk.py", "LINEAR_BITS & ~0x1F", "LINEAR_BITS & ~0xFFF", PDPTES),
     ("x86/npt_walk.py", "Access(user=True,", "Access(user=False,", NPT),
     ("x86/npt_walk.py", "12 + 9 * host.levels", "11 + 9 * host.levels", NPT),
     ("x86/npt_walk.py", "reason(host, access) | stage", "stage", NPT),

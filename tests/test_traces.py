@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
 from refmodel.bugs import MUTANTS
 from refmodel.designs import Memory
@@ -20,7 +22,8 @@ from refmodel.engines.machine import Run, replay
 from refmodel.geometries import LARGER
 from refmodel.language import BadDesign, Design, outline
 from refmodel.oracle.trace import linear
-from refmodel.oracle.trace.judge import Deviation, Judge, judge_trace
+from refmodel.oracle.trace.duplicates import duplicate_in, may_have_duplicates
+from refmodel.oracle.trace.judge import Deviation, Judge, judge_events, judge_trace
 from refmodel.oracle.trace.telling import lines, trace_of
 from refmodel.oracle.vectors.monitor import runs
 
@@ -450,3 +453,44 @@ def test_the_command_judges_a_trace_from_standard_input() -> None:
     bad = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", "-"], input=b"nonsense\n", capture_output=True, timeout=60,
                          check=False)
     assert bad.returncode == 2 and b"-:1: not an event" in bad.stderr
+
+
+# ---------------------------------------------------------------- keys that are given twice
+
+TWICE = [(b'{"e":"store","gpa":8,"value":1,"value":2}', "value"), (b'{"e":"load","gpa":8,"value":1,"gpa" : 16}', "gpa"),
+         (b'{"e":"load","e":"load","gpa":8,"value":1}', "e"), (b'{"e":"load","\\u0067pa":8,"gpa":8,"value":1}', "gpa"),
+         (b'{"gpa":8,"at":"a\\":b","value":1,"e":"load","at":""}', "at")]
+
+
+@pytest.mark.parametrize(("line", "key"), TWICE)
+def test_a_key_that_is_given_twice_is_bad_input_with_its_line_and_field(line: bytes, key: str, tmp_path: Path) -> None:
+    """Whichever value a decoder takes, the other is not judged."""
+    before = b'{"e":"store","gpa":0,"value":1}\n' * 5000
+    (tmp_path / "t").write_bytes(before + line + b'\n{"e":"load","gpa":0,"value":1}\n')
+    with pytest.raises(BadDesign, match=f"t:5001: {key}: is given twice in one object"):
+        judge_trace(str(tmp_path / "t"))
+    with pytest.raises(BadDesign, match=f"events:2: {key}: is given twice"):
+        judge_events([b'{"e":"store","gpa":0,"value":1}', line])
+    wrong = b'{"e":"load","gpa":0,"value":2}\n'
+    (tmp_path / "t").write_bytes(before + wrong + line)
+    found = judge_trace(str(tmp_path / "t")).deviation  # what comes first is told
+    assert found is not None and found.line == 5001
+
+
+def test_keys_of_different_objects_and_lines_are_no_duplicates() -> None:
+    fine = [b'{"e":"store","gpa":8,"value":1}', b'{"e":"load","gpa":8,"value":1}', b'{"a":{"b":1},"b":2,"c":[{"b":1},{"b":2}]}',
+            b'{"at":"\\"gpa\\":","gpa":0}', b'{"aXb":1,"aYb":2}', b"", b"nonsense", b'"":', b'{"":1}']
+    assert not any(map(duplicate_in, fine))
+    assert not may_have_duplicates(b"\n".join(fine[:2]) + b"\n")
+    for line, key in TWICE:
+        assert duplicate_in(line) == key and may_have_duplicates(b"\n".join([*fine[:2], line]))
+
+
+@given(st.lists(st.lists(st.tuples(st.sampled_from(["a", "ab", "abc", "b", "gfn", "gpa", "é"]), st.integers(0, 9)), max_size=5),
+                min_size=1, max_size=6), st.booleans())
+def test_no_duplicate_escapes_the_look_at_a_whole_block(objects: list[list[tuple[str, int]]], newline: bool) -> None:
+    told = [b"{" + b",".join(f'"{key}":{value}'.encode() for key, value in pairs) + b"}" for pairs in objects]
+    block = b"\n".join(told) + b"\n" * newline
+    twice = any(len({key for key, _ in pairs}) < len(pairs) for pairs in objects)
+    assert any(map(duplicate_in, told)) == twice
+    assert may_have_duplicates(block) or not twice

@@ -3,46 +3,61 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
+import jsonschema
 import msgspec
 import pytest
 
+from refmodel.engines import walk_models
 from refmodel.language import BadDesign
 from refmodel.language.asking import Fault
 from refmodel.machine.words import Marked, flags_of
-from refmodel.machine.x86.guest_walk import walk
+from refmodel.machine.x86.guest_walk import Cpu, walk
+from refmodel.machine.x86.legacy_walk import Cpu32
+from refmodel.machine.x86.words import FRAME, PS
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.known import new_titles
 from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.telling import lines
-from refmodel.oracle.vectors import files, monitor, paths, running, walks
+from refmodel.oracle.vectors import features, files, manifest, monitor, paths, running, variations, walks, writing
 from refmodel.oracle.vectors.results import judge_results
+from refmodel.oracle.x86.legacy_tests import NO_REGISTERS, LegacyCampaign, LegacyTest, LoadTest, with_pdptes_of_memory
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Observed
-from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of
+from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of, level_used
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
 
 CLIENTS = Path(running.__file__).parents[2] / "clients"
+SPECS = Path(__file__).parent.parent / "specs"
+FILES = ("guest-4", "nested-ept", "npt-4", "guest-32", "guest-pae")
+SOME = 2400
+"""Vectors of each set that the tests look at."""
 
 
 @pytest.fixture(scope="module")
 def some(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("vectors")
-    for name in ("guest-4", "nested-ept", "npt-4"):
-        tests = files.SETS[name]()
-        (folder / f"{name}.jsonl").write_bytes(b"".join(line + b"\n" for line in files._walk_lines(name, tests, 1500)))
+    for name in FILES:
+        tests = writing.CHOOSING[name]()
+        lines_of = itertools.islice(writing.walk_lines(name, tests), SOME)
+        (folder / f"{name}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines_of))
     return folder
 
 
 def test_what_is_written_is_what_the_walks_do_and_is_read_back(some: Path) -> None:
-    for name in ("guest-4", "nested-ept", "npt-4"):
+    for name in FILES:
         for vector, test, ways in files.read(some / f"{name}.jsonl"):
             assert walks.due(test) == ways, vector.id
             assert ways and vector.clauses
@@ -86,7 +101,7 @@ def _is_read(test: WalkTest, at: int) -> bool:
 def test_they_are_always_the_same(tmp_path: Path) -> None:
     made = []
     for seed in "12":
-        code = f"from refmodel.oracle.vectors.files import *; write_set(Path({str(tmp_path)!r}), 'guest-5', 1200)"
+        code = f"from refmodel.oracle.vectors.writing import *; write_set(Path({str(tmp_path)!r}), 'guest-5', 1200)"
         subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONHASHSEED": seed})
         made.append((tmp_path / "guest-5.jsonl").read_bytes().splitlines())
     assert made[0] == made[1] and len(set(made[0])) == 1200
@@ -141,18 +156,337 @@ def test_runs_of_a_monitor_are_judged_as_they_say(number: int, of_a_mutant: int,
     assert {"share", "unmerge", "inflate", "deflate", "swap_out", "finish_reading", "send", "withdraw", "copy_to_guest"} <= done
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+
+
+def consumer(folder: Path, change: tuple[str, str] = ("", "")) -> str:
+    """The consumer in C, built, with a part of its text changed."""
+    text = (CLIENTS / "c" / "vectors.c").read_text()
+    assert change[0] in text
+    (folder / "vectors.c").write_text(text.replace(*change) if change[0] else text)
+    program = str(folder / "vectors")
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-O2", "-o", program, str(folder / "vectors.c")], check=True)
+    return program
+
+
+@needs_gcc
 def test_the_consumer_in_c_agrees_with_every_vector_and_notices_a_wrong_one(some: Path, tmp_path: Path) -> None:
-    program = tmp_path / "vectors"
-    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-O2", "-o", str(program), str(CLIENTS / "c" / "vectors.c")], check=True)
-    done = subprocess.run([str(program), str(some / "guest-4.jsonl")], capture_output=True, text=True, check=False)
-    assert done.returncode == 0 and done.stdout.endswith("1500 vectors, 0 wrong\n")
-    told = subprocess.run([str(program), "--results", str(some / "guest-4.jsonl")], capture_output=True, check=True).stdout
+    program = consumer(tmp_path)
+    done = subprocess.run([program, str(some / "guest-4.jsonl")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.endswith(f"{SOME} vectors, 0 wrong\n")
+    told = subprocess.run([program, "--results", str(some / "guest-4.jsonl")], capture_output=True, check=True).stdout
     (tmp_path / "results.jsonl").write_bytes(told)
     (verdict,) = judge_results(some, tmp_path / "results.jsonl")
-    assert verdict.checks == 1500 and not verdict.deviations
+    assert verdict.checks == SOME and not verdict.deviations
     wrong = (some / "guest-4.jsonl").read_text().replace('"code":"0x4"', '"code":"0x5"')
-    assert subprocess.run([str(program)], input=wrong, capture_output=True, text=True, check=False).returncode == 1
+    assert subprocess.run([program], input=wrong, capture_output=True, text=True, check=False).returncode == 1
+
+
+@needs_gcc
+@pytest.mark.parametrize(("right", "wrong", "title"), [
+    pytest.param("g->write ? A | D : A", "A", "dirty flag of a 4 KiB leaf not set by an access that completes", id="forgets D"),
+    pytest.param("if (!leaf)\n            mark(slot, A);", "mark(slot, A);",
+                 "accessed flag of a 4 KiB leaf set although the access faults", id="sets A of a leaf that denies the access"),
+    pytest.param("if (!(entry & P))", "mark(slot, A);\n        if (!(entry & P))",
+                 "accessed flag of a level 4 entry set although the access faults", id="sets A where nothing is present")])
+def test_the_consumer_in_c_notices_wrong_flags(right: str, wrong: str, title: str, some: Path, tmp_path: Path) -> None:
+    program = consumer(tmp_path, (right, wrong))
+    done = subprocess.run([program, str(some / "guest-4.jsonl")], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "accessed and dirty flags are not as they must be" in done.stdout
+    told = subprocess.run([program, "--results", str(some / "guest-4.jsonl")], capture_output=True, check=True).stdout
+    (tmp_path / "results.jsonl").write_bytes(told)
+    (verdict,) = judge_results(some, tmp_path / "results.jsonl")
+    assert title in verdict.seen
+
+
+@needs_gcc
+@pytest.mark.parametrize("name", ["guest-32", "guest-pae"])
+def test_the_consumer_in_c_walks_outside_ia32e_mode_too(name: str, some: Path, tmp_path: Path) -> None:
+    program, file = consumer(tmp_path), str(some / f"{name}.jsonl")
+    done = subprocess.run([program, file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.endswith(f"{SOME} vectors, 0 wrong\n")
+    told = subprocess.run([program, "--results", file], capture_output=True, check=True).stdout
+    (tmp_path / "results.jsonl").write_bytes(told)
+    (verdict,) = judge_results(some, tmp_path / "results.jsonl")
+    assert verdict.checks == SOME and not verdict.deviations
+
+
+@needs_gcc
+@pytest.mark.parametrize(("name", "right", "wrong", "needs"), [
+    ("guest-32", "entry >> 13 & 0xff) << 32", "0ull) << 32", ()), ("guest-32", "1 << 21 | (", "(", ()),
+    ("guest-32", "pse && entry & PS", "(pse | 1) && entry & PS", ("no-pse",)),
+    ("guest-32", '"cr3") & 0xfffff000)', '"cr3"))', ()),
+    ("guest-pae", "g->beyond | 0x7ffull << 52", "g->beyond", ()), ("guest-pae", "0x1e6", "0x1e0", ("mov-cr3",)),
+    ("guest-pae", "gva >> 30 & 3", "gva >> 30 & 1", ()), ("guest-pae", "& 0xffffffe0", "& 0xfffff000", ("mov-cr3",))])
+def test_mistakes_outside_ia32e_mode_are_found_in_c(name: str, right: str, wrong: str, needs: tuple[str, ...], some: Path,
+                                                    tmp_path: Path) -> None:
+    program, file = consumer(tmp_path, (right, wrong)), str(some / f"{name}.jsonl")
+    assert subprocess.run([program, file], capture_output=True, check=False).returncode == 1
+    if needs:
+        without = [word for need in needs for word in ("--without", need)]
+        assert subprocess.run([program, *without, file], capture_output=True, check=False).returncode == 0
+
+
+@needs_gcc
+def test_the_consumer_in_c_leaves_out_what_it_is_told_to(some: Path, tmp_path: Path) -> None:
+    """A walk without SMEP is wrong of some vectors, and of none that do not need it."""
+    program = consumer(tmp_path, ('number(cpu, "smep")', "0"))
+    file = str(some / "guest-4.jsonl")
+    assert subprocess.run([program, file], capture_output=True, check=False).returncode == 1
+    done = subprocess.run([program, "--without", "smap", "--without", "smep", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "vectors left out" in done.stderr
+    checked, _, _ = done.stdout.partition(" vectors, 0 wrong")
+    assert 1000 < int(checked) < SOME
+
+
+# ---------------------------------------------------------------- variety
+
+
+def completed(file: Path) -> Iterator[tuple[files.Vector, Any]]:
+    """The vectors that must complete, with their tests."""
+    for vector, test, ways in files.read(file):
+        if len(ways) == 1 and ways[0].outcome.kind == "completed":
+            yield vector, test
+
+
+def entries_used(test: WalkTest) -> Iterator[tuple[int, int, bool]]:
+    """The entries that a walk reads, in order: the level, the entry, and whether it maps a page."""
+    table = test.cpu.cr3 & FRAME
+    for level in range(test.cpu.levels, 0, -1):
+        entry = test.entries[table | (test.gva >> 3 + 9 * level & 0x1FF) << 3]
+        leaf = level == 1 or (level < 4 and entry & PS != 0)
+        yield level, entry, leaf
+        table = entry & FRAME
+        if leaf:
+            return
+
+
+def test_walks_that_complete_have_every_ignored_bit_set_at_each_level(some: Path) -> None:
+    """Software's bits, PWT, PCD, G, keys without CR4.PKE, D of an entry that maps no page, and PAT at its two places."""
+    met = {(level, leaf): 0 for level in range(4, 0, -1) for leaf in (False, True) if (level, leaf) not in ((4, True), (1, False))}
+    for _, test in completed(some / "guest-4.jsonl"):
+        for level, entry, leaf in entries_used(test):
+            met[level, leaf] |= entry
+    for (level, leaf), bits in met.items():
+        due = variations.ignored(Cpu(cr3=0), level, leaf)
+        assert due & (1 << 12 if leaf and level > 1 else 1 << 7 if leaf else 1 << 6), (level, leaf)
+        assert bits & due == due, f"level {level}: {due & ~bits:#x} is never set"
+
+
+def test_walks_are_made_with_flags_of_cr3_and_pcids(some: Path) -> None:
+    """A walker that takes bits 11:0 of CR3 for a part of the root's address goes wrong."""
+    for name in ("guest-4", "nested-ept", "npt-4"):
+        low = {int(str(v.cpu.get("cr3", 0) or 0), 16) & 0xFFF if v.kind != "npt" else int(str(v.second["cr3"]), 16) & 0xFFF
+               for v, _ in completed(some / f"{name}.jsonl")}
+        seen = 0
+        for each in low:
+            seen |= each
+        assert 0 in low and seen == 0xFFF, name
+
+
+def test_walks_go_through_tables_that_map_themselves(some: Path) -> None:
+    """The root is read at two, three and four levels, and one entry is the table's, the page's and gets both its flags."""
+    times = Counter[int]()
+    for vector, test in completed(some / "guest-4.jsonl"):
+        tables = [test.cpu.cr3 & FRAME, *(entry & FRAME for _, entry, leaf in entries_used(test) if not leaf)]
+        times[tables.count(tables[0])] += 1
+        if tables.count(tables[0]) == 4 and test.access.write and len(test.entries) == 1:
+            assert set(vector.allowed[0].flags.values()) == {"0x60"}
+            times[-1] += 1
+    assert all(times[number] for number in (1, 2, 3, 4, -1))
+
+
+def test_an_entry_that_serves_at_several_levels_is_named_by_the_last() -> None:
+    """A deviation at a root's entry that maps a page is one at a leaf."""
+    for because, test in variations.self_mapped(4):
+        assert because == "a table that maps itself"
+        last = [(level, at) for level, at in zip(range(4, 0, -1), _places(test), strict=False)]
+        assert {at: level_used(test, at) for _, at in last} == {at: level for level, at in last}
+
+
+def _places(test: WalkTest) -> Iterator[int]:
+    """Where the entries lie that a walk of four levels reads."""
+    table = test.cpu.cr3
+    for level in range(4, 0, -1):
+        at = table | (test.gva >> 3 + 9 * level & 0x1FF) << 3
+        yield at
+        table = test.entries[at] & FRAME
+
+
+def test_pages_and_tables_lie_above_4_gib(some: Path) -> None:
+    """A walker that keeps 32 bits of an address goes wrong."""
+    for name in ("guest-4", "npt-4", "ept-4"):
+        if name == "ept-4":
+            read = [(test.ept.root, max(walks.due(test)[0].outcome.address, 0)) for because, test in ept_varied()
+                    if walks.due(test)[0].outcome.kind == "completed"]
+        else:
+            read = [((test.cpu if isinstance(test, WalkTest) else test.host).cr3, int(vector.allowed[0].address, 16))
+                    for vector, test in completed(some / f"{name}.jsonl")]
+        assert sum(root >> 32 != 0 for root, _ in read) > 3 and sum(page >> 32 != 0 for _, page in read) > 3, name
+
+
+def ept_varied() -> Iterator[tuple[str, paths.EptTest]]:
+    test = next(test for test in paths.ept_tests(4, 40) if walks.due(test)[0].outcome.kind == "completed")
+    draw = random.Random(1)
+    return (variations.varied(test, draw) for _ in range(40))
+
+
+@pytest.mark.parametrize("name", ["guest-4", "nested-ept", "ept-4"])
+def test_what_is_varied_as_ignored_changes_nothing(name: str) -> None:
+    """How a walk ends and which flags it sets is as it was without the bits that it ignores."""
+    draw, changed = random.Random(0), 0
+    for _, test in itertools.islice(writing.CHOOSING[name](), 0, 60):
+        for change in (variations.with_ignored_bits, variations.with_flags_of_cr3):
+            other = change(test, draw)
+            assert walks.due(other) == walks.due(test)
+            changed += other != test
+    assert changed > 50
+
+
+# ---------------------------------------------------------------- 32-bit paging and PAE paging
+
+
+@pytest.mark.parametrize("pae", [False, True])
+def test_unicorn_carries_out_vectors_outside_ia32e_mode(pae: bool, some: Path) -> None:
+    """It deviates where a PDPTE has changed in memory after CR3 was loaded, and nowhere else."""
+    pytest.importorskip("unicorn")
+    from refmodel.oracle.x86.unicorn_legacy import UnicornLegacy
+
+    machine = UnicornLegacy(pae)
+    verdict = running.run(LegacyCampaign(f"unicorn {machine.version}", pae, machine.walks), some)
+    assert verdict is not None and verdict.checks > 700 and set(verdict.outcomes) == {"completed", "#PF"}
+    assert set(verdict.seen) == ({NO_REGISTERS} if pae else set())
+
+
+MISTAKES: dict[str, tuple[bool, Callable[[Any], Any]]] = {
+    "address bits 39:32 of a 4 MiB page forgotten": (False, lambda t: attrs.evolve(t, entries={
+        at: e & ~0x1FE000 if e & PS and at >> 12 == 4 else e for at, e in t.entries.items()})),
+    "PS taken for a large page without CR4.PSE": (False, lambda t: attrs.evolve(t, cpu=attrs.evolve(t.cpu, pse=True))),
+    "bits 11:0 of CR3 not masked": (False, lambda t: attrs.evolve(
+        t, cpu=attrs.evolve(t.cpu, cr3=t.cpu.cr3 + 0x1000 * (t.cpu.cr3 & 8)))),
+    "bits 62:52 ignored, as in IA-32e mode": (True, lambda t: attrs.evolve(t, entries={
+        at: e & ~(0x7FF << 52) for at, e in t.entries.items()})),
+    "EFER.NXE taken as set": (True, lambda t: attrs.evolve(t, cpu=attrs.evolve(t.cpu, nxe=True))),
+    "PDPTEs read when it walks": (True, with_pdptes_of_memory),
+    "another PDPTE selected": (True, lambda t: attrs.evolve(t, gva=t.gva ^ 1 << 30))}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_outside_ia32e_mode_are_found(mistake: str, some: Path) -> None:
+    """A walker with one of these mistakes ends otherwise than some vector allows."""
+    pae, mistaken = MISTAKES[mistake]
+    tests = [(test, ways) for _, test, ways in files.read(some / f"guest-{'pae' if pae else '32'}.jsonl")
+             if isinstance(test, LegacyTest)]
+    wrong = [test for test, ways in tests
+             if not {way.outcome.kind for way in walks.due(mistaken(test))} <= {way.outcome.kind for way in ways}
+             or {(w.outcome.code, w.outcome.kind == "completed" and w.outcome.address) for w in walks.due(mistaken(test))}
+             - {(w.outcome.code, w.outcome.kind == "completed" and w.outcome.address) for w in ways}]
+    assert wrong
+
+
+def test_vectors_outside_ia32e_mode_have_what_their_formats_have(some: Path) -> None:
+    """Pages above 4 GiB, flags of CR3, tables that map themselves, PDPTEs that changed, loads that fail, and may fail."""
+    narrow = list(files.read(some / "guest-32.jsonl"))
+    wide = list(files.read(some / "guest-pae.jsonl"))
+    for vectors in (narrow, wide):
+        assert sum(way.outcome.address >> 32 != 0 for _, _, ways in vectors for way in ways if way.outcome.kind == "completed") > 10
+        assert sum(vector.because == "a table that maps itself" for vector, _, _ in vectors) == 12
+    assert {test.cpu.cr3 & 8 for _, test, _ in narrow if isinstance(test, LegacyTest) and isinstance(test.cpu, Cpu32)} == {0, 8}
+    assert {test.cr3 & 0x10 for _, test, _ in wide if isinstance(test, LegacyTest)} == {0, 0x10}
+    assert sum("pdpte-registers" in vector.needs for vector, _, _ in wide) > 20
+    ends = {tuple(end.end for end in vector.allowed) for vector, _, _ in wide if vector.kind == "mov-cr3"}
+    assert ends == {("completed",), ("#GP",), ("completed", "#GP")}
+    refused = [test for _, test, ways in wide if isinstance(test, LoadTest) and [way.outcome.kind for way in ways] == ["#GP"]]
+    reserved = {bit for test in refused for word in test.entries.values() for bit in range(64) if word & 1 and word >> bit & 1}
+    assert reserved >= {1, 2, 5, 6, 7, 8, *range(40, 64)}
+
+
+# ---------------------------------------------------------------- features
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_walker_that_lacks_features_agrees_with_every_vector_that_needs_none_of_them(name: str, some: Path) -> None:
+    """Whichever features are lacking that a vector does not need, the walk ends as it says; those that it needs matter."""
+    met = set[str]()
+    for vector, test, ways in itertools.islice(files.read(some / f"{name}.jsonl"), 0, None, 7):
+        needed = set(vector.needs)
+        met |= needed
+        on = [f for f, x in features.FEATURES.items() if x.field and x.without(test) is not None]
+        rest = [f for f in on if f not in needed]
+        for number in range(1, len(rest) + 1):
+            for lacking in itertools.combinations(rest, number):
+                assert not features._matters(test, ways, lacking), (vector.id, lacking)
+        assert not needed & set(on) or features._matters(test, ways, needed & set(on)), vector.id
+    assert len(met) >= 7
+
+
+def test_vectors_that_need_a_feature_can_be_left_out() -> None:
+    lacking = frozenset({"smap", "no-nx", "maxphyaddr"})
+    kept = [json.loads(line) for line in itertools.islice(writing.walk_lines("guest-4", walks.guest(4), lacking), 600)]
+    assert [vector["id"] for vector in kept[:2]] == ["guest-4/000000", "guest-4/000001"]
+    assert all(lacking.isdisjoint(vector["needs"]) for vector in kept)
+    assert {need for vector in kept for need in vector["needs"]} >= {"smep", "keys", "nx", "no-wp"}
+    assert writing.shares(80, frozenset({"5-levels"})) == {
+        "guest-32": 10, "guest-pae": 10, "guest-4": 10, "guest-5": 0, "ept-4": 10, "ept-5": 0, "npt-4": 10, "nested-ept": 10,
+        "nested-npt": 10, "monitor": 10}
+    with pytest.raises(BadDesign, match="smop: no such feature; expected one of smep, smap"):
+        writing.write(Path("nowhere"), 1, without=frozenset({"smop"}))
+
+
+def test_the_chapter_has_every_feature_and_the_schema_is_that_of_a_line(some: Path) -> None:
+    chapter = (SPECS / "vectors.md").read_text()
+    for name, feature in features.FEATURES.items():
+        assert f"| `{name}` | {feature.about} |" in chapter
+    assert json.loads((SPECS / "vectors.schema.json").read_text()) == json.loads(json.dumps(files.schema())), \
+        "python -m refmodel.oracle.vectors.files > specs/vectors.schema.json"
+    validator = jsonschema.Draft202012Validator(files.schema())
+    for line in (some / "nested-ept.jsonl").read_text().splitlines()[:200]:
+        validator.validate(json.loads(line))
+
+
+# ---------------------------------------------------------------- a few, and the manifest
+
+
+def test_a_few_vectors_are_found_without_looking_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    solved, solve = [0], walk_models._Symbolic._model
+
+    def counted(self: Any, path: Any) -> Any:
+        solved[0] += 1
+        return solve(self, path)
+
+    monkeypatch.setattr(walk_models._Symbolic, "_model", counted)
+    assert len(list(itertools.islice(writing.walk_lines("guest-4", walks.guest(4)), 3))) == 3
+    assert solved[0] < 10
+
+
+def test_a_count_is_shared_by_all_files_and_written_with_a_manifest(tmp_path: Path) -> None:
+    done = list[tuple[int, int]]()
+    written = writing.write(tmp_path, 2, lambda *now: done.append(now), frozenset({"smap"}))
+    assert sum(written.values()) == 2 and done[-1] == (2, 2)
+    assert {file.name for file in tmp_path.iterdir()} == {*(f"{name}.jsonl" for name in writing.EVERY), "manifest.json"}
+    about = json.loads((tmp_path / "manifest.json").read_text())
+    assert about["vectors"] == written and about["without"] == ["smap"] and about["version"] == files.VERSION
+    manifest.check(tmp_path)
+
+
+@pytest.mark.parametrize(("break_it", "expected"), [
+    (lambda folder: (folder / "guest-4.jsonl").write_bytes(b"{}\n"), "guest-4.jsonl: changed since it was written"),
+    (lambda folder: (folder / "npt-4.jsonl").unlink(), "npt-4.jsonl: no such file, and manifest.json lists it"),
+    (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json: not a manifest"),
+    (lambda folder: (folder / "manifest.json").write_text(
+        (folder / "manifest.json").read_text().replace('"version": 2', '"version": 1')), "version: 1; expected 2")])
+def test_vectors_that_are_not_as_the_manifest_says_are_refused(break_it: Any, expected: str, some: Path, tmp_path: Path) -> None:
+    for name in ("guest-4", "npt-4"):
+        shutil.copy(some / f"{name}.jsonl", tmp_path)
+    manifest.write(tmp_path, {"guest-4": SOME, "npt-4": SOME}, ())
+    results = tmp_path / "results"
+    results.write_bytes(_results(some / "guest-4.jsonl"))
+    assert judge_results(tmp_path, results)[0].checks == SOME
+    break_it(tmp_path)
+    with pytest.raises(BadDesign, match=expected):
+        judge_results(tmp_path, results)
+    with pytest.raises(BadDesign, match=expected):
+        running.run(WalkCampaign("mine 1", Profile(), lambda tests: []), tmp_path)
 
 
 def _results(file: Path, forget: bool = False, flags: bool = False) -> bytes:
@@ -176,7 +510,7 @@ def test_a_consumers_results_are_sorted_into_classes_with_the_smallest_example_o
     results = tmp_path / "results.jsonl"
     results.write_bytes(_results(some / "guest-4.jsonl"))
     (right,) = judge_results(some, results)
-    assert right.checks == 1500 and not right.deviations
+    assert right.checks == SOME and not right.deviations
     results.write_bytes(_results(some / "guest-4.jsonl", forget=True))
     (wrong,) = judge_results(some, results)
     assert wrong.deviations and sum(wrong.seen.values()) >= len(wrong.deviations)
@@ -189,7 +523,9 @@ def test_a_consumers_results_are_sorted_into_classes_with_the_smallest_example_o
 
 @pytest.mark.parametrize("line, expected", [
     (b"{}", "not a result"), (b'{"id":"guest-4/000000","end":"lost"}', "not a result"), (b"", "no results"),
-    (b'{"id":"other/1","end":"#GP"}', "id: other/1"), (b'{"id":"guest-4/999999","end":"#GP"}', "no vector"),
+    (b'{"id":"other/1","end":"#GP"}', "id: other/1"),
+    (b'{"id":"guest-4/000000","end":"#GP","end":"#PF"}', "end: is given twice"),
+    (b'{"id":"guest-4/999999","end":"#GP"}', "no vector"),
     (b'{"id":"guest-5/000000","end":"#GP"}', "no such file")])
 def test_what_is_no_result_is_said(line: bytes, expected: str, some: Path, tmp_path: Path) -> None:
     (tmp_path / "results").write_bytes(line)

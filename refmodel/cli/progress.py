@@ -58,3 +58,12 @@ def at_work(name: str, *, quiet: bool = False) -> Iterator[Callable[[str, str], 
                   disable=quiet or not err.is_terminal) as bar:
         task = bar.add_task(name, total=None)
         yield lambda engine, text: bar.update(task, description=f"{name}: {engine} {text}")
+
+
+@contextlib.contextmanager
+def writing(what: str) -> Iterator[Callable[[int, int], None]]:
+    """What to call with how many of these have been written, and how many are to be."""
+    with Progress(BarColumn(20), MofNCompleteColumn(), TextColumn(what), TimeElapsedColumn(), console=err, transient=True,
+                  disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)

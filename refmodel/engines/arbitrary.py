@@ -13,13 +13,15 @@ import z3
 from refmodel.engines.symbolic import Symbolic
 from refmodel.language.kinds import FlagKind, WordKind
 from refmodel.language.opaque import Opaque, opaque, term_of
-from refmodel.machine.x86 import ept_walk, guest_walk
+from refmodel.machine.x86 import ept_walk, guest_walk, legacy_walk
 from refmodel.machine.x86.words import lacking
 
 Term = Any
 WORD, FLAG = WordKind(64), FlagKind()
 GUEST_HELPERS = (guest_walk.canonical, guest_walk.reserved, guest_walk.allowed, guest_walk.key_denies, guest_walk.reason,
                  guest_walk.flags_due)
+LEGACY_HELPERS = (guest_walk.reserved, guest_walk.allowed, guest_walk.reason, guest_walk.flags_due,
+                  legacy_walk.reserved_of_4_mib, legacy_walk.selected)
 EPT_HELPERS = (ept_walk.present, ept_walk.misconfigured, ept_walk.demand, ept_walk.permitted, ept_walk.there_were)
 PHYSICAL_BITS = range(32, 53)
 """What MAXPHYADDR may be."""
@@ -72,6 +74,13 @@ class AnyMemory:
 
     def was_read(self, address: Term) -> Term:
         return z3.Or([z3.BoolVal(False), *(a == address for a in self.reads)])
+
+
+class NarrowMemory(AnyMemory):
+    """Arbitrary memory, of which entries of 4 bytes are read."""
+
+    def read(self, address: Any) -> Any:
+        return super().read(address) & 0xFFFFFFFF
 
 
 class Values:

@@ -13,16 +13,27 @@ from typing import Any
 import attrs
 import z3
 
-from refmodel.engines.arbitrary import EPT_HELPERS, GUEST_HELPERS, AnyMemory, Values, arbitrary, plain, word
+from refmodel.engines.arbitrary import (
+    EPT_HELPERS,
+    GUEST_HELPERS,
+    LEGACY_HELPERS,
+    AnyMemory,
+    NarrowMemory,
+    Values,
+    arbitrary,
+    plain,
+    word,
+)
 from refmodel.engines.functions import Path, explore
 from refmodel.engines.questions import Solver
 from refmodel.engines.symbolic import Symbolic
 from refmodel.language.asking import Fault
 from refmodel.machine.words import Translation
-from refmodel.machine.x86 import ept_walk, guest_walk
+from refmodel.machine.x86 import ept_walk, guest_walk, legacy_walk
 from refmodel.machine.x86.ept_walk import Ept, Use
 from refmodel.machine.x86.guest_walk import Access, Cpu
-from refmodel.machine.x86.words import FRAME, lacking
+from refmodel.machine.x86.legacy_walk import FRAME_32, PDPTE_RESERVED, Cpu32, CpuPae
+from refmodel.machine.x86.words import FRAME, P, lacking
 
 Term = Any
 
@@ -52,6 +63,10 @@ class Model:
 class _Symbolic:
     """A walk on arbitrary inputs, its tables where they are to be."""
 
+    memory = AnyMemory
+    width = 64
+    """Bits of an entry."""
+
     def __init__(self, levels: int, physical_bits: int, layout: Layout) -> None:
         self.levels, self.beyond, self.layout = levels, lacking(physical_bits), layout
         self.reading = Symbolic(prune=False)
@@ -63,18 +78,19 @@ class _Symbolic:
                registers: Any, access: Any) -> Iterator[Model]:
         """One for every path that can be taken."""
         def run() -> tuple[Any, AnyMemory]:
-            memory = AnyMemory(self.reading, self.array)
+            memory = self.memory(self.reading, self.array)
             try:
                 return walk(memory), memory
             except Fault as fault:
                 return fault, memory
 
-        for path in explore(self.reading, run, [text], summarised=summarised):
+        followed = list(explore(self.reading, run, [text], summarised=summarised))  # till then the text is not to be run on ints
+        for path in followed:
             model = self._model(path)
             if model is not None:
                 value = Values(model)
                 words = value.words(self.array)
-                entries = {at: words.get(at) for at in (value(read) for read in path.result[1].reads)}
+                entries = {at: words.get(at) & (1 << self.width) - 1 for at in (value(read) for read in path.result[1].reads)}
                 yield Model(entries, value.record(registers), value(self.address.term), value.record(access))
 
     def _model(self, path: Path) -> z3.ModelRef | None:
@@ -95,6 +111,37 @@ class _Symbolic:
                 yield z3.Select(self.array, memory.reads[-1]) & FRAME & ~z3.BitVecVal(offset, 64) == 0
 
 
+class _SymbolicPae(_Symbolic):
+    """A walk of PAE paging: a directory and a table."""
+
+    def _laid_out(self, end: Any, memory: AnyMemory) -> Iterator[Term]:
+        yield z3.LShR(self.address.term, 30) < 3
+        yield from super()._laid_out(end, memory)
+
+    def loaded(self, register: Term) -> Term:
+        """That a PDPTE register holds what can be loaded, and leads to the directory."""
+        sound = register & (PDPTE_RESERVED | self.beyond) == 0
+        return z3.And(register & FRAME & ~self.beyond == self.layout.tables[2], z3.Or(register & P == 0, sound))
+
+
+class _Symbolic32(_Symbolic):
+    """A walk of 32-bit paging."""
+
+    memory = NarrowMemory
+    width = 32
+
+    def _laid_out(self, end: Any, memory: AnyMemory) -> Iterator[Term]:
+        address = self.address.term
+        yield z3.LShR(address, 22) < 0x300
+        yield address & 0x807 == 0
+        if len(memory.reads) == 2:
+            yield z3.Select(self.array, memory.reads[0]) & FRAME_32 == self.layout.tables[1]
+        if isinstance(end, Translation):
+            yield plain(self.reading, end.physical) & FRAME_32 == self.layout.data
+            if end.level == 2:
+                yield z3.Select(self.array, memory.reads[0]) & 0xFFC00000 == 0
+
+
 def _one_in_full(helpers: Sequence[Callable[..., Any]]) -> Iterator[Sequence[Callable[..., Any]]]:
     """All helpers summarised; then all but one."""
     yield helpers
@@ -102,24 +149,20 @@ def _one_in_full(helpers: Sequence[Callable[..., Any]]) -> Iterator[Sequence[Cal
         yield [other for other in helpers if other is not helper]
 
 
-def guest_models(levels: int, physical_bits: int, layout: Layout) -> list[Model]:
-    """One for every path of the guest's walk. (A list: while paths are followed, the walk is not to be used for anything else.)"""
-    found: list[Model] = []
+def guest_models(levels: int, physical_bits: int, layout: Layout) -> Iterator[Model]:
+    """One for every path of the guest's walk, each solved when it is asked for."""
     for summarised in _one_in_full(GUEST_HELPERS):
         walk = _Symbolic(levels, physical_bits, layout)
         cpu = arbitrary(walk.reading, Cpu, "cpu", cr3=layout.tables[levels], levels=levels, beyond=walk.beyond)
         access = arbitrary(walk.reading, Access, "access")
-        walk.conditions = [cpu.pkru.term >> 32 == 0, z3.Not(z3.And(access.write.term, access.fetch.term)),
-                           z3.Not(z3.And(access.implicit.term, z3.Or(access.user.term, access.fetch.term)))]
+        walk.conditions = [cpu.pkru.term >> 32 == 0, *_possible(access)]
         at = walk.address
-        found += walk.models(lambda memory, cpu=cpu, access=access, at=at: guest_walk.walk(  # type: ignore[misc]
+        yield from walk.models(lambda memory, cpu=cpu, access=access, at=at: guest_walk.walk(  # type: ignore[misc]
             memory, cpu, at, access), guest_walk.walk, summarised, cpu, access)
-    return found
 
 
-def ept_models(levels: int, physical_bits: int, layout: Layout) -> list[Model]:
-    """One for every path of the EPT walk."""
-    found: list[Model] = []
+def ept_models(levels: int, physical_bits: int, layout: Layout) -> Iterator[Model]:
+    """One for every path of the EPT walk, each solved when it is asked for."""
     for summarised in _one_in_full(EPT_HELPERS):
         walk = _Symbolic(levels, physical_bits, layout)
         ept = arbitrary(walk.reading, Ept, "ept", root=layout.tables[levels], levels=levels, beyond=walk.beyond, advanced=False)
@@ -127,6 +170,36 @@ def ept_models(levels: int, physical_bits: int, layout: Layout) -> list[Model]:
         walk.conditions = [z3.Or(use.read.term, use.write.term, use.fetch.term),
                            z3.Not(z3.And(use.fetch.term, z3.Or(use.read.term, use.write.term)))]
         at = walk.address
-        found += walk.models(lambda memory, ept=ept, use=use, at=at: ept_walk.ept_walk(  # type: ignore[misc]
+        yield from walk.models(lambda memory, ept=ept, use=use, at=at: ept_walk.ept_walk(  # type: ignore[misc]
             memory, ept, at, use), ept_walk.ept_walk, summarised, ept, use)
-    return found
+
+
+def pae_models(physical_bits: int, layout: Layout) -> Iterator[Model]:
+    """One for every path of the walk of PAE paging."""
+    for summarised in _one_in_full(LEGACY_HELPERS):
+        walk = _SymbolicPae(2, physical_bits, layout)
+        cpu = arbitrary(walk.reading, CpuPae, "cpu", beyond=walk.beyond)
+        access = arbitrary(walk.reading, Access, "access")
+        registers = (cpu.pdpte0.term, cpu.pdpte1.term, cpu.pdpte2.term, cpu.pdpte3.term)
+        walk.conditions = [*_possible(access), *map(walk.loaded, registers)]
+        at = walk.address
+        yield from walk.models(lambda memory, cpu=cpu, access=access, at=at: legacy_walk.walk_pae(  # type: ignore[misc]
+            memory, cpu, at, access), legacy_walk.walk_pae, summarised, cpu, access)
+
+
+def models_32(physical_bits: int, layout: Layout) -> Iterator[Model]:
+    """One for every path of the walk of 32-bit paging."""
+    for summarised in _one_in_full(LEGACY_HELPERS):
+        walk = _Symbolic32(2, physical_bits, layout)
+        cpu = arbitrary(walk.reading, Cpu32, "cpu", cr3=layout.tables[2], beyond=walk.beyond)
+        access = arbitrary(walk.reading, Access, "access")
+        walk.conditions = _possible(access)
+        at = walk.address
+        yield from walk.models(lambda memory, cpu=cpu, access=access, at=at: legacy_walk.walk_32(  # type: ignore[misc]
+            memory, cpu, at, access), legacy_walk.walk_32, summarised, cpu, access)
+
+
+def _possible(access: Any) -> list[Term]:
+    """That an access is one that there is."""
+    return [z3.Not(z3.And(access.write.term, access.fetch.term)),
+            z3.Not(z3.And(access.implicit.term, z3.Or(access.user.term, access.fetch.term)))]

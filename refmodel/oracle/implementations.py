@@ -19,6 +19,7 @@ from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.riscv.walk_tests import Stages
 from refmodel.oracle.x86.agent.image import VMCALL, VMMCALL
 from refmodel.oracle.x86.agent_walks import stale_walks_on, walks_on, with_pcids
+from refmodel.oracle.x86.legacy_tests import LegacyCampaign
 from refmodel.oracle.x86.nested_campaign import NestedCampaign
 from refmodel.oracle.x86.nested_tests import ROOT
 from refmodel.oracle.x86.stale_tests import StaleCampaign
@@ -115,15 +116,19 @@ def _kvm() -> Generator[Campaign, None, None]:
 
 def _unicorn() -> Generator[Campaign, None, None]:
     try:
+        from refmodel.oracle.x86.unicorn_legacy import UnicornLegacy
         from refmodel.oracle.x86.unicorn_mmu import UnicornMmu
 
         machines = [UnicornMmu(levels) for levels in (4, 5)]
+        in_protected_mode = [UnicornLegacy(pae) for pae in (False, True)]
     except ImportError:
         raise Absent("Unicorn is not installed (pip install unicorn)") from None
     for machine in machines:
         name, profile = f"unicorn {machine.version}", Profile(levels=machine.levels, fetch_at_zero=False)
         yield WalkCampaign(name, profile, machine.walks)
         yield StaleCampaign(name, profile, machine.stale_walks)
+    for legacy in in_protected_mode:
+        yield LegacyCampaign(f"unicorn {legacy.version}", legacy.pae, legacy.walks)
 
 
 def _spike() -> Generator[Campaign, None, None]:
@@ -161,5 +166,5 @@ IMPLEMENTATIONS = {entry.name: entry for entry in (
     Entry("kvm", "Linux's KVM: guest paging, staleness, slots, its trace events, and memory merged, ballooned and swapped", _kvm),
     Entry("spike", "Spike, RISC-V International's simulator: one and two stages", _spike),
     Entry("qemu-riscv64", "QEMU's TCG for RISC-V: one and two stages", _qemu_riscv64),
-    Entry("unicorn", "Unicorn: guest paging and staleness", _unicorn),
+    Entry("unicorn", "Unicorn: guest paging, 32-bit and PAE paging among it, and staleness", _unicorn),
 )}

@@ -53,6 +53,7 @@ JUDGES = {
     "machine.x86.guest_walk": Witnesses(WALKS, ("x86.guest_walk.",)),
     "machine.x86.ept_walk": Witnesses(WALKS, ("x86.ept_walk.",)),
     "machine.x86.nested_walk": Witnesses(WALKS, ("x86.nested_walk.",)),
+    "machine.x86.legacy_walk": Witnesses(("test_legacy_walk.py",), ("x86.legacy_walk.",)),
     "machine.x86.npt_walk": Witnesses(WALKS, ("x86.guest_walk.the_nested_page_walk", "x86.nested_walk.through_npt")),
     "machine.x86.staleness": Witnesses(("test_staleness.py",)),
     "machine.riscv.walk": Witnesses(RISCV_WALKS, ("riscv.walk.the_walk_is_as_declared(Sv3",)),

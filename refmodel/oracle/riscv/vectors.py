@@ -9,7 +9,7 @@ import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -146,18 +146,20 @@ def _neighbours(test: WalkTest, draw: random.Random) -> Iterator[tuple[str, Walk
 # ---------------------------------------------------------------- writing
 
 
-def write(folder: Path, count: int) -> dict[str, int]:
+def write(folder: Path, count: int, progress: Callable[[int, int], None] = lambda done, of: None) -> dict[str, int]:
     """Write all sets, of ``count`` vectors together; how many each file has. Always the same files.
 
-    Raises ``BadDesign`` if the folder cannot be written.
+    ``progress`` is called with the number written so far, and the count. Raises ``BadDesign`` if the folder cannot be written.
     """
-    written = {}
+    written = dict[str, int]()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for number, stages in enumerate(SETS):
             share = count // len(SETS) + (number < count % len(SETS))
-            lines = [msgspec.json.encode(vector_of(f"{stages.name}/{n:06}", *test))
-                     for n, test in enumerate(itertools.islice(chosen(stages), share))]
+            lines = []
+            for n, test in enumerate(itertools.islice(chosen(stages), share)):
+                lines.append(msgspec.json.encode(vector_of(f"{stages.name}/{n:06}", *test)))
+                progress(sum(written.values()) + len(lines), count)
             (folder / f"{file_name(stages)}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
             written[file_name(stages)] = len(lines)
     except OSError as why:

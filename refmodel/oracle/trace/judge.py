@@ -16,6 +16,7 @@ from refmodel.oracle.trace import by_step, guest, linear, steps
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.advice import lawful_instead
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
+from refmodel.oracle.trace.duplicates import duplicate_in, may_have_duplicates
 from refmodel.oracle.trace.interleaving import Interleaving, Item, Order
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.reading import Source
@@ -69,6 +70,8 @@ class Judge:
         try:
             events = self.decoder.decode_lines(block)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._one_by_one(first, block, last)
+        if may_have_duplicates(block) and any(map(duplicate_in, block.split(b"\n"))):
             return self._one_by_one(first, block, last)
         lines = block.count(b"\n") + (not block.endswith(b"\n"))
         if len(events) != lines or any(word in block for word in MORE_THAN_JUDGED):  # a blank line is no event
@@ -126,6 +129,8 @@ class Judge:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
             example = '{"e":"load","gpa":4096,"value":0}'
             raise self.bad(line, "", f"not an event: {why}; expected a JSON object such as {example}") from None
+        if (key := duplicate_in(text)) is not None:
+            raise self.bad(line, key, "is given twice in one object; expected one value")
         return event
 
     def one(self, line: int, event: e.Event, text: bytes = b"", before: list[bytes] | None = None) -> Deviation | None:

@@ -2,6 +2,9 @@
 
 Every line of a trace is answered by one line of JSON: ``{"ok":true}``, or what deviates, or what is wrong with the line. A trace
 header begins anew. Over standard input and output there is one judge; over a Unix socket one for each connection.
+
+Where only each CPU's order is known, ``{"ok":true}`` says that nothing is wrong so far. An event may wait for others that happened
+before it. One that deviates is then reported by the answer to a later line, to a header, or by one more line at the end.
 """
 
 from __future__ import annotations
@@ -44,15 +47,17 @@ class Lockstep:
         self.judge = Judge(self.name)
         self.before: list[bytes] = []
         self.deviation: Deviation | None = None
+        self.undecided = 0
+        """Events of which it was said that a race leaves them undecided."""
 
     def answer(self, text: bytes) -> dict[str, Any]:
         """What to answer to a line."""
         self.line += 1
         try:
             event = self.judge.decode(self.line, text)
+            before: Deviation | None = None
             if isinstance(event, Header):
-                if event.order != "total":
-                    raise BadDesign(f"{self.name}:{self.line}: order: a conversation has one order; expected total")
+                before = None if self.deviation else self.judge.finish()
                 self._begin()
             if self.deviation is not None:
                 return {"ok": False, "line": self.line, "after": self.deviation.line}
@@ -62,11 +67,32 @@ class Lockstep:
             self.erred = True
             return {"error": str(why), "line": self.line}
         self.before = [*self.before, text][-KEPT:]
-        notes, self.judge.notes = self.judge.notes, []
-        if self.deviation is None:
+        notes, self.judge.notes = [*self.judge.notes, *self._undecided()], []
+        found = before or self.deviation
+        if found is None:
             return {"ok": True, "notes": notes} if notes else {"ok": True}
         self.deviated = True
-        return {"ok": False, **attrs.asdict(self.deviation)}
+        return {"ok": False, **attrs.asdict(found)}
+
+    def _undecided(self) -> list[str]:
+        """What to say of races that were found to be undecided by this answer."""
+        several = self.judge.interleaving
+        more = 0 if several is None else several.undecided - self.undecided
+        self.undecided += more
+        return [f"{more} undecided, since it has to do with a race: nothing known of it is relied on any more"] if more else []
+
+    def finish(self) -> dict[str, Any] | None:
+        """What to say when there are no more lines: what deviates, if events were still waiting for others."""
+        try:
+            found = None if self.deviation else self.judge.finish()
+        except BadDesign as why:
+            self.erred = True
+            return {"error": str(why), "line": self.line}
+        notes = self._undecided()
+        if found is None:
+            return {"ok": True, "notes": notes} if notes else None
+        self.deviated = True
+        return {"ok": False, **attrs.asdict(found)}
 
 
 def converse(name: str, lines: BinaryIO, answers: BinaryIO) -> Lockstep:
@@ -81,6 +107,10 @@ def converse(name: str, lines: BinaryIO, answers: BinaryIO) -> Lockstep:
             with JUDGING:
                 answer = lockstep.answer(text.rstrip(b"\r\n"))
             _say(answers, answer)
+    with JUDGING:
+        last = lockstep.finish()
+    if last is not None:
+        _say(answers, last)
     return lockstep
 
 

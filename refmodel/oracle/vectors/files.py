@@ -1,15 +1,13 @@
-"""Vectors in files: writing them, and reading them back. The format is told in specs/vectors.md."""
+"""The format of vectors in files, and reading them back. It is described in specs/vectors.md.
+
+The schema of a line is specs/vectors.schema.json: ``python -m refmodel.oracle.vectors.files > specs/vectors.schema.json``.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from importlib import metadata
-from multiprocessing import get_context
-from os import cpu_count
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,22 +18,20 @@ from msgspec import Meta
 from refmodel.language import BadDesign
 from refmodel.machine.x86.ept_walk import Ept, Use
 from refmodel.machine.x86.guest_walk import Access, Cpu
+from refmodel.machine.x86.legacy_walk import Cpu32, CpuPae
 from refmodel.machine.x86.words import lacking
 from refmodel.oracle.trace.reading import Source
-from refmodel.oracle.vectors import monitor, walks
+from refmodel.oracle.vectors import features
 from refmodel.oracle.vectors.paths import EptTest
 from refmodel.oracle.vectors.walks import NptTest, Test
+from refmodel.oracle.x86.legacy_tests import LegacyTest, LoadTest
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Lawful, Outcome
 from refmodel.oracle.x86.walk_tests import WalkTest
 
-VERSION = 1
-SETS: dict[str, Callable[[], Iterator[walks.Chosen]]] = {
-    "guest-4": lambda: walks.guest(4), "guest-5": lambda: walks.guest(5),
-    "ept-4": lambda: walks.ept(4), "ept-5": lambda: walks.ept(5),
-    "npt-4": lambda: walks.npt(4), "nested-ept": walks.through_ept, "nested-npt": walks.through_npt}
+VERSION = 2
+SETS = ("guest-32", "guest-pae", "guest-4", "guest-5", "ept-4", "ept-5", "npt-4", "nested-ept", "nested-npt")
 """The sets of walks, each a file."""
-MONITOR = "monitor"
 
 Hex = Annotated[str, Meta(pattern="^0x[0-9a-f]{1,16}$", description="an unsigned 64-bit number")]
 Memory = dict[Hex, Hex]
@@ -57,8 +53,10 @@ class Vector(msgspec.Struct, forbid_unknown_fields=True):
     """One line of a file of walks."""
 
     id: str
-    kind: Literal["guest", "ept", "npt", "nested"]
+    kind: Literal["32-bit", "pae", "mov-cr3", "guest", "ept", "npt", "nested"]
     clauses: list[str]
+    needs: list[str]
+    """The features that a walker must have to end so (``features.FEATURES``)."""
     because: str
     cpu: dict[str, int | Hex]
     second: dict[str, int | Hex]
@@ -66,110 +64,6 @@ class Vector(msgspec.Struct, forbid_unknown_fields=True):
     access: dict[str, int]
     memory: Memory
     allowed: list[End]
-
-
-# ---------------------------------------------------------------- writing
-
-
-def write(folder: Path, count: int, progress: Callable[[str], None] = lambda name: None) -> dict[str, int]:
-    """Write all sets, of ``count`` walks together; how many vectors each file has. Always the same files: each set is made in a
-    process of its own, since which model a solver finds depends on what it was asked before."""
-    shares = {name: count // len(SETS) + (number < count % len(SETS)) for number, name in enumerate(SETS)}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with ProcessPoolExecutor(cpu_count() or 1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-            made = {name: pool.submit(write_set, folder, name, shares.get(name, 0)) for name in (*SETS, MONITOR)}
-            written = {}
-            for name, one in made.items():
-                progress(name)
-                written[name] = one.result()
-        about = {"version": VERSION, "format": "specs/vectors.md", "refmodel": metadata.version("refmodel"), "vectors": written,
-                 "sha256": {f"{name}.jsonl": _sha256(folder / f"{name}.jsonl") for name in written}}
-        (folder / "manifest.json").write_text(json.dumps(about, indent=2) + "\n")
-    except OSError as why:
-        raise BadDesign(f"{folder}: cannot be written: {why.strerror or why}") from None
-    return written
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write_set(folder: Path, name: str, count: int) -> int:
-    """Write one set."""
-    lines = monitor.vector_lines() if name == MONITOR else _walk_lines(name, SETS[name](), count)
-    return _write(folder / f"{name}.jsonl", lines)
-
-
-def _write(file: Path, lines: Iterator[bytes]) -> int:
-    """Written whole or not at all."""
-    partial, number = file.with_suffix(".partial"), 0
-    with partial.open("wb") as out:
-        for number, line in enumerate(lines, 1):  # noqa: B007
-            out.write(line + b"\n")
-    partial.replace(file)
-    return number
-
-
-def _walk_lines(name: str, tests: Iterator[walks.Chosen], count: int) -> Iterator[bytes]:
-    encoder, seen = msgspec.json.Encoder(), set[bytes]()
-    number = 0
-    for because, test in tests:
-        if number == count:
-            return
-        vector = vector_of(f"{name}/{number:06}", because, test)
-        key = encoder.encode([vector.cpu, vector.second, vector.address, vector.access, vector.memory])
-        if key not in seen:
-            seen.add(key)
-            number += 1
-            yield encoder.encode(vector)
-
-
-def vector_of(name: str, because: str, test: Test) -> Vector:
-    """A test and all that may come of it."""
-    ways = walks.due(test)
-    memory = {**test.fixed, **test.entries} if isinstance(test, NestedTest) else test.entries
-    cpu, second, address, access, kind = _parts(test)
-    return Vector(name, kind, walks.clauses(ways), because, cpu, second, hex(address), access, _hexes(memory),  # type: ignore[arg-type]
-                  [_end(way) for way in ways])
-
-
-def _parts(test: Test) -> tuple[dict[str, int | str], dict[str, int | str], int, dict[str, int], str]:
-    if isinstance(test, WalkTest):
-        return _registers(test.cpu), {}, test.gva, _flags(test.access), "guest"
-    if isinstance(test, EptTest):
-        return {}, _registers(test.ept), test.gpa, _flags(test.use), "ept"
-    if isinstance(test, NptTest):
-        return {}, _registers(test.host), test.gpa, {"write": int(test.write), "fetch": int(test.fetch)}, "npt"
-    return _registers(test.cpu), _registers(test.second), test.gva, _flags(test.access), "nested"
-
-
-def _registers(record: Cpu | Ept) -> dict[str, int | str]:
-    given: dict[str, int | str] = {}
-    for name, value in attrs.asdict(record).items():
-        if name == "beyond":
-            given["physical_bits"] = 52 - value.bit_count()
-        else:
-            given[name] = int(value) if isinstance(value, bool) or name == "levels" else hex(value)
-    return given
-
-
-def _flags(record: Access | Use) -> dict[str, int]:
-    return {name: int(value) for name, value in attrs.asdict(record).items() if isinstance(value, bool)}
-
-
-def _end(way: Lawful) -> End:
-    outcome = way.outcome
-    return End(outcome.kind, hex(outcome.code), hex(outcome.address), _hexes(way.must), _hexes(way.may),  # type: ignore[arg-type]
-               hex(outcome.linear))
-
-
-def _hexes(words: Any) -> dict[str, str]:
-    return {hex(at): hex(word) for at, word in words.items()}
-
-
-# ---------------------------------------------------------------- reading
 
 
 def read(file: Path) -> Iterator[tuple[Vector, Test, list[Lawful]]]:
@@ -180,14 +74,29 @@ def read(file: Path) -> Iterator[tuple[Vector, Test, list[Lawful]]]:
             if line.strip():
                 try:
                     vector = decoder.decode(line)
+                    _check_needs(vector)
                     yield vector, _test(vector), [_lawful(end) for end in vector.allowed]
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, ValueError) as why:
                     message, _, path = str(why).partition(" - at `$.")
                     raise BadDesign(f"{file}:{number}: {path.rstrip('`') + ': ' if path else ''}{message}") from None
 
 
+def _check_needs(vector: Vector) -> None:
+    unknown = next((name for name in vector.needs if name not in features.FEATURES), None)
+    if unknown is not None:
+        raise ValueError(f"needs: {unknown}: no such feature; expected some of {', '.join(features.FEATURES)}")
+
+
 def _test(vector: Vector) -> Test:
     memory, address = _words(vector.memory), int(vector.address, 16)
+    if vector.kind == "32-bit":
+        return LegacyTest(memory, _record(Cpu32, vector.cpu), address, _record(Access, vector.access))
+    if vector.kind in ("pae", "mov-cr3"):
+        registers = dict(vector.cpu)
+        cr3, cpu = int(str(registers.pop("cr3")), 16), _record(CpuPae, registers)
+        if vector.kind == "mov-cr3":
+            return LoadTest(memory, cpu, cr3)
+        return LegacyTest(memory, cpu, address, _record(Access, vector.access), cr3)
     if vector.kind == "guest":
         return WalkTest(memory, _record(Cpu, vector.cpu), address, _record(Access, vector.access))
     if vector.kind == "ept":
@@ -227,3 +136,14 @@ def batches(items: Iterator[Any], size: int) -> Iterator[Sequence[Any]]:
     """So many at a time."""
     while piece := list(itertools.islice(items, size)):
         yield piece
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a line."""
+    made = msgspec.json.schema(Vector)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"refmodel vectors, version {VERSION}: one line",
+            **made}
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(), indent=2))

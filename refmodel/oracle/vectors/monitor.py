@@ -7,6 +7,7 @@ that are told to deviate, one for each mutant and clause.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -78,8 +79,8 @@ def _take(machine: Machine, kinds: list[list[Instance]], code: int) -> tuple[Ste
 
 
 def vector_lines() -> Iterator[bytes]:
-    """The vectors as lines of JSON."""
-    for number, (about, cls, run, found) in enumerate([*_lawful(), *_unlawful()]):
+    """The vectors as lines of JSON, each made when it is asked for."""
+    for number, (about, cls, run, found) in enumerate(itertools.chain(_lawful(), _unlawful())):
         told = trace_of(cls, LARGER, run, dumps=found is not None)
         verdict: Any = {"line": found.line, "clause": found.clause, "expected": found.expected} if found else "lawful"
         operations = [_operation(cls, step) for step in run.steps]

@@ -12,8 +12,10 @@ import attrs
 
 from refmodel.machine.x86.ept_walk import Ept, Use
 from refmodel.machine.x86.guest_walk import Access, Cpu
+from refmodel.machine.x86.legacy_walk import Cpu32, CpuPae
 from refmodel.machine.x86.words import FRAME
 from refmodel.oracle.vectors.paths import EptTest
+from refmodel.oracle.x86.legacy_tests import LegacyTest, LoadTest
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.walk_tests import WalkTest
 
@@ -56,19 +58,37 @@ def of_access(access: Access) -> Iterator[tuple[str, Access]]:
         yield "implicit", attrs.evolve(access, user=False, implicit=not access.implicit)
 
 
-def _of_entries(entries: Mapping[int, int], beyond: int) -> Iterator[tuple[str, dict[int, int]]]:
-    for at, entry in entries.items():
+def of_legacy(test: LegacyTest) -> Iterator[tuple[str, LegacyTest]]:
+    """Of a test of 32-bit paging or PAE paging. A bit of a PDPTE that changes in memory does not change in its register."""
+    beyond = test.cpu.beyond | (1 << 63) - (1 << 52)
+    for words, entries in _of_entries(test.entries, beyond, 64 if test.pae else 32):
+        yield words, attrs.evolve(test, entries=entries)
+    yield from ((words, attrs.evolve(test, gva=gva)) for words, gva in _of_address(test.gva, "linear address", 32))
+    yield from ((words, attrs.evolve(test, cpu=cpu)) for words, cpu in _of_flags(test.cpu))
+    yield from ((words, attrs.evolve(test, access=access)) for words, access in of_access(test.access))
+
+
+def of_load(test: LoadTest) -> Iterator[tuple[str, LoadTest]]:
+    """Of a test of MOV to CR3 with PAE paging."""
+    for at, entry in test.entries.items():
         for bit in range(64):
+            yield f"bit {bit} of the PDPTE at {at:#x}", attrs.evolve(test, entries={**test.entries, at: entry ^ 1 << bit})
+    yield from ((f"bit {bit} of CR3", attrs.evolve(test, cr3=test.cr3 ^ 1 << bit)) for bit in range(64))
+
+
+def _of_entries(entries: Mapping[int, int], beyond: int, width: int = 64) -> Iterator[tuple[str, dict[int, int]]]:
+    for at, entry in entries.items():
+        for bit in range(width):
             if not 1 << bit & FRAME & ~beyond or (entry & 1 << 7 and bit < 30):
                 yield f"bit {bit} of the entry at {at:#x}", {**entries, at: entry ^ 1 << bit}
 
 
-def _of_address(address: int, name: str) -> Iterator[tuple[str, int]]:
-    for bit in ADDRESS_BITS:
+def _of_address(address: int, name: str, width: int = 64) -> Iterator[tuple[str, int]]:
+    for bit in ADDRESS_BITS[:width - ADDRESS_BITS.start]:
         yield f"bit {bit} of the {name}", address ^ 1 << bit
 
 
-def _of_flags(record: Cpu | Ept) -> Iterator[tuple[str, Any]]:
+def _of_flags(record: Cpu | Cpu32 | CpuPae | Ept) -> Iterator[tuple[str, Any]]:
     for field in attrs.fields(type(record)):
         value = getattr(record, field.name)
         if isinstance(value, bool):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import attrs
 
 from refmodel.engines.walk_models import Layout, ept_models, guest_models
@@ -22,14 +24,14 @@ class EptTest:
     use: Use
 
 
-def guest_tests(levels: int, physical_bits: int) -> list[WalkTest]:
+def guest_tests(levels: int, physical_bits: int) -> Iterator[WalkTest]:
     """One for every path of the guest's walk."""
-    return [WalkTest(m.entries, m.registers, m.address, m.access) for m in guest_models(levels, physical_bits, LAYOUT)]
+    return (WalkTest(m.entries, m.registers, m.address, m.access) for m in guest_models(levels, physical_bits, LAYOUT))
 
 
-def ept_tests(levels: int, physical_bits: int) -> list[EptTest]:
+def ept_tests(levels: int, physical_bits: int) -> Iterator[EptTest]:
     """One for every path of the EPT walk."""
-    return [EptTest(m.entries, m.registers, m.address, m.access) for m in ept_models(levels, physical_bits, LAYOUT)]
+    return (EptTest(m.entries, m.registers, m.address, m.access) for m in ept_models(levels, physical_bits, LAYOUT))
 
 
 __all__ = ["EptTest", "ept_tests", "guest_tests"]

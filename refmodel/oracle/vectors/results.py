@@ -16,10 +16,13 @@ import msgspec
 
 from refmodel.language import BadDesign
 from refmodel.oracle.judging import Deviation, Finding, Verdict
+from refmodel.oracle.trace.duplicates import duplicate_in
 from refmodel.oracle.trace.reading import Source
+from refmodel.oracle.vectors import manifest
 from refmodel.oracle.vectors.files import SETS, Hex, Memory, Vector, read
 from refmodel.oracle.vectors.walks import Test
-from refmodel.oracle.x86 import nested_campaign, walk_campaign
+from refmodel.oracle.x86 import legacy_tests, nested_campaign, walk_campaign
+from refmodel.oracle.x86.legacy_tests import LegacyTest
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Lawful, Observed, Outcome, judged
 from refmodel.oracle.x86.walk_tests import WalkTest
@@ -48,7 +51,7 @@ class Example:
 
     def lines(self) -> Iterator[str]:
         yield f"vector {self.vector.id} ({self.vector.because})"
-        if isinstance(self.test, WalkTest | NestedTest):
+        if isinstance(self.test, WalkTest | NestedTest | LegacyTest):
             yield from self.test.lines()
         else:
             yield f"address {self.vector.address}, access {self.vector.access}"
@@ -64,6 +67,7 @@ def judge_results(folder: Path, file: Path) -> list[Verdict]:
     """Judge results by the vectors in a folder: a verdict for each set that has some. Raises ``BadDesign`` for what is no result,
     and where nothing can be judged."""
     results = _read(file)
+    manifest.check(folder)
     verdicts = []
     for name in SETS:
         of_set = {id: result for id, result in results.items() if id.partition("/")[0] == name}
@@ -82,6 +86,8 @@ def _read(file: Path) -> dict[str, Result]:
                 result = decoder.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
                 raise BadDesign(f"{file}:{number}: not a result: {why}") from None
+            if (key := duplicate_in(line)) is not None:
+                raise BadDesign(f"{file}:{number}: {key}: is given twice in one object; expected one value")
             if result.id in results or result.id.partition("/")[0] not in SETS:
                 why_not = "was given before" if result.id in results else f"expected that of a vector of {', '.join(SETS)}"
                 raise BadDesign(f"{file}:{number}: id: {result.id}: {why_not}")
@@ -131,6 +137,8 @@ def _finding(test: Test, ways: list[Lawful], result: Result) -> Finding | None:
         return walk_campaign.compare(test, observed, ways)
     if isinstance(test, NestedTest):
         return nested_campaign.compare(test, observed, ways)
+    if isinstance(test, LegacyTest):
+        return legacy_tests.compare(test, observed, ways)
     return judged(ways, before, observed, _of_outcome, _of_flags)
 
 

@@ -12,21 +12,24 @@ import attrs
 from refmodel.language import BadDesign
 from refmodel.machine.x86.ept_walk import Ept
 from refmodel.machine.x86.guest_walk import Cpu
+from refmodel.machine.x86.legacy_walk import Cpu32
 from refmodel.machine.x86.words import FRAME, P, lacking
 from refmodel.oracle.judging import Campaign, Deviation, Finding, Verdict
 from refmodel.oracle.riscv.vectors import run as run_riscv
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
-from refmodel.oracle.vectors import files, walks
-from refmodel.oracle.x86 import nested_campaign, walk_campaign
-from refmodel.oracle.x86.agent.image import TABLES, WINDOW
+from refmodel.oracle.vectors import files, manifest, walks
+from refmodel.oracle.x86 import legacy_tests, nested_campaign, walk_campaign
+from refmodel.oracle.x86.agent.image import MEMORY, TABLES, WINDOW
+from refmodel.oracle.x86.legacy_tests import DIRECTORY, KEPT, PDPT, LegacyCampaign, LegacyTest, LoadTest
 from refmodel.oracle.x86.nested_campaign import NestedCampaign
-from refmodel.oracle.x86.nested_tests import NestedTest
+from refmodel.oracle.x86.nested_tests import GUEST_TABLES, NestedTest
 from refmodel.oracle.x86.outcomes import Lawful, Observed
 from refmodel.oracle.x86.walk_campaign import WalkCampaign
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
 
 BATCH = 24
-RunnableTest = WalkTest | NestedTest
+RunnableTest = WalkTest | NestedTest | LegacyTest
+Runnable = WalkCampaign | NestedCampaign | LegacyCampaign
 
 
 def run(campaign: Campaign, folder: Path) -> Verdict | None:
@@ -35,14 +38,17 @@ def run(campaign: Campaign, folder: Path) -> Verdict | None:
         return _run(campaign, folder / f"guest-{campaign.profile.levels}.jsonl")
     if isinstance(campaign, NestedCampaign):
         return _run(campaign, folder / f"nested-{'npt' if campaign.ept is None else 'ept'}.jsonl")
+    if isinstance(campaign, LegacyCampaign):
+        return _run(campaign, folder / f"guest-{'pae' if campaign.pae else '32'}.jsonl")
     if isinstance(campaign, RiscvCampaign):
         return run_riscv(campaign, folder)
     return None
 
 
-def _run(campaign: WalkCampaign | NestedCampaign, file: Path) -> Verdict:
+def _run(campaign: Runnable, file: Path) -> Verdict:
     if not file.is_file():
         raise BadDesign(f"{file}: no such file; refmodel vectors --out {file.parent} makes it")
+    manifest.check(file.parent)
     seen: Counter[str] = Counter()
     outcomes: Counter[str] = Counter()
     first: dict[str, Deviation] = {}
@@ -65,22 +71,47 @@ def _run(campaign: WalkCampaign | NestedCampaign, file: Path) -> Verdict:
 def _finding(test: RunnableTest, observed: Observed, ways: list[Lawful]) -> Finding | None:
     if isinstance(test, WalkTest):
         return walk_campaign.compare(test, observed, ways)
+    if isinstance(test, LegacyTest):
+        return legacy_tests.compare(test, observed, ways)
     return nested_campaign.compare(test, observed, ways)
 
 
-def _runnable(campaign: WalkCampaign | NestedCampaign, file: Path) -> Iterator[tuple[RunnableTest, list[Lawful]]]:
+def _runnable(campaign: Runnable, file: Path) -> Iterator[tuple[RunnableTest, list[Lawful]]]:
     for _, test, ways in files.read(file):
-        assert isinstance(test, WalkTest | NestedTest)
-        here = _set_up(test, campaign)
+        if isinstance(test, LoadTest):  # the machines that carry these out load CR3 without being asked whether they may
+            continue
+        assert isinstance(test, WalkTest | NestedTest | LegacyTest)
+        here = _set_up_legacy(test) if isinstance(test, LegacyTest) else _set_up(test, campaign)
         if here is not None and walks.due(here) == ways:
             yield here, ways
 
 
-def _set_up(test: RunnableTest, campaign: WalkCampaign | NestedCampaign) -> RunnableTest | None:
+def _set_up_legacy(test: LegacyTest) -> LegacyTest | None:
+    """The test on a processor of 40 bits that has PSE-36; None if the machine cannot be set up for it."""
+    if isinstance(test.cpu, Cpu32):
+        here = attrs.evolve(test, cpu=attrs.evolve(test.cpu, beyond=lacking(40), pse36=True))
+        root = test.cpu.cr3 & ~0xFFF
+    else:
+        here = attrs.evolve(test, cpu=attrs.evolve(test.cpu, beyond=lacking(40)))
+        root = test.cr3 & ~0x1F
+    in_place = root == (PDPT if test.pae else DIRECTORY) and all(at < WINDOW.start for at in test.entries)
+    possible = in_place and test.gva >> 30 < KEPT and not test.access.implicit and (test.gva or not test.access.fetch)
+    return here if possible and _reaches(here) else None
+
+
+def _reaches(test: LegacyTest) -> bool:
+    """Whether an access that completes reaches a page of data, or what is no memory of the machine's."""
+    ends = [way.outcome.address for way in walks.due(test) if way.outcome.kind == "completed"]
+    return all(at & ~0xFFF in WINDOW or at >= MEMORY for at in ends)
+
+
+def _set_up(test: WalkTest | NestedTest, campaign: Runnable) -> WalkTest | NestedTest | None:
     """The test on a processor like the implementation's; None if its machine cannot be set up for it."""
+    assert not isinstance(campaign, LegacyCampaign)
     profile = campaign.profile
     cpu = _like(test.cpu, profile)
-    possible = (bool(test.entries) and not test.access.implicit and (profile.smep_smap or not (cpu.smep or cpu.smap))
+    possible = (bool(test.entries) and not test.access.implicit and _in_place(test)
+                and (profile.smep_smap or not (cpu.smep or cpu.smap))
                 and (profile.nxe_off or cpu.nxe)
                 and (profile.pke or not cpu.pke) and (profile.upper_user or not (test.access.user and test.gva >> 63))
                 and (profile.fetch_at_zero or test.gva or not test.access.fetch)
@@ -99,11 +130,18 @@ def _like(cpu: Cpu, profile: Profile) -> Cpu:
     return attrs.evolve(cpu, amd=profile.amd, gigabyte_pages=profile.gigabyte_pages, beyond=lacking(profile.physical_bits))
 
 
-def _second(test: NestedTest, campaign: WalkCampaign | NestedCampaign) -> Ept | Cpu:
+def _second(test: NestedTest, campaign: Runnable) -> Ept | Cpu:
+    assert isinstance(campaign, NestedCampaign)
     if isinstance(test.second, Cpu):
         return _like(test.second, campaign.profile)
-    assert isinstance(campaign, NestedCampaign) and campaign.ept is not None
+    assert campaign.ept is not None
     return campaign.ept
+
+
+def _in_place(test: WalkTest | NestedTest) -> bool:
+    """Whether the tables are where the machine has them."""
+    root = TABLES[test.cpu.levels] if isinstance(test, WalkTest) else GUEST_TABLES + TABLES[test.cpu.levels]
+    return test.cpu.cr3 & FRAME == root and all(at < WINDOW.start for at in test.entries)
 
 
 def _stays(test: RunnableTest, window: range) -> bool:

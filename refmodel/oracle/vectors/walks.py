@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import attrs
@@ -15,10 +15,11 @@ from refmodel.machine.x86.ept_walk import Ept, EptMisconfiguration, EptViolation
 from refmodel.machine.x86.guest_walk import Cpu
 from refmodel.machine.x86.npt_walk import FINAL_ADDRESS, NestedPageFault, npt_walk
 from refmodel.machine.x86.words import FRAME, PS, RW, US, P, lacking
-from refmodel.oracle.vectors import neighbours
+from refmodel.oracle.vectors import legacy, neighbours, variations
 from refmodel.oracle.vectors.paths import EptTest, ept_tests, guest_tests
-from refmodel.oracle.x86 import nested_campaign, nested_tests, walk_campaign, walk_tests
+from refmodel.oracle.x86 import legacy_tests, nested_campaign, nested_tests, walk_campaign, walk_tests
 from refmodel.oracle.x86.agent.image import TABLES, WINDOW
+from refmodel.oracle.x86.legacy_tests import LegacyTest, LoadTest
 from refmodel.oracle.x86.nested_tests import DATA_1, DATA_2, GUEST_DATA, GUEST_TABLES, ROOT, TABLES_1, THIRD, WRITE_BACK, NestedTest
 from refmodel.oracle.x86.outcomes import Lawful, Outcome, lawful
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
@@ -41,32 +42,33 @@ class NptTest:
     fetch: bool
 
 
-Test: TypeAlias = WalkTest | EptTest | NptTest | NestedTest
+Test: TypeAlias = WalkTest | EptTest | NptTest | NestedTest | LegacyTest | LoadTest
 Chosen: TypeAlias = tuple[str, Test]
 """Why a test was chosen, and the test."""
 
 
 def guest(levels: int) -> Iterator[Chosen]:
     """Tests of the guest's walk."""
-    models = [test for bits in PHYSICAL_BITS for test in guest_tests(levels, bits)]
+    models = (("a path", test) for bits in PHYSICAL_BITS for test in guest_tests(levels, bits))
     draw = random.Random(levels)
     profiles = [Profile(levels=levels, physical_bits=bits, amd=amd, pke=True) for bits in PHYSICAL_BITS for amd in (False, True)]
     drawn = (("drawn", walk_tests.make(draw.randbytes(walk_tests.SIZE), draw.choice(profiles))) for _ in itertools.count())
-    return _chosen(models, neighbours.of_walk, drawn)
+    return _chosen(itertools.chain(models, variations.self_mapped(levels)), neighbours.of_walk, lambda _: _varied(drawn, levels))
 
 
 def ept(levels: int) -> Iterator[Chosen]:
     """Tests of the EPT walk."""
-    models = [test for bits in (PHYSICAL_BITS if levels == 4 else PHYSICAL_BITS[:1]) for test in ept_tests(levels, bits)]
-    through = [test for test in models if due(test)[0].outcome.kind == "completed"]
-    return _chosen(models, neighbours.of_ept, _changed_often(through))
+    physical_bits = PHYSICAL_BITS if levels == 4 else PHYSICAL_BITS[:1]
+    models = (("a path", test) for bits in physical_bits for test in ept_tests(levels, bits))
+    return _chosen(models, neighbours.of_ept, lambda every: _varied(_changed_often(every), levels))
 
 
-def _changed_often(models: list[EptTest]) -> Iterator[Chosen]:
+def _changed_often(models: Sequence[EptTest]) -> Iterator[Chosen]:
     """Uses that are let through, with a few things changed."""
     draw = random.Random(0)
+    through = [test for test in models if due(test)[0].outcome.kind == "completed"]
     while True:
-        test, changes = draw.choice(models), list[str]()
+        test, changes = draw.choice(through), list[str]()
         for _ in range(draw.choice((1, 2, 2, 3))):
             near = list(itertools.islice(neighbours.of_ept(test), draw.randrange(8, 120)))
             what, test = draw.choice(near)
@@ -82,6 +84,17 @@ def npt(levels: int) -> Iterator[Chosen]:
                            test.access.write, test.access.fetch)
 
 
+def outside_ia32e_mode(pae: bool) -> Iterator[Chosen]:
+    """Tests of 32-bit paging or of PAE paging; with PAE, of MOV to CR3 too."""
+    models: Iterator[Chosen] = (("a path", test) for test in legacy.paths(pae))
+    loads: Iterator[Chosen] = (("MOV to CR3", test) for test in legacy.loads() if pae)
+
+    def near(test: LegacyTest | LoadTest) -> Iterator[Chosen]:
+        return neighbours.of_load(test) if isinstance(test, LoadTest) else neighbours.of_legacy(test)
+
+    return _chosen(itertools.chain(loads, models, legacy.self_mapped(pae)), near, lambda _: legacy.drawn(pae))
+
+
 def through_ept() -> Iterator[Chosen]:
     """Tests of two-dimensional walks under EPT."""
     return _nested([Ept(ROOT, accessed_dirty=on, advanced=True) for on in (False, True)])
@@ -93,11 +106,22 @@ def through_npt() -> Iterator[Chosen]:
 
 
 def _nested(seconds: list[Ept | None]) -> Iterator[Chosen]:
-    models = [two_dimensional(test, second) for test in guest_tests(4, 40) if not test.access.implicit for second in seconds]
+    models = (("a path", two_dimensional(test, second)) for test in guest_tests(4, 40) if not test.access.implicit
+              for second in seconds)
     draw, profile = random.Random(4), Profile()
     drawn = (("drawn", nested_tests.make(draw.randbytes(nested_tests.SIZE), profile, second))
              for second in itertools.cycle(seconds))
-    return _chosen(models, neighbours.of_nested, drawn)
+    return _chosen(models, neighbours.of_nested, lambda _: _varied(drawn, 4))
+
+
+def _varied(tests: Iterator[Chosen], seed: int) -> Iterator[Chosen]:
+    """By turns a test as it is, and one that is varied in what a walk must ignore and must not cut short."""
+    draw = random.Random(seed)
+    for because, test in tests:
+        yield because, test
+        because_of_other, other = next(tests)
+        what, other = variations.varied(other, draw)
+        yield f"{because_of_other}; {what}", other
 
 
 def two_dimensional(test: WalkTest, ept: Ept | None) -> NestedTest:
@@ -124,11 +148,18 @@ def two_dimensional(test: WalkTest, ept: Ept | None) -> NestedTest:
     return NestedTest(entries, cpu, ept or host, test.gva, test.access, frame | test.gva & 0xFFF)
 
 
-def _chosen(models: list[Any], near: Callable[[Any], Iterator[tuple[str, Any]]], others: Iterator[Chosen]) -> Iterator[Chosen]:
-    """All models; then, by turns, one of the neighbours of some of them, in no order, and another."""
-    yield from (("a path", model) for model in models)
-    draw = random.Random(0)
-    neighbours_of_some = [pair for model in draw.sample(models, min(len(models), SAMPLE)) for pair in near(model)]
+def _chosen(models: Iterable[Chosen], near: Callable[[Any], Iterator[tuple[str, Any]]],
+            drawn: Callable[[Sequence[Any]], Iterator[Chosen]]) -> Iterator[Chosen]:
+    """All models; then, by turns, one of the neighbours of some of them, in no order, and one that is drawn.
+
+    Each is made when it is asked for, so that a few vectors take as long as a few.
+    """
+    every = []
+    for because, model in models:
+        every.append(model)
+        yield because, model
+    draw, others = random.Random(0), drawn(every)
+    neighbours_of_some = [pair for model in draw.sample(every, min(len(every), SAMPLE)) for pair in near(model)]
     draw.shuffle(neighbours_of_some)
     for neighbour in neighbours_of_some:
         yield neighbour
@@ -145,6 +176,10 @@ def due(test: Test) -> list[Lawful]:
         return walk_campaign.due(test)
     if isinstance(test, NestedTest):
         return nested_campaign.due(test)
+    if isinstance(test, LegacyTest):
+        return legacy_tests.due(test)
+    if isinstance(test, LoadTest):
+        return legacy_tests.due_of_load(test)
     if isinstance(test, EptTest):
         return lawful(lambda memory, _: ept_walk(memory, test.ept, test.gpa, test.use), test.entries, _end)
     return lawful(lambda memory, _: npt_walk(memory, test.host, test.gpa, test.write, test.fetch, FINAL_ADDRESS), test.entries,

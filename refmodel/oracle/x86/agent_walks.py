@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import attrs
 
 from refmodel.machine.x86.guest_walk import Access, Cpu
-from refmodel.machine.x86.words import FRAME
+from refmodel.machine.x86.words import FRAME, PS
 from refmodel.oracle.x86.agent.host import AgentHost
 from refmodel.oracle.x86.agent.image import LOAD, STORE, STORED, SUPERVISOR_STUB, TABLES, USER_STUB, WINDOW, slot, told
 from refmodel.oracle.x86.agent.script import Results, Script, Step
 from refmodel.oracle.x86.outcomes import Observed, Outcome
 from refmodel.oracle.x86.stale_tests import Invlpg, Invpcid, LoadCr3, Operation, StaleTest, TogglePge, faults, places
-from refmodel.oracle.x86.walk_tests import Profile, WalkTest, level_at
+from refmodel.oracle.x86.walk_tests import Profile, WalkTest
 
 CR0, CR0_WP = 0x80000033, 0x10000
 CR4_PAE, CR4_PGE, CR4_LA57, CR4_PCIDE, CR4_SMEP, CR4_SMAP, CR4_PKE = 0x20, 0x80, 0x1000, 0x20000, 0x100000, 0x200000, 0x400000
@@ -78,9 +78,14 @@ def add_access(host: AgentHost, script: Script, access: Access, gva: int, places
 
 def destination(test: WalkTest) -> list[int]:
     """Where the entries of a test lead, whether or not the access is let through, if that is among the data."""
-    lowest = max(test.entries)
-    size = 1 << (3 + 9 * level_at(lowest))
-    place = test.entries[lowest] & FRAME & ~(size - 1) | test.gva & (size - 1)
+    table = test.cpu.cr3 & FRAME
+    for level in range(test.cpu.levels, 0, -1):
+        shift = 3 + 9 * level
+        entry = test.entries.get(table | (test.gva >> shift & 0x1FF) << 3, 0)
+        table = entry & FRAME
+        if level == 1 or (level < 4 and entry & PS):
+            break
+    place = table & ~((1 << shift) - 1) | test.gva & ((1 << shift) - 1)
     return [place] if WINDOW.start <= place < WINDOW.stop + 0x1000 else []
 
 
@@ -91,7 +96,7 @@ def set_up(script: Script, cpu: Cpu, entries: Mapping[int, int]) -> None:
     script.add(Step.CONTROL, *control_registers(cpu))
     if cpu.pke:
         script.add(Step.KEYS, cpu.pkru)
-    script.add(Step.RELOAD, TABLES[cpu.levels])
+    script.add(Step.RELOAD, cpu.cr3)
 
 
 def take_down(script: Script, entries: Mapping[int, int]) -> dict[int, int]:

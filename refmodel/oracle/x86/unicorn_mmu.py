@@ -145,7 +145,7 @@ class UnicornMmu:
         uc.msr_write(EFER, efer)
         uc.reg_write(x.UC_X86_REG_EFLAGS, 2 | (AC if access.ac else 0))
         if flush:
-            uc.reg_write(x.UC_X86_REG_CR3, TABLES[cpu.levels])
+            uc.reg_write(x.UC_X86_REG_CR3, cpu.cr3)
         uc.reg_write(x.UC_X86_REG_RBX, gva)
         uc.reg_write(x.UC_X86_REG_RAX, STORED)
         stub = self.image.at(USER_STUB if access.user else SUPERVISOR_STUB)

@@ -64,7 +64,7 @@ def compare(test: WalkTest, observed: Observed, ways: list[Lawful] | None = None
     """None if the manual (or these ways, if they are given) allows what was observed."""
     return judged(due(test) if ways is None else ways, test.entries, observed,
                   lambda expected, got: outcome_finding(test, expected, got),
-                  lambda way, address, wrong, entry: flags_finding(way, address, wrong, entry, observed))
+                  lambda way, address, wrong, entry: flags_finding(way, address, wrong, entry, observed, level_used(test, address)))
 
 
 # ---------------------------------------------------------------- in words
@@ -148,8 +148,23 @@ def names_of_reserved(bits: int, beyond: int, level: int) -> Iterator[str]:
             bits &= ~mask
 
 
-def flags_finding(way: Lawful, address: int, wrong: int, entry: int, observed: Observed) -> Finding:
-    level, after = level_at(address), observed.entries[address]
+def level_used(test: WalkTest, address: int) -> int:
+    """The level that an entry is last used at; that of its table, if the walk does not come to it."""
+    table, found = test.cpu.cr3 & FRAME, level_at(address)
+    for level in range(test.cpu.levels, 0, -1):
+        at = table | (test.gva >> 3 + 9 * level & 0x1FF) << 3
+        entry = test.entries.get(at, 0)
+        if at == address:
+            found = level
+        if not entry & P or (level < 4 and entry & PS):
+            break
+        table = entry & FRAME
+    return found
+
+
+def flags_finding(way: Lawful, address: int, wrong: int, entry: int, observed: Observed, used_at: int | None = None) -> Finding:
+    """What is wrong with an entry's flags. Without the level that it was used at, that is the level of its table."""
+    level, after = used_at or level_at(address), observed.entries[address]
     flag = "accessed flag" if wrong & A else "dirty flag" if wrong & D else f"bits {wrong:#x}"
     change = "set" if wrong & after else "not set"
     leaf = level == 1 or (level < 4 and after & PS)

@@ -75,8 +75,8 @@ def cpu_words(cpu: Cpu) -> str:
 
 
 def level_at(address: int) -> int:
-    """The level of the table under test that an entry's address is in."""
-    return 6 - address // 0x1000
+    """The level of the table under test that an entry's address is in, wherever all tables were moved by a multiple of 64 KiB."""
+    return 6 - (address & 0xFFFF) // 0x1000
 
 
 def flag_names(entry: int, level: int) -> str:
