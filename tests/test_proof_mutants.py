@@ -3,6 +3,7 @@
 Where the theorem is that a walk is as declared, the counterexample has been run on ints.
 """
 
+import json
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import attrs
 import pytest
+
+from tests.made_once import made_once
 
 ROOT = Path(__file__).parent.parent
 GUEST, EPT = "x86.guest_walk.the_walk_is_as_declared(4)", "x86.ept_walk.the_walk_is_as_declared(4)"
@@ -165,11 +168,16 @@ def outcome(mutant: Mutant, folder: Path) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[Mutant, str]:
+def try_all(folder: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
-        found = pool.map(outcome, MUTANTS, [tmp_path_factory.mktemp("mutant") for _ in MUTANTS])  # pytest makes one at a time
-        return dict(zip(MUTANTS, found, strict=True))
+        found = list(pool.map(outcome, MUTANTS, [folder / str(number) for number in range(len(MUTANTS))]))
+    (folder / "outcomes.json").write_text(json.dumps(found))
+
+
+@pytest.fixture(scope="session")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[Mutant, str]:
+    folder = made_once(tmp_path_factory, "proof_mutants", try_all)
+    return dict(zip(MUTANTS, json.loads((folder / "outcomes.json").read_text()), strict=True))
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.file}: {m.old[:30]}")

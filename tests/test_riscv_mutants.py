@@ -11,6 +11,8 @@ from pathlib import Path
 import attrs
 import pytest
 
+from tests.made_once import made_once
+
 ROOT = Path(__file__).parent.parent
 SV32, SV39, SV39X4 = (f"riscv.walk.the_walk_is_as_declared({scheme})" for scheme in ("Sv32", "Sv39", "Sv39x4"))
 MEMORY, LEAF = "riscv.walk.nothing_leads_beyond_memory(Sv39)", "riscv.walk.the_leaf_lets_it_through(Sv39)"
@@ -135,10 +137,16 @@ def outcomes(mutants: list[Mutant]) -> list[str]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.fixture(scope="module")
-def told() -> dict[Mutant, str]:
-    every = [*MUTANTS, *EQUIVALENT]
-    return dict(zip(every, outcomes(every), strict=True))
+EVERY = [*MUTANTS, *EQUIVALENT]
+
+
+@pytest.fixture(scope="session")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[Mutant, str]:
+    def try_all(folder: Path) -> None:
+        (folder / "outcomes.json").write_text(json.dumps(outcomes(EVERY)))
+
+    folder = made_once(tmp_path_factory, "riscv_mutants", try_all)
+    return dict(zip(EVERY, json.loads((folder / "outcomes.json").read_text()), strict=True))
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.function}: {m.new[:30]} for {m.old[:30]}")

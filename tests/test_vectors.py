@@ -38,6 +38,7 @@ from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Observed
 from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of, level_used
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
+from tests.made_once import made_once
 
 CLIENTS = Path(running.__file__).parents[2] / "clients"
 SPECS = Path(__file__).parent.parent / "specs"
@@ -46,14 +47,16 @@ SOME = 2400
 """Vectors of each set that the tests look at."""
 
 
-@pytest.fixture(scope="module")
-def some(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("vectors")
+def write_some(folder: Path) -> None:
     for name in FILES:
         tests = writing.CHOOSING[name]()
         lines_of = itertools.islice(writing.walk_lines(name, tests), SOME)
         (folder / f"{name}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines_of))
-    return folder
+
+
+@pytest.fixture(scope="session")
+def some(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_once(tmp_path_factory, "vectors", write_some)
 
 
 def test_what_is_written_is_what_the_walks_do_and_is_read_back(some: Path) -> None:
@@ -101,10 +104,10 @@ def _is_read(test: WalkTest, at: int) -> bool:
 def test_they_are_always_the_same(tmp_path: Path) -> None:
     made = []
     for seed in "12":
-        code = f"from refmodel.oracle.vectors.writing import *; write_set(Path({str(tmp_path)!r}), 'guest-5', 1200)"
+        code = f"from refmodel.oracle.vectors.writing import *; write_set(Path({str(tmp_path)!r}), 'guest-5', 500)"
         subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONHASHSEED": seed})
         made.append((tmp_path / "guest-5.jsonl").read_bytes().splitlines())
-    assert made[0] == made[1] and len(set(made[0])) == 1200
+    assert made[0] == made[1] and len(set(made[0])) == 500
 
 
 def test_a_wrong_walk_is_found_out(some: Path) -> None:
@@ -408,7 +411,7 @@ def test_vectors_outside_ia32e_mode_have_what_their_formats_have(some: Path) -> 
 def test_a_walker_that_lacks_features_agrees_with_every_vector_that_needs_none_of_them(name: str, some: Path) -> None:
     """Whichever features are lacking that a vector does not need, the walk ends as it says; those that it needs matter."""
     met = set[str]()
-    for vector, test, ways in itertools.islice(files.read(some / f"{name}.jsonl"), 0, None, 7):
+    for vector, test, ways in itertools.islice(files.read(some / f"{name}.jsonl"), 0, None, 17):
         needed = set(vector.needs)
         met |= needed
         on = [f for f, x in features.FEATURES.items() if x.field and x.without(test) is not None]
