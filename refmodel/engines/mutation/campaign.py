@@ -98,7 +98,8 @@ def of_design(name: str, design: Outline, choice: Choice | None = None, jobs: in
         raise BadDesign(f"{name}: the design itself breaks a law, {itself.broken}; its mutants say nothing")
     early = judging.STEPS // judging.SOON
     soon = judging.runs(design, early).met & judging.runs(design, early, seed=1).met  # not by luck
-    due = {f: Due(tuple(op.name for op in ops), soon, partners(design, f)) for f, ops in reached(design).items()}
+    seldom = judging.completing(design, soon)
+    due = {f: Due(tuple(op.name for op in ops), soon, partners(design, f), seldom) for f, ops in reached(design).items()}
     return run(name, due, partial(_judge, design, due), partial(_likeness, design, due), choice or Choice(), jobs, notice, reasons)
 
 
