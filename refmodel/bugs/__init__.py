@@ -140,6 +140,7 @@ MUTANTS: dict[str, Mutant] = {
     "pool-frame-freed-in-use": Mutant(compressed_memory.PoolFrameFreedInUse, "RES-2"),
     "pool-overfilled": Mutant(compressed_memory.PoolOverfilled, "RES-1"),
     "pool-written-out-uncounted": Mutant(compressed_memory.WrittenOutUncounted, "RES-1"),
+    "pool-written-out-and-kept": Mutant(compressed_memory.WrittenOutAndKept, "RES-3"),
     "pool-compressed-in-name": Mutant(compressed_memory.CompressedInName, "RES-3"),
     "blocks-plugged-beyond-the-request": Mutant(virtio_mem.PluggedBeyondTheRequest, "RES-4"),
     "blocks-unplugged-in-use": Mutant(virtio_mem.UnpluggedInUse, "RES-3"),
