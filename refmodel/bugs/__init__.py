@@ -145,6 +145,8 @@ MUTANTS: dict[str, Mutant] = {
     "blocks-plugged-beyond-the-request": Mutant(virtio_mem.PluggedBeyondTheRequest, "RES-4"),
     "blocks-unplugged-in-use": Mutant(virtio_mem.UnpluggedInUse, "RES-3"),
     "blocks-given-for-the-unplugged": Mutant(virtio_mem.GivenForTheUnplugged, "RES-3"),
+    "blocks-given-for-the-leaving": Mutant(virtio_mem.GivenForTheLeaving, "RES-3"),
+    "blocks-given-up-anywhere": Mutant(virtio_mem.GivenUpAnywhere, "RES-3"),
     "blocks-given-up-but-derived": Mutant(virtio_mem.GivenUpButDerived, "ISO-1"),
     "blocks-unplugged-uncounted": Mutant(virtio_mem.UnpluggedUncounted, "RES-1"),
     "blocks-unplugged-by-the-monitor": Mutant(virtio_mem.UnpluggedByTheMonitor, "ISO-6"),
