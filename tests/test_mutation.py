@@ -5,18 +5,20 @@ from __future__ import annotations
 import ast
 import json
 import textwrap
+from functools import partial
 from pathlib import Path
 
+import attrs
 import pytest
 
 from refmodel.bare import Reply
 from refmodel.designs import SHIPPED, VirtualTlb
 from refmodel.engines.mutation import campaign, reasons
-from refmodel.engines.mutation.campaign import Choice, of_design
+from refmodel.engines.mutation.campaign import Choice, expected, of_design
 from refmodel.engines.mutation.forked import forked
 from refmodel.engines.mutation.hardware import NAME, of_machine
 from refmodel.engines.mutation.hardware import functions as stated
-from refmodel.engines.mutation.judging import runs
+from refmodel.engines.mutation.judging import judge, runs
 from refmodel.engines.mutation.mutants import mutants_of
 from refmodel.engines.mutation.operators import edits, written
 from refmodel.engines.mutation.reach import reached
@@ -185,6 +187,43 @@ def test_what_cannot_be_mutated_is_bad_input() -> None:
     with pytest.raises(BadDesign, match="no function whose name contains 'no_such'"):
         of_design("pair", outline(Pair), Choice(only="no_such"))
     assert refmodel("mutate", "no_such_design").returncode == 2
+
+
+class Lamp(Design):
+    """A helper that an operation calls, and the law too. Another operation keeps the law, and does not call it."""
+
+    on: Total[Vm, bool]
+    lit: Total[Vm, bool]
+    seen: Total[Vm, bool]
+
+    @operation
+    def switch(self, vm: Vm) -> None:
+        self.on[vm] = True
+        self.lit[vm] = True
+
+    @operation
+    def look(self, vm: Vm) -> None:
+        if self.shines(vm):
+            self.seen[vm] = True
+
+    def shines(self, vm: Vm) -> bool:
+        return self.on[vm] and self.lit[vm]
+
+    @law("ISO-1", "What is on shines.")
+    def what_is_on_shines(self, vm: Vm) -> bool:
+        return self.shines(vm) == self.on[vm]
+
+    geometry = geometry(Vm=1)
+
+
+def test_where_a_law_calls_what_is_changed_every_operation_is_proved_again() -> None:
+    due = expected(outline(Lamp), frozenset())[Lamp.shines]
+    assert (due.operations, due.others) == (("look",), ("switch",))
+    assert expected(outline(Lamp), frozenset())[Lamp.switch].others == ()
+    mutant = next(m for m in mutants_of(Lamp.shines) if m.after == "not self.on[vm]")
+    verdicts = [dict(forked(partial(judge, Lamp, due=each, steps=0), [mutant], jobs=1))[0]
+                for each in (attrs.evolve(due, others=()), due)]
+    assert [v and v.verdict for v in verdicts] == ["survived", "proof"]
 
 
 class Broken(Pair):

@@ -83,6 +83,8 @@ class Due:
 
     operations: tuple[str, ...] = ()
     """The operations that call it."""
+    others: tuple[str, ...] = ()
+    """The other operations, if laws call it: one of them may break a law that says something else now."""
     met: frozenset[str] = frozenset()
     """Operations that do something soon in random runs, ways in which they soon end, and laws of whose premise some case is met
     soon."""
@@ -212,13 +214,13 @@ def completing(design: Outline, met: Collection[str]) -> frozenset[str]:
 
 
 def _proof(design: Outline, due: Due) -> Verdict:
-    """The proof of the operations that call a function, to the first obligation that does not follow; and that their steps are
+    """The proof of the operations that a function concerns, to the first obligation that does not follow; and that their steps are
     those of the machine that guests believe in, which complete instructions where the text does."""
     for j in prove_initial(design).judgements:
         if j.verdict != "proved":
             return Verdict(NOT_SHOWN, f"initial state: {j.law and j.law.name}: {j.why}")
     gave_up, machine, known = "", bare_machine_of(design), dict[str, Sequence[Formula]]()
-    for name in due.operations:
+    for name in (*due.operations, *due.others):
         taken = False
         with joined(design), about(name):
             for j in Induction(design, design.operation(name), timeout=TIMEOUT).doubts():
