@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from refmodel.bare import Event, Reply, Seen
-from refmodel.bare_machines import BARE_MACHINES, OneLevelMachine, PhysicalMachine, bare_machine
+from refmodel.bare_machines import BARE_MACHINES, OneLevelMachine, bare_machine
+from refmodel.bare_physical import PhysicalMachine
 from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED, Direct, DirectWithGrants, Ept, Interpreter, Memory, MonitorPages, VirtualTlb
 from refmodel.engines.corresponding import never_completed, shared

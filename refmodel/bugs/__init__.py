@@ -161,6 +161,8 @@ MUTANTS: dict[str, Mutant] = {
     "tmem-persistent-vanishes": Mutant(tmem.PersistentVanishes, "EQV-2"),
     "tmem-frame-lost": Mutant(tmem.FrameLost, "RES-2"),
     "tmem-flushed-for-another": Mutant(tmem.FlushedForAnother, "ISO-5"),
+    "tmem-flushed-in-name": Mutant(tmem.FlushedInName, "EQV-2"),
+    "tmem-found-where-nothing-is": Mutant(tmem.FoundWhereNothingIs, "EQV-2"),
     "tmem-got-into-a-shared-frame": Mutant(tmem.GotIntoASharedFrame, "ISO-2"),
     "unsync-leaves-outlive-the-page": Mutant(shadow_unsync.LeavesOutliveThePage, "ISO-1"),
     "unsync-processors-remember-the-page": Mutant(shadow_unsync.ProcessorsRememberThePage, "ISO-1"),
