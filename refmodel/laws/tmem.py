@@ -31,9 +31,10 @@ def pools_keep_what_they_answer(s: Tmem, outcome: Answered) -> Any:
             and implies(outcome.answer == Answer.REFUSED or outcome.answer == Answer.FLUSHED, not kept))
 
 
-@law("EQV-2", "A guest gets a page only where one is kept.")
+@law("EQV-2", "A guest gets a page only where one is kept, and a page of an ephemeral pool only once.")
 def what_is_found_was_kept(s: Tmem, before: Tmem, outcome: Answered) -> Any:
-    return implies(outcome.answer == Answer.FOUND, before.pool[outcome.vm, outcome.slot].stored)
+    was, now = before.pool[outcome.vm, outcome.slot], s.pool[outcome.vm, outcome.slot]
+    return implies(outcome.answer == Answer.FOUND, was.stored and (was.persistent or not now.stored))
 
 
 @law("RES-2", "A page that is kept lies in a frame of the pool's, which is kept for its handle.")
