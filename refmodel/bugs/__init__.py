@@ -281,6 +281,7 @@ MUTANTS: dict[str, Mutant] = {
     "pages-stores-seen-at-the-upper-level-only": Mutant(shadow_pages.StoresSeenAtTheUpperLevelOnly, "EQV-5"),
     "pages-writable-from-the-start": Mutant(shadow_pages.WritableFromTheStart, "EQV-4"),
     "pages-marked-in-name": Mutant(shadow_pages.MarkedInName, "EFF-2"),
+    "pages-marks-as-a-reader": Mutant(shadow_pages.MarksAsAReader, "EFF-2"),
     "pages-nobody-marks-entries": Mutant(shadow_pages.NobodyMarksEntries, "EQV-4"),
     "pages-flags-set-in-a-shared-page": Mutant(shadow_pages.FlagsSetInASharedPage, "ISO-2"),
     "pages-flags-set-without-the-guest": Mutant(shadow_pages.FlagsSetWithoutTheGuest, "EQV-1"),
