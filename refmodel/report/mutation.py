@@ -37,7 +37,7 @@ guest (`refmodel/machine`, `refmodel/bare.py`, `refmodel/bare_levels.py`, `refmo
 ## Who notices
 
 The engines judge a mutant in this order, and the first that notices it counts. (Most runs beside another design come after the
-proof, which is quicker.)
+proof, which is quicker.) The proof is of the operations that call what is changed; where laws call it too, it is of all operations.
 
 | column | meaning |
 |---|---|
