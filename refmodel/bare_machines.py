@@ -11,7 +11,7 @@ import attrs
 
 from refmodel.bare import BareMachine, BareMemory, Event, Reply
 from refmodel.bare_levels import LargePageBareMachine, TwoLevelBareMachine
-from refmodel.geometries import SMALL
+from refmodel.bare_physical import PhysicalMachine, TmemMachine
 from refmodel.language import (
     Design,
     EveryLaw,
@@ -34,38 +34,7 @@ from refmodel.mmu.control_registers import ControlRegisters
 from refmodel.mmu.direct import Base, BaseLoaded, DirectBareMachine, Hypercall, Translation, Word, as_cell
 from refmodel.mmu.nested import NestedBareMachine
 from refmodel.mmu.shadow_on_ept import L1Instructions
-
-
-class PhysicalMachine(BareMemory):
-    """Memory alone, as guest-physical addresses show it. Memory comes and goes only as the guest asks, or as it is added."""
-
-    geometry = SMALL
-
-    @guest
-    def load_physical(self, vm: Vm, gfn: Gfn, offset: Index) -> Reply:
-        return self.bare_physical(vm, gfn, offset, Access.READ, Cell())
-
-    @guest
-    def store_physical(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Reply:
-        return self.bare_physical(vm, gfn, offset, Access.WRITE, value)
-
-    @operation
-    def gain_page(self, vm: Vm, gfn: Gfn) -> None:
-        """A page of zeroes is plugged in: at the machine's wish, or because the guest takes a page back."""
-        require(not self.plugged[vm, gfn])
-        self.plug(vm, gfn)
-
-    @guest
-    def discard_page(self, vm: Vm, gfn: Gfn) -> None:
-        """The guest says that it does not need what a page holds: it finds zeroes there."""
-        require(self.plugged[vm, gfn])
-        self.plug(vm, gfn)
-
-    @guest
-    def lose_page(self, vm: Vm, gfn: Gfn) -> None:
-        """The guest gives a page up."""
-        require(self.plugged[vm, gfn])
-        self.unplug(vm, gfn)
+from refmodel.monitor.tmem import Tmem
 
 
 class UnpagedInstructions(PhysicalMachine):
@@ -403,8 +372,8 @@ class DirectMachine(DirectBareMachine):
 
 BARE_MACHINES: dict[type[Design], type[Design]] = {
     L1Instructions: MachineWithL2, NestedBareMachine: NestedMachine, BareMachine: OneLevelMachine,
-    TwoLevelBareMachine: TwoLevelMachine, LargePageBareMachine: LargePageMachine, BareMemory: PhysicalMachine,
-    DirectBareMachine: DirectMachine}
+    TwoLevelBareMachine: TwoLevelMachine, LargePageBareMachine: LargePageMachine, Tmem: TmemMachine,
+    BareMemory: PhysicalMachine, DirectBareMachine: DirectMachine}
 """For the designs that are made of one of these, the bare machine that each of their VMs believes it runs on; the first counts."""
 
 

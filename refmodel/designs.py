@@ -91,6 +91,7 @@ class PluggedBlocks(VirtioMem, Sharing, ContractMmu):
 class TranscendentMemory(Tmem, Sharing, ContractMmu):
     """Pools of pages that guests hand to the monitor by copy, over sharing, under any MMU."""
 
+    no_bare_machine = ""
     geometry = geometry(Vm=1, Gfn=2, Mfn=3, Slot=1, Index=1, naturals=1, only=Memory.geometry.only)
     further_geometries = (attrs.evolve(geometry, only=EMPTY).resized(Vm=2, Gfn=1, Slot=2),)
 

@@ -5,24 +5,30 @@ from __future__ import annotations
 import ast
 import json
 import textwrap
+from functools import partial
 from pathlib import Path
 
+import attrs
 import pytest
 
-from refmodel.designs import SHIPPED
+from refmodel.bare import Reply
+from refmodel.designs import SHIPPED, VirtualTlb
 from refmodel.engines.mutation import campaign, reasons
-from refmodel.engines.mutation.campaign import Choice, of_design
+from refmodel.engines.mutation.campaign import Choice, expected, of_design
 from refmodel.engines.mutation.forked import forked
 from refmodel.engines.mutation.hardware import NAME, of_machine
 from refmodel.engines.mutation.hardware import functions as stated
-from refmodel.engines.mutation.judging import runs
+from refmodel.engines.mutation.judging import judge, runs
 from refmodel.engines.mutation.mutants import mutants_of
 from refmodel.engines.mutation.operators import edits, written
 from refmodel.engines.mutation.reach import reached
 from refmodel.engines.mutation.scores import kept, scored
-from refmodel.language import Design, Total, geometry, law, operation, outline, require
+from refmodel.language import Design, Total, geometry, guest, law, operation, outline, require
 from refmodel.language.unsound import BadDesign
-from refmodel.machine.names import Vm
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Index, Vcpu, Vm
+from refmodel.mmu.replies import Attempt
+from refmodel.mmu.shadow import lets
 from refmodel.monitor.host_pages import HostMapping, Kind
 from refmodel.report import mutation
 from tests.test_command import refmodel
@@ -183,6 +189,43 @@ def test_what_cannot_be_mutated_is_bad_input() -> None:
     assert refmodel("mutate", "no_such_design").returncode == 2
 
 
+class Lamp(Design):
+    """A helper that an operation calls, and the law too. Another operation keeps the law, and does not call it."""
+
+    on: Total[Vm, bool]
+    lit: Total[Vm, bool]
+    seen: Total[Vm, bool]
+
+    @operation
+    def switch(self, vm: Vm) -> None:
+        self.on[vm] = True
+        self.lit[vm] = True
+
+    @operation
+    def look(self, vm: Vm) -> None:
+        if self.shines(vm):
+            self.seen[vm] = True
+
+    def shines(self, vm: Vm) -> bool:
+        return self.on[vm] and self.lit[vm]
+
+    @law("ISO-1", "What is on shines.")
+    def what_is_on_shines(self, vm: Vm) -> bool:
+        return self.shines(vm) == self.on[vm]
+
+    geometry = geometry(Vm=1)
+
+
+def test_where_a_law_calls_what_is_changed_every_operation_is_proved_again() -> None:
+    due = expected(outline(Lamp), frozenset())[Lamp.shines]
+    assert (due.operations, due.others) == (("look",), ("switch",))
+    assert expected(outline(Lamp), frozenset())[Lamp.switch].others == ()
+    mutant = next(m for m in mutants_of(Lamp.shines) if m.after == "not self.on[vm]")
+    verdicts = [dict(forked(partial(judge, Lamp, due=each, steps=0), [mutant], jobs=1))[0]
+                for each in (attrs.evolve(due, others=()), due)]
+    assert [v and v.verdict for v in verdicts] == ["survived", "proof"]
+
+
 class Broken(Pair):
     """A design that keeps no law."""
 
@@ -194,6 +237,27 @@ class Broken(Pair):
 def test_runs_note_what_operations_do_and_how_they_end() -> None:
     met = runs(outline(SHIPPED["vtlb"]), 3000).met
     assert {"share", "page_fault: installed", "page_fault: reflected", "load: completed"} <= met and "load: exited" not in met
+
+
+class MayPutOff(VirtualTlb):
+    """A store that the monitor has to carry out could be put off for ever. It is not."""
+
+    @guest
+    def emulate_store(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, value: Cell) -> Attempt:
+        require(not lets(self.shadow[vm, vcpu, page], Access.WRITE, self.paging[vm, vcpu].mode))
+        if self.puts_off(vm):
+            return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE)
+        return super().emulate_store(vm, vcpu, page, offset, value)
+
+    def puts_off(self, vm: Vm) -> bool:
+        return False
+
+
+def test_an_operation_that_completes_nothing_any_more_is_noticed_even_where_runs_seldom_complete_it() -> None:
+    assert "emulate_store: completed" not in runs(outline(MayPutOff), 1000).met
+    done = of_design("puts off", outline(MayPutOff), Choice(only="puts_off"), reasons=())
+    assert {j.mutant.operator: (j.verdict, j.why) for j in done.judged}["other flag"] == (
+        "proof", "emulate_store completes no instruction in any lawful state")
 
 
 def test_a_design_that_breaks_a_law_itself_is_not_mutated() -> None:

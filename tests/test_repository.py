@@ -17,8 +17,9 @@ from refmodel.report.explaining import EFF_3
 ROOT = Path(__file__).parent.parent / "refmodel"
 SPECS = Path(__file__).parent.parent / "specs"
 
-LAYERS = ["language", "machine", "bare", "monitor", "mmu", "laws", "geometries", "bare_machines", "points", "designs", "examples",
-          "engines", "management", "loading", "bugs", "oracle", "report", "strategies", "api", "suites", "pytest_plugin", "cli"]
+LAYERS = ["language", "machine", "bare", "monitor", "mmu", "laws", "geometries", "bare_physical", "bare_machines", "points",
+          "designs", "examples", "engines", "management", "loading", "bugs", "oracle", "report", "strategies", "api", "suites",
+          "pytest_plugin", "cli"]
 """From the ground up: a file imports from its own layer and those below."""
 
 

@@ -126,6 +126,19 @@ def test_what_may_be_remembered_is_what_a_walk_reads_and_no_more() -> None:
     assert kept(small, Stage(ROOT, levels=2, sv32=True), 5 << 22 | 7 << 12) == {(2, ROOT + 20, pte(SECOND)), (1, SECOND + 28, leaf)}
 
 
+def test_what_an_old_pointer_leads_to_may_be_read_and_remembered_too() -> None:
+    hart = reads(tables(pte(0x8000, FULL)))
+    hart.may_read(tables(pte(0x9000, FULL), top=pte(OTHER)), SV39, MINE, ADDRESS)
+    assert {e.value for e in hart.entries if e.slot == FIRST + 24} == {pte(0x8000, FULL), pte(0x9000, FULL)}
+
+
+def test_an_entry_of_a_table_used_at_two_levels_is_remembered_for_the_level_at_which_it_was_read() -> None:
+    sv32, hart, slot = Stage(ROOT, levels=2, sv32=True), Remembered(), ROOT + 4 * 5
+    hart.may_read(Marked({slot: pte(ROOT)}), sv32, MINE, 5 << 22 | 7 << 12)
+    hart.may_read(Marked({slot: pte(SECOND)}), sv32, MINE, 5 << 22 | 5 << 12)
+    assert {(e.level, e.value) for e in hart.entries if e.slot == slot} == {(2, pte(ROOT)), (2, pte(SECOND)), (1, pte(SECOND))}
+
+
 def test_an_entry_is_remembered_for_its_own_place() -> None:
     hart = reads(tables(pte(0x8000, FULL)))
     hart.may_read(Marked({OTHER + 8: pte(1 << 30, FULL)}), Stage(OTHER), MINE, ADDRESS)

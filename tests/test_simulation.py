@@ -10,7 +10,8 @@ import attrs
 import pytest
 
 from refmodel.bare import Event, Reply, Seen
-from refmodel.bare_machines import BARE_MACHINES, OneLevelMachine, PhysicalMachine, bare_machine
+from refmodel.bare_machines import BARE_MACHINES, OneLevelMachine, bare_machine
+from refmodel.bare_physical import PhysicalMachine
 from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED, Direct, DirectWithGrants, Ept, Interpreter, Memory, MonitorPages, VirtualTlb
 from refmodel.engines.corresponding import never_completed, shared
@@ -400,8 +401,24 @@ class MayBeNoMethod(PhysicalMachine):
 
 @pytest.mark.parametrize("cls", [MayBeOfNoKey, MayBeNoMethod])
 def test_what_may_change_by_itself_is_said_of_keys_and_a_value(cls: type[Design]) -> None:
-    with pytest.raises(BadDesign, match="bare_memory_may_be: expected"):
-        shared(outline(PhysicalMachine), outline(cls))
+    with pytest.raises(BadDesign, match=r"test_simulation.py:\d+: bare_memory_may_be: expected .* each key of bare_memory"):
+        outline(cls)
+
+
+class CachesAsItLikes(OneLevelMachine):
+    """A machine whose processor notes in its cache what it was asked about."""
+
+    def bare_tlb_may_be(self, vm: Vm, vcpu: Vcpu, page: Index, cell: Cell) -> bool:
+        self.bare_tlb[vm, vcpu, page] = cell
+        return True
+
+
+def test_what_may_change_by_itself_is_asked_and_not_done() -> None:
+    with pytest.raises(BadDesign, match=r"test_simulation.py:\d+: bare_tlb_may_be only looks: it may not change a table"):
+        outline(CachesAsItLikes)
+    done = refmodel("refine", "interpreter", "--to", f"{__file__}:CachesAsItLikes")
+    assert done.returncode == 2
+    assert "bare_tlb_may_be only looks" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

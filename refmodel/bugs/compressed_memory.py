@@ -6,7 +6,7 @@ from refmodel.designs import CompressedPages
 from refmodel.language import choose, fails, operation, require
 from refmodel.machine.cells import Cells
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
-from refmodel.monitor.compressed_memory import Packed
+from refmodel.monitor.compressed_memory import Packed, WrittenOut
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.swapping import Reclaim, Reclaimed, SlotUse
@@ -68,10 +68,21 @@ class WrittenOutUncounted(CompressedPages):
     """A compressed page is written out to the device, and its frame of the pool still counts it."""
 
     @operation
-    def write_out(self, slot: Slot) -> None:
+    def write_out(self, slot: Slot) -> WrittenOut:
         require(self.pool[slot].stored)
         self.swap[slot] = self.expands_to[slot]
         self.pool[slot] = Packed()
+        return WrittenOut(slot)
+
+
+class WrittenOutAndKept(CompressedPages):
+    """A compressed page is written out to the device, and stays in the pool, which has no more room than before."""
+
+    @operation
+    def write_out(self, slot: Slot) -> WrittenOut:
+        require(self.pool[slot].stored)
+        self.swap[slot] = self.expands_to[slot]
+        return WrittenOut(slot)
 
 
 class CompressedInName(CompressedPages):

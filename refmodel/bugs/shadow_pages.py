@@ -215,6 +215,16 @@ class WritableFromTheStart(ShadowPages):
         return super().made_for(vm, attrs.evolve(entry, dirty=True), access, mode)
 
 
+class MarksAsAReader(ShadowPages):
+    """To mark an entry the monitor has its page supplied for reading, so that a page that is read-only stays so for ever."""
+
+    def mark_entry(self, vm: Vm, table: Gfn, index: Index, cell: Cell) -> bool:
+        if not self.p2m[vm, table].writable:
+            self.supply(vm, table, write=False)
+            return False
+        return super().mark_entry(vm, table, index, cell)
+
+
 class MarkedInName(ShadowPages):
     """An entry is said to be marked, and is not."""
 

@@ -48,10 +48,29 @@ class FlushedForAnother(TranscendentMemory):
     geometry = TranscendentMemory.further_geometries[0]
 
     @guest
-    def flush_page(self, vm: Vm, slot: Slot) -> None:
+    def flush_page(self, vm: Vm, slot: Slot) -> Answered:
         other: Vm = choose(Vm, lambda other: self.pool[other, slot].stored)
         self.let_go(other, slot)
         self.owed[other, slot] = False
+        return Answered(Answer.FLUSHED, vm, slot)
+
+
+class FlushedInName(TranscendentMemory):
+    """A page is flushed, and found again afterwards."""
+
+    @guest
+    def flush_page(self, vm: Vm, slot: Slot) -> Answered:
+        self.owed[vm, slot] = False
+        return Answered(Answer.FLUSHED, vm, slot)
+
+
+class FoundWhereNothingIs(TranscendentMemory):
+    """A guest is told that it got a page although none was kept."""
+
+    @guest
+    def get(self, vm: Vm, slot: Slot, gfn: Gfn) -> Answered:
+        done = super().get(vm, slot, gfn)
+        return Answered(Answer.FOUND if done.answer == Answer.MISSED else done.answer, vm, slot)
 
 
 class GotIntoASharedFrame(TranscendentMemory):

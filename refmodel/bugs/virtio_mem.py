@@ -3,7 +3,7 @@
 import attrs
 
 from refmodel.designs import PluggedBlocks
-from refmodel.language import guest, operation, require
+from refmodel.language import NOTHING, guest, operation, require
 from refmodel.machine.names import Gfn, Region, Vm
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.virtio_mem import Block
@@ -28,6 +28,25 @@ class GivenForTheUnplugged(PluggedBlocks):
 
     def may_come(self, vm: Vm, gfn: Gfn) -> bool:
         return True
+
+
+class GivenForTheLeaving(PluggedBlocks):
+    """The monitor gives memory in a block that its guest is giving up."""
+
+    def may_come(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.block_of[gfn] == NOTHING or self.blocks[vm, self.block_of[gfn]] != Block.UNPLUGGED
+
+
+class GivenUpAnywhere(PluggedBlocks):
+    """A guest gives up a page wherever it lies, and its place is as if no page had ever been there."""
+
+    @guest
+    def give_up_page(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.has_memory(vm, gfn))
+        self.forget_and_wait(vm, gfn)
+        self.vacate(vm, gfn)
+        self.p2m[vm, gfn] = P2mEntry(Backing.ABSENT)
+        self.unplug(vm, gfn)
 
 
 class GivenUpButDerived(PluggedBlocks):

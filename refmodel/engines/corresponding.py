@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import typing
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +11,7 @@ from refmodel.bare import Event, Reply
 from refmodel.bare_machines import bare_machine
 from refmodel.engines.judgements import Simulated
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Kind, RecordKind, TableKind, kind_of
+from refmodel.language.kinds import Kind, RecordKind, kind_of
 from refmodel.language.unsound import BadDesign
 
 
@@ -33,23 +31,7 @@ def shared(design: Outline, other: Outline) -> tuple[str, ...]:
             raise BadDesign(f"table {table.name} of {design.name} has other keys or values than that of {other.name}")
         if table.name in design.cls.arbitrary and table.name not in other.cls.arbitrary:
             raise BadDesign(f"table {table.name} of {design.name} holds anything at power-on, but not that of {other.name}")
-        if hasattr(other.cls, f"{table.name}_may_be"):
-            _check_may_be(other, table)
     return tuple(table.name for table in other.tables)
-
-
-def _check_may_be(design: Outline, table: TableKind) -> None:
-    """``BadDesign`` unless what a table may become by itself is a method of its keys and a value."""
-    method = getattr(design.cls, f"{table.name}_may_be")
-    expected = [*table.keys, table.value]
-    try:
-        hints = typing.get_type_hints(method, include_extras=True)
-        given = [kind_of(hints[name]) for name in list(inspect.signature(method).parameters)[1:]]
-    except Exception as why:
-        raise BadDesign(f"{design.name}.{table.name}_may_be: expected a method with a type for each parameter: {why}") from None
-    if given != expected:
-        raise BadDesign(f"{design.name}.{table.name}_may_be: expected the {len(table.keys)} keys of {table.name}, and a value, "
-                        "as parameters")
 
 
 def explaining(design: Outline, other: Outline, op: Operation) -> tuple[Operation, ...]:

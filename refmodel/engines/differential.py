@@ -128,7 +128,8 @@ class _Pair:
             setattr(self.theirs.state, name, getattr(self.mine.state, name))
         self.operations = {op.name: op for op in reference.operations}
         self.instances = self.mine.instances()
-        self.serving = [(op, arguments) for op, arguments in self.instances if _serves(op)]
+        self.serving = {op.name: op for op in design.operations if _serves(op)}
+        self.fitting: dict[Any, list[Instance]] = {}
         self.exited: Any = None
         self.steps: list[Step] = []
         self.compared = self.explained = 0
@@ -169,8 +170,17 @@ class _Pair:
     def _serving(self, op: Operation, arguments: tuple[Any, ...]) -> list[Instance]:
         """What may serve an exit: it names what the instruction or its exit names."""
         about, instruction = self._about(op, arguments), SAME_INSTRUCTION.get(op.name, op.name)
-        return [(served, names) for served, names in self.serving if SAME_INSTRUCTION.get(served.name, instruction) == instruction
-                and all(about.get(name, value) == value for name, value in _named(served, names).items())]
+        return [instance for served in self.serving.values()
+                if SAME_INSTRUCTION.get(served.name, instruction) == instruction
+                for instance in self._naming(served, tuple((at, about[name]) for at, (name, _) in enumerate(served.parameters)
+                                                           if name in about))]
+
+    def _naming(self, op: Operation, given: tuple[tuple[int, Any], ...]) -> list[Instance]:
+        """The instances of an operation that have these arguments in these places."""
+        if (op.name, given) not in self.fitting:
+            self.fitting[op.name, given] = [(each, arguments) for each, arguments in self.instances if each.name == op.name
+                                            and all(arguments[at] == value for at, value in given)]
+        return self.fitting[op.name, given]
 
     def _about(self, op: Operation, arguments: tuple[Any, ...]) -> dict[str, Any]:
         return {**attrs.asdict(self.exited, recurse=False), **_named(op, arguments)}
@@ -181,7 +191,7 @@ class _Pair:
         about = self._about(op, arguments)
         fitting = [i for i in self._serving(op, arguments) if {*_named(*i)} <= {*about}]
         asked_for = getattr(self.exited, "page", 0) == NOTHING
-        return (not fitting or asked_for or any(served.name in SERVING for served, _ in self.serving)
+        return (not fitting or asked_for or any(name in SERVING for name in self.serving)
                 or any(self._applies(self.mine, *instance) for instance in fitting))
 
     def _serve(self, op: Operation, arguments: tuple[Any, ...]) -> Difference | None:

@@ -149,13 +149,13 @@ class Calls(Expressions):
     # ------------------------------------------------------------ the words of the language
 
     def _word_require(self, node: ast.AST, condition: Type) -> Type:
-        self.may(node, "require anything")
+        self.may(node, "require anything", "return the condition")
         if not isinstance(condition, FlagKind | Never):
             self.complain(f"{said(condition)} is no condition; compare it", node)
         return NONE
 
     def _word_choose(self, node: ast.AST, annotation: Type, where: Type) -> Type:
-        self.may(node, "choose")
+        self.may(node, "choose", "choose in an operation")
         if not isinstance(annotation, Known):
             return self.complain("choose wants a type of the language, such as Mfn", node)
         kind = self.kind(annotation.value, node)
@@ -163,7 +163,7 @@ class Calls(Expressions):
         return kind
 
     def _word_fails(self, node: ast.AST, what: Type) -> Type:
-        self.may(node, "ask")
+        self.may(node, "ask", "ask in an operation")
         if not isinstance(what, Words):
             self.complain("what is asked is said by a string", node)
         return FLAG

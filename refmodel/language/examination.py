@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import typing
 from collections.abc import Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import attrs
 from refmodel.language.arithmetic import hold_to_kinds
 from refmodel.language.asking import Fault
 from refmodel.language.inference import Inference
-from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
+from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind, kind_of
 from refmodel.language.laws import Law
 from refmodel.language.meanings import Complaint, Effects, Stop
 from refmodel.language.sources import code_of
@@ -28,7 +29,7 @@ class Examination:
 
     complaints: tuple[Complaint, ...]
     functions: tuple[FunctionType, ...]
-    """Every function that operations and laws can reach."""
+    """Every function that operations and laws can reach, and the methods that state what a table may be."""
     reads: dict[Law, frozenset[str]]
     """The tables that each law looks at."""
     conditional: frozenset[Law]
@@ -40,9 +41,12 @@ class Examination:
 
 
 def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence[Operation], laws: Sequence[Law]) -> Examination:
-    """Follow every operation and every law through all that they call; from then on, their arithmetic on ints is checked."""
+    """Follow every operation, every law, and every statement of what a table may be, through all that they call; from then on,
+    their arithmetic on ints is checked."""
     inference = Inference(cls, tables)
     _classes(inference, cls)
+    for table in tables if operations else ():
+        _may_be(inference, table)
     for op in operations:
         _operation(inference, op)
     written = frozenset(inference.effects.writes)
@@ -52,8 +56,8 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
         reads[law] = frozenset(effects.reads)
         if effects.premises:
             conditional.add(law)
-    for complaint, table in inference.looked_at_by_counts:
-        if table in written or not operations:
+    for complaint, looked_at in inference.looked_at_by_counts:
+        if looked_at in written or not operations:
             inference.complaints.setdefault(complaint)
     if not inference.complaints:
         for function, widths in inference.widths.items():
@@ -132,6 +136,53 @@ def _outcome(inference: Inference, op: Operation, text: Text, result: Type) -> N
         case _:
             what = f"the operation {op.name} returns {said(result)}; expected one record, on every path, or nothing"
     inference.complaints.setdefault(Complaint(code.co_filename, text.node.lineno, what))
+
+
+def _may_be(inference: Inference, table: TableKind) -> None:
+    """A method ``TABLE_may_be`` states which value an entry may get without any operation, as hardware's caches do
+    (``engines/simulation.py``). It is a condition of the keys and of the value."""
+    name = f"{table.name}_may_be"
+    home = next((base for base in inference.cls.__mro__ if name in vars(base)), None)
+    if home is None:
+        return
+    method = vars(home)[name]
+    if not isinstance(method, FunctionType):
+        _note(inference, home, f"{name}: expected a plain method {_as_condition(table)}")
+        return
+    outer, inference.looking = inference.looking, name
+    try:
+        text = inference.text(method)
+        what = ""
+        if _kinds_of_parameters(method) != [*table.keys, table.value]:
+            what = f"expected a method {_as_condition(table)}"
+        else:
+            result = inference.call(text, [State(inference.cls), *table.keys, table.value], {}, text.node)
+            if not isinstance(result, Never) and result != FLAG:
+                what = f"it gives {said(result)}; expected a condition, on every path"
+        if what:
+            inference.complaints.setdefault(Complaint(code_of(method).co_filename, text.node.lineno, f"{name}: {what}"))
+    except Stop:
+        pass
+    finally:
+        inference.looking = outer
+
+
+def _kinds_of_parameters(method: FunctionType) -> list[Kind] | None:
+    """The kinds of a method's parameters after ``self``, or None if one is not plain, or is of no kind."""
+    parameters = list(inspect.signature(method).parameters.values())
+    if any(p.kind not in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters):
+        return None
+    try:
+        hints = typing.get_type_hints(method, include_extras=True)
+        return [kind_of(hints[p.name]) for p in parameters[1:]]
+    except Exception:  # an annotation is evaluated, so anything may come of it
+        return None
+
+
+def _as_condition(table: TableKind) -> str:
+    """How to state what a table may be."""
+    kinds = ", ".join(said(kind).removeprefix("a ").removesuffix(" (a name)") for kind in [*table.keys, table.value])
+    return f"with a typed parameter for each key of {table.name} and one for the value ({kinds}), which gives a condition"
 
 
 def _law(inference: Inference, law: Law, operations: Sequence[Operation]) -> Effects:

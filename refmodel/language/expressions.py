@@ -170,8 +170,9 @@ class Expressions(Meanings):
                 self.complain(instead(target), target)
 
     def _writes(self, table: Table, node: ast.AST) -> None:
-        self.may(node, "change a table")
+        self.may(node, "change a table", "change it in an operation")
         self.effects.writes.add(table.kind.name)
+
     # ------------------------------------------------------------ comparing and computing
 
     def _compare(self, nodes: Sequence[ast.expr], ops: Sequence[ast.cmpop], node: ast.AST) -> Type:

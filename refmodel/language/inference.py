@@ -1,8 +1,9 @@
 """What every expression of a text is, worked out before anything runs.
 
-A text is followed as the readings will follow it, with types in place of values: from an operation, a law or a property into
-whatever it calls, by whatever road. So everything that can be reached is read, and has to be in the grammar; names are compared
-and nothing else; every field, table and argument exists and is of the kind that its place wants; laws and conditions only look.
+A text is followed as the readings will follow it, with types in place of values: from an operation, a law, a property or a
+statement of what a table may be, into whatever it calls, by whatever road. So everything that can be reached is read, and has to
+be in the grammar; names are compared and nothing else; every field, table and argument exists and is of the kind that its place
+wants; laws and conditions only look.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from refmodel.language.kinds import (
     Kind,
     kind_of,
 )
-from refmodel.language.meanings import Effects, Frame, Stop
+from refmodel.language.meanings import Complaint, Effects, Frame, Stop
 from refmodel.language.sources import code_of, definition_of
 from refmodel.language.types import (
     NEVER,
@@ -100,8 +101,8 @@ class Inference(Calls):
         own = text.node is definition_of(text.scope.function)
         if not own and (a.defaults or a.kw_defaults):
             self.complain("a lambda may have no default arguments; what it speaks of is what it was when it was stated", text.node)
-        if isinstance(text.node, ast.FunctionDef) and self._yields(text) and self._frames:
-            self.complain("only an operation itself may yield", node)
+        if isinstance(text.node, ast.FunctionDef) and self._yields(text):
+            self._may_yield(text, node)
         positional = [p.arg for p in (*a.posonlyargs, *a.args)]
         bound: dict[str, Type] = dict(zip(positional, given, strict=False))
         if len(given) > len(positional):
@@ -125,6 +126,15 @@ class Inference(Calls):
                     self.complain(f"{said(bound[name])} stands where {said(kind)} is expected (the argument {name})", node)
                 bound[name] = kind
         return bound
+
+    def _may_yield(self, text: Text, node: ast.AST | None) -> None:
+        """Only an operation itself may, which nothing calls: what yields gives no condition, but something that is always true."""
+        if self._frames:
+            self.complain("only an operation itself may yield", node)
+        if self.looking:
+            file = code_of(text.scope.function).co_filename
+            self.complaints.setdefault(Complaint(file, text.node.lineno, f"{self.looking} only looks: only an operation may yield"))
+            raise Stop
 
     @staticmethod
     def _yields(text: Text) -> bool:
@@ -207,6 +217,7 @@ class Inference(Calls):
         return one or other
 
     def _raise(self, node: ast.Raise) -> bool:
+        self.may(node, "raise anything", "return a condition")
         if node.cause is not None or node.exc is None:
             self.complain("raise a Fault, and nothing from another", node)
         what = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
@@ -218,7 +229,6 @@ class Inference(Calls):
         raised = self.expr(what) if what is not None else NONE
         if not (isinstance(raised, Known) and isinstance(raised.value, type) and issubclass(raised.value, asking.Fault)):
             self.complain("raise a subclass of Fault, where the operation has failed; use require where it does not apply", node)
-        self.may(node, "raise a Fault")
         return False
 
     def _for(self, node: ast.For) -> bool:

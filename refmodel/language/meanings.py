@@ -116,7 +116,7 @@ class Meanings:
         self.looked_at_by_counts: list[tuple[Complaint, str]] = []
         """Tables that a condition of a count looks at, each with the complaint that is due if an operation writes to it."""
         self.looking = ""
-        """What the text under way is, where it may only look: a law, a condition."""
+        """What the text under way is, where it may only look: a law, a condition, a method that states what a table may be."""
         self.widths: dict[FunctionType, dict[Place, int]] = {}
         """Where there is arithmetic on words of so many bits, or (0) on naturals."""
         self._texts: dict[FunctionType, Text] = {}
@@ -141,10 +141,10 @@ class Meanings:
         if not fits(what, kind):
             self.complain(f"{said(what)} stands where {said(kind)} is expected ({where})", node)
 
-    def may(self, node: ast.AST, what: str) -> None:
-        """Only an operation may do this."""
+    def may(self, node: ast.AST, what: str, instead: str) -> None:
+        """Only an operation may do this; what only looks does something else instead."""
         if self.looking:
-            self.complain(f"{self.looking} only looks: it may not {what}", node)
+            self.complain(f"{self.looking} only looks: it may not {what}; {instead}", node)
 
     # ------------------------------------------------------------ from Python's objects to types
 

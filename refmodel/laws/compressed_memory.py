@@ -4,7 +4,7 @@ from typing import Any
 
 from refmodel.language import NOTHING, count, implies, law
 from refmodel.machine.names import Mfn, Slot
-from refmodel.monitor.compressed_memory import MOST, CompressedMemory
+from refmodel.monitor.compressed_memory import MOST, CompressedMemory, WrittenOut
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing
 
@@ -26,3 +26,8 @@ def compressed_pages_are_out(s: CompressedMemory, slot: Slot) -> Any:
     return (implies(copy.stored, copy.mfn != NOTHING and use.used and use.reader == NOTHING
                     and s.p2m[use.vm, use.gfn].backing == Backing.SWAPPED and s.p2m[use.vm, use.gfn].slot == slot)
             and implies(copy.stored, s.packed[copy.mfn] > 0))
+
+
+@law("RES-3", "A compressed page that was written to the device lies in the pool no more: another finds room there.")
+def a_page_written_out_makes_room(s: CompressedMemory, outcome: WrittenOut) -> Any:
+    return not s.pool[outcome.slot].stored

@@ -57,10 +57,12 @@ def flags_in_memory_are_the_bare_machines(s: LargePageMmu, vm: Vm, gfn: Gfn, ind
     return implies(table.resident, cell.accessed == bare.accessed and cell.dirty == bare.dirty)
 
 
-@law("EFF-2", "An entry that was marked for an access is marked: as accessed, and where it maps what is stored to as dirty.")
-def marked_entries_are_marked(s: LargePageMmu, outcome: Marking) -> Any:
-    write = outcome.access == Access.WRITE
-    above = s.guest_cell(outcome.vm, s.paging[outcome.vm, outcome.vcpu].root, outcome.upper)
-    leaf = s.guest_cell(outcome.vm, above.gfn, outcome.page)
-    return (implies(outcome.result == Flagged.UPPER, not s.unmarked(above, write, above.large))
-            and implies(outcome.result == Flagged.LEAF, not s.unmarked(leaf, write, True)))
+@law("EFF-2", "An entry that was marked for an access was not, and is: as accessed, and where it maps what is stored to as dirty.")
+def marked_entries_are_marked(s: LargePageMmu, before: LargePageMmu, outcome: Marking) -> Any:
+    vm, write, root = outcome.vm, outcome.access == Access.WRITE, s.paging[outcome.vm, outcome.vcpu].root
+    was, above = before.guest_cell(vm, root, outcome.upper), s.guest_cell(vm, root, outcome.upper)
+    leaf_was, leaf = before.guest_cell(vm, was.gfn, outcome.page), s.guest_cell(vm, above.gfn, outcome.page)
+    return (implies(outcome.result == Flagged.UPPER, before.unmarked(was, write, was.large)
+                    and not s.unmarked(above, write, above.large))
+            and implies(outcome.result == Flagged.LEAF, before.unmarked(leaf_was, write, True)
+                        and not s.unmarked(leaf, write, True)))

@@ -98,10 +98,12 @@ def any_page_can_be_taken(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.in_frame(vm, gfn), s.held(vm, gfn) or s.may_write_back(vm, gfn) or s.may_swap_out(vm, gfn))
 
 
-@law("RES-3", "A step of taking a page is one: a page that was written back can be taken, and one that was taken is in no frame.")
-def a_page_is_taken_in_two_steps(s: Swapping, outcome: Reclaimed) -> Any:
+@law("RES-3", "A page written back can be taken, a page taken is in no frame, and one that found no slot is where it was.")
+def a_page_is_taken_in_two_steps(s: Swapping, before: Swapping, outcome: Reclaimed) -> Any:
+    was = before.p2m[outcome.vm, outcome.gfn]
     return (implies(outcome.reclaim == Reclaim.CLEAN, s.may_swap_out(outcome.vm, outcome.gfn))
-            and implies(outcome.reclaim == Reclaim.TAKEN, not s.in_frame(outcome.vm, outcome.gfn)))
+            and implies(outcome.reclaim == Reclaim.TAKEN, not s.in_frame(outcome.vm, outcome.gfn))
+            and implies(outcome.reclaim == Reclaim.NO_SLOT, s.p2m[outcome.vm, outcome.gfn] == was))
 
 
 @law("RES-3", "A page that was withdrawn is in its frame, and is not to be had without being asked for: who comes for it is seen.")

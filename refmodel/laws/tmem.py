@@ -24,6 +24,19 @@ def nothing_owed_is_missed(s: Tmem, before: Tmem, outcome: Answered) -> Any:
     return implies(outcome.answer == Answer.MISSED, not before.owed[outcome.vm, outcome.slot])
 
 
+@law("EQV-2", "A page that was put and taken is kept; one that was refused, or flushed, is not found any more.")
+def pools_keep_what_they_answer(s: Tmem, outcome: Answered) -> Any:
+    kept = s.pool[outcome.vm, outcome.slot].stored
+    return (implies(outcome.answer == Answer.TAKEN, kept)
+            and implies(outcome.answer == Answer.REFUSED or outcome.answer == Answer.FLUSHED, not kept))
+
+
+@law("EQV-2", "A guest gets a page only where one is kept, and a page of an ephemeral pool only once.")
+def what_is_found_was_kept(s: Tmem, before: Tmem, outcome: Answered) -> Any:
+    was, now = before.pool[outcome.vm, outcome.slot], s.pool[outcome.vm, outcome.slot]
+    return implies(outcome.answer == Answer.FOUND, was.stored and (was.persistent or not now.stored))
+
+
 @law("RES-2", "A page that is kept lies in a frame of the pool's, which is kept for its handle.")
 def kept_pages_have_their_frames(s: Tmem, vm: Vm, slot: Slot) -> Any:
     kept = s.pool[vm, slot]

@@ -19,6 +19,19 @@ def unplugged_blocks_hold_nothing(s: VirtioMem, vm: Vm, gfn: Gfn) -> Any:
     return implies(region != NOTHING and s.blocks[vm, region] == Block.UNPLUGGED, s.p2m[vm, gfn].backing == Backing.ABSENT)
 
 
+@law("RES-3", "To a place where there is no page, one comes only if the place is in no block, or in a block that is plugged.")
+def pages_come_to_plugged_blocks(s: VirtioMem, before: VirtioMem, vm: Vm, gfn: Gfn) -> Any:
+    region = s.block_of[gfn]
+    return implies(before.p2m[vm, gfn].backing == Backing.ABSENT and s.p2m[vm, gfn].backing != Backing.ABSENT,
+                   region == NOTHING or s.blocks[vm, region] == Block.PLUGGED)
+
+
+@law("RES-3", "A guest gives a page up for good only of a block that it is giving up.")
+def pages_are_given_up_of_leaving_blocks(s: VirtioMem, before: VirtioMem, vm: Vm, gfn: Gfn) -> Any:
+    return implies(before.p2m[vm, gfn].backing != Backing.ABSENT and s.p2m[vm, gfn].backing == Backing.ABSENT,
+                   s.blocks[vm, s.block_of[gfn]] == Block.LEAVING)
+
+
 @law("RES-4", "A VM plugs no block beyond the size that was requested.")
 def nothing_is_plugged_beyond_the_request(s: VirtioMem, before: VirtioMem, vm: Vm) -> Any:
     return implies(s.device[vm].plugged > before.device[vm].plugged, s.device[vm].plugged <= s.device[vm].requested)

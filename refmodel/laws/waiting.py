@@ -8,6 +8,7 @@ from refmodel.machine.cells import Access
 from refmodel.machine.names import Gfn, Vm
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.interpreter import PhysicalEmulation
+from refmodel.mmu.large_pages import Flagged, LargePageMmu, Marking
 from refmodel.mmu.nested import NestedMmu
 from refmodel.mmu.replies import Filled, Handled, Result
 from refmodel.mmu.shadow import ShadowMmu
@@ -69,6 +70,17 @@ def a_shadow_page_fault_waits_only_for_a_frame(s: ShadowPagesMmu, before: Shadow
     return implies(not waits(s, before, outcome.vm, entry.gfn, outcome.access == Access.WRITE)
                    and not is_away(before, outcome.vm, root) and not is_away(before, outcome.vm, above.gfn),
                    outcome.result != Result.FAILED)
+
+
+@law("EFF-2", "Where an entry is not marked now, its table can be written to from now on, is away, or waits for a frame.")
+def marking_waits_only_for_a_frame(s: LargePageMmu, before: LargePageMmu, outcome: Marking) -> Any:
+    vm, root = outcome.vm, before.paging[outcome.vm, outcome.vcpu].root
+    above = before.guest_cell(vm, root, outcome.upper)
+    is_upper = before.unmarked(above, outcome.access == Access.WRITE, above.large)
+    return implies(outcome.result == Flagged.NONE and not is_away(before, vm, root)
+                   and (above.large or not is_away(before, vm, above.gfn)),
+                   implies(is_upper, s.p2m[vm, root].writable or waits(s, before, vm, root, True))
+                   and implies(not is_upper, s.p2m[vm, above.gfn].writable or waits(s, before, vm, above.gfn, True)))
 
 
 @law("EFF-2", "Serving a violation of L1's fails only for want of the page, or of a frame of its own.")

@@ -217,10 +217,8 @@ class ShadowPagesMmu(LargePageMmu):
         require(self.paging[vm, vcpu].enabled)
         mode = self.paging[vm, vcpu].mode
         require(not lets(self.walked(vm, vcpu, upper, page), Access.WRITE, mode))
-        if self.lacks_tables(vm, vcpu, upper):
-            return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
         entry = self.guest_path(vm, self.guest_cell(vm, self.paging[vm, vcpu].root, upper), page)
-        require(permits(entry, Access.WRITE, mode))
+        require(permits(entry, Access.WRITE, mode))  # a table that is away permits nothing: a fault brings it
         require(self.ready_to_emulate(vm, entry, mode))
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
         if shown.event == Event.EXITED:

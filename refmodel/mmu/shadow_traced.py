@@ -98,10 +98,8 @@ class ShadowTracedMmu(ShadowMmu):
         read-only: the monitor carries it out for the guest. (What a writable entry for the latter takes is in ``vtlb`` and
         ``shadow_roles``: here vCPUs share shadow tables whatever their modes.)"""
         require(self.paging[vm, vcpu].enabled)
-        if self.lacks_table(vm, self.paging[vm, vcpu].root):
-            return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE)
         entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
-        require(permits(entry, Access.WRITE, self.paging[vm, vcpu].mode))
+        require(permits(entry, Access.WRITE, self.paging[vm, vcpu].mode))  # a table that is away permits nothing: a fault brings it
         require(self.becomes_traced(vm, vcpu, entry.gfn) or not entry.writable)
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
         if shown.event == Event.EXITED:

@@ -203,12 +203,10 @@ class ShadowUnsyncMmu(TwoLevelMmu):
         require(self.paging[vm, vcpu].enabled)
         mode = self.paging[vm, vcpu].mode
         require(not lets(self.walked(vm, vcpu, upper, page), Access.WRITE, mode))
-        if self.lacks_tables(vm, vcpu, upper):
-            return LinearAttempt(Reply(), Reply(), vcpu, upper, page, Access.WRITE)
         root, bare = self.paging[vm, vcpu].root, self.bare_walk(vm, vcpu, upper, page)
         above = self.guest_cell(vm, root, upper)
         entry = combined(above, self.guest_cell(vm, above.gfn, page))
-        require(permits(entry, Access.WRITE, mode))
+        require(permits(entry, Access.WRITE, mode))  # a table that is away permits nothing: a fault brings it
         require(self.is_root(vm, root, entry.gfn) or not entry.writable)
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
         if shown.event == Event.EXITED:

@@ -98,10 +98,8 @@ class VirtualTlbMmu(ShadowMmu):
         require(self.paging[vm, vcpu].enabled)
         mode = self.paging[vm, vcpu].mode
         require(not lets(self.shadow[vm, vcpu, page], Access.WRITE, mode))
-        if self.lacks_table(vm, self.paging[vm, vcpu].root):
-            return Attempt(Reply(), Reply(), vcpu, page, Access.WRITE)
         entry, bare_entry = self.guest_entry(vm, vcpu, page), self.bare_walk(vm, vcpu, page)
-        require(permits(entry, Access.WRITE, mode))
+        require(permits(entry, Access.WRITE, mode))  # a table that is away permits nothing: a fault brings it
         require(self.takes_emulation(entry, Access.WRITE, mode))
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)
         if shown.event == Event.EXITED:

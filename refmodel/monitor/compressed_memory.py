@@ -32,6 +32,13 @@ class Packed:
     mfn: Mfn = NOTHING
 
 
+@attrs.frozen
+class WrittenOut:
+    """A compressed page was written to its slot of the device."""
+
+    slot: Slot
+
+
 class CompressedMemory(Swapping):
     pool: Total[Slot, Packed]
     expands_to: Total[Slot, Cells]
@@ -91,11 +98,12 @@ class CompressedMemory(Swapping):
         self.retire(vm, gfn, entry.mfn)
 
     @operation
-    def write_out(self, slot: Slot) -> None:
+    def write_out(self, slot: Slot) -> WrittenOut:
         """Expand a compressed page to the device, where it was to go in the first place."""
         require(self.pool[slot].stored)
         self.swap[slot] = self.expanded(slot)
         self.unpack(slot)
+        return WrittenOut(slot)
 
     # ------------------------------------------------------------ in
 

@@ -48,6 +48,7 @@ class Answer(enum.Enum):
     REFUSED = "refused"
     FOUND = "found"
     MISSED = "missed"
+    FLUSHED = "flushed"
     LATER = "not now: the guest's own page is away"
 
 
@@ -61,7 +62,7 @@ class Answered:
 
 
 class Tmem(P2m):
-    no_bare_machine = "whether a page is found again depends on what other VMs keep"
+    no_bare_machine = "pools are stated beside guest-physical memory only"
 
     pool: Total[tuple[Vm, Slot], Kept]
     keeps: Total[Mfn, Handle]
@@ -110,11 +111,11 @@ class Tmem(P2m):
         return self.supply(vm, gfn, write=True)
 
     @guest
-    def flush_page(self, vm: Vm, slot: Slot) -> None:
+    def flush_page(self, vm: Vm, slot: Slot) -> Answered:
         """The guest needs what is kept under a handle no more."""
-        require(self.pool[vm, slot].stored)
         self.let_go(vm, slot)
         self.owed[vm, slot] = False
+        return Answered(Answer.FLUSHED, vm, slot)
 
     @operation
     def take_ephemeral(self, vm: Vm, slot: Slot) -> None:

@@ -37,7 +37,7 @@ guest (`refmodel/machine`, `refmodel/bare.py`, `refmodel/bare_levels.py`, `refmo
 ## Who notices
 
 The engines judge a mutant in this order, and the first that notices it counts. (Most runs beside another design come after the
-proof, which is quicker.)
+proof, which is quicker.) The proof is of the operations that call what is changed; where laws call it too, it is of all operations.
 
 | column | meaning |
 |---|---|
@@ -45,7 +45,7 @@ proof, which is quicker.)
 | vacuous | with the text an operation soon does something, or ends in some way, or a law's premise is met; with the mutant never |
 | beside | a guest can tell two designs apart, of which only one is changed, in a geometry of theirs |
 | proof | a lawful state and one step from it break a law; or an operation takes a step that the [guests' machine](simulation.md)\
- does not have, or none |
+ does not have, or none; or it completes no instruction |
 | not shown | an obligation does not follow, and no counterexample of a small size is found |
 | exploration | the solver gives up, and a visit to every state of a small geometry finds a run that breaks a law |
 | tests | for `machine`: a named test fails |

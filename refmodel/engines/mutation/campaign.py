@@ -16,7 +16,7 @@ from refmodel.engines.mutation.beside import partners
 from refmodel.engines.mutation.forked import forked
 from refmodel.engines.mutation.judging import REFUSED, SURVIVED, UNDECIDED, Due, Verdict
 from refmodel.engines.mutation.mutants import Mutant, mutants_of, relative
-from refmodel.engines.mutation.reach import reached
+from refmodel.engines.mutation.reach import reached, read_by_laws
 from refmodel.engines.mutation.reasons import Reason, known, reasons_for, stale
 from refmodel.language.design import Outline
 from refmodel.language.sources import code_of
@@ -98,8 +98,17 @@ def of_design(name: str, design: Outline, choice: Choice | None = None, jobs: in
         raise BadDesign(f"{name}: the design itself breaks a law, {itself.broken}; its mutants say nothing")
     early = judging.STEPS // judging.SOON
     soon = judging.runs(design, early).met & judging.runs(design, early, seed=1).met  # not by luck
-    due = {f: Due(tuple(op.name for op in ops), soon, partners(design, f)) for f, ops in reached(design).items()}
+    due = expected(design, soon)
     return run(name, due, partial(_judge, design, due), partial(_likeness, design, due), choice or Choice(), jobs, notice, reasons)
+
+
+def expected(design: Outline, soon: frozenset[str]) -> dict[FunctionType, Due]:
+    """What is expected of the mutants of each function, if the text itself soon meets this."""
+    seldom, of_laws, found = judging.completing(design, soon), read_by_laws(design), {}
+    for function, ops in reached(design).items():
+        others = tuple(op.name for op in design.operations if op not in ops) if function in of_laws else ()
+        found[function] = Due(tuple(op.name for op in ops), others, soon, partners(design, function), seldom)
+    return found
 
 
 def _judge(design: Outline, due: Mapping[FunctionType, Due], mutant: Mutant) -> Verdict:

@@ -4,7 +4,7 @@ reach it, and exploration where the solver cannot tell."""
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import attrs
@@ -36,7 +36,7 @@ BESIDE = "side by side"
 """A guest can tell two designs apart, of which one only is changed."""
 BY_PROOF = "proof"
 """There is a lawful state and a step from it that breaks a law, or that the machine which guests believe in does not have; or an
-operation applies in no lawful state."""
+operation applies in no lawful state, or completes an instruction in none."""
 NOT_SHOWN = "proof, not shown"
 """An obligation does not follow, and no counterexample of a small size was found."""
 BY_EXPLORATION = "exploration"
@@ -83,11 +83,15 @@ class Due:
 
     operations: tuple[str, ...] = ()
     """The operations that call it."""
+    others: tuple[str, ...] = ()
+    """The other operations, if laws call it: one of them may break a law that says something else now."""
     met: frozenset[str] = frozenset()
     """Operations that do something soon in random runs, ways in which they soon end, and laws of whose premise some case is met
     soon."""
     beside: tuple[tuple[type[Design], type[Design]], ...] = ()
     """Designs to be run side by side, of which one only has the function."""
+    completing: frozenset[str] = frozenset()
+    """Operations that complete an instruction in some lawful state, although random runs seldom get there."""
 
 
 def judge(cls: type[Design], mutant: Mutant, due: Due, steps: int = STEPS) -> Verdict:
@@ -107,7 +111,7 @@ def judge(cls: type[Design], mutant: Mutant, due: Due, steps: int = STEPS) -> Ve
     if told is not None:
         return told
     try:
-        proved = _proof(design, due.operations)
+        proved = _proof(design, due)
     except (Unsound, BadDesign) as why:
         return Verdict(REFUSED, str(why).splitlines()[0])
     if proved.killed:
@@ -199,14 +203,24 @@ def _mixed(geometry: Geometry) -> Geometry:
     return larger if cells is None else attrs.evolve(larger, only={**larger.only, Cell: (*cells, Cell(True, True, False, gfn=0))})
 
 
-def _proof(design: Outline, operations: Sequence[str]) -> Verdict:
-    """The proof of these operations, to the first obligation that does not follow; and that their steps are those of the machine
-    that guests believe in."""
+def completing(design: Outline, met: Collection[str]) -> frozenset[str]:
+    """The guests' operations that complete an instruction in some lawful state, but for those that are known to."""
+    machine, known = bare_machine_of(design), dict[str, Sequence[Formula]]()
+    if machine is None:
+        return frozenset()
+    return frozenset(op.name for op in design.operations
+                     if op.by_guest and op.returns is not None and f"{op.name}: completed" not in met
+                     and prove_simulated(design, machine, op.name, known).completes)
+
+
+def _proof(design: Outline, due: Due) -> Verdict:
+    """The proof of the operations that a function concerns, to the first obligation that does not follow; and that their steps are
+    those of the machine that guests believe in, which complete instructions where the text does."""
     for j in prove_initial(design).judgements:
         if j.verdict != "proved":
             return Verdict(NOT_SHOWN, f"initial state: {j.law and j.law.name}: {j.why}")
     gave_up, machine, known = "", bare_machine_of(design), dict[str, Sequence[Formula]]()
-    for name in operations:
+    for name in (*due.operations, *due.others):
         taken = False
         with joined(design), about(name):
             for j in Induction(design, design.operation(name), timeout=TIMEOUT).doubts():
@@ -218,9 +232,13 @@ def _proof(design: Outline, operations: Sequence[str]) -> Verdict:
                 gave_up = gave_up or (f"{name}: {j.why}" if j.verdict == "unknown" else "")
         if not taken and not gave_up:
             return Verdict(BY_PROOF, f"{name} applies in no lawful state")
-        wrong = prove_simulated(design, machine, name, known).failing if machine is not None else ()
-        if wrong and "gave up" not in wrong[0]:
-            return Verdict(BY_PROOF, f"simulation: {wrong[0]}")
+        if machine is None:
+            continue
+        steps = prove_simulated(design, machine, name, known)
+        if steps.failing and "gave up" not in steps.failing[0]:
+            return Verdict(BY_PROOF, f"simulation: {steps.failing[0]}")
+        if name in due.completing and not steps.completes and not steps.failing:
+            return Verdict(BY_PROOF, f"{name} completes no instruction in any lawful state")
     return Verdict(UNDECIDED, gave_up) if gave_up else Verdict(SURVIVED)
 
 

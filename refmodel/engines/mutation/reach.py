@@ -1,11 +1,11 @@
-"""Which functions operations can reach, and which operations reach each."""
+"""Which functions operations can reach, which operations reach each, and which of them laws reach too."""
 
 from __future__ import annotations
 
 from types import FunctionType
 
 from refmodel.language.design import Operation, Outline
-from refmodel.language.examination import follow
+from refmodel.language.examination import examine, follow
 
 STATED = ("refmodel.machine", "refmodel.bare", "refmodel.mmu.control_registers")
 """Where the text of the hardware, of the bare machine, its instructions and its registers lies. It states what is due to a guest,
@@ -23,3 +23,7 @@ def reached(design: Outline) -> dict[FunctionType, tuple[Operation, ...]]:
                 found.setdefault(function, []).append(op)
     return {f: tuple(ops) for f, ops in found.items()}
 
+
+def read_by_laws(design: Outline) -> frozenset[FunctionType]:
+    """The functions that a design's laws call. A change to one of them changes what the laws say after every operation."""
+    return frozenset(examine(design.cls, design.tables, (), design.laws).functions)

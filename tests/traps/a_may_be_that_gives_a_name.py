@@ -1,0 +1,24 @@
+"""What a table may become by itself is asked of a method that gives no condition.
+
+Expected: refused: seen_may_be: it gives a Vm (a name); expected a condition
+"""
+from typing import Any
+
+from refmodel.language import Design, Total, geometry, law, operation
+from refmodel.machine.names import Vm
+
+
+class AMayBeThatGivesAName(Design):
+    seen: Total[Vm, bool]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def see(self, vm: Vm) -> None:
+        self.seen[vm] = True
+
+    def seen_may_be(self, vm: Vm, value: bool) -> Vm:
+        return vm
+
+    @law("ISO-1", "What was seen is seen.")
+    def seen_or_not(s: Any, vm: Vm) -> Any:
+        return s.seen[vm] == s.seen[vm]

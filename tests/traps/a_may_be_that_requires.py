@@ -1,0 +1,25 @@
+"""What a table may become by itself is asked of a method, which refuses to answer.
+
+Expected: refused: seen_may_be only looks: it may not require anything; return the condition
+"""
+from typing import Any
+
+from refmodel.language import Design, Total, geometry, law, operation, require
+from refmodel.machine.names import Vm
+
+
+class AMayBeThatRequires(Design):
+    seen: Total[Vm, bool]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def see(self, vm: Vm) -> None:
+        self.seen[vm] = True
+
+    def seen_may_be(self, vm: Vm, value: bool) -> bool:
+        require(value)
+        return True
+
+    @law("ISO-1", "What was seen is seen.")
+    def seen_or_not(s: Any, vm: Vm) -> Any:
+        return s.seen[vm] == s.seen[vm]

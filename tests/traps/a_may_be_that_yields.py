@@ -1,0 +1,25 @@
+"""What a table may become by itself is asked of a method that yields, which counts as true.
+
+Expected: refused: seen_may_be only looks: only an operation may yield
+"""
+from typing import Any
+
+from refmodel.language import Design, Total, geometry, law, operation
+from refmodel.machine.names import Vm
+
+
+class AMayBeThatYields(Design):
+    seen: Total[Vm, bool]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def see(self, vm: Vm) -> None:
+        self.seen[vm] = True
+
+    def seen_may_be(self, vm: Vm, value: bool) -> bool:
+        return not value
+        yield
+
+    @law("ISO-1", "What was seen is seen.")
+    def seen_or_not(s: Any, vm: Vm) -> Any:
+        return s.seen[vm] == s.seen[vm]
