@@ -1,14 +1,22 @@
 """Every theorem is proved, or was proved of the very same text."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from proofs.theorems import THEOREMS, Theorem
 from refmodel.engines.proof_cache import ProofCache
 
+LONG = ("shadow_unsync", "shadow_pages", "shadow_on_ept", "direct_grants", "ept_acknowledged", "interpreter+", "memory+")
+"""What theorems are about that take ten seconds and more: they are proved among the slow tests."""
 
-@pytest.mark.parametrize("theorem", [pytest.param(t, marks=pytest.mark.slow if t.slow else (), id=t.name) for t in THEOREMS])
+
+def marks(theorem: Theorem) -> Any:
+    return pytest.mark.slow if theorem.slow or set(theorem.of) & set(LONG) else ()
+
+
+@pytest.mark.parametrize("theorem", [pytest.param(t, marks=marks(t), id=t.name) for t in THEOREMS])
 def test_theorem(theorem: Theorem) -> None:
     seconds, remembered = theorem.prove(ProofCache())  # what is remembered may have been timed beside other work
     assert remembered or seconds < (300 if theorem.slow else 60), f"{theorem.says} took {seconds:.0f} s"

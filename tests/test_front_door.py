@@ -67,7 +67,9 @@ def test_a_line_that_is_not_printed_is_missed(tmp_path: Path) -> None:
     assert Command("echo", ()).shown == ()
 
 
-@pytest.mark.parametrize(("page", "number"), [("first_monitor.md", 8), ("python.md", 1), ("pytest.md", 4), ("mechanism.md", 3)])
+@pytest.mark.parametrize(("page", "number"), [
+    ("first_monitor.md", 8), ("python.md", 1), pytest.param("pytest.md", 4, marks=pytest.mark.slow),
+    pytest.param("mechanism.md", 3, marks=pytest.mark.slow)])
 def test_the_page_does_what_it_says(page: str, number: int, tmp_path: Path) -> None:
     assert carry_out(GUIDE / page, tmp_path) == number
 

@@ -126,6 +126,7 @@ def _timeless(document: Any) -> Any:
     return [_timeless(each) for each in document] if isinstance(document, list) else document
 
 
+@pytest.mark.slow
 def test_shared_commands_answer_as_those_that_are_not(tmp_path: Path) -> None:
     traces = []
     for number in range(4):
