@@ -172,9 +172,13 @@ class Machine:
             end_answering()
         return Step(op.name, arguments, tuple([a for a, _, _ in self._asked])), outcome
 
+    def operation_of(self, step: Step) -> Operation | None:
+        """The operation of a recorded step; None if there is none with such arguments in this geometry."""
+        return next((o for o, a in self.instances() if o.name == step.operation and a == step.arguments), None)
+
     def step(self, step: Step) -> Any:
         """Take a recorded step; ``BadDesign`` if it does not apply here."""
-        op = next((o for o, a in self.instances() if o.name == step.operation and a == step.arguments), None)
+        op = self.operation_of(step)
         taken = self.attempt(op, step.arguments, recorded(step.answers)) if op else None
         if taken is None:
             raise BadDesign(f"the step {step} does not apply where the run has come to")

@@ -218,5 +218,6 @@ def square(design: Outline, other: Outline, geometry: Geometry, run: Run) -> tup
         machine.settle()
     last = run.steps[-1]
     outcome = machine.step(last)
-    op, arguments = next((op, a) for op, a in machine.instances() if op.name == last.operation and a == last.arguments)
-    return machine.nearest(op, arguments, outcome), outcome
+    op = machine.operation_of(last)
+    assert op is not None
+    return machine.nearest(op, last.arguments, outcome), outcome

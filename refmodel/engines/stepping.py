@@ -12,9 +12,9 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import RESUME, Broken, Change, Machine, Run, Step, Told, changes, recorded
+from refmodel.engines.machine import RESUME, Broken, Change, Machine, Run, Step, Told, changes
 from refmodel.engines.samples import Tables, entries_of, in_state
-from refmodel.engines.stepwise import every_answer
+from refmodel.engines.stepwise import every_answer, reached
 from refmodel.language.asking import Premises, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Geometry
@@ -72,15 +72,10 @@ class Stepping:
         ``BadDesign`` if the run does not apply."""
         self.design, self.geometry = design, geometry
         self.told: list[Told] = []
-        self._initial: tuple[Any, ...] = () if run is None else run.initial
-        self.machine = self._powered_on()
-        for step in () if run is None else run.steps:
+        taken = run or Run((), ())
+        self.machine = reached(design, geometry, Run(taken.initial, ()))
+        for step in taken.steps:
             self.take(step)
-
-    def _powered_on(self) -> Machine:
-        machine = Machine(self.design, self.geometry)
-        machine.power_on(recorded(self._initial))
-        return machine
 
     @property
     def run(self) -> Run:
@@ -95,21 +90,17 @@ class Stepping:
     def take(self, step: Step) -> Told:
         """Take a step. ``BadDesign`` if it does not apply."""
         outcome = self.machine.step(step)
-        op, arguments = _operation(self.machine, step)
+        op = self.machine.operation_of(step)
         told = Told(step, outcome, tuple(changes(self.design, self.machine.before, self.machine.state)),
-                    self.machine.broken(op, arguments, outcome), tuple(self.machine.last_questions))
+                    self.machine.broken(op, step.arguments, outcome), tuple(self.machine.last_questions))
         self.machine.settle()
         self.told.append(told)
         return told
 
     def back(self) -> None:
         """Take the last step back, if there is one."""
-        kept = self.told[:-1]
-        self.machine = self._powered_on()
-        for told in kept:
-            self.machine.step(told.step)
-            self.machine.settle()
-        self.told = kept
+        self.told = self.told[:-1]
+        self.machine = reached(self.design, self.geometry, self.run)
 
     def entries(self) -> dict[str, dict[Any, Any]]:
         """By table, the entries that are not as they are by default."""
@@ -122,15 +113,7 @@ class Stepping:
         """Every step that applies now, in the order of the design's text. No step is offered after one that breaks a law."""
         if self.broken is not None:
             return []
-        return list(_offers(self.machine, self._resumed))
-
-    def _resumed(self) -> Machine:
-        """The same state in a machine of its own, for a split operation to go on in."""
-        machine = self._powered_on()
-        for told in self.told:
-            machine.step(told.step)
-            machine.settle()
-        return machine
+        return list(_offers(self.machine, lambda: reached(self.design, self.geometry, self.run)))
 
     def laws(self) -> list[LawNow]:
         """Every law about states, as it stands now."""
@@ -181,6 +164,7 @@ class Stepping:
 
 
 def _offers(machine: Machine, resumed: Callable[[], Machine]) -> Iterator[Offer]:
+    """``resumed`` gives the same state in a machine of its own, for a split operation to go on in."""
     for op, arguments in machine.instances():
         if op.name == RESUME:
             if arguments[0] < len(machine.pending):
@@ -205,11 +189,6 @@ def _answered(machine: Machine, op: Operation, arguments: tuple[Any, ...]) -> It
             asked = tuple(machine.last_questions)
             broken = machine.broken(op, arguments, outcome)
             yield Offer(step, asked, outcome, tuple(changes(machine.design, machine.before, machine.state)), broken)
-
-
-def _operation(machine: Machine, step: Step) -> tuple[Operation, tuple[Any, ...]]:
-    return next((op, arguments) for op, arguments in machine.instances()
-                if op.name == step.operation and arguments == step.arguments)
 
 
 def identity(design: Outline, tables: Tables) -> frozenset[Any]:

@@ -73,7 +73,8 @@ def _started(design: Outline, geometry: Geometry, pick: Any) -> Machine:
     return machine
 
 
-def _reached(design: Outline, geometry: Geometry, run: Run) -> Machine:
+def reached(design: Outline, geometry: Geometry, run: Run) -> Machine:
+    """A machine that has taken a run. Raises ``BadDesign`` if the run does not apply."""
     machine = _started(design, geometry, recorded(run.initial))
     for step in run.steps:
         machine.step(step)
@@ -83,7 +84,7 @@ def _reached(design: Outline, geometry: Geometry, run: Run) -> Machine:
 
 def _steps(design: Outline, geometry: Geometry, run: Run) -> Iterator[tuple[Machine, Step, Operation, Any]]:
     """Every step that applies after a run, each with a machine that has just taken it."""
-    spare = _reached(design, geometry, run)
+    spare = reached(design, geometry, run)
     for op, arguments in spare.instances():
         def attempt(pick: Any, op: Operation = op, arguments: tuple[Any, ...] = arguments) -> Any:
             nonlocal spare
@@ -92,7 +93,7 @@ def _steps(design: Outline, geometry: Geometry, run: Run) -> Iterator[tuple[Mach
             taken = machine.attempt(mine, arguments, pick)
             if taken is None and op.name != RESUME and not op.split:
                 return None  # nothing has happened: the machine will do again
-            spare = _reached(design, geometry, run)
+            spare = reached(design, geometry, run)
             return None if taken is None else (machine, taken[0], mine, taken[1])
 
         for result in every_answer(attempt):
