@@ -5,7 +5,6 @@ An access is one instruction of a page of stubs, which the last quarter of the l
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
 import struct
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from refmodel.oracle.x86.agent.image import MEMORY, slot
 from refmodel.oracle.x86.agent_walks import AC, CR4_PAE, CR4_SMAP, CR4_SMEP
 from refmodel.oracle.x86.legacy_tests import DIRECTORY, KEPT, PDPT, LegacyTest
 from refmodel.oracle.x86.outcomes import Observed, Outcome
+from refmodel.oracle.x86.unicorn_error_code import error_code_in
 
 EFER, EFER_NXE = 0xC0000080, 0x800
 CR0_PE, CR0_WP, CR0_PG, CR4_PSE = 1, 1 << 16, 1 << 31, 1 << 4
@@ -95,26 +95,14 @@ class UnicornLegacy:
         for register in (x.UC_X86_REG_DS, x.UC_X86_REG_ES):  # IRET cleared them
             uc.reg_write(register, 0x2B)
         self.contexts[True] = uc.context_save()
-        self._find_error_code()
+        self.scratch = uc.context_save()
+        self.code = error_code_in(uc, self.scratch, self._fault)
 
-    def _find_error_code(self) -> None:
-        """Which 4 bytes of the context are 0, 2, 4 and 6 after the four faults on a page that is not there."""
-        self.scratch = self.uc.context_save()
-        found: set[int] | None = None
-        for user, stub, offset, code in ((False, SUPERVISOR, LOAD, 0), (False, SUPERVISOR, STORE, 2),
-                                         (True, USER, LOAD, 4), (True, USER, STORE, 6)):
-            self.uc.context_restore(self.contexts[user])
-            self.uc.reg_write(self.x86.UC_X86_REG_EBX, 0x12345000)
-            self._go(HOME + stub - SUPERVISOR + offset)
-            self.uc.context_update(self.scratch)
-            raw = ctypes.string_at(self.scratch.context, self.scratch.size)
-            here = {o for o in range(0, len(raw) - 3, 4) if struct.unpack_from("<i", raw, o)[0] == code}
-            found = here if found is None else found & here
-        if not found or len(found) != 1:
-            raise RuntimeError("unicorn: cannot tell where this version keeps the error code")
-        context = self.scratch.context
-        start = context.value if hasattr(context, "value") else context
-        self.code = ctypes.cast(start + found.pop(), ctypes.POINTER(ctypes.c_int32))
+    def _fault(self, user: bool, store: bool) -> None:
+        """An access to a page that is not there."""
+        self.uc.context_restore(self.contexts[user])
+        self.uc.reg_write(self.x86.UC_X86_REG_EBX, 0x12345000)
+        self._go(HOME + (USER if user else SUPERVISOR) - SUPERVISOR + (STORE if store else LOAD))
 
     # ------------------------------------------------------------ one access
 

@@ -12,7 +12,6 @@ found out:
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,6 +37,7 @@ from refmodel.oracle.x86.agent.image import (
 from refmodel.oracle.x86.agent_walks import AC, control_registers, destination
 from refmodel.oracle.x86.outcomes import Observed, Outcome
 from refmodel.oracle.x86.stale_tests import Invlpg, LoadCr3, Operation, StaleTest, TogglePge, places
+from refmodel.oracle.x86.unicorn_error_code import error_code_in
 from refmodel.oracle.x86.walk_tests import WalkTest
 
 EFER = 0xC0000080
@@ -83,7 +83,8 @@ class UnicornMmu:
         self._enter_ring_3()
         self.contexts[True] = uc.context_save()
         uc.context_restore(self.contexts[False])
-        self._find_error_code()
+        self.scratch = uc.context_save()
+        self.code = error_code_in(uc, self.scratch, self._fault)
 
     def _enter_ring_3(self) -> None:
         uc, x = self.uc, self.x86
@@ -93,24 +94,11 @@ class UnicornMmu:
         if uc.reg_read(x.UC_X86_REG_CS) != 0x23:
             raise RuntimeError("unicorn: IRETQ did not enter ring 3")
 
-    def _find_error_code(self) -> None:
-        """Which 4 bytes of the context are 0, 2, 4 and 6 after the four faults on a page that is not there."""
-        self.scratch = self.uc.context_save()
-        found: set[int] | None = None
-        for user, stub, offset, code in ((False, SUPERVISOR_STUB, LOAD, 0), (False, SUPERVISOR_STUB, STORE, 2),
-                                         (True, USER_STUB, LOAD, 4), (True, USER_STUB, STORE, 6)):
-            self.uc.context_restore(self.contexts[user])
-            self.uc.reg_write(self.x86.UC_X86_REG_RBX, 0x12345000)
-            self._go(self.image.at(stub) + offset)
-            self.uc.context_update(self.scratch)
-            raw = ctypes.string_at(self.scratch.context, self.scratch.size)
-            here = {o for o in range(0, len(raw) - 3, 4) if struct.unpack_from("<i", raw, o)[0] == code}
-            found = here if found is None else found & here
-        if not found or len(found) != 1:
-            raise RuntimeError("unicorn: cannot tell where this version keeps the error code")
-        context = self.scratch.context
-        start = context.value if hasattr(context, "value") else context
-        self.code = ctypes.cast(start + found.pop(), ctypes.POINTER(ctypes.c_int32))
+    def _fault(self, user: bool, store: bool) -> None:
+        """An access to a page that is not there."""
+        self.uc.context_restore(self.contexts[user])
+        self.uc.reg_write(self.x86.UC_X86_REG_RBX, 0x12345000)
+        self._go(self.image.at(USER_STUB if user else SUPERVISOR_STUB) + (STORE if store else LOAD))
 
     # ------------------------------------------------------------ one access
 
