@@ -8,6 +8,7 @@ import z3
 
 from refmodel.designs import SHIPPED
 from refmodel.engines import connectives, standing
+from refmodel.engines.connectives import number_of
 from refmodel.engines.induction import prove_operation
 from refmodel.engines.prover import Induction, prove_initial
 from refmodel.engines.questions import Question, Solver, listening
@@ -96,7 +97,7 @@ def test_unlike_terms_are_refused(make: Any) -> None:
 
 
 def claim(holds: Any, *conditions: Any) -> Claim:
-    return Claim(conditions, frozenset(c.get_id() for c in conditions), holds, "a law")
+    return Claim(conditions, frozenset(number_of(c) for c in conditions), holds, "a law")
 
 
 def test_a_claim_that_is_shown_counts_under_more_conditions_and_not_under_fewer() -> None:
@@ -109,7 +110,7 @@ def test_a_claim_that_is_shown_counts_under_more_conditions_and_not_under_fewer(
 def test_a_core_is_the_conditions_that_it_takes() -> None:
     solver = Solver(z3.Implies(A, B))
     core, none = solver.cores([([z3.Bool("other"), A], z3.Not(B)), ([z3.Bool("other")], z3.Not(B))], "if a then b")
-    assert core is not None and [t.get_id() for t in core] == [A.get_id()] and none is None
+    assert core is not None and [number_of(t) for t in core] == [number_of(A)] and none is None
     assert solver.cores([([], z3.And(A, z3.Not(B)))], "if a then b") == [[]]
 
 
@@ -164,7 +165,7 @@ def test_a_goal_is_worked_out_once_for_paths_that_write_the_same() -> None:
             induction = Induction(design, design.operation(name))
             goals = [goal for path in induction.paths() for law, _, goal in induction.goals(path, Symbolic(design, prune=False))
                      if law.clause == "RES-1"]
-            assert len(goals) == 2 and len({goal.get_id() for goal in goals if goal is not None}) == number
+            assert len(goals) == 2 and len({number_of(goal) for goal in goals if goal is not None}) == number
             assert len(induction._goals._owed) == of_all
 
 

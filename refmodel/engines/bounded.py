@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 import z3
 
+from refmodel.engines.connectives import number_of
 from refmodel.engines.formulas import Formula
 from refmodel.engines.goals import arbitrary_names
 from refmodel.engines.machine import Failure, Machine, Run, Step, recorded
@@ -72,7 +73,7 @@ class _Chain:
         self.solver = z3.Solver()
         self.solver.add(*scope.names_only)
         self.before, self.after = self._functions("s"), self._functions(NEXT)
-        self.own = {t.get_id(): t for p in paths for _, t in p.terms}
+        self.own = {number_of(t): t for p in paths for _, t in p.terms}
         self.which = z3.Int("path")
         self.state = z3.And(self._state())
         self.step = z3.And(list(self._steps()))

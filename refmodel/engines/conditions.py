@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import z3
 
-from refmodel.engines.connectives import conj, negation
+from refmodel.engines.connectives import conj, negation, number_of
 from refmodel.engines.questions import simplified
 from refmodel.engines.templates import Template
 from refmodel.engines.terms import Term, page_sort, sort_of
@@ -41,7 +41,7 @@ class Lookup:
     @functools.cached_property
     def ids(self) -> tuple[int, ...]:
         """Equal for identical keys."""
-        return tuple([k.get_id() for k in self.key])
+        return tuple([number_of(k) for k in self.key])
 
     @functools.cached_property
     def identity(self) -> tuple[Any, ...]:
@@ -92,7 +92,7 @@ class Stated:
         """Equal where the terms are, and what was looked at to make them."""
         looked = [(x.base, x.table, len(x.key)) for x in self.lookups]
         counted = [(c.base, c.table, c.counting.name) for c in self.counts]
-        return self.number, *looked, *counted, *[t.get_id() for t in self.template.terms]
+        return self.number, *looked, *counted, *[number_of(t) for t in self.template.terms]
 
     def _owe(self, table: Table, owed: Sequence[Obligation]) -> None:
         """What must hold of every entry must hold of an arbitrary one."""
@@ -142,7 +142,7 @@ class Counted:
     @functools.cached_property
     def which(self) -> int:
         """Equal for identical numbers."""
-        return int(self.number.get_id())
+        return int(number_of(self.number))
 
     @functools.cached_property
     def one(self) -> Term:
@@ -260,14 +260,14 @@ def _counting(table: Table, where: FunctionType, cells: Sequence[Any]) -> Counti
 
 def _speaks_only_of(term: Term, formals: Sequence[Term], tables: frozenset[str]) -> bool:
     """Whether nothing occurs in a term but these, entries of these tables, and constants."""
-    allowed = {f.get_id() for f in formals}
+    allowed = {number_of(f) for f in formals}
     seen: set[int] = set()
     todo = [term]
     while todo:
         t = todo.pop()
-        if t.get_id() in seen or t.get_id() in allowed:
+        if number_of(t) in seen or number_of(t) in allowed:
             continue
-        seen.add(t.get_id())
+        seen.add(number_of(t))
         if z3.is_app(t) and t.decl().kind() == z3.Z3_OP_UNINTERPRETED and not str(t.decl()).endswith(".NOTHING"):
             parts = str(t.decl()).split(".")  # state.table.leaf
             if len(parts) < 3 or parts[1] not in tables:

@@ -7,6 +7,7 @@ z3 refuses what is not. A proof makes a million terms, so what the binding does 
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -22,6 +23,9 @@ T = TypeVar("T")
 
 _KEPT = 200_000
 
+number_of: Callable[[Term], int] = operator.attrgetter("ast.value")
+"""A number that a term has as long as it is kept, and no other term has then: the address of z3's object."""
+
 
 def remembered(function: Callable[[Term], T]) -> Callable[[Term], T]:
     """A function of terms that keeps what it gave. Of what proofs ask, 19 in 20 was asked before: each path of an operation begins
@@ -30,48 +34,65 @@ def remembered(function: Callable[[Term], T]) -> Callable[[Term], T]:
 
     @functools.wraps(function)
     def recall(term: Term) -> T:
-        found = known.get(term.ast.value)
+        found = known.get(number_of(term))
         if found is None:
             if len(known) >= _KEPT:
                 known.clear()
-            found = known[term.ast.value] = term, function(term)
+            found = known[number_of(term)] = term, function(term)
         return found[1]
 
     return recall
 
 
-def _of_many(make: Callable[..., Any], terms: Sequence[Term]) -> Term:
-    return z3.BoolRef(make(_REF, len(terms), (z3.Ast * len(terms))(*[t.ast for t in terms])), _CONTEXT)
+def _made(make: Callable[..., Any], kind: Callable[..., Term] | None = z3.BoolRef) -> Callable[..., Term]:
+    """A connective, by the function of z3 that makes it. Without a kind, what it makes has the sort of its last operand."""
+    known: dict[tuple[int, ...], tuple[tuple[Term, ...], Term]] = {}
+
+    def connective(*terms: Term) -> Term:
+        key = tuple([number_of(t) for t in terms])
+        found = known.get(key)
+        if found is None:
+            if len(known) >= _KEPT:
+                known.clear()
+            new = make(_REF, *[t.ast for t in terms])
+            found = known[key] = terms, kind(new, _CONTEXT) if kind else _like(terms[-1], new)
+        return found[1]
+
+    return connective
+
+
+def _of_many(make: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda context, *terms: make(context, len(terms), (z3.Ast * len(terms))(*terms))
+
+
+_conj, _disj = _made(_of_many(z3.Z3_mk_and)), _made(_of_many(z3.Z3_mk_or))
 
 
 def conj(terms: Sequence[Term]) -> Term:
     """That all of these hold."""
-    return _of_many(z3.Z3_mk_and, terms)
+    return _conj(*terms)
 
 
 def disj(terms: Sequence[Term]) -> Term:
     """That one of these holds."""
-    return _of_many(z3.Z3_mk_or, terms)
+    return _disj(*terms)
 
 
-def negation(term: Term) -> Term:
-    """That this does not hold."""
-    return z3.BoolRef(z3.Z3_mk_not(_REF, term.ast), _CONTEXT)
+negation = _made(z3.Z3_mk_not)
+"""That this does not hold."""
+implication = _made(z3.Z3_mk_implies)
+"""That the one holds wherever the other does."""
+same = _made(z3.Z3_mk_eq)
+"""That two are equal."""
+choice = _made(z3.Z3_mk_ite, None)
+"""The second where the first holds, and the third elsewhere."""
+cell_of = _made(z3.Z3_mk_select, z3.z3._to_expr_ref)
+"""The cell of a page, an array, under an index."""
 
 
-def implication(premise: Term, conclusion: Term) -> Term:
-    """That the one holds wherever the other does."""
-    return z3.BoolRef(z3.Z3_mk_implies(_REF, premise.ast, conclusion.ast), _CONTEXT)
-
-
-def same(a: Term, b: Term) -> Term:
-    """That two are equal."""
-    return z3.BoolRef(z3.Z3_mk_eq(_REF, a.ast, b.ast), _CONTEXT)
-
-
-def choice(condition: Term, a: Term, b: Term) -> Term:
-    """The one where the condition holds, and the other elsewhere."""
-    return _like(a, z3.Z3_mk_ite(_REF, condition.ast, a.ast, b.ast))
+def identical(a: Term, b: Term) -> bool:
+    """Whether two are one term."""
+    return number_of(a) == number_of(b)
 
 
 @remembered

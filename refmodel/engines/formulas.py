@@ -10,6 +10,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Lookup
+from refmodel.engines.connectives import identical, number_of
 from refmodel.engines.questions import simplified
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.templates import Template
@@ -56,9 +57,9 @@ def formula(design: Outline, law: Law, base: str) -> Formula:
     counts = tuple(reading.counts.values())
     template = Template(terms, [body, *(k for x in lookups for k in x.key), *(c.number for c in counts)])
     triggers = _triggers(terms, lookups)
-    wanted = {t.get_id() for t in terms}
+    wanted = {number_of(t) for t in terms}
     whole = any(set().union(*(_mentioned(x, wanted) for x in group)) == wanted for group in triggers)
-    own = {t.get_id(): i for i, t in enumerate(terms)}
+    own = {number_of(t): i for i, t in enumerate(terms)}
     return Formula(law, terms, body, lookups, counts, triggers, whole, template, own)
 
 
@@ -76,7 +77,7 @@ def claimed(reading: Symbolic, law: Any, *arguments: Any) -> Term:
 
 def _triggers(names: Sequence[Term], lookups: Sequence[Lookup]) -> tuple[tuple[Lookup, ...], ...]:
     """Each lookup that mentions every name, and if there is none, few that do so together."""
-    wanted = {n.get_id() for n in names}
+    wanted = {number_of(n) for n in names}
     mentioned = {x.identity: _mentioned(x, wanted) for x in lookups}
     alone = [(x,) for x in lookups if mentioned[x.identity] == wanted]
     if alone or not wanted:
@@ -97,8 +98,8 @@ def _mentioned(lookup: Lookup, names: set[int]) -> set[int]:
     todo = list(lookup.key)
     while todo:
         term = todo.pop()
-        if term.get_id() in names:
-            found.add(term.get_id())
+        if number_of(term) in names:
+            found.add(number_of(term))
         todo += term.children()
     return found
 
@@ -115,7 +116,7 @@ def bind(binding: dict[int, Term], trigger: Lookup, found: Lookup, own: dict[int
             known = new[0].get(position)
             if known is None:
                 new = [{**new[0], position: actual}]
-            elif known.get_id() != other:
+            elif number_of(known) != other:
                 return []
             continue
         new = [wider for b in new for wider in unify(b, formal, actual, own)]
@@ -126,14 +127,14 @@ def unify(binding: dict[int, Term], formal: Term, actual: Term, own: dict[int, i
            ) -> list[dict[int, Term]]:
     """Inside a term another name than before may be the same one after all (the key says so where it is one thing or another): both
     are tried, since an instance too many does no harm."""
-    position = own.get(formal.get_id())
+    position = own.get(number_of(formal))
     if position is not None:
         if position not in binding:
             return [{**binding, position: actual}]
-        if binding[position].eq(actual):
+        if identical(binding[position], actual):
             return [binding]
         return [{**binding, position: actual}] if inside else []
-    if formal.eq(actual):
+    if identical(formal, actual):
         return [binding]
     if z3.is_app_of(actual, z3.Z3_OP_ITE):
         return [b for branch in actual.children()[1:] for b in unify(binding, formal, branch, own)]

@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from refmodel.engines.connectives import number_of
 from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.terms import Term
 from refmodel.language.asking import Fault
@@ -75,7 +76,7 @@ def _summary(reading: Symbolic, function: Callable[..., Any]) -> Callable[..., A
 def _identity(value: Any) -> Any:
     """The same for arguments of which a function makes the same."""
     if isinstance(value, Opaque):
-        return "term", value.term.get_id()
+        return "term", number_of(value.term)
     return value if isinstance(value, bool | int) else ("record", id(value))
 
 

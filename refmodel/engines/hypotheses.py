@@ -14,6 +14,7 @@ from functools import partial
 import z3
 
 from refmodel.engines.conditions import Counted, Lookup
+from refmodel.engines.connectives import number_of
 from refmodel.engines.formulas import Formula, bind
 from refmodel.engines.instances import Identity, Instances
 from refmodel.engines.symbolic import applied
@@ -166,7 +167,7 @@ class Hypotheses:
         if self.rounds < FARTHEST or isinstance(kind, FlagKind):
             return plain
         sort = sort_of(kind)
-        known = {t.get_id(): t for found in near.values() for x in found for t in x.key if t.sort() == sort}
+        known = {number_of(t): t for found in near.values() for x in found for t in x.key if t.sort() == sort}
         return [*plain, *list(known.values())[:TRIED]]
 
     # ------------------------------------------------------------ counts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from refmodel.engines.audit import Audited, drawn
 from refmodel.engines.formulas import Formula
 from refmodel.engines.prover import INITIAL, Induction, Judgement, Proof, prove_initial, prove_operation
 from refmodel.engines.samples import Sample
-from refmodel.engines.spread import leave_ending_to_the_parent
+from refmodel.engines.spread import leave_ending_to_the_parent, processors
 from refmodel.language.design import Outline
 from refmodel.language.laws import Law
 from refmodel.language.unsound import Unsound
@@ -65,7 +64,7 @@ def prove(design: Outline, *, clause: str | None = None, all_failures: bool = Fa
     proofs = [initial]
     names = [op.name for op in sorted(design.operations, key=_cost)]
     if all(j.verdict == "proved" for j in initial.judgements) or all_failures:
-        proofs += _in_parallel(design, names, clause, all_failures, processes or os.cpu_count() or 1, progress)
+        proofs += _in_parallel(design, names, clause, all_failures, processes or processors(), progress)
     done = {p.operation for p in proofs}
     audited = Audited(sum(p.audited.compared for p in proofs), tuple(d for p in proofs for d in p.audited.disagreements))
     return Proved(tuple(proofs), tuple(n for n in names if n not in done), time.perf_counter() - began, audited)

@@ -13,7 +13,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Lookup
-from refmodel.engines.connectives import conj, disj, implication, negation, same
+from refmodel.engines.connectives import conj, disj, identical, implication, negation, number_of, same
 from refmodel.engines.formulas import Formula, bind, unify
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
@@ -78,7 +78,7 @@ class Instances:
 
     def names(self, formula: Formula, terms: Sequence[Term]) -> Names:
         """These terms as names of a law."""
-        identity = (formula.law.name, *[t.get_id() for t in terms])
+        identity = (formula.law.name, *[number_of(t) for t in terms])
         if identity not in self._named:
             self._named[identity] = Names(tuple(terms), identity)
         return self._named[identity]
@@ -145,7 +145,7 @@ class Instances:
         """If both entries count, and they are two, there are at least two."""
         identity = (one.number.which, one.at.identity, other.at.identity)
         if identity not in self._pairs:
-            differ = disj([negation(same(x, y)) for x, y in zip(one.at.key, other.at.key, strict=True) if not x.eq(y)])
+            differ = disj([negation(same(x, y)) for x, y in zip(one.at.key, other.at.key, strict=True) if not identical(x, y)])
             self._pairs[identity] = implication(conj((one.holds, other.holds, differ)), one.number.two)
         return self._pairs[identity]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import z3
 
+from refmodel.engines.connectives import number_of
 from refmodel.engines.hypotheses import Hypotheses
 from refmodel.engines.terms import Term
 
@@ -78,8 +79,8 @@ def _mark(marks: dict[str, Term], law: str) -> Term:
 
 
 def _core(solver: Any, marks: dict[str, Term]) -> set[str]:
-    used = {t.get_id() for t in solver.unsat_core()}
-    return {law for law, mark in marks.items() if mark.get_id() in used}
+    used = {number_of(t) for t in solver.unsat_core()}
+    return {law for law, mark in marks.items() if number_of(mark) in used}
 
 
 # ---------------------------------------------------------------- over all operations

@@ -11,6 +11,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Lookup
+from refmodel.engines.connectives import number_of
 from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.terms import Term, real_term
 from refmodel.language.asking import Fault, Refused
@@ -31,11 +32,13 @@ class Segment:
     outcome: Any = None
     answers: tuple[Any, ...] = ()
     written: frozenset[str] = frozenset()
+    model: Any = None
+    """What satisfies the conditions, where that is known."""
 
     @functools.cached_property
     def ids(self) -> frozenset[int]:
         """Of the conditions."""
-        return frozenset([t.get_id() for t in self.conditions])
+        return frozenset([number_of(t) for t in self.conditions])
 
 
 @attrs.define
@@ -108,7 +111,8 @@ class Runs:
 
     def _segment(self, reading: Symbolic, before: Any, state: Any, outcome: Any) -> Segment:
         written = frozenset(k.name for k in self.design.tables if getattr(state, k.name).writes)
-        return Segment(before, self._snapshot(state), tuple(reading.conditions), outcome, tuple(reading.answers), written)
+        return Segment(before, self._snapshot(state), tuple(reading.conditions), outcome, tuple(reading.answers), written,
+                       reading.model)
 
 
 def real(kind: Kind, value: Any) -> list[Term]:

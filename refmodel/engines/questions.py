@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 import z3
 
-from refmodel.engines.connectives import implication, rewritten
+from refmodel.engines.connectives import identical, implication, number_of, rewritten
 
 Term = Any  # a z3 expression; the binding has no types
 
@@ -126,17 +126,17 @@ class Solver:
         return found
 
     def _core(self, conditions: Sequence[Term], denied: Term) -> list[Term] | None:
-        marks = {self._mark(t).get_id(): t for t in conditions}
+        marks = {number_of(self._mark(t)): t for t in conditions}
         asked = self._mark(denied)
-        if self._solver.check(*(self._marks[t.get_id()][0] for t in conditions), asked) != z3.unsat:
+        if self._solver.check(*(self._marks[number_of(t)][0] for t in conditions), asked) != z3.unsat:
             return None
-        return [marks[m.get_id()] for m in self._solver.unsat_core() if m.get_id() in marks]
+        return [marks[number_of(m)] for m in self._solver.unsat_core() if number_of(m) in marks]
 
     def _mark(self, term: Term) -> Term:
         """A name for a term: the solver, told that it holds, knows that the term does."""
-        known = self._marks.get(term.get_id())
+        known = self._marks.get(number_of(term))
         if known is None:
-            known = self._marks[term.get_id()] = z3.Bool(f"mark {len(self._marks)}"), term
+            known = self._marks[number_of(term)] = z3.Bool(f"mark {len(self._marks)}"), term
             self._solver.add(implication(known[0], term))
         return known[0]
 
@@ -152,8 +152,8 @@ class Solver:
 def simplified(term: Term) -> Term:
     """A term as z3 rewrites it. That the two are equal is a question too."""
     new = rewritten(term)
-    if _Ears.listener is not None and not new.eq(term):
-        pair = term.get_id(), new.get_id()
+    if _Ears.listener is not None and not identical(new, term):
+        pair = number_of(term), number_of(new)
         if pair not in _Ears.confirmed and pair not in _Ears.rewritten:
             _Ears.rewritten[pair] = term, new
     return new

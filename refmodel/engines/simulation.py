@@ -19,6 +19,7 @@ import attrs
 import z3
 
 from refmodel.bare import Event
+from refmodel.engines.connectives import conj, disj, identical, negation, same
 from refmodel.engines.corresponding import (
     can_be_compared,
     explaining,
@@ -78,7 +79,7 @@ class _Step:
             return TRUE
         keys = [look.key for look in self.looked if look.table == table.kind.name]
         keys += [write.key for write in getattr(self.segment.after, table.kind.name).writes]
-        return z3.Or([z3.And([a == b for a, b in zip(each, key, strict=True)]) for each in keys])
+        return disj([conj([same(a, b) for a, b in zip(each, key, strict=True)]) for each in keys])
 
 
 class _Lawful:
@@ -225,12 +226,12 @@ class _Simulation:
             reading.choices = "choice!"
             with answering(reading):
                 for _ in reading.paths():
-                    reading.given(segment.conditions)
+                    reading.given(segment.conditions, segment.model)
                     try:
                         [found] = runs.segments(reading, self._from(reading, segment), list(arguments))
                     except Refused:
                         continue
-                    wrong = tuple(z3.And(*o.conditions, z3.Not(o.holds)) for o in reading.obligations)
+                    wrong = tuple(conj((*o.conditions, negation(o.holds))) for o in reading.obligations)
                     number += 1
                     yield _Step(number, candidate, found, tuple(reading.lookups.values()), wrong)
 
@@ -251,12 +252,12 @@ class _Simulation:
         """That a step is not taken, leads elsewhere, or shows something else; ``freely``: even with what the other design may do
         of itself then."""
         theirs = step.segment.outcome
-        goals = [*step.goes_wrong, *(z3.Not(c) for c in step.segment.conditions)]
+        goals = [*step.goes_wrong, *(negation(c) for c in step.segment.conditions)]
         if type(theirs) is type(segment.outcome):
-            goals += [z3.Not(g) for g in _same(segment.outcome, theirs)]
+            goals += [negation(g) for g in _same(segment.outcome, theirs)]
         else:
             told = replies(self.op, step.operation, segment.outcome, theirs)
-            goals += [TRUE] if told is None else [z3.Not(g) for g in _same(*told)]
+            goals += [TRUE] if told is None else [negation(g) for g in _same(*told)]
         for name in self.shared:
             mine, other = getattr(segment.after, name), getattr(step.segment.after, name)
             if mine.writes or other.writes:
@@ -282,19 +283,19 @@ class _Simulation:
             table.reading = reading
             with answering(reading):
                 leaves.append(table.peek(key))
-        apart = [a != b for a, b in zip(*leaves, strict=True) if not a.eq(b)]
+        apart = [negation(same(a, b)) for a, b in zip(*leaves, strict=True) if not identical(a, b)]
         may_be = getattr(self.other.cls, f"{kind.name}_may_be", None)
         if not freely or not apart or may_be is None:
-            return z3.Or(apart)
+            return disj(apart)
         before = self._may_be_before(reading, segment, one, names, leaves[0], number)
         if step is None:
-            return z3.And(z3.Or(apart), z3.Not(before))
-        wrong = [z3.Or(apart), z3.Not(z3.And(before, z3.Not(step.may_look_at(one, key))))]
+            return conj((disj(apart), negation(before)))
+        wrong = [disj(apart), negation(conj((before, negation(step.may_look_at(one, key)))))]
         if "after" in freely:
             with answering(reading):
                 after = reading.fold(may_be, self._seen(reading, step.segment.after), *names, one.value_of(leaves[0]))
-            wrong.append(z3.Not(after))
-        return z3.And(wrong)
+            wrong.append(negation(after))
+        return conj(wrong)
 
     def _may_be_before(self, reading: Symbolic, segment: Segment, table: Table, names: Sequence[Any], leaves: Sequence[Term],
                        number: int) -> Term:
@@ -378,7 +379,7 @@ def _same(one: Any, other: Any) -> Iterator[Term]:
     if attrs.has(type(one)):
         kind = kind_of(type(one))
         for (_, leaf), a, b in zip(kind.leaves(), kind.flatten(one), kind.flatten(other), strict=True):
-            yield _term(leaf, a) == _term(leaf, b)
+            yield same(_term(leaf, a), _term(leaf, b))
     else:
         yield z3.BoolVal(one == other)
 

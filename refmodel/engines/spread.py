@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import active_children, get_context
 from multiprocessing.process import BaseProcess
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import attrs
 
@@ -27,6 +27,23 @@ TRIES = 3
 """Workers that may die of one item."""
 
 
+class _Process:
+    """What a process knows of those beside it."""
+
+    shares: ClassVar[bool] = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1") != "1"
+    """Whether others are at work on all the processors that there are. pytest-xdist says so of its own."""
+
+
+def share_processors() -> None:
+    """Say that this process is one of several that keep all processors busy."""
+    _Process.shares = True
+
+
+def processors() -> int:
+    """On how many processors a piece of work may be done at once: on one, if others keep the rest busy."""
+    return 1 if _Process.shares else os.cpu_count() or 1
+
+
 def leave_ending_to_the_parent() -> None:
     """For a process that works for another: Ctrl-C is the other's business, and a signal to end is the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -36,6 +53,7 @@ def leave_ending_to_the_parent() -> None:
 def _lead() -> None:
     """The same for a process that starts others: it leads a group, so that those end with it."""
     os.setpgid(0, 0)
+    share_processors()
     leave_ending_to_the_parent()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from refmodel.engines.connectives import disj, negation
+from refmodel.engines.connectives import disj, negation, number_of
 from refmodel.engines.hypotheses import Hypotheses
 from refmodel.engines.questions import Solver
 from refmodel.engines.symbolic import CUT_OFF
@@ -39,7 +39,7 @@ class Claim:
     @property
     def identity(self) -> tuple[Any, ...]:
         """Equal for claims that are the same."""
-        return self.ids, self.holds.get_id()
+        return self.ids, number_of(self.holds)
 
 
 class Shown:
@@ -50,17 +50,17 @@ class Shown:
         self._kept: list[Term] = []  # an id says nothing once its term is gone
 
     def __contains__(self, claim: Claim) -> bool:
-        return any(core <= claim.ids for core in self._cores.get(claim.holds.get_id(), ()))
+        return any(core <= claim.ids for core in self._cores.get(number_of(claim.holds), ()))
 
     def was_for_another_path(self, claim: Claim) -> bool:
         """Whether the claim is shown under conditions that this path does not have. It is then asked about alone, because more
         paths have what it takes by itself. Until then claims are asked about together, which costs least."""
-        return claim.holds.get_id() in self._cores
+        return number_of(claim.holds) in self._cores
 
     def add(self, claim: Claim, core: Sequence[Term]) -> None:
         """The claim is proved, and it took these conditions."""
         self._kept += [claim.holds, *core]
-        self._cores.setdefault(claim.holds.get_id(), []).append(frozenset([t.get_id() for t in core]))
+        self._cores.setdefault(number_of(claim.holds), []).append(frozenset([number_of(t) for t in core]))
 
 
 class Standing:
@@ -119,6 +119,6 @@ class Standing:
             self._solver.add(hypotheses.asserted[self._sizes[base]:])
             self._sizes[base] = len(hypotheses.asserted)
         self._first = self._first or sum(self._sizes.values())
-        new = {t.get_id(): t for t in ask.real if t.get_id() not in self._real}
+        new = {number_of(t): t for t in ask.real if number_of(t) not in self._real}
         self._real |= new
         self._solver.add(list(new.values()))

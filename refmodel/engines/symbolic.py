@@ -15,7 +15,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Counting, Lookup, counting
-from refmodel.engines.connectives import choice, conj, disj, is_false, is_true, negation, same, seen_in
+from refmodel.engines.connectives import choice, conj, disj, identical, is_false, is_true, negation, number_of, same, seen_in
 from refmodel.engines.questions import Solver, simplified
 from refmodel.engines.symbolic_tables import Reset, Table
 from refmodel.engines.terms import FALSE, TRUE, Term, arbitrary_scalar, constant, product, sort_of
@@ -50,7 +50,7 @@ class Obligation:
     @functools.cached_property
     def ids(self) -> frozenset[int]:
         """Of the conditions."""
-        return frozenset([t.get_id() for t in self.conditions])
+        return frozenset([number_of(t) for t in self.conditions])
 
 
 CUT_OFF = "no lawful state leads along this path"
@@ -96,7 +96,7 @@ class Symbolic:
         self.noted: dict[int, tuple[Scalar, Term]] = {}
         self._stamp = 0
         self._outer: tuple[Term, ...] = ()
-        self._model: Any = None
+        self.model: Any = None
         """What satisfies the path so far, where that is known: what it satisfies besides need not be asked."""
 
     def paths(self) -> Iterator[None]:
@@ -129,10 +129,10 @@ class Symbolic:
         self.lookups.setdefault(lookup.identity, lookup)
 
     def note_count(self, counted: Counted) -> None:
-        self.counts.setdefault(counted.number.get_id(), counted)
+        self.counts.setdefault(number_of(counted.number), counted)
 
     def note_term(self, kind: Scalar, term: Term) -> None:
-        self.noted.setdefault(term.get_id(), (kind, term))
+        self.noted.setdefault(number_of(term), (kind, term))
 
     def stamp(self) -> int:
         """The number of the next write."""
@@ -153,13 +153,13 @@ class Symbolic:
             return True
         if is_false(cond):
             return False
-        known = self.known.get(cond.get_id())
+        known = self.known.get(number_of(cond))
         if known is not None:
             return known
         if self.forks.replaying():
             taken = self.forks.again()
             if not self._folding and not self.forks.replaying():
-                self._model = self._elsewhere.get(self.forks.depth)
+                self.model = self._elsewhere.get(self.forks.depth)
         else:
             taken = self.forks.take(self._feasible(cond))
         self._assume(cond if taken else negation(cond))
@@ -169,30 +169,31 @@ class Symbolic:
     def _feasible(self, cond: Term) -> list[bool]:
         if not self.prune or self._folding:
             return [True, False]
-        seen = None if self._model is None else seen_in(self._model, cond)
+        seen = None if self.model is None else seen_in(self.model, cond)
         models: dict[bool, Any] = {}
         for value in (True, False):
             if seen is value:
-                models[value] = self._model
+                models[value] = self.model
                 continue
             answer = self.solver.check(*self.conditions, cond if value else negation(cond), says=CUT_OFF)
             if answer != z3.unsat:
                 models[value] = self.solver.model() if answer == z3.sat else None
         if not models:
             raise Refused
-        self._model = models.get(True, models.get(False))
+        self.model = models.get(True, models.get(False))
         self._elsewhere[self.forks.depth + 1] = models.get(False)
         return list(models)
 
     def _learn(self, cond: Term, value: bool) -> None:
         negated = simplified(negation(cond))
         self._kept += [cond, negated]  # terms must live as long as their ids are used
-        self.known[cond.get_id()], self.known[negated.get_id()] = value, not value
+        self.known[number_of(cond)], self.known[number_of(negated)] = value, not value
 
-    def given(self, conditions: Sequence[Term]) -> None:
-        """These hold already, so that nothing is decided that they say."""
+    def given(self, conditions: Sequence[Term], model: Any = None) -> None:
+        """These hold already, so that nothing is decided that they say; and what satisfies them, where that is known."""
         for cond in conditions:
             self._learn(cond, True)
+        self.model = model
 
     def _assume(self, cond: Term) -> None:
         self.conditions.append(cond)
@@ -203,16 +204,16 @@ class Symbolic:
             return
         if self._folding:
             raise Impure
-        if is_false(cond) or self.known.get(cond.get_id()) is False:
+        if is_false(cond) or self.known.get(number_of(cond)) is False:
             raise Refused
         self._assume(cond)
         self._learn(cond, True)
-        if not self.prune or self.forks.replaying() or (self._model is not None and seen_in(self._model, cond)):
+        if not self.prune or self.forks.replaying() or (self.model is not None and seen_in(self.model, cond)):
             return  # a path that goes on is known to get here
         answer = self.solver.check(*self.conditions, says=CUT_OFF)
         if answer == z3.unsat:
             raise Refused
-        self._model = self.solver.model() if answer == z3.sat else None
+        self.model = self.solver.model() if answer == z3.sat else None
 
     def must(self, term: Term, why: str) -> None:
         cond = simplified(term)
@@ -224,7 +225,7 @@ class Symbolic:
         return constant(kind, value)
 
     def equal(self, a: Term, b: Term) -> Term:
-        return TRUE if a.eq(b) else same(a, b)
+        return TRUE if identical(a, b) else same(a, b)
 
     def both(self, a: Term, b: Term) -> Term:
         return conj((a, b))
@@ -267,7 +268,7 @@ class Symbolic:
         value = self.arbitrary(kind, f"{self.choices}{chosen}")
         self.answers.append((kind, value))
         if isinstance(kind, NameKind):
-            self.required(z3.Not(value.term == constant(kind, NOTHING)))
+            self.required(negation(same(value.term, constant(kind, NOTHING))))
         self.required(self.fold(where, value))
         return value
 

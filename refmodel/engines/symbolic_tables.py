@@ -16,7 +16,18 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Lookup, Stated
-from refmodel.engines.connectives import choice, conj, is_false, is_true, negation, same
+from refmodel.engines.connectives import (
+    cell_of,
+    choice,
+    conj,
+    identical,
+    is_false,
+    is_true,
+    negation,
+    number_of,
+    remembered,
+    same,
+)
 from refmodel.engines.questions import simplified
 from refmodel.engines.terms import FALSE, TRUE, Term, called, constant, packed, page_sort, sort_of
 from refmodel.language.kinds import NOTHING, FlagKind, NameKind, PageKind, TableKind
@@ -39,7 +50,7 @@ class Put:
     @functools.cached_property
     def identity(self) -> tuple[Any, ...]:
         """Equal for writes that leave the same at the same place, wherever they stand among others."""
-        return self.gone, *[t.get_id() for t in (*self.key, *self.leaves)]
+        return self.gone, *[number_of(t) for t in (*self.key, *self.leaves)]
 
 
 @attrs.frozen(slots=False)
@@ -141,7 +152,7 @@ class Table:
     def peek(self, key: tuple[Term, ...], as_of: int | None = None) -> list[Term]:
         """The leaves of an entry; ``as_of`` leaves out what was written at that stamp or later."""
         reading = self.reading
-        question = (*[k.get_id() for k in key], as_of, len(self.writes), id(reading))
+        question = (*[number_of(k) for k in key], as_of, len(self.writes), id(reading))
         found = self._peeked.get(question)
         if found is None:
             outer, reading.lookups = reading.lookups, {}
@@ -186,7 +197,7 @@ class Table:
 
     def _stated(self, write: Reset, key: tuple[Term, ...]) -> list[Term]:
         """The condition of a reset, and what it leaves, for one entry."""
-        identity = tuple(k.get_id() for k in key)
+        identity = tuple(number_of(k) for k in key)
         if identity not in write.memo:
             before = self.peek(key, as_of=write.stamp)
             write.memo[identity] = key, write.stated.at(self.reading, key, before if self.domain is None else before[1:])
@@ -281,9 +292,9 @@ class SymbolicPage:
 
     def __getitem__(self, index: Any) -> Any:
         at = self._at(index)
-        cell = z3.Select(self.array, at)
+        cell = cell_of(self.array, at)
         if isinstance(self.kind.index, NameKind) and not _is_real(at):  # under the name of nobody there is the default
-            cell = z3.If(at == constant(self.kind.index, NOTHING), _zero_cell(self.kind), cell)
+            cell = choice(same(at, constant(self.kind.index, NOTHING)), _zero_cell(self.kind), cell)
         leaves = self.cells.unpack(cell)
         return self.kind.cell.build(iter([opaque(self.reading, kind, t)
                                           for (_, kind), t in zip(self.kind.leaves(), leaves, strict=True)]))
@@ -294,7 +305,7 @@ class SymbolicPage:
         leaves = [term_of(self.reading, kind, v) for (_, kind), v in zip(self.kind.leaves(), flat, strict=True)]
         at = self._at(index)
         if isinstance(self.kind.index, NameKind):
-            self.reading.must(z3.Not(at == constant(self.kind.index, NOTHING)), "a cell under the name of nobody")
+            self.reading.must(negation(same(at, constant(self.kind.index, NOTHING))), "a cell under the name of nobody")
         return SymbolicPage(self.reading, self.kind, z3.Store(self.array, at, self.cells.pack(leaves)))
 
     def _at(self, index: Any) -> Term:
@@ -313,10 +324,10 @@ class SymbolicPage:
     def __eq__(self, other: object) -> Any:
         if not isinstance(other, SymbolicPage) or other.kind != self.kind:
             raise Unsound("a page meets what is no page, or one of another kind")
-        return opaque(self.reading, FlagKind(), simplified(self.array == other.array))
+        return opaque(self.reading, FlagKind(), simplified(same(self.array, other.array)))
 
     def __ne__(self, other: object) -> Any:
-        return opaque(self.reading, FlagKind(), z3.Not((self == other).term))
+        return opaque(self.reading, FlagKind(), negation((self == other).term))
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -331,6 +342,7 @@ def _zero_cell(kind: PageKind) -> Term:
     return packed(kind.cell).pack([constant(leaf, v) for (_, leaf), v in zero])
 
 
+@remembered
 def _is_real(name: Term) -> bool:
     """Whether a name is known not to be NOTHING by what it is called: an argument, an answer, or one that a law is claimed for."""
     if not z3.is_const(name):
@@ -340,7 +352,7 @@ def _is_real(name: Term) -> bool:
 
 
 def _all_equal(a: Sequence[Term], b: Sequence[Term]) -> Term:
-    differing = [same(x, y) for x, y in zip(a, b, strict=True) if not x.eq(y)]
+    differing = [same(x, y) for x, y in zip(a, b, strict=True) if not identical(x, y)]
     if not differing:
         return TRUE
     return conj(differing) if len(differing) > 1 else differing[0]
@@ -348,5 +360,5 @@ def _all_equal(a: Sequence[Term], b: Sequence[Term]) -> Term:
 
 def _layered(layers: list[tuple[Term, Sequence[Term]]], last: list[Term]) -> list[Term]:
     for where, new in reversed(layers):
-        last = [n if n.eq(o) else choice(where, n, o) for n, o in zip(new, last, strict=True)]
+        last = [n if identical(n, o) else choice(where, n, o) for n, o in zip(new, last, strict=True)]
     return last

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import z3
 
+from refmodel.engines.connectives import number_of
 from refmodel.engines.hypotheses import FARTHEST, Hypotheses
 from refmodel.engines.terms import Term
 
@@ -69,8 +70,8 @@ def _subterms(term: Term) -> Iterator[Term]:
     todo = [term]
     while todo:
         t = todo.pop()
-        if t.get_id() not in seen:
-            seen.add(t.get_id())
+        if number_of(t) not in seen:
+            seen.add(number_of(t))
             if z3.is_app(t):
                 yield t
             todo += t.children()

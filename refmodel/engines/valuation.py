@@ -16,6 +16,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, formal
+from refmodel.engines.connectives import number_of
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.terms import Term, called, sort_of
 from refmodel.language.design import Outline
@@ -78,7 +79,7 @@ class Graph:
 
     def node(self, term: Term) -> tuple[Term, int, str, list[Term], Any]:
         """A term, its operator and name, its parts, and what else belongs to it. (A term keeps its id as long as it lives.)"""
-        number = term.get_id()
+        number = number_of(term)
         found = self._nodes.get(number)
         if found is None:
             declaration = term.decl()
@@ -118,7 +119,7 @@ class Valuation:
         return Valuation(self.design, self.geometry, self.graph, self.base, self.tables, bound, self.counts)
 
     def __call__(self, term: Term) -> Any:
-        number = term.get_id()
+        number = number_of(term)
         if number not in self._known:
             self._known[number] = self._value(*self.graph.node(term))
         return self._known[number]
