@@ -66,7 +66,9 @@ class Sampler:
         self.design, self.geometry, self.each = design, geometry, each
         self.draw = random.Random(seed)
         self.instances: dict[str, list[tuple[Operation, tuple[Any, ...]]]] = {}
-        for op, arguments in Machine(design, geometry).instances():
+        self.machine = Machine(design, geometry)
+        """It answers what laws ask of any state."""
+        for op, arguments in self.machine.instances():
             self.instances.setdefault(op.name, []).append((op, arguments))
         self.taken: Counter[tuple[str, bool]] = Counter()
 
@@ -122,7 +124,7 @@ class Sampler:
         found = []
         for law in self.draw.sample(laws, min(5, len(laws))):
             names = tuple(self.draw.choice(list(kind.values(self.geometry))) for _, kind in law.names)
-            found.append((law, names, holds(self.design, self.geometry, law, state, about, names)))
+            found.append((law, names, holds(self.machine, law, state, about, names)))
         return tuple(found)
 
     # ------------------------------------------------------------ arbitrary states
@@ -160,9 +162,9 @@ class Sampler:
         return self.draw.choice([*options, NOTHING] if isinstance(leaf, NameKind) else options)
 
 
-def holds(design: Outline, geometry: Geometry, law: Law, state: Any, about: Mapping[str, Any], names: tuple[Any, ...]) -> bool:
-    """Whether a law holds on ints; one that goes wrong does not."""
-    with answering(Machine(design, geometry)):
+def holds(machine: Machine, law: Law, state: Any, about: Mapping[str, Any], names: tuple[Any, ...]) -> bool:
+    """Whether a law holds on ints in a state, which need not be the machine's; one that goes wrong does not."""
+    with answering(machine):
         try:
             return bool(law.function(state, *law.arguments(dict(about), names)))
         except Exception:

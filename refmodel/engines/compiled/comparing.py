@@ -163,7 +163,7 @@ class Comparing:
     def _first_broken(self, machine: Machine, about: dict[str, Any], asked: list[Any]) -> int:
         for number, law in enumerate(self.native.design.laws):
             names = machine.names_of(law) if asked[number] else []
-            if any(not holds(machine.design, machine.geometry, law, machine.state, about, each) for each in names):
+            if any(not holds(machine, law, machine.state, about, each) for each in names):
                 return number
         return -1
 
