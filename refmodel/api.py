@@ -17,6 +17,7 @@ from typing import Any, Literal
 import attrs
 
 from refmodel.engines import checking
+from refmodel.engines.asked import Asked
 from refmodel.engines.broken_runs import BrokenRun, spec_of_class
 from refmodel.engines.machine import Failure
 from refmodel.engines.machine import replay as run_again
@@ -124,10 +125,9 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     clauses = sorted({each.clause for each in outline.laws})
     if law is not None and law not in clauses:
         raise BadDesign(f"{law}: {outline.name} has no such law; it has {', '.join(clauses)}")
-    reports = checking.check(outline, tuple(engines or checking.usual(outline)), clause=law, seconds=seconds, runs=runs,
-                             explore_seconds=explore_seconds, depth=depth, seed=seed, notice=progress,
-                             cache=ProofCache() if remember else None, asks_why=why, suggests=suggest, exact=exact,
-                             finished=finished)
+    asked = Asked(law, seconds, runs, explore_seconds, exact, depth, seed, why, suggest)
+    reports = checking.check(outline, tuple(engines or checking.usual(outline)), asked, notice=progress,
+                             cache=ProofCache() if remember else None, finished=finished)
     return Report(outline, spec, tuple(_with_examples(outline, reports, examples, seed)))
 
 

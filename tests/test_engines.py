@@ -10,14 +10,15 @@ from hypothesis import HealthCheck, settings
 
 from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED, Ept
+from refmodel.engines.asked import Asked
 from refmodel.engines.bounded import search
-from refmodel.engines.checking import check_exhaustive
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.induction import prove
 from refmodel.engines.layout import Layout
 from refmodel.engines.machine import RESUME, Machine, changes, recorded, replay
 from refmodel.engines.prover import prove_initial, prove_operation
 from refmodel.engines.random import campaign
+from refmodel.engines.reports_of_runs import check_exhaustive
 from refmodel.engines.rule_machine import rule_machine
 from refmodel.engines.tokens import Said, decode, encode, spec_of
 from refmodel.language import (
@@ -279,7 +280,7 @@ def test_states_survive_the_way_into_bytes_and_back() -> None:
 def test_an_exact_exploration_counts_the_same_states() -> None:
     """On ints every state is kept whole; in compiled code a class of states is a key of 64 bits."""
     design = outline(SHIPPED["shadow_large"])
-    by_key, whole = (check_exhaustive(design, None, 1, lambda engine, text: None, exact) for exact in (False, True))
+    by_key, whole = (check_exhaustive(design, Asked(exact=exact), lambda engine, text: None) for exact in (False, True))
     assert (by_key.numbers.states, by_key.numbers.depth) == (whole.numbers.states, whole.numbers.depth)
     assert whole.numbers.classes == whole.numbers.states > by_key.numbers.classes
     assert "in compiled code" in by_key.covered and "on ints" in whole.covered
@@ -439,10 +440,10 @@ class ForgetsToLook(PartialPot):
 def test_partial_tables_are_checked_by_every_engine() -> None:
     from refmodel.engines.checking import check
 
-    reports = check(outline(PartialPot), seconds=1.0)
+    reports = check(outline(PartialPot), asked=Asked(seconds=1.0))
     assert not any(r.failed or r.undecided for r in reports)
     assert {v for r in reports for v in r.verdicts.values()} <= {"proved", "holds", "not broken"}
-    wrong = check(outline(ForgetsToLook), ("random", "exhaustive"), seconds=5.0)
+    wrong = check(outline(ForgetsToLook), ("random", "exhaustive"), Asked(seconds=5.0))
     assert all(r.failure is not None and r.failure.broken.clause == "EFF-3" for r in wrong)
     unproved = prove_operation(outline(ForgetsToLook), "drop").judgements
     assert any(j.verdict != "proved" and "no such key" in j.why for j in unproved)
@@ -494,7 +495,7 @@ def test_further_geometries_are_explored_too() -> None:
         def one_at_most(self: Any, vm: Vm, other: Vm) -> bool:
             return vm == other or not (self.seen[vm] and self.seen[other])
 
-    report = check_exhaustive(outline(Crowded), None, 1, lambda *_: None)
+    report = check_exhaustive(outline(Crowded), Asked(), lambda *_: None)
     assert report.failure is not None and report.geometry == Crowded.further_geometries[0]
     assert "1 Vm; and" in report.covered and list(report.verdicts.values()) == ["fails"]
 

@@ -10,12 +10,14 @@ from typing import Any
 import attrs
 import pytest
 
-from refmodel.engines import checking, induction, leaning
+from refmodel.engines import induction, leaning
+from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.counterexamples import Counterexample, counterexample, counterexamples
 from refmodel.engines.looked_at import looked_at
 from refmodel.engines.minimal import minimal
 from refmodel.engines.prover import Judgement, prove_operation
+from refmodel.engines.reports_of_proofs import EVERY_LAW
 from refmodel.engines.scope import Witness
 from refmodel.engines.suggest import Suggestion, suggest
 from refmodel.engines.verdicts import EngineReport, Verdict, status_of
@@ -46,7 +48,7 @@ def said(found: Suggestion) -> list[str]:
 
 
 def proof(cls: Any, **options: Any) -> EngineReport:
-    (report,) = check(outline(cls), ("prove",), seconds=0.5, **options)
+    (report,) = check(outline(cls), ("prove",), Asked(seconds=0.5, **options))
     return report
 
 
@@ -201,10 +203,10 @@ def test_a_clause_is_shown_without_the_laws_that_its_proof_does_not_lean_on() ->
 
 
 def test_why_names_the_laws_of_each_proof() -> None:
-    report = proof(Apart, asks_why=True)
+    report = proof(Apart, why=True)
     assert document_of("x", outline(Apart), [report])["engines"][0]["leans_on"]["ready_has_a_number"] == ["full_is_one"]
-    assert report.leans_on == {"ready_is_full": (), "ready_has_a_number": ("full_is_one",), checking.EVERY_LAW: ()}
-    assert proof(small.Leaning, asks_why=True).leans_on == {"full_is_one": (), checking.EVERY_LAW: ("none_holds_two",)}
+    assert report.leans_on == {"ready_is_full": (), "ready_has_a_number": ("full_is_one",), EVERY_LAW: ()}
+    assert proof(small.Leaning, why=True).leans_on == {"full_is_one": (), EVERY_LAW: ("none_holds_two",)}
 
 
 def test_what_cuts_paths_off_counts() -> None:

@@ -4,12 +4,14 @@ import importlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED, Interpreter
 from refmodel.engines import checking, proof_cache
+from refmodel.engines.asked import Asked
 from refmodel.engines.proof_cache import ProofCache
 from refmodel.examples.zap import ZapLazily
 from refmodel.language import Design, outline
@@ -22,9 +24,9 @@ SMALL = SHIPPED["host_pages"]
 ONE, OTHER = list(dict.fromkeys(law.clause for law in outline(SMALL).laws))[:2]
 
 
-def checked(cls: type[Design], cache: ProofCache, engines: tuple[str, ...] = BOTH, **options: object
+def checked(cls: type[Design], cache: ProofCache, engines: tuple[str, ...] = BOTH, **options: Any
             ) -> list[checking.EngineReport]:
-    return checking.check(outline(cls), engines, cache=cache, **options)  # type: ignore[arg-type]
+    return checking.check(outline(cls), engines, Asked(**options), cache=cache)
 
 
 def test_a_design_is_proved_and_explored_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.verdicts import EngineReport
 from refmodel.language import BadDesign, Design, outline
@@ -51,13 +52,13 @@ def test_it_does_not_mislead(trap: Path) -> None:
     assert set(finders) <= set(ENGINES) and finders
     for engine in ENGINES:
         if engine in finders:
-            [report] = check(design, [engine], seconds=3)
+            [report] = check(design, [engine], Asked(seconds=3))
             assert report.failed or report.undecided, said([report])
             assert report.disagreement is None, report.disagreement
 
 
 @pytest.mark.parametrize("design", RIGHT, ids=lambda d: d.__name__)
 def test_a_right_design_is_not_accused(design: type[Design]) -> None:
-    for report in check(outline(design), ENGINES, seconds=1):
+    for report in check(outline(design), ENGINES, Asked(seconds=1)):
         assert not report.failed and not report.why, report
     assert all(not found for _, _, found in [disagreements(outline(design))])

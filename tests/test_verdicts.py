@@ -13,7 +13,8 @@ import attrs
 import pytest
 
 from refmodel.designs import ShadowPages
-from refmodel.engines import checking, induction
+from refmodel.engines import checking, induction, reports_of_proofs
+from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.random import campaign
 from refmodel.engines.rule_machine import rule_machine
@@ -41,7 +42,7 @@ SMALL = f"{ROOT}/tests/designs/small.py"
 
 
 def judged(cls: Any, *engines: str, **options: Any) -> list[EngineReport]:
-    return check(outline(cls), engines, seconds=0.5, **options)
+    return check(outline(cls), engines, Asked(seconds=0.5, **options))
 
 
 def verdict(reports: list[EngineReport], law: str) -> Verdict:
@@ -98,7 +99,7 @@ def test_the_command_calls_it_a_counterexample_to_induction() -> None:
 
 
 def test_what_is_refuted_and_not_explored_to_the_end_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "WAY_THERE", 0.0)
+    monkeypatch.setattr(reports_of_proofs, "WAY_THERE", 0.0)
     reports = judged(small.NotExplored, "prove")
     assert status_of(reports) == 3 and verdict(reports, "full_is_one") == Verdict.UNDECIDED
 
@@ -147,7 +148,7 @@ def everything_proved(design: Any, clause: Any = None, **options: Any) -> Any:
 
 @pytest.mark.parametrize("engines", [("prove",), ("random", "prove")])
 def test_a_run_that_breaks_what_was_proved_is_a_disagreement(monkeypatch: pytest.MonkeyPatch, engines: tuple[str, ...]) -> None:
-    monkeypatch.setattr(checking.induction, "prove", everything_proved)
+    monkeypatch.setattr(induction, "prove", everything_proved)
     reports = judged(small.Breaks, *engines)
     case = reports[-1].disagreement
     assert status_of(reports) == 1 and conclusion(reports) == ENGINES_DISAGREE

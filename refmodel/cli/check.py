@@ -19,8 +19,9 @@ from refmodel.cli.judge import judged_by, judged_document
 from refmodel.cli.progress import Counting, at_work
 from refmodel.cli.showing import page_of, show, show_in_a_line, show_report
 from refmodel.designs import COMBINED, SHIPPED
-from refmodel.engines import checking
+from refmodel.engines.disagreeing import with_disagreements
 from refmodel.engines.random import BATCH, Campaign, campaign, together
+from refmodel.engines.reports_of_runs import of_campaign
 from refmodel.engines.spread import Where, spread
 from refmodel.engines.verdicts import EngineReport
 from refmodel.language.design import Outline
@@ -189,7 +190,7 @@ class Session:
             self.interrupted = True
             if not begun:
                 return
-            reports = checking.compared(_outline(name, self.law), begun)
+            reports = with_disagreements(begun)
         self.add(name, reports, told=begun)
 
     def add(self, name: str, reports: list[EngineReport], told: Sequence[EngineReport] = ()) -> None:
@@ -267,7 +268,7 @@ def _counted(names: Sequence[str], law: str | None, seed: int, runs: int, where:
         batches = range(-(-runs // BATCH))
         done = together(list(spread(partial(one_batch, name, law, seed, runs), batches, where)))
         outline = _outline(name, law)
-        yield [checking.of_campaign(outline if law is None else outline.restricted(law), done)]
+        yield [of_campaign(outline if law is None else outline.restricted(law), done)]
 
 
 def one_batch(name: str, law: str | None, seed: int, runs: int, number: int) -> Campaign:

@@ -1,0 +1,36 @@
+"""What the engines are asked about a design."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+Notice = Callable[[str, str], None]
+"""Told the engine at work and how far it is."""
+
+
+@attrs.frozen
+class Asked:
+    """What is wanted of the engines: each looks at what concerns it."""
+
+    clause: str | None = None
+    """If one is named, only its laws are judged."""
+    seconds: float = 5.0
+    """How long random runs go on, unless ``runs`` says how many there are."""
+    runs: int | None = None
+    explore_seconds: float | None = None
+    """How long an exploration may take; None lets it go to the last state."""
+    exact: bool = False
+    """Whether exploration keeps each state whole, and not as a key of 64 bits."""
+    depth: int = 4
+    """How many steps the bounded search looks ahead."""
+    seed: int = 0
+    why: bool = False
+    """Whether a proof says which laws it used for each law."""
+    suggests: bool = False
+    """Whether laws are looked for that make others inductive."""
+
+
+USUAL = Asked()
+"""What is asked unless somebody says otherwise."""

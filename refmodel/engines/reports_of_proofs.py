@@ -1,0 +1,269 @@
+"""What a proof by induction says of each law of a design, and what is done where it fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import attrs
+
+from refmodel.bare_machines import bare_machine_of
+from refmodel.engines import exhaustive, induction, leaning, random
+from refmodel.engines.asked import Asked, Notice
+from refmodel.engines.corresponding import never_completed
+from refmodel.engines.counterexamples import counterexample, counterexamples
+from refmodel.engines.disagreeing import claims, disagreement
+from refmodel.engines.reports_of_runs import explored_words, never
+from refmodel.engines.suggest import suggest
+from refmodel.engines.vacuity import never_met
+from refmodel.engines.verdicts import SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
+from refmodel.language.design import Outline
+from refmodel.language.laws import Law
+from refmodel.language.unsound import BadDesign, Unsound
+
+EVERY_LAW = "every law"
+"""What the row of a table is called that says which laws cut paths off, for every proof alike."""
+WAY_THERE = 20.0
+"""Seconds spent on looking for a run that breaks a law which was refuted."""
+
+
+def check_proof(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
+    """Induction, for any number of names. With a clause, the laws of states that its proof assumes are proved too."""
+    return _Judged(design, asked, notice).report()
+
+
+class _Judged:
+    """One proof, and what is made of it step by step."""
+
+    def __init__(self, design: Outline, asked: Asked, notice: Notice) -> None:
+        self.design, self.asked, self.notice = design, asked, notice
+        clause = asked.clause
+        self.laws = tuple(law for law in design.laws if clause in (None, law.clause))
+        """The laws that a verdict is wanted of."""
+        self.needed = design if clause is None else attrs.evolve(
+            design, laws=tuple(law for law in design.laws if law.of_state or law.clause == clause))
+        """The design with the laws that have to be proved for it."""
+        self.machine = bare_machine_of(design) if clause is None else None
+
+    def report(self) -> EngineReport:
+        began = time.perf_counter()
+        done = self._proved()
+        verdicts, unproved, not_needed = self._each_law(done)
+        reached = random.campaign(self.design, self.design.cls.geometry, seconds=1.0, runs=400)
+        vacuous = self._vacuous(verdicts, reached)
+        verdicts.update(dict.fromkeys(vacuous, Verdict.VACUOUS))
+        words, open_steps = "", tuple[str, ...]()
+        if self.machine is not None and done.refuted is None:
+            words, open_steps = _simulated(self.needed, done, self.machine)
+        number = sum(j.verdict == "proved" for j in done.judgements())
+        covered = (f"{number} obligations proved (operation x law) by induction, for any number of names; "
+                   f"{done.audited.compared} steps compared with the text on ints{words}")
+        report = EngineReport("prove", verdicts, covered, 0.0, None, self.design.cls.geometry,
+                              notes=self._notes(done, reached, vacuous, unproved, not_needed), unproved=(*unproved, *open_steps),
+                              numbers=Numbers(obligations=number, compared=done.audited.compared))
+        if self.asked.why:
+            report = attrs.evolve(report, leans_on=self._leaning_table(done))
+        report = self._explained(report, done, reached, not_needed)
+        return attrs.evolve(report, seconds=time.perf_counter() - began)
+
+    # ------------------------------------------------------------ the proof
+
+    def _proved(self) -> induction.Proved:
+        done = self._induction(None)
+        clause = self.asked.clause
+        if clause is not None and done.refuted and self._refuted(done) is None:
+            other = self._induction(clause)  # another law stopped it: what of those that were asked for?
+            done = induction.Proved((*done.proofs, *other.proofs), tuple(dict.fromkeys((*done.skipped, *other.skipped))),
+                                    done.seconds + other.seconds, done.audited)
+        return done
+
+    def _induction(self, clause: str | None) -> induction.Proved:
+        seen: list[str] = []
+
+        def progress(operation: str) -> None:
+            seen.append(operation)
+            self.notice("prove", f"{len(seen)} of {len(self.needed.operations)} operations")
+
+        self.notice("prove", "")
+        whole = clause is None
+        done = induction.prove(self.needed, clause=clause, progress=progress, asks_why=self.asked.why and whole,
+                               machine=self.machine if whole else None)
+        if done.audited.disagreements:
+            raise ReadingsDisagree(done.audited.disagreements[0])
+        return done
+
+    def _refuted(self, done: induction.Proved) -> induction.Judgement | None:
+        """The first counterexample to a law that a verdict is wanted of."""
+        return next((j for j in done.judgements() if j.verdict == "refuted" and j.law in self.laws), None)
+
+    # ------------------------------------------------------------ each law
+
+    def _each_law(self, done: induction.Proved) -> tuple[dict[Law, Verdict], list[str], frozenset[str]]:
+        """What became of each law; what is not proved, and why; and the laws that are not proved and that nothing leans on."""
+        every = _of_proof(self.needed, done)
+        open_laws = [law for law in self.needed.laws if law.of_state and every[law] != Verdict.PROVED]
+        verdicts = {law: every[law] for law in self.laws}
+        unproved = [f"{j.operation} / {j.law.name if j.law else 'soundness'}: {j.why}" for j in done.judgements()
+                    if j.verdict == "unknown"]
+        for law in self.laws:  # one law that is not proved puts the others in doubt, since each is assumed for the others
+            others = [each.name for each in open_laws if each is not law]
+            if verdicts[law] == Verdict.PROVED and others:
+                verdicts[law] = Verdict.UNDECIDED
+                unproved.append(f"{law.name}: its proof leans on {', '.join(others)}, which {_are(others)} not proved")
+        not_needed = frozenset[str]()
+        if self.asked.clause is not None and open_laws and self._refuted(done) is None:  # what is refuted itself leans on nothing
+            not_needed = self._narrowed()
+        if not_needed:
+            return dict.fromkeys(self.laws, Verdict.PROVED), [], not_needed
+        return verdicts, unproved, not_needed
+
+    def _narrowed(self) -> frozenset[str]:
+        """The laws of states that are not proved, if no proof of a judged law leans on one of them; otherwise none."""
+        self.notice("prove", "which laws the proof leans on")
+        done = induction.prove(self.needed, all_failures=True, asks_why=True)
+        if not all(leaning.is_shown(done, law.name) for law in self.laws):
+            return frozenset()
+        return frozenset(law.name for law in self.needed.laws) - set(leaning.kept(done))
+
+    def _vacuous(self, verdicts: dict[Law, Verdict], reached: random.Campaign) -> dict[Law, str]:
+        """The laws that say nothing: no operation's outcome is of their type, or their premise can never hold."""
+        self.notice("prove", "laws whose premise was not met")
+        found = {}
+        for law in self.laws:
+            if verdicts[law] != Verdict.PROVED or law in reached.met:
+                continue
+            if not law.of_state and not any(law.applies_to(op.returns) for op in self.needed.operations):
+                found[law] = "no operation has an outcome of the type that it is about"
+            elif self.needed.is_conditional(law) and never_met(self.needed, law):
+                found[law] = "its premise holds in no lawful state"
+        return found
+
+    def _notes(self, done: induction.Proved, reached: random.Campaign, vacuous: dict[Law, str], unproved: Sequence[str],
+               not_needed: frozenset[str]) -> tuple[str, ...]:
+        clause = self.asked.clause
+        notes = never(self.design, reached.applied) if reached.failure is None else ()
+        notes += tuple(f"{p.operation} applies in no lawful state: nothing is said of it" for p in done.proofs if not p.paths)
+        notes += tuple(f"{law.name}: {why}" for law, why in vacuous.items())
+        notes += tuple(f"{name} is not proved, and the proof of {clause} does not lean on it" for name in sorted(not_needed))
+        assumed = len(set(self.needed.laws) - set(self.laws))
+        if clause is not None and not unproved and not done.refuted and assumed:
+            notes += (f"the proof leans on {assumed} other laws of states, which are proved here too",)
+        if self.design.cls.no_bare_machine:
+            notes += (f"nothing is said of a bare machine: {self.design.cls.no_bare_machine}",)
+        return notes
+
+    def _leaning_table(self, done: induction.Proved) -> dict[str, tuple[str, ...]]:
+        """For each judged law that every operation keeps, the laws that its proof leans on; and those that every proof leans on."""
+        whole = induction.prove(self.needed, all_failures=True, asks_why=True) if done.skipped or done.refuted else done
+        uses, kept = leaning.table(whole), leaning.kept(whole)
+        rows = {law.name: tuple(sorted(uses[law.name])) for law in self.laws if law.name in kept}
+        return {**rows, EVERY_LAW: tuple(sorted(leaning.for_every_law(whole)))}
+
+    # ------------------------------------------------------------ where it fails
+
+    def _explained(self, report: EngineReport, done: induction.Proved, reached: random.Campaign, not_needed: frozenset[str]
+                   ) -> EngineReport:
+        """The report with what explains a failure: a run, counterexamples to induction, laws that would help."""
+        refuted = self._refuted(done) or done.refuted
+        if refuted is not None and not not_needed:
+            report = self._of_refuted(report, refuted)
+        elif reached.failure is None and any(j.law is None and j.verdict == "unknown" for j in done.judgements()):
+            self.notice("prove", "the text may go wrong; looking for counterexamples")
+            wrong = self._with_witness()
+            if wrong:
+                report = self._with_suggestion(self._with_counterexamples(report, wrong[0], wrong), wrong)
+        elif reached.failure is not None and claims(report, reached.failure.broken):
+            report = attrs.evolve(report, disagreement=disagreement(report, "random", reached.failure))
+        if self.asked.suggests and not report.suggestion:
+            report = attrs.evolve(report, suggestion=(_nothing_to_suggest(report),))
+        return report
+
+    def _of_refuted(self, report: EngineReport, refuted: induction.Judgement) -> EngineReport:
+        """A law is not inductive. Whether a run breaks it is another question."""
+        law = refuted.law
+        if law is None or law not in self.laws:
+            return self._with_suggestion(self._with_counterexamples(report, refuted, (refuted,)), (refuted,))
+        self.notice("prove", "a law is refuted; looking for a run that breaks it")
+        report, found = self._looked_for(report, refuted.operation, (law,))
+        if found:
+            return report
+        self.notice("prove", "a law is not inductive; looking for every obligation that is refuted")
+        every = self._with_witness()
+        others = tuple(dict.fromkeys(j.law for j in every if j.law is not None and j.law is not law))
+        if others:
+            report, found = self._looked_for(report, next(j.operation for j in every if j.law in others), others)
+            if found:
+                return report
+        return self._with_suggestion(self._with_counterexamples(report, refuted, every), every or (refuted,))
+
+    def _with_suggestion(self, report: EngineReport, refuted: Sequence[induction.Judgement]) -> EngineReport:
+        """The report with laws that exclude the counterexamples, if they are asked for."""
+        if not self.asked.suggests:
+            return report
+        found = suggest(self.needed, refuted, lambda text: self.notice("suggest", text))
+        return attrs.evolve(report, suggestion=(found.checked, found.tried), suggested=found.text)
+
+    def _with_witness(self) -> tuple[induction.Judgement, ...]:
+        """Every obligation with a counterexample, of these laws and of the text."""
+        judgements = induction.prove(self.needed, all_failures=True).judgements()
+        return tuple(j for j in judgements if j.witness is not None and (j.law is None or j.law in self.laws))
+
+    def _looked_for(self, report: EngineReport, operation: str, laws: tuple[Law, ...]) -> tuple[EngineReport, bool]:
+        """The report with a run that breaks one of these laws, if exploration finds one, and whether it did."""
+        verdicts, geometry = dict(report.verdicts), self.needed.cls.geometry
+        names = ", ".join(law.name for law in laws)
+        try:
+            done = exhaustive.explore(attrs.evolve(self.needed, laws=laws), geometry, seconds=WAY_THERE)
+        except (Unsound, BadDesign) as why:
+            return attrs.evolve(report, notes=(*report.notes, f"{names}: no run was looked for, because {why}")), False
+        if done.failure is not None:
+            verdicts[done.failure.broken.law or laws[0]] = Verdict.FAILS
+            return attrs.evolve(report, verdicts=verdicts, failure=done.failure, operation=operation), True
+        if done.complete:
+            verdicts.update(dict.fromkeys(laws, Verdict.NOT_INDUCTIVE))
+        words = f"{names}: {explored_words(done, geometry)}, and no run breaks {'it' if len(laws) == 1 else 'them'}"
+        return attrs.evolve(report, verdicts=verdicts, notes=(*report.notes, words)), False
+
+    def _with_counterexamples(self, report: EngineReport, first: induction.Judgement, every: Sequence[induction.Judgement]
+                              ) -> EngineReport:
+        """The report with each counterexample; the first that was found is shown in any case."""
+        told = counterexamples(self.needed, every)
+        if not told and first.witness is not None:
+            told = (counterexample(self.needed, first.operation, first.witness),)
+        if not told:
+            return attrs.evolve(report, operation=first.operation)
+        return attrs.evolve(report, witness=told[0].witness, operation=told[0].operation, counterexamples=told)
+
+
+def _of_proof(design: Outline, done: induction.Proved) -> dict[Law, Verdict]:
+    """What became of each law; a law is proved if each operation was looked at with it."""
+    verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED if done.skipped else Verdict.PROVED)
+    for j in done.judgements():
+        if j.law is not None and j.verdict != "proved":
+            verdicts[j.law] = Verdict.UNDECIDED
+    if any(j.law is None and j.verdict != "proved" for j in done.judgements()):
+        return dict.fromkeys(verdicts, Verdict.UNDECIDED)
+    return verdicts
+
+
+def _simulated(design: Outline, done: induction.Proved, machine: Outline) -> tuple[str, tuple[str, ...]]:
+    """That the operations' steps are those of a machine, in words; and what is not proved of that."""
+    found = [p.simulated for p in done.proofs if p.simulated is not None]
+    wrong = tuple(f"{each.operation}{SIMULATION}{why}" for each in found for why in each.failing[:1])
+    uncompleted = never_completed(design, machine, found)
+    wrong += tuple(f"{name}{SIMULATION}it always exits, and nothing completes it" for name in uncompleted)
+    if wrong:
+        names = ", ".join(op.name for op in machine.operations)
+        return "", (*wrong, f"refmodel refine looks for a run with a step that is none of {machine.name}'s ({names}). If a step is "
+                            "meant to be one of these, the class says which: steps = {\"operation\": (\"gain_page\",)}")
+    return f"; each step of {len(found)} operations is one of {machine.name}'s, the machine that guests believe in, or none", ()
+
+
+def _nothing_to_suggest(report: EngineReport) -> str:
+    if report.failure is not None:
+        return "nothing to suggest: a run breaks the law, so no further law makes it hold"
+    return "nothing to suggest: no obligation is refuted by a counterexample to induction"
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"

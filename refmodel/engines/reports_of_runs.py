@@ -1,0 +1,170 @@
+"""What random runs, explorations and bounded searches say of each law of a design."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter
+
+import attrs
+
+from refmodel.engines import bounded, exhaustive, random
+from refmodel.engines.asked import Asked, Notice
+from refmodel.engines.audit import drawn
+from refmodel.engines.compiled.comparing import Comparing
+from refmodel.engines.disagreeing import disagreement
+from refmodel.engines.machine import PENDING, Failure
+from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
+from refmodel.language.design import Outline
+from refmodel.language.kinds import Geometry
+from refmodel.language.laws import Law
+
+SHORT_RUNS = 600
+"""Random runs that show what applies, and which laws are met, within as few steps as a bounded search looked at."""
+BOUNDED_SECONDS = 120.0
+"""How long a bounded search may take."""
+
+
+def check_random(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
+    """Random runs: for so many seconds, or so many of them however long they take."""
+    notice("random", "")
+    limit = asked.seconds if asked.runs is None else float("inf")
+    return of_campaign(design, random.campaign(design, design.cls.geometry, seconds=limit, runs=asked.runs, start=asked.seed))
+
+
+def of_campaign(design: Outline, done: random.Campaign) -> EngineReport:
+    """What random runs say of a design."""
+    geometry = design.cls.geometry
+    rate = done.steps / done.seconds if done.seconds else 0
+    covered = (f"{done.steps:,} steps in {done.runs:,} runs ({rate:,.0f} a second), every law after every step; {geometry}"
+               f"{_under_way(design)}")
+    numbers = Numbers(steps=done.steps, runs=done.runs)
+    if done.failure is not None:
+        return EngineReport("random", _stopped(design, done.failure), covered, done.seconds, done.failure, geometry,
+                            bound=done.steps, numbers=numbers)
+    verdicts = _held(design, Verdict.NOT_BROKEN, done.met, done.applied)
+    return EngineReport("random", verdicts, covered, done.seconds, None, geometry, notes=never(design, done.applied),
+                        bound=done.steps, lacking=_lacking(design, done.applied), numbers=numbers)
+
+
+def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
+    """Every state of the design's own geometry, and of the others that it names."""
+    began = time.perf_counter()
+
+    def progress(depth: int, classes: int, steps: int) -> None:
+        rate = steps / max(time.perf_counter() - began, 1e-3)
+        notice("exhaustive", f"depth {depth}, {classes:,} classes of states, {rate:,.0f} steps a second")
+
+    seed = asked.seed + 1
+    compared = "" if asked.exact else _compared(design, seed)
+    geometries = (design.cls.geometry, *design.cls.further_geometries)
+    explored = list(exhaustive.in_turn(design, geometries, seconds=asked.explore_seconds, seed=seed, progress=progress,
+                                       exact=asked.exact))
+    covered = [explored_words(done, geometry) + _under_way(design) for geometry, done in explored]
+    covered[-1] += compared
+    geometry, done = next(((g, d) for g, d in explored if d.failure is not None), explored[-1])
+    complete = all(d.complete for _, d in explored)
+    spent = sum(d.seconds for _, d in explored)
+    numbers = Numbers(steps=sum(d.steps for _, d in explored), states=sum(d.states for _, d in explored),
+                      classes=sum(d.classes for _, d in explored), depth=max(d.depth for _, d in explored), complete=complete)
+    if done.failure is not None:
+        return EngineReport("exhaustive", _stopped(design, done.failure), "; and ".join(covered), spent, done.failure, geometry,
+                            numbers=numbers)
+    applied = sum((d.applied for _, d in explored), Counter[str]())
+    if complete:
+        verdicts = _held(design, Verdict.HOLDS, frozenset(law for _, d in explored for law in d.met), applied)
+    else:
+        verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED)
+    return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry,
+                        notes=never(design, applied) if complete else (), numbers=numbers)
+
+
+def _under_way(design: Outline) -> str:
+    """What runs on ints leave out of split operations, in words."""
+    if not any(op.split for op in design.operations):
+        return ""
+    return f", at most {PENDING} split operations under way at once"
+
+
+def _compared(design: Outline, seed: int) -> str:
+    """The reading that exploration rests on, held against ints; what was compared, in words."""
+    geometry = design.cls.geometry
+    native = exhaustive.compiled(design, geometry, seed)
+    if native is None:
+        return ""
+    comparing = Comparing(native)
+    compared, wrong = comparing.differences(itertools.chain(*drawn(design, geometry).values()))
+    runs, different = comparing.walked()
+    if wrong or different:
+        raise ReadingsDisagree((wrong or different)[0])
+    return f"; {compared} steps and {runs} runs compared with the text on ints"
+
+
+def explored_words(done: exhaustive.Exploration, geometry: Geometry) -> str:
+    """How far an exploration came, in words."""
+    to_the_end = "to the last state" if done.complete else f"to depth {done.depth}, not to the end"
+    return (f"{done.states:,} states in {done.classes:,} classes up to names, {done.steps:,} steps, depth {done.depth}, "
+            f"{to_the_end}, {done.reading}{_loss(done)}; {geometry}")
+
+
+def _loss(done: exhaustive.Exploration) -> str:
+    """How likely it is that a state was missed, if that is worth a word."""
+    return f" (that keys of 64 bits hide a state has a chance of {done.loss:.0e})" if done.loss > 1e-12 else ""
+
+
+def check_bounded(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
+    """Every run from power-on of so many steps, by the solver."""
+    notice("bounded", "")
+    geometry = design.cls.geometry
+    done = bounded.search(design, asked.depth, clause=asked.clause, seconds=BOUNDED_SECONDS,
+                          progress=lambda step: notice("bounded", f"runs of {step} steps"))
+    judged = design if asked.clause is None else design.restricted(asked.clause)
+    end = "" if done.complete or done.failure else f", not to {asked.depth}: the time was up"
+    report = EngineReport("bounded", dict.fromkeys(judged.laws, Verdict.UNDECIDED),
+                          f"every run of up to {done.depth} steps from power-on{end}; {geometry}", done.seconds, done.failure,
+                          geometry, bound=done.depth, numbers=Numbers(depth=done.depth, complete=done.complete))
+    if done.failure is not None:
+        return attrs.evolve(report, verdicts=_stopped(judged, done.failure))
+    return _met_in_short_runs(judged, report) if done.complete else report
+
+
+def _met_in_short_runs(design: Outline, report: EngineReport) -> EngineReport:
+    """No run of a few steps breaks a law, says the solver. What applies in such runs, and which laws are met, is drawn."""
+    short = random.campaign(design, design.cls.geometry, seconds=float("inf"), runs=SHORT_RUNS, deepest=report.bound)
+    if short.failure is not None:  # the search went to the end, and said that there is none
+        report = attrs.evolve(report, verdicts=dict.fromkeys(design.laws, Verdict.NO_RUN))
+        return attrs.evolve(report, disagreement=disagreement(report, "random", short.failure))
+    return attrs.evolve(report, verdicts=_held(design, Verdict.NO_RUN, short.met, short.applied),
+                        notes=tuple(f"{each} in the short runs that were drawn" for each in never(design, short.applied)),
+                        lacking=_lacking(design, short.applied))
+
+
+def _stopped(design: Outline, failure: Failure) -> dict[Law, Verdict]:
+    """A run that breaks a law ended the search: nothing is said of the others."""
+    verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED)
+    if failure.broken.law is not None:
+        verdicts[failure.broken.law] = Verdict.FAILS
+    return verdicts
+
+
+def _held(design: Outline, verdict: Verdict, met: frozenset[Law], applied: Counter[str]) -> dict[Law, Verdict]:
+    """The verdict; laws of which nothing was met are vacuous. A law about steps needs a step that it is about."""
+    returned = {op.returns for op in design.operations if applied.get(op.name)}
+    faults = any(applied.values())
+
+    def is_met(law: Law) -> bool:
+        if design.is_conditional(law):
+            return law in met
+        return law.of_state or (faults if law.outcome is None else law.outcome in returned or law in met)
+
+    return {law: verdict if is_met(law) else Verdict.VACUOUS for law in design.laws}
+
+
+def _lacking(design: Outline, applied: Counter[str]) -> tuple[str, ...]:
+    return tuple(op.name for op in design.operations if not applied.get(op.name))
+
+
+def never(design: Outline, applied: dict[str, int]) -> tuple[str, ...]:
+    """What was not seen: operations that never applied, and methods that nothing calls."""
+    found = tuple(f"{op.name} never applied" for op in design.operations if not applied.get(op.name))
+    return found + tuple(f"{name} is called by nothing: is @operation or @guest missing?" for name in design.text.unreached)
