@@ -13,6 +13,8 @@ import pytest
 from refmodel.bugs import MUTANTS
 from refmodel.cli.page import page
 from refmodel.designs import SHIPPED
+from refmodel.report import chapters
+from refmodel.report.figures import figure
 from refmodel.report.gallery import CONTENTS, HISTORICAL, exhibit, front
 
 ROOT = Path(__file__).parent.parent
@@ -21,6 +23,11 @@ PAGES = [*ROOT.glob("*.md"), *SPECS.rglob("*.md")]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$", re.M)
 QUICK = ("xsa-401", "kvm-edde99ce0529", "cve-2021-3656")
 """Exhibits that are made again in every run of the tests: one of Xen's, one of KVM's, and one whose own clause is not broken."""
+
+
+RUNS = [(chapter.name, name) for chapter, name in chapters.places(SPECS)]
+QUICK_RUNS = ("no-flush-when-write-protecting", "vtlb-mov-cr3-keeps-the-shadow")
+"""Runs in chapters that are looked for again in every run of the tests."""
 
 
 def text_of(file: Path) -> str:
@@ -88,6 +95,37 @@ def test_an_exhibit_is_what_exploration_finds(name: str) -> None:
     assert (home / f"{name}.md").read_text() == made.page, "python -m refmodel.report.gallery specs"
     assert (home / f"{name}.svg").read_text() == made.picture
     assert made.row in (home / "README.md").read_text().splitlines()
+
+
+@pytest.mark.parametrize("chapter, name", [pytest.param(*each, marks=[] if each[1] in QUICK_RUNS else pytest.mark.slow)
+                                           for each in RUNS])
+def test_a_run_in_a_chapter_is_what_exploration_finds(chapter: str, name: str) -> None:
+    run, text = chapters.explored(name), (SPECS / chapter).read_text()
+    assert run.clause == MUTANTS[name].clause
+    assert chapters.told(name, run) in text, "python -m refmodel.report.chapters specs"
+    assert (SPECS / "pictures" / f"{name}.svg").read_text() == figure(run)
+
+
+def test_what_a_run_stands_in_the_place_of_goes() -> None:
+    run, text = chapters.explored(QUICK_RUNS[0]), f"before\n<!-- run {QUICK_RUNS[0]} -->\nold\n<!-- end of run -->\nafter\n"
+    new = chapters.written(text, lambda name: run)
+    assert "old" not in new and new.startswith("before\n<!-- run") and new.endswith("<!-- end of run -->\nafter\n")
+    assert chapters.written(new, lambda name: run) == new
+
+
+def broken_by(chapter: str) -> Iterator[tuple[str, str]]:
+    """The clauses and mutants of a chapter's table of what the clauses mean."""
+    for row in re.findall(r"^\| ([A-Z]{3}-\d) \|.*\| (.*) \|$", chapter, re.M):
+        yield from ((row[0], name) for name in re.findall(r"`([\w-]+)`", row[1]))
+
+
+@pytest.mark.parametrize("chapter", sorted(file.name for file in SPECS.glob("*.md") if "| broken by |" in file.read_text()))
+def test_the_mutants_that_a_chapter_names_break_what_it_says(chapter: str) -> None:
+    named = list(broken_by((SPECS / chapter).read_text()))
+    assert named
+    for clause, name in named:
+        assert name in MUTANTS, f"{chapter}: there is no mutant {name}"
+        assert MUTANTS[name].clause == clause, f"{chapter}: {name} breaks {MUTANTS[name].clause}"
 
 
 @pytest.mark.parametrize("seed", ["1", "2"])

@@ -53,19 +53,24 @@ class Exhibit:
 
 
 def exhibit(name: str) -> Exhibit:
-    """Explore a defect's design until a law of its clause is broken; where none is in that geometry, until any law is.
+    """A defect's page. Raises ``AssertionError`` if no run breaks a law."""
+    mutant = HISTORICAL[name]
+    run = shortest(mutant)
+    row = f"| [{name}]({name}.md) | {run.clause} | {_first_sentence(mutant)} | {len(run.steps)} |"
+    return Exhibit(name, _page(name, mutant, run), figure(run), row)
+
+
+def shortest(mutant: Mutant) -> BrokenRun:
+    """Explore a mutant's design until a law of its clause is broken; where none is in that geometry, until any law is.
 
     Raises ``AssertionError`` if none is.
     """
-    mutant = HISTORICAL[name]
     design = outline(mutant.design)
     for judged in (design.restricted(mutant.clause), design):
         found = explore(judged, mutant.design.geometry, seconds=PATIENCE).failure
         if found is not None:
-            run = BrokenRun(judged, mutant.design.geometry, found, None)
-            row = f"| [{name}]({name}.md) | {run.clause} | {_first_sentence(mutant)} | {len(run.steps)} |"
-            return Exhibit(name, _page(name, mutant, run), figure(run), row)
-    raise AssertionError(f"{name}: no run breaks a law")
+            return BrokenRun(judged, mutant.design.geometry, found, None)
+    raise AssertionError(f"{mutant.title}: no run breaks a law")
 
 
 def _page(name: str, mutant: Mutant, run: BrokenRun) -> str:
