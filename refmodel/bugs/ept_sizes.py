@@ -33,7 +33,7 @@ class HugeRememberedAfterTheSplit(EptSizes):
 
 
 class PartRememberedAfterTheSplit(EptSizes):
-    """So it does 2 MiB."""
+    """A page is treated apart, and a processor remembers the 2 MiB that were split for it."""
 
     def flush(self, vm: Vm) -> None:
         reset(self.huge_tlb, lambda entry, cpu, v, huge: v == vm)

@@ -40,7 +40,7 @@ class SmepOutwitted(VirtualTlb):
 
 
 class SmapOutwitted(VirtualTlb):
-    """The same entry hides the page from SMAP: it was made while EFLAGS.AC was set, and outlasts that."""
+    """The entry that lets a supervisor write to a user's page hides it from SMAP. Made while EFLAGS.AC was set, it outlasts AC."""
 
     geometry = MODES
 

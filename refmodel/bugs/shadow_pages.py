@@ -46,7 +46,7 @@ class SmepNotInTheRole(ShadowPages):
 
 
 class SmapNotInTheRole(ShadowPages):
-    """Nor whether there is SMAP."""
+    """With CR0.WP clear it makes no difference to the role whether there is SMAP."""
 
     [geometry] = ShadowPages.further_geometries
 
@@ -198,7 +198,7 @@ class StoresSeenAtTheLowerLevelOnly(ShadowPages):
 
 
 class StoresSeenAtTheUpperLevelOnly(ShadowPages):
-    """The same the other way round."""
+    """The monitor carries a store to a table out, and drops the link that was made of it, but not the leaf entry."""
 
     def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
         reset(self.links, lambda child, shadow, upper: upper == offset and self.made_of(shadow, vm, gfn))
@@ -262,8 +262,8 @@ class EmulatedStoreForgetsDirty(ShadowPages):
 
 
 class EmulatedStoreForgetsAccessed(ShadowPages):
-    """The monitor carries a store out by a leaf entry that is dirty, and looks at no accessed flag, that of the upper entry
-    included."""
+    """The monitor carries a store out by a leaf entry that is dirty. It looks at no accessed flag, not even in the
+    upper entry."""
 
     geometry = attrs.evolve(ShadowPages.geometry.resized(Gfn=1, Mfn=1, Index=2), only={
         Cell: (Cell(True, True, True, gfn=0),), Mode: (Mode(),)})

@@ -39,9 +39,17 @@ def page() -> str:
     return "\n".join([HEAD, *(_command(name) for name in COMMANDS)])
 
 
+def options_of(name: str) -> list[tuple[str, str]]:
+    """The arguments and options of a command, and the help text of each."""
+    return [(_spelt(p), getattr(p, "help", None) or "") for p in _found(name).params]
+
+
+def _found(name: str) -> Any:
+    return LazyGroup(name="refmodel").get_command(None, name)
+
+
 def _command(name: str) -> str:
-    group = LazyGroup(name="refmodel")
-    command = group.get_command(None, name)
+    command = _found(name)
     info = next(each for each in app.registered_commands if each.callback is not None
                 and name in (each.name, each.callback.__name__))
     told = inspect.cleandoc(info.callback.__doc__ or "") if info.callback else ""

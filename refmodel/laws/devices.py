@@ -47,6 +47,6 @@ def a_device_lets_go_in_two_steps(s: Devices, outcome: LetGo) -> Any:
             and implies(not outcome.flushed, s.may_flush(outcome.vm, outcome.gfn)))
 
 
-@law("EQV-2", "A guest that wants its device to reach a page is told that there is none only where the bare machine has none.")
+@law("EQV-2", "A guest that hands a page to its device learns that there is no memory only where the bare machine has none.")
 def a_device_is_refused_holes_only(s: Devices, outcome: Handed) -> Any:
     return implies(outcome.found == Supply.HOLE, not s.plugged[outcome.vm, outcome.gfn])

@@ -25,7 +25,7 @@ def direct_entries_lead_to_backed_memory(s: ShadowLargeMmu, vm: Vm, slot: Index,
     return implies(entry.present, s.backed[vm, entry.region])
 
 
-@law("EQV-2", "A fault maps the page of the region that the guest's large entry names as it stands.")
+@law("EQV-2", "A fault maps the page of the region that the guest's large entry names now.")
 def faults_map_what_the_guest_names(s: ShadowLargeMmu, outcome: SmallMapped) -> Any:
     entry = s.entries[outcome.vm, outcome.slot, outcome.page]
     return entry.present and entry.region == s.large[outcome.vm, outcome.slot]

@@ -35,7 +35,7 @@ def loaded_roots_are_the_guests(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu) -> Any:
                    and role.smap_andnot_wp == (paging.mode.smap and not paging.mode.wp))
 
 
-@law("EQV-5", "A root leads to the shadow page whose role is what the guest's entry makes it as it stands, flags included.")
+@law("EQV-5", "A root leads to a shadow page whose role is what the guest's current entry makes it, flags included.")
 def links_lead_to_the_role_that_is_due(s: ShadowPagesMmu, shadow: ShadowPage, upper: Index) -> Any:
     root, above = s.roles[shadow], s.guest_cell(s.roles[shadow].vm, s.roles[shadow].gfn, upper)
     leaf = s.roles[s.links[shadow, upper]]
@@ -47,7 +47,7 @@ def links_lead_to_the_role_that_is_due(s: ShadowPagesMmu, shadow: ShadowPage, up
                    and leaf.smap_andnot_wp == root.smap_andnot_wp)
 
 
-@law("EQV-5", "An entry that mirrors one of the guest's agrees with it as it stands.")
+@law("EQV-5", "An entry that mirrors one of the guest's agrees with the guest's current entry.")
 def shadow_page_entries_agree_with_the_guests(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry, role = s.leaves[shadow, page], s.roles[shadow]
     leaf = s.guest_cell(role.vm, role.gfn, page)

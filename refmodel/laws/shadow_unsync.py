@@ -34,12 +34,12 @@ def only_shadows_have_entries(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool
     return implies(s.leaves[vm, table, role, page].present, s.synced[vm, table] or s.unsync[vm, table])
 
 
-@law("EQV-5", "A page that must not be written to unseen is none that may: a root is never unsync, nor is what is in sync.")
+@law("EQV-5", "An unsync table is neither a root nor in sync: those must not be written to unseen.")
 def unsync_tables_are_leaves_only(s: ShadowUnsyncMmu, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.unsync[vm, gfn], not s.synced[vm, gfn] and not s.traced[vm, gfn])
 
 
-@law("EQV-5", "A link agrees with the guest's entry as it stands: roots are traced.")
+@law("EQV-5", "A link agrees with the guest's current entry, because roots are traced.")
 def links_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, root: Gfn, upper: Index) -> Any:
     link = s.links[vm, root, upper]
     cell = s.guest_cell(vm, root, upper)
@@ -47,7 +47,7 @@ def links_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, root: Gfn, upper: In
                    and cell.gfn == link.table and cell.writable == link.writable)
 
 
-@law("EQV-5", "An entry of a leaf table's shadow agrees with the guest's entry as it stands, if the table is in sync.")
+@law("EQV-5", "An entry of a leaf table's shadow agrees with the guest's current entry, if the table is in sync.")
 def synced_entries_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
     entry = s.leaves[vm, table, role, page]
     return implies(entry.present and s.synced[vm, table],

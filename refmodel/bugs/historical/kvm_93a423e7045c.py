@@ -10,8 +10,7 @@ ENTRY, CLAUSE = "B09", "ISO-1"
 
 
 class Bug(EptLarge):
-    """Nothing is flushed when a large mapping is split; and for a page that has no small entry yet there is nothing to flush,
-    it seems."""
+    """Nothing is flushed when a large mapping is split. A page without a small entry is not flushed either, when it goes."""
 
     def flush_after_split(self, vm: Vm) -> None:
         """Nothing."""
