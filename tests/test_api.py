@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import refmodel
+from refmodel.bugs import MUTANTS
 from refmodel.cli.lazily import COMMANDS
 from refmodel.examples.zap import ZapLazily
 from tests.designs import small
@@ -127,6 +128,14 @@ def test_a_run_is_drawn_and_a_page_written(tmp_path: Path) -> None:
     assert "breaks RES-1" in (tmp_path / "page.html").read_text()
     with pytest.raises(refmodel.BadDesign, match="cannot be written"):
         refmodel.write_page(report, tmp_path / "no" / "page.html")
+
+
+def test_outcomes_with_fields_called_as_replies_are_drawn(tmp_path: Path) -> None:
+    """``shown`` and ``due`` of the outcomes of ``superpages`` are cells, and no replies."""
+    report = refmodel.explore(MUTANTS["superpage-split-unflushed"].design, law="ISO-1")
+    assert "breaks ISO-1" in refmodel.draw(report.broken_runs[0])
+    refmodel.write_page(report, tmp_path / "page.html")
+    assert "breaks ISO-1" in (tmp_path / "page.html").read_text()
 
 
 @pytest.mark.parametrize(("design", "options", "message"), [

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from refmodel.bare import Event, Reply
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.counterexamples import Counterexample
 from refmodel.engines.machine import Broken, Machine, Run, changes, recorded, replay
@@ -138,8 +139,9 @@ def _change(design: Outline, table: str, key: Any, was: Any, now: Any) -> Change
 
 
 def _square(outcome: Any) -> Square | None:
+    """What the guest is shown on both machines; None if the outcome does not hold two replies, or it exits."""
     monitored, bare = getattr(outcome, "shown", None), getattr(outcome, "due", None)
-    if monitored is None or bare is None or getattr(monitored.event, "value", "") == "VM exit":
+    if not (isinstance(monitored, Reply) and isinstance(bare, Reply)) or monitored.event is Event.EXITED:
         return None
     one, other = (f"{reply.event.value}, {_cell(reply.cell)}" for reply in (monitored, bare))
     return Square(one, other, bool(monitored == bare))
