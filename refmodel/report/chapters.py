@@ -53,10 +53,12 @@ def written(chapter: str, find: Find) -> str:
 
 def main(folder: Path) -> None:
     """Write the runs and pictures of every chapter."""
-    for chapter in {chapter for chapter, _ in places(folder)}:
-        chapter.write_text(written(chapter.read_text(encoding="utf-8"), explored), encoding="utf-8")
-    for _, name in places(folder):
-        (folder / "pictures" / f"{name}.svg").write_text(figure(explored(name)), encoding="utf-8")
+    found = list(places(folder))
+    runs = {name: explored(name) for _, name in found}
+    for chapter in {chapter for chapter, _ in found}:
+        chapter.write_text(written(chapter.read_text(encoding="utf-8"), runs.__getitem__), encoding="utf-8")
+    for name, run in runs.items():
+        (folder / "pictures" / f"{name}.svg").write_text(figure(run), encoding="utf-8")
 
 
 if __name__ == "__main__":
