@@ -260,7 +260,7 @@ class NestedMachine(PhysicalMachine, NestedBareMachine):
         return self.access_l2(vm, vcpu, page, offset, Access.WRITE, Cell())
 
     def bare_tlb12_may_be(self, vm: Vm, vcpu: Vcpu, eptp: Gfn, page: Index, cell: Cell) -> bool:
-        """A processor forgets what it likes, and may walk and remember before anything asks it to (SDM Vol. 3C 29.4.2)."""
+        """A processor forgets what it likes, and may walk and remember before anything asks it to (SDM Vol. 3C 28.4.2)."""
         return cell == Cell() or (cell.present and cell == self.bare_cell(vm, eptp, page))
 
     @operation

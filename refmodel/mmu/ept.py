@@ -2,7 +2,7 @@
 
 Each VM has a table of its own, kept in a machine frame whose address is the EPTP. It starts empty; an access that
 finds nothing there, or not enough, exits with an EPT violation, and the handler installs what the p2m says. Ordinary
-accesses then run without the monitor. (SDM Vol. 3C 28.2. The table has one level here: the geometry's choice.)
+accesses then run without the monitor. (SDM Vol. 3C 28.3. The table has one level here: the geometry's choice.)
 """
 
 from typing import ClassVar
@@ -123,7 +123,7 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
 
     @guest
     def invlpg(self, vm: Vm, vcpu: Vcpu, page: Index) -> None:
-        """INVLPG runs without an exit and drops what is cached for one linear page (SDM Vol. 3C 28.3.3.1)."""
+        """INVLPG runs without an exit and drops what is cached for one linear page (SDM Vol. 3C 28.4.3.1)."""
         require(self.paging[vm, vcpu].enabled)
         self.bare_tlb[vm, vcpu, page] = Cell()
         self.invvpid_address(vm, vcpu, page)

@@ -5,7 +5,7 @@ VM's tag. (Linux: ``kvm_flush_remote_tlbs``; Xen: ``ept_sync_domain``.) What pro
 
 Tags (VPIDs, or the EPTP itself) are handed out from a small pool and reused. A processor may hold translations of a tag's former
 life, so a tag is to be flushed everywhere when it is handed out. A vCPU may enter on any processor, and finds there what it left
-behind. (SDM Vol. 3C 28.3.3.)
+behind. (SDM Vol. 3C 28.4.3.)
 
 A processor that enters looks whether it was asked to forget and takes the mark away in one step: between two, a request would be
 lost (CVE-2019-3016, between a host and its guest).

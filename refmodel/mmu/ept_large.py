@@ -4,7 +4,7 @@ A guest frame is a region and an index, a machine frame a block and an index. Ta
 empty. To treat one page of a large mapping apart (to take it away, to
 write-protect it) the mapping is *split*: that takes a table, and can fail, and then nothing may have changed. When all pages
 agree again, mappings are *merged*; the table is unlinked at once, but a processor may hold a pointer to it (its paging-structure
-cache), so it is *dying* until everybody has flushed. (SDM Vol. 3C 28.2.2 and 28.3; Xen's ``p2m-ept.c``; KVM's ``tdp_mmu.c``.)
+cache), so it is *dying* until everybody has flushed. (SDM Vol. 3C 28.3.2 and 28.4; Xen's ``p2m-ept.c``; KVM's ``tdp_mmu.c``.)
 
 Over it lie the mechanisms that care how large a page is: a balloon whose unit is a small page while the host discards blocks,
 regions populated on demand, and a dirty log kept by the hardware's dirty flags, of which a large entry has one for all its pages.

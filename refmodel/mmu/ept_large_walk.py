@@ -3,7 +3,7 @@ setting flags.
 
 An upper entry maps a region large, or leads to a table of small entries. What a processor may remember are whole translations, and
 pointers from a region to its table (its paging-structure cache). On the way of an access that is let through it sets accessed and
-dirty flags in the entry that maps the page; a large one has one of each for all its pages. (SDM Vol. 3C 28.2.2, 28.2.4 and 28.3.)
+dirty flags in the entry that maps the page; a large one has one of each for all its pages. (SDM Vol. 3C 28.3.2, 28.3.5 and 28.4.)
 
 The monitor may keep an entry that the processor takes for none: it is *tracked*, and the next access exits. (KVM's access-tracked
 SPTEs, for processors without accessed flags.)

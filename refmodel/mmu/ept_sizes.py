@@ -8,7 +8,7 @@ A mapping is split by filling the new table with what the old entry said, and on
 nothing and takes nothing from it, and processors may go on using the old size until one page is treated apart: then everything
 that covers it has to be forgotten, whatever its size. Two levels are split one after the other, and the second may fail;
 nothing is lost by that. (``ept_large`` leaves new tables empty instead, and keeps tables until processors have let go of them;
-SDM Vol. 3C 28.2.2, KVM's ``tdp_mmu_split_huge_page``.)
+SDM Vol. 3C 28.3.2, KVM's ``tdp_mmu_split_huge_page``.)
 """
 
 import attrs

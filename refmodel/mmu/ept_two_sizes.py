@@ -7,7 +7,7 @@ comes back page by page, so that neither ``protect`` nor ``forget`` can fail. A 
 that fits (Linux: ``kvm_mmu_hugepage_adjust``, ``tdp_mmu_split_huge_page``, ``kvm_tdp_mmu_zap_collapsible_sptes``).
 
 The processor may remember small and large translations, and which table an entry links to, so that it need not read the upper entry
-again (SDM Vol. 3C 29.4.1). So a table that is linked no more is a table for as long as a processor may have a pointer to it.
+again (SDM Vol. 3C 28.4.1). So a table that is linked no more is a table for as long as a processor may have a pointer to it.
 """
 
 from typing import ClassVar
