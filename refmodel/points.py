@@ -41,6 +41,7 @@ from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.ksm import Ksm
 from refmodel.monitor.p2m import P2m
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
+from refmodel.monitor.reservation import Reservation
 from refmodel.monitor.sharing import Sharing
 from refmodel.monitor.swapping import Swapping
 from refmodel.monitor.virtio_mem import VirtioMem
@@ -59,7 +60,8 @@ PROCESSORS = {
 MECHANISMS: dict[str, type[P2m]] = {
     "compressed-memory": CompressedMemory, "swapping": Swapping, "dirty-logging": DirtyLogging, "ksm": Ksm, "sharing": Sharing,
     "deflate-on-oom": DeflateOnOom, "ballooning": Ballooning, "virtio-mem": VirtioMem, "free-page-reporting": FreePageReporting,
-    "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices}
+    "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices,
+    "reservation": Reservation}
 """Mechanisms by name, in the order in which they lie over each other."""
 EVERYTHING = "everything"
 """In the place of mechanisms: all of them but those that are apart."""
