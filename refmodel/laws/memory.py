@@ -92,11 +92,10 @@ def unmarked_pages_are_protected(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
             and implies(entry.resident and sent == Sent.THERE, s.is_write_protected(vm, gfn)))
 
 
-@law("RES-3", "Whatever a guest does with a page that is in a frame, the monitor may take its next step to take it, unless a "
-              "device holds the page, or the VM was promised so many.")
+@law("RES-3", "Whatever a guest does with a page that is in a frame, the monitor may take its next step to take it; what a device "
+              "holds has steps of its own, and a VM's minimum is spared.")
 def any_page_can_be_taken(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
-    return implies(s.in_frame(vm, gfn) and s.may_be_taken(vm),
-                   s.held(vm, gfn) or s.may_write_back(vm, gfn) or s.may_swap_out(vm, gfn))
+    return implies(s.in_frame(vm, gfn), s.held(vm, gfn) or s.may_write_back(vm, gfn) or s.may_swap_out(vm, gfn))
 
 
 @law("RES-3", "A page written back can be taken, a page taken is in no frame, and one that found no slot is where it was.")
