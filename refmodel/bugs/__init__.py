@@ -322,6 +322,7 @@ MUTANTS: dict[str, Mutant] = {
     "deflated-from-anothers": Mutant(reservation.DeflatedFromAnothers, "RES-4"),
     "read-into-anothers": Mutant(reservation.ReadIntoAnothers, "RES-4"),
     "pool-of-promised-frames": Mutant(reservation.PoolOfPromisedFrames, "RES-4"),
+    "table-of-a-promised-frame": Mutant(reservation.TableOfAPromisedFrame, "RES-4"),
     "balloon-inflated-by-the-monitor": Mutant(leaks.BalloonInflatedByTheMonitor, "ISO-6"),
     "ksm-store-unnoticed": Mutant(ksm.StoreUnnoticed, "ISO-2"),
     "ksm-stale-node": Mutant(ksm.StaleNode, "ISO-2"),

@@ -7,6 +7,7 @@ from refmodel.geometries import EMPTY
 from refmodel.language import NOTHING, choose, geometry, operation, require
 from refmodel.machine.names import Count, Gfn, Mfn, Vm
 from refmodel.mmu.contract import ContractMmu
+from refmodel.mmu.ept import EptMmu, Eptp
 from refmodel.monitor.ballooning import Ballooning
 from refmodel.monitor.compressed_memory import CompressedMemory
 from refmodel.monitor.frames import Frame, Use
@@ -80,7 +81,7 @@ class GivenInName(Reservations):
         return Supply.READY if self.p2m[vm, gfn].backing == Backing.PROMISED else super().bring(vm, gfn)
 
 
-# ---------------------------------------------------------------- between two mechanisms
+# ---------------------------------------------------------------- with another mechanism, or an MMU
 
 
 class ReservedFrameMerged(Reservation, Sharing, ContractMmu):
@@ -130,3 +131,19 @@ class PoolOfPromisedFrames(Reservation, CompressedMemory, ContractMmu):
     def enlarge_pool(self) -> None:
         mfn: Mfn = choose(Mfn, lambda mfn: self.frames[mfn].use == Use.FREE)
         self.frames[mfn] = Frame(Use.POOL)
+
+
+class TableOfAPromisedFrame(Reservation, EptMmu):
+    """A VM's EPT is made in any free frame, also in one that was promised to another VM."""
+
+    geometry = SMALL.resized(Vcpu=1)
+
+    def have_table(self, vm: Vm) -> bool:
+        if self.eptp[vm].present:
+            return True
+        if self.lacks_frame(vm, "table frame"):
+            return False
+        mfn: Mfn = choose(Mfn, lambda mfn: self.frames[mfn].use == Use.FREE)
+        self.frames[mfn] = Frame(Use.TABLE, vm)
+        self.eptp[vm] = Eptp(True, mfn)
+        return True
