@@ -260,11 +260,10 @@ class MonitorPages(HostPages):
     geometry = geometry(Vm=2, Gfn=2, Mfn=2)
 
 
-class Reservations(Reservation):
-    """What a VM was promised, under any policy at all."""
+class Reservations(Swapping, PopulateOnDemand, Reservation, ContractMmu):
+    """What a VM was promised, under any policy at all: over swapping and memory on demand, under any MMU."""
 
-    laws = EVERY_LAW
-    geometry = geometry(Vm=2, Mfn=4, naturals=3)
+    geometry = geometry(Vm=2, Gfn=1, Mfn=2, Slot=1, Index=1, naturals=2, only=EMPTY)
 
 
 class EptCpus(Sharing, Ballooning, EptCpusMmu):

@@ -41,6 +41,7 @@ from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.ksm import Ksm
 from refmodel.monitor.p2m import P2m
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
+from refmodel.monitor.reservation import Reservation
 from refmodel.monitor.sharing import Sharing
 from refmodel.monitor.swapping import Swapping
 from refmodel.monitor.virtio_mem import VirtioMem
@@ -59,7 +60,8 @@ PROCESSORS = {
 MECHANISMS: dict[str, type[P2m]] = {
     "compressed-memory": CompressedMemory, "swapping": Swapping, "dirty-logging": DirtyLogging, "ksm": Ksm, "sharing": Sharing,
     "deflate-on-oom": DeflateOnOom, "ballooning": Ballooning, "virtio-mem": VirtioMem, "free-page-reporting": FreePageReporting,
-    "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices}
+    "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices,
+    "reservation": Reservation}
 """Mechanisms by name, in the order in which they lie over each other."""
 EVERYTHING = "everything"
 """In the place of mechanisms: all of them but those that are apart."""
@@ -122,6 +124,8 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
         found = found.resized(Chain=1, naturals=2)
     if "virtio-mem" in mechanisms:
         found = found.resized(Region=1, naturals=max(1, found.naturals))
+    if "reservation" in mechanisms:
+        found = found.resized(naturals=max(2, found.naturals))  # a maximum of a page and its table
     if "2M" in mmu:
         found = two_sizes(found.resized(Vm=1, Mfn=found.size("Mfn") + 1))  # and a frame for a table
     if mmu == "ept 4K/2M acknowledged":
@@ -140,3 +144,24 @@ PAIRS: dict[str, type[Design]] = {f"any over {one}, {other}": over("any", (one, 
                                   for one, other in itertools.combinations(MECHANISMS, 2)}
 """Every two mechanisms together, over any MMU, small enough to be explored to the last state. What goes wrong between
 mechanisms goes wrong between two, nearly always."""
+MERGING = ("sharing", "ksm")
+"""Mechanisms that need two pages: they merge them."""
+
+
+def pairs_over(mmu: str) -> list[str]:
+    """The names of every two mechanisms together over an MMU, each in its smallest geometry: one VM with one page, or with two
+    where pages are merged or make up a large one. ``BadDesign`` if there is no such MMU."""
+    if mmu not in MMUS:
+        raise BadDesign(f"{mmu}: no such MMU; expected one of {', '.join(MMUS)}")
+    return [f"{mmu} over {one}, {other}@{_smallest(mmu, two_pages=bool({one, other} & {*MERGING}))}"
+            for one, other in itertools.combinations(MECHANISMS, 2)]
+
+
+def _smallest(mmu: str, two_pages: bool) -> str:
+    """The sizes of a pair's smallest geometry, where they are not those that a design has anyhow."""
+    sizes = {"Vm": 1, "Gfn": 2 if two_pages or "2M" in mmu else 1}
+    if mmu.startswith("ept"):
+        sizes["Mfn"] = sizes["Gfn"] + 1  # for a table
+    if mmu in ("npt", "ept tagged"):
+        sizes["Tag"] = 1
+    return ",".join(f"{sort}={size}" for sort, size in sizes.items())

@@ -14,7 +14,7 @@ from refmodel.language.gathering import laws_of_module
 from refmodel.laws import nested
 from refmodel.loading import load
 from refmodel.machine.names import Gfn, Vm
-from refmodel.points import APART, MECHANISMS, MMUS, PAIRS, over
+from refmodel.points import APART, MECHANISMS, MMUS, PAIRS, over, pairs_over
 from tests.test_command import refmodel
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -56,11 +56,37 @@ def test_what_two_do_to_each_other_is_found() -> None:
     assert broken("any over access-tracking, devices", held=held) is None  # a page that is withdrawn keeps its frame
 
 
+def test_every_two_are_a_pair_over_each_mmu() -> None:
+    for mmu in MMUS:
+        names = pairs_over(mmu)
+        assert [name.partition("@")[0] for name in names] == [name.replace("any", mmu) for name in PAIRS]
+        sizes = {frozenset(load(name).cls.geometry.sizes.items()) for name in names[::20]}
+        assert all(dict(each)["Vm"] == 1 for each in sizes)
+    with pytest.raises(BadDesign, match="eptt: no such MMU; expected one of any, "):
+        pairs_over("eptt")
+
+
+@pytest.mark.parametrize("mmu", ["ept", "vtlb"])
+def test_merging_beside_a_balloon_is_lawful_in_every_state_over_real_mmus(mmu: str) -> None:
+    name = next(name for name in pairs_over(mmu) if "sharing, ballooning" in name)
+    found = explore(load(name), load(name).cls.geometry, seconds=120)
+    assert found.complete and found.failure is None and found.applied["share"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for mmu in MMUS if mmu != "any" for name in pairs_over(mmu)])
+def test_a_pair_over_a_real_mmu_is_lawful_in_every_state_that_is_reached(name: str) -> None:
+    found = explore(load(name), load(name).cls.geometry, seconds=120)
+    assert found.failure is None and (found.complete or found.depth > 5)
+
+
 def test_the_command_explores_them() -> None:
     done = refmodel("check", "any over access-tracking, guest-copies", "--engine", "exhaustive")
     assert "to the last state" in done.stdout and "fails" not in done.stdout
     assert done.returncode == 0 and "vacuous" not in done.stdout
     assert refmodel("check", "--pairs", "--combined").returncode == 2
+    assert refmodel("check", "--mmu", "ept").returncode == 2
+    assert "no such MMU" in refmodel("check", "--pairs", "--mmu", "eptt").stderr
 
 
 def test_any_mmu_over_any_mechanisms_is_a_design_by_name() -> None:

@@ -18,7 +18,7 @@ class DeflatedUnscrubbed(Ept):
         require(balloon.actual > balloon.target)
         if fails("frame"):
             return
-        mfn = self.free_frame()
+        mfn = self.free_frame(vm)
         self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
         self.p2m[vm, gfn] = P2mEntry(Backing.MAPPED, mfn, writable=True)
         self.plug(vm, gfn)

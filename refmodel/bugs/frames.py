@@ -8,7 +8,7 @@ class Unscrubbed(P2m):
     """A page comes to a guest with what its frame held."""
 
     def give_frame(self, vm: Vm, gfn: Gfn) -> bool:
-        mfn = self.free_frame()
+        mfn = self.free_frame(vm)
         old = self.memory[mfn]
         given = super().give_frame(vm, gfn)
         if self.p2m[vm, gfn].mfn == mfn:

@@ -1,30 +1,56 @@
 """Mutants of minimum and maximum."""
 
+import attrs
+
 from refmodel.designs import Reservations
-from refmodel.language import require
-from refmodel.machine.names import Count, Mfn, Vm
-from refmodel.monitor.reservation import Asked, Limits
+from refmodel.geometries import EMPTY
+from refmodel.language import NOTHING, choose, geometry, operation, require
+from refmodel.machine.names import Count, Gfn, Mfn, Vm
+from refmodel.mmu.contract import ContractMmu
+from refmodel.mmu.ept import EptMmu, Eptp
+from refmodel.monitor.ballooning import Ballooning
+from refmodel.monitor.compressed_memory import CompressedMemory
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.p2m import Backing, P2mEntry, Supply
+from refmodel.monitor.reservation import Limits, Reservation
+from refmodel.monitor.sharing import Sharing
+
+SMALL = geometry(Vm=2, Gfn=1, Mfn=3, Slot=1, Index=1, naturals=2, only=EMPTY)
 
 
 class KeptGivenAway(Reservations):
-    """A frame that is kept for one VM is given to another that asks, as long as it is free."""
+    """A frame that is reserved for one VM is given to another, as long as it is free."""
 
-    def may_give(self, vm: Vm, mfn: Mfn) -> bool:
-        return not self.held[mfn].somebody
+    def is_free_for(self, vm: Vm, mfn: Mfn) -> bool:
+        return True
 
 
 class PromisedTwice(Reservations):
     """A frame that was promised to one VM is promised to another."""
 
     def may_reserve(self, mfn: Mfn) -> bool:
-        return not self.held[mfn].somebody
+        return self.frames[mfn].use == Use.FREE
+
+
+class PromisedInUse(Reservations):
+    """A frame in which another VM's page lies is promised to a VM that is to be admitted."""
+
+    def may_reserve(self, mfn: Mfn) -> bool:
+        return self.reserved[mfn] == NOTHING
 
 
 class RevokedBelowMinimum(Reservations):
     """The policy takes what it likes, and forgets the minimum."""
 
-    def may_revoke(self, vm: Vm) -> bool:
+    def has_more_than_promised(self, vm: Vm) -> bool:
         return True
+
+
+class SparedForGood(Reservations):
+    """The policy takes nothing from a VM that was admitted, however much it has."""
+
+    def has_more_than_promised(self, vm: Vm) -> bool:
+        return not self.limits[vm].admitted
 
 
 class GivenBeyondMaximum(Reservations):
@@ -44,13 +70,80 @@ class RefusedBelowMinimum(Reservations):
 class AdmittedBelowMinimum(Reservations):
     """A VM is admitted with a maximum below its minimum."""
 
-    def fits(self, limits: Limits, maximum: Count) -> bool:
+    def may_be_admitted(self, limits: Limits, maximum: Count) -> bool:
         return True
 
 
 class GivenInName(Reservations):
-    """A VM whose minimum is kept for it is told that it has a frame, and has none."""
+    """A page that was promised to a VM is said to be there, and is in no frame."""
 
-    def ask(self, vm: Vm) -> Asked:
-        require(self.limits[vm].admitted)
-        return Asked(self.is_owed(vm), vm)
+    def bring(self, vm: Vm, gfn: Gfn) -> Supply:
+        return Supply.READY if self.p2m[vm, gfn].backing == Backing.PROMISED else super().bring(vm, gfn)
+
+
+# ---------------------------------------------------------------- with another mechanism, or an MMU
+
+
+class ReservedFrameMerged(Reservation, Sharing, ContractMmu):
+    """A page of another VM's is merged into a frame that was promised to one VM for itself."""
+
+    geometry = SMALL
+
+    def may_be_shared(self, mfn: Mfn) -> bool:
+        return True
+
+
+class DeflatedFromAnothers(Reservation, Ballooning, ContractMmu):
+    """A page that comes back from the balloon gets any free frame, also one that was promised to another VM."""
+
+    geometry = SMALL.resized(Mfn=2)
+
+    def deflate(self, vm: Vm, gfn: Gfn) -> None:
+        balloon = self.balloon[vm]
+        require(self.p2m[vm, gfn].backing == Backing.BALLOONED)
+        require(balloon.actual > balloon.target)
+        mfn: Mfn = choose(Mfn, lambda mfn: self.frames[mfn].use == Use.FREE)
+        self.memory[mfn] = self.memory[mfn].scrubbed()
+        self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
+        self.p2m[vm, gfn] = P2mEntry(Backing.MAPPED, mfn, writable=True)
+        self.plug(vm, gfn)
+        self.balloon[vm] = attrs.evolve(balloon, actual=balloon.actual - 1)
+
+
+class ReadIntoAnothers(Reservations):
+    """A page is read from swap into any free frame, also one that was promised to another VM."""
+
+    def begin_reading(self, vm: Vm, gfn: Gfn) -> None:
+        slot = self.p2m[vm, gfn].slot
+        mfn: Mfn = choose(Mfn, lambda mfn: self.frames[mfn].use == Use.FREE)
+        self.frames[mfn] = Frame(Use.READING, vm, gfn)
+        self.memory[mfn] = self.copy_of(slot)
+        self.reading[mfn] = slot
+        self.slots[slot] = attrs.evolve(self.slots[slot], reader=mfn)
+
+
+class PoolOfPromisedFrames(Reservation, CompressedMemory, ContractMmu):
+    """The pool of compressed pages takes any free frame, also one that was promised to a VM."""
+
+    geometry = SMALL.resized(Mfn=2)
+
+    @operation
+    def enlarge_pool(self) -> None:
+        mfn: Mfn = choose(Mfn, lambda mfn: self.frames[mfn].use == Use.FREE)
+        self.frames[mfn] = Frame(Use.POOL)
+
+
+class TableOfAPromisedFrame(Reservation, EptMmu):
+    """A VM's EPT is made in any free frame, also in one that was promised to another VM."""
+
+    geometry = SMALL.resized(Vcpu=1)
+
+    def have_table(self, vm: Vm) -> bool:
+        if self.eptp[vm].present:
+            return True
+        if self.lacks_frame(vm, "table frame"):
+            return False
+        mfn: Mfn = choose(Mfn, lambda mfn: self.frames[mfn].use == Use.FREE)
+        self.frames[mfn] = Frame(Use.TABLE, vm)
+        self.eptp[vm] = Eptp(True, mfn)
+        return True

@@ -1,7 +1,7 @@
 """Mutants of transcendent memory."""
 
 from refmodel.designs import TranscendentMemory
-from refmodel.language import choose, fails, guest
+from refmodel.language import NOTHING, choose, fails, guest
 from refmodel.machine.names import Gfn, Slot, Vm
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Supply
@@ -19,7 +19,7 @@ class OldKeptWhenRefused(TranscendentMemory):
         if fails("frame"):
             return Answered(Answer.REFUSED, vm, slot)
         self.let_go(vm, slot)
-        mfn = self.free_frame()
+        mfn = self.free_frame(NOTHING)
         self.memory[mfn] = self.memory[self.p2m[vm, gfn].mfn]
         self.frames[mfn] = Frame(Use.POOL)
         self.keeps[mfn] = Handle(vm, slot)

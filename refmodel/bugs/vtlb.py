@@ -107,6 +107,6 @@ class TablesFromThePool(VirtualTlb):
     """Each address space gets a shadow table in a frame of the guests' pool, which is never given back."""
 
     def mov_cr3(self, vm: Vm, vcpu: Vcpu, root: Gfn) -> None:
-        mfn = self.free_frame()
+        mfn = self.free_frame(vm)
         self.frames[mfn] = Frame(Use.TABLE, vm)
         super().mov_cr3(vm, vcpu, root)

@@ -28,7 +28,7 @@ from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load, sizes_of
 from refmodel.oracle.known import new_titles
-from refmodel.points import PAIRS
+from refmodel.points import PAIRS, pairs_over
 from refmodel.report import pages
 from refmodel.report.documents import document
 
@@ -64,6 +64,9 @@ def check(
                                                 "proof")] = False,
     pairs: Annotated[bool, typer.Option(help="without a name: every two mechanisms together, over any MMU, explored to the last "
                                              "state")] = False,
+    mmu: Annotated[list[str] | None, typer.Option(help="with --pairs: over this MMU, such as ept, and not over any, in the "
+                                                       "smallest geometry; may be repeated",
+                                                  autocompletion=completion.mmus)] = None,
     against: Annotated[str | None, typer.Option(help="run the design beside this one (interpreter) instead, and compare what "
                                                      "guests see")] = None,
     why: Annotated[bool, typer.Option(help="print the laws that the proof of each law leans on; the last row names laws that any "
@@ -86,6 +89,8 @@ def check(
     ended before it was done.
     """
     _refuse_what_does_not_go_together(design, engine, combined, pairs, against, runs, html)
+    if mmu and not pairs:
+        raise BadDesign("--mmu says what pairs of mechanisms lie over: it goes with --pairs")
     _refuse_without_proof(engine, why, suggest, pairs or against is not None or runs is not None)
     _refuse_with_quick(quick, engine, combined or pairs or against is not None or runs is not None)
     if examples > 1 and (against is not None or runs is not None):
@@ -96,7 +101,8 @@ def check(
         raise BadDesign("--geometry is about one design: it goes with a name")
     if against is not None:
         raise typer.Exit(compared(design, against, seconds or 5.0, seed, as_json))
-    names = [design] if design is not None else list(QUICK if quick else COMBINED if combined else PAIRS if pairs else SHIPPED)
+    in_pairs = [name for each in mmu for name in pairs_over(each)] if mmu else PAIRS
+    names = [design] if design is not None else list(QUICK if quick else COMBINED if combined else in_pairs if pairs else SHIPPED)
     engines = tuple(dict.fromkeys(engine or (("exhaustive",) if pairs else ("random", "exhaustive") if quick and design else ())))
     usual = (QUICK_RANDOM if quick else RANDOM) if design is not None else (QUICK_RANDOM if quick else RANDOM_IN_ALL) / len(names)
     asked = Asked(

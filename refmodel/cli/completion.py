@@ -23,6 +23,13 @@ def designs(incomplete: str) -> list[str]:
     return [f"{before}, {each}" for each in _that_begin([m for m in MECHANISMS if m not in there], last)]
 
 
+def mmus(incomplete: str) -> list[str]:
+    """MMUs."""
+    from refmodel.points import MMUS
+
+    return _that_begin(MMUS, incomplete)
+
+
 def clauses(incomplete: str) -> list[str]:
     """Clauses of the three properties."""
     from refmodel.report.explaining import all_laws

@@ -93,7 +93,7 @@ def unmarked_pages_are_protected(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
 
 
 @law("RES-3", "Whatever a guest does with a page that is in a frame, the monitor may take its next step to take it; what a device "
-              "holds has steps of its own.")
+              "holds has steps of its own, and a VM's minimum is spared.")
 def any_page_can_be_taken(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.in_frame(vm, gfn), s.held(vm, gfn) or s.may_write_back(vm, gfn) or s.may_swap_out(vm, gfn))
 

@@ -2,43 +2,65 @@
 
 from typing import Any
 
-from refmodel.language import implies, law
-from refmodel.machine.names import Mfn, Vm
-from refmodel.monitor.reservation import Asked, Reservation, reserved_for
+from refmodel.language import NOTHING, implies, law
+from refmodel.machine.names import Gfn, Mfn, Vm
+from refmodel.mmu.replies import Handled, Result
+from refmodel.monitor.frames import Use
+from refmodel.monitor.p2m import Backing
+from refmodel.monitor.reservation import Reservation, reserved_for
 
 
-@law("RES-4", "As many frames are kept for a VM as its minimum says.")
+@law("RES-4", "As many frames are reserved for a VM as its minimum says.")
 def minimums_are_kept(s: Reservation, vm: Vm) -> Any:
     return s.limits[vm].minimum == reserved_for(s, vm)
 
 
-@law("RES-4", "A frame that is kept for a VM is free, or its own.")
-def what_is_kept_is_given_to_no_other(s: Reservation, mfn: Mfn) -> Any:
-    return implies(s.reserved[mfn].somebody and s.held[mfn].somebody, s.held[mfn].vm == s.reserved[mfn].vm)
+@law("RES-4", "A frame that is reserved for a VM is free, or its own: none is shared, another VM's, or a pool's.")
+def what_is_reserved_is_given_to_no_other(s: Reservation, mfn: Mfn) -> Any:
+    frame = s.frames[mfn]
+    return implies(s.reserved[mfn] != NOTHING,
+                   frame.use == Use.FREE or (frame.vm == s.reserved[mfn] and frame.use != Use.SHARED))
 
 
-@law("RES-4", "No VM has more than its maximum.")
-def maximums_are_kept(s: Reservation, vm: Vm) -> Any:
-    return s.holds(vm) <= s.limits[vm].maximum
+@law("RES-4", "No VM is given a free frame beyond its maximum.")
+def maximums_are_kept(s: Reservation, before: Reservation, mfn: Mfn, vm: Vm) -> Any:
+    is_given = before.frames[mfn].use == Use.FREE and s.frames[mfn].use != Use.FREE and s.frames[mfn].vm == vm
+    return implies(is_given, s.frames_of(vm) <= s.limits[vm].maximum)
 
 
-@law("RES-4", "A minimum is no more than the maximum, and who is not admitted has none.")
+@law("RES-4", "A minimum is no more than the maximum, and a VM that is not admitted has none.")
 def limits_are_limits(s: Reservation, vm: Vm) -> Any:
     limits = s.limits[vm]
     return (implies(limits.admitted, limits.minimum <= limits.maximum) and implies(not limits.admitted, limits.maximum == 0))
 
 
-@law("RES-4", "A VM that asks for a frame is refused only if it has its minimum.")
-def below_the_minimum_nobody_is_refused(s: Reservation, before: Reservation, outcome: Asked) -> Any:
-    return implies(not outcome.given, before.holds(outcome.vm) >= before.limits[outcome.vm].minimum)
+@law("RES-4", "An admitted VM of which an exit is not served for want of a frame for the page has its minimum.")
+def below_the_minimum_nobody_is_refused(s: Reservation, before: Reservation, outcome: Handled) -> Any:
+    vm, limits = outcome.vm, before.limits[outcome.vm]
+    is_refused = outcome.result == Result.FAILED and wants_a_frame(before, outcome) and wants_a_frame(s, outcome)
+    return implies(is_refused and limits.admitted, s.frames_of(vm) >= limits.minimum)
 
 
-@law("RES-4", "A VM that is told that it was given a frame has one more than before; one that is refused has as many.")
-def what_is_said_to_be_given_is(s: Reservation, before: Reservation, outcome: Asked) -> Any:
-    return s.holds(outcome.vm) == before.holds(outcome.vm) + (1 if outcome.given else 0)
+def wants_a_frame(s: Reservation, outcome: Handled) -> Any:
+    """Whether an exit needs a frame, and no flush first: for a page that was promised, or for a copy of a shared one."""
+    entry = s.p2m[outcome.vm, outcome.gfn]
+    is_copied = entry.resident and outcome.write and s.frames[entry.mfn].use == Use.SHARED
+    is_flushed = s.is_flushed(outcome.vm, outcome.gfn) and s.may_leave(outcome.vm, outcome.gfn)
+    return s.is_covered(outcome.gfn) and is_flushed and (entry.backing == Backing.PROMISED or is_copied)
 
 
-@law("RES-4", "Nobody is taken below its minimum but by its own doing.")
-def nobody_is_taken_below_the_minimum(s: Reservation, before: Reservation, actor: Vm, vm: Vm) -> Any:
-    return implies(vm != actor and before.limits[vm].admitted and before.holds(vm) >= before.limits[vm].minimum
-                   and s.limits[vm].admitted, s.holds(vm) >= s.limits[vm].minimum)
+@law("RES-4", "A page whose VM is told that it was supplied is in a frame.")
+def what_is_said_to_be_given_is(s: Reservation, outcome: Handled) -> Any:
+    return implies(outcome.result == Result.INSTALLED, s.p2m[outcome.vm, outcome.gfn].resident)
+
+
+@law("RES-4", "No page is taken from its frame against its VM's will, unless the VM keeps as many frames as its minimum.")
+def nobody_is_taken_below_the_minimum(s: Reservation, before: Reservation, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
+    is_taken = before.p2m[vm, gfn].resident and not s.p2m[vm, gfn].resident
+    return implies(is_taken and vm != actor and before.limits[vm].admitted, s.frames_of(vm) >= s.limits[vm].minimum)
+
+
+@law("RES-3", "The monitor may take pages of every VM that has more frames than its minimum.")
+def only_the_minimum_is_spared(s: Reservation, before: Reservation, vm: Vm) -> Any:
+    limits = before.limits[vm]
+    return implies(not before.may_be_taken(vm), limits.admitted and before.frames_of(vm) <= limits.minimum)

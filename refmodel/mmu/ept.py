@@ -10,7 +10,7 @@ from typing import ClassVar
 import attrs
 
 from refmodel.bare import BareMachine, Event, Reply, Seen
-from refmodel.language import NOTHING, Total, cached, fails, guest, operation, require, reset
+from refmodel.language import NOTHING, Total, cached, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.machine.translation_caches import CombinedMapping, PhysicalMapping, TranslationCaches, allows
@@ -156,9 +156,9 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
         if self.has_given_up(vm):
             self.eptp[vm] = attrs.evolve(self.eptp[vm], present=True)
             return True
-        if fails("table frame"):
+        if self.lacks_frame(vm, "table frame"):
             return False
-        mfn = self.free_frame()
+        mfn = self.free_frame(vm)
         self.frames[mfn] = Frame(Use.TABLE, vm)
         self.eptp[vm] = Eptp(True, mfn)
         return True

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import attrs
 
-from refmodel.language import NOTHING, Total, assign, cached, choose, count, fails, operation, require, reset
+from refmodel.language import NOTHING, Total, assign, cached, choose, count, operation, require, reset
 from refmodel.machine.names import Cpu, Gfn, Mfn, Tag, Vm
 from refmodel.mmu.acknowledged import Acknowledged, AcknowledgingMmu
 from refmodel.mmu.contract import Derived, ProcessorAccesses
@@ -186,9 +186,9 @@ class TaggedEptMmu(ProcessorAccesses, AcknowledgingMmu):
     @operation
     def new_root(self, vm: Vm) -> None:
         """A VM gets an empty table. The one that it had is given up."""
-        if fails("table frame"):
+        if self.lacks_frame(vm, "table frame"):
             return
-        old, mfn = self.eptp[vm], self.free_frame()
+        old, mfn = self.eptp[vm], self.free_frame(vm)
         self.frames[mfn] = Frame(Use.TABLE, vm)
         self.eptp[vm] = Eptp(True, mfn)
         if old.present:

@@ -15,7 +15,7 @@ from typing import ClassVar
 import attrs
 
 from refmodel.bare import Seen
-from refmodel.language import NOTHING, Total, assign, cached, choose, count, fails, guest, operation, require, reset
+from refmodel.language import NOTHING, Total, assign, cached, choose, count, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Block, Gfn, Index, Mfn, Region, Vcpu, Vm
 from refmodel.mmu.address_parts import AddressParts
@@ -162,9 +162,9 @@ class EptTwoSizesMmu(AddressParts, P2m):
 
     def link_table(self, vm: Vm, region: Region) -> bool:
         """Give a region an empty table; False, and nothing done, if no frame can be had."""
-        if fails("table frame"):
+        if self.lacks_frame(vm, "table frame"):
             return False
-        mfn = self.free_frame()
+        mfn = self.free_frame(vm)
         self.frames[mfn] = Frame(Use.TABLE, vm)
         self.table_of[mfn] = TableOf(vm, region)
         self.upper[vm, region] = UpperEntry(True, table=mfn)

@@ -52,7 +52,7 @@ class CompressedMemory(Swapping):
     def enlarge_pool(self) -> None:
         """The pool takes a free frame."""
         if not fails("frame"):
-            self.frames[self.free_frame()] = Frame(Use.POOL)
+            self.frames[self.free_frame(NOTHING)] = Frame(Use.POOL)
 
     @operation
     def shrink_pool(self, mfn: Mfn) -> None:
@@ -88,6 +88,7 @@ class CompressedMemory(Swapping):
     def keep_small(self, vm: Vm, gfn: Gfn, slot: Slot, mfn: Mfn) -> None:
         """A page leaves its frame, and is kept under a slot in a frame of the pool."""
         entry = self.p2m[vm, gfn]
+        require(self.may_be_taken(vm))
         self.protect_and_wait(vm, gfn)
         self.slots[slot] = SlotUse(True, vm, gfn)
         self.expands_to[slot] = self.memory[entry.mfn]
@@ -112,9 +113,9 @@ class CompressedMemory(Swapping):
         slot = self.p2m[vm, gfn].slot
         if self.p2m[vm, gfn].backing != Backing.SWAPPED or not self.pool[slot].stored:
             return super().bring(vm, gfn)
-        if fails("frame"):
+        if self.lacks_frame(vm):
             return Supply.LATER
-        mfn = self.free_frame()
+        mfn = self.free_frame(vm)
         self.memory[mfn] = self.expanded(slot)
         self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
         self.drop_copy(vm, gfn)

@@ -6,7 +6,7 @@ because the frame is mapped read-only; the monitor gives the page a frame of its
 
 import attrs
 
-from refmodel.language import fails, operation, require
+from refmodel.language import operation, require
 from refmodel.machine.names import Gfn, Mfn, Vm
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import P2m
@@ -35,9 +35,9 @@ class CopyOnWrite(P2m):
         if self.frames[entry.mfn].references == 1:  # the last sharer keeps the frame
             self.frames[entry.mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
             return True
-        if not self.may_leave(vm, gfn) or fails("frame"):
+        if not self.may_leave(vm, gfn) or self.lacks_frame(vm):
             return False
-        mfn = self.free_frame()
+        mfn = self.free_frame(vm)
         self.forget(vm, gfn)
         self.copy_frame(entry.mfn, mfn)
         self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import attrs
 
-from refmodel.language import NOTHING, Design, Total, choose
+from refmodel.language import NOTHING, Design, Total, choose, fails
 from refmodel.machine.cells import Cells
 from refmodel.machine.names import Count, Gfn, Mfn, Vm
 
@@ -43,10 +43,22 @@ class Frames(Design):
 
     arbitrary: ClassVar[tuple[str, ...]] = ("memory",)  # nobody knows what memory holds at power-on
 
-    def free_frame(self) -> Mfn:
-        """A free frame, any."""
-        mfn: Mfn = choose(Mfn, lambda mfn: self.frames[mfn].use == Use.FREE)
+    def lacks_frame(self, vm: Vm, what: str = "frame") -> bool:
+        """Whether no frame can be had for a VM."""
+        return fails(what)
+
+    def free_frame(self, vm: Vm) -> Mfn:
+        """A free frame for a VM, any that it may have; ``NOTHING`` asks for one of the monitor's own."""
+        mfn: Mfn = choose(Mfn, lambda mfn: self.frames[mfn].use == Use.FREE and self.may_have(vm, mfn))
         return mfn
+
+    def may_have(self, vm: Vm, mfn: Mfn) -> bool:
+        """Whether a free frame may be given to a VM: it was promised to no other."""
+        return True
+
+    def may_be_shared(self, mfn: Mfn) -> bool:
+        """Whether several pages may come to lie in a frame: it was promised to no VM for itself."""
+        return True
 
     def release(self, mfn: Mfn) -> None:
         """One reference less; a frame that nothing refers to is free."""

@@ -82,6 +82,7 @@ class Ksm(CopyOnWrite):
         require(self.rmap_items[vm, gfn].scan == Scan.UNSTABLE)
         require(self.may_merge(vm, gfn))
         require(limit >= 1)
+        require(self.may_be_shared(self.p2m[vm, gfn].mfn))
         chain: Chain = choose(Chain, lambda chain: self.chains[chain].nodes == 0)
         self.protect_and_wait(vm, gfn)
         self.link_node(vm, gfn, chain, ChainOfNodes(1, limit))
@@ -93,6 +94,7 @@ class Ksm(CopyOnWrite):
         require(self.may_merge(vm, gfn))
         require(self.stable_tree[full].linked)
         require(not self.may_join(full))
+        require(self.may_be_shared(self.p2m[vm, gfn].mfn))
         self.protect_and_wait(vm, gfn)  # before it is compared
         require(self.alike(self.p2m[vm, gfn].mfn, full))
         chain = self.stable_tree[full].chain

@@ -14,7 +14,7 @@ from typing import ClassVar
 import attrs
 
 from refmodel.bare import BareMemory, Event, Reply
-from refmodel.language import NOTHING, Total, count, fails, operation, require
+from refmodel.language import NOTHING, Total, count, operation, require
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Mfn, Slot, Vm
 from refmodel.monitor.frames import Frame, Frames, Use
@@ -89,6 +89,10 @@ class P2m(Frames, BareMemory):
     def is_table(self, mfn: Mfn) -> bool:
         """MMU: whether a frame is one of its tables."""
         return False
+
+    def is_covered(self, gfn: Gfn) -> bool:
+        """MMU: whether its tables can hold a guest frame number at all."""
+        return True
 
     # ------------------------------------------------------------ what processors may still have: nothing, if flushes are at once
 
@@ -189,6 +193,10 @@ class P2m(Frames, BareMemory):
         """Whether a page is on its way, so that whoever wants to change it has to wait."""
         return False
 
+    def may_be_taken(self, vm: Vm) -> bool:
+        """Whether the monitor may take a page of a VM's from its frame, unasked: the VM has more than it was promised."""
+        return True
+
     def merges(self) -> bool:
         """Whether several pages may come to lie in one frame."""
         return False
@@ -225,9 +233,9 @@ class P2m(Frames, BareMemory):
 
     def give_frame(self, vm: Vm, gfn: Gfn) -> bool:
         """Put a scrubbed frame behind a guest frame; False, and nothing done, if none can be had."""
-        if not self.is_flushed(vm, gfn) or fails("frame"):
+        if not self.is_flushed(vm, gfn) or self.lacks_frame(vm):
             return False
-        mfn = self.free_frame()
+        mfn = self.free_frame(vm)
         self.memory[mfn] = self.memory[mfn].scrubbed()
         self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
         self.p2m[vm, gfn] = P2mEntry(Backing.MAPPED, mfn, writable=True)

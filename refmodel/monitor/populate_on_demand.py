@@ -41,6 +41,7 @@ class PopulateOnDemand(P2m):
         """A page that holds zeroes becomes a promise. It is looked at when nobody can write to it any more."""
         require(self.in_frame(vm, gfn))
         require(not self.held(vm, gfn))
+        require(self.may_be_taken(vm))
         self.protect_and_wait(vm, gfn)
         if self.memory[self.p2m[vm, gfn].mfn].is_zero():
             self.vacate(vm, gfn)

@@ -23,6 +23,7 @@ class Sharing(CopyOnWrite):
         require(self.frames[drop.mfn].use == Use.PRIVATE)  # its sole user, so that its frame can go
         require(keep.mfn != drop.mfn)  # not merged already
         require(self.may_join(keep.mfn))
+        require(self.may_be_shared(keep.mfn))
         self.seal(vm, gfn)
         self.seal(other_vm, other_gfn)
         require(self.alike(keep.mfn, drop.mfn))

@@ -81,6 +81,7 @@ class Swapping(P2m):
         """Take a clean page from its frame."""
         entry = self.p2m[vm, gfn]
         require(self.may_swap_out(vm, gfn))
+        require(self.may_be_taken(vm))
         require(self.may_leave(vm, gfn))
         self.forget(vm, gfn)
         self.p2m[vm, gfn] = P2mEntry(Backing.SWAPPED, slot=entry.slot)
@@ -122,9 +123,9 @@ class Swapping(P2m):
         return self.slots[slot].reader == NOTHING
 
     def begin_reading(self, vm: Vm, gfn: Gfn) -> None:
-        if fails("frame"):
+        if self.lacks_frame(vm):
             return
-        mfn, slot = self.free_frame(), self.p2m[vm, gfn].slot
+        mfn, slot = self.free_frame(vm), self.p2m[vm, gfn].slot
         self.frames[mfn] = Frame(Use.READING, vm, gfn)
         self.memory[mfn] = self.copy_of(slot)
         self.reading[mfn] = slot

@@ -84,7 +84,7 @@ class Tmem(P2m):
         self.owed[vm, slot] = False
         if fails("frame"):
             return Answered(Answer.REFUSED, vm, slot)
-        mfn = self.free_frame()
+        mfn = self.free_frame(NOTHING)
         self.memory[mfn] = self.memory[self.p2m[vm, gfn].mfn]
         self.frames[mfn] = Frame(Use.POOL)
         self.keeps[mfn] = Handle(vm, slot)
