@@ -169,7 +169,7 @@ def _executed(path: Path, file: Path, text: bytes) -> ModuleType:
             raise BadDesign(f"{path}: ends the program when it is loaded; expected a design") from None
         if isinstance(why, BadDesign) or not isinstance(why, Exception):
             raise
-        if isinstance(why, SyntaxError):
+        if isinstance(why, SyntaxError) and Path(why.filename or path).is_file():
             raise BadDesign(f"{why.filename or path}:{why.lineno}: {why.msg}") from None
         line = next((f.lineno for f in reversed(traceback.extract_tb(why.__traceback__)) if Path(f.filename) == file), 0)
         raise BadDesign(f"{path}:{line}: {type(why).__name__}: {why}") from None
