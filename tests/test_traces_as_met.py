@@ -22,7 +22,8 @@ AS_MET = {
     "store_by_the_monitor_to_a_clean_page": None, "swapped_out_after_a_store_by_the_monitor": (10, "EQV-1"),
     "inflated_while_it_is_sent": None, "deflated_and_not_sent": (12, "EQV-4"), "never_sent": (7, "EQV-4"),
     "zeroes_need_not_be_sent": None,
-    "balloon_miscounted_in_a_slot": (4, "RES-1"), "balloon_counted": None, "balloon_of_unknown_pages": None, "resumed_with_a_mark": (10, "EQV-4"), "resumed_and_fetched": None}
+    "balloon_miscounted_in_a_slot": (4, "RES-1"), "balloon_counted": None, "balloon_of_unknown_pages": None,
+    "resumed_with_a_mark": (10, "EQV-4"), "resumed_and_fetched": None}
 """Where each deviates, and from what."""
 
 
