@@ -215,9 +215,18 @@ def check_proof(design: Outline, clause: str | None, notice: Notice, asks_why: b
             report = _with_suggestion(needed, _with_counterexamples(needed, report, wrong[0], wrong), wrong, notice, suggests)
     elif reached.failure is not None and _claims(report, reached.failure.broken):
         report = attrs.evolve(report, disagreement=_disagreement(design, report, "random", reached.failure))
+    report = _with_run(report, reached.failure)
     if suggests and not report.suggestion:
         report = attrs.evolve(report, suggestion=(_nothing_to_suggest(report),))
     return attrs.evolve(report, seconds=time.perf_counter() - began)
+
+
+def _with_run(report: EngineReport, failure: Failure | None) -> EngineReport:
+    """A law that is not proved, and that a run breaks, fails: whatever stood in the way of the proof."""
+    law = None if failure is None else failure.broken.law
+    if law is None or report.failed or report.verdicts.get(law) != Verdict.UNDECIDED:
+        return report
+    return attrs.evolve(report, verdicts={**report.verdicts, law: Verdict.FAILS}, failure=failure, operation="")
 
 
 def _nothing_to_suggest(report: EngineReport) -> str:
@@ -525,6 +534,7 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, *, clause: str | No
     for report in _reports(design, engines, refused, clause=clause, seconds=seconds, runs=runs,
                            explore_seconds=explore_seconds, depth=depth, seed=seed, notice=notice, cache=cache, asks_why=asks_why,
                            suggests=suggests, exact=exact):
+        report = attrs.evolve(report, clause=clause or "")  # noqa: PLW2901
         reports.append(report)
         if len(refused) < len(reports) or len(engines) > 1:
             finished(report)
