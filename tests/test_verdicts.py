@@ -395,3 +395,9 @@ def test_a_proof_that_stops_short_of_a_law_that_a_run_breaks_says_that_it_fails(
     [report] = check(design, ("prove",))
     assert report.verdicts[design.laws[0]] == Verdict.FAILS and report.failure is not None
     assert conclusion([report]) == "a law fails"
+
+
+def test_a_law_whose_conclusion_looks_up_a_missing_key_is_told_so() -> None:
+    design = outline(small.Unlooked)
+    with pytest.raises(BadDesign, match=r"small.py:\d+: law what_is_kept_is_true: .*missing; implies\(\) evaluates both"):
+        check(design, ("random",))

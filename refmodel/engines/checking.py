@@ -64,10 +64,10 @@ def examined(design: Outline) -> None:
     machine = Machine(design, design.cls.geometry)
     broken = machine.broken(None, (), None)
     if broken is not None:
-        names = ", ".join(f"{n} {v}" for n, v in broken.names)
-        where = broken.law.name if broken.law else broken.error
-        raise BadDesign(f"{design.name}: the initial state breaks {broken.clause} ({where}) for {names or 'the state'}: "
-                        f"{broken.sentence}")
+        names = f" for {names_of(broken)}" if names_of(broken) else ""
+        law = f"{broken.law.place}: law {broken.law.name}: " if broken.law else ""
+        raise BadDesign(f"{law}{design.name}: the initial state breaks {broken.clause}{names}: {broken.sentence}"
+                        f"{' ' + broken.error if broken.error else ''}")
 
 
 def check_random(design: Outline, seconds: float, seed: int, notice: Notice, runs: int | None = None) -> EngineReport:

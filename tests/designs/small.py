@@ -172,3 +172,18 @@ class Miscounted(Design):
     @law("RES-1", "A cache's number is that of its frames.")
     def numbers_are_exact(s: "Miscounted", vm: Vm) -> Any:
         return s.number[vm] == count(s.owner, lambda owner, mfn: owner == vm)
+
+
+class Unlooked(Design):
+    """The conclusion of ``implies`` looks up a key that is there only where the premise holds."""
+
+    kept: dict[Vm, bool]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def keep(self, vm: Vm) -> None:
+        self.kept[vm] = True
+
+    @law("RES-1", "What is kept is true.")
+    def what_is_kept_is_true(s: "Unlooked", vm: Vm) -> Any:
+        return implies(vm in s.kept, s.kept[vm])
