@@ -24,6 +24,7 @@ from refmodel.engines.scope import sorts_of
 from refmodel.language import BadDesign, Design, geometry
 from refmodel.language.design import Outline, hashable, outline
 from refmodel.language.kinds import Geometry, NameKind
+from refmodel.language.places import home_of, place_of
 from refmodel.points import PAIRS, point
 
 _LOADED: dict[tuple[Path, str], ModuleType] = {}
@@ -55,8 +56,8 @@ def _sorts_are_mentioned(design: Outline) -> None:
     for each in (design.cls.geometry, *design.cls.further_geometries):
         unknown = sorted(set(each.sizes) - known)
         if unknown:
-            raise BadDesign(f"{design.cls.__module__}.{design.name}: geometry: {design.name} mentions no sort of names called "
-                            f"{', '.join(unknown)}; expected some of {', '.join(sorted(known))}")
+            raise BadDesign(f"{place_of(home_of(design.cls, 'geometry'), 'geometry')}: {design.name} mentions no sort of names "
+                            f"called {', '.join(unknown)}; expected some of {', '.join(sorted(known))}")
 
 
 SIZES = re.compile(r"(?P<design>.+)@(?P<sizes>\w+=\d+(?:,\w+=\d+)*)")
@@ -169,7 +170,7 @@ def _executed(path: Path, file: Path, text: bytes) -> ModuleType:
             raise BadDesign(f"{path}: ends the program when it is loaded; expected a design") from None
         if isinstance(why, BadDesign) or not isinstance(why, Exception):
             raise
-        if isinstance(why, SyntaxError):
+        if isinstance(why, SyntaxError) and Path(why.filename or path).is_file():
             raise BadDesign(f"{why.filename or path}:{why.lineno}: {why.msg}") from None
         line = next((f.lineno for f in reversed(traceback.extract_tb(why.__traceback__)) if Path(f.filename) == file), 0)
         raise BadDesign(f"{path}:{line}: {type(why).__name__}: {why}") from None

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
+import z3
 
 from refmodel.engines import induction, leaning
 from refmodel.engines.asked import Asked
@@ -20,6 +21,7 @@ from refmodel.engines.prover import Judgement, prove_operation
 from refmodel.engines.reports_of_proofs import EVERY_LAW
 from refmodel.engines.scope import Witness
 from refmodel.engines.suggest import Suggestion, suggest
+from refmodel.engines.unknowns import in_words
 from refmodel.engines.verdicts import EngineReport, Verdict, status_of
 from refmodel.language import Total, count, geometry, implies, law, operation, outline, require
 from refmodel.machine.names import Mfn, Vm
@@ -329,3 +331,18 @@ def test_an_unknown_says_what_is_known_of_counts() -> None:
 
 def test_the_example_of_the_chapter_runs() -> None:
     assert doctest.testfile(str(ROOT / "specs" / "induction.md"), module_relative=False).attempted > 3
+
+
+def test_a_term_that_shares_its_parts_is_said_in_bounded_space() -> None:
+    """Written out in full it has 2^60 parts."""
+    term = z3.Int("x")
+    for number in range(60):
+        term = z3.If(term > number, term + term, term - 1)
+    said = in_words(term > 0)
+    assert len(said) < 2_000 and "…" in said
+
+
+def test_a_term_is_said_as_the_text_has_it() -> None:
+    one, other = z3.Int("op!one"), z3.Int("op!other")
+    assert in_words(z3.Not(one == other)) == "one is not other"
+    assert in_words(z3.And(one > 0, z3.Or(other > one, other < 3))) == "one > 0 and (other > one or other < 3)"

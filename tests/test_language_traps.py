@@ -8,7 +8,9 @@ import attrs
 import pytest
 import z3
 
+from refmodel.engines.checking import check
 from refmodel.engines.symbolic import Symbolic
+from refmodel.engines.verdicts import FAILS, HOLDS, status_of
 from refmodel.language import BadDesign, Bits, Design, Fault, Name, Natural, Total, Unsound, geometry, law, operation, outline
 from refmodel.language.asking import Refused, answering, require
 from refmodel.language.kinds import kind_of
@@ -246,3 +248,31 @@ class Odd(Design):
     for word, line in (("'is'", 8), ("while", 10), ("isinstance", 12), ("float", 14), ("try", 15)):
         assert word in said and f"{source}:{line}:" in said
     assert outline(Table).text.complaints == ()
+
+
+def test_a_design_in_a_function_knows_the_types_and_values_of_that_function() -> None:
+    """Nothing of it is evaluated anew when its text is compiled again: neither annotations nor defaults."""
+    def made(limit: int) -> type[Design]:
+        from refmodel.machine.names import Count, Mfn
+        step = 1
+
+        def more(s: Any, mfn: Mfn, by: Count = step) -> Any:
+            return s.taken[mfn] + by
+
+        class Local(Design):
+            taken: Total[Mfn, Count]
+            geometry = geometry(Mfn=1, naturals=3)
+
+            @operation
+            def take(self, mfn: Mfn) -> None:
+                require(self.taken[mfn] < limit)
+                self.taken[mfn] = more(self, mfn)
+
+            @law("RES-1", "At most one is taken.")
+            def at_most_one(s: Any, mfn: Mfn) -> bool:
+                return bool(s.taken[mfn] <= 1)
+
+        return Local
+
+    for limit, status in ((1, HOLDS), (2, FAILS)):
+        assert status_of(check(outline(made(limit)), ["exhaustive", "prove"])) == status

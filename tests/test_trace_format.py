@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -326,3 +327,14 @@ def test_events_change_the_tables_and_break_the_clauses_that_the_table_says() ->
         assert clauses[row.kind] <= set(row.clauses.split()), row.kind
     shown = {row.kind for row in ROWS if set(row.changes.split()) == changes[row.kind]}
     assert len(shown) > 0.8 * len(ROWS), set(KINDS) - shown
+
+
+@pytest.mark.parametrize("line, said", [
+    ('{"e":"stor","gpa":0,"value":1}', "e: there is no event 'stor'; did you mean store?"),
+    ('{"e":"load","gpa":0,"valeu":1}', "valeu: Object contains unknown field `valeu`; did you mean value?"),
+    ('{"e":"trace","version":99}', "version: Invalid enum value 99; expected 1, 2"),
+    ('{"e":"trace","order":"sideways"}', "order: Invalid enum value 'sideways'; expected total, cpu"),
+    ('\ufeff{"e":"trace"}', "not an event: begins with a byte order mark; expected UTF-8 without one")])
+def test_a_line_that_is_no_event_is_refused_with_what_to_write_instead(line: str, said: str) -> None:
+    with pytest.raises(BadDesign, match=re.escape(said)):
+        Judge("trace").decode(1, line.encode())

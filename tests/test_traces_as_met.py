@@ -18,7 +18,12 @@ AS_MET = {
     "tlb_entry_before_the_flush": None, "tlb_entry_after_the_flush": (7, "ISO-1"), "store_through_read_only": (4, "ISO-1"),
     "store_emulated_after_an_exit": None, "store_by_the_monitor": None, "load_after_unmap": (6, "ISO-1"),
     "unmap_only_is_reported": None, "silent_store": None, "silent_break_is_no_store": (5, "EQV-1"), "silent_populate": None,
-    "silent_inflate": None, "read_and_written_after_an_exit": None, "written_after_an_exit_of_a_load": (8, "ISO-1")}
+    "silent_inflate": None, "read_and_written_after_an_exit": None, "written_after_an_exit_of_a_load": (8, "ISO-1"),
+    "store_by_the_monitor_to_a_clean_page": None, "swapped_out_after_a_store_by_the_monitor": (10, "EQV-1"),
+    "inflated_while_it_is_sent": None, "deflated_and_not_sent": (12, "EQV-4"), "never_sent": (7, "EQV-4"),
+    "zeroes_need_not_be_sent": None,
+    "balloon_miscounted_in_a_slot": (4, "RES-1"), "balloon_counted": None, "balloon_of_unknown_pages": None,
+    "resumed_with_a_mark": (10, "EQV-4"), "resumed_and_fetched": None}
 """Where each deviates, and from what."""
 
 

@@ -380,3 +380,25 @@ def test_a_rule_machine_finds_it_with_names_changes_and_a_token(seed: int) -> No
 def test_a_refused_path_is_no_step_from_which_a_premise_could_hold() -> None:
     design = outline(ShadowPages)
     assert not any(never_met(design, law) for law in design.laws if not law.of_state)
+
+
+def test_what_is_concluded_of_one_clause_says_so() -> None:
+    design = outline(small.Pot)
+    clause = design.laws[0].clause
+    for engines, said in (("prove",), f"every law of {clause} holds, for any number of names"), (
+            ("exhaustive",), f"every law of {clause} holds in every state of this geometry"):
+        assert conclusion(check(design, engines, clause=clause)) == said
+
+
+def test_a_proof_that_stops_short_of_a_law_that_a_run_breaks_says_that_it_fails() -> None:
+    """The obligation about the count has no answer, and random runs break the law."""
+    design = outline(small.Miscounted)
+    [report] = check(design, ("prove",))
+    assert report.verdicts[design.laws[0]] == Verdict.FAILS and report.failure is not None
+    assert conclusion([report]) == "a law fails"
+
+
+def test_a_law_whose_conclusion_looks_up_a_missing_key_is_told_so() -> None:
+    design = outline(small.Unlooked)
+    with pytest.raises(BadDesign, match=r"small.py:\d+: law what_is_kept_is_true: .*missing; implies\(\) evaluates both"):
+        check(design, ("random",))

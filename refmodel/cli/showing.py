@@ -67,7 +67,8 @@ def _show_run(run: BrokenRun) -> None:
 
 def _show_failure(name: str, outline: Outline, report: EngineReport, law: str | None) -> None:
     if report.failure is not None and report.geometry is not None:
-        how = " (a shortest one, found by exploring)" if report.engine == "prove" else ""
+        found = " (a shortest one, found by exploring)" if report.operation else " (found by random runs)"
+        how = found if report.engine == "prove" else ""
         number = len(report.failure.run.steps)
         out.print(f"\n[bold]{report.engine}[/]: a run of {number} steps breaks {law or 'a law'}{how}")
         _show_run(run_of(name, outline, report, report.failure))

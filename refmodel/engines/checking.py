@@ -28,6 +28,7 @@ from refmodel.engines.verdicts import (
     ReadingsDisagree,
     Verdict,
 )
+from refmodel.engines.words import names_of
 from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign, Unsound
 
@@ -45,10 +46,10 @@ def examined(design: Outline) -> None:
     machine = Machine(design, design.cls.geometry)
     broken = machine.broken(None, (), None)
     if broken is not None:
-        names = ", ".join(f"{n} {v}" for n, v in broken.names)
-        where = broken.law.name if broken.law else broken.error
-        raise BadDesign(f"{design.name}: the initial state breaks {broken.clause} ({where}) for {names or 'the state'}: "
-                        f"{broken.sentence}")
+        names = f" for {names_of(broken)}" if names_of(broken) else ""
+        law = f"{broken.law.place}: law {broken.law.name}: " if broken.law else ""
+        raise BadDesign(f"{law}{design.name}: the initial state breaks {broken.clause}{names}: {broken.sentence}"
+                        f"{' ' + broken.error if broken.error else ''}")
 
 
 def check(design: Outline, engines: Sequence[str] = DEFAULT, asked: Asked = USUAL, *,
@@ -66,6 +67,7 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, asked: Asked = USUA
     reports: list[EngineReport] = []
     refused: list[str] = []
     for report in _reports(design, engines, asked, refused, notice, cache):
+        report = attrs.evolve(report, clause=asked.clause or "")  # noqa: PLW2901
         reports.append(report)
         if len(refused) < len(reports) or len(engines) > 1:
             finished(report)

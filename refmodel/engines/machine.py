@@ -274,12 +274,20 @@ class Machine:
             try:
                 holds = judge(state, *law.arguments(given, values)) if about else judge(state, *values)
             except Exception as wrong:  # what it computes is no value of the language, or a key is missing
-                holds, error = False, f"{type(wrong).__name__}: {wrong}"
+                holds, error = False, _in_words(wrong)
             if not holds:
                 return Broken(law, law.clause, law.sentence, tuple(zip([n for n, _ in law.names], values, strict=True)), error)
         if Premises.met:
             self.met.add(law)
         return None
+
+
+def _in_words(wrong: Exception) -> str:
+    """Why what a law computes is no value of the language."""
+    if isinstance(wrong, KeyError):
+        return (f"it looks up the key {wrong}, which is missing; implies() evaluates both of its arguments: write "
+                "key not in table or ..., which looks the key up only if it is there")
+    return f"{type(wrong).__name__}: {wrong}"
 
 
 class Aborted:

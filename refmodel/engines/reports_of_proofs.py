@@ -13,6 +13,7 @@ from refmodel.engines.asked import Asked, Notice
 from refmodel.engines.corresponding import never_completed
 from refmodel.engines.counterexamples import counterexample, counterexamples
 from refmodel.engines.disagreeing import claims, disagreement
+from refmodel.engines.machine import Failure
 from refmodel.engines.reports_of_runs import explored_words, never
 from refmodel.engines.suggest import suggest
 from refmodel.engines.vacuity import never_met
@@ -174,6 +175,7 @@ class _Judged:
                 report = self._with_suggestion(self._with_counterexamples(report, wrong[0], wrong), wrong)
         elif reached.failure is not None and claims(report, reached.failure.broken):
             report = attrs.evolve(report, disagreement=disagreement(report, "random", reached.failure))
+        report = _with_run(report, reached.failure)
         if self.asked.suggests and not report.suggestion:
             report = attrs.evolve(report, suggestion=(_nothing_to_suggest(report),))
         return report
@@ -257,6 +259,14 @@ def _simulated(design: Outline, done: induction.Proved, machine: Outline) -> tup
         return "", (*wrong, f"refmodel refine looks for a run with a step that is none of {machine.name}'s ({names}). If a step is "
                             "meant to be one of these, the class says which: steps = {\"operation\": (\"gain_page\",)}")
     return f"; each step of {len(found)} operations is one of {machine.name}'s, the machine that guests believe in, or none", ()
+
+
+def _with_run(report: EngineReport, failure: Failure | None) -> EngineReport:
+    """A law that is not proved, and that a run breaks, fails: whatever stood in the way of the proof."""
+    law = None if failure is None else failure.broken.law
+    if law is None or report.failed or report.verdicts.get(law) != Verdict.UNDECIDED:
+        return report
+    return attrs.evolve(report, verdicts={**report.verdicts, law: Verdict.FAILS}, failure=failure, operation="")
 
 
 def _nothing_to_suggest(report: EngineReport) -> str:

@@ -15,6 +15,8 @@ CONDITIONS = 6
 """Conditions of a path that are printed."""
 LONG = 90
 """Letters of a condition that are printed."""
+DEEP = 12
+"""Levels of a term that are printed."""
 LAWS = 4
 """Laws that are named in one sentence."""
 
@@ -81,30 +83,51 @@ def _subterms(term: Term) -> Iterator[Term]:
 
 
 def in_words(term: Term) -> str:
-    """A term as the text would have it."""
-    if not z3.is_app(term):
-        return str(term)
-    kind, inside = term.decl().kind(), [in_words(t) for t in term.children()]
-    if kind == z3.Z3_OP_NOT:
-        negated = term.arg(0)
-        if z3.is_eq(negated):
-            return f"{in_words(negated.arg(0))} is not {in_words(negated.arg(1))}"
-        return f"not {_inner(negated)}"
-    if kind == z3.Z3_OP_DISTINCT:
-        return " is not ".join(inside)
-    if kind == z3.Z3_OP_ITE:
-        return f"({inside[1]} if {inside[0]}, else {inside[2]})"
-    if kind in _BETWEEN:
-        return f" {_BETWEEN[kind]} ".join(_inner(t) for t in term.children())
-    name = term.decl().name()
-    if kind != z3.Z3_OP_UNINTERPRETED:
-        return str(term) if not inside else f"{name}({', '.join(inside)})"
-    return _symbol(name, inside)
+    """A term as the text would have it. What lies deeper than ``DEEP`` levels is left out: terms share their parts, so that one
+    written out in full may be longer than any file."""
+    return _Wording().of(term, 0)
 
 
-def _inner(term: Term) -> str:
-    text = in_words(term)
-    return f"({text})" if z3.is_and(term) or z3.is_or(term) else text
+class _Wording:
+    """The words of one term's parts, each found once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], str] = {}
+
+    def of(self, term: Term, depth: int) -> str:
+        """A part that stands so many levels deep."""
+        if depth > DEEP:
+            return "…"
+        key = number_of(term), depth
+        if key not in self._known:
+            text = self._words(term, depth)
+            self._known[key] = text if len(text) <= 2 * LONG else f"{text[:2 * LONG]}…"
+        return self._known[key]
+
+    def _words(self, term: Term, depth: int) -> str:
+        if not z3.is_app(term):
+            return str(term)
+        kind, children = term.decl().kind(), term.children()
+        if kind == z3.Z3_OP_NOT:
+            [negated] = children
+            if z3.is_eq(negated):
+                return " is not ".join(self.of(t, depth + 1) for t in negated.children())
+            return f"not {self._inner(negated, depth)}"
+        if kind in _BETWEEN:
+            return f" {_BETWEEN[kind]} ".join(self._inner(t, depth) for t in children)
+        inside = [self.of(t, depth + 1) for t in children]
+        if kind == z3.Z3_OP_DISTINCT:
+            return " is not ".join(inside)
+        if kind == z3.Z3_OP_ITE:
+            return f"({inside[1]} if {inside[0]}, else {inside[2]})"
+        name = term.decl().name()
+        if kind != z3.Z3_OP_UNINTERPRETED:
+            return str(term) if not inside else f"{name}({', '.join(inside)})"
+        return _symbol(name, inside)
+
+    def _inner(self, term: Term, depth: int) -> str:
+        text = self.of(term, depth + 1)
+        return f"({text})" if z3.is_and(term) or z3.is_or(term) else text
 
 
 def _symbol(name: str, inside: Sequence[str]) -> str:

@@ -122,6 +122,7 @@ class EngineReport:
     witness: Witness | None = None
     """A counterexample to induction: a lawful state, perhaps out of every run's reach, and a step that breaks a law."""
     operation: str = ""
+    """The operation whose proof was refuted; empty where a run breaks a law and no proof was refuted."""
     counterexamples: tuple[Counterexample, ...] = ()
     """The same for every obligation that is refuted, each made minimal: the first is the witness."""
     suggestion: tuple[str, ...] = ()
@@ -143,6 +144,8 @@ class EngineReport:
     remembered: bool = False
     """Whether the answer was given before, of the very same text."""
     numbers: Numbers = Numbers()
+    clause: str = ""
+    """The clause whose laws alone were judged; empty where all were."""
     examples: tuple[Failure, ...] = ()
     """Several different runs that break laws, where they were asked for, the shortest first; ``failure`` is one of them."""
 
@@ -193,12 +196,13 @@ def conclusion(reports: Sequence[EngineReport]) -> str:
 
 def _shown(reports: Sequence[EngineReport]) -> str:
     engines = {r.engine: r for r in reports}
+    of = next((f" of {r.clause}" for r in reports if r.clause), "")
     if "prove" in engines:
         too = ", and in every state of this geometry" if "exhaustive" in engines else ""
-        return f"every law holds, for any number of names{too}"
+        return f"every law{of} holds, for any number of names{too}"
     if "exhaustive" in engines:
-        return "every law holds in every state of this geometry"
-    said = {"bounded": "no run of up to {:,} steps breaks a law", "random": "no law was broken in {:,} steps"}
+        return f"every law{of} holds in every state of this geometry"
+    said = {"bounded": f"no run of up to {{:,}} steps breaks a law{of}", "random": f"no law{of} was broken in {{:,}} steps"}
     return "; ".join(words.format(engines[name].bound) for name, words in said.items() if name in engines)
 
 

@@ -20,6 +20,7 @@ from refmodel.language.kinds import (
     TableKind,
     WordKind,
 )
+from refmodel.language.laws import Law
 from refmodel.language.meanings import WORDS, Effects
 from refmodel.language.types import (
     FLAG,
@@ -90,6 +91,9 @@ class Calls(Expressions):
             return TupleOf(tuple(Ints(frozenset([n])) for n in numbers))
         if isinstance(value, type) and attrs.has(value):
             return self._constructed(value, given, named, node)
+        if isinstance(value, Law):
+            return self.complain(f"{value.name} is a law, and nothing calls a law; put what it states into a function that "
+                                 "both call", node)
         return self.complain(f"{getattr(value, '__name__', value)} is no function of the language", node)
 
     def _page_call(self, page: PageKind, name: str, given: list[Type], named: dict[str, Type], node: ast.AST) -> Type:

@@ -27,10 +27,25 @@ from typing import Any, ClassVar, TypeVar
 
 import attrs
 
+from refmodel.language.attributes import refuse_odd_attributes
 from refmodel.language.examination import Examination, examine
 from refmodel.language.gathering import EveryLaw, laws_about
-from refmodel.language.kinds import NOTHING, Geometry, Kind, NameKind, Page, Partial, TableKind, Total, kind_of, table_kind
+from refmodel.language.kinds import (
+    NOTHING,
+    Geometry,
+    Kind,
+    NameKind,
+    Page,
+    PageKind,
+    Partial,
+    TableKind,
+    Total,
+    annotation_in_words,
+    kind_of,
+    table_kind,
+)
 from refmodel.language.laws import Law
+from refmodel.language.places import decorated, home_of, place_of
 from refmodel.language.unsound import BadDesign
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,21 +53,27 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def operation(method: F) -> F:
     """Something that can happen: a step of the monitor, the hardware or the guest."""
-    method.__refmodel__ = "monitor"  # type: ignore[attr-defined]
-    return method
+    return _marked(method, "operation", "monitor")
 
 
 def guest(method: F) -> F:
     """A step that a guest takes; its parameter ``vm`` says which."""
-    method.__refmodel__ = "guest"  # type: ignore[attr-defined]
+    return _marked(method, "guest", "guest")
+
+
+def _marked(method: F, word: str, role: str) -> F:
+    if not isinstance(method, FunctionType) or inspect.iscoroutinefunction(method):
+        raise BadDesign(f"{decorated(method)}, stands under @{word}; expected a plain method, with no decorator between the two")
+    method.__refmodel__ = role  # type: ignore[attr-defined]
     return method
 
 
 class Design:
     """Base of every design."""
 
-    laws: ClassVar[tuple[Law, ...] | EveryLaw] = ()
-    """Its laws; or ``every_law(...)``, for all that are about it."""
+    laws: ClassVar[tuple[Law, ...] | EveryLaw] = EveryLaw(())
+    """Its laws, beside those in its class bodies: a tuple of them; or ``every_law(...)``, for all of some packages that are about
+    it. A design that says nothing has the laws about it in the files of its classes."""
     geometry: ClassVar[Geometry] = Geometry()
     further_geometries: ClassVar[tuple[Geometry, ...]] = ()
     """Others to explore too, small where that one is large: not all that a design has to do with need vary at once."""
@@ -199,18 +220,20 @@ def hashable(cls: type[Design]) -> Any:
 
 @functools.cache
 def _outline(cls: Any) -> Outline:
+    refuse_odd_attributes(cls)
+    _refuse_hidden(cls)
     tables = _tables(cls)
     operations = _operations(cls)
     if not tables:
-        raise BadDesign(f"{_place(cls)}: no tables; expected annotations such as p2m: Total[tuple[Vm, Gfn], P2mEntry]")
+        raise BadDesign(f"{place_of(cls)}: no tables; expected annotations such as p2m: Total[tuple[Vm, Gfn], P2mEntry]")
     if not operations:
-        raise BadDesign(f"{_place(cls)}: no operations; expected methods decorated with @operation or @guest")
+        raise BadDesign(f"{place_of(cls)}: no operations; expected methods decorated with @operation or @guest")
     laws = _laws(cls, operations)
     if not laws:
-        raise BadDesign(f"{_place(cls)}: no laws; expected functions decorated with @law, or a tuple called laws")
+        raise BadDesign(f"{place_of(cls)}: no laws; expected functions decorated with @law, or a tuple called laws")
     for name in cls.arbitrary:
         if name not in {t.name for t in tables}:
-            raise BadDesign(f"{_place(cls)}: arbitrary names {name!r}, which is no table")
+            raise BadDesign(f"{place_of(home_of(cls, 'arbitrary'), 'arbitrary')} names {name!r}, which is no table")
     return Outline(cls, tables, operations, laws, _read(cls, tables, operations, laws))
 
 
@@ -226,7 +249,7 @@ def _read(cls: Any, tables: tuple[TableKind, ...], operations: tuple[Operation, 
     try:
         text = examine(cls, tables, operations, laws)
     except RecursionError:
-        raise BadDesign(f"{_place(cls)}: the text is nested too deeply to be read") from None
+        raise BadDesign(f"{place_of(cls)}: the text is nested too deeply to be read") from None
     if text.complaints:
         raise BadDesign("\n".join(map(str, text.complaints)))
     return text
@@ -246,9 +269,10 @@ def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
         try:
             kind = table_kind(name, annotation)
         except BadDesign as why:
-            raise BadDesign(f"{_place(cls)}: table {name}: {why}") from None
+            raise BadDesign(f"{place_of(home_of(cls, name), name)}: {why}") from None
         if kind is None:
-            raise BadDesign(f"{_place(cls)}: {name} is a {annotation!r}; state is kept in tables (Total or dict)")
+            raise BadDesign(f"{place_of(home_of(cls, name), name)} is {annotation_in_words(annotation)}; state is kept in tables: "
+                            "Total[Vm, Entry], or dict[Vm, Entry] where a key may be missing")
         tables.append(kind)
     return tuple(tables)
 
@@ -270,19 +294,8 @@ def _guilty(cls: type[Design]) -> str:
                 alone = types.SimpleNamespace(__annotations__={name: annotation})
                 typing.get_type_hints(alone, space, dict(vars(base)), include_extras=True)
             except Exception:
-                return f"{_line_of(base, name)}: {base.__qualname__}.{name}"
-    return _place(cls)
-
-
-def _line_of(cls: type, name: str) -> str:
-    """``file:line`` of an attribute in a class body."""
-    try:
-        lines, first = inspect.getsourcelines(cls)
-        file = inspect.getsourcefile(cls)
-    except (OSError, TypeError):
-        return _place(cls)
-    at = next((i for i, line in enumerate(lines) if line.lstrip().startswith(f"{name}:")), 0)
-    return f"{file}:{first + at}"
+                return place_of(base, name)
+    return place_of(cls)
 
 
 def _operations(cls: type[Design]) -> tuple[Operation, ...]:
@@ -300,7 +313,7 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
     method = getattr(cls, name)
     plain = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
     if not isinstance(plain, FunctionType):
-        raise BadDesign(f"{_place(cls)}.{name} stands where an operation is, and is no plain method")
+        raise BadDesign(f"{place_of(home_of(cls, name), name)} stands where an operation is, and is no plain method")
     place = f"{method.__code__.co_filename}:{method.__code__.co_firstlineno}: operation {name}"
     try:
         hints = typing.get_type_hints(method, include_extras=True)
@@ -315,7 +328,7 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
         if parameter.name not in hints:
             raise BadDesign(f"{place}: parameter {parameter.name} has no type; expected a name, word, flag, enum or record")
         try:
-            parameters.append((parameter.name, kind_of(hints[parameter.name])))
+            parameters.append((parameter.name, _given(hints[parameter.name])))
         except BadDesign as why:
             raise BadDesign(f"{place}: parameter {parameter.name}: {why}") from None
     if by_guest and not isinstance(dict(parameters).get("vm"), NameKind):
@@ -329,21 +342,42 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
     return Operation(name, method, tuple(parameters), record, by_guest, split, vm_at)
 
 
+def _given(annotation: Any) -> Kind:
+    """The kind of a parameter: what an operation may be given."""
+    kind = kind_of(annotation)
+    if isinstance(kind, PageKind):
+        raise BadDesign("an operation is given no page; expected its cells one by one, or a name under which a table has it")
+    return kind
+
+
 def _laws(cls: type[Design], operations: tuple[Operation, ...]) -> tuple[Law, ...]:
     own = [v for base in reversed(cls.__mro__) for v in vars(base).values() if isinstance(v, Law)]
-    listed = list(laws_about(cls, [op.returns for op in operations], cls.laws) if isinstance(cls.laws, EveryLaw) else cls.laws)
-    for item in listed:
-        if not isinstance(item, Law):
-            raise BadDesign(f"{_place(cls)}: laws holds {item!r}, which is not a law")
-    laws = tuple(dict.fromkeys(listed + own))
+    listed = laws_about(cls, [op.returns for op in operations], cls.laws) if isinstance(cls.laws, EveryLaw) else cls.laws
+    laws = tuple(dict.fromkeys([*listed, *own]))
     for name, number in collections.Counter(law.name for law in laws).items():
         if number > 1:
-            raise BadDesign(f"{_place(cls)}: {number} laws are called {name}; expected a name of its own for each")
+            places = " and ".join(law.place for law in laws if law.name == name)
+            raise BadDesign(f"{place_of(cls)}: {number} laws are called {name} ({places}); expected a name of its own for each, "
+                            "since a derived class has the laws of its bases too")
     return laws
 
 
-def _place(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
+def _refuse_hidden(cls: type) -> None:
+    """Laws and operations stand in the body of a design, a law also in its file. Elsewhere within a class nobody would see them."""
+    for base in cls.__mro__[:-1]:
+        for name, value in vars(base).items():
+            wrapped = getattr(value, "__func__", getattr(value, "fget", None))
+            within = [wrapped, *(vars(value).values() if isinstance(value, type) else ())]
+            if any(isinstance(each, Law) for each in within) and not _is_design(value):
+                raise BadDesign(f"{place_of(base, name)} hides a law, which would never be judged; expected @law(clause, sentence) "
+                                "alone, in the body of the design or at the top of its file")
+            if any(isinstance(each, FunctionType) and hasattr(each, "__refmodel__") for each in within) and not _is_design(value):
+                raise BadDesign(f"{place_of(base, name)} hides an operation, which would never be taken; expected @operation or "
+                                "@guest alone, on a method in the body of the design")
+
+
+def _is_design(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, Design)
 
 
 __all__ = ["Design", "Operation", "Outline", "Page", "guest", "operation", "outline"]

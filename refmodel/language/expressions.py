@@ -13,6 +13,7 @@ import attrs
 from refmodel.language.arithmetic import SIGNS, place
 from refmodel.language.grammar import instead
 from refmodel.language.kinds import (
+    EnumKind,
     FlagKind,
     Kind,
     NameKind,
@@ -286,6 +287,9 @@ class Expressions(Meanings):
                 return self._member(cls, cls.__mro__, None, name, node)
             case Known(Law() as law) if name == "function":
                 return self.meaning(law.function, node)
+        if isinstance(of, EnumKind) and hasattr(of.cls, name):
+            return self.complain(f"{name} of {said(of)}: members are compared, and nothing else; write a helper that is given the "
+                                 f"member: def {name}(member: {of.cls.__name__}) -> bool", node)
         return self.complain(f"{said(of)} has no attribute {name}", node)
 
     def _of_state(self, state: State, name: str, node: ast.AST) -> Type:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import functools
 import itertools
+import re
 import typing
 from abc import ABCMeta
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -407,12 +408,19 @@ def rename(leaf: Scalar, value: Any, renaming: Mapping[str, Sequence[int]]) -> A
     return value
 
 
+def annotation_in_words(annotation: Any) -> str:
+    """An annotation as a text spells it: a class by its name, and without the modules that it comes from."""
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return annotation.__qualname__
+    return re.sub(r"<class '([^']+)'>", r"\1", re.sub(r"\b(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])", "", repr(annotation)))
+
+
 def kind_of(annotation: Any) -> Kind:
     """The kind an annotation denotes; ``BadDesign`` if it denotes none."""
     try:
         return _kind_of(annotation)
     except RecursionError:
-        raise BadDesign(f"{annotation!r} contains itself") from None
+        raise BadDesign(f"{annotation_in_words(annotation)} contains itself") from None
 
 
 @functools.cache
@@ -440,7 +448,7 @@ def _kind_of(annotation: Any) -> Kind:
                 raise BadDesign(f"the record {annotation.__qualname__}: the default of {name} is {field.default!r}, which is no "
                                 "value of its type that a text may write down")
         return record
-    raise BadDesign(f"{annotation!r} is no type of the language: expected bool, an enum, a frozen attrs record, "
+    raise BadDesign(f"{annotation_in_words(annotation)} is no type of the language: expected bool, an enum, a frozen attrs record, "
                     "Annotated[int, Bits(n) | Name(sort) | Natural()], tuple[...] or Page[...]")
 
 
@@ -532,7 +540,7 @@ def _annotated(annotation: Any) -> Scalar:
     for mark in typing.get_args(annotation)[1:]:
         if type(mark) in _SCALARS:
             return _SCALARS[type(mark)](mark)
-    raise BadDesign(f"{annotation!r} carries neither Bits, Name nor Natural")
+    raise BadDesign(f"{annotation_in_words(annotation)} carries neither Bits, Name nor Natural")
 
 
 def table_kind(name: str, annotation: Any) -> TableKind | None:
@@ -540,13 +548,16 @@ def table_kind(name: str, annotation: Any) -> TableKind | None:
     origin = typing.get_origin(annotation)
     if origin not in (dict, Total):
         return None
-    key, value = typing.get_args(annotation)
+    arguments = typing.get_args(annotation)
+    if len(arguments) != 2:
+        raise BadDesign(f"{annotation_in_words(annotation)}: expected a key and a value, such as Total[tuple[Vm, Gfn], Entry]")
+    key, value = arguments
     key_kind = kind_of(key)
     parts = key_kind.parts if isinstance(key_kind, TupleKind) else (key_kind,)
     if isinstance(key_kind, TupleKind) and len(parts) == 1:
-        raise BadDesign(f"table {name}: a key of one part is written without tuple[...]")
+        raise BadDesign("a key of one part is written without tuple[...]")
     scalars = tuple(part for part in parts if isinstance(part, NameKind | FlagKind | EnumKind))
     if len(scalars) != len(parts):
-        raise BadDesign(f"table {name}: a key is a name, a flag or an enum member, or a tuple of these, not {key!r}; words and "
-                        "natural numbers have no end")
+        raise BadDesign("a key is a name, a flag or an enum member, or a tuple of these, not "
+                        f"{annotation_in_words(key)}; words and natural numbers have no end")
     return TableKind(name, scalars, kind_of(value), partial=origin is dict)

@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 
 from refmodel.language.kinds import Kind, NaturalKind, Scalar, WordKind, kind_of
+from refmodel.language.places import decorated
 from refmodel.language.unsound import BadDesign
 
 ABOUT_A_STEP = ("before", "outcome", "actor")
@@ -38,6 +39,11 @@ class Law:
     def name(self) -> str:
         """The claim, as the text names it."""
         return self.function.__name__
+
+    @property
+    def place(self) -> str:
+        """``file:line`` of its text."""
+        return f"{self.function.__code__.co_filename}:{self.function.__code__.co_firstlineno}"
 
     @property
     def of_state(self) -> bool:
@@ -84,8 +90,15 @@ def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
     """Bind a predicate to the clause of specs/ that it states."""
 
     def bind(function: Callable[..., Any]) -> Law:
+        if not isinstance(function, types.FunctionType):
+            raise BadDesign(f"{decorated(function)}, stands under @law; expected a plain function, with no decorator between "
+                            "the two")
+        place = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+        if not isinstance(clause, str) or not isinstance(sentence, str):
+            raise BadDesign(f"{place}: @law is given {clause!r} and {sentence!r}; expected a clause and a sentence, both strings: "
+                            '@law("ISO-1", "No two pages are mapped to one frame.")')
         parameters = _parameters(function)
-        where = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}: law {clause} ({function.__name__})"
+        where = f"{place}: law {clause} ({function.__name__})"
         if not parameters:
             raise BadDesign(f"{where}: expected the state as its first parameter")
         if function.__code__.co_kwonlyargcount or function.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):

@@ -194,8 +194,12 @@ class Meanings:
             definition = definition_of(function)
             if definition is None:
                 code = code_of(function)
-                self.complain(f"{function.__qualname__} has no text that can be read ({code.co_filename}:{code.co_firstlineno}): a "
-                              "helper is a plain function or lambda in a file, as it was loaded", node)
+                what = (f"{function.__qualname__} has no text that can be read ({code.co_filename}:{code.co_firstlineno}): what a "
+                        "design is made of is plain functions and lambdas in a file, as it was loaded")
+                if not self._frames:  # nothing reaches it: it is an operation or a law itself
+                    self.complaints.setdefault(Complaint(code.co_filename, code.co_firstlineno, what))
+                    raise Stop
+                self.complain(what, node)
             assert definition is not None
             self._texts[function] = Text(definition, Scope({}, function))
             cells = dict(zip(code_of(function).co_freevars, function.__closure__ or (), strict=True))

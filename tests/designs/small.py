@@ -4,8 +4,8 @@ from typing import Any
 
 import attrs
 
-from refmodel.language import Design, Total, geometry, guest, implies, law, operation, require
-from refmodel.machine.names import Count, Vm
+from refmodel.language import NOTHING, Design, Total, count, geometry, guest, implies, law, operation, require, reset
+from refmodel.machine.names import Count, Mfn, Vm
 
 
 @attrs.frozen
@@ -149,3 +149,41 @@ class Mute(Whispers):
     def ask(self, vm: Vm, other: Vm) -> Told:
         require(self.cells[other].number == 2)
         return Told(self.cells[other].full)
+
+
+class Miscounted(Design):
+    """A cache of frames is drained, and those of others with it: what the counts come to after that is too hard for the prover."""
+
+    owner: Total[Mfn, Vm]
+    number: Total[Vm, Count]
+    geometry = geometry(Vm=2, Mfn=2, naturals=2)
+
+    @operation
+    def take(self, vm: Vm, mfn: Mfn) -> None:
+        require(self.owner[mfn] == NOTHING)
+        self.owner[mfn] = vm
+        self.number[vm] += 1
+
+    @operation
+    def drain(self, vm: Vm) -> None:
+        reset(self.owner, lambda owner, mfn: owner != NOTHING)
+        self.number[vm] = 0
+
+    @law("RES-1", "A cache's number is that of its frames.")
+    def numbers_are_exact(s: "Miscounted", vm: Vm) -> Any:
+        return s.number[vm] == count(s.owner, lambda owner, mfn: owner == vm)
+
+
+class Unlooked(Design):
+    """The conclusion of ``implies`` looks up a key that is there only where the premise holds."""
+
+    kept: dict[Vm, bool]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def keep(self, vm: Vm) -> None:
+        self.kept[vm] = True
+
+    @law("RES-1", "What is kept is true.")
+    def what_is_kept_is_true(s: "Unlooked", vm: Vm) -> Any:
+        return implies(vm in s.kept, s.kept[vm])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from refmodel.language import Law
+from refmodel.language import NOTHING, Law
 from refmodel.laws import contract, equivalence, isolation
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
@@ -62,11 +62,22 @@ def store(k: Knowledge, event: Store) -> None:
     """A store to a page that is watched, or not known yet, or of something else than a word."""
     for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
         reported.within_its_slot(k, key)
+        if event.by == "monitor":
+            _copy_is_good_no_more(k, reached(k, *key))
         write(k, event.vm, key, offset, bits, mask)
         if event.by == "guest":
             reported.access(k, event.cpu, key, write=True)
         else:
             reported.from_outside(k, key)
+
+
+def _copy_is_good_no_more(k: Knowledge, key: Key) -> None:
+    """The monitor stores to a page itself, so it knows that the copy on swap is old. Whether the guest may write to the page,
+    whose writes may be tracked, does not change."""
+    entry = k.backing(key)
+    if entry is not None and entry.mapped and entry.slot != NOTHING:
+        with k.judging(about(k, key, slots=(entry.slot,))):
+            k.state.drop_copy(*key)
 
 
 def dma_write(k: Knowledge, event: DmaWrite) -> None:

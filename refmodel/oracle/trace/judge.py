@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import re
 import time
@@ -20,7 +21,8 @@ from refmodel.oracle.trace.duplicates import duplicate_in, may_have_duplicates
 from refmodel.oracle.trace.interleaving import Interleaving, Item, Order
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.reading import Source
-from refmodel.oracle.trace.table import ANY, effect
+from refmodel.oracle.trace.refusals import expected
+from refmodel.oracle.trace.table import ANY, KINDS, effect
 from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
 
 MOST_WORDS = 1_500_000
@@ -125,9 +127,12 @@ class Judge:
         except msgspec.ValidationError as why:
             message, _, path = str(why).partition(" - at `$.")
             about = re.search("field `([^`]*)`", message)
-            raise self.bad(line, path.rstrip("`") or (about[1] if about else "e"), message) from None
+            field = path.rstrip("`") or (about[1] if about else "e")
+            raise self.bad(line, field, expected(text, message, field, KINDS)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
             example = '{"e":"load","gpa":4096,"value":0}'
+            if text.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise self.bad(line, "", "not an event: begins with a byte order mark; expected UTF-8 without one") from None
             raise self.bad(line, "", f"not an event: {why}; expected a JSON object such as {example}") from None
         if (key := duplicate_in(text)) is not None:
             raise self.bad(line, key, "is given twice in one object; expected one value")

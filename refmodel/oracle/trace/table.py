@@ -60,7 +60,7 @@ ROWS: tuple[Row, ...] = (
     # what a guest, or a device, saw
     Row(e.Load, guest.load, "",
         "ISO-1 ISO-4 EQV-1 EQV-2", "emulators, an instrumented guest"),
-    Row(e.Store, guest.store, "bare_memory memory",
+    Row(e.Store, guest.store, "bare_memory memory p2m slots",
         "ISO-1 ISO-2 ISO-5 EQV-1 EQV-2 EQV-4", "emulators, an instrumented guest",
         fills=True),
     Row(e.DmaWrite, guest.dma_write, "bare_memory memory",

@@ -117,15 +117,18 @@ class Known(Total[Any, Any]):
                 value = Nowhere if key in self.opened else self._in_a_piece(key)
         return None if value is Open or value is Nowhere else value
 
-    def in_pieces(self) -> Iterator[tuple[Key, Any]]:
-        """What pieces say of pages, one by one, but of those of which something is stored by itself."""
+    def in_pieces(self, counts_not: Callable[[Key], bool] = lambda key: False) -> Iterator[tuple[Key, Any]]:
+        """What pieces say of pages, one by one, but of those of which something is stored by itself. Pages of which nothing is
+        known are left out if they cannot count; otherwise ``Open`` is raised."""
         pieces = [] if self.ranges is None else [(vm, piece) for vm, of_vm in self.ranges.pieces.items() for piece in of_vm]
-        if sum(piece.last - piece.first for _, piece in pieces) > MOST_COUNTED or any(piece.value is Open for _, piece in pieces):
+        if sum(piece.last - piece.first for _, piece in pieces) > MOST_COUNTED:
             raise Open
         for vm, piece in pieces:
-            for gfn in range(piece.first, piece.last + 1):
-                if (vm, gfn) not in self:
-                    yield (vm, gfn), piece.at(gfn)
+            for key in [(vm, gfn) for gfn in range(piece.first, piece.last + 1) if (vm, gfn) not in self]:
+                if piece.value is not Open:
+                    yield key, piece.at(key[1])
+                elif not counts_not(key):
+                    raise Open
 
     def store_from_piece(self, key: Any) -> bool:
         """Store what a piece says of this, if nothing is stored of it by itself."""
@@ -224,6 +227,11 @@ class Counting:
     among: Iterable[Key] | None = None
     """The pages that can count, where that is known: those that a frame stands behind."""
 
+    @staticmethod
+    def counts_not(key: Key) -> bool:
+        """Whether a page of which nothing is known cannot count."""
+        return False
+
     def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
         raise Open
 
@@ -231,12 +239,12 @@ class Counting:
         raise Open
 
     def count(self, table: Known, where: Callable[..., Any]) -> int:
-        if not table.closed or any(key not in table for key in table.opened):
+        if not table.closed or any(key not in table and not self.counts_not(key) for key in table.opened):
             raise Open
         if self.among is not None:
             return sum(bool(where(table[key], *key)) for key in self.among)
         number: int = concrete_count(table, where)
-        return number + sum(bool(where(value, *key)) for key, value in table.in_pieces())
+        return number + sum(bool(where(value, *key)) for key, value in table.in_pieces(self.counts_not))
 
     def reset(self, table: Known, where: Callable[..., Any]) -> None:
         concrete_assign(table, where, table.default)

@@ -12,11 +12,18 @@ from refmodel.laws import memory
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.changes import about, rest
+from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.effects.translations import protect
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
-from refmodel.oracle.trace.stretches import together
-from refmodel.oracle.trace.tables import Key
+from refmodel.oracle.trace.shapes import as_kept
+from refmodel.oracle.trace.stretches import stretch, together
+from refmodel.oracle.trace.tables import Key, Nowhere
+
+LOGGING = frozenset({"send", "mark", "take_mark", "ring_push", "ring_harvest"})
+"""The kinds of events that say which pages are marked, and which were sent."""
+LAST = (1 << 40) - 1
+"""The last guest frame."""
 
 
 def mark(k: Knowledge, event: e.Mark) -> None:
@@ -65,15 +72,43 @@ def resume(k: Knowledge, event: e.Resume) -> None:
     if unmarked := sorted(key for key in k.late if key[0] == vm):
         why = "it was written to, and no mark came after that"
         k.unless_silent(deviates(memory.unmarked_pages_are_there, unmarked[0], why), about(k, *unmarked))
-    pages = [key for key, sent in k.state.sent.items() if key[0] == vm and sent != Sent.MARKED]
-    writable = {key for key in pages if k.marks_late or ((dma := k.tables["dma"].told(key)) is not None and dma.writable)}
-    for key in sorted(writable):
+    with together(k):
+        stretch(k, vm, 0, LAST, lambda gfn: _resumed(k, (vm, gfn), event.fetched))
+
+
+def _resumed(k: Knowledge, key: Key, fetched: bool) -> None:
+    """Of a page that is no memory any more (in the balloon, unplugged) nothing has to be there. A page that is marked is fetched
+    before it is used, unless it is said that none was."""
+    sent = k.state.sent.find(key)
+    if sent is None or k.state.plugged.find(key) is False or (sent == Sent.MARKED and fetched):
+        return
+    never = k.closed and "send" not in k.silent and as_kept(k.tables["destination"], key) is Nowhere
+    if never and k.page(*key) != Contents(zeroed=True):
+        _not_there(k, key, "it was never sent")
+    elif sent == Sent.MARKED and not never and not k.silent & LOGGING and not _are_zeroes(k.page(*key), k.state.destination[key]):
+        _not_there(k, key, "it is marked, and was not sent after that")
+    elif sent != Sent.MARKED and not never:
+        _compared(k, key)
+
+
+def _are_zeroes(*pages: Contents) -> bool:
+    """Whether pages are known to hold zeroes only."""
+    return all(page.zeroed and not any(page.words.values()) for page in pages)
+
+
+def _not_there(k: Knowledge, key: Key, why: str) -> None:
+    k.unless_silent(deviates(memory.unmarked_pages_are_there, key, why), about(k, key), contents=True)
+
+
+def _compared(k: Knowledge, key: Key) -> None:
+    """A page that was sent is there as the bare machine has it."""
+    dma = k.tables["dma"].told(key)
+    if k.marks_late or (dma is not None and dma.writable):
         if k.state.destination[key] != k.page(*key):
             k.unless_silent(deviates(memory.unmarked_pages_are_there, key), about(k, key), contents=True)
-    pages = [key for key in pages if key not in writable]
-    with k.judging(about(k, *pages, actor=vm)):
-        for key in pages:
-            k.state.sent[key] = Sent.THERE
+        return
+    with k.judging(about(k, key, actor=key[0])):
+        k.state.sent[key] = Sent.THERE
 
 
 # ---------------------------------------------------------------- dirty rings

@@ -108,8 +108,13 @@ def deflate(k: Knowledge, event: e.Deflate) -> None:
 
 
 def balloon(k: Knowledge, event: e.Balloon) -> None:
-    with k.judging(About(frozenset({(event.vm, 0)}), counts=event.vm not in k.touchable)):
-        k.state.balloon[event.vm] = attrs.evolve(k.state.balloon.default, actual=event.actual)
+    """Wherever a page is that is there, it is in no balloon."""
+    k.answers.counts_not = lambda key: bool(k.state.plugged.find(key))  # type: ignore[method-assign]
+    try:
+        with k.judging(About(frozenset({(event.vm, 0)}), counts=event.vm not in k.touchable)):
+            k.state.balloon[event.vm] = attrs.evolve(k.state.balloon.default, actual=event.actual)
+    finally:
+        del k.answers.counts_not
 
 
 def write_back(k: Knowledge, event: e.WriteBack) -> None:

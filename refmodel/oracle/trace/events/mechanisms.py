@@ -79,6 +79,9 @@ class Send(Pages, tag="send", kw_only=True):
 class Resume(Event, tag="resume", kw_only=True):
     """The VM goes on on the other machine, with the memory that was sent there; pages marked were fetched first."""
 
+    fetched: bool = True
+    """Whether pages that were still marked are fetched before they are used (post-copy). If not, each had to be sent before."""
+
 
 class Ring(Event, kw_only=True):
     """An event about a dirty ring, one a CPU."""

@@ -1,0 +1,61 @@
+"""What a design's class says besides tables, operations and laws: each attribute is of the kind that ``Design`` states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from refmodel.language.gathering import EveryLaw
+from refmodel.language.kinds import Geometry
+from refmodel.language.laws import Law
+from refmodel.language.places import home_of, place_of
+from refmodel.language.unsound import BadDesign
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+
+
+def _laws(value: Any) -> bool:
+    return isinstance(value, EveryLaw) or (isinstance(value, tuple | list) and all(isinstance(each, Law) for each in value))
+
+
+def _geometries(value: Any) -> bool:
+    return isinstance(value, tuple | list) and all(isinstance(each, Geometry) for each in value)
+
+
+def _flows(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str) for pair in value.items() for each in pair)
+
+
+def _steps(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(key, str) and _names(names) for key, names in value.items())
+
+
+EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "laws": (_laws, "a tuple of laws, or every_law(...)"),
+    "geometry": (lambda value: isinstance(value, Geometry), "geometry(Vm=2, Gfn=2), with a number for each sort of names"),
+    "further_geometries": (_geometries, "a tuple of geometries: (geometry(Vm=1, Gfn=4),)"),
+    "arbitrary": (_names, 'a tuple of names of tables: ("memory",)'),
+    "explored": (lambda value: isinstance(value, bool), "True or False"),
+    "known": (_names, 'a tuple of names of tables: ("memory",)'),
+    "flows": (_flows, 'names of operations, each with the name of a flow: {"send": "messages"}'),
+    "steps": (_steps, 'names of operations, each with a tuple of names of operations: {"bring": ("gain_page",)}'),
+    "no_bare_machine": (lambda value: isinstance(value, str), "a sentence that says why there is none"),
+}
+
+
+def refuse_odd_attributes(cls: type) -> None:
+    """``BadDesign`` where an attribute by which a class says something of a design is of another kind than it should be."""
+    for name, (is_right, expected) in EXPECTED.items():
+        value = getattr(cls, name)
+        if not is_right(value):
+            raise BadDesign(f"{place_of(home_of(cls, name), name)} is {_said(value)}; expected {expected}")
+
+
+def _said(value: Any) -> str:
+    """A value in a few words."""
+    if isinstance(value, type) or callable(value):
+        return f"{getattr(value, '__name__', type(value).__name__)}, a {type(value).__name__}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

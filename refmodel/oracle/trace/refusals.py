@@ -1,0 +1,53 @@
+"""What to write instead of a line that is no event: the names that there are, and the values that a field has."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from refmodel.oracle.trace import events as e
+
+MANY = 12
+"""Names that are listed where none is near."""
+
+
+def expected(text: bytes, message: str, field: str, kinds: dict[str, type[e.Event]]) -> str:
+    """A decoder's message, with what was expected in its place. ``kinds``: the events there are, by name."""
+    if not any(each in message for each in ("Invalid value", "unknown field", "enum value")):
+        return message
+    try:
+        told: Any = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return message
+    name = told.get("e") if isinstance(told, dict) else None
+    if not isinstance(name, str):
+        return message
+    if name not in kinds:
+        return f"there is no event {name!r}; {_near(name, kinds)} (specs/traces.md lists them)"
+    fields = {each.name: each for each in msgspec.structs.fields(kinds[name])}
+    if "unknown field" in message:
+        return f"{message}; {_near(field, ['e', *fields])}"
+    if "enum value" in message and field in fields:
+        values = [value for part in _parts(fields[field].type) for value in typing.get_args(part)]
+        return f"{message}; expected {', '.join(map(str, values))}" if values else message
+    return message
+
+
+def _parts(annotation: Any) -> Iterable[Any]:
+    """The literals in a type."""
+    if typing.get_origin(annotation) is typing.Literal:
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _parts(part)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=2)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"expected {', '.join(names)}" if len(names) <= MANY else "expected another name"
