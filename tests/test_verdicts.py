@@ -387,7 +387,7 @@ def test_what_is_concluded_of_one_clause_says_so() -> None:
     clause = design.laws[0].clause
     for engines, said in (("prove",), f"every law of {clause} holds, for any number of names"), (
             ("exhaustive",), f"every law of {clause} holds in every state of this geometry"):
-        assert conclusion(check(design, engines, clause=clause)) == said
+        assert conclusion(check(design, engines, Asked(clause=clause))) == said
 
 
 def test_a_proof_that_stops_short_of_a_law_that_a_run_breaks_says_that_it_fails() -> None:
