@@ -21,7 +21,7 @@ _TRUE, _FALSE = z3.BoolVal(True).ast.value, z3.BoolVal(False).ast.value
 
 T = TypeVar("T")
 
-_KEPT = 200_000
+_KEPT = 50_000
 
 number_of: Callable[[Term], int] = operator.attrgetter("ast.value")
 """A number that a term has as long as it is kept, and no other term has then: the address of z3's object."""

@@ -64,7 +64,7 @@ def prove(design: Outline, *, clause: str | None = None, all_failures: bool = Fa
     proofs = [initial]
     names = [op.name for op in sorted(design.operations, key=_cost)]
     if all(j.verdict == "proved" for j in initial.judgements) or all_failures:
-        proofs += _in_parallel(design, names, clause, all_failures, processes or processors(), progress)
+        proofs += _in_parallel(design, names, clause, all_failures, processes, progress)
     done = {p.operation for p in proofs}
     audited = Audited(sum(p.audited.compared for p in proofs), tuple(d for p in proofs for d in p.audited.disagreements))
     return Proved(tuple(proofs), tuple(n for n in names if n not in done), time.perf_counter() - began, audited)
@@ -82,7 +82,7 @@ def _cost(op: object) -> tuple[int, str]:
     return int(getattr(op, "by_guest", False) and getattr(op, "returns", None) is not None), getattr(op, "name", "")
 
 
-def _in_parallel(design: Outline, names: list[str], clause: str | None, all_failures: bool, processes: int,
+def _in_parallel(design: Outline, names: list[str], clause: str | None, all_failures: bool, processes: int | None,
                  progress: Callable[[str], None] | None) -> list[Proof]:
     proofs: list[Proof] = []
     _Worker.clause, _Worker.to_the_end = clause, all_failures
@@ -98,15 +98,16 @@ def _in_parallel(design: Outline, names: list[str], clause: str | None, all_fail
     return sorted(proofs, key=lambda p: names.index(p.operation))
 
 
-def _results(names: list[str], processes: int) -> Iterator[Proof | str]:
-    """The proofs as they are done; in this process if there is to be one only, or if laws cannot travel between several."""
+def _results(names: list[str], processes: int | None) -> Iterator[Proof | str]:
+    """The proofs as they are done. They are made in other processes, with which all goes that a proof has made, terms by the
+    gigabyte; or in this one, if that is asked for or if laws cannot travel between several."""
     _Worker.enough = None
     if processes == 1 or not _travel(_Worker.design.laws):
         yield from map(_Worker.run, names)
         return
     context = multiprocessing.get_context("fork")
     _Worker.enough = context.Event()
-    with context.Pool(min(processes, len(names)), leave_ending_to_the_parent) as pool:
+    with context.Pool(min(processes or processors(), len(names)), leave_ending_to_the_parent) as pool:
         try:
             yield from pool.imap_unordered(_Worker.run, names)
         except GeneratorExit:  # a worker that is ended while it answers keeps the lock of all answers: let each come to its end
