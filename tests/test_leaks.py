@@ -17,6 +17,7 @@ from tests.designs.split import Allocator
 from tests.test_command import refmodel
 
 LARGE = [name for name in PAIRS if "devices" in name or "dirty-logging" in name or "compressed" in name or "virtio" in name
+         or "reservation" in name
          or name in ("any over ksm, ballooning", "any over ksm, deflate-on-oom")]
 FAST = [*(name for name in PAIRS if name not in LARGE), "any over compressed-memory, swapping",
         "any over dirty-logging, guest-copies", "any over guest-copies, devices"]

@@ -339,7 +339,7 @@
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
 /* resume: The VM goes on on the other machine, with the memory that was sent there; pages marked were fetched
- * first. */
+ * first. More: fetched. */
 #define refmodel_event_resume(rm, vm, more) \
     refmodel_tell(rm, "\"e\":\"resume\",\"vm\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_MORE(more))

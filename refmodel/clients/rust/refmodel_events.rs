@@ -395,7 +395,7 @@ impl Refmodel {
     }
 
     /// resume: The VM goes on on the other machine, with the memory that was sent there; pages marked were fetched
-    /// first.
+    /// first. More: fetched.
     #[track_caller]
     pub fn event_resume(&mut self, vm: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"resume","vm":{vm}"#), more)

@@ -21,7 +21,7 @@ def expected(text: bytes, message: str, field: str, kinds: dict[str, type[e.Even
         return message
     try:
         told: Any = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return message
     name = told.get("e") if isinstance(told, dict) else None
     if not isinstance(name, str):
