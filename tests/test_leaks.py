@@ -15,11 +15,12 @@ from refmodel.language import BadDesign, outline
 from refmodel.points import PAIRS
 from tests.designs.split import Allocator
 from tests.test_command import refmodel
+from tests.test_pairs import FEW
 
 LARGE = [name for name in PAIRS if "devices" in name or "dirty-logging" in name or "compressed" in name or "virtio" in name
          or "reservation" in name
          or name in ("any over ksm, ballooning", "any over ksm, deflate-on-oom")]
-FAST = [*(name for name in PAIRS if name not in LARGE), "any over compressed-memory, swapping",
+FAST = [*(name for name in FEW if name not in LARGE), "any over compressed-memory, swapping",
         "any over dirty-logging, guest-copies", "any over guest-copies, devices"]
 
 
@@ -47,7 +48,7 @@ def test_nor_does_it_pass_as_a_theorem(name: str) -> None:
     assert twins.pairs and twins.possible and twins.failing
 
 
-@pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE if name not in FAST)])
+@pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in PAIRS if name not in FAST)])
 def test_mechanisms_in_pairs_leak_nothing(name: str) -> None:
     found = search(outline(PAIRS[name]), watching(PAIRS[name].geometry), seconds=600)
     assert found.leak is None and found.complete and found.compared > 50
