@@ -136,6 +136,7 @@ def test_a_reason_excuses_a_survivor_and_a_reason_that_excuses_nothing_is_report
     assert any("is noticed" in s and "self.one" in s for s in done.stale)
 
 
+@pytest.mark.slow
 def test_every_reason_is_of_a_mutant_that_there_is() -> None:
     wanted: dict[str, set[str]] = {}
     for reason in reasons.known():
