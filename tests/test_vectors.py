@@ -411,9 +411,11 @@ def test_vectors_outside_ia32e_mode_have_what_their_formats_have(some: Path) -> 
 def test_a_walker_that_lacks_features_agrees_with_every_vector_that_needs_none_of_them(name: str, some: Path) -> None:
     """Whichever features are lacking that a vector does not need, the walk ends as it says; those that it needs matter."""
     met = set[str]()
-    for vector, test, ways in itertools.islice(files.read(some / f"{name}.jsonl"), 0, None, 17):
+    for at, (vector, test, ways) in enumerate(files.read(some / f"{name}.jsonl")):
         needed = set(vector.needs)
         met |= needed
+        if at % 17:
+            continue
         on = [f for f, x in features.FEATURES.items() if x.field and x.without(test) is not None]
         rest = [f for f in on if f not in needed]
         for number in range(1, len(rest) + 1):
