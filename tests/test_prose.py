@@ -25,7 +25,7 @@ def laws() -> Iterator[tuple[str, str]]:
 
 def mutants() -> Iterator[tuple[str, str]]:
     for name, mutant in MUTANTS.items():
-        yield name, " ".join(mutant.title.split())
+        yield name, mutant.in_one_line
 
 
 def helps() -> Iterator[tuple[str, str]]:

@@ -58,6 +58,11 @@ class Mutant:
         return (self.design.__doc__ or "").strip()
 
     @property
+    def in_one_line(self) -> str:
+        """The same without a line break."""
+        return " ".join(self.title.split())
+
+    @property
     def told(self) -> str:
         """The same, and where it comes from."""
         return f"{self.title} ({self.reference})" if self.entry else self.title

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from os import cpu_count
 from typing import Annotated, Any
 
 import attrs
@@ -75,7 +74,7 @@ def _other(design: str, mine: Outline, to: str) -> Outline:
 
 def _proofs(mine: Outline, other: Outline, jobs: int | None) -> tuple[list[Simulated], list[str]]:
     """What became of each operation, and what is not proved of the steps or of the laws that they lean on."""
-    done = prove(mine, all_failures=True, processes=jobs or cpu_count() or 1, audits=False, machine=other)
+    done = prove(mine, all_failures=True, processes=jobs, audits=False, machine=other)
     proofs = [each.simulated for each in done.proofs if each.simulated is not None]
     unproved = [why for each in proofs for why in each.failing]
     unproved += [f"{name} always exits, and nothing completes it" for name in never_completed(mine, other, proofs)]

@@ -18,7 +18,7 @@ from typing import Any
 import attrs
 
 from refmodel.language.kinds import Kind, NaturalKind, Scalar, WordKind, kind_of
-from refmodel.language.places import decorated
+from refmodel.language.places import decorated, line_of
 from refmodel.language.unsound import BadDesign
 
 ABOUT_A_STEP = ("before", "outcome", "actor")
@@ -43,7 +43,7 @@ class Law:
     @property
     def place(self) -> str:
         """``file:line`` of its text."""
-        return f"{self.function.__code__.co_filename}:{self.function.__code__.co_firstlineno}"
+        return line_of(self.function)
 
     @property
     def of_state(self) -> bool:
@@ -93,7 +93,7 @@ def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
         if not isinstance(function, types.FunctionType):
             raise BadDesign(f"{decorated(function)}, stands under @law; expected a plain function, with no decorator between "
                             "the two")
-        place = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+        place = line_of(function)
         if not isinstance(clause, str) or not isinstance(sentence, str):
             raise BadDesign(f"{place}: @law is given {clause!r} and {sentence!r}; expected a clause and a sentence, both strings: "
                             '@law("ISO-1", "No two pages are mapped to one frame.")')

@@ -26,11 +26,15 @@ def home_of(cls: type, name: str) -> type:
     return next((base for base in cls.__mro__ if name in vars(base) or name in vars(base).get("__annotations__", {})), cls)
 
 
+def line_of(function: Any) -> str:
+    """``file:line`` of a function's text."""
+    return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+
+
 def decorated(what: Any) -> str:
     """What stands under a decorator, with its place if it is made of a function: ``file:line: name, a staticmethod``."""
     function = getattr(what, "__func__", getattr(what, "fget", what))
-    code = getattr(function, "__code__", None)
-    if code is None:
+    if not hasattr(function, "__code__"):
         return repr(what)
     kind = "coroutine" if inspect.iscoroutinefunction(what) else type(what).__name__
-    return f"{code.co_filename}:{code.co_firstlineno}: {code.co_name}, a {kind}"
+    return f"{line_of(function)}: {function.__code__.co_name}, a {kind}"

@@ -38,9 +38,8 @@ def places(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def told(name: str, run: BrokenRun) -> str:
     """A run as it stands in a chapter."""
-    title = " ".join(MUTANTS[name].title.split())
     return "\n".join([
-        "", f"`{name}`: {title}", "",
+        "", f"`{name}`: {MUTANTS[name].in_one_line}", "",
         f"![The state after the last of {len(run.steps)} steps](pictures/{name}.svg)", "",
         "```text", trace_text(run.design, run.told()), broken_text(run.failure.broken), "```", "",
         f"`refmodel bench {name}` finds it again, and `refmodel explain {name}` prints the change.", "", ""])

@@ -56,7 +56,7 @@ def exhibit(name: str) -> Exhibit:
     """A defect's page. Raises ``AssertionError`` if no run breaks a law."""
     mutant = HISTORICAL[name]
     run = shortest(mutant)
-    row = f"| [{name}]({name}.md) | {run.clause} | {_first_sentence(mutant)} | {len(run.steps)} |"
+    row = f"| [{name}]({name}.md) | {run.clause} | {mutant.in_one_line} | {len(run.steps)} |"
     return Exhibit(name, _page(name, mutant, run), figure(run), row)
 
 
@@ -80,7 +80,7 @@ def _page(name: str, mutant: Mutant, run: BrokenRun) -> str:
     return "\n".join([
         f"# {name}", "", title, *([more.rstrip()] if more.strip() else []), "",
         "## What is wrong", "",
-        f"{_first_sentence(mutant)} The design is `{mutant.design.__mro__[1].__name__}` with this change:", "",
+        f"{mutant.in_one_line} The design is `{mutant.design.__mro__[1].__name__}` with this change:", "",
         "```python", _source(mutant), "```", "",
         f"## The shortest run that breaks {broken.clause}", "",
         f"[{broken.clause}](../properties.md): {sentence_of(broken.clause)}.",
@@ -92,10 +92,6 @@ def _page(name: str, mutant: Mutant, run: BrokenRun) -> str:
 
 def _source(mutant: Mutant) -> str:
     return textwrap.dedent(inspect.getsource(mutant.design)).rstrip()
-
-
-def _first_sentence(mutant: Mutant) -> str:
-    return " ".join(mutant.title.split())
 
 
 def exhibits(names: Sequence[str], where: Where | None = None) -> Iterator[Exhibit]:
