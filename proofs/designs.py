@@ -8,13 +8,14 @@ from refmodel.bare_machines import bare_machine_of
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.corresponding import never_completed
 from refmodel.engines.induction import Proof, apart, prove
+from refmodel.engines.progress import demand_progress
 from refmodel.examples.zap import ZapToProtect
 from refmodel.language import outline
 
 DESIGNS = {**SHIPPED, **COMBINED, "ZapToProtect": ZapToProtect}
 
 
-def by_operation(name: str) -> dict[str, Callable[[], Proof]]:
+def by_operation(name: str) -> dict[str, Callable[[], Proof | None]]:
     """The proofs of each operation, and of the initial state, that make up the theorem below."""
     design = outline(DESIGNS[name])
     return apart(design, bare_machine_of(design))
@@ -28,9 +29,13 @@ def every_operation_keeps_every_law(name: str) -> None:
     homomorphism, CACM 1974); or it is an exit, or the monitor's own, and neither changes nor shows anything that the bare machine
     has. The monitor's steps that do more are those that a guest asks for, or memory that it is given: ``steps`` in the text says
     which. What a processor may do by itself with what it has cached, it may do at any time.
+
+    What is begun comes to an end: wherever a condition is pending, once nothing is pending any more that has to be ended first, the
+    operation that ends it applies, and it is ended then; and such operations do not begin each other's work for ever.
     """
     design = outline(DESIGNS[name])
     machine = bare_machine_of(design)
+    demand_progress(design)
     done = prove(design, all_failures=True, machine=machine)
     assert [f"{j.operation}: {j.law and j.law.name}: {j.why}" for j in done.judgements() if j.verdict != "proved"] == []
     assert {p.operation for p in done.proofs} == {"initial state", *(op.name for op in design.operations)}

@@ -20,8 +20,8 @@ from refmodel.engines import checking
 from refmodel.engines.asked import Asked
 from refmodel.engines.broken_runs import BrokenRun, spec_of_class
 from refmodel.engines.machine import Failure
-from refmodel.engines.machine import replay as run_again
 from refmodel.engines.proof_cache import ProofCache
+from refmodel.engines.replaying import replay as run_again
 from refmodel.engines.several import several
 from refmodel.engines.tokens import Said, decode, has_changed, places, spec_of
 from refmodel.engines.verdicts import EngineReport, Numbers, Status, Verdict, conclusion, status_of
@@ -122,7 +122,7 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     Raises ``BadDesign`` if it is no design, if the clause or an engine is unknown, or if no engine can read the text.
     """
     outline, spec = named(design, geometry)
-    clauses = sorted({each.clause for each in outline.laws})
+    clauses = sorted({each.clause for each in outline.claims})
     if law is not None and law not in clauses:
         raise BadDesign(f"{law}: {outline.name} has no such law; it has {', '.join(clauses)}")
     asked = Asked(law, seconds, runs, explore_seconds, exact, depth, seed, why, suggest)
@@ -160,7 +160,7 @@ def replay(token: str) -> BrokenRun | None:
     """
     _, said = spec_of(token)
     spec, outline = meant(said)
-    judged = outline.restricted(said.clause) if said.clause in {law.clause for law in outline.laws} else outline
+    judged = outline.restricted(said.clause) if said.clause in {law.clause for law in outline.claims} else outline
     geometry, run = decode(outline, said)
     told = list(run_again(judged, geometry, run))
     broken = told[-1].broken if told else None

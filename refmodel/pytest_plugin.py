@@ -92,7 +92,7 @@ class DesignOfSuite(pytest.Collector):
         except (BadDesign, Unsound) as why:
             raise self.CollectError(str(why)) from None
         return [LawOfSuite.from_parent(self, name=f"{law.name}[{engine}]", suite=suite, law=law, engine=engine)
-                for engine in suite.engines for law in suite.laws]
+                for engine in suite.engines for law in suite.judged(engine)]
 
     def _given(self) -> dict[str, Any]:
         mark = self.get_closest_marker("refmodel")

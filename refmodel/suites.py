@@ -57,11 +57,16 @@ class Suite:
            law: str | None, runs: int, seed: int) -> Suite:
         """The suite of a design; ``BadDesign`` if it is none, or has no law of that clause."""
         outline, _ = named(design, geometry)
-        laws = tuple(each for each in outline.laws if law in (None, each.clause))
+        laws = tuple(each for each in outline.claims if law in (None, each.clause))
         if not laws:
-            clauses = sorted({each.clause for each in outline.laws})
+            clauses = sorted({each.clause for each in outline.claims})
             raise BadDesign(f"{outline.name}: no law of {law}; expected one of {', '.join(clauses)}")
         return cls(outline.name, outline, engines or usual(outline), laws, law, runs, seed)
+
+    def judged(self, engine: str) -> tuple[Law, ...]:
+        """What an engine judges: whether something pending is ended, runs tell, and proofs."""
+        pending = {each.law for each in self.design.pending}
+        return tuple(law for law in self.laws if law not in pending or engine in ("random", "prove"))
 
     def answer(self, engine: str, law: Law) -> Answer:
         """What an engine says of a law."""
@@ -73,10 +78,10 @@ class Suite:
 
     def _asked(self, engine: str) -> Iterator[tuple[Law, Answer]]:
         """Ask an engine. A run that breaks a law ends its search, so it is asked again about the laws that are left, if need be."""
-        candidates = self.design.laws if engine == "prove" else self.laws
-        left, limit = {*candidates}, None
-        while left & {*self.laws}:
-            outline = attrs.evolve(self.design, laws=tuple(law for law in candidates if law in left))
+        wanted = {*self.judged(engine)}
+        left, limit = {*self.design.claims} if engine == "prove" else {*wanted}, None
+        while left & wanted:
+            outline = self.design.judging(left.__contains__)
             asked: Any = [engine]
             found = check(outline, asked, law=self.clause, runs=self.runs, explore_seconds=limit, seed=self.seed)
             limit = AGAIN

@@ -15,7 +15,7 @@ from refmodel.engines.compiled.native import Native
 from refmodel.engines.compiled.walking import Walks
 from refmodel.engines.exhaustive import compiled, explore, in_turn
 from refmodel.engines.exploration import COMPILED
-from refmodel.engines.machine import replay
+from refmodel.engines.replaying import replay
 from refmodel.engines.stepwise import explore_stepwise
 from refmodel.language import BadDesign, Design, Total, Unsound, count, geometry, law, operation, outline, require
 from refmodel.loading import load

@@ -8,8 +8,8 @@ import pytest
 from refmodel.engines.bounded import search
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.induction import prove
-from refmodel.engines.machine import replay
 from refmodel.engines.random import campaign
+from refmodel.engines.replaying import replay
 from refmodel.language import NOTHING, BadDesign
 from refmodel.loading import load
 

@@ -15,9 +15,10 @@ from refmodel.engines.bounded import search
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.induction import prove
 from refmodel.engines.layout import Layout
-from refmodel.engines.machine import RESUME, Machine, changes, recorded, replay
+from refmodel.engines.machine import RESUME, Machine, changes, recorded
 from refmodel.engines.prover import prove_initial, prove_operation
 from refmodel.engines.random import campaign
+from refmodel.engines.replaying import replay
 from refmodel.engines.reports_of_runs import check_exhaustive
 from refmodel.engines.rule_machine import rule_machine
 from refmodel.engines.tokens import Said, decode, encode, spec_of

@@ -14,12 +14,17 @@ from refmodel.language import BadDesign
 from refmodel.report.explaining import EFF_3, all_laws, explain
 
 
+PENDING = "EFF-4"
+"""What is pending ends: the designs in which it does not are in test_progress.py."""
+
+
 def test_every_clause_has_words_a_law_a_design_and_a_bug() -> None:
     for clause in {law.clause for law in all_laws().values()} | {EFF_3}:
         told = explain(clause)
         assert told.chapters and not told.title.endswith(": "), clause
         by = dict(told.checked_by)
-        assert clause == EFF_3 or (told.texts and by["designs"] and by["bugs"]), clause
+        assert clause == EFF_3 or (told.texts and by["designs"]), clause
+        assert clause == PENDING or by["bugs"], clause
 
 
 def test_every_law_is_told_with_its_text() -> None:

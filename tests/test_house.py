@@ -4,8 +4,9 @@ import pytest
 
 from refmodel.designs import Ept
 from refmodel.engines.checking import examined
-from refmodel.engines.machine import Machine, replay
+from refmodel.engines.machine import Machine
 from refmodel.engines.random import campaign
+from refmodel.engines.replaying import replay
 from refmodel.language import outline
 from tests.mutant_runs import MADE_UP, due, explored, kept_runs, read
 

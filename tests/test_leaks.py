@@ -8,7 +8,7 @@ from refmodel.bugs.leaks import LEAKS
 from refmodel.cli.leaks import _refuse
 from refmodel.designs import Memory
 from refmodel.engines.exhaustive import explore
-from refmodel.engines.machine import replay
+from refmodel.engines.replaying import replay
 from refmodel.engines.twins import prove_twins
 from refmodel.engines.unwinding import RESPECT, search, watching
 from refmodel.language import BadDesign, outline

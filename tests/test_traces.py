@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from refmodel.bugs import MUTANTS
 from refmodel.designs import Memory
-from refmodel.engines.machine import Run, replay
+from refmodel.engines.machine import Run
+from refmodel.engines.replaying import replay
 from refmodel.geometries import LARGER
 from refmodel.language import BadDesign, Design, outline
 from refmodel.oracle.trace import linear

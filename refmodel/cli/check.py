@@ -262,7 +262,7 @@ def _outline(name: str, law: str | None) -> Outline:
     outline = load(name)
     if law is None:
         return outline
-    clauses = sorted({each.clause for each in outline.laws})
+    clauses = sorted({each.clause for each in outline.claims})
     if law not in clauses:
         raise BadDesign(f"{law}: {outline.name} has no such law; it has {', '.join(clauses)}")
     return outline

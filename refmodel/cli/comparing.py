@@ -10,7 +10,7 @@ import attrs
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, out, severity
 from refmodel.designs import REFERENCES, SHIPPED
 from refmodel.engines.differential import Comparison, common, compare
-from refmodel.engines.machine import replay
+from refmodel.engines.replaying import replay
 from refmodel.engines.words import call
 from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline

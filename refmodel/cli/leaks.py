@@ -11,7 +11,7 @@ from refmodel.bugs.leaks import LEAKS
 from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, severity
 from refmodel.engines.layout import fits_bytes
-from refmodel.engines.machine import replay as run_again
+from refmodel.engines.replaying import replay as run_again
 from refmodel.engines.unwinding import Leak, Unwinding, known_tables, search, watching
 from refmodel.language import Geometry
 from refmodel.language import outline as outline_of

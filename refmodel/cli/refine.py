@@ -16,7 +16,7 @@ from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, app, out, t
 from refmodel.engines.corresponding import never_completed, shared
 from refmodel.engines.induction import prove
 from refmodel.engines.judgements import Simulated
-from refmodel.engines.machine import replay
+from refmodel.engines.replaying import replay
 from refmodel.engines.simulation_runs import SimulatedRuns, simulated_runs
 from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign

@@ -17,7 +17,7 @@ from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, app, err, 
 from refmodel.cli.progress import Counting
 from refmodel.engines.bench import Kill
 from refmodel.engines.bench import matrix as kill_matrix
-from refmodel.engines.machine import replay as run_again
+from refmodel.engines.replaying import replay as run_again
 from refmodel.engines.tokens import decode, has_changed, spec_of
 from refmodel.language.unsound import BadDesign
 from refmodel.machine.x86.instructions import X86_INSTRUCTIONS, classify
@@ -88,7 +88,7 @@ def replay(
     _, said = spec_of(token)
     spec, outline = api.meant(said)
     geometry, run = decode(outline, said)
-    judged = outline.restricted(said.clause) if said.clause in {law.clause for law in outline.laws} else outline
+    judged = outline.restricted(said.clause) if said.clause in {law.clause for law in outline.claims} else outline
     told = list(run_again(judged, geometry, run))
     out.print(f"{spec}{f', judged by {said.clause}' if judged is not outline else ''}", soft_wrap=True, markup=False)
     if has_changed(outline, said):

@@ -8,7 +8,8 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import Failure, Told, replay
+from refmodel.engines.machine import Failure, Told
+from refmodel.engines.replaying import replay
 from refmodel.engines.tokens import encode
 from refmodel.engines.words import broken_text, call, trace_text
 from refmodel.language.design import Outline
@@ -54,7 +55,10 @@ class BrokenRun:
     @property
     def judged(self) -> Outline:
         """The design with the broken law alone: the run is shown up to the step that breaks it."""
-        return self.design if self.law is None else attrs.evolve(self.design, laws=(self.law,))
+        if self.law is None:
+            return self.design
+        is_pending = any(each.law is self.law for each in self.design.pending)
+        return self.design.judging(lambda law: law is self.law) if is_pending else attrs.evolve(self.design, laws=(self.law,))
 
     @property
     def token(self) -> str | None:

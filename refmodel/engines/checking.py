@@ -81,6 +81,8 @@ def _reports(design: Outline, engines: Sequence[str], asked: Asked, refused: lis
     """Each engine's report; why those that cannot read the text refuse it is added to ``refused``."""
     judged = design if asked.clause is None else design.restricted(asked.clause)
     for engine in engines:
+        if judged.pending and not judged.laws and engine not in ("random", "prove"):
+            continue  # whether what is pending is ended, these two tell
         keeps = None if cache is None else _Kept.of(cache, design, engine, asked)
         report = keeps.recalled(judged) if keeps else None
         if report is None:
@@ -101,7 +103,7 @@ def _report(design: Outline, judged: Outline, engine: str, asked: Asked, refused
     began = time.perf_counter()
 
     def nothing(why: str, disagreement: Disagreement | None = None) -> EngineReport:
-        verdicts = dict.fromkeys(judged.laws, Verdict.UNDECIDED)
+        verdicts = dict.fromkeys(judged.claims, Verdict.UNDECIDED)
         return EngineReport(engine, verdicts, "nothing", time.perf_counter() - began, why=why, disagreement=disagreement)
 
     try:
@@ -148,7 +150,7 @@ class _Kept:
         if not kept:
             return None
         try:
-            laws = {law.name: law for law in judged.laws}
+            laws = {law.name: law for law in judged.claims}
             verdicts = {laws[name]: Verdict(verdict) for name, verdict in kept["verdicts"].items()}
             notes = tuple(str(note) for note in kept["notes"])
             covered, seconds, numbers = str(kept["covered"]), float(kept["seconds"]), Numbers(**kept["numbers"])

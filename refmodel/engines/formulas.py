@@ -10,7 +10,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Lookup
-from refmodel.engines.connectives import identical, number_of
+from refmodel.engines.connectives import identical, negation, number_of
 from refmodel.engines.questions import simplified
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.templates import Template
@@ -44,12 +44,13 @@ class Formula:
         return tuple(sorted({x.table for x in self.lookups} | {c.table for c in self.counts}))
 
 
-def formula(design: Outline, law: Law, base: str) -> Formula:
+def formula(design: Outline, law: Law, base: str, denied: bool = False) -> Formula:
+    """A law of an arbitrary state, or that its condition does not hold there (``denied``)."""
     reading = Symbolic(design, prune=False)
     with answering(reading):
         state = reading.state(base)
         names = [reading.arbitrary(kind, f"{law.name}!{n}") for n, kind in law.names]
-        body = claimed(reading, law.function, state, *names)
+        body = negation(reading.fold(law.function, state, *names)) if denied else claimed(reading, law.function, state, *names)
     terms = tuple(n.term for n in names)
     real = [real for (_, kind), t in zip(law.names, terms, strict=True) for real in real_term(kind, t)]
     body = z3.Implies(z3.And(real), body) if real else body  # it is claimed for what there is, and NOTHING is not

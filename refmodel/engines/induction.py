@@ -13,6 +13,7 @@ import attrs
 
 from refmodel.engines.audit import Audited, drawn
 from refmodel.engines.formulas import Formula
+from refmodel.engines.progress import demand_progress
 from refmodel.engines.prover import INITIAL, Induction, Judgement, Proof, prove_initial, prove_operation
 from refmodel.engines.samples import Sample
 from refmodel.engines.spread import leave_ending_to_the_parent, processors
@@ -70,11 +71,12 @@ def prove(design: Outline, *, clause: str | None = None, all_failures: bool = Fa
     return Proved(tuple(proofs), tuple(n for n in names if n not in done), time.perf_counter() - began, audited)
 
 
-def apart(design: Outline, machine: Outline | None = None) -> dict[str, Callable[[], Proof]]:
+def apart(design: Outline, machine: Outline | None = None) -> dict[str, Callable[[], Proof | None]]:
     """The proofs that make up the whole, by name, each to be made in the process that calls it."""
     names = [op.name for op in sorted(design.operations, key=_cost)]
     operations = {name: partial(prove_operation, design, name, machine=machine) for name in names}
-    return {INITIAL: partial(prove_initial, design), **operations}
+    ends = {"what is pending": partial(demand_progress, design)} if design.pending else {}
+    return {INITIAL: partial(prove_initial, design), **operations, **ends}
 
 
 def _cost(op: object) -> tuple[int, str]:

@@ -368,22 +368,6 @@ class Told:
     asked: tuple[str, ...] = ()
 
 
-def replay(design: Outline, geometry: Geometry, run: Run) -> Iterator[Told]:
-    """Run it again, telling each step, up to the first that breaks a law."""
-    machine = Machine(design, geometry)
-    machine.power_on(recorded(run.initial))
-    for step in run.steps:
-        outcome = machine.step(step)
-        asked = tuple(machine.last_questions)
-        op = next((o for o in design.operations if o.name == step.operation), None)
-        broken = machine.broken(op, step.arguments, outcome) if op else machine.broken(
-            Operation(RESUME, replay, (), None, False, False), (), outcome)
-        yield Told(step, outcome, tuple(changes(design, machine.before, machine.state)), broken, asked)
-        if broken is not None:
-            return
-        machine.settle()
-
-
 def changes(design: Outline, before: Any, after: Any) -> Iterator[Change]:
     """What differs between two states, entry by entry."""
     for kind in design.tables:

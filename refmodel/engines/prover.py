@@ -99,6 +99,8 @@ class Induction:
         self.explains = False
         """Whether a counterexample is looked for where the text may go wrong, too."""
         self._shared = self.hypotheses(base)
+        self.reads: Callable[[Outline], Symbolic] = Symbolic
+        """What reads the text, and answers what it asks."""
         self._cut_offs = CutOffs() if asks_why else None
         self.followed: list[Path] | None = None
         """The paths that were judged, where they are to be kept; without segments where no lawful state takes one."""
@@ -152,7 +154,7 @@ class Induction:
 
     def paths(self) -> Iterator[Path]:
         """Every path of the operation from an arbitrary state, but for those that no lawful state can take as far as is known."""
-        reading = Symbolic(self.design)
+        reading = self.reads(self.design)
         reading.solver = self._pruning = self._cut_offs or reading.solver
         reading.choices = "choice!" if self.base == "s" else f"{self.base}.choice!"
         with answering(reading):

@@ -14,6 +14,8 @@ from refmodel.engines.corresponding import never_completed
 from refmodel.engines.counterexamples import counterexample, counterexamples
 from refmodel.engines.disagreeing import claims, disagreement
 from refmodel.engines.machine import Failure
+from refmodel.engines.progress import prove_progress
+from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.reports_of_runs import explored_words, never
 from refmodel.engines.suggest import suggest
 from refmodel.engines.vacuity import never_met
@@ -53,6 +55,8 @@ class _Judged:
         reached = random.campaign(self.design, self.design.cls.geometry, seconds=1.0, runs=400)
         vacuous = self._vacuous(verdicts, reached)
         verdicts.update(dict.fromkeys(vacuous, Verdict.VACUOUS))
+        done_with, not_ended = self._ended(done)
+        verdicts.update(done_with)
         words, open_steps = "", tuple[str, ...]()
         if self.machine is not None and done.refuted is None:
             words, open_steps = _simulated(self.needed, done, self.machine)
@@ -60,11 +64,13 @@ class _Judged:
         covered = (f"{number} obligations proved (operation x law) by induction, for any number of names; "
                    f"{done.audited.compared} steps compared with the text on ints{words}")
         report = EngineReport("prove", verdicts, covered, 0.0, None, self.design.cls.geometry,
-                              notes=self._notes(done, reached, vacuous, unproved, not_needed), unproved=(*unproved, *open_steps),
+                              notes=self._notes(done, reached, vacuous, unproved, not_needed),
+                              unproved=(*unproved, *open_steps, *not_ended),
                               numbers=Numbers(obligations=number, compared=done.audited.compared))
         if self.asked.why:
             report = attrs.evolve(report, leans_on=self._leaning_table(done))
         report = self._explained(report, done, reached, not_needed)
+        report = self._with_stuck_run(report)
         return attrs.evolve(report, seconds=time.perf_counter() - began)
 
     # ------------------------------------------------------------ the proof
@@ -138,6 +144,35 @@ class _Judged:
             elif self.needed.is_conditional(law) and never_met(self.needed, law):
                 found[law] = "its premise holds in no lawful state"
         return found
+
+    # ------------------------------------------------------------ what is pending
+
+    def _ended(self, done: induction.Proved) -> tuple[dict[Law, Verdict], tuple[str, ...]]:
+        """What became of each condition that an operation is to end, and what is not proved. All of it leans on the laws."""
+        judged = self.design if self.asked.clause is None else self.design.restricted(self.asked.clause)
+        if not judged.pending:
+            return {}, ()
+        self.notice("prove", "what is pending comes to an end")
+        wanted = {each.law for each in judged.pending}
+        found = [each for each in prove_progress(self.design) if each.pending.law in wanted]
+        doubtful = done.skipped or any(j.verdict != "proved" for j in done.judgements())
+        verdicts = {each.pending.law: Verdict.VACUOUS if each.vacuous else Verdict.PROVED if each.proved and not doubtful
+                    else Verdict.UNDECIDED for each in found}
+        failing = tuple(f"{each.pending.name}: {why}" for each in found for why in each.failing)
+        if doubtful and not failing:
+            failing = (f"{', '.join(each.pending.name for each in found)}: the proof leans on laws that are not all proved",)
+        return verdicts, failing
+
+    def _with_stuck_run(self, report: EngineReport) -> EngineReport:
+        """The report with a run after which something pending is not ended, where that is not proved and there is such a run."""
+        open_ = {each.law for each in self.design.pending if report.verdicts.get(each.law) == Verdict.UNDECIDED}
+        if not open_ or report.failure is not None:
+            return report
+        failure = end_everything(self.design.judging(lambda law: law not in {each.law for each in self.design.pending} - open_),
+                                 self.design.cls.geometry).failure
+        if failure is None or failure.broken.law is None:
+            return report
+        return attrs.evolve(report, verdicts={**report.verdicts, failure.broken.law: Verdict.FAILS}, failure=failure)
 
     def _notes(self, done: induction.Proved, reached: random.Campaign, vacuous: dict[Law, str], unproved: Sequence[str],
                not_needed: frozenset[str]) -> tuple[str, ...]:

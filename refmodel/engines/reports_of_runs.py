@@ -14,6 +14,7 @@ from refmodel.engines.audit import drawn
 from refmodel.engines.compiled.comparing import Comparing
 from refmodel.engines.disagreeing import disagreement
 from refmodel.engines.machine import PENDING, Failure
+from refmodel.engines.progress_runs import Ended, end_everything
 from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
@@ -42,9 +43,21 @@ def of_campaign(design: Outline, done: random.Campaign) -> EngineReport:
     if done.failure is not None:
         return EngineReport("random", _stopped(design, done.failure), covered, done.seconds, done.failure, geometry,
                             bound=done.steps, numbers=numbers)
-    verdicts = _held(design, Verdict.NOT_BROKEN, done.met, done.applied)
+    ended = end_everything(design, geometry)
+    verdicts = {**_held(design, Verdict.NOT_BROKEN, done.met, done.applied), **_ended(design, ended)}
+    if ended.failure is not None:
+        return EngineReport("random", verdicts, covered, done.seconds, ended.failure, geometry, bound=done.steps, numbers=numbers)
+    times = {each.law: ended.ended[each.name] for each in design.pending}
     return EngineReport("random", verdicts, covered, done.seconds, None, geometry, notes=never(design, done.applied),
-                        bound=done.steps, lacking=_lacking(design, done.applied), numbers=numbers)
+                        bound=done.steps, times=times, lacking=_lacking(design, done.applied), numbers=numbers)
+
+
+def _ended(design: Outline, ended: Ended) -> dict[Law, Verdict]:
+    """What runs say of what is pending: it is not ended, was ended wherever it was met, or was met nowhere."""
+    stuck = ended.failure.broken.law if ended.failure is not None else None
+    held = Verdict.UNDECIDED if ended.failure is not None else Verdict.ENDED
+    return {each.law: Verdict.FAILS if each.law is stuck else held if ended.ended[each.name] else Verdict.VACUOUS
+            for each in design.pending}
 
 
 def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineReport:

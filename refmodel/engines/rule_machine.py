@@ -12,8 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from refmodel.engines.broken_runs import BrokenRun, spec_of_class
 from refmodel.engines.compiled.walking import Walks
 from refmodel.engines.exhaustive import compiled
-from refmodel.engines.machine import RESUME, Broken, Failure, Machine, Pick, Run, Step, recorded, replay
+from refmodel.engines.machine import RESUME, Broken, Failure, Machine, Pick, Run, Step, recorded
 from refmodel.engines.random import Instance, Search, by_operation
+from refmodel.engines.replaying import replay
 from refmodel.engines.shrink import shortened
 from refmodel.engines.words import call
 from refmodel.language.design import Design, Operation, Outline, outline

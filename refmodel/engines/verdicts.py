@@ -6,7 +6,7 @@ specs/guide/verdicts.md has this table; a test keeps them alike.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -42,6 +42,7 @@ class Verdict(enum.StrEnum):
     HOLDS = "holds"
     NOT_BROKEN = "not broken"
     NO_RUN = "no run"
+    ENDED = "ended"
     FAILS = "fails"
     NOT_INDUCTIVE = "not inductive"
     VACUOUS = "vacuous"
@@ -53,12 +54,13 @@ WORDS = {
     Verdict.HOLDS: "holds in every state of this geometry",
     Verdict.NOT_BROKEN: "not broken in {} steps",
     Verdict.NO_RUN: "no run of up to {} steps breaks it",
+    Verdict.ENDED: "ended wherever it was pending, {} times",
     Verdict.FAILS: "fails",
     Verdict.NOT_INDUCTIVE: "true where explored, not inductive",
     Verdict.VACUOUS: "vacuous",
     Verdict.UNDECIDED: "undecided",
 }
-GOOD = {Verdict.PROVED, Verdict.HOLDS, Verdict.NOT_BROKEN, Verdict.NO_RUN}
+GOOD = {Verdict.PROVED, Verdict.HOLDS, Verdict.NOT_BROKEN, Verdict.NO_RUN, Verdict.ENDED}
 BAD = {Verdict.FAILS}
 COMPLETE = ("prove", "exhaustive")
 """The engines that look at every state of something; the others look at some runs."""
@@ -136,6 +138,8 @@ class EngineReport:
     """Obligations neither proved nor refuted, each with the reason; and laws that a proof leans on and that are not proved."""
     bound: int = 0
     """The N of the verdict's words."""
+    times: Mapping[Law, int] = attrs.field(factory=dict)
+    """How often random runs have ended each condition that is to come to an end."""
     lacking: tuple[str, ...] = ()
     """Operations that never applied, so that runs have shown nothing of them."""
     why: str = ""
@@ -151,7 +155,7 @@ class EngineReport:
 
     def words(self, law: Law) -> str:
         """The verdict on a law as it is printed."""
-        return WORDS[self.verdicts[law]].format(f"{self.bound:,}")
+        return WORDS[self.verdicts[law]].format(f"{self.times.get(law, self.bound):,}")
 
     @property
     def failed(self) -> bool:
@@ -177,7 +181,7 @@ def status_of(reports: Sequence[EngineReport]) -> Status:
 
 def _is_shown(law: Law, reports: Sequence[EngineReport]) -> bool:
     """Whether an engine met what the law speaks of; where one looked at every state, one that did."""
-    complete = [r for r in reports if r.engine in COMPLETE]
+    complete = [r for r in reports if r.engine in COMPLETE and law in r.verdicts]
     return any(r.verdicts.get(law) in GOOD for r in complete or reports)
 
 

@@ -8,6 +8,7 @@ from refmodel.language.design import Design, guest, operation, outline
 from refmodel.language.gathering import EveryLaw, every_law
 from refmodel.language.kinds import NOTHING, Bits, Geometry, Name, Natural, Page, Total, geometry
 from refmodel.language.laws import Law, law
+from refmodel.language.pending import Pending, pending
 from refmodel.language.unsound import BadDesign, Unsound
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Name",
     "Natural",
     "Page",
+    "Pending",
     "Refused",
     "Total",
     "Unsound",
@@ -37,6 +39,7 @@ __all__ = [
     "law",
     "operation",
     "outline",
+    "pending",
     "require",
     "reset",
 ]

@@ -45,6 +45,7 @@ from refmodel.language.kinds import (
     table_kind,
 )
 from refmodel.language.laws import Law
+from refmodel.language.pending import Pending, pendings
 from refmodel.language.places import decorated, home_of, place_of
 from refmodel.language.unsound import BadDesign
 
@@ -124,6 +125,8 @@ class Outline:
     laws: tuple[Law, ...]
     text: Examination = attrs.field(eq=False, repr=False)
     """What there is in its text."""
+    pending: tuple[Pending, ...] = ()
+    """What may be pending, and what ends it."""
 
     @property
     def name(self) -> str:
@@ -163,9 +166,19 @@ class Outline:
     def _text_of(self, law: Law) -> Examination:
         return self.text if law in self.text.reads else _read(hashable(self.cls), self.tables, (), (law,))
 
+    @property
+    def claims(self) -> tuple[Law, ...]:
+        """All that a verdict is given on: its laws, and the conditions that are to come to an end."""
+        return (*self.laws, *(each.law for each in self.pending))
+
     def restricted(self, clause: str) -> Outline:
-        """With the laws of one clause only judged."""
-        return attrs.evolve(self, laws=tuple(law for law in self.laws if law.clause == clause))
+        """With the claims of one clause only judged."""
+        return self.judging(lambda law: law.clause == clause)
+
+    def judging(self, wanted: Callable[[Law], bool]) -> Outline:
+        """With some of its claims only judged."""
+        return attrs.evolve(self, laws=tuple(law for law in self.laws if wanted(law)),
+                            pending=tuple(each for each in self.pending if wanted(each.law)))
 
     def with_laws(self, more: typing.Sequence[Law]) -> Outline:
         """With these laws besides; ``BadDesign`` if one is not in the language."""
@@ -228,13 +241,14 @@ def _outline(cls: Any) -> Outline:
         raise BadDesign(f"{place_of(cls)}: no tables; expected annotations such as p2m: Total[tuple[Vm, Gfn], P2mEntry]")
     if not operations:
         raise BadDesign(f"{place_of(cls)}: no operations; expected methods decorated with @operation or @guest")
-    laws = _laws(cls, operations)
-    if not laws:
+    laws, pending = _laws(cls, operations), pendings(cls, operations)
+    if not laws and not pending:
         raise BadDesign(f"{place_of(cls)}: no laws; expected functions decorated with @law, or a tuple called laws")
     for name in cls.arbitrary:
         if name not in {t.name for t in tables}:
             raise BadDesign(f"{place_of(home_of(cls, 'arbitrary'), 'arbitrary')} names {name!r}, which is no table")
-    return Outline(cls, tables, operations, laws, _read(cls, tables, operations, laws))
+    text = _read(cls, tables, operations, (*laws, *(each.law for each in pending)))
+    return Outline(cls, tables, operations, laws, text, pending)
 
 
 def _names(code: types.CodeType) -> frozenset[str]:
@@ -368,9 +382,9 @@ def _refuse_hidden(cls: type) -> None:
         for name, value in vars(base).items():
             wrapped = getattr(value, "__func__", getattr(value, "fget", None))
             within = [wrapped, *(vars(value).values() if isinstance(value, type) else ())]
-            if any(isinstance(each, Law) for each in within) and not _is_design(value):
+            if any(isinstance(each, Law | Pending) for each in within) and not _is_design(value):
                 raise BadDesign(f"{place_of(base, name)} hides a law, which would never be judged; expected @law(clause, sentence) "
-                                "alone, in the body of the design or at the top of its file")
+                                "alone, in the body of the design or at the top of its file, or @pending in the body")
             if any(isinstance(each, FunctionType) and hasattr(each, "__refmodel__") for each in within) and not _is_design(value):
                 raise BadDesign(f"{place_of(base, name)} hides an operation, which would never be taken; expected @operation or "
                                 "@guest alone, on a method in the body of the design")

@@ -82,11 +82,12 @@ def valid_tables_are_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
             and implies(word.present or word.mfn != NOTHING, held.live or s.unchecked[mfn, index]))
 
 
-@law("ISO-3", "A link leads to a valid level 1 table.")
+@law("ISO-3", "A link stands in a level 2 table, and leads to a valid level 1 table.")
 def links_lead_to_tables(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     held = s.held[mfn, index]
     target = s.frames[held.mfn]
-    return implies(held.live and held.link, target.type == Type.L1 and target.standing == Standing.VALID)
+    return implies(held.live and held.link, s.frames[mfn].type == Type.L2
+                   and target.type == Type.L1 and target.standing == Standing.VALID)
 
 
 @law("ISO-3", "A base pointer leads to a valid level 2 table of the VM's own.")

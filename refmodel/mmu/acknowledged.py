@@ -13,7 +13,7 @@ of a page is in one table. Mechanisms speak of it in a few words of ``P2m``, and
 
 import attrs
 
-from refmodel.language import NOTHING, Total, assign, count, operation, require
+from refmodel.language import NOTHING, Total, assign, count, operation, pending, require
 from refmodel.machine.names import Gfn, Mfn, Vcpu, Vm
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2m, Stale
@@ -36,6 +36,10 @@ class InterruptedVcpus(AcknowledgingMmu):
     def flush_tables(self, vm: Vm) -> None:
         """Every vCPU is to forget what was made under its VM's tables."""
         assign(self.asked, lambda asked, of, vcpu: of == vm, True)
+
+    @pending("EFF-4", "A vCPU that was asked to forget can acknowledge, and has then.", until="acknowledge")
+    def unacknowledged(self, vm: Vm, vcpu: Vcpu) -> bool:
+        return self.asked[vm, vcpu]
 
     def is_asked(self, vm: Vm, vcpu: Vcpu) -> bool:
         """Whether a vCPU was asked to forget, and has not acknowledged yet."""
@@ -81,6 +85,11 @@ class Acknowledged(AcknowledgingMmu):
             self.frames[mfn] = attrs.evolve(self.frames[mfn], use=Use.RETIRED)
 
     # ------------------------------------------------------------ what ends it
+
+    @pending("EFF-4", "A flush ends once every processor has acknowledged, and the frame that the page left is released then.",
+             until="finish_flush", after=("unacknowledged",))
+    def flush_not_finished(self, vm: Vm, gfn: Gfn) -> bool:
+        return not self.is_flushed(vm, gfn)
 
     @operation
     def finish_flush(self, vm: Vm, gfn: Gfn) -> None:

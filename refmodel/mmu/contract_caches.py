@@ -5,7 +5,7 @@ what it has cached, or have dropped it; what it was asked to forget it forgets w
 something too early breaks a law here, and so under every MMU that is allowed to be as slow.
 """
 
-from refmodel.language import Total, assign, cached, count, operation, require, reset
+from refmodel.language import Total, assign, cached, count, operation, pending, require, reset
 from refmodel.machine.names import Cpu, Gfn, Vm
 from refmodel.mmu.acknowledged import Acknowledged, AcknowledgingMmu
 from refmodel.mmu.contract import Derived, DerivedTable, ProcessorAccesses
@@ -35,6 +35,10 @@ class CachesOfDerived(ProcessorAccesses, DerivedTable, AcknowledgingMmu):
 
     def acknowledged(self, vm: Vm, gfn: Gfn) -> bool:
         return count(self.asked, lambda asked, of, cpu: of == vm and asked) == 0
+
+    @pending("EFF-4", "A processor that was asked to forget can acknowledge, and has then.", until="acknowledge")
+    def unacknowledged(self, vm: Vm, cpu: Cpu) -> bool:
+        return self.asked[vm, cpu]
 
     @operation
     def acknowledge(self, vm: Vm, cpu: Cpu) -> None:

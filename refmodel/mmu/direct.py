@@ -20,7 +20,7 @@ from typing import ClassVar
 import attrs
 
 from refmodel.bare import Event, Reply
-from refmodel.language import NOTHING, Design, Total, cached, choose, count, guest, operation, require, reset
+from refmodel.language import NOTHING, Design, Total, cached, choose, count, guest, operation, pending, require, reset
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Count, Index, Mfn, Vcpu, Vm
 
@@ -367,6 +367,10 @@ class DirectMmu(DirectBareMachine):
         self.frames[mfn] = attrs.evolve(frame, type=Type.L2 if second else Type.L1, standing=Standing.RESERVED, uses=1, pinned=True)
         return Pinned(True, mfn, second)
 
+    @pending("EFF-4", "A frame that is reserved for a table loses its writers, and can be checked then.", until="revoke_writes")
+    def writes_not_revoked(self, mfn: Mfn) -> bool:
+        return self.frames[mfn].standing == Standing.RESERVED
+
     @operation
     def revoke_writes(self, mfn: Mfn) -> None:
         """Every processor and device forgets how to write to a frame that is reserved: only now can its contents be relied on."""
@@ -388,6 +392,10 @@ class DirectMmu(DirectBareMachine):
         self.unchecked[mfn, index] = False
         return Hypercall(True)
 
+    @pending("EFF-4", "A table is published when all of its entries are checked.", until="publish")
+    def not_published(self, mfn: Mfn) -> bool:
+        return self.frames[mfn].standing == Standing.CHECKING and self.left_to_check(mfn) == 0
+
     @operation
     def publish(self, mfn: Mfn) -> None:
         """A table all of whose entries were checked is valid."""
@@ -406,16 +414,31 @@ class DirectMmu(DirectBareMachine):
         self.frames[mfn] = attrs.evolve(frame, pinned=False)
         self.put_type(mfn)
 
+    @pending("EFF-4", "An entry of a level 2 table that dissolves gives back what it holds.", until="dissolve_entry")
+    def second_level_entry_not_dissolved(self, mfn: Mfn, index: Index) -> bool:
+        return self.frames[mfn].type == Type.L2 and self.may_dissolve(mfn, index)
+
+    @pending("EFF-4", "An entry of a level 1 table that dissolves gives back what it holds.", until="dissolve_entry")
+    def first_level_entry_not_dissolved(self, mfn: Mfn, index: Index) -> bool:
+        return self.frames[mfn].type == Type.L1 and self.may_dissolve(mfn, index)
+
+    def may_dissolve(self, mfn: Mfn, index: Index) -> bool:
+        """Whether an entry of a table that nobody uses holds something that can be given back."""
+        held = self.held[mfn, index]
+        return self.frames[mfn].standing == Standing.DISSOLVING and held.live and not held.granted
+
     @operation
     def dissolve_entry(self, mfn: Mfn, index: Index) -> None:
         """Give back what one entry of a table that nobody uses held."""
         held = self.held[mfn, index]
-        require(self.frames[mfn].standing == Standing.DISSOLVING)
-        require(held.live)
-        require(not held.granted)
+        require(self.may_dissolve(mfn, index))
         self.held[mfn, index] = Held()
         self.unchecked[mfn, index] = True
         self.drop(held)
+
+    @pending("EFF-4", "A table that dissolves is an ordinary page when no entry of it holds anything.", until="dissolve")
+    def not_dissolved(self, mfn: Mfn) -> bool:
+        return self.frames[mfn].standing == Standing.DISSOLVING and self.holding(mfn) == 0
 
     @operation
     def dissolve(self, mfn: Mfn) -> None:

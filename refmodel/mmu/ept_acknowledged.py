@@ -3,7 +3,7 @@
 A table that is taken from a VM cannot be freed before that either: a processor may be walking it. It is *given up*, and empty.
 """
 
-from refmodel.language import operation, require, reset
+from refmodel.language import operation, pending, require, reset
 from refmodel.machine.names import Vcpu, Vm
 from refmodel.mmu.acknowledged import Acknowledged, InterruptedVcpus
 from refmodel.mmu.ept import EptMmu, Eptp
@@ -22,6 +22,11 @@ class InterruptingEptMmu(InterruptedVcpus, EptMmu):
     def give_up_table(self, vm: Vm) -> None:
         """It is empty, and stays a table: a vCPU may walk it still."""
         self.eptp[vm] = Eptp(False, self.eptp[vm].mfn)
+
+    @pending("EFF-4", "A table that was given up is freed once every vCPU has acknowledged.", until="free_table",
+             after=("unacknowledged",))
+    def table_not_freed(self, vm: Vm) -> bool:
+        return self.has_given_up(vm)
 
     @operation
     def free_table(self, vm: Vm) -> None:

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import attrs
 
-from refmodel.language import NOTHING, Total, assign, cached, choose, count, operation, require, reset
+from refmodel.language import NOTHING, Total, assign, cached, choose, count, operation, pending, require, reset
 from refmodel.machine.names import Cpu, Gfn, Mfn, Tag, Vm
 from refmodel.mmu.acknowledged import Acknowledged, AcknowledgingMmu
 from refmodel.mmu.contract import Derived, ProcessorAccesses
@@ -95,6 +95,10 @@ class TaggedEptMmu(ProcessorAccesses, AcknowledgingMmu):
         if self.unflushed[cpu, tag]:
             reset(self.tag_tlb, lambda found, on, of, gfn: on == cpu and of == tag)
             self.unflushed[cpu, tag] = False
+
+    @pending("EFF-4", "A processor that was interrupted can acknowledge, and has then.", until="acknowledge")
+    def unacknowledged(self, cpu: Cpu) -> bool:
+        return self.running[cpu].active and self.running[cpu].asked
 
     @operation
     def acknowledge(self, cpu: Cpu) -> None:
@@ -198,6 +202,11 @@ class TaggedEptMmu(ProcessorAccesses, AcknowledgingMmu):
     def give_up(self, root: Mfn) -> None:
         """A table is no longer current."""
         self.given_up[root] = True
+
+    @pending("EFF-4", "A table that was given up is freed once every processor has acknowledged.", until="free_root",
+             after=("unacknowledged",))
+    def root_not_freed(self, mfn: Mfn) -> bool:
+        return self.given_up[mfn]
 
     @operation
     def free_root(self, mfn: Mfn) -> None:

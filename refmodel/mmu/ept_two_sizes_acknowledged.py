@@ -3,7 +3,7 @@
 A table that is linked no more is given up: it stays a table, and empty, until every vCPU has forgotten its pointers.
 """
 
-from refmodel.language import Total, operation, require, reset
+from refmodel.language import Total, operation, pending, require, reset
 from refmodel.machine.names import Mfn, Vcpu, Vm
 from refmodel.mmu.acknowledged import Acknowledged, InterruptedVcpus
 from refmodel.mmu.ept_two_sizes import EptTwoSizesMmu
@@ -27,6 +27,11 @@ class InterruptingTwoSizesMmu(InterruptedVcpus, EptTwoSizesMmu):
 
     def is_given_up(self, mfn: Mfn) -> bool:
         return self.given_up[mfn]
+
+    @pending("EFF-4", "A table that was given up is freed once every vCPU has acknowledged.", until="free_table",
+             after=("unacknowledged",))
+    def table_not_freed(self, table: Mfn) -> bool:
+        return self.given_up[table]
 
     @operation
     def free_table(self, table: Mfn) -> None:

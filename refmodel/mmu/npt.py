@@ -15,7 +15,7 @@ exit comes again for ever.
 
 import attrs
 
-from refmodel.language import NOTHING, Total, assign, cached, choose, count, operation, require, reset
+from refmodel.language import NOTHING, Total, assign, cached, choose, count, operation, pending, require, reset
 from refmodel.machine.names import Cpu, Gfn, Tag, Vm
 from refmodel.mmu.acknowledged import Acknowledged, AcknowledgingMmu
 from refmodel.mmu.contract import Derived, DerivedTable, ProcessorAccesses
@@ -106,6 +106,10 @@ class AsidMmu(ProcessorAccesses, NestedTable, AcknowledgingMmu):
         require(not self.running[cpu].active)
         require(self.asids[cpu, vm].given)
         self.running[cpu] = Vmcb(True, vm, self.asids[cpu, vm].asid)
+
+    @pending("EFF-4", "A processor that was kicked can exit, and runs the VM under its old ASID no longer then.", until="vmexit")
+    def unacknowledged(self, cpu: Cpu) -> bool:
+        return self.running[cpu].active and self.running[cpu].kicked
 
     @operation
     def vmexit(self, cpu: Cpu) -> None:

@@ -18,7 +18,7 @@ from typing import ClassVar
 import attrs
 
 from refmodel.bare import Seen
-from refmodel.language import NOTHING, Total, cached, guest, operation, require, reset
+from refmodel.language import NOTHING, Total, cached, guest, operation, pending, require, reset
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Mfn, Vm
 from refmodel.monitor.p2m import P2m, Supply
@@ -108,6 +108,10 @@ class Devices(P2m):
 
     def may_unmap(self, vm: Vm, gfn: Gfn) -> bool:
         return self.holds[vm, gfn] == Hold.MAPPED
+
+    @pending("EFF-4", "A page that is mapped for no device any more is let go when the IOTLB is flushed.", until="flush_iotlb")
+    def iotlb_not_flushed(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.may_flush(vm, gfn)
 
     @operation
     def flush_iotlb(self, vm: Vm, gfn: Gfn) -> LetGo:

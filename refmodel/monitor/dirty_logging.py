@@ -12,7 +12,7 @@ marked pages are what has to be fetched (*post-copy*).
 
 import enum
 
-from refmodel.language import Total, operation, require
+from refmodel.language import Total, operation, pending, require
 from refmodel.machine.cells import Cells
 from refmodel.machine.names import Gfn, Vm
 from refmodel.monitor.p2m import P2m
@@ -32,6 +32,18 @@ class DirtyLogging(P2m):
     sent: Total[tuple[Vm, Gfn], Sent]
     destination: Total[tuple[Vm, Gfn], Cells]
     """The other machine's memory."""
+
+    @pending("EFF-4", "The mark of a page that a guest has written to can be taken.", until="take_mark")
+    def mark_not_taken(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.MARKED
+
+    @pending("EFF-4", "A page whose mark was taken can be write-protected, unless a device may store to it.", until="protect_taken")
+    def page_not_protected(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.TAKEN and not self.held(vm, gfn)
+
+    @pending("EFF-4", "A page that is write-protected for it can be sent.", until="send")
+    def page_not_sent(self, vm: Vm, gfn: Gfn) -> bool:
+        return (self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.PROTECTED and self.is_write_protected(vm, gfn))
 
     @operation
     def take_mark(self, vm: Vm, gfn: Gfn) -> None:

@@ -18,7 +18,7 @@ import enum
 
 import attrs
 
-from refmodel.language import NOTHING, Total, choose, fails, operation, require
+from refmodel.language import NOTHING, Total, choose, fails, operation, pending, require
 from refmodel.machine.cells import Cells
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
 from refmodel.monitor.frames import Frame, Use
@@ -130,6 +130,10 @@ class Swapping(P2m):
         self.memory[mfn] = self.copy_of(slot)
         self.reading[mfn] = slot
         self.slots[slot] = attrs.evolve(self.slots[slot], reader=mfn)
+
+    @pending("EFF-4", "The read of a page from swap ends, and the page is mapped, or its frame is free.", until="finish_reading")
+    def read_not_finished(self, mfn: Mfn) -> bool:
+        return self.frames[mfn].use == Use.READING
 
     @operation
     def finish_reading(self, mfn: Mfn) -> None:

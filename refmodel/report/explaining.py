@@ -79,20 +79,20 @@ def of_theorem(theorem: Any) -> Explanation:
 
 
 def all_laws() -> dict[str, Law]:
-    """Every law of a shipped design or of the judge of traces, by name."""
-    return {law.name: law for cls in (*SHIPPED.values(), *COMBINED.values(), Judged) for law in outline(cls).laws}
+    """Every law of a shipped design or of the judge of traces, and every condition that is to come to an end, by name."""
+    return {law.name: law for cls in (*SHIPPED.values(), *COMBINED.values(), Judged) for law in outline(cls).claims}
 
 
 def of_clause(clause: str, laws: list[Law]) -> Explanation:
     texts = tuple((place(law.function), source(law.function)) for law in laws)
     return Explanation(f"{clause}: {sentence_of(clause)}", tuple(paragraphs(clause)), texts, (
-        ("designs", tuple(name for name, cls in SHIPPED.items() if clause in {law.clause for law in outline(cls).laws})),
+        ("designs", tuple(name for name, cls in SHIPPED.items() if clause in {law.clause for law in outline(cls).claims})),
         ("bugs", tuple(f"{name}: {m.told}" for name, m in MUTANTS.items() if m.clause == clause)),
         ("traces", ("refmodel judge TRACE",) if clause in {law.clause for law in outline(Judged).laws} else ())))
 
 
 def of_law(law: Law) -> Explanation:
-    designs = tuple(name for name, cls in SHIPPED.items() if law in outline(cls).laws)
+    designs = tuple(name for name, cls in SHIPPED.items() if law in outline(cls).claims)
     text = place(law.function), source(law.function)
     return Explanation(f"{law.clause}: {law.sentence}", tuple(paragraphs(law.clause)), (text,), (
         ("proved for any number of names, explored, and met by random runs in", designs),
@@ -115,7 +115,7 @@ def of_design(name: str, cls: type[Design]) -> Explanation:
     design = outline(cls)
     chapters = tuple(chapter for file in text_files(cls) for chapter in about_file(file))
     laws: dict[str, int] = {}
-    for law in design.laws:
+    for law in design.claims:
         laws[law.clause] = laws.get(law.clause, 0) + 1
     return Explanation(f"{name}: {(cls.__doc__ or '').strip()}", tuple(dict(chapters).items()), (), (
         ("its text", tuple(text_files(cls))),

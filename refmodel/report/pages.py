@@ -73,7 +73,7 @@ def put(text: str, file: Path) -> None:
 def verdicts(name: str, design: Outline, reports: Sequence[EngineReport]) -> Table:
     """Law by engine."""
     rows = []
-    for law in [law for law in design.laws if any(law in report.verdicts for report in reports)]:
+    for law in [law for law in design.claims if any(law in report.verdicts for report in reports)]:
         cells = [_cell(r, law) for r in reports]
         rows.append(((law.clause, ""), (law.name.replace("_", " "), ""), *cells))
     return Table(f"{name}: laws", ("clause", "law", *(r.engine for r in reports)), tuple(rows))

@@ -10,7 +10,8 @@ import attrs
 from refmodel.bare import Event, Reply
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.counterexamples import Counterexample
-from refmodel.engines.machine import Broken, Machine, Run, changes, recorded, replay
+from refmodel.engines.machine import Broken, Machine, Run, changes, recorded
+from refmodel.engines.replaying import replay
 from refmodel.engines.samples import in_state
 from refmodel.engines.words import arguments_of, call, names_of, parts, place, shown
 from refmodel.language import Law

@@ -36,7 +36,7 @@ def verdict_table(design: Outline, reports: Sequence[EngineReport]) -> Table:
     table.add_column("law", overflow="fold")
     for report in reports:
         table.add_column(report.engine)
-    for law in [law for law in design.laws if any(law in report.verdicts for report in reports)]:
+    for law in [law for law in design.claims if any(law in report.verdicts for report in reports)]:
         cells = [Text(report.words(law), style_of(report.verdicts[law])) if law in report.verdicts else Text("not asked", "dim")
                  for report in reports]
         table.add_row(law.clause, law.name.replace("_", " "), *cells)

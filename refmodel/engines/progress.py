@@ -1,0 +1,216 @@
+"""Progress: what is pending can be ended, and is ended, for any number of names.
+
+Of each condition of a design that an operation ends (``language/pending.py``), from any lawful state in which it holds at some
+names, and in which nothing is pending any more that has to be ended first:
+
+1. the operation applies there, unless an allocation fails;
+2. afterwards the condition does not hold there;
+3. what the operation begins is ended by operations that never lead back to it.
+
+So whoever takes only such operations ends one thing with each, and comes to a state in which nothing is pending. No two of them
+wait for each other: among what is pending there is always something that waits for nothing else. (A ranking argument: what is
+pending is counted, for each condition by itself, and the numbers fall in lexicographic order.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+import z3
+
+from refmodel.engines.collecting import rarely_collected
+from refmodel.engines.connectives import conj, disj, negation
+from refmodel.engines.formulas import Formula, formula, formulas
+from refmodel.engines.hypotheses import FAR, FARTHEST, NEAR
+from refmodel.engines.paths import real
+from refmodel.engines.prover import Induction
+from refmodel.engines.questions import TIMEOUT, Solver, about
+from refmodel.engines.symbolic import Symbolic
+from refmodel.engines.terms import Term
+from refmodel.language.asking import answering
+from refmodel.language.design import Outline
+from refmodel.language.joining import joined
+from refmodel.language.kinds import Scalar
+from refmodel.language.pending import Pending
+
+BASE = "s"
+"""What the arbitrary state is called."""
+
+
+@attrs.frozen
+class Progress:
+    """What came of one condition that an operation ends."""
+
+    pending: Pending
+    failing: tuple[str, ...] = ()
+    """What is not proved of it."""
+    begins: frozenset[str] = frozenset()
+    """The conditions that may come to hold when it is ended."""
+    vacuous: bool = False
+    """Whether it holds in no lawful state in which it may be ended."""
+
+    @property
+    def proved(self) -> bool:
+        """Whether all that is claimed is proved, of at least one state."""
+        return not self.failing and not self.vacuous
+
+
+def prove_progress(design: Outline, known: dict[str, Sequence[Formula]] | None = None) -> tuple[Progress, ...]:
+    """What is proved of each condition that an operation ends, where all laws hold beforehand. ``known`` keeps the laws as
+    formulas."""
+    if not design.pending:
+        return ()
+    with joined(design), rarely_collected():
+        laws = (known if known is not None else {}).setdefault(BASE, formulas(design, BASE))
+        found = []
+        for each in design.pending:
+            with about(each.until, each.name):
+                ending = _Ending(design, each, laws)
+                found.append((ending, ending.judged()))
+        begins = {one.pending.name: one.begins for _, one in found}
+        for ending, one in found:
+            name = one.pending.name
+            if name in _led_to(name, begins):  # where it matters, all that may help is tried
+                with about(one.pending.until, name):
+                    begins[name] = ending.begins(FARTHEST)
+    judged = [attrs.evolve(one, begins=begins[one.pending.name], failing=(*one.failing, *_circle(one.pending.name, begins)))
+              for _, one in found]
+    return _with_what_they_wait_for(judged)
+
+
+def demand_progress(design: Outline) -> None:
+    """``AssertionError`` unless each condition that an operation is to end is proved to come to an end."""
+    for each in prove_progress(design):
+        assert not each.vacuous, f"{each.pending.name} holds in no lawful state in which it may be ended: its proof says nothing"
+        assert each.proved, f"{each.pending.name}: {'; '.join(each.failing)}"
+
+
+class _Plenty(Symbolic):
+    """A reading in which no allocation fails."""
+
+    def yes(self, question: str) -> bool:
+        if not question.endswith(" fails"):
+            return super().yes(question)
+        self.answers.append(False)
+        return False
+
+
+class _Ending:
+    """One condition, and the operation that ends it."""
+
+    def __init__(self, design: Outline, ended: Pending, laws: Sequence[Formula]) -> None:
+        self.design, self.ended = design, ended
+        over = [formula(design, other.law, BASE, denied=True) for other in design.pending if other.name in ended.after]
+        self.induction = Induction(design, design.operation(ended.until), known={BASE: [*laws, *over]})
+        self.induction.reads = _Plenty
+        self.paths = [path for path in self.induction.paths() if path.segments]
+        self.reading = Symbolic(design, prune=False)
+        self._real: list[Term] = []
+        self._solvers: dict[int, Solver] = {}
+        self.names = self._own_names()
+
+    def judged(self) -> Progress:
+        """What is proved of it."""
+        self._before = self._holds(self.ended, self.reading.state(BASE), self.names)
+        ends = [negation(self._holds(self.ended, path.segments[-1].after, self.names)) for path in self.paths]
+        self._begun = {other.name: self._nowhere_new(other) for other in self.design.pending}
+        if self._knowing(FAR).check(says=f"{self.ended.name} holds in no lawful state") == z3.unsat:
+            return Progress(self.ended, vacuous=True)
+        return Progress(self.ended, tuple(self._failing(ends)), self.begins(FAR))
+
+    def begins(self, rounds: int) -> frozenset[str]:
+        """What may come to hold somewhere when this is ended, as far as laws tell that are assumed so far from there."""
+        op, name = self.ended.until, self.ended.name
+        return frozenset(other for other, claims in self._begun.items() if not self._all_hold(
+            claims, f"where {op} ends {name}, {other} comes to hold nowhere", rounds))
+
+    def _failing(self, ends: Sequence[Term]) -> Iterator[str]:
+        op, name = self.ended.until, self.ended.name
+        applies = disj([conj(path.segments[-1].conditions) for path in self.paths]) if self.paths else z3.BoolVal(False)
+        if not self._never((negation(applies),), f"{op} applies wherever {name} holds"):
+            first = f", once nothing is pending of {', '.join(self.ended.after)}" if self.ended.after else ""
+            yield f"{op} may be refused where {name} holds{first}"
+        if not self._all_hold(ends, f"{op} ends {name}"):
+            yield f"after {op}, {name} may still hold there"
+
+    def _all_hold(self, claims: Sequence[Term], says: str, rounds: int = FARTHEST) -> bool:
+        """Whether on each path what is claimed after it holds."""
+        return all(self._never((*path.segments[-1].conditions, negation(claim)), says, rounds)
+                   for path, claim in zip(self.paths, claims, strict=True))
+
+    def _never(self, terms: Sequence[Term], says: str, rounds: int = FARTHEST) -> bool:
+        """Whether these hold in no lawful state in which the condition does. Laws are assumed near first: that mostly suffices."""
+        return any(self._knowing(far).check(*terms, says=says) == z3.unsat for far in range(NEAR, rounds + 1))
+
+    def _nowhere_new(self, other: Pending) -> list[Term]:
+        """For each path, that another condition holds nowhere after it where it did not before."""
+        names = [self._arbitrary(f"{other.name}.{name}", kind) for name, kind in other.law.names]
+        before = self._holds(other, self.reading.state(BASE), names)
+        return [disj([before, negation(self._holds(other, path.segments[-1].after, names))]) for path in self.paths]
+
+    def _own_names(self) -> list[Any]:
+        """Where it is pending: the operation's arguments, and any other names that the condition has."""
+        given = {name for name, _ in self.induction.op.parameters}
+        return [self._arbitrary(f"{self.ended.until}!{name}" if name in given else f"any!!{self.ended.name}.{name}", kind)
+                for name, kind in self.ended.law.names]
+
+    def _arbitrary(self, called: str, kind: Scalar) -> Any:
+        """Any value but NOTHING. The arguments of the operation are called as they are on its paths."""
+        value = self.reading.arbitrary(kind, called)
+        self._real += real(kind, value)
+        return value
+
+    def _holds(self, condition: Pending, state: Any, names: Sequence[Any]) -> Term:
+        for kind in self.design.tables:
+            getattr(state, kind.name).reading = self.reading
+        with answering(self.reading):
+            return self.reading.fold(condition.law.function, state, *names)
+
+    def _knowing(self, rounds: int) -> Solver:
+        """A solver that knows what the laws say so far from what anything has looked at, and that the condition holds."""
+        if rounds not in self._solvers:
+            hypotheses = self.induction.hypotheses(BASE)
+            hypotheses.admit([*self.reading.lookups.values(), *(x for path in self.paths for x in path.lookups.values())],
+                             [*self.reading.counts.values(), *(c for path in self.paths for c in path.counts.values())])
+            hypotheses.saturate()
+            {NEAR: lambda: None, FAR: hypotheses.go_far, FARTHEST: hypotheses.go_farthest}[rounds]()
+            self._solvers[rounds] = Solver(*hypotheses.asserted, self._before, *self._real, timeout=TIMEOUT)
+        return self._solvers[rounds]
+
+
+def _led_to(name: str, begins: Mapping[str, frozenset[str]]) -> set[str]:
+    """What ending a condition leads to, step by step."""
+    reached: set[str] = set()
+    todo = list(begins[name])
+    while todo:
+        at = todo.pop()
+        if at not in reached:
+            reached.add(at)
+            todo += begins[at]
+    return reached
+
+
+def _with_what_they_wait_for(judged: Sequence[Progress]) -> tuple[Progress, ...]:
+    """What waits for something of which the end is not proved is not known to end either."""
+    found: dict[str, Progress] = {}
+    left = list(judged)
+    while left:  # no condition waits for itself, so each turn settles some
+        for each in [each for each in left if {*each.pending.after} <= {*found}]:
+            waits = [name for name in each.pending.after if not found[name].proved and not found[name].vacuous]
+            why = tuple(f"it waits for {name}, of which it is not known that it ends" for name in waits)
+            found[each.pending.name] = attrs.evolve(each, failing=(*each.failing, *why))
+            left.remove(each)
+    return tuple(found[each.pending.name] for each in judged)
+
+
+def _circle(name: str, begins: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    """What may be begun again by what it leads to is not known to end."""
+    if name in begins[name]:
+        yield f"ending {name} at some names may begin it at others"
+    elif name in _led_to(name, begins):
+        yield f"ending {name} may begin {', '.join(sorted(begins[name]))}, which may lead back to it"
+
+
+__all__ = ["Progress", "demand_progress", "prove_progress"]

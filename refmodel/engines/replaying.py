@@ -1,0 +1,32 @@
+"""A recorded run, run again on ints and told step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from refmodel.engines.machine import RESUME, Machine, Run, Told, changes, recorded
+from refmodel.engines.progress_runs import not_ended
+from refmodel.language.design import Operation, Outline
+from refmodel.language.kinds import Geometry
+
+
+def replay(design: Outline, geometry: Geometry, run: Run) -> Iterator[Told]:
+    """Run it again, telling each step, up to the first that breaks a law. If none does, the last step tells what is pending then
+    and is not ended by the operation that is there to end it."""
+    machine = Machine(design, geometry)
+    machine.power_on(recorded(run.initial))
+    for number, step in enumerate(run.steps, 1):
+        outcome = machine.step(step)
+        asked = tuple(machine.last_questions)
+        op = next((o for o in design.operations if o.name == step.operation), None)
+        broken = machine.broken(op, step.arguments, outcome) if op else machine.broken(
+            Operation(RESUME, replay, (), None, False, False), (), outcome)
+        told = Told(step, outcome, tuple(changes(design, machine.before, machine.state)), broken, asked)
+        machine.settle()
+        if broken is None and number == len(run.steps) and not machine.pending:
+            told = attrs.evolve(told, broken=not_ended(design, geometry, machine.state))
+        yield told
+        if told.broken is not None:
+            return

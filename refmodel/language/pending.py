@@ -1,0 +1,112 @@
+"""What is begun and comes to an end: a flush that processors have not acknowledged, a page that is being read in.
+
+    @pending("EFF-4", "A vCPU that was asked to forget acknowledges.", until="acknowledge")
+    def unacknowledged(self, vm: Vm, vcpu: Vcpu) -> bool:
+        return self.asked[vm, vcpu]
+
+The condition says where something is pending; the operation ``until`` ends it there. Three things are claimed of it, for any number
+of names (``engines/progress.py``): wherever it is pending the operation applies, afterwards it is not pending there any more, and
+no such operations begin each other's work again for ever.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from refmodel.language.laws import Law, law
+from refmodel.language.places import home_of, place_of
+from refmodel.language.unsound import BadDesign
+
+if TYPE_CHECKING:
+    from refmodel.language.design import Operation
+
+
+@attrs.frozen(eq=False)
+class Pending:
+    """A condition that an operation ends. ``@pending(clause, sentence, until=OPERATION)`` makes one of a method."""
+
+    law: Law
+    """The condition, with its clause and sentence. It need not hold; that it comes to an end is what is claimed."""
+    until: str
+    """The operation that ends it. Its parameters are among the condition's, by name."""
+    after: tuple[str, ...] = ()
+    """What else has to be ended first, everywhere."""
+
+    @property
+    def name(self) -> str:
+        """What the text calls the condition."""
+        return self.law.name
+
+
+def pending(clause: str, sentence: str, *, until: str, after: Sequence[str] = ()) -> Callable[[Callable[..., Any]], Pending]:
+    """Claim that wherever a condition holds, an operation ends it, once nothing named in ``after`` is pending any more."""
+
+    def bind(function: Callable[..., Any]) -> Pending:
+        condition = law(clause, sentence)(function)
+        if not isinstance(until, str) or isinstance(after, str) or not all(isinstance(each, str) for each in after):
+            raise BadDesign(f"{condition.place}: @pending is given until={until!r}, after={after!r}; expected the name of an "
+                            'operation, and a tuple of names of what is pending: until="finish", after=("unacknowledged",)')
+        if condition.about:
+            raise BadDesign(f"{condition.place}: pending {condition.name} has a parameter {min(condition.about)}; expected names "
+                            "only, since it is a condition of one state")
+        return Pending(condition, until, tuple(after))
+
+    return bind
+
+
+def pendings(cls: type, operations: Sequence[Operation]) -> tuple[Pending, ...]:
+    """What may be pending in a design, in the order of its text; ``BadDesign`` where one makes no sense."""
+    _refuse_outside(cls)
+    names = dict.fromkeys(name for base in reversed(cls.__mro__) for name, v in vars(base).items() if isinstance(v, Pending))
+    found = {name: getattr(cls, name) for name in names if isinstance(getattr(cls, name), Pending)}
+    by_name = {op.name: op for op in operations}
+    for name, each in found.items():
+        _refuse_odd(cls, name, each, by_name, found)
+    for name in found:
+        _refuse_circle(cls, name, found)
+    return tuple(found.values())
+
+
+def _refuse_outside(cls: type) -> None:
+    """In the body of a class it is known what the condition is about; elsewhere nobody would judge it."""
+    modules = [sys.modules[base.__module__] for base in cls.__mro__ if base.__module__ in sys.modules]
+    for each in (v for module in modules for v in vars(module).values() if isinstance(v, Pending)):
+        raise BadDesign(f"{each.law.place}: pending {each.name} stands outside of a design, where it would never be judged; "
+                        "expected it in the body of the class that it is about")
+
+
+def _refuse_odd(cls: type, name: str, each: Pending, operations: Mapping[str, Operation], found: Mapping[str, Pending]) -> None:
+    place = place_of(home_of(cls, name), name)
+    op = operations.get(each.until)
+    if op is None:
+        raise BadDesign(f"{place} is pending until {each.until}, which is no operation; expected one of {', '.join(operations)}")
+    if op.split:
+        raise BadDesign(f"{place} is pending until {op.name}, which yields: others run before it is done. Expected an operation "
+                        "without yield; its parts may be operations of their own")
+    names = dict(each.law.names)
+    for parameter, kind in op.parameters:
+        if names.get(parameter) != kind:
+            raise BadDesign(f"{place} is pending until {op.name}, whose parameter {parameter} it does not have; expected a "
+                            "parameter of that name and type, which says where it is pending")
+    for other in each.after:
+        if other not in found:
+            raise BadDesign(f"{place} waits for {other}, which is not pending anywhere; expected one of {', '.join(found)}")
+
+
+def _refuse_circle(cls: type, name: str, found: Mapping[str, Pending]) -> None:
+    seen: set[str] = set()
+    todo = list(found[name].after)
+    while todo:
+        at = todo.pop()
+        if at == name:
+            raise BadDesign(f"{place_of(home_of(cls, name), name)} waits for itself: what is named in after leads back to it")
+        if at not in seen:
+            seen.add(at)
+            todo += found[at].after
+
+
+__all__ = ["Pending", "pending", "pendings"]

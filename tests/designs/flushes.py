@@ -1,0 +1,147 @@
+"""Flushes that processors acknowledge and that end then; and variants in which one does not."""
+
+from refmodel.language import (
+    Design,
+    Total,
+    assign,
+    choose,
+    count,
+    fails,
+    geometry,
+    implies,
+    law,
+    operation,
+    pending,
+    require,
+)
+from refmodel.machine.names import Mfn, Vcpu, Vm
+
+
+class Flushes(Design):
+    asked: Total[tuple[Vm, Vcpu], bool]
+    stale: Total[Vm, bool]
+
+    @operation
+    def flush(self, vm: Vm) -> None:
+        require(not self.stale[vm])
+        self.stale[vm] = True
+        assign(self.asked, lambda asked, of, vcpu: of == vm, True)
+
+    @pending("EFF-4", "A vCPU that was asked to forget acknowledges.", until="acknowledge")
+    def unacknowledged(self, vm: Vm, vcpu: Vcpu) -> bool:
+        return self.asked[vm, vcpu]
+
+    @operation
+    def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
+        require(self.asked[vm, vcpu])
+        self.asked[vm, vcpu] = False
+
+    @pending("EFF-4", "A flush ends when every vCPU has acknowledged.", until="finish", after=("unacknowledged",))
+    def flushing(self, vm: Vm) -> bool:
+        return self.stale[vm]
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        self.stale[vm] = False
+
+    def left(self, vm: Vm) -> int:
+        return count(self.asked, lambda asked, of, vcpu: of == vm and asked)
+
+    @law("ISO-1", "Only a vCPU of a VM whose flush is under way is asked to forget.")
+    def asked_are_stale(self, vm: Vm, vcpu: Vcpu) -> bool:
+        return implies(self.asked[vm, vcpu], self.stale[vm])
+
+    geometry = geometry(Vm=2, Vcpu=2)
+
+
+class LostAcknowledgement(Flushes):
+    def left(self, vm: Vm) -> int:
+        return 1 if self.stale[vm] else 0
+
+
+class AcknowledgesNothing(Flushes):
+    @operation
+    def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
+        require(self.asked[vm, vcpu] and self.stale[vm])
+
+
+class EachAsksTheOther(Flushes):
+    """A livelock: an acknowledgement asks every other vCPU to forget."""
+
+    @operation
+    def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
+        require(self.asked[vm, vcpu])
+        assign(self.asked, lambda asked, of, on: of == vm, lambda asked, of, on: on != vcpu)
+
+
+class EachBeginsTheOther(Flushes):
+    """A livelock of two kinds: what ends a flush begins a scrub, and what ends the scrub begins a flush."""
+
+    dirty: Total[Vm, bool]
+
+    @operation
+    def flush(self, vm: Vm) -> None:
+        require(not self.dirty[vm])
+        super().flush(vm)
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        self.stale[vm] = False
+        self.dirty[vm] = True
+
+    @pending("EFF-4", "A page that is dirty is scrubbed.", until="scrub")
+    def unscrubbed(self, vm: Vm) -> bool:
+        return self.dirty[vm]
+
+    @operation
+    def scrub(self, vm: Vm) -> None:
+        require(self.dirty[vm] and not self.stale[vm])
+        self.dirty[vm] = False
+        self.flush(vm)
+
+    @law("ISO-1", "A VM whose flush is under way is not dirty.")
+    def dirty_after_a_flush(self, vm: Vm) -> bool:
+        return implies(self.dirty[vm], not self.stale[vm])
+
+
+class EachWaitsForTheOther(Flushes):
+    """A deadlock: a vCPU acknowledges when another has, and each may be the last."""
+
+    @operation
+    def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
+        require(self.asked[vm, vcpu])
+        require(count(self.asked, lambda asked, of, on: of == vm and asked and on != vcpu) == 0)
+        self.asked[vm, vcpu] = False
+
+
+class FinishesSlowly(Flushes):
+    """Right: where a frame is needed to finish and none can be had, the flush goes on."""
+
+    tried: Total[Vm, bool]
+    taken: Total[Mfn, bool]
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        if fails("frame for the log"):
+            self.tried[vm] = True
+            return
+        self.stale[vm] = False
+
+    @operation
+    def take(self) -> None:
+        mfn: Mfn = choose(Mfn, lambda mfn: not self.taken[mfn])
+        self.taken[mfn] = True
+
+    geometry = geometry(Vm=2, Vcpu=2, Mfn=1)
+
+
+class NeverPending(Flushes):
+    @pending("EFF-4", "A flush that is over, and under way, ends.", until="finish")
+    def impossible(self, vm: Vm) -> bool:
+        return self.stale[vm] and not self.stale[vm]

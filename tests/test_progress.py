@@ -1,0 +1,207 @@
+"""What is begun comes to an end: proved for any number of names, run on ints, and told where it does not."""
+
+from pathlib import Path
+
+import pytest
+
+import refmodel
+from refmodel.designs import COMBINED, SHIPPED, AssignedDevices, EptAcknowledged, Memory
+from refmodel.engines.progress import Progress, demand_progress, prove_progress
+from refmodel.engines.progress_runs import end_everything
+from refmodel.engines.verdicts import Verdict
+from refmodel.language import NOTHING, BadDesign, Design, Total, operation, outline, pending, require
+from refmodel.language.design import Outline
+from refmodel.machine.names import Gfn, Mfn, Vm
+from refmodel.monitor.devices import LetGo
+from tests.designs import flushes
+from tests.test_command import refmodel as command
+
+RIGHT = (flushes.Flushes, flushes.FinishesSlowly)
+WRONG: dict[type[Design], tuple[str, str, str]] = {
+    flushes.LostAcknowledgement: ("flushing", "finish may be refused", "finish is refused"),
+    flushes.AcknowledgesNothing: ("unacknowledged", "may still hold there", "still pending after acknowledge"),
+    flushes.EachAsksTheOther: ("unacknowledged", "may begin it at others", "one that was there before"),
+    flushes.EachBeginsTheOther: ("flushing", "may begin unscrubbed, which may lead back", "one that was there before"),
+    flushes.EachWaitsForTheOther: ("unacknowledged", "acknowledge may be refused", "acknowledge is refused"),
+}
+"""Of each: the condition that does not come to an end, what a proof says of it, and what a run shows."""
+WITH_SOMETHING_PENDING = [name for name, cls in (SHIPPED | COMBINED).items() if outline(cls).pending]
+
+
+def proved(design: Outline) -> dict[str, Progress]:
+    return {each.pending.name: each for each in prove_progress(design)}
+
+
+def named(cls: type[Design]) -> str:
+    return cls.__name__
+
+
+@pytest.mark.parametrize("cls", RIGHT, ids=named)
+def test_what_is_pending_is_proved_to_end_and_ends(cls: type[Design]) -> None:
+    design = outline(cls)
+    assert all(each.proved for each in prove_progress(design))
+    ended = end_everything(design, design.cls.geometry)
+    assert ended.failure is None and all(ended.ended[each.name] for each in design.pending)
+
+
+@pytest.mark.parametrize("cls", WRONG, ids=named)
+def test_what_does_not_end_is_not_proved_and_a_run_shows_it(cls: type[Design]) -> None:
+    name, unproved, shown = WRONG[cls]
+    design = outline(cls)
+    assert any(unproved in why for why in proved(design)[name].failing)
+    failure = end_everything(design, design.cls.geometry).failure
+    assert failure is not None and shown in failure.broken.error and failure.broken.clause == "EFF-4"
+
+
+def test_what_waits_for_something_that_does_not_end_is_not_proved() -> None:
+    found = proved(outline(flushes.AcknowledgesNothing))
+    assert found["flushing"].failing == ("it waits for unacknowledged, of which it is not known that it ends",)
+
+
+def test_a_condition_that_never_holds_is_vacuous() -> None:
+    assert proved(outline(flushes.NeverPending))["impossible"].vacuous
+    with pytest.raises(AssertionError, match="says nothing"):
+        demand_progress(outline(flushes.NeverPending))
+
+
+def test_what_is_shipped_has_something_pending_of_each_kind() -> None:
+    names = {each.name for name in WITH_SOMETHING_PENDING for each in outline((SHIPPED | COMBINED)[name]).pending}
+    assert names >= {"unacknowledged", "flush_not_finished", "table_not_freed", "read_not_finished", "iotlb_not_flushed",
+                     "page_not_sent", "writes_not_revoked", "not_published", "not_dissolved"}
+
+
+@pytest.mark.parametrize("name", ["memory", "devices", "direct", "npt", "ept_cpus", "ept_acknowledged",
+                                  "ept_two_sizes_acknowledged"])
+def test_what_is_pending_in_shipped_designs_ends_wherever_runs_get(name: str) -> None:
+    design = outline(SHIPPED[name])
+    demand_progress(design)
+    ended = end_everything(design, design.cls.geometry)
+    assert ended.failure is None and sum(ended.ended.values()) > 20
+
+
+# ---------------------------------------------------------------- mutants of what is shipped
+
+
+class LostShootdown(EptAcknowledged):
+    """A VM's vCPUs count as behind as long as it has a table: one that acknowledged is waited for still."""
+
+    def have_acknowledged(self, vm: Vm) -> bool:
+        return not self.eptp[vm].present
+
+
+class ReadNeverEnds(Memory):
+    """A read ends when its page is mapped, and its page is mapped when the read ends."""
+
+    @operation
+    def finish_reading(self, mfn: Mfn) -> None:
+        require(self.p2m[self.frames[mfn].vm, self.frames[mfn].gfn].mapped)
+        super().finish_reading(mfn)
+
+
+class DeviceKeepsPage(AssignedDevices):
+    """The IOTLB is flushed, and the page is held still."""
+
+    @operation
+    def flush_iotlb(self, vm: Vm, gfn: Gfn) -> LetGo:
+        require(self.may_flush(vm, gfn))
+        self.invalidate_iotlb(vm, gfn)
+        return LetGo(vm, gfn, flushed=False)
+
+
+@pytest.mark.parametrize(("cls", "name"), [(LostShootdown, "flush_not_finished"), (ReadNeverEnds, "read_not_finished"),
+                                           (DeviceKeepsPage, "iotlb_not_flushed")])
+def test_a_mutant_of_a_shipped_design_is_refuted(cls: type[Design], name: str) -> None:
+    design = outline(cls)
+    assert proved(design)[name].failing
+    failure = end_everything(design, design.cls.geometry).failure
+    assert failure is not None and failure.broken.law is not None and failure.broken.law.name == name
+
+
+# ---------------------------------------------------------------- in reports
+
+
+def test_check_gives_each_condition_a_verdict() -> None:
+    report = refmodel.check(flushes.Flushes, ["random", "exhaustive", "prove"], runs=50)
+    assert report.verdicts["flushing"] == {"random": Verdict.ENDED, "prove": Verdict.PROVED} and report.status == 0
+    alone = refmodel.check(flushes.Flushes, ["random", "exhaustive", "prove"], runs=50, law="EFF-4")
+    assert set(alone.verdicts) == {"flushing", "unacknowledged"} and alone.status == 0
+
+
+def test_a_run_after_which_nothing_ends_is_shown_and_its_token_replays_it() -> None:
+    spec = f"{flushes.__file__}:AcknowledgesNothing"
+    done = command("check", spec, "--engine", "prove")
+    assert done.returncode == 1 and "it is still pending after acknowledge" in done.stdout
+    [token] = {line.split()[-1] for line in done.stdout.splitlines() if line.startswith("refmodel replay ")}
+    again = command("replay", token)
+    assert "breaks EFF-4 (unacknowledged)" in again.stdout
+    assert refmodel.check(spec, ["prove"]).verdicts["unacknowledged"] == {"prove": Verdict.FAILS}
+
+
+def test_a_livelock_is_shown_as_a_run_that_comes_back() -> None:
+    report = refmodel.check(flushes.EachBeginsTheOther, ["random"], runs=50)
+    [run] = report.broken_runs
+    assert report.status == 1 and "the state is one that was there before" in str(run)
+
+
+# ---------------------------------------------------------------- bad input
+
+
+def refused(until: str = "end", after: tuple[str, ...] = (), more: str = "") -> str:
+    """What is said of a design with such a condition."""
+    class Odd(Design):
+        busy: Total[Vm, bool]
+
+        @operation
+        def begin(self, vm: Vm) -> None:
+            self.busy[vm] = True
+
+        @operation
+        def end(self, vm: Vm) -> None:
+            self.busy[vm] = False
+
+        @operation
+        def end_page(self, gfn: Gfn) -> None:
+            require(gfn != NOTHING)
+
+        @pending("EFF-4", "What is busy ends.", until=until, after=after)
+        def is_busy(self, vm: Vm) -> bool:
+            return self.busy[vm]
+
+        @pending("EFF-4", "What is busy ends.", until="end", after=("is_busy",))
+        def is_busy_too(self, vm: Vm) -> bool:
+            return self.busy[vm]
+
+    with pytest.raises(BadDesign) as told:
+        outline(Odd)
+    return str(told.value)
+
+
+@pytest.mark.parametrize(("until", "after", "said"), [
+    ("finish", (), "pending until finish, which is no operation; expected one of begin, end, end_page"),
+    ("end_page", (), "whose parameter gfn it does not have"),
+    ("end", ("is_bussy",), "waits for is_bussy, which is not pending anywhere"),
+    ("end", ("is_busy_too",), "waits for itself"),
+])
+def test_a_condition_that_makes_no_sense_is_bad_input(until: str, after: tuple[str, ...], said: str) -> None:
+    message = refused(until, after)
+    assert said in message and f"{Path(__file__).name}:" in message
+
+
+def test_what_is_given_to_pending_is_looked_at() -> None:
+    with pytest.raises(BadDesign, match="expected the name of an operation, and a tuple"):
+        @pending("EFF-4", "It ends.", until="end", after="begin")
+        def is_busy(self: Design, vm: Vm) -> bool:
+            return vm != NOTHING
+
+
+def test_a_condition_outside_of_a_design_is_bad_input(tmp_path: Path) -> None:
+    text = Path(flushes.__file__).read_text()
+    file = tmp_path / "outside.py"
+    file.write_text(text + """
+
+@pending("EFF-4", "It ends.", until="finish")
+def outside(s: Flushes, vm: Vm) -> bool:
+    return s.stale[vm]
+""")
+    done = command("check", f"{file}:Flushes")
+    assert done.returncode == 2 and "outside of a design" in done.stderr and f"{file}:" in done.stderr
