@@ -13,7 +13,6 @@ from refmodel.designs import COMBINED, SHIPPED
 from refmodel.language import BadDesign
 from refmodel.report.explaining import EFF_3, all_laws, explain
 
-
 PENDING = "EFF-4"
 """What is pending ends: the designs in which it does not are in test_progress.py."""
 
