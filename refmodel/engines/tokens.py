@@ -17,7 +17,8 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import RESUME, Aborted, Machine, Pick, Run, Step, recorded
+from refmodel.engines.aborts import Aborted
+from refmodel.engines.machine import RESUME, Machine, Pick, Run, Step, recorded
 from refmodel.language import BadDesign
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
