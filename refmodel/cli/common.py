@@ -48,6 +48,14 @@ class Ended(BaseException):
     """Whether the command was told to end. A library that was interrupted may make an error of its own of it."""
 
 
+def open_what_is_closed() -> None:
+    """A standard stream that whoever started the command has closed: nothing is read from it, and what is written is lost."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+open_what_is_closed()
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, cls=LazyGroup,
                   help="The reference model of memory virtualization: check designs, judge implementations.")
 LazyGroup.app = app
