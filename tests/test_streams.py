@@ -28,6 +28,15 @@ def test_a_standard_stream_may_be_closed(closed: str, status: int, said: str, tm
     assert done.returncode == status and said in done.stdout + done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", [
+    "judge trace.jsonl", "judge trace.jsonl --json", "judge trace.jsonl 2>&1", "judge missing 2>&1"])
+def test_what_nobody_reads_is_no_verdict(command: str, tmp_path: Path) -> None:
+    (tmp_path / "trace.jsonl").write_bytes(FIRST)
+    script = f'set -o pipefail; "{sys.executable}" -m refmodel.cli {command} | true; echo ${{PIPESTATUS[0]}}'
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert done.stdout.strip() == ("2" if "missing" in command else "130") and "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("parts", [
     (SKIPPED, FIRST, SECOND), (FIRST, SKIPPED, SECOND, SKIPPED), (SKIPPED, SKIPPED, FIRST + SECOND)])
 def test_frames_that_zstd_skips_are_skipped(parts: tuple[bytes, ...], tmp_path: Path) -> None:
