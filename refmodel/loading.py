@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from refmodel.beside import forget_edited, imported_from, importing
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.scope import sorts_of
 from refmodel.language import BadDesign, Design, geometry
@@ -76,14 +77,18 @@ def sizes_of(text: str) -> dict[str, int]:
     parts = [re.fullmatch(r"\s*(\w+)=(\d+)\s*", part) for part in text.split(",")]
     if not all(parts):
         raise BadDesign(f"{text}: no geometry; expected sorts of names and how many there are, such as Vm=2,Mfn=4")
-    return {part[1]: int(part[2]) for part in parts if part}
+    sizes = {part[1]: int(part[2]) for part in parts if part}
+    if len(sizes) < len(parts):
+        raise BadDesign(f"{text}: no geometry; expected each sort of names once")
+    return sizes
 
 
 @functools.cache
 def _resized(cls: Any, sizes: tuple[tuple[str, int], ...]) -> type[Design]:
     """The same design in another geometry, and in that alone."""
-    names: dict[str, Any] = {sort: size for sort, size in sizes if sort != "naturals"}
-    resized = cls.geometry.resized(dict(sizes).get("naturals"), **geometry(**names).sizes)
+    numbers: dict[str, Any] = dict(sizes)
+    limits = {limit: numbers.get(limit) for limit in ("naturals", "words")}
+    resized = cls.geometry.resized(**limits, **geometry(**numbers).sizes)
     return _placed(cls, resized)
 
 
@@ -130,7 +135,7 @@ def _from_package(name: str) -> ModuleType:
 
 
 def _from_file(path: Path) -> ModuleType:
-    """The module in a file: once for a path and its text."""
+    """The module in a file: once for a path and its text, and the texts of what it imports from beside it."""
     if not path.is_file():
         raise BadDesign(f"{path}: no such file")
     file = path.resolve()
@@ -138,9 +143,13 @@ def _from_file(path: Path) -> ModuleType:
         text = file.read_bytes()
     except OSError as why:
         raise BadDesign(f"{path}: cannot be read: {why.strerror or why}") from None
+    if forget_edited():
+        for module in _LOADED.values():
+            sys.modules.pop(module.__name__, None)
+        _LOADED.clear()
     key = file, hashlib.sha256(text).hexdigest()
     if key not in _LOADED:
-        _LOADED[key] = _executed(path, file, text)
+        _LOADED[key] = imported_from(*key) or _executed(path, file, text)
     return _LOADED[key]
 
 
@@ -161,7 +170,8 @@ def _executed(path: Path, file: Path, text: bytes) -> ModuleType:
     try:
         if "." in name:
             importlib.import_module(name.rpartition(".")[0])
-        spec.loader.exec_module(module)
+        with importing(folder):
+            spec.loader.exec_module(module)
     except BaseException as why:
         del sys.modules[name]
         if before is not None:

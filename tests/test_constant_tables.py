@@ -121,3 +121,35 @@ def test_a_name_that_is_given_and_not_there_is_nobodys(tmp_path: Path) -> None:
     for failure in (explore(broken, small).failure, campaign(broken, small, seconds=5).failure):
         assert failure is not None and failure.run.initial == (0, NOTHING, NOTHING)
     assert load("ept 4K/2M over sharing, ballooning@Gfn=1").cls.geometry.size("Gfn") == 1
+
+
+CAPS = '''
+from typing import Any
+
+from refmodel.language import Design, Total, geometry, law, operation, require
+from refmodel.machine.names import Count, Vm
+
+
+class Caps(Design):
+    used: Total[Vm, Count]
+    cap: Total[Vm, Count]
+
+    arbitrary = ("cap",)
+    geometry = geometry(Vm=2, naturals=2)
+
+    @operation
+    def use(self, vm: Vm) -> None:
+        require(self.used[vm] < self.cap[vm])
+        self.used[vm] += 1
+
+    @law("RES-1", "A VM uses no more than its cap.")
+    def at_most_the_cap(self, vm: Vm) -> Any:
+        return self.used[vm] <= self.cap[vm]
+'''
+
+
+def test_a_number_whose_initial_value_is_arbitrary_is_not_below_zero(tmp_path: Path) -> None:
+    caps = load(design(tmp_path, CAPS))
+    assert all(j.verdict == "proved" for proof in prove(caps).proofs for j in proof.judgements)
+    one_more = load(design(tmp_path, CAPS.replace("self.used[vm] <= self.cap[vm]", "self.used[vm] < self.cap[vm]")))
+    assert any(j.verdict != "proved" for proof in prove(one_more).proofs for j in proof.judgements)

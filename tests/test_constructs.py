@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from refmodel.engines.machine import Aborted, Machine, recorded
+from refmodel.engines.aborts import Aborted
+from refmodel.engines.machine import Machine, recorded
 from refmodel.language import Fault
 from tests.designs.generated import loaded
 from tests.test_readings_agree import disagreements

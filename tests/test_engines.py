@@ -15,7 +15,7 @@ from refmodel.engines.bounded import search
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.induction import prove
 from refmodel.engines.layout import Layout
-from refmodel.engines.machine import RESUME, Machine, changes, recorded
+from refmodel.engines.machine import RESUME, Machine, Run, changes, recorded
 from refmodel.engines.prover import prove_initial, prove_operation
 from refmodel.engines.random import campaign
 from refmodel.engines.replaying import replay
@@ -409,6 +409,13 @@ def test_exploration_and_proof_notice_an_abort() -> None:
 def test_a_token_with_a_geometry_out_of_bounds_is_bad_input(sizes: dict[str, int]) -> None:
     with pytest.raises(BadDesign, match="out of bounds"):
         decode(outline(Ept), Said("ept", sizes, 1, 4, [], []))
+
+
+def test_a_token_may_have_as_many_numbers_as_its_design() -> None:
+    many = attrs.evolve(Pot.geometry, naturals=12, words=20)
+    design = outline(type("Many", (Pot,), {"geometry": many}))
+    _, said = spec_of(encode("many", design, many, Run((), ())))
+    assert decode(design, said)[0] == many
 
 
 class PartialPot(Design):

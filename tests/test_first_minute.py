@@ -139,10 +139,13 @@ def test_a_geometry_on_the_command_line_is_that_of_the_name() -> None:
     assert done.returncode == 0 and "3 Vm" in done.stdout and f"{SMALL}:Pot@Vm=3: every law" in done.stdout.replace("\n", "")
     assert load(f"{SMALL}:Pot@Vm=3").cls.geometry.size("Vm") == 3
     assert sizes_of("Vm=2, Mfn=4") == {"Vm": 2, "Mfn": 4}
+    numbers = load(f"{SMALL}:Pot@Vm=3,naturals=5,words=7").cls.geometry
+    assert (numbers.size("Vm"), numbers.naturals, numbers.words) == (3, 5, 7)
 
 
 @pytest.mark.parametrize("arguments", [
     ("check", "ept", "--geometry", "Vm"), ("check", "ept", "--geometry", "Vmm=1"), ("check", "ept", "--geometry", "Vm=0"),
+    ("check", "ept", "--geometry", "Vm=1,Vm=2"), ("check", "ept", "--geometry", "words=0"),
     ("check", "--geometry", "Vm=1"), ("check", "ept", "--quick", "--engine", "prove"), ("check", "--quick", "--pairs")])
 def test_a_geometry_or_haste_that_makes_no_sense_is_bad_input(arguments: tuple[str, ...]) -> None:
     done = refmodel(*arguments)

@@ -1,6 +1,7 @@
 """Noninterference: every channel that there might be has a specimen, which is caught; and what ships has none."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,9 @@ from refmodel.designs import Memory
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.replaying import replay
 from refmodel.engines.twins import prove_twins
-from refmodel.engines.unwinding import RESPECT, search, watching
-from refmodel.language import BadDesign, outline
+from refmodel.engines.unwinding import RESPECT, STEP, search, watching
+from refmodel.language import NOTHING, BadDesign, Design, Total, geometry, guest, law, outline
+from refmodel.machine.names import Mfn, Vm
 from refmodel.points import PAIRS
 from tests.designs.split import Allocator
 from tests.test_command import refmodel
@@ -53,6 +55,46 @@ def test_mechanisms_in_pairs_leak_nothing(name: str) -> None:
     found = search(outline(PAIRS[name]), watching(PAIRS[name].geometry), seconds=600)
     assert found.leak is None and found.complete and found.compared > 50
     assert "memory is given" in found.flows
+
+
+class Taken(Design):
+    """Frames that VMs take. A VM's own entries of ``told`` are what it knows."""
+
+    owner: Total[Mfn, Vm]
+    told: Total[Vm, bool]
+    known = ("told",)
+    geometry = geometry(Vm=2, Mfn=2)
+
+    @guest
+    def take(self, vm: Vm, mfn: Mfn) -> None:
+        self.owner[mfn] = vm
+
+    @law("ISO-1", "An owner is an owner.")
+    def owners(s: Any, mfn: Mfn) -> bool:
+        return s.owner[mfn] == s.owner[mfn]
+
+
+class TakenAndTold(Taken):
+    """A VM comes to know that another had the frame, and it is shown nothing: the step changes what it knows, or only the rest."""
+
+    @guest
+    def take(self, vm: Vm, mfn: Mfn) -> None:
+        if self.owner[mfn] != NOTHING:
+            self.told[vm] = True
+        self.owner[mfn] = vm
+
+
+def test_a_step_that_leaves_what_a_vm_knows_is_compared_with_one_that_does_not() -> None:
+    found = search(outline(TakenAndTold), watching(TakenAndTold.geometry), seconds=20).leak
+    assert found is not None and found.condition == STEP and found.other is not None
+    right = search(outline(Taken), watching(Taken.geometry), seconds=20)
+    assert right.leak is None and right.complete and right.changes == {"take"}
+
+
+@pytest.mark.parametrize("known", [("owner",), ("told", "nothing")])
+def test_what_vms_know_is_tables_by_vm(known: tuple[str, ...]) -> None:
+    with pytest.raises(BadDesign, match=r"mine: known names .*; expected tables whose first key is a Vm: told"):
+        _refuse("mine", outline(type("Wrong", (Taken,), {"known": known})))
 
 
 def test_a_search_that_was_stopped_says_so() -> None:

@@ -18,7 +18,7 @@ from refmodel.language import BadDesign
 from refmodel.oracle.trace.chapter import lines as chapter_lines
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
-from refmodel.oracle.trace.events import Mark
+from refmodel.oracle.trace.events import LAST_GFN, LAST_MFN, Mark
 from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.table import KINDS, ROWS, schema
 from tests.any_events import story
@@ -232,7 +232,14 @@ def test_a_gigabyte_leaf_is_one_line_and_little_is_kept_of_it() -> None:
     (page("mark", 0, bits="0"), "bits"), (page("mark", 0, bits="zz"), "bits"), (page("mark", 0, pages=0), "pages"),
     (event("slot_delete", slot=3), "slot"), (event("slot_move", slot=3, gfn=0), "slot"), (event("move", mfn=3, to_mfn=3), "to_mfn"),
     (event("flush_end", gfn=3), "e"), (page("alias", 3, of_gfn=3), "of_gfn"), (load(0, 0, size=0), "size"),
-    (load((1 << 52) - 4, 0), "gpa"), (event("trace", version=3), "version"), (event("trace", silent=["nothing"]), "silent")])
+    (load((1 << 52) - 4, 0), "gpa"), (event("trace", version=3), "version"), (event("trace", silent=["nothing"]), "silent"),
+    (page("unmap", 0, pages=1, bits="01"), "pages"), (page("map", 0, mfn=0, writable=True, level=2, bits="01"), "bits"),
+    (page("promise", LAST_GFN, pages=2), "pages"), (page("promise", LAST_GFN, bits="02"), "bits"),
+    (page("populate", 0, mfn=LAST_MFN, pages=2), "mfn"), (event("flush_begin", pages=2), "pages"),
+    (event("flush_begin", gfn=LAST_GFN, pages=2), "pages"), (event("slot_add", slot=1, gfn=LAST_GFN, pages=2), "gfn"),
+    (event("move", mfn=0, to_mfn=2, pages=4), "to_mfn"), (event("move", mfn=2, to_mfn=0, pages=4), "to_mfn"),
+    (event("move", mfn=0, to_mfn=LAST_MFN, pages=2), "to_mfn"), (page("grant", 3, to_vm=0, to_gfn=3), "to_gfn"),
+    (event("trace", window=64), "window"), (event("trace", skew=1), "skew")])
 def test_what_cannot_be_is_bad_input(told: Told, field: str) -> None:
     header = [] if told["e"] == "trace" else [START]
     with pytest.raises(BadDesign, match=rf"test:{len(header) + 1}: {field}: "):
@@ -243,6 +250,30 @@ def test_slots_do_not_overlap_nor_change_their_place_untold() -> None:
     for wrong in (event("slot_add", slot=2, gfn=20, pages=1), event("slot_add", slot=1, gfn=0, pages=8)):
         with pytest.raises(BadDesign, match="slot"):
             judged(SLOT, wrong)
+    with pytest.raises(BadDesign, match="test:3: gfn: the slot would overlap slot 1"):
+        judged(SLOT, event("slot_add", slot=2, gfn=64, pages=4), event("slot_move", slot=2, gfn=20))
+    assert judged(SLOT, event("slot_move", slot=1, gfn=18)) is None, "it may overlap its own old place"
+
+
+SOON, LATER, BEFORE = page("populate", 0, mfn=0, time=10), load(0, 0, time=11), load(0, 0, time=9)
+
+
+@pytest.mark.parametrize("header", [START, event("trace", start="power-on", order="cpu", skew=3)])
+def test_the_clock_of_a_cpu_runs_forwards(header: Told) -> None:
+    words = "9 is before 10, when CPU 0 reported its last event"
+    with pytest.raises(BadDesign, match=f"test:3: time: {words}"):
+        judged(header, SOON, BEFORE)
+    told = b"".join(json.dumps(each).encode() + b"\n" for each in (header, SOON, BEFORE))
+    with pytest.raises(BadDesign, match=f"test:3: time: {words}"):
+        Judge("test").block(1, told)
+    for right in ((SOON, LATER), (SOON, {**BEFORE, "cpu": 1}), (SOON, event("gap"), BEFORE)):
+        assert judged(header, *right) is None
+
+
+def test_a_deviation_comes_before_a_clock_that_runs_backwards_later() -> None:
+    told = b"".join(json.dumps(each).encode() + b"\n" for each in (START, SOON, {**LATER, "value": 1}, BEFORE))
+    found = Judge("test").block(1, told)
+    assert found is not None and (found.line, found.clause) == (3, "EQV-1")
 
 
 @pytest.mark.parametrize("bits, runs", [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from refmodel.cli import version
-from refmodel.cli.common import BAD_INPUT, INTERRUPTED, Ended, app, err
+from refmodel.cli.common import BAD_INPUT, INTERRUPTED, Ended, app, err, unread
 from refmodel.language.unsound import BadDesign, Unsound
 
 AGAIN = 0.05
@@ -31,6 +32,22 @@ def _swallowed(what: sys.UnraisableHookArgs) -> None:
         sys.__unraisablehook__(what)
 
 
+def _run() -> None:
+    try:
+        app()
+    except SystemExit:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            unread(sys.stdout)
+        raise
+
+
+def _say(why: str) -> None:
+    with contextlib.suppress(Ended):  # nobody reads that either
+        err.print(f"refmodel: {escape(why)}", soft_wrap=True)
+
+
 __all__ = ["app", "main", "version"]
 
 
@@ -44,16 +61,16 @@ def main() -> None:
     signal.signal(signal.SIGALRM, _end)
     sys.unraisablehook = _swallowed
     try:
-        app()
+        _run()
     except (Ended, KeyboardInterrupt) as why:
-        err.print(f"refmodel: {escape(str(why)) or 'ended before it was done'}", soft_wrap=True)
+        _say(str(why) or "ended before it was done")
         raise SystemExit(INTERRUPTED) from None
     except (BadDesign, Unsound) as why:
-        err.print(f"refmodel: {escape(str(why))}", soft_wrap=True)
+        _say(str(why))
         raise SystemExit(BAD_INPUT) from None
     except Exception as why:
         if not Ended.asked:
             raise
         # a library that was ended in the middle of something may make an error of its own of it
-        err.print(f"refmodel: ended before it was done ({type(why).__name__})", soft_wrap=True)
+        _say(f"ended before it was done ({type(why).__name__})")
         raise SystemExit(INTERRUPTED) from None

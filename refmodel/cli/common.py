@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -28,6 +28,7 @@ __all__ = [
     "Junit",
     "KnownFile",
     "On",
+    "Output",
     "Sarif",
     "app",
     "err",
@@ -35,6 +36,7 @@ __all__ = [
     "severity",
     "status_of",
     "to_be_written",
+    "unread",
 ]
 
 INTERRUPTED = 130
@@ -48,6 +50,28 @@ class Ended(BaseException):
     """Whether the command was told to end. A library that was interrupted may make an error of its own of it."""
 
 
+class Output(Console):
+    """Where commands print. If what reads it has gone, the command ends, and that is no verdict."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        unread(self.file)
+
+
+def unread(stream: IO[str]) -> NoReturn:
+    """End the command (``Ended``), since what read this stream has gone: ``refmodel check | head`` is neither right nor wrong."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or Python would complain when it flushes the stream at its end
+    raise Ended("ended before it was done: what reads its output has gone")
+
+
+def open_what_is_closed() -> None:
+    """A standard stream that whoever started the command has closed: nothing is read from it, and what is written is lost."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+open_what_is_closed()
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, cls=LazyGroup,
                   help="The reference model of memory virtualization: check designs, judge implementations.")
 LazyGroup.app = app
@@ -60,8 +84,8 @@ Coverage = Annotated[bool, typer.Option("--exercised", help="also print which ev
                                                             "can break")]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="processes that share the work", min=1)]
 On = Annotated[str | None, typer.Option("--on", help="the address of a Dask scheduler whose workers share the work")]
-out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
-err = Console(stderr=True, highlight=False, emoji=False)
+out = Output(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
+err = Output(stderr=True, highlight=False, emoji=False)
 
 
 def severity(status: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from typing import Any
 
 import typer
@@ -47,6 +48,14 @@ class LazyGroup(TyperGroup):
         importlib.import_module(f"refmodel.cli.{COMMANDS[cmd_name][0]}")
         info = next(each for each in self.app.registered_commands if _called(each) == cmd_name)
         return get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # or it would be taken for status 1, which says that a law fails
+            from refmodel.cli.common import unread
+
+            unread(sys.stdout)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0] if args else ""

@@ -16,6 +16,7 @@ from refmodel.engines.unwinding import Leak, Unwinding, known_tables, search, wa
 from refmodel.language import Geometry
 from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
+from refmodel.language.kinds import NameKind
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 from refmodel.report import terminal
@@ -70,8 +71,13 @@ def _is_sure(outline: Outline, found: Unwinding) -> bool:
 
 
 def _refuse(name: str, outline: Outline) -> None:
-    if not known_tables(outline):
+    known, tables = known_tables(outline), {table.name: table for table in outline.tables}
+    if not known:
         raise BadDesign(f"{name}: says of no table that a VM knows its own entries; expected a tuple of names called known")
+    wrong = [each for each in known if each not in tables or tables[each].keys[0] != NameKind("Vm")]
+    if wrong:
+        of_vms = [table.name for table in outline.tables if table.keys[0] == NameKind("Vm")]
+        raise BadDesign(f"{name}: known names {', '.join(wrong)}; expected tables whose first key is a Vm: {', '.join(of_vms)}")
     cannot = any(op.split for op in outline.operations) or any(table.partial for table in outline.tables)
     if cannot or not fits_bytes(outline):
         raise BadDesign(f"{name}: has split operations or partial tables, which this cannot go back and forth in")

@@ -10,6 +10,7 @@ import z3
 
 from refmodel.engines.conditions import counting
 from refmodel.engines.formulas import claimed
+from refmodel.engines.instances import Instances
 from refmodel.engines.judgements import INITIAL, Judgement, Proof
 from refmodel.engines.questions import TIMEOUT, Solver, about
 from refmodel.engines.symbolic import Symbolic, applied
@@ -21,6 +22,9 @@ from refmodel.language.joining import joined
 from refmodel.language.kinds import NaturalKind
 from refmodel.language.laws import Law
 from refmodel.language.opaque import opaque
+
+AT_FIRST = "s"
+"""What the terms of the initial state begin with."""
 
 
 def prove_initial(design: Outline, clause: str | None = None, timeout: int = TIMEOUT) -> Proof:
@@ -38,7 +42,7 @@ def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
     began = time.perf_counter()
     reading = _Initially(design, prune=False)
     with answering(reading):
-        state = reading.state("s")
+        state = reading.state(AT_FIRST)
         for kind in design.tables:
             if kind.name not in design.cls.arbitrary:
                 getattr(state, kind.name).reset(lambda *_: True)
@@ -47,6 +51,9 @@ def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
         goal = claimed(reading, law.function, state, *names)
     solver = Solver(z3.Not(goal), *reading.conditions, timeout=timeout)
     solver.add(*reading.real)
+    of_any_state = Instances(design, (), AT_FIRST)
+    for lookup in reading.lookups.values():  # a table whose contents are arbitrary holds values of its kind
+        solver.add(*of_any_state.nobody(lookup))
     answer = solver.check(says=f"at first {law.name} holds")
     if answer == z3.unsat:
         return Judgement(INITIAL, law, "proved", time.perf_counter() - began)

@@ -7,13 +7,13 @@ the text asked. Nothing else decides what happens, so the list can be printed, s
 from __future__ import annotations
 
 import itertools
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import GeneratorType
 from typing import Any
 
 import attrs
 
+from refmodel.engines.aborts import Aborted, in_words
 from refmodel.language.asking import (
     Fault,
     Premises,
@@ -274,32 +274,12 @@ class Machine:
             try:
                 holds = judge(state, *law.arguments(given, values)) if about else judge(state, *values)
             except Exception as wrong:  # what it computes is no value of the language, or a key is missing
-                holds, error = False, _in_words(wrong)
+                holds, error = False, in_words(wrong)
             if not holds:
                 return Broken(law, law.clause, law.sentence, tuple(zip([n for n, _ in law.names], values, strict=True)), error)
         if Premises.met:
             self.met.add(law)
         return None
-
-
-def _in_words(wrong: Exception) -> str:
-    """Why what a law computes is no value of the language."""
-    if isinstance(wrong, KeyError):
-        return (f"it looks up the key {wrong}, which is missing; implies() evaluates both of its arguments: write "
-                "key not in table or ..., which looks the key up only if it is there")
-    return f"{type(wrong).__name__}: {wrong}"
-
-
-class Aborted:
-    """An operation raised what is no outcome."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def __str__(self) -> str:
-        frames = traceback.extract_tb(self.error.__traceback__)
-        place = f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
-        return f"{place}{type(self.error).__name__}: {self.error}"
 
 
 def aborted(outcome: Any) -> Broken | None:

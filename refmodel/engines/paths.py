@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import z3
 
+from refmodel.engines.aborts import Aborted
 from refmodel.engines.conditions import Counted, Lookup
 from refmodel.engines.connectives import number_of
 from refmodel.engines.symbolic import Obligation, Symbolic
@@ -100,8 +101,8 @@ class Runs:
 
     def _aborts(self, reading: Symbolic, error: Exception) -> None:
         """The monitor aborts on this path; unless no lawful state leads along it, EFF-3 is broken."""
-        reading.obligations.append(Obligation(tuple(reading.conditions), z3.BoolVal(False),
-                                              f"the monitor aborts: {type(error).__name__}: {error}"))
+        why = f"the monitor aborts: {Aborted(error)}"
+        reading.obligations.append(Obligation(tuple(reading.conditions), z3.BoolVal(False), why))
 
     def _snapshot(self, state: Any) -> Any:
         other = self.design.blank()

@@ -9,7 +9,8 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import RESUME, Aborted, Machine, Step, copy_of
+from refmodel.engines.aborts import Aborted
+from refmodel.engines.machine import RESUME, Machine, Step, copy_of
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import NOTHING, Geometry, Kind, NameKind, PageKind, Scalar, TableKind

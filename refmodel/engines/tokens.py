@@ -17,7 +17,8 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import RESUME, Aborted, Machine, Pick, Run, Step, recorded
+from refmodel.engines.aborts import Aborted
+from refmodel.engines.machine import RESUME, Machine, Pick, Run, Step, recorded
 from refmodel.language import BadDesign
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
@@ -26,7 +27,7 @@ from refmodel.language.sources import definition_of
 PREFIX = "rm1."
 
 LARGEST = 8
-"""Names of a sort in a token's geometry, unless the design has more: a token is not to fill the memory."""
+"""Names of a sort, natural numbers and words that a token may have, unless its design has more: it is not to fill the memory."""
 
 
 @functools.cache
@@ -111,7 +112,8 @@ def decode(design: Outline, said: Said) -> tuple[Geometry, Run]:
     own = design.cls.geometry
     changed = "; the text of the design has changed since the token was made" if has_changed(design, said) else ""
     limits = {**said.sizes, "naturals": said.naturals, "words": said.words}
-    if any(not (k == "naturals" or v >= 1) or not 0 <= v <= max(LARGEST, own.sizes.get(k, 0)) for k, v in limits.items()):
+    owns = {**own.sizes, "naturals": own.naturals, "words": own.words}
+    if any(not (k == "naturals" or v >= 1) or not 0 <= v <= max(LARGEST, owns.get(k, 0)) for k, v in limits.items()):
         raise BadDesign("the replay token names a geometry that is out of bounds")
     geometry = Geometry(sizes=said.sizes, naturals=said.naturals, words=said.words, only=own.only,
                         given=own.given)

@@ -4,7 +4,8 @@ The conditions are Rushby's (*Noninterference, transitivity, and channel-control
 domain whose view is its own bare machine (a design's ``known`` tables). *Output*: in two states that look alike to a VM, its
 instruction shows it the same. *Step*: and they look alike afterwards. *Respect*: what others do changes nothing that it can see,
 but for flows that are meant (a design's ``flows``). Time is left out, as it is from equivalence: an instruction that exits, or
-changes nothing, will be tried again, and whoever measures how long that takes learns that a page was shared, or on swap.
+changes nothing at all and shows nothing, will be tried again. Whoever measures how long that takes learns that a page was shared,
+or on swap.
 
 Two runs are compared, so no law about one state can say this. All states of a small geometry are visited, and it is remembered of
 each view what has been shown to it.
@@ -151,7 +152,8 @@ class _Search:
                 yield from self._respected(op, step, node, views, after)
                 if op.by_guest:
                     vm = op.actor(arguments)
-                    yield from self._alike(op, step, node, vm, views[vm], self.view(after, vm), outcome)
+                    completes = not self._will_be_tried_again(outcome, state, after)
+                    yield from self._alike(op, step, node, vm, views[vm], self.view(after, vm), outcome, completes)
                 self._visit(node, step, after)
 
     def _respected(self, op: Operation, step: Step, node: int, views: dict[int, Any], after: Any) -> Iterator[Leak]:
@@ -163,14 +165,23 @@ class _Search:
                     yield Leak(RESPECT, vm, self._run(node, step))
                 self.met.add(self.flows.get(op.name, ""))
 
-    def _alike(self, op: Operation, step: Step, node: int, vm: int, view: Any, view_after: Any, outcome: Any) -> Iterator[Leak]:
+    def _will_be_tried_again(self, outcome: Any, state: Any, after: Any) -> bool:
+        """Whether an instruction exits, or changes nothing of the whole state and shows nothing: only time tells this from a later
+        try that completes."""
+        shown = getattr(outcome, "shown", outcome)
+        if shown is not None:
+            return getattr(shown, "event", None) == Event.EXITED
+        return all(getattr(state, table.name) == getattr(after, table.name) for table in self.design.tables)
+
+    def _alike(self, op: Operation, step: Step, node: int, vm: int, view: Any, view_after: Any, outcome: Any,
+               completes: bool) -> Iterator[Leak]:
         """What is shown, and what is known afterwards, beside what it was when things looked the same. What the bare machine shows
         (it may use what it has cached, or not) is part of how they look."""
         look = op.name, step.arguments, view, getattr(outcome, "due", None)
         shown = getattr(outcome, "shown", outcome)  # an outcome without such a field is shown as a whole
         if shown is not None and getattr(shown, "event", None) != Event.EXITED:
             yield from self._compare(self.shown, look, _Told(shown, node, step), OUTPUT, vm)
-        if view_after != view:
+        if view_after != view or completes:
             yield from self._compare(self.changed, look, _Told(view_after, node, step), STEP, vm)
 
     def _compare(self, told: dict[Any, _Told], look: Any, now: _Told, condition: str, vm: int) -> Iterator[Leak]:

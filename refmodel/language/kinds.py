@@ -151,9 +151,10 @@ class Geometry:
     def size(self, sort: str) -> int:
         return self.sizes.get(sort, 2)
 
-    def resized(self, naturals: int | None = None, **sizes: int) -> Geometry:
-        """The same geometry with other numbers of names, and perhaps with other natural numbers."""
-        return attrs.evolve(self, sizes={**self.sizes, **sizes}, naturals=self.naturals if naturals is None else naturals)
+    def resized(self, naturals: int | None = None, words: int | None = None, **sizes: int) -> Geometry:
+        """The same geometry with other numbers of names, and perhaps with other natural numbers and words."""
+        return attrs.evolve(self, sizes={**self.sizes, **sizes}, naturals=self.naturals if naturals is None else naturals,
+                            words=self.words if words is None else words)
 
     def __str__(self) -> str:
         return ", ".join(f"{n} {s}" for s, n in self.sizes.items())
@@ -165,6 +166,9 @@ def geometry(naturals: int = 1, words: int = 4, only: Mapping[type, tuple[Any, .
     for sort, size in sizes.items():
         if not isinstance(size, int) or not 1 <= size <= 100:
             raise BadDesign(f"geometry: {sort} is {size!r}, expected a number of names from 1 to 100")
+    for what, number, least in (("naturals", naturals, 0), ("words", words, 1)):
+        if not isinstance(number, int) or number < least:
+            raise BadDesign(f"geometry: {what} is {number!r}, expected a number from {least} on")
     return Geometry(sizes=sizes, naturals=naturals, words=words, only=only or {})
 
 

@@ -22,10 +22,15 @@ def text_position() -> str:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith("<") and not _is_machinery(name):
+        if is_of_a_text(name):
             return f"{name}:{frame.f_lineno}"
         frame = frame.f_back
     return "unknown position"
+
+
+def is_of_a_text(filename: str) -> bool:
+    """Whether a frame of this file belongs to a specification, not to the machinery."""
+    return not filename.startswith("<") and not _is_machinery(filename)
 
 
 @functools.cache

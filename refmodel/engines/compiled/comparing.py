@@ -9,12 +9,13 @@ from typing import Any
 import attrs
 import numpy as np
 
+from refmodel.engines.aborts import Aborted
 from refmodel.engines.compiled.context import FINE, GOES_WRONG, TOO_LARGE, aligned
 from refmodel.engines.compiled.native import Native
 from refmodel.engines.compiled.runtime import COLLECTING
 from refmodel.engines.compiled.walking import Walks
 from refmodel.engines.compiled.ways import Coded, run_again
-from refmodel.engines.machine import Aborted, Machine, recorded
+from refmodel.engines.machine import Machine, recorded
 from refmodel.engines.samples import Sample, holds, in_state, said
 from refmodel.engines.stepwise import every_answer
 from refmodel.engines.verdicts import ReadingsDisagree

@@ -136,7 +136,8 @@ def judge(k: Knowledge, event: e.Event) -> None:
     if k.by_step:
         by_step = OF_PAGES.get(type(event))
         if by_step is not None:
-            if event.pages == 1 and event.bits is None:  # type: ignore[attr-defined]
+            pages: int | None = event.pages  # type: ignore[attr-defined]
+            if event.bits is None and (pages is None or pages == 1):  # type: ignore[attr-defined]
                 by_step(k, event)
                 return
         elif (by_step := OTHERS.get(type(event))) is not None:

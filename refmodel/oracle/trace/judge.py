@@ -57,6 +57,8 @@ class Judge:
         self.gaps = 0
         self.sequence: dict[int, int] = {}
         """By CPU, if only CPUs have an order: the number of the last event; else under -1."""
+        self.clocks: dict[int, int] = {}
+        """By CPU: the time of the last event that has one."""
         self.interleaving: Interleaving | None = None
         """What judges events of which only each CPU's order is known."""
         self.notes: list[str] = []
@@ -77,6 +79,8 @@ class Judge:
             return self._one_by_one(first, block, last)
         lines = block.count(b"\n") + (not block.endswith(b"\n"))
         if len(events) != lines or any(word in block for word in MORE_THAN_JUDGED):  # a blank line is no event
+            return self._one_by_one(first, block, last)
+        if b'"time"' in block and not self._clocks_run(events):
             return self._one_by_one(first, block, last)
         try:
             for event in events:
@@ -141,6 +145,9 @@ class Judge:
     def one(self, line: int, event: e.Event, text: bytes = b"", before: list[bytes] | None = None) -> Deviation | None:
         """Judge one event."""
         self._in_order(line, event)
+        if event.time is not None and not self._clocks_run([event]):
+            raise self.bad(line, "time", f"{event.time} is before {self.clocks[event.cpu]}, when CPU {event.cpu} reported its last "
+                           "event; expected the clock of each cpu to run forwards")
         if isinstance(event, e.Header) and self.events:
             raise self.bad(line, "e", "a trace header comes first, or not at all")
         self.events += 1
@@ -156,12 +163,14 @@ class Judge:
         except Inconsistent as why:
             raise self.bad(line, why.field, str(why)) from None
         if isinstance(event, e.Header):
-            self.interleaving = Interleaving(self.knowledge, Order(event.window, event.skew)) if event.order == "cpu" else None
+            order = Order(event.window or e.WINDOW, event.skew) if event.order == "cpu" else None
+            self.interleaving = None if order is None else Interleaving(self.knowledge, order)
         elif self.interleaving is not None:
             self.interleaving.forget()
         self.unjudged += isinstance(event, e.Header | e.Gap)
         if isinstance(event, e.Gap):
             self.gaps += 1
+            self.clocks.clear()
             self.notes.append(f"line {line} tells of a gap: nothing that came before it is relied on after it")
         return None
 
@@ -191,6 +200,17 @@ class Judge:
             self.gaps += 1
             self.knowledge.start(closed=False)
         self.sequence[whose] = event.seq
+
+    def _clocks_run(self, events: list[e.Event]) -> bool:
+        """Whether no CPU's clock runs backwards in these events. They are the last then."""
+        now = dict(self.clocks)
+        for event in events:
+            if event.time is not None:
+                if event.time < now.get(event.cpu, 0):
+                    return False
+                now[event.cpu] = event.time
+        self.clocks = now
+        return True
 
     def verdict(self, seconds: float, deviation: Deviation | None) -> TraceVerdict:
         """What came of it."""

@@ -151,6 +151,6 @@ def _number(event: e.Event) -> int:
     """How many pages, or frames, an event may be about."""
     if isinstance(event, e.Pages) and event.bits is not None:
         return 4 * len(event.bits)
-    pages: int = getattr(event, "pages", 1)
+    pages: int = getattr(event, "pages", None) or 1
     level: int = getattr(event, "level", 1)
     return max(pages, 1 << 9 * (level - 1))

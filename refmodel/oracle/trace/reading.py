@@ -24,7 +24,11 @@ LITTLE = 1 << 9
 """Bytes of compressed data that are read at a time: they may become 32,768 times as many."""
 LONGEST = 1 << 20
 """Bytes of a line; a longer one is refused."""
-MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+SKIPPABLE = tuple(bytes([0x50 + number]) + b"\x2a\x4d\x18" for number in range(16))
+"""What a frame begins with that zstd skips (RFC 8878, 3.1.2): pzstd and seekable formats write them."""
+MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", **dict.fromkeys(SKIPPABLE, "zstd")}
+OTHERS = {b"\xfd7zXZ": "xz", b"BZh": "bzip2", b"PK\x03\x04": "zip", b"\x04\x22\x4d\x18": "lz4"}
+"""What files begin with that are compressed in a way that is not read."""
 
 
 class Source:
@@ -60,7 +64,10 @@ class Source:
     def _data(self) -> Iterator[bytes]:
         try:
             with self._opened() as stream:
-                kind = next((kind for magic, kind in MAGIC.items() if stream.peek(4).startswith(magic)), "")
+                begins = stream.peek(8)
+                if other := next((other for magic, other in OTHERS.items() if begins.startswith(magic)), None):
+                    raise BadDesign(f"{self.name}: is compressed by {other}; expected gzip, zstd or plain text")
+                kind = next((kind for magic, kind in MAGIC.items() if begins.startswith(magic)), "")
                 yield from _READERS.get(kind, _plain)(stream)
         except EOFError as why:
             self.cut = f"the compressed data end early ({why})"

@@ -13,6 +13,7 @@ import msgspec
 
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.knowledge import BY_PAGE, Knowledge
 from refmodel.oracle.trace.ranges import frames_of
 from refmodel.oracle.trace.tables import Known, Open, Stretch
@@ -21,7 +22,8 @@ ZEROES_OR_NOT = ("bare_memory", "destination")
 
 
 def over(k: Knowledge, event: e.Pages, one: Callable[[Knowledge, e.Pages], None]) -> None:
-    """Judge an event for all its pages. ``one`` judges it for one."""
+    """Judge an event for all its pages. ``one`` judges it for one. Raises ``Inconsistent`` if there cannot be such pages."""
+    there_are_such(event)
     mfn = getattr(event, "mfn", None)
 
     def judge(gfn: int) -> None:
@@ -32,6 +34,25 @@ def over(k: Knowledge, event: e.Pages, one: Callable[[Knowledge, e.Pages], None]
     with together(k):
         for first, last in event.runs():
             stretch(k, event.vm, first, last, judge, None if mfn is None else mfn + first - event.gfn)
+
+
+def there_are_such(event: e.Pages) -> None:
+    """Raises ``Inconsistent`` unless an event says in one way which pages it is about, and they and their frames are numbered."""
+    if event.bits is not None and event.pages is not None:
+        raise Inconsistent("pages", "is given beside bits; expected one of the two")
+    last = max((last for _, last in event.runs()), default=event.gfn)
+    if last > e.LAST_GFN:
+        raise Inconsistent("bits" if event.pages is None else "pages",
+                           f"the last page would be gfn {last:#x}; expected at most {e.LAST_GFN:#x}")
+    mfn = getattr(event, "mfn", None)
+    if mfn is not None:
+        frames_fit(mfn, last - event.gfn + 1)
+
+
+def frames_fit(mfn: int, number: int, field: str = "mfn") -> None:
+    """Raises ``Inconsistent`` unless so many frames from this one on are numbered."""
+    if mfn + number - 1 > e.LAST_MFN:
+        raise Inconsistent(field, f"the last of {number} frames would be {mfn + number - 1:#x}; expected at most {e.LAST_MFN:#x}")
 
 
 class together:  # a with-statement's word

@@ -48,6 +48,9 @@ def header(k: Knowledge, event: e.Header) -> None:
     unknown = [kind for kind in event.silent if kind not in KINDS]
     if unknown:
         raise Inconsistent("silent", f"there are no events {', '.join(unknown)}")
+    for field in ("window", "skew"):
+        if event.order == "total" and getattr(event, field) is not None:
+            raise Inconsistent(field, 'says which events of two CPUs may be swapped; expected "order":"cpu" beside it')
     k.flushes_told, k.marks_late, k.silent = event.flushes == "told", event.marks == "late", frozenset(event.silent)
     k.silent_fills = any(row.fills for row in ROWS if row.kind in k.silent)
     k.start(closed=event.start == "power-on")
@@ -209,7 +212,7 @@ ANY: Any = Union[tuple(KINDS.values())]  # noqa: UP007
 def effect(k: Knowledge, event: e.Event) -> None:
     """Hold any event against what is known; raises ``Deviates`` or ``Inconsistent``."""
     judge = EFFECTS[type(event)]
-    if isinstance(event, e.Pages) and (event.pages > 1 or event.bits is not None) and not isinstance(event, e.Map):
+    if isinstance(event, e.Pages) and not (event.is_of_one_page or isinstance(event, e.Map)):
         stretches.over(k, event, judge)
     else:
         judge(k, event)

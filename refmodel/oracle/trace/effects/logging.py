@@ -22,8 +22,6 @@ from refmodel.oracle.trace.tables import Key, Nowhere
 
 LOGGING = frozenset({"send", "mark", "take_mark", "ring_push", "ring_harvest"})
 """The kinds of events that say which pages are marked, and which were sent."""
-LAST = (1 << 40) - 1
-"""The last guest frame."""
 
 
 def mark(k: Knowledge, event: e.Mark) -> None:
@@ -73,7 +71,7 @@ def resume(k: Knowledge, event: e.Resume) -> None:
         why = "it was written to, and no mark came after that"
         k.unless_silent(deviates(memory.unmarked_pages_are_there, unmarked[0], why), about(k, *unmarked))
     with together(k):
-        stretch(k, vm, 0, LAST, lambda gfn: _resumed(k, (vm, gfn), event.fetched))
+        stretch(k, vm, 0, e.LAST_GFN, lambda gfn: _resumed(k, (vm, gfn), event.fetched))
 
 
 def _resumed(k: Knowledge, key: Key, fetched: bool) -> None:

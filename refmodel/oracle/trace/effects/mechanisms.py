@@ -167,6 +167,8 @@ def swap_in(k: Knowledge, event: e.SwapIn) -> None:
 
 def grant_(k: Knowledge, event: e.Grant) -> None:
     borrower = event.to_vm, event.to_gfn
+    if borrower == (event.vm, event.gfn):
+        raise Inconsistent("to_gfn", "a page is not granted to itself")
     with k.judging(about(k, borrower, (event.vm, event.gfn))):
         k.state.grants[borrower] = Granted(True, event.vm, event.gfn, event.writable)
         k.tables["bare_memory"].pop(borrower, None)

@@ -16,11 +16,8 @@ from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.knowledge import Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted
-from refmodel.oracle.trace.stretches import stretch, together
+from refmodel.oracle.trace.stretches import frames_fit, stretch, together
 from refmodel.oracle.trace.tables import Key
-
-LAST = (1 << 40) - 1
-"""The last guest frame."""
 
 
 def ram(k: Knowledge, event: e.Ram) -> None:
@@ -135,6 +132,11 @@ def convert(k: Knowledge, event: e.Convert) -> None:
 
 
 def move(k: Knowledge, event: e.Move) -> None:
+    frames_fit(event.mfn, event.pages)
+    frames_fit(event.to_mfn, event.pages, "to_mfn")
+    if 0 < abs(event.mfn - event.to_mfn) < event.pages:
+        raise Inconsistent("to_mfn", f"{event.pages} frames from {event.to_mfn:#x} on overlap those from {event.mfn:#x} on; "
+                           "expected other frames, or an event for each frame in the order of the copies")
     with together(k):
         for by in range(event.pages):
             _move(k, event.mfn + by, event.to_mfn + by)
@@ -167,13 +169,21 @@ def slot_add(k: Knowledge, event: e.SlotAdd) -> None:
     old, new = k.memory_slots.get((event.vm, event.slot)), (event.gfn, event.pages, event.readonly)
     if old is not None and old[:2] != new[:2]:
         raise Inconsistent("slot", f"slot {event.slot} is there already; expected slot_delete or slot_move first")
-    for (vm, slot), (gfn, pages, _) in k.memory_slots.items():
-        if vm == event.vm and slot != event.slot and gfn < event.gfn + event.pages and event.gfn < gfn + pages:
-            raise Inconsistent("gfn", f"the slot would overlap slot {slot}")
+    _overlaps_no_other(k, event, event.pages)
     k.memory_slots[event.vm, event.slot] = new
     k.alike.clear()
     if old is None:
         _slot_there(k, event.vm, event.gfn, event.pages, event.zero)
+
+
+def _overlaps_no_other(k: Knowledge, event: e.SlotAdd | e.SlotMove, number: int) -> None:
+    """Raises ``Inconsistent`` unless a slot of so many pages may lie where the event says."""
+    last = event.gfn + number - 1
+    if last > e.LAST_GFN:
+        raise Inconsistent("gfn", f"the slot's last page would be gfn {last:#x}; expected at most {e.LAST_GFN:#x}")
+    for (vm, slot), (gfn, pages, _) in k.memory_slots.items():
+        if vm == event.vm and slot != event.slot and gfn < event.gfn + number and event.gfn < gfn + pages:
+            raise Inconsistent("gfn", f"the slot would overlap slot {slot}")
 
 
 def _slot_there(k: Knowledge, vm: int, gfn: int, pages: int, zero: bool) -> None:
@@ -195,6 +205,7 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
     if (slot := _slot(k, event)) is None:
         return
     gfn, pages, readonly = slot
+    _overlaps_no_other(k, event, pages)
     with together(k):
         stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _gone(k, (event.vm, gfn)))
     k.memory_slots[event.vm, event.slot] = event.gfn, pages, readonly
@@ -215,7 +226,7 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     """Nothing of a VM's is cached: it has no processors any more. So its translations go without a flush."""
     vm = event.vm
     with together(k):
-        stretch(k, vm, 0, LAST, lambda gfn: _destroyed(k, (vm, gfn)))
+        stretch(k, vm, 0, e.LAST_GFN, lambda gfn: _destroyed(k, (vm, gfn)))
     kept: tuple[dict[Any, Any], ...] = (k.memory_slots, k.rings, k.processors, k.emulated, k.flushed)
     for each in kept:
         for key in [key for key in each if key[0] == vm]:

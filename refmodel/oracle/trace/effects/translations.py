@@ -17,23 +17,23 @@ from refmodel.oracle.trace.observed import entries_found_were_reported
 from refmodel.oracle.trace.stretches import over, stretch, together
 from refmodel.oracle.trace.tables import Key
 
-LAST = (1 << 40) - 1
-"""The last guest frame."""
-
 
 def map_(k: Knowledge, event: e.Map) -> None:
     if event.vm not in k.mapping:
         k.mapping.add(event.vm)
         k.alike.clear()
     size = 512 ** (event.level - 1)
-    if event.gfn % size or event.mfn % size or (event.pages > 1 and event.pages % size):
+    pages = event.pages or 1
+    if event.gfn % size or event.mfn % size or (pages > 1 and pages % size):
         raise Inconsistent("level", f"a leaf of level {event.level} begins at multiples of {size} pages and frames")
-    if size > event.pages:
+    if size > 1 and event.bits is not None:
+        raise Inconsistent("bits", f"a leaf of level {event.level} maps {size} pages; expected pages, or neither")
+    if size > pages:
         event = msgspec.structs.replace(event, pages=size)
-    if event.pages > 1 or event.bits is not None:
-        over(k, event, _map_page)  # type: ignore[arg-type]
-    else:
+    if event.is_of_one_page:
         _map_page(k, event)
+    else:
+        over(k, event, _map_page)  # type: ignore[arg-type]
 
 
 def _map_page(k: Knowledge, event: e.Map) -> None:
@@ -129,7 +129,11 @@ def untrack(k: Knowledge, event: e.Untrack) -> None:
 
 
 def flush_begin(k: Knowledge, event: e.FlushBegin) -> None:
-    first, last = (0, LAST) if event.gfn is None else (event.gfn, event.gfn + event.pages - 1)
+    if event.gfn is None and event.pages is not None:
+        raise Inconsistent("pages", "is given without gfn; expected the first page too, or neither for all pages of the VM")
+    first, last = (0, e.LAST_GFN) if event.gfn is None else (event.gfn, event.gfn + (event.pages or 1) - 1)
+    if last > e.LAST_GFN:
+        raise Inconsistent("pages", f"the last page would be gfn {last:#x}; expected at most {e.LAST_GFN:#x}")
     k.flushed[event.vm, event.gfn] = k.time, first, last
 
 

@@ -5,7 +5,7 @@ what each event means. What each does to what is known is in ``refmodel/oracle/t
 because that is the fastest way from a line to a verdict: loads and stores are judged here, all others by their row of that table.
 """
 
-from refmodel.oracle.trace.events.base import VERSION, Event, Header, Page, Pages
+from refmodel.oracle.trace.events.base import LAST_GFN, LAST_MFN, VERSION, WINDOW, Event, Header, Page, Pages
 from refmodel.oracle.trace.events.guest import DmaRead, DmaWrite, Exit, Hole, Invlpg, Invpcid, Linear, Load, Mmio, Registers, Store
 from refmodel.oracle.trace.events.hardware import Backed, Cell, Entry, FrameIs, Gap
 from refmodel.oracle.trace.events.mechanisms import (
@@ -61,7 +61,8 @@ from refmodel.oracle.trace.events.memory import (
 )
 
 __all__ = [
-    "VERSION", "Abort", "Alias", "Backed", "Balloon", "Break", "Cell", "Convert", "Deflate", "DmaMap", "DmaRead",
+    "LAST_GFN", "LAST_MFN", "VERSION", "WINDOW", "Abort", "Alias", "Backed", "Balloon", "Break", "Cell", "Convert", "Deflate",
+    "DmaMap", "DmaRead",
     "DmaUnmap", "DmaWrite", "Entry", "Event", "Exit", "Fill", "FlushBegin", "FlushEnd", "FrameIs", "Free", "Gap", "Grant",
     "Header", "Hole", "Inflate", "Invlpg", "Invpcid", "Linear", "Load", "Map", "Mark", "Mmio", "Move", "Page", "Pages",
     "Plug", "Populate", "Promise", "Protect", "Ram", "Registers", "Report", "Resume", "Revoke", "Ring", "RingFull",

@@ -12,12 +12,16 @@ if TYPE_CHECKING:
     from refmodel.oracle.trace.knowledge import Knowledge
 
 VERSION = 2
+WINDOW = 64
+"""Lines that two CPUs' events may be apart and still be swapped, where the header does not say."""
+LAST_GFN, LAST_MFN = (1 << 40) - 1, (1 << 63) - 1
+"""The last guest frame, and the last machine frame, that there can be."""
 
 Id: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 """Somebody's own number for a VM, a CPU, a frame, a slot: only whether two are the same matters."""
 Address: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 52) - 1, description="guest-physical, in bytes")]
-Gfn: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 40) - 1, description="a guest frame number: a guest-physical address / 4096")]
-Mfn: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1, description="the implementation's name for a machine frame")]
+Gfn: TypeAlias = Annotated[int, Meta(ge=0, le=LAST_GFN, description="a guest frame number: a guest-physical address / 4096")]
+Mfn: TypeAlias = Annotated[int, Meta(ge=0, le=LAST_MFN, description="the implementation's name for a machine frame")]
 Value: TypeAlias = Annotated[int, Meta(ge=0, description="at most 8 * size bits")]
 Word: TypeAlias = Annotated[int, Meta(ge=0, description="64 bits at most")]
 Size: TypeAlias = Annotated[int, Meta(ge=1, le=4096, description="in bytes")]
@@ -52,6 +56,7 @@ class Header(Event, tag="trace", kw_only=True):
     ``order``: ``cpu`` if only the events of one CPU are in the order in which they happened, and ``seq`` counts those of a CPU.
     Then events of two CPUs whose lines are at most ``window`` apart may have happened in the other order. With ``skew``, those that
     have a ``time`` may have if their times are at most that far apart, however far apart their lines are.
+    Neither field is lawful without that order.
     """
 
     version: Literal[1, 2] = 2
@@ -61,7 +66,7 @@ class Header(Event, tag="trace", kw_only=True):
     marks: Literal["before", "late"] = "before"
     silent: tuple[str, ...] = ()
     order: Literal["total", "cpu"] = "total"
-    window: Annotated[int, Meta(ge=1, le=4096)] = 64
+    window: Annotated[int, Meta(ge=1, le=4096)] | None = None
     skew: Id | None = None
 
 
@@ -72,18 +77,24 @@ class Page(Event, kw_only=True):
 
 
 class Pages(Page, kw_only=True):
-    """An event about pages of a VM's that follow each other: ``pages`` of them, or those whose bit is set in ``bits``.
+    """An event about pages of a VM's that follow each other: ``pages`` of them, or those whose bit is set in ``bits``; one page
+    without either. An event has no more than one of the two fields.
 
     ``bits`` is a bitmap in hexadecimal, byte by byte as KVM_GET_DIRTY_LOG gives it: bit 0 of the first byte is the first page.
     """
 
-    pages: Count = 1
+    pages: Count | None = None
     bits: Annotated[str, Meta(pattern="^([0-9a-f]{2})*$", max_length=1 << 16)] | None = None
+
+    @property
+    def is_of_one_page(self) -> bool:
+        """Whether it is about the page ``gfn`` and no other."""
+        return self.bits is None and (self.pages is None or self.pages == 1)
 
     def runs(self) -> Iterator[tuple[int, int]]:
         """The first and the last page of each stretch that the event is about."""
         if self.bits is None:
-            yield self.gfn, self.gfn + self.pages - 1
+            yield self.gfn, self.gfn + (self.pages or 1) - 1
             return
         start: int | None = None
         at = self.gfn

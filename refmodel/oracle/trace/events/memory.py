@@ -134,7 +134,7 @@ class FlushBegin(Event, tag="flush_begin", kw_only=True):
     """
 
     gfn: Gfn | None = None
-    pages: Count = 1
+    pages: Count | None = None
     kind: Literal["invept-single", "invept-all", "invvpid", "asid", "invlpga", "range", "other"] = "other"
 
 
