@@ -6,8 +6,8 @@ frame of its own, and the entry is in use for as long as anything is mapped: the
 with the page. Each mapping holds a reference to the frame.
 
 A mapping ends in two steps. The p2m entry goes; processors may still have it cached; only when they have flushed is the reference
-given up (the order that XSA-182 and its like got wrong). The monitor can end a mapping itself, when the owner's memory has to be
-regained or the owner is gone: the grantee finds a hole.
+given up. (XSA-218 and XSA-230: Xen told the owner too early that nothing was mapped any more.) The monitor can end a mapping
+itself, when the owner's memory has to be regained or the owner is gone: the grantee finds a hole.
 
 A page that nobody maps can be *transferred*: it changes its owner for good, with all that it holds.
 

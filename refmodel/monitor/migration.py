@@ -18,7 +18,7 @@ import enum
 
 import attrs
 
-from refmodel.language import Design, Total, assign, guest, operation, require, reset
+from refmodel.language import Design, Total, assign, guest, operation, pending, require, reset
 from refmodel.machine.cells import Cell, Cells
 from refmodel.machine.names import Gfn, Index, Vm
 
@@ -182,6 +182,10 @@ class Migration(Design):
 
     # ------------------------------------------------------------ post-copy
 
+    @pending("EFF-4", "A page that the new machine lacks sets out.", until="transmit")
+    def page_not_sent_after(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.phase[vm] == Phase.THERE and not self.pages[vm, gfn].received and not self.pages[vm, gfn].in_flight
+
     @operation
     def transmit(self, vm: Vm, gfn: Gfn) -> None:
         """A page sets out, because the guest has touched it or because it is its turn."""
@@ -191,6 +195,10 @@ class Migration(Design):
     def may_transmit(self, vm: Vm, gfn: Gfn) -> bool:
         page = self.pages[vm, gfn]
         return self.phase[vm] == Phase.THERE and not page.in_flight and not page.discarded
+
+    @pending("EFF-4", "A page that is on its way to the new machine arrives.", until="place")
+    def page_not_placed(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.pages[vm, gfn].in_flight
 
     @operation
     def place(self, vm: Vm, gfn: Gfn) -> None:
@@ -203,6 +211,10 @@ class Migration(Design):
 
     def is_wanted(self, page: MovingPage) -> bool:
         return not page.received
+
+    @pending("EFF-4", "The old machine frees a page that the new one has.", until="discard")
+    def copy_not_discarded(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.may_discard(vm, gfn)
 
     @operation
     def discard(self, vm: Vm, gfn: Gfn) -> None:
