@@ -5,9 +5,12 @@ from typing import Any
 import attrs
 import pytest
 
+from refmodel.engines import counts
+from refmodel.engines.audit import drawn
 from refmodel.engines.induction import prove_operation
 from refmodel.language import NOTHING, BadDesign, Design, Total, assign, count, geometry, law, operation, outline, require, reset
 from refmodel.machine.names import Count, Mfn, Vm
+from tests.designs import caches
 
 
 @attrs.frozen
@@ -117,3 +120,29 @@ def test_a_condition_has_no_hidden_operands() -> None:
 
     with pytest.raises(BadDesign, match="default arguments"):
         outline(Hidden)
+
+
+def proof_of(cls: type[Design], name: str) -> dict[str, str]:
+    proof = prove_operation(outline(cls), name)
+    return {j.law.name if j.law else "": j.verdict for j in proof.judgements}
+
+
+@pytest.mark.parametrize("name", [op.name for op in outline(caches.FrameCaches).operations])
+def test_a_count_after_writes_to_many_entries_is_exact(name: str) -> None:
+    assert set(proof_of(caches.FrameCaches, name).values()) == {"proved"}
+
+
+@pytest.mark.parametrize(("cls", "name"), [(caches.DrainsEveryCache, "drain"), (caches.DrainsTooLittle, "drain"),
+                                           (caches.StealsFromItself, "steal"), (caches.CountsTwice, "steal")])
+def test_where_it_is_wrong_there_is_a_counterexample_that_happens_on_ints(cls: type[Design], name: str) -> None:
+    assert proof_of(cls, name)["levels_are_exact"] == "refuted"
+
+
+def test_an_error_in_what_is_counted_after_them_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were entries that are not written left out of a count, a few steps on ints would tell."""
+    design = outline(caches.FrameCaches)
+    samples = drawn(design, design.cls.geometry, each=20, steps=2000)["steal"]
+    assert not prove_operation(design, "steal", samples=samples).audited.disagreements
+    whole = counts.became
+    monkeypatch.setattr(counts, "became", lambda *given: whole(*given)[:1])
+    assert prove_operation(design, "steal", samples=samples).audited.disagreements

@@ -94,6 +94,7 @@ class OnTerms:
             self.matched[number] += 1
             self._values[number] = value
             self._compare(induction, sample, segment, goals, value)
+            self._counts(induction, sample, counts, value)
 
     def _valuation(self, number: int, constants: Mapping[str, Any], counts: Mapping[str, Counted]) -> Valuation:
         """What terms come to for a sample. Paths have most of their terms in common, so where arguments and answers are called the
@@ -230,14 +231,30 @@ class OnTerms:
 
     def _law(self, sample: Sample, law: Law, names: tuple[Any, ...], holds: bool, goal: Term, formal: Sequence[Term],
              value: Valuation, when: str) -> None:
-        bound = {called(t): coded(kind, n) for (_, kind), t, n in zip(law.names, formal, names, strict=True)}
         try:
-            found = bool(value.binding(**bound)(goal))
+            found = bool(value.binding(**_bound(law, formal, names))(goal))
         except Unvalued:
             return
         if found != holds:
             self._disagree(sample, f"{when}, {law.name}{names} {'holds' if holds else 'does not hold'} on ints, and otherwise on "
                                    "terms")
+
+    def _counts(self, induction: Induction, sample: Sample, counts: Mapping[int, Counted], value: Valuation) -> None:
+        """What laws count after the step is as many on terms as there are in the state after it."""
+        later = [(counted, each) for counted in counts.values() for each in counted.later]
+        if not later or sample.aborted or sample.op.split:
+            return
+        value.counts.update({c.number.decl().name(): c for _, each in later for c in each.of})
+        for law, names, _ in sample.questions:
+            here = value.binding(**_bound(law, induction.names_of(law), names))
+            after = Valuation(self.design, self.geometry, self.graph, "s", sample.after, here.constants, {})
+            for counted, each in later:
+                try:
+                    expected, found = after.count(counted, [here(t) for t in counted.number.children()]), here(each.exactly)
+                except Unvalued:
+                    continue
+                if found != expected:
+                    self._disagree(sample, f"of {counted.table} {expected} entries count on ints after it, and {found} on terms")
 
     def assumed(self, terms: Sequence[Term], counts: Iterable[Counted]) -> None:
         """Whatever a proof assumes of a lawful state is true of those that are lawful; some of it is asked about, spread evenly."""
@@ -268,6 +285,11 @@ class OnTerms:
             if self.matched[number] > 1 and wanted and not sample.op.split:
                 self._disagree(sample, f"{self.matched[number]} paths on terms apply to it")
         return Audited(self.compared, tuple(self.disagreements))
+
+
+def _bound(law: Law, formal: Sequence[Term], names: Sequence[Any]) -> dict[str, Any]:
+    """The names that a law is claimed for, by what they are called on terms."""
+    return {called(t): coded(kind, n) for (_, kind), t, n in zip(law.names, formal, names, strict=True)}
 
 
 def _named(kind: Any, value: Any, mine: Any) -> Iterable[tuple[str, Any]]:

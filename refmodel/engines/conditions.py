@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import z3
 
-from refmodel.engines.connectives import conj, negation, number_of
+from refmodel.engines.connectives import conj, negation, number_of, same
 from refmodel.engines.questions import simplified
 from refmodel.engines.templates import Template
 from refmodel.engines.terms import Term, page_sort, sort_of
@@ -130,6 +130,37 @@ class Counting:
         return simplified(self.template.at([*key, *leaves, *spoken_of])[0])
 
 
+@attrs.frozen(eq=False, slots=False)
+class Later:
+    """How many entries count after writes to many: the number, as it stands in terms, and what it is exactly.
+
+    That the two are equal is rarely needed, and takes the solver longest, so it is worked out when it is asked for. The number
+    stands for what is true if the entry that it looks at is one that makes a difference, where there is one.
+    """
+
+    number: Term
+    work_out: Callable[[], tuple[Term, tuple[Counted, ...]]]
+
+    @functools.cached_property
+    def _worked_out(self) -> tuple[Term, tuple[Counted, ...]]:
+        return self.work_out()
+
+    @property
+    def exactly(self) -> Term:
+        """What it is exactly; the number itself where nobody can say."""
+        return self._worked_out[0]
+
+    @property
+    def of(self) -> tuple[Counted, ...]:
+        """What is counted for that."""
+        return self._worked_out[1]
+
+    @property
+    def is_so(self) -> Term:
+        """That the number is exact."""
+        return same(self.number, self.exactly)
+
+
 @attrs.frozen(slots=False)
 class Counted:
     """That a run counted entries of an arbitrary state: the number, and which entries count."""
@@ -138,6 +169,8 @@ class Counted:
     table: str
     number: Term
     counting: Counting
+    later: tuple[Later, ...] = ()
+    """What is known of as many entries after writes to many."""
 
     @functools.cached_property
     def which(self) -> int:

@@ -122,10 +122,11 @@ class Discharge:
         induction = self.induction
         scope = induction.scope()
         size = len(scope.asserted)
-        scope.count(self.path.counts.values())
+        later = [each for counted in self.counts for each in counted.later]
+        scope.count([*self.counts, *(counted for each in later for counted in each.of)])
         solver = scope.solver(induction.timeout // ATTEMPTS)
         del scope.asserted[size:]
-        solver.add(*conditions, denied, *self.real)
+        solver.add(*conditions, denied, *self.real, *(each.is_so for each in later))
         for leaf, term in self.terms.values():
             if isinstance(leaf, NameKind) and z3.is_const(term):
                 solver.add(scope.among(leaf, term))

@@ -13,11 +13,11 @@ from functools import partial
 
 import z3
 
-from refmodel.engines.conditions import Counted, Lookup
+from refmodel.engines.conditions import Counted, Later, Lookup
 from refmodel.engines.connectives import number_of
+from refmodel.engines.counts import applied
 from refmodel.engines.formulas import Formula, bind
 from refmodel.engines.instances import Identity, Instances
-from refmodel.engines.symbolic import applied
 from refmodel.engines.terms import Term, sort_of
 from refmodel.language.kinds import FlagKind, Scalar
 
@@ -42,6 +42,7 @@ class Hypotheses:
         self.lookups: dict[Identity, Lookup] = {}
         self.distance: dict[Identity, int] = {}
         self.counts: dict[int, Counted] = {}
+        self._later: list[Later] = []
         self.rounds = NEAR
         self.asserted: list[Term] = []
         self.of_law: dict[int, str] = {}
@@ -58,6 +59,9 @@ class Hypotheses:
 
     def go_farthest(self) -> None:
         """Leave nothing out that may help: where a proof fails without it, time matters less."""
+        for later in self._later:
+            self.admit([], later.of)
+            self._once(("later", number_of(later.number)), partial(getattr, later, "is_so"))
         for number in list(self.counts.values()):
             self._exists(number)
         for one, other in itertools.permutations(list(self.counts.values()), 2):
@@ -85,6 +89,7 @@ class Hypotheses:
         for c in counts:
             if c.base == self.base:
                 self.counts.setdefault(c.which, c)
+                self._later += c.later
 
     def saturate(self) -> None:
         """Instantiate every law wherever it speaks of what has been looked at."""

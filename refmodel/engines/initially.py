@@ -9,11 +9,12 @@ from typing import Any
 import z3
 
 from refmodel.engines.conditions import counting
+from refmodel.engines.counts import applied
 from refmodel.engines.formulas import claimed
 from refmodel.engines.instances import Instances
 from refmodel.engines.judgements import INITIAL, Judgement, Proof
 from refmodel.engines.questions import TIMEOUT, Solver, about
-from refmodel.engines.symbolic import Symbolic, applied
+from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.terms import Term, real_term
 from refmodel.language.asking import answering

@@ -7,6 +7,7 @@ entry. A model is then a lawful state on ints and a step from it. It is run, and
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from refmodel.language.kinds import (
     RecordKind,
     Scalar,
     TableKind,
+    WordKind,
 )
 from refmodel.language.laws import Law
 from refmodel.language.opaque import Opaque
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 NAMES = 5
 """Names of a sort in which a counterexample is looked for, at most: every law is assumed at all of them."""
+SPOKEN_OF = 1_000
+"""Ways in which what a count speaks of may be given; where there are more, it is added up for what it speaks of only."""
 
 
 @attrs.frozen
@@ -165,16 +169,20 @@ class Scope:
         """Say what each count is: the sum over all entries."""
         for counted in counts:
             table = Table(self._reading, self.design.table(counted.table), self.base)
-            spoken_of = [self._terms_of(t.sort()) for t in counted.number.children()]
-            for values in itertools.product(*spoken_of):
-                number = counted.number.decl()(*values) if values else counted.number
+            for values in self._spoken_of(counted):
+                number = counted.number.decl()(*values)
                 self.asserted.append(number == z3.Sum([z3.If(counted.counts(table, key, values), z3.IntVal(1), z3.IntVal(0))
                                                        for key in self.keys(counted.table)]))
 
-    def _terms_of(self, sort: Any) -> list[Term]:
-        """The terms for every value of a z3 sort that a condition may speak of."""
-        kind = next(k for k in scalars_of(self.design) if sort_of(k) == sort)
-        return self.names(kind, nobody=True)
+    def _spoken_of(self, counted: Counted) -> Iterable[Sequence[Term]]:
+        """All that a count may speak of; if that is too much, what it speaks of here."""
+        named: list[list[Term]] = []
+        for term in counted.number.children():
+            kind = next((k for k in scalars_of(self.design) if sort_of(k) == term.sort() and not isinstance(k, WordKind)), None)
+            if kind is None:
+                return [counted.number.children()]
+            named.append(self.names(kind, nobody=True))
+        return itertools.product(*named) if math.prod(map(len, named)) <= SPOKEN_OF else [counted.number.children()]
 
     # ------------------------------------------------------------ from a model to a run
 

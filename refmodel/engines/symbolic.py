@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 import attrs
 import z3
 
-from refmodel.engines.conditions import Counted, Counting, Lookup, counting
+from refmodel.engines.conditions import Counted, Lookup, counting
 from refmodel.engines.connectives import choice, conj, disj, identical, is_false, is_true, negation, number_of, same, seen_in
+from refmodel.engines.counts import number_now
 from refmodel.engines.questions import Solver, simplified
-from refmodel.engines.symbolic_tables import Reset, Table
-from refmodel.engines.terms import FALSE, TRUE, Term, arbitrary_scalar, constant, product, sort_of
+from refmodel.engines.symbolic_tables import Table
+from refmodel.engines.terms import FALSE, TRUE, Term, arbitrary_scalar, constant, product
 from refmodel.language.arithmetic import LeavesKind
 from refmodel.language.asking import Refused
 from refmodel.language.design import Outline
@@ -129,7 +130,9 @@ class Symbolic:
         self.lookups.setdefault(lookup.identity, lookup)
 
     def note_count(self, counted: Counted) -> None:
-        self.counts.setdefault(number_of(counted.number), counted)
+        known = self.counts.setdefault(number_of(counted.number), counted)
+        if counted.later and known is not counted:
+            self.counts[number_of(counted.number)] = attrs.evolve(known, later=(*known.later, *counted.later))
 
     def note_term(self, kind: Scalar, term: Term) -> None:
         self.noted.setdefault(number_of(term), (kind, term))
@@ -283,29 +286,7 @@ class Symbolic:
         return bool(answer)
 
     def count(self, table: Table, where: Callable[..., Any]) -> Any:
-        condition, spoken_of = counting(table, where)
-        number = applied(f"{table.base}.count!{table.kind.name}.{condition.name}", spoken_of, z3.IntSort())
-        self.note_count(Counted(table.base, table.kind.name, number, condition))
-        total = number
-        for write in table.writes:
-            if isinstance(write, Reset):
-                total = self._after(table, condition, spoken_of, write, total)
-                continue
-            old = table.peek(write.key, as_of=write.stamp)
-            total = (total - _one(table, condition, spoken_of, write.key, old)
-                     + _one(table, condition, spoken_of, write.key, table.written(write, write.key)))
-        return opaque(self, NaturalKind(), simplified(total))
-
-    def _after(self, table: Table, condition: Counting, spoken_of: list[Term], write: Reset, total: Term) -> Term:
-        """How many count after many entries were written: as many as before, unless there is one that was written and counts now
-        where it did not, or the other way round. If there is, nobody says: any number, which claims less than is so."""
-        name = f"{table.base}.count!{table.kind.name}.{condition.name}.reset{write.stamp}"
-        key = tuple(applied(f"{name}.key{i}", spoken_of, sort_of(kind)) for i, kind in enumerate(table.kind.keys))
-        before = _one(table, condition, spoken_of, key, table.peek(key, as_of=write.stamp))
-        after = _one(table, condition, spoken_of, key, table.written(write, key))
-        any_number = applied(name, spoken_of, z3.IntSort())
-        differs = z3.And(table.covers(write, key), before != after)
-        return z3.If(differs, z3.If(any_number >= 0, any_number, z3.IntVal(0)), total)
+        return opaque(self, NaturalKind(), number_now(self, table, *counting(table, where)))
 
     def reset(self, table: Table, where: Callable[..., Any]) -> None:
         table.reset(where)
@@ -372,16 +353,3 @@ class Symbolic:
         for conditions, value in reversed(paths[:-1]):
             result = choice(conj(conditions) if len(conditions) != 1 else conditions[0], value, result)
         return simplified(result)
-
-
-def _one(table: Table, condition: Counting, spoken_of: list[Term], key: tuple[Term, ...], leaves: Sequence[Term]) -> Term:
-    """1 for an entry that counts, and 0 for another."""
-    holds = condition.holds(key, leaves if table.domain is None else leaves[1:], spoken_of)
-    if table.domain is not None:
-        holds = conj((leaves[0], holds))
-    return choice(holds, z3.IntVal(1), z3.IntVal(0))
-
-
-def applied(name: str, arguments: list[Term], sort: Any) -> Term:
-    """What an unknown function gives of these."""
-    return z3.Function(name, *(t.sort() for t in arguments), sort)(*arguments) if arguments else z3.Const(name, sort)

@@ -166,10 +166,11 @@ class Valuation:
             kind, leaf = self._symbols[name]
             return _entry(kind, self.tables[kind.name], tuple(self(p) for p in parts), leaf)
         if name in self.counts:
-            return self._count(self.counts[name], [self(p) for p in parts])
+            return self.count(self.counts[name], [self(p) for p in parts])
         raise Unvalued(f"{name} stands for anything")
 
-    def _count(self, counted: Counted, spoken_of: Sequence[Any]) -> int:
+    def count(self, counted: Counted, spoken_of: Sequence[Any]) -> int:
+        """How many entries of the state count, by what the condition speaks of."""
         kind = self.design.table(counted.table)
         at = formal(kind)
         formals = [called(t) for t in (*at.key, *at.leaves)]
