@@ -67,8 +67,8 @@ CHANGES = {
 PAGE = "sp gen 0 gfn 21 l1 8-byte q0 wux nxe ad root 0"
 
 
-def told(*events: str) -> str:
-    return "".join(f"guest-1 [000] ..... 1.{i:06}: {event}\n" for i, event in enumerate(events))
+def told(*events: str, second: int = 1) -> str:
+    return "".join(f"guest-1 [000] ..... {second}.{i:06}: {event}\n" for i, event in enumerate(events))
 
 
 @pytest.mark.parametrize("clause, events", [
@@ -136,8 +136,8 @@ def test_a_deviation_before_or_after_a_gap_is_found(tmp_path: Path) -> None:
 def test_shadow_pages_of_two_vcpus_are_one_page_or_two(tmp_path: Path) -> None:
     """Which VM a task belongs to is not reported. What one vCPU's task does to a page of that name may be the other's page."""
     one = told(f"kvm_mmu_get_page: {PAGE} sync new", f"kvm_mmu_unsync_page: {PAGE} sync").splitlines(keepends=True)
-    other = told(f"kvm_mmu_sync_page: {PAGE} unsync").replace("guest-1", "guest-2")
-    again = told(f"kvm_mmu_get_page: {PAGE} sync existing")
+    other = told(f"kvm_mmu_sync_page: {PAGE} unsync", second=2).replace("guest-1", "guest-2")
+    again = told(f"kvm_mmu_get_page: {PAGE} sync existing", second=3)
     assert judged([*one, other, again], tmp_path / "t").deviation is None
     assert judged([*one, again], tmp_path / "t").deviation is not None
 
@@ -192,6 +192,34 @@ def test_what_is_no_such_trace_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t").write_text("guest-1 [000] ..... 1.0: kvm_mmu_paging_element: nonsense\n")
     with pytest.raises(BadDesign, match=r"t:1: kvm_mmu_paging_element: expected"):
         judge_kernel_trace(str(tmp_path / "t"))
+
+
+@pytest.mark.parametrize("fields", [
+    "pte 23067", "pte 23067 level 9", "pte 23067 level 10", f"pte {'f' * 17} level 4", "pte 0x1 level 4"])
+def test_an_entry_that_there_cannot_be_is_bad_input(fields: str, tmp_path: Path) -> None:
+    (tmp_path / "t").write_text(f"guest-1 [000] ..... 1.0: kvm_mmu_paging_element: {fields}\n")
+    with pytest.raises(BadDesign, match="t:1: kvm_mmu_paging_element: expected fields such as pte 23067 level 4, got " + fields):
+        judge_kernel_trace(str(tmp_path / "t"))
+
+
+def test_walks_whose_beginnings_are_not_traced_are_no_deviation(tmp_path: Path) -> None:
+    verdict = judged([line for line in LINES if "paging_element" in line], tmp_path / "t")
+    assert verdict.deviation is None and verdict.judged == 0 and verdict.counted["walks skipped"] > 50
+
+
+@pytest.mark.parametrize("change", [lambda lines: lines[::-1], lambda lines: [*lines, *lines]], ids=["reversed", "twice"])
+def test_a_clock_that_runs_backwards_is_bad_input(change: Callable[[list[str]], list[str]], tmp_path: Path) -> None:
+    with pytest.raises(BadDesign, match=r"t:\d+: CPU \d reports this at an earlier time than line \d+"):
+        judged(change(LINES), tmp_path / "t")
+
+
+@pytest.mark.parametrize("left", [1, 3, 12, 40])
+def test_a_line_that_is_cut_off_is_not_judged(left: int, tmp_path: Path) -> None:
+    last = max(number for number, line in enumerate(LINES) if "walker_error" in line)
+    (tmp_path / "t").write_text("".join(LINES[:last]) + LINES[last][:-left])
+    verdict = judge_kernel_trace(str(tmp_path / "t"))
+    said = "has no end; it was not judged" if left < 12 else "they were not judged"  # without its colon it is no event
+    assert verdict.deviation is None and any(f"line {last + 1}" in note and said in note for note in verdict.notes)
 
 
 def test_the_command_judges_it() -> None:

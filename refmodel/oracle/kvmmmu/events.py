@@ -13,14 +13,19 @@ from refmodel.oracle.kvmmmu.laws import CODES, ENTRIES, MARKS, REUSE, ROLES, SLO
 from refmodel.oracle.kvmmmu.walks import USER, WRITE, Walk, due_in_words, end_in_words, ends, is_ept
 from refmodel.oracle.x86.fault_codes import is_only_the_code
 
-WALK = re.compile(rb"addr ([0-9a-f]+) pferr ([0-9a-f]+)")
-ELEMENT = re.compile(rb"pte ([0-9a-f]+) level (\d)")
-ERROR = re.compile(rb"pferr ([0-9a-f]+)")
-MARK = re.compile(rb"gpa ([0-9a-f]+)")
-PAGE = re.compile(rb"sp gen (\S+) gfn ([0-9a-f]+) l?(\d) (\d+)-byte (.*?) root (-?\d+) (\w+)(?: (new|existing))?")
-REQUESTED = re.compile(rb"gfn ([0-9a-f]+) pfn ([0-9a-f]+) level (\d)")
-MMIO = re.compile(rb"gfn ([0-9a-f]+) access \w+ gen (\w+)")
-SPTE = re.compile(rb"gfn ([0-9a-f]+) spte ([0-9a-f]+) \((.)(.)(.)(.)\) level (\d)")
+WALK = re.compile(rb"addr ([0-9a-f]{1,16}) pferr ([0-9a-f]{1,16})")
+ELEMENT = re.compile(rb"pte ([0-9a-f]{1,16}) level ([1-5])(?!\d)")
+ERROR = re.compile(rb"pferr ([0-9a-f]{1,16})")
+MARK = re.compile(rb"gpa ([0-9a-f]{1,16})")
+PAGE = re.compile(rb"sp gen (\S+) gfn ([0-9a-f]{1,16}) l?(\d) (\d+)-byte (.*?) root (-?\d+) (\w+)(?: (new|existing))?")
+REQUESTED = re.compile(rb"gfn ([0-9a-f]{1,16}) pfn ([0-9a-f]{1,16}) level ([1-5])(?!\d)")
+MMIO = re.compile(rb"gfn ([0-9a-f]{1,16}) access \w+ gen (\w+)")
+SPTE = re.compile(rb"gfn ([0-9a-f]{1,16}) spte ([0-9a-f]{1,16}) \((.)(.)(.)(.)\) level ([1-5])(?!\d)")
+SUCH_AS = {
+    WALK: "addr ffffff8000004fd8 pferr 0", ELEMENT: "pte 23067 level 4", ERROR: "pferr 14 U|F", MARK: "gpa 21000",
+    PAGE: "sp gen 0 gfn 23 l3 8-byte q0 wux nxe ad root 0 sync new", REQUESTED: "gfn 11 pfn 138005 level 1",
+    MMIO: "gfn fee00 access 7 gen 5", SPTE: "gfn 11 spte 138005e67 (rwxu) level 1 at 105324008"}
+"""The fields of an event, as a kernel prints them."""
 RIGHTS = re.compile(rb"(?:^| )([w-][u-][x-])(?: |$)")
 
 
@@ -137,6 +142,9 @@ class KvmMmu:
         entry, level = _fields(ELEMENT, rest)
         walked = self.walks.get(task)
         if walked is None or walked.ended:  # its beginning was not seen
+            walked = self.walks[task] = Walk(line, 0, 0, whole=False)
+        if not walked.whole and walked.elements and int(level) != walked.elements[-1][1] - 1:  # nor was the next one's
+            self.skipped += 1
             walked = self.walks[task] = Walk(line, 0, 0, whole=False)
         if walked.elements and int(level) != walked.elements[-1][1] - 1:
             due = walked.elements[-1][1] - 1
@@ -269,5 +277,5 @@ class Unreadable(Exception):
 def _fields(pattern: re.Pattern[bytes], rest: bytes) -> tuple[bytes, ...]:
     found = pattern.search(rest)
     if found is None:
-        raise Unreadable(f"expected {pattern.pattern.decode()}, got {rest[:80]!r}")
+        raise Unreadable(f"expected fields such as {SUCH_AS[pattern]}, got {rest[:80].decode(errors='replace')}")
     return found.groups()

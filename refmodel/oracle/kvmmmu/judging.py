@@ -23,6 +23,8 @@ class Reader:
     def __init__(self, name: str) -> None:
         self.name, self.source, self.judge, self.gaps = name, Source(name), KvmMmu(), Gaps()
         self.before: deque[bytes] = deque(maxlen=SHOWN)
+        self.clocks: dict[int, Event] = {}
+        """By CPU: its last event."""
         self.others = self.first_other = 0
         """Lines that are neither events nor comments, and the first of them."""
 
@@ -30,6 +32,10 @@ class Reader:
         """Judge to the end, or to the first deviation that is certain. Raises ``BadDesign``."""
         for each in told(self.source):
             if isinstance(each, Event):
+                if each.cut:
+                    self.source.cut = f"line {each.line} has no end; it was not judged"
+                    continue
+                self._in_order(each)
                 self.gaps.event(each.cpu)
                 self._judge(each)
                 self.before.append(each.text)
@@ -45,6 +51,13 @@ class Reader:
                 self.others += 1
         self.judge.end()
         return self.gaps.found(ended=True)
+
+    def _in_order(self, event: Event) -> None:
+        last = self.clocks.get(event.cpu)
+        if last is not None and event.time < last.time:
+            raise BadDesign(f"{self.name}:{event.line}: CPU {event.cpu} reports this at an earlier time than line {last.line}; "
+                            "expected one trace, with each CPU's events in the order of their times")
+        self.clocks[event.cpu] = event
 
     def _judge(self, event: Event) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from refmodel.oracle.trace.reading import Source
 
-LINE = re.compile(rb"^\s*(\S.*?-\d+)\s+(?:\([^)]*\)\s+)?\[(\d+)\]\s+(?:\S+\s+)?\d+(?:\.\d+)?:\s+(\w+):\s*(.*)$")
+LINE = re.compile(rb"^\s*(\S.*?-\d+)\s+(?:\([^)]*\)\s+)?\[(\d+)\]\s+(?:\S+\s+)?(\d+(?:\.\d+)?):\s+(\w+):\s*(.*)$")
 """Task and pid, the CPU, flags if they are printed, the time (clocks that count have no dot), the event, and its fields."""
 LOST = re.compile(rb"^\s*CPU:(\d+) \[(?:LOST (?:\d+ )?EVENTS|(?:\d+ )?EVENTS DROPPED)\]\s*$")
 """As the kernel says it, and as trace-cmd does. The line comes before the first event that the CPU reports after the loss."""
@@ -27,6 +27,10 @@ class Event(NamedTuple):
     task: bytes
     name: bytes
     rest: bytes
+    time: tuple[int, bytes]
+    """By the trace's clock: seconds and decimals, or a count and no decimals. Later times are larger."""
+    cut: bool
+    """Whether no end of the line was read: the kernel ends each, so the rest of it was lost."""
 
 
 class Gap(NamedTuple):
@@ -51,10 +55,13 @@ class Other(NamedTuple):
 def told(source: Source) -> Iterator[Event | Gap | Cpus | Other]:
     """What the lines of a trace say, blank lines and comments left out."""
     for first, block in source.blocks():
-        for number, text in enumerate(block.split(b"\n"), first):
+        texts = block.split(b"\n")
+        for number, text in enumerate(texts, first):
             found = LINE.match(text)
             if found is not None:
-                yield Event(number, text, int(found[2]), found[1], found[3], found[4])
+                whole, _, decimals = found[3].partition(b".")
+                cut = number == first + len(texts) - 1
+                yield Event(number, text, int(found[2]), found[1], found[4], found[5], (int(whole), decimals), cut)
             elif text.strip():
                 yield from _no_event(number, text)
 
