@@ -26,14 +26,44 @@ LARGER: Geometry = geometry(Vm=2, Vcpu=1, Gfn=2, Mfn=4, Index=1, Slot=2, natural
 """For random runs of many mechanisms together."""
 
 
-def two_sizes(small: Geometry, blocks: int = 1) -> Geometry:
-    """A geometry where two guest pages in a row make up a large page, and two machine frames in a row fill a block. Frames beyond
-    the last block are in none: there is room for tables."""
-    pages, frames = small.size("Gfn"), small.size("Mfn")
+def two_sizes(small: Geometry) -> Geometry:
+    """A geometry where two guest pages in a row make up a large page, and the first two machine frames fill a block. Others are in
+    none: there is room for tables."""
+    return _sized(small, 2)
+
+
+def three_sizes(small: Geometry) -> Geometry:
+    """One where this large page is all of a page of the largest size, and the block all of a larger block."""
+    return _larger(_sized(small, 2), 1)
+
+
+def two_large_sizes(small: Geometry) -> Geometry:
+    """One where each large page is one small one, and two of them in a row make up a page of the largest size."""
+    return _larger(_sized(small.resized(Index=2), 1), 2)
+
+
+def _sized(small: Geometry, places: int) -> Geometry:
+    """So many pages make up a region, and the frames that those of the largest size can lie in fill blocks."""
+    pages, frames, within = small.size("Gfn"), small.size("Mfn"), range(max(places, small.size("Index")))
+    regions, blocks = pages // places, 2 // places
     given: dict[str, dict[Any, int]] = {
-        "region": {gfn: gfn // 2 for gfn in range(pages)},
-        "at": {gfn: gfn % 2 for gfn in range(pages)},
-        "page_at": {(region, at): 2 * region + at for region in range(pages // 2) for at in range(2)},
-        "block": {mfn: mfn // 2 if mfn < 2 * blocks else NOTHING for mfn in range(frames)},
-        "frame_at": {(block, at): 2 * block + at for block in range(blocks) for at in range(2)}}
-    return attrs.evolve(small.resized(Region=pages // 2, Block=blocks, Index=2), given=given)
+        "region": {gfn: gfn // places for gfn in range(pages)},
+        "at": {gfn: gfn % places for gfn in range(pages)},
+        "page_at": {(region, at): places * region + at if at < places else NOTHING for region in range(regions) for at in within},
+        "block": {mfn: mfn // places if mfn < places * blocks else NOTHING for mfn in range(frames)},
+        "frame_at": {(block, at): places * block + at if at < places else NOTHING for block in range(blocks) for at in within}}
+    return attrs.evolve(small.resized(Region=regions, Block=blocks, Index=len(within)), given=given)
+
+
+def _larger(small: Geometry, parts: int) -> Geometry:
+    """So many regions in a row make up a larger one, which is the last region; and blocks likewise."""
+    regions, blocks, indices = small.size("Region"), small.size("Block"), range(small.size("Index"))
+    beyond = {"page_at": {(regions, at): NOTHING for at in indices}, "frame_at": {(blocks, at): NOTHING for at in indices}}
+    given: dict[str, dict[Any, int]] = {
+        "within": {region: regions if region < parts else NOTHING for region in range(regions + 1)},
+        "part": {region: region if region < parts else NOTHING for region in range(regions + 1)},
+        "block_within": {block: blocks if block < parts else NOTHING for block in range(blocks + 1)},
+        "block_at": {(block, at): at if block == blocks and at < parts else NOTHING
+                     for block in range(blocks + 1) for at in indices}}
+    filled = {name: {**contents, **beyond.get(name, {})} for name, contents in small.given.items()}
+    return attrs.evolve(small.resized(Region=regions + 1, Block=blocks + 1), given={**filled, **given})

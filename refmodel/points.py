@@ -14,15 +14,15 @@ from typing import Any
 
 import attrs
 
-from refmodel.geometries import EMPTY, LARGER, SMALL, two_sizes
+from refmodel.geometries import EMPTY, LARGER, SMALL, two_large_sizes, two_sizes
 from refmodel.language import BadDesign, Design, Geometry
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.ept_acknowledged import EptAcknowledgedMmu
 from refmodel.mmu.ept_cpus import EptCpusMmu
-from refmodel.mmu.ept_two_sizes import EptTwoSizesMmu
-from refmodel.mmu.ept_two_sizes_acknowledged import EptTwoSizesAcknowledgedMmu
+from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu
+from refmodel.mmu.ept_sizes_acknowledged import EptSizesAcknowledgedMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedMmu
 from refmodel.mmu.npt import NptMmu
@@ -50,8 +50,9 @@ MMUS: dict[str, type[P2m]] = {
     "any": ContractMmu, "any acknowledged": ContractMmuAcknowledged, "interpreter": InterpreterMmu, "vtlb": VirtualTlbMmu,
     "shadow_traced": ShadowTracedMmu,
     "shadow_unsync": ShadowUnsyncMmu, "shadow_pages": ShadowPagesMmu, "ept": EptMmu,
-    "ept acknowledged": EptAcknowledgedMmu, "ept 4K/2M": EptTwoSizesMmu,
-    "ept 4K/2M acknowledged": EptTwoSizesAcknowledgedMmu, "npt": NptMmu, "ept tagged": EptCpusMmu, "nested": NestedMmu,
+    "ept acknowledged": EptAcknowledgedMmu, "ept 4K/2M": EptSizesMmu,
+    "ept 4K/2M acknowledged": EptSizesAcknowledgedMmu, "ept 4K/2M/1G": EptThreeSizesMmu,
+    "npt": NptMmu, "ept tagged": EptCpusMmu, "nested": NestedMmu,
     "shadow_on_ept": ShadowOnEptMmu}
 """MMUs by name, with the way in which they flush where that is not at once; ``any`` stands for all of them."""
 PROCESSORS = {
@@ -127,8 +128,10 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
     if "reservation" in mechanisms:
         found = found.resized(naturals=max(2, found.naturals))  # a maximum of a page and its table
     if "2M" in mmu:
-        found = two_sizes(found.resized(Vm=1, Mfn=found.size("Mfn") + 1))  # and a frame for a table
-    if mmu == "ept 4K/2M acknowledged":
+        tables = 2 if "1G" in mmu else 1
+        sized = two_large_sizes if "1G" in mmu else two_sizes
+        found = sized(found.resized(Vm=1, Mfn=found.size("Mfn") + tables))
+    if mmu in ("ept 4K/2M acknowledged", "ept 4K/2M/1G"):
         found = attrs.evolve(found, only=EMPTY)
     return found.resized(Vm=1, **{PROCESSORS[mmu]: 1}) if mmu in PROCESSORS else found
 
@@ -161,7 +164,7 @@ def _smallest(mmu: str, two_pages: bool) -> str:
     """The sizes of a pair's smallest geometry, where they are not those that a design has anyhow."""
     sizes = {"Vm": 1, "Gfn": 2 if two_pages or "2M" in mmu else 1}
     if mmu.startswith("ept"):
-        sizes["Mfn"] = sizes["Gfn"] + 1  # for a table
+        sizes["Mfn"] = sizes["Gfn"] + (2 if "1G" in mmu else 1)  # for tables
     if mmu in ("npt", "ept tagged"):
         sizes["Tag"] = 1
     return ",".join(f"{sort}={size}" for sort, size in sizes.items())

@@ -106,6 +106,12 @@ def test_all_mechanisms_together_are_lawful_over_ept_those_too_that_are_not_amon
     assert set(APART) < set(MECHANISMS) and [j for j in found.judgements() if j.verdict != "proved"] == []
 
 
+@pytest.mark.slow
+def test_all_mechanisms_together_are_lawful_over_three_sizes_of_pages() -> None:
+    found = prove(outline(over("ept 4K/2M/1G", ("everything",))), all_failures=True)
+    assert found.judgements() and [j for j in found.judgements() if j.verdict != "proved"] == []
+
+
 @pytest.mark.parametrize("name, expected", [
     ("eptt over ksm", "eptt: no such MMU; expected one of any, "),
     ("ept over swaping", "no mechanism 'swaping'; expected everything, or"),

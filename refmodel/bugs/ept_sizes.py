@@ -1,114 +1,147 @@
-"""Mutants of extended page tables with three sizes of pages."""
+"""Mutants of extended page tables with entries of two sizes: most need a large page and something else at once."""
 
 import attrs
 
-from refmodel.designs import EptSizes
-from refmodel.language import NOTHING, count, fails, reset
-from refmodel.machine.names import Cpu, Huge, HugeFrame, Index, Part, Vm
-from refmodel.mmu.ept_sizes import Arrived, HugeEntry, Lies
+from refmodel.designs import EptTwoSizes, EptTwoSizesAcknowledged
+from refmodel.language import count, operation, require, reset
+from refmodel.machine.names import Block, Gfn, Mfn, Region, Vcpu, Vm
+from refmodel.mmu.ept import EptEntry
+from refmodel.mmu.ept_sizes import TableOf, UpperEntry
+from refmodel.mmu.replies import Result
 
 
-class HugeOutOfOrder(EptSizes):
-    """The pages of a huge page lie in one piece of machine memory, and nobody asks in what order its parts lie."""
+class LargeTranslationSurvives(EptTwoSizes):
+    """After a large page was split, processors are told to forget small translations only."""
 
-    def huge_fits(self, vm: Vm, huge: Huge, frame: HugeFrame) -> bool:
-        return count(self.p2m, lambda place, v, h, part, page: v == vm and h == huge and not (
-            place.mapped and place.writable and place.frame == frame and place.at == page)) == 0
-
-
-class PartOutOfOrder(EptSizes):
-    """The pages of a part lie in one part, and nobody asks in what order."""
-
-    def part_fits(self, vm: Vm, huge: Huge, part: Part, frame: HugeFrame, piece: Part) -> bool:
-        return count(self.p2m, lambda place, v, h, p, page: v == vm and h == huge and p == part and not (
-            place.mapped and place.writable and place.frame == frame and place.part == piece)) == 0
+    def flush_tables(self, vm: Vm) -> None:
+        reset(self.small_tlb, lambda found, of, vcpu, gfn: of == vm)
+        reset(self.pointers, lambda found, of, vcpu, region: of == vm)
 
 
-class HugeRememberedAfterTheSplit(EptSizes):
-    """A page is treated apart, and a processor remembers the 1 GiB that were split for it."""
+class PointersSurvive(EptTwoSizes):
+    """Processors forget translations, and not which tables upper entries linked to."""
 
-    def flush(self, vm: Vm) -> None:
-        reset(self.part_tlb, lambda entry, cpu, v, huge, part: v == vm)
-        reset(self.page_tlb, lambda entry, cpu, v, huge, part, page: v == vm)
-
-
-class PartRememberedAfterTheSplit(EptSizes):
-    """A page is treated apart, and a processor remembers the 2 MiB that were split for it."""
-
-    def flush(self, vm: Vm) -> None:
-        reset(self.huge_tlb, lambda entry, cpu, v, huge: v == vm)
-        reset(self.page_tlb, lambda entry, cpu, v, huge, part, page: v == vm)
+    def flush_tables(self, vm: Vm) -> None:
+        reset(self.small_tlb, lambda found, of, vcpu, gfn: of == vm)
+        reset(self.large_tlb, lambda found, of, vcpu, region: of == vm)
 
 
-class PageRemembered(EptSizes):
-    """Only translations of large pages are forgotten."""
+class ReadOnlyPagesMergedLarge(EptTwoSizes):
+    """A region is mapped large although one of its pages is shared, and so read-only."""
 
-    def flush(self, vm: Vm) -> None:
-        reset(self.huge_tlb, lambda entry, cpu, v, huge: v == vm)
-        reset(self.part_tlb, lambda entry, cpu, v, huge, part: v == vm)
-
-
-class EntryLeft(EptSizes):
-    """Processors forget a page, and find it in the tables again."""
-
-    def zap(self, vm: Vm, huge: Huge, part: Part, page: Index) -> None:
-        self.flush(vm)
+    def misfits(self, vm: Vm, region: Region, block: Block) -> int:
+        return count(self.p2m, lambda entry, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region) and not (
+            entry.mapped and entry.mfn == self.frame_in(block, region, gfn)))
 
 
-class TablesLeftUnderALeaf(EptSizes):
-    """A table of level 2 gives way to one entry, and its entries are left where the next table will be."""
+class PagesOutOfOrderMergedLarge(EptTwoSizes):
+    """A region is mapped large although its pages lie in the block in another order."""
 
-    def clear_tables(self, vm: Vm, huge: Huge) -> None:
-        """Nothing."""
-
-
-class SplitEmpty(EptSizes):
-    """A new table is led to before it is filled, and what is missing is left to exits."""
-
-    def divided_huge(self, vm: Vm, huge: Huge) -> bool:
-        if fails("table of level 2"):
-            return False
-        self.huge[vm, huge] = HugeEntry(True)
-        return True
+    def misfits(self, vm: Vm, region: Region, block: Block) -> int:
+        return count(self.p2m, lambda entry, of, gfn: of == vm and self.region[gfn] == region and self.is_covered(gfn) and not (
+            entry.mapped and entry.writable and self.block[entry.mfn] == block))
 
 
-class FramesLeak(EptSizes):
-    """A page goes, and its frame is not given back."""
+class AbsentPagesMergedLarge(EptTwoSizes):
+    """A region is mapped large although one of its pages is in the balloon."""
 
-    def give_back(self, place: Lies) -> None:
-        """Nothing."""
-
-
-class FrameOfAnother(EptSizes):
-    """A huge page that could not be split, and is mapped still, has its frames given back."""
-
-    def apart(self, vm: Vm, huge: Huge, part: Part) -> bool:
-        done = super().apart(vm, huge, part)
-        if not done:
-            entry = self.huge[vm, huge]
-            reset(self.owners, lambda owner, frame, piece, at: entry.leaf and frame == entry.frame)
-        return done
+    def misfits(self, vm: Vm, region: Region, block: Block) -> int:
+        return count(self.p2m, lambda entry, of, gfn: of == vm and self.region[gfn] == region and self.is_covered(gfn)
+                     and entry.mapped and not (entry.writable and entry.mfn == self.frame_at[block, self.at[gfn]]))
 
 
-class FirstPageOnly(EptSizes):
-    """What a processor remembers of 1 GiB is taken for what is remembered of its parts: the part's number is lost."""
+class LargeEntryStaysWhereSplitFails(EptTwoSizes):
+    """A page is to be protected, no table can be had to split its large entry, and the large entry stays."""
 
-    def touch(self, vm: Vm, cpu: Cpu, huge: Huge, part: Part, page: Index, write: bool) -> Arrived:
-        arrived = super().touch(vm, cpu, huge, part, page, write)
-        if self.huge[vm, huge].leaf:
-            return attrs.evolve(arrived, place=attrs.evolve(arrived.place, part=NOTHING))
-        return arrived
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        if not self.upper[vm, self.region[gfn]].large or self.divide(vm, self.region[gfn]):
+            super().protect(vm, gfn)
 
 
-class SizedStoresExit(EptSizes):
-    """Every store exits."""
+class EntriesLeftInAFreedTable(EptTwoSizes):
+    """A table of small entries gives way to a large one, and is freed with its entries in it."""
 
-    def touch(self, vm: Vm, cpu: Cpu, huge: Huge, part: Part, page: Index, write: bool) -> Arrived:
-        return Arrived(False, Lies(), huge, part, page, write) if write else super().touch(vm, cpu, huge, part, page, write)
+    def unlink_table(self, vm: Vm, region: Region) -> None:
+        table = self.upper[vm, region].table
+        self.upper[vm, region] = UpperEntry()
+        self.flush_tables(vm)
+        self.give_up_table(table)
 
 
-class NotInstalled(EptSizes):
-    """An exit under a table of level 2 is said to be served, and nothing is installed."""
+class SmallTableLost(EptTwoSizes):
+    """A table of small entries gives way to a large one, and its frame is never free again."""
 
-    def install(self, vm: Vm, huge: Huge, part: Part, page: Index, place: Lies) -> bool:
-        return True
+    def give_up_table(self, table: Mfn) -> None:
+        self.table_of[table] = TableOf()
+
+
+class InstalledInNoTable(EptTwoSizes):
+    """A violation is said to be served where no table could be had."""
+
+    def install(self, vm: Vm, gfn: Gfn) -> Result:
+        super().install(vm, gfn)
+        return Result.INSTALLED
+
+
+class SmallWritesExit(EptTwoSizes):
+    """Small entries are read-only for ever."""
+
+    def install(self, vm: Vm, gfn: Gfn) -> Result:
+        found = super().install(vm, gfn)
+        if self.upper[vm, self.region[gfn]].present and not self.upper[vm, self.region[gfn]].large:
+            table = self.upper[vm, self.region[gfn]].table
+            self.lower[table, self.at[gfn]] = attrs.evolve(self.lower[table, self.at[gfn]], writable=False)
+        return found
+
+
+class SmallTableFreedAtOnce(EptTwoSizesAcknowledged):
+    """A table that is linked no more is freed at once, while a vCPU has a pointer to it."""
+
+    def give_up_table(self, table: Mfn) -> None:
+        self.table_of[table] = TableOf()
+        self.release(table)
+
+
+class LargeTranslationsNotAcknowledged(EptTwoSizesAcknowledged):
+    """A vCPU acknowledges a flush, and keeps its large translations."""
+
+    @operation
+    def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
+        require(self.asked[vm, vcpu])
+        reset(self.small_tlb, lambda found, of, on, gfn: of == vm and on == vcpu)
+        reset(self.pointers, lambda found, of, on, region: of == vm and on == vcpu)
+        self.asked[vm, vcpu] = False
+
+
+class SharedBeforeOthersForgot(EptTwoSizesAcknowledged):
+    """A page of a large one is shared before every vCPU knows that it is read-only."""
+
+    def protect_and_wait(self, vm: Vm, gfn: Gfn) -> None:
+        self.withdraw_write(vm, gfn)
+
+
+class FreedBeforeOthersForgot(EptTwoSizesAcknowledged):
+    """A page of a large one goes into the balloon before every vCPU has forgotten the large translation."""
+
+    def forget_and_wait(self, vm: Vm, gfn: Gfn) -> None:
+        self.forget(vm, gfn)
+
+
+class LargeEntryDroppedUnlinked(EptTwoSizes):
+    """A region's table is taken back, and the upper entry links to it still."""
+
+    @operation
+    def reclaim_table(self, vm: Vm, region: Region) -> None:
+        entry = self.upper[vm, region]
+        require(entry.links)
+        self.unlink_table(vm, region)
+        self.upper[vm, region] = entry
+
+
+class StoresToLargePagesExit(EptTwoSizes):
+    """Every store to a page that is mapped large exits."""
+
+    def translate(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, write: bool) -> EptEntry:
+        if write and self.upper[vm, self.region[gfn]].large:
+            return EptEntry()
+        return super().translate(vm, vcpu, gfn, write)

@@ -1,92 +1,118 @@
-"""EPT with three sizes: whatever the size of an entry, a page is where the p2m says."""
+"""EPT with entries of several sizes: entries of each size, and what is cached of them, agree with the p2m."""
 
 from typing import Any
 
-from refmodel.language import implies, law
-from refmodel.machine.names import Cpu, Huge, HugeFrame, Index, Part, Vm
-from refmodel.mmu.ept_sizes import Arrived, EptSizesMmu, Lies, Resized, Served
+from refmodel.bare import Event, Seen
+from refmodel.language import NOTHING, implies, law
+from refmodel.laws.isolation import agrees, is_stale_at_most
+from refmodel.laws.waiting import waits
+from refmodel.machine.names import Gfn, Index, Mfn, Region, Vcpu, Vm
+from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu, Resized
+from refmodel.mmu.replies import Handled, Result
+from refmodel.monitor.frames import Use
 
 
-def agrees(place: Lies, backing: Lies) -> Any:
-    """Whether a mapping gives what the p2m gives, or less."""
-    return (backing.mapped and place.frame == backing.frame and place.part == backing.part and place.at == backing.at
-            and (backing.writable or not place.writable))
+@law("ISO-1", "A large entry leads every page of its region where the p2m says, and each may be written to.")
+def large_entries_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, gfn: Gfn) -> Any:
+    entry = s.upper[vm, s.region[gfn]]
+    return implies(entry.large and s.is_covered(gfn), agrees(s, vm, gfn, s.frame_at[entry.block, s.at[gfn]], True))
 
 
-@law("ISO-1", "An entry of 1 GiB covers every page of its own in order, each where the p2m says.")
-def huge_entries_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, huge: Huge, part: Part, page: Index) -> Any:
-    entry = s.huge[vm, huge]
-    return implies(entry.leaf, entry.present and agrees(Lies(True, entry.frame, part, page, True), s.p2m[vm, huge, part, page]))
+@law("ISO-1", "A large entry for regions leads every page of each where the p2m says, and each may be written to.")
+def larger_entries_lead_where_the_p2m_says(s: EptThreeSizesMmu, vm: Vm, gfn: Gfn) -> Any:
+    entry = s.upper[vm, s.larger(s.region[gfn])]
+    mfn = s.frame_at[s.smaller_block(s.region[gfn], entry.block), s.at[gfn]]
+    return implies(entry.large and s.is_covered(gfn), agrees(s, vm, gfn, mfn, True))
 
 
-@law("ISO-1", "An entry of 2 MiB covers every page of its own in order, each where the p2m says.")
-def part_entries_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, huge: Huge, part: Part, page: Index) -> Any:
-    entry = s.parts[vm, huge, part]
-    place = Lies(True, entry.frame, entry.part, page, True)
-    return implies(entry.leaf, entry.present and agrees(place, s.p2m[vm, huge, part, page]))
+@law("ISO-1", "A small entry leads where the p2m says of the page in its place, with no more rights.")
+def small_entries_lead_where_the_p2m_says(s: EptSizesMmu, table: Mfn, at: Index) -> Any:
+    entry, of = s.lower[table, at], s.table_of[table]
+    gfn = s.page_at[of.region, at]
+    return implies(entry.present, s.is_covered(gfn) and s.region[gfn] == of.region and s.at[gfn] == at
+                   and agrees(s, of.vm, gfn, entry.mfn, entry.writable))
 
 
-@law("ISO-1", "An entry of 4 KiB leads where the p2m says.")
-def page_entries_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, huge: Huge, part: Part, page: Index) -> Any:
-    place = s.pages[vm, huge, part, page]
-    return implies(place.mapped, agrees(place, s.p2m[vm, huge, part, page]))
+@law("ISO-1", "A cached small translation leads where the p2m says, with no more rights, but where it is to be flushed.")
+def small_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
+    found = s.small_tlb[vm, vcpu, gfn]
+    return implies(found.present, s.is_covered(gfn) and is_stale_at_most(s, vm, gfn, found.mfn, found.writable)
+                   and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, found.mfn, found.writable)))
 
 
-@law("ISO-1", "What a processor remembers of 1 GiB leads where the p2m says, though the mapping may have been split since.")
-def remembered_huge_pages_lead_where_the_p2m_says(s: EptSizesMmu, cpu: Cpu, vm: Vm, huge: Huge, part: Part, page: Index) -> Any:
-    found = s.huge_tlb[cpu, vm, huge]
-    return implies(found.present, agrees(Lies(True, found.frame, part, page, True), s.p2m[vm, huge, part, page]))
+@law("ISO-1", "A cached large translation leads each page of its region where the p2m says, but where it is to be flushed.")
+def large_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
+    found = s.large_tlb[vm, vcpu, s.region[gfn]]
+    mfn = s.frame_at[found.block, s.at[gfn]]
+    return implies(found.valid and s.is_covered(gfn), is_stale_at_most(s, vm, gfn, mfn, True)
+                   and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)))
 
 
-@law("ISO-1", "What a processor remembers of 2 MiB leads where the p2m says, though the mapping may have been split since.")
-def remembered_parts_lead_where_the_p2m_says(s: EptSizesMmu, cpu: Cpu, vm: Vm, huge: Huge, part: Part, page: Index) -> Any:
-    found = s.part_tlb[cpu, vm, huge, part]
-    return implies(found.present, agrees(Lies(True, found.frame, found.part, page, True), s.p2m[vm, huge, part, page]))
+@law("ISO-1", "A cached translation of a region of regions leads each page where the p2m says, but where it is to be flushed.")
+def larger_translations_lead_where_the_p2m_says(s: EptThreeSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
+    found = s.large_tlb[vm, vcpu, s.larger(s.region[gfn])]
+    mfn = s.frame_at[s.smaller_block(s.region[gfn], found.block), s.at[gfn]]
+    return implies(found.valid and s.is_covered(gfn), is_stale_at_most(s, vm, gfn, mfn, True)
+                   and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)))
 
 
-@law("ISO-1", "What a processor remembers of 4 KiB leads where the p2m says.")
-def remembered_pages_lead_where_the_p2m_says(s: EptSizesMmu, cpu: Cpu, vm: Vm, huge: Huge, part: Part, page: Index) -> Any:
-    found = s.page_tlb[cpu, vm, huge, part, page]
-    return implies(found.mapped, agrees(found, s.p2m[vm, huge, part, page]))
+@law("ISO-3", "A table that was not given up is kept for a region, whose entry links to it.")
+def tables_in_use_are_linked(s: EptSizesMmu, mfn: Mfn) -> Any:
+    of = s.table_of[mfn]
+    entry = s.upper[of.vm, of.region]
+    return implies(s.frames[mfn].use == Use.TABLE and not s.is_given_up(mfn),
+                   of.vm != NOTHING and of.region != NOTHING and entry.links and entry.table == mfn)
 
 
-@law("ISO-3", "Entries lie only in tables that the level above leads to: none comes back to life when a table is made anew.")
-def entries_lie_in_tables(s: EptSizesMmu, vm: Vm, huge: Huge, part: Part, page: Index) -> Any:
-    top, middle = s.huge[vm, huge], s.parts[vm, huge, part]
-    return (implies(middle.present, top.present and not top.leaf)
-            and implies(s.pages[vm, huge, part, page].mapped, middle.present and not middle.leaf))
+@law("ISO-3", "A table that was given up is a table still.")
+def tables_given_up_stay_tables(s: EptSizesMmu, mfn: Mfn) -> Any:
+    return implies(s.frames[mfn].use != Use.TABLE, not s.is_given_up(mfn))
 
 
-@law("RES-2", "A frame that is used is where the p2m has the page that it is used for.")
-def used_frames_are_led_to(s: EptSizesMmu, frame: HugeFrame, part: Part, at: Index) -> Any:
-    owner = s.owners[frame, part, at]
-    place = s.p2m[owner.vm, owner.huge, owner.part, owner.page]
-    return implies(owner.used, place.mapped and place.frame == frame and place.part == part and place.at == at)
+@law("ISO-3", "The entry for a region is large, or links to the table that is kept for the region.")
+def upper_entries_link_to_their_tables(s: EptSizesMmu, vm: Vm, region: Region) -> Any:
+    entry = s.upper[vm, region]
+    of = s.table_of[entry.table]
+    return (implies(entry.large, entry.present)
+            and implies(entry.links, entry.table != NOTHING and s.frames[entry.table].use == Use.TABLE
+                        and not s.is_given_up(entry.table) and of.vm == vm and of.region == region))
 
 
-@law("RES-2", "What the p2m leads to is the page's own frame.")
-def pages_lie_in_their_own_frames(s: EptSizesMmu, vm: Vm, huge: Huge, part: Part, page: Index) -> Any:
-    place = s.p2m[vm, huge, part, page]
-    owner = s.owners[place.frame, place.part, place.at]
-    return implies(place.mapped, owner.used and owner.vm == vm and owner.huge == huge and owner.part == part and owner.page == page)
+@law("ISO-3", "The entry for a region that lies in a larger one is in a table that is linked: none comes back with a new table.")
+def upper_entries_lie_in_tables(s: EptThreeSizesMmu, vm: Vm, region: Region) -> Any:
+    return implies(s.upper[vm, region].present, s.is_reached(vm, region))
 
 
-@law("EQV-1", "An access reaches the page's own frame, by whatever size.")
-def accesses_arrive(s: EptSizesMmu, outcome: Arrived, actor: Vm) -> Any:
-    return implies(outcome.completed, agrees(outcome.place, s.p2m[actor, outcome.huge, outcome.part, outcome.page]))
+@law("ISO-3", "A frame that is no table holds no small entries, and neither does a table that was given up.")
+def only_tables_in_use_hold_entries(s: EptSizesMmu, mfn: Mfn, at: Index) -> Any:
+    return implies(s.frames[mfn].use != Use.TABLE or s.is_given_up(mfn), not s.lower[mfn, at].present)
+
+
+@law("ISO-3", "A processor's pointer leads to the table of its region, or to one that was given up, which it is to forget.")
+def cached_pointers_lead_to_tables(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, region: Region) -> Any:
+    pointer = s.pointers[vm, vcpu, region]
+    of, is_given_up = s.table_of[pointer.table], s.is_given_up(pointer.table)
+    return implies(pointer.valid, s.frames[pointer.table].use == Use.TABLE and of.vm == vm
+                   and (of.region == region or is_given_up) and (s.is_asked(vm, vcpu) or not is_given_up))
 
 
 @law("EFF-1", "An access exits only for what the tables do not give.")
-def sized_accesses_do_not_exit(s: EptSizesMmu, outcome: Arrived, actor: Vm) -> Any:
-    return implies(not outcome.completed, not s.lets(actor, outcome.huge, outcome.part, outcome.page, outcome.write))
+def what_either_size_gives_does_not_exit(s: EptSizesMmu, outcome: Seen, before: EptSizesMmu, actor: Vm) -> Any:
+    return implies(before.installed(actor, outcome.gfn, outcome.write), outcome.shown.event != Event.EXITED)
 
 
-@law("EFF-2", "An exit that was served leaves the mapping, in whatever size.")
-def a_served_sized_exit_makes_progress(s: EptSizesMmu, outcome: Served) -> Any:
-    return implies(outcome.installed, s.lets(outcome.vm, outcome.huge, outcome.part, outcome.page, outcome.write))
+@law("EFF-2", "An EPT violation that was served leaves the translation that was asked for, in whatever size.")
+def a_violation_that_was_served_makes_progress(s: EptSizesMmu, outcome: Handled) -> Any:
+    return implies(outcome.result == Result.INSTALLED, s.installed(outcome.vm, outcome.gfn, outcome.write))
+
+
+@law("EFF-2", "Serving an EPT violation of any size fails only for want of a table, of the page, or of a frame of its own.")
+def a_violation_of_either_size_waits_only_for_a_frame(s: EptSizesMmu, before: EptSizesMmu, outcome: Handled) -> Any:
+    has_table = before.upper[outcome.vm, before.region[outcome.gfn]].present
+    return implies(has_table and before.is_covered(outcome.gfn)
+                   and not waits(s, before, outcome.vm, outcome.gfn, outcome.write), outcome.result != Result.FAILED)
 
 
 @law("EFF-2", "Splitting and merging take nothing away that was mapped.")
-def resizing_takes_nothing_away(s: EptSizesMmu, before: EptSizesMmu, outcome: Resized, vm: Vm, huge: Huge, part: Part, page: Index,
-                                write: bool) -> Any:
-    return implies(before.lets(vm, huge, part, page, write), s.lets(vm, huge, part, page, write))
+def resizing_takes_nothing_away(s: EptSizesMmu, before: EptSizesMmu, outcome: Resized, gfn: Gfn, write: bool) -> Any:
+    return implies(before.installed(outcome.vm, gfn, write), s.installed(outcome.vm, gfn, write))

@@ -1,296 +1,332 @@
-"""EPT with three sizes of pages: 1 GiB, 2 MiB and 4 KiB.
+"""EPT with entries of several sizes, 4 KiB, 2 MiB and 1 GiB, over the ordinary p2m.
 
-A guest frame is a huge page, a part of it and an index; a machine frame likewise. An entry of any level maps what it stands for, if
-all its pages lie in one piece of machine memory of that size, in order; otherwise it leads to a table of the next level. Exits
-install the largest size that fits.
+The p2m says of each page by itself where it lies. A *large* entry is used where all pages of a region lie in one block, in order,
+and may be written to. Where one page is to be protected or taken away apart from the others, the large entry is *split*: it gives
+way to a table of entries of the next smaller size that say the same. That takes a frame for the table. Where none can be had the
+large entry goes, and comes back page by page, so that neither ``protect`` nor ``forget`` can fail. A table that links to no other
+gives way to one large entry again where that fits (Linux: ``kvm_mmu_hugepage_adjust``, ``tdp_mmu_split_huge_page``,
+``kvm_tdp_mmu_zap_collapsible_sptes``).
 
-A mapping is split by filling the new table with what the old entry said, and only then leading to it. So a split shows the guest
-nothing and takes nothing from it, and processors may go on using the old size until one page is treated apart: then everything
-that covers it has to be forgotten, whatever its size. Two levels are split one after the other, and the second may fail;
-nothing is lost by that. (``ept_large`` leaves new tables empty instead, and keeps tables until processors have let go of them;
-SDM Vol. 3C 28.3.2, KVM's ``tdp_mmu_split_huge_page``.)
+The processor may remember translations of every size, and which table an entry links to, so that it need not read the entries above
+again (SDM Vol. 3C 28.4.1). So a table that is linked no more is a table for as long as a processor may have a pointer to it.
+
+How many sizes there are, the parts of addresses say. All else is one text for two and for three.
 """
+
+from typing import ClassVar
 
 import attrs
 
-from refmodel.language import NOTHING, Design, Total, assign, cached, choose, count, fails, guest, operation, require, reset
-from refmodel.machine.names import Cpu, Huge, HugeFrame, Index, Part, Vm
+from refmodel.bare import Seen
+from refmodel.language import NOTHING, Total, assign, cached, choose, count, guest, operation, require, reset
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Block, Gfn, Index, Mfn, Region, Vcpu, Vm
+from refmodel.mmu.address_parts import AddressParts, ThreeSizes
+from refmodel.mmu.ept import EptEntry
+from refmodel.mmu.replies import Handled, Result
+from refmodel.monitor.frames import Frame, Frames, Use
+from refmodel.monitor.p2m import P2m, Supply
 
 
 @attrs.frozen
-class Lies:
-    """Where a small page lies, by the p2m, by a table or by a processor's cache."""
-
-    mapped: bool = False
-    frame: HugeFrame = NOTHING
-    part: Part = NOTHING
-    at: Index = NOTHING
-    writable: bool = False
-
-
-@attrs.frozen
-class HugeEntry:
-    """An entry of level 3: a leaf that maps 1 GiB, or a link to a table of level 2."""
+class UpperEntry:
+    """The entry for a region: none, a large page, or a link to a table of smaller entries."""
 
     present: bool = False
-    leaf: bool = False
-    frame: HugeFrame = NOTHING
+    large: bool = False
+    block: Block = NOTHING
+    table: Mfn = NOTHING
+
+    @property
+    def links(self) -> bool:
+        """Whether there is a table below."""
+        return self.present and not self.large
 
 
 @attrs.frozen
-class PartEntry:
-    """An entry of level 2: a leaf that maps 2 MiB, or a link to a table of level 1."""
+class TableOf:
+    """The monitor's record of a table: whose it is, and the region whose parts its entries map."""
 
-    present: bool = False
-    leaf: bool = False
-    frame: HugeFrame = NOTHING
-    part: Part = NOTHING
-
-
-@attrs.frozen
-class Owner:
-    """The page that a small machine frame stands behind."""
-
-    used: bool = False
     vm: Vm = NOTHING
-    huge: Huge = NOTHING
-    part: Part = NOTHING
-    page: Index = NOTHING
+    region: Region = NOTHING
 
 
 @attrs.frozen
-class Arrived:
-    """An access: where it went, or that it exited."""
+class LargeTranslation:
+    """What a processor has cached of a region: where all of it lies."""
 
-    completed: bool
-    place: Lies
-    huge: Huge
-    part: Part
-    page: Index
-    write: bool
+    valid: bool = False
+    block: Block = NOTHING
 
 
 @attrs.frozen
-class Served:
-    """What came of an exit: whether it left what was asked for. If not, no table could be had."""
+class TablePointer:
+    """What a processor's paging-structure cache has of a region: the table to which its entry links."""
 
-    installed: bool
-    vm: Vm
-    huge: Huge
-    part: Part
-    page: Index
-    write: bool
+    valid: bool = False
+    table: Mfn = NOTHING
 
 
 @attrs.frozen
 class Resized:
-    """A mapping was split or merged."""
+    """Pages of a VM are mapped in another size."""
+
+    vm: Vm
 
 
-class EptSizesMmu(Design):
-    owners: Total[tuple[HugeFrame, Part, Index], Owner]
-    p2m: Total[tuple[Vm, Huge, Part, Index], Lies]
-    huge: Total[tuple[Vm, Huge], HugeEntry]
-    parts: Total[tuple[Vm, Huge, Part], PartEntry]
-    pages: Total[tuple[Vm, Huge, Part, Index], Lies]
-    huge_tlb: Total[tuple[Cpu, Vm, Huge], HugeEntry]
-    part_tlb: Total[tuple[Cpu, Vm, Huge, Part], PartEntry]
-    page_tlb: Total[tuple[Cpu, Vm, Huge, Part, Index], Lies]
-    """What processors remember, by the size of the leaf that it was read from. Several sizes may cover one page."""
+class EptSizesMmu(AddressParts, P2m):
+    upper: Total[tuple[Vm, Region], UpperEntry]
+    """The entries of tables of large entries, each by the region that it is for."""
+    lower: Total[tuple[Mfn, Index], EptEntry]
+    """The entries of each table of small ones. A frame that is no table holds none."""
+    table_of: Total[Mfn, TableOf]
+    small_tlb: Total[tuple[Vm, Vcpu, Gfn], EptEntry]
+    large_tlb: Total[tuple[Vm, Vcpu, Region], LargeTranslation]
+    pointers: Total[tuple[Vm, Vcpu, Region], TablePointer]
+
+    arbitrary: ClassVar[tuple[str, ...]] = (*Frames.arbitrary, *AddressParts.arbitrary)
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"ept_violation": ("load_physical",)}
 
     # ------------------------------------------------------------ the hardware
 
+    def entry_above(self, vm: Vm, gfn: Gfn) -> UpperEntry:
+        """The entry for the largest region that a page lies in, where that is in two."""
+        return self.upper[vm, self.larger(self.region[gfn])]
+
+    def is_reached(self, vm: Vm, region: Region) -> bool:
+        """Whether a walk gets to the entry for a region."""
+        return self.larger(region) == NOTHING or self.upper[vm, self.larger(region)].links
+
+    def small_entry(self, vm: Vm, gfn: Gfn) -> EptEntry:
+        """The entry for a page in the table that its region's entry links to."""
+        return self.lower[self.upper[vm, self.region[gfn]].table, self.at[gfn]]
+
+    def installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
+        """Whether the tables give this access, so that it needs no exit."""
+        entry, small = self.upper[vm, self.region[gfn]], self.small_entry(vm, gfn)
+        return self.is_covered(gfn) and (self.entry_above(vm, gfn).large or (
+            self.is_reached(vm, self.region[gfn]) and entry.present
+            and (entry.large or (small.present and (small.writable or not write)))))
+
+    def translate(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, write: bool) -> EptEntry:
+        """From a cache of any size, by a pointer to the table, or by a walk; not present if the access exits."""
+        region, small = self.region[gfn], self.small_tlb[vm, vcpu, gfn]
+        is_cached = self.large_tlb[vm, vcpu, region].valid or self.large_tlb[vm, vcpu, self.larger(region)].valid
+        if is_cached and self.is_covered(gfn) and cached("large translation"):
+            size: Region = choose(Region, lambda size: self.lies_in(gfn, size) and self.large_tlb[vm, vcpu, size].valid)
+            return self.large_page(self.large_tlb[vm, vcpu, size].block, size, gfn)
+        if small.present and (small.writable or not write) and cached("small translation"):
+            return small
+        pointer = self.pointers[vm, vcpu, region]
+        below = self.lower[pointer.table, self.at[gfn]]
+        if pointer.valid and self.is_covered(gfn) and below.present and (below.writable or not write) and cached("pointer"):
+            self.small_tlb[vm, vcpu, gfn] = below
+            return below
+        if not self.installed(vm, gfn, write):
+            return EptEntry()
+        return self.walk(vm, vcpu, gfn)
+
+    def large_page(self, block: Block, region: Region, gfn: Gfn) -> EptEntry:
+        """What a large entry says of one page."""
+        return EptEntry(True, self.frame_in(block, region, gfn), True)
+
+    def walk(self, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> EptEntry:
+        """What is found is remembered in its size, and so are the tables on the way. (A pointer to a table of large entries leads
+        where a walk gets, or to a table that was given up, which has no entries.)"""
+        region, size = self.region[gfn], self.first_large(vm, gfn)
+        self.remember_table(vm, vcpu, region if self.larger(region) == NOTHING else self.larger(region))
+        entry = self.upper[vm, size]
+        if entry.large:
+            self.large_tlb[vm, vcpu, size] = LargeTranslation(True, entry.block)
+            return self.large_page(entry.block, size, gfn)
+        self.remember_table(vm, vcpu, region)
+        self.small_tlb[vm, vcpu, gfn] = self.small_entry(vm, gfn)
+        return self.small_entry(vm, gfn)
+
+    def first_large(self, vm: Vm, gfn: Gfn) -> Region:
+        """The largest region of a page's that is mapped large; where there is none, the smallest."""
+        return self.larger(self.region[gfn]) if self.entry_above(vm, gfn).large else self.region[gfn]
+
+    def remember_table(self, vm: Vm, vcpu: Vcpu, region: Region) -> None:
+        """If the entry for a region links to a table, the processor has a pointer to it."""
+        entry, pointer = self.upper[vm, region], self.pointers[vm, vcpu, region]
+        self.pointers[vm, vcpu, region] = TablePointer(True, entry.table) if entry.links else pointer
+
+    def execute(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+        write = access == Access.WRITE
+        found = self.translate(vm, vcpu, gfn, write)
+        if not found.present:
+            return Seen(gfn=gfn, write=write)
+        due = self.bare_physical(vm, gfn, offset, access, value)
+        return Seen(self.touch(found.mfn, offset, access, value), due, gfn, write)
+
     @guest
-    def touch(self, vm: Vm, cpu: Cpu, huge: Huge, part: Part, page: Index, write: bool) -> Arrived:
-        """An access: from a translation of any size that is remembered, or by a walk."""
-        whole, large = self.huge_tlb[cpu, vm, huge], self.part_tlb[cpu, vm, huge, part]
-        small = self.page_tlb[cpu, vm, huge, part, page]
-        if whole.present and cached("1 GiB translation"):
-            return Arrived(True, Lies(True, whole.frame, part, page, True), huge, part, page, write)
-        if large.present and cached("2 MiB translation"):
-            return Arrived(True, Lies(True, large.frame, large.part, page, True), huge, part, page, write)
-        if small.mapped and (small.writable or not write) and cached("4 KiB translation"):
-            return Arrived(True, small, huge, part, page, write)
-        found = self.walk(vm, huge, part, page)
-        if not found.mapped or (write and not found.writable):
-            return Arrived(False, Lies(), huge, part, page, write)
-        self.remember(vm, cpu, huge, part, page)
-        return Arrived(True, found, huge, part, page, write)
+    def load_physical(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index) -> Seen:
+        return self.execute(vm, vcpu, gfn, offset, Access.READ, Cell())
 
-    def walk(self, vm: Vm, huge: Huge, part: Part, page: Index) -> Lies:
-        """From level 3 down, to the first leaf."""
-        top, middle = self.huge[vm, huge], self.parts[vm, huge, part]
-        if top.present and top.leaf:
-            return Lies(True, top.frame, part, page, True)
-        if top.present and middle.present and middle.leaf:
-            return Lies(True, middle.frame, middle.part, page, True)
-        return self.pages[vm, huge, part, page] if top.present and middle.present else Lies()
-
-    def remember(self, vm: Vm, cpu: Cpu, huge: Huge, part: Part, page: Index) -> None:
-        """A processor keeps the leaf, in the size that it has."""
-        top, middle = self.huge[vm, huge], self.parts[vm, huge, part]
-        if top.leaf:
-            self.huge_tlb[cpu, vm, huge] = top
-        elif middle.leaf:
-            self.part_tlb[cpu, vm, huge, part] = middle
-        else:
-            self.page_tlb[cpu, vm, huge, part, page] = self.pages[vm, huge, part, page]
-
-    def lets(self, vm: Vm, huge: Huge, part: Part, page: Index, write: bool) -> bool:
-        """Whether the tables let an access through."""
-        found = self.walk(vm, huge, part, page)
-        return found.mapped and (found.writable or not write)
-
-    def flush(self, vm: Vm) -> None:
-        """INVEPT on every processor: translations of all sizes go."""
-        reset(self.huge_tlb, lambda entry, cpu, v, huge: v == vm)
-        reset(self.part_tlb, lambda entry, cpu, v, huge, part: v == vm)
-        reset(self.page_tlb, lambda entry, cpu, v, huge, part, page: v == vm)
-
-    # ------------------------------------------------------------ memory
-
-    @operation
-    def populate(self, vm: Vm, huge: Huge, part: Part, page: Index) -> None:
-        """A page gets any small frame that is free."""
-        require(not self.p2m[vm, huge, part, page].mapped)
-        frame: HugeFrame = choose(HugeFrame, lambda frame: True)
-        piece: Part = choose(Part, lambda piece: True)
-        at: Index = choose(Index, lambda at: not self.owners[frame, piece, at].used)
-        self.owners[frame, piece, at] = Owner(True, vm, huge, part, page)
-        self.p2m[vm, huge, part, page] = Lies(True, frame, piece, at, True)
-
-    @operation
-    def take(self, vm: Vm, huge: Huge, part: Part, page: Index) -> None:
-        """A page goes, and its frame is free."""
-        place = self.p2m[vm, huge, part, page]
-        require(place.mapped)
-        if not self.apart(vm, huge, part):
-            return
-        self.zap(vm, huge, part, page)
-        self.p2m[vm, huge, part, page] = Lies()
-        self.give_back(place)
-
-    def give_back(self, place: Lies) -> None:
-        self.owners[place.frame, place.part, place.at] = Owner()
-
-    @operation
-    def protect(self, vm: Vm, huge: Huge, part: Part, page: Index) -> None:
-        """A page is not to be written to any more, as before it is shared or logged."""
-        place = self.p2m[vm, huge, part, page]
-        require(place.mapped and place.writable)
-        if not self.apart(vm, huge, part):
-            return
-        self.zap(vm, huge, part, page)
-        self.p2m[vm, huge, part, page] = attrs.evolve(place, writable=False)
-
-    def apart(self, vm: Vm, huge: Huge, part: Part) -> bool:
-        """See to it that a part's pages have entries of their own, if they have any; False if a table cannot be had."""
-        if self.huge[vm, huge].leaf and not self.divided_huge(vm, huge):
-            return False
-        return not self.parts[vm, huge, part].leaf or self.divided_part(vm, huge, part)
-
-    def zap(self, vm: Vm, huge: Huge, part: Part, page: Index) -> None:
-        """A small entry goes, and what processors remember that covers it."""
-        self.pages[vm, huge, part, page] = Lies()
-        self.flush(vm)
-
-    # ------------------------------------------------------------ splitting and merging
-
-    @operation
-    def split_huge(self, vm: Vm, huge: Huge) -> Resized:
-        """Eagerly, as before pages of it are logged one by one."""
-        require(self.huge[vm, huge].leaf)
-        self.divided_huge(vm, huge)
-        return Resized()
-
-    @operation
-    def split_part(self, vm: Vm, huge: Huge, part: Part) -> Resized:
-        require(self.parts[vm, huge, part].leaf)
-        self.divided_part(vm, huge, part)
-        return Resized()
-
-    def divided_huge(self, vm: Vm, huge: Huge) -> bool:
-        """1 GiB becomes 512 times 2 MiB: False, and nothing done, if no table can be had."""
-        entry = self.huge[vm, huge]
-        if fails("table of level 2"):
-            return False
-        assign(self.parts, lambda old, v, h, part: v == vm and h == huge,
-               lambda old, v, h, part: PartEntry(True, True, entry.frame, part))
-        self.huge[vm, huge] = HugeEntry(True)
-        return True
-
-    def divided_part(self, vm: Vm, huge: Huge, part: Part) -> bool:
-        """2 MiB becomes 512 times 4 KiB."""
-        entry = self.parts[vm, huge, part]
-        if fails("table of level 1"):
-            return False
-        assign(self.pages, lambda old, v, h, p, page: v == vm and h == huge and p == part,
-               lambda old, v, h, p, page: Lies(True, entry.frame, entry.part, page, True))
-        self.parts[vm, huge, part] = PartEntry(True)
-        return True
-
-    @operation
-    def merge_part(self, vm: Vm, huge: Huge, part: Part) -> Resized:
-        """A table of level 1 gives way to one entry."""
-        require(self.parts[vm, huge, part].present and not self.parts[vm, huge, part].leaf)
-        frame: HugeFrame = choose(HugeFrame, lambda frame: True)
-        piece: Part = choose(Part, lambda piece: self.part_fits(vm, huge, part, frame, piece))
-        self.parts[vm, huge, part] = PartEntry(True, True, frame, piece)
-        reset(self.pages, lambda old, v, h, p, page: v == vm and h == huge and p == part)
-        return Resized()
-
-    @operation
-    def merge_huge(self, vm: Vm, huge: Huge) -> Resized:
-        """A table of level 2 gives way to one entry, and so do the tables under it."""
-        require(self.huge[vm, huge].present and not self.huge[vm, huge].leaf)
-        frame: HugeFrame = choose(HugeFrame, lambda frame: self.huge_fits(vm, huge, frame))
-        self.huge[vm, huge] = HugeEntry(True, True, frame)
-        self.clear_tables(vm, huge)
-        return Resized()
-
-    def clear_tables(self, vm: Vm, huge: Huge) -> None:
-        """What was mapped by smaller entries is mapped by one now."""
-        reset(self.parts, lambda old, v, h, part: v == vm and h == huge)
-        reset(self.pages, lambda old, v, h, part, page: v == vm and h == huge)
-
-    def part_fits(self, vm: Vm, huge: Huge, part: Part, frame: HugeFrame, piece: Part) -> bool:
-        """Whether a part's pages lie in one part of machine memory, in order, and may all be written to."""
-        return count(self.p2m, lambda place, v, h, p, page: v == vm and h == huge and p == part and not (
-            place.mapped and place.writable and place.frame == frame and place.part == piece and place.at == page)) == 0
-
-    def huge_fits(self, vm: Vm, huge: Huge, frame: HugeFrame) -> bool:
-        """Whether a huge page's parts do, in order too."""
-        return count(self.p2m, lambda place, v, h, part, page: v == vm and h == huge and not (
-            place.mapped and place.writable and place.frame == frame and place.part == part and place.at == page)) == 0
+    @guest
+    def store_physical(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+        return self.execute(vm, vcpu, gfn, offset, Access.WRITE, value)
 
     # ------------------------------------------------------------ exits
 
     @operation
-    def ept_violation(self, vm: Vm, huge: Huge, part: Part, page: Index, write: bool) -> Served:
-        """Install what an access lacked, in the largest size that fits."""
-        place = self.p2m[vm, huge, part, page]
-        require(place.mapped)
-        require(not self.lets(vm, huge, part, page, write))
-        if write and not place.writable:
-            place = attrs.evolve(place, writable=True)
-            self.p2m[vm, huge, part, page] = place
-        if not self.huge[vm, huge].present and self.huge_fits(vm, huge, place.frame):
-            self.huge[vm, huge] = HugeEntry(True, True, place.frame)
-            return Served(True, vm, huge, part, page, write)
-        if not self.huge[vm, huge].present:
-            if fails("table of level 2"):
-                return Served(False, vm, huge, part, page, write)
-            self.huge[vm, huge] = HugeEntry(True)
-        return Served(self.install(vm, huge, part, page, place), vm, huge, part, page, write)
+    def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
+        """Install what an access lacked, once memory management has supplied it."""
+        require(not self.installed(vm, gfn, write))
+        if not self.is_covered(gfn):
+            return Handled(Result.FAILED, vm, gfn, write)
+        found = self.supply(vm, gfn, write)
+        if found == Supply.HOLE:
+            return Handled(Result.HOLE, vm, gfn, write)
+        if found == Supply.LATER:
+            return Handled(Result.FAILED, vm, gfn, write)
+        return Handled(self.install(vm, gfn), vm, gfn, write)
 
-    def install(self, vm: Vm, huge: Huge, part: Part, page: Index, place: Lies) -> bool:
-        """Under a table of level 2."""
-        if not self.parts[vm, huge, part].present and self.part_fits(vm, huge, part, place.frame, place.part):
-            self.parts[vm, huge, part] = PartEntry(True, True, place.frame, place.part)
-            return True
-        if not self.parts[vm, huge, part].present:
-            if fails("table of level 1"):
-                return False
-            self.parts[vm, huge, part] = PartEntry(True)
-        self.pages[vm, huge, part, page] = place
+    def install(self, vm: Vm, gfn: Gfn) -> Result:
+        """In the largest size that fits, unless there is a table of smaller entries already."""
+        entry, region, outer = self.p2m[vm, gfn], self.region[gfn], self.larger(self.region[gfn])
+        block = self.block[entry.mfn]
+        if outer != NOTHING and not self.upper[vm, outer].present:
+            if self.fits(vm, outer, self.larger_block(block)):
+                self.upper[vm, outer] = UpperEntry(True, True, self.larger_block(block))
+                return Result.INSTALLED
+            if not self.link_table(vm, outer):
+                return Result.FAILED
+        if not self.upper[vm, region].present:
+            if self.fits(vm, region, block):
+                self.upper[vm, region] = UpperEntry(True, True, block)
+                return Result.INSTALLED
+            if not self.link_table(vm, region):
+                return Result.FAILED
+        self.lower[self.upper[vm, region].table, self.at[gfn]] = EptEntry(True, entry.mfn, entry.writable)
+        return Result.INSTALLED
+
+    def fits(self, vm: Vm, region: Region, block: Block) -> bool:
+        """Whether one large entry says of each page of a region what the p2m says."""
+        return self.misfits(vm, region, block) == 0
+
+    def misfits(self, vm: Vm, region: Region, block: Block) -> int:
+        """How many pages of a region do not lie in a block, in order, or may not be written to."""
+        return count(self.p2m, lambda entry, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region) and not (
+            entry.mapped and entry.writable and entry.mfn == self.frame_in(block, region, gfn)))
+
+    def link_table(self, vm: Vm, region: Region) -> bool:
+        """Give a region an empty table; False, and nothing done, if no frame can be had."""
+        if self.lacks_frame(vm, "table frame"):
+            return False
+        mfn = self.free_frame(vm)
+        self.frames[mfn] = Frame(Use.TABLE, vm)
+        self.table_of[mfn] = TableOf(vm, region)
+        self.upper[vm, region] = UpperEntry(True, table=mfn)
         return True
+
+    # ------------------------------------------------------------ sizes
+
+    @operation
+    def split(self, vm: Vm, region: Region) -> Resized:
+        """Eagerly, as before pages are logged one by one; nothing is done if no table can be had."""
+        require(self.upper[vm, region].large)
+        self.divide(vm, region)
+        return Resized(vm)
+
+    def divide(self, vm: Vm, region: Region) -> bool:
+        """One large entry becomes as many of the next smaller size; False, and nothing done, if no table can be had."""
+        block = self.upper[vm, region].block
+        if not self.link_table(vm, region):
+            return False
+        table = self.upper[vm, region].table
+        assign(self.upper, lambda entry, of, part: of == vm and self.larger(part) == region and part != region,
+               lambda entry, of, part: UpperEntry(True, True, self.smaller_block(part, block)))
+        assign(self.lower, lambda entry, of, at: of == table and self.is_covered(self.page_at[region, at])
+               and self.region[self.page_at[region, at]] == region and self.at[self.page_at[region, at]] == at,
+               lambda entry, of, at: EptEntry(True, self.frame_at[block, at], True))
+        return True
+
+    @operation
+    def merge(self, vm: Vm, region: Region) -> Resized:
+        """A table that links to no other gives way to one large entry again."""
+        require(self.upper[vm, region].links)
+        require(self.tables_below(vm, region) == 0)
+        block: Block = choose(Block, lambda block: self.fits(vm, region, block))
+        self.unlink_table(vm, region)
+        self.upper[vm, region] = UpperEntry(True, True, block)
+        return Resized(vm)
+
+    @operation
+    def reclaim_table(self, vm: Vm, region: Region) -> None:
+        """Take a table that links to no other back: its entries can always be made again."""
+        require(self.upper[vm, region].links)
+        require(self.tables_below(vm, region) == 0)
+        self.unlink_table(vm, region)
+
+    def tables_below(self, vm: Vm, region: Region) -> int:
+        """How many entries of a region's table link to tables: they go first."""
+        return count(self.upper, lambda entry, of, part: of == vm and self.larger(part) == region and entry.links)
+
+    def unlink_table(self, vm: Vm, region: Region) -> None:
+        """A table that no entry links to any more is emptied, and goes when no processor has a pointer to it."""
+        table = self.upper[vm, region].table
+        self.upper[vm, region] = UpperEntry()
+        reset(self.upper, lambda entry, of, part: of == vm and self.larger(part) == region)
+        reset(self.lower, lambda entry, of, at: of == table)
+        self.flush_tables(vm)
+        self.give_up_table(table)
+
+    def give_up_table(self, table: Mfn) -> None:
+        """No processor has a pointer to a table."""
+        self.table_of[table] = TableOf()
+        self.release(table)
+
+    def is_given_up(self, mfn: Mfn) -> bool:
+        """Whether a table is linked no more, and a processor may not know."""
+        return False
+
+    def is_table(self, mfn: Mfn) -> bool:
+        of = self.table_of[mfn]
+        return self.is_given_up(mfn) or self.upper[of.vm, of.region].table == mfn
+
+    # ------------------------------------------------------------ one page apart from the others
+
+    def set_apart(self, vm: Vm, gfn: Gfn) -> None:
+        """See to it that a page is not mapped by a large entry of any size: split it, and where that fails take it away. If what is
+        split is of 1 GiB, the part that the page lies in is left out, and comes back by exits."""
+        region, size = self.region[gfn], self.first_large(vm, gfn)
+        if self.upper[vm, size].large:
+            if not self.divide(vm, size):
+                self.upper[vm, size] = UpperEntry()
+            elif size != region:
+                self.upper[vm, region] = UpperEntry()
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        if self.is_covered(gfn):
+            self.set_apart(vm, gfn)
+            if self.upper[vm, self.region[gfn]].present:
+                table = self.upper[vm, self.region[gfn]].table
+                self.lower[table, self.at[gfn]] = attrs.evolve(self.lower[table, self.at[gfn]], writable=False)
+            self.flush_tables(vm)
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        if self.is_covered(gfn):
+            self.set_apart(vm, gfn)
+            if self.upper[vm, self.region[gfn]].present:
+                self.lower[self.upper[vm, self.region[gfn]].table, self.at[gfn]] = EptEntry()
+            self.flush_tables(vm)
+
+    # ------------------------------------------------------------ flushing
+
+    def flush_tables(self, vm: Vm) -> None:
+        """Every processor is to forget what it has of a VM: at once."""
+        reset(self.small_tlb, lambda found, of, vcpu, gfn: of == vm)
+        reset(self.large_tlb, lambda found, of, vcpu, region: of == vm)
+        reset(self.pointers, lambda found, of, vcpu, region: of == vm)
+
+    def is_asked(self, vm: Vm, vcpu: Vcpu) -> bool:
+        """Whether a processor was asked to forget, and has not acknowledged yet."""
+        return False
+
+
+class EptThreeSizesMmu(ThreeSizes, EptSizesMmu):
+    """With entries of 1 GiB too."""
+
+    arbitrary: ClassVar[tuple[str, ...]] = (*Frames.arbitrary, *ThreeSizes.arbitrary)

@@ -1,4 +1,4 @@
-"""EPT with entries of two sizes, whose flush is an interrupt to every vCPU that each acknowledges in its own time.
+"""EPT with entries of several sizes, whose flush is an interrupt to every vCPU that each acknowledges in its own time.
 
 A table that is linked no more is given up: it stays a table, and empty, until every vCPU has forgotten its pointers.
 """
@@ -6,16 +6,16 @@ A table that is linked no more is given up: it stays a table, and empty, until e
 from refmodel.language import Total, operation, pending, require, reset
 from refmodel.machine.names import Mfn, Vcpu, Vm
 from refmodel.mmu.acknowledged import Acknowledged, InterruptedVcpus
-from refmodel.mmu.ept_two_sizes import EptTwoSizesMmu
+from refmodel.mmu.ept_sizes import EptSizesMmu
 
 
-class InterruptingTwoSizesMmu(InterruptedVcpus, EptTwoSizesMmu):
+class InterruptingSizesMmu(InterruptedVcpus, EptSizesMmu):
     given_up: Total[Mfn, bool]
     """Whether a frame is a table that is linked no more."""
 
     @operation
     def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
-        """The interrupt arrives, and the processor forgets translations of both sizes, and pointers."""
+        """The interrupt arrives, and the processor forgets translations of every size, and pointers."""
         require(self.asked[vm, vcpu])
         reset(self.small_tlb, lambda found, of, on, gfn: of == vm and on == vcpu)
         reset(self.large_tlb, lambda found, of, on, region: of == vm and on == vcpu)
@@ -42,5 +42,5 @@ class InterruptingTwoSizesMmu(InterruptedVcpus, EptTwoSizesMmu):
         super().give_up_table(table)
 
 
-class EptTwoSizesAcknowledgedMmu(Acknowledged, InterruptingTwoSizesMmu):
+class EptSizesAcknowledgedMmu(Acknowledged, InterruptingSizesMmu):
     """The same, with the mechanisms over ``Acknowledged``."""
