@@ -230,6 +230,13 @@ HELLO = "print('{\"hello\":1,\"commands\":{\"go\":[\"vm\"]}}', flush=True)\n"
     ("print('nonsense')", "no hello"),
     ("print('{\"hello\":1,\"commands\":{}}')", "no commands"),
     ("print('{\"hello\":1,\"commands\":{\"go\":[\"size_of_it\"]}}')", "size_of_it"),
+    ("print('{\"hello\":1,\"vms\":0,\"commands\":{\"go\":[]}}')", r"`int` >= 1 - at `\$.vms`"),
+    ("print('{\"hello\":1,\"gfns\":1000,\"commands\":{\"go\":[]}}')", r"`int` <= 256 - at `\$.gfns`"),
+    ("print('{\"hello\":1,\"words\":-1,\"commands\":{\"go\":[]}}')", r"`int` >= 1 - at `\$.words`"),
+    ("print('{\"hello\":2,\"commands\":{\"go\":[]}}')", r"at `\$.hello`"),
+    ("print('{\"hello\":1,\"vms\":99,\"gfns\":99,\"words\":9,\"commands\":{\"go\":[]}}')", r"vms \* gfns \* words is 88,209"),
+    ("print('{\"hello\":1,\"commands\":{\"reset\":[]}}')", "reset begins each run"),
+    ("print('{\"hello\":1,\"commands\":{\"go\":[\"vm\",\"vm\"]}}')", "go take a parameter twice"),
     ("", "ended with status 0 before it said hello"),
     (HELLO + "sys.stdin.readline(); print('{\"e\":\"load\"}', flush=True); sys.stdin.read()", "gpa"),
 ])

@@ -526,6 +526,16 @@ def test_a_consumers_results_are_sorted_into_classes_with_the_smallest_example_o
     assert any("accessed" in each.finding.title or "flag" in each.finding.title for each in unmarked.deviations)
 
 
+def test_a_flag_that_is_set_elsewhere_is_a_deviation_and_vectors_without_a_result_are_counted(some: Path, tmp_path: Path) -> None:
+    results, told = tmp_path / "results.jsonl", _results(some / "guest-4.jsonl", flags=True).splitlines(keepends=True)
+    at = next(number for number, line in enumerate(told) if b'"flags"' in line)
+    result = {**json.loads(told[at]), "flags": {"0xffff777000": "0x20"}}
+    results.write_text(json.dumps(result) + "\n")
+    (verdict,) = judge_results(some, results)
+    assert list(verdict.seen) == ["flags set in a word that is no entry of the vector"]
+    assert (verdict.checks, verdict.of) == (1, SOME)
+
+
 @pytest.mark.parametrize("line, expected", [
     (b"{}", "not a result"), (b'{"id":"guest-4/000000","end":"lost"}', "not a result"), (b"", "no results"),
     (b'{"id":"other/1","end":"#GP"}', "id: other/1"),

@@ -81,6 +81,8 @@ class Verdict:
     seen: dict[str, int]
     """How often each class was met."""
     outcomes: dict[str, int]
+    of: int = 0
+    """How many tests there are, where each may have a result; 0 where tests are drawn."""
 
 
 def judge(campaign: Campaign, *, seconds: float = 4.0, checks: int = 1_000_000, start: int = 0,

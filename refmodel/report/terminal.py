@@ -170,6 +170,8 @@ def judged(console: Console, verdict: Judged) -> None:
     outcomes = ", ".join(f"{n:,} {o}" for o, n in sorted(verdict.outcomes.items()))
     console.print(f"[bold]{verdict.implementation}[/], {verdict.subject}: {verdict.checks:,} checks, {rate:,.0f} a second "
                   f"({outcomes})", highlight=False, soft_wrap=True)
+    if verdict.checks < verdict.of:
+        console.print(f"  note: {verdict.of - verdict.checks:,} of {verdict.of:,} vectors have no result, and were not judged")
     if not verdict.deviations:
         console.print("  no deviation", style="green")
     for d in verdict.deviations:

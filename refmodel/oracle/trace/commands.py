@@ -6,10 +6,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 import attrs
 import msgspec
+from msgspec import Meta
 
 from refmodel.language import BadDesign
 
@@ -18,18 +19,40 @@ PARAMETERS = ("vm", "with_vm", "cpu", "gfn", "with_gfn", "gpa", "value", "size",
 Command = dict[str, Any]
 
 
+Few: TypeAlias = Annotated[int, Meta(ge=1, le=256)]
+"""How many there are of what a byte draws."""
+
+MOST_WORDS = 1 << 16
+"""Words of guest memory, of all VMs together: each run ends with a load of each."""
+
+
 class Hello(msgspec.Struct, forbid_unknown_fields=True):
     """What an implementation can be asked, and within which bounds."""
 
-    hello: int
+    hello: Literal[1]
     commands: dict[str, list[str]]
     name: str = ""
-    vms: int = 1
-    cpus: int = 1
-    gfns: int = 4
-    words: int = 2
+    vms: Few = 1
+    cpus: Few = 1
+    gfns: Few = 4
+    words: Annotated[int, Meta(ge=1, le=512)] = 2
     """8-byte words of each page that are accessed."""
-    slots: int = 2
+    slots: Few = 2
+
+    def complaint(self) -> str | None:
+        """What is wrong with it that its types do not say."""
+        unknown = sorted({p for parameters in self.commands.values() for p in parameters} - set(PARAMETERS))
+        if unknown:
+            return f"parameters {', '.join(unknown)}; expected {', '.join(PARAMETERS)}"
+        twice = [name for name, parameters in self.commands.items() if len(set(parameters)) < len(parameters)]
+        if twice:
+            return f"commands {', '.join(twice)} take a parameter twice"
+        if not self.commands:
+            return "no commands"
+        if "reset" in self.commands:
+            return "commands: reset begins each run; expected another name"
+        words = self.vms * self.gfns * self.words
+        return f"vms * gfns * words is {words:,}; expected at most {MOST_WORDS:,}" if words > MOST_WORDS else None
 
 
 class Decoder:

@@ -29,7 +29,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
 from refmodel.language import BadDesign
-from refmodel.oracle.trace.commands import PARAMETERS, Command, Decoder, Hello, Saved
+from refmodel.oracle.trace.commands import Command, Decoder, Hello, Saved
 from refmodel.oracle.trace.expected import NONE_KNOWN, Expected
 from refmodel.oracle.trace.judge import Judge
 from refmodel.oracle.trace.reading import LONGEST
@@ -109,11 +109,8 @@ class Implementation:
             self.hello = msgspec.json.decode(line, type=Hello)
         except msgspec.DecodeError as why:
             raise BadDesign(f"{self.command[0]}: its first line is no hello: {why}") from None
-        unknown = sorted({p for parameters in self.hello.commands.values() for p in parameters} - set(PARAMETERS))
-        if unknown:
-            raise BadDesign(f"{self.command[0]}: hello: parameters {', '.join(unknown)}; expected {', '.join(PARAMETERS)}")
-        if not self.hello.commands:
-            raise BadDesign(f"{self.command[0]}: hello: no commands")
+        if complaint := self.hello.complaint():
+            raise BadDesign(f"{self.command[0]}: hello: {complaint}")
 
     def carry_out(self, command: Command) -> Iterator[bytes]:
         """The events that come of a command, as they come. Raises ``Died``."""

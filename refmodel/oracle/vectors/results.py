@@ -103,8 +103,9 @@ def _judge(vectors: Path, name: str, results: dict[str, Result]) -> Verdict:
         raise BadDesign(f"{vectors}: no such file; refmodel vectors --out {vectors.parent} makes it")
     began, seen, outcomes = time.perf_counter(), Counter[str](), Counter[str]()
     smallest: dict[str, Deviation] = {}
-    left = dict(results)
+    left, number = dict(results), 0
     for vector, test, ways in read(vectors):
+        number += 1
         result = left.pop(vector.id, None)
         if result is None:
             continue
@@ -120,7 +121,7 @@ def _judge(vectors: Path, name: str, results: dict[str, Result]) -> Verdict:
         raise BadDesign(f"{vectors}: has no vector {next(iter(left))}; were the results made of other vectors?")
     found = sorted(smallest.values(), key=lambda each: -seen[each.finding.title])
     return Verdict(name, f"vectors {vectors.stem}", sum(outcomes.values()), time.perf_counter() - began, tuple(found), dict(seen),
-                   dict(outcomes))
+                   dict(outcomes), number)
 
 
 def _finding(test: Test, ways: list[Lawful], result: Result) -> Finding | None:
@@ -131,6 +132,10 @@ def _finding(test: Test, ways: list[Lawful], result: Result) -> Finding | None:
         after = {at: entry | must.get(at, 0) for at, entry in before.items()}
     else:
         flags = {int(at, 16): int(word, 16) for at, word in result.flags.items()}
+        elsewhere = [at for at, word in flags.items() if word and at not in before]
+        if elsewhere:
+            return Finding("flags set in a word that is no entry of the vector", "specs/vectors.md", "no flag there",
+                           f"{flags[elsewhere[0]]:#x} at {elsewhere[0]:#x}")
         after = {at: entry | flags.get(at, 0) for at, entry in before.items()}
     observed = Observed(got, after)
     if isinstance(test, WalkTest):
