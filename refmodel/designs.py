@@ -45,7 +45,6 @@ from refmodel.monitor.patching import Patching
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
 from refmodel.monitor.reservation import Reservation
 from refmodel.monitor.sharing import Sharing
-from refmodel.monitor.superpages import Superpages
 from refmodel.monitor.swapping import Swapping
 from refmodel.monitor.tmem import Tmem
 from refmodel.monitor.virtio_mem import VirtioMem
@@ -119,13 +118,6 @@ class BuddyFrames(Buddy):
 
     laws = EVERY_LAW
     geometry = geometry(Vm=2, Block=2, Index=2, naturals=2)
-
-
-class SharedSuperpages(Superpages):
-    """Sharing under large mappings, which are split first."""
-
-    laws = EVERY_LAW
-    geometry = geometry(Vm=1, Region=1, Block=2, Index=2, naturals=2, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
 
 
 class GrantedMemory(Grants):
@@ -333,7 +325,6 @@ SHIPPED: dict[str, type[Design]] = {
     "devices": AssignedDevices,
     "migration": LiveMigration,
     "buddy": BuddyFrames,
-    "superpages": SharedSuperpages,
     "grants": GrantedMemory,
     "ept": Ept,
     "ept_acknowledged": EptAcknowledged,

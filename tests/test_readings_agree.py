@@ -23,7 +23,7 @@ from refmodel.language.design import Outline
 from refmodel.loading import load
 from tests.designs.generated import Writer, loaded
 
-SMALL = ("interpreter", "host_pages", "reservation", "superpages", "write_protection", "npt")
+SMALL = ("interpreter", "host_pages", "reservation", "grants", "write_protection", "npt")
 
 
 def disagreements(design: Outline, seed: int = 0, each: int = 6, steps: int = 200) -> tuple[int, int, list[str]]:

@@ -1,87 +1,86 @@
-"""Mutants of sharing under large mappings."""
+"""Mutants of sharing under large mappings: a large page is to be split before one of its pages is merged."""
 
 import attrs
 
-from refmodel.designs import SharedSuperpages
-from refmodel.language import require
-from refmodel.machine.cells import Cell
-from refmodel.machine.names import Block, Index, Region, Vm
-from refmodel.monitor.superpages import Broken, Spot, UnitRecord, UnitUse
+from refmodel.designs import EptTwoSizes
+from refmodel.language import operation
+from refmodel.machine.names import Block, Gfn, Mfn, Region, Vm
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.p2m import Backing, P2mEntry
 
 
-class SharedUnderALargeMapping(SharedSuperpages):
+class SharedUnderALargeMapping(EptTwoSizes):
     """A page is merged while a large mapping covers it."""
 
-    def is_large(self, vm: Vm, region: Region) -> bool:
-        return False
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        if not self.upper[vm, self.region[gfn]].large:
+            super().protect(vm, gfn)
 
 
-class SplitUnflushed(SharedSuperpages):
-    """A mapping is split, and processors go on by the large one."""
+class SplitUnflushed(EptTwoSizes):
+    """A mapping is split so that one of its pages can be merged, and processors go on by what they remember."""
 
-    def flush_large(self, vm: Vm, region: Region) -> None:
+    def flush_tables(self, vm: Vm) -> None:
         """Nothing."""
 
 
-class PromotedUnlooked(SharedSuperpages):
+class PromotedUnlooked(EptTwoSizes):
     """A region is mapped large wherever its pages lie."""
 
     def misfits(self, vm: Vm, region: Region, block: Block) -> int:
         return 0
 
 
-class MergedStillWritable(SharedSuperpages):
+class MergedStillWritable(EptTwoSizes):
     """Two pages are merged, and one of them may be stored to."""
 
-    def share(self, vm: Vm, region: Region, page: Index, other_vm: Vm, other_region: Region, other: Index) -> None:
-        super().share(vm, region, page, other_vm, other_region, other)
-        self.places[vm, region, page] = attrs.evolve(self.places[vm, region, page], writable=True)
+    @operation
+    def share(self, vm: Vm, gfn: Gfn, other_vm: Vm, other_gfn: Gfn) -> None:
+        super().share(vm, gfn, other_vm, other_gfn)
+        self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], writable=True)
 
 
-class SmallPageUnscrubbed(SharedSuperpages):
+class SmallPageUnscrubbed(EptTwoSizes):
     """A page comes to a guest with what its frame held."""
 
-    def populate(self, vm: Vm, region: Region, page: Index, block: Block) -> None:
-        require(not self.places[vm, region, page].mapped and self.units[block, page].use == UnitUse.FREE)
-        self.bare_memory[vm, region, page] = self.memory[block, page]
-        self.own(vm, region, page, Spot(block, page))
+    def give_frame(self, vm: Vm, gfn: Gfn) -> bool:
+        if self.lacks_frame(vm):
+            return False
+        mfn = self.free_frame(vm)
+        self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
+        self.p2m[vm, gfn] = P2mEntry(Backing.MAPPED, mfn, writable=True)
+        return True
 
 
-class BrokenUncounted(SharedSuperpages):
+class BrokenUncounted(EptTwoSizes):
     """A page leaves a shared frame, which counts it still."""
 
-    def break_sharing(self, vm: Vm, region: Region, page: Index) -> Broken:
-        place = self.places[vm, region, page]
-        unit = self.units[place.block, place.at]
-        require(unit.references > 1)
-        broken = super().break_sharing(vm, region, page)
-        self.units[place.block, place.at] = unit
-        return broken
+    def release(self, mfn: Mfn) -> None:
+        if self.frames[mfn].use != Use.SHARED:
+            super().release(mfn)
 
 
-class FrameForgotten(SharedSuperpages):
-    """A page comes to lie in a frame, and the frame counts as free."""
+class FrameForgotten(EptTwoSizes):
+    """The last page of a shared frame goes, and the frame stays in use by nobody."""
 
-    def own(self, vm: Vm, region: Region, page: Index, spot: Spot) -> None:
-        super().own(vm, region, page, spot)
-        self.units[spot.block, spot.at] = UnitRecord(references=1)
+    def release(self, mfn: Mfn) -> None:
+        frame = self.frames[mfn]
+        if frame.use == Use.SHARED:
+            self.frames[mfn] = attrs.evolve(frame, references=frame.references - 1)
+        else:
+            super().release(mfn)
 
 
-class BrokenUncopied(SharedSuperpages):
+class BrokenUncopied(EptTwoSizes):
     """A page gets a frame of its own, with whatever is in it."""
 
-    def own(self, vm: Vm, region: Region, page: Index, spot: Spot) -> None:
-        place = self.places[vm, region, page]
-        super().own(vm, region, page, spot)
-        if place.mapped and not (place.block == spot.block and place.at == spot.at):
-            self.memory[spot.block, spot.at] = Cell()
+    def copy_frame(self, source: Mfn, target: Mfn) -> None:
+        """Nothing."""
 
 
-class LastSharerReadOnly(SharedSuperpages):
+class LastSharerReadOnly(EptTwoSizes):
     """The last sharer of a frame is told to try its store again, and its page stays read-only."""
 
-    def break_sharing(self, vm: Vm, region: Region, page: Index) -> Broken:
-        place = self.places[vm, region, page]
-        if place.mapped and self.units[place.block, place.at].references == 1:
-            return Broken(True, vm, region, page)
-        return super().break_sharing(vm, region, page)
+    def let_write(self, vm: Vm, gfn: Gfn) -> bool:
+        entry = self.p2m[vm, gfn]
+        return self.frames[entry.mfn].references == 1 or super().let_write(vm, gfn)
