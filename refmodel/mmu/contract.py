@@ -15,7 +15,7 @@ from typing import ClassVar
 import attrs
 
 from refmodel.bare import Seen
-from refmodel.language import NOTHING, Total, guest, operation, require
+from refmodel.language import NOTHING, Total, guest, operation, pending, require
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Cpu, Gfn, Index, Mfn, Vm
 from refmodel.mmu.replies import Handled, Result
@@ -66,6 +66,10 @@ class DerivedTable(P2m):
         """Whether an access needs no exit."""
         entry = self.derived[vm, gfn]
         return entry.present and (entry.writable or not write)
+
+    @pending("EFF-2", "An access that the p2m lets through gets the translation that it lacks.", until="derive")
+    def translation_not_derived(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
+        return self.lets_through(vm, gfn, write) and not self.gives(vm, gfn, write)
 
     @operation
     def derive(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:

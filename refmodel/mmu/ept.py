@@ -10,7 +10,7 @@ from typing import ClassVar
 import attrs
 
 from refmodel.bare import BareMachine, Event, Reply, Seen
-from refmodel.language import NOTHING, Total, cached, guest, operation, require, reset
+from refmodel.language import NOTHING, Total, cached, guest, operation, pending, require, reset
 from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.machine.translation_caches import CombinedMapping, PhysicalMapping, TranslationCaches, allows
@@ -133,6 +133,11 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
         self.invvpid(vm, vcpu)
 
     # ------------------------------------------------------------ the monitor
+
+    @pending("EFF-2", "An access that the p2m lets through gets the EPT entry that it lacks, if its VM has a table.",
+             until="ept_violation")
+    def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
+        return self.eptp[vm].present and self.lets_through(vm, gfn, write) and not self.installed(vm, gfn, write)
 
     @operation
     def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:

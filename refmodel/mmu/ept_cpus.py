@@ -153,6 +153,10 @@ class TaggedEptMmu(ProcessorAccesses, AcknowledgingMmu):
 
     # ------------------------------------------------------------ what is derived from the p2m
 
+    @pending("EFF-2", "An access that the p2m lets through gets its entry in the VM's current table.", until="ept_violation")
+    def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
+        return self.eptp[vm].present and self.lets_through(vm, gfn, write) and not self.lets(self.eptp[vm].mfn, gfn, write)
+
     @operation
     def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
         """Install what an access lacked in the current table, once memory management has supplied it."""

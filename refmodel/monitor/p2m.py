@@ -179,6 +179,10 @@ class P2m(Frames, BareMemory):
             self.memory[mfn] = page.put(offset, value)
         return Reply(Event.COMPLETED, page[offset])
 
+    def lets_through(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
+        """Whether the p2m lets an access through, so that an MMU which lacks a translation can make one at once."""
+        return self.p2m[vm, gfn].mapped and (self.p2m[vm, gfn].writable or not write)
+
     # ------------------------------------------------------------ what mechanisms share
 
     def has_memory(self, vm: Vm, gfn: Gfn) -> bool:
