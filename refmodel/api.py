@@ -121,6 +121,16 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
 
     Raises ``BadDesign`` if it is no design, if the clause or an engine is unknown, or if no engine can read the text.
     """
+    if isinstance(engines, str) or (engines is not None and not engines):
+        raise BadDesign(f'engines: {engines!r}; expected a list of names, such as ["random"]')
+    for what, time in (("seconds", seconds), ("explore_seconds", explore_seconds)):
+        if time is not None and not (isinstance(time, int | float) and time >= 0):  # nan is none either
+            raise BadDesign(f"{what}: {time!r}; expected a number of seconds")
+    for what, number in (("runs", runs), ("depth", depth), ("examples", examples)):
+        if number is not None and not (isinstance(number, int) and number >= 1):
+            raise BadDesign(f"{what}: {number!r}; expected a whole number from 1 on")
+    if not isinstance(seed, int):
+        raise BadDesign(f"seed: {seed!r}; expected a whole number")
     outline, spec = named(design, geometry)
     clauses = sorted({each.clause for each in outline.claims})
     if law is not None and law not in clauses:
@@ -158,6 +168,8 @@ def replay(token: str) -> BrokenRun | None:
 
     ``BadDesign`` if it is no token, if its design is not found, or if a step no longer applies to the design's text.
     """
+    if not isinstance(token, str):
+        raise BadDesign(f"{token!r}: not a replay token; expected a string")
     _, said = spec_of(token)
     spec, outline = meant(said)
     judged = outline.restricted(said.clause) if said.clause in {law.clause for law in outline.claims} else outline
@@ -179,6 +191,8 @@ def named(design: type[Design] | Outline | str, geometry: Geometry | Mapping[str
     if not (isinstance(cls, type) and issubclass(cls, Design)):
         raise BadDesign(f"{design!r} is no design; expected a class derived from refmodel.Design, or a name")
     spec = design if isinstance(design, str) else spec_of_class(cls)
+    if geometry is not None and not isinstance(geometry, Geometry | Mapping):
+        raise BadDesign(f'geometry: {geometry!r}; expected a Geometry, or numbers of names such as {{"Vm": 2, "Mfn": 4}}')
     if isinstance(design, Outline) and geometry is None:
         return design, spec
     return read(cls if geometry is None else in_geometry(cls, geometry)), spec
@@ -219,7 +233,7 @@ def judge(events: str | PathLike[str] | Iterable[Event | Mapping[str, Any] | byt
         return TRACE_JUDGES[format](fspath(events))
     if format != "refmodel":
         raise BadDesign(f"format {format} is for files; expected the path of one")
-    if isinstance(events, bytes) or not isinstance(events, Iterable):
+    if isinstance(events, bytes | Mapping) or not isinstance(events, Iterable):
         raise BadDesign(f"{events!r:.60}: no events; expected the path of a trace, or events as they come")
     return judge_events(events)
 
@@ -231,8 +245,16 @@ def vectors(folder: str | PathLike[str], count: int | None = None, progress: Cal
 
     ``progress`` is called with the number of vectors written so far, and of those to be written. ``without`` names features of
     x86 that a walker lacks: vectors that need one are left out. Gives the number of vectors of each file. They are always the same.
-    Raises ``BadDesign`` if the folder cannot be written, or there is no such architecture or feature.
+    Several processes write them, and each begins by importing the script that calls this: call it there under
+    ``if __name__ == "__main__":``. Raises ``BadDesign`` if the folder cannot be written, or there is no such architecture or
+    feature.
     """
+    if not isinstance(folder, str | PathLike):
+        raise BadDesign(f"{folder!r}: expected the path of a folder")
+    if count is not None and not (isinstance(count, int) and count >= 0):
+        raise BadDesign(f"count: {count!r}; expected how many vectors, from 0 on")
+    if isinstance(without, str):
+        raise BadDesign(f"without: {without!r}; expected a list of features")
     if architecture == "riscv":
         if tuple(without):
             raise BadDesign("without is for x86; vectors of riscv have the rules that they are about")

@@ -111,7 +111,8 @@ def _named_design(name: str) -> type[Design]:
     elif cls:
         module = _from_package(place)
     else:
-        near = difflib.get_close_matches(name, [*SHIPPED, *COMBINED], n=3)
+        beside = [f"{place}.py"] if Path(f"{place}.py").is_file() else []
+        near = [*beside, *difflib.get_close_matches(name, [*SHIPPED, *COMBINED], n=3)]
         which = f"did you mean {' or '.join(near)}? Expected" if near else f"expected one of {', '.join(SHIPPED | COMBINED)},"
         raise BadDesign(f"{name}: no such design; {which} an MMU over mechanisms (ept over ksm, swapping), file.py, file.py:Class "
                         "or package.module:Class")

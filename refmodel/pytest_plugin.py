@@ -101,6 +101,12 @@ class DesignOfSuite(pytest.Collector):
         if unknown or (mark is not None and mark.args):
             raise self.CollectError(f"{self.name}: pytest.mark.refmodel has {', '.join(unknown) or 'a value without a name'}; "
                                     "expected engines=, geometry=, law= or runs=")
+        engines, runs = given.get("engines", ()), given.get("runs", 1)
+        if isinstance(engines, str) or not set(engines) <= set(ENGINES):
+            raise self.CollectError(f"{self.name}: pytest.mark.refmodel has engines={engines!r}; expected a list of some of "
+                                    f"{', '.join(ENGINES)}")
+        if not isinstance(runs, int) or runs < 1:
+            raise self.CollectError(f"{self.name}: pytest.mark.refmodel has runs={runs!r}; expected a whole number from 1 on")
         return given
 
 
@@ -133,14 +139,21 @@ class LawOfSuite(pytest.Item):
         yield token
         self.user_properties.append(("refmodel_token", answer.run.token or ""))
 
-    def _picture(self, answer: Answer) -> Path:
+    def _picture(self, answer: Answer) -> str:
+        """The path of the run's picture in pytest's cache, or why there is none."""
         from refmodel.api import draw
 
         assert answer.run is not None
-        folder = self.config.cache.mkdir("refmodel") if self.config.cache is not None else Path.cwd()
-        file = Path(folder) / f"{re.sub(r'[^A-Za-z0-9]+', '_', f'{self.suite.name} {self.name}').strip('_')}.svg"
-        file.write_text(draw(answer.run), encoding="utf-8")
-        return file
+        cache = getattr(self.config, "cache", None)  # which is not even None where pytest's own plugin is off
+        if cache is None:
+            return "none, since pytest's cache is off"
+        name = f"{re.sub(r'[^A-Za-z0-9]+', '_', f'{self.suite.name} {self.name}').strip('_')}.svg"
+        try:
+            file = Path(cache.mkdir("refmodel")) / name
+            file.write_text(draw(answer.run), encoding="utf-8")
+        except OSError as why:
+            return f"cannot be written: {why.strerror or why}"
+        return str(file)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, LawNotShown):

@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 import typing
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,6 +174,25 @@ def test_what_is_no_event_is_bad_input(tmp_path: Path) -> None:
     for nothing in ([], tmp_path / "missing.jsonl"):
         with pytest.raises(refmodel.BadDesign, match=r"no events|no such file"):
             refmodel.judge(nothing)
+
+
+@pytest.mark.parametrize("given, said", [
+    ({"engines": "random"}, "engines"), ({"engines": []}, "engines"), ({"geometry": "Vm=1"}, "geometry"),
+    ({"geometry": [("Vm", 1)]}, "geometry"), ({"seconds": "5"}, "seconds"), ({"seconds": float("nan")}, "seconds"),
+    ({"seconds": -1}, "seconds"), ({"explore_seconds": -1}, "explore_seconds"), ({"runs": 0}, "runs"), ({"runs": 1.5}, "runs"),
+    ({"depth": "2"}, "depth"), ({"examples": 0}, "examples"), ({"seed": "x"}, "seed")])
+def test_an_argument_that_is_none_is_bad_input(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(refmodel.BadDesign, match=f"{said}: .*; expected"):
+        refmodel.check("reservation", **{"engines": ["random"], "runs": 5, **given})
+
+
+def test_what_is_no_trace_no_token_and_no_folder_is_bad_input(tmp_path: Path) -> None:
+    wrong: list[Callable[[], Any]] = [
+        lambda: refmodel.judge({"e": "gap"}), lambda: refmodel.replay(None), lambda: refmodel.vectors(None),  # type: ignore[arg-type]
+        lambda: refmodel.vectors(tmp_path, -1), lambda: refmodel.vectors(tmp_path, without="smap")]
+    for call in wrong:
+        with pytest.raises(refmodel.BadDesign, match="expected"):
+            call()
 
 
 def test_a_trace_file_is_judged(tmp_path: Path) -> None:

@@ -119,6 +119,12 @@ def test_a_misspelt_name_gets_a_suggestion(arguments: tuple[str, ...], message: 
     assert done.returncode == 2 and message in done.stderr and len(done.stderr) < 600, done.stderr
 
 
+def test_a_file_without_its_ending_is_suggested(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("")
+    done = refmodel("check", f"{tmp_path}/mine")
+    assert done.returncode == 2 and f"did you mean {tmp_path}/mine.py?" in done.stderr.replace("\n", "")
+
+
 def test_a_name_that_is_like_none_gets_the_list() -> None:
     done = refmodel("check", "zzzzzz")
     assert done.returncode == 2 and all(name in done.stderr for name in SHIPPED)

@@ -47,6 +47,20 @@ def test_designs_are_collected_as_a_test_for_each_law_and_engine(project: Path) 
     assert set(found.values()) == {"PASSED"}
 
 
+def test_without_a_cache_a_failure_has_the_run_and_no_picture(project: Path) -> None:
+    done = pytest_in(project, "-p", "no:cacheprovider", "-k", "TestLeaky and exhaustive and nothing")
+    assert "picture: none, since pytest's cache is off" in done.stdout and "refmodel replay rm1" in done.stdout
+    assert "AttributeError" not in done.stdout and not list(project.glob("*.svg"))
+
+
+@pytest.mark.parametrize("mark", ['engines=["nope"]', 'engines="random"', 'runs=0', 'runs="5"'])
+def test_a_mark_that_makes_no_sense_is_an_error_of_collection(mark: str, project: Path) -> None:
+    file = project / "tests" / "test_designs.py"
+    file.write_text(file.read_text() + f"\n\n@pytest.mark.refmodel({mark})\nclass Other(TestPot):\n    pass\n")
+    done = pytest_in(project, "tests/test_designs.py")
+    assert done.returncode != 0 and f"Other: pytest.mark.refmodel has {mark.partition('=')[0]}=" in done.stdout
+
+
 def test_a_failure_has_the_run_the_picture_and_a_token(project: Path) -> None:
     done = pytest_in(project, "-k", "TestLeaky and nothing and exhaustive", "--junitxml", "report.xml")
     assert done.returncode == 1 and "RES-2: An empty cell holds nothing." in done.stdout

@@ -6,6 +6,7 @@ import concurrent.futures
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from ctypes import c_longlong
 from multiprocessing import get_context
 from os import cpu_count
@@ -72,6 +73,9 @@ def write(folder: Path, count: int | None = None, progress: Progress = lambda do
         manifest.write(folder, written, without)
     except OSError as why:
         raise BadDesign(f"{folder}: cannot be written: {why.strerror or why}") from None
+    except BrokenProcessPool:
+        raise BadDesign("a process that writes vectors ended before it was done; a script that calls vectors() has to do so under "
+                        'if __name__ == "__main__":, since each process begins by importing it') from None
     return written
 
 
