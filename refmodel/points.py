@@ -22,7 +22,7 @@ from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.ept_acknowledged import EptAcknowledgedMmu
 from refmodel.mmu.ept_cpus import EptCpusMmu
 from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu
-from refmodel.mmu.ept_sizes_acknowledged import EptSizesAcknowledgedMmu
+from refmodel.mmu.ept_sizes_acknowledged import EptSizesAcknowledgedMmu, EptThreeSizesAcknowledgedMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedMmu
 from refmodel.mmu.npt import NptMmu
@@ -52,11 +52,12 @@ MMUS: dict[str, type[P2m]] = {
     "shadow_unsync": ShadowUnsyncMmu, "shadow_pages": ShadowPagesMmu, "ept": EptMmu,
     "ept acknowledged": EptAcknowledgedMmu, "ept 4K/2M": EptSizesMmu,
     "ept 4K/2M acknowledged": EptSizesAcknowledgedMmu, "ept 4K/2M/1G": EptThreeSizesMmu,
-    "npt": NptMmu, "ept tagged": EptCpusMmu, "nested": NestedMmu,
+    "ept 4K/2M/1G acknowledged": EptThreeSizesAcknowledgedMmu, "npt": NptMmu, "ept tagged": EptCpusMmu, "nested": NestedMmu,
     "shadow_on_ept": ShadowOnEptMmu}
 """MMUs by name, with the way in which they flush where that is not at once; ``any`` stands for all of them."""
 PROCESSORS = {
-    "any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu", "npt": "Cpu", "ept tagged": "Cpu"}
+    "any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu",
+    "ept 4K/2M/1G acknowledged": "Vcpu", "npt": "Cpu", "ept tagged": "Cpu"}
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
     "compressed-memory": CompressedMemory, "swapping": Swapping, "dirty-logging": DirtyLogging, "ksm": Ksm, "sharing": Sharing,
@@ -131,7 +132,7 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
         tables = 2 if "1G" in mmu else 1
         sized = two_large_sizes if "1G" in mmu else two_sizes
         found = sized(found.resized(Vm=1, Mfn=found.size("Mfn") + tables))
-    if mmu in ("ept 4K/2M acknowledged", "ept 4K/2M/1G"):
+    if "1G" in mmu or mmu == "ept 4K/2M acknowledged":
         found = attrs.evolve(found, only=EMPTY)
     return found.resized(Vm=1, **{PROCESSORS[mmu]: 1}) if mmu in PROCESSORS else found
 

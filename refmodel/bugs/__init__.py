@@ -402,6 +402,8 @@ MUTANTS: dict[str, Mutant] = {
     "sizes-huge-unsplit-stays": Mutant(ept_three_sizes.HugeUnsplitStays, "ISO-1"),
     "sizes-half-split-stays": Mutant(ept_three_sizes.HalfSplitStays, "ISO-1"),
     "sizes-huge-merged-over-a-shared-page": Mutant(ept_three_sizes.HugeMergedOverASharedPage, "ISO-1"),
+    "sizes-large-table-freed-at-once": Mutant(ept_three_sizes.LargeTableFreedAtOnce, "ISO-3"),
+    "sizes-huge-not-acknowledged": Mutant(ept_three_sizes.HugeNotAcknowledged, "EQV-2"),
     "sizes-part-lost": Mutant(ept_three_sizes.PartLost, "EQV-1"),
     "sizes-stores-exit": Mutant(ept_three_sizes.SizedStoresExit, "EFF-1"),
     "sizes-not-installed": Mutant(ept_three_sizes.NotInstalled, "EFF-2"),

@@ -7,8 +7,11 @@ from refmodel.geometries import EMPTY, SMALL, three_sizes, two_large_sizes
 from refmodel.language import NOTHING, choose, count, reset
 from refmodel.machine.names import Block, Gfn, Index, Mfn, Region, Vcpu, Vm
 from refmodel.mmu.ept import EptEntry
-from refmodel.mmu.ept_sizes import UpperEntry
+from refmodel.mmu.ept_sizes import TableOf, UpperEntry
+from refmodel.mmu.ept_sizes_acknowledged import EptThreeSizesAcknowledgedMmu
 from refmodel.mmu.replies import Result
+from refmodel.monitor.ballooning import Ballooning
+from refmodel.monitor.sharing import Sharing
 
 
 class HugeOutOfOrder(EptSizes):
@@ -153,3 +156,25 @@ class NotInstalled(EptSizes):
 
     def install(self, vm: Vm, gfn: Gfn) -> Result:
         return Result.INSTALLED if self.entry_above(vm, gfn).links else super().install(vm, gfn)
+
+
+class _Acknowledged(Sharing, Ballooning, EptThreeSizesAcknowledgedMmu):
+    geometry = EptSizes.geometry
+
+
+class LargeTableFreedAtOnce(_Acknowledged):
+    """A table of large entries is freed at once, while a vCPU that was asked to forget has a pointer to it."""
+
+    def give_up_table(self, table: Mfn) -> None:
+        if self.within[self.table_of[table].region] != NOTHING:
+            super().give_up_table(table)
+        else:
+            self.table_of[table] = TableOf()
+            self.release(table)
+
+
+class HugeNotAcknowledged(_Acknowledged):
+    """A page in a page of 1 GiB goes into the balloon before a vCPU has forgotten the translation of all of it."""
+
+    def forget_and_wait(self, vm: Vm, gfn: Gfn) -> None:
+        self.forget(vm, gfn)

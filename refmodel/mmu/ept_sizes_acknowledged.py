@@ -3,10 +3,12 @@
 A table that is linked no more is given up: it stays a table, and empty, until every vCPU has forgotten its pointers.
 """
 
+from typing import ClassVar
+
 from refmodel.language import Total, operation, pending, require, reset
 from refmodel.machine.names import Mfn, Vcpu, Vm
 from refmodel.mmu.acknowledged import Acknowledged, InterruptedVcpus
-from refmodel.mmu.ept_sizes import EptSizesMmu
+from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu
 
 
 class InterruptingSizesMmu(InterruptedVcpus, EptSizesMmu):
@@ -44,3 +46,9 @@ class InterruptingSizesMmu(InterruptedVcpus, EptSizesMmu):
 
 class EptSizesAcknowledgedMmu(Acknowledged, InterruptingSizesMmu):
     """The same, with the mechanisms over ``Acknowledged``."""
+
+
+class EptThreeSizesAcknowledgedMmu(EptSizesAcknowledgedMmu, EptThreeSizesMmu):
+    """With entries of 1 GiB too."""
+
+    arbitrary: ClassVar[tuple[str, ...]] = EptThreeSizesMmu.arbitrary
