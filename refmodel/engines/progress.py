@@ -3,8 +3,8 @@
 Of each condition of a design that an operation ends (``language/pending.py``), from any lawful state in which it holds at some
 names, and in which nothing is pending any more that has to be ended first:
 
-1. the operation applies there, unless an allocation fails;
-2. afterwards the condition does not hold there;
+1. the operation applies there;
+2. afterwards the condition does not hold there, unless an allocation failed;
 3. what the operation begins is ended by operations that never lead back to it.
 
 So whoever takes only such operations ends one thing with each, and comes to a state in which nothing is pending. No two of them
@@ -103,9 +103,13 @@ class _Ending:
     def __init__(self, design: Outline, ended: Pending, laws: Sequence[Formula]) -> None:
         self.design, self.ended = design, ended
         over = [formula(design, other.law, BASE, denied=True) for other in design.pending if other.name in ended.after]
-        self.induction = Induction(design, design.operation(ended.until), known={BASE: [*laws, *over]})
-        self.induction.reads = _Plenty
-        self.paths = [path for path in self.induction.paths() if path.segments]
+        known: dict[str, Sequence[Formula]] = {BASE: [*laws, *over]}
+        self.induction = Induction(design, design.operation(ended.until), known=known)
+        self.applying = self.paths = [path for path in self.induction.paths() if path.segments]
+        if any(isinstance(answer, bool) for path in self.paths for answer in path.answers):
+            plenty = Induction(design, self.induction.op, known=known)
+            plenty.reads = _Plenty
+            self.paths = [path for path in plenty.paths() if path.segments]
         self.reading = Symbolic(design, prune=False)
         self._real: list[Term] = []
         self._solvers: dict[int, Solver] = {}
@@ -128,7 +132,7 @@ class _Ending:
 
     def _failing(self, ends: Sequence[Term]) -> Iterator[str]:
         op, name = self.ended.until, self.ended.name
-        applies = disj([conj(path.segments[-1].conditions) for path in self.paths]) if self.paths else z3.BoolVal(False)
+        applies = disj([z3.BoolVal(False), *(conj(path.segments[-1].conditions) for path in self.applying)])
         if not self._never((negation(applies),), f"{op} applies wherever {name} holds"):
             first = f", once nothing is pending of {', '.join(self.ended.after)}" if self.ended.after else ""
             yield f"{op} may be refused where {name} holds{first}"
@@ -172,8 +176,9 @@ class _Ending:
         """A solver that knows what the laws say so far from what anything has looked at, and that the condition holds."""
         if rounds not in self._solvers:
             hypotheses = self.induction.hypotheses(BASE)
-            hypotheses.admit([*self.reading.lookups.values(), *(x for path in self.paths for x in path.lookups.values())],
-                             [*self.reading.counts.values(), *(c for path in self.paths for c in path.counts.values())])
+            paths = [*self.applying, *self.paths]
+            hypotheses.admit([*self.reading.lookups.values(), *(x for path in paths for x in path.lookups.values())],
+                             [*self.reading.counts.values(), *(c for path in paths for c in path.counts.values())])
             hypotheses.saturate()
             {NEAR: lambda: None, FAR: hypotheses.go_far, FARTHEST: hypotheses.go_farthest}[rounds]()
             self._solvers[rounds] = Solver(*hypotheses.asserted, self._before, *self._real, timeout=TIMEOUT)

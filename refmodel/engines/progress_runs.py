@@ -64,10 +64,12 @@ def not_ended(design: Outline, geometry: Geometry, state: Any) -> Broken | None:
 
 
 class _Plenty(Machine):
-    """A machine in which no allocation fails."""
+    """A machine in which no allocation fails, unless it has to."""
+
+    plenty = True
 
     def yes(self, question: str) -> bool:
-        if not question.endswith(" fails"):
+        if not self.plenty or not question.endswith(" fails"):
             return super().yes(question)
         self._asked.append((False, 0, question))
         return False
@@ -80,6 +82,8 @@ class _Ending:
         self.design, self.ended = design, ended
         self.machine = _Plenty(design, geometry)
         self.steps: list[Step] = []
+        self.short = False
+        """Whether something pending waits for memory."""
         self.initial: tuple[Any, ...] = ()
 
     def from_state(self, state: Any, run: Run) -> Failure | None:
@@ -92,6 +96,8 @@ class _Ending:
             if found is None:
                 return None
             why = self._end(*found)
+            if self.short:
+                return None
             if not why and self._entries() in seen:
                 why = "only operations were taken that end something, and the state is one that was there before"
             if why:
@@ -100,10 +106,14 @@ class _Ending:
         return None
 
     def _end(self, pending: Pending, names: Sequence[Any]) -> str:
-        """Take the operation that ends it; why that is not so, if it is not."""
+        """Take the operation that ends it; why that is not so, if it is not. Where memory is short nothing can be said."""
         given = dict(zip((name for name, _ in pending.law.names), names, strict=True))
         op = self.design.operation(pending.until)
-        step = self._taken(pending.until, tuple(given[name] for name, _ in op.parameters))
+        arguments = tuple(given[name] for name, _ in op.parameters)
+        step = self._taken(pending.until, arguments)
+        if step is None and self._waits_for_memory(pending.until, arguments):
+            self.short = True
+            return ""
         if step is None:
             return f"{pending.until} is refused"
         self.steps.append(step)
@@ -112,6 +122,14 @@ class _Ending:
             return f"it is still pending after {pending.until}"
         self.ended[pending.name] += 1
         return ""
+
+    def _waits_for_memory(self, name: str, arguments: tuple[Any, ...]) -> bool:
+        """Whether the operation applies if an allocation fails."""
+        self.machine.plenty = False
+        applies = self._taken(name, arguments) is not None
+        self.machine.plenty = True
+        self.machine.undo()
+        return applies
 
     def _taken(self, name: str, arguments: tuple[Any, ...]) -> Step | None:
         """The operation, if it applies whatever it is answered."""

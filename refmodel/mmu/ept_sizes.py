@@ -288,6 +288,9 @@ class EptSizesMmu(AddressParts, P2m):
 
     # ------------------------------------------------------------ one page apart from the others
 
+    def is_apart(self, vm: Vm, gfn: Gfn) -> bool:
+        return not self.upper[vm, self.first_large(vm, gfn)].large
+
     def set_apart(self, vm: Vm, gfn: Gfn) -> None:
         """See to it that a page is not mapped by a large entry of any size: split it, and where that fails take it away. If what is
         split is of 1 GiB, the part that the page lies in is left out, and comes back by exits."""

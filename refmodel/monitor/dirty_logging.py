@@ -37,9 +37,10 @@ class DirtyLogging(P2m):
     def mark_not_taken(self, vm: Vm, gfn: Gfn) -> bool:
         return self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.MARKED
 
-    @pending("EFF-4", "A page whose mark was taken can be write-protected, unless a device may store to it.", until="protect_taken")
+    @pending("EFF-4", "A page whose mark was taken can be write-protected, if no device stores to it and no large entry maps it.",
+             until="protect_taken")
     def page_not_protected(self, vm: Vm, gfn: Gfn) -> bool:
-        return self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.TAKEN and not self.held(vm, gfn)
+        return self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.TAKEN and not self.held(vm, gfn) and self.is_apart(vm, gfn)
 
     @pending("EFF-4", "A page that is write-protected for it can be sent.", until="send")
     def page_not_sent(self, vm: Vm, gfn: Gfn) -> bool:

@@ -90,6 +90,10 @@ class P2m(Frames, BareMemory):
         """MMU: whether a frame is one of its tables."""
         return False
 
+    def is_apart(self, vm: Vm, gfn: Gfn) -> bool:
+        """MMU: whether no entry maps a page together with others, so that treating it apart takes no frame for a table."""
+        return True
+
     def is_covered(self, gfn: Gfn) -> bool:
         """MMU: whether its tables can hold a guest frame number at all."""
         return True
