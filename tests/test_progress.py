@@ -16,7 +16,7 @@ from refmodel.monitor.devices import LetGo
 from tests.designs import flushes
 from tests.test_command import refmodel as command
 
-RIGHT = (flushes.Flushes, flushes.FinishesSlowly)
+RIGHT = (flushes.Flushes, flushes.FinishesSlowly, flushes.NeedsAFrame)
 WRONG: dict[type[Design], tuple[str, str, str]] = {
     flushes.LostAcknowledgement: ("flushing", "finish may be refused", "finish is refused"),
     flushes.AcknowledgesNothing: ("unacknowledged", "may still hold there", "still pending after acknowledge"),

@@ -1,6 +1,7 @@
 """Flushes that processors acknowledge and that end then; and variants in which one does not."""
 
 from refmodel.language import (
+    NOTHING,
     Design,
     Total,
     assign,
@@ -139,6 +140,24 @@ class FinishesSlowly(Flushes):
         self.taken[mfn] = True
 
     geometry = geometry(Vm=2, Vcpu=2, Mfn=1)
+
+
+class NeedsAFrame(Flushes):
+    """Right: to finish takes a frame, of which there may be none; then the allocation fails."""
+
+    log: Total[Mfn, Vm]
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        if fails("frame for the log"):
+            return
+        mfn: Mfn = choose(Mfn, lambda mfn: self.log[mfn] == NOTHING)
+        self.log[mfn] = vm
+        self.stale[vm] = False
+
+    geometry = geometry(Vm=2, Vcpu=1, Mfn=1)
 
 
 class NeverPending(Flushes):
