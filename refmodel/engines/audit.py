@@ -241,7 +241,7 @@ class OnTerms:
 
     def _counts(self, induction: Induction, sample: Sample, counts: Mapping[int, Counted], value: Valuation) -> None:
         """What laws count after the step is as many on terms as there are in the state after it."""
-        later = [(counted, each) for counted in counts.values() for each in counted.later]
+        later = [(counted, each) for counted in counts.values() for each in counted.later if each.exactly is not None]
         if not later or sample.aborted or sample.op.split:
             return
         value.counts.update({c.number.decl().name(): c for _, each in later for c in each.of})

@@ -19,7 +19,7 @@ import z3
 from refmodel.engines.connectives import conj, negation, number_of, same
 from refmodel.engines.questions import simplified
 from refmodel.engines.templates import Template
-from refmodel.engines.terms import Term, page_sort, sort_of
+from refmodel.engines.terms import TRUE, Term, page_sort, sort_of
 from refmodel.language.design import Design
 from refmodel.language.kinds import PageKind, TableKind
 from refmodel.language.opaque import Opaque, opaque
@@ -110,7 +110,7 @@ class Stated:
         for x in self.lookups:
             reading.note(Lookup(x.base, x.table, tuple([next(rest) for _ in x.key])))
         for c in self.counts:
-            reading.note_count(attrs.evolve(c, number=next(rest)))
+            reading.note_count(attrs.evolve(c, number=next(rest), later=()))  # what is known later is of other names
         return [simplified(t) for t in found[:self.number]]
 
 
@@ -139,26 +139,26 @@ class Later:
     """
 
     number: Term
-    work_out: Callable[[], tuple[Term, tuple[Counted, ...]]]
+    work_out: Callable[[], tuple[Term, tuple[Counted, ...]] | None]
 
     @functools.cached_property
-    def _worked_out(self) -> tuple[Term, tuple[Counted, ...]]:
+    def _worked_out(self) -> tuple[Term, tuple[Counted, ...]] | None:
         return self.work_out()
 
     @property
-    def exactly(self) -> Term:
-        """What it is exactly; the number itself where nobody can say."""
-        return self._worked_out[0]
+    def exactly(self) -> Term | None:
+        """What it is exactly; None where nobody can say."""
+        return self._worked_out and self._worked_out[0]
 
     @property
     def of(self) -> tuple[Counted, ...]:
         """What is counted for that."""
-        return self._worked_out[1]
+        return self._worked_out[1] if self._worked_out else ()
 
     @property
     def is_so(self) -> Term:
-        """That the number is exact."""
-        return same(self.number, self.exactly)
+        """That the number is exact, where that can be said."""
+        return TRUE if self.exactly is None else same(self.number, self.exactly)
 
 
 @attrs.frozen(slots=False)

@@ -90,15 +90,14 @@ def _after(reading: Symbolic, table: Table, condition: Counting, spoken_of: Sequ
     any_number = applied(name, spoken_of, z3.IntSort())
     differs = z3.And(table.covers(write, key), before != after)
     found: Term = z3.If(differs, z3.If(any_number >= 0, any_number, z3.IntVal(0)), total)
-    later = Later(found, partial(_exactly, table, holds, tuple(table.writes[:number + 1]), found))
+    later = Later(found, partial(_exactly, table, holds, tuple(table.writes[:number + 1])))
     reading.note_count(attrs.evolve(_counted(table, condition, spoken_of), later=(later,)))
     return found
 
 
-def _exactly(table: Table, holds: Holds, writes: Sequence[Put | Reset], otherwise: Term) -> tuple[Term, tuple[Counted, ...]]:
-    """How many count after these writes, by what became of each entry of the arbitrary state; and what was counted there. If what
-    became of an entry depends on more than the entry, its key and names, or if there are too many cases, it is what it is
-    otherwise."""
+def _exactly(table: Table, holds: Holds, writes: Sequence[Put | Reset]) -> tuple[Term, tuple[Counted, ...]] | None:
+    """How many count after these writes, by what became of each entry of the arbitrary state; and what was counted there. None if
+    what became of an entry depends on more than the entry, its key and names, or if there are too many cases."""
     at = formal(table.kind)
     cases = [holds(at.key, at.leaves)]
     total: Term = z3.IntVal(0)
@@ -108,10 +107,10 @@ def _exactly(table: Table, holds: Holds, writes: Sequence[Put | Reset], otherwis
                 total = total + _change(table, _of_entries(table, case), write)
             continue
         if write.stated.lookups or write.stated.counts:
-            return otherwise, ()
+            return None
         cases = [each for case in cases for each in became(table, case, write) if not is_false(each)]
         if len(cases) > CASES:
-            return otherwise, ()
+            return None
     of = tuple(_counted(table, *general(table, case)) for case in cases)
     for counted in of:
         total = total + counted.number
