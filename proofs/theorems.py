@@ -20,7 +20,7 @@ from proofs.x86 import entries, ept_walk, guest_walk, legacy_walk, nested_walk
 from refmodel.bare_machines import bare_machine
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.proof_cache import ProofCache
-from refmodel.language import Pending
+from refmodel.language.pending import stated
 
 
 @attrs.frozen
@@ -77,8 +77,7 @@ def _more_of(name: str) -> str:
     """What else the theorem about a design says: if its guests believe in a bare machine, and if something is pending in it."""
     cls = designs.DESIGNS[name]
     simulates = "" if bare_machine(cls) is None else "; each step is one of the machine that guests believe in, or none of it"
-    ends = any(isinstance(each, Pending) for base in cls.__mro__ for each in vars(base).values())
-    return f"{simulates}{'; what is pending comes to an end' if ends else ''}"
+    return f"{simulates}{'; what is pending comes to an end' if stated(cls) else ''}"
 
 
 THEOREMS = (

@@ -9,7 +9,7 @@ import attrs
 
 from refmodel.api import check, named
 from refmodel.engines.broken_runs import BrokenRun
-from refmodel.engines.checking import usual
+from refmodel.engines.checking import OF_PENDING, usual
 from refmodel.engines.verdicts import COMPLETE, GOOD, EngineReport, Verdict
 from refmodel.language.design import Design, Outline
 from refmodel.language.kinds import Geometry
@@ -64,9 +64,9 @@ class Suite:
         return cls(outline.name, outline, engines or usual(outline), laws, law, runs, seed)
 
     def judged(self, engine: str) -> tuple[Law, ...]:
-        """What an engine judges: whether something pending is ended, runs tell, and proofs."""
+        """What an engine judges."""
         pending = {each.law for each in self.design.pending}
-        return tuple(law for law in self.laws if law not in pending or engine in ("random", "prove"))
+        return tuple(law for law in self.laws if law not in pending or engine in OF_PENDING)
 
     def answer(self, engine: str, law: Law) -> Answer:
         """What an engine says of a law."""

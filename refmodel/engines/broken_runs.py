@@ -57,8 +57,8 @@ class BrokenRun:
         """The design with the broken law alone: the run is shown up to the step that breaks it."""
         if self.law is None:
             return self.design
-        is_pending = any(each.law is self.law for each in self.design.pending)
-        return self.design.judging(lambda law: law is self.law) if is_pending else attrs.evolve(self.design, laws=(self.law,))
+        pending = tuple(each for each in self.design.pending if each.law is self.law)
+        return attrs.evolve(self.design, laws=() if pending else (self.law,), pending=pending)
 
     @property
     def token(self) -> str | None:

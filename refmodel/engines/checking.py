@@ -34,6 +34,8 @@ from refmodel.language.unsound import BadDesign, Unsound
 
 ENGINES = ("prove", "bounded", "exhaustive", "random")
 DEFAULT = ("random", "exhaustive", "prove")
+OF_PENDING = ("random", "prove")
+"""The engines that tell whether what is pending is ended."""
 
 
 def usual(design: Outline) -> tuple[str, ...]:
@@ -81,8 +83,8 @@ def _reports(design: Outline, engines: Sequence[str], asked: Asked, refused: lis
     """Each engine's report; why those that cannot read the text refuse it is added to ``refused``."""
     judged = design if asked.clause is None else design.restricted(asked.clause)
     for engine in engines:
-        if judged.pending and not judged.laws and engine not in ("random", "prove"):
-            continue  # whether what is pending is ended, these two tell
+        if judged.pending and not judged.laws and engine not in OF_PENDING:
+            continue
         keeps = None if cache is None else _Kept.of(cache, design, engine, asked)
         report = keeps.recalled(judged) if keeps else None
         if report is None:

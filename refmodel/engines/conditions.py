@@ -285,10 +285,15 @@ def _counting(table: Table, where: FunctionType, cells: Sequence[Any]) -> Counti
     everything = [*at.key, *at.leaves, *named]
     if looked or owed or not _speaks_only_of(holds, everything, constant):
         raise Unsound("what is counted may depend on the entry, its key and names, and nothing else")
-    # what it speaks of is a part of the name: a condition that turns out not to depend on it looks like one that speaks of nothing
-    signature = " ".join([str(v.term.sort()) for v in spoken_of])
+    return counting_of(at, named, holds)
+
+
+def counting_of(at: Formal, named: Sequence[Term], holds: Term) -> Counting:
+    """A condition of an arbitrary entry and of these formal names. What it speaks of is a part of its name: a condition that turns
+    out not to depend on it looks like one that speaks of nothing."""
+    signature = " ".join([str(name.sort()) for name in named])
     name = hashlib.sha256(f"{signature}: {holds.sexpr()}".encode()).hexdigest()[:12]
-    return Counting(name, Template(everything, [holds]))
+    return Counting(name, Template([*at.key, *at.leaves, *named], [holds]))
 
 
 def _speaks_only_of(term: Term, formals: Sequence[Term], tables: frozenset[str]) -> bool:

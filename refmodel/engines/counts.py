@@ -3,12 +3,11 @@
 A store to one key takes away what stood there and adds what stands there now. What was written to many entries at once is put into
 the condition: as many count afterwards as there were entries of which what became counts, those that were written and those that
 were not (``became``). That is exact, and each a condition like any other. Nearly always such a write changes nothing that counts,
-which is easier to see; so that is asked first (``_after``).
+which is easier to see, and is said first (``_after``).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 import attrs
 import z3
 
-from refmodel.engines.conditions import Counted, Counting, Later, formal
+from refmodel.engines.conditions import Counted, Counting, Later, counting_of, formal
 from refmodel.engines.connectives import choice, conj, is_false, negation, number_of
 from refmodel.engines.questions import simplified
 from refmodel.engines.symbolic_tables import Put, Reset, Table
@@ -49,18 +48,14 @@ def number_now(reading: Symbolic, table: Table, condition: Counting, spoken_of: 
         if isinstance(write, Put):
             total = total + _change(table, holds, write)
         else:
-            total = _after(reading, table, condition, spoken_of, number, write, total)
+            total = _after(reading, table, first, holds, number, write, total)
     return simplified(total)
 
 
 def _counted(table: Table, condition: Counting, spoken_of: Sequence[Term]) -> Counted:
     """The entries that count in the arbitrary state."""
-    number = applied(_called(table, condition), spoken_of, z3.IntSort())
+    number = applied(f"{table.base}.count!{table.kind.name}.{condition.name}", spoken_of, z3.IntSort())
     return Counted(table.base, table.kind.name, number, condition)
-
-
-def _called(table: Table, condition: Counting) -> str:
-    return f"{table.base}.count!{table.kind.name}.{condition.name}"
 
 
 def _change(table: Table, holds: Holds, write: Put) -> Term:
@@ -75,15 +70,11 @@ def _one(table: Table, holds: Holds, key: Sequence[Term], leaves: Sequence[Term]
     return choice(plain if table.domain is None else conj((leaves[0], plain)), z3.IntVal(1), z3.IntVal(0))
 
 
-def _after(reading: Symbolic, table: Table, condition: Counting, spoken_of: Sequence[Term], number: int, write: Reset, total: Term
-           ) -> Term:
+def _after(reading: Symbolic, table: Table, first: Counted, holds: Holds, number: int, write: Reset, total: Term) -> Term:
     """How many count after many entries were written: as many as before, unless there is one that was written and counts now
     where it did not, or the other way round. If there is, it is any number, which claims less than is so; how many exactly is
     noted, for where that is not enough."""
-    def holds(key: Sequence[Term], leaves: Sequence[Term]) -> Term:
-        return condition.holds(key, leaves, spoken_of)
-
-    name = f"{_called(table, condition)}.reset{write.stamp}"
+    name, spoken_of = f"{first.number.decl().name()}.reset{write.stamp}", first.number.children()
     key = tuple(applied(f"{name}.key{i}", spoken_of, sort_of(kind)) for i, kind in enumerate(table.kind.keys))
     before = _one(table, holds, key, table.peek(key, as_of=write.stamp))
     after = _one(table, holds, key, table.written(write, key))
@@ -91,7 +82,7 @@ def _after(reading: Symbolic, table: Table, condition: Counting, spoken_of: Sequ
     differs = z3.And(table.covers(write, key), before != after)
     found: Term = z3.If(differs, z3.If(any_number >= 0, any_number, z3.IntVal(0)), total)
     later = Later(found, partial(_exactly, table, holds, tuple(table.writes[:number + 1])))
-    reading.note_count(attrs.evolve(_counted(table, condition, spoken_of), later=(later,)))
+    reading.note_count(attrs.evolve(first, later=(later,)))
     return found
 
 
@@ -155,10 +146,7 @@ def general(table: Table, holds: Term) -> tuple[Counting, list[Term]]:
         return spoken_of.setdefault(number_of(term), (term, z3.Const(f"spoken.of.{len(spoken_of)}", term.sort())))[1]
 
     found = generalised(holds)
-    signature = " ".join(str(term.sort()) for term, _ in spoken_of.values())
-    name = hashlib.sha256(f"{signature}: {found.sexpr()}".encode()).hexdigest()[:12]
-    named = [name for _, name in spoken_of.values()]
-    return Counting(name, Template([*at.key, *at.leaves, *named], [found])), [term for term, _ in spoken_of.values()]
+    return counting_of(at, [name for _, name in spoken_of.values()], found), [term for term, _ in spoken_of.values()]
 
 
 def _is_constant(term: Term) -> bool:

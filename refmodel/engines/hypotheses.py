@@ -42,7 +42,7 @@ class Hypotheses:
         self.lookups: dict[Identity, Lookup] = {}
         self.distance: dict[Identity, int] = {}
         self.counts: dict[int, Counted] = {}
-        self._later: list[Later] = []
+        self._later: dict[int, Later] = {}
         self.rounds = NEAR
         self.asserted: list[Term] = []
         self.of_law: dict[int, str] = {}
@@ -59,7 +59,7 @@ class Hypotheses:
 
     def go_farthest(self) -> None:
         """Leave nothing out that may help: where a proof fails without it, time matters less."""
-        for later in self._later:
+        for later in list(self._later.values()):
             self.admit([], later.of)
             self._once(("later", number_of(later.number)), partial(getattr, later, "is_so"))
         for number in list(self.counts.values()):
@@ -89,7 +89,7 @@ class Hypotheses:
         for c in counts:
             if c.base == self.base:
                 self.counts.setdefault(c.which, c)
-                self._later += c.later
+                self._later.update((number_of(later.number), later) for later in c.later)
 
     def saturate(self) -> None:
         """Instantiate every law wherever it speaks of what has been looked at."""

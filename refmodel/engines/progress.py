@@ -33,7 +33,7 @@ from refmodel.language.asking import answering
 from refmodel.language.design import Outline
 from refmodel.language.joining import joined
 from refmodel.language.kinds import Scalar
-from refmodel.language.pending import Pending
+from refmodel.language.pending import Pending, led_to
 
 BASE = "s"
 """What the arbitrary state is called."""
@@ -72,7 +72,7 @@ def prove_progress(design: Outline, known: dict[str, Sequence[Formula]] | None =
         begins = {one.pending.name: one.begins for _, one in found}
         for ending, one in found:
             name = one.pending.name
-            if name in _led_to(name, begins):  # where it matters, all that may help is tried
+            if name in led_to(name, begins):  # where it matters, all that may help is tried
                 with about(one.pending.until, name):
                     begins[name] = ending.begins(FARTHEST)
     judged = [attrs.evolve(one, begins=begins[one.pending.name], failing=(*one.failing, *_circle(one.pending.name, begins)))
@@ -185,18 +185,6 @@ class _Ending:
         return self._solvers[rounds]
 
 
-def _led_to(name: str, begins: Mapping[str, frozenset[str]]) -> set[str]:
-    """What ending a condition leads to, step by step."""
-    reached: set[str] = set()
-    todo = list(begins[name])
-    while todo:
-        at = todo.pop()
-        if at not in reached:
-            reached.add(at)
-            todo += begins[at]
-    return reached
-
-
 def _with_what_they_wait_for(judged: Sequence[Progress]) -> tuple[Progress, ...]:
     """What waits for something of which the end is not proved is not known to end either."""
     found: dict[str, Progress] = {}
@@ -214,7 +202,7 @@ def _circle(name: str, begins: Mapping[str, frozenset[str]]) -> Iterator[str]:
     """What may be begun again by what it leads to is not known to end."""
     if name in begins[name]:
         yield f"ending {name} at some names may begin it at others"
-    elif name in _led_to(name, begins):
+    elif name in led_to(name, begins):
         yield f"ending {name} may begin {', '.join(sorted(begins[name]))}, which may lead back to it"
 
 

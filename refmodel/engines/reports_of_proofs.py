@@ -168,8 +168,8 @@ class _Judged:
         open_ = {each.law for each in self.design.pending if report.verdicts.get(each.law) == Verdict.UNDECIDED}
         if not open_ or report.failure is not None:
             return report
-        failure = end_everything(self.design.judging(lambda law: law not in {each.law for each in self.design.pending} - open_),
-                                 self.design.cls.geometry).failure
+        settled = {each.law for each in self.design.pending} - open_
+        failure = end_everything(self.design.judging(lambda law: law not in settled), self.design.cls.geometry).failure
         if failure is None or failure.broken.law is None:
             return report
         return attrs.evolve(report, verdicts={**report.verdicts, failure.broken.law: Verdict.FAILS}, failure=failure)

@@ -12,7 +12,7 @@ no such operations begin each other's work again for ever.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -61,14 +61,33 @@ def pending(clause: str, sentence: str, *, until: str, after: Sequence[str] = ()
 def pendings(cls: type, operations: Sequence[Operation]) -> tuple[Pending, ...]:
     """What may be pending in a design, in the order of its text; ``BadDesign`` where one makes no sense."""
     _refuse_outside(cls)
-    names = dict.fromkeys(name for base in reversed(cls.__mro__) for name, v in vars(base).items() if isinstance(v, Pending))
-    found = {name: getattr(cls, name) for name in names if isinstance(getattr(cls, name), Pending)}
+    found = stated(cls)
     by_name = {op.name: op for op in operations}
     for name, each in found.items():
         _refuse_odd(cls, name, each, by_name, found)
+    waits = {name: each.after for name, each in found.items()}
     for name in found:
-        _refuse_circle(cls, name, found)
+        if name in led_to(name, waits):
+            raise BadDesign(f"{place_of(home_of(cls, name), name)} waits for itself: what is named in after leads back to it")
     return tuple(found.values())
+
+
+def stated(cls: type) -> dict[str, Pending]:
+    """What a class and those that it is made of say may be pending, by name, whether or not it makes sense."""
+    names = dict.fromkeys(name for base in reversed(cls.__mro__) for name, v in vars(base).items() if isinstance(v, Pending))
+    return {name: getattr(cls, name) for name in names if isinstance(getattr(cls, name), Pending)}
+
+
+def led_to(name: str, leads: Mapping[str, Collection[str]]) -> set[str]:
+    """What one leads to, step by step."""
+    reached: set[str] = set()
+    todo = list(leads[name])
+    while todo:
+        at = todo.pop()
+        if at not in reached:
+            reached.add(at)
+            todo += leads[at]
+    return reached
 
 
 def _refuse_outside(cls: type) -> None:
@@ -97,16 +116,4 @@ def _refuse_odd(cls: type, name: str, each: Pending, operations: Mapping[str, Op
             raise BadDesign(f"{place} waits for {other}, which is not pending anywhere; expected one of {', '.join(found)}")
 
 
-def _refuse_circle(cls: type, name: str, found: Mapping[str, Pending]) -> None:
-    seen: set[str] = set()
-    todo = list(found[name].after)
-    while todo:
-        at = todo.pop()
-        if at == name:
-            raise BadDesign(f"{place_of(home_of(cls, name), name)} waits for itself: what is named in after leads back to it")
-        if at not in seen:
-            seen.add(at)
-            todo += found[at].after
-
-
-__all__ = ["Pending", "pending", "pendings"]
+__all__ = ["Pending", "led_to", "pending", "pendings", "stated"]
