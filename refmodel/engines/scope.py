@@ -6,9 +6,10 @@ entry. A model is then a lawful state on ints and a step from it. It is run, and
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -17,7 +18,7 @@ import z3
 from refmodel.engines.conditions import Counted
 from refmodel.engines.machine import Broken, Machine, Step, aborted, recorded
 from refmodel.engines.symbolic import Symbolic
-from refmodel.engines.symbolic_tables import Table
+from refmodel.engines.symbolic_tables import Table, zeroes
 from refmodel.engines.terms import Term, constant, packed, sort_of
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import (
@@ -124,10 +125,6 @@ class Scope:
     def _name_names(self) -> None:
         for sort in sorts_of(self.design):
             self.asserted.append(z3.Distinct(self.names(NameKind(sort), nobody=True)))
-        for table in self.design.tables:
-            if isinstance(table.value, PageKind):  # two pages differ only where there is a cell
-                any_index = z3.Const("any!!index", sort_of(table.value.index))
-                self.asserted.append(z3.ForAll([any_index], self.among(table.value.index, any_index)))
 
     def keys(self, table: str, nobody: bool = False) -> Iterator[tuple[Term, ...]]:
         """Every key of a table."""
@@ -138,14 +135,16 @@ class Scope:
             table = Table(self._reading, kind, self.base)
             for key in self.keys(kind.name, nobody=True):
                 if any(z3.is_true(z3.simplify(n)) for n in table.nobody(key)):
-                    zeroes = table.defaults()
-                    self.asserted += [a == b for a, b in zip(table.first(key)[-len(zeroes):], zeroes, strict=True)]
+                    defaults = table.defaults()
+                    self.asserted += [a == b for a, b in zip(table.first(key)[-len(defaults):], defaults, strict=True)]
                 else:
                     self.asserted += list(self._bounds(kind.value, table.first(key)))
 
     def _bounds(self, kind: Kind, leaves: Sequence[Term]) -> Iterator[Term]:
         if isinstance(kind, PageKind):
-            for cell in self._cells(kind, leaves[-1:]):
+            [page] = leaves[-1:]
+            yield page == functools.reduce(self._with_cell_of(page), self.names(kind.index), zeroes(kind))
+            for cell in self._cells(kind, [page]):
                 yield from self._bounds(kind.cell, cell)
             return
         for (_, leaf), term in zip(kind.leaves(), leaves[-len(kind.leaves()):], strict=True):
@@ -153,6 +152,12 @@ class Scope:
                 yield self.among(leaf, term)
             elif isinstance(leaf, NaturalKind):
                 yield term >= 0
+
+    @staticmethod
+    def _with_cell_of(page: Term) -> Callable[[Term, Term], Term]:
+        """Put a page's cell under an index into another page. A page of zeroes with all its cells put in is the page itself: on
+        ints two pages differ only under an index that there is, so they must not differ elsewhere here."""
+        return lambda other, index: z3.Store(other, index, z3.Select(page, index))
 
     def _cells(self, kind: PageKind, leaves: Sequence[Term]) -> list[list[Term]]:
         """The leaves of each cell of a page."""

@@ -142,7 +142,7 @@ class Table:
     def defaults(self) -> list[Term]:
         kind = self.kind.value
         if isinstance(kind, PageKind):
-            return [_zeroes(kind)]
+            return [zeroes(kind)]
         return [constant(leaf, v) for leaf, v in zip(self.leaves, kind.flatten(kind.default()), strict=True)]
 
     def initial(self) -> list[Term]:
@@ -315,7 +315,7 @@ class SymbolicPage:
 
     def scrubbed(self) -> SymbolicPage:
         """The page of zeroes."""
-        return SymbolicPage(self.reading, self.kind, _zeroes(self.kind))
+        return SymbolicPage(self.reading, self.kind, zeroes(self.kind))
 
     def is_zero(self) -> Any:
         """Whether every cell is zero."""
@@ -332,7 +332,7 @@ class SymbolicPage:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _zeroes(kind: PageKind) -> Term:
+def zeroes(kind: PageKind) -> Term:
     """The page whose every cell is zero."""
     return z3.K(sort_of(kind.index), _zero_cell(kind))
 
