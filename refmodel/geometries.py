@@ -26,10 +26,10 @@ LARGER: Geometry = geometry(Vm=2, Vcpu=1, Gfn=2, Mfn=4, Index=1, Slot=2, natural
 """For random runs of many mechanisms together."""
 
 
-def two_sizes(small: Geometry) -> Geometry:
-    """A geometry where two guest pages in a row make up a large page, and the first two machine frames fill a block. Others are in
-    none: there is room for tables."""
-    return _sized(small, 2)
+def two_sizes(small: Geometry, pages: int = 2) -> Geometry:
+    """A geometry where so many guest pages in a row make up a large page, and as many of the first two machine frames fill a block.
+    Others are in none: there is room for tables."""
+    return _sized(small, pages)
 
 
 def three_sizes(small: Geometry) -> Geometry:

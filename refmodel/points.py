@@ -21,6 +21,8 @@ from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.ept_acknowledged import EptAcknowledgedMmu
 from refmodel.mmu.ept_cpus import EptCpusMmu
+from refmodel.mmu.ept_flags import EptFlagsMmu, EptThreeSizesFlagsMmu
+from refmodel.mmu.ept_flags_acknowledged import EptFlagsAcknowledgedMmu, EptThreeSizesFlagsAcknowledgedMmu
 from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu
 from refmodel.mmu.ept_sizes_acknowledged import EptSizesAcknowledgedMmu, EptThreeSizesAcknowledgedMmu
 from refmodel.mmu.interpreter import InterpreterMmu
@@ -35,6 +37,7 @@ from refmodel.monitor.access_tracking import AccessTracking
 from refmodel.monitor.ballooning import Ballooning, DeflateOnOom
 from refmodel.monitor.compressed_memory import CompressedMemory
 from refmodel.monitor.devices import Devices
+from refmodel.monitor.dirty_flags import DirtyFlags
 from refmodel.monitor.dirty_logging import DirtyLogging
 from refmodel.monitor.free_page_reporting import FreePageReporting
 from refmodel.monitor.guest_copies import GuestCopies
@@ -52,21 +55,28 @@ MMUS: dict[str, type[P2m]] = {
     "shadow_unsync": ShadowUnsyncMmu, "shadow_pages": ShadowPagesMmu, "ept": EptMmu,
     "ept acknowledged": EptAcknowledgedMmu, "ept 4K/2M": EptSizesMmu,
     "ept 4K/2M acknowledged": EptSizesAcknowledgedMmu, "ept 4K/2M/1G": EptThreeSizesMmu,
-    "ept 4K/2M/1G acknowledged": EptThreeSizesAcknowledgedMmu, "npt": NptMmu, "ept tagged": EptCpusMmu, "nested": NestedMmu,
-    "shadow_on_ept": ShadowOnEptMmu}
-"""MMUs by name, with the way in which they flush where that is not at once; ``any`` stands for all of them."""
+    "ept 4K/2M/1G acknowledged": EptThreeSizesAcknowledgedMmu, "ept 4K/2M A/D": EptFlagsMmu,
+    "ept 4K/2M A/D acknowledged": EptFlagsAcknowledgedMmu, "ept 4K/2M/1G A/D": EptThreeSizesFlagsMmu,
+    "ept 4K/2M/1G A/D acknowledged": EptThreeSizesFlagsAcknowledgedMmu, "npt": NptMmu, "ept tagged": EptCpusMmu,
+    "nested": NestedMmu, "shadow_on_ept": ShadowOnEptMmu}
+"""MMUs by name: the sizes of their entries where there are several, whether these have accessed and dirty flags, and the way in
+which the MMU flushes where that is not at once. ``any`` stands for all of them."""
 PROCESSORS = {
-    "any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu",
-    "ept 4K/2M/1G acknowledged": "Vcpu", "npt": "Cpu", "ept tagged": "Cpu"}
+    "any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu", "ept 4K/2M/1G acknowledged": "Vcpu",
+    "ept 4K/2M A/D acknowledged": "Vcpu", "ept 4K/2M/1G A/D acknowledged": "Vcpu", "npt": "Cpu", "ept tagged": "Cpu"}
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
-    "compressed-memory": CompressedMemory, "swapping": Swapping, "dirty-logging": DirtyLogging, "ksm": Ksm, "sharing": Sharing,
+    "compressed-memory": CompressedMemory, "swapping": Swapping, "dirty-logging": DirtyLogging, "dirty-flags": DirtyFlags,
+    "ksm": Ksm, "sharing": Sharing,
     "deflate-on-oom": DeflateOnOom, "ballooning": Ballooning, "virtio-mem": VirtioMem, "free-page-reporting": FreePageReporting,
     "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices,
     "reservation": Reservation}
 """Mechanisms by name, in the order in which they lie over each other."""
 EVERYTHING = "everything"
-"""In the place of mechanisms: all of them but those that are apart."""
+"""In the place of mechanisms: all that an MMU can lie under but those that are apart; of the two ways to log, dirty flags where it
+has them."""
+WAYS_TO_LOG = ("dirty-logging", "dirty-flags")
+"""Two ways to keep one dirty log: by write protection, and by dirty flags."""
 APART = ("compressed-memory", "virtio-mem")
 """Not among everything: a second way to swap, and a second way to give memory back. Each is explored and proved by itself, and with
 every other in pairs; a slow test proves them with all the others over EPT."""
@@ -92,14 +102,24 @@ def over(mmu: str, mechanisms: Sequence[str]) -> type[Design]:
     """An MMU over mechanisms, by their names in whatever order; ``BadDesign`` if there is none of a name."""
     if mmu not in MMUS:
         raise BadDesign(f"{mmu}: no such MMU; expected one of {', '.join(MMUS)}")
+    possible = mechanisms_over(mmu)
     if tuple(mechanisms) == (EVERYTHING,):
-        return _over(mmu, tuple(each for each in MECHANISMS if each not in APART), EVERYTHING)
+        left_out = (*APART, WAYS_TO_LOG[0] if WAYS_TO_LOG[1] in possible else WAYS_TO_LOG[1])
+        return _over(mmu, tuple(each for each in possible if each not in left_out), EVERYTHING)
     for each in mechanisms:
-        if each not in MECHANISMS:
-            raise BadDesign(f"{mmu} over {', '.join(mechanisms)}: there is no mechanism {each!r}; expected {EVERYTHING}, "
-                            f"or some of {', '.join(MECHANISMS)}")
-    chosen = tuple(each for each in MECHANISMS if each in mechanisms)
+        if each not in possible:
+            why = f"{each} needs dirty flags, which {mmu} has not" if each in MECHANISMS else f"there is no mechanism {each!r}"
+            raise BadDesign(f"{mmu} over {', '.join(mechanisms)}: {why}; expected {EVERYTHING}, or some of {', '.join(possible)}")
+    if set(WAYS_TO_LOG) <= set(mechanisms):
+        raise BadDesign(f"{mmu} over {', '.join(mechanisms)}: {' and '.join(WAYS_TO_LOG)} keep the same log; expected one of them")
+    chosen = tuple(each for each in possible if each in mechanisms)
     return _over(mmu, chosen, ", ".join(chosen))
+
+
+def mechanisms_over(mmu: str) -> tuple[str, ...]:
+    """The mechanisms that can lie over an MMU: all of them, but dirty flags only where its entries have some."""
+    has_flags = MMUS[mmu].clean is not P2m.clean
+    return tuple(each for each in MECHANISMS if each != "dirty-flags" or has_flags)
 
 
 @functools.cache
@@ -132,7 +152,7 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
         tables = 2 if "1G" in mmu else 1
         sized = two_large_sizes if "1G" in mmu else two_sizes
         found = sized(found.resized(Vm=1, Mfn=found.size("Mfn") + tables))
-    if "1G" in mmu or mmu == "ept 4K/2M acknowledged":
+    if "1G" in mmu or "A/D" in mmu or mmu == "ept 4K/2M acknowledged":
         found = attrs.evolve(found, only=EMPTY)
     return found.resized(Vm=1, **{PROCESSORS[mmu]: 1}) if mmu in PROCESSORS else found
 
@@ -144,8 +164,12 @@ def _further(mmu: str, mechanisms: Sequence[str]) -> tuple[Geometry, ...]:
     return (_geometry(mmu, mechanisms).resized(Vm=2, Gfn=1, **{PROCESSORS[mmu]: 2}),)
 
 
-PAIRS: dict[str, type[Design]] = {f"any over {one}, {other}": over("any", (one, other))
-                                  for one, other in itertools.combinations(MECHANISMS, 2)}
+def pairs_of(mmu: str) -> list[tuple[str, str]]:
+    """Every two mechanisms that can lie over an MMU together."""
+    return [pair for pair in itertools.combinations(mechanisms_over(mmu), 2) if pair != WAYS_TO_LOG]
+
+
+PAIRS: dict[str, type[Design]] = {f"any over {one}, {other}": over("any", (one, other)) for one, other in pairs_of("any")}
 """Every two mechanisms together, over any MMU, small enough to be explored to the last state. What goes wrong between
 mechanisms goes wrong between two, nearly always."""
 MERGING = ("sharing", "ksm")
@@ -158,7 +182,7 @@ def pairs_over(mmu: str) -> list[str]:
     if mmu not in MMUS:
         raise BadDesign(f"{mmu}: no such MMU; expected one of {', '.join(MMUS)}")
     return [f"{mmu} over {one}, {other}@{_smallest(mmu, two_pages=bool({one, other} & {*MERGING}))}"
-            for one, other in itertools.combinations(MECHANISMS, 2)]
+            for one, other in pairs_of(mmu)]
 
 
 def _smallest(mmu: str, two_pages: bool) -> str:

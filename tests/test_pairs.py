@@ -14,17 +14,19 @@ from refmodel.language.gathering import laws_of_module
 from refmodel.laws import nested
 from refmodel.loading import load
 from refmodel.machine.names import Gfn, Vm
-from refmodel.points import APART, MECHANISMS, MMUS, PAIRS, over, pairs_over
+from refmodel.points import APART, MECHANISMS, MMUS, PAIRS, WAYS_TO_LOG, mechanisms_over, over, pairs_of, pairs_over
 from tests.test_command import refmodel
 
 SPECS = Path(__file__).parent.parent / "specs"
 APART_BY = 1, 5
 """How far apart two mechanisms lie in the list of which the fast tests explore the pair: each has several partners."""
-FEW = [f"any over {one}, {other}" for (i, one), (j, other) in itertools.combinations(enumerate(MECHANISMS), 2) if j - i in APART_BY]
+FEW = [f"any over {one}, {other}"
+       for (i, one), (j, other) in itertools.combinations(enumerate(mechanisms_over("any")), 2) if j - i in APART_BY]
 
 
 def test_every_two_are_a_pair() -> None:
-    assert list(PAIRS) == [f"any over {one}, {other}" for one, other in itertools.combinations(MECHANISMS, 2)]
+    assert list(PAIRS) == [f"any over {one}, {other}" for one, other in itertools.combinations(MECHANISMS, 2)
+                           if "dirty-flags" not in (one, other)]
 
 
 @pytest.mark.parametrize("name", [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in PAIRS])
@@ -62,7 +64,9 @@ def test_what_two_do_to_each_other_is_found() -> None:
 def test_every_two_are_a_pair_over_each_mmu() -> None:
     for mmu in MMUS:
         names = pairs_over(mmu)
-        assert [name.partition("@")[0] for name in names] == [name.replace("any", mmu) for name in PAIRS]
+        pairs = [name.partition("@")[0] for name in names]
+        assert [name for name in pairs if "dirty-flags" not in name] == [name.replace("any", mmu) for name in PAIRS]
+        assert any("dirty-flags" in name for name in pairs) == ("A/D" in mmu)
         sizes = {frozenset(load(name).cls.geometry.sizes.items()) for name in names[::20]}
         assert all(dict(each)["Vm"] == 1 for each in sizes)
     with pytest.raises(BadDesign, match="eptt: no such MMU; expected one of any, "):
@@ -97,18 +101,19 @@ def test_any_mmu_over_any_mechanisms_is_a_design_by_name() -> None:
     assert load("ept over ksm, swapping") is load("ept over swapping,ksm ") and load("ept over swapping, ksm").cls is design.cls
     assert {"ept_leads_where_the_p2m_says", "nodes_are_shared_frames", "slots_are_counted"} <= {law.name for law in design.laws}
     assert load("ept over dirty logging").cls is load("ept over dirty-logging").cls
+    assert {*WAYS_TO_LOG} <= {*mechanisms_over("ept 4K/2M A/D")} and load("ept 4K/2M A/D over dirty-flags").laws
     assert not load("ept over everything").cls.explored and load("ept over everything").cls is COMBINED["ept+"]
 
 
 @pytest.mark.slow
 def test_all_mechanisms_together_are_lawful_over_ept_those_too_that_are_not_among_everything() -> None:
-    found = prove(outline(over("ept", tuple(MECHANISMS))), all_failures=True)
+    found = prove(outline(over("ept", mechanisms_over("ept"))), all_failures=True)
     assert set(APART) < set(MECHANISMS) and [j for j in found.judgements() if j.verdict != "proved"] == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mmu", ["ept 4K/2M/1G", "ept 4K/2M/1G acknowledged"])
-def test_all_mechanisms_together_are_lawful_over_three_sizes_of_pages(mmu: str) -> None:
+@pytest.mark.parametrize("mmu", [mmu for mmu in MMUS if "1G" in mmu or mmu == "ept 4K/2M A/D"])
+def test_all_mechanisms_together_are_lawful_over_mmus_that_are_not_among_the_theorems(mmu: str) -> None:
     found = prove(outline(over(mmu, ("everything",))), all_failures=True)
     assert found.judgements() and [j for j in found.judgements() if j.verdict != "proved"] == []
 
@@ -116,21 +121,23 @@ def test_all_mechanisms_together_are_lawful_over_three_sizes_of_pages(mmu: str) 
 @pytest.mark.parametrize("name, expected", [
     ("eptt over ksm", "eptt: no such MMU; expected one of any, "),
     ("ept over swaping", "no mechanism 'swaping'; expected everything, or"),
-    ("ept over ksm, everything", "no mechanism 'everything'"), ("ept over", "no such design")])
+    ("ept over ksm, everything", "no mechanism 'everything'"), ("ept over", "no such design"),
+    ("ept over dirty-flags", "dirty-flags needs dirty flags, which ept has not; expected everything, or some of "),
+    ("ept 4K/2M A/D over dirty-flags, dirty-logging", "dirty-logging and dirty-flags keep the same log; expected one of them")])
 def test_what_is_no_point_is_bad_input(name: str, expected: str) -> None:
     with pytest.raises(BadDesign, match=re.escape(expected)):
         load(name)
 
 
 def test_points_of_three_mechanisms_have_a_geometry() -> None:
-    for mechanisms in list(itertools.combinations(MECHANISMS, 3))[::15]:
+    for mechanisms in list(itertools.combinations(mechanisms_over("any acknowledged"), 3))[::15]:
         assert load(f"any acknowledged over {', '.join(mechanisms)}").laws
 
 
 @pytest.mark.parametrize("mmu", MMUS)
 def test_every_mmu_over_any_two_mechanisms_is_explored(mmu: str) -> None:
     """To some depth; which two, the MMU's name says."""
-    pairs = list(itertools.combinations(MECHANISMS, 2))
+    pairs = pairs_of(mmu)
     cls = over(mmu, pairs[sum(mmu.encode()) % len(pairs)])
     found = explore(outline(cls), cls.geometry.resized(Gfn=1, Vm=1), seconds=60)
     assert found.failure is None and found.depth > 5

@@ -109,7 +109,7 @@ def test_the_listener_hears_what_is_assumed_at_that_moment_and_what_was_rewritte
 
 
 def test_paths_that_are_cut_off_are_asked_about_too() -> None:
-    said = {q.says for q in asked("ept_large", "touch")}
+    said = {q.says for q in asked("ept_flags", "store_physical")}
     assert "no lawful state leads along this path" in said and any(s.startswith("along this path every") for s in said)
     assert any(s.startswith("at first ") for s in said) and any(s.startswith("z3 rewrites") for s in said)
 

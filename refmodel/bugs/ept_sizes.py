@@ -3,11 +3,16 @@
 import attrs
 
 from refmodel.designs import EptTwoSizes, EptTwoSizesAcknowledged
-from refmodel.language import count, operation, require, reset
+from refmodel.language import count, fails, operation, require, reset
 from refmodel.machine.names import Block, Gfn, Mfn, Region, Vcpu, Vm
 from refmodel.mmu.ept import EptEntry
-from refmodel.mmu.ept_sizes import TableOf, UpperEntry
+from refmodel.mmu.ept_sizes import EptSizesMmu, TableOf, UpperEntry
 from refmodel.mmu.replies import Result
+from refmodel.monitor.access_tracking import AccessTracking
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.p2m import Backing, Supply
+from refmodel.monitor.populate_on_demand import PopulateOnDemand
+from refmodel.monitor.sharing import Sharing
 
 
 class LargeTranslationSurvives(EptTwoSizes):
@@ -145,3 +150,72 @@ class StoresToLargePagesExit(EptTwoSizes):
         if write and self.upper[vm, self.region[gfn]].large:
             return EptEntry()
         return super().translate(vm, vcpu, gfn, write)
+
+
+# ---------------------------------------------------------------- half way
+
+
+class PopulatedHalfWay(EptTwoSizes):
+    """A page gets a frame, then a table for it is wanting: the guest is not told of the page, and the frame stays."""
+
+    @operation
+    def populate(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.p2m[vm, gfn].backing == Backing.ABSENT)
+        if self.give_frame(vm, gfn) and not fails("table frame"):
+            self.plug(vm, gfn)
+
+
+class UndoneHalfWay(EptTwoSizes):
+    """A page gets a frame, then a table for it is wanting: the frame is free again, and the p2m leads to it still."""
+
+    @operation
+    def populate(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.p2m[vm, gfn].backing == Backing.ABSENT)
+        if self.give_frame(vm, gfn):
+            self.plug(vm, gfn)
+            if fails("table frame"):
+                self.release(self.p2m[vm, gfn].mfn)
+
+
+class TableLostInASplit(EptTwoSizes):
+    """A table is taken for a split that is given up then, and is a table for ever."""
+
+    def divide(self, vm: Vm, region: Region) -> bool:
+        if fails("log") and not self.lacks_frame(vm, "table frame"):
+            self.frames[self.free_frame(vm)] = Frame(Use.TABLE, vm)
+            return False
+        return super().divide(vm, region)
+
+
+# ---------------------------------------------------------------- with other mechanisms
+
+
+class PromisesAreHoles(PopulateOnDemand, EptSizesMmu):
+    """A page that was promised is touched, and the guest is told that there is no memory."""
+
+    geometry = EptTwoSizes.geometry
+
+    def bring(self, vm: Vm, gfn: Gfn) -> Supply:
+        return Supply.HOLE
+
+
+class IdleButMappedLarge(AccessTracking, EptSizesMmu):
+    """A page of a large entry is withdrawn to see whether anybody comes for it, and the large entry stays."""
+
+    geometry = EptTwoSizes.geometry
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        if self.small_entry(vm, gfn).present:
+            super().forget(vm, gfn)
+
+
+class WokenWritable(AccessTracking, Sharing, EptSizesMmu):
+    """A page that was withdrawn is given back with all rights, also one that has been shared."""
+
+    geometry = EptTwoSizes.geometry
+
+    def bring(self, vm: Vm, gfn: Gfn) -> Supply:
+        found = super().bring(vm, gfn)
+        if found == Supply.READY:
+            self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], writable=True)
+        return found

@@ -10,17 +10,18 @@ ENGINES = ("random", "exhaustive", "prove", "bounded")
 def designs(incomplete: str) -> list[str]:
     """Designs that ship; and, for a design of parts, an MMU and then mechanisms that it does not have yet."""
     from refmodel.designs import COMBINED, SHIPPED
-    from refmodel.points import EVERYTHING, MECHANISMS, MMUS
+    from refmodel.points import EVERYTHING, MMUS, mechanisms_over
 
     over = " over "
     if over not in incomplete:
         return _that_begin([*SHIPPED, *COMBINED, *(f"{mmu}{over}" for mmu in MMUS)], incomplete)
     before, separator, last = incomplete.rpartition(", ")
+    mmu, _, first = incomplete.partition(over)
+    possible = mechanisms_over(mmu) if mmu in MMUS else ()
     if not separator:
-        mmu, _, last = incomplete.partition(over)
-        return _that_begin([f"{mmu}{over}{each}" for each in (*MECHANISMS, EVERYTHING)], f"{mmu}{over}{last.lstrip()}")
+        return _that_begin([f"{mmu}{over}{each}" for each in (*possible, EVERYTHING)], f"{mmu}{over}{first.lstrip()}")
     there = before.partition(over)[2].split(", ")
-    return [f"{before}, {each}" for each in _that_begin([m for m in MECHANISMS if m not in there], last)]
+    return [f"{before}, {each}" for each in _that_begin([m for m in possible if m not in there], last)]
 
 
 def mmus(incomplete: str) -> list[str]:

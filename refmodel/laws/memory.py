@@ -5,7 +5,8 @@ from typing import Any
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
 from refmodel.monitor.access_tracking import AccessTracking, Withdrawn
-from refmodel.monitor.dirty_logging import DirtyLogging, Sent
+from refmodel.monitor.dirty_flags import DirtyFlags
+from refmodel.monitor.dirty_logging import DirtyLog, DirtyLogging, Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
@@ -72,13 +73,14 @@ def promises_are_of_zeroes(s: PopulateOnDemand, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.p2m[vm, gfn].backing == Backing.PROMISED, s.bare_memory[vm, gfn].is_zero())
 
 
-@law("EQV-4", "Of a page that is not marked, the other machine has what the bare machine has.")
-def unmarked_pages_are_there(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
-    return implies(s.sent[vm, gfn] == Sent.THERE, s.plugged[vm, gfn] and s.destination[vm, gfn] == s.bare_memory[vm, gfn])
+@law("EQV-4", "Of a page that was sent, the other machine has what the bare machine has, unless a dirty flag says otherwise.")
+def unmarked_pages_are_there(s: DirtyLog, vm: Vm, gfn: Gfn) -> Any:
+    return implies(s.sent[vm, gfn] == Sent.THERE, s.plugged[vm, gfn] and (
+        s.is_written(vm, gfn) or s.destination[vm, gfn] == s.bare_memory[vm, gfn]))
 
 
 @law("EQV-4", "The mark of a page in a frame is taken first, then the page is protected, and then it is sent.")
-def marks_go_in_order(s: DirtyLogging, before: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
+def marks_go_in_order(s: DirtyLog, before: DirtyLog, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.sent[vm, gfn], s.sent[vm, gfn]
     return implies(was != now, now == Sent.MARKED or (s.in_frame(vm, gfn) and (
         (now == Sent.TAKEN and was == Sent.MARKED) or (now == Sent.PROTECTED and was == Sent.TAKEN)
@@ -90,6 +92,11 @@ def unmarked_pages_are_protected(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
     entry, sent = s.p2m[vm, gfn], s.sent[vm, gfn]
     return (implies(entry.resident and (sent == Sent.PROTECTED or sent == Sent.THERE), not entry.writable)
             and implies(entry.resident and sent == Sent.THERE, s.is_write_protected(vm, gfn)))
+
+
+@law("EQV-4", "A page that a device may store to is marked, or its mark was taken: a device sets no dirty flag.")
+def pages_of_devices_are_marked(s: DirtyFlags, vm: Vm, gfn: Gfn) -> Any:
+    return implies(s.held(vm, gfn), s.sent[vm, gfn] == Sent.MARKED or s.sent[vm, gfn] == Sent.TAKEN)
 
 
 @law("RES-3", "Whatever a guest does with a page that is in a frame, the monitor may take its next step to take it; what a device "

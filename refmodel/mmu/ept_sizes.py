@@ -52,11 +52,23 @@ class TableOf:
 
 
 @attrs.frozen
+class SmallTranslation:
+    """What a processor has cached of a page."""
+
+    present: bool = False
+    mfn: Mfn = NOTHING
+    writable: bool = False
+    dirty: bool = False
+    """Whether the entry's dirty flag was set, if it has one: a store need not set it again."""
+
+
+@attrs.frozen
 class LargeTranslation:
     """What a processor has cached of a region: where all of it lies."""
 
     valid: bool = False
     block: Block = NOTHING
+    dirty: bool = False
 
 
 @attrs.frozen
@@ -80,7 +92,7 @@ class EptSizesMmu(AddressParts, P2m):
     lower: Total[tuple[Mfn, Index], EptEntry]
     """The entries of each table of small ones. A frame that is no table holds none."""
     table_of: Total[Mfn, TableOf]
-    small_tlb: Total[tuple[Vm, Vcpu, Gfn], EptEntry]
+    small_tlb: Total[tuple[Vm, Vcpu, Gfn], SmallTranslation]
     large_tlb: Total[tuple[Vm, Vcpu, Region], LargeTranslation]
     pointers: Total[tuple[Vm, Vcpu, Region], TablePointer]
 
@@ -110,38 +122,56 @@ class EptSizesMmu(AddressParts, P2m):
 
     def translate(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, write: bool) -> EptEntry:
         """From a cache of any size, by a pointer to the table, or by a walk; not present if the access exits."""
-        region, small = self.region[gfn], self.small_tlb[vm, vcpu, gfn]
-        is_cached = self.large_tlb[vm, vcpu, region].valid or self.large_tlb[vm, vcpu, self.larger(region)].valid
+        region = self.region[gfn]
+        is_cached = self.large_serves(vm, vcpu, region, write) or self.large_serves(vm, vcpu, self.larger(region), write)
         if is_cached and self.is_covered(gfn) and cached("large translation"):
-            size: Region = choose(Region, lambda size: self.lies_in(gfn, size) and self.large_tlb[vm, vcpu, size].valid)
+            size: Region = choose(Region, lambda size: self.lies_in(gfn, size) and self.large_serves(vm, vcpu, size, write))
             return self.large_page(self.large_tlb[vm, vcpu, size].block, size, gfn)
-        if small.present and (small.writable or not write) and cached("small translation"):
-            return small
+        if self.small_serves(vm, vcpu, gfn, write) and cached("small translation"):
+            found = self.small_tlb[vm, vcpu, gfn]
+            return EptEntry(True, found.mfn, found.writable)
         pointer = self.pointers[vm, vcpu, region]
         below = self.lower[pointer.table, self.at[gfn]]
         if pointer.valid and self.is_covered(gfn) and below.present and (below.writable or not write) and cached("pointer"):
-            self.small_tlb[vm, vcpu, gfn] = below
-            return below
+            return self.use_small(vm, vcpu, gfn, pointer.table, write)
         if not self.installed(vm, gfn, write):
             return EptEntry()
-        return self.walk(vm, vcpu, gfn)
+        return self.walk(vm, vcpu, gfn, write)
+
+    def large_serves(self, vm: Vm, vcpu: Vcpu, region: Region, write: bool) -> bool:
+        """Whether an access can go by what the processor has cached of a region. (A large entry lets every access through.)"""
+        return self.large_tlb[vm, vcpu, region].valid
+
+    def small_serves(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, write: bool) -> bool:
+        """Whether an access can go by what the processor has cached of a page."""
+        found = self.small_tlb[vm, vcpu, gfn]
+        return found.present and (found.writable or not write)
 
     def large_page(self, block: Block, region: Region, gfn: Gfn) -> EptEntry:
         """What a large entry says of one page."""
         return EptEntry(True, self.frame_in(block, region, gfn), True)
 
-    def walk(self, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> EptEntry:
+    def walk(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, write: bool) -> EptEntry:
         """What is found is remembered in its size, and so are the tables on the way. (A pointer to a table of large entries leads
         where a walk gets, or to a table that was given up, which has no entries.)"""
         region, size = self.region[gfn], self.first_large(vm, gfn)
         self.remember_table(vm, vcpu, region if self.larger(region) == NOTHING else self.larger(region))
-        entry = self.upper[vm, size]
-        if entry.large:
-            self.large_tlb[vm, vcpu, size] = LargeTranslation(True, entry.block)
-            return self.large_page(entry.block, size, gfn)
+        if self.upper[vm, size].large:
+            return self.use_large(vm, vcpu, gfn, size, write)
         self.remember_table(vm, vcpu, region)
-        self.small_tlb[vm, vcpu, gfn] = self.small_entry(vm, gfn)
-        return self.small_entry(vm, gfn)
+        return self.use_small(vm, vcpu, gfn, self.upper[vm, region].table, write)
+
+    def use_large(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, region: Region, write: bool) -> EptEntry:
+        """An access goes by the large entry for a region, which the processor remembers."""
+        block = self.upper[vm, region].block
+        self.large_tlb[vm, vcpu, region] = LargeTranslation(True, block)
+        return self.large_page(block, region, gfn)
+
+    def use_small(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, table: Mfn, write: bool) -> EptEntry:
+        """An access goes by a page's entry in a table, which the processor remembers."""
+        entry = self.lower[table, self.at[gfn]]
+        self.small_tlb[vm, vcpu, gfn] = SmallTranslation(True, entry.mfn, entry.writable)
+        return entry
 
     def first_large(self, vm: Vm, gfn: Gfn) -> Region:
         """The largest region of a page's that is mapped large; where there is none, the smallest."""
@@ -297,9 +327,17 @@ class EptSizesMmu(AddressParts, P2m):
         region, size = self.region[gfn], self.first_large(vm, gfn)
         if self.upper[vm, size].large:
             if not self.divide(vm, size):
-                self.upper[vm, size] = UpperEntry()
+                self.drop_large(vm, size)
             elif size != region:
-                self.upper[vm, region] = UpperEntry()
+                self.drop_large(vm, region)
+
+    def drop_large(self, vm: Vm, region: Region) -> None:
+        """The large entry for a region goes."""
+        self.upper[vm, region] = UpperEntry()
+
+    def drop_small(self, vm: Vm, gfn: Gfn) -> None:
+        """A page's entry in its region's table goes."""
+        self.lower[self.upper[vm, self.region[gfn]].table, self.at[gfn]] = EptEntry()
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         if self.is_covered(gfn):
@@ -313,7 +351,7 @@ class EptSizesMmu(AddressParts, P2m):
         if self.is_covered(gfn):
             self.set_apart(vm, gfn)
             if self.upper[vm, self.region[gfn]].present:
-                self.lower[self.upper[vm, self.region[gfn]].table, self.at[gfn]] = EptEntry()
+                self.drop_small(vm, gfn)
             self.flush_tables(vm)
 
     # ------------------------------------------------------------ flushing
@@ -327,6 +365,10 @@ class EptSizesMmu(AddressParts, P2m):
     def is_asked(self, vm: Vm, vcpu: Vcpu) -> bool:
         """Whether a processor was asked to forget, and has not acknowledged yet."""
         return False
+
+    def have_acknowledged(self, vm: Vm) -> bool:
+        """Whether every processor has forgotten what it was asked to forget."""
+        return True
 
 
 class EptThreeSizesMmu(ThreeSizes, EptSizesMmu):

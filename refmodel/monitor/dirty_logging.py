@@ -28,7 +28,9 @@ class Sent(enum.Enum):
     THERE = "there"
 
 
-class DirtyLogging(P2m):
+class DirtyLog(P2m):
+    """What all ways to notice stores have in common."""
+
     sent: Total[tuple[Vm, Gfn], Sent]
     destination: Total[tuple[Vm, Gfn], Cells]
     """The other machine's memory."""
@@ -37,14 +39,15 @@ class DirtyLogging(P2m):
     def mark_not_taken(self, vm: Vm, gfn: Gfn) -> bool:
         return self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.MARKED
 
-    @pending("EFF-4", "A page whose mark was taken can be write-protected, if no device stores to it and no large entry maps it.",
+    @pending("EFF-4", "A page whose mark was taken can be watched for stores, if no device holds it and no large entry maps it.",
              until="protect_taken")
     def page_not_protected(self, vm: Vm, gfn: Gfn) -> bool:
-        return self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.TAKEN and not self.held(vm, gfn) and self.is_apart(vm, gfn)
+        return (self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.TAKEN and not self.held(vm, gfn) and self.is_apart(vm, gfn)
+                and self.may_watch(vm, gfn))
 
-    @pending("EFF-4", "A page that is write-protected for it can be sent.", until="send")
+    @pending("EFF-4", "A page that is watched for stores can be sent.", until="send")
     def page_not_sent(self, vm: Vm, gfn: Gfn) -> bool:
-        return (self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.PROTECTED and self.is_write_protected(vm, gfn))
+        return (self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.PROTECTED and self.is_watched(vm, gfn))
 
     @operation
     def take_mark(self, vm: Vm, gfn: Gfn) -> None:
@@ -57,14 +60,27 @@ class DirtyLogging(P2m):
         require(self.in_frame(vm, gfn))
         require(self.sent[vm, gfn] == Sent.TAKEN)
         require(not self.held(vm, gfn))  # what a device may store to stays marked
-        self.withdraw_write(vm, gfn)
+        require(self.may_watch(vm, gfn))
+        self.watch(vm, gfn)
         self.sent[vm, gfn] = Sent.PROTECTED
+
+    def may_watch(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether a page can be watched from now on."""
+        return True
+
+    def watch(self, vm: Vm, gfn: Gfn) -> None:
+        """From now on no store to a page is to go unnoticed."""
+        raise NotImplementedError
+
+    def is_watched(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether no store to a page goes unnoticed any more."""
+        raise NotImplementedError
 
     @operation
     def send(self, vm: Vm, gfn: Gfn) -> None:
         require(self.in_frame(vm, gfn))
         require(self.sent[vm, gfn] == Sent.PROTECTED)
-        require(self.is_write_protected(vm, gfn))
+        require(self.is_watched(vm, gfn))
         self.destination[vm, gfn] = self.memory[self.p2m[vm, gfn].mfn]
         self.sent[vm, gfn] = Sent.THERE
 
@@ -85,3 +101,13 @@ class DirtyLogging(P2m):
     def unplug(self, vm: Vm, gfn: Gfn) -> None:
         super().unplug(vm, gfn)
         self.mark(vm, gfn)
+
+
+class DirtyLogging(DirtyLog):
+    """By write protection: the first store to a page exits."""
+
+    def watch(self, vm: Vm, gfn: Gfn) -> None:
+        self.withdraw_write(vm, gfn)
+
+    def is_watched(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.is_write_protected(vm, gfn)

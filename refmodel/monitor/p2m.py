@@ -86,6 +86,18 @@ class P2m(Frames, BareMemory):
         """MMU: there is no translation of this page, cached or installed, once this has been acknowledged."""
         raise NotImplementedError
 
+    def is_written(self, vm: Vm, gfn: Gfn) -> bool:
+        """MMU with dirty flags: whether they say that a page may have been stored to since it was last made clean."""
+        return False
+
+    def may_be_clean(self, vm: Vm, gfn: Gfn) -> bool:
+        """MMU with dirty flags: whether a page's flag is clear, and no processor takes it to be set."""
+        return False
+
+    def clean(self, vm: Vm, gfn: Gfn) -> None:
+        """MMU with dirty flags: whoever took note that a page was written has done so. It may be clean, and is from now on."""
+        raise NotImplementedError
+
     def is_table(self, mfn: Mfn) -> bool:
         """MMU: whether a frame is one of its tables."""
         return False

@@ -3,16 +3,16 @@
 The host's page was huge, and nobody asked whether it lay as the guest's does; every page but one led to a neighbour's frame.
 """
 
-from refmodel.designs import EptLarge
+from refmodel.designs import EptTwoSizes
 from refmodel.language import count
 from refmodel.machine.names import Block, Region, Vm
 
 ENTRY, CLAUSE = "A08", "ISO-1"
 
 
-class Bug(EptLarge):
+class Bug(EptTwoSizes):
     """A region is mapped large where its pages lie in one block, in order or not."""
 
-    def fits_large(self, vm: Vm, region: Region, block: Block) -> bool:
-        return count(self.p2m, lambda place, v, r, page: v == vm and r == region and not (
-            place.mapped and place.writable and place.block == block)) == 0
+    def misfits(self, vm: Vm, region: Region, block: Block) -> int:
+        return count(self.p2m, lambda entry, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region) and not (
+            entry.mapped and entry.writable and self.block[entry.mfn] == block))

@@ -1,20 +1,18 @@
 """KVM on POWER, commit 687414bebe30: of a large page that had changed, only the first small page was logged.
 """
 
-from refmodel.designs import EptLarge
-from refmodel.language import assign, choose
+from refmodel.designs import EptFlags
+from refmodel.language import choose
 from refmodel.machine.cells import Flags, both
-from refmodel.machine.names import Index, Region, Vm
-from refmodel.mmu.ept_large_walk import Upper
+from refmodel.machine.names import Gfn, Region, Vm
 
 ENTRY, CLAUSE = "B11", "EQV-4"
 
 
-class Bug(EptLarge):
+class Bug(EptFlags):
     """A large entry's dirty flag puts one page into the log."""
 
-    def log_large(self, vm: Vm, region: Region, entry: Upper) -> None:
-        assign(self.log, lambda log, v, r, page: v == vm and r == region,
-               lambda log, v, r, page: both(log, Flags(entry.flags.accessed, False)))
-        first: Index = choose(Index, lambda page: True)
-        self.log[vm, region, first] = both(self.log[vm, region, first], entry.flags)
+    def clear_large(self, vm: Vm, region: Region) -> None:
+        first: Gfn = choose(Gfn, lambda gfn: self.is_covered(gfn) and self.lies_in(gfn, region))
+        self.noted[vm, first] = both(self.noted[vm, first], self.upper_flags[vm, region])
+        self.upper_flags[vm, region] = Flags()

@@ -3,18 +3,17 @@
 Another processor went on writing through the large entry to a page that had been write-protected.
 """
 
-from refmodel.designs import EptLarge
-from refmodel.machine.names import Index, Region, Vm
+from refmodel.designs import EptTwoSizes
+from refmodel.machine.names import Gfn, Vm
 
 ENTRY, CLAUSE = "B09", "ISO-1"
 
 
-class Bug(EptLarge):
-    """Nothing is flushed when a large mapping is split. A page without a small entry is not flushed either, when it goes."""
+class Bug(EptTwoSizes):
+    """Nothing is flushed when a large entry is split. A page without a small entry is not flushed either, when it is protected."""
 
-    def flush_after_split(self, vm: Vm) -> None:
-        """Nothing."""
-
-    def zap(self, vm: Vm, region: Region, page: Index) -> None:
-        if self.lower[self.upper[vm, region].table, page].mapped:
-            super().zap(vm, region, page)
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        if self.small_entry(vm, gfn).present:
+            super().protect(vm, gfn)
+        elif self.is_covered(gfn):
+            self.set_apart(vm, gfn)

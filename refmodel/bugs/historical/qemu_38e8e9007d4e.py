@@ -3,25 +3,25 @@
 The host discards a large page once all of its small ones were inflated; one that the guest had back, and used, was among them.
 """
 
-from refmodel.designs import EptLarge
-from refmodel.language import Total, count, guest, require, reset
-from refmodel.machine.names import Index, Region, Vm
+from refmodel.designs import EptTwoSizes
+from refmodel.language import Total, count, guest, reset
+from refmodel.machine.names import Gfn, Vm
+from refmodel.monitor.frames import Use
 
 ENTRY, CLAUSE = "A22", "EQV-1"
 
 
-class Bug(EptLarge):
+class Bug(EptTwoSizes):
     """Which pages of a block were ever inflated is remembered, and not forgotten when one is deflated."""
 
-    partial: Total[tuple[Vm, Region, Index], bool]
+    partial: Total[tuple[Vm, Gfn], bool]
 
     @guest
-    def inflate(self, vm: Vm, region: Region, page: Index) -> None:
-        require(self.plugged[vm, region, page])
-        require(not self.on_demand[vm, region, page])
-        self.inflated[vm, region, page] = True
-        self.partial[vm, region, page] = True
-        self.plugged[vm, region, page] = False
-        if count(self.partial, lambda partial, v, r, p: v == vm and r == region and not partial) == 0:
-            self.discard(vm, region)
-            reset(self.partial, lambda partial, v, r, p: v == vm and r == region)
+    def inflate(self, vm: Vm, gfn: Gfn) -> None:
+        super().inflate(vm, gfn)
+        region = self.region[gfn]
+        self.partial[vm, gfn] = True
+        if count(self.partial, lambda partial, of, page: of == vm and self.region[page] == region and not partial) == 0:
+            reset(self.memory, lambda page, mfn: self.frames[mfn].use == Use.PRIVATE and self.frames[mfn].vm == vm
+                  and self.region[self.frames[mfn].gfn] == region)  # what is discarded is zeroes when it is next touched
+            reset(self.partial, lambda partial, of, page: of == vm and self.region[page] == region)

@@ -3,16 +3,15 @@
 To take one page from a superpage takes a table; if there was none, the caller did not look.
 """
 
-from refmodel.designs import EptLarge
-from refmodel.machine.names import Index, Region, Vm
+from refmodel.designs import EptTwoSizes
+from refmodel.machine.names import Gfn, Vm
 
 ENTRY, CLAUSE = "A05", "ISO-1"
 
 
-class Bug(EptLarge):
-    """A page is given back even if its large mapping could not be split."""
+class Bug(EptTwoSizes):
+    """A page is given back even if its large entry could not be split, and the large entry stays."""
 
-    def removed(self, vm: Vm, region: Region, page: Index) -> bool:
-        if self.split(vm, region):
-            self.zap(vm, region, page)
-        return True
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        if not self.upper[vm, self.region[gfn]].large or self.divide(vm, self.region[gfn]):
+            super().forget(vm, gfn)

@@ -3,16 +3,20 @@
 There was no table to be had, the error was not passed on, and the guest touched the page again, and again.
 """
 
-from refmodel.designs import EptLarge
-from refmodel.machine.names import Index, Region, Vm
-from refmodel.mmu.ept_large import Outcome
+from refmodel.designs import EptTwoSizes
+from refmodel.machine.names import Gfn, Vm
+from refmodel.mmu.ept_sizes import EptSizesMmu
+from refmodel.mmu.replies import Result
+from refmodel.monitor.populate_on_demand import PopulateOnDemand
 
 ENTRY, CLAUSE = "A27", "EFF-2"
 
 
-class Bug(EptLarge):
-    """That a promise could not be split is not passed on: the access is to be tried again."""
+class Bug(PopulateOnDemand, EptSizesMmu):
+    """That there is no table for a page which was promised is not passed on: the access is to be tried again."""
 
-    def demand_page(self, vm: Vm, region: Region, page: Index) -> Outcome:
-        super().demand_page(vm, region, page)
-        return Outcome.RETRY
+    geometry = EptTwoSizes.geometry
+
+    def install(self, vm: Vm, gfn: Gfn) -> Result:
+        super().install(vm, gfn)
+        return Result.INSTALLED

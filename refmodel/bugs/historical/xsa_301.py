@@ -3,29 +3,25 @@
 The page appeared at another number, over the guest's own.
 """
 
-from refmodel.designs import EptLarge
-from refmodel.language import choose, fails, operation, require
-from refmodel.machine.names import Index, Region, Vm
-from refmodel.mmu.ept_large import Given
+from refmodel.designs import EptTwoSizes
+from refmodel.geometries import two_sizes
+from refmodel.language import choose, operation, require
+from refmodel.machine.names import Gfn, Vm
+from refmodel.monitor.p2m import Backing
 
-ENTRY, CLAUSE = "B03", "RES-2"
+ENTRY, CLAUSE = "B03", "RES-1"
 
 
-class Bug(EptLarge):
+class Bug(EptTwoSizes):
     """The bits of a guest frame number that the tables have no room for are ignored."""
 
-    geometry = EptLarge.geometry.resized(Region=2, Index=1, Table=1)
+    geometry = two_sizes(EptTwoSizes.geometry.resized(Gfn=3))  # the last is in no region
 
     @operation
-    def populate(self, vm: Vm, region: Region, page: Index) -> Given:
-        require(not self.p2m[vm, region, page].mapped)
-        require(not self.plugged[vm, region, page])
-        require(not self.inflated[vm, region, page])
-        if fails("frame"):
-            return Given(False)
-        alias = region
-        if not self.covered[region]:
-            alias = choose(Region, lambda other: self.covered[other])
-        self.place_page(vm, alias, page)
-        self.plugged[vm, alias, page] = True
-        return Given(True)
+    def populate(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.p2m[vm, gfn].backing == Backing.ABSENT)
+        alias = gfn
+        if not self.is_covered(gfn):
+            alias = choose(Gfn, self.is_covered)
+        if self.give_frame(vm, alias):
+            self.plug(vm, alias)

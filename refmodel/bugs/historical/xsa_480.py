@@ -3,14 +3,15 @@
 A processor could still walk it by its paging-structure cache, when it was somebody else's.
 """
 
-from refmodel.designs import EptLarge
-from refmodel.machine.names import Region, Table, Vm
+from refmodel.designs import EptTwoSizesAcknowledged
+from refmodel.machine.names import Mfn
+from refmodel.mmu.ept_sizes import EptSizesMmu
 
 ENTRY, CLAUSE = "A06", "ISO-3"
 
 
-class Bug(EptLarge):
-    """A table that is unlinked is free at once."""
+class Bug(EptTwoSizesAcknowledged):
+    """A table that is linked no more is free at once."""
 
-    def unlink(self, table: Table, vm: Vm, region: Region) -> None:
-        self.free(table)
+    def give_up_table(self, table: Mfn) -> None:
+        EptSizesMmu.give_up_table(self, table)

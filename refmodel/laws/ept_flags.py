@@ -1,0 +1,52 @@
+"""Accessed and dirty flags of EPT entries: what happened to a page is never more than flags say of it, or have said."""
+
+from typing import Any
+
+from refmodel.language import NOTHING, implies, law
+from refmodel.machine.cells import Flags
+from refmodel.machine.names import Gfn, Index, Mfn, Region, Vcpu, Vm
+from refmodel.mmu.ept_flags import EptFlagsMmu
+
+
+@law("EQV-4", "Flags say, or have said, that a page was written if a vCPU has stored to it since it was last clean.")
+def stores_are_said_by_flags(s: EptFlagsMmu, vm: Vm, gfn: Gfn) -> Any:
+    return implies(s.happened[vm, gfn].dirty, s.said_of(vm, gfn).dirty)
+
+
+@law("EQV-4", "Flags say, or have said, that a page was accessed if a vCPU has reached it since its age was taken.")
+def accesses_are_said_by_flags(s: EptFlagsMmu, vm: Vm, gfn: Gfn) -> Any:
+    return implies(s.happened[vm, gfn].accessed, s.said_of(vm, gfn).accessed)
+
+
+def tells(flags: Flags, dirty: bool) -> Any:
+    """Whether flags say that a page was reached, and stored to if a processor need not say so again."""
+    return flags.accessed and implies(dirty, flags.dirty)
+
+
+@law("EQV-4", "A flag tells what a processor with a cached small translation will not tell again, but where that is to be flushed.")
+def small_translations_are_told_by_flags(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
+    found = s.small_tlb[vm, vcpu, gfn]
+    return implies(found.present, tells(s.said_of(vm, gfn), found.dirty)
+                   and (s.is_asked(vm, vcpu) or tells(s.flags_of(vm, gfn), found.dirty)))
+
+
+@law("EQV-4", "A flag tells what a processor with a cached large translation will not tell again, but where that is to be flushed.")
+def large_translations_are_told_by_flags(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, region: Region, gfn: Gfn) -> Any:
+    found = s.large_tlb[vm, vcpu, region]
+    return implies(found.valid and s.is_covered(gfn) and s.lies_in(gfn, region), tells(s.said_of(vm, gfn), found.dirty)
+                   and (s.is_asked(vm, vcpu) or tells(s.flags_of(vm, gfn), found.dirty)))
+
+
+@law("ISO-3", "An upper entry that links to no table names none.")
+def only_links_name_tables(s: EptFlagsMmu, vm: Vm, region: Region) -> Any:
+    return implies(not s.upper[vm, region].links, s.upper[vm, region].table == NOTHING)
+
+
+@law("EQV-4", "An entry that maps no page has no flag set, so that a page which is mapped anew starts with clear flags.")
+def large_flags_are_of_large_entries(s: EptFlagsMmu, vm: Vm, region: Region) -> Any:
+    return implies(not s.upper[vm, region].large, s.upper_flags[vm, region] == Flags())
+
+
+@law("EQV-4", "A small entry that maps no page has no flag set.")
+def small_flags_are_of_small_entries(s: EptFlagsMmu, table: Mfn, at: Index) -> Any:
+    return implies(not s.lower[table, at].present, s.lower_flags[table, at] == Flags())

@@ -1,0 +1,38 @@
+"""A dirty log by the hardware's dirty flags: stores do not exit, and the monitor finds out later which pages they went to.
+
+A page is *watched* from when its dirty flag has been clear, and known to be to every processor. The flag is looked at from time to
+time, and a page whose flag is set is marked again. A page of a large entry has its flag in common with all others of its region, so
+that all are marked where one was stored to.
+
+Flags are set by processors only. Stores by the monitor itself, and by a device, set none; so whoever asks for a page to store to it
+marks it. (Linux: ``clear_dirty_gfn_range``, ``mark_page_dirty_in_slot``.)
+"""
+
+from refmodel.language import operation, require
+from refmodel.machine.names import Gfn, Vm
+from refmodel.monitor.dirty_logging import DirtyLog, Sent
+from refmodel.monitor.p2m import Supply
+
+
+class DirtyFlags(DirtyLog):
+    def may_watch(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.may_be_clean(vm, gfn)
+
+    def watch(self, vm: Vm, gfn: Gfn) -> None:
+        self.clean(vm, gfn)
+
+    def is_watched(self, vm: Vm, gfn: Gfn) -> bool:
+        return True
+
+    @operation
+    def mark_written(self, vm: Vm, gfn: Gfn) -> None:
+        """The flag of a page that was sent, or is about to be, is found to be set."""
+        require(self.sent[vm, gfn] == Sent.PROTECTED or self.sent[vm, gfn] == Sent.THERE)
+        require(self.is_written(vm, gfn))
+        self.mark(vm, gfn)
+
+    def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
+        found = super().supply(vm, gfn, write)
+        if write and found == Supply.READY:
+            self.mark(vm, gfn)
+        return found
