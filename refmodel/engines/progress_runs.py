@@ -23,8 +23,10 @@ from refmodel.language.pending import Pending
 
 RUNS = 300
 """Random runs that lead to states in which something may be pending."""
-STATES = 200
-"""States from which everything is ended: those that the shortest runs lead to."""
+ROUNDS = 4
+"""So many times as many, as long as there is a condition that has not held in any of these states."""
+STATES = 100
+"""States from which everything is ended, for each condition: those in which it holds that the shortest runs lead to."""
 STEPS = 400
 """Steps after which nothing more is ended from one state."""
 ANSWERS = 64
@@ -45,16 +47,31 @@ def end_everything(design: Outline, geometry: Geometry, seed: int = 0) -> Ended:
     """End what is pending in states that random runs reach; the shortest run that fails, if one does."""
     if not design.pending:
         return Ended(None, Counter())
-    search = Search(design, geometry, f"progress {seed}")
-    for _ in range(RUNS):
-        if search.run() is not None:
-            break  # whoever judges laws will say so
     ended: Counter[str] = Counter()
-    for mark in sorted(search.landmarks, key=lambda mark: len(mark.run.steps))[:STATES]:
-        failure = _Ending(design, geometry, ended).from_state(mark.state, mark.run)
+    for state, run in _states(design, geometry, seed):
+        failure = _Ending(design, geometry, ended).from_state(state, run)
         if failure is not None:
             return Ended(failure, ended)
     return Ended(None, ended)
+
+
+def _states(design: Outline, geometry: Geometry, seed: int) -> Iterator[tuple[Any, Run]]:
+    """States in which something is pending, and the runs that lead there, the shortest first."""
+    search, machine = Search(design, geometry, f"progress {seed}"), _Ending(design, geometry, Counter())
+    conditions, looked_at = {each.name for each in design.pending}, 0
+    found: list[tuple[Any, Run, set[str]]] = []
+    for _ in range(ROUNDS):
+        lawful = all(search.run() is None for _ in range(RUNS))  # if not, whoever judges laws will say so
+        for mark in search.landmarks[looked_at:]:
+            found.append((mark.state, mark.run, machine.pending_in(mark.state)))
+        looked_at = len(search.landmarks)
+        if not lawful or set().union(*(names for _, _, names in found)) >= conditions:
+            break
+    taken: Counter[str] = Counter()
+    for state, run, names in sorted(found, key=lambda each: len(each[1].steps)):
+        if any(taken[name] < STATES for name in names):
+            taken.update(names)
+            yield state, run
 
 
 def not_ended(design: Outline, geometry: Geometry, state: Any) -> Broken | None:
@@ -104,6 +121,12 @@ class _Ending:
                 return self._failure(*found, why)
             seen.append(self._entries())
         return None
+
+    def pending_in(self, state: Any) -> set[str]:
+        """The names of the conditions that hold somewhere in a state."""
+        self.machine.begin(copy_of(self.design, state))
+        return {each.name for each in self.design.pending
+                if any(self._holds(each, names) for names in self.machine.names_of(each.law))}
 
     def _end(self, pending: Pending, names: Sequence[Any]) -> str:
         """Take the operation that ends it; why that is not so, if it is not. Where memory is short nothing can be said."""
