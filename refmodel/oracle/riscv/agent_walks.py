@@ -26,8 +26,8 @@ ECALLS = range(8, 11)
 
 
 @attrs.frozen
-class _Numbers:
-    """Under which the results of a test are found."""
+class Numbers:
+    """The steps of a script in which the results of a test are found."""
 
     tables: int
     status: int
@@ -38,8 +38,15 @@ class _Numbers:
 
 def walks_on(host: RiscvHost, tests: Sequence[WalkTest]) -> list[tuple[Lawful, Observed]]:
     """Have the agent make these accesses: what is due of each, and what came of it."""
-    script, noted = Script(), []
     ways = [due({**test.fixed, **test.entries}, test.hart, test.instruction, test.address) for test in tests]
+    script, noted = scripted(tests, ways)
+    results = host.perform(script)
+    return [(way, observed(test, way, numbers, results)) for test, way, numbers in zip(tests, ways, noted, strict=True)]
+
+
+def scripted(tests: Sequence[WalkTest], ways: Sequence[Lawful]) -> tuple[Script, list[Numbers]]:
+    """The script that carries out these tests, of which so much is due; and under which numbers their results are."""
+    script, noted = Script(), []
     written: dict[int, int] = {}
     for test, way in zip(tests, ways, strict=True):
         for at, entry in test.fixed.items():
@@ -49,11 +56,10 @@ def walks_on(host: RiscvHost, tests: Sequence[WalkTest]) -> list[tuple[Lawful, O
         noted.append(add_test(script, test, way))
     for at in written:
         script.add(Step.STORE, at, 0)
-    results = host.perform(script)
-    return [(way, observed(test, way, numbers, results)) for test, way, numbers in zip(tests, ways, noted, strict=True)]
+    return script, noted
 
 
-def add_test(script: Script, test: WalkTest, way: Lawful) -> _Numbers:
+def add_test(script: Script, test: WalkTest, way: Lawful) -> Numbers:
     """The steps of one test, which leave memory as it was."""
     hart = test.hart
     for place, entry in test.entries.items():
@@ -66,7 +72,7 @@ def add_test(script: Script, test: WalkTest, way: Lawful) -> _Numbers:
     if at is not None and test.instruction in WRITES and at & ~0xFFF in WINDOW:
         stored = script.add(Step.EXCHANGE, at, slot(at))
     entries = {entry: script.add(Step.EXCHANGE, entry, 0) for entry in test.entries}
-    return _Numbers(tables, status, access, stored, entries)
+    return Numbers(tables, status, access, stored, entries)
 
 
 def status_of(hart: Hart) -> tuple[int, int, int]:
@@ -87,7 +93,7 @@ def mstatus_of(hart: Hart, instruction: Instruction) -> int:
             | (MXR if hart.mxr else 0))
 
 
-def observed(test: WalkTest, way: Lawful, numbers: _Numbers, results: Results) -> Observed:
+def observed(test: WalkTest, way: Lawful, numbers: Numbers, results: Results) -> Observed:
     """What the results say of a test."""
     hart = test.hart
     if results[numbers.tables][:3] != (hart.satp, hart.vsatp, hart.hgatp):

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import attrs
 
 from refmodel.oracle.judging import Lost
-from refmodel.oracle.riscv.layout import BASE, G_ROOT, MAILBOX, MEMORY, SCRIPTS, VS_TABLES
+from refmodel.oracle.riscv.layout import BASE, G_ROOT, MEMORY, SCRIPTS, VS_TABLES
 from refmodel.oracle.riscv.script import Results, Script, Step
 
 ADUE, PBMTE = 1 << 61, 1 << 62
@@ -65,10 +65,3 @@ def profile_of(host: RiscvHost, **known: bool) -> Profile:
     menvcfg, henvcfg = results[status][:2]
     schemes = tuple(levels for levels, number in asked.items() if all(r >> 60 == levels + 5 for r in results[number][:3]))
     return Profile(svadu=menvcfg & henvcfg & ADUE != 0, svpbmt=menvcfg & henvcfg & PBMTE != 0, schemes=schemes, **known)
-
-
-def prepared(memory: bytearray, end: int) -> bytearray:
-    """RAM with a mailbox that says where scripts lie, and how to end."""
-    at = MAILBOX - BASE
-    memory[at + 8:at + 24] = SCRIPTS.to_bytes(8, "little") + end.to_bytes(8, "little")
-    return memory

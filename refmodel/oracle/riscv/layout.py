@@ -9,8 +9,9 @@ from refmodel.oracle.riscv.agent.code import AGENT
 
 BASE, MEMORY = 0x8000_0000, 0x100_0000
 """Where RAM begins, and how many bytes there are."""
-MAILBOX = BASE + 0x1000
 SCRIPTS = BASE + 0x40_0000
+MAILBOX = SCRIPTS - 0x1000
+"""Next to the scripts, so that what is read of both lies together."""
 VS_TABLES = {level: BASE + 0x10000 + 0x1000 * (5 - level) for level in range(1, 6)}
 """The table under test of each level, of satp or of vsatp."""
 G_ROOT = BASE + 0x20000
@@ -51,10 +52,11 @@ SLOTS = b"".join(struct.pack("<Q", slot(at)) for at in range(WINDOW.start, WINDO
 
 
 def memory() -> bytearray:
-    """All of RAM before the first script."""
+    """All of RAM before the first script, with an agent that waits for one."""
     whole = bytearray(MEMORY)
     whole[:len(AGENT)] = AGENT
     whole[WINDOW.start - BASE:WINDOW.stop - BASE] = SLOTS
+    whole[MAILBOX - BASE + 8:MAILBOX - BASE + 16] = SCRIPTS.to_bytes(8, "little")
     return whole
 
 

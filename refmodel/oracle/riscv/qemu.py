@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from refmodel.oracle.judging import Lost
-from refmodel.oracle.riscv.host import RiscvHost, prepared
+from refmodel.oracle.riscv.host import RiscvHost
 from refmodel.oracle.riscv.layout import BASE, MAILBOX, MEMORY, SCRIPTS, SLOTS, WINDOW, memory
 
 PROGRAM = "qemu-system-riscv64"
@@ -40,7 +40,7 @@ class QemuRiscv(RiscvHost):
     def __init__(self, major: int) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="refmodel-qemu-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
         ram = Path(self._folder.name) / "ram"
-        ram.write_bytes(prepared(memory(), 0))
+        ram.write_bytes(memory())
         with ram.open("r+b") as file:
             self._memory = mmap.mmap(file.fileno(), MEMORY)
         self._log = Path(self._folder.name) / "log"

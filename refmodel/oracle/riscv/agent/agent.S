@@ -1,6 +1,6 @@
 # The agent that carries out tests on a RISC-V machine, in M-mode, with no firmware and no operating system.
 #
-# It lies at 0x80000000. The mailbox at 0x80001000 holds: word 0, set to 1 to ask for a script and to 0 when it is done;
+# It lies at 0x80000000. The mailbox at 0x803ff000 holds: word 0, set to 1 to ask for a script and to 0 when it is done;
 # word 1, where the script lies; word 2, how to end: 0 waits for the next script, else 1 is written to that address (Spike's
 # "tohost") and the agent stops; words 3 and 4, mepc and mcause of a trap that no test was to have.
 #
@@ -31,20 +31,24 @@
         .equ    HGATP, 0x680
         .equ    VSSTATUS, 0x200
 
-_start: lla     t0, trap
+_start: lla     t0, ready
         csrw    mtvec, t0
         li      t0, -1
         srli    t0, t0, 10
-        csrw    pmpaddr0, t0            # all of memory may be used by every mode
+        csrw    pmpaddr0, t0            # all of memory may be used by every mode; without PMP this traps, and goes on at "ready"
         li      t0, 0x1f
         csrw    pmpcfg0, t0
-        csrw    medeleg, zero           # every trap comes here
-        csrw    mideleg, zero
-        csrw    mie, zero
-        li      s0, 0x80001000
+        .balign 4
+ready:  lla     t0, trap
+        csrw    mtvec, t0
+        li      s0, 0x803ff000
         li      s11, 0                  # whether an access is under test
         li      s10, (1 << 17) | (1 << 38) | (1 << 39) | (3 << 11) | (1 << 18) | (1 << 19) | (1 << 7) | (1 << 3)
                                         # MPRV, GVA, MPV, MPP, SUM, MXR, MPIE, MIE
+        csrc    mstatus, s10
+        csrw    medeleg, zero           # every trap comes here
+        csrw    mideleg, zero
+        csrw    mie, zero
 wait:   ld      t0, 0(s0)
         fence
         beqz    t0, wait
