@@ -16,7 +16,6 @@ from refmodel.oracle.riscv import agent
 from refmodel.oracle.riscv.agent.code import AGENT
 from refmodel.oracle.riscv.host import Profile
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, due
-from refmodel.oracle.riscv.spike import executable
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.riscv.walk_tests import Stages, WalkTest, make
 
@@ -117,9 +116,3 @@ def test_the_embedded_bytes_are_what_the_assembler_makes(tmp_path: Path) -> None
     except OSError:
         pytest.skip("no assembler for RISC-V (Debian: apt-get install binutils-riscv64-linux-gnu)")
     assert (tmp_path / "bytes").read_bytes() == AGENT
-
-
-def test_an_executable_has_its_bytes_and_symbols_where_they_are_to_be() -> None:
-    made = executable(b"\x13\0\0\0" * 4, {"tohost": 0x8000_1800})
-    assert made[:4] == b"\x7fELF" and made[0x1000:0x1010] == b"\x13\0\0\0" * 4 and b"tohost\0" in made
-    assert (0x8000_1800).to_bytes(8, "little") in made

@@ -130,8 +130,8 @@ def _read(file: Path) -> tuple[Signature, Label]:
     if label is None or label.stages >= len(SETS):
         raise BadDesign(f"{file}: not a signature of an ELF that refmodel vectors --elf made")
     if signature.pc:
-        raise BadDesign(f"{file}: the run ended early: a trap that no vector asked for at {signature.pc:#x}, cause {signature.cause}; "
-                        "does the machine have the hypervisor extension?")
+        raise BadDesign(f"{file}: the run ended early: a trap that no vector asked for at {signature.pc:#x}, cause "
+                        f"{signature.cause}; does the machine have the hypervisor extension?")
     if not signature.done:
         raise BadDesign(f"{file}: the run did not come to its end")
     return signature, label

@@ -8,9 +8,10 @@ import attrs
 
 from refmodel.machine.riscv.hart import Trap
 from refmodel.machine.riscv.words import A, D
+from refmodel.oracle import known
 from refmodel.oracle.judging import Finding
 from refmodel.oracle.riscv.host import Profile
-from refmodel.oracle.riscv.layout import is_vs
+from refmodel.oracle.riscv.layout import BASE, is_vs
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, wrong_flags
 from refmodel.oracle.riscv.reasons import reason
 from refmodel.oracle.riscv.walk_tests import SIZE, Stages, WalkTest, entry_words, make, name_of
@@ -60,7 +61,11 @@ class RiscvCampaign:
         if finding is not None and not alone:
             way, observed = self.perform([test])[0]
             finding = compare(test, way, observed)
-        return observed.outcome.kind, finding
+        return observed.outcome.kind, self.told_apart(test, finding)
+
+    def told_apart(self, test: WalkTest, finding: Finding | None) -> Finding | None:
+        """What is wrong, in a class of its own if its class is known, but not of accesses made as the test's is."""
+        return finding and known.told_apart(self.implementation, finding, test.made_by)
 
 
 def compare(test: WalkTest, way: Lawful, observed: Observed) -> Finding | None:
@@ -106,6 +111,9 @@ def _title(test: WalkTest, due: Trap, got: Trap, wrong: str) -> str:
 
 
 def _other_end(test: WalkTest, due: Outcome, got: Outcome) -> str:
+    in_page = test.hart.mprv and test.address & ~0xFFF == BASE
+    if in_page and got.trap is None:
+        return "an access with MPRV is not translated in the page of its own instruction"
     if due.trap and got.trap is None:
         return f"let through where {_kind(due.trap)}{_where(due.trap)} is due: {reason(test)}"
     if got.trap:

@@ -67,6 +67,11 @@ class WalkTest:
     stages: Stages
 
     @property
+    def made_by(self) -> str:
+        """How the access is made: by which instruction, and whether MPRV and MPV make M-mode's access a guest's."""
+        return f"{self.instruction.value} with MPV" if self.hart.mprv and self.hart.mpv else self.instruction.value
+
+    @property
     def fixed(self) -> Mapping[int, int]:
         """Entries besides that no test changes."""
         return fixed_entries(self.stages.second) if self.stages.second else {}
@@ -130,6 +135,8 @@ def make(data: bytes, stages: Stages, profile: Profile) -> WalkTest:
     address += (draw.byte() * 8 & 0x7F8) | (0x800 if draw.byte() & 1 else 0)
     if draw.one_in(64):
         address ^= 1 << (38 + draw.byte() % 26)
+    if address & ~0xFFF == BASE:
+        address |= 0x800  # a store that is not translated must miss the agent
     return WalkTest(entries, hart, made, address, stages)
 
 
