@@ -12,6 +12,7 @@ from refmodel.oracle.riscv.host import ADUE, PBMTE, RiscvHost
 from refmodel.oracle.riscv.layout import STORED, WINDOW, fetched, slot, told
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, due
 from refmodel.oracle.riscv.script import Results, Script, Step
+from refmodel.oracle.riscv.stale_tests import StaleTest, places_of
 from refmodel.oracle.riscv.walk_tests import WalkTest
 
 KINDS = (Instruction.LOAD, Instruction.STORE, Instruction.FETCH, Instruction.AMO, Instruction.HLV, Instruction.HSV,
@@ -98,18 +99,74 @@ def observed(test: WalkTest, way: Lawful, numbers: Numbers, results: Results) ->
     hart = test.hart
     if results[numbers.tables][:3] != (hart.satp, hart.vsatp, hart.hgatp):
         raise Lost(f"the machine does not take the registers of {test.stages.name}")
-    outcome = ended(test, way, results[numbers.access], None if numbers.stored is None else results[numbers.stored][0])
+    stored = numbers.stored is not None and results[numbers.stored][0] == STORED
+    outcome = ended(test.instruction, results[numbers.access], way.outcome.physical if stored else None)
     return Observed(outcome, {at: results[number][0] for at, number in numbers.entries.items()})
 
 
-def ended(test: WalkTest, way: Lawful, result: tuple[int, int, int, int], stored: int | None) -> Outcome:
-    """How the access ended. Where a store went is seen only if it is where it is due."""
+def ended(instruction: Instruction, result: tuple[int, int, int, int], stored: int | None) -> Outcome:
+    """How the access ended. Where a store went is seen only at the places that are looked at: ``stored``, or None."""
     first, second, tval2, tinst = result
     cause = first & 0xFF
     if first != NO_TRAP and cause not in ECALLS:
         return Outcome(trap=Trap(cause, second, tval2, tinst, first & 0x100 != 0))
-    if test.instruction is Instruction.FETCH:
+    if instruction is Instruction.FETCH:
         return Outcome(physical=fetched(second))
-    if test.instruction in WRITES:
-        return Outcome(physical=way.outcome.physical if stored == STORED else None)
+    if instruction in WRITES:
+        return Outcome(physical=stored)
     return Outcome(physical=told(second))
+
+
+# ---------------------------------------------------------------- staleness
+
+
+@attrs.frozen
+class _Steps:
+    """The steps of a script in which the results of one access are found."""
+
+    access: int
+    stored: dict[int, int]
+    """By the places that a store may go to."""
+    entries: dict[int, int]
+
+
+def stale_walks_on(host: RiscvHost, tests: Sequence[StaleTest]) -> list[list[Observed]]:
+    """Have the agent carry out tests of staleness: what came of each access of each."""
+    script = Script()
+    noted = [_add_stale(script, test) for test in tests]
+    results = host.perform(script)
+    found = []
+    for test, (tables, steps) in zip(tests, noted, strict=True):
+        hart = test.start.hart
+        if results[tables][:3] != (hart.satp, hart.vsatp, hart.hgatp):
+            raise Lost(f"the machine does not take the registers of {test.start.stages.name}")
+        found.append([_seen(access, each, results) for access, each in zip(test.tests, steps, strict=True)])
+    return found
+
+
+def _add_stale(script: Script, test: StaleTest) -> tuple[int, list[_Steps]]:
+    """The steps of one test, which leave the tables empty. Loading the status registers forgets what was before."""
+    start, steps = test.start, []
+    for at, entry in {**start.fixed, **start.entries}.items():
+        script.add(Step.STORE, at, entry)
+    tables = script.add(Step.TABLES, start.hart.satp, start.hart.vsatp, start.hart.hgatp)
+    script.add(Step.STATUS, *status_of(start.hart))
+    places = places_of(test)
+    for number, access in enumerate(test.tests):
+        if number:
+            made = test.rounds[number - 1]
+            script.add(Step.STORE, test.place, made.entry)
+            if made.fence is not None:
+                script.add(Step.FENCE, made.fence.kind, made.fence.address or 0, made.fence.identifier or 0)
+        step = script.add(Step.ACCESS, start.address, KINDS.index(access.instruction), mstatus_of(access.hart, access.instruction))
+        stored = {at: script.add(Step.EXCHANGE, at, slot(at)) for at in places if access.instruction in WRITES}
+        steps.append(_Steps(step, stored, {at: script.add(Step.LOOK, at) for at in start.entries}))
+    for at in (*start.fixed, *start.entries):
+        script.add(Step.STORE, at, 0)
+    return tables, steps
+
+
+def _seen(access: WalkTest, steps: _Steps, results: Results) -> Observed:
+    stored = next((at for at, number in steps.stored.items() if results[number][0] == STORED), None)
+    outcome = ended(access.instruction, results[steps.access], stored)
+    return Observed(outcome, {at: results[number][0] for at, number in steps.entries.items()})

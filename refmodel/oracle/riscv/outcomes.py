@@ -67,7 +67,7 @@ def due(entries: Mapping[int, int], hart: Hart, instruction: Instruction, addres
         end = translate(memory, hart, instruction, address)
     except Fault as fault:
         end = fault
-    may = {at: bits & A for at, bits in _speculated(entries, hart, address).items()}
+    may = {at: bits & A for at, bits in speculated(entries, hart, address).items()}
     if instruction in (Instruction.HLV, Instruction.HSV, Instruction.HLVX):  # norm:vs_stage_speculative_a_bit
         may = {at: bits for at, bits in may.items() if not is_vs(at)}
     for at, entry in entries.items():
@@ -80,7 +80,7 @@ def due(entries: Mapping[int, int], hart: Hart, instruction: Instruction, addres
     return Lawful(Outcome(physical=end.g.physical), must, {at: bits & ~must.get(at, 0) for at, bits in may.items()})
 
 
-def _speculated(entries: Mapping[int, int], hart: Hart, address: int) -> dict[int, int]:
+def speculated(entries: Mapping[int, int], hart: Hart, address: int) -> dict[int, int]:
     """The flags that accesses of any kind to this address would set, made in the same mode as fetches or as data accesses."""
     flags: dict[int, int] = {}
     for instruction in Instruction:

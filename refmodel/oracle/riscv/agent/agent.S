@@ -13,6 +13,7 @@
 #   5 ACCESS     at address a, by an instruction of kind b, with bits c set in mstatus
 #                results: mcause, with mstatus.GVA in bit 8, or -1 if there was no trap; mtval, or what was loaded; mtval2; mtinst
 #   6 FENCE      kind a with operands b (rs1) and c (rs2): see "fences"
+#   7 LOOK       first result = [a]
 # Kinds of access: 0 load, 1 store, 2 fetch, 3 AMO, 4 HLV, 5 HSV, 6 HLVX. The bits of c are MPRV, MPV, MPP, SUM and MXR; HLV,
 # HSV and HLVX take hstatus.SPVP from the lower bit of MPP. A fetch is an mret to the address; what lies there ends in an ecall.
 #
@@ -68,6 +69,7 @@ steps:  j       stop
         j       status
         j       access
         j       fences
+        j       look
 next:   addi    s1, s1, 64
         j       step
 
@@ -85,6 +87,10 @@ store:  sd      a1, 0(a0)
 exchange:
         ld      t0, 0(a0)
         sd      a1, 0(a0)
+        sd      t0, 32(s1)
+        j       next
+
+look:   ld      t0, 0(a0)
         sd      t0, 32(s1)
         j       next
 
