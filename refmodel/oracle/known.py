@@ -17,7 +17,7 @@ class Known:
     """One defect of an implementation."""
 
     name: str
-    implementation: str
+    implementations: tuple[str, ...]
     versions: tuple[str, ...]
     """How the versions that have it begin."""
     titles: tuple[str, ...]
@@ -32,7 +32,7 @@ class Known:
         ``implementation`` is a name and a version.
         """
         name, _, version = implementation.partition(" ")
-        return (name == self.implementation and version.startswith(self.versions)
+        return (name in self.implementations and version.startswith(self.versions)
                 and any(fnmatch.fnmatchcase(title, each) for each in self.titles)
                 and (access is None or not self.accesses or access in self.accesses))
 
@@ -41,9 +41,13 @@ class Known:
 def known_deviations() -> tuple[Known, ...]:
     """Those in known_deviations.toml."""
     text = resources.files("refmodel.oracle").joinpath("known_deviations.toml").read_text()
-    return tuple(Known(d["name"], d["implementation"], tuple(d["versions"]), tuple(d["class"]), " ".join(d["evidence"].split()),
-                       tuple(d.get("accesses", ())))
+    return tuple(Known(d["name"], _listed(d["implementation"]), tuple(d["versions"]), tuple(d["class"]),
+                       " ".join(d["evidence"].split()), tuple(d.get("accesses", ())))
                  for d in tomllib.loads(text)["deviation"])
+
+
+def _listed(names: str | list[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def explanation(implementation: str, title: str, access: str | None = None) -> Known | None:

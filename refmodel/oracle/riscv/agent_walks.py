@@ -21,7 +21,7 @@ KINDS = (Instruction.LOAD, Instruction.STORE, Instruction.FETCH, Instruction.AMO
 WRITES = (Instruction.STORE, Instruction.AMO, Instruction.HSV)
 MPRV, MPV, SUM, MXR, MPP = 1 << 17, 1 << 39, 1 << 18, 1 << 19, 11
 """Of mstatus."""
-NO_TRAP = (1 << 64) - 1
+NO_TRAP, NO_TRAP_32 = (1 << 64) - 1, (1 << 32) - 1
 ECALLS = range(8, 11)
 """Environment calls from U- or VU-mode, S-mode and VS-mode: what a fetched slot ends in."""
 
@@ -108,7 +108,7 @@ def ended(instruction: Instruction, result: tuple[int, int, int, int], stored: i
     """How the access ended. Where a store went is seen only at the places that are looked at: ``stored``, or None."""
     first, second, tval2, tinst = result
     cause = first & 0xFF
-    if first != NO_TRAP and cause not in ECALLS:
+    if first not in (NO_TRAP, NO_TRAP_32) and cause not in ECALLS:
         return Outcome(trap=Trap(cause, second, tval2, tinst, first & 0x100 != 0))
     if instruction is Instruction.FETCH:
         return Outcome(physical=fetched(second))

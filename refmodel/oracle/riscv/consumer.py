@@ -11,9 +11,8 @@ import zlib
 
 import attrs
 
-from refmodel.oracle.riscv.agent.code import AGENT
 from refmodel.oracle.riscv.elf import Segment, Symbol, executable
-from refmodel.oracle.riscv.layout import BASE, MAILBOX, MEMORY, SCRIPTS, SLOTS, TABLES, WINDOW
+from refmodel.oracle.riscv.layout import BASE, MAILBOX, MEMORY, SCRIPTS, SLOTS, TABLES, WINDOW, agent
 
 TO_HOST = MAILBOX - 0x1000
 """Where a 1 says that all is done: the symbol ``tohost``, which is no part of the signature."""
@@ -55,19 +54,22 @@ class Signature:
     """The script's steps, with their results."""
 
 
-def elf_of(script: bytes, label: Label | None = None) -> bytes:
-    """The ELF that carries out a script. Raises ``ValueError`` if the script is too long for the memory."""
+def elf_of(script: bytes, label: Label | None = None, xlen: int = 64) -> bytes:
+    """The ELF that carries out a script on a machine of 32 or 64 bits.
+
+    Raises ``ValueError`` if the script is too long for the memory.
+    """
     if len(script) > LARGEST:
         raise ValueError(f"a script of {len(script)} bytes does not fit into {LARGEST}")
     box = _BOX.pack(1, SCRIPTS, TO_HOST, 0, 0).ljust(_LABEL_AT, b"\0")
     if label is not None:
         box += attrs.evolve(label, checksum=zlib.crc32(script)).packed()
     report = box.ljust(SCRIPTS - MAILBOX, b"\0") + script
-    segments = (Segment(BASE, AGENT, TABLES.stop - BASE), Segment(WINDOW.start, SLOTS, len(SLOTS)),
+    segments = (Segment(BASE, agent(xlen), TABLES.stop - BASE), Segment(WINDOW.start, SLOTS, len(SLOTS)),
                 Segment(MAILBOX, report, len(report)))
     symbols = (Symbol("tohost", TO_HOST, 8), Symbol("fromhost", TO_HOST + 8, 8), Symbol("begin_signature", MAILBOX),
                Symbol("end_signature", MAILBOX + len(report)))
-    return executable(segments, symbols)
+    return executable(segments, symbols, xlen)
 
 
 def signature_of(memory: bytes) -> Signature:

@@ -17,6 +17,9 @@ ADUE, PBMTE = 1 << 61, 1 << 62
 class RiscvHost(ABC):
     """A machine with the agent in it."""
 
+    xlen = 64
+    """Bits of its registers."""
+
     def perform(self, script: Script) -> Results:
         """Let the agent carry out a script. Raises ``Lost`` if it does not come back, or comes to grief itself."""
         packed = script.packed()
@@ -56,12 +59,15 @@ def profile_of(host: RiscvHost, **known: bool) -> Profile:
     """The machine's own answers: which bits of menvcfg and henvcfg can be set, and which MODEs are taken."""
     script, asked = Script(), {}
     status = script.add(Step.STATUS, 0, ADUE | PBMTE, ADUE | PBMTE)
-    for levels in (3, 4, 5):
-        root = (levels + 5) << 60 | VS_TABLES[levels] >> 12
-        asked[levels] = script.add(Step.TABLES, root, root, (levels + 5) << 60 | G_ROOT >> 12)
+    modes = {2: 1 << 31} if host.xlen == 32 else {levels: (levels + 5) << 60 for levels in (3, 4, 5)}
+    for levels, mode in modes.items():
+        root = mode | VS_TABLES[levels] >> 12
+        asked[levels] = script.add(Step.TABLES, root, root, mode | G_ROOT >> 12)
     script.add(Step.TABLES)
     script.add(Step.STATUS)
     results = host.perform(script)
     menvcfg, henvcfg = results[status][:2]
-    schemes = tuple(levels for levels, number in asked.items() if all(r >> 60 == levels + 5 for r in results[number][:3]))
+    shift = 31 if host.xlen == 32 else 60
+    schemes = tuple(levels for levels, number in asked.items()
+                    if all(register >> shift == modes[levels] >> shift for register in results[number][:3]))
     return Profile(svadu=menvcfg & henvcfg & ADUE != 0, svpbmt=menvcfg & henvcfg & PBMTE != 0, schemes=schemes, **known)

@@ -18,8 +18,12 @@ TRANSFORMED = {
     Instruction.LOAD: 0x0000_3383, Instruction.STORE: 0x01C0_3023, Instruction.AMO: 0x09C0_33AF,
     Instruction.HLV: 0x6C00_43F3, Instruction.HLVX: 0x6830_43F3, Instruction.HSV: 0x6FC0_4073,
 }
-"""The agent's instructions, transformed: rs1 is replaced by the address offset, 0, and an immediate by 0
-(``norm:H_tinst_addr_offset``)."""
+TRANSFORMED_32 = {
+    Instruction.LOAD: 0x0000_2383, Instruction.STORE: 0x01C0_2023, Instruction.AMO: 0x09C0_23AF,
+    Instruction.HLV: 0x6800_43F3, Instruction.HLVX: 0x6830_43F3, Instruction.HSV: 0x6BC0_4073,
+}
+"""The agent's instructions on machines of 64 and 32 bits, transformed: rs1 is replaced by the address offset, 0, and an immediate
+by 0 (``norm:H_tinst_addr_offset``)."""
 
 
 @attrs.frozen
@@ -92,7 +96,7 @@ def speculated(entries: Mapping[int, int], hart: Hart, address: int) -> dict[int
     return flags
 
 
-def allows(due: Trap, got: Trap, instruction: Instruction) -> str | None:
+def allows(due: Trap, got: Trap, instruction: Instruction, rv32: bool = False) -> str | None:
     """The register whose value is not lawful, or None."""
     if got.cause != due.cause:
         return "cause"
@@ -101,7 +105,7 @@ def allows(due: Trap, got: Trap, instruction: Instruction) -> str | None:
     if got.tval2 not in (due.tval2, 0):
         return "tval2"
     needs = due.tinst if got.tval2 else 0
-    if got.tinst != needs and (needs or got.tinst != TRANSFORMED.get(instruction)):
+    if got.tinst != needs and (needs or got.tinst != (TRANSFORMED_32 if rv32 else TRANSFORMED).get(instruction)):
         return "tinst"
     if due.gva and due.tval == 0:
         return None  # whether zero is the address or stands for none cannot be seen

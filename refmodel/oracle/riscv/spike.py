@@ -20,6 +20,7 @@ from refmodel.oracle.riscv.host import RiscvHost
 from refmodel.oracle.riscv.layout import BASE, MAILBOX, MEMORY, SCRIPTS
 
 ISA = "rv64gch_svnapot_svpbmt_svadu_svinval_zicsr_zifencei"
+ISA_32 = "rv32gch_svadu_svinval_zicsr_zifencei"
 PATIENCE = 120.0
 """Seconds that a script may take."""
 
@@ -56,11 +57,12 @@ class Spike(RiscvHost):
         if found is None:
             raise Lost("Spike is not installed")
         self.program, self.isa = found, isa
+        self.xlen = 32 if isa.startswith("rv32") else 64
 
     def run(self, script: bytes) -> tuple[bytes, bytes]:
         with tempfile.TemporaryDirectory(prefix="refmodel-spike-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
             elf, signature = Path(folder) / "elf", Path(folder) / "signature"
-            elf.write_bytes(elf_of(script))
+            elf.write_bytes(elf_of(script, xlen=self.xlen))
             try:
                 done = subprocess.run([self.program, f"-m{BASE:#x}:{MEMORY:#x}", f"--isa={self.isa}", f"+signature={signature}",
                                        "+signature-granularity=8", str(elf)], capture_output=True, text=True, check=False,

@@ -14,7 +14,7 @@ from refmodel.oracle.riscv.host import Profile
 from refmodel.oracle.riscv.layout import BASE, is_vs
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, wrong_flags
 from refmodel.oracle.riscv.reasons import reason
-from refmodel.oracle.riscv.walk_tests import SIZE, Stages, WalkTest, entry_words, make, name_of
+from refmodel.oracle.riscv.walk_tests import HIGH, SIZE, Stages, WalkTest, entry_words, make, name_of
 
 WALK = "Privileged Architecture, Sv32, Virtual Address Translation Process"
 FLAGS = "Privileged Architecture, Sv32, Addressing and Memory Protection, on PTE updates"
@@ -65,14 +65,21 @@ class RiscvCampaign:
 
     def told_apart(self, test: WalkTest, finding: Finding | None) -> Finding | None:
         """What is wrong, in a class of its own if its class is known, but not of accesses made as the test's is."""
-        return finding and known.told_apart(self.implementation, finding, test.made_by)
+        if finding is None:
+            return None
+        found = known.told_apart(self.implementation, finding, test.made_by)
+        if not self.stages.high:
+            return found
+        high = f"{found.title}{HIGH}"
+        as_known = known.explanation(self.implementation, found.title), known.explanation(self.implementation, high)
+        return attrs.evolve(found, title=high) if as_known[1] or not as_known[0] else found
 
 
 def compare(test: WalkTest, way: Lawful, observed: Observed) -> Finding | None:
     """None if the manual allows what was observed."""
     due, got = way.outcome, observed.outcome
     if due.trap and got.trap:
-        wrong = allows(due.trap, got.trap, test.instruction)
+        wrong = allows(due.trap, got.trap, test.instruction, test.hart.rv32)
         if wrong is not None:
             return Finding(_title(test, due.trap, got.trap, wrong), RULES[wrong], words(due), words(got))
     elif due.trap or got.trap or due.physical != got.physical:
