@@ -103,6 +103,11 @@ def test_a_test_of_32_bits_has_words_and_addresses_of_32_bits(stages: Stages) ->
         assert (sum(gpa >> 32 != 0 for gpa in gpas) > len(gpas) / 2) == stages.high
 
 
+def test_vectors_are_drawn_from_what_stages_print_which_stays_as_it_is() -> None:
+    """Vectors are always the same, from one version to the next."""
+    assert f"{Stages(3, 3, True)}" == "Stages(first=3, second=3, virtual=True)"
+
+
 def cut(seen: Observed, test: WalkTest) -> Observed:
     """What QEMU 7.2 does for 32 bits: an address beyond 4 GiB is taken for the one below."""
     words = {at: entry & ~(3 << 30) for at, entry in {**test.fixed, **test.entries}.items()}

@@ -51,7 +51,7 @@ class Stages:
     second: int = 0
     """Of hgatp."""
     virtual: bool = False
-    high: bool = False
+    high: bool = attrs.field(default=False, repr=False)  # vectors are drawn from what prints
     """Of a machine of 32 bits: guest-physical addresses have 34, and begin at 4 GiB."""
 
     @property
