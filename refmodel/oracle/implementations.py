@@ -151,7 +151,7 @@ def _qemu_riscv(xlen: int) -> Generator[Campaign, None, None]:
         raise Absent("QEMU for RISC-V is not installed (Debian: apt-get install qemu-system-misc)")
     major, version = found
     with contextlib.closing(qemu.QemuRiscv(major, xlen)) as host:
-        yield from _riscv(f"qemu-riscv{xlen} {version}", host, 24, sets_flags=major < 9)
+        yield from _riscv(f"qemu-riscv{xlen} {version}", host, 120, sets_flags=major < 9)
 
 
 def _riscv(name: str, host: RiscvHost, batch: int, **known: bool) -> Generator[Campaign, None, None]:

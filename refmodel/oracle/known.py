@@ -50,6 +50,7 @@ def _listed(names: str | list[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
+@functools.cache
 def explanation(implementation: str, title: str, access: str | None = None) -> Known | None:
     """What is known of a class of deviation; and, if an access is given, of accesses made so. What is known of some accesses only
     comes first."""
