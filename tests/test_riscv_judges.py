@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from refmodel.language import Fault
+from refmodel.language import BadDesign, Fault
 from refmodel.machine.riscv.hart import Hart, Instruction, Trap, effective, translate, trap
 from refmodel.machine.riscv.words import PPN, A, R, W
 from refmodel.machine.words import Marked, flags_of
@@ -20,6 +20,7 @@ from refmodel.oracle.riscv.layout import is_vs
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, due
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.riscv.walk_tests import Stages, WalkTest, make
+from refmodel.oracle.vectors.running import run as run_vectors
 
 PROFILE = Profile(svadu=True, svpbmt=True, schemes=(3, 4, 5))
 PROFILE_32 = Profile(svadu=True, svpbmt=False, schemes=(2,))
@@ -101,6 +102,12 @@ def test_a_test_of_32_bits_has_words_and_addresses_of_32_bits(stages: Stages) ->
             gpas |= {(entry & PPN) << 2 for at, entry in test.entries.items() if is_vs(at) and entry & R} - {0}
     if gpas:
         assert (sum(gpa >> 32 != 0 for gpa in gpas) > len(gpas) / 2) == stages.high
+
+
+def test_there_are_no_vectors_of_32_bits_and_none_is_asked_for(tmp_path: Path) -> None:
+    assert run_vectors(RiscvCampaign("the text", Stages(2), PROFILE_32, machine()), tmp_path) is None
+    with pytest.raises(BadDesign, match="riscv-sv39.jsonl: no such file"):
+        run_vectors(RiscvCampaign("the text", Stages(3), PROFILE, machine()), tmp_path)
 
 
 def test_vectors_are_drawn_from_what_stages_print_which_stays_as_it_is() -> None:
