@@ -17,6 +17,7 @@ from refmodel.oracle import known
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Campaign, Finding, Lost, Verdict, judge, plainer
 from refmodel.oracle.kernel_settings import changed
+from refmodel.oracle.riscv.stale_campaign import StaleCampaign as RiscvStaleCampaign
 from refmodel.oracle.x86 import nested_campaign, stale_tests, walk_campaign
 from refmodel.oracle.x86.agent import code
 from refmodel.oracle.x86.nested_tests import ROOT
@@ -227,11 +228,15 @@ def test_every_byte_string_is_a_test() -> None:
 # ---------------------------------------------------------------- real ones
 
 REDISCOVERED = {"qemu": {"Q1", "Q2", "Q3", "Q4"}, "bochs": {"B1", "B2", "B3"}, "unicorn": {"U1", "U2"}, "kvm": set(),
-                "spike": set(), "qemu-riscv64": {f"R{number}" for number in range(1, 11)}}
-RARE = {"R3", "R8"}
+                "spike": {"S1"}, "qemu-riscv64": {f"R{number}" for number in range(1, 11)},
+                "qemu-riscv32": {"R1", "R2", "R3", "R6", "R7", "R8", "R9", "R10"}}
+OF_QEMU_7 = {"qemu-riscv64": {f"R{number}" for number in (2, 3, 4, 5, 8, 9, 10, *range(11, 21))},
+             "qemu-riscv32": {f"R{number}" for number in (2, 3, 8, 9, 10, *range(13, 23))}}
+"""What QEMU 7.2 shows on RISC-V, where QEMU 10 shows what is above."""
+RARE = {"R2", "R3", "R4", "R7", "R8", "R18", "R19", "R20", "S1"}
 """Those that so few checks need not meet."""
 STALE_CHECKS = 2500
-CHECKS = {"qemu": 4000, "bochs": 16_000, "unicorn": 3000, "kvm": 1500, "spike": 360, "qemu-riscv64": 2500}
+CHECKS = {"qemu": 4000, "bochs": 16_000, "unicorn": 3000, "kvm": 1500, "spike": 360, "qemu-riscv64": 2500, "qemu-riscv32": 2500}
 
 
 @pytest.mark.parametrize("name", REDISCOVERED)
@@ -240,9 +245,13 @@ def test_real_implementations_show_what_is_known_of_them_and_nothing_new(name: s
     campaigns: Generator[Campaign, None, None] = IMPLEMENTATIONS[name].campaigns()
     try:
         for campaign in campaigns:
-            if campaign.implementation.startswith("qemu-riscv64 7."):
-                pytest.skip("QEMU 7 deviates in too many ways on RISC-V; what is known is of QEMU 10 (bookworm-backports)")
             checks = min(CHECKS[name], STALE_CHECKS) if isinstance(campaign, stale_tests.StaleCampaign) else CHECKS[name]
+            if isinstance(campaign, RiscvStaleCampaign):
+                checks = min(checks, 500)  # there are many ways through two stages
+            if "riscv" in name and " 7." in campaign.implementation:  # so many classes that shrinking their examples takes long
+                checks = 300
+                if "Sv48" in campaign.subject or "Sv57" in campaign.subject:
+                    continue
             verdicts.append(judge(campaign, seconds=3 if campaign.slow else 300, checks=checks))
     except Absent as why:
         if not verdicts:
@@ -252,13 +261,23 @@ def test_real_implementations_show_what_is_known_of_them_and_nothing_new(name: s
     finally:
         campaigns.close()
     assert [title for v in verdicts for title in known.new_titles(v)] == []
-    met = {known.explanation(v.implementation, d.finding.title) for v in verdicts for d in v.deviations}
-    assert {k.name for k in met if k} | RARE >= REDISCOVERED[name]
+    met = {known.known_of(v, d) for v in verdicts for d in v.deviations}
+    due = OF_QEMU_7[name] if name in OF_QEMU_7 and " 7." in verdicts[0].implementation else REDISCOVERED[name]
+    assert due - RARE <= {k.name for k in met if k} <= due
+
+
+def test_what_is_known_of_some_accesses_is_new_of_others() -> None:
+    as_access_fault = "an access fault where a page fault is due: V is clear"
+    finding = Finding(as_access_fault, "", "", "")
+    assert known.told_apart("qemu-riscv64 7.2.22", finding, "hlv") == finding
+    other = known.told_apart("qemu-riscv64 7.2.22", finding, "fetch")
+    assert other.title == f"{as_access_fault} (fetch)" and known.explanation("qemu-riscv64 7.2.22", other.title, "fetch") is None
+    assert known.told_apart("qemu-riscv64 10.0.2", finding, "fetch") == finding  # nothing is known of it there
 
 
 def test_known_deviations_are_of_implementations_that_there_are() -> None:
-    assert {k.name for k in known.known_deviations()} == set.union(*REDISCOVERED.values())
-    assert all(k.implementation in IMPLEMENTATIONS and k.evidence and k.titles for k in known.known_deviations())
+    assert {k.name for k in known.known_deviations()} == set.union(*OF_QEMU_7.values(), *REDISCOVERED.values())
+    assert all(set(k.implementations) <= set(IMPLEMENTATIONS) and k.evidence and k.titles for k in known.known_deviations())
     assert known.explanation("qemu 7.2.22", "accessed flag of a 1 GiB leaf set although the access faults") is not None
     assert known.explanation("qemu 12.0", "accessed flag of a 1 GiB leaf set although the access faults") is None
 

@@ -35,7 +35,7 @@ from refmodel.engines.spread import Where, spread
 from refmodel.language.unsound import BadDesign
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Lost, Verdict, judge
-from refmodel.oracle.known import explanation, new_titles
+from refmodel.oracle.known import known_of, new_titles
 from refmodel.oracle.trace.cutting import judge_in_pieces
 from refmodel.oracle.trace.exercised import exercised
 from refmodel.oracle.trace.expected import Expected, read_expected
@@ -228,7 +228,7 @@ def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, v
 def judged_document(verdict: Verdict) -> dict[str, Any]:
     deviations = []
     for d in verdict.deviations:
-        known = explanation(verdict.implementation, d.finding.title)
+        known = known_of(verdict, d)
         deviations.append({"title": d.finding.title, "source": d.finding.source, "times": verdict.seen.get(d.finding.title, 0),
                            "known": known.name if known else None, "test": list(d.test.lines()),
                            "expected": d.finding.expected, "got": d.finding.got})

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from refmodel import api
-from refmodel.cli.common import FAILS, HOLDS, app, out
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out
 from refmodel.cli.progress import writing
 from refmodel.language import BadDesign
+from refmodel.oracle.riscv.signatures import MOST, judge_signature, write_elfs
 
 
 @app.command()
@@ -22,30 +23,48 @@ def vectors(
     without: Annotated[list[str] | None, typer.Option(help="leave out vectors that need this feature, for a walker that lacks it "
                                                            "(specs/vectors.md has the names); may be repeated")] = None,
     architecture: Annotated[str, typer.Option(help="x86, with a monitor's; or riscv")] = "x86",
+    elf: Annotated[int | None, typer.Option(help="of riscv: write bare ELF files too, which carry out this many vectors each and "
+                                                 "report by signature", min=1, max=MOST)] = None,
     results: Annotated[Path | None, typer.Option("--judge", help="write nothing, and judge what a consumer of these vectors found: "
-                                                                 "a file with a result a line")] = None,
+                                                                 "a file with a result a line; of riscv, a signature")] = None,
 ) -> None:
     """Write conformance vectors for page walks and for a monitor. They are always the same. specs/vectors.md has their format, and
     specs/riscv.md that of RISC-V's. --count ends the command as soon as so many vectors are written.
+    specs/guide/rtl.md says how an RTL simulator runs the ELF files, and how their signatures are judged.
 
     Exit status: 0, or 2 if the folder cannot be written or there is no such feature.
-    With --judge: 0 no deviation, 1 deviations, 2 bad input.
+    With --judge: 0 no deviation, 1 deviations, 2 bad input, 3 nothing was judged.
     """
     if results is not None:
-        from refmodel.oracle.vectors.results import judge_results
-        from refmodel.report import terminal
-
-        if count is not None or without or architecture != "x86":
-            raise BadDesign("--judge is for x86's vectors as they are; --count, --without and --architecture are for writing")
-        if not results.is_file():
-            raise BadDesign(f"{results}: no such file; expected a file with a result a line")
-        verdicts = judge_results(folder, results)
-        for verdict in verdicts:
-            terminal.judged(out, verdict)
-        raise typer.Exit(FAILS if any(verdict.deviations for verdict in verdicts) else HOLDS)
+        if count is not None or without or elf is not None:
+            raise BadDesign("--judge is for vectors as they are; --count, --without and --elf are for writing")
+        raise typer.Exit(_judge(folder, results, architecture))
+    if elf is not None and architecture != "riscv":
+        raise BadDesign("--elf is for --architecture riscv")
     began = time.perf_counter()
     with writing("vectors") as progress:
         written = api.vectors(folder, count, progress, architecture, without or ())
     for name, number in written.items():
         out.print(f"{number:>9,}  {folder / name}.jsonl", soft_wrap=True, markup=False)
+    if elf is not None:
+        made = write_elfs(folder, elf)
+        out.print(f"{len(made):>9,}  {folder}/*.elf, of up to {elf:,} vectors each", soft_wrap=True, markup=False)
     out.print(f"{sum(written.values()):>9,}  vectors in {time.perf_counter() - began:.0f} s")
+
+
+def _judge(folder: Path, results: Path, architecture: str) -> int:
+    """Judge what a consumer found: results by x86's vectors, or a signature by RISC-V's."""
+    from refmodel.oracle.vectors.results import judge_results
+    from refmodel.report import terminal
+
+    if architecture not in ("x86", "riscv"):
+        raise BadDesign(f"{architecture}: no such architecture; x86 or riscv was expected")
+    if not results.is_file():
+        raise BadDesign(f"{results}: no such file; expected "
+                        + ("a signature" if architecture == "riscv" else "a file with a result a line"))
+    verdicts = [judge_signature(folder, results)] if architecture == "riscv" else judge_results(folder, results)
+    for verdict in verdicts:
+        terminal.judged(out, verdict)
+    if not any(verdict.checks for verdict in verdicts):
+        return UNDECIDED
+    return FAILS if any(verdict.deviations for verdict in verdicts) else HOLDS

@@ -16,7 +16,7 @@ import attrs
 from refmodel import __version__
 from refmodel.language import BadDesign
 from refmodel.oracle.judging import Verdict
-from refmodel.oracle.known import explanation
+from refmodel.oracle.known import known_of
 from refmodel.oracle.trace.driving import Driven
 from refmodel.oracle.trace.expected import NONE_KNOWN, Entry, Expected
 from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
@@ -107,7 +107,7 @@ def _of_implementation(verdict: Verdict) -> Iterable[Case]:
         yield Case("judge", name, "passed", verdict.seconds)
     for each in verdict.deviations:
         finding = each.finding
-        known = explanation(verdict.implementation, finding.title)
+        known = known_of(verdict, each)
         details = "\n".join([*each.test.lines(), f"expected {finding.expected}", f"got      {finding.got}", finding.source])
         yield Case("judge", f"{name}: {finding.title}", "failed" if known is None else "known", verdict.seconds, finding.title,
                    finding.source, finding.title if known is None else known.evidence, details)

@@ -13,7 +13,7 @@ from refmodel.engines.verdicts import BAD, GOOD, EngineReport
 from refmodel.language import BadDesign, Law
 from refmodel.language.design import Outline
 from refmodel.oracle.judging import Verdict
-from refmodel.oracle.known import explanation
+from refmodel.oracle.known import known_of
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.report.grids import Grid, grid
 from refmodel.report.stories import Story
@@ -92,7 +92,7 @@ def examples(verdict: Verdict) -> tuple[Example, ...]:
     found = []
     for deviation in verdict.deviations:
         finding, test = deviation.finding, deviation.test
-        known = explanation(verdict.implementation, finding.title)
+        known = known_of(verdict, deviation)
         found.append(Example(f"{finding.title} ({verdict.seen.get(finding.title, 0):,} times; {finding.source})",
                              f"{known.name}: {known.evidence}" if known else "", tuple(test.lines()), finding.expected, finding.got,
                              grid(test) if isinstance(test, NestedTest) else None))

@@ -20,7 +20,7 @@ from refmodel.engines.words import arguments_of, change_text, names_of, place, s
 from refmodel.language.design import Outline
 from refmodel.language.kinds import kind_of
 from refmodel.oracle.judging import Verdict as Judged
-from refmodel.oracle.known import explanation
+from refmodel.oracle.known import known_of
 from refmodel.report.explaining import Explanation
 
 
@@ -175,7 +175,7 @@ def judged(console: Console, verdict: Judged) -> None:
     if not verdict.deviations:
         console.print("  no deviation", style="green")
     for d in verdict.deviations:
-        finding, known = d.finding, explanation(verdict.implementation, d.finding.title)
+        finding, known = d.finding, known_of(verdict, d)
         kind = f"known deviation {known.name}" if known else "deviation"
         console.print(f"  {kind}: {finding.title} ({verdict.seen.get(finding.title, 0):,} times; {finding.source})",
                       style="dim" if known else "yellow", highlight=False, soft_wrap=True)

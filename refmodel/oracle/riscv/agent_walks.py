@@ -12,6 +12,7 @@ from refmodel.oracle.riscv.host import ADUE, PBMTE, RiscvHost
 from refmodel.oracle.riscv.layout import STORED, WINDOW, fetched, slot, told
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, due
 from refmodel.oracle.riscv.script import Results, Script, Step
+from refmodel.oracle.riscv.stale_tests import StaleTest, places_of
 from refmodel.oracle.riscv.walk_tests import WalkTest
 
 KINDS = (Instruction.LOAD, Instruction.STORE, Instruction.FETCH, Instruction.AMO, Instruction.HLV, Instruction.HSV,
@@ -20,14 +21,14 @@ KINDS = (Instruction.LOAD, Instruction.STORE, Instruction.FETCH, Instruction.AMO
 WRITES = (Instruction.STORE, Instruction.AMO, Instruction.HSV)
 MPRV, MPV, SUM, MXR, MPP = 1 << 17, 1 << 39, 1 << 18, 1 << 19, 11
 """Of mstatus."""
-NO_TRAP = (1 << 64) - 1
+NO_TRAP, NO_TRAP_32 = (1 << 64) - 1, (1 << 32) - 1
 ECALLS = range(8, 11)
 """Environment calls from U- or VU-mode, S-mode and VS-mode: what a fetched slot ends in."""
 
 
 @attrs.frozen
-class _Numbers:
-    """Under which the results of a test are found."""
+class Numbers:
+    """The steps of a script in which the results of a test are found."""
 
     tables: int
     status: int
@@ -38,8 +39,15 @@ class _Numbers:
 
 def walks_on(host: RiscvHost, tests: Sequence[WalkTest]) -> list[tuple[Lawful, Observed]]:
     """Have the agent make these accesses: what is due of each, and what came of it."""
-    script, noted = Script(), []
     ways = [due({**test.fixed, **test.entries}, test.hart, test.instruction, test.address) for test in tests]
+    script, noted = scripted(tests, ways)
+    results = host.perform(script)
+    return [(way, observed(test, way, numbers, results)) for test, way, numbers in zip(tests, ways, noted, strict=True)]
+
+
+def scripted(tests: Sequence[WalkTest], ways: Sequence[Lawful]) -> tuple[Script, list[Numbers]]:
+    """The script that carries out these tests, of which so much is due; and under which numbers their results are."""
+    script, noted = Script(), []
     written: dict[int, int] = {}
     for test, way in zip(tests, ways, strict=True):
         for at, entry in test.fixed.items():
@@ -49,11 +57,10 @@ def walks_on(host: RiscvHost, tests: Sequence[WalkTest]) -> list[tuple[Lawful, O
         noted.append(add_test(script, test, way))
     for at in written:
         script.add(Step.STORE, at, 0)
-    results = host.perform(script)
-    return [(way, observed(test, way, numbers, results)) for test, way, numbers in zip(tests, ways, noted, strict=True)]
+    return script, noted
 
 
-def add_test(script: Script, test: WalkTest, way: Lawful) -> _Numbers:
+def add_test(script: Script, test: WalkTest, way: Lawful) -> Numbers:
     """The steps of one test, which leave memory as it was."""
     hart = test.hart
     for place, entry in test.entries.items():
@@ -66,7 +73,7 @@ def add_test(script: Script, test: WalkTest, way: Lawful) -> _Numbers:
     if at is not None and test.instruction in WRITES and at & ~0xFFF in WINDOW:
         stored = script.add(Step.EXCHANGE, at, slot(at))
     entries = {entry: script.add(Step.EXCHANGE, entry, 0) for entry in test.entries}
-    return _Numbers(tables, status, access, stored, entries)
+    return Numbers(tables, status, access, stored, entries)
 
 
 def status_of(hart: Hart) -> tuple[int, int, int]:
@@ -87,23 +94,79 @@ def mstatus_of(hart: Hart, instruction: Instruction) -> int:
             | (MXR if hart.mxr else 0))
 
 
-def observed(test: WalkTest, way: Lawful, numbers: _Numbers, results: Results) -> Observed:
+def observed(test: WalkTest, way: Lawful, numbers: Numbers, results: Results) -> Observed:
     """What the results say of a test."""
     hart = test.hart
     if results[numbers.tables][:3] != (hart.satp, hart.vsatp, hart.hgatp):
         raise Lost(f"the machine does not take the registers of {test.stages.name}")
-    outcome = ended(test, way, results[numbers.access], None if numbers.stored is None else results[numbers.stored][0])
+    stored = numbers.stored is not None and results[numbers.stored][0] == STORED
+    outcome = ended(test.instruction, results[numbers.access], way.outcome.physical if stored else None)
     return Observed(outcome, {at: results[number][0] for at, number in numbers.entries.items()})
 
 
-def ended(test: WalkTest, way: Lawful, result: tuple[int, int, int, int], stored: int | None) -> Outcome:
-    """How the access ended. Where a store went is seen only if it is where it is due."""
+def ended(instruction: Instruction, result: tuple[int, int, int, int], stored: int | None) -> Outcome:
+    """How the access ended. Where a store went is seen only at the places that are looked at: ``stored``, or None."""
     first, second, tval2, tinst = result
     cause = first & 0xFF
-    if first != NO_TRAP and cause not in ECALLS:
+    if first not in (NO_TRAP, NO_TRAP_32) and cause not in ECALLS:
         return Outcome(trap=Trap(cause, second, tval2, tinst, first & 0x100 != 0))
-    if test.instruction is Instruction.FETCH:
+    if instruction is Instruction.FETCH:
         return Outcome(physical=fetched(second))
-    if test.instruction in WRITES:
-        return Outcome(physical=way.outcome.physical if stored == STORED else None)
+    if instruction in WRITES:
+        return Outcome(physical=stored)
     return Outcome(physical=told(second))
+
+
+# ---------------------------------------------------------------- staleness
+
+
+@attrs.frozen
+class _Steps:
+    """The steps of a script in which the results of one access are found."""
+
+    access: int
+    stored: dict[int, int]
+    """By the places that a store may go to."""
+    entries: dict[int, int]
+
+
+def stale_walks_on(host: RiscvHost, tests: Sequence[StaleTest]) -> list[list[Observed]]:
+    """Have the agent carry out tests of staleness: what came of each access of each."""
+    script = Script()
+    noted = [_add_stale(script, test) for test in tests]
+    results = host.perform(script)
+    found = []
+    for test, (tables, steps) in zip(tests, noted, strict=True):
+        hart = test.start.hart
+        if results[tables][:3] != (hart.satp, hart.vsatp, hart.hgatp):
+            raise Lost(f"the machine does not take the registers of {test.start.stages.name}")
+        found.append([_seen(access, each, results) for access, each in zip(test.tests, steps, strict=True)])
+    return found
+
+
+def _add_stale(script: Script, test: StaleTest) -> tuple[int, list[_Steps]]:
+    """The steps of one test, which leave the tables empty. Loading the status registers forgets what was before."""
+    start, steps = test.start, []
+    for at, entry in {**start.fixed, **start.entries}.items():
+        script.add(Step.STORE, at, entry)
+    tables = script.add(Step.TABLES, start.hart.satp, start.hart.vsatp, start.hart.hgatp)
+    script.add(Step.STATUS, *status_of(start.hart))
+    places = places_of(test)
+    for number, access in enumerate(test.tests):
+        if number:
+            made = test.rounds[number - 1]
+            script.add(Step.STORE, test.place, made.entry)
+            if made.fence is not None:
+                script.add(Step.FENCE, made.fence.kind, made.fence.address or 0, made.fence.identifier or 0)
+        step = script.add(Step.ACCESS, start.address, KINDS.index(access.instruction), mstatus_of(access.hart, access.instruction))
+        stored = {at: script.add(Step.EXCHANGE, at, slot(at)) for at in places if access.instruction in WRITES}
+        steps.append(_Steps(step, stored, {at: script.add(Step.LOOK, at) for at in start.entries}))
+    for at in (*start.fixed, *start.entries):
+        script.add(Step.STORE, at, 0)
+    return tables, steps
+
+
+def _seen(access: WalkTest, steps: _Steps, results: Results) -> Observed:
+    stored = next((at for at, number in steps.stored.items() if results[number][0] == STORED), None)
+    outcome = ended(access.instruction, results[steps.access], stored)
+    return Observed(outcome, {at: results[number][0] for at, number in steps.entries.items()})

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import attrs
 
 from refmodel.oracle.judging import Lost
-from refmodel.oracle.riscv.layout import BASE, G_ROOT, MAILBOX, MEMORY, SCRIPTS, VS_TABLES
+from refmodel.oracle.riscv.layout import BASE, G_ROOT, MEMORY, SCRIPTS, VS_TABLES
 from refmodel.oracle.riscv.script import Results, Script, Step
 
 ADUE, PBMTE = 1 << 61, 1 << 62
@@ -16,6 +16,9 @@ ADUE, PBMTE = 1 << 61, 1 << 62
 
 class RiscvHost(ABC):
     """A machine with the agent in it."""
+
+    xlen = 64
+    """Bits of its registers."""
 
     def perform(self, script: Script) -> Results:
         """Let the agent carry out a script. Raises ``Lost`` if it does not come back, or comes to grief itself."""
@@ -56,19 +59,15 @@ def profile_of(host: RiscvHost, **known: bool) -> Profile:
     """The machine's own answers: which bits of menvcfg and henvcfg can be set, and which MODEs are taken."""
     script, asked = Script(), {}
     status = script.add(Step.STATUS, 0, ADUE | PBMTE, ADUE | PBMTE)
-    for levels in (3, 4, 5):
-        root = (levels + 5) << 60 | VS_TABLES[levels] >> 12
-        asked[levels] = script.add(Step.TABLES, root, root, (levels + 5) << 60 | G_ROOT >> 12)
+    modes = {2: 1 << 31} if host.xlen == 32 else {levels: (levels + 5) << 60 for levels in (3, 4, 5)}
+    for levels, mode in modes.items():
+        root = mode | VS_TABLES[levels] >> 12
+        asked[levels] = script.add(Step.TABLES, root, root, mode | G_ROOT >> 12)
     script.add(Step.TABLES)
     script.add(Step.STATUS)
     results = host.perform(script)
     menvcfg, henvcfg = results[status][:2]
-    schemes = tuple(levels for levels, number in asked.items() if all(r >> 60 == levels + 5 for r in results[number][:3]))
+    shift = 31 if host.xlen == 32 else 60
+    schemes = tuple(levels for levels, number in asked.items()
+                    if all(register >> shift == modes[levels] >> shift for register in results[number][:3]))
     return Profile(svadu=menvcfg & henvcfg & ADUE != 0, svpbmt=menvcfg & henvcfg & PBMTE != 0, schemes=schemes, **known)
-
-
-def prepared(memory: bytearray, end: int) -> bytearray:
-    """RAM with a mailbox that says where scripts lie, and how to end."""
-    at = MAILBOX - BASE
-    memory[at + 8:at + 24] = SCRIPTS.to_bytes(8, "little") + end.to_bytes(8, "little")
-    return memory

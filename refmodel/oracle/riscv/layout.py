@@ -5,12 +5,13 @@ from __future__ import annotations
 import struct
 
 from refmodel.machine.riscv.words import V
-from refmodel.oracle.riscv.agent.code import AGENT
+from refmodel.oracle.riscv.agent.code import AGENT, AGENT_32
 
 BASE, MEMORY = 0x8000_0000, 0x100_0000
 """Where RAM begins, and how many bytes there are."""
-MAILBOX = BASE + 0x1000
 SCRIPTS = BASE + 0x40_0000
+MAILBOX = SCRIPTS - 0x1000
+"""Next to the scripts, so that what is read of both lies together."""
 VS_TABLES = {level: BASE + 0x10000 + 0x1000 * (5 - level) for level in range(1, 6)}
 """The table under test of each level, of satp or of vsatp."""
 G_ROOT = BASE + 0x20000
@@ -22,7 +23,9 @@ TABLES_2, TABLES_1, DATA_2, DATA_1 = (BASE + 0x26000 + 0x1000 * n for n in range
 TABLES = range(BASE + 0x10000, DATA_1 + 0x1000)
 """All of the tables. What no test put there is zero."""
 GPA_TABLES, GPA_DATA = 1 << 32, 2 << 32
-"""Guest-physical addresses: RAM, of which the VS-stage's tables are used; and 1 GiB for data."""
+"""Guest-physical addresses: RAM, of which the VS-stage's tables are used; and 1 GiB for data. Both have 34 bits."""
+GPA_TABLES_32, GPA_DATA_32 = 3 << 30, 1 << 30
+"""The like of them for machines of 32 bits, unless guest-physical addresses are to have 34."""
 WINDOW = range(BASE + 0x10_0000, BASE + 0x20_0000, 0x1000)
 """Frames for data."""
 STORED = 0x5A5A_FEED
@@ -50,11 +53,17 @@ SLOTS = b"".join(struct.pack("<Q", slot(at)) for at in range(WINDOW.start, WINDO
 """What lies in the window."""
 
 
-def memory() -> bytearray:
-    """All of RAM before the first script."""
+def agent(xlen: int) -> bytes:
+    """The agent for machines of 32 or 64 bits."""
+    return AGENT_32 if xlen == 32 else AGENT
+
+
+def memory(xlen: int = 64) -> bytearray:
+    """All of RAM before the first script, with an agent that waits for one."""
     whole = bytearray(MEMORY)
-    whole[:len(AGENT)] = AGENT
+    whole[:len(agent(xlen))] = agent(xlen)
     whole[WINDOW.start - BASE:WINDOW.stop - BASE] = SLOTS
+    whole[MAILBOX - BASE + 8:MAILBOX - BASE + 16] = SCRIPTS.to_bytes(8, "little")
     return whole
 
 
@@ -63,13 +72,25 @@ def pointer(address: int, flags: int = V) -> int:
     return address >> 2 | flags
 
 
+def first_of_data(low: bool) -> int:
+    """The first guest-physical address for data."""
+    return GPA_DATA_32 if low else GPA_DATA
+
+
+def first_of_tables(low: bool) -> int:
+    """The guest-physical address of RAM, where the VS-stage's tables are."""
+    return GPA_TABLES_32 if low else GPA_TABLES
+
+
 def level_3(g_levels: int) -> int:
     """The G-stage's table of level 3."""
     return G_ROOT if g_levels == 3 else G_UPPER[3]
 
 
-def fixed_entries(g_levels: int) -> dict[int, int]:
+def fixed_entries(g_levels: int, low: bool = False) -> dict[int, int]:
     """The G-stage's entries that no test changes: the way to the tables of level 1 that map the VS-stage's tables."""
+    if g_levels == 2:
+        return {G_ROOT + 4 * (first_of_tables(low) >> 22): pointer(TABLES_1)}
     chain = {3: [], 4: [G_UPPER[3]], 5: [G_UPPER[4], G_UPPER[3]]}[g_levels]
     places = [G_ROOT, *chain]
     fixed = {at: pointer(to) for at, to in zip(places, chain, strict=False)}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.riscv.hart import Hart, Instruction, Trap, effective, translate, trap
+from refmodel.machine.riscv.hart import Hart, Instruction, Trap, access_of, effective, translate, trap
 from refmodel.machine.riscv.two_stages import TwoStages
 from refmodel.machine.riscv.words import A, D, W
 from refmodel.machine.words import Marked, flags_of
@@ -18,8 +18,12 @@ TRANSFORMED = {
     Instruction.LOAD: 0x0000_3383, Instruction.STORE: 0x01C0_3023, Instruction.AMO: 0x09C0_33AF,
     Instruction.HLV: 0x6C00_43F3, Instruction.HLVX: 0x6830_43F3, Instruction.HSV: 0x6FC0_4073,
 }
-"""The agent's instructions, transformed: rs1 is replaced by the address offset, 0, and an immediate by 0
-(``norm:H_tinst_addr_offset``)."""
+TRANSFORMED_32 = {
+    Instruction.LOAD: 0x0000_2383, Instruction.STORE: 0x01C0_2023, Instruction.AMO: 0x09C0_23AF,
+    Instruction.HLV: 0x6800_43F3, Instruction.HLVX: 0x6830_43F3, Instruction.HSV: 0x6BC0_4073,
+}
+"""The agent's instructions on machines of 64 and 32 bits, transformed: rs1 is replaced by the address offset, 0, and an immediate
+by 0 (``norm:H_tinst_addr_offset``)."""
 
 
 @attrs.frozen
@@ -67,7 +71,7 @@ def due(entries: Mapping[int, int], hart: Hart, instruction: Instruction, addres
         end = translate(memory, hart, instruction, address)
     except Fault as fault:
         end = fault
-    may = {at: bits & A for at, bits in _speculated(entries, hart, address).items()}
+    may = {at: bits & A for at, bits in speculated(entries, hart, address).items()}
     if instruction in (Instruction.HLV, Instruction.HSV, Instruction.HLVX):  # norm:vs_stage_speculative_a_bit
         may = {at: bits for at, bits in may.items() if not is_vs(at)}
     for at, entry in entries.items():
@@ -80,10 +84,11 @@ def due(entries: Mapping[int, int], hart: Hart, instruction: Instruction, addres
     return Lawful(Outcome(physical=end.g.physical), must, {at: bits & ~must.get(at, 0) for at, bits in may.items()})
 
 
-def _speculated(entries: Mapping[int, int], hart: Hart, address: int) -> dict[int, int]:
+def speculated(entries: Mapping[int, int], hart: Hart, address: int) -> dict[int, int]:
     """The flags that accesses of any kind to this address would set, made in the same mode as fetches or as data accesses."""
     flags: dict[int, int] = {}
-    for instruction in Instruction:
+    made = {(mode := effective(hart, each), access_of(each, mode.user)): each for each in Instruction}
+    for instruction in made.values():  # one of those that are alike
         memory = Marked(entries)
         with contextlib.suppress(Fault):
             translate(memory, hart, instruction, address)
@@ -92,7 +97,7 @@ def _speculated(entries: Mapping[int, int], hart: Hart, address: int) -> dict[in
     return flags
 
 
-def allows(due: Trap, got: Trap, instruction: Instruction) -> str | None:
+def allows(due: Trap, got: Trap, instruction: Instruction, rv32: bool = False) -> str | None:
     """The register whose value is not lawful, or None."""
     if got.cause != due.cause:
         return "cause"
@@ -101,7 +106,7 @@ def allows(due: Trap, got: Trap, instruction: Instruction) -> str | None:
     if got.tval2 not in (due.tval2, 0):
         return "tval2"
     needs = due.tinst if got.tval2 else 0
-    if got.tinst != needs and (needs or got.tinst != TRANSFORMED.get(instruction)):
+    if got.tinst != needs and (needs or got.tinst != (TRANSFORMED_32 if rv32 else TRANSFORMED).get(instruction)):
         return "tinst"
     if due.gva and due.tval == 0:
         return None  # whether zero is the address or stands for none cannot be seen

@@ -16,17 +16,18 @@ import time
 from pathlib import Path
 
 from refmodel.oracle.judging import Lost
-from refmodel.oracle.riscv.host import RiscvHost, prepared
+from refmodel.oracle.riscv.host import RiscvHost
 from refmodel.oracle.riscv.layout import BASE, MAILBOX, MEMORY, SCRIPTS, SLOTS, WINDOW, memory
 
 PROGRAM = "qemu-system-riscv64"
+PROGRAM_32 = "qemu-system-riscv32"
 PATIENCE = 60.0
 """Seconds that a script may take."""
 
 
-def version() -> tuple[int, str] | None:
-    """The installed QEMU's first number and its version, or None if there is none."""
-    program = shutil.which(PROGRAM)
+def version(name: str = PROGRAM) -> tuple[int, str] | None:
+    """The first number and the version of an installed QEMU, or None if there is none."""
+    program = shutil.which(name)
     if program is None:
         return None
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=30).stdout
@@ -37,17 +38,20 @@ def version() -> tuple[int, str] | None:
 class QemuRiscv(RiscvHost):
     """One QEMU process, of the machine ``virt``."""
 
-    def __init__(self, major: int) -> None:
+    def __init__(self, major: int, xlen: int = 64) -> None:
+        self.xlen = xlen
         self._folder = tempfile.TemporaryDirectory(prefix="refmodel-qemu-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
         ram = Path(self._folder.name) / "ram"
-        ram.write_bytes(prepared(memory(), 0))
+        ram.write_bytes(memory(xlen))
         with ram.open("r+b") as file:
             self._memory = mmap.mmap(file.fileno(), MEMORY)
         self._log = Path(self._folder.name) / "log"
-        cpu = "rv64,h=true,svnapot=on,svpbmt=on,svinval=on" + (",svadu=on,svade=off" if major >= 9 else "")
+        cpu = f"rv{xlen},h=true,svinval=on" + (",svnapot=on,svpbmt=on" if xlen == 64 else "") + (
+            ",svadu=on,svade=off" if major >= 9 else "")
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [PROGRAM, "-accel", "tcg", "-M", "virt,memory-backend=ram", "-cpu", cpu, "-m", f"{MEMORY >> 20}M", "-bios", "none",
+                [PROGRAM if xlen == 64 else PROGRAM_32, "-accel", "tcg",
+                 "-M", "virt,memory-backend=ram", "-cpu", cpu, "-m", f"{MEMORY >> 20}M", "-bios", "none",
                  "-object", f"memory-backend-file,id=ram,size={MEMORY >> 20}M,mem-path={ram},share=on",
                  "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)

@@ -6,6 +6,7 @@ import attrs
 
 from refmodel.language.asking import Fault
 from refmodel.machine.riscv.hart import access_of, effective, g_stage, hs_stage, translate, vs_stage
+from refmodel.machine.riscv.two_stages import GuestPageFault
 from refmodel.machine.riscv.walk import AccessFault, PageFault, allowed, valid
 from refmodel.machine.riscv.words import PBMT, RESERVED, A, D, N, R, U, V, W, X
 from refmodel.machine.words import Marked
@@ -34,11 +35,12 @@ def reason(test: WalkTest) -> str:
         translate(memory, test.hart, test.instruction, test.address)
     except AccessFault:
         return "an address beyond memory"
-    except Fault:
+    except Fault as fault:
         if memory.last is None:
             return "address bits that are not translated"
         entry = memory.words.get(memory.last, 0)
-        return _why(test, memory.last, entry, _level(memory.last, test))
+        high = test.stages.low and isinstance(fault, GuestPageFault) and fault.gpa >> 32
+        return _why(test, memory.last, entry, _level(memory.last, test)) + (", of an address from 4 GiB on" if high else "")
     return "nothing"
 
 
@@ -67,13 +69,13 @@ def _why(test: WalkTest, address: int, entry: int, level: int) -> str:
     stage = (vs_stage(hart) if test.stages.virtual else hs_stage(hart)) if vs else g_stage(hart)
     access = access_of(instruction, effective(hart, instruction).user)
     if stage is None or not valid(stage, entry, level, entry & (R | X) != 0):
-        return wrong_with(entry, level)
+        return wrong_with(entry, level, test.stages.bits)
     if allowed(stage, access, entry):
         return "a flag is not set"
     return "U is not as the mode asks" if allowed(attrs.evolve(stage, sum=True), access, entry) else "a right is not given"
 
 
-def wrong_with(entry: int, level: int) -> str:
+def wrong_with(entry: int, level: int, bits: int = 9) -> str:
     """The first thing that can be wrong with an entry of a level that is not valid."""
     if not entry & V:
         return "V is clear"
@@ -88,6 +90,6 @@ def wrong_with(entry: int, level: int) -> str:
         return "a reserved encoding of N"
     if entry & PBMT:
         return "PBMT is 3" if entry & PBMT == PBMT else "PBMT is set"
-    if entry >> 10 & ((1 << 9 * max(level - 1, 0)) - 1):
+    if entry >> 10 & ((1 << bits * max(level - 1, 0)) - 1):
         return "a large page is not aligned"
     return "it is not valid"

@@ -21,6 +21,7 @@ class Step(enum.IntEnum):
     STATUS = 4
     ACCESS = 5
     FENCE = 6
+    LOOK = 7
 
 
 class Script:

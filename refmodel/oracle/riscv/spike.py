@@ -9,19 +9,18 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import struct
 import subprocess
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from refmodel.oracle.judging import Lost
-from refmodel.oracle.riscv.host import RiscvHost, prepared
-from refmodel.oracle.riscv.layout import BASE, MAILBOX, MEMORY, SCRIPTS, memory
+from refmodel.oracle.riscv.consumer import bytes_of, elf_of
+from refmodel.oracle.riscv.host import RiscvHost
+from refmodel.oracle.riscv.layout import BASE, MAILBOX, MEMORY, SCRIPTS
 
 ISA = "rv64gch_svnapot_svpbmt_svadu_svinval_zicsr_zifencei"
-TO_HOST = MAILBOX + 0x800
-"""Where a 1 ends Spike: its symbol ``tohost``."""
+ISA_32 = "rv32gch_svadu_svinval_zicsr_zifencei"
 PATIENCE = 120.0
 """Seconds that a script may take."""
 
@@ -58,18 +57,12 @@ class Spike(RiscvHost):
         if found is None:
             raise Lost("Spike is not installed")
         self.program, self.isa = found, isa
-        self.memory = prepared(memory(), TO_HOST)
-        box = MAILBOX - BASE
-        self.memory[box:box + 8] = (1).to_bytes(8, "little")
+        self.xlen = 32 if isa.startswith("rv32") else 64
 
     def run(self, script: bytes) -> tuple[bytes, bytes]:
-        at = SCRIPTS - BASE
-        image = bytes(self.memory[:at]) + script
-        symbols = {"tohost": TO_HOST, "fromhost": TO_HOST + 0x40,
-                   "begin_signature": MAILBOX, "end_signature": SCRIPTS + len(script)}
         with tempfile.TemporaryDirectory(prefix="refmodel-spike-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
             elf, signature = Path(folder) / "elf", Path(folder) / "signature"
-            elf.write_bytes(executable(image, symbols))
+            elf.write_bytes(elf_of(script, xlen=self.xlen))
             try:
                 done = subprocess.run([self.program, f"-m{BASE:#x}:{MEMORY:#x}", f"--isa={self.isa}", f"+signature={signature}",
                                        "+signature-granularity=8", str(elf)], capture_output=True, text=True, check=False,
@@ -78,29 +71,8 @@ class Spike(RiscvHost):
                 raise Lost(f"Spike did not come back within {PATIENCE:.0f} s") from None
             if not signature.is_file():
                 raise Lost(f"Spike ended: {(done.stderr + done.stdout).strip() or f'status {done.returncode}'}")
-            words = signature.read_text().split()
-        after = b"".join(int(word, 16).to_bytes(8, "little") for word in words)
+            after = bytes_of(signature.read_text())
         return after[SCRIPTS - MAILBOX:], after[:40]
 
     def close(self) -> None:
         """Nothing stays between scripts."""
-
-
-def executable(image: bytes, symbols: dict[str, int]) -> bytes:
-    """An ELF file of one segment at ``BASE``, and a table of symbols. (System V ABI, *Object Files*.)"""
-    names, table = b"\0", bytes(24)
-    for name, value in symbols.items():
-        table += struct.pack("<IBBHQQ", len(names), 0x10, 0, 0xFFF1, value, 0)
-        names += name.encode() + b"\0"
-    sections = b"\0.symtab\0.strtab\0.shstrtab\0"
-    start = 0x1000
-    at_table = start + len(image)
-    at_names, at_sections = at_table + len(table), at_table + len(table) + len(names)
-    headers = (at_sections + len(sections) + 7) & ~7
-    file = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, 243, 1, BASE, 64, headers, 4, 64, 56, 1, 64, 4, 3)
-    file += struct.pack("<IIQQQQQQ", 1, 7, start, BASE, BASE, len(image), len(image), start)
-    file = (file.ljust(start, b"\0") + image + table + names + sections).ljust(headers, b"\0") + bytes(64)
-    for named, kind, at, size, link, info, entry in ((1, 2, at_table, len(table), 2, 1, 24), (9, 3, at_names, len(names), 0, 0, 0),
-                                                    (17, 3, at_sections, len(sections), 0, 0, 0)):
-        file += struct.pack("<IIQQQQIIQQ", named, kind, 0, 0, at, size, link, info, 8 if entry else 1, entry)
-    return file

@@ -20,10 +20,11 @@ from refmodel.oracle.riscv.layout import (
     DATA_2,
     G_ROOT,
     GPA_DATA,
-    GPA_TABLES,
     TABLES_1,
     VS_TABLES,
     WINDOW,
+    first_of_data,
+    first_of_tables,
     fixed_entries,
     is_vs,
     level_3,
@@ -35,7 +36,8 @@ SIZE = 48
 """Bytes that a test is made of."""
 PHYSICAL_BITS = 40
 """Where tests have addresses that lead beyond memory, some bit from this one on is set."""
-SCHEMES = {0: "Bare", 3: "Sv39", 4: "Sv48", 5: "Sv57"}
+SCHEMES = {0: "Bare", 2: "Sv32", 3: "Sv39", 4: "Sv48", 5: "Sv57"}
+HIGH = ", guest-physical addresses from 4 GiB on"
 ALONE = (Instruction.LOAD, Instruction.STORE, Instruction.FETCH, Instruction.AMO)
 BOTH = (*ALONE, Instruction.HLV, Instruction.HSV, Instruction.HLVX)
 
@@ -49,11 +51,37 @@ class Stages:
     second: int = 0
     """Of hgatp."""
     virtual: bool = False
+    high: bool = attrs.field(default=False, repr=False)  # vectors are drawn from what prints
+    """Of a machine of 32 bits: guest-physical addresses have 34, and begin at 4 GiB."""
+
+    @property
+    def low(self) -> bool:
+        """Whether all guest-physical addresses have 32 bits."""
+        return self.sv32 and not self.high
+
+    @property
+    def sv32(self) -> bool:
+        """Whether the machine has 32 bits."""
+        return 2 in (self.first, self.second)
+
+    @property
+    def bits(self) -> int:
+        """How many bits of an address select an entry of a table."""
+        return 10 if self.sv32 else 9
+
+    @property
+    def size(self) -> int:
+        """Bytes of an entry."""
+        return 4 if self.sv32 else 8
+
+    def shift(self, level: int) -> int:
+        """The lowest bit of an address that selects an entry of a level."""
+        return 12 + self.bits * (level - 1)
 
     @property
     def name(self) -> str:
         return SCHEMES[self.first] if not self.virtual else f"{SCHEMES[self.first]} over {SCHEMES[self.second]}" + (
-            "x4" if self.second else "")
+            "x4" if self.second else "") + (HIGH if self.high else "")
 
 
 @attrs.frozen
@@ -67,9 +95,14 @@ class WalkTest:
     stages: Stages
 
     @property
+    def made_by(self) -> str:
+        """How the access is made: by which instruction, and whether MPRV and MPV make M-mode's access a guest's."""
+        return f"{self.instruction.value} with MPV" if self.hart.mprv and self.hart.mpv else self.instruction.value
+
+    @property
     def fixed(self) -> Mapping[int, int]:
         """Entries besides that no test changes."""
-        return fixed_entries(self.stages.second) if self.stages.second else {}
+        return fixed_entries(self.stages.second, self.stages.low) if self.stages.second else {}
 
     def lines(self) -> Iterator[str]:
         """The test in words."""
@@ -105,31 +138,36 @@ def entry_words(entry: int) -> str:
 
 def make(data: bytes, stages: Stages, profile: Profile) -> WalkTest:
     """The test that these bytes stand for."""
-    draw = Draw(data)
-    leaf, g_leaf = _leaf(draw.byte()), _leaf(draw.byte())
+    draw, mask = Draw(data), (1 << stages.bits) - 1
+    leaf, g_leaf = (min(_leaf(draw.byte()), 2 if stages.sv32 else 3) for _ in range(2))
     instruction, who = draw.byte(), draw.byte()
     hart, made = _hart(draw.byte(), instruction, who, stages, profile)
     frame = WINDOW[draw.byte() % len(WINDOW)]
-    data_2, data_1 = draw.byte() * 2, (draw.byte() * 73) & 0x1FF
+    data_2, data_1 = draw.byte() * (1 if stages.sv32 else 2), (draw.byte() * 73) & mask
     if g_leaf > 1 or not stages.second:  # a large page maps memory from its own start: the address chooses the frame
-        data_1 = frame >> 12 & 0x1FF
+        data_1 = frame >> 12 & mask
     if g_leaf > 2 or not stages.second:
-        data_2 = frame >> 21 & 0x1FF
-    index = {level: (draw.byte() * 73) & (0xFF if level == stages.first else 0x1FF) for level in range(1, stages.first + 1)}
+        data_2 = frame >> stages.shift(2) & 0x1FF if not stages.sv32 else 0
+    signed = 1 if stages.sv32 else 2
+    index = {level: (draw.byte() * 73) & (mask // signed if level == stages.first else mask)
+             for level in range(1, stages.first + 1)}
     user = bool(who & 1)
     entries: dict[int, int] = {}
+    within, first = data_2 << stages.shift(2) | data_1 << 12, first_of_data(stages.low)
     if stages.first:
         index.update({level: at for level, at in ((1, data_1), (2, data_2)) if level < leaf})
-        page = GPA_DATA if stages.second else BASE
+        page = first if stages.second else BASE
         for level in range(stages.first, leaf - 1, -1):
-            target = _target(level, leaf, page | data_2 << 21 | data_1 << 12, stages)
-            entries[VS_TABLES[level] + 8 * index[level]] = _entry(draw, level, leaf, target, user)
-    address = sum(at << (3 + 9 * level) for level, at in index.items()) if stages.first else GPA_DATA | data_2 << 21 | data_1 << 12
+            target = _target(level, leaf, page | within, stages)
+            entries[VS_TABLES[level] + stages.size * index[level]] = _entry(draw, level, leaf, target, user, stages)
+    address = sum(at << stages.shift(level) for level, at in index.items()) if stages.first else first | within
     if stages.second:
-        entries.update(_g_entries(draw, g_leaf, data_2, data_1, frame, leaf, stages))
+        entries.update(_g_entries(draw, g_leaf, (first | within, data_2, data_1), frame, leaf, stages))
     address += (draw.byte() * 8 & 0x7F8) | (0x800 if draw.byte() & 1 else 0)
-    if draw.one_in(64):
+    if draw.one_in(64) and not stages.sv32:
         address ^= 1 << (38 + draw.byte() % 26)
+    if address & ~0xFFF == BASE:
+        address |= 0x800  # a store that is not translated must miss the agent
     return WalkTest(entries, hart, made, address, stages)
 
 
@@ -142,49 +180,58 @@ def _hart(byte: int, instruction: int, who: int, stages: Stages, profile: Profil
     kinds = BOTH if stages.virtual else ALONE
     made = kinds[instruction % len(kinds)]
     mode = USER if who & 1 else SUPERVISOR
-    root = (VS_TABLES[stages.first] + (GPA_TABLES - BASE if stages.second else 0)) if stages.first else 0
-    table = (stages.first + 5) << 60 | root >> 12 if stages.first else 0
+    root = (VS_TABLES[stages.first] + (first_of_tables(stages.low) - BASE if stages.second else 0)) if stages.first else 0
+    table = mode_of(stages.first) | root >> 12 if stages.first else 0
     fetch = made is Instruction.FETCH
     adue = not byte & 1 if profile.svadu else profile.sets_flags
     vs_adue = adue and (not byte & 2 if profile.svadu else profile.sets_flags)
     pbmte = profile.svpbmt and byte & 4 != 0
     return Hart(privilege=mode if fetch else MACHINE, virtual=stages.virtual and fetch, satp=0 if stages.virtual else table,
                 vsatp=table if stages.virtual else 0,
-                hgatp=(stages.second + 5) << 60 | G_ROOT >> 12 if stages.second else 0,
+                hgatp=mode_of(stages.second) | G_ROOT >> 12 if stages.second else 0, rv32=stages.sv32, vs_rv32=stages.sv32,
                 sum=who & 2 != 0, mxr=who & 12 == 12, vs_sum=who & 16 != 0, vs_mxr=who & 96 == 96,
                 mprv=made in ALONE and not fetch, mpv=stages.virtual, mpp=mode, spvp=mode == SUPERVISOR,
                 adue=adue, vs_adue=vs_adue, pbmte=pbmte, vs_pbmte=pbmte and byte & 8 != 0, svnapot=profile.svnapot,
-                beyond=(1 << 56) - (1 << PHYSICAL_BITS)), made
+                beyond=(1 << 34) - (1 << 32) if stages.sv32 else (1 << 56) - (1 << PHYSICAL_BITS)), made
+
+
+def mode_of(levels: int) -> int:
+    """MODE of satp, vsatp or hgatp, in its place."""
+    return 1 << 31 if levels == 2 else (levels + 5) << 60
 
 
 def _target(level: int, leaf: int, page: int, stages: Stages) -> int:
     """What a VS-stage entry leads to: the next table, or the page, as far as a page of its size names it."""
     if level > leaf:
-        return VS_TABLES[level - 1] + (GPA_TABLES - BASE if stages.second else 0)
-    return page >> (3 + 9 * leaf) << (3 + 9 * leaf)
+        return VS_TABLES[level - 1] + (first_of_tables(stages.low) - BASE if stages.second else 0)
+    return page >> stages.shift(leaf) << stages.shift(leaf)
 
 
-def _g_entries(draw: Draw, leaf: int, data_2: int, data_1: int, frame: int, vs_leaf: int, stages: Stages) -> dict[int, int]:
-    """The G-stage's way to each table of the VS-stage's, and to the frame."""
-    entries = {}
+def _g_entries(draw: Draw, leaf: int, data: tuple[int, int, int], frame: int, vs_leaf: int, stages: Stages) -> dict[int, int]:
+    """The G-stage's way to each table of the VS-stage's, and to the frame. ``data`` is the guest-physical address of the page, and
+    its places in tables of level 2 and 1."""
+    entries, size, (gpa, data_2, data_1) = {}, stages.size, data
     for level in range(stages.first, vs_leaf - 1, -1) if stages.first else ():
         table = VS_TABLES[level]
-        entries[TABLES_1 + 8 * (table - BASE >> 12)] = _entry(draw, 1, 1, table, True, calm=True)
-    chain = {3: level_3(stages.second) + 8 * (GPA_DATA >> 30), 2: DATA_2 + 8 * data_2, 1: DATA_1 + 8 * data_1}
-    for level in range(3, leaf - 1, -1):
-        target = {3: DATA_2, 2: DATA_1, 1: frame}[level] if level != leaf else frame >> (3 + 9 * leaf) << (3 + 9 * leaf)
-        entries[chain[level]] = _entry(draw, level, leaf, target, True)
+        entries[TABLES_1 + size * (table - BASE >> 12)] = _entry(draw, 1, 1, table, True, stages, calm=True)
+    chain = {2: G_ROOT + size * (gpa >> stages.shift(2)), 1: DATA_1 + size * data_1}
+    if not stages.sv32:
+        chain = {3: level_3(stages.second) + size * (GPA_DATA >> 30), 2: DATA_2 + size * data_2, 1: chain[1]}
+    for level in range(max(chain), leaf - 1, -1):
+        shift = stages.shift(leaf)
+        target = {3: DATA_2, 2: DATA_1, 1: frame}[level] if level != leaf else frame >> shift << shift
+        entries[chain[level]] = _entry(draw, level, leaf, target, True, stages)
     return entries
 
 
-def _entry(draw: Draw, level: int, leaf: int, target: int, user: bool, calm: bool = False) -> int:
+def _entry(draw: Draw, level: int, leaf: int, target: int, user: bool, stages: Stages, calm: bool = False) -> int:
     """An entry that leads to ``target``, a bit out of order now and then; seldom, if ``calm``."""
     plain, odd = draw.byte(), draw.byte()
     if calm and plain < 192:
         return pointer(target, V | R | W | X | U | A | D)
     plain = (plain - 192) * 4 if calm else plain
     if level > leaf:
-        return _odd_pointer(plain, odd, pointer(target))
+        return _odd_pointer(plain, odd, pointer(target), stages.sv32)
     flags = V | R | W | X | A | D | (U if user else 0)
     if plain >= 224:
         flags = plain & 0x1F ^ flags & ~0xF & ~(A if plain & 1 else D)
@@ -194,17 +241,25 @@ def _entry(draw: Draw, level: int, leaf: int, target: int, user: bool, calm: boo
         flags &= ~(A | D if plain & 2 else A if plain & 1 else D)
     elif plain >= 112:
         flags = flags & ~(R | W | X) | (plain & 7) << 1
-    return _odd_leaf(odd, level, target, flags)
+    return _odd_leaf_32(odd, level, target, flags) if stages.sv32 else _odd_leaf(odd, level, target, flags)
 
 
-def _odd_pointer(plain: int, odd: int, entry: int) -> int:
+def _odd_pointer(plain: int, odd: int, entry: int, sv32: bool) -> int:
     if plain == 255:
         return entry & ~V
     if odd >= 248:
-        return entry | 1 << (4 if odd == 248 else 6 if odd == 249 else 7 if odd == 250 else 54 + plain % 10)
+        return entry | 1 << ({248: 4, 249: 6, 250: 7}.get(odd, 4) if sv32 or odd <= 250 else 54 + plain % 10)
     if odd >= 244:
-        return entry | 1 << (PHYSICAL_BITS - 2 + plain % 16)
+        return entry | 1 << (30 + plain % 2 if sv32 else PHYSICAL_BITS - 2 + plain % 16)
     return entry | (G if odd >= 224 else 0) | (odd & 3) << 8
+
+
+def _odd_leaf_32(odd: int, level: int, target: int, flags: int) -> int:
+    if odd >= 248:
+        return pointer(target | 1 << (32 + odd % 2), flags)
+    if odd >= 240:
+        return pointer(target ^ 0x1000 << odd % 10 if level > 1 else target, flags)
+    return pointer(target, flags | (G if odd >= 192 else 0) | (odd & 3) << 8)
 
 
 def _odd_leaf(odd: int, level: int, target: int, flags: int) -> int:

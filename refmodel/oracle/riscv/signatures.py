@@ -1,0 +1,145 @@
+"""RISC-V's vectors as bare ELFs, and the signatures of their runs judged by the vectors."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import attrs
+
+from refmodel.language import BadDesign
+from refmodel.oracle.judging import Deviation, Finding, Verdict
+from refmodel.oracle.riscv.agent_walks import Numbers, observed, scripted, status_of
+from refmodel.oracle.riscv.consumer import Label, Signature, bytes_of, elf_of, signature_of
+from refmodel.oracle.riscv.outcomes import Lawful
+from refmodel.oracle.riscv.script import Results, Script
+from refmodel.oracle.riscv.vectors import SETS, Vector, file_name, read
+from refmodel.oracle.riscv.walk_campaign import compare
+from refmodel.oracle.riscv.walk_tests import WalkTest
+
+MOST = 4000
+"""Vectors that fit into the memory of one ELF."""
+Batch = Sequence[tuple[Vector, WalkTest, Lawful]]
+
+
+@attrs.frozen
+class Example:
+    """A vector, as an example of a class of deviations."""
+
+    vector: Vector
+    test: WalkTest
+
+    def lines(self) -> Iterator[str]:
+        """The vector in words."""
+        yield f"vector {self.vector.id} ({self.vector.because})"
+        yield from self.test.lines()
+
+    def size(self) -> tuple[int, int, str]:
+        """Smaller examples come first: fewer entries, fewer bits that are set."""
+        entries = self.test.entries.values()
+        return len(entries), sum(entry.bit_count() for entry in entries), self.vector.id
+
+
+def write_elfs(folder: Path, each: int) -> dict[str, int]:
+    """Write ELFs that carry out ``each`` of the vectors in a folder; how many vectors each ELF has, by its name without ``.elf``.
+
+    Raises ``BadDesign`` if vectors are missing, or the folder cannot be written.
+    """
+    if not 1 <= each <= MOST:
+        raise BadDesign(f"{each} vectors in an ELF; expected 1 to {MOST}")
+    written = dict[str, int]()
+    for number, stages in enumerate(SETS):
+        vectors = read(_file(folder, number), stages)
+        for place in itertools.count():
+            batch = list(itertools.islice(vectors, each))
+            if not batch:
+                break
+            script, _ = _scripted(batch)
+            name = f"{file_name(stages)}-{place:04}"
+            try:
+                (folder / f"{name}.elf").write_bytes(elf_of(script.packed(), Label(number, place * each, len(batch))))
+            except OSError as why:
+                raise BadDesign(f"{folder}: cannot be written: {why.strerror or why}") from None
+            written[name] = len(batch)
+    return written
+
+
+def judge_signature(folder: Path, file: Path) -> Verdict:
+    """Judge what a run of an ELF reports by the vectors in a folder, of which the ELF was made.
+
+    A vector is not judged if the machine did not take its registers. Raises ``BadDesign`` for what is no signature of a run that
+    came to its end, and for one of other vectors.
+    """
+    began, seen, outcomes, judged = time.perf_counter(), Counter[str](), Counter[str](), 0
+    signature, label = _read(file)
+    stages = SETS[label.stages]
+    batch = list(itertools.islice(read(_file(folder, label.stages), stages), label.first, label.first + label.count))
+    script, noted = _scripted(batch)
+    packed = script.packed()
+    if zlib.crc32(packed) != label.checksum or len(packed) != len(signature.script):
+        raise BadDesign(f"{file}: is of other vectors than those in {folder}")
+    results = script.results(signature.script)
+    smallest = dict[str, Deviation]()
+    for (vector, test, way), numbers in zip(batch, noted, strict=True):
+        if not _is_set_up(test, numbers, results):
+            continue
+        judged += 1
+        got = observed(test, way, numbers, results)
+        outcomes[got.outcome.kind] += 1
+        finding = compare(test, way, got)
+        if finding is not None:
+            seen[finding.title] += 1
+            _keep_smaller(smallest, finding, Example(vector, test))
+    found = sorted(smallest.values(), key=lambda one: -seen[one.finding.title])
+    return Verdict(file.name, f"vectors of {stages.name}", judged, time.perf_counter() - began, tuple(found), dict(seen),
+                   dict(outcomes), label.count)
+
+
+def _keep_smaller(smallest: dict[str, Deviation], finding: Finding, example: Example) -> None:
+    known = smallest.get(finding.title)
+    if known is None or (isinstance(known.test, Example) and example.size() < known.test.size()):
+        smallest[finding.title] = Deviation(finding, example)
+
+
+def _file(folder: Path, number: int) -> Path:
+    file = folder / f"{file_name(SETS[number])}.jsonl"
+    if not file.is_file():
+        raise BadDesign(f"{file}: no such file; refmodel vectors --architecture riscv --out {folder} makes it")
+    return file
+
+
+def _scripted(batch: Batch) -> tuple[Script, list[Numbers]]:
+    return scripted([test for _, test, _ in batch], [way for _, _, way in batch])
+
+
+def _read(file: Path) -> tuple[Signature, Label]:
+    """The signature in a file, and which vectors it is of."""
+    try:
+        signature = signature_of(bytes_of(file.read_text()))
+    except OSError as why:
+        raise BadDesign(f"{file}: cannot be read: {why.strerror or why}") from None
+    except UnicodeDecodeError:
+        raise BadDesign(f"{file}: expected lines of hexadecimal digits") from None
+    except ValueError as why:
+        raise BadDesign(f"{file}: not a signature: {why}") from None
+    label = signature.label
+    if label is None or label.stages >= len(SETS):
+        raise BadDesign(f"{file}: not a signature of an ELF that refmodel vectors --elf made")
+    if signature.pc:
+        raise BadDesign(f"{file}: the run ended early: a trap that no vector asked for at {signature.pc:#x}, cause "
+                        f"{signature.cause}; does the machine have the hypervisor extension?")
+    if not signature.done:
+        raise BadDesign(f"{file}: the run did not come to its end")
+    return signature, label
+
+
+def _is_set_up(test: WalkTest, numbers: Numbers, results: Results) -> bool:
+    """Whether the machine took the registers of a test: what it read back says so."""
+    hart = test.hart
+    _, menvcfg, henvcfg = status_of(hart)
+    return (results[numbers.tables][:3] == (hart.satp, hart.vsatp, hart.hgatp)
+            and results[numbers.status][:2] == (menvcfg, henvcfg & menvcfg))
