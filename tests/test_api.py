@@ -18,7 +18,7 @@ from tests.designs import small
 
 LANGUAGE = {"NOTHING", "BadDesign", "Bits", "Design", "Fault", "Geometry", "Law", "Name", "Natural", "Page", "Refused", "Total",
             "Unsound", "assign", "cached", "choose", "count", "every_law", "fails", "geometry", "guest", "implies", "law",
-            "operation", "outline", "require", "reset"}
+            "operation", "outline", "pending", "require", "reset"}
 FUNCTIONS = {"check", "draw", "explore", "judge", "prove", "replay", "rule_machine", "vectors", "write_page"}
 TYPES = {"BrokenRun", "Deviation", "EngineReport", "Numbers", "Report", "Status", "TraceVerdict", "Verdict"}
 HEAVY = ("z3", "llvmlite", "numpy", "hypothesis", "jinja2", "unicorn")
