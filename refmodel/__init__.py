@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         law,
         operation,
         outline,
+        pending,
         require,
         reset,
     )
@@ -101,6 +102,7 @@ __all__ = [
     "law",
     "operation",
     "outline",
+    "pending",
     "prove",
     "replay",
     "require",

@@ -121,14 +121,17 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
 
     Raises ``BadDesign`` if it is no design, if the clause or an engine is unknown, or if no engine can read the text.
     """
-    if isinstance(engines, str) or (engines is not None and not engines):
+    if isinstance(engines, str) or (engines is not None and not (isinstance(engines, Sequence) and engines)):
         raise BadDesign(f'engines: {engines!r}; expected a list of names, such as ["random"]')
     for what, time in (("seconds", seconds), ("explore_seconds", explore_seconds)):
         if time is not None and not (isinstance(time, int | float) and time >= 0):  # nan is none either
             raise BadDesign(f"{what}: {time!r}; expected a number of seconds")
-    for what, number in (("runs", runs), ("depth", depth), ("examples", examples)):
-        if number is not None and not (isinstance(number, int) and number >= 1):
+    for what, number in (("runs", 1 if runs is None else runs), ("depth", depth), ("examples", examples)):
+        if not (isinstance(number, int) and number >= 1):
             raise BadDesign(f"{what}: {number!r}; expected a whole number from 1 on")
+    for what, told in (("progress", progress), ("finished", finished)):
+        if not callable(told):
+            raise BadDesign(f"{what}: {told!r}; expected a function")
     if not isinstance(seed, int):
         raise BadDesign(f"seed: {seed!r}; expected a whole number")
     outline, spec = named(design, geometry)
@@ -202,12 +205,20 @@ def named(design: type[Design] | Outline | str, geometry: Geometry | Mapping[str
 
 
 def draw(run: BrokenRun) -> str:
-    """The last state of a run as an SVG picture: its steps, tables, frames, and the entries that break the law."""
+    """The last state of a run as an SVG picture: its steps, tables, frames, and the entries that break the law. ``BadDesign`` if it
+    is no run."""
+    if not isinstance(run, BrokenRun):
+        raise BadDesign(f"{run!r:.200} is no run; expected a BrokenRun, such as one of report.broken_runs")
     return figures.figure(run)
 
 
 def write_page(report: Report, file: str | PathLike[str]) -> None:
-    """Write an HTML page on which the runs that break laws can be stepped through. ``BadDesign`` if it cannot be written."""
+    """Write an HTML page on which the runs that break laws can be stepped through. ``BadDesign`` if it cannot be written, or if
+    there is no report to write."""
+    if not isinstance(report, Report):
+        raise BadDesign(f"{report!r:.200} is no report; expected what refmodel.check returns")
+    if not isinstance(file, str | PathLike):
+        raise BadDesign(f"{file!r:.200}: expected the path of a file")
     stories = tuple(stories_of.of_broken_run(run, f"{report.design.name}: a run that breaks {run.clause}")
                     for run in report.broken_runs)
     table = pages.verdicts(report.design.name, report.design, report.engines)
@@ -253,7 +264,7 @@ def vectors(folder: str | PathLike[str], count: int | None = None, progress: Cal
         raise BadDesign(f"{folder!r}: expected the path of a folder")
     if count is not None and not (isinstance(count, int) and count >= 0):
         raise BadDesign(f"count: {count!r}; expected how many vectors, from 0 on")
-    if isinstance(without, str):
+    if isinstance(without, str) or not isinstance(without, Iterable):
         raise BadDesign(f"without: {without!r}; expected a list of features")
     if architecture == "riscv":
         if tuple(without):

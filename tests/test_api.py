@@ -13,12 +13,13 @@ import pytest
 import refmodel
 from refmodel.bugs import MUTANTS
 from refmodel.cli.lazily import COMMANDS
+from refmodel.designs import Reservations
 from refmodel.examples.zap import ZapLazily
 from tests.designs import small
 
 LANGUAGE = {"NOTHING", "BadDesign", "Bits", "Design", "Fault", "Geometry", "Law", "Name", "Natural", "Page", "Refused", "Total",
             "Unsound", "assign", "cached", "choose", "count", "every_law", "fails", "geometry", "guest", "implies", "law",
-            "operation", "outline", "require", "reset"}
+            "operation", "outline", "pending", "require", "reset"}
 FUNCTIONS = {"check", "draw", "explore", "judge", "prove", "replay", "rule_machine", "vectors", "write_page"}
 TYPES = {"BrokenRun", "Deviation", "EngineReport", "Numbers", "Report", "Status", "TraceVerdict", "Verdict"}
 HEAVY = ("z3", "llvmlite", "numpy", "hypothesis", "jinja2", "unicorn")
@@ -180,7 +181,8 @@ def test_what_is_no_event_is_bad_input(tmp_path: Path) -> None:
     ({"engines": "random"}, "engines"), ({"engines": []}, "engines"), ({"geometry": "Vm=1"}, "geometry"),
     ({"geometry": [("Vm", 1)]}, "geometry"), ({"seconds": "5"}, "seconds"), ({"seconds": float("nan")}, "seconds"),
     ({"seconds": -1}, "seconds"), ({"explore_seconds": -1}, "explore_seconds"), ({"runs": 0}, "runs"), ({"runs": 1.5}, "runs"),
-    ({"depth": "2"}, "depth"), ({"examples": 0}, "examples"), ({"seed": "x"}, "seed")])
+    ({"depth": "2"}, "depth"), ({"examples": 0}, "examples"), ({"examples": None}, "examples"), ({"seed": "x"}, "seed"),
+    ({"engines": 1}, "engines"), ({"progress": 1}, "progress"), ({"finished": None}, "finished")])
 def test_an_argument_that_is_none_is_bad_input(given: dict[str, Any], said: str) -> None:
     with pytest.raises(refmodel.BadDesign, match=f"{said}: .*; expected"):
         refmodel.check("reservation", **{"engines": ["random"], "runs": 5, **given})
@@ -193,6 +195,24 @@ def test_what_is_no_trace_no_token_and_no_folder_is_bad_input(tmp_path: Path) ->
     for call in wrong:
         with pytest.raises(refmodel.BadDesign, match="expected"):
             call()
+
+
+@pytest.mark.parametrize("wrong", [None, 1, "ept", object(), int, []], ids=lambda wrong: type(wrong).__name__)
+def test_what_is_no_design_no_run_and_no_report_is_bad_input(wrong: Any, tmp_path: Path) -> None:
+    calls: list[Callable[[], Any]] = [
+        lambda: refmodel.draw(wrong), lambda: refmodel.write_page(wrong, tmp_path / "page.html"), lambda: refmodel.outline(wrong),
+        lambda: refmodel.rule_machine(wrong), lambda: refmodel.rule_machine(Reservations, wrong or 0)]
+    for call in calls:
+        with pytest.raises(refmodel.BadDesign, match="expected"):
+            call()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_page_is_written_to_a_path(tmp_path: Path) -> None:
+    report = refmodel.check("reservation", ["random"], runs=1)
+    for file in (None, 1, b"page.html"):
+        with pytest.raises(refmodel.BadDesign, match="expected the path of a file"):
+            refmodel.write_page(report, file)  # type: ignore[arg-type]
 
 
 def test_a_trace_file_is_judged(tmp_path: Path) -> None:

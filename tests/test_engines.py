@@ -13,6 +13,7 @@ from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED, Ept
 from refmodel.engines.asked import Asked
 from refmodel.engines.bounded import search
+from refmodel.engines.checking import check
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.induction import prove
 from refmodel.engines.layout import Layout
@@ -26,7 +27,9 @@ from refmodel.engines.scope import Scope
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.tokens import Said, decode, encode, spec_of
+from refmodel.engines.words import change_text
 from refmodel.language import (
+    NOTHING,
     BadDesign,
     Design,
     Fault,
@@ -47,6 +50,7 @@ from refmodel.language.kinds import NameKind
 from refmodel.machine.cells import Access
 from refmodel.machine.names import Count, Gfn, Mfn, Slot, Vm
 from tests.benchmarks.small_monitor import SmallMonitor
+from tests.designs.held import MapsTwice, OwnFrames, OwnWords, ScrubsOneWord
 
 FIRST_FIVE = list(MUTANTS)[:5]
 SMALL = outline(SmallMonitor)
@@ -590,3 +594,37 @@ def test_an_operation_that_failed_after_a_yield_does_not_go_on() -> None:
     taken = machine.attempt(resume, (0,), recorded(()))
     assert taken is not None and isinstance(taken[1], Denied)
     assert machine.attempt(resume, (0,), recorded(())) is None
+
+
+@pytest.mark.parametrize("design", [OwnWords, OwnFrames])
+def test_what_no_lookup_names_is_proved_too(design: type[Design]) -> None:
+    """A law about the cells of a page, and one that is needed at names that only another law shows to be the same."""
+    judgements = prove(outline(design), all_failures=True, processes=1).judgements()
+    assert judgements and not [(j.operation, j.law, j.why) for j in judgements if j.verdict != "proved"]
+
+
+@pytest.mark.parametrize(("design", "operation"), [(ScrubsOneWord, "take"), (MapsTwice, "alias")])
+def test_and_what_is_wrong_there_is_refuted(design: type[Design], operation: str) -> None:
+    judgements = prove(outline(design), all_failures=True, processes=1).judgements()
+    assert "refuted" in {j.verdict for j in judgements if j.operation == operation}
+
+
+class Sessions(Design):
+    open_now: dict[Vm, Mfn]
+    geometry = geometry(Vm=1, Mfn=1)
+
+    @operation
+    def begin(self, vm: Vm) -> None:
+        require(vm not in self.open_now)
+        self.open_now[vm] = NOTHING
+
+    @law("ISO-1", "No VM has a session.")
+    def none(self, vm: Vm) -> bool:
+        return vm not in self.open_now
+
+
+def test_a_key_that_is_not_there_is_told_from_an_entry_that_is_the_default() -> None:
+    (report,) = check(outline(Sessions), ("exhaustive",), Asked())
+    assert report.failure is not None
+    steps = list(replay(outline(Sessions), Sessions.geometry, report.failure.run))
+    assert change_text(outline(Sessions), steps[0].changes[0]) == ("open_now[vm0]", "absent", "none")

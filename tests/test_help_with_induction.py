@@ -326,6 +326,11 @@ def test_an_unknown_says_what_is_known_of_counts() -> None:
     assert all(len(sentence.split()) <= 25 for sentence in re.split(r"[.;:] ", found.why))
 
 
+def test_whether_a_partial_table_has_a_key_is_said_in_words() -> None:
+    has = z3.Function("s.grants!domain", z3.IntSort(), z3.BoolSort())(z3.Int("revoke!vm"))
+    assert in_words(has) == "[vm] is in grants" and in_words(z3.Not(has)) == "not [vm] is in grants"
+
+
 # ---------------------------------------------------------------- the chapter
 
 

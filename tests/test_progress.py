@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 import refmodel
+from refmodel.api import Engine
 from refmodel.designs import SHIPPED, AssignedDevices, EptAcknowledged, Memory
+from refmodel.engines.machine import Run, Step
 from refmodel.engines.progress import Progress, demand_progress, prove_progress
 from refmodel.engines.progress_runs import end_everything
+from refmodel.engines.replaying import replay
 from refmodel.engines.verdicts import Verdict
 from refmodel.language import NOTHING, BadDesign, Design, Total, operation, outline, pending, require
 from refmodel.language.design import Outline
@@ -16,12 +19,15 @@ from refmodel.monitor.devices import LetGo
 from tests.designs import flushes
 from tests.test_command import refmodel as command
 
-RIGHT = (flushes.Flushes, flushes.FinishesSlowly, flushes.NeedsAFrame)
+RIGHT = (flushes.Flushes, flushes.FinishesSlowly, flushes.NeedsAFrame, flushes.OfTwoClauses)
 WRONG: dict[type[Design], tuple[str, str, str]] = {
     flushes.LostAcknowledgement: ("flushing", "finish may be refused", "finish is refused"),
     flushes.AcknowledgesNothing: ("unacknowledged", "may still hold there", "still pending after acknowledge"),
     flushes.EachAsksTheOther: ("unacknowledged", "may begin it at others", "one that was there before"),
     flushes.EachBeginsTheOther: ("flushing", "may begin unscrubbed, which may lead back", "one that was there before"),
+    flushes.EndsSlowly: ("flushing", "after finish, flushing may still hold", "still pending after finish"),
+    flushes.MayNotLook: ("unacknowledged", "may still hold there", "still pending after acknowledge"),
+    flushes.AnyAcknowledges: ("left_over", "may still hold there", "still pending after acknowledge_one"),
     flushes.EachWaitsForTheOther: ("unacknowledged", "acknowledge may be refused", "acknowledge is refused"),
 }
 """Of each: the condition that does not come to an end, what a proof says of it, and what a run shows."""
@@ -50,6 +56,20 @@ def test_what_does_not_end_is_not_proved_and_a_run_shows_it(cls: type[Design]) -
     assert any(unproved in why for why in proved(design)[name].failing)
     failure = end_everything(design, design.cls.geometry).failure
     assert failure is not None and shown in failure.broken.error and failure.broken.clause == "EFF-4"
+    assert list(replay(design, design.cls.geometry, failure.run))[-1].broken == failure.broken
+
+
+@pytest.mark.parametrize("engine", ["random", "prove"])
+def test_what_waits_for_something_of_another_clause_is_judged_alone(engine: Engine) -> None:
+    right = refmodel.check(flushes.OfTwoClauses, [engine], runs=50, law="EFF-4")
+    assert set(right.verdicts) == {"flushing"} and right.status == 0
+    wrong = refmodel.check(flushes.StuckOfTwoClauses, [engine], runs=50, law="EFF-4")
+    assert wrong.verdicts["flushing"][engine] == Verdict.FAILS and "finish is refused" in str(wrong.broken_runs[0])
+
+
+def test_a_run_that_only_begins_something_breaks_nothing() -> None:
+    design = outline(flushes.Flushes)
+    assert [told.broken for told in replay(design, design.cls.geometry, Run((), (Step("flush", (0,)),)))] == [None]
 
 
 def test_what_waits_for_something_that_does_not_end_is_not_proved() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -12,9 +13,11 @@ from pathlib import Path
 from rich.markup import escape
 
 from refmodel.cli import version
-from refmodel.cli.common import BAD_INPUT, INTERRUPTED, Ended, app, err, unread
+from refmodel.cli.common import BAD_INPUT, INTERRUPTED, Ended, app, err, to_nowhere, unread
 from refmodel.language.unsound import BadDesign, Unsound
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Why what a command prints may be lost. No verdict follows from that, and Python's status 1 would be one."""
 AGAIN = 0.05
 """Seconds after which the end is asked for again, where it was swallowed."""
 
@@ -44,7 +47,7 @@ def _run() -> None:
 
 
 def _say(why: str) -> None:
-    with contextlib.suppress(Ended):  # nobody reads that either
+    with contextlib.suppress(Ended, OSError):  # nobody reads that either
         err.print(f"refmodel: {escape(why)}", soft_wrap=True)
 
 
@@ -67,6 +70,12 @@ def main() -> None:
         raise SystemExit(INTERRUPTED) from None
     except (BadDesign, Unsound) as why:
         _say(str(why))
+        raise SystemExit(BAD_INPUT) from None
+    except OSError as why:
+        if why.errno not in FULL or why.filename is not None:
+            raise
+        to_nowhere(sys.stdout)
+        _say(f"what it prints cannot be written: {why.strerror}")
         raise SystemExit(BAD_INPUT) from None
     except Exception as why:
         if not Ended.asked:

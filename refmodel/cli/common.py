@@ -36,6 +36,7 @@ __all__ = [
     "severity",
     "status_of",
     "to_be_written",
+    "to_nowhere",
     "unread",
 ]
 
@@ -60,8 +61,13 @@ class Output(Console):
 
 def unread(stream: IO[str]) -> NoReturn:
     """End the command (``Ended``), since what read this stream has gone: ``refmodel check | head`` is neither right nor wrong."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or Python would complain when it flushes the stream at its end
+    to_nowhere(stream)
     raise Ended("ended before it was done: what reads its output has gone")
+
+
+def to_nowhere(stream: IO[str]) -> None:
+    """What is still to be written to this stream is lost; or Python would complain when it flushes the stream at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def open_what_is_closed() -> None:

@@ -36,6 +36,7 @@ from refmodel.oracle.trace.exercised import exercised
 from refmodel.oracle.trace.expected import read_expected
 from refmodel.oracle.trace.lockstep import converse, listening
 from refmodel.report import ci, traces
+from refmodel.report.files import put
 
 
 @app.command()
@@ -104,12 +105,8 @@ def drive(
 
 
 def _save(file: Path | None, lines: Sequence[str]) -> None:
-    if file is None or not lines:
-        return
-    try:
-        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as why:
-        raise BadDesign(f"{file}: cannot be written: {why.strerror or why}") from None
+    if file is not None and lines:
+        put("\n".join(lines) + "\n", file)
 
 
 @app.command()

@@ -66,6 +66,12 @@ class Discharge:
             hypotheses.go_farthest()
         self.__dict__.pop("_solver", None)
 
+    def go_everywhere(self) -> None:
+        """Assume every law at all names that the path and its goals speak of."""
+        for hypotheses in self.known.values():
+            hypotheses.go_everywhere(self.terms.values())
+        self.__dict__.pop("_solver", None)
+
     def laws_used(self, claim: Sequence[Term]) -> frozenset[str]:
         """The laws without which the claim would not be refuted."""
         return laws_used(self.known.values(), (*claim, *self.real), self.induction.timeout)

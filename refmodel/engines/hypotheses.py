@@ -8,6 +8,7 @@ too few leave something unproved, and no set of them proves what is not so.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
@@ -31,6 +32,9 @@ TOGETHER = 12
 
 TRIED = 8
 """Names of a sort that a law is instantiated at where it does not look anything up for that name."""
+
+EVERYWHERE = 512
+"""Ways to give a law names, at most, for it to be instantiated at all of them."""
 
 
 class Hypotheses:
@@ -67,6 +71,20 @@ class Hypotheses:
         for one, other in itertools.permutations(list(self.counts.values()), 2):
             self._compare(one, other)
         self._go(FARTHEST)
+
+    def go_everywhere(self, terms: Iterable[tuple[Scalar, Term]]) -> None:
+        """Instantiate every law at all of these names: it may speak of cells of a page, or of two names that are the same for a
+        reason that no lookup shows."""
+        known: dict[object, list[Term]] = {}
+        for kind, term in terms:
+            known.setdefault(sort_of(kind), []).append(term)
+        for formula in self.formulas:
+            values = [(_values(kind) if isinstance(kind, FlagKind) else known.get(sort_of(kind), _values(kind))[:TRIED])
+                      for _, kind in formula.law.names]
+            if math.prod(map(len, values)) <= EVERYWHERE:
+                for names in itertools.product(*values):
+                    self.instantiate(formula, names, FARTHEST)
+        self._count()
 
     def _go(self, rounds: int) -> None:
         self.rounds = rounds

@@ -19,7 +19,7 @@ from refmodel.engines.random import Search
 from refmodel.language.asking import Refused, answering
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
-from refmodel.language.pending import Pending
+from refmodel.language.pending import Pending, stated
 
 RUNS = 300
 """Random runs that lead to states in which something may be pending."""
@@ -31,6 +31,11 @@ STEPS = 400
 """Steps after which nothing more is ended from one state."""
 ANSWERS = 64
 """Ways to answer what an operation asks, before it counts as refused."""
+
+Due = tuple[Pending, tuple[Any, ...]]
+"""What is pending, and where."""
+
+CAME_BACK = "only operations were taken that end something, and the state is one that was there before"
 
 
 @attrs.frozen
@@ -48,8 +53,9 @@ def end_everything(design: Outline, geometry: Geometry, seed: int = 0) -> Ended:
     if not design.pending:
         return Ended(None, Counter())
     ended: Counter[str] = Counter()
-    for state, run in _states(design, geometry, seed):
-        failure = _Ending(design, geometry, ended).from_state(state, run)
+    orders = range(len(stated(design.cls)))
+    for (state, run), turn in itertools.product(_states(design, geometry, seed), orders):
+        failure = _Ending(design, geometry, ended, turn).from_state(state, run)
         if failure is not None:
             return Ended(failure, ended)
     return Ended(None, ended)
@@ -57,13 +63,13 @@ def end_everything(design: Outline, geometry: Geometry, seed: int = 0) -> Ended:
 
 def _states(design: Outline, geometry: Geometry, seed: int) -> Iterator[tuple[Any, Run]]:
     """States in which something is pending, and the runs that lead there, the shortest first."""
-    search, machine = Search(design, geometry, f"progress {seed}"), _Ending(design, geometry, Counter())
+    search, work = Search(design, geometry, f"progress {seed}"), _Work(design, geometry)
     conditions, looked_at = {each.name for each in design.pending}, 0
     found: list[tuple[Any, Run, set[str]]] = []
     for _ in range(ROUNDS):
         lawful = all(search.run() is None for _ in range(RUNS))  # if not, whoever judges laws will say so
         for mark in search.landmarks[looked_at:]:
-            found.append((mark.state, mark.run, machine.pending_in(mark.state)))
+            found.append((mark.state, mark.run, work.pending_in(mark.state)))
         looked_at = len(search.landmarks)
         if not lawful or set().union(*(names for _, _, names in found)) >= conditions:
             break
@@ -72,12 +78,6 @@ def _states(design: Outline, geometry: Geometry, seed: int) -> Iterator[tuple[An
         if any(taken[name] < STATES for name in names):
             taken.update(names)
             yield state, run
-
-
-def not_ended(design: Outline, geometry: Geometry, state: Any) -> Broken | None:
-    """What is pending in a state, and is not ended when its operations are taken; None if all of it is."""
-    failure = _Ending(design, geometry, Counter()).from_state(state, Run((), ())) if design.pending else None
-    return None if failure is None else failure.broken
 
 
 class _Plenty(Machine):
@@ -92,98 +92,166 @@ class _Plenty(Machine):
         return False
 
 
-class _Ending:
-    """A machine whose pending work is brought to its end."""
+class _Work:
+    """What is pending in states of a design, and the operations that end it."""
 
-    def __init__(self, design: Outline, geometry: Geometry, ended: Counter[str]) -> None:
-        self.design, self.ended = design, ended
+    def __init__(self, design: Outline, geometry: Geometry) -> None:
+        self.design = design
         self.machine = _Plenty(design, geometry)
-        self.steps: list[Step] = []
-        self.short = False
-        """Whether something pending waits for memory."""
-        self.initial: tuple[Any, ...] = ()
+        self._stated = tuple(stated(design.cls).values())
+        """Those that are not judged as well: others may wait for them."""
+        self._judged = {each.name for each in design.pending}
 
-    def from_state(self, state: Any, run: Run) -> Failure | None:
-        """The run that fails, if this one does when it is gone on with."""
-        self.machine.begin(copy_of(self.design, state))
-        self.initial, self.steps = run.initial, list(run.steps)
-        seen = [self._entries()]
-        for _ in range(STEPS):
-            found = next(self._due(), None)
-            if found is None:
-                return None
-            why = self._end(*found)
-            if self.short:
-                return None
-            if not why and self._entries() in seen:
-                why = "only operations were taken that end something, and the state is one that was there before"
-            if why:
-                return self._failure(*found, why)
-            seen.append(self._entries())
-        return None
+    def is_judged(self, pending: Pending) -> bool:
+        """Whether anybody asked for it."""
+        return pending.name in self._judged
 
     def pending_in(self, state: Any) -> set[str]:
-        """The names of the conditions that hold somewhere in a state."""
-        self.machine.begin(copy_of(self.design, state))
+        """The names of the conditions that hold somewhere in a state, of those that are judged."""
         return {each.name for each in self.design.pending
-                if any(self._holds(each, names) for names in self.machine.names_of(each.law))}
+                if any(self.holds(each, names, state) for names in self.machine.names_of(each.law))}
 
-    def _end(self, pending: Pending, names: Sequence[Any]) -> str:
-        """Take the operation that ends it; why that is not so, if it is not. Where memory is short nothing can be said."""
+    def due(self, state: Any) -> list[Due]:
+        """What is pending in a state, and waits for nothing else that is."""
+        anywhere = {each.name: [names for names in self.machine.names_of(each.law) if self.holds(each, names, state)]
+                    for each in self._stated}
+        return [(each, names) for each in self._stated if not any(anywhere[name] for name in each.after)
+                for names in anywhere[each.name]]
+
+    def holds(self, pending: Pending, names: Sequence[Any], state: Any) -> bool:
+        """Whether it is pending there."""
+        with answering(self.machine):
+            return bool(pending.law.function(state, *names))
+
+    def arguments(self, pending: Pending, names: Sequence[Any]) -> tuple[Any, ...]:
+        """What the operation is given that ends it."""
         given = dict(zip((name for name, _ in pending.law.names), names, strict=True))
-        op = self.design.operation(pending.until)
-        arguments = tuple(given[name] for name, _ in op.parameters)
-        step = self._taken(pending.until, arguments)
-        if step is None and self._waits_for_memory(pending.until, arguments):
-            self.short = True
-            return ""
-        if step is None:
-            return f"{pending.until} is refused"
-        self.steps.append(step)
-        self.machine.settle()
-        if self._holds(pending, names):
-            return f"it is still pending after {pending.until}"
-        self.ended[pending.name] += 1
-        return ""
+        return tuple(given[name] for name, _ in self.design.operation(pending.until).parameters)
 
-    def _waits_for_memory(self, name: str, arguments: tuple[Any, ...]) -> bool:
+    def entries(self, state: Any) -> dict[str, dict[Any, Any]]:
+        """A copy of all that a state holds."""
+        return {table.name: dict(getattr(state, table.name)) for table in self.design.tables}
+
+    def taken(self, pending: Pending, names: Sequence[Any]) -> Iterator[tuple[Step, _Answers]]:
+        """Each way to take the operation that ends it, in the machine's state, with the answers. Each is undone by the next."""
+        op, arguments = self.design.operation(pending.until), self.arguments(pending, names)
+        for pick in itertools.islice(_answers(), ANSWERS):
+            self.machine.undo()
+            taken = self.machine.attempt(op, arguments, pick)
+            if taken is not None:
+                yield taken[0], pick
+            if pick.asked_for_nothing:
+                break
+        self.machine.undo()
+
+    def waits_for_memory(self, pending: Pending, names: Sequence[Any]) -> bool:
         """Whether the operation applies if an allocation fails."""
         self.machine.plenty = False
-        applies = self._taken(name, arguments) is not None
+        applies = any(True for _ in self.taken(pending, names))
         self.machine.plenty = True
         self.machine.undo()
         return applies
 
-    def _taken(self, name: str, arguments: tuple[Any, ...]) -> Step | None:
-        """The operation, if it applies whatever it is answered."""
-        op = self.design.operation(name)
-        for pick in itertools.islice(_answers(), ANSWERS):
-            taken = self.machine.attempt(op, arguments, pick)
-            if taken is not None:
-                return taken[0]
-            if pick.asked_for_nothing:
-                break
+    def refused(self, pending: Pending, names: Sequence[Any]) -> bool:
+        """Whether the operation does not apply, and would not if an allocation failed."""
+        applies = any(True for _ in self.taken(pending, names))
+        self.machine.undo()
+        return not applies and not self.waits_for_memory(pending, names)
+
+
+def broken_by(pending: Pending, names: Sequence[Any], why: str) -> Broken:
+    """That something pending does not come to an end."""
+    law = pending.law
+    named = tuple(zip((name for name, _ in law.names), names, strict=True))
+    return Broken(law, law.clause, law.sentence, named, f"({law.name}: {why})")
+
+
+class _Ending(_Work):
+    """A machine whose pending work is brought to its end."""
+
+    def __init__(self, design: Outline, geometry: Geometry, ended: Counter[str], turn: int) -> None:
+        """``turn`` says which of the conditions that are due is ended first, and where."""
+        super().__init__(design, geometry)
+        self.ended, self.turn = ended, turn
+
+    def from_state(self, state: Any, run: Run) -> Failure | None:
+        """The run that fails, if this one does when it is gone on with. Where memory is short, or what nobody asked for does not
+        end, nothing can be said."""
+        self.machine.begin(copy_of(self.design, state))
+        steps, seen = list(run.steps), [self.entries(self.machine.state)]
+        for _ in range(STEPS):
+            found = self._next()
+            if found is None:
+                return None
+            step, why = self._end(*found)
+            if step is not None:
+                steps.append(step)
+                self.machine.settle()
+                why = why or (CAME_BACK if self.entries(self.machine.state) in seen else "")
+            if why and self.is_judged(found[0]):
+                return Failure(Run(run.initial, tuple(steps)), broken_by(*found, why))
+            if why or step is None:
+                return None
+            seen.append(self.entries(self.machine.state))
+            self.ended[found[0].name] += 1
         return None
 
-    def _due(self) -> Iterator[tuple[Pending, tuple[Any, ...]]]:
-        """What is pending, and waits for nothing else that is."""
-        anywhere = {each.name: [names for names in self.machine.names_of(each.law) if self._holds(each, names)]
-                    for each in self.design.pending}
-        for each in self.design.pending:
-            if not any(anywhere[name] for name in each.after):
-                yield from ((each, names) for names in anywhere[each.name])
+    def _next(self) -> Due | None:
+        """What is ended next, in the order that was asked for; None if nothing is due."""
+        due: dict[str, list[Due]] = {}
+        for each in self.due(self.machine.state):
+            due.setdefault(each[0].name, []).append(each)
+        if not due:
+            return None
+        of_one = list(due.values())[self.turn % len(due)]
+        return of_one[self.turn % len(of_one)]
 
-    def _holds(self, pending: Pending, names: Sequence[Any]) -> bool:
-        with answering(self.machine):
-            return bool(pending.law.function(self.machine.state, *names))
+    def _end(self, pending: Pending, names: Sequence[Any]) -> tuple[Step | None, str]:
+        """Take the operation that ends it: the step, if it applies, and why that does not end it, if it does not. It is to end it
+        however it is answered."""
+        first: _Answers | None = None
+        for step, pick in self.taken(pending, names):
+            if self.holds(pending, names, self.machine.state):
+                return step, f"it is still pending after {pending.until}"
+            first = first or pick
+        if first is None:
+            return None, "" if self.waits_for_memory(pending, names) else f"{pending.until} is refused"
+        again = self.machine.attempt(self.design.operation(pending.until), self.arguments(pending, names), first.again())
+        assert again is not None
+        return again[0], ""
 
-    def _entries(self) -> dict[str, dict[Any, Any]]:
-        return {table.name: dict(getattr(self.machine.state, table.name)) for table in self.design.tables}
 
-    def _failure(self, pending: Pending, names: Sequence[Any], why: str) -> Failure:
-        law = pending.law
-        named = tuple(zip((name for name, _ in law.names), names, strict=True))
-        return Failure(Run(self.initial, tuple(self.steps)), Broken(law, law.clause, law.sentence, named, f"({law.name}: {why})"))
+class Watched(_Work):
+    """A run, step by step: whether its end shows that something pending does not end."""
+
+    def __init__(self, design: Outline, geometry: Geometry, state: Any) -> None:
+        super().__init__(design, geometry)
+        self._seen = [self.entries(state)]
+        """The states since which only operations were taken that end something."""
+        self._shown: Broken | None = None
+
+    def step(self, step: Step, before: Any, after: Any, asked: Sequence[str]) -> None:
+        """A step was taken, and asked this."""
+        ends = [(each, names) for each, names in self.due(before)
+                if each.until == step.operation and self.arguments(each, names) == step.arguments]
+        entries, self._shown = self.entries(after), None
+        if not ends or any(question.endswith(" fails? yes") for question in asked):
+            self._seen = [entries]
+            return
+        for each, names in filter(lambda due: self.is_judged(due[0]), ends):
+            if self.holds(each, names, after):
+                self._shown = self._shown or broken_by(each, names, f"it is still pending after {each.until}")
+            elif entries in self._seen:
+                self._shown = self._shown or broken_by(each, names, CAME_BACK)
+        self._seen.append(entries)
+
+    def shows(self, state: Any) -> Broken | None:
+        """What is pending in this state, the run's last, and does not end, as far as the run shows it."""
+        if self._shown is not None:
+            return self._shown
+        self.machine.begin(copy_of(self.design, state))
+        refused = (due for due in self.due(state) if self.is_judged(due[0]) and self.refused(*due))
+        return next((broken_by(each, names, f"{each.until} is refused") for each, names in refused), None)
 
 
 class _Answers:
@@ -196,6 +264,10 @@ class _Answers:
     def asked_for_nothing(self) -> bool:
         """Whether there was nothing to answer, so that other answers change nothing."""
         return not self.sizes
+
+    def again(self) -> _Answers:
+        """The same answers once more."""
+        return _Answers(self.numbers)
 
     def __call__(self, options: Sequence[Any]) -> Any:
         at = len(self.sizes)

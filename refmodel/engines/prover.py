@@ -211,9 +211,13 @@ class Induction:
 
     def _once_more(self, ask: Discharge, asked: Sequence[tuple[Judgement, tuple[Term, ...]]]) -> Iterator[Judgement]:
         """Where nobody knows, ask again with all that may help."""
-        ask.go_farthest()
-        for shown, claim in asked:
-            proved = shown.verdict == "unknown" and ask.refutes(claim)
+        left = {number for number, (shown, _) in enumerate(asked) if shown.verdict == "unknown"}
+        for go in (ask.go_farthest, ask.go_everywhere):
+            if left:
+                go()
+                left = {number for number in left if not ask.refutes(asked[number][1])}
+        for number, (shown, claim) in enumerate(asked):
+            proved = shown.verdict == "unknown" and number not in left
             yield self._with_why(ask, attrs.evolve(shown, verdict="proved", why="") if proved else shown, claim)
 
     def _with_why(self, ask: Discharge, shown: Judgement, claim: Sequence[Term]) -> Judgement:

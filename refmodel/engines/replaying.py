@@ -7,16 +7,17 @@ from collections.abc import Iterator
 import attrs
 
 from refmodel.engines.machine import RESUME, Machine, Run, Told, changes, recorded
-from refmodel.engines.progress_runs import not_ended
+from refmodel.engines.progress_runs import Watched
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Geometry
 
 
 def replay(design: Outline, geometry: Geometry, run: Run) -> Iterator[Told]:
     """Run it again, telling each step, up to the first that breaks a law. If none does, the last step tells what is pending then
-    and is not ended by the operation that is there to end it."""
+    and does not end, as the run shows."""
     machine = Machine(design, geometry)
     machine.power_on(recorded(run.initial))
+    watched = Watched(design, geometry, machine.state) if design.pending else None
     for number, step in enumerate(run.steps, 1):
         outcome = machine.step(step)
         asked = tuple(machine.last_questions)
@@ -24,9 +25,11 @@ def replay(design: Outline, geometry: Geometry, run: Run) -> Iterator[Told]:
         broken = machine.broken(op, step.arguments, outcome) if op else machine.broken(
             Operation(RESUME, replay, (), None, False, False), (), outcome)
         told = Told(step, outcome, tuple(changes(design, machine.before, machine.state)), broken, asked)
+        if watched is not None and broken is None:
+            watched.step(step, machine.before, machine.state, asked)
         machine.settle()
-        if broken is None and number == len(run.steps) and not machine.pending:
-            told = attrs.evolve(told, broken=not_ended(design, geometry, machine.state))
+        if watched is not None and broken is None and number == len(run.steps) and not machine.pending:
+            told = attrs.evolve(told, broken=watched.shows(machine.state))
         yield told
         if told.broken is not None:
             return

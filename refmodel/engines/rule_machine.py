@@ -19,6 +19,7 @@ from refmodel.engines.shrink import shortened
 from refmodel.engines.words import call
 from refmodel.language.design import Design, Operation, Outline, outline
 from refmodel.language.kinds import Geometry
+from refmodel.language.unsound import BadDesign
 
 AHEAD = 8_000
 """Steps on ints that are searched beforehand for states that a rule machine starts from."""
@@ -188,8 +189,11 @@ def rule_machine(design: type[Design] | Outline, geometry: Geometry | None = Non
         TestEpt = rule_machine(Ept).TestCase
 
     Runs start at power-on, or in a state that a search got to beforehand. That search is the one that ``refmodel check`` makes; it
-    has a fixed seed, so that Hypothesis can replay. The geometry is the design's own unless another is given.
+    has a fixed seed, so that Hypothesis can replay. The geometry is the design's own unless another is given. Raises ``BadDesign``
+    if it is no design, or no geometry.
     """
+    if geometry is not None and not isinstance(geometry, Geometry):
+        raise BadDesign(f"geometry: {geometry!r}; expected a Geometry, such as refmodel.geometry(Vm=2, Mfn=4)")
     design = design if isinstance(design, Outline) else outline(design)
     geometry = geometry or design.cls.geometry
     body: dict[str, Any] = {"design": design, "geometry": geometry, "ready": []}

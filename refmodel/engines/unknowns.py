@@ -136,6 +136,8 @@ def _symbol(name: str, inside: Sequence[str]) -> str:
         return "NOTHING"
     if counted := re.fullmatch(r"\w+\.count!(\w+)\..*", name):
         return f"the count of {counted[1]}"
+    if inside and name.endswith("!domain"):
+        return f"[{', '.join(inside)}] is in {name.removesuffix('!domain').partition('.')[2]}"
     if inside:
         _, table, *path = name.replace("!", ".").split(".")
         place = f"{table}[{', '.join(inside)}]"

@@ -11,6 +11,9 @@ from refmodel.engines.machine import Broken, Change, Step, Told
 from refmodel.language.design import Outline
 from refmodel.language.kinds import NOTHING, EnumKind, Kind, NameKind, Page, PageKind, RecordKind, TableKind, TupleKind, kind_of
 
+ABSENT = "absent"
+"""What is shown of a key that a partial table has not. An entry that is there and holds the default is shown as ``-``."""
+
 
 def shown(kind: Kind, value: Any) -> str:
     """A value of a kind, names by their sort: ``mfn2``."""
@@ -71,7 +74,7 @@ def call(design: Outline, step: Step) -> str:
 def change_text(design: Outline, change: Change) -> tuple[str, str, str]:
     """An entry that a step changed: its place, what it was, and what it is."""
     kind = design.table(change.table)
-    was, now = ("-" if value is None else shown(kind.value, value) for value in (change.was, change.now))
+    was, now = (ABSENT if value is None else shown(kind.value, value) for value in (change.was, change.now))
     return f"{change.table}[{place(kind, change.key)}]", was, now
 
 

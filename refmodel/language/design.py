@@ -223,6 +223,8 @@ def empty_table(kind: TableKind, geometry: Geometry) -> Total[Any, Any]:
 
 def outline(cls: type[Design]) -> Outline:
     """Read a design; ``BadDesign`` says what is wrong with it and where."""
+    if not (isinstance(cls, type) and issubclass(cls, Design)):
+        raise BadDesign(f"{cls!r:.200} is no design; expected a class derived from refmodel.Design")
     return _outline(hashable(cls))
 
 

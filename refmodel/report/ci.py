@@ -14,12 +14,12 @@ from urllib.parse import quote
 import attrs
 
 from refmodel import __version__
-from refmodel.language import BadDesign
 from refmodel.oracle.judging import Verdict
 from refmodel.oracle.known import known_of
 from refmodel.oracle.trace.driving import Driven
 from refmodel.oracle.trace.expected import NONE_KNOWN, Entry, Expected
 from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
+from refmodel.report.files import put
 from refmodel.report.traces import deviation_lines
 
 SARIF = "2.1.0"
@@ -189,9 +189,5 @@ def begin(group: str, names: Sequence[str], junit_file: Path | None, sarif_file:
 def save(cases: Sequence[Case], junit_file: Path | None, sarif_file: Path | None) -> None:
     """Write what was asked for. Raises ``BadDesign`` where a file cannot be written."""
     for file, form in ((junit_file, junit), (sarif_file, sarif)):
-        if file is None:
-            continue
-        try:
-            file.write_text(form(cases), encoding="utf-8")
-        except OSError as why:
-            raise BadDesign(f"{file}: cannot be written: {why.strerror or why}") from None
+        if file is not None:
+            put(form(cases), file)

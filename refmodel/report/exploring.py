@@ -16,7 +16,8 @@ from refmodel.engines.tokens import encode
 from refmodel.engines.words import call, names_of, place, shown
 from refmodel.language.design import Outline
 from refmodel.language.kinds import PageKind
-from refmodel.report.pages import TEMPLATES, put
+from refmodel.report.files import put
+from refmodel.report.pages import TEMPLATES
 
 STATES = 400
 """States on a page, unless another number is asked for."""

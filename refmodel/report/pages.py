@@ -10,11 +10,12 @@ import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from refmodel.engines.verdicts import BAD, GOOD, EngineReport
-from refmodel.language import BadDesign, Law
+from refmodel.language import Law
 from refmodel.language.design import Outline
 from refmodel.oracle.judging import Verdict
 from refmodel.oracle.known import known_of
 from refmodel.oracle.x86.nested_tests import NestedTest
+from refmodel.report.files import put
 from refmodel.report.grids import Grid, grid
 from refmodel.report.stories import Story
 
@@ -58,16 +59,6 @@ class Page:
 def write(page: Page, file: Path) -> None:
     """Write a page, whole or not at all. ``BadDesign`` if it cannot be written."""
     put(TEMPLATES.get_template("page.html.j2").render(page=page), file)
-
-
-def put(text: str, file: Path) -> None:
-    """Write a file, whole or not at all. ``BadDesign`` if it cannot be written."""
-    partial = file.with_name(file.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(file)
-    except OSError as why:
-        raise BadDesign(f"{file}: cannot be written: {why.strerror or why}") from None
 
 
 def verdicts(name: str, design: Outline, reports: Sequence[EngineReport]) -> Table:

@@ -13,7 +13,7 @@ from refmodel.engines.counterexamples import Counterexample
 from refmodel.engines.machine import Broken, Machine, Run, changes, recorded
 from refmodel.engines.replaying import replay
 from refmodel.engines.samples import in_state
-from refmodel.engines.words import arguments_of, call, names_of, parts, place, shown
+from refmodel.engines.words import ABSENT, arguments_of, call, names_of, parts, place, shown
 from refmodel.language import Law
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry, Kind, NameKind, PageKind, TableKind
@@ -136,7 +136,9 @@ def _default(kind: TableKind) -> Any:
 
 def _change(design: Outline, table: str, key: Any, was: Any, now: Any) -> Change:
     kind = design.table(table)
-    return Change(f"{table}[{place(kind, key)}]", *(("-" if value is None else _said(kind.value, value)) for value in (was, now)))
+    nothing = ABSENT if kind.partial else "-"
+    was, now = (nothing if value is None else _said(kind.value, value) for value in (was, now))
+    return Change(f"{table}[{place(kind, key)}]", was, now)
 
 
 def _square(outcome: Any) -> Square | None:

@@ -5,6 +5,7 @@ from refmodel.language import (
     Design,
     Total,
     assign,
+    cached,
     choose,
     count,
     fails,
@@ -164,3 +165,54 @@ class NeverPending(Flushes):
     @pending("EFF-4", "A flush that is over, and under way, ends.", until="finish")
     def impossible(self, vm: Vm) -> bool:
         return self.stale[vm] and not self.stale[vm]
+
+
+class EndsSlowly(Flushes):
+    """Wrong: a flush ends only when it is finished twice."""
+
+    once: Total[Vm, bool]
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.stale[vm])
+        require(self.left(vm) == 0)
+        self.stale[vm] = not self.once[vm]
+        self.once[vm] = not self.once[vm]
+
+
+class MayNotLook(Flushes):
+    """Wrong: a vCPU that still uses what it has cached does not acknowledge."""
+
+    @operation
+    def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
+        require(self.asked[vm, vcpu])
+        if not cached("translation"):
+            self.asked[vm, vcpu] = False
+
+
+class AnyAcknowledges(Flushes):
+    """Wrong: a second claim says of every vCPU what is done for one. Taken first, the first claim's operation hides that."""
+
+    @operation
+    def acknowledge_one(self, vm: Vm) -> None:
+        vcpu: Vcpu = choose(Vcpu, lambda vcpu: self.asked[vm, vcpu])
+        self.asked[vm, vcpu] = False
+
+    @pending("EFF-4", "A vCPU that was asked to forget acknowledges.", until="acknowledge_one")
+    def left_over(self, vm: Vm, vcpu: Vcpu) -> bool:
+        return self.asked[vm, vcpu]
+
+
+class OfTwoClauses(Flushes):
+    """Right: what waits and what it waits for are of two clauses."""
+
+    @pending("EFF-2", "A vCPU that was asked to forget acknowledges.", until="acknowledge")
+    def unacknowledged(self, vm: Vm, vcpu: Vcpu) -> bool:
+        return self.asked[vm, vcpu]
+
+
+class StuckOfTwoClauses(OfTwoClauses):
+    """Wrong: a vCPU that has acknowledged is waited for still."""
+
+    def left(self, vm: Vm) -> int:
+        return 1 if self.stale[vm] else 0

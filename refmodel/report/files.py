@@ -1,0 +1,34 @@
+"""Files that commands write."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from refmodel.language import BadDesign
+
+
+def put(text: str, file: Path) -> None:
+    """Write a file, whole or not at all. ``BadDesign`` if it cannot be written.
+
+    A link stays a link, and what it leads to is written. A device or a pipe is written to, and never replaced by a file.
+    """
+    try:
+        if file.exists() and not (file.is_file() and os.access(file.resolve().parent, os.W_OK)):
+            file.write_text(text, encoding="utf-8")
+        else:
+            _replace(text, file.resolve())
+    except (OSError, RuntimeError) as why:  # Python before 3.13 calls a circle of links a RuntimeError
+        raise BadDesign(f"{file}: cannot be written: {getattr(why, 'strerror', None) or why}") from None
+
+
+def _replace(text: str, file: Path) -> None:
+    partial = file.with_name(file.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(file)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
