@@ -21,7 +21,6 @@ from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.large_pages import LargePageInterpreterMmu
 from refmodel.mmu.nested import NestedInterpreterMmu, NestedMmu
 from refmodel.mmu.npt import NptMmu
-from refmodel.mmu.shadow_large import ShadowLargeMmu
 from refmodel.mmu.shadow_on_ept import ShadowOnEptMmu
 from refmodel.mmu.shadow_pages import ShadowPagesMmu
 from refmodel.mmu.shadow_roles import Control, Rights, RoleCell, ShadowRolesMmu
@@ -244,13 +243,6 @@ class ShadowRoles(ShadowRolesMmu):
                   Control(0, False, False, True, True))})
 
 
-class ShadowLarge(ShadowLargeMmu):
-    """A guest's large pages shadowed by small ones, and the reverse map."""
-
-    laws = EVERY_LAW
-    geometry = geometry(Vm=1, Region=2, Index=2)
-
-
 class WriteProtection(WriteProtectionMmu):
     """Entries that are read-only for several reasons: shadowing, logging, swapping."""
 
@@ -313,7 +305,6 @@ SHIPPED: dict[str, type[Design]] = {
     "shadow_unsync": ShadowUnsync,
     "shadow_pages": ShadowPages,
     "shadow_roles": ShadowRoles,
-    "shadow_large": ShadowLarge,
     "write_protection": WriteProtection,
     "host_pages": MonitorPages,
     "reservation": Reservations,

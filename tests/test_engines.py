@@ -319,7 +319,7 @@ def test_states_survive_the_way_into_bytes_and_back() -> None:
 
 def test_an_exact_exploration_counts_the_same_states() -> None:
     """On ints every state is kept whole; in compiled code a class of states is a key of 64 bits."""
-    design = outline(SHIPPED["shadow_large"])
+    design = outline(SHIPPED["write_protection"])
     by_key, whole = (check_exhaustive(design, Asked(exact=exact), lambda engine, text: None) for exact in (False, True))
     assert (by_key.numbers.states, by_key.numbers.depth) == (whole.numbers.states, whole.numbers.depth)
     assert whole.numbers.classes == whole.numbers.states > by_key.numbers.classes

@@ -35,7 +35,7 @@ from tests.test_command import refmodel
 
 ROOT = Path(__file__).parent.parent
 SMALL, SMALL_FUNCTION = "host_pages", "HostPages.unshare"
-SMALLEST = "shadow_large"
+SMALLEST = "host_pages"
 
 
 def changes(text: str, **names: object) -> list[tuple[str, str, str]]:

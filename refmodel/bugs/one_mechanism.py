@@ -1,12 +1,13 @@
 """Mutants of the designs that have one mechanism each."""
 
-from refmodel.designs import MonitorPages, ShadowLarge, ShadowRoles, WriteProtection
-from refmodel.language import NOTHING, operation, require, reset
-from refmodel.machine.names import Gfn, Index, Mfn, Region, Vm
-from refmodel.mmu.shadow_large import DirectTable, SmallEntry, SmallMapped, Taken
+import attrs
+
+from refmodel.designs import MonitorPages, ShadowRoles, WriteProtection
+from refmodel.language import NOTHING, operation, require
+from refmodel.machine.names import Gfn, Mfn, Vm
 from refmodel.mmu.shadow_roles import PageOf
 from refmodel.mmu.write_protection import Backed, Served, Spte
-from refmodel.monitor.host_pages import HostMapping, HostPage, Kind, Lent, Party
+from refmodel.monitor.host_pages import DeviceMapped, HostMapping, HostPage, Kind, Lent, Party
 
 
 class FrameGivenTwice(ShadowRoles):
@@ -19,40 +20,6 @@ class FrameGivenTwice(ShadowRoles):
         self.owner[mfn] = PageOf(vm, gfn)
 
 
-class BackedByNothing(ShadowLarge):
-    """The monitor takes a region's memory, and leaves its entries."""
-
-    @operation
-    def unback(self, vm: Vm, region: Region) -> None:
-        require(self.backed[vm, region])
-        self.backed[vm, region] = False
-
-
-class MappedForAnotherEntry(ShadowLarge):
-    """A fault on one large entry maps a page of the region that another names."""
-
-    @operation
-    def fault(self, vm: Vm, slot: Index, page: Index) -> SmallMapped:
-        region = self.large[vm, page]
-        require(region != NOTHING and self.backed[vm, region])
-        self.drop(vm, slot)
-        self.direct[vm, slot] = DirectTable(True, region)
-        self.entries[vm, slot, page] = SmallEntry(True, region)
-        self.rmap[vm, region, page, slot] = True
-        return SmallMapped(vm, slot, page)
-
-
-class TakenInName(ShadowLarge):
-    """The monitor takes a region's memory: the entries go, and the region keeps it."""
-
-    @operation
-    def take(self, vm: Vm, region: Region) -> Taken:
-        require(self.backed[vm, region])
-        reset(self.entries, lambda entry, v, slot, page: v == vm and self.rmap[v, region, page, slot])
-        reset(self.rmap, lambda mapped, v, r, page, slot: v == vm and r == region)
-        return Taken(vm, region)
-
-
 class SwappedOutMapped(WriteProtection):
     """A page goes out, and its entry stays."""
 
@@ -62,6 +29,36 @@ class SwappedOutMapped(WriteProtection):
         require(page.resident)
         self.differs[gfn] = False
         self.backed[gfn] = Backed(False, False, True)
+
+
+class MemoryReadOnly(MonitorPages):
+    """A guest gets a page of memory, and may not write to it."""
+
+    @operation
+    def give(self, mfn: Mfn, vm: Vm, gfn: Gfn) -> None:
+        super().give(mfn, vm, gfn)
+        self.physmap[vm, gfn] = HostMapping(True, mfn, False)
+
+
+class MemoryUnmapped(MonitorPages):
+    """Whatever a guest has mapped somewhere is unmapped as a device's page is, also its memory."""
+
+    @operation
+    def unmap_device(self, vm: Vm, gfn: Gfn) -> None:
+        mapping = self.physmap[vm, gfn]
+        require(mapping.mapped)
+        self.physmap[vm, gfn] = HostMapping()
+        self.pages[mapping.mfn] = attrs.evolve(self.pages[mapping.mfn], at=NOTHING, held=False)
+
+
+class DeviceMappedReadOnly(MonitorPages):
+    """A write to a device's page faults, and the page is mapped for reading, again and again."""
+
+    @operation
+    def map_device(self, vm: Vm, mfn: Mfn, gfn: Gfn, write: bool) -> DeviceMapped:
+        super().map_device(vm, mfn, gfn, write)
+        self.physmap[vm, gfn] = HostMapping(True, mfn, False)
+        return DeviceMapped(vm, gfn, write)
 
 
 class StatusBesideSecrets(MonitorPages):

@@ -4,7 +4,7 @@ from typing import Any
 
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Gfn, Mfn, Vm
-from refmodel.monitor.host_pages import HostPages, Kind, Party
+from refmodel.monitor.host_pages import DeviceMapped, HostPages, Kind, Party
 
 
 @law("ISO-1", "A guest frame leads to a page that is kept for that VM and mapped there, with no more rights than its kind gives.")
@@ -23,6 +23,19 @@ def pages_are_mapped_where_their_record_says(s: HostPages, mfn: Mfn) -> Any:
     return (implies(page.at != NOTHING, mapping.mapped and mapping.mfn == mfn)
             and implies(page.kind == Kind.FREE or page.kind == Kind.INTERNAL, page.at == NOTHING)
             and implies(page.kind == Kind.DEVICE, page.held == (page.at != NOTHING)))
+
+
+@law("EQV-1", "A page that a guest got as memory is mapped for it, and it may write there.")
+def guests_pages_are_memory(s: HostPages, mfn: Mfn) -> Any:
+    page = s.pages[mfn]
+    mapping = s.physmap[page.vm, page.at]
+    return implies(page.kind == Kind.GUEST, page.at != NOTHING and mapping.writable)
+
+
+@law("EFF-2", "A fault on a device's page that was served leaves a mapping that lets the access through.")
+def a_served_device_fault_makes_progress(s: HostPages, outcome: DeviceMapped) -> Any:
+    mapping = s.physmap[outcome.vm, outcome.gfn]
+    return mapping.mapped and (mapping.writable or not outcome.write)
 
 
 @law("RES-1", "A page is lent to one party, by both records, or to none; the host lends none to itself.")

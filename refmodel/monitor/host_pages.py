@@ -59,6 +59,15 @@ class Lent:
     to: Party = Party.HOST
 
 
+@attrs.frozen
+class DeviceMapped:
+    """A fault on a device's page was served: where, and whether it was a write."""
+
+    vm: Vm
+    gfn: Gfn
+    write: bool
+
+
 class HostPages(Design):
     pages: Total[Mfn, HostPage]
     physmap: Total[tuple[Vm, Gfn], HostMapping]
@@ -126,7 +135,7 @@ class HostPages(Design):
         self.pages[mfn] = attrs.evolve(self.pages[mfn], at=new)
 
     @operation
-    def map_device(self, vm: Vm, mfn: Mfn, gfn: Gfn, write: bool) -> None:
+    def map_device(self, vm: Vm, mfn: Mfn, gfn: Gfn, write: bool) -> DeviceMapped:
         """A guest's fault on a device page: hold the page, and map it with the rights that the driver gave."""
         page = self.pages[mfn]
         require(page.kind == Kind.DEVICE and page.vm == vm and page.at == NOTHING)
@@ -134,6 +143,7 @@ class HostPages(Design):
         require(self.device_lets(page, write))
         self.physmap[vm, gfn] = HostMapping(True, mfn, write)
         self.pages[mfn] = self.holding(page, gfn)
+        return DeviceMapped(vm, gfn, write)
 
     def device_lets(self, page: HostPage, write: bool) -> bool:
         return not (write and page.read_only)

@@ -1,16 +1,28 @@
 """CVE-2026-46113 (KVM, commit 0cb2af2ea66a): a direct shadow page was used again for another region than it was made for.
 
-Its entries stood in the reverse map under one page and were taken out under another, so that the map led to entries long gone.
+The guest had made its large entry lead elsewhere. What was mapped from then on stood in the reverse map under one page, and was
+taken out under another, so that the map led to entries long gone.
 """
 
-from refmodel.designs import ShadowLarge
-from refmodel.machine.names import Index, Region, Vm
+import attrs
 
-ENTRY, CLAUSE = "A14", "RES-1"
+from refmodel.designs import ShadowPages
+from refmodel.language import reset
+from refmodel.machine.cells import Cell, Mode
+from refmodel.machine.names import Gfn, Index, Vm
+
+ENTRY, CLAUSE = "A14", "EQV-5"
 
 
-class Bug(ShadowLarge):
-    """A direct table that is there is used, whatever region it was made for."""
+class Bug(ShadowPages):
+    """A direct page that an entry of the guest's led to is used, whatever region the entry names now."""
 
-    def usable(self, vm: Vm, slot: Index, region: Region) -> bool:
-        return self.direct[vm, slot].present
+    geometry = attrs.evolve(ShadowPages.geometry, only={Cell: (Cell(True, True, True, gfn=0, large=True),), Mode: (Mode(),)})
+
+    def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
+        reset(self.leaves, lambda entry, shadow, page: page == offset and self.made_of(shadow, vm, gfn))
+        reset(self.rmap, lambda mapped, v, g, shadow, page: page == offset and self.made_of(shadow, vm, gfn))
+        reset(self.parents, lambda linked, child, shadow, upper: (upper == offset and self.made_of(shadow, vm, gfn)
+                                                                  and not self.roles[child].direct))
+        reset(self.links, lambda child, shadow, upper: (upper == offset and self.made_of(shadow, vm, gfn)
+                                                        and not self.roles[child].direct))
