@@ -106,7 +106,7 @@ def test_a_test_of_32_bits_has_words_and_addresses_of_32_bits(stages: Stages) ->
 
 def test_there_are_no_vectors_of_32_bits_and_none_is_asked_for(tmp_path: Path) -> None:
     assert run_vectors(RiscvCampaign("the text", Stages(2), PROFILE_32, machine()), tmp_path) is None
-    with pytest.raises(BadDesign, match="riscv-sv39.jsonl: no such file"):
+    with pytest.raises(BadDesign, match=r"riscv-sv39\.jsonl: no such file"):
         run_vectors(RiscvCampaign("the text", Stages(3), PROFILE, machine()), tmp_path)
 
 
