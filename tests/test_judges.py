@@ -236,7 +236,7 @@ OF_QEMU_7 = {"qemu-riscv64": {f"R{number}" for number in (2, 3, 4, 5, 8, 9, 10, 
 RARE = {"R2", "R3", "R4", "R7", "R8", "R18", "R19", "R20", "S1"}
 """Those that so few checks need not meet."""
 STALE_CHECKS = 2500
-CHECKS = {"qemu": 4000, "bochs": 16_000, "unicorn": 3000, "kvm": 1500, "spike": 360, "qemu-riscv64": 2500, "qemu-riscv32": 2500}
+CHECKS = {"qemu": 4000, "bochs": 16_000, "unicorn": 3000, "kvm": 1500, "spike": 360, "qemu-riscv64": 1200, "qemu-riscv32": 1200}
 
 
 @pytest.mark.parametrize("name", REDISCOVERED)

@@ -1,6 +1,7 @@
 """The judge of RISC-V's walks: a machine made of the text shows nothing, and each defect of one is found and named."""
 
 import random
+import struct
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,8 +17,10 @@ from refmodel.oracle.judging import Verdict, judge
 from refmodel.oracle.riscv import agent
 from refmodel.oracle.riscv.agent.code import AGENT, AGENT_32
 from refmodel.oracle.riscv.host import Profile
-from refmodel.oracle.riscv.layout import is_vs
+from refmodel.oracle.riscv.layout import SLOTS, STORED, WINDOW, is_vs, slot
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, due
+from refmodel.oracle.riscv.qemu import repairs
+from refmodel.oracle.riscv.script import Script, Step
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.riscv.walk_tests import Stages, WalkTest, make
 from refmodel.oracle.vectors.running import run as run_vectors
@@ -108,6 +111,16 @@ def test_there_are_no_vectors_of_32_bits_and_none_is_asked_for(tmp_path: Path) -
     assert run_vectors(RiscvCampaign("the text", Stages(2), PROFILE_32, machine()), tmp_path) is None
     with pytest.raises(BadDesign, match=r"riscv-sv39\.jsonl: no such file"):
         run_vectors(RiscvCampaign("the text", Stages(3), PROFILE, machine()), tmp_path)
+
+
+@pytest.mark.parametrize("xlen", [32, 64])
+def test_what_a_stray_store_changed_is_stored_again_by_the_machine(xlen: int) -> None:
+    changed = bytearray(SLOTS)
+    changed[0x48:0x4C] = STORED.to_bytes(4, "little")
+    steps = struct.unpack("<16Q", repairs(bytes(changed), xlen))
+    at, value = WINDOW.start + 0x48, slot(WINDOW.start + 0x48)
+    assert steps[:3] == (Step.STORE, at, value & 0xFFFF_FFFF if xlen == 32 else value) and steps[8] == Step.STOP
+    assert repairs(SLOTS, xlen) == Script().packed()
 
 
 def test_vectors_are_drawn_from_what_stages_print_which_stays_as_it_is() -> None:
