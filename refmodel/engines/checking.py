@@ -68,14 +68,23 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, asked: Asked = USUA
     examined(design)
     reports: list[EngineReport] = []
     refused: list[str] = []
+    unjudged = _unjudged(design, engines, asked)
     for report in _reports(design, engines, asked, refused, notice, cache):
-        report = attrs.evolve(report, clause=asked.clause or "")  # noqa: PLW2901
+        report = attrs.evolve(report, clause=asked.clause or "", notes=(*report.notes, *unjudged))  # noqa: PLW2901
         reports.append(report)
         if len(refused) < len(reports) or len(engines) > 1:
             finished(report)
     if refused and len(refused) == len(reports):
         raise BadDesign(refused[0])
     return with_disagreements(reports)
+
+
+def _unjudged(design: Outline, engines: Sequence[str], asked: Asked) -> tuple[str, ...]:
+    """What is claimed of the design and none of the engines judges."""
+    pending = [each.name for each in design.pending if asked.clause in (None, each.law.clause)]
+    if not pending or set(engines) & {"random", "prove"}:
+        return ()
+    return (f"not judged: that what is pending ends ({', '.join(pending)}); --engine random and --engine prove do that",)
 
 
 def _reports(design: Outline, engines: Sequence[str], asked: Asked, refused: list[str], notice: Notice, cache: ProofCache | None
