@@ -14,6 +14,7 @@ import attrs
 from refmodel.engines import induction
 from refmodel.engines.asked import USUAL, Asked, Notice
 from refmodel.engines.disagreeing import with_disagreements
+from refmodel.engines.layout import TooLarge
 from refmodel.engines.machine import Machine
 from refmodel.engines.proof_cache import ProofCache, is_own
 from refmodel.engines.reports_of_proofs import check_proof
@@ -121,6 +122,9 @@ def _report(design: Outline, judged: Outline, engine: str, asked: Asked, refused
         return work[engine]()
     except ReadingsDisagree as case:
         return nothing(str(case), Disagreement(READINGS_DISAGREE, f"{case} {PLEASE}"))
+    except TooLarge as why:  # of the design as a whole: no line of its text is wrong
+        refused.append(f"{design.name}: {why.why}")
+        return nothing(refused[-1])
     except (BadDesign, Unsound, induction.Refusal) as why:
         refused.append(f"{why}" if isinstance(why, BadDesign) else f"the text means something else on solver terms: {why}")
         return nothing(refused[-1])
