@@ -54,7 +54,7 @@ class Subtracts(Base):
         pass
 
 
-@pytest.mark.parametrize("engine", ["random", "exhaustive"])
+@pytest.mark.parametrize("engine", ["random", "exhaustive", "prove"])
 @pytest.mark.parametrize(("design", "words"), [
     (StoresUnderNothing, "a store under the name of nobody"),
     (LooksUp, "the key 0 is missing"),

@@ -156,6 +156,14 @@ def test_a_run_after_which_nothing_ends_is_shown_and_its_token_replays_it() -> N
     assert refmodel.check(spec, ["prove"]).verdicts["unacknowledged"] == {"prove": Verdict.FAILS}
 
 
+@pytest.mark.parametrize("engine", ["exhaustive", "bounded"])
+def test_an_engine_that_does_not_judge_what_is_pending_says_so(engine: Engine) -> None:
+    [alone] = refmodel.check(flushes.LostAcknowledgement, [engine], depth=1).engines
+    assert any("not judged: that what is pending ends (unacknowledged, flushing)" in note for note in alone.notes)
+    both = refmodel.check(flushes.LostAcknowledgement, [engine, "random"], depth=1, runs=20)
+    assert not any("not judged" in note for each in both.engines for note in each.notes)
+
+
 def test_a_livelock_is_shown_as_a_run_that_comes_back() -> None:
     report = refmodel.check(flushes.EachBeginsTheOther, ["random"], runs=50)
     [run] = report.broken_runs

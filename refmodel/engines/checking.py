@@ -14,6 +14,7 @@ import attrs
 from refmodel.engines import induction
 from refmodel.engines.asked import USUAL, Asked, Notice
 from refmodel.engines.disagreeing import with_disagreements
+from refmodel.engines.layout import TooLarge
 from refmodel.engines.machine import Machine
 from refmodel.engines.proof_cache import ProofCache, is_own
 from refmodel.engines.reports_of_proofs import check_proof
@@ -68,14 +69,23 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, asked: Asked = USUA
     examined(design)
     reports: list[EngineReport] = []
     refused: list[str] = []
+    unjudged = _unjudged(design, engines, asked)
     for report in _reports(design, engines, asked, refused, notice, cache):
-        report = attrs.evolve(report, clause=asked.clause or "")  # noqa: PLW2901
+        report = attrs.evolve(report, clause=asked.clause or "", notes=(*report.notes, *unjudged))  # noqa: PLW2901
         reports.append(report)
         if len(refused) < len(reports) or len(engines) > 1:
             finished(report)
     if refused and len(refused) == len(reports):
         raise BadDesign(refused[0])
     return with_disagreements(reports)
+
+
+def _unjudged(design: Outline, engines: Sequence[str], asked: Asked) -> tuple[str, ...]:
+    """What is claimed of the design and none of the engines judges."""
+    pending = [each.name for each in design.pending if asked.clause in (None, each.law.clause)]
+    if not pending or set(engines) & {"random", "prove"}:
+        return ()
+    return (f"not judged: that what is pending ends ({', '.join(pending)}); --engine random and --engine prove do that",)
 
 
 def _reports(design: Outline, engines: Sequence[str], asked: Asked, refused: list[str], notice: Notice, cache: ProofCache | None
@@ -112,6 +122,9 @@ def _report(design: Outline, judged: Outline, engine: str, asked: Asked, refused
         return work[engine]()
     except ReadingsDisagree as case:
         return nothing(str(case), Disagreement(READINGS_DISAGREE, f"{case} {PLEASE}"))
+    except TooLarge as why:  # of the design as a whole: no line of its text is wrong
+        refused.append(f"{design.name}: {why.why}")
+        return nothing(refused[-1])
     except (BadDesign, Unsound, induction.Refusal) as why:
         refused.append(f"{why}" if isinstance(why, BadDesign) else f"the text means something else on solver terms: {why}")
         return nothing(refused[-1])

@@ -156,10 +156,17 @@ def _entry(kind: TableKind, table: Any, key: Any) -> list[Any]:
     return [key in table, *kind.value.flatten(table[key] if key in table else kind.value.default())]
 
 
+class TooLarge(Unsound):
+    """A design stores a number that exploration does not keep."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a number above {NATURAL_LIMIT} is stored, and exploration keeps none such; explore less, or prove")
+
+
 def _kept(leaf: Scalar, code: int) -> int:
-    """A scalar as it is kept; ``Unsound`` if it is a number that is not."""
+    """A scalar as it is kept; ``TooLarge`` if it is a number that is not."""
     if isinstance(leaf, NaturalKind) and code > NATURAL_LIMIT:
-        raise Unsound(f"a number above {NATURAL_LIMIT} is stored, and exploration keeps none such; explore less, or prove")
+        raise TooLarge
     return code
 
 

@@ -297,9 +297,14 @@ def _simulated(design: Outline, done: induction.Proved, machine: Outline) -> tup
 
 
 def _with_run(report: EngineReport, failure: Failure | None) -> EngineReport:
-    """A law that is not proved, and that a run breaks, fails: whatever stood in the way of the proof."""
-    law = None if failure is None else failure.broken.law
-    if law is None or report.failed or report.verdicts.get(law) != Verdict.UNDECIDED:
+    """A law that is not proved, and that a run breaks, fails: whatever stood in the way of the proof. So does the text if a run
+    aborts, where that was not shown to be impossible."""
+    if failure is None or report.failed:
+        return report
+    law = failure.broken.law
+    if law is None and Verdict.UNDECIDED in report.verdicts.values():
+        return attrs.evolve(report, failure=failure, operation="")
+    if law is None or report.verdicts.get(law) != Verdict.UNDECIDED:
         return report
     return attrs.evolve(report, verdicts={**report.verdicts, law: Verdict.FAILS}, failure=failure, operation="")
 

@@ -17,9 +17,8 @@ from refmodel.engines.compiled.context import GOES_WRONG, LAW_BROKEN, PADDING, T
 from refmodel.engines.compiled.native import Native
 from refmodel.engines.compiled.ways import failure_of, power_ons
 from refmodel.engines.exploration import COMPILED, Exploration, Progress
-from refmodel.engines.layout import NATURAL_LIMIT
+from refmodel.engines.layout import TooLarge
 from refmodel.engines.machine import Failure, Machine, recorded
-from refmodel.language.unsound import Unsound
 
 CHUNK, WORK = 1 << 12, 1 << 18
 """States taken further between two looks at the clock: so many, or fewer if there are many renamings to be summed."""
@@ -133,7 +132,7 @@ class Search:
     def _failure(self) -> Failure | None:
         context, design = self.context, self.native.design
         if context["trouble"] == TOO_LARGE:
-            raise Unsound(f"a number above {NATURAL_LIMIT} is stored, and exploration keeps none such; explore less, or prove")
+            raise TooLarge
         if context["trouble"] not in (LAW_BROKEN, GOES_WRONG):
             return None
         ways, at = [context["trouble_way"]], context["trouble_parent"]
