@@ -138,17 +138,17 @@ class Discharge:
                 solver.add(scope.among(leaf, term))
             elif isinstance(leaf, NaturalKind):
                 solver.add(term >= 0, term <= scope.geometry.naturals)
-        answer = z3.unknown
+        why = ""
         for seed in range(ATTEMPTS):  # what is hard for the solver in one order may be easy in another
             solver.set("random_seed", seed)
             answer = solver.check()
-            if answer != z3.unknown:
-                break
-        if answer == z3.unknown:
-            return "unknown", None, f"not proved; looking for a counterexample, the solver gave up: {solver.reason_unknown()}"
-        if answer == z3.unsat:
-            return "unknown", None, f"not proved, and no counterexample with {scope.geometry}; a larger geometry may have one"
-        witness = scope.witness(solver.model(), induction.op, induction.arguments, answers, law)
-        if witness is None:
-            return "unknown", None, "not proved; the solver's counterexample does not happen on ints"
-        return "refuted", witness, ""
+            if answer == z3.unsat:
+                return "unknown", None, f"not proved, and no counterexample with {scope.geometry}; a larger geometry may have one"
+            if answer == z3.unknown:
+                why = why or f"not proved; looking for a counterexample, the solver gave up: {solver.reason_unknown()}"
+                continue
+            witness = scope.witness(solver.model(), induction.op, induction.arguments, answers, law)
+            if witness is not None:
+                return "refuted", witness, ""
+            why = "not proved; the solver's counterexample does not happen on ints"
+        return "unknown", None, why
