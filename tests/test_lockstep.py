@@ -144,8 +144,8 @@ int main(void)
     bin_.mkdir()
     (bin_ / "refmodel").write_text(f"#!/bin/sh\nexec {' '.join(COMMAND)} \"$@\"\n")
     (bin_ / "refmodel").chmod(0o755)
-    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-I", str(CLIENTS / "c"), "-o", str(program), str(tmp_path / "mine.c")],
-                   check=True)
+    strictly = ("-std=c11", "-Wall", "-Wextra", "-Werror")
+    subprocess.run(["gcc", *strictly, "-I", str(CLIENTS / "c"), "-o", str(program), str(tmp_path / "mine.c")], check=True)
     done = subprocess.run([str(program)], capture_output=True, text=True, timeout=60, check=False,
                           env={**os.environ, "PATH": f"{bin_}:{os.environ['PATH']}"})
     assert done.returncode == 0, done.stderr
@@ -187,7 +187,7 @@ def test_every_event_can_be_reported_in_c(tmp_path: Path) -> None:
     body = "\n".join(['#include "refmodel_events.h"', "int main(void)", "{", "    struct refmodel rm;",
                       "    refmodel_file(&rm, stdout);", *calls, "    return 0;", "}", ""])
     (tmp_path / "every.c").write_text(body)
-    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-I", str(CLIENTS / "c"), "-o", str(tmp_path / "every"),
+    subprocess.run(["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-I", str(CLIENTS / "c"), "-o", str(tmp_path / "every"),
                     str(tmp_path / "every.c")], check=True)
     reported(subprocess.run([str(tmp_path / "every")], capture_output=True, text=True, check=True).stdout, "every.c:")
 

@@ -3,7 +3,7 @@
 import attrs
 
 from refmodel.designs import EptFlags, EptTwoSizes
-from refmodel.language import operation, require, reset
+from refmodel.language import operation, reset
 from refmodel.machine.cells import Flags, both
 from refmodel.machine.names import Gfn, Region, Vcpu, Vm
 from refmodel.mmu.ept_flags import EptFlagsMmu
@@ -18,14 +18,8 @@ from refmodel.monitor.p2m import P2m, Supply
 class CollectedUnflushed(EptFlags):
     """Flags are cleared, and processors go on storing without setting them again."""
 
-    @operation
-    def collect_flags(self, vm: Vm, gfn: Gfn) -> None:
-        require(self.flags_of(vm, gfn) != Flags())
-        size = self.first_large(vm, gfn)
-        if self.upper[vm, size].large:
-            self.clear_large(vm, size)
-        else:
-            self.clear_small(vm, gfn)
+    def flush_flags(self, vm: Vm) -> None:
+        """Nothing."""
 
 
 class AgedUnflushed(EptFlags):

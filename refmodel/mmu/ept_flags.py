@@ -133,6 +133,10 @@ class EptFlagsMmu(EptSizesMmu):
             self.clear_large(vm, size)
         else:
             self.clear_small(vm, gfn)
+        self.flush_flags(vm)
+
+    def flush_flags(self, vm: Vm) -> None:
+        """Processors would set no flag again that they take to be set."""
         self.flush_tables(vm)
 
     @operation

@@ -1,6 +1,6 @@
 /* Tell refmodel what a monitor does, and have it judged: as a trace in a file, in lockstep, or driven.
  *
- * Standard C and POSIX, nothing to link. Include it in one place. The events are those of specs/traces.md:
+ * Standard C and POSIX, nothing to link. Include it in one place, before other headers. The events are those of specs/traces.md:
  *
  *     struct refmodel rm;
  *     refmodel_file(&rm, stdout);                       // or refmodel_spawn(&rm), for lockstep
@@ -10,6 +10,10 @@
  */
 #ifndef REFMODEL_H
 #define REFMODEL_H
+
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L /* for fdopen, where a compiler is asked for standard C alone */
+#endif
 
 #include <stdarg.h>
 #include <stdio.h>
