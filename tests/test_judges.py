@@ -22,6 +22,7 @@ from refmodel.oracle.x86 import nested_campaign, stale_tests, walk_campaign
 from refmodel.oracle.x86.agent import code
 from refmodel.oracle.x86.nested_tests import ROOT
 from refmodel.oracle.x86.outcomes import Lawful, Observed, Outcome
+from refmodel.oracle.x86.unicorn_common import carry_out
 from refmodel.oracle.x86.walk_tests import Profile
 
 AGENT = Path(code.__file__).parent
@@ -308,3 +309,20 @@ with changed({{pathlib.Path({str(setting)!r}): "1"}}):
     assert done.returncode == 143 and setting.read_text() == "7"
 
 
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, ValueError])
+def test_what_a_hook_of_unicorn_raises_comes_out_although_unicorn_has_an_error_too(raised: type[BaseException]) -> None:
+    """As a signal's exception does that arrives there, which would be lost with the command going on."""
+    unicorn = pytest.importorskip("unicorn")
+    uc = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
+    uc.mem_map(0, 0x1000)
+    uc.mem_write(16, bytes.fromhex("488b042500100000"))  # mov rax, [0x1000], where no memory is
+    assert carry_out(uc, 16) == unicorn.UC_ERR_READ_UNMAPPED
+
+    def hook(*_: object) -> bool:
+        raise raised
+
+    uc.hook_add(unicorn.UC_HOOK_MEM_UNMAPPED, hook)
+    with pytest.raises(raised):
+        carry_out(uc, 16)

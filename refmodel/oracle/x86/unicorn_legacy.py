@@ -17,7 +17,7 @@ from refmodel.oracle.x86.agent.image import MEMORY, slot
 from refmodel.oracle.x86.agent_walks import AC, CR4_PAE, CR4_SMAP, CR4_SMEP
 from refmodel.oracle.x86.legacy_tests import DIRECTORY, KEPT, PDPT, LegacyTest
 from refmodel.oracle.x86.outcomes import Observed, Outcome
-from refmodel.oracle.x86.unicorn_error_code import error_code_in
+from refmodel.oracle.x86.unicorn_common import carry_out, error_code_in
 
 EFER, EFER_NXE = 0xC0000080, 0x800
 CR0_PE, CR0_WP, CR0_PG, CR4_PSE = 1, 1 << 16, 1 << 31, 1 << 4
@@ -39,7 +39,7 @@ class UnicornLegacy:
         import unicorn
         from unicorn import x86_const
 
-        self.pae, self.x86, self.error = pae, x86_const, unicorn.UcError
+        self.pae, self.x86 = pae, x86_const
         self.version = importlib.metadata.version("unicorn")
         self.uc: Any = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_32)
         self.uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_ICELAKE_SERVER)
@@ -117,11 +117,7 @@ class UnicornLegacy:
     def _go(self, address: int) -> int | None:
         """Run one instruction; Unicorn's own error, if it has one."""
         self.exception = self.vacant = None
-        try:
-            self.uc.emu_start(address, 0, count=1)  # at another end address it would walk tables of its own accord
-        except self.error as error:
-            return int(error.errno)
-        return None
+        return carry_out(self.uc, address)
 
     def _word(self, address: int, value: int) -> None:
         self.uc.mem_write(address, value.to_bytes(8 if self.pae else 4, "little"))

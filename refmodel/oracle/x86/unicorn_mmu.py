@@ -37,7 +37,7 @@ from refmodel.oracle.x86.agent.image import (
 from refmodel.oracle.x86.agent_walks import AC, control_registers, destination
 from refmodel.oracle.x86.outcomes import Observed, Outcome
 from refmodel.oracle.x86.stale_tests import Invlpg, LoadCr3, Operation, StaleTest, TogglePge, places
-from refmodel.oracle.x86.unicorn_error_code import error_code_in
+from refmodel.oracle.x86.unicorn_common import carry_out, error_code_in
 from refmodel.oracle.x86.walk_tests import WalkTest
 
 EFER = 0xC0000080
@@ -53,7 +53,7 @@ class UnicornMmu:
         import unicorn
         from unicorn import x86_const
 
-        self.x86, self.error = x86_const, unicorn.UcError
+        self.x86 = x86_const
         self.version = importlib.metadata.version("unicorn")
         self.levels = levels
         self.uc: Any = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
@@ -109,11 +109,7 @@ class UnicornMmu:
     def _go(self, address: int) -> int | None:
         """Run one instruction; Unicorn's own error, if it has one."""
         self.exception = None
-        try:
-            self.uc.emu_start(address, 0, count=1)
-        except self.error as error:
-            return int(error.errno)
-        return None
+        return carry_out(self.uc, address)
 
     def _write(self, entries: Iterable[tuple[int, int]]) -> None:
         for address, entry in entries:

@@ -1,4 +1,4 @@
-"""Where Unicorn keeps the error code of a fault: it is no register, and is found in the raw context by faults of known kinds."""
+"""What the drivers of Unicorn have in common: one instruction, and where Unicorn keeps the error code of a fault."""
 
 from __future__ import annotations
 
@@ -11,8 +11,26 @@ FAULTS = ((False, False, 0), (False, True, 2), (True, False, 4), (True, True, 6)
 """Accesses to a page that is not there: whether from user mode, whether a store, and the error code of the fault."""
 
 
+def carry_out(uc: Any, address: int) -> int | None:
+    """Run one instruction; the number of Unicorn's own error, if it has one.
+
+    What a hook raises comes out, also a signal's exception that arrives in one: Unicorn's binding drops it for an error.
+    """
+    from unicorn import UcError
+
+    try:
+        uc.emu_start(address, 0, count=1)  # at another end address it would walk tables of its own accord
+    except UcError as error:
+        raised = getattr(uc, "_hook_exception", None)
+        if raised is not None:
+            raise raised from None
+        return int(error.errno)
+    return None
+
+
 def error_code_in(uc: Any, scratch: Any, fault: Callable[[bool, bool], object]) -> Any:
-    """A pointer to the 4 bytes of a saved context that are 0, 2, 4 and 6 after the four faults. ``fault`` makes one.
+    """A pointer to the error code, which is no register: to the 4 bytes of a saved context that are 0, 2, 4 and 6 after the four
+    faults. ``fault`` makes one.
 
     ``RuntimeError`` if no place is known to be it, or more than one.
     """
