@@ -3,10 +3,10 @@
 import attrs
 
 from refmodel.designs import EptFlags, EptTwoSizes
-from refmodel.language import operation, reset
+from refmodel.language import operation, require, reset
 from refmodel.machine.cells import Flags, both
 from refmodel.machine.names import Gfn, Region, Vcpu, Vm
-from refmodel.mmu.ept_flags import EptFlagsMmu
+from refmodel.mmu.ept_flags import Aged, EptFlagsMmu
 from refmodel.mmu.ept_flags_acknowledged import EptFlagsAcknowledgedMmu
 from refmodel.mmu.ept_sizes import EptSizesMmu, Resized
 from refmodel.monitor.devices import Devices
@@ -26,11 +26,21 @@ class AgedUnflushed(EptFlags):
     """Ages are taken as flags are collected, and a page that a processor has cached is found old for ever."""
 
     @operation
-    def take_age(self, vm: Vm, gfn: Gfn) -> None:
+    def take_age(self, vm: Vm, gfn: Gfn) -> Aged:
         self.noted[vm, gfn] = attrs.evolve(self.noted[vm, gfn], accessed=False)
         self.happened[vm, gfn] = attrs.evolve(self.happened[vm, gfn], accessed=False)
         if self.is_covered(gfn) and self.upper[vm, self.region[gfn]].links:
             self.lower_flags[self.upper[vm, self.region[gfn]].table, self.at[gfn]] = Flags()
+        return Aged(vm, gfn)
+
+
+class YoungForEver(EptFlags):
+    """A page that was reached once is young for ever, whenever its age is taken."""
+
+    @operation
+    def take_age(self, vm: Vm, gfn: Gfn) -> Aged:
+        require(self.have_acknowledged(vm))
+        return Aged(vm, gfn)
 
 
 class PartsAreClean(EptFlags):
@@ -97,6 +107,22 @@ class MergedButLinked(EptFlags):
         done = super().merge(vm, region)
         self.upper[vm, region] = attrs.evolve(self.upper[vm, region], table=table)
         return done
+
+
+class NeverCleared(EptFlags):
+    """The flags of a small entry are noted when they are collected, and stay set."""
+
+    def clear_small(self, vm: Vm, gfn: Gfn) -> None:
+        self.noted[vm, gfn] = self.said_of(vm, gfn)
+        if not self.lower[self.upper[vm, self.region[gfn]].table, self.at[gfn]].present:
+            super().clear_small(vm, gfn)
+
+
+class WrittenForEver(EptFlags):
+    """A page begins to be watched, and what its flag said before is not crossed out: it is sent again for ever."""
+
+    def clean(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing."""
 
 
 class CleanBeforeOthersForgot(DirtyFlags, EptFlagsAcknowledgedMmu):

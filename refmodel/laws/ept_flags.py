@@ -5,7 +5,7 @@ from typing import Any
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.cells import Flags
 from refmodel.machine.names import Gfn, Index, Mfn, Region, Vcpu, Vm
-from refmodel.mmu.ept_flags import EptFlagsMmu
+from refmodel.mmu.ept_flags import Aged, Collected, EptFlagsMmu
 
 
 @law("EQV-4", "Flags say, or have said, that a page was written if a vCPU has stored to it since it was last clean.")
@@ -35,6 +35,16 @@ def large_translations_are_told_by_flags(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, reg
     found = s.large_tlb[vm, vcpu, region]
     return implies(found.valid and s.is_covered(gfn) and s.lies_in(gfn, region), tells(s.said_of(vm, gfn), found.dirty)
                    and (s.is_asked(vm, vcpu) or tells(s.flags_of(vm, gfn), found.dirty)))
+
+
+@law("EFF-2", "Flags that were collected are clear, so that a page can be found old or clean.")
+def collected_flags_are_clear(s: EptFlagsMmu, outcome: Collected) -> Any:
+    return s.flags_of(outcome.vm, outcome.gfn) == Flags()
+
+
+@law("EFF-2", "A page whose age was taken is not said to be accessed: it is found old if nobody comes for it.")
+def aged_pages_are_old(s: EptFlagsMmu, outcome: Aged) -> Any:
+    return not s.said_of(outcome.vm, outcome.gfn).accessed
 
 
 @law("ISO-3", "An upper entry that links to no table names none.")

@@ -99,6 +99,11 @@ def pages_of_devices_are_marked(s: DirtyFlags, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.held(vm, gfn), s.sent[vm, gfn] == Sent.MARKED or s.sent[vm, gfn] == Sent.TAKEN)
 
 
+@law("EFF-2", "Nothing says that a page was written when it begins to be watched, so that it need not be sent again at once.")
+def watched_pages_are_clean(s: DirtyFlags, before: DirtyFlags, vm: Vm, gfn: Gfn) -> Any:
+    return implies(before.sent[vm, gfn] == Sent.TAKEN and s.sent[vm, gfn] == Sent.PROTECTED, not s.is_written(vm, gfn))
+
+
 @law("RES-3", "Whatever a guest does with a page that is in a frame, the monitor may take its next step to take it; what a device "
               "holds has steps of its own, and a VM's minimum is spared.")
 def any_page_can_be_taken(s: Swapping, vm: Vm, gfn: Gfn) -> Any:

@@ -23,6 +23,22 @@ from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu
 from refmodel.monitor.frames import Frames
 
 
+@attrs.frozen
+class Collected:
+    """The page whose entry's flags were collected."""
+
+    vm: Vm
+    gfn: Gfn
+
+
+@attrs.frozen
+class Aged:
+    """The page whose age was taken."""
+
+    vm: Vm
+    gfn: Gfn
+
+
 class EptFlagsMmu(EptSizesMmu):
     upper_flags: Total[tuple[Vm, Region], Flags]
     """The flags of the large entry for a region."""
@@ -125,7 +141,7 @@ class EptFlagsMmu(EptSizesMmu):
     # ------------------------------------------------------------ clear from now on
 
     @operation
-    def collect_flags(self, vm: Vm, gfn: Gfn) -> None:
+    def collect_flags(self, vm: Vm, gfn: Gfn) -> Collected:
         """Note what the flags of the entry that maps a page say, and clear them. Processors are to forget that they were set."""
         require(self.flags_of(vm, gfn) != Flags())
         size = self.first_large(vm, gfn)
@@ -134,19 +150,21 @@ class EptFlagsMmu(EptSizesMmu):
         else:
             self.clear_small(vm, gfn)
         self.flush_flags(vm)
+        return Collected(vm, gfn)
 
     def flush_flags(self, vm: Vm) -> None:
         """Processors would set no flag again that they take to be set."""
         self.flush_tables(vm)
 
     @operation
-    def take_age(self, vm: Vm, gfn: Gfn) -> None:
+    def take_age(self, vm: Vm, gfn: Gfn) -> Aged:
         """The monitor has seen that a page was reached, and will see whether it is from now on. (Linux leaves the flush out: a page
         that a processor has cached seems older than it is.)"""
         require(not self.flags_of(vm, gfn).accessed)
         require(self.have_acknowledged(vm))
         self.noted[vm, gfn] = attrs.evolve(self.noted[vm, gfn], accessed=False)
         self.happened[vm, gfn] = attrs.evolve(self.happened[vm, gfn], accessed=False)
+        return Aged(vm, gfn)
 
     def may_be_clean(self, vm: Vm, gfn: Gfn) -> bool:
         return not self.flags_of(vm, gfn).dirty and self.have_acknowledged(vm)
