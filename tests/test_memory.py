@@ -36,7 +36,7 @@ BROKEN_BY = {
     "unmarked_pages_are_protected": "promise-kept-writable",
     "marks_go_in_order": "protected-unmarked",
     "watched_pages_are_clean": "flags-written-for-ever",
-    "pages_of_devices_are_marked": "flags-device-stores-unmarked",
+    "watched_pages_are_no_devices": "flags-device-stores-unmarked",
     "a_withdrawn_page_is_asked_for": "withdrawn-in-name",
     "derived_entries_lead_where_the_p2m_says": "forgotten-but-derived",
     "no_derived_entry_writes_to_a_shared_frame": "protected-but-derived-writable",

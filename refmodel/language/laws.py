@@ -68,7 +68,7 @@ def _law_at(module: str, qualname: str) -> Any:
     found: Any = sys.modules.get(module) or importlib.import_module(module)  # who gathers laws imports none of them
     for part in qualname.split("."):
         found = getattr(found, part)
-    return found
+    return found if isinstance(found, Law) else found.law  # a condition of what is pending has a law's place
 
 
 def _parameters(function: Callable[..., Any]) -> list[str]:

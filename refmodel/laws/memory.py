@@ -94,9 +94,9 @@ def unmarked_pages_are_protected(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
             and implies(entry.resident and sent == Sent.THERE, s.is_write_protected(vm, gfn)))
 
 
-@law("EQV-4", "A page that a device may store to is marked, or its mark was taken: a device sets no dirty flag.")
-def pages_of_devices_are_marked(s: DirtyFlags, vm: Vm, gfn: Gfn) -> Any:
-    return implies(s.held(vm, gfn), s.sent[vm, gfn] == Sent.MARKED or s.sent[vm, gfn] == Sent.TAKEN)
+@law("EQV-4", "No device holds a page that is watched by its dirty flag, or was sent: a device's store sets none.")
+def watched_pages_are_no_devices(s: DirtyFlags, vm: Vm, gfn: Gfn) -> Any:
+    return implies(s.sent[vm, gfn] == Sent.PROTECTED or s.sent[vm, gfn] == Sent.THERE, not s.held(vm, gfn))
 
 
 @law("EFF-2", "Nothing says that a page was written when it begins to be watched, so that it need not be sent again at once.")
