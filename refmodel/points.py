@@ -104,7 +104,7 @@ def over(mmu: str, mechanisms: Sequence[str]) -> type[Design]:
         raise BadDesign(f"{mmu}: no such MMU; expected one of {', '.join(MMUS)}")
     possible = mechanisms_over(mmu)
     if tuple(mechanisms) == (EVERYTHING,):
-        left_out = (*APART, WAYS_TO_LOG[0] if WAYS_TO_LOG[1] in possible else WAYS_TO_LOG[1])
+        left_out = (*APART, "dirty-logging") if "dirty-flags" in possible else APART
         return _over(mmu, tuple(each for each in possible if each not in left_out), EVERYTHING)
     for each in mechanisms:
         if each not in possible:

@@ -23,18 +23,21 @@ def tells(flags: Flags, dirty: bool) -> Any:
     return flags.accessed and implies(dirty, flags.dirty)
 
 
+def is_told(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn, dirty: bool) -> Any:
+    """Whether flags say so of a page, or have said so where the processor is to be flushed."""
+    return tells(s.said_of(vm, gfn), dirty) and (s.is_asked(vm, vcpu) or tells(s.flags_of(vm, gfn), dirty))
+
+
 @law("EQV-4", "A flag tells what a processor with a cached small translation will not tell again, but where that is to be flushed.")
 def small_translations_are_told_by_flags(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.small_tlb[vm, vcpu, gfn]
-    return implies(found.present, tells(s.said_of(vm, gfn), found.dirty)
-                   and (s.is_asked(vm, vcpu) or tells(s.flags_of(vm, gfn), found.dirty)))
+    return implies(found.present, is_told(s, vm, vcpu, gfn, found.dirty))
 
 
 @law("EQV-4", "A flag tells what a processor with a cached large translation will not tell again, but where that is to be flushed.")
 def large_translations_are_told_by_flags(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, region: Region, gfn: Gfn) -> Any:
     found = s.large_tlb[vm, vcpu, region]
-    return implies(found.valid and s.is_covered(gfn) and s.lies_in(gfn, region), tells(s.said_of(vm, gfn), found.dirty)
-                   and (s.is_asked(vm, vcpu) or tells(s.flags_of(vm, gfn), found.dirty)))
+    return implies(found.valid and s.is_covered(gfn) and s.lies_in(gfn, region), is_told(s, vm, vcpu, gfn, found.dirty))
 
 
 @law("EFF-2", "Flags that were collected are clear, so that a page can be found old or clean.")
