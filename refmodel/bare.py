@@ -48,6 +48,8 @@ class Seen:
     write: bool = False
     cpu: Cpu = NOTHING
     """The processor that it ran on, where there are several."""
+    full: Vcpu = NOTHING
+    """After a VM exit because a page-modification log is full: the vCPU whose it is."""
 
 
 class BareMemory(Design):

@@ -15,6 +15,7 @@ from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.ept_acknowledged import EptAcknowledgedMmu
 from refmodel.mmu.ept_cpus import EptCpusMmu
 from refmodel.mmu.ept_flags import EptFlagsMmu
+from refmodel.mmu.ept_pml import EptPmlMmu
 from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu
 from refmodel.mmu.ept_sizes_acknowledged import EptSizesAcknowledgedMmu
 from refmodel.mmu.interpreter import InterpreterMmu
@@ -41,6 +42,7 @@ from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.host_pages import HostPages
 from refmodel.monitor.ksm import Ksm
 from refmodel.monitor.migration import Migration
+from refmodel.monitor.page_modification_logging import PageModificationLogging
 from refmodel.monitor.patching import Patching
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
 from refmodel.monitor.reservation import Reservation
@@ -203,6 +205,13 @@ class EptFlags(DirtyFlags, Sharing, EptFlagsMmu):
     further_geometries = (two_sizes(SMALL.resized(Vm=1, Gfn=1), pages=1),)  # a page that holds something
 
 
+class EptPml(PageModificationLogging, EptPmlMmu):
+    """Extended page tables with page-modification logging, over a dirty log that is made of it."""
+
+    geometry = EptFlags.geometry
+    further_geometries = EptFlags.further_geometries
+
+
 class Direct(DirectMmu):
     """Direct paging: guests' own tables, checked by type."""
 
@@ -323,6 +332,7 @@ SHIPPED: dict[str, type[Design]] = {
     "ept_two_sizes_acknowledged": EptTwoSizesAcknowledged,
     "ept_sizes": EptSizes,
     "ept_flags": EptFlags,
+    "ept_pml": EptPml,
     "ept_cpus": EptCpus,
     "npt": Npt,
     "nested": Nested,
@@ -332,10 +342,11 @@ SHIPPED: dict[str, type[Design]] = {
 }
 
 COMBINED: dict[str, type[Design]] = {f"{re.sub('[ /]', '_', mmu).replace('any', 'memory')}+": over(mmu, (EVERYTHING,))
-                                     for mmu in MMUS if mmu not in ("shadow_on_ept", "ept 4K/2M A/D") and "1G" not in mmu}
+                                     for mmu in MMUS
+                                     if mmu not in ("shadow_on_ept", "ept 4K/2M A/D", "ept 4K/2M PML") and "1G" not in mmu}
 """The MMUs over everything together: too many states to explore to the end, but proved, and run at random. Those with three sizes
-of pages are left to a slow test: they take long, and have the text of those with two. So is the one with dirty flags that flushes
-at once: it has the text of the one whose vCPUs acknowledge."""
+of pages are left to a slow test: they take long, and have the text of those with two. So are those with dirty flags, logged or not,
+that flush at once: they have the text of those whose vCPUs acknowledge."""
 
 REFERENCES: dict[str, tuple[type[Design], ...]] = {
     "interpreter": (Interpreter, TwoLevelInterpreter, LargePageInterpreter, NestedInterpreter)}

@@ -23,6 +23,7 @@ from refmodel.mmu.ept_acknowledged import EptAcknowledgedMmu
 from refmodel.mmu.ept_cpus import EptCpusMmu
 from refmodel.mmu.ept_flags import EptFlagsMmu, EptThreeSizesFlagsMmu
 from refmodel.mmu.ept_flags_acknowledged import EptFlagsAcknowledgedMmu, EptThreeSizesFlagsAcknowledgedMmu
+from refmodel.mmu.ept_pml import EptPmlAcknowledgedMmu, EptPmlMmu
 from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu
 from refmodel.mmu.ept_sizes_acknowledged import EptSizesAcknowledgedMmu, EptThreeSizesAcknowledgedMmu
 from refmodel.mmu.interpreter import InterpreterMmu
@@ -43,6 +44,7 @@ from refmodel.monitor.free_page_reporting import FreePageReporting
 from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.ksm import Ksm
 from refmodel.monitor.p2m import P2m
+from refmodel.monitor.page_modification_logging import PageModificationLogging
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
 from refmodel.monitor.reservation import Reservation
 from refmodel.monitor.sharing import Sharing
@@ -57,29 +59,34 @@ MMUS: dict[str, type[P2m]] = {
     "ept 4K/2M acknowledged": EptSizesAcknowledgedMmu, "ept 4K/2M/1G": EptThreeSizesMmu,
     "ept 4K/2M/1G acknowledged": EptThreeSizesAcknowledgedMmu, "ept 4K/2M A/D": EptFlagsMmu,
     "ept 4K/2M A/D acknowledged": EptFlagsAcknowledgedMmu, "ept 4K/2M/1G A/D": EptThreeSizesFlagsMmu,
-    "ept 4K/2M/1G A/D acknowledged": EptThreeSizesFlagsAcknowledgedMmu, "npt": NptMmu, "ept tagged": EptCpusMmu,
+    "ept 4K/2M/1G A/D acknowledged": EptThreeSizesFlagsAcknowledgedMmu,
+    "ept 4K/2M PML": EptPmlMmu, "ept 4K/2M PML acknowledged": EptPmlAcknowledgedMmu, "npt": NptMmu, "ept tagged": EptCpusMmu,
     "nested": NestedMmu, "shadow_on_ept": ShadowOnEptMmu}
-"""MMUs by name: the sizes of their entries where there are several, whether these have accessed and dirty flags, and the way in
-which the MMU flushes where that is not at once. ``any`` stands for all of them."""
+"""MMUs by name: the sizes of their entries where there are several, whether these have accessed and dirty flags, whether
+stores that set one are logged besides (page-modification logging), and the way in which the MMU flushes where that is not at once.
+``any`` stands for all of them."""
 PROCESSORS = {
     "any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu", "ept 4K/2M/1G acknowledged": "Vcpu",
-    "ept 4K/2M A/D acknowledged": "Vcpu", "ept 4K/2M/1G A/D acknowledged": "Vcpu", "npt": "Cpu", "ept tagged": "Cpu"}
+    "ept 4K/2M A/D acknowledged": "Vcpu", "ept 4K/2M/1G A/D acknowledged": "Vcpu", "ept 4K/2M PML acknowledged": "Vcpu",
+    "npt": "Cpu", "ept tagged": "Cpu"}
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
     "compressed-memory": CompressedMemory, "swapping": Swapping, "dirty-logging": DirtyLogging, "dirty-flags": DirtyFlags,
-    "ksm": Ksm, "sharing": Sharing,
+    "page-modification-logging": PageModificationLogging, "ksm": Ksm, "sharing": Sharing,
     "deflate-on-oom": DeflateOnOom, "ballooning": Ballooning, "virtio-mem": VirtioMem, "free-page-reporting": FreePageReporting,
     "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices,
     "reservation": Reservation}
 """Mechanisms by name, in the order in which they lie over each other."""
 EVERYTHING = "everything"
-"""In the place of mechanisms: all that an MMU can lie under but those that are apart; of the two ways to log, dirty flags where it
-has them."""
-WAYS_TO_LOG = ("dirty-logging", "dirty-flags")
-"""Two ways to keep one dirty log: by write protection, and by dirty flags."""
+"""In the place of mechanisms: all that an MMU can lie under but those that are apart; of the ways to log, the last that it can."""
+WAYS_TO_LOG: dict[str, type[P2m]] = {"dirty-logging": P2m, "dirty-flags": EptFlagsMmu, "page-modification-logging": EptPmlMmu}
+"""Three ways to keep one dirty log, and the MMUs that can: by write protection, by looking at dirty flags, and by what processors
+log."""
 APART = ("compressed-memory", "virtio-mem")
 """Not among everything: a second way to swap, and a second way to give memory back. Each is explored and proved by itself, and with
 every other in pairs; a slow test proves them with all the others over EPT."""
+NEEDS = {"dirty-flags": "dirty flags", "page-modification-logging": "page-modification logs"}
+"""What an MMU has to have for some mechanisms."""
 
 EXPLORED = 2
 """More mechanisms than these have too many states together to be explored to the last."""
@@ -104,22 +111,22 @@ def over(mmu: str, mechanisms: Sequence[str]) -> type[Design]:
         raise BadDesign(f"{mmu}: no such MMU; expected one of {', '.join(MMUS)}")
     possible = mechanisms_over(mmu)
     if tuple(mechanisms) == (EVERYTHING,):
-        left_out = (*APART, "dirty-logging") if "dirty-flags" in possible else APART
+        left_out = (*APART, *[each for each in WAYS_TO_LOG if each in possible][:-1])
         return _over(mmu, tuple(each for each in possible if each not in left_out), EVERYTHING)
     for each in mechanisms:
         if each not in possible:
-            why = f"{each} needs dirty flags, which {mmu} has not" if each in MECHANISMS else f"there is no mechanism {each!r}"
+            why = f"{each} needs {NEEDS[each]}, which {mmu} has not" if each in NEEDS else f"there is no mechanism {each!r}"
             raise BadDesign(f"{mmu} over {', '.join(mechanisms)}: {why}; expected {EVERYTHING}, or some of {', '.join(possible)}")
-    if set(WAYS_TO_LOG) <= set(mechanisms):
-        raise BadDesign(f"{mmu} over {', '.join(mechanisms)}: {' and '.join(WAYS_TO_LOG)} keep the same log; expected one of them")
+    logging = [each for each in WAYS_TO_LOG if each in mechanisms]
+    if len(logging) > 1:
+        raise BadDesign(f"{mmu} over {', '.join(mechanisms)}: {' and '.join(logging)} keep the same log; expected one of them")
     chosen = tuple(each for each in possible if each in mechanisms)
     return _over(mmu, chosen, ", ".join(chosen))
 
 
 def mechanisms_over(mmu: str) -> tuple[str, ...]:
-    """The mechanisms that can lie over an MMU: all of them, but dirty flags only where its entries have some."""
-    has_flags = MMUS[mmu].clean is not P2m.clean
-    return tuple(each for each in MECHANISMS if each != "dirty-flags" or has_flags)
+    """The mechanisms that can lie over an MMU: all of them, but a way to log only where the MMU has what it needs."""
+    return tuple(each for each in MECHANISMS if issubclass(MMUS[mmu], WAYS_TO_LOG.get(each, P2m)))
 
 
 @functools.cache
@@ -128,7 +135,7 @@ def _over(mmu: str, mechanisms: tuple[str, ...], called: str) -> type[Design]:
     body: dict[str, Any] = {"__doc__": f"{mmu.capitalize()} over {called}.", "__module__": __name__,
                             "geometry": _geometry(mmu, mechanisms), "further_geometries": _further(mmu, mechanisms),
                             "explored": len(mechanisms) <= EXPLORED}
-    name = "".join(word.capitalize() for word in re.split(r"[^a-z0-9]+", f"{mmu} over {called}"))
+    name = "".join(word.capitalize() for word in re.split(r"[^A-Za-z0-9]+", f"{mmu} over {called}"))
     return type(name, (*_bases(mechanisms), MMUS[mmu]), body)
 
 
@@ -152,7 +159,7 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
         tables = 2 if "1G" in mmu else 1
         sized = two_large_sizes if "1G" in mmu else two_sizes
         found = sized(found.resized(Vm=1, Mfn=found.size("Mfn") + tables))
-    if "1G" in mmu or "A/D" in mmu or mmu == "ept 4K/2M acknowledged":
+    if "1G" in mmu or "A/D" in mmu or "PML" in mmu or mmu == "ept 4K/2M acknowledged":
         found = attrs.evolve(found, only=EMPTY)
     return found.resized(Vm=1, **{PROCESSORS[mmu]: 1}) if mmu in PROCESSORS else found
 
@@ -166,7 +173,7 @@ def _further(mmu: str, mechanisms: Sequence[str]) -> tuple[Geometry, ...]:
 
 def pairs_of(mmu: str) -> list[tuple[str, str]]:
     """Every two mechanisms that can lie over an MMU together."""
-    return [pair for pair in itertools.combinations(mechanisms_over(mmu), 2) if pair != WAYS_TO_LOG]
+    return [pair for pair in itertools.combinations(mechanisms_over(mmu), 2) if not set(pair) <= set(WAYS_TO_LOG)]
 
 
 PAIRS: dict[str, type[Design]] = {f"any over {one}, {other}": over("any", (one, other)) for one, other in pairs_of("any")}

@@ -96,9 +96,10 @@ def cached_pointers_lead_to_tables(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, region: R
                    and (of.region == region or is_given_up) and (s.is_asked(vm, vcpu) or not is_given_up))
 
 
-@law("EFF-1", "An access exits only for what the tables do not give.")
+@law("EFF-1", "An access exits only for what the tables do not give, or for a full page-modification log.")
 def what_either_size_gives_does_not_exit(s: EptSizesMmu, outcome: Seen, before: EptSizesMmu, actor: Vm) -> Any:
-    return implies(before.installed(actor, outcome.gfn, outcome.write), outcome.shown.event != Event.EXITED)
+    return implies(before.installed(actor, outcome.gfn, outcome.write) and outcome.full == NOTHING,
+                   outcome.shown.event != Event.EXITED)
 
 
 @law("EFF-2", "An EPT violation that was served leaves the translation that was asked for, in whatever size.")

@@ -5,7 +5,7 @@ from typing import Any
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
 from refmodel.monitor.access_tracking import AccessTracking, Withdrawn
-from refmodel.monitor.dirty_flags import DirtyFlags
+from refmodel.monitor.dirty_flags import WatchedByFlags
 from refmodel.monitor.dirty_logging import DirtyLog, DirtyLogging, Sent
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing
@@ -95,12 +95,12 @@ def unmarked_pages_are_protected(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
 
 
 @law("EQV-4", "No device holds a page that is watched by its dirty flag, or was sent: a device's store sets none.")
-def watched_pages_are_no_devices(s: DirtyFlags, vm: Vm, gfn: Gfn) -> Any:
+def watched_pages_are_no_devices(s: WatchedByFlags, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.sent[vm, gfn] == Sent.PROTECTED or s.sent[vm, gfn] == Sent.THERE, not s.held(vm, gfn))
 
 
 @law("EFF-2", "Nothing says that a page was written when it begins to be watched, so that it need not be sent again at once.")
-def watched_pages_are_clean(s: DirtyFlags, before: DirtyFlags, vm: Vm, gfn: Gfn) -> Any:
+def watched_pages_are_clean(s: WatchedByFlags, before: WatchedByFlags, vm: Vm, gfn: Gfn) -> Any:
     return implies(before.sent[vm, gfn] == Sent.TAKEN and s.sent[vm, gfn] == Sent.PROTECTED, not s.is_written(vm, gfn))
 
 

@@ -233,8 +233,8 @@ class EptSizesMmu(AddressParts, P2m):
         return Result.INSTALLED
 
     def fits(self, vm: Vm, region: Region, block: Block) -> bool:
-        """Whether one large entry says of each page of a region what the p2m says."""
-        return self.misfits(vm, region, block) == 0
+        """Whether one large entry says of each page of a region what the p2m says, and nobody wants one of them mapped apart."""
+        return self.misfits(vm, region, block) == 0 and self.kept_apart(vm, region) == 0
 
     def misfits(self, vm: Vm, region: Region, block: Block) -> int:
         """How many pages of a region do not lie in a block, in order, or may not be written to."""

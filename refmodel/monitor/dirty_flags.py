@@ -14,7 +14,9 @@ from refmodel.monitor.dirty_logging import DirtyLog, Sent
 from refmodel.monitor.p2m import Supply
 
 
-class DirtyFlags(DirtyLog):
+class WatchedByFlags(DirtyLog):
+    """What ways to notice stores have in common that need a page's dirty flag to be clear."""
+
     def may_watch(self, vm: Vm, gfn: Gfn) -> bool:
         return self.may_be_clean(vm, gfn)
 
@@ -24,15 +26,19 @@ class DirtyFlags(DirtyLog):
     def is_watched(self, vm: Vm, gfn: Gfn) -> bool:
         return True
 
+    def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
+        found = super().supply(vm, gfn, write)
+        if write and found == Supply.READY:
+            self.mark(vm, gfn)
+        return found
+
+
+class DirtyFlags(WatchedByFlags):
+    """By looking at the flags of all pages that are watched."""
+
     @operation
     def mark_written(self, vm: Vm, gfn: Gfn) -> None:
         """The flag of a page that was sent, or is about to be, is found to be set."""
         require(self.sent[vm, gfn] == Sent.PROTECTED or self.sent[vm, gfn] == Sent.THERE)
         require(self.is_written(vm, gfn))
         self.mark(vm, gfn)
-
-    def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
-        found = super().supply(vm, gfn, write)
-        if write and found == Supply.READY:
-            self.mark(vm, gfn)
-        return found

@@ -16,7 +16,7 @@ import attrs
 from refmodel.bare import BareMemory, Event, Reply
 from refmodel.language import NOTHING, Total, count, operation, require
 from refmodel.machine.cells import Access, Cell
-from refmodel.machine.names import Gfn, Index, Mfn, Slot, Vm
+from refmodel.machine.names import Gfn, Index, Mfn, Region, Slot, Vm
 from refmodel.monitor.frames import Frame, Frames, Use
 
 
@@ -98,6 +98,17 @@ class P2m(Frames, BareMemory):
         """MMU with dirty flags: whoever took note that a page was written has done so. It may be clean, and is from now on."""
         raise NotImplementedError
 
+    def log_entries_of(self, vm: Vm, gfn: Gfn) -> int:
+        """MMU with page-modification logs: how many entries in a VM's logs are of a page."""
+        return 0
+
+    def was_written(self, vm: Vm, gfn: Gfn) -> None:
+        """A mechanism that wants to know is told: a processor's log says that a page was stored to."""
+
+    def kept_apart(self, vm: Vm, region: Region) -> int:
+        """How many pages of a region a mechanism wants mapped by entries of their own."""
+        return 0
+
     def is_table(self, mfn: Mfn) -> bool:
         """MMU: whether a frame is one of its tables."""
         return False
@@ -105,6 +116,10 @@ class P2m(Frames, BareMemory):
     def is_apart(self, vm: Vm, gfn: Gfn) -> bool:
         """MMU: whether no entry maps a page together with others, so that treating it apart takes no frame for a table."""
         return True
+
+    def lies_in(self, gfn: Gfn, region: Region) -> bool:
+        """MMU: whether a page is one of those that an entry for a region maps together."""
+        return False
 
     def is_covered(self, gfn: Gfn) -> bool:
         """MMU: whether its tables can hold a guest frame number at all."""

@@ -1,0 +1,41 @@
+"""Page-modification logging: a store that sets a dirty flag is in a log until it is drained."""
+
+from typing import Any
+
+from refmodel.bare import Seen
+from refmodel.language import NOTHING, implies, law
+from refmodel.machine.cells import Flags, both
+from refmodel.machine.names import Gfn, Vm
+from refmodel.mmu.ept_pml import Drained, EptPmlMmu
+from refmodel.monitor.dirty_logging import Sent
+from refmodel.monitor.page_modification_logging import PageModificationLogging
+
+
+@law("EFF-1", "An access exits for a full log only if the log has no room, and the access is to set a flag that is clear.")
+def only_full_logs_exit(s: EptPmlMmu, outcome: Seen, before: EptPmlMmu, actor: Vm) -> Any:
+    flags = before.flags_of(actor, outcome.gfn)
+    return implies(outcome.full != NOTHING, before.is_full(actor, outcome.full)
+                   and both(flags, Flags(True, outcome.write)) != flags)
+
+
+@law("EQV-4", "A store that sets a flag is logged.")
+def stores_that_set_a_flag_are_logged(s: EptPmlMmu, before: EptPmlMmu, actor: Vm, outcome: Seen) -> Any:
+    sets = s.flags_of(actor, outcome.gfn).dirty and not before.flags_of(actor, outcome.gfn).dirty
+    return implies(sets, s.log_entries_of(actor, outcome.gfn) > before.log_entries_of(actor, outcome.gfn))
+
+
+@law("EFF-2", "An entry that was drained leaves room in its log.")
+def drained_logs_have_room(s: EptPmlMmu, before: EptPmlMmu, outcome: Drained) -> Any:
+    return s.log_entries_of(outcome.vm, outcome.gfn) < before.log_entries_of(outcome.vm, outcome.gfn)
+
+
+@law("EQV-4", "A page that is watched, and was written, is in a log that is still to be drained.")
+def written_pages_are_logged(s: PageModificationLogging, vm: Vm, gfn: Gfn) -> Any:
+    is_watched = s.sent[vm, gfn] == Sent.PROTECTED or s.sent[vm, gfn] == Sent.THERE
+    return implies(is_watched and s.is_written(vm, gfn), s.log_entries_of(vm, gfn) > 0)
+
+
+@law("EQV-4", "A page that is watched is mapped by an entry of its own, so that stores to others do not hide one to it.")
+def watched_pages_are_apart(s: PageModificationLogging, vm: Vm, gfn: Gfn) -> Any:
+    is_watched = s.sent[vm, gfn] == Sent.PROTECTED or s.sent[vm, gfn] == Sent.THERE
+    return implies(is_watched and s.is_covered(gfn), s.is_apart(vm, gfn))
