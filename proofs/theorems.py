@@ -16,11 +16,12 @@ import attrs
 from proofs import bare_machines, designs, noninterference, popek_goldberg
 from proofs.riscv import two_stages
 from proofs.riscv import walk as riscv_walk
-from proofs.x86 import entries, ept_walk, guest_walk, legacy_walk, nested_walk
+from proofs.x86 import entries, ept_walk, guest_walk, legacy_walk, nested_walk, references
 from refmodel.bare_machines import bare_machine
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.proof_cache import ProofCache
 from refmodel.language.pending import stated
+from refmodel.machine.x86.nested_walk import most_references
 
 
 @attrs.frozen
@@ -97,6 +98,10 @@ THEOREMS = (
                 nested_walk.through_ept_it_is_the_guest_s_walk_of_what_ept_shows, 4, 5),
     *_of_levels("A walk through nested tables is the guest's walk over the memory that they show.",
                 nested_walk.through_npt_it_is_the_guest_s_walk_of_what_the_nested_tables_show, 4, 5),
+    *(Theorem(f"A walk reads one entry of each level, at most ({n} levels).", references.a_walk_reads_an_entry_of_each_level, (n,))
+      for n in (4, 5)),
+    *(Theorem(f"A walk in two dimensions takes at most {most_references(n, n)} references ({n} levels each).",
+              references.a_walk_in_two_dimensions_takes_so_many_references, (n,)) for n in (4, 5)),
     *(Theorem("Encoding undoes decoding, but for ignored bits.", entries.encoding_undoes_decoding, (k,), certified=True)
       for k in ("guest", "EPT")),
     *(Theorem("Decoding undoes encoding.", entries.decoding_undoes_encoding, (k,), certified=True) for k in ("guest", "EPT")),

@@ -40,6 +40,7 @@ from refmodel.monitor.compressed_memory import CompressedMemory
 from refmodel.monitor.devices import Devices
 from refmodel.monitor.dirty_flags import DirtyFlags
 from refmodel.monitor.dirty_logging import DirtyLogging
+from refmodel.monitor.dirty_ring import DirtyRing
 from refmodel.monitor.free_page_reporting import FreePageReporting
 from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.ksm import Ksm
@@ -71,7 +72,8 @@ PROCESSORS = {
     "npt": "Cpu", "ept tagged": "Cpu"}
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
-    "compressed-memory": CompressedMemory, "swapping": Swapping, "dirty-logging": DirtyLogging, "dirty-flags": DirtyFlags,
+    "compressed-memory": CompressedMemory, "swapping": Swapping, "dirty-ring": DirtyRing,
+    "dirty-logging": DirtyLogging, "dirty-flags": DirtyFlags,
     "page-modification-logging": PageModificationLogging, "ksm": Ksm, "sharing": Sharing,
     "deflate-on-oom": DeflateOnOom, "ballooning": Ballooning, "virtio-mem": VirtioMem, "free-page-reporting": FreePageReporting,
     "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices,
@@ -79,9 +81,10 @@ MECHANISMS: dict[str, type[P2m]] = {
 """Mechanisms by name, in the order in which they lie over each other."""
 EVERYTHING = "everything"
 """In the place of mechanisms: all that an MMU can lie under but those that are apart; of the ways to log, the last that it can."""
-WAYS_TO_LOG: dict[str, type[P2m]] = {"dirty-logging": P2m, "dirty-flags": EptFlagsMmu, "page-modification-logging": EptPmlMmu}
-"""Three ways to keep one dirty log, and the MMUs that can: by write protection, by looking at dirty flags, and by what processors
-log."""
+WAYS_TO_LOG: dict[str, type[P2m]] = {
+    "dirty-ring": P2m, "dirty-logging": P2m, "dirty-flags": EptFlagsMmu, "page-modification-logging": EptPmlMmu}
+"""Ways to keep one dirty log, and the MMUs that can: by write protection, in a ring or in a bitmap; by looking at dirty flags; and
+by what processors log."""
 APART = ("compressed-memory", "virtio-mem")
 """Not among everything: a second way to swap, and a second way to give memory back. Each is explored and proved by itself, and with
 every other in pairs; a slow test proves them with all the others over EPT."""

@@ -23,10 +23,13 @@ APART_BY = 1, 5
 FEW = [f"any over {one}, {other}"
        for (i, one), (j, other) in itertools.combinations(enumerate(mechanisms_over("any")), 2) if j - i in APART_BY]
 
+NEEDING_MORE = {"dirty-flags", "page-modification-logging"}
+"""Mechanisms that not every MMU can lie under."""
+
 
 def test_every_two_are_a_pair() -> None:
     assert list(PAIRS) == [f"any over {one}, {other}" for one, other in itertools.combinations(MECHANISMS, 2)
-                           if "dirty-flags" not in (one, other)]
+                           if not NEEDING_MORE & {one, other} and not {one, other} <= {*WAYS_TO_LOG}]
 
 
 @pytest.mark.parametrize("name", [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in PAIRS])
@@ -65,8 +68,9 @@ def test_every_two_are_a_pair_over_each_mmu() -> None:
     for mmu in MMUS:
         names = pairs_over(mmu)
         pairs = [name.partition("@")[0] for name in names]
-        assert [name for name in pairs if "dirty-flags" not in name] == [name.replace("any", mmu) for name in PAIRS]
-        assert any("dirty-flags" in name for name in pairs) == ("A/D" in mmu)
+        further = {each for each in NEEDING_MORE if any(each in name for name in pairs)}
+        assert [name for name in pairs if not any(each in name for each in further)] == [name.replace("any", mmu) for name in PAIRS]
+        assert further == (NEEDING_MORE if "PML" in mmu else {"dirty-flags"} if "A/D" in mmu else set())
         sizes = {frozenset(load(name).cls.geometry.sizes.items()) for name in names[::20]}
         assert all(dict(each)["Vm"] == 1 for each in sizes)
     with pytest.raises(BadDesign, match="eptt: no such MMU; expected one of any, "):
@@ -101,7 +105,9 @@ def test_any_mmu_over_any_mechanisms_is_a_design_by_name() -> None:
     assert load("ept over ksm, swapping") is load("ept over swapping,ksm ") and load("ept over swapping, ksm").cls is design.cls
     assert {"ept_leads_where_the_p2m_says", "nodes_are_shared_frames", "slots_are_counted"} <= {law.name for law in design.laws}
     assert load("ept over dirty logging").cls is load("ept over dirty-logging").cls
-    assert {*WAYS_TO_LOG} <= {*mechanisms_over("ept 4K/2M A/D")} and load("ept 4K/2M A/D over dirty-flags").laws
+    assert {*WAYS_TO_LOG} <= {*mechanisms_over("ept 4K/2M PML")} and load("ept 4K/2M PML over dirty-flags").laws
+    assert "unmarked_pages_are_protected" in {law.name for law in load("ept over everything").laws}
+    assert "written_pages_are_logged" in {law.name for law in load("ept 4K/2M PML over everything").laws}
     assert not load("ept over everything").cls.explored and load("ept over everything").cls is COMBINED["ept+"]
 
 
@@ -112,7 +118,15 @@ def test_all_mechanisms_together_are_lawful_over_ept_those_too_that_are_not_amon
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mmu", [mmu for mmu in MMUS if "1G" in mmu or mmu == "ept 4K/2M A/D"])
+@pytest.mark.parametrize("mmu", ["any acknowledged", "ept 4K/2M acknowledged", "nested", "shadow_unsync"])
+def test_all_mechanisms_together_are_lawful_over_a_ring_too(mmu: str) -> None:
+    mechanisms = [each for each in mechanisms_over(mmu) if each not in APART and each not in WAYS_TO_LOG]
+    found = prove(outline(over(mmu, ("dirty-ring", *mechanisms))), all_failures=True)
+    assert found.judgements() and [j for j in found.judgements() if j.verdict != "proved"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mmu", [mmu for mmu in MMUS if "1G" in mmu or mmu in ("ept 4K/2M A/D", "ept 4K/2M PML")])
 def test_all_mechanisms_together_are_lawful_over_mmus_that_are_not_among_the_theorems(mmu: str) -> None:
     found = prove(outline(over(mmu, ("everything",))), all_failures=True)
     assert found.judgements() and [j for j in found.judgements() if j.verdict != "proved"] == []
@@ -123,6 +137,8 @@ def test_all_mechanisms_together_are_lawful_over_mmus_that_are_not_among_the_the
     ("ept over swaping", "no mechanism 'swaping'; expected everything, or"),
     ("ept over ksm, everything", "no mechanism 'everything'"), ("ept over", "no such design"),
     ("ept over dirty-flags", "dirty-flags needs dirty flags, which ept has not; expected everything, or some of "),
+    ("ept 4K/2M A/D over page-modification-logging", "page-modification-logging needs page-modification logs, which ept "),
+    ("ept 4K/2M A/D over dirty-fags", "there is no mechanism 'dirty-fags'"),
     ("ept 4K/2M A/D over dirty-flags, dirty-logging", "dirty-logging and dirty-flags keep the same log; expected one of them")])
 def test_what_is_no_point_is_bad_input(name: str, expected: str) -> None:
     with pytest.raises(BadDesign, match=re.escape(expected)):

@@ -42,9 +42,11 @@ def below_the_minimum_nobody_is_refused(s: Reservation, before: Reservation, out
 
 
 def wants_a_frame(s: Reservation, outcome: Handled) -> Any:
-    """Whether an exit needs a frame, and no flush first: for a page that was promised, or for a copy of a shared one."""
+    """Whether an exit needs a frame, and neither a flush nor room in a log first: for a page that was promised, or for a copy of a
+    shared one."""
     entry = s.p2m[outcome.vm, outcome.gfn]
-    is_copied = entry.resident and outcome.write and s.frames[entry.mfn].use == Use.SHARED
+    is_copied = entry.resident and (
+        outcome.write and s.frames[entry.mfn].use == Use.SHARED and s.has_log_room(outcome.vm, outcome.gfn))
     is_flushed = s.is_flushed(outcome.vm, outcome.gfn) and s.may_leave(outcome.vm, outcome.gfn)
     return s.is_covered(outcome.gfn) and is_flushed and (entry.backing == Backing.PROMISED or is_copied)
 

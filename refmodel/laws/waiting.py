@@ -21,11 +21,13 @@ from refmodel.monitor.p2m import P2m
 
 def waits(s: P2m, before: P2m, vm: Vm, gfn: Gfn, write: bool) -> Any:
     """Whether an access has to wait: for its page, where that is in no frame; for a flush that has not ended; or, if it is a store,
-    for a frame of the page's own, where the page lies in a frame with others."""
+    for a frame of the page's own, where the page lies in a frame with others, or for room in a log."""
     entry, frame = before.p2m[vm, gfn], before.frames[before.p2m[vm, gfn].mfn]
     is_elsewhere = not entry.resident and before.has_memory(vm, gfn)
     lies_with_others = entry.resident and not entry.writable and frame.use == Use.SHARED and frame.references != 1
-    return is_elsewhere or not before.is_flushed(vm, gfn) or (write and lies_with_others and not s.p2m[vm, gfn].writable)
+    lacks_room = not entry.writable and not before.has_log_room(vm, gfn)
+    return (is_elsewhere or not before.is_flushed(vm, gfn)
+            or (write and (lacks_room or (lies_with_others and not s.p2m[vm, gfn].writable))))
 
 
 def is_away(s: P2m, vm: Vm, gfn: Gfn) -> Any:

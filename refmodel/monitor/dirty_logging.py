@@ -37,13 +37,13 @@ class DirtyLog(P2m):
 
     @pending("EFF-4", "The mark of a page that a guest has written to can be taken.", until="take_mark")
     def mark_not_taken(self, vm: Vm, gfn: Gfn) -> bool:
-        return self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.MARKED
+        return self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.MARKED and self.in_bitmap(vm, gfn)
 
     @pending("EFF-4", "A page whose mark was taken can be watched for stores, if no device holds it and no large entry maps it.",
              until="protect_taken")
     def page_not_protected(self, vm: Vm, gfn: Gfn) -> bool:
-        return (self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.TAKEN and not self.held(vm, gfn) and self.is_apart(vm, gfn)
-                and self.may_watch(vm, gfn))
+        return (self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.TAKEN and self.in_bitmap(vm, gfn)
+                and not self.held(vm, gfn) and self.is_apart(vm, gfn) and self.may_watch(vm, gfn))
 
     @pending("EFF-4", "A page that is watched for stores can be sent.", until="send")
     def page_not_sent(self, vm: Vm, gfn: Gfn) -> bool:
@@ -53,14 +53,24 @@ class DirtyLog(P2m):
     def take_mark(self, vm: Vm, gfn: Gfn) -> None:
         require(self.in_frame(vm, gfn))
         require(self.sent[vm, gfn] == Sent.MARKED)
+        require(self.in_bitmap(vm, gfn))
         self.sent[vm, gfn] = Sent.TAKEN
+
+    def in_bitmap(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether it is a bitmap that says how far a page is on its way."""
+        return True
 
     @operation
     def protect_taken(self, vm: Vm, gfn: Gfn) -> None:
         require(self.in_frame(vm, gfn))
         require(self.sent[vm, gfn] == Sent.TAKEN)
+        require(self.in_bitmap(vm, gfn))
         require(not self.held(vm, gfn))  # what a device may store to stays marked
         require(self.may_watch(vm, gfn))
+        self.begin_watching(vm, gfn)
+
+    def begin_watching(self, vm: Vm, gfn: Gfn) -> None:
+        """A page whose mark was taken is watched, and can be sent as soon as every processor knows."""
         self.watch(vm, gfn)
         self.sent[vm, gfn] = Sent.PROTECTED
 
@@ -89,10 +99,14 @@ class DirtyLog(P2m):
         self.sent[vm, gfn] = Sent.MARKED
 
     def let_write(self, vm: Vm, gfn: Gfn) -> bool:
-        if not super().let_write(vm, gfn):
+        if not self.has_log_room(vm, gfn) or not super().let_write(vm, gfn):
             return False
-        self.mark(vm, gfn)
+        self.mark_store(vm, gfn)
         return True
+
+    def mark_store(self, vm: Vm, gfn: Gfn) -> None:
+        """A guest is let store to a page."""
+        self.mark(vm, gfn)
 
     def plug(self, vm: Vm, gfn: Gfn) -> None:
         super().plug(vm, gfn)

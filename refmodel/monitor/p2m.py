@@ -98,6 +98,10 @@ class P2m(Frames, BareMemory):
         """MMU with dirty flags: whoever took note that a page was written has done so. It may be clean, and is from now on."""
         raise NotImplementedError
 
+    def has_log_room(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether a mechanism that logs stores has room to note one to a page, so that the guest need not wait."""
+        return True
+
     def log_entries_of(self, vm: Vm, gfn: Gfn) -> int:
         """MMU with page-modification logs: how many entries in a VM's logs are of a page."""
         return 0

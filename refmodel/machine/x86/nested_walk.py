@@ -1,7 +1,7 @@
 """The two-dimensional walk: a guest's tables lie in guest-physical memory, which is itself translated.
 
 The text is the guest's walk, over memory as the second tables show it. It refers to memory up to (g + 1) * (n + 1) - 1 times
-with g guest levels and n nested ones, 24 for four and four (Bhargava et al., ASPLOS 2008). (SDM Vol. 3C 28.3; APM Vol. 2 15.25.)
+with g guest levels and n nested ones, 24 for four and four (Bhargava et al., ASPLOS 2008; ``proofs/x86/references.py``). (SDM Vol. 3C 28.3; APM Vol. 2 15.25.)
 """
 
 from __future__ import annotations
@@ -23,6 +23,13 @@ from refmodel.machine.x86.ept_walk import (
 from refmodel.machine.x86.guest_walk import Access, Cpu, walk
 from refmodel.machine.x86.npt_walk import FINAL_ADDRESS, TABLE_ADDRESS, npt_walk
 from refmodel.machine.x86.words import NX, RW, US
+
+
+def most_references(levels: int, second: int) -> int:
+    """The most references to memory that a walk in two dimensions takes, with so many levels of the guest's and of the second
+    translation's: for each of the guest's entries and for the page a walk of the second, and the entries themselves."""
+    return (levels + 1) * (second + 1) - 1
+
 
 GuestWalk = Callable[[Memory, Cpu, Word, Access], Translation]
 """``walk``, or ``walk_marking_late``."""

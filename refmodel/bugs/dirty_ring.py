@@ -1,0 +1,118 @@
+"""Mutants of a dirty log in a ring: marks that the ring has no room for, or that it forgets."""
+
+from refmodel.designs import Memory
+from refmodel.language import NOTHING, operation, require, reset
+from refmodel.machine.names import Gfn, Index, Vm
+from refmodel.mmu.contract import ContractMmu
+from refmodel.monitor.ballooning import Ballooning
+from refmodel.monitor.devices import Devices
+from refmodel.monitor.dirty_logging import DirtyLog, Sent
+from refmodel.monitor.dirty_ring import DirtyRing, RingEntry
+from refmodel.monitor.sharing import Sharing
+from refmodel.monitor.swapping import Swapping
+
+
+class OnlyRing(DirtyRing, ContractMmu):
+    """A ring, and nothing beside it. (Right.)"""
+
+    geometry = Memory.geometry
+
+
+class FullRingMarksNothing(OnlyRing):
+    """While the ring is full a store goes on, and is noted nowhere."""
+
+    def has_log_room(self, vm: Vm, gfn: Gfn) -> bool:
+        return True
+
+    def mark_store(self, vm: Vm, gfn: Gfn) -> None:
+        if self.free_entries(vm) != 0:
+            DirtyRing.mark_store(self, vm, gfn)
+
+
+class FullRingStartsAnew(OnlyRing):
+    """While the ring is full a store takes the place of what was not harvested yet."""
+
+    def has_log_room(self, vm: Vm, gfn: Gfn) -> bool:
+        return True
+
+    def mark_store(self, vm: Vm, gfn: Gfn) -> None:
+        if self.free_entries(vm) == 0:
+            reset(self.ring, lambda entry, of, at: of == vm)
+        DirtyRing.mark_store(self, vm, gfn)
+
+
+class AlwaysFull(OnlyRing):
+    """A vCPU waits for room while there is some."""
+
+    def has_log_room(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.sent[vm, gfn] == Sent.MARKED
+
+
+class FreeOnceHarvested(OnlyRing):
+    """An entry is free as soon as it was read, and nobody comes to protect its page."""
+
+    @operation
+    def harvest(self, vm: Vm, at: Index) -> None:
+        DirtyRing.harvest(self, vm, at)
+        self.ring[vm, at] = RingEntry()
+
+
+class ResetUnprotected(OnlyRing):
+    """An entry is reset, and its page may be written to still."""
+
+    def watch(self, vm: Vm, gfn: Gfn) -> None:
+        if self.in_bitmap(vm, gfn):
+            DirtyRing.watch(self, vm, gfn)
+
+
+class ResetThoughStoredTo(DirtyRing, Sharing, ContractMmu):
+    """A page is stored to again between harvest and reset, and the reset of its old entry takes the new mark with it."""
+
+    geometry = Memory.geometry.resized(Index=2)  # room for the new mark
+
+    @operation
+    def reset_entry(self, vm: Vm, at: Index) -> None:
+        gfn = self.ring[vm, at].gfn
+        require(self.ring[vm, at].harvested)
+        self.ring[vm, at] = RingEntry()
+        if self.in_frame(vm, gfn):
+            self.begin_watching(vm, gfn)
+
+
+class HarvestedWhileAway(DirtyRing, Swapping, ContractMmu):
+    """The entry of a page that has been swapped out meanwhile is read, and there is nothing to be copied."""
+
+    geometry = Memory.geometry
+
+    @operation
+    def harvest(self, vm: Vm, at: Index) -> None:
+        gfn = self.ring[vm, at].gfn
+        require(gfn != NOTHING)
+        require(not self.ring[vm, at].harvested)
+        if self.in_frame(vm, gfn):
+            DirtyRing.harvest(self, vm, at)
+        else:
+            self.ring[vm, at] = RingEntry(gfn, True)
+
+
+class BalloonedInTheRing(DirtyRing, Ballooning, ContractMmu):
+    """A page goes to the balloon, and the bitmap is not told since the ring has an entry of the page's already."""
+
+    geometry = Memory.geometry
+
+    def mark(self, vm: Vm, gfn: Gfn) -> None:
+        DirtyLog.mark(self, vm, gfn)
+
+
+class HeldPagesReset(DirtyRing, Devices, ContractMmu):
+    """A page is protected while a device holds it, which goes on storing to it."""
+
+    geometry = Memory.geometry
+
+    @operation
+    def reset_entry(self, vm: Vm, at: Index) -> None:
+        entry = self.ring[vm, at]
+        require(entry.harvested)
+        self.ring[vm, at] = RingEntry()
+        if self.sent[vm, entry.gfn] == Sent.TAKEN and self.in_ring[vm, entry.gfn] and self.in_frame(vm, entry.gfn):
+            self.begin_watching(vm, entry.gfn)
