@@ -123,6 +123,10 @@ def test_exits_are_counted_by_what_the_guest_does() -> None:
     assert found["nested"].exits["L1 maps a page for L2"] > found["shadow_on_ept"].exits["L1 maps a page for L2"] > 0
     assert found["vtlb"].exits["address space switches"] > found["shadow_traced"].exits["address space switches"] > 0
     assert found["ept"].references == 24 and found["vtlb"].references == 4
+    assert [(m.mmu, m.most_exits) for m in found.values()] == [(m.mmu, m.at_most) for m in found.values()]
+    assert [(m.mmu, m.references) for m in found.values()] == [(m.mmu, m.at_most_references) for m in found.values()]
+    for m in found.values():  # what says so is among the laws that are proved of the design
+        assert m.laws and set(m.laws) <= {law.name for law in outline(MMUS[m.mmu].design).laws}
     assert refmodel("explain", "exits").returncode == 0
 
 

@@ -72,6 +72,7 @@ def exits(file: Path | None, html: Path | None, as_json: bool) -> None:
                           "translation": {name: attrs.asdict(each) for name, each in found.items()}}, indent=2))
         return
     out.print(efficiency.exits_table(measured))
+    out.print(efficiency.bounds_table(measured))
     out.print(efficiency.exits_plot(measured))
     for table in tables:
         out.print(table.on_terminal())

@@ -24,6 +24,8 @@ from refmodel.machine.x86.guest_walk import Cpu, walk
 
 ROUNDS = 50
 """How often a pattern is gone through."""
+LEVELS = 4
+"""Of the tables that are walked, in each dimension."""
 
 
 @attrs.frozen
@@ -34,6 +36,14 @@ class Measured:
     mmu: str
     exits: dict[str, float | None]
     references: int | None
+    most_exits: int
+    """The most exits of one load or store that were met; of those that always exit, one."""
+    at_most: int
+    """The most that there can be, if no allocation fails and the monitor takes nothing back meanwhile."""
+    laws: tuple[str, ...]
+    """The laws, proved of the design, that say so."""
+    at_most_references: int | None
+    """The most memory references that a walk can take (``proofs/x86/references.py``)."""
 
 
 PATTERNS: dict[str, Callable[[Any], None]] = {
@@ -50,20 +60,39 @@ class Subject:
     program: type[Program]
     trapping: frozenset[str]
     dimensions: int
+    at_most: int
+    """Exits of one load or store, at most."""
+    laws: tuple[str, ...]
+    """The laws by which that is so: what an access exits for, and that what is served gets it further."""
+    taken_by: tuple[Any, ...] = ()
+    """An operation, with its arguments, by which the monitor takes all translations back."""
+
+
+SHADOWED = ("an_installed_shadow_entry_does_not_exit", "a_served_fault_makes_progress", "a_fault_waits_only_for_a_frame")
+"""A fault that is served leaves the very entry that the access needs."""
+LINEAR = ("shadowed_accesses_do_not_exit", "a_served_linear_fault_makes_progress")
+SECOND = ("an_installed_translation_does_not_exit", "a_served_exit_makes_progress", "a_served_exit_takes_nothing_away",
+          "a_violation_waits_only_for_a_frame")
+"""An access by linear address needs two translations: of the guest's table, and of the page."""
+DERIVED = ("a_derived_entry_does_not_exit", "a_served_derivation_makes_progress", "a_derivation_waits_only_for_a_frame")
+COMPOSED = ("composed_accesses_do_not_exit", "a_served_violation_makes_progress", "a_violation_of_l2_waits_only_for_a_frame")
 
 
 DOES_ALL = frozenset(["load", "store", "fetch", "load_unpaged", "store_unpaged", "invlpg", "mov_cr3", "invpcid"])
 MMUS: dict[str, Subject] = {
-    "interpreter": Subject(Interpreter, Guest, DOES_ALL, 0),
-    "vtlb": Subject(VirtualTlb, Guest, frozenset(["invlpg", "mov_cr3", "invpcid"]), 1),
-    "shadow_traced": Subject(ShadowTraced, Guest, frozenset(["mov_cr3"]), 1),
-    "shadow_unsync": Subject(ShadowUnsync, Guest, frozenset(["invlpg", "mov_cr3", "invpcid"]), 1),
-    "shadow_pages": Subject(ShadowPages, InShadowPages, frozenset(["mov_cr3", "invpcid"]), 1),
-    "direct": Subject(Direct, Paravirtual, frozenset(["mmu_update", "update_va_mapping", "new_baseptr", "invlpg"]), 1),
-    "ept": Subject(Ept, Guest, frozenset(), 2),
-    "npt": Subject(Npt, Untranslated, frozenset(), 2),
-    "shadow_on_ept": Subject(ShadowOnEpt, Shadowing, frozenset(["vmresume", "l1_invvpid"]), 2),
-    "nested": Subject(Nested, TwoDeep, frozenset(["vmcall", "vmlaunch", "invept", "invept_all"]), 2)}
+    "interpreter": Subject(Interpreter, Guest, DOES_ALL, 0, 1, ("an_emulated_access_waits_only_for_a_frame",)),
+    "vtlb": Subject(VirtualTlb, Guest, frozenset(["invlpg", "mov_cr3", "invpcid"]), 1, 1, SHADOWED),
+    "shadow_traced": Subject(ShadowTraced, Guest, frozenset(["mov_cr3"]), 1, 1, SHADOWED),
+    "shadow_unsync": Subject(ShadowUnsync, Guest, frozenset(["invlpg", "mov_cr3", "invpcid"]), 1, 1,
+                             (*LINEAR, "a_linear_fault_waits_only_for_a_frame")),
+    "shadow_pages": Subject(ShadowPages, InShadowPages, frozenset(["mov_cr3", "invpcid"]), 1, 1,
+                            (*LINEAR, "a_shadow_page_fault_waits_only_for_a_frame")),
+    "direct": Subject(Direct, Paravirtual, frozenset(["mmu_update", "update_va_mapping", "new_baseptr", "invlpg"]), 1, 0,
+                      ("direct_accesses_do_not_exit",)),
+    "ept": Subject(Ept, Guest, frozenset(), 2, 2, SECOND, ("reclaim_table", 0)),
+    "npt": Subject(Npt, Untranslated, frozenset(), 2, 1, DERIVED),
+    "shadow_on_ept": Subject(ShadowOnEpt, Shadowing, frozenset(["vmresume", "l1_invvpid"]), 2, 2, SECOND, ("reclaim_table", 0)),
+    "nested": Subject(Nested, TwoDeep, frozenset(["vmcall", "vmlaunch", "invept", "invept_all"]), 2, 1, COMPOSED)}
 
 
 def exits_per_hundred(name: str, pattern: Callable[[Any], None]) -> float | None:
@@ -124,7 +153,21 @@ def references(two_dimensional: bool) -> int:
     return memory.reads
 
 
+def most_exits(name: str) -> int:
+    """The most exits of one load or store, where all patterns are gone through and translations are taken back in between."""
+    subject = MMUS[name]
+    guest = subject.program(outline(subject.design), subject.trapping)
+    for pattern in PATTERNS.values():
+        if subject.taken_by:
+            guest.take(*subject.taken_by)
+        if pattern.__name__ in guest.does:
+            getattr(guest, pattern.__name__)()
+    return max(guest.most, int("load" in subject.trapping))
+
+
 def measure() -> list[Measured]:
     """Every MMU by every pattern."""
     return [Measured(name, {p: exits_per_hundred(name, run) for p, run in PATTERNS.items()},
-                     references(subject.dimensions == 2) if subject.dimensions else None) for name, subject in MMUS.items()]
+                     references(subject.dimensions == 2) if subject.dimensions else None, most_exits(name), subject.at_most,
+                     subject.laws, (None, LEVELS, nested_walk.most_references(LEVELS, LEVELS))[subject.dimensions])
+            for name, subject in MMUS.items()]

@@ -26,6 +26,21 @@ def exits_table(measured: Sequence[Measured]) -> Table:
     return table
 
 
+def bounds_table(measured: Sequence[Measured]) -> Table:
+    """How many exits one access takes and how many references its walk: the most that can be, which is proved, and that was met."""
+    table = Table(title="one load or store: the most that can be, and the most that was met", title_justify="left",
+                  caption="Proved of each design, by these laws and by proofs/x86/references.py; unless an allocation fails or the "
+                          "monitor takes something back meanwhile.", caption_justify="left")
+    table.add_column("MMU")
+    for column in ("exits, at most", "exits, met", "references, at most", "references, met"):
+        table.add_column(column, justify="right")
+    table.add_column("proved by")
+    for m in measured:
+        table.add_row(m.mmu, str(m.at_most), str(m.most_exits), _number(m.at_most_references), _number(m.references),
+                      ", ".join(law.replace("_", " ") for law in m.laws))
+    return table
+
+
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f}"
 

@@ -1,7 +1,8 @@
 """The two-dimensional walk: a guest's tables lie in guest-physical memory, which is itself translated.
 
 The text is the guest's walk, over memory as the second tables show it. It refers to memory up to (g + 1) * (n + 1) - 1 times
-with g guest levels and n nested ones, 24 for four and four (Bhargava et al., ASPLOS 2008; ``proofs/x86/references.py``). (SDM Vol. 3C 28.3; APM Vol. 2 15.25.)
+with g guest levels and n nested ones, 24 for four and four (Bhargava et al., ASPLOS 2008; ``proofs/x86/references.py``).
+(SDM Vol. 3C 28.3; APM Vol. 2 15.25.)
 """
 
 from __future__ import annotations
