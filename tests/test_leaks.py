@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import attrs
 import pytest
 
 from refmodel.bugs.leaks import LEAKS
@@ -12,7 +13,7 @@ from refmodel.engines.exhaustive import explore
 from refmodel.engines.replaying import replay
 from refmodel.engines.twins import prove_twins
 from refmodel.engines.unwinding import RESPECT, STEP, search, watching
-from refmodel.language import NOTHING, BadDesign, Design, Total, geometry, guest, law, outline
+from refmodel.language import NOTHING, BadDesign, Design, Fault, Total, choose, count, geometry, guest, implies, law, outline
 from refmodel.machine.names import Mfn, Vm
 from refmodel.points import PAIRS
 from tests.designs.split import Allocator
@@ -123,3 +124,68 @@ def test_designs_that_wait_in_their_midst_are_refused() -> None:
 
     with pytest.raises(BadDesign, match="split operations"):
         _refuse("waiting", outline(Waiting))
+
+
+@attrs.frozen
+class Got:
+    """What a guest is told when it asks for a frame."""
+
+    one: bool = False
+
+
+class Full(Fault):
+    """There is no frame for it."""
+
+
+class Quotas(Design):
+    """A VM has one frame at most. The fault that it is shown then is its own doing."""
+
+    owner: Total[Mfn, Vm]
+    has: Total[Vm, bool]
+    known = ("has",)
+    geometry = geometry(Vm=2, Mfn=3)
+
+    @guest
+    def allocate(self, vm: Vm) -> Got:
+        if self.has[vm]:
+            raise Full
+        self.has[vm] = True
+        mfn = choose(Mfn, lambda mfn: self.owner[mfn] == NOTHING)
+        self.owner[mfn] = vm
+        return Got(True)
+
+    @law("RES-1", "Who owns a frame has one.")
+    def owners_have(s: "Quotas", mfn: Mfn) -> Any:
+        return implies(s.owner[mfn] != NOTHING, s.has[s.owner[mfn]])
+
+
+class OneForAll(Quotas):
+    """Three frames are there for all: who is refused learns that another has the third."""
+
+    @guest
+    def allocate(self, vm: Vm) -> Got:
+        if count(self.owner, lambda owner, mfn: owner != NOTHING) == 3:
+            raise Full
+        self.has[vm] = True
+        mfn = choose(Mfn, lambda mfn: self.owner[mfn] == NOTHING)
+        self.owner[mfn] = vm
+        return Got(True)
+
+
+@pytest.mark.parametrize("design", [Quotas, OneForAll])
+def test_faults_are_told_apart_by_their_class_and_the_designs_own_geometry_is_searched(design: type[Design]) -> None:
+    done = refmodel("leaks", f"{__file__}:{design.__name__}")
+    assert done.returncode == (design is OneForAll) and "2 Vm, 3 Mfn;" in done.stdout, done.stdout
+    assert ("shows the fault Full" in done.stdout) == (design is OneForAll)
+
+
+def test_another_geometry_is_searched_if_it_is_asked_for() -> None:
+    few = refmodel("leaks", f"{__file__}:OneForAll", "--geometry", "Vm=2,Mfn=2")
+    assert few.returncode == 0 and "2 Vm, 2 Mfn;" in few.stdout, few.stdout
+    assert refmodel("leaks", "--geometry", "Vm=2").returncode == 2
+    assert refmodel("leaks", f"{__file__}:OneForAll", "--geometry", "Gfn=2").returncode == 2
+
+
+def test_a_search_for_which_there_is_no_time_says_what_to_do() -> None:
+    done = refmodel("leaks", "memory", "--seconds", "0.1")
+    assert done.returncode == 3 and "expected more --seconds, or fewer names" in done.stdout

@@ -10,6 +10,7 @@ import attrs
 from refmodel.bare import Event, Reply
 from refmodel.bare_machines import bare_machine
 from refmodel.engines.judgements import Simulated
+from refmodel.language.asking import Fault
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Kind, RecordKind, kind_of
 from refmodel.language.unsound import BadDesign
@@ -84,7 +85,7 @@ def never_completed(design: Outline, other: Outline, found: Sequence[Simulated])
 
 
 def can_be_compared(op: Operation, outcome: Any, candidates: Sequence[Operation]) -> bool:
-    """Whether it is known what a guest is shown: a reply, what the other design returns too, or nothing."""
+    """Whether it is known what a guest is shown: a reply, what the other design returns too, a fault, or nothing."""
     if hasattr(type(outcome), "shown"):
         return outcome.shown is None or isinstance(outcome.shown, Reply)
     return outcome is None or not op.by_guest or isinstance(outcome, Reply) or shows_all_of(op, outcome, candidates)
@@ -92,9 +93,10 @@ def can_be_compared(op: Operation, outcome: Any, candidates: Sequence[Operation]
 
 def shows_all_of(op: Operation, outcome: Any, candidates: Sequence[Operation]) -> bool:
     """Whether what an operation returns is, as a whole, what the guest is shown: it holds no reply, and the other design returns
-    the like too."""
+    the like too. A fault is shown as such where the other design has an instruction in its place, which has to raise it too."""
     reply = isinstance(outcome, Reply) or hasattr(type(outcome), "shown")
-    return op.by_guest and not reply and any(c.returns is type(outcome) for c in candidates)
+    fault = isinstance(outcome, Fault)
+    return op.by_guest and not reply and any(c.by_guest if fault else c.returns is type(outcome) for c in candidates)
 
 
 def replies(op: Operation, candidate: Operation, outcome: Any, theirs: Any) -> tuple[Reply, Reply] | None:

@@ -195,7 +195,8 @@ class _Simulation:
             if answer == z3.unsat:
                 self.freedom = max(self.freedom, number)
                 self.completes = self.completes or self._completes(path, segment, reading, shown)
-                return self._kind(path, segment, reading, bool(changed) or shows(shown))
+                told = shows(shown) or shows_all_of(self.op, segment.outcome, self.candidates)
+                return self._kind(path, segment, reading, bool(changed) or told)
         return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, found)
 
     def _rests(self, path: Path, segment: Segment, shown: Any, changed: Sequence[str]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from refmodel.engines.machine import Broken, Change, Step, Told
+from refmodel.language.asking import Fault
 from refmodel.language.design import Outline
 from refmodel.language.kinds import NOTHING, EnumKind, Kind, NameKind, Page, PageKind, RecordKind, TableKind, TupleKind, kind_of
 
@@ -29,6 +30,13 @@ def shown(kind: Kind, value: Any) -> str:
         cells = [f"{shown(kind.index, i)}: {shown(kind.cell, c)}" for i, c in sorted(value.cells.items())]
         return "{" + "; ".join(cells) + "}" if cells else "zeroes"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def outcome_text(outcome: Any) -> str:
+    """What an operation returned: a record, or the fault that it raised. Empty if it returned nothing."""
+    if isinstance(outcome, Fault):
+        return f"the fault {type(outcome).__name__}{f' ({outcome})' if outcome.args else ''}"
+    return shown(kind_of(type(outcome)), outcome) if attrs.has(type(outcome)) else ""
 
 
 def _record(kind: RecordKind, value: Any) -> str:

@@ -19,7 +19,15 @@ class Refused(Exception):
 
 
 class Fault(Exception):
-    """Base of the outcomes a text may raise on purpose. The operation has ended, and failed."""
+    """Base of the outcomes a text may raise on purpose. The operation has ended, and failed.
+
+    Two of one class and one text are equal, as records are: a guest cannot tell them apart."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, Fault) and self.args == other.args
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.args))
 
 
 class Answerer(Protocol):

@@ -1,5 +1,5 @@
-"""The square of a step that is none of another design's: one way round through the monitored machine, the other through the other
-design, and where they end apart."""
+"""The square of a step that is none of another design's: the ways round through the one design and through the other, and where
+they end apart."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 import attrs
 
+from refmodel.bare_machines import bare_machine
 from refmodel.engines.corresponding import shown_by
 from refmodel.engines.machine import Failure
 from refmodel.engines.simulation_runs import square
-from refmodel.engines.words import call, change_text, shown
+from refmodel.engines.words import call, change_text, outcome_text, shown
 from refmodel.language.design import Outline
 from refmodel.language.kinds import kind_of
 from refmodel.report.stories import Square
@@ -23,6 +24,8 @@ WIDEST = 60
 class Drawn:
     """A square that does not commute, in words."""
 
+    mine: str
+    """What the state of the design that took the step is called: by the design's name, unless the other is its bare machine."""
     step: str
     shows: str
     other: str
@@ -35,10 +38,10 @@ class Drawn:
     def lines(self) -> list[str]:
         """The drawing."""
         width = max(len(self.step), len(self.other_step), 24) + 2
-        left = max(len("monitored state"), len(self.other)) + 1
+        left = max(len(self.mine), len(self.other)) + 1
         return [
             f"{'':<{left}} {self.step:^{width}}",
-            f"{'monitored state':<{left}} {'-' * width}> monitored state; shows {self.shows}",
+            f"{self.mine:<{left}} {'-' * width}> {self.mine}; shows {self.shows}",
             f"{'      |':<{left}} {'':<{width}}        X",
             f"{self.other:<{left}} {'-' * width}> {self.other}; shows {self.other_shows}",
             f"{'':<{left}} {self.other_step:^{width}}",
@@ -54,18 +57,25 @@ class Drawn:
 def of_failure(design: Outline, other: Outline, failure: Failure) -> Drawn:
     """The square of the last step of a run."""
     found, outcome = square(design, other, design.cls.geometry, failure.run)
+    is_bare = bare_machine(design.cls) is other.cls
+    name = "the monitored machine" if is_bare else design.name
     told = [change_text(other, change) for change in found.entries]
-    apart = [f"{where}: {theirs} for {other.name}, and {mine} in the monitored machine" for where, theirs, mine in told]
-    mine, theirs = _shows(outcome), _shows(found.outcome)
+    apart = [f"{where}: {theirs} for {other.name}, and {mine} for {name}" for where, theirs, mine in told]
+    last = failure.run.steps[-1]
+    mine, theirs = _shows(design, last.operation, outcome), _shows(other, found.operation, found.outcome)
     if mine != theirs:
-        apart.append(f"shown is {theirs} by {other.name}, and {mine} by the monitored machine")
-    return Drawn(_short(call(design, failure.run.steps[-1])), mine, other.name, found.operation or "no step", theirs,
-                 tuple(apart or ["what the step may ask or answer differs"]))
+        apart.append(f"{other.name} shows {theirs}, and {name} shows {mine}")
+    return Drawn("monitored state" if is_bare else design.name, _short(call(design, last)), mine, other.name,
+                 found.operation or "no step", theirs, tuple(apart or ["what the step may ask or answer differs"]))
 
 
-def _shows(outcome: Any) -> str:
+def _shows(design: Outline, operation: str, outcome: Any) -> str:
+    """What the guest is shown by a step: the reply in what it returns, or else all that a guest's own instruction returns."""
     told = shown_by(outcome)
-    return "nothing" if told is None else shown(kind_of(type(told)), told)
+    if told is not None:
+        return shown(kind_of(type(told)), told)
+    by_guest = any(op.name == operation and op.by_guest for op in design.operations)
+    return (outcome_text(outcome) if by_guest else "") or "nothing"
 
 
 def _short(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import attrs
 from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
 from rich.syntax import Syntax
@@ -16,9 +15,8 @@ from refmodel.engines.bench import Kill
 from refmodel.engines.counterexamples import Counterexample
 from refmodel.engines.machine import Broken, Change, Told
 from refmodel.engines.verdicts import BAD, GOOD, Disagreement, EngineReport, Verdict
-from refmodel.engines.words import arguments_of, change_text, names_of, place, shown
+from refmodel.engines.words import arguments_of, change_text, names_of, outcome_text, place, shown
 from refmodel.language.design import Outline
-from refmodel.language.kinds import kind_of
 from refmodel.oracle.judging import Verdict as Judged
 from refmodel.oracle.known import known_of
 from refmodel.report.explaining import Explanation
@@ -87,8 +85,8 @@ def trace(design: Outline, steps: Sequence[Told]) -> Tree:
         branch = root.add(step_title(design, number, told))
         for change in told.changes:
             branch.add(_change(design, change))
-        if attrs.has(type(told.outcome)):
-            branch.add(Text(f"shows {shown(kind_of(type(told.outcome)), told.outcome)}", "dim"))
+        if outcome := outcome_text(told.outcome):
+            branch.add(Text(f"shows {outcome}", "dim"))
         if not told.changes:
             branch.add(Text("changes nothing", "dim"))
     return root
