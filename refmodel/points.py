@@ -25,6 +25,7 @@ from refmodel.mmu.ept_flags import EptFlagsMmu, EptThreeSizesFlagsMmu
 from refmodel.mmu.ept_flags_acknowledged import EptFlagsAcknowledgedMmu, EptThreeSizesFlagsAcknowledgedMmu
 from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu
 from refmodel.mmu.ept_sizes_acknowledged import EptSizesAcknowledgedMmu, EptThreeSizesAcknowledgedMmu
+from refmodel.mmu.hgatp import HgatpMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedMmu
 from refmodel.mmu.npt import NptMmu
@@ -58,12 +59,14 @@ MMUS: dict[str, type[P2m]] = {
     "ept 4K/2M/1G acknowledged": EptThreeSizesAcknowledgedMmu, "ept 4K/2M A/D": EptFlagsMmu,
     "ept 4K/2M A/D acknowledged": EptFlagsAcknowledgedMmu, "ept 4K/2M/1G A/D": EptThreeSizesFlagsMmu,
     "ept 4K/2M/1G A/D acknowledged": EptThreeSizesFlagsAcknowledgedMmu, "npt": NptMmu, "ept tagged": EptCpusMmu,
+    "riscv": HgatpMmu,
     "nested": NestedMmu, "shadow_on_ept": ShadowOnEptMmu}
 """MMUs by name: the sizes of their entries where there are several, whether these have accessed and dirty flags, and the way in
 which the MMU flushes where that is not at once. ``any`` stands for all of them."""
 PROCESSORS = {
     "any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu", "ept 4K/2M/1G acknowledged": "Vcpu",
-    "ept 4K/2M A/D acknowledged": "Vcpu", "ept 4K/2M/1G A/D acknowledged": "Vcpu", "npt": "Cpu", "ept tagged": "Cpu"}
+    "ept 4K/2M A/D acknowledged": "Vcpu", "ept 4K/2M/1G A/D acknowledged": "Vcpu", "npt": "Cpu", "ept tagged": "Cpu",
+    "riscv": "Cpu"}
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
     "compressed-memory": CompressedMemory, "swapping": Swapping, "dirty-logging": DirtyLogging, "dirty-flags": DirtyFlags,
@@ -190,6 +193,6 @@ def _smallest(mmu: str, two_pages: bool) -> str:
     sizes = {"Vm": 1, "Gfn": 2 if two_pages or "2M" in mmu else 1}
     if mmu.startswith("ept"):
         sizes["Mfn"] = sizes["Gfn"] + (2 if "1G" in mmu else 1)  # for tables
-    if mmu in ("npt", "ept tagged"):
+    if mmu in ("npt", "ept tagged", "riscv"):
         sizes["Tag"] = 1
     return ",".join(f"{sort}={size}" for sort, size in sizes.items())
