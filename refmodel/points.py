@@ -155,15 +155,21 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
         tables = 2 if "1G" in mmu else 1
         sized = two_large_sizes if "1G" in mmu else two_sizes
         found = sized(found.resized(Vm=1, Mfn=found.size("Mfn") + tables))
-    if "1G" in mmu or "A/D" in mmu or mmu == "ept 4K/2M acknowledged":
+    if "1G" in mmu or "A/D" in mmu or mmu in ("ept 4K/2M acknowledged", "riscv"):
         found = attrs.evolve(found, only=EMPTY)
+    if mmu.startswith("riscv"):
+        found = found.resized(Tag=1)  # which VMs take turns with
     return found.resized(Vm=1, **{PROCESSORS[mmu]: 1}) if mmu in PROCESSORS else found
 
 
 def _further(mmu: str, mechanisms: Sequence[str]) -> tuple[Geometry, ...]:
-    """Where processors acknowledge flushes: two VMs with a page each, and two processors of which one may be behind."""
+    """Where processors acknowledge flushes: two VMs with a page each, and two processors of which one may be behind. What RISC-V's
+    harts remember makes many states, so that VMs take turns with one VMID on one hart, or one VM runs on two."""
     if mmu not in PROCESSORS or "2M" in mmu:
         return ()
+    if mmu.startswith("riscv"):
+        one_page = _geometry(mmu, mechanisms).resized(Gfn=1)
+        return one_page.resized(Vm=2), one_page.resized(Cpu=2)
     return (_geometry(mmu, mechanisms).resized(Vm=2, Gfn=1, **{PROCESSORS[mmu]: 2}),)
 
 

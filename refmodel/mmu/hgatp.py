@@ -227,7 +227,7 @@ class VmidMmu(VmTags, AcknowledgingMmu):
         return flagged(leaf, access)
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
-        self.leaves[vm, gfn] = attrs.evolve(self.leaves[vm, gfn], writable=False)
+        self.leaves[vm, gfn] = attrs.evolve(self.leaves[vm, gfn], writable=False, dirty=False)  # D says nothing without W
         self.request_fence(vm, gfn)
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:
