@@ -26,6 +26,7 @@ from refmodel.mmu.ept_flags_acknowledged import EptFlagsAcknowledgedMmu, EptThre
 from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu
 from refmodel.mmu.ept_sizes_acknowledged import EptSizesAcknowledgedMmu, EptThreeSizesAcknowledgedMmu
 from refmodel.mmu.hgatp import HgatpMmu
+from refmodel.mmu.hgatp_flags import HgatpFlagsMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedMmu
 from refmodel.mmu.npt import NptMmu
@@ -59,14 +60,14 @@ MMUS: dict[str, type[P2m]] = {
     "ept 4K/2M/1G acknowledged": EptThreeSizesAcknowledgedMmu, "ept 4K/2M A/D": EptFlagsMmu,
     "ept 4K/2M A/D acknowledged": EptFlagsAcknowledgedMmu, "ept 4K/2M/1G A/D": EptThreeSizesFlagsMmu,
     "ept 4K/2M/1G A/D acknowledged": EptThreeSizesFlagsAcknowledgedMmu, "npt": NptMmu, "ept tagged": EptCpusMmu,
-    "riscv": HgatpMmu,
+    "riscv": HgatpMmu, "riscv A/D": HgatpFlagsMmu,
     "nested": NestedMmu, "shadow_on_ept": ShadowOnEptMmu}
 """MMUs by name: the sizes of their entries where there are several, whether these have accessed and dirty flags, and the way in
 which the MMU flushes where that is not at once. ``any`` stands for all of them."""
 PROCESSORS = {
     "any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu", "ept 4K/2M/1G acknowledged": "Vcpu",
     "ept 4K/2M A/D acknowledged": "Vcpu", "ept 4K/2M/1G A/D acknowledged": "Vcpu", "npt": "Cpu", "ept tagged": "Cpu",
-    "riscv": "Cpu"}
+    "riscv": "Cpu", "riscv A/D": "Cpu"}
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
     "compressed-memory": CompressedMemory, "swapping": Swapping, "dirty-logging": DirtyLogging, "dirty-flags": DirtyFlags,
@@ -83,6 +84,8 @@ WAYS_TO_LOG = ("dirty-logging", "dirty-flags")
 APART = ("compressed-memory", "virtio-mem")
 """Not among everything: a second way to swap, and a second way to give memory back. Each is explored and proved by itself, and with
 every other in pairs; a slow test proves them with all the others over EPT."""
+MERGING = ("sharing", "ksm")
+"""Mechanisms that need two pages: they merge them."""
 
 EXPLORED = 2
 """More mechanisms than these have too many states together to be explored to the last."""
@@ -130,7 +133,7 @@ def _over(mmu: str, mechanisms: tuple[str, ...], called: str) -> type[Design]:
     """The class: it is made once, so that it is one design wherever it is named."""
     body: dict[str, Any] = {"__doc__": f"{mmu.capitalize()} over {called}.", "__module__": __name__,
                             "geometry": _geometry(mmu, mechanisms), "further_geometries": _further(mmu, mechanisms),
-                            "explored": len(mechanisms) <= EXPLORED}
+                            "explored": len(mechanisms) <= EXPLORED and not (mmu == "riscv A/D" and {*mechanisms} & {*MERGING})}
     name = "".join(word.capitalize() for word in re.split(r"[^a-z0-9]+", f"{mmu} over {called}"))
     return type(name, (*_bases(mechanisms), MMUS[mmu]), body)
 
@@ -159,6 +162,8 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
         found = attrs.evolve(found, only=EMPTY)
     if mmu.startswith("riscv"):
         found = found.resized(Tag=1)  # which VMs take turns with
+    if mmu == "riscv A/D" and not {*mechanisms} & {*MERGING}:
+        found = found.resized(Gfn=1)
     return found.resized(Vm=1, **{PROCESSORS[mmu]: 1}) if mmu in PROCESSORS else found
 
 
@@ -169,7 +174,7 @@ def _further(mmu: str, mechanisms: Sequence[str]) -> tuple[Geometry, ...]:
         return ()
     if mmu.startswith("riscv"):
         one_page = _geometry(mmu, mechanisms).resized(Gfn=1)
-        return one_page.resized(Vm=2), one_page.resized(Cpu=2)
+        return ((one_page.resized(Cpu=2),) if mmu == "riscv A/D" else (one_page.resized(Vm=2), one_page.resized(Cpu=2)))
     return (_geometry(mmu, mechanisms).resized(Vm=2, Gfn=1, **{PROCESSORS[mmu]: 2}),)
 
 
@@ -181,10 +186,6 @@ def pairs_of(mmu: str) -> list[tuple[str, str]]:
 PAIRS: dict[str, type[Design]] = {f"any over {one}, {other}": over("any", (one, other)) for one, other in pairs_of("any")}
 """Every two mechanisms together, over any MMU, small enough to be explored to the last state. What goes wrong between
 mechanisms goes wrong between two, nearly always."""
-MERGING = ("sharing", "ksm")
-"""Mechanisms that need two pages: they merge them."""
-
-
 def pairs_over(mmu: str) -> list[str]:
     """The names of every two mechanisms together over an MMU, each in its smallest geometry: one VM with one page, or with two
     where pages are merged or make up a large one. ``BadDesign`` if there is no such MMU."""
@@ -199,6 +200,6 @@ def _smallest(mmu: str, two_pages: bool) -> str:
     sizes = {"Vm": 1, "Gfn": 2 if two_pages or "2M" in mmu else 1}
     if mmu.startswith("ept"):
         sizes["Mfn"] = sizes["Gfn"] + (2 if "1G" in mmu else 1)  # for tables
-    if mmu in ("npt", "ept tagged", "riscv"):
+    if mmu in ("npt", "ept tagged", "riscv", "riscv A/D"):
         sizes["Tag"] = 1
     return ",".join(f"{sort}={size}" for sort, size in sizes.items())

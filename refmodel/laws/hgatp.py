@@ -78,9 +78,9 @@ def a_guest_page_fault_waits_only_for_a_frame(s: VmidMmu, before: VmidMmu, outco
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.access == Access.WRITE), outcome.result != Result.FAILED)
 
 
-@law("EFF-2", "Serving a guest-page fault takes no right away: an access that needs several pages gets them all.")
+@law("EFF-2", "Serving a guest-page fault takes no right away, unless a store makes the page move to a frame of its own.")
 def a_guest_page_fault_takes_nothing_away(s: VmidMmu, before: VmidMmu, outcome: Served, gfn: Gfn, access: Access) -> Any:
-    return implies(outcome.gfn != gfn and not before.faults(outcome.vm, outcome.cpu, gfn, access),
+    return implies((outcome.gfn != gfn or outcome.access != Access.WRITE) and not before.faults(outcome.vm, outcome.cpu, gfn, access),
                    not s.faults(outcome.vm, outcome.cpu, gfn, access))
 
 
@@ -95,6 +95,6 @@ def guest_page_faults_for_holes_are_real(s: VmidMmu, outcome: Served) -> Any:
             and outcome.result != Result.REFLECTED)
 
 
-@law("ISO-1", "An entry of the G-stage that is not valid has no rights, so that making it valid gives only those that are asked for.")
+@law("ISO-1", "An entry of the G-stage that is not valid has no rights, so that it gives none when it is made valid.")
 def invalid_leaves_have_no_rights(s: VmidMmu, vm: Vm, gfn: Gfn) -> Any:
     return implies(not s.leaves[vm, gfn].present, s.leaves[vm, gfn] == Leaf())
