@@ -39,7 +39,7 @@ class Reply:
 class Seen:
     """One instruction on both machines: what the guest was shown, and what the bare machine shows.
 
-    After a VM exit, ``gfn`` and ``write`` say what a second translation did not give, where there is one.
+    After a VM exit, ``gfn``, ``write`` and ``fetch`` say what a second translation did not give, where there is one.
     """
 
     shown: Reply = Reply()
@@ -48,6 +48,8 @@ class Seen:
     write: bool = False
     cpu: Cpu = NOTHING
     """The processor that it ran on, where there are several."""
+    fetch: bool = False
+    """Whether the access was a fetch, where the second translation has a right of its own for that."""
     full: Vcpu = NOTHING
     """After a VM exit because a page-modification log is full: the vCPU whose it is."""
 

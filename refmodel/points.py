@@ -26,8 +26,11 @@ from refmodel.mmu.ept_flags_acknowledged import EptFlagsAcknowledgedMmu, EptThre
 from refmodel.mmu.ept_pml import EptPmlAcknowledgedMmu, EptPmlMmu
 from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu
 from refmodel.mmu.ept_sizes_acknowledged import EptSizesAcknowledgedMmu, EptThreeSizesAcknowledgedMmu
+from refmodel.mmu.hgatp import HgatpMmu
+from refmodel.mmu.hgatp_flags import HgatpFlagsMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.nested import NestedMmu
+from refmodel.mmu.noted_flags import NotedFlags
 from refmodel.mmu.npt import NptMmu
 from refmodel.mmu.shadow_on_ept import ShadowOnEptMmu
 from refmodel.mmu.shadow_pages import ShadowPagesMmu
@@ -62,6 +65,7 @@ MMUS: dict[str, type[P2m]] = {
     "ept 4K/2M A/D acknowledged": EptFlagsAcknowledgedMmu, "ept 4K/2M/1G A/D": EptThreeSizesFlagsMmu,
     "ept 4K/2M/1G A/D acknowledged": EptThreeSizesFlagsAcknowledgedMmu,
     "ept 4K/2M PML": EptPmlMmu, "ept 4K/2M PML acknowledged": EptPmlAcknowledgedMmu, "npt": NptMmu, "ept tagged": EptCpusMmu,
+    "riscv": HgatpMmu, "riscv A/D": HgatpFlagsMmu,
     "nested": NestedMmu, "shadow_on_ept": ShadowOnEptMmu}
 """MMUs by name: the sizes of their entries where there are several, whether these have accessed and dirty flags, whether
 stores that set one are logged besides (page-modification logging), and the way in which the MMU flushes where that is not at once.
@@ -69,7 +73,7 @@ stores that set one are logged besides (page-modification logging), and the way 
 PROCESSORS = {
     "any acknowledged": "Cpu", "ept acknowledged": "Vcpu", "ept 4K/2M acknowledged": "Vcpu", "ept 4K/2M/1G acknowledged": "Vcpu",
     "ept 4K/2M A/D acknowledged": "Vcpu", "ept 4K/2M/1G A/D acknowledged": "Vcpu", "ept 4K/2M PML acknowledged": "Vcpu",
-    "npt": "Cpu", "ept tagged": "Cpu"}
+    "npt": "Cpu", "ept tagged": "Cpu", "riscv": "Cpu", "riscv A/D": "Cpu"}
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
     "compressed-memory": CompressedMemory, "swapping": Swapping, "dirty-ring": DirtyRing,
@@ -82,7 +86,7 @@ MECHANISMS: dict[str, type[P2m]] = {
 EVERYTHING = "everything"
 """In the place of mechanisms: all that an MMU can lie under but those that are apart; of the ways to log, the last that it can."""
 WAYS_TO_LOG: dict[str, type[P2m]] = {
-    "dirty-ring": P2m, "dirty-logging": P2m, "dirty-flags": EptFlagsMmu, "page-modification-logging": EptPmlMmu}
+    "dirty-ring": P2m, "dirty-logging": P2m, "dirty-flags": NotedFlags, "page-modification-logging": EptPmlMmu}
 """Ways to keep one dirty log, and the MMUs that can: by write protection, in a ring or in a bitmap; by looking at dirty flags; and
 by what processors log."""
 APART = ("compressed-memory", "virtio-mem")
@@ -90,6 +94,8 @@ APART = ("compressed-memory", "virtio-mem")
 every other in pairs; a slow test proves them with all the others over EPT."""
 NEEDS = {"dirty-flags": "dirty flags", "page-modification-logging": "page-modification logs"}
 """What an MMU has to have for some mechanisms."""
+MERGING = ("sharing", "ksm")
+"""Mechanisms that need two pages: they merge them."""
 
 EXPLORED = 2
 """More mechanisms than these have too many states together to be explored to the last."""
@@ -137,7 +143,7 @@ def _over(mmu: str, mechanisms: tuple[str, ...], called: str) -> type[Design]:
     """The class: it is made once, so that it is one design wherever it is named."""
     body: dict[str, Any] = {"__doc__": f"{mmu.capitalize()} over {called}.", "__module__": __name__,
                             "geometry": _geometry(mmu, mechanisms), "further_geometries": _further(mmu, mechanisms),
-                            "explored": len(mechanisms) <= EXPLORED}
+                            "explored": len(mechanisms) <= EXPLORED and not (mmu == "riscv A/D" and {*mechanisms} & {*MERGING})}
     name = "".join(word.capitalize() for word in re.split(r"[^A-Za-z0-9]+", f"{mmu} over {called}"))
     return type(name, (*_bases(mechanisms), MMUS[mmu]), body)
 
@@ -162,15 +168,23 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
         tables = 2 if "1G" in mmu else 1
         sized = two_large_sizes if "1G" in mmu else two_sizes
         found = sized(found.resized(Vm=1, Mfn=found.size("Mfn") + tables))
-    if "1G" in mmu or "A/D" in mmu or "PML" in mmu or mmu == "ept 4K/2M acknowledged":
+    if "1G" in mmu or "A/D" in mmu or "PML" in mmu or mmu in ("ept 4K/2M acknowledged", "riscv"):
         found = attrs.evolve(found, only=EMPTY)
+    if mmu.startswith("riscv"):
+        found = found.resized(Tag=1)  # which VMs take turns with
+    if mmu == "riscv A/D" and not {*mechanisms} & {*MERGING}:
+        found = found.resized(Gfn=1)
     return found.resized(Vm=1, **{PROCESSORS[mmu]: 1}) if mmu in PROCESSORS else found
 
 
 def _further(mmu: str, mechanisms: Sequence[str]) -> tuple[Geometry, ...]:
-    """Where processors acknowledge flushes: two VMs with a page each, and two processors of which one may be behind."""
+    """Where processors acknowledge flushes: two VMs with a page each, and two processors of which one may be behind. What RISC-V's
+    harts remember makes many states, so that VMs take turns with one VMID on one hart, or one VM runs on two."""
     if mmu not in PROCESSORS or "2M" in mmu:
         return ()
+    if mmu.startswith("riscv"):
+        one_page = _geometry(mmu, mechanisms).resized(Gfn=1)
+        return ((one_page.resized(Cpu=2),) if mmu == "riscv A/D" else (one_page.resized(Vm=2), one_page.resized(Cpu=2)))
     return (_geometry(mmu, mechanisms).resized(Vm=2, Gfn=1, **{PROCESSORS[mmu]: 2}),)
 
 
@@ -182,10 +196,6 @@ def pairs_of(mmu: str) -> list[tuple[str, str]]:
 PAIRS: dict[str, type[Design]] = {f"any over {one}, {other}": over("any", (one, other)) for one, other in pairs_of("any")}
 """Every two mechanisms together, over any MMU, small enough to be explored to the last state. What goes wrong between
 mechanisms goes wrong between two, nearly always."""
-MERGING = ("sharing", "ksm")
-"""Mechanisms that need two pages: they merge them."""
-
-
 def pairs_over(mmu: str) -> list[str]:
     """The names of every two mechanisms together over an MMU, each in its smallest geometry: one VM with one page, or with two
     where pages are merged or make up a large one. ``BadDesign`` if there is no such MMU."""
@@ -200,6 +210,6 @@ def _smallest(mmu: str, two_pages: bool) -> str:
     sizes = {"Vm": 1, "Gfn": 2 if two_pages or "2M" in mmu else 1}
     if mmu.startswith("ept"):
         sizes["Mfn"] = sizes["Gfn"] + (2 if "1G" in mmu else 1)  # for tables
-    if mmu in ("npt", "ept tagged"):
+    if mmu in ("npt", "ept tagged", "riscv", "riscv A/D"):
         sizes["Tag"] = 1
     return ",".join(f"{sort}={size}" for sort, size in sizes.items())

@@ -6,7 +6,7 @@ from refmodel.designs import EptCpus
 from refmodel.language import guest, operation, require
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Cpu, Gfn, Index, Mfn, Tag, Vm
-from refmodel.mmu.ept_cpus import Tagged
+from refmodel.mmu.tags import Tagged
 from refmodel.monitor.p2m import Supply
 
 

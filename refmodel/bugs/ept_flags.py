@@ -6,9 +6,10 @@ from refmodel.designs import EptFlags, EptTwoSizes
 from refmodel.language import operation, require, reset
 from refmodel.machine.cells import Flags, both
 from refmodel.machine.names import Gfn, Region, Vcpu, Vm
-from refmodel.mmu.ept_flags import Aged, EptFlagsMmu
+from refmodel.mmu.ept_flags import EptFlagsMmu
 from refmodel.mmu.ept_flags_acknowledged import EptFlagsAcknowledgedMmu
 from refmodel.mmu.ept_sizes import EptSizesMmu, Resized
+from refmodel.mmu.noted_flags import Aged
 from refmodel.monitor.devices import Devices
 from refmodel.monitor.dirty_flags import DirtyFlags
 from refmodel.monitor.guest_copies import GuestCopies

@@ -72,17 +72,6 @@ def tables_are_current(s: TaggedEptMmu, mfn: Mfn) -> Any:
     return implies(frame.use == Use.TABLE and not s.given_up[mfn], s.eptp[frame.vm].present and s.eptp[frame.vm].mfn == mfn)
 
 
-@law("EQV-5", "No two VMs' translations carry the same tag.")
-def tags_are_apart(s: TaggedEptMmu, vm: Vm, other: Vm) -> Any:
-    one, two = s.tags[vm], s.tags[other]
-    return implies(one.given and two.given and one.tag == two.tag, vm == other)
-
-
-@law("EQV-5", "A VM has a tag just where one was given to it.")
-def who_has_no_tag_is_not_tagged(s: TaggedEptMmu, vm: Vm) -> Any:
-    return s.tags[vm].given == (s.tags[vm].tag != NOTHING)
-
-
 @law("EQV-5", "A processor runs a VM that has a tag and a table; if it has to forget, or to load another table, it was asked to.")
 def who_must_forget_was_asked(s: TaggedEptMmu, cpu: Cpu) -> Any:
     here = s.running[cpu]

@@ -5,17 +5,7 @@ from typing import Any
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.cells import Flags
 from refmodel.machine.names import Gfn, Index, Mfn, Region, Vcpu, Vm
-from refmodel.mmu.ept_flags import Aged, Collected, EptFlagsMmu
-
-
-@law("EQV-4", "Flags say, or have said, that a page was written if a vCPU has stored to it since it was last clean.")
-def stores_are_said_by_flags(s: EptFlagsMmu, vm: Vm, gfn: Gfn) -> Any:
-    return implies(s.happened[vm, gfn].dirty, s.said_of(vm, gfn).dirty)
-
-
-@law("EQV-4", "Flags say, or have said, that a page was accessed if a vCPU has reached it since its age was taken.")
-def accesses_are_said_by_flags(s: EptFlagsMmu, vm: Vm, gfn: Gfn) -> Any:
-    return implies(s.happened[vm, gfn].accessed, s.said_of(vm, gfn).accessed)
+from refmodel.mmu.ept_flags import EptFlagsMmu
 
 
 def tells(flags: Flags, dirty: bool) -> Any:
@@ -38,16 +28,6 @@ def small_translations_are_told_by_flags(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, gfn
 def large_translations_are_told_by_flags(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, region: Region, gfn: Gfn) -> Any:
     found = s.large_tlb[vm, vcpu, region]
     return implies(found.valid and s.is_covered(gfn) and s.lies_in(gfn, region), is_told(s, vm, vcpu, gfn, found.dirty))
-
-
-@law("EFF-2", "Flags that were collected are clear, so that a page can be found old or clean.")
-def collected_flags_are_clear(s: EptFlagsMmu, outcome: Collected) -> Any:
-    return s.flags_of(outcome.vm, outcome.gfn) == Flags()
-
-
-@law("EFF-2", "A page whose age was taken is not said to be accessed: it is found old if nobody comes for it.")
-def aged_pages_are_old(s: EptFlagsMmu, outcome: Aged) -> Any:
-    return not s.said_of(outcome.vm, outcome.gfn).accessed
 
 
 @law("ISO-3", "An upper entry that links to no table names none.")

@@ -36,6 +36,11 @@ class Cell:
     dirty: bool = False
     large: bool = False
 
+    @property
+    def readable(self) -> bool:
+        """x86 has no entry that can be used and not be read by."""
+        return self.present
+
 
 Cells: TypeAlias = Page[Index, Cell]
 
@@ -83,6 +88,8 @@ class Entry(Protocol):
     @property
     def present(self) -> bool: ...
     @property
+    def readable(self) -> bool: ...
+    @property
     def writable(self) -> bool: ...
     @property
     def executable(self) -> bool: ...
@@ -96,7 +103,7 @@ def gives(entry: Entry, access: Access) -> bool:
         return entry.present and entry.writable
     if access == Access.FETCH:
         return entry.present and entry.executable
-    return entry.present
+    return entry.present and entry.readable
 
 
 def permits(entry: Entry, access: Access, mode: Mode) -> bool:
@@ -107,4 +114,4 @@ def permits(entry: Entry, access: Access, mode: Mode) -> bool:
         return theirs and not barred and (entry.writable or not (mode.user or mode.wp))
     if access == Access.FETCH:
         return theirs and entry.executable and not (mode.smep and entry.user and not mode.user)
-    return theirs and not barred
+    return theirs and entry.readable and not barred

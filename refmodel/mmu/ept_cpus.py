@@ -18,22 +18,15 @@ from typing import ClassVar
 
 import attrs
 
-from refmodel.language import NOTHING, Total, assign, cached, choose, count, operation, pending, require, reset
+from refmodel.language import NOTHING, Total, assign, cached, count, operation, pending, require, reset
 from refmodel.machine.names import Cpu, Gfn, Mfn, Tag, Vm
 from refmodel.mmu.acknowledged import Acknowledged, AcknowledgingMmu
 from refmodel.mmu.contract import Derived, ProcessorAccesses
 from refmodel.mmu.ept import Eptp
 from refmodel.mmu.replies import Handled, Result
+from refmodel.mmu.tags import VmTags
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Supply
-
-
-@attrs.frozen
-class Tagged:
-    """The tag that a VM's translations carry, if it has one."""
-
-    given: bool = False
-    tag: Tag = NOTHING
 
 
 @attrs.frozen
@@ -46,13 +39,12 @@ class Running:
     asked: bool = False
 
 
-class TaggedEptMmu(ProcessorAccesses, AcknowledgingMmu):
+class TaggedEptMmu(ProcessorAccesses, VmTags, AcknowledgingMmu):
     eptp: Total[Vm, Eptp]
     ept: Total[tuple[Mfn, Gfn], Derived]
     """The entries of each table. A frame that is no table holds none."""
     given_up: Total[Mfn, bool]
     """Whether a frame is a table that its VM has no more, and a processor may have loaded still."""
-    tags: Total[Vm, Tagged]
     tag_tlb: Total[tuple[Cpu, Tag, Gfn], Derived]
     """What a processor has cached under each tag."""
     unflushed: Total[tuple[Cpu, Tag], bool]
@@ -126,27 +118,9 @@ class TaggedEptMmu(ProcessorAccesses, AcknowledgingMmu):
         """Whether no processor runs a VM that was asked to forget and has not."""
         return count(self.running, lambda here, cpu: here.active and here.vm == vm and here.asked) == 0
 
-    @operation
-    def give_tag(self, vm: Vm) -> None:
-        """A VM gets a tag that no other has. Translations of its former life may be anywhere."""
-        tag: Tag = choose(Tag, lambda tag: self.tagged_so(tag) == 0)
-        require(not self.tags[vm].given)
-        self.tags[vm] = Tagged(True, tag)
-        self.mark_stale(tag)
-
     def mark_stale(self, tag: Tag) -> None:
         """What processors hold under a tag is not to be used."""
         assign(self.unflushed, lambda unflushed, cpu, of: of == tag, True)
-
-    def tagged_so(self, tag: Tag) -> int:
-        return count(self.tags, lambda tagged, vm: tagged.given and tagged.tag == tag)
-
-    @operation
-    def take_tag(self, vm: Vm) -> None:
-        """A VM that does not run gives its tag up. Nobody forgets anything yet."""
-        require(self.tags[vm].given)
-        require(self.running_it(vm) == 0)
-        self.tags[vm] = Tagged()
 
     def running_it(self, vm: Vm) -> int:
         return count(self.running, lambda here, cpu: here.active and here.vm == vm)

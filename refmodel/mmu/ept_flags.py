@@ -5,8 +5,7 @@ has one of each for all its pages. What the processor has cached of an entry inc
 that was cached clean walks the tables again, and sets the flag. So whoever clears a flag must have processors forget; otherwise
 they go on storing, and set it no more. (SDM Vol. 3C 28.3.5; EPTP bit 6 turns it on.)
 
-The monitor clears flags to see what happens from then on. What they said must be noted first: when they are cleared, and whenever
-an entry goes that had them, since nobody can tell any more from an entry that is gone. Of a large entry it is noted for every page.
+Of a large entry it is noted for every page what its flags said, before they go (``noted_flags``).
 """
 
 from typing import ClassVar
@@ -20,34 +19,15 @@ from refmodel.machine.names import Gfn, Index, Mfn, Region, Vcpu, Vm
 from refmodel.mmu.address_parts import ThreeSizes
 from refmodel.mmu.ept import EptEntry
 from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu
+from refmodel.mmu.noted_flags import Collected, NotedFlags
 from refmodel.monitor.frames import Frames
 
 
-@attrs.frozen
-class Collected:
-    """The page whose entry's flags were collected."""
-
-    vm: Vm
-    gfn: Gfn
-
-
-@attrs.frozen
-class Aged:
-    """The page whose age was taken."""
-
-    vm: Vm
-    gfn: Gfn
-
-
-class EptFlagsMmu(EptSizesMmu):
+class EptFlagsMmu(NotedFlags, EptSizesMmu):
     upper_flags: Total[tuple[Vm, Region], Flags]
     """The flags of the large entry for a region."""
     lower_flags: Total[tuple[Mfn, Index], Flags]
     """The flags of each small entry."""
-    noted: Total[tuple[Vm, Gfn], Flags]
-    """What flags have said of a page that are clear now, or gone with their entry."""
-    happened: Total[tuple[Vm, Gfn], Flags]
-    """Whether a vCPU has really reached a page since its age was taken, and stored to it since it was last clean."""
 
     # ------------------------------------------------------------ the hardware
 
@@ -80,19 +60,11 @@ class EptFlagsMmu(EptSizesMmu):
     # ------------------------------------------------------------ what flags say
 
     def flags_of(self, vm: Vm, gfn: Gfn) -> Flags:
-        """The flags of the entry that maps a page. (The flags of entries that map nothing are clear.)"""
         if not self.is_covered(gfn):
             return Flags()
         region = self.region[gfn]
         large = both(self.upper_flags[vm, self.larger(region)], self.upper_flags[vm, region])
         return both(large, self.lower_flags[self.upper[vm, region].table, self.at[gfn]])
-
-    def said_of(self, vm: Vm, gfn: Gfn) -> Flags:
-        """What flags say of a page, and have said."""
-        return both(self.noted[vm, gfn], self.flags_of(vm, gfn))
-
-    def is_written(self, vm: Vm, gfn: Gfn) -> bool:
-        return self.said_of(vm, gfn).dirty
 
     # ------------------------------------------------------------ noted before they go
 
@@ -156,22 +128,8 @@ class EptFlagsMmu(EptSizesMmu):
         """Processors would set no flag again that they take to be set."""
         self.flush_tables(vm)
 
-    @operation
-    def take_age(self, vm: Vm, gfn: Gfn) -> Aged:
-        """The monitor has seen that a page was reached, and will see whether it is from now on. (Linux leaves the flush out: a page
-        that a processor has cached seems older than it is.)"""
-        require(not self.flags_of(vm, gfn).accessed)
-        require(self.have_acknowledged(vm))
-        self.noted[vm, gfn] = attrs.evolve(self.noted[vm, gfn], accessed=False)
-        self.happened[vm, gfn] = attrs.evolve(self.happened[vm, gfn], accessed=False)
-        return Aged(vm, gfn)
-
-    def may_be_clean(self, vm: Vm, gfn: Gfn) -> bool:
-        return not self.flags_of(vm, gfn).dirty and self.have_acknowledged(vm)
-
-    def clean(self, vm: Vm, gfn: Gfn) -> None:
-        self.noted[vm, gfn] = attrs.evolve(self.noted[vm, gfn], dirty=False)
-        self.happened[vm, gfn] = attrs.evolve(self.happened[vm, gfn], dirty=False)
+    def have_learnt(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.have_acknowledged(vm)
 
 
 class EptThreeSizesFlagsMmu(EptFlagsMmu, EptThreeSizesMmu):

@@ -27,6 +27,10 @@ class ShadowEntry:
     gfn: Gfn = NOTHING
     user: bool = False
 
+    @property
+    def readable(self) -> bool:
+        return self.present
+
 
 def lets(entry: ShadowEntry, access: Access, mode: Mode) -> bool:
     """Whether a shadow entry lets an access through. The processor runs with CR0.WP set, whatever the guest has: the monitor's

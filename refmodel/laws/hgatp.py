@@ -1,0 +1,100 @@
+"""RISC-V's G-stage: where its entries lead, what harts may remember of them, and what a guest-page fault ends in."""
+
+from typing import Any
+
+from refmodel.bare import Event, Seen
+from refmodel.language import NOTHING, implies, law
+from refmodel.laws.isolation import agrees, guests_own, is_or_was_the_guests, is_stale_at_most
+from refmodel.laws.waiting import waits
+from refmodel.machine.cells import Access
+from refmodel.machine.names import Cpu, Gfn, Vm
+from refmodel.machine.riscv.leaf import Leaf, is_reserved
+from refmodel.mmu.hgatp import Served, VmidMmu
+from refmodel.mmu.replies import Result
+from refmodel.monitor.frames import Use
+
+
+@law("ISO-1", "An entry of the G-stage leads where the p2m says, with no more rights.")
+def leaves_lead_where_the_p2m_says(s: VmidMmu, vm: Vm, gfn: Gfn) -> Any:
+    leaf = s.leaves[vm, gfn]
+    return implies(leaf.present, agrees(s, vm, gfn, leaf.mfn, leaf.writable))
+
+
+@law("ISO-1", "An entry that a hart remembers under a VM's VMID, and need not fence, leads where the p2m says.")
+def remembered_entries_lead_where_the_p2m_says(s: VmidMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> Any:
+    tagged = s.tags[vm]
+    leaf = s.vmid_tlb[cpu, tagged.tag, gfn].leaf
+    return implies(tagged.given and leaf.present and not s.unfenced[cpu, tagged.tag, gfn],
+                   agrees(s, vm, gfn, leaf.mfn, leaf.writable))
+
+
+@law("ISO-1", "An entry that a hart uses leads where the p2m says, or is stale, and the hart was interrupted to fence the page.")
+def used_entries_are_stale_at_most(s: VmidMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    here = s.harts[cpu]
+    leaf, unfenced = s.vmid_tlb[cpu, s.tags[here.vm].tag, gfn].leaf, s.unfenced[cpu, s.tags[here.vm].tag, gfn]
+    return implies(here.active and leaf.present, is_stale_at_most(s, here.vm, gfn, leaf.mfn, leaf.writable)
+                   and ((here.asked and unfenced) or agrees(s, here.vm, gfn, leaf.mfn, leaf.writable)))
+
+
+@law("ISO-2", "No entry of the G-stage lets a guest write to a shared frame.")
+def no_leaf_writes_to_a_shared_frame(s: VmidMmu, vm: Vm, gfn: Gfn) -> Any:
+    leaf = s.leaves[vm, gfn]
+    return implies(leaf.present and leaf.writable, s.frames[leaf.mfn].use != Use.SHARED)
+
+
+@law("ISO-3", "No entry of the G-stage leads to a frame that holds no guest's memory.")
+def no_leaf_reaches_the_monitor(s: VmidMmu, vm: Vm, gfn: Gfn) -> Any:
+    leaf = s.leaves[vm, gfn]
+    return implies(leaf.present, guests_own(s, leaf.mfn))
+
+
+@law("ISO-3", "No entry that a hart uses leads to a frame that holds no guest's memory; the frame may be retired.")
+def no_used_entry_reaches_the_monitor(s: VmidMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    here = s.harts[cpu]
+    leaf = s.vmid_tlb[cpu, s.tags[here.vm].tag, gfn].leaf
+    return implies(here.active and leaf.present, is_or_was_the_guests(s, leaf.mfn))
+
+
+@law("EQV-5", "A hart runs a VM that has a VMID. If the hart has a fence to execute for it, the hart was interrupted.")
+def a_hart_that_must_fence_was_asked(s: VmidMmu, cpu: Cpu, gfn: Gfn) -> Any:
+    here = s.harts[cpu]
+    return implies(here.active, here.vm != NOTHING and s.tags[here.vm].given
+                   and implies(s.unfenced[cpu, s.tags[here.vm].tag, gfn], here.asked))
+
+
+@law("EFF-1", "An access faults only for what the table does not give, or what an entry that the hart remembers does not.")
+def accesses_fault_only_for_a_right(s: VmidMmu, outcome: Seen, before: VmidMmu, actor: int) -> Any:
+    access = Access.WRITE if outcome.write else Access.FETCH if outcome.fetch else Access.READ
+    return implies(outcome.shown.event == Event.EXITED, before.faults(actor, outcome.cpu, outcome.gfn, access))
+
+
+@law("EFF-2", "A guest-page fault that was served leaves the right that was lacked, and no hart remembers there that it was.")
+def a_guest_page_fault_makes_progress(s: VmidMmu, outcome: Served) -> Any:
+    return implies(outcome.result == Result.INSTALLED, not s.faults(outcome.vm, outcome.cpu, outcome.gfn, outcome.access))
+
+
+@law("EFF-2", "Serving a guest-page fault fails only for want of the page, or of a frame of its own.")
+def a_guest_page_fault_waits_only_for_a_frame(s: VmidMmu, before: VmidMmu, outcome: Served) -> Any:
+    return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.access == Access.WRITE), outcome.result != Result.FAILED)
+
+
+@law("EFF-2", "Serving a guest-page fault takes no right away, unless a store makes the page move to a frame of its own.")
+def a_guest_page_fault_takes_nothing_away(s: VmidMmu, before: VmidMmu, outcome: Served, gfn: Gfn, access: Access) -> Any:
+    return implies((outcome.gfn != gfn or outcome.access != Access.WRITE) and not before.faults(outcome.vm, outcome.cpu, gfn, access),
+                   not s.faults(outcome.vm, outcome.cpu, gfn, access))
+
+
+@law("EFF-2", "No entry of the G-stage has W without R: the encoding is reserved, and every access would fault.")
+def no_leaf_is_reserved(s: VmidMmu, vm: Vm, gfn: Gfn) -> Any:
+    return not is_reserved(s.leaves[vm, gfn])
+
+
+@law("EQV-2", "After a guest-page fault the guest learns that there is no memory only where the bare machine has none.")
+def guest_page_faults_for_holes_are_real(s: VmidMmu, outcome: Served) -> Any:
+    return (implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
+            and outcome.result != Result.REFLECTED)
+
+
+@law("ISO-1", "An entry of the G-stage that is not valid has no rights, so that it gives none when it is made valid.")
+def invalid_leaves_have_no_rights(s: VmidMmu, vm: Vm, gfn: Gfn) -> Any:
+    return implies(not s.leaves[vm, gfn].present, s.leaves[vm, gfn] == Leaf())
