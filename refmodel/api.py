@@ -269,7 +269,7 @@ def vectors(folder: str | PathLike[str], count: int | None = None, progress: Cal
     if architecture == "riscv":
         if tuple(without):
             raise BadDesign("without is for x86; vectors of riscv have the rules that they are about")
-        return write_riscv(Path(folder), count or 48_000, progress)
+        return write_riscv(Path(folder), 48_000 if count is None else count, progress)
     if architecture != "x86":
         raise BadDesign(f"{architecture}: no such architecture; x86 or riscv was expected")
     return write(Path(folder), count, progress, frozenset(without))

@@ -4,7 +4,7 @@ import re
 
 import attrs
 
-from refmodel.geometries import EMPTY, MODES, READ_ONLY_FOR_USERS, SMALL, two_large_sizes, two_sizes
+from refmodel.geometries import EMPTY, LARGE_PAGES, MODES, SMALL, two_large_sizes, two_sizes
 from refmodel.language import Design, every_law, geometry
 from refmodel.machine.cells import Cell, Mode
 from refmodel.mmu.contract import ContractMmu
@@ -161,8 +161,7 @@ class ShadowUnsync(Sharing, Ballooning, ShadowUnsyncMmu):
 class ShadowPages(Sharing, Ballooning, ShadowPagesMmu):
     """Shadow paging in full: roles, large pages, flags, a finite pool; over copy-on-write sharing and ballooning."""
 
-    geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, ShadowPage=2, only={
-        Cell: (READ_ONLY_FOR_USERS, Cell(True, True, True, gfn=0, large=True)), Mode: (Mode(),)})
+    geometry = LARGE_PAGES.resized(ShadowPage=2)
     further_geometries = (attrs.evolve(geometry, only=MODES.only).resized(Gfn=1),)
 
 
@@ -237,8 +236,8 @@ class TwoLevelInterpreter(Sharing, Ballooning, TwoLevelInterpreterMmu):
 class LargePageInterpreter(Sharing, Ballooning, LargePageInterpreterMmu):
     """The interpreter for guests with large pages, and flags in their tables."""
 
-    geometry = ShadowPages.geometry
-    further_geometries = ShadowPages.further_geometries
+    geometry = LARGE_PAGES
+    further_geometries = (attrs.evolve(geometry, only=MODES.only).resized(Gfn=1),)
 
 
 class ShadowRoles(ShadowRolesMmu):

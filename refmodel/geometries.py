@@ -13,6 +13,9 @@ SMALL: Geometry = geometry(
     only={Cell: (Cell(), Cell(True, True, True, gfn=0)), Mode: (Mode(),)},
 )
 READ_ONLY_FOR_USERS = Cell(True, False, True, gfn=0, user=True)
+LARGE_PAGES: Geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
+    Cell: (READ_ONLY_FOR_USERS, Cell(True, True, True, gfn=0, large=True)), Mode: (Mode(),)})
+"""For guests that have large pages."""
 EMPTY: dict[type, tuple[Any, ...]] = {Cell: (Cell(),), Mode: (Mode(),)}
 """Memory that holds zeroes only, where nothing but where pages lie can be explored."""
 MODES: Geometry = geometry(

@@ -164,6 +164,13 @@ def test_an_engine_that_does_not_judge_what_is_pending_says_so(engine: Engine) -
     assert not any("not judged" in note for each in both.engines for note in each.notes)
 
 
+@pytest.mark.parametrize("engine", ["exhaustive", "bounded"])
+def test_and_says_so_too_where_nothing_else_is_asked(engine: str) -> None:
+    done = command("check", f"{flushes.__file__}:Flushes", "--law", "EFF-4", "--engine", engine)
+    assert done.returncode == 3 and "not judged: that what is pending ends (unacknowledged, flushing)" in done.stdout
+    assert "--engine random and --engine prove do that" in done.stdout and "not every law was shown" in done.stdout
+
+
 def test_a_livelock_is_shown_as_a_run_that_comes_back() -> None:
     report = refmodel.check(flushes.EachBeginsTheOther, ["random"], runs=50)
     [run] = report.broken_runs

@@ -17,9 +17,13 @@ from typing import Any
 
 import pytest
 
+from refmodel.engines import induction
+from refmodel.engines.judgements import INITIAL
 from refmodel.engines.spread import Where, spread
 from refmodel.language import BadDesign
+from refmodel.language.design import Outline, outline
 from refmodel.oracle.trace.telling import lines
+from tests.designs import small
 
 ROOT = Path(__file__).parent.parent
 OWN = f"{ROOT}/refmodel/examples/zap.py:ZapLazily"
@@ -149,3 +153,26 @@ def test_a_dask_worker_that_dies_loses_nothing_but_time(tmp_path: Path) -> None:
     with dask() as address:
         assert list(spread(partial(dies_once, str(tmp_path)), range(9), Where(on=address))) == list(range(9))
     assert (tmp_path / "died").exists()
+
+
+@pytest.mark.parametrize("deaths", [1, 9])
+def test_a_proof_whose_process_dies_is_made_again_and_given_up_if_that_dies_too(deaths: int, tmp_path: Path,
+                                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    """multiprocessing.Pool waits for ever for what a worker was at that the kernel killed for want of memory."""
+    proves = induction.prove_operation
+
+    def killed(design: Outline, name: str, *rest: Any, **more: Any) -> Any:
+        if name == "fill" and len(list(tmp_path.iterdir())) < deaths:
+            (tmp_path / str(os.getpid())).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return proves(design, name, *rest, **more)
+
+    monkeypatch.setattr(induction, "prove_operation", killed)
+    design = outline(small.Pot)
+    if deaths == 1:
+        done = induction.prove(design, processes=2)
+        assert {proof.operation for proof in done.proofs} == {INITIAL, *(op.name for op in design.operations)}
+        assert {each.verdict for each in done.judgements()} == {"proved"}
+    else:
+        with pytest.raises(BadDesign, match="Pot: a process was ended from outside before it had proved fill"):
+            induction.prove(design, processes=2)

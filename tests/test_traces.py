@@ -495,3 +495,36 @@ def test_no_duplicate_escapes_the_look_at_a_whole_block(objects: list[list[tuple
     twice = any(len({key for key, _ in pairs}) < len(pairs) for pairs in objects)
     assert any(map(duplicate_in, told)) == twice
     assert may_have_duplicates(block) or not twice
+
+
+START = event("trace", start="power-on")
+MAPPED = [START, event("slot_add", slot=1, gfn=0, pages=4, zero=True), page("map", 1, mfn=5, writable=True), store(4096, 7),
+          page("unmap", 1)]
+
+
+@pytest.mark.parametrize("told", [
+    pytest.param([*MAPPED, event("slot_move", slot=1, gfn=64), page("map", 65, mfn=5, writable=True), load(65 * 4096, 7)],
+                 id="moved"),
+    pytest.param([*MAPPED, event("slot_delete", slot=1), event("slot_add", slot=1, gfn=0, pages=4),
+                  page("map", 1, mfn=5, writable=True), load(4096, 7)], id="created anew over the same memory"),
+    pytest.param([START, page("plug", zero=True), page("map", mfn=1, writable=True), page("unmap"), page("unplug"),
+                  page("plug", zero=True), page("map", mfn=1, writable=True), load(0, 0)], id="unplugged and plugged"),
+    pytest.param([START, page("populate", mfn=1), page("inflate"), page("deflate"), page("map", mfn=2, writable=True), load(0, 0)],
+                 id="deflated on a frame that is not named"),
+    pytest.param([START, event("free", mfn=1), event("ram", gpa=0, bytes=4096), page("map", mfn=1, writable=True), load(0, 0)],
+                 id="freed by somebody else")])
+def test_a_page_whose_frame_nobody_names_may_get_one_that_was_free(told: list[Told]) -> None:
+    """The host allocates such frames, and says nothing. A mapping of one was called a deviation."""
+    assert judged(*told) is None
+
+
+def test_but_not_one_that_another_page_has_or_that_still_is_cached() -> None:
+    taken = [START, page("populate", 9, mfn=5), event("ram", gpa=0, bytes=4096), page("map", mfn=5, writable=True)]
+    found = judged(*taken)
+    assert found is not None and found[0] == 4
+    cached = [event("trace", start="power-on", flushes="told"), event("ram", gpa=0, bytes=8192), page("map", mfn=5, writable=True),
+              page("unmap"), page("unplug")]
+    found = judged(*cached)
+    assert found is not None and found[0] == 5
+    wrong = judged(START, page("populate", mfn=1), page("inflate"), page("deflate"), page("map", mfn=2, writable=True), load(0, 3))
+    assert wrong is not None and wrong[0] == 6

@@ -8,8 +8,10 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -184,6 +186,33 @@ def test_the_consumer_in_c_agrees_with_every_vector_and_notices_a_wrong_one(some
     assert verdict.checks == SOME and not verdict.deviations
     wrong = (some / "guest-4.jsonl").read_text().replace('"code":"0x4"', '"code":"0x5"')
     assert subprocess.run([program], input=wrong, capture_output=True, text=True, check=False).returncode == 1
+
+
+@needs_gcc
+def test_the_consumer_in_c_says_why_it_checked_nothing(some: Path, tmp_path: Path) -> None:
+    program, empty = consumer(tmp_path), tmp_path / "empty.jsonl"
+    empty.write_bytes(b"")
+    for words, said in (([str(empty)], "no vectors; expected a file of refmodel vectors"), ([str(tmp_path)], "Is a directory"),
+                        ([str(tmp_path / "absent")], "No such file"), ([], "standard input: no vectors"),
+                        ([str(some / "guest-4.jsonl"), str(empty)], "expected one file at a time")):
+        for more in ([], ["--results"]):
+            done = subprocess.run([program, *words, *more], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+            assert done.returncode == 2 and said in done.stderr and not done.stdout, (words, done)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_what_is_ended_midway_ends_at_once_and_leaves_no_part_of_a_file(ending: signal.Signals, tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background would ignore it
+    command = subprocess.Popen([sys.executable, "-m", "refmodel.cli", "vectors", "--out", str(tmp_path)],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    signal.signal(signal.SIGINT, before)
+    while not list(tmp_path.glob("*.partial")):
+        assert command.poll() is None
+        time.sleep(0.05)
+    os.killpg(command.pid, ending)
+    _, said = command.communicate(timeout=60)  # all the vectors take minutes
+    assert command.returncode == 130 and said == "refmodel: ended before it was done\n", said
+    assert not list(tmp_path.glob("*.partial")) and not (tmp_path / "manifest.json").exists()
 
 
 @needs_gcc

@@ -15,13 +15,16 @@ from typing import Any
 import attrs
 import z3
 
+from refmodel.engines.conditions import formal
 from refmodel.engines.connectives import number_of
-from refmodel.engines.formulas import Formula
+from refmodel.engines.formulas import Formula, claimed
 from refmodel.engines.goals import arbitrary_names
 from refmodel.engines.machine import Failure, Machine, Run, Step, recorded
+from refmodel.engines.paths import Path
 from refmodel.engines.prover import Induction
+from refmodel.engines.questions import Solver
 from refmodel.engines.scope import Scope, _Decoder
-from refmodel.engines.symbolic import Symbolic
+from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.symbolic_tables import Counted, Table
 from refmodel.engines.terms import Term, called, constant
 from refmodel.language.asking import answering
@@ -56,6 +59,8 @@ class _Path:
     """That a law about steps does not hold of this one."""
 
 
+SHORT = 500
+"""Milliseconds to see that something holds on the way. What is not seen is looked for in runs."""
 NEXT = "next"
 """What the state after a step is called, in the formula of one step."""
 
@@ -219,7 +224,14 @@ def _paths(design: Outline, judged: Outline, scope: Scope, clause_laws: Sequence
         if op.split:
             raise BadDesign("bounded model checking takes operations in one step; this design has split ones")
         induction = Induction(judged, op)  # what holds up to here is assumed: a search ends where a law first breaks
+        owed = _Owed(design, scope, induction)
         for found in induction.paths():
+            terms = tuple((leaf, t) for leaf, t in found.noted.values()
+                          if z3.is_const(t) and called(t).startswith((op.name + "!", "choice!")))
+            wrong = owed.not_met(found)
+            if not z3.is_false(wrong):  # it goes wrong there, whatever the text asks afterwards
+                yield _Path(op, tuple(induction.arguments), found.answers, (wrong,), {}, terms,
+                            z3.BoolVal(True)), list(found.counts.values())
             if not found.segments:
                 continue
             segment = found.segments[-1]
@@ -231,10 +243,42 @@ def _paths(design: Outline, judged: Outline, scope: Scope, clause_laws: Sequence
                 with answering(reading):
                     written[name] = {key: table.peek(key) for key in scope.keys(name)}
             broken = _broken_step(design, op, induction, segment, scope, reading, clause_laws)
-            terms = tuple((leaf, t) for leaf, t in found.noted.values()
-                          if z3.is_const(t) and called(t).startswith((op.name + "!", "choice!")))
             counts = [*found.counts.values(), *reading.counts.values()]
             yield _Path(op, tuple(induction.arguments), segment.answers, segment.conditions, written, terms, broken), counts
+
+
+class _Owed:
+    """What must hold on the way, along the paths of one operation."""
+
+    def __init__(self, design: Outline, scope: Scope, induction: Induction) -> None:
+        self.design, self.scope = design, scope
+        self.solver = Solver(timeout=SHORT)
+        self.hypotheses = induction.hypotheses(induction.base)
+        self._met: dict[tuple[frozenset[int], int], Obligation] = {}
+        self._told = 0
+
+    def not_met(self, path: Path) -> Term:
+        """That some of it does not hold. What was on another path before is left out, and so is what the laws show to hold: before
+        the last step they all do."""
+        new = {(o.ids, number_of(o.holds)): o for o in path.obligations}
+        new = {identity: o for identity, o in new.items() if identity not in self._met}
+        self._met |= new  # whole, so that no other term gets the number of one of theirs
+        if new:
+            self.hypotheses.admit(list(path.lookups.values()), list(path.counts.values()))
+            self.hypotheses.saturate()
+            self.solver.add(self.hypotheses.asserted[self._told:])
+            self._told = len(self.hypotheses.asserted)
+        return z3.simplify(z3.Or([self._not_met(o) for o in new.values() if self.solver.check(
+            *o.conditions, z3.Not(o.holds), says=f"this does not come about: {o.why}") != z3.unsat]))
+
+    def _not_met(self, owed: Obligation) -> Term:
+        """That one does not; of what must hold of every entry of a table, that one entry has it not."""
+        term = z3.And(*owed.conditions, z3.Not(owed.holds))
+        for kind in self.design.tables:
+            entries = [z3.substitute(term, *zip(formal(kind).key, key, strict=True)) for key in self.scope.keys(kind.name)]
+            if entries and not entries[0].eq(term):
+                return z3.Or(entries)
+        return term
 
 
 def _broken_step(design: Outline, op: Operation, induction: Induction, segment: Any, scope: Scope, reading: Symbolic,
@@ -244,12 +288,13 @@ def _broken_step(design: Outline, op: Operation, induction: Induction, segment: 
         for kind in design.tables:
             getattr(s, kind.name).reading = reading
     denied = []
+    returned = type(segment.outcome) if segment.outcome is not None else None
     for law in laws:
-        if law.of_state or not law.applies_to(op.returns):
+        if law.of_state or not law.applies_to(returned):
             continue
         names = arbitrary_names(law, reading)
         with answering(reading):
-            goal = reading.fold(law.function, segment.after, *law.arguments(given, names))
+            goal = claimed(reading, law.function, segment.after, *law.arguments(given, names))
         if z3.is_true(goal):
             continue
         for values in itertools.product(*(scope.names(k) for _, k in law.names)):

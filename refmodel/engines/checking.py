@@ -83,7 +83,7 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, asked: Asked = USUA
 def _unjudged(design: Outline, engines: Sequence[str], asked: Asked) -> tuple[str, ...]:
     """What is claimed of the design and none of the engines judges."""
     pending = [each.name for each in design.pending if asked.clause in (None, each.law.clause)]
-    if not pending or set(engines) & {"random", "prove"}:
+    if not pending or set(engines) & set(OF_PENDING):
         return ()
     return (f"not judged: that what is pending ends ({', '.join(pending)}); --engine random and --engine prove do that",)
 
@@ -94,6 +94,8 @@ def _reports(design: Outline, engines: Sequence[str], asked: Asked, refused: lis
     judged = design if asked.clause is None else design.restricted(asked.clause)
     for engine in engines:
         if judged.pending and not judged.laws and engine not in OF_PENDING:
+            if not set(engines) & set(OF_PENDING):
+                yield EngineReport(engine, dict.fromkeys(judged.claims, Verdict.UNDECIDED), "nothing", 0.0)
             continue
         keeps = None if cache is None else _Kept.of(cache, design, engine, asked)
         report = keeps.recalled(judged) if keeps else None

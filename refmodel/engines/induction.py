@@ -6,8 +6,11 @@ import multiprocessing
 import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from typing import Any, ClassVar
+from multiprocessing import active_children
+from typing import ClassVar
 
 import attrs
 
@@ -16,10 +19,10 @@ from refmodel.engines.formulas import Formula
 from refmodel.engines.progress import demand_progress
 from refmodel.engines.prover import INITIAL, Induction, Judgement, Proof, prove_initial, prove_operation
 from refmodel.engines.samples import Sample
-from refmodel.engines.spread import leave_ending_to_the_parent, processors
+from refmodel.engines.spread import end_at_once, held_interrupts, leave_ending_to_the_parent, processors
 from refmodel.language.design import Outline
 from refmodel.language.laws import Law
-from refmodel.language.unsound import Unsound
+from refmodel.language.unsound import BadDesign, Unsound
 
 __all__ = ["Induction", "Judgement", "Proof", "Proved", "apart", "prove"]
 
@@ -102,20 +105,39 @@ def _in_parallel(design: Outline, names: list[str], clause: str | None, all_fail
 
 def _results(names: list[str], processes: int | None) -> Iterator[Proof | str]:
     """The proofs as they are done. They are made in other processes, with which all goes that a proof has made, terms by the
-    gigabyte; or in this one, if that is asked for or if laws cannot travel between several."""
-    _Worker.enough = None
+    gigabyte; or in this one, if that is asked for or if laws cannot travel between several.
+
+    What was not done when a process died is proved again, each by itself, so that it is known of which proof another dies."""
     if processes == 1 or not _travel(_Worker.design.laws):
         yield from map(_Worker.run, names)
         return
-    context = multiprocessing.get_context("fork")
-    _Worker.enough = context.Event()
-    with context.Pool(min(processes or processors(), len(names)), leave_ending_to_the_parent) as pool:
+    left = list(names)
+    try:
+        for name, result in _in_a_pool(names, min(processes or processors(), len(names))):
+            left.remove(name)
+            yield result
+    except BrokenProcessPool:
+        for name in left:
+            try:
+                [(_, result)] = _in_a_pool([name], 1)
+            except BrokenProcessPool:
+                raise BadDesign(f"{_Worker.design.name}: a process was ended from outside before it had proved {name}; "
+                                "expected more memory, perhaps with fewer --jobs") from None
+            yield result
+
+
+def _in_a_pool(names: list[str], processes: int) -> Iterator[tuple[str, Proof | str]]:
+    others = set(active_children())
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("fork"), leave_ending_to_the_parent) as pool:
         try:
-            yield from pool.imap_unordered(_Worker.run, names)
-        except GeneratorExit:  # a worker that is ended while it answers keeps the lock of all answers: let each come to its end
-            _Worker.enough.set()
-            pool.close()
-            pool.join()
+            with held_interrupts():
+                futures = {pool.submit(_Worker.run, name): name for name in names}
+            for done in as_completed(futures):
+                yield futures[done], done.result()
+        except BrokenProcessPool:
+            raise
+        except BaseException:  # also when nobody asks for further proofs
+            end_at_once(pool, others)
             raise
 
 
@@ -134,8 +156,6 @@ class _Worker:
     clause: str | None
     to_the_end: bool
     asks_why: bool = False
-    enough: ClassVar[Any] = None
-    """Set when nobody asks for further proofs."""
     samples: Mapping[str, Sequence[Sample]] = {}
     known: ClassVar[dict[str, Sequence[Formula]]] = {}
     """The laws as formulas, for all operations of the design."""
@@ -144,8 +164,6 @@ class _Worker:
 
     @staticmethod
     def run(name: str) -> Proof | str:
-        if _Worker.enough is not None and _Worker.enough.is_set():
-            return "no longer asked for"
         try:
             return prove_operation(_Worker.design, name, _Worker.clause, to_the_end=_Worker.to_the_end,
                                    samples=_Worker.samples.get(name, ()), asks_why=_Worker.asks_why, known=_Worker.known,

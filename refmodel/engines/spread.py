@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -57,6 +57,16 @@ def _lead() -> None:
     leave_ending_to_the_parent()
 
 
+@contextlib.contextmanager
+def held_interrupts() -> Iterator[None]:
+    """While processes are started: Ctrl-C is this process's business, also before another has got to say that it is not its own."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @attrs.frozen
 class Where:
     """Who works: so many processes here, or the workers of a Dask scheduler."""
@@ -94,7 +104,8 @@ def _over_processes(work: Callable[[A], B], items: list[A], jobs: int, ended: Ca
         todo = [i for i in range(given, len(items)) if i not in done] if alone is None else [alone]
         others = set(active_children())
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_lead) as pool:
-            futures: dict[int, Future[B]] = {i: pool.submit(work, items[i]) for i in todo}
+            with held_interrupts():
+                futures: dict[int, Future[B]] = {i: pool.submit(work, items[i]) for i in todo}
             for i, future in futures.items():
                 future.add_done_callback(partial(_ended, ended, i))
             try:
@@ -106,10 +117,15 @@ def _over_processes(work: Callable[[A], B], items: list[A], jobs: int, ended: Ca
             except BrokenProcessPool:
                 _note_deaths(futures, done, tries)
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for worker in set(active_children()) - others:
-                    _end(worker)
+                end_at_once(pool, others)
                 raise
+
+
+def end_at_once(pool: ProcessPoolExecutor, others: Collection[BaseProcess]) -> None:
+    """End a pool and its workers, which are the processes that were started since these others were."""
+    pool.shutdown(wait=False, cancel_futures=True)
+    for worker in set(active_children()) - set(others):
+        _end(worker)
 
 
 def _end(worker: BaseProcess) -> None:

@@ -6,7 +6,7 @@ import ast
 import enum
 from collections.abc import Callable, Sequence
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 
@@ -340,6 +340,8 @@ class Expressions(Meanings):
                     self.complain("a tuple is indexed by a constant within its length", key)
                     return NEVER
                 return parts[max(which.values)]
+        if of == Known(Annotated):
+            return self.complain("a type is made within the text; give it a name at the top of the file, and use that", node)
         return self.complain(f"{said(of)} has no entries", node)
 
     def key(self, table: Table, node: ast.expr) -> None:

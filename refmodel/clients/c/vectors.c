@@ -3,7 +3,8 @@
  *     refmodel vectors --out v && cc -o vectors vectors.c && ./vectors v/guest-4.jsonl
  *
  * Put your own walks in place of `walk` (4-level and 5-level paging), `walk_pae` and `walk_32`, which here are whole ones. How a
- * walk ends is compared, and which accessed and dirty flags it sets. --without FEATURE, any number of times, leaves out the vectors that need a feature which your walk lacks.
+ * walk ends is compared, and which accessed and dirty flags it sets. --without FEATURE, any number of times, leaves out the vectors
+ * that need a feature which your walk lacks. Exit status: 0 no walk is wrong, 1 one is, 2 nothing was checked.
  * --results prints how each walk ended: refmodel vectors --out v --judge RESULTS sorts what is wrong into classes. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,14 +249,19 @@ int main(int count, char **words)
 {
     static char text[1 << 16];
     int results = 0, checked = 0, wrong = 0, left_out = 0;
-    FILE *file = stdin;
+    const char *name = NULL;
     for (int i = 1; i < count; i++)
         if (!strcmp(words[i], "--results"))
             results = 1;
         else if (!strcmp(words[i], "--without") && i + 1 < count)
             i++;
-        else if (!(file = fopen(words[i], "r")))
-            return perror(words[i]), 2;
+        else if (name)
+            return fprintf(stderr, "%s and %s: expected one file at a time\n", name, words[i]), 2;
+        else
+            name = words[i];
+    FILE *file = name ? fopen(name, "r") : stdin;
+    if (!file)
+        return perror(name), 2;
     while (fgets(text, sizeof text, file)) {
         int lacking = 0, ended = 0, right = 0;
         line = text;
@@ -278,9 +284,13 @@ int main(int count, char **words)
             printf("%.20s: %s, code %#llx, address %#llx%s\n", line, ends[got.kind], got.code, got.address,
                    ended ? ": accessed and dirty flags are not as they must be" : "");
     }
+    if (ferror(file))
+        return perror(name ? name : "standard input"), 2;
+    if (!checked && !left_out)
+        return fprintf(stderr, "%s: no vectors; expected a file of refmodel vectors\n", name ? name : "standard input"), 2;
     if (left_out)
         fprintf(stderr, "%d vectors left out, which need what this walk lacks\n", left_out);
     if (!results)
         printf("%d vectors, %d wrong\n", checked, wrong);
-    return results ? !checked : wrong || !checked;
+    return checked ? !results && wrong : 2;
 }

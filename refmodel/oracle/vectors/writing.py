@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from ctypes import c_longlong
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from os import cpu_count
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 import msgspec
 
+from refmodel.engines.spread import end_at_once, held_interrupts, leave_ending_to_the_parent
 from refmodel.language import BadDesign
 from refmodel.machine.x86.ept_walk import Ept, Use
 from refmodel.machine.x86.guest_walk import Access, Cpu
@@ -76,6 +77,9 @@ def write(folder: Path, count: int | None = None, progress: Progress = lambda do
     except BrokenProcessPool:
         raise BadDesign("a process that writes vectors ended before it was done; a script that calls vectors() has to do so under "
                         'if __name__ == "__main__":, since each process begins by importing it') from None
+    finally:
+        for name in EVERY:  # of a process that was ended midway
+            _partial(folder / f"{name}.jsonl").unlink(missing_ok=True)
     return written
 
 
@@ -84,13 +88,20 @@ def _together(folder: Path, share: dict[str, int | None], without: frozenset[str
     context = get_context("spawn")
     counted = context.Array(c_longlong, len(EVERY), lock=False)
     of = sum(number or 0 for number in share.values())
+    others = set(active_children())
     with ProcessPoolExecutor(cpu_count() or 1, context, _count_in, (counted,), max_tasks_per_child=1) as pool:
-        made = {pool.submit(write_set, folder, name, number, without): name for name, number in share.items() if number != 0}
-        left = set(made)
-        while left:
-            done, left = concurrent.futures.wait(left, timeout=0.2, return_when=concurrent.futures.FIRST_COMPLETED)
-            written |= {made[one]: one.result() for one in done}
-            progress(sum(counted[n] for n, name in enumerate(EVERY) if share[name] is not None), of)
+        try:
+            with held_interrupts():
+                made = {pool.submit(write_set, folder, name, number, without): name
+                        for name, number in share.items() if number != 0}
+            left = set(made)
+            while left:
+                done, left = concurrent.futures.wait(left, timeout=0.2, return_when=concurrent.futures.FIRST_COMPLETED)
+                written |= {made[one]: one.result() for one in done}
+                progress(sum(counted[n] for n, name in enumerate(EVERY) if share[name] is not None), of)
+        except BaseException:
+            end_at_once(pool, others)
+            raise
     return {name: written[name] for name in EVERY}
 
 
@@ -100,6 +111,7 @@ _counted: Any = None
 
 def _count_in(counted: Any) -> None:
     global _counted  # noqa: PLW0603
+    leave_ending_to_the_parent()
     _counted = counted
 
 
@@ -118,12 +130,17 @@ def _noted(name: str, lines: Iterator[bytes]) -> Iterator[bytes]:
 
 def _write(file: Path, lines: Iterator[bytes]) -> int:
     """Written whole or not at all."""
-    partial, number = file.with_suffix(".partial"), 0
+    partial, number = _partial(file), 0
     with partial.open("wb") as out:
         for number, line in enumerate(lines, 1):  # noqa: B007
             out.write(line + b"\n")
     partial.replace(file)
     return number
+
+
+def _partial(file: Path) -> Path:
+    """Where a file is written until it is whole."""
+    return file.with_suffix(".partial")
 
 
 def walk_lines(name: str, tests: Iterator[walks.Chosen], without: frozenset[str] = frozenset()) -> Iterator[bytes]:

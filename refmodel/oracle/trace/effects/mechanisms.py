@@ -100,11 +100,9 @@ def deflate(k: Knowledge, event: e.Deflate) -> None:
         if event.mfn is not None:
             take(k, event.mfn)
             own(k, key, event.mfn, contents, P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))
-        elif event.kept:
+        else:
             k.tables["p2m"].forget(key)
             k.state.bare_memory[key] = contents
-        else:
-            k.state.p2m[key] = P2mEntry(Backing.PROMISED)
 
 
 def balloon(k: Knowledge, event: e.Balloon) -> None:

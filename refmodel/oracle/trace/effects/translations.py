@@ -56,8 +56,8 @@ def _map_page(k: Knowledge, event: e.Map) -> None:
 def place(k: Knowledge, key: Key, derived: Derived) -> None:
     """A translation tells where a page is of which that was not known, as far as nothing else would make it lawful."""
     frame = k.state.frames.find(derived.mfn)
-    if frame is not None and frame.use == Use.FREE and k.tables["frames"].told(derived.mfn) is None:
-        frame = None  # nobody said that it is free: memory was there from the start, in some frames
+    if frame is not None and frame.use == Use.FREE:
+        frame = None  # nobody says which frame this page gets, so a free one may have been taken for it
     entry = P2mEntry(Backing.MAPPED, derived.mfn, derived.writable)
     if frame is None and derived.writable:
         own(k, key, derived.mfn, k.page(*key), entry)
