@@ -17,6 +17,7 @@ from refmodel.mmu.ept_cpus import EptCpusMmu
 from refmodel.mmu.ept_flags import EptFlagsMmu
 from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu
 from refmodel.mmu.ept_sizes_acknowledged import EptSizesAcknowledgedMmu
+from refmodel.mmu.hgatp import HgatpMmu
 from refmodel.mmu.interpreter import InterpreterMmu
 from refmodel.mmu.large_pages import LargePageInterpreterMmu
 from refmodel.mmu.nested import NestedInterpreterMmu, NestedMmu
@@ -277,6 +278,14 @@ class Npt(Sharing, Ballooning, NptMmu):
     further_geometries = (attrs.evolve(geometry, only=EMPTY).resized(Vm=1, Gfn=2),)
 
 
+class Riscv(Sharing, Ballooning, HgatpMmu):
+    """RISC-V's G-stage: rights apart, translations under few VMIDs, fences by page; over copy-on-write sharing and ballooning."""
+
+    geometry = geometry(Vm=2, Cpu=1, Tag=1, Gfn=1, Mfn=2, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
+    further_geometries = (attrs.evolve(geometry, only=EMPTY).resized(Vm=1, Gfn=2),
+                          attrs.evolve(geometry, only=EMPTY).resized(Vm=1, Cpu=2))
+
+
 class Nested(Sharing, Ballooning, NestedMmu):
     """EPT on EPT, over copy-on-write sharing and ballooning."""
 
@@ -325,6 +334,7 @@ SHIPPED: dict[str, type[Design]] = {
     "ept_flags": EptFlags,
     "ept_cpus": EptCpus,
     "npt": Npt,
+    "riscv": Riscv,
     "nested": Nested,
     "shadow_on_ept": ShadowOnEpt,
     "direct": Direct,
