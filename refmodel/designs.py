@@ -346,8 +346,8 @@ COMBINED: dict[str, type[Design]] = {f"{re.sub('[ /]', '_', mmu).replace('any', 
                                      and "1G" not in mmu}
 """The MMUs over everything together: too many states to explore to the end, but proved, and run at random. Those with three sizes
 of pages are left to a slow test: they take long, and have the text of those with two. So is the one with dirty flags that flushes
-at once: it has the text of the one whose vCPUs acknowledge. RISC-V's are not proved over everything yet: a guest-page fault has five
-times as many paths as other exits, and 11 minutes were not enough."""
+at once: it has the text of the one whose vCPUs acknowledge. RISC-V's are not proved over everything yet: a guest-page fault has
+five times as many paths as other exits, and 11 minutes were not enough."""
 
 REFERENCES: dict[str, tuple[type[Design], ...]] = {
     "interpreter": (Interpreter, TwoLevelInterpreter, LargePageInterpreter, NestedInterpreter)}
