@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from proofs import bare_machines, designs, noninterference, popek_goldberg
+from proofs.riscv import leaf as riscv_leaf
 from proofs.riscv import two_stages
 from proofs.riscv import walk as riscv_walk
 from proofs.x86 import entries, ept_walk, guest_walk, legacy_walk, nested_walk, references
@@ -69,7 +70,8 @@ def _of_schemes(says: str, proof: Callable[..., None], *schemes: str) -> list[Th
 
 
 VS_STAGE = ("Sv32", "Sv39", "Sv48", "Sv57")
-EVERY_STAGE = (*VS_STAGE, "Sv32x4", "Sv39x4", "Sv48x4", "Sv57x4")
+G_STAGE = ("Sv32x4", "Sv39x4", "Sv48x4", "Sv57x4")
+EVERY_STAGE = (*VS_STAGE, *G_STAGE)
 LEGACY = ("32-bit", "PAE")
 SLOW = set(COMBINED) - {"interpreter+"}
 
@@ -112,6 +114,9 @@ THEOREMS = (
     *_of_schemes("RISC-V's walk of a stage is what its manual's algorithm says.", riscv_walk.the_walk_is_as_declared, *EVERY_STAGE),
     *_of_schemes("It reads and answers nothing where there is no memory.", riscv_walk.nothing_leads_beyond_memory, *EVERY_STAGE),
     *_of_schemes("What it lets through, the leaf lets through.", riscv_walk.the_leaf_lets_it_through, *EVERY_STAGE),
+    Theorem("A leaf's record says what its bits say.", riscv_leaf.a_leaf_says_what_the_bits_say, certified=True),
+    *_of_schemes("Walking a G-stage's bits is asking its leaf's record.", riscv_leaf.walking_bits_is_asking_the_leaf,
+                 *G_STAGE),
     *_of_schemes("Two stages are the VS-stage over the memory that the second shows.",
                  two_stages.two_stages_are_the_vs_stage_over_what_the_second_shows, *VS_STAGE),
     Theorem("Popek and Goldberg 1: if what is sensitive is privileged, a monitored step is a bare machine's.",

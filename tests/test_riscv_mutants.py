@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 SV32, SV39, SV39X4 = (f"riscv.walk.the_walk_is_as_declared({scheme})" for scheme in ("Sv32", "Sv39", "Sv39x4"))
 MEMORY, LEAF = "riscv.walk.nothing_leads_beyond_memory(Sv39)", "riscv.walk.the_leaf_lets_it_through(Sv39)"
 BOTH, BOTH32 = (f"riscv.two_stages.two_stages_are_the_vs_stage_over_what_the_second_shows({s})" for s in ("Sv39", "Sv32"))
+RECORD, ASKED = "riscv.leaf.a_leaf_says_what_the_bits_say()", "riscv.leaf.walking_bits_is_asking_the_leaf(Sv39x4)"
 
 
 @attrs.frozen
@@ -80,6 +81,13 @@ MUTANTS = [Mutant(*m) for m in (
     ("two_stages.ThroughGStage.mark", "self.memory.mark(place.physical, entry", "self.memory.mark(address, entry", BOTH),
     ("two_stages.walk_two_stages", "first.physical, access, 0", "first.physical, access, 0x3000", BOTH),
     ("two_stages.walk_two_stages", "first.physical, access, 0", "address, access, 0", BOTH),
+    ("leaf.leaf_of", "entry & R != 0, entry & W != 0", "entry & W != 0, entry & R != 0", RECORD),
+    ("leaf.leaf_of", "entry & PPN", "entry & ~PPN", RECORD),
+    ("leaf.lets", "leaf.user and ", "", ASKED),
+    ("leaf.lets", "not is_reserved(leaf) and ", "", ASKED),
+    ("leaf.is_reserved", " and not leaf.readable", "", ASKED),
+    ("leaf.has_flags", "leaf.accessed and ", "", ASKED),
+    ("leaf.has_flags", " or access != Access.WRITE", "", ASKED),
 )]
 EQUIVALENT = {Mutant(*m): why for m, why in (
     (("walk.walk", "leaf = entry & (R | X) != 0", "leaf = entry & (R | W | X) != 0", SV39),

@@ -80,8 +80,8 @@ def a_guest_page_fault_waits_only_for_a_frame(s: VmidMmu, before: VmidMmu, outco
 
 @law("EFF-2", "Serving a guest-page fault takes no right away, unless a store makes the page move to a frame of its own.")
 def a_guest_page_fault_takes_nothing_away(s: VmidMmu, before: VmidMmu, outcome: Served, gfn: Gfn, access: Access) -> Any:
-    return implies((outcome.gfn != gfn or outcome.access != Access.WRITE) and not before.faults(outcome.vm, outcome.cpu, gfn, access),
-                   not s.faults(outcome.vm, outcome.cpu, gfn, access))
+    vm, cpu, may_move = outcome.vm, outcome.cpu, outcome.gfn == gfn and outcome.access == Access.WRITE
+    return implies(not may_move and not before.faults(vm, cpu, gfn, access), not s.faults(vm, cpu, gfn, access))
 
 
 @law("EFF-2", "No entry of the G-stage has W without R: the encoding is reserved, and every access would fault.")

@@ -201,13 +201,17 @@ class VmidMmu(VmTags, AcknowledgingMmu):
                 return Served(Result.HOLE, vm, cpu, gfn, lacked(cause, implicit))
             if found == Supply.LATER:
                 return Served(Result.FAILED, vm, cpu, gfn, lacked(cause, implicit))
-        self.leaves[vm, gfn] = flagged(self.with_right(vm, gfn, access), access)
+        self.leaves[vm, gfn] = self.made(vm, gfn, access)
         self.hfence_gvma(cpu, self.tags[vm].tag, gfn)
         return Served(Result.INSTALLED, vm, cpu, gfn, lacked(cause, implicit))
 
     def access_of(self, cause: Cause, implicit: Implicit) -> Access:
         """The access that a trap reports: htinst counts where it holds a pseudoinstruction, and else the cause."""
         return lacked(cause, implicit)
+
+    def made(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
+        """A page's entry after a fault: with the right that was lacked, and the flags that the access sets."""
+        return flagged(self.with_right(vm, gfn, access), access)
 
     def with_right(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
         """A page's entry with the right to one access more. A store gets R with W, since W alone is reserved."""

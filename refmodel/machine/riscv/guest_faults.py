@@ -3,6 +3,8 @@
 The cause is that of the instruction, also where the hart was reading or marking an entry of the VS-stage on its way. Then the
 pseudoinstruction in htinst says what the G-stage has to let through (Hypervisor, *Guest-Page Faults*, ``norm:H_vm_gpapriv``,
 ``norm:H_trap_xtinst_guestpage``): a monitor that looks at the cause alone makes the page executable where it is to be read.
+
+HLVX lacks the right to execute, and its fault is a load's. No guest executes it: the monitor that does knows its own instruction.
 """
 
 import enum

@@ -9,6 +9,8 @@ import attrs
 from refmodel.language import NOTHING
 from refmodel.machine.cells import Access, gives
 from refmodel.machine.names import Mfn
+from refmodel.machine.riscv.words import PPN, A, D, R, U, V, W, X
+from refmodel.machine.words import Word
 
 
 @attrs.frozen
@@ -44,3 +46,9 @@ def has_flags(leaf: Leaf, access: Access) -> bool:
 def flagged(leaf: Leaf, access: Access) -> Leaf:
     """A leaf once an access has set its flags."""
     return attrs.evolve(leaf, accessed=True, dirty=leaf.dirty or access == Access.WRITE)
+
+
+def leaf_of(entry: Word) -> Leaf:
+    """What this stratum sees of an entry that maps 4 KiB: the page number, in its place, stands for the frame's name."""
+    return Leaf(entry & V != 0, entry & PPN, entry & R != 0, entry & W != 0, entry & X != 0, entry & U != 0, entry & A != 0,
+                entry & D != 0)

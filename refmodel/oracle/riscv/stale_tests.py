@@ -44,7 +44,12 @@ OTHER_PAGE = 1 << 21
 """What is added to an address to fence another page, which shares no leaf of 4 KiB."""
 DATA = (Instruction.LOAD, Instruction.STORE, Instruction.FETCH)
 GUESTS = (*DATA, Instruction.HLV, Instruction.HSV)
-FENCES = ("sfence.vma", "hfence.vvma", "hfence.gvma")
+FENCES = ("sfence.vma", "hfence.vvma", "hfence.gvma", "sinval.vma", "hinval.vvma", "hinval.gvma")
+"""The last three are made between SFENCE.W.INVAL and SFENCE.INVAL.IR, and do what the first three do (Svinval)."""
+OF_HS = ("sfence.vma", "sinval.vma")
+"""Those that concern satp's tables."""
+OF_G = ("hfence.gvma", "hinval.gvma")
+"""Those that concern the G-stage."""
 
 
 @attrs.frozen
@@ -99,10 +104,10 @@ def fence_words(fence: Fence | None, start: WalkTest) -> str:
     """A fence in words: the same for all tests of a class."""
     if fence is None:
         return "no fence"
-    mine = VMID if fence.name == FENCES[2] else ASID
-    here = _gpa(start) >> 2 if fence.name == FENCES[2] else start.address
+    mine = VMID if fence.name in OF_G else ASID
+    here = _gpa(start) >> 2 if fence.name in OF_G else start.address
     address = "" if fence.address is None else " of the page" if fence.address == here else " of another page"
-    what = "VMID" if fence.name == FENCES[2] else "ASID"
+    what = "VMID" if fence.name in OF_G else "ASID"
     return f"{fence.name}{address}" + ("" if fence.identifier is None else
                                        f" of the same {what}" if fence.identifier == mine else f" of another {what}")
 
@@ -164,9 +169,9 @@ def _moved(entry: int, frame: int) -> int:
 def _fence(byte: int, start: WalkTest) -> Fence | None:
     """A fence of the page or of another one, of all pages, of the same identifier or of another; often none."""
     every: list[Fence | None] = [None]
-    for name in FENCES if start.stages.virtual else FENCES[:1]:
-        here = _gpa(start) >> 2 if name == FENCES[2] else start.address
-        mine = VMID if name == FENCES[2] else ASID
+    for name in FENCES if start.stages.virtual else OF_HS:
+        here = _gpa(start) >> 2 if name in OF_G else start.address
+        mine = VMID if name in OF_G else ASID
         every += [Fence(name, address, identifier) for address in (None, here, here + OTHER_PAGE)
                   for identifier in (None, mine, mine + 1)]
     return every[byte % len(every)] if byte < 160 else None
@@ -212,14 +217,17 @@ class Envelope:
         """A fence, executed in M-mode."""
         if fence is None:
             return
-        hart = self.test.start.hart
-        if fence.name == FENCES[2]:
-            self.hart.hfence_gvma(fence.address, fence.identifier)
-            return
-        vmid = None if fence.name == FENCES[0] else VMID if hart.hgatp else 0
+        hart, in_parts = self.test.start.hart, FENCES.index(fence.name) >= 3
+        vmid = None if fence.name in OF_HS else VMID if hart.hgatp else 0
         stage = first_stage(hart) if self.test.start.stages.virtual else hs_stage(hart)
-        if stage is not None:
-            self.hart.sfence_vma(stage, vmid, fence.address, fence.identifier)
+        if in_parts:
+            self.hart.sfence_w_inval()
+        if fence.name in OF_G:
+            (self.hart.hinval_gvma if in_parts else self.hart.hfence_gvma)(fence.address, fence.identifier)
+        elif stage is not None:
+            (self.hart.sinval_vma if in_parts else self.hart.sfence_vma)(stage, vmid, fence.address, fence.identifier)
+        if in_parts:
+            self.hart.sfence_inval_ir()
 
     def fresh(self, access: WalkTest) -> Lawful:
         """What comes of an access by memory alone."""

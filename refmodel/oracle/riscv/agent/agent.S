@@ -162,11 +162,15 @@ status: csrw    VSSTATUS, a0
         sfence.vma
         j       next
 
-# kinds of fence, with rs1 and rs2 being x0 or not: 0 to 3 sfence.vma, 4 to 7 hfence.vvma, 8 to 11 hfence.gvma
+# kinds of fence, with rs1 and rs2 being x0 or not: 0 to 3 sfence.vma, 4 to 7 hfence.vvma, 8 to 11 hfence.gvma; and between
+# sfence.w.inval and sfence.inval.ir: 12 to 15 sinval.vma, 16 to 19 hinval.vvma, 20 to 23 hinval.gvma
 fences: slli    t0, a0, 3
         lla     t1, fence_0
         add     t1, t1, t0
-        jr      t1
+        li      t0, 12
+        bltu    a0, t0, 1f
+        .word   0x18000073              # sfence.w.inval
+1:      jr      t1
 fence_0:
         sfence.vma
         j       next
@@ -191,6 +195,31 @@ fence_0:
         .insn   r 0x73, 0, 0x31, x0, x0, a2
         j       next
         .insn   r 0x73, 0, 0x31, x0, a1, a2
+        j       next
+        .insn   r 0x73, 0, 0x0b, x0, x0, x0     # sinval.vma
+        j       inval
+        .insn   r 0x73, 0, 0x0b, x0, a1, x0
+        j       inval
+        .insn   r 0x73, 0, 0x0b, x0, x0, a2
+        j       inval
+        .insn   r 0x73, 0, 0x0b, x0, a1, a2
+        j       inval
+        .insn   r 0x73, 0, 0x13, x0, x0, x0     # hinval.vvma
+        j       inval
+        .insn   r 0x73, 0, 0x13, x0, a1, x0
+        j       inval
+        .insn   r 0x73, 0, 0x13, x0, x0, a2
+        j       inval
+        .insn   r 0x73, 0, 0x13, x0, a1, a2
+        j       inval
+        .insn   r 0x73, 0, 0x33, x0, x0, x0     # hinval.gvma
+        j       inval
+        .insn   r 0x73, 0, 0x33, x0, a1, x0
+        j       inval
+        .insn   r 0x73, 0, 0x33, x0, x0, a2
+        j       inval
+        .insn   r 0x73, 0, 0x33, x0, a1, a2
+inval:  .word   0x18100073              # sfence.inval.ir
         j       next
 
 access: plain

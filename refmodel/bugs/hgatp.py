@@ -1,0 +1,190 @@
+"""Mutants of RISC-V's second translation."""
+
+import attrs
+
+from refmodel.bare import Event, Reply, Seen
+from refmodel.bugs.frames import NeverRetired, Unscrubbed
+from refmodel.designs import Riscv
+from refmodel.language import assign, guest, operation, require
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Cpu, Gfn, Index, Mfn, Tag, Vm
+from refmodel.machine.riscv.guest_faults import Cause, Implicit, lacked
+from refmodel.machine.riscv.leaf import Leaf
+from refmodel.mmu.hgatp import HartRuns
+from refmodel.monitor.p2m import Supply
+
+
+class CauseAlone(Riscv):
+    """The monitor looks at the cause and not at htinst: a fetch whose page-table walk faulted makes a table executable for ever."""
+
+    def access_of(self, cause: Cause, implicit: Implicit) -> Access:
+        return lacked(cause, Implicit.NONE)
+
+
+class ReadsForMarks(Riscv):
+    """The VS-stage was to set a flag in an entry, and the monitor gives the right to read it, as the load's cause says."""
+
+    def access_of(self, cause: Cause, implicit: Implicit) -> Access:
+        return lacked(cause, Implicit.NONE if implicit == Implicit.WRITE else implicit)
+
+
+class WriteOnly(Riscv):
+    """A store's fault gives W, and no R with it: the encoding is reserved."""
+
+    def with_right(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
+        given = super().with_right(vm, gfn, access)
+        return attrs.evolve(given, readable=self.leaves[vm, gfn].readable or access == Access.READ)
+
+
+class NotTheUsersLeaf(Riscv):
+    """Entries are made without U, and every fault comes again."""
+
+    def with_right(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
+        return attrs.evolve(super().with_right(vm, gfn, access), user=False)
+
+
+class FlagsLeftToTheHart(Riscv):
+    """Entries are made with A and D clear, and harts have Svade: every fault comes again."""
+
+    def made(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
+        return self.with_right(vm, gfn, access)
+
+
+class RightsReplaced(Riscv):
+    """A fault gives the right that it asks for and takes the others: a fetch makes a page execute-only, and a load faults."""
+
+    def with_right(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
+        given = super().with_right(vm, gfn, access)
+        return attrs.evolve(given, readable=access != Access.FETCH, writable=access == Access.WRITE,
+                            executable=access == Access.FETCH)
+
+
+class FaultServedUnfenced(Riscv):
+    """An entry gains a right, and nobody fences: the hart faults again by the entry that it remembers."""
+
+    def hfence_gvma(self, cpu: Cpu, vmid: Tag, gfn: Gfn) -> None:
+        """Nothing."""
+
+
+class NoHartInterrupted(Riscv):
+    """Harts are to fence when they enter, and those that run the VM are not interrupted."""
+
+    def interrupt(self, vm: Vm) -> None:
+        """Nothing."""
+
+
+class AddressUnshifted(Riscv):
+    """HFENCE.GVMA takes the address shifted right by 2, and gets it as it is: another page is fenced."""
+
+    geometry = Riscv.further_geometries[0]
+
+    def request_fence(self, vm: Vm, gfn: Gfn) -> None:
+        tag = self.tags[vm].tag
+        assign(self.unfenced, lambda unfenced, cpu, of, page: of == tag and page != gfn, True)
+        self.interrupt(vm)
+
+
+class VmidReusedUnfenced(Riscv):
+    """A VMID is handed out again, and harts remember what another VM had under it."""
+
+    def mark_stale(self, tag: Tag) -> None:
+        """Nothing."""
+
+
+class VmidGivenTwice(Riscv):
+    """A VMID that a VM has is given to another."""
+
+    def tagged_so(self, tag: Tag) -> int:
+        return 0
+
+
+class EnteredUnfenced(Riscv):
+    """A hart that did not run the VM when a fence was asked for enters without it."""
+
+    @operation
+    def enter(self, vm: Vm, cpu: Cpu) -> None:
+        require(not self.harts[cpu].active)
+        require(self.tags[vm].given)
+        self.harts[cpu] = HartRuns(True, vm)
+
+
+class FencedInName(Riscv):
+    """A hart acknowledges, and remembers what it did."""
+
+    def fence_pending(self, cpu: Cpu, vmid: Tag) -> None:
+        assign(self.unfenced, lambda unfenced, on, of, gfn: on == cpu and of == vmid, False)
+
+
+class FencesNotAwaited(Riscv):
+    """Fences count as executed while a hart has yet to execute them."""
+
+    def acknowledged(self, vm: Vm, gfn: Gfn) -> bool:
+        return True
+
+
+class FreedUnfenced(Riscv):
+    """A frame that a page has left is free while a hart may use it."""
+
+    def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        self.release(mfn)
+
+
+class WritableUnasked(Riscv):
+    """Every entry is writable, whatever the p2m says of the page."""
+
+    geometry = Riscv.further_geometries[0]
+
+    def with_right(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
+        given = super().with_right(vm, gfn, access)
+        return attrs.evolve(given, writable=given.readable)
+
+
+class InvalidWithRights(Riscv):
+    """V is cleared alone when a page goes, and the rights that stay are given when the entry is valid again."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        old = self.leaves[vm, gfn]
+        super().forget(vm, gfn)
+        self.leaves[vm, gfn] = attrs.evolve(old, present=False)
+
+
+class ShortageIsAHole(Riscv):
+    """A page that cannot be supplied now is reported to the guest as no memory."""
+
+    geometry = attrs.evolve(Riscv.geometry).resized(Mfn=1)
+
+    def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
+        return Supply.HOLE if self.p2m[vm, gfn].mapped else super().supply(vm, gfn, write)
+
+
+class FaultNeverServed(Riscv):
+    """A fault on a page that is there is said to have to wait, for ever."""
+
+    def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
+        return Supply.LATER if self.p2m[vm, gfn].mapped else super().supply(vm, gfn, write)
+
+
+class RiscvPopulatedUnscrubbed(Unscrubbed, Riscv):
+    """A page comes to a guest with what its frame held."""
+
+
+class FrameKeptWithoutItsPage(NeverRetired, Riscv):
+    """A page goes, and its frame is kept as though it were there."""
+
+
+class RiscvZeroesRead(Riscv):
+    """Loads show zeroes."""
+
+    @guest
+    def load_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index) -> Seen:
+        seen = super().load_physical(vm, cpu, gfn, offset)
+        return attrs.evolve(seen, shown=Reply(seen.shown.event, Cell()))
+
+
+class RiscvFetchesExit(Riscv):
+    """Every fetch exits."""
+
+    @guest
+    def fetch_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index) -> Seen:
+        require(self.harts[cpu].active and self.harts[cpu].vm == vm)
+        return Seen(Reply(Event.EXITED), Reply(), gfn, cpu=cpu, fetch=True)

@@ -1,0 +1,50 @@
+"""Mutants of accessed and dirty flags in RISC-V's G-stage."""
+
+from refmodel.machine.cells import Access
+from refmodel.machine.names import Gfn, Vm
+from refmodel.machine.riscv.leaf import Leaf
+from refmodel.mmu.hgatp import VmidMmu
+from refmodel.mmu.hgatp_flags import HgatpFlagsMmu
+from refmodel.monitor.dirty_flags import DirtyFlags
+from refmodel.points import over
+
+
+class RiscvFlags(DirtyFlags, HgatpFlagsMmu):
+    """RISC-V's G-stage over a dirty log that its flags keep."""
+
+    geometry = over("riscv A/D", ("dirty-flags",)).geometry
+
+
+class FlagsClearedUnfenced(RiscvFlags):
+    """Flags are cleared, and harts go on storing by entries that they remember as dirty."""
+
+    def fence_flags(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing."""
+
+
+class FlagsGoUnnoted(RiscvFlags):
+    """A page goes, and what the flags of its entry said is lost."""
+
+    def forget(self, vm: Vm, gfn: Gfn) -> None:
+        VmidMmu.forget(self, vm, gfn)
+
+
+class DirtyGoesWithTheRight(RiscvFlags):
+    """A page loses W and D together, and nobody notes that it was written."""
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        VmidMmu.protect(self, vm, gfn)
+
+
+class CleanBeforeHartsFenced(RiscvFlags):
+    """A page is sent when D is clear, and a hart that has yet to fence stores to it without setting D."""
+
+    def have_learnt(self, vm: Vm, gfn: Gfn) -> bool:
+        return True
+
+
+class FaultUnmarked(RiscvFlags):
+    """With Svade a store faults for D, and the monitor sets A alone: the fault comes again."""
+
+    def made(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
+        return super().made(vm, gfn, Access.READ if access == Access.WRITE and self.leaves[vm, gfn].writable else access)
