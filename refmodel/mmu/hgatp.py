@@ -75,13 +75,17 @@ class VmidMmu(VmTags, AcknowledgingMmu):
 
     # ------------------------------------------------------------ the hart
 
+    def vmid_on(self, cpu: Cpu) -> Tag:
+        """The VMID in a hart's hgatp while it runs a VM."""
+        return self.tags[self.harts[cpu].vm].tag
+
     def gives(self, cpu: Cpu, leaf: Leaf, access: Access) -> bool:
         """Whether a hart needs no more than this entry for an access. Under Svade the entry has to have the flags."""
         return lets(leaf, access) and has_flags(leaf, access)
 
     def found(self, vm: Vm, cpu: Cpu, gfn: Gfn, access: Access) -> Leaf:
         """The entry that a hart uses: one that it remembers, or the one that it reads, and remembers then."""
-        vmid = self.tags[self.harts[cpu].vm].tag
+        vmid = self.vmid_on(cpu)
         remembered = self.vmid_tlb[cpu, vmid, gfn]
         if remembered.valid and cached("G-stage entry"):
             return remembered.leaf
@@ -202,7 +206,7 @@ class VmidMmu(VmTags, AcknowledgingMmu):
             if found == Supply.LATER:
                 return Served(Result.FAILED, vm, cpu, gfn, lacked(cause, implicit))
         self.leaves[vm, gfn] = self.made(vm, gfn, access)
-        self.hfence_gvma(cpu, self.tags[vm].tag, gfn)
+        self.hfence_gvma(cpu, self.vmid_on(cpu), gfn)
         return Served(Result.INSTALLED, vm, cpu, gfn, lacked(cause, implicit))
 
     def access_of(self, cause: Cause, implicit: Implicit) -> Access:
