@@ -29,13 +29,16 @@ def drained_logs_have_room(s: EptPmlMmu, before: EptPmlMmu, outcome: Drained) ->
     return s.log_entries_of(outcome.vm, outcome.gfn) < before.log_entries_of(outcome.vm, outcome.gfn)
 
 
+def is_sent(s: PageModificationLogging, vm: Vm, gfn: Gfn) -> Any:
+    """Whether a page was sent, or is about to be, and so is watched."""
+    return s.sent[vm, gfn] == Sent.PROTECTED or s.sent[vm, gfn] == Sent.THERE
+
+
 @law("EQV-4", "A page that is watched, and was written, is in a log that is still to be drained.")
 def written_pages_are_logged(s: PageModificationLogging, vm: Vm, gfn: Gfn) -> Any:
-    is_watched = s.sent[vm, gfn] == Sent.PROTECTED or s.sent[vm, gfn] == Sent.THERE
-    return implies(is_watched and s.is_written(vm, gfn), s.log_entries_of(vm, gfn) > 0)
+    return implies(is_sent(s, vm, gfn) and s.is_written(vm, gfn), s.log_entries_of(vm, gfn) > 0)
 
 
 @law("EQV-4", "A page that is watched is mapped by an entry of its own, so that stores to others do not hide one to it.")
 def watched_pages_are_apart(s: PageModificationLogging, vm: Vm, gfn: Gfn) -> Any:
-    is_watched = s.sent[vm, gfn] == Sent.PROTECTED or s.sent[vm, gfn] == Sent.THERE
-    return implies(is_watched and s.is_covered(gfn), s.is_apart(vm, gfn))
+    return implies(is_sent(s, vm, gfn) and s.is_covered(gfn), s.is_apart(vm, gfn))
