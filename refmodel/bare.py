@@ -93,6 +93,10 @@ class BareMemory(Design):
         self.plugged[vm, gfn] = False
         self.bare_memory[vm, gfn] = self.bare_memory[vm, gfn].scrubbed()
 
+    def is_called_free(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether the guest has said that a page holds nothing it needs, and has not stored to it since."""
+        return False
+
 
 class BareMachine(BareMemory):
     """A machine whose tables have one level, with a translation cache for every vCPU."""

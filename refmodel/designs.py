@@ -38,6 +38,7 @@ from refmodel.monitor.compressed_memory import CompressedMemory
 from refmodel.monitor.devices import Devices
 from refmodel.monitor.dirty_flags import DirtyFlags
 from refmodel.monitor.dirty_logging import DirtyLogging
+from refmodel.monitor.free_page_hinting import FreePageHinting
 from refmodel.monitor.grants import Grants
 from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.host_pages import HostPages
@@ -109,11 +110,10 @@ class AssignedDevices(Devices, Sharing, DirtyLogging, ContractMmu):
     geometry = Memory.geometry.resized(Mfn=3)
 
 
-class LiveMigration(Migration):
-    """A VM that moves to another machine: pre-copy, stop-and-copy, post-copy."""
+class LiveMigration(Migration, FreePageHinting, DirtyLogging, ContractMmu):
+    """A VM that moves to another machine: pages are sent ahead, skipped if the guest says so, and fetched, under any MMU."""
 
-    laws = EVERY_LAW
-    geometry = geometry(Vm=1, Gfn=2, Index=1, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
+    geometry = Memory.geometry
 
 
 class BuddyFrames(Buddy):

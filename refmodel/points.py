@@ -44,9 +44,11 @@ from refmodel.monitor.devices import Devices
 from refmodel.monitor.dirty_flags import DirtyFlags
 from refmodel.monitor.dirty_logging import DirtyLogging
 from refmodel.monitor.dirty_ring import DirtyRing
+from refmodel.monitor.free_page_hinting import FreePageHinting
 from refmodel.monitor.free_page_reporting import FreePageReporting
 from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.ksm import Ksm
+from refmodel.monitor.migration import Migration
 from refmodel.monitor.p2m import P2m
 from refmodel.monitor.page_modification_logging import PageModificationLogging
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
@@ -76,7 +78,8 @@ PROCESSORS = {
     "npt": "Cpu", "ept tagged": "Cpu", "riscv": "Cpu", "riscv A/D": "Cpu"}
 """Of those whose processors acknowledge flushes: the sort of names of what acknowledges."""
 MECHANISMS: dict[str, type[P2m]] = {
-    "compressed-memory": CompressedMemory, "swapping": Swapping, "dirty-ring": DirtyRing,
+    "migration": Migration, "compressed-memory": CompressedMemory, "swapping": Swapping,
+    "free-page-hinting": FreePageHinting, "dirty-ring": DirtyRing,
     "dirty-logging": DirtyLogging, "dirty-flags": DirtyFlags,
     "page-modification-logging": PageModificationLogging, "ksm": Ksm, "sharing": Sharing,
     "deflate-on-oom": DeflateOnOom, "ballooning": Ballooning, "virtio-mem": VirtioMem, "free-page-reporting": FreePageReporting,
@@ -89,6 +92,8 @@ WAYS_TO_LOG: dict[str, type[P2m]] = {
     "dirty-ring": P2m, "dirty-logging": P2m, "dirty-flags": NotedFlags, "page-modification-logging": EptPmlMmu}
 """Ways to keep one dirty log, and the MMUs that can: by write protection, in a ring or in a bitmap; by looking at dirty flags; and
 by what processors log."""
+NEED_A_LOG, LOGGED = ("free-page-hinting",), ("dirty-logging",)
+"""Mechanisms that lie over a dirty log, and the one that they get where none is named."""
 APART = ("compressed-memory", "virtio-mem")
 """Not among everything: a second way to swap, and a second way to give memory back. Each is explored and proved by itself, and with
 every other in pairs; a slow test proves them with all the others over EPT."""
@@ -129,7 +134,8 @@ def over(mmu: str, mechanisms: Sequence[str]) -> type[Design]:
     logging = [each for each in WAYS_TO_LOG if each in mechanisms]
     if len(logging) > 1:
         raise BadDesign(f"{mmu} over {', '.join(mechanisms)}: {' and '.join(logging)} keep the same log; expected one of them")
-    chosen = tuple(each for each in possible if each in mechanisms)
+    completing = LOGGED if not logging and {*NEED_A_LOG} & {*mechanisms} else ()
+    chosen = tuple(each for each in possible if each in mechanisms or each in completing)
     return _over(mmu, chosen, ", ".join(chosen))
 
 
@@ -143,7 +149,7 @@ def _over(mmu: str, mechanisms: tuple[str, ...], called: str) -> type[Design]:
     """The class: it is made once, so that it is one design wherever it is named."""
     body: dict[str, Any] = {"__doc__": f"{mmu.capitalize()} over {called}.", "__module__": __name__,
                             "geometry": _geometry(mmu, mechanisms), "further_geometries": _further(mmu, mechanisms),
-                            "explored": len(mechanisms) <= EXPLORED and not (mmu == "riscv A/D" and {*mechanisms} & {*MERGING})}
+                            "explored": _are_few(mechanisms) and not (mmu == "riscv A/D" and {*mechanisms} & {*MERGING})}
     name = "".join(word.capitalize() for word in re.split(r"[^A-Za-z0-9]+", f"{mmu} over {called}"))
     return type(name, (*_bases(mechanisms), MMUS[mmu]), body)
 
@@ -154,10 +160,15 @@ def _bases(mechanisms: Sequence[str]) -> list[type[P2m]]:
     return [cls for cls in classes if not any(issubclass(other, cls) for other in classes if other is not cls)]
 
 
+def _are_few(mechanisms: Sequence[str]) -> bool:
+    """Whether there are few enough to be explored together. One that lies over a dirty log counts as one with it."""
+    return len([each for each in mechanisms if each not in NEED_A_LOG]) <= EXPLORED
+
+
 def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
     """Two pages each of two VMs, and two frames; where pages are merged, a limit that lets two share. Where processors acknowledge
     flushes, one VM with two pages, and one processor."""
-    found = LARGER if len(mechanisms) > EXPLORED else SMALL.resized(Slot=1)
+    found = SMALL.resized(Slot=1) if _are_few(mechanisms) else LARGER
     if "ksm" in mechanisms:
         found = found.resized(Chain=1, naturals=2)
     if "virtio-mem" in mechanisms:

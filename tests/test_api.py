@@ -134,11 +134,11 @@ def test_a_run_is_drawn_and_a_page_written(tmp_path: Path) -> None:
 
 
 def test_outcomes_with_fields_called_as_replies_are_drawn(tmp_path: Path) -> None:
-    """``shown`` and ``due`` of the outcomes of ``migration`` are cells, and no replies."""
-    report = refmodel.explore(MUTANTS["migration-sent-unflushed"].design, law="EQV-4")
-    assert "breaks EQV-4" in refmodel.draw(report.broken_runs[0])
+    """``shown`` and ``due`` of the outcomes of ``grants`` are cells, and no replies."""
+    report = refmodel.explore(MUTANTS["grant-transferred-empty"].design, law="EQV-1")
+    assert "breaks EQV-1" in refmodel.draw(report.broken_runs[0])
     refmodel.write_page(report, tmp_path / "page.html")
-    assert "breaks EQV-4" in (tmp_path / "page.html").read_text()
+    assert "breaks EQV-1" in (tmp_path / "page.html").read_text()
 
 
 @pytest.mark.parametrize(("design", "options", "message"), [

@@ -8,8 +8,8 @@ from refmodel.machine.cells import Cells
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
 from refmodel.monitor.compressed_memory import Packed, WrittenOut
 from refmodel.monitor.frames import Use
-from refmodel.monitor.p2m import Backing, P2mEntry
-from refmodel.monitor.swapping import Reclaim, Reclaimed, SlotUse
+from refmodel.monitor.p2m import Backing, P2mEntry, Reclaim, Reclaimed
+from refmodel.monitor.swapping import SlotUse
 
 
 class ReadFromTheDevice(CompressedPages):

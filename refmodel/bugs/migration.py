@@ -1,76 +1,194 @@
-"""Mutants of live migration."""
+"""Mutants of live migration and of free page hinting: pages that go stale on their way, come twice, or are lost."""
 
-from refmodel.designs import LiveMigration
-from refmodel.language import require
-from refmodel.machine.names import Gfn, Vm
-from refmodel.monitor.migration import MovingPage, Phase
+import attrs
 
-
-class SentUnflushed(LiveMigration):
-    """A page is sent while a processor may store to it without setting its flag."""
-
-    def may_send(self, page: MovingPage) -> bool:
-        return True
-
-
-class HintOutlivesTheStore(LiveMigration):
-    """A page was hinted to be free, then stored to, then seen dirty; and is skipped on the old hint."""
-
-    def hint_after(self, vm: Vm, gfn: Gfn) -> bool:
-        return self.pages[vm, gfn].hinted
-
-
-class HintTakenUnflushed(LiveMigration):
-    """A hint is taken while the page may be stored to unseen."""
-
-    def takes_hints(self, vm: Vm, gfn: Gfn) -> bool:
-        return True
+from refmodel.designs import EptFlags, LiveMigration, Memory, MemoryAcknowledged
+from refmodel.language import operation, require
+from refmodel.machine.cells import Cells
+from refmodel.machine.names import Gfn, Mfn, Vm
+from refmodel.mmu.contract import ContractMmu
+from refmodel.mmu.contract_caches import ContractMmuAcknowledged
+from refmodel.mmu.ept_flags import EptFlagsMmu
+from refmodel.monitor.ballooning import Ballooning
+from refmodel.monitor.devices import Devices
+from refmodel.monitor.dirty_flags import DirtyFlags
+from refmodel.monitor.dirty_logging import DirtyLogging, Sent
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.free_page_hinting import FreePageHinting
+from refmodel.monitor.migration import Kept, Migration
+from refmodel.monitor.p2m import Backing, P2mEntry, Reclaim, Reclaimed, Supply
+from refmodel.monitor.sharing import Sharing
 
 
-class DirtyLeftBehind(LiveMigration):
-    """What became dirty last is not collected before the guest goes on there."""
+class OnlyPostCopy(Migration, ContractMmu):
+    """Pages that are handed over and fetched, and nothing beside that. (Right.)"""
 
-    def has_come(self, page: MovingPage) -> bool:
-        return page.clean
+    geometry = Memory.geometry
 
 
-class PlacedTwice(LiveMigration):
+class HandedOverUnflushed(Migration, ContractMmuAcknowledged):
+    """A page is handed over while a processor may store to it where it was."""
+
+    geometry = MemoryAcknowledged.geometry
+
+    def forget_and_wait(self, vm: Vm, gfn: Gfn) -> None:
+        self.forget(vm, gfn)
+
+
+class DirtyLeftBehind(Migration, DirtyFlags, EptFlagsMmu):
+    """What was sent of a page is taken for good, although its dirty flag says that the guest has stored to it since."""
+
+    geometry = EptFlags.further_geometries[0]
+
+    def move_contents(self, vm: Vm, gfn: Gfn) -> Cells:
+        return self.destination[vm, gfn] if self.sent[vm, gfn] == Sent.THERE else super().move_contents(vm, gfn)
+
+
+class PlacedTwice(OnlyPostCopy):
     """A page that arrives again overwrites what the guest has stored."""
 
-    def is_wanted(self, page: MovingPage) -> bool:
-        return True
+    @operation
+    def place(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.kept[vm, gfn].under_way)
+        if self.p2m[vm, gfn].mapped:
+            self.memory[self.p2m[vm, gfn].mfn] = self.origin[vm, gfn]
+        Migration.place(self, vm, gfn)
 
 
-class DiscardedTooEarly(LiveMigration):
-    """The old machine frees a page as soon as the guest has left."""
+class DiscardedTooEarly(OnlyPostCopy):
+    """The old machine frees a page as soon as it has been handed over."""
 
-    def may_discard(self, vm: Vm, gfn: Gfn) -> bool:
-        page = self.pages[vm, gfn]
-        return self.phase[vm] == Phase.THERE and not page.in_flight and not page.discarded
+    def may_free_kept(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.kept[vm, gfn].kept and not self.kept[vm, gfn].under_way
 
 
-class LeftUnscrubbed(LiveMigration):
+class FreedUnderWay(OnlyPostCopy):
+    """The old machine frees a page that it has just sent again."""
+
+    @operation
+    def free_kept(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.kept[vm, gfn].kept)
+        require(self.p2m[vm, gfn].backing != Backing.AWAITED)
+        self.scrub_kept(vm, gfn)
+        self.kept[vm, gfn] = attrs.evolve(self.kept[vm, gfn], kept=False)
+
+
+class LeftUnscrubbed(OnlyPostCopy):
     """The old machine frees a page with all that it holds."""
 
-    def discard(self, vm: Vm, gfn: Gfn) -> None:
-        contents = self.here[vm, gfn]
-        super().discard(vm, gfn)
-        self.here[vm, gfn] = contents
+    def scrub_kept(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing."""
 
 
-class LeftForGood(LiveMigration):
-    """Pages that the other machine has are kept here."""
+class LeftForGood(OnlyPostCopy):
+    """Pages that have come are kept on the old machine too."""
 
-    def may_transmit(self, vm: Vm, gfn: Gfn) -> bool:
-        return super().may_transmit(vm, gfn) and not self.pages[vm, gfn].received
-
-    def may_discard(self, vm: Vm, gfn: Gfn) -> bool:
+    def may_free_kept(self, vm: Vm, gfn: Gfn) -> bool:
         return False
 
 
-class RunsOnBoth(LiveMigration):
-    """A VM that has left goes on here too."""
+class RunsOnBoth(OnlyPostCopy):
+    """A page is handed over, and the guest goes on using it where it was."""
 
-    def resume(self, vm: Vm) -> None:
-        require(self.phase[vm] != Phase.HERE)
-        self.phase[vm] = Phase.HERE
+    @operation
+    def hand_over(self, vm: Vm, gfn: Gfn) -> Reclaimed:
+        entry = self.p2m[vm, gfn]
+        require(self.may_hand_over(vm, gfn) and not self.kept[vm, gfn].kept)
+        self.origin[vm, gfn] = self.memory[entry.mfn]
+        self.release(entry.mfn)
+        self.p2m[vm, gfn] = P2mEntry(Backing.AWAITED)
+        self.kept[vm, gfn] = Kept(kept=True)
+        return Reclaimed(Reclaim.TAKEN, vm, gfn)
+
+
+class FrameLeftBehind(OnlyPostCopy):
+    """A page is handed over, and its frame is used for nothing any more."""
+
+    def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        """Nothing."""
+
+
+class ArrivedInVain(OnlyPostCopy):
+    """A page that arrives while no frame can be had is dropped, and has to be fetched again."""
+
+    @operation
+    def place(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.kept[vm, gfn].under_way)
+        if self.is_wanted(vm, gfn) and not self.lacks_frame(vm):
+            self.put_in_frame(vm, gfn)
+        self.kept[vm, gfn] = attrs.evolve(self.kept[vm, gfn], under_way=False)
+
+
+class AwaitedPageIsAHole(OnlyPostCopy):
+    """A guest that touches a page that has not come is told that there is no memory."""
+
+    def bring(self, vm: Vm, gfn: Gfn) -> Supply:
+        return Supply.HOLE
+
+
+class PlacedWritable(LiveMigration):
+    """A page that the dirty log takes for sent comes back writable, and stores to it are not noted."""
+
+    def put_in_frame(self, vm: Vm, gfn: Gfn) -> None:
+        Migration.put_in_frame(self, vm, gfn)
+        self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], writable=True)
+
+
+class HeldPageGoes(Migration, Devices, ContractMmu):
+    """A page is handed over while a device holds it, which goes on storing to its frame."""
+
+    geometry = Memory.geometry
+
+    def may_hand_over(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.in_frame(vm, gfn)
+
+
+class PlacedInTheBalloon(Migration, Ballooning, ContractMmu):
+    """A page arrives that went to the balloon while it was under way, and is memory again."""
+
+    geometry = Memory.geometry
+
+    def is_wanted(self, vm: Vm, gfn: Gfn) -> bool:
+        return not self.p2m[vm, gfn].resident
+
+
+class HintOutlivesTheStore(LiveMigration):
+    """A page was called free, then stored to; and it is skipped still."""
+
+    def mark(self, vm: Vm, gfn: Gfn) -> None:
+        if self.sent[vm, gfn] != Sent.SKIPPED:
+            DirtyLogging.mark(self, vm, gfn)
+
+
+class HintTakenUnprotected(LiveMigration):
+    """A hint is taken about a page that may be stored to unnoticed."""
+
+    def takes_hint(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.in_frame(vm, gfn)
+
+
+class HintTakenUnflushed(FreePageHinting, DirtyLogging, ContractMmuAcknowledged):
+    """A hint is taken before every processor knows that stores are to be noted."""
+
+    geometry = MemoryAcknowledged.geometry
+
+    def takes_hint(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.in_frame(vm, gfn) and self.sent[vm, gfn] == Sent.PROTECTED
+
+
+class SkippedButFound(LiveMigration):
+    """A page that was skipped is not found empty at the other machine, though its guest was told that it is."""
+
+    def move_contents(self, vm: Vm, gfn: Gfn) -> Cells:
+        contents = self.memory[self.p2m[vm, gfn].mfn]
+        FreePageHinting.move_contents(self, vm, gfn)
+        return contents
+
+
+class MergedPageGoes(Migration, Sharing, ContractMmu):
+    """A page that shares its frame is handed over, and the frame is free though the others are in it."""
+
+    geometry = Memory.geometry
+
+    def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        self.frames[mfn] = Frame(Use.FREE)

@@ -143,10 +143,11 @@ def shared_frames_hold_what_they_held(s: CopyOnWrite, before: CopyOnWrite, mfn: 
     return implies(before.frames[mfn].use == Use.SHARED and s.frames[mfn].use == Use.SHARED, before.memory[mfn] == s.memory[mfn])
 
 
-@law("ISO-6", "What a VM can know of its memory is changed by its own steps only, but that it may be given memory.")
+@law("ISO-6", "What a VM can know of its memory is changed by its own steps only; but it may be given memory, and lose what "
+              "it called free.")
 def what_a_vm_knows_changes_by_its_own_steps(s: BareMemory, before: BareMemory, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     return implies(before.plugged[vm, gfn] and vm != actor,
-                   s.plugged[vm, gfn] and s.bare_memory[vm, gfn] == before.bare_memory[vm, gfn])
+                   s.plugged[vm, gfn] and (s.bare_memory[vm, gfn] == before.bare_memory[vm, gfn] or before.is_called_free(vm, gfn)))
 
 
 @law("ISO-6", "A balloon's size is changed by its own guest only; all that the monitor can do is ask.")

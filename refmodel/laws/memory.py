@@ -6,11 +6,11 @@ from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
 from refmodel.monitor.access_tracking import AccessTracking, Withdrawn
 from refmodel.monitor.dirty_flags import WatchedByFlags
-from refmodel.monitor.dirty_logging import DirtyLog, DirtyLogging, Sent
+from refmodel.monitor.dirty_logging import DirtyLog, DirtyLogging, Sent, is_watched_for
 from refmodel.monitor.frames import Use
-from refmodel.monitor.p2m import Backing
+from refmodel.monitor.p2m import Backing, P2m, Reclaim, Reclaimed
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
-from refmodel.monitor.swapping import Reclaim, Reclaimed, Swapping
+from refmodel.monitor.swapping import Swapping
 
 
 @law("EQV-1", "A page that is on swap is there as the bare machine has it.")
@@ -79,24 +79,24 @@ def unmarked_pages_are_there(s: DirtyLog, vm: Vm, gfn: Gfn) -> Any:
         s.is_written(vm, gfn) or s.destination[vm, gfn] == s.bare_memory[vm, gfn]))
 
 
-@law("EQV-4", "The mark of a page in a frame is taken first, then the page is protected, and then it is sent.")
+@law("EQV-4", "The mark of a page in a frame is taken first, then the page is protected, and then it is sent or skipped.")
 def marks_go_in_order(s: DirtyLog, before: DirtyLog, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.sent[vm, gfn], s.sent[vm, gfn]
     return implies(was != now, now == Sent.MARKED or (s.in_frame(vm, gfn) and (
         (now == Sent.TAKEN and was == Sent.MARKED) or (now == Sent.PROTECTED and was == Sent.TAKEN)
-        or (now == Sent.THERE and was == Sent.PROTECTED))))
+        or ((now == Sent.THERE or now == Sent.SKIPPED) and was == Sent.PROTECTED))))
 
 
 @law("EQV-4", "A page is marked, or about to be protected, or read-only: no store to it goes unnoticed.")
 def unmarked_pages_are_protected(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
     entry, sent = s.p2m[vm, gfn], s.sent[vm, gfn]
-    return (implies(entry.resident and (sent == Sent.PROTECTED or sent == Sent.THERE), not entry.writable)
-            and implies(entry.resident and sent == Sent.THERE, s.is_write_protected(vm, gfn)))
+    return (implies(entry.resident and is_watched_for(sent), not entry.writable)
+            and implies(entry.resident and (sent == Sent.THERE or sent == Sent.SKIPPED), s.is_write_protected(vm, gfn)))
 
 
 @law("EQV-4", "No device holds a page that is watched by its dirty flag, or was sent: a device's store sets none.")
 def watched_pages_are_no_devices(s: WatchedByFlags, vm: Vm, gfn: Gfn) -> Any:
-    return implies(s.sent[vm, gfn] == Sent.PROTECTED or s.sent[vm, gfn] == Sent.THERE, not s.held(vm, gfn))
+    return implies(is_watched_for(s.sent[vm, gfn]), not s.held(vm, gfn))
 
 
 @law("EFF-2", "Nothing says that a page was written when it begins to be watched, so that it need not be sent again at once.")
@@ -110,12 +110,16 @@ def any_page_can_be_taken(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.in_frame(vm, gfn), s.held(vm, gfn) or s.may_write_back(vm, gfn) or s.may_swap_out(vm, gfn))
 
 
-@law("RES-3", "A page written back can be taken, a page taken is in no frame, and one that found no slot is where it was.")
+@law("RES-3", "A page written back can be taken, and one that found no slot is where it was.")
 def a_page_is_taken_in_two_steps(s: Swapping, before: Swapping, outcome: Reclaimed) -> Any:
     was = before.p2m[outcome.vm, outcome.gfn]
     return (implies(outcome.reclaim == Reclaim.CLEAN, s.may_swap_out(outcome.vm, outcome.gfn))
-            and implies(outcome.reclaim == Reclaim.TAKEN, not s.in_frame(outcome.vm, outcome.gfn))
             and implies(outcome.reclaim == Reclaim.NO_SLOT, s.p2m[outcome.vm, outcome.gfn] == was))
+
+
+@law("RES-3", "A page that was taken from its frame is in none.")
+def a_page_taken_is_in_no_frame(s: P2m, outcome: Reclaimed) -> Any:
+    return implies(outcome.reclaim == Reclaim.TAKEN, not s.in_frame(outcome.vm, outcome.gfn))
 
 
 @law("RES-3", "A page that was withdrawn is in its frame, and is not to be had without being asked for: who comes for it is seen.")
@@ -125,7 +129,7 @@ def a_withdrawn_page_is_asked_for(s: AccessTracking, outcome: Withdrawn) -> Any:
 
 
 @law("RES-3", "A frame that nothing stands on any more is free as soon as the last page has gone.")
-def a_frame_goes_with_its_last_page(s: Swapping, before: Swapping, outcome: Reclaimed) -> Any:
+def a_frame_goes_with_its_last_page(s: P2m, before: P2m, outcome: Reclaimed) -> Any:
     mfn = before.p2m[outcome.vm, outcome.gfn].mfn
     return implies(outcome.reclaim == Reclaim.TAKEN and before.frames[mfn].references == 1,
                    s.frames[mfn].use == Use.FREE or s.frame_left(outcome.vm, outcome.gfn) == mfn)

@@ -17,8 +17,8 @@ from refmodel.language import NOTHING, Total, choose, fails, operation, require
 from refmodel.machine.cells import Cells
 from refmodel.machine.names import Count, Gfn, Mfn, Slot, Vm
 from refmodel.monitor.frames import Frame, Use
-from refmodel.monitor.p2m import Backing, P2mEntry, Supply
-from refmodel.monitor.swapping import Reclaim, Reclaimed, SlotUse, Swapping
+from refmodel.monitor.p2m import Backing, P2mEntry, Reclaim, Reclaimed, Supply
+from refmodel.monitor.swapping import SlotUse, Swapping
 
 MOST = 2
 """Compressed pages in a frame."""

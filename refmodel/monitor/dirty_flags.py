@@ -10,7 +10,7 @@ marks it. (Linux: ``clear_dirty_gfn_range``, ``mark_page_dirty_in_slot``.)
 
 from refmodel.language import operation, require
 from refmodel.machine.names import Gfn, Vm
-from refmodel.monitor.dirty_logging import DirtyLog, Sent
+from refmodel.monitor.dirty_logging import DirtyLog, is_watched_for
 from refmodel.monitor.p2m import Supply
 
 
@@ -39,6 +39,6 @@ class DirtyFlags(WatchedByFlags):
     @operation
     def mark_written(self, vm: Vm, gfn: Gfn) -> None:
         """The flag of a page that was sent, or is about to be, is found to be set."""
-        require(self.sent[vm, gfn] == Sent.PROTECTED or self.sent[vm, gfn] == Sent.THERE)
+        require(is_watched_for(self.sent[vm, gfn]))
         require(self.is_written(vm, gfn))
         self.mark(vm, gfn)

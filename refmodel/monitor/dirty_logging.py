@@ -26,6 +26,13 @@ class Sent(enum.Enum):
     """Its mark was taken; it may still be written to, unmarked."""
     PROTECTED = "protected"
     THERE = "there"
+    SKIPPED = "skipped"
+    """Its guest has called it free, so that it need not be sent."""
+
+
+def is_watched_for(sent: Sent) -> bool:
+    """Whether the first store to a page is to be noted: its mark was taken, and it is watched."""
+    return sent == Sent.PROTECTED or sent == Sent.THERE or sent == Sent.SKIPPED
 
 
 class DirtyLog(P2m):
@@ -93,6 +100,12 @@ class DirtyLog(P2m):
         require(self.is_watched(vm, gfn))
         self.destination[vm, gfn] = self.memory[self.p2m[vm, gfn].mfn]
         self.sent[vm, gfn] = Sent.THERE
+
+    def move_contents(self, vm: Vm, gfn: Gfn) -> Cells:
+        """What was sent of a page is good, if nobody has stored to it since."""
+        if self.sent[vm, gfn] == Sent.THERE and not self.is_written(vm, gfn):
+            return self.destination[vm, gfn]
+        return super().move_contents(vm, gfn)
 
     def mark(self, vm: Vm, gfn: Gfn) -> None:
         """The page is not, or is soon not to be, what the other machine has."""

@@ -15,7 +15,7 @@ import attrs
 
 from refmodel.bare import BareMemory, Event, Reply
 from refmodel.language import NOTHING, Total, count, operation, require
-from refmodel.machine.cells import Access, Cell
+from refmodel.machine.cells import Access, Cell, Cells
 from refmodel.machine.names import Gfn, Index, Mfn, Region, Slot, Vm
 from refmodel.monitor.frames import Frame, Frames, Use
 
@@ -29,6 +29,8 @@ class Backing(enum.Enum):
     IDLE = "idle"
     """In its frame, withdrawn from the MMU to see whether anybody comes for it."""
     SWAPPED = "swapped"
+    AWAITED = "awaited"
+    """To come from the machine that the VM ran on before."""
 
 
 @attrs.frozen
@@ -71,6 +73,21 @@ class Supply(enum.Enum):
     LATER = "not now: a frame was wanting, or is being read in"
 
 
+class Reclaim(enum.Enum):
+    CLEAN = "clean"
+    TAKEN = "taken"
+    NO_SLOT = "no slot is free"
+
+
+@attrs.frozen
+class Reclaimed:
+    """What came of a step of taking a page from its frame."""
+
+    reclaim: Reclaim
+    vm: Vm
+    gfn: Gfn
+
+
 class P2m(Frames, BareMemory):
     p2m: Total[tuple[Vm, Gfn], P2mEntry]
 
@@ -108,6 +125,10 @@ class P2m(Frames, BareMemory):
 
     def was_written(self, vm: Vm, gfn: Gfn) -> None:
         """A mechanism that wants to know is told: a processor's log says that a page was stored to."""
+
+    def move_contents(self, vm: Vm, gfn: Gfn) -> Cells:
+        """What another machine gets of a page that nobody reaches any more: what its frame holds, or a copy sent before."""
+        return self.memory[self.p2m[vm, gfn].mfn]
 
     def kept_apart(self, vm: Vm, region: Region) -> int:
         """How many pages of a region a mechanism wants mapped by entries of their own."""

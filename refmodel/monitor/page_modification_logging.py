@@ -10,7 +10,7 @@ marked again. (Linux maps no large pages in a memory slot that is logged.)
 from refmodel.language import count
 from refmodel.machine.names import Gfn, Region, Vm
 from refmodel.monitor.dirty_flags import WatchedByFlags
-from refmodel.monitor.dirty_logging import Sent
+from refmodel.monitor.dirty_logging import is_watched_for
 
 
 class PageModificationLogging(WatchedByFlags):
@@ -19,7 +19,7 @@ class PageModificationLogging(WatchedByFlags):
 
     def kept_apart(self, vm: Vm, region: Region) -> int:
         watched = count(self.sent, lambda sent, of, gfn: of == vm and self.is_covered(gfn) and self.lies_in(gfn, region)
-                        and (sent == Sent.PROTECTED or sent == Sent.THERE))
+                        and is_watched_for(sent))
         return watched + super().kept_apart(vm, region)
 
     def was_written(self, vm: Vm, gfn: Gfn) -> None:

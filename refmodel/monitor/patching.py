@@ -15,8 +15,8 @@ from refmodel.machine.cells import Cells
 from refmodel.machine.names import Count, Gfn, Mfn, Slot, Vm
 from refmodel.monitor.compressed_memory import CompressedMemory
 from refmodel.monitor.frames import Use
+from refmodel.monitor.p2m import Reclaim, Reclaimed
 from refmodel.monitor.sharing import Sharing
-from refmodel.monitor.swapping import Reclaim, Reclaimed
 
 
 @attrs.frozen

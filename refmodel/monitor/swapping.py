@@ -14,15 +14,13 @@ Guests that page themselves out, unaware, pay twice: *double paging* (Waldspurge
 AFIPS 1974). To the guest, swapping is nothing but time.
 """
 
-import enum
-
 import attrs
 
 from refmodel.language import NOTHING, Total, choose, fails, operation, pending, require
 from refmodel.machine.cells import Cells
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
 from refmodel.monitor.frames import Frame, Use
-from refmodel.monitor.p2m import Backing, P2m, P2mEntry, Supply
+from refmodel.monitor.p2m import Backing, P2m, P2mEntry, Reclaim, Reclaimed, Supply
 
 
 @attrs.frozen
@@ -33,21 +31,6 @@ class SlotUse:
     vm: Vm = NOTHING
     gfn: Gfn = NOTHING
     reader: Mfn = NOTHING
-
-
-class Reclaim(enum.Enum):
-    CLEAN = "clean"
-    TAKEN = "taken"
-    NO_SLOT = "no slot is free"
-
-
-@attrs.frozen
-class Reclaimed:
-    """What came of a step of taking a page."""
-
-    reclaim: Reclaim
-    vm: Vm
-    gfn: Gfn
 
 
 class Swapping(P2m):
