@@ -116,11 +116,10 @@ class LiveMigration(Migration, FreePageHinting, DirtyLogging, ContractMmu):
     geometry = Memory.geometry
 
 
-class BuddyFrames(Buddy):
-    """Machine memory as an allocator keeps it: large frames and small ones, scrubbing, memory that comes and goes."""
+class BuddyFrames(Buddy, Sharing, Ballooning, ContractMmu):
+    """Machine memory as an allocator keeps it, in blocks that come and go, over sharing and ballooning, under any MMU."""
 
-    laws = EVERY_LAW
-    geometry = geometry(Vm=2, Block=2, Index=2, naturals=2)
+    geometry = Memory.geometry.resized(Mfn=3, Block=2)
 
 
 class GrantedMemory(Grants):

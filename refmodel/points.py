@@ -39,6 +39,7 @@ from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
 from refmodel.mmu.vtlb import VirtualTlbMmu
 from refmodel.monitor.access_tracking import AccessTracking
 from refmodel.monitor.ballooning import Ballooning, DeflateOnOom
+from refmodel.monitor.buddy import Buddy
 from refmodel.monitor.compressed_memory import CompressedMemory
 from refmodel.monitor.devices import Devices
 from refmodel.monitor.dirty_flags import DirtyFlags
@@ -84,7 +85,7 @@ MECHANISMS: dict[str, type[P2m]] = {
     "page-modification-logging": PageModificationLogging, "ksm": Ksm, "sharing": Sharing,
     "deflate-on-oom": DeflateOnOom, "ballooning": Ballooning, "virtio-mem": VirtioMem, "free-page-reporting": FreePageReporting,
     "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices,
-    "reservation": Reservation}
+    "buddy-frames": Buddy, "reservation": Reservation}
 """Mechanisms by name, in the order in which they lie over each other."""
 EVERYTHING = "everything"
 """In the place of mechanisms: all that an MMU can lie under but those that are apart; of the ways to log, the last that it can."""
@@ -173,6 +174,8 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
         found = found.resized(Chain=1, naturals=2)
     if "virtio-mem" in mechanisms:
         found = found.resized(Region=1, naturals=max(1, found.naturals))
+    if "buddy-frames" in mechanisms:
+        found = found.resized(Block=1)
     if "reservation" in mechanisms:
         found = found.resized(naturals=max(2, found.naturals))  # a maximum of a page and its table
     if "2M" in mmu:

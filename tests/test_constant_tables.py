@@ -153,3 +153,46 @@ def test_a_number_whose_initial_value_is_arbitrary_is_not_below_zero(tmp_path: P
     assert all(j.verdict == "proved" for proof in prove(caps).proofs for j in proof.judgements)
     one_more = load(design(tmp_path, CAPS.replace("self.used[vm] <= self.cap[vm]", "self.used[vm] < self.cap[vm]")))
     assert any(j.verdict != "proved" for proof in prove(one_more).proofs for j in proof.judgements)
+
+
+PARTS = '''
+from refmodel.language import Design, Total, geometry, law, operation, require
+from refmodel.machine.names import Mfn, Slot
+
+
+class Memory(Design):
+    memory: Total[Mfn, bool]
+    arbitrary = ("memory",)
+
+    @operation
+    def clear(self, mfn: Mfn) -> None:
+        require(self.memory[mfn])
+        self.memory[mfn] = False
+
+
+class Disk(Design):
+    disk: Total[Slot, bool]
+    arbitrary = ("disk",)
+
+    @operation
+    def trim(self, slot: Slot) -> None:
+        require(self.disk[slot])
+        self.disk[slot] = False
+
+
+class Both(Disk, Memory):
+    geometry = geometry(Mfn=1, Slot=1)
+
+    @law("ISO-4", "Memory holds nothing at power-on, or ever.")
+    def memory_is_clear(self, mfn: Mfn) -> bool:
+        return not self.memory[mfn]
+'''
+
+
+def test_what_is_unknown_at_power_on_is_what_each_class_says_that_a_design_is_made_of(tmp_path: Path) -> None:
+    both = load(f"{design(tmp_path, PARTS)}:Both")
+    assert both.arbitrary == ("memory", "disk")
+    assert "proved" not in {j.verdict for j in prove(both, processes=1).judgements() if j.operation is None}
+    for found in (explore(both, both.cls.geometry).failure, campaign(both, both.cls.geometry, seconds=1, runs=50).failure,
+                  search(both, 2).failure):
+        assert found is not None and found.broken.clause == "ISO-4"

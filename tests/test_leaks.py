@@ -112,7 +112,7 @@ def test_the_command_tells_both_runs() -> None:
     assert document[0]["leak"] is None and document[0]["complete"]
 
 
-@pytest.mark.parametrize("name", ["buddy", "no-such-design"])
+@pytest.mark.parametrize("name", ["shadow_roles", "no-such-design"])
 def test_what_it_cannot_judge_is_refused(name: str) -> None:
     done = refmodel("leaks", name)
     assert done.returncode == 2 and name in done.stderr

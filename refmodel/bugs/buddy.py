@@ -1,83 +1,154 @@
-"""Mutants of the frame allocator."""
+"""Mutants of the frame allocator: frames that are given out twice, with what another left, or from where they should not be."""
+
 
 import attrs
 
-from refmodel.designs import BuddyFrames
+from refmodel.designs import BuddyFrames, Memory, MemoryAcknowledged
+from refmodel.geometries import two_sizes
 from refmodel.language import NOTHING, operation, require
-from refmodel.machine.names import Block, Index, Vm
-from refmodel.monitor.buddy import BlockRecord, FrameRecord, Given, Moved
+from refmodel.machine.cells import Cells
+from refmodel.machine.names import Block, Gfn, Mfn, Vm
+from refmodel.mmu.contract import ContractMmu
+from refmodel.mmu.contract_caches import ContractMmuAcknowledged
+from refmodel.mmu.ept_sizes import EptSizesMmu
+from refmodel.monitor.buddy import BlockState, Buddy, Moved, Span
+from refmodel.monitor.devices import Devices
+from refmodel.monitor.frames import Frame, Use
+from refmodel.monitor.sharing import Sharing
 
 
-class MergedInUse(BuddyFrames):
+class OnlyBuddy(Buddy, ContractMmu):
+    """An allocator, and nothing beside it. (Right.)"""
+
+    geometry = Memory.geometry.resized(Block=2)
+
+
+class MergedInUse(OnlyBuddy):
     """A block is merged while frames of it are in use."""
 
-    def is_free(self, record: BlockRecord) -> bool:
+    def is_free(self, block: Block) -> bool:
         return True
 
 
-class GivenDirty(BuddyFrames):
-    """Nobody scrubs what is given out."""
+class GivenWhole(OnlyBuddy):
+    """A frame is given out from a block that is free in one piece."""
 
-    def scrubbed(self, dirty: bool, holds: Vm) -> Vm:
-        return holds
-
-
-class FreedAsClean(BuddyFrames):
-    """A frame that comes back counts as clean."""
-
-    def marks_dirty(self) -> bool:
-        return False
+    def gives_from(self, block: Block) -> bool:
+        return block == NOTHING or (self.block_states[block].span != Span.OFFLINE and not self.block_states[block].leaving)
 
 
-class MovedEmpty(BuddyFrames):
-    """A frame moves, and what it held stays."""
-
-    def copied(self, unit: FrameRecord) -> FrameRecord:
-        return FrameRecord(unit.owner)
-
-
-class GivenWhileLeaving(BuddyFrames):
-    """Frames are given out from a block that is to be removed."""
-
-    def gives_from(self, record: BlockRecord) -> bool:
-        return True
-
-
-class ShatteredUncounted(BuddyFrames):
-    """A block that is given out whole is taken apart, and its frames count as free."""
-
-    def shatter(self, block: Block) -> None:
-        super().shatter(block)
-        self.blocks[block] = attrs.evolve(self.blocks[block], used=0)
-
-
-class WholeCountsAsOne(BuddyFrames):
-    """A block that is given out whole counts as a frame of its own that is."""
-
-    def allocate_block(self, block: Block, vm: Vm) -> Given:
-        given = super().allocate_block(block, vm)
-        if given.given:
-            self.blocks[block] = attrs.evolve(self.blocks[block], used=1)
-        return given
-
-
-class OwnerOutlivesTheFrame(BuddyFrames):
-    """A frame that comes back is its owner's still."""
-
-    def give_back(self, block: Block, index: Index) -> None:
-        owner = self.units[block, index].owner
-        super().give_back(block, index)
-        self.units[block, index] = attrs.evolve(self.units[block, index], owner=owner)
-        require(owner != NOTHING)
-
-
-class MovedFromAndKept(BuddyFrames):
-    """A frame moves to another, and the one that it moved from is not given back: its block can never be removed."""
+class RemovedInUse(OnlyBuddy):
+    """A block is removed while frames of it are in use."""
 
     @operation
-    def move(self, block: Block, index: Index, to: Block) -> Moved:
-        unit = self.units[block, index]
-        require(self.blocks[block].leaving and unit.owner != NOTHING)
-        new = self.take_unit(to, unit.owner)
-        self.units[to, new] = self.copied(unit)
-        return Moved(unit.holds, unit.holds)
+    def remove_memory(self, block: Block) -> None:
+        require(self.block_states[block].leaving)
+        self.block_states[block] = BlockState(Span.OFFLINE)
+
+
+class GivenDirty(OnlyBuddy):
+    """Nobody scrubs what is given out."""
+
+    def scrubbed(self, mfn: Mfn) -> Cells:
+        return self.memory[mfn]
+
+
+class FreedAsClean(OnlyBuddy):
+    """A frame that comes back counts as clean."""
+
+    def release(self, mfn: Mfn) -> None:
+        clean = self.known_clean[mfn]
+        Buddy.release(self, mfn)
+        self.known_clean[mfn] = clean
+
+
+class AddedAsClean(OnlyBuddy):
+    """Frames of a block that is added count as clean, since they were when it was removed."""
+
+    def forget_what_is_clean(self, block: Block) -> None:
+        """Nothing."""
+
+
+class MovedEmpty(OnlyBuddy):
+    """A page moves, and what it held stays."""
+
+    def copy_page(self, source: Mfn, target: Mfn) -> None:
+        """Nothing."""
+
+
+class GivenWhileLeaving(OnlyBuddy):
+    """Frames are given out from a block that is to be removed."""
+
+    def gives_from(self, block: Block) -> bool:
+        return block == NOTHING or self.block_states[block].span == Span.SPLIT
+
+
+class MovedFromAndKept(OnlyBuddy):
+    """A page moves to another frame, and the one that it moved from is not free: its block can never be removed."""
+
+    @operation
+    def move_page(self, vm: Vm, gfn: Gfn) -> Moved:
+        frame, mfn = self.frames[self.p2m[vm, gfn].mfn], self.p2m[vm, gfn].mfn
+        moved = Buddy.move_page(self, vm, gfn)
+        if moved.moved:
+            self.frames[mfn] = frame
+        return moved
+
+
+class SharedPageMovedAlone(Buddy, Sharing, ContractMmu):
+    """A page moves that shares its frame, and the frame is free though the others are in it."""
+
+    geometry = BuddyFrames.geometry
+
+    @operation
+    def move_page(self, vm: Vm, gfn: Gfn) -> Moved:
+        mfn = self.p2m[vm, gfn].mfn
+        moved = Buddy.move_page(self, vm, gfn)
+        if moved.moved:
+            self.frames[mfn] = Frame(Use.FREE)
+        return moved
+
+
+class HeldPageMoved(Buddy, Devices, ContractMmu):
+    """A page moves while a device holds it, which goes on using the old frame."""
+
+    geometry = BuddyFrames.geometry
+
+    def may_move(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.in_frame(vm, gfn) and self.block_states[self.block[self.p2m[vm, gfn].mfn]].leaving
+
+
+class MovedUnflushed(Buddy, ContractMmuAcknowledged):
+    """A page is copied to its new frame while a processor may store to the old one."""
+
+    geometry = MemoryAcknowledged.geometry.resized(Block=2)
+
+    def forget_and_wait(self, vm: Vm, gfn: Gfn) -> None:
+        self.forget(vm, gfn)
+
+
+class MovedIntoATable(Buddy, EptSizesMmu):
+    """The frame for a page that moves is chosen first; then its large entry is split, and the same frame becomes the table."""
+
+    geometry = two_sizes(Memory.geometry.resized(Mfn=4))
+
+    @operation
+    def move_page(self, vm: Vm, gfn: Gfn) -> Moved:
+        entry = self.p2m[vm, gfn]
+        require(self.may_move(vm, gfn))
+        if self.lacks_frame(vm):
+            return Moved(vm, gfn, moved=False)
+        mfn = self.free_frame(vm)
+        self.forget_and_wait(vm, gfn)
+        self.copy_page(entry.mfn, mfn)
+        self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
+        self.p2m[vm, gfn] = attrs.evolve(entry, mfn=mfn)
+        self.release(entry.mfn)
+        return Moved(vm, gfn, moved=True)
+
+
+class NeverMoved(OnlyBuddy):
+    """Pages stay where they are for as long as their guests want them."""
+
+    def may_move(self, vm: Vm, gfn: Gfn) -> bool:
+        return False

@@ -126,7 +126,7 @@ class _Chain:
         self.solver.add(self.at(self.state, 0))
         for kind in self.design.tables:
             table = Table(self.scope._reading, kind, "s")
-            if kind.name in self.design.cls.arbitrary:
+            if kind.name in self.design.arbitrary:
                 entries = zip(kind.all_keys(self.scope.geometry), self.scope.keys(kind.name), strict=True)
                 self.solver.add(*(self.at(self.scope.at_power_on(kind, key, table.first(terms)), 0) for key, terms in entries))
                 continue
@@ -139,6 +139,8 @@ class _Chain:
 
     def broken(self, step: int) -> Term:
         """That a law does not hold of the state after so many steps, or of the last of them."""
+        if step == 0:
+            return self.at(self.bad_state, 0)
         return z3.Or(self.at(self.bad_state, step), self.at(self.bad_step, step - 1))
 
     def _steps(self) -> Iterator[Term]:
@@ -174,6 +176,9 @@ class _Chain:
         decoder = _Decoder(self.scope, model)
         machine = Machine(self.design, self.scope.geometry)
         machine.power_on(recorded(self._initial(decoder)))
+        broken = machine.broken(None, (), None)
+        if broken is not None:
+            return Failure(Run(machine.initial_answers, ()), broken)
         steps: list[Step] = []
         for step in range(depth):
             path = self.paths[model.eval(z3.Int(f"path@{step}"), model_completion=True).as_long()]
@@ -191,7 +196,7 @@ class _Chain:
         return None
 
     def _initial(self, decoder: _Decoder) -> Iterator[Any]:
-        for name in self.design.cls.arbitrary:
+        for name in self.design.arbitrary:
             kind = self.design.table(name)
             table = Table(self.scope._reading, kind, "s")
             for key in self.scope.keys(name):
@@ -317,23 +322,24 @@ def search(design: Outline, depth: int, *, clause: str | None = None, seconds: f
         counts += [c for f in formulas for c in f.counts if c.number.decl().name() not in {x.number.decl().name() for x in counts}]
         chain = _Chain(judged, formulas, [p for p, _ in found], scope, counts)
         chain.begin()
-        for step in range(depth):
+        for step in range(depth + 1):
             if progress:
-                progress(step + 1)
+                progress(step)
             left = seconds - (time.perf_counter() - began)
             if left <= 0:
-                return Search(None, step, False, time.perf_counter() - began)
-            chain.extend(step)
+                return Search(None, max(0, step - 1), False, time.perf_counter() - began)
+            if step > 0:
+                chain.extend(step - 1)
             chain.solver.push()
             chain.solver.set("timeout", max(1, int(left * 1000)))
-            chain.solver.add(chain.broken(step + 1))
+            chain.solver.add(chain.broken(step))
             answer = chain.solver.check()
             if answer == z3.sat:
-                failure = chain.run(chain.solver.model(), step + 1)
-                return Search(failure, step + 1, failure is not None, time.perf_counter() - began)
+                failure = chain.run(chain.solver.model(), step)
+                return Search(failure, step, failure is not None, time.perf_counter() - began)
             chain.solver.pop()
             if answer != z3.unsat:
-                return Search(None, step, False, time.perf_counter() - began)
+                return Search(None, max(0, step - 1), False, time.perf_counter() - began)
     return Search(None, depth, True, time.perf_counter() - began)
 
 

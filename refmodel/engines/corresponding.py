@@ -30,7 +30,7 @@ def shared(design: Outline, other: Outline) -> tuple[str, ...]:
             raise BadDesign(f"{design.name} has no table {table.name}, which {other.name} has; expected all of its tables")
         if mine != table:
             raise BadDesign(f"table {table.name} of {design.name} has other keys or values than that of {other.name}")
-        if table.name in design.cls.arbitrary and table.name not in other.cls.arbitrary:
+        if table.name in design.arbitrary and table.name not in other.arbitrary:
             raise BadDesign(f"table {table.name} of {design.name} holds anything at power-on, but not that of {other.name}")
     return tuple(table.name for table in other.tables)
 

@@ -33,7 +33,7 @@ MOST_POWER_ONS = 1 << 16
 
 
 def _power_ons(design: Outline, geometry: Geometry) -> int:
-    tables = [design.table(name) for name in design.cls.arbitrary]
+    tables = [design.table(name) for name in design.arbitrary]
     return math.prod(len(list(itertools.islice(table.value.values(geometry), MOST_POWER_ONS)))
                      ** min(_keys(table, geometry) - len(geometry.given.get(table.name, ())), 64) for table in tables)
 

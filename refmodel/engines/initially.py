@@ -45,7 +45,7 @@ def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
     with answering(reading):
         state = reading.state(AT_FIRST)
         for kind in design.tables:
-            if kind.name not in design.cls.arbitrary:
+            if kind.name not in design.arbitrary:
                 getattr(state, kind.name).reset(lambda *_: True)
         names = [reading.arbitrary(kind, f"any!!{n}") for n, kind in law.names]
         reading.real = [real for (_, leaf), name in zip(law.names, names, strict=True) for real in real_term(leaf, name.term)]
@@ -85,4 +85,4 @@ class _Initially(Symbolic):
 
     @property
     def arbitrary_tables(self) -> tuple[str, ...]:
-        return () if self.design is None else self.design.cls.arbitrary
+        return () if self.design is None else self.design.arbitrary

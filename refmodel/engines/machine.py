@@ -142,7 +142,7 @@ class Machine:
     def power_on(self, pick: Pick) -> None:
         """Decide what nobody knows about the initial state."""
         self._pick, self._asked = pick, []
-        for name in self.design.cls.arbitrary:
+        for name in self.design.arbitrary:
             table = getattr(self.state, name)
             kind = self.design.table(name)
             options = self.values(kind.value)

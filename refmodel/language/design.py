@@ -17,6 +17,7 @@ import collections
 import collections.abc
 import functools
 import inspect
+import itertools
 import math
 import sys
 import types
@@ -79,12 +80,12 @@ class Design:
     further_geometries: ClassVar[tuple[Geometry, ...]] = ()
     """Others to explore too, small where that one is large: not all that a design has to do with need vary at once."""
     arbitrary: ClassVar[tuple[str, ...]] = ()
-    """The tables whose initial contents nobody knows, as memory's at power-on."""
+    """The tables whose initial contents nobody knows, as memory's at power-on. (A class adds to those of the classes that it is
+    made of.)"""
     explored: ClassVar[bool] = True
     """Whether its geometry is small enough to be explored to the end."""
     known: ClassVar[tuple[str, ...]] = ()
-    """The tables of whose entries a VM can know its own, by what it is shown: its bare machine. (A class adds to those it is made
-    of.)"""
+    """The tables of whose entries a VM can know its own, by what it is shown: its bare machine. (Likewise.)"""
     flows: ClassVar[dict[str, str]] = {}
     """The operations by which a VM is meant to come to know what others do, each with the name of the flow. (Likewise.)"""
     steps: ClassVar[dict[str, tuple[str, ...]]] = {}
@@ -143,6 +144,12 @@ class Outline:
         """What whoever acts is: the kind of the parameter ``vm`` of the guests' operations."""
         kinds = [kind for op in self.operations if op.by_guest for name, kind in op.parameters if name == "vm"]
         return next((kind for kind in kinds if isinstance(kind, NameKind)), NameKind("Vm"))
+
+    @functools.cached_property
+    def arbitrary(self) -> tuple[str, ...]:
+        """The tables of which nobody knows what they hold at power-on, by what each class says that the design is made of."""
+        said = [name for base in reversed(self.cls.__mro__) for name in vars(base).get("arbitrary", ())]
+        return tuple(dict.fromkeys(said))
 
     @functools.cached_property
     def constant(self) -> frozenset[str]:
@@ -246,11 +253,12 @@ def _outline(cls: Any) -> Outline:
     laws, pending = _laws(cls, operations), pendings(cls, operations)
     if not laws and not pending:
         raise BadDesign(f"{place_of(cls)}: no laws; expected functions decorated with @law, or a tuple called laws")
-    for name in cls.arbitrary:
+    text = _read(cls, tables, operations, (*laws, *(each.law for each in pending)))
+    read = Outline(cls, tables, operations, laws, text, pending)
+    for name in read.arbitrary:
         if name not in {t.name for t in tables}:
             raise BadDesign(f"{place_of(home_of(cls, 'arbitrary'), 'arbitrary')} names {name!r}, which is no table")
-    text = _read(cls, tables, operations, (*laws, *(each.law for each in pending)))
-    return Outline(cls, tables, operations, laws, text, pending)
+    return read
 
 
 def _names(code: types.CodeType) -> frozenset[str]:
@@ -325,12 +333,25 @@ def _operations(cls: type[Design]) -> tuple[Operation, ...]:
     return tuple(sorted(found, key=lambda o: order[o.name]))
 
 
+def _refuse_hidden_operation(cls: type[Design], name: str, place: str) -> None:
+    """``BadDesign`` where one class that a design is made of has an operation that hides another's of that name, which would never be
+    taken: it takes other things, or its class knows nothing of the other and does not go on to it by ``super()``."""
+    stated = [(base, vars(base)[name]) for base in cls.__mro__ if isinstance(vars(base).get(name), FunctionType)]
+    for (above, mine), (base, hidden) in itertools.pairwise(stated):
+        takes, other = (list(inspect.signature(each).parameters)[1:] for each in (mine, hidden))
+        if takes != other or not (issubclass(above, base) or "super" in mine.__code__.co_names):
+            raise BadDesign(f"{place} of {above.__name__} hides the one of {base.__name__} ({hidden.__code__.co_filename}:"
+                            f"{hidden.__code__.co_firstlineno}), which would never be taken; expected another name for one of them, "
+                            f"or {'the same parameters' if takes != other else f'super().{name}(...) in it'}")
+
+
 def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
     method = getattr(cls, name)
     plain = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
     if not isinstance(plain, FunctionType):
         raise BadDesign(f"{place_of(home_of(cls, name), name)} stands where an operation is, and is no plain method")
     place = f"{method.__code__.co_filename}:{method.__code__.co_firstlineno}: operation {name}"
+    _refuse_hidden_operation(cls, name, place)
     try:
         hints = typing.get_type_hints(method, include_extras=True)
     except Exception as why:

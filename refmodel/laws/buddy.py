@@ -1,62 +1,39 @@
-"""Every frame is free or somebody's, once, whole or in parts; and nobody finds what another left."""
+"""What an allocator owes to those who take frames from it, and to whoever wants memory removed."""
 
 from typing import Any
 
 from refmodel.language import NOTHING, implies, law
-from refmodel.machine.names import Block, Index, Vm
-from refmodel.monitor.buddy import Buddy, Given, Moved, Span, frames_of, used
+from refmodel.machine.names import Gfn, Mfn, Vm
+from refmodel.monitor.buddy import Buddy, Moved, Span
+from refmodel.monitor.frames import Use
 
 
-@law("ISO-1", "Nobody has a small frame of a block that is free, given out whole, or not there.")
-def a_frame_is_given_once(s: Buddy, block: Block, index: Index) -> Any:
-    record, unit = s.blocks[block], s.units[block, index]
-    return (implies(unit.owner != NOTHING, record.span == Span.SPLIT)
-            and implies(record.span == Span.WHOLE, record.owner != NOTHING)
-            and implies(record.span != Span.WHOLE, record.owner == NOTHING))
+@law("RES-2", "No frame of a block that is free in one piece, or not there, is used.")
+def a_block_in_one_piece_is_free(s: Buddy, mfn: Mfn) -> Any:
+    block = s.block[mfn]
+    return implies(block != NOTHING and s.block_states[block].span != Span.SPLIT, s.frames[mfn].use == Use.FREE)
 
 
-@law("ISO-4", "What is given out holds nothing.")
-def what_is_given_holds_nothing(s: Buddy, outcome: Given) -> Any:
-    return implies(outcome.given, outcome.holds == NOTHING)
-
-
-@law("ISO-4", "A small frame holds what is its owner's, or nothing; if it is free and holds anything, it is known to be dirty.")
-def frames_hold_their_owners(s: Buddy, block: Block, index: Index) -> Any:
-    unit = s.units[block, index]
-    return implies(s.blocks[block].span == Span.SPLIT and unit.holds != NOTHING,
-                   unit.holds == unit.owner if unit.owner != NOTHING else unit.dirty)
-
-
-@law("ISO-4", "A block holds what is its owner's, or nothing; if it is free and holds anything, it is known to be dirty.")
-def blocks_hold_their_owners(s: Buddy, block: Block) -> Any:
-    record = s.blocks[block]
-    return (implies(record.span == Span.WHOLE and record.holds != NOTHING, record.holds == record.owner)
-            and implies(record.span == Span.FREE and record.holds != NOTHING, record.dirty))
-
-
-@law("EQV-1", "Whoever has a frame that moves finds in the new one what it held.")
-def moving_keeps_what_is_held(s: Buddy, outcome: Moved) -> Any:
-    return outcome.held == outcome.holds
-
-
-@law("RES-1", "A split block counts its frames that are given out.")
-def used_frames_are_counted(s: Buddy, block: Block) -> Any:
-    return s.blocks[block].used == used(s, block)
-
-
-@law("RES-1", "What is in one piece has no frames given out apart.")
-def pieces_are_whole(s: Buddy, block: Block) -> Any:
-    return implies(s.blocks[block].span != Span.SPLIT, s.blocks[block].used == 0)
+@law("ISO-4", "A free frame that is there and known to be clean holds zeroes.")
+def clean_frames_hold_nothing(s: Buddy, mfn: Mfn) -> Any:
+    is_there = s.block_states[s.block[mfn]].span != Span.OFFLINE
+    return implies(is_there and s.frames[mfn].use == Use.FREE and s.known_clean[mfn], s.memory[mfn].is_zero())
 
 
 @law("RES-3", "Nothing is given out from a block that is to be removed.")
-def nothing_is_given_from_what_leaves(s: Buddy, before: Buddy, block: Block, index: Index) -> Any:
-    return implies(before.blocks[block].leaving and s.blocks[block].leaving,
-                   implies(s.blocks[block].span == Span.WHOLE, before.blocks[block].span == Span.WHOLE)
-                   and implies(s.units[block, index].owner != NOTHING,
-                               before.units[block, index].owner != NOTHING or before.blocks[block].span == Span.WHOLE))
+def nothing_is_given_from_what_leaves(s: Buddy, before: Buddy, mfn: Mfn) -> Any:
+    leaves = before.block_states[before.block[mfn]].leaving and s.block_states[s.block[mfn]].leaving
+    return implies(leaves and before.frames[mfn].use == Use.FREE, s.frames[mfn].use == Use.FREE)
 
 
-@law("RES-2", "A frame that moves is one frame still: each VM has as many as before.")
-def moving_loses_no_frame(s: Buddy, before: Buddy, outcome: Moved, vm: Vm) -> Any:
-    return frames_of(s, vm) == frames_of(before, vm)
+@law("RES-3", "A page that lies in a block that is to be removed can be moved, unless a device holds it.")
+def a_page_in_a_leaving_block_can_be_moved(s: Buddy, vm: Vm, gfn: Gfn) -> Any:
+    leaves = s.in_frame(vm, gfn) and s.block_states[s.block[s.p2m[vm, gfn].mfn]].leaving
+    return implies(leaves, s.may_move(vm, gfn) or s.held(vm, gfn))
+
+
+@law("RES-3", "A page that was moved lies in a block that stays, and the frame that it left is free unless others lie in it.")
+def a_moved_page_leaves_its_frame_free(s: Buddy, before: Buddy, outcome: Moved) -> Any:
+    was, now = before.p2m[outcome.vm, outcome.gfn].mfn, s.p2m[outcome.vm, outcome.gfn].mfn
+    return implies(outcome.moved, not s.block_states[s.block[now]].leaving
+                   and implies(before.frames[was].references == 1, s.frames[was].use == Use.FREE))

@@ -38,6 +38,6 @@ def what_is_freed_holds_nothing(s: Migration, before: Migration, vm: Vm, gfn: Gf
     return implies(before.kept[vm, gfn].kept and not s.kept[vm, gfn].kept, s.origin[vm, gfn].is_zero())
 
 
-@law("EQV-4", "Of a page that was skipped its guest needs nothing, unless a dirty flag says that it has stored to it since.")
+@law("EQV-4", "A page that was skipped is there, and its guest needs nothing of it, unless a dirty flag says otherwise.")
 def skipped_pages_are_free(s: FreePageHinting, vm: Vm, gfn: Gfn) -> Any:
-    return implies(s.sent[vm, gfn] == Sent.SKIPPED, s.is_written(vm, gfn) or s.called_free[vm, gfn])
+    return implies(s.sent[vm, gfn] == Sent.SKIPPED, s.plugged[vm, gfn] and (s.is_written(vm, gfn) or s.called_free[vm, gfn]))

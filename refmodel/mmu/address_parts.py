@@ -9,18 +9,18 @@ to addresses asks first (``is_covered``).
 
 from typing import ClassVar
 
-from refmodel.language import NOTHING, Design, Total
+from refmodel.language import NOTHING, Total
 from refmodel.machine.names import Block, Gfn, Index, Mfn, Region
+from refmodel.monitor.frames import FrameBlocks
 
 
-class AddressParts(Design):
+class AddressParts(FrameBlocks):
     region: Total[Gfn, Region]
     at: Total[Gfn, Index]
     page_at: Total[tuple[Region, Index], Gfn]
-    block: Total[Mfn, Block]
     frame_at: Total[tuple[Block, Index], Mfn]
 
-    arbitrary: ClassVar[tuple[str, ...]] = ("region", "at", "page_at", "block", "frame_at")
+    arbitrary: ClassVar[tuple[str, ...]] = ("region", "at", "page_at", "frame_at")
 
     def is_covered(self, gfn: Gfn) -> bool:
         """Whether a guest frame number is the one that its parts make up, so that tables can hold it."""
@@ -58,7 +58,7 @@ class ThreeSizes(AddressParts):
     block_within: Total[Block, Block]
     block_at: Total[tuple[Block, Index], Block]
 
-    arbitrary: ClassVar[tuple[str, ...]] = (*AddressParts.arbitrary, "within", "part", "block_within", "block_at")
+    arbitrary: ClassVar[tuple[str, ...]] = ("within", "part", "block_within", "block_at")
 
     def is_covered(self, gfn: Gfn) -> bool:
         """Nothing is larger than a region in which regions lie."""

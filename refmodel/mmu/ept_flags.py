@@ -8,7 +8,6 @@ they go on storing, and set it no more. (SDM Vol. 3C 28.3.5; EPTP bit 6 turns it
 Of a large entry it is noted for every page what its flags said, before they go (``noted_flags``).
 """
 
-from typing import ClassVar
 
 import attrs
 
@@ -16,11 +15,9 @@ from refmodel.bare import Event, Seen
 from refmodel.language import Total, assign, operation, require, reset
 from refmodel.machine.cells import Access, Cell, Flags, both
 from refmodel.machine.names import Gfn, Index, Mfn, Region, Vcpu, Vm
-from refmodel.mmu.address_parts import ThreeSizes
 from refmodel.mmu.ept import EptEntry
 from refmodel.mmu.ept_sizes import EptSizesMmu, EptThreeSizesMmu
 from refmodel.mmu.noted_flags import Collected, NotedFlags
-from refmodel.monitor.frames import Frames
 
 
 class EptFlagsMmu(NotedFlags, EptSizesMmu):
@@ -134,5 +131,3 @@ class EptFlagsMmu(NotedFlags, EptSizesMmu):
 
 class EptThreeSizesFlagsMmu(EptFlagsMmu, EptThreeSizesMmu):
     """With entries of 1 GiB too."""
-
-    arbitrary: ClassVar[tuple[str, ...]] = (*Frames.arbitrary, *ThreeSizes.arbitrary)

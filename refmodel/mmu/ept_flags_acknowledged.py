@@ -3,7 +3,6 @@
 A flag that was cleared is not set by a processor that has yet to acknowledge: what it says is not relied on until then.
 """
 
-from typing import ClassVar
 
 from refmodel.mmu.ept_flags import EptFlagsMmu, EptThreeSizesFlagsMmu
 from refmodel.mmu.ept_sizes_acknowledged import EptSizesAcknowledgedMmu, EptThreeSizesAcknowledgedMmu
@@ -15,5 +14,3 @@ class EptFlagsAcknowledgedMmu(EptSizesAcknowledgedMmu, EptFlagsMmu):
 
 class EptThreeSizesFlagsAcknowledgedMmu(EptThreeSizesAcknowledgedMmu, EptThreeSizesFlagsMmu):
     """With entries of 1 GiB too."""
-
-    arbitrary: ClassVar[tuple[str, ...]] = EptThreeSizesFlagsMmu.arbitrary

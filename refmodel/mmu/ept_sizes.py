@@ -24,7 +24,7 @@ from refmodel.machine.names import Block, Gfn, Index, Mfn, Region, Vcpu, Vm
 from refmodel.mmu.address_parts import AddressParts, ThreeSizes
 from refmodel.mmu.ept import EptEntry
 from refmodel.mmu.replies import Handled, Result
-from refmodel.monitor.frames import Frame, Frames, Use
+from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import P2m, Supply
 
 
@@ -96,7 +96,6 @@ class EptSizesMmu(AddressParts, P2m):
     large_tlb: Total[tuple[Vm, Vcpu, Region], LargeTranslation]
     pointers: Total[tuple[Vm, Vcpu, Region], TablePointer]
 
-    arbitrary: ClassVar[tuple[str, ...]] = (*Frames.arbitrary, *AddressParts.arbitrary)
     steps: ClassVar[dict[str, tuple[str, ...]]] = {"ept_violation": ("load_physical",)}
 
     # ------------------------------------------------------------ the hardware
@@ -373,5 +372,3 @@ class EptSizesMmu(AddressParts, P2m):
 
 class EptThreeSizesMmu(ThreeSizes, EptSizesMmu):
     """With entries of 1 GiB too."""
-
-    arbitrary: ClassVar[tuple[str, ...]] = (*Frames.arbitrary, *ThreeSizes.arbitrary)

@@ -3,7 +3,6 @@
 A table that is linked no more is given up: it stays a table, and empty, until every vCPU has forgotten its pointers.
 """
 
-from typing import ClassVar
 
 from refmodel.language import Total, operation, pending, require, reset
 from refmodel.machine.names import Mfn, Vcpu, Vm
@@ -50,5 +49,3 @@ class EptSizesAcknowledgedMmu(Acknowledged, InterruptingSizesMmu):
 
 class EptThreeSizesAcknowledgedMmu(EptSizesAcknowledgedMmu, EptThreeSizesMmu):
     """With entries of 1 GiB too."""
-
-    arbitrary: ClassVar[tuple[str, ...]] = EptThreeSizesMmu.arbitrary

@@ -18,14 +18,13 @@ from refmodel.machine.riscv.leaf import Leaf, flagged, has_flags, lets
 from refmodel.mmu.acknowledged import Acknowledged
 from refmodel.mmu.hgatp import Remembered, VmidMmu
 from refmodel.mmu.noted_flags import Collected, NotedFlags
-from refmodel.monitor.frames import Frames
 
 
 class FlaggedVmidMmu(NotedFlags, VmidMmu):
     svadu: Total[Cpu, bool]
     """Whether menvcfg.ADUE is set on a hart."""
 
-    arbitrary: ClassVar[tuple[str, ...]] = (*Frames.arbitrary, "svadu")
+    arbitrary: ClassVar[tuple[str, ...]] = ("svadu",)
 
     # ------------------------------------------------------------ the hart
 

@@ -16,7 +16,6 @@ from refmodel.language import guest, require
 from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.two_levels import LinearMmu
-from refmodel.monitor.frames import Frames
 
 
 class Flagged(enum.Enum):
@@ -45,7 +44,7 @@ class Marking:
 class LargePageMmu(LargePageBareMachine, LinearMmu):
     """Any MMU for such guests."""
 
-    arbitrary = (*Frames.arbitrary, "within")
+    arbitrary = ("within",)
 
     def lacks_tables(self, vm: Vm, vcpu: Vcpu, upper: Index) -> bool:
         """Whether one of the tables on the way to a page is not to be had now."""

@@ -12,7 +12,7 @@ import attrs
 
 from refmodel.language import NOTHING, Design, Total, choose, fails
 from refmodel.machine.cells import Cells
-from refmodel.machine.names import Count, Gfn, Mfn, Vm
+from refmodel.machine.names import Block, Count, Gfn, Mfn, Vm
 
 
 class Use(enum.Enum):
@@ -35,6 +35,15 @@ class Frame:
     gfn: Gfn = NOTHING
     references: Count = 0
     """How many p2m entries lead to it."""
+
+
+class FrameBlocks(Design):
+    """Where frames make up larger ones."""
+
+    block: Total[Mfn, Block]
+    """The block that a frame is part of, if any: nothing writes to it."""
+
+    arbitrary: ClassVar[tuple[str, ...]] = ("block",)
 
 
 class Frames(Design):
@@ -67,3 +76,7 @@ class Frames(Design):
             self.frames[mfn] = attrs.evolve(frame, references=frame.references - 1)
         else:
             self.frames[mfn] = Frame()
+
+    def scrubbed(self, mfn: Mfn) -> Cells:
+        """What a free frame holds when a guest gets it."""
+        return self.memory[mfn].scrubbed()

@@ -48,7 +48,7 @@ class FreePageHinting(DirtyLog):
     # ------------------------------------------------------------ what ends it
 
     def bare_physical(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
-        if access == Access.WRITE:
+        if access == Access.WRITE and self.plugged[vm, gfn]:
             self.called_free[vm, gfn] = False
         return super().bare_physical(vm, gfn, offset, access, value)
 

@@ -296,7 +296,7 @@ class P2m(Frames, BareMemory):
         if not self.is_flushed(vm, gfn) or self.lacks_frame(vm):
             return False
         mfn = self.free_frame(vm)
-        self.memory[mfn] = self.memory[mfn].scrubbed()
+        self.memory[mfn] = self.scrubbed(mfn)
         self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
         self.p2m[vm, gfn] = P2mEntry(Backing.MAPPED, mfn, writable=True)
         return True

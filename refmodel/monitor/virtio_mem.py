@@ -44,9 +44,9 @@ class VirtioMem(PopulateOnDemand):
     blocks: Total[tuple[Vm, Region], Block]
     device: Total[Vm, Device]
 
-    arbitrary: ClassVar[tuple[str, ...]] = (*PopulateOnDemand.arbitrary, "block_of")
+    arbitrary: ClassVar[tuple[str, ...]] = ("block_of",)
     known: ClassVar[tuple[str, ...]] = ("blocks", "device", "block_of")
-    flows: ClassVar[dict[str, str]] = {"request_blocks": "a request for memory or to give it back", **PopulateOnDemand.flows}
+    flows: ClassVar[dict[str, str]] = {"request_blocks": "a request for memory or to give it back"}
 
     @operation
     def request_blocks(self, vm: Vm, blocks: Count) -> None:

@@ -52,6 +52,8 @@ class _Mark:
     initial: int
     ways: tuple[int, ...]
     visits: int = 0
+    is_broken: bool = False
+    """At power-on: whether a law does not hold there, before any step."""
 
 
 class Walks:
@@ -110,6 +112,9 @@ class Walks:
 
     def _batch(self) -> Failure | None:
         starts = self._chosen()
+        for each in starts:
+            if each.is_broken:
+                return failure_of(self.native.design, self.native.geometry, self.power_on[each.initial], ())
         if self._batches % EACH == 0:
             self._weigh()
         self._batches += 1
@@ -152,7 +157,7 @@ class Walks:
         state = np.zeros(self.width, dtype=np.uint8)
         column = self.native.layout.column(machine.state)[:, 0]
         state[:len(column)] = column.view(np.uint8)
-        return _Mark(state, number, ())
+        return _Mark(state, number, (), is_broken=machine.broken(None, (), None) is not None)
 
     def _weigh(self) -> None:
         """Weigh the operations for a batch: the seldomer one has applied the more, and some not at all."""

@@ -45,7 +45,7 @@ class Coded(Machine):
 def power_ons(design: Outline, geometry: Geometry) -> Iterator[tuple[Any, ...]]:
     """Every content of the tables that nobody knows."""
     machine = Machine(design, geometry)
-    return itertools.product(*(geometry.contents(name, key, machine.values(kind.value)) for name in design.cls.arbitrary
+    return itertools.product(*(geometry.contents(name, key, machine.values(kind.value)) for name in design.arbitrary
                                for kind in [design.table(name)] for key in kind.all_keys(geometry)))
 
 
