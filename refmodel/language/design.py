@@ -334,15 +334,16 @@ def _operations(cls: type[Design]) -> tuple[Operation, ...]:
 
 
 def _refuse_hidden_operation(cls: type[Design], name: str, place: str) -> None:
-    """``BadDesign`` where one class that a design is made of has an operation that hides another's of that name, which would never be
+    """``BadDesign`` where an operation of one class that a design is made of hides another's of that name, which would never be
     taken: it takes other things, or its class knows nothing of the other and does not go on to it by ``super()``."""
     stated = [(base, vars(base)[name]) for base in cls.__mro__ if isinstance(vars(base).get(name), FunctionType)]
     for (above, mine), (base, hidden) in itertools.pairwise(stated):
         takes, other = (list(inspect.signature(each).parameters)[1:] for each in (mine, hidden))
         if takes != other or not (issubclass(above, base) or "super" in mine.__code__.co_names):
-            raise BadDesign(f"{place} of {above.__name__} hides the one of {base.__name__} ({hidden.__code__.co_filename}:"
-                            f"{hidden.__code__.co_firstlineno}), which would never be taken; expected another name for one of them, "
-                            f"or {'the same parameters' if takes != other else f'super().{name}(...) in it'}")
+            there = f"{hidden.__code__.co_filename}:{hidden.__code__.co_firstlineno}"
+            or_else = "the same parameters" if takes != other else f"super().{name}(...) in it"
+            raise BadDesign(f"{place} of {above.__name__} hides the one of {base.__name__} ({there}), which would never be taken; "
+                            f"expected another name for one of them, or {or_else}")
 
 
 def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
