@@ -36,7 +36,14 @@ from refmodel.oracle.trace.telling import lines
 from refmodel.oracle.vectors import features, files, manifest, monitor, paths, running, variations, walks, writing
 from refmodel.oracle.vectors.results import judge_results
 from refmodel.oracle.x86 import walk_tests
-from refmodel.oracle.x86.legacy_tests import NO_REGISTERS, LegacyCampaign, LegacyTest, LoadTest, with_pdptes_of_memory
+from refmodel.oracle.x86.legacy_tests import (
+    NO_REGISTERS,
+    LegacyCampaign,
+    LegacyProfile,
+    LegacyTest,
+    LoadTest,
+    with_pdptes_of_memory,
+)
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Observed
 from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of, level_used
@@ -386,7 +393,7 @@ def test_unicorn_carries_out_vectors_outside_ia32e_mode(pae: bool, some: Path) -
     from refmodel.oracle.x86.unicorn_legacy import UnicornLegacy
 
     machine = UnicornLegacy(pae)
-    verdict = running.run(LegacyCampaign(f"unicorn {machine.version}", pae, machine.walks), some)
+    verdict = running.run(LegacyCampaign(f"unicorn {machine.version}", LegacyProfile(pae), machine.walks, True), some)
     assert verdict is not None and verdict.checks > 700 and set(verdict.outcomes) == {"completed", "#PF"}
     assert set(verdict.seen) == ({NO_REGISTERS} if pae else set())
 

@@ -12,16 +12,17 @@ import attrs
 from refmodel.language import BadDesign
 from refmodel.machine.x86.ept_walk import Ept
 from refmodel.machine.x86.guest_walk import Cpu
-from refmodel.machine.x86.legacy_walk import Cpu32
+from refmodel.machine.x86.legacy_walk import Cpu32, CpuPae, malformed
 from refmodel.machine.x86.words import FRAME, P, lacking
 from refmodel.oracle.judging import Campaign, Deviation, Finding, Verdict
 from refmodel.oracle.riscv.vectors import SETS as RISCV_SETS
 from refmodel.oracle.riscv.vectors import run as run_riscv
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.vectors import files, manifest, walks
-from refmodel.oracle.x86 import legacy_tests, nested_campaign, walk_campaign
+from refmodel.oracle.x86 import nested_campaign, walk_campaign
 from refmodel.oracle.x86.agent.image import MEMORY, TABLES, WINDOW
-from refmodel.oracle.x86.legacy_tests import DIRECTORY, KEPT, PDPT, LegacyCampaign, LegacyTest, LoadTest
+from refmodel.oracle.x86.agent.legacy_image import DIRECTORY, HIGH, KEPT, PDPT
+from refmodel.oracle.x86.legacy_tests import LegacyCampaign, LegacyTest, LoadTest
 from refmodel.oracle.x86.nested_campaign import NestedCampaign
 from refmodel.oracle.x86.nested_tests import GUEST_TABLES, NestedTest
 from refmodel.oracle.x86.outcomes import Lawful, Observed
@@ -40,7 +41,7 @@ def run(campaign: Campaign, folder: Path) -> Verdict | None:
     if isinstance(campaign, NestedCampaign):
         return _run(campaign, folder / f"nested-{'npt' if campaign.ept is None else 'ept'}.jsonl")
     if isinstance(campaign, LegacyCampaign):
-        return _run(campaign, folder / f"guest-{'pae' if campaign.pae else '32'}.jsonl")
+        return _run(campaign, folder / f"guest-{'pae' if campaign.profile.pae else '32'}.jsonl")
     if isinstance(campaign, RiscvCampaign) and campaign.stages in RISCV_SETS:
         return run_riscv(campaign, folder)
     return None
@@ -61,7 +62,7 @@ def _run(campaign: Runnable, file: Path) -> Verdict:
         for (test, ways), one in zip(batch, observed, strict=True):
             ran += 1
             outcomes[one.outcome.kind] += 1
-            finding = _finding(test, one, ways)
+            finding = _finding(campaign, test, one, ways)
             if finding is not None:
                 seen[finding.title] += 1
                 first.setdefault(finding.title, Deviation(finding, test))
@@ -69,11 +70,12 @@ def _run(campaign: Runnable, file: Path) -> Verdict:
                    dict(outcomes))
 
 
-def _finding(test: RunnableTest, observed: Observed, ways: list[Lawful]) -> Finding | None:
+def _finding(campaign: Runnable, test: RunnableTest, observed: Observed, ways: list[Lawful]) -> Finding | None:
     if isinstance(test, WalkTest):
         return walk_campaign.compare(test, observed, ways)
     if isinstance(test, LegacyTest):
-        return legacy_tests.compare(test, observed, ways)
+        assert isinstance(campaign, LegacyCampaign)
+        return campaign.compare(test, observed, ways)
     return nested_campaign.compare(test, observed, ways)
 
 
@@ -82,28 +84,34 @@ def _runnable(campaign: Runnable, file: Path) -> Iterator[tuple[RunnableTest, li
         if isinstance(test, LoadTest):  # the machines that carry these out load CR3 without being asked whether they may
             continue
         assert isinstance(test, WalkTest | NestedTest | LegacyTest)
-        here = _set_up_legacy(test) if isinstance(test, LegacyTest) else _set_up(test, campaign)
+        here = _set_up_legacy(test, campaign) if isinstance(test, LegacyTest) else _set_up(test, campaign)
         if here is not None and walks.due(here) == ways:
             yield here, ways
 
 
-def _set_up_legacy(test: LegacyTest) -> LegacyTest | None:
-    """The test on a processor of 40 bits that has PSE-36; None if the machine cannot be set up for it."""
-    if isinstance(test.cpu, Cpu32):
-        here = attrs.evolve(test, cpu=attrs.evolve(test.cpu, beyond=lacking(40), pse36=True))
-        root = test.cpu.cr3 & ~0xFFF
+def _set_up_legacy(test: LegacyTest, campaign: Runnable) -> LegacyTest | None:
+    """The test on a processor like the implementation's; None if its machine cannot be set up for it."""
+    assert isinstance(campaign, LegacyCampaign)
+    profile, cpu = campaign.profile, test.cpu
+    beyond = lacking(profile.physical_bits)
+    if isinstance(cpu, Cpu32):
+        here = attrs.evolve(test, cpu=attrs.evolve(cpu, beyond=beyond, pse36=profile.pse36))
+        root, loadable = cpu.cr3 & ~0xFFF, True
     else:
-        here = attrs.evolve(test, cpu=attrs.evolve(test.cpu, beyond=lacking(40)))
+        here = attrs.evolve(test, cpu=attrs.evolve(cpu, beyond=beyond))
         root = test.cr3 & ~0x1F
-    in_place = root == (PDPT if test.pae else DIRECTORY) and all(at < WINDOW.start for at in test.entries)
-    possible = in_place and test.gva >> 30 < KEPT and not test.access.implicit and (test.gva or not test.access.fetch)
-    return here if possible and _reaches(here) else None
+        loadable = not any(malformed(pdpte, beyond, True) for pdpte in (cpu.pdpte0, cpu.pdpte1, cpu.pdpte2))
+    possible = (root == (PDPT if test.pae else DIRECTORY) and loadable and all(at < WINDOW.start for at in test.entries)
+                and (profile.smep_smap or not (cpu.smep or cpu.smap)) and (profile.nxe or not isinstance(cpu, CpuPae) or cpu.nxe)
+                and test.gva >> 30 < KEPT and not test.access.implicit and (test.gva or not test.access.fetch))
+    return here if possible and _reaches(here, campaign) else None
 
 
-def _reaches(test: LegacyTest) -> bool:
-    """Whether an access that completes reaches a page of data, or what is no memory of the machine's."""
+def _reaches(test: LegacyTest, campaign: LegacyCampaign) -> bool:
+    """Whether it is seen where an access goes that completes."""
     ends = [way.outcome.address for way in walks.due(test) if way.outcome.kind == "completed"]
-    return all(at & ~0xFFF in WINDOW or at >= MEMORY for at in ends)
+    return all(at & ~0xFFF in WINDOW or (campaign.anywhere and at >= MEMORY)
+               or (not test.pae and at & ~(MEMORY - 1) in HIGH) for at in ends)
 
 
 def _set_up(test: WalkTest | NestedTest, campaign: Runnable) -> WalkTest | NestedTest | None:
