@@ -19,12 +19,13 @@ from refmodel.machine.x86.legacy_walk import CpuPae
 from refmodel.machine.x86.words import NX, RW, US, A, D, P
 from refmodel.oracle import known
 from refmodel.oracle.judging import judge
-from refmodel.oracle.x86 import bochs, kvm, legacy_tests, qemu
+from refmodel.oracle.x86 import bochs, kvm, legacy_loads, legacy_tests, qemu
 from refmodel.oracle.x86.agent import code
 from refmodel.oracle.x86.agent.host import AgentHost
 from refmodel.oracle.x86.agent.image import MEMORY, WINDOW
 from refmodel.oracle.x86.agent.legacy_image import DIRECTORY, HIGH, PDPT, TABLE, LegacyImage
-from refmodel.oracle.x86.legacy_tests import NO_REGISTERS, LegacyCampaign, LegacyProfile, LegacyTest
+from refmodel.oracle.x86.legacy_loads import LoadCampaign
+from refmodel.oracle.x86.legacy_tests import NO_REGISTERS, LegacyCampaign, LegacyProfile, LegacyTest, LoadTest
 from refmodel.oracle.x86.legacy_walks import LegacyWalks, destination, profile_of
 from refmodel.oracle.x86.outcomes import Lawful, Observed, Outcome
 
@@ -124,6 +125,41 @@ def test_kvm_says_whether_its_guests_are_under_nested_paging_of_amd(
     if written is not None:
         kvm.NPT.write_text(written)
     assert kvm.nested_paging_of_amd() == nested
+
+
+# ---------------------------------------------------------------- MOV to CR3
+
+
+def loads(way_of: Callable[[LoadTest], Lawful]) -> LoadCampaign:
+    def perform(tests: Sequence[LoadTest]) -> list[Observed]:
+        return [Observed(way_of(test).outcome, test.entries) for test in tests]
+
+    return LoadCampaign("model 0", LegacyProfile(True), perform)
+
+
+@pytest.mark.parametrize("which", [0, -1])
+def test_the_model_loads_pdptes_as_it_says(which: int) -> None:
+    """Also where it checks PDPTEs that are not present."""
+    verdict = judge(loads(lambda test: legacy_tests.due_of_load(test)[which]), seconds=60, checks=4000)
+    assert verdict.deviations == () and set(verdict.outcomes) == {"completed", "#GP"}
+
+
+@pytest.mark.parametrize(("way", "titles"), [
+    (Lawful(Outcome("completed"), {}, {}), {f"MOV to CR3 completes where it must give #GP: {bits} of a PDPTE" for bits in (
+        "bits 2:1", "bits 8:5", "address bits above MAXPHYADDR", "bits 63:52")}),
+    (Lawful(Outcome("#GP"), {}, {}), {"MOV to CR3 gives #GP where it must complete: no reserved bit of a PDPTE"}),
+    (Lawful(Outcome("exception 8"), {}, {}), {"MOV to CR3 gives exception 8 where it must complete: no reserved bit of a PDPTE"}),
+])
+def test_a_planted_deviation_of_mov_to_cr3_is_put_into_its_class(way: Lawful, titles: set[str]) -> None:
+    found = judge(loads(lambda test: way), seconds=60, checks=4000).deviations
+    assert titles <= {d.finding.title for d in found}
+    assert all(any("PDPTE at 0x3020" in line for line in d.test.lines()) for d in found)
+
+
+def test_a_pdpte_that_changes_in_memory_by_its_load_is_a_deviation() -> None:
+    test = legacy_loads.make(bytes(legacy_loads.SIZE), LegacyProfile(True))
+    found = legacy_loads.compare(test, Observed(Outcome("completed"), {a: e | A for a, e in test.entries.items()}))
+    assert found is not None and found.title == "MOV to CR3 changes a PDPTE in memory"
 
 
 # ---------------------------------------------------------------- where data lie
@@ -243,6 +279,35 @@ def test_every_mutant_of_the_walk_is_found_out_by_a_real_machine(name: str, pae:
     for what, change in (MUTANTS_PAE if pae else MUTANTS_32).items():
         monkeypatch.setattr(legacy_tests, walk, getattr(mutated(*change), walk))
         if not has_news(campaign, seen):
+            kept.append(what)
+    assert kept == []
+
+
+MUTANTS_OF_LOADS = {
+    "nothing is checked": ("return (check_absent or pdpte & P != 0) and", "return False and"),
+    "PDPTEs that are not present are checked": ("return (check_absent or pdpte & P != 0) and", "return"),
+    "address bits above MAXPHYADDR are there": ("& (PDPTE_RESERVED | beyond) != 0", "& PDPTE_RESERVED != 0"),
+    "bits 63:52 are software's": ("1 << 63 | ABOVE_FRAME | 0b1111 << 5", "0b1111 << 5"),
+    "bits 8:5 are ignored": ("ABOVE_FRAME | 0b1111 << 5 |", "ABOVE_FRAME |"),
+    "bits 2:1 are rights": ("0b1111 << 5 | 0b11 << 1", "0b1111 << 5"),
+    "the second PDPTE is not looked at": ("or malformed(loaded.pdpte1, cpu.beyond, check_absent)\n", "\n"),
+}
+
+
+def test_every_mutant_of_loading_pdptes_is_found_out_by_a_real_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Bochs, since QEMU loads none."""
+    with contextlib.closing(machine("bochs", pae=True)) as host:
+        draw, profile = random.Random(5), profile_of(host)
+        tests = [legacy_loads.make(draw.randbytes(legacy_loads.SIZE), profile) for _ in range(2000)]
+        seen = list(zip(tests, legacy_loads.loads_on(host, tests), strict=True))
+    assert {observed.outcome.kind for _, observed in seen} == {"completed", "#GP"}
+    assert all(legacy_loads.compare(*pair) is None for pair in seen)
+    kept = []
+    for what, change in MUTANTS_OF_LOADS.items():
+        changed = mutated(*change)
+        monkeypatch.setattr(legacy_tests, "load_pdptes", changed.load_pdptes)
+        monkeypatch.setattr(legacy_tests, "BadPdpte", changed.BadPdpte)
+        if all(legacy_loads.compare(*pair) is None for pair in seen):
             kept.append(what)
     assert kept == []
 

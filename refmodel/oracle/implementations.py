@@ -23,6 +23,7 @@ from refmodel.oracle.x86.agent.host import AgentHost
 from refmodel.oracle.x86.agent.image import VMCALL, VMMCALL, Image
 from refmodel.oracle.x86.agent.legacy_image import LegacyImage
 from refmodel.oracle.x86.agent_walks import stale_walks_on, walks_on, with_pcids
+from refmodel.oracle.x86.legacy_loads import LoadCampaign, loads_on
 from refmodel.oracle.x86.legacy_tests import LegacyCampaign, LegacyProfile
 from refmodel.oracle.x86.legacy_walks import LegacyWalks
 from refmodel.oracle.x86.legacy_walks import profile_of as profile_of_legacy
@@ -61,15 +62,18 @@ def _qemu() -> Generator[Campaign, None, None]:
             yield StaleCampaign(name, profile, functools.partial(stale_walks_on, host))
     for pae in (False, True):
         with contextlib.closing(qemu.Qemu(LegacyImage(pae), qemu.INTEL)) as host:
-            yield _legacy(name, host)
+            yield from _legacy(name, host)
     with contextlib.closing(qemu.Qemu(Image(4, VMMCALL))) as host:
         profile = Profile(amd=True, nxe_off=False)
         yield NestedCampaign(name, profile, None, SvmWalks(host, profile))
 
 
-def _legacy(name: str, host: AgentHost, **known: bool) -> LegacyCampaign:
-    """Walks of 32-bit paging or PAE paging, as the agent's memory is for."""
-    return LegacyCampaign(name, profile_of_legacy(host, **known), LegacyWalks(host).walks)
+def _legacy(name: str, host: AgentHost, **known: bool) -> Generator[Campaign, None, None]:
+    """Walks of 32-bit paging or PAE paging, as the agent's memory is for; and MOV to CR3, where that loads PDPTEs."""
+    profile = profile_of_legacy(host, **known)
+    yield LegacyCampaign(name, profile, LegacyWalks(host).walks)
+    if profile.pae and profile.pdptes_in_registers:
+        yield LoadCampaign(name, profile, functools.partial(loads_on, host))
 
 
 def _bochs() -> Generator[Campaign, None, None]:
@@ -86,7 +90,7 @@ def _bochs() -> Generator[Campaign, None, None]:
         yield StaleCampaign(name, profile, functools.partial(stale_walks_on, host))
     for pae in (False, True):
         with contextlib.closing(bochs.Bochs(LegacyImage(pae))) as host:
-            yield _legacy(name, host)
+            yield from _legacy(name, host)
     for accessed_dirty in (False, True):
         with contextlib.closing(bochs.Bochs(Image(trap=VMCALL))) as host:
             profile, ept = Profile(nxe_off=False), Ept(ROOT, accessed_dirty=accessed_dirty, advanced=True)
@@ -117,7 +121,7 @@ def _kvm() -> Generator[Campaign, None, None]:
     for pae in (False, True):
         with contextlib.closing(kvm.Kvm(image=LegacyImage(pae))) as host:
             if host.paging:
-                yield _legacy(name, host, pdptes_in_registers=not kvm.nested_paging_of_amd())
+                yield from _legacy(name, host, pdptes_in_registers=not kvm.nested_paging_of_amd())
             elif not missing:
                 missing.append("it has no paging outside 64-bit mode: CR0.PG does not stay set")
     if os.geteuid():

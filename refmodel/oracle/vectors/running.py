@@ -19,9 +19,10 @@ from refmodel.oracle.riscv.vectors import SETS as RISCV_SETS
 from refmodel.oracle.riscv.vectors import run as run_riscv
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.vectors import files, manifest, walks
-from refmodel.oracle.x86 import nested_campaign, walk_campaign
+from refmodel.oracle.x86 import legacy_loads, nested_campaign, walk_campaign
 from refmodel.oracle.x86.agent.image import MEMORY, TABLES, WINDOW
 from refmodel.oracle.x86.agent.legacy_image import DIRECTORY, HIGH, KEPT, PDPT
+from refmodel.oracle.x86.legacy_loads import LoadCampaign
 from refmodel.oracle.x86.legacy_tests import LegacyCampaign, LegacyTest, LoadTest
 from refmodel.oracle.x86.nested_campaign import NestedCampaign
 from refmodel.oracle.x86.nested_tests import GUEST_TABLES, NestedTest
@@ -30,8 +31,8 @@ from refmodel.oracle.x86.walk_campaign import WalkCampaign
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
 
 BATCH = 24
-RunnableTest = WalkTest | NestedTest | LegacyTest
-Runnable = WalkCampaign | NestedCampaign | LegacyCampaign
+RunnableTest = WalkTest | NestedTest | LegacyTest | LoadTest
+Runnable = WalkCampaign | NestedCampaign | LegacyCampaign | LoadCampaign
 
 
 def run(campaign: Campaign, folder: Path) -> Verdict | None:
@@ -40,7 +41,7 @@ def run(campaign: Campaign, folder: Path) -> Verdict | None:
         return _run(campaign, folder / f"guest-{campaign.profile.levels}.jsonl")
     if isinstance(campaign, NestedCampaign):
         return _run(campaign, folder / f"nested-{'npt' if campaign.ept is None else 'ept'}.jsonl")
-    if isinstance(campaign, LegacyCampaign):
+    if isinstance(campaign, LegacyCampaign | LoadCampaign):
         return _run(campaign, folder / f"guest-{'pae' if campaign.profile.pae else '32'}.jsonl")
     if isinstance(campaign, RiscvCampaign) and campaign.stages in RISCV_SETS:
         return run_riscv(campaign, folder)
@@ -76,15 +77,18 @@ def _finding(campaign: Runnable, test: RunnableTest, observed: Observed, ways: l
     if isinstance(test, LegacyTest):
         assert isinstance(campaign, LegacyCampaign)
         return campaign.compare(test, observed, ways)
+    if isinstance(test, LoadTest):
+        return legacy_loads.compare(test, observed, ways)
     return nested_campaign.compare(test, observed, ways)
 
 
 def _runnable(campaign: Runnable, file: Path) -> Iterator[tuple[RunnableTest, list[Lawful]]]:
     for _, test, ways in files.read(file):
-        if isinstance(test, LoadTest):  # the machines that carry these out load CR3 without being asked whether they may
+        assert isinstance(test, RunnableTest)
+        if isinstance(test, LoadTest) != isinstance(campaign, LoadCampaign):
             continue
-        assert isinstance(test, WalkTest | NestedTest | LegacyTest)
-        here = _set_up_legacy(test, campaign) if isinstance(test, LegacyTest) else _set_up(test, campaign)
+        here = _set_up_load(test, campaign) if isinstance(test, LoadTest) else (
+            _set_up_legacy(test, campaign) if isinstance(test, LegacyTest) else _set_up(test, campaign))
         if here is not None and walks.due(here) == ways:
             yield here, ways
 
@@ -107,6 +111,15 @@ def _set_up_legacy(test: LegacyTest, campaign: Runnable) -> LegacyTest | None:
     return here if possible and _reaches(here, campaign) else None
 
 
+def _set_up_load(test: LoadTest, campaign: Runnable) -> LoadTest | None:
+    """The test on a processor like the implementation's; None if a PDPTE leads to the agent's pages. The last is the agent's."""
+    assert isinstance(campaign, LoadCampaign)
+    entries = {at: pdpte for at, pdpte in test.entries.items() if at != PDPT + 8 * KEPT}
+    cpu = attrs.evolve(test.cpu, beyond=lacking(campaign.profile.physical_bits))
+    leads = all(pdpte & FRAME & ~cpu.beyond & ~0x3000 == DIRECTORY for pdpte in entries.values())
+    return LoadTest(entries, cpu, test.cr3) if test.cr3 == PDPT and leads else None
+
+
 def _reaches(test: LegacyTest, campaign: LegacyCampaign) -> bool:
     """Whether it is seen where an access goes that completes."""
     ends = [way.outcome.address for way in walks.due(test) if way.outcome.kind == "completed"]
@@ -116,7 +129,7 @@ def _reaches(test: LegacyTest, campaign: LegacyCampaign) -> bool:
 
 def _set_up(test: WalkTest | NestedTest, campaign: Runnable) -> WalkTest | NestedTest | None:
     """The test on a processor like the implementation's; None if its machine cannot be set up for it."""
-    assert not isinstance(campaign, LegacyCampaign)
+    assert isinstance(campaign, WalkCampaign | NestedCampaign)
     profile = campaign.profile
     cpu = _like(test.cpu, profile)
     possible = (bool(test.entries) and not test.access.implicit and _in_place(test)

@@ -91,6 +91,12 @@ class LoadTest:
     cpu: CpuPae
     cr3: int
 
+    def lines(self) -> Iterator[str]:
+        """The test in words."""
+        yield f"MOV to CR3 of {self.cr3:#x} with PAE paging, MAXPHYADDR={52 - self.cpu.beyond.bit_count()}"
+        for address, entry in sorted(self.entries.items()):
+            yield f"PDPTE at {address:#x}: {entry:#x}"
+
 
 def _level_at(address: int) -> int:
     return 1 if address & ~0xFFF == TABLE else 2
