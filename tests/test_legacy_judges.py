@@ -179,6 +179,14 @@ def test_data_tell_where_they_lie_to_loads_and_to_fetches() -> None:
     assert LegacyImage(pae=True).address_told(1 << 19, fetched=True) is None
 
 
+def test_memory_is_where_the_processor_has_addresses() -> None:
+    image = LegacyImage(pae=False)
+    image.limit(39)
+    assert image.high == tuple(1 << bit for bit in range(32, 39))
+    image.limit(32)
+    assert image.high == () and image.address_told(1 << 19, fetched=True) is None
+
+
 @pytest.mark.parametrize("pae", [False, True])
 def test_a_test_leads_to_the_page_that_its_walk_reaches(pae: bool) -> None:
     draw, through = random.Random(7), 0

@@ -69,22 +69,17 @@ class Kvm(AgentHost):
 
     def __init__(self, slots: Sequence[Slot] | None = None, image: Image | None = None) -> None:
         self.image = image or Image(slot=LAST_SLOT if software_supervisor() else SLOT)
-        at = (0, *self.image.high)
-        self.slots = slots or [Slot(gpa, MEMORY, MEMORY * number) for number, gpa in enumerate(at)]
-        self._memory = mmap.mmap(-1, MEMORY * len(at), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
-        """Where the memory lies in this process."""
-        whole = memoryview(self._memory)
-        self.image.install(*(whole[MEMORY * number:MEMORY * (number + 1)] for number in range(len(at))))
-        self.image.stop_by(1)
         device = os.open(DEVICE, os.O_RDWR)
         try:
+            supported = self._supported_cpuid(device)
+            self.image.limit(self.physical_bits)
+            self._lay_out(slots)
             self._vm = fcntl.ioctl(device, CREATE_VM, 0)
             for number, slot in enumerate(self.slots):
                 self._set_slot(number, slot)
             self._vcpu = fcntl.ioctl(self._vm, CREATE_VCPU, 0)
             self._run = mmap.mmap(self._vcpu, fcntl.ioctl(device, VCPU_MMAP_SIZE, 0))
-            self._give_cpuid(device)
+            fcntl.ioctl(self._vcpu, SET_CPUID2, supported)
         finally:
             os.close(device)
         self._special_registers()
@@ -95,13 +90,28 @@ class Kvm(AgentHost):
         region = struct.pack("<IIQQQ", number, slot.flags, slot.gpa, slot.size, self.address + slot.offset)
         fcntl.ioctl(self._vm, SET_USER_MEMORY_REGION, region)
 
-    def _give_cpuid(self, device: int) -> None:
+    def _lay_out(self, slots: Sequence[Slot] | None) -> None:
+        at = (0, *self.image.high)
+        self.slots = slots or [Slot(gpa, MEMORY, MEMORY * number) for number, gpa in enumerate(at)]
+        self._memory = mmap.mmap(-1, MEMORY * len(at), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+        """Where the memory lies in this process."""
+        whole = memoryview(self._memory)
+        self.image.install(*(whole[MEMORY * number:MEMORY * (number + 1)] for number in range(len(at))))
+        self.image.stop_by(1)
+
+    def _supported_cpuid(self, device: int) -> bytearray:
         entries = bytearray(struct.pack("<II", 200, 0) + bytes(200 * 40))
         fcntl.ioctl(device, GET_SUPPORTED_CPUID, entries)
-        fcntl.ioctl(self._vcpu, SET_CPUID2, entries)
         count = struct.unpack_from("<I", entries)[0]
         leaves = (struct.unpack_from("<7I", entries, 8 + 40 * n) for n in range(count))
         self.cpuid = {leaf: (eax, ebx, ecx, edx) for leaf, index, _, eax, ebx, ecx, edx in leaves if index == 0}
+        return entries
+
+    @property
+    def physical_bits(self) -> int:
+        """The guest's MAXPHYADDR."""
+        return int(self.cpuid.get(0x80000008, (36, 0, 0, 0))[0]) & 0xFF
 
     def _special_registers(self) -> None:
         registers = bytearray(312)
@@ -175,7 +185,7 @@ def profile(host: Kvm) -> Profile:
     nothing = (0, 0, 0, 0)
     vendor = struct.pack("<3I", *(host.cpuid.get(0, nothing)[n] for n in (1, 3, 2)))
     return Profile(
-        levels=4, physical_bits=host.cpuid.get(0x80000008, (36, 0, 0, 0))[0] & 0xFF,
+        levels=4, physical_bits=host.physical_bits,
         amd=vendor in (b"AuthenticAMD", b"HygonGenuine"),
         gigabyte_pages=bool(host.cpuid.get(0x80000001, nothing)[3] >> 26 & 1),
         smep_smap=host.cpuid.get(7, nothing)[1] & (1 << 7 | 1 << 20) == 1 << 7 | 1 << 20, nxe_off=False,

@@ -101,6 +101,10 @@ class Image:
         self._mailbox()
         self.put(AGENT, self.agent)
 
+    def limit(self, physical_bits: int) -> None:
+        """Leave out further memory whose addresses the processor does not have."""
+        self.high = tuple(address for address in self.high if address >> physical_bits == 0)
+
     def install(self, memory: Any, *pieces: Any) -> None:
         """Move into memory that may be shared with the machine: the first 4 MiB, and what is at the addresses in ``high``."""
         memory[:MEMORY] = self.memory
