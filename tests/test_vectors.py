@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -36,7 +37,17 @@ from refmodel.oracle.trace.telling import lines
 from refmodel.oracle.vectors import features, files, manifest, monitor, paths, running, variations, walks, writing
 from refmodel.oracle.vectors.results import judge_results
 from refmodel.oracle.x86 import walk_tests
-from refmodel.oracle.x86.legacy_tests import NO_REGISTERS, LegacyCampaign, LegacyTest, LoadTest, with_pdptes_of_memory
+from refmodel.oracle.x86.agent.legacy_image import LegacyImage
+from refmodel.oracle.x86.legacy_loads import LoadCampaign, loads_on
+from refmodel.oracle.x86.legacy_tests import (
+    NO_REGISTERS,
+    LegacyCampaign,
+    LegacyProfile,
+    LegacyTest,
+    LoadTest,
+    with_pdptes_of_memory,
+)
+from refmodel.oracle.x86.legacy_walks import LegacyWalks, profile_of
 from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Observed
 from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of, level_used
@@ -386,9 +397,26 @@ def test_unicorn_carries_out_vectors_outside_ia32e_mode(pae: bool, some: Path) -
     from refmodel.oracle.x86.unicorn_legacy import UnicornLegacy
 
     machine = UnicornLegacy(pae)
-    verdict = running.run(LegacyCampaign(f"unicorn {machine.version}", pae, machine.walks), some)
+    verdict = running.run(LegacyCampaign(f"unicorn {machine.version}", LegacyProfile(pae), machine.walks, True), some)
     assert verdict is not None and verdict.checks > 700 and set(verdict.outcomes) == {"completed", "#PF"}
     assert set(verdict.seen) == ({NO_REGISTERS} if pae else set())
+
+
+@pytest.mark.parametrize("pae", [False, True])
+def test_a_machine_with_the_agent_carries_out_vectors_outside_ia32e_mode(pae: bool, some: Path) -> None:
+    """MOV to CR3 among them. Bochs deviates nowhere; it has no memory that most pages above 4 GiB could be in."""
+    from refmodel.oracle.x86 import bochs
+
+    if bochs.version() is None:
+        pytest.skip("the Bochs processor is not installed")
+    with contextlib.closing(bochs.Bochs(LegacyImage(pae))) as host:
+        campaigns: list[LegacyCampaign | LoadCampaign] = [LegacyCampaign("bochs 0", profile_of(host), LegacyWalks(host).walks)]
+        if pae:
+            campaigns.append(LoadCampaign("bochs 0", profile_of(host), functools.partial(loads_on, host)))
+        for campaign in campaigns:
+            verdict = running.run(campaign, some)
+            assert verdict is not None and verdict.checks > (90 if isinstance(campaign, LoadCampaign) else 600)
+            assert len(verdict.outcomes) == 2 and verdict.deviations == ()
 
 
 MISTAKES: dict[str, tuple[bool, Callable[[Any], Any]]] = {

@@ -19,9 +19,14 @@ from refmodel.oracle.riscv.host import RiscvHost, profile_of
 from refmodel.oracle.riscv.stale_campaign import StaleCampaign as RiscvStaleCampaign
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.riscv.walk_tests import Stages
-from refmodel.oracle.x86.agent.image import VMCALL, VMMCALL
+from refmodel.oracle.x86.agent.host import AgentHost
+from refmodel.oracle.x86.agent.image import VMCALL, VMMCALL, Image
+from refmodel.oracle.x86.agent.legacy_image import LegacyImage
 from refmodel.oracle.x86.agent_walks import stale_walks_on, walks_on, with_pcids
-from refmodel.oracle.x86.legacy_tests import LegacyCampaign
+from refmodel.oracle.x86.legacy_loads import LoadCampaign, loads_on
+from refmodel.oracle.x86.legacy_tests import LegacyCampaign, LegacyProfile
+from refmodel.oracle.x86.legacy_walks import LegacyWalks
+from refmodel.oracle.x86.legacy_walks import profile_of as profile_of_legacy
 from refmodel.oracle.x86.nested_campaign import NestedCampaign
 from refmodel.oracle.x86.nested_tests import ROOT
 from refmodel.oracle.x86.stale_tests import StaleCampaign
@@ -51,13 +56,24 @@ def _qemu() -> Generator[Campaign, None, None]:
         raise Absent("QEMU is not installed (Debian: apt-get install qemu-system-x86)")
     name = f"qemu {version}"
     for levels in (4, 5):
-        with contextlib.closing(qemu.Qemu(levels)) as host:
+        with contextlib.closing(qemu.Qemu(Image(levels))) as host:
             profile = with_pcids(host, Profile(levels=levels, amd=True, pke=True))
             yield WalkCampaign(name, profile, functools.partial(walks_on, host))
             yield StaleCampaign(name, profile, functools.partial(stale_walks_on, host))
-    with contextlib.closing(qemu.Qemu(4, trap=VMMCALL)) as host:
+    for pae in (False, True):
+        with contextlib.closing(qemu.Qemu(LegacyImage(pae), qemu.INTEL)) as host:
+            yield from _legacy(name, host)
+    with contextlib.closing(qemu.Qemu(Image(4, VMMCALL))) as host:
         profile = Profile(amd=True, nxe_off=False)
         yield NestedCampaign(name, profile, None, SvmWalks(host, profile))
+
+
+def _legacy(name: str, host: AgentHost, **known: bool) -> Generator[Campaign, None, None]:
+    """Walks of 32-bit paging or PAE paging, as the agent's memory is for; and MOV to CR3, where that loads PDPTEs."""
+    profile = profile_of_legacy(host, **known)
+    yield LegacyCampaign(name, profile, LegacyWalks(host).walks)
+    if profile.pae and profile.pdptes_in_registers:
+        yield LoadCampaign(name, profile, functools.partial(loads_on, host))
 
 
 def _bochs() -> Generator[Campaign, None, None]:
@@ -68,15 +84,18 @@ def _bochs() -> Generator[Campaign, None, None]:
     if version is None:
         raise Absent("the Bochs processor is not installed (CPython 3.11 on x86-64: pip install bochscpu-python==0.4.0)")
     name = f"bochs {version}"
-    with contextlib.closing(bochs.Bochs(4)) as host:
+    with contextlib.closing(bochs.Bochs(Image())) as host:
         profile = with_pcids(host, Profile())
         yield WalkCampaign(name, profile, functools.partial(walks_on, host))
         yield StaleCampaign(name, profile, functools.partial(stale_walks_on, host))
+    for pae in (False, True):
+        with contextlib.closing(bochs.Bochs(LegacyImage(pae))) as host:
+            yield from _legacy(name, host)
     for accessed_dirty in (False, True):
-        with contextlib.closing(bochs.Bochs(4, trap=VMCALL)) as host:
+        with contextlib.closing(bochs.Bochs(Image(trap=VMCALL))) as host:
             profile, ept = Profile(nxe_off=False), Ept(ROOT, accessed_dirty=accessed_dirty, advanced=True)
             yield NestedCampaign(name, profile, ept, VmxWalks(host, profile, ept))
-    with contextlib.closing(bochs.Bochs(4, trap=VMCALL)) as host:
+    with contextlib.closing(bochs.Bochs(Image(trap=VMCALL))) as host:
         profile = Profile(nxe_off=False, vpid=True)
         yield StaleCampaign(name, profile, VmxStaleWalks(host, profile, Ept(ROOT)).stale_walks)
 
@@ -98,9 +117,15 @@ def _kvm() -> Generator[Campaign, None, None]:
         yield TranslateCampaign(name, profile, host)
     with contextlib.closing(kvm.Kvm(kvm_slots.SLOTS)) as host:
         yield kvm_slots.SlotCampaign.on(name, host)
+    missing = list[str]()
+    for pae in (False, True):
+        with contextlib.closing(kvm.Kvm(image=LegacyImage(pae))) as host:
+            if host.paging:
+                yield from _legacy(name, host, pdptes_in_registers=not kvm.nested_paging_of_amd())
+            elif not missing:
+                missing.append("it has no paging outside 64-bit mode: CR0.PG does not stay set")
     if os.geteuid():
-        raise Absent("its memory management and its trace events are seen by root only")
-    missing = []
+        raise Absent("; ".join([*missing, "its memory management and its trace events are seen by root only"]))
     try:
         with contextlib.closing(kvm.Kvm()) as host, tracing() as trace:
             yield TraceCampaign(name, profile, host, trace)
@@ -130,7 +155,7 @@ def _unicorn() -> Generator[Campaign, None, None]:
         yield WalkCampaign(name, profile, machine.walks)
         yield StaleCampaign(name, profile, machine.stale_walks)
     for legacy in in_protected_mode:
-        yield LegacyCampaign(f"unicorn {legacy.version}", legacy.pae, legacy.walks)
+        yield LegacyCampaign(f"unicorn {legacy.version}", LegacyProfile(legacy.pae), legacy.walks, anywhere=True)
 
 
 def _spike() -> Generator[Campaign, None, None]:
@@ -170,9 +195,10 @@ def _riscv(name: str, host: RiscvHost, batch: int, **known: bool) -> Generator[C
 
 
 IMPLEMENTATIONS = {entry.name: entry for entry in (
-    Entry("qemu", "QEMU's TCG: guest paging, staleness, and VMRUN with nested paging", _qemu),
-    Entry("bochs", "the Bochs processor: guest paging, staleness, and VMX with EPT", _bochs),
-    Entry("kvm", "Linux's KVM: guest paging, staleness, slots, its trace events, and memory merged, ballooned and swapped", _kvm),
+    Entry("qemu", "QEMU's TCG: guest paging of every kind, staleness, and VMRUN with nested paging", _qemu),
+    Entry("bochs", "the Bochs processor: guest paging of 4 levels, 32-bit and PAE paging, staleness, and VMX with EPT", _bochs),
+    Entry("kvm", "Linux's KVM: guest paging of 4 levels, 32-bit and PAE paging, staleness, slots, its trace events, and memory "
+                 "merged, ballooned and swapped", _kvm),
     Entry("spike", "Spike, RISC-V International's simulator: one and two stages of 64 and 32 bits, and staleness", _spike),
     Entry("qemu-riscv64", "QEMU's TCG for RISC-V: one and two stages, and staleness", functools.partial(_qemu_riscv, 64)),
     Entry("qemu-riscv32", "QEMU's TCG for RISC-V of 32 bits: one and two stages", functools.partial(_qemu_riscv, 32)),

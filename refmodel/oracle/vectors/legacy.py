@@ -16,7 +16,8 @@ from refmodel.machine.x86.legacy_walk import FRAME_32, Cpu32, CpuPae
 from refmodel.machine.x86.words import FRAME, PS, RW, US, D, G, P, lacking
 from refmodel.oracle.vectors.paths import LAYOUT
 from refmodel.oracle.x86.agent.image import WINDOW
-from refmodel.oracle.x86.legacy_tests import DIRECTORY, PDPT, SIZE, TABLE, LegacyTest, LoadTest, make
+from refmodel.oracle.x86.agent.legacy_image import DIRECTORY, PDPT, TABLE
+from refmodel.oracle.x86.legacy_tests import SIZE, LegacyProfile, LegacyTest, LoadTest, make
 
 PHYSICAL_BITS = (40, 36, 52)
 """MAXPHYADDR of the processors that vectors are for."""
@@ -47,7 +48,8 @@ def drawn(pae: bool) -> Iterator[tuple[str, LegacyTest]]:
     draw = random.Random(32 + pae)
     while True:
         for change in (False, True):
-            test = make(draw.randbytes(SIZE), pae, draw.choice(PHYSICAL_BITS))
+            data = draw.randbytes(SIZE)
+            test = attrs.evolve(make(data, LegacyProfile(pae, draw.choice(PHYSICAL_BITS))), unused_nxe=False)
             what, test = varied(test, draw) if change else ("", test)
             yield f"drawn; {what}" if change else "drawn", test
 

@@ -12,16 +12,18 @@ import attrs
 from refmodel.language import BadDesign
 from refmodel.machine.x86.ept_walk import Ept
 from refmodel.machine.x86.guest_walk import Cpu
-from refmodel.machine.x86.legacy_walk import Cpu32
+from refmodel.machine.x86.legacy_walk import Cpu32, CpuPae, malformed
 from refmodel.machine.x86.words import FRAME, P, lacking
 from refmodel.oracle.judging import Campaign, Deviation, Finding, Verdict
 from refmodel.oracle.riscv.vectors import SETS as RISCV_SETS
 from refmodel.oracle.riscv.vectors import run as run_riscv
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.vectors import files, manifest, walks
-from refmodel.oracle.x86 import legacy_tests, nested_campaign, walk_campaign
+from refmodel.oracle.x86 import legacy_loads, nested_campaign, walk_campaign
 from refmodel.oracle.x86.agent.image import MEMORY, TABLES, WINDOW
-from refmodel.oracle.x86.legacy_tests import DIRECTORY, KEPT, PDPT, LegacyCampaign, LegacyTest, LoadTest
+from refmodel.oracle.x86.agent.legacy_image import DIRECTORY, HIGH, KEPT, PDPT
+from refmodel.oracle.x86.legacy_loads import LoadCampaign
+from refmodel.oracle.x86.legacy_tests import LegacyCampaign, LegacyTest, LoadTest
 from refmodel.oracle.x86.nested_campaign import NestedCampaign
 from refmodel.oracle.x86.nested_tests import GUEST_TABLES, NestedTest
 from refmodel.oracle.x86.outcomes import Lawful, Observed
@@ -29,8 +31,8 @@ from refmodel.oracle.x86.walk_campaign import WalkCampaign
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
 
 BATCH = 24
-RunnableTest = WalkTest | NestedTest | LegacyTest
-Runnable = WalkCampaign | NestedCampaign | LegacyCampaign
+RunnableTest = WalkTest | NestedTest | LegacyTest | LoadTest
+Runnable = WalkCampaign | NestedCampaign | LegacyCampaign | LoadCampaign
 
 
 def run(campaign: Campaign, folder: Path) -> Verdict | None:
@@ -39,8 +41,8 @@ def run(campaign: Campaign, folder: Path) -> Verdict | None:
         return _run(campaign, folder / f"guest-{campaign.profile.levels}.jsonl")
     if isinstance(campaign, NestedCampaign):
         return _run(campaign, folder / f"nested-{'npt' if campaign.ept is None else 'ept'}.jsonl")
-    if isinstance(campaign, LegacyCampaign):
-        return _run(campaign, folder / f"guest-{'pae' if campaign.pae else '32'}.jsonl")
+    if isinstance(campaign, LegacyCampaign | LoadCampaign):
+        return _run(campaign, folder / f"guest-{'pae' if campaign.profile.pae else '32'}.jsonl")
     if isinstance(campaign, RiscvCampaign) and campaign.stages in RISCV_SETS:
         return run_riscv(campaign, folder)
     return None
@@ -61,7 +63,7 @@ def _run(campaign: Runnable, file: Path) -> Verdict:
         for (test, ways), one in zip(batch, observed, strict=True):
             ran += 1
             outcomes[one.outcome.kind] += 1
-            finding = _finding(test, one, ways)
+            finding = _finding(campaign, test, one, ways)
             if finding is not None:
                 seen[finding.title] += 1
                 first.setdefault(finding.title, Deviation(finding, test))
@@ -69,46 +71,65 @@ def _run(campaign: Runnable, file: Path) -> Verdict:
                    dict(outcomes))
 
 
-def _finding(test: RunnableTest, observed: Observed, ways: list[Lawful]) -> Finding | None:
+def _finding(campaign: Runnable, test: RunnableTest, observed: Observed, ways: list[Lawful]) -> Finding | None:
     if isinstance(test, WalkTest):
         return walk_campaign.compare(test, observed, ways)
     if isinstance(test, LegacyTest):
-        return legacy_tests.compare(test, observed, ways)
+        assert isinstance(campaign, LegacyCampaign)
+        return campaign.compare(test, observed, ways)
+    if isinstance(test, LoadTest):
+        return legacy_loads.compare(test, observed, ways)
     return nested_campaign.compare(test, observed, ways)
 
 
 def _runnable(campaign: Runnable, file: Path) -> Iterator[tuple[RunnableTest, list[Lawful]]]:
     for _, test, ways in files.read(file):
-        if isinstance(test, LoadTest):  # the machines that carry these out load CR3 without being asked whether they may
+        assert isinstance(test, RunnableTest)
+        if isinstance(test, LoadTest) != isinstance(campaign, LoadCampaign):
             continue
-        assert isinstance(test, WalkTest | NestedTest | LegacyTest)
-        here = _set_up_legacy(test) if isinstance(test, LegacyTest) else _set_up(test, campaign)
+        here = _set_up_load(test, campaign) if isinstance(test, LoadTest) else (
+            _set_up_legacy(test, campaign) if isinstance(test, LegacyTest) else _set_up(test, campaign))
         if here is not None and walks.due(here) == ways:
             yield here, ways
 
 
-def _set_up_legacy(test: LegacyTest) -> LegacyTest | None:
-    """The test on a processor of 40 bits that has PSE-36; None if the machine cannot be set up for it."""
-    if isinstance(test.cpu, Cpu32):
-        here = attrs.evolve(test, cpu=attrs.evolve(test.cpu, beyond=lacking(40), pse36=True))
-        root = test.cpu.cr3 & ~0xFFF
+def _set_up_legacy(test: LegacyTest, campaign: Runnable) -> LegacyTest | None:
+    """The test on a processor like the implementation's; None if its machine cannot be set up for it."""
+    assert isinstance(campaign, LegacyCampaign)
+    profile, cpu = campaign.profile, test.cpu
+    beyond = lacking(profile.physical_bits)
+    if isinstance(cpu, Cpu32):
+        here = attrs.evolve(test, cpu=attrs.evolve(cpu, beyond=beyond, pse36=profile.pse36))
+        root, loadable = cpu.cr3 & ~0xFFF, True
     else:
-        here = attrs.evolve(test, cpu=attrs.evolve(test.cpu, beyond=lacking(40)))
+        here = attrs.evolve(test, cpu=attrs.evolve(cpu, beyond=beyond))
         root = test.cr3 & ~0x1F
-    in_place = root == (PDPT if test.pae else DIRECTORY) and all(at < WINDOW.start for at in test.entries)
-    possible = in_place and test.gva >> 30 < KEPT and not test.access.implicit and (test.gva or not test.access.fetch)
-    return here if possible and _reaches(here) else None
+        loadable = not any(malformed(pdpte, beyond, True) for pdpte in (cpu.pdpte0, cpu.pdpte1, cpu.pdpte2))
+    possible = (root == (PDPT if test.pae else DIRECTORY) and loadable and all(at < WINDOW.start for at in test.entries)
+                and (profile.smep_smap or not (cpu.smep or cpu.smap)) and (profile.nxe or not isinstance(cpu, CpuPae) or cpu.nxe)
+                and test.gva >> 30 < KEPT and not test.access.implicit and (test.gva or not test.access.fetch))
+    return here if possible and _reaches(here, campaign) else None
 
 
-def _reaches(test: LegacyTest) -> bool:
-    """Whether an access that completes reaches a page of data, or what is no memory of the machine's."""
+def _set_up_load(test: LoadTest, campaign: Runnable) -> LoadTest | None:
+    """The test on a processor like the implementation's; None if a PDPTE leads to the agent's pages. The last is the agent's."""
+    assert isinstance(campaign, LoadCampaign)
+    entries = {at: pdpte for at, pdpte in test.entries.items() if at != PDPT + 8 * KEPT}
+    cpu = attrs.evolve(test.cpu, beyond=lacking(campaign.profile.physical_bits))
+    leads = all(pdpte & FRAME & ~cpu.beyond & ~0x3000 == DIRECTORY for pdpte in entries.values())
+    return LoadTest(entries, cpu, test.cr3) if test.cr3 == PDPT and leads else None
+
+
+def _reaches(test: LegacyTest, campaign: LegacyCampaign) -> bool:
+    """Whether it is seen where an access goes that completes."""
     ends = [way.outcome.address for way in walks.due(test) if way.outcome.kind == "completed"]
-    return all(at & ~0xFFF in WINDOW or at >= MEMORY for at in ends)
+    return all(at & ~0xFFF in WINDOW or (campaign.anywhere and at >= MEMORY)
+               or (not test.pae and at & ~(MEMORY - 1) in HIGH) for at in ends)
 
 
 def _set_up(test: WalkTest | NestedTest, campaign: Runnable) -> WalkTest | NestedTest | None:
     """The test on a processor like the implementation's; None if its machine cannot be set up for it."""
-    assert not isinstance(campaign, LegacyCampaign)
+    assert isinstance(campaign, WalkCampaign | NestedCampaign)
     profile = campaign.profile
     cpu = _like(test.cpu, profile)
     possible = (bool(test.entries) and not test.access.implicit and _in_place(test)

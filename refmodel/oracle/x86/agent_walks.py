@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
 
 from refmodel.machine.x86.guest_walk import Access, Cpu
 from refmodel.machine.x86.words import FRAME, PS
 from refmodel.oracle.x86.agent.host import AgentHost
-from refmodel.oracle.x86.agent.image import LOAD, STORE, STORED, SUPERVISOR_STUB, TABLES, USER_STUB, WINDOW, slot, told
+from refmodel.oracle.x86.agent.image import (
+    CR4_LA57,
+    CR4_PAE,
+    EFER_LMA,
+    EFER_LME,
+    EFER_NXE,
+    LOAD,
+    STORE,
+    STORED,
+    SUPERVISOR_STUB,
+    TABLES,
+    USER_STUB,
+    WINDOW,
+    slot,
+    told,
+)
 from refmodel.oracle.x86.agent.script import Results, Script, Step
 from refmodel.oracle.x86.outcomes import Observed, Outcome
 from refmodel.oracle.x86.stale_tests import Invlpg, Invpcid, LoadCr3, Operation, StaleTest, TogglePge, faults, places
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
 
 CR0, CR0_WP = 0x80000033, 0x10000
-CR4_PAE, CR4_PGE, CR4_LA57, CR4_PCIDE, CR4_SMEP, CR4_SMAP, CR4_PKE = 0x20, 0x80, 0x1000, 0x20000, 0x100000, 0x200000, 0x400000
-EFER_LME_LMA, EFER_NXE, EFER_SVME = 0x500, 0x800, 0x1000
+CR4_PGE, CR4_PCIDE, CR4_SMEP, CR4_SMAP, CR4_PKE = 0x80, 0x20000, 0x100000, 0x200000, 0x400000
+EFER_SVME = 0x1000
 AC = 1 << 18
 
 
@@ -30,7 +45,7 @@ def control_registers(cpu: Cpu, global_pages: bool = False, pcids: bool = False)
     bits = ((cpu.levels == 5, CR4_LA57), (cpu.smep, CR4_SMEP), (cpu.smap, CR4_SMAP), (cpu.pke, CR4_PKE), (global_pages, CR4_PGE),
             (pcids, CR4_PCIDE))
     cr4 = CR4_PAE | sum(bit for on, bit in bits if on)
-    return CR0 | (CR0_WP if cpu.wp else 0), cr4, EFER_LME_LMA | (EFER_NXE if cpu.nxe else 0)
+    return CR0 | (CR0_WP if cpu.wp else 0), cr4, EFER_LME | EFER_LMA | (EFER_NXE if cpu.nxe else 0)
 
 
 Places = tuple[tuple[int, int], ...]
@@ -46,14 +61,17 @@ class _Access:
     places: Places
 
     def outcome(self, results: Results) -> Outcome:
-        vector, code, cr2, rax = results[self.number]
-        if vector == 14:
-            return Outcome("#PF", code, cr2)
-        if vector == 13:
-            return Outcome("#GP", code)
-        if vector != 6:
-            return Outcome(f"exception {vector}", code)
-        return completed(self.access, rax, self.places, results)
+        return ended(results[self.number], lambda rax: completed(self.access, rax, self.places, results))
+
+
+def ended(result: tuple[int, int, int, int], through: Callable[[int], Outcome]) -> Outcome:
+    """How an access ended. ``through``: what came of one that was let through, given RAX."""
+    vector, code, cr2, rax = result
+    if vector == 14:
+        return Outcome("#PF", code, cr2)
+    if vector == 13:
+        return Outcome("#GP", code)
+    return through(rax) if vector == 6 else Outcome(f"exception {vector}", code)
 
 
 def completed(access: Access, rax: int, places: Places, results: Results) -> Outcome:

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from refmodel.oracle.judging import Lost
 from refmodel.oracle.x86.agent.host import AgentHost
-from refmodel.oracle.x86.agent.image import MEMORY, UD2, Image
+from refmodel.oracle.x86.agent.image import MEMORY, Image
+from refmodel.oracle.x86.bochs_worker import kind_of
 
 PACKAGE = "bochscpu-python"
 PATIENCE = 60.0
@@ -33,19 +34,23 @@ def version() -> str | None:
 
 
 class Bochs(AgentHost):
-    """One Bochs processor."""
+    """One Bochs processor, which runs the agent in this memory."""
 
-    def __init__(self, levels: int = 4, trap: bytes = UD2) -> None:
+    def __init__(self, image: Image) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="refmodel-bochs-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
         file = Path(self._folder.name) / "memory"
         with file.open("w+b") as memory:
-            memory.truncate(MEMORY)
-            self._memory = mmap.mmap(memory.fileno(), MEMORY)
-        self.image = Image(self._memory, levels, trap)
-        self.image.stop_by(2)
+            size = MEMORY * (1 + len(image.high))
+            memory.truncate(size)
+            self._memory = mmap.mmap(memory.fileno(), size)
+        whole = memoryview(self._memory)
+        self.image = image
+        image.install(*(whole[at:at + MEMORY] for at in range(0, size, MEMORY)))
+        image.stop_by(2)
         self._log = Path(self._folder.name) / "log"  # a pipe that nobody reads would fill
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen([sys.executable, "-m", "refmodel.oracle.x86.bochs_worker", str(file), str(levels)],
+            self._process = subprocess.Popen([sys.executable, "-m", "refmodel.oracle.x86.bochs_worker", str(file),
+                                              kind_of(image)],
                                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         assert self._process.stdin is not None and self._process.stdout is not None
         self._in, self._out = self._process.stdin, self._process.stdout

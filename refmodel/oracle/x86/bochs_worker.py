@@ -1,4 +1,4 @@
-"""The Bochs processor in a process of its own: ``python -m refmodel.oracle.x86.bochs_worker MEMORY LEVELS``.
+"""The Bochs processor in a process of its own: ``python -m refmodel.oracle.x86.bochs_worker MEMORY KIND``.
 
 The library is not made for this C library nor for being unloaded: it is bound lazily, since it asks for two functions that older C
 libraries lack and never calls them; its stub for the A20 gate, which stops the process, is overwritten; and the process
@@ -11,12 +11,22 @@ import ctypes
 import mmap
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from refmodel.oracle.x86.agent.image import AGENT, BOOT_TABLES, GDT, IDT, MAILBOX, MEMORY, PAGES, STACK, TSS, home
+from refmodel.oracle.x86.agent.image import AGENT, BOOT_TABLES, GDT, IDT, MAILBOX, MEMORY, SUPERVISOR_STUB, TSS, Image
+from refmodel.oracle.x86.agent.legacy_image import ENTER, LegacyImage
 
 A20_ENABLED = b"\xb8\x01\x00\x00\x00\xc3"  # mov eax, 1; ret
+KINDS: dict[str, Callable[[], Image]] = {"4": Image, "5": partial(Image, 5), "32": partial(LegacyImage, False),
+                                         "pae": partial(LegacyImage, True)}
+
+
+def kind_of(image: Image) -> str:
+    """What kind of paging the agent's memory is for, which is how a process is told of it."""
+    return ("pae" if image.pae else "32") if isinstance(image, LegacyImage) else str(image.levels)
 
 
 def load() -> Any:
@@ -45,18 +55,19 @@ def load() -> Any:
 class Worker:
     """One processor over memory that is shared with whoever asks."""
 
-    def __init__(self, file: Path, levels: int) -> None:
+    def __init__(self, file: Path, image: Image) -> None:
         self.bochs = load()
         with file.open("r+b") as memory:
-            self._memory = mmap.mmap(memory.fileno(), MEMORY)
+            self._memory = mmap.mmap(memory.fileno(), 0)
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
-        for address in range(0, MEMORY, 0x1000):
-            self.bochs.memory.page_insert(address, start + address)
+        for number, piece in enumerate((0, *image.high)):
+            for offset in range(0, MEMORY, 0x1000):
+                self.bochs.memory.page_insert(piece + offset, start + number * MEMORY + offset)
         self.session = self.bochs.Session()
         self.session.missing_page_handler = self._missing
         self.hook = self.bochs.Hook()
         self.hook.clflush = lambda session, *_: session.stop()
-        self.session.cpu.state = self._state(levels)
+        self.session.cpu.state = self._state(image)
 
     def _missing(self, address: int) -> None:
         """Memory that nobody has put there reads as zero."""
@@ -72,25 +83,23 @@ class Worker:
         table.base, table.limit = base, limit
         return table
 
-    def _state(self, levels: int) -> Any:
-        """As the agent expects it: long mode, the tables to start with, its own pages."""
-        base = home(levels)
-
-        def at(page: int) -> int:
-            return base + page - PAGES
-
-        state = self.bochs.State()
-        state.cr0, state.cr3, state.cr4, state.efer = 0x80010033, BOOT_TABLES, 0x20 | (0x1000 if levels == 5 else 0), 0xD00
-        state.cs, data = self._segment(0x10, 0xA09B), self._segment(0x18, 0xC093)
-        state.ss = state.ds = state.es = state.fs = state.gs = data
+    def _state(self, image: Image) -> Any:
+        """As the agent expects it: its mode, the tables to start with, its own pages."""
+        at, state = image.at, self.bochs.State()
+        state.cr0, state.cr3, state.cr4, state.efer = 0x80010033, BOOT_TABLES, image.cr4, image.efer
+        state.cs, data = self._segment(0x10, 0xA09B if image.long else 0xC09B), self._segment(0x18, 0xC093)
+        state.ss, state.ds = data, data if image.long else self._segment(0x2B, 0xC0F3)
+        state.es = state.fs = state.gs = state.ds
         state.tr = self._segment(0x30, 0x8B, at(TSS), 0x67)
         state.ldtr = self._segment(0, 0x82, 0, 0, present=False)
         state.gdtr, state.idtr = self._table(at(GDT), 63), self._table(at(IDT), 4095)
-        state.rip, state.rbp, state.r14 = at(AGENT), at(MAILBOX), base + 0x200000
-        state.rsp = state.r12 = at(STACK) + 0x1000
+        state.rip, state.rbp, state.r14 = at(AGENT), at(MAILBOX), image.direct
+        state.rsi, state.rsp, state.r12 = image.direct, image.stack_top, image.stack_top
         state.rflags, state.xcr0, state.apic_base = 2, 1, 0xFEE00900
         state.fpcw, state.mxcsr, state.mxcsr_mask, state.pat = 0x37F, 0x1F80, 0xFFFF, 0x0007040600070406
         state.dr6, state.dr7 = 0xFFFF0FF0, 0x400
+        if not image.long:  # a state that is written does not load the PDPTE registers; switching paging on does
+            state.rax, state.cr0, state.rcx, state.rip = state.cr0, 0x10033, state.rip, SUPERVISOR_STUB + ENTER
         return state
 
     def serve(self) -> None:
@@ -101,6 +110,6 @@ class Worker:
 
 
 if __name__ == "__main__":
-    Worker(Path(sys.argv[1]), int(sys.argv[2])).serve()
+    Worker(Path(sys.argv[1]), KINDS[sys.argv[2]]()).serve()
     sys.stdout.flush()
     os._exit(0)

@@ -50,9 +50,6 @@ class Slot:
     flags: int = 0
 
 
-WHOLE = (Slot(0, MEMORY, 0),)
-
-
 def available() -> str | None:
     """Why KVM cannot be used here, or None if it can."""
     try:
@@ -62,6 +59,7 @@ def available() -> str | None:
     return None
 
 
+NPT = Path("/sys/module/kvm_amd/parameters/npt")
 LAST_SLOT = 511
 """Of the root: where a guest's supervisor code may be on a host that runs it without hardware help."""
 
@@ -69,51 +67,72 @@ LAST_SLOT = 511
 class Kvm(AgentHost):
     """One virtual machine with one vCPU and private anonymous memory, which KSM may merge and swapping may take."""
 
-    def __init__(self, slots: Sequence[Slot] = WHOLE) -> None:
-        self.slots = slots
-        self._memory = mmap.mmap(-1, MEMORY, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
-        """Where the memory lies in this process."""
-        self.image = Image(self._memory, slot=LAST_SLOT if software_supervisor() else SLOT)
-        self.image.stop_by(1)
+    def __init__(self, slots: Sequence[Slot] | None = None, image: Image | None = None) -> None:
+        self.image = image or Image(slot=LAST_SLOT if software_supervisor() else SLOT)
         device = os.open(DEVICE, os.O_RDWR)
         try:
+            supported = self._supported_cpuid(device)
+            self.image.limit(self.physical_bits)
+            self._lay_out(slots)
             self._vm = fcntl.ioctl(device, CREATE_VM, 0)
-            for number, slot in enumerate(slots):
+            for number, slot in enumerate(self.slots):
                 self._set_slot(number, slot)
             self._vcpu = fcntl.ioctl(self._vm, CREATE_VCPU, 0)
             self._run = mmap.mmap(self._vcpu, fcntl.ioctl(device, VCPU_MMAP_SIZE, 0))
-            self._give_cpuid(device)
+            fcntl.ioctl(self._vcpu, SET_CPUID2, supported)
         finally:
             os.close(device)
         self._special_registers()
         self.set_registers(rip=self.image.at(AGENT), rsp=self.image.stack_top, r12=self.image.stack_top, r14=self.image.direct,
-                           rbp=self.image.at(MAILBOX))
+                           rsi=self.image.direct, rbp=self.image.at(MAILBOX))
 
     def _set_slot(self, number: int, slot: Slot) -> None:
         region = struct.pack("<IIQQQ", number, slot.flags, slot.gpa, slot.size, self.address + slot.offset)
         fcntl.ioctl(self._vm, SET_USER_MEMORY_REGION, region)
 
-    def _give_cpuid(self, device: int) -> None:
+    def _lay_out(self, slots: Sequence[Slot] | None) -> None:
+        at = (0, *self.image.high)
+        self.slots = slots or [Slot(gpa, MEMORY, MEMORY * number) for number, gpa in enumerate(at)]
+        self._memory = mmap.mmap(-1, MEMORY * len(at), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+        """Where the memory lies in this process."""
+        whole = memoryview(self._memory)
+        self.image.install(*(whole[MEMORY * number:MEMORY * (number + 1)] for number in range(len(at))))
+        self.image.stop_by(1)
+
+    def _supported_cpuid(self, device: int) -> bytearray:
         entries = bytearray(struct.pack("<II", 200, 0) + bytes(200 * 40))
         fcntl.ioctl(device, GET_SUPPORTED_CPUID, entries)
-        fcntl.ioctl(self._vcpu, SET_CPUID2, entries)
         count = struct.unpack_from("<I", entries)[0]
         leaves = (struct.unpack_from("<7I", entries, 8 + 40 * n) for n in range(count))
         self.cpuid = {leaf: (eax, ebx, ecx, edx) for leaf, index, _, eax, ebx, ecx, edx in leaves if index == 0}
+        return entries
+
+    @property
+    def physical_bits(self) -> int:
+        """The guest's MAXPHYADDR."""
+        return int(self.cpuid.get(0x80000008, (36, 0, 0, 0))[0]) & 0xFF
 
     def _special_registers(self) -> None:
         registers = bytearray(312)
         fcntl.ioctl(self._vcpu, GET_SREGS, registers)
-        code, data = segment(0x10, 11, long=True), segment(0x18, 3, big=True)
-        registers[0:144] = code + data * 5
-        registers[144:168] = segment(0x30, 11, limit=0x67, base=self.image.at(TSS), system=True)
+        image, long = self.image, self.image.long
+        code, stack = segment(0x10, 11, long=long, big=not long), segment(0x18, 3, big=True)
+        registers[0:144] = code + (stack if long else segment(0x2B, 3, big=True, level=3)) * 4 + stack
+        registers[144:168] = segment(0x30, 11, limit=0x67, base=image.at(TSS), system=True)
         registers[168:192] = segment(0, 2, limit=0, system=True, present=False)
-        struct.pack_into("<QH6x", registers, 192, self.image.at(GDT), 63)
-        struct.pack_into("<QH6x", registers, 208, self.image.at(IDT), 4095)
-        struct.pack_into("<6Q", registers, 224, 0x80010033, 0, BOOT_TABLES, 0x20, 0, 0xD00)
+        struct.pack_into("<QH6x", registers, 192, image.at(GDT), 63)
+        struct.pack_into("<QH6x", registers, 208, image.at(IDT), 4095)
+        struct.pack_into("<6Q", registers, 224, 0x80010033, 0, BOOT_TABLES, image.cr4, 0, image.efer)
         struct.pack_into("<4Q", registers, 280, 0, 0, 0, 0)
         fcntl.ioctl(self._vcpu, SET_SREGS, bytes(registers))
+
+    @property
+    def paging(self) -> bool:
+        """Whether the guest pages: a KVM that runs guests in software (PVM) takes CR0.PG back outside 64-bit mode."""
+        registers = bytearray(312)
+        fcntl.ioctl(self._vcpu, GET_SREGS, registers)
+        return bool(struct.unpack_from("<Q", registers, 224)[0] >> 31 & 1)
 
     def set_registers(self, **given: int) -> None:
         given.setdefault("rflags", 2)
@@ -166,7 +185,7 @@ def profile(host: Kvm) -> Profile:
     nothing = (0, 0, 0, 0)
     vendor = struct.pack("<3I", *(host.cpuid.get(0, nothing)[n] for n in (1, 3, 2)))
     return Profile(
-        levels=4, physical_bits=host.cpuid.get(0x80000008, (36, 0, 0, 0))[0] & 0xFF,
+        levels=4, physical_bits=host.physical_bits,
         amd=vendor in (b"AuthenticAMD", b"HygonGenuine"),
         gigabyte_pages=bool(host.cpuid.get(0x80000001, nothing)[3] >> 26 & 1),
         smep_smap=host.cpuid.get(7, nothing)[1] & (1 << 7 | 1 << 20) == 1 << 7 | 1 << 20, nxe_off=False,
@@ -178,7 +197,12 @@ def software_supervisor() -> bool:
     return Path("/sys/module/kvm_pvm").exists()
 
 
+def nested_paging_of_amd() -> bool:
+    """Whether guests are under AMD's nested paging, where a processor reads PDPTEs when it walks (APM Vol. 2 15.25.10)."""
+    return NPT.exists() and NPT.read_text().strip() in ("1", "Y")
+
+
 def segment(selector: int, kind: int, *, limit: int = 0xFFFFFFFF, base: int = 0, long: bool = False, big: bool = False,
-            system: bool = False, present: bool = True) -> bytes:
+            system: bool = False, present: bool = True, level: int = 0) -> bytes:
     """``struct kvm_segment``."""
-    return _SEGMENT.pack(base, limit, selector, kind, present, 0, big, not system, long, not system, 0, not present, 0)
+    return _SEGMENT.pack(base, limit, selector, kind, present, level, big, not system, long, not system, 0, not present, 0)

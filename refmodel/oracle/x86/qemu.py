@@ -13,14 +13,19 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from refmodel.oracle.judging import Lost
 from refmodel.oracle.x86.agent.code import rom
 from refmodel.oracle.x86.agent.host import AgentHost
-from refmodel.oracle.x86.agent.image import MAILBOX, MEMORY, UD2, Image
+from refmodel.oracle.x86.agent.image import MAILBOX, MEMORY, Image
 
 PROGRAM = "qemu-system-x86_64"
+INTEL = "max,vendor=GenuineIntel"
+"""A processor of Intel's with all that TCG has."""
+MOST_MEMORY = "520G"
+"""How far the addresses of DIMMs reach: 512 GiB, and so little beyond that they and those of devices fit into 40 bits."""
 PATIENCE = 60.0
 """Seconds that a script may take."""
 
@@ -36,22 +41,20 @@ def version() -> str | None:
 
 
 class Qemu(AgentHost):
-    """One QEMU process."""
+    """One QEMU process, which runs the agent in this memory. (A PC's DIMM is the memory at an address above 4 GiB.)"""
 
-    def __init__(self, levels: int = 4, model: str = "max", trap: bytes = UD2) -> None:
+    def __init__(self, image: Image, model: str = "max") -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="refmodel-qemu-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
         folder = Path(self._folder.name)
         (folder / "rom").write_bytes(rom())
-        with (folder / "ram").open("w+b") as ram:
-            ram.truncate(MEMORY)
-            self._memory = mmap.mmap(ram.fileno(), MEMORY)
-        self.image = Image(self._memory, levels, trap)
-        self.image.stop_by(0)
+        self._memory = [_shared(folder / f"ram{number}") for number in range(1 + len(image.high))]
+        self.image = image
+        image.install(*self._memory)
+        image.stop_by(0)
         self._log = folder / "log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [PROGRAM, "-accel", "tcg", "-cpu", model, "-M", "pc,memory-backend=ram,smm=off", "-m", "4M",
-                 "-object", f"memory-backend-file,id=ram,size=4M,mem-path={folder / 'ram'},share=on",
+                [PROGRAM, "-accel", "tcg", "-cpu", model, "-M", "pc,memory-backend=ram0,smm=off", *_memory_options(folder, image),
                  "-bios", str(folder / "rom"), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
 
@@ -74,6 +77,21 @@ class Qemu(AgentHost):
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
-        with contextlib.suppress(BufferError):
-            self._memory.close()
+        for memory in self._memory:
+            with contextlib.suppress(BufferError):
+                memory.close()
         self._folder.cleanup()
+
+
+def _shared(file: Path) -> mmap.mmap:
+    with file.open("w+b") as made:
+        made.truncate(MEMORY)
+        return mmap.mmap(made.fileno(), MEMORY)
+
+
+def _memory_options(folder: Path, image: Image) -> Iterator[str]:
+    yield from ("-m", f"4M,slots={len(image.high)},maxmem={MOST_MEMORY}" if image.high else "4M")
+    for number in range(1 + len(image.high)):
+        yield from ("-object", f"memory-backend-file,id=ram{number},size=4M,mem-path={folder / f'ram{number}'},share=on")
+    for number, address in enumerate(image.high, 1):
+        yield from ("-device", f"pc-dimm,memdev=ram{number},addr={address:#x}")

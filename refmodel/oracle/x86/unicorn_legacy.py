@@ -12,24 +12,30 @@ from typing import Any
 
 from refmodel.machine.x86.guest_walk import Access
 from refmodel.machine.x86.legacy_walk import Cpu32, CpuPae
-from refmodel.machine.x86.words import RW, US, A, D, P
-from refmodel.oracle.x86.agent.image import MEMORY, slot
-from refmodel.oracle.x86.agent_walks import AC, CR4_PAE, CR4_SMAP, CR4_SMEP
-from refmodel.oracle.x86.legacy_tests import DIRECTORY, KEPT, PDPT, LegacyTest
+from refmodel.oracle.x86.agent.image import (
+    BOOT_TABLES,
+    CR4_PAE,
+    CR4_PSE,
+    GDT,
+    LOAD,
+    MEMORY,
+    STACK,
+    STORE,
+    SUPERVISOR_STUB,
+    USER_STUB,
+    slot,
+)
+from refmodel.oracle.x86.agent.legacy_image import KEPT, PDPT, LegacyImage
+from refmodel.oracle.x86.agent_walks import AC, CR0
+from refmodel.oracle.x86.legacy_tests import LegacyTest
+from refmodel.oracle.x86.legacy_walks import control_registers, destination
 from refmodel.oracle.x86.outcomes import Observed, Outcome
 from refmodel.oracle.x86.unicorn_common import carry_out, error_code_in
 
-EFER, EFER_NXE = 0xC0000080, 0x800
-CR0_PE, CR0_WP, CR0_PG, CR4_PSE = 1, 1 << 16, 1 << 31, 1 << 4
+EFER = 0xC0000080
 HLT = b"\xf4"
-SUPERVISOR, USER, GDT, STACK, OWN_DIRECTORY, OWN_TABLE = (0x10000 + 0x1000 * n for n in range(6))
-"""Physical addresses: two pages of stubs, what entering ring 3 takes, and the tables that map these."""
-HOME = 0xF0000000
-"""The linear address of the first of them, with either kind of paging."""
-LOAD, STORE, IRET = 0x00, 0x10, 0x20
-"""Where in a page of stubs an instruction is."""
-STORED = 0xFEEDFACE
-FLAT_CODE, FLAT_DATA, RING_3 = 0x00CF9B000000FFFF, 0x00CF93000000FFFF, 3 << 45
+IRET = 0x30
+"""Where in the supervisor's stub page the instruction is that enters ring 3."""
 
 
 class UnicornLegacy:
@@ -44,52 +50,32 @@ class UnicornLegacy:
         self.uc: Any = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_32)
         self.uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_ICELAKE_SERVER)
         self.uc.mem_map(0, MEMORY, unicorn.UC_PROT_ALL)
+        self.image = LegacyImage(pae, HLT)
+        self.image.put(SUPERVISOR_STUB + IRET, b"\xcf")
+        self.uc.mem_write(0, bytes(self.image.memory))
         self.exception: int | None = None
         self.vacant: int | None = None
         """The physical address of an access where there is no memory."""
         self.uc.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
         self.uc.hook_add(unicorn.UC_HOOK_MEM_UNMAPPED, self._on_vacant)
-        self._lay_out()
         self._boot()
 
     # ------------------------------------------------------------ setting up
 
-    def _lay_out(self) -> None:
-        write = self.uc.mem_write
-        write(0x100000, b"".join(slot(a, HLT).to_bytes(8, "little") for a in range(0x100000, 0x200000, 8)))
-        for page in (SUPERVISOR, USER):
-            write(page + LOAD, b"\x8b\x03")  # mov eax, [ebx]
-            write(page + STORE, b"\x89\x03")  # mov [ebx], eax
-        write(SUPERVISOR + IRET, b"\xcf")
-        write(GDT, struct.pack("<6Q", 0, 0, FLAT_CODE, FLAT_DATA, FLAT_CODE | RING_3, FLAT_DATA | RING_3))
-        used, width = P | RW | A | D, 8 if self.pae else 4
-        for n in range(4):
-            self._word(OWN_TABLE + width * n, SUPERVISOR + 0x1000 * n | used | (US if n == 1 else 0))
-        if self.pae:
-            self._word(OWN_DIRECTORY + 8 * (HOME >> 21 & 0x1FF), OWN_TABLE | used | US)
-        self._own_entry()
-
-    def _own_entry(self) -> None:
-        """What maps the stubs: an entry of the directory, or a PDPTE."""
-        if self.pae:
-            self._word(PDPT + 8 * KEPT, OWN_DIRECTORY | P)
-        else:
-            self._word(DIRECTORY + 4 * (HOME >> 22), OWN_TABLE | P | RW | US | A | D)
-
     def _boot(self) -> None:
-        uc, x = self.uc, self.x86
+        uc, x, at = self.uc, self.x86, self.image.at
         uc.reg_write(x.UC_X86_REG_GDTR, (0, GDT, 47, 0))
         uc.reg_write(x.UC_X86_REG_CS, 0x10)
         for register in (x.UC_X86_REG_SS, x.UC_X86_REG_DS, x.UC_X86_REG_ES):
             uc.reg_write(register, 0x18)
-        uc.reg_write(x.UC_X86_REG_CR3, PDPT if self.pae else DIRECTORY)
+        uc.reg_write(x.UC_X86_REG_CR3, BOOT_TABLES)
         uc.reg_write(x.UC_X86_REG_CR4, CR4_PAE if self.pae else CR4_PSE)
-        uc.reg_write(x.UC_X86_REG_GDTR, (0, HOME + GDT - SUPERVISOR, 47, 0))
-        uc.reg_write(x.UC_X86_REG_CR0, CR0_PE | CR0_PG | CR0_WP)
+        uc.reg_write(x.UC_X86_REG_GDTR, (0, at(GDT), 47, 0))
+        uc.reg_write(x.UC_X86_REG_CR0, CR0)
         self.contexts = {False: uc.context_save()}
-        uc.mem_write(STACK, struct.pack("<5I", HOME + USER - SUPERVISOR, 0x23, 2, 0, 0x2B))
-        uc.reg_write(x.UC_X86_REG_ESP, HOME + STACK - SUPERVISOR)
-        self._go(HOME + IRET)
+        uc.mem_write(STACK, struct.pack("<5I", at(USER_STUB), 0x23, 2, 0, 0x2B))
+        uc.reg_write(x.UC_X86_REG_ESP, at(STACK))
+        self._go(at(SUPERVISOR_STUB) + IRET)
         if uc.reg_read(x.UC_X86_REG_CS) != 0x23:
             raise RuntimeError("unicorn: IRET did not enter ring 3")
         for register in (x.UC_X86_REG_DS, x.UC_X86_REG_ES):  # IRET cleared them
@@ -98,11 +84,14 @@ class UnicornLegacy:
         self.scratch = uc.context_save()
         self.code = error_code_in(uc, self.scratch, self._fault)
 
+    def _stub(self, user: bool, write: bool) -> int:
+        return self.image.at(USER_STUB if user else SUPERVISOR_STUB) + (STORE if write else LOAD)
+
     def _fault(self, user: bool, store: bool) -> None:
         """An access to a page that is not there."""
         self.uc.context_restore(self.contexts[user])
         self.uc.reg_write(self.x86.UC_X86_REG_EBX, 0x12345000)
-        self._go(HOME + (USER if user else SUPERVISOR) - SUPERVISOR + (STORE if store else LOAD))
+        self._go(self._stub(user, store))
 
     # ------------------------------------------------------------ one access
 
@@ -120,7 +109,7 @@ class UnicornLegacy:
         return carry_out(self.uc, address)
 
     def _word(self, address: int, value: int) -> None:
-        self.uc.mem_write(address, value.to_bytes(8 if self.pae else 4, "little"))
+        self.uc.mem_write(address, value.to_bytes(self.image.width, "little"))
 
     def _read(self, address: int, width: int) -> int:
         return int.from_bytes(self.uc.mem_read(address, width), "little")
@@ -128,20 +117,18 @@ class UnicornLegacy:
     def _set_up(self, test: LegacyTest) -> None:
         uc, x, cpu = self.uc, self.x86, test.cpu
         uc.context_restore(self.contexts[test.access.user])
-        cr4 = (CR4_SMEP if cpu.smep else 0) | (CR4_SMAP if cpu.smap else 0)
-        cr4 |= CR4_PAE if isinstance(cpu, CpuPae) else CR4_PSE if cpu.pse else 0
-        uc.reg_write(x.UC_X86_REG_CR0, CR0_PE | CR0_PG | (CR0_WP if cpu.wp else 0))
+        cr0, cr4, efer = control_registers(test)
+        uc.reg_write(x.UC_X86_REG_CR0, cr0)
         uc.reg_write(x.UC_X86_REG_CR4, cr4)
-        uc.msr_write(EFER, EFER_NXE if isinstance(cpu, CpuPae) and cpu.nxe else 0)
+        uc.msr_write(EFER, efer)
         uc.reg_write(x.UC_X86_REG_EFLAGS, 2 | (AC if test.access.ac else 0))
         uc.reg_write(x.UC_X86_REG_CR3, cpu.cr3 if isinstance(cpu, Cpu32) else test.cr3)
 
     def _access(self, test: LegacyTest) -> Outcome:
         uc, x, access = self.uc, self.x86, test.access
         uc.reg_write(x.UC_X86_REG_EBX, test.gva)
-        uc.reg_write(x.UC_X86_REG_EAX, STORED)
-        stub = HOME + (USER - SUPERVISOR if access.user else 0) + (STORE if access.write else LOAD)
-        error = self._go(test.gva if access.fetch else stub)
+        uc.reg_write(x.UC_X86_REG_EAX, self.image.stored)
+        error = self._go(test.gva if access.fetch else self._stub(access.user, access.write))
         if self.exception == 14:
             uc.context_update(self.scratch)
             return Outcome("#PF", self.code[0], uc.reg_read(x.UC_X86_REG_CR2))
@@ -156,9 +143,10 @@ class UnicornLegacy:
     def _reached(self, test: LegacyTest, access: Access) -> int:
         """The physical address that an access went to: the data say where they lie. What was stored is put back."""
         if not access.write:
-            eax: int = self.uc.reg_read(self.x86.UC_X86_REG_EAX)
-            return (eax if access.fetch else eax >> 8) << 3
-        at = bytes(self.uc.mem_read(0, MEMORY)).find(STORED.to_bytes(4, "little"))
+            return self.image.address_told(self.uc.reg_read(self.x86.UC_X86_REG_EAX), access.fetch) or 0
+        stored, at = self.image.stored, destination(test)
+        if at >= MEMORY or self._read(at, 4) != stored:
+            at = bytes(self.uc.mem_read(0, MEMORY)).find(stored.to_bytes(4, "little"))
         if at >= 0:
             self.uc.mem_write(at, slot(at & ~7, HLT).to_bytes(8, "little"))
         return at
@@ -170,20 +158,16 @@ class UnicornLegacy:
         return [self._walk(test) for test in tests]
 
     def _walk(self, test: LegacyTest) -> Observed:
-        width = 8 if self.pae else 4
-        if isinstance(test.cpu, CpuPae):  # what CR3 is loaded with may change in memory afterwards
-            for n, pdpte in enumerate((test.cpu.pdpte0, test.cpu.pdpte1, test.cpu.pdpte2)):
-                self._word(PDPT + 8 * n, pdpte)
-        self._own_entry()
+        pdptes = {} if not isinstance(test.cpu, CpuPae) else {
+            PDPT: test.cpu.pdpte0, PDPT + 8: test.cpu.pdpte1, PDPT + 16: test.cpu.pdpte2}
+        for at, pdpte in pdptes.items():  # what CR3 is loaded with may change in memory afterwards
+            self._word(at, pdpte)
         self._set_up(test)
-        for address, entry in test.entries.items():
-            self._word(address, entry)
-        self._own_entry()
+        entries = {at: entry for at, entry in test.entries.items() if not (self.pae and at == PDPT + 8 * KEPT)}
+        for at, entry in entries.items():
+            self._word(at, entry)
         outcome = self._access(test)
-        now = {at: self._read(at, width) for at in test.entries}
-        if self.pae and PDPT + 8 * KEPT in now:  # this one is the machine's own
-            now[PDPT + 8 * KEPT] = test.entries[PDPT + 8 * KEPT]
-        for at in test.entries:
+        now = {at: self._read(at, self.image.width) for at in entries}
+        for at in entries:
             self._word(at, 0)
-        self._own_entry()
-        return Observed(outcome, now)
+        return Observed(outcome, {**test.entries, **now})

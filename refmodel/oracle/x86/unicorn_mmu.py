@@ -59,7 +59,7 @@ class UnicornMmu:
         self.uc: Any = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
         self.uc.ctl_set_cpu_model(x86_const.UC_CPU_X86_ICELAKE_SERVER)
         self.uc.mem_map(0, MEMORY, unicorn.UC_PROT_ALL)
-        self.image = Image(bytearray(MEMORY), levels, HLT)
+        self.image = Image(levels, HLT)
         self.image.put(SUPERVISOR_STUB + INVLPG, b"\x0f\x01\x3b")  # invlpg [rbx]
         self.image.put(SUPERVISOR_STUB + IRETQ, b"\x48\xcf")
         self.uc.mem_write(0, bytes(self.image.memory))

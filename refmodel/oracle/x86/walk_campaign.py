@@ -114,7 +114,7 @@ def difference(expected: int, got: int) -> str:
     return " and ".join([*said, *([f"has {has}"] if got & ~expected else [])])
 
 
-class _Watched:
+class Watched:
     """Memory that remembers which entry was read last."""
 
     def __init__(self, entries: Mapping[int, int]) -> None:
@@ -130,7 +130,7 @@ class _Watched:
 
 def reserved_by(access: Callable[[Memory], Any], entries: Mapping[int, int], cpu: Cpu, level_of: Callable[[int], int]) -> str:
     """Which reserved bits an access comes to grief on, in words."""
-    memory = _Watched(entries)
+    memory = Watched(entries)
     with contextlib.suppress(Fault):
         access(memory)
     level, entry = level_of(memory.last), entries.get(memory.last, 0)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+from array import array
 from collections.abc import Iterable
 from typing import Any
 
@@ -43,10 +44,19 @@ UD2, VMMCALL, VMCALL = b"\x0f\x0b", b"\x0f\x01\xd9", b"\x0f\x01\xc1"
 CODE_64, DATA = 0x00AF9B000000FFFF, 0x00CF93000000FFFF
 RING_3 = 3 << 45
 
+CR4_PSE, CR4_PAE, CR4_LA57 = 0x10, 0x20, 0x1000
+EFER_LME, EFER_LMA, EFER_NXE = 0x100, 0x400, 0x800
+
 
 def slot(address: int, trap: bytes = UD2) -> int:
     """What lies in the 8 bytes at a data address: ``mov eax, address >> 3`` and a trap."""
     return int.from_bytes((b"\xb8" + struct.pack("<I", address >> 3) + trap).ljust(8, b"\x90"), "little")
+
+
+def data(piece: int, start: int, stop: int, trap: bytes) -> bytes:
+    """What lies at the data addresses from ``start`` to ``stop`` in a piece of memory: the first 4 MiB are piece 0."""
+    first = slot(piece * MEMORY + start, trap)
+    return array("Q", range(first, first + (stop - start << 5), 1 << 8)).tobytes()
 
 
 def told(rax: int, fetched: bool) -> int | None:
@@ -62,20 +72,45 @@ def home(levels: int, slot: int = SLOT) -> int:
 
 
 class Image:
-    """The memory of a machine with so many levels of paging, written into ``memory``, which may be shared with it."""
+    """The memory of a machine with so many levels of paging, and the registers that the agent begins with."""
 
-    def __init__(self, memory: Any, levels: int = 4, trap: bytes = UD2, slot: int = SLOT) -> None:
-        self.memory, self.levels, self.trap, self.slot = memory, levels, trap, slot
-        self.home = home(levels, slot)
-        self.direct = self.home + 0x200000
-        """The linear address at which physical memory begins."""
+    long = True
+    """Whether the agent runs in 64-bit mode."""
+    agent = code.AGENT
+    stored = STORED
+    """What a store under test stores."""
+    high: tuple[int, ...] = ()
+    """Physical addresses of further memory, ``MEMORY`` bytes at each."""
+
+    def __init__(self, levels: int = 4, trap: bytes = UD2, slot: int = SLOT) -> None:
+        self.levels, self.slot = levels, slot
+        cr4 = CR4_PAE | (CR4_LA57 if levels == 5 else 0)
+        self._write(home(levels, slot), 0x200000, cr4, EFER_LMA | EFER_LME | EFER_NXE, trap)
+
+    def _write(self, home: int, direct: int, cr4: int, efer: int, trap: bytes) -> None:
+        """Write everything. ``direct``: how far from the agent's first page the direct map is."""
+        self.memory: Any = bytearray(MEMORY)
+        self.pieces: tuple[Any, ...] = ()
+        """The memory at each of the addresses in ``high``."""
+        self.home, self.direct, self.cr4, self.efer, self.trap = home, home + direct, cr4, efer, trap
         self.stack_top = self.at(STACK) + 0x1000
-        self._data()
+        self.put(WINDOW.start, data(0, WINDOW.start, 0x200000, trap))
         self._stubs()
         self._descriptors()
         self._tables()
         self._mailbox()
-        self.put(AGENT, code.AGENT)
+        self.put(AGENT, self.agent)
+
+    def limit(self, physical_bits: int) -> None:
+        """Leave out further memory whose addresses the processor does not have."""
+        self.high = tuple(address for address in self.high if address >> physical_bits == 0)
+
+    def install(self, memory: Any, *pieces: Any) -> None:
+        """Move into memory that may be shared with the machine: the first 4 MiB, and what is at the addresses in ``high``."""
+        memory[:MEMORY] = self.memory
+        self.memory, self.pieces = memory, pieces
+        for number, piece in enumerate(pieces, 1):
+            piece[:MEMORY] = data(number, 0, MEMORY, self.trap)
 
     def at(self, page: int) -> int:
         """The linear address of one of the agent's pages."""
@@ -89,9 +124,6 @@ class Image:
 
     def read(self, address: int) -> int:
         return int.from_bytes(self.memory[address:address + 8], "little")
-
-    def _data(self) -> None:
-        self.put(0x100000, b"".join(slot(a, self.trap).to_bytes(8, "little") for a in range(0x100000, 0x200000, 8)))
 
     def _stubs(self) -> None:
         for page in (SUPERVISOR_STUB, USER_STUB):
@@ -134,14 +166,15 @@ class Image:
 
     def _mailbox(self) -> None:
         self.word(MAILBOX + 16, self.direct + SCRIPTS)
-        self.word(MAILBOX + 24, STORED)
+        self.word(MAILBOX + 24, self.stored)
         for n, value in enumerate((self.at(AGENT), self.stack_top, self.at(MAILBOX))):
             self.word(MAILBOX + 64 + 8 * n, value)
-        self.word(MAILBOX + 88, 0x1000 if self.levels == 5 else 0)
+        self.word(MAILBOX + 88, self.cr4)
         self.word(MAILBOX + 96, BOOT_TABLES)
         self.word(MAILBOX + 104, self.direct)
         self.put(MAILBOX + 112, struct.pack("<HQ", 63, self.at(GDT)))
         self.put(MAILBOX + 128, struct.pack("<HQ", 4095, self.at(IDT)))
+        self.word(MAILBOX + 144, self.efer & ~EFER_LMA)
 
     def stop_by(self, how: int) -> None:
         """How the agent ends a script: 0 it waits for the next, 1 it halts, 2 it executes CLFLUSH."""

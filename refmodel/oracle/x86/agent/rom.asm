@@ -1,7 +1,8 @@
-; A firmware for QEMU that does one thing: from real mode to long mode, and on to the agent.
+; A firmware for QEMU that does one thing: from real mode to long mode, or to protected mode with paging, and on to the agent.
 ;
 ; The tables at BOOT_TABLES map the first 4 MiB to themselves and the agent's pages where they are at home; the host has written
-; them. Mailbox words 8 to 10 say where to go, with which stack, and with which mailbox. 64 KiB, mapped below 1 MiB and below 4 GiB.
+; them. Mailbox words 8 to 10 say where to go, with which stack, and with which mailbox; 11, 12 and 18 have CR4, CR3 and EFER, whose
+; LME says which mode. 64 KiB, mapped below 1 MiB and below 4 GiB.
 ;
 ;     nasm -f bin rom.asm
 %define BOOT_TABLES 0x28000
@@ -25,18 +26,37 @@ protected:
   mov ds,ax
   mov es,ax
   mov ss,ax
-  mov eax,0x20                ; CR4.PAE
-  or eax,[MAILBOX+88]         ; and LA57, if asked for
+  mov eax,[MAILBOX+88]
   mov cr4,eax
   mov eax,[MAILBOX+96]
   mov cr3,eax
   mov ecx,0xc0000080
-  rdmsr
-  or eax,0x900                ; LME, NXE
+  mov eax,[MAILBOX+144]
+  xor edx,edx
   wrmsr
   mov eax,0x80010033          ; PG, WP, NE, ET, MP, PE
   mov cr0,eax
+  mov eax,MAILBOX
+  test byte [eax+145],1       ; EFER.LME
+  jz in_protected_mode
   jmp 0x18:in_long_mode
+in_protected_mode:
+  mov ecx,[eax+64]
+  mov esp,[eax+72]
+  mov ebp,[eax+80]
+  mov esi,[eax+104]
+  lgdt [eax+112]
+  lidt [eax+128]
+  mov ax,0x2b
+  mov ds,ax
+  mov es,ax
+  mov ax,0x18
+  mov ss,ax
+  mov ax,0x30
+  ltr ax
+  push dword 0x10
+  push ecx
+  retf
 BITS 64
 in_long_mode:
   mov eax,MAILBOX

@@ -38,15 +38,16 @@ Results = list[tuple[int, int, int, int]]
 
 
 class Script:
-    """Steps in order. ``add`` gives the number of the step, under which its results are found."""
+    """Steps in order."""
 
     def __init__(self) -> None:
         self._steps: list[bytes] = []
         self.settings: list[tuple[int, Step]] = []
-        """The steps that set registers, with their numbers: a machine may refuse them."""
+        """The steps that set registers, with their numbers: that a machine refuses them is not expected."""
 
-    def add(self, step: Step, a: int = 0, b: int = 0, c: int = 0) -> int:
-        if step in (Step.CONTROL, Step.KEYS, Step.RELOAD):
+    def add(self, step: Step, a: int = 0, b: int = 0, c: int = 0, *, may_fault: bool = False) -> int:
+        """The number of the step, under which its results are found. ``may_fault``: whether a machine may refuse a setting."""
+        if step in (Step.CONTROL, Step.KEYS, Step.RELOAD) and not may_fault:
             self.settings.append((len(self._steps), step))
         self._steps.append(_STEP.pack(step, a, b, c, 0, 0, 0, 0))
         return len(self._steps) - 1
