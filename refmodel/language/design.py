@@ -23,7 +23,7 @@ import types
 import typing
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import attrs
 
@@ -280,7 +280,7 @@ def forget_outlines() -> None:
 def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
     tables = []
     for name, annotation in _annotations(cls).items():
-        if typing.get_origin(annotation) is ClassVar:
+        if any(mark in (annotation, typing.get_origin(annotation)) for mark in (ClassVar, Final)):
             continue
         try:
             kind = table_kind(name, annotation)
