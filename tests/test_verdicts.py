@@ -111,10 +111,30 @@ def test_a_law_that_a_run_breaks_fails_whoever_is_asked() -> None:
 
 
 @pytest.mark.parametrize("engine", ["prove", "exhaustive", "random"])
-@pytest.mark.parametrize(("cls", "law"), [(small.Unmet, "two_is_well"), (small.Silent, "answers_are_right")])
+@pytest.mark.parametrize(("cls", "law"), [(small.Unmet, "two_is_well"), (small.Silent, "answers_are_right"),
+                                            (small.NeverAnswers, "answers_are_right")])
 def test_a_law_that_says_nothing_is_vacuous(cls: Any, law: str, engine: str) -> None:
     reports = judged(cls, engine)
     assert verdict(reports, law) == Verdict.VACUOUS and status_of(reports) == 3
+
+
+@pytest.mark.parametrize("engine", ["prove", "exhaustive", "random", "bounded"])
+def test_a_law_about_a_fault_is_met_where_the_fault_is_raised(engine: str) -> None:
+    reports = judged(small.RaisesAFault, engine)
+    assert verdict(reports, "a_fault_changes_nothing") in {Verdict.PROVED, Verdict.HOLDS, Verdict.NOT_BROKEN, Verdict.NO_RUN}
+    assert status_of(reports) == 0
+
+
+def test_exploration_on_ints_meets_a_law_about_a_fault() -> None:
+    (report,) = judged(small.RaisesAFault, "exhaustive", exact=True)
+    assert set(report.verdicts.values()) == {Verdict.HOLDS}
+
+
+@pytest.mark.parametrize(("cls", "vacuous"), [(small.NeverAnswers, True), (small.RaisesAFault, False)])
+def test_the_solver_says_whether_an_outcome_can_be(cls: Any, vacuous: bool) -> None:
+    design = outline(cls)
+    (law,) = [law for law in design.laws if law.outcome is not None]
+    assert never_met(design, law) is vacuous
 
 
 # ---------------------------------------------------------------- what a proof leans on
