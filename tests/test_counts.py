@@ -9,7 +9,7 @@ from refmodel.engines import counts
 from refmodel.engines.audit import drawn
 from refmodel.engines.induction import prove_operation
 from refmodel.language import NOTHING, BadDesign, Design, Total, assign, count, geometry, law, operation, outline, require, reset
-from refmodel.machine.names import Count, Mfn, Vm
+from refmodel.machine.names import Count, Gfn, Mfn, Vm
 from tests.designs import caches
 
 
@@ -146,3 +146,49 @@ def test_an_error_in_what_is_counted_after_them_shows(monkeypatch: pytest.Monkey
     whole = counts.became
     monkeypatch.setattr(counts, "became", lambda *given: whole(*given)[:1])
     assert prove_operation(design, "steal", samples=samples).audited.disagreements
+
+
+class Mappers(Design):
+    """A frame has as many references as pages map it; all that a VM maps of it goes at once."""
+
+    maps: Total[tuple[Vm, Gfn], Mfn]
+    references: Total[Mfn, Count]
+    geometry = geometry(Vm=2, Gfn=2, Mfn=2, naturals=4)
+
+    @operation
+    def unmap_all(self, vm: Vm, mfn: Mfn) -> None:
+        gone = count(self.maps, lambda to, of, gfn: of == vm and to == mfn)
+        reset(self.maps, lambda to, of, gfn: of == vm and to == mfn)
+        self.references[mfn] -= gone
+
+    @operation
+    def move_all(self, vm: Vm, mfn: Mfn, other: Mfn) -> None:
+        moved = count(self.maps, lambda to, of, gfn: of == vm and to == mfn)
+        assign(self.maps, lambda to, of, gfn: of == vm and to == mfn, other)
+        self.references[other] += moved
+        self.references[mfn] -= moved
+
+    @law("RES-1", "A frame has a reference for each page that maps it.")
+    def references_are_exact(s: Any, mfn: Mfn) -> bool:
+        return s.references[mfn] == count(s.maps, lambda to, of, gfn: to == mfn)
+
+
+class ForgetsTheVm(Mappers):
+    @operation
+    def unmap_all(self, vm: Vm, mfn: Mfn) -> None:
+        gone = count(self.maps, lambda to, of, gfn: to == mfn)
+        reset(self.maps, lambda to, of, gfn: of == vm and to == mfn)
+        self.references[mfn] -= gone
+
+    @operation
+    def move_all(self, vm: Vm, mfn: Mfn, other: Mfn) -> None:
+        moved = count(self.maps, lambda to, of, gfn: of == vm and to == mfn)
+        assign(self.maps, lambda to, of, gfn: to == mfn, other)
+        self.references[other] += moved
+        self.references[mfn] -= moved
+
+
+@pytest.mark.parametrize(("cls", "expected"), [(Mappers, "proved"), (ForgetsTheVm, "refuted")])
+@pytest.mark.parametrize("name", ["unmap_all", "move_all"])
+def test_some_of_what_counted_was_written_and_the_others_were_not(cls: type[Design], expected: str, name: str) -> None:
+    assert proof_of(cls, name)["references_are_exact"] == expected

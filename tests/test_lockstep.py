@@ -17,10 +17,11 @@ import pytest
 
 import refmodel
 from refmodel.language import BadDesign
-from refmodel.oracle.trace import client_events
+from refmodel.oracle.trace import client_events, driving
+from refmodel.oracle.trace.commands import Saved
 from refmodel.oracle.trace.driving import Driven, drive
 from refmodel.oracle.trace.judge import Judge, judge_trace
-from refmodel.oracle.trace.lockstep import Lockstep
+from refmodel.oracle.trace.lockstep import Lockstep, listening
 from refmodel.oracle.trace.table import ROWS, Row
 
 CLIENTS = Path(refmodel.__file__).parent / "clients"
@@ -124,13 +125,27 @@ def test_the_command_drives_saves_and_explains(tmp_path: Path) -> None:
     assert judge_trace(str(saved)).deviation is not None
 
 
+def c_program(folder: Path, body: str, path: str) -> subprocess.CompletedProcess[str]:
+    """Compile the body of a main function, and run it where commands are looked for in this path."""
+    program, source = folder / "mine", folder / "mine.c"
+    source.write_text(f'#include "refmodel.h"\nint main(void)\n{{\n    struct refmodel rm;\n{body}}}\n')
+    strictly = ("-std=c11", "-Wall", "-Wextra", "-Werror")
+    subprocess.run(["gcc", *strictly, "-I", str(CLIENTS / "c"), "-o", str(program), str(source)], check=True)
+    return subprocess.run([str(program)], capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PATH": path})
+
+
+def commands(folder: Path, script: str = "") -> str:
+    """A path on which there is a command refmodel: this text's, or a script."""
+    there = folder / "bin"
+    there.mkdir()
+    (there / "refmodel").write_text(f"#!/bin/sh\n{script}" if script else f"#!/bin/sh\nexec {' '.join(COMMAND)} \"$@\"\n")
+    (there / "refmodel").chmod(0o755)
+    return f"{there}:{os.environ['PATH']}"
+
+
 @needs_gcc
 def test_a_c_program_is_judged_in_lockstep(tmp_path: Path) -> None:
-    (tmp_path / "mine.c").write_text("""
-#include "refmodel.h"
-int main(void)
-{
-    struct refmodel rm;
+    done = c_program(tmp_path, """
     if (refmodel_spawn(&rm))
         return 9;
     int one = refmodel_tell(&rm, "\\"e\\":\\"store\\",\\"gpa\\":%d,\\"value\\":%d", 8, 1);
@@ -138,17 +153,58 @@ int main(void)
     int three = refmodel_tell(&rm, "nonsense");
     fputs(rm.answer, stderr);
     return one == 0 && two == 1 && three == -1 ? 0 : 1;
+""", commands(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
+@needs_gcc
+def test_where_there_is_no_refmodel_a_c_program_is_told(tmp_path: Path) -> None:
+    done = c_program(tmp_path, "    return refmodel_spawn(&rm) == -1 ? 0 : 1;\n", str(tmp_path))
+    assert done.returncode == 0
+
+
+@needs_gcc
+def test_an_answer_that_is_longer_than_there_is_room_for_is_not_taken_for_two(tmp_path: Path) -> None:
+    answers = """read line; printf '{"ok":true,"notes":["%5000s"]}\\n' x; read line; echo '{"ok":false}'; read line"""
+    done = c_program(tmp_path, """
+    if (refmodel_spawn(&rm))
+        return 9;
+    int one = refmodel_tell(&rm, "\\"e\\":\\"gap\\""), two = refmodel_tell(&rm, "\\"e\\":\\"gap\\"");
+    return one == 0 && two == 1 ? 0 : 1;
+""", commands(tmp_path, answers))
+    assert done.returncode == 0
+
+
+AT = '#line 7 "C:\\\\mm\\\\\\"x\\".c"\n'
+
+
+@needs_gcc
+def test_a_place_with_backslashes_and_what_is_true_are_understood_in_c(tmp_path: Path) -> None:
+    done = c_program(tmp_path, f"""
+    const char *command = "{{\\"do\\":\\"touch\\",\\"write\\":true,\\"vm\\": 3}}";
+    refmodel_file(&rm, stdout);
+{AT}    refmodel_tell(&rm, "\\"e\\":\\"gap\\"");
+    return refmodel_number(command, "write") == 1 && refmodel_number(command, "vm") == 3 ? 0 : 1;
+""", os.environ["PATH"])
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["at"] == 'C:\\mm\\"x".c:7'
+
+
+@pytest.mark.skipif(shutil.which("rustc") is None, reason="rustc is not installed")
+def test_a_place_with_backslashes_and_what_is_true_are_understood_in_rust(tmp_path: Path) -> None:
+    shutil.copy(CLIENTS / "rust" / "refmodel.rs", tmp_path)
+    (tmp_path / "mine.rs").write_text(r"""
+mod refmodel;
+fn main() -> std::io::Result<()> {
+    let command = "{\"do\":\"touch\",\"write\":true,\"vm\": 3}";
+    assert_eq!((refmodel::number(command, "write"), refmodel::number(command, "vm")), (1, 3));
+    refmodel::Refmodel::to(std::io::stdout()).tell_at("\"e\":\"gap\"", "C:\\mm\\\"x\".rs", 7).map(|_| ())
 }
 """)
-    program, bin_ = tmp_path / "mine", tmp_path / "bin"
-    bin_.mkdir()
-    (bin_ / "refmodel").write_text(f"#!/bin/sh\nexec {' '.join(COMMAND)} \"$@\"\n")
-    (bin_ / "refmodel").chmod(0o755)
-    strictly = ("-std=c11", "-Wall", "-Wextra", "-Werror")
-    subprocess.run(["gcc", *strictly, "-I", str(CLIENTS / "c"), "-o", str(program), str(tmp_path / "mine.c")], check=True)
-    done = subprocess.run([str(program)], capture_output=True, text=True, timeout=60, check=False,
-                          env={**os.environ, "PATH": f"{bin_}:{os.environ['PATH']}"})
-    assert done.returncode == 0, done.stderr
+    subprocess.run(["rustc", "-A", "unused", "-o", str(tmp_path / "mine"), str(tmp_path / "mine.rs")], check=True,
+                   capture_output=True)
+    done = subprocess.run([str(tmp_path / "mine")], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout)["at"] == 'C:\\mm\\"x".rs:7'
 
 
 @pytest.mark.skipif(shutil.which("rustc") is None, reason="rustc is not installed")
@@ -262,3 +318,52 @@ for line in sys.stdin:
     done = drive(script(tmp_path, body), seconds=30)
     assert done.deviation is not None and done.deviation.clause == "EFF-3" and "status 7" in done.deviation.why
     assert len(done.failing) == 3
+
+
+TELLS = HELLO + """
+for line in sys.stdin:
+    print('{"e":"load","gpa":0,"value":0}', flush=True)
+    print('{"done":1}', end="\\r\\n", flush=True)
+"""
+STAYS = "import os, signal\n" + HELLO + "sys.stdin.readline(); os.close(%d); signal.pause()\n"
+
+
+def test_lines_may_end_as_windows_has_it(tmp_path: Path) -> None:
+    done = drive(script(tmp_path, TELLS), seconds=5, runs=2)
+    assert done.deviation is None and done.runs == 2 and done.judged > 0
+
+
+@pytest.mark.parametrize("body, expected", [
+    (STAYS % 1, "closed its standard output and did not end within 1 s"),
+    (STAYS % 0, "did not answer within 1 s"),
+    (HELLO + "while True: print('{\"done\":1}', flush=True)\n", "did not read its commands within 1 s"),
+])
+def test_an_implementation_that_does_not_listen_breaks_a_law(body: str, expected: str, tmp_path: Path,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driving, "PATIENCE", 1.0)
+    done = driving.repeat(script(tmp_path, body), Saved(({"do": "go", "vm": 0},) * 10_000, ("",) * 10_000))
+    assert done.deviation is not None and done.deviation.clause == "EFF-3" and expected in done.deviation.why
+
+
+def test_who_says_no_hello_and_stays_is_told_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driving, "PATIENCE", 1.0)
+    with pytest.raises(BadDesign, match="closed its standard output and did not end within 1 s before it said hello"):
+        drive(script(tmp_path, "import os, signal; os.close(1); signal.pause()"), seconds=5)
+
+
+def test_a_terminal_obeys_nothing_that_others_wrote(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    trace.write_text('{"e":"load","gpa":8,"value":1}\n{"e":"load","gpa":8,"value":2,"at":"a\\u001b[2J\\u009b31m.c:3"}\n')
+    done = subprocess.run([*COMMAND, "judge", str(trace)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and "\x1b" not in done.stdout and "\x9b" not in done.stdout and "[2J" in done.stdout
+
+
+def test_a_socket_at_which_another_server_listens_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "judge"
+    with listening(path), pytest.raises(BadDesign, match="another server listens there already"), listening(path):
+        pass
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    with listening(path):
+        assert path.exists()
+    assert not path.exists()

@@ -6,10 +6,12 @@ import pytest
 
 from refmodel.bare import Event, Seen
 from refmodel.bugs import MUTANTS
+from refmodel.cli import comparing
 from refmodel.designs import REFERENCES, SHIPPED, Direct, Ept, Interpreter, ShadowTraced, VirtualTlb
-from refmodel.engines.differential import common, compare
+from refmodel.engines.differential import Comparison, Difference, common, compare
 from refmodel.engines.induction import prove
-from refmodel.language import BadDesign, Design, guest, outline, require
+from refmodel.engines.machine import Run, Step
+from refmodel.language import BadDesign, Design, Total, geometry, guest, law, operation, outline, require
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Attempt, Filled
@@ -31,6 +33,26 @@ BESIDE = {name: found for name, cls in SHIPPED.items() if (found := reference(cl
 
 def test_every_mmu_for_guests_as_they_are_can_be_compared() -> None:
     assert set(BESIDE) == {"interpreter", "vtlb", "shadow_traced", "shadow_unsync", "shadow_pages", "ept", "nested"}
+
+
+class Tells(Design):
+    """A guest is told what was stored, and nothing says what machine it believes in."""
+
+    stored: Total[Vm, bool]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def put(self, vm: Vm) -> None:
+        self.stored[vm] = True
+
+    @guest
+    def look(self, vm: Vm) -> Seen:
+        require(self.stored[vm])
+        return Seen()
+
+    @law("ISO-1", "A VM has something or nothing.")
+    def either(s: Any, vm: Vm) -> bool:
+        return s.stored[vm] or not s.stored[vm]
 
 
 @pytest.mark.parametrize("cls", REFERENCES["interpreter"], ids=lambda cls: cls.__name__)
@@ -102,6 +124,20 @@ def test_a_guest_whose_exit_is_for_no_page_waits_for_ever() -> None:
 def test_a_paravirtual_guest_cannot_be_compared() -> None:
     with pytest.raises(BadDesign, match="mmu_update"):
         compare(outline(Direct), outline(Interpreter), seconds=1)
+
+
+def test_a_design_without_a_bare_machine_cannot_be_compared() -> None:
+    """Nothing would say what the reference has to do beside a step of the monitor's."""
+    with pytest.raises(BadDesign, match="Tells does not say what machine its guests believe in"):
+        compare(outline(Tells), outline(Tells), seconds=1)
+
+
+def test_a_difference_is_printed_though_nothing_was_compared_before() -> None:
+    vtlb, interpreter = outline(VirtualTlb), outline(Interpreter)
+    first = Difference(Run((), ()), None, "a load", Step("load", (0, 0, 0, 0)))
+    with comparing.out.capture() as printed:
+        comparing._show_comparison("vtlb", vtlb, interpreter, Comparison(1, 0, 0, 0.0, first))
+    assert "a guest can tell the difference" in printed.get() and "undecided" not in printed.get()
 
 
 def test_the_command_compares() -> None:

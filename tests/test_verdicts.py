@@ -111,10 +111,30 @@ def test_a_law_that_a_run_breaks_fails_whoever_is_asked() -> None:
 
 
 @pytest.mark.parametrize("engine", ["prove", "exhaustive", "random"])
-@pytest.mark.parametrize(("cls", "law"), [(small.Unmet, "two_is_well"), (small.Silent, "answers_are_right")])
+@pytest.mark.parametrize(("cls", "law"), [(small.Unmet, "two_is_well"), (small.Silent, "answers_are_right"),
+                                            (small.NeverAnswers, "answers_are_right")])
 def test_a_law_that_says_nothing_is_vacuous(cls: Any, law: str, engine: str) -> None:
     reports = judged(cls, engine)
     assert verdict(reports, law) == Verdict.VACUOUS and status_of(reports) == 3
+
+
+@pytest.mark.parametrize("engine", ["prove", "exhaustive", "random", "bounded"])
+def test_a_law_about_a_fault_is_met_where_the_fault_is_raised(engine: str) -> None:
+    reports = judged(small.RaisesAFault, engine)
+    assert verdict(reports, "a_fault_changes_nothing") in {Verdict.PROVED, Verdict.HOLDS, Verdict.NOT_BROKEN, Verdict.NO_RUN}
+    assert status_of(reports) == 0
+
+
+def test_exploration_on_ints_meets_a_law_about_a_fault() -> None:
+    (report,) = judged(small.RaisesAFault, "exhaustive", exact=True)
+    assert set(report.verdicts.values()) == {Verdict.HOLDS}
+
+
+@pytest.mark.parametrize(("cls", "vacuous"), [(small.NeverAnswers, True), (small.RaisesAFault, False)])
+def test_the_solver_says_whether_an_outcome_can_be(cls: Any, vacuous: bool) -> None:
+    design = outline(cls)
+    (law,) = [law for law in design.laws if law.outcome is not None]
+    assert never_met(design, law) is vacuous
 
 
 # ---------------------------------------------------------------- what a proof leans on
@@ -269,6 +289,26 @@ def test_imports_from_beside_a_file_are_found(tmp_path: Path) -> None:
     (package / "__init__.py").write_text("")
     (package / "near.py").write_text("LIMIT = 2\n")
     assert load(str(own(package, "from .near import LIMIT"))).name == "Mine"
+
+
+@pytest.mark.parametrize("edited", ["mine.py", "a_helper_beside.py"])
+def test_what_python_keeps_of_an_earlier_text_is_not_what_is_judged(edited: str, tmp_path: Path) -> None:
+    """Python takes a kept compilation for that of a file which has the same size and was changed in the same second."""
+    own(tmp_path, "from a_helper_beside import answer", """
+    @law("ISO-2", "The answer.")
+    def answered(s: "Mine", vm: Vm) -> bool:
+        return (answer(s.seen[vm]) and True ) or not s.seen[vm]
+""")
+    (tmp_path / "a_helper_beside.py").write_text("def answer(seen: bool) -> bool:\n    return True  or seen\n")
+    command = [sys.executable, "-m", "refmodel.cli", "check", str(tmp_path / "mine.py"), "--engine", "exhaustive"]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    for status in (0, 1):
+        for file in tmp_path.glob("*.py"):
+            os.utime(file, (1_700_000_000, 1_700_000_000))
+        done = subprocess.run(command, timeout=100, capture_output=True, text=True, check=False, env=environment)
+        assert done.returncode == status, done.stdout + done.stderr
+        changed = tmp_path / edited
+        changed.write_text(changed.read_text().replace("True  or seen", "not seen     ").replace("True )", "False)"))
 
 
 def test_two_files_beside_designs_do_not_stand_in_for_each_other(tmp_path: Path) -> None:

@@ -53,11 +53,11 @@ def _reference(mine: Outline, against: str, must: bool) -> Outline | None:
 def _show_comparison(name: str, mine: Outline, beside: Outline, done: Comparison) -> None:
     out.print(f"{name} beside {beside.name}: {done.compared:,} instructions compared in {done.runs:,} runs, {done.seconds:.1f} s; "
               f"{done.explained:,} showed what only a cached translation explains", soft_wrap=True)
-    if not done.compared:
-        out.print(f"{name}: undecided: no instruction was compared\n", style="yellow")
-        return
     if done.difference is None:
-        out.print(f"{name}: no difference that a guest could see\n", style="green")
+        if done.compared:
+            out.print(f"{name}: no difference that a guest could see\n", style="green")
+        else:
+            out.print(f"{name}: undecided: no instruction was compared\n", style="yellow")
         return
     told = list(replay(mine, mine.cls.geometry, done.difference.run))
     out.print(terminal.trace(mine, told))

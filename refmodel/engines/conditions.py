@@ -139,10 +139,10 @@ class Later:
     """
 
     number: Term
-    work_out: Callable[[], tuple[Term, tuple[Counted, ...]] | None]
+    work_out: Callable[[], tuple[Term, tuple[Counted, ...], tuple[Term, ...]] | None]
 
     @functools.cached_property
-    def _worked_out(self) -> tuple[Term, tuple[Counted, ...]] | None:
+    def _worked_out(self) -> tuple[Term, tuple[Counted, ...], tuple[Term, ...]] | None:
         return self.work_out()
 
     @property
@@ -154,6 +154,11 @@ class Later:
     def of(self) -> tuple[Counted, ...]:
         """What is counted for that."""
         return self._worked_out[1] if self._worked_out else ()
+
+    @property
+    def sums(self) -> tuple[Term, ...]:
+        """That of the entries that counted, some were written and the others were not."""
+        return self._worked_out[2] if self._worked_out else ()
 
     @property
     def is_so(self) -> Term:

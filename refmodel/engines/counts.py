@@ -86,12 +86,15 @@ def _after(reading: Symbolic, table: Table, first: Counted, holds: Holds, number
     return found
 
 
-def _exactly(table: Table, holds: Holds, writes: Sequence[Put | Reset]) -> tuple[Term, tuple[Counted, ...]] | None:
-    """How many count after these writes, by what became of each entry of the arbitrary state; and what was counted there. None if
-    what became of an entry depends on more than the entry, its key and names, or if there are too many cases."""
+def _exactly(table: Table, holds: Holds, writes: Sequence[Put | Reset]
+             ) -> tuple[Term, tuple[Counted, ...], tuple[Term, ...]] | None:
+    """How many count after these writes, by what became of each entry of the arbitrary state; what was counted there; and the sums
+    that this leans on. None if what became of an entry depends on more than the entry, its key and names, or if there are too many
+    cases."""
     at = formal(table.kind)
     cases = [holds(at.key, at.leaves)]
     total: Term = z3.IntVal(0)
+    parts: list[tuple[Term, Term]] = []
     for write in reversed(writes):
         if isinstance(write, Put):
             for case in cases:
@@ -99,13 +102,20 @@ def _exactly(table: Table, holds: Holds, writes: Sequence[Put | Reset]) -> tuple
             continue
         if write.stated.lookups or write.stated.counts:
             return None
+        parts += [(case, write.stated.template.terms[0]) for case in cases]
         cases = [each for case in cases for each in became(table, case, write) if not is_false(each)]
         if len(cases) > CASES:
             return None
-    of = tuple(_counted(table, *general(table, case)) for case in cases)
+    of = [_counted(table, *general(table, case)) for case in cases]
     for counted in of:
         total = total + counted.number
-    return simplified(total), of
+    sums = []
+    for case, covered in parts:
+        whole, *both = [_counted(table, *general(table, simplified(part))) for part in (
+            case, conj((covered, case)), conj((negation(covered), case)))]
+        of += [whole, *both]
+        sums.append(whole.number == both[0].number + both[1].number)
+    return simplified(total), tuple(of), tuple(sums)
 
 
 def _of_entries(table: Table, holds: Term) -> Holds:

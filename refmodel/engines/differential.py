@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from refmodel.bare import BareMemory
 from refmodel.engines.corresponding import shown_by
 from refmodel.engines.machine import Machine, Run, Step
 from refmodel.language.design import Operation, Outline
@@ -84,16 +85,21 @@ def roomy(geometry: Geometry) -> Geometry:
 
 
 def common(design: Outline, reference: Outline) -> frozenset[str]:
-    """The design's instructions that show a guest anything; ``BadDesign`` if the reference lacks one of a guest's: those that show
-    nothing change what others show."""
+    """The design's instructions that show a guest anything. ``BadDesign`` if one of the two does not say what machine its guests
+    believe in, which is how the reference comes to be in the same state; or if it lacks an instruction of a guest's: those that
+    show nothing change what others show."""
     theirs = {op.name: op.parameters for op in reference.operations}
     mine = {op.name: op.parameters for op in design.operations if op.by_guest}
     lacking = sorted(name for name, parameters in mine.items() if theirs.get(SAME_INSTRUCTION.get(name, name)) != parameters)
-    if any(t.name == "stale" for t in design.tables):
-        raise BadDesign(f"{design.name} cannot be run beside {reference.name}: what its guests give up waits for flushes")
     if lacking or not mine:
         raise BadDesign(f"{design.name} cannot be run beside {reference.name}, which has no "
                         f"{', '.join(lacking) or 'instruction of it'}")
+    for each in (design, reference):
+        if not issubclass(each.cls, BareMemory):
+            raise BadDesign(f"{design.name} cannot be run beside {reference.name}: {each.name} does not say what machine its "
+                            "guests believe in; expected a class derived from refmodel.bare.BareMemory")
+    if any(t.name == "stale" for t in design.tables):
+        raise BadDesign(f"{design.name} cannot be run beside {reference.name}: what its guests give up waits for flushes")
     return frozenset(op.name for op in design.operations if op.by_guest and op.returns is not None)
 
 

@@ -15,7 +15,7 @@ from functools import partial
 import z3
 
 from refmodel.engines.conditions import Counted, Later, Lookup
-from refmodel.engines.connectives import number_of
+from refmodel.engines.connectives import conj, number_of
 from refmodel.engines.counts import applied
 from refmodel.engines.formulas import Formula, bind
 from refmodel.engines.instances import Identity, Instances
@@ -66,6 +66,7 @@ class Hypotheses:
         for later in list(self._later.values()):
             self.admit([], later.of)
             self._once(("later", number_of(later.number)), partial(getattr, later, "is_so"))
+            self._once(("sums", number_of(later.number)), partial(conj, later.sums))
         for number in list(self.counts.values()):
             self._exists(number)
         for one, other in itertools.permutations(list(self.counts.values()), 2):

@@ -79,6 +79,8 @@ class Machine:
         self._pick: Pick = lambda options: options[0]
         self._asked: list[tuple[Any, int, str]] = []
         self._laws = [(law, self.names_of(law), design.reads(law)) for law in design.laws]
+        self._of_outcomes = frozenset(law for law in design.laws if law.outcome is not None and not design.is_conditional(law))
+        """Laws that are met by an outcome of the type that they are about."""
         self._tables = [t.name for t in design.tables]
 
     # ------------------------------------------------------------ answering the text
@@ -277,7 +279,7 @@ class Machine:
                 holds, error = False, in_words(wrong)
             if not holds:
                 return Broken(law, law.clause, law.sentence, tuple(zip([n for n, _ in law.names], values, strict=True)), error)
-        if Premises.met:
+        if Premises.met or law in self._of_outcomes:
             self.met.add(law)
         return None
 

@@ -18,7 +18,7 @@ from refmodel.engines.progress import prove_progress
 from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.reports_of_runs import explored_words, never
 from refmodel.engines.suggest import suggest
-from refmodel.engines.vacuity import never_met
+from refmodel.engines.vacuity import may_end_so, never_met
 from refmodel.engines.verdicts import SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Outline
 from refmodel.language.laws import Law
@@ -139,10 +139,11 @@ class _Judged:
         for law in self.laws:
             if verdicts[law] != Verdict.PROVED or law in reached.met:
                 continue
-            if not law.of_state and not any(law.applies_to(op.returns) for op in self.needed.operations):
+            if not law.of_state and not any(may_end_so(law, op) for op in self.needed.operations):
                 found[law] = "no operation has an outcome of the type that it is about"
-            elif self.needed.is_conditional(law) and never_met(self.needed, law):
-                found[law] = "its premise holds in no lawful state"
+            elif (law.outcome is not None or self.needed.is_conditional(law)) and never_met(self.needed, law):
+                found[law] = ("its premise holds in no lawful state" if self.needed.is_conditional(law)
+                              else "no step from a lawful state has an outcome of the type that it is about")
         return found
 
     # ------------------------------------------------------------ what is pending

@@ -161,14 +161,14 @@ def _stopped(design: Outline, failure: Failure) -> dict[Law, Verdict]:
 
 
 def _held(design: Outline, verdict: Verdict, met: frozenset[Law], applied: Counter[str]) -> dict[Law, Verdict]:
-    """The verdict; laws of which nothing was met are vacuous. A law about steps needs a step that it is about."""
-    returned = {op.returns for op in design.operations if applied.get(op.name)}
-    faults = any(applied.values())
+    """The verdict; laws of which nothing was met are vacuous. A law about steps needs a step, and one about an outcome needs one
+    that had such an outcome."""
+    steps = any(applied.values())
 
     def is_met(law: Law) -> bool:
-        if design.is_conditional(law):
+        if design.is_conditional(law) or law.outcome is not None:
             return law in met
-        return law.of_state or (faults if law.outcome is None else law.outcome in returned or law in met)
+        return law.of_state or steps
 
     return {law: verdict if is_met(law) else Verdict.VACUOUS for law in design.laws}
 

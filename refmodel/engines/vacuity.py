@@ -1,7 +1,7 @@
-"""Whether the premise of a law can hold at all: a proof about nothing is not one.
+"""Whether what a law speaks of can be at all: a proof about nothing is not one.
 
-Random runs answer nearly always, by meeting it. For a premise that they did not meet, the solver is asked whether a lawful state,
-or a step from one, can satisfy it. Only if there is none, for any number of names, is the law vacuous.
+Random runs answer nearly always, by meeting it. For a premise or an outcome that they did not meet, the solver is asked whether a
+lawful state, or a step from one, can satisfy it. Only if there is none, for any number of names, is the law vacuous.
 """
 
 from __future__ import annotations
@@ -13,18 +13,24 @@ import z3
 from refmodel.engines.prover import TIMEOUT, Induction
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.terms import Term
-from refmodel.language.asking import Premises, answering
+from refmodel.language.asking import Fault, Premises, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
 from refmodel.language.laws import Law
 
 
 def never_met(design: Outline, law: Law) -> bool:
-    """Whether the premise of a law holds in no lawful state and after no step from one, as far as all that is known tells."""
+    """Whether the premise of a law holds in no lawful state and after no step from one, or no such step has an outcome of the type
+    that the law is about, as far as all that is known tells."""
     with joined(design):
         if law.of_state:
             return not _in_a_state(design, law)
-        return not any(_in_a_step(design, law, op) for op in design.operations if law.applies_to(op.returns))
+        return not any(_in_a_step(design, law, op) for op in design.operations if may_end_so(law, op))
+
+
+def may_end_so(law: Law, op: Operation) -> bool:
+    """Whether an operation, as it states what it returns, may have an outcome that a law is about: it may raise any fault."""
+    return law.applies_to(op.returns) or (isinstance(law.outcome, type) and issubclass(law.outcome, Fault))
 
 
 class _Noting(Symbolic):
@@ -63,6 +69,9 @@ def _in_a_step(design: Outline, law: Law, op: Operation) -> bool:
     for path in induction.paths():
         if not path.segments:
             continue  # refused: no step
+        outcome = path.segments[-1].outcome
+        if not law.applies_to(None if outcome is None else type(outcome)):
+            continue
         if len(path.segments) > 1:
             return True  # others may have run in between: nothing is said of such an operation here
         reading = _Noting(design)
@@ -70,7 +79,8 @@ def _in_a_step(design: Outline, law: Law, op: Operation) -> bool:
         known = induction.hypotheses("s")
         known.admit([*path.lookups.values(), *reading.lookups.values()], [*path.counts.values(), *reading.counts.values()])
         known.saturate()
-        if _can_be([*known.asserted, *path.segments[-1].conditions, reading.some]):
+        met = [reading.some] if design.is_conditional(law) else []
+        if _can_be([*known.asserted, *path.segments[-1].conditions, *met]):
             return True
     return False
 

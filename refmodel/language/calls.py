@@ -109,8 +109,13 @@ class Calls(Expressions):
         assert isinstance(kind, RecordKind)
         fields, of = [a for a in attrs.fields(cls) if a.init], dict(kind.fields)
         positional = [a.name for a in fields if not a.kw_only]
-        if len(given) > len(positional) or set(named) & set(positional[:len(given)]):
-            self.complain(f"{cls.__name__} has fewer fields, or one is given twice", node)
+        if len(given) > len(positional):
+            by_name = [a.name for a in fields if a.kw_only]
+            self.complain(f"{cls.__name__} is given {len(given)} fields by place, and takes {len(positional)}"
+                          + (f"; {', '.join(by_name)} is given by name" if by_name else ""), node)
+        for name in positional[:len(given)]:
+            if name in named:
+                self.complain(f"{cls.__name__} is given its field {name} twice, by place and by name", node)
         for name, what in {**dict(zip(positional, given, strict=False)), **named}.items():
             if name not in of:
                 self.complain(f"{cls.__name__} has no field {name}; it has {', '.join(of)}", node)

@@ -24,7 +24,7 @@ import types
 import typing
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import attrs
 
@@ -87,7 +87,8 @@ class Design:
     known: ClassVar[tuple[str, ...]] = ()
     """The tables of whose entries a VM can know its own, by what it is shown: its bare machine. (Likewise.)"""
     flows: ClassVar[dict[str, str]] = {}
-    """The operations by which a VM is meant to come to know what others do, each with the name of the flow. (Likewise.)"""
+    """The operations by which a VM is meant to come to know what others do, each with the name of the flow; a guest's, by what it
+    shows. (Likewise.)"""
     steps: ClassVar[dict[str, tuple[str, ...]]] = {}
     """For an operation, those of a design that this one simulates of which each of its steps may be one, beside that of the same
     name. Without either, each of its steps may be any that does not need a guest to ask. (Likewise.)"""
@@ -288,7 +289,7 @@ def forget_outlines() -> None:
 def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
     tables = []
     for name, annotation in _annotations(cls).items():
-        if typing.get_origin(annotation) is ClassVar:
+        if any(mark in (annotation, typing.get_origin(annotation)) for mark in (ClassVar, Final)):
             continue
         try:
             kind = table_kind(name, annotation)

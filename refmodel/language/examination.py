@@ -6,7 +6,7 @@ import inspect
 import typing
 from collections.abc import Sequence
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import attrs
 
@@ -91,7 +91,7 @@ def _classes(inference: Inference, cls: type) -> None:
     if type(cls) is not type:
         _note(inference, cls, f"{cls.__name__} has a metaclass of its own, {type(cls).__name__}; a design is a plain class")
     for base in cls.__mro__:
-        if base is object or (base.__module__ == "refmodel.language.design" and base.__name__ == "Design"):
+        if base in (object, Generic) or (base.__module__ == "refmodel.language.design" and base.__name__ == "Design"):
             continue
         for name in vars(base):
             if name in inference.tables:

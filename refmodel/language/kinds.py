@@ -510,6 +510,8 @@ def _refuse_odd_record(cls: type) -> None:
             refuse(f"leaves its field {field.name} out of ==, or compares it in another way")
         if isinstance(field.default, attrs.Factory) or not field.init:  # type: ignore[arg-type]
             refuse(f"computes its field {field.name}")
+        if field.alias != field.name:
+            refuse(f"is made with {field.alias} for its field {field.name}")
         shown = next((vars(base)[field.name] for base in cls.__mro__ if field.name in vars(base)), None)
         if shown is not None and not isinstance(shown, MemberDescriptorType):
             refuse(f"has something else under the name of its field {field.name}")

@@ -1,6 +1,6 @@
 """Designs that are right, and were once accused: the readings were said to disagree about them."""
 
-from typing import Any
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import attrs
 
@@ -93,4 +93,25 @@ class FieldsByName(Design):
         return s.table[vm].on or s.table[vm].mfn == NOTHING
 
 
-RIGHT = (CountsAfterAReset, AFieldCalledDomain, ACellOfNobody, FieldsByName)
+T = TypeVar("T")
+
+
+class OfSomething(Design, Generic[T]):
+    mapped: Total[Vm, bool]
+    geometry = geometry(Vm=1)
+
+
+class DerivedFromAGeneric(OfSomething[int]):
+    MOST: Final = 1
+    LEAST: ClassVar = 0
+
+    @operation
+    def put(self, vm: Vm) -> None:
+        self.mapped[vm] = self.MOST > self.LEAST
+
+    @law("ISO-1", "A page is mapped or is not.")
+    def either(s: Any, vm: Vm) -> bool:
+        return s.mapped[vm] or not s.mapped[vm]
+
+
+RIGHT = (CountsAfterAReset, AFieldCalledDomain, ACellOfNobody, FieldsByName, DerivedFromAGeneric)

@@ -4,7 +4,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.language import NOTHING, Design, Total, count, geometry, guest, implies, law, operation, require, reset
+from refmodel.language import NOTHING, Design, Fault, Total, count, geometry, guest, implies, law, operation, require, reset
 from refmodel.machine.names import Count, Mfn, Vm
 
 
@@ -74,6 +74,38 @@ class Silent(Pot):
     @law("RES-3", "An answer is right.")
     def answers_are_right(s: "Silent", outcome: Answer) -> Any:
         return outcome.right
+
+
+class Full(Fault):
+    """The cell is full."""
+
+
+class NeverAnswers(Silent):
+    """An operation states that it answers, and raises a fault on every path that applies."""
+
+    @operation
+    def ask(self, vm: Vm) -> Answer:
+        if self.cells[vm].number < 3:
+            raise Full
+        return Answer(True)
+
+    @law("RES-4", "No cell holds more than two.")
+    def at_most_two(s: "NeverAnswers", vm: Vm) -> Any:
+        return s.cells[vm].number <= 2
+
+
+class RaisesAFault(Pot):
+    """One law is about a fault, and states no premise."""
+
+    @operation
+    def ask(self, vm: Vm) -> Answer:
+        if self.cells[vm].full:
+            raise Full
+        return Answer(True)
+
+    @law("RES-3", "A fault changes nothing.")
+    def a_fault_changes_nothing(s: "RaisesAFault", before: "RaisesAFault", outcome: Full, vm: Vm) -> Any:
+        return s.cells[vm] == before.cells[vm]
 
 
 class Leaning(Pot):

@@ -174,6 +174,8 @@ def _law(layout: Layout, law: Law, returns: type | None) -> Judged:
     given = {"before": reading.before, "actor": _actor(reading), "outcome": _outcome(reading, returns)}
     with merged_texts(layout.design.text.functions), answering(reading):
         holds, premise = reading.judged(law.function, [reading.state, *law.arguments(given, names)])
+    if law.outcome is not None and not layout.design.is_conditional(law):
+        premise = reading.graph.yes  # it was met, since there was such an outcome
     return Judged(law, sizes, holds, premise)
 
 
