@@ -1,6 +1,7 @@
 """Noninterference: every channel that there might be has a specimen, which is caught; and what ships has none."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -8,11 +9,11 @@ import pytest
 
 from refmodel.bugs.leaks import LEAKS
 from refmodel.cli.leaks import _refuse
-from refmodel.designs import Memory, TranscendentMemory
+from refmodel.designs import COMBINED, SHIPPED, Memory, TranscendentMemory
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.replaying import replay
 from refmodel.engines.twins import prove_twins
-from refmodel.engines.unwinding import RESPECT, STEP, search, watching
+from refmodel.engines.unwinding import RESPECT, STEP, flows_of, search, watching
 from refmodel.language import NOTHING, BadDesign, Design, Fault, Total, choose, count, geometry, guest, implies, law, outline
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
 from refmodel.monitor.tmem import Answer, Answered
@@ -214,3 +215,57 @@ def test_another_geometry_is_searched_if_it_is_asked_for() -> None:
 def test_a_search_for_which_there_is_no_time_says_what_to_do() -> None:
     done = refmodel("leaks", "memory", "--seconds", "0.1")
     assert done.returncode == 3 and "expected more --seconds, or fewer names" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["memory", "virtio_mem", "migration", "tmem"])
+def test_each_flow_that_is_meant_has_a_run_that_shows_it(name: str) -> None:
+    """And the run ends with the operation that it is named by, or shows what that one has brought about."""
+    design = outline(SHIPPED[name])
+    assert flows_of(design)
+    for op in flows_of(design):
+        found = search(design, watching(design.cls.geometry), unmeant=op)
+        assert found.leak is not None and op in {step.operation for run in (found.leak.run, found.leak.other) if run
+                                                 for step in run.steps}
+
+
+def test_every_flow_of_a_mechanism_is_shown_by_one_of_those_designs() -> None:
+    shown = {op for name in ("memory", "virtio_mem", "migration", "tmem") for op in flows_of(outline(SHIPPED[name]))}
+    assert {op for cls in [*SHIPPED.values(), *COMBINED.values()] for op in flows_of(outline(cls))} == shown
+
+
+BELL = '''
+from refmodel.language import Design, Total, geometry, guest, law, operation, require
+from refmodel.machine.names import Vm
+
+
+class Bell(Design):
+    rung: Total[Vm, bool]
+    known = ("rung",)
+    flows = {"ring": "a bell"}
+    geometry = geometry(Vm=2)
+
+    @operation
+    def ring(self, vm: Vm) -> None:
+        require(self.rung[vm])
+        self.rung[vm] = False
+
+    @guest
+    def listen(self, vm: Vm) -> None:
+        require(not self.rung[vm])
+
+    @law("ISO-6", "No bell is rung.")
+    def none(self, vm: Vm) -> bool:
+        return not self.rung[vm]
+'''
+
+
+def test_the_command_shows_flows(tmp_path: Path) -> None:
+    done = refmodel("leaks", "tmem", "--flows")
+    assert done.returncode == 0 and "whether a page was kept, by get: happens, as it is meant to" in done.stdout
+    assert {each["operation"] for each in json.loads(refmodel("leaks", "tmem", "--flows", "--json").stdout)} == {
+        "populate", "put", "get"}
+    assert refmodel("leaks", "--flows").returncode == 2
+    never = tmp_path / "never.py"
+    never.write_text(BELL)
+    done = refmodel("leaks", f"{never}:Bell", "--flows")
+    assert done.returncode == 1 and "a bell, by ring: happens in no state" in done.stdout

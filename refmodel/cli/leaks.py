@@ -34,6 +34,8 @@ def leaks(
                                                  autocompletion=completion.designs)] = None,
     geometry: Annotated[str | None, typer.Option(help="other numbers of names than the design's own, such as Vm=2,Mfn=4")] = None,
     seconds: Annotated[float, typer.Option(help="stop looking after this long", min=0.1)] = 60.0,
+    flows: Annotated[bool, typer.Option("--flows", help="show each flow that the design says is meant, by a shortest run in which "
+                                                        "it happens")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Look for two runs that look alike to a VM, until it is shown in one what it is not in the other.
@@ -42,10 +44,12 @@ def leaks(
     that of a shipped design, there are two VMs with a page each.
 
     Exit status: 0 nothing leaks (but specimens, which all must), 1 something does, 2 bad input, 3 undecided: the time was up, or
-    nothing was compared.
+    nothing was compared. With --flows: 0 each flow happens, 1 one happens in no state of the geometry, 3 the time was up.
     """
     if geometry is not None and design is None:
         raise BadDesign("--geometry is about one design: it goes with a name")
+    if flows and design is None:
+        raise BadDesign("--flows is about one design: it goes with a name")
     worst, documents = HOLDS, []
     for name in [design] if design is not None else [*SHIPPED_HERE, *LEAKS]:
         specimen = LEAKS.get(name)
@@ -54,6 +58,8 @@ def leaks(
             outline = read(in_geometry(outline.cls, sizes_of(geometry)))
         _refuse(name, outline)
         watched = outline.cls.geometry if geometry is not None or SIZES.fullmatch(name) else _watched(outline)
+        if flows:
+            raise typer.Exit(_flows(name, outline, watched, seconds, as_json))
         found = search(outline, watched, seconds)
         right = (found.leak is not None) == (specimen is not None and design is None)
         shown = found.leak is not None or _is_sure(outline, found)
@@ -65,6 +71,27 @@ def leaks(
     if as_json:
         print(json.dumps(documents, indent=2))
     raise typer.Exit(worst)
+
+
+def _flows(name: str, outline: Outline, geometry: Geometry, seconds: float, as_json: bool) -> int:
+    """Show each flow that is meant; the exit status."""
+    worst, documents = HOLDS, []
+    for op, flow in flows_of(outline).items():
+        found = search(outline, geometry, seconds, unmeant=op)
+        status = HOLDS if found.leak else FAILS if found.complete else UNDECIDED
+        worst = max(worst, status, key=severity)
+        documents.append({"flow": flow, "operation": op, **_document(name, outline, geometry, found)})
+        if as_json:
+            continue
+        if found.leak:
+            _tell(outline, geometry, found.leak)
+        said = "happens, as it is meant to" if found.leak else "happens in no state" if found.complete else "the time was up"
+        out.print(f"{name}: {flow}, by {op}: {said}; {found.states:,} states; {geometry}; {found.seconds:.1f} s\n", soft_wrap=True)
+    if not documents:
+        raise BadDesign(f"{name}: names no flow that is meant; expected one, such as flows = {{'populate': 'memory is given'}}")
+    if as_json:
+        print(json.dumps(documents, indent=2))
+    return worst
 
 
 def _watched(outline: Outline) -> Geometry:

@@ -88,10 +88,11 @@ def flows_of(design: Outline) -> dict[str, str]:
 
 
 class _Search:
-    def __init__(self, design: Outline, geometry: Geometry) -> None:
+    def __init__(self, design: Outline, geometry: Geometry, unmeant: str | None) -> None:
         self.design = design
         self.machine = Machine(design, geometry)
         self.known, self.flows = known_tables(design), flows_of(design)
+        self.flows.pop(unmeant or "", None)
         self.vms = self.machine.values(NameKind("Vm"))
         self.initial: list[Run] = []
         self.nodes: list[tuple[int, Step | None]] = []
@@ -213,6 +214,10 @@ class _Search:
         return Run(self.initial[-2 - node].initial, tuple(reversed(steps)))
 
 
-def search(design: Outline, geometry: Geometry, seconds: float = 60.0) -> Unwinding:
-    """Look for what leaks, in every state of a geometry or until the time is up. (For designs without split operations.)"""
-    return _Search(design, geometry).run(seconds)
+def search(design: Outline, geometry: Geometry, seconds: float = 60.0, unmeant: str | None = None) -> Unwinding:
+    """Look for what leaks, in every state of a geometry or until the time is up. (For designs without split operations.)
+
+    With an operation that is ``unmeant``, what a VM learns by it is no flow that is meant: what is found then is a shortest run in
+    which the flow happens.
+    """
+    return _Search(design, geometry, unmeant).run(seconds)

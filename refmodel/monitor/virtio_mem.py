@@ -45,7 +45,7 @@ class VirtioMem(PopulateOnDemand):
     device: Total[Vm, Device]
 
     arbitrary: ClassVar[tuple[str, ...]] = ("block_of",)
-    known: ClassVar[tuple[str, ...]] = ("blocks", "device", "block_of")
+    known: ClassVar[tuple[str, ...]] = ("blocks", "device")
     flows: ClassVar[dict[str, str]] = {"request_blocks": "a request for memory or to give it back"}
 
     @operation
