@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from refmodel.designs import COMBINED, SHIPPED
 from refmodel.language import BadDesign
 from refmodel.report.explaining import EFF_3, all_laws, explain
 
+SMALL = Path(__file__).parent / "designs" / "small.py"
 PENDING = "EFF-4"
 """What is pending ends: the designs in which it does not are in test_progress.py."""
 
@@ -46,6 +49,14 @@ def test_every_design_has_a_chapter() -> None:
     for name in SHIPPED | COMBINED:
         told = explain(name)
         assert told.chapters and dict(told.checked_by)["operations"], name
+
+
+@pytest.mark.parametrize("name", [f"{SMALL}:Pot", "tests.designs.small:Pot", "any over sharing"])
+def test_a_design_is_named_as_check_takes_it(name: str) -> None:
+    told = dict(explain(name).checked_by)
+    assert told["operations"] and told["laws"] and told["its text"]
+    assert told["checked by"] == (f"refmodel check {shlex.quote(name)}",)
+    assert "Pot" not in name or told["its text"] == (str(SMALL),)
 
 
 def test_what_there_is_not_is_said_with_what_is_near() -> None:

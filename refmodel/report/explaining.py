@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
+import shlex
 from collections.abc import Iterator
 from importlib import resources
 from typing import Any
@@ -18,6 +19,7 @@ from refmodel.bugs import MUTANTS, Mutant
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.theorems import home, theorems_of
 from refmodel.language import BadDesign, Design, Law, outline
+from refmodel.loading import find
 from refmodel.oracle.trace.observed import Judged
 
 CLAUSE = re.compile(r"[A-Z]{3}-\d")
@@ -52,11 +54,13 @@ def explain(topic: str) -> Explanation:
         return of_theorem(theorem)
     if CLAUSE.fullmatch(topic.upper()) and topic.upper() in {EFF_3, *(law.clause for law in laws.values())}:
         return of_clause(topic.upper(), [law for law in laws.values() if law.clause == topic.upper()])
+    if ":" in topic or " over " in topic or topic.endswith(".py"):
+        return of_design(topic, find(topic))
     everything = [*MUTANTS, *SHIPPED, *COMBINED, *laws, *sorted({law.clause for law in laws.values()}), "exits", "instructions"]
     near = difflib.get_close_matches(name, everything, n=4, cutoff=0.5)
     hint = f"; is it {', '.join(near)}?" if near else ""
-    raise BadDesign(f"{topic}: nothing of that name; expected a clause (ISO-2), a law, a bug of refmodel bench, a design of "
-                    f"refmodel check, exits or instructions{hint}")
+    raise BadDesign(f"{topic}: nothing of that name; expected a clause (ISO-2), a law, a bug of refmodel bench, a design as "
+                    f"refmodel check takes it, exits or instructions{hint}")
 
 
 def theorem_called(name: str) -> Any:
@@ -122,7 +126,7 @@ def of_design(name: str, cls: type[Design]) -> Explanation:
         ("operations", tuple(op.name for op in design.operations)),
         ("laws", tuple(f"{clause}, {number}" for clause, number in laws.items())),
         ("bugs", tuple(n for n, m in MUTANTS.items() if issubclass(m.design, cls))),
-        ("checked by", (f"refmodel check {name}",))))
+        ("checked by", (f"refmodel check {shlex.quote(name)}",))))
 
 
 # ---------------------------------------------------------------- chapters and texts
@@ -153,10 +157,11 @@ def about_file(file: str) -> Iterator[tuple[str, str]]:
 
 
 def text_files(cls: type) -> list[str]:
-    """The files that a design is put together from, the MMU first."""
+    """The files that a design is put together from: those beside refmodel's own first, then the MMU's."""
     modules = [base.__module__ for base in cls.__mro__ if base.__module__.startswith(("refmodel.mmu.", "refmodel.monitor."))]
     files = [f"{module.replace('.', '/')}.py" for module in dict.fromkeys(modules)]
-    return sorted(files, key=lambda file: not file.startswith("refmodel/mmu"))
+    others = [inspect.getfile(base) for base in cls.__mro__[:-1] if not base.__module__.startswith("refmodel.")]
+    return [*dict.fromkeys(others), *sorted(files, key=lambda file: not file.startswith("refmodel/mmu"))]
 
 
 def sentence_of(clause: str) -> str:
