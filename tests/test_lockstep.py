@@ -17,10 +17,11 @@ import pytest
 
 import refmodel
 from refmodel.language import BadDesign
-from refmodel.oracle.trace import client_events
+from refmodel.oracle.trace import client_events, driving
+from refmodel.oracle.trace.commands import Saved
 from refmodel.oracle.trace.driving import Driven, drive
 from refmodel.oracle.trace.judge import Judge, judge_trace
-from refmodel.oracle.trace.lockstep import Lockstep
+from refmodel.oracle.trace.lockstep import Lockstep, listening
 from refmodel.oracle.trace.table import ROWS, Row
 
 CLIENTS = Path(refmodel.__file__).parent / "clients"
@@ -262,3 +263,52 @@ for line in sys.stdin:
     done = drive(script(tmp_path, body), seconds=30)
     assert done.deviation is not None and done.deviation.clause == "EFF-3" and "status 7" in done.deviation.why
     assert len(done.failing) == 3
+
+
+TELLS = HELLO + """
+for line in sys.stdin:
+    print('{"e":"load","gpa":0,"value":0}', flush=True)
+    print('{"done":1}', end="\\r\\n", flush=True)
+"""
+STAYS = "import os, signal\n" + HELLO + "sys.stdin.readline(); os.close(%d); signal.pause()\n"
+
+
+def test_lines_may_end_as_windows_has_it(tmp_path: Path) -> None:
+    done = drive(script(tmp_path, TELLS), seconds=5, runs=2)
+    assert done.deviation is None and done.runs == 2 and done.judged > 0
+
+
+@pytest.mark.parametrize("body, expected", [
+    (STAYS % 1, "closed its standard output and did not end within 1 s"),
+    (STAYS % 0, "did not answer within 1 s"),
+    (HELLO + "while True: print('{\"done\":1}', flush=True)\n", "did not read its commands within 1 s"),
+])
+def test_an_implementation_that_does_not_listen_breaks_a_law(body: str, expected: str, tmp_path: Path,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driving, "PATIENCE", 1.0)
+    done = driving.repeat(script(tmp_path, body), Saved(({"do": "go", "vm": 0},) * 10_000, ("",) * 10_000))
+    assert done.deviation is not None and done.deviation.clause == "EFF-3" and expected in done.deviation.why
+
+
+def test_who_says_no_hello_and_stays_is_told_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driving, "PATIENCE", 1.0)
+    with pytest.raises(BadDesign, match="closed its standard output and did not end within 1 s before it said hello"):
+        drive(script(tmp_path, "import os, signal; os.close(1); signal.pause()"), seconds=5)
+
+
+def test_a_terminal_obeys_nothing_that_others_wrote(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    trace.write_text('{"e":"load","gpa":8,"value":1}\n{"e":"load","gpa":8,"value":2,"at":"a\\u001b[2J\\u009b31m.c:3"}\n')
+    done = subprocess.run([*COMMAND, "judge", str(trace)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and "\x1b" not in done.stdout and "\x9b" not in done.stdout and "[2J" in done.stdout
+
+
+def test_a_socket_at_which_another_server_listens_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "judge"
+    with listening(path), pytest.raises(BadDesign, match="another server listens there already"), listening(path):
+        pass
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    with listening(path):
+        assert path.exists()
+    assert not path.exists()

@@ -6,10 +6,11 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Annotated, NoReturn
+from typing import IO, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from refmodel.cli.lazily import LazyGroup
 from refmodel.engines.verdicts import BAD_INPUT, FAILS, HOLDS, UNDECIDED, status_of
@@ -51,12 +52,29 @@ class Ended(BaseException):
     """Whether the command was told to end. A library that was interrupted may make an error of its own of it."""
 
 
+_CONTROL = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
+"""What a terminal obeys and does not show, and a trace or a program's name may hold."""
+
+
 class Output(Console):
     """Where commands print. If what reads it has gone, the command ends, and that is no verdict."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, without the control characters of what others wrote."""
+        super().print(*(_shown(each) for each in objects), **options)
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
         unread(self.file)
+
+
+def _shown(what: Any) -> Any:
+    """Text without control characters, each of which becomes one other, so that styles stay where they are."""
+    if isinstance(what, Text):
+        what = what.copy()
+        what.plain = what.plain.translate(_CONTROL)
+        return what
+    return what.translate(_CONTROL) if isinstance(what, str) else what
 
 
 def unread(stream: IO[str]) -> NoReturn:

@@ -100,6 +100,8 @@ class Implementation:
                                             start_new_session=True)
         except OSError as why:
             raise BadDesign(f"{self.command[0]}: cannot be run: {why.strerror or why}") from None
+        assert self.process.stdin is not None
+        os.set_blocking(self.process.stdin.fileno(), False)
         self._rest = b""
         try:
             line = self._line()
@@ -114,17 +116,27 @@ class Implementation:
 
     def carry_out(self, command: Command) -> Iterator[bytes]:
         """The events that come of a command, as they come. Raises ``Died``."""
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(json.dumps(command, separators=(",", ":")).encode() + b"\n")
-        except OSError:
-            raise Died(self._how_it_ended()) from None
+        self._ask(json.dumps(command, separators=(",", ":")).encode() + b"\n")
         number = 0
-        while (line := self._line()).replace(b" ", b"") != b'{"done":1}':
+        while (line := self._line()).translate(None, b" \t\r") != b'{"done":1}':
             number += 1
             if number > MOST_EVENTS:
                 raise Died(f"told more than {MOST_EVENTS:,} events of one command")
             yield line
+
+    def _ask(self, line: bytes) -> None:
+        assert self.process.stdin is not None
+        until = time.monotonic() + PATIENCE
+        while line:
+            _, ready, _ = select.select([], [self.process.stdin], [], max(0.0, until - time.monotonic()))
+            if not ready:
+                raise Died(f"did not read its commands within {PATIENCE:.0f} s")
+            try:
+                line = line[os.write(self.process.stdin.fileno(), line):]
+            except BlockingIOError:  # there is room, and not for all of it
+                continue
+            except OSError:
+                raise Died(self._how_it_ended("standard input")) from None
 
     def _line(self) -> bytes:
         assert self.process.stdout is not None
@@ -142,8 +154,11 @@ class Implementation:
         line, _, self._rest = self._rest.partition(b"\n")
         return line
 
-    def _how_it_ended(self) -> str:
-        status = self.process.wait(timeout=PATIENCE)
+    def _how_it_ended(self, closed: str = "standard output") -> str:
+        try:
+            status = self.process.wait(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            return f"closed its {closed} and did not end within {PATIENCE:.0f} s"
         return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
 
     def restart(self) -> None:

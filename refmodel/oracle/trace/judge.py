@@ -30,6 +30,8 @@ MOST_WORDS = 1_500_000
 LOOK_EVERY = 250_000
 """Events after which that is looked at."""
 
+EXAMPLE = '{"e":"load","gpa":4096,"value":0}'
+
 MORE_THAN_JUDGED = (b'"seq"', b'"trace"', b'"gap"', b"\\")
 """What is in the text of events with which more is done than to judge them; an escape may spell any of it."""
 
@@ -132,12 +134,13 @@ class Judge:
             message, _, path = str(why).partition(" - at `$.")
             about = re.search("field `([^`]*)`", message)
             field = path.rstrip("`") or (about[1] if about else "e")
+            if field == "e" and "missing" in message:
+                message = "is missing; expected the kind of the event, as in " + EXAMPLE
             raise self.bad(line, field, expected(text, message, field, KINDS)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
-            example = '{"e":"load","gpa":4096,"value":0}'
             if text.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 raise self.bad(line, "", "not an event: begins with a byte order mark; expected UTF-8 without one") from None
-            raise self.bad(line, "", f"not an event: {why}; expected a JSON object such as {example}") from None
+            raise self.bad(line, "", f"not an event: {why}; expected a JSON object such as {EXAMPLE}") from None
         if (key := duplicate_in(text)) is not None:
             raise self.bad(line, key, "is given twice in one object; expected one value")
         return event

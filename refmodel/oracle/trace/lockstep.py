@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import socketserver
 import stat
 import threading
@@ -138,14 +139,26 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
 
 
+def _answers(path: Path) -> bool:
+    """Whether anybody listens at a socket; one that is left of a server that was killed has nobody."""
+    with socket.socket(socket.AF_UNIX) as one:
+        try:
+            one.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
 @contextlib.contextmanager
 def listening(path: Path) -> Any:
     """A server at this path, which goes when it is done. Raises ``BadDesign`` if the path is taken or cannot be had."""
-    if path.exists():
-        if not stat.S_ISSOCK(path.stat().st_mode):
-            raise BadDesign(f"{path}: is there already, and no socket")
-        path.unlink()
     try:
+        if path.exists():
+            if not stat.S_ISSOCK(path.stat().st_mode):
+                raise BadDesign(f"{path}: is there already, and no socket")
+            if _answers(path):
+                raise BadDesign(f"{path}: another server listens there already; expected another path")
+            path.unlink()
         server = _Server(str(path), _Connection)
     except OSError as why:
         raise BadDesign(f"{path}: cannot be listened at: {why.strerror or why}") from None
