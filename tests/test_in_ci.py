@@ -243,6 +243,19 @@ def test_the_report_of_a_command_that_fails_is_no_earlier_success(tmp_path: Path
     assert xml.parse(junit).getroot()[0].get("errors") == "1"
 
 
+@pytest.mark.parametrize("command", [
+    ["judge", "missing.jsonl"], ["judge", "right.jsonl", "--known", "missing.toml"],
+    ["drive", "--known", "missing.toml", "--", "true"], ["drive", "--commands", "missing.txt", "--", "true"]])
+def test_where_a_file_is_missing_the_report_says_so(command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    trace(tmp_path, RIGHT, "right.jsonl")
+    (tmp_path / "report.xml").write_text("<testsuites/>")
+    done = refmodel(command[0], "--junit", str(tmp_path / "report.xml"), *command[1:])
+    assert done.returncode == 2
+    (error,) = xml.parse(tmp_path / "report.xml").iter("error")
+    assert "missing." in error.attrib["message"] and "ended before" not in error.attrib["message"]
+
+
 @pytest.mark.parametrize("options", [
     ["--junit", "TRACE"], ["--junit", "a", "--sarif", "a"], ["--junit", "no/such/file"], ["--sarif", "."], ["-", "-"]])
 def test_files_that_clash_are_refused_before_anything_is_lost(options: list[str], tmp_path: Path) -> None:

@@ -84,7 +84,11 @@ def judge_command(
         raise BadDesign(f"--exercised is for refmodel's own format, and not for {form}")
     files = _Files(html, junit, sarif)
     if traces_given:
-        raise typer.Exit(_judge_traces(names, FORMATS[form], Where(jobs or 1, on), as_json, files, read_expected(known), coverage))
+        to_be_written([html, junit, sarif], [*names, known])
+        with ci.beginning("judge", names, junit, sarif):
+            expected = read_expected(known)
+            _refuse_missing(names)
+        raise typer.Exit(_judge_traces(names, FORMATS[form], Where(jobs or 1, on), as_json, files, expected, coverage))
     raise typer.Exit(_judge_implementation(names[0], seconds, seed, checks, vectors, as_json, files))
 
 
@@ -122,17 +126,19 @@ def _judge_implementation(name: str, seconds: float, seed: int, checks: int | No
     return HOLDS
 
 
-def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], where: Where, as_json: bool, files: _Files,
-                  expected: Expected, coverage: bool) -> int:
-    """Judge recorded traces."""
+def _refuse_missing(names: list[str]) -> None:
+    """``BadDesign`` for a trace that is not there."""
     for name in names:
         if name != "-" and (Path(name).is_dir() or not Path(name).exists()):
             raise BadDesign(f"{name}: no such file, nor such an implementation; expected a trace, or one of "
                             f"{', '.join(IMPLEMENTATIONS)}")
     if names.count("-") > 1:
         raise BadDesign("-: standard input can be given once")
-    to_be_written([files.html, files.junit, files.sarif], names)
-    ci.begin("judge", names, files.junit, files.sarif)
+
+
+def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], where: Where, as_json: bool, files: _Files,
+                  expected: Expected, coverage: bool) -> int:
+    """Judge recorded traces."""
     verdicts = list[TraceVerdict]()
     try:
         with Counting("traces", names, quiet=as_json) as counting:

@@ -83,9 +83,9 @@ def drive(
     """
     if commands is not None and (runs is not None or seed):
         raise BadDesign("--commands draws nothing: it does not go with --runs or --seed")
-    expected, saved = read_expected(known), None if commands is None else read_commands(commands)
     to_be_written([save, save_commands, junit, sarif], [known, commands])
-    ci.begin("drive", command[:1], junit, sarif)
+    with ci.beginning("drive", command[:1], junit, sarif):
+        expected, saved = read_expected(known), None if commands is None else read_commands(commands)
     try:
         done = (drive_it(command, seconds=seconds, runs=runs, start=seed, expected=expected) if saved is None
                 else repeat(command, saved, expected))

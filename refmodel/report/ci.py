@@ -3,10 +3,11 @@ deviation, at the line of the monitor's source that reported the event where the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import xml.etree.ElementTree as xml
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from urllib.parse import quote
 import attrs
 
 from refmodel import __version__
+from refmodel.language import BadDesign
 from refmodel.oracle.judging import Verdict
 from refmodel.oracle.known import known_of
 from refmodel.oracle.trace.driving import Driven
@@ -179,6 +181,17 @@ def _result(case: Case, rules: list[str]) -> dict[str, Any]:
 def _uri(file: str) -> str:
     """A path as SARIF has it, a URI reference."""
     return "stdin" if file == "-" else quote(file.replace("\\", "/").encode(errors="surrogatepass"), safe="/")
+
+
+@contextlib.contextmanager
+def beginning(group: str, names: Sequence[str], junit_file: Path | None, sarif_file: Path | None) -> Iterator[None]:
+    """Around what is looked at before anything is judged: should the input be bad, the files say so (``begin``)."""
+    begin(group, names, junit_file, sarif_file)
+    try:
+        yield
+    except BadDesign as why:
+        save([of_error(group, name, str(why)) for name in names], junit_file, sarif_file)
+        raise
 
 
 def begin(group: str, names: Sequence[str], junit_file: Path | None, sarif_file: Path | None) -> None:
