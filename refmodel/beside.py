@@ -11,8 +11,9 @@ import hashlib
 import importlib
 import sys
 from collections.abc import Iterator
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 import attrs
 
@@ -36,11 +37,26 @@ def digest(file: Path) -> str | None:
         return None
 
 
+class AsItIs(SourceFileLoader):
+    """Compiles what a file holds. What Python has compiled before and kept is told from another text by size and second alone."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        file = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(file), file)
+        return code
+
+
 @contextlib.contextmanager
 def importing(folder: Path) -> Iterator[None]:
-    """What is imported within this from a folder, or from below it, is noted; installed packages and refmodel itself are not."""
+    """What is imported within this from a folder is what its files hold. It is noted, also what is below the folder; installed
+    packages and refmodel itself are not."""
     before = set(sys.modules)
-    yield
+    place = str(folder)
+    sys.path_importer_cache[place] = FileFinder(place, (ExtensionFileLoader, EXTENSION_SUFFIXES), (AsItIs, SOURCE_SUFFIXES))
+    try:
+        yield
+    finally:
+        sys.path_importer_cache.pop(place, None)
     for name in set(sys.modules) - before:
         module = sys.modules[name]
         file = Path(getattr(module, "__file__", None) or "").resolve()

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from refmodel.beside import forget_edited, imported_from, importing
+from refmodel.beside import AsItIs, forget_edited, imported_from, importing
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.scope import sorts_of
 from refmodel.language import BadDesign, Design, geometry
@@ -162,7 +162,7 @@ def _executed(path: Path, file: Path, text: bytes) -> ModuleType:
     already = sys.modules.get(name)
     if already is not None and Path(getattr(already, "__file__", None) or "").resolve() == file and _is_of(already, text):
         return already
-    spec = importlib.util.spec_from_file_location(name, file)
+    spec = importlib.util.spec_from_file_location(name, file, loader=AsItIs(name, str(file)))
     if spec is None or spec.loader is None:
         raise BadDesign(f"{path}: not a Python file")
     module = importlib.util.module_from_spec(spec)

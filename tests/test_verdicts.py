@@ -291,6 +291,26 @@ def test_imports_from_beside_a_file_are_found(tmp_path: Path) -> None:
     assert load(str(own(package, "from .near import LIMIT"))).name == "Mine"
 
 
+@pytest.mark.parametrize("edited", ["mine.py", "a_helper_beside.py"])
+def test_what_python_keeps_of_an_earlier_text_is_not_what_is_judged(edited: str, tmp_path: Path) -> None:
+    """Python takes a kept compilation for that of a file which has the same size and was changed in the same second."""
+    own(tmp_path, "from a_helper_beside import answer", """
+    @law("ISO-2", "The answer.")
+    def answered(s: "Mine", vm: Vm) -> bool:
+        return (answer(s.seen[vm]) and True ) or not s.seen[vm]
+""")
+    (tmp_path / "a_helper_beside.py").write_text("def answer(seen: bool) -> bool:\n    return True  or seen\n")
+    command = [sys.executable, "-m", "refmodel.cli", "check", str(tmp_path / "mine.py"), "--engine", "exhaustive"]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    for status in (0, 1):
+        for file in tmp_path.glob("*.py"):
+            os.utime(file, (1_700_000_000, 1_700_000_000))
+        done = subprocess.run(command, timeout=100, capture_output=True, text=True, check=False, env=environment)
+        assert done.returncode == status, done.stdout + done.stderr
+        changed = tmp_path / edited
+        changed.write_text(changed.read_text().replace("True  or seen", "not seen     ").replace("True )", "False)"))
+
+
 def test_two_files_beside_designs_do_not_stand_in_for_each_other(tmp_path: Path) -> None:
     for folder in (tmp_path / "a", tmp_path / "b"):
         folder.mkdir()
