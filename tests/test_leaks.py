@@ -8,13 +8,14 @@ import pytest
 
 from refmodel.bugs.leaks import LEAKS
 from refmodel.cli.leaks import _refuse
-from refmodel.designs import Memory
+from refmodel.designs import Memory, TranscendentMemory
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.replaying import replay
 from refmodel.engines.twins import prove_twins
 from refmodel.engines.unwinding import RESPECT, STEP, search, watching
 from refmodel.language import NOTHING, BadDesign, Design, Fault, Total, choose, count, geometry, guest, implies, law, outline
-from refmodel.machine.names import Mfn, Vm
+from refmodel.machine.names import Gfn, Mfn, Slot, Vm
+from refmodel.monitor.tmem import Answer, Answered
 from refmodel.points import PAIRS
 from tests.designs.split import Allocator
 from tests.test_command import refmodel
@@ -91,6 +92,29 @@ def test_a_step_that_leaves_what_a_vm_knows_is_compared_with_one_that_does_not()
     assert found is not None and found.condition == STEP and found.other is not None
     right = search(outline(Taken), watching(Taken.geometry), seconds=20)
     assert right.leak is None and right.complete and right.changes == {"take"}
+
+
+def test_pools_of_tmem_show_room_and_what_was_wanted_for_others_and_nothing_else() -> None:
+    found = search(outline(TranscendentMemory), watching(TranscendentMemory.geometry), seconds=60)
+    assert found.leak is None and found.complete
+    assert found.flows == {"memory is given", "whether a page was taken", "whether a page was kept"}
+    assert {"put", "get"} <= found.changes and not {"put", "get"} & found.outcomes
+
+
+class GetsWhatOthersPut(TranscendentMemory):
+    """A get that finds a page gives the guest what another put last, if that is kept too."""
+
+    def get(self, vm: Vm, slot: Slot, gfn: Gfn) -> Answered:
+        others = choose(Vm, lambda other: other != vm)
+        done = super().get(vm, slot, gfn)
+        if done.answer == Answer.FOUND and self.pool[others, slot].stored:
+            self.bare_memory[vm, gfn] = self.put_last[others, slot]
+        return done
+
+
+def test_an_instruction_that_is_a_flow_gives_away_no_more_than_it_shows() -> None:
+    found = search(outline(GetsWhatOthersPut), watching(GetsWhatOthersPut.geometry).resized(Mfn=4), seconds=60).leak
+    assert found is not None and found.condition == STEP and found.run.steps[-1].operation == "get"
 
 
 @pytest.mark.parametrize("known", [("owner",), ("told", "nothing")])

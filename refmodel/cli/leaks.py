@@ -12,7 +12,7 @@ from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, severity
 from refmodel.engines.layout import fits_bytes
 from refmodel.engines.replaying import replay as run_again
-from refmodel.engines.unwinding import Leak, Unwinding, known_tables, search, watching
+from refmodel.engines.unwinding import Leak, Unwinding, flows_of, known_tables, search, watching
 from refmodel.language import Geometry
 from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
@@ -75,8 +75,8 @@ def _watched(outline: Outline) -> Geometry:
 
 
 def _showing(outline: Outline) -> set[str]:
-    """The guests' operations that show anything."""
-    return {op.name for op in outline.operations if op.by_guest and op.returns is not None}
+    """The guests' operations that show anything, but for those that are meant to show what depends on others."""
+    return {op.name for op in outline.operations if op.by_guest and op.returns is not None} - set(flows_of(outline))
 
 
 def _is_sure(outline: Outline, found: Unwinding) -> bool:

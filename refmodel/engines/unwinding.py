@@ -3,7 +3,8 @@
 The conditions are Rushby's (*Noninterference, transitivity, and channel-control security policies*, SRI 1992), with each VM a
 domain whose view is its own bare machine (a design's ``known`` tables). *Output*: in two states that look alike to a VM, its
 instruction shows it the same. *Step*: and they look alike afterwards. *Respect*: what others do changes nothing that it can see,
-but for flows that are meant (a design's ``flows``). Time is left out, as it is from equivalence: an instruction that exits, or
+but for flows that are meant (a design's ``flows``). A guest's instruction that is one may show what depends on others; where it
+shows the same, a VM's view afterwards is the same. Time is left out, as it is from equivalence: an instruction that exits, or
 changes nothing at all and shows nothing, will be tried again. Whoever measures how long that takes learns that a page was shared,
 or on swap.
 
@@ -103,6 +104,8 @@ class _Search:
         self.changes: set[str] = set()
         self.observers: set[int] = set()
         self.met: set[str] = set()
+        self.flowing: dict[Any, Any] = {}
+        """What a guest's instruction by which it is meant to know of others has shown first, where things looked alike."""
 
     def run(self, seconds: float) -> Unwinding:
         began, leak = time.perf_counter(), None
@@ -177,12 +180,20 @@ class _Search:
                completes: bool) -> Iterator[Leak]:
         """What is shown, and what is known afterwards, beside what it was when things looked the same. What the bare machine shows
         (it may use what it has cached, or not) is part of how they look."""
-        look = op.name, step.arguments, view, getattr(outcome, "due", None)
+        look: tuple[Any, ...] = op.name, step.arguments, view, getattr(outcome, "due", None)
         shown = getattr(outcome, "shown", outcome)  # an outcome without such a field is shown as a whole
-        if shown is not None and getattr(shown, "event", None) != Event.EXITED:
+        if op.name in self.flows:  # what it shows is meant to be known
+            self._met(op, look, shown)
+            look = *look, shown
+        elif shown is not None and getattr(shown, "event", None) != Event.EXITED:
             yield from self._compare(self.shown, look, _Told(shown, node, step), OUTPUT, vm)
         if view_after != view or completes:
             yield from self._compare(self.changed, look, _Told(view_after, node, step), STEP, vm)
+
+    def _met(self, op: Operation, look: Any, shown: Any) -> None:
+        """Whether a guest's instruction has shown what it did not know."""
+        if self.flowing.setdefault(look, shown) != shown:
+            self.met.add(self.flows[op.name])
 
     def _compare(self, told: dict[Any, _Told], look: Any, now: _Told, condition: str, vm: int) -> Iterator[Leak]:
         before = told.setdefault(look, now)

@@ -11,7 +11,8 @@ copy; it never maps one. So the monitor knows what every frame of a pool is good
 In either, a guest never gets what was there before its last put: a put that is refused removes what was kept under its handle.
 (Linux had both: Documentation/vm/cleancache.rst and frontswap.rst.)
 
-What a guest is shown of a pool, a miss or a refusal, depends on what others keep there. Noninterference does not hold of that.
+What a guest is shown of a pool, a miss or a refusal, depends on what others keep there. Noninterference does not hold of that: it
+is a flow that is meant.
 """
 
 import enum
@@ -73,6 +74,7 @@ class Tmem(P2m):
     """Whether a persistent pool took that, and the guest has not flushed it."""
 
     known: ClassVar[tuple[str, ...]] = ("put_last", "owed")
+    flows: ClassVar[dict[str, str]] = {"put": "whether a page was taken", "get": "whether a page was kept"}
 
     @guest
     def put(self, vm: Vm, slot: Slot, gfn: Gfn, persistent: bool) -> Answered:
