@@ -351,3 +351,9 @@ def test_a_term_is_said_as_the_text_has_it() -> None:
     one, other = z3.Int("op!one"), z3.Int("op!other")
     assert in_words(z3.Not(one == other)) == "one is not other"
     assert in_words(z3.And(one > 0, z3.Or(other > one, other < 3))) == "one > 0 and (other > one or other < 3)"
+    assert in_words(z3.Not(z3.Not(one <= 0))) == "one <= 0" and in_words(z3.Not(one <= 0)) == "one > 0"
+    assert in_words(z3.Not(z3.Implies(one > 0, other > 0))) == "not (one > 0 implies other > 0)"
+    assert in_words((one + other + 1) * 2 > one - other) == "(one + other + 1) * 2 > one - other"
+    word, mask = z3.BitVec("op!word", 4), z3.BitVec("op!mask", 4)
+    assert in_words(z3.Not(z3.ULE(word & mask, word))) == "word & mask > word"
+    assert in_words(z3.ZeroExt(1, word) + 1 == 3) == "word + 1 is 3"

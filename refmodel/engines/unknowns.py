@@ -20,8 +20,16 @@ DEEP = 12
 LAWS = 4
 """Laws that are named in one sentence."""
 
-_BETWEEN = {z3.Z3_OP_EQ: "is", z3.Z3_OP_LE: "<=", z3.Z3_OP_LT: "<", z3.Z3_OP_GE: ">=", z3.Z3_OP_GT: ">", z3.Z3_OP_ADD: "+",
-            z3.Z3_OP_SUB: "-", z3.Z3_OP_AND: "and", z3.Z3_OP_OR: "or"}
+_COMPARED = {z3.Z3_OP_LE: ("<=", ">"), z3.Z3_OP_LT: ("<", ">="), z3.Z3_OP_GE: (">=", "<"), z3.Z3_OP_GT: (">", "<="),
+             z3.Z3_OP_ULEQ: ("<=", ">"), z3.Z3_OP_ULT: ("<", ">="), z3.Z3_OP_UGEQ: (">=", "<"), z3.Z3_OP_UGT: (">", "<="),
+             z3.Z3_OP_EQ: ("is", "is not")}
+"""What stands between two that are compared; and between two of which that is denied."""
+_COMPUTED = {z3.Z3_OP_ADD: "+", z3.Z3_OP_SUB: "-", z3.Z3_OP_MUL: "*", z3.Z3_OP_IDIV: "//", z3.Z3_OP_MOD: "%", z3.Z3_OP_BADD: "+",
+             z3.Z3_OP_BSUB: "-", z3.Z3_OP_BMUL: "*", z3.Z3_OP_BUDIV: "//", z3.Z3_OP_BUREM: "%", z3.Z3_OP_BUDIV_I: "//",
+             z3.Z3_OP_BUREM_I: "%", z3.Z3_OP_BAND: "&", z3.Z3_OP_BOR: "|", z3.Z3_OP_BXOR: "^", z3.Z3_OP_BSHL: "<<",
+             z3.Z3_OP_BLSHR: ">>"}
+_JOINED = {z3.Z3_OP_AND: "and", z3.Z3_OP_OR: "or", z3.Z3_OP_IMPLIES: "implies"}
+_BETWEEN = {**{kind: word for kind, (word, _) in _COMPARED.items()}, **_COMPUTED, **_JOINED}
 
 
 def reasons(conditions: Sequence[Term], known: Iterable[Hypotheses], goal: Term) -> str:
@@ -109,12 +117,11 @@ class _Wording:
             return str(term)
         kind, children = term.decl().kind(), term.children()
         if kind == z3.Z3_OP_NOT:
-            [negated] = children
-            if z3.is_eq(negated):
-                return " is not ".join(self.of(t, depth + 1) for t in negated.children())
-            return f"not {self._inner(negated, depth)}"
+            return self._denied(children[0], depth)
         if kind in _BETWEEN:
-            return f" {_BETWEEN[kind]} ".join(self._inner(t, depth) for t in children)
+            return f" {_BETWEEN[kind]} ".join(self._inner(t, depth, _BETWEEN[kind]) for t in children)
+        if kind == z3.Z3_OP_ZERO_EXT:
+            return self.of(children[0], depth + 1)
         inside = [self.of(t, depth + 1) for t in children]
         if kind == z3.Z3_OP_DISTINCT:
             return " is not ".join(inside)
@@ -125,9 +132,19 @@ class _Wording:
             return str(term) if not inside else f"{name}({', '.join(inside)})"
         return _symbol(name, inside)
 
-    def _inner(self, term: Term, depth: int) -> str:
-        text = self.of(term, depth + 1)
-        return f"({text})" if z3.is_and(term) or z3.is_or(term) else text
+    def _denied(self, term: Term, depth: int) -> str:
+        kind, children = term.decl().kind() if z3.is_app(term) else None, term.children()
+        if kind == z3.Z3_OP_NOT:
+            return self.of(children[0], depth + 1)
+        if kind in _COMPARED:
+            return f" {_COMPARED[kind][1]} ".join(self._inner(t, depth + 1, "is") for t in children)
+        return f"not {self._inner(term, depth)}"
+
+    def _inner(self, term: Term, depth: int, between: str = "") -> str:
+        """A part of a longer text: in parentheses if it may be read in another way there."""
+        text, kind = self.of(term, depth + 1), term.decl().kind() if z3.is_app(term) else None
+        computed = kind in _COMPUTED and between in _COMPUTED.values() and (between, _COMPUTED[kind]) != ("+", "+")
+        return f"({text})" if kind in _JOINED or computed else text
 
 
 def _symbol(name: str, inside: Sequence[str]) -> str:
