@@ -125,13 +125,27 @@ def test_the_command_drives_saves_and_explains(tmp_path: Path) -> None:
     assert judge_trace(str(saved)).deviation is not None
 
 
+def c_program(folder: Path, body: str, path: str) -> subprocess.CompletedProcess[str]:
+    """Compile the body of a main function, and run it where commands are looked for in this path."""
+    program, source = folder / "mine", folder / "mine.c"
+    source.write_text(f'#include "refmodel.h"\nint main(void)\n{{\n    struct refmodel rm;\n{body}}}\n')
+    strictly = ("-std=c11", "-Wall", "-Wextra", "-Werror")
+    subprocess.run(["gcc", *strictly, "-I", str(CLIENTS / "c"), "-o", str(program), str(source)], check=True)
+    return subprocess.run([str(program)], capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PATH": path})
+
+
+def commands(folder: Path, script: str = "") -> str:
+    """A path on which there is a command refmodel: this text's, or a script."""
+    there = folder / "bin"
+    there.mkdir()
+    (there / "refmodel").write_text(f"#!/bin/sh\n{script}" if script else f"#!/bin/sh\nexec {' '.join(COMMAND)} \"$@\"\n")
+    (there / "refmodel").chmod(0o755)
+    return f"{there}:{os.environ['PATH']}"
+
+
 @needs_gcc
 def test_a_c_program_is_judged_in_lockstep(tmp_path: Path) -> None:
-    (tmp_path / "mine.c").write_text("""
-#include "refmodel.h"
-int main(void)
-{
-    struct refmodel rm;
+    done = c_program(tmp_path, """
     if (refmodel_spawn(&rm))
         return 9;
     int one = refmodel_tell(&rm, "\\"e\\":\\"store\\",\\"gpa\\":%d,\\"value\\":%d", 8, 1);
@@ -139,17 +153,58 @@ int main(void)
     int three = refmodel_tell(&rm, "nonsense");
     fputs(rm.answer, stderr);
     return one == 0 && two == 1 && three == -1 ? 0 : 1;
+""", commands(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
+@needs_gcc
+def test_where_there_is_no_refmodel_a_c_program_is_told(tmp_path: Path) -> None:
+    done = c_program(tmp_path, "    return refmodel_spawn(&rm) == -1 ? 0 : 1;\n", str(tmp_path))
+    assert done.returncode == 0
+
+
+@needs_gcc
+def test_an_answer_that_is_longer_than_there_is_room_for_is_not_taken_for_two(tmp_path: Path) -> None:
+    answers = """read line; printf '{"ok":true,"notes":["%5000s"]}\\n' x; read line; echo '{"ok":false}'; read line"""
+    done = c_program(tmp_path, """
+    if (refmodel_spawn(&rm))
+        return 9;
+    int one = refmodel_tell(&rm, "\\"e\\":\\"gap\\""), two = refmodel_tell(&rm, "\\"e\\":\\"gap\\"");
+    return one == 0 && two == 1 ? 0 : 1;
+""", commands(tmp_path, answers))
+    assert done.returncode == 0
+
+
+AT = '#line 7 "C:\\\\mm\\\\\\"x\\".c"\n'
+
+
+@needs_gcc
+def test_a_place_with_backslashes_and_what_is_true_are_understood_in_c(tmp_path: Path) -> None:
+    done = c_program(tmp_path, f"""
+    const char *command = "{{\\"do\\":\\"touch\\",\\"write\\":true,\\"vm\\": 3}}";
+    refmodel_file(&rm, stdout);
+{AT}    refmodel_tell(&rm, "\\"e\\":\\"gap\\"");
+    return refmodel_number(command, "write") == 1 && refmodel_number(command, "vm") == 3 ? 0 : 1;
+""", os.environ["PATH"])
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["at"] == 'C:\\mm\\"x".c:7'
+
+
+@pytest.mark.skipif(shutil.which("rustc") is None, reason="rustc is not installed")
+def test_a_place_with_backslashes_and_what_is_true_are_understood_in_rust(tmp_path: Path) -> None:
+    shutil.copy(CLIENTS / "rust" / "refmodel.rs", tmp_path)
+    (tmp_path / "mine.rs").write_text(r"""
+mod refmodel;
+fn main() -> std::io::Result<()> {
+    let command = "{\"do\":\"touch\",\"write\":true,\"vm\": 3}";
+    assert_eq!((refmodel::number(command, "write"), refmodel::number(command, "vm")), (1, 3));
+    refmodel::Refmodel::to(std::io::stdout()).tell_at("\"e\":\"gap\"", "C:\\mm\\\"x\".rs", 7).map(|_| ())
 }
 """)
-    program, bin_ = tmp_path / "mine", tmp_path / "bin"
-    bin_.mkdir()
-    (bin_ / "refmodel").write_text(f"#!/bin/sh\nexec {' '.join(COMMAND)} \"$@\"\n")
-    (bin_ / "refmodel").chmod(0o755)
-    strictly = ("-std=c11", "-Wall", "-Wextra", "-Werror")
-    subprocess.run(["gcc", *strictly, "-I", str(CLIENTS / "c"), "-o", str(program), str(tmp_path / "mine.c")], check=True)
-    done = subprocess.run([str(program)], capture_output=True, text=True, timeout=60, check=False,
-                          env={**os.environ, "PATH": f"{bin_}:{os.environ['PATH']}"})
-    assert done.returncode == 0, done.stderr
+    subprocess.run(["rustc", "-A", "unused", "-o", str(tmp_path / "mine"), str(tmp_path / "mine.rs")], check=True,
+                   capture_output=True)
+    done = subprocess.run([str(tmp_path / "mine")], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout)["at"] == 'C:\\mm\\"x".rs:7'
 
 
 @pytest.mark.skipif(shutil.which("rustc") is None, reason="rustc is not installed")

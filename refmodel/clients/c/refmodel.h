@@ -15,16 +15,18 @@
 #define _POSIX_C_SOURCE 200809L /* for fdopen, where a compiler is asked for standard C alone */
 #endif
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct refmodel {
     FILE *to;          /* where events go */
     FILE *from;        /* where answers come from; NULL if nobody answers */
-    char answer[4096]; /* the last answer, as JSON */
+    char answer[4096]; /* the last answer, as JSON; what is longer is cut off */
 };
 
 /* Events are written to a file, to be judged later: refmodel judge FILE. */
@@ -38,22 +40,33 @@ static inline void refmodel_file(struct refmodel *rm, FILE *to)
 /* Events are judged one by one by a `refmodel serve` of our own. Returns 0, or -1 if it cannot be started. */
 static inline int refmodel_spawn(struct refmodel *rm)
 {
-    int there[2], back[2];
-    if (pipe(there) || pipe(back))
+    int there[2], back[2], failed[2];
+    char why;
+    if (pipe(there) || pipe(back) || pipe(failed))
         return -1;
+    fcntl(there[1], F_SETFD, FD_CLOEXEC); /* what is started later inherits none of these */
+    fcntl(back[0], F_SETFD, FD_CLOEXEC);
+    fcntl(failed[1], F_SETFD, FD_CLOEXEC);
     pid_t child = fork();
     if (child < 0)
         return -1;
     if (child == 0) {
         dup2(there[0], 0);
         dup2(back[1], 1);
-        close(there[1]);
-        close(back[0]);
         execlp("refmodel", "refmodel", "serve", (char *)NULL);
-        _exit(127);
+        _exit(write(failed[1], "x", 1) == 1 ? 127 : 126);
     }
     close(there[0]);
     close(back[1]);
+    close(failed[1]);
+    int is_there = read(failed[0], &why, 1) == 0; /* nobody holds the other end once refmodel runs */
+    close(failed[0]);
+    if (!is_there) {
+        waitpid(child, NULL, 0);
+        close(there[1]);
+        close(back[0]);
+        return -1;
+    }
     rm->to = fdopen(there[1], "w");
     rm->from = fdopen(back[0], "r");
     rm->answer[0] = 0;
@@ -67,13 +80,22 @@ static inline int refmodel_tell_at(struct refmodel *rm, const char *file, int li
     va_start(arguments, format);
     fputc('{', rm->to);
     vfprintf(rm->to, format, arguments);
-    fprintf(rm->to, ",\"at\":\"%s:%d\"}\n", file, line);
     va_end(arguments);
+    fputs(",\"at\":\"", rm->to);
+    for (; *file; file++) {
+        if (*file == '"' || *file == '\\')
+            fputc('\\', rm->to);
+        fputc(*file, rm->to);
+    }
+    fprintf(rm->to, ":%d\"}\n", line);
     if (!rm->from)
         return 0;
     fflush(rm->to);
     if (!fgets(rm->answer, sizeof rm->answer, rm->from))
         return -1;
+    if (!strchr(rm->answer, '\n')) /* the rest of this answer is not the next one */
+        for (int letter = 0; letter != '\n' && letter != EOF;)
+            letter = fgetc(rm->from);
     return strncmp(rm->answer, "{\"ok\":true", 10) == 0 ? 0 : strncmp(rm->answer, "{\"ok\":false", 11) == 0 ? 1 : -1;
 }
 #define refmodel_tell(rm, ...) refmodel_tell_at(rm, __FILE__, __LINE__, __VA_ARGS__)
@@ -108,13 +130,17 @@ static inline int refmodel_is(const char *command, const char *name)
     return found && strncmp(found + 5 + strspn(found + 5, " "), key, strlen(key)) == 0;
 }
 
-/* A number that a command has under this name; 0 if it has none. */
+/* A number that a command has under this name, 1 for true; 0 if it has none. */
 static inline unsigned long refmodel_number(const char *command, const char *name)
 {
     char key[64];
     snprintf(key, sizeof key, "\"%s\":", name);
     const char *found = strstr(command, key);
-    return found ? strtoul(found + strlen(key), NULL, 10) : 0;
+    if (!found)
+        return 0;
+    found += strlen(key);
+    found += strspn(found, " ");
+    return strncmp(found, "true", 4) == 0 ? 1 : strtoul(found, NULL, 10);
 }
 
 #endif

@@ -51,6 +51,7 @@ impl Refmodel {
 
     /// Tell an event: its fields, without the braces, and where in the source.
     pub fn tell_at(&mut self, fields: &str, file: &str, line: u32) -> io::Result<Answer> {
+        let file = file.replace('\\', "\\\\").replace('"', "\\\"");
         writeln!(self.to, "{{{fields},\"at\":\"{file}:{line}\"}}")?;
         let Some(from) = self.from.as_mut() else { return Ok(Answer::Lawful) };
         self.to.flush()?;
@@ -81,8 +82,11 @@ pub fn name(command: &str) -> &str {
     command.split("\"do\":").nth(1).and_then(|rest| rest.split('"').nth(1)).unwrap_or("")
 }
 
-/// A number that a command has under this name; 0 if it has none.
+/// A number that a command has under this name, 1 for true; 0 if it has none.
 pub fn number(command: &str, key: &str) -> u64 {
     let digits = command.split(&format!("\"{key}\":")).nth(1).unwrap_or("").trim_start();
+    if digits.starts_with("true") {
+        return 1;
+    }
     digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0)
 }
