@@ -206,8 +206,10 @@ def rule_machine(design: type[Design] | Outline, geometry: Geometry | None = Non
 
     body["starts"] = initialize(after=st.runner().flatmap(lambda self: st.sampled_from(self.prepared())))(starts)
     body["laws_hold"] = invariant()(laws_hold)
-    for instances in by_operation(Machine(design, geometry).instances()):
-        body[instances[0][0].name.replace(" ", "_")] = _rule(instances)
+    groups = list(by_operation(Machine(design, geometry).instances()))
+    for instances in groups:
+        body[f"operation {instances[0][0].name}"] = _rule(instances)  # no attribute of the machine has such a name
+    body["operations end"] = _end(groups)
     rules: type[RuleBasedStateMachine] = type(f"{design.name}Rules", (_Rules,), body)
     return rules
 
@@ -221,6 +223,14 @@ def _rule(instances: list[Instance]) -> Any:
     codes = st.tuples(st.runner(), st.integers(0, len(instances) - 1), st.integers(0, 255))
     drawn = rule(step=codes.map(lambda c: c[0].drawn(instances, c[1], c[2])))(act)
     return precondition(lambda self: self.applies(instances))(drawn)
+
+
+def _end(groups: Sequence[list[Instance]]) -> Any:
+    """The rule for a state in which no operation applies, where a design may come to rest: Hypothesis wants one to take."""
+    def no_operation_applies(self: Any) -> None:
+        pass
+
+    return precondition(lambda self: not any(self.applies(instances) for instances in groups))(rule()(no_operation_applies))
 
 
 def mixer(code: int) -> Pick:
