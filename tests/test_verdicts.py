@@ -1,5 +1,6 @@
 """A verdict says what was seen, and no more."""
 
+import enum
 import json
 import os
 import signal
@@ -30,8 +31,10 @@ from refmodel.engines.verdicts import (
     conclusion,
     status_of,
 )
+from refmodel.engines.words import shown
 from refmodel.examples.zap import ZapLazily
 from refmodel.language import BadDesign, outline
+from refmodel.language.kinds import kind_of
 from refmodel.loading import load
 from refmodel.report import pages
 from tests.designs import small
@@ -135,6 +138,16 @@ def test_the_solver_says_whether_an_outcome_can_be(cls: Any, vacuous: bool) -> N
     design = outline(cls)
     (law,) = [law for law in design.laws if law.outcome is not None]
     assert never_met(design, law) is vacuous
+
+
+class Use(enum.Enum):
+    FREE = 0
+    OWNED = 1
+    LENT = "lent to another"
+
+
+def test_a_member_of_an_enum_is_shown_by_its_name_where_its_value_is_no_word() -> None:
+    assert [shown(kind_of(Use), use) for use in Use] == ["FREE", "OWNED", "lent to another"]
 
 
 # ---------------------------------------------------------------- what a proof leans on
