@@ -133,6 +133,15 @@ def test_exploration_on_ints_meets_a_law_about_a_fault() -> None:
     assert set(report.verdicts.values()) == {Verdict.HOLDS}
 
 
+def test_the_premise_of_a_law_about_a_fault_is_looked_for_where_the_fault_is_raised_later() -> None:
+    (report,) = judged(small.RaisesLater, "prove")
+    by_name = {law.name: verdict for law, verdict in report.verdicts.items()}
+    assert by_name == {"full_is_one": Verdict.PROVED, "a_cell_is_full": Verdict.PROVED, "full_and_empty": Verdict.VACUOUS}
+    laws = {law.name: law for law in outline(small.RaisesLater).laws}
+    assert never_met(outline(small.RaisesLater), laws["full_and_empty"])
+    assert not never_met(outline(small.RaisesLater), laws["a_cell_is_full"])
+
+
 @pytest.mark.parametrize(("cls", "vacuous"), [(small.NeverAnswers, True), (small.RaisesAFault, False)])
 def test_the_solver_says_whether_an_outcome_can_be(cls: Any, vacuous: bool) -> None:
     design = outline(cls)
