@@ -192,3 +192,21 @@ class ForgetsTheVm(Mappers):
 @pytest.mark.parametrize("name", ["unmap_all", "move_all"])
 def test_some_of_what_counted_was_written_and_the_others_were_not(cls: type[Design], expected: str, name: str) -> None:
     assert proof_of(cls, name)["references_are_exact"] == expected
+
+
+class UnmapsOneLess(Mappers):
+    @operation
+    def unmap_all(self, vm: Vm, mfn: Mfn) -> None:
+        gone = count(self.maps, lambda to, of, gfn: of == vm and to == mfn)
+        require(gone > 0)
+        reset(self.maps, lambda to, of, gfn: of == vm and to == mfn)
+        self.references[mfn] -= gone
+        self.references[mfn] += 1
+
+
+@pytest.mark.parametrize(("other", "proved"), [(Mappers, True), (UnmapsOneLess, False)])
+def test_a_step_that_counts_is_a_step_of_a_design_that_counts_so_too(other: type[Design], proved: bool) -> None:
+    """That it does not count below zero is proved of the operation apart, and assumed when its steps are compared."""
+    done = prove_operation(outline(Mappers), "unmap_all", machine=outline(other))
+    assert {j.verdict for j in done.judgements} == {"proved"}
+    assert done.simulated is not None and (not done.simulated.failing) is proved

@@ -7,6 +7,7 @@ import pytest
 
 from refmodel.language import NOTHING, Design, Fault, Total, cached, geometry, guest, implies, law, operation
 from refmodel.machine.names import Gfn, Tag, Vm
+from tests.designs import split
 from tests.test_command import refmodel
 
 
@@ -108,3 +109,9 @@ def test_it_is_none_where_the_other_does_not(design: type[Design], says: str) ->
     done = refined(design)
     assert done.returncode == 1, done.stdout
     assert says in done.stdout.replace("tag1", "tag0") and "monitored" not in done.stdout, done.stdout
+
+
+def test_a_design_that_others_may_interrupt_has_no_single_steps() -> None:
+    allocator = f"{split.__file__}:Allocator"
+    done = refmodel("refine", allocator, "--to", allocator)
+    assert done.returncode == 2 and "others may interrupt allocate (yield)" in done.stderr

@@ -1,5 +1,6 @@
 """A verdict says what was seen, and no more."""
 
+import enum
 import json
 import os
 import signal
@@ -30,8 +31,10 @@ from refmodel.engines.verdicts import (
     conclusion,
     status_of,
 )
+from refmodel.engines.words import shown
 from refmodel.examples.zap import ZapLazily
 from refmodel.language import BadDesign, outline
+from refmodel.language.kinds import kind_of
 from refmodel.loading import load
 from refmodel.report import pages
 from tests.designs import small
@@ -130,11 +133,30 @@ def test_exploration_on_ints_meets_a_law_about_a_fault() -> None:
     assert set(report.verdicts.values()) == {Verdict.HOLDS}
 
 
+def test_the_premise_of_a_law_about_a_fault_is_looked_for_where_the_fault_is_raised_later() -> None:
+    (report,) = judged(small.RaisesLater, "prove")
+    by_name = {law.name: verdict for law, verdict in report.verdicts.items()}
+    assert by_name == {"full_is_one": Verdict.PROVED, "a_cell_is_full": Verdict.PROVED, "full_and_empty": Verdict.VACUOUS}
+    laws = {law.name: law for law in outline(small.RaisesLater).laws}
+    assert never_met(outline(small.RaisesLater), laws["full_and_empty"])
+    assert not never_met(outline(small.RaisesLater), laws["a_cell_is_full"])
+
+
 @pytest.mark.parametrize(("cls", "vacuous"), [(small.NeverAnswers, True), (small.RaisesAFault, False)])
 def test_the_solver_says_whether_an_outcome_can_be(cls: Any, vacuous: bool) -> None:
     design = outline(cls)
     (law,) = [law for law in design.laws if law.outcome is not None]
     assert never_met(design, law) is vacuous
+
+
+class Use(enum.Enum):
+    FREE = 0
+    OWNED = 1
+    LENT = "lent to another"
+
+
+def test_a_member_of_an_enum_is_shown_by_its_name_where_its_value_is_no_word() -> None:
+    assert [shown(kind_of(Use), use) for use in Use] == ["FREE", "OWNED", "lent to another"]
 
 
 # ---------------------------------------------------------------- what a proof leans on

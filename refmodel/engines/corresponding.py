@@ -18,8 +18,11 @@ from refmodel.language.unsound import BadDesign
 
 def shared(design: Outline, other: Outline) -> tuple[str, ...]:
     """The tables that both have, and hold the same in at power-on; ``BadDesign`` unless they are all that the other has, and
-    ``steps`` names operations of a bare machine."""
+    ``steps`` names operations of a bare machine, and each operation of the other is one step."""
     names = {op.name for op in other.operations}
+    if split := [op.name for op in other.operations if op.split]:
+        raise BadDesign(f"{other.name}: others may interrupt {', '.join(split)} (yield); expected a design of which each operation "
+                        "is one step")
     for op, steps in step_names(design).items():
         if bare_machine(design.cls) is other.cls and not names.intersection(steps):
             raise BadDesign(f"steps of {design.name} says that {op} may be {' or '.join(steps)}, which {other.name} does not have; "

@@ -340,6 +340,9 @@ class _Simulation:
             if answer == z3.unsat:
                 self.distance = number
                 break
+        if answer != z3.unsat and path.obligations:  # that the operation itself does not go wrong is proved apart
+            right = [z3.Implies(conj(o.conditions), o.holds) for o in path.obligations]
+            answer = self.lawful[-1].check(path, reading, (*segment.conditions, *wrong, *right), says=says)
         return answer
 
     def _kind(self, path: Path, segment: Segment, reading: Symbolic, steps: bool) -> str | None:

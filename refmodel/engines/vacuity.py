@@ -10,6 +10,7 @@ from typing import Any
 
 import z3
 
+from refmodel.engines.paths import base_of
 from refmodel.engines.prover import TIMEOUT, Induction
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.terms import Term
@@ -72,11 +73,11 @@ def _in_a_step(design: Outline, law: Law, op: Operation) -> bool:
         outcome = path.segments[-1].outcome
         if not law.applies_to(None if outcome is None else type(outcome)):
             continue
-        if len(path.segments) > 1:
-            return True  # others may have run in between: nothing is said of such an operation here
+        if len(path.segments) > 1 and law.outcome is None:
+            return True  # others may have run in between: what each part of such an operation can meet is not looked at here
         reading = _Noting(design)
         list(induction.goals(path, reading))
-        known = induction.hypotheses("s")
+        known = induction.hypotheses(base_of(design, path.segments[-1].before))
         known.admit([*path.lookups.values(), *reading.lookups.values()], [*path.counts.values(), *reading.counts.values()])
         known.saturate()
         met = [reading.some] if design.is_conditional(law) else []

@@ -21,7 +21,7 @@ def shown(kind: Kind, value: Any) -> str:
     if isinstance(kind, NameKind):
         return "none" if value == NOTHING else f"{kind.sort.lower()}{value}"
     if isinstance(kind, EnumKind):
-        return str(value.value)
+        return value.value if isinstance(value.value, str) and value.value else value.name
     if isinstance(kind, TupleKind):
         return ", ".join(shown(k, v) for k, v in zip(kind.parts, value, strict=True))
     if isinstance(kind, RecordKind):

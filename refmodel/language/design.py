@@ -87,8 +87,7 @@ class Design:
     known: ClassVar[tuple[str, ...]] = ()
     """The tables of whose entries a VM can know its own, by what it is shown: its bare machine. (Likewise.)"""
     flows: ClassVar[dict[str, str]] = {}
-    """The operations by which a VM is meant to come to know what others do, each with the name of the flow; a guest's, by what it
-    shows. (Likewise.)"""
+    """The operations (a guest's: what they show) by which a VM is meant to know of others, each with a flow's name. (Likewise.)"""
     steps: ClassVar[dict[str, tuple[str, ...]]] = {}
     """For an operation, those of a design that this one simulates of which each of its steps may be one, beside that of the same
     name. Without either, each of its steps may be any that does not need a guest to ask. (Likewise.)"""

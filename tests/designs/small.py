@@ -108,6 +108,25 @@ class RaisesAFault(Pot):
         return s.cells[vm] == before.cells[vm]
 
 
+class RaisesLater(Pot):
+    """A fault is raised after others have run; of one law about it the premise never holds."""
+
+    @operation
+    def ask(self, vm: Vm) -> Any:
+        require(self.cells[vm].full)
+        yield
+        if self.cells[vm].full:
+            raise Full
+
+    @law("RES-3", "A fault is for a full cell.")
+    def a_cell_is_full(s: "RaisesLater", before: "RaisesLater", outcome: Full, vm: Vm) -> Any:
+        return implies(before.cells[vm].full, s.cells[vm].full)
+
+    @law("RES-4", "A fault is for a cell that is full and empty.")
+    def full_and_empty(s: "RaisesLater", before: "RaisesLater", outcome: Full, vm: Vm) -> Any:
+        return implies(before.cells[vm].full and not before.cells[vm].full, s.cells[vm].full)
+
+
 class Leaning(Pot):
     """RES-4 follows from RES-5 alone, and RES-5 is false of lawful states."""
 
