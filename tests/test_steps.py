@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 from collections.abc import Iterable, Iterator
@@ -151,3 +152,20 @@ def test_a_monitors_trace_comes_to_the_same_by_steps(defect: str) -> None:
     monitor = Monitor(1, vms=3, pages=512, defect=defect, after=800)
     lawful, _ = agree(monitor.events(4000), deep=1000)
     assert lawful == (not defect) and taken() > 20
+
+
+GIVEN = b'{"e":"populate","vm":0,"gfn":1,"mfn":1}\n'
+
+
+@pytest.mark.parametrize("text", [
+    GIVEN, GIVEN + b'{"e":"load","vm":0,"gpa":4096,"value":1}\n', b'{"e":"load","vm":0,"gpa":0,"value":256,"size":1}\n',
+], ids=["lawful", "deviates", "bad"])
+def test_how_python_collects_cycles_is_after_a_block_as_it_was_before(text: bytes) -> None:
+    before = gc.get_threshold(), gc.isenabled(), gc.get_freeze_count()
+    judge = Judge("collected")
+    judge.knowledge.start(closed=True)
+    try:
+        judge.block(1, text)
+    except BadDesign:
+        assert b"256" in text
+    assert (gc.get_threshold(), gc.isenabled(), gc.get_freeze_count()) == before

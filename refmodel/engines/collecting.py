@@ -1,4 +1,4 @@
-"""How often Python looks for cycles of objects while an engine makes millions of them."""
+"""How often Python looks for cycles of objects while an engine, or a judge of traces, makes millions of them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ THRESHOLDS = 100_000, 50, 100
 
 @contextmanager
 def rarely_collected() -> Iterator[None]:
-    """Within this, cycles are looked for seldom, and not among what was there before: a proof makes few, and looking took
-    a tenth of its time."""
+    """Within this, cycles are looked for seldom, and not among what was there before: a proof, and judging a trace, make few,
+    and looking took a tenth of their time."""
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

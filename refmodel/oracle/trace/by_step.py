@@ -126,21 +126,15 @@ STEPS: dict[type[e.Event], Callable[[Knowledge, Any], None]] = {
     e.Deflate: deflated, e.Populate: populated, e.Break: broken, e.Promise: promised, e.DmaMap: dma_mapped,
     e.DmaUnmap: dma_unmapped, e.Move: moved}
 """By kind: how one is judged by steps."""
-OF_PAGES: dict[type[e.Event], Callable[[Knowledge, Any], None]] = {
-    kind: by_step for kind, by_step in STEPS.items() if issubclass(kind, e.Pages)}
-OTHERS = {kind: by_step for kind, by_step in STEPS.items() if kind not in OF_PAGES}
+OF_PAGES = frozenset(kind for kind in STEPS if issubclass(kind, e.Pages))
 
 
-def judge(k: Knowledge, event: e.Event) -> None:
+def judge(k: Knowledge, event: Any) -> None:
     """Hold any event against what is known, by steps where that can be; raises ``Deviates`` or ``Inconsistent``."""
-    if k.by_step:
-        by_step = OF_PAGES.get(type(event))
-        if by_step is not None:
-            pages: int | None = event.pages  # type: ignore[attr-defined]
-            if event.bits is None and (pages is None or pages == 1):  # type: ignore[attr-defined]
-                by_step(k, event)
-                return
-        elif (by_step := OTHERS.get(type(event))) is not None:
-            by_step(k, event)
-            return
-    k.effect(event)
+    kind = type(event)
+    by_step = STEPS.get(kind)
+    if by_step is not None and k.by_step and (
+            kind not in OF_PAGES or (event.bits is None and (event.pages is None or event.pages == 1))):
+        by_step(k, event)
+    else:
+        k.effect(event)

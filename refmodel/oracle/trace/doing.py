@@ -95,10 +95,16 @@ class Step:
     """Whether nothing is done, and nothing changes."""
 
     is_of_one_page: bool = attrs.field(init=False)
-    """Whether only tables of the first page are written to, and contents stay where they are."""
+    """Whether only tables of the first page are written to, and contents stay where they are. Then these are its writes:"""
+    values: tuple[tuple[str, Any], ...] = attrs.field(init=False)
+    """The table, and the value."""
+    records: tuple[tuple[str, Template], ...] = attrs.field(init=False)
+    """The table, and how the value is made."""
 
     def __attrs_post_init__(self) -> None:
         self.is_of_one_page = self.contents is None and all(at == 0 for _, at, _, _ in self.writes)
+        self.values = tuple((name, value) for name, _, value, how in self.writes if how is None)
+        self.records = tuple((name, how) for name, _, _, how in self.writes if how is not None)
 
     def does_nothing(self) -> bool:
         return not self.writes and not self.pages and self.contents is None and self.frames is None
@@ -120,14 +126,13 @@ def do(k: Knowledge, step: Step, pages: tuple[Key, ...], frames: tuple[int, ...]
     k.time += step.ticks
     if step.is_of_one_page:
         key = pages[0]
-        for name, _, value, how in step.writes:
-            if how is None:
-                put(tables[name], key, value)
-            else:
-                record = made.get(how)
-                if record is None:
-                    record = made[how] = how.filled(pages, frames)
-                put(tables[name], key, record)
+        for name, value in step.values:
+            put(tables[name], key, value)
+        for name, how in step.records:
+            record = made.get(how)
+            if record is None:
+                record = made[how] = how.filled(pages, frames)
+            put(tables[name], key, record)
     else:
         _write(k, step, pages, frames, made)
     for done in step.pages:

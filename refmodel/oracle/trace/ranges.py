@@ -65,8 +65,8 @@ class Ranges:
     def __init__(self) -> None:
         self.pieces: dict[int, list[Piece]] = {}
         self.firsts: dict[int, list[int]] = {}
-        self.buckets: dict[tuple[int, int], list[tuple[int, Piece]]] = {}
-        """By frame: the pieces that lead there."""
+        self.buckets: dict[tuple[int, int], list[tuple[int, Piece, int]]] = {}
+        """By frame: the pieces that lead there, whose they are, and the frame that the first page leads to."""
 
     def find(self, whose: int, number: int) -> Piece | None:
         firsts = self.firsts.get(whose)
@@ -108,25 +108,24 @@ class Ranges:
     def _replace(self, whose: int, start: int, end: int, new: list[Piece]) -> None:
         pieces, firsts = self.pieces.setdefault(whose, []), self.firsts.setdefault(whose, [])
         for piece in pieces[start:end]:
-            for bucket in _buckets(piece):
+            for bucket, mfn in _buckets(piece):
                 held = self.buckets[bucket]
-                held.remove((whose, piece))
+                held.remove((whose, piece, mfn))
                 if not held:
                     del self.buckets[bucket]
         pieces[start:end] = new
         firsts[start:end] = [piece.first for piece in new]
         for piece in new:
-            for bucket in _buckets(piece):
-                self.buckets.setdefault(bucket, []).append((whose, piece))
+            for bucket, mfn in _buckets(piece):
+                self.buckets.setdefault(bucket, []).append((whose, piece, mfn))
 
     def pages_at(self, mfn: int) -> list[tuple[int, int]]:
         """The pages that pieces lead to this frame."""
         found = []
         for bucket in ((SMALL, mfn >> SMALL), (LARGE, mfn >> LARGE)):
-            for whose, piece in self.buckets.get(bucket, ()):
-                for first in frames_of(piece.value):
-                    if first <= mfn <= first + piece.last - piece.first:
-                        found.append((whose, piece.first + mfn - first))
+            for whose, piece, first in self.buckets.get(bucket, ()):
+                if first <= mfn <= first + piece.last - piece.first:
+                    found.append((whose, piece.first + mfn - first))
         return found
 
     def leading_to(self, first: int, last: int) -> Iterator[tuple[int, Piece, int]]:
@@ -139,19 +138,19 @@ class Ranges:
             else:
                 buckets = list(range(low, high + 1))
             for bucket in buckets:
-                for whose, piece in self.buckets.get((shift, bucket), ()):
-                    for mfn in frames_of(piece.value):
-                        if mfn <= last and first <= mfn + piece.last - piece.first and (whose, piece.first, mfn) not in seen:
-                            seen.add((whose, piece.first, mfn))
-                            yield whose, piece, mfn
+                for whose, piece, mfn in self.buckets.get((shift, bucket), ()):
+                    if mfn <= last and first <= mfn + piece.last - piece.first and (whose, piece.first, mfn) not in seen:
+                        seen.add((whose, piece.first, mfn))
+                        yield whose, piece, mfn
 
 
-def _buckets(piece: Piece) -> Iterator[tuple[int, int]]:
+def _buckets(piece: Piece) -> Iterator[tuple[tuple[int, int], int]]:
+    """The buckets that a piece is in, each with the frame that its first page leads to."""
     length = piece.last - piece.first
     shift = SMALL if length < 1 << SMALL else LARGE
     for mfn in frames_of(piece.value):
         for bucket in range(mfn >> shift, (mfn + length >> shift) + 1):
-            yield shift, bucket
+            yield (shift, bucket), mfn
 
 
 class Mentioned:

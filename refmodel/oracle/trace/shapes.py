@@ -139,8 +139,8 @@ def _of_page(k: Knowledge, pages: list[Key], frames: list[int], at: int, said: l
         value = stored(key)
         if value is None:
             value = at_hand(key)
-            if value is None:
-                value = as_kept(table, key)
+            if value is None:  # as by ``as_kept``
+                value = Open if key in table.opened else table._in_a_piece(key)
         if names is None or value is Open or value is Nowhere:
             said.append(value)
         else:
@@ -188,6 +188,7 @@ def _alike(k: Knowledge, pages: list[Key], frames: list[int]) -> tuple[Any, ...]
 
 def held_by(k: Knowledge, pages: list[Key] | tuple[Key, ...], frames: list[int] | tuple[int, ...]) -> list[Contents | None]:
     """What pages hold, then the copies of them on the other machine, then what frames hold."""
-    tables = k.tables
-    return [*[k.pages.get(key) for key in pages], *[tables["destination"].get(key) for key in pages],
-            *[tables["memory"].get(mfn) for mfn in frames]]
+    copies, memory = k.tables["destination"], k.tables["memory"]
+    if len(pages) == len(frames) == 1:  # nearly always
+        return [k.pages.get(pages[0]), copies.get(pages[0]), memory.get(frames[0])]
+    return [*[k.pages.get(key) for key in pages], *[copies.get(key) for key in pages], *[memory.get(mfn) for mfn in frames]]

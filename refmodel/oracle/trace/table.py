@@ -205,14 +205,17 @@ ROWS: tuple[Row, ...] = (
 KINDS: dict[str, type[e.Event]] = {row.kind: row.event for row in ROWS}
 """Every event by its tag."""
 EFFECTS: dict[type[e.Event], Callable[[Knowledge, Any], None]] = {row.event: row.effect for row in ROWS}
+OF_PAGES = frozenset(row.event for row in ROWS if issubclass(row.event, e.Pages))
+"""The events that may be about several pages."""
 ANY: Any = Union[tuple(KINDS.values())]  # noqa: UP007
 """Any event, for decoders."""
 
 
-def effect(k: Knowledge, event: e.Event) -> None:
+def effect(k: Knowledge, event: Any) -> None:
     """Hold any event against what is known; raises ``Deviates`` or ``Inconsistent``."""
-    judge = EFFECTS[type(event)]
-    if isinstance(event, e.Pages) and not (event.is_of_one_page or isinstance(event, e.Map)):
+    kind = type(event)
+    judge = EFFECTS[kind]
+    if kind in OF_PAGES and not (event.is_of_one_page or kind is e.Map):
         stretches.over(k, event, judge)
     else:
         judge(k, event)
