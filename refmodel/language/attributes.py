@@ -1,8 +1,11 @@
-"""What a design's class says besides tables, operations and laws: each attribute is of the kind that ``Design`` states."""
+"""What a class says besides tables and laws: attributes are of the kind that ``Design`` states, and no operation hides another."""
 
 from __future__ import annotations
 
+import inspect
+import itertools
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from refmodel.language.gathering import EveryLaw
@@ -51,6 +54,19 @@ def refuse_odd_attributes(cls: type) -> None:
         value = getattr(cls, name)
         if not is_right(value):
             raise BadDesign(f"{place_of(home_of(cls, name), name)} is {_said(value)}; expected {expected}")
+
+
+def refuse_hidden_operation(cls: type, name: str, place: str) -> None:
+    """``BadDesign`` where an operation of one class that a design is made of hides another's of that name, which would never be
+    taken: it takes other things, or its class knows nothing of the other and does not go on to it by ``super()``."""
+    stated = [(base, vars(base)[name]) for base in cls.__mro__ if isinstance(vars(base).get(name), FunctionType)]
+    for (above, mine), (base, hidden) in itertools.pairwise(stated):
+        takes, other = (list(inspect.signature(each).parameters)[1:] for each in (mine, hidden))
+        if takes != other or not (issubclass(above, base) or "super" in mine.__code__.co_names):
+            there = f"{hidden.__code__.co_filename}:{hidden.__code__.co_firstlineno}"
+            or_else = "the same parameters" if takes != other else f"super().{name}(...) in it"
+            raise BadDesign(f"{place} of {above.__name__} hides the one of {base.__name__} ({there}), which would never be taken; "
+                            f"expected another name for one of them, or {or_else}")
 
 
 def _said(value: Any) -> str:

@@ -17,7 +17,6 @@ import collections
 import collections.abc
 import functools
 import inspect
-import itertools
 import math
 import sys
 import types
@@ -28,7 +27,7 @@ from typing import Any, ClassVar, Final, TypeVar
 
 import attrs
 
-from refmodel.language.attributes import refuse_odd_attributes
+from refmodel.language.attributes import refuse_hidden_operation, refuse_odd_attributes
 from refmodel.language.examination import Examination, examine
 from refmodel.language.gathering import EveryLaw, laws_about
 from refmodel.language.kinds import (
@@ -333,26 +332,13 @@ def _operations(cls: type[Design]) -> tuple[Operation, ...]:
     return tuple(sorted(found, key=lambda o: order[o.name]))
 
 
-def _refuse_hidden_operation(cls: type[Design], name: str, place: str) -> None:
-    """``BadDesign`` where an operation of one class that a design is made of hides another's of that name, which would never be
-    taken: it takes other things, or its class knows nothing of the other and does not go on to it by ``super()``."""
-    stated = [(base, vars(base)[name]) for base in cls.__mro__ if isinstance(vars(base).get(name), FunctionType)]
-    for (above, mine), (base, hidden) in itertools.pairwise(stated):
-        takes, other = (list(inspect.signature(each).parameters)[1:] for each in (mine, hidden))
-        if takes != other or not (issubclass(above, base) or "super" in mine.__code__.co_names):
-            there = f"{hidden.__code__.co_filename}:{hidden.__code__.co_firstlineno}"
-            or_else = "the same parameters" if takes != other else f"super().{name}(...) in it"
-            raise BadDesign(f"{place} of {above.__name__} hides the one of {base.__name__} ({there}), which would never be taken; "
-                            f"expected another name for one of them, or {or_else}")
-
-
 def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
     method = getattr(cls, name)
     plain = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
     if not isinstance(plain, FunctionType):
         raise BadDesign(f"{place_of(home_of(cls, name), name)} stands where an operation is, and is no plain method")
     place = f"{method.__code__.co_filename}:{method.__code__.co_firstlineno}: operation {name}"
-    _refuse_hidden_operation(cls, name, place)
+    refuse_hidden_operation(cls, name, place)
     try:
         hints = typing.get_type_hints(method, include_extras=True)
     except Exception as why:
