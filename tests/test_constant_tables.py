@@ -196,3 +196,12 @@ def test_what_is_unknown_at_power_on_is_what_each_class_says_that_a_design_is_ma
     for found in (explore(both, both.cls.geometry).failure, campaign(both, both.cls.geometry, seconds=1, runs=50).failure,
                   search(both, 2).failure):
         assert found is not None and found.broken.clause == "ISO-4"
+
+
+def test_a_design_may_have_an_operation_in_place_of_two(tmp_path: Path) -> None:
+    text = PARTS.replace("def trim(self, slot: Slot)", "def clear(self, slot: Slot)")
+    with pytest.raises(BadDesign, match=r"operation clear of Disk hides the one of Memory .*or the same parameters"):
+        load(f"{design(tmp_path, text)}:Both")
+    (tmp_path / "own").mkdir()
+    own = text + "\n    @operation\n    def clear(self, mfn: Mfn) -> None:\n        Memory.clear(self, mfn)\n"
+    assert [op.name for op in load(f"{design(tmp_path / 'own', own)}:Both").operations] == ["clear"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -58,15 +57,20 @@ def refuse_odd_attributes(cls: type) -> None:
 
 def refuse_hidden_operation(cls: type, name: str, place: str) -> None:
     """``BadDesign`` where an operation of one class that a design is made of hides another's of that name, which would never be
-    taken: it takes other things, or its class knows nothing of the other and does not go on to it by ``super()``."""
+    taken: its class is not derived from the other, and it does not go on to it by ``super()`` with the same parameters."""
     stated = [(base, vars(base)[name]) for base in cls.__mro__ if isinstance(vars(base).get(name), FunctionType)]
-    for (above, mine), (base, hidden) in itertools.pairwise(stated):
-        takes, other = (list(inspect.signature(each).parameters)[1:] for each in (mine, hidden))
-        if takes != other or not (issubclass(above, base) or "super" in mine.__code__.co_names):
+    for at, (above, mine) in enumerate(stated):
+        goes_on = "super" in mine.__code__.co_names
+        for base, hidden in stated[at + 1:at + 2] if goes_on else stated[at + 1:]:
+            takes, other = (list(inspect.signature(each).parameters)[1:] for each in (mine, hidden))
+            if issubclass(above, base) or (goes_on and takes == other):
+                continue
             there = f"{hidden.__code__.co_filename}:{hidden.__code__.co_firstlineno}"
             or_else = "the same parameters" if takes != other else f"super().{name}(...) in it"
             raise BadDesign(f"{place} of {above.__name__} hides the one of {base.__name__} ({there}), which would never be taken; "
                             f"expected another name for one of them, or {or_else}")
+        if not goes_on:
+            return
 
 
 def _said(value: Any) -> str:
