@@ -155,42 +155,11 @@ def test_a_number_whose_initial_value_is_arbitrary_is_not_below_zero(tmp_path: P
     assert any(j.verdict != "proved" for proof in prove(one_more).proofs for j in proof.judgements)
 
 
-PARTS = '''
-from refmodel.language import Design, Total, geometry, law, operation, require
-from refmodel.machine.names import Mfn, Slot
+TRAPS = Path(__file__).parent / "traps"
 
 
-class Memory(Design):
-    memory: Total[Mfn, bool]
-    arbitrary = ("memory",)
-
-    @operation
-    def clear(self, mfn: Mfn) -> None:
-        require(self.memory[mfn])
-        self.memory[mfn] = False
-
-
-class Disk(Design):
-    disk: Total[Slot, bool]
-    arbitrary = ("disk",)
-
-    @operation
-    def trim(self, slot: Slot) -> None:
-        require(self.disk[slot])
-        self.disk[slot] = False
-
-
-class Both(Disk, Memory):
-    geometry = geometry(Mfn=1, Slot=1)
-
-    @law("ISO-4", "Memory holds nothing at power-on, or ever.")
-    def memory_is_clear(self, mfn: Mfn) -> bool:
-        return not self.memory[mfn]
-'''
-
-
-def test_what_is_unknown_at_power_on_is_what_each_class_says_that_a_design_is_made_of(tmp_path: Path) -> None:
-    both = load(f"{design(tmp_path, PARTS)}:Both")
+def test_what_is_unknown_at_power_on_is_what_each_class_says_that_a_design_is_made_of() -> None:
+    both = load(f"{TRAPS / 'what_a_part_does_not_know.py'}:WhatAPartDoesNotKnow")
     assert both.arbitrary == ("memory", "disk")
     assert "proved" not in {j.verdict for j in prove(both, processes=1).judgements() if j.operation is None}
     for found in (explore(both, both.cls.geometry).failure, campaign(both, both.cls.geometry, seconds=1, runs=50).failure,
@@ -199,9 +168,8 @@ def test_what_is_unknown_at_power_on_is_what_each_class_says_that_a_design_is_ma
 
 
 def test_a_design_may_have_an_operation_in_place_of_two(tmp_path: Path) -> None:
-    text = PARTS.replace("def trim(self, slot: Slot)", "def clear(self, slot: Slot)")
-    with pytest.raises(BadDesign, match=r"operation clear of Disk hides the one of Memory .*or the same parameters"):
-        load(f"{design(tmp_path, text)}:Both")
-    (tmp_path / "own").mkdir()
-    own = text + "\n    @operation\n    def clear(self, mfn: Mfn) -> None:\n        Memory.clear(self, mfn)\n"
-    assert [op.name for op in load(f"{design(tmp_path / 'own', own)}:Both").operations] == ["clear"]
+    hides = TRAPS / "an_operation_that_hides_another.py"
+    with pytest.raises(BadDesign, match=r"operation scrub of Frames hides the one of Slots .*or the same parameters"):
+        load(f"{hides}:AnOperationThatHidesAnother")
+    own = f"{hides.read_text()}\n    @operation\n    def scrub(self, mfn: Mfn) -> None:\n        Frames.scrub(self, mfn)\n"
+    assert [op.name for op in load(f"{design(tmp_path, own)}:AnOperationThatHidesAnother").operations] == ["scrub"]

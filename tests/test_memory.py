@@ -12,7 +12,7 @@ from refmodel.engines.random import campaign
 from refmodel.language import Design, law, outline
 from refmodel.language.gathering import laws_of_module
 from refmodel.language.laws import Law
-from refmodel.laws import contract, memory
+from refmodel.laws import buddy, contract, memory, migration
 from refmodel.machine.names import Gfn, Vm
 from refmodel.monitor.dirty_logging import DirtyLog, Sent
 from refmodel.monitor.p2m import Backing, P2m
@@ -39,6 +39,17 @@ BROKEN_BY = {
     "watched_pages_are_clean": "flags-written-for-ever",
     "watched_pages_are_no_devices": "flags-device-stores-unmarked",
     "a_withdrawn_page_is_asked_for": "withdrawn-in-name",
+    "awaited_pages_are_the_bare_machines": "migration-discarded-too-early",
+    "what_is_under_way_is_kept": "migration-freed-under-way",
+    "a_page_that_arrives_is_mapped": "migration-arrived-in-vain",
+    "what_is_kept_can_be_freed": "migration-left-for-good",
+    "what_is_freed_holds_nothing": "migration-left-unscrubbed",
+    "skipped_pages_are_free": "migration-hint-taken-unprotected",
+    "a_block_in_one_piece_is_free": "buddy-merged-in-use",
+    "clean_frames_hold_nothing": "buddy-freed-as-clean",
+    "nothing_is_given_from_what_leaves": "buddy-given-while-leaving",
+    "a_page_in_a_leaving_block_can_be_moved": "buddy-never-moved",
+    "a_moved_page_leaves_its_frame_free": "buddy-moved-from-and-kept",
     "derived_entries_lead_where_the_p2m_says": "forgotten-but-derived",
     "no_derived_entry_writes_to_a_shared_frame": "protected-but-derived-writable",
     "no_derived_entry_reaches_the_monitor": "forgotten-but-derived",
@@ -49,7 +60,7 @@ BROKEN_BY = {
 }
 
 
-@pytest.mark.parametrize("broken", laws_of_module(memory) + laws_of_module(contract), ids=lambda each: each.name)
+@pytest.mark.parametrize("broken", sum(map(laws_of_module, (memory, contract, migration, buddy)), ()), ids=lambda each: each.name)
 def test_each_law_has_a_mutant_that_breaks_it(broken: Law) -> None:
     design = MUTANTS[BROKEN_BY[broken.name]].design
     found = explore(attrs.evolve(outline(design), laws=(broken,)), design.geometry, seconds=120)

@@ -15,7 +15,7 @@ from refmodel.monitor.dirty_flags import DirtyFlags
 from refmodel.monitor.dirty_logging import DirtyLogging, Sent
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.free_page_hinting import FreePageHinting
-from refmodel.monitor.migration import Kept, Migration
+from refmodel.monitor.migration import LeftBehind, Migration
 from refmodel.monitor.p2m import Backing, P2mEntry, Reclaim, Reclaimed, Supply
 from refmodel.monitor.sharing import Sharing
 
@@ -97,7 +97,7 @@ class RunsOnBoth(OnlyPostCopy):
         self.origin[vm, gfn] = self.memory[entry.mfn]
         self.release(entry.mfn)
         self.p2m[vm, gfn] = P2mEntry(Backing.AWAITED)
-        self.kept[vm, gfn] = Kept(kept=True)
+        self.kept[vm, gfn] = LeftBehind(kept=True)
         return Reclaimed(Reclaim.TAKEN, vm, gfn)
 
 

@@ -25,7 +25,7 @@ from refmodel.monitor.p2m import Backing, P2m, P2mEntry, Reclaim, Reclaimed, Sup
 
 
 @attrs.frozen
-class Kept:
+class LeftBehind:
     """What the old machine has of a page that was handed over."""
 
     kept: bool = False
@@ -40,7 +40,7 @@ class Migration(P2m):
 
     origin: Total[tuple[Vm, Gfn], Cells]
     """The contents that are kept for the new machine."""
-    kept: Total[tuple[Vm, Gfn], Kept]
+    kept: Total[tuple[Vm, Gfn], LeftBehind]
 
     # ------------------------------------------------------------ the page goes
 
@@ -54,7 +54,7 @@ class Migration(P2m):
         self.origin[vm, gfn] = self.move_contents(vm, gfn)
         self.vacate(vm, gfn)
         self.p2m[vm, gfn] = P2mEntry(Backing.AWAITED)
-        self.kept[vm, gfn] = Kept(kept=True)
+        self.kept[vm, gfn] = LeftBehind(kept=True)
         return Reclaimed(Reclaim.TAKEN, vm, gfn)
 
     def may_hand_over(self, vm: Vm, gfn: Gfn) -> bool:
@@ -115,7 +115,7 @@ class Migration(P2m):
         """The old machine frees what it kept of a page that is not awaited any more."""
         require(self.may_free_kept(vm, gfn))
         self.scrub_kept(vm, gfn)
-        self.kept[vm, gfn] = Kept()
+        self.kept[vm, gfn] = LeftBehind()
 
     def may_free_kept(self, vm: Vm, gfn: Gfn) -> bool:
         kept = self.kept[vm, gfn]
