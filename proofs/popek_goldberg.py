@@ -19,7 +19,7 @@ from refmodel.engines.symbolic import Symbolic
 from refmodel.language.kinds import FlagKind, NaturalKind
 from refmodel.language.opaque import opaque, term_of
 from refmodel.machine import popek_goldberg as pg
-from refmodel.machine.popek_goldberg import Effect, Instruction, State
+from refmodel.machine.popek_goldberg import Effect, Instruction, MachineState
 
 FLAG, NUMBER = FlagKind(), NaturalKind()
 TEXTS = (pg.user, pg.supervisor, pg.privileged_at, pg.keeps_control_at, pg.behaves_alike_at, pg.innocuous_at, pg.trapped,
@@ -38,8 +38,8 @@ class Anything:
     def flag(self, name: str) -> Any:
         return opaque(self.reading, FLAG, z3.Bool(name))
 
-    def state(self, name: str) -> State:
-        return State(self.flag(f"{name}.supervisor"), self.number(f"{name}.place"),
+    def state(self, name: str) -> MachineState:
+        return MachineState(self.flag(f"{name}.supervisor"), self.number(f"{name}.place"),
                      self.number(f"{name}.view"))
 
     def instruction(self) -> Instruction:
@@ -48,28 +48,28 @@ class Anything:
         traps, mode = (z3.Function(n, *given, z3.BoolSort()) for n in ("traps", "supervisor"))
         place, view = (z3.Function(n, *given, z3.IntSort()) for n in ("place", "view"))
 
-        def does(s: State) -> Effect:
+        def does(s: MachineState) -> Effect:
             at = [term_of(self.reading, kind, v) for kind, v in ((FLAG, s.supervisor), (NUMBER, s.place), (NUMBER, s.view))]
             def value(kind: Any, symbol: Any) -> Any:
                 return opaque(self.reading, kind, symbol(*at))
 
-            return Effect(value(FLAG, traps), State(value(FLAG, mode), value(NUMBER, place), value(NUMBER, view)))
+            return Effect(value(FLAG, traps), MachineState(value(FLAG, mode), value(NUMBER, place), value(NUMBER, view)))
 
         return does
 
 
-def in_the_class(i: Instruction, virtual: State, real: State) -> Any:
+def in_the_class(i: Instruction, virtual: MachineState, real: MachineState) -> Any:
     """Theorem 1's condition, where a guest's step needs it: the instruction is privileged, or it is not sensitive, neither to the
     place nor to the mode."""
-    between = State(virtual.supervisor, real.place, real.view)
+    between = MachineState(virtual.supervisor, real.place, real.view)
     return pg.privileged_at(i, real) or (pg.innocuous_at(i, virtual, between) and pg.innocuous_at(i, between, real))
 
 
-def _same(a: State, b: State) -> Any:
+def _same(a: MachineState, b: MachineState) -> Any:
     return a.supervisor == b.supervisor and a.place == b.place and a.view == b.view
 
 
-def _prove(claim: Callable[[Anything, Instruction, State], tuple[Any, Any]], needs_class: bool = True) -> None:
+def _prove(claim: Callable[[Anything, Instruction, MachineState], tuple[Any, Any]], needs_class: bool = True) -> None:
     """That under what a claim assumes the two states that it gives are the same, on every path; and that what it assumes can be."""
     reading = Symbolic(None, prune=False)
     anything = Anything(reading)
@@ -87,20 +87,20 @@ def _prove(claim: Callable[[Anything, Instruction, State], tuple[Any, Any]], nee
     assert possible, "nothing satisfies what is assumed: the theorem would say nothing"
 
 
-def _monitored(anything: Anything, i: Instruction, virtual: State) -> tuple[Any, Any]:
+def _monitored(anything: Anything, i: Instruction, virtual: MachineState) -> tuple[Any, Any]:
     offset, handler = anything.number("offset"), anything.state("handler")
     return (in_the_class(i, virtual, pg.moved(virtual, offset)),
             _same(pg.monitored_step(i, virtual, offset, handler), pg.bare_step(i, virtual, handler)))
 
 
-def _recursive(anything: Anything, i: Instruction, virtual: State) -> tuple[Any, Any]:
+def _recursive(anything: Anything, i: Instruction, virtual: MachineState) -> tuple[Any, Any]:
     inner, outer, handler = anything.number("inner"), anything.number("outer"), anything.state("handler")
     middle = pg.moved(virtual, inner)
     assumed = in_the_class(i, virtual, middle) and in_the_class(i, middle, pg.moved(middle, outer))
     return assumed, _same(pg.recursive_step(i, virtual, inner, outer, handler), pg.bare_step(i, virtual, handler))
 
 
-def _hybrid(anything: Anything, i: Instruction, virtual: State) -> tuple[Any, Any]:
+def _hybrid(anything: Anything, i: Instruction, virtual: MachineState) -> tuple[Any, Any]:
     offset, handler = anything.number("offset"), anything.state("handler")
     in_user_mode = pg.user(virtual)  # the condition is asked of user mode only
     return (in_the_class(i, in_user_mode, pg.moved(in_user_mode, offset)),

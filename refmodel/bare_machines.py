@@ -31,7 +31,7 @@ from refmodel.language.design import Outline
 from refmodel.machine.cells import Access, Cell, gives, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.control_registers import ControlRegisters
-from refmodel.mmu.direct import Base, BaseLoaded, DirectBareMachine, Hypercall, Translation, Word, as_cell
+from refmodel.mmu.direct import Base, BaseLoaded, CachedTranslation, DirectBareMachine, Hypercall, MachineWord, as_cell
 from refmodel.mmu.nested import NestedBareMachine
 from refmodel.mmu.shadow_on_ept import L1Instructions
 from refmodel.monitor.tmem import Tmem
@@ -274,25 +274,25 @@ class DirectMachine(DirectBareMachine):
 
     laws: ClassVar[tuple[Law, ...] | EveryLaw] = every_law("refmodel.laws.isolation", "refmodel.laws")
     geometry = geometry(Vm=1, Vcpu=1, Mfn=2, Index=1, only={
-        Word: (Word(), Word(True, True, mfn=0), Word(True, True, large=True, mfn=0))})
+        MachineWord: (MachineWord(), MachineWord(True, True, mfn=0), MachineWord(True, True, large=True, mfn=0))})
 
-    def walk(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> Translation:
+    def walk(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> CachedTranslation:
         """What the guest's tables say."""
         base = self.base[vm, vcpu]
-        top = self.bare_words[base.mfn, upper] if base.loaded else Word()
+        top = self.bare_words[base.mfn, upper] if base.loaded else MachineWord()
         if not top.present or top.large:
-            return Translation(top.present, top.mfn, top.writable) if top.present else Translation()
+            return CachedTranslation(top.present, top.mfn, top.writable) if top.present else CachedTranslation()
         leaf = self.bare_words[top.mfn, lower]
-        return Translation(True, leaf.mfn, top.writable and leaf.writable) if leaf.present else Translation()
+        return CachedTranslation(True, leaf.mfn, top.writable and leaf.writable) if leaf.present else CachedTranslation()
 
-    def translated(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, write: bool) -> Translation:
+    def translated(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, write: bool) -> CachedTranslation:
         """From the cache, or by a walk, which the processor remembers; what does not let the access through is invalid."""
         found = self.bare_tlb[vm, vcpu, upper, lower]
         if found.valid and (found.writable or not write) and cached("translation"):
             return found
         found = self.walk(vm, vcpu, upper, lower)
         if not found.valid or (write and not found.writable):
-            return Translation()
+            return CachedTranslation()
         self.bare_tlb[vm, vcpu, upper, lower] = found
         return found
 
@@ -302,7 +302,7 @@ class DirectMachine(DirectBareMachine):
         return Reply(Event.COMPLETED, as_cell(self.bare_words[found.mfn, offset])) if found.valid else Reply(Event.PAGE_FAULT)
 
     @guest
-    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index, word: Word) -> Reply:
+    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index, word: MachineWord) -> Reply:
         found = self.translated(vm, vcpu, upper, lower, True)
         if not found.valid:
             return Reply(Event.PAGE_FAULT)
@@ -311,22 +311,22 @@ class DirectMachine(DirectBareMachine):
         return shown
 
     @guest
-    def dma(self, vm: Vm, mfn: Mfn, offset: Index, word: Word) -> None:
+    def dma(self, vm: Vm, mfn: Mfn, offset: Index, word: MachineWord) -> None:
         self.bare_words[mfn, offset] = word
 
     @guest
     def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> None:
-        self.bare_tlb[vm, vcpu, upper, lower] = Translation()
+        self.bare_tlb[vm, vcpu, upper, lower] = CachedTranslation()
 
     @guest
-    def mmu_update(self, vm: Vm, table: Mfn, index: Index, word: Word) -> Hypercall:
+    def mmu_update(self, vm: Vm, table: Mfn, index: Index, word: MachineWord) -> Hypercall:
         if fails("hypercall"):
             return Hypercall(False)
         self.bare_words[table, index] = word
         return Hypercall(True)
 
     @guest
-    def update_va_mapping(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, word: Word) -> Hypercall:
+    def update_va_mapping(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, word: MachineWord) -> Hypercall:
         base = self.base[vm, vcpu]
         link = self.bare_words[base.mfn, upper]
         require(base.loaded)
@@ -338,7 +338,7 @@ class DirectMachine(DirectBareMachine):
         return Hypercall(True)
 
     @guest
-    def write_table(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index, word: Word) -> Hypercall:
+    def write_table(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index, word: MachineWord) -> Hypercall:
         found = self.walk(vm, vcpu, upper, lower)
         require(found.valid)
         if fails("hypercall"):
@@ -367,7 +367,7 @@ class DirectMachine(DirectBareMachine):
         reset(self.bare_words, lambda word, frame, index: frame == second)
         first = choose(Mfn, lambda mfn: mfn != second)
         reset(self.bare_words, lambda word, frame, index: frame == first)
-        self.bare_words[second, index] = Word(True, True, mfn=first)
+        self.bare_words[second, index] = MachineWord(True, True, mfn=first)
 
 
 BARE_MACHINES: dict[type[Design], type[Design]] = {

@@ -9,7 +9,7 @@ from refmodel.language import Design, every_law, geometry
 from refmodel.machine.cells import Cell, Mode
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
-from refmodel.mmu.direct import DirectMmu, Word
+from refmodel.mmu.direct import DirectMmu, MachineWord
 from refmodel.mmu.direct_grants import DirectGrants
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.ept_acknowledged import EptAcknowledgedMmu
@@ -216,14 +216,16 @@ class Direct(DirectMmu):
 
     laws = EVERY_LAW
     geometry = geometry(Vm=1, Vcpu=1, Mfn=3, Index=1, only={
-        Word: (Word(), Word(True, True, mfn=0), Word(True, False, mfn=0), Word(True, True, large=True, mfn=0))})
+        MachineWord: (MachineWord(), MachineWord(True, True, mfn=0), MachineWord(True, False, mfn=0),
+                      MachineWord(True, True, large=True, mfn=0))})
 
 
 class DirectWithGrants(DirectGrants):
     """Direct paging whose frames change hands: by grant, by transfer, and as descriptors."""
 
     laws = EVERY_LAW
-    geometry = geometry(Vm=2, Vcpu=1, Gfn=1, Mfn=2, Index=1, only={Word: (Word(), Word(True, True, mfn=0), Word(gate=True))})
+    geometry = geometry(Vm=2, Vcpu=1, Gfn=1, Mfn=2, Index=1, only={
+        MachineWord: (MachineWord(), MachineWord(True, True, mfn=0), MachineWord(gate=True))})
 
 
 class TwoLevelInterpreter(Sharing, Ballooning, TwoLevelInterpreterMmu):

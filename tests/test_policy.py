@@ -23,7 +23,7 @@ from refmodel.laws import reservation
 from refmodel.management.activity import Phase, Phases
 from refmodel.management.scenario import Vm, Workload, read
 from refmodel.management.simulation import POLICIES, Period, moved, simulate
-from refmodel.monitor.policy.claims import Claim, Use
+from refmodel.monitor.policy.claims import Claim, MemoryUse
 from refmodel.monitor.policy.idle_tax import MinFunding, price
 from refmodel.monitor.policy.reclamation import MARGIN, THRESHOLDS, Reclamation, next_state
 from refmodel.monitor.policy.sampling import SAMPLE, Estimate
@@ -32,15 +32,15 @@ TOTAL = 10_000
 
 
 @st.composite
-def uses(draw: st.DrawFn) -> dict[str, Use]:
+def uses(draw: st.DrawFn) -> dict[str, MemoryUse]:
     """VMs whose minimums fit, with any use of memory, together perhaps of more than there is."""
-    found: dict[str, Use] = {}
+    found: dict[str, MemoryUse] = {}
     left = TOTAL
     for name in "abcde"[:draw(st.integers(1, 5))]:
         minimum = draw(st.integers(0, left // 2))
         left -= minimum
         claim = Claim(minimum, draw(st.integers(minimum, TOTAL)), draw(st.integers(1, 4000)))
-        found[name] = Use(claim, draw(st.integers(claim.minimum, claim.maximum)), draw(st.integers(0, 2 * TOTAL)),
+        found[name] = MemoryUse(claim, draw(st.integers(claim.minimum, claim.maximum)), draw(st.integers(0, 2 * TOTAL)),
                           draw(st.floats(0, 1)))
     return found
 
@@ -48,7 +48,7 @@ def uses(draw: st.DrawFn) -> dict[str, Use]:
 @pytest.mark.parametrize("policy", POLICIES)
 @settings(deadline=None, max_examples=150)
 @given(given_=uses())
-def test_targets_keep_minimum_and_maximum_and_memory_is_conserved(policy: str, given_: dict[str, Use]) -> None:
+def test_targets_keep_minimum_and_maximum_and_memory_is_conserved(policy: str, given_: dict[str, MemoryUse]) -> None:
     targets = POLICIES[policy].targets(TOTAL, given_)
     assert set(targets) == set(given_)
     for name, use in given_.items():
@@ -58,7 +58,7 @@ def test_targets_keep_minimum_and_maximum_and_memory_is_conserved(policy: str, g
 
 @settings(deadline=None, max_examples=150)
 @given(given_=uses(), state=st.sampled_from(list(Reclamation)))
-def test_balloons_give_out_no_more_than_there_is(given_: dict[str, Use], state: Reclamation) -> None:
+def test_balloons_give_out_no_more_than_there_is(given_: dict[str, MemoryUse], state: Reclamation) -> None:
     allocated = {name: use.claim.minimum for name, use in given_.items()}
     for policy in POLICIES.values():
         for _ in range(8):
@@ -67,15 +67,15 @@ def test_balloons_give_out_no_more_than_there_is(given_: dict[str, Use], state: 
             assert all(use.claim.minimum <= allocated[name] <= use.claim.maximum for name, use in given_.items())
 
 
-TOO_POOR_TO_GIVE = {"a": Use(Claim(0, 15, 1), 0, 15, 0.0), "b": Use(Claim(0, 4545, 77), 0, 4545, 1.0),
-                    "c": Use(Claim(0, 5518, 92), 5518, 0, 1.0)}
+TOO_POOR_TO_GIVE = {"a": MemoryUse(Claim(0, 15, 1), 0, 15, 0.0), "b": MemoryUse(Claim(0, 4545, 77), 0, 4545, 1.0),
+                    "c": MemoryUse(Claim(0, 5518, 92), 5518, 0, 1.0)}
 """Who pays least has so little that it cannot give; another can."""
 
 
 @settings(deadline=None, max_examples=80)
 @given(given_=uses())
 @example(given_=TOO_POOR_TO_GIVE)
-def test_min_funding_leaves_no_exchange_that_should_be_made(given_: dict[str, Use]) -> None:
+def test_min_funding_leaves_no_exchange_that_should_be_made(given_: dict[str, MemoryUse]) -> None:
     """Where it ends, nobody who wants more pays much more than somebody who could give: a grain's worth of shares at most."""
     policy = MinFunding()
     has = policy.targets(TOTAL, given_)
@@ -89,11 +89,11 @@ def test_min_funding_leaves_no_exchange_that_should_be_made(given_: dict[str, Us
 @pytest.mark.parametrize("policy", POLICIES)
 @settings(deadline=None, max_examples=40)
 @given(given_=uses())
-def test_a_steady_load_is_left_in_peace(policy: str, given_: dict[str, Use]) -> None:
+def test_a_steady_load_is_left_in_peace(policy: str, given_: dict[str, MemoryUse]) -> None:
     """What is decided for a state is decided again when it has come about: nothing goes to and fro."""
     allocated = {name: use.allocated for name, use in given_.items()}
     for _ in range(TOTAL + 1):  # pressure may move as little as a page at a time
-        now = {name: Use(use.claim, allocated[name], use.wanted, use.active) for name, use in given_.items()}
+        now = {name: MemoryUse(use.claim, allocated[name], use.wanted, use.active) for name, use in given_.items()}
         before, allocated = allocated, POLICIES[policy].targets(TOTAL, now)
         if allocated == before:
             break

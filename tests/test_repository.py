@@ -5,6 +5,7 @@ import doctest
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,43 @@ def imports(file: Path) -> set[str]:
 def layer(module: str) -> int | None:
     parts = module.split(".")
     return LAYERS.index(parts[1]) if parts[0] == "refmodel" and len(parts) > 1 and parts[1] in LAYERS else None
+
+
+ARCHITECTURES = ("machine/x86", "machine/riscv")
+MODEL = ("machine", "monitor", "mmu", "laws", "bugs", "bare", "geometries", "bare_physical", "bare_machines", "points", "designs")
+"""What designs are written of. The historical defects are a class `Bug` each, in a file of its own."""
+
+
+def defined(file: Path) -> Iterator[str]:
+    """The public names that a file gives its text: classes, functions and constants."""
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+
+
+def files_of(folder: str) -> list[Path]:
+    """What an architecture consists of, or the model above all architectures."""
+    if folder:
+        return list((ROOT / folder).rglob("*.py"))
+    apart = [*ARCHITECTURES, "bugs/historical"]
+    return [file for part in MODEL for file in [*(ROOT / part).rglob("*.py"), ROOT / f"{part}.py"] if file.exists()
+            and not any(file.is_relative_to(ROOT / other) for other in apart)]
+
+
+@pytest.mark.parametrize("folder", ["", *ARCHITECTURES])
+def test_a_public_name_of_the_model_has_one_home(folder: str) -> None:
+    """Each architecture is a folder with the same files in it, and may name a thing as the cells above it do."""
+    homes: dict[str, set[str]] = {}
+    for file in files_of(folder):
+        for name in defined(file):
+            if not name.startswith("_"):
+                homes.setdefault(name, set()).add(file.relative_to(ROOT).as_posix())
+    assert len(homes) > 50
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
 
 
 def test_imports_run_downward_only() -> None:

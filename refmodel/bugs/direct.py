@@ -6,7 +6,7 @@ from refmodel.bare import Event, Reply
 from refmodel.designs import Direct, DirectWithGrants
 from refmodel.language import assign, choose, require, reset
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-from refmodel.mmu.direct import Base, BaseLoaded, Held, Hypercall, Pinned, Standing, Touched, Translation, Type, Word
+from refmodel.mmu.direct import Base, BaseLoaded, CachedTranslation, Held, Hypercall, MachineWord, Pinned, Standing, Touched, Type
 from refmodel.mmu.direct_grants import Grant, GrantMapping
 
 
@@ -21,7 +21,7 @@ class GivenUnscrubbed(Direct):
 class StoresLost(Direct):
     """A store is said to have been made, and memory is as it was."""
 
-    def write(self, mfn: Mfn, offset: Index, word: Word) -> None:
+    def write(self, mfn: Mfn, offset: Index, word: MachineWord) -> None:
         self.bare_words[mfn, offset] = word
 
 
@@ -32,10 +32,10 @@ class EveryLoadFaults(Direct):
         return Touched(Reply(Event.PAGE_FAULT), Reply(Event.PAGE_FAULT), vcpu, upper, lower, False)
 
 
-class EveryStoreExits(Direct):
+class DirectEveryStoreExits(Direct):
     """Every store exits to the monitor."""
 
-    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index, word: Word) -> Touched:
+    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index, word: MachineWord) -> Touched:
         return Touched(Reply(), Reply(), vcpu, upper, lower, True)
 
 
@@ -104,10 +104,10 @@ class CachedUnderAnotherAddress(Direct):
 
     geometry = Direct.geometry.resized(Mfn=2, Index=2)
 
-    def access(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, write: bool) -> Translation:
+    def access(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, write: bool) -> CachedTranslation:
         found = self.walk(vm, vcpu, upper, lower)
         if not found.valid or (write and not found.writable):
-            return Translation()
+            return CachedTranslation()
         self.tlb[vm, vcpu, upper, upper] = found
         self.bare_tlb[vm, vcpu, upper, lower] = found
         return found
@@ -140,13 +140,13 @@ class RefusedHalfDone(Direct):
 class EntryLostInTheRefusal(Direct):
     """An update that is refused takes the entry away that was there."""
 
-    def update(self, vm: Vm, table: Mfn, index: Index, word: Word) -> Hypercall:
+    def update(self, vm: Vm, table: Mfn, index: Index, word: MachineWord) -> Hypercall:
         held = self.held[table, index]
         done = super().update(vm, table, index, word)
         if not done.done:
             self.held[table, index] = Held()
-            self.words[table, index] = Word()
-            self.bare_words[table, index] = Word()
+            self.words[table, index] = MachineWord()
+            self.bare_words[table, index] = MachineWord()
             self.drop(held)
             reset(self.linear, lambda mfn, v, c, upper: v == vm)
         return done

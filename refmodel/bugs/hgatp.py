@@ -148,7 +148,7 @@ class InvalidWithRights(Riscv):
         self.leaves[vm, gfn] = attrs.evolve(old, present=False)
 
 
-class ShortageIsAHole(Riscv):
+class RiscvShortageIsAHole(Riscv):
     """A page that cannot be supplied now is reported to the guest as no memory."""
 
     geometry = attrs.evolve(Riscv.geometry).resized(Mfn=1)

@@ -16,7 +16,7 @@ class AsidGivenTwice(Npt):
         return True
 
 
-class FlushedInName(Npt):
+class NptFlushedInName(Npt):
     """A processor's ASIDs begin anew, and its translations are there still."""
 
     def invalidate_all(self, cpu: Cpu) -> None:
@@ -62,7 +62,7 @@ class NptPopulatedUnscrubbed(Unscrubbed, Npt):
     """A page comes to a guest with what its frame held."""
 
 
-class FrameKeptForAPageThatWent(NeverRetired, Npt):
+class NptFrameKeptForAPageThatWent(NeverRetired, Npt):
     """A page goes, and its frame is kept as though it were there."""
 
 

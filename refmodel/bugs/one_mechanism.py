@@ -6,7 +6,7 @@ from refmodel.designs import MonitorPages, ShadowRoles, WriteProtection
 from refmodel.language import NOTHING, operation, require
 from refmodel.machine.names import Gfn, Mfn, Vm
 from refmodel.mmu.shadow_roles import PageOf
-from refmodel.mmu.write_protection import Backed, Served, Spte
+from refmodel.mmu.write_protection import Backed, ProtectionServed, Spte
 from refmodel.monitor.host_pages import DeviceMapped, HostMapping, HostPage, Kind, Lent, Party
 
 
@@ -157,10 +157,10 @@ class FaultsServedInName(WriteProtection):
     """A write has faulted and is logged, and the entry stays read-only."""
 
     @operation
-    def fast_fault(self, gfn: Gfn) -> Served:
+    def fast_fault(self, gfn: Gfn) -> ProtectionServed:
         require(self.sptes[gfn].mmu_writable and not self.sptes[gfn].writable)
         self.logged[gfn] = True
-        return Served(gfn, write=True)
+        return ProtectionServed(gfn, write=True)
 
 
 class ReadOnlyForEver(WriteProtection):

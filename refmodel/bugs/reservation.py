@@ -15,7 +15,7 @@ from refmodel.monitor.p2m import Backing, P2mEntry, Supply
 from refmodel.monitor.reservation import Limits, Reservation
 from refmodel.monitor.sharing import Sharing
 
-SMALL = geometry(Vm=2, Gfn=1, Mfn=3, Slot=1, Index=1, naturals=2, only=EMPTY)
+TWO_VMS_WITH_LIMITS = geometry(Vm=2, Gfn=1, Mfn=3, Slot=1, Index=1, naturals=2, only=EMPTY)
 
 
 class KeptGivenAway(Reservations):
@@ -87,7 +87,7 @@ class GivenInName(Reservations):
 class ReservedFrameMerged(Reservation, Sharing, ContractMmu):
     """A page of another VM's is merged into a frame that was promised to one VM for itself."""
 
-    geometry = SMALL
+    geometry = TWO_VMS_WITH_LIMITS
 
     def may_be_shared(self, mfn: Mfn) -> bool:
         return True
@@ -96,7 +96,7 @@ class ReservedFrameMerged(Reservation, Sharing, ContractMmu):
 class DeflatedFromAnothers(Reservation, Ballooning, ContractMmu):
     """A page that comes back from the balloon gets any free frame, also one that was promised to another VM."""
 
-    geometry = SMALL.resized(Mfn=2)
+    geometry = TWO_VMS_WITH_LIMITS.resized(Mfn=2)
 
     def deflate(self, vm: Vm, gfn: Gfn) -> None:
         balloon = self.balloon[vm]
@@ -125,7 +125,7 @@ class ReadIntoAnothers(Reservations):
 class PoolOfPromisedFrames(Reservation, CompressedMemory, ContractMmu):
     """The pool of compressed pages takes any free frame, also one that was promised to a VM."""
 
-    geometry = SMALL.resized(Mfn=2)
+    geometry = TWO_VMS_WITH_LIMITS.resized(Mfn=2)
 
     @operation
     def enlarge_pool(self) -> None:
@@ -136,7 +136,7 @@ class PoolOfPromisedFrames(Reservation, CompressedMemory, ContractMmu):
 class TableOfAPromisedFrame(Reservation, EptMmu):
     """A VM's EPT is made in any free frame, also in one that was promised to another VM."""
 
-    geometry = SMALL.resized(Vcpu=1)
+    geometry = TWO_VMS_WITH_LIMITS.resized(Vcpu=1)
 
     def have_table(self, vm: Vm) -> bool:
         if self.eptp[vm].present:

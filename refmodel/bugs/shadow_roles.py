@@ -9,7 +9,7 @@ from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.shadow_roles import Control, Emulated, Privilege, Rights
 
 
-class WritableFromTheStart(ShadowRoles):
+class RolesWritableFromTheStart(ShadowRoles):
     """An entry that is made for a load lets the guest store as well, and the first store sets no dirty flag."""
 
     def made_for(self, rights: Rights, control: Control, user: bool, access: Access, dirty: bool) -> Rights:
@@ -41,7 +41,7 @@ class DirtyOnALoad(ShadowRoles):
         super().set_flags(vm, table, index, True)
 
 
-class EmulatedStoreForgetsDirty(ShadowRoles):
+class RolesEmulatedStoreForgetsDirty(ShadowRoles):
     """A read-modify-write that the monitor carries out marks an entry as a read does."""
 
     @guest
@@ -54,7 +54,7 @@ class EmulatedStoreForgetsDirty(ShadowRoles):
         return outcome
 
 
-class SmapOutwitted(ShadowRoles):
+class RolesSmapOutwitted(ShadowRoles):
     """A user's page that is read-only is made the supervisor's, writable, whether there is SMAP or not."""
 
     def takes_emulation(self, rights: Rights, control: Control, by: Privilege, access: Access) -> bool:

@@ -17,7 +17,7 @@ class LeavesOutliveThePage(ShadowUnsync):
         self.drop_tables(vm, gfn)
 
 
-class ProcessorsRememberThePage(ShadowUnsync):
+class UnsyncProcessorsRememberThePage(ShadowUnsync):
     """A page goes, and so do the shadow entries that lead to it; processors remember them."""
 
     def forget(self, vm: Vm, gfn: Gfn) -> None:

@@ -35,7 +35,7 @@ class PersistentVanishes(TranscendentMemory):
         return True
 
 
-class FrameLost(TranscendentMemory):
+class TmemFrameLost(TranscendentMemory):
     """A page of a pool goes, and its frame stays the pool's."""
 
     def let_go(self, vm: Vm, slot: Slot) -> None:
@@ -55,7 +55,7 @@ class FlushedForAnother(TranscendentMemory):
         return Answered(Answer.FLUSHED, vm, slot)
 
 
-class FlushedInName(TranscendentMemory):
+class TmemFlushedInName(TranscendentMemory):
     """A page is flushed, and found again afterwards."""
 
     @guest

@@ -6,7 +6,7 @@ from refmodel.designs import PluggedBlocks
 from refmodel.language import NOTHING, guest, operation, require
 from refmodel.machine.names import Gfn, Region, Vm
 from refmodel.monitor.p2m import Backing, P2mEntry
-from refmodel.monitor.virtio_mem import Block
+from refmodel.monitor.virtio_mem import PlugState
 
 
 class PluggedBeyondTheRequest(PluggedBlocks):
@@ -34,7 +34,7 @@ class GivenForTheLeaving(PluggedBlocks):
     """The monitor gives memory in a block that its guest is giving up."""
 
     def may_come(self, vm: Vm, gfn: Gfn) -> bool:
-        return self.block_of[gfn] == NOTHING or self.blocks[vm, self.block_of[gfn]] != Block.UNPLUGGED
+        return self.block_of[gfn] == NOTHING or self.blocks[vm, self.block_of[gfn]] != PlugState.UNPLUGGED
 
 
 class GivenUpAnywhere(PluggedBlocks):
@@ -55,7 +55,7 @@ class GivenUpButDerived(PluggedBlocks):
     @guest
     def give_up_page(self, vm: Vm, gfn: Gfn) -> None:
         entry = self.p2m[vm, gfn]
-        require(self.blocks[vm, self.block_of[gfn]] == Block.LEAVING)
+        require(self.blocks[vm, self.block_of[gfn]] == PlugState.LEAVING)
         require(entry.mapped)
         self.release(entry.mfn)
         self.p2m[vm, gfn] = P2mEntry(Backing.ABSENT)
@@ -67,9 +67,9 @@ class UnpluggedUncounted(PluggedBlocks):
 
     @guest
     def unplug_block(self, vm: Vm, region: Region) -> None:
-        require(self.blocks[vm, region] == Block.LEAVING)
+        require(self.blocks[vm, region] == PlugState.LEAVING)
         require(self.is_empty(vm, region))
-        self.blocks[vm, region] = Block.UNPLUGGED
+        self.blocks[vm, region] = PlugState.UNPLUGGED
 
 
 class UnpluggedByTheMonitor(PluggedBlocks):
@@ -77,7 +77,7 @@ class UnpluggedByTheMonitor(PluggedBlocks):
 
     @operation
     def take_block(self, vm: Vm, region: Region) -> None:
-        require(self.blocks[vm, region] == Block.PLUGGED)
+        require(self.blocks[vm, region] == PlugState.PLUGGED)
         require(self.is_empty(vm, region))
-        self.blocks[vm, region] = Block.UNPLUGGED
+        self.blocks[vm, region] = PlugState.UNPLUGGED
         self.device[vm] = attrs.evolve(self.device[vm], plugged=self.device[vm].plugged - 1)

@@ -10,7 +10,7 @@ from refmodel.mmu.shadow import ShadowEntry, lets
 from refmodel.monitor.frames import Frame, Use
 
 
-class WaitsAsTheGuestsFault(VirtualTlb):
+class VtlbWaitsAsTheGuestsFault(VirtualTlb):
     """A store that has to wait for a frame is called the guest's own fault, of which it is told nothing."""
 
     def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:

@@ -13,7 +13,7 @@ from refmodel.language import geometry
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Geometry
 from refmodel.machine.cells import Cell
-from refmodel.mmu.direct import Word
+from refmodel.mmu.direct import MachineWord
 
 ROOT, OTHER_ROOT, LEAF, DATA = 0, 1, 2, 3
 TABLE_PAGE, DATA_PAGE = 1, 0
@@ -196,7 +196,7 @@ class Shadowing(Guest):
 class Paravirtual(Program):
     """A guest of direct paging, whose tables hold machine frames and are changed by hypercalls."""
 
-    size = geometry(Vm=1, Vcpu=1, Mfn=5, Index=2, only={Word: (Word(),)})
+    size = geometry(Vm=1, Vcpu=1, Mfn=5, Index=2, only={MachineWord: (MachineWord(),)})
     second, first, other_second, other_first, data = range(5)
 
     def boot(self) -> None:
@@ -204,15 +204,15 @@ class Paravirtual(Program):
             self.take("build_domain", 0, 0)
         self.take("increase_reservation", 0)
         for table in (self.first, self.other_first):
-            self.run("mmu_update", 0, table, DATA_PAGE, Word(True, True, mfn=self.data))
+            self.run("mmu_update", 0, table, DATA_PAGE, MachineWord(True, True, mfn=self.data))
         self.run("new_baseptr", 0, 0, self.second)
 
     def touch(self) -> None:
         self.run("load", 0, 0, 0, DATA_PAGE, 0)
-        self.run("store", 0, 0, 0, DATA_PAGE, 0, Word())
+        self.run("store", 0, 0, 0, DATA_PAGE, 0, MachineWord())
 
     def edit_table(self) -> None:
-        self.run("mmu_update", 0, self.first, DATA_PAGE, Word(True, True, mfn=self.data))
+        self.run("mmu_update", 0, self.first, DATA_PAGE, MachineWord(True, True, mfn=self.data))
         self.run("invlpg", 0, 0, 0, DATA_PAGE)
         self.run("load", 0, 0, 0, DATA_PAGE, 0)
 

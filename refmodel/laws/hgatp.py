@@ -9,7 +9,7 @@ from refmodel.laws.waiting import waits
 from refmodel.machine.cells import Access
 from refmodel.machine.names import Cpu, Gfn, Vm
 from refmodel.machine.riscv.leaf import Leaf, is_reserved
-from refmodel.mmu.hgatp import Served, VmidMmu
+from refmodel.mmu.hgatp import GuestPageFaultServed, VmidMmu
 from refmodel.mmu.replies import Result
 from refmodel.monitor.frames import Use
 
@@ -21,7 +21,7 @@ def leaves_lead_where_the_p2m_says(s: VmidMmu, vm: Vm, gfn: Gfn) -> Any:
 
 
 @law("ISO-1", "An entry that a hart remembers under a VM's VMID, and need not fence, leads where the p2m says.")
-def remembered_entries_lead_where_the_p2m_says(s: VmidMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> Any:
+def harts_remember_what_the_p2m_says(s: VmidMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> Any:
     tagged = s.tags[vm]
     leaf = s.vmid_tlb[cpu, tagged.tag, gfn].leaf
     return implies(tagged.given and leaf.present and not s.unfenced[cpu, tagged.tag, gfn],
@@ -74,17 +74,18 @@ def accesses_fault_only_for_a_right(s: VmidMmu, outcome: Seen, before: VmidMmu, 
 
 
 @law("EFF-2", "A guest-page fault that was served leaves the right that was lacked, and no hart remembers there that it was.")
-def a_guest_page_fault_makes_progress(s: VmidMmu, outcome: Served) -> Any:
+def a_guest_page_fault_makes_progress(s: VmidMmu, outcome: GuestPageFaultServed) -> Any:
     return implies(outcome.result == Result.INSTALLED, not s.faults(outcome.vm, outcome.cpu, outcome.gfn, outcome.access))
 
 
 @law("EFF-2", "Serving a guest-page fault fails only for want of the page, or of a frame of its own.")
-def a_guest_page_fault_waits_only_for_a_frame(s: VmidMmu, before: VmidMmu, outcome: Served) -> Any:
+def a_guest_page_fault_waits_only_for_a_frame(s: VmidMmu, before: VmidMmu, outcome: GuestPageFaultServed) -> Any:
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.access == Access.WRITE), outcome.result != Result.FAILED)
 
 
 @law("EFF-2", "Serving a guest-page fault takes no right away, unless a store makes the page move to a frame of its own.")
-def a_guest_page_fault_takes_nothing_away(s: VmidMmu, before: VmidMmu, outcome: Served, gfn: Gfn, access: Access) -> Any:
+def a_guest_page_fault_takes_nothing_away(s: VmidMmu, before: VmidMmu, outcome: GuestPageFaultServed, gfn: Gfn,
+                                          access: Access) -> Any:
     vm, cpu, may_move = outcome.vm, outcome.cpu, outcome.gfn == gfn and outcome.access == Access.WRITE
     return implies(not may_move and not before.faults(vm, cpu, gfn, access), not s.faults(vm, cpu, gfn, access))
 
@@ -95,7 +96,7 @@ def no_leaf_is_reserved(s: VmidMmu, vm: Vm, gfn: Gfn) -> Any:
 
 
 @law("EQV-2", "After a guest-page fault the guest learns that there is no memory only where the bare machine has none.")
-def guest_page_faults_for_holes_are_real(s: VmidMmu, outcome: Served) -> Any:
+def guest_page_faults_for_holes_are_real(s: VmidMmu, outcome: GuestPageFaultServed) -> Any:
     return (implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
             and outcome.result != Result.REFLECTED)
 

@@ -5,7 +5,7 @@ from typing import Any
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Gfn, Region, Vm
 from refmodel.monitor.p2m import Backing
-from refmodel.monitor.virtio_mem import Block, VirtioMem, plugged
+from refmodel.monitor.virtio_mem import PlugState, VirtioMem, plugged
 
 
 @law("RES-1", "A device's size is the number of its blocks that are plugged, or that are being given up.")
@@ -16,20 +16,20 @@ def device_sizes_are_exact(s: VirtioMem, vm: Vm) -> Any:
 @law("RES-3", "A block that is unplugged holds no memory, wherever that would be kept.")
 def unplugged_blocks_hold_nothing(s: VirtioMem, vm: Vm, gfn: Gfn) -> Any:
     region = s.block_of[gfn]
-    return implies(region != NOTHING and s.blocks[vm, region] == Block.UNPLUGGED, s.p2m[vm, gfn].backing == Backing.ABSENT)
+    return implies(region != NOTHING and s.blocks[vm, region] == PlugState.UNPLUGGED, s.p2m[vm, gfn].backing == Backing.ABSENT)
 
 
 @law("RES-3", "To a place where there is no page, one comes only if the place is in no block, or in a block that is plugged.")
 def pages_come_to_plugged_blocks(s: VirtioMem, before: VirtioMem, vm: Vm, gfn: Gfn) -> Any:
     region = s.block_of[gfn]
     return implies(before.p2m[vm, gfn].backing == Backing.ABSENT and s.p2m[vm, gfn].backing != Backing.ABSENT,
-                   region == NOTHING or s.blocks[vm, region] == Block.PLUGGED)
+                   region == NOTHING or s.blocks[vm, region] == PlugState.PLUGGED)
 
 
 @law("RES-3", "A guest gives a page up for good only of a block that it is giving up.")
 def pages_are_given_up_of_leaving_blocks(s: VirtioMem, before: VirtioMem, vm: Vm, gfn: Gfn) -> Any:
     return implies(before.p2m[vm, gfn].backing != Backing.ABSENT and s.p2m[vm, gfn].backing == Backing.ABSENT,
-                   s.blocks[vm, s.block_of[gfn]] == Block.LEAVING)
+                   s.blocks[vm, s.block_of[gfn]] == PlugState.LEAVING)
 
 
 @law("RES-4", "A VM plugs no block beyond the size that was requested.")

@@ -4,7 +4,7 @@ from typing import Any
 
 from refmodel.language import implies, law
 from refmodel.machine.names import Cpu, Gfn
-from refmodel.mmu.write_protection import Served, WriteProtectionMmu
+from refmodel.mmu.write_protection import ProtectionServed, WriteProtectionMmu
 
 
 @law("EQV-5", "A table that is shadowed is not writable, and nothing makes it so on the spot, which is how W is set at all.")
@@ -67,7 +67,7 @@ def mapped_pages_are_resident(s: WriteProtectionMmu, gfn: Gfn) -> Any:
 
 
 @law("EFF-2", "A fault that was served leaves a mapping, and one on a write a mapping that is writable.")
-def a_served_protection_fault_makes_progress(s: WriteProtectionMmu, outcome: Served) -> Any:
+def a_served_protection_fault_makes_progress(s: WriteProtectionMmu, outcome: ProtectionServed) -> Any:
     entry = s.sptes[outcome.gfn]
     return entry.present and implies(outcome.write, entry.writable)
 

@@ -23,7 +23,7 @@ from refmodel.machine.words import Word
 
 
 @attrs.frozen
-class State:
+class MachineState:
     """The mode, the place that the program was given, and what it sees there."""
 
     supervisor: bool
@@ -36,43 +36,43 @@ class Effect:
     """What an instruction does: it traps, or it leads to a state."""
 
     traps: bool
-    state: State
+    state: MachineState
 
 
-Instruction = Callable[[State], Effect]
+Instruction = Callable[[MachineState], Effect]
 
 
-def user(s: State) -> State:
+def user(s: MachineState) -> MachineState:
     """The same in user mode."""
-    return State(False, s.place, s.view)
+    return MachineState(False, s.place, s.view)
 
 
-def supervisor(s: State) -> State:
+def supervisor(s: MachineState) -> MachineState:
     """The same in supervisor mode."""
-    return State(True, s.place, s.view)
+    return MachineState(True, s.place, s.view)
 
 
 # ---------------------------------------------------------------- the classes, at given states
 
 
-def privileged_at(i: Instruction, s: State) -> bool:
+def privileged_at(i: Instruction, s: MachineState) -> bool:
     """It traps here in user mode, and not in supervisor mode."""
     return i(user(s)).traps and not i(supervisor(s)).traps
 
 
-def keeps_control_at(i: Instruction, s: State) -> bool:
+def keeps_control_at(i: Instruction, s: MachineState) -> bool:
     """Not control sensitive here: mode and place stay as they are, or it traps."""
     done = i(s)
     return done.traps or (done.state.supervisor == s.supervisor and done.state.place == s.place)
 
 
-def behaves_alike_at(i: Instruction, a: State, b: State) -> bool:
+def behaves_alike_at(i: Instruction, a: MachineState, b: MachineState) -> bool:
     """Not behaviour sensitive between two states of one view: it traps in both, or shows the same in both."""
     one, two = i(a), i(b)
     return one.traps == two.traps and (one.traps or one.state.view == two.state.view)
 
 
-def innocuous_at(i: Instruction, a: State, b: State) -> bool:
+def innocuous_at(i: Instruction, a: MachineState, b: MachineState) -> bool:
     """Not sensitive, as far as these two states of one view can tell."""
     return keeps_control_at(i, a) and keeps_control_at(i, b) and behaves_alike_at(i, a, b)
 
@@ -80,44 +80,44 @@ def innocuous_at(i: Instruction, a: State, b: State) -> bool:
 # ---------------------------------------------------------------- the machine, and the monitor
 
 
-def trapped(s: State, handler: State) -> State:
+def trapped(s: MachineState, handler: MachineState) -> MachineState:
     """After a trap: supervisor mode, where the handler was put, with what it is told of the state that trapped."""
-    return State(True, handler.place, handler.view + s.view)
+    return MachineState(True, handler.place, handler.view + s.view)
 
 
-def bare_step(i: Instruction, s: State, handler: State) -> State:
+def bare_step(i: Instruction, s: MachineState, handler: MachineState) -> MachineState:
     """One instruction on the bare machine."""
     done = i(s)
     return trapped(s, handler) if done.traps else done.state
 
 
-def moved(s: State, offset: Word) -> State:
+def moved(s: MachineState, offset: Word) -> MachineState:
     """The virtual machine map: the guest runs in user mode, at another place, and sees the same."""
-    return State(False, s.place + offset, s.view)
+    return MachineState(False, s.place + offset, s.view)
 
 
-def monitored_step(i: Instruction, virtual: State, offset: Word, handler: State) -> State:
+def monitored_step(i: Instruction, virtual: MachineState, offset: Word, handler: MachineState) -> MachineState:
     """One instruction under a monitor. A trap is served by the interpretive routine of the instruction, which does to the virtual
     state what the bare machine does; what does not trap runs by itself, and what it made of the machine is what it made of the
     virtual one."""
     done = i(moved(virtual, offset))
     if done.traps:
         return bare_step(i, virtual, handler)
-    return State(virtual.supervisor, done.state.place - offset, done.state.view)
+    return MachineState(virtual.supervisor, done.state.place - offset, done.state.view)
 
 
-def hybrid_step(i: Instruction, virtual: State, offset: Word, handler: State) -> State:
+def hybrid_step(i: Instruction, virtual: MachineState, offset: Word, handler: MachineState) -> MachineState:
     """One instruction under a hybrid monitor, which interprets all that is run in virtual supervisor mode."""
     if virtual.supervisor:
         return bare_step(i, virtual, handler)
     return monitored_step(i, virtual, offset, handler)
 
 
-def recursive_step(i: Instruction, virtual: State, inner: Word, outer: Word, handler: State) -> State:
+def recursive_step(i: Instruction, virtual: MachineState, inner: Word, outer: Word, handler: MachineState) -> MachineState:
     """One instruction under a monitor that runs under a monitor. To the outer one, the inner one's guest is a program in user mode;
     a trap that this would have on the inner monitor's machine is reflected to it, and is served there."""
     middle = moved(virtual, inner)
     if i(middle).traps:
         return bare_step(i, virtual, handler)
     after = monitored_step(i, middle, outer, handler)
-    return State(virtual.supervisor, after.place - inner, after.view)
+    return MachineState(virtual.supervisor, after.place - inner, after.view)

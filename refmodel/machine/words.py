@@ -28,7 +28,7 @@ class Translation(NamedTuple):
     """The one that maps the page."""
 
 
-class Memory(Protocol):
+class WalkMemory(Protocol):
     """What a walk works on: where entries are read, and where accessed and dirty flags are set."""
 
     def read(self, address: Word) -> Word:
@@ -74,7 +74,7 @@ class Late:
 
     __slots__ = ("memory", "waiting")
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: WalkMemory) -> None:
         self.memory = memory
         self.waiting: list[tuple[Word, Word, Word]] = []
 

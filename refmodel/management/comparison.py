@@ -11,7 +11,7 @@ from refmodel.management.bound import Bound, bound
 from refmodel.management.costs import Costs
 from refmodel.management.scenario import Workload
 from refmodel.management.simulation import POLICIES, Known, Period, simulate, to_give
-from refmodel.monitor.policy.claims import Claim, Use
+from refmodel.monitor.policy.claims import Claim, MemoryUse
 from refmodel.monitor.policy.static import StaticPartition
 
 REACTED = 0.1
@@ -92,8 +92,9 @@ def _bounded(workload: Workload, least: Bound, costs: Costs) -> list[float]:
 
 def due(workload: Workload, demand: Mapping[str, int]) -> dict[str, int]:
     """What each VM is due: its minimum and, by its shares, a part of the rest; no more than it has a use for."""
-    uses = {vm.name: Use(Claim(vm.claim.minimum, max(vm.claim.minimum, min(vm.claim.maximum, demand[vm.name])), vm.claim.shares),
-                         0, demand[vm.name]) for vm in workload.vms}
+    claims = {vm.name: Claim(vm.claim.minimum, max(vm.claim.minimum, min(vm.claim.maximum, demand[vm.name])), vm.claim.shares)
+              for vm in workload.vms}
+    uses = {name: MemoryUse(claim, 0, demand[name]) for name, claim in claims.items()}
     return StaticPartition().targets(to_give(workload), uses)
 
 

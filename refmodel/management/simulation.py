@@ -20,7 +20,7 @@ from refmodel.management.activity import Activity, Phases, working_sets
 from refmodel.management.costs import Costs
 from refmodel.management.estimating.curves import Curve, Curves
 from refmodel.management.scenario import Vm, Workload
-from refmodel.monitor.policy.claims import Policy, Use, admitted
+from refmodel.monitor.policy.claims import MemoryUse, Policy, admitted
 from refmodel.monitor.policy.idle_tax import MinFunding
 from refmodel.monitor.policy.miss_ratio import MissRatioBalancing
 from refmodel.monitor.policy.pressure import Pressure
@@ -212,13 +212,13 @@ class Simulation:
         part = min(1.0, active / max(1, self.allocated[vm.name]))
         self.estimates[vm.name] = self.estimates[vm.name].after(int(self.draw.binomial(SAMPLE, part)))
 
-    def _uses(self, number: int) -> dict[str, Use]:
+    def _uses(self, number: int) -> dict[str, MemoryUse]:
         found = {}
         for vm in self.workload.vms:
             has, demand = self.allocated[vm.name], int(self.known.demand[vm.name][number])
             wanted = max(demand, has) if demand else 0  # a guest keeps what it once had, as long as nobody asks for it
             curve = self._curve(vm, number, has) if isinstance(self.policy, MissRatioBalancing) else ()
-            found[vm.name] = Use(vm.claim, has, wanted, self.estimates[vm.name].active, demand, self.waited[vm.name], curve)
+            found[vm.name] = MemoryUse(vm.claim, has, wanted, self.estimates[vm.name].active, demand, self.waited[vm.name], curve)
         return found
 
     def _curve(self, vm: Vm, number: int, has: int) -> Curve:

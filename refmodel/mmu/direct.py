@@ -61,7 +61,7 @@ class TypedFrame:
 
 
 @attrs.frozen
-class Word:
+class MachineWord:
     """A word of machine memory: an entry, if it lies in a table. ``available`` is left to software; ``gate`` is the privileged
     content that a descriptor page could hold."""
 
@@ -93,7 +93,7 @@ class Base:
 
 
 @attrs.frozen
-class Translation:
+class CachedTranslation:
     """What a processor remembers of a walk."""
 
     valid: bool = False
@@ -141,7 +141,7 @@ class BaseLoaded:
     mfn: Mfn
 
 
-def as_cell(word: Word) -> Cell:
+def as_cell(word: MachineWord) -> Cell:
     """What a load shows of a word (its address is the guest's own business)."""
     return Cell(word.present, word.writable, word.available)
 
@@ -149,22 +149,22 @@ def as_cell(word: Word) -> Cell:
 class DirectBareMachine(Design):
     """What a paravirtual guest believes that it has: its frames, base pointers, and what processors have cached."""
 
-    bare_words: Total[tuple[Mfn, Index], Word]
+    bare_words: Total[tuple[Mfn, Index], MachineWord]
     """What the owner of a frame believes that it holds: the bare machine's memory."""
     base: Total[tuple[Vm, Vcpu], Base]
-    bare_tlb: Total[tuple[Vm, Vcpu, Index, Index], Translation]
+    bare_tlb: Total[tuple[Vm, Vcpu, Index, Index], CachedTranslation]
     """What the guest's tables gave for an address when a processor last walked them for it, if it was not told to forget since."""
 
 
 class DirectMmu(DirectBareMachine):
     frames: Total[Mfn, TypedFrame]
-    words: Total[tuple[Mfn, Index], Word]
+    words: Total[tuple[Mfn, Index], MachineWord]
     """Machine memory."""
     held: Total[tuple[Mfn, Index], Held]
     """For each word of a table, what its entry holds since it was checked."""
     unchecked: Total[tuple[Mfn, Index], bool]
     """The words at which a check of their frame would stop: not zero, and holding nothing."""
-    tlb: Total[tuple[Vm, Vcpu, Index, Index], Translation]
+    tlb: Total[tuple[Vm, Vcpu, Index, Index], CachedTranslation]
     linear: Total[tuple[Vm, Vcpu, Index], Mfn]
     """The monitor's own view of the current level 1 tables, through a linear mapping of them, as its processor remembers it."""
     iommu: Total[tuple[Vm, Mfn], bool]
@@ -174,27 +174,27 @@ class DirectMmu(DirectBareMachine):
 
     # ------------------------------------------------------------ the hardware
 
-    def walk(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> Translation:
+    def walk(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> CachedTranslation:
         """The guest's tables as they stand, walked by the processor. A large entry is a leaf at level 2."""
         base = self.base[vm, vcpu]
         entry = self.words[base.mfn, upper]
         if not base.loaded or not entry.present:
-            return Translation()
+            return CachedTranslation()
         if entry.large:
-            return Translation(True, entry.mfn, entry.writable)
+            return CachedTranslation(True, entry.mfn, entry.writable)
         leaf = self.words[entry.mfn, lower]
         if not leaf.present:
-            return Translation()
-        return Translation(True, leaf.mfn, entry.writable and leaf.writable)
+            return CachedTranslation()
+        return CachedTranslation(True, leaf.mfn, entry.writable and leaf.writable)
 
-    def access(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, write: bool) -> Translation:
+    def access(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, write: bool) -> CachedTranslation:
         """From the processor's cache, or by a walk; what does not let the access through is invalid."""
         found = self.tlb[vm, vcpu, upper, lower]
         if found.valid and (found.writable or not write) and cached("translation"):
             return found
         found = self.walk(vm, vcpu, upper, lower)
         if not found.valid or (write and not found.writable):
-            return Translation()
+            return CachedTranslation()
         self.tlb[vm, vcpu, upper, lower] = found
         self.bare_tlb[vm, vcpu, upper, lower] = found
         return found
@@ -212,7 +212,7 @@ class DirectMmu(DirectBareMachine):
                        Reply(Event.COMPLETED, as_cell(self.bare_words[found.mfn, offset])), vcpu, upper, lower, False)
 
     @guest
-    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index, word: Word) -> Touched:
+    def store(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index, word: MachineWord) -> Touched:
         found = self.access(vm, vcpu, upper, lower, True)
         if not found.valid:
             return Touched(Reply(Event.PAGE_FAULT), Reply(Event.PAGE_FAULT), vcpu, upper, lower, True)
@@ -222,12 +222,12 @@ class DirectMmu(DirectBareMachine):
         return Touched(shown, due, vcpu, upper, lower, True)
 
     @guest
-    def dma(self, vm: Vm, mfn: Mfn, offset: Index, word: Word) -> None:
+    def dma(self, vm: Vm, mfn: Mfn, offset: Index, word: MachineWord) -> None:
         """A device of the guest's writes to memory, where the IOMMU lets it."""
         require(self.iommu[vm, mfn])
         self.write(mfn, offset, word)
 
-    def write(self, mfn: Mfn, offset: Index, word: Word) -> None:
+    def write(self, mfn: Mfn, offset: Index, word: MachineWord) -> None:
         """A word of plain memory changes."""
         self.words[mfn, offset] = word
         self.bare_words[mfn, offset] = word
@@ -236,8 +236,8 @@ class DirectMmu(DirectBareMachine):
     @guest
     def invlpg(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> None:
         """The guest has the processor forget an address. Until it does, it may be shown what its tables said before."""
-        self.tlb[vm, vcpu, upper, lower] = Translation()
-        self.bare_tlb[vm, vcpu, upper, lower] = Translation()
+        self.tlb[vm, vcpu, upper, lower] = CachedTranslation()
+        self.bare_tlb[vm, vcpu, upper, lower] = CachedTranslation()
 
     # ------------------------------------------------------------ memory comes and goes
 
@@ -263,7 +263,7 @@ class DirectMmu(DirectBareMachine):
         self.frames[second] = TypedFrame(True, vm, Type.L2, Standing.VALID, uses=1, pinned=True)
         first = self.scrubbed_frame()
         self.frames[first] = TypedFrame(True, vm, Type.L1, Standing.VALID, uses=1, references=1)
-        link = Word(True, True, mfn=first)
+        link = MachineWord(True, True, mfn=first)
         self.words[second, index] = link
         self.bare_words[second, index] = link
         self.held[second, index] = Held(True, first, link=True)
@@ -312,7 +312,7 @@ class DirectMmu(DirectBareMachine):
         frame = self.frames[mfn]
         self.frames[mfn] = attrs.evolve(frame, references=frame.references - 1)
 
-    def check(self, vm: Vm, table: Mfn, word: Word) -> bool:
+    def check(self, vm: Vm, table: Mfn, word: MachineWord) -> bool:
         """Whether an entry may stand in this VM's table; if so, take what it holds."""
         if not word.present:
             return word.mfn == NOTHING  # a processor may speculate on the address of an entry that is not present (XSA-273)
@@ -326,7 +326,7 @@ class DirectMmu(DirectBareMachine):
         self.get_page(word.mfn)
         return True
 
-    def check_link(self, table: Mfn, word: Word, target: TypedFrame) -> bool:
+    def check_link(self, table: Mfn, word: MachineWord, target: TypedFrame) -> bool:
         """A link leads to a level 1 table; or, read-only, to the table itself, whose entries then show as pages."""
         if word.mfn == table:
             if word.writable:
@@ -339,7 +339,7 @@ class DirectMmu(DirectBareMachine):
         self.get_page(word.mfn)
         return True
 
-    def hold(self, table: Mfn, index: Index, word: Word) -> None:
+    def hold(self, table: Mfn, index: Index, word: MachineWord) -> None:
         """Write down what a checked entry holds."""
         link = self.frames[table].type == Type.L2 and not word.large
         self.held[table, index] = Held(word.present, word.mfn, word.present and word.writable and not link, word.present and
@@ -467,14 +467,14 @@ class DirectMmu(DirectBareMachine):
     # ------------------------------------------------------------ changing a valid table
 
     @guest
-    def mmu_update(self, vm: Vm, table: Mfn, index: Index, word: Word) -> Hypercall:
+    def mmu_update(self, vm: Vm, table: Mfn, index: Index, word: MachineWord) -> Hypercall:
         """MMU_NORMAL_PT_UPDATE: change one entry of a valid table, if it may stand there."""
         frame = self.frames[table]
         require(frame.owned and frame.vm == vm)
         require(frame.standing == Standing.VALID)
         return self.update(vm, table, index, word)
 
-    def update(self, vm: Vm, table: Mfn, index: Index, word: Word) -> Hypercall:
+    def update(self, vm: Vm, table: Mfn, index: Index, word: MachineWord) -> Hypercall:
         """Check the new entry, write it, and give back what the old one held."""
         old, held = self.words[table, index], self.held[table, index]
         if held.granted:
@@ -490,12 +490,12 @@ class DirectMmu(DirectBareMachine):
             reset(self.linear, lambda mfn, v, c, upper: v == vm)
         return Hypercall(True)
 
-    def alike(self, old: Word, new: Word) -> bool:
+    def alike(self, old: MachineWord, new: MachineWord) -> bool:
         """The fast path: entries that differ in software's bits only need no check."""
         return (old.present == new.present and old.writable == new.writable and old.large == new.large and old.mfn == new.mfn)
 
     @guest
-    def update_va_mapping(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, word: Word) -> Hypercall:
+    def update_va_mapping(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, word: MachineWord) -> Hypercall:
         """Change the entry that maps an address: the monitor finds it through its own linear mapping of the tables."""
         base = self.base[vm, vcpu]
         require(base.loaded)
@@ -512,7 +512,7 @@ class DirectMmu(DirectBareMachine):
         return done
 
     @guest
-    def write_table(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index, word: Word) -> Hypercall:
+    def write_table(self, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index, offset: Index, word: MachineWord) -> Hypercall:
         """A store to a level 1 table has faulted: the monitor carries it out as an update (the writable-table fast path)."""
         found = self.walk(vm, vcpu, upper, lower)
         require(found.valid)

@@ -10,7 +10,7 @@ import attrs
 
 from refmodel.language import NOTHING, Total, count, guest, require
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-from refmodel.mmu.direct import Base, DirectMmu, Held, Hypercall, Standing, Type, TypedFrame, Word
+from refmodel.mmu.direct import Base, DirectMmu, Held, Hypercall, MachineWord, Standing, Type, TypedFrame
 
 
 @attrs.frozen
@@ -95,7 +95,7 @@ class DirectGrants(DirectMmu):
             return Hypercall(False)
         self.get_page(mfn)
         old = self.held[table, index]
-        word = Word(True, writable, mfn=mfn)
+        word = MachineWord(True, writable, mfn=mfn)
         self.words[table, index] = word
         self.bare_words[table, index] = word
         self.held[table, index] = Held(True, mfn, writable, granted=True)
@@ -122,8 +122,8 @@ class DirectGrants(DirectMmu):
         require(track.host or not host)
         require(track.device or not device)
         if host:
-            self.words[track.table, track.index] = Word()
-            self.bare_words[track.table, track.index] = Word()
+            self.words[track.table, track.index] = MachineWord()
+            self.bare_words[track.table, track.index] = MachineWord()
             self.drop(self.held[track.table, track.index])
             self.held[track.table, track.index] = Held()
             self.forget_frame(mfn)

@@ -47,7 +47,7 @@ class HartRuns:
 
 
 @attrs.frozen
-class Served:
+class GuestPageFaultServed:
     """What came of a guest-page fault, and the access that was lacked."""
 
     result: Result
@@ -194,7 +194,7 @@ class VmidMmu(VmTags, AcknowledgingMmu):
                 and self.faults(vm, cpu, gfn, access))
 
     @operation
-    def guest_page_fault(self, vm: Vm, cpu: Cpu, gfn: Gfn, cause: Cause, implicit: Implicit) -> Served:
+    def guest_page_fault(self, vm: Vm, cpu: Cpu, gfn: Gfn, cause: Cause, implicit: Implicit) -> GuestPageFaultServed:
         """Give a page the right that an access lacked, once memory management has supplied it. The hart fences the page."""
         access = self.access_of(cause, implicit)
         require(self.harts[cpu].active and self.harts[cpu].vm == vm)
@@ -202,12 +202,12 @@ class VmidMmu(VmTags, AcknowledgingMmu):
         if not lets(self.leaves[vm, gfn], access):
             found = self.supply(vm, gfn, access == Access.WRITE)
             if found == Supply.HOLE:
-                return Served(Result.HOLE, vm, cpu, gfn, lacked(cause, implicit))
+                return GuestPageFaultServed(Result.HOLE, vm, cpu, gfn, lacked(cause, implicit))
             if found == Supply.LATER:
-                return Served(Result.FAILED, vm, cpu, gfn, lacked(cause, implicit))
+                return GuestPageFaultServed(Result.FAILED, vm, cpu, gfn, lacked(cause, implicit))
         self.leaves[vm, gfn] = self.made(vm, gfn, access)
         self.hfence_gvma(cpu, self.vmid_on(cpu), gfn)
-        return Served(Result.INSTALLED, vm, cpu, gfn, lacked(cause, implicit))
+        return GuestPageFaultServed(Result.INSTALLED, vm, cpu, gfn, lacked(cause, implicit))
 
     def access_of(self, cause: Cause, implicit: Implicit) -> Access:
         """The access that a trap reports: htinst counts where it holds a pseudoinstruction, and else the cause."""

@@ -31,7 +31,7 @@ L0_INTERCEPTS = True
 
 
 @attrs.frozen
-class Nested:
+class NestedVcpu:
     """Whether a vCPU runs L2, and under which of L1's EPT pointers; whether L1 wants to hear of L2's VMSAVE."""
 
     in_l2: bool = False
@@ -42,7 +42,7 @@ class Nested:
 class NestedBareMachine(BareMemory):
     """The bare machine of a guest that has a guest. On it EPT12 is the hardware's."""
 
-    nested: Total[tuple[Vm, Vcpu], Nested]
+    nested: Total[tuple[Vm, Vcpu], NestedVcpu]
     bare_tlb12: Total[tuple[Vm, Vcpu, Gfn, Index], Cell]
     """The entries of EPT12 that the processor may have cached."""
 
@@ -50,7 +50,7 @@ class NestedBareMachine(BareMemory):
     def vmlaunch(self, vm: Vm, vcpu: Vcpu, eptp: Gfn, intercepts: bool) -> None:
         """L1 enters L2 under an EPT pointer. What is cached is tagged with the pointer, so nothing is forgotten."""
         require(not self.nested[vm, vcpu].in_l2)
-        self.nested[vm, vcpu] = Nested(True, eptp, intercepts)
+        self.nested[vm, vcpu] = NestedVcpu(True, eptp, intercepts)
 
     @guest
     def invept(self, vm: Vm, vcpu: Vcpu, eptp: Gfn) -> None:
@@ -124,7 +124,7 @@ class NestedGuests(NestedInstructions, NestedBareMachine, GuestTables):
             return Attempt(Reply(), Reply(), vcpu, NOTHING, Access.WRITE, sensitive=True)  # the exit is for no page
         return attrs.evolve(self.save_l2(vm, vcpu, page, offset), sensitive=True)
 
-    def intercepted(self, nested: Nested) -> bool:
+    def intercepted(self, nested: NestedVcpu) -> bool:
         """An exit is due if either monitor wants it."""
         return L0_INTERCEPTS or nested.intercepts
 

@@ -128,7 +128,8 @@ class RoleFilled:
     access: Access
 
 
-def both(a: Rights, b: Rights) -> Rights:
+def rights_of_both(a: Rights, b: Rights) -> Rights:
+    """What a path gives: a right that is here was given at both levels (SDM Vol. 3A 4.6.1)."""
     return Rights(a.writable and b.writable, a.user and b.user, a.executable and b.executable)
 
 
@@ -181,14 +182,14 @@ class ShadowRolesMmu(Design):
 
     def inherited(self, first: RoleCell, second: RoleCell) -> Rights:
         """What a leaf table's shadow inherits: the rights that every level above it gives."""
-        return both(first.rights, second.rights)
+        return rights_of_both(first.rights, second.rights)
 
     def bare_above(self, vm: Vm, root: Gfn, top: Index, middle: Index) -> RoleCell:
         """The same, as the architecture has it."""
         first = self.cells[vm, root, top]
         second = self.cells[vm, first.gfn, middle]
         usable = first.present and second.present and not first.large and not second.large
-        return RoleCell(usable, both(first.rights, second.rights), second.gfn)
+        return RoleCell(usable, rights_of_both(first.rights, second.rights), second.gfn)
 
     def bare_permits(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege,
                      access: Access) -> bool:
@@ -196,7 +197,7 @@ class ShadowRolesMmu(Design):
         control = self.control[vm, vcpu]
         way = self.bare_above(vm, control.root, top, middle)
         leaf = self.cells[vm, way.gfn, page]
-        return way.present and leaf.present and architecture_permits(both(way.rights, leaf.rights), control, by, access)
+        return way.present and leaf.present and architecture_permits(rights_of_both(way.rights, leaf.rights), control, by, access)
 
     # ------------------------------------------------------------ the hardware, on the shadow
 
@@ -266,7 +267,7 @@ class ShadowRolesMmu(Design):
         control = self.control[vm, vcpu]
         way = self.above(vm, control.root, top, middle)
         leaf = self.cells[vm, way.gfn, page]
-        rights = both(way.rights, leaf.rights)
+        rights = rights_of_both(way.rights, leaf.rights)
         require(not self.hardware_lets(vm, vcpu, self.walked(vm, vcpu, top, middle, page), by, access))
         require(way.present and leaf.present)
         require(self.host[vm, way.gfn] != NOTHING)

@@ -34,7 +34,7 @@ class Backed:
 
 
 @attrs.frozen
-class Served:
+class ProtectionServed:
     """A fault that was served, and whether it was on a write that an entry did not let through."""
 
     gfn: Gfn
@@ -70,7 +70,7 @@ class WriteProtectionMmu(Design):
     # ------------------------------------------------------------ faults
 
     @operation
-    def fault(self, gfn: Gfn) -> Served:
+    def fault(self, gfn: Gfn) -> ProtectionServed:
         """Nothing is mapped: bring the page in if need be, and map it, read-only at first where somebody wants to know of a
         write."""
         page = self.backed[gfn]
@@ -80,17 +80,17 @@ class WriteProtectionMmu(Design):
             self.differs[gfn] = not page.swapped
         writable = not self.shadowed[gfn] and not self.logging[gfn]
         self.sptes[gfn] = Spte(True, writable, not self.shadowed[gfn])
-        return Served(gfn, write=False)
+        return ProtectionServed(gfn, write=False)
 
     @operation
-    def fast_fault(self, gfn: Gfn) -> Served:
+    def fast_fault(self, gfn: Gfn) -> ProtectionServed:
         """A write to what may be made writable: log it, and let it."""
         entry = self.sptes[gfn]
         require(entry.present and not entry.writable)
         require(entry.mmu_writable)
         self.logged[gfn] = True
         self.sptes[gfn] = attrs.evolve(entry, writable=True)
-        return Served(gfn, write=True)
+        return ProtectionServed(gfn, write=True)
 
     # ------------------------------------------------------------ taking W away
 

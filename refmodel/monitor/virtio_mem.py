@@ -24,7 +24,7 @@ from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
 
 
-class Block(enum.Enum):
+class PlugState(enum.Enum):
     UNPLUGGED = "unplugged"
     PLUGGED = "plugged"
     LEAVING = "leaving: its pages are being given up"
@@ -41,7 +41,7 @@ class Device:
 class VirtioMem(PopulateOnDemand):
     block_of: Total[Gfn, Region]
     """The block that a page belongs to, if any: nothing writes to it."""
-    blocks: Total[tuple[Vm, Region], Block]
+    blocks: Total[tuple[Vm, Region], PlugState]
     device: Total[Vm, Device]
 
     arbitrary: ClassVar[tuple[str, ...]] = ("block_of",)
@@ -60,9 +60,9 @@ class VirtioMem(PopulateOnDemand):
     def plug_block(self, vm: Vm, region: Region) -> None:
         """The guest plugs a block, as long as it has fewer than were requested."""
         device = self.device[vm]
-        require(self.blocks[vm, region] == Block.UNPLUGGED)
+        require(self.blocks[vm, region] == PlugState.UNPLUGGED)
         require(self.may_plug(vm))
-        self.blocks[vm, region] = Block.PLUGGED
+        self.blocks[vm, region] = PlugState.PLUGGED
         self.device[vm] = attrs.evolve(device, plugged=device.plugged + 1)
 
     def may_plug(self, vm: Vm) -> bool:
@@ -70,7 +70,7 @@ class VirtioMem(PopulateOnDemand):
 
     def may_come(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether there may come to be memory in a place: it is in no block, or in one that is plugged."""
-        return self.block_of[gfn] == NOTHING or self.blocks[vm, self.block_of[gfn]] == Block.PLUGGED
+        return self.block_of[gfn] == NOTHING or self.blocks[vm, self.block_of[gfn]] == PlugState.PLUGGED
 
     @operation
     def populate(self, vm: Vm, gfn: Gfn) -> None:
@@ -87,14 +87,14 @@ class VirtioMem(PopulateOnDemand):
     @guest
     def leave_block(self, vm: Vm, region: Region) -> None:
         """The guest begins to give a block up: it uses nothing there any more."""
-        require(self.blocks[vm, region] == Block.PLUGGED)
+        require(self.blocks[vm, region] == PlugState.PLUGGED)
         require(self.device[vm].plugged > self.device[vm].requested)
-        self.blocks[vm, region] = Block.LEAVING
+        self.blocks[vm, region] = PlugState.LEAVING
 
     @guest
     def give_up_page(self, vm: Vm, gfn: Gfn) -> None:
         """The guest gives up a page of a block that is leaving, and the monitor takes what stood behind it."""
-        require(self.blocks[vm, self.block_of[gfn]] == Block.LEAVING)
+        require(self.blocks[vm, self.block_of[gfn]] == PlugState.LEAVING)
         require(self.has_memory(vm, gfn))
         require(not self.in_flight(vm, gfn))
         require(not self.held(vm, gfn))
@@ -107,9 +107,9 @@ class VirtioMem(PopulateOnDemand):
     def unplug_block(self, vm: Vm, region: Region) -> None:
         """A block in which there is no memory any more is unplugged."""
         device = self.device[vm]
-        require(self.blocks[vm, region] == Block.LEAVING)
+        require(self.blocks[vm, region] == PlugState.LEAVING)
         require(self.is_empty(vm, region))
-        self.blocks[vm, region] = Block.UNPLUGGED
+        self.blocks[vm, region] = PlugState.UNPLUGGED
         self.device[vm] = attrs.evolve(device, plugged=device.plugged - 1)
 
     def is_empty(self, vm: Vm, region: Region) -> bool:
@@ -120,4 +120,4 @@ class VirtioMem(PopulateOnDemand):
 
 def plugged(s: VirtioMem, vm: Vm) -> int:
     """How many blocks of a VM are plugged, or leaving."""
-    return count(s.blocks, lambda block, owner, region: owner == vm and block != Block.UNPLUGGED)
+    return count(s.blocks, lambda block, owner, region: owner == vm and block != PlugState.UNPLUGGED)

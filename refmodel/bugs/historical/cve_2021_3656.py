@@ -4,8 +4,7 @@ The instruction takes a physical address, which the processor took for one of th
 """
 
 from refmodel.designs import Nested
-from refmodel.mmu.nested import L0_INTERCEPTS
-from refmodel.mmu.nested import Nested as State
+from refmodel.mmu.nested import L0_INTERCEPTS, NestedVcpu
 
 ENTRY, CLAUSE = "B13", "ISO-5"
 
@@ -13,5 +12,5 @@ ENTRY, CLAUSE = "B13", "ISO-5"
 class Bug(Nested):
     """An instruction of L2's exits only if both monitors want it to."""
 
-    def intercepted(self, nested: State) -> bool:
+    def intercepted(self, nested: NestedVcpu) -> bool:
         return L0_INTERCEPTS and nested.intercepts

@@ -5,7 +5,7 @@ writing.
 """
 
 from refmodel.designs import Direct
-from refmodel.mmu.direct import Word
+from refmodel.mmu.direct import MachineWord
 
 ENTRY, CLAUSE = "A01", "ISO-3"
 
@@ -13,5 +13,5 @@ ENTRY, CLAUSE = "A01", "ISO-3"
 class Bug(Direct):
     """The fast path of a table update compares present bit and address only, so an entry becomes a superpage unchecked."""
 
-    def alike(self, old: Word, new: Word) -> bool:
+    def alike(self, old: MachineWord, new: MachineWord) -> bool:
         return old.present == new.present and old.mfn == new.mfn

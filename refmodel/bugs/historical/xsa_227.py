@@ -6,7 +6,7 @@ The eight bytes written lie across two entries, and leave bits of the guest's ch
 from refmodel.designs import DirectWithGrants
 from refmodel.language import choose, require
 from refmodel.machine.names import Index, Mfn, Vm
-from refmodel.mmu.direct import Hypercall, Standing, Type, Word
+from refmodel.mmu.direct import Hypercall, MachineWord, Standing, Type
 
 ENTRY, CLAUSE = "B01", "ISO-3"
 
@@ -21,6 +21,6 @@ class Bug(DirectWithGrants):
         require(home.owned and home.vm == vm and home.type == Type.L1 and home.standing == Standing.VALID)
         require(self.granted(vm, mfn))
         other: Mfn = choose(Mfn, lambda other: True)
-        self.words[table, index] = Word(True, writable, mfn=other)
-        self.bare_words[table, index] = Word(True, writable, mfn=other)
+        self.words[table, index] = MachineWord(True, writable, mfn=other)
+        self.bare_words[table, index] = MachineWord(True, writable, mfn=other)
         return Hypercall(True)

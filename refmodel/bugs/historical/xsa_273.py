@@ -7,7 +7,7 @@ import attrs
 
 from refmodel.designs import Direct
 from refmodel.machine.names import Mfn, Vm
-from refmodel.mmu.direct import Word
+from refmodel.mmu.direct import MachineWord
 
 ENTRY, CLAUSE = "B07", "ISO-1"
 
@@ -15,7 +15,7 @@ ENTRY, CLAUSE = "B07", "ISO-1"
 class Bug(Direct):
     """An entry that is not present may hold any address."""
 
-    geometry = attrs.evolve(Direct.geometry, only={Word: (Word(), Word(mfn=0))})
+    geometry = attrs.evolve(Direct.geometry, only={MachineWord: (MachineWord(), MachineWord(mfn=0))})
 
-    def check(self, vm: Vm, table: Mfn, word: Word) -> bool:
+    def check(self, vm: Vm, table: Mfn, word: MachineWord) -> bool:
         return not word.present or super().check(vm, table, word)

@@ -5,7 +5,7 @@ What it then wrote for the guest went into the wrong table, perhaps one that was
 
 from refmodel.designs import Direct
 from refmodel.machine.names import Index, Mfn, Vm
-from refmodel.mmu.direct import Hypercall, Word
+from refmodel.mmu.direct import Hypercall, MachineWord
 
 ENTRY, CLAUSE = "B05", "EQV-5"
 
@@ -13,7 +13,7 @@ ENTRY, CLAUSE = "B05", "EQV-5"
 class Bug(Direct):
     """A change of a level 2 entry leaves the monitor's own view of the tables as it was."""
 
-    def update(self, vm: Vm, table: Mfn, index: Index, word: Word) -> Hypercall:
+    def update(self, vm: Vm, table: Mfn, index: Index, word: MachineWord) -> Hypercall:
         old, held = self.words[table, index], self.held[table, index]
         if not self.alike(old, word):
             if not self.check(vm, table, word):

@@ -14,7 +14,7 @@ from refmodel.language.asking import Fault
 from refmodel.machine.riscv.two_stages import GuestPageFault, TwoStages, g_walk, walk_two_stages
 from refmodel.machine.riscv.walk import Access, AccessFault, Stage, walk
 from refmodel.machine.riscv.words import Translation
-from refmodel.machine.words import Memory, Word
+from refmodel.machine.words import WalkMemory, Word
 
 USER, SUPERVISOR, MACHINE = 0, 1, 3
 """Nominal privilege modes, as MPP encodes them."""
@@ -152,7 +152,7 @@ def _stage(hart: Hart, register: Word, rv32: bool, settings: Stage) -> Stage | N
                         svnapot=hart.svnapot and not rv32, svrsw60t59b=hart.svrsw60t59b and not rv32)
 
 
-def translate(memory: Memory, hart: Hart, instruction: Instruction, address: Word) -> TwoStages:
+def translate(memory: WalkMemory, hart: Hart, instruction: Instruction, address: Word) -> TwoStages:
     """Where an instruction's address leads. A stage that is Bare, or is not made, gives what it is given, at level 0.
 
     Raises ``PageFault``, ``GuestPageFault`` or ``AccessFault``; ``trap`` says what is reported of them.

@@ -26,7 +26,7 @@ from refmodel.language.asking import Fault
 from refmodel.machine.riscv.two_stages import READ_32, READ_64, WRITE_32, WRITE_64, GuestPageFault, TwoStages
 from refmodel.machine.riscv.walk import Access, PageFault, Stage, first_bit, index_mask, translatable, walk
 from refmodel.machine.riscv.words import G, R, Translation, V, X
-from refmodel.machine.words import Memory, Word
+from refmodel.machine.words import WalkMemory, Word
 
 End = TypeVar("End")
 
@@ -122,7 +122,7 @@ class _NoWay(Exception):
 class _Reads:
     """The entries of one stage's walk, each from memory or from what is remembered."""
 
-    def __init__(self, hart: Remembered, pick: _Chooser, below: Memory, stage: Stage, space: Space, address: Word) -> None:
+    def __init__(self, hart: Remembered, pick: _Chooser, below: WalkMemory, stage: Stage, space: Space, address: Word) -> None:
         self.pick, self.below, self.level = pick, below, stage.levels + 1
         self.kept = [e for e in hart.serving(space, address) if e.sv32 == stage.sv32]
         leaves = [e for e in self.kept if e.leaf and e.value & V and e.level <= stage.levels]
@@ -148,7 +148,7 @@ class _Reads:
 class _ThroughStaleG:
     """The VS-stage's tables as they are reached through a G-stage that may be stale."""
 
-    def __init__(self, hart: Remembered, pick: _Chooser, memory: Memory, g: Stage, vmid: int, sv32: bool) -> None:
+    def __init__(self, hart: Remembered, pick: _Chooser, memory: WalkMemory, g: Stage, vmid: int, sv32: bool) -> None:
         self.hart, self.pick, self.memory, self.g, self.vmid, self.sv32 = hart, pick, memory, g, vmid, sv32
 
     def locate(self, gpa: Word, access: Access, why: Word) -> Translation:
@@ -192,7 +192,7 @@ class Remembered:
             if same and (entry.is_global or entry.space.asid == space.asid) and entry.covers(address):
                 yield entry
 
-    def may_read(self, memory: Memory, stage: Stage, space: Space, address: Word) -> None:
+    def may_read(self, memory: WalkMemory, stage: Stage, space: Space, address: Word) -> None:
         """From now on the hart may remember what a walk for this address reads: it may walk at any time while the registers are
         as they are. ``memory`` is guest-physical memory, as the G-stage shows it, for the VS-stage."""
         if not translatable(stage, address):
@@ -210,18 +210,18 @@ class Remembered:
 
     # ------------------------------------------------------------ using
 
-    def ways(self, memory: Callable[[], Memory], stage: Stage, space: Space, address: Word,
-             access: Access) -> Iterator[tuple[Memory, Translation | Fault]]:
+    def ways(self, memory: Callable[[], WalkMemory], stage: Stage, space: Space, address: Word,
+             access: Access) -> Iterator[tuple[WalkMemory, Translation | Fault]]:
         """Every way in which an access with one stage may go, over fresh memory each."""
-        def run(fresh: Memory, pick: _Chooser) -> Translation:
+        def run(fresh: WalkMemory, pick: _Chooser) -> Translation:
             return walk(_Reads(self, pick, fresh, stage, space, address), stage, address, access)
 
         return self._every(memory, run)
 
-    def two_stage_ways(self, memory: Callable[[], Memory], g: Stage, vs: Stage, vmid: int, asid: int, address: Word,
-                       access: Access) -> Iterator[tuple[Memory, TwoStages | Fault]]:
+    def two_stage_ways(self, memory: Callable[[], WalkMemory], g: Stage, vs: Stage, vmid: int, asid: int, address: Word,
+                       access: Access) -> Iterator[tuple[WalkMemory, TwoStages | Fault]]:
         """Every way in which an access with both stages may go, over fresh memory each."""
-        def run(fresh: Memory, pick: _Chooser) -> TwoStages:
+        def run(fresh: WalkMemory, pick: _Chooser) -> TwoStages:
             below = _ThroughStaleG(self, pick, fresh, g, vmid, vs.sv32)
             first = walk(_Reads(self, pick, below, vs, Space(Tables.VS, vmid, asid), address), vs, address, access)
             return TwoStages(first, below.locate(first.physical, access, 0))
@@ -229,7 +229,8 @@ class Remembered:
         return self._every(memory, run)
 
     @staticmethod
-    def _every(memory: Callable[[], Memory], run: Callable[[Memory, _Chooser], End]) -> Iterator[tuple[Memory, End | Fault]]:
+    def _every(memory: Callable[[], WalkMemory],
+               run: Callable[[WalkMemory, _Chooser], End]) -> Iterator[tuple[WalkMemory, End | Fault]]:
         pick, more = _Chooser(), True
         while more:
             fresh = memory()

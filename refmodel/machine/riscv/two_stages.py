@@ -13,7 +13,7 @@ import attrs
 from refmodel.language.asking import Fault
 from refmodel.machine.riscv.walk import Access, PageFault, Stage, walk
 from refmodel.machine.riscv.words import PBMT, Translation
-from refmodel.machine.words import Memory, Word
+from refmodel.machine.words import WalkMemory, Word
 
 READ_32, WRITE_32, READ_64, WRITE_64 = 0x2000, 0x2020, 0x3000, 0x3020
 """Pseudoinstructions: the VS-stage itself read or wrote an entry of so many bits (table *Special pseudoinstruction values*)."""
@@ -55,7 +55,7 @@ class ThroughGStage:
 
     __slots__ = ("g", "memory", "sv32")
 
-    def __init__(self, memory: Memory, g: Stage, sv32: bool) -> None:
+    def __init__(self, memory: WalkMemory, g: Stage, sv32: bool) -> None:
         self.memory, self.g, self.sv32 = memory, g, sv32
 
     def read(self, address: Word) -> Word:
@@ -68,7 +68,7 @@ class ThroughGStage:
         self.memory.mark(place.physical, entry, flags)
 
 
-def g_walk(memory: Memory, g: Stage, gpa: Word, access: Access, pseudoinstruction: Word) -> Translation:
+def g_walk(memory: WalkMemory, g: Stage, gpa: Word, access: Access, pseudoinstruction: Word) -> Translation:
     """The physical address that a guest-physical address stands for. Raises ``GuestPageFault`` or ``AccessFault``."""
     try:
         return walk(memory, g, gpa, access)
@@ -76,7 +76,7 @@ def g_walk(memory: Memory, g: Stage, gpa: Word, access: Access, pseudoinstructio
         raise GuestPageFault(gpa, pseudoinstruction) from None
 
 
-def walk_two_stages(memory: Memory, g: Stage, vs: Stage, address: Word, access: Access) -> TwoStages:
+def walk_two_stages(memory: WalkMemory, g: Stage, vs: Stage, address: Word, access: Access) -> TwoStages:
     """Both walks of an access with V=1. Raises ``PageFault``, ``GuestPageFault`` or ``AccessFault``."""
     first = walk(ThroughGStage(memory, g, vs.sv32), vs, address, access)
     return TwoStages(first, g_walk(memory, g, first.physical, access, 0))

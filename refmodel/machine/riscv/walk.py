@@ -11,7 +11,7 @@ import attrs
 
 from refmodel.language.asking import Fault
 from refmodel.machine.riscv.words import PBMT, PPN, RESERVED, SOFTWARE, A, D, N, R, Translation, U, V, W, X
-from refmodel.machine.words import Memory, Word
+from refmodel.machine.words import WalkMemory, Word
 
 
 @attrs.frozen
@@ -69,7 +69,7 @@ class AccessFault(Fault):
     """An access fault: cause 1, 5 or 7, by the access that was made. There is no memory at an address."""
 
 
-def walk(memory: Memory, stage: Stage, address: Word, access: Access) -> Translation:
+def walk(memory: WalkMemory, stage: Stage, address: Word, access: Access) -> Translation:
     """The address that an address stands for in a stage, in an access of this kind.
 
     ``memory`` reads entries of 8 bytes, of 4 under Sv32, zero-extended. Flags are set through ``memory.mark``, in the leaf

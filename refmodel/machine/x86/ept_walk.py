@@ -9,7 +9,7 @@ from __future__ import annotations
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.words import Memory, Translation, Word
+from refmodel.machine.words import Translation, WalkMemory, Word
 from refmodel.machine.x86.words import FRAME, PS, lacking
 
 R, W, X, XU = 1 << 0, 1 << 1, 1 << 2, 1 << 10
@@ -75,7 +75,7 @@ class EptMisconfiguration(Fault):
     gpa: Word
 
 
-def ept_walk(memory: Memory, ept: Ept, gpa: Word, use: Use) -> Translation:
+def ept_walk(memory: WalkMemory, ept: Ept, gpa: Word, use: Use) -> Translation:
     """The physical address that a guest-physical address stands for, in a use of this kind.
 
     Raises ``EptViolation`` or ``EptMisconfiguration``. With accessed and dirty flags enabled they are set through

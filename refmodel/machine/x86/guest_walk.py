@@ -10,7 +10,7 @@ from __future__ import annotations
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.words import Late, Memory, Translation, Word
+from refmodel.machine.words import Late, Translation, WalkMemory, Word
 from refmodel.machine.x86.words import FRAME, NX, PS, RW, US, A, D, G, P, lacking
 
 RSVD, FETCH, PK = 1 << 3, 1 << 4, 1 << 5
@@ -71,7 +71,7 @@ class NotCanonical(Fault):
     """#GP, or #SS for a stack access: bits 63 down to the highest of the linear address are not all the same."""
 
 
-def walk(memory: Memory, cpu: Cpu, gva: Word, access: Access) -> Translation:
+def walk(memory: WalkMemory, cpu: Cpu, gva: Word, access: Access) -> Translation:
     """The physical address that a linear address stands for, in an access of this kind.
 
     Raises ``PageFault`` or ``NotCanonical``. Flags are set through ``memory.mark``: the accessed flag as an entry is used, the
@@ -82,7 +82,7 @@ def walk(memory: Memory, cpu: Cpu, gva: Word, access: Access) -> Translation:
     return walk_tables(memory, cpu, gva, access)
 
 
-def walk_tables(memory: Memory, cpu: Cpu, address: Word, access: Access) -> Translation:
+def walk_tables(memory: WalkMemory, cpu: Cpu, address: Word, access: Access) -> Translation:
     """The walk itself, of which the bits of the address above those that select entries are no part. Nested tables, which
     translate guest-physical addresses, are walked so too (APM Vol. 2 15.25.5). Raises ``PageFault``."""
     why = reason(cpu, access)
@@ -109,7 +109,7 @@ def walk_tables(memory: Memory, cpu: Cpu, address: Word, access: Access) -> Tran
     return Translation(table & ~offset | address & offset, level, rights, denied, entry)
 
 
-def walk_marking_late(memory: Memory, cpu: Cpu, gva: Word, access: Access) -> Translation:
+def walk_marking_late(memory: WalkMemory, cpu: Cpu, gva: Word, access: Access) -> Translation:
     """The same walk by a processor that sets no flag before it knows that the access is let through."""
     late = Late(memory)
     result = walk(late, cpu, gva, access)

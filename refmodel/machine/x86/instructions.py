@@ -17,7 +17,7 @@ import attrs
 from refmodel.machine.popek_goldberg import (
     Effect,
     Instruction,
-    State,
+    MachineState,
     behaves_alike_at,
     keeps_control_at,
     privileged_at,
@@ -26,40 +26,40 @@ from refmodel.machine.popek_goldberg import (
 SMALL = range(3)
 
 
-def only_in_supervisor_mode(does: Callable[[State], State]) -> Instruction:
+def only_in_supervisor_mode(does: Callable[[MachineState], MachineState]) -> Instruction:
     """#GP at CPL 3."""
     return lambda s: Effect(not s.supervisor, does(s) if s.supervisor else s)
 
 
-def in_any_mode(does: Callable[[State], State]) -> Instruction:
+def in_any_mode(does: Callable[[MachineState], MachineState]) -> Instruction:
     return lambda s: Effect(False, does(s))
 
 
-def sets_the_place(s: State) -> State:
-    return State(s.supervisor, s.view, s.view)
+def sets_the_place(s: MachineState) -> MachineState:
+    return MachineState(s.supervisor, s.view, s.view)
 
 
-def shows_the_place(s: State) -> State:
-    return State(s.supervisor, s.place, s.place)
+def shows_the_place(s: MachineState) -> MachineState:
+    return MachineState(s.supervisor, s.place, s.place)
 
 
-def shows_the_mode(s: State) -> State:
-    return State(s.supervisor, s.place, 0 if s.supervisor else 3)
+def shows_the_mode(s: MachineState) -> MachineState:
+    return MachineState(s.supervisor, s.place, 0 if s.supervisor else 3)
 
 
-def computes(s: State) -> State:
-    return State(s.supervisor, s.place, (s.view + 1) % 3)
+def computes(s: MachineState) -> MachineState:
+    return MachineState(s.supervisor, s.place, (s.view + 1) % 3)
 
 
-def ignored_by_the_user(s: State) -> State:
+def ignored_by_the_user(s: MachineState) -> MachineState:
     """As POPF: in supervisor mode it sets the interrupt flag, which is part of what is seen; in user mode it leaves that out,
     silently."""
     return computes(s) if s.supervisor else s
 
 
-def may_change_the_mode(s: State) -> State:
+def may_change_the_mode(s: MachineState) -> MachineState:
     """As a far transfer through a gate."""
-    return State(True, s.place, s.view)
+    return MachineState(True, s.place, s.view)
 
 
 @attrs.frozen
@@ -98,8 +98,8 @@ X86_INSTRUCTIONS = (
     X86("MOV to CR3", only_in_supervisor_mode(sets_the_place), PAGING),
     X86("MOV from CR3", only_in_supervisor_mode(shows_the_place), "exits under shadow paging, where CR3 is the shadow's"),
     X86("MOV to CR0, CR4", only_in_supervisor_mode(sets_the_place), "exits for the flags that the monitor keeps (guest/host mask)"),
-    X86("INVLPG", only_in_supervisor_mode(lambda s: State(True, s.place, s.view)), PAGING),
-    X86("INVPCID", only_in_supervisor_mode(lambda s: State(True, s.place, s.view)), PAGING),
+    X86("INVLPG", only_in_supervisor_mode(lambda s: MachineState(True, s.place, s.view)), PAGING),
+    X86("INVPCID", only_in_supervisor_mode(lambda s: MachineState(True, s.place, s.view)), PAGING),
     X86("LGDT, LIDT, LLDT, LTR", only_in_supervisor_mode(sets_the_place),
         "trap: the monitor shadows the tables, or VT-x loads them"),
     X86("SGDT, SIDT, SLDT, STR", in_any_mode(shows_the_place), TABLES),
@@ -116,17 +116,17 @@ X86_INSTRUCTIONS = (
 )
 
 
-def states() -> Iterator[State]:
+def states() -> Iterator[MachineState]:
     """Every small state."""
     for mode, place, view in itertools.product((False, True), SMALL, SMALL):
-        yield State(mode, place, view)
+        yield MachineState(mode, place, view)
 
 
 def classify(i: Instruction) -> Class:
     """Where an instruction belongs, by looking at every small state."""
     every = list(states())
     places = [(a, b) for a in every for b in every if a.supervisor == b.supervisor and a.view == b.view]
-    modes = [(State(False, s.place, s.view), State(True, s.place, s.view)) for s in every]
+    modes = [(MachineState(False, s.place, s.view), MachineState(True, s.place, s.view)) for s in every]
     control = [s for s in every if not keeps_control_at(i, s)]
     location = [(a, b) for a, b in places if not behaves_alike_at(i, a, b)]
     privileged = all(privileged_at(i, s) for s in every)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.words import Memory, Translation, Word
+from refmodel.machine.words import Translation, WalkMemory, Word
 from refmodel.machine.x86.guest_walk import RSVD, Access, Cpu, PageFault, allowed, flags_due, reason, walk_tables
 from refmodel.machine.x86.words import PS, RW, US, A, P, lacking
 
@@ -70,7 +70,7 @@ class BadPdpte(Fault):
     """#GP(0): MOV to CR3 would load a PDPTE with a reserved bit set. No register is loaded."""
 
 
-def walk_32(memory: Memory, cpu: Cpu32, gva: Word, access: Access) -> Translation:
+def walk_32(memory: WalkMemory, cpu: Cpu32, gva: Word, access: Access) -> Translation:
     """The physical address that a linear address stands for under 32-bit paging, in an access of this kind.
 
     ``memory`` reads entries of 4 bytes, zero-extended. Flags are set as by ``guest_walk.walk``. Raises ``PageFault``.
@@ -106,7 +106,7 @@ def reserved_of_4_mib(pse36: bool, beyond: Word) -> Word:
     return 1 << 21 | ((beyond >> 32 & 0xFF) << 13 if pse36 else 0xFF << 13)
 
 
-def walk_pae(memory: Memory, cpu: CpuPae, gva: Word, access: Access) -> Translation:
+def walk_pae(memory: WalkMemory, cpu: CpuPae, gva: Word, access: Access) -> Translation:
     """The physical address that a linear address stands for under PAE paging, in an access of this kind.
 
     A PDPTE register selects the page directory, and gives and takes no rights. The two levels below are those of 4-level paging,
@@ -126,7 +126,7 @@ def selected(cpu: CpuPae, gva: Word) -> Word:
     return cpu.pdpte1 if gva >> 30 & 1 != 0 else cpu.pdpte0
 
 
-def load_pdptes(memory: Memory, cr3: Word, cpu: CpuPae, check_absent: bool = False) -> CpuPae:
+def load_pdptes(memory: WalkMemory, cr3: Word, cpu: CpuPae, check_absent: bool = False) -> CpuPae:
     """MOV to CR3 with PAE paging: the processor with its four PDPTE registers loaded (SDM Vol. 3A 4.4.1).
 
     With ``check_absent`` the processor checks reserved bits where P is 0 too, as some do. Raises ``BadPdpte``.

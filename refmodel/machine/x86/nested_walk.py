@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from refmodel.machine.words import Memory, Translation, Word
+from refmodel.machine.words import Translation, WalkMemory, Word
 from refmodel.machine.x86.ept_walk import (
     EXECUTE_DISABLED_PAGE,
     FINAL,
@@ -32,7 +32,7 @@ def most_references(levels: int, second: int) -> int:
     return (levels + 1) * (second + 1) - 1
 
 
-GuestWalk = Callable[[Memory, Cpu, Word, Access], Translation]
+GuestWalk = Callable[[WalkMemory, Cpu, Word, Access], Translation]
 """``walk``, or ``walk_marking_late``."""
 
 
@@ -57,7 +57,7 @@ class ThroughEpt:
 
     __slots__ = ("ept", "memory")
 
-    def __init__(self, memory: Memory, ept: Ept) -> None:
+    def __init__(self, memory: WalkMemory, ept: Ept) -> None:
         self.memory, self.ept = memory, ept
 
     def read(self, address: Word) -> Word:
@@ -75,7 +75,7 @@ class ThroughNpt:
 
     __slots__ = ("host", "memory")
 
-    def __init__(self, memory: Memory, host: Cpu) -> None:
+    def __init__(self, memory: WalkMemory, host: Cpu) -> None:
         self.memory, self.host = memory, host
 
     def locate(self, address: Word) -> Word:
@@ -89,7 +89,7 @@ class ThroughNpt:
             self.memory.mark(self.locate(address), entry, flags)
 
 
-def walk_through_ept(memory: Memory, ept: Ept, cpu: Cpu, gva: Word, access: Access,
+def walk_through_ept(memory: WalkMemory, ept: Ept, cpu: Cpu, gva: Word, access: Access,
                      guest_walk: GuestWalk = walk) -> Nested:
     """Both walks of an access under EPT. Raises what they raise."""
     guest = guest_walk(ThroughEpt(memory, ept), cpu, gva, access)
@@ -115,7 +115,7 @@ def final_access(advanced: bool, user_page: bool, writable: bool, no_execute: bo
     return bits
 
 
-def walk_through_npt(memory: Memory, host: Cpu, cpu: Cpu, gva: Word, access: Access,
+def walk_through_npt(memory: WalkMemory, host: Cpu, cpu: Cpu, gva: Word, access: Access,
                      guest_walk: GuestWalk = walk) -> Nested:
     """Both walks of an access under nested paging. Raises what they raise."""
     guest = guest_walk(ThroughNpt(memory, host), cpu, gva, access)

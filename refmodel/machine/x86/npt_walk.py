@@ -15,7 +15,7 @@ from __future__ import annotations
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.words import Memory, Translation, Word
+from refmodel.machine.words import Translation, WalkMemory, Word
 from refmodel.machine.x86.guest_walk import Access, Cpu, PageFault, reason, walk_tables
 
 EXIT_NPF = 0x400
@@ -32,7 +32,7 @@ class NestedPageFault(Fault):
     code: Word
 
 
-def npt_walk(memory: Memory, host: Cpu, gpa: Word, write: bool, fetch: bool, stage: Word) -> Translation:
+def npt_walk(memory: WalkMemory, host: Cpu, gpa: Word, write: bool, fetch: bool, stage: Word) -> Translation:
     """The physical address that a guest-physical address stands for. Raises ``NestedPageFault``.
 
     ``host`` is the host's state at VMRUN, with nCR3 as its CR3: its EFER.NXE and its levels count, the guest's do not. An

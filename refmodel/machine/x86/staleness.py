@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.words import Memory, Translation, Word
+from refmodel.machine.words import Translation, WalkMemory, Word
 from refmodel.machine.x86.guest_walk import Access, Cpu, NotCanonical, canonical, reserved, walk
 from refmodel.machine.x86.words import FRAME, PS, A, D, G, P
 
@@ -78,7 +78,7 @@ def first_address(gva: Word, level: int) -> Word:
 class _Through:
     """Memory in which the first entries of a walk are those of a chain."""
 
-    def __init__(self, memory: Memory, entries: tuple[Word, ...]) -> None:
+    def __init__(self, memory: WalkMemory, entries: tuple[Word, ...]) -> None:
         self.memory, self.entries, self.reads = memory, entries, 0
 
     def read(self, address: Word) -> Word:
@@ -114,7 +114,7 @@ class Remembered:
             return False
         return chain.tag.pcid == tag.pcid or self._kept(chain)
 
-    def may_read(self, memory: Memory, tag: Tag, cpu: Cpu, gva: Word) -> None:
+    def may_read(self, memory: WalkMemory, tag: Tag, cpu: Cpu, gva: Word) -> None:
         """From now on the processor may remember what a walk for this address reads in memory as it is: it may walk at any time.
 
         Of an entry whose accessed flag is clear in memory nothing is remembered: before it caches the entry, the processor sets
@@ -135,7 +135,7 @@ class Remembered:
                     todo.append(longer)
 
     @staticmethod
-    def _one_more(memory: Memory, cpu: Cpu, gva: Word, entries: tuple[Word, ...]) -> tuple[Word, ...] | None:
+    def _one_more(memory: WalkMemory, cpu: Cpu, gva: Word, entries: tuple[Word, ...]) -> tuple[Word, ...] | None:
         """These entries and the next one, if memory holds one there that may be remembered."""
         level = cpu.levels - len(entries)
         table = (entries[-1] if entries else cpu.cr3) & FRAME
@@ -146,8 +146,8 @@ class Remembered:
 
     # ------------------------------------------------------------ using
 
-    def ways(self, memory: Callable[[], Memory], tag: Tag, cpu: Cpu, gva: Word,
-             access: Access) -> Iterator[tuple[Memory, Translation | Fault]]:
+    def ways(self, memory: Callable[[], WalkMemory], tag: Tag, cpu: Cpu, gva: Word,
+             access: Access) -> Iterator[tuple[WalkMemory, Translation | Fault]]:
         """Every way in which an access may go: over fresh memory each, from nothing or from a chain that is remembered.
 
         A translation remembered with a clear dirty flag is not used for a write: the processor walks again to set the flag.

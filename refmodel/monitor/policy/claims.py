@@ -21,7 +21,7 @@ class Claim:
 
 
 @attrs.frozen
-class Use:
+class MemoryUse:
     """What a VM has and does, in pages."""
 
     claim: Claim
@@ -46,7 +46,7 @@ class Use:
 class Policy(Protocol):
     """Decides how many pages each VM is to have."""
 
-    def targets(self, total: int, uses: Mapping[str, Use]) -> dict[str, int]:
+    def targets(self, total: int, uses: Mapping[str, MemoryUse]) -> dict[str, int]:
         """By VM: its target, from its minimum to its maximum, together no more than ``total``."""
 
 

@@ -16,12 +16,12 @@ from collections.abc import Mapping
 
 import attrs
 
-from refmodel.monitor.policy.claims import Use
+from refmodel.monitor.policy.claims import MemoryUse
 
 DEFAULT_RATE = 0.75
 
 
-def price(use: Use, pages: int, rate: float) -> float:
+def price(use: MemoryUse, pages: int, rate: float) -> float:
     """Shares that a VM pays for each page, if it has so many."""
     idle_costs = 1 / (1 - rate)
     return use.claim.shares / (max(pages, 1) * (use.active + idle_costs * (1 - use.active)))
@@ -36,7 +36,7 @@ class MinFunding:
     grain: int = 128
     """A little: one part in so many of all memory."""
 
-    def targets(self, total: int, uses: Mapping[str, Use]) -> dict[str, int]:
+    def targets(self, total: int, uses: Mapping[str, MemoryUse]) -> dict[str, int]:
         """From what each has: who has more than it may is cut, what is free is given out, and the rest changes hands as long as
         the giver would not be the one to ask for it back."""
         step = max(1, total // self.grain)
@@ -47,13 +47,13 @@ class MinFunding:
             pass
         return has
 
-    def _cut(self, total: int, uses: Mapping[str, Use], has: dict[str, int]) -> None:
+    def _cut(self, total: int, uses: Mapping[str, MemoryUse], has: dict[str, int]) -> None:
         """Take from whoever pays least until it fits."""
         while (excess := sum(has.values()) - total) > 0:
             name = min((n for n in has if has[n] > uses[n].claim.minimum), key=lambda n: (price(uses[n], has[n], self.rate), n))
             has[name] -= min(excess, has[name] - uses[name].claim.minimum, max(1, total // self.grain))
 
-    def _hand_out(self, total: int, uses: Mapping[str, Use], has: dict[str, int], step: int) -> None:
+    def _hand_out(self, total: int, uses: Mapping[str, MemoryUse], has: dict[str, int], step: int) -> None:
         """Give what is free to whoever pays most and wants it."""
         while (free := total - sum(has.values())) > 0:
             wanting = [n for n in has if has[n] < uses[n].ceiling]
@@ -62,7 +62,7 @@ class MinFunding:
             name = max(wanting, key=lambda n: (price(uses[n], has[n], self.rate), n))
             has[name] += min(free, step, uses[name].ceiling - has[name])
 
-    def _change_hands(self, uses: Mapping[str, Use], has: dict[str, int], step: int) -> bool:
+    def _change_hands(self, uses: Mapping[str, MemoryUse], has: dict[str, int], step: int) -> bool:
         """One exchange, if there is one to make: afterwards the taker still pays no less than the giver. Who pays least may have
         too little to give; then another gives."""
         def paid(name: str) -> tuple[float, str]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from refmodel.monitor.policy.claims import Use
+from refmodel.monitor.policy.claims import MemoryUse
 
 Curve = tuple[tuple[int, float], ...]
 
@@ -38,7 +38,7 @@ class MissRatioBalancing:
     inertia: float = 0.02
     """The part of all memory below which a change is not worth its cost."""
 
-    def targets(self, total: int, uses: Mapping[str, Use]) -> dict[str, int]:
+    def targets(self, total: int, uses: Mapping[str, MemoryUse]) -> dict[str, int]:
         has = {name: use.claim.minimum for name, use in uses.items()}
         left = total - sum(has.values())
         steps = sorted((step for name, use in uses.items() for step in self._steps(name, use)), key=lambda s: (-s[0], s[1], s[2]))
@@ -49,7 +49,7 @@ class MissRatioBalancing:
         self._rest(uses, has, left)
         return self._kept(total, uses, has)
 
-    def _steps(self, name: str, use: Use) -> list[tuple[float, str, int]]:
+    def _steps(self, name: str, use: MemoryUse) -> list[tuple[float, str, int]]:
         """The parts of a VM's hull: misses saved by a page, and the size that a part leads to."""
         points = [(size, misses) for size, misses in hull(use.curve) if size > use.claim.minimum]
         floor = next((m for s, m in reversed(use.curve) if s <= use.claim.minimum), use.curve[0][1] if use.curve else 0.0)
@@ -61,14 +61,14 @@ class MissRatioBalancing:
             before = (size, misses)
         return found
 
-    def _rest(self, uses: Mapping[str, Use], has: dict[str, int], left: int) -> None:
+    def _rest(self, uses: Mapping[str, MemoryUse], has: dict[str, int], left: int) -> None:
         """What saves nobody a miss: in proportion, up to what each wants and may have."""
         room = {name: use.ceiling - has[name] for name, use in uses.items() if use.ceiling > has[name]}
         asked = sum(room.values())
         for name, want in room.items():
             has[name] += want if asked <= left else want * left // asked
 
-    def _kept(self, total: int, uses: Mapping[str, Use], has: dict[str, int]) -> dict[str, int]:
+    def _kept(self, total: int, uses: Mapping[str, MemoryUse], has: dict[str, int]) -> dict[str, int]:
         """What there is stays as it is, where that is lawful and all changes are small."""
         now = {name: use.allocated for name, use in uses.items()}
         lawful = sum(now.values()) <= total and all(u.claim.minimum <= u.allocated <= u.claim.maximum for u in uses.values())

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from refmodel.monitor.policy.claims import Use
+from refmodel.monitor.policy.claims import MemoryUse
 
 
 @attrs.frozen
@@ -22,7 +22,7 @@ class Pressure:
     step: float = 0.05
     """The part of all memory that moves each time, at most."""
 
-    def targets(self, total: int, uses: Mapping[str, Use]) -> dict[str, int]:
+    def targets(self, total: int, uses: Mapping[str, MemoryUse]) -> dict[str, int]:
         most = max(1, int(total * self.step))
         has = {name: min(max(use.allocated, use.claim.minimum), use.claim.maximum) for name, use in uses.items()}
         for name, use in uses.items():
@@ -40,7 +40,7 @@ class Pressure:
         self._share_shortage(uses, has, most)
         return has
 
-    def _share_shortage(self, uses: Mapping[str, Use], has: dict[str, int], most: int) -> None:
+    def _share_shortage(self, uses: Mapping[str, MemoryUse], has: dict[str, int], most: int) -> None:
         """Where all are short, who has the least is given by who has the most, as long as they are far apart: nobody starves."""
         short = [name for name, use in uses.items() if use.active > self.short_above]
         needy = [name for name in short if has[name] < uses[name].ceiling]

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 
 import attrs
 
-from refmodel.monitor.policy.claims import Use
+from refmodel.monitor.policy.claims import MemoryUse
 
 
 @attrs.frozen
 class Proportional:
-    def targets(self, total: int, uses: Mapping[str, Use]) -> dict[str, int]:
+    def targets(self, total: int, uses: Mapping[str, MemoryUse]) -> dict[str, int]:
         """What each VM has, rounded down."""
         spread = sum(use.claim.maximum - use.claim.minimum for use in uses.values())
         left = max(0, total - sum(use.claim.minimum for use in uses.values()))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from refmodel.monitor.policy.claims import Use
+from refmodel.monitor.policy.claims import MemoryUse
 
 DOWN, UP = 8, 1
 """The defaults of ``selfballoon_downhysteresis`` and ``selfballoon_uphysteresis``."""
@@ -22,7 +22,7 @@ class SelfBallooning:
     keeps_evicted_pages: bool = True
     """Free memory is a cache of pages that guests have evicted."""
 
-    def targets(self, total: int, uses: Mapping[str, Use]) -> dict[str, int]:
+    def targets(self, total: int, uses: Mapping[str, MemoryUse]) -> dict[str, int]:
         """Who gives, gives first. What is wanted beyond what is free is divided by what each wants."""
         has = {name: min(max(use.allocated, use.claim.minimum), use.claim.maximum) for name, use in uses.items()}
         goals = {name: max(use.claim.minimum, min(use.claim.maximum, use.wanted if use.committed is None else use.committed))

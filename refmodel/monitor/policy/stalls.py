@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from refmodel.monitor.policy.claims import Use
+from refmodel.monitor.policy.claims import MemoryUse
 
 
 @attrs.frozen
@@ -27,7 +27,7 @@ class Stalls:
     balance: float = 0.02
     """The part of all memory that changes hands in a round where several VMs stall."""
 
-    def targets(self, total: int, uses: Mapping[str, Use]) -> dict[str, int]:
+    def targets(self, total: int, uses: Mapping[str, MemoryUse]) -> dict[str, int]:
         has = {name: min(max(use.allocated, use.claim.minimum), use.claim.maximum) for name, use in uses.items()}
         stalling = [name for name, use in uses.items() if use.stalled > self.target]
         for name, use in uses.items():
@@ -41,7 +41,7 @@ class Stalls:
         self._balance(total, uses, has, stalling)
         return has
 
-    def _cut(self, total: int, uses: Mapping[str, Use], has: dict[str, int]) -> None:
+    def _cut(self, total: int, uses: Mapping[str, MemoryUse], has: dict[str, int]) -> None:
         """Where more is given than there is, those that wait least give first."""
         excess = sum(has.values()) - total
         for name in sorted(has, key=lambda n: (uses[n].stalled, n)):
@@ -49,7 +49,7 @@ class Stalls:
             has[name] -= cut
             excess -= cut
 
-    def _balance(self, total: int, uses: Mapping[str, Use], has: dict[str, int], stalling: list[str]) -> None:
+    def _balance(self, total: int, uses: Mapping[str, MemoryUse], has: dict[str, int], stalling: list[str]) -> None:
         """Where all memory is given out, the VM that waits most is given by the one that waits least, if far apart."""
         needy = [name for name in stalling if has[name] < uses[name].ceiling]
         able = [name for name in has if has[name] > uses[name].claim.minimum]

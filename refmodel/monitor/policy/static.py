@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import attrs
 
-from refmodel.monitor.policy.claims import Use
+from refmodel.monitor.policy.claims import MemoryUse
 
 
 @attrs.frozen
 class StaticPartition:
-    def targets(self, total: int, uses: Mapping[str, Use]) -> dict[str, int]:
+    def targets(self, total: int, uses: Mapping[str, MemoryUse]) -> dict[str, int]:
         """What each VM has for good. What one may not have, because of its maximum, is divided among the others."""
         has = {name: use.claim.minimum for name, use in uses.items()}
         open_ = {name for name, use in uses.items() if has[name] < use.claim.maximum}

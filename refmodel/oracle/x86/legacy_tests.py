@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.words import Late, Memory, Translation
+from refmodel.machine.words import Late, Translation, WalkMemory
 from refmodel.machine.x86.guest_walk import FETCH, RSVD, Access, walk
 from refmodel.machine.x86.legacy_walk import (
     ABOVE_FRAME,
@@ -167,7 +167,7 @@ def _drawn_entry(draw: Draw, target: int, level: int, large: bool, above: int, p
 # ---------------------------------------------------------------- judging
 
 
-def translate(test: LegacyTest, memory: Memory) -> Translation:
+def translate(test: LegacyTest, memory: WalkMemory) -> Translation:
     """The walk of a test. Raises ``PageFault``."""
     if isinstance(test.cpu, Cpu32):
         return walk_32(memory, test.cpu, test.gva, test.access)
@@ -176,7 +176,7 @@ def translate(test: LegacyTest, memory: Memory) -> Translation:
 
 def due(test: LegacyTest) -> list[Lawful]:
     """What may come of a test."""
-    def access(memory: Memory, guest_walk: GuestWalk) -> Translation:
+    def access(memory: WalkMemory, guest_walk: GuestWalk) -> Translation:
         late = Late(memory)
         result = translate(test, memory if guest_walk is walk else late)
         late.settle()
@@ -189,7 +189,7 @@ def due_of_load(test: LoadTest) -> list[Lawful]:
     """What may come of MOV to CR3: some processors check PDPTEs that are not present, others do not (SDM Vol. 3A 4.4.1)."""
     ways: list[Lawful] = []
     for check_absent in (False, True):
-        def load(memory: Memory, _: GuestWalk, check_absent: bool = check_absent) -> CpuPae:
+        def load(memory: WalkMemory, _: GuestWalk, check_absent: bool = check_absent) -> CpuPae:
             return load_pdptes(memory, test.cr3, test.cpu, check_absent)
 
         ways += [way for way in lawful(load, test.entries, _end_of_load) if way not in ways]

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.machine.words import Memory
+from refmodel.machine.words import WalkMemory
 from refmodel.machine.x86.ept_walk import (
     EPT_A,
     EPT_D,
@@ -84,7 +84,7 @@ def due(test: NestedTest) -> list[Lawful]:
                   lambda result: _end(result, test))
 
 
-def _walk(test: NestedTest, memory: Memory, guest_walk: GuestWalk) -> Nested:
+def _walk(test: NestedTest, memory: WalkMemory, guest_walk: GuestWalk) -> Nested:
     if isinstance(test.second, Ept):
         return walk_through_ept(memory, test.second, test.cpu, test.gva, test.access, guest_walk)
     return walk_through_npt(memory, test.second, test.cpu, test.gva, test.access, guest_walk)

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.words import Marked, Memory, flags_of
+from refmodel.machine.words import Marked, WalkMemory, flags_of
 from refmodel.machine.x86.guest_walk import walk, walk_marking_late
 from refmodel.machine.x86.nested_walk import GuestWalk
 from refmodel.oracle.judging import Finding
@@ -47,7 +47,8 @@ class Observed:
     entries: Mapping[int, int] = attrs.field(factory=dict)
 
 
-def lawful(access: Callable[[Memory, GuestWalk], Any], entries: Mapping[int, int], end: Callable[[Any], Outcome]) -> list[Lawful]:
+def lawful(access: Callable[[WalkMemory, GuestWalk], Any], entries: Mapping[int, int],
+           end: Callable[[Any], Outcome]) -> list[Lawful]:
     """The ways in which an access may end over memory that holds these entries.
 
     ``access`` makes it, given the memory and which of the two guest walks to use, the one that sets flags as it goes or the one
@@ -61,7 +62,7 @@ def lawful(access: Callable[[Memory, GuestWalk], Any], entries: Mapping[int, int
     return [attrs.evolve(way, may=may) for way in ways]
 
 
-def _one_way(access: Callable[[Memory, GuestWalk], Any], entries: Mapping[int, int], end: Callable[[Any], Outcome],
+def _one_way(access: Callable[[WalkMemory, GuestWalk], Any], entries: Mapping[int, int], end: Callable[[Any], Outcome],
              guest_walk: GuestWalk) -> Lawful:
     memory = Marked(entries)
     try:

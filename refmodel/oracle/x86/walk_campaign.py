@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from refmodel.language.asking import Fault
-from refmodel.machine.words import Marked, Memory, Translation
+from refmodel.machine.words import Marked, Translation, WalkMemory
 from refmodel.machine.x86.guest_walk import FETCH, PK, RSVD, Cpu, NotCanonical, PageFault, reserved, walk
 from refmodel.machine.x86.words import FRAME, NX, PS, RW, US, A, D, G, P
 from refmodel.oracle.judging import Finding
@@ -128,7 +128,7 @@ class Watched:
         """Flags are of no interest here."""
 
 
-def reserved_by(access: Callable[[Memory], Any], entries: Mapping[int, int], cpu: Cpu, level_of: Callable[[int], int]) -> str:
+def reserved_by(access: Callable[[WalkMemory], Any], entries: Mapping[int, int], cpu: Cpu, level_of: Callable[[int], int]) -> str:
     """Which reserved bits an access comes to grief on, in words."""
     memory = Watched(entries)
     with contextlib.suppress(Fault):
