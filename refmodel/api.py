@@ -91,7 +91,8 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """What ``refmodel check --json`` prints of the design."""
-        return documents.document(self.spec or self.design.name, self.design, self.engines)
+        made: dict[str, Any] = documents.plain(documents.document(self.spec or self.design.name, self.design, self.engines))
+        return made
 
     def __str__(self) -> str:
         return "\n\n".join([f"{self.design.name}: {self.conclusion}", *map(str, self.broken_runs)])

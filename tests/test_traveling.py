@@ -25,4 +25,4 @@ def test_a_report_from_another_process_is_shown_as_one_from_here() -> None:
     reports = check(design, engines=("random",), asked=Asked(seconds=0.2))
     travelled: list[EngineReport] = pickle.loads(pickle.dumps(reports))
     assert document("ept", design, travelled) == document("ept", design, reports)
-    assert {each["law"] for each in document("ept", design, travelled)["engines"][0]["laws"]} > {"entry_not_installed"}
+    assert {each.law for each in document("ept", design, travelled).engines[0].laws} > {"entry_not_installed"}

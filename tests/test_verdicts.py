@@ -207,7 +207,8 @@ def test_readings_that_disagree_are_a_verdict_of_their_own(monkeypatch: pytest.M
     from refmodel.cli.showing import page_of
     from refmodel.report.documents import document
 
-    assert document("pot", outline(small.Pot), reports)["engines"][1]["disagreement"]["kind"] == READINGS_DISAGREE
+    case = document("pot", outline(small.Pot), reports).engines[1].disagreement
+    assert case is not None and case.kind == READINGS_DISAGREE
     assert any("columns say empty" in line for line in page_of([("pot", outline(small.Pot), reports)]).summary)
 
 

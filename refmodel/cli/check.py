@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 
 from refmodel import api
 from refmodel.cli import completion
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, On, app, severity, status_of
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, On, app, print_document, severity, status_of
 from refmodel.cli.comparing import compared
 from refmodel.cli.judge import judged_by, judged_document
 from refmodel.cli.progress import Counting, at_work
@@ -30,7 +29,7 @@ from refmodel.loading import load, sizes_of
 from refmodel.oracle.known import new_titles
 from refmodel.points import PAIRS, pairs_over
 from refmodel.report import pages
-from refmodel.report.documents import document
+from refmodel.report.documents import DesignDocument, JudgedDocument, document
 
 AT_ONCE = 2
 """Designs checked side by side: where one waits for its longest proof, another explores."""
@@ -155,7 +154,7 @@ class Session:
 
     def __init__(self, law: str | None, as_json: bool, in_lines: bool) -> None:
         self.law, self.as_json, self.in_lines = law, as_json, in_lines
-        self.documents: list[dict[str, Any]] = []
+        self.documents: list[DesignDocument | JudgedDocument] = []
         self.shown: list[tuple[str, Outline, list[EngineReport]]] = []
         self.worst: int = HOLDS
         self.asked = 0
@@ -228,7 +227,7 @@ class Session:
         if html is not None:
             pages.write(page_of(self.shown, self.law), html)
         if self.as_json:
-            print(json.dumps(self.documents, indent=2), flush=True)
+            print_document(self.documents)
         if self.interrupted:
             raise Ended(f"ended before it was done: {len(self.shown)} of {self.asked} designs have a verdict"
                         if self.asked > 1 else "ended before it was done: what the engines above found is kept" if self.shown else

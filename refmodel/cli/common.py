@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Annotated, Any, NoReturn
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -34,6 +35,7 @@ __all__ = [
     "app",
     "err",
     "out",
+    "print_document",
     "severity",
     "status_of",
     "to_be_written",
@@ -54,6 +56,12 @@ class Ended(BaseException):
 
 _CONTROL = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
 """What a terminal obeys and does not show, and a trace or a program's name may hold."""
+
+
+def print_document(document: Any) -> None:
+    """Print what ``--json`` asks for: one document, whose schema is in specs/documents.schema.json."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+    sys.stdout.flush()
 
 
 class Output(Console):

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 
-import attrs
-
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, out, severity
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, out, print_document, severity
 from refmodel.designs import REFERENCES, SHIPPED
 from refmodel.engines.differential import Comparison, common, compare
 from refmodel.engines.replaying import replay
@@ -17,6 +14,7 @@ from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 from refmodel.report import terminal
+from refmodel.report.documents import ComparedDocument
 
 
 def compared(design: str | None, against: str, seconds: float, seed: int, as_json: bool) -> int:
@@ -29,12 +27,12 @@ def compared(design: str | None, against: str, seconds: float, seed: int, as_jso
             continue
         done = compare(mine, beside, seconds=seconds, seed=seed)
         worst = max(worst, FAILS if done.difference else HOLDS if done.compared else UNDECIDED, key=severity)
-        documents.append({"design": name, "against": beside.name, **attrs.asdict(done, filter=lambda a, v: a.name != "difference"),
-                          "differs": done.difference is not None})
+        documents.append(ComparedDocument(name, beside.name, done.runs, done.compared, done.explained, done.seconds,
+                                          differs=done.difference is not None))
         if not as_json:
             _show_comparison(name, mine, beside, done)
     if as_json:
-        print(json.dumps(documents, indent=2))
+        print_document(documents)
     return worst if documents else UNDECIDED
 
 

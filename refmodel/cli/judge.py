@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import attrs
 import typer
@@ -28,6 +27,7 @@ from refmodel.cli.common import (
     app,
     err,
     out,
+    print_document,
     to_be_written,
 )
 from refmodel.cli.progress import Counting
@@ -43,6 +43,7 @@ from refmodel.oracle.trace.judge import judge_trace
 from refmodel.oracle.trace.verdicts import TraceVerdict
 from refmodel.oracle.vectors.running import run as run_vectors
 from refmodel.report import ci, pages, stories, terminal, trace_stories, traces
+from refmodel.report.documents import DeviationDocument, JudgedDocument, TraceDocument
 
 FORMATS = api.TRACE_JUDGES
 MOST_DRAWN, MOST_STORIES = 4, 100
@@ -114,7 +115,7 @@ def _judge_implementation(name: str, seconds: float, seed: int, checks: int | No
         examples = tuple(example for v in verdicts for example in pages.examples(v))
         pages.write(pages.Page(f"refmodel judge {name}", said, examples=examples), files.html)
     if as_json:
-        print(json.dumps([judged_document(v) for v in verdicts], indent=2))
+        print_document([judged_document(v) for v in verdicts])
     if any(new_titles(v) for v in verdicts):
         return FAILS
     if not ran or not any(v.checks for v in verdicts):
@@ -164,7 +165,7 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
                      for number, v in enumerate(deviating[:MOST_STORIES]))
         pages.write(pages.Page("refmodel judge", said, stories=told), files.html)
     if as_json:
-        print(json.dumps([_trace_document(verdict, expected) for verdict in verdicts], indent=2))
+        print_document([_trace_document(verdict, expected) for verdict in verdicts])
     else:
         for verdict in verdicts:
             traces.told(out, verdict, expected)
@@ -178,10 +179,10 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
     return HOLDS if all(verdict.judged for verdict in verdicts) else UNDECIDED
 
 
-def _trace_document(verdict: TraceVerdict, expected: Expected) -> dict[str, Any]:
+def _trace_document(verdict: TraceVerdict, expected: Expected) -> TraceDocument:
     known = None if verdict.deviation is None else expected.entry(verdict.deviation)
-    return {**attrs.asdict(verdict), "known": None if known is None else known.reason,
-            "exercised": attrs.asdict(exercised([verdict.met])) if verdict.met else None}
+    return TraceDocument(**attrs.asdict(verdict, recurse=False), known=None if known is None else known.reason,
+                         exercised=exercised([verdict.met]) if verdict.met else None)
 
 
 def _words(verdict: TraceVerdict) -> str:
@@ -231,12 +232,11 @@ def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, v
     return verdicts, True
 
 
-def judged_document(verdict: Verdict) -> dict[str, Any]:
+def judged_document(verdict: Verdict) -> JudgedDocument:
     deviations = []
     for d in verdict.deviations:
         known = known_of(verdict, d)
-        deviations.append({"title": d.finding.title, "source": d.finding.source, "times": verdict.seen.get(d.finding.title, 0),
-                           "known": known.name if known else None, "test": list(d.test.lines()),
-                           "expected": d.finding.expected, "got": d.finding.got})
-    return {"judge": verdict.implementation, "subject": verdict.subject, "checks": verdict.checks,
-            "seconds": round(verdict.seconds, 3), "deviations": deviations}
+        deviations.append(DeviationDocument(
+            d.finding.title, d.finding.source, verdict.seen.get(d.finding.title, 0), known.name if known else None,
+            tuple(d.test.lines()), d.finding.expected, d.finding.got))
+    return JudgedDocument(verdict.implementation, verdict.subject, verdict.checks, round(verdict.seconds, 3), tuple(deviations))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any
+from typing import Annotated
 
+import attrs
 import typer
 
 from refmodel.bugs.leaks import LEAKS
 from refmodel.cli import completion
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, severity
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, print_document, severity
 from refmodel.engines.layout import fits_bytes
 from refmodel.engines.replaying import replay as run_again
 from refmodel.engines.unwinding import Leak, Unwinding, flows_of, known_tables, search, watching
@@ -21,6 +21,7 @@ from refmodel.language.places import home_of
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import SIZES, in_geometry, load, read, sizes_of
 from refmodel.report import terminal
+from refmodel.report.documents import FlowDocument, LeakDocument, LeaksDocument
 
 SHIPPED_HERE = ("any over swapping, sharing", "any over ksm, populate-on-demand", "any over ballooning, free-page-reporting",
                 "any over dirty-logging, access-tracking", "any over guest-copies, devices")
@@ -69,7 +70,7 @@ def leaks(
         if not as_json:
             _show(name, outline, watched, found, whole=design is not None, channel=specimen.channel if specimen else "")
     if as_json:
-        print(json.dumps(documents, indent=2))
+        print_document(documents)
     raise typer.Exit(worst)
 
 
@@ -80,7 +81,8 @@ def _flows(name: str, outline: Outline, geometry: Geometry, seconds: float, as_j
         found = search(outline, geometry, seconds, unmeant=op)
         status = HOLDS if found.leak else FAILS if found.complete else UNDECIDED
         worst = max(worst, status, key=severity)
-        documents.append({"flow": flow, "operation": op, **_document(name, outline, geometry, found)})
+        shown = attrs.asdict(_document(name, outline, geometry, found), recurse=False)
+        documents.append(FlowDocument(**shown, flow=flow, operation=op))
         if as_json:
             continue
         if found.leak:
@@ -90,7 +92,7 @@ def _flows(name: str, outline: Outline, geometry: Geometry, seconds: float, as_j
     if not documents:
         raise BadDesign(f"{name}: names no flow that is meant; expected one, such as flows = {{'populate': 'memory is given'}}")
     if as_json:
-        print(json.dumps(documents, indent=2))
+        print_document(documents)
     return worst
 
 
@@ -160,11 +162,13 @@ def _tell(outline: Outline, geometry: Geometry, leak: Leak) -> None:
         out.print(terminal.trace(outline, list(run_again(outline, geometry, run))))
 
 
-def _document(name: str, outline: Outline, geometry: Geometry, found: Unwinding) -> dict[str, Any]:
-    leak = found.leak
-    return {"design": name, "complete": found.complete, "states": found.states, "compared": found.compared,
-            "outcomes": sorted(found.outcomes), "changes": sorted(found.changes), "observers": sorted(found.observers),
-            "flows": sorted(found.flows),
-            "leak": leak and {"condition": leak.condition, "vm": leak.vm, "runs": [
-                [str(terminal.step_title(outline, i, told)) for i, told in enumerate(run_again(outline, geometry, run), 1)]
-                for run in (leak.run, leak.other) if run is not None]}}
+def _document(name: str, outline: Outline, geometry: Geometry, found: Unwinding) -> LeaksDocument:
+    return LeaksDocument(name, found.complete, found.states, found.compared, tuple(sorted(found.outcomes)),
+                         tuple(sorted(found.changes)), tuple(sorted(found.observers)), tuple(sorted(found.flows)),
+                         None if found.leak is None else _leak(outline, geometry, found.leak))
+
+
+def _leak(outline: Outline, geometry: Geometry, leak: Leak) -> LeakDocument:
+    return LeakDocument(leak.condition, leak.vm, tuple(
+        tuple(str(terminal.step_title(outline, i, told)) for i, told in enumerate(run_again(outline, geometry, run), 1))
+        for run in (leak.run, leak.other) if run is not None))

@@ -26,6 +26,7 @@ from refmodel.cli.common import (
     app,
     err,
     out,
+    print_document,
     to_be_written,
 )
 from refmodel.language import BadDesign
@@ -36,6 +37,7 @@ from refmodel.oracle.trace.exercised import exercised
 from refmodel.oracle.trace.expected import read_expected
 from refmodel.oracle.trace.lockstep import converse, listening
 from refmodel.report import ci, traces
+from refmodel.report.documents import DrivenDocument
 from refmodel.report.files import put
 
 
@@ -93,7 +95,7 @@ def drive(
         ci.save([ci.of_error("drive", command[0], str(why))], junit, sarif)
         raise
     if as_json:
-        print(json.dumps({**attrs.asdict(done), "exercised": attrs.asdict(exercised([done.met]))}, indent=2))
+        print_document(DrivenDocument(**attrs.asdict(done, recurse=False), exercised=exercised([done.met])))
     else:
         traces.driven(out, done)
         if coverage:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import attrs
-
-from refmodel.cli.common import out
+from refmodel.cli.common import out, print_document
 from refmodel.engines.exits import measure
 from refmodel.language import BadDesign
 from refmodel.management import mechanisms as of_mechanisms
@@ -23,6 +20,7 @@ from refmodel.management.translation import streams
 from refmodel.management.translation.comparing import compared
 from refmodel.report import efficiency, management, pages, translation
 from refmodel.report import policies as periods_shown
+from refmodel.report.explained_documents import ExitsDocument, MechanismsDocument, PoliciesDocument, PolicyRunDocument
 
 
 def policies(file: Path | None, names: Sequence[str], html: Path | None, as_json: bool) -> None:
@@ -37,7 +35,7 @@ def policies(file: Path | None, names: Sequence[str], html: Path | None, as_json
     if html is not None:
         pages.write(_page(scores, runs), html)
     if as_json:
-        print(json.dumps(_document(scores, runs), indent=2))
+        print_document(_document(scores, runs))
         return
     for name, workload, periods in runs if names else ():
         out.print(periods_shown.table(workload, name, periods))
@@ -53,10 +51,9 @@ def _page(scores: dict[str, list[Score]], runs: Sequence[tuple[str, Workload, li
                       tables=(*tables, *(periods_shown.page_table(workload, name, periods) for name, workload, periods in runs)))
 
 
-def _document(scores: dict[str, list[Score]], runs: Sequence[tuple[str, Workload, list[Period]]]) -> dict[str, object]:
-    return {"scores": {name: [attrs.asdict(score) for score in found] for name, found in scores.items()},
-            "runs": [{"run": name, "periods": [{**attrs.asdict(p), "state": p.state.value} for p in periods]}
-                     for name, _, periods in runs]}
+def _document(scores: dict[str, list[Score]], runs: Sequence[tuple[str, Workload, list[Period]]]) -> PoliciesDocument:
+    return PoliciesDocument({name: tuple(found) for name, found in scores.items()},
+                            tuple(PolicyRunDocument(name, tuple(periods)) for name, _, periods in runs))
 
 
 def exits(file: Path | None, html: Path | None, as_json: bool) -> None:
@@ -68,8 +65,7 @@ def exits(file: Path | None, html: Path | None, as_json: bool) -> None:
     if html is not None:
         pages.write(pages.Page("refmodel explain exits", tables=tuple(table.on_page() for table in tables)), html)
     if as_json:
-        print(json.dumps({"exits": [attrs.asdict(m) for m in measured],
-                          "translation": {name: attrs.asdict(each) for name, each in found.items()}}, indent=2))
+        print_document(ExitsDocument(tuple(measured), found))
         return
     out.print(efficiency.exits_table(measured))
     out.print(efficiency.bounds_table(measured))
@@ -89,9 +85,8 @@ def mechanisms(file: Path | None, html: Path | None, as_json: bool) -> None:
     if html is not None:
         pages.write(pages.Page("refmodel explain mechanisms", tables=tuple(table.on_page() for table in tables)), html)
     if as_json:
-        print(json.dumps({"mechanisms": {name: [attrs.asdict(r) for r in found] for name, found in regained.items()},
-                          "saved": {name: attrs.asdict(s) for name, s in saved.items()},
-                          "estimators": {name: [attrs.asdict(e) for e in found] for name, found in errors.items()}}, indent=2))
+        print_document(MechanismsDocument({name: tuple(found) for name, found in regained.items()}, saved,
+                                          {name: tuple(found) for name, found in errors.items()}))
         return
     for table in tables:
         out.print(table.on_terminal())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from os import cpu_count
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import attrs
 import typer
@@ -13,11 +12,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from refmodel.cli import completion
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, err, out
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, err, out, print_document
 from refmodel.engines.mutation import campaign, hardware
 from refmodel.engines.mutation.campaign import Campaign, Choice, Judged
 from refmodel.engines.mutation.scores import Score, keep, kept, scored
 from refmodel.loading import load
+from refmodel.report.documents import MutantDocument, MutationDocument
 
 
 @app.command()
@@ -57,7 +57,7 @@ def mutate(
     if record is not None:
         keep(record, scored(done))
     if as_json:
-        print(json.dumps(_document(done), indent=2))
+        print_document(_document(done))
     else:
         _show(done)
     raise typer.Exit(UNDECIDED if not done.judged else FAILS if done.open or done.stale else HOLDS)
@@ -89,9 +89,9 @@ def _summary(s: Score) -> str:
             f"{s.allowed} that only do what the text may do, {s.with_reason} equivalent for a reason that is written down.")
 
 
-def _document(done: Campaign) -> dict[str, Any]:
+def _document(done: Campaign) -> MutationDocument:
     score = scored(done)
-    return {**attrs.asdict(score), "survivors": score.survivors, "percent": round(score.percent, 1), "stale": list(done.stale),
-            "mutants_judged": [{"file": j.mutant.file, "line": j.mutant.line, "function": j.mutant.name,
-                                "operator": j.mutant.operator, "before": j.mutant.before, "after": j.mutant.after,
-                                "key": j.mutant.key, "verdict": j.verdict, "why": j.why, "reason": j.reason} for j in done.judged]}
+    judged = tuple(MutantDocument(j.mutant.file, j.mutant.line, j.mutant.name, j.mutant.operator, j.mutant.before, j.mutant.after,
+                                  j.mutant.key, j.verdict, j.why, j.reason) for j in done.judged)
+    return MutationDocument(**attrs.asdict(score, recurse=False), survivors=score.survivors, percent=round(score.percent, 1),
+                            stale=tuple(done.stale), mutants_judged=judged)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import attrs
 import typer
@@ -12,7 +11,7 @@ from rich.table import Table
 
 from refmodel.bare_machines import bare_machine_of
 from refmodel.cli import completion
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, app, out, to_be_written
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, app, out, print_document, to_be_written
 from refmodel.engines.corresponding import never_completed, shared
 from refmodel.engines.induction import prove
 from refmodel.engines.judgements import Simulated
@@ -22,6 +21,7 @@ from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 from refmodel.report import pages, squares, stories, terminal
+from refmodel.report.documents import RefinementDocument, UnexplainedDocument
 
 BARE = "bare"
 """In the place of a design: the machine that the guests believe they run on."""
@@ -53,7 +53,7 @@ def refine(
     runs = simulated_runs(mine, other, mine.cls.geometry, seconds=seconds, seed=seed)
     proofs, unproved = ([], []) if runs.failure else _proofs(mine, other, jobs)
     if as_json:
-        print(json.dumps(_document(design, other, runs, proofs, unproved), indent=2))
+        print_document(_document(design, other, runs, proofs, unproved))
     else:
         _show(design, mine, other, runs, proofs, unproved)
     if html is not None:
@@ -121,9 +121,8 @@ def _page(name: str, mine: Outline, other: Outline, runs: SimulatedRuns) -> page
     return pages.Page(title, stories=(story,))
 
 
-def _document(name: str, other: Outline, runs: SimulatedRuns, proofs: list[Simulated], unproved: list[str]) -> dict[str, Any]:
-    failure = runs.failure
-    return {"design": name, "to": other.name, "runs": runs.runs, "steps": runs.steps, "explained": dict(runs.explained),
-            "failure": failure and {"broken": failure.broken.sentence,
-                                    "run": [f"{s.operation}{s.arguments}" for s in failure.run.steps]},
-            "proofs": [attrs.asdict(each) for each in proofs], "unproved": unproved}
+def _document(name: str, other: Outline, runs: SimulatedRuns, proofs: list[Simulated], unproved: list[str]) -> RefinementDocument:
+    failure = None if runs.failure is None else UnexplainedDocument(
+        runs.failure.broken.sentence, tuple(f"{s.operation}{s.arguments}" for s in runs.failure.run.steps))
+    return RefinementDocument(name, other.name, runs.runs, runs.steps, dict(runs.explained), failure, tuple(proofs),
+                              tuple(unproved))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ import typer
 from refmodel import api
 from refmodel.bugs import MUTANTS, Mutant
 from refmodel.cli import completion, management
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, app, err, out
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, app, err, out, print_document
 from refmodel.cli.progress import Counting
 from refmodel.engines.bench import Kill
 from refmodel.engines.bench import matrix as kill_matrix
@@ -23,6 +22,7 @@ from refmodel.language.unsound import BadDesign
 from refmodel.machine.x86.instructions import X86_INSTRUCTIONS, classify
 from refmodel.management.simulation import POLICIES
 from refmodel.report import efficiency, explaining, pages, stories, terminal
+from refmodel.report.explained_documents import BugDocument, InstructionDocument
 
 TOPICS = ("exits", "instructions", "mechanisms", "policy")
 OF_MEMORY = ("exits", "mechanisms", "policy")
@@ -49,9 +49,8 @@ def bench(
     bugs = {n: m for n, m in MUTANTS.items() if name in (None, n)}
     rows, interrupted = _rows(bugs, quiet=as_json)
     if as_json:
-        print(json.dumps([{"bug": n, "clause": bugs[n].clause, "about": bugs[n].title, "entry": bugs[n].entry,
-                           "reference": bugs[n].reference, "engines": [attrs.asdict(k) for k in kills]}
-                          for n, kills in rows.items()], indent=2))
+        print_document([BugDocument(n, bugs[n].clause, bugs[n].title, bugs[n].entry, bugs[n].reference, tuple(kills))
+                        for n, kills in rows.items()])
     elif rows:
         out.print(terminal.kill_table({n: (bugs[n].clause, bugs[n].told) for n in bugs}, rows))
     if html is not None:
@@ -139,7 +138,7 @@ def explain(
     if topic not in TOPICS:
         explanation = explaining.explain(topic)
         if as_json:
-            print(json.dumps(attrs.asdict(explanation), indent=2))
+            print_document(explanation)
         else:
             terminal.explained(out, explanation)
         return
@@ -147,8 +146,8 @@ def explain(
         management.exits(workload, html, as_json)
         return
     if as_json:
-        print(json.dumps([{"instruction": x.name, **attrs.asdict(classify(x.does)), "remedy": x.remedy} for x in X86_INSTRUCTIONS],
-                         indent=2))
+        print_document([InstructionDocument(**attrs.asdict(classify(x.does)), instruction=x.name, remedy=x.remedy)
+                        for x in X86_INSTRUCTIONS])
         return
     out.print(efficiency.instruction_table())
     out.print(efficiency.instruction_verdict())

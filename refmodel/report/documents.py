@@ -1,4 +1,4 @@
-"""Reports on designs as documents: what ``--json`` prints."""
+"""What ``--json`` prints: the documents of every command, as records. ``refmodel/report/schemas.py`` makes their schemas."""
 
 from __future__ import annotations
 
@@ -6,15 +6,279 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
+import msgspec
 
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.counterexamples import Counterexample
+from refmodel.engines.judgements import Simulated
 from refmodel.engines.machine import Broken, Failure
-from refmodel.engines.verdicts import EngineReport, conclusion, status_of
+from refmodel.engines.mutation.scores import Score
+from refmodel.engines.verdicts import EngineReport, Numbers, conclusion, status_of
 from refmodel.engines.words import call, place
 from refmodel.engines.words import shown as shown_value
 from refmodel.language.design import Outline
+from refmodel.oracle.trace.driving import Driven
+from refmodel.oracle.trace.exercised import Exercised
+from refmodel.oracle.trace.verdicts import TraceVerdict
 from refmodel.report import terminal
+
+
+@attrs.frozen
+class LawDocument:
+    """A law, and what an engine says of it."""
+
+    clause: str
+    law: str
+    verdict: str
+    """One of the words of specs/guide/verdicts.md."""
+    words: str
+    """The verdict as it is printed, with its number of steps or times."""
+
+
+@attrs.frozen
+class BrokenDocument:
+    """What is broken: a law, or an assertion of the monitor's text."""
+
+    clause: str
+    law: str | None
+    """None where no law is broken, but the text went wrong."""
+    sentence: str
+    names: dict[str, Any]
+    """The names for which the law is broken."""
+    error: str
+    """What went wrong in the text; empty where a law is broken."""
+
+
+@attrs.frozen
+class FailureDocument(BrokenDocument):
+    """A run from power-on that breaks a law; or a step that does, from a lawful state that perhaps no run reaches."""
+
+    steps: tuple[str, ...] = ()
+    """Of the run, in words; none where it is a step from a lawful state."""
+    token: str | None = None
+    """What ``refmodel replay`` takes; None for a step from a lawful state, and for a design that no name leads to."""
+    from_a_lawful_state: bool = False
+    operation: str = ""
+    """The operation whose step it is, from a lawful state."""
+
+
+@attrs.frozen
+class EntryDocument:
+    """An entry of a table, and what it holds."""
+
+    entry: str
+    value: str
+
+
+@attrs.frozen
+class CounterexampleDocument(BrokenDocument):
+    """A counterexample to induction: the entries that matter, the step, and the law that it breaks."""
+
+    operation: str
+    step: str
+    entries: tuple[EntryDocument, ...]
+    other_entries: int
+    """How many further entries matter to nothing and are not shown."""
+
+
+@attrs.frozen
+class SuggestionDocument:
+    """Laws that the proof lacks, as far as a search found them."""
+
+    words: tuple[str, ...]
+    laws: str
+    """Text to be pasted; empty where none was found."""
+
+
+@attrs.frozen
+class DisagreementDocument:
+    """Two engines, or two readings of the text, that do not agree: a defect of refmodel's, to be reported."""
+
+    kind: str
+    case: str
+    token: str | None
+
+
+@attrs.frozen
+class EngineDocument:
+    """What one engine says of a design."""
+
+    engine: str
+    covered: str
+    """What the engine looked at, in words."""
+    numbers: Numbers
+    seconds: float
+    notes: tuple[str, ...]
+    undecided: tuple[str, ...]
+    """What was not shown, and why."""
+    remembered: bool
+    """Whether the answer was given before, of the very same text."""
+    laws: tuple[LawDocument, ...]
+    failure: FailureDocument | None
+    examples: tuple[FailureDocument, ...]
+    suggestion: SuggestionDocument | None
+    leans_on: dict[str, tuple[str, ...]] | None
+    """For each law, by name, the laws that its proof used; None where it was not asked."""
+    counterexamples: tuple[CounterexampleDocument, ...]
+    disagreement: DisagreementDocument | None
+
+
+@attrs.frozen
+class DesignDocument:
+    """What ``refmodel check`` says of a design."""
+
+    design: str
+    status: int
+    """The exit status that this design alone would have."""
+    conclusion: str
+    engines: tuple[EngineDocument, ...]
+
+
+@attrs.frozen
+class ComparedDocument:
+    """What ``refmodel check --against`` says of a design beside another."""
+
+    design: str
+    against: str
+    runs: int
+    compared: int
+    """Instructions whose outcomes were compared."""
+    explained: int
+    """Those that showed what only a cached translation explains."""
+    seconds: float
+    differs: bool
+    """Whether a guest can tell the difference."""
+
+
+@attrs.frozen
+class LeakDocument:
+    """Two runs that look alike to a VM, until it is shown in one what it is not in the other."""
+
+    condition: str
+    vm: int
+    """The VM that comes to know."""
+    runs: tuple[tuple[str, ...], ...]
+
+
+@attrs.frozen
+class LeaksDocument:
+    """What ``refmodel leaks`` says of a design."""
+
+    design: str
+    complete: bool
+    """Whether every state was visited."""
+    states: int
+    compared: int
+    """Pairs of steps that were compared."""
+    outcomes: tuple[str, ...]
+    """Operations whose outcomes were compared."""
+    changes: tuple[str, ...]
+    """Operations after which it was compared what the VM knows."""
+    observers: tuple[int, ...]
+    flows: tuple[str, ...]
+    """What the VM is meant to come to know."""
+    leak: LeakDocument | None
+
+
+@attrs.frozen
+class FlowDocument(LeaksDocument):
+    """A flow that is meant (``refmodel leaks --flows``): where it happens, ``leak`` shows it."""
+
+    flow: str
+    operation: str
+
+
+@attrs.frozen
+class UnexplainedDocument:
+    """A run whose last step the other design cannot take."""
+
+    broken: str
+    run: tuple[str, ...]
+
+
+@attrs.frozen
+class RefinementDocument:
+    """What ``refmodel refine`` says."""
+
+    design: str
+    to: str
+    runs: int
+    steps: int
+    explained: dict[str, int]
+    """For each operation, how many of its steps were steps of the other design."""
+    failure: UnexplainedDocument | None
+    proofs: tuple[Simulated, ...]
+    unproved: tuple[str, ...]
+
+
+@attrs.frozen
+class MutantDocument:
+    """A mutant of the text, and what became of it."""
+
+    file: str
+    line: int
+    function: str
+    operator: str
+    before: str
+    after: str
+    key: str
+    """What names it in the file of reasons."""
+    verdict: str
+    why: str
+    reason: str
+
+
+@attrs.frozen
+class MutationDocument(Score):
+    """What ``refmodel mutate`` says of a text."""
+
+    survivors: tuple[str, ...]
+    """The keys of those that nothing notices and that have no reason."""
+    percent: float
+    stale: tuple[str, ...]
+    """Reasons that belong to no mutant any more."""
+    mutants_judged: tuple[MutantDocument, ...]
+
+
+@attrs.frozen
+class DeviationDocument:
+    """A class of deviations of an implementation's walks, with a smallest test that shows it."""
+
+    title: str
+    source: str
+    """The manual's section that says otherwise."""
+    times: int
+    known: str | None
+    test: tuple[str, ...]
+    expected: str
+    got: str
+
+
+@attrs.frozen
+class JudgedDocument:
+    """What ``refmodel judge`` says of one subject of an implementation."""
+
+    judge: str
+    subject: str
+    checks: int
+    seconds: float
+    deviations: tuple[DeviationDocument, ...]
+
+
+@attrs.frozen
+class TraceDocument(TraceVerdict):
+    """What ``refmodel judge`` says of a trace."""
+
+    known: str | None = None
+    """The reason, where the deviation is in the file of known ones."""
+    exercised: Exercised | None = None
+
+
+@attrs.frozen
+class DrivenDocument(Driven):
+    """What ``refmodel drive`` says of an implementation."""
+
+    exercised: Exercised = attrs.field(kw_only=True)
 
 
 def run_of(name: str, outline: Outline, report: EngineReport, failure: Failure) -> BrokenRun:
@@ -22,58 +286,57 @@ def run_of(name: str, outline: Outline, report: EngineReport, failure: Failure) 
     return BrokenRun(outline, report.geometry or outline.cls.geometry, failure, name)
 
 
-def document(name: str, outline: Outline, reports: Sequence[EngineReport]) -> dict[str, Any]:
+def document(name: str, outline: Outline, reports: Sequence[EngineReport]) -> DesignDocument:
     """All reports on a design."""
-    return {
-        "design": name,
-        "status": status_of(reports),
-        "conclusion": conclusion(reports),
-        "engines": [{
-            "engine": r.engine, "covered": r.covered, "numbers": attrs.asdict(r.numbers),
-            "seconds": round(r.seconds, 3), "notes": list(r.notes),
-            "undecided": [*([r.why] if r.why else []), *r.unproved], "remembered": r.remembered,
-            "laws": [{"clause": each.clause, "law": each.name, "verdict": str(v), "words": r.words(each)}
-                     for each, v in r.verdicts.items()],
-            "failure": _failure_document(name, outline, r),
-            "examples": [_run_document(run_of(name, outline, r, each)) for each in r.examples],
-            "suggestion": {"words": list(r.suggestion), "laws": r.suggested} if r.suggestion else None,
-            "leans_on": None if r.leans_on is None else {law: list(uses) for law, uses in r.leans_on.items()},
-            "counterexamples": [_counterexample_document(outline, case) for case in r.counterexamples],
-            "disagreement": _disagreement_document(name, outline, r),
-        } for r in reports],
-    }
+    return DesignDocument(name, status_of(reports), conclusion(reports), tuple(_engine(name, outline, r) for r in reports))
 
 
-def _disagreement_document(name: str, outline: Outline, report: EngineReport) -> dict[str, Any] | None:
+def plain(document: Any) -> Any:
+    """A document as dictionaries, lists and numbers."""
+    return msgspec.json.decode(msgspec.json.encode(document))
+
+
+def _engine(name: str, outline: Outline, report: EngineReport) -> EngineDocument:
+    return EngineDocument(
+        engine=report.engine, covered=report.covered, numbers=report.numbers, seconds=round(report.seconds, 3), notes=report.notes,
+        undecided=(*([report.why] if report.why else []), *report.unproved), remembered=report.remembered,
+        laws=tuple(LawDocument(each.clause, each.name, str(v), report.words(each)) for each, v in report.verdicts.items()),
+        failure=_failure(name, outline, report),
+        examples=tuple(_run(run_of(name, outline, report, each)) for each in report.examples),
+        suggestion=SuggestionDocument(report.suggestion, report.suggested) if report.suggestion else None,
+        leans_on=report.leans_on, counterexamples=tuple(_counterexample(outline, case) for case in report.counterexamples),
+        disagreement=_disagreement(name, outline, report))
+
+
+def _disagreement(name: str, outline: Outline, report: EngineReport) -> DisagreementDocument | None:
     case = report.disagreement
     if case is None:
         return None
-    token = None if case.failure is None else run_of(name, outline, report, case.failure).token
-    return {"kind": case.kind, "case": case.case, "token": token}
+    return DisagreementDocument(case.kind, case.case,
+                                None if case.failure is None else run_of(name, outline, report, case.failure).token)
 
 
-def _failure_document(name: str, outline: Outline, report: EngineReport) -> dict[str, Any] | None:
+def _failure(name: str, outline: Outline, report: EngineReport) -> FailureDocument | None:
     if report.failure is not None and report.geometry is not None:
-        return _run_document(run_of(name, outline, report, report.failure))
+        return _run(run_of(name, outline, report, report.failure))
     if report.counterexamples:
-        return {**_broken_document(report.counterexamples[0].witness.broken),
-                "from_a_lawful_state": True, "operation": report.operation}
+        return FailureDocument(**_broken(report.counterexamples[0].witness.broken), from_a_lawful_state=True,
+                               operation=report.operation)
     return None
 
 
-def _run_document(run: BrokenRun) -> dict[str, Any]:
-    return {**_broken_document(run.failure.broken),
-            "steps": [str(terminal.step_title(run.design, i, t)) for i, t in enumerate(run.told(), 1)], "token": run.token}
+def _run(run: BrokenRun) -> FailureDocument:
+    steps = tuple(str(terminal.step_title(run.design, i, t)) for i, t in enumerate(run.told(), 1))
+    return FailureDocument(**_broken(run.failure.broken), steps=steps, token=run.token)
 
 
-def _broken_document(broken: Broken) -> dict[str, Any]:
+def _broken(broken: Broken) -> dict[str, Any]:
     return {"clause": broken.clause, "law": broken.law.name if broken.law else None, "sentence": broken.sentence,
             "names": dict(broken.names), "error": broken.error}
 
 
-def _counterexample_document(outline: Outline, case: Counterexample) -> dict[str, Any]:
-    """A counterexample to induction: the entries that matter, the step, and the law that it breaks."""
-    entries = [{"entry": f"{table}[{place(outline.table(table), key)}]", "value": shown_value(outline.table(table).value, value)}
-               for table, key, value in case.entries]
-    return {**_broken_document(case.witness.broken), "operation": case.operation, "step": call(outline, case.witness.step),
-            "from": entries, "other_entries": case.others}
+def _counterexample(outline: Outline, case: Counterexample) -> CounterexampleDocument:
+    entries = tuple(EntryDocument(f"{table}[{place(outline.table(table), key)}]", shown_value(outline.table(table).value, value))
+                    for table, key, value in case.entries)
+    return CounterexampleDocument(**_broken(case.witness.broken), operation=case.operation, step=call(outline, case.witness.step),
+                                  entries=entries, other_entries=case.others)
