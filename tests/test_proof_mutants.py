@@ -4,18 +4,12 @@ Where the theorem is that a walk is as declared, the counterexample has been run
 """
 
 import json
-import shutil
-import subprocess
-import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
-import attrs
 import pytest
 
 from tests.made_once import made_once
+from tests.text_mutants import Mutant, outcomes
 
 ROOT = Path(__file__).parent.parent
 GUEST, EPT = "x86.guest_walk.the_walk_is_as_declared(4)", "x86.ept_walk.the_walk_is_as_declared(4)"
@@ -26,16 +20,6 @@ BITS_32, PAE = "x86.legacy_walk.the_walk_is_as_declared(32-bit)", "x86.legacy_wa
 PDPTES = "x86.legacy_walk.pdptes_are_loaded_whole_or_not_at_all()"
 THROUGH_EPT = f"{NESTED}ept_it_is_the_guest_s_walk_of_what_ept_shows(4)"
 THROUGH_NPT = f"{NESTED}npt_it_is_the_guest_s_walk_of_what_the_nested_tables_show(4)"
-
-
-@attrs.frozen
-class Mutant:
-    """A change to a file of refmodel/machine, and the theorem that it makes false."""
-
-    file: str
-    old: str
-    new: str
-    theorem: str
 
 
 MUTANTS = [Mutant(*m) for m in (
@@ -153,56 +137,30 @@ def test_the_text_still_says_what_could_be_said_otherwise(file: str, old: str, n
     assert old in (ROOT / "refmodel" / "machine" / file).read_text() and old != new and why
 
 
-RUN = """
-import sys
-from proofs.theorems import THEOREMS
-from proofs.walking import Refuted
-(theorem,) = [t for t in THEOREMS if t.name == sys.argv[1]]
-try:
-    theorem.prove()
-except Refuted as why:
-    print("refuted:", why)
-"""
-
-
-def outcome(mutant: Mutant, folder: Path) -> str:
-    for package in ("refmodel", "proofs"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    file = folder / "refmodel" / "machine" / mutant.file
-    text = file.read_text()
-    assert text.count(mutant.old) == 1, f"{mutant.file} says {mutant.old!r} {text.count(mutant.old)} times"
-    file.write_text(text.replace(mutant.old, mutant.new))
-    done = subprocess.run([sys.executable, "-c", RUN, mutant.theorem], cwd=folder, capture_output=True, text=True, check=False,
-                          timeout=300, env={"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"})
-    return done.stdout + done.stderr
-
-
 LEGACY = [mutant for mutant in MUTANTS if mutant.file == "x86/legacy_walk.py"]
 USUAL = [mutant for mutant in MUTANTS if mutant not in LEGACY]
 
 
-def try_all(mutants: Sequence[Mutant], folder: Path) -> None:
-    with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(outcome, mutants, [folder / str(number) for number in range(len(mutants))]))
-    (folder / "outcomes.json").write_text(json.dumps(found))
+def try_all(folder: Path) -> None:
+    (folder / "outcomes.json").write_text(json.dumps(outcomes(USUAL)))
 
 
 @pytest.fixture(scope="session")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[Mutant, str]:
-    folder = made_once(tmp_path_factory, "proof_mutants", partial(try_all, USUAL))
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[Mutant, str]:
+    folder = made_once(tmp_path_factory, "proof_mutants", try_all)
     return dict(zip(USUAL, json.loads((folder / "outcomes.json").read_text()), strict=True))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", LEGACY, ids=lambda m: m.old[:30])
-def test_a_theorem_of_older_paging_is_refuted(mutant: Mutant, tmp_path: Path) -> None:
-    said = outcome(mutant, tmp_path / "mutant")
-    assert said.startswith("refuted:"), said
+def test_a_theorem_of_older_paging_is_refuted(mutant: Mutant) -> None:
+    [said] = outcomes([mutant])
+    assert said.startswith("Refuted:"), said
 
 
 @pytest.mark.parametrize("mutant", USUAL, ids=lambda m: f"{m.file}: {m.old[:30]}")
-def test_the_theorem_is_refuted(mutant: Mutant, outcomes: dict[Mutant, str]) -> None:
-    said = outcomes[mutant]
-    assert said.startswith("refuted:"), said
+def test_the_theorem_is_refuted(mutant: Mutant, told: dict[Mutant, str]) -> None:
+    said = told[mutant]
+    assert said.startswith("Refuted:"), said
     if "as_declared" in mutant.theorem and "nested_page" not in mutant.theorem:
         assert "the text gives" in said

@@ -4,33 +4,26 @@ A counterexample to a walk's being as declared has been run on ints before it is
 """
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
-import attrs
 import pytest
 
 from tests.made_once import made_once
+from tests.text_mutants import Mutant, outcomes
 
-ROOT = Path(__file__).parent.parent
 SV32, SV39, SV39X4 = (f"riscv.walk.the_walk_is_as_declared({scheme})" for scheme in ("Sv32", "Sv39", "Sv39x4"))
 MEMORY, LEAF = "riscv.walk.nothing_leads_beyond_memory(Sv39)", "riscv.walk.the_leaf_lets_it_through(Sv39)"
 BOTH, BOTH32 = (f"riscv.two_stages.two_stages_are_the_vs_stage_over_what_the_second_shows({s})" for s in ("Sv39", "Sv32"))
 RECORD, ASKED = "riscv.leaf.a_leaf_says_what_the_bits_say()", "riscv.leaf.walking_bits_is_asking_the_leaf(Sv39x4)"
 
 
-@attrs.frozen
-class Mutant:
-    """A change to a function of refmodel/machine/riscv, and the theorem that it makes false."""
-
-    function: str
-    old: str
-    new: str
-    theorem: str
+def mutant(function: str, old: str, new: str, theorem: str) -> Mutant:
+    """``function`` is its file and its qualified name in refmodel/machine/riscv."""
+    file, _, name = function.partition(".")
+    return Mutant(f"riscv/{file}.py", old, new, theorem, name)
 
 
-MUTANTS = [Mutant(*m) for m in (
+MUTANTS = [mutant(*m) for m in (
     ("walk.walk", "if not translatable(stage, address):", "if False:", SV39),
     ("walk.walk", "table, every = stage.root, 0", "table, every = stage.root, 1 << 5", SV39),
     ("walk.walk", "(2 if stage.sv32 else 3)", "3", SV32),
@@ -89,7 +82,7 @@ MUTANTS = [Mutant(*m) for m in (
     ("leaf.has_flags", "leaf.accessed and ", "", ASKED),
     ("leaf.has_flags", " or access != Access.WRITE", "", ASKED),
 )]
-EQUIVALENT = {Mutant(*m): why for m, why in (
+EQUIVALENT = {mutant(*m): why for m, why in (
     (("walk.walk", "leaf = entry & (R | X) != 0", "leaf = entry & (R | W | X) != 0", SV39),
      "what is writable and not readable is not valid"),
     (("walk.valid", "level > 1 and entry & (A", "entry & (A", SV39),
@@ -97,53 +90,6 @@ EQUIVALENT = {Mutant(*m): why for m, why in (
     (("walk.valid", "level == 1 and entry >> 10", "entry >> 10", SV39), "at other levels, such a page is not aligned"),
 )}
 """Changes that nothing can notice, and why."""
-
-RUN = """
-import importlib, inspect, json, os, sys
-from proofs.theorems import THEOREMS
-from refmodel.language.changing import change
-from refmodel.language.sources import code_of
-
-def told(function, old, new, theorem):
-    module, _, rest = function.partition(".")
-    home = importlib.import_module(f"refmodel.machine.riscv.{module}")
-    found = home
-    for name in rest.split("."):
-        found = getattr(found, name)
-    text, own = inspect.getsource(home), inspect.getsource(found)
-    assert own.count(old) == 1, f"{function} says {old!r} {own.count(old)} times"
-    change(found, text.replace(own, own.replace(old, new)))
-    (claim,) = [t for t in THEOREMS if t.name == theorem]
-    try:
-        claim.prove()
-    except AssertionError as why:
-        return f"{type(why).__name__}: {why}"
-    return "proved"
-
-for mutant in json.load(sys.stdin):
-    there, here = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            said = told(*mutant)
-        except BaseException as why:
-            said = f"{type(why).__name__}: {why}"
-        os.write(here, json.dumps(said).encode()[:4000])
-        os._exit(0)
-    os.close(here)
-    with open(there) as answer:
-        print(answer.read(), flush=True)
-    os.waitpid(child, 0)
-"""
-
-
-def outcomes(mutants: list[Mutant]) -> list[str]:
-    """What the theorem says of each, in a process that ends with it."""
-    done = subprocess.run([sys.executable, "-c", RUN], input=json.dumps([attrs.astuple(m) for m in mutants]), cwd=ROOT, text=True,
-                          capture_output=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
 
 EVERY = [*MUTANTS, *EQUIVALENT]
 

@@ -12,7 +12,7 @@ no such operations begin each other's work again for ever.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -99,21 +99,28 @@ def _refuse_outside(cls: type) -> None:
 
 
 def _refuse_odd(cls: type, name: str, each: Pending, operations: Mapping[str, Operation], found: Mapping[str, Pending]) -> None:
-    place = place_of(home_of(cls, name), name)
+    odd = next(_odd(each, operations, found), None)
+    if odd is not None:
+        raise BadDesign(f"{place_of(home_of(cls, name), name)} {odd}")
+
+
+def _odd(each: Pending, operations: Mapping[str, Operation], found: Mapping[str, Pending]) -> Iterator[str]:
+    """What is wrong with what a condition waits for."""
     op = operations.get(each.until)
     if op is None:
-        raise BadDesign(f"{place} is pending until {each.until}, which is no operation; expected one of {', '.join(operations)}")
+        yield f"is pending until {each.until}, which is no operation; expected one of {', '.join(operations)}"
+        return
     if op.split:
-        raise BadDesign(f"{place} is pending until {op.name}, which yields: others run before it is done. Expected an operation "
-                        "without yield; its parts may be operations of their own")
+        yield (f"is pending until {op.name}, which yields: others run before it is done. Expected an operation without yield; its "
+               "parts may be operations of their own")
     names = dict(each.law.names)
     for parameter, kind in op.parameters:
         if names.get(parameter) != kind:
-            raise BadDesign(f"{place} is pending until {op.name}, whose parameter {parameter} it does not have; expected a "
-                            "parameter of that name and type, which says where it is pending")
+            yield (f"is pending until {op.name}, whose parameter {parameter} it does not have; expected a parameter of that name "
+                   "and type, which says where it is pending")
     for other in each.after:
         if other not in found:
-            raise BadDesign(f"{place} waits for {other}, which is not pending anywhere; expected one of {', '.join(found)}")
+            yield f"waits for {other}, which is not pending anywhere; expected one of {', '.join(found)}"
 
 
 __all__ = ["Pending", "led_to", "pending", "pendings", "stated"]

@@ -41,13 +41,12 @@ class Explanation:
 def explain(topic: str) -> Explanation:
     """The explanation of a topic; ``BadDesign`` if there is nothing of that name."""
     topic = topic.strip()
-    laws = all_laws()
-    name = topic.replace(" ", "_")
     bug = next((n for n, m in MUTANTS.items() if n == topic or (m.entry and m.entry == topic.upper())), None)
     if bug is not None:
         return of_bug(bug, MUTANTS[bug])
     if topic in SHIPPED | COMBINED:
         return of_design(topic, (SHIPPED | COMBINED)[topic])
+    laws, name = all_laws(), topic.replace(" ", "_")
     if name in laws:
         return of_law(laws[name])
     if "." in topic and (theorem := theorem_called(topic)) is not None:

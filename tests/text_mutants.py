@@ -1,0 +1,98 @@
+"""Changes to one function of refmodel/machine, each judged by a theorem in a process that ends with it."""
+
+import ast
+import functools
+import importlib
+import inspect
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from proofs.theorems import THEOREMS
+from refmodel.language.changing import change
+
+ROOT = Path(__file__).parent.parent
+LONGEST = 4000
+"""Bytes of an answer that are kept: what a pipe takes without a reader."""
+
+
+@attrs.frozen
+class Mutant:
+    """A text that stands once in a file of refmodel/machine, or once in a function of it; another in its place; and the theorem
+    that this makes false."""
+
+    file: str
+    old: str
+    new: str
+    theorem: str
+    function: str = ""
+    """Its qualified name, where the text stands in others too."""
+
+
+def outcomes(mutants: Sequence[Mutant]) -> list[str]:
+    """What the theorem says of each: ``proved``, or the error."""
+    asked = json.dumps([attrs.asdict(m) for m in mutants])
+    done = subprocess.run([sys.executable, "-m", "tests.text_mutants"], input=asked, cwd=ROOT, text=True, capture_output=True,
+                          check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def judged(mutant: Mutant) -> str:
+    """What the theorem says of the changed text. There is no way back."""
+    home = importlib.import_module("refmodel.machine." + mutant.file.removesuffix(".py").replace("/", "."))
+    text = inspect.getsource(home)
+    name = mutant.function or where(text, mutant.old)
+    function = _function(home, name)
+    own = inspect.getsource(function)
+    assert own.count(mutant.old) == 1, f"{mutant.file}: {name} says {mutant.old!r} {own.count(mutant.old)} times"
+    change(function, text.replace(own, own.replace(mutant.old, mutant.new)))
+    (claim,) = [t for t in THEOREMS if t.name == mutant.theorem]
+    try:
+        claim.prove()
+    except AssertionError as why:
+        return f"{type(why).__name__}: {why}"
+    return "proved"
+
+
+def where(text: str, old: str) -> str:
+    """The qualified name of the function in whose text something stands, once in the file."""
+    assert text.count(old) == 1, f"the file says {old!r} {text.count(old)} times"
+    line = text[:text.index(old)].count("\n") + 1
+    return next(name for name, first, last in _functions(ast.parse(text)) if first <= line <= last)
+
+
+def _functions(node: ast.AST, path: tuple[str, ...] = ()) -> Iterator[tuple[str, int, int]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            yield from _functions(child, (*path, child.name))
+        elif isinstance(child, ast.FunctionDef):
+            yield ".".join((*path, child.name)), child.lineno, child.end_lineno or child.lineno
+
+
+def _function(home: Any, name: str) -> Any:
+    found = functools.reduce(getattr, name.split("."), home)
+    return found.fget if isinstance(found, property) else found
+
+
+if __name__ == "__main__":
+    for each in json.load(sys.stdin):
+        there, here = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                said = judged(Mutant(**each))
+            except BaseException as why:
+                said = f"{type(why).__name__}: {why}"
+            os.write(here, json.dumps(said).encode()[:LONGEST])
+            os._exit(0)
+        os.close(here)
+        with open(there) as answer:
+            print(answer.read(), flush=True)
+        os.waitpid(child, 0)
