@@ -351,6 +351,22 @@ def test_who_says_no_hello_and_stays_is_told_why(tmp_path: Path, monkeypatch: py
         drive(script(tmp_path, "import os, signal; os.close(1); signal.pause()"), seconds=5)
 
 
+@pytest.mark.parametrize("said", ["", "print('good morning', flush=True)", "print('{\"ops\":{}}', flush=True)"])
+def test_who_is_refused_does_not_stay(said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driving, "PATIENCE", 1.0)
+    started = list[subprocess.Popen[bytes]]()
+    begin = subprocess.Popen
+
+    def noted(*given: Any, **options: Any) -> Any:
+        started.append(begin(*given, **options))
+        return started[-1]
+
+    monkeypatch.setattr(driving.subprocess, "Popen", noted)
+    with pytest.raises(BadDesign, match="hello"):
+        drive(script(tmp_path, f"import signal\n{said}\nsignal.pause()"), seconds=5)
+    assert started and all(each.poll() is not None for each in started)
+
+
 def test_a_terminal_obeys_nothing_that_others_wrote(tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
     trace.write_text('{"e":"load","gpa":8,"value":1}\n{"e":"load","gpa":8,"value":2,"at":"a\\u001b[2J\\u009b31m.c:3"}\n')

@@ -104,6 +104,14 @@ class Implementation:
         os.set_blocking(self.process.stdin.fileno(), False)
         self._rest = b""
         try:
+            self._greet()
+        except BaseException:
+            self.close()
+            raise
+
+    def _greet(self) -> None:
+        """Read its hello; ``BadDesign`` if it says none."""
+        try:
             line = self._line()
         except Died as why:
             raise BadDesign(f"{self.command[0]}: {why} before it said hello") from None
