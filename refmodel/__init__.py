@@ -14,20 +14,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from refmodel.api import (
         BrokenRun,
-        Deviation,
         EngineReport,
         Numbers,
         Report,
         Status,
-        TraceVerdict,
         Verdict,
         check,
         draw,
         explore,
-        judge,
         prove,
         replay,
-        vectors,
         write_page,
     )
     from refmodel.engines.rule_machine import rule_machine
@@ -61,8 +57,12 @@ if TYPE_CHECKING:
         require,
         reset,
     )
+    from refmodel.oracle.api import Deviation, TraceVerdict, judge, vectors
 
 __version__ = "0.1.0"
+HOMES = {"rule_machine": "refmodel.engines.rule_machine", "judge": "refmodel.oracle.api", "vectors": "refmodel.oracle.api",
+         "Deviation": "refmodel.oracle.api", "TraceVerdict": "refmodel.oracle.api"}
+"""Where those names are that are neither words of the language nor about designs."""
 __all__ = [
     "NOTHING",
     "BadDesign",
@@ -121,8 +121,7 @@ def __getattr__(name: str) -> Any:
     if name in language.__all__:
         found = getattr(language, name)
     else:
-        home = "refmodel.engines.rule_machine" if name == "rule_machine" else "refmodel.api"
-        found = getattr(importlib.import_module(home), name)
+        found = getattr(importlib.import_module(HOMES.get(name, "refmodel.api")), name)
     globals()[name] = found
     return found
 

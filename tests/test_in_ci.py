@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from refmodel import api
 from refmodel.language import BadDesign
+from refmodel.oracle import api
 from refmodel.oracle.trace.commands import read_commands
 from refmodel.oracle.trace.driving import drive, repeat
 from refmodel.oracle.trace.exercised import exercised

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 import typer
@@ -14,7 +14,6 @@ from refmodel import api
 from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, On, app, print_document, severity, status_of
 from refmodel.cli.comparing import compared
-from refmodel.cli.judge import judged_by, judged_document
 from refmodel.cli.progress import Counting, at_work
 from refmodel.cli.showing import page_of, show, show_in_a_line, show_report
 from refmodel.designs import COMBINED, SHIPPED
@@ -26,10 +25,12 @@ from refmodel.engines.verdicts import EngineReport
 from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load, sizes_of
-from refmodel.oracle.known import new_titles
 from refmodel.points import PAIRS, pairs_over
 from refmodel.report import pages
-from refmodel.report.documents import DesignDocument, JudgedDocument, document
+from refmodel.report.documents import DesignDocument, document
+
+if TYPE_CHECKING:
+    from refmodel.report.judged_documents import JudgedDocument
 
 AT_ONCE = 2
 """Designs checked side by side: where one waits for its longest proof, another explores."""
@@ -214,6 +215,9 @@ class Session:
 
     def judge_unicorn(self, seed: int) -> None:
         """Judge the walks of Unicorn, which comes along."""
+        from refmodel.cli.judge import judged_by, judged_document
+        from refmodel.oracle.known import new_titles
+
         try:
             verdicts, _ = judged_by("unicorn", 1.0, seed, quiet=self.as_json)
         except (Ended, KeyboardInterrupt):

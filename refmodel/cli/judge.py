@@ -11,7 +11,6 @@ from typing import Annotated
 import attrs
 import typer
 
-from refmodel import api
 from refmodel.cli.common import (
     FAILS,
     HOLDS,
@@ -33,6 +32,7 @@ from refmodel.cli.common import (
 from refmodel.cli.progress import Counting
 from refmodel.engines.spread import Where, spread
 from refmodel.language.unsound import BadDesign
+from refmodel.oracle.api import TRACE_JUDGES
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Lost, Verdict, judge
 from refmodel.oracle.known import known_of, new_titles
@@ -43,9 +43,9 @@ from refmodel.oracle.trace.judge import judge_trace
 from refmodel.oracle.trace.verdicts import TraceVerdict
 from refmodel.oracle.vectors.running import run as run_vectors
 from refmodel.report import ci, pages, stories, terminal, trace_stories, traces
-from refmodel.report.documents import DeviationDocument, JudgedDocument, TraceDocument
+from refmodel.report.judged_documents import DeviationDocument, JudgedDocument, TraceDocument
 
-FORMATS = api.TRACE_JUDGES
+FORMATS = TRACE_JUDGES
 MOST_DRAWN, MOST_STORIES = 4, 100
 """Traces of which a page has pictures, and traces of which it has lines: so a page is at most a megabyte."""
 

@@ -37,8 +37,8 @@ from refmodel.oracle.trace.exercised import exercised
 from refmodel.oracle.trace.expected import read_expected
 from refmodel.oracle.trace.lockstep import converse, listening
 from refmodel.report import ci, traces
-from refmodel.report.documents import DrivenDocument
 from refmodel.report.files import put
+from refmodel.report.judged_documents import DrivenDocument
 
 
 @app.command()

@@ -17,7 +17,7 @@ from refmodel.engines.mutation import campaign, hardware
 from refmodel.engines.mutation.campaign import Campaign, Choice, Judged
 from refmodel.engines.mutation.scores import Score, keep, kept, scored
 from refmodel.loading import load
-from refmodel.report.documents import MutantDocument, MutationDocument
+from refmodel.report.mutation_documents import MutantDocument, MutationDocument
 
 
 @app.command()

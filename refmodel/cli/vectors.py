@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from refmodel import api
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out
 from refmodel.cli.progress import writing
 from refmodel.language import BadDesign
+from refmodel.oracle import api
 from refmodel.oracle.riscv.signatures import MOST, judge_signature, write_elfs
 
 

@@ -1,4 +1,4 @@
-"""What ``--json`` prints: the documents of every command, as records. ``refmodel/report/schemas.py`` makes their schemas."""
+"""What ``--json`` prints of designs, as records. ``refmodel/report/schemas.py`` makes the schemas of these, and of others."""
 
 from __future__ import annotations
 
@@ -12,14 +12,10 @@ from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.counterexamples import Counterexample
 from refmodel.engines.judgements import Simulated
 from refmodel.engines.machine import Broken, Failure
-from refmodel.engines.mutation.scores import Score
 from refmodel.engines.verdicts import EngineReport, Numbers, conclusion, status_of
 from refmodel.engines.words import call, place
 from refmodel.engines.words import shown as shown_value
 from refmodel.language.design import Outline
-from refmodel.oracle.trace.driving import Driven
-from refmodel.oracle.trace.exercised import Exercised
-from refmodel.oracle.trace.verdicts import TraceVerdict
 from refmodel.report import terminal
 
 
@@ -209,76 +205,6 @@ class RefinementDocument:
     failure: UnexplainedDocument | None
     proofs: tuple[Simulated, ...]
     unproved: tuple[str, ...]
-
-
-@attrs.frozen
-class MutantDocument:
-    """A mutant of the text, and what became of it."""
-
-    file: str
-    line: int
-    function: str
-    operator: str
-    before: str
-    after: str
-    key: str
-    """What names it in the file of reasons."""
-    verdict: str
-    why: str
-    reason: str
-
-
-@attrs.frozen
-class MutationDocument(Score):
-    """What ``refmodel mutate`` says of a text."""
-
-    survivors: tuple[str, ...]
-    """The keys of those that nothing notices and that have no reason."""
-    percent: float
-    stale: tuple[str, ...]
-    """Reasons that belong to no mutant any more."""
-    mutants_judged: tuple[MutantDocument, ...]
-
-
-@attrs.frozen
-class DeviationDocument:
-    """A class of deviations of an implementation's walks, with a smallest test that shows it."""
-
-    title: str
-    source: str
-    """The manual's section that says otherwise."""
-    times: int
-    known: str | None
-    test: tuple[str, ...]
-    expected: str
-    got: str
-
-
-@attrs.frozen
-class JudgedDocument:
-    """What ``refmodel judge`` says of one subject of an implementation."""
-
-    judge: str
-    subject: str
-    checks: int
-    seconds: float
-    deviations: tuple[DeviationDocument, ...]
-
-
-@attrs.frozen
-class TraceDocument(TraceVerdict):
-    """What ``refmodel judge`` says of a trace."""
-
-    known: str | None = None
-    """The reason, where the deviation is in the file of known ones."""
-    exercised: Exercised | None = None
-
-
-@attrs.frozen
-class DrivenDocument(Driven):
-    """What ``refmodel drive`` says of an implementation."""
-
-    exercised: Exercised = attrs.field(kw_only=True)
 
 
 def run_of(name: str, outline: Outline, report: EngineReport, failure: Failure) -> BrokenRun:

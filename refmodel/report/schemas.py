@@ -8,17 +8,7 @@ from typing import Any
 
 import msgspec
 
-from refmodel.report.documents import (
-    ComparedDocument,
-    DesignDocument,
-    DrivenDocument,
-    FlowDocument,
-    JudgedDocument,
-    LeaksDocument,
-    MutationDocument,
-    RefinementDocument,
-    TraceDocument,
-)
+from refmodel.report.documents import ComparedDocument, DesignDocument, FlowDocument, LeaksDocument, RefinementDocument
 from refmodel.report.explained_documents import (
     BugDocument,
     ExitsDocument,
@@ -27,6 +17,8 @@ from refmodel.report.explained_documents import (
     PoliciesDocument,
 )
 from refmodel.report.explaining import Explanation
+from refmodel.report.judged_documents import DrivenDocument, JudgedDocument, TraceDocument
+from refmodel.report.mutation_documents import MutationDocument
 
 EACH_OF: dict[str, tuple[type, ...]] = {
     "check": (DesignDocument, JudgedDocument),

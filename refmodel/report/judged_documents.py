@@ -1,0 +1,50 @@
+"""What ``--json`` prints of implementations that were judged, as records."""
+
+from __future__ import annotations
+
+import attrs
+
+from refmodel.oracle.trace.driving import Driven
+from refmodel.oracle.trace.exercised import Exercised
+from refmodel.oracle.trace.verdicts import TraceVerdict
+
+
+@attrs.frozen
+class DeviationDocument:
+    """A class of deviations of an implementation's walks, with a smallest test that shows it."""
+
+    title: str
+    source: str
+    """The manual's section that says otherwise."""
+    times: int
+    known: str | None
+    test: tuple[str, ...]
+    expected: str
+    got: str
+
+
+@attrs.frozen
+class JudgedDocument:
+    """What ``refmodel judge`` says of one subject of an implementation."""
+
+    judge: str
+    subject: str
+    checks: int
+    seconds: float
+    deviations: tuple[DeviationDocument, ...]
+
+
+@attrs.frozen
+class TraceDocument(TraceVerdict):
+    """What ``refmodel judge`` says of a trace."""
+
+    known: str | None = None
+    """The reason, where the deviation is in the file of known ones."""
+    exercised: Exercised | None = None
+
+
+@attrs.frozen
+class DrivenDocument(Driven):
+    """What ``refmodel drive`` says of an implementation."""
+
+    exercised: Exercised = attrs.field(kw_only=True)

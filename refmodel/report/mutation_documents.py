@@ -1,0 +1,36 @@
+"""What ``refmodel mutate --json`` prints, as records."""
+
+from __future__ import annotations
+
+import attrs
+
+from refmodel.engines.mutation.scores import Score
+
+
+@attrs.frozen
+class MutantDocument:
+    """A mutant of the text, and what became of it."""
+
+    file: str
+    line: int
+    function: str
+    operator: str
+    before: str
+    after: str
+    key: str
+    """What names it in the file of reasons."""
+    verdict: str
+    why: str
+    reason: str
+
+
+@attrs.frozen
+class MutationDocument(Score):
+    """What ``refmodel mutate`` says of a text."""
+
+    survivors: tuple[str, ...]
+    """The keys of those that nothing notices and that have no reason."""
+    percent: float
+    stale: tuple[str, ...]
+    """Reasons that belong to no mutant any more."""
+    mutants_judged: tuple[MutantDocument, ...]
