@@ -10,7 +10,7 @@ import z3
 from hypothesis import HealthCheck, settings
 
 from refmodel.bugs import MUTANTS
-from refmodel.designs import SHIPPED, Ept
+from refmodel.designs import Ept
 from refmodel.engines.asked import Asked
 from refmodel.engines.bounded import search
 from refmodel.engines.checking import check
@@ -47,6 +47,7 @@ from refmodel.language import (
     reset,
 )
 from refmodel.language.kinds import NameKind
+from refmodel.loading import load
 from refmodel.machine.cells import Access
 from refmodel.machine.names import Count, Gfn, Mfn, Slot, Vm
 from tests.benchmarks.small_monitor import SmallMonitor
@@ -317,9 +318,10 @@ def test_states_survive_the_way_into_bytes_and_back() -> None:
     assert np.array_equal(layout.column(back), matrix)
 
 
-def test_an_exact_exploration_counts_the_same_states() -> None:
+@pytest.mark.parametrize("name", ["write_protection@Gfn=1", pytest.param("write_protection", marks=pytest.mark.slow)])
+def test_an_exact_exploration_counts_the_same_states(name: str) -> None:
     """On ints every state is kept whole; in compiled code a class of states is a key of 64 bits."""
-    design = outline(SHIPPED["write_protection"])
+    design = load(name)
     by_key, whole = (check_exhaustive(design, Asked(exact=exact), lambda engine, text: None) for exact in (False, True))
     assert (by_key.numbers.states, by_key.numbers.depth) == (whole.numbers.states, whole.numbers.depth)
     assert whole.numbers.classes == whole.numbers.states > by_key.numbers.classes

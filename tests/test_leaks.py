@@ -22,9 +22,8 @@ from tests.designs.split import Allocator
 from tests.test_command import refmodel
 from tests.test_pairs import FEW
 
-LARGE = [name for name in PAIRS if "devices" in name or "dirty-logging" in name or "dirty-ring" in name or "compressed" in name
-         or "virtio" in name
-         or "reservation" in name
+MANY_STATES = ("devices", "hinting", "dirty-logging", "dirty-ring", "compressed", "virtio", "reservation")
+LARGE = [name for name in PAIRS if any(each in name for each in MANY_STATES)
          or name in ("any over ksm, ballooning", "any over ksm, deflate-on-oom")]
 FAST = [*(name for name in FEW if name not in LARGE), "any over compressed-memory, swapping",
         "any over dirty-logging, guest-copies", "any over guest-copies, devices"]

@@ -12,7 +12,7 @@ from refmodel.engines.progress import Progress, demand_progress, prove_progress
 from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.replaying import replay
 from refmodel.engines.verdicts import Verdict
-from refmodel.language import NOTHING, BadDesign, Design, Total, operation, outline, pending, require
+from refmodel.language import NOTHING, BadDesign, Design, Total, law, operation, outline, pending, require
 from refmodel.language.design import Outline
 from refmodel.machine.names import Gfn, Mfn, Vm
 from refmodel.monitor.devices import LetGo
@@ -65,6 +65,41 @@ def test_what_waits_for_something_of_another_clause_is_judged_alone(engine: Engi
     assert set(right.verdicts) == {"flushing"} and right.status == 0
     wrong = refmodel.check(flushes.StuckOfTwoClauses, [engine], runs=50, law="EFF-4")
     assert wrong.verdicts["flushing"][engine] == Verdict.FAILS and "finish is refused" in str(wrong.broken_runs[0])
+
+
+class StuckOnceUnlawful(Design):
+    """What is begun does not end where a law is broken."""
+
+    begun: Total[Vm, bool]
+    spoilt: Total[Vm, bool]
+
+    @operation
+    def begin(self, vm: Vm) -> None:
+        self.begun[vm] = True
+
+    @operation
+    def spoil(self, vm: Vm) -> None:
+        self.spoilt[vm] = True
+
+    @operation
+    def end(self, vm: Vm) -> None:
+        require(not self.spoilt[vm])
+        self.begun[vm] = False
+
+    @pending("EFF-4", "What is begun ends.", until="end")
+    def going_on(self, vm: Vm) -> bool:
+        return self.begun[vm]
+
+    @law("RES-1", "Nothing is spoilt.")
+    def nothing_is_spoilt(self, vm: Vm) -> bool:
+        return not self.spoilt[vm]
+
+
+def test_what_does_not_end_after_a_law_was_broken_is_left_to_those_who_judge_laws() -> None:
+    design = outline(StuckOnceUnlawful)
+    assert end_everything(design, design.cls.geometry).failure is None
+    report = refmodel.check(StuckOnceUnlawful, ["random"], seconds=1.0)
+    assert report.status == 1 and report.broken_runs[0].failure.broken.clause == "RES-1"
 
 
 def test_a_run_that_only_begins_something_breaks_nothing() -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from refmodel.engines import induction
+from refmodel.engines import spread as spreading
 from refmodel.engines.judgements import INITIAL
 from refmodel.engines.spread import Where, spread
 from refmodel.language import BadDesign
@@ -109,7 +110,8 @@ def test_what_the_work_raises_is_raised() -> None:
         list(spread(fails, range(4), Where(2)))
 
 
-def test_nobody_at_an_address_is_said() -> None:
+def test_nobody_at_an_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spreading, "CONNECTING", 1.0)
     pytest.importorskip("distributed", reason="Dask is not installed")
     for address in ("tcp://127.0.0.1:1", "nonsense"):
         with pytest.raises(BadDesign, match=address):

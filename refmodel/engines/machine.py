@@ -132,9 +132,13 @@ class Machine:
         plain = [(op, arguments) for op in self.design.operations
                  for arguments in itertools.product(*(self.values(kind) for _, kind in op.parameters))]
         if any(op.split for op in self.design.operations):
-            resume = Operation(RESUME, self._resume, (), None, False, False)
-            plain += [(resume, (i,)) for i in range(self.pending_limit)]
+            plain += [(self._resuming, (i,)) for i in range(self.pending_limit)]
         return plain
+
+    @property
+    def _resuming(self) -> Operation:
+        """To go on with an operation that waits."""
+        return Operation(RESUME, self._resume, (), None, False, False)
 
     def begin(self, state: Any) -> None:
         """Go on from this state, with no operation under way."""
@@ -256,6 +260,11 @@ class Machine:
                 if found is not None:
                     return found
         return None
+
+    def broken_by(self, step: Step, outcome: Any) -> Broken | None:
+        """The first law that does not hold after a step that was recorded."""
+        op = next((o for o in self.design.operations if o.name == step.operation), None)
+        return self.broken(self._resuming, (), outcome) if op is None else self.broken(op, step.arguments, outcome)
 
     def _about(self, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> dict[str, Any]:
         """What laws about a step are given."""

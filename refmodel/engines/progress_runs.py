@@ -14,10 +14,10 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import Broken, Failure, Machine, Run, Step, copy_of
+from refmodel.engines.machine import Broken, Failure, Machine, Run, Step, aborted, copy_of, recorded
 from refmodel.engines.random import Search
 from refmodel.language.asking import Refused, answering
-from refmodel.language.design import Outline
+from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Geometry
 from refmodel.language.pending import Pending, stated
 
@@ -56,28 +56,46 @@ def end_everything(design: Outline, geometry: Geometry, seed: int = 0) -> Ended:
     orders = range(len(stated(design.cls)))
     for (state, run), turn in itertools.product(_states(design, geometry, seed), orders):
         failure = _Ending(design, geometry, ended, turn).from_state(state, run)
-        if failure is not None:
+        if failure is not None and _is_lawful(design, geometry, run):
             return Ended(failure, ended)
     return Ended(None, ended)
 
 
+def _is_lawful(design: Outline, geometry: Geometry, run: Run) -> bool:
+    """Whether a run breaks no law. If it does, whoever judges laws will say so."""
+    machine = Machine(design, geometry)
+    machine.power_on(recorded(run.initial))
+    for step in run.steps:
+        if machine.broken_by(step, machine.step(step)) is not None:
+            return False
+        machine.settle()
+    return True
+
+
 def _states(design: Outline, geometry: Geometry, seed: int) -> Iterator[tuple[Any, Run]]:
     """States in which something is pending, and the runs that lead there, the shortest first."""
-    search, work = Search(design, geometry, f"progress {seed}"), _Work(design, geometry)
+    search, work = Search(design, geometry, f"progress {seed}", machine=_Unjudged), _Work(design, geometry)
     conditions, looked_at = {each.name for each in design.pending}, 0
     found: list[tuple[Any, Run, set[str]]] = []
     for _ in range(ROUNDS):
-        lawful = all(search.run() is None for _ in range(RUNS))  # if not, whoever judges laws will say so
+        right = all(search.run() is None for _ in range(RUNS))
         for mark in search.landmarks[looked_at:]:
             found.append((mark.state, mark.run, work.pending_in(mark.state)))
         looked_at = len(search.landmarks)
-        if not lawful or set().union(*(names for _, _, names in found)) >= conditions:
+        if not right or set().union(*(names for _, _, names in found)) >= conditions:
             break
     taken: Counter[str] = Counter()
     for state, run, names in sorted(found, key=lambda each: len(each[1].steps)):
         if any(taken[name] < STATES for name in names):
             taken.update(names)
             yield state, run
+
+
+class _Unjudged(Machine):
+    """A machine whose laws nobody asks for."""
+
+    def broken(self, op: Operation | None, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
+        return aborted(outcome)
 
 
 class _Plenty(Machine):

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import attrs
 
-from refmodel.engines.machine import RESUME, Machine, Run, Told, changes, recorded
+from refmodel.engines.machine import Machine, Run, Told, changes, recorded
 from refmodel.engines.progress_runs import Watched
-from refmodel.language.design import Operation, Outline
+from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry
 
 
@@ -21,9 +21,7 @@ def replay(design: Outline, geometry: Geometry, run: Run) -> Iterator[Told]:
     for number, step in enumerate(run.steps, 1):
         outcome = machine.step(step)
         asked = tuple(machine.last_questions)
-        op = next((o for o in design.operations if o.name == step.operation), None)
-        broken = machine.broken(op, step.arguments, outcome) if op else machine.broken(
-            Operation(RESUME, replay, (), None, False, False), (), outcome)
+        broken = machine.broken_by(step, outcome)
         told = Told(step, outcome, tuple(changes(design, machine.before, machine.state)), broken, asked)
         if watched is not None and broken is None:
             watched.step(step, machine.before, machine.state, asked)

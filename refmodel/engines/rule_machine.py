@@ -14,7 +14,6 @@ from refmodel.engines.compiled.walking import Walks
 from refmodel.engines.exhaustive import compiled
 from refmodel.engines.machine import RESUME, Broken, Failure, Machine, Pick, Run, Step, recorded
 from refmodel.engines.random import Instance, Search, by_operation
-from refmodel.engines.replaying import replay
 from refmodel.engines.shrink import shortened
 from refmodel.engines.words import call
 from refmodel.language.design import Design, Operation, Outline, outline
@@ -93,10 +92,8 @@ class _Rules(RuleBasedStateMachine):
             self._judged(step, self.machine.step(step))
 
     def _judged(self, step: Step, outcome: Any) -> None:
-        op = next((o for o in self.design.operations if o.name == step.operation), None)
         self.steps.append(step)
-        op = op or Operation(RESUME, replay, (), None, False, False)
-        self.found = self.found or self.machine.broken(op, step.arguments, outcome)
+        self.found = self.found or self.machine.broken_by(step, outcome)
         self.machine.settle()
         self._applies.clear()
         if type(self).shortest is not None:

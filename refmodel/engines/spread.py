@@ -25,6 +25,8 @@ B = TypeVar("B")
 
 TRIES = 3
 """Workers that may die of one item."""
+CONNECTING = 10.0
+"""Seconds in which a Dask scheduler has to answer."""
 
 
 class _Process:
@@ -164,7 +166,7 @@ def _over_dask(work: Callable[[A], B], items: list[A], address: str, ended: Call
     except ImportError:
         raise BadDesign("--on needs Dask, which is not installed (pip install 'refmodel[dask]')") from None
     try:
-        client = Client(address, timeout=10, set_as_default=False)
+        client = Client(address, timeout=CONNECTING, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as why:
         raise BadDesign(f"{address}: no Dask scheduler answers there ({why or 'time-out'})") from None
     with client:

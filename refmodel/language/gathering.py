@@ -51,7 +51,9 @@ def laws_about(cls: type, returned: Iterable[type | None], gathered: EveryLaw) -
     for law in near:
         _is_about_something(cls, law)
     stated = [law for module in modules for law in laws_of_module(module)]
-    return tuple(law for law in dict.fromkeys([*general, *stated, *near]) if _is_a(cls, _subject(law)))
+    subjects = _subjects(gathered.packages)
+    return tuple(law for law in dict.fromkeys([*general, *stated, *near])
+                 if _is_a(cls, subjects[law] if law in subjects else _subject(law)))
 
 
 def _is_about_something(cls: type, law: Law) -> None:
@@ -72,6 +74,12 @@ def laws_of_packages(packages: tuple[str, ...]) -> tuple[Law, ...]:
         within = pkgutil.iter_modules(getattr(package, "__path__", []))
         modules += [importlib.import_module(f"{name}.{each.name}") for each in within]
     return tuple(law for module in modules for law in laws_of_module(module))
+
+
+@functools.cache
+def _subjects(packages: tuple[str, ...]) -> dict[Law, Any]:
+    """What each law of these packages is about."""
+    return {law: _subject(law) for law in laws_of_packages(packages)}
 
 
 def laws_of_module(module: ModuleType) -> tuple[Law, ...]:
