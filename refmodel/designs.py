@@ -43,6 +43,7 @@ from refmodel.monitor.grants import Grants
 from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.host_pages import HostPages
 from refmodel.monitor.ksm import Ksm
+from refmodel.monitor.memory_slots import MemorySlots
 from refmodel.monitor.migration import Migration
 from refmodel.monitor.page_modification_logging import PageModificationLogging
 from refmodel.monitor.patching import Patching
@@ -88,6 +89,12 @@ class PluggedBlocks(VirtioMem, Sharing, ContractMmu):
     """Memory that a guest plugs and unplugs by block, over sharing, under any MMU."""
 
     geometry = geometry(Vm=1, Gfn=3, Region=2, Mfn=2, Index=1, naturals=2, only=Memory.geometry.only)
+
+
+class SlottedMemory(MemorySlots, Swapping, Ballooning, ContractMmu):
+    """Memory slots that come and go, over swapping and ballooning, under any MMU."""
+
+    geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Region=2, Generation=2, Mfn=1, Slot=1, Index=1, naturals=1, only=Memory.geometry.only)
 
 
 class TranscendentMemory(Tmem, Sharing, ContractMmu):
@@ -329,6 +336,7 @@ SHIPPED: dict[str, type[Design]] = {
     "compressed_memory": CompressedPages,
     "patching": PatchedPages,
     "virtio_mem": PluggedBlocks,
+    "memory_slots": SlottedMemory,
     "tmem": TranscendentMemory,
     "ksm": SamepageMerging,
     "devices": AssignedDevices,

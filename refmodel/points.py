@@ -49,6 +49,7 @@ from refmodel.monitor.free_page_hinting import FreePageHinting
 from refmodel.monitor.free_page_reporting import FreePageReporting
 from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.ksm import Ksm
+from refmodel.monitor.memory_slots import MemorySlots
 from refmodel.monitor.migration import Migration
 from refmodel.monitor.p2m import P2m
 from refmodel.monitor.page_modification_logging import PageModificationLogging
@@ -83,7 +84,8 @@ MECHANISMS: dict[str, type[P2m]] = {
     "free-page-hinting": FreePageHinting, "dirty-ring": DirtyRing,
     "dirty-logging": DirtyLogging, "dirty-flags": DirtyFlags,
     "page-modification-logging": PageModificationLogging, "ksm": Ksm, "sharing": Sharing,
-    "deflate-on-oom": DeflateOnOom, "ballooning": Ballooning, "virtio-mem": VirtioMem, "free-page-reporting": FreePageReporting,
+    "deflate-on-oom": DeflateOnOom, "ballooning": Ballooning, "virtio-mem": VirtioMem, "memory-slots": MemorySlots,
+    "free-page-reporting": FreePageReporting,
     "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices,
     "buddy-frames": Buddy, "reservation": Reservation}
 """Mechanisms by name, in the order in which they lie over each other."""
@@ -168,12 +170,15 @@ def _are_few(mechanisms: Sequence[str]) -> bool:
 
 def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
     """Two pages each of two VMs, and two frames; where pages are merged, a limit that lets two share. Where processors acknowledge
-    flushes, one VM with two pages, and one processor."""
+    flushes, one VM with two pages, and one processor. What is remembered of memory slots makes many states: each VM
+    has one page."""
     found = SMALL.resized(Slot=1) if _are_few(mechanisms) else LARGER
     if "ksm" in mechanisms:
         found = found.resized(Chain=1, naturals=2)
     if "virtio-mem" in mechanisms:
         found = found.resized(Region=1, naturals=max(1, found.naturals))
+    if "memory-slots" in mechanisms:
+        found = found.resized(Region=1, Generation=2, Gfn=1 if _are_few(mechanisms) else found.size("Gfn"))
     if "buddy-frames" in mechanisms:
         found = found.resized(Block=1)
     if "reservation" in mechanisms:

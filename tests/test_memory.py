@@ -12,7 +12,7 @@ from refmodel.engines.random import campaign
 from refmodel.language import Design, law, outline
 from refmodel.language.gathering import laws_of_module
 from refmodel.language.laws import Law
-from refmodel.laws import buddy, contract, memory, migration
+from refmodel.laws import buddy, contract, memory, memory_slots, migration
 from refmodel.machine.names import Gfn, Vm
 from refmodel.monitor.dirty_logging import DirtyLog, Sent
 from refmodel.monitor.p2m import Backing, P2m
@@ -50,6 +50,10 @@ BROKEN_BY = {
     "nothing_is_given_from_what_leaves": "buddy-given-while-leaving",
     "a_page_in_a_leaving_block_can_be_moved": "buddy-never-moved",
     "a_moved_page_leaves_its_frame_free": "buddy-moved-from-and-kept",
+    "memory_lies_in_slots": "slots-memory-outside",
+    "remembered_mmio_is_in_no_slot": "mmio-generation-not-asked",
+    "look_ups_of_the_generation_are_right": "mmio-look-up-from-long-ago",
+    "what_was_looked_up_is_remembered": "mmio-nothing-remembered",
     "derived_entries_lead_where_the_p2m_says": "forgotten-but-derived",
     "no_derived_entry_writes_to_a_shared_frame": "protected-but-derived-writable",
     "no_derived_entry_reaches_the_monitor": "forgotten-but-derived",
@@ -60,7 +64,10 @@ BROKEN_BY = {
 }
 
 
-@pytest.mark.parametrize("broken", sum(map(laws_of_module, (memory, contract, migration, buddy)), ()), ids=lambda each: each.name)
+LAWS = [each for module in (memory, contract, migration, buddy, memory_slots) for each in laws_of_module(module)]
+
+
+@pytest.mark.parametrize("broken", LAWS, ids=lambda each: each.name)
 def test_each_law_has_a_mutant_that_breaks_it(broken: Law) -> None:
     design = MUTANTS[BROKEN_BY[broken.name]].design
     found = explore(attrs.evolve(outline(design), laws=(broken,)), design.geometry, seconds=120)

@@ -26,10 +26,11 @@ def pages_come_to_plugged_blocks(s: VirtioMem, before: VirtioMem, vm: Vm, gfn: G
                    region == NOTHING or s.blocks[vm, region] == PlugState.PLUGGED)
 
 
-@law("RES-3", "A guest gives a page up for good only of a block that it is giving up.")
+@law("RES-3", "A guest gives a page of a block up for good only where it is giving up the block.")
 def pages_are_given_up_of_leaving_blocks(s: VirtioMem, before: VirtioMem, vm: Vm, gfn: Gfn) -> Any:
+    region = s.block_of[gfn]
     return implies(before.p2m[vm, gfn].backing != Backing.ABSENT and s.p2m[vm, gfn].backing == Backing.ABSENT,
-                   s.blocks[vm, s.block_of[gfn]] == PlugState.LEAVING)
+                   region == NOTHING or s.blocks[vm, region] == PlugState.LEAVING)
 
 
 @law("RES-4", "A VM plugs no block beyond the size that was requested.")

@@ -28,6 +28,8 @@ Slot = Annotated[int, Name("Slot")]
 """A page's place on the swap device."""
 Table = Annotated[int, Name("Table")]
 """A frame of the monitor's own pool for tables."""
+Generation = Annotated[int, Name("Generation")]
+"""Of which state of a VM's memory slots something is: there are few, and each comes again."""
 Chain = Annotated[int, Name("Chain")]
 """A node of a tree of shared frames: those that hold the same."""
 Ref = Annotated[int, Name("Ref")]

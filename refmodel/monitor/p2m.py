@@ -257,6 +257,14 @@ class P2m(Frames, BareMemory):
         """Whether the monitor may take a page of a VM's from its frame, unasked: the VM has more than it was promised."""
         return True
 
+    def may_come(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether the monitor may give a VM memory in a place where it has none."""
+        return True
+
+    def may_go(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether a guest may give a page up for good."""
+        return True
+
     def merges(self) -> bool:
         """Whether several pages may come to lie in one frame."""
         return False
@@ -284,10 +292,22 @@ class P2m(Frames, BareMemory):
             self.retire(vm, gfn, entry.mfn)
         self.p2m[vm, gfn] = P2mEntry()
 
+    def unplug_page(self, vm: Vm, gfn: Gfn) -> None:
+        """A guest gives a page up for good: the MMU forgets it, and what stood behind it is released."""
+        require(self.may_go(vm, gfn))
+        require(self.has_memory(vm, gfn))
+        require(not self.in_flight(vm, gfn))
+        require(not self.held(vm, gfn))
+        self.forget_and_wait(vm, gfn)
+        self.vacate(vm, gfn)
+        self.p2m[vm, gfn] = P2mEntry(Backing.ABSENT)
+        self.unplug(vm, gfn)
+
     @operation
     def populate(self, vm: Vm, gfn: Gfn) -> None:
         """The monitor gives a VM a page it never had."""
         require(self.p2m[vm, gfn].backing == Backing.ABSENT)
+        require(self.may_come(vm, gfn))
         if self.give_frame(vm, gfn):
             self.plug(vm, gfn)
 

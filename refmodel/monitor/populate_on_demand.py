@@ -23,6 +23,7 @@ class PopulateOnDemand(P2m):
     def promise(self, vm: Vm, gfn: Gfn) -> None:
         """The guest gets a page that it never had, of zeroes, and no frame for it."""
         require(self.p2m[vm, gfn].backing == Backing.ABSENT)
+        require(self.may_come(vm, gfn))
         require(self.is_flushed(vm, gfn))
         self.p2m[vm, gfn] = P2mEntry(Backing.PROMISED)
         self.plug(vm, gfn)

@@ -20,7 +20,7 @@ import attrs
 
 from refmodel.language import NOTHING, Total, count, guest, operation, require
 from refmodel.machine.names import Count, Gfn, Region, Vm
-from refmodel.monitor.p2m import Backing, P2mEntry
+from refmodel.monitor.p2m import Backing
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
 
 
@@ -69,18 +69,9 @@ class VirtioMem(PopulateOnDemand):
         return self.device[vm].plugged < self.device[vm].requested
 
     def may_come(self, vm: Vm, gfn: Gfn) -> bool:
-        """Whether there may come to be memory in a place: it is in no block, or in one that is plugged."""
-        return self.block_of[gfn] == NOTHING or self.blocks[vm, self.block_of[gfn]] == PlugState.PLUGGED
-
-    @operation
-    def populate(self, vm: Vm, gfn: Gfn) -> None:
-        require(self.may_come(vm, gfn))
-        super().populate(vm, gfn)
-
-    @operation
-    def promise(self, vm: Vm, gfn: Gfn) -> None:
-        require(self.may_come(vm, gfn))
-        super().promise(vm, gfn)
+        """It is in no block, or in one that is plugged."""
+        in_plugged = self.block_of[gfn] == NOTHING or self.blocks[vm, self.block_of[gfn]] == PlugState.PLUGGED
+        return in_plugged and super().may_come(vm, gfn)
 
     # ------------------------------------------------------------ unplugging
 
@@ -94,14 +85,13 @@ class VirtioMem(PopulateOnDemand):
     @guest
     def give_up_page(self, vm: Vm, gfn: Gfn) -> None:
         """The guest gives up a page of a block that is leaving, and the monitor takes what stood behind it."""
-        require(self.blocks[vm, self.block_of[gfn]] == PlugState.LEAVING)
-        require(self.has_memory(vm, gfn))
-        require(not self.in_flight(vm, gfn))
-        require(not self.held(vm, gfn))
-        self.forget_and_wait(vm, gfn)
-        self.vacate(vm, gfn)
-        self.p2m[vm, gfn] = P2mEntry(Backing.ABSENT)
-        self.unplug(vm, gfn)
+        require(self.block_of[gfn] != NOTHING)
+        self.unplug_page(vm, gfn)
+
+    def may_go(self, vm: Vm, gfn: Gfn) -> bool:
+        """It is in no block, or in one that is leaving."""
+        in_leaving = self.block_of[gfn] == NOTHING or self.blocks[vm, self.block_of[gfn]] == PlugState.LEAVING
+        return in_leaving and super().may_go(vm, gfn)
 
     @guest
     def unplug_block(self, vm: Vm, region: Region) -> None:

@@ -1,0 +1,109 @@
+"""Mutants of memory slots, and of what is remembered of places without memory."""
+
+from refmodel.designs import SlottedMemory
+from refmodel.geometries import EMPTY
+from refmodel.language import NOTHING, count, geometry, guest, operation, require, reset
+from refmodel.machine.names import Generation, Gfn, Region, Vcpu, Vm
+from refmodel.mmu.ept import EptMmu
+from refmodel.mmu.ept_sizes import EptSizesMmu
+from refmodel.monitor.memory_slots import MemorySlots, MmioRemembered, SlotLookUp
+from refmodel.monitor.p2m import Backing, P2mEntry
+from refmodel.monitor.sharing import Sharing
+from refmodel.monitor.swapping import Swapping
+from refmodel.points import over
+
+
+class MmioOutlivesAddedSlot(SlottedMemory):
+    """A slot is added, and the generation stays what it was."""
+
+    @operation
+    def add_slot(self, vm: Vm, region: Region) -> None:
+        require(not self.memory_slots[vm, region])
+        self.memory_slots[vm, region] = True
+
+
+class GenerationComesAgain(SlottedMemory):
+    """A generation comes again, and what was remembered in it the last time is there still."""
+
+    def forget_generation(self, vm: Vm, generation: Generation) -> None:
+        reset(self.look_ups, lambda each, of, vcpu: of == vm and each.generation == generation)
+
+
+class LookUpFromLongAgo(SlottedMemory):
+    """A generation comes again while a look-up is under way that began in it the last time."""
+
+    def forget_generation(self, vm: Vm, generation: Generation) -> None:
+        reset(self.mmio_entries, lambda entry, of, gfn: of == vm and entry.generation == generation)
+
+
+class GenerationNotAsked(SlottedMemory):
+    """What was remembered is believed, of whatever generation it is."""
+
+    def says_mmio(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.mmio_entries[vm, gfn].valid
+
+
+class MemoryOutsideSlots(SlottedMemory):
+    """The monitor gives a VM memory where it has no slot."""
+
+    def may_come(self, vm: Vm, gfn: Gfn) -> bool:
+        return True
+
+
+class SlotDeletedInUse(SlottedMemory):
+    """A slot is deleted while there is memory in it."""
+
+    def is_unused(self, vm: Vm, region: Region) -> bool:
+        return True
+
+
+class NothingRemembered(SlottedMemory):
+    """What a look-up has found is forgotten at once, so that each access there needs another."""
+
+    @operation
+    def remember_mmio(self, vm: Vm, vcpu: Vcpu) -> MmioRemembered:
+        found = self.look_ups[vm, vcpu]
+        require(found.under_way)
+        self.look_ups[vm, vcpu] = SlotLookUp()
+        return MmioRemembered(vm, found.gfn, found.generation)
+
+
+class SwappedPageIsADevice(SlottedMemory):
+    """A place whose page is in no frame is taken for one without a slot: the page may be on swap."""
+
+    @operation
+    def look_slot_up(self, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> None:
+        require(self.p2m[vm, gfn].mfn == NOTHING)
+        self.look_ups[vm, vcpu] = SlotLookUp(gfn, self.generation[vm])
+
+
+class BalloonIsADevice(SlottedMemory):
+    """A page in the balloon is taken for a place without a slot, and when the guest has it back, it is a device's still."""
+
+    @operation
+    def look_slot_up(self, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> None:
+        require(not self.has_slot(vm, gfn) or self.p2m[vm, gfn].backing == Backing.BALLOONED)
+        self.look_ups[vm, vcpu] = SlotLookUp(gfn, self.generation[vm])
+
+
+class SlotDeletedOverACopy(MemorySlots, Swapping, EptMmu):
+    """A slot is deleted when no page of it is in a frame: what is on swap, or is being read, is left there."""
+
+    geometry = geometry(Vm=1, Vcpu=1, Gfn=1, Region=1, Generation=2, Mfn=2, Slot=1, Index=1, only=EMPTY)
+
+    def is_unused(self, vm: Vm, region: Region) -> bool:
+        return count(self.p2m, lambda entry, owner, gfn: owner == vm and self.slot_of[gfn] == region and entry.resident) == 0
+
+
+class EjectedUnderALargeEntry(MemorySlots, Sharing, EptSizesMmu):
+    """A page is ejected, and a large entry that maps it with its neighbours is left as it is."""
+
+    geometry = over("ept 4K/2M", ("memory-slots", "sharing")).geometry
+
+    @guest
+    def eject_page(self, vm: Vm, gfn: Gfn) -> None:
+        entry = self.p2m[vm, gfn]
+        require(self.has_slot(vm, gfn) and entry.mapped)
+        self.release(entry.mfn)
+        self.p2m[vm, gfn] = P2mEntry()
+        self.unplug(vm, gfn)
