@@ -17,6 +17,7 @@ from refmodel.oracle.trace.observed import entries_found_were_reported
 from refmodel.oracle.trace.stretches import over, stretch, together
 from refmodel.oracle.trace.tables import Key
 
+
 def map_(k: Knowledge, event: e.Map) -> None:
     if event.vm not in k.mapping:
         k.mapping.add(event.vm)
