@@ -4,9 +4,9 @@ The conditions are Rushby's (*Noninterference, transitivity, and channel-control
 domain whose view is its own bare machine (a design's ``known`` tables). *Output*: in two states that look alike to a VM, its
 instruction shows it the same. *Step*: and they look alike afterwards. *Respect*: what others do changes nothing that it can see,
 but for flows that are meant (a design's ``flows``). A guest's instruction that is one may show what depends on others; where it
-shows the same, a VM's view afterwards is the same. Time is left out, as it is from equivalence: an instruction that exits will be tried
-again, and so will one that lacks memory, if it changes nothing at all and shows nothing. Whoever measures how long that takes learns that a page was shared,
-or on swap.
+shows the same, a VM's view afterwards is the same. Time is left out, as it is from equivalence: an instruction that exits will be
+tried again, and so will one that lacks memory, if it changes nothing at all and shows nothing. Whoever measures how long that
+takes learns that a page was shared, or on swap.
 
 Two runs are compared, so no law about one state can say this. All states of a small geometry are visited, and it is remembered of
 each view what has been shown to it.
