@@ -154,6 +154,8 @@ WRONG: dict[str, tuple[str, tuple[Told, ...]]] = {
     "a slot goes while it is mapped": ("ISO-3", (START, SLOT, page("map", 17, mfn=3, writable=True), event("slot_delete", slot=1))),
     "a slot goes before the flush": ("ISO-3", (TOLD, SLOT, page("map", 17, mfn=3, writable=True), page("unmap", 17),
                                                event("slot_delete", slot=1))),
+    "a slot moved, and its contents not": ("EQV-1", (START, SLOT, page("map", 17, mfn=3, writable=True), store(0x11000, 2),
+                                                     page("unmap", 17), event("slot_move", slot=1, gfn=18), load(0x13000, 0))),
     "memory of a slot that is gone": ("EQV-2", (START, SLOT, event("slot_delete", slot=1), load(0x10000, 0))),
     "read-only memory is mapped writable": ("ISO-1", (START, event("slot_add", slot=0, gfn=0, pages=16, readonly=True),
                                                       page("map", 0, mfn=4, writable=True))),

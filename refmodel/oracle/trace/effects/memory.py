@@ -206,11 +206,21 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
         return
     gfn, pages, readonly = slot
     _overlaps_no_other(k, event, pages)
+    held = {at - gfn: k.page(vm, at).copy() for vm, at in sorted(k.pages) if vm == event.vm and gfn <= at < gfn + pages}
     with together(k):
         stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _gone(k, (event.vm, gfn)))
     k.memory_slots[event.vm, event.slot] = event.gfn, pages, readonly
     k.alike.clear()
     _slot_there(k, event.vm, event.gfn, pages, zero=False)
+    with together(k):
+        for by, contents in held.items():
+            _arrived(k, (event.vm, event.gfn + by), contents)
+
+
+def _arrived(k: Knowledge, key: Key, contents: Contents) -> None:
+    """A page has come from elsewhere, with what it holds. It is not said on which frame it stands."""
+    with k.judging(about(k, key, actor=key[0])):
+        k.state.bare_memory[key] = contents
 
 
 def _slot(k: Knowledge, event: e.SlotDelete | e.SlotMove) -> tuple[int, int, bool] | None:
