@@ -77,8 +77,26 @@ def promise(k: Knowledge, event: e.Promise) -> None:
 
 
 def free(k: Knowledge, event: e.Free) -> None:
-    with k.judging(about(k, frames=(event.mfn,))):
+    lost = _reported_on(k, event.mfn)
+    if lost is None:
+        with k.judging(about(k, frames=(event.mfn,))):
+            k.state.frames[event.mfn] = Frame()
+        return
+    with k.judging(about(k, lost, frames=(event.mfn,), actor=lost[0])):
+        k.state.p2m[lost] = P2mEntry(Backing.PROMISED)
+        k.state.bare_memory[lost] = Contents(zeroed=True)
         k.state.frames[event.mfn] = Frame()
+
+
+def _reported_on(k: Knowledge, mfn: int) -> Key | None:
+    """The page whose own frame it is, if its guest has reported it as free, so that it may lose the frame."""
+    frame = k.tables["frames"].told(mfn)
+    if frame is None or frame.use != Use.PRIVATE:
+        return None
+    key, entry = (frame.vm, frame.gfn), k.backing((frame.vm, frame.gfn))
+    page = k.pages.get(key)
+    is_there = entry is not None and entry.resident and entry.mfn == mfn
+    return key if is_there and page is not None and page.either is not None and not page.words else None
 
 
 def table_(k: Knowledge, event: e.Table) -> None:
