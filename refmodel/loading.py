@@ -11,6 +11,7 @@ import functools
 import hashlib
 import importlib
 import importlib.util
+import os
 import re
 import sys
 import traceback
@@ -30,6 +31,9 @@ from refmodel.points import PAIRS, point
 
 _LOADED: dict[tuple[Path, str], ModuleType] = {}
 """What was loaded from files: the same text is loaded once, so that its laws are the same laws."""
+_HERE = Path(__file__).parent
+_READERS = (f"{_HERE / 'language'}{os.sep}", str(_HERE / "beside.py"), __file__, "<")
+"""Files, or how their names begin, that a complaint is made in and never about."""
 
 
 def load(name: str) -> Outline:
@@ -122,8 +126,8 @@ def _named_design(name: str) -> type[Design]:
 def _from_package(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
-    except BadDesign:
-        raise
+    except BadDesign as why:
+        raise _with_line(why) from None
     except SyntaxError as why:
         raise BadDesign(f"{why.filename}:{why.lineno}: {why.msg}") from None
     except ImportError as why:
@@ -133,6 +137,14 @@ def _from_package(name: str) -> ModuleType:
     except Exception as why:
         last = traceback.extract_tb(why.__traceback__)[-1]
         raise BadDesign(f"{last.filename}:{last.lineno}: {type(why).__name__}: {why}") from None
+
+
+def _with_line(why: BadDesign) -> BadDesign:
+    """The same complaint, with the line of the file that was being loaded, where it names none itself."""
+    frames = [f for f in traceback.extract_tb(why.__traceback__) if not f.filename.startswith(_READERS)]
+    if not frames or re.match(r"[^\n]+:\d+: ", str(why)):
+        return why
+    return BadDesign(f"{frames[-1].filename}:{frames[-1].lineno}: {why}")
 
 
 def _from_file(path: Path) -> ModuleType:
@@ -179,7 +191,9 @@ def _executed(path: Path, file: Path, text: bytes) -> ModuleType:
             sys.modules[name] = before
         if isinstance(why, SystemExit):
             raise BadDesign(f"{path}: ends the program when it is loaded; expected a design") from None
-        if isinstance(why, BadDesign) or not isinstance(why, Exception):
+        if isinstance(why, BadDesign):
+            raise _with_line(why) from None
+        if not isinstance(why, Exception):
             raise
         if isinstance(why, SyntaxError) and Path(why.filename or path).is_file():
             raise BadDesign(f"{why.filename or path}:{why.lineno}: {why.msg}") from None

@@ -13,7 +13,7 @@ from refmodel.designs import COMBINED, SHIPPED, Memory, TranscendentMemory
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.replaying import replay
 from refmodel.engines.twins import prove_twins
-from refmodel.engines.unwinding import RESPECT, STEP, flows_of, search, watching
+from refmodel.engines.unwinding import OUTPUT, RESPECT, STEP, flows_of, search, watching
 from refmodel.language import NOTHING, BadDesign, Design, Fault, Total, choose, count, geometry, guest, implies, law, outline
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
 from refmodel.monitor.tmem import Answer, Answered
@@ -92,6 +92,34 @@ def test_a_step_that_leaves_what_a_vm_knows_is_compared_with_one_that_does_not()
     assert found is not None and found.condition == STEP and found.other is not None
     right = search(outline(Taken), watching(Taken.geometry), seconds=20)
     assert right.leak is None and right.complete and right.changes == {"take"}
+
+
+class NotesTheLevel(Taken):
+    """A flag that a VM knows says whether all frames are taken. Where it is right already, nothing changes."""
+
+    @guest
+    def look(self, vm: Vm) -> None:
+        self.told[vm] = count(self.owner, lambda owner, mfn: owner == NOTHING) == 0
+
+
+class AllTaken(Fault):
+    """No frame is left."""
+
+
+class FaultsAtTheLevel(Taken):
+    """A VM gets a fault if all frames are taken; otherwise nothing changes, and nothing is shown."""
+
+    @guest
+    def look(self, vm: Vm) -> None:
+        if count(self.owner, lambda owner, mfn: owner == NOTHING) == 0:
+            raise AllTaken
+
+
+@pytest.mark.parametrize("design, condition", [(NotesTheLevel, STEP), (FaultsAtTheLevel, OUTPUT)])
+def test_a_step_that_changes_nothing_has_completed_unless_memory_was_wanting(design: type[Design], condition: str) -> None:
+    found = search(outline(design), watching(design.geometry), seconds=20).leak
+    assert found is not None and found.condition == condition and found.other is not None
+    assert {found.run.steps[-1].operation, found.other.steps[-1].operation} == {"look"}
 
 
 def test_pools_of_tmem_show_room_and_what_was_wanted_for_others_and_nothing_else() -> None:

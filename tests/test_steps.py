@@ -46,12 +46,14 @@ def kept(k: Knowledge, name: str, key: Any) -> Any:
 def known(k: Knowledge, pages: Iterable[Any]) -> dict[str, Any]:
     """What is known beside the tables."""
     cached = {key: cached for key in pages if (cached := as_kept(k.lingering, key)) is not Nowhere and cached}
-    begun = sorted({each.since for of_page in cached.values() for each in of_page} | {when for when, _, _ in k.flushed.values()})
+    begun = sorted({each.since for of_page in cached.values() for each in of_page} | {
+        flush.begun for under_way in k.flushed.values() for flush in under_way})
     lingering = {key: [(each.derived, begun.index(each.since), each.protects) for each in of_page]
                  for key, of_page in cached.items()}
     assert {key for key, of_page in k.lingering.items() if of_page} == {(vm, gfn) for vm, gfns in k.cached.items() for gfn in gfns}
     return {"lingering": lingering, "rings": k.rings, "emulated": k.emulated,
-            "flushed": {key: (begun.index(when), *which) for key, (when, *which) in k.flushed.items()}}
+            "flushed": {key: [flush._replace(begun=begun.index(flush.begun)) for flush in under_way]
+                        for key, under_way in k.flushed.items()}}
 
 
 def ones(k: Knowledge, mfn: int) -> set[Any]:

@@ -68,6 +68,7 @@ TWO = (page("populate", 0, 0, mfn=5), page("populate", 0, 1, mfn=6),
 SHARED = (*TWO, page("protect"), page("unmap", 0, 1), page("share", with_vm=1, with_gfn=0, mfn=5))
 THERE = (*TWO, page("take_mark"), page("protect"), page("send"))
 FLUSH = (event("flush_begin"), event("flush_end"))
+BORROWED = (page("grant", to_vm=1, to_gfn=7, writable=True), page("map", 7, 1, mfn=5, writable=True))
 
 LAWFUL = {
     "data read is data written": (START, *TWO, store(8, 7), load(8, 7), load(16, 0)),
@@ -92,6 +93,11 @@ LAWFUL = {
     "granting": (START, *TWO, page("grant", to_vm=1, to_gfn=7, writable=True), page("map", 7, 1, mfn=5, writable=True),
                  store(0x7000, 5, 1), load(0, 5), page("unmap", 7, 1), page("revoke", to_vm=1, to_gfn=7)),
     "a flush": (TOLD, *TWO, page("unmap"), *FLUSH, page("inflate"), event("table", mfn=5)),
+    "two CPUs flush at a time": (TOLD, *TWO, page("unmap"), event("flush_begin", cpu=0), event("flush_begin", cpu=1),
+                                 event("flush_end", cpu=0), page("inflate"), event("flush_end", cpu=1)),
+    "a borrower's translation goes, and a flush": (TOLD, *TWO, *BORROWED, page("protect", 7, 1), page("unmap", 7, 1),
+                                                   event("flush_begin", vm=1), event("flush_end", vm=1),
+                                                   page("revoke", to_vm=1, to_gfn=7)),
     "nothing is known at first": (load(0, 1), load(0, 1), store(0, 2), load(0, 2), page("map", mfn=1, writable=True)),
     "memory from the start": (START, event("ram", gpa=0, bytes=8192), load(4096, 0), store(0, 1), load(0, 1)),
     "a frame as it is counted": (START, *TWO, event("frame", mfn=5, use="private", references=1)),
@@ -119,6 +125,13 @@ UNLAWFUL = {
     "freed before the flush": ("ISO-3", (TOLD, *TWO, page("unmap"), event("flush_begin"), page("inflate"))),
     "flushed before it was unmapped": ("ISO-3", (TOLD, *TWO, event("flush_begin"), page("unmap"), event("flush_end"),
                                                  page("inflate"))),
+    "flushed by another CPU before it was unmapped": ("ISO-3", (
+        TOLD, *TWO, event("flush_begin", cpu=0), page("unmap", cpu=1), event("flush_begin", cpu=1), event("flush_end", cpu=0),
+        page("inflate", cpu=1))),
+    "a grant that is over before the flush": ("ISO-1", (TOLD, *TWO, *BORROWED, page("unmap", 7, 1),
+                                                        page("revoke", to_vm=1, to_gfn=7))),
+    "a page that goes before its borrower's flush": ("ISO-1", (TOLD, *TWO, *BORROWED, page("unmap", 7, 1), page("unmap"), *FLUSH,
+                                                               page("inflate"))),
     "a store that is not logged": ("EQV-4", (START, *THERE, store(0, 4))),
     "let write without a mark": ("EQV-4", (START, *THERE, page("unprotect"))),
     "swapped out, not written": ("EQV-1", (START, *TWO, page("unmap"), page("swap_out", slot=0))),

@@ -15,6 +15,7 @@ import attrs
 
 from refmodel.engines.aborts import Aborted, in_words
 from refmodel.language.asking import (
+    FAILS,
     Fault,
     Premises,
     Refused,
@@ -124,6 +125,11 @@ class Machine:
         """What the last step asked, and what it was answered, in words."""
         return [f"{question}? {'yes' if answer else 'no'}" if isinstance(answer, bool) else f"{question} {answer}".strip()
                 for answer, _, question in self._asked]
+
+    @property
+    def allocation_failed(self) -> bool:
+        """Whether the last step was answered that an allocation failed."""
+        return any(answer is True and question.endswith(FAILS) for answer, _, question in self._asked)
 
     # ------------------------------------------------------------ stepping
 

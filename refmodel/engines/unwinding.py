@@ -4,9 +4,9 @@ The conditions are Rushby's (*Noninterference, transitivity, and channel-control
 domain whose view is its own bare machine (a design's ``known`` tables). *Output*: in two states that look alike to a VM, its
 instruction shows it the same. *Step*: and they look alike afterwards. *Respect*: what others do changes nothing that it can see,
 but for flows that are meant (a design's ``flows``). A guest's instruction that is one may show what depends on others; where it
-shows the same, a VM's view afterwards is the same. Time is left out, as it is from equivalence: an instruction that exits, or
-changes nothing at all and shows nothing, will be tried again. Whoever measures how long that takes learns that a page was shared,
-or on swap.
+shows the same, a VM's view afterwards is the same. Time is left out, as it is from equivalence: an instruction that exits will be
+tried again, and so will one that lacks memory, if it changes nothing at all and shows nothing. Whoever measures how long that
+takes learns that a page was shared, or on swap.
 
 Two runs are compared, so no law about one state can say this. All states of a small geometry are visited, and it is remembered of
 each view what has been shown to it.
@@ -170,12 +170,13 @@ class _Search:
                 self.met.add(self.flows.get(op.name, ""))
 
     def _will_be_tried_again(self, outcome: Any, state: Any, after: Any) -> bool:
-        """Whether an instruction exits, or changes nothing of the whole state and shows nothing: only time tells this from a later
-        try that completes."""
+        """Whether an instruction exits; or lacks memory, changes nothing of the whole state and shows nothing. Only time tells this
+        from a later try that completes."""
         shown = getattr(outcome, "shown", outcome)
         if shown is not None:
             return getattr(shown, "event", None) == Event.EXITED
-        return all(getattr(state, table.name) == getattr(after, table.name) for table in self.design.tables)
+        return self.machine.allocation_failed and all(
+            getattr(state, table.name) == getattr(after, table.name) for table in self.design.tables)
 
     def _alike(self, op: Operation, step: Step, node: int, vm: int, view: Any, view_after: Any, outcome: Any,
                completes: bool) -> Iterator[Leak]:
@@ -186,7 +187,7 @@ class _Search:
         if op.name in self.flows:  # what it shows is meant to be known
             self._met(op, look, shown)
             look = *look, shown
-        elif shown is not None and getattr(shown, "event", None) != Event.EXITED:
+        elif completes:
             yield from self._compare(self.shown, look, _Told(shown, node, step), OUTPUT, vm)
         if view_after != view or completes:
             yield from self._compare(self.changed, look, _Told(view_after, node, step), STEP, vm)
@@ -198,7 +199,7 @@ class _Search:
 
     def _compare(self, told: dict[Any, _Told], look: Any, now: _Told, condition: str, vm: int) -> Iterator[Leak]:
         before = told.setdefault(look, now)
-        if before is not now:
+        if before is not now and (before.shown is not None or now.shown is not None):
             self.compared += 1
             (self.outcomes if condition == OUTPUT else self.changes).add(now.step.operation)
             self.observers.add(vm)

@@ -88,9 +88,13 @@ def choose(annotation: Any, where: Callable[[Any], Any]) -> Any:
     return answerer().choose(kind_of(annotation), where)
 
 
+FAILS = " fails"
+"""What a question about an allocation ends with."""
+
+
 def fails(what: str) -> bool:
     """Does this allocation fail? An engine may always say yes."""
-    answer: bool = answerer().yes(f"{what} fails")
+    answer: bool = answerer().yes(what + FAILS)
     return answer
 
 

@@ -73,9 +73,15 @@ def pendings(cls: type, operations: Sequence[Operation]) -> tuple[Pending, ...]:
 
 
 def stated(cls: type) -> dict[str, Pending]:
-    """What a class and those that it is made of say may be pending, by name, whether or not it makes sense."""
+    """What a class and those that it is made of say may be pending, by name, whether or not what it waits for makes
+    sense; ``BadDesign`` where one is hidden by what is not pending."""
     names = dict.fromkeys(name for base in reversed(cls.__mro__) for name, v in vars(base).items() if isinstance(v, Pending))
-    return {name: getattr(cls, name) for name in names if isinstance(getattr(cls, name), Pending)}
+    found = {name: getattr(cls, name) for name in names}
+    for name, each in found.items():
+        if not isinstance(each, Pending):
+            raise BadDesign(f"{place_of(home_of(cls, name), name)} hides what is pending, so that nobody would ask whether it "
+                            "ends; expected another name, or @pending above it")
+    return found
 
 
 def led_to(name: str, leads: Mapping[str, Collection[str]]) -> set[str]:

@@ -14,7 +14,7 @@ import attrs
 from refmodel.language import Law, outline
 from refmodel.language.kinds import NameKind
 from refmodel.laws import memory
-from refmodel.oracle.trace.observed import COUNTS, STATES, STEPS, TRANSLATIONS, Judged
+from refmodel.oracle.trace.observed import BORROWED, COUNTS, STATES, STEPS, TRANSLATIONS, Judged
 from refmodel.oracle.trace.tables import Known, Open, Stretch
 
 Changes: TypeAlias = frozenset[tuple[str, str]]
@@ -28,7 +28,7 @@ MENTIONED = {law: OUTLINE.mentions(law) for law in OUTLINE.laws}
 """By law: every name in its text."""
 FIELDS: dict[type, tuple[str, ...]] = {}
 """By class of a table's entries: their fields."""
-TRANSLATED = frozenset[str]().union({"lingering", "dma"}, *(LOOKED_AT[law] for law in TRANSLATIONS))
+TRANSLATED = frozenset[str]().union({"lingering", "dma"}, *(LOOKED_AT[law] for law in (*TRANSLATIONS, *BORROWED)))
 """The tables that laws about translations look at."""
 
 

@@ -10,7 +10,7 @@ from refmodel.language.kinds import NOTHING
 from refmodel.mmu.contract import Derived
 from refmodel.oracle.trace.concerned import OUTLINE, changes, looks_at_translations, plan
 from refmodel.oracle.trace.deviations import Deviates
-from refmodel.oracle.trace.observed import TRANSLATIONS
+from refmodel.oracle.trace.observed import BORROWED, TRANSLATIONS
 from refmodel.oracle.trace.tables import Before, Key, Known, Open, Stretch
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _translations_broken(k: Knowledge, key: Key) -> Deviates | None:
     if installed is not None and (law := _wrong(k, key)) is not None:
         return deviates(law, key)
     for each in lingering:
-        if (law := with_translation(table, key, each.derived, lambda: _wrong(k, key))) is not None:
+        if (law := _cached_wrong(k, key, each.derived)) is not None:
             return deviates(law, key, STALE)
     if dma is not None:
         for_reading = Derived(dma.present, dma.mfn)  # the IOMMU lets devices write to what is logged or tracked
@@ -104,6 +104,16 @@ def _translations_broken(k: Knowledge, key: Key) -> Deviates | None:
         if law is not None:
             return deviates(law, key, BY_DEVICES)
     return None
+
+
+def _cached_wrong(k: Knowledge, key: Key, cached: Derived) -> Law | None:
+    """What is wrong with a translation that may still be cached. As long as the page is borrowed, it may be the borrower's."""
+    law: Law | None = with_translation(k.tables["derived"], key, cached, lambda: _wrong(k, key))
+    grant = k.tables["grants"].told(key)
+    if law is None or grant is None or not grant.present:
+        return law
+    borrowed: Law | None = with_translation(k.tables["borrowed"], key, cached, lambda: _wrong(k, key, BORROWED))
+    return borrowed
 
 
 def _wrong(k: Knowledge, key: Key, laws: tuple[Law, ...] = TRANSLATIONS) -> Law | None:

@@ -21,6 +21,7 @@ from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Event
+from refmodel.oracle.trace.flushes import Flush
 from refmodel.oracle.trace.holding import About, broken, deviates, holds
 from refmodel.oracle.trace.ranges import Mentioned
 from refmodel.oracle.trace.tables import Counting, Key, Known, Open, Pages, Relation, Stretch
@@ -116,8 +117,8 @@ class Knowledge:
         self.emulated: dict[tuple[int, int], tuple[int, bool]] = {}
         """By VM and CPU: the page of the last access that exited, and whether it was a store. The monitor may carry it out."""
         self.time = 0
-        self.flushed: dict[tuple[int, int | None], tuple[int, int, int]] = {}
-        """By VM and first page, or None for all: when the flush under way began, and its first and last page."""
+        self.flushed: dict[tuple[int, int | None], tuple[Flush, ...]] = {}
+        """By VM and first page, or None for all: the flushes under way, in the order in which they began."""
         self.rings: dict[tuple[int, int], Any] = {}
         """By VM and number: its dirty rings."""
         self.memory_slots: dict[tuple[int, int], tuple[int, int, bool]] = {}

@@ -75,6 +75,8 @@ def entries_found_were_reported(s: Observed, vm: Vm, gfn: Gfn, mfn: Mfn, write: 
 TRANSLATIONS: tuple[Law, ...] = (contract.no_derived_entry_writes_to_a_shared_frame, contract.no_derived_entry_reaches_the_monitor,
                                  contract.derived_entries_lead_where_the_p2m_says)
 """About what is installed, and about what may be cached."""
+BORROWED: tuple[Law, ...] = (borrowed_entries_lead_where_grants_say,)
+"""About what may be cached of a page that is borrowed."""
 STATES: tuple[Law, ...] = (
     isolation.a_backing_frame_is_owned_or_shared, isolation.a_shared_frame_is_read_only, accounting.frames_are_conserved,
     equivalence.memory_is_the_bare_machines, memory.swapped_pages_are_the_bare_machines, memory.clean_pages_are_their_copies,

@@ -77,8 +77,26 @@ def promise(k: Knowledge, event: e.Promise) -> None:
 
 
 def free(k: Knowledge, event: e.Free) -> None:
-    with k.judging(about(k, frames=(event.mfn,))):
+    lost = _reported_on(k, event.mfn)
+    if lost is None:
+        with k.judging(about(k, frames=(event.mfn,))):
+            k.state.frames[event.mfn] = Frame()
+        return
+    with k.judging(about(k, lost, frames=(event.mfn,), actor=lost[0])):
+        k.state.p2m[lost] = P2mEntry(Backing.PROMISED)
+        k.state.bare_memory[lost] = Contents(zeroed=True)
         k.state.frames[event.mfn] = Frame()
+
+
+def _reported_on(k: Knowledge, mfn: int) -> Key | None:
+    """The page whose own frame it is, if its guest has reported it as free, so that it may lose the frame."""
+    frame = k.tables["frames"].told(mfn)
+    if frame is None or frame.use != Use.PRIVATE:
+        return None
+    key, entry = (frame.vm, frame.gfn), k.backing((frame.vm, frame.gfn))
+    page = k.pages.get(key)
+    is_there = entry is not None and entry.resident and entry.mfn == mfn
+    return key if is_there and page is not None and page.either is not None and not page.words else None
 
 
 def table_(k: Knowledge, event: e.Table) -> None:
@@ -206,11 +224,21 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
         return
     gfn, pages, readonly = slot
     _overlaps_no_other(k, event, pages)
+    held = {at - gfn: k.page(vm, at).copy() for vm, at in sorted(k.pages) if vm == event.vm and gfn <= at < gfn + pages}
     with together(k):
         stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _gone(k, (event.vm, gfn)))
     k.memory_slots[event.vm, event.slot] = event.gfn, pages, readonly
     k.alike.clear()
     _slot_there(k, event.vm, event.gfn, pages, zero=False)
+    with together(k):
+        for by, contents in held.items():
+            _arrived(k, (event.vm, event.gfn + by), contents)
+
+
+def _arrived(k: Knowledge, key: Key, contents: Contents) -> None:
+    """A page has come from elsewhere, with what it holds. It is not said on which frame it stands."""
+    with k.judging(about(k, key, actor=key[0])):
+        k.state.bare_memory[key] = contents
 
 
 def _slot(k: Knowledge, event: e.SlotDelete | e.SlotMove) -> tuple[int, int, bool] | None:

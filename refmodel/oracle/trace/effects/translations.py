@@ -9,7 +9,7 @@ from refmodel.mmu.contract import Derived
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import guest, reported
+from refmodel.oracle.trace import flushes, guest, reported
 from refmodel.oracle.trace.changes import about, let_write, linger, own, protected
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
@@ -134,7 +134,8 @@ def flush_begin(k: Knowledge, event: e.FlushBegin) -> None:
     first, last = (0, e.LAST_GFN) if event.gfn is None else (event.gfn, event.gfn + (event.pages or 1) - 1)
     if last > e.LAST_GFN:
         raise Inconsistent("pages", f"the last page would be gfn {last:#x}; expected at most {e.LAST_GFN:#x}")
-    k.flushed[event.vm, event.gfn] = k.time, first, last
+    which = event.vm, event.gfn
+    k.flushed[which] = flushes.with_begun(k.flushed.get(which, ()), flushes.Flush(event.cpu, k.time, first, last))
 
 
 def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
@@ -143,7 +144,9 @@ def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
             return  # it may have been begun before the trace was, or in a gap: nothing is known to be flushed
         where = "" if event.gfn is None else f", at gfn {event.gfn:#x},"
         raise Inconsistent("e", f"no flush of vm {event.vm}{where} was begun")
-    begun, first, last = k.flushed.pop((event.vm, event.gfn))
+    (_, begun, first, last), others = flushes.ended(k.flushed.pop((event.vm, event.gfn)), event.cpu)
+    if others:
+        k.flushed[event.vm, event.gfn] = others
     alone = sorted(k.cached.get(event.vm, ()))
     if event.gfn is not None:
         alone = [gfn for gfn in alone if first <= gfn <= last]
