@@ -103,9 +103,9 @@ def _classes(inference: Inference, cls: type) -> None:
         for name in vars(base):
             if name in inference.tables:
                 of = next(c for c in cls.__mro__ if name in vars(c).get("__annotations__", ()))
-                besides = f"{place_of(base, name)} is something else" if of is not base else "something else besides"
-                _note(inference, of, f"{of.__name__}.{name} is a table, and {besides}; a table has no value in the class: expected "
-                                     "another name for it")
+                besides = f" ({place_of(base, name)})" if of is not base else ""
+                _note(inference, of, f"{of.__name__}.{name} is a table, and something else besides{besides}; a table has no value "
+                                     "in the class: expected another name for it")
             if name.startswith("__") and name.endswith("__") and name not in OURS:
                 _note(inference, base, f"{base.__name__}.{name} changes how Python treats a design; only operations, helpers, laws "
                                        "and tables belong there")
