@@ -276,3 +276,38 @@ def test_a_design_in_a_function_knows_the_types_and_values_of_that_function() ->
 
     for limit, status in ((1, HOLDS), (2, FAILS)):
         assert status_of(check(outline(made(limit)), ["exhaustive", "prove"])) == status
+
+
+@attrs.frozen
+class Both:
+    a: bool = False
+    b: bool = False
+
+
+class NamesWhatIsRefused(Design):
+    """Each refused line gives a name to something; the lines after it use the name."""
+
+    both: Total[Vm, Both]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def walrus(self, vm: Vm) -> None:
+        if (found := self.both[vm]).a:
+            return
+        self.both[vm] = attrs.evolve(found, b=True)
+
+    @operation
+    def function_within(self, vm: Vm) -> None:
+        def value() -> Both:
+            return Both(a=True)
+        self.both[vm] = value()
+
+    @law("ISO-1", "Not both.")
+    def never_both(s: Any, vm: Vm) -> bool:
+        return not (s.both[vm].a and s.both[vm].b)
+
+
+def test_what_follows_from_a_refused_line_is_not_complained_about_too() -> None:
+    with pytest.raises(BadDesign) as refused:
+        outline(NamesWhatIsRefused)
+    assert len(str(refused.value).splitlines()) == 2, str(refused.value)

@@ -160,7 +160,8 @@ class TooLarge(Unsound):
     """A design stores a number that exploration does not keep."""
 
     def __init__(self) -> None:
-        super().__init__(f"a number above {NATURAL_LIMIT} is stored, and exploration keeps none such; explore less, or prove")
+        super().__init__(f"a number above {NATURAL_LIMIT} is stored, and exploration keeps none such; bound it by "
+                         "require, or leave exploration out: --engine prove, --engine random")
 
 
 def _kept(leaf: Scalar, code: int) -> int:

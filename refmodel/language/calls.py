@@ -58,6 +58,8 @@ class Calls(Expressions):
         named = {k.arg: self.expr(k.value) for k in node.keywords if k.arg is not None}
         if isinstance(what, Text):
             return self.call(what, given, named, node)
+        if isinstance(what, Never):  # it has been complained about
+            return what
         if not isinstance(what, Known):
             return self.complain(f"{said(what)} cannot be called", node)
         return self._known_call(what.value, given, named, node)
@@ -216,6 +218,8 @@ class Calls(Expressions):
 
     def _word_evolve(self, node: ast.AST, *given: Type, **fields: Type) -> Type:
         record = given[0] if len(given) == 1 else NONE
+        if isinstance(record, Never):
+            return record
         if not isinstance(record, RecordKind):
             return self.complain("attrs.evolve takes a record and named fields", node)
         of = dict(record.fields)

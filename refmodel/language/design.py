@@ -46,7 +46,7 @@ from refmodel.language.kinds import (
 )
 from refmodel.language.laws import Law
 from refmodel.language.pending import Pending, pendings
-from refmodel.language.places import decorated, home_of, place_of
+from refmodel.language.places import decorated, home_of, not_evaluated, place_of
 from refmodel.language.unsound import BadDesign
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -305,7 +305,7 @@ def _annotations(cls: type[Design]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(cls, include_extras=True)
     except Exception as why:
-        raise BadDesign(f"{_guilty(cls)}: {type(why).__name__}: {why}") from None
+        raise BadDesign(f"{_guilty(cls)}: {not_evaluated(why)}") from None
 
 
 def _guilty(cls: type[Design]) -> str:
@@ -342,7 +342,7 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
     try:
         hints = typing.get_type_hints(method, include_extras=True)
     except Exception as why:
-        raise BadDesign(f"{place}: {type(why).__name__}: {why}") from None
+        raise BadDesign(f"{place}: {not_evaluated(why)}") from None
     parameters = []
     for parameter in list(inspect.signature(method).parameters.values())[1:]:
         if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):

@@ -16,6 +16,7 @@ from refmodel.language.inference import Inference
 from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind, kind_of
 from refmodel.language.laws import Law
 from refmodel.language.meanings import Complaint, Effects, Stop
+from refmodel.language.places import place_of
 from refmodel.language.sources import code_of
 from refmodel.language.types import FLAG, Known, Never, NoneType, State, Text, Type, said
 
@@ -89,14 +90,22 @@ OURS = frozenset(["__module__", "__qualname__", "__doc__", "__annotations__", "_
 def _classes(inference: Inference, cls: type) -> None:
     """A design is a plain class: nothing of Python's own way with instances is changed."""
     if type(cls) is not type:
-        _note(inference, cls, f"{cls.__name__} has a metaclass of its own, {type(cls).__name__}; a design is a plain class")
+        _note(inference, cls, f"{cls.__name__} has a metaclass of its own, {type(cls).__name__}; a design is a plain class, and a "
+                              "method that another class provides raises NotImplementedError")
+        return
     for base in cls.__mro__:
         if base in (object, Generic) or (base.__module__ == "refmodel.language.design" and base.__name__ == "Design"):
             continue
+        if "__attrs_attrs__" in vars(base) or "__dataclass_fields__" in vars(base):
+            _note(inference, base, f"{base.__name__} is decorated as a record is; a design is a plain class: leave the decorator "
+                                   "out")
+            continue
         for name in vars(base):
             if name in inference.tables:
-                _note(inference, base, f"{base.__name__}.{name} is a table, and something else besides; a table has no value in "
-                                       "the class")
+                of = next(c for c in cls.__mro__ if name in vars(c).get("__annotations__", ()))
+                besides = f" ({place_of(base, name)})" if of is not base else ""
+                _note(inference, of, f"{of.__name__}.{name} is a table, and something else besides{besides}; a table has no value "
+                                     "in the class: expected another name for it")
             if name.startswith("__") and name.endswith("__") and name not in OURS:
                 _note(inference, base, f"{base.__name__}.{name} changes how Python treats a design; only operations, helpers, laws "
                                        "and tables belong there")

@@ -15,7 +15,7 @@ from abc import ABCMeta
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FunctionType, MemberDescriptorType
-from typing import Annotated, Any, Final, Generic, NoReturn, TypeVar
+from typing import Annotated, Any, Final, Generic, NewType, NoReturn, TypeVar
 
 import attr
 import attrs
@@ -452,6 +452,10 @@ def _kind_of(annotation: Any) -> Kind:
                 raise BadDesign(f"the record {annotation.__qualname__}: the default of {name} is {field.default!r}, which is no "
                                 "value of its type that a text may write down")
         return record
+    if isinstance(annotation, NewType):
+        name = annotation.__name__
+        raise BadDesign(f"{name} is a NewType, which is no type of the language; for names of a kind of their own write "
+                        f'{name} = Annotated[int, Name("{name}")]')
     raise BadDesign(f"{annotation_in_words(annotation)} is no type of the language: expected bool, an enum, a frozen attrs record, "
                     "Annotated[int, Bits(n) | Name(sort) | Natural()], tuple[...] or Page[...]")
 

@@ -18,7 +18,7 @@ from typing import Any
 import attrs
 
 from refmodel.language.kinds import Kind, NaturalKind, Scalar, WordKind, kind_of
-from refmodel.language.places import decorated, line_of
+from refmodel.language.places import decorated, line_of, not_evaluated
 from refmodel.language.unsound import BadDesign
 
 ABOUT_A_STEP = ("before", "outcome", "actor")
@@ -83,7 +83,7 @@ def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:
     try:
         return typing.get_type_hints(types.SimpleNamespace(__annotations__=wanted), function.__globals__, include_extras=True)
     except Exception as why:
-        raise BadDesign(f"{where}: {type(why).__name__}: {why}") from None
+        raise BadDesign(f"{where}: {not_evaluated(why)}") from None
 
 
 def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
@@ -110,7 +110,10 @@ def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
                 continue
             if p not in hints:
                 raise BadDesign(f"{where}: parameter {p} has no type; expected a name such as Gfn")
-            kind: Kind = kind_of(hints[p])
+            try:
+                kind: Kind = kind_of(hints[p])
+            except BadDesign as why:
+                raise BadDesign(f"{where}: parameter {p}: {why}") from None
             if not isinstance(kind, Scalar) or isinstance(kind, WordKind | NaturalKind):
                 raise BadDesign(f"{where}: parameter {p} is a {hints[p]!r}; a law is claimed for all names, flags or enum members, "
                                 "and numbers have no end")

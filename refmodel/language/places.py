@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
+from types import FunctionType
 from typing import Any
+
+WITHIN = ("__func__", "fget", "func", "function", "__wrapped__")
+"""Where Python's decorators, and a law, keep the function that they are made of."""
+
+DECORATORS_DEEP = 20
+"""So many decorators are looked through: an object may claim to hold itself."""
 
 
 def place_of(cls: type, name: str = "") -> str:
@@ -32,9 +39,36 @@ def line_of(function: Any) -> str:
 
 
 def decorated(what: Any) -> str:
-    """What stands under a decorator, with its place if it is made of a function: ``file:line: name, a staticmethod``."""
-    function = getattr(what, "__func__", getattr(what, "fget", what))
-    if not hasattr(function, "__code__"):
-        return repr(what)
+    """What stands under a decorator, with its place: ``file:line: name, a staticmethod``. What is made of no function stands where
+    the caller of the decorator is."""
+    function = _function_within(what)
+    if function is None:
+        return f"{_caller()}: a {type(what).__name__}"
     kind = "coroutine" if inspect.iscoroutinefunction(what) else type(what).__name__
     return f"{line_of(function)}: {function.__code__.co_name}, a {kind}"
+
+
+def _function_within(what: Any) -> FunctionType | None:
+    """The function that decorators were put around: staticmethod, property, partialmethod, cached_property, a law and others."""
+    for _ in range(DECORATORS_DEEP):
+        if isinstance(what, FunctionType):
+            return what
+        what = next((within for name in WITHIN if (within := getattr(what, name, None)) is not None), None)
+    return None
+
+
+def _caller() -> str:
+    """``file:line`` of the text outside this package that is being run."""
+    package = __name__.split(".")[0]
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == package:
+        frame = frame.f_back
+    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def not_evaluated(why: Exception) -> str:
+    """Why an annotation means nothing, and what to write instead."""
+    said = f"{type(why).__name__}: {why}"
+    if isinstance(why, NameError):
+        said += "; annotations are evaluated: import what they name at run time, not under TYPE_CHECKING"
+    return said
