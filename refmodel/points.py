@@ -47,6 +47,7 @@ from refmodel.monitor.dirty_logging import DirtyLogging
 from refmodel.monitor.dirty_ring import DirtyRing
 from refmodel.monitor.free_page_hinting import FreePageHinting
 from refmodel.monitor.free_page_reporting import FreePageReporting
+from refmodel.monitor.grants import Grants
 from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.ksm import Ksm
 from refmodel.monitor.migration import Migration
@@ -85,7 +86,7 @@ MECHANISMS: dict[str, type[P2m]] = {
     "page-modification-logging": PageModificationLogging, "ksm": Ksm, "sharing": Sharing,
     "deflate-on-oom": DeflateOnOom, "ballooning": Ballooning, "virtio-mem": VirtioMem, "free-page-reporting": FreePageReporting,
     "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices,
-    "buddy-frames": Buddy, "reservation": Reservation}
+    "grants": Grants, "buddy-frames": Buddy, "reservation": Reservation}
 """Mechanisms by name, in the order in which they lie over each other."""
 EVERYTHING = "everything"
 """In the place of mechanisms: all that an MMU can lie under but those that are apart; of the ways to log, the last that it can."""
@@ -178,6 +179,10 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
         found = found.resized(Block=1)
     if "reservation" in mechanisms:
         found = found.resized(naturals=max(2, found.naturals))  # a maximum of a page and its table
+    if "grants" in mechanisms:
+        found = found.resized(Ref=1)
+        if _are_few(mechanisms) and "2M" not in mmu and mmu not in PROCESSORS:
+            found = found.resized(Gfn=1)  # a page each of two VMs, which are merged too
     if "2M" in mmu:
         tables = 2 if "1G" in mmu else 1
         sized = two_large_sizes if "1G" in mmu else two_sizes

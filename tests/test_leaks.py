@@ -217,7 +217,7 @@ def test_a_search_for_which_there_is_no_time_says_what_to_do() -> None:
     assert done.returncode == 3 and "expected more --seconds, or fewer names" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["memory", "virtio_mem", "migration", "tmem"])
+@pytest.mark.parametrize("name", ["memory", "virtio_mem", "migration", "grants", "tmem"])
 def test_each_flow_that_is_meant_has_a_run_that_shows_it(name: str) -> None:
     """And the run ends with the operation that it is named by, or shows what that one has brought about."""
     design = outline(SHIPPED[name])
@@ -229,7 +229,7 @@ def test_each_flow_that_is_meant_has_a_run_that_shows_it(name: str) -> None:
 
 
 def test_every_flow_of_a_mechanism_is_shown_by_one_of_those_designs() -> None:
-    shown = {op for name in ("memory", "virtio_mem", "migration", "tmem") for op in flows_of(outline(SHIPPED[name]))}
+    shown = {op for name in ("memory", "virtio_mem", "migration", "grants", "tmem") for op in flows_of(outline(SHIPPED[name]))}
     assert {op for cls in [*SHIPPED.values(), *COMBINED.values()] for op in flows_of(outline(cls))} == shown
 
 

@@ -12,7 +12,7 @@ from refmodel.engines.random import campaign
 from refmodel.language import Design, law, outline
 from refmodel.language.gathering import laws_of_module
 from refmodel.language.laws import Law
-from refmodel.laws import buddy, contract, memory, migration
+from refmodel.laws import buddy, contract, grants, memory, migration
 from refmodel.machine.names import Gfn, Vm
 from refmodel.monitor.dirty_logging import DirtyLog, Sent
 from refmodel.monitor.p2m import Backing, P2m
@@ -50,6 +50,18 @@ BROKEN_BY = {
     "nothing_is_given_from_what_leaves": "buddy-given-while-leaving",
     "a_page_in_a_leaving_block_can_be_moved": "buddy-never-moved",
     "a_moved_page_leaves_its_frame_free": "buddy-moved-from-and-kept",
+    "foreign_mappings_are_granted": "grant-to-anybody",
+    "foreign_mappings_lead_where_the_p2m_says": "grant-ballooned",
+    "cached_foreign_pages_are_mapped": "grant-unmapped-but-cached",
+    "granted_pages_are_private": "grant-mapped-while-shared",
+    "grant_mappings_are_exact": "grant-entry-in-use-for-ever",
+    "foreign_references_are_exact": "grant-reference-kept",
+    "no_foreign_mapping_names_no_page": "grant-gone-in-name",
+    "foreign_pages_can_be_taken_back": "grant-never-revoked",
+    "foreign_pages_go_in_two_steps": "grant-revoked-in-name",
+    "foreign_loads_show_what_was_stored": "grant-loads-from-own-memory",
+    "foreign_accesses_complete_when_due": "grant-ballooned",
+    "a_grantee_is_refused_holes_only": "grant-shortage-is-a-hole",
     "derived_entries_lead_where_the_p2m_says": "forgotten-but-derived",
     "no_derived_entry_writes_to_a_shared_frame": "protected-but-derived-writable",
     "no_derived_entry_reaches_the_monitor": "forgotten-but-derived",
@@ -60,7 +72,8 @@ BROKEN_BY = {
 }
 
 
-@pytest.mark.parametrize("broken", sum(map(laws_of_module, (memory, contract, migration, buddy)), ()), ids=lambda each: each.name)
+@pytest.mark.parametrize("broken", sum(map(laws_of_module, (memory, contract, migration, buddy, grants)), ()),
+                         ids=lambda each: each.name)
 def test_each_law_has_a_mutant_that_breaks_it(broken: Law) -> None:
     design = MUTANTS[BROKEN_BY[broken.name]].design
     found = explore(attrs.evolve(outline(design), laws=(broken,)), design.geometry, seconds=120)
