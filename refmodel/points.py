@@ -169,7 +169,8 @@ def _are_few(mechanisms: Sequence[str]) -> bool:
 
 def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
     """Two pages each of two VMs, and two frames; where pages are merged, a limit that lets two share. Where processors acknowledge
-    flushes, one VM with two pages, and one processor."""
+    flushes, one VM with two pages, and one processor. Where pages are granted, two VMs, with a page each if there are few
+    mechanisms."""
     found = SMALL.resized(Slot=1) if _are_few(mechanisms) else LARGER
     if "ksm" in mechanisms:
         found = found.resized(Chain=1, naturals=2)
@@ -181,8 +182,7 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
         found = found.resized(naturals=max(2, found.naturals))  # a maximum of a page and its table
     if "grants" in mechanisms:
         found = found.resized(Ref=1)
-        if _are_few(mechanisms) and "2M" not in mmu and mmu not in PROCESSORS:
-            found = found.resized(Gfn=1)  # a page each of two VMs, which are merged too
+        found = found.resized(Gfn=1) if _are_few(mechanisms) and "2M" not in mmu else found
     if "2M" in mmu:
         tables = 2 if "1G" in mmu else 1
         sized = two_large_sizes if "1G" in mmu else two_sizes
@@ -193,7 +193,9 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
         found = found.resized(Tag=1)  # which VMs take turns with
     if mmu == "riscv A/D" and not {*mechanisms} & {*MERGING}:
         found = found.resized(Gfn=1)
-    return found.resized(Vm=1, **{PROCESSORS[mmu]: 1}) if mmu in PROCESSORS else found
+    if mmu in PROCESSORS:
+        found = found.resized(Vm=1, **{PROCESSORS[mmu]: 1})
+    return found.resized(Vm=2) if "grants" in mechanisms else found  # an owner and a grantee
 
 
 def _further(mmu: str, mechanisms: Sequence[str]) -> tuple[Geometry, ...]:
@@ -216,17 +218,18 @@ PAIRS: dict[str, type[Design]] = {f"any over {one}, {other}": over("any", (one, 
 """Every two mechanisms together, over any MMU, small enough to be explored to the last state. What goes wrong between
 mechanisms goes wrong between two, nearly always."""
 def pairs_over(mmu: str) -> list[str]:
-    """The names of every two mechanisms together over an MMU, each in its smallest geometry: one VM with one page, or with two
-    where pages are merged or make up a large one. ``BadDesign`` if there is no such MMU."""
+    """The names of every two mechanisms together over an MMU, each in its smallest geometry: one VM with one page, or
+    with two where pages are merged or make up a large one; two VMs with a page where one is granted. ``BadDesign`` if there is no
+    such MMU."""
     if mmu not in MMUS:
         raise BadDesign(f"{mmu}: no such MMU; expected one of {', '.join(MMUS)}")
-    return [f"{mmu} over {one}, {other}@{_smallest(mmu, two_pages=bool({one, other} & {*MERGING}))}"
-            for one, other in pairs_of(mmu)]
+    return [f"{mmu} over {one}, {other}@{_smallest(mmu, (one, other))}" for one, other in pairs_of(mmu)]
 
 
-def _smallest(mmu: str, two_pages: bool) -> str:
+def _smallest(mmu: str, pair: Sequence[str]) -> str:
     """The sizes of a pair's smallest geometry, where they are not those that a design has anyhow."""
-    sizes = {"Vm": 1, "Gfn": 2 if two_pages or "2M" in mmu else 1}
+    vms = 2 if "grants" in pair else 1
+    sizes = {"Vm": vms, "Gfn": 2 if (vms == 1 and {*pair} & {*MERGING}) or "2M" in mmu else 1}
     if mmu.startswith("ept"):
         sizes["Mfn"] = sizes["Gfn"] + (2 if "1G" in mmu else 1)  # for tables
     if mmu in ("npt", "ept tagged", "riscv", "riscv A/D"):

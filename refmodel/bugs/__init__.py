@@ -401,7 +401,7 @@ MUTANTS: dict[str, Mutant] = {
     "grant-reference-kept": Mutant(grants.ReferenceKept, "RES-1"),
     "grant-entry-in-use-for-ever": Mutant(grants.EntryInUseForEver, "RES-1"),
     "grant-gone-in-name": Mutant(grants.GoneInName, "RES-1"),
-    "grant-stored-to-read-only": Mutant(grants.StoredToReadOnly, "ISO-6"),
+    "grant-stored-to-read-only": Mutant(grants.StoredToReadOnly, "ISO-5"),
     "grant-loads-from-own-memory": Mutant(grants.LoadsFromOwnMemory, "EQV-1"),
     "grant-never-revoked": Mutant(grants.NeverRevoked, "RES-3"),
     "grant-flushed-in-name": Mutant(grants.FlushedInName, "RES-3"),

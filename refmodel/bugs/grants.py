@@ -203,7 +203,7 @@ class GrantedAndMigrated(Grants, Migration, ContractMmu):
 class StoresUnmarked(Grants, DirtyFlags, EptFlagsMmu):
     """A page that is mapped for storing is not marked: a store by the grant sets no dirty flag, also not that of a large page."""
 
-    geometry = EptFlags.further_geometries[0].resized(Ref=1)
+    geometry = EptFlags.further_geometries[0].resized(Vm=2, Ref=1)
 
     def needs_own_frame(self, write: bool) -> bool:
         return False
@@ -212,7 +212,7 @@ class StoresUnmarked(Grants, DirtyFlags, EptFlagsMmu):
 class StoredToATracedTable(Grants, ShadowTracedMmu):
     """A store by a grant goes to a page that the owner uses as a table, and its shadow stays as it was."""
 
-    geometry = ShadowTraced.geometry.resized(Vcpu=1, Gfn=1, Mfn=2, Ref=1)
+    geometry = ShadowTraced.geometry.resized(Vm=2, Vcpu=1, Gfn=1, Mfn=2, Ref=1)
 
     def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
         """Nothing."""

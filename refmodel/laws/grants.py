@@ -77,12 +77,12 @@ def foreign_pages_go_in_two_steps(s: Grants, outcome: GrantEnded) -> Any:
 
 @law("EQV-1", "A load from another VM's page shows what it shows on the bare machine of the page's owner.")
 def foreign_loads_show_what_was_stored(s: Grants, outcome: ForeignAccess) -> Any:
-    return outcome.shown.cell == outcome.due.cell
+    return outcome.shown.cell == outcome.bare.cell
 
 
 @law("EQV-2", "An access to another VM's page completes where it completes on the bare machine of the page's owner.")
 def foreign_accesses_complete_when_due(s: Grants, outcome: ForeignAccess) -> Any:
-    return outcome.shown.event == outcome.due.event
+    return outcome.shown.event == outcome.bare.event
 
 
 @law("EQV-2", "A guest that asks for another's page learns that there is no memory only where the owner's bare machine has none.")

@@ -91,7 +91,8 @@ class ForeignAccess:
     owner: Vm
     page: Gfn
     shown: Reply
-    due: Reply
+    bare: Reply
+    """It is not called ``due``: what it shows the grantee depends on another VM, which is a flow that is meant."""
 
 
 @attrs.frozen
@@ -107,7 +108,7 @@ class GrantEnded:
 
 
 class Grants(P2m):
-    steps: ClassVar[dict[str, tuple[str, ...]]] = {"grant_load": ("load_granted",), "grant_store": ("store_granted",)}
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"grant_load": ("load_physical",), "grant_store": ("store_physical",)}
     flows: ClassVar[dict[str, str]] = {"grant_load": "what a granted page holds", "grant_store": "a store to a granted page"}
 
     grants: Total[tuple[Vm, Ref], GrantEntry]
@@ -122,6 +123,7 @@ class Grants(P2m):
     @guest
     def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> None:
         """The owner writes a grant entry, new or another, while it is not in use."""
+        require(vm != to)
         require(not self.in_use(vm, ref))
         self.grants[vm, ref] = GrantEntry(True, to, gfn, writable)
 
@@ -236,8 +238,8 @@ class Grants(P2m):
         if access == Access.WRITE:
             self.behind(mapping.owner, mapping.page, offset)
         shown = self.touch(entry.mfn, offset, access, value)
-        due = self.bare_physical(mapping.owner, mapping.page, offset, access, value)
-        return ForeignAccess(mapping.owner, mapping.page, shown, due)
+        bare = self.bare_physical(mapping.owner, mapping.page, offset, access, value)
+        return ForeignAccess(mapping.owner, mapping.page, shown, bare)
 
 
 def mappings_by(s: Grants, owner: Vm, ref: Ref) -> int:
