@@ -174,7 +174,7 @@ class GrantedAndSwapped(Grants, Swapping, ContractMmu):
 
 
 class GrantedAndHandedToDevice(Devices, Grants, Ballooning, ContractMmu):
-    """What devices hold is asked, and what grantees hold is not: a page goes with its last device."""
+    """Only devices are asked whether they hold a page: the balloon takes one that another VM has mapped."""
 
     geometry = GrantedMemory.geometry
 
