@@ -93,6 +93,10 @@ class BareMemory(Design):
         self.plugged[vm, gfn] = False
         self.bare_memory[vm, gfn] = self.bare_memory[vm, gfn].scrubbed()
 
+    def lets_store(self, vm: Vm, gfn: Gfn, other: Vm) -> bool:
+        """Whether a guest has agreed that another VM stores to a page of its own, which that has mapped."""
+        return False
+
     def is_called_free(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether the guest has said that a page holds nothing it needs, and has not stored to it since."""
         return False

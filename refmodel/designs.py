@@ -129,11 +129,10 @@ class BuddyFrames(Buddy, Sharing, Ballooning, ContractMmu):
     geometry = Memory.geometry.resized(Mfn=3, Block=2)
 
 
-class GrantedMemory(Grants):
-    """Memory that guests share on purpose."""
+class GrantedMemory(Grants, Sharing, Ballooning, ContractMmu):
+    """Memory that guests share on purpose, over copy-on-write sharing and ballooning, under any MMU."""
 
-    laws = EVERY_LAW
-    geometry = geometry(Vm=2, Gfn=2, Mfn=2, Ref=1, Index=1, naturals=2, only={Cell: (Cell(), Cell(True, True, True, gfn=0))})
+    geometry = Memory.geometry.resized(Vm=2, Gfn=1, Ref=1)
 
 
 class Interpreter(Sharing, Ballooning, InterpreterMmu):

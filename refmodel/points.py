@@ -47,6 +47,7 @@ from refmodel.monitor.dirty_logging import DirtyLogging
 from refmodel.monitor.dirty_ring import DirtyRing
 from refmodel.monitor.free_page_hinting import FreePageHinting
 from refmodel.monitor.free_page_reporting import FreePageReporting
+from refmodel.monitor.grants import Grants
 from refmodel.monitor.guest_copies import GuestCopies
 from refmodel.monitor.ksm import Ksm
 from refmodel.monitor.memory_slots import MemorySlots
@@ -87,7 +88,7 @@ MECHANISMS: dict[str, type[P2m]] = {
     "deflate-on-oom": DeflateOnOom, "ballooning": Ballooning, "virtio-mem": VirtioMem, "memory-slots": MemorySlots,
     "free-page-reporting": FreePageReporting,
     "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices,
-    "buddy-frames": Buddy, "reservation": Reservation}
+    "grants": Grants, "buddy-frames": Buddy, "reservation": Reservation}
 """Mechanisms by name, in the order in which they lie over each other."""
 EVERYTHING = "everything"
 """In the place of mechanisms: all that an MMU can lie under but those that are apart; of the ways to log, the last that it can."""
@@ -170,19 +171,23 @@ def _are_few(mechanisms: Sequence[str]) -> bool:
 
 def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
     """Two pages each of two VMs, and two frames; where pages are merged, a limit that lets two share. Where processors acknowledge
-    flushes, one VM with two pages, and one processor. What is remembered of memory slots makes many states: each VM
-    has one page."""
+    flushes, one VM with two pages, and one processor. Where pages are granted, two VMs. Grants and
+    what is remembered of memory slots make many states: if there are few mechanisms, each VM has one page."""
     found = SMALL.resized(Slot=1) if _are_few(mechanisms) else LARGER
     if "ksm" in mechanisms:
         found = found.resized(Chain=1, naturals=2)
     if "virtio-mem" in mechanisms:
         found = found.resized(Region=1, naturals=max(1, found.naturals))
     if "memory-slots" in mechanisms:
-        found = found.resized(Region=1, Generation=2, Gfn=1 if _are_few(mechanisms) else found.size("Gfn"))
+        found = found.resized(Region=1, Generation=2)
     if "buddy-frames" in mechanisms:
         found = found.resized(Block=1)
     if "reservation" in mechanisms:
         found = found.resized(naturals=max(2, found.naturals))  # a maximum of a page and its table
+    if "grants" in mechanisms:
+        found = found.resized(Ref=1)
+    if {*mechanisms} & {"memory-slots", "grants"} and _are_few(mechanisms) and "2M" not in mmu:
+        found = found.resized(Gfn=1)
     if "2M" in mmu:
         tables = 2 if "1G" in mmu else 1
         sized = two_large_sizes if "1G" in mmu else two_sizes
@@ -193,7 +198,9 @@ def _geometry(mmu: str, mechanisms: Sequence[str]) -> Geometry:
         found = found.resized(Tag=1)  # which VMs take turns with
     if mmu == "riscv A/D" and not {*mechanisms} & {*MERGING}:
         found = found.resized(Gfn=1)
-    return found.resized(Vm=1, **{PROCESSORS[mmu]: 1}) if mmu in PROCESSORS else found
+    if mmu in PROCESSORS:
+        found = found.resized(Vm=1, **{PROCESSORS[mmu]: 1})
+    return found.resized(Vm=2) if "grants" in mechanisms else found  # an owner and a grantee
 
 
 def _further(mmu: str, mechanisms: Sequence[str]) -> tuple[Geometry, ...]:
@@ -216,17 +223,18 @@ PAIRS: dict[str, type[Design]] = {f"any over {one}, {other}": over("any", (one, 
 """Every two mechanisms together, over any MMU, small enough to be explored to the last state. What goes wrong between
 mechanisms goes wrong between two, nearly always."""
 def pairs_over(mmu: str) -> list[str]:
-    """The names of every two mechanisms together over an MMU, each in its smallest geometry: one VM with one page, or with two
-    where pages are merged or make up a large one. ``BadDesign`` if there is no such MMU."""
+    """The names of every two mechanisms together over an MMU, each in its smallest geometry: one VM with one page, or
+    with two where pages are merged or make up a large one; two VMs with a page where one is granted. ``BadDesign`` if there is no
+    such MMU."""
     if mmu not in MMUS:
         raise BadDesign(f"{mmu}: no such MMU; expected one of {', '.join(MMUS)}")
-    return [f"{mmu} over {one}, {other}@{_smallest(mmu, two_pages=bool({one, other} & {*MERGING}))}"
-            for one, other in pairs_of(mmu)]
+    return [f"{mmu} over {one}, {other}@{_smallest(mmu, (one, other))}" for one, other in pairs_of(mmu)]
 
 
-def _smallest(mmu: str, two_pages: bool) -> str:
+def _smallest(mmu: str, pair: Sequence[str]) -> str:
     """The sizes of a pair's smallest geometry, where they are not those that a design has anyhow."""
-    sizes = {"Vm": 1, "Gfn": 2 if two_pages or "2M" in mmu else 1}
+    vms = 2 if "grants" in pair else 1
+    sizes = {"Vm": vms, "Gfn": 2 if (vms == 1 and {*pair} & {*MERGING}) or "2M" in mmu else 1}
     if mmu.startswith("ept"):
         sizes["Mfn"] = sizes["Gfn"] + (2 if "1G" in mmu else 1)  # for tables
     if mmu in ("npt", "ept tagged", "riscv", "riscv A/D"):

@@ -15,6 +15,7 @@ from refmodel.engines.replaying import replay
 from refmodel.engines.twins import prove_twins
 from refmodel.engines.unwinding import OUTPUT, RESPECT, STEP, flows_of, search, watching
 from refmodel.language import NOTHING, BadDesign, Design, Fault, Total, choose, count, geometry, guest, implies, law, outline
+from refmodel.loading import load
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
 from refmodel.monitor.tmem import Answer, Answered
 from refmodel.points import PAIRS
@@ -24,6 +25,7 @@ from tests.test_pairs import FEW
 
 MANY_STATES = ("devices", "hinting", "dirty-logging", "dirty-ring", "compressed", "virtio", "reservation")
 LARGE = [name for name in PAIRS if any(each in name for each in MANY_STATES)
+         or ("grants" in name and name != "any over access-tracking, grants")
          or name in ("any over ksm, ballooning", "any over ksm, deflate-on-oom")]
 FAST = [*(name for name in FEW if name not in LARGE), "any over compressed-memory, swapping",
         "any over dirty-logging, guest-copies", "any over guest-copies, devices"]
@@ -244,10 +246,10 @@ def test_a_search_for_which_there_is_no_time_says_what_to_do() -> None:
     assert done.returncode == 3 and "expected more --seconds, or fewer names" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["memory", "virtio_mem", "migration", "tmem"])
+@pytest.mark.parametrize("name", ["memory", "virtio_mem", "migration", "any over grants", "tmem"])
 def test_each_flow_that_is_meant_has_a_run_that_shows_it(name: str) -> None:
     """And the run ends with the operation that it is named by, or shows what that one has brought about."""
-    design = outline(SHIPPED[name])
+    design = load(name)
     assert flows_of(design)
     for op in flows_of(design):
         found = search(design, watching(design.cls.geometry), unmeant=op)
@@ -256,7 +258,7 @@ def test_each_flow_that_is_meant_has_a_run_that_shows_it(name: str) -> None:
 
 
 def test_every_flow_of_a_mechanism_is_shown_by_one_of_those_designs() -> None:
-    shown = {op for name in ("memory", "virtio_mem", "migration", "tmem") for op in flows_of(outline(SHIPPED[name]))}
+    shown = {op for name in ("memory", "virtio_mem", "migration", "any over grants", "tmem") for op in flows_of(load(name))}
     assert {op for cls in [*SHIPPED.values(), *COMBINED.values()] for op in flows_of(outline(cls))} == shown
 
 

@@ -12,7 +12,7 @@ from refmodel.engines.random import campaign
 from refmodel.language import Design, law, outline
 from refmodel.language.gathering import laws_of_module
 from refmodel.language.laws import Law
-from refmodel.laws import buddy, contract, memory, memory_slots, migration
+from refmodel.laws import buddy, contract, grants, memory, memory_slots, migration
 from refmodel.machine.names import Gfn, Vm
 from refmodel.monitor.dirty_logging import DirtyLog, Sent
 from refmodel.monitor.p2m import Backing, P2m
@@ -54,6 +54,18 @@ BROKEN_BY = {
     "remembered_mmio_is_in_no_slot": "mmio-generation-not-asked",
     "look_ups_of_the_generation_are_right": "mmio-look-up-from-long-ago",
     "what_was_looked_up_is_remembered": "mmio-nothing-remembered",
+    "foreign_mappings_are_granted": "grant-to-anybody",
+    "foreign_mappings_lead_where_the_p2m_says": "grant-ballooned",
+    "cached_foreign_pages_are_mapped": "grant-unmapped-but-cached",
+    "granted_pages_are_private": "grant-mapped-while-shared",
+    "grant_mappings_are_exact": "grant-entry-in-use-for-ever",
+    "foreign_references_are_exact": "grant-reference-kept",
+    "no_foreign_mapping_names_no_page": "grant-gone-in-name",
+    "foreign_pages_can_be_taken_back": "grant-never-revoked",
+    "foreign_pages_go_in_two_steps": "grant-revoked-in-name",
+    "foreign_loads_show_what_was_stored": "grant-loads-from-own-memory",
+    "foreign_accesses_complete_when_due": "grant-ballooned",
+    "a_grantee_is_refused_holes_only": "grant-shortage-is-a-hole",
     "derived_entries_lead_where_the_p2m_says": "forgotten-but-derived",
     "no_derived_entry_writes_to_a_shared_frame": "protected-but-derived-writable",
     "no_derived_entry_reaches_the_monitor": "forgotten-but-derived",
@@ -64,7 +76,7 @@ BROKEN_BY = {
 }
 
 
-LAWS = [each for module in (memory, contract, migration, buddy, memory_slots) for each in laws_of_module(module)]
+LAWS = [each for module in (memory, contract, migration, buddy, grants, memory_slots) for each in laws_of_module(module)]
 
 
 @pytest.mark.parametrize("broken", LAWS, ids=lambda each: each.name)

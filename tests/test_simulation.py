@@ -13,7 +13,7 @@ from refmodel.bare import Event, Reply, Seen
 from refmodel.bare_machines import BARE_MACHINES, OneLevelMachine, bare_machine
 from refmodel.bare_physical import PhysicalMachine
 from refmodel.bugs import MUTANTS
-from refmodel.designs import SHIPPED, Direct, DirectWithGrants, Ept, Interpreter, Memory, MonitorPages, VirtualTlb
+from refmodel.designs import SHIPPED, Direct, DirectWithGrants, Ept, GrantedMemory, Interpreter, Memory, MonitorPages, VirtualTlb
 from refmodel.engines.corresponding import never_completed, shared
 from refmodel.engines.induction import prove
 from refmodel.engines.own_entries import prove_own_entries
@@ -26,6 +26,7 @@ from refmodel.machine.cells import Access, Cell, Cells, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.direct import Hypercall
 from refmodel.mmu.shadow import ShadowEntry
+from refmodel.monitor.grants import Foreign, ForeignAccess
 from refmodel.report import squares
 from tests.test_command import refmodel
 
@@ -353,6 +354,29 @@ def test_an_outcome_of_its_own_says_whether_an_instruction_has_happened() -> Non
     assert prove_simulated(wrong, other, "discard_page").failing
     found = simulated_runs(wrong, other, wrong.cls.geometry, runs=500, seconds=60).failure
     assert found is not None and found.run.steps[-1].operation == "discard_page"
+
+
+class LoadsOwnPage(GrantedMemory):
+    """A load by a grant is carried out in the grantee's own memory, on both machines, and no law is broken by that."""
+
+    @guest
+    def grant_load(self, vm: Vm, gfn: Gfn, offset: Index) -> ForeignAccess:
+        mapping = self.foreign[vm, gfn]
+        require(mapping.state == Foreign.MAPPED and self.p2m[vm, gfn].resident)
+        shown = self.touch(self.p2m[vm, gfn].mfn, offset, Access.READ, Cell())
+        return ForeignAccess(mapping.owner, mapping.page, shown, self.bare_physical(vm, gfn, offset, Access.READ, Cell()))
+
+
+def test_an_access_to_anothers_page_is_a_step_of_its_owners_machine() -> None:
+    right, wrong = outline(GrantedMemory), outline(LoadsOwnPage)
+    for name, step in (("grant_load", "load_physical"), ("grant_store", "store_physical")):
+        done = prove_simulated(right, bare_of(right), name)
+        assert not done.failing and done.steps == (step,) and done.explained
+    assert simulated_runs(right, bare_of(right), right.cls.geometry, runs=60, seconds=60).failure is None
+    assert {j.verdict for j in prove_operation(wrong, "grant_load").judgements} == {"proved"}
+    assert prove_simulated(wrong, bare_of(wrong), "grant_load").failing
+    found = simulated_runs(wrong, bare_of(wrong), wrong.cls.geometry, runs=2000, seconds=60).failure
+    assert found is not None and found.run.steps[-1].operation == "grant_load"
 
 
 class DiscardsUnasked(PhysicalMachine):

@@ -1,129 +1,218 @@
-"""Mutants of grants between guests."""
+"""Mutants of grants between guests: alone, and together with other mechanisms."""
 
 import attrs
 
-from refmodel.designs import GrantedMemory
-from refmodel.language import choose, fails, require
-from refmodel.machine.names import Gfn, Mfn, Ref, Vm
-from refmodel.monitor.grants import CachedPage, GrantEntry, GuestPage, OwnedFrame, State
+from refmodel.designs import EptFlags, GrantedMemory, ShadowTraced
+from refmodel.language import NOTHING, guest, require
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Ref, Vm
+from refmodel.mmu.contract import ContractMmu
+from refmodel.mmu.ept_flags import EptFlagsMmu
+from refmodel.mmu.shadow_traced import ShadowTracedMmu
+from refmodel.monitor.ballooning import Ballooning
+from refmodel.monitor.buddy import Buddy
+from refmodel.monitor.devices import Devices, Hold
+from refmodel.monitor.dirty_flags import DirtyFlags
+from refmodel.monitor.grants import Foreign, ForeignAccess, GrantEnded, GrantEntry, Grants
+from refmodel.monitor.ksm import Ksm
+from refmodel.monitor.migration import Migration
+from refmodel.monitor.p2m import Supply
+from refmodel.monitor.swapping import Swapping
 
 
-class GrantedToAnybody(GrantedMemory):
+class OnlyGrants(Grants, ContractMmu):
+    """Grants, and nothing beside them. (Right.)"""
+
+    geometry = GrantedMemory.geometry
+
+
+class GrantedToAnybody(OnlyGrants):
     """A grant is mapped by a VM that it does not name."""
 
     def may_map(self, grant: GrantEntry, vm: Vm, write: bool) -> bool:
         return grant.writable or not write
 
 
-class ReadOnlyInName(GrantedMemory):
+class ReadOnlyInName(OnlyGrants):
     """A page that was offered for reading is mapped for storing."""
 
     def may_map(self, grant: GrantEntry, vm: Vm, write: bool) -> bool:
         return grant.to == vm
 
 
-class EndedInUse(GrantedMemory):
-    """A grant is ended, or becomes another, while it is mapped."""
+class EndedInUse(OnlyGrants):
+    """A grant entry comes to offer another page, or for reading only, while it is mapped."""
 
-    def in_use(self, vm: Vm, ref: Ref) -> bool:
-        return False
+    @guest
+    def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> None:
+        self.grants[vm, ref] = attrs.evolve(self.grants[vm, ref], offered=True, page=gfn, to=to, writable=writable)
 
 
-class UnmappedButCached(GrantedMemory):
+class UnmappedButCached(OnlyGrants):
     """A mapping's references go before processors have forgotten it."""
 
-    def invalidate(self, vm: Vm, gfn: Gfn) -> None:
+    def invalidate_foreign(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
 
 
-class GivenUpWhileMapped(GrantedMemory):
-    """The owner does away with a page that another has mapped."""
-
-    def may_go(self, mfn: Mfn) -> bool:
-        return True
-
-
-class TransferredButCached(GrantedMemory):
-    """A page is given away, and its former owner's processors have it cached."""
-
-    def flush_owner(self, vm: Vm, gfn: Gfn) -> None:
-        """Nothing."""
-
-
-class TransferredEmpty(GrantedMemory):
-    """A page is given away, and what it held is not."""
-
-    def flush_owner(self, vm: Vm, gfn: Gfn) -> None:
-        super().flush_owner(vm, gfn)
-        mfn = self.p2m[vm, gfn].mfn
-        self.memory[mfn] = self.memory[mfn].scrubbed()
-
-
-class ReferenceKept(GrantedMemory):
-    """A mapping goes, and its reference to the frame stays."""
+class ReferenceKept(OnlyGrants):
+    """A mapping goes, and its page counts it still: the owner's page is held for ever."""
 
     def put_grant(self, vm: Vm, gfn: Gfn) -> None:
-        entry = self.p2m[vm, gfn]
-        grant = self.grants[entry.granter, entry.ref]
-        self.grants[entry.granter, entry.ref] = attrs.evolve(grant, mappings=grant.mappings - 1)
-        self.p2m[vm, gfn] = GuestPage()
+        owner, page = self.foreign[vm, gfn].owner, self.foreign[vm, gfn].page
+        references = self.foreign_references[owner, page]
+        Grants.put_grant(self, vm, gfn)
+        self.foreign_references[owner, page] = references
 
 
-class FrameLost(GrantedMemory):
-    """A page goes, and its frame is used by nobody."""
+class EntryInUseForEver(OnlyGrants):
+    """A mapping goes, and its grant entry counts it still: the owner can never end the offer."""
 
-    def give_up(self, vm: Vm, gfn: Gfn) -> None:
-        entry = self.p2m[vm, gfn]
-        require(entry.state == State.OWN and self.may_go(entry.mfn))
-        self.tlb[vm, gfn] = CachedPage()
-        self.p2m[vm, gfn] = GuestPage()
-        self.frames[entry.mfn] = attrs.evolve(self.frames[entry.mfn], references=0)
-
-
-class GrantedUnscrubbed(GrantedMemory):
-    """A page is given with what its last owner left."""
-
-    def populate(self, vm: Vm, gfn: Gfn) -> None:
-        require(self.p2m[vm, gfn].state == State.NOTHING)
-        if fails("frame"):
-            return
-        mfn: Mfn = choose(Mfn, lambda mfn: not self.frames[mfn].used)
-        self.frames[mfn] = OwnedFrame(True, vm, gfn, references=1)
-        self.p2m[vm, gfn] = GuestPage(State.OWN, mfn, True)
-        self.bare_memory[vm, gfn] = self.memory[mfn]
+    def put_grant(self, vm: Vm, gfn: Gfn) -> None:
+        mapping = self.foreign[vm, gfn]
+        grant = self.grants[mapping.owner, mapping.ref]
+        Grants.put_grant(self, vm, gfn)
+        self.grants[mapping.owner, mapping.ref] = grant
 
 
-class StoresGoAstray(GrantedMemory):
-    """A store to another's page is one to a page of the granter's own choosing at the same place."""
+class GoneInName(OnlyGrants):
+    """A mapping that is gone still names the page."""
 
-    def translated(self, vm: Vm, gfn: Gfn, write: bool) -> Mfn:
-        mfn = super().translated(vm, gfn, write)
-        entry = self.p2m[vm, gfn]
-        if write and entry.state == State.FOREIGN and self.p2m[entry.granter, gfn].state == State.OWN:
-            return self.p2m[entry.granter, gfn].mfn
-        return mfn
+    def put_grant(self, vm: Vm, gfn: Gfn) -> None:
+        mapping = self.foreign[vm, gfn]
+        Grants.put_grant(self, vm, gfn)
+        self.foreign[vm, gfn] = attrs.evolve(mapping, state=Foreign.NONE)
 
 
-class NeverRevoked(GrantedMemory):
+class StoredToReadOnly(OnlyGrants):
+    """What is cached of a page that is mapped for reading lets stores through."""
+
+    def access_foreign(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> ForeignAccess:
+        require(self.foreign[vm, gfn].state == Foreign.MAPPED)
+        mapping = self.foreign[vm, gfn]
+        shown = self.touch(mapping.mfn, offset, access, value)
+        return ForeignAccess(mapping.owner, mapping.page, shown,
+                             self.bare_physical(mapping.owner, mapping.page, offset, access, value))
+
+
+class LoadsFromOwnMemory(OnlyGrants):
+    """Where the grantee has memory of its own at the guest frame of a foreign page, it loads from that."""
+
+    def access_foreign(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> ForeignAccess:
+        found = Grants.access_foreign(self, vm, gfn, offset, access, value)
+        if access == Access.READ and self.p2m[vm, gfn].resident:
+            return attrs.evolve(found, shown=attrs.evolve(found.shown, cell=self.memory[self.p2m[vm, gfn].mfn][offset]))
+        return found
+
+
+class NeverRevoked(OnlyGrants):
     """A grantee that does not let go cannot be made to."""
 
-    def may_unmap(self, vm: Vm, gfn: Gfn) -> bool:
+    def may_unmap_foreign(self, vm: Vm, gfn: Gfn) -> bool:
         return False
 
 
-class FlushedInName(GrantedMemory):
+class FlushedInName(OnlyGrants):
     """Processors forget what was unmapped, and the references are kept: the page is the grantee's for ever."""
-
-    geometry = GrantedMemory.geometry.resized(Gfn=1)
 
     def put_grant(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
 
 
-class RevokedInName(GrantedMemory):
+class RevokedInName(OnlyGrants):
     """The monitor ends a mapping, and the grantee goes on with it."""
 
-    geometry = GrantedMemory.geometry.resized(Gfn=1)
+    def unmap_foreign(self, vm: Vm, gfn: Gfn) -> GrantEnded:
+        require(self.may_unmap_foreign(vm, gfn))
+        return GrantEnded(vm, gfn, flushed=False)
 
-    def unmap(self, vm: Vm, gfn: Gfn) -> None:
-        require(self.may_unmap(vm, gfn))
+
+# ---------------------------------------------------------------- two features at once
+
+
+class GrantedAndBallooned(GrantedMemory):
+    """A page that another VM has mapped is not held: the balloon takes it."""
+
+    def held(self, vm: Vm, gfn: Gfn) -> bool:
+        return False
+
+
+class GrantedAndMerged(GrantedMemory):
+    """A page that is mapped for reading only is left in the frame that it shares with others."""
+
+    def needs_own_frame(self, write: bool) -> bool:
+        return write
+
+
+class ShortageIsAHole(GrantedMemory):
+    """When no frame can be had for a page that is to leave a shared one, the grantee is told that there is no memory."""
+
+    def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
+        found = super().supply(vm, gfn, write)
+        return Supply.HOLE if found == Supply.LATER else found
+
+
+class GrantedAndScanned(Grants, Ksm, ContractMmu):
+    """KSM merges a page that another VM has mapped: stores by the grant change both pages that lie in the frame."""
+
+    geometry = GrantedMemory.geometry.resized(Chain=1, naturals=2)
+
+    def held(self, vm: Vm, gfn: Gfn) -> bool:
+        return False
+
+
+class GrantedAndSwapped(Grants, Swapping, ContractMmu):
+    """A page is written out, and taken from its frame, while another VM has it mapped."""
+
+    geometry = GrantedMemory.geometry
+
+    def may_write_back(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.in_frame(vm, gfn) and self.p2m[vm, gfn].slot == NOTHING
+
+    def may_swap_out(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.in_frame(vm, gfn) and self.p2m[vm, gfn].slot != NOTHING
+
+
+class GrantedAndHandedToDevice(Devices, Grants, Ballooning, ContractMmu):
+    """Only devices are asked whether they hold a page: the balloon takes one that another VM has mapped."""
+
+    geometry = GrantedMemory.geometry
+
+    def held(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.holds[vm, gfn] != Hold.FREE
+
+
+class GrantedAndMoved(Grants, Buddy, ContractMmu):
+    """A page moves out of memory that is to be removed, and the grantee reaches the frame where it was."""
+
+    geometry = GrantedMemory.geometry.resized(Block=2)
+
+    def may_move(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.in_frame(vm, gfn) and self.block_states[self.block[self.p2m[vm, gfn].mfn]].leaving
+
+
+class GrantedAndMigrated(Grants, Migration, ContractMmu):
+    """A page is handed over to another machine, and its grantee reaches the frame that it left."""
+
+    geometry = GrantedMemory.geometry
+
+    def held(self, vm: Vm, gfn: Gfn) -> bool:
+        return False
+
+
+class StoresUnmarked(Grants, DirtyFlags, EptFlagsMmu):
+    """A page that is mapped for storing is not marked: a store by the grant sets no dirty flag, also not that of a large page."""
+
+    geometry = EptFlags.further_geometries[0].resized(Vm=2, Ref=1)
+
+    def needs_own_frame(self, write: bool) -> bool:
+        return False
+
+
+class StoredToATracedTable(Grants, ShadowTracedMmu):
+    """A store by a grant goes to a page that the owner uses as a table, and its shadow stays as it was."""
+
+    geometry = ShadowTraced.geometry.resized(Vm=2, Vcpu=1, Gfn=1, Mfn=2, Ref=1)
+
+    def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
+        """Nothing."""

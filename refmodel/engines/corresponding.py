@@ -118,6 +118,13 @@ def named_in(outcome: Any, name: str, kind: Kind) -> Any:
     return getattr(outcome, name) if attrs.has(type(outcome)) and (name, kind) in _fields(outcome) else None
 
 
+def of_whom(outcome: Any, name: str) -> Any:
+    """What a step of the other design is given by this name where an outcome's ``step_of`` says in which of its fields that is,
+    whatever parameters the operation has: an access to another VM's page is a step of that VM's machine. None if it does not."""
+    field = getattr(type(outcome), "step_of", {}).get(name)
+    return None if field is None else getattr(outcome, field)
+
+
 def shown_by(outcome: Any) -> Any:
     """The reply to the guest in what an operation returns, or that reply itself; None if there is none."""
     if isinstance(outcome, Reply):

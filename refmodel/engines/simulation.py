@@ -24,6 +24,7 @@ from refmodel.engines.corresponding import (
     can_be_compared,
     explaining,
     named_in,
+    of_whom,
     parameter_for,
     replies,
     shared,
@@ -237,12 +238,13 @@ class _Simulation:
                     yield _Step(number, candidate, found, tuple(reading.lookups.values()), wrong)
 
     def _argument(self, reading: Symbolic, segment: Segment, candidate: Operation, name: str, kind: Kind) -> Any:
-        """What a step is given: an argument of the operation's, what its outcome names so, or anything. What the step asks of it is
+        """What a step is given: what its outcome says that it is a step of, an argument of the operation's, what its outcome names
+        so, or anything. What the step asks of it is
         a matter of this reading, and not of the one that the path was followed by."""
-        given = parameter_for(self.op, candidate, name, kind)
-        if given is not None:
+        owner, given = of_whom(segment.outcome, name), parameter_for(self.op, candidate, name, kind)
+        if owner is None and given is not None:
             return asking(reading, self.induction.arguments[given])
-        told = named_in(segment.outcome, name, kind)
+        told = named_in(segment.outcome, name, kind) if owner is None else owner
         if told is not None:
             return asking(reading, told)
         return reading.arbitrary(kind, f"any!!{self.op.name}.{name}")

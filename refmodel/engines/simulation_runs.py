@@ -15,7 +15,17 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.corresponding import explaining, named_in, parameter_for, replies, shared, shown_by, shows, shows_all_of
+from refmodel.engines.corresponding import (
+    explaining,
+    named_in,
+    of_whom,
+    parameter_for,
+    replies,
+    shared,
+    shown_by,
+    shows,
+    shows_all_of,
+)
 from refmodel.engines.machine import RESUME, Broken, Change, Failure, Machine, Run, changes, copy_of, recorded
 from refmodel.engines.random import Search
 from refmodel.engines.shrink import shortened
@@ -122,8 +132,10 @@ class SimulatedMachine(Machine):
     def _arguments(self, candidate: Operation, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Iterator[Any]:
         options = []
         for name, kind in candidate.parameters:
-            given, told = parameter_for(op, candidate, name, kind), named_in(outcome, name, kind)
-            if given is not None:
+            given, told, owner = parameter_for(op, candidate, name, kind), named_in(outcome, name, kind), of_whom(outcome, name)
+            if owner is not None:
+                options.append([owner])
+            elif given is not None:
                 options.append([arguments[given]])
             elif told is not None and told != NOTHING:
                 options.append([told])

@@ -38,12 +38,12 @@ def holds_are_exact(s: Devices, vm: Vm, gfn: Gfn) -> Any:
 
 @law("RES-3", "What a device holds the monitor may take back, and may go on when it has begun.")
 def held_pages_can_be_taken_back(s: Devices, vm: Vm, gfn: Gfn) -> Any:
-    return implies(s.held(vm, gfn), s.may_unmap(vm, gfn) or s.may_flush(vm, gfn))
+    return implies(s.holds[vm, gfn] != Hold.FREE, s.may_unmap(vm, gfn) or s.may_flush(vm, gfn))
 
 
 @law("RES-3", "It takes two steps.")
 def a_device_lets_go_in_two_steps(s: Devices, outcome: LetGo) -> Any:
-    return (implies(outcome.flushed, not s.held(outcome.vm, outcome.gfn))
+    return (implies(outcome.flushed, s.holds[outcome.vm, outcome.gfn] == Hold.FREE)
             and implies(not outcome.flushed, s.may_flush(outcome.vm, outcome.gfn)))
 
 

@@ -143,10 +143,10 @@ def shared_frames_hold_what_they_held(s: CopyOnWrite, before: CopyOnWrite, mfn: 
     return implies(before.frames[mfn].use == Use.SHARED and s.frames[mfn].use == Use.SHARED, before.memory[mfn] == s.memory[mfn])
 
 
-@law("ISO-6", "What a VM can know of its memory is changed by its own steps only; but it may be given memory, and lose what "
-              "it called free.")
+@law("ISO-6", "What a VM can know of its memory is changed by its own steps, and by stores that it granted. It may be given "
+              "memory, and lose what it called free.")
 def what_a_vm_knows_changes_by_its_own_steps(s: BareMemory, before: BareMemory, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
-    return implies(before.plugged[vm, gfn] and vm != actor,
+    return implies(before.plugged[vm, gfn] and vm != actor and not before.lets_store(vm, gfn, actor),
                    s.plugged[vm, gfn] and (s.bare_memory[vm, gfn] == before.bare_memory[vm, gfn] or before.is_called_free(vm, gfn)))
 
 
@@ -155,10 +155,11 @@ def a_balloon_is_its_guests(s: Ballooning, before: Ballooning, actor: Vm, vm: Vm
     return implies(vm != actor, s.balloon[vm].actual == before.balloon[vm].actual)
 
 
-@law("ISO-5", "What a VM's memory holds is changed by that VM's own steps only.")
+@law("ISO-5", "What a VM's memory holds is changed by that VM's own steps, and by VMs that have mapped it for storing.")
 def memory_changes_by_its_owner_only(s: P2m, before: P2m, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.p2m[vm, gfn], s.p2m[vm, gfn]
-    return implies(was.resident and before.has_memory(vm, gfn) and vm != actor, s.has_memory(vm, gfn)
+    return implies(was.resident and before.has_memory(vm, gfn) and vm != actor and not before.lets_store(vm, gfn, actor),
+                   s.has_memory(vm, gfn)
                    and implies(now.resident, before.memory[was.mfn] == s.memory[now.mfn]))
 
 

@@ -1,170 +1,135 @@
 """Grants: guests share memory with each other because they want to, and it can be taken back (Xen's ``grant_table.c``; Barham et
 al., SOSP 2003).
 
-The owner of a page writes a *grant entry*: who may map the page, and whether for reading only. The grantee *maps* it at a guest
-frame of its own, and the entry is in use for as long as anything is mapped: the owner can neither end nor change it, nor do away
-with the page. Each mapping holds a reference to the frame.
+The owner of a page writes a *grant entry*: which VM may map the page, and whether for reading only. The grantee maps it at a guest
+frame that it has set aside for foreign pages, apart from its own memory. The entry is in use for as long as anything is mapped: the
+owner can neither end nor change it.
 
-A mapping ends in two steps. The p2m entry goes; processors may still have it cached; only when they have flushed is the reference
+A page that is mapped by a grant is *held*, as a page that a device reaches is. It lies in a frame of its own, where the owner's
+next store finds it too, and it stays there: it is not merged, written out, moved, or taken by the balloon.
+
+A mapping ends in two steps. The entry goes; processors may still have it cached; only when they have flushed are the references
 given up. (XSA-218 and XSA-230: Xen told the owner too early that nothing was mapped any more.) The monitor can end a mapping
-itself, when the owner's memory has to be regained or the owner is gone: the grantee finds a hole.
+itself, when the owner's memory has to be regained or the owner is gone.
 
-A page that nobody maps can be *transferred*: it changes its owner for good, with all that it holds.
-
-(Direct paging has grants of its own, ``mmu/direct_grants.py``, since there guests map machine frames.)
+Pages do not change their owner here. Since XSA-217, Xen transfers pages of guests with direct paging only.
+(``mmu/direct_grants.py`` has transfers, and grants of its own, since there guests map machine frames.)
 """
 
 import enum
+from typing import ClassVar
 
 import attrs
 
-from refmodel.language import NOTHING, Design, Total, cached, choose, count, fails, guest, operation, require
-from refmodel.machine.cells import Cell, Cells
+from refmodel.bare import Reply
+from refmodel.language import NOTHING, Total, cached, count, guest, operation, pending, require
+from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Count, Gfn, Index, Mfn, Ref, Vm
-
-
-class State(enum.Enum):
-    """What stands at a guest frame."""
-
-    NOTHING = "nothing"
-    OWN = "its own page"
-    FOREIGN = "another VM's page, by a grant"
-    UNMAPPED = "unmapped, perhaps cached still"
-
-
-@attrs.frozen
-class GuestPage:
-    """A p2m entry; for a foreign page, by whose grant."""
-
-    state: State = State.NOTHING
-    mfn: Mfn = NOTHING
-    writable: bool = False
-    granter: Vm = NOTHING
-    ref: Ref = NOTHING
-
-
-@attrs.frozen
-class OwnedFrame:
-    """A machine frame: the page that it is, and how many mappings of it there are, the owner's among them."""
-
-    used: bool = False
-    vm: Vm = NOTHING
-    gfn: Gfn = NOTHING
-    references: Count = 0
+from refmodel.monitor.p2m import P2m, Supply
 
 
 @attrs.frozen
 class GrantEntry:
-    """What an owner offers: to whom, which page, and how."""
+    """What an owner offers: to which VM, which page, and whether for storing."""
 
     offered: bool = False
     to: Vm = NOTHING
-    gfn: Gfn = NOTHING
+    page: Gfn = NOTHING
     writable: bool = False
     mappings: Count = 0
+    """How many mappings there are by this entry, those that are not flushed yet among them."""
+
+
+class Foreign(enum.Enum):
+    """Whether another VM's page stands at a guest frame."""
+
+    NONE = "nothing"
+    MAPPED = "mapped"
+    UNMAPPED = "unmapped, perhaps cached still"
 
 
 @attrs.frozen
-class CachedPage:
-    """What processors may have cached for a guest frame."""
+class ForeignMapping:
+    """A mapping of another VM's page: by which grant entry, and where the page lies."""
 
-    valid: bool = False
+    state: Foreign = Foreign.NONE
+    owner: Vm = NOTHING
+    ref: Ref = NOTHING
+    page: Gfn = NOTHING
     mfn: Mfn = NOTHING
     writable: bool = False
 
 
 @attrs.frozen
-class OwnersPage:
-    """Whose page, and which."""
+class CachedForeign:
+    """What the grantee's processors may have cached of a foreign mapping."""
 
-    vm: Vm
-    gfn: Gfn
-
-
-@attrs.frozen
-class Accessed:
-    """An access: by whom and where, and of a load what it showed and what it was due."""
-
-    vm: Vm
-    gfn: Gfn
-    shown: Cell = Cell()
-    due: Cell = Cell()
+    present: bool = False
+    mfn: Mfn = NOTHING
+    writable: bool = False
 
 
 @attrs.frozen
-class Ended:
-    """A step of taking a mapping back: it is unmapped, or, after a flush, gone."""
+class GrantMapped:
+    """What came of a guest's asking for another's page."""
+
+    shown: ClassVar[None] = None
+    """The guest is shown nothing but time: it waits while the page cannot be supplied, and asks again."""
+
+    owner: Vm
+    page: Gfn
+    found: Supply
+
+
+@attrs.frozen
+class ForeignAccess:
+    """An access to another VM's page: to which, what it showed, and what the owner's bare machine shows."""
+
+    step_of: ClassVar[dict[str, str]] = {"vm": "owner", "gfn": "page"}
+    """On the bare side it is a step of the owner's machine, on its page."""
+
+    owner: Vm
+    page: Gfn
+    shown: Reply
+    bare: Reply
+    """It is not called ``due``: what it shows the grantee depends on another VM, which is a flow that is meant."""
+
+
+@attrs.frozen
+class GrantEnded:
+    """A step of taking a mapping away: it is unmapped, or flushed and gone."""
+
+    shown: ClassVar[None] = None
+    """The guest is shown nothing but time: it waits until its processors have flushed."""
 
     vm: Vm
     gfn: Gfn
-    gone: bool
+    flushed: bool
 
 
-class Grants(Design):
-    p2m: Total[tuple[Vm, Gfn], GuestPage]
-    tlb: Total[tuple[Vm, Gfn], CachedPage]
-    frames: Total[Mfn, OwnedFrame]
+class Grants(P2m):
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"grant_load": ("load_physical",), "grant_store": ("store_physical",)}
+    flows: ClassVar[dict[str, str]] = {"grant_load": "what a granted page holds", "grant_store": "a store to a granted page"}
+
     grants: Total[tuple[Vm, Ref], GrantEntry]
-    memory: Total[Mfn, Cells]
-    bare_memory: Total[tuple[Vm, Gfn], Cells]
-    """What each owner's page holds, on bare machines that share memory as their guests agreed."""
+    foreign: Total[tuple[Vm, Gfn], ForeignMapping]
+    """By the grantee, and by its guest frames for foreign pages."""
+    foreign_tlb: Total[tuple[Vm, Gfn], CachedForeign]
+    foreign_references: Total[tuple[Vm, Gfn], Count]
+    """How many foreign mappings there are of a page, by whatever entries."""
 
-    arbitrary = ("memory",)
-
-    # ------------------------------------------------------------ memory of one's own
-
-    @operation
-    def populate(self, vm: Vm, gfn: Gfn) -> None:
-        require(self.p2m[vm, gfn].state == State.NOTHING)
-        if fails("frame"):
-            return
-        mfn: Mfn = choose(Mfn, lambda mfn: not self.frames[mfn].used)
-        self.memory[mfn] = self.memory[mfn].scrubbed()
-        self.frames[mfn] = OwnedFrame(True, vm, gfn, references=1)
-        self.p2m[vm, gfn] = GuestPage(State.OWN, mfn, True)
-        self.bare_memory[vm, gfn] = self.bare_memory[vm, gfn].scrubbed()
+    # ------------------------------------------------------------ what the owner does
 
     @guest
-    def give_up(self, vm: Vm, gfn: Gfn) -> None:
-        """The owner does away with a page, once nobody else has it."""
-        entry = self.p2m[vm, gfn]
-        require(entry.state == State.OWN)
-        require(self.may_go(entry.mfn))
-        self.tlb[vm, gfn] = CachedPage()
-        self.p2m[vm, gfn] = GuestPage()
-        self.frames[entry.mfn] = OwnedFrame()
-
-    def may_go(self, mfn: Mfn) -> bool:
-        return self.frames[mfn].references == 1
-
-    @guest
-    def transfer(self, vm: Vm, gfn: Gfn, to: Vm, at: Gfn) -> None:
-        """The owner gives a page away for good."""
-        entry = self.p2m[vm, gfn]
-        require(entry.state == State.OWN)
-        require(self.may_go(entry.mfn))
-        require(self.p2m[to, at].state == State.NOTHING)
-        self.flush_owner(vm, gfn)
-        self.p2m[vm, gfn] = GuestPage()
-        self.frames[entry.mfn] = OwnedFrame(True, to, at, references=1)
-        self.p2m[to, at] = GuestPage(State.OWN, entry.mfn, True)
-        self.bare_memory[to, at] = self.bare_memory[vm, gfn]
-
-    def flush_owner(self, vm: Vm, gfn: Gfn) -> None:
-        """No processor has the page cached for its former owner."""
-        self.tlb[vm, gfn] = CachedPage()
-
-    # ------------------------------------------------------------ offering
-
-    @guest
-    def grant(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> None:
+    def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> None:
         """The owner writes a grant entry, new or another, while it is not in use."""
         require(vm != to)
         require(not self.in_use(vm, ref))
         self.grants[vm, ref] = GrantEntry(True, to, gfn, writable)
 
     @guest
-    def end_grant(self, vm: Vm, ref: Ref) -> None:
+    def end_access(self, vm: Vm, ref: Ref) -> None:
+        """The owner ends an offer, while it is not in use."""
         require(self.grants[vm, ref].offered)
         require(not self.in_use(vm, ref))
         self.grants[vm, ref] = GrantEntry()
@@ -175,103 +140,113 @@ class Grants(Design):
     # ------------------------------------------------------------ mapping
 
     @guest
-    def map_grant(self, vm: Vm, gfn: Gfn, granter: Vm, ref: Ref, write: bool) -> None:
+    def map_grant(self, vm: Vm, gfn: Gfn, owner: Vm, ref: Ref, write: bool) -> GrantMapped:
         """The grantee maps the page that an entry offers it."""
-        grant = self.grants[granter, ref]
-        page = self.p2m[granter, grant.gfn]
-        require(self.p2m[vm, gfn].state == State.NOTHING)
-        require(grant.offered and page.state == State.OWN)
+        grant = self.grants[owner, ref]
+        require(self.foreign[vm, gfn].state == Foreign.NONE)
+        require(grant.offered)
         require(self.may_map(grant, vm, write))
-        self.grants[granter, ref] = attrs.evolve(grant, mappings=grant.mappings + 1)
-        self.frames[page.mfn] = attrs.evolve(self.frames[page.mfn], references=self.frames[page.mfn].references + 1)
-        self.p2m[vm, gfn] = GuestPage(State.FOREIGN, page.mfn, write, granter, ref)
+        found = self.supply(owner, grant.page, self.needs_own_frame(write))
+        if found == Supply.READY:
+            self.foreign[vm, gfn] = ForeignMapping(
+                Foreign.MAPPED, owner, ref, grant.page, self.p2m[owner, grant.page].mfn, write)
+            self.get_grant(owner, ref)
+        return GrantMapped(owner, grant.page, found)
 
     def may_map(self, grant: GrantEntry, vm: Vm, write: bool) -> bool:
         return grant.to == vm and (grant.writable or not write)
 
+    def needs_own_frame(self, write: bool) -> bool:
+        """Whether the page has to be in a frame of its own: else the owner's next store would go to another."""
+        return True
+
+    def get_grant(self, owner: Vm, ref: Ref) -> None:
+        """An entry and its page have one mapping more."""
+        grant = self.grants[owner, ref]
+        self.grants[owner, ref] = attrs.evolve(grant, mappings=grant.mappings + 1)
+        self.foreign_references[owner, grant.page] = self.foreign_references[owner, grant.page] + 1
+
     @guest
-    def unmap_grant(self, vm: Vm, gfn: Gfn) -> None:
-        """The grantee is done."""
-        self.unmap(vm, gfn)
+    def unmap_grant(self, vm: Vm, gfn: Gfn) -> GrantEnded:
+        """The grantee needs the page no more."""
+        return self.unmap_foreign(vm, gfn)
 
     @operation
-    def revoke(self, vm: Vm, gfn: Gfn) -> Ended:
-        """The monitor ends a mapping."""
-        self.unmap(vm, gfn)
-        return Ended(vm, gfn, gone=False)
+    def revoke_grant(self, vm: Vm, gfn: Gfn) -> GrantEnded:
+        """The monitor wants the owner's page, and ends a mapping itself."""
+        return self.unmap_foreign(vm, gfn)
 
-    def unmap(self, vm: Vm, gfn: Gfn) -> None:
-        require(self.may_unmap(vm, gfn))
-        self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], state=State.UNMAPPED)
+    def unmap_foreign(self, vm: Vm, gfn: Gfn) -> GrantEnded:
+        require(self.may_unmap_foreign(vm, gfn))
+        self.foreign[vm, gfn] = attrs.evolve(self.foreign[vm, gfn], state=Foreign.UNMAPPED)
+        return GrantEnded(vm, gfn, flushed=False)
 
-    def may_unmap(self, vm: Vm, gfn: Gfn) -> bool:
-        return self.p2m[vm, gfn].state == State.FOREIGN
+    def may_unmap_foreign(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.foreign[vm, gfn].state == Foreign.MAPPED
+
+    @pending("EFF-4", "A foreign page that is unmapped is given up once processors have flushed.", until="flush_grant")
+    def grant_not_flushed(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.may_flush_foreign(vm, gfn)
 
     @operation
-    def flush(self, vm: Vm, gfn: Gfn) -> Ended:
-        """Processors forget what was unmapped, and the references go."""
-        require(self.may_flush(vm, gfn))
-        self.invalidate(vm, gfn)
+    def flush_grant(self, vm: Vm, gfn: Gfn) -> GrantEnded:
+        """Processors forget a foreign page that is unmapped, and its references are given up."""
+        require(self.may_flush_foreign(vm, gfn))
+        self.invalidate_foreign(vm, gfn)
         self.put_grant(vm, gfn)
-        return Ended(vm, gfn, gone=True)
+        return GrantEnded(vm, gfn, flushed=True)
 
-    def may_flush(self, vm: Vm, gfn: Gfn) -> bool:
-        return self.p2m[vm, gfn].state == State.UNMAPPED
+    def may_flush_foreign(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.foreign[vm, gfn].state == Foreign.UNMAPPED
 
-    def invalidate(self, vm: Vm, gfn: Gfn) -> None:
-        self.tlb[vm, gfn] = CachedPage()
+    def invalidate_foreign(self, vm: Vm, gfn: Gfn) -> None:
+        self.foreign_tlb[vm, gfn] = CachedForeign()
 
     def put_grant(self, vm: Vm, gfn: Gfn) -> None:
-        entry = self.p2m[vm, gfn]
-        grant, frame = self.grants[entry.granter, entry.ref], self.frames[entry.mfn]
-        self.grants[entry.granter, entry.ref] = attrs.evolve(grant, mappings=grant.mappings - 1)
-        self.frames[entry.mfn] = attrs.evolve(frame, references=frame.references - 1)
-        self.p2m[vm, gfn] = GuestPage()
+        """An entry and its page have one mapping less."""
+        mapping = self.foreign[vm, gfn]
+        grant = self.grants[mapping.owner, mapping.ref]
+        self.grants[mapping.owner, mapping.ref] = attrs.evolve(grant, mappings=grant.mappings - 1)
+        self.foreign_references[mapping.owner, mapping.page] = self.foreign_references[mapping.owner, mapping.page] - 1
+        self.foreign[vm, gfn] = ForeignMapping()
 
-    # ------------------------------------------------------------ accesses
+    def held(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.foreign_references[vm, gfn] > 0 or super().held(vm, gfn)
+
+    def lets_store(self, vm: Vm, gfn: Gfn, other: Vm) -> bool:
+        mappings = count(self.foreign, lambda mapping, v, g: v == other and mapping.owner == vm and mapping.page == gfn
+                         and mapping.writable)
+        return mappings > 0 or super().lets_store(vm, gfn, other)
+
+    # ------------------------------------------------------------ accesses by the grantee
 
     @guest
-    def load(self, vm: Vm, gfn: Gfn, offset: Index) -> Accessed:
-        mfn = self.translated(vm, gfn, write=False)
-        owner = self.page_behind(vm, gfn)
-        return Accessed(vm, gfn, self.memory[mfn][offset], self.bare_memory[owner.vm, owner.gfn][offset])
+    def grant_load(self, vm: Vm, gfn: Gfn, offset: Index) -> ForeignAccess:
+        return self.access_foreign(vm, gfn, offset, Access.READ, Cell())
 
     @guest
-    def store(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Accessed:
-        mfn = self.translated(vm, gfn, write=True)
-        owner = self.page_behind(vm, gfn)
-        self.memory[mfn] = self.memory[mfn].put(offset, value)
-        self.bare_memory[owner.vm, owner.gfn] = self.bare_memory[owner.vm, owner.gfn].put(offset, value)
-        return Accessed(vm, gfn)
+    def grant_store(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> ForeignAccess:
+        return self.access_foreign(vm, gfn, offset, Access.WRITE, value)
 
-    def translated(self, vm: Vm, gfn: Gfn, write: bool) -> Mfn:
-        """By what is cached if the processor uses that, and else by the p2m; where neither lets it through there is no access."""
-        if not (self.tlb[vm, gfn].valid and cached("translation")):
-            entry = self.p2m[vm, gfn]
-            require(entry.state == State.OWN or entry.state == State.FOREIGN)
-            self.tlb[vm, gfn] = CachedPage(True, entry.mfn, entry.writable)
-        through = self.tlb[vm, gfn]
-        require(through.writable or not write)
-        return through.mfn
-
-    def page_behind(self, vm: Vm, gfn: Gfn) -> OwnersPage:
-        """Whose page it is that a guest reaches, as the guests agreed."""
-        entry = self.p2m[vm, gfn]
-        if entry.state == State.OWN:
-            return OwnersPage(vm, gfn)
-        return OwnersPage(entry.granter, self.grants[entry.granter, entry.ref].gfn)
+    def access_foreign(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> ForeignAccess:
+        """By what is cached if the processor uses that, and else by the mapping."""
+        if not (self.foreign_tlb[vm, gfn].present and cached("foreign page")):
+            require(self.foreign[vm, gfn].state == Foreign.MAPPED)
+            self.foreign_tlb[vm, gfn] = CachedForeign(True, self.foreign[vm, gfn].mfn, self.foreign[vm, gfn].writable)
+        entry, mapping = self.foreign_tlb[vm, gfn], self.foreign[vm, gfn]
+        require(entry.writable or access == Access.READ)
+        if access == Access.WRITE:
+            self.behind(mapping.owner, mapping.page, offset)
+        shown = self.touch(entry.mfn, offset, access, value)
+        bare = self.bare_physical(mapping.owner, mapping.page, offset, access, value)
+        return ForeignAccess(mapping.owner, mapping.page, shown, bare)
 
 
-def is_foreign(entry: GuestPage) -> bool:
-    """Whether an entry is a mapping of another VM's page."""
-    return entry.state == State.FOREIGN or entry.state == State.UNMAPPED
+def mappings_by(s: Grants, owner: Vm, ref: Ref) -> int:
+    """How many mappings there are by a grant entry."""
+    return count(s.foreign, lambda mapping, vm, gfn: mapping.owner == owner and mapping.ref == ref)
 
 
-def mappings_of(s: Grants, granter: Vm, ref: Ref) -> int:
-    """How many mappings of a grant there are, those that are not flushed yet among them."""
-    return count(s.p2m, lambda entry, vm, gfn: is_foreign(entry) and entry.ref == ref and entry.granter == granter)
-
-
-def references_to(s: Grants, mfn: Mfn) -> int:
-    """How many p2m entries lead to a frame."""
-    return count(s.p2m, lambda entry, vm, gfn: entry.state != State.NOTHING and entry.mfn == mfn)
+def mappings_of(s: Grants, owner: Vm, page: Gfn) -> int:
+    """How many foreign mappings there are of a page."""
+    return count(s.foreign, lambda mapping, vm, gfn: mapping.owner == owner and mapping.page == page)
