@@ -23,7 +23,7 @@ from tests.designs.split import Allocator
 from tests.test_command import refmodel
 from tests.test_pairs import FEW
 
-MANY_STATES = ("devices", "hinting", "dirty-logging", "dirty-ring", "compressed", "virtio", "reservation")
+MANY_STATES = ("devices", "hinting", "memory-slots", "dirty-logging", "dirty-ring", "compressed", "virtio", "reservation")
 LARGE = [name for name in PAIRS if any(each in name for each in MANY_STATES)
          or ("grants" in name and name != "any over access-tracking, grants")
          or name in ("any over ksm, ballooning", "any over ksm, deflate-on-oom")]
