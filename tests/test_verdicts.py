@@ -348,7 +348,8 @@ def test_two_files_beside_designs_do_not_stand_in_for_each_other(tmp_path: Path)
     ("", "laws = (nosuch,)", "mine.py:8"), ("", "other: Total[Vmm, bool]", "NameError"),
     ("from __future__ import annotations", "other: Total[Vmm, bool]", "mine.py:8"),
     ("", 'more = __import__("refmodel").geometry(Vm="2")', "mine.py:8: geometry: Vm"),
-    ("", '@law("ISO-1", "No page.")\n    def no_page(s, page: list) -> bool:\n        return True', "mine.py:8: list is no type"),
+    ("", '@law("ISO-1", "No page.")\n    def no_page(s, page: list) -> bool:\n        return True',
+     "mine.py:8: law ISO-1 .*: list is no type"),
 ])
 def test_a_typo_in_a_class_body_is_bad_input(tmp_path: Path, more: str, body: str, message: str) -> None:
     source = OWN.format(more="", body=body)

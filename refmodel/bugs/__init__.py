@@ -418,7 +418,7 @@ MUTANTS: dict[str, Mutant] = {
     "grant-never-revoked": Mutant(grants.NeverRevoked, "RES-3"),
     "grant-flushed-in-name": Mutant(grants.FlushedInName, "RES-3"),
     "grant-revoked-in-name": Mutant(grants.RevokedInName, "RES-3"),
-    "grant-shortage-is-a-hole": Mutant(grants.ShortageIsAHole, "EQV-2"),
+    "grant-shortage-is-a-hole": Mutant(grants.GrantShortageIsAHole, "EQV-2"),
     "grant-ballooned": Mutant(grants.GrantedAndBallooned, "ISO-1"),
     "grant-mapped-while-shared": Mutant(grants.GrantedAndMerged, "ISO-2"),
     "grant-merged-by-ksm": Mutant(grants.GrantedAndScanned, "ISO-2"),

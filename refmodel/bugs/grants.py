@@ -144,7 +144,7 @@ class GrantedAndMerged(GrantedMemory):
         return write
 
 
-class ShortageIsAHole(GrantedMemory):
+class GrantShortageIsAHole(GrantedMemory):
     """When no frame can be had for a page that is to leave a shared one, the grantee is told that there is no memory."""
 
     def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:

@@ -60,8 +60,15 @@ _CONTROL = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), *range(
 
 def print_document(document: Any) -> None:
     """Print what ``--json`` asks for: one document, whose schema is in specs/documents.schema.json."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document, enc_hook=_number), indent=2).decode() + "\n")
     sys.stdout.flush()
+
+
+def _number(value: Any) -> Any:
+    """A number of numpy's as one of Python's."""
+    if not hasattr(value, "item"):
+        raise NotImplementedError
+    return value.item()
 
 
 class Output(Console):
