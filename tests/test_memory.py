@@ -56,6 +56,7 @@ BROKEN_BY = {
     "what_was_looked_up_is_remembered": "mmio-nothing-remembered",
     "foreign_mappings_are_granted": "grant-to-anybody",
     "foreign_mappings_lead_where_the_p2m_says": "grant-ballooned",
+    "grants_are_to_others": "grant-to-itself",
     "cached_foreign_pages_are_mapped": "grant-unmapped-but-cached",
     "granted_pages_are_private": "grant-mapped-while-shared",
     "grant_mappings_are_exact": "grant-entry-in-use-for-ever",

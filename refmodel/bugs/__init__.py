@@ -408,6 +408,7 @@ MUTANTS: dict[str, Mutant] = {
     "superpage-broken-uncopied": Mutant(superpages.BrokenUncopied, "EQV-1"),
     "grant-to-anybody": Mutant(grants.GrantedToAnybody, "ISO-1"),
     "grant-read-only-in-name": Mutant(grants.ReadOnlyInName, "ISO-1"),
+    "grant-to-itself": Mutant(grants.GrantedToItself, "ISO-6"),
     "grant-ended-in-use": Mutant(grants.EndedInUse, "ISO-1"),
     "grant-unmapped-but-cached": Mutant(grants.UnmappedButCached, "ISO-1"),
     "grant-reference-kept": Mutant(grants.ReferenceKept, "RES-1"),

@@ -48,6 +48,15 @@ class EndedInUse(OnlyGrants):
         self.grants[vm, ref] = attrs.evolve(self.grants[vm, ref], offered=True, page=gfn, to=to, writable=writable)
 
 
+class GrantedToItself(OnlyGrants):
+    """A VM offers a page to itself, and what its foreign page shows depends on a mapping that it does not know."""
+
+    @guest
+    def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> None:
+        require(not self.in_use(vm, ref))
+        self.grants[vm, ref] = GrantEntry(True, to, gfn, writable)
+
+
 class UnmappedButCached(OnlyGrants):
     """A mapping's references go before processors have forgotten it."""
 

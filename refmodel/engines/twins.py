@@ -3,6 +3,8 @@
 ``unwinding`` visits the states of a small geometry; here are *output* and *step* as theorems. The operation is followed along every
 two of its paths, once from each state, with the same arguments and with answers of their own. The states agree on the VM's own
 entries of the tables that it can know, wherever either run looks. Then it is shown the same, and the states agree afterwards.
+What an operation shows that is among the design's ``flows`` is meant to be known: where both runs show the same, the states agree
+afterwards.
 
 A run that exits shows nothing yet, and one that writes to nothing that can be known changes nothing yet: they stand for time, which
 is left out. (*Respect* is a law about single steps, ISO-6 in ``laws/isolation``.)
@@ -24,7 +26,7 @@ from refmodel.engines.questions import Solver, about
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Lookup, SymbolicPage, Table
 from refmodel.engines.terms import Term, constant, real_term
-from refmodel.engines.unwinding import known_tables
+from refmodel.engines.unwinding import flows_of, known_tables
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
@@ -52,7 +54,7 @@ def prove_twins(design: Outline, name: str) -> Twins:
     with joined(design), about(name):
         one, other = _Side(design, name, "s"), _Side(design, name, "t")
         pairs = [_Pair(design, one, other, mine, theirs) for mine in one.paths for theirs in other.paths]
-        telling = [pair for pair in pairs if pair.final or pair.changes]
+        telling = [pair for pair in pairs if pair.changes or (pair.final and not pair.meant)]
         possible = any(pair.is_possible() for pair in telling)
         failing = [why for pair in telling if (why := pair.failing())]
     return Twins(name, len(telling), possible, tuple(failing), time.perf_counter() - began)
@@ -83,6 +85,8 @@ class _Pair:
         self.shown = [getattr(end.outcome, "shown", end.outcome) for end in ends]  # without such a field, all of it is shown
         self.final = all(s is not None and getattr(s, "event", None) is not Event.EXITED for s in self.shown)
         """Whether both show something."""
+        self.meant = one.op.name in flows_of(design)
+        """Whether what it shows is meant to be known, so that only what is known afterwards may not differ where it is the same."""
         self.changes = all(any(k.name in end.written for k in self.known) for end in ends)
         """Whether both write to what can be known."""
 
@@ -94,7 +98,7 @@ class _Pair:
     def failing(self) -> str:
         """Empty if nothing can differ."""
         reading = Symbolic(self.design, prune=False)
-        goals = list(_same(*self.shown)) if self.final else []
+        goals = list(_same(*self.shown)) if self.final and not self.meant else []
         goals += [goal for kind in self.known if self.changes for goal in self._alike_after(reading, kind)]
         answer = z3.unknown
         for far in (False, True):
@@ -137,6 +141,8 @@ class _Pair:
             for key in dict.fromkeys(x.key for x in looked if x.table == kind.name):
                 same = [a == b for a, b in zip(one.first(key), other.first(key), strict=True)]
                 solver.add(z3.Implies(key[0] == self.vm, z3.And(same)))
+        if self.meant and self.final:
+            solver.add(*_same(*self.shown))
         solver.add([term != constant(leaf, NOTHING) for leaf, term in reading.noted.values() if isinstance(leaf, NameKind)])
         return solver
 

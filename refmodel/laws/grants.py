@@ -34,6 +34,11 @@ def foreign_mappings_lead_where_the_p2m_says(s: Grants, vm: Vm, gfn: Gfn) -> Any
                    and backing.resident and backing.mfn == mapping.mfn)
 
 
+@law("ISO-6", "A grant entry offers a page to another VM than its owner.")
+def grants_are_to_others(s: Grants, vm: Vm, ref: Ref) -> Any:
+    return implies(s.grants[vm, ref].offered, s.grants[vm, ref].to != vm)
+
+
 @law("ISO-1", "What processors have cached of a foreign page leads where the mapping does, which is not flushed, with no more "
               "rights.")
 def cached_foreign_pages_are_mapped(s: Grants, vm: Vm, gfn: Gfn) -> Any:

@@ -67,7 +67,7 @@ class MemorySlots(P2m):
     look_ups: Total[tuple[Vm, Vcpu], SlotLookUp]
 
     arbitrary: ClassVar[tuple[str, ...]] = ("slot_of",)
-    steps: ClassVar[dict[str, tuple[str, ...]]] = {"touch_mmio": ("load_physical",)}
+    steps: ClassVar[dict[str, tuple[str, ...]]] = {"touch_mmio": ("load_physical",), "eject_page": ("lose_page",)}
 
     # ------------------------------------------------------------ slots come and go
 
