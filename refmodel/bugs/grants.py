@@ -45,6 +45,7 @@ class EndedInUse(OnlyGrants):
 
     @guest
     def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> None:
+        require(vm != to)
         self.grants[vm, ref] = attrs.evolve(self.grants[vm, ref], offered=True, page=gfn, to=to, writable=writable)
 
 
