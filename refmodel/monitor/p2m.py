@@ -300,7 +300,6 @@ class P2m(Frames, BareMemory):
         require(not self.held(vm, gfn))
         self.forget_and_wait(vm, gfn)
         self.vacate(vm, gfn)
-        self.p2m[vm, gfn] = P2mEntry(Backing.ABSENT)
         self.unplug(vm, gfn)
 
     @operation
