@@ -5,16 +5,19 @@ from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
+import attrs
 import pytest
 
 from proofs.theorems import THEOREMS
 from refmodel.language import BadDesign
+from refmodel.machine.riscv.words import N
 from refmodel.oracle.riscv import vectors
 from refmodel.oracle.riscv.outcomes import due
+from refmodel.oracle.riscv.reasons import reason
 from refmodel.oracle.riscv.rules import rules_of
 from refmodel.oracle.riscv.vectors import PROFILE, SETS, file_name, read, write
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
-from refmodel.oracle.riscv.walk_tests import Stages
+from refmodel.oracle.riscv.walk_tests import Stages, make
 from refmodel.report.riscv_rules import in_vectors, page, table
 from tests.test_riscv_judges import machine
 
@@ -82,6 +85,24 @@ def test_what_is_read_back_is_what_was_written(folder: Path, stages: Stages) -> 
 def test_a_machine_made_of_the_text_carries_them_out(folder: Path) -> None:
     found = vectors.run(RiscvCampaign("the text", Stages(3, 3, True), PROFILE, machine()), folder)
     assert found.checks == 200 and found.deviations == () and len(found.outcomes) > 4
+
+
+def test_a_machine_without_svnapot_is_not_judged_by_entries_that_need_it(folder: Path) -> None:
+    """It would rightly fault where they are let through."""
+    without = attrs.evolve(PROFILE, svnapot=False)
+    every = [test for _, test, _ in read(folder / "riscv-sv39.jsonl", Stages(3))]
+    plain = [test for test in every if not any(entry & N for entry in test.entries.values())]
+    campaign = RiscvCampaign("the text", Stages(3), without, machine(lambda hart: attrs.evolve(hart, svnapot=False)))
+    found = vectors.run(campaign, folder)
+    assert found.checks == len(plain) < len(every) and found.deviations == ()
+
+
+def test_n_is_a_reserved_bit_without_svnapot() -> None:
+    plain = make(bytes(48), Stages(3), attrs.evolve(PROFILE, svnapot=False))
+    leaf = max(plain.entries)
+    test = attrs.evolve(plain, entries={**plain.entries, leaf: plain.entries[leaf] & ~(0xF << 10) | 8 << 10 | N})
+    assert reason(test) == "N is set"
+    assert "Sv39_pte_svnapot_rsv" in rules_of(test, due(test.entries, test.hart, test.instruction, test.address))
 
 
 def test_vectors_that_are_none_are_refused_with_their_place(tmp_path: Path) -> None:

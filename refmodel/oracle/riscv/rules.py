@@ -25,6 +25,7 @@ BY_REASON: dict[str, tuple[str, ...]] = {
     "a reserved bit is set": ("Sv39_pte_future_rsv",),
     "PBMT is set in a pointer": ("Svpbmt_nonleaf_pte_pbmt_must_be_zero",),
     "PBMT is set": ("Sv39_pte_svpbmt_rsv",),
+    "N is set": ("Sv39_pte_svnapot_rsv",),
     "a reserved encoding of N": ("Svnapot_reserved_encoding_fault",),
     "N is set in a pointer": ("Svnapot_reserved_encoding_fault",),
     "a flag is not set": ("svade_access_ad_bit_clear", "Svadu_disabled_hw_update_falls_back_to_svade"),

@@ -20,6 +20,7 @@ from msgspec import Meta
 from refmodel.language import BadDesign
 from refmodel.language.asking import Fault
 from refmodel.machine.riscv.hart import Hart, Instruction, Trap, translate
+from refmodel.machine.riscv.words import N
 from refmodel.machine.words import Marked
 from refmodel.oracle.judging import Deviation, Finding, Verdict
 from refmodel.oracle.riscv.host import Profile
@@ -250,7 +251,7 @@ def run(campaign: RiscvCampaign, folder: Path) -> Verdict:
         raise BadDesign(f"{file}: no such file; refmodel vectors --architecture riscv --out {folder} makes it")
     began, ran = time.perf_counter(), 0
     seen, outcomes, first = Counter[str](), Counter[str](), dict[str, Deviation]()
-    possible = ((test, way) for _, test, way in read(file, campaign.stages) if _can_be_set_up(test.hart, campaign.profile))
+    possible = ((test, way) for _, test, way in read(file, campaign.stages) if _can_be_set_up(test, campaign.profile))
     while batch := list(itertools.islice(possible, campaign.batch)):
         for (test, _), (outcome, finding) in zip(batch, _carried_out(campaign, batch), strict=True):
             ran += 1
@@ -273,7 +274,9 @@ def _carried_out(campaign: RiscvCampaign, batch: Sequence[tuple[WalkTest, Lawful
         yield seen.outcome.kind, campaign.told_apart(test, finding)
 
 
-def _can_be_set_up(hart: Hart, profile: Profile) -> bool:
-    """Whether a machine has what a vector's registers ask for."""
-    flags = (hart.adue, hart.vs_adue)
-    return (profile.svadu or flags == (profile.sets_flags,) * 2) and (profile.svpbmt or not (hart.pbmte or hart.vs_pbmte))
+def _can_be_set_up(test: WalkTest, profile: Profile) -> bool:
+    """Whether a machine has what a vector asks for: of its registers, and Svnapot where an entry has N set."""
+    hart = test.hart
+    flags = (hart.adue, hart.vs_adue) if test.stages.virtual else (hart.adue,)
+    return ((profile.svadu or set(flags) == {profile.sets_flags}) and (profile.svpbmt or not (hart.pbmte or hart.vs_pbmte))
+            and (profile.svnapot or not any(entry & N for entry in test.entries.values())))
