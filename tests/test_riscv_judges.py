@@ -1,8 +1,10 @@
 """The judge of RISC-V's walks: a machine made of the text shows nothing, and each defect of one is found and named."""
 
+import contextlib
 import random
 import struct
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from refmodel.oracle.riscv import agent
 from refmodel.oracle.riscv.agent.code import AGENT, AGENT_32
 from refmodel.oracle.riscv.host import Profile
 from refmodel.oracle.riscv.layout import SLOTS, STORED, WINDOW, is_vs, slot
-from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, due
+from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, due, speculated
 from refmodel.oracle.riscv.qemu import repairs
 from refmodel.oracle.riscv.script import Script, Step
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
@@ -156,6 +158,23 @@ def test_an_accessed_flag_is_speculated_but_not_in_the_vs_stage_by_hlv() -> None
     for instruction, flags in ((Instruction.STORE, A), (Instruction.HSV, 0)):
         way = due(entries, plain.hart, instruction, plain.address)
         assert way.outcome.trap and way.outcome.trap.cause == 15 and way.may.get(leaf, 0) == flags
+
+
+@pytest.mark.parametrize("stages", [Stages(3), BOTH], ids=lambda s: s.name)
+def test_flags_are_speculated_where_an_access_of_some_kind_would_set_them(stages: Stages) -> None:
+    draw, met = random.Random(8), Counter[bool]()
+    for _ in range(600):
+        test = make(draw.randbytes(48), stages, PROFILE)
+        words, flags = {**test.fixed, **test.entries}, dict[int, int]()
+        for instruction in Instruction:
+            memory = Marked(words)
+            with contextlib.suppress(Fault):
+                translate(memory, test.hart, instruction, test.address)
+            for at, bits in flags_of(memory.marks).items():
+                flags[at] = flags.get(at, 0) | bits
+        assert speculated(words, test.hart, test.address) == flags
+        met[bool(flags)] += 1
+    assert min(met[False], met[True]) > 20
 
 
 def test_what_the_manual_leaves_open_is_lawful() -> None:
