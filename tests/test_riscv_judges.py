@@ -23,6 +23,7 @@ from refmodel.oracle.riscv.layout import SLOTS, STORED, WINDOW, is_vs, slot
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, due, speculated
 from refmodel.oracle.riscv.qemu import repairs
 from refmodel.oracle.riscv.script import Script, Step
+from refmodel.oracle.riscv.vectors import SETS_32, write
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.riscv.walk_tests import Stages, WalkTest, make
 from refmodel.oracle.vectors.running import run as run_vectors
@@ -109,10 +110,19 @@ def test_a_test_of_32_bits_has_words_and_addresses_of_32_bits(stages: Stages) ->
         assert (sum(gpa >> 32 != 0 for gpa in gpas) > len(gpas) / 2) == stages.high
 
 
-def test_there_are_no_vectors_of_32_bits_and_none_is_asked_for(tmp_path: Path) -> None:
-    assert run_vectors(RiscvCampaign("the text", Stages(2), PROFILE_32, machine()), tmp_path) is None
-    with pytest.raises(BadDesign, match=r"riscv-sv39\.jsonl: no such file"):
-        run_vectors(RiscvCampaign("the text", Stages(3), PROFILE, machine()), tmp_path)
+def test_a_folder_may_have_vectors_of_one_width_alone(tmp_path: Path) -> None:
+    wide = RiscvCampaign("the text", Stages(3), PROFILE, machine())
+    narrow = RiscvCampaign("the text", Stages(2), PROFILE_32, machine())
+    for campaign, architecture in ((wide, "riscv"), (narrow, "riscv32")):
+        with pytest.raises(BadDesign, match=rf"no such file; refmodel vectors --architecture {architecture} "):
+            run_vectors(campaign, tmp_path)
+    write(tmp_path, 50, sets=SETS_32)
+    assert run_vectors(wide, tmp_path) is None
+    found = run_vectors(narrow, tmp_path)
+    assert found is not None and found.checks == 10 and found.deviations == ()
+    (tmp_path / "riscv-sv32.jsonl").unlink()
+    with pytest.raises(BadDesign, match=r"riscv-sv32\.jsonl: no such file"):
+        run_vectors(narrow, tmp_path)
 
 
 @pytest.mark.parametrize("xlen", [32, 64])

@@ -15,7 +15,7 @@ from refmodel.oracle.riscv import vectors
 from refmodel.oracle.riscv.outcomes import due
 from refmodel.oracle.riscv.reasons import reason
 from refmodel.oracle.riscv.rules import rules_of
-from refmodel.oracle.riscv.vectors import PROFILE, SETS, file_name, read, write
+from refmodel.oracle.riscv.vectors import PROFILE, SETS, SETS_32, SETS_64, file_name, read, write
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.riscv.walk_tests import Stages, make
 from refmodel.report.riscv_rules import in_vectors, page, table
@@ -63,11 +63,13 @@ def test_the_page_is_made_of_the_table() -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("vectors")
     assert sum(write(made, 1600).values()) == 1600
+    assert sum(write(made, 1000, sets=SETS_32).values()) == 1000
     return made
 
 
 def test_vectors_are_always_the_same_and_no_two_alike(folder: Path, tmp_path: Path) -> None:
     write(tmp_path, 160)
+    write(tmp_path, 100, sets=SETS_32)
     for stages in SETS:
         lines = (folder / f"{file_name(stages)}.jsonl").read_text().splitlines()
         assert (tmp_path / f"{file_name(stages)}.jsonl").read_text().splitlines() == lines[:20]
@@ -80,6 +82,24 @@ def test_what_is_read_back_is_what_was_written(folder: Path, stages: Stages) -> 
     for vector, test, way in read(folder / f"{file_name(stages)}.jsonl", stages):
         assert way == due({**test.fixed, **test.entries}, test.hart, test.instruction, test.address)
         assert vector.rules == rules_of(test, way)
+
+
+def test_there_is_a_file_for_each_set_and_no_two_have_the_same(folder: Path) -> None:
+    assert {file.stem for file in folder.iterdir()} == {file_name(stages) for stages in SETS} and len(SETS) == 13
+    assert not set(SETS_32) & set(SETS_64) and all(stages.sv32 == (stages in SETS_32) for stages in SETS)
+
+
+@pytest.mark.parametrize("stages", SETS_32, ids=lambda s: s.name)
+def test_vectors_of_32_bits_have_words_and_addresses_of_32_bits(folder: Path, stages: Stages) -> None:
+    changed = Counter[str]()
+    for vector, test, way in read(folder / f"{file_name(stages)}.jsonl", stages):
+        registers = (test.address, test.hart.satp, test.hart.vsatp, test.hart.hgatp)
+        assert all(0 <= word < 1 << 32 for word in (*registers, *test.entries.values(), *test.fixed.values()))
+        assert vector.hart["physical_bits"] == 32 and not (test.hart.pbmte or test.hart.vs_pbmte)
+        if way.outcome.trap:
+            assert way.outcome.trap.tval2 < 1 << 32 and way.outcome.trap.tinst in (0, 0x2000, 0x2020)
+        changed[vector.because.partition(" ")[0]] += 1
+    assert min(changed["plain"], changed["bit"], changed["drawn"]) > 10
 
 
 def test_a_machine_made_of_the_text_carries_them_out(folder: Path) -> None:
