@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import attrs
@@ -12,9 +15,11 @@ from refmodel.machine.riscv.hart import g_stage, vs_stage
 from refmodel.machine.riscv.staleness import Remembered, Space, Tables
 from refmodel.machine.riscv.words import A
 from refmodel.machine.words import Marked
+from refmodel.oracle import known
 from refmodel.oracle.judging import Verdict, judge
-from refmodel.oracle.riscv import stale_tests
-from refmodel.oracle.riscv.host import Profile
+from refmodel.oracle.riscv import qemu, stale_tests
+from refmodel.oracle.riscv.agent_walks import stale_walks_on
+from refmodel.oracle.riscv.host import Profile, profile_of
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome
 from refmodel.oracle.riscv.stale_campaign import StaleCampaign
 from refmodel.oracle.riscv.stale_tests import ASID, SIZE, VMID, Envelope, Fence, StaleTest, make_stale
@@ -181,3 +186,35 @@ def test_unicorn_remembers_and_forgets_as_it_may() -> None:
     machine = UnicornRiscv()
     verdict = judge(StaleCampaign("unicorn-riscv64", ONE, machine.profile(), machine.stale_walks), seconds=1e9, checks=600)
     assert verdict.deviations == () and verdict.outcomes["stale"] > 20 and verdict.outcomes["as memory is"] > 20
+
+
+@pytest.mark.parametrize(("stages", "name"), [
+    (GUEST, "hinval.vvma"), (BOTH, "hinval.vvma"), (G_ALONE, "hinval.gvma"), (BOTH, "hinval.gvma")])
+def test_fetches_and_hlv_of_a_user_show_a_fence_that_does_nothing_too(stages: Stages, name: str) -> None:
+    profile, findings = attrs.evolve(PROFILE, guests_as_users=True), set[str]()
+    campaign = StaleCampaign("the text", stages, profile, machine(last, lambda fence: fence.name == name))
+    draw, made = random.Random(2), Counter[str]()
+    for _ in range(4000):
+        test = campaign.make(bytes(b * draw.randrange(2) for b in draw.randbytes(SIZE)))
+        made.update(f"{access.made_by}, mpp {access.hart.mpp}" for access in test.tests)
+        if any(each.fence and each.fence.name == name for each in test.rounds):
+            ((_, finding),) = campaign.run([test])
+            findings |= {finding.title} if finding else set()
+            if findings:
+                break
+    assert any(name in title for title in findings)
+    assert {each.partition(",")[0] for each in made} <= {"fetch", "hlv", "hsv"}
+    assert not any("mpp 1" in each for each in made)
+
+
+def test_qemu_remembers_and_forgets_a_guest_s_translations_as_it_may() -> None:
+    found = qemu.version()
+    if found is None:
+        pytest.skip("QEMU for RISC-V is not installed (Debian: apt-get install qemu-system-misc)")
+    major, version = found
+    with contextlib.closing(qemu.QemuRiscv(major)) as host:
+        profile = profile_of(host, sets_flags=major < 9, guests_as_users=major < 9)
+        for stages in (GUEST, G_ALONE, BOTH):
+            campaign = StaleCampaign(f"qemu-riscv64 {version}", stages, profile, functools.partial(stale_walks_on, host), 120)
+            verdict = judge(campaign, seconds=1e9, checks=360)
+            assert known.new_titles(verdict) == [] and verdict.outcomes["stale"] > 10

@@ -69,8 +69,9 @@ class StaleCampaign:
         return "stale" if stale else "as memory is", misreported
 
     def _is_known(self, finding: Finding, now: WalkTest) -> bool:
-        """Whether an access ended as it may, but for the value of a register that is known to be reported wrongly."""
-        return (finding.title.startswith("another ")
+        """Whether an access ended as it may, but for the value of a register that is known to be reported wrongly: mcause among
+        them, if a fault is due and some fault was reported."""
+        return (finding.title.startswith(("another ", "a fault of ", "an access fault where a page fault is due"))
                 and known.explanation(self.implementation, finding.title, now.made_by) is not None)
 
     def _beyond(self, test: StaleTest, number: int, now: WalkTest, ways: Sequence[Lawful], seen: Observed) -> Finding | None:
