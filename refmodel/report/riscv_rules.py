@@ -128,9 +128,11 @@ def page() -> Iterator[str]:
     yield ""
     others_of = ", ".join(f"{rules} of {chapter}" for chapter, rules in source.part.items())
     yield f"Of other chapters, rules about translation are: {others_of}."
-    yield "`python -m refmodel.report.riscv_rules --manual DIR` compares the tables with a checkout of the manual."
+    yield "`python -m refmodel.report.riscv_rules --manual DIR` compares the tables with a checkout of the"
+    yield "manual."
     yield ""
-    yield "Rules in **bold** are named by [vectors](riscv.md#vectors) that depend on them, in their field `rules`."
+    yield "Rules in **bold** are named by [vectors](riscv.md#vectors) that depend on them, in the field"
+    yield "`rules`."
     yield ""
     yield "This page is made of `refmodel/machine/riscv/rules.toml`:"
     yield "`python -m refmodel.report.riscv_rules > specs/riscv_rules.md`."
