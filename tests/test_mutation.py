@@ -22,7 +22,7 @@ from refmodel.engines.mutation.judging import judge, runs
 from refmodel.engines.mutation.mutants import mutants_of
 from refmodel.engines.mutation.operators import edits, written
 from refmodel.engines.mutation.reach import reached
-from refmodel.engines.mutation.scores import kept, scored
+from refmodel.engines.mutation.scores import Score, kept, scored
 from refmodel.language import Design, Total, geometry, guest, law, operation, outline, require
 from refmodel.language.unsound import BadDesign
 from refmodel.machine.cells import Access, Cell
@@ -181,11 +181,12 @@ def test_the_command_says_what_survives(tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert document["judged"] == document["mutants"] == len(document["mutants_judged"])
     assert done.returncode == bool(document["survivors"])
-    assert kept(tmp_path / "scores.json")[SMALL].percent == pytest.approx(document["percent"], abs=0.1)
+    told = kept(tmp_path / "scores.json")[f"{SMALL}: {SMALL_FUNCTION}"]
+    assert told.percent == pytest.approx(document["percent"], abs=0.1) and told.only == document["only"] == SMALL_FUNCTION
 
 
 def test_what_cannot_be_mutated_is_bad_input() -> None:
-    with pytest.raises(BadDesign, match="no function whose name contains 'no_such'"):
+    with pytest.raises(BadDesign, match="no function whose file and name contain 'no_such'"):
         of_design("pair", outline(Pair), Choice(only="no_such"))
     assert refmodel("mutate", "no_such_design").returncode == 2
 
@@ -266,23 +267,25 @@ def test_a_design_that_breaks_a_law_itself_is_not_mutated() -> None:
         of_design("broken", outline(Broken))
 
 
-def again(name: str, limit: int | None) -> campaign.Campaign:
+def again(told: Score) -> campaign.Campaign:
     """Judge mutants again, as many as were judged for the table."""
-    if name == NAME:
-        return of_machine(ROOT, Choice(limit=limit), jobs=2)
-    return of_design(name, outline(SHIPPED[name]), Choice(limit=limit), jobs=2)
+    choice = Choice(told.only or None, told.judged)
+    if told.name == NAME:
+        return of_machine(ROOT, choice, jobs=2)
+    return of_design(told.name, outline(SHIPPED[told.name]), choice, jobs=2)
 
 
 def test_the_score_of_a_small_design_is_what_the_table_says() -> None:
-    told, done = mutation.recorded()[SMALLEST], again(SMALLEST, None)
+    told = mutation.recorded()[SMALLEST]
+    done = again(told)
     now = scored(done)
     assert (now.mutants, now.judged, now.killed, now.unnoticed) == (told.mutants, told.judged, told.killed, told.unnoticed)
     assert not done.stale
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [n for n in mutation.recorded() if n != SMALLEST])
-def test_nothing_survives_that_the_table_does_not_list(name: str) -> None:
-    told, done = mutation.recorded()[name], again(name, mutation.recorded()[name].judged)
+@pytest.mark.parametrize("told", [s for s in mutation.recorded().values() if s.key != SMALLEST], ids=lambda s: s.key)
+def test_nothing_survives_that_the_table_does_not_list(told: Score) -> None:
+    done = again(told)
     assert (done.mutants, len(done.judged)) == (told.mutants, told.judged), "record the score again: the text has other mutants"
     assert {j.mutant.key for j in done.open} <= set(told.unnoticed)

@@ -46,7 +46,7 @@ class Choice:
     """Which of the mutants are judged."""
 
     only: str | None = None
-    """Those of functions whose qualified name contains this."""
+    """Those of functions whose file and qualified name, such as ``refmodel/monitor/ksm.py Ksm.merge``, contain this."""
     limit: int | None = None
     """So many, drawn at random."""
     seed: int = 0
@@ -57,6 +57,8 @@ class Campaign:
     """What became of mutants."""
 
     name: str
+    only: str
+    """What the functions asked for have in their file and name; empty where all are."""
     mutants: int
     """All that there are of the text, or of the functions asked for."""
     judged: tuple[Judged, ...]
@@ -125,9 +127,10 @@ def run(name: str, functions: Iterator[FunctionType] | Mapping[FunctionType, obj
     """Judge the mutants of functions. Those that survive are compared with the text, if there is a way to."""
     began = time.perf_counter()
     every = list(functions)
-    wanted = [f for f in every if choice.only is None or choice.only in f.__qualname__]
+    places = {f: f"{relative(code_of(f).co_filename)} {f.__qualname__}" for f in every}
+    wanted = [f for f in every if (choice.only or "") in places[f]]
     if not wanted:
-        raise BadDesign(f"{name}: no function whose name contains {choice.only!r}")
+        raise BadDesign(f"{name}: no function whose file and name contain {choice.only!r}")
     possible = [m for f in wanted for m in mutants_of(f)]
     chosen = possible if choice.limit is None or choice.limit >= len(possible) else sorted(
         random.Random(choice.seed).sample(possible, choice.limit), key=possible.index)
@@ -143,9 +146,8 @@ def run(name: str, functions: Iterator[FunctionType] | Mapping[FunctionType, obj
     judged = tuple(Judged(m, v.verdict, v.why, given.get(m.key, "") if v.verdict in (SURVIVED, UNDECIDED) else "")
                    for m, v in zip(chosen, verdicts, strict=True))
     noticed = {j.mutant.key for j in judged if j.verdict not in (SURVIVED, UNDECIDED)}
-    homes = {f"{relative(code_of(f).co_filename)} {f.__qualname__}" for f in wanted}
-    return Campaign(name, len(possible), judged, tuple(stale(given, homes, {m.key for m in possible}, noticed)),
-                    time.perf_counter() - began)
+    wrong = tuple(stale(given, {places[f] for f in wanted}, {m.key for m in possible}, noticed))
+    return Campaign(name, choice.only or "", len(possible), judged, wrong, time.perf_counter() - began)
 
 
 def counted(campaign: Campaign) -> Counter[str]:
