@@ -95,3 +95,11 @@ def test_vectors_where_there_can_be_no_folder_are_bad_input(tmp_path: Path) -> N
     (tmp_path / "file").write_text("")
     done = refmodel("vectors", "--out", str(tmp_path / "file" / "folder"), "--count", "1")
     assert done.returncode == 2 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["check {}", "check {}.py", "judge {}", "leaks {}", "mutate host_pages --record {}",
+                                       "vectors --out . --judge {}", "record memory --output {}.memory.zst -- true"])
+def test_a_name_that_is_too_long_for_a_file_is_bad_input(arguments: str) -> None:
+    done = refmodel(*arguments.format("a" * 5000).split())
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert done.stderr.endswith(": cannot be used: File name too long\n")
