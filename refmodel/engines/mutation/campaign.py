@@ -16,8 +16,9 @@ from refmodel.engines.mutation.beside import partners
 from refmodel.engines.mutation.forked import forked
 from refmodel.engines.mutation.judging import REFUSED, SURVIVED, UNDECIDED, Due, Verdict
 from refmodel.engines.mutation.mutants import Mutant, mutants_of, relative
-from refmodel.engines.mutation.reach import reached, read_by_laws
+from refmodel.engines.mutation.reach import ended_by, reached, read_by_laws
 from refmodel.engines.mutation.reasons import Reason, known, reasons_for, stale
+from refmodel.engines.progress import prove_progress
 from refmodel.language.design import Outline
 from refmodel.language.sources import code_of
 from refmodel.language.unsound import BadDesign
@@ -107,9 +108,11 @@ def of_design(name: str, design: Outline, choice: Choice | None = None, jobs: in
 def expected(design: Outline, soon: frozenset[str]) -> dict[FunctionType, Due]:
     """What is expected of the mutants of each function, if the text itself soon meets this."""
     seldom, of_laws, found = judging.completing(design, soon), read_by_laws(design), {}
+    ending = {each.pending.name for each in prove_progress(design) if each.proved}
     for function, ops in reached(design).items():
         others = tuple(op.name for op in design.operations if op not in ops) if function in of_laws else ()
-        found[function] = Due(tuple(op.name for op in ops), others, soon, partners(design, function), seldom)
+        found[function] = Due(tuple(op.name for op in ops), others, soon, partners(design, function), seldom,
+                              ended_by(design, function, ops) & ending)
     return found
 
 
