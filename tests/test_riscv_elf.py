@@ -18,23 +18,25 @@ from refmodel.machine.riscv.hart import Instruction
 from refmodel.machine.riscv.words import A
 from refmodel.oracle.riscv import qemu, spike
 from refmodel.oracle.riscv.agent.code import AGENT
-from refmodel.oracle.riscv.agent_walks import NO_TRAP, WRITES, scripted, status_of
+from refmodel.oracle.riscv.agent_walks import NO_TRAP, NO_TRAP_32, WRITES, scripted, status_of
 from refmodel.oracle.riscv.consumer import Label, bytes_of, elf_of, signature_of
 from refmodel.oracle.riscv.elf import Segment, Symbol, executable
 from refmodel.oracle.riscv.layout import BASE, MAILBOX, MEMORY, SCRIPTS, STORED, slot
 from refmodel.oracle.riscv.script import SIZE
 from refmodel.oracle.riscv.signatures import judge_signature, write_elfs
-from refmodel.oracle.riscv.vectors import SETS, file_name, read, write
+from refmodel.oracle.riscv.vectors import SETS, SETS_32, SETS_64, file_name, read, write
 
-COUNT, EACH = 640, 40
+EACH = 40
 PLAIN, BOTH = "riscv-sv39-0000", "riscv-sv39-over-sv39x4-0001"
+PLAIN_32, BOTH_32, HIGH_32 = "riscv-sv32-0000", "riscv-sv32-over-sv32x4-0001", "riscv-sv32-over-sv32x4-high-0000"
 
 
 @pytest.fixture(scope="module")
 def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("vectors")
-    write(folder, COUNT)
-    assert sum(write_elfs(folder, EACH).values()) == COUNT
+    for sets in (SETS_64, SETS_32):
+        write(folder, 2 * EACH * len(sets), sets=sets)
+        assert sum(write_elfs(folder, EACH, sets).values()) == 2 * EACH * len(sets)
     return folder
 
 
@@ -130,10 +132,11 @@ def reported(folder: Path, number: int, flags: int = 0, refuses: int = 0) -> byt
             result(numbers.access, trap.cause | trap.gva << 8, trap.tval, trap.tval2, trap.tinst)
         else:
             assert at is not None
-            loaded_word = slot(at) & 0xFFFF_FFFF if test.instruction is Instruction.HLVX else slot(at)
+            narrow = test.stages.sv32 or test.instruction is Instruction.HLVX
+            loaded_word = slot(at) & 0xFFFF_FFFF if narrow else slot(at)
             t2 = slot(at) & 0xFFFF_F000
             fetch = test.instruction is Instruction.FETCH
-            result(numbers.access, 8 if fetch else NO_TRAP, t2 if fetch else loaded_word)
+            result(numbers.access, 8 if fetch else NO_TRAP_32 if test.stages.sv32 else NO_TRAP, t2 if fetch else loaded_word)
         if numbers.stored is not None and test.instruction in WRITES:
             result(numbers.stored, STORED)
         for address, step in numbers.entries.items():
@@ -213,31 +216,49 @@ def test_options_that_do_not_fit_are_bad_input(arguments: list[str], tmp_path: P
 # ---------------------------------------------------------------- real machines
 
 
-def test_spike_runs_the_elfs_and_shows_no_deviation(vectors: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("isa", "names"), [
+    (spike.ISA, (PLAIN, BOTH)), (spike.ISA_32, (PLAIN_32, BOTH_32, HIGH_32))], ids=["64", "32"])
+def test_spike_runs_the_elfs_and_shows_no_deviation(isa: str, names: tuple[str, ...], vectors: Path, tmp_path: Path) -> None:
     program = spike.program()
     if program is None or shutil.which("dtc") is None:
         pytest.skip("Spike or its dtc is not installed (CPython 3.11 on x86-64: pip install spike; "
                     "Debian: apt-get install device-tree-compiler)")
-    for name in (PLAIN, BOTH):
+    for name in names:
         file = tmp_path / f"{name}.sig"
-        subprocess.run([program, f"-m{BASE:#x}:{MEMORY:#x}", f"--isa={spike.ISA}", f"+signature={file}",
+        subprocess.run([program, f"-m{BASE:#x}:{MEMORY:#x}", f"--isa={isa}", f"+signature={file}",
                         "+signature-granularity=4", vectors / f"{name}.elf"], check=True, capture_output=True, timeout=60)
         verdict = judge_signature(vectors, file)
         assert (verdict.checks, verdict.deviations) == (EACH, ())
 
 
-def test_qemu_runs_the_elfs_and_the_signature_is_its_memory(vectors: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("program", "cpu", "name"), [
+    (qemu.PROGRAM, "rv64,h=true,svnapot=on,svpbmt=on", BOTH), (qemu.PROGRAM_32, "rv32,h=true", BOTH_32)], ids=["64", "32"])
+def test_qemu_runs_the_elfs_and_the_signature_is_its_memory(program: str, cpu: str, name: str, vectors: Path,
+                                                            tmp_path: Path) -> None:
     """QEMU has defects, so its verdict is not asked for here; what the judge itself sees of them is in test_judges."""
-    found = qemu.version()
+    found = qemu.version(program)
     if found is None:
         pytest.skip("QEMU for RISC-V is not installed (Debian: apt-get install qemu-system-misc)")
     svadu = ",svadu=on,svade=off" if found[0] >= 9 else ""
-    ram, elf = tmp_path / "ram", vectors / f"{BOTH}.elf"
-    subprocess.run([qemu.PROGRAM, "-M", "spike,memory-backend=ram", "-m", f"{MEMORY >> 20}M", "-bios", "none", "-nodefaults",
+    ram, elf = tmp_path / "ram", vectors / f"{name}.elf"
+    subprocess.run([program, "-M", "spike,memory-backend=ram", "-m", f"{MEMORY >> 20}M", "-bios", "none", "-nodefaults",
                     "-object", f"memory-backend-file,id=ram,size={MEMORY >> 20}M,mem-path={ram},share=on", "-display", "none",
-                    "-cpu", f"rv64,h=true,svnapot=on,svpbmt=on{svadu}", "-kernel", elf], check=True, capture_output=True,
-                   timeout=60)
-    places, memory = symbols(elf.read_bytes()), ram.read_bytes()
-    begin, end = (places[f"{which}_signature"][0] - BASE for which in ("begin", "end"))
+                    "-cpu", f"{cpu}{svadu}", "-kernel", elf], check=True, capture_output=True, timeout=60)
+    memory = ram.read_bytes()
+    begin, end = (at - BASE for at in reports(elf.read_bytes()))
     verdict = judge_signature(vectors, saved(tmp_path, memory[begin:end]))
     assert 0 < verdict.checks <= EACH and verdict.outcomes["completed"] > 0
+
+
+def reports(elf: bytes) -> tuple[int, int]:
+    """Where the signature begins and ends, in an ELF of either width."""
+    wide = elf[4] == 2
+    sections, size, entry, value = ("<Q", 64, 24, 8) if wide else ("<I", 40, 16, 4)
+    first = struct.unpack_from(sections, elf, 40 if wide else 32)[0]
+    places = struct.Struct("<QQ" if wide else "<II")
+    (table, length), (names, _) = (places.unpack_from(elf, first + size * number + (24 if wide else 16)) for number in (1, 2))
+    found = {}
+    for at in range(table, table + length, entry):
+        name = names + struct.unpack_from("<I", elf, at)[0]
+        found[elf[name:elf.index(b"\0", name)]] = struct.unpack_from(sections, elf, at + value)[0]
+    return found[b"begin_signature"], found[b"end_signature"]

@@ -1,8 +1,10 @@
 """The judge of RISC-V's walks: a machine made of the text shows nothing, and each defect of one is found and named."""
 
+import contextlib
 import random
 import struct
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,9 +20,10 @@ from refmodel.oracle.riscv import agent
 from refmodel.oracle.riscv.agent.code import AGENT, AGENT_32
 from refmodel.oracle.riscv.host import Profile
 from refmodel.oracle.riscv.layout import SLOTS, STORED, WINDOW, is_vs, slot
-from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, due
+from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, due, speculated
 from refmodel.oracle.riscv.qemu import repairs
 from refmodel.oracle.riscv.script import Script, Step
+from refmodel.oracle.riscv.vectors import SETS_32, write
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.riscv.walk_tests import Stages, WalkTest, make
 from refmodel.oracle.vectors.running import run as run_vectors
@@ -107,10 +110,19 @@ def test_a_test_of_32_bits_has_words_and_addresses_of_32_bits(stages: Stages) ->
         assert (sum(gpa >> 32 != 0 for gpa in gpas) > len(gpas) / 2) == stages.high
 
 
-def test_there_are_no_vectors_of_32_bits_and_none_is_asked_for(tmp_path: Path) -> None:
-    assert run_vectors(RiscvCampaign("the text", Stages(2), PROFILE_32, machine()), tmp_path) is None
-    with pytest.raises(BadDesign, match=r"riscv-sv39\.jsonl: no such file"):
-        run_vectors(RiscvCampaign("the text", Stages(3), PROFILE, machine()), tmp_path)
+def test_a_folder_may_have_vectors_of_one_width_alone(tmp_path: Path) -> None:
+    wide = RiscvCampaign("the text", Stages(3), PROFILE, machine())
+    narrow = RiscvCampaign("the text", Stages(2), PROFILE_32, machine())
+    for campaign, architecture in ((wide, "riscv"), (narrow, "riscv32")):
+        with pytest.raises(BadDesign, match=rf"no such file; refmodel vectors --architecture {architecture} "):
+            run_vectors(campaign, tmp_path)
+    write(tmp_path, 50, sets=SETS_32)
+    assert run_vectors(wide, tmp_path) is None
+    found = run_vectors(narrow, tmp_path)
+    assert found is not None and found.checks == 10 and found.deviations == ()
+    (tmp_path / "riscv-sv32.jsonl").unlink()
+    with pytest.raises(BadDesign, match=r"riscv-sv32\.jsonl: no such file"):
+        run_vectors(narrow, tmp_path)
 
 
 @pytest.mark.parametrize("xlen", [32, 64])
@@ -156,6 +168,23 @@ def test_an_accessed_flag_is_speculated_but_not_in_the_vs_stage_by_hlv() -> None
     for instruction, flags in ((Instruction.STORE, A), (Instruction.HSV, 0)):
         way = due(entries, plain.hart, instruction, plain.address)
         assert way.outcome.trap and way.outcome.trap.cause == 15 and way.may.get(leaf, 0) == flags
+
+
+@pytest.mark.parametrize("stages", [Stages(3), BOTH], ids=lambda s: s.name)
+def test_flags_are_speculated_where_an_access_of_some_kind_would_set_them(stages: Stages) -> None:
+    draw, met = random.Random(8), Counter[bool]()
+    for _ in range(600):
+        test = make(draw.randbytes(48), stages, PROFILE)
+        words, flags = {**test.fixed, **test.entries}, dict[int, int]()
+        for instruction in Instruction:
+            memory = Marked(words)
+            with contextlib.suppress(Fault):
+                translate(memory, test.hart, instruction, test.address)
+            for at, bits in flags_of(memory.marks).items():
+                flags[at] = flags.get(at, 0) | bits
+        assert speculated(words, test.hart, test.address) == flags
+        met[bool(flags)] += 1
+    assert min(met[False], met[True]) > 20
 
 
 def test_what_the_manual_leaves_open_is_lawful() -> None:

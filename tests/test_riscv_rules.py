@@ -5,16 +5,19 @@ from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
+import attrs
 import pytest
 
 from proofs.theorems import THEOREMS
 from refmodel.language import BadDesign
+from refmodel.machine.riscv.words import N
 from refmodel.oracle.riscv import vectors
 from refmodel.oracle.riscv.outcomes import due
+from refmodel.oracle.riscv.reasons import reason
 from refmodel.oracle.riscv.rules import rules_of
-from refmodel.oracle.riscv.vectors import PROFILE, SETS, file_name, read, write
+from refmodel.oracle.riscv.vectors import PROFILE, SETS, SETS_32, SETS_64, file_name, read, write
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
-from refmodel.oracle.riscv.walk_tests import Stages
+from refmodel.oracle.riscv.walk_tests import Stages, make
 from refmodel.report.riscv_rules import in_vectors, page, table
 from tests.test_riscv_judges import machine
 
@@ -60,11 +63,13 @@ def test_the_page_is_made_of_the_table() -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("vectors")
     assert sum(write(made, 1600).values()) == 1600
+    assert sum(write(made, 1000, sets=SETS_32).values()) == 1000
     return made
 
 
 def test_vectors_are_always_the_same_and_no_two_alike(folder: Path, tmp_path: Path) -> None:
     write(tmp_path, 160)
+    write(tmp_path, 100, sets=SETS_32)
     for stages in SETS:
         lines = (folder / f"{file_name(stages)}.jsonl").read_text().splitlines()
         assert (tmp_path / f"{file_name(stages)}.jsonl").read_text().splitlines() == lines[:20]
@@ -79,9 +84,45 @@ def test_what_is_read_back_is_what_was_written(folder: Path, stages: Stages) -> 
         assert vector.rules == rules_of(test, way)
 
 
+def test_there_is_a_file_for_each_set_and_no_two_have_the_same(folder: Path) -> None:
+    assert {file.stem for file in folder.iterdir()} == {file_name(stages) for stages in SETS} and len(SETS) == 13
+    assert not set(SETS_32) & set(SETS_64) and all(stages.sv32 == (stages in SETS_32) for stages in SETS)
+
+
+@pytest.mark.parametrize("stages", SETS_32, ids=lambda s: s.name)
+def test_vectors_of_32_bits_have_words_and_addresses_of_32_bits(folder: Path, stages: Stages) -> None:
+    changed = Counter[str]()
+    for vector, test, way in read(folder / f"{file_name(stages)}.jsonl", stages):
+        registers = (test.address, test.hart.satp, test.hart.vsatp, test.hart.hgatp)
+        assert all(0 <= word < 1 << 32 for word in (*registers, *test.entries.values(), *test.fixed.values()))
+        assert vector.hart["physical_bits"] == 32 and not (test.hart.pbmte or test.hart.vs_pbmte)
+        if way.outcome.trap:
+            assert way.outcome.trap.tval2 < 1 << 32 and way.outcome.trap.tinst in (0, 0x2000, 0x2020)
+        changed[vector.because.partition(" ")[0]] += 1
+    assert min(changed["plain"], changed["bit"], changed["drawn"]) > 10
+
+
 def test_a_machine_made_of_the_text_carries_them_out(folder: Path) -> None:
     found = vectors.run(RiscvCampaign("the text", Stages(3, 3, True), PROFILE, machine()), folder)
     assert found.checks == 200 and found.deviations == () and len(found.outcomes) > 4
+
+
+def test_a_machine_without_svnapot_is_not_judged_by_entries_that_need_it(folder: Path) -> None:
+    """It would rightly fault where they are let through."""
+    without = attrs.evolve(PROFILE, svnapot=False)
+    every = [test for _, test, _ in read(folder / "riscv-sv39.jsonl", Stages(3))]
+    plain = [test for test in every if not any(entry & N for entry in test.entries.values())]
+    campaign = RiscvCampaign("the text", Stages(3), without, machine(lambda hart: attrs.evolve(hart, svnapot=False)))
+    found = vectors.run(campaign, folder)
+    assert found.checks == len(plain) < len(every) and found.deviations == ()
+
+
+def test_n_is_a_reserved_bit_without_svnapot() -> None:
+    plain = make(bytes(48), Stages(3), attrs.evolve(PROFILE, svnapot=False))
+    leaf = max(plain.entries)
+    test = attrs.evolve(plain, entries={**plain.entries, leaf: plain.entries[leaf] & ~(0xF << 10) | 8 << 10 | N})
+    assert reason(test) == "N is set"
+    assert "Sv39_pte_svnapot_rsv" in rules_of(test, due(test.entries, test.hart, test.instruction, test.address))
 
 
 def test_vectors_that_are_none_are_refused_with_their_place(tmp_path: Path) -> None:

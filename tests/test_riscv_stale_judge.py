@@ -18,6 +18,7 @@ from refmodel.oracle.riscv.host import Profile
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome
 from refmodel.oracle.riscv.stale_campaign import StaleCampaign
 from refmodel.oracle.riscv.stale_tests import ASID, SIZE, VMID, Envelope, Fence, StaleTest, make_stale
+from refmodel.oracle.riscv.unicorn_mmu import UnicornRiscv
 from refmodel.oracle.riscv.walk_tests import Stages
 
 PROFILE = Profile(svadu=True, svpbmt=True, schemes=(3, 4, 5))
@@ -165,3 +166,18 @@ def test_a_guest_s_tables_are_found_where_the_layout_has_them() -> None:
     by_g = Remembered()
     by_g.may_read(Marked({**test.start.fixed, **test.start.entries}), g, Space(Tables.G, VMID), stale_tests._gpa(test.start))
     assert {entry.level for entry in by_g.entries} == {1, 2, 3}
+
+
+def test_fences_of_svinval_are_drawn_for_machines_that_have_it() -> None:
+    for svinval in (False, True):
+        profile, draw = attrs.evolve(PROFILE, svinval=svinval), random.Random(5)
+        drawn = [made.fence for _ in range(400) for made in make_stale(draw.randbytes(SIZE), BOTH, profile).rounds]
+        fences = {fence.name for fence in drawn if fence}
+        assert ("hinval.gvma" in fences) == ("sinval.vma" in fences) == svinval and "hfence.gvma" in fences
+
+
+def test_unicorn_remembers_and_forgets_as_it_may() -> None:
+    pytest.importorskip("unicorn")
+    machine = UnicornRiscv()
+    verdict = judge(StaleCampaign("unicorn-riscv64", ONE, machine.profile(), machine.stale_walks), seconds=1e9, checks=600)
+    assert verdict.deviations == () and verdict.outcomes["stale"] > 20 and verdict.outcomes["as memory is"] > 20

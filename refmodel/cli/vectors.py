@@ -13,16 +13,17 @@ from refmodel.cli.progress import writing
 from refmodel.language import BadDesign
 from refmodel.oracle import api
 from refmodel.oracle.riscv.signatures import MOST, judge_signature, write_elfs
+from refmodel.oracle.riscv.vectors import ARCHITECTURES
 
 
 @app.command()
 def vectors(
     folder: Annotated[Path, typer.Option("--out", help="where to write them, or where they are for --judge; made if need be")],
     count: Annotated[int | None, typer.Option(help="how many vectors, of all kinds together (120,000 walks and all runs of a "
-                                                   "monitor; 48,000 for riscv)", min=1)] = None,
+                                                   "monitor; 48,000 for riscv, 30,000 for riscv32)", min=1)] = None,
     without: Annotated[list[str] | None, typer.Option(help="leave out vectors that need this feature, for a walker that lacks it "
                                                            "(specs/vectors.md has the names); may be repeated")] = None,
-    architecture: Annotated[str, typer.Option(help="x86, with a monitor's; or riscv")] = "x86",
+    architecture: Annotated[str, typer.Option(help="x86, with a monitor's; riscv, of 64 bits; or riscv32")] = "x86",
     elf: Annotated[int | None, typer.Option(help="of riscv: write bare ELF files too, which carry out this many vectors each and "
                                                  "report by signature", min=1, max=MOST)] = None,
     results: Annotated[Path | None, typer.Option("--judge", help="write nothing, and judge what a consumer of these vectors found: "
@@ -39,15 +40,15 @@ def vectors(
         if count is not None or without or elf is not None:
             raise BadDesign("--judge is for vectors as they are; --count, --without and --elf are for writing")
         raise typer.Exit(_judge(folder, results, architecture))
-    if elf is not None and architecture != "riscv":
-        raise BadDesign("--elf is for --architecture riscv")
+    if elf is not None and architecture not in ARCHITECTURES:
+        raise BadDesign("--elf is for --architecture riscv and riscv32")
     began = time.perf_counter()
     with writing("vectors") as progress:
         written = api.vectors(folder, count, progress, architecture, without or ())
     for name, number in written.items():
         out.print(f"{number:>9,}  {folder / name}.jsonl", soft_wrap=True, markup=False)
     if elf is not None:
-        made = write_elfs(folder, elf)
+        made = write_elfs(folder, elf, ARCHITECTURES[architecture])
         out.print(f"{len(made):>9,}  {folder}/*.elf, of up to {elf:,} vectors each", soft_wrap=True, markup=False)
     out.print(f"{sum(written.values()):>9,}  vectors in {time.perf_counter() - began:.0f} s")
 
@@ -57,12 +58,13 @@ def _judge(folder: Path, results: Path, architecture: str) -> int:
     from refmodel.oracle.vectors.results import judge_results
     from refmodel.report import terminal
 
-    if architecture not in ("x86", "riscv"):
-        raise BadDesign(f"{architecture}: no such architecture; x86 or riscv was expected")
+    riscv = architecture in ARCHITECTURES
+    if architecture != "x86" and not riscv:
+        raise BadDesign(f"{architecture}: no such architecture; x86, riscv or riscv32 was expected")
     if not results.is_file():
         raise BadDesign(f"{results}: no such file; expected "
-                        + ("a signature" if architecture == "riscv" else "a file with a result a line"))
-    verdicts = [judge_signature(folder, results)] if architecture == "riscv" else judge_results(folder, results)
+                        + ("a signature" if riscv else "a file with a result a line"))
+    verdicts = [judge_signature(folder, results)] if riscv else judge_results(folder, results)
     for verdict in verdicts:
         terminal.judged(out, verdict)
     if not any(verdict.checks for verdict in verdicts):

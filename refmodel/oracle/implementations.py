@@ -194,6 +194,21 @@ def _riscv(name: str, host: RiscvHost, batch: int, **known: bool) -> Generator[C
         yield RiscvStaleCampaign(name, stages, profile, functools.partial(riscv_stale_walks_on, host), batch)
 
 
+def _unicorn_riscv(xlen: int) -> Generator[Campaign, None, None]:
+    """The stage of satp; its processors have no hypervisor extension."""
+    from refmodel.oracle.riscv.unicorn_mmu import UnicornRiscv
+
+    try:
+        machine = UnicornRiscv(xlen)
+    except ImportError:
+        raise Absent("Unicorn is not installed (pip install unicorn)") from None
+    name, profile = f"unicorn-riscv{xlen} {machine.version}", machine.profile()
+    for levels in profile.schemes:
+        yield RiscvCampaign(name, Stages(levels), profile, machine.walks)
+    if xlen == 64:
+        yield RiscvStaleCampaign(name, Stages(3), profile, machine.stale_walks)
+
+
 IMPLEMENTATIONS = {entry.name: entry for entry in (
     Entry("qemu", "QEMU's TCG: guest paging of every kind, staleness, and VMRUN with nested paging", _qemu),
     Entry("bochs", "the Bochs processor: guest paging of 4 levels, 32-bit and PAE paging, staleness, and VMX with EPT", _bochs),
@@ -203,4 +218,6 @@ IMPLEMENTATIONS = {entry.name: entry for entry in (
     Entry("qemu-riscv64", "QEMU's TCG for RISC-V: one and two stages, and staleness", functools.partial(_qemu_riscv, 64)),
     Entry("qemu-riscv32", "QEMU's TCG for RISC-V of 32 bits: one and two stages", functools.partial(_qemu_riscv, 32)),
     Entry("unicorn", "Unicorn: guest paging, 32-bit and PAE paging among it, and staleness", _unicorn),
+    Entry("unicorn-riscv64", "Unicorn's RISC-V: one stage, and staleness", functools.partial(_unicorn_riscv, 64)),
+    Entry("unicorn-riscv32", "Unicorn's RISC-V of 32 bits: one stage", functools.partial(_unicorn_riscv, 32)),
 )}

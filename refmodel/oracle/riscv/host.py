@@ -51,6 +51,7 @@ class Profile:
     schemes: tuple[int, ...]
     """The levels that satp, vsatp and hgatp all take."""
     svnapot: bool = True
+    svinval: bool = True
     sets_flags: bool = False
     """Without ADUE: whether the machine sets accessed and dirty flags all the same."""
 

@@ -10,7 +10,7 @@ import attrs
 from refmodel.language.asking import Fault
 from refmodel.machine.riscv.hart import Hart, Instruction, Trap, access_of, effective, translate, trap
 from refmodel.machine.riscv.two_stages import TwoStages
-from refmodel.machine.riscv.words import A, D, W
+from refmodel.machine.riscv.words import A, D, R, W, X
 from refmodel.machine.words import Marked, flags_of
 from refmodel.oracle.riscv.layout import TABLES_1, is_vs
 
@@ -87,6 +87,8 @@ def due(entries: Mapping[int, int], hart: Hart, instruction: Instruction, addres
 def speculated(entries: Mapping[int, int], hart: Hart, address: int) -> dict[int, int]:
     """The flags that accesses of any kind to this address would set, made in the same mode as fetches or as data accesses."""
     flags: dict[int, int] = {}
+    if all(entry & (A | D) == A | D for entry in entries.values() if entry & (R | X)):
+        return flags  # no leaf lacks one
     made = {(mode := effective(hart, each), access_of(each, mode.user)): each for each in Instruction}
     for instruction in made.values():  # one of those that are alike
         memory = Marked(entries)

@@ -98,7 +98,10 @@ def repairs(changed: bytes, xlen: int) -> bytes:
     The machine has to do that itself: what we write, it does not see in code that it has translated already.
     """
     script, size = Script(), xlen // 8
-    for at in range(0, len(SLOTS), size):
-        if changed[at:at + size] != SLOTS[at:at + size]:
-            script.add(Step.STORE, WINDOW.start + at, int.from_bytes(SLOTS[at:at + size], "little"))
+    for page in range(0, len(SLOTS), WINDOW.step):
+        if changed[page:page + WINDOW.step] == SLOTS[page:page + WINDOW.step]:
+            continue
+        for at in range(page, page + WINDOW.step, size):
+            if changed[at:at + size] != SLOTS[at:at + size]:
+                script.add(Step.STORE, WINDOW.start + at, int.from_bytes(SLOTS[at:at + size], "little"))
     return script.packed()

@@ -92,4 +92,4 @@ def wrong_with(entry: int, level: int, bits: int = 9) -> str:
         return "PBMT is 3" if entry & PBMT == PBMT else "PBMT is set"
     if entry >> 10 & ((1 << bits * max(level - 1, 0)) - 1):
         return "a large page is not aligned"
-    return "it is not valid"
+    return "N is set" if entry & N else "it is not valid"

@@ -25,6 +25,7 @@ BY_REASON: dict[str, tuple[str, ...]] = {
     "a reserved bit is set": ("Sv39_pte_future_rsv",),
     "PBMT is set in a pointer": ("Svpbmt_nonleaf_pte_pbmt_must_be_zero",),
     "PBMT is set": ("Sv39_pte_svpbmt_rsv",),
+    "N is set": ("Sv39_pte_svnapot_rsv",),
     "a reserved encoding of N": ("Svnapot_reserved_encoding_fault",),
     "N is set in a pointer": ("Svnapot_reserved_encoding_fault",),
     "a flag is not set": ("svade_access_ad_bit_clear", "Svadu_disabled_hw_update_falls_back_to_svade"),
@@ -51,8 +52,9 @@ def rules_of(test: WalkTest, way: Lawful) -> list[str]:
 def _of_stages(test: WalkTest) -> Iterator[str]:
     stages = test.stages
     if stages.first:
-        name = SCHEMES[stages.first]
-        yield from (f"{name}_LEVELS", f"{name}_levels", f"{name}_vpn_sz", f"{name}_PTESIZE")
+        yield from _named(SCHEMES[stages.first], "LEVELS", "levels", "vpn_sz", "PTESIZE")
+        if stages.sv32 and not stages.virtual:
+            yield from ("satp_mode_sxlen32", "satp_ppn_sv32_sz")
     elif not stages.virtual:
         yield "svbare_satp_mode_bare"
     if stages.virtual:
@@ -64,6 +66,12 @@ def _of_stages(test: WalkTest) -> Iterator[str]:
             yield "H_vm_gstagetrans"
         if any(entry & G for at, entry in test.entries.items() if not is_vs(at)):
             yield "H_vm_gpa_g"
+
+
+def _named(scheme: str, *rules: str) -> Iterator[str]:
+    """Rules that each scheme has one of, but for Sv32, whose section has no names."""
+    if scheme != "Sv32":
+        yield from (f"{scheme}_{rule}" for rule in rules)
 
 
 def _of_instruction(test: WalkTest) -> Iterator[str]:
@@ -114,9 +122,9 @@ def _of_fault(test: WalkTest, due: Trap) -> Iterator[str]:
         enabled = test.hart.pbmte and (test.hart.vs_pbmte or not (first and stages.virtual))
         yield "Svpbmt_leaf_pte_pbmt_reserved_3_fault" if enabled else "Sv39_pte_svpbmt_rsv"
     if why == "a large page is not aligned":
-        yield from (f"{scheme}_superpage_align", f"{scheme}_superpage_align_fault")
+        yield from _named(scheme, "superpage_align", "superpage_align_fault")
     if why == "address bits that are not translated" and first and stages.first:
-        yield f"{scheme}_va_signext"
+        yield from _named(scheme, "va_signext")
     if why == "a right is not given" and test.instruction is not Instruction.HLVX:
         yield "fetch_page_fault_no_x" if test.instruction is Instruction.FETCH else (
             "store_page_fault_no_w" if due.cause % 8 == STORE_PAGE_FAULT % 8 else "load_page_fault_no_r")
@@ -140,7 +148,7 @@ def _of_translation(test: WalkTest) -> Iterator[str]:
     assert isinstance(made, TwoStages)
     for stage, levels in ((made.vs, test.stages.first), (made.g, test.stages.second)):
         if levels and stage.level > 1:
-            yield from (f"{SCHEMES[levels]}_leaf_any_level", f"{SCHEMES[levels]}_page_sizes")
+            yield from _named(SCHEMES[levels], "leaf_any_level", "page_sizes")
         if stage.entry & N:
             yield from ("Svnapot_pte_N", "Svnapot_valid_encoding", "Svnapot_implicit_read_ppn_subst")
     if made.g.entry & N:

@@ -17,9 +17,9 @@ from refmodel.oracle.riscv.agent_walks import Numbers, observed, scripted, statu
 from refmodel.oracle.riscv.consumer import Label, Signature, bytes_of, elf_of, signature_of
 from refmodel.oracle.riscv.outcomes import Lawful
 from refmodel.oracle.riscv.script import Results, Script
-from refmodel.oracle.riscv.vectors import SETS, Vector, file_name, read
+from refmodel.oracle.riscv.vectors import SETS, SETS_64, Vector, file_name, file_of, read
 from refmodel.oracle.riscv.walk_campaign import compare
-from refmodel.oracle.riscv.walk_tests import WalkTest
+from refmodel.oracle.riscv.walk_tests import Stages, WalkTest
 
 MOST = 4000
 """Vectors that fit into the memory of one ELF."""
@@ -44,16 +44,17 @@ class Example:
         return len(entries), sum(entry.bit_count() for entry in entries), self.vector.id
 
 
-def write_elfs(folder: Path, each: int) -> dict[str, int]:
-    """Write ELFs that carry out ``each`` of the vectors in a folder; how many vectors each ELF has, by its name without ``.elf``.
+def write_elfs(folder: Path, each: int, sets: Sequence[Stages] = SETS_64) -> dict[str, int]:
+    """Write ELFs that carry out ``each`` of the vectors of these sets in a folder.
 
+    Gives how many vectors each ELF has, by its name without ``.elf``.
     Raises ``BadDesign`` if vectors are missing, or the folder cannot be written.
     """
     if not 1 <= each <= MOST:
         raise BadDesign(f"{each} vectors in an ELF; expected 1 to {MOST}")
     written = dict[str, int]()
-    for number, stages in enumerate(SETS):
-        vectors = read(_file(folder, number), stages)
+    for stages in sets:
+        vectors = read(file_of(folder, stages), stages)
         for place in itertools.count():
             batch = list(itertools.islice(vectors, each))
             if not batch:
@@ -61,7 +62,8 @@ def write_elfs(folder: Path, each: int) -> dict[str, int]:
             script, _ = _scripted(batch)
             name = f"{file_name(stages)}-{place:04}"
             try:
-                (folder / f"{name}.elf").write_bytes(elf_of(script.packed(), Label(number, place * each, len(batch))))
+                (folder / f"{name}.elf").write_bytes(
+                    elf_of(script.packed(), Label(SETS.index(stages), place * each, len(batch)), 32 if stages.sv32 else 64))
             except OSError as why:
                 raise BadDesign(f"{folder}: cannot be written: {why.strerror or why}") from None
             written[name] = len(batch)
@@ -77,7 +79,7 @@ def judge_signature(folder: Path, file: Path) -> Verdict:
     began, seen, outcomes, judged = time.perf_counter(), Counter[str](), Counter[str](), 0
     signature, label = _read(file)
     stages = SETS[label.stages]
-    batch = list(itertools.islice(read(_file(folder, label.stages), stages), label.first, label.first + label.count))
+    batch = list(itertools.islice(read(file_of(folder, stages), stages), label.first, label.first + label.count))
     script, noted = _scripted(batch)
     packed = script.packed()
     if zlib.crc32(packed) != label.checksum or len(packed) != len(signature.script):
@@ -103,13 +105,6 @@ def _keep_smaller(smallest: dict[str, Deviation], finding: Finding, example: Exa
     known = smallest.get(finding.title)
     if known is None or (isinstance(known.test, Example) and example.size() < known.test.size()):
         smallest[finding.title] = Deviation(finding, example)
-
-
-def _file(folder: Path, number: int) -> Path:
-    file = folder / f"{file_name(SETS[number])}.jsonl"
-    if not file.is_file():
-        raise BadDesign(f"{file}: no such file; refmodel vectors --architecture riscv --out {folder} makes it")
-    return file
 
 
 def _scripted(batch: Batch) -> tuple[Script, list[Numbers]]:

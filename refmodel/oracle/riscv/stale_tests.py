@@ -46,6 +46,7 @@ DATA = (Instruction.LOAD, Instruction.STORE, Instruction.FETCH)
 GUESTS = (*DATA, Instruction.HLV, Instruction.HSV)
 FENCES = ("sfence.vma", "hfence.vvma", "hfence.gvma", "sinval.vma", "hinval.vvma", "hinval.gvma")
 """The last three are made between SFENCE.W.INVAL and SFENCE.INVAL.IR, and do what the first three do (Svinval)."""
+OF_SVINVAL = FENCES[3:]
 OF_HS = ("sfence.vma", "sinval.vma")
 """Those that concern satp's tables."""
 OF_G = ("hfence.gvma", "hinval.gvma")
@@ -135,7 +136,7 @@ def make_stale(data: bytes, stages: Stages, profile: Profile) -> StaleTest:
     rounds, entry = [], entries[place]
     for _ in range(2):
         entry = _edited(draw.byte(), draw.byte(), entries[place], entry, place)
-        rounds.append(Round(entry, _fence(draw.byte(), start), kinds[draw.byte() % len(kinds)]))
+        rounds.append(Round(entry, _fence(draw.byte(), start, profile), kinds[draw.byte() % len(kinds)]))
     return StaleTest(start, place, tuple(rounds))
 
 
@@ -166,10 +167,12 @@ def _moved(entry: int, frame: int) -> int:
     return entry & ~PPN | WINDOW[frame % len(WINDOW)] >> 2 if page in WINDOW else entry
 
 
-def _fence(byte: int, start: WalkTest) -> Fence | None:
+def _fence(byte: int, start: WalkTest, profile: Profile) -> Fence | None:
     """A fence of the page or of another one, of all pages, of the same identifier or of another; often none."""
     every: list[Fence | None] = [None]
     for name in FENCES if start.stages.virtual else OF_HS:
+        if name in OF_SVINVAL and not profile.svinval:
+            continue
         here = _gpa(start) >> 2 if name in OF_G else start.address
         mine = VMID if name in OF_G else ASID
         every += [Fence(name, address, identifier) for address in (None, here, here + OTHER_PAGE)

@@ -20,6 +20,7 @@ from msgspec import Meta
 from refmodel.language import BadDesign
 from refmodel.language.asking import Fault
 from refmodel.machine.riscv.hart import Hart, Instruction, Trap, translate
+from refmodel.machine.riscv.words import N
 from refmodel.machine.words import Marked
 from refmodel.oracle.judging import Deviation, Finding, Verdict
 from refmodel.oracle.riscv.host import Profile
@@ -27,16 +28,20 @@ from refmodel.oracle.riscv.layout import TABLES, WINDOW
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, due
 from refmodel.oracle.riscv.rules import rules_of
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign, compare
-from refmodel.oracle.riscv.walk_tests import ALONE, BOTH, SIZE, Stages, WalkTest, make
+from refmodel.oracle.riscv.walk_tests import ALONE, BOTH, HIGH, SIZE, Stages, WalkTest, make
 from refmodel.oracle.trace.reading import Source
 
-SETS = (*(stages for levels in (3, 4, 5) for stages in (Stages(levels), Stages(levels, levels, True))),
-        Stages(0, 3, True), Stages(3, 0, True))
-PROFILE = Profile(svadu=True, svpbmt=True, schemes=(3, 4, 5))
-"""Of the machine that vectors are for."""
-WIDTH = 56
-"""Bits of a physical address."""
+SETS_64 = (*(stages for levels in (3, 4, 5) for stages in (Stages(levels), Stages(levels, levels, True))),
+           Stages(0, 3, True), Stages(3, 0, True))
+SETS_32 = (Stages(2), Stages(2, 2, True), Stages(2, 2, True, high=True), Stages(0, 2, True), Stages(2, 0, True))
+SETS = (*SETS_64, *SETS_32)
+"""In an order that stays as it is: an ELF's label has the number of its set."""
+ARCHITECTURES = {"riscv": SETS_64, "riscv32": SETS_32}
+PROFILE, PROFILE_32 = Profile(svadu=True, svpbmt=True, schemes=(3, 4, 5)), Profile(svadu=True, svpbmt=False, schemes=(2,))
+"""Of the machines that vectors are for."""
+OF_64_BITS = ("pbmte", "vs_pbmte")
 SWITCHES = ("sum", "mxr", "vs_sum", "vs_mxr", "adue", "pbmte", "vs_adue", "vs_pbmte")
+"""Registers' bits. Machines of 32 bits have no Svpbmt."""
 
 Hex = Annotated[str, Meta(pattern="^0x[0-9a-f]{1,16}$", description="an unsigned 64-bit number")]
 Words = dict[Hex, Hex]
@@ -71,9 +76,33 @@ class Vector(msgspec.Struct, forbid_unknown_fields=True):
     end: End
 
 
+def set_name(stages: Stages) -> str:
+    """A set in short."""
+    return stages.name.replace(HIGH, " high")
+
+
 def file_name(stages: Stages) -> str:
     """The file of a set, without ``.jsonl``."""
-    return f"riscv-{stages.name.lower().replace(' ', '-')}"
+    return f"riscv-{set_name(stages).lower().replace(' ', '-')}"
+
+
+def file_of(folder: Path, stages: Stages) -> Path:
+    """Where a set lies in a folder. Raises ``BadDesign`` if it does not."""
+    file = folder / f"{file_name(stages)}.jsonl"
+    if not file.is_file():
+        architecture = next(name for name, sets in ARCHITECTURES.items() if stages in sets)
+        raise BadDesign(f"{file}: no such file; refmodel vectors --architecture {architecture} --out {folder} makes it")
+    return file
+
+
+def profile_for(stages: Stages) -> Profile:
+    """Of the machine that the vectors of a set are for."""
+    return PROFILE_32 if stages.sv32 else PROFILE
+
+
+def width(rv32: bool) -> int:
+    """Bits of a physical address."""
+    return 34 if rv32 else 56
 
 
 # ---------------------------------------------------------------- choosing
@@ -91,7 +120,7 @@ def chosen(stages: Stages) -> Iterator[tuple[str, WalkTest, Lawful]]:
                 near.remove(source)
                 continue
         else:
-            candidate = "drawn", make(draw.randbytes(SIZE), stages, PROFILE)
+            candidate = "drawn", make(draw.randbytes(SIZE), stages, profile_for(stages))
         because, test = candidate
         key = (tuple(sorted(test.entries.items())), test.hart, test.instruction, test.address)
         if key not in seen and _stays(test):
@@ -124,10 +153,10 @@ def _stays(test: WalkTest) -> bool:
 def plain(stages: Stages) -> Iterator[WalkTest]:
     """A test that is let through for every instruction, mode and size of page in each stage."""
     kinds = BOTH if stages.virtual else ALONE
-    sizes = (0, 200, 240)
+    sizes = (0, 200) if stages.sv32 else (0, 200, 240)
     for leaf, g_leaf, kind, user in itertools.product(sizes if stages.first else (0,), sizes if stages.second else (0,),
                                                       range(len(kinds)), (0, 1)):
-        yield make(bytes([leaf, g_leaf, kind, user, 0, 7]), stages, PROFILE)
+        yield make(bytes([leaf, g_leaf, kind, user, 0, 7]), stages, profile_for(stages))
 
 
 def _neighbours(test: WalkTest, draw: random.Random) -> Iterator[tuple[str, WalkTest]]:
@@ -136,9 +165,11 @@ def _neighbours(test: WalkTest, draw: random.Random) -> Iterator[tuple[str, Walk
     near: list[tuple[str, WalkTest]] = []
     for at, entry in test.entries.items():
         near += [(f"bit {bit} of the entry at {at:#x}", attrs.evolve(test, entries={**test.entries, at: entry ^ 1 << bit}))
-                 for bit in range(64)]
-    near += [(name, attrs.evolve(test, hart=attrs.evolve(test.hart, **{name: not getattr(test.hart, name)}))) for name in SWITCHES]
-    near += [(f"bit {bit} of the address", attrs.evolve(test, address=test.address ^ 1 << bit)) for bit in range(12, 64)]
+                 for bit in range(8 * test.stages.size)]
+    near += [(name, attrs.evolve(test, hart=attrs.evolve(test.hart, **{name: not getattr(test.hart, name)}))) for name in SWITCHES
+             if not (test.stages.sv32 and name in OF_64_BITS)]
+    near += [(f"bit {bit} of the address", attrs.evolve(test, address=test.address ^ 1 << bit))
+             for bit in range(12, 8 * test.stages.size)]
     draw.shuffle(near)
     yield from near
 
@@ -146,19 +177,20 @@ def _neighbours(test: WalkTest, draw: random.Random) -> Iterator[tuple[str, Walk
 # ---------------------------------------------------------------- writing
 
 
-def write(folder: Path, count: int, progress: Callable[[int, int], None] = lambda done, of: None) -> dict[str, int]:
-    """Write all sets, of ``count`` vectors together; how many each file has. Always the same files.
+def write(folder: Path, count: int, progress: Callable[[int, int], None] = lambda done, of: None,
+          sets: Sequence[Stages] = SETS_64) -> dict[str, int]:
+    """Write these sets, of ``count`` vectors together; how many each file has. Always the same files.
 
     ``progress`` is called with the number written so far, and the count. Raises ``BadDesign`` if the folder cannot be written.
     """
     written = dict[str, int]()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for number, stages in enumerate(SETS):
-            share = count // len(SETS) + (number < count % len(SETS))
+        for number, stages in enumerate(sets):
+            share = count // len(sets) + (number < count % len(sets))
             lines = []
             for n, test in enumerate(itertools.islice(chosen(stages), share)):
-                lines.append(msgspec.json.encode(vector_of(f"{stages.name}/{n:06}", *test)))
+                lines.append(msgspec.json.encode(vector_of(f"{set_name(stages)}/{n:06}", *test)))
                 progress(sum(written.values()) + len(lines), count)
             (folder / f"{file_name(stages)}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
             written[file_name(stages)] = len(lines)
@@ -172,7 +204,7 @@ def vector_of(name: str, because: str, test: WalkTest, way: Lawful) -> Vector:
     hart: dict[str, int | str] = {}
     for field, value in attrs.asdict(test.hart).items():
         if field == "beyond":
-            hart["physical_bits"] = WIDTH - value.bit_count()
+            hart["physical_bits"] = width(test.hart.rv32) - value.bit_count()
         else:
             hart[field] = hex(value) if field in ("satp", "vsatp", "hgatp") else int(value)
     return Vector(name, rules_of(test, way), because, hart, test.instruction.value,
@@ -214,7 +246,7 @@ def _test(vector: Vector, stages: Stages) -> WalkTest:
     for name, value in vector.hart.items():
         plain_value = int(value, 16) if isinstance(value, str) else value
         if name == "physical_bits":
-            fields["beyond"] = (1 << WIDTH) - (1 << plain_value)
+            fields["beyond"] = (1 << width(stages.sv32)) - (1 << plain_value)
             continue
         field = getattr(attrs.fields(Hart), name, None)
         if field is None:
@@ -243,14 +275,21 @@ def _numbers(words: Words) -> dict[int, int]:
 # ---------------------------------------------------------------- carrying out
 
 
+def has_none(folder: Path, stages: Stages) -> bool:
+    """Whether a folder has vectors, but none for machines of as many bits as these stages are of."""
+    def has(sets: Sequence[Stages]) -> bool:
+        return any((folder / f"{file_name(each)}.jsonl").is_file() for each in sets)
+
+    mine, others = (SETS_32, SETS_64) if stages.sv32 else (SETS_64, SETS_32)
+    return has(others) and not has(mine)
+
+
 def run(campaign: RiscvCampaign, folder: Path) -> Verdict:
     """Have an implementation carry out the vectors of these stages, as far as its machine can be set up for them."""
-    file = folder / f"{file_name(campaign.stages)}.jsonl"
-    if not file.is_file():
-        raise BadDesign(f"{file}: no such file; refmodel vectors --architecture riscv --out {folder} makes it")
+    file = file_of(folder, campaign.stages)
     began, ran = time.perf_counter(), 0
     seen, outcomes, first = Counter[str](), Counter[str](), dict[str, Deviation]()
-    possible = ((test, way) for _, test, way in read(file, campaign.stages) if _can_be_set_up(test.hart, campaign.profile))
+    possible = ((test, way) for _, test, way in read(file, campaign.stages) if _can_be_set_up(test, campaign.profile))
     while batch := list(itertools.islice(possible, campaign.batch)):
         for (test, _), (outcome, finding) in zip(batch, _carried_out(campaign, batch), strict=True):
             ran += 1
@@ -273,7 +312,9 @@ def _carried_out(campaign: RiscvCampaign, batch: Sequence[tuple[WalkTest, Lawful
         yield seen.outcome.kind, campaign.told_apart(test, finding)
 
 
-def _can_be_set_up(hart: Hart, profile: Profile) -> bool:
-    """Whether a machine has what a vector's registers ask for."""
-    flags = (hart.adue, hart.vs_adue)
-    return (profile.svadu or flags == (profile.sets_flags,) * 2) and (profile.svpbmt or not (hart.pbmte or hart.vs_pbmte))
+def _can_be_set_up(test: WalkTest, profile: Profile) -> bool:
+    """Whether a machine has what a vector asks for: of its registers, and Svnapot where an entry has N set."""
+    hart = test.hart
+    flags = (hart.adue, hart.vs_adue) if test.stages.virtual else (hart.adue,)
+    return ((profile.svadu or set(flags) == {profile.sets_flags}) and (profile.svpbmt or not (hart.pbmte or hart.vs_pbmte))
+            and (profile.svnapot or not any(entry & N for entry in test.entries.values())))

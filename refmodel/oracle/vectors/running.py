@@ -15,8 +15,7 @@ from refmodel.machine.x86.guest_walk import Cpu
 from refmodel.machine.x86.legacy_walk import Cpu32, CpuPae, malformed
 from refmodel.machine.x86.words import FRAME, P, lacking
 from refmodel.oracle.judging import Campaign, Deviation, Finding, Verdict
-from refmodel.oracle.riscv.vectors import SETS as RISCV_SETS
-from refmodel.oracle.riscv.vectors import run as run_riscv
+from refmodel.oracle.riscv import vectors as riscv
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.vectors import files, manifest, walks
 from refmodel.oracle.x86 import legacy_loads, nested_campaign, walk_campaign
@@ -43,8 +42,8 @@ def run(campaign: Campaign, folder: Path) -> Verdict | None:
         return _run(campaign, folder / f"nested-{'npt' if campaign.ept is None else 'ept'}.jsonl")
     if isinstance(campaign, LegacyCampaign | LoadCampaign):
         return _run(campaign, folder / f"guest-{'pae' if campaign.profile.pae else '32'}.jsonl")
-    if isinstance(campaign, RiscvCampaign) and campaign.stages in RISCV_SETS:
-        return run_riscv(campaign, folder)
+    if isinstance(campaign, RiscvCampaign) and not riscv.has_none(folder, campaign.stages):
+        return riscv.run(campaign, folder)
     return None
 
 

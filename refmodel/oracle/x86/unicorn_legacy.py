@@ -12,6 +12,7 @@ from typing import Any
 
 from refmodel.machine.x86.guest_walk import Access
 from refmodel.machine.x86.legacy_walk import Cpu32, CpuPae
+from refmodel.oracle.unicorn_common import carry_out, error_code_in
 from refmodel.oracle.x86.agent.image import (
     BOOT_TABLES,
     CR4_PAE,
@@ -30,7 +31,6 @@ from refmodel.oracle.x86.agent_walks import AC, CR0
 from refmodel.oracle.x86.legacy_tests import LegacyTest
 from refmodel.oracle.x86.legacy_walks import control_registers, destination
 from refmodel.oracle.x86.outcomes import Observed, Outcome
-from refmodel.oracle.x86.unicorn_common import carry_out, error_code_in
 
 EFER = 0xC0000080
 HLT = b"\xf4"

@@ -20,6 +20,7 @@ from typing import Any
 import attrs
 
 from refmodel.machine.x86.guest_walk import Access, Cpu
+from refmodel.oracle.unicorn_common import carry_out, error_code_in
 from refmodel.oracle.x86.agent.image import (
     GDT,
     LOAD,
@@ -37,7 +38,6 @@ from refmodel.oracle.x86.agent.image import (
 from refmodel.oracle.x86.agent_walks import AC, control_registers, destination
 from refmodel.oracle.x86.outcomes import Observed, Outcome
 from refmodel.oracle.x86.stale_tests import Invlpg, LoadCr3, Operation, StaleTest, TogglePge, places
-from refmodel.oracle.x86.unicorn_common import carry_out, error_code_in
 from refmodel.oracle.x86.walk_tests import WalkTest
 
 EFER = 0xC0000080

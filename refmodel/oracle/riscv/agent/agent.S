@@ -114,6 +114,9 @@ stop:   fence
         beqz    t1, wait
         li      t0, 1
 2:      sx      t0, 0(t1)
+        .ifdef  RV32
+        sw      zero, 4(t1)             # QEMU acts when the upper half is written
+        .endif
         j       2b
 
 store:  sx      a1, 0(a0)
