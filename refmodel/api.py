@@ -187,7 +187,8 @@ def named(design: type[Design] | Outline | str, geometry: Geometry | Mapping[str
     if not (isinstance(cls, type) and issubclass(cls, Design)):
         raise BadDesign(f"{design!r} is no design; expected a class derived from refmodel.Design, or a name")
     spec = design if isinstance(design, str) else spec_of_class(cls)
-    if geometry is not None and not isinstance(geometry, Geometry | Mapping):
+    if not (geometry is None or isinstance(geometry, Geometry)
+            or (isinstance(geometry, Mapping) and all(isinstance(sort, str) for sort in geometry))):
         raise BadDesign(f'geometry: {geometry!r}; expected a Geometry, or numbers of names such as {{"Vm": 2, "Mfn": 4}}')
     if isinstance(design, Outline) and geometry is None:
         return design, spec

@@ -152,6 +152,9 @@ def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise BadDesign(f"{path}: no such file")
     file = path.resolve()
+    if any("\ud800" <= letter <= "\udfff" for letter in str(file)):
+        raise BadDesign(f"{path}: the name, or a folder's, is no text in this locale's encoding; expected another name, or another "
+                        "locale, such as LC_ALL=C.UTF-8")
     try:
         text = file.read_bytes()
     except OSError as why:

@@ -91,10 +91,17 @@ class DesignOfSuite(pytest.Collector):
                              config.getoption("--refmodel-seed"))
         except (BadDesign, Unsound) as why:
             raise self.CollectError(str(why)) from None
+        never = next((name for name in suite.design.text.unreached if name.startswith("test")), None)
+        if never is not None:
+            raise self.CollectError(f"{suite.name}.{never} would never run: a design's methods are no tests; expected it outside "
+                                    "of the class")
         return [LawOfSuite.from_parent(self, name=f"{law.name}[{engine}]", suite=suite, law=law, engine=engine)
                 for engine in suite.engines for law in suite.judged(engine)]
 
     def _given(self) -> dict[str, Any]:
+        if any(mark.name == "parametrize" for mark in self.own_markers):
+            raise self.CollectError(f"{self.name}: pytest.mark.parametrize gives a design nothing; expected pytest.mark.refmodel, "
+                                    "or a derived class for each case")
         mark = self.get_closest_marker("refmodel")
         given = dict(mark.kwargs) if mark is not None else {}
         unknown = sorted(set(given) - {"engines", "geometry", "law", "runs"})
@@ -102,10 +109,10 @@ class DesignOfSuite(pytest.Collector):
             raise self.CollectError(f"{self.name}: pytest.mark.refmodel has {', '.join(unknown) or 'a value without a name'}; "
                                     "expected engines=, geometry=, law= or runs=")
         engines, runs = given.get("engines", ()), given.get("runs", 1)
-        if isinstance(engines, str) or not set(engines) <= set(ENGINES):
+        if not isinstance(engines, list | tuple) or not all(engine in ENGINES for engine in engines):
             raise self.CollectError(f"{self.name}: pytest.mark.refmodel has engines={engines!r}; expected a list of some of "
                                     f"{', '.join(ENGINES)}")
-        if not isinstance(runs, int) or runs < 1:
+        if type(runs) is not int or runs < 1:
             raise self.CollectError(f"{self.name}: pytest.mark.refmodel has runs={runs!r}; expected a whole number from 1 on")
         return given
 
@@ -160,8 +167,10 @@ class LawOfSuite(pytest.Item):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        return self.path, None, f"{self.suite.name}: {self.law.clause}, {self.law.name.replace('_', ' ')} [{self.engine}]"
+    def reportinfo(self) -> tuple[Path, int, str]:
+        code = self.law.function.__code__
+        line = code.co_firstlineno - 1 if Path(code.co_filename) == self.path else 0  # which pytest wants of what is skipped
+        return self.path, line, f"{self.suite.name}: {self.law.clause}, {self.law.name.replace('_', ' ')} [{self.engine}]"
 
 
 class LawNotShown(AssertionError):

@@ -83,7 +83,11 @@ class Suite:
         while left & wanted:
             outline = self.design.judging(left.__contains__)
             asked: Any = [engine]
-            found = check(outline, asked, law=self.clause, runs=self.runs, explore_seconds=limit, seed=self.seed)
+            try:
+                found = check(outline, asked, law=self.clause, runs=self.runs, explore_seconds=limit, seed=self.seed)
+            except BadDesign as why:  # this engine cannot read the text: it says the same of each law
+                yield from ((law, _unread(engine, law, why)) for law in self.judged(engine) if law in left)
+                return
             limit = AGAIN
             (report,), runs = found.engines, found.broken_runs
             broken = report.failure.broken.law if report.failure is not None else None
@@ -112,3 +116,9 @@ class Suite:
         if verdict is Verdict.VACUOUS:
             lines.append("nothing that the law is about was met")
         return Answer(verdict, "\n".join([*lines, *filter(None, [report.why]), *report.notes, *report.unproved]), False, skipped)
+
+
+def _unread(engine: str, law: Law, why: BadDesign) -> Answer:
+    """The answer of an engine that cannot read a design."""
+    said = [f"{law.clause}: {law.sentence}", f"{engine}: {Verdict.UNDECIDED}", str(why)]
+    return Answer(Verdict.UNDECIDED, "\n".join(said), False)

@@ -100,6 +100,9 @@ def test_another_geometry_is_another_number_of_states() -> None:
     assert refmodel.explore(small.Pot, geometry=whole).engine("exhaustive").numbers.states == 2
     with pytest.raises(refmodel.BadDesign, match="no sort of names called Vmm"):
         refmodel.explore(small.Pot, geometry={"Vmm": 3})
+    numbered: Any = {3: 3}
+    with pytest.raises(refmodel.BadDesign, match="expected a Geometry, or numbers of names such as"):
+        refmodel.explore(small.Pot, geometry=numbered)
 
 
 def test_what_is_undecided_does_not_hold() -> None:

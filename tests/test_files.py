@@ -1,6 +1,8 @@
 """Files that commands write are there whole or not at all, and where nothing can be written that is bad input and no verdict."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,6 +12,7 @@ import pytest
 
 from refmodel.language import BadDesign
 from refmodel.report.files import put
+from tests.test_command import OWN, refmodel
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.is_char_device(), reason="/dev/full is no device here")
@@ -67,3 +70,36 @@ def test_output_that_cannot_be_written_is_no_verdict(command: list[str]) -> None
                               timeout=120, check=False)
     assert done.returncode == 2
     assert done.stderr == "refmodel: what it prints cannot be written: No space left on device\n"
+
+
+NO_TEXT = os.fsdecode(b"n\xff")
+"""The name of a file that is no text in UTF-8."""
+
+
+def test_a_design_in_a_file_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / f"{NO_TEXT}.py"
+    shutil.copy(OWN, file)
+    done = refmodel("check", str(file))
+    assert done.returncode == 2 and "is no text in this locale's encoding; expected another name" in done.stderr.replace("\n", " ")
+
+
+def test_a_trace_whose_name_is_no_text_is_judged_and_reported(tmp_path: Path) -> None:
+    file, page = tmp_path / f"{NO_TEXT}.jsonl", tmp_path / "page.html"
+    file.write_text('{"e":"load","gpa":8,"value":1}\n')
+    done = refmodel("judge", str(file), "--json", "--html", str(page))
+    assert done.returncode == 0 and json.loads(done.stdout)[0]["name"].endswith("n?.jsonl")
+    assert page.exists()
+
+
+def test_vectors_where_there_can_be_no_folder_are_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = refmodel("vectors", "--out", str(tmp_path / "file" / "folder"), "--count", "1")
+    assert done.returncode == 2 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["check {}", "check {}.py", "judge {}", "leaks {}", "mutate host_pages --record {}",
+                                       "vectors --out . --judge {}", "record memory --output {}.memory.zst -- true"])
+def test_a_name_that_is_too_long_for_a_file_is_bad_input(arguments: str) -> None:
+    done = refmodel(*arguments.format("a" * 5000).split())
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert done.stderr.endswith(": cannot be used: File name too long\n")

@@ -336,12 +336,11 @@ def test_lines_may_end_as_windows_has_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("body, expected", [
     (STAYS % 1, "closed its standard output and did not end within 1 s"),
     (STAYS % 0, "did not answer within 1 s"),
-    (HELLO + "while True: print('{\"done\":1}', flush=True)\n", "did not read its commands within 1 s"),
 ])
 def test_an_implementation_that_does_not_listen_breaks_a_law(body: str, expected: str, tmp_path: Path,
                                                              monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driving, "PATIENCE", 1.0)
-    done = driving.repeat(script(tmp_path, body), Saved(({"do": "go", "vm": 0},) * 10_000, ("",) * 10_000))
+    done = driving.repeat(script(tmp_path, body), Saved(({"do": "go", "vm": 0},), ("",)))
     assert done.deviation is not None and done.deviation.clause == "EFF-3" and expected in done.deviation.why
 
 

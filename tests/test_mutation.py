@@ -22,9 +22,10 @@ from refmodel.engines.mutation.judging import judge, runs
 from refmodel.engines.mutation.mutants import mutants_of
 from refmodel.engines.mutation.operators import edits, written
 from refmodel.engines.mutation.reach import reached
-from refmodel.engines.mutation.scores import kept, scored
-from refmodel.language import Design, Total, geometry, guest, law, operation, outline, require
+from refmodel.engines.mutation.scores import Score, kept, scored
+from refmodel.language import Design, Total, fails, geometry, guest, law, operation, outline, pending, require
 from refmodel.language.unsound import BadDesign
+from refmodel.loading import load
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Index, Vcpu, Vm
 from refmodel.mmu.replies import Attempt
@@ -181,11 +182,12 @@ def test_the_command_says_what_survives(tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert document["judged"] == document["mutants"] == len(document["mutants_judged"])
     assert done.returncode == bool(document["survivors"])
-    assert kept(tmp_path / "scores.json")[SMALL].percent == pytest.approx(document["percent"], abs=0.1)
+    told = kept(tmp_path / "scores.json")[f"{SMALL}: {SMALL_FUNCTION}"]
+    assert told.percent == pytest.approx(document["percent"], abs=0.1) and told.only == document["only"] == SMALL_FUNCTION
 
 
 def test_what_cannot_be_mutated_is_bad_input() -> None:
-    with pytest.raises(BadDesign, match="no function whose name contains 'no_such'"):
+    with pytest.raises(BadDesign, match="no function whose file and name contain 'no_such'"):
         of_design("pair", outline(Pair), Choice(only="no_such"))
     assert refmodel("mutate", "no_such_design").returncode == 2
 
@@ -261,28 +263,116 @@ def test_an_operation_that_completes_nothing_any_more_is_noticed_even_where_runs
         "proof", "emulate_store completes no instruction in any lawful state")
 
 
+class Waiting(Design):
+    """Work for two reasons, which one operation ends. It asks for a frame where the work is dirty."""
+
+    asked: Total[Vm, bool]
+    urgent: Total[Vm, bool]
+    dirty: Total[Vm, bool]
+
+    @operation
+    def ask(self, vm: Vm) -> None:
+        self.asked[vm] = True
+
+    @operation
+    def hurry(self, vm: Vm) -> None:
+        self.urgent[vm] = True
+        self.dirty[vm] = not self.dirty[vm]
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.asked[vm] or self.urgent[vm])
+        if self.dirty[vm] and fails("a frame"):
+            require(False)
+        self.asked[vm] = False
+        self.urgent[vm] = False
+
+    @pending("EFF-4", "What is asked for, or urgent, is finished.", until="finish")
+    def waits(self, vm: Vm) -> bool:
+        return self.asked[vm] or self.urgent[vm]
+
+    geometry = geometry(Vm=2)
+
+
+class WaitsForOne(Waiting):
+    """Work ends only where it was asked for."""
+
+    @operation
+    def finish(self, vm: Vm) -> None:
+        require(self.asked[vm])
+        self.asked[vm] = False
+        self.urgent[vm] = False
+
+
+def test_a_mutant_that_leaves_work_pending_is_noticed_and_one_that_runs_short_elsewhere_is_not_the_same() -> None:
+    by_key = {j.mutant.key.split("Waiting.", 1)[1]: (j.verdict, j.why) for j in of_design(
+        "waiting", outline(Waiting), Choice(only="Waiting.finish"), jobs=2, reasons=()).judged}
+    both = "self.asked[vm] or self.urgent[vm]"
+    for left in both.split(" or "):
+        assert by_key[f"finish: drop operand: {both} => {left}"] == ("random runs", "waits")
+    asks = "self.dirty[vm] and fails('a frame')"
+    assert by_key[f"finish: drop operand: {asks} => fails('a frame')"][0] == "allowed"
+    assert by_key[f"finish: guard never: {asks} => False"][0] == "allowed"
+
+
+def test_what_the_text_itself_leaves_pending_is_not_held_against_its_mutants() -> None:
+    assert expected(outline(Waiting), frozenset())[Waiting.finish].ended == {"waits"}
+    assert expected(outline(Waiting), frozenset())[Waiting.ask].ended == frozenset()
+    assert expected(outline(WaitsForOne), frozenset())[WaitsForOne.finish].ended == frozenset()
+
+
+def test_only_a_newline_ends_a_line_of_a_design(tmp_path: Path) -> None:
+    """Form feeds and other separators stand in texts too: the places of mutants do not move by them."""
+    text = '''from refmodel import Design, Total, geometry, law, operation
+from refmodel.machine.names import Vm
+
+
+class Odd(Design):
+    """A design."""
+    on: Total[Vm, bool]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def switch(self, vm: Vm) -> None:
+        self.on[vm] = not self.on[vm]
+
+    @law("ISO-1", "It is on or off.")
+    def on_or_off(s: "Odd", vm: Vm) -> bool:
+        return s.on[vm] or not s.on[vm]
+'''
+    found = []
+    for number, odd in enumerate(("", "\f\n", "# a \u2028 and \x1c and \x85\n")):
+        file = tmp_path / f"odd{number}.py"
+        file.write_text(odd + text)
+        (function,) = reached(load(f"{file}:Odd"))
+        found.append([(m.operator, m.before, m.after) for m in mutants_of(function)])
+    assert found[0] and found[0] == found[1] == found[2]
+
+
 def test_a_design_that_breaks_a_law_itself_is_not_mutated() -> None:
     with pytest.raises(BadDesign, match="itself breaks a law"):
         of_design("broken", outline(Broken))
 
 
-def again(name: str, limit: int | None) -> campaign.Campaign:
+def again(told: Score) -> campaign.Campaign:
     """Judge mutants again, as many as were judged for the table."""
-    if name == NAME:
-        return of_machine(ROOT, Choice(limit=limit), jobs=2)
-    return of_design(name, outline(SHIPPED[name]), Choice(limit=limit), jobs=2)
+    choice = Choice(told.only or None, told.judged)
+    if told.name == NAME:
+        return of_machine(ROOT, choice, jobs=2)
+    return of_design(told.name, outline(SHIPPED[told.name]), choice, jobs=2)
 
 
 def test_the_score_of_a_small_design_is_what_the_table_says() -> None:
-    told, done = mutation.recorded()[SMALLEST], again(SMALLEST, None)
+    told = mutation.recorded()[SMALLEST]
+    done = again(told)
     now = scored(done)
     assert (now.mutants, now.judged, now.killed, now.unnoticed) == (told.mutants, told.judged, told.killed, told.unnoticed)
     assert not done.stale
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [n for n in mutation.recorded() if n != SMALLEST])
-def test_nothing_survives_that_the_table_does_not_list(name: str) -> None:
-    told, done = mutation.recorded()[name], again(name, mutation.recorded()[name].judged)
+@pytest.mark.parametrize("told", [s for s in mutation.recorded().values() if s.key != SMALLEST], ids=lambda s: s.key)
+def test_nothing_survives_that_the_table_does_not_list(told: Score) -> None:
+    done = again(told)
     assert (done.mutants, len(done.judged)) == (told.mutants, told.judged), "record the score again: the text has other mutants"
     assert {j.mutant.key for j in done.open} <= set(told.unnoticed)

@@ -53,7 +53,8 @@ def test_without_a_cache_a_failure_has_the_run_and_no_picture(project: Path) -> 
     assert "AttributeError" not in done.stdout and not list(project.glob("*.svg"))
 
 
-@pytest.mark.parametrize("mark", ['engines=["nope"]', 'engines="random"', 'runs=0', 'runs="5"'])
+@pytest.mark.parametrize("mark", ['engines=["nope"]', 'engines="random"', 'engines=3', 'engines=[["prove"]]', 'runs=0', 'runs="5"',
+                                  'runs=True'])
 def test_a_mark_that_makes_no_sense_is_an_error_of_collection(mark: str, project: Path) -> None:
     file = project / "tests" / "test_designs.py"
     file.write_text(file.read_text() + f"\n\n@pytest.mark.refmodel({mark})\nclass Other(TestPot):\n    pass\n")
@@ -86,6 +87,8 @@ def test_the_command_line_says_which_engines_and_designs(project: Path) -> None:
 
 @pytest.mark.parametrize(("body", "message"), [
     ("class TestIt(Pot):\n    bad: int\n", "state is kept in tables"),
+    ("class TestIt(Pot):\n    def test_it(self):\n        assert False\n", "TestIt.test_it would never run"),
+    ("@pytest.mark.parametrize('vms', [1, 2])\nclass TestIt(Pot):\n    pass\n", "parametrize gives a design nothing"),
     ("@pytest.mark.refmodel(engine='prove')\nclass It(Pot):\n    pass\n", "expected engines=, geometry=, law= or runs="),
     ("@pytest.mark.refmodel(law='ISO-9')\nclass It(Pot):\n    pass\n", "no law of ISO-9; expected one of RES-1, RES-2"),
     ("@pytest.mark.refmodel(geometry={'Vmm': 1})\nclass It(Pot):\n    pass\n", "no sort of names called Vmm")])
@@ -99,6 +102,54 @@ def test_a_design_that_is_named_and_not_there_is_a_usage_error(project: Path) ->
     done = pytest_in(project, "--refmodel-design", "epd")
     assert done.returncode == 4 and "did you mean ept" in done.stderr
     assert pytest_in(project, "-o", "refmodel_engines=magic").returncode == 4
+
+
+def test_a_design_can_be_skipped_and_may_be_expected_to_fail(project: Path) -> None:
+    (project / "tests" / "test_marked.py").write_text("""
+import pytest
+from pots.designs import Leaky, Pot
+
+@pytest.mark.skip
+class TestSkipped(Pot):
+    pass
+
+@pytest.mark.xfail(reason="it leaks")
+class TestExpected(Leaky):
+    pass
+""")
+    done = pytest_in(project, "tests/test_marked.py", "--refmodel-engine", "exhaustive")
+    assert done.returncode == 0 and "1 passed" not in done.stdout and "2 skipped, 1 xfailed, 1 xpassed" in done.stdout, done.stdout
+
+
+COUNTER = """
+from typing import Annotated
+from refmodel import Design, Natural, Total, geometry, law, operation
+from refmodel.machine.names import Vm
+
+class TestCounter(Design):
+    number: Total[Vm, Annotated[int, Natural()]]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def add(self, vm: Vm) -> None:
+        self.number[vm] = self.number[vm] + 1
+
+    @law("RES-1", "It is a number.")
+    def is_a_number(s: "TestCounter", vm: Vm) -> bool:
+        return s.number[vm] >= 0
+
+    @law("RES-2", "The next is one, too.")
+    def the_next_is_one(s: "TestCounter", vm: Vm) -> bool:
+        return s.number[vm] + 1 >= 1
+"""
+
+
+def test_an_engine_that_cannot_judge_a_design_says_why_for_each_law(project: Path) -> None:
+    (project / "tests" / "test_counter.py").write_text(COUNTER)
+    done = pytest_in(project, "tests/test_counter.py", "--refmodel-engine", "exhaustive")
+    assert set(outcomes(done).values()) == {"FAILED"} and len(outcomes(done)) == 2
+    assert done.stdout.count("a number above 100 is stored, and exploration keeps none such") == 2
+    assert "StopIteration" not in done.stdout and "Traceback" not in done.stdout and "suites.py" not in done.stdout
 
 
 UNSHOWN = '''

@@ -18,6 +18,8 @@ from refmodel.language.unsound import BadDesign, Unsound
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Why what a command prints may be lost. No verdict follows from that, and Python's status 1 would be one."""
+REFUSED = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR, errno.EISDIR)
+"""Why a file that was named cannot be used: bad input, wherever it comes to light."""
 AGAIN = 0.05
 """Seconds after which the end is asked for again, where it was swallowed."""
 
@@ -72,6 +74,9 @@ def main() -> None:
         _say(str(why))
         raise SystemExit(BAD_INPUT) from None
     except OSError as why:
+        if why.errno in REFUSED and why.filename is not None:
+            _say(f"{why.filename}: cannot be used: {why.strerror}")
+            raise SystemExit(BAD_INPUT) from None
         if why.errno not in FULL or why.filename is not None:
             raise
         to_nowhere(sys.stdout)

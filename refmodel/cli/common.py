@@ -60,8 +60,21 @@ _CONTROL = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), *range(
 
 def print_document(document: Any) -> None:
     """Print what ``--json`` asks for: one document, whose schema is in specs/documents.schema.json."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document, enc_hook=_number), indent=2).decode() + "\n")
+    try:
+        text = msgspec.json.encode(document, enc_hook=_number)
+    except UnicodeEncodeError:  # the name of a file that is no text
+        text = msgspec.json.encode(_as_text(msgspec.to_builtins(document, enc_hook=_number)))
+    sys.stdout.write(msgspec.json.format(text, indent=2).decode() + "\n")
     sys.stdout.flush()
+
+
+def _as_text(value: Any) -> Any:
+    """What a document is made of, with a question mark for each byte of a file's name that is no text."""
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_text(each) for each in value]
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 def _number(value: Any) -> Any:

@@ -25,7 +25,8 @@ def mutate(
     design: Annotated[str, typer.Argument(help="a shipped name, file.py, file.py:Class or package.module:Class; or machine, the "
                                                "text of the hardware, in a checkout of the repository",
                                           autocompletion=completion.designs)],
-    only: Annotated[str | None, typer.Option(help="mutate the functions whose qualified name contains this")] = None,
+    only: Annotated[str | None, typer.Option(help="mutate the functions whose file and name contain this, such as "
+                                               "monitor/ksm.py")] = None,
     limit: Annotated[int | None, typer.Option(help="judge this many mutants, drawn at random", min=1)] = None,
     seed: Annotated[int, typer.Option(help="where --limit starts to draw")] = 0,
     jobs: Jobs = None,

@@ -27,7 +27,7 @@ def change(function: FunctionType, text: str) -> None:
     new = code_in(text, code)
     if new is None:
         raise BadDesign(f"{file}:{code.co_firstlineno}: {function.__qualname__} is not in the changed text")
-    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    linecache.cache[file] = (len(text), None, [f"{line}\n" for line in text.split("\n")], file)
     forget_replaced(function)
     forget_widths(function)
     forget_outlines()

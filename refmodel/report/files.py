@@ -16,7 +16,7 @@ def put(text: str, file: Path) -> None:
     """
     try:
         if file.exists() and not (file.is_file() and os.access(file.resolve().parent, os.W_OK)):
-            file.write_text(text, encoding="utf-8")
+            file.write_text(text, encoding="utf-8", errors="replace")  # names of files may be no text
         else:
             _replace(text, file.resolve())
     except (OSError, RuntimeError) as why:  # Python before 3.13 calls a circle of links a RuntimeError
@@ -26,7 +26,7 @@ def put(text: str, file: Path) -> None:
 def _replace(text: str, file: Path) -> None:
     partial = file.with_name(file.name + ".partial")
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="replace")
         partial.replace(file)
     except OSError:
         with contextlib.suppress(OSError):

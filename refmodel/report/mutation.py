@@ -8,8 +8,12 @@ from pathlib import Path
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.mutation import scores
 from refmodel.engines.mutation.hardware import NAME
+from refmodel.engines.mutation.mutants import relative
+from refmodel.engines.mutation.reach import reached
 from refmodel.engines.mutation.reasons import known
 from refmodel.engines.mutation.scores import Score
+from refmodel.language import outline
+from refmodel.language.sources import code_of
 
 HEAD = """# Mutation
 
@@ -64,6 +68,8 @@ The column *left* counts the survivors. The score is the share of noticed mutant
 COLUMNS = ("text", "mutants", "judged", "runs", "vacuous", "beside", "proof", "not shown", "exploration", "tests", "same",
            "allowed", "reason", "left", "noticed", "score")
 SAMPLED = """
+Where a file is named beside the design, only the functions in that file were changed (`--only`).
+
 Where fewer mutants are judged than there are, they were drawn at random (`--limit`), and both shares are estimates. Reasons are
 written down for survivors of the sample only, so a run of every mutant lists further equivalent ones until they have reasons too.
 """
@@ -71,33 +77,47 @@ FILE = "scores.json"
 
 
 def recorded() -> dict[str, Score]:
-    """The scores that are kept with the text."""
+    """The scores that are kept with the text, by what they are called there."""
     with resources.as_file(resources.files("refmodel.engines.mutation").joinpath(FILE)) as file:
         return scores.kept(Path(file))
 
 
 def chapter() -> str:
     """The whole chapter."""
-    found = recorded()
-    names = [n for n in (*SHIPPED, *COMBINED, NAME) if n in found]
-    missing = [n for n in (*SHIPPED, NAME) if n not in found]
-    text = HEAD + f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n" + "".join(map(_row, (found[n] for n in names))) + SAMPLED
-    if missing:
+    order = (*SHIPPED, *COMBINED, NAME)
+    found = sorted(recorded().values(), key=lambda s: (bool(s.only), order.index(s.name), s.only))
+    text = HEAD + f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n" + "".join(map(_row, found)) + SAMPLED
+    if missing := sorted(_files() - _judged(found)):
         text += f"\nNot judged yet: {', '.join(missing)}.\n"
-    return text + _survivors([found[n] for n in names]) + _reasons()
+    return text + _survivors(found) + _reasons()
+
+
+def _files() -> set[str]:
+    """The files of MMUs and mechanisms that operations of the shipped designs are written in."""
+    return {file for name in SHIPPED for file in _files_of(name)}
+
+
+def _files_of(name: str) -> set[str]:
+    files = {relative(code_of(f).co_filename) for f in reached(outline(SHIPPED[name]))}
+    return {file.removeprefix("refmodel/") for file in files if file.startswith(("refmodel/mmu/", "refmodel/monitor/"))}
+
+
+def _judged(found: list[Score]) -> set[str]:
+    whole = {file for s in found if not s.only and s.name in SHIPPED for file in _files_of(s.name)}
+    return whole | {s.only for s in found}
 
 
 def _row(s: Score) -> str:
     numbers = (s.mutants, s.judged, s.by_runs, s.vacuous, s.side_by_side, s.by_proof, s.not_shown, s.by_exploration, s.by_tests,
                s.same, s.allowed, s.with_reason, len(s.survivors))
-    return f"| {s.name} | {' | '.join(map(str, numbers))} | {s.plain_percent:.1f} % | {s.percent:.1f} % |\n"
+    return f"| {s.key} | {' | '.join(map(str, numbers))} | {s.plain_percent:.1f} % | {s.percent:.1f} % |\n"
 
 
 def _survivors(found: list[Score]) -> str:
     text = "\n## Survivors without a reason\n\nEach shows a law that is missing, or a reason that is not written down yet.\n"
     for score in found:
         if score.survivors:
-            text += f"\n{score.name}:\n\n" + "".join(f"    {key}\n" for key in score.survivors)
+            text += f"\n{score.key}:\n\n" + "".join(f"    {key}\n" for key in score.survivors)
     return text
 
 

@@ -16,8 +16,9 @@ from refmodel.engines.mutation.beside import partners
 from refmodel.engines.mutation.forked import forked
 from refmodel.engines.mutation.judging import REFUSED, SURVIVED, UNDECIDED, Due, Verdict
 from refmodel.engines.mutation.mutants import Mutant, mutants_of, relative
-from refmodel.engines.mutation.reach import reached, read_by_laws
+from refmodel.engines.mutation.reach import ended_by, reached, read_by_laws
 from refmodel.engines.mutation.reasons import Reason, known, reasons_for, stale
+from refmodel.engines.progress import prove_progress
 from refmodel.language.design import Outline
 from refmodel.language.sources import code_of
 from refmodel.language.unsound import BadDesign
@@ -46,7 +47,7 @@ class Choice:
     """Which of the mutants are judged."""
 
     only: str | None = None
-    """Those of functions whose qualified name contains this."""
+    """Those of functions whose file and qualified name, such as ``refmodel/monitor/ksm.py Ksm.merge``, contain this."""
     limit: int | None = None
     """So many, drawn at random."""
     seed: int = 0
@@ -57,6 +58,8 @@ class Campaign:
     """What became of mutants."""
 
     name: str
+    only: str
+    """What the functions asked for have in their file and name; empty where all are."""
     mutants: int
     """All that there are of the text, or of the functions asked for."""
     judged: tuple[Judged, ...]
@@ -105,9 +108,11 @@ def of_design(name: str, design: Outline, choice: Choice | None = None, jobs: in
 def expected(design: Outline, soon: frozenset[str]) -> dict[FunctionType, Due]:
     """What is expected of the mutants of each function, if the text itself soon meets this."""
     seldom, of_laws, found = judging.completing(design, soon), read_by_laws(design), {}
+    ending = {each.pending.name for each in prove_progress(design) if each.proved}
     for function, ops in reached(design).items():
         others = tuple(op.name for op in design.operations if op not in ops) if function in of_laws else ()
-        found[function] = Due(tuple(op.name for op in ops), others, soon, partners(design, function), seldom)
+        found[function] = Due(tuple(op.name for op in ops), others, soon, partners(design, function), seldom,
+                              ended_by(design, function, ops) & ending)
     return found
 
 
@@ -125,9 +130,10 @@ def run(name: str, functions: Iterator[FunctionType] | Mapping[FunctionType, obj
     """Judge the mutants of functions. Those that survive are compared with the text, if there is a way to."""
     began = time.perf_counter()
     every = list(functions)
-    wanted = [f for f in every if choice.only is None or choice.only in f.__qualname__]
+    places = {f: f"{relative(code_of(f).co_filename)} {f.__qualname__}" for f in every}
+    wanted = [f for f in every if (choice.only or "") in places[f]]
     if not wanted:
-        raise BadDesign(f"{name}: no function whose name contains {choice.only!r}")
+        raise BadDesign(f"{name}: no function whose file and name contain {choice.only!r}")
     possible = [m for f in wanted for m in mutants_of(f)]
     chosen = possible if choice.limit is None or choice.limit >= len(possible) else sorted(
         random.Random(choice.seed).sample(possible, choice.limit), key=possible.index)
@@ -143,9 +149,8 @@ def run(name: str, functions: Iterator[FunctionType] | Mapping[FunctionType, obj
     judged = tuple(Judged(m, v.verdict, v.why, given.get(m.key, "") if v.verdict in (SURVIVED, UNDECIDED) else "")
                    for m, v in zip(chosen, verdicts, strict=True))
     noticed = {j.mutant.key for j in judged if j.verdict not in (SURVIVED, UNDECIDED)}
-    homes = {f"{relative(code_of(f).co_filename)} {f.__qualname__}" for f in wanted}
-    return Campaign(name, len(possible), judged, tuple(stale(given, homes, {m.key for m in possible}, noticed)),
-                    time.perf_counter() - began)
+    wrong = tuple(stale(given, {places[f] for f in wanted}, {m.key for m in possible}, noticed))
+    return Campaign(name, choice.only or "", len(possible), judged, wrong, time.perf_counter() - began)
 
 
 def counted(campaign: Campaign) -> Counter[str]:

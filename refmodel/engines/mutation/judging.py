@@ -16,6 +16,8 @@ from refmodel.engines.exhaustive import compiled
 from refmodel.engines.formulas import Formula
 from refmodel.engines.machine import RESUME, Step, changes
 from refmodel.engines.mutation.mutants import Mutant
+from refmodel.engines.progress import prove_progress
+from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.prover import Induction, prove_initial, prove_simulated
 from refmodel.engines.questions import about
 from refmodel.engines.random import Instance, Search
@@ -29,7 +31,7 @@ from refmodel.machine.cells import Cell
 REFUSED = "refused"
 """The mutant is not in the language, so it is none."""
 BY_RUNS = "random runs"
-"""A run breaks a law."""
+"""A run breaks a law, or what it leaves pending does not end."""
 BY_VACUITY = "vacuous"
 """In runs in which an operation of the text does something, or what a law speaks of is met, that never happens with the mutant."""
 BESIDE = "side by side"
@@ -92,6 +94,8 @@ class Due:
     """Designs to be run side by side, of which one only has the function."""
     completing: frozenset[str] = frozenset()
     """Operations that complete an instruction in some lawful state, although random runs seldom get there."""
+    ended: frozenset[str] = frozenset()
+    """Conditions that the text is proved to end, of which the function says what holds, or how it ends."""
 
 
 def judge(cls: type[Design], mutant: Mutant, due: Due, steps: int = STEPS) -> Verdict:
@@ -239,7 +243,24 @@ def _proof(design: Outline, due: Due) -> Verdict:
             return Verdict(BY_PROOF, f"simulation: {steps.failing[0]}")
         if name in due.completing and not steps.completes and not steps.failing:
             return Verdict(BY_PROOF, f"{name} completes no instruction in any lawful state")
+    if (stuck := _stuck(design, due)) is not None:
+        return stuck
     return Verdict(UNDECIDED, gave_up) if gave_up else Verdict(SURVIVED)
+
+
+def _stuck(design: Outline, due: Due) -> Verdict | None:
+    """That something pending, which the text ends, is not ended any more, or does not come to be pending."""
+    if not due.ended:
+        return None
+    found = {p.pending.name: p for p in prove_progress(design)}
+    open_ = [name for name in sorted(due.ended) if name not in found or not found[name].proved]
+    if not open_:
+        return None
+    failure = end_everything(design, design.cls.geometry).failure
+    if failure is not None:
+        return Verdict(BY_RUNS, failure.broken.law.name if failure.broken.law else failure.broken.error or open_[0])
+    why = found[open_[0]].failing if open_[0] in found else ()
+    return Verdict(NOT_SHOWN, f"{open_[0]}: {why[0] if why else 'it holds in no lawful state'}")
 
 
 class _Enough(Exception):

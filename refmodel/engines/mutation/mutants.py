@@ -93,8 +93,8 @@ def _span(node: ast.AST) -> Sequence[tuple[int, int]]:
 
 def _starts(source: str) -> list[int]:
     starts = [0]
-    for line in source.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
+    for line in source.split("\n"):  # nothing else ends a line of Python: a form feed does not
+        starts.append(starts[-1] + len(line) + 1)
     return starts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import FunctionType
 
 from refmodel.language.design import Operation, Outline
@@ -27,3 +28,11 @@ def reached(design: Outline) -> dict[FunctionType, tuple[Operation, ...]]:
 def read_by_laws(design: Outline) -> frozenset[FunctionType]:
     """The functions that a design's laws call. A change to one of them changes what the laws say after every operation."""
     return frozenset(examine(design.cls, design.tables, (), design.laws).functions)
+
+
+def ended_by(design: Outline, function: FunctionType, operations: Sequence[Operation]) -> frozenset[str]:
+    """The conditions that an operation ends of which a function is a part: one of these operations, which call it, ends it, or the
+    condition calls it."""
+    names = {op.name for op in operations}
+    return frozenset(each.name for each in design.pending
+                     if each.until in names or function in examine(design.cls, design.tables, (), (each.law,)).functions)

@@ -2,12 +2,12 @@
 
 Both texts are followed along all their paths from one arbitrary lawful state, with the same arguments.
 
-* *The same*: with the same answers, whatever path of either is taken, the other has one that is taken too; and where both are, they
-  leave the same entries in every table and return the same.
+* *The same*: both ask the same questions; with the same answers, whatever path of either is taken, the other has one that is taken
+  too; and where both are, they leave the same entries in every table and return the same.
 * *Allowed*: whatever path of the mutant is taken, the text has one that can be taken from there, with some answers, and does the
   same. What keeps every law of the text then keeps it of the mutant, which only does less: it may refuse where the text goes on, or
   be short of memory where the text may be. Where the text refuses, it may go on if it changes nothing and returns nothing. Runs
-  notice if it never goes on (``vacuous``).
+  notice if it never goes on (``vacuous``). That what is pending still ends is judged before (``judging``).
 
 An operation that is interrupted is compared path by path, term by term.
 """
@@ -157,9 +157,9 @@ def _within(solver: Solver, one: _Side, other: _Side) -> bool:
 
 
 def _same_answers(one: _Way, other: _Way) -> bool:
-    """Whether nothing was answered yes here and no there."""
-    return all(a == b for a, b in zip(one.path.answers, other.path.answers, strict=False)
-               if isinstance(a, bool) and isinstance(b, bool))
+    """Whether the same was asked, and nothing was answered yes here and no there."""
+    return [a if isinstance(a, bool) else None for a in one.path.answers] == [
+        a if isinstance(a, bool) else None for a in other.path.answers]
 
 
 def _differ(one: _Way, other: _Way) -> Term:

@@ -19,6 +19,8 @@ class Score:
     """What became of the mutants of one text, in numbers."""
 
     name: str
+    only: str
+    """What the functions judged have in their file and name, such as ``monitor/ksm.py``; empty where the text is judged whole."""
     mutants: int
     judged: int
     refused: int
@@ -34,6 +36,11 @@ class Score:
     unnoticed: tuple[str, ...]
     """The keys of those that nothing notices, whether or not there is a reason."""
     seconds: float
+
+    @property
+    def key(self) -> str:
+        """What the score is called in a file of scores: the design, and the part of its text that was judged."""
+        return f"{self.name}: {self.only}" if self.only else self.name
 
     @property
     def survivors(self) -> tuple[str, ...]:
@@ -67,7 +74,7 @@ class Score:
 def scored(done: Campaign) -> Score:
     """The numbers of a campaign."""
     return Score(
-        name=done.name, mutants=done.mutants, judged=len(done.judged), refused=done.count(judging.REFUSED),
+        name=done.name, only=done.only, mutants=done.mutants, judged=len(done.judged), refused=done.count(judging.REFUSED),
         by_runs=done.count(judging.BY_RUNS), vacuous=done.count(judging.BY_VACUITY), side_by_side=done.count(judging.BESIDE),
         by_proof=done.count(judging.BY_PROOF), not_shown=done.count(judging.NOT_SHOWN),
         by_exploration=done.count(judging.BY_EXPLORATION), by_tests=done.count(judging.BY_TESTS), same=done.count(SAME),
@@ -76,7 +83,7 @@ def scored(done: Campaign) -> Score:
 
 
 def kept(file: Path) -> dict[str, Score]:
-    """The scores in a file, by name; none if there is no file."""
+    """The scores in a file, by what they are called there; none if there is no file."""
     if not file.is_file():
         return {}
     try:
@@ -88,5 +95,5 @@ def kept(file: Path) -> dict[str, Score]:
 
 def keep(file: Path, score: Score) -> None:
     """Put a score into a file, in the place of an earlier one of that name."""
-    scores = {**kept(file), score.name: score}
+    scores = {**kept(file), score.key: score}
     file.write_text(json.dumps({name: attrs.asdict(scores[name]) for name in sorted(scores)}, indent=1) + "\n")

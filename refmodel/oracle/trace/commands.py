@@ -60,15 +60,17 @@ class Decoder:
 
     def __init__(self, hello: Hello) -> None:
         self.commands = list(hello.commands.items())
-        self.width = 2 + max(len(parameters) for _, parameters in self.commands)
-        self.kinds: dict[str, Callable[[int], Any]] = {
-            **dict.fromkeys(("vm", "with_vm"), lambda byte: byte % hello.vms),
-            **dict.fromkeys(("gfn", "with_gfn"), lambda byte: byte % hello.gfns),
-            "cpu": lambda byte: byte % hello.cpus, "slot": lambda byte: byte % hello.slots,
-            "gpa": lambda byte: byte % hello.gfns << 12 | byte // hello.gfns % hello.words << 3,
-            "value": lambda byte: (0, 1, 1, 2)[byte % 4], "size": lambda byte: 8, "write": lambda byte: bool(byte & 1),
-            "count": lambda byte: byte % (hello.gfns + 1)}
-
+        self.kinds: dict[str, tuple[int, Callable[[int], Any]]] = {
+            **dict.fromkeys(("vm", "with_vm"), (hello.vms, lambda drawn: drawn)),
+            **dict.fromkeys(("gfn", "with_gfn"), (hello.gfns, lambda drawn: drawn)),
+            "cpu": (hello.cpus, lambda drawn: drawn), "slot": (hello.slots, lambda drawn: drawn),
+            "gpa": (hello.gfns * hello.words, lambda drawn: drawn % hello.gfns << 12 | drawn // hello.gfns << 3),
+            "value": (4, lambda drawn: (0, 1, 1, 2)[drawn]), "size": (1, lambda drawn: 8), "write": (2, bool),
+            "count": (hello.gfns + 1, lambda drawn: drawn)}
+        """For each parameter, of how many numbers one is drawn, and what it then is."""
+        self.head = _bytes_for(len(self.commands) + 1)
+        """Bytes that a command is drawn by."""
+        self.width = 1 + self.head + max(sum(_bytes_for(self.kinds[p][0]) for p in parameters) for _, parameters in self.commands)
         self.sweep: list[Command] = []
         if sorted(hello.commands.get("load", ())) == ["gpa", "vm"]:
             self.sweep = [{"do": "load", "vm": vm, "gpa": gfn << 12 | word << 3}
@@ -77,11 +79,22 @@ class Decoder:
 
     def commands_of(self, data: bytes) -> list[Command]:
         pieces = [data[at:at + self.width] for at in range(0, len(data) - self.width + 1, self.width)]
-        return [self._command(piece) for piece in pieces if piece[0]] + self.sweep
+        return [self._command(piece) for piece in pieces if any(piece[:self.head])] + self.sweep
 
     def _command(self, piece: bytes) -> Command:
-        name, parameters = self.commands[(piece[0] - 1) % len(self.commands)]
-        return {"do": name, **{p: self.kinds[p](byte) for p, byte in zip(parameters, piece[1:], strict=False)}}
+        name, parameters = self.commands[(int.from_bytes(piece[:self.head], "big") - 1) % len(self.commands)]
+        command, at = {"do": name}, self.head
+        for parameter in parameters:
+            number, meaning = self.kinds[parameter]
+            size = _bytes_for(number)
+            command[parameter] = meaning(int.from_bytes(piece[at:at + size], "big") % number)
+            at += size
+        return command
+
+
+def _bytes_for(number: int) -> int:
+    """So many bytes draw one of so many numbers."""
+    return ((number - 1).bit_length() + 7) // 8 or 1
 
 
 LARGEST = 1 << 24

@@ -14,6 +14,7 @@ Then it is given one command a line, such as ``{"do":"load","vm":0,"gpa":4096}``
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -22,6 +23,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import attrs
 import msgspec
@@ -36,11 +38,19 @@ from refmodel.oracle.trace.reading import LONGEST
 from refmodel.oracle.trace.verdicts import Deviation
 
 PATIENCE = 10.0
-"""Seconds that an implementation may take for a command."""
+"""Seconds that an implementation may take for a command, from its first byte to the last of the answer."""
+LOOKS = 0.1
+"""Seconds of silence after which it is looked whether the implementation lives: what it started may hold its output open."""
 MOST_EVENTS = 10_000
 """Events that may come of one command."""
 LENGTH = 30
 """Commands in a run, at most."""
+SHOWN = 160
+"""Letters of a line that a complaint about it shows."""
+DONE = b'{"done":1}'
+"""The end of an answer, whatever white space there is in it."""
+
+
 class Died(Exception):
     """The implementation has ended, or does not answer."""
 
@@ -102,7 +112,7 @@ class Implementation:
             raise BadDesign(f"{self.command[0]}: cannot be run: {why.strerror or why}") from None
         assert self.process.stdin is not None
         os.set_blocking(self.process.stdin.fileno(), False)
-        self._rest = b""
+        self._rest, self._left = b"", PATIENCE
         try:
             self._greet()
         except BaseException:
@@ -123,21 +133,35 @@ class Implementation:
             raise BadDesign(f"{self.command[0]}: hello: {complaint}")
 
     def carry_out(self, command: Command) -> Iterator[bytes]:
-        """The events that come of a command, as they come. Raises ``Died``."""
+        """The events that come of a command, as they come. Raises ``Died``, and ``BadDesign`` for what nobody asked for."""
+        self._refuse_unasked(command)
+        self._left = PATIENCE
         self._ask(json.dumps(command, separators=(",", ":")).encode() + b"\n")
         number = 0
-        while (line := self._line()).translate(None, b" \t\r") != b'{"done":1}':
-            number += 1
+        while not _is_done(line := self._line()):
+            number += bool(line.strip())
             if number > MOST_EVENTS:
                 raise Died(f"told more than {MOST_EVENTS:,} events of one command")
-            yield line
+            if line.strip():
+                yield line
+
+    def _refuse_unasked(self, command: Command) -> None:
+        """Events may come late, before the next reset. Another end of an answer would be taken for that of the next command."""
+        assert self.process.stdout is not None
+        while select.select([self.process.stdout], [], [], 0)[0] and len(self._rest) <= LONGEST:
+            data = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not data:
+                break
+            self._rest += data
+        first = self._rest.split(b"\n")[0]
+        if b"\n" in self._rest and (command["do"] == "reset" or any(map(_is_done, self._rest.split(b"\n")))):
+            raise BadDesign(f"{self.command[0]}: told {_excerpt(first)} before it was asked to {command['do']}; expected nothing "
+                            f"more after {DONE.decode()}, until the next command comes")
 
     def _ask(self, line: bytes) -> None:
         assert self.process.stdin is not None
-        until = time.monotonic() + PATIENCE
         while line:
-            _, ready, _ = select.select([], [self.process.stdin], [], max(0.0, until - time.monotonic()))
-            if not ready:
+            if not self._ready([], [self.process.stdin]):
                 raise Died(f"did not read its commands within {PATIENCE:.0f} s")
             try:
                 line = line[os.write(self.process.stdin.fileno(), line):]
@@ -148,10 +172,8 @@ class Implementation:
 
     def _line(self) -> bytes:
         assert self.process.stdout is not None
-        until = time.monotonic() + PATIENCE
         while b"\n" not in self._rest:
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0.0, until - time.monotonic()))
-            if not ready:
+            if not self._ready([self.process.stdout], []):
                 raise Died(f"did not answer within {PATIENCE:.0f} s")
             data = os.read(self.process.stdout.fileno(), 1 << 16)
             if not data:
@@ -161,6 +183,19 @@ class Implementation:
                 raise Died(f"told a line of more than {LONGEST:,} bytes")
         line, _, self._rest = self._rest.partition(b"\n")
         return line
+
+    def _ready(self, reads: Sequence[Any], writes: Sequence[Any]) -> bool:
+        """Whether there is something to read, or room to write, in the time that is left for the command. Raises ``Died`` if the
+        implementation has ended, and nothing that it said is left."""
+        while self._left > 0:
+            began = time.monotonic()
+            found = any(select.select(reads, writes, [], min(LOOKS, self._left)))
+            self._left -= time.monotonic() - began
+            if found:
+                return True
+            if self.process.poll() is not None and not any(select.select(reads, writes, [], 0)):
+                raise Died(self._how_it_ended())
+        return any(select.select(reads, writes, [], 0))
 
     def _how_it_ended(self, closed: str = "standard output") -> str:
         try:
@@ -174,12 +209,22 @@ class Implementation:
         self._start()
 
     def close(self) -> None:
-        if self.process.poll() is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # what it started may be left when it has ended
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
                 stream.close()
+
+
+def _is_done(line: bytes) -> bool:
+    return line.translate(None, b" \t\r") == DONE
+
+
+def _excerpt(text: bytes) -> str:
+    """What an implementation told, as far as a complaint about it shows it."""
+    words = text.decode(errors="replace").strip()
+    return words if len(words) <= SHOWN else f"{words[:SHOWN]}..."
 
 
 class Driver:
@@ -229,15 +274,21 @@ class Driver:
             try:
                 for text in self.implementation.carry_out(command):
                     if deviation is None:  # what comes after is read, and no longer judged
-                        self.events += 1
-                        trace.append(text)
-                        deviation = judge.one(len(trace), judge.decode(len(trace), text), text, trace[-6:-1])
+                        deviation = self._judged(judge, command, text, trace)
             except Died as why:
                 self.implementation.restart()
                 deviation = deviation or self._died(str(why), command, trace)
             if deviation is not None:
                 return deviation
-        return None
+        return judge.finish()
+
+    def _judged(self, judge: Judge, command: Command, text: bytes, trace: list[bytes]) -> Deviation | None:
+        self.events += 1
+        trace.append(text)
+        try:
+            return judge.one(len(trace), judge.decode(len(trace), text), text, trace[-6:-1])
+        except BadDesign as why:
+            raise BadDesign(f"{why}; it told {_excerpt(text)} in answer to {json.dumps(command)}") from None
 
     def _died(self, why: str, command: Command, trace: list[bytes]) -> Deviation:
         trace.append(json.dumps({"e": "abort", "why": why}).encode())

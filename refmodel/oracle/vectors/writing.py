@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -79,7 +80,8 @@ def write(folder: Path, count: int | None = None, progress: Progress = lambda do
                         'if __name__ == "__main__":, since each process begins by importing it') from None
     finally:
         for name in EVERY:  # of a process that was ended midway
-            _partial(folder / f"{name}.jsonl").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                _partial(folder / f"{name}.jsonl").unlink()
     return written
 
 
