@@ -1,4 +1,4 @@
-"""Judging an implementation: tests drawn by Hypothesis, what came of each against what the manuals allow, classes of deviation.
+"""Judging an implementation: tests drawn at random, what came of each against what the manuals allow, classes of deviation.
 
 What is tested is a *campaign*'s business: how bytes become a test, how tests are run, and what is wrong with what was observed.
 """
@@ -13,11 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import attrs
-from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
-from hypothesis import strategies as st
-
-BEGINNING = 16
-"""Bytes that a batch of tests is drawn from."""
 
 
 class Trial(Protocol):
@@ -111,20 +106,16 @@ class _Session:
         self.seen: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.known: dict[str, Deviation] = {}
-        self.lost: Lost | None = None
         self.began = time.perf_counter()
         self.shrinking = 0.0
         """Seconds that do not count."""
 
     def run(self) -> Verdict:
-        number = 0
+        draw, length = random.Random(f"judging {self.start}"), self.campaign.size * self._together(24)
         while not self._done():
-            number += 1
-            self._round(number)
+            self._batch(draw.randbytes(length))
             if self.progress:
                 self.progress(self.checks)
-        if self.lost:
-            raise self.lost
         return Verdict(self.campaign.implementation, self.campaign.subject, self.checks, self._busy(),
                        tuple(self.known.values()), dict(self.seen), dict(self.outcomes))
 
@@ -137,23 +128,7 @@ class _Session:
         return time.perf_counter() - self.began - self.shrinking
 
     def _done(self) -> bool:
-        return self.lost is not None or self.checks >= self.limit or self._busy() >= self.seconds
-
-    def _round(self, number: int) -> None:
-        """Some hundred batches. Hypothesis draws what each begins with: drawing every byte would take longer than many a test."""
-        length, mine = self.campaign.size * self._together(24), self.start * 7919 + number
-
-        def go(drawn: bytes) -> None:
-            if self._done():
-                return
-            try:
-                self._batch(random.Random(b"%d %b" % (mine, drawn)).randbytes(length))  # each round begins with zeros
-            except Lost as lost:  # Hypothesis is not to look for the smallest way to it
-                self.lost = lost
-
-        settings(max_examples=200, database=None, deadline=None, verbosity=Verbosity.quiet, phases=(Phase.generate,),
-                 suppress_health_check=list(HealthCheck))(
-            seed(mine)(given(st.binary(min_size=BEGINNING, max_size=BEGINNING))(go)))()
+        return self.checks >= self.limit or self._busy() >= self.seconds
 
     def _batch(self, data: bytes) -> None:
         size = self.campaign.size
