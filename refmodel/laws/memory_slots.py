@@ -13,11 +13,11 @@ def memory_lies_in_slots(s: MemorySlots, vm: Vm, gfn: Gfn) -> Any:
     return implies(not s.has_slot(vm, gfn), s.p2m[vm, gfn].backing == Backing.ABSENT)
 
 
-@law("RES-3", "A memory slot that was added is there, and one that was deleted is not. The VM's other slots stay.")
+@law("RES-3", "A slot that is added was not there before, one that is deleted was, and a VM's other slots stay as they are.")
 def slots_come_and_go_as_asked(s: MemorySlots, before: MemorySlots, outcome: SlotChanged, region: Region) -> Any:
-    there = s.memory_slots[outcome.vm, region]
-    return (implies(region == outcome.region, there == outcome.added)
-            and implies(region != outcome.region, there == before.memory_slots[outcome.vm, region]))
+    was, there = before.memory_slots[outcome.vm, region], s.memory_slots[outcome.vm, region]
+    return (implies(region == outcome.region, there == outcome.added and was != outcome.added)
+            and implies(region != outcome.region, there == was))
 
 
 @law("EFF-2", "A look-up that begins is of the current generation.")
