@@ -18,7 +18,7 @@ from refmodel.oracle.riscv.rules import rules_of
 from refmodel.oracle.riscv.vectors import PROFILE, SETS, SETS_32, SETS_64, file_name, read, write
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
 from refmodel.oracle.riscv.walk_tests import Stages, make
-from refmodel.report.riscv_rules import in_vectors, page, table
+from refmodel.report.riscv_rules import in_vectors, main, manual, page, table
 from tests.test_riscv_judges import machine
 
 TESTS = Path(__file__).parent
@@ -29,6 +29,40 @@ CLAUSES, OTHERS = table()
 def test_each_rule_is_in_one_place() -> None:
     counted = Counter(rule for each in (*CLAUSES, *OTHERS) for rule in each.rules)
     assert [rule for rule, times in counted.items() if times > 1] == [] and len(counted) > 430
+
+
+def test_the_table_has_as_many_rules_as_its_source_and_reasons_for_those_that_are_not_covered() -> None:
+    source = manual()
+    rules = [rule for each in (*CLAUSES, *OTHERS) for rule in each.rules]
+    assert len(rules) == sum(source.whole.values()) + sum(source.part.values())
+    assert source.whole["supervisor"] == 154 and source.whole["hypervisor"] == 233
+    assert all(each.why.endswith(".") for each in OTHERS)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The table's rules as chapters of a manual would name them, all in that on machine but for one."""
+    chapters = tmp_path / "src" / "priv"
+    chapters.mkdir(parents=True)
+    rules = [rule for each in (*CLAUSES, *OTHERS) for rule in each.rules]
+    for name in manual().whole:
+        (chapters / f"{name}.adoc").write_text("Nothing.\n")
+    (chapters / "machine.adoc").write_text("".join(f"[#norm:{rule}]#It is so.#\n" for rule in rules[1:]))
+    (chapters / "supervisor.adoc").write_text(f"[[norm:{rules[0]}]]\nIt is so, as <<norm:elsewhere>> says.\n")
+    return tmp_path
+
+
+def test_the_table_is_compared_with_a_checkout_of_the_manual(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--manual", str(checkout)]) == 0 and capsys.readouterr().out == "no difference\n"
+    chapter = checkout / "src" / "priv" / "hypervisor.adoc"
+    chapter.write_text("[[norm:a_new-rule]]\nIt is so.\n")
+    (checkout / "src" / "priv" / "supervisor.adoc").write_text("Nothing.\n")
+    assert main(["--manual", str(checkout)]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "hypervisor: a_new-rule is not in the table", f"{CLAUSES[0].rules[0]} is in the table and in none of these chapters"]
+    chapter.unlink()
+    assert main(["--manual", str(checkout)]) == 2
+    assert "hypervisor.adoc: cannot be read" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda c: c.says)

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import random
-from collections.abc import Callable, Sequence
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 import pytest
 
-from refmodel.machine.riscv.hart import g_stage, vs_stage
+from refmodel.machine.riscv.hart import Instruction, g_stage, vs_stage
 from refmodel.machine.riscv.staleness import Remembered, Space, Tables
 from refmodel.machine.riscv.words import A
 from refmodel.machine.words import Marked
+from refmodel.oracle import known
 from refmodel.oracle.judging import Verdict, judge
-from refmodel.oracle.riscv import stale_tests
-from refmodel.oracle.riscv.host import Profile
+from refmodel.oracle.riscv import qemu, stale_tests
+from refmodel.oracle.riscv.agent_walks import stale_walks_on
+from refmodel.oracle.riscv.host import Profile, RiscvHost, profile_of
+from refmodel.oracle.riscv.layout import BASE
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome
+from refmodel.oracle.riscv.script import SIZE as STEP
+from refmodel.oracle.riscv.script import Step
 from refmodel.oracle.riscv.stale_campaign import StaleCampaign
-from refmodel.oracle.riscv.stale_tests import ASID, SIZE, VMID, Envelope, Fence, StaleTest, make_stale
+from refmodel.oracle.riscv.stale_tests import ASID, FENCES, SIZE, VMID, Envelope, Fence, StaleTest, make_stale
 from refmodel.oracle.riscv.unicorn_mmu import UnicornRiscv
 from refmodel.oracle.riscv.walk_tests import Stages
 
@@ -181,3 +190,82 @@ def test_unicorn_remembers_and_forgets_as_it_may() -> None:
     machine = UnicornRiscv()
     verdict = judge(StaleCampaign("unicorn-riscv64", ONE, machine.profile(), machine.stale_walks), seconds=1e9, checks=600)
     assert verdict.deviations == () and verdict.outcomes["stale"] > 20 and verdict.outcomes["as memory is"] > 20
+
+
+def test_unicorn_without_a_fence_is_found_out() -> None:
+    pytest.importorskip("unicorn")
+    machine = UnicornRiscv()
+    nothing = dict.fromkeys(range(1, 4), machine.stubs[Instruction.LOAD])  # fences with an operand; that without begins a test
+    machine.stubs.update(nothing)
+    found = first_of(StaleCampaign("unicorn-riscv64", ONE, machine.profile(), machine.stale_walks))
+    assert found is not None and "sfence.vma of " in found
+
+
+def first_of(campaign: StaleCampaign, batches: int = 40) -> str | None:
+    """The first class of deviation in which a fence comes, or None."""
+    draw = random.Random(6)
+    for _ in range(batches):
+        for _, finding in campaign.run([campaign.make(draw.randbytes(SIZE)) for _ in range(60)]):
+            if finding is not None and " of stale translations" in finding.title and "no fence" not in finding.title:
+                return finding.title
+    return None
+
+
+@pytest.mark.parametrize(("stages", "name"), [
+    (GUEST, "hinval.vvma"), (BOTH, "hinval.vvma"), (G_ALONE, "hinval.gvma"), (BOTH, "hinval.gvma")])
+def test_fetches_and_hlv_of_a_user_show_a_fence_that_does_nothing_too(stages: Stages, name: str) -> None:
+    profile, findings = attrs.evolve(PROFILE, guests_as_users=True), set[str]()
+    campaign = StaleCampaign("the text", stages, profile, machine(last, lambda fence: fence.name == name))
+    draw, made = random.Random(2), Counter[str]()
+    for _ in range(4000):
+        test = campaign.make(bytes(b * draw.randrange(2) for b in draw.randbytes(SIZE)))
+        made.update(f"{access.made_by}, mpp {access.hart.mpp}" for access in test.tests)
+        if any(each.fence and each.fence.name == name for each in test.rounds):
+            ((_, finding),) = campaign.run([test])
+            findings |= {finding.title} if finding else set()
+            if findings:
+                break
+    assert any(name in title for title in findings)
+    assert {each.partition(",")[0] for each in made} <= {"fetch", "hlv", "hsv"}
+    assert not any("mpp 1" in each for each in made)
+
+
+@pytest.fixture(scope="module")
+def machine_of_qemu() -> Iterator[tuple[qemu.QemuRiscv, str, Profile]]:
+    found = qemu.version()
+    if found is None:
+        pytest.skip("QEMU for RISC-V is not installed (Debian: apt-get install qemu-system-misc)")
+    major, version = found
+    with contextlib.closing(qemu.QemuRiscv(major)) as host:
+        yield host, f"qemu-riscv64 {version}", profile_of(host, sets_flags=major < 9, guests_as_users=major < 9)
+
+
+@pytest.mark.parametrize("stages", [GUEST, G_ALONE, BOTH], ids=lambda s: s.name)
+def test_qemu_remembers_and_forgets_a_guest_s_translations_as_it_may(
+        stages: Stages, machine_of_qemu: tuple[qemu.QemuRiscv, str, Profile]) -> None:
+    host, name, profile = machine_of_qemu
+    campaign = StaleCampaign(name, stages, profile, functools.partial(stale_walks_on, host), 120)
+    draw = random.Random(4)
+    ended = campaign.run([campaign.make(draw.randbytes(SIZE)) for _ in range(360)])
+    assert [title for title in {finding.title for _, finding in ended if finding} if known.explanation(name, title) is None] == []
+    assert sum(outcome == "stale" for outcome, _ in ended) > 10
+
+
+@pytest.mark.parametrize(("stages", "fence"), [(GUEST, "hinval.vvma"), (G_ALONE, "hinval.gvma"), (BOTH, "hfence.gvma")])
+def test_qemu_without_a_fence_is_found_out(stages: Stages, fence: str,
+                                           machine_of_qemu: tuple[qemu.QemuRiscv, str, Profile]) -> None:
+    host, name, profile = machine_of_qemu
+    kinds = range(4 * FENCES.index(fence), 4 * FENCES.index(fence) + 4)
+
+    class Without(RiscvHost):
+        def run(self, script: bytes) -> tuple[bytes, bytes]:
+            steps = [script[at:at + STEP] for at in range(0, len(script), STEP)]
+            is_fence = [struct.unpack_from("<2Q", step) in [(Step.FENCE, kind) for kind in kinds] for step in steps]
+            look = struct.pack("<2Q", Step.LOOK, BASE)
+            return host.run(b"".join(look + step[16:] if gone else step for step, gone in zip(steps, is_fence, strict=True)))
+
+        def close(self) -> None:
+            """It is not ours."""
+
+    found = first_of(StaleCampaign(name, stages, profile, functools.partial(stale_walks_on, Without())))
+    assert found is not None and fence in found

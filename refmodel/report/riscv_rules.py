@@ -1,22 +1,31 @@
 """The table of RISC-V's rules: what each comes to here, what shows it, and which rules are not covered.
 
-``python -m refmodel.report.riscv_rules > specs/riscv_rules.md`` makes the page.
+``python -m refmodel.report.riscv_rules > specs/riscv_rules.md`` makes the page. With ``--manual DIR`` it compares the table with a
+checkout of the manual instead, and ends with status 1 if they differ.
 """
 
 from __future__ import annotations
 
+import argparse
 import functools
 import itertools
+import re
+import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import resources
+from pathlib import Path
+from typing import Any
 
 import attrs
 
+from refmodel.language import BadDesign
 from refmodel.oracle.riscv import vectors
 from refmodel.oracle.riscv.rules import rules_of
 
 MANUAL = "https://github.com/riscv/riscv-isa-manual"
+ANCHOR = re.compile(r"\[(?:\[|#)norm:([\w.-]+)(?:\]\]|\]#)")
+"""Where the manual's source gives a text a rule's name."""
 SAMPLE = 600
 """Vectors of each set that are looked at for the rules that vectors are about."""
 
@@ -40,16 +49,59 @@ class NotCovered:
     """Rules that are about something else."""
 
     what: str
+    why: str
+    """Why they are not covered."""
     rules: tuple[str, ...]
+
+
+@attrs.frozen
+class Manual:
+    """The text that the table is of."""
+
+    commit: str
+    whole: Mapping[str, int]
+    """How many rules the chapters have of which every rule is in the table, by their files in src/priv."""
+    part: Mapping[str, int]
+    """How many rules are in the table of other chapters."""
+
+
+def manual() -> Manual:
+    """What rules.toml says of its source."""
+    return Manual(**_found()["manual"])
+
+
+def _found() -> dict[str, Any]:
+    return tomllib.loads(resources.files("refmodel.machine.riscv").joinpath("rules.toml").read_text())
 
 
 @functools.cache
 def table() -> tuple[tuple[Clause, ...], tuple[NotCovered, ...]]:
     """What rules.toml has."""
-    found = tomllib.loads(resources.files("refmodel.machine.riscv").joinpath("rules.toml").read_text())
+    found = _found()
     clauses = tuple(Clause(c["says"], *(tuple(c[name]) for name in ("rules", "text", "theorems", "tests")))
                     for c in found["clause"])
-    return clauses, tuple(NotCovered(c["what"], tuple(c["rules"])) for c in found["not_covered"])
+    return clauses, tuple(NotCovered(c["what"], c["why"], tuple(c["rules"])) for c in found["not_covered"])
+
+
+def against(folder: Path) -> list[str]:
+    """How the table differs from a checkout of the manual, a line for each rule; empty if it does not.
+
+    Raises ``BadDesign`` if a chapter is not there.
+    """
+    source, lines = manual(), list[str]()
+    here = {rule for group in table() for each in group for rule in each.rules}
+    known = set[str]()
+    for chapter in (*source.whole, *source.part):
+        file = folder / "src" / "priv" / f"{chapter}.adoc"
+        try:
+            names = set(ANCHOR.findall(file.read_text()))
+        except (OSError, UnicodeDecodeError) as why:
+            reason = getattr(why, "strerror", None) or why
+            raise BadDesign(f"{file}: cannot be read: {reason}; expected a chapter of {MANUAL}") from None
+        known |= names
+        if chapter in source.whole:
+            lines += [f"{chapter}: {rule} is not in the table" for rule in sorted(names - here)]
+    return lines + [f"{rule} is in the table and in none of these chapters" for rule in sorted(here - known)]
 
 
 @functools.cache
@@ -65,9 +117,22 @@ def page() -> Iterator[str]:
     covered, not_covered = (sum(len(each.rules) for each in group) for group in (clauses, others))
     yield "# RISC-V: from the manual's rules to theorems and vectors"
     yield ""
-    yield f"The [manual's source]({MANUAL}) names its rules (`norm:...`). Of those of the chapters on supervisor and"
-    yield f"hypervisor and of the extensions of address translation, {covered} are covered here, and {not_covered} are not."
-    yield "Rules in **bold** are named by [vectors](riscv.md#vectors) that depend on them."
+    source = manual()
+    yield f"The [manual's source]({MANUAL}) names its rules (`norm:...`)."
+    yield f"{covered} of them are covered here. {not_covered} are not, for the reason that [their group](#not-covered) has."
+    yield f"Every rule of commit {source.commit} is in one of the two tables, of these chapters:"
+    yield ""
+    yield "| chapter | rules |"
+    yield "|---|---|"
+    yield from (f"| {chapter} | {rules} |" for chapter, rules in source.whole.items())
+    yield ""
+    others_of = ", ".join(f"{rules} of {chapter}" for chapter, rules in source.part.items())
+    yield f"Of other chapters, rules about translation are: {others_of}."
+    yield "`python -m refmodel.report.riscv_rules --manual DIR` compares the tables with a checkout of the"
+    yield "manual."
+    yield ""
+    yield "Rules in **bold** are named by [vectors](riscv.md#vectors) that depend on them, in the field"
+    yield "`rules`."
     yield ""
     yield "This page is made of `refmodel/machine/riscv/rules.toml`:"
     yield "`python -m refmodel.report.riscv_rules > specs/riscv_rules.md`."
@@ -81,15 +146,32 @@ def page() -> Iterator[str]:
     yield ""
     yield "## Not covered"
     yield ""
-    yield "| what they are about | rules |"
-    yield "|---|---|"
+    yield "| what they are about | why they are not covered | rules |"
+    yield "|---|---|---|"
     for other in others:
-        yield f"| {other.what} | {', '.join(other.rules)} |"
+        yield f"| {other.what} | {other.why} | {', '.join(other.rules)} |"
 
 
 def _code(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
+def main(arguments: list[str] | None = None) -> int:
+    """Print the page, or how the table differs from a manual; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m refmodel.report.riscv_rules", description="The table of RISC-V's rules.")
+    parser.add_argument("--manual", type=Path, metavar="DIR", help="compare the table with this checkout of riscv-isa-manual")
+    folder = parser.parse_args(arguments).manual
+    try:
+        lines = list(page()) if folder is None else against(folder)
+    except BadDesign as why:
+        print(why, file=sys.stderr)
+        return 2
+    if folder is not None and not lines:
+        print("no difference")
+    for line in lines:
+        print(line)
+    return 1 if folder is not None and lines else 0
+
+
 if __name__ == "__main__":
-    print("\n".join(page()))
+    sys.exit(main())

@@ -54,6 +54,8 @@ class Profile:
     svinval: bool = True
     sets_flags: bool = False
     """Without ADUE: whether the machine sets accessed and dirty flags all the same."""
+    guests_as_users: bool = False
+    """A guest's staleness is judged by fetches, HLV and HSV of VU-mode. Defects of the machine hide it in other accesses."""
 
 
 def profile_of(host: RiscvHost, **known: bool) -> Profile:

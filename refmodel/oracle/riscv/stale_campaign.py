@@ -18,6 +18,10 @@ from refmodel.oracle.riscv.walk_tests import Stages, WalkTest
 STALENESS = "Privileged Architecture, Supervisor Memory-Management Fence Instruction; Hypervisor, Memory-Management Fences"
 
 
+OTHER_FAULTS = ("a fault of ", "an access fault where a page fault is due")
+"""How findings begin that a fault is another than the one that is due."""
+
+
 @attrs.frozen
 class StaleCampaign:
     """Tests of what one implementation remembers of its tables."""
@@ -69,8 +73,9 @@ class StaleCampaign:
         return "stale" if stale else "as memory is", misreported
 
     def _is_known(self, finding: Finding, now: WalkTest) -> bool:
-        """Whether an access ended as it may, but for the value of a register that is known to be reported wrongly."""
-        return (finding.title.startswith("another ")
+        """Whether an access ended as it may, but for the value of a register that is known to be reported wrongly; mcause too, on a
+        machine that is known to report other faults of guests than are due."""
+        return (finding.title.startswith(("another ", *OTHER_FAULTS) if self.profile.guests_as_users else "another ")
                 and known.explanation(self.implementation, finding.title, now.made_by) is not None)
 
     def _beyond(self, test: StaleTest, number: int, now: WalkTest, ways: Sequence[Lawful], seen: Observed) -> Finding | None:

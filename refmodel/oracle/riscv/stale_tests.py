@@ -119,8 +119,9 @@ def fence_words(fence: Fence | None, start: WalkTest) -> str:
 def make_stale(data: bytes, stages: Stages, profile: Profile) -> StaleTest:
     """The test that these bytes stand for."""
     draw = Draw(data)
-    kinds = GUESTS if stages.virtual else DATA
-    leaf, g_leaf, kind, user = draw.byte(), draw.byte(), kinds[draw.byte() % len(kinds)], draw.byte() & 1
+    as_users = stages.virtual and profile.guests_as_users
+    kinds = DATA if not stages.virtual else GUESTS[2:] if as_users else GUESTS
+    leaf, g_leaf, kind, user = draw.byte(), draw.byte(), kinds[draw.byte() % len(kinds)], draw.byte() & 1 | as_users
     plain = make(bytes([leaf, g_leaf, 0, user, 0 if draw.byte() % 4 else 3, *(draw.byte() for _ in range(3 + stages.first))]),
                  stages, profile)
     hart = plain.hart
@@ -141,10 +142,12 @@ def make_stale(data: bytes, stages: Stages, profile: Profile) -> StaleTest:
 
 
 def _for(hart: Hart, instruction: Instruction, stages: Stages) -> Hart:
-    """The registers with which the agent makes an access by this instruction in the same mode."""
+    """The registers with which the agent makes an access by this instruction in the same mode. Those that it does not need stay
+    clear, since some machines forget translations where mstatus changes."""
     fetch, mode = instruction is Instruction.FETCH, hart.mpp if hart.privilege == MACHINE else hart.privilege
-    return attrs.evolve(hart, privilege=mode if fetch else MACHINE, virtual=stages.virtual and fetch,
-                        mprv=instruction in DATA and not fetch, mpv=stages.virtual, mpp=mode, spvp=mode == SUPERVISOR)
+    plain = instruction in DATA
+    return attrs.evolve(hart, privilege=mode if fetch else MACHINE, virtual=stages.virtual and fetch, mprv=plain and not fetch,
+                        mpv=stages.virtual and plain, mpp=mode, spvp=mode == SUPERVISOR)
 
 
 def _edited(byte: int, frame: int, first: int, entry: int, place: int) -> int:
