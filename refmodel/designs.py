@@ -4,6 +4,7 @@ import re
 
 import attrs
 
+from refmodel.bare_roles import Control, Rights, RoleCell
 from refmodel.geometries import EMPTY, LARGE_PAGES, MODES, SMALL, two_large_sizes, two_sizes
 from refmodel.language import Design, every_law, geometry
 from refmodel.machine.cells import Cell, Mode
@@ -25,7 +26,7 @@ from refmodel.mmu.nested import NestedInterpreterMmu, NestedMmu
 from refmodel.mmu.npt import NptMmu
 from refmodel.mmu.shadow_on_ept import ShadowOnEptMmu
 from refmodel.mmu.shadow_pages import ShadowPagesMmu
-from refmodel.mmu.shadow_roles import Control, Rights, RoleCell, ShadowRolesMmu
+from refmodel.mmu.shadow_roles import ShadowRolesMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
 from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
 from refmodel.mmu.two_levels import TwoLevelInterpreterMmu
@@ -254,7 +255,8 @@ class ShadowRoles(ShadowRolesMmu):
     laws = EVERY_LAW
     geometry = geometry(Vm=1, Vcpu=1, Gfn=2, Mfn=2, Index=1, only={
         RoleCell: (RoleCell(), RoleCell(True, Rights(True, True, True), gfn=0), RoleCell(True, Rights(False, True, True), gfn=0),
-                   RoleCell(True, Rights(True, False, True), gfn=0), RoleCell(True, Rights(True, True, True), gfn=0, large=True)),
+                   RoleCell(True, Rights(True, False, True), gfn=0), RoleCell(True, Rights(True, True, True), gfn=0, large=True),
+                   RoleCell(True, Rights(True, True, False), gfn=0)),
         Control: (Control(0, False, True, False), Control(0, True, False, True), Control(0, False, True, True),
                   Control(0, False, False, True, True))})
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -13,6 +15,7 @@ from refmodel.language import BadDesign
 from refmodel.oracle.trace import driving
 from refmodel.oracle.trace.commands import Decoder, Hello, Saved
 from refmodel.oracle.trace.driving import drive, repeat
+from refmodel.oracle.trace.lockstep import listening
 
 GO = "print('{\"hello\":1,\"commands\":{\"go\":[\"vm\"]}}', flush=True)\n"
 LOAD = "print('{\"hello\":1,\"gfns\":1,\"words\":1,\"commands\":{\"load\":[\"vm\",\"gpa\"]}}', flush=True)\n"
@@ -104,6 +107,15 @@ for line in sys.stdin:
     {DONE}"""
     done = repeat(script(tmp_path, GO + body), ONCE)
     assert done.deviation is not None and done.deviation.clause == "EFF-3" and "did not answer within 1 s" in done.deviation.why
+
+
+def test_many_may_ask_at_once_to_be_judged(tmp_path: Path) -> None:
+    path = tmp_path / "judge"
+    with listening(path), contextlib.ExitStack() as stack:
+        for _ in range(40):  # of whom none is answered yet
+            connection = stack.enter_context(socket.socket(socket.AF_UNIX))
+            connection.setblocking(False)
+            connection.connect(str(path))
 
 
 def test_each_command_and_each_word_can_be_drawn() -> None:

@@ -263,7 +263,7 @@ REDISCOVERED = {"qemu": {"Q1", "Q2", "Q3", "Q4", "Q5", "Q6", "Q7"}, "bochs": {"B
                 "spike": {"S1"}, "qemu-riscv64": {f"R{number}" for number in range(1, 11)},
                 "qemu-riscv32": {"R1", "R2", "R3", "R6", "R7", "R8", "R9", "R10"},
                 "unicorn-riscv64": {"U3", "U4", "U5", "U6", "U7"}, "unicorn-riscv32": {"U4", "U5", "U6", "U7", "U8"}}
-OF_QEMU_7 = {"qemu-riscv64": {f"R{number}" for number in (2, 3, 4, 5, 8, 9, 10, *range(11, 21))},
+OF_QEMU_7 = {"qemu-riscv64": {f"R{number}" for number in (2, 3, 4, 5, 8, 9, 10, *range(11, 21), 23)},
              "qemu-riscv32": {f"R{number}" for number in (2, 3, 8, 9, 10, *range(13, 23))}}
 """What QEMU 7.2 shows on RISC-V, where QEMU 10 shows what is above."""
 RARE = {"R2", "R3", "R4", "R7", "R8", "R18", "R19", "R20", "S1", "U7", "K1", "K2"}

@@ -1,6 +1,7 @@
 """The judge of RISC-V's walks: a machine made of the text shows nothing, and each defect of one is found and named."""
 
 import contextlib
+import itertools
 import random
 import struct
 import subprocess
@@ -15,17 +16,17 @@ from refmodel.language import BadDesign, Fault
 from refmodel.machine.riscv.hart import Hart, Instruction, Trap, effective, translate, trap
 from refmodel.machine.riscv.words import PPN, A, R, W
 from refmodel.machine.words import Marked, flags_of
-from refmodel.oracle.judging import Verdict, judge
+from refmodel.oracle.judging import Finding, Verdict, judge
 from refmodel.oracle.riscv import agent
 from refmodel.oracle.riscv.agent.code import AGENT, AGENT_32
 from refmodel.oracle.riscv.host import Profile
-from refmodel.oracle.riscv.layout import SLOTS, STORED, WINDOW, is_vs, slot
+from refmodel.oracle.riscv.layout import G_ROOT, SLOTS, STORED, WINDOW, is_vs, slot
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, due, speculated
 from refmodel.oracle.riscv.qemu import repairs
 from refmodel.oracle.riscv.script import Script, Step
-from refmodel.oracle.riscv.vectors import SETS_32, write
+from refmodel.oracle.riscv.vectors import SETS_32, chosen, write
 from refmodel.oracle.riscv.walk_campaign import RiscvCampaign
-from refmodel.oracle.riscv.walk_tests import Stages, WalkTest, make
+from refmodel.oracle.riscv.walk_tests import TOP, Stages, WalkTest, make
 from refmodel.oracle.vectors.running import run as run_vectors
 
 PROFILE = Profile(svadu=True, svpbmt=True, schemes=(3, 4, 5))
@@ -158,6 +159,35 @@ def test_addresses_of_34_bits_are_told_apart() -> None:
     assert any("V is clear, of an address from 4 GiB on" in title for title in both)
     high = {d.finding.title for d in judged(machine(change=with_trap(gva=False)), Stages(2, 2, True, high=True)).deviations}
     assert high and all(title.endswith(", guest-physical addresses from 4 GiB on") for title in high)
+
+
+def beyond_the_first_quarter(test: WalkTest) -> bool:
+    return any(G_ROOT + 0x1000 <= at < G_ROOT + 0x4000 for at in test.entries)
+
+
+def narrow(seen: Observed, test: WalkTest) -> Observed:
+    """What a G-stage does that takes no more bits than the VS-stage: its root has entries in the first quarter only."""
+    if seen.outcome.physical is None or not beyond_the_first_quarter(test):
+        return seen
+    return Observed(Outcome(trap=Trap(21, test.address, 0, 0, True)), seen.entries)
+
+
+@pytest.mark.parametrize("stages", [BOTH, Stages(4, 4, True), Stages(0, 3, True)], ids=lambda s: s.name)
+def test_a_g_stage_that_does_not_take_two_bits_more_is_found_out(stages: Stages) -> None:
+    found = judged(machine(change=narrow), stages, 600)
+    assert [d.finding.title for d in found.deviations] == ["a guest-page fault where the access is let through"]
+    vectors = [test for _, test, way in itertools.islice(chosen(stages), 400) if way.outcome.physical is not None]
+    assert {test.top for test in vectors if beyond_the_first_quarter(test)} == {False, True}
+
+
+def test_where_the_highest_bit_of_a_guest_physical_address_is_set_qemu_7_has_a_defect_of_its_own() -> None:
+    campaign = RiscvCampaign("qemu-riscv64 7.2.22", BOTH, PROFILE, machine())
+    finding, draw = Finding("a page fault where the access is let through", "", "", ""), random.Random(1)
+    tests = [make(draw.randbytes(48), BOTH, PROFILE) for _ in range(200)]
+    for test in tests:
+        told = campaign.told_apart(test, finding)
+        assert told is not None and told.title.endswith(TOP) == test.top
+    assert {test.top for test in tests} == {False, True}
 
 
 def test_an_accessed_flag_is_speculated_but_not_in_the_vs_stage_by_hlv() -> None:

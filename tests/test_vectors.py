@@ -53,6 +53,8 @@ from refmodel.oracle.x86.outcomes import Observed
 from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of, level_used
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
 from tests.made_once import made_once
+from tests.test_command import refmodel
+from tests.test_documents import fits
 
 CLIENTS = Path(running.__file__).parents[2] / "clients"
 SPECS = Path(__file__).parent.parent / "specs"
@@ -241,6 +243,18 @@ def test_the_consumer_in_c_notices_wrong_flags(right: str, wrong: str, title: st
     (tmp_path / "results.jsonl").write_bytes(told)
     (verdict,) = judge_results(some, tmp_path / "results.jsonl")
     assert title in verdict.seen
+
+
+@needs_gcc
+def test_what_is_judged_can_be_had_as_a_document(some: Path, tmp_path: Path) -> None:
+    program = consumer(tmp_path, ("if (!leaf)\n            mark(slot, A);", "mark(slot, A);"))
+    told = subprocess.run([program, "--results", str(some / "guest-4.jsonl")], capture_output=True, check=True).stdout
+    (tmp_path / "results.jsonl").write_bytes(told)
+    done = refmodel("vectors", "--out", str(some), "--judge", str(tmp_path / "results.jsonl"), "--json")
+    assert done.returncode == 1
+    (document,) = json.loads(done.stdout)
+    assert fits([document], "vectors --judge")
+    assert any("accessed flag of a 4 KiB leaf" in each["title"] for each in document["deviations"])
 
 
 @needs_gcc

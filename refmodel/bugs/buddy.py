@@ -11,7 +11,7 @@ from refmodel.machine.names import Block, Gfn, Mfn, Vm
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.ept_sizes import EptSizesMmu
-from refmodel.monitor.buddy import BlockState, Buddy, Moved, Span
+from refmodel.monitor.buddy import BlockState, Buddy, MemoryAdded, Moved, Span
 from refmodel.monitor.devices import Devices
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.sharing import Sharing
@@ -44,6 +44,24 @@ class RemovedInUse(OnlyBuddy):
     def remove_memory(self, block: Block) -> None:
         require(self.block_states[block].leaving)
         self.block_states[block] = BlockState(Span.OFFLINE)
+
+
+class AddedInName(OnlyBuddy):
+    """A block is said to be plugged in, and stays away."""
+
+    @operation
+    def add_memory(self, block: Block) -> MemoryAdded:
+        require(self.block_states[block].span == Span.OFFLINE)
+        self.forget_what_is_clean(block)
+        return MemoryAdded(block)
+
+
+class MovedInSilence(OnlyBuddy):
+    """A page moves, and is said to be where it was."""
+
+    @operation
+    def move_page(self, vm: Vm, gfn: Gfn) -> Moved:
+        return attrs.evolve(super().move_page(vm, gfn), moved=False)
 
 
 class GivenDirty(OnlyBuddy):

@@ -3,11 +3,10 @@
 import attrs
 
 from refmodel.bare import Event, Reply
-from refmodel.designs import Direct, DirectWithGrants
+from refmodel.designs import Direct
 from refmodel.language import assign, choose, require, reset
-from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
+from refmodel.machine.names import Index, Mfn, Vcpu, Vm
 from refmodel.mmu.direct import Base, BaseLoaded, CachedTranslation, Held, Hypercall, MachineWord, Pinned, Standing, Touched, Type
-from refmodel.mmu.direct_grants import Grant, GrantMapping
 
 
 class GivenUnscrubbed(Direct):
@@ -167,61 +166,9 @@ class PinnedAtAnotherLevel(Direct):
         return Pinned(super().pin(vm, mfn, False).done, mfn, second)
 
 
-class GrantUnmappedInName(DirectWithGrants):
-    """A grant is unmapped, and the entry that maps it stays."""
-
-    def grant_unmap(self, vm: Vm, mfn: Mfn, host: bool, device: bool) -> None:
-        track = self.maptrack[vm, mfn]
-        require(track.host and host and not device)
-        self.maptrack[vm, mfn] = attrs.evolve(track, host=False)
-
-
-class GrantOutlivesTheTable(DirectWithGrants):
-    """A table dissolves with an entry that maps a grant, whose mapping names it still."""
-
-    def dissolve_entry(self, mfn: Mfn, index: Index) -> None:
-        held = self.held[mfn, index]
-        require(self.frames[mfn].standing == Standing.DISSOLVING and held.live)
-        self.held[mfn, index] = Held()
-        self.unchecked[mfn, index] = True
-        self.drop(held)
-
-
-class DeviceLosesTheGrant(DirectWithGrants):
-    """A part of a grant is unmapped, and the device is not let at the frame any more, though its part is another and stays."""
-
-    def grant_unmap(self, vm: Vm, mfn: Mfn, host: bool, device: bool) -> None:
-        super().grant_unmap(vm, mfn, host, device)
-        if self.maptrack[vm, mfn].device:
-            self.iommu[vm, mfn] = False
-
-
-class RevokedFromDevices(DirectWithGrants):
-    """The owner of a frame ends its offer, and a device that has the frame mapped loses it on the spot."""
-
-    def revoke(self, vm: Vm, mfn: Mfn) -> None:
-        grant = self.grants[mfn]
-        require(self.frames[mfn].owned and self.frames[mfn].vm == vm)
-        require(not self.maptrack[grant.to, mfn].host)
-        if self.maptrack[grant.to, mfn].device:
-            self.unmap_device(grant.to, mfn)
-            self.maptrack[grant.to, mfn] = GrantMapping()
-        self.grants[mfn] = Grant()
-
-
 class DissolvedOutOfReach(Direct):
     """A table is plain memory again, and its owner's devices are not let at it."""
 
     def dissolve(self, mfn: Mfn) -> None:
         super().dissolve(mfn)
         self.iommu[self.frames[mfn].vm, mfn] = False
-
-
-class RefusedAndGivenBackTwice(DirectWithGrants):
-    """A hypercall that is refused gives the reference back that it took, and once more on its way out."""
-
-    def machphys_update(self, vm: Vm, mfn: Mfn, gfn: Gfn) -> Hypercall:
-        done = super().machphys_update(vm, mfn, gfn)
-        if not done.done:
-            self.put_page(mfn)
-        return done

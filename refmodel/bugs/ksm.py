@@ -3,7 +3,7 @@
 from refmodel.designs import SamepageMerging
 from refmodel.language import require
 from refmodel.machine.names import Chain, Gfn, Mfn, Vm
-from refmodel.monitor.ksm import ChainOfNodes, RmapItem, Scan, StableNode
+from refmodel.monitor.ksm import ChainOfNodes, Merged, RmapItem, Scan, StableNode
 
 
 class StoreUnnoticed(SamepageMerging):
@@ -64,8 +64,23 @@ class NodeOfNoChain(SamepageMerging):
 class Overfull(SamepageMerging):
     """Pages are merged with a node however many it has."""
 
-    def replace(self, vm: Vm, gfn: Gfn) -> None:
+    def replace(self, vm: Vm, gfn: Gfn) -> Merged:
         item = self.rmap_items[vm, gfn]
         require(item.scan == Scan.COMPARED and self.may_merge(vm, gfn))
         self.join(vm, gfn, item.mfn)
         self.rmap_items[vm, gfn] = RmapItem()
+        return Merged(vm, gfn, item.mfn)
+
+
+class MergedInName(SamepageMerging):
+    """A page is said to be merged, and stays in its frame."""
+
+    def join(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        require(self.may_leave(vm, gfn))
+
+
+class NodeInName(SamepageMerging):
+    """A frame is said to have become a node, and stays the page's own."""
+
+    def link_node(self, vm: Vm, gfn: Gfn, chain: Chain, nodes: ChainOfNodes) -> None:
+        self.start_again(vm, gfn)

@@ -6,7 +6,7 @@ from refmodel.language import NOTHING, count, geometry, guest, operation, requir
 from refmodel.machine.names import Generation, Gfn, Region, Vcpu, Vm
 from refmodel.mmu.ept import EptMmu
 from refmodel.mmu.ept_sizes import EptSizesMmu
-from refmodel.monitor.memory_slots import MemorySlots, MmioRemembered, SlotLookUp
+from refmodel.monitor.memory_slots import MemorySlots, MmioRemembered, SlotChanged, SlotLookUp
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.sharing import Sharing
 from refmodel.monitor.swapping import Swapping
@@ -17,9 +17,10 @@ class MmioOutlivesAddedSlot(SlottedMemory):
     """A slot is added, and the generation stays what it was."""
 
     @operation
-    def add_slot(self, vm: Vm, region: Region) -> None:
+    def add_slot(self, vm: Vm, region: Region) -> SlotChanged:
         require(not self.memory_slots[vm, region])
         self.memory_slots[vm, region] = True
+        return SlotChanged(vm, region, added=True)
 
 
 class GenerationComesAgain(SlottedMemory):
@@ -55,6 +56,26 @@ class SlotDeletedInUse(SlottedMemory):
 
     def is_unused(self, vm: Vm, region: Region) -> bool:
         return True
+
+
+class SlotDeletedInName(SlottedMemory):
+    """A slot is said to be deleted, and is there still."""
+
+    @operation
+    def delete_slot(self, vm: Vm, region: Region) -> SlotChanged:
+        require(self.memory_slots[vm, region])
+        require(self.is_unused(vm, region))
+        self.begin_generation(vm)
+        return SlotChanged(vm, region, added=False)
+
+
+class LookUpOfNoGeneration(SlottedMemory):
+    """A look-up begins, and nobody notes in which generation: what it finds is never believed."""
+
+    @operation
+    def look_slot_up(self, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> None:
+        require(not self.has_slot(vm, gfn))
+        self.look_ups[vm, vcpu] = SlotLookUp(gfn)
 
 
 class NothingRemembered(SlottedMemory):

@@ -2,10 +2,11 @@
 
 import attrs
 
+from refmodel.bare import Reply
 from refmodel.designs import EptFlags, LiveMigration, Memory, MemoryAcknowledged
 from refmodel.language import operation, require
-from refmodel.machine.cells import Cells
-from refmodel.machine.names import Gfn, Mfn, Vm
+from refmodel.machine.cells import Access, Cell, Cells
+from refmodel.machine.names import Gfn, Index, Mfn, Vm
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.ept_flags import EptFlagsMmu
@@ -158,6 +159,16 @@ class HintOutlivesTheStore(LiveMigration):
     def mark(self, vm: Vm, gfn: Gfn) -> None:
         if self.sent[vm, gfn] != Sent.SKIPPED:
             DirtyLogging.mark(self, vm, gfn)
+
+
+class CalledFreeForEver(LiveMigration):
+    """What a guest has called free counts as free whatever it stores there."""
+
+    def bare_physical(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Reply:
+        was = self.called_free[vm, gfn]
+        reply = super().bare_physical(vm, gfn, offset, access, value)
+        self.called_free[vm, gfn] = was
+        return reply
 
 
 class HintTakenUnprotected(LiveMigration):

@@ -2,11 +2,12 @@
 
 import attrs
 
+from refmodel.bare_roles import Control, Privilege, Rights
 from refmodel.designs import ShadowRoles
 from refmodel.language import guest
 from refmodel.machine.cells import Access, Flags
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
-from refmodel.mmu.shadow_roles import Control, Emulated, Privilege, Rights
+from refmodel.mmu.shadow_roles import Emulated
 
 
 class RolesWritableFromTheStart(ShadowRoles):

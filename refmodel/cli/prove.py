@@ -13,7 +13,7 @@ import attrs
 import typer
 from rich.markup import escape
 
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Jobs, On, app, out, severity
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Jobs, On, app, out, print_document, severity
 from refmodel.cli.progress import Counting
 from refmodel.engines.certificates import SIGNATURES, find_ethos
 from refmodel.engines.second_opinion import SECONDS, Answer, How, Opinion, again, tasks
@@ -22,6 +22,7 @@ from refmodel.engines.spread import Where
 from refmodel.engines.theorems import Told, chosen, home, prove_all, theorems_of
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
+from refmodel.report.proved_documents import OpinionDocument, opinion_document
 
 STYLES = {"proved": "green", "agreed": "green", "written": "green", "refuted": "bold red", "DISAGREE": "bold red"}
 STATUS = {"proved": HOLDS, "agreed": HOLDS, "written": HOLDS, "refuted": FAILS, "DISAGREE": FAILS}
@@ -43,6 +44,7 @@ def prove(
     timeout: Annotated[float, typer.Option(help="seconds that the second solver may take for a question", min=0.001)] = SECONDS,
     jobs: Jobs = None,
     on: On = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Prove every theorem in proofs/. What was proved of the very same text is remembered.
 
@@ -52,30 +54,41 @@ def prove(
     """
     where = Where(jobs or cpu_count() or 1, on)
     if second is None and smt is None and certificates is None:
-        raise typer.Exit(_theorems(names or [], fresh, slow, where))
+        raise typer.Exit(_theorems(names or [], fresh, slow, where, as_json))
     how = How(second, smt, certificates, timeout, find_ethos(signatures) if certificates is not None else None)
     _refuse(how, on)
     todo = tasks(home(), names or [], load, slow, certified=certificates is not None)
-    raise typer.Exit(_second_opinion(again(home(), todo, how, where, load), how))
+    raise typer.Exit(_second_opinion(again(home(), todo, how, where, load), how, as_json))
 
 
-def _theorems(names: Sequence[str], fresh: bool, slow: bool, where: Where) -> int:
-    worst, number = HOLDS, 0
+def _theorems(names: Sequence[str], fresh: bool, slow: bool, where: Where, as_json: bool) -> int:
+    worst, number, documents = HOLDS, 0, list[Told]()
     folder = home()
     todo = [theorems_of(folder)[i].name for i in chosen(folder, names, slow)]
     if not todo:
-        out.print("undecided: there is no theorem", style="yellow")
+        _nothing(as_json)
         return UNDECIDED
     try:
-        with Counting("theorems", todo) as counting:
+        with Counting("theorems", todo, quiet=as_json) as counting:
             for told in prove_all(folder, fresh, where, names, slow, lambda name: counting.ended(todo.index(name))):
                 number += 1
-                _show(told)
+                documents.append(told)
+                if not as_json:
+                    _show(told)
                 worst = max(worst, STATUS.get(told.verdict, UNDECIDED), key=severity)
     except (Ended, KeyboardInterrupt):
         raise Ended(f"ended before it was done: {number} of {len(todo)} theorems have a verdict, and what was proved is "
                     "remembered") from None
+    if as_json:
+        print_document(documents)
     return worst
+
+
+def _nothing(as_json: bool) -> None:
+    if as_json:
+        print_document([])
+    else:
+        out.print("undecided: there is no theorem", style="yellow")
 
 
 def _show(told: Told) -> None:
@@ -98,24 +111,33 @@ def _refuse(how: How, on: str | None) -> None:
 # ---------------------------------------------------------------- a second opinion
 
 
-def _second_opinion(opinions: Iterable[Opinion], how: How) -> int:
-    worst, answers = HOLDS, list[Answer]()
+def _second_opinion(opinions: Iterable[Opinion], how: How, as_json: bool) -> int:
+    worst, answers, documents = HOLDS, list[Answer](), list[OpinionDocument]()
     for told in _by_theorem(opinions):
         found = [a for opinion in told for a in opinion.answers]
         verdict = _verdict(told, how)
         worst = max(worst, STATUS.get(verdict, UNDECIDED), key=severity)
-        seconds = sum(a.seconds for a in found)
-        out.print(f"[{STYLES.get(verdict, 'yellow')}]{verdict:>10}[/]  {_figures(found, how)}, {seconds:6.1f} s  "
-                  f"{escape(told[0].task.says)}  [dim]{escape(told[0].task.theorem)}[/]", soft_wrap=True)
-        for line in _complaints(told):
-            out.print(f"[bold red]{escape(line)}[/]", soft_wrap=True)
+        documents.append(opinion_document(told, verdict, list(_complaints(told))))
+        if not as_json:
+            _show_opinion(documents[-1], how)
         for folder in {how.smt, how.certificates} - {None}:
             _index(folder, found, told[0].task.theorem, how, new=not answers)
         answers += found
+    if as_json:
+        print_document(documents)
+        return worst
     seconds = sum(a.seconds for a in answers)
     out.print(f"{_figures(answers, how)}, {seconds:.1f} s of {how.second or 'cvc5'}, {sum(a.size for a in answers) / 1e6:.1f} MB "
               "of text", soft_wrap=True)
     return worst
+
+
+def _show_opinion(said: OpinionDocument, how: How) -> None:
+    seconds = sum(a.seconds for a in said.answers)
+    out.print(f"[{STYLES.get(said.verdict, 'yellow')}]{said.verdict:>10}[/]  {_figures(said.answers, how)}, {seconds:6.1f} s  "
+              f"{escape(said.says)}  [dim]{escape(said.name)}[/]", soft_wrap=True)
+    for line in said.complaints:
+        out.print(f"[bold red]{escape(line)}[/]", soft_wrap=True)
 
 
 def _by_theorem(opinions: Iterable[Opinion]) -> Iterator[list[Opinion]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,12 +17,15 @@ from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, app, err, 
 from refmodel.cli.progress import Counting
 from refmodel.engines.bench import Kill
 from refmodel.engines.bench import matrix as kill_matrix
+from refmodel.engines.machine import Told
 from refmodel.engines.replaying import replay as run_again
 from refmodel.engines.tokens import decode, has_changed, spec_of
+from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
 from refmodel.machine.x86.instructions import X86_INSTRUCTIONS, classify
 from refmodel.management.simulation import POLICIES
 from refmodel.report import efficiency, explaining, pages, stories, terminal
+from refmodel.report.documents import replay_document
 from refmodel.report.explained_documents import BugDocument, InstructionDocument
 
 TOPICS = ("exits", "instructions", "mechanisms", "policy")
@@ -79,6 +83,7 @@ def _rows(bugs: dict[str, Mutant], quiet: bool) -> tuple[dict[str, list[Kill]], 
 def replay(
     token: Annotated[str, typer.Argument(help="the token printed under a trace")],
     html: Html = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Run a recorded run again, step by step.
 
@@ -89,21 +94,28 @@ def replay(
     geometry, run = decode(outline, said)
     judged = outline.restricted(said.clause) if said.clause in {law.clause for law in outline.claims} else outline
     told = list(run_again(judged, geometry, run))
-    out.print(f"{spec}{f', judged by {said.clause}' if judged is not outline else ''}", soft_wrap=True, markup=False)
+    clause = said.clause if judged is not outline else None
     if has_changed(outline, said):
         err.print(f"refmodel: warning: the text of {spec} has changed since the token was made; the steps still apply",
                   soft_wrap=True, markup=False)
-    out.print(terminal.trace(outline, told))
-    broken = told[-1].broken if told else None
     if html is not None:
         pages.write(pages.Page("refmodel replay", stories=(stories.of_run(judged, geometry, run, spec, token),)), html)
-    if broken is not None:
-        out.print(terminal.broken_clause(broken))
-    elif told:
-        out.print(f"{spec}: the run breaks no law", style="green", soft_wrap=True)
+    if as_json:
+        print_document(replay_document(outline, spec, clause, has_changed(outline, said), told))
     else:
+        _show_run(outline, spec, clause, told)
+    raise typer.Exit(UNDECIDED if not told else HOLDS if told[-1].broken is None else FAILS)
+
+
+def _show_run(outline: Outline, spec: str, clause: str | None, told: Sequence[Told]) -> None:
+    out.print(f"{spec}{f', judged by {clause}' if clause is not None else ''}", soft_wrap=True, markup=False)
+    out.print(terminal.trace(outline, told))
+    if not told:
         out.print(f"{spec}: undecided: the run has no step", style="yellow", soft_wrap=True)
-    raise typer.Exit(FAILS if broken is not None else HOLDS if told else UNDECIDED)
+    elif told[-1].broken is not None:
+        out.print(terminal.broken_clause(told[-1].broken))
+    else:
+        out.print(f"{spec}: the run breaks no law", style="green", soft_wrap=True)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, print_document
 from refmodel.cli.progress import writing
 from refmodel.language import BadDesign
 from refmodel.oracle import api
@@ -28,6 +28,7 @@ def vectors(
                                                  "report by signature", min=1, max=MOST)] = None,
     results: Annotated[Path | None, typer.Option("--judge", help="write nothing, and judge what a consumer of these vectors found: "
                                                                  "a file with a result a line; of riscv, a signature")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="with --judge: print one JSON document")] = False,
 ) -> None:
     """Write conformance vectors for page walks and for a monitor. They are always the same. specs/vectors.md has their format, and
     specs/riscv.md that of RISC-V's. --count ends the command as soon as so many vectors are written.
@@ -39,7 +40,9 @@ def vectors(
     if results is not None:
         if count is not None or without or elf is not None:
             raise BadDesign("--judge is for vectors as they are; --count, --without and --elf are for writing")
-        raise typer.Exit(_judge(folder, results, architecture))
+        raise typer.Exit(_judge(folder, results, architecture, as_json))
+    if as_json:
+        raise BadDesign("--json goes with --judge: what is written are files of JSON lines, with a manifest in JSON")
     if elf is not None and architecture not in ARCHITECTURES:
         raise BadDesign("--elf is for --architecture riscv and riscv32")
     began = time.perf_counter()
@@ -53,8 +56,9 @@ def vectors(
     out.print(f"{sum(written.values()):>9,}  vectors in {time.perf_counter() - began:.0f} s")
 
 
-def _judge(folder: Path, results: Path, architecture: str) -> int:
+def _judge(folder: Path, results: Path, architecture: str, as_json: bool) -> int:
     """Judge what a consumer found: results by x86's vectors, or a signature by RISC-V's."""
+    from refmodel.cli.judge import judged_document
     from refmodel.oracle.vectors.results import judge_results
     from refmodel.report import terminal
 
@@ -65,7 +69,9 @@ def _judge(folder: Path, results: Path, architecture: str) -> int:
         raise BadDesign(f"{results}: no such file; expected "
                         + ("a signature" if riscv else "a file with a result a line"))
     verdicts = [judge_signature(folder, results)] if riscv else judge_results(folder, results)
-    for verdict in verdicts:
+    if as_json:
+        print_document([judged_document(verdict) for verdict in verdicts])
+    for verdict in () if as_json else verdicts:
         terminal.judged(out, verdict)
     if not any(verdict.checks for verdict in verdicts):
         return UNDECIDED

@@ -4,7 +4,7 @@ from typing import Any
 
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Gfn, Mfn, Vm
-from refmodel.monitor.buddy import Buddy, Moved, Span
+from refmodel.monitor.buddy import BlockState, Buddy, MemoryAdded, Moved, Span
 from refmodel.monitor.frames import Use
 
 
@@ -30,6 +30,17 @@ def nothing_is_given_from_what_leaves(s: Buddy, before: Buddy, mfn: Mfn) -> Any:
 def a_page_in_a_leaving_block_can_be_moved(s: Buddy, vm: Vm, gfn: Gfn) -> Any:
     leaves = s.in_frame(vm, gfn) and s.block_states[s.block[s.p2m[vm, gfn].mfn]].leaving
     return implies(leaves, s.may_move(vm, gfn) or s.held(vm, gfn))
+
+
+@law("RES-3", "A block that is plugged in was not there before, and is then free in one piece.")
+def a_block_that_is_added_is_there(s: Buddy, before: Buddy, outcome: MemoryAdded) -> Any:
+    return before.block_states[outcome.block].span == Span.OFFLINE and s.block_states[outcome.block] == BlockState()
+
+
+@law("EFF-2", "A page that is said not to have moved is where it was.")
+def a_page_that_did_not_move_is_where_it_was(s: Buddy, before: Buddy, outcome: Moved) -> Any:
+    return implies(not outcome.moved,
+                   s.p2m[outcome.vm, outcome.gfn].mfn == before.p2m[outcome.vm, outcome.gfn].mfn)
 
 
 @law("RES-3", "A page that was moved lies in a block that stays, and the frame that it left is free unless others lie in it.")

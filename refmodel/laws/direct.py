@@ -6,7 +6,6 @@ from refmodel.bare import Event
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Index, Mfn, Vcpu, Vm
 from refmodel.mmu.direct import BaseLoaded, DirectBareMachine, DirectMmu, Hypercall, Pinned, Standing, Touched, Type, TypedFrame
-from refmodel.mmu.direct_grants import DirectGrants
 
 
 def is_table(frame: TypedFrame) -> Any:
@@ -238,57 +237,3 @@ def dissolving_makes_progress(s: DirectMmu, before: DirectMmu, mfn: Mfn, index: 
     dissolving = before.frames[mfn].standing == Standing.DISSOLVING and s.frames[mfn].standing == Standing.DISSOLVING
     return implies(dissolving and s.unchecked[mfn, index] and not before.unchecked[mfn, index],
                    before.held[mfn, index].live and not s.held[mfn, index].live)
-
-
-# ---------------------------------------------------------------- grants and descriptors
-
-
-@law("ISO-1", "What a VM has mapped of a grant was granted to it, by the frame's owner, and is still.")
-def mapped_grants_are_granted(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
-    track, grant, frame = s.maptrack[vm, mfn], s.grants[mfn], s.frames[mfn]
-    return (implies(grant.offered, frame.owned and grant.to != frame.vm)
-            and implies(track.host or track.device, s.granted(vm, mfn))
-            and implies(track.device, grant.writable and frame.type == Type.WRITABLE))
-
-
-@law("ISO-1", "An entry for a granted frame is the one that the grant's mapping names, and gives no more than was granted.")
-def granted_entries_are_tracked(s: DirectGrants, mfn: Mfn, index: Index) -> Any:
-    held = s.held[mfn, index]
-    track = s.maptrack[s.frames[mfn].vm, held.mfn]
-    return (implies(held.live and held.granted, track.host and track.table == mfn and track.index == index
-                    and implies(held.writable, s.grants[held.mfn].writable) and not held.link)
-            and implies(held.live and not held.granted, s.frames[held.mfn].vm == s.frames[mfn].vm)
-            and implies(held.granted, held.live))
-
-
-@law("ISO-1", "The entry that a grant's mapping names maps the frame that was granted.")
-def tracked_entries_map_the_grant(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
-    track = s.maptrack[vm, mfn]
-    held, home = s.held[track.table, track.index], s.frames[track.table]
-    return implies(track.host, held.live and held.granted and held.mfn == mfn and home.owned and home.vm == vm
-                   and home.type == Type.L1)
-
-
-@law("EQV-2", "A device is let at a frame that was granted to it, as long as the grant's mapping says so.")
-def granted_devices_reach_the_frame(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
-    return implies(s.maptrack[vm, mfn].device, s.iommu[vm, mfn])
-
-
-@law("EQV-2", "What a VM has mapped of a grant stays mapped, for its processors and its devices, until it unmaps that itself.")
-def mapped_grants_stay_mapped(s: DirectGrants, before: DirectGrants, actor: Vm, vm: Vm, mfn: Mfn) -> Any:
-    was, now = before.maptrack[vm, mfn], s.maptrack[vm, mfn]
-    return implies(actor != vm, implies(was.host, now.host and now.table == was.table and now.index == was.index)
-                   and implies(was.device, now.device))
-
-
-@law("ISO-3", "Descriptors in use are such as their owner may have.")
-def descriptors_in_use_are_fit(s: DirectGrants, mfn: Mfn, index: Index) -> Any:
-    frame = s.frames[mfn]
-    return implies(frame.type == Type.SEGMENT and s.words[mfn, index].gate, s.gates[frame.vm])
-
-
-@law("ISO-3", "A vCPU's descriptors lie in a descriptor page of the VM's own.")
-def descriptors_lie_in_descriptor_pages(s: DirectGrants, vm: Vm, vcpu: Vcpu) -> Any:
-    gdt = s.gdt[vm, vcpu]
-    frame = s.frames[gdt.mfn]
-    return implies(gdt.loaded, frame.owned and frame.vm == vm and frame.type == Type.SEGMENT)

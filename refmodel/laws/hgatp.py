@@ -70,7 +70,8 @@ def a_hart_that_must_fence_was_asked(s: VmidMmu, cpu: Cpu, gfn: Gfn) -> Any:
 @law("EFF-1", "An access faults only for what the table does not give, or what an entry that the hart remembers does not.")
 def accesses_fault_only_for_a_right(s: VmidMmu, outcome: Seen, before: VmidMmu, actor: int) -> Any:
     access = Access.WRITE if outcome.write else Access.FETCH if outcome.fetch else Access.READ
-    return implies(outcome.shown.event == Event.EXITED, before.faults(actor, outcome.cpu, outcome.gfn, access))
+    return implies(outcome.shown.event == Event.EXITED,
+                   outcome.gfn != NOTHING and before.faults(actor, outcome.cpu, outcome.gfn, access))
 
 
 @law("EFF-2", "A guest-page fault that was served leaves the right that was lacked, and no hart remembers there that it was.")

@@ -5,7 +5,7 @@ from typing import Any
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Chain, Gfn, Mfn, Vm
 from refmodel.monitor.frames import Use
-from refmodel.monitor.ksm import Ksm, Scan, nodes_of
+from refmodel.monitor.ksm import Ksm, Merged, NodeLinked, Scan, nodes_of
 
 
 @law("ISO-2", "A node of the stable tree is a shared frame: nobody stores to it, and it is not free.")
@@ -31,6 +31,16 @@ def compared_pages_hold_the_same(s: Ksm, vm: Vm, gfn: Gfn) -> Any:
 def chains_hold_one_content(s: Ksm, mfn: Mfn, other: Mfn) -> Any:
     node, another = s.stable_tree[mfn], s.stable_tree[other]
     return implies(node.linked and another.linked and node.chain == another.chain, s.memory[mfn] == s.memory[other])
+
+
+@law("EFF-2", "A page whose frame was made a node of the stable tree lies in a node.")
+def frames_become_nodes(s: Ksm, outcome: NodeLinked) -> Any:
+    return s.stable_tree[s.p2m[outcome.vm, outcome.gfn].mfn].linked
+
+
+@law("EFF-2", "A page that was merged lies in the node's frame.")
+def merged_pages_lie_in_the_node(s: Ksm, outcome: Merged) -> Any:
+    return s.p2m[outcome.vm, outcome.gfn].mfn == outcome.mfn and s.stable_tree[outcome.mfn].linked
 
 
 @law("RES-1", "A chain has as many nodes as it counts.")

@@ -38,6 +38,12 @@ def what_is_freed_holds_nothing(s: Migration, before: Migration, vm: Vm, gfn: Gf
     return implies(before.kept[vm, gfn].kept and not s.kept[vm, gfn].kept, s.origin[vm, gfn].is_zero())
 
 
+@law("EQV-4", "A page that its guest has stored to, and one that comes or goes, is not called free any more.")
+def pages_in_use_are_not_called_free(s: FreePageHinting, before: FreePageHinting, vm: Vm, gfn: Gfn) -> Any:
+    changed = s.plugged[vm, gfn] != before.plugged[vm, gfn] or s.bare_memory[vm, gfn] != before.bare_memory[vm, gfn]
+    return implies(changed, not s.called_free[vm, gfn])
+
+
 @law("EQV-4", "A page that was skipped is there, and its guest needs nothing of it, unless a dirty flag says otherwise.")
 def skipped_pages_are_free(s: FreePageHinting, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.sent[vm, gfn] == Sent.SKIPPED, s.plugged[vm, gfn] and (s.is_written(vm, gfn) or s.called_free[vm, gfn]))

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from refmodel.bare_roles import Privilege
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.cells import Access
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-from refmodel.mmu.shadow_roles import Emulated, Privilege, RoleFilled, ShadowRolesMmu
+from refmodel.mmu.shadow_roles import Emulated, RoleFilled, ShadowRolesMmu
 
 
 @law("ISO-5", "What the monitor writes in a guest's name goes to that guest's frames.")
@@ -48,18 +49,17 @@ def entries_are_made_of_the_role(s: ShadowRolesMmu, vm: Vm, vcpu: Vcpu, table: G
     entry, leaf = s.leaves[vm, vcpu, table, writable, user, executable, page], s.cells[vm, table, page]
     control = s.control[vm, vcpu]
     w, u = writable and leaf.rights.writable, user and leaf.rights.user
-    x = (executable and leaf.rights.executable) or not control.nxe
+    x = executable and leaf.rights.executable
     as_guests = (w or not entry.rights.writable) and entry.rights.user == u and entry.rights.executable == x
     for_supervisor = (entry.rights.writable and not entry.rights.user and not w and not control.wp
                       and not (u and control.smap) and entry.rights.executable == (x and not (u and control.smep)))
-    return implies(entry.present, leaf.present and leaf.gfn == entry.gfn and (as_guests or for_supervisor))
+    return implies(entry.present, leaf.present and leaf.gfn == entry.gfn and (x or control.nxe) and (as_guests or for_supervisor))
 
 
 @law("EQV-3", "An instruction that the monitor carries out faults as it would, with the same error code.")
 def emulated_faults_are_as_due(s: ShadowRolesMmu, outcome: Emulated) -> Any:
     return (outcome.faulted == outcome.due_to_fault
-            and implies(outcome.faulted, outcome.fault.present == outcome.due.present and outcome.fault.write == outcome.due.write
-                        and outcome.fault.user == outcome.due.user and outcome.fault.fetch == outcome.due.fetch))
+            and implies(outcome.faulted, outcome.fault == outcome.due))
 
 
 @law("EQV-4", "An accessed flag is set where the guest's processor would have set it.")

@@ -10,7 +10,7 @@ import attrs
 
 from refmodel.language import NOTHING, Total, count, guest, require
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-from refmodel.mmu.direct import Base, DirectMmu, Held, Hypercall, MachineWord, Standing, Type, TypedFrame
+from refmodel.mmu.direct import Base, DirectMmu, Held, MachineWord, Standing, Type, TypedFrame
 
 
 @attrs.frozen
@@ -32,6 +32,52 @@ class GrantMapping:
     device: bool = False
 
 
+@attrs.frozen
+class GrantChanged:
+    """What a VM learns that offers one of its frames, or ends the offer: whether the grant is changed."""
+
+    done: bool
+    mfn: Mfn
+
+
+@attrs.frozen
+class GrantMapped:
+    """What a hypercall answers that is to map a granted frame by an entry of the caller's table."""
+
+    done: bool
+    mfn: Mfn
+    table: Mfn
+    index: Index
+    aligned: bool
+    writable: bool
+
+
+@attrs.frozen
+class DeviceMapped:
+    """What a hypercall answers that is to let the caller's devices write to a granted frame."""
+
+    done: bool
+    mfn: Mfn
+
+
+@attrs.frozen
+class MachphysUpdated:
+    """What a hypercall answers that is to write down which guest frame a machine frame is."""
+
+    done: bool
+    mfn: Mfn
+    gfn: Gfn
+
+
+@attrs.frozen
+class DescriptorsSet:
+    """What a hypercall answers that is to use a frame as a vCPU's descriptors."""
+
+    done: bool
+    vcpu: Vcpu
+    mfn: Mfn
+
+
 class DirectGrants(DirectMmu):
     no_bare_machine = "which entry a grant is mapped by is known to the monitor alone"
 
@@ -48,40 +94,43 @@ class DirectGrants(DirectMmu):
     arbitrary = ("gates",)
 
     @guest
-    def machphys_update(self, vm: Vm, mfn: Mfn, gfn: Gfn) -> Hypercall:
+    def machphys_update(self, vm: Vm, mfn: Mfn, gfn: Gfn) -> MachphysUpdated:
         """MMU_MACHPHYS_UPDATE: write down which guest frame a machine frame is. It is held on to while that is done."""
-        require(self.frames[mfn].owned)
         self.get_page(mfn)
-        if self.frames[mfn].vm != vm:
+        if not self.owns(vm, mfn):
             self.put_page(mfn)
-            return Hypercall(False)
+            return MachphysUpdated(False, mfn, gfn)
         self.m2p[mfn] = gfn
         self.put_page(mfn)
-        return Hypercall(True)
+        return MachphysUpdated(True, mfn, gfn)
 
     # ------------------------------------------------------------ grants
 
     @guest
-    def grant(self, vm: Vm, mfn: Mfn, to: Vm, writable: bool) -> None:
+    def grant(self, vm: Vm, mfn: Mfn, to: Vm, writable: bool) -> GrantChanged:
         """The owner of a frame offers it to another VM, or changes its offer, while nothing of it is mapped."""
-        require(self.frames[mfn].owned and self.frames[mfn].vm == vm)
+        require(self.owns(vm, mfn))
         require(vm != to)
-        require(self.mapped(mfn) == 0)
+        if self.mapped(mfn) > 0:
+            return GrantChanged(False, mfn)
         self.grants[mfn] = Grant(True, to, writable)
+        return GrantChanged(True, mfn)
 
     @guest
-    def revoke(self, vm: Vm, mfn: Mfn) -> None:
+    def revoke(self, vm: Vm, mfn: Mfn) -> GrantChanged:
         """The offer ends, once nothing of it is mapped."""
-        require(self.frames[mfn].owned and self.frames[mfn].vm == vm)
-        require(self.mapped(mfn) == 0)
+        require(self.owns(vm, mfn))
+        if self.mapped(mfn) > 0:
+            return GrantChanged(False, mfn)
         self.grants[mfn] = Grant()
+        return GrantChanged(True, mfn)
 
     def granted(self, vm: Vm, mfn: Mfn) -> bool:
         grant = self.grants[mfn]
         return self.frames[mfn].owned and grant.offered and grant.to == vm
 
     @guest
-    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> Hypercall:
+    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantMapped:
         """GNTTABOP_map_grant_ref with GNTMAP_contains_pte: an entry of the caller's own table is to map the frame.
 
         The caller names the entry by its machine address, which need not be that of an entry at all.
@@ -90,9 +139,9 @@ class DirectGrants(DirectMmu):
         require(self.granted(vm, mfn) and not track.host)
         require(home.owned and home.vm == vm and home.type == Type.L1 and home.standing == Standing.VALID)
         if not aligned or (writable and not self.grants[mfn].writable) or self.held[table, index].granted:
-            return Hypercall(False)
+            return GrantMapped(False, mfn, table, index, aligned, writable)
         if writable and not self.get_writable(mfn):
-            return Hypercall(False)
+            return GrantMapped(False, mfn, table, index, aligned, writable)
         self.get_page(mfn)
         old = self.held[table, index]
         word = MachineWord(True, writable, mfn=mfn)
@@ -101,19 +150,19 @@ class DirectGrants(DirectMmu):
         self.held[table, index] = Held(True, mfn, writable, granted=True)
         self.maptrack[vm, mfn] = attrs.evolve(track, host=True, table=table, index=index)
         self.drop(old)
-        return Hypercall(True)
+        return GrantMapped(True, mfn, table, index, aligned, writable)
 
     @guest
-    def grant_map_device(self, vm: Vm, mfn: Mfn) -> Hypercall:
+    def grant_map_device(self, vm: Vm, mfn: Mfn) -> DeviceMapped:
         """GNTMAP_device_map: the caller's devices are to write to the frame."""
         track = self.maptrack[vm, mfn]
         require(self.granted(vm, mfn) and not track.device)
         if not self.grants[mfn].writable or not self.get_writable(mfn):
-            return Hypercall(False)
+            return DeviceMapped(False, mfn)
         self.get_page(mfn)
         self.iommu[vm, mfn] = True
         self.maptrack[vm, mfn] = attrs.evolve(track, device=True)
-        return Hypercall(True)
+        return DeviceMapped(True, mfn)
 
     @guest
     def grant_unmap(self, vm: Vm, mfn: Mfn, host: bool, device: bool) -> None:
@@ -148,7 +197,6 @@ class DirectGrants(DirectMmu):
     def transfer(self, vm: Vm, mfn: Mfn, other: Vm) -> None:
         """GNTTABOP_transfer: a frame gets another owner. What it was used as, and found fit for, goes with the old one."""
         require(self.idle(vm, mfn))
-        require(vm != other)
         self.forget_frame(mfn)
         self.iommu[vm, mfn] = False
         self.grants[mfn] = Grant()
@@ -156,22 +204,22 @@ class DirectGrants(DirectMmu):
         self.iommu[other, mfn] = True
 
     @guest
-    def set_gdt(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> Hypercall:
+    def set_gdt(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> DescriptorsSet:
         """Use a frame as a vCPU's descriptors. One that was found fit and not written to since need not be looked at again."""
         frame, old = self.frames[mfn], self.gdt[vm, vcpu]
         require(frame.owned and frame.vm == vm)
         if frame.standing != Standing.PLAIN or (frame.type != Type.SEGMENT and frame.uses > 0):
-            return Hypercall(False)
+            return DescriptorsSet(False, vcpu, mfn)
         if frame.type != Type.SEGMENT:
             if self.call_gates(mfn) > 0 and not self.gates[vm]:
-                return Hypercall(False)
+                return DescriptorsSet(False, vcpu, mfn)
             self.forget_frame(mfn)
             self.iommu[vm, mfn] = False
         self.frames[mfn] = attrs.evolve(frame, type=Type.SEGMENT, uses=frame.uses + 1)
         self.gdt[vm, vcpu] = Base(True, mfn)
         if old.loaded:
             self.put_type(old.mfn)
-        return Hypercall(True)
+        return DescriptorsSet(True, vcpu, mfn)
 
     @guest
     def reset_gdt(self, vm: Vm, vcpu: Vcpu) -> None:
@@ -185,9 +233,6 @@ class DirectGrants(DirectMmu):
         return count(self.words, lambda word, frame, index: frame == mfn and word.gate)
 
     # ------------------------------------------------------------ what grants add to
-
-    def idle(self, vm: Vm, mfn: Mfn) -> bool:
-        return super().idle(vm, mfn) and self.mapped(mfn) == 0
 
     def decrease_reservation(self, vm: Vm, mfn: Mfn) -> None:
         super().decrease_reservation(vm, mfn)

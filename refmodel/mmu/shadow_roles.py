@@ -19,53 +19,21 @@ those that run without the monitor. A read-modify-write that the monitor carries
 so.
 """
 
-import enum
-
 import attrs
 
-from refmodel.language import NOTHING, Design, Total, guest, operation, require, reset
+from refmodel.bare_roles import (
+    Control,
+    Fault,
+    Privilege,
+    Rights,
+    RoleCell,
+    RolesBareMachine,
+    architecture_permits,
+    rights_of_both,
+)
+from refmodel.language import NOTHING, Total, guest, operation, require, reset
 from refmodel.machine.cells import Access, Flags
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
-
-
-@attrs.frozen
-class Rights:
-    """R/W, U/S and the inverse of XD, of one entry or of a path."""
-
-    writable: bool = False
-    user: bool = False
-    executable: bool = False
-
-
-@attrs.frozen
-class RoleCell:
-    """A guest's entry."""
-
-    present: bool = False
-    rights: Rights = Rights()
-    gfn: Gfn = NOTHING
-    large: bool = False
-    """PS, which is reserved at the two upper levels here, as it is at level 4 of the real ones."""
-
-
-@attrs.frozen
-class Control:
-    """A vCPU's root and the flags that change what entries mean."""
-
-    root: Gfn = NOTHING
-    wp: bool = False
-    smep: bool = False
-    nxe: bool = False
-    smap: bool = False
-
-
-class Privilege(enum.Enum):
-    """Who makes an access."""
-
-    USER = "user"
-    SUPERVISOR = "supervisor"
-    SUPERVISOR_WITH_AC = "supervisor, EFLAGS.AC set"
-    """STAC and CLAC do not exit: the monitor never knows for longer than one exit."""
 
 
 @attrs.frozen
@@ -95,16 +63,6 @@ class PageOf:
 
 
 @attrs.frozen
-class Fault:
-    """A page fault's error code: P, W/R, U/S, I/D (SDM Vol. 3A 4.7)."""
-
-    present: bool = False
-    write: bool = False
-    user: bool = False
-    fetch: bool = False
-
-
-@attrs.frozen
 class Emulated:
     """An instruction that the monitor carried out: whether it faulted, and how; and how it is due."""
 
@@ -128,29 +86,7 @@ class RoleFilled:
     access: Access
 
 
-def rights_of_both(a: Rights, b: Rights) -> Rights:
-    """What a path gives: a right that is here was given at both levels (SDM Vol. 3A 4.6.1)."""
-    return Rights(a.writable and b.writable, a.user and b.user, a.executable and b.executable)
-
-
-def architecture_permits(rights: Rights, control: Control, by: Privilege, access: Access) -> bool:
-    """Whether a path's rights let an access through (SDM Vol. 3A 4.6.1). With NXE clear, XD is not looked at."""
-    user = by == Privilege.USER
-    if user and not rights.user:
-        return False
-    if access != Access.FETCH and by == Privilege.SUPERVISOR and rights.user and control.smap:
-        return False
-    if access == Access.WRITE:
-        return rights.writable or (not user and not control.wp)
-    if access == Access.FETCH:
-        return (rights.executable or not control.nxe) and not (not user and rights.user and control.smep)
-    return True
-
-
-class ShadowRolesMmu(Design):
-    cells: Total[tuple[Vm, Gfn, Index], RoleCell]
-    """The guest's tables."""
-    control: Total[tuple[Vm, Vcpu], Control]
+class ShadowRolesMmu(RolesBareMachine):
     links: Total[tuple[Vm, Vcpu, Gfn, Index, Index], RoleLink]
     """The upper levels of a vCPU's shadow: for a root and the indexes of two levels. vCPUs differ in their flags, and share
     nothing."""
@@ -163,8 +99,6 @@ class ShadowRolesMmu(Design):
     owner: Total[Mfn, PageOf]
     flags: Total[tuple[Mfn, Index], Flags]
     """The accessed and dirty flags, in machine memory."""
-    bare_flags: Total[tuple[Vm, Gfn, Index], Flags]
-    """As the guest's processor would have set them."""
 
     arbitrary = ("guess",)
 
@@ -177,27 +111,12 @@ class ShadowRolesMmu(Design):
         return RoleCell(self.leads_on(first) and self.leads_on(second), self.inherited(first, second), second.gfn)
 
     def leads_on(self, cell: RoleCell) -> bool:
-        """Whether an upper entry can be walked on from: one with a reserved flag ends in a fault."""
+        """Whether an upper entry can be walked on from: one with a page-size flag ends in a fault."""
         return cell.present and not cell.large
 
     def inherited(self, first: RoleCell, second: RoleCell) -> Rights:
         """What a leaf table's shadow inherits: the rights that every level above it gives."""
         return rights_of_both(first.rights, second.rights)
-
-    def bare_above(self, vm: Vm, root: Gfn, top: Index, middle: Index) -> RoleCell:
-        """The same, as the architecture has it."""
-        first = self.cells[vm, root, top]
-        second = self.cells[vm, first.gfn, middle]
-        usable = first.present and second.present and not first.large and not second.large
-        return RoleCell(usable, rights_of_both(first.rights, second.rights), second.gfn)
-
-    def bare_permits(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege,
-                     access: Access) -> bool:
-        """Whether the guest's processor would let an access through."""
-        control = self.control[vm, vcpu]
-        way = self.bare_above(vm, control.root, top, middle)
-        leaf = self.cells[vm, way.gfn, page]
-        return way.present and leaf.present and architecture_permits(rights_of_both(way.rights, leaf.rights), control, by, access)
 
     # ------------------------------------------------------------ the hardware, on the shadow
 
@@ -208,13 +127,10 @@ class ShadowRolesMmu(Design):
         return attrs.evolve(entry, present=link.present and entry.present)
 
     def hardware_lets(self, vm: Vm, vcpu: Vcpu, entry: RoleEntry, by: Privilege, access: Access) -> bool:
-        """The processor runs with WP set, with the guest's SMEP and SMAP, and with NXE as the monitor sets it. With NXE clear, XD
-        is reserved."""
-        guests, nxe = self.control[vm, vcpu], self.hardware_nxe(vm, vcpu)
-        if not nxe and not entry.rights.executable:
-            return False
+        """The processor runs with WP set, with the guest's SMEP and SMAP, and with NXE as the monitor sets it."""
+        guests = self.control[vm, vcpu]
         return entry.present and architecture_permits(
-            entry.rights, Control(NOTHING, True, guests.smep, nxe, guests.smap), by, access)
+            entry.rights, Control(NOTHING, True, guests.smep, self.hardware_nxe(vm, vcpu), guests.smap), by, access)
 
     def hardware_nxe(self, vm: Vm, vcpu: Vcpu) -> bool:
         """EFER.NXE while the guest runs."""
@@ -224,8 +140,7 @@ class ShadowRolesMmu(Design):
     def access(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege, access: Access) -> None:
         """An access that the shadow lets through runs without the monitor. The guest's processor would have set flags by it."""
         require(self.hardware_lets(vm, vcpu, self.walked(vm, vcpu, top, middle, page), by, access))
-        table = self.bare_above(vm, self.control[vm, vcpu].root, top, middle).gfn
-        self.bare_set_flags(vm, table, page, access == Access.WRITE)
+        self.bare_mark(vm, vcpu, top, middle, page, access == Access.WRITE)
 
     # ------------------------------------------------------------ the guest changes something
 
@@ -241,7 +156,6 @@ class ShadowRolesMmu(Design):
     @guest
     def write_control(self, vm: Vm, vcpu: Vcpu, control: Control) -> None:
         """MOV to CR0, CR3 or CR4, or WRMSR to EFER: roles made under the old flags serve no more."""
-        require(control.root != NOTHING)
         self.control[vm, vcpu] = control
         self.drop(vm)
 
@@ -263,12 +177,12 @@ class ShadowRolesMmu(Design):
     @operation
     def page_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege,
                    access: Access) -> RoleFilled:
-        """A fault on the shadow that the guest's tables do not explain: make the entry, such as this access needs it."""
+        """A fault on the shadow that the guest's tables do not explain: make the entry, such as this access needs it. A processor
+        may report a fault whose entry has been made since; the entry is made once more."""
         control = self.control[vm, vcpu]
         way = self.above(vm, control.root, top, middle)
         leaf = self.cells[vm, way.gfn, page]
         rights = rights_of_both(way.rights, leaf.rights)
-        require(not self.hardware_lets(vm, vcpu, self.walked(vm, vcpu, top, middle, page), by, access))
         require(way.present and leaf.present)
         require(self.host[vm, way.gfn] != NOTHING)
         require(architecture_permits(rights, control, by, access))
@@ -278,7 +192,7 @@ class ShadowRolesMmu(Design):
         self.leaves[vm, vcpu, way.gfn, role.writable, role.user, role.executable, page] = RoleEntry(
             True, self.made_for(rights, control, by == Privilege.USER, access, self.is_dirty(vm, way.gfn, page)), leaf.gfn)
         self.set_flags(vm, way.gfn, page, access == Access.WRITE)
-        self.bare_set_flags(vm, way.gfn, page, access == Access.WRITE)
+        self.bare_mark(vm, vcpu, top, middle, page, access == Access.WRITE)
         return RoleFilled(True, vm, vcpu, top, middle, page, by, access)
 
     def takes_emulation(self, rights: Rights, control: Control, by: Privilege, access: Access) -> bool:
@@ -289,10 +203,9 @@ class ShadowRolesMmu(Design):
     def made_for(self, rights: Rights, control: Control, user: bool, access: Access, dirty: bool) -> Rights:
         """The rights of a shadow entry. Where the supervisor writes to what is read-only, because WP is clear, the user is
         kept out. Nobody writes to what is not dirty yet, but by the write that makes it so."""
-        executable = rights.executable or not control.nxe
         if access == Access.WRITE and not user and not rights.writable:
-            return Rights(True, False, executable and not (rights.user and control.smep))
-        return Rights(rights.writable and (dirty or access == Access.WRITE), rights.user, executable)
+            return Rights(True, False, rights.executable and not (rights.user and control.smep))
+        return Rights(rights.writable and (dirty or access == Access.WRITE), rights.user, rights.executable)
 
     def is_dirty(self, vm: Vm, table: Gfn, index: Index) -> bool:
         """A leaf entry's dirty flag, in the guest's table."""
@@ -303,10 +216,6 @@ class ShadowRolesMmu(Design):
         mfn = self.frame_of(vm, table)
         self.flags[mfn, index] = Flags(True, self.flags[mfn, index].dirty or write)
 
-    def bare_set_flags(self, vm: Vm, table: Gfn, index: Index, write: bool) -> None:
-        """The guest's processor would set them, by an access that it carries out (SDM Vol. 3A 4.8)."""
-        self.bare_flags[vm, table, index] = Flags(True, self.bare_flags[vm, table, index].dirty or write)
-
     def frame_of(self, vm: Vm, gfn: Gfn) -> Mfn:
         """Where to write when a guest's table is to be written to."""
         return self.host[vm, gfn]
@@ -315,24 +224,19 @@ class ShadowRolesMmu(Design):
     def emulate_rmw(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege) -> Emulated:
         """The monitor carries out a read-modify-write. Whether it faults is found out before it is begun."""
         due = not self.bare_permits(vm, vcpu, top, middle, page, by, Access.WRITE)
-        mapped = self.mapped(vm, vcpu, top, middle, page)
+        due_fault = self.bare_write_fault(vm, vcpu, top, middle, page, by)
         faulted, fault = self.rmw_fault(vm, vcpu, top, middle, page, by)
-        table = self.bare_above(vm, self.control[vm, vcpu].root, top, middle).gfn
+        table = self.above(vm, self.control[vm, vcpu].root, top, middle).gfn
         require(due or self.host[vm, table] != NOTHING)
         if not faulted:
             self.set_flags(vm, table, page, True)
         if not due:
-            self.bare_set_flags(vm, table, page, True)
-        return Emulated(faulted, fault, due, Fault(mapped, True, by == Privilege.USER) if due else Fault())
+            self.bare_mark(vm, vcpu, top, middle, page, True)
+        return Emulated(faulted, fault, due, due_fault)
 
     def rmw_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege
                   ) -> tuple[bool, Fault]:
         """Translate for writing, once."""
         if self.bare_permits(vm, vcpu, top, middle, page, by, Access.WRITE):
             return False, Fault()
-        return True, Fault(self.mapped(vm, vcpu, top, middle, page), True, by == Privilege.USER)
-
-    def mapped(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index) -> bool:
-        """Whether every level has an entry: the P bit of an error code."""
-        way = self.bare_above(vm, self.control[vm, vcpu].root, top, middle)
-        return way.present and self.cells[vm, way.gfn, page].present
+        return True, self.bare_write_fault(vm, vcpu, top, middle, page, by)

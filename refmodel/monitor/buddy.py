@@ -16,7 +16,7 @@ import enum
 
 import attrs
 
-from refmodel.language import NOTHING, Total, count, operation, require, reset
+from refmodel.language import NOTHING, Total, count, operation, pending, require, reset
 from refmodel.machine.cells import Cell, Cells
 from refmodel.machine.names import Block, Gfn, Index, Mfn, Vm
 from refmodel.monitor.frames import Frame, FrameBlocks, Use
@@ -45,6 +45,13 @@ class Moved:
     vm: Vm
     gfn: Gfn
     moved: bool
+
+
+@attrs.frozen
+class MemoryAdded:
+    """A block was plugged in."""
+
+    block: Block
 
 
 class Buddy(FrameBlocks, P2m):
@@ -80,11 +87,12 @@ class Buddy(FrameBlocks, P2m):
     # ------------------------------------------------------------ memory comes and goes
 
     @operation
-    def add_memory(self, block: Block) -> None:
+    def add_memory(self, block: Block) -> MemoryAdded:
         """A block is plugged in."""
         require(self.block_states[block].span == Span.OFFLINE)
         self.block_states[block] = BlockState()
         self.forget_what_is_clean(block)
+        return MemoryAdded(block)
 
     @operation
     def fill_while_absent(self, mfn: Mfn, offset: Index, value: Cell) -> None:
@@ -105,6 +113,10 @@ class Buddy(FrameBlocks, P2m):
     def call_removing_off(self, block: Block) -> None:
         require(self.block_states[block].leaving)
         self.block_states[block] = attrs.evolve(self.block_states[block], leaving=False)
+
+    @pending("EFF-4", "A block that is to be removed, and is free in one piece, can be removed.", until="remove_memory")
+    def block_not_removed(self, block: Block) -> bool:
+        return self.block_states[block] == BlockState(Span.WHOLE, leaving=True)
 
     @operation
     def remove_memory(self, block: Block) -> None:

@@ -57,6 +57,23 @@ class ChainOfNodes:
     limit: Count = 0
 
 
+@attrs.frozen
+class NodeLinked:
+    """The frame in which a page lies became a node of the stable tree."""
+
+    vm: Vm
+    gfn: Gfn
+
+
+@attrs.frozen
+class Merged:
+    """A page came to lie in a node's frame."""
+
+    vm: Vm
+    gfn: Gfn
+    mfn: Mfn
+
+
 class Ksm(CopyOnWrite):
     rmap_items: Total[tuple[Vm, Gfn], RmapItem]
     stable_tree: Total[Mfn, StableNode]
@@ -77,7 +94,7 @@ class Ksm(CopyOnWrite):
     # ------------------------------------------------------------ nodes
 
     @operation
-    def stabilise(self, vm: Vm, gfn: Gfn, limit: Count) -> None:
+    def stabilise(self, vm: Vm, gfn: Gfn, limit: Count) -> NodeLinked:
         """Another page was found to hold what this one holds: its frame becomes a node, to be shared."""
         require(self.rmap_items[vm, gfn].scan == Scan.UNSTABLE)
         require(self.may_merge(vm, gfn))
@@ -86,9 +103,10 @@ class Ksm(CopyOnWrite):
         chain: Chain = choose(Chain, lambda chain: self.chains[chain].nodes == 0)
         self.protect_and_wait(vm, gfn)
         self.link_node(vm, gfn, chain, ChainOfNodes(1, limit))
+        return NodeLinked(vm, gfn)
 
     @operation
-    def extend_chain(self, vm: Vm, gfn: Gfn, full: Mfn) -> None:
+    def extend_chain(self, vm: Vm, gfn: Gfn, full: Mfn) -> NodeLinked:
         """A node holds what this page holds, and is full: the page's frame becomes one more of its chain."""
         require(self.rmap_items[vm, gfn].scan == Scan.UNSTABLE)
         require(self.may_merge(vm, gfn))
@@ -99,6 +117,7 @@ class Ksm(CopyOnWrite):
         require(self.alike(self.p2m[vm, gfn].mfn, full))
         chain = self.stable_tree[full].chain
         self.link_node(vm, gfn, chain, attrs.evolve(self.chains[chain], nodes=self.chains[chain].nodes + 1))
+        return NodeLinked(vm, gfn)
 
     def link_node(self, vm: Vm, gfn: Gfn, chain: Chain, nodes: ChainOfNodes) -> None:
         mfn = self.p2m[vm, gfn].mfn
@@ -148,7 +167,7 @@ class Ksm(CopyOnWrite):
         self.rmap_items[vm, gfn] = RmapItem(Scan.COMPARED, item.mfn) if self.alike(self.p2m[vm, gfn].mfn, item.mfn) else RmapItem()
 
     @operation
-    def replace(self, vm: Vm, gfn: Gfn) -> None:
+    def replace(self, vm: Vm, gfn: Gfn) -> Merged:
         """The page comes to lie in the node's frame, and its own is free."""
         item = self.rmap_items[vm, gfn]
         require(item.scan == Scan.COMPARED)
@@ -156,6 +175,7 @@ class Ksm(CopyOnWrite):
         require(self.may_join(item.mfn))
         self.join(vm, gfn, item.mfn)
         self.rmap_items[vm, gfn] = RmapItem()
+        return Merged(vm, gfn, item.mfn)
 
     # ------------------------------------------------------------ what ends it
 

@@ -46,6 +46,18 @@ class SlotLookUp:
 
 
 @attrs.frozen
+class SlotChanged:
+    """A memory slot came or went, and whether it is there now."""
+
+    shown: ClassVar[None] = None
+    """The guest is shown nothing: it learns what memory it has from its firmware."""
+
+    vm: Vm
+    region: Region
+    added: bool
+
+
+@attrs.frozen
 class MmioRemembered:
     """What a look-up found was remembered for a place; the generation in which the look-up began."""
 
@@ -72,11 +84,12 @@ class MemorySlots(P2m):
     # ------------------------------------------------------------ slots come and go
 
     @operation
-    def add_slot(self, vm: Vm, region: Region) -> None:
+    def add_slot(self, vm: Vm, region: Region) -> SlotChanged:
         """From now on there may be memory there."""
         require(not self.memory_slots[vm, region])
         self.memory_slots[vm, region] = True
         self.begin_generation(vm)
+        return SlotChanged(vm, region, added=True)
 
     @guest
     def eject_page(self, vm: Vm, gfn: Gfn) -> None:
@@ -85,12 +98,13 @@ class MemorySlots(P2m):
         self.unplug_page(vm, gfn)
 
     @operation
-    def delete_slot(self, vm: Vm, region: Region) -> None:
+    def delete_slot(self, vm: Vm, region: Region) -> SlotChanged:
         """A slot in which there is no memory any more is deleted."""
         require(self.memory_slots[vm, region])
         require(self.is_unused(vm, region))
         self.memory_slots[vm, region] = False
         self.begin_generation(vm)
+        return SlotChanged(vm, region, added=False)
 
     def is_unused(self, vm: Vm, region: Region) -> bool:
         """Whether no page of a slot is backed by anything."""

@@ -11,9 +11,9 @@ import msgspec
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.counterexamples import Counterexample
 from refmodel.engines.judgements import Simulated
-from refmodel.engines.machine import Broken, Failure
+from refmodel.engines.machine import Broken, Failure, Told
 from refmodel.engines.verdicts import EngineReport, Numbers, conclusion, status_of
-from refmodel.engines.words import call, place
+from refmodel.engines.words import call, change_text, outcome_text, place
 from refmodel.engines.words import shown as shown_value
 from refmodel.language.design import Outline
 from refmodel.report import terminal
@@ -75,6 +75,39 @@ class CounterexampleDocument(BrokenDocument):
     entries: tuple[EntryDocument, ...]
     other_entries: int
     """How many further entries matter to nothing and are not shown."""
+
+
+@attrs.frozen
+class ChangeDocument:
+    """An entry of a table that a step changed."""
+
+    entry: str
+    before: str
+    after: str
+
+
+@attrs.frozen
+class StepDocument:
+    """A step of a run: the operation with its arguments, what it changed, and what it showed."""
+
+    step: str
+    changes: tuple[ChangeDocument, ...]
+    shows: str
+    """Empty where it showed nothing."""
+
+
+@attrs.frozen
+class ReplayDocument:
+    """What ``refmodel replay`` says of a token."""
+
+    design: str
+    judged_by: str | None
+    """The one clause that the run is judged by; None for all laws."""
+    text_has_changed: bool
+    """Whether the design's text is another than when the token was made."""
+    steps: tuple[StepDocument, ...]
+    broken: BrokenDocument | None
+    """None where the run breaks no law."""
 
 
 @attrs.frozen
@@ -254,6 +287,15 @@ def _failure(name: str, outline: Outline, report: EngineReport) -> FailureDocume
 def _run(run: BrokenRun) -> FailureDocument:
     steps = tuple(str(terminal.step_title(run.design, i, t)) for i, t in enumerate(run.told(), 1))
     return FailureDocument(**_broken(run.failure.broken), steps=steps, token=run.token)
+
+
+def replay_document(design: Outline, spec: str, clause: str | None, text_has_changed: bool, told: Sequence[Told]) -> ReplayDocument:
+    """What is said of a run that was run again."""
+    steps = tuple(StepDocument(str(terminal.step_title(design, number, each)),
+                               tuple(ChangeDocument(*change_text(design, change)) for change in each.changes),
+                               outcome_text(each.outcome)) for number, each in enumerate(told, 1))
+    broken = told[-1].broken if told else None
+    return ReplayDocument(spec, clause, text_has_changed, steps, None if broken is None else BrokenDocument(**_broken(broken)))
 
 
 def _broken(broken: Broken) -> dict[str, Any]:

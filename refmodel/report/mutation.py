@@ -24,8 +24,8 @@ nothing notices shows that a law is missing, or that the place is of no use. Thi
 ## What is changed
 
 Every function that an operation of the design can call is changed. Laws are not changed. The text that states what is due to a
-guest (`refmodel/machine`, `refmodel/bare.py`, `refmodel/bare_levels.py`, `refmodel/mmu/control_registers.py`) is judged apart, as
-`machine`.
+guest (`refmodel/machine`, `refmodel/bare.py`, `refmodel/bare_levels.py`, `refmodel/bare_roles.py`,
+`refmodel/mmu/control_registers.py`) is judged apart, as `machine`.
 
 | operator | change |
 |---|---|

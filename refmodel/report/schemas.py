@@ -8,7 +8,15 @@ from typing import Any
 
 import msgspec
 
-from refmodel.report.documents import ComparedDocument, DesignDocument, FlowDocument, LeaksDocument, RefinementDocument
+from refmodel.engines.theorems import Told
+from refmodel.report.documents import (
+    ComparedDocument,
+    DesignDocument,
+    FlowDocument,
+    LeaksDocument,
+    RefinementDocument,
+    ReplayDocument,
+)
 from refmodel.report.explained_documents import (
     BugDocument,
     ExitsDocument,
@@ -19,12 +27,16 @@ from refmodel.report.explained_documents import (
 from refmodel.report.explaining import Explanation
 from refmodel.report.judged_documents import DrivenDocument, JudgedDocument, TraceDocument
 from refmodel.report.mutation_documents import MutationDocument
+from refmodel.report.proved_documents import OpinionDocument
 
 EACH_OF: dict[str, tuple[type, ...]] = {
     "check": (DesignDocument, JudgedDocument),
     "check --against": (ComparedDocument,),
     "judge TRACE": (TraceDocument,),
     "judge IMPLEMENTATION": (JudgedDocument,),
+    "vectors --judge": (JudgedDocument,),
+    "prove": (Told,),
+    "prove --second": (OpinionDocument,),
     "leaks": (LeaksDocument,),
     "leaks --flows": (FlowDocument,),
     "bench": (BugDocument,),
@@ -36,6 +48,7 @@ ONE: dict[str, type] = {
     "refine": RefinementDocument,
     "mutate": MutationDocument,
     "drive": DrivenDocument,
+    "replay": ReplayDocument,
     "explain CLAUSE": Explanation,
     "explain policy": PoliciesDocument,
     "explain exits": ExitsDocument,

@@ -3,8 +3,8 @@
 Two paths to one table, one of them read-only higher up, then shared a shadow that could be written through.
 """
 
+from refmodel.bare_roles import Rights, RoleCell
 from refmodel.designs import ShadowRoles
-from refmodel.mmu.shadow_roles import Rights, RoleCell
 
 ENTRY, CLAUSE = "A10", "EQV-2"
 

@@ -4,7 +4,7 @@
 from refmodel.designs import DirectWithGrants
 from refmodel.language import require
 from refmodel.machine.names import Gfn, Mfn, Vm
-from refmodel.mmu.direct import Hypercall
+from refmodel.mmu.direct_grants import MachphysUpdated
 
 ENTRY, CLAUSE = "A28", "RES-1"
 
@@ -12,11 +12,11 @@ ENTRY, CLAUSE = "A28", "RES-1"
 class Bug(DirectWithGrants):
     """A hypercall that is refused after it took a reference does not give it back."""
 
-    def machphys_update(self, vm: Vm, mfn: Mfn, gfn: Gfn) -> Hypercall:
+    def machphys_update(self, vm: Vm, mfn: Mfn, gfn: Gfn) -> MachphysUpdated:
         require(self.frames[mfn].owned)
         self.get_page(mfn)
         if self.frames[mfn].vm != vm:
-            return Hypercall(False)
+            return MachphysUpdated(False, mfn, gfn)
         self.m2p[mfn] = gfn
         self.put_page(mfn)
-        return Hypercall(True)
+        return MachphysUpdated(True, mfn, gfn)

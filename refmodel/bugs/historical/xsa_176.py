@@ -3,8 +3,8 @@
 The processor faults on PS at level 4; the shadow made memory of what the entry's address led to.
 """
 
+from refmodel.bare_roles import RoleCell
 from refmodel.designs import ShadowRoles
-from refmodel.mmu.shadow_roles import RoleCell
 
 ENTRY, CLAUSE = "A16", "EQV-2"
 

@@ -6,7 +6,8 @@ The eight bytes written lie across two entries, and leave bits of the guest's ch
 from refmodel.designs import DirectWithGrants
 from refmodel.language import choose, require
 from refmodel.machine.names import Index, Mfn, Vm
-from refmodel.mmu.direct import Hypercall, MachineWord, Standing, Type
+from refmodel.mmu.direct import MachineWord, Standing, Type
+from refmodel.mmu.direct_grants import GrantMapped
 
 ENTRY, CLAUSE = "B01", "ISO-3"
 
@@ -14,7 +15,7 @@ ENTRY, CLAUSE = "B01", "ISO-3"
 class Bug(DirectWithGrants):
     """The address of the entry that is to map a grant need not be that of an entry."""
 
-    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> Hypercall:
+    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantMapped:
         if aligned:
             return super().grant_map_pte(vm, mfn, table, index, aligned, writable)
         home = self.frames[table]
@@ -23,4 +24,4 @@ class Bug(DirectWithGrants):
         other: Mfn = choose(Mfn, lambda other: True)
         self.words[table, index] = MachineWord(True, writable, mfn=other)
         self.bare_words[table, index] = MachineWord(True, writable, mfn=other)
-        return Hypercall(True)
+        return GrantMapped(True, mfn, table, index, aligned, writable)

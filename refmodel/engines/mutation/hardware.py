@@ -45,6 +45,7 @@ RISCV_WALKS = ("test_riscv_walks.py",)
 JUDGES = {
     "bare": Witnesses(("test_bare.py",)),
     "bare_levels": Witnesses(("test_bare_levels.py",)),
+    "bare_roles": Witnesses(("test_bare_roles.py",)),
     "mmu.control_registers": Witnesses(("test_bare.py",)),
     "machine.cells": Witnesses(("test_cells.py",), ("x86.entries.walking_bits_is_walking_cells(4)",)),
     "machine.x86.entries": Witnesses(("test_entries.py",), ("x86.entries.",)),

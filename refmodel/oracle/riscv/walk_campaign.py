@@ -14,7 +14,7 @@ from refmodel.oracle.riscv.host import Profile
 from refmodel.oracle.riscv.layout import BASE, is_vs
 from refmodel.oracle.riscv.outcomes import Lawful, Observed, Outcome, allows, wrong_flags
 from refmodel.oracle.riscv.reasons import reason
-from refmodel.oracle.riscv.walk_tests import HIGH, SIZE, Stages, WalkTest, entry_words, make, name_of
+from refmodel.oracle.riscv.walk_tests import HIGH, SIZE, TOP, Stages, WalkTest, entry_words, make, name_of
 
 WALK = "Privileged Architecture, Sv32, Virtual Address Translation Process"
 FLAGS = "Privileged Architecture, Sv32, Addressing and Memory Protection, on PTE updates"
@@ -69,11 +69,13 @@ class RiscvCampaign:
         if finding is None:
             return None
         found = known.told_apart(self.implementation, finding, test.made_by)
-        if not self.stages.high:
-            return found
-        high = f"{found.title}{HIGH}"
-        as_known = known.explanation(self.implementation, found.title), known.explanation(self.implementation, high)
-        return attrs.evolve(found, title=high) if as_known[1] or not as_known[0] else found
+        high, top = (attrs.evolve(found, title=f"{found.title}{where}") for where in (HIGH, TOP))
+        if test.top and self._known(top):
+            return top
+        return high if self.stages.high and (self._known(high) or not self._known(found)) else found
+
+    def _known(self, finding: Finding) -> bool:
+        return known.explanation(self.implementation, finding.title) is not None
 
 
 def compare(test: WalkTest, way: Lawful, observed: Observed) -> Finding | None:

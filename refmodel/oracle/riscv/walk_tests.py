@@ -19,6 +19,7 @@ from refmodel.oracle.riscv.layout import (
     DATA_1,
     DATA_2,
     G_ROOT,
+    G_UPPER,
     GPA_DATA,
     TABLES_1,
     VS_TABLES,
@@ -38,6 +39,7 @@ PHYSICAL_BITS = 40
 """Where tests have addresses that lead beyond memory, some bit from this one on is set."""
 SCHEMES = {0: "Bare", 2: "Sv32", 3: "Sv39", 4: "Sv48", 5: "Sv57"}
 HIGH = ", guest-physical addresses from 4 GiB on"
+TOP = ", of a guest-physical address whose highest bit is set"
 ALONE = (Instruction.LOAD, Instruction.STORE, Instruction.FETCH, Instruction.AMO)
 BOTH = (*ALONE, Instruction.HLV, Instruction.HSV, Instruction.HLVX)
 
@@ -98,6 +100,12 @@ class WalkTest:
     def made_by(self) -> str:
         """How the access is made: by which instruction, and whether MPRV and MPV make M-mode's access a guest's."""
         return f"{self.instruction.value} with MPV" if self.hart.mprv and self.hart.mpv else self.instruction.value
+
+    @property
+    def top(self) -> bool:
+        """Whether the highest bit of the page's guest-physical address is set, so that the upper half of the G-stage's root is
+        used."""
+        return not self.stages.sv32 and any(G_ROOT + 0x2000 <= at < G_ROOT + 0x4000 for at in self.entries)
 
     @property
     def fixed(self) -> Mapping[int, int]:
@@ -168,7 +176,24 @@ def make(data: bytes, stages: Stages, profile: Profile) -> WalkTest:
         address ^= 1 << (38 + draw.byte() % 26)
     if address & ~0xFFF == BASE:
         address |= 0x800  # a store that is not translated must miss the agent
+    if stages.second in (3, 4) and draw.one_in(8):
+        at = VS_TABLES[leaf] + stages.size * index[leaf] if stages.first else None
+        return _in_upper_quarter(WalkTest(entries, hart, made, address, stages), at, 1 + draw.byte() % 3)
     return WalkTest(entries, hart, made, address, stages)
+
+
+def _in_upper_quarter(test: WalkTest, leaf: int | None, quarter: int) -> WalkTest:
+    """The same test with its page elsewhere in guest-physical memory, where the G-stage's root has entries beyond the first quarter
+    (``norm:hgatp_mode_x4``). ``leaf``: which entry of the VS-stage's leads there. Under Sv57x4 none can."""
+    above, entries = quarter << test.stages.shift(test.stages.second + 1), dict(test.entries)
+    if test.stages.second == 3:
+        first = G_ROOT + test.stages.size * (GPA_DATA >> 30)
+        entries[first + 0x1000 * quarter] = entries.pop(first)
+    else:
+        entries[G_ROOT + 0x1000 * quarter] = pointer(G_UPPER[3])
+    if leaf is None:
+        return attrs.evolve(test, entries=entries, address=test.address ^ above)
+    return attrs.evolve(test, entries={**entries, leaf: entries[leaf] ^ above >> 2})
 
 
 def _leaf(byte: int) -> int:

@@ -1,0 +1,160 @@
+"""Frames that change hands under direct paging: what grants, transfers and descriptor pages have to keep."""
+
+from typing import Any
+
+from refmodel.language import count, implies, law
+from refmodel.machine.names import Index, Mfn, Vcpu, Vm
+from refmodel.mmu.direct import Standing, Type, TypedFrame
+from refmodel.mmu.direct_grants import DescriptorsSet, DeviceMapped, DirectGrants, GrantChanged, GrantMapped, MachphysUpdated
+
+# ---------------------------------------------------------------- isolation
+
+
+@law("ISO-1", "What a VM has mapped of a grant was granted to it, by the frame's owner, and is still.")
+def mapped_grants_are_granted(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
+    track, grant, frame = s.maptrack[vm, mfn], s.grants[mfn], s.frames[mfn]
+    return (implies(grant.offered, frame.owned and grant.to != frame.vm)
+            and implies(track.host or track.device, s.granted(vm, mfn))
+            and implies(track.device, grant.writable and frame.type == Type.WRITABLE))
+
+
+@law("ISO-1", "An entry for a granted frame is the one that the grant's mapping names, and gives no more than was granted.")
+def granted_entries_are_tracked(s: DirectGrants, mfn: Mfn, index: Index) -> Any:
+    held = s.held[mfn, index]
+    track = s.maptrack[s.frames[mfn].vm, held.mfn]
+    return (implies(held.live and held.granted, track.host and track.table == mfn and track.index == index
+                    and implies(held.writable, s.grants[held.mfn].writable) and not held.link)
+            and implies(held.live and not held.granted, s.frames[held.mfn].vm == s.frames[mfn].vm)
+            and implies(held.granted, held.live))
+
+
+@law("ISO-1", "The entry that a grant's mapping names maps the frame that was granted.")
+def tracked_entries_map_the_grant(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
+    track = s.maptrack[vm, mfn]
+    held, home = s.held[track.table, track.index], s.frames[track.table]
+    return implies(track.host, held.live and held.granted and held.mfn == mfn and home.owned and home.vm == vm
+                   and home.type == Type.L1)
+
+
+@law("EQV-2", "A device is let at a frame that was granted to it, as long as the grant's mapping says so.")
+def granted_devices_reach_the_frame(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
+    return implies(s.maptrack[vm, mfn].device, s.iommu[vm, mfn])
+
+
+@law("EQV-2", "What a VM has mapped of a grant stays mapped, for its processors and its devices, until it unmaps that itself.")
+def mapped_grants_stay_mapped(s: DirectGrants, before: DirectGrants, actor: Vm, vm: Vm, mfn: Mfn) -> Any:
+    was, now = before.maptrack[vm, mfn], s.maptrack[vm, mfn]
+    return implies(actor != vm, implies(was.host, now.host and now.table == was.table and now.index == was.index)
+                   and implies(was.device, now.device))
+
+
+@law("ISO-3", "Descriptors in use are such as their owner may have.")
+def descriptors_in_use_are_fit(s: DirectGrants, mfn: Mfn, index: Index) -> Any:
+    frame = s.frames[mfn]
+    return implies(frame.type == Type.SEGMENT and s.words[mfn, index].gate, s.gates[frame.vm])
+
+
+@law("ISO-3", "A vCPU's descriptors lie in a descriptor page of the VM's own.")
+def descriptors_lie_in_descriptor_pages(s: DirectGrants, vm: Vm, vcpu: Vcpu) -> Any:
+    gdt = s.gdt[vm, vcpu]
+    frame = s.frames[gdt.mfn]
+    return implies(gdt.loaded, frame.owned and frame.vm == vm and frame.type == Type.SEGMENT)
+
+
+@law("ISO-5", "A frame's grant is changed by steps of the frame's owner only.")
+def grants_are_their_owners(s: DirectGrants, before: DirectGrants, actor: Vm, mfn: Mfn) -> Any:
+    return implies(s.grants[mfn] != before.grants[mfn], before.owns(actor, mfn))
+
+
+@law("ISO-5", "The guest frame that a machine frame is said to be is changed by steps of the machine frame's owner only.")
+def machphys_entries_are_their_owners(s: DirectGrants, before: DirectGrants, actor: Vm, mfn: Mfn) -> Any:
+    return implies(s.m2p[mfn] != before.m2p[mfn], before.owns(actor, mfn))
+
+
+@law("ISO-5", "A frame passes from one VM to another by a step of its old owner only.")
+def frames_are_given_by_their_owners(s: DirectGrants, before: DirectGrants, actor: Vm, mfn: Mfn) -> Any:
+    was, now = before.frames[mfn], s.frames[mfn]
+    return implies(was.owned and now.owned and now.vm != was.vm, was.vm == actor)
+
+
+# ---------------------------------------------------------------- answers
+
+
+def may_become_writable(frame: TypedFrame) -> Any:
+    """Whether a frame may be used as writable memory (once more): nothing uses it as anything else."""
+    return frame.standing == Standing.PLAIN and (frame.type == Type.WRITABLE or frame.uses == 0)
+
+
+def is_unchanged(s: DirectGrants, before: DirectGrants, mfn: Mfn, index: Index) -> Any:
+    """Whether a frame, a word of it, and what an entry in it holds are as they were."""
+    return (s.frames[mfn] == before.frames[mfn] and s.words[mfn, index] == before.words[mfn, index]
+            and s.held[mfn, index] == before.held[mfn, index])
+
+
+@law("EQV-2", "The owner of a frame can change its grant as long as no VM has mapped anything of it.")
+def grants_change_while_unmapped(s: DirectGrants, before: DirectGrants, outcome: GrantChanged) -> Any:
+    mapped = count(before.maptrack, lambda track, vm, frame: frame == outcome.mfn and (track.host or track.device))
+    return outcome.done == (mapped == 0)
+
+
+@law("EQV-2", "A granted frame is mapped if the entry is one, maps no grant yet, and the right asked for can be given.")
+def grants_are_mapped_where_they_can_be(s: DirectGrants, before: DirectGrants, outcome: GrantMapped) -> Any:
+    grant, frame = before.grants[outcome.mfn], before.frames[outcome.mfn]
+    return outcome.done == (outcome.aligned and not before.held[outcome.table, outcome.index].granted
+                            and implies(outcome.writable, grant.writable and may_become_writable(frame)))
+
+
+@law("EQV-2", "A grant that was mapped is mapped by the entry that was named, with the right asked for.")
+def mapped_grants_are_as_asked_for(s: DirectGrants, outcome: GrantMapped, actor: Vm) -> Any:
+    track, held = s.maptrack[actor, outcome.mfn], s.held[outcome.table, outcome.index]
+    return implies(outcome.done, track.host and track.table == outcome.table and track.index == outcome.index
+                   and held.writable == outcome.writable)
+
+
+@law("EQV-2", "A mapping of a grant that is refused changes no frame, no word, and nothing that an entry holds.")
+def refused_grants_change_nothing(s: DirectGrants, before: DirectGrants, outcome: GrantMapped, mfn: Mfn, index: Index) -> Any:
+    return implies(not outcome.done, is_unchanged(s, before, mfn, index))
+
+
+@law("EQV-2", "A VM's devices are let at a granted frame if the grant is for writing and the frame can be written to.")
+def devices_are_let_where_they_can_be(s: DirectGrants, before: DirectGrants, outcome: DeviceMapped, actor: Vm) -> Any:
+    grant, frame = before.grants[outcome.mfn], before.frames[outcome.mfn]
+    return (outcome.done == (grant.writable and may_become_writable(frame))
+            and implies(outcome.done, s.maptrack[actor, outcome.mfn].device))
+
+
+@law("EQV-2", "A device mapping of a grant that is refused changes no frame, no word, and nothing that an entry holds.")
+def refused_devices_change_nothing(s: DirectGrants, before: DirectGrants, outcome: DeviceMapped, mfn: Mfn, index: Index) -> Any:
+    return implies(not outcome.done, is_unchanged(s, before, mfn, index))
+
+
+@law("EQV-2", "The owner of a machine frame can say which guest frame it is, and nobody else can.")
+def machphys_entries_are_as_asked_for(s: DirectGrants, before: DirectGrants, outcome: MachphysUpdated, actor: Vm) -> Any:
+    return (outcome.done == before.owns(actor, outcome.mfn)
+            and implies(outcome.done, s.m2p[outcome.mfn] == outcome.gfn))
+
+
+@law("EQV-2", "An update of the machine-to-physical table changes no frame, no word, and nothing that an entry holds.")
+def machphys_updates_change_no_frame(s: DirectGrants, before: DirectGrants, outcome: MachphysUpdated, mfn: Mfn,
+                                     index: Index) -> Any:
+    return is_unchanged(s, before, mfn, index)
+
+
+@law("EQV-2", "A frame becomes a vCPU's descriptors if it was found fit before, or is in no use and fit.")
+def descriptors_are_set_where_they_can_be(s: DirectGrants, before: DirectGrants, outcome: DescriptorsSet, actor: Vm) -> Any:
+    frame = before.frames[outcome.mfn]
+    gates = count(before.words, lambda word, table, index: table == outcome.mfn and word.gate)
+    return outcome.done == (frame.standing == Standing.PLAIN and (
+        frame.type == Type.SEGMENT or (frame.uses == 0 and (gates == 0 or before.gates[actor]))))
+
+
+@law("EQV-2", "Descriptors that were set are the vCPU's; a refusal leaves it those that it had.")
+def descriptors_are_what_was_asked_for(s: DirectGrants, before: DirectGrants, outcome: DescriptorsSet, actor: Vm) -> Any:
+    now, was = s.gdt[actor, outcome.vcpu], before.gdt[actor, outcome.vcpu]
+    return implies(outcome.done, now.loaded and now.mfn == outcome.mfn) and implies(not outcome.done, now == was)
+
+
+@law("EQV-2", "Descriptors that are refused change no frame, no word, and nothing that an entry holds.")
+def refused_descriptors_change_nothing(s: DirectGrants, before: DirectGrants, outcome: DescriptorsSet, mfn: Mfn,
+                                       index: Index) -> Any:
+    return implies(not outcome.done, is_unchanged(s, before, mfn, index))
