@@ -172,6 +172,7 @@ BREAK = {
     "what_is_reserved_is_given_to_no_other": {"kept-given-away", "promised-in-use", "read-into-anothers"},
     "maximums_are_kept": {"given-beyond-maximum", "read-into-anothers"},
     "limits_are_limits": {"admitted-below-minimum"},
+    "promises_stay": {"promise-taken-back"},
     "below_the_minimum_nobody_is_refused": {"refused-below-minimum", "given-in-name"},
     "what_is_said_to_be_given_is": {"given-in-name"},
     "nobody_is_taken_below_the_minimum": {"revoked-below-minimum"},

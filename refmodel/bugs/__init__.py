@@ -352,6 +352,7 @@ MUTANTS: dict[str, Mutant] = {
     "roles-smap-outwitted": Mutant(shadow_roles.RolesSmapOutwitted, "EQV-2"),
     "kept-given-away": Mutant(reservation.KeptGivenAway, "RES-4"),
     "promised-twice": Mutant(reservation.PromisedTwice, "RES-4"),
+    "promise-taken-back": Mutant(reservation.PromiseTakenBack, "RES-4"),
     "revoked-below-minimum": Mutant(reservation.RevokedBelowMinimum, "RES-4"),
     "given-beyond-maximum": Mutant(reservation.GivenBeyondMaximum, "RES-4"),
     "given-in-name": Mutant(reservation.GivenInName, "RES-4"),

@@ -39,6 +39,17 @@ class PromisedInUse(Reservations):
         return self.reserved[mfn] == NOTHING
 
 
+class PromiseTakenBack(Reservations):
+    """A VM is promised less than it was admitted with."""
+
+    @operation
+    def unreserve(self, vm: Vm, mfn: Mfn) -> None:
+        limits = self.limits[vm]
+        require(self.reserved[mfn] == vm)
+        self.reserved[mfn] = NOTHING
+        self.limits[vm] = attrs.evolve(limits, minimum=limits.minimum - 1)
+
+
 class RevokedBelowMinimum(Reservations):
     """The policy takes what it likes, and forgets the minimum."""
 

@@ -34,6 +34,11 @@ def limits_are_limits(s: Reservation, vm: Vm) -> Any:
     return (implies(limits.admitted, limits.minimum <= limits.maximum) and implies(not limits.admitted, limits.maximum == 0))
 
 
+@law("RES-4", "What a VM was promised when it was admitted stays so while it is.")
+def promises_stay(s: Reservation, before: Reservation, vm: Vm) -> Any:
+    return implies(before.limits[vm].admitted and s.limits[vm].admitted, s.limits[vm] == before.limits[vm])
+
+
 @law("RES-4", "An admitted VM of which an exit is not served for want of a frame for the page has its minimum.")
 def below_the_minimum_nobody_is_refused(s: Reservation, before: Reservation, outcome: Handled) -> Any:
     vm, limits = outcome.vm, before.limits[outcome.vm]
