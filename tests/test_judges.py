@@ -90,6 +90,10 @@ def astray(way: Lawful, test: object) -> Lawful:
     return attrs.evolve(way, outcome=attrs.evolve(way.outcome, address=way.outcome.address ^ 0x1000))
 
 
+def taken_for_no_address(way: Lawful, test: object) -> Lawful:
+    return attrs.evolve(way, outcome=Outcome("#GP")) if way.outcome.kind == "#PF" and way.outcome.code & RSVD else way
+
+
 def let_through(way: Lawful, test: object) -> Lawful:
     write = test.access.write and way.outcome.kind == "#PF" and way.outcome.code & 9 == P  # type: ignore[attr-defined]
     return attrs.evolve(way, outcome=Outcome("completed", 0, 0x100000)) if write else way
@@ -97,6 +101,7 @@ def let_through(way: Lawful, test: object) -> Lawful:
 
 @pytest.mark.parametrize(("campaign", "said"), [
     (plain_walks(without_bit(RSVD, RSVD)), "not taken as reserved"),
+    (plain_walks(taken_for_no_address), "#GP where a #PF for reserved bits is due"),
     (plain_walks(without_bit(P, RSVD)), "error code of a #PF for reserved bits lacks P"),
     (plain_walks(unmarked), "dirty flag"),
     (plain_walks(astray), "another physical address"),

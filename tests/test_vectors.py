@@ -383,6 +383,39 @@ def test_pages_and_tables_lie_above_4_gib(some: Path) -> None:
         assert sum(root >> 32 != 0 for root, _ in read) > 3 and sum(page >> 32 != 0 for _, page in read) > 3, name
 
 
+def test_the_highest_bit_of_a_guest_physical_address_is_no_sign(some: Path) -> None:
+    """An address that has it set is translated: a walker that has it repeated above, as a linear one's, goes wrong."""
+    highest = [test for _, test in completed(some / "npt-4.jsonl") if isinstance(test, walks.NptTest) and test.gpa >> 47]
+    assert len(highest) > 20
+    plain = next(test for test in paths.ept_tests(4, 40) if walks.due(test)[0].outcome.kind == "completed")
+    test = variations.with_the_highest_bit(plain, random.Random(0))
+    assert test.gpa == plain.gpa | 1 << 47 and [w.outcome for w in walks.due(test)] == [w.outcome for w in walks.due(plain)]
+    draw = random.Random(1)
+    assert any("the highest bit" in what and other.gpa >> 47 for what, other in (variations.varied(plain, draw) for _ in range(9)))
+
+
+def test_flags_of_entries_that_no_test_changes_are_as_they_are(some: Path, tmp_path: Path) -> None:
+    """A right walker may report them, since they are set already; any other bit there is a deviation."""
+    told, wrong, fixed = [], [], 0
+    for vector, test, (way, *_) in itertools.islice(files.read(some / "nested-ept.jsonl"), 200):
+        assert isinstance(test, NestedTest)
+        flags = {at: way.must.get(at, 0) | way.may.get(at, 0) for at in {*way.must, *way.may}}
+        result = files.End(way.outcome.kind, hex(way.outcome.code), hex(way.outcome.address), {}, {}, hex(way.outcome.linear))
+        fixed += sum(at in test.fixed for at in flags)
+        told.append(_result(vector.id, result, flags))
+        wrong.append(_result(vector.id, result, {**flags, min(test.fixed): 0x40}))
+    assert fixed > 100
+    for results, right in ((told, True), (wrong, False)):
+        (tmp_path / "results.jsonl").write_text("".join(results))
+        (verdict,) = judge_results(some, tmp_path / "results.jsonl")
+        assert verdict.checks == 200 and (not verdict.deviations) == right
+
+
+def _result(name: str, end: files.End, flags: dict[int, int]) -> str:
+    made = {"id": name, "end": end.end, "code": end.code, "address": end.address, "linear": end.linear}
+    return json.dumps({**made, "flags": {hex(at): hex(word) for at, word in flags.items()}}) + "\n"
+
+
 def ept_varied() -> Iterator[tuple[str, paths.EptTest]]:
     test = next(test for test in paths.ept_tests(4, 40) if walks.due(test)[0].outcome.kind == "completed")
     draw = random.Random(1)

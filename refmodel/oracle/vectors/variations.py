@@ -115,19 +115,30 @@ def with_high_tables(test: Any, draw: random.Random) -> Any:
     return attrs.evolve(test, entries=entries, cpu=attrs.evolve(test.cpu, cr3=test.cpu.cr3 + by))
 
 
+def with_the_highest_bit(test: Any, draw: random.Random) -> Any:
+    """The guest-physical address with its highest bit set that tables of 4 levels translate: it is no sign."""
+    root = test.ept.root & FRAME
+    at = root | test.gpa >> 36 & 0x7F8
+    if test.ept.levels != 4 or test.gpa >> 47 or at not in test.entries or at + 0x800 in test.entries:
+        return test
+    entries = {place + (0x800 if place == at else 0): entry for place, entry in test.entries.items()}
+    return attrs.evolve(test, entries=entries, gpa=test.gpa | 1 << 47)
+
+
 def _high(draw: random.Random, bits: int) -> int:
     return draw.randrange(FOUR_GIB, 1 << bits) & FRAME
 
 
 CHANGES: dict[str, Change] = {
     "ignored bits": with_ignored_bits, "bits 11:0 of CR3": with_flags_of_cr3, "a page above 4 GiB": with_a_high_page,
-    "tables above 4 GiB": with_high_tables}
-"""In the order in which they can be made. A two-dimensional walk's tables stay where they are."""
+    "tables above 4 GiB": with_high_tables, "the highest bit of the address": with_the_highest_bit}
+"""In the order in which they can be made. A two-dimensional walk's tables stay where they are, and a linear address has a sign."""
 
 
 def varied(test: Any, draw: random.Random) -> tuple[str, Any]:
     """The test with one or more of these changes, and which."""
-    possible = [name for name in CHANGES if not (isinstance(test, NestedTest) and name == "tables above 4 GiB")]
+    possible = [name for name, change in CHANGES.items() if not (isinstance(test, NestedTest) and change is with_high_tables)
+                and (isinstance(test, EptTest) or change is not with_the_highest_bit)]
     chosen = [name for name in possible if draw.random() < 0.5] or [draw.choice(possible)]
     for name in chosen:
         test = CHANGES[name](test, draw)
