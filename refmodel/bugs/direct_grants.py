@@ -49,7 +49,7 @@ class RevokedFromDevices(DirectWithGrants):
             self.unmap_device(grant.to, mfn)
             self.maptrack[grant.to, mfn] = GrantMapping()
         self.grants[mfn] = Grant()
-        return GrantChanged(True, mfn)
+        return GrantChanged(True, mfn, Grant())
 
 
 class RefusedAndGivenBackTwice(DirectWithGrants):
@@ -67,10 +67,7 @@ class RevokedByAnyone(DirectWithGrants):
 
     def revoke(self, vm: Vm, mfn: Mfn) -> GrantChanged:
         require(self.frames[mfn].owned)
-        if self.mapped(mfn) > 0:
-            return GrantChanged(False, mfn)
-        self.grants[mfn] = Grant()
-        return GrantChanged(True, mfn)
+        return self.change_grant(mfn, Grant())
 
 
 class GivenAwayByAnyone(DirectWithGrants):
@@ -111,6 +108,21 @@ class MachphysRefusalTypesTheFrame(DirectWithGrants):
         if not answer.done and self.frames[mfn].owned:
             self.get_writable(mfn)
         return answer
+
+
+class GrantChangedInName(DirectWithGrants):
+    """The owner of a frame learns that its grant is what it asked for, and it is as it was."""
+
+    def change_grant(self, mfn: Mfn, grant: Grant) -> GrantChanged:
+        return GrantChanged(self.mapped(mfn) == 0, mfn, grant)
+
+
+class GrantMappedForAnyone(DirectWithGrants):
+    """A mapping of a grant is answered for a frame that was never granted to the caller."""
+
+    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantMapped:
+        require(self.owns(vm, mfn) and writable)
+        return GrantMapped(False, mfn, table, index, aligned, writable)
 
 
 class EveryGrantInUse(DirectWithGrants):

@@ -91,10 +91,23 @@ def is_unchanged(s: DirectGrants, before: DirectGrants, mfn: Mfn, index: Index) 
             and s.held[mfn, index] == before.held[mfn, index])
 
 
+@law("EQV-2", "A grant that was changed is what its owner asked for; a refusal leaves it as it was.")
+def grants_are_what_was_asked_for(s: DirectGrants, before: DirectGrants, outcome: GrantChanged) -> Any:
+    now = s.grants[outcome.mfn]
+    return (implies(outcome.done, now == outcome.asked)
+            and implies(not outcome.done, now == before.grants[outcome.mfn]))
+
+
 @law("EQV-2", "The owner of a frame can change its grant as long as no VM has mapped anything of it.")
 def grants_change_while_unmapped(s: DirectGrants, before: DirectGrants, outcome: GrantChanged) -> Any:
     mapped = count(before.maptrack, lambda track, vm, frame: frame == outcome.mfn and (track.host or track.device))
     return outcome.done == (mapped == 0)
+
+
+@law("ISO-1", "A VM that asks for a mapping of a grant was offered it, and names a level 1 table of its own.")
+def grants_are_mapped_by_those_they_are_for(s: DirectGrants, before: DirectGrants, outcome: GrantMapped, actor: Vm) -> Any:
+    return (before.granted(actor, outcome.mfn) and before.owns(actor, outcome.table)
+            and before.frames[outcome.table].type == Type.L1)
 
 
 @law("EQV-2", "A granted frame is mapped if the entry is one, maps no grant yet, and the right asked for can be given.")

@@ -34,10 +34,11 @@ class GrantMapping:
 
 @attrs.frozen
 class GrantChanged:
-    """What a VM learns that offers one of its frames, or ends the offer: whether the grant is changed."""
+    """What a VM learns that offers one of its frames, or ends the offer: whether the grant is what it asked for now."""
 
     done: bool
     mfn: Mfn
+    asked: Grant
 
 
 @attrs.frozen
@@ -111,19 +112,20 @@ class DirectGrants(DirectMmu):
         """The owner of a frame offers it to another VM, or changes its offer, while nothing of it is mapped."""
         require(self.owns(vm, mfn))
         require(vm != to)
-        if self.mapped(mfn) > 0:
-            return GrantChanged(False, mfn)
-        self.grants[mfn] = Grant(True, to, writable)
-        return GrantChanged(True, mfn)
+        return self.change_grant(mfn, Grant(True, to, writable))
 
     @guest
     def revoke(self, vm: Vm, mfn: Mfn) -> GrantChanged:
         """The offer ends, once nothing of it is mapped."""
         require(self.owns(vm, mfn))
+        return self.change_grant(mfn, Grant())
+
+    def change_grant(self, mfn: Mfn, grant: Grant) -> GrantChanged:
+        """Change what is offered of a frame, while nothing of it is mapped."""
         if self.mapped(mfn) > 0:
-            return GrantChanged(False, mfn)
-        self.grants[mfn] = Grant()
-        return GrantChanged(True, mfn)
+            return GrantChanged(False, mfn, grant)
+        self.grants[mfn] = grant
+        return GrantChanged(True, mfn, grant)
 
     def granted(self, vm: Vm, mfn: Mfn) -> bool:
         grant = self.grants[mfn]
