@@ -211,6 +211,7 @@ MUTANTS: dict[str, Mutant] = {
     "protection-faults-served-in-name": Mutant(write_protection.FaultsServedInName, "EFF-2"),
     "protection-read-only-for-ever": Mutant(write_protection.ReadOnlyForEver, "EFF-2"),
     "protection-zapped-unnoted": Mutant(write_protection.ZappedUnnoted, "EQV-4"),
+    "protection-zapped-in-name": Mutant(write_protection.ZappedInName, "RES-3"),
     "protection-read-over-memory": Mutant(write_protection.ReadOverMemory, "EQV-1"),
     "protection-taken-for-its-copy": Mutant(write_protection.TakenForItsCopy, "EQV-4"),
     "protection-swapped-out-of-nothing": Mutant(write_protection.SwappedOutOfNothing, "EQV-1"),

@@ -3,7 +3,7 @@
 from refmodel.designs import WriteProtection
 from refmodel.language import operation, require
 from refmodel.machine.names import Gfn
-from refmodel.mmu.write_protection import Backed, LogFetched, ProtectionServed, Spte, SwappedOut
+from refmodel.mmu.write_protection import Backed, LogFetched, ProtectionServed, Spte, SwappedOut, Zapped
 
 
 class SwappedOutMapped(WriteProtection):
@@ -72,10 +72,18 @@ class ZappedUnnoted(WriteProtection):
     """An entry goes, and nothing notes that its page may have been written to."""
 
     @operation
-    def zap(self, gfn: Gfn) -> None:
-        require(self.sptes[gfn].present)
+    def zap(self, gfn: Gfn) -> Zapped:
         self.sptes[gfn] = Spte()
         self.flush(gfn)
+        return Zapped(gfn)
+
+
+class ZappedInName(WriteProtection):
+    """An entry is to go, and stays as it is."""
+
+    @operation
+    def zap(self, gfn: Gfn) -> Zapped:
+        return Zapped(gfn)
 
 
 class ReadOverMemory(WriteProtection):

@@ -4,7 +4,7 @@ from typing import Any
 
 from refmodel.language import implies, law
 from refmodel.machine.names import Cpu, Gfn
-from refmodel.mmu.write_protection import LogFetched, ProtectionServed, SwappedOut, WriteProtectionMmu
+from refmodel.mmu.write_protection import LogFetched, ProtectionServed, SwappedOut, WriteProtectionMmu, Zapped
 
 
 @law("EQV-5", "A table that is shadowed is not writable, and nothing makes it so on the spot, which is how W is set at all.")
@@ -97,3 +97,8 @@ def what_is_no_table_can_be_made_writable(s: WriteProtectionMmu, gfn: Gfn) -> An
 @law("EFF-2", "A page whose place in the log was handed out is not in the log, so that a log can come to be empty.")
 def what_was_fetched_is_not_in_the_log(s: WriteProtectionMmu, outcome: LogFetched) -> Any:
     return not s.logged[outcome.gfn]
+
+
+@law("RES-3", "A page whose entry was zapped is mapped by no entry, and cached by no processor.")
+def what_was_zapped_is_mapped_nowhere(s: WriteProtectionMmu, outcome: Zapped, cpu: Cpu) -> Any:
+    return not s.sptes[outcome.gfn].present and not s.tlb[cpu, outcome.gfn].present

@@ -42,6 +42,13 @@ class ProtectionServed:
 
 
 @attrs.frozen
+class Zapped:
+    """A page whose entry went."""
+
+    gfn: Gfn
+
+
+@attrs.frozen
 class LogFetched:
     """A page whose place in the log was handed out."""
 
@@ -109,13 +116,12 @@ class WriteProtectionMmu(Design):
     # ------------------------------------------------------------ taking entries and W away
 
     @operation
-    def zap(self, gfn: Gfn) -> None:
+    def zap(self, gfn: Gfn) -> Zapped:
         """An entry goes, and its page stays in memory."""
-        entry = self.sptes[gfn]
-        require(entry.present)
-        self.note_dirty(gfn, entry)
+        self.note_dirty(gfn, self.sptes[gfn])
         self.sptes[gfn] = Spte()
         self.flush(gfn)
+        return Zapped(gfn)
 
     @operation
     def shadow(self, gfn: Gfn) -> None:
