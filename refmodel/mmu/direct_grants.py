@@ -42,7 +42,7 @@ class GrantChanged:
 
 
 @attrs.frozen
-class GrantMapped:
+class GrantEntryMapped:
     """What a hypercall answers that is to map a granted frame by an entry of the caller's table."""
 
     done: bool
@@ -54,7 +54,7 @@ class GrantMapped:
 
 
 @attrs.frozen
-class DeviceMapped:
+class GrantDeviceMapped:
     """What a hypercall answers that is to let the caller's devices write to a granted frame."""
 
     done: bool
@@ -132,7 +132,7 @@ class DirectGrants(DirectMmu):
         return self.frames[mfn].owned and grant.offered and grant.to == vm
 
     @guest
-    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantMapped:
+    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantEntryMapped:
         """GNTTABOP_map_grant_ref with GNTMAP_contains_pte: an entry of the caller's own table is to map the frame.
 
         The caller names the entry by its machine address, which need not be that of an entry at all.
@@ -141,9 +141,9 @@ class DirectGrants(DirectMmu):
         require(self.granted(vm, mfn) and not track.host)
         require(home.owned and home.vm == vm and home.type == Type.L1 and home.standing == Standing.VALID)
         if not aligned or (writable and not self.grants[mfn].writable) or self.held[table, index].granted:
-            return GrantMapped(False, mfn, table, index, aligned, writable)
+            return GrantEntryMapped(False, mfn, table, index, aligned, writable)
         if writable and not self.get_writable(mfn):
-            return GrantMapped(False, mfn, table, index, aligned, writable)
+            return GrantEntryMapped(False, mfn, table, index, aligned, writable)
         self.get_page(mfn)
         old = self.held[table, index]
         word = MachineWord(True, writable, mfn=mfn)
@@ -152,19 +152,19 @@ class DirectGrants(DirectMmu):
         self.held[table, index] = Held(True, mfn, writable, granted=True)
         self.maptrack[vm, mfn] = attrs.evolve(track, host=True, table=table, index=index)
         self.drop(old)
-        return GrantMapped(True, mfn, table, index, aligned, writable)
+        return GrantEntryMapped(True, mfn, table, index, aligned, writable)
 
     @guest
-    def grant_map_device(self, vm: Vm, mfn: Mfn) -> DeviceMapped:
+    def grant_map_device(self, vm: Vm, mfn: Mfn) -> GrantDeviceMapped:
         """GNTMAP_device_map: the caller's devices are to write to the frame."""
         track = self.maptrack[vm, mfn]
         require(self.granted(vm, mfn) and not track.device)
         if not self.grants[mfn].writable or not self.get_writable(mfn):
-            return DeviceMapped(False, mfn)
+            return GrantDeviceMapped(False, mfn)
         self.get_page(mfn)
         self.iommu[vm, mfn] = True
         self.maptrack[vm, mfn] = attrs.evolve(track, device=True)
-        return DeviceMapped(True, mfn)
+        return GrantDeviceMapped(True, mfn)
 
     @guest
     def grant_unmap(self, vm: Vm, mfn: Mfn, host: bool, device: bool) -> None:
