@@ -10,8 +10,8 @@ A processor marks each entry that it uses as accessed, and the one that maps a p
 
 import attrs
 
-from refmodel.bare import BareMemory, Reply
-from refmodel.language import Design, Total, guest, reset
+from refmodel.bare import BareMachine, BareMemory, Reply
+from refmodel.language import Design, Total, guest, require, reset
 from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Attempt
@@ -160,3 +160,23 @@ class NestedInstructions(Design):
     @guest
     def fetch_l2(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index) -> Attempt:
         return self.execute_l2(vm, vcpu, page, offset, Access.FETCH, Cell())
+
+
+class L1Instructions(BareMachine):
+    """What L1 does with L2, which runs as another vCPU."""
+
+    @guest
+    def vmresume(self, vm: Vm, vcpu: Vcpu, l2: Vcpu, root: Gfn) -> None:
+        """L1 enters L2 with a shadow table as the root. Whatever is cached for L2 stays, as L1 expects under a VPID."""
+        require(vcpu != l2)
+        self.paging[vm, l2] = attrs.evolve(self.paging[vm, l2], enabled=True, root=root)
+
+    @guest
+    def l1_invvpid(self, vm: Vm, vcpu: Vcpu, l2: Vcpu) -> None:
+        """L1 has changed a shadow table, and wants L2's translations forgotten."""
+        require(vcpu != l2)
+        self.bare_flush(vm, l2)
+        self.invalidate_l2(vm, l2)
+
+    def invalidate_l2(self, vm: Vm, l2: Vcpu) -> None:
+        """The monitored processor forgets them."""

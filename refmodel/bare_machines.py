@@ -10,7 +10,7 @@ from typing import ClassVar
 import attrs
 
 from refmodel.bare import BareMachine, BareMemory, Event, Reply
-from refmodel.bare_levels import LargePageBareMachine, TwoLevelBareMachine
+from refmodel.bare_levels import L1Instructions, LargePageBareMachine, TwoLevelBareMachine
 from refmodel.bare_physical import PhysicalMachine, TmemMachine
 from refmodel.language import (
     Design,
@@ -33,7 +33,6 @@ from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.control_registers import ControlRegisters
 from refmodel.mmu.direct import Base, BaseLoaded, CachedTranslation, DirectBareMachine, Hypercall, MachineWord, as_cell
 from refmodel.mmu.nested import NestedBareMachine
-from refmodel.mmu.shadow_on_ept import L1Instructions
 from refmodel.monitor.tmem import Tmem
 
 

@@ -10,11 +10,11 @@ import attrs
 import pytest
 
 from refmodel.bare import Event, Reply
-from refmodel.bare_levels import LinearInstructions, NestedInstructions, combined, path
-from refmodel.designs import LargePageInterpreter, TwoLevelInterpreter
+from refmodel.bare_levels import L1Instructions, LinearInstructions, NestedInstructions, combined, path
+from refmodel.designs import LargePageInterpreter, ShadowOnEpt, TwoLevelInterpreter
 from refmodel.engines.machine import Machine
 from refmodel.language import Design, outline
-from refmodel.language.asking import answering
+from refmodel.language.asking import Refused, answering
 from refmodel.machine.cells import Access, Cell, Mode, Paging
 
 ROOT, LEAF, DATA, OTHER = 0, 1, 2, 3
@@ -163,3 +163,37 @@ def test_an_instruction_is_the_access_that_its_name_says_where_its_operands_say(
         assert cls.save_l2(Told(), *where) == (*where, Access.WRITE, Cell())
     with pytest.raises(NotImplementedError):  # an MMU says what an access comes to
         getattr(cls, f"execute{suffix}")(Told(), *where, Access.READ, Cell())
+
+
+def with_l2() -> Any:
+    """Two VMs of three vCPUs, all of which have something cached. The last is L2, which is to be entered for the first time."""
+    state = Machine(outline(ShadowOnEpt), ShadowOnEpt.geometry.resized(Vm=2, Vcpu=3, Gfn=4, Index=2)).state
+    for vm, vcpu, page in itertools.product((0, 1), (0, 1, 2), (0, 1)):
+        state.paging[vm, vcpu] = Paging(enabled=vcpu < 2, root=ROOT, mode=Mode(user=vcpu == 2))
+        state.bare_tlb[vm, vcpu, page] = ENTRY
+    return state
+
+
+def test_l1_enters_l2_with_a_root_and_nothing_that_is_cached_goes() -> None:
+    s = with_l2()
+    was = dict(s.paging.items())
+    s.vmresume(0, 1, 2, LEAF)
+    assert dict(s.paging.items()) == {**was, (0, 2): Paging(enabled=True, root=LEAF, mode=Mode(user=True))}
+    assert set(dict(s.bare_tlb.items()).values()) == {ENTRY}
+
+
+def test_l1_s_invvpid_empties_what_is_cached_for_l2_on_both_machines() -> None:
+    s, told = with_l2(), []
+    s.__class__ = type("Told", (type(s),), {"invalidate_l2": lambda self, vm, l2: told.append((vm, l2))})
+    with answering(Machine(outline(ShadowOnEpt), ShadowOnEpt.geometry)):
+        s.l1_invvpid(0, 1, 2)
+    assert {place for place, cell in s.bare_tlb.items() if cell == Cell()} == {(0, 2, 0), (0, 2, 1)}
+    assert told == [(0, 2)]
+
+
+def test_no_vcpu_is_its_own_guest() -> None:
+    s = with_l2()
+    for instruction in (lambda: s.vmresume(0, 2, 2, LEAF), lambda: s.l1_invvpid(0, 2, 2)):
+        with pytest.raises(Refused):
+            instruction()
+    assert L1Instructions.invalidate_l2(s, 0, 2) is None  # the bare machine has no other cache

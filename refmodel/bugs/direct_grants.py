@@ -6,7 +6,15 @@ from refmodel.designs import DirectWithGrants
 from refmodel.language import count, require
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.direct import Held, Standing, TypedFrame
-from refmodel.mmu.direct_grants import DescriptorsSet, DeviceMapped, Grant, GrantChanged, GrantMapped, GrantMapping, MachphysUpdated
+from refmodel.mmu.direct_grants import (
+    DescriptorsSet,
+    Grant,
+    GrantChanged,
+    GrantDeviceMapped,
+    GrantEntryMapped,
+    GrantMapping,
+    MachphysUpdated,
+)
 
 
 class GrantUnmappedInName(DirectWithGrants):
@@ -49,7 +57,7 @@ class RevokedFromDevices(DirectWithGrants):
             self.unmap_device(grant.to, mfn)
             self.maptrack[grant.to, mfn] = GrantMapping()
         self.grants[mfn] = Grant()
-        return GrantChanged(True, mfn)
+        return GrantChanged(True, mfn, Grant())
 
 
 class RefusedAndGivenBackTwice(DirectWithGrants):
@@ -67,10 +75,7 @@ class RevokedByAnyone(DirectWithGrants):
 
     def revoke(self, vm: Vm, mfn: Mfn) -> GrantChanged:
         require(self.frames[mfn].owned)
-        if self.mapped(mfn) > 0:
-            return GrantChanged(False, mfn)
-        self.grants[mfn] = Grant()
-        return GrantChanged(True, mfn)
+        return self.change_grant(mfn, Grant())
 
 
 class GivenAwayByAnyone(DirectWithGrants):
@@ -113,6 +118,21 @@ class MachphysRefusalTypesTheFrame(DirectWithGrants):
         return answer
 
 
+class GrantChangedInName(DirectWithGrants):
+    """The owner of a frame learns that its grant is what it asked for, and it is as it was."""
+
+    def change_grant(self, mfn: Mfn, grant: Grant) -> GrantChanged:
+        return GrantChanged(self.mapped(mfn) == 0, mfn, grant)
+
+
+class GrantMappedForAnyone(DirectWithGrants):
+    """A mapping of a grant is answered for a frame that was never granted to the caller."""
+
+    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantEntryMapped:
+        require(self.owns(vm, mfn) and writable)
+        return GrantEntryMapped(False, mfn, table, index, aligned, writable)
+
+
 class EveryGrantInUse(DirectWithGrants):
     """The owner of a frame cannot change its grant while any other frame's grant is mapped."""
 
@@ -123,24 +143,24 @@ class EveryGrantInUse(DirectWithGrants):
 class WritableGrantRefused(DirectWithGrants):
     """No grant is mapped for writing, whatever was granted."""
 
-    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantMapped:
+    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantEntryMapped:
         answer = super().grant_map_pte(vm, mfn, table, index, aligned and not writable, writable)
-        return GrantMapped(answer.done, mfn, table, index, aligned, writable)
+        return GrantEntryMapped(answer.done, mfn, table, index, aligned, writable)
 
 
 class GrantMappedReadOnly(DirectWithGrants):
     """A VM that asks for a writable mapping of a grant gets one that is read-only."""
 
-    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantMapped:
+    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantEntryMapped:
         answer = super().grant_map_pte(vm, mfn, table, index, aligned, False)
         done = answer.done and (not writable or self.grants[mfn].writable)
-        return GrantMapped(done, mfn, table, index, aligned, writable)
+        return GrantEntryMapped(done, mfn, table, index, aligned, writable)
 
 
 class RefusedGrantTakesTheUse(DirectWithGrants):
     """A mapping of a grant at an address that is no entry is refused, and the frame counts as written to."""
 
-    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantMapped:
+    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantEntryMapped:
         answer = super().grant_map_pte(vm, mfn, table, index, aligned, writable)
         if not aligned and writable:
             self.get_writable(mfn)
@@ -150,15 +170,15 @@ class RefusedGrantTakesTheUse(DirectWithGrants):
 class DeviceMappedInName(DirectWithGrants):
     """A VM learns that its devices are let at a granted frame, and they are not."""
 
-    def grant_map_device(self, vm: Vm, mfn: Mfn) -> DeviceMapped:
+    def grant_map_device(self, vm: Vm, mfn: Mfn) -> GrantDeviceMapped:
         require(self.granted(vm, mfn))
-        return DeviceMapped(self.grants[mfn].writable, mfn)
+        return GrantDeviceMapped(self.grants[mfn].writable, mfn)
 
 
 class RefusedDeviceTakesTheUse(DirectWithGrants):
     """A device mapping of a read-only grant is refused, and the frame counts as written to."""
 
-    def grant_map_device(self, vm: Vm, mfn: Mfn) -> DeviceMapped:
+    def grant_map_device(self, vm: Vm, mfn: Mfn) -> GrantDeviceMapped:
         answer = super().grant_map_device(vm, mfn)
         if not answer.done:
             self.get_writable(mfn)

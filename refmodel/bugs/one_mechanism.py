@@ -2,11 +2,10 @@
 
 import attrs
 
-from refmodel.designs import MonitorPages, ShadowRoles, WriteProtection
+from refmodel.designs import MonitorPages, ShadowRoles
 from refmodel.language import NOTHING, operation, require
 from refmodel.machine.names import Gfn, Mfn, Vm
 from refmodel.mmu.shadow_roles import PageOf
-from refmodel.mmu.write_protection import Backed, ProtectionServed, Spte
 from refmodel.monitor.host_pages import DeviceMapped, HostMapping, HostPage, Kind, Lent, Party
 
 
@@ -18,17 +17,6 @@ class FrameGivenTwice(ShadowRoles):
         require(self.host[vm, gfn] == NOTHING)
         self.host[vm, gfn] = mfn
         self.owner[mfn] = PageOf(vm, gfn)
-
-
-class SwappedOutMapped(WriteProtection):
-    """A page goes out, and its entry stays."""
-
-    @operation
-    def swap_out(self, gfn: Gfn) -> None:
-        page = self.backed[gfn]
-        require(page.resident)
-        self.differs[gfn] = False
-        self.backed[gfn] = Backed(False, False, True)
 
 
 class MemoryReadOnly(MonitorPages):
@@ -100,35 +88,6 @@ class OfferedUnscrubbed(MonitorPages):
         self.pages[mfn] = HostPage(Kind.DEVICE, vm, read_only=read_only, secret=secret)
 
 
-class ShadowedUnflushed(WriteProtection):
-    """A page becomes a table and its entry read-only; a processor that has it cached writes to it as before."""
-
-    def write_protect_table(self, gfn: Gfn) -> None:
-        self.note_dirty(gfn, self.sptes[gfn])
-        self.sptes[gfn] = Spte(self.sptes[gfn].present, False, False)
-
-
-class LogFetchedUnflushed(WriteProtection):
-    """The log is handed out and emptied before processors have forgotten that they may write."""
-
-    @operation
-    def fetch_log(self, gfn: Gfn) -> None:
-        self.logging[gfn] = True
-        self.logged[gfn] = False
-        self.take_write(gfn)
-
-
-class SwappedOutCached(WriteProtection):
-    """A page goes out and its entry with it; processors have it cached still."""
-
-    @operation
-    def swap_out(self, gfn: Gfn) -> None:
-        require(self.backed[gfn].resident)
-        self.sptes[gfn] = Spte()
-        self.differs[gfn] = False
-        self.backed[gfn] = Backed(False, False, True)
-
-
 class FreedWhileHeld(MonitorPages):
     """A driver frees a page that it was asked to hold; the guest's mapping goes with it, while the guest's device goes on."""
 
@@ -151,22 +110,3 @@ class LentToItself(MonitorPages):
         require(self.may_be_lent(mfn, to))
         self.lent[mfn] = Lent(True, to)
         self.borrowed[mfn, to] = True
-
-
-class FaultsServedInName(WriteProtection):
-    """A write has faulted and is logged, and the entry stays read-only."""
-
-    @operation
-    def fast_fault(self, gfn: Gfn) -> ProtectionServed:
-        require(self.sptes[gfn].mmu_writable and not self.sptes[gfn].writable)
-        self.logged[gfn] = True
-        return ProtectionServed(gfn, write=True)
-
-
-class ReadOnlyForEver(WriteProtection):
-    """A page is a table no more, and nothing makes it writable again."""
-
-    @operation
-    def unshadow(self, gfn: Gfn) -> None:
-        require(self.shadowed[gfn])
-        self.shadowed[gfn] = False

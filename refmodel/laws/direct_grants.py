@@ -5,7 +5,14 @@ from typing import Any
 from refmodel.language import count, implies, law
 from refmodel.machine.names import Index, Mfn, Vcpu, Vm
 from refmodel.mmu.direct import Standing, Type, TypedFrame
-from refmodel.mmu.direct_grants import DescriptorsSet, DeviceMapped, DirectGrants, GrantChanged, GrantMapped, MachphysUpdated
+from refmodel.mmu.direct_grants import (
+    DescriptorsSet,
+    DirectGrants,
+    GrantChanged,
+    GrantDeviceMapped,
+    GrantEntryMapped,
+    MachphysUpdated,
+)
 
 # ---------------------------------------------------------------- isolation
 
@@ -91,40 +98,54 @@ def is_unchanged(s: DirectGrants, before: DirectGrants, mfn: Mfn, index: Index) 
             and s.held[mfn, index] == before.held[mfn, index])
 
 
+@law("EQV-2", "A grant that was changed is what its owner asked for; a refusal leaves it as it was.")
+def grants_are_what_was_asked_for(s: DirectGrants, before: DirectGrants, outcome: GrantChanged) -> Any:
+    now = s.grants[outcome.mfn]
+    return (implies(outcome.done, now == outcome.asked)
+            and implies(not outcome.done, now == before.grants[outcome.mfn]))
+
+
 @law("EQV-2", "The owner of a frame can change its grant as long as no VM has mapped anything of it.")
 def grants_change_while_unmapped(s: DirectGrants, before: DirectGrants, outcome: GrantChanged) -> Any:
     mapped = count(before.maptrack, lambda track, vm, frame: frame == outcome.mfn and (track.host or track.device))
     return outcome.done == (mapped == 0)
 
 
+@law("ISO-1", "A VM that asks for a mapping of a grant was offered it, and names a level 1 table of its own.")
+def grants_are_mapped_by_those_they_are_for(s: DirectGrants, before: DirectGrants, outcome: GrantEntryMapped, actor: Vm) -> Any:
+    return (before.granted(actor, outcome.mfn) and before.owns(actor, outcome.table)
+            and before.frames[outcome.table].type == Type.L1)
+
+
 @law("EQV-2", "A granted frame is mapped if the entry is one, maps no grant yet, and the right asked for can be given.")
-def grants_are_mapped_where_they_can_be(s: DirectGrants, before: DirectGrants, outcome: GrantMapped) -> Any:
+def grants_are_mapped_where_they_can_be(s: DirectGrants, before: DirectGrants, outcome: GrantEntryMapped) -> Any:
     grant, frame = before.grants[outcome.mfn], before.frames[outcome.mfn]
     return outcome.done == (outcome.aligned and not before.held[outcome.table, outcome.index].granted
                             and implies(outcome.writable, grant.writable and may_become_writable(frame)))
 
 
 @law("EQV-2", "A grant that was mapped is mapped by the entry that was named, with the right asked for.")
-def mapped_grants_are_as_asked_for(s: DirectGrants, outcome: GrantMapped, actor: Vm) -> Any:
+def mapped_grants_are_as_asked_for(s: DirectGrants, outcome: GrantEntryMapped, actor: Vm) -> Any:
     track, held = s.maptrack[actor, outcome.mfn], s.held[outcome.table, outcome.index]
     return implies(outcome.done, track.host and track.table == outcome.table and track.index == outcome.index
                    and held.writable == outcome.writable)
 
 
 @law("EQV-2", "A mapping of a grant that is refused changes no frame, no word, and nothing that an entry holds.")
-def refused_grants_change_nothing(s: DirectGrants, before: DirectGrants, outcome: GrantMapped, mfn: Mfn, index: Index) -> Any:
+def refused_grants_change_nothing(s: DirectGrants, before: DirectGrants, outcome: GrantEntryMapped, mfn: Mfn, index: Index) -> Any:
     return implies(not outcome.done, is_unchanged(s, before, mfn, index))
 
 
 @law("EQV-2", "A VM's devices are let at a granted frame if the grant is for writing and the frame can be written to.")
-def devices_are_let_where_they_can_be(s: DirectGrants, before: DirectGrants, outcome: DeviceMapped, actor: Vm) -> Any:
+def devices_are_let_where_they_can_be(s: DirectGrants, before: DirectGrants, outcome: GrantDeviceMapped, actor: Vm) -> Any:
     grant, frame = before.grants[outcome.mfn], before.frames[outcome.mfn]
     return (outcome.done == (grant.writable and may_become_writable(frame))
             and implies(outcome.done, s.maptrack[actor, outcome.mfn].device))
 
 
 @law("EQV-2", "A device mapping of a grant that is refused changes no frame, no word, and nothing that an entry holds.")
-def refused_devices_change_nothing(s: DirectGrants, before: DirectGrants, outcome: DeviceMapped, mfn: Mfn, index: Index) -> Any:
+def refused_devices_change_nothing(s: DirectGrants, before: DirectGrants, outcome: GrantDeviceMapped, mfn: Mfn,
+                                   index: Index) -> Any:
     return implies(not outcome.done, is_unchanged(s, before, mfn, index))
 
 

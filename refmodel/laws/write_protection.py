@@ -4,7 +4,7 @@ from typing import Any
 
 from refmodel.language import implies, law
 from refmodel.machine.names import Cpu, Gfn
-from refmodel.mmu.write_protection import ProtectionServed, WriteProtectionMmu
+from refmodel.mmu.write_protection import LogFetched, ProtectionServed, SwappedOut, WriteProtectionMmu, Zapped
 
 
 @law("EQV-5", "A table that is shadowed is not writable, and nothing makes it so on the spot, which is how W is set at all.")
@@ -56,6 +56,22 @@ def changed_pages_are_known(s: WriteProtectionMmu, gfn: Gfn) -> Any:
     return implies(page.resident and page.swapped and s.differs[gfn], page.dirty or s.sptes[gfn].writable)
 
 
+@law("EQV-4", "A page that has no copy on swap counts as one that differs from it.")
+def pages_without_a_copy_differ(s: WriteProtectionMmu, gfn: Gfn) -> Any:
+    page = s.backed[gfn]
+    return implies(page.resident and not page.swapped, s.differs[gfn])
+
+
+@law("EQV-1", "A page in memory that was written to differs from its copy on swap as long as it stays in memory.")
+def what_was_written_stays(s: WriteProtectionMmu, before: WriteProtectionMmu, gfn: Gfn) -> Any:
+    return implies(before.backed[gfn].resident and s.backed[gfn].resident and before.differs[gfn], s.differs[gfn])
+
+
+@law("EQV-1", "A page that goes to swap was in memory, and is not any more.")
+def pages_go_to_swap_from_memory(s: WriteProtectionMmu, before: WriteProtectionMmu, outcome: SwappedOut) -> Any:
+    return before.backed[outcome.gfn].resident and not s.backed[outcome.gfn].resident
+
+
 @law("EQV-1", "A page that went out is on swap as it was.")
 def swapped_pages_are_as_they_were(s: WriteProtectionMmu, gfn: Gfn) -> Any:
     return implies(s.backed[gfn].swapped and not s.backed[gfn].resident, not s.differs[gfn])
@@ -76,3 +92,13 @@ def a_served_protection_fault_makes_progress(s: WriteProtectionMmu, outcome: Pro
 def what_is_no_table_can_be_made_writable(s: WriteProtectionMmu, gfn: Gfn) -> Any:
     entry = s.sptes[gfn]
     return implies(entry.present and not s.shadowed[gfn], entry.writable or entry.mmu_writable)
+
+
+@law("EFF-2", "A page whose place in the log was handed out is not in the log, so that a log can come to be empty.")
+def what_was_fetched_is_not_in_the_log(s: WriteProtectionMmu, outcome: LogFetched) -> Any:
+    return not s.logged[outcome.gfn]
+
+
+@law("RES-3", "A page whose entry was zapped is mapped by no entry, and cached by no processor.")
+def what_was_zapped_is_mapped_nowhere(s: WriteProtectionMmu, outcome: Zapped, cpu: Cpu) -> Any:
+    return not s.sptes[outcome.gfn].present and not s.tlb[cpu, outcome.gfn].present

@@ -34,14 +34,15 @@ class GrantMapping:
 
 @attrs.frozen
 class GrantChanged:
-    """What a VM learns that offers one of its frames, or ends the offer: whether the grant is changed."""
+    """What a VM learns that offers one of its frames, or ends the offer: whether the grant is what it asked for now."""
 
     done: bool
     mfn: Mfn
+    asked: Grant
 
 
 @attrs.frozen
-class GrantMapped:
+class GrantEntryMapped:
     """What a hypercall answers that is to map a granted frame by an entry of the caller's table."""
 
     done: bool
@@ -53,7 +54,7 @@ class GrantMapped:
 
 
 @attrs.frozen
-class DeviceMapped:
+class GrantDeviceMapped:
     """What a hypercall answers that is to let the caller's devices write to a granted frame."""
 
     done: bool
@@ -111,26 +112,27 @@ class DirectGrants(DirectMmu):
         """The owner of a frame offers it to another VM, or changes its offer, while nothing of it is mapped."""
         require(self.owns(vm, mfn))
         require(vm != to)
-        if self.mapped(mfn) > 0:
-            return GrantChanged(False, mfn)
-        self.grants[mfn] = Grant(True, to, writable)
-        return GrantChanged(True, mfn)
+        return self.change_grant(mfn, Grant(True, to, writable))
 
     @guest
     def revoke(self, vm: Vm, mfn: Mfn) -> GrantChanged:
         """The offer ends, once nothing of it is mapped."""
         require(self.owns(vm, mfn))
+        return self.change_grant(mfn, Grant())
+
+    def change_grant(self, mfn: Mfn, grant: Grant) -> GrantChanged:
+        """Change what is offered of a frame, while nothing of it is mapped."""
         if self.mapped(mfn) > 0:
-            return GrantChanged(False, mfn)
-        self.grants[mfn] = Grant()
-        return GrantChanged(True, mfn)
+            return GrantChanged(False, mfn, grant)
+        self.grants[mfn] = grant
+        return GrantChanged(True, mfn, grant)
 
     def granted(self, vm: Vm, mfn: Mfn) -> bool:
         grant = self.grants[mfn]
         return self.frames[mfn].owned and grant.offered and grant.to == vm
 
     @guest
-    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantMapped:
+    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantEntryMapped:
         """GNTTABOP_map_grant_ref with GNTMAP_contains_pte: an entry of the caller's own table is to map the frame.
 
         The caller names the entry by its machine address, which need not be that of an entry at all.
@@ -139,9 +141,9 @@ class DirectGrants(DirectMmu):
         require(self.granted(vm, mfn) and not track.host)
         require(home.owned and home.vm == vm and home.type == Type.L1 and home.standing == Standing.VALID)
         if not aligned or (writable and not self.grants[mfn].writable) or self.held[table, index].granted:
-            return GrantMapped(False, mfn, table, index, aligned, writable)
+            return GrantEntryMapped(False, mfn, table, index, aligned, writable)
         if writable and not self.get_writable(mfn):
-            return GrantMapped(False, mfn, table, index, aligned, writable)
+            return GrantEntryMapped(False, mfn, table, index, aligned, writable)
         self.get_page(mfn)
         old = self.held[table, index]
         word = MachineWord(True, writable, mfn=mfn)
@@ -150,19 +152,19 @@ class DirectGrants(DirectMmu):
         self.held[table, index] = Held(True, mfn, writable, granted=True)
         self.maptrack[vm, mfn] = attrs.evolve(track, host=True, table=table, index=index)
         self.drop(old)
-        return GrantMapped(True, mfn, table, index, aligned, writable)
+        return GrantEntryMapped(True, mfn, table, index, aligned, writable)
 
     @guest
-    def grant_map_device(self, vm: Vm, mfn: Mfn) -> DeviceMapped:
+    def grant_map_device(self, vm: Vm, mfn: Mfn) -> GrantDeviceMapped:
         """GNTMAP_device_map: the caller's devices are to write to the frame."""
         track = self.maptrack[vm, mfn]
         require(self.granted(vm, mfn) and not track.device)
         if not self.grants[mfn].writable or not self.get_writable(mfn):
-            return DeviceMapped(False, mfn)
+            return GrantDeviceMapped(False, mfn)
         self.get_page(mfn)
         self.iommu[vm, mfn] = True
         self.maptrack[vm, mfn] = attrs.evolve(track, device=True)
-        return DeviceMapped(True, mfn)
+        return GrantDeviceMapped(True, mfn)
 
     @guest
     def grant_unmap(self, vm: Vm, mfn: Mfn, host: bool, device: bool) -> None:

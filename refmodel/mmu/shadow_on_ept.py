@@ -12,34 +12,13 @@ tag is what a vCPU's name stands for in this text, as it is what caches are kept
 load. When L0 takes a page away, what was made under either tag goes, because INVEPT asks for no tag.
 """
 
-import attrs
-
-from refmodel.bare import BareMachine
-from refmodel.language import guest, require
-from refmodel.machine.names import Gfn, Vcpu, Vm
+from refmodel.bare_levels import L1Instructions
+from refmodel.machine.names import Vcpu, Vm
 from refmodel.mmu.ept import EptMmu
 
 
-class L1Instructions(BareMachine):
-    """What L1 does with L2, which runs as another vCPU."""
-
-    @guest
-    def vmresume(self, vm: Vm, vcpu: Vcpu, l2: Vcpu, root: Gfn) -> None:
-        """L1 enters L2 with a shadow table as the root. Whatever is cached for L2 stays, as L1 expects under a VPID."""
-        require(vcpu != l2)
-        self.paging[vm, l2] = attrs.evolve(self.paging[vm, l2], enabled=True, root=root)
-
-    @guest
-    def l1_invvpid(self, vm: Vm, vcpu: Vcpu, l2: Vcpu) -> None:
-        """L1 has changed a shadow table, and wants L2's translations forgotten."""
-        require(vcpu != l2)
-        self.bare_flush(vm, l2)
-        self.invalidate_l2(vm, l2)
-
-    def invalidate_l2(self, vm: Vm, l2: Vcpu) -> None:
-        """The monitored processor forgets them."""
-
-
 class ShadowOnEptMmu(L1Instructions, EptMmu):
+    """EPT01, under a guest whose guest has a tag of its own."""
+
     def invalidate_l2(self, vm: Vm, l2: Vcpu) -> None:
         self.invvpid(vm, l2)

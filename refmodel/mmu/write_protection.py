@@ -41,6 +41,27 @@ class ProtectionServed:
     write: bool
 
 
+@attrs.frozen
+class Zapped:
+    """A page whose entry went."""
+
+    gfn: Gfn
+
+
+@attrs.frozen
+class LogFetched:
+    """A page whose place in the log was handed out."""
+
+    gfn: Gfn
+
+
+@attrs.frozen
+class SwappedOut:
+    """A page that went to swap."""
+
+    gfn: Gfn
+
+
 class WriteProtectionMmu(Design):
     sptes: Total[Gfn, Spte]
     tlb: Total[tuple[Cpu, Gfn], Spte]
@@ -92,7 +113,15 @@ class WriteProtectionMmu(Design):
         self.sptes[gfn] = attrs.evolve(entry, writable=True)
         return ProtectionServed(gfn, write=True)
 
-    # ------------------------------------------------------------ taking W away
+    # ------------------------------------------------------------ taking entries and W away
+
+    @operation
+    def zap(self, gfn: Gfn) -> Zapped:
+        """An entry goes, and its page stays in memory."""
+        self.note_dirty(gfn, self.sptes[gfn])
+        self.sptes[gfn] = Spte()
+        self.flush(gfn)
+        return Zapped(gfn)
 
     @operation
     def shadow(self, gfn: Gfn) -> None:
@@ -117,12 +146,13 @@ class WriteProtectionMmu(Design):
         self.sptes[gfn] = attrs.evolve(entry, mmu_writable=entry.present)
 
     @operation
-    def fetch_log(self, gfn: Gfn) -> None:
+    def fetch_log(self, gfn: Gfn) -> LogFetched:
         """Logging starts, or goes on with an empty log."""
         self.logging[gfn] = True
         self.logged[gfn] = False
         self.take_write(gfn)
         self.flush(gfn)
+        return LogFetched(gfn)
 
     def take_write(self, gfn: Gfn) -> None:
         """W goes from an entry, to which a fault may give it back."""
@@ -140,7 +170,7 @@ class WriteProtectionMmu(Design):
     # ------------------------------------------------------------ swap
 
     @operation
-    def swap_out(self, gfn: Gfn) -> None:
+    def swap_out(self, gfn: Gfn) -> SwappedOut:
         """The page goes. One that is as its copy on swap is just dropped."""
         entry, page = self.sptes[gfn], self.backed[gfn]
         require(page.resident)
@@ -149,3 +179,4 @@ class WriteProtectionMmu(Design):
         if entry.writable or page.dirty or not page.swapped:
             self.differs[gfn] = False  # written out
         self.backed[gfn] = Backed(False, False, True)
+        return SwappedOut(gfn)

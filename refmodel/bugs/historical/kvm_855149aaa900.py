@@ -3,6 +3,8 @@
 The host took the page for clean and dropped it; what came back from swap was old.
 """
 
+import attrs
+
 from refmodel.designs import WriteProtection
 from refmodel.machine.names import Gfn
 from refmodel.mmu.write_protection import Spte
@@ -13,5 +15,11 @@ ENTRY, CLAUSE = "A19", "EQV-4"
 class Bug(WriteProtection):
     """W is taken away without noting that the page may have been written to."""
 
-    def note_dirty(self, gfn: Gfn, entry: Spte) -> None:
-        """Nothing."""
+    def write_protect_table(self, gfn: Gfn) -> None:
+        entry = self.sptes[gfn]
+        if entry.present and (entry.writable or entry.mmu_writable):
+            self.sptes[gfn] = Spte(True, False, False)
+            self.flush(gfn)
+
+    def take_write(self, gfn: Gfn) -> None:
+        self.sptes[gfn] = attrs.evolve(self.sptes[gfn], writable=False)

@@ -7,7 +7,7 @@ from refmodel.designs import DirectWithGrants
 from refmodel.language import choose, require
 from refmodel.machine.names import Index, Mfn, Vm
 from refmodel.mmu.direct import MachineWord, Standing, Type
-from refmodel.mmu.direct_grants import GrantMapped
+from refmodel.mmu.direct_grants import GrantEntryMapped
 
 ENTRY, CLAUSE = "B01", "ISO-3"
 
@@ -15,7 +15,7 @@ ENTRY, CLAUSE = "B01", "ISO-3"
 class Bug(DirectWithGrants):
     """The address of the entry that is to map a grant need not be that of an entry."""
 
-    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantMapped:
+    def grant_map_pte(self, vm: Vm, mfn: Mfn, table: Mfn, index: Index, aligned: bool, writable: bool) -> GrantEntryMapped:
         if aligned:
             return super().grant_map_pte(vm, mfn, table, index, aligned, writable)
         home = self.frames[table]
@@ -24,4 +24,4 @@ class Bug(DirectWithGrants):
         other: Mfn = choose(Mfn, lambda other: True)
         self.words[table, index] = MachineWord(True, writable, mfn=other)
         self.bare_words[table, index] = MachineWord(True, writable, mfn=other)
-        return GrantMapped(True, mfn, table, index, aligned, writable)
+        return GrantEntryMapped(True, mfn, table, index, aligned, writable)

@@ -1,0 +1,129 @@
+"""Mutants of write protection: what is not noted, and what is not flushed."""
+
+from refmodel.designs import WriteProtection
+from refmodel.language import operation, require
+from refmodel.machine.names import Gfn
+from refmodel.mmu.write_protection import Backed, LogFetched, ProtectionServed, Spte, SwappedOut, Zapped
+
+
+class SwappedOutMapped(WriteProtection):
+    """A page goes out, and its entry stays."""
+
+    @operation
+    def swap_out(self, gfn: Gfn) -> SwappedOut:
+        page = self.backed[gfn]
+        require(page.resident)
+        self.differs[gfn] = False
+        self.backed[gfn] = Backed(False, False, True)
+        return SwappedOut(gfn)
+
+
+class ShadowedUnflushed(WriteProtection):
+    """A page becomes a table and its entry read-only; a processor that has it cached writes to it as before."""
+
+    def write_protect_table(self, gfn: Gfn) -> None:
+        self.note_dirty(gfn, self.sptes[gfn])
+        self.sptes[gfn] = Spte(self.sptes[gfn].present, False, False)
+
+
+class LogFetchedUnflushed(WriteProtection):
+    """The log is handed out and emptied before processors have forgotten that they may write."""
+
+    @operation
+    def fetch_log(self, gfn: Gfn) -> LogFetched:
+        self.logging[gfn] = True
+        self.logged[gfn] = False
+        self.take_write(gfn)
+        return LogFetched(gfn)
+
+
+class SwappedOutCached(WriteProtection):
+    """A page goes out and its entry with it; processors have it cached still."""
+
+    @operation
+    def swap_out(self, gfn: Gfn) -> SwappedOut:
+        require(self.backed[gfn].resident)
+        self.sptes[gfn] = Spte()
+        self.differs[gfn] = False
+        self.backed[gfn] = Backed(False, False, True)
+        return SwappedOut(gfn)
+
+
+class FaultsServedInName(WriteProtection):
+    """A write has faulted and is logged, and the entry stays read-only."""
+
+    @operation
+    def fast_fault(self, gfn: Gfn) -> ProtectionServed:
+        require(self.sptes[gfn].mmu_writable and not self.sptes[gfn].writable)
+        self.logged[gfn] = True
+        return ProtectionServed(gfn, write=True)
+
+
+class ReadOnlyForEver(WriteProtection):
+    """A page is a table no more, and nothing makes it writable again."""
+
+    @operation
+    def unshadow(self, gfn: Gfn) -> None:
+        require(self.shadowed[gfn])
+        self.shadowed[gfn] = False
+
+
+class ZappedUnnoted(WriteProtection):
+    """An entry goes, and nothing notes that its page may have been written to."""
+
+    @operation
+    def zap(self, gfn: Gfn) -> Zapped:
+        self.sptes[gfn] = Spte()
+        self.flush(gfn)
+        return Zapped(gfn)
+
+
+class ZappedInName(WriteProtection):
+    """An entry is to go, and stays as it is."""
+
+    @operation
+    def zap(self, gfn: Gfn) -> Zapped:
+        return Zapped(gfn)
+
+
+class ReadOverMemory(WriteProtection):
+    """A page that is in memory and not mapped is read from swap again, over what was stored to it."""
+
+    @operation
+    def fault(self, gfn: Gfn) -> ProtectionServed:
+        was = self.backed[gfn]
+        served = super().fault(gfn)
+        self.backed[gfn] = Backed(True, False, was.swapped)
+        self.differs[gfn] = not was.swapped
+        return served
+
+
+class TakenForItsCopy(WriteProtection):
+    """A new page is taken for its copy on swap, which there is not."""
+
+    @operation
+    def fault(self, gfn: Gfn) -> ProtectionServed:
+        served = super().fault(gfn)
+        self.differs[gfn] = False
+        return served
+
+
+class SwappedOutOfNothing(WriteProtection):
+    """A page that is not in memory goes to swap."""
+
+    @operation
+    def swap_out(self, gfn: Gfn) -> SwappedOut:
+        require(not self.backed[gfn].resident)
+        self.backed[gfn] = Backed(False, False, True)
+        return SwappedOut(gfn)
+
+
+class LogNeverEmpty(WriteProtection):
+    """The log is handed out, and the pages in it stay in it."""
+
+    @operation
+    def fetch_log(self, gfn: Gfn) -> LogFetched:
+        self.logging[gfn] = True
+        self.take_write(gfn)
+        self.flush(gfn)
+        return LogFetched(gfn)
