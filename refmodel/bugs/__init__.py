@@ -244,6 +244,7 @@ MUTANTS: dict[str, Mutant] = {
     "cpus-stores-exit": Mutant(ept_cpus.CpuStoresExit, "EFF-1"),
     "npt-asid-given-twice": Mutant(npt.AsidGivenTwice, "EQV-5"),
     "npt-flushed-in-name": Mutant(npt.NptFlushedInName, "EQV-5"),
+    "npt-asids-never-come-back": Mutant(npt.AsidsNeverComeBack, "EFF-2"),
     "npt-nobody-kicked": Mutant(npt.NobodyKicked, "EQV-5"),
     "npt-asid-kept": Mutant(npt.AsidKept, "ISO-1"),
     "npt-reused-while-running": Mutant(npt.ReusedWhileRunning, "ISO-1"),

@@ -3,10 +3,11 @@
 from refmodel.bare import Event, Reply, Seen
 from refmodel.bugs.frames import NeverRetired, Unscrubbed
 from refmodel.designs import Npt
-from refmodel.language import guest, require
+from refmodel.language import guest, operation, require, reset
 from refmodel.machine.cells import Cell
 from refmodel.machine.names import Cpu, Gfn, Index, Mfn, Tag, Vm
 from refmodel.mmu.contract import Derived, DerivedTable
+from refmodel.mmu.npt import AllFlushed
 
 
 class AsidGivenTwice(Npt):
@@ -21,6 +22,17 @@ class NptFlushedInName(Npt):
 
     def invalidate_all(self, cpu: Cpu) -> None:
         """Nothing."""
+
+
+class AsidsNeverComeBack(Npt):
+    """A processor flushes all translations, and the ASIDs that were spent stay so: no VM gets one any more."""
+
+    @operation
+    def flush_all(self, cpu: Cpu) -> AllFlushed:
+        require(not self.running[cpu].active)
+        self.invalidate_all(cpu)
+        reset(self.asids, lambda held, of, vm: of == cpu)
+        return AllFlushed(cpu)
 
 
 class NobodyKicked(Npt):

@@ -5,7 +5,7 @@ from typing import Any
 from refmodel.language import NOTHING, implies, law
 from refmodel.laws.isolation import agrees, is_or_was_the_guests, is_stale_at_most
 from refmodel.machine.names import Cpu, Gfn, Tag, Vm
-from refmodel.mmu.npt import AsidMmu
+from refmodel.mmu.npt import AllFlushed, AsidMmu
 
 
 @law("ISO-1", "What is cached under an ASID that a VM has leads where the p2m says, with no more rights.")
@@ -54,6 +54,11 @@ def who_lost_the_asid_was_kicked(s: AsidMmu, cpu: Cpu) -> Any:
     vmcb = s.running[cpu]
     held = s.asids[cpu, vmcb.vm]
     return implies(vmcb.active, vmcb.vm != NOTHING and (vmcb.kicked or (held.given and held.asid == vmcb.asid)))
+
+
+@law("EFF-2", "Once a processor has flushed them all, every ASID can be given there.")
+def asids_begin_anew(s: AsidMmu, outcome: AllFlushed, asid: Tag) -> Any:
+    return s.is_fresh(outcome.cpu, asid)
 
 
 @law("EFF-2", "An entry of the nested table is the user's, so that the exit that it was made for does not come again.")

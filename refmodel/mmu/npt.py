@@ -39,6 +39,13 @@ class Vmcb:
     kicked: bool = False
 
 
+@attrs.frozen
+class AllFlushed:
+    """A processor has flushed what is cached under every ASID."""
+
+    cpu: Cpu
+
+
 class NestedTable(DerivedTable):
     """The table that nCR3 leads to."""
 
@@ -91,12 +98,13 @@ class AsidMmu(ProcessorAccesses, NestedTable, AcknowledgingMmu):
         return not self.spent[cpu, asid]
 
     @operation
-    def flush_all(self, cpu: Cpu) -> None:
+    def flush_all(self, cpu: Cpu) -> AllFlushed:
         """TLB_CONTROL: a processor forgets all translations, and all ASIDs can be given again. Nobody has one until then."""
         require(not self.running[cpu].active)
         self.invalidate_all(cpu)
         reset(self.spent, lambda spent, of, asid: of == cpu)
         reset(self.asids, lambda held, of, vm: of == cpu)
+        return AllFlushed(cpu)
 
     def invalidate_all(self, cpu: Cpu) -> None:
         reset(self.asid_tlb, lambda found, of, asid, gfn: of == cpu)
