@@ -45,12 +45,14 @@ proof, which is quicker.) The proof is of the operations that call what is chang
 
 | column | meaning |
 |---|---|
-| runs | 6,000 steps of random runs break a law, or 3,000 in a further geometry |
+| runs | 6,000 steps of random runs break a law, or 3,000 in a further geometry; or work that the text ends stays\
+ [pending](progress.md) |
 | vacuous | with the text an operation soon does something, or ends in some way, or a law's premise is met; with the mutant never |
 | beside | a guest can tell two designs apart, of which only one is changed, in a geometry of theirs |
 | proof | a lawful state and one step from it break a law; or an operation takes a step that the [guests' machine](simulation.md)\
  does not have, or none; or it completes no instruction |
-| not shown | an obligation does not follow, and no counterexample of a small size is found |
+| not shown | an obligation does not follow, and no counterexample of a small size is found; or it is not proved any more that\
+ pending work ends |
 | exploration | the solver gives up, and a visit to every state of a small geometry finds a run that breaks a law |
 | tests | for `machine`: a named test fails |
 
