@@ -52,8 +52,9 @@ def word(cell: RoleCell, address: int) -> int:
 
 
 def one_flag_off(flags: tuple[str, ...]) -> Iterator[RoleCell]:
-    """An entry that gives everything, and those that differ from it in one flag."""
+    """An entry that gives everything, those that differ from it in one flag, and one without a flag."""
     yield FULL
+    yield RoleCell()
     for flag in flags:
         if hasattr(FULL, flag):
             yield attrs.evolve(FULL, **{flag: not getattr(FULL, flag)})
