@@ -40,14 +40,14 @@ for line in sys.stdin:
 
 
 def test_an_answer_that_ends_twice_is_no_answer_to_the_next_command(tmp_path: Path) -> None:
-    twice = f"for line in sys.stdin:\n    print('{{\"done\":1}}')\n    {DONE}"
+    twice = "for line in sys.stdin:\n    sys.stdout.write('{\"done\":1}\\n' * 2)\n    sys.stdout.flush()\n"  # in one piece
     with pytest.raises(BadDesign, match=r'told {"done":1} before it was asked to go; expected nothing more after {"done":1}'):
         repeat(script(tmp_path, GO + twice), Saved(ONCE.commands * 5, ONCE.places * 5))
 
 
 def test_an_implementation_that_answers_without_being_asked_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadDesign, match=r'told {"done":1} before it was asked to'):
-        repeat(script(tmp_path, GO + f"while True: {DONE}"), ONCE)
+        repeat(script(tmp_path, GO + f"while True: {DONE}"), Saved(ONCE.commands * 500, ONCE.places * 500))
 
 
 def test_what_is_told_before_the_first_reset_is_refused(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from refmodel.mmu.ept import EptMmu, Eptp
 class InterruptingEptMmu(InterruptedVcpus, EptMmu):
     @operation
     def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
-        """The interrupt arrives: INVEPT for this VM's table."""
+        """The interrupt arrives: INVEPT for this VM's table. The bare machine may forget at any time; here it does too."""
         require(self.asked[vm, vcpu])
         reset(self.physical_tlb, lambda mapping, of, on, gfn: of == vm and on == vcpu)
         reset(self.combined_tlb, lambda mapping, of, on, page: of == vm and on == vcpu)
+        self.bare_flush(vm, vcpu)
         self.asked[vm, vcpu] = False
 
     def give_up_table(self, vm: Vm) -> None:

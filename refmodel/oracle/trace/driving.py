@@ -153,8 +153,8 @@ class Implementation:
             if not data:
                 break
             self._rest += data
-        first = self._rest.split(b"\n")[0]
-        if b"\n" in self._rest and (command["do"] == "reset" or any(map(_is_done, self._rest.split(b"\n")))):
+        first = self._rest.lstrip().split(b"\n")[0]
+        if first and (command["do"] == "reset" or any(map(_is_done, self._rest.split(b"\n")))):  # whether or not the line has ended
             raise BadDesign(f"{self.command[0]}: told {_excerpt(first)} before it was asked to {command['do']}; expected nothing "
                             f"more after {DONE.decode()}, until the next command comes")
 
