@@ -362,6 +362,7 @@ def again(told: Score) -> campaign.Campaign:
     return of_design(told.name, outline(SHIPPED[told.name]), choice, jobs=2)
 
 
+@pytest.mark.slow
 def test_the_score_of_a_small_design_is_what_the_table_says() -> None:
     told = mutation.recorded()[SMALLEST]
     done = again(told)

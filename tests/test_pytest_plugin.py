@@ -53,13 +53,16 @@ def test_without_a_cache_a_failure_has_the_run_and_no_picture(project: Path) -> 
     assert "AttributeError" not in done.stdout and not list(project.glob("*.svg"))
 
 
-@pytest.mark.parametrize("mark", ['engines=["nope"]', 'engines="random"', 'engines=3', 'engines=[["prove"]]', 'runs=0', 'runs="5"',
-                                  'runs=True'])
-def test_a_mark_that_makes_no_sense_is_an_error_of_collection(mark: str, project: Path) -> None:
-    file = project / "tests" / "test_designs.py"
-    file.write_text(file.read_text() + f"\n\n@pytest.mark.refmodel({mark})\nclass Other(TestPot):\n    pass\n")
-    done = pytest_in(project, "tests/test_designs.py")
-    assert done.returncode != 0 and f"Other: pytest.mark.refmodel has {mark.partition('=')[0]}=" in done.stdout
+def test_a_mark_that_makes_no_sense_is_an_error_of_collection(project: Path) -> None:
+    text = (project / "tests" / "test_designs.py").read_text()
+    marks = ['engines=["nope"]', 'engines="random"', 'engines=3', 'engines=[["prove"]]', 'runs=0', 'runs="5"', 'runs=True']
+    files = [project / "tests" / f"test_mark_{number}.py" for number in range(len(marks))]
+    for number, (file, mark) in enumerate(zip(files, marks, strict=True)):
+        file.write_text(f"{text}\n\n@pytest.mark.refmodel({mark})\nclass Other{number}(TestPot):\n    pass\n")
+    done = pytest_in(project, *(f"tests/{file.name}" for file in files))
+    assert done.returncode != 0
+    for number, mark in enumerate(marks):
+        assert f"Other{number}: pytest.mark.refmodel has {mark.partition('=')[0]}=" in done.stdout
 
 
 def test_a_failure_has_the_run_the_picture_and_a_token(project: Path) -> None:
