@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import attrs
+
 from refmodel.language import implies, law
-from refmodel.machine.names import Gfn, Vm
+from refmodel.machine.names import Gfn, Index, Vm
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.free_page_hinting import FreePageHinting
 from refmodel.monitor.migration import Migration
@@ -39,9 +41,10 @@ def what_is_freed_holds_nothing(s: Migration, before: Migration, vm: Vm, gfn: Gf
 
 
 @law("EQV-4", "A page that its guest has stored to, and one that comes or goes, is not called free any more.")
-def pages_in_use_are_not_called_free(s: FreePageHinting, before: FreePageHinting, vm: Vm, gfn: Gfn) -> Any:
-    changed = s.plugged[vm, gfn] != before.plugged[vm, gfn] or s.bare_memory[vm, gfn] != before.bare_memory[vm, gfn]
-    return implies(changed, not s.called_free[vm, gfn])
+def pages_in_use_are_not_called_free(s: FreePageHinting, before: FreePageHinting, vm: Vm, gfn: Gfn, index: Index) -> Any:
+    was, now = before.bare_memory[vm, gfn][index], s.bare_memory[vm, gfn][index]
+    is_stored_to = attrs.evolve(now, accessed=was.accessed, dirty=was.dirty) != was  # a processor's marks are no stores
+    return implies(is_stored_to or s.plugged[vm, gfn] != before.plugged[vm, gfn], not s.called_free[vm, gfn])
 
 
 @law("EQV-4", "A page that was skipped is there, and its guest needs nothing of it, unless a dirty flag says otherwise.")
