@@ -62,7 +62,7 @@ def prove(
 
 
 def _theorems(names: Sequence[str], fresh: bool, slow: bool, where: Where, as_json: bool) -> int:
-    worst, number, documents = HOLDS, 0, list[Told]()
+    worst, documents = HOLDS, list[Told]()
     folder = home()
     todo = [theorems_of(folder)[i].name for i in chosen(folder, names, slow)]
     if not todo:
@@ -71,13 +71,12 @@ def _theorems(names: Sequence[str], fresh: bool, slow: bool, where: Where, as_js
     try:
         with Counting("theorems", todo, quiet=as_json) as counting:
             for told in prove_all(folder, fresh, where, names, slow, lambda name: counting.ended(todo.index(name))):
-                number += 1
                 documents.append(told)
                 if not as_json:
                     _show(told)
                 worst = max(worst, STATUS.get(told.verdict, UNDECIDED), key=severity)
     except (Ended, KeyboardInterrupt):
-        raise Ended(f"ended before it was done: {number} of {len(todo)} theorems have a verdict, and what was proved is "
+        raise Ended(f"ended before it was done: {len(documents)} of {len(todo)} theorems have a verdict, and what was proved is "
                     "remembered") from None
     if as_json:
         print_document(documents)

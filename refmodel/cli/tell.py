@@ -94,14 +94,14 @@ def replay(
     geometry, run = decode(outline, said)
     judged = outline.restricted(said.clause) if said.clause in {law.clause for law in outline.claims} else outline
     told = list(run_again(judged, geometry, run))
-    clause = said.clause if judged is not outline else None
-    if has_changed(outline, said):
+    clause, changed = said.clause if judged is not outline else None, has_changed(outline, said)
+    if changed:
         err.print(f"refmodel: warning: the text of {spec} has changed since the token was made; the steps still apply",
                   soft_wrap=True, markup=False)
     if html is not None:
         pages.write(pages.Page("refmodel replay", stories=(stories.of_run(judged, geometry, run, spec, token),)), html)
     if as_json:
-        print_document(replay_document(outline, spec, clause, has_changed(outline, said), told))
+        print_document(replay_document(outline, spec, clause, changed, told))
     else:
         _show_run(outline, spec, clause, told)
     raise typer.Exit(UNDECIDED if not told else HOLDS if told[-1].broken is None else FAILS)
