@@ -1,6 +1,7 @@
 """What must hold after each segment of a path: every law, at arbitrary names.
 
-Paths that leave the tables alike that a law speaks of owe the same of that law. Such a goal is worked out once.
+Paths that leave the tables alike that a law speaks of owe the same of that law, and so do steps with the same outcome. Such a goal
+is worked out once.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from typing import Any
 import attrs
 
 from refmodel.engines.conditions import Counted, Lookup
+from refmodel.engines.connectives import number_of
 from refmodel.engines.formulas import Formula, claimed
 from refmodel.engines.paths import Path, Segment, base_of
 from refmodel.engines.symbolic import Symbolic
-from refmodel.engines.symbolic_tables import Put, Reset
-from refmodel.engines.terms import Term, sort_name
+from refmodel.engines.terms import Term, constant, sort_name
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Scalar
+from refmodel.language.kinds import Scalar, kind_of
 from refmodel.language.laws import Law
-from refmodel.language.opaque import asking
+from refmodel.language.opaque import Opaque, asking
 
 Goal = tuple[Law, Segment, Term | None]
 """What must hold after a segment; None where the segment wrote nothing that the law speaks of."""
@@ -28,13 +29,13 @@ Goal = tuple[Law, Segment, Term | None]
 
 @attrs.frozen(eq=False)
 class _Owed:
-    """A law after some writes, and what was noted on the way; with the writes, whose terms must live as long as their ids."""
+    """A law after some writes, and what was noted on the way; with what it was given, whose terms must live as long as their ids."""
 
     goal: Term
     lookups: tuple[Lookup, ...]
     counts: tuple[Counted, ...]
     noted: tuple[tuple[Scalar, Term], ...]
-    writes: tuple[Put | Reset, ...]
+    given: tuple[Any, ...]
 
 
 class Goals:
@@ -60,9 +61,7 @@ class Goals:
                 if law.of_state:
                     yield law, segment, self._of_state(law, segment, reading)
                 elif law.applies_to(returned) and (last or law.outcome is None):
-                    names = arbitrary_names(law, reading)
-                    with answering(reading):
-                        yield law, segment, claimed(reading, law.function, segment.after, *law.arguments(given, names))
+                    yield law, segment, self._of_step(law, segment, reading, given)
 
     def _of_state(self, law: Law, segment: Segment, reading: Symbolic) -> Term | None:
         """A law of states after a segment."""
@@ -72,10 +71,20 @@ class Goals:
         tables = self._of_law[base][law].tables
         if not segment.written.intersection(tables):
             return None
+        return self._once(law, segment, reading, tables, {})
+
+    def _of_step(self, law: Law, segment: Segment, reading: Symbolic, given: dict[str, Any]) -> Term:
+        """A law of a step, after a segment."""
+        return self._once(law, segment, reading, sorted(self.design.reads(law)), given)
+
+    def _once(self, law: Law, segment: Segment, reading: Symbolic, tables: Sequence[str], given: dict[str, Any]) -> Term:
+        """What is owed of a law that reads these tables, worked out or remembered; either way the reading notes what it looks at."""
         writes = [(name, write) for name in tables for write in getattr(segment.after, name).writes]
-        identity = (law.name, base, *((name, write.identity) for name, write in writes))
+        returned, shown = (type(given["outcome"]), _terms(given["outcome"])) if "outcome" in law.about else (None, ())
+        identity = (law.name, base_of(self.design, segment.before), returned, *map(number_of, shown),
+                    *((name, write.identity) for name, write in writes))
         if identity not in self._owed:
-            self._owed[identity] = _worked_out(law, segment, reading, [write for _, write in writes])
+            self._owed[identity] = _worked_out(law, segment, reading, given, (*(write for _, write in writes), *shown))
         owed = self._owed[identity]
         for lookup in owed.lookups:
             reading.note(lookup)
@@ -86,14 +95,22 @@ class Goals:
         return owed.goal
 
 
-def _worked_out(law: Law, segment: Segment, reading: Symbolic, writes: Sequence[Put | Reset]) -> _Owed:
+def _terms(outcome: Any) -> tuple[Term, ...]:
+    """The terms of what a step shows: two steps with the same ones, and an outcome that a law is about, show the same."""
+    if not attrs.has(type(outcome)):
+        return ()
+    kind = kind_of(type(outcome))
+    return tuple(value.term if isinstance(value, Opaque) else constant(leaf, value)
+                 for (_, leaf), value in zip(kind.leaves(), kind.flatten(outcome), strict=True))
+
+
+def _worked_out(law: Law, segment: Segment, reading: Symbolic, given: dict[str, Any], keep: tuple[Any, ...]) -> _Owed:
     outer = reading.lookups, reading.counts, reading.noted
     reading.lookups, reading.counts, reading.noted = {}, {}, {}
     try:
         with answering(reading):
-            goal = claimed(reading, law.function, segment.after, *arbitrary_names(law, reading))
-        return _Owed(goal, tuple(reading.lookups.values()), tuple(reading.counts.values()), tuple(reading.noted.values()),
-                     tuple(writes))
+            goal = claimed(reading, law.function, segment.after, *law.arguments(given, arbitrary_names(law, reading)))
+        return _Owed(goal, tuple(reading.lookups.values()), tuple(reading.counts.values()), tuple(reading.noted.values()), keep)
     finally:
         reading.lookups, reading.counts, reading.noted = outer
 
