@@ -10,7 +10,7 @@ import pytest
 
 from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED, Interpreter
-from refmodel.engines import checking, proof_cache
+from refmodel.engines import checking, proof_cache, reached
 from refmodel.engines.asked import Asked
 from refmodel.engines.proof_cache import ProofCache
 from refmodel.examples.zap import ZapLazily
@@ -65,7 +65,7 @@ def test_what_is_not_explored_to_the_end_is_not_remembered(tmp_path: Path) -> No
 
 
 def test_the_text_of_a_design_is_all_that_it_is_made_of() -> None:
-    files = {str(file.relative_to(proof_cache.HOME)) for file in proof_cache.text_of("refmodel.designs refmodel.engines.checking")}
+    files = {str(file.relative_to(reached.HOME)) for file in reached.text_of("refmodel.designs refmodel.engines.checking")}
     assert {"mmu/vtlb.py", "laws/isolation.py", "monitor/frames.py", "machine/cells.py", "engines/symbolic.py",
             "language/joining.py", "mmu/__init__.py"} <= files
     assert proof_cache.digest("refmodel.designs") != proof_cache.digest("refmodel.bare")
@@ -88,6 +88,26 @@ def test_what_is_imported_or_read_beside_a_theorem_is_part_of_its_text(tmp_path:
         file.write_text(file.read_text().replace("1", "22"))
         seen.add(proof_cache.digest("claims_here.claim"))
         assert len(seen) == number + 1, file
+
+
+def test_what_files_import_is_kept_by_their_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(reached._Kept, "known", None)
+    fresh = reached.text_of("refmodel.designs")
+    (kept,) = (tmp_path / "cache").rglob("*.json")
+    monkeypatch.setattr(reached, "_imports", lambda file, name: iter(()))  # what is kept is not looked for again
+    for damage, as_before in ((kept.read_text(), True), ("{", False), ("[]", False), ('{"a": 1}', False)):
+        kept.write_text(damage)
+        monkeypatch.setattr(reached._Kept, "known", None)
+        assert (reached.text_of("refmodel.designs") == fresh) == as_before, damage
+    (package := tmp_path / "package").mkdir()
+    (module := package / "one.py").write_text("import package.two")
+    seen = []
+    monkeypatch.setattr(reached, "_imports", lambda file, name: seen.append(file) or iter(()))
+    for text in ("import package.two", "import package.three", "import package.two"):
+        module.write_text(text)
+        reached._Kept.imports_of(module, "package.one")
+    assert len(seen) == 2
 
 
 def test_versions_are_part_of_it() -> None:
@@ -125,6 +145,6 @@ def test_a_damaged_memory_is_none(tmp_path: Path) -> None:
 
 def test_the_laws_that_a_design_gathers_are_part_of_what_is_remembered_of_it() -> None:
     """No design imports them, and an answer that was kept would outlive them."""
-    laws = {f"laws/{file.name}" for file in (proof_cache.HOME / "laws").glob("*.py")}
+    laws = {f"laws/{file.name}" for file in (reached.HOME / "laws").glob("*.py")}
     for module in ("refmodel.designs", "refmodel.points", "refmodel.mmu.contract"):
-        assert laws <= {str(file.relative_to(proof_cache.HOME)) for file in proof_cache.text_of(module)}
+        assert laws <= {str(file.relative_to(reached.HOME)) for file in reached.text_of(module)}

@@ -1,7 +1,7 @@
 """What must hold after each segment of a path: every law, at arbitrary names.
 
-Paths that leave the tables alike that a law speaks of owe the same of that law, and so do steps with the same outcome. Such a goal
-is worked out once.
+Paths that leave the tables alike that a law speaks of owe the same of that law, and so do steps that show the same as well. Such
+a goal is worked out once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Goal = tuple[Law, Segment, Term | None]
 
 @attrs.frozen(eq=False)
 class _Owed:
-    """A law after some writes, and what was noted on the way; with what it was given, whose terms must live as long as their ids."""
+    """A law after some writes, and what was noted on the way; with what it was given, so that its terms keep their ids."""
 
     goal: Term
     lookups: tuple[Lookup, ...]
@@ -78,7 +78,7 @@ class Goals:
         return self._once(law, segment, reading, sorted(self.design.reads(law)), given)
 
     def _once(self, law: Law, segment: Segment, reading: Symbolic, tables: Sequence[str], given: dict[str, Any]) -> Term:
-        """What is owed of a law that reads these tables, worked out or remembered; either way the reading notes what it looks at."""
+        """What is owed of a law that reads these tables, worked out or remembered. The reading notes what it looks at."""
         writes = [(name, write) for name in tables for write in getattr(segment.after, name).writes]
         returned, shown = (type(given["outcome"]), _terms(given["outcome"])) if "outcome" in law.about else (None, ())
         identity = (law.name, base_of(self.design, segment.before), returned, *map(number_of, shown),
