@@ -1,8 +1,8 @@
-"""What takes long to make and several tests look at: one process of a test run makes it, and the others wait for it."""
+"""What takes long to make and several tests look at: the processes of a test run make its parts between them, and each once."""
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,21 +11,25 @@ PATIENCE = 600.0
 """Seconds after which whoever waits says that nothing has come. No verdict depends on them."""
 
 
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """A folder with this name, as ``make`` filled it. pytest-xdist's processes share it."""
+def made_once(factory: pytest.TempPathFactory, name: str, parts: Mapping[str, Callable[[Path], None]]) -> Path:
+    """A folder with this name, as the parts filled it. pytest-xdist's processes share it: whoever comes to a part that nobody has
+    begun makes it."""
     base = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent
-    folder, made = base / name, base / f"{name}.made"
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        _wait_for(made)
-    else:
+    folder = base / name
+    folder.mkdir(exist_ok=True)
+    for part, make in parts.items():
+        try:
+            (base / f"{name}.{part}.begun").touch(exist_ok=False)
+        except FileExistsError:
+            continue
         try:
             make(folder)
         finally:
-            made.touch()
+            (base / f"{name}.{part}.made").touch()
+    for part in parts:
+        _wait_for(base / f"{name}.{part}.made")
     return folder
 
 

@@ -3,13 +3,11 @@
 Where the theorem is that a walk is as declared, the counterexample has been run on ints.
 """
 
-import json
 from pathlib import Path
 
 import pytest
 
-from tests.made_once import made_once
-from tests.text_mutants import Mutant, outcomes
+from tests.text_mutants import Mutant, outcomes, outcomes_between_processes
 
 ROOT = Path(__file__).parent.parent
 GUEST, EPT = "x86.guest_walk.the_walk_is_as_declared(4)", "x86.ept_walk.the_walk_is_as_declared(4)"
@@ -141,14 +139,9 @@ LEGACY = [mutant for mutant in MUTANTS if mutant.file == "x86/legacy_walk.py"]
 USUAL = [mutant for mutant in MUTANTS if mutant not in LEGACY]
 
 
-def try_all(folder: Path) -> None:
-    (folder / "outcomes.json").write_text(json.dumps(outcomes(USUAL)))
-
-
 @pytest.fixture(scope="session")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[Mutant, str]:
-    folder = made_once(tmp_path_factory, "proof_mutants", try_all)
-    return dict(zip(USUAL, json.loads((folder / "outcomes.json").read_text()), strict=True))
+    return outcomes_between_processes(tmp_path_factory, "proof_mutants", USUAL)
 
 
 @pytest.mark.slow

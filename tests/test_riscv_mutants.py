@@ -3,13 +3,9 @@
 A counterexample to a walk's being as declared has been run on ints before it is shown.
 """
 
-import json
-from pathlib import Path
-
 import pytest
 
-from tests.made_once import made_once
-from tests.text_mutants import Mutant, outcomes
+from tests.text_mutants import Mutant, outcomes_between_processes
 
 SV32, SV39, SV39X4 = (f"riscv.walk.the_walk_is_as_declared({scheme})" for scheme in ("Sv32", "Sv39", "Sv39x4"))
 MEMORY, LEAF = "riscv.walk.nothing_leads_beyond_memory(Sv39)", "riscv.walk.the_leaf_lets_it_through(Sv39)"
@@ -96,11 +92,7 @@ EVERY = [*MUTANTS, *EQUIVALENT]
 
 @pytest.fixture(scope="session")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[Mutant, str]:
-    def try_all(folder: Path) -> None:
-        (folder / "outcomes.json").write_text(json.dumps(outcomes(EVERY)))
-
-    folder = made_once(tmp_path_factory, "riscv_mutants", try_all)
-    return dict(zip(EVERY, json.loads((folder / "outcomes.json").read_text()), strict=True))
+    return outcomes_between_processes(tmp_path_factory, "riscv_mutants", EVERY)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.function}: {m.new[:30]} for {m.old[:30]}")

@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +64,14 @@ SOME = 2000
 """Vectors of each set that the tests look at."""
 
 
-def write_some(folder: Path) -> None:
-    for name in FILES:
-        tests = writing.CHOOSING[name]()
-        lines_of = itertools.islice(writing.walk_lines(name, tests), SOME)
-        (folder / f"{name}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines_of))
+def write_some(name: str, folder: Path) -> None:
+    lines_of = itertools.islice(writing.walk_lines(name, writing.CHOOSING[name]()), SOME)
+    (folder / f"{name}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines_of))
 
 
 @pytest.fixture(scope="session")
 def some(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_once(tmp_path_factory, "vectors", write_some)
+    return made_once(tmp_path_factory, "vectors", {name: partial(write_some, name) for name in FILES})
 
 
 def test_what_is_written_is_what_the_walks_do_and_is_read_back(some: Path) -> None:

@@ -9,15 +9,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 
 from proofs.theorems import THEOREMS
 from refmodel.language.changing import change
+from tests.made_once import made_once
 
 ROOT = Path(__file__).parent.parent
+SHARES = 4
+"""Parts that mutants are judged in by the processes of a test run."""
 LONGEST = 4000
 """Bytes of an answer that are kept: what a pipe takes without a reader."""
 
@@ -42,6 +47,18 @@ def outcomes(mutants: Sequence[Mutant]) -> list[str]:
                           check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def outcomes_between_processes(factory: pytest.TempPathFactory, name: str, mutants: Sequence[Mutant]) -> dict[Mutant, str]:
+    """What the theorem says of each, told to all processes of a test run, which share the work."""
+    shares = {str(at): mutants[at::SHARES] for at in range(SHARES)}
+
+    def judge(at: str, folder: Path) -> None:
+        (folder / f"{at}.json").write_text(json.dumps(outcomes(shares[at])))
+
+    folder = made_once(factory, name, {at: partial(judge, at) for at in shares})
+    return {mutant: said for at, share in shares.items()
+            for mutant, said in zip(share, json.loads((folder / f"{at}.json").read_text()), strict=True)}
 
 
 def judged(mutant: Mutant) -> str:
