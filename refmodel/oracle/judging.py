@@ -85,12 +85,13 @@ class Verdict:
 
 
 def judge(campaign: Campaign, *, seconds: float = 4.0, checks: int = 1_000_000, start: int = 0,
-          progress: Callable[[int], None] | None = None) -> Verdict:
-    """Draw tests and judge them until the time or the number is up; shrink one example of each class that deviates.
+          progress: Callable[[int], None] | None = None, shrinks: bool = True) -> Verdict:
+    """Draw tests and judge them until the time or the number is up; shrink one example of each class that deviates, unless only the
+    classes are wanted.
 
     Raises ``Lost`` if the implementation gives up.
     """
-    return _Session(campaign, seconds, checks, start, progress).run()
+    return _Session(campaign, seconds, checks, start, progress, shrinks).run()
 
 
 class Lost(Exception):
@@ -99,8 +100,8 @@ class Lost(Exception):
 
 class _Session:
     def __init__(self, campaign: Campaign, seconds: float, checks: int, start: int,
-                 progress: Callable[[int], None] | None) -> None:
-        self.campaign, self.seconds, self.limit = campaign, seconds, checks
+                 progress: Callable[[int], None] | None, shrinks: bool) -> None:
+        self.campaign, self.seconds, self.limit, self.shrinks = campaign, seconds, checks, shrinks
         self.start, self.progress = start, progress
         self.checks = 0
         self.seen: Counter[str] = Counter()
@@ -148,7 +149,7 @@ class _Session:
     def _smallest(self, data: bytes, finding: Finding) -> Deviation:
         """The same class of deviation from the plainest bytes: zero is the plainest choice everywhere."""
         best, found = data, finding
-        improved = True
+        improved = self.shrinks
         while improved:
             improved = False
             rest = plainer(best)
