@@ -12,7 +12,7 @@ from refmodel.engines.exhaustive import explore
 from refmodel.engines.random import campaign
 from refmodel.language import outline
 from refmodel.report.explaining import EFF_3
-from tests.test_command import refmodel
+from tests.commands import refmodel
 
 BETTER = {"cve-2021-3656", "cve-2021-22543", "linux-13ddaf26be32", "xsa-214"}
 """Found by another clause than the catalogue's. VMSAVE on a machine address is a wrong store first (EQV-1), to whomever's frame;

@@ -9,13 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import refmodel
+
 STRANGER = Path(__file__).parent / "stranger" / "src"
 OWN = Path(__file__).parent.parent / "refmodel" / "examples" / "zap.py"
-
-
-def refmodel(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "refmodel.cli", *arguments], capture_output=True, text=True, timeout=500,
-                          check=False)
 
 
 def test_the_version_is_printed() -> None:

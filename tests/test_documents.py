@@ -1,8 +1,6 @@
 """What ``--json`` prints fits the schema that the documentation has of it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import typer
 from refmodel.cli.common import app
 from refmodel.cli.lazily import COMMANDS
 from refmodel.report import schemas
+from tests.commands import refmodel
 from tests.test_in_ci import program
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -41,8 +40,7 @@ RUNS = [
 
 
 def printed(arguments: list[str], status: int) -> Any:
-    done = subprocess.run([sys.executable, "-m", "refmodel.cli", *arguments, "--json"], capture_output=True, text=True, timeout=500,
-                          check=False)
+    done = refmodel(*arguments, "--json")
     assert done.returncode == status, done.stderr
     return json.loads(done.stdout)
 

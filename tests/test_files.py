@@ -12,7 +12,8 @@ import pytest
 
 from refmodel.language import BadDesign
 from refmodel.report.files import put
-from tests.test_command import OWN, refmodel
+from tests.commands import refmodel
+from tests.test_command import OWN
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.is_char_device(), reason="/dev/full is no device here")

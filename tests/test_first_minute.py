@@ -17,7 +17,7 @@ from refmodel.cli.check import QUICK
 from refmodel.cli.progress import Counting
 from refmodel.designs import SHIPPED
 from refmodel.loading import load, sizes_of
-from tests.test_command import refmodel
+from tests.commands import refmodel
 
 ROOT = Path(__file__).parent.parent
 SMALL = f"{ROOT}/tests/designs/small.py"

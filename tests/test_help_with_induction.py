@@ -27,8 +27,8 @@ from refmodel.machine.names import Mfn, Vm
 from refmodel.report.documents import document as document_of
 from refmodel.report.documents import plain
 from refmodel.report.stories import of_counterexample
+from tests.commands import refmodel
 from tests.designs import lacking, likened, small
-from tests.test_command import refmodel
 
 ROOT = Path(__file__).parent.parent
 LACKING = f"{ROOT}/tests/designs/lacking.py"

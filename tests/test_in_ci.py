@@ -19,7 +19,7 @@ from refmodel.oracle.trace.expected import Entry, Expected, read_expected
 from refmodel.oracle.trace.judge import judge_events
 from refmodel.oracle.trace.table import KINDS
 from refmodel.report import ci
-from tests.test_command import refmodel
+from tests.commands import refmodel
 
 WRONG = [{"e": "store", "gpa": 0, "value": 1}, {"e": "load", "gpa": 0, "value": 2, "at": "mm/walk.c:40:7"},
          {"e": "load", "gpa": 0, "value": 1}]

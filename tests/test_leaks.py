@@ -19,8 +19,8 @@ from refmodel.loading import load
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
 from refmodel.monitor.tmem import Answer, Answered
 from refmodel.points import PAIRS
+from tests.commands import refmodel
 from tests.designs.split import Allocator
-from tests.test_command import refmodel
 from tests.test_pairs import FEW
 
 MANY_STATES = ("devices", "hinting", "memory-slots", "dirty-logging", "dirty-ring", "compressed", "virtio", "reservation")

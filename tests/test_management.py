@@ -34,7 +34,7 @@ from refmodel.management.scenario import Vm, Workload, read
 from refmodel.management.simulation import POLICIES, simulate, to_give
 from refmodel.monitor.policy.claims import Claim
 from refmodel.report import management
-from tests.test_command import refmodel
+from tests.commands import refmodel
 
 SPECS = Path(__file__).parent.parent / "specs"
 RECORDINGS = recordings()

@@ -16,8 +16,8 @@ from refmodel.laws import buddy, contract, grants, memory, memory_slots, migrati
 from refmodel.machine.names import Gfn, Vm
 from refmodel.monitor.dirty_logging import DirtyLog, Sent
 from refmodel.monitor.p2m import Backing, P2m
+from tests.commands import refmodel
 from tests.designs.subsets import SUBSETS
-from tests.test_command import refmodel
 
 BROKEN_BY = {
     "any_page_can_be_taken": "shared-pages-stay",

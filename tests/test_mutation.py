@@ -32,7 +32,7 @@ from refmodel.mmu.replies import Attempt
 from refmodel.mmu.shadow import lets
 from refmodel.monitor.host_pages import HostMapping, Kind
 from refmodel.report import mutation
-from tests.test_command import refmodel
+from tests.commands import refmodel
 
 ROOT = Path(__file__).parent.parent
 SMALL, SMALL_FUNCTION = "host_pages", "HostPages.unshare"

@@ -6,7 +6,6 @@ import html.parser
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from refmodel.oracle.x86.nested_tests import ROOT
 from refmodel.report.grids import grid
 from tests.benchmarks.monitor import Monitor
 from tests.benchmarks.monitor import lines as monitor_lines
+from tests.commands import refmodel as run
 
 OWN = Path(__file__).parent.parent / "refmodel" / "examples" / "zap.py"
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -29,11 +29,6 @@ def refmodel(*arguments: str, status: int) -> str:
     done = run(*arguments)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "refmodel.cli", *arguments], capture_output=True, text=True, timeout=300,
-                          check=False)
 
 
 @pytest.fixture(scope="module")

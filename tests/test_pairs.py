@@ -15,7 +15,7 @@ from refmodel.laws import nested
 from refmodel.loading import load
 from refmodel.machine.names import Gfn, Vm
 from refmodel.points import APART, MECHANISMS, MMUS, PAIRS, WAYS_TO_LOG, mechanisms_over, over, pairs_of, pairs_over
-from tests.test_command import refmodel
+from tests.commands import refmodel
 
 SPECS = Path(__file__).parent.parent / "specs"
 APART_BY = 1, 5

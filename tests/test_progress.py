@@ -16,8 +16,8 @@ from refmodel.language import NOTHING, BadDesign, Design, Total, law, operation,
 from refmodel.language.design import Outline
 from refmodel.machine.names import Gfn, Mfn, Vm
 from refmodel.monitor.devices import LetGo
+from tests.commands import refmodel as command
 from tests.designs import flushes
-from tests.test_command import refmodel as command
 
 RIGHT = (flushes.Flushes, flushes.FinishesSlowly, flushes.NeedsAFrame, flushes.OfTwoClauses)
 WRONG: dict[type[Design], tuple[str, str, str]] = {

@@ -7,8 +7,8 @@ import pytest
 
 from refmodel.language import NOTHING, Design, Fault, Total, cached, geometry, guest, implies, law, operation
 from refmodel.machine.names import Gfn, Tag, Vm
+from tests.commands import refmodel
 from tests.designs import split
-from tests.test_command import refmodel
 
 
 @attrs.frozen

@@ -15,7 +15,7 @@ from refmodel.language import BadDesign, Design, Total, geometry, guest, law, op
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Attempt, Filled
-from tests.test_command import refmodel
+from tests.commands import refmodel
 
 
 def reference(design: type[Design]) -> type[Design] | None:

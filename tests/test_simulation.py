@@ -28,7 +28,7 @@ from refmodel.mmu.direct import Hypercall
 from refmodel.mmu.shadow import ShadowEntry
 from refmodel.monitor.grants import Foreign, ForeignAccess
 from refmodel.report import squares
-from tests.test_command import refmodel
+from tests.commands import refmodel
 
 
 class LoadsStore(Memory):

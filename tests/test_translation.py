@@ -21,7 +21,7 @@ from refmodel.management.translation.costs import Hardware, crossover, missing, 
 from refmodel.management.translation.recorder import record
 from refmodel.management.translation.streams import Stored, Stream
 from refmodel.report import translation
-from tests.test_command import refmodel
+from tests.commands import refmodel
 
 
 def stream(pages: list[int], **more: float) -> Stream:

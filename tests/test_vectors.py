@@ -53,8 +53,8 @@ from refmodel.oracle.x86.nested_tests import NestedTest
 from refmodel.oracle.x86.outcomes import Observed
 from refmodel.oracle.x86.walk_campaign import WalkCampaign, end_of, level_used
 from refmodel.oracle.x86.walk_tests import Profile, WalkTest
+from tests.commands import refmodel
 from tests.made_once import made_once
-from tests.test_command import refmodel
 from tests.test_documents import fits
 
 CLIENTS = Path(running.__file__).parents[2] / "clients"

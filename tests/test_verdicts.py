@@ -37,8 +37,8 @@ from refmodel.language import BadDesign, outline
 from refmodel.language.kinds import kind_of
 from refmodel.loading import load
 from refmodel.report import pages
+from tests.commands import refmodel
 from tests.designs import small
-from tests.test_command import refmodel
 
 ROOT = Path(__file__).parent.parent
 SMALL = f"{ROOT}/tests/designs/small.py"
