@@ -74,13 +74,17 @@ def pendings(cls: type, operations: Sequence[Operation]) -> tuple[Pending, ...]:
 
 def stated(cls: type) -> dict[str, Pending]:
     """What a class and those that it is made of say may be pending, by name, whether or not what it waits for makes
-    sense; ``BadDesign`` where one is hidden by what is not pending."""
+    sense; ``BadDesign`` where one is hidden by what is not pending, or stated anew."""
     names = dict.fromkeys(name for base in reversed(cls.__mro__) for name, v in vars(base).items() if isinstance(v, Pending))
     found = {name: getattr(cls, name) for name in names}
     for name, each in found.items():
         if not isinstance(each, Pending):
             raise BadDesign(f"{place_of(home_of(cls, name), name)} hides what is pending, so that nobody would ask whether it "
-                            "ends; expected another name, or @pending above it")
+                            "ends; expected another name")
+        first, *others = [base.__qualname__ for base in cls.__mro__ if isinstance(vars(base).get(name), Pending)]
+        if others:
+            raise BadDesign(f"{each.law.place}: {first} states anew what is pending, so that nobody would ask whether what "
+                            f"{others[0]} says of it still ends; expected another name: both are judged then")
     return found
 
 

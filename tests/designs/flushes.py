@@ -19,7 +19,9 @@ from refmodel.language import (
 from refmodel.machine.names import Mfn, Vcpu, Vm
 
 
-class Flushes(Design):
+class Steps(Design):
+    """What happens, without what is claimed of how it ends."""
+
     asked: Total[tuple[Vm, Vcpu], bool]
     stale: Total[Vm, bool]
 
@@ -29,18 +31,10 @@ class Flushes(Design):
         self.stale[vm] = True
         assign(self.asked, lambda asked, of, vcpu: of == vm, True)
 
-    @pending("EFF-4", "A vCPU that was asked to forget acknowledges.", until="acknowledge")
-    def unacknowledged(self, vm: Vm, vcpu: Vcpu) -> bool:
-        return self.asked[vm, vcpu]
-
     @operation
     def acknowledge(self, vm: Vm, vcpu: Vcpu) -> None:
         require(self.asked[vm, vcpu])
         self.asked[vm, vcpu] = False
-
-    @pending("EFF-4", "A flush ends when every vCPU has acknowledged.", until="finish", after=("unacknowledged",))
-    def flushing(self, vm: Vm) -> bool:
-        return self.stale[vm]
 
     @operation
     def finish(self, vm: Vm) -> None:
@@ -56,6 +50,16 @@ class Flushes(Design):
         return implies(self.asked[vm, vcpu], self.stale[vm])
 
     geometry = geometry(Vm=2, Vcpu=2)
+
+
+class Flushes(Steps):
+    @pending("EFF-4", "A vCPU that was asked to forget acknowledges.", until="acknowledge")
+    def unacknowledged(self, vm: Vm, vcpu: Vcpu) -> bool:
+        return self.asked[vm, vcpu]
+
+    @pending("EFF-4", "A flush ends when every vCPU has acknowledged.", until="finish", after=("unacknowledged",))
+    def flushing(self, vm: Vm) -> bool:
+        return self.stale[vm]
 
 
 class LostAcknowledgement(Flushes):
@@ -203,12 +207,16 @@ class AnyAcknowledges(Flushes):
         return self.asked[vm, vcpu]
 
 
-class OfTwoClauses(Flushes):
+class OfTwoClauses(Steps):
     """Right: what waits and what it waits for are of two clauses."""
 
     @pending("EFF-2", "A vCPU that was asked to forget acknowledges.", until="acknowledge")
     def unacknowledged(self, vm: Vm, vcpu: Vcpu) -> bool:
         return self.asked[vm, vcpu]
+
+    @pending("EFF-4", "A flush ends when every vCPU has acknowledged.", until="finish", after=("unacknowledged",))
+    def flushing(self, vm: Vm) -> bool:
+        return self.stale[vm]
 
 
 class StuckOfTwoClauses(OfTwoClauses):
