@@ -35,6 +35,8 @@ class Exploration:
     met: frozenset[Law]
     reading: str = ON_INTS
     """Which reading explored, in words."""
+    why: str = ""
+    """Why there is no going on, where the last state was not come to and neither time nor memory was up."""
 
     @property
     def loss(self) -> float:

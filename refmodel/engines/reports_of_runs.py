@@ -115,7 +115,8 @@ def _compared(design: Outline, seed: int) -> str:
 
 def explored_words(done: exhaustive.Exploration, geometry: Geometry) -> str:
     """How far an exploration came, in words."""
-    to_the_end = "to the last state" if done.complete else f"to depth {done.depth}, not to the end"
+    why = f" ({done.why})" if done.why else ""
+    to_the_end = "to the last state" if done.complete else f"to depth {done.depth}, not to the end{why}"
     return (f"{done.states:,} states in {done.classes:,} classes up to names, {done.steps:,} steps, depth {done.depth}, "
             f"{to_the_end}, {done.reading}{_loss(done)}; {geometry}")
 

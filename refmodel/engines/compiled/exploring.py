@@ -85,12 +85,13 @@ class Search:
         failure = self._failure()
         applied = self.context.buffer("applied", len(self.native.operations), np.int64)
         met = self.context.buffer("met", len(self.native.design.laws))
+        beyond = self.context["trouble"] == TOO_LARGE
         return Exploration(
-            failure, self.is_over and failure is None, self.context["states"], self.context["classes"], self.context["steps"],
-            self.depth, self.seconds,
+            failure, self.is_over and failure is None and not beyond, self.context["states"], self.context["classes"],
+            self.context["steps"], self.depth, self.seconds,
             Counter({traced.op.name: int(n) for traced, n in zip(self.native.operations, applied, strict=True) if n}),
             frozenset(law for law, was in zip(self.native.design.laws, met, strict=True) if was),
-            COMPILED)
+            COMPILED, TooLarge().why if beyond else "")
 
     def _begin(self) -> None:
         """The states that a run may begin with."""
@@ -131,8 +132,6 @@ class Search:
 
     def _failure(self) -> Failure | None:
         context, design = self.context, self.native.design
-        if context["trouble"] == TOO_LARGE:
-            raise TooLarge
         if context["trouble"] not in (LAW_BROKEN, GOES_WRONG):
             return None
         ways, at = [context["trouble_way"]], context["trouble_parent"]
