@@ -25,8 +25,9 @@ from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.scope import sorts_of
 from refmodel.language import BadDesign, Design, geometry
 from refmodel.language.design import Outline, hashable, outline
-from refmodel.language.kinds import Geometry, NameKind
+from refmodel.language.kinds import NameKind
 from refmodel.language.places import home_of, place_of
+from refmodel.language.sizes import Geometry
 from refmodel.points import PAIRS, point
 
 _LOADED: dict[tuple[Path, str], ModuleType] = {}

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from refmodel.engines.machine import Machine, recorded
 from refmodel.engines.rule_machine import Start, starts_of
+from refmodel.language.annotations import kind_of
 from refmodel.language.design import Design, Outline, hashable, outline
-from refmodel.language.kinds import Geometry, kind_of
+from refmodel.language.sizes import Geometry
 
 
 def values(annotation: Any, geometry: Geometry) -> st.SearchStrategy[Any]:

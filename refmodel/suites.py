@@ -12,8 +12,8 @@ from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.checking import OF_PENDING, usual
 from refmodel.engines.verdicts import COMPLETE, GOOD, EngineReport, Verdict
 from refmodel.language.design import Design, Outline
-from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
+from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import BadDesign
 
 AGAIN = 20.0

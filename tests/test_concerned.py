@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
-from refmodel.language.kinds import NOTHING
+from refmodel.language.tables import NOTHING
 from refmodel.mmu.contract import Derived
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Frame, Use

@@ -12,8 +12,8 @@ from refmodel.engines.checking import check
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.verdicts import FAILS, HOLDS, status_of
 from refmodel.language import BadDesign, Bits, Design, Fault, Name, Natural, Total, Unsound, geometry, law, operation, outline
+from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Refused, answering, require
-from refmodel.language.kinds import kind_of
 
 Byte = Annotated[int, Bits(8)]
 Vm = Annotated[int, Name("Vm")]

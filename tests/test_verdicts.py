@@ -34,7 +34,7 @@ from refmodel.engines.verdicts import (
 from refmodel.engines.words import shown
 from refmodel.examples.zap import ZapLazily
 from refmodel.language import BadDesign, outline
-from refmodel.language.kinds import kind_of
+from refmodel.language.annotations import kind_of
 from refmodel.loading import load
 from refmodel.report import pages
 from tests.commands import refmodel

@@ -17,11 +17,13 @@ from refmodel.engines.conditions import formal
 from refmodel.engines.samples import Sample, Sampler, Tables, said
 from refmodel.engines.terms import Term, called, sort_of
 from refmodel.engines.valuation import Graph, Unvalued, Valuation, coded, leaves_of
+from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry, TableKind, kind_of
+from refmodel.language.kinds import TableKind
 from refmodel.language.laws import Law
 from refmodel.language.opaque import Opaque
+from refmodel.language.sizes import Geometry
 
 if TYPE_CHECKING:
     from refmodel.engines.conditions import Counted

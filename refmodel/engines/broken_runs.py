@@ -13,8 +13,8 @@ from refmodel.engines.replaying import replay
 from refmodel.engines.tokens import encode
 from refmodel.engines.words import broken_text, call, trace_text
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
+from refmodel.language.sizes import Geometry
 
 
 @attrs.frozen

@@ -19,7 +19,8 @@ from refmodel.engines.machine import Machine
 from refmodel.engines.written import Writer
 from refmodel.language.asking import answering
 from refmodel.language.design import Outline
-from refmodel.language.kinds import FlagKind, Geometry, NameKind, Scalar, TableKind
+from refmodel.language.kinds import FlagKind, NameKind, Scalar, TableKind
+from refmodel.language.sizes import Geometry
 
 
 @attrs.frozen

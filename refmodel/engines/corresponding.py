@@ -10,9 +10,10 @@ import attrs
 from refmodel.bare import Event, Reply
 from refmodel.bare_machines import bare_machine
 from refmodel.engines.judgements import Simulated
+from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Kind, RecordKind, kind_of
+from refmodel.language.kinds import Kind, RecordKind
 from refmodel.language.unsound import BadDesign
 
 

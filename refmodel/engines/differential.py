@@ -20,7 +20,8 @@ from refmodel.bare import BareMemory
 from refmodel.engines.corresponding import shown_by
 from refmodel.engines.machine import Machine, Run, Step
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import NOTHING, Geometry
+from refmodel.language.sizes import Geometry
+from refmodel.language.tables import NOTHING
 from refmodel.language.unsound import BadDesign
 from refmodel.machine.cells import Access
 

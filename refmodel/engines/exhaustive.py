@@ -18,7 +18,8 @@ from refmodel.engines.exploration import Exploration, Progress
 from refmodel.engines.layout import cell_keys, domain, fits_bytes
 from refmodel.engines.stepwise import explore_stepwise
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry, TableKind
+from refmodel.language.kinds import TableKind
+from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import Unsound
 
 FIRST_TURN = 2.0

@@ -11,7 +11,7 @@ from refmodel.engines.corresponding import shown_by
 from refmodel.engines.machine import Machine
 from refmodel.language import geometry
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Geometry
+from refmodel.language.sizes import Geometry
 from refmodel.machine.cells import Cell
 from refmodel.mmu.direct import MachineWord
 

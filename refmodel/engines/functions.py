@@ -17,9 +17,10 @@ import attrs
 from refmodel.engines.connectives import number_of
 from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.terms import Term
+from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault
 from refmodel.language.joining import joined_texts, texts_from
-from refmodel.language.kinds import Scalar, kind_of
+from refmodel.language.kinds import Scalar
 from refmodel.language.opaque import Opaque, opaque
 from refmodel.language.unsound import BadDesign
 

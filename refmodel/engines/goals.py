@@ -17,9 +17,10 @@ from refmodel.engines.formulas import Formula, claimed
 from refmodel.engines.paths import Path, Segment, base_of
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.terms import Term, constant, sort_name
+from refmodel.language.annotations import kind_of
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Scalar, kind_of
+from refmodel.language.kinds import Scalar
 from refmodel.language.laws import Law
 from refmodel.language.opaque import Opaque, asking
 

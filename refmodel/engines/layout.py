@@ -11,20 +11,11 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from refmodel.language.annotations import kind_of
 from refmodel.language.design import Outline
-from refmodel.language.kinds import (
-    NOTHING,
-    EnumKind,
-    FlagKind,
-    Geometry,
-    NameKind,
-    NaturalKind,
-    PageKind,
-    Scalar,
-    TableKind,
-    WordKind,
-    kind_of,
-)
+from refmodel.language.kinds import EnumKind, FlagKind, NameKind, NaturalKind, PageKind, Scalar, TableKind, WordKind
+from refmodel.language.sizes import Geometry
+from refmodel.language.tables import NOTHING
 from refmodel.language.unsound import Unsound
 
 Matrix = npt.NDArray[np.int8]

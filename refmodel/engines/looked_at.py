@@ -13,7 +13,8 @@ from refmodel.engines.machine import Broken, Machine, recorded
 from refmodel.engines.scope import Witness
 from refmodel.language.asking import answering
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Kind, Partial, Total
+from refmodel.language.kinds import Kind
+from refmodel.language.tables import Partial, Total
 
 Place = tuple[str, Any]
 """A table's name and a key."""

@@ -27,8 +27,10 @@ from refmodel.language.asking import (
     end_answering,
 )
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Geometry, Kind, NameKind, Total
+from refmodel.language.kinds import Kind, NameKind
 from refmodel.language.laws import Law
+from refmodel.language.sizes import Geometry
+from refmodel.language.tables import Total
 from refmodel.language.unsound import BadDesign
 
 Pick = Callable[[Sequence[Any]], Any]

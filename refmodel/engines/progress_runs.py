@@ -18,8 +18,8 @@ from refmodel.engines.machine import Broken, Failure, Machine, Run, Step, aborte
 from refmodel.engines.random import Search
 from refmodel.language.asking import Refused, answering
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Geometry
 from refmodel.language.pending import Pending, stated
+from refmodel.language.sizes import Geometry
 
 RUNS = 300
 """Random runs that lead to states in which something may be pending."""

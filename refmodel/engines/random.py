@@ -23,8 +23,8 @@ from refmodel.engines.machine import Failure, Machine, Run, Step, copy_of
 from refmodel.engines.shapes import Shape, Shapes
 from refmodel.engines.shrink import shortened
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
+from refmodel.language.sizes import Geometry
 
 Instance = tuple[Operation, tuple[Any, ...]]
 

@@ -9,7 +9,7 @@ import attrs
 from refmodel.engines.machine import Machine, Run, Told, changes, recorded
 from refmodel.engines.progress_runs import Watched
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry
+from refmodel.language.sizes import Geometry
 
 
 def replay(design: Outline, geometry: Geometry, run: Run) -> Iterator[Told]:

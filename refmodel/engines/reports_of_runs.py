@@ -17,8 +17,8 @@ from refmodel.engines.machine import PENDING, Failure
 from refmodel.engines.progress_runs import Ended, end_everything
 from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
+from refmodel.language.sizes import Geometry
 
 SHORT_RUNS = 600
 """Random runs that show what applies, and which laws are met, within as few steps as a bounded search looked at."""

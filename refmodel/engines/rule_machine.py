@@ -17,7 +17,7 @@ from refmodel.engines.random import Instance, Search, by_operation
 from refmodel.engines.shrink import shortened
 from refmodel.engines.words import call
 from refmodel.language.design import Design, Operation, Outline, outline
-from refmodel.language.kinds import Geometry
+from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import BadDesign
 
 AHEAD = 8_000

@@ -13,8 +13,10 @@ from refmodel.engines.aborts import Aborted
 from refmodel.engines.machine import RESUME, Machine, Step, copy_of
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import NOTHING, Geometry, Kind, NameKind, PageKind, Scalar, TableKind
+from refmodel.language.kinds import Kind, NameKind, PageKind, Scalar, TableKind
 from refmodel.language.laws import Law
+from refmodel.language.sizes import Geometry
+from refmodel.language.tables import NOTHING
 
 Tables = Mapping[str, Mapping[Any, Any]]
 """The entries of every table of a state."""

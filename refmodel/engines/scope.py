@@ -22,10 +22,8 @@ from refmodel.engines.symbolic_tables import Table, zeroes
 from refmodel.engines.terms import Term, constant, packed, sort_of
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import (
-    NOTHING,
     EnumKind,
     FlagKind,
-    Geometry,
     Kind,
     NameKind,
     NaturalKind,
@@ -37,6 +35,8 @@ from refmodel.language.kinds import (
 )
 from refmodel.language.laws import Law
 from refmodel.language.opaque import Opaque
+from refmodel.language.sizes import Geometry
+from refmodel.language.tables import NOTHING
 
 if TYPE_CHECKING:
     from refmodel.engines.formulas import Formula

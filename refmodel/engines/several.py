@@ -13,7 +13,7 @@ import attrs
 from refmodel.engines.machine import Failure
 from refmodel.engines.random import campaign
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry
+from refmodel.language.sizes import Geometry
 
 SECONDS = 2.0
 """Of random runs, for each run that is looked for."""

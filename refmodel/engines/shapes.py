@@ -10,7 +10,8 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from refmodel.language.design import Outline
-from refmodel.language.kinds import NOTHING, Kind, NameKind, NaturalKind, PageKind, RecordKind, TupleKind
+from refmodel.language.kinds import Kind, NameKind, NaturalKind, PageKind, RecordKind, TupleKind
+from refmodel.language.tables import NOTHING
 
 ALIKE = 2
 """So many entries of a table that look the same are counted; more are as many."""

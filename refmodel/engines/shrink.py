@@ -8,7 +8,7 @@ from typing import Any
 
 from refmodel.engines.machine import Failure, Machine, Pick, Run, Step, recorded
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry
+from refmodel.language.sizes import Geometry
 
 SHORT = 8
 """Up to this length exchanging steps is tried: there are as many candidates as pairs of steps times steps there are."""

@@ -39,9 +39,10 @@ from refmodel.engines.questions import TIMEOUT, Solver
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Lookup, Reset, Table
 from refmodel.engines.terms import FALSE, TRUE, Term, constant
+from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Refused, answering
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Kind, kind_of
+from refmodel.language.kinds import Kind
 from refmodel.language.opaque import Opaque, asking
 
 if TYPE_CHECKING:

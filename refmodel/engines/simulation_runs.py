@@ -32,7 +32,8 @@ from refmodel.engines.shrink import shortened
 from refmodel.engines.stepwise import every_answer
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import NOTHING, Geometry
+from refmodel.language.sizes import Geometry
+from refmodel.language.tables import NOTHING
 
 BATCH = 400
 """Runs that one seed decides."""

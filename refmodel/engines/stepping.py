@@ -17,8 +17,8 @@ from refmodel.engines.samples import Tables, entries_of, in_state
 from refmodel.engines.stepwise import every_answer, reached
 from refmodel.language.asking import Premises, answering
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
+from refmodel.language.sizes import Geometry
 
 AHEAD = 20_000
 """Steps that are tried to see how near a law is to breaking."""

@@ -19,8 +19,9 @@ import attrs
 from refmodel.engines.exploration import Exploration, Progress
 from refmodel.engines.machine import RESUME, Failure, Machine, Run, Step, recorded
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Geometry, Page
 from refmodel.language.laws import Law
+from refmodel.language.sizes import Geometry
+from refmodel.language.tables import Page
 
 
 def explore_stepwise(design: Outline, geometry: Geometry, *, seconds: float | None = None,

@@ -25,16 +25,9 @@ from refmodel.language.asking import Refused
 from refmodel.language.design import Outline
 from refmodel.language.forks import Forks
 from refmodel.language.joining import Impure
-from refmodel.language.kinds import (
-    NOTHING,
-    FlagKind,
-    Kind,
-    NameKind,
-    NaturalKind,
-    Scalar,
-    WordKind,
-)
+from refmodel.language.kinds import FlagKind, Kind, NameKind, NaturalKind, Scalar, WordKind
 from refmodel.language.opaque import opaque, term_of
+from refmodel.language.tables import NOTHING
 from refmodel.language.unsound import Unsound, text_position
 
 T = TypeVar("T")

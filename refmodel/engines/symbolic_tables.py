@@ -30,8 +30,9 @@ from refmodel.engines.connectives import (
 )
 from refmodel.engines.questions import simplified
 from refmodel.engines.terms import FALSE, TRUE, Term, called, constant, packed, page_sort, sort_of
-from refmodel.language.kinds import NOTHING, FlagKind, NameKind, PageKind, TableKind
+from refmodel.language.kinds import FlagKind, NameKind, PageKind, TableKind
 from refmodel.language.opaque import opaque, term_of
+from refmodel.language.tables import NOTHING
 from refmodel.language.unsound import Unsound
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from refmodel.engines.layout import NATURAL_LIMIT, Layout, cell_keys, domain, stored_leaves
-from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, NameKind, NaturalKind, Scalar, WordKind
+from refmodel.language.kinds import EnumKind, FlagKind, NameKind, NaturalKind, Scalar, WordKind
+from refmodel.language.tables import NOTHING
 
 Words = npt.NDArray[np.uint64]
 

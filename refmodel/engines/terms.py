@@ -9,8 +9,9 @@ from typing import Any
 import z3
 
 from refmodel.engines.connectives import remembered
-from refmodel.language.kinds import NOTHING, EnumKind, FlagKind, Kind, NameKind, NaturalKind, PageKind, Scalar, WordKind
+from refmodel.language.kinds import EnumKind, FlagKind, Kind, NameKind, NaturalKind, PageKind, Scalar, WordKind
 from refmodel.language.opaque import check_constant
+from refmodel.language.tables import NOTHING
 from refmodel.language.unsound import Unsound
 
 Term = Any  # a z3 expression; the binding has no types

@@ -21,7 +21,7 @@ from refmodel.engines.aborts import Aborted
 from refmodel.engines.machine import RESUME, Machine, Pick, Run, Step, recorded
 from refmodel.language import BadDesign
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry
+from refmodel.language.sizes import Geometry
 from refmodel.language.sources import definition_of
 
 PREFIX = "rm1."

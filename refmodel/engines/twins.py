@@ -27,11 +27,13 @@ from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Lookup, SymbolicPage, Table
 from refmodel.engines.terms import Term, constant, real_term
 from refmodel.engines.unwinding import flows_of, known_tables
+from refmodel.language.annotations import kind_of
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import NOTHING, NameKind, kind_of
+from refmodel.language.kinds import NameKind
 from refmodel.language.opaque import Opaque
+from refmodel.language.tables import NOTHING
 
 
 @attrs.frozen

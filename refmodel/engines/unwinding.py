@@ -25,7 +25,8 @@ from refmodel.bare import Event
 from refmodel.engines.machine import Machine, Run, Step, copy_of
 from refmodel.engines.stepwise import every_answer
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Geometry, NameKind
+from refmodel.language.kinds import NameKind
+from refmodel.language.sizes import Geometry
 
 OUTPUT = "what a guest is shown depends on what it cannot know"
 STEP = "what a guest can know comes to depend on what it could not"

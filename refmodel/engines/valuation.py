@@ -20,7 +20,9 @@ from refmodel.engines.connectives import number_of
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.terms import Term, called, sort_of
 from refmodel.language.design import Outline
-from refmodel.language.kinds import NOTHING, EnumKind, Geometry, Kind, Page, PageKind, Scalar, TableKind
+from refmodel.language.kinds import EnumKind, Kind, PageKind, Scalar, TableKind
+from refmodel.language.sizes import Geometry
+from refmodel.language.tables import NOTHING, Page
 
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
 

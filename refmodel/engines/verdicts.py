@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from refmodel.engines.machine import Failure
-from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
+from refmodel.language.sizes import Geometry
 
 if TYPE_CHECKING:
     from refmodel.engines.counterexamples import Counterexample

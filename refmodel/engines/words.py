@@ -8,9 +8,11 @@ from typing import Any
 import attrs
 
 from refmodel.engines.machine import Broken, Change, Step, Told
+from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault
 from refmodel.language.design import Outline
-from refmodel.language.kinds import NOTHING, EnumKind, Kind, NameKind, Page, PageKind, RecordKind, TableKind, TupleKind, kind_of
+from refmodel.language.kinds import EnumKind, Kind, NameKind, PageKind, RecordKind, TableKind, TupleKind
+from refmodel.language.tables import NOTHING, Page
 
 ABSENT = "absent"
 """What is shown of a key that a partial table has not. An entry that is there and holds the default is shown as ``-``."""

@@ -16,8 +16,9 @@ from typing import Any
 
 from refmodel import language
 from refmodel.engines.scope import scalars_of
+from refmodel.language.annotations import kind_of
 from refmodel.language.design import Outline
-from refmodel.language.kinds import EnumKind, FlagKind, NameKind, Scalar, kind_of
+from refmodel.language.kinds import EnumKind, FlagKind, NameKind, Scalar
 from refmodel.language.laws import Law
 
 WORDS = ("NOTHING", "count", "implies", "law")

@@ -3,12 +3,14 @@
 This module names no solver; a text that imports it runs on plain ints at full speed.
 """
 
+from refmodel.language.annotations import Bits, Name, Natural
 from refmodel.language.asking import Fault, Refused, assign, cached, choose, count, fails, implies, require, reset
 from refmodel.language.design import Design, guest, operation, outline
 from refmodel.language.gathering import EveryLaw, every_law
-from refmodel.language.kinds import NOTHING, Bits, Geometry, Name, Natural, Page, Total, geometry
 from refmodel.language.laws import Law, law
 from refmodel.language.pending import Pending, pending
+from refmodel.language.sizes import Geometry, geometry
+from refmodel.language.tables import NOTHING, Page, Total
 from refmodel.language.unsound import BadDesign, Unsound
 
 __all__ = [

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Protocol
 
-from refmodel.language.kinds import Kind, Partial, Total, kind_of
+from refmodel.language.annotations import kind_of
+from refmodel.language.kinds import Kind
+from refmodel.language.tables import Partial, Total
 from refmodel.language.unsound import Unsound
 
 

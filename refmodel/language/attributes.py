@@ -8,9 +8,9 @@ from types import FunctionType
 from typing import Any
 
 from refmodel.language.gathering import EveryLaw
-from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
 from refmodel.language.places import home_of, place_of
+from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import BadDesign
 
 

@@ -12,14 +12,7 @@ from typing import Any
 import attrs
 
 from refmodel.language.expressions import Expressions
-from refmodel.language.kinds import (
-    FlagKind,
-    NaturalKind,
-    PageKind,
-    RecordKind,
-    TableKind,
-    WordKind,
-)
+from refmodel.language.kinds import FlagKind, NaturalKind, PageKind, RecordKind, TableKind, WordKind
 from refmodel.language.laws import Law
 from refmodel.language.meanings import WORDS, Effects
 from refmodel.language.types import (

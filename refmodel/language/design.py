@@ -27,26 +27,16 @@ from typing import Any, ClassVar, Final, TypeVar
 
 import attrs
 
+from refmodel.language.annotations import annotation_in_words, kind_of, table_kind
 from refmodel.language.attributes import refuse_hidden_operation, refuse_odd_attributes
 from refmodel.language.examination import Examination, examine
 from refmodel.language.gathering import EveryLaw, laws_about
-from refmodel.language.kinds import (
-    NOTHING,
-    Geometry,
-    Kind,
-    NameKind,
-    Page,
-    PageKind,
-    Partial,
-    TableKind,
-    Total,
-    annotation_in_words,
-    kind_of,
-    table_kind,
-)
+from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
 from refmodel.language.laws import Law
 from refmodel.language.pending import Pending, pendings
 from refmodel.language.places import decorated, home_of, not_evaluated, place_of
+from refmodel.language.sizes import Geometry
+from refmodel.language.tables import NOTHING, Page, Partial, Total
 from refmodel.language.unsound import BadDesign
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import attrs
 
+from refmodel.language.annotations import kind_of
 from refmodel.language.arithmetic import hold_to_kinds
 from refmodel.language.asking import Fault
 from refmodel.language.inference import Inference
-from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind, kind_of
+from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
 from refmodel.language.laws import Law
 from refmodel.language.meanings import Complaint, Effects, Stop
 from refmodel.language.places import place_of

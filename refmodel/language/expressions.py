@@ -12,17 +12,7 @@ import attrs
 
 from refmodel.language.arithmetic import SIGNS, place
 from refmodel.language.grammar import instead
-from refmodel.language.kinds import (
-    EnumKind,
-    FlagKind,
-    Kind,
-    NameKind,
-    NaturalKind,
-    PageKind,
-    RecordKind,
-    TupleKind,
-    WordKind,
-)
+from refmodel.language.kinds import EnumKind, FlagKind, Kind, NameKind, NaturalKind, PageKind, RecordKind, TupleKind, WordKind
 from refmodel.language.laws import Law
 from refmodel.language.meanings import BUILTINS, Meanings, Seen, Stop
 from refmodel.language.sources import code_of

@@ -16,12 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType
 
 from refmodel.language import asking
+from refmodel.language.annotations import kind_of
 from refmodel.language.calls import Calls
 from refmodel.language.grammar import instead
-from refmodel.language.kinds import (
-    Kind,
-    kind_of,
-)
+from refmodel.language.kinds import Kind
 from refmodel.language.meanings import Complaint, Effects, Frame, Stop
 from refmodel.language.sources import code_of, definition_of
 from refmodel.language.types import (

@@ -17,7 +17,8 @@ from typing import Any
 
 import attrs
 
-from refmodel.language.kinds import Kind, NaturalKind, Scalar, WordKind, kind_of
+from refmodel.language.annotations import kind_of
+from refmodel.language.kinds import Kind, NaturalKind, Scalar, WordKind
 from refmodel.language.places import decorated, line_of, not_evaluated
 from refmodel.language.unsound import BadDesign
 

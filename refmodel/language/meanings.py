@@ -16,16 +16,12 @@ from typing import Any
 import attrs
 
 from refmodel.language import asking
+from refmodel.language.annotations import kind_of
 from refmodel.language.arithmetic import Place
-from refmodel.language.kinds import (
-    NOTHING,
-    Kind,
-    RecordKind,
-    TableKind,
-    kind_of,
-)
+from refmodel.language.kinds import Kind, RecordKind, TableKind
 from refmodel.language.laws import Law
 from refmodel.language.sources import code_of, definition_of
+from refmodel.language.tables import NOTHING
 from refmodel.language.types import (
     FLAG,
     NONE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, NamedTuple, Protocol
 
-from refmodel.language.kinds import Bits
+from refmodel.language.annotations import Bits
 
 Word = Annotated[int, Bits(64)]
 

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import attrs
 
 from refmodel.engines.words import place, shown
-from refmodel.language.kinds import NOTHING, Kind, NameKind, RecordKind, TableKind
+from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
+from refmodel.language.tables import NOTHING
 
 ROW, TITLE, GAP, BETWEEN = 22, 26, 14, 90
 """Pixels: an entry, a table's title, the space between tables, the space between columns for arrows."""

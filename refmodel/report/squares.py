@@ -12,8 +12,8 @@ from refmodel.engines.corresponding import shown_by
 from refmodel.engines.machine import Failure
 from refmodel.engines.simulation_runs import square
 from refmodel.engines.words import call, change_text, outcome_text, shown
+from refmodel.language.annotations import kind_of
 from refmodel.language.design import Outline
-from refmodel.language.kinds import kind_of
 from refmodel.report.stories import Square
 
 WIDEST = 60

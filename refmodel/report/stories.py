@@ -16,7 +16,8 @@ from refmodel.engines.samples import in_state
 from refmodel.engines.words import ABSENT, arguments_of, call, names_of, parts, place, shown
 from refmodel.language import Law
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry, Kind, NameKind, PageKind, TableKind
+from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
+from refmodel.language.sizes import Geometry
 from refmodel.report.pictures import Marked, Picture, State, picture
 
 

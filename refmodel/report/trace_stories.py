@@ -11,7 +11,8 @@ from typing import Any
 import attrs
 
 from refmodel.engines.words import place, shown
-from refmodel.language.kinds import NOTHING, Kind, TableKind
+from refmodel.language.kinds import Kind, TableKind
+from refmodel.language.tables import NOTHING
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.concerned import LOOKED_AT, OUTLINE
 from refmodel.oracle.trace.contents import Contents

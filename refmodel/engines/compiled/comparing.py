@@ -19,8 +19,8 @@ from refmodel.engines.machine import Machine, recorded
 from refmodel.engines.samples import Sample, holds, in_state, said
 from refmodel.engines.stepwise import every_answer
 from refmodel.engines.verdicts import ReadingsDisagree
+from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault
-from refmodel.language.kinds import kind_of
 from refmodel.language.unsound import Unsound
 
 WALKED, RUNS = 3_000, 60

@@ -17,8 +17,9 @@ from refmodel.engines.compiled.tracing import traced_laws, traced_operations
 from refmodel.engines.compiled.trees import Traced
 from refmodel.engines.layout import Layout
 from refmodel.engines.symmetry import Symmetry
+from refmodel.language.annotations import kind_of
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry, kind_of
+from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import Unsound
 
 MOST_INSTANCES = 1 << 16

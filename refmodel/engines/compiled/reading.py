@@ -17,11 +17,12 @@ from refmodel.engines.compiled.known import Known
 from refmodel.engines.compiled.nodes import Graph, Node
 from refmodel.engines.compiled.tables import PageTable, PageValue, PartialTable, RecordTable, Store, Table, scalar_range
 from refmodel.engines.layout import NATURAL_LIMIT, Layout
+from refmodel.language.annotations import kind_of
 from refmodel.language.arithmetic import LeavesKind
 from refmodel.language.asking import Premises, Refused
 from refmodel.language.forks import Forks
 from refmodel.language.joining import Impure
-from refmodel.language.kinds import FlagKind, Kind, NaturalKind, PageKind, Scalar, WordKind, kind_of
+from refmodel.language.kinds import FlagKind, Kind, NaturalKind, PageKind, Scalar, WordKind
 from refmodel.language.opaque import Opaque, check_constant, opaque, term_of
 from refmodel.language.unsound import Unsound
 

@@ -11,19 +11,10 @@ import attrs
 from refmodel.engines.compiled.nodes import Node
 from refmodel.engines.layout import NATURAL_LIMIT, domain, stored_leaves
 from refmodel.language.joining import Impure
-from refmodel.language.kinds import (
-    NOTHING,
-    EnumKind,
-    FlagKind,
-    Geometry,
-    NameKind,
-    NaturalKind,
-    PageKind,
-    Scalar,
-    TableKind,
-    WordKind,
-)
+from refmodel.language.kinds import EnumKind, FlagKind, NameKind, NaturalKind, PageKind, Scalar, TableKind, WordKind
 from refmodel.language.opaque import opaque, term_of
+from refmodel.language.sizes import Geometry
+from refmodel.language.tables import NOTHING
 from refmodel.language.unsound import Unsound
 
 if TYPE_CHECKING:

@@ -14,13 +14,15 @@ from refmodel.engines.compiled.trees import End, Judged, Traced, Tree
 from refmodel.engines.compiled.waiting import Waiting
 from refmodel.engines.layout import Layout
 from refmodel.engines.machine import PENDING, RESUME, Machine
+from refmodel.language.annotations import kind_of
 from refmodel.language.arithmetic import LeavesKind
 from refmodel.language.asking import Fault, Refused, answering
 from refmodel.language.design import Operation
-from refmodel.language.kinds import NOTHING, Kind, kind_of
+from refmodel.language.kinds import Kind
 from refmodel.language.laws import Law
 from refmodel.language.merging import merged_texts
 from refmodel.language.opaque import Opaque, opaque
+from refmodel.language.tables import NOTHING
 from refmodel.language.unsound import Unsound
 
 WAYS = 1 << 46

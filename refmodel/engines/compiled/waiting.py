@@ -17,7 +17,8 @@ from refmodel.engines.compiled.tables import Slots, Store, scalar_range
 from refmodel.engines.compiled.trees import End, Traced, Tree
 from refmodel.engines.layout import Layout
 from refmodel.engines.machine import PENDING
-from refmodel.language.kinds import NOTHING, FlagKind, NameKind, Scalar, WordKind
+from refmodel.language.kinds import FlagKind, NameKind, Scalar, WordKind
+from refmodel.language.tables import NOTHING
 from refmodel.language.unsound import Unsound
 
 WHERE = WordKind(7)

@@ -10,7 +10,8 @@ from refmodel.engines.machine import Broken, Failure, Machine, Run, Step, record
 from refmodel.engines.verdicts import ReadingsDisagree
 from refmodel.language.asking import Refused
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Geometry, Kind
+from refmodel.language.kinds import Kind
+from refmodel.language.sizes import Geometry
 
 
 class Coded(Machine):

@@ -24,7 +24,7 @@ from refmodel.engines.random import Instance, Search
 from refmodel.language.changing import change
 from refmodel.language.design import Design, Outline, outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import Geometry
+from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import BadDesign, Unsound
 from refmodel.machine.cells import Cell
 

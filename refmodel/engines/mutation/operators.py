@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.language.kinds import NOTHING
+from refmodel.language.tables import NOTHING
 
 NO_STATEMENT = "pass"
 ASKING = ("reset", "assign", "choose", "count")

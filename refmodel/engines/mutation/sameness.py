@@ -27,11 +27,11 @@ from refmodel.engines.questions import Solver
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import SymbolicPage
 from refmodel.engines.terms import Term, sort_of
+from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault, answering
 from refmodel.language.changing import change
 from refmodel.language.design import Design, Outline, outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import kind_of
 from refmodel.language.opaque import term_of
 
 TIMEOUT = 10_000

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from refmodel.language import Law
-from refmodel.language.kinds import NOTHING
+from refmodel.language.tables import NOTHING
 from refmodel.mmu.contract import Derived
 from refmodel.oracle.trace.concerned import OUTLINE, changes, looks_at_translations, plan
 from refmodel.oracle.trace.deviations import Deviates

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from refmodel.language.asking import begin_answering, end_answering
-from refmodel.language.kinds import NOTHING, Kind, RecordKind
+from refmodel.language.kinds import Kind, RecordKind
+from refmodel.language.tables import NOTHING
 from refmodel.oracle.trace import holding, shapes, watching
 from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents

@@ -10,7 +10,8 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from refmodel.language.kinds import NOTHING, Kind, NameKind, RecordKind, TableKind
+from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
+from refmodel.language.tables import NOTHING
 from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.tables import Key, Known, Nowhere, Open

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from refmodel.language.asking import concrete_assign, concrete_count
-from refmodel.language.kinds import NOTHING, Kind, Total
+from refmodel.language.kinds import Kind
+from refmodel.language.tables import NOTHING, Total
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.ranges import Mentioned, Ranges, Undo
 

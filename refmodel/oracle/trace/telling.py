@@ -9,7 +9,8 @@ from typing import Any
 from refmodel.bare import Event, Seen
 from refmodel.engines.machine import Machine, Run, Step, changes, recorded
 from refmodel.language import Design, outline
-from refmodel.language.kinds import NOTHING, Geometry
+from refmodel.language.sizes import Geometry
+from refmodel.language.tables import NOTHING
 from refmodel.machine.cells import Cell
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use

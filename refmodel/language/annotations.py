@@ -1,0 +1,212 @@
+"""From an annotation to the kind that it denotes, and what is refused on the way."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import re
+import typing
+from abc import ABCMeta
+from collections.abc import Callable
+from pathlib import Path
+from types import FunctionType, MemberDescriptorType
+from typing import Annotated, Any, NewType, NoReturn
+
+import attr
+import attrs
+
+from refmodel.language.kinds import (
+    EnumKind,
+    FlagKind,
+    Kind,
+    NameKind,
+    NaturalKind,
+    PageKind,
+    RecordKind,
+    Scalar,
+    TableKind,
+    TupleKind,
+    WordKind,
+)
+from refmodel.language.tables import NOTHING, Page, Total
+from refmodel.language.unsound import BadDesign
+
+
+@attrs.frozen
+class Bits:
+    """``Annotated[int, Bits(64)]``: an unsigned word of that many bits."""
+
+    width: int
+
+
+@attrs.frozen
+class Name:
+    """``Annotated[int, Name("Gfn")]``: a name, of which a text may only ask whether it equals another."""
+
+    sort: str
+
+
+@attrs.frozen
+class Natural:
+    """``Annotated[int, Natural()]``: a count, an unbounded number as Python's own."""
+
+
+def annotation_in_words(annotation: Any) -> str:
+    """An annotation as a text spells it: a class by its name, and without the modules that it comes from."""
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return annotation.__qualname__
+    return re.sub(r"<class '([^']+)'>", r"\1", re.sub(r"\b(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])", "", repr(annotation)))
+
+
+def kind_of(annotation: Any) -> Kind:
+    """The kind an annotation denotes; ``BadDesign`` if it denotes none."""
+    try:
+        return _kind_of(annotation)
+    except RecursionError:
+        raise BadDesign(f"{annotation_in_words(annotation)} contains itself") from None
+
+
+@functools.cache
+def _kind_of(annotation: Any) -> Kind:
+    if annotation is bool:
+        return FlagKind()
+    if typing.get_origin(annotation) is Annotated:
+        return _annotated(annotation)
+    if typing.get_origin(annotation) is tuple:
+        return TupleKind(tuple(kind_of(part) for part in typing.get_args(annotation)))
+    if typing.get_origin(annotation) is Page:
+        index, cell = (kind_of(part) for part in typing.get_args(annotation))
+        if not isinstance(index, NameKind | FlagKind | EnumKind):
+            raise BadDesign(f"a page is indexed by a name, a flag or an enum member, not by {index}")
+        return PageKind(index, cell)
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        _refuse_odd_enum(annotation)
+        return EnumKind(annotation)
+    if isinstance(annotation, type) and attrs.has(annotation):
+        _refuse_odd_record(annotation)
+        hints = typing.get_type_hints(annotation, include_extras=True)
+        record = RecordKind(annotation, tuple((a.name, kind_of(hints[a.name])) for a in attrs.fields(annotation)))
+        for field, (name, kind) in zip(attrs.fields(annotation), record.fields, strict=True):
+            if field.default is not attrs.NOTHING and not is_written(kind, field.default):
+                raise BadDesign(f"the record {annotation.__qualname__}: the default of {name} is {field.default!r}, which is no "
+                                "value of its type that a text may write down")
+        return record
+    if isinstance(annotation, NewType):
+        name = annotation.__name__
+        raise BadDesign(f"{name} is a NewType, which is no type of the language; for names of a kind of their own write "
+                        f'{name} = Annotated[int, Name("{name}")]')
+    raise BadDesign(f"{annotation_in_words(annotation)} is no type of the language: expected bool, an enum, a frozen attrs record, "
+                    "Annotated[int, Bits(n) | Name(sort) | Natural()], tuple[...] or Page[...]")
+
+
+def _refuse_odd_enum(cls: type[enum.Enum]) -> None:
+    """A member is itself and equals nothing else; what Python adds to that (IntEnum, Flag, ``__eq__``) is refused."""
+    if not list(cls):
+        raise BadDesign(f"the enum {cls.__qualname__} has no members")
+    odd = [base.__name__ for base in cls.__mro__ if base not in (cls, enum.Enum, object) and not issubclass(base, enum.Enum)]
+    own = [name for base in cls.__mro__ if base not in (enum.Enum, object) for name in ("__eq__", "__hash__", "__bool__", "__new__")
+           if isinstance(vars(base).get(name), FunctionType) and vars(base)[name].__module__ != "enum"]
+    if odd or own or issubclass(cls, enum.Flag):
+        raise BadDesign(f"the enum {cls.__qualname__} is more than its members ({', '.join(odd + own) or 'Flag'}); expected a "
+                        "plain enum.Enum")
+
+
+def is_written(kind: Kind, value: Any) -> bool:
+    """Whether a value may be written down in a text for this kind: of the names, only NOTHING may."""
+    if isinstance(kind, RecordKind):
+        return type(value) is kind.cls and all(is_written(k, getattr(value, name)) for name, k in kind.fields)
+    if isinstance(kind, TupleKind):
+        return type(value) is tuple and len(value) == len(kind.parts) and all(map(is_written, kind.parts, value))
+    if isinstance(kind, FlagKind):
+        return type(value) is bool
+    if isinstance(kind, EnumKind):
+        return isinstance(value, kind.cls)
+    if isinstance(kind, NameKind):
+        return type(value) is int and value == NOTHING
+    if isinstance(kind, WordKind):
+        return type(value) is int and 0 <= value < 1 << kind.width
+    return isinstance(kind, NaturalKind) and type(value) is int and value >= 0
+
+
+def _refuse_odd_record(cls: type) -> None:
+    """A record is frozen, and equal where its fields are; what runs code of its own when it is made or compared is refused."""
+    def refuse(why: str) -> NoReturn:
+        raise BadDesign(f"the record {cls.__qualname__} {why}; expected a class under @attrs.frozen with plain fields")
+
+    if vars(cls).get("__attrs_attrs__") is None:
+        refuse("is not an attrs class itself, but derived from one")
+    if getattr(cls.__setattr__, "__name__", "") != "_frozen_setattrs":
+        refuse("can be changed")
+    for name in ("__eq__", "__init__"):
+        if not isinstance(vars(cls).get(name), FunctionType):
+            refuse(f"has no {name} by its fields")
+    if type(cls) is not type and type(cls) is not ABCMeta:
+        refuse(f"has a metaclass of its own, {type(cls).__name__}")
+    for base in cls.__mro__[:-1]:
+        for name, member in vars(base).items():
+            if name.startswith("__") and name.endswith("__") and isinstance(member, FunctionType) and not _by_attrs(member):
+                refuse(f"has a {name} of its own")
+    for field in attrs.fields(cls):
+        if field.converter is not None or field.validator is not None or field.on_setattr is not None:
+            refuse(f"converts or validates its field {field.name}")
+        if field.eq is not True or field.eq_key is not None:
+            refuse(f"leaves its field {field.name} out of ==, or compares it in another way")
+        if isinstance(field.default, attrs.Factory) or not field.init:  # type: ignore[arg-type]
+            refuse(f"computes its field {field.name}")
+        if field.alias != field.name:
+            refuse(f"is made with {field.alias} for its field {field.name}")
+        shown = next((vars(base)[field.name] for base in cls.__mro__ if field.name in vars(base)), None)
+        if shown is not None and not isinstance(shown, MemberDescriptorType):
+            refuse(f"has something else under the name of its field {field.name}")
+
+
+def _by_attrs(method: FunctionType) -> bool:
+    """Whether attrs wrote a method, and not the author of the class."""
+    file = method.__code__.co_filename
+    return file.startswith("<attrs generated") or Path(file).is_relative_to(Path(attr.__file__).parent)
+
+
+def _word(width: Any) -> WordKind:
+    if type(width) is not int or not 1 <= width <= 128:
+        raise BadDesign(f"Bits({width!r}): expected a number of bits from 1 to 128")
+    return WordKind(width)
+
+
+def _name(sort: Any) -> NameKind:
+    if not isinstance(sort, str) or not sort.isidentifier():
+        raise BadDesign(f"Name({sort!r}): expected an identifier, such as Gfn")
+    return NameKind(sort)
+
+
+_SCALARS: dict[type, Callable[[Any], Scalar]] = {
+    Bits: lambda mark: _word(mark.width),
+    Name: lambda mark: _name(mark.sort),
+    Natural: lambda mark: NaturalKind(),
+}
+
+
+def _annotated(annotation: Any) -> Scalar:
+    for mark in typing.get_args(annotation)[1:]:
+        if type(mark) in _SCALARS:
+            return _SCALARS[type(mark)](mark)
+    raise BadDesign(f"{annotation_in_words(annotation)} carries neither Bits, Name nor Natural")
+
+
+def table_kind(name: str, annotation: Any) -> TableKind | None:
+    """The table an attribute's annotation declares, or None if it declares none."""
+    origin = typing.get_origin(annotation)
+    if origin not in (dict, Total):
+        return None
+    arguments = typing.get_args(annotation)
+    if len(arguments) != 2:
+        raise BadDesign(f"{annotation_in_words(annotation)}: expected a key and a value, such as Total[tuple[Vm, Gfn], Entry]")
+    key, value = arguments
+    key_kind = kind_of(key)
+    parts = key_kind.parts if isinstance(key_kind, TupleKind) else (key_kind,)
+    if isinstance(key_kind, TupleKind) and len(parts) == 1:
+        raise BadDesign("a key of one part is written without tuple[...]")
+    scalars = tuple(part for part in parts if isinstance(part, NameKind | FlagKind | EnumKind))
+    if len(scalars) != len(parts):
+        raise BadDesign("a key is a name, a flag or an enum member, or a tuple of these, not "
+                        f"{annotation_in_words(key)}; words and natural numbers have no end")
+    return TableKind(name, scalars, kind_of(value), partial=origin is dict)

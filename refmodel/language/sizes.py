@@ -1,0 +1,60 @@
+"""How large a concrete run is."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from refmodel.language.tables import NOTHING
+from refmodel.language.unsound import BadDesign
+
+
+@attrs.frozen(kw_only=True)
+class Geometry:
+    """How many names of each sort exist in a concrete run, and how far numbers go.
+
+    ``only`` narrows the values of a record type that operations may be given, to keep a geometry small:
+    the listed values and whatever renaming makes of them.
+    """
+
+    sizes: Mapping[str, int] = attrs.field(factory=dict)
+    naturals: int = 1
+    words: int = 4
+    only: Mapping[type, tuple[Any, ...]] = attrs.field(factory=dict)
+    given: Mapping[str, Mapping[Any, Any]] = attrs.field(factory=dict)
+    """What entries of tables whose initial contents nobody knows hold at power-on, by table and key: where one case is enough."""
+
+    def contents(self, table: str, key: Any, every: typing.Sequence[Any]) -> typing.Sequence[Any]:
+        """What an entry of such a table may hold at power-on: what is given, or any of these values. A name that is given, and that
+        this geometry has not, is nobody's."""
+        given = self.given.get(table, {})
+        if key not in given:
+            return every
+        value = given[key]
+        return [value if value in every or not isinstance(value, int) else NOTHING]
+
+    def size(self, sort: str) -> int:
+        return self.sizes.get(sort, 2)
+
+    def resized(self, naturals: int | None = None, words: int | None = None, **sizes: int) -> Geometry:
+        """The same geometry with other numbers of names, and perhaps with other natural numbers and words."""
+        return attrs.evolve(self, sizes={**self.sizes, **sizes}, naturals=self.naturals if naturals is None else naturals,
+                            words=self.words if words is None else words)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{n} {s}" for s, n in self.sizes.items())
+
+
+def geometry(naturals: int = 1, words: int = 4, only: Mapping[type, tuple[Any, ...]] | None = None,
+             **sizes: int) -> Geometry:
+    """``geometry(Vm=2, Gfn=2, Mfn=3)``."""
+    for sort, size in sizes.items():
+        if not isinstance(size, int) or not 1 <= size <= 100:
+            raise BadDesign(f"geometry: {sort} is {size!r}, expected a number of names from 1 to 100")
+    for what, number, least in (("naturals", naturals, 0), ("words", words, 1)):
+        if not isinstance(number, int) or number < least:
+            raise BadDesign(f"geometry: {what} is {number!r}, expected a number from {least} on")
+    return Geometry(sizes=sizes, naturals=naturals, words=words, only=only or {})
