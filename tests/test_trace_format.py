@@ -172,6 +172,8 @@ WRONG: dict[str, tuple[str, tuple[Told, ...]]] = {
     "what the VM before left": ("ISO-4", (START, *TWO, store(0, 77), event("vm_destroyed"), page("populate", 3, 1, mfn=5),
                                           load(0x3000, 77, 1))),
     "a page that is converted while mapped": ("ISO-1", (START, *TWO, page("convert", private=True))),
+    "a device may write to a private page": ("ISO-5", (START, *TWO, page("unmap"), page("convert", private=True),
+                                                       page("dma_map", mfn=20))),
     "the monitor writes to a private page": ("ISO-5", (START, *TWO, page("unmap"), page("convert", private=True),
                                                        store(0, 1, by="monitor"))),
     "half of an access that crosses pages": ("EQV-1", (START, page("populate", 0, mfn=1, pages=2), store(0xFFC, 0x1122334455667788),

@@ -56,7 +56,7 @@ def _wrong(k: Knowledge, law: Law, key: Key, arguments: tuple[int, ...], cached:
 
 SLOTS = ("ISO-1", "slots_limit_rights", "Nobody writes to memory of a slot that guests may only read.")
 DEVICES = ("ISO-1", "devices_go_by_the_iommu", "A device reaches a page only as the IOMMU maps it, as far as that is reported.")
-PRIVATE = ("ISO-5", "private_pages_are_their_vms", "Neither the monitor nor a device writes to a page that is private to its VM.")
+PRIVATE = ("ISO-5", "private_pages_are_their_vms", "Neither the monitor nor a device may write to a page that is private to its VM.")
 
 
 def within_its_slot(k: Knowledge, key: Key) -> None:
@@ -77,6 +77,6 @@ def device(k: Knowledge, key: Key, write: bool) -> None:
 
 
 def from_outside(k: Knowledge, key: Key) -> None:
-    """Something other than the guest has written to a page."""
+    """Something other than the guest has written to a page, or may from now on."""
     if k.state.private.find(key):
         k.unless_silent(Deviates(*PRIVATE, ["a page that is shared"], f"vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))

@@ -204,6 +204,8 @@ def dma_map(k: Knowledge, event: e.DmaMap) -> None:
         k.state.dma[key] = new = Derived(True, event.mfn, event.writable)
         if k.backing(key) is None:
             place(k, key, new)
+    if event.writable:
+        reported.from_outside(k, key)
 
 
 def dma_unmap(k: Knowledge, event: e.DmaUnmap) -> None:
