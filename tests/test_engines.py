@@ -262,6 +262,12 @@ def test_bounded_search_says_how_deep_it_got() -> None:
     assert done.failure is None and done.complete and done.depth == 2
 
 
+def test_bounded_search_looks_deeper_while_there_is_time() -> None:
+    short, longer = (search(outline(SharesAnything), 1, deepen=seconds) for seconds in (0.0, 600.0))
+    assert short.failure is None and short.complete and short.depth == 1
+    assert longer.failure is not None and longer.complete and longer.depth > 1
+
+
 # ---------------------------------------------------------------- exploration
 
 

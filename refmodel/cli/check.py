@@ -54,10 +54,11 @@ def check(
                                              "exploration")] = False,
     seconds: Annotated[float | None, typer.Option(help="seconds of random runs: 5, or 16 for all designs together",
                                                   min=0.1)] = None,
-    explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after so many seconds", min=0.1)] = None,
+    explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after so many seconds; the bounded engine "
+                                                                       "looks deeper for so long", min=0.1)] = None,
     exact: Annotated[bool, typer.Option(help="explore on ints and keep every state whole, and not as a key of 64 bits: slower by "
                                              "far, so for small geometries")] = False,
-    depth: Annotated[int, typer.Option(help="steps that the bounded engine looks ahead", min=1)] = 4,
+    depth: Annotated[int, typer.Option(help="steps that the bounded engine looks ahead at least", min=1)] = 4,
     seed: Annotated[int, typer.Option(help="where the random engines start")] = 0,
     fresh: Annotated[bool, typer.Option(help="prove and explore again what is remembered of the very same text")] = False,
     combined: Annotated[bool, typer.Option(help="without a name: every MMU over all mechanisms together, by random runs and "

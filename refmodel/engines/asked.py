@@ -20,7 +20,7 @@ class Asked:
     """How long random runs go on, unless ``runs`` says how many there are."""
     runs: int | None = None
     explore_seconds: float | None = None
-    """How long an exploration may take; None lets it go to the last state."""
+    """How long an exploration may take; None lets it go to the last state. The bounded engine goes deeper for so long."""
     exact: bool = False
     """Whether exploration keeps each state whole, and not as a key of 64 bits."""
     depth: int = 4

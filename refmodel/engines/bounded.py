@@ -308,9 +308,10 @@ def _broken_step(design: Outline, op: Operation, induction: Induction, segment: 
     return z3.simplify(z3.Or(denied)) if denied else z3.BoolVal(False)
 
 
-def search(design: Outline, depth: int, *, clause: str | None = None, seconds: float = 60.0,
+def search(design: Outline, depth: int, *, clause: str | None = None, seconds: float = 60.0, deepen: float = 0.0,
            progress: Callable[[int], None] | None = None) -> Search:
-    """Look for a run of at most ``depth`` steps that breaks a law (of one clause, if one is given)."""
+    """Look for a run of at most ``depth`` steps that breaks a law (of one clause, if one is given), in so many ``seconds``; and for
+    longer ones until the search has taken ``deepen`` seconds."""
     began = time.perf_counter()
     judged = design if clause is None else design.restricted(clause)
     laws = list(judged.laws)
@@ -322,12 +323,12 @@ def search(design: Outline, depth: int, *, clause: str | None = None, seconds: f
         counts += [c for f in formulas for c in f.counts if c.number.decl().name() not in {x.number.decl().name() for x in counts}]
         chain = _Chain(judged, formulas, [p for p, _ in found], scope, counts)
         chain.begin()
-        for step in range(depth + 1):
+        for step in itertools.count():
+            left = (seconds if step <= depth else deepen) - (time.perf_counter() - began)
+            if left <= 0:
+                return Search(None, max(0, step - 1), step > depth, time.perf_counter() - began)
             if progress:
                 progress(step)
-            left = seconds - (time.perf_counter() - began)
-            if left <= 0:
-                return Search(None, max(0, step - 1), False, time.perf_counter() - began)
             if step > 0:
                 chain.extend(step - 1)
             chain.solver.push()
@@ -339,8 +340,8 @@ def search(design: Outline, depth: int, *, clause: str | None = None, seconds: f
                 return Search(failure, step, failure is not None, time.perf_counter() - began)
             chain.solver.pop()
             if answer != z3.unsat:
-                return Search(None, max(0, step - 1), False, time.perf_counter() - began)
-    return Search(None, depth, True, time.perf_counter() - began)
+                return Search(None, max(0, step - 1), step > depth, time.perf_counter() - began)
+    raise AssertionError("a search ends by its time")
 
 
 __all__ = ["Search", "search"]

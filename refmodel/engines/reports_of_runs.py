@@ -130,7 +130,7 @@ def check_bounded(design: Outline, asked: Asked, notice: Notice) -> EngineReport
     """Every run from power-on of so many steps, by the solver."""
     notice("bounded", "")
     geometry = design.cls.geometry
-    done = bounded.search(design, asked.depth, clause=asked.clause, seconds=BOUNDED_SECONDS,
+    done = bounded.search(design, asked.depth, clause=asked.clause, seconds=BOUNDED_SECONDS, deepen=asked.explore_seconds or 0.0,
                           progress=lambda step: notice("bounded", f"runs of {step} steps"))
     judged = design if asked.clause is None else design.restricted(asked.clause)
     end = "" if done.complete or done.failure else f", not to {asked.depth}: the time was up"
