@@ -12,7 +12,7 @@ import numpy as np
 from refmodel.engines.aborts import Aborted
 from refmodel.engines.compiled.context import FINE, GOES_WRONG, TOO_LARGE, aligned
 from refmodel.engines.compiled.native import Native
-from refmodel.engines.compiled.runtime import COLLECTING
+from refmodel.engines.compiled.shared import COLLECTING
 from refmodel.engines.compiled.walking import Walks
 from refmodel.engines.compiled.ways import Coded, run_again
 from refmodel.engines.machine import Machine, recorded

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from refmodel.engines.compiled.context import FINE, PADDING, Context, Places
 from refmodel.engines.compiled.functions import OperationWriter, law_text
 from refmodel.engines.compiled.objects import linked, llvm, object_code
-from refmodel.engines.compiled.runtime import LANES, Runtime
+from refmodel.engines.compiled.runtime import Runtime
+from refmodel.engines.compiled.shared import LANES
 from refmodel.engines.compiled.tracing import traced_laws, traced_operations
 from refmodel.engines.compiled.trees import Traced
 from refmodel.engines.layout import Layout

@@ -18,8 +18,10 @@ import attrs
 import numpy as np
 
 from refmodel.engines.compiled.context import FINE, aligned
+from refmodel.engines.compiled.keys import SHAPE_BITS
 from refmodel.engines.compiled.native import Native
-from refmodel.engines.compiled.runtime import PICK, SHAPE_BITS, WALKING
+from refmodel.engines.compiled.shared import WALKING
+from refmodel.engines.compiled.walks import PICK
 from refmodel.engines.compiled.ways import failure_of, power_ons
 from refmodel.engines.machine import Failure, Machine, recorded
 from refmodel.language.laws import Law
