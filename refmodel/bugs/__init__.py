@@ -503,6 +503,7 @@ MUTANTS: dict[str, Mutant] = {
     "ring-full-marks-nothing": Mutant(dirty_ring.FullRingMarksNothing, "EQV-4"),
     "ring-full-starts-anew": Mutant(dirty_ring.FullRingStartsAnew, "EQV-4"),
     "ring-always-full": Mutant(dirty_ring.AlwaysFull, "EFF-2"),
+    "ring-lost-with-the-machine": Mutant(dirty_ring.LostWithTheMachine, "EQV-4"),
     "ring-free-once-harvested": Mutant(dirty_ring.FreeOnceHarvested, "EQV-4"),
     "ring-reset-unprotected": Mutant(dirty_ring.ResetUnprotected, "EQV-4"),
     "ring-reset-though-stored-to": Mutant(dirty_ring.ResetThoughStoredTo, "EQV-4"),
