@@ -269,6 +269,10 @@ class P2m(Frames, BareMemory):
         """Whether several pages may come to lie in one frame."""
         return False
 
+    def keeps_frame(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether the monitor knows a page's frame, and stores there without asking for the page."""
+        return False
+
     def held(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether a device knows the page's frame, so that it can neither go nor come to be another's."""
         return False

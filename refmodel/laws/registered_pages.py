@@ -1,0 +1,20 @@
+"""What the monitor keeps of a page that a guest registered."""
+
+from typing import Any
+
+from refmodel.language import NOTHING, implies, law
+from refmodel.machine.names import Vm
+from refmodel.monitor.frames import Use
+from refmodel.monitor.registered_pages import RegisteredPages
+
+
+@law("ISO-1", "The frame that the monitor keeps for a registered page is the one in which the page lies, mapped and writable.")
+def kept_frames_are_the_pages(s: RegisteredPages, vm: Vm) -> Any:
+    kept, entry = s.kept_frames[vm].mfn, s.p2m[vm, s.registered[vm].gfn]
+    return implies(kept != NOTHING, entry.mapped and entry.mfn == kept and entry.writable)
+
+
+@law("ISO-2", "The monitor keeps no shared frame: it would store to it for all that share it.")
+def no_shared_frame_is_kept(s: RegisteredPages, vm: Vm) -> Any:
+    kept = s.kept_frames[vm].mfn
+    return implies(kept != NOTHING, s.frames[kept].use == Use.PRIVATE)
