@@ -128,6 +128,7 @@ MUTANTS: dict[str, Mutant] = {
     "traced-untraced-uncleared": Mutant(shadow_traced.UntracedUncleared, "EQV-5"),
     "traced-mirrors-still-writable": Mutant(shadow_traced.MirrorsStillWritable, "ISO-1"),
     "copy-kept-after-a-store": Mutant(memory.CopyKeptAfterAStore, "EQV-1"),
+    "zeroes-not-written-out": Mutant(memory.ZeroesNotWrittenOut, "EQV-1"),
     "slot-freed-but-named": Mutant(memory.SlotFreedButNamed, "RES-1"),
     "slot-forgotten": Mutant(memory.SlotForgotten, "RES-2"),
     "inflated-in-flight": Mutant(memory.InflatedInFlight, "RES-2"),

@@ -1,4 +1,4 @@
-"""CVE-2016-5195 (Linux, commit 19be0eaffa3a): a write by get_user_pages broke sharing, and then looked the page up as a reader does.
+"""CVE-2016-5195 (Linux, commit 19be0eaffa3a): a write by get_user_pages broke sharing, then looked the page up as a reader does.
 
 Between the two the page could go and come back as it was before, shared.
 """
