@@ -12,7 +12,7 @@ from refmodel.engines.random import campaign
 from refmodel.language import Design, law, outline
 from refmodel.language.gathering import laws_of_module
 from refmodel.language.laws import Law
-from refmodel.laws import buddy, contract, grants, memory, memory_slots, migration
+from refmodel.laws import buddy, contract, grants, memory, memory_slots, migration, registered_pages
 from refmodel.machine.names import Gfn, Vm
 from refmodel.monitor.dirty_logging import DirtyLog, Sent
 from refmodel.monitor.p2m import Backing, P2m
@@ -59,6 +59,9 @@ BROKEN_BY = {
     "slots_come_and_go_as_asked": "slots-deleted-in-name",
     "look_ups_begin_in_the_generation": "mmio-look-up-of-no-generation",
     "what_was_looked_up_is_remembered": "mmio-nothing-remembered",
+    "kept_frames_are_the_pages": "registered-kept-of-the-page-before",
+    "watched_pages_are_asked_for": "registered-kept-while-watched",
+    "no_shared_frame_is_kept": "registered-kept-while-shared",
     "foreign_mappings_are_granted": "grant-to-anybody",
     "foreign_mappings_lead_where_the_p2m_says": "grant-ballooned",
     "grants_are_to_others": "grant-to-itself",
@@ -82,7 +85,7 @@ BROKEN_BY = {
 }
 
 
-LAWS = [each for module in (memory, contract, migration, buddy, grants, memory_slots) for each in laws_of_module(module)]
+LAWS = [each for module in (memory, contract, migration, buddy, grants, memory_slots, registered_pages) for each in laws_of_module(module)]
 
 
 @pytest.mark.parametrize("broken", LAWS, ids=lambda each: each.name)

@@ -94,11 +94,6 @@ def unmarked_pages_are_protected(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
             and implies(entry.resident and (sent == Sent.THERE or sent == Sent.SKIPPED), s.is_write_protected(vm, gfn)))
 
 
-@law("EQV-4", "The monitor keeps no frame of a page that is watched for stores: it asks for the page, which marks it.")
-def watched_pages_are_asked_for(s: DirtyLog, vm: Vm, gfn: Gfn) -> Any:
-    return implies(is_watched_for(s.sent[vm, gfn]), not s.keeps_frame(vm, gfn))
-
-
 @law("EQV-4", "No device holds a page that is watched by its dirty flag, or was sent: a device's store sets none.")
 def watched_pages_are_no_devices(s: WatchedByFlags, vm: Vm, gfn: Gfn) -> Any:
     return implies(is_watched_for(s.sent[vm, gfn]), not s.held(vm, gfn))

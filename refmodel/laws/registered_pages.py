@@ -14,6 +14,11 @@ def kept_frames_are_the_pages(s: RegisteredPages, vm: Vm) -> Any:
     return implies(kept != NOTHING, entry.mapped and entry.mfn == kept and entry.writable)
 
 
+@law("EQV-4", "The monitor keeps no frame of a page that is watched for stores: it asks for the page, which marks it.")
+def watched_pages_are_asked_for(s: RegisteredPages, vm: Vm) -> Any:
+    return implies(s.kept_frames[vm].mfn != NOTHING, not s.is_watched_for_stores(vm, s.registered[vm].gfn))
+
+
 @law("ISO-2", "The monitor keeps no shared frame: it would store to it for all that share it.")
 def no_shared_frame_is_kept(s: RegisteredPages, vm: Vm) -> Any:
     kept = s.kept_frames[vm].mfn

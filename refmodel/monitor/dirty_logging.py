@@ -98,6 +98,9 @@ class DirtyLog(P2m):
         """Whether no store to a page goes unnoticed any more."""
         raise NotImplementedError
 
+    def is_watched_for_stores(self, vm: Vm, gfn: Gfn) -> bool:
+        return is_watched_for(self.sent[vm, gfn]) or super().is_watched_for_stores(vm, gfn)
+
     @operation
     def send(self, vm: Vm, gfn: Gfn) -> None:
         require(self.in_frame(vm, gfn))

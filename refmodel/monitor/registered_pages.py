@@ -63,9 +63,6 @@ class RegisteredPages(GuestCopies):
         shown = self.touch(self.kept_frames[vm].mfn, offset, Access.WRITE, value)
         return Seen(shown, self.bare_physical(vm, gfn, offset, Access.WRITE, value))
 
-    def keeps_frame(self, vm: Vm, gfn: Gfn) -> bool:
-        return self.registered[vm].gfn == gfn and self.kept_frames[vm].mfn != NOTHING
-
     # ------------------------------------------------------------ what ends it
 
     def drop_kept(self, vm: Vm, gfn: Gfn) -> None:
