@@ -85,7 +85,8 @@ BROKEN_BY = {
 }
 
 
-LAWS = [each for module in (memory, contract, migration, buddy, grants, memory_slots, registered_pages) for each in laws_of_module(module)]
+LAWS = [each for module in (memory, contract, migration, buddy, grants, memory_slots, registered_pages)
+        for each in laws_of_module(module)]
 
 
 @pytest.mark.parametrize("broken", LAWS, ids=lambda each: each.name)
