@@ -35,6 +35,7 @@ BROKEN_BY = {
     "promises_are_of_zeroes": "reclaimed-unlooked",
     "unmarked_pages_are_there": "sent-while-written",
     "unmarked_pages_are_protected": "promise-kept-writable",
+    "the_next_machine_has_nothing": "migration-lost-in-name",
     "marks_go_in_order": "protected-unmarked",
     "watched_pages_are_clean": "flags-written-for-ever",
     "watched_pages_are_no_devices": "flags-device-stores-unmarked",

@@ -412,6 +412,7 @@ MUTANTS: dict[str, Mutant] = {
     "migration-frame-left-behind": Mutant(migration.FrameLeftBehind, "RES-1"),
     "migration-arrived-in-vain": Mutant(migration.ArrivedInVain, "EFF-2"),
     "migration-awaited-page-is-a-hole": Mutant(migration.AwaitedPageIsAHole, "EQV-2"),
+    "migration-lost-in-name": Mutant(migration.LostInName, "EQV-4"),
     "migration-placed-writable": Mutant(migration.PlacedWritable, "EQV-4"),
     "migration-held-page-goes": Mutant(migration.HeldPageGoes, "ISO-1"),
     "migration-placed-in-the-balloon": Mutant(migration.PlacedInTheBalloon, "RES-1"),

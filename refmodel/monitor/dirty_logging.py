@@ -15,6 +15,8 @@ Nobody knows what the other machine's memory held before. Where a migration fail
 import enum
 from typing import ClassVar
 
+import attrs
+
 from refmodel.language import Total, assign, operation, pending, require, reset
 from refmodel.machine.cells import Cells
 from refmodel.machine.names import Gfn, Vm
@@ -36,6 +38,13 @@ class Sent(enum.Enum):
 def is_watched_for(sent: Sent) -> bool:
     """Whether the first store to a page is to be noted: its mark was taken, and it is watched."""
     return sent == Sent.PROTECTED or sent == Sent.THERE or sent == Sent.SKIPPED
+
+
+@attrs.frozen
+class DestinationLost:
+    """The machine that a VM was to move to is lost."""
+
+    vm: Vm
 
 
 class DirtyLog(P2m):
@@ -110,10 +119,11 @@ class DirtyLog(P2m):
         self.sent[vm, gfn] = Sent.THERE
 
     @operation
-    def lose_destination(self, vm: Vm) -> None:
+    def lose_destination(self, vm: Vm) -> DestinationLost:
         """The other machine is lost, or the migration was cancelled. Another machine has nothing of what was sent."""
         reset(self.destination, lambda cells, of, gfn: of == vm)
         self.mark_all(vm)
+        return DestinationLost(vm)
 
     def mark_all(self, vm: Vm) -> None:
         """Every page of a VM is to be sent, whether it was or not."""
