@@ -63,6 +63,7 @@ BROKEN_BY = {
     "kept_frames_are_the_pages": "registered-kept-of-the-page-before",
     "watched_pages_are_asked_for": "registered-kept-while-watched",
     "no_shared_frame_is_kept": "registered-kept-while-shared",
+    "grants_offer_what_their_owners_offer": "grant-offered-for-storing",
     "foreign_mappings_are_granted": "grant-to-anybody",
     "foreign_mappings_lead_where_the_p2m_says": "grant-ballooned",
     "grants_are_to_others": "grant-to-itself",

@@ -453,6 +453,7 @@ MUTANTS: dict[str, Mutant] = {
     "superpage-last-sharer-read-only": Mutant(superpages.LastSharerReadOnly, "EFF-2"),
     "superpage-broken-uncopied": Mutant(superpages.BrokenUncopied, "EQV-1"),
     "grant-to-anybody": Mutant(grants.GrantedToAnybody, "ISO-1"),
+    "grant-offered-for-storing": Mutant(grants.OfferedForStoring, "ISO-1"),
     "grant-read-only-in-name": Mutant(grants.ReadOnlyInName, "ISO-1"),
     "grant-to-itself": Mutant(grants.GrantedToItself, "ISO-6"),
     "grant-ended-in-use": Mutant(grants.EndedInUse, "ISO-1"),
