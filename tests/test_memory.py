@@ -60,6 +60,8 @@ BROKEN_BY = {
     "slots_come_and_go_as_asked": "slots-deleted-in-name",
     "look_ups_begin_in_the_generation": "mmio-look-up-of-no-generation",
     "what_was_looked_up_is_remembered": "mmio-nothing-remembered",
+    "the_registered_page_is_the_one_named": "registered-another-page",
+    "registered_pages_are_their_guests": "registered-by-the-monitor",
     "kept_frames_are_the_pages": "registered-kept-of-the-page-before",
     "watched_pages_are_asked_for": "registered-kept-while-watched",
     "no_shared_frame_is_kept": "registered-kept-while-shared",

@@ -281,6 +281,8 @@ MUTANTS: dict[str, Mutant] = {
     "riscv-fetches-exit": Mutant(hgatp.RiscvFetchesExit, "EFF-1"),
     "registered-kept-while-shared": Mutant(registered_pages.KeptWhileShared, "ISO-2"),
     "registered-kept-of-the-page-before": Mutant(registered_pages.KeptOfThePageBefore, "ISO-1"),
+    "registered-another-page": Mutant(registered_pages.AnotherIsRegistered, "EQV-1"),
+    "registered-by-the-monitor": Mutant(registered_pages.RegisteredByTheMonitor, "ISO-5"),
     "registered-kept-while-watched": Mutant(registered_pages.KeptWhileWatched, "EQV-4"),
     "registered-table-behind": Mutant(registered_pages.RegisteredTableBehind, "EQV-5"),
     "registered-shortage-is-a-hole": Mutant(registered_pages.RegisteredShortageIsAHole, "EQV-2"),

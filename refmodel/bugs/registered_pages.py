@@ -1,14 +1,14 @@
 """Mutants of registered pages: what the monitor keeps outlives what it was kept of."""
 
 from refmodel.designs import EptFlags, ShadowTraced
-from refmodel.language import guest
+from refmodel.language import choose, guest, operation
 from refmodel.machine.names import Gfn, Index, Vm
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.ept_flags import EptFlagsMmu
 from refmodel.mmu.shadow_traced import ShadowTracedMmu
 from refmodel.monitor.dirty_flags import DirtyFlags
 from refmodel.monitor.p2m import Supply
-from refmodel.monitor.registered_pages import RegisteredPage, RegisteredPages
+from refmodel.monitor.registered_pages import KeptFrame, PageRegistered, RegisteredPage, RegisteredPages
 from refmodel.monitor.sharing import Sharing
 from refmodel.points import over
 
@@ -28,8 +28,32 @@ class KeptOfThePageBefore(RegisteredPages, ContractMmu):
     geometry = over("any", ("registered-pages",)).geometry
 
     @guest
-    def register_page(self, vm: Vm, gfn: Gfn) -> None:
+    def register_page(self, vm: Vm, gfn: Gfn) -> PageRegistered:
         self.registered[vm] = RegisteredPage(gfn)
+        return PageRegistered(vm, gfn)
+
+
+class AnotherIsRegistered(RegisteredPages, ContractMmu):
+    """A guest registers a page, and another is stored to from then on."""
+
+    geometry = over("any", ("registered-pages",)).geometry
+
+    @guest
+    def register_page(self, vm: Vm, gfn: Gfn) -> PageRegistered:
+        next_page: Gfn = choose(Gfn, lambda page: page != gfn)
+        super().register_page(vm, next_page)
+        return PageRegistered(vm, gfn)
+
+
+class RegisteredByTheMonitor(RegisteredPages, ContractMmu):
+    """The monitor registers a page for a guest that has not asked for it."""
+
+    geometry = over("any", ("registered-pages",)).geometry
+
+    @operation
+    def register_unasked(self, vm: Vm, gfn: Gfn) -> None:
+        self.registered[vm] = RegisteredPage(gfn)
+        self.kept_frames[vm] = KeptFrame()
 
 
 class KeptWhileWatched(DirtyFlags, RegisteredPages, EptFlagsMmu):

@@ -5,7 +5,17 @@ from typing import Any
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Vm
 from refmodel.monitor.frames import Use
-from refmodel.monitor.registered_pages import RegisteredPages
+from refmodel.monitor.registered_pages import PageRegistered, RegisteredPages
+
+
+@law("EQV-1", "The page that the monitor stores to is the one that its guest has registered.")
+def the_registered_page_is_the_one_named(s: RegisteredPages, outcome: PageRegistered) -> Any:
+    return s.registered[outcome.vm].gfn == outcome.gfn
+
+
+@law("ISO-5", "Which page a guest has registered is changed by that guest only.")
+def registered_pages_are_their_guests(s: RegisteredPages, before: RegisteredPages, actor: Vm, vm: Vm) -> Any:
+    return implies(vm != actor, s.registered[vm] == before.registered[vm])
 
 
 @law("ISO-1", "The frame that the monitor keeps for a registered page is the one in which the page lies, mapped and writable.")

@@ -35,6 +35,17 @@ class KeptFrame:
     mfn: Mfn = NOTHING
 
 
+@attrs.frozen
+class PageRegistered:
+    """A guest has registered a page: the one that it named."""
+
+    shown: ClassVar[None] = None
+    """The guest is shown nothing."""
+
+    vm: Vm
+    gfn: Gfn
+
+
 class RegisteredPages(GuestCopies):
     registered: Total[Vm, RegisteredPage]
     kept_frames: Total[Vm, KeptFrame]
@@ -43,10 +54,11 @@ class RegisteredPages(GuestCopies):
     steps: ClassVar[dict[str, tuple[str, ...]]] = {"update_registered": ("store_physical",)}
 
     @guest
-    def register_page(self, vm: Vm, gfn: Gfn) -> None:
+    def register_page(self, vm: Vm, gfn: Gfn) -> PageRegistered:
         """The guest says which page it is, in place of the one before. (KVM: an MSR, such as MSR_KVM_SYSTEM_TIME.)"""
         self.registered[vm] = RegisteredPage(gfn)
         self.kept_frames[vm] = KeptFrame()
+        return PageRegistered(vm, gfn)
 
     @guest
     def update_registered(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Seen:
