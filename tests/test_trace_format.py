@@ -179,6 +179,15 @@ WRONG: dict[str, tuple[str, tuple[Told, ...]]] = {
     "the bitmap misses a page": ("EQV-4", (START, page("populate", 0, mfn=8, pages=16), page("map", 0, mfn=8, pages=16, writable=True),
                                            page("take_mark", 0, pages=16), page("protect", 0, bits="feff"), page("send", 0, pages=16))),
     "a slot goes while it is mapped": ("ISO-3", (START, SLOT, page("map", 17, mfn=3, writable=True), event("slot_delete", slot=1))),
+    "a slot goes while a device has it (CVE-2012-2121)": ("ISO-3", (
+        START, SLOT, page("map", 17, mfn=3, writable=True), page("dma_map", 17, mfn=3), page("unmap", 17),
+        event("slot_delete", slot=1))),
+    "a slot moves while a device has it (CVE-2013-4592)": ("ISO-3", (
+        START, SLOT, page("map", 17, mfn=3, writable=True), page("dma_map", 17, mfn=3), page("unmap", 17),
+        event("slot_move", slot=1, gfn=32))),
+    "a device's store to two pages is logged for one (Linux 3bf9be40ff76)": ("EQV-4", (
+        LATE, event("ram", gpa=0, bytes=1 << 14), page("take_mark", 0, pages=4), page("send", 0, pages=4),
+        dma("dma_write", 0xFFC, 8), page("mark", 0), event("resume"))),
     "a slot goes before the flush": ("ISO-3", (TOLD, SLOT, page("map", 17, mfn=3, writable=True), page("unmap", 17),
                                                event("slot_delete", slot=1))),
     "a slot moved, and its contents not": ("EQV-1", (START, SLOT, page("map", 17, mfn=3, writable=True), store(0x11000, 2),
