@@ -233,6 +233,11 @@ class DirectWithGrants(DirectGrants):
     laws = EVERY_LAW
     geometry = geometry(Vm=2, Vcpu=1, Gfn=1, Mfn=2, Index=1, only={
         MachineWord: (MachineWord(), MachineWord(True, True, mfn=0), MachineWord(gate=True))})
+    further_geometries = (
+        attrs.evolve(geometry, only={MachineWord: (MachineWord(), MachineWord(True, True, large=True, mfn=0))}),
+        attrs.evolve(geometry, only={MachineWord: (MachineWord(), MachineWord(True, False, mfn=0))}))
+    """One in which a single table is enough to map a frame, which may then change hands; and one in which a guest may load from its
+    tables, and store to them by way of the monitor."""
 
 
 class TwoLevelInterpreter(Sharing, Ballooning, TwoLevelInterpreterMmu):

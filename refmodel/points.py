@@ -55,6 +55,7 @@ from refmodel.monitor.migration import Migration
 from refmodel.monitor.p2m import P2m
 from refmodel.monitor.page_modification_logging import PageModificationLogging
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
+from refmodel.monitor.registered_pages import RegisteredPages
 from refmodel.monitor.reservation import Reservation
 from refmodel.monitor.sharing import Sharing
 from refmodel.monitor.swapping import Swapping
@@ -87,7 +88,8 @@ MECHANISMS: dict[str, type[P2m]] = {
     "page-modification-logging": PageModificationLogging, "ksm": Ksm, "sharing": Sharing,
     "deflate-on-oom": DeflateOnOom, "ballooning": Ballooning, "virtio-mem": VirtioMem, "memory-slots": MemorySlots,
     "free-page-reporting": FreePageReporting,
-    "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "guest-copies": GuestCopies, "devices": Devices,
+    "populate-on-demand": PopulateOnDemand, "access-tracking": AccessTracking, "registered-pages": RegisteredPages,
+    "guest-copies": GuestCopies, "devices": Devices,
     "grants": Grants, "buddy-frames": Buddy, "reservation": Reservation}
 """Mechanisms by name, in the order in which they lie over each other."""
 EVERYTHING = "everything"

@@ -12,7 +12,7 @@ from refmodel.engines.random import campaign
 from refmodel.language import Design, law, outline
 from refmodel.language.gathering import laws_of_module
 from refmodel.language.laws import Law
-from refmodel.laws import buddy, contract, grants, memory, memory_slots, migration
+from refmodel.laws import buddy, contract, grants, memory, memory_slots, migration, registered_pages
 from refmodel.machine.names import Gfn, Vm
 from refmodel.monitor.dirty_logging import DirtyLog, Sent
 from refmodel.monitor.p2m import Backing, P2m
@@ -35,6 +35,7 @@ BROKEN_BY = {
     "promises_are_of_zeroes": "reclaimed-unlooked",
     "unmarked_pages_are_there": "sent-while-written",
     "unmarked_pages_are_protected": "promise-kept-writable",
+    "the_next_machine_has_nothing": "migration-lost-in-name",
     "marks_go_in_order": "protected-unmarked",
     "watched_pages_are_clean": "flags-written-for-ever",
     "watched_pages_are_no_devices": "flags-device-stores-unmarked",
@@ -59,6 +60,12 @@ BROKEN_BY = {
     "slots_come_and_go_as_asked": "slots-deleted-in-name",
     "look_ups_begin_in_the_generation": "mmio-look-up-of-no-generation",
     "what_was_looked_up_is_remembered": "mmio-nothing-remembered",
+    "the_registered_page_is_the_one_named": "registered-another-page",
+    "registered_pages_are_their_guests": "registered-by-the-monitor",
+    "kept_frames_are_the_pages": "registered-kept-of-the-page-before",
+    "watched_pages_are_asked_for": "registered-kept-while-watched",
+    "no_shared_frame_is_kept": "registered-kept-while-shared",
+    "grants_offer_what_their_owners_offer": "grant-offered-for-storing",
     "foreign_mappings_are_granted": "grant-to-anybody",
     "foreign_mappings_lead_where_the_p2m_says": "grant-ballooned",
     "grants_are_to_others": "grant-to-itself",
@@ -82,7 +89,8 @@ BROKEN_BY = {
 }
 
 
-LAWS = [each for module in (memory, contract, migration, buddy, grants, memory_slots) for each in laws_of_module(module)]
+LAWS = [each for module in (memory, contract, migration, buddy, grants, memory_slots, registered_pages)
+        for each in laws_of_module(module)]
 
 
 @pytest.mark.parametrize("broken", LAWS, ids=lambda each: each.name)

@@ -45,6 +45,15 @@ FINE: dict[str, tuple[Told, ...]] = {
     "a fault by userfaultfd": (START, event("slot_add", slot=0, gfn=0, pages=64), page("fill", 3, source="userfaultfd", mfn=9),
                                page("map", 3, mfn=9, writable=True), load(0x3000, 0x1234), page("fill", 4, zero=True),
                                load(0x4008, 0)),
+    "a fault by userfaultfd for what is as it was saved": (
+        START, event("slot_add", slot=0, gfn=0, pages=64), page("fill", 3, source="restore"), load(0x3000, 7),
+        page("fill", 3, source="userfaultfd"), load(0x3000, 7), store(0x3000, 8), page("report", 3),
+        page("fill", 3, source="userfaultfd", zero=True), load(0x3000, 0)),
+    "a migration that is cancelled, and another": (
+        START, *TWO, store(0, 5), page("take_mark"), page("protect"), page("send"), event("cancelled"),
+        page("take_mark"), page("protect"), page("send"), event("cancelled", vm=1), event("resume", fetched=False)),
+    "a migration that is cancelled, and pages that are fetched": (
+        START, *TWO, store(0, 5), page("take_mark"), page("protect"), page("send"), event("cancelled"), event("resume")),
     "the monitor loads an image": (START, event("ram", gpa=0, bytes=1 << 20), page("fill", 1, pages=3, source="image"),
                                    load(0x1000, 99), load(0x8000, 0)),
     "a large leaf": (START, BIG_MEMORY, BIG, store(0x200008, 5), load(0x200008, 5), page("entry", 0x233, mfn=0x433, writable=True),
@@ -154,10 +163,31 @@ WRONG: dict[str, tuple[str, tuple[Told, ...]]] = {
                                                  event("ring_harvest", ring=0, end=1), page("send"))),
     "more in the ring than it has room for": ("EQV-4", (START, *TWO, *(event("ring_push", ring=0, index=n, gfn=0) for n in range(3)),
                                                         event("ring_full", ring=0, size=2))),
+    "sent to a machine that is lost": ("EQV-4", (
+        START, *TWO, store(0, 5), page("take_mark"), page("protect"), page("send"), event("cancelled"),
+        event("resume", fetched=False))),
+    "the mark goes with the machine that is lost": ("EQV-4", (
+        START, *TWO, store(0, 5), page("take_mark"), page("protect"), page("send"), event("cancelled"), page("take_mark"),
+        event("resume"))),
+    "an old page is served to a fault": ("EQV-1", (
+        START, event("slot_add", slot=0, gfn=0, pages=64), page("fill", 3, source="restore"), store(0x3000, 8),
+        page("fill", 3, source="userfaultfd", mfn=9), load(0x3000, 7))),
+    "a page from the balloon is served as it was saved": ("EQV-1", (
+        START, event("slot_add", slot=0, gfn=0, pages=64), page("fill", 3, source="restore"), load(0x3000, 7), page("inflate", 3),
+        page("deflate", 3), page("fill", 3, source="userfaultfd"), load(0x3000, 7))),
     "a mark that never comes": ("EQV-4", (LATE, *TWO, page("take_mark"), page("send"), store(0, 4), event("resume"))),
     "the bitmap misses a page": ("EQV-4", (START, page("populate", 0, mfn=8, pages=16), page("map", 0, mfn=8, pages=16, writable=True),
                                            page("take_mark", 0, pages=16), page("protect", 0, bits="feff"), page("send", 0, pages=16))),
     "a slot goes while it is mapped": ("ISO-3", (START, SLOT, page("map", 17, mfn=3, writable=True), event("slot_delete", slot=1))),
+    "a slot goes while a device has it (CVE-2012-2121)": ("ISO-3", (
+        START, SLOT, page("map", 17, mfn=3, writable=True), page("dma_map", 17, mfn=3), page("unmap", 17),
+        event("slot_delete", slot=1))),
+    "a slot moves while a device has it (CVE-2013-4592)": ("ISO-3", (
+        START, SLOT, page("map", 17, mfn=3, writable=True), page("dma_map", 17, mfn=3), page("unmap", 17),
+        event("slot_move", slot=1, gfn=32))),
+    "a device's store to two pages is logged for one (Linux 3bf9be40ff76)": ("EQV-4", (
+        LATE, event("ram", gpa=0, bytes=1 << 14), page("take_mark", 0, pages=4), page("send", 0, pages=4),
+        dma("dma_write", 0xFFC, 8), page("mark", 0), event("resume"))),
     "a slot goes before the flush": ("ISO-3", (TOLD, SLOT, page("map", 17, mfn=3, writable=True), page("unmap", 17),
                                                event("slot_delete", slot=1))),
     "a slot moved, and its contents not": ("EQV-1", (START, SLOT, page("map", 17, mfn=3, writable=True), store(0x11000, 2),

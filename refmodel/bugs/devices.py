@@ -1,8 +1,13 @@
 """Mutants of devices that guests drive themselves."""
 
+import attrs
+
+from refmodel.bare import Event, Reply
 from refmodel.designs import AssignedDevices
-from refmodel.machine.names import Gfn, Vm
-from refmodel.monitor.devices import DmaMapping, Hold, LetGo
+from refmodel.language import cached, operation, require
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Vm
+from refmodel.monitor.devices import DeviceAccess, DmaMapping, Hold, LetGo
 from refmodel.monitor.p2m import Supply
 
 
@@ -65,3 +70,48 @@ class FlushedWhileMapped(AssignedDevices):
 
     def may_flush(self, vm: Vm, gfn: Gfn) -> bool:
         return self.holds[vm, gfn] != Hold.FREE
+
+
+class RightsTakenForOne(AssignedDevices):
+    """A device's store goes through an entry that lets it read only."""
+
+    def dma(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> DeviceAccess:
+        if not (self.iotlb[vm, gfn].present and cached("IOTLB entry")):
+            require(self.iommu[vm, gfn].present)
+            self.iotlb[vm, gfn] = self.iommu[vm, gfn]
+        if access == Access.WRITE:
+            self.behind(vm, gfn, offset)
+        shown = self.touch(self.iotlb[vm, gfn].mfn, offset, access, value)
+        return DeviceAccess(shown, self.bare_physical(vm, gfn, offset, access, value), gfn, access == Access.WRITE)
+
+
+class WritableFromNowOn(AssignedDevices):
+    """The monitor lets a device store to a page that its guest has given it for reading."""
+
+    @operation
+    def upgrade(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.iommu[vm, gfn].present and not self.iotlb[vm, gfn].present)
+        self.iommu[vm, gfn] = attrs.evolve(self.iommu[vm, gfn], writable=True)
+
+
+class CachedWritable(AssignedDevices):
+    """The IOTLB lets a device store to what the IOMMU's entry lets it read only."""
+
+    def dma(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> DeviceAccess:
+        done = super().dma(vm, gfn, offset, access, value)
+        self.iotlb[vm, gfn] = attrs.evolve(self.iotlb[vm, gfn], writable=True)
+        return done
+
+
+class DeviceReadsZeroes(AssignedDevices):
+    """Whatever a device reads is zero."""
+
+    def dma(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> DeviceAccess:
+        return attrs.evolve(super().dma(vm, gfn, offset, access, value), shown=Reply(Event.COMPLETED))
+
+
+class DeviceFindsNothing(AssignedDevices):
+    """A device is told that there is no memory where its guest has some."""
+
+    def dma(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> DeviceAccess:
+        return attrs.evolve(super().dma(vm, gfn, offset, access, value), shown=Reply(Event.HOLE))

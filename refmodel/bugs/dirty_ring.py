@@ -6,7 +6,7 @@ from refmodel.machine.names import Gfn, Index, Vm
 from refmodel.mmu.contract import ContractMmu
 from refmodel.monitor.ballooning import Ballooning
 from refmodel.monitor.devices import Devices
-from refmodel.monitor.dirty_logging import DirtyLog, Sent
+from refmodel.monitor.dirty_logging import DirtyLog, DirtyLogging, Sent
 from refmodel.monitor.dirty_ring import DirtyRing, RingEntry
 from refmodel.monitor.sharing import Sharing
 from refmodel.monitor.swapping import Swapping
@@ -46,6 +46,13 @@ class AlwaysFull(OnlyRing):
 
     def has_log_room(self, vm: Vm, gfn: Gfn) -> bool:
         return self.sent[vm, gfn] == Sent.MARKED
+
+
+class LostWithTheMachine(OnlyRing):
+    """The other machine is lost, and a mark counts as one of the ring's, in which the page is no more."""
+
+    def mark_all(self, vm: Vm) -> None:
+        DirtyLogging.mark_all(self, vm)
 
 
 class FreeOnceHarvested(OnlyRing):

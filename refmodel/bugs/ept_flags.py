@@ -2,7 +2,7 @@
 
 import attrs
 
-from refmodel.designs import EptFlags, EptTwoSizes
+from refmodel.designs import EptFlags
 from refmodel.language import operation, require, reset
 from refmodel.machine.cells import Flags, both
 from refmodel.machine.names import Gfn, Region, Vcpu, Vm
@@ -92,7 +92,7 @@ class StoresByCleanTranslations(EptFlags):
 class FlagsOfSmallEntriesOnly(EptFlags):
     """The log looks at small entries only, and misses stores to large pages."""
 
-    geometry = attrs.evolve(EptFlags.geometry, only=EptTwoSizes.geometry.only)
+    geometry = EptFlags.further_geometries[0]
 
     def is_written(self, vm: Vm, gfn: Gfn) -> bool:
         small = self.lower_flags[self.upper[vm, self.region[gfn]].table, self.at[gfn]]
@@ -147,7 +147,7 @@ class DeviceStoresUnmarked(DirtyFlags, Devices, EptFlagsMmu):
 class MonitorStoresUnmarked(DirtyFlags, GuestCopies, EptFlagsMmu):
     """The monitor stores to a page in the guest's name, and leaves the log to the flags."""
 
-    geometry = attrs.evolve(EptFlags.geometry, only=EptTwoSizes.geometry.only)
+    geometry = EptFlags.further_geometries[0]
 
     def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
         return P2m.supply(self, vm, gfn, write)

@@ -13,7 +13,7 @@ from refmodel.monitor.ballooning import Ballooning
 from refmodel.monitor.buddy import Buddy
 from refmodel.monitor.devices import Devices, Hold
 from refmodel.monitor.dirty_flags import DirtyFlags
-from refmodel.monitor.grants import Foreign, ForeignAccess, GrantEnded, GrantEntry, Grants
+from refmodel.monitor.grants import Foreign, ForeignAccess, GrantEnded, GrantEntry, GrantOffered, Grants
 from refmodel.monitor.ksm import Ksm
 from refmodel.monitor.migration import Migration
 from refmodel.monitor.p2m import Supply
@@ -44,18 +44,30 @@ class EndedInUse(OnlyGrants):
     """A grant entry comes to offer another page, or for reading only, while it is mapped."""
 
     @guest
-    def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> None:
+    def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> GrantOffered:
         require(vm != to)
         self.grants[vm, ref] = attrs.evolve(self.grants[vm, ref], offered=True, page=gfn, to=to, writable=writable)
+        return GrantOffered(vm, ref, self.grants[vm, ref])
+
+
+class OfferedForStoring(OnlyGrants):
+    """A page that its owner offers for reading only is offered for storing to it."""
+
+    @guest
+    def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> GrantOffered:
+        done = super().grant_access(vm, ref, gfn, to, writable)
+        self.grants[vm, ref] = attrs.evolve(self.grants[vm, ref], writable=True)
+        return done
 
 
 class GrantedToItself(OnlyGrants):
     """A VM offers a page to itself, and what its foreign page shows depends on a mapping that it does not know."""
 
     @guest
-    def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> None:
+    def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> GrantOffered:
         require(not self.in_use(vm, ref))
         self.grants[vm, ref] = GrantEntry(True, to, gfn, writable)
+        return GrantOffered(vm, ref, self.grants[vm, ref])
 
 
 class UnmappedButCached(OnlyGrants):

@@ -4,14 +4,14 @@ import attrs
 
 from refmodel.bare import Seen
 from refmodel.designs import Memory
-from refmodel.language import NOTHING, operation, require
+from refmodel.language import NOTHING, Total, choose, fails, operation, require
 from refmodel.machine.cells import Access, Cell
-from refmodel.machine.names import Gfn, Index, Mfn, Vm
+from refmodel.machine.names import Gfn, Index, Mfn, Slot, Vm
 from refmodel.mmu.contract import Derived
 from refmodel.monitor.access_tracking import Withdrawn
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Frame, Use
-from refmodel.monitor.p2m import Backing, P2mEntry, Supply
+from refmodel.monitor.p2m import Backing, P2mEntry, Reclaim, Reclaimed, Supply
 from refmodel.monitor.swapping import SlotUse
 
 
@@ -20,6 +20,27 @@ class CopyKeptAfterAStore(Memory):
 
     def drop_copy(self, vm: Vm, gfn: Gfn) -> None:
         """Nothing."""
+
+
+class ZeroesNotWrittenOut(Memory):
+    """A page of zeroes is not written to a slot that was never written to: the device is taken to hold zeroes there."""
+
+    written_to: Total[Slot, bool]
+
+    @operation
+    def write_back(self, vm: Vm, gfn: Gfn) -> Reclaimed:
+        require(self.may_write_back(vm, gfn))
+        if fails("swap slot"):
+            return Reclaimed(Reclaim.NO_SLOT, vm, gfn)
+        slot: Slot = choose(Slot, lambda slot: not self.slots[slot].used)
+        self.protect_and_wait(vm, gfn)
+        page = self.memory[self.p2m[vm, gfn].mfn]
+        if self.written_to[slot] or not page.is_zero():
+            self.swap[slot] = page
+            self.written_to[slot] = True
+        self.slots[slot] = SlotUse(True, vm, gfn)
+        self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], slot=slot)
+        return Reclaimed(Reclaim.CLEAN, vm, gfn)
 
 
 class SlotFreedButNamed(Memory):

@@ -13,7 +13,7 @@ from refmodel.mmu.ept_flags import EptFlagsMmu
 from refmodel.monitor.ballooning import Ballooning
 from refmodel.monitor.devices import Devices
 from refmodel.monitor.dirty_flags import DirtyFlags
-from refmodel.monitor.dirty_logging import DirtyLogging, Sent
+from refmodel.monitor.dirty_logging import DestinationLost, DirtyLogging, Sent
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.free_page_hinting import FreePageHinting
 from refmodel.monitor.migration import LeftBehind, Migration
@@ -125,6 +125,14 @@ class AwaitedPageIsAHole(OnlyPostCopy):
 
     def bring(self, vm: Vm, gfn: Gfn) -> Supply:
         return Supply.HOLE
+
+
+class LostInName(LiveMigration):
+    """A migration fails, and what the first machine was sent counts as there on the next one."""
+
+    @operation
+    def lose_destination(self, vm: Vm) -> DestinationLost:
+        return DestinationLost(vm)
 
 
 class PlacedWritable(LiveMigration):

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from refmodel.bare import Event
 from refmodel.language import implies, law
 from refmodel.machine.names import Gfn, Vm
-from refmodel.monitor.devices import Devices, DmaMapping, Handed, Hold, LetGo
+from refmodel.monitor.devices import DeviceAccess, Devices, DmaMapping, Handed, Hold, LetGo
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Supply
 
@@ -22,6 +23,40 @@ def iommu_entries_lead_where_the_p2m_says(s: Devices, vm: Vm, gfn: Gfn) -> Any:
 @law("ISO-1", "What the IOTLB has cached leads to the guest's own page, which is held.")
 def iotlb_entries_lead_where_the_p2m_says(s: Devices, vm: Vm, gfn: Gfn) -> Any:
     return leads_to_a_held_page(s, vm, gfn, s.iotlb[vm, gfn])
+
+
+@law("ISO-1", "A device gets the rights to a page that its guest gives it, and no others.")
+def a_device_gets_the_rights_that_its_guest_gives(s: Devices, outcome: Handed) -> Any:
+    entry = s.iommu[outcome.vm, outcome.gfn]
+    return implies(outcome.found == Supply.READY, entry.present and entry.writable == outcome.write)
+
+
+@law("ISO-1", "An entry of the IOMMU's is made when its guest hands the page over, and stays as it is until it goes.")
+def iommu_entries_are_made_by_their_guests(s: Devices, before: Devices, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
+    was, now = before.iommu[vm, gfn], s.iommu[vm, gfn]
+    return implies(now.present, now == was or (actor == vm and not was.present))
+
+
+@law("ISO-1", "What the IOTLB has cached of a page gives the rights that the IOMMU's entry gives, while there is one.")
+def iotlb_entries_give_what_the_iommu_gives(s: Devices, vm: Vm, gfn: Gfn) -> Any:
+    return implies(s.iotlb[vm, gfn].present and s.iommu[vm, gfn].present, s.iotlb[vm, gfn] == s.iommu[vm, gfn])
+
+
+@law("ISO-1", "A device stores to a page only by an entry that lets it.")
+def devices_store_by_writable_entries(s: Devices, outcome: DeviceAccess, actor: Vm) -> Any:
+    entry = s.iotlb[actor, outcome.gfn]
+    return implies(outcome.write, entry.present and entry.writable)
+
+
+@law("EQV-1", "What a device reads is what the bare machine's device reads.")
+def devices_read_what_was_written(s: Devices, outcome: DeviceAccess) -> Any:
+    shown, due = outcome.shown, outcome.due
+    return implies(shown.event == Event.COMPLETED and due.event == Event.COMPLETED, shown.cell == due.cell)
+
+
+@law("EQV-2", "A device's access completes where it completes on the bare machine.")
+def device_accesses_complete_when_due(s: Devices, outcome: DeviceAccess) -> Any:
+    return outcome.shown.event == outcome.due.event
 
 
 @law("ISO-2", "A page that a device may reach is in a frame of its own, and may be stored to.")

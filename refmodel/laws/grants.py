@@ -11,6 +11,7 @@ from refmodel.monitor.grants import (
     ForeignMapping,
     GrantEnded,
     GrantMapped,
+    GrantOffered,
     Grants,
     mappings_by,
     mappings_of,
@@ -57,6 +58,11 @@ def granted_pages_are_private(s: Grants, vm: Vm, gfn: Gfn) -> Any:
 @law("RES-1", "A grant entry counts its mappings.")
 def grant_mappings_are_exact(s: Grants, vm: Vm, ref: Ref) -> Any:
     return s.grants[vm, ref].mappings == mappings_by(s, vm, ref)
+
+
+@law("ISO-1", "A grant entry offers the page that its owner offers, to the VM that it offers it to, with the rights that it gives.")
+def grants_offer_what_their_owners_offer(s: Grants, outcome: GrantOffered) -> Any:
+    return s.grants[outcome.vm, outcome.ref] == outcome.asked
 
 
 @law("RES-1", "A page counts the foreign mappings that there are of it.")

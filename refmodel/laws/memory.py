@@ -6,7 +6,7 @@ from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
 from refmodel.monitor.access_tracking import AccessTracking, Withdrawn
 from refmodel.monitor.dirty_flags import WatchedByFlags
-from refmodel.monitor.dirty_logging import DirtyLog, DirtyLogging, Sent, is_watched_for
+from refmodel.monitor.dirty_logging import DestinationLost, DirtyLog, DirtyLogging, Sent, is_watched_for
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing, P2m, Reclaim, Reclaimed
 from refmodel.monitor.populate_on_demand import PopulateOnDemand
@@ -77,6 +77,11 @@ def promises_are_of_zeroes(s: PopulateOnDemand, vm: Vm, gfn: Gfn) -> Any:
 def unmarked_pages_are_there(s: DirtyLog, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.sent[vm, gfn] == Sent.THERE, s.plugged[vm, gfn] and (
         s.is_written(vm, gfn) or s.destination[vm, gfn] == s.bare_memory[vm, gfn]))
+
+
+@law("EQV-4", "When the machine that a VM was to move to is lost, the next one has nothing of what was sent.")
+def the_next_machine_has_nothing(s: DirtyLog, outcome: DestinationLost, gfn: Gfn) -> Any:
+    return s.destination[outcome.vm, gfn].is_zero()
 
 
 @law("EQV-4", "The mark of a page in a frame is taken first, then the page is protected, and then it is sent or skipped.")

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import attrs
 
-from refmodel.bare import Seen
+from refmodel.bare import Reply
 from refmodel.language import NOTHING, Total, cached, guest, operation, pending, require, reset
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Mfn, Vm
@@ -51,6 +51,18 @@ class Handed:
     vm: Vm
     gfn: Gfn
     found: Supply
+    write: bool
+    """Whether the device is to store to it."""
+
+
+@attrs.frozen
+class DeviceAccess:
+    """An access by a device: what it showed, what the bare machine's device is shown, to which page it was, and whether a store."""
+
+    shown: Reply
+    due: Reply
+    gfn: Gfn
+    write: bool
 
 
 @attrs.frozen
@@ -82,7 +94,7 @@ class Devices(P2m):
         if found == Supply.READY:
             self.holds[vm, gfn] = Hold.MAPPED
             self.iommu[vm, gfn] = DmaMapping(True, self.p2m[vm, gfn].mfn, write)
-        return Handed(vm, gfn, found)
+        return Handed(vm, gfn, found, write)
 
     def supplied_for_writing(self, write: bool) -> bool:
         """Whether the page has to be the guest's own."""
@@ -133,16 +145,16 @@ class Devices(P2m):
     # ------------------------------------------------------------ what the device does
 
     @guest
-    def dma_read(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
+    def dma_read(self, vm: Vm, gfn: Gfn, offset: Index) -> DeviceAccess:
         """The device reads a cell, and its guest sees what."""
         return self.dma(vm, gfn, offset, Access.READ, Cell())
 
     @guest
-    def dma_write(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> Seen:
+    def dma_write(self, vm: Vm, gfn: Gfn, offset: Index, value: Cell) -> DeviceAccess:
         """The device stores to a cell."""
         return self.dma(vm, gfn, offset, Access.WRITE, value)
 
-    def dma(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> Seen:
+    def dma(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> DeviceAccess:
         """Through the IOTLB if it has an entry and uses it, and else through the table."""
         if not (self.iotlb[vm, gfn].present and cached("IOTLB entry")):
             require(self.iommu[vm, gfn].present)
@@ -152,4 +164,4 @@ class Devices(P2m):
         if access == Access.WRITE:
             self.behind(vm, gfn, offset)
         shown = self.touch(entry.mfn, offset, access, value)
-        return Seen(shown, self.bare_physical(vm, gfn, offset, access, value))
+        return DeviceAccess(shown, self.bare_physical(vm, gfn, offset, access, value), gfn, access == Access.WRITE)

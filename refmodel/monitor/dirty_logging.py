@@ -8,11 +8,16 @@ Were it protected first, a store in between would be noted in the marks that are
 The rule: a page that is neither marked nor about to be protected is read-only, and the other machine has it as it is. When no page
 is left that is marked, the VM can go on over there and see no difference (*pre-copy*: Clark et al., NSDI 2005); if it goes earlier,
 marked pages are what has to be fetched (*post-copy*).
+
+Nobody knows what the other machine's memory held before. Where a migration fails, every page is marked again.
 """
 
 import enum
+from typing import ClassVar
 
-from refmodel.language import Total, operation, pending, require
+import attrs
+
+from refmodel.language import Total, assign, operation, pending, require, reset
 from refmodel.machine.cells import Cells
 from refmodel.machine.names import Gfn, Vm
 from refmodel.monitor.p2m import P2m
@@ -35,12 +40,21 @@ def is_watched_for(sent: Sent) -> bool:
     return sent == Sent.PROTECTED or sent == Sent.THERE or sent == Sent.SKIPPED
 
 
+@attrs.frozen
+class DestinationLost:
+    """The machine that a VM was to move to is lost."""
+
+    vm: Vm
+
+
 class DirtyLog(P2m):
     """What all ways to notice stores have in common."""
 
     sent: Total[tuple[Vm, Gfn], Sent]
     destination: Total[tuple[Vm, Gfn], Cells]
     """The other machine's memory."""
+
+    arbitrary: ClassVar[tuple[str, ...]] = ("destination",)  # a page of zeroes has to be sent too
 
     @pending("EFF-4", "The mark of a page that a guest has written to can be taken.", until="take_mark")
     def mark_not_taken(self, vm: Vm, gfn: Gfn) -> bool:
@@ -93,6 +107,9 @@ class DirtyLog(P2m):
         """Whether no store to a page goes unnoticed any more."""
         raise NotImplementedError
 
+    def is_watched_for_stores(self, vm: Vm, gfn: Gfn) -> bool:
+        return is_watched_for(self.sent[vm, gfn]) or super().is_watched_for_stores(vm, gfn)
+
     @operation
     def send(self, vm: Vm, gfn: Gfn) -> None:
         require(self.in_frame(vm, gfn))
@@ -100,6 +117,17 @@ class DirtyLog(P2m):
         require(self.is_watched(vm, gfn))
         self.destination[vm, gfn] = self.memory[self.p2m[vm, gfn].mfn]
         self.sent[vm, gfn] = Sent.THERE
+
+    @operation
+    def lose_destination(self, vm: Vm) -> DestinationLost:
+        """The other machine is lost, or the migration was cancelled. Another machine has nothing of what was sent."""
+        reset(self.destination, lambda cells, of, gfn: of == vm)
+        self.mark_all(vm)
+        return DestinationLost(vm)
+
+    def mark_all(self, vm: Vm) -> None:
+        """Every page of a VM is to be sent, whether it was or not."""
+        assign(self.sent, lambda sent, of, gfn: of == vm, Sent.MARKED)
 
     def move_contents(self, vm: Vm, gfn: Gfn) -> Cells:
         """What was sent of a page is good, if nobody has stored to it since."""

@@ -11,7 +11,7 @@ made to. (Linux: ``kvm_dirty_ring_push``, ``kvm_dirty_ring_reset``, KVM_CAP_DIRT
 
 import attrs
 
-from refmodel.language import NOTHING, Total, choose, count, operation, pending, require
+from refmodel.language import NOTHING, Total, choose, count, operation, pending, require, reset
 from refmodel.machine.names import Gfn, Index, Vm
 from refmodel.monitor.dirty_logging import DirtyLogging, Sent
 
@@ -50,6 +50,10 @@ class DirtyRing(DirtyLogging):
     def mark(self, vm: Vm, gfn: Gfn) -> None:
         super().mark(vm, gfn)
         self.in_ring[vm, gfn] = False
+
+    def mark_all(self, vm: Vm) -> None:
+        super().mark_all(vm)
+        reset(self.in_ring, lambda noted, of, gfn: of == vm)
 
     def in_bitmap(self, vm: Vm, gfn: Gfn) -> bool:
         return not self.in_ring[vm, gfn]

@@ -70,6 +70,18 @@ class CachedForeign:
 
 
 @attrs.frozen
+class GrantOffered:
+    """An owner has written a grant entry: the one that it was to write."""
+
+    shown: ClassVar[None] = None
+    """The guest is shown nothing: it writes to memory of its own."""
+
+    vm: Vm
+    ref: Ref
+    asked: GrantEntry
+
+
+@attrs.frozen
 class GrantMapped:
     """What came of a guest's asking for another's page."""
 
@@ -121,11 +133,12 @@ class Grants(P2m):
     # ------------------------------------------------------------ what the owner does
 
     @guest
-    def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> None:
+    def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> GrantOffered:
         """The owner writes a grant entry, new or another, while it is not in use."""
         require(vm != to)
         require(not self.in_use(vm, ref))
         self.grants[vm, ref] = GrantEntry(True, to, gfn, writable)
+        return GrantOffered(vm, ref, GrantEntry(True, to, gfn, writable))
 
     @guest
     def end_access(self, vm: Vm, ref: Ref) -> None:

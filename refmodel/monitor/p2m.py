@@ -115,6 +115,10 @@ class P2m(Frames, BareMemory):
         """MMU with dirty flags: whoever took note that a page was written has done so. It may be clean, and is from now on."""
         raise NotImplementedError
 
+    def is_watched_for_stores(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether a mechanism that logs stores has to notice the next one to a page."""
+        return False
+
     def has_log_room(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether a mechanism that logs stores has room to note one to a page, so that the guest need not wait."""
         return True

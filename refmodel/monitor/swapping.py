@@ -14,6 +14,8 @@ Guests that page themselves out, unaware, pay twice: *double paging* (Waldspurge
 AFIPS 1974). To the guest, swapping is nothing but time.
 """
 
+from typing import ClassVar
+
 import attrs
 
 from refmodel.language import NOTHING, Total, choose, fails, operation, pending, require
@@ -39,6 +41,8 @@ class Swapping(P2m):
     """What the device holds."""
     reading: Total[Mfn, Slot]
     """For a frame that is being read into: from which slot."""
+
+    arbitrary: ClassVar[tuple[str, ...]] = ("swap",)  # nobody knows what a device holds at power-on
 
     # ------------------------------------------------------------ out
 

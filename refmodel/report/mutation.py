@@ -86,8 +86,8 @@ def recorded() -> dict[str, Score]:
 
 def chapter() -> str:
     """The whole chapter."""
-    order = (*SHIPPED, *COMBINED, NAME)
-    found = sorted(recorded().values(), key=lambda s: (bool(s.only), order.index(s.name), s.only))
+    order = {name: at for at, name in enumerate((*SHIPPED, *COMBINED, NAME))}  # other points of the space come last
+    found = sorted(recorded().values(), key=lambda s: (bool(s.only), order.get(s.name, len(order)), s.name, s.only))
     text = HEAD + f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n" + "".join(map(_row, found)) + SAMPLED
     if missing := sorted(_files() - _judged(found)):
         text += f"\nNot judged yet: {', '.join(missing)}.\n"

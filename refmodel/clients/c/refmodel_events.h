@@ -106,7 +106,8 @@
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
 /* fill: Contents arrive in pages: they hold what the source says, which is not told, or zeroes. The pages are
- * there from now on. More: pages, bits, source, zero, mfn. */
+ * there from now on. By userfaultfd a page arrives for an access that waits for it, and holds what its guest has
+ * left in it, if that is known. More: pages, bits, source, zero, mfn. */
 #define refmodel_event_fill(rm, vm, gfn, more) \
     refmodel_tell(rm, "\"e\":\"fill\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
@@ -342,6 +343,12 @@
  * first. More: fetched. */
 #define refmodel_event_resume(rm, vm, more) \
     refmodel_tell(rm, "\"e\":\"resume\",\"vm\":%llu%s%s", \
+                  REFMODEL_NUMBER(vm), REFMODEL_MORE(more))
+
+/* cancelled: Sending has ended, and the VM has not moved: what the other machine has of it is lost, and every page
+ * is to be sent again. */
+#define refmodel_event_cancelled(rm, vm, more) \
+    refmodel_tell(rm, "\"e\":\"cancelled\",\"vm\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_MORE(more))
 
 /* entry: A dump: a translation as it stands in a table, or in a TLB. More: execute, where. */

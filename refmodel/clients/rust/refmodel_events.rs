@@ -127,7 +127,8 @@ impl Refmodel {
     }
 
     /// fill: Contents arrive in pages: they hold what the source says, which is not told, or zeroes. The pages are
-    /// there from now on. More: pages, bits, source, zero, mfn.
+    /// there from now on. By userfaultfd a page arrives for an access that waits for it, and holds what its guest
+    /// has left in it, if that is known. More: pages, bits, source, zero, mfn.
     #[track_caller]
     pub fn event_fill(&mut self, vm: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"fill","vm":{vm},"gfn":{gfn}"#), more)
@@ -399,6 +400,13 @@ impl Refmodel {
     #[track_caller]
     pub fn event_resume(&mut self, vm: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"resume","vm":{vm}"#), more)
+    }
+
+    /// cancelled: Sending has ended, and the VM has not moved: what the other machine has of it is lost, and every
+    /// page is to be sent again.
+    #[track_caller]
+    pub fn event_cancelled(&mut self, vm: u64, more: &str) -> io::Result<Answer> {
+        self.event(&format!(r#""e":"cancelled","vm":{vm}"#), more)
     }
 
     /// entry: A dump: a translation as it stands in a table, or in a TLB. More: execute, where.

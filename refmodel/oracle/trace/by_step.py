@@ -49,6 +49,9 @@ def exited(k: Knowledge, event: e.Exit) -> None:
 
 def filled(k: Knowledge, event: e.Fill) -> None:
     """Judge contents that arrive in one page."""
+    if event.source == "userfaultfd":  # what the page held decides
+        memory.fill(k, event)
+        return
     key, kind = (event.vm, event.gfn), (e.Fill, event.zero, event.mfn is None)
     taken(k, key, kind, memory.fill, event, () if event.mfn is None else (event.mfn,))
 

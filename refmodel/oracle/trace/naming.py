@@ -20,7 +20,7 @@ READS = (e.Load, e.DmaRead, e.Hole, e.Mmio, e.Exit, e.Entry, e.Backed, e.FrameIs
 TRANSLATIONS = (e.Map, e.Unmap, e.Protect, e.Unprotect, e.Track, e.Untrack, e.Split, e.DmaMap, e.DmaUnmap, e.Mark, e.TakeMark,
                 e.RingPush, e.RingHarvest, e.RingReset, e.RingFull)
 """Events that leave alone what pages hold."""
-OF_VM = (e.Linear, e.Registers, e.Invlpg, e.Invpcid, e.SlotMove, e.SlotDelete, e.VmDestroyed, e.Resume, e.Balloon)
+OF_VM = (e.Linear, e.Registers, e.Invlpg, e.Invpcid, e.SlotMove, e.SlotDelete, e.VmDestroyed, e.Resume, e.Cancelled, e.Balloon)
 """Events that are taken to be about a whole VM."""
 
 

@@ -190,6 +190,8 @@ ROWS: tuple[Row, ...] = (
         "EQV-4", "QEMU ram_save_page; cloud-hypervisor send_memory_ranges; Firecracker dump_dirty"),
     Row(e.Resume, logging.resume, "sent",
         "EQV-4", "QEMU run states; cloud-hypervisor migration events"),
+    Row(e.Cancelled, logging.cancelled, "destination sent",
+        "", "QEMU migrate_cancel, a migration that failed; cloud-hypervisor, propolis: likewise"),
     # what the hardware held
     Row(e.Entry, dumps.entry_, "borrowed derived lingering",
         "ISO-1 ISO-2 ISO-3", "any table walker: QEMU info tlb, debugfs, a TLB model"),

@@ -89,6 +89,20 @@ def _resumed(k: Knowledge, key: Key, fetched: bool) -> None:
         _compared(k, key)
 
 
+def cancelled(k: Knowledge, event: e.Cancelled) -> None:
+    """The next machine has nothing of the VM. Its memory is taken to be zeroes, so that pages of zeroes need not be sent."""
+    k.late = {key for key in k.late if key[0] != event.vm}
+    with together(k):
+        stretch(k, event.vm, 0, e.LAST_GFN, lambda gfn: _cancelled(k, (event.vm, gfn)))
+
+
+def _cancelled(k: Knowledge, key: Key) -> None:
+    if k.state.sent.find(key) is not None:
+        with k.judging(about(k, key)):
+            k.state.destination[key] = Contents(zeroed=True)
+            k.state.mark(*key)
+
+
 def _are_zeroes(*pages: Contents) -> bool:
     """Whether pages are known to hold zeroes only."""
     return all(page.zeroed and not any(page.words.values()) for page in pages)

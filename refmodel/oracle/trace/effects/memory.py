@@ -110,7 +110,7 @@ def table_(k: Knowledge, event: e.Table) -> None:
 
 def fill(k: Knowledge, event: e.Fill) -> None:
     key = event.vm, event.gfn
-    entry, contents = k.backing(key), Contents(zeroed=event.zero)
+    entry, contents = k.backing(key), _arriving(k, event)
     noticed(k, key)
     with k.judging(about(k, key, frames=(event.mfn,), actor=event.vm)):
         k.state.plugged[key] = True
@@ -124,6 +124,16 @@ def fill(k: Knowledge, event: e.Fill) -> None:
             hold(k, key, contents)
             if entry is None or not entry.resident:
                 k.tables["p2m"].forget(key)
+
+
+def _arriving(k: Knowledge, event: e.Fill) -> Contents:
+    """What a page holds when contents have arrived. By a fault a page comes as its guest has left it: where it was stored to since
+    its contents were saved, or was in the balloon, what was saved is good no more."""
+    if event.source == "userfaultfd" and k.state.plugged.find((event.vm, event.gfn)):
+        left = k.page(event.vm, event.gfn)
+        if left.either is None and not left.is_unknown():
+            return left.copy()
+    return Contents(zeroed=event.zero)
 
 
 def report(k: Knowledge, event: e.Report) -> None:

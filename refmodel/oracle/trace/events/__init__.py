@@ -11,6 +11,7 @@ from refmodel.oracle.trace.events.hardware import Backed, Cell, Entry, FrameIs, 
 from refmodel.oracle.trace.events.mechanisms import (
     Balloon,
     Break,
+    Cancelled,
     Deflate,
     Inflate,
     Mark,
@@ -61,10 +62,10 @@ from refmodel.oracle.trace.events.memory import (
 )
 
 __all__ = [
-    "LAST_GFN", "LAST_MFN", "VERSION", "WINDOW", "Abort", "Alias", "Backed", "Balloon", "Break", "Cell", "Convert", "Deflate",
-    "DmaMap", "DmaRead",
-    "DmaUnmap", "DmaWrite", "Entry", "Event", "Exit", "Fill", "FlushBegin", "FlushEnd", "FrameIs", "Free", "Gap", "Grant",
-    "Header", "Hole", "Inflate", "Invlpg", "Invpcid", "Linear", "Load", "Map", "Mark", "Mmio", "Move", "Page", "Pages",
-    "Plug", "Populate", "Promise", "Protect", "Ram", "Registers", "Report", "Resume", "Revoke", "Ring", "RingFull",
-    "RingHarvest", "RingPush", "RingReset", "Send", "Share", "SlotAdd", "SlotDelete", "SlotMove", "Split", "Store",
-    "SwapIn", "SwapOut", "Table", "TakeMark", "Track", "Unmap", "Unplug", "Unprotect", "Untrack", "VmDestroyed", "WriteBack"]
+    "LAST_GFN", "LAST_MFN", "VERSION", "WINDOW", "Abort", "Alias", "Backed", "Balloon", "Break", "Cancelled", "Cell",
+    "Convert", "Deflate", "DmaMap", "DmaRead", "DmaUnmap", "DmaWrite", "Entry", "Event", "Exit", "Fill", "FlushBegin",
+    "FlushEnd", "FrameIs", "Free", "Gap", "Grant", "Header", "Hole", "Inflate", "Invlpg", "Invpcid", "Linear", "Load", "Map",
+    "Mark", "Mmio", "Move", "Page", "Pages", "Plug", "Populate", "Promise", "Protect", "Ram", "Registers", "Report", "Resume",
+    "Revoke", "Ring", "RingFull", "RingHarvest", "RingPush", "RingReset", "Send", "Share", "SlotAdd", "SlotDelete",
+    "SlotMove", "Split", "Store", "SwapIn", "SwapOut", "Table", "TakeMark", "Track", "Unmap", "Unplug", "Unprotect",
+    "Untrack", "VmDestroyed", "WriteBack"]

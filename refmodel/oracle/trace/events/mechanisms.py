@@ -83,6 +83,10 @@ class Resume(Event, tag="resume", kw_only=True):
     """Whether pages that were still marked are fetched before they are used (post-copy). If not, each had to be sent before."""
 
 
+class Cancelled(Event, tag="cancelled", kw_only=True):
+    """Sending has ended, and the VM has not moved: what the other machine has of it is lost, and every page is to be sent again."""
+
+
 class Ring(Event, kw_only=True):
     """An event about a dirty ring, one a CPU."""
 

@@ -28,7 +28,8 @@ class Promise(Pages, tag="promise", kw_only=True):
 
 
 class Fill(Pages, tag="fill", kw_only=True):
-    """Contents arrive in pages: they hold what the source says, which is not told, or zeroes. The pages are there from now on."""
+    """Contents arrive in pages: they hold what the source says, which is not told, or zeroes. The pages are there from now on. By
+    ``userfaultfd`` a page arrives for an access that waits for it, and holds what its guest has left in it, if that is known."""
 
     source: Literal["restore", "userfaultfd", "image", "migration", "copy", "other"] = "other"
     zero: bool = False

@@ -1,0 +1,21 @@
+"""CVE-2013-1797 (KVM, commit 0b79459b482e): where a guest's clock page lies was looked up once, when the guest registered it.
+
+The memory slot that the page was in could be removed, and KVM went on storing the time there.
+"""
+
+from refmodel.machine.names import Gfn, Vm
+from refmodel.mmu.contract import ContractMmu
+from refmodel.monitor.memory_slots import MemorySlots
+from refmodel.monitor.registered_pages import RegisteredPages
+from refmodel.points import over
+
+ENTRY, CLAUSE = "C04", "ISO-1"
+
+
+class Bug(RegisteredPages, MemorySlots, ContractMmu):
+    """The frame of a registered page is kept when the page goes."""
+
+    geometry = over("any", ("registered-pages", "memory-slots")).geometry
+
+    def drop_kept(self, vm: Vm, gfn: Gfn) -> None:
+        """Nothing."""

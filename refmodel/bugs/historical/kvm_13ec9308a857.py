@@ -1,0 +1,29 @@
+"""KVM/arm64, commit 13ec9308a857: what a fault had looked up was installed, though the host's memory had changed since.
+
+Whether it had changed was asked from too late a moment on, so that a change before that went unseen.
+"""
+
+from refmodel.designs import Memory
+from refmodel.language import Total, operation, require
+from refmodel.machine.names import Gfn, Vm
+from refmodel.mmu.contract import Derived
+from refmodel.monitor.p2m import Supply
+
+ENTRY, CLAUSE = "C12", "ISO-1"
+
+
+class Bug(Memory):
+    """A fault looks a page up, and later installs what it has found, whatever has become of the page."""
+
+    found: Total[tuple[Vm, Gfn], Derived]
+
+    @operation
+    def look_up(self, vm: Vm, gfn: Gfn, write: bool) -> None:
+        require(self.supply(vm, gfn, write) == Supply.READY)
+        self.found[vm, gfn] = self.supplied(vm, gfn)
+
+    @operation
+    def install(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.found[vm, gfn].present)
+        self.derived[vm, gfn] = self.found[vm, gfn]
+        self.found[vm, gfn] = Derived()

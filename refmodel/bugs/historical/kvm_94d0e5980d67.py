@@ -1,0 +1,28 @@
+"""KVM/arm64, commit 94d0e5980d67: vCPUs of one VM that took turns on a processor used each other's translations.
+
+Their tables differ, and what the processor had cached of them carried the tag of the VM alone.
+"""
+
+from refmodel.bare import Seen
+from refmodel.designs import Ept
+from refmodel.language import cached, choose
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Index, Vcpu, Vm
+from refmodel.machine.translation_caches import allows
+
+ENTRY, CLAUSE = "C06", "EQV-2"
+
+
+class Bug(Ept):
+    """A vCPU finds in its processor's cache what another of its VM has left there."""
+
+    geometry = Ept.geometry.resized(Vm=1, Vcpu=2)
+
+    def execute(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Seen:
+        before: Vcpu = choose(Vcpu, lambda other: True)
+        mapping = self.combined_tlb[vm, before, page]
+        if (mapping.eptp == self.eptp[vm].mfn and allows(mapping, access, self.paging[vm, vcpu].mode)
+                and cached("another's combined mapping")):
+            due = self.bare_access(vm, vcpu, self.bare_tlb[vm, vcpu, page], offset, access, value)
+            return Seen(self.touch(mapping.mfn, offset, access, value), due)
+        return super().execute(vm, vcpu, page, offset, access, value)

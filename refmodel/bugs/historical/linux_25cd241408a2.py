@@ -1,0 +1,22 @@
+"""Linux, commit 25cd241408a2: zswap dropped a compressed page when it was read, though nobody had the page yet.
+
+The page that it was read into was dismissed where the fault had to be tried again, and there was no other copy.
+"""
+
+from refmodel.designs import CompressedPages
+from refmodel.machine.names import Gfn, Vm
+from refmodel.monitor.p2m import Backing, Supply
+
+ENTRY, CLAUSE = "C11", "EQV-1"
+
+
+class Bug(CompressedPages):
+    """A compressed page is dropped when it is wanted, also where no frame can be had for it."""
+
+    geometry = CompressedPages.further_geometries[0]
+
+    def bring(self, vm: Vm, gfn: Gfn) -> Supply:
+        found, entry = super().bring(vm, gfn), self.p2m[vm, gfn]
+        if found == Supply.LATER and entry.backing == Backing.SWAPPED:
+            self.unpack(entry.slot)
+        return found

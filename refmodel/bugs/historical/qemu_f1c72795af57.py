@@ -1,0 +1,24 @@
+"""QEMU, commit f1c72795af57: in the first pass of a migration pages of zeroes were not sent.
+
+What the other machine had there was not zeroes: another version of the firmware was loaded. (Reverted by 9ef051e5536b.)
+"""
+
+from refmodel.designs import LiveMigration
+from refmodel.language import Total, operation
+from refmodel.machine.names import Gfn, Vm
+
+ENTRY, CLAUSE = "C02", "EQV-4"
+
+
+class Bug(LiveMigration):
+    """A page of zeroes is not sent the first time: the other machine's memory is taken to be zeroes."""
+
+    sent_once: Total[tuple[Vm, Gfn], bool]
+
+    @operation
+    def send(self, vm: Vm, gfn: Gfn) -> None:
+        had = self.destination[vm, gfn]
+        super().send(vm, gfn)
+        if self.destination[vm, gfn].is_zero() and not self.sent_once[vm, gfn]:
+            self.destination[vm, gfn] = had
+        self.sent_once[vm, gfn] = True

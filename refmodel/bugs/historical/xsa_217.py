@@ -1,0 +1,18 @@
+"""XSA-217, CVE-2017-10912 (Xen; xen.git fae7d5be8bb8): a page was transferred while a processor had it cached for writing.
+
+It had been mapped and unmapped before, without a flush. The new owner made a table of it.
+"""
+
+from refmodel.designs import DirectWithGrants
+from refmodel.machine.names import Mfn
+
+ENTRY, CLAUSE = "C10", "ISO-3"
+
+
+class Bug(DirectWithGrants):
+    """A frame changes hands, and processors remember how to write to it."""
+
+    geometry = DirectWithGrants.further_geometries[0]
+
+    def forget_frame(self, mfn: Mfn) -> None:
+        """Nothing."""

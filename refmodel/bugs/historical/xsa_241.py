@@ -1,0 +1,40 @@
+"""XSA-241, CVE-2017-15588 (Xen; xen.git 23a183607a42): the time from which a page needs a flush was read, then written down.
+
+A processor that flushed in between counted as having flushed since the page's last writer went. So the flush was left out.
+"""
+
+import attrs
+
+from refmodel.designs import Direct
+from refmodel.language import Total, operation, require, reset
+from refmodel.machine.names import Mfn, Vcpu, Vm
+from refmodel.mmu.direct import BaseLoaded, Standing
+
+ENTRY, CLAUSE = "C09", "ISO-3"
+
+
+class Bug(Direct):
+    """That a frame needs a flush is noted while it has a writer still. A flush takes the note away, and the writer goes on."""
+
+    flush_due: Total[Mfn, bool]
+    """Whether a processor may have a frame cached for writing, by when they flushed last."""
+
+    @operation
+    def note_flush(self, mfn: Mfn) -> None:
+        require(self.frames[mfn].uses == 1)
+        self.flush_due[mfn] = True
+
+    def new_baseptr(self, vm: Vm, vcpu: Vcpu, mfn: Mfn) -> BaseLoaded:
+        done = super().new_baseptr(vm, vcpu, mfn)
+        if done.done:
+            reset(self.flush_due, lambda due, frame: True)
+        return done
+
+    @operation
+    def revoke_writes(self, mfn: Mfn) -> None:
+        frame = self.frames[mfn]
+        require(frame.standing == Standing.RESERVED)
+        if self.flush_due[mfn]:
+            self.forget_frame(mfn)
+        self.iommu[frame.vm, mfn] = False
+        self.frames[mfn] = attrs.evolve(frame, standing=Standing.CHECKING)

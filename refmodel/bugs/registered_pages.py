@@ -1,0 +1,83 @@
+"""Mutants of registered pages: what the monitor keeps outlives what it was kept of."""
+
+from refmodel.designs import EptFlags, ShadowTraced
+from refmodel.language import choose, guest, operation
+from refmodel.machine.names import Gfn, Index, Vm
+from refmodel.mmu.contract import ContractMmu
+from refmodel.mmu.ept_flags import EptFlagsMmu
+from refmodel.mmu.shadow_traced import ShadowTracedMmu
+from refmodel.monitor.dirty_flags import DirtyFlags
+from refmodel.monitor.p2m import Supply
+from refmodel.monitor.registered_pages import KeptFrame, PageRegistered, RegisteredPage, RegisteredPages
+from refmodel.monitor.sharing import Sharing
+from refmodel.points import over
+
+
+class KeptWhileShared(RegisteredPages, Sharing, ContractMmu):
+    """A registered page is write-protected and merged, and the monitor goes on storing to its frame."""
+
+    geometry = over("any", ("registered-pages", "sharing")).geometry
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        ContractMmu.protect(self, vm, gfn)
+
+
+class KeptOfThePageBefore(RegisteredPages, ContractMmu):
+    """The guest registers another page, and the monitor keeps the frame of the one before."""
+
+    geometry = over("any", ("registered-pages",)).geometry
+
+    @guest
+    def register_page(self, vm: Vm, gfn: Gfn) -> PageRegistered:
+        self.registered[vm] = RegisteredPage(gfn)
+        return PageRegistered(vm, gfn)
+
+
+class AnotherIsRegistered(RegisteredPages, ContractMmu):
+    """A guest registers a page, and another is stored to from then on."""
+
+    geometry = over("any", ("registered-pages",)).geometry
+
+    @guest
+    def register_page(self, vm: Vm, gfn: Gfn) -> PageRegistered:
+        next_page: Gfn = choose(Gfn, lambda page: page != gfn)
+        super().register_page(vm, next_page)
+        return PageRegistered(vm, gfn)
+
+
+class RegisteredByTheMonitor(RegisteredPages, ContractMmu):
+    """The monitor registers a page for a guest that has not asked for it."""
+
+    geometry = over("any", ("registered-pages",)).geometry
+
+    @operation
+    def register_unasked(self, vm: Vm, gfn: Gfn) -> None:
+        self.registered[vm] = RegisteredPage(gfn)
+        self.kept_frames[vm] = KeptFrame()
+
+
+class KeptWhileWatched(DirtyFlags, RegisteredPages, EptFlagsMmu):
+    """A registered page is watched by its dirty flag, which no store of the monitor's sets."""
+
+    geometry = EptFlags.further_geometries[0]
+
+    def clean(self, vm: Vm, gfn: Gfn) -> None:
+        EptFlagsMmu.clean(self, vm, gfn)
+
+
+class RegisteredTableBehind(RegisteredPages, ShadowTracedMmu):
+    """The monitor stores to a registered page that is a table too, and its shadow stays as it was."""
+
+    geometry = ShadowTraced.geometry.resized(Vcpu=1, Gfn=1, Mfn=2)
+
+    def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
+        """Nothing."""
+
+
+class RegisteredShortageIsAHole(RegisteredPages, Sharing, ContractMmu):
+    """When a registered page cannot be stored to now, the guest is told that there is no memory."""
+
+    geometry = over("any", ("registered-pages", "sharing")).geometry
+
+    def ready_to_copy(self, vm: Vm, gfn: Gfn) -> Supply:
+        return Supply.READY if self.lets_through(vm, gfn, write=True) else Supply.HOLE
