@@ -10,7 +10,7 @@ import attrs
 import pytest
 import z3
 
-from refmodel.engines import induction, leaning
+from refmodel.engines import candidates, induction, leaning
 from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.counterexamples import Counterexample, counterexample, counterexamples
@@ -262,6 +262,19 @@ def test_a_suggestion_is_in_the_language_and_can_be_pasted(tmp_path: Path) -> No
     file.write_text(pasted)
     done = refmodel("check", f"{file}:WantsUniqueness", "--engine", "prove")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_suggestion_pasted_at_the_end_of_the_file_is_a_law_of_the_design(tmp_path: Path) -> None:
+    """Its first parameter says which design it is about, so it need not be listed."""
+    file = tmp_path / "mine.py"
+    text = Path(LACKING).read_text()
+    file.write_text(f"{text[:text.index('class IsFalse')]}\n\n{suggested(lacking.WantsUniqueness).text}")
+    done = refmodel("check", f"{file}:WantsUniqueness", "--engine", "prove")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_suggestion_is_said_with_the_names_of_enum_members() -> None:
+    assert candidates.in_words("s.hyp[s.stage2[vm, gfn].mfn] == Has.NONE") == "hyp[stage2[vm, gfn].mfn] is Has.NONE"
 
 
 def test_a_false_law_gets_a_run_and_no_suggestion() -> None:

@@ -49,7 +49,8 @@ def in_words(text: str) -> str:
     text = re.sub(r"count\(s\.(\w+), lambda [^:]*: ([^()]*)\)", r"the number of entries of \1 with \2", text)
     if text.startswith("not "):
         return f"{in_words(text[4:])} is false"
-    for old, new in (("s.", ""), (" != NOTHING", " is not NOTHING"), (" != ", " is not "), (" == ", " is "), ("(", ""), (")", "")):
+    text = re.sub(r"\bs\.", "", text)
+    for old, new in ((" != NOTHING", " is not NOTHING"), (" != ", " is not "), (" == ", " is "), ("(", ""), (")", "")):
         text = text.replace(old, new)
     return text
 
