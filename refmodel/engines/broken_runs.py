@@ -50,7 +50,7 @@ class BrokenRun:
     @property
     def steps(self) -> tuple[str, ...]:
         """Each step as a call: ``share(vm=vm0, gfn=gfn0, other_vm=vm1, other_gfn=gfn0)``."""
-        return tuple(call(self.design, step) for step in self.failure.run.steps)
+        return tuple(call(self.design, told.step, told.begun) for told in self.told())
 
     @property
     def judged(self) -> Outline:

@@ -10,10 +10,11 @@ import attrs
 from refmodel.bare import Event, Reply
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.counterexamples import Counterexample
-from refmodel.engines.machine import Broken, Machine, Run, changes, recorded
+from refmodel.engines.differences import changes
+from refmodel.engines.machine import Broken, Machine, Run, recorded
 from refmodel.engines.replaying import replay
 from refmodel.engines.samples import in_state
-from refmodel.engines.words import ABSENT, arguments_of, call, names_of, parts, place, shown
+from refmodel.engines.words import ABSENT, call, names_of, parts, place, shown
 from refmodel.language import Law
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Geometry, Kind, NameKind, PageKind, TableKind
@@ -88,7 +89,7 @@ def of_run(design: Outline, geometry: Geometry, run: Run, title: str, footer: st
         looked_at = frozenset() if wrong is None else concerned(design, state, wrong.law, dict(wrong.names))
         fields = None if wrong is None or wrong.law is None else design.mentions(wrong.law)
         steps.append(StoryStep(
-            f"{number}. {told.step.operation}({', '.join(arguments_of(design, told.step))})", ", ".join(told.asked),
+            f"{number}. {call(design, told.step, told.begun)}", ", ".join(told.asked),
             tuple(_change(design, c.table, c.key, c.was, c.now) for c in told.changes), _square(told.outcome),
             None if wrong is None else _verdict(wrong), picture(design, state, Marked(changed, looked_at, only, fields))))
     return Story(title, tuple(steps), footer)

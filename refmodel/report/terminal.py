@@ -13,9 +13,10 @@ from rich.tree import Tree
 
 from refmodel.engines.bench import Kill
 from refmodel.engines.counterexamples import Counterexample
-from refmodel.engines.machine import Broken, Change, Told
+from refmodel.engines.differences import Change
+from refmodel.engines.machine import Broken, Told
 from refmodel.engines.verdicts import BAD, GOOD, Disagreement, EngineReport, Verdict
-from refmodel.engines.words import arguments_of, change_text, names_of, outcome_text, place, shown
+from refmodel.engines.words import call, change_text, names_of, outcome_text, place, shown
 from refmodel.language.design import Outline
 from refmodel.oracle.judging import Verdict as Judged
 from refmodel.oracle.known import known_of
@@ -70,9 +71,8 @@ def _change(design: Outline, change: Change) -> Text:
 
 def step_title(design: Outline, number: int, told: Told) -> Text:
     """A step with its arguments by name."""
-    step = told.step
-    given = arguments_of(design, step)
-    title = Text.assemble((f"{number}. ", "bold"), (step.operation, "bold"), f"({', '.join(given)})")
+    name, bracket, given = call(design, told.step, told.begun).partition("(")
+    title = Text.assemble((f"{number}. ", "bold"), (name, "bold"), f"{bracket}{given}")
     if told.asked:
         title.append(f"   {', '.join(told.asked)}", "dim")
     return title
