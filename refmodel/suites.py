@@ -115,7 +115,8 @@ class Suite:
         skipped = verdict is Verdict.VACUOUS and complete and report.engine not in COMPLETE
         if verdict is Verdict.VACUOUS:
             lines.append("nothing that the law is about was met")
-        return Answer(verdict, "\n".join([*lines, *filter(None, [report.why]), *report.notes, *report.unproved]), False, skipped)
+        why = report.why or (report.covered if report.endless else "")
+        return Answer(verdict, "\n".join([*lines, *filter(None, [why]), *report.notes, *report.unproved]), False, skipped)
 
 
 def _unread(engine: str, law: Law, why: BadDesign) -> Answer:

@@ -45,8 +45,8 @@ def test_it_does_not_mislead(trap: Path) -> None:
         return
     design = load(named(trap))
     if how.startswith("left undecided by exhaustive: "):
-        with pytest.raises(BadDesign, match=f"^{design.name}: .*{how.removeprefix('left undecided by exhaustive: ')}"):
-            check(design, ["exhaustive"])
+        [report] = check(design, ["exhaustive"])
+        assert report.undecided and not report.failed and how.removeprefix("left undecided by exhaustive: ") in report.covered
         return
     finders = how.removeprefix("found by ").split(", ")
     assert set(finders) <= set(ENGINES) and finders

@@ -35,6 +35,8 @@ class Exploration:
     met: frozenset[Law]
     reading: str = ON_INTS
     """Which reading explored, in words."""
+    too_large: bool = False
+    """Whether it ended at a step that stores a number larger than exploration keeps."""
 
     @property
     def loss(self) -> float:
