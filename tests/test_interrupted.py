@@ -1,11 +1,13 @@
 """What is printed of operations that others interrupt, and what is said where one is not proved."""
 
 import re
+from typing import Any
 
 import refmodel
 from refmodel.engines.stepping import Stepping
 from refmodel.engines.words import trace_text
-from refmodel.language import outline
+from refmodel.language import Design, Total, geometry, implies, law, operation, outline, require
+from refmodel.machine.names import Count, Vm
 from refmodel.report.exploring import offer_text
 from tests.designs import split
 
@@ -30,3 +32,69 @@ def test_of_two_that_wait_each_is_told_by_its_own_step() -> None:
     assert (first, second) == ("step 1 goes on: allocate(vm=vm0)", "step 2 goes on: allocate(vm=vm1)")
     stepping.take(next(o for o in stepping.offers() if o.begun is not None).step)
     assert [offer_text(design, o) for o in stepping.offers() if o.begun is not None] == [second]
+
+
+class Retries(Design):
+    """A number is read, and what was read is compared after others have run."""
+
+    sequence: Total[Vm, Count]
+    mapped: Total[Vm, bool]
+    there: Total[Vm, bool]
+    geometry = geometry(Vm=1)
+
+    @operation
+    def fault(self, vm: Vm) -> Any:
+        seen = self.sequence[vm]
+        require(self.there[vm])
+        yield
+        require(self.sequence[vm] == seen)
+        self.mapped[vm] = True
+
+    @operation
+    def come(self, vm: Vm) -> None:
+        self.there[vm] = True
+
+    @operation
+    def go(self, vm: Vm) -> None:
+        self.sequence[vm] += 1
+        self.mapped[vm] = False
+        self.there[vm] = False
+
+    @law("ISO-1", "What is mapped is there.")
+    def mapped_is_there(s: "Retries", vm: Vm) -> Any:
+        return implies(s.mapped[vm], s.there[vm])
+
+
+def test_what_is_not_proved_of_an_interrupted_operation_says_of_which_state_it_speaks_and_what_helps() -> None:
+    (why,) = refmodel.prove(Retries).engine("prove").unproved
+    assert "sequence[vm] after yield 1 is sequence[vm] at first" in why
+    assert "Require it again, or state a law about an entry that says how far the operation is." in why
+
+
+class Noted(Retries):
+    """The operation notes that it waits, and what goes away takes the note along."""
+
+    waits: Total[Vm, bool]
+
+    @operation
+    def fault(self, vm: Vm) -> Any:
+        require(self.there[vm])
+        self.waits[vm] = True
+        yield
+        require(self.waits[vm])
+        self.waits[vm] = False
+        self.mapped[vm] = True
+
+    @operation
+    def go(self, vm: Vm) -> None:
+        self.waits[vm] = False
+        self.mapped[vm] = False
+        self.there[vm] = False
+
+    @law("ISO-1", "What a fault waits for is there.")
+    def what_is_waited_for_is_there(s: "Noted", vm: Vm) -> Any:
+        return implies(s.waits[vm], s.there[vm])
+
+
+def test_an_operation_that_notes_how_far_it_is_is_proved() -> None:
+    assert refmodel.prove(Noted).status is refmodel.Status.HOLDS
