@@ -27,7 +27,7 @@ from refmodel.machine.names import Mfn, Vm
 from refmodel.report.documents import document as document_of
 from refmodel.report.documents import plain
 from refmodel.report.stories import of_counterexample
-from tests.designs import lacking, likened, small
+from tests.designs import chained, lacking, likened, small
 from tests.test_command import refmodel
 
 ROOT = Path(__file__).parent.parent
@@ -325,13 +325,42 @@ class OneVmCounted(OneVm):
         self.pages[vm] = lacking.Page(mfn)
 
 
-def test_an_unknown_says_which_path_and_that_the_geometry_may_be_too_small() -> None:
+def test_a_counterexample_is_looked_for_in_a_larger_geometry_too() -> None:
+    """With one VM no two pages can have one frame."""
+    (found,) = [j for j in prove_operation(outline(OneVm), "unmap").judgements if j.verdict != "proved"]
+    assert found.verdict == "refuted" and found.witness is not None and found.witness.geometry.size("Vm") == 2
+
+
+class Stolen(OneVm):
+    """A page is mapped to a frame that is in use: with one VM that is its own, and with two it may be another's."""
+
+    @operation
+    def steal(self, vm: Vm, mfn: Mfn) -> None:
+        require(self.used[mfn])
+        self.pages[vm] = lacking.Page(mfn)
+
+
+def test_a_law_that_only_a_larger_geometry_breaks_fails_with_a_run_there() -> None:
+    (explored,) = check(outline(Stolen), ("exhaustive",), Asked(seconds=0.5))
+    assert status_of([explored]) == 0, "with one VM the law holds in every state"
+    report = proof(Stolen)
+    assert report.failure is not None and report.geometry is not None and report.geometry.size("Vm") == 2
+    assert status_of([report]) == 1 and {s.operation for s in report.failure.run.steps} == {"map", "steal", "unmap"}
+
+
+def test_laws_are_followed_along_a_chain_of_which_each_names_what_the_next_speaks_of() -> None:
+    assert status_of([proof(chained.Chained)]) == 0
+
+
+def test_an_unknown_says_which_path_and_that_the_geometry_may_be_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refmodel.engines.scope.LAWS", 0)
     (found,) = [j for j in prove_operation(outline(OneVm), "unmap").judgements if j.verdict == "unknown"]
     assert found.why == ("not proved, and no counterexample with 2 Mfn, 1 Vm; a larger geometry may have one. "
                          "The path is the one where pages[vm].mfn is not NOTHING.")
 
 
-def test_an_unknown_says_what_is_known_of_counts() -> None:
+def test_an_unknown_says_what_is_known_of_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refmodel.engines.scope.LAWS", 0)
     found = next(j for j in prove_operation(outline(OneVmCounted), "replace").judgements
                  if j.law is not None and j.law.name == "frames_have_one_page")
     assert found.verdict == "unknown"

@@ -14,7 +14,7 @@ from refmodel.engines.judgements import Judgement
 from refmodel.engines.leaning import laws_used
 from refmodel.engines.paths import Path, Segment, base_of
 from refmodel.engines.questions import Solver
-from refmodel.engines.scope import Witness
+from refmodel.engines.scope import Scope, Witness
 from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.terms import Term, called, real_term
 from refmodel.language.kinds import NameKind, NaturalKind, Scalar
@@ -22,6 +22,13 @@ from refmodel.language.laws import Law
 
 if TYPE_CHECKING:
     from refmodel.engines.prover import Induction
+
+AFTER_A_YIELD = ("not proved: after a yield the state may be any lawful one, and what was required before it may be so no longer. "
+                 "Require it again, or state a law about an entry that says how far the operation is")
+"""Why an operation that others interrupt is not proved, and what helps."""
+
+NO_COUNTEREXAMPLE = "no counterexample with"
+"""How it is said that no lawful state of a geometry leads to what must not be."""
 
 ATTEMPTS = 4
 """How often a counterexample is looked for, each time in another order."""
@@ -72,6 +79,12 @@ class Discharge:
             hypotheses.go_everywhere(self.terms.values())
         self.__dict__.pop("_solver", None)
 
+    def go_beyond(self) -> None:
+        """Assume laws at what only other laws name, several lookups from the path."""
+        for hypotheses in self.known.values():
+            hypotheses.go_beyond()
+        self.__dict__.pop("_solver", None)
+
     def laws_used(self, claim: Sequence[Term]) -> frozenset[str]:
         """The laws without which the claim would not be refuted."""
         return laws_used(self.known.values(), (*claim, *self.real), self.induction.timeout)
@@ -83,7 +96,7 @@ class Discharge:
         verdict, why = self._refuted((*segment.conditions, denied), f"after this path {law.name} holds"), ""
         if verdict == "not proved":
             if len(self.known) > 1:
-                verdict, why = "unknown", "not proved; the state after a yield may be any lawful one"
+                verdict, why = "unknown", AFTER_A_YIELD
             else:
                 verdict, witness, why = self._in_scope(law, segment.conditions, segment.answers, denied)
         elif verdict != "proved":
@@ -124,9 +137,18 @@ class Discharge:
 
     def _in_scope(self, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term
                   ) -> tuple[str, Witness | None, str]:
-        """Look for a counterexample of a small size."""
+        """Look for a counterexample of a small size, in a larger geometry if the design's own has none."""
+        found: tuple[str, Witness | None, str] = ("unknown", None, "")
+        for scope in self.induction.scopes():
+            verdict, witness, why = self._in(scope, law, conditions, answers, denied)
+            if verdict == "refuted" or NO_COUNTEREXAMPLE not in why:
+                return (verdict, witness, why) if verdict == "refuted" or not found[-1] else found
+            found = verdict, witness, why
+        return found
+
+    def _in(self, scope: Scope, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term
+            ) -> tuple[str, Witness | None, str]:
         induction = self.induction
-        scope = induction.scope()
         size = len(scope.asserted)
         later = [each for counted in self.counts for each in counted.later]
         scope.count([*self.counts, *(counted for each in later for counted in each.of)])
@@ -143,7 +165,7 @@ class Discharge:
             solver.set("random_seed", seed)
             answer = solver.check()
             if answer == z3.unsat:
-                return "unknown", None, f"not proved, and no counterexample with {scope.geometry}; a larger geometry may have one"
+                return "unknown", None, f"not proved, and {NO_COUNTEREXAMPLE} {scope.geometry}; a larger geometry may have one"
             if answer == z3.unknown:
                 why = why or f"not proved; looking for a counterexample, the solver gave up: {solver.reason_unknown()}"
                 continue

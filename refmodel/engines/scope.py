@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from refmodel.engines.formulas import Formula
 
 
+LAWS = 2_000
+"""Laws at names, up to which a counterexample is looked for in a larger geometry too."""
 NAMES = 5
 """Names of a sort in which a counterexample is looked for, at most: every law is assumed at all of them."""
 SPOKEN_OF = 1_000
@@ -59,13 +61,25 @@ class Witness:
     broken: Broken
 
 
-class Scope:
-    """The lawful states of one geometry."""
+def small(design: Outline, more: int) -> Geometry:
+    """A design's own geometry with so many names more of each sort, and with ``NAMES`` at most."""
+    own = design.cls.geometry
+    return attrs.evolve(own, sizes={sort: min(own.size(sort) + more, NAMES) for sort in sorts_of(design)})
 
-    def __init__(self, design: Outline, formulas: Sequence[Formula], base: str) -> None:
+
+def larger(design: Outline) -> Geometry | None:
+    """A geometry with a name more of each sort; None if there is none, or if too many laws would have to be assumed in it."""
+    geometry = small(design, 1)
+    laws = sum(math.prod(len(list(kind.values(geometry))) for _, kind in law.names) for law in design.laws if law.of_state)
+    return None if geometry == small(design, 0) or laws > LAWS else geometry
+
+
+class Scope:
+    """The lawful states of one geometry: the design's own, or one with more names of each sort."""
+
+    def __init__(self, design: Outline, formulas: Sequence[Formula], base: str, geometry: Geometry | None = None) -> None:
         self.design, self.base = design, base
-        self.geometry = attrs.evolve(design.cls.geometry, sizes={
-            **{sort: min(design.cls.geometry.size(sort), NAMES) for sort in sorts_of(design)}})
+        self.geometry = geometry or small(design, 0)
         self._reading = Symbolic(design, prune=False)
         self.asserted: list[Term] = []
         self._name_names()
