@@ -23,7 +23,7 @@ from refmodel.engines.suggest import Suggestion, suggest
 from refmodel.engines.unknowns import in_words
 from refmodel.engines.verdicts import EngineReport, Verdict, status_of
 from refmodel.language import Total, count, geometry, implies, law, operation, outline, require
-from refmodel.machine.names import Mfn, Vm
+from refmodel.machine.names import Count, Mfn, Vm
 from refmodel.report.documents import document as document_of
 from refmodel.report.documents import plain
 from refmodel.report.stories import of_counterexample
@@ -130,6 +130,35 @@ class TwoFail(small.NotInductive):
         return not s.ready[vm]
 
 
+class Generations(lacking.WantsAnOwner):
+    """Numbers that are compared with each other."""
+
+    now: Total[Vm, Count]
+    given: Total[Vm, Count]
+
+    @operation
+    def renew(self, vm: Vm) -> None:
+        self.now[vm] += 1
+
+    @operation
+    def take_back(self, vm: Vm) -> None:
+        require(self.given[vm] == self.now[vm] and self.now[vm] > 0)
+        self.seen[vm] = True
+
+    @law("RES-7", "No VM is seen.")
+    def no_vm_is_seen(s: "Generations", vm: Vm) -> Any:
+        return not s.seen[vm]
+
+
+def test_numbers_of_a_counterexample_are_as_small_as_their_order_allows() -> None:
+    design = outline(Generations)
+    found = next(j.witness for j in refuted(Generations) if j.operation == "take_back" and j.witness is not None)
+    (vm,) = found.step.arguments
+    raised = attrs.evolve(found, tables={**found.tables, "now": {vm: 28_225, 1 - vm: 3}, "given": {vm: 28_225, 1 - vm: 0}})
+    left = minimal(design, raised)
+    assert left.tables["now"] == {vm: 1, 1 - vm: 0} and left.tables["given"][vm] == 1
+
+
 def test_every_refuted_obligation_is_shown() -> None:
     report = proof(TwoFail)
     assert {(c.operation, c.witness.broken.clause) for c in report.counterexamples} == {("add", "RES-1"), ("spoil", "RES-7")}
@@ -139,7 +168,8 @@ def test_every_refuted_obligation_is_shown() -> None:
 def test_a_counterexample_is_a_story_in_terminal_json_and_page(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     text = refmodel("check", f"{LACKING}:WantsAnOwner", "--engine", "prove", "--html", str(page)).stdout
-    assert re.search(r"frames\[mfn\d\]  used\n1\. give\(mfn=mfn\d\)\nbreaks RES-1", text)
+    assert re.search(r"frames\[mfn\d\]  used\n1\. give\(mfn=mfn\d\)\n├── frames\[mfn\d\]  used  ->  -\n"
+                     r"└── lost\[mfn\d\]  false  ->  true\nbreaks RES-1", text)
     assert "--suggest looks for laws that exclude it" in text
     assert "a counterexample to induction in give" in page.read_text() and "frames[mfn" in page.read_text()
     document = document_of("x", outline(lacking.WantsAnOwner), [proof(lacking.WantsAnOwner)])

@@ -7,9 +7,12 @@ from typing import Any
 
 import attrs
 
+from refmodel.engines.differences import Change, changes
 from refmodel.engines.looked_at import looked_at
+from refmodel.engines.machine import recorded
 from refmodel.engines.minimal import minimal
 from refmodel.engines.prover import Judgement
+from refmodel.engines.samples import in_state
 from refmodel.engines.scope import Witness
 from refmodel.language.design import Outline
 
@@ -24,6 +27,10 @@ class Counterexample:
     """Table, key and value of each entry that the step or the law reads, and that is not at its default."""
     others: int
     """How many more entries differ from their defaults: without them the state is not lawful."""
+    asked: tuple[str, ...] = ()
+    """What the step asks and is answered, in words."""
+    changes: tuple[Change, ...] = ()
+    """What the step changes; nothing is said of a text that goes wrong on the way."""
 
     def of_others(self) -> str:
         """What is said of the entries that are not shown."""
@@ -39,7 +46,10 @@ def counterexample(design: Outline, operation: str, witness: Witness) -> Counter
     read = looked_at(design, small)
     differing = list(_differing(design, small))
     shown = tuple(each for each in differing if each[:2] in read)
-    return Counterexample(operation, small, shown, len(differing) - len(shown))
+    machine = in_state(design, small.geometry, small.tables)
+    machine.attempt(design.operation(small.step.operation), small.step.arguments, recorded(small.step.answers))
+    made = () if small.broken.law is None else tuple(changes(design, machine.before, machine.state))
+    return Counterexample(operation, small, shown, len(differing) - len(shown), tuple(machine.last_questions), made)
 
 
 def _differing(design: Outline, witness: Witness) -> Iterator[tuple[str, Any, Any]]:

@@ -11,7 +11,7 @@ from refmodel.engines.machine import aborted, recorded
 from refmodel.engines.samples import in_state
 from refmodel.engines.scope import Witness
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Kind, PageKind
+from refmodel.language.kinds import Kind, NaturalKind, PageKind
 from refmodel.language.laws import Law
 
 ROUNDS = 4
@@ -64,6 +64,26 @@ def _smaller(design: Outline, tables: Tables) -> Iterator[Tables]:
         for key in list(tables[kind.name]):
             for entry in _plainer(kind.value, tables[kind.name].get(key, kind.value.default())):
                 yield {**tables, kind.name: {**tables[kind.name], key: entry}}
+    yield from _with_small_numbers(design, tables)
+
+
+def _with_small_numbers(design: Outline, tables: Tables) -> Iterator[Tables]:
+    """The state with other numbers in the same order, each as small as that allows: what is compared with what stays as it is."""
+    of = {kind.name: kind.value for kind in design.tables if not isinstance(kind.value, PageKind)}
+    numbers = {n for name, kind in of.items() for entry in tables[name].values() for n in _numbers(kind, entry)} - {0}
+    small = {number: rank for rank, number in enumerate(sorted(numbers), 1)}
+    if any(number != rank for number, rank in small.items()):
+        yield {name: {key: _renumbered(of[name], entry, small) for key, entry in entries.items()} if name in of else entries
+               for name, entries in tables.items()}
+
+
+def _numbers(kind: Kind, value: Any) -> list[int]:
+    return [v for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True) if isinstance(leaf, NaturalKind)]
+
+
+def _renumbered(kind: Kind, value: Any, small: dict[int, int]) -> Any:
+    return kind.build(iter([small.get(v, v) if isinstance(leaf, NaturalKind) else v
+                            for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)]))
 
 
 def _plainer(kind: Kind, value: Any) -> Iterator[Any]:

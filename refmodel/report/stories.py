@@ -10,10 +10,8 @@ import attrs
 from refmodel.bare import Event, Reply
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.counterexamples import Counterexample
-from refmodel.engines.differences import changes
 from refmodel.engines.machine import Broken, Machine, Run, recorded
 from refmodel.engines.replaying import replay
-from refmodel.engines.samples import in_state
 from refmodel.engines.words import ABSENT, call, names_of, parts, place, shown
 from refmodel.language import Law
 from refmodel.language.design import Outline
@@ -112,9 +110,7 @@ def of_counterexample(design: Outline, case: Counterexample, title: str) -> Stor
     state = {kind.name: dict[Any, Any]() for kind in design.tables}
     for table, key, value in case.entries:
         state[table][key] = value
-    machine = in_state(design, witness.geometry, witness.tables)
-    machine.attempt(design.operation(witness.step.operation), witness.step.arguments, recorded(witness.step.answers))
-    made = tuple(changes(design, machine.before, machine.state))
+    made = case.changes
     after = {table: dict(entries) for table, entries in state.items()}
     for change in made:
         after[change.table][change.key] = change.now
@@ -125,7 +121,8 @@ def of_counterexample(design: Outline, case: Counterexample, title: str) -> Stor
     fields = None if witness.broken.law is None else design.mentions(witness.broken.law)
     return Story(title, (
         StoryStep("a lawful state", case.of_others(), entries, None, None, picture(design, state, Marked())),
-        StoryStep(f"1. {call(design, witness.step)}", "", tuple(_change(design, c.table, c.key, c.was, c.now) for c in made),
+        StoryStep(f"1. {call(design, witness.step)}", ", ".join(case.asked),
+                  tuple(_change(design, c.table, c.key, c.was, c.now) for c in made),
                   _square(witness.outcome), _verdict(witness.broken),
                   picture(design, after, Marked(frozenset((c.table, c.key) for c in made), looked_at, fields=fields)))),
         "If no run gets to the first state, a law is missing that excludes it.")

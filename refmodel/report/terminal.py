@@ -115,8 +115,10 @@ def witness_story(design: Outline, case: Counterexample) -> Group:
     if case.others:
         tree.add(Text(case.of_others(), "dim"))
     witness = case.witness
-    told = Told(witness.step, witness.outcome, (), witness.broken)
-    return Group(tree, step_title(design, 1, told), broken_clause(witness.broken))
+    step = Tree(step_title(design, 1, Told(witness.step, witness.outcome, case.changes, witness.broken, case.asked)))
+    for change in case.changes:
+        step.add(_change(design, change))
+    return Group(tree, step, broken_clause(witness.broken))
 
 
 def suggestion(report: EngineReport) -> Group:
