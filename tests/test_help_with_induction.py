@@ -203,6 +203,7 @@ def test_a_text_that_may_go_wrong_gets_a_counterexample_and_a_suggestion() -> No
     assert said(suggested(Forgets)) == ["implies(s.frames[mfn].used, s.frames[mfn].owner != NOTHING)"]
     report = proof(Forgets)
     assert status_of([report]) == 3 and report.counterexamples[0].witness.broken.law is None
+    assert "no law is shown while the text may go wrong: what follows then has no meaning" in report.unproved
 
 
 # ---------------------------------------------------------------- the laws that a proof uses

@@ -112,6 +112,8 @@ class _Judged:
         verdicts = {law: every[law] for law in self.laws}
         unproved = [f"{j.operation} / {j.law.name if j.law else 'soundness'}: {j.why}" for j in done.judgements()
                     if j.verdict == "unknown"]
+        if any(j.law is None and j.verdict != "proved" for j in done.judgements()):
+            unproved.append("no law is shown while the text may go wrong: what follows then has no meaning")
         for law in self.laws:  # one law that is not proved puts the others in doubt, since each is assumed for the others
             others = [each.name for each in open_laws if each is not law]
             if verdicts[law] == Verdict.PROVED and others:
