@@ -6,6 +6,7 @@ import pytest
 
 from refmodel.language import BadDesign
 from refmodel.loading import load
+from tests.test_command import refmodel
 
 BASE = '''
 from refmodel.language import Design, Total, geometry, guest, law, operation
@@ -48,3 +49,15 @@ def test_a_step_of_a_processor_is_no_guest_s(tmp_path: Path) -> None:
 def test_super_takes_no_arguments(tmp_path: Path) -> None:
     said = refusal(tmp_path, "    def mark(self, vm: Vm) -> None:\n        super(Base, self).mark(vm)\n")
     assert "super() is given arguments; expected super() without arguments, in a method of a design" in said
+
+
+def test_a_design_is_not_a_theorem() -> None:
+    done = refmodel("prove", "mine.py:Mine")
+    assert done.returncode == 2 and "A design is proved by refmodel check mine.py:Mine --engine prove" in done.stderr
+
+
+def test_a_design_whose_vms_know_nothing_is_told_how_to_say_what_they_know(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(BASE + "    pass\n")
+    done = refmodel("leaks", f"{file}:Derived")
+    assert done.returncode == 2 and 'known = ("TABLE", ...)' in done.stderr
