@@ -4,12 +4,16 @@ import re
 from typing import Any
 
 import refmodel
+from refmodel.engines.prover import prove_operation
 from refmodel.engines.stepping import Stepping
 from refmodel.engines.words import trace_text
 from refmodel.language import Design, Total, geometry, implies, law, operation, outline, require
 from refmodel.machine.names import Count, Vm
+from refmodel.report.documents import document, plain
 from refmodel.report.exploring import offer_text
+from refmodel.report.stories import of_counterexample
 from tests.designs import split
+from tests.test_command import refmodel as command
 
 
 def test_a_step_that_goes_on_names_the_operation_and_the_step_in_which_it_began() -> None:
@@ -65,8 +69,57 @@ class Retries(Design):
         return implies(s.mapped[vm], s.there[vm])
 
 
+def test_a_counterexample_shows_where_the_operation_began_and_where_it_goes_on() -> None:
+    engine = refmodel.prove(Retries).engine("prove")
+    (case,) = engine.counterexamples
+    assert case.operation == "fault" and case.earlier == ((("there", 0, True),),) and case.entries == ()
+    assert [(change.table, change.was, change.now) for change in case.changes] == [("mapped", False, True)]
+    before, after, step = of_counterexample(outline(Retries), case, "title").steps
+    assert [c.where for c in before.changes] == ["there[vm0]"] and not after.changes and step.verdict is not None
+    printed = str(plain(document("x", outline(Retries), [engine])))
+    assert "'earlier': [[{'entry': 'there[vm0]', 'value': 'true'}]]" in printed
+
+
+def test_the_printed_counterexample_says_what_helps() -> None:
+    done = command("check", f"{__file__}:Retries", "--engine", "prove")
+    assert re.search(r"fault begins in a lawful state\n└── there\[vm0\]  true\nothers run, and it goes on in a lawful state; if no "
+                     r"run gets there, say so by a law, or by require after\s+the yield\n", done.stdout), done.stdout
+    assert "1. fault(vm=vm0)   goes on\n└── mapped[vm0]  false  ->  true" in done.stdout
+
+
+class First(Retries):
+    """What breaks the law stands before the yield: there is one state."""
+
+    @operation
+    def fault(self, vm: Vm) -> Any:
+        self.mapped[vm] = True
+        yield
+        self.there[vm] = True
+
+
+def test_what_breaks_a_law_before_others_run_begins_in_one_state() -> None:
+    design = outline(First)
+    (found,) = [j for j in prove_operation(design, "fault").judgements if j.verdict == "refuted"]
+    assert found.witness is not None and found.witness.earlier == ()
+
+
+class Constant(Retries):
+    """A table that nothing writes to: no counterexample is looked for behind the yield, and it is said why it is not proved."""
+
+    kind: Total[Vm, bool]
+    arbitrary = ("kind",)
+
+    @operation
+    def fault(self, vm: Vm) -> Any:
+        seen = self.sequence[vm]
+        require(self.there[vm] and self.kind[vm])
+        yield
+        require(self.sequence[vm] == seen)
+        self.mapped[vm] = True
+
+
 def test_what_is_not_proved_of_an_interrupted_operation_says_of_which_state_it_speaks_and_what_helps() -> None:
-    (why,) = refmodel.prove(Retries).engine("prove").unproved
+    (why,) = refmodel.prove(Constant).engine("prove").unproved
     assert "sequence[vm] after yield 1 is sequence[vm] at first" in why
     assert "Require it again, or state a law about an entry that says how far the operation is." in why
 

@@ -9,10 +9,10 @@ import attrs
 
 from refmodel.engines.differences import Change, changes
 from refmodel.engines.looked_at import looked_at
-from refmodel.engines.machine import recorded
+from refmodel.engines.machine import Machine
 from refmodel.engines.minimal import minimal
+from refmodel.engines.parts import Tables, take
 from refmodel.engines.prover import Judgement
-from refmodel.engines.samples import in_state
 from refmodel.engines.scope import Witness
 from refmodel.language.design import Outline
 
@@ -31,6 +31,8 @@ class Counterexample:
     """What the step asks and is answered, in words."""
     changes: tuple[Change, ...] = ()
     """What the step changes; nothing is said of a text that goes wrong on the way."""
+    earlier: tuple[tuple[tuple[str, Any, Any], ...], ...] = ()
+    """For an operation that others interrupt: what differs from the defaults where it began, and where it went on before."""
 
     def of_others(self) -> str:
         """What is said of the entries that are not shown."""
@@ -44,18 +46,19 @@ def counterexample(design: Outline, operation: str, witness: Witness) -> Counter
     """A witness of the prover's, made minimal."""
     small = minimal(design, witness)
     read = looked_at(design, small)
-    differing = list(_differing(design, small))
+    differing = list(_differing(design, small.tables))
     shown = tuple(each for each in differing if each[:2] in read)
-    machine = in_state(design, small.geometry, small.tables)
-    machine.attempt(design.operation(small.step.operation), small.step.arguments, recorded(small.step.answers))
+    machine, step = Machine(design, small.geometry), small.step
+    take(machine, design.operation(step.operation), step.arguments, step.answers, (*small.earlier, small.tables))
     made = () if small.broken.law is None else tuple(changes(design, machine.before, machine.state))
-    return Counterexample(operation, small, shown, len(differing) - len(shown), tuple(machine.last_questions), made)
+    return Counterexample(operation, small, shown, len(differing) - len(shown), tuple(machine.last_questions), made,
+                          tuple(tuple(_differing(design, tables)) for tables in small.earlier))
 
 
-def _differing(design: Outline, witness: Witness) -> Iterator[tuple[str, Any, Any]]:
+def _differing(design: Outline, tables: Tables) -> Iterator[tuple[str, Any, Any]]:
     """The entries that are not as they are at first."""
     for kind in design.tables:
-        for key, value in witness.tables[kind.name].items():
+        for key, value in tables[kind.name].items():
             if kind.partial or value != kind.value.default():
                 yield kind.name, key, value
 

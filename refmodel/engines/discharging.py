@@ -17,6 +17,7 @@ from refmodel.engines.questions import Solver
 from refmodel.engines.scope import Scope, Witness
 from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.terms import Term, called, real_term
+from refmodel.engines.unknowns import bases_of
 from refmodel.language.kinds import NameKind, NaturalKind, Scalar
 from refmodel.language.laws import Law
 
@@ -95,10 +96,8 @@ class Discharge:
         witness: Witness | None = None
         verdict, why = self._refuted((*segment.conditions, denied), f"after this path {law.name} holds"), ""
         if verdict == "not proved":
-            if len(self.known) > 1:
-                verdict, why = "unknown", AFTER_A_YIELD
-            else:
-                verdict, witness, why = self._in_scope(law, segment.conditions, segment.answers, denied)
+            bases = self._up_to(base_of(self.induction.design, segment.before))
+            verdict, witness, why = self._in_scope(law, segment.conditions, segment.answers, denied, bases)
         elif verdict != "proved":
             verdict, why = "unknown", verdict
         return Judgement(self.induction.op.name, law, verdict, time.perf_counter() - began, witness, why)
@@ -110,8 +109,10 @@ class Discharge:
         if answer == "proved":
             return Judgement(self.induction.op.name, None, "proved", time.perf_counter() - began)
         witness: Witness | None = None
-        if answer == "not proved" and len(self.known) == 1 and self.induction.explains:
-            _, witness, _ = self._in_scope(None, obligation.conditions, self.path.answers, z3.Not(obligation.holds))
+        if answer == "not proved" and self.induction.explains:
+            spoken_of = bases_of((*obligation.conditions, obligation.holds))
+            bases = self._up_to(max((b for b in self.bases if b in spoken_of), key=self.bases.index, default=self.bases[0]))
+            _, witness, _ = self._in_scope(None, obligation.conditions, self.path.answers, z3.Not(obligation.holds), bases)
         return Judgement(self.induction.op.name, None, "unknown", time.perf_counter() - began, witness,
                          why=f"{answer}: {obligation.why}")
 
@@ -135,25 +136,39 @@ class Discharge:
         finally:
             self._solver.pop()
 
-    def _in_scope(self, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term
+    def _up_to(self, base: str) -> list[str]:
+        """The arbitrary states of the parts of an operation, up to this one."""
+        return self.bases[:self.bases.index(base) + 1]
+
+    def _in_scope(self, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term, bases: Sequence[str]
                   ) -> tuple[str, Witness | None, str]:
         """Look for a counterexample of a small size, in a larger geometry if the design's own has none."""
+        if len(bases) > 1 and self.induction.design.constant:
+            return "unknown", None, AFTER_A_YIELD
         found: tuple[str, Witness | None, str] = ("unknown", None, "")
-        for scope in self.induction.scopes():
-            verdict, witness, why = self._in(scope, law, conditions, answers, denied)
-            if verdict == "refuted" or NO_COUNTEREXAMPLE not in why:
-                return (verdict, witness, why) if verdict == "refuted" or not found[-1] else found
+        for scopes in self.induction.scopes(bases if len(bases) > 1 else ("s",)):
+            verdict, witness, why = self._in(scopes, law, conditions, answers, denied)
+            if verdict == "refuted":
+                return verdict, witness, why
+            found = found if found[-1] else (verdict, witness, why)
+            if NO_COUNTEREXAMPLE not in why:
+                break
             found = verdict, witness, why
-        return found
+        return found if len(bases) == 1 else ("unknown", None, AFTER_A_YIELD)
 
-    def _in(self, scope: Scope, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term
+    def _in(self, scopes: Sequence[Scope], law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term
             ) -> tuple[str, Witness | None, str]:
         induction = self.induction
-        size = len(scope.asserted)
+        *earlier, scope = scopes
         later = [each for counted in self.counts for each in counted.later]
-        scope.count([*self.counts, *(counted for each in later for counted in each.of)])
-        solver = scope.solver(induction.timeout // ATTEMPTS)
-        del scope.asserted[size:]
+        counts = [*self.counts, *(counted for each in later for counted in each.of)]
+        solver = z3.Solver()
+        solver.set("timeout", induction.timeout // ATTEMPTS)
+        for each in scopes:
+            size = len(each.asserted)
+            each.count([counted for counted in counts if len(scopes) == 1 or counted.base == each.base])
+            solver.add(*each.asserted)
+            del each.asserted[size:]
         solver.add(*conditions, denied, *self.real, *(each.is_so for each in later))
         for leaf, term in self.terms.values():
             if isinstance(leaf, NameKind) and z3.is_const(term):
@@ -169,7 +184,7 @@ class Discharge:
             if answer == z3.unknown:
                 why = why or f"not proved; looking for a counterexample, the solver gave up: {solver.reason_unknown()}"
                 continue
-            witness = scope.witness(solver.model(), induction.op, induction.arguments, answers, law)
+            witness = scope.witness(solver.model(), induction.op, induction.arguments, answers, law, earlier)
             if witness is not None:
                 return "refuted", witness, ""
             why = "not proved; the solver's counterexample does not happen on ints"

@@ -160,11 +160,11 @@ class Machine:
         plain = [(op, arguments) for op in self.design.operations
                  for arguments in itertools.product(*(self.values(kind) for _, kind in op.parameters))]
         if any(op.split for op in self.design.operations):
-            plain += [(self._resuming, (i,)) for i in range(self.pending_limit)]
+            plain += [(self.resuming, (i,)) for i in range(self.pending_limit)]
         return plain
 
     @property
-    def _resuming(self) -> Operation:
+    def resuming(self) -> Operation:
         """To go on with an operation that waits."""
         return Operation(RESUME, self._resume, (), None, False, False)
 
@@ -293,7 +293,7 @@ class Machine:
     def broken_by(self, step: Step, outcome: Any) -> Broken | None:
         """The first law that does not hold after a step that was recorded."""
         op = next((o for o in self.design.operations if o.name == step.operation), None)
-        return self.broken(self._resuming, (), outcome) if op is None else self.broken(op, step.arguments, outcome)
+        return self.broken(self.resuming, (), outcome) if op is None else self.broken(op, step.arguments, outcome)
 
     def begun(self, step: Step) -> Begun | None:
         """Where the step that was just taken began, if it is one in which a split operation went on."""

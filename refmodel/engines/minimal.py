@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import aborted, recorded
+from refmodel.engines.machine import aborted
+from refmodel.engines.parts import take
 from refmodel.engines.samples import in_state
 from refmodel.engines.scope import Witness
 from refmodel.language.design import Outline
@@ -23,27 +24,29 @@ Tables = dict[str, dict[Any, Any]]
 def minimal(design: Outline, witness: Witness) -> Witness:
     """The same step breaking the same law, from a lawful state that differs from the initial one as little as can be found."""
     law = witness.broken.law
-    tables = {name: dict(entries) for name, entries in witness.tables.items()}
+    states = [{name: dict(entries) for name, entries in tables.items()} for tables in (*witness.earlier, witness.tables)]
     found = witness
     for _ in range(ROUNDS):
         changed = False
-        for smaller in _smaller(design, tables):
-            still = _broken(design, witness, smaller, law)
-            if still is not None:
-                tables.update(smaller)
-                found, changed = still, True
+        for number, tables in enumerate(states):
+            for smaller in _smaller(design, tables):
+                still = _broken(design, witness, [*states[:number], smaller, *states[number + 1:]], smaller, law)
+                if still is not None:
+                    tables.update(smaller)
+                    found, changed = still, True
         if not changed:
             break
-    return attrs.evolve(found, tables=tables)
+    return attrs.evolve(found, tables=states[-1], earlier=tuple(states[:-1]))
 
 
-def _broken(design: Outline, witness: Witness, tables: Tables, law: Law | None) -> Witness | None:
-    """The step from this state, if the state is lawful and the step breaks the law; without a law, if the text goes wrong."""
-    machine = in_state(design, witness.geometry, tables)
+def _broken(design: Outline, witness: Witness, states: list[Tables], changed: Tables, law: Law | None) -> Witness | None:
+    """The step from these states, if the one that was changed is lawful and the step breaks the law; without a law, if the text
+    goes wrong."""
+    machine = in_state(design, witness.geometry, changed)
     if machine.broken(None, (), None) is not None:
         return None
     op = design.operation(witness.step.operation)
-    taken = machine.attempt(op, witness.step.arguments, recorded(witness.step.answers))
+    taken = take(machine, op, witness.step.arguments, witness.step.answers, states)
     if taken is None or taken[0].answers != witness.step.answers:
         return None
     broken = aborted(taken[1]) if law is None else machine.breaks(law, op, witness.step.arguments, taken[1])

@@ -43,6 +43,7 @@ from refmodel.engines.unknowns import reasons
 from refmodel.language.asking import Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
+from refmodel.language.kinds import Geometry
 from refmodel.language.laws import Law
 from refmodel.language.unsound import Unsound
 
@@ -92,7 +93,7 @@ class Induction:
         """How often laws had to be assumed farther from the run, less how often they had not, for each claim."""
         self._near = Standing(self.hypotheses, timeout, NEAR)
         self._far = Standing(self.hypotheses, timeout, FAR)
-        self._scopes: list[Scope] = []
+        self._scopes: dict[tuple[str, int], Scope] = {}
         self._taken = self._kept = False
         self._open: list[Callable[[], Iterator[Judgement]] | None] = []
         """For each path, how to ask again where nobody knows (None where everything is known)."""
@@ -304,13 +305,17 @@ class Induction:
         """What the names that a law is claimed for are called in goals."""
         return [n.term for n in arbitrary_names(law, Symbolic(self.design, prune=False))]
 
-    def scopes(self) -> Iterator[Scope]:
-        """The lawful states of the design's own geometry, and those of a larger one where that is not too much."""
+    def scopes(self, bases: Sequence[str]) -> Iterator[list[Scope]]:
+        """The lawful states of the design's own geometry, and those of a larger one where that is not too much; for each of these
+        arbitrary states."""
         for number, geometry in enumerate((small(self.design, 0), larger(self.design))):
             if geometry is not None:
-                if number == len(self._scopes):
-                    self._scopes.append(Scope(self.design, self.formulas("s"), "s", geometry))
-                yield self._scopes[number]
+                yield [self._scope(base, number, geometry) for base in bases]
+
+    def _scope(self, base: str, number: int, geometry: Geometry) -> Scope:
+        if (base, number) not in self._scopes:
+            self._scopes[base, number] = Scope(self.design, self.formulas(base), base, geometry)
+        return self._scopes[base, number]
 
 
 def prove_operation(design: Outline, name: str, clause: str | None = None, *, to_the_end: bool = True,

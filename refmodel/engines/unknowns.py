@@ -38,7 +38,7 @@ def reasons(conditions: Sequence[Term], known: Iterable[Hypotheses], goal: Term)
 
 
 def _path(conditions: Sequence[Term]) -> str:
-    wording = _Wording(several=len({base for term in conditions for base in _bases(term)}) > 1)
+    wording = _Wording(several=len(bases_of(conditions)) > 1)
     texts = [wording.of(term, 0) for term in conditions]
     said = [text for text in texts if not re.fullmatch(r"\w+ is not NOTHING", text)]  # true of every argument
     if not said:
@@ -77,12 +77,10 @@ def _counts(known: Hypotheses, goal: Term) -> Iterator[str]:
             yield f"It was not related to another count of {counted.table}."
 
 
-def _bases(term: Term) -> Iterator[str]:
-    """The arbitrary states that a condition speaks of: ``s``, and after each yield another."""
-    for each in _subterms(term):
-        found = re.match(r"(s\d*)\.", each.decl().name())
-        if found:
-            yield found[1]
+def bases_of(conditions: Iterable[Term]) -> frozenset[str]:
+    """The arbitrary states that conditions speak of: ``s``, and after each yield another."""
+    names = {each.decl().name() for term in conditions for each in _subterms(term)}
+    return frozenset(found[1] for name in names if (found := re.match(r"(s\d*)\.", name)))
 
 
 def _subterms(term: Term) -> Iterator[Term]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -116,16 +116,31 @@ def of_counterexample(design: Outline, case: Counterexample, title: str) -> Stor
         after[change.table][change.key] = change.now
         if change.now is None or change.now == _default(design.table(change.table)):
             del after[change.table][change.key]
-    entries = tuple(_change(design, table, key, None, value) for table, key, value in case.entries)
     looked_at = concerned(design, after, witness.broken.law, dict(witness.broken.names))
     fields = None if witness.broken.law is None else design.mentions(witness.broken.law)
+    going_on = "others run, and it goes on in a lawful state"
+    begun = [_lawful(design, going_on if number else f"{case.operation} begins in a lawful state", entries)
+             for number, entries in enumerate(case.earlier)]
+    head = going_on if begun else "a lawful state"
     return Story(title, (
-        StoryStep("a lawful state", case.of_others(), entries, None, None, picture(design, state, Marked())),
+        *begun,
+        _lawful(design, head, case.entries, case.of_others()),
         StoryStep(f"1. {call(design, witness.step)}", ", ".join(case.asked),
                   tuple(_change(design, c.table, c.key, c.was, c.now) for c in made),
                   _square(witness.outcome), _verdict(witness.broken),
                   picture(design, after, Marked(frozenset((c.table, c.key) for c in made), looked_at, fields=fields)))),
-        "If no run gets to the first state, a law is missing that excludes it.")
+        "If no run gets to the first state, a law is missing that excludes it." if not begun else
+        "If no run gets from the one state to the other, say so by a law, or by require after the yield.")
+
+
+def _lawful(design: Outline, title: str, entries: Iterable[tuple[str, Any, Any]], detail: str = "") -> StoryStep:
+    """A lawful state, as far as its entries matter."""
+    state = {kind.name: dict[Any, Any]() for kind in design.tables}
+    made = []
+    for table, key, value in entries:
+        state[table][key] = value
+        made.append(_change(design, table, key, None, value))
+    return StoryStep(title, detail, tuple(made), None, None, picture(design, state, Marked()))
 
 
 def _default(kind: TableKind) -> Any:

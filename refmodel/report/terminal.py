@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
@@ -106,19 +107,30 @@ def broken_clause(broken: Broken) -> Text:
 
 def witness_story(design: Outline, case: Counterexample) -> Group:
     """A step that leads from a lawful state to an unlawful one."""
-    tree = Tree(Text("a lawful state; if no run gets to it, a law is missing that excludes it", "bold"))
-    for table, key, value in case.entries:
-        kind = design.table(table)
-        tree.add(Text.assemble((f"{table}[{place(kind, key)}]", "cyan"), f"  {shown(kind.value, value)}"))
+    begun = [_state(design, "others run; it goes on in a lawful state" if number else f"{case.operation} begins in a lawful state",
+                    entries) for number, entries in enumerate(case.earlier)]
+    head = ("others run, and it goes on in a lawful state; if no run gets there, say so by a law, or by require after the yield"
+            if begun else "a lawful state; if no run gets to it, a law is missing that excludes it")
+    tree = _state(design, head, case.entries)
     if not case.entries:
         tree.add(Text("every entry that is read is at its default", "dim"))
     if case.others:
         tree.add(Text(case.of_others(), "dim"))
     witness = case.witness
-    step = Tree(step_title(design, 1, Told(witness.step, witness.outcome, case.changes, witness.broken, case.asked)))
+    title = step_title(design, 1, Told(witness.step, witness.outcome, case.changes, witness.broken, case.asked))
+    step = Tree(title.append("   goes on", "dim") if begun else title)
     for change in case.changes:
         step.add(_change(design, change))
-    return Group(tree, step, broken_clause(witness.broken))
+    return Group(*begun, tree, step, broken_clause(witness.broken))
+
+
+def _state(design: Outline, title: str, entries: Iterable[tuple[str, Any, Any]]) -> Tree:
+    """Entries of a state."""
+    tree = Tree(Text(title, "bold"))
+    for table, key, value in entries:
+        kind = design.table(table)
+        tree.add(Text.assemble((f"{table}[{place(kind, key)}]", "cyan"), f"  {shown(kind.value, value)}"))
+    return tree
 
 
 def suggestion(report: EngineReport) -> Group:
