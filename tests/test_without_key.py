@@ -8,7 +8,21 @@ import pytest
 import refmodel
 from refmodel.engines import induction
 from refmodel.engines.suggest import suggest
-from refmodel.language import NOTHING, Design, Total, assign, count, geometry, guest, implies, law, operation, outline, require, reset
+from refmodel.language import (
+    NOTHING,
+    Design,
+    Total,
+    assign,
+    count,
+    geometry,
+    guest,
+    implies,
+    law,
+    operation,
+    outline,
+    require,
+    reset,
+)
 from refmodel.machine.names import Count, Vm
 
 
@@ -102,7 +116,7 @@ class Lacking(Design):
 
 def test_a_law_about_a_table_without_a_key_is_suggested() -> None:
     design = outline(Lacking)
-    refuted = [j for j in induction.prove(design, all_failures=True, audits=False, processes=1).judgements() if j.witness is not None]
-    found = suggest(design, refuted)
+    done = induction.prove(design, all_failures=True, audits=False, processes=1)
+    found = suggest(design, [j for j in done.judgements() if j.witness is not None])
     assert found.checked == "checked: with these, every obligation is proved"
     assert "implies(s.now[()].last == vm, s.seen[vm])" in found.text
