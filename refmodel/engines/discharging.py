@@ -97,7 +97,7 @@ class Discharge:
         verdict, why = self._refuted((*segment.conditions, denied), f"after this path {law.name} holds"), ""
         if verdict == "not proved":
             bases = self._up_to(base_of(self.induction.design, segment.before))
-            verdict, witness, why = self._in_scope(law, segment.conditions, segment.answers, denied, bases)
+            verdict, witness, why = self._in_scopes(law, segment.conditions, segment.answers, denied, bases)
         elif verdict != "proved":
             verdict, why = "unknown", verdict
         return Judgement(self.induction.op.name, law, verdict, time.perf_counter() - began, witness, why)
@@ -112,7 +112,7 @@ class Discharge:
         if answer == "not proved" and self.induction.explains:
             spoken_of = bases_of((*obligation.conditions, obligation.holds))
             bases = self._up_to(max((b for b in self.bases if b in spoken_of), key=self.bases.index, default=self.bases[0]))
-            _, witness, _ = self._in_scope(None, obligation.conditions, self.path.answers, z3.Not(obligation.holds), bases)
+            _, witness, _ = self._in_scopes(None, obligation.conditions, self.path.answers, z3.Not(obligation.holds), bases)
         return Judgement(self.induction.op.name, None, "unknown", time.perf_counter() - began, witness,
                          why=f"{answer}: {obligation.why}")
 
@@ -140,34 +140,35 @@ class Discharge:
         """The arbitrary states of the parts of an operation, up to this one."""
         return self.bases[:self.bases.index(base) + 1]
 
-    def _in_scope(self, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term, bases: Sequence[str]
+    def _in_scopes(self, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term, bases: Sequence[str]
                   ) -> tuple[str, Witness | None, str]:
         """Look for a counterexample of a small size, in a larger geometry if the design's own has none."""
         if len(bases) > 1 and self.induction.design.constant:
             return "unknown", None, AFTER_A_YIELD
         found: tuple[str, Witness | None, str] = ("unknown", None, "")
         for scopes in self.induction.scopes(bases if len(bases) > 1 else ("s",)):
-            verdict, witness, why = self._in(scopes, law, conditions, answers, denied)
+            verdict, witness, why = self._in_scope(scopes, law, conditions, answers, denied)
             if verdict == "refuted":
                 return verdict, witness, why
-            found = found if found[-1] else (verdict, witness, why)
-            if NO_COUNTEREXAMPLE not in why:
+            if NO_COUNTEREXAMPLE not in why:  # in a larger geometry that says less than what is known of the smaller one
+                found = found if found[-1] else (verdict, witness, why)
                 break
             found = verdict, witness, why
         return found if len(bases) == 1 else ("unknown", None, AFTER_A_YIELD)
 
-    def _in(self, scopes: Sequence[Scope], law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term
+    def _in_scope(self, scopes: Sequence[Scope], law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term
             ) -> tuple[str, Witness | None, str]:
         induction = self.induction
         *earlier, scope = scopes
         later = [each for counted in self.counts for each in counted.later]
         counts = [*self.counts, *(counted for each in later for counted in each.of)]
-        solver = z3.Solver()
-        solver.set("timeout", induction.timeout // ATTEMPTS)
+        sizes = [len(each.asserted) for each in scopes]
         for each in scopes:
-            size = len(each.asserted)
             each.count([counted for counted in counts if len(scopes) == 1 or counted.base == each.base])
-            solver.add(*each.asserted)
+        solver = scope.solver(induction.timeout // ATTEMPTS)
+        for each, size in zip(scopes, sizes, strict=True):
+            if each is not scope:
+                solver.add(*each.asserted)
             del each.asserted[size:]
         solver.add(*conditions, denied, *self.real, *(each.is_so for each in later))
         for leaf, term in self.terms.values():
