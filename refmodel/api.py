@@ -106,11 +106,14 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     ``{"Vm": 2, "Mfn": 4}``. ``law`` is a clause, such as ``ISO-2``: the laws of that clause alone are judged.
 
     Random runs take ``seconds``, or there are ``runs`` of them, always the same from the same ``seed``. An exploration takes
-    ``explore_seconds`` at most; the bounded engine looks ``depth`` steps ahead, and deeper for that long. ``remember`` lets what
-    was shown of refmodel's own designs be remembered from one process to the next. ``why`` and ``suggest`` ask a proof which laws
-    it leans on, and for laws that it lacks. ``examples`` is how many different runs that break laws are looked for, once one is found;
-    those after the first are found by random runs. ``exact`` lets exploration keep every state whole, on ints: slower by far, and
-    nothing can be missed. ``progress`` is called as work goes on, and ``finished`` with each engine's report.
+    ``explore_seconds`` at most; the bounded engine looks ``depth`` steps ahead, and deeper for that long.
+
+    ``remember`` lets what was shown of refmodel's own designs be remembered from one process to the next. ``why`` and ``suggest``
+    ask a proof which laws it leans on, and for laws that it lacks. ``examples`` is how many different runs that break laws are
+    looked for, once one is found; those after the first are found by random runs. ``exact`` lets exploration keep every state
+    whole, on ints: slower by far, and nothing can be missed.
+
+    ``progress`` is called as work goes on, and ``finished`` with each engine's report.
 
     Raises ``BadDesign`` if it is no design, if the clause or an engine is unknown, or if no engine can read the text.
     """

@@ -57,7 +57,7 @@ class Subtracts(Base):
 
 @pytest.mark.parametrize("engine", ["random", "exhaustive", "prove", "bounded"])
 @pytest.mark.parametrize(("design", "words"), [
-    (StoresUnderNothing, "a store under the name of nobody"),
+    (StoresUnderNothing, "a store under NOTHING"),
     (LooksUp, "the key 0 is missing"),
     (Deletes, "the key 0 is missing"),
     (Subtracts, "0 - 1 leaves the values of a natural number"),

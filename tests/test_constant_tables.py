@@ -97,8 +97,20 @@ def test_a_condition_that_looks_at_a_table_which_changes_is_refused(tmp_path: Pa
     def move(self, gfn: Gfn, region: Region) -> None:
         self.region[gfn] = region
 '''
-    with pytest.raises(BadDesign, match=r"regions.py:45: what is counted .* may not look at region"):
+    with pytest.raises(BadDesign,
+                       match=r"regions.py:45: what is counted .* may not look at region; .* looked up before, into a local"):
         load(design(tmp_path, moved))
+
+
+def test_what_was_looked_up_before_may_decide_what_is_counted(tmp_path: Path) -> None:
+    moved = REGIONS.replace("lambda entry, gfn: self.region[gfn] == region", "lambda entry, gfn: gfn == gfn") + '''
+    @operation
+    def move(self, gfn: Gfn, region: Region) -> None:
+        old = self.region[gfn]
+        require(count(self.region, lambda where, page: where == old) > 1)
+        self.region[gfn] = region
+'''
+    assert load(design(tmp_path, moved)).operation("move") is not None
 
 
 def test_a_geometry_says_what_a_constant_table_holds(tmp_path: Path) -> None:

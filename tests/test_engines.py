@@ -14,10 +14,11 @@ from refmodel.designs import Ept
 from refmodel.engines.asked import Asked
 from refmodel.engines.bounded import search
 from refmodel.engines.checking import check
+from refmodel.engines.differences import changes
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.induction import prove
 from refmodel.engines.layout import Layout
-from refmodel.engines.machine import RESUME, Machine, Run, changes, recorded
+from refmodel.engines.machine import RESUME, Machine, Run, recorded
 from refmodel.engines.prover import prove_initial, prove_operation
 from refmodel.engines.random import campaign
 from refmodel.engines.replaying import replay

@@ -10,7 +10,7 @@ import attrs
 import pytest
 import z3
 
-from refmodel.engines import induction, leaning
+from refmodel.engines import candidates, induction, leaning
 from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.counterexamples import Counterexample, counterexample, counterexamples
@@ -23,12 +23,12 @@ from refmodel.engines.suggest import Suggestion, suggest
 from refmodel.engines.unknowns import in_words
 from refmodel.engines.verdicts import EngineReport, Verdict, status_of
 from refmodel.language import Total, count, geometry, implies, law, operation, outline, require
-from refmodel.machine.names import Mfn, Vm
+from refmodel.machine.names import Count, Mfn, Vm
 from refmodel.report.documents import document as document_of
 from refmodel.report.documents import plain
 from refmodel.report.stories import of_counterexample
 from tests.commands import refmodel
-from tests.designs import lacking, likened, small
+from tests.designs import chained, lacking, likened, small
 
 ROOT = Path(__file__).parent.parent
 LACKING = f"{ROOT}/tests/designs/lacking.py"
@@ -130,6 +130,35 @@ class TwoFail(small.NotInductive):
         return not s.ready[vm]
 
 
+class Generations(lacking.WantsAnOwner):
+    """Numbers that are compared with each other."""
+
+    now: Total[Vm, Count]
+    given: Total[Vm, Count]
+
+    @operation
+    def renew(self, vm: Vm) -> None:
+        self.now[vm] += 1
+
+    @operation
+    def take_back(self, vm: Vm) -> None:
+        require(self.given[vm] == self.now[vm] and self.now[vm] > 0)
+        self.seen[vm] = True
+
+    @law("RES-7", "No VM is seen.")
+    def no_vm_is_seen(s: "Generations", vm: Vm) -> Any:
+        return not s.seen[vm]
+
+
+def test_numbers_of_a_counterexample_are_as_small_as_their_order_allows() -> None:
+    design = outline(Generations)
+    found = next(j.witness for j in refuted(Generations) if j.operation == "take_back" and j.witness is not None)
+    (vm,) = found.step.arguments
+    raised = attrs.evolve(found, tables={**found.tables, "now": {vm: 28_225, 1 - vm: 3}, "given": {vm: 28_225, 1 - vm: 0}})
+    left = minimal(design, raised)
+    assert left.tables["now"] == {vm: 1, 1 - vm: 0} and left.tables["given"][vm] == 1
+
+
 def test_every_refuted_obligation_is_shown() -> None:
     report = proof(TwoFail)
     assert {(c.operation, c.witness.broken.clause) for c in report.counterexamples} == {("add", "RES-1"), ("spoil", "RES-7")}
@@ -139,7 +168,8 @@ def test_every_refuted_obligation_is_shown() -> None:
 def test_a_counterexample_is_a_story_in_terminal_json_and_page(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     text = refmodel("check", f"{LACKING}:WantsAnOwner", "--engine", "prove", "--html", str(page)).stdout
-    assert re.search(r"frames\[mfn\d\]  used\n1\. give\(mfn=mfn\d\)\nbreaks RES-1", text)
+    assert re.search(r"frames\[mfn\d\]  used\n1\. give\(mfn=mfn\d\)\n├── frames\[mfn\d\]  used  ->  -\n"
+                     r"└── lost\[mfn\d\]  false  ->  true\nbreaks RES-1", text)
     assert "--suggest looks for laws that exclude it" in text
     assert "a counterexample to induction in give" in page.read_text() and "frames[mfn" in page.read_text()
     document = document_of("x", outline(lacking.WantsAnOwner), [proof(lacking.WantsAnOwner)])
@@ -173,6 +203,7 @@ def test_a_text_that_may_go_wrong_gets_a_counterexample_and_a_suggestion() -> No
     assert said(suggested(Forgets)) == ["implies(s.frames[mfn].used, s.frames[mfn].owner != NOTHING)"]
     report = proof(Forgets)
     assert status_of([report]) == 3 and report.counterexamples[0].witness.broken.law is None
+    assert "no law is shown while the text may go wrong: what follows then has no meaning" in report.unproved
 
 
 # ---------------------------------------------------------------- the laws that a proof uses
@@ -264,6 +295,19 @@ def test_a_suggestion_is_in_the_language_and_can_be_pasted(tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_suggestion_pasted_at_the_end_of_the_file_is_a_law_of_the_design(tmp_path: Path) -> None:
+    """Its first parameter says which design it is about, so it need not be listed."""
+    file = tmp_path / "mine.py"
+    text = Path(LACKING).read_text()
+    file.write_text(f"{text[:text.index('class IsFalse')]}\n\n{suggested(lacking.WantsUniqueness).text}")
+    done = refmodel("check", f"{file}:WantsUniqueness", "--engine", "prove")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_suggestion_is_said_with_the_names_of_enum_members() -> None:
+    assert candidates.in_words("s.hyp[s.stage2[vm, gfn].mfn] == Has.NONE") == "hyp[stage2[vm, gfn].mfn] is Has.NONE"
+
+
 def test_a_false_law_gets_a_run_and_no_suggestion() -> None:
     report = proof(lacking.IsFalse, suggests=True)
     assert report.failure is not None and status_of([report]) == 1 and report.suggested == ""
@@ -312,13 +356,42 @@ class OneVmCounted(OneVm):
         self.pages[vm] = lacking.Page(mfn)
 
 
-def test_an_unknown_says_which_path_and_that_the_geometry_may_be_too_small() -> None:
+def test_a_counterexample_is_looked_for_in_a_larger_geometry_too() -> None:
+    """With one VM no two pages can have one frame."""
+    (found,) = [j for j in prove_operation(outline(OneVm), "unmap").judgements if j.verdict != "proved"]
+    assert found.verdict == "refuted" and found.witness is not None and found.witness.geometry.size("Vm") == 2
+
+
+class Stolen(OneVm):
+    """A page is mapped to a frame that is in use: with one VM that is its own, and with two it may be another's."""
+
+    @operation
+    def steal(self, vm: Vm, mfn: Mfn) -> None:
+        require(self.used[mfn])
+        self.pages[vm] = lacking.Page(mfn)
+
+
+def test_a_law_that_only_a_larger_geometry_breaks_fails_with_a_run_there() -> None:
+    (explored,) = check(outline(Stolen), ("exhaustive",), Asked(seconds=0.5))
+    assert status_of([explored]) == 0, "with one VM the law holds in every state"
+    report = proof(Stolen)
+    assert report.failure is not None and report.geometry is not None and report.geometry.size("Vm") == 2
+    assert status_of([report]) == 1 and {s.operation for s in report.failure.run.steps} == {"map", "steal", "unmap"}
+
+
+def test_laws_are_followed_along_a_chain_of_which_each_names_what_the_next_speaks_of() -> None:
+    assert status_of([proof(chained.Chained)]) == 0
+
+
+def test_an_unknown_says_which_path_and_that_the_geometry_may_be_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refmodel.engines.scope.LAWS", 0)
     (found,) = [j for j in prove_operation(outline(OneVm), "unmap").judgements if j.verdict == "unknown"]
     assert found.why == ("not proved, and no counterexample with 2 Mfn, 1 Vm; a larger geometry may have one. "
                          "The path is the one where pages[vm].mfn is not NOTHING.")
 
 
-def test_an_unknown_says_what_is_known_of_counts() -> None:
+def test_an_unknown_says_what_is_known_of_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refmodel.engines.scope.LAWS", 0)
     found = next(j for j in prove_operation(outline(OneVmCounted), "replace").judgements
                  if j.law is not None and j.law.name == "frames_have_one_page")
     assert found.verdict == "unknown"

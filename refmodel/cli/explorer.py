@@ -131,7 +131,7 @@ class Explorer(App[None]):
         self.query_one("#broken", Static).update("" if broken is None else Text(broken_text(broken)))
         self.query_one("#entries", Static).update(self._state())
         self.query_one("#standing", Static).update(self._laws())
-        steps = [f"{n}. {call(stepping.design, told.step)}" for n, told in enumerate(stepping.told, 1)]
+        steps = [f"{n}. {call(stepping.design, told.step, told.begun)}" for n, told in enumerate(stepping.told, 1)]
         self.query_one("#steps", Static).update(Text("\n".join(["power on", *steps])))
         self._list()
 

@@ -116,7 +116,9 @@ def _is_sure(outline: Outline, found: Unwinding) -> bool:
 def _refuse(name: str, outline: Outline) -> None:
     known, tables = known_tables(outline), {table.name: table for table in outline.tables}
     if not known:
-        raise BadDesign(f"{name}: says of no table that a VM knows its own entries; expected a tuple of names called known")
+        raise BadDesign(f"{name}: says of no table that a VM knows its own entries; "
+                        "expected in the class: known = (\"TABLE\", ...), the tables whose entries for a VM that VM knows "
+                        "(specs/noninterference.md)")
     wrong = [each for each in known if each not in tables or tables[each].keys[0] != NameKind("Vm")]
     if wrong:
         of_vms = [table.name for table in outline.tables if table.keys[0] == NameKind("Vm")]

@@ -69,8 +69,8 @@ def _show_failure(name: str, outline: Outline, report: EngineReport, law: str | 
     if report.failure is not None and report.geometry is not None:
         found = " (a shortest one, found by exploring)" if report.operation else " (found by random runs)"
         how = found if report.engine == "prove" else ""
-        number = len(report.failure.run.steps)
-        out.print(f"\n[bold]{report.engine}[/]: a run of {number} steps breaks {law or 'a law'}{how}")
+        number, broken = len(report.failure.run.steps), report.failure.broken
+        out.print(f"\n[bold]{report.engine}[/]: a run of {number} steps breaks {broken.clause if law else 'a law'}{how}")
         _show_run(run_of(name, outline, report, report.failure))
     if report.leans_on is not None:
         out.print(terminal.leaning_table(report.leans_on))

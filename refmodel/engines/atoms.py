@@ -91,9 +91,9 @@ def _keys(table: TableKind, terms: Sequence[Term], away: bool = False) -> Iterat
 
 def fields(table: TableKind, key: Sequence[Term]) -> list[Term]:
     """The scalars of an entry."""
-    place = f"s.{table.name}[{', '.join(t.text for t in key)}]"
+    place = f"s.{table.name}[{', '.join(t.text for t in key) or '()'}]"
     guard = f"{_key(key)} in s.{table.name}" if table.partial else ""
-    steps = max(t.steps for t in key) + 1
+    steps = max((t.steps for t in key), default=0) + 1
     label = "_of_".join([table.name, *(t.label for t in key if t.steps)])
     if isinstance(table.value, PageKind):
         return []
@@ -162,7 +162,7 @@ def _countings(table: TableKind, name: Term) -> Iterator[tuple[str, str]]:
     if not isinstance(name.kind, NameKind) or isinstance(table.value, PageKind):
         return
     keys = [f"key{i}" for i, _ in enumerate(table.keys)]
-    head = f"count(s.{table.name}, lambda entry, {', '.join(keys)}: "
+    head = f"count(s.{table.name}, lambda {', '.join(['entry', *keys])}: "
     leaves = [(f"entry.{path}" if path else "entry", leaf, f"{table.name}_{path}".rstrip("_"))
               for path, leaf in table.value.leaves() if not any(part.isdigit() for part in path.split("."))]
     naming = [(f"{text} == {name.text}", f"{label}_{name.label}") for text, leaf, label in leaves if leaf == name.kind]

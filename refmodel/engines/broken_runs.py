@@ -50,13 +50,14 @@ class BrokenRun:
     @property
     def steps(self) -> tuple[str, ...]:
         """Each step as a call: ``share(vm=vm0, gfn=gfn0, other_vm=vm1, other_gfn=gfn0)``."""
-        return tuple(call(self.design, step) for step in self.failure.run.steps)
+        return tuple(call(self.design, told.step, told.begun) for told in self.told())
 
     @property
     def judged(self) -> Outline:
-        """The design with the broken law alone: the run is shown up to the step that breaks it."""
+        """The design with the broken law alone, or with none if the text aborted: the run is shown up to that step, although other
+        laws may be broken before."""
         if self.law is None:
-            return self.design
+            return attrs.evolve(self.design, laws=(), pending=())
         pending = tuple(each for each in self.design.pending if each.law is self.law)
         return attrs.evolve(self.design, laws=() if pending else (self.law,), pending=pending)
 

@@ -50,7 +50,8 @@ def in_words(text: str) -> str:
     text = re.sub(r"count\(s\.(\w+), lambda [^:]*: ([^()]*)\)", r"the number of entries of \1 with \2", text)
     if text.startswith("not "):
         return f"{in_words(text[4:])} is false"
-    for old, new in (("s.", ""), (" != NOTHING", " is not NOTHING"), (" != ", " is not "), (" == ", " is "), ("(", ""), (")", "")):
+    text = re.sub(r"\bs\.", "", text)
+    for old, new in ((" != NOTHING", " is not NOTHING"), (" != ", " is not "), (" == ", " is "), ("(", ""), (")", "")):
         text = text.replace(old, new)
     return text
 
@@ -169,7 +170,8 @@ class _Implications:
         other = self._text(conclusion ^ 1), self._text(premise ^ 1)
         chosen = min(one, other, key=lambda way: (way[0][2] + way[1][2], way[0][2], way[0][0]))
         (before, label, cost), (after, other_label, other_cost) = chosen
-        return Candidate(self._names_in(before + after), before, after, f"{label}_implies_{other_label}", 1 + cost + other_cost)
+        names = self._names_in(f"{before} {after}")
+        return Candidate(names, before, after, f"{label}_implies_{other_label}", 1 + cost + other_cost)
 
     def _names_in(self, text: str) -> tuple[tuple[str, Scalar], ...]:
         return tuple((n, kind) for n, kind in self.names if re.search(rf"\b{n}\b", text))

@@ -14,14 +14,22 @@ from refmodel.engines.judgements import Judgement
 from refmodel.engines.leaning import laws_used
 from refmodel.engines.paths import Path, Segment, base_of
 from refmodel.engines.questions import Solver
-from refmodel.engines.scope import Witness
+from refmodel.engines.scope import Scope, Witness
 from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.terms import Term, called, real_term
+from refmodel.engines.unknowns import bases_of
 from refmodel.language.kinds import NameKind, NaturalKind, Scalar
 from refmodel.language.laws import Law
 
 if TYPE_CHECKING:
     from refmodel.engines.prover import Induction
+
+AFTER_A_YIELD = ("not proved: after a yield the state may be any lawful one, and what was required before it may be so no longer. "
+                 "Require it again, or state a law about an entry that says how far the operation is")
+"""Why an operation that others interrupt is not proved, and what helps."""
+
+NO_COUNTEREXAMPLE = "no counterexample with"
+"""How it is said that no lawful state of a geometry leads to what must not be."""
 
 ATTEMPTS = 4
 """How often a counterexample is looked for, each time in another order."""
@@ -72,6 +80,12 @@ class Discharge:
             hypotheses.go_everywhere(self.terms.values())
         self.__dict__.pop("_solver", None)
 
+    def go_beyond(self) -> None:
+        """Assume laws at what only other laws name, several lookups from the path."""
+        for hypotheses in self.known.values():
+            hypotheses.go_beyond()
+        self.__dict__.pop("_solver", None)
+
     def laws_used(self, claim: Sequence[Term]) -> frozenset[str]:
         """The laws without which the claim would not be refuted."""
         return laws_used(self.known.values(), (*claim, *self.real), self.induction.timeout)
@@ -82,10 +96,8 @@ class Discharge:
         witness: Witness | None = None
         verdict, why = self._refuted((*segment.conditions, denied), f"after this path {law.name} holds"), ""
         if verdict == "not proved":
-            if len(self.known) > 1:
-                verdict, why = "unknown", "not proved; the state after a yield may be any lawful one"
-            else:
-                verdict, witness, why = self._in_scope(law, segment.conditions, segment.answers, denied)
+            bases = self._up_to(base_of(self.induction.design, segment.before))
+            verdict, witness, why = self._in_scopes(law, segment.conditions, segment.answers, denied, bases)
         elif verdict != "proved":
             verdict, why = "unknown", verdict
         return Judgement(self.induction.op.name, law, verdict, time.perf_counter() - began, witness, why)
@@ -97,8 +109,10 @@ class Discharge:
         if answer == "proved":
             return Judgement(self.induction.op.name, None, "proved", time.perf_counter() - began)
         witness: Witness | None = None
-        if answer == "not proved" and len(self.known) == 1 and self.induction.explains:
-            _, witness, _ = self._in_scope(None, obligation.conditions, self.path.answers, z3.Not(obligation.holds))
+        if answer == "not proved" and self.induction.explains:
+            spoken_of = bases_of((*obligation.conditions, obligation.holds))
+            bases = self._up_to(max((b for b in self.bases if b in spoken_of), key=self.bases.index, default=self.bases[0]))
+            _, witness, _ = self._in_scopes(None, obligation.conditions, self.path.answers, z3.Not(obligation.holds), bases)
         return Judgement(self.induction.op.name, None, "unknown", time.perf_counter() - began, witness,
                          why=f"{answer}: {obligation.why}")
 
@@ -122,16 +136,40 @@ class Discharge:
         finally:
             self._solver.pop()
 
-    def _in_scope(self, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term
+    def _up_to(self, base: str) -> list[str]:
+        """The arbitrary states of the parts of an operation, up to this one."""
+        return self.bases[:self.bases.index(base) + 1]
+
+    def _in_scopes(self, law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term, bases: Sequence[str]
                   ) -> tuple[str, Witness | None, str]:
-        """Look for a counterexample of a small size."""
+        """Look for a counterexample of a small size, in a larger geometry if the design's own has none."""
+        if len(bases) > 1 and self.induction.design.constant:
+            return "unknown", None, AFTER_A_YIELD
+        found: tuple[str, Witness | None, str] = ("unknown", None, "")
+        for scopes in self.induction.scopes(bases if len(bases) > 1 else ("s",)):
+            verdict, witness, why = self._in_scope(scopes, law, conditions, answers, denied)
+            if verdict == "refuted":
+                return verdict, witness, why
+            if NO_COUNTEREXAMPLE not in why:  # in a larger geometry that says less than what is known of the smaller one
+                found = found if found[-1] else (verdict, witness, why)
+                break
+            found = verdict, witness, why
+        return found if len(bases) == 1 else ("unknown", None, AFTER_A_YIELD)
+
+    def _in_scope(self, scopes: Sequence[Scope], law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term
+            ) -> tuple[str, Witness | None, str]:
         induction = self.induction
-        scope = induction.scope()
-        size = len(scope.asserted)
+        *earlier, scope = scopes
         later = [each for counted in self.counts for each in counted.later]
-        scope.count([*self.counts, *(counted for each in later for counted in each.of)])
+        counts = [*self.counts, *(counted for each in later for counted in each.of)]
+        sizes = [len(each.asserted) for each in scopes]
+        for each in scopes:
+            each.count([counted for counted in counts if len(scopes) == 1 or counted.base == each.base])
         solver = scope.solver(induction.timeout // ATTEMPTS)
-        del scope.asserted[size:]
+        for each, size in zip(scopes, sizes, strict=True):
+            if each is not scope:
+                solver.add(*each.asserted)
+            del each.asserted[size:]
         solver.add(*conditions, denied, *self.real, *(each.is_so for each in later))
         for leaf, term in self.terms.values():
             if isinstance(leaf, NameKind) and z3.is_const(term):
@@ -143,11 +181,11 @@ class Discharge:
             solver.set("random_seed", seed)
             answer = solver.check()
             if answer == z3.unsat:
-                return "unknown", None, f"not proved, and no counterexample with {scope.geometry}; a larger geometry may have one"
+                return "unknown", None, f"not proved, and {NO_COUNTEREXAMPLE} {scope.geometry}; a larger geometry may have one"
             if answer == z3.unknown:
                 why = why or f"not proved; looking for a counterexample, the solver gave up: {solver.reason_unknown()}"
                 continue
-            witness = scope.witness(solver.model(), induction.op, induction.arguments, answers, law)
+            witness = scope.witness(solver.model(), induction.op, induction.arguments, answers, law, earlier)
             if witness is not None:
                 return "refuted", witness, ""
             why = "not proved; the solver's counterexample does not happen on ints"

@@ -35,8 +35,8 @@ class Exploration:
     met: frozenset[Law]
     reading: str = ON_INTS
     """Which reading explored, in words."""
-    why: str = ""
-    """Why there is no going on, where the last state was not come to and neither time nor memory was up."""
+    too_large: bool = False
+    """Whether it ended at a step that stores a number larger than exploration keeps."""
 
     @property
     def loss(self) -> float:

@@ -22,16 +22,20 @@ from refmodel.engines.instances import Identity, Instances
 from refmodel.engines.terms import Term, sort_of
 from refmodel.language.kinds import FlagKind, Scalar
 
-NEAR, FAR, FARTHEST = 1, 2, 3
+NEAR, FAR, FARTHEST, BEYOND = 1, 2, 3, 5
 """How far from the run a lookup may be for laws to be instantiated there: with 1, where the run looks; with 2, also where laws
 about that look. Nearly everything follows from what is near, and that is a fraction of it all. With 3, laws are instantiated at
-names that they look nothing up for, too, and counts are compared with each other."""
+names that they look nothing up for, too, and counts are compared with each other. With 5, a chain of laws may be that long of which
+each speaks of what only the one before it names."""
 
 TOGETHER = 12
 """Entries of which two at a time are taken, to say that they are two."""
 
 TRIED = 8
 """Names of a sort that a law is instantiated at where it does not look anything up for that name."""
+
+MANY = 4_000
+"""Instances after which no longer chains of laws are followed."""
 
 EVERYWHERE = 512
 """Ways to give a law names, at most, for it to be instantiated at all of them."""
@@ -87,6 +91,10 @@ class Hypotheses:
                     self.instantiate(formula, names, FARTHEST)
         self._count()
 
+    def go_beyond(self) -> None:
+        """Instantiate laws along longer chains of lookups."""
+        self._go(BEYOND)
+
     def _go(self, rounds: int) -> None:
         self.rounds = rounds
         self._fresh.update(self.lookups)
@@ -113,7 +121,7 @@ class Hypotheses:
     def saturate(self) -> None:
         """Instantiate every law wherever it speaks of what has been looked at."""
         self._by_counts()
-        while self._fresh:
+        while self._fresh and (self.rounds < BEYOND or len(self.asserted) < MANY):
             fresh, self._fresh = self._near(self._fresh.values()), {}
             all_near = self._near(self.lookups.values())
             for formula in self.formulas:

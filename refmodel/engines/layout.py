@@ -147,12 +147,15 @@ def _entry(kind: TableKind, table: Any, key: Any) -> list[Any]:
     return [key in table, *kind.value.flatten(table[key] if key in table else kind.value.default())]
 
 
+TOO_LARGE = f"a number above {NATURAL_LIMIT} is stored, and exploration keeps none such"
+"""Why an exploration ends before the last state, in words."""
+
+
 class TooLarge(Unsound):
     """A design stores a number that exploration does not keep."""
 
     def __init__(self) -> None:
-        super().__init__(f"a number above {NATURAL_LIMIT} is stored, and exploration keeps none such; bound it by "
-                         "require, or leave exploration out: --engine prove, --engine random")
+        super().__init__(f"{TOO_LARGE}; bound it by require, or leave exploration out: --engine prove, --engine random")
 
 
 def _kept(leaf: Scalar, code: int) -> int:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from refmodel.engines.machine import Broken, Machine, recorded
+from refmodel.engines.parts import take
 from refmodel.engines.scope import Witness
 from refmodel.language.asking import answering
 from refmodel.language.design import Outline
@@ -24,7 +25,10 @@ def looked_at(design: Outline, witness: Witness) -> frozenset[Place]:
     """The entries that the step reads, and those that the broken law reads for the names for which it is broken."""
     machine = _Noting(design, witness)
     op = design.operation(witness.step.operation)
-    taken = machine.attempt(op, witness.step.arguments, recorded(witness.step.answers))
+    if witness.earlier:
+        taken = take(machine, op, witness.step.arguments, witness.step.answers, (*witness.earlier, witness.tables))
+    else:
+        taken = machine.attempt(op, witness.step.arguments, recorded(witness.step.answers))
     if taken is not None:
         machine.judge(witness.broken, op.about(machine.before, taken[1], witness.step.arguments))
     return frozenset(machine.places)

@@ -7,13 +7,14 @@ the text asked. Nothing else decides what happens, so the list can be printed, s
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import GeneratorType
 from typing import Any
 
 import attrs
 
 from refmodel.engines.aborts import Aborted, in_words
+from refmodel.engines.differences import Change
 from refmodel.language.asking import (
     FAILS,
     Fault,
@@ -55,6 +56,25 @@ class Step:
 
 
 @attrs.frozen
+class Begun:
+    """Where a split operation began that goes on: the number of the step in a run, and the step."""
+
+    number: int
+    step: Step
+
+
+@attrs.frozen(eq=False)
+class UnderWay:
+    """A split operation that waits to go on."""
+
+    op: Operation
+    arguments: tuple[Any, ...]
+    body: GeneratorType[None, None, Any]
+    begun_in: int
+    """The number of the step in which it began."""
+
+
+@attrs.frozen
 class Broken:
     """A law that does not hold, and the names for which it does not."""
 
@@ -73,10 +93,12 @@ class Machine:
         self.pending_limit = pending_limit
         self.state = design.initial(geometry)
         self.before = copy_of(design, self.state)
-        self.pending: list[tuple[Operation, tuple[Any, ...], GeneratorType[None, None, Any]]] = []
+        self.pending: list[UnderWay] = []
         self.initial_answers: tuple[Any, ...] = ()
         self.met: set[Law] = set()
-        self._resumed: tuple[Operation, tuple[Any, ...]] | None = None
+        self._taken = 0
+        """Steps since power-on."""
+        self._resumed: UnderWay | None = None
         """The split operation that went on last: whoever took its first step takes this one too."""
         self._values: dict[Kind, list[Any]] = {}
         self._pick: Pick = lambda options: options[0]
@@ -140,11 +162,11 @@ class Machine:
         plain = [(op, arguments) for op in self.design.operations
                  for arguments in itertools.product(*(self.values(kind) for _, kind in op.parameters))]
         if any(op.split for op in self.design.operations):
-            plain += [(self._resuming, (i,)) for i in range(self.pending_limit)]
+            plain += [(self.resuming, (i,)) for i in range(self.pending_limit)]
         return plain
 
     @property
-    def _resuming(self) -> Operation:
+    def resuming(self) -> Operation:
         """To go on with an operation that waits."""
         return Operation(RESUME, self._resume, (), None, False, False)
 
@@ -164,6 +186,7 @@ class Machine:
                 table[key] = self._ask(self.geometry.contents(name, key, options))
         self.initial_answers = tuple(a for a, _, _ in self._asked)
         self.settle()
+        self._taken = 0
 
     def attempt(self, op: Operation, arguments: tuple[Any, ...], pick: Pick) -> tuple[Step, Any] | None:
         """Take a step if it applies: what it was and its outcome. Otherwise nothing has changed."""
@@ -205,16 +228,15 @@ class Machine:
             next(body)
         except StopIteration as done:
             return done.value
-        self.pending.append((op, arguments, body))
+        self.pending.append(UnderWay(op, arguments, body, self._taken + 1))
         return None
 
     def _resume(self, which: int) -> Any:
         if which >= len(self.pending):
             raise Refused
-        op, arguments, body = self.pending[which]
-        self._resumed = op, arguments
+        self._resumed = self.pending[which]
         try:
-            next(body)
+            next(self._resumed.body)
         except StopIteration as done:
             del self.pending[which]
             return done.value
@@ -238,6 +260,7 @@ class Machine:
     def settle(self) -> None:
         """The step has been judged: what is now, is what the next step starts from."""
         state, before = self.state.__dict__, self.before.__dict__
+        self._taken += 1
         for name in self._tables:
             if (mine := state[name]).changed:
                 before[name] = mine.twin()
@@ -272,12 +295,18 @@ class Machine:
     def broken_by(self, step: Step, outcome: Any) -> Broken | None:
         """The first law that does not hold after a step that was recorded."""
         op = next((o for o in self.design.operations if o.name == step.operation), None)
-        return self.broken(self._resuming, (), outcome) if op is None else self.broken(op, step.arguments, outcome)
+        return self.broken(self.resuming, (), outcome) if op is None else self.broken(op, step.arguments, outcome)
+
+    def begun(self, step: Step) -> Begun | None:
+        """Where the step that was just taken began, if it is one in which a split operation went on."""
+        if step.operation != RESUME or self._resumed is None:
+            return None
+        return Begun(self._resumed.begun_in, Step(self._resumed.op.name, self._resumed.arguments))
 
     def _about(self, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> dict[str, Any]:
         """What laws about a step are given."""
         if op.name == RESUME and self._resumed is not None:
-            op, arguments = self._resumed
+            op, arguments = self._resumed.op, self._resumed.arguments
         return op.about(self.before, outcome, arguments)
 
     def breaks(self, law: Law, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
@@ -347,16 +376,6 @@ class Failure:
 
 
 @attrs.frozen
-class Change:
-    """One entry of one table that a step changed."""
-
-    table: str
-    key: Any
-    was: Any
-    now: Any
-
-
-@attrs.frozen
 class Told:
     """A step as it is told to a person."""
 
@@ -365,14 +384,4 @@ class Told:
     changes: tuple[Change, ...]
     broken: Broken | None
     asked: tuple[str, ...] = ()
-
-
-def changes(design: Outline, before: Any, after: Any) -> Iterator[Change]:
-    """What differs between two states, entry by entry."""
-    for kind in design.tables:
-        was, now = getattr(before, kind.name), getattr(after, kind.name)
-        for key in sorted(set(was) | set(now), key=str):
-            old, new = was.get(key), now.get(key)
-            if old != new:
-                yield Change(kind.name, key, old, new)
-
+    begun: Begun | None = None

@@ -7,11 +7,12 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import aborted, recorded
+from refmodel.engines.machine import aborted
+from refmodel.engines.parts import take
 from refmodel.engines.samples import in_state
 from refmodel.engines.scope import Witness
 from refmodel.language.design import Outline
-from refmodel.language.kinds import Kind, PageKind
+from refmodel.language.kinds import Kind, NaturalKind, PageKind
 from refmodel.language.laws import Law
 
 ROUNDS = 4
@@ -23,27 +24,29 @@ Tables = dict[str, dict[Any, Any]]
 def minimal(design: Outline, witness: Witness) -> Witness:
     """The same step breaking the same law, from a lawful state that differs from the initial one as little as can be found."""
     law = witness.broken.law
-    tables = {name: dict(entries) for name, entries in witness.tables.items()}
+    states = [{name: dict(entries) for name, entries in tables.items()} for tables in (*witness.earlier, witness.tables)]
     found = witness
     for _ in range(ROUNDS):
         changed = False
-        for smaller in _smaller(design, tables):
-            still = _broken(design, witness, smaller, law)
-            if still is not None:
-                tables.update(smaller)
-                found, changed = still, True
+        for number, tables in enumerate(states):
+            for smaller in _smaller(design, tables):
+                still = _broken(design, witness, [*states[:number], smaller, *states[number + 1:]], smaller, law)
+                if still is not None:
+                    tables.update(smaller)
+                    found, changed = still, True
         if not changed:
             break
-    return attrs.evolve(found, tables=tables)
+    return attrs.evolve(found, tables=states[-1], earlier=tuple(states[:-1]))
 
 
-def _broken(design: Outline, witness: Witness, tables: Tables, law: Law | None) -> Witness | None:
-    """The step from this state, if the state is lawful and the step breaks the law; without a law, if the text goes wrong."""
-    machine = in_state(design, witness.geometry, tables)
+def _broken(design: Outline, witness: Witness, states: list[Tables], changed: Tables, law: Law | None) -> Witness | None:
+    """The step from these states, if the one that was changed is lawful and the step breaks the law; without a law, if the text
+    goes wrong."""
+    machine = in_state(design, witness.geometry, changed)
     if machine.broken(None, (), None) is not None:
         return None
     op = design.operation(witness.step.operation)
-    taken = machine.attempt(op, witness.step.arguments, recorded(witness.step.answers))
+    taken = take(machine, op, witness.step.arguments, witness.step.answers, states)
     if taken is None or taken[0].answers != witness.step.answers:
         return None
     broken = aborted(taken[1]) if law is None else machine.breaks(law, op, witness.step.arguments, taken[1])
@@ -64,6 +67,26 @@ def _smaller(design: Outline, tables: Tables) -> Iterator[Tables]:
         for key in list(tables[kind.name]):
             for entry in _plainer(kind.value, tables[kind.name].get(key, kind.value.default())):
                 yield {**tables, kind.name: {**tables[kind.name], key: entry}}
+    yield from _with_small_numbers(design, tables)
+
+
+def _with_small_numbers(design: Outline, tables: Tables) -> Iterator[Tables]:
+    """The state with other numbers in the same order, each as small as that allows: what is compared with what stays as it is."""
+    of = {kind.name: kind.value for kind in design.tables if not isinstance(kind.value, PageKind)}
+    numbers = {n for name, kind in of.items() for entry in tables[name].values() for n in _numbers(kind, entry)} - {0}
+    small = {number: rank for rank, number in enumerate(sorted(numbers), 1)}
+    if any(number != rank for number, rank in small.items()):
+        yield {name: {key: _renumbered(of[name], entry, small) for key, entry in entries.items()} if name in of else entries
+               for name, entries in tables.items()}
+
+
+def _numbers(kind: Kind, value: Any) -> list[int]:
+    return [v for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True) if isinstance(leaf, NaturalKind)]
+
+
+def _renumbered(kind: Kind, value: Any, small: dict[int, int]) -> Any:
+    return kind.build(iter([small.get(v, v) if isinstance(leaf, NaturalKind) else v
+                            for (_, leaf), v in zip(kind.leaves(), kind.flatten(value), strict=True)]))
 
 
 def _plainer(kind: Kind, value: Any) -> Iterator[Any]:

@@ -34,7 +34,7 @@ from refmodel.engines.leaning import CutOffs
 from refmodel.engines.paths import PATHS, Path, Runs, Segment, real
 from refmodel.engines.questions import TIMEOUT, about
 from refmodel.engines.samples import Sample
-from refmodel.engines.scope import Scope
+from refmodel.engines.scope import Scope, larger, small
 from refmodel.engines.simulation import Simulated, simulated
 from refmodel.engines.standing import Claim, Shown, Standing
 from refmodel.engines.symbolic import CUT_OFF, Obligation, Symbolic
@@ -44,6 +44,7 @@ from refmodel.language.asking import Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
 from refmodel.language.laws import Law
+from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import Unsound
 
 __all__ = ["INITIAL", "SOUNDNESS", "TIMEOUT", "Audited", "Induction", "Judgement", "Path", "Proof", "Segment", "audit_operation",
@@ -92,7 +93,7 @@ class Induction:
         """How often laws had to be assumed farther from the run, less how often they had not, for each claim."""
         self._near = Standing(self.hypotheses, timeout, NEAR)
         self._far = Standing(self.hypotheses, timeout, FAR)
-        self._scope: Scope | None = None
+        self._scopes: dict[tuple[str, int], Scope] = {}
         self._taken = self._kept = False
         self._open: list[Callable[[], Iterator[Judgement]] | None] = []
         """For each path, how to ask again where nobody knows (None where everything is known)."""
@@ -212,7 +213,7 @@ class Induction:
     def _once_more(self, ask: Discharge, asked: Sequence[tuple[Judgement, tuple[Term, ...]]]) -> Iterator[Judgement]:
         """Where nobody knows, ask again with all that may help."""
         left = {number for number, (shown, _) in enumerate(asked) if shown.verdict == "unknown"}
-        for go in (ask.go_farthest, ask.go_everywhere):
+        for go in (ask.go_farthest, ask.go_beyond, ask.go_everywhere):
             if left:
                 go()
                 left = {number for number in left if not ask.refutes(asked[number][1])}
@@ -304,11 +305,17 @@ class Induction:
         """What the names that a law is claimed for are called in goals."""
         return [n.term for n in arbitrary_names(law, Symbolic(self.design, prune=False))]
 
-    def scope(self) -> Scope:
-        """The lawful states of the design's own geometry."""
-        if self._scope is None:
-            self._scope = Scope(self.design, self.formulas("s"), "s")
-        return self._scope
+    def scopes(self, bases: Sequence[str]) -> Iterator[list[Scope]]:
+        """The lawful states of the design's own geometry, and those of a larger one where that is not too much; for each of these
+        arbitrary states."""
+        for number, geometry in enumerate((small(self.design, 0), larger(self.design))):
+            if geometry is not None:
+                yield [self._scope(base, number, geometry) for base in bases]
+
+    def _scope(self, base: str, number: int, geometry: Geometry) -> Scope:
+        if (base, number) not in self._scopes:
+            self._scopes[base, number] = Scope(self.design, self.formulas(base), base, geometry)
+        return self._scopes[base, number]
 
 
 def prove_operation(design: Outline, name: str, clause: str | None = None, *, to_the_end: bool = True,

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import attrs
 
-from refmodel.engines.machine import Machine, Run, Told, changes, recorded
+from refmodel.engines.differences import changes
+from refmodel.engines.machine import Machine, Run, Told, recorded
 from refmodel.engines.progress_runs import Watched
 from refmodel.language.design import Outline
 from refmodel.language.sizes import Geometry
@@ -22,7 +23,7 @@ def replay(design: Outline, geometry: Geometry, run: Run) -> Iterator[Told]:
         outcome = machine.step(step)
         asked = tuple(machine.last_questions)
         broken = machine.broken_by(step, outcome)
-        told = Told(step, outcome, tuple(changes(design, machine.before, machine.state)), broken, asked)
+        told = Told(step, outcome, tuple(changes(design, machine.before, machine.state)), broken, asked, machine.begun(step))
         if watched is not None and broken is None:
             watched.step(step, machine.before, machine.state, asked)
         machine.settle()

@@ -112,6 +112,8 @@ class _Judged:
         verdicts = {law: every[law] for law in self.laws}
         unproved = [f"{j.operation} / {j.law.name if j.law else 'soundness'}: {j.why}" for j in done.judgements()
                     if j.verdict == "unknown"]
+        if any(j.law is None and j.verdict != "proved" for j in done.judgements()):
+            unproved.append("no law is shown while the text may go wrong: what follows then has no meaning")
         for law in self.laws:  # one law that is not proved puts the others in doubt, since each is assumed for the others
             others = [each.name for each in open_laws if each is not law]
             if verdicts[law] == Verdict.PROVED and others:
@@ -222,14 +224,14 @@ class _Judged:
         if law is None or law not in self.laws:
             return self._with_suggestion(self._with_counterexamples(report, refuted, (refuted,)), (refuted,))
         self.notice("prove", "a law is refuted; looking for a run that breaks it")
-        report, found = self._looked_for(report, refuted.operation, (law,))
+        report, found = self._looked_for(report, refuted, (law,))
         if found:
             return report
         self.notice("prove", "a law is not inductive; looking for every obligation that is refuted")
         every = self._with_witness()
         others = tuple(dict.fromkeys(j.law for j in every if j.law is not None and j.law is not law))
         if others:
-            report, found = self._looked_for(report, next(j.operation for j in every if j.law in others), others)
+            report, found = self._looked_for(report, next(j for j in every if j.law in others), others)
             if found:
                 return report
         return self._with_suggestion(self._with_counterexamples(report, refuted, every), every or (refuted,))
@@ -246,21 +248,28 @@ class _Judged:
         judgements = induction.prove(self.needed, all_failures=True).judgements()
         return tuple(j for j in judgements if j.witness is not None and (j.law is None or j.law in self.laws))
 
-    def _looked_for(self, report: EngineReport, operation: str, laws: tuple[Law, ...]) -> tuple[EngineReport, bool]:
-        """The report with a run that breaks one of these laws, if exploration finds one, and whether it did."""
-        verdicts, geometry = dict(report.verdicts), self.needed.cls.geometry
-        names = ", ".join(law.name for law in laws)
-        try:
-            done = exhaustive.explore(attrs.evolve(self.needed, laws=laws), geometry, seconds=WAY_THERE)
-        except (Unsound, BadDesign) as why:
-            return attrs.evolve(report, notes=(*report.notes, f"{names}: no run was looked for, because {why}")), False
-        if done.failure is not None:
-            verdicts[done.failure.broken.law or laws[0]] = Verdict.FAILS
-            return attrs.evolve(report, verdicts=verdicts, failure=done.failure, operation=operation), True
-        if done.complete:
+    def _looked_for(self, report: EngineReport, refuted: induction.Judgement, laws: tuple[Law, ...]) -> tuple[EngineReport, bool]:
+        """The report with a run that breaks one of these laws, if exploration finds one, and whether it did. It is looked for in
+        the design's own geometry, and in that of the counterexample if that is larger."""
+        verdicts, own = dict(report.verdicts), self.needed.cls.geometry
+        names, it = ", ".join(law.name for law in laws), "it" if len(laws) == 1 else "them"
+        there = own if refuted.witness is None else refuted.witness.geometry
+        wider = there != own and any(there.size(sort) > own.size(sort) for sort in there.sizes)
+        notes, complete = report.notes, True
+        for geometry in (own, there) if wider else (own,):
+            try:
+                done = exhaustive.explore(attrs.evolve(self.needed, laws=laws), geometry, seconds=WAY_THERE)
+            except (Unsound, BadDesign) as why:
+                return attrs.evolve(report, notes=(*notes, f"{names}: no run was looked for, because {why}")), False
+            if done.failure is not None:
+                verdicts[done.failure.broken.law or laws[0]] = Verdict.FAILS
+                return attrs.evolve(report, verdicts=verdicts, failure=done.failure, operation=refuted.operation,
+                                    geometry=geometry), True
+            complete = complete and done.complete
+            notes += (f"{names}: {explored_words(done, geometry)}, and no run breaks {it}",)
+        if complete:
             verdicts.update(dict.fromkeys(laws, Verdict.NOT_INDUCTIVE))
-        words = f"{names}: {explored_words(done, geometry)}, and no run breaks {'it' if len(laws) == 1 else 'them'}"
-        return attrs.evolve(report, verdicts=verdicts, notes=(*report.notes, words)), False
+        return attrs.evolve(report, verdicts=verdicts, notes=notes), False
 
     def _with_counterexamples(self, report: EngineReport, first: induction.Judgement, every: Sequence[induction.Judgement]
                               ) -> EngineReport:

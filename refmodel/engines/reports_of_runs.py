@@ -13,6 +13,7 @@ from refmodel.engines.asked import Asked, Notice
 from refmodel.engines.audit import drawn
 from refmodel.engines.compiled.comparing import Comparing
 from refmodel.engines.disagreeing import disagreement
+from refmodel.engines.layout import TOO_LARGE
 from refmodel.engines.machine import PENDING, Failure
 from refmodel.engines.progress_runs import Ended, end_everything
 from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
@@ -89,7 +90,8 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     else:
         verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED)
     return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry,
-                        notes=never(design, applied) if complete else (), numbers=numbers)
+                        notes=never(design, applied) if complete else (), numbers=numbers,
+                        endless=any(d.too_large for _, d in explored))
 
 
 def _under_way(design: Outline) -> str:
@@ -115,8 +117,8 @@ def _compared(design: Outline, seed: int) -> str:
 
 def explored_words(done: exhaustive.Exploration, geometry: Geometry) -> str:
     """How far an exploration came, in words."""
-    why = f" ({done.why})" if done.why else ""
-    to_the_end = "to the last state" if done.complete else f"to depth {done.depth}, not to the end{why}"
+    why = f", where {TOO_LARGE}" if done.too_large else ", not to the end"
+    to_the_end = "to the last state" if done.complete else f"to depth {done.depth}{why}"
     return (f"{done.states:,} states in {done.classes:,} classes up to names, {done.steps:,} steps, depth {done.depth}, "
             f"{to_the_end}, {done.reading}{_loss(done)}; {geometry}")
 

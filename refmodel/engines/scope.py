@@ -16,7 +16,8 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted
-from refmodel.engines.machine import Broken, Machine, Step, aborted, recorded
+from refmodel.engines.machine import Broken, Machine, Step, aborted
+from refmodel.engines.parts import put, take
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table, zeroes
 from refmodel.engines.terms import Term, constant, packed, sort_of
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from refmodel.engines.formulas import Formula
 
 
+LAWS = 2_000
+"""Laws at names, up to which a counterexample is looked for in a larger geometry too."""
 NAMES = 5
 """Names of a sort in which a counterexample is looked for, at most: every law is assumed at all of them."""
 SPOKEN_OF = 1_000
@@ -57,15 +60,30 @@ class Witness:
     step: Step
     outcome: Any
     broken: Broken
+    earlier: tuple[dict[str, dict[Any, Any]], ...] = ()
+    """For an operation that others interrupt: the lawful states from which it took its earlier parts. ``tables`` is the one from
+    which it goes on, and breaks the law."""
+
+
+def small(design: Outline, more: int) -> Geometry:
+    """A design's own geometry with so many names more of each sort, and with ``NAMES`` at most."""
+    own = design.cls.geometry
+    return attrs.evolve(own, sizes={sort: min(own.size(sort) + more, NAMES) for sort in sorts_of(design)})
+
+
+def larger(design: Outline) -> Geometry | None:
+    """A geometry with a name more of each sort; None if there is none, or if too many laws would have to be assumed in it."""
+    geometry = small(design, 1)
+    laws = sum(math.prod(len(list(kind.values(geometry))) for _, kind in law.names) for law in design.laws if law.of_state)
+    return None if geometry == small(design, 0) or laws > LAWS else geometry
 
 
 class Scope:
-    """The lawful states of one geometry."""
+    """The lawful states of one geometry: the design's own, or one with more names of each sort."""
 
-    def __init__(self, design: Outline, formulas: Sequence[Formula], base: str) -> None:
+    def __init__(self, design: Outline, formulas: Sequence[Formula], base: str, geometry: Geometry | None = None) -> None:
         self.design, self.base = design, base
-        self.geometry = attrs.evolve(design.cls.geometry, sizes={
-            **{sort: min(design.cls.geometry.size(sort), NAMES) for sort in sorts_of(design)}})
+        self.geometry = geometry or small(design, 0)
         self._reading = Symbolic(design, prune=False)
         self.asserted: list[Term] = []
         self._name_names()
@@ -201,23 +219,27 @@ class Scope:
     # ------------------------------------------------------------ from a model to a run
 
     def witness(self, model: Any, op: Operation, arguments: Sequence[Any], answers: Sequence[Any],
-                law: Law | None) -> Witness | None:
-        """The run that a model describes, if it does break the law; without a law, if the text goes wrong."""
+                law: Law | None, earlier: Sequence[Scope] = ()) -> Witness | None:
+        """The run that a model describes, if it does break the law; without a law, if the text goes wrong. ``earlier``: the states
+        from which an operation that others interrupt takes its earlier parts."""
         decoder = _Decoder(self, model)
-        tables = {t.name: self._table(decoder, t.name) for t in self.design.tables}
+        *before, tables = [scope.decoded(decoder) for scope in (*earlier, self)]
         given = tuple(decoder.value(kind, a) for (_, kind), a in zip(op.parameters, arguments, strict=True))
         replies = tuple(decoder.value(*a) if isinstance(a, tuple) else a for a in answers)
         machine = Machine(self.design, self.geometry)
-        for name, entries in tables.items():
-            getattr(machine.state, name).update(entries)
-            getattr(machine.before, name).update(entries)
-        if machine.broken(None, (), None) is not None:
-            return None
-        taken = machine.attempt(op, given, recorded(replies))
+        for state in (*before, tables):
+            put(machine, state)
+            if machine.broken(None, (), None) is not None:
+                return None
+        taken = take(machine, op, given, replies, (*before, tables))
         if taken is None:
             return None
         broken = machine.breaks(law, op, given, taken[1]) if law is not None else aborted(taken[1])
-        return None if broken is None else Witness(self.geometry, tables, taken[0], taken[1], broken)
+        return None if broken is None else Witness(self.geometry, tables, taken[0], taken[1], broken, tuple(before))
+
+    def decoded(self, decoder: _Decoder) -> dict[str, dict[Any, Any]]:
+        """The state that a model describes."""
+        return {t.name: self._table(decoder, t.name) for t in self.design.tables}
 
     def _table(self, decoder: _Decoder, name: str) -> dict[Any, Any]:
         kind = self.design.table(name)

@@ -26,7 +26,8 @@ from refmodel.engines.corresponding import (
     shows,
     shows_all_of,
 )
-from refmodel.engines.machine import RESUME, Broken, Change, Failure, Machine, Run, changes, copy_of, recorded
+from refmodel.engines.differences import Change, changes
+from refmodel.engines.machine import RESUME, Broken, Failure, Machine, Run, copy_of, recorded
 from refmodel.engines.random import Search
 from refmodel.engines.shrink import shortened
 from refmodel.engines.stepwise import every_answer
@@ -92,7 +93,9 @@ class SimulatedMachine(Machine):
 
     def _begun_as(self, op: Operation, arguments: tuple[Any, ...]) -> tuple[Operation, tuple[Any, ...]]:
         """The operation that a step belongs to: for one that goes on, what it began as."""
-        return self._resumed if op.name == RESUME and self._resumed is not None else (op, arguments)
+        if op.name == RESUME and self._resumed is not None:
+            return self._resumed.op, self._resumed.arguments
+        return op, arguments
 
     # ------------------------------------------------------------ the other design
 

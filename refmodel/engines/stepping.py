@@ -12,7 +12,8 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import RESUME, Broken, Change, Machine, Run, Step, Told, changes
+from refmodel.engines.differences import Change, changes
+from refmodel.engines.machine import RESUME, Begun, Broken, Machine, Run, Step, Told
 from refmodel.engines.samples import Tables, entries_of, in_state
 from refmodel.engines.stepwise import every_answer, reached
 from refmodel.language.asking import Premises, answering
@@ -38,6 +39,8 @@ class Offer:
     changes: tuple[Change, ...]
     broken: Broken | None
     """The law that the step would break."""
+    begun: Begun | None
+    """Where a split operation began that would go on."""
 
 
 @attrs.frozen
@@ -92,7 +95,7 @@ class Stepping:
         outcome = self.machine.step(step)
         op = self.machine.operation_of(step)
         told = Told(step, outcome, tuple(changes(self.design, self.machine.before, self.machine.state)),
-                    self.machine.broken(op, step.arguments, outcome), tuple(self.machine.last_questions))
+                    self.machine.broken(op, step.arguments, outcome), tuple(self.machine.last_questions), self.machine.begun(step))
         self.machine.settle()
         self.told.append(told)
         return told
@@ -174,8 +177,8 @@ def _offers(machine: Machine, resumed: Callable[[], Machine]) -> Iterator[Offer]
         for offer in _answered(machine, op, arguments):
             yield offer
             machine.undo()
-            for _, _, body in machine.pending[under_way:]:
-                body.close()
+            for each in machine.pending[under_way:]:
+                each.body.close()
             del machine.pending[under_way:]
 
 
@@ -188,7 +191,8 @@ def _answered(machine: Machine, op: Operation, arguments: tuple[Any, ...]) -> It
             step, outcome = taken
             asked = tuple(machine.last_questions)
             broken = machine.broken(op, arguments, outcome)
-            yield Offer(step, asked, outcome, tuple(changes(machine.design, machine.before, machine.state)), broken)
+            made = tuple(changes(machine.design, machine.before, machine.state))
+            yield Offer(step, asked, outcome, made, broken, machine.begun(step))
 
 
 def identity(design: Outline, tables: Tables) -> frozenset[Any]:

@@ -123,7 +123,7 @@ def _identity(machine: Machine) -> Any:
     """A state, with what the split operations under way remember."""
     tables = tuple(frozenset((key, plain(entry)) for key, entry in getattr(machine.state, t.name).items())
                    for t in machine.design.tables)
-    return tables, tuple((op.name, arguments, _remembered(machine, body.gi_frame)) for op, arguments, body in machine.pending)
+    return tables, tuple((each.op.name, each.arguments, _remembered(machine, each.body.gi_frame)) for each in machine.pending)
 
 
 def _remembered(machine: Machine, frame: FrameType | None) -> tuple[int, Any]:

@@ -237,7 +237,7 @@ class Table:
             leaves = list(self._leaves_of(value))
         parts = self.parts(key)
         for nobody in self.nobody(parts):
-            self.reading.must(negation(nobody), f"a store to {self.kind.name} under the name of nobody")
+            self.reading.must(negation(nobody), f"a store to {self.kind.name} under NOTHING")
         self.writes.append(Put(self.reading.stamp(), parts, tuple(leaves)))
 
     def __delitem__(self, key: Any) -> None:
@@ -306,7 +306,7 @@ class SymbolicPage:
         leaves = [term_of(self.reading, kind, v) for (_, kind), v in zip(self.kind.leaves(), flat, strict=True)]
         at = self._at(index)
         if isinstance(self.kind.index, NameKind):
-            self.reading.must(negation(same(at, constant(self.kind.index, NOTHING))), "a cell under the name of nobody")
+            self.reading.must(negation(same(at, constant(self.kind.index, NOTHING))), "a cell under NOTHING")
         return SymbolicPage(self.reading, self.kind, z3.Store(self.array, at, self.cells.pack(leaves)))
 
     def _at(self, index: Any) -> Term:

@@ -108,7 +108,7 @@ class _Block:
 
     def codes(self) -> list[npt.NDArray[np.int64]]:
         """For each part of the keys its code in each of them."""
-        return list(np.indices(self.sizes).reshape(len(self.sizes), -1))
+        return list(np.indices(self.sizes).reshape(len(self.sizes), -1)) if self.sizes else []
 
     def rows(self, position: int) -> npt.NDArray[np.int64]:
         """The rows of one scalar, one for each key."""

@@ -69,7 +69,8 @@ def chosen(folder: Path, names: Sequence[str] = (), slow: bool = True) -> list[i
     theorems = theorems_of(folder)
     unknown = [name for name in names if not any(name in t.name for t in theorems)]
     if unknown:
-        raise BadDesign(f"{unknown[0]}: in no theorem's name")
+        raise BadDesign(f"{unknown[0]}: in no theorem's name; expected a part of one, such as {theorems[0].name}. "
+                        f"A design is proved by refmodel check {unknown[0]} --engine prove")
     return [number for number, theorem in enumerate(theorems)
             if (not names or any(name in theorem.name for name in names)) and (slow or not theorem.slow)]
 

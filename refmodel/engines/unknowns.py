@@ -38,7 +38,9 @@ def reasons(conditions: Sequence[Term], known: Iterable[Hypotheses], goal: Term)
 
 
 def _path(conditions: Sequence[Term]) -> str:
-    said = [text for text in map(in_words, conditions) if not re.fullmatch(r"\w+ is not NOTHING", text)]  # true of every argument
+    wording = _Wording(several=len(bases_of(conditions)) > 1)
+    texts = [wording.of(term, 0) for term in conditions]
+    said = [text for text in texts if not re.fullmatch(r"\w+ is not NOTHING", text)]  # true of every argument
     if not said:
         return "This is about every path."
     more = f"; and {len(said) - CONDITIONS} conditions more" if len(said) > CONDITIONS else ""
@@ -75,6 +77,12 @@ def _counts(known: Hypotheses, goal: Term) -> Iterator[str]:
             yield f"It was not related to another count of {counted.table}."
 
 
+def bases_of(conditions: Iterable[Term]) -> frozenset[str]:
+    """The arbitrary states that conditions speak of: ``s``, and after each yield another."""
+    names = {each.decl().name() for term in conditions for each in _subterms(term)}
+    return frozenset(found[1] for name in names if (found := re.match(r"(s\d*)\.", name)))
+
+
 def _subterms(term: Term) -> Iterator[Term]:
     seen: set[int] = set()
     todo = [term]
@@ -97,9 +105,11 @@ def in_words(term: Term) -> str:
 
 
 class _Wording:
-    """The words of one term's parts, each found once."""
+    """The words of terms' parts, each found once."""
 
-    def __init__(self) -> None:
+    def __init__(self, several: bool = False) -> None:
+        """``several``: terms speak of more than one state, so that it is said of which."""
+        self._several = several
         self._known: dict[tuple[int, int], str] = {}
 
     def of(self, term: Term, depth: int) -> str:
@@ -130,7 +140,7 @@ class _Wording:
         name = term.decl().name()
         if kind != z3.Z3_OP_UNINTERPRETED:
             return str(term) if not inside else f"{name}({', '.join(inside)})"
-        return _symbol(name, inside)
+        return _symbol(name, inside, self._several)
 
     def _denied(self, term: Term, depth: int) -> str:
         kind, children = term.decl().kind() if z3.is_app(term) else None, term.children()
@@ -147,20 +157,27 @@ class _Wording:
         return f"({text})" if kind in _JOINED or computed else text
 
 
-def _symbol(name: str, inside: Sequence[str]) -> str:
+def _symbol(name: str, inside: Sequence[str], several: bool) -> str:
     """A symbol of the reading's: an entry's field, a count, an argument, an arbitrary name, an answer."""
+    when = _when(name) if several else ""
     if name.endswith(".NOTHING"):
         return "NOTHING"
     if counted := re.fullmatch(r"\w+\.count!(\w+)\..*", name):
-        return f"the count of {counted[1]}"
+        return f"the count of {counted[1]}{when}"
     if inside and name.endswith("!domain"):
-        return f"[{', '.join(inside)}] is in {name.removesuffix('!domain').partition('.')[2]}"
+        return f"[{', '.join(inside)}] is in {name.removesuffix('!domain').partition('.')[2]}{when}"
     if inside:
         _, table, *path = name.replace("!", ".").split(".")
         place = f"{table}[{', '.join(inside)}]"
-        return place if path == ["value"] else f"{place}.{'.'.join(path)}"
+        return "".join([place, *(f".{part}" for part in path if path != ["value"]), when])
     if arbitrary := re.fullmatch(r"any!!(\w+)\.(\d+)", name):
         return f"some {arbitrary[1].lower()} {arbitrary[2]}" if arbitrary[2] != "1" else f"some {arbitrary[1].lower()}"
     if answer := re.fullmatch(r"(?:\w+\.)?choice!(\d+)(.*)", name):
         return f"choice {int(answer[1]) + 1}{answer[2]}"
     return name.partition("!")[2] or name
+
+
+def _when(name: str) -> str:
+    """Of which state an entry is, where an operation lets others run."""
+    base = re.match(r"s(\d*)\.", name)
+    return "" if base is None else f" after yield {base[1]}" if base[1] else " at first"

@@ -144,6 +144,8 @@ class EngineReport:
     """Operations that never applied, so that runs have shown nothing of them."""
     why: str = ""
     """Why the engine gave no answer."""
+    endless: bool = False
+    """Whether a number grows beyond what exploration keeps, so that it ended before the last state, however long it may take."""
     disagreement: Disagreement | None = None
     remembered: bool = False
     """Whether the answer was given before, of the very same text."""
@@ -172,11 +174,17 @@ def status_of(reports: Sequence[EngineReport]) -> Status:
     """What a design's reports come to."""
     if any(r.failed for r in reports):
         return FAILS
+    reports = [r for r in reports if not (r.endless and _proves_all_of(r, reports))]
     if not reports or any(r.undecided for r in reports) or not all(_is_shown(law, reports) for r in reports for law in r.verdicts):
         return UNDECIDED
     if not any(r.engine in COMPLETE for r in reports) and all(r.lacking for r in reports):
         return UNDECIDED
     return HOLDS
+
+
+def _proves_all_of(report: EngineReport, reports: Sequence[EngineReport]) -> bool:
+    """Whether a proof has shown every law of a report: it has no bound, and needs no exploration."""
+    return any(r.engine == "prove" and all(r.verdicts.get(law) == Verdict.PROVED for law in report.verdicts) for r in reports)
 
 
 def _is_shown(law: Law, reports: Sequence[EngineReport]) -> bool:
@@ -202,7 +210,10 @@ def _shown(reports: Sequence[EngineReport]) -> str:
     engines = {r.engine: r for r in reports}
     of = next((f" of {r.clause}" for r in reports if r.clause), "")
     if "prove" in engines:
-        too = ", and in every state of this geometry" if "exhaustive" in engines else ""
+        explored = engines.get("exhaustive")
+        too = "" if explored is None else ", and in every state of this geometry"
+        if explored is not None and explored.endless:
+            too = f"; exploration ended at depth {explored.numbers.depth}, because numbers grow without bound"
         return f"every law{of} holds, for any number of names{too}"
     if "exhaustive" in engines:
         return f"every law{of} holds in every state of this geometry"
@@ -215,6 +226,8 @@ def _open(reports: Sequence[EngineReport]) -> str:
     if not reports or not any(r.verdicts for r in reports):
         return "nothing was judged"
     said = [f"{r.engine} gave no answer" for r in reports if r.why]
+    said += ["exploration ended before the last state, because numbers grow without bound: bound them by require"
+             for r in reports if r.endless]
     if any(Verdict.NOT_INDUCTIVE in r.verdicts.values() for r in reports):
         said.append("a law holds in every state of this geometry; it is not shown for all sizes, because it is not inductive")
     elif any(r.witness is not None for r in reports):

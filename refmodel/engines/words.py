@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-from refmodel.engines.machine import Broken, Change, Step, Told
+from refmodel.engines.differences import Change
+from refmodel.engines.machine import Begun, Broken, Step, Told
 from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault
 from refmodel.language.design import Outline
@@ -76,8 +77,10 @@ def names_of(broken: Broken) -> str:
     return ", ".join(f"{name} = {shown(kind, value)}" for (name, value), kind in zip(broken.names, kinds, strict=False))
 
 
-def call(design: Outline, step: Step) -> str:
-    """A step as a call: ``share(vm=vm0, gfn=gfn0)``."""
+def call(design: Outline, step: Step, begun: Begun | None = None) -> str:
+    """A step as a call: ``share(vm=vm0, gfn=gfn0)``; for an operation that goes on, with the step in which it began."""
+    if begun is not None:
+        return f"step {begun.number} goes on: {call(design, begun.step)}"
     return f"{step.operation}({', '.join(arguments_of(design, step))})"
 
 
@@ -93,7 +96,7 @@ def trace_text(design: Outline, steps: Sequence[Told]) -> str:
     lines = ["power on"]
     for number, told in enumerate(steps, 1):
         asked = f"   {', '.join(told.asked)}" if told.asked else ""
-        lines.append(f"{number:>3}. {call(design, told.step)}{asked}")
+        lines.append(f"{number:>3}. {call(design, told.step, told.begun)}{asked}")
         lines += ["       {}  {}  ->  {}".format(*change_text(design, change)) for change in told.changes]
         if attrs.has(type(told.outcome)):
             lines.append(f"       shows {shown(kind_of(type(told.outcome)), told.outcome)}")

@@ -39,6 +39,9 @@ class Writer:
         sys.modules[self.module.__name__] = self.module  # a law travels between processes by its place
         space = self.module.__dict__
         space.update({word: getattr(language, word) for word in WORDS}, Any=Any)
+        self._subject = _own_name(design.cls)
+        if self._subject is not None:
+            space[self._subject] = design.cls
         self._taken = {law.name for law in design.laws}
         known = _vocabulary(design)
         self._types: dict[Scalar, str] = {FlagKind(): "bool"}
@@ -64,7 +67,8 @@ class Writer:
         """A law, and its text."""
         name = self._unused(label)
         given = "".join(f", {n}: {self._types[kind]}" for n, kind in names)
-        text = f'@law("{CLAUSE}", "{sentence}")\ndef {name}(s: Any{given}) -> Any:\n    return {body}\n'
+        state = "Any" if self._subject is None else f'"{self._subject}"'
+        text = f'@law("{CLAUSE}", "{sentence}")\ndef {name}(s: {state}{given}) -> Any:\n    return {body}\n'
         file = f"/written/{self.module.__name__}/{name}.py"
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
         exec(compile(text, file, "exec", dont_inherit=True), self.module.__dict__)
@@ -83,6 +87,11 @@ class Writer:
         words = ", ".join(sorted([*used, *(["Name"] if types else [])]))
         return "\n".join([f"from typing import {'Annotated, ' if types else ''}Any", "", f"from refmodel.language import {words}",
                           *needed])
+
+
+def _own_name(cls: type) -> str | None:
+    """What the module of a class calls it; None if it is no name there, as of a class that is made by a function."""
+    return cls.__name__ if getattr(sys.modules.get(cls.__module__), cls.__name__, None) is cls else None
 
 
 def _vocabulary(design: Outline) -> dict[str, Any]:

@@ -126,7 +126,8 @@ class Calls(Expressions):
         first = next(iter(frame.names.values()), None)
         mine = frame.names.get(frame.text.node.args.args[0].arg) if frame.text.node.args.args else first
         if node.args or node.keywords or not isinstance(home, Known) or not isinstance(mine, State):
-            return self.complain("super() stands in a method of a design, without arguments", node)
+            what = "super() is given arguments" if node.args or node.keywords else "super() stands outside the methods of a design"
+            return self.complain(f"{what}; expected super() without arguments, in a method of a design", node)
         return State(mine.cls, after=home.value)
 
     def _quantified(self, node: ast.Call) -> Type:
@@ -186,7 +187,9 @@ class Calls(Expressions):
         looked = self.condition(where, [within.value, *within.keys], node, "a condition of count")
         self.looked_at_by_counts += [(self.complaint(
             "what is counted depends on the entry, its key, names, and tables that no operation writes to: the condition may not "
-            f"look at {name}", node), name) for name in sorted(looked.reads)]
+            f"look at {name}; an entry whose key does not depend on what is counted can be looked up before, into a local name",
+            node), name)
+            for name in sorted(looked.reads)]
         self.effects.reads.add(within.name)
         return NATURAL
 

@@ -346,7 +346,8 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
         except BadDesign as why:
             raise BadDesign(f"{place}: parameter {parameter.name}: {why}") from None
     if by_guest and not isinstance(dict(parameters).get("vm"), NameKind):
-        raise BadDesign(f"{place}: a guest's step needs a parameter called vm, which says whose it is")
+        raise BadDesign(f"{place}: a guest's step needs a parameter called vm, which says whose it is; expected "
+                        "vm: Vm among its parameters, or @operation for a step that is no VM's")
     split = inspect.isgeneratorfunction(method)
     returns = hints.get("return")
     if split and typing.get_origin(returns) is collections.abc.Generator:

@@ -165,6 +165,8 @@ class _Number(Opaque):
     """What words and naturals have in common: order, and arithmetic that must not leave the kind."""
 
     __slots__ = ()
+    said = ""
+    """The kind that a result has to be of, in words."""
 
     def __bool__(self) -> bool:
         return bool(self != 0)
@@ -188,7 +190,7 @@ class _Number(Opaque):
     def _arithmetic(self, operator: str, a: Any, b: Any) -> Any:
         term, sound = self.reading.arithmetic(operator, self.kind, a, b)
         if sound is not None:
-            self.reading.must(sound, f"{operator} leaves the values of a {self.noun}")
+            self.reading.must(sound, f"the result of {operator} may be no {self.said}")
         return type(self)(self.reading, self.kind, term)
 
     def __add__(self, other: Any) -> Any:
@@ -207,6 +209,7 @@ class _Number(Opaque):
 class OpaqueNatural(_Number):
     __slots__ = ()
     noun = "count"
+    said = "natural number, which is at least 0"
     __hash__ = Opaque.__hash__
 
 
@@ -215,6 +218,7 @@ class OpaqueWord(_Number):
 
     __slots__ = ()
     noun = "word"
+    said = "word of this width"
 
     def __mul__(self, other: Any) -> Any:
         return self._arithmetic("*", self.term, self._lift(other))

@@ -28,7 +28,7 @@ class Total(dict[K, V]):
 
     def __setitem__(self, key: K, value: V) -> None:
         if key == NOTHING or (isinstance(key, tuple) and NOTHING in key):
-            raise KeyError("a store under the name of nobody")
+            raise KeyError("a store under NOTHING")
         self.changed = True
         dict.__setitem__(self, key, value)
 
@@ -67,7 +67,7 @@ class Page(Generic[K, V]):
     def put(self, index: K, cell: V) -> Page[K, V]:
         """This page with one cell replaced. Raises KeyError under the name of nobody."""
         if index == NOTHING:
-            raise KeyError("a cell under the name of nobody")
+            raise KeyError("a cell under NOTHING")
         return Page(self.zero, {**self.cells, index: cell})
 
     def is_zero(self) -> bool:

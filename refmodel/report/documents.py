@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -75,6 +75,8 @@ class CounterexampleDocument(BrokenDocument):
     entries: tuple[EntryDocument, ...]
     other_entries: int
     """How many further entries matter to nothing and are not shown."""
+    earlier: tuple[tuple[EntryDocument, ...], ...] = ()
+    """For an operation that others interrupt: the entries of each state from which it took an earlier part."""
 
 
 @attrs.frozen
@@ -304,7 +306,10 @@ def _broken(broken: Broken) -> dict[str, Any]:
 
 
 def _counterexample(outline: Outline, case: Counterexample) -> CounterexampleDocument:
-    entries = tuple(EntryDocument(f"{table}[{place(outline.table(table), key)}]", shown_value(outline.table(table).value, value))
-                    for table, key, value in case.entries)
+    def documents(entries: Iterable[tuple[str, Any, Any]]) -> tuple[EntryDocument, ...]:
+        return tuple(EntryDocument(f"{table}[{place(outline.table(table), key)}]", shown_value(outline.table(table).value, value))
+                     for table, key, value in entries)
+
     return CounterexampleDocument(**_broken(case.witness.broken), operation=case.operation, step=call(outline, case.witness.step),
-                                  entries=entries, other_entries=case.others)
+                                  entries=documents(case.entries), other_entries=case.others,
+                                  earlier=tuple(map(documents, case.earlier)))

@@ -37,7 +37,7 @@ def entry_texts(design: Outline, entries: Mapping[str, Mapping[Any, Any]]) -> di
 def offer_text(design: Outline, offer: Offer) -> str:
     """A step that may come next, with what it asks and the answers: ``populate(vm=vm0, gfn=gfn1)   mfn 0``."""
     asked = f"   {', '.join(offer.asked)}" if offer.asked else ""
-    return f"{call(design, offer.step)}{asked}"
+    return f"{call(design, offer.step, offer.begun)}{asked}"
 
 
 def comes_of_it(offer: Offer) -> str:
@@ -72,7 +72,7 @@ def graph(stepping: Stepping, spec: str, most: int = STATES, ended: Callable[[in
     run = stepping.run
     parts = [Run(run.initial, run.steps[:taken]) for taken in range(len(run.steps) + 1)]
     at = [found.number(Stepping(design, stepping.geometry, part)) for part in parts]
-    path = [(call(design, told.step), number) for told, number in zip(stepping.told, at[1:], strict=True)]
+    path = [(call(design, told.step, told.begun), number) for told, number in zip(stepping.told, at[1:], strict=True)]
     todo = deque([at[-1], *reversed(at[:-1])])
     while todo:
         todo.extend(found.expand(todo.popleft()))

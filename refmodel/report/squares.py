@@ -10,6 +10,7 @@ import attrs
 from refmodel.bare_machines import bare_machine
 from refmodel.engines.corresponding import shown_by
 from refmodel.engines.machine import Failure
+from refmodel.engines.replaying import replay
 from refmodel.engines.simulation_runs import square
 from refmodel.engines.words import call, change_text, outcome_text, shown
 from refmodel.language.annotations import kind_of
@@ -62,10 +63,11 @@ def of_failure(design: Outline, other: Outline, failure: Failure) -> Drawn:
     told = [change_text(other, change) for change in found.entries]
     apart = [f"{where}: {theirs} for {other.name}, and {mine} for {name}" for where, theirs, mine in told]
     last = failure.run.steps[-1]
+    begun = next(reversed(list(replay(design, design.cls.geometry, failure.run)))).begun
     mine, theirs = _shows(design, last.operation, outcome), _shows(other, found.operation, found.outcome)
     if mine != theirs:
         apart.append(f"{other.name} shows {theirs}, and {name} shows {mine}")
-    return Drawn("monitored state" if is_bare else design.name, _short(call(design, last)), mine, other.name,
+    return Drawn("monitored state" if is_bare else design.name, _short(call(design, last, begun)), mine, other.name,
                  found.operation or "no step", theirs, tuple(apart or ["what the step may ask or answer differs"]))
 
 

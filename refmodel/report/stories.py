@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -10,10 +10,9 @@ import attrs
 from refmodel.bare import Event, Reply
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.counterexamples import Counterexample
-from refmodel.engines.machine import Broken, Machine, Run, changes, recorded
+from refmodel.engines.machine import Broken, Machine, Run, recorded
 from refmodel.engines.replaying import replay
-from refmodel.engines.samples import in_state
-from refmodel.engines.words import ABSENT, arguments_of, call, names_of, parts, place, shown
+from refmodel.engines.words import ABSENT, call, names_of, parts, place, shown
 from refmodel.language import Law
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
@@ -89,7 +88,7 @@ def of_run(design: Outline, geometry: Geometry, run: Run, title: str, footer: st
         looked_at = frozenset() if wrong is None else concerned(design, state, wrong.law, dict(wrong.names))
         fields = None if wrong is None or wrong.law is None else design.mentions(wrong.law)
         steps.append(StoryStep(
-            f"{number}. {told.step.operation}({', '.join(arguments_of(design, told.step))})", ", ".join(told.asked),
+            f"{number}. {call(design, told.step, told.begun)}", ", ".join(told.asked),
             tuple(_change(design, c.table, c.key, c.was, c.now) for c in told.changes), _square(told.outcome),
             None if wrong is None else _verdict(wrong), picture(design, state, Marked(changed, looked_at, only, fields))))
     return Story(title, tuple(steps), footer)
@@ -112,23 +111,37 @@ def of_counterexample(design: Outline, case: Counterexample, title: str) -> Stor
     state = {kind.name: dict[Any, Any]() for kind in design.tables}
     for table, key, value in case.entries:
         state[table][key] = value
-    machine = in_state(design, witness.geometry, witness.tables)
-    machine.attempt(design.operation(witness.step.operation), witness.step.arguments, recorded(witness.step.answers))
-    made = tuple(changes(design, machine.before, machine.state))
+    made = case.changes
     after = {table: dict(entries) for table, entries in state.items()}
     for change in made:
         after[change.table][change.key] = change.now
         if change.now is None or change.now == _default(design.table(change.table)):
             del after[change.table][change.key]
-    entries = tuple(_change(design, table, key, None, value) for table, key, value in case.entries)
     looked_at = concerned(design, after, witness.broken.law, dict(witness.broken.names))
     fields = None if witness.broken.law is None else design.mentions(witness.broken.law)
+    going_on = "others run, and it goes on in a lawful state"
+    begun = [_lawful(design, going_on if number else f"{case.operation} begins in a lawful state", entries)
+             for number, entries in enumerate(case.earlier)]
+    head = going_on if begun else "a lawful state"
     return Story(title, (
-        StoryStep("a lawful state", case.of_others(), entries, None, None, picture(design, state, Marked())),
-        StoryStep(f"1. {call(design, witness.step)}", "", tuple(_change(design, c.table, c.key, c.was, c.now) for c in made),
+        *begun,
+        _lawful(design, head, case.entries, case.of_others()),
+        StoryStep(f"1. {call(design, witness.step)}", ", ".join(case.asked),
+                  tuple(_change(design, c.table, c.key, c.was, c.now) for c in made),
                   _square(witness.outcome), _verdict(witness.broken),
                   picture(design, after, Marked(frozenset((c.table, c.key) for c in made), looked_at, fields=fields)))),
-        "If no run gets to the first state, a law is missing that excludes it.")
+        "If no run gets to the first state, a law is missing that excludes it." if not begun else
+        "If no run gets from the one state to the other, say so by a law, or by require after the yield.")
+
+
+def _lawful(design: Outline, title: str, entries: Iterable[tuple[str, Any, Any]], detail: str = "") -> StoryStep:
+    """A lawful state, as far as its entries matter."""
+    state = {kind.name: dict[Any, Any]() for kind in design.tables}
+    made = []
+    for table, key, value in entries:
+        state[table][key] = value
+        made.append(_change(design, table, key, None, value))
+    return StoryStep(title, detail, tuple(made), None, None, picture(design, state, Marked()))
 
 
 def _default(kind: TableKind) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
@@ -13,9 +14,10 @@ from rich.tree import Tree
 
 from refmodel.engines.bench import Kill
 from refmodel.engines.counterexamples import Counterexample
-from refmodel.engines.machine import Broken, Change, Told
+from refmodel.engines.differences import Change
+from refmodel.engines.machine import Broken, Told
 from refmodel.engines.verdicts import BAD, GOOD, Disagreement, EngineReport, Verdict
-from refmodel.engines.words import arguments_of, change_text, names_of, outcome_text, place, shown
+from refmodel.engines.words import call, change_text, names_of, outcome_text, place, shown
 from refmodel.language.design import Outline
 from refmodel.oracle.judging import Verdict as Judged
 from refmodel.oracle.known import known_of
@@ -70,9 +72,8 @@ def _change(design: Outline, change: Change) -> Text:
 
 def step_title(design: Outline, number: int, told: Told) -> Text:
     """A step with its arguments by name."""
-    step = told.step
-    given = arguments_of(design, step)
-    title = Text.assemble((f"{number}. ", "bold"), (step.operation, "bold"), f"({', '.join(given)})")
+    name, bracket, given = call(design, told.step, told.begun).partition("(")
+    title = Text.assemble((f"{number}. ", "bold"), (name, "bold"), f"{bracket}{given}")
     if told.asked:
         title.append(f"   {', '.join(told.asked)}", "dim")
     return title
@@ -106,17 +107,30 @@ def broken_clause(broken: Broken) -> Text:
 
 def witness_story(design: Outline, case: Counterexample) -> Group:
     """A step that leads from a lawful state to an unlawful one."""
-    tree = Tree(Text("a lawful state; if no run gets to it, a law is missing that excludes it", "bold"))
-    for table, key, value in case.entries:
-        kind = design.table(table)
-        tree.add(Text.assemble((f"{table}[{place(kind, key)}]", "cyan"), f"  {shown(kind.value, value)}"))
+    begun = [_state(design, "others run; it goes on in a lawful state" if number else f"{case.operation} begins in a lawful state",
+                    entries) for number, entries in enumerate(case.earlier)]
+    head = ("others run, and it goes on in a lawful state; if no run gets there, say so by a law, or by require after the yield"
+            if begun else "a lawful state; if no run gets to it, a law is missing that excludes it")
+    tree = _state(design, head, case.entries)
     if not case.entries:
         tree.add(Text("every entry that is read is at its default", "dim"))
     if case.others:
         tree.add(Text(case.of_others(), "dim"))
     witness = case.witness
-    told = Told(witness.step, witness.outcome, (), witness.broken)
-    return Group(tree, step_title(design, 1, told), broken_clause(witness.broken))
+    title = step_title(design, 1, Told(witness.step, witness.outcome, case.changes, witness.broken, case.asked))
+    step = Tree(title.append("   goes on", "dim") if begun else title)
+    for change in case.changes:
+        step.add(_change(design, change))
+    return Group(*begun, tree, step, broken_clause(witness.broken))
+
+
+def _state(design: Outline, title: str, entries: Iterable[tuple[str, Any, Any]]) -> Tree:
+    """Entries of a state."""
+    tree = Tree(Text(title, "bold"))
+    for table, key, value in entries:
+        kind = design.table(table)
+        tree.add(Text.assemble((f"{table}[{place(kind, key)}]", "cyan"), f"  {shown(kind.value, value)}"))
+    return tree
 
 
 def suggestion(report: EngineReport) -> Group:

@@ -17,7 +17,6 @@ from refmodel.engines.compiled.context import GOES_WRONG, LAW_BROKEN, PADDING, T
 from refmodel.engines.compiled.native import Native
 from refmodel.engines.compiled.ways import failure_of, power_ons
 from refmodel.engines.exploration import COMPILED, Exploration, Progress
-from refmodel.engines.layout import TooLarge
 from refmodel.engines.machine import Failure, Machine, recorded
 
 CHUNK, WORK = 1 << 12, 1 << 18
@@ -82,16 +81,15 @@ class Search:
         self.depth += 1
 
     def _explored(self) -> Exploration:
-        failure = self._failure()
+        failure, too_large = self._failure(), self.context["trouble"] == TOO_LARGE
         applied = self.context.buffer("applied", len(self.native.operations), np.int64)
         met = self.context.buffer("met", len(self.native.design.laws))
-        beyond = self.context["trouble"] == TOO_LARGE
+        complete = self.is_over and failure is None and not too_large
         return Exploration(
-            failure, self.is_over and failure is None and not beyond, self.context["states"], self.context["classes"],
-            self.context["steps"], self.depth, self.seconds,
+            failure, complete, self.context["states"], self.context["classes"], self.context["steps"], self.depth, self.seconds,
             Counter({traced.op.name: int(n) for traced, n in zip(self.native.operations, applied, strict=True) if n}),
             frozenset(law for law, was in zip(self.native.design.laws, met, strict=True) if was),
-            COMPILED, TooLarge().why if beyond else "")
+            COMPILED, too_large)
 
     def _begin(self) -> None:
         """The states that a run may begin with."""

@@ -109,7 +109,7 @@ class Table:
         if reading.folding:
             raise Impure
         rows = self.rows_of(value)
-        reading.must(self._named(parts), "a store under the name of nobody")
+        reading.must(self._named(parts), "a store under NOTHING")
         self.store(parts, reading.graph.yes, rows)
 
     def store(self, key: Sequence[Node], where: Node, rows: Sequence[Node]) -> None:
@@ -290,7 +290,7 @@ class PageValue:
         code = term_of(table.reading, table.page.index, index)
         new = table.reading.flat(table.page.cell, cell)
         if code.low < 0:
-            table.reading.must(graph.negated(graph.equal(code, graph.constant(NOTHING))), "a cell under the name of nobody")
+            table.reading.must(graph.negated(graph.equal(code, graph.constant(NOTHING))), "a cell under NOTHING")
         rows = list(self.rows)
         for number in range(table.cells):
             here, part = graph.equal(code, graph.constant(number)), slice(number * size, (number + 1) * size)

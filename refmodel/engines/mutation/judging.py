@@ -11,10 +11,11 @@ import attrs
 
 from refmodel.bare_machines import bare_machine_of
 from refmodel.engines.compiled.exploring import Search as Exploring
+from refmodel.engines.differences import changes
 from refmodel.engines.differential import compare
 from refmodel.engines.exhaustive import compiled
 from refmodel.engines.formulas import Formula
-from refmodel.engines.machine import RESUME, Step, changes
+from refmodel.engines.machine import RESUME, Step
 from refmodel.engines.mutation.mutants import Mutant
 from refmodel.engines.progress import prove_progress
 from refmodel.engines.progress_runs import end_everything

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from refmodel.bare import Event, Seen
-from refmodel.engines.machine import Machine, Run, Step, changes, recorded
+from refmodel.engines.differences import changes
+from refmodel.engines.machine import Machine, Run, Step, recorded
 from refmodel.language import Design, outline
 from refmodel.language.sizes import Geometry
 from refmodel.language.tables import NOTHING
