@@ -2,6 +2,7 @@
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import MemoryAcknowledged
 from refmodel.language import operation, require
 from refmodel.machine.names import Cpu, Gfn, Mfn, Vm
@@ -121,3 +122,21 @@ class ProtectsOnPaper(MemoryAcknowledged):
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         super().protect(vm, gfn)
         self.stale[vm, gfn] = attrs.evolve(self.stale[vm, gfn], writes=False)
+
+
+MUTANTS = {
+    "frame-reused-at-once": Mutant(FrameReusedAtOnce, "ISO-3"),
+    "frame-retired-in-name": Mutant(FrameRetiredInName, "RES-2"),
+    "last-sharer-does-not-wait": Mutant(LastSharerDoesNotWait, "ISO-1"),
+    "writable-before-the-flush": Mutant(WritableBeforeTheFlush, "EQV-1"),
+    "compared-while-written": Mutant(ComparedWhileWritten, "ISO-2"),
+    "inflated-while-read": Mutant(InflatedWhileRead, "EQV-2"),
+    "sent-while-written": Mutant(SentWhileWritten, "EQV-4"),
+    "says-it-is-done": Mutant(SaysItIsDone, "ISO-1"),
+    "asks-nobody": Mutant(AsksNobody, "ISO-1"),
+    "second-flush-left-out": Mutant(SecondFlushLeftOut, "ISO-1"),
+    "forgets-and-does-not-flush": Mutant(ForgetsAndDoesNotFlush, "ISO-1"),
+    "frame-left-is-lost": Mutant(FrameLeftIsLost, "RES-1"),
+    "protects-on-paper": Mutant(ProtectsOnPaper, "ISO-1"),
+}
+"""By name."""

@@ -2,6 +2,7 @@
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import Ept
 from refmodel.language import fails, require
 from refmodel.machine.names import Gfn, Vm
@@ -36,3 +37,10 @@ class InflatedButCached(Ept):
         self.release(entry.mfn)
         self.balloon[vm] = attrs.evolve(balloon, actual=balloon.actual + 1)
         self.unplug(vm, gfn)
+
+
+MUTANTS = {
+    "deflated-unscrubbed": Mutant(DeflatedUnscrubbed, "ISO-4"),
+    "inflated-but-cached": Mutant(InflatedButCached, "ISO-1"),
+}
+"""By name."""

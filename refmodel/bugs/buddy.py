@@ -3,6 +3,7 @@
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import BuddyFrames, Memory, MemoryAcknowledged
 from refmodel.geometries import two_sizes
 from refmodel.language import NOTHING, operation, require
@@ -170,3 +171,24 @@ class NeverMoved(OnlyBuddy):
 
     def may_move(self, vm: Vm, gfn: Gfn) -> bool:
         return False
+
+
+MUTANTS = {
+    "buddy-merged-in-use": Mutant(MergedInUse, "RES-2"),
+    "buddy-given-whole": Mutant(GivenWhole, "RES-2"),
+    "buddy-removed-in-use": Mutant(RemovedInUse, "RES-2"),
+    "buddy-given-dirty": Mutant(GivenDirty, "ISO-4"),
+    "buddy-freed-as-clean": Mutant(FreedAsClean, "ISO-4"),
+    "buddy-added-as-clean": Mutant(AddedAsClean, "ISO-4"),
+    "buddy-moved-empty": Mutant(MovedEmpty, "ISO-5"),
+    "buddy-given-while-leaving": Mutant(GivenWhileLeaving, "RES-3"),
+    "buddy-moved-from-and-kept": Mutant(MovedFromAndKept, "RES-1"),
+    "buddy-shared-page-moved-alone": Mutant(SharedPageMovedAlone, "ISO-1"),
+    "buddy-held-page-moved": Mutant(HeldPageMoved, "ISO-1"),
+    "buddy-moved-unflushed": Mutant(MovedUnflushed, "ISO-1"),
+    "buddy-moved-into-a-table": Mutant(MovedIntoATable, "ISO-3"),
+    "buddy-added-in-name": Mutant(AddedInName, "RES-3"),
+    "buddy-moved-in-silence": Mutant(MovedInSilence, "EFF-2"),
+    "buddy-never-moved": Mutant(NeverMoved, "RES-3"),
+}
+"""By name."""

@@ -2,6 +2,7 @@
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import CompressedPages
 from refmodel.language import choose, fails, operation, require
 from refmodel.machine.cells import Cells
@@ -99,3 +100,16 @@ class CompressedInName(CompressedPages):
         self.swap[slot] = self.memory[self.p2m[vm, gfn].mfn]
         self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], slot=slot)
         return Reclaimed(Reclaim.TAKEN, vm, gfn)
+
+
+MUTANTS = {
+    "pool-read-from-the-device": Mutant(ReadFromTheDevice, "EQV-1"),
+    "pool-stale-copy-kept": Mutant(StaleCopyKept, "RES-2"),
+    "pool-compressed-while-cached": Mutant(CompressedWhileCached, "ISO-1"),
+    "pool-frame-freed-in-use": Mutant(PoolFrameFreedInUse, "RES-2"),
+    "pool-overfilled": Mutant(PoolOverfilled, "RES-1"),
+    "pool-written-out-uncounted": Mutant(WrittenOutUncounted, "RES-1"),
+    "pool-written-out-and-kept": Mutant(WrittenOutAndKept, "RES-3"),
+    "pool-compressed-in-name": Mutant(CompressedInName, "RES-3"),
+}
+"""By name."""

@@ -3,6 +3,7 @@
 import attrs
 
 from refmodel.bare import Event, Reply
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import AssignedDevices
 from refmodel.language import cached, operation, require
 from refmodel.machine.cells import Access, Cell
@@ -115,3 +116,21 @@ class DeviceFindsNothing(AssignedDevices):
 
     def dma(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> DeviceAccess:
         return attrs.evolve(super().dma(vm, gfn, offset, access, value), shown=Reply(Event.HOLE))
+
+
+MUTANTS = {
+    "dma-held-while-shared": Mutant(HeldWhileShared, "ISO-2"),
+    "dma-iotlb-unflushed": Mutant(IotlbUnflushed, "ISO-1"),
+    "dma-held-by-nobody": Mutant(HeldByNobody, "ISO-1"),
+    "dma-stored-by-a-read-only-entry": Mutant(RightsTakenForOne, "ISO-1"),
+    "dma-writable-from-now-on": Mutant(WritableFromNowOn, "ISO-1"),
+    "dma-cached-writable": Mutant(CachedWritable, "ISO-1"),
+    "dma-zeroes-read": Mutant(DeviceReadsZeroes, "EQV-1"),
+    "dma-finds-nothing": Mutant(DeviceFindsNothing, "EQV-2"),
+    "dma-unmapped-in-name": Mutant(UnmappedInName, "RES-1"),
+    "dma-never-unmapped": Mutant(NeverUnmapped, "RES-3"),
+    "dma-unmapped-is-gone": Mutant(UnmappedIsGone, "RES-3"),
+    "dma-shortage-is-a-hole": Mutant(DmaShortageIsAHole, "EQV-2"),
+    "dma-flushed-while-mapped": Mutant(FlushedWhileMapped, "ISO-1"),
+}
+"""By name."""

@@ -3,6 +3,7 @@
 import attrs
 
 from refmodel.bare import Event, Reply
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import Direct
 from refmodel.language import assign, choose, require, reset
 from refmodel.machine.names import Index, Mfn, Vcpu, Vm
@@ -172,3 +173,25 @@ class DissolvedOutOfReach(Direct):
     def dissolve(self, mfn: Mfn) -> None:
         super().dissolve(mfn)
         self.iommu[self.frames[mfn].vm, mfn] = False
+
+
+MUTANTS = {
+    "direct-given-unscrubbed": Mutant(GivenUnscrubbed, "ISO-4"),
+    "direct-stores-lost": Mutant(StoresLost, "EQV-1"),
+    "direct-every-load-faults": Mutant(EveryLoadFaults, "EQV-2"),
+    "direct-every-store-exits": Mutant(DirectEveryStoreExits, "EFF-1"),
+    "direct-scrubbed-in-use": Mutant(ScrubbedInUse, "ISO-5"),
+    "direct-type-outlives-the-owner": Mutant(TypeOutlivesTheOwner, "RES-2"),
+    "direct-table-in-name": Mutant(TableInName, "RES-2"),
+    "direct-cached-under-another-address": Mutant(CachedUnderAnotherAddress, "EQV-2"),
+    "direct-base-loaded-cache-kept": Mutant(BaseLoadedCacheKept, "EQV-5"),
+    "direct-pinned-at-another-level": Mutant(PinnedAtAnotherLevel, "EQV-2"),
+    "direct-refused-half-done": Mutant(RefusedHalfDone, "EQV-2"),
+    "direct-entry-lost-in-the-refusal": Mutant(EntryLostInTheRefusal, "EQV-2"),
+    "direct-base-loaded-in-name": Mutant(BaseLoadedInName, "EQV-2"),
+    "direct-unpinned-by-anyone": Mutant(UnpinnedByAnyone, "ISO-5"),
+    "direct-dissolves-in-name": Mutant(DissolvesInName, "EFF-2"),
+    "direct-check-starts-over": Mutant(CheckStartsOver, "EFF-2"),
+    "direct-dissolved-out-of-reach": Mutant(DissolvedOutOfReach, "EQV-2"),
+}
+"""By name."""

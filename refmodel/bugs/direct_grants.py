@@ -2,6 +2,7 @@
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import DirectWithGrants
 from refmodel.language import count, require
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
@@ -210,3 +211,29 @@ class RefusedDescriptorsTakeTheUse(DirectWithGrants):
         if not answer.done:
             self.get_table(mfn)
         return answer
+
+
+MUTANTS = {
+    "direct-grant-outlives-the-table": Mutant(GrantOutlivesTheTable, "ISO-1"),
+    "direct-grant-unmapped-in-name": Mutant(GrantUnmappedInName, "ISO-1"),
+    "direct-device-loses-the-grant": Mutant(DeviceLosesTheGrant, "EQV-2"),
+    "direct-revoked-from-devices": Mutant(RevokedFromDevices, "EQV-2"),
+    "direct-refused-and-given-back-twice": Mutant(RefusedAndGivenBackTwice, "EFF-3"),
+    "direct-revoked-by-anyone": Mutant(RevokedByAnyone, "ISO-5"),
+    "direct-given-away-by-anyone": Mutant(GivenAwayByAnyone, "ISO-5"),
+    "direct-machphys-updated-by-anyone": Mutant(MachphysUpdatedByAnyone, "ISO-5"),
+    "direct-machphys-updated-in-name": Mutant(MachphysUpdatedInName, "EQV-2"),
+    "direct-machphys-refusal-types-the-frame": Mutant(MachphysRefusalTypesTheFrame, "EQV-2"),
+    "direct-grant-changed-in-name": Mutant(GrantChangedInName, "EQV-2"),
+    "direct-grant-mapped-for-anyone": Mutant(GrantMappedForAnyone, "ISO-1"),
+    "direct-every-grant-in-use": Mutant(EveryGrantInUse, "EQV-2"),
+    "direct-writable-grant-refused": Mutant(WritableGrantRefused, "EQV-2"),
+    "direct-grant-mapped-read-only": Mutant(GrantMappedReadOnly, "EQV-2"),
+    "direct-refused-grant-takes-the-use": Mutant(RefusedGrantTakesTheUse, "EQV-2"),
+    "direct-device-mapped-in-name": Mutant(DeviceMappedInName, "EQV-2"),
+    "direct-refused-device-takes-the-use": Mutant(RefusedDeviceTakesTheUse, "EQV-2"),
+    "direct-fit-descriptors-refused": Mutant(FitDescriptorsRefused, "EQV-2"),
+    "direct-descriptors-set-in-name": Mutant(DescriptorsSetInName, "EQV-2"),
+    "direct-refused-descriptors-take-the-use": Mutant(RefusedDescriptorsTakeTheUse, "EQV-2"),
+}
+"""By name."""

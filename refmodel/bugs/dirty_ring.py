@@ -1,5 +1,6 @@
 """Mutants of a dirty log in a ring: marks that the ring has no room for, or that it forgets."""
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import Memory
 from refmodel.language import NOTHING, operation, require, reset
 from refmodel.machine.names import Gfn, Index, Vm
@@ -123,3 +124,18 @@ class HeldPagesReset(DirtyRing, Devices, ContractMmu):
         self.ring[vm, at] = RingEntry()
         if self.sent[vm, entry.gfn] == Sent.TAKEN and self.in_ring[vm, entry.gfn] and self.in_frame(vm, entry.gfn):
             self.begin_watching(vm, entry.gfn)
+
+
+MUTANTS = {
+    "ring-full-marks-nothing": Mutant(FullRingMarksNothing, "EQV-4"),
+    "ring-full-starts-anew": Mutant(FullRingStartsAnew, "EQV-4"),
+    "ring-always-full": Mutant(AlwaysFull, "EFF-2"),
+    "ring-lost-with-the-machine": Mutant(LostWithTheMachine, "EQV-4"),
+    "ring-free-once-harvested": Mutant(FreeOnceHarvested, "EQV-4"),
+    "ring-reset-unprotected": Mutant(ResetUnprotected, "EQV-4"),
+    "ring-reset-though-stored-to": Mutant(ResetThoughStoredTo, "EQV-4"),
+    "ring-harvested-while-away": Mutant(HarvestedWhileAway, "EQV-4"),
+    "ring-ballooned": Mutant(BalloonedInTheRing, "EQV-4"),
+    "ring-held-pages-reset": Mutant(HeldPagesReset, "ISO-2"),
+}
+"""By name."""

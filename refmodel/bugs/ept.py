@@ -1,6 +1,7 @@
 """Mutants of the EPT MMU: a forgotten flush, a forgotten clearing, an exit too many."""
 
 from refmodel.bare import Event, Reply, Seen
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import Ept
 from refmodel.language import operation, require
 from refmodel.machine.cells import Cell
@@ -83,3 +84,15 @@ class ShortageReportedAsHole(Ept):
         entry = self.p2m[vm, gfn]
         self.ept[self.eptp[vm].mfn, gfn] = EptEntry(True, entry.mfn, entry.writable)
         return Handled(Result.INSTALLED, vm, gfn, write)
+
+
+MUTANTS = {
+    "no-flush-when-write-protecting": Mutant(NoFlushWhenWriteProtecting, "ISO-2"),
+    "table-reclaimed-uncleared": Mutant(TableReclaimedUncleared, "ISO-3"),
+    "shortage-reported-as-hole": Mutant(ShortageReportedAsHole, "EQV-2"),
+    "invlpg-ignored": Mutant(InvlpgIgnored, "EQV-5"),
+    "every-load-exits": Mutant(EveryLoadExits, "EFF-1"),
+    "read-only-for-ever": Mutant(ReadOnlyForever, "EFF-2"),
+    "waits-as-the-guests-fault": Mutant(WaitsAsTheGuestsFault, "EQV-2"),
+}
+"""By name."""

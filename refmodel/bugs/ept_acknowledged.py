@@ -1,5 +1,6 @@
 """Mutants of extended page tables whose flushes are acknowledged."""
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import EptAcknowledged
 from refmodel.language import operation, require, reset
 from refmodel.machine.names import Vcpu, Vm
@@ -62,3 +63,14 @@ class OverWhenBegun(EptAcknowledged):
 
     def have_acknowledged(self, vm: Vm) -> bool:
         return True
+
+
+MUTANTS = {
+    "table-freed-at-once": Mutant(TableFreedAtOnce, "EQV-5"),
+    "table-freed-before-the-flush": Mutant(TableFreedBeforeTheFlush, "EQV-5"),
+    "table-given-up-full": Mutant(TableGivenUpFull, "ISO-3"),
+    "combined-mappings-kept": Mutant(CombinedMappingsKept, "ISO-1"),
+    "not-asked-when-taken-back": Mutant(NotAskedWhenTakenBack, "EQV-5"),
+    "flush-over-when-begun": Mutant(OverWhenBegun, "ISO-1"),
+}
+"""By name."""

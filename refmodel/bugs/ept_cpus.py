@@ -2,6 +2,7 @@
 
 from refmodel.bare import Seen
 from refmodel.bugs.frames import NeverRetired, Unscrubbed
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import EptCpus
 from refmodel.language import guest, operation, require
 from refmodel.machine.cells import Cell
@@ -72,3 +73,17 @@ class NeverServed(EptCpus):
 
     def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
         return Supply.LATER if self.p2m[vm, gfn].mapped else super().supply(vm, gfn, write)
+
+
+MUTANTS = {
+    "cpus-populated-unscrubbed": Mutant(PopulatedUnscrubbed, "ISO-4"),
+    "cpus-root-freed-while-loaded": Mutant(FreedWhileLoaded, "ISO-3"),
+    "cpus-frame-kept-for-a-page-that-went": Mutant(FrameKeptForAPageThatWent, "RES-2"),
+    "cpus-old-root-kept": Mutant(OldRootKept, "RES-2"),
+    "cpus-tag-given-twice": Mutant(TagGivenTwice, "EQV-5"),
+    "cpus-nobody-interrupted": Mutant(NobodyInterrupted, "EQV-5"),
+    "cpus-tag-taken-in-name": Mutant(TagTakenInName, "EQV-5"),
+    "cpus-never-served": Mutant(NeverServed, "EFF-2"),
+    "cpus-stores-exit": Mutant(CpuStoresExit, "EFF-1"),
+}
+"""By name."""

@@ -2,6 +2,7 @@
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import EptFlags
 from refmodel.language import operation, require, reset
 from refmodel.machine.cells import Flags, both
@@ -151,3 +152,24 @@ class MonitorStoresUnmarked(DirtyFlags, GuestCopies, EptFlagsMmu):
 
     def supply(self, vm: Vm, gfn: Gfn, write: bool) -> Supply:
         return P2m.supply(self, vm, gfn, write)
+
+
+MUTANTS = {
+    "flags-collected-unflushed": Mutant(CollectedUnflushed, "EQV-4"),
+    "flags-aged-unflushed": Mutant(AgedUnflushed, "EQV-4"),
+    "flags-parts-are-clean": Mutant(PartsAreClean, "EQV-4"),
+    "flags-age-forgotten-in-a-split": Mutant(AgeForgottenInASplit, "EQV-4"),
+    "flags-dropped-unnoted": Mutant(DroppedUnnoted, "EQV-4"),
+    "flags-unlinked-unnoted": Mutant(UnlinkedUnnoted, "EQV-4"),
+    "flags-outlive-the-entry": Mutant(FlagsOutliveTheEntry, "EQV-4"),
+    "flags-stores-by-clean-translations": Mutant(StoresByCleanTranslations, "EQV-4"),
+    "flags-of-small-entries-only": Mutant(FlagsOfSmallEntriesOnly, "EQV-4"),
+    "flags-merged-but-linked": Mutant(MergedButLinked, "ISO-3"),
+    "flags-never-cleared": Mutant(NeverCleared, "EFF-2"),
+    "flags-written-for-ever": Mutant(WrittenForEver, "EFF-2"),
+    "flags-young-for-ever": Mutant(YoungForEver, "EFF-2"),
+    "flags-clean-before-others-forgot": Mutant(CleanBeforeOthersForgot, "EQV-4"),
+    "flags-device-stores-unmarked": Mutant(DeviceStoresUnmarked, "EQV-4"),
+    "flags-monitor-stores-unmarked": Mutant(MonitorStoresUnmarked, "EQV-4"),
+}
+"""By name."""

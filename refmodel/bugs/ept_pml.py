@@ -1,5 +1,6 @@
 """Mutants of page-modification logging: a store that is not logged, an entry that is lost, a page that hides behind another."""
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import EptPml
 from refmodel.language import operation, require, reset
 from refmodel.machine.cells import Flags, both
@@ -136,3 +137,22 @@ class LargeStoresUnlogged(EptPml):
 
     def use_large(self, vm: Vm, vcpu: Vcpu, gfn: Gfn, region: Region, write: bool) -> EptEntry:
         return EptFlagsMmu.use_large(self, vm, vcpu, gfn, region, write)
+
+
+MUTANTS = {
+    "pml-full-logs-do-not-exit": Mutant(FullLogsDoNotExit, "EQV-4"),
+    "pml-full-logs-always-exit": Mutant(FullLogsAlwaysExit, "EFF-1"),
+    "pml-only-the-last-is-kept": Mutant(OnlyTheLastIsKept, "EQV-4"),
+    "pml-drained-unmarked": Mutant(DrainedUnmarked, "EQV-4"),
+    "pml-drained-with-the-others": Mutant(DrainedWithTheOthers, "EQV-4"),
+    "pml-never-empty": Mutant(NeverEmpty, "EFF-2"),
+    "pml-sent-with-its-entries": Mutant(SentWithItsEntries, "EQV-4"),
+    "pml-watched-while-large": Mutant(WatchedWhileLarge, "EQV-4"),
+    "pml-merged-while-watched": Mutant(MergedWhileWatched, "EQV-4"),
+    "pml-forgotten-with-the-flush": Mutant(ForgottenWithTheFlush, "EQV-4"),
+    "pml-away-when-drained": Mutant(AwayWhenDrained, "EQV-4"),
+    "pml-marked-unless-taken": Mutant(MarkedUnlessTaken, "EQV-4"),
+    "pml-cleaned-unflushed": Mutant(CleanedUnflushed, "EQV-4"),
+    "pml-large-stores-unlogged": Mutant(LargeStoresUnlogged, "EQV-4"),
+}
+"""By name."""

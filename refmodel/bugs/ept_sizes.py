@@ -2,6 +2,7 @@
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import EptTwoSizes, EptTwoSizesAcknowledged
 from refmodel.language import count, fails, operation, require, reset
 from refmodel.machine.names import Block, Gfn, Mfn, Region, Vcpu, Vm
@@ -219,3 +220,30 @@ class WokenWritable(AccessTracking, Sharing, EptSizesMmu):
         if found == Supply.READY:
             self.p2m[vm, gfn] = attrs.evolve(self.p2m[vm, gfn], writable=True)
         return found
+
+
+MUTANTS = {
+    "two-sizes-large-translation-survives": Mutant(LargeTranslationSurvives, "ISO-1"),
+    "two-sizes-pointers-survive": Mutant(PointersSurvive, "ISO-3"),
+    "two-sizes-read-only-pages-merged": Mutant(ReadOnlyPagesMergedLarge, "ISO-2"),
+    "two-sizes-merged-out-of-order": Mutant(PagesOutOfOrderMergedLarge, "ISO-1"),
+    "two-sizes-absent-pages-merged": Mutant(AbsentPagesMergedLarge, "ISO-1"),
+    "two-sizes-unsplit-stays": Mutant(LargeEntryStaysWhereSplitFails, "ISO-1"),
+    "two-sizes-entries-left": Mutant(EntriesLeftInAFreedTable, "ISO-3"),
+    "two-sizes-table-lost": Mutant(SmallTableLost, "RES-2"),
+    "two-sizes-installed-in-no-table": Mutant(InstalledInNoTable, "EFF-2"),
+    "two-sizes-small-read-only": Mutant(SmallWritesExit, "EFF-2"),
+    "two-sizes-still-linked": Mutant(LargeEntryDroppedUnlinked, "ISO-3"),
+    "two-sizes-stores-exit": Mutant(StoresToLargePagesExit, "EFF-1"),
+    "two-sizes-table-freed-at-once": Mutant(SmallTableFreedAtOnce, "ISO-3"),
+    "two-sizes-large-not-acknowledged": Mutant(LargeTranslationsNotAcknowledged, "ISO-1"),
+    "two-sizes-shared-before-others-forgot": Mutant(SharedBeforeOthersForgot, "ISO-2"),
+    "two-sizes-freed-before-others-forgot": Mutant(FreedBeforeOthersForgot, "EQV-2"),
+    "two-sizes-populated-half-way": Mutant(PopulatedHalfWay, "EQV-1"),
+    "two-sizes-undone-half-way": Mutant(UndoneHalfWay, "ISO-1"),
+    "two-sizes-table-lost-in-a-split": Mutant(TableLostInASplit, "RES-2"),
+    "two-sizes-promises-are-holes": Mutant(PromisesAreHoles, "EQV-2"),
+    "two-sizes-idle-but-mapped": Mutant(IdleButMappedLarge, "ISO-1"),
+    "two-sizes-woken-writable": Mutant(WokenWritable, "ISO-2"),
+}
+"""By name."""

@@ -2,6 +2,7 @@
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import EptSizes
 from refmodel.geometries import EMPTY, SMALL, three_sizes, two_large_sizes
 from refmodel.language import NOTHING, choose, count, reset
@@ -178,3 +179,26 @@ class HugeNotAcknowledged(_Acknowledged):
 
     def forget_and_wait(self, vm: Vm, gfn: Gfn) -> None:
         self.forget(vm, gfn)
+
+
+MUTANTS = {
+    "sizes-huge-out-of-order": Mutant(HugeOutOfOrder, "ISO-1"),
+    "sizes-part-out-of-order": Mutant(PartOutOfOrder, "ISO-1"),
+    "sizes-huge-remembered-after-the-split": Mutant(HugeRememberedAfterTheSplit, "ISO-1"),
+    "sizes-part-remembered-after-the-split": Mutant(PartRememberedAfterTheSplit, "ISO-1"),
+    "sizes-page-remembered": Mutant(PageRemembered, "ISO-1"),
+    "sizes-entry-left": Mutant(EntryLeft, "ISO-1"),
+    "sizes-tables-left-under-a-leaf": Mutant(TablesLeftUnderALeaf, "ISO-3"),
+    "sizes-table-below-forgotten": Mutant(TableBelowForgotten, "ISO-3"),
+    "sizes-split-empty": Mutant(SplitEmpty, "EFF-2"),
+    "sizes-frames-leak": Mutant(FramesLeak, "RES-2"),
+    "sizes-huge-unsplit-stays": Mutant(HugeUnsplitStays, "ISO-1"),
+    "sizes-half-split-stays": Mutant(HalfSplitStays, "ISO-1"),
+    "sizes-huge-merged-over-a-shared-page": Mutant(HugeMergedOverASharedPage, "ISO-1"),
+    "sizes-large-table-freed-at-once": Mutant(LargeTableFreedAtOnce, "ISO-3"),
+    "sizes-huge-not-acknowledged": Mutant(HugeNotAcknowledged, "EQV-2"),
+    "sizes-part-lost": Mutant(PartLost, "EQV-1"),
+    "sizes-stores-exit": Mutant(SizedStoresExit, "EFF-1"),
+    "sizes-not-installed": Mutant(NotInstalled, "EFF-2"),
+}
+"""By name."""

@@ -2,6 +2,7 @@
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import EptFlags, GrantedMemory, ShadowTraced
 from refmodel.language import NOTHING, guest, require
 from refmodel.machine.cells import Access, Cell
@@ -238,3 +239,32 @@ class StoredToATracedTable(Grants, ShadowTracedMmu):
 
     def behind(self, vm: Vm, gfn: Gfn, offset: Index) -> None:
         """Nothing."""
+
+
+MUTANTS = {
+    "grant-to-anybody": Mutant(GrantedToAnybody, "ISO-1"),
+    "grant-offered-for-storing": Mutant(OfferedForStoring, "ISO-1"),
+    "grant-read-only-in-name": Mutant(ReadOnlyInName, "ISO-1"),
+    "grant-to-itself": Mutant(GrantedToItself, "ISO-6"),
+    "grant-ended-in-use": Mutant(EndedInUse, "ISO-1"),
+    "grant-unmapped-but-cached": Mutant(UnmappedButCached, "ISO-1"),
+    "grant-reference-kept": Mutant(ReferenceKept, "RES-1"),
+    "grant-entry-in-use-for-ever": Mutant(EntryInUseForEver, "RES-1"),
+    "grant-gone-in-name": Mutant(GoneInName, "RES-1"),
+    "grant-stored-to-read-only": Mutant(StoredToReadOnly, "ISO-5"),
+    "grant-loads-from-own-memory": Mutant(LoadsFromOwnMemory, "EQV-1"),
+    "grant-never-revoked": Mutant(NeverRevoked, "RES-3"),
+    "grant-flushed-in-name": Mutant(FlushedInName, "RES-3"),
+    "grant-revoked-in-name": Mutant(RevokedInName, "RES-3"),
+    "grant-shortage-is-a-hole": Mutant(GrantShortageIsAHole, "EQV-2"),
+    "grant-ballooned": Mutant(GrantedAndBallooned, "ISO-1"),
+    "grant-mapped-while-shared": Mutant(GrantedAndMerged, "ISO-2"),
+    "grant-merged-by-ksm": Mutant(GrantedAndScanned, "ISO-2"),
+    "grant-written-out": Mutant(GrantedAndSwapped, "ISO-2"),
+    "grant-let-go-by-the-device": Mutant(GrantedAndHandedToDevice, "ISO-1"),
+    "grant-page-moved": Mutant(GrantedAndMoved, "ISO-1"),
+    "grant-page-handed-over": Mutant(GrantedAndMigrated, "ISO-1"),
+    "grant-stores-unmarked": Mutant(StoresUnmarked, "EQV-4"),
+    "grant-stores-to-a-traced-table": Mutant(StoredToATracedTable, "EQV-5"),
+}
+"""By name."""

@@ -4,6 +4,7 @@ import attrs
 
 from refmodel.bare import Event, Reply, Seen
 from refmodel.bugs.frames import NeverRetired, Unscrubbed
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import Riscv
 from refmodel.language import assign, guest, operation, require
 from refmodel.machine.cells import Access, Cell
@@ -188,3 +189,31 @@ class RiscvFetchesExit(Riscv):
     def fetch_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index) -> Seen:
         require(self.harts[cpu].active and self.harts[cpu].vm == vm)
         return Seen(Reply(Event.EXITED), Reply(), gfn, cpu=cpu, fetch=True)
+
+
+MUTANTS = {
+    "riscv-cause-alone": Mutant(CauseAlone, "EFF-2"),
+    "riscv-reads-for-marks": Mutant(ReadsForMarks, "EFF-2"),
+    "riscv-write-only": Mutant(WriteOnly, "EFF-2"),
+    "riscv-not-the-users": Mutant(NotTheUsersLeaf, "EFF-2"),
+    "riscv-flags-left-to-the-hart": Mutant(FlagsLeftToTheHart, "EFF-2"),
+    "riscv-rights-replaced": Mutant(RightsReplaced, "EFF-2"),
+    "riscv-fault-served-unfenced": Mutant(FaultServedUnfenced, "EFF-2"),
+    "riscv-no-hart-interrupted": Mutant(NoHartInterrupted, "EQV-5"),
+    "riscv-address-unshifted": Mutant(AddressUnshifted, "ISO-1"),
+    "riscv-vmid-reused-unfenced": Mutant(VmidReusedUnfenced, "ISO-1"),
+    "riscv-vmid-given-twice": Mutant(VmidGivenTwice, "EQV-5"),
+    "riscv-entered-unfenced": Mutant(EnteredUnfenced, "EQV-5"),
+    "riscv-fenced-in-name": Mutant(FencedInName, "ISO-1"),
+    "riscv-fences-not-awaited": Mutant(FencesNotAwaited, "ISO-1"),
+    "riscv-freed-unfenced": Mutant(FreedUnfenced, "ISO-3"),
+    "riscv-writable-unasked": Mutant(WritableUnasked, "ISO-2"),
+    "riscv-invalid-with-rights": Mutant(InvalidWithRights, "ISO-1"),
+    "riscv-shortage-is-a-hole": Mutant(RiscvShortageIsAHole, "EQV-2"),
+    "riscv-fault-never-served": Mutant(FaultNeverServed, "EFF-2"),
+    "riscv-populated-unscrubbed": Mutant(RiscvPopulatedUnscrubbed, "ISO-4"),
+    "riscv-frame-kept-without-its-page": Mutant(FrameKeptWithoutItsPage, "RES-2"),
+    "riscv-zeroes-read": Mutant(RiscvZeroesRead, "EQV-1"),
+    "riscv-fetches-exit": Mutant(RiscvFetchesExit, "EFF-1"),
+}
+"""By name."""

@@ -1,5 +1,6 @@
 """Mutants of accessed and dirty flags in RISC-V's G-stage."""
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.machine.cells import Access
 from refmodel.machine.names import Gfn, Vm
 from refmodel.machine.riscv.leaf import Leaf
@@ -48,3 +49,13 @@ class FaultUnmarked(RiscvFlags):
 
     def made(self, vm: Vm, gfn: Gfn, access: Access) -> Leaf:
         return super().made(vm, gfn, Access.READ if access == Access.WRITE and self.leaves[vm, gfn].writable else access)
+
+
+MUTANTS = {
+    "riscv-flags-cleared-unfenced": Mutant(FlagsClearedUnfenced, "EQV-4"),
+    "riscv-flags-go-unnoted": Mutant(FlagsGoUnnoted, "EQV-4"),
+    "riscv-dirty-goes-with-the-right": Mutant(DirtyGoesWithTheRight, "EQV-4"),
+    "riscv-clean-before-harts-fenced": Mutant(CleanBeforeHartsFenced, "EQV-4"),
+    "riscv-fault-unmarked": Mutant(FaultUnmarked, "EFF-2"),
+}
+"""By name."""

@@ -1,5 +1,6 @@
 """Mutants of Linux's way of merging pages."""
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import SamepageMerging
 from refmodel.language import require
 from refmodel.machine.names import Chain, Gfn, Mfn, Vm
@@ -84,3 +85,18 @@ class NodeInName(SamepageMerging):
 
     def link_node(self, vm: Vm, gfn: Gfn, chain: Chain, nodes: ChainOfNodes) -> None:
         self.start_again(vm, gfn)
+
+
+MUTANTS = {
+    "ksm-store-unnoticed": Mutant(StoreUnnoticed, "ISO-2"),
+    "ksm-stale-node": Mutant(StaleNode, "ISO-2"),
+    "ksm-compared-with-what-is-gone": Mutant(ComparedWithWhatIsGone, "ISO-2"),
+    "ksm-merged-while-writable": Mutant(MergedWhileWritable, "ISO-2"),
+    "ksm-chained-uncompared": Mutant(ChainedUncompared, "EQV-1"),
+    "ksm-chain-miscounted": Mutant(ChainMiscounted, "RES-1"),
+    "ksm-node-of-no-chain": Mutant(NodeOfNoChain, "RES-1"),
+    "ksm-overfull": Mutant(Overfull, "RES-3"),
+    "ksm-merged-in-name": Mutant(MergedInName, "EFF-2"),
+    "ksm-node-in-name": Mutant(NodeInName, "EFF-2"),
+}
+"""By name."""

@@ -6,6 +6,7 @@ What it tells a guest is always true; that it depends on another VM's doings is 
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import Memory, SamepageMerging
 from refmodel.engines.unwinding import watching
 from refmodel.language import Design, Geometry, choose, guest, operation, require
@@ -135,5 +136,11 @@ LEAKS: dict[str, Specimen] = {
     "migration-shows": Specimen(MigrationShows, "what is being moved"),
     "balloon-inflated-by-the-monitor": Specimen(BalloonInflatedByTheMonitor, "a balloon that others inflate"),
     "leftovers-show": Specimen(LeftoversShow, "what a frame was last used for"),
+}
+"""By name."""
+
+
+MUTANTS = {
+    "balloon-inflated-by-the-monitor": Mutant(BalloonInflatedByTheMonitor, "ISO-6"),
 }
 """By name."""

@@ -3,6 +3,7 @@
 import attrs
 
 from refmodel.bare import Seen
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import Memory
 from refmodel.language import NOTHING, Total, choose, fails, operation, require
 from refmodel.machine.cells import Access, Cell
@@ -212,3 +213,29 @@ class FrameKeptAsShared(Memory):
             self.frames[mfn] = attrs.evolve(frame, references=frame.references - 1)
         else:
             super().release(mfn)
+
+
+MUTANTS = {
+    "copy-kept-after-a-store": Mutant(CopyKeptAfterAStore, "EQV-1"),
+    "zeroes-not-written-out": Mutant(ZeroesNotWrittenOut, "EQV-1"),
+    "slot-freed-but-named": Mutant(SlotFreedButNamed, "RES-1"),
+    "slot-forgotten": Mutant(SlotForgotten, "RES-2"),
+    "inflated-in-flight": Mutant(InflatedInFlight, "RES-2"),
+    "reader-never-leaves": Mutant(ReaderNeverLeaves, "RES-2"),
+    "withdrawn-in-name": Mutant(WithdrawnInName, "RES-3"),
+    "last-sharer-waits-for-ever": Mutant(LastSharerWaitsForEver, "EFF-2"),
+    "protected-unmarked": Mutant(ProtectedUnmarked, "EQV-4"),
+    "read-in-vain": Mutant(ReadInVain, "EFF-2"),
+    "reclaimed-unlooked": Mutant(ReclaimedUnlooked, "EQV-1"),
+    "sent-while-writable": Mutant(SentWhileWritable, "EQV-4"),
+    "promise-kept-writable": Mutant(PromiseKeptWritable, "EQV-4"),
+    "forgotten-but-derived": Mutant(ForgottenButDerived, "ISO-1"),
+    "protected-but-derived-writable": Mutant(ProtectedButDerivedWritable, "ISO-2"),
+    "shortage-is-a-hole": Mutant(ShortageIsAHole, "EQV-2"),
+    "derived-writes-exit": Mutant(DerivedWritesExit, "EFF-1"),
+    "shared-pages-stay": Mutant(SharedPagesStay, "RES-3"),
+    "sent-pages-stay": Mutant(SentPagesStay, "RES-3"),
+    "frame-kept-as-shared": Mutant(FrameKeptAsShared, "RES-3"),
+    "derived-read-only-for-ever": Mutant(DerivedReadOnlyForEver, "EFF-2"),
+}
+"""By name."""

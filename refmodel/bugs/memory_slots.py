@@ -1,5 +1,6 @@
 """Mutants of memory slots, and of what is remembered of places without memory."""
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import SlottedMemory
 from refmodel.geometries import EMPTY
 from refmodel.language import NOTHING, count, geometry, guest, operation, require, reset
@@ -128,3 +129,21 @@ class EjectedUnderALargeEntry(MemorySlots, Sharing, EptSizesMmu):
         self.release(entry.mfn)
         self.p2m[vm, gfn] = P2mEntry()
         self.unplug(vm, gfn)
+
+
+MUTANTS = {
+    "mmio-outlives-added-slot": Mutant(MmioOutlivesAddedSlot, "EQV-2"),
+    "mmio-generation-comes-again": Mutant(GenerationComesAgain, "EQV-2"),
+    "mmio-look-up-from-long-ago": Mutant(LookUpFromLongAgo, "EQV-2"),
+    "mmio-generation-not-asked": Mutant(GenerationNotAsked, "EQV-2"),
+    "mmio-nothing-remembered": Mutant(NothingRemembered, "EFF-2"),
+    "mmio-for-a-swapped-page": Mutant(SwappedPageIsADevice, "EQV-2"),
+    "mmio-for-a-balloon": Mutant(BalloonIsADevice, "EQV-2"),
+    "slots-memory-outside": Mutant(MemoryOutsideSlots, "RES-3"),
+    "mmio-look-up-of-no-generation": Mutant(LookUpOfNoGeneration, "EFF-2"),
+    "slots-deleted-in-name": Mutant(SlotDeletedInName, "RES-3"),
+    "slots-deleted-in-use": Mutant(SlotDeletedInUse, "RES-3"),
+    "slots-deleted-over-a-copy": Mutant(SlotDeletedOverACopy, "RES-3"),
+    "slots-ejected-under-a-large-entry": Mutant(EjectedUnderALargeEntry, "ISO-1"),
+}
+"""By name."""

@@ -3,6 +3,7 @@
 import attrs
 
 from refmodel.bare import Reply
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import EptFlags, LiveMigration, Memory, MemoryAcknowledged
 from refmodel.language import operation, require
 from refmodel.machine.cells import Access, Cell, Cells
@@ -211,3 +212,29 @@ class MergedPageGoes(Migration, Sharing, ContractMmu):
 
     def retire(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
         self.frames[mfn] = Frame(Use.FREE)
+
+
+MUTANTS = {
+    "migration-handed-over-unflushed": Mutant(HandedOverUnflushed, "EQV-1"),
+    "migration-dirty-left-behind": Mutant(DirtyLeftBehind, "EQV-1"),
+    "migration-placed-twice": Mutant(PlacedTwice, "ISO-5"),
+    "migration-discarded-too-early": Mutant(DiscardedTooEarly, "EQV-1"),
+    "migration-freed-under-way": Mutant(FreedUnderWay, "EQV-4"),
+    "migration-left-unscrubbed": Mutant(LeftUnscrubbed, "ISO-4"),
+    "migration-left-for-good": Mutant(LeftForGood, "RES-3"),
+    "migration-runs-on-both": Mutant(RunsOnBoth, "ISO-1"),
+    "migration-frame-left-behind": Mutant(FrameLeftBehind, "RES-1"),
+    "migration-arrived-in-vain": Mutant(ArrivedInVain, "EFF-2"),
+    "migration-awaited-page-is-a-hole": Mutant(AwaitedPageIsAHole, "EQV-2"),
+    "migration-lost-in-name": Mutant(LostInName, "EQV-4"),
+    "migration-placed-writable": Mutant(PlacedWritable, "EQV-4"),
+    "migration-held-page-goes": Mutant(HeldPageGoes, "ISO-1"),
+    "migration-placed-in-the-balloon": Mutant(PlacedInTheBalloon, "RES-1"),
+    "migration-hint-outlives-the-store": Mutant(HintOutlivesTheStore, "EQV-4"),
+    "migration-called-free-for-ever": Mutant(CalledFreeForEver, "EQV-4"),
+    "migration-hint-taken-unprotected": Mutant(HintTakenUnprotected, "EQV-4"),
+    "migration-hint-taken-unflushed": Mutant(HintTakenUnflushed, "EQV-4"),
+    "migration-skipped-but-found": Mutant(SkippedButFound, "EQV-1"),
+    "migration-merged-page-goes": Mutant(MergedPageGoes, "ISO-1"),
+}
+"""By name."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import Ept, Interpreter, ShadowTraced, ShadowUnsync, VirtualTlb
 from refmodel.geometries import MODES
 from refmodel.language import require
@@ -93,3 +94,17 @@ class InterpretedAsASupervisor(Interpreter):
         seen = super().interpret(vm, vcpu, page, offset, access, value)
         self.paging[vm, vcpu] = attrs.evolve(self.paging[vm, vcpu], mode=mode)
         return attrs.evolve(seen, due=due)
+
+
+MUTANTS = {
+    "modes-wp-set-again-unnoticed": Mutant(WpSetAgainUnnoticed, "EQV-5"),
+    "modes-writable-for-users-too": Mutant(WritableForUsersToo, "EQV-5"),
+    "modes-smep-outwitted": Mutant(SmepOutwitted, "EQV-5"),
+    "modes-smap-outwitted": Mutant(SmapOutwitted, "EQV-5"),
+    "modes-users-let-in": Mutant(UsersLetIn, "EQV-5"),
+    "modes-traced-invlpg-intercepted": Mutant(TracedInvlpgIntercepted, "EQV-5"),
+    "modes-users-let-in-from-above": Mutant(UsersLetInFromAbove, "EQV-5"),
+    "modes-invpcid-ignored": Mutant(InvpcidIgnored, "EQV-5"),
+    "modes-interpreted-as-a-supervisor": Mutant(InterpretedAsASupervisor, "EQV-2"),
+}
+"""By name."""

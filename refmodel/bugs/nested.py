@@ -3,6 +3,7 @@
 import attrs
 
 from refmodel.bare import Event, Reply, Seen
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import Nested, ShadowOnEpt
 from refmodel.language import NOTHING, require, reset
 from refmodel.machine.cells import Access, Cell
@@ -123,3 +124,22 @@ class L2KeepsWhatL1Invalidates(ShadowOnEpt):
         require(vcpu != l2)
         reset(self.bare_tlb, lambda cell, v, c, page: v == vm and c == l2)
         self.invvpid(vm, vcpu)
+
+
+MUTANTS = {
+    "nested-ept01-outlives-the-page": Mutant(Ept01OutlivesThePage, "ISO-1"),
+    "nested-ept02-outlives-the-page": Mutant(Ept02OutlivesThePage, "ISO-1"),
+    "nested-processors-remember-ept02": Mutant(ProcessorsRememberEpt02, "ISO-1"),
+    "nested-l2-reads-zeroes": Mutant(L2ReadsZeroes, "EQV-1"),
+    "nested-shortage-is-a-hole": Mutant(NestedShortageIsAHole, "EQV-2"),
+    "nested-l2-stores-exit": Mutant(L2StoresExit, "EFF-1"),
+    "nested-l1-stores-exit": Mutant(L1StoresExit, "EFF-1"),
+    "nested-l1-not-told": Mutant(L1NotTold, "EQV-2"),
+    "nested-l1-told-unasked": Mutant(L1ToldUnasked, "EQV-2"),
+    "nested-reflected-and-l2-runs-on": Mutant(ReflectedAndL2RunsOn, "EQV-2"),
+    "nested-read-only-pages-not-served": Mutant(ReadOnlyPagesNotServed, "EFF-2"),
+    "nested-nothing-composed": Mutant(NothingComposed, "EFF-2"),
+    "nested-nothing-installed-for-l1": Mutant(NothingInstalledForL1, "EFF-2"),
+    "nested-l2-keeps-what-l1-invalidates": Mutant(L2KeepsWhatL1Invalidates, "EQV-5"),
+}
+"""By name."""

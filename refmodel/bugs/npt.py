@@ -2,6 +2,7 @@
 
 from refmodel.bare import Event, Reply, Seen
 from refmodel.bugs.frames import NeverRetired, Unscrubbed
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import Npt
 from refmodel.language import guest, operation, require, reset
 from refmodel.machine.cells import Cell
@@ -94,3 +95,20 @@ class NptStoresExit(Npt):
     def store_physical(self, vm: Vm, cpu: Cpu, gfn: Gfn, offset: Index, value: Cell) -> Seen:
         require(self.running[cpu].active and self.running[cpu].vm == vm)
         return Seen(Reply(Event.EXITED), Reply(), gfn, True)
+
+
+MUTANTS = {
+    "npt-asid-given-twice": Mutant(AsidGivenTwice, "EQV-5"),
+    "npt-flushed-in-name": Mutant(NptFlushedInName, "EQV-5"),
+    "npt-asids-never-come-back": Mutant(AsidsNeverComeBack, "EFF-2"),
+    "npt-nobody-kicked": Mutant(NobodyKicked, "EQV-5"),
+    "npt-asid-kept": Mutant(AsidKept, "ISO-1"),
+    "npt-reused-while-running": Mutant(ReusedWhileRunning, "ISO-1"),
+    "npt-freed-while-running": Mutant(FreedWhileRunning, "ISO-3"),
+    "npt-not-the-users": Mutant(NotTheUsers, "EFF-2"),
+    "npt-populated-unscrubbed": Mutant(NptPopulatedUnscrubbed, "ISO-4"),
+    "npt-frame-kept-for-a-page-that-went": Mutant(NptFrameKeptForAPageThatWent, "RES-2"),
+    "npt-zeroes-read": Mutant(NptZeroesRead, "EQV-1"),
+    "npt-stores-exit": Mutant(NptStoresExit, "EFF-1"),
+}
+"""By name."""

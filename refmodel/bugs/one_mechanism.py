@@ -2,6 +2,7 @@
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import MonitorPages, ShadowRoles
 from refmodel.language import NOTHING, operation, require
 from refmodel.machine.names import Gfn, Mfn, Vm
@@ -110,3 +111,18 @@ class LentToItself(MonitorPages):
         require(self.may_be_lent(mfn, to))
         self.lent[mfn] = Lent(True, to)
         self.borrowed[mfn, to] = True
+
+
+MUTANTS = {
+    "roles-frame-given-twice": Mutant(FrameGivenTwice, "RES-2"),
+    "host-memory-read-only": Mutant(MemoryReadOnly, "EQV-1"),
+    "host-memory-unmapped": Mutant(MemoryUnmapped, "EQV-1"),
+    "host-device-mapped-read-only": Mutant(DeviceMappedReadOnly, "EFF-2"),
+    "host-status-beside-secrets": Mutant(StatusBesideSecrets, "ISO-4"),
+    "host-lent-as-it-is": Mutant(LentAsItIs, "ISO-4"),
+    "host-handed-out-while-lent": Mutant(HandedOutWhileLent, "ISO-1"),
+    "host-freed-while-held": Mutant(FreedWhileHeld, "ISO-1"),
+    "host-lent-to-itself": Mutant(LentToItself, "RES-1"),
+    "host-offered-unscrubbed": Mutant(OfferedUnscrubbed, "ISO-4"),
+}
+"""By name."""

@@ -2,6 +2,7 @@
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import PatchedPages
 from refmodel.machine.names import Gfn, Mfn, Slot, Vm
 from refmodel.monitor.compressed_memory import CompressedMemory
@@ -70,3 +71,15 @@ class LeaningUncounted(PatchedPages):
         self.patches[slot] = Patch(True, reference)
         self.made_against[slot] = self.memory[reference]
         self.frames[reference] = attrs.evolve(frame, references=frame.references + 1)
+
+
+MUTANTS = {
+    "patch-reference-stored-to": Mutant(ReferenceStoredTo, "ISO-2"),
+    "patch-reference-given-back": Mutant(ReferenceGivenBack, "EQV-1"),
+    "patch-against-itself": Mutant(PatchedAgainstItself, "RES-3"),
+    "patch-reference-not-held": Mutant(ReferenceNotHeld, "RES-1"),
+    "patch-reference-never-released": Mutant(ReferenceNeverReleased, "RES-1"),
+    "patch-forgotten": Mutant(PatchForgotten, "RES-2"),
+    "patch-leaning-uncounted": Mutant(LeaningUncounted, "ISO-2"),
+}
+"""By name."""

@@ -1,5 +1,6 @@
 """Mutants of registered pages: what the monitor keeps outlives what it was kept of."""
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import EptFlags, ShadowTraced
 from refmodel.language import choose, guest, operation
 from refmodel.machine.names import Gfn, Index, Vm
@@ -81,3 +82,15 @@ class RegisteredShortageIsAHole(RegisteredPages, Sharing, ContractMmu):
 
     def ready_to_copy(self, vm: Vm, gfn: Gfn) -> Supply:
         return Supply.READY if self.lets_through(vm, gfn, write=True) else Supply.HOLE
+
+
+MUTANTS = {
+    "registered-kept-while-shared": Mutant(KeptWhileShared, "ISO-2"),
+    "registered-kept-of-the-page-before": Mutant(KeptOfThePageBefore, "ISO-1"),
+    "registered-another-page": Mutant(AnotherIsRegistered, "EQV-1"),
+    "registered-by-the-monitor": Mutant(RegisteredByTheMonitor, "ISO-5"),
+    "registered-kept-while-watched": Mutant(KeptWhileWatched, "EQV-4"),
+    "registered-table-behind": Mutant(RegisteredTableBehind, "EQV-5"),
+    "registered-shortage-is-a-hole": Mutant(RegisteredShortageIsAHole, "EQV-2"),
+}
+"""By name."""

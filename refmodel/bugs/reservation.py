@@ -2,6 +2,7 @@
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import Reservations
 from refmodel.geometries import EMPTY
 from refmodel.language import NOTHING, choose, geometry, operation, require
@@ -158,3 +159,23 @@ class TableOfAPromisedFrame(Reservation, EptMmu):
         self.frames[mfn] = Frame(Use.TABLE, vm)
         self.eptp[vm] = Eptp(True, mfn)
         return True
+
+
+MUTANTS = {
+    "kept-given-away": Mutant(KeptGivenAway, "RES-4"),
+    "promised-twice": Mutant(PromisedTwice, "RES-4"),
+    "promise-taken-back": Mutant(PromiseTakenBack, "RES-4"),
+    "revoked-below-minimum": Mutant(RevokedBelowMinimum, "RES-4"),
+    "given-beyond-maximum": Mutant(GivenBeyondMaximum, "RES-4"),
+    "given-in-name": Mutant(GivenInName, "RES-4"),
+    "refused-below-minimum": Mutant(RefusedBelowMinimum, "RES-4"),
+    "admitted-below-minimum": Mutant(AdmittedBelowMinimum, "RES-4"),
+    "promised-in-use": Mutant(PromisedInUse, "RES-4"),
+    "spared-for-good": Mutant(SparedForGood, "RES-3"),
+    "reserved-frame-merged": Mutant(ReservedFrameMerged, "RES-4"),
+    "deflated-from-anothers": Mutant(DeflatedFromAnothers, "RES-4"),
+    "read-into-anothers": Mutant(ReadIntoAnothers, "RES-4"),
+    "pool-of-promised-frames": Mutant(PoolOfPromisedFrames, "RES-4"),
+    "table-of-a-promised-frame": Mutant(TableOfAPromisedFrame, "RES-4"),
+}
+"""By name."""

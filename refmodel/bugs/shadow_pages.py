@@ -3,6 +3,7 @@
 import attrs
 
 from refmodel.bare_levels import path
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import ShadowPages
 from refmodel.geometries import READ_ONLY_FOR_USERS
 from refmodel.language import operation, require, reset
@@ -305,3 +306,42 @@ class LoadedWhateverTheRole(ShadowPages):
         if not self.roles[shadow].used:
             self.use(shadow, self.root_role(vm, vcpu))
         self.roots[vm, vcpu] = shadow
+
+
+MUTANTS = {
+    "pages-rights-above-forgotten": Mutant(RightsAboveForgotten, "EQV-5"),
+    "pages-large-entry-taken-for-dirty": Mutant(LargeEntryTakenForDirty, "EQV-5"),
+    "pages-write-protect-not-in-the-role": Mutant(WriteProtectNotInTheRole, "EQV-5"),
+    "pages-smep-not-in-the-role": Mutant(SmepNotInTheRole, "EQV-5"),
+    "pages-smap-not-in-the-role": Mutant(SmapNotInTheRole, "EQV-5"),
+    "pages-roots-outlive-the-flags": Mutant(RootsOutliveTheFlags, "EQV-5"),
+    "pages-users-pages-executed-by-supervisors": Mutant(UsersPagesExecutedBySupervisors, "EQV-5"),
+    "pages-large-page-taken-for-its-first": Mutant(LargePageTakenForItsFirst, "EQV-5"),
+    "pages-zapped-entries-stay-in-the-reverse-map": Mutant(ZappedEntriesStayInTheReverseMap, "ISO-3"),
+    "pages-parents-lead-on": Mutant(ParentsLeadOn, "ISO-3"),
+    "pages-roots-outlive-the-zap": Mutant(RootsOutliveTheZap, "EQV-5"),
+    "pages-zapped-page-keeps-its-entries": Mutant(ZappedPageKeepsItsEntries, "EQV-5"),
+    "pages-entries-outlive-the-page": Mutant(EntriesOutliveThePage, "ISO-1"),
+    "pages-processors-remember-the-page": Mutant(ProcessorsRememberThePage, "ISO-1"),
+    "pages-table-goes-its-shadow-stays": Mutant(TableGoesItsShadowStays, "EQV-5"),
+    "pages-tables-not-tracked": Mutant(TablesNotTracked, "EQV-5"),
+    "pages-writers-not-stopped": Mutant(WritersNotStopped, "EQV-5"),
+    "pages-processors-not-stopped": Mutant(ProcessorsNotStopped, "EQV-5"),
+    "pages-tables-made-writable": Mutant(TablesMadeWritable, "EQV-5"),
+    "pages-untracked-too-early": Mutant(UntrackedTooEarly, "EQV-5"),
+    "pages-stores-seen-at-the-lower-level-only": Mutant(StoresSeenAtTheLowerLevelOnly, "EQV-5"),
+    "pages-stores-seen-at-the-upper-level-only": Mutant(StoresSeenAtTheUpperLevelOnly, "EQV-5"),
+    "pages-writable-from-the-start": Mutant(WritableFromTheStart, "EQV-4"),
+    "pages-marked-in-name": Mutant(MarkedInName, "EFF-2"),
+    "pages-marks-as-a-reader": Mutant(MarksAsAReader, "EFF-2"),
+    "pages-nobody-marks-entries": Mutant(NobodyMarksEntries, "EQV-4"),
+    "pages-flags-set-in-a-shared-page": Mutant(FlagsSetInASharedPage, "ISO-2"),
+    "pages-flags-set-without-the-guest": Mutant(FlagsSetWithoutTheGuest, "EQV-1"),
+    "pages-emulated-store-forgets-dirty": Mutant(EmulatedStoreForgetsDirty, "EQV-4"),
+    "pages-emulated-store-forgets-accessed": Mutant(EmulatedStoreForgetsAccessed, "EQV-4"),
+    "pages-tracked-stores-not-carried-out": Mutant(TrackedStoresNotCarriedOut, "EFF-2"),
+    "pages-prefilled-tlb": Mutant(PrefilledTlb, "EQV-5"),
+    "pages-nothing-made-writable": Mutant(NothingMadeWritable, "EFF-2"),
+    "pages-loaded-whatever-the-role": Mutant(LoadedWhateverTheRole, "EQV-5"),
+}
+"""By name."""

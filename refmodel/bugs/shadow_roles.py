@@ -3,6 +3,7 @@
 import attrs
 
 from refmodel.bare_roles import Control, Privilege, Rights
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import ShadowRoles
 from refmodel.language import guest
 from refmodel.machine.cells import Access, Flags
@@ -60,3 +61,14 @@ class RolesSmapOutwitted(ShadowRoles):
 
     def takes_emulation(self, rights: Rights, control: Control, by: Privilege, access: Access) -> bool:
         return False
+
+
+MUTANTS = {
+    "roles-writable-from-the-start": Mutant(RolesWritableFromTheStart, "EQV-4"),
+    "roles-dirty-flag-forgotten": Mutant(DirtyFlagForgotten, "EQV-4"),
+    "roles-accessed-flag-forgotten": Mutant(AccessedFlagForgotten, "EQV-4"),
+    "roles-dirty-on-a-load": Mutant(DirtyOnALoad, "EQV-4"),
+    "roles-emulated-store-forgets-dirty": Mutant(RolesEmulatedStoreForgetsDirty, "EQV-4"),
+    "roles-smap-outwitted": Mutant(RolesSmapOutwitted, "EQV-2"),
+}
+"""By name."""

@@ -1,5 +1,6 @@
 """Mutants of traced shadow paging: tables that a guest can write unseen, and mirrors that outlive what they mirror."""
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import ShadowTraced
 from refmodel.language import reset
 from refmodel.machine.cells import Cell
@@ -60,3 +61,15 @@ class MirrorsStillWritable(ShadowTraced):
 
     def protect(self, vm: Vm, gfn: Gfn) -> None:
         reset(self.tlb, lambda entry, v, vcpu, page: v == vm and entry.gfn == gfn)
+
+
+MUTANTS = {
+    "traced-but-cached-writable": Mutant(TracedButCachedWritable, "EQV-5"),
+    "traced-but-mirrored-writable": Mutant(TracedButMirroredWritable, "EQV-5"),
+    "traced-tables-filled-writable": Mutant(TablesFilledWritable, "EQV-5"),
+    "traced-emulated-store-unmirrored": Mutant(EmulatedStoreUnmirrored, "EQV-5"),
+    "traced-table-gone-mirror-stays": Mutant(TableGoneMirrorStays, "EQV-5"),
+    "traced-untraced-uncleared": Mutant(UntracedUncleared, "EQV-5"),
+    "traced-mirrors-still-writable": Mutant(MirrorsStillWritable, "ISO-1"),
+}
+"""By name."""

@@ -2,6 +2,7 @@
 
 from refmodel.bare import Event, Reply
 from refmodel.bare_levels import LinearAttempt
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import ShadowUnsync
 from refmodel.language import reset
 from refmodel.machine.cells import Access, Cell
@@ -74,3 +75,16 @@ class NothingFilled(ShadowUnsync):
 
     def fill(self, vm: Vm, above: Cell, page: Index, leaf: Cell) -> None:
         """Nothing."""
+
+
+MUTANTS = {
+    "unsync-leaves-outlive-the-page": Mutant(LeavesOutliveThePage, "ISO-1"),
+    "unsync-processors-remember-the-page": Mutant(UnsyncProcessorsRememberThePage, "ISO-1"),
+    "unsync-links-outlive-the-shadow": Mutant(LinksOutliveTheShadow, "ISO-3"),
+    "unsync-leaves-outlive-the-shadow": Mutant(LeavesOutliveTheShadow, "ISO-3"),
+    "unsync-zeroes-read": Mutant(ZeroesRead, "EQV-1"),
+    "unsync-shortage-is-a-hole": Mutant(UnsyncShortageIsAHole, "EQV-2"),
+    "unsync-stores-exit": Mutant(UnsyncStoresExit, "EFF-1"),
+    "unsync-nothing-filled": Mutant(NothingFilled, "EFF-2"),
+}
+"""By name."""

@@ -3,6 +3,7 @@
 import attrs
 
 from refmodel.bare import Event, Reply
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import Ept, Interpreter, VirtualTlb
 from refmodel.language import fails, operation, require
 from refmodel.machine.cells import Access, Cell
@@ -80,3 +81,17 @@ class StoreThatExitsHappens(Ept):
     def touch(self, mfn: Mfn, offset: Index, access: Access, value: Cell) -> Reply:
         reply = super().touch(mfn, offset, access, value)
         return Reply(Event.EXITED) if access == Access.WRITE else reply
+
+
+MUTANTS = {
+    "break-copies-nothing": Mutant(BreakCopiesNothing, "ISO-5"),
+    "freed-while-shared": Mutant(FreedWhileShared, "RES-1"),
+    "never-freed": Mutant(NeverFreed, "RES-2"),
+    "merged-uncompared": Mutant(MergedUncompared, "EQV-1"),
+    "merged-with-itself": Mutant(MergedWithItself, "RES-1"),
+    "last-sharer-waits": Mutant(LastSharerWaits, "EFF-1"),
+    "last-sharer-waits-for-its-fault": Mutant(LastSharerWaitsForItsFault, "EFF-2"),
+    "store-that-exits-happens": Mutant(StoreThatExitsHappens, "EQV-2"),
+    "vtlb-stores-never-let": Mutant(StoresNeverLet, "EFF-2"),
+}
+"""By name."""

@@ -2,6 +2,7 @@
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import EptTwoSizes
 from refmodel.language import operation
 from refmodel.machine.names import Block, Gfn, Mfn, Region, Vm
@@ -84,3 +85,17 @@ class LastSharerReadOnly(EptTwoSizes):
     def let_write(self, vm: Vm, gfn: Gfn) -> bool:
         entry = self.p2m[vm, gfn]
         return self.frames[entry.mfn].references == 1 or super().let_write(vm, gfn)
+
+
+MUTANTS = {
+    "superpage-shared-under-a-large-mapping": Mutant(SharedUnderALargeMapping, "ISO-1"),
+    "superpage-split-unflushed": Mutant(SplitUnflushed, "ISO-1"),
+    "superpage-promoted-unlooked": Mutant(PromotedUnlooked, "ISO-1"),
+    "superpage-merged-still-writable": Mutant(MergedStillWritable, "ISO-2"),
+    "superpage-page-unscrubbed": Mutant(SmallPageUnscrubbed, "ISO-4"),
+    "superpage-broken-uncounted": Mutant(BrokenUncounted, "RES-1"),
+    "superpage-frame-forgotten": Mutant(FrameForgotten, "RES-2"),
+    "superpage-last-sharer-read-only": Mutant(LastSharerReadOnly, "EFF-2"),
+    "superpage-broken-uncopied": Mutant(BrokenUncopied, "EQV-1"),
+}
+"""By name."""

@@ -1,5 +1,6 @@
 """Mutants of transcendent memory."""
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import TranscendentMemory
 from refmodel.language import NOTHING, choose, fails, guest
 from refmodel.machine.names import Gfn, Slot, Vm
@@ -78,3 +79,15 @@ class GotIntoASharedFrame(TranscendentMemory):
 
     def ready_for_copy(self, vm: Vm, gfn: Gfn) -> Supply:
         return self.supply(vm, gfn, write=False)
+
+
+MUTANTS = {
+    "tmem-old-kept-when-refused": Mutant(OldKeptWhenRefused, "EQV-1"),
+    "tmem-persistent-vanishes": Mutant(PersistentVanishes, "EQV-2"),
+    "tmem-frame-lost": Mutant(TmemFrameLost, "RES-2"),
+    "tmem-flushed-for-another": Mutant(FlushedForAnother, "ISO-5"),
+    "tmem-flushed-in-name": Mutant(TmemFlushedInName, "EQV-2"),
+    "tmem-found-where-nothing-is": Mutant(FoundWhereNothingIs, "EQV-2"),
+    "tmem-got-into-a-shared-frame": Mutant(GotIntoASharedFrame, "ISO-2"),
+}
+"""By name."""

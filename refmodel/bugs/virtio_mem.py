@@ -2,6 +2,7 @@
 
 import attrs
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import PluggedBlocks
 from refmodel.language import NOTHING, guest, operation, require
 from refmodel.machine.names import Gfn, Region, Vm
@@ -81,3 +82,16 @@ class UnpluggedByTheMonitor(PluggedBlocks):
         require(self.is_empty(vm, region))
         self.blocks[vm, region] = PlugState.UNPLUGGED
         self.device[vm] = attrs.evolve(self.device[vm], plugged=self.device[vm].plugged - 1)
+
+
+MUTANTS = {
+    "blocks-plugged-beyond-the-request": Mutant(PluggedBeyondTheRequest, "RES-4"),
+    "blocks-unplugged-in-use": Mutant(UnpluggedInUse, "RES-3"),
+    "blocks-given-for-the-unplugged": Mutant(GivenForTheUnplugged, "RES-3"),
+    "blocks-given-for-the-leaving": Mutant(GivenForTheLeaving, "RES-3"),
+    "blocks-given-up-anywhere": Mutant(GivenUpAnywhere, "RES-3"),
+    "blocks-given-up-but-derived": Mutant(GivenUpButDerived, "ISO-1"),
+    "blocks-unplugged-uncounted": Mutant(UnpluggedUncounted, "RES-1"),
+    "blocks-unplugged-by-the-monitor": Mutant(UnpluggedByTheMonitor, "ISO-6"),
+}
+"""By name."""

@@ -1,6 +1,7 @@
 """Mutants of the virtual TLB: what is forgotten to be forgotten, and rights that nobody gave."""
 
 from refmodel.bare import Event, Reply
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import VirtualTlb
 from refmodel.language import operation, require, reset
 from refmodel.machine.cells import Access, Cell, permits
@@ -110,3 +111,19 @@ class TablesFromThePool(VirtualTlb):
         mfn = self.free_frame(vm)
         self.frames[mfn] = Frame(Use.TABLE, vm)
         super().mov_cr3(vm, vcpu, root)
+
+
+MUTANTS = {
+    "vtlb-shadow-forgotten-tlb-not": Mutant(ShadowForgottenTlbNot, "ISO-1"),
+    "vtlb-tlb-forgotten-shadow-not": Mutant(TlbForgottenShadowNot, "ISO-1"),
+    "vtlb-shared-still-writable": Mutant(SharedStillWritable, "ISO-2"),
+    "vtlb-invlpg-keeps-the-tlb": Mutant(InvlpgKeepsTheTlb, "EQV-5"),
+    "vtlb-mov-cr3-keeps-the-shadow": Mutant(MovCr3KeepsTheShadow, "EQV-5"),
+    "vtlb-every-fault-is-the-guests": Mutant(EveryFaultIsTheGuests, "EQV-2"),
+    "vtlb-wrong-cell-read": Mutant(WrongCellRead, "EQV-1"),
+    "vtlb-every-store-exits": Mutant(EveryStoreExits, "EFF-1"),
+    "vtlb-waits-as-the-guests-fault": Mutant(VtlbWaitsAsTheGuestsFault, "EQV-2"),
+    "vtlb-filled-read-only-for-ever": Mutant(FilledReadOnlyForEver, "EFF-2"),
+    "vtlb-tables-from-the-pool": Mutant(TablesFromThePool, "RES-2"),
+}
+"""By name."""

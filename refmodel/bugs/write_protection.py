@@ -1,5 +1,6 @@
 """Mutants of write protection: what is not noted, and what is not flushed."""
 
+from refmodel.bugs.mutant import Mutant
 from refmodel.designs import WriteProtection
 from refmodel.language import operation, require
 from refmodel.machine.names import Gfn
@@ -127,3 +128,20 @@ class LogNeverEmpty(WriteProtection):
         self.take_write(gfn)
         self.flush(gfn)
         return LogFetched(gfn)
+
+
+MUTANTS = {
+    "protection-swapped-out-mapped": Mutant(SwappedOutMapped, "ISO-1"),
+    "protection-shadowed-unflushed": Mutant(ShadowedUnflushed, "EQV-5"),
+    "protection-log-fetched-unflushed": Mutant(LogFetchedUnflushed, "EQV-4"),
+    "protection-swapped-out-cached": Mutant(SwappedOutCached, "ISO-1"),
+    "protection-faults-served-in-name": Mutant(FaultsServedInName, "EFF-2"),
+    "protection-read-only-for-ever": Mutant(ReadOnlyForEver, "EFF-2"),
+    "protection-zapped-unnoted": Mutant(ZappedUnnoted, "EQV-4"),
+    "protection-zapped-in-name": Mutant(ZappedInName, "RES-3"),
+    "protection-read-over-memory": Mutant(ReadOverMemory, "EQV-1"),
+    "protection-taken-for-its-copy": Mutant(TakenForItsCopy, "EQV-4"),
+    "protection-swapped-out-of-nothing": Mutant(SwappedOutOfNothing, "EQV-1"),
+    "protection-log-never-empty": Mutant(LogNeverEmpty, "EFF-2"),
+}
+"""By name."""
