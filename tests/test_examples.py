@@ -40,3 +40,9 @@ def test_a_run_that_aborts_is_shown_to_its_end_although_it_breaks_a_law_before()
     assert refmodel.check(Unserialized, ["exhaustive"]).broken_runs[0].clause == "INV-1"
     done = command("check", "refmodel.examples.directory:Unserialized", "--law", "ISO-2", "--engine", "exhaustive")
     assert done.returncode == 1 and "a run of 5 steps breaks EFF-3" in done.stdout and "5. acknowledge(" in done.stdout
+
+
+def test_a_run_that_two_engines_find_is_printed_once() -> None:
+    done = command("check", "refmodel.examples.directory:OwnerStores", "--engine", "exhaustive", "--engine", "prove")
+    assert done.returncode == 1 and done.stdout.count("power on") == 1
+    assert "prove: the run that exhaustive found" in done.stdout

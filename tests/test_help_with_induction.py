@@ -411,6 +411,11 @@ def test_the_example_of_the_chapter_runs() -> None:
     assert doctest.testfile(str(ROOT / "specs" / "induction.md"), module_relative=False).attempted > 3
 
 
+def test_that_a_number_is_none_below_zero_is_not_said_of_each() -> None:
+    number = z3.Function("s.epoch!value", z3.IntSort(), z3.IntSort())(z3.Int("begin!vm"))
+    assert in_words(z3.If(number >= 0, number, z3.IntVal(0)) == 3) == "epoch[vm] is 3"
+
+
 def test_a_term_that_shares_its_parts_is_said_in_bounded_space() -> None:
     """Written out in full it has 2^60 parts."""
     term = z3.Int("x")

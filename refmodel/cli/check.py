@@ -188,7 +188,7 @@ class Session:
         def finished(report: EngineReport) -> None:
             begun.append(report)
             if not self.as_json:
-                show_report(name, _outline(name, self.law), report, self.law)
+                show_report(name, _outline(name, self.law), report, self.law, begun[:-1])
 
         try:
             with at_work(name, quiet=self.as_json) as progress:

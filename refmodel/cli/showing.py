@@ -15,9 +15,9 @@ from refmodel.report.documents import run_of
 
 def show(name: str, outline: Outline, reports: Sequence[EngineReport], law: str | None, told: Sequence[EngineReport] = ()) -> None:
     """A design's reports, but for those that were shown as they came; the table; and what it all comes to."""
-    for report in reports:
+    for number, report in enumerate(reports):
         if not any(report.engine == each.engine for each in told):
-            show_report(name, outline, report, law)
+            show_report(name, outline, report, law, reports[:number])
         elif report.disagreement is not None:
             _show_disagreement(name, outline, report)
     for report in reports:
@@ -35,10 +35,15 @@ def show_in_a_line(name: str, outline: Outline, reports: Sequence[EngineReport])
               f"{seconds:.1f} s{remembered})", soft_wrap=True)
 
 
-def show_report(name: str, outline: Outline, report: EngineReport, law: str | None) -> None:
+def show_report(name: str, outline: Outline, report: EngineReport, law: str | None, before: Sequence[EngineReport] = ()) -> None:
+    """What an engine found; a run that an engine before it has found is not printed again."""
     for line in terminal.coverage([report]):
         out.print(line, soft_wrap=True)
-    _show_failure(name, outline, report, law)
+    known = next((each.engine for each in before if report.failure is not None and each.failure == report.failure), None)
+    if known is not None and not report.counterexamples:
+        out.print(f"\n[bold]{report.engine}[/]: the run that {known} found")
+    else:
+        _show_failure(name, outline, report, law)
     if report.disagreement is not None:
         _show_disagreement(name, outline, report)
 

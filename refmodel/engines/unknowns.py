@@ -135,6 +135,8 @@ class _Wording:
         inside = [self.of(t, depth + 1) for t in children]
         if kind == z3.Z3_OP_DISTINCT:
             return " is not ".join(inside)
+        if kind == z3.Z3_OP_ITE and inside[0] == f"{inside[1]} >= 0" and inside[2] == "0":
+            return inside[1]  # a number that is read is at least 0
         if kind == z3.Z3_OP_ITE:
             return f"({inside[1]} if {inside[0]}, else {inside[2]})"
         name = term.decl().name()
