@@ -45,6 +45,8 @@ BROKEN_BY = {
     "a_page_that_arrives_is_mapped": "migration-arrived-in-vain",
     "what_is_kept_can_be_freed": "migration-left-for-good",
     "what_is_freed_holds_nothing": "migration-left-unscrubbed",
+    "pages_are_called_free_by_their_guests": "migration-guessed-free",
+    "the_page_called_free_is_the_one_named": "migration-another-is-called-free",
     "pages_in_use_are_not_called_free": "migration-called-free-for-ever",
     "skipped_pages_are_free": "migration-hint-taken-unprotected",
     "a_block_in_one_piece_is_free": "buddy-merged-in-use",

@@ -5,7 +5,7 @@ import attrs
 from refmodel.bare import Reply
 from refmodel.bugs.mutant import Mutant
 from refmodel.designs import EptFlags, LiveMigration, Memory, MemoryAcknowledged
-from refmodel.language import operation, require
+from refmodel.language import choose, guest, operation, require
 from refmodel.machine.cells import Access, Cell, Cells
 from refmodel.machine.names import Gfn, Index, Mfn, Vm
 from refmodel.mmu.contract import ContractMmu
@@ -16,7 +16,7 @@ from refmodel.monitor.devices import Devices
 from refmodel.monitor.dirty_flags import DirtyFlags
 from refmodel.monitor.dirty_logging import DestinationLost, DirtyLogging, Sent
 from refmodel.monitor.frames import Frame, Use
-from refmodel.monitor.free_page_hinting import FreePageHinting
+from refmodel.monitor.free_page_hinting import CalledFree, FreePageHinting
 from refmodel.monitor.migration import LeftBehind, Migration
 from refmodel.monitor.p2m import Backing, P2mEntry, Reclaim, Reclaimed, Supply
 from refmodel.monitor.sharing import Sharing
@@ -170,6 +170,25 @@ class HintOutlivesTheStore(LiveMigration):
             DirtyLogging.mark(self, vm, gfn)
 
 
+class AnotherIsCalledFree(LiveMigration):
+    """A guest says that a page is free, and another is skipped."""
+
+    @guest
+    def hint_free(self, vm: Vm, gfn: Gfn) -> CalledFree:
+        other: Gfn = choose(Gfn, lambda page: page != gfn)
+        super().hint_free(vm, other)
+        return CalledFree(vm, gfn)
+
+
+class GuessedFree(LiveMigration):
+    """The monitor takes a page to be free that its guest has not called so."""
+
+    @operation
+    def guess_free(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.plugged[vm, gfn])
+        self.called_free[vm, gfn] = True
+
+
 class CalledFreeForEver(LiveMigration):
     """What a guest has called free counts as free whatever it stores there."""
 
@@ -236,5 +255,7 @@ MUTANTS = {
     "migration-hint-taken-unflushed": Mutant(HintTakenUnflushed, "EQV-4"),
     "migration-skipped-but-found": Mutant(SkippedButFound, "EQV-1"),
     "migration-merged-page-goes": Mutant(MergedPageGoes, "ISO-1"),
+    "migration-another-is-called-free": Mutant(AnotherIsCalledFree, "EQV-4"),
+    "migration-guessed-free": Mutant(GuessedFree, "EQV-4"),
 }
 """By name."""

@@ -4,10 +4,10 @@ import attrs
 
 from refmodel.bugs.mutant import Mutant
 from refmodel.designs import PluggedBlocks
-from refmodel.language import NOTHING, guest, operation, require
+from refmodel.language import NOTHING, choose, guest, operation, require
 from refmodel.machine.names import Gfn, Region, Vm
 from refmodel.monitor.p2m import Backing, P2mEntry
-from refmodel.monitor.virtio_mem import PlugState
+from refmodel.monitor.virtio_mem import BlockChanged, PlugState
 
 
 class PluggedBeyondTheRequest(PluggedBlocks):
@@ -15,6 +15,16 @@ class PluggedBeyondTheRequest(PluggedBlocks):
 
     def may_plug(self, vm: Vm) -> bool:
         return True
+
+
+class AnotherIsPlugged(PluggedBlocks):
+    """A guest plugs a block, and the device plugs another."""
+
+    @guest
+    def plug_block(self, vm: Vm, region: Region) -> BlockChanged:
+        other: Region = choose(Region, lambda block: block != region)
+        super().plug_block(vm, other)
+        return BlockChanged(vm, region, PlugState.PLUGGED)
 
 
 class UnpluggedInUse(PluggedBlocks):
@@ -67,10 +77,11 @@ class UnpluggedUncounted(PluggedBlocks):
     """A block is unplugged, and the device's size stays as it was."""
 
     @guest
-    def unplug_block(self, vm: Vm, region: Region) -> None:
+    def unplug_block(self, vm: Vm, region: Region) -> BlockChanged:
         require(self.blocks[vm, region] == PlugState.LEAVING)
         require(self.is_empty(vm, region))
         self.blocks[vm, region] = PlugState.UNPLUGGED
+        return BlockChanged(vm, region, PlugState.UNPLUGGED)
 
 
 class UnpluggedByTheMonitor(PluggedBlocks):
@@ -93,5 +104,6 @@ MUTANTS = {
     "blocks-given-up-but-derived": Mutant(GivenUpButDerived, "ISO-1"),
     "blocks-unplugged-uncounted": Mutant(UnpluggedUncounted, "RES-1"),
     "blocks-unplugged-by-the-monitor": Mutant(UnpluggedByTheMonitor, "ISO-6"),
+    "blocks-another-is-plugged": Mutant(AnotherIsPlugged, "RES-3"),
 }
 """By name."""

@@ -7,7 +7,7 @@ import attrs
 from refmodel.language import implies, law
 from refmodel.machine.names import Gfn, Index, Vm
 from refmodel.monitor.dirty_logging import Sent
-from refmodel.monitor.free_page_hinting import FreePageHinting
+from refmodel.monitor.free_page_hinting import CalledFree, FreePageHinting
 from refmodel.monitor.migration import Migration
 from refmodel.monitor.p2m import Backing
 
@@ -45,6 +45,16 @@ def pages_in_use_are_not_called_free(s: FreePageHinting, before: FreePageHinting
     was, now = before.bare_memory[vm, gfn][index], s.bare_memory[vm, gfn][index]
     is_stored_to = attrs.evolve(now, accessed=was.accessed, dirty=was.dirty) != was  # a processor's marks are no stores
     return implies(is_stored_to or s.plugged[vm, gfn] != before.plugged[vm, gfn], not s.called_free[vm, gfn])
+
+
+@law("EQV-4", "Only its own guest comes to call a page free.")
+def pages_are_called_free_by_their_guests(s: FreePageHinting, before: FreePageHinting, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
+    return implies(s.called_free[vm, gfn] and not before.called_free[vm, gfn], actor == vm)
+
+
+@law("EQV-4", "A guest that calls a page free calls no other page free with it.")
+def the_page_called_free_is_the_one_named(s: FreePageHinting, before: FreePageHinting, outcome: CalledFree, gfn: Gfn) -> Any:
+    return implies(gfn != outcome.gfn, s.called_free[outcome.vm, gfn] == before.called_free[outcome.vm, gfn])
 
 
 @law("EQV-4", "A page that was skipped is there, and its guest needs nothing of it, unless a dirty flag says otherwise.")

@@ -5,7 +5,7 @@ from typing import Any
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Gfn, Region, Vm
 from refmodel.monitor.p2m import Backing
-from refmodel.monitor.virtio_mem import PlugState, VirtioMem, plugged
+from refmodel.monitor.virtio_mem import BlockChanged, PlugState, VirtioMem, plugged
 
 
 @law("RES-1", "A device's size is the number of its blocks that are plugged, or that are being given up.")
@@ -31,6 +31,12 @@ def pages_are_given_up_of_leaving_blocks(s: VirtioMem, before: VirtioMem, vm: Vm
     region = s.block_of[gfn]
     return implies(before.p2m[vm, gfn].backing != Backing.ABSENT and s.p2m[vm, gfn].backing == Backing.ABSENT,
                    region == NOTHING or s.blocks[vm, region] == PlugState.LEAVING)
+
+
+@law("RES-3", "A guest plugs the block that it names, begins to give up or unplugs that, and no other block of its changes.")
+def blocks_change_as_asked(s: VirtioMem, before: VirtioMem, outcome: BlockChanged, region: Region) -> Any:
+    return (implies(region == outcome.region, s.blocks[outcome.vm, region] == outcome.state)
+            and implies(region != outcome.region, s.blocks[outcome.vm, region] == before.blocks[outcome.vm, region]))
 
 
 @law("RES-4", "A VM plugs no block beyond the size that was requested.")

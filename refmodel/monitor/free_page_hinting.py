@@ -11,11 +11,24 @@ nothing until it has stored to the page.
 
 from typing import ClassVar
 
+import attrs
+
 from refmodel.bare import Reply
 from refmodel.language import Total, guest, require
 from refmodel.machine.cells import Access, Cell, Cells
 from refmodel.machine.names import Gfn, Index, Vm
 from refmodel.monitor.dirty_logging import DirtyLog, Sent
+
+
+@attrs.frozen
+class CalledFree:
+    """A guest has said that a page is free: which."""
+
+    shown: ClassVar[None] = None
+    """The guest is shown nothing: whether the hint is taken is the monitor's choice."""
+
+    vm: Vm
+    gfn: Gfn
 
 
 class FreePageHinting(DirtyLog):
@@ -25,12 +38,13 @@ class FreePageHinting(DirtyLog):
     """The pages that the guest says hold nothing it needs, until it stores to them."""
 
     @guest
-    def hint_free(self, vm: Vm, gfn: Gfn) -> None:
+    def hint_free(self, vm: Vm, gfn: Gfn) -> CalledFree:
         """The guest says that a page is free."""
         require(self.plugged[vm, gfn])
         self.called_free[vm, gfn] = True
         if self.takes_hint(vm, gfn):
             self.sent[vm, gfn] = Sent.SKIPPED
+        return CalledFree(vm, gfn)
 
     def takes_hint(self, vm: Vm, gfn: Gfn) -> bool:
         """Whether no store to a page goes unnoticed."""

@@ -38,6 +38,18 @@ class Device:
     plugged: Count = 0
 
 
+@attrs.frozen
+class BlockChanged:
+    """A guest has plugged a block, begun to give it up, or unplugged it: the block that it named, and what is to become of it."""
+
+    shown: ClassVar[None] = None
+    """The guest is shown nothing: what it asked for is done."""
+
+    vm: Vm
+    region: Region
+    state: PlugState
+
+
 class VirtioMem(PopulateOnDemand):
     block_of: Total[Gfn, Region]
     """The block that a page belongs to, if any: nothing writes to it."""
@@ -57,13 +69,14 @@ class VirtioMem(PopulateOnDemand):
     # ------------------------------------------------------------ plugging
 
     @guest
-    def plug_block(self, vm: Vm, region: Region) -> None:
+    def plug_block(self, vm: Vm, region: Region) -> BlockChanged:
         """The guest plugs a block, as long as it has fewer than were requested."""
         device = self.device[vm]
         require(self.blocks[vm, region] == PlugState.UNPLUGGED)
         require(self.may_plug(vm))
         self.blocks[vm, region] = PlugState.PLUGGED
         self.device[vm] = attrs.evolve(device, plugged=device.plugged + 1)
+        return BlockChanged(vm, region, PlugState.PLUGGED)
 
     def may_plug(self, vm: Vm) -> bool:
         return self.device[vm].plugged < self.device[vm].requested
@@ -76,11 +89,12 @@ class VirtioMem(PopulateOnDemand):
     # ------------------------------------------------------------ unplugging
 
     @guest
-    def leave_block(self, vm: Vm, region: Region) -> None:
+    def leave_block(self, vm: Vm, region: Region) -> BlockChanged:
         """The guest begins to give a block up: it uses nothing there any more."""
         require(self.blocks[vm, region] == PlugState.PLUGGED)
         require(self.device[vm].plugged > self.device[vm].requested)
         self.blocks[vm, region] = PlugState.LEAVING
+        return BlockChanged(vm, region, PlugState.LEAVING)
 
     @guest
     def give_up_page(self, vm: Vm, gfn: Gfn) -> None:
@@ -94,13 +108,14 @@ class VirtioMem(PopulateOnDemand):
         return in_leaving and super().may_go(vm, gfn)
 
     @guest
-    def unplug_block(self, vm: Vm, region: Region) -> None:
+    def unplug_block(self, vm: Vm, region: Region) -> BlockChanged:
         """A block in which there is no memory any more is unplugged."""
         device = self.device[vm]
         require(self.blocks[vm, region] == PlugState.LEAVING)
         require(self.is_empty(vm, region))
         self.blocks[vm, region] = PlugState.UNPLUGGED
         self.device[vm] = attrs.evolve(device, plugged=device.plugged - 1)
+        return BlockChanged(vm, region, PlugState.UNPLUGGED)
 
     def is_empty(self, vm: Vm, region: Region) -> bool:
         """Whether no page of a block is backed by anything."""
