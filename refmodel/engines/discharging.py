@@ -146,7 +146,9 @@ class Discharge:
         if len(bases) > 1 and self.induction.design.constant:
             return "unknown", None, AFTER_A_YIELD
         found: tuple[str, Witness | None, str] = ("unknown", None, "")
-        for scopes in self.induction.scopes(bases if len(bases) > 1 else ("s",)):
+        for number, scopes in enumerate(self.induction.scopes(bases if len(bases) > 1 else ("s",))):
+            if number and self._follows((*conditions, denied)):
+                break  # a larger geometry has no counterexample either: it is proved when nobody knows of any
             verdict, witness, why = self._in_scope(scopes, law, conditions, answers, denied)
             if verdict == "refuted":
                 return verdict, witness, why
@@ -155,6 +157,12 @@ class Discharge:
                 break
             found = verdict, witness, why
         return found if len(bases) == 1 else ("unknown", None, AFTER_A_YIELD)
+
+    def _follows(self, claim: Sequence[Term]) -> bool:
+        """Whether the claim has no model where all laws are assumed that may help."""
+        self.go_farthest()
+        self.go_everywhere()
+        return self.refutes(claim)
 
     def _in_scope(self, scopes: Sequence[Scope], law: Law | None, conditions: Sequence[Term], answers: Sequence[Any], denied: Term
             ) -> tuple[str, Witness | None, str]:
