@@ -86,11 +86,8 @@ class Layers(Keys):
         """Every step from a state."""
         f = Function("internal void @expand(ptr %c, ptr %s)")
         for number, traced in enumerate(self.operations):
-            width = len(traced.arguments[0])
             with f.each(0, len(traced.arguments)) as at:
-                self._set(f, "instance", at + traced.first)
-                arguments = f.constant("ptr", f"@arguments{number}").at(at * width)
-                f.call("void", f"operation{number}", f.given("ptr", "c"), f.given("ptr", "s"), arguments)
+                self._attempt(f, number, at, f.given("ptr", "s"))
         f.line("ret void")
         return f.text()
 

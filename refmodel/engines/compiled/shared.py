@@ -51,6 +51,13 @@ class Shared:
     def _copy(self, f: Function, to: Value, of: Value) -> None:
         f.copy(to, of, self.places.padded)
 
+    def _attempt(self, f: Function, number: int, at: Value, state: Value) -> None:
+        """Every way through an operation, from a state, with the arguments of one of its instances."""
+        traced = self.operations[number]
+        self._set(f, "instance", at + traced.first)
+        arguments = f.constant("ptr", f"@arguments{number}").at(at * len(traced.arguments[0]))
+        f.call("void", f"operation{number}", f.given("ptr", "c"), state, arguments)
+
     def _draw(self) -> str:
         """A random number below another (xorshift of 64 bits, of which the upper half is used)."""
         f = Function("internal i64 @draw(ptr %c, i64 %below)")

@@ -40,9 +40,7 @@ class Walks(Keys):
         for number, traced in enumerate(self.operations):
             with f.where(f.given("i64", "number").compare("eq", number)):
                 at = f.call("i64", "draw", f.given("ptr", "c"), f.constant("i64", len(traced.arguments)))
-                self._set(f, "instance", at + traced.first)
-                arguments = f.constant("ptr", f"@arguments{number}").at(at * len(traced.arguments[0]))
-                f.call("void", f"operation{number}", f.given("ptr", "c"), self.places.address(f, "current"), arguments)
+                self._attempt(f, number, at, self.places.address(f, "current"))
                 f.returns()
         f.line("ret void")
         return f.text()
