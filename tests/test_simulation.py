@@ -13,19 +13,31 @@ from refmodel.bare import Event, Reply, Seen
 from refmodel.bare_machines import BARE_MACHINES, OneLevelMachine, bare_machine
 from refmodel.bare_physical import PhysicalMachine
 from refmodel.bugs import MUTANTS
-from refmodel.designs import SHIPPED, Direct, DirectWithGrants, Ept, GrantedMemory, Interpreter, Memory, MonitorPages, VirtualTlb
+from refmodel.designs import (
+    SHIPPED,
+    AssignedDevices,
+    Direct,
+    DirectWithGrants,
+    Ept,
+    GrantedMemory,
+    Interpreter,
+    Memory,
+    MonitorPages,
+    VirtualTlb,
+)
 from refmodel.engines.corresponding import never_completed, shared
 from refmodel.engines.induction import prove
 from refmodel.engines.own_entries import prove_own_entries
 from refmodel.engines.prover import prove_operation, prove_simulated
 from refmodel.engines.random import campaign
 from refmodel.engines.simulation_runs import simulated_runs
-from refmodel.language import BadDesign, Design, guest, operation, outline, require, reset
+from refmodel.language import BadDesign, Design, choose, guest, operation, outline, require, reset
 from refmodel.language.design import Outline
 from refmodel.machine.cells import Access, Cell, Cells, permits
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.direct import Hypercall
 from refmodel.mmu.shadow import ShadowEntry
+from refmodel.monitor.devices import Handed
 from refmodel.monitor.grants import Foreign, ForeignAccess
 from refmodel.report import squares
 from tests.commands import refmodel
@@ -377,6 +389,25 @@ def test_an_access_to_anothers_page_is_a_step_of_its_owners_machine() -> None:
     assert prove_simulated(wrong, bare_of(wrong), "grant_load").failing
     found = simulated_runs(wrong, bare_of(wrong), wrong.cls.geometry, runs=2000, seconds=60).failure
     assert found is not None and found.run.steps[-1].operation == "grant_load"
+
+
+class HandsAnother(AssignedDevices):
+    """A guest hands a page to its device, and another one is handed over; the outcome is about that."""
+
+    @guest
+    def hand_to_device(self, vm: Vm, gfn: Gfn, write: bool) -> Handed:
+        other: Gfn = choose(Gfn, lambda page: page != gfn)
+        return super().hand_to_device(vm, other, write)
+
+
+def test_a_request_is_not_taken_for_another() -> None:
+    right, wrong = outline(AssignedDevices), outline(HandsAnother)
+    assert not prove_simulated(right, bare_of(right), "hand_to_device").failing
+    assert {j.verdict for j in prove_operation(wrong, "hand_to_device").judgements} == {"proved"}
+    [failing, *_] = prove_simulated(wrong, bare_of(wrong), "hand_to_device").failing
+    assert "asks for one gfn" in failing
+    found = simulated_runs(wrong, bare_of(wrong), wrong.cls.geometry, runs=2000, seconds=60).failure
+    assert found is not None and found.run.steps[-1].operation == "hand_to_device" and "for one gfn" in found.broken.sentence
 
 
 class DiscardsUnasked(PhysicalMachine):

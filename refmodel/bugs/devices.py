@@ -5,10 +5,10 @@ import attrs
 from refmodel.bare import Event, Reply
 from refmodel.bugs.mutant import Mutant
 from refmodel.designs import AssignedDevices
-from refmodel.language import cached, operation, require
+from refmodel.language import assign, cached, choose, guest, operation, require, reset
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Vm
-from refmodel.monitor.devices import DeviceAccess, DmaMapping, Hold, LetGo
+from refmodel.monitor.devices import DeviceAccess, DmaMapping, Handed, Hold, LetGo
 from refmodel.monitor.p2m import Supply
 
 
@@ -104,6 +104,26 @@ class CachedWritable(AssignedDevices):
         return done
 
 
+class HandedBesides(AssignedDevices):
+    """A guest hands a page to its device, and the device gets another one that is no device's too."""
+
+    @guest
+    def hand_to_device(self, vm: Vm, gfn: Gfn, write: bool) -> Handed:
+        other: Gfn = choose(Gfn, lambda each: each != gfn)
+        super().hand_to_device(vm, other, write)
+        return super().hand_to_device(vm, gfn, write)
+
+
+class AllAreTaken(AssignedDevices):
+    """One page is taken from a device, and the device loses all pages of the VM."""
+
+    def unmap(self, vm: Vm, gfn: Gfn) -> LetGo:
+        require(self.may_unmap(vm, gfn))
+        reset(self.iommu, lambda entry, of, page: of == vm)
+        assign(self.holds, lambda hold, of, page: of == vm and hold == Hold.MAPPED, Hold.UNMAPPED)
+        return LetGo(vm, gfn, flushed=False)
+
+
 class DeviceReadsZeroes(AssignedDevices):
     """Whatever a device reads is zero."""
 
@@ -125,6 +145,8 @@ MUTANTS = {
     "dma-stored-by-a-read-only-entry": Mutant(RightsTakenForOne, "ISO-1"),
     "dma-writable-from-now-on": Mutant(WritableFromNowOn, "ISO-1"),
     "dma-cached-writable": Mutant(CachedWritable, "ISO-1"),
+    "dma-handed-besides": Mutant(HandedBesides, "ISO-1"),
+    "dma-all-are-taken": Mutant(AllAreTaken, "RES-3"),
     "dma-zeroes-read": Mutant(DeviceReadsZeroes, "EQV-1"),
     "dma-finds-nothing": Mutant(DeviceFindsNothing, "EQV-2"),
     "dma-unmapped-in-name": Mutant(UnmappedInName, "RES-1"),

@@ -4,7 +4,7 @@ import attrs
 
 from refmodel.bugs.mutant import Mutant
 from refmodel.designs import EptFlags, GrantedMemory, ShadowTraced
-from refmodel.language import NOTHING, guest, require
+from refmodel.language import NOTHING, assign, choose, guest, require
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Ref, Vm
 from refmodel.mmu.contract import ContractMmu
@@ -14,7 +14,16 @@ from refmodel.monitor.ballooning import Ballooning
 from refmodel.monitor.buddy import Buddy
 from refmodel.monitor.devices import Devices, Hold
 from refmodel.monitor.dirty_flags import DirtyFlags
-from refmodel.monitor.grants import Foreign, ForeignAccess, GrantEnded, GrantEntry, GrantOffered, Grants
+from refmodel.monitor.grants import (
+    Foreign,
+    ForeignAccess,
+    GrantEnded,
+    GrantEntry,
+    GrantMapped,
+    GrantOffered,
+    Grants,
+    OfferEnded,
+)
 from refmodel.monitor.ksm import Ksm
 from refmodel.monitor.migration import Migration
 from refmodel.monitor.p2m import Supply
@@ -69,6 +78,71 @@ class GrantedToItself(OnlyGrants):
         require(not self.in_use(vm, ref))
         self.grants[vm, ref] = GrantEntry(True, to, gfn, writable)
         return GrantOffered(vm, ref, self.grants[vm, ref])
+
+
+class AnotherIsMapped(OnlyGrants):
+    """A grantee names an entry, and gets the page of another one that is offered to it too."""
+
+    geometry = OnlyGrants.geometry.resized(Ref=2)
+
+    @guest
+    def map_grant(self, vm: Vm, gfn: Gfn, owner: Vm, ref: Ref, write: bool) -> GrantMapped:
+        other: Ref = choose(Ref, lambda each: each != ref)
+        return attrs.evolve(super().map_grant(vm, gfn, owner, other, write), ref=ref)
+
+
+class MappedForStoring(OnlyGrants):
+    """A grantee that asks for reading may store too, where the owner offers that."""
+
+    @guest
+    def map_grant(self, vm: Vm, gfn: Gfn, owner: Vm, ref: Ref, write: bool) -> GrantMapped:
+        return attrs.evolve(super().map_grant(vm, gfn, owner, ref, write or self.grants[owner, ref].writable), write=write)
+
+
+class MappedBesides(OnlyGrants):
+    """A page is mapped at another guest frame besides the one that the grantee names."""
+
+    geometry = OnlyGrants.geometry.resized(Gfn=2)
+
+    @guest
+    def map_grant(self, vm: Vm, gfn: Gfn, owner: Vm, ref: Ref, write: bool) -> GrantMapped:
+        other: Gfn = choose(Gfn, lambda each: each != gfn)
+        super().map_grant(vm, other, owner, ref, write)
+        return super().map_grant(vm, gfn, owner, ref, write)
+
+
+class AllAreRevoked(OnlyGrants):
+    """The monitor takes one foreign page from a VM, and the VM loses all that it has mapped."""
+
+    geometry = OnlyGrants.geometry.resized(Gfn=2)
+
+    def unmap_foreign(self, vm: Vm, gfn: Gfn) -> GrantEnded:
+        assign(self.foreign, lambda mapping, of, at: of == vm and mapping.state == Foreign.MAPPED,
+               lambda mapping, of, at: attrs.evolve(mapping, state=Foreign.UNMAPPED))
+        return GrantEnded(vm, gfn, flushed=False)
+
+
+class AnotherOfferEnds(OnlyGrants):
+    """An owner ends an offer, and another one ends."""
+
+    geometry = OnlyGrants.geometry.resized(Ref=2)
+
+    @guest
+    def end_access(self, vm: Vm, ref: Ref) -> OfferEnded:
+        other: Ref = choose(Ref, lambda each: each != ref)
+        return attrs.evolve(super().end_access(vm, other), ref=ref)
+
+
+class OfferedBesides(OnlyGrants):
+    """An owner writes a grant entry, and another one that is not in use comes to offer the same."""
+
+    geometry = OnlyGrants.geometry.resized(Ref=2)
+
+    @guest
+    def grant_access(self, vm: Vm, ref: Ref, gfn: Gfn, to: Vm, writable: bool) -> GrantOffered:
+        other: Ref = choose(Ref, lambda each: each != ref)
+        super().grant_access(vm, other, gfn, to, writable)
+        return super().grant_access(vm, ref, gfn, to, writable)
 
 
 class UnmappedButCached(OnlyGrants):
@@ -247,6 +321,12 @@ MUTANTS = {
     "grant-read-only-in-name": Mutant(ReadOnlyInName, "ISO-1"),
     "grant-to-itself": Mutant(GrantedToItself, "ISO-6"),
     "grant-ended-in-use": Mutant(EndedInUse, "ISO-1"),
+    "grant-another-is-mapped": Mutant(AnotherIsMapped, "ISO-1"),
+    "grant-mapped-for-storing": Mutant(MappedForStoring, "ISO-1"),
+    "grant-mapped-besides": Mutant(MappedBesides, "ISO-1"),
+    "grant-all-are-revoked": Mutant(AllAreRevoked, "RES-3"),
+    "grant-another-offer-ends": Mutant(AnotherOfferEnds, "ISO-1"),
+    "grant-offered-besides": Mutant(OfferedBesides, "ISO-1"),
     "grant-unmapped-but-cached": Mutant(UnmappedButCached, "ISO-1"),
     "grant-reference-kept": Mutant(ReferenceKept, "RES-1"),
     "grant-entry-in-use-for-ever": Mutant(EntryInUseForEver, "RES-1"),

@@ -119,6 +119,15 @@ def named_in(outcome: Any, name: str, kind: Kind) -> Any:
     return getattr(outcome, name) if attrs.has(type(outcome)) and (name, kind) in _fields(outcome) else None
 
 
+def asked_for(op: Operation, arguments: Sequence[Any], outcome: Any) -> list[tuple[str, Kind, Any, Any]]:
+    """What a guest's request returns of what it asked for: by name and kind, what is returned, and the operation's argument. A
+    request is what shows the guest nothing, and says so (``shown = None``)."""
+    if not op.by_guest or not attrs.has(type(outcome)) or getattr(type(outcome), "shown", outcome) is not None:
+        return []
+    return [(name, kind, getattr(outcome, name), argument) for (name, kind), argument in zip(op.parameters, arguments, strict=True)
+            if (name, kind) in _fields(outcome)]
+
+
 def of_whom(outcome: Any, name: str) -> Any:
     """What a step of the other design is given by this name where an outcome's ``step_of`` says in which of its fields that is,
     whatever parameters the operation has: an access to another VM's page is a step of that VM's machine. None if it does not."""

@@ -19,8 +19,10 @@ import attrs
 import z3
 
 from refmodel.bare import Event
+from refmodel.engines.comparing import equalities, is_exit, term_of
 from refmodel.engines.connectives import conj, disj, identical, negation, same
 from refmodel.engines.corresponding import (
+    asked_for,
     can_be_compared,
     explaining,
     named_in,
@@ -39,7 +41,6 @@ from refmodel.engines.questions import TIMEOUT, Solver
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Lookup, Reset, Table
 from refmodel.engines.terms import FALSE, TRUE, Term, constant
-from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Kind
@@ -175,6 +176,8 @@ class _Simulation:
         whether it may be none, is given."""
         if not can_be_compared(self.op, segment.outcome, self.candidates):
             return f"what it shows cannot be compared: {type(segment.outcome).__name__} has no field called shown, which is a Reply"
+        if unlike := self._answers_another(path, segment):
+            return unlike
         shown = shown_by(segment.outcome)
         changed = [name for name in self.shared if name in segment.written]
         if not changed and not shows(shown) and may_rest:
@@ -200,6 +203,15 @@ class _Simulation:
                 told = shows(shown) or shows_all_of(self.op, segment.outcome, self.candidates)
                 return self._kind(path, segment, reading, bool(changed) or told)
         return "the solver gave up" if answer == z3.unknown else self._told(segment, shown, changed, found)
+
+    def _answers_another(self, path: Path, segment: Segment) -> str | None:
+        """Why a request of the guest's may have been taken for another: what it returns names something else."""
+        for name, kind, told, argument in asked_for(self.op, self.induction.arguments, segment.outcome):
+            one, other = term_of(kind, told), term_of(kind, argument)
+            apart = [negation(same(one, other))]
+            if not identical(one, other) and self._ask(path, segment, Symbolic(self.other), apart) != z3.unsat:
+                return f"the guest asks for one {name}, and what was done may be about another"
+        return None
 
     def _rests(self, path: Path, segment: Segment, shown: Any, changed: Sequence[str]) -> bool:
         """Whether all that a path changes is what the other design may change by itself: no step has to be looked for then."""
@@ -258,10 +270,10 @@ class _Simulation:
         theirs = step.segment.outcome
         goals = [*step.goes_wrong, *(negation(c) for c in step.segment.conditions)]
         if type(theirs) is type(segment.outcome):
-            goals += [negation(g) for g in _same(segment.outcome, theirs)]
+            goals += [negation(g) for g in equalities(segment.outcome, theirs)]
         else:
             told = replies(self.op, step.operation, segment.outcome, theirs)
-            goals += [TRUE] if told is None else [negation(g) for g in _same(*told)]
+            goals += [TRUE] if told is None else [negation(g) for g in equalities(*told)]
         for name in self.shared:
             mine, other = getattr(segment.after, name), getattr(step.segment.after, name)
             if mine.writes or other.writes:
@@ -270,7 +282,7 @@ class _Simulation:
 
     def _moves(self, reading: Symbolic, segment: Segment, shown: Any, changed: Sequence[str], freely: Sequence[str]) -> Term:
         """That something was changed or shown."""
-        goals = [] if shown is None else [z3.Not(_is_exit(shown))]
+        goals = [] if shown is None else [z3.Not(is_exit(shown))]
         goals += [self._apart(reading, segment, getattr(segment.after, name), getattr(segment.before, name), None, freely)
                   for name in changed]
         return z3.Or(goals) if goals else FALSE
@@ -374,22 +386,3 @@ class _Simulation:
             what.append("something is shown")
         names = " or ".join(dict.fromkeys(step.operation.name for step in steps))
         return f"{' and '.join(what) or 'nothing happens'}, and it may be no step {names or 'that there is'} of {self.other.name}"
-
-
-def _is_exit(shown: Any) -> Term:
-    event = shown.event
-    return event.term == constant(event.kind, Event.EXITED) if isinstance(event, Opaque) else z3.BoolVal(event is Event.EXITED)
-
-
-def _same(one: Any, other: Any) -> Iterator[Term]:
-    """That two values are the same."""
-    if attrs.has(type(one)):
-        kind = kind_of(type(one))
-        for (_, leaf), a, b in zip(kind.leaves(), kind.flatten(one), kind.flatten(other), strict=True):
-            yield same(_term(leaf, a), _term(leaf, b))
-    else:
-        yield z3.BoolVal(one == other)
-
-
-def _term(leaf: Any, value: Any) -> Term:
-    return value.term if isinstance(value, Opaque) else constant(leaf, value)

@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 
 from refmodel.engines.corresponding import (
+    asked_for,
     explaining,
     named_in,
     of_whom,
@@ -78,6 +79,8 @@ class SimulatedMachine(Machine):
         found = super().broken(op, arguments, outcome)
         if op is not None:
             op, arguments = self._begun_as(op, arguments)
+        if found is None and op is not None and (unlike := self._answers_another(op, arguments, outcome)):
+            return Broken(None, f"simulation of {self.other.design.name}", unlike, ())
         if found is not None or op is None or (not any(getattr(self.state, name).changed for name in self.shared) and (
                 not shows(shown_by(outcome)) and self._may_rest(op, outcome))):
             return found
@@ -90,6 +93,12 @@ class SimulatedMachine(Machine):
         names = " or ".join(each.name for each in explaining(self.design, self.other.design, op))
         says = f"This step is {f'no step {names}' if names else 'none'} of {other}, and it changes or shows something."
         return Broken(None, f"simulation of {other}", says, ())
+
+    @staticmethod
+    def _answers_another(op: Operation, arguments: tuple[Any, ...], outcome: Any) -> str:
+        """What is wrong if a request of the guest's was taken for another."""
+        wrong = [name for name, _, told, argument in asked_for(op, arguments, outcome) if told != argument]
+        return f"The guest asks {op.name} for one {wrong[0]}, and what was done is about another." if wrong else ""
 
     def _begun_as(self, op: Operation, arguments: tuple[Any, ...]) -> tuple[Operation, tuple[Any, ...]]:
         """The operation that a step belongs to: for one that goes on, what it began as."""

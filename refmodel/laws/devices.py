@@ -31,6 +31,12 @@ def a_device_gets_the_rights_that_its_guest_gives(s: Devices, outcome: Handed) -
     return implies(outcome.found == Supply.READY, entry.present and entry.writable == outcome.write)
 
 
+@law("ISO-1", "A guest that hands a page to its device hands no other page, and takes none.")
+def no_other_page_is_handed_over(s: Devices, before: Devices, outcome: Handed, gfn: Gfn) -> Any:
+    return implies(gfn != outcome.gfn or outcome.found != Supply.READY,
+                   s.iommu[outcome.vm, gfn] == before.iommu[outcome.vm, gfn])
+
+
 @law("ISO-1", "An entry of the IOMMU's is made when its guest hands the page over, and stays as it is until it goes.")
 def iommu_entries_are_made_by_their_guests(s: Devices, before: Devices, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.iommu[vm, gfn], s.iommu[vm, gfn]
@@ -80,6 +86,12 @@ def held_pages_can_be_taken_back(s: Devices, vm: Vm, gfn: Gfn) -> Any:
 def a_device_lets_go_in_two_steps(s: Devices, outcome: LetGo) -> Any:
     return (implies(outcome.flushed, s.holds[outcome.vm, outcome.gfn] == Hold.FREE)
             and implies(not outcome.flushed, s.may_flush(outcome.vm, outcome.gfn)))
+
+
+@law("RES-3", "A step that takes a page from a device takes no other page from it.")
+def no_other_page_is_taken_back(s: Devices, before: Devices, outcome: LetGo, gfn: Gfn) -> Any:
+    return implies(gfn != outcome.gfn, s.iommu[outcome.vm, gfn] == before.iommu[outcome.vm, gfn]
+                   and s.holds[outcome.vm, gfn] == before.holds[outcome.vm, gfn])
 
 
 @law("EQV-2", "A guest that hands a page to its device learns that there is no memory only where the bare machine has none.")

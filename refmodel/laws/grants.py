@@ -13,6 +13,7 @@ from refmodel.monitor.grants import (
     GrantMapped,
     GrantOffered,
     Grants,
+    OfferEnded,
     mappings_by,
     mappings_of,
 )
@@ -63,6 +64,36 @@ def grant_mappings_are_exact(s: Grants, vm: Vm, ref: Ref) -> Any:
 @law("ISO-1", "A grant entry offers the page that its owner offers, to the VM that it offers it to, with the rights that it gives.")
 def grants_offer_what_their_owners_offer(s: Grants, outcome: GrantOffered) -> Any:
     return s.grants[outcome.vm, outcome.ref] == outcome.asked
+
+
+@law("ISO-1", "An offer that its owner ends is an offer no more, and no other entry of the owner's changes with it.")
+def offers_end_as_asked(s: Grants, before: Grants, outcome: OfferEnded, ref: Ref) -> Any:
+    return (implies(ref == outcome.ref, not s.grants[outcome.vm, ref].offered)
+            and implies(ref != outcome.ref, s.grants[outcome.vm, ref] == before.grants[outcome.vm, ref]))
+
+
+@law("ISO-1", "An owner that writes a grant entry changes no other entry of its own.")
+def no_other_grant_entry_changes(s: Grants, before: Grants, outcome: GrantOffered, ref: Ref) -> Any:
+    return implies(ref != outcome.ref, s.grants[outcome.vm, ref] == before.grants[outcome.vm, ref])
+
+
+@law("ISO-1", "A grantee gets the page that the named entry offers, at the guest frame that it names, with the rights that it asks "
+              "for.")
+def a_grantee_gets_what_it_asks_for(s: Grants, outcome: GrantMapped) -> Any:
+    mapping = s.foreign[outcome.vm, outcome.gfn]
+    return implies(outcome.found == Supply.READY, mapping.state == Foreign.MAPPED and mapping.owner == outcome.owner
+                   and mapping.ref == outcome.ref and mapping.writable == outcome.write)
+
+
+@law("ISO-1", "A grantee that maps a page changes no other foreign mapping of its own.")
+def no_other_foreign_page_comes(s: Grants, before: Grants, outcome: GrantMapped, gfn: Gfn) -> Any:
+    return implies(gfn != outcome.gfn or outcome.found != Supply.READY,
+                   s.foreign[outcome.vm, gfn] == before.foreign[outcome.vm, gfn])
+
+
+@law("RES-3", "A step that takes a foreign page away takes no other from the same VM.")
+def no_other_foreign_page_goes(s: Grants, before: Grants, outcome: GrantEnded, gfn: Gfn) -> Any:
+    return implies(gfn != outcome.gfn, s.foreign[outcome.vm, gfn] == before.foreign[outcome.vm, gfn])
 
 
 @law("RES-1", "A page counts the foreign mappings that there are of it.")

@@ -82,13 +82,28 @@ class GrantOffered:
 
 
 @attrs.frozen
+class OfferEnded:
+    """An owner has ended the offer of a grant entry."""
+
+    shown: ClassVar[None] = None
+    """The guest is shown nothing: it writes to memory of its own."""
+
+    vm: Vm
+    ref: Ref
+
+
+@attrs.frozen
 class GrantMapped:
-    """What came of a guest's asking for another's page."""
+    """What came of a guest's asking for another's page: where it is to stand, by which entry, and with which rights."""
 
     shown: ClassVar[None] = None
     """The guest is shown nothing but time: it waits while the page cannot be supplied, and asks again."""
 
+    vm: Vm
+    gfn: Gfn
     owner: Vm
+    ref: Ref
+    write: bool
     page: Gfn
     found: Supply
 
@@ -141,11 +156,12 @@ class Grants(P2m):
         return GrantOffered(vm, ref, GrantEntry(True, to, gfn, writable))
 
     @guest
-    def end_access(self, vm: Vm, ref: Ref) -> None:
+    def end_access(self, vm: Vm, ref: Ref) -> OfferEnded:
         """The owner ends an offer, while it is not in use."""
         require(self.grants[vm, ref].offered)
         require(not self.in_use(vm, ref))
         self.grants[vm, ref] = GrantEntry()
+        return OfferEnded(vm, ref)
 
     def in_use(self, vm: Vm, ref: Ref) -> bool:
         return self.grants[vm, ref].mappings > 0
@@ -164,7 +180,7 @@ class Grants(P2m):
             self.foreign[vm, gfn] = ForeignMapping(
                 Foreign.MAPPED, owner, ref, grant.page, self.p2m[owner, grant.page].mfn, write)
             self.get_grant(owner, ref)
-        return GrantMapped(owner, grant.page, found)
+        return GrantMapped(vm, gfn, owner, ref, write, grant.page, found)
 
     def may_map(self, grant: GrantEntry, vm: Vm, write: bool) -> bool:
         return grant.to == vm and (grant.writable or not write)
