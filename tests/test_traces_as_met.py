@@ -23,6 +23,8 @@ AS_MET = {
     "inflated_while_it_is_sent": None, "deflated_and_not_sent": (12, "EQV-4"), "never_sent": (7, "EQV-4"),
     "zeroes_need_not_be_sent": None,
     "balloon_miscounted_in_a_slot": (4, "RES-1"), "balloon_counted": None, "balloon_of_unknown_pages": None,
+    "balloon_of_a_large_vm": (7, "RES-1"), "balloon_with_more_than_it_says": (3, "RES-1"),
+    "balloon_that_gives_one_of_many_back": None,
     "resumed_with_a_mark": (10, "EQV-4"), "resumed_and_fetched": None}
 """Where each deviates, and from what."""
 

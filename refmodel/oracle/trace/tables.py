@@ -118,18 +118,17 @@ class Known(Total[Any, Any]):
                 value = Nowhere if key in self.opened else self._in_a_piece(key)
         return None if value is Open or value is Nowhere else value
 
-    def in_pieces(self, counts_not: Callable[[Key], bool] = lambda key: False) -> Iterator[tuple[Key, Any]]:
-        """What pieces say of pages, one by one, but of those of which something is stored by itself. Pages of which nothing is
-        known are left out if they cannot count; otherwise ``Open`` is raised."""
+    def in_pieces(self) -> Iterator[tuple[Key, Any]]:
+        """What pieces say of pages, one by one, but of those of which something is stored by itself. ``Open`` is raised if nothing
+        is known of one."""
         pieces = [] if self.ranges is None else [(vm, piece) for vm, of_vm in self.ranges.pieces.items() for piece in of_vm]
         if sum(piece.last - piece.first for _, piece in pieces) > MOST_COUNTED:
             raise Open
         for vm, piece in pieces:
             for key in [(vm, gfn) for gfn in range(piece.first, piece.last + 1) if (vm, gfn) not in self]:
-                if piece.value is not Open:
-                    yield key, piece.at(key[1])
-                elif not counts_not(key):
+                if piece.value is Open:
                     raise Open
+                yield key, piece.at(key[1])
 
     def store_from_piece(self, key: Any) -> bool:
         """Store what a piece says of this, if nothing is stored of it by itself."""
@@ -228,11 +227,6 @@ class Counting:
     among: Iterable[Key] | None = None
     """The pages that can count, where that is known: those that a frame stands behind."""
 
-    @staticmethod
-    def counts_not(key: Key) -> bool:
-        """Whether a page of which nothing is known cannot count."""
-        return False
-
     def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
         raise Open
 
@@ -240,12 +234,12 @@ class Counting:
         raise Open
 
     def count(self, table: Known, where: Callable[..., Any]) -> int:
-        if not table.closed or any(key not in table and not self.counts_not(key) for key in table.opened):
+        if not table.closed or any(key not in table for key in table.opened):
             raise Open
         if self.among is not None:
             return sum(bool(where(table[key], *key)) for key in self.among)
         number: int = concrete_count(table, where)
-        return number + sum(bool(where(value, *key)) for key, value in table.in_pieces(self.counts_not))
+        return number + sum(bool(where(value, *key)) for key, value in table.in_pieces())
 
     def reset(self, table: Known, where: Callable[..., Any]) -> None:
         concrete_assign(table, where, table.default)

@@ -10,6 +10,7 @@ from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.swapping import SlotUse
 from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace.ballooned import known_in_balloon
 from refmodel.oracle.trace.changes import MANY, about, let_go, lose_sight, own, rest, take, unwatched, vacate
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
@@ -106,13 +107,15 @@ def deflate(k: Knowledge, event: e.Deflate) -> None:
 
 
 def balloon(k: Knowledge, event: e.Balloon) -> None:
-    """Wherever a page is that is there, it is in no balloon."""
-    k.answers.counts_not = lambda key: bool(k.state.plugged.find(key))  # type: ignore[method-assign]
+    """A balloon has at least the pages that are known to be in it, and no more where none can be that is not known."""
+    number, others = known_in_balloon(k, event.vm)
+    counts = event.vm not in k.touchable and (number > event.actual or not others)
+    k.answers.count = lambda table, where: number  # type: ignore[method-assign]
     try:
-        with k.judging(About(frozenset({(event.vm, 0)}), counts=event.vm not in k.touchable)):
+        with k.judging(About(frozenset({(event.vm, 0)}), counts=counts)):
             k.state.balloon[event.vm] = attrs.evolve(k.state.balloon.default, actual=event.actual)
     finally:
-        del k.answers.counts_not
+        del k.answers.count
 
 
 def write_back(k: Knowledge, event: e.WriteBack) -> None:
