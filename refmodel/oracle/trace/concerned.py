@@ -88,9 +88,8 @@ def concerns(law: Law, changed: Changes) -> bool:
 
 @functools.lru_cache(maxsize=1 << 14)
 def plan(changed: Changes, counts: bool, late: bool) -> tuple[Asked, ...]:
-    """The laws to ask. What an implementation has counted is judged whether or not it has changed. While marks may come late, a
-    page that the other machine has may be written to."""
-    return tuple(asked for asked in ASKED if (counts if asked.counts else concerns(asked.law, changed))
+    """The laws to ask. While marks may come late, a page that the other machine has may be written to."""
+    return tuple(asked for asked in ASKED if concerns(asked.law, changed) and (counts or not asked.counts)
                  and not (late and asked.law in MARKED_IN_TIME))
 
 

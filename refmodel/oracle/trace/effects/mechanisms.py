@@ -113,6 +113,7 @@ def balloon(k: Knowledge, event: e.Balloon) -> None:
     k.answers.count = lambda table, where: number  # type: ignore[method-assign]
     try:
         with k.judging(About(frozenset({(event.vm, 0)}), counts=counts)):
+            k.tables["balloon"].forget(event.vm)  # so that it is judged, the same as before or not
             k.state.balloon[event.vm] = attrs.evolve(k.state.balloon.default, actual=event.actual)
     finally:
         del k.answers.count
