@@ -25,7 +25,16 @@ AS_MET = {
     "balloon_miscounted_in_a_slot": (4, "RES-1"), "balloon_counted": None, "balloon_of_unknown_pages": None,
     "balloon_of_a_large_vm": (7, "RES-1"), "balloon_with_more_than_it_says": (3, "RES-1"),
     "balloon_that_gives_one_of_many_back": None,
-    "resumed_with_a_mark": (10, "EQV-4"), "resumed_and_fetched": None}
+    "resumed_with_a_mark": (10, "EQV-4"), "resumed_and_fetched": None,
+    # What hypervisors did wrong, each beside the same monitor mended.
+    "slot_read_only_and_still_mapped": (7, "ISO-1"), "slot_read_only_and_still_cached": (8, "ISO-1"),
+    "slot_read_only_once_flushed": None,  # KVM, commit 75d61fbcf563
+    "marks_lost_with_the_slot": (12, "EQV-4"), "marks_kept_without_the_slot": None,  # QEMU, marks of a slot that is deleted
+    "vhost_logs_another_address": (12, "EQV-4"), "vhost_logs_the_guests_address": None,  # Linux, commit cc5e71075947
+    "placed_page_taken_for_clean": (7, "ISO-1"), "placed_page_written_back": None,  # Linux, commit dcf7fe9d8976
+    "flush_of_another_range": (11, "ISO-3"), "flush_of_the_range": None,  # KVM, flush of a disconnected page table
+    "written_back_to_anothers_slot": (10, "RES-1"), "written_back_to_its_own_slot": None,  # Linux, commit 04fc7816089c
+    "iommu_page_larger_than_pinned": (6, "ISO-1"), "iommu_page_as_pinned": None}  # KVM on POWER, commit 76fa4975f3ed
 """Where each deviates, and from what."""
 
 

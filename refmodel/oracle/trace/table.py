@@ -104,7 +104,7 @@ ROWS: tuple[Row, ...] = (
         "ISO-1 ISO-3", "QEMU virtio_mem_unplug_request; cloud-hypervisor state_change_request; Xen DECREASE_RESERVATION",
         fills=True),
     Row(e.SlotAdd, memory.slot_add, "bare_memory p2m plugged sent",
-        "", "QEMU kvm_set_user_memory; cloud-hypervisor create_user_memory_region; Firecracker "
+        "ISO-1", "QEMU kvm_set_user_memory; cloud-hypervisor create_user_memory_region; Firecracker "
         "set_user_memory_region", fills=True),
     Row(e.SlotMove, memory.slot_move, "bare_memory p2m plugged sent",
         "ISO-1 ISO-3", "QEMU kvm_set_user_memory; OpenVMM map_region", fills=True),

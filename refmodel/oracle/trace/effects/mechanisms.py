@@ -109,7 +109,7 @@ def deflate(k: Knowledge, event: e.Deflate) -> None:
 def balloon(k: Knowledge, event: e.Balloon) -> None:
     """A balloon has at least the pages that are known to be in it, and no more where none can be that is not known."""
     number, others = known_in_balloon(k, event.vm)
-    counts = event.vm not in k.touchable and (number > event.actual or not others)
+    counts = event.vm not in k.touchable and not k.silent and (number > event.actual or not others)
     k.answers.count = lambda table, where: number  # type: ignore[method-assign]
     try:
         with k.judging(About(frozenset({(event.vm, 0)}), counts=counts)):

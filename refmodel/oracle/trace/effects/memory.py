@@ -11,6 +11,7 @@ from refmodel.mmu.contract import Derived
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace import reported
 from refmodel.oracle.trace.changes import about, hold, let_go, lose_sight, noticed, own, take, unwatched, vacate
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
@@ -202,6 +203,15 @@ def slot_add(k: Knowledge, event: e.SlotAdd) -> None:
     k.alike.clear()
     if old is None:
         _slot_there(k, event.vm, event.gfn, event.pages, event.zero)
+    elif event.readonly and not old[2]:
+        with together(k):
+            stretch(k, event.vm, event.gfn, event.gfn + event.pages - 1, lambda gfn: _read_only_now(k, (event.vm, gfn)))
+
+
+def _read_only_now(k: Knowledge, key: Key) -> None:
+    """Nobody may write to a page any more: neither by a translation that is installed nor by one that is cached."""
+    if any(each.writable for each in k.processors_translations(key)):
+        reported.within_its_slot(k, key)
 
 
 def _overlaps_no_other(k: Knowledge, event: e.SlotAdd | e.SlotMove, number: int) -> None:
