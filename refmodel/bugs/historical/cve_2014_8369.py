@@ -1,0 +1,23 @@
+"""CVE-2014-8369 (KVM, commit 3d32e4dbe713): when pages could not be mapped for a device, more pages were unpinned than had been.
+
+What had been mapped by an earlier call was unpinned with the rest, and stayed mapped.
+"""
+
+from refmodel.designs import AssignedDevices
+from refmodel.language import guest
+from refmodel.machine.names import Gfn, Vm
+from refmodel.monitor.devices import Handed, Hold
+from refmodel.monitor.p2m import Supply
+
+ENTRY, CLAUSE = "D03", "ISO-1"
+
+
+class Bug(AssignedDevices):
+    """A device gets the pages of a range one by one. Where one cannot be had, those before it are let go, mapped as they are."""
+
+    @guest
+    def hand_next_to_device(self, vm: Vm, first: Gfn, gfn: Gfn, write: bool) -> Handed:
+        done = self.hand_to_device(vm, gfn, write)
+        if done.found != Supply.READY and self.holds[vm, first] == Hold.MAPPED:
+            self.holds[vm, first] = Hold.FREE
+        return done

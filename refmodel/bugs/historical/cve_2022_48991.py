@@ -1,0 +1,28 @@
+"""CVE-2022-48991 (Linux, commit f268f6cf875f): khugepaged put pages into a huge page, and told no MMU notifier.
+
+Secondary MMUs, such as KVM's, went on translating to the pages that had been freed.
+"""
+
+import attrs
+
+from refmodel.designs import Memory
+from refmodel.language import operation, require
+from refmodel.machine.names import Gfn, Vm
+from refmodel.monitor.frames import Frame, Use
+
+ENTRY, CLAUSE = "D07", "ISO-1"
+
+
+class Bug(Memory):
+    """A page is moved to another frame, and the MMU is not told."""
+
+    @operation
+    def collapse(self, vm: Vm, gfn: Gfn) -> None:
+        entry = self.p2m[vm, gfn]
+        require(self.in_frame(vm, gfn) and self.frames[entry.mfn].use == Use.PRIVATE)
+        require(not self.lacks_frame(vm))
+        mfn = self.free_frame(vm)
+        self.memory[mfn] = self.memory[entry.mfn]
+        self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
+        self.p2m[vm, gfn] = attrs.evolve(entry, mfn=mfn)
+        self.release(entry.mfn)

@@ -1,0 +1,33 @@
+"""KVM, commit a955cad84cda: a fault that began with one root went on when the root had been given up.
+
+Entries were installed in tables that nobody used any more, and that were about to be freed.
+"""
+
+from refmodel.designs import EptCpus
+from refmodel.language import Total, operation, require
+from refmodel.machine.names import Cpu, Gfn, Mfn, Vm
+from refmodel.mmu.contract import Derived
+from refmodel.mmu.ept import Eptp
+from refmodel.monitor.p2m import Supply
+
+ENTRY, CLAUSE = "D05", "ISO-1"
+
+
+class Bug(EptCpus):
+    """A fault looks up which table its VM has, and later installs an entry there, whether or not that still is a table."""
+
+    root_seen: Total[Cpu, Eptp]
+
+    @operation
+    def begin_fault(self, cpu: Cpu) -> None:
+        require(self.running[cpu].active)
+        self.root_seen[cpu] = Eptp(True, self.running[cpu].root)
+
+    @operation
+    def end_fault(self, vm: Vm, cpu: Cpu, gfn: Gfn, write: bool) -> None:
+        root: Mfn = self.root_seen[cpu].mfn
+        require(self.root_seen[cpu].present)
+        require(self.running[cpu].active and self.running[cpu].vm == vm)
+        require(self.supply(vm, gfn, write) == Supply.READY)
+        self.ept[root, gfn] = Derived(True, self.p2m[vm, gfn].mfn, self.p2m[vm, gfn].writable)
+        self.root_seen[cpu] = Eptp()

@@ -1,0 +1,28 @@
+"""XSA-449, CVE-2023-46839: the phantom functions of a device were given the context of another VM.
+
+What such a function did went through the IOMMU's tables of a VM that the device did not belong to.
+"""
+
+from refmodel.designs import AssignedDevices
+from refmodel.language import cached, choose, require
+from refmodel.machine.cells import Access, Cell
+from refmodel.machine.names import Gfn, Index, Vm
+from refmodel.monitor.devices import DeviceAccess
+
+ENTRY, CLAUSE = "D02", "ISO-1"
+
+
+class Bug(AssignedDevices):
+    """What a device does goes by the IOMMU's table of some VM."""
+
+    geometry = AssignedDevices.geometry.resized(Vm=2, Gfn=1)
+
+    def dma(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> DeviceAccess:
+        whose: Vm = choose(Vm, lambda each: self.iommu[each, gfn].present)
+        if not (self.iotlb[vm, gfn].present and cached("IOTLB entry")):
+            require(self.iommu[whose, gfn].present)
+            self.iotlb[vm, gfn] = self.iommu[whose, gfn]
+        entry = self.iotlb[vm, gfn]
+        require(entry.writable or access == Access.READ)
+        shown = self.touch(entry.mfn, offset, access, value)
+        return DeviceAccess(shown, self.bare_physical(vm, gfn, offset, access, value), gfn, access == Access.WRITE)
