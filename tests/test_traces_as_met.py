@@ -28,6 +28,7 @@ AS_MET = {
     "resumed_with_a_mark": (10, "EQV-4"), "resumed_and_fetched": None,
     # What hypervisors did wrong, each beside the same monitor mended.
     "slot_read_only_and_still_mapped": (7, "ISO-1"), "slot_read_only_and_still_cached": (8, "ISO-1"),
+    "slot_read_only_where_a_page_is_mapped": (3, "ISO-1"),
     "slot_read_only_once_flushed": None,  # KVM, commit 75d61fbcf563
     "marks_lost_with_the_slot": (12, "EQV-4"), "marks_kept_without_the_slot": None,  # QEMU, marks of a slot that is deleted
     "vhost_logs_another_address": (12, "EQV-4"), "vhost_logs_the_guests_address": None,  # Linux, commit cc5e71075947

@@ -203,7 +203,7 @@ def slot_add(k: Knowledge, event: e.SlotAdd) -> None:
     k.alike.clear()
     if old is None:
         _slot_there(k, event.vm, event.gfn, event.pages, event.zero)
-    elif event.readonly and not old[2]:
+    if event.readonly and (old is None or not old[2]):
         with together(k):
             stretch(k, event.vm, event.gfn, event.gfn + event.pages - 1, lambda gfn: _read_only_now(k, (event.vm, gfn)))
 
