@@ -101,7 +101,7 @@ def in_turn(design: Outline, geometries: Sequence[Geometry], *, seconds: float |
 
 
 def _goes_on(search: Search, seconds: float | None) -> bool:
-    return not search.is_over and search.taken < search.memory and (seconds is None or search.seconds < seconds)
+    return not search.is_over and not search.is_full and (seconds is None or search.seconds < seconds)
 
 
 def _one_by_one(geometries: Sequence[Geometry], exploring: Callable[[Geometry], Exploration]
