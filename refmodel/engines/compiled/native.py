@@ -56,7 +56,8 @@ class Native:
         """The functions, with what they read. ``in_parts``: those of a search that several workers share."""
         if not in_parts:
             return self._alone
-        return attrs.evolve(self._alone, texts=(*self._alone.texts[:-1], attrs.evolve(self._runtime, in_parts=True).text()))
+        return attrs.evolve(self._alone, in_parts=True,
+                            texts=(*self._alone.texts[:-1], attrs.evolve(self._runtime, in_parts=True).text()))
 
     def function(self, name: str, result: Any, *arguments: Any) -> Any:
         """A compiled function, to be called with a context first."""

@@ -7,7 +7,7 @@ States, and how they were reached, go to a file when they exceed a share of the 
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+from collections.abc import Sequence
 
 import attrs
 import numpy as np
@@ -26,7 +26,7 @@ SHARE = 8
 """A layer's states take an eighth of the memory at most, and so does the next layer's; the rest is in a file."""
 
 Box = npt.NDArray[np.uint8]
-"""States for another worker, as ``compiled.handing`` says."""
+"""States for another worker, as ``compiled.handing`` says, from where vectors may begin."""
 
 
 @attrs.frozen
@@ -68,7 +68,7 @@ class Part:
         self._done = self._count = self._first = 0
         """Of the layer how many were taken further, how many there are, and the number of the first."""
         self.is_full = False
-        if parts > 1:
+        if program.in_parts:
             self._take_in = program.function("take_in", None, ctypes.c_void_p)
             self.context["parts"], self.context["part"] = parts, part
             self.context.lend("sent", np.zeros(SENT, dtype=np.int64))
@@ -96,15 +96,15 @@ class Part:
         return Standing(self.left, self.context["next_count"], taken=self.taken, on_disk=self.on_disk, is_full=self.is_full,
                         **numbers)
 
-    def begin(self, states: npt.NDArray[np.uint8]) -> None:
-        """From these states, a row each; a part keeps those that are its own."""
+    def begin(self, states: npt.NDArray[np.uint8], first: int = 0) -> None:
+        """From these states, a row each, the first of this number; a part keeps those that are its own."""
         roots = Rows(self.width, self.memory)
         roots.hold(0, len(states))
         for number, state in enumerate(states):
             roots.row(number)[:len(state)] = state
         for number in range(len(states)):
             if self._has_room(self.most):
-                self._root(self.context.pointer, roots.base + number * self.width, -1 - number)
+                self._root(self.context.pointer, roots.base + number * self.width, -1 - first - number)
 
     def next_layer(self) -> None:
         """Go on with the states that were found."""
@@ -124,6 +124,14 @@ class Part:
         count = int(box[:8].view(np.int64)[0])
         if count and self._has_room(count):
             self._take_in(self.context.pointer, int(box.ctypes.data))
+
+    def hand_over_to(self, boxes: Sequence[Box]) -> None:
+        """Put what belongs to others into these boxes, one for each worker, which are emptied."""
+        for box in boxes:
+            box[:8] = 0
+        self._boxes = boxes  # compiled code has their addresses
+        self.context.lend("boxes", np.array([box.ctypes.data for box in boxes], dtype=np.uint64))
+        self.context["outgoing"] = 0
 
     def reached(self, index: int) -> tuple[int, int]:
         """The way that first led to one of the classes of this part, and the number of the class from which it did."""
@@ -162,12 +170,4 @@ def box_size(program: Program) -> int:
     return PADDING + (BOX + program.successors + SPARE) * program.places.record
 
 
-def lend_boxes(part: Part, boxes: list[Box]) -> Any:
-    """Have a part hand over to these boxes, one for each worker, which are emptied. The addresses are to be kept as long."""
-    for box in boxes:
-        box[:8] = 0
-    part.context.lend("boxes", np.array([box.ctypes.data for box in boxes], dtype=np.uint64))
-    part.context["outgoing"] = 0
-
-
-__all__ = ["Box", "Part", "Standing", "box_size", "lend_boxes"]
+__all__ = ["Box", "Part", "Standing", "box_size"]

@@ -60,6 +60,8 @@ class Program:
     successors: int
     """No state has more than these."""
     level: int
+    in_parts: bool = False
+    """Whether they are those of a search that several workers share."""
 
     @functools.cached_property
     def _engine(self) -> Any:
