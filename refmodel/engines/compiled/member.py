@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from refmodel.engines.compiled.context import BOX, aligned
