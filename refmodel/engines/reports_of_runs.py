@@ -73,7 +73,7 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     compared = "" if asked.exact else _compared(design, seed)
     geometries = (design.cls.geometry, *design.cls.further_geometries)
     explored = list(exhaustive.in_turn(design, geometries, seconds=asked.explore_seconds, seed=seed, progress=progress,
-                                       exact=asked.exact))
+                                       exact=asked.exact, where=asked.where))
     covered = [explored_words(done, geometry) + _under_way(design) for geometry, done in explored]
     covered[-1] += compared
     geometry, done = next(((g, d) for g, d in explored if d.failure is not None), explored[-1])

@@ -29,10 +29,12 @@ Starting = Callable[[Program, npt.NDArray[np.uint8], int, int], Workers]
 class Together:
     """One exploration under way. If a worker dies it begins again with those that are left: a death costs time only."""
 
-    def __init__(self, native: Native, start: Starting, number: int, memory: int = MEMORY) -> None:
+    def __init__(self, native: Native, start: Starting, number: int, memory: int = MEMORY,
+                 seconds: float = 0.0) -> None:
         self.native, self.memory = native, memory
         self.initial = list(power_ons(native.design, native.geometry))
-        self.seconds = 0.0
+        self.seconds = seconds
+        """Seconds that the search has taken, with those before it was shared."""
         self.deaths = 0
         """Workers that have died."""
         self._start, self._number = start, number
