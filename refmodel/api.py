@@ -113,8 +113,8 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     ``remember`` lets what was shown of refmodel's own designs be remembered from one process to the next. ``why`` and ``suggest``
     ask a proof which laws it leans on, and for laws that it lacks. ``examples`` is how many different runs that break laws are
     looked for, once one is found; those after the first are found by random runs. ``exact`` lets exploration keep every state
-    whole, on ints: slower by far, and nothing can be missed. An exploration that takes long is shared by ``jobs`` processes, one for
-    each processor unless it is said, or by the workers of the Dask scheduler at the address ``on``. They count what one counts.
+    whole, on ints: slower by far, and nothing can be missed. An exploration that takes long is shared by ``jobs`` processes, one
+    for each processor unless that is said, or by the workers of the Dask scheduler at the address ``on``.
 
     ``progress`` is called as work goes on, and ``finished`` with each engine's report.
 

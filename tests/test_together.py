@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -22,8 +23,8 @@ from refmodel.engines.exploration import Exploration
 from refmodel.engines.replaying import replay
 from refmodel.engines.spread import TRIES, Where
 from refmodel.engines.stepwise import explore_stepwise
-from refmodel.language import BadDesign, Design, geometry, outline
-from tests.designs import split
+from refmodel.language import BadDesign, Design, outline
+from refmodel.loading import load
 from tests.test_compiled import Down, Frames, Tally
 from tests.test_spread import dask
 
@@ -71,11 +72,12 @@ def test_two_seeds_count_the_same(name: str) -> None:
     assert counts(shared(SHIPPED[name], 2, seed=1)) == counts(shared(SHIPPED[name], 2, seed=2))
 
 
-def test_states_kept_whole_are_as_many() -> None:
-    small = geometry(Vm=2, Mfn=3)
-    assert explore_stepwise(outline(split.Allocator), small).applied.keys() == shared(split.Allocator, 2).applied.keys()
-    design = outline(split.Allocator)
-    assert explore_stepwise(design, split.Allocator.geometry).complete
+def test_states_that_are_kept_whole_are_as_many() -> None:
+    """The exact exploration on ints knows no keys: nothing can be missed there."""
+    design = load("write_protection@Gfn=1")
+    whole, done = explore_stepwise(design, design.cls.geometry), shared(design.cls, 2)
+    assert whole.complete and (done.states, done.depth) == (whole.states, whole.depth)
+    assert done.applied.keys() == whole.applied.keys() and done.met == whole.met
 
 
 @pytest.mark.parametrize("name", ("unsync-stores-exit", "kvm-65855ed8b034", "pages-writers-not-stopped"))
@@ -122,13 +124,15 @@ def test_a_run_is_shown_whose_way_lies_on_disk(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(part, "CHUNK", 16)
     search = Search(native(design))
     assert search.run().failure == failure and failure is not None
+    assert search.part.parents.on_disk and search.part.ways.on_disk
 
 
 @pytest.mark.parametrize("number", (0, 2))
-def test_a_search_without_room_says_how_far_it_came(number: int) -> None:
-    most = 3 << 20
+def test_a_search_without_room_says_how_far_it_came(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(part, "CHUNK", 256)
+    most = (number or 1) * 4 << 20
     if number:
-        with together(SHIPPED["ksm"], number, memory=most) as search:
+        with together(SHIPPED["ept"], number, memory=most) as search:
             done, taken, is_full = search.run(), sum(each.taken for each in search.standings), search.is_full
     else:
         alone = Search(native(SHIPPED["ept"]), most)
@@ -199,8 +203,28 @@ def test_no_worker_is_left_when_an_exploration_has_ended(monkeypatch: pytest.Mon
 def test_dask_workers_count_the_same_also_when_one_dies() -> None:
     alone = counts(Search(native(SHIPPED["interpreter"])).run())
     with dask(2) as address:
-        search = Together(native(SHIPPED["interpreter"]), lambda *given: DaskWorkers(address, *given[:3]), 2)
+        search = Together(native(SHIPPED["interpreter"]), partial(DaskWorkers, address), 2)
+
+        def kill(depth: int, classes: int, steps: int) -> None:
+            if depth == 6 and not search.deaths:
+                assert isinstance(search.workers, DaskWorkers)
+                os.kill(search.workers.pids()[1], signal.SIGKILL)
+
         try:
             assert counts(search.run()) == alone and search.deaths == 0
+            search = Together(native(SHIPPED["interpreter"]), partial(DaskWorkers, address), 2)
+            assert counts(search.run(progress=kill)) == alone and search.deaths == 1
         finally:
             search.close()
+
+
+@pytest.mark.slow
+def test_dask_workers_find_a_run_of_a_design_that_no_name_leads_to() -> None:
+    """What travels is a text for LLVM: neither the design nor its classes."""
+    class Mine(MUTANTS["unsync-stores-exit"].design):  # type: ignore[misc, name-defined]
+        pass
+
+    alone = Search(native(Mine)).run().failure
+    with dask(2) as address:
+        ((_, done),) = exhaustive.in_turn(outline(Mine), [Mine.geometry], where=Where(on=address))
+    assert alone is not None and done.failure is not None and len(done.failure.run.steps) == len(alone.run.steps)

@@ -15,6 +15,7 @@ from functools import partial
 
 from refmodel.engines.compiled.exploring import Search
 from refmodel.engines.compiled.native import Native, is_there
+from refmodel.engines.compiled.over_dask import DaskWorkers
 from refmodel.engines.compiled.processes import Processes, can_start
 from refmodel.engines.compiled.together import Together
 from refmodel.engines.exploration import Exploration, Progress
@@ -29,7 +30,7 @@ from refmodel.language.unsound import Unsound
 FIRST_TURN = 2.0
 """Seconds of the first turn of each geometry; each further turn is twice as long."""
 ALONE = 6.0
-"""Seconds that one process searches before the search is shared: it is begun again, which pays if it takes longer than twice that."""
+"""Seconds that one process searches before several share the search. It is begun again, which pays if it takes twice as long."""
 
 MOST_ENTRIES = 2_000
 """Table entries of a design that is compiled: what goes over all entries of a table is written out for each."""
@@ -115,12 +116,18 @@ def in_turn(design: Outline, geometries: Sequence[Geometry], *, seconds: float |
 
 def _shared(search: Search | Together, seconds: float | None, where: Where | None, ending: contextlib.ExitStack
             ) -> Search | Together:
-    """The search, or the same one begun again by several workers if that pays; they end with ``ending``."""
+    """The search, or the same one begun again by several workers: by those of Dask if they are named, by processes if that pays.
+    They end with ``ending``."""
+    if isinstance(search, Together) or not _goes_on(search, seconds):
+        return search
     number = processors() if where is None else where.jobs
     pays = search.seconds >= ALONE and (seconds is None or seconds - search.seconds > ALONE)
-    if isinstance(search, Together) or number < 2 or not (pays and _goes_on(search, seconds) and can_start()):
+    if where is not None and where.on is not None:
+        shared = Together(search.native, partial(DaskWorkers, where.on), number, seconds=search.seconds)
+    elif number > 1 and pays and can_start():
+        shared = Together(search.native, Processes, number, seconds=search.seconds)
+    else:
         return search
-    shared = Together(search.native, Processes, number, seconds=search.seconds)
     ending.callback(shared.close)
     return shared
 

@@ -22,8 +22,10 @@ CHUNK, WORK = 1 << 12, 1 << 18
 """States taken further between two looks at the clock: so many, or fewer if there are many renamings to be summed."""
 SPARE = 64
 """Room beyond what one state's successors need."""
-SHARE = 8
-"""A layer's states take an eighth of the memory at most, and so does the next layer's; the rest is in a file."""
+SHARE = 16
+"""A layer's states take a sixteenth of the memory at most, and so do the next layer's; those behind them lie in a file."""
+FOR_KEYS = 13 / 16
+"""What the table of keys takes of the memory at most, the old table included while a larger one is made of it."""
 
 Box = npt.NDArray[np.uint8]
 """States for another worker, as ``compiled.handing`` says, from where vectors may begin."""
@@ -150,7 +152,7 @@ class Part:
         context, known = self.context, self.context["classes"]
         if seen.is_crowded(self.seen, known + more):
             size = seen.size_for(known + more)
-            if self.taken + 8 * size <= self.memory:
+            if self.seen.nbytes + 8 * size <= self.memory * FOR_KEYS:
                 self.seen = seen.moved(self.seen, size)
         try:
             for rows, written in ((self.parents, known), (self.ways, known), (self.next, context["next_count"])):

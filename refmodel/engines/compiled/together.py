@@ -71,8 +71,8 @@ class Together:
                 self._run(None if seconds is None else began + seconds, progress)
                 self.seconds = before + time.perf_counter() - began
                 return self._explored()
-            except Lost:
-                self._bury()
+            except Lost as why:
+                self._bury(why)
 
     def close(self) -> None:
         """End the workers."""
@@ -99,14 +99,14 @@ class Together:
         return explored(self.native, self.initial, self.standings, (self.depth, self.seconds, self.is_over), (applied, met),
                         lambda number: workers.reached(number % workers.number, number // workers.number))
 
-    def _bury(self) -> None:
+    def _bury(self, why: Lost) -> None:
         """A worker has died: begin again without it, unless too many have."""
         self.deaths += 1
         number = self.workers.number if self.workers is not None else self._number
         self.close()
         if self.deaths == TRIES:
             raise BadDesign(f"{self.native.design.name}: {TRIES} workers died while they explored it; expected more memory, or "
-                            "fewer --jobs")
+                            f"fewer --jobs{f' ({why})' if str(why) else ''}") from None
         self._number = max(1, number - 1)
         self._begin()
 
