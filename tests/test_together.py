@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from random import Random
+from typing import Any
 
 import pytest
 
@@ -21,13 +24,17 @@ from refmodel.engines.compiled.processes import Processes
 from refmodel.engines.compiled.together import Together
 from refmodel.engines.exploration import Exploration
 from refmodel.engines.replaying import replay
+from refmodel.engines.reports_of_runs import explored_words
 from refmodel.engines.spread import TRIES, Where
 from refmodel.engines.stepwise import explore_stepwise
 from refmodel.language import BadDesign, Design, outline
 from refmodel.loading import load
+from refmodel.points import PAIRS
 from tests.test_compiled import Down, Frames, Tally
 from tests.test_spread import dask
 
+MOST = 150_000
+"""Classes of a design that chance picks, beyond which it takes too long."""
 WIDE = ("interpreter", "host_pages", "reservation", "ksm", "shadow_roles", "memory_slots", "ept_acknowledged", "ept_sizes")
 
 
@@ -53,7 +60,7 @@ def shared(design: type[Design], number: int, seed: int = 1) -> Exploration:
         return done
 
 
-def counts(done: Exploration) -> tuple[object, ...]:
+def counts(done: Exploration) -> tuple[Any, ...]:
     return (done.states, done.classes, done.steps, done.depth, done.applied, done.met, done.complete, done.too_large,
             done.failure is None)
 
@@ -64,6 +71,26 @@ def test_any_number_of_workers_counts_the_same(name: str) -> None:
     assert alone[-3:] == (True, False, True)
     for number in (1, 2, 3):
         assert counts(shared(SHIPPED[name], number)) == alone
+
+
+class _Enough(Exception):
+    """As many classes are explored as may be."""
+
+
+def _few(depth: int, classes: int, steps: int) -> None:
+    if classes > MOST:
+        raise _Enough
+
+
+def test_designs_that_chance_picks_are_counted_the_same() -> None:
+    compared = 0
+    for name in Random(3).sample(sorted(PAIRS), 10):
+        design = load(name).cls
+        with contextlib.suppress(_Enough):
+            alone = counts(Search(native(design)).run(progress=_few))
+            assert counts(shared(design, 2)) == counts(shared(design, 3)) == alone
+            compared += alone[1] > 1_000
+    assert compared >= 2
 
 
 @pytest.mark.parametrize("name", ("host_pages", "interpreter", "ksm"))
@@ -138,6 +165,7 @@ def test_a_search_without_room_says_how_far_it_came(number: int, monkeypatch: py
         alone = Search(native(SHIPPED["ept"]), most)
         done, taken, is_full = alone.run(), alone.part.taken, alone.is_full
     assert is_full and not done.complete and done.failure is None and done.depth > 3 and done.classes > 5_000
+    assert done.is_full and "not to the end: its memory was full" in explored_words(done, SHIPPED["ept"].geometry)
     assert taken <= most
 
 

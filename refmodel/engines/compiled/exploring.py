@@ -83,7 +83,7 @@ def explored(native: Native, initial: Sequence[tuple[object, ...]], standings: S
         sum(each.classes for each in standings), sum(each.steps for each in standings), depth, seconds,
         Counter({traced.op.name: int(n) for traced, n in zip(native.operations, applied, strict=True) if n}),
         frozenset(law for law, was in zip(native.design.laws, met, strict=True) if was),
-        COMPILED, too_large)
+        COMPILED, too_large, any(each.is_full for each in standings))
 
 
 def _failure(native: Native, initial: Sequence[tuple[object, ...]], standings: Sequence[Standing],
