@@ -206,9 +206,15 @@ def test_workers_that_die_again_and_again_are_given_up() -> None:
         assert search.workers is None
 
 
+def test_a_search_whose_layers_shrink_is_not_begun_again() -> None:
+    search = Search(native(SHIPPED["interpreter"]))
+    assert search.part.is_growing
+    search.run()
+    assert not search.part.is_growing
+
+
 def test_no_worker_is_left_when_an_exploration_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exhaustive, "ALONE", 0.0)
-    monkeypatch.setattr(exhaustive, "FIRST_TURN", 0.01)
     started: list[int] = []
 
     class Noted(Processes):

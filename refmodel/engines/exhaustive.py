@@ -29,8 +29,9 @@ from refmodel.language.unsound import Unsound
 
 FIRST_TURN = 2.0
 """Seconds of the first turn of each geometry; each further turn is twice as long."""
-ALONE = 6.0
-"""Seconds that one process searches before several share the search. It is begun again, which pays if it takes twice as long."""
+ALONE = 2.0
+"""Seconds that one process searches before several share the search. They begin it again, which pays if it takes about three times
+as long. So they do if its layers still grow by then: most states of such a search are ahead."""
 
 MOST_ENTRIES = 2_000
 """Table entries of a design that is compiled: what goes over all entries of a table is written out for each."""
@@ -121,7 +122,7 @@ def _shared(search: Search | Together, seconds: float | None, where: Where | Non
     if isinstance(search, Together) or not _goes_on(search, seconds):
         return search
     number = processors() if where is None else where.jobs
-    pays = search.seconds >= ALONE and (seconds is None or seconds - search.seconds > ALONE)
+    pays = search.seconds >= ALONE and search.part.is_growing and (seconds is None or seconds - search.seconds > ALONE)
     if where is not None and where.on is not None:
         shared = Together(search.native, partial(DaskWorkers, where.on), number, seconds=search.seconds)
     elif number > 1 and pays and can_start():

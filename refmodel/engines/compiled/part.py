@@ -67,8 +67,8 @@ class Part:
         self.parents, self.ways = Rows(8, memory // SHARE // 4), Rows(8, memory // SHARE // 4)
         self.seen = np.zeros(1 << 14, dtype=np.int64)
         self.next = self._of_layer = Rows(self.width, memory // SHARE)
-        self._done = self._count = self._first = 0
-        """Of the layer how many were taken further, how many there are, and the number of the first."""
+        self._done = self._count = self._first = self._before = 0
+        """Of the layer how many were taken further, how many there are, the number of the first, and how many the last one had."""
         self.is_full = False
         if program.in_parts:
             self._take_in = program.function("take_in", None, ctypes.c_void_p)
@@ -79,6 +79,11 @@ class Part:
     def left(self) -> int:
         """States of this layer that are to be taken further."""
         return self._count - self._done
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether this layer has no fewer states than the last one."""
+        return self._count >= self._before
 
     @property
     def taken(self) -> int:
@@ -111,6 +116,7 @@ class Part:
     def next_layer(self) -> None:
         """Go on with the states that were found."""
         self._first += self._count
+        self._before = self._count
         self._of_layer, self._count, self._done = self.next, self.context["next_count"], 0
         self.next, self.context["next_count"] = Rows(self.width, self.memory // SHARE), 0
 
