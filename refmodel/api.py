@@ -23,6 +23,7 @@ from refmodel.engines.machine import Failure
 from refmodel.engines.proof_cache import ProofCache
 from refmodel.engines.replaying import replay as run_again
 from refmodel.engines.several import several
+from refmodel.engines.spread import Where
 from refmodel.engines.tokens import Said, decode, has_changed, places, spec_of
 from refmodel.engines.verdicts import EngineReport, Numbers, Status, Verdict, conclusion, status_of
 from refmodel.language import BadDesign, Design, Geometry, Law
@@ -96,7 +97,8 @@ class Report:
 def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None = None, *,
           geometry: Geometry | Mapping[str, int] | None = None, law: str | None = None, seconds: float = 5.0,
           runs: int | None = None, explore_seconds: float | None = None, depth: int = 4, seed: int = 0, remember: bool = True,
-          why: bool = False, suggest: bool = False, examples: int = 1, exact: bool = False,
+          why: bool = False, suggest: bool = False, examples: int = 1, exact: bool = False, jobs: int | None = None,
+          on: str | None = None,
           progress: Progress = lambda engine, text: None,
           finished: Callable[[EngineReport], None] = lambda report: None) -> Report:
     """Let engines judge a design, one after the other.
@@ -111,7 +113,8 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     ``remember`` lets what was shown of refmodel's own designs be remembered from one process to the next. ``why`` and ``suggest``
     ask a proof which laws it leans on, and for laws that it lacks. ``examples`` is how many different runs that break laws are
     looked for, once one is found; those after the first are found by random runs. ``exact`` lets exploration keep every state
-    whole, on ints: slower by far, and nothing can be missed.
+    whole, on ints: slower by far, and nothing can be missed. An exploration that takes long is shared by ``jobs`` processes, one
+    for each processor unless that is said, or by the workers of the Dask scheduler at the address ``on``.
 
     ``progress`` is called as work goes on, and ``finished`` with each engine's report.
 
@@ -122,7 +125,8 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     for what, time in (("seconds", seconds), ("explore_seconds", explore_seconds)):
         if time is not None and not (isinstance(time, int | float) and time >= 0):  # nan is none either
             raise BadDesign(f"{what}: {time!r}; expected a number of seconds")
-    for what, number in (("runs", 1 if runs is None else runs), ("depth", depth), ("examples", examples)):
+    for what, number in (("runs", 1 if runs is None else runs), ("depth", depth), ("examples", examples),
+                         ("jobs", 1 if jobs is None else jobs)):
         if not (isinstance(number, int) and number >= 1):
             raise BadDesign(f"{what}: {number!r}; expected a whole number from 1 on")
     for what, told in (("progress", progress), ("finished", finished)):
@@ -134,7 +138,8 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     clauses = sorted({each.clause for each in outline.claims})
     if law is not None and law not in clauses:
         raise BadDesign(f"{law}: {outline.name} has no such law; it has {', '.join(clauses)}")
-    asked = Asked(law, seconds, runs, explore_seconds, exact, depth, seed, why, suggest)
+    asked = Asked(law, seconds, runs, explore_seconds, exact, depth, seed, why, suggest,
+                  where=None if jobs is None and on is None else Where(jobs or 1, on))
     reports = checking.check(outline, tuple(engines or checking.usual(outline)), asked, notice=progress,
                              cache=ProofCache() if remember else None, finished=finished)
     return Report(outline, spec, tuple(_with_examples(outline, reports, examples, seed)))

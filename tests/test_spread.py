@@ -143,12 +143,14 @@ def test_shared_commands_answer_as_those_that_are_not(tmp_path: Path) -> None:
     judged = refmodel("judge", *traces)
     drawn = refmodel("check", OWN, "--engine", "random", "--runs", "400")
     lawful = refmodel("check", "interpreter", "--engine", "random", "--runs", "800")
-    assert judged[0] == drawn[0] == 1 and lawful[0] == 0
+    explored = refmodel("check", "interpreter", "--engine", "exhaustive", "--fresh")
+    assert judged[0] == drawn[0] == 1 and lawful[0] == explored[0] == 0
     with dask() as address:
         for sharing in (["--jobs", "2"], ["--on", address]):
             assert refmodel("judge", *traces, *sharing) == judged
             assert refmodel("check", OWN, "--engine", "random", "--runs", "400", *sharing) == drawn
             assert refmodel("check", "interpreter", "--engine", "random", "--runs", "800", *sharing) == lawful
+            assert refmodel("check", "interpreter", "--engine", "exhaustive", "--fresh", *sharing) == explored
 
 
 def test_a_dask_worker_that_dies_loses_nothing_but_time(tmp_path: Path) -> None:

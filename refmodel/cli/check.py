@@ -114,7 +114,7 @@ def check(
     if runs is not None:
         session.take(_counted(names, law, seed, runs, where), names)
     elif design is not None:
-        session.watch(design, asked)
+        session.watch(design, attrs.evolve(asked, jobs=jobs if on is None else 1, on=on))
     else:
         session.spread(names, asked, where)
     if not session.interrupted and names == list(SHIPPED) and not (law or engine or runs):
@@ -140,6 +140,9 @@ class Asked:
     suggest: bool
     examples: int
     exact: bool
+    jobs: int | None = 1
+    on: str | None = None
+    """Who shares an exploration that takes long."""
 
     def of(self, name: str, progress: api.Progress = lambda engine, text: None,
            finished: Callable[[EngineReport], None] = lambda report: None) -> list[EngineReport]:
@@ -147,7 +150,7 @@ class Asked:
         engines: Any = self.engines or None
         done = api.check(name, engines, law=self.law, seconds=self.seconds, explore_seconds=self.explore_seconds, depth=self.depth,
                          seed=self.seed, remember=not self.fresh, why=self.why, suggest=self.suggest,
-                         examples=self.examples, exact=self.exact, progress=progress, finished=finished)
+                         examples=self.examples, exact=self.exact, jobs=self.jobs, on=self.on, progress=progress, finished=finished)
         return list(done.engines)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import attrs
 
+from refmodel.engines.spread import Where
+
 Notice = Callable[[str, str], None]
 """Told the engine at work and how far it is."""
 
@@ -30,6 +32,8 @@ class Asked:
     """Whether a proof says which laws it used for each law."""
     suggests: bool = False
     """Whether laws are looked for that make others inductive."""
+    where: Where | None = None
+    """Who shares an exploration that takes long. None: as many processes as there are processors that are free."""
 
 
 USUAL = Asked()

@@ -2,11 +2,12 @@
 
 What is found is found at its least depth, and a search that ends has seen everything there is in that geometry. The text is
 compiled (``engines.compiled``), and states that differ only in names are one. A design whose states are no rows of bytes (wide
-words) is explored on ints (``engines.stepwise``).
+words) is explored on ints (``engines.stepwise``). A search that takes long is shared by several processes, or Dask workers.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +15,12 @@ from functools import partial
 
 from refmodel.engines.compiled.exploring import Search
 from refmodel.engines.compiled.native import Native, is_there
+from refmodel.engines.compiled.over_dask import DaskWorkers
+from refmodel.engines.compiled.processes import Processes, can_start
+from refmodel.engines.compiled.together import Together
 from refmodel.engines.exploration import Exploration, Progress
 from refmodel.engines.layout import cell_keys, domain, fits_bytes
+from refmodel.engines.spread import Where, processors
 from refmodel.engines.stepwise import explore_stepwise
 from refmodel.language.design import Outline
 from refmodel.language.kinds import TableKind
@@ -24,6 +29,9 @@ from refmodel.language.unsound import Unsound
 
 FIRST_TURN = 2.0
 """Seconds of the first turn of each geometry; each further turn is twice as long."""
+ALONE = 2.0
+"""Seconds that one process searches before several share the search. They begin it again, which pays if it takes about three times
+as long. So they do if its layers still grow by then: most states of such a search are ahead."""
 
 MOST_ENTRIES = 2_000
 """Table entries of a design that is compiled: what goes over all entries of a table is written out for each."""
@@ -81,27 +89,52 @@ def explore(design: Outline, geometry: Geometry, *, seconds: float | None = None
 
 
 def in_turn(design: Outline, geometries: Sequence[Geometry], *, seconds: float | None = None, seed: int = 1,
-            progress: Progress | None = None, exact: bool = False) -> Iterator[tuple[Geometry, Exploration]]:
+            progress: Progress | None = None, exact: bool = False, where: Where | None = None
+            ) -> Iterator[tuple[Geometry, Exploration]]:
     """Explore a design in several geometries, each for so long at most: a while in each, so that what is soon found in one does not
-    wait for the others. What breaks a law ends all. ``exact``: on ints, one geometry after the other, every state kept whole."""
+    wait for the others. What breaks a law ends all. ``exact``: on ints, one geometry after the other, every state kept whole.
+
+    ``where`` says who shares a search that takes long; None stands for a process for each processor that is free. ``BadDesign`` if
+    there is nobody at that place, or if several workers die.
+    """
     if exact:
         yield from _one_by_one(geometries, partial(explore_stepwise, design, seconds=seconds, progress=progress))
         return
     natives = [compiled(design, geometry, seed) for geometry in geometries]
-    searches = [Search(native) for native in natives if native is not None]
+    searches: list[Search | Together] = [Search(native) for native in natives if native is not None]
     if len(searches) < len(natives):
         yield from _one_by_one(geometries, partial(explore, design, seconds=seconds, seed=seed, progress=progress))
         return
     turn = FIRST_TURN
     found: list[Exploration] = []
-    while not any(done.failure for done in found) and (not found or any(_goes_on(search, seconds) for search in searches)):
-        found = [search.run(turn if seconds is None else min(turn, seconds - search.seconds), progress) for search in searches]
-        turn *= 2
+    with contextlib.ExitStack() as ending:
+        while not any(done.failure for done in found) and (not found or any(_goes_on(search, seconds) for search in searches)):
+            searches = [_shared(search, seconds, where, ending) for search in searches]
+            found = [search.run(turn if seconds is None else min(turn, seconds - search.seconds), progress) for search in searches]
+            turn *= 2
     yield from zip(geometries, found, strict=True)
 
 
-def _goes_on(search: Search, seconds: float | None) -> bool:
-    return not search.is_over and search.taken < search.memory and (seconds is None or search.seconds < seconds)
+def _shared(search: Search | Together, seconds: float | None, where: Where | None, ending: contextlib.ExitStack
+            ) -> Search | Together:
+    """The search, or the same one begun again by several workers: by those of Dask if they are named, by processes if that pays.
+    They end with ``ending``."""
+    if isinstance(search, Together) or not _goes_on(search, seconds):
+        return search
+    number = processors() if where is None else where.jobs
+    pays = search.seconds >= ALONE and search.part.is_growing and (seconds is None or seconds - search.seconds > ALONE)
+    if where is not None and where.on is not None:
+        shared = Together(search.native, partial(DaskWorkers, where.on), number, seconds=search.seconds)
+    elif number > 1 and pays and can_start():
+        shared = Together(search.native, Processes, number, seconds=search.seconds)
+    else:
+        return search
+    ending.callback(shared.close)
+    return shared
+
+
+def _goes_on(search: Search | Together, seconds: float | None) -> bool:
+    return not search.is_over and not search.is_full and (seconds is None or search.seconds < seconds)
 
 
 def _one_by_one(geometries: Sequence[Geometry], exploring: Callable[[Geometry], Exploration]

@@ -37,6 +37,8 @@ class Exploration:
     """Which reading explored, in words."""
     too_large: bool = False
     """Whether it ended at a step that stores a number larger than exploration keeps."""
+    is_full: bool = False
+    """Whether it ended because it had no room for more: its memory was full, or the disk that holds what does not fit there."""
 
     @property
     def loss(self) -> float:

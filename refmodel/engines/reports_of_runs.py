@@ -73,7 +73,7 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     compared = "" if asked.exact else _compared(design, seed)
     geometries = (design.cls.geometry, *design.cls.further_geometries)
     explored = list(exhaustive.in_turn(design, geometries, seconds=asked.explore_seconds, seed=seed, progress=progress,
-                                       exact=asked.exact))
+                                       exact=asked.exact, where=asked.where))
     covered = [explored_words(done, geometry) + _under_way(design) for geometry, done in explored]
     covered[-1] += compared
     geometry, done = next(((g, d) for g, d in explored if d.failure is not None), explored[-1])
@@ -117,7 +117,8 @@ def _compared(design: Outline, seed: int) -> str:
 
 def explored_words(done: exhaustive.Exploration, geometry: Geometry) -> str:
     """How far an exploration came, in words."""
-    why = f", where {TOO_LARGE}" if done.too_large else ", not to the end"
+    end = ", not to the end: its memory was full" if done.is_full else ", not to the end"
+    why = f", where {TOO_LARGE}" if done.too_large else end
     to_the_end = "to the last state" if done.complete else f"to depth {done.depth}{why}"
     return (f"{done.states:,} states in {done.classes:,} classes up to names, {done.steps:,} steps, depth {done.depth}, "
             f"{to_the_end}, {done.reading}{_loss(done)}; {geometry}")

@@ -159,19 +159,26 @@ def _note_deaths(futures: dict[int, Future[Any]], done: dict[int, Any], tries: l
         tries[i] = min(tries[i], TRIES - 1)
 
 
-def _over_dask(work: Callable[[A], B], items: list[A], address: str, ended: Callable[[int], None]) -> Iterator[B]:
+def dask_client(address: str) -> Any:
+    """A client of the Dask scheduler at an address, which has workers. ``BadDesign`` if there is none."""
     try:
         from distributed import Client
-        from distributed.scheduler import KilledWorker
     except ImportError:
         raise BadDesign("--on needs Dask, which is not installed (pip install 'refmodel[dask]')") from None
     try:
         client = Client(address, timeout=CONNECTING, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as why:
         raise BadDesign(f"{address}: no Dask scheduler answers there ({why or 'time-out'})") from None
-    with client:
-        if not client.scheduler_info()["workers"]:
-            raise BadDesign(f"{address}: the scheduler has no workers")
+    if not client.scheduler_info()["workers"]:
+        client.close()
+        raise BadDesign(f"{address}: the scheduler has no workers")
+    return client
+
+
+def _over_dask(work: Callable[[A], B], items: list[A], address: str, ended: Callable[[int], None]) -> Iterator[B]:
+    with dask_client(address) as client:
+        from distributed.scheduler import KilledWorker
+
         futures = client.map(work, items, pure=False, retries=0)
         try:
             for number, future in enumerate(futures):

@@ -156,7 +156,8 @@ def _look(leaf: Scalar, code: int) -> int:
 def _sorts(layout: Layout) -> list[str]:
     """The sorts to rename: all of them, or as many as the number of renamings allows, the largest first."""
     leaves = [leaf for table in layout.design.tables for leaf in (*cell_keys(table), *(k for _, k in table.value.leaves()))]
-    found = sorted({leaf.sort for leaf in leaves if isinstance(leaf, NameKind)}, key=lambda s: -layout.geometry.size(s))
+    names = sorted({leaf.sort for leaf in leaves if isinstance(leaf, NameKind)}, reverse=True)  # in the same order each time
+    found = sorted(names, key=layout.geometry.size, reverse=True)
     facts = sum(block.number_of_keys * _range(leaf, layout)[1] for block in _blocks(layout) for leaf in block.leaves)
     most, chosen, order = min(RENAMINGS, MEMORY // (8 * max(facts, 1))), [], 1
     for sort in found:

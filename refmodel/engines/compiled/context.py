@@ -14,12 +14,16 @@ NUMBERS = (
     "classes", "states", "steps", "key", "parent", "instance", "trouble", "trouble_law", "trouble_way", "trouble_parent",
     "mode", "possible", "random", "waiting", "picked_type", "picked_actor", "picked_way", "picked_operation",
     "weights", "total_weight", "log", "logged", "starts", "starts_count", "start", "seldom", "novel", "shape", "shape_words",
-    "shapes_seen", "runs",     "collected", "collected_count", "collected_limit",
+    "shapes_seen", "runs", "collected", "collected_count", "collected_limit", "parts", "part", "boxes", "sent", "outgoing",
 )
 """Fields of eight bytes each: addresses of what Python allocates, counters, and what was found."""
 
 RING = 32
 """New states wait in a ring until the memory that says whether they were seen has arrived."""
+BOX = 1 << 13
+"""States for other workers that end a turn."""
+SENT = 1 << 17
+"""Keys that are remembered of those that were handed to other workers."""
 PADDING = 64
 """Vectors are read whole, so every buffer begins at a multiple of this."""
 
@@ -37,6 +41,8 @@ class Places:
         self.outcome = -(-max(outcome, 1) // PADDING) * PADDING
         self.entry = self.padded + self.outcome + PADDING
         """Bytes of a step that is kept to be compared."""
+        self.record = PADDING + self.padded
+        """Bytes of a state that is handed to another worker: its key, way, parent and size, and the state."""
         self.at: dict[str, int] = {name: 8 * i for i, name in enumerate(NUMBERS)}
         self.size = -(-8 * len(NUMBERS) // PADDING) * PADDING
         for name, size in (
@@ -97,4 +103,4 @@ def aligned(size: int) -> npt.NDArray[np.uint8]:
     return raw[start:start + size]
 
 
-__all__ = ["FINE", "GOES_WRONG", "LAW_BROKEN", "PADDING", "RING", "TOO_LARGE", "Context", "Places", "aligned"]
+__all__ = ["BOX", "FINE", "GOES_WRONG", "LAW_BROKEN", "PADDING", "RING", "SENT", "TOO_LARGE", "Context", "Places", "aligned"]

@@ -13,21 +13,33 @@ from refmodel.engines.compiled.keys import Keys
 class Layers(Keys):
     """States seen, and those that wait to be taken further."""
 
+    @property
+    def _onward(self) -> str:
+        """The function that is given each state that a step leads to."""
+        return "hand_over" if self.in_parts else "push"
+
     def _push(self) -> str:
         """Let a state wait until the memory has come that says whether it was seen."""
         f = Function("internal void @push(ptr %c, ptr %t, i64 %key, i64 %way)")
         context, key = f.given("ptr", "c"), f.given("i64", "key")
-        slot = self._get(f, "seen", "ptr").at(self._slot(f, key), "i64")
-        f.line(f"call void @llvm.prefetch.p0(ptr {slot.text}, i32 0, i32 3, i32 1)")
-        at = self._add(f, "waiting", 1)
-        for name, value in (("ring_keys", key), ("ring_ways", f.given("i64", "way")), ("ring_parents", self._get(f, "parent")),
-                            ("ring_sizes", f.call("i64", "size", context))):
-            self.places.address(f, name).at(at, "i64").store(value)
-        self._copy(f, self.places.address(f, "ring_states").at(at * self.places.padded), f.given("ptr", "t"))
-        with f.where(at.compare("eq", RING - 1)):
-            f.call("void", "drain", context)
+        at = self._place_in_ring(f, key)
+        parent, size = self._get(f, "parent"), f.call("i64", "size", context)
+        self._fill_place(f, at, f.given("ptr", "t"), (key, f.given("i64", "way"), parent, size))
         f.line("ret void")
         return f.text()
+
+    def _place_in_ring(self, f: Function, key: Value) -> Value:
+        slot = self._get(f, "seen", "ptr").at(self._slot(f, key), "i64")
+        f.line(f"call void @llvm.prefetch.p0(ptr {slot.text}, i32 0, i32 3, i32 1)")
+        return self._add(f, "waiting", 1)
+
+    def _fill_place(self, f: Function, at: Value, state: Value, numbers: tuple[Value, Value, Value, Value]) -> None:
+        """``numbers`` are the key, the way, the parent, and how many states the class has."""
+        for name, value in zip(("ring_keys", "ring_ways", "ring_parents", "ring_sizes"), numbers, strict=True):
+            self.places.address(f, name).at(at, "i64").store(value)
+        self._copy(f, self.places.address(f, "ring_states").at(at * self.places.padded), state)
+        with f.where(at.compare("eq", RING - 1)):
+            f.call("void", "drain", f.given("ptr", "c"))
 
     def _drain(self) -> str:
         """Of the states that wait, keep those that were not seen before: judge, number and remember them."""
@@ -77,10 +89,17 @@ class Layers(Keys):
         context, state = f.given("ptr", "c"), f.given("ptr", "s")
         self._set(f, "parent", f.given("i64", "parent"))
         f.call("void", "sums_of", context, state)
-        f.call("void", "push", context, state, self._get(f, "key"), f.constant("i64", 0))
+        f.call("void", self._onward, context, state, self._get(f, "key"), f.constant("i64", 0))
         f.call("void", "drain", context)
         f.line("ret void")
         return f.text()
+
+    def _is_full(self, f: Function) -> Value:
+        return self._get(f, "next_count").compare("ugt", self._get(f, "next_limit"))
+
+    def _numbered(self, f: Function, at: Value) -> Value:
+        """The number of a class that a parent is known by."""
+        return at
 
     def _expand(self) -> str:
         """Every step from a state."""
@@ -96,12 +115,12 @@ class Layers(Keys):
         f = Function("i64 @layer(ptr %c, ptr %states, i64 %count, i64 %first)")
         context = f.given("ptr", "c")
         with f.each(0, f.given("i64", "count")) as at:
-            full = self._get(f, "next_count").compare("ugt", self._get(f, "next_limit"))
+            full = self._is_full(f)
             with f.where(full | self._get(f, "trouble").compare("ne", FINE)):
                 f.call("void", "drain", context)
                 f.returns(at)
             state = f.given("ptr", "states").at(at * self.places.padded)
-            self._set(f, "parent", at + f.given("i64", "first"))
+            self._set(f, "parent", self._numbered(f, at + f.given("i64", "first")))
             f.call("void", "sums_of", context, state)
             f.call("void", "expand", context, state)
         f.call("void", "drain", context)

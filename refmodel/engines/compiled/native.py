@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import copy
-import ctypes
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+import attrs
 
-from refmodel.engines.compiled.context import FINE, PADDING, Context, Places
+from refmodel.engines.compiled.context import Context, Places
 from refmodel.engines.compiled.functions import OperationWriter, law_text
-from refmodel.engines.compiled.objects import linked, llvm, object_code
+from refmodel.engines.compiled.objects import llvm
+from refmodel.engines.compiled.program import Program, Words
 from refmodel.engines.compiled.runtime import Runtime
-from refmodel.engines.compiled.shared import LANES
 from refmodel.engines.compiled.tracing import traced_laws, traced_operations
 from refmodel.engines.compiled.trees import Traced
 from refmodel.engines.layout import Layout
-from refmodel.engines.symmetry import Symmetry
 from refmodel.language.annotations import kind_of
 from refmodel.language.design import Outline
 from refmodel.language.sizes import Geometry
@@ -30,26 +27,6 @@ MOST_INSTANCES = 1 << 16
 def is_there() -> bool:
     """Whether llvmlite is installed."""
     return llvm() is not None
-
-
-class Words:
-    """The random words of a layout's facts, as compiled code reads them: for each byte of a state and each value of it a row of
-    words, one for each renaming."""
-
-    def __init__(self, layout: Layout, seed: int) -> None:
-        symmetry = Symmetry(layout, seed)
-        self.renamings = symmetry.order
-        whole = PADDING // 8 if symmetry.order <= LANES else LANES
-        self.lanes = -(-symmetry.order // whole) * whole
-        rows, offsets = symmetry.words()
-        filled = np.repeat(rows[:, :1], self.lanes - symmetry.order, axis=1)
-        table = np.concatenate([rows, filled], axis=1)
-        raw = np.zeros(table.size + 8, dtype=np.uint64)
-        start = (-raw.ctypes.data % PADDING) // 8
-        self.table = raw[start:start + table.size]
-        self.table[:] = table.ravel()
-        self.offsets: npt.NDArray[np.int32] = offsets
-        self.nameless = symmetry.nameless()
 
 
 class Native:
@@ -66,17 +43,32 @@ class Native:
         self.words = Words(self.layout, seed)
         outcome = max((len(kind_of(t).leaves()) for t in self.types if t is not None and hasattr(t, "__attrs_attrs__")), default=1)
         self.places = Places(self.layout.height, self.words.lanes, len(design.laws), len(self.operations), outcome)
-        *operations, laws, runtime = self.texts()
-        objects = [object_code(text, level, quickly=True) for text in operations]
-        self._engine = linked([*objects, object_code(laws, level), object_code(runtime, level)], level)
+        self._runtime, texts = self._written()
+        self._alone = Program((*texts, self._runtime.text()), self.places, self.words, len(self.operations), len(design.laws),
+                              self.successors, level)
 
     @property
     def successors(self) -> int:
         """No state has more than these."""
         return sum(traced.most_ways() * len(traced.arguments) for traced in self.operations)
 
-    def texts(self) -> list[str]:
-        """All functions in LLVM's language: each operation by itself, the laws, and what every design shares."""
+    def program(self, in_parts: bool = False) -> Program:
+        """The functions, with what they read. ``in_parts``: those of a search that several workers share."""
+        if not in_parts:
+            return self._alone
+        return attrs.evolve(self._alone, in_parts=True,
+                            texts=(*self._alone.texts[:-1], attrs.evolve(self._runtime, in_parts=True).text()))
+
+    def function(self, name: str, result: Any, *arguments: Any) -> Any:
+        """A compiled function, to be called with a context first."""
+        return self._alone.function(name, result, *arguments)
+
+    def context(self) -> Context:
+        """Memory to run in."""
+        return self._alone.context()
+
+    def _written(self) -> tuple[Runtime, list[str]]:
+        """What every design shares, and the functions in LLVM's language: each operation by itself, and the laws."""
         names: dict[tuple[int, type | None], str] = {}
         laws = []
         for (number, returns), judged in self.laws.items():
@@ -84,12 +76,12 @@ class Native:
                 continue
             names[number, returns] = f"law{number}_{self.types.index(returns)}"
             laws.append(law_text(names[number, returns], judged, number, self.places))
-        runtime = self._runtime(names)
+        runtime = self._shared(names)
         operations = [OperationWriter(traced, number, self.places, self.types).text()
                       for number, traced in enumerate(self.operations)]
-        return [*operations, "\n".join([*laws, runtime.judging()]), runtime.text()]
+        return runtime, [*operations, "\n".join([*laws, runtime.judging()])]
 
-    def _runtime(self, names: dict[tuple[int, type | None], str]) -> Runtime:
+    def _shared(self, names: dict[tuple[int, type | None], str]) -> Runtime:
         laws = self.design.laws
         of_state = [(number, name) for (number, _), name in names.items() if laws[number].of_state]
         steps = {self.types.index(returns): [
@@ -99,19 +91,6 @@ class Native:
         after = [[(number, name) for number, name in of_state if self.design.reads(laws[number]) & _written(traced)]
                  for traced in self.operations]
         return Runtime(self.places, self.words.renamings, self.words.lanes, self.operations, steps, of_state, after)
-
-    def function(self, name: str, result: Any, *arguments: Any) -> Any:
-        """A compiled function, to be called with a context first."""
-        return ctypes.CFUNCTYPE(result, ctypes.c_void_p, *arguments)(self._engine.get_function_address(name))
-
-    def context(self) -> Context:
-        """Memory to run in."""
-        context = Context(self.places)
-        context.lend("words", self.words.table)
-        context.lend("offsets", self.words.offsets)
-        context.lend("shape_words", self.words.nameless)
-        context["trouble"] = FINE
-        return context
 
 
 _recent: list[tuple[Layout, list[Traced]]] = []

@@ -11,13 +11,13 @@ import attrs
 
 from refmodel.engines.compiled.code import Function
 from refmodel.engines.compiled.context import FINE, LAW_BROKEN, TOO_LARGE
-from refmodel.engines.compiled.layers import Layers
+from refmodel.engines.compiled.handing import Handing
 from refmodel.engines.compiled.shared import COLLECTING, WALKING
 from refmodel.engines.compiled.walks import Walks
 
 
 @attrs.frozen
-class Runtime(Layers, Walks):
+class Runtime(Handing, Walks):
     """The functions of one design."""
 
     def text(self) -> str:
@@ -25,7 +25,8 @@ class Runtime(Layers, Walks):
         parts = (self._declared, self._trouble, self._draw, self._sums_of, self._size, self._push, self._drain, self._finish,
                  self._pick, self._collected, self._root, self._expand, self._layer, self._one, self._walk, self._walks,
                  self._shape_of, self._shape_after, self._collect)
-        return "\n".join(part() for part in parts)
+        shared = (self._hand_over, self._take_in) if self.in_parts else ()
+        return "\n".join(part() for part in (*parts, *shared))
 
     def judging(self) -> str:
         """The functions that say which law is broken."""
@@ -75,7 +76,7 @@ class Runtime(Layers, Walks):
         with f.where(count.compare("ne", 0)):
             key = self._key_after(f, count)
             with f.where(key.compare("ne", self._get(f, "key"))):
-                f.call("void", "push", context, scratch, key, f.given("i64", "way") << 16 | self._get(f, "instance"))
+                f.call("void", self._onward, context, scratch, key, f.given("i64", "way") << 16 | self._get(f, "instance"))
         f.line("ret void")
         return f.text()
 

@@ -30,6 +30,8 @@ class Shared:
     state_laws: Sequence[tuple[int, str]]
     after: Sequence[Sequence[tuple[int, str]]]
     """For each operation the laws about states that look at a table which it writes."""
+    in_parts: bool = False
+    """Whether a state may belong to another worker."""
 
     @property
     def vector(self) -> int:
