@@ -7,7 +7,7 @@ from refmodel.designs import MonitorPages, ShadowRoles
 from refmodel.language import NOTHING, operation, require
 from refmodel.machine.names import Gfn, Mfn, Vm
 from refmodel.mmu.shadow_roles import PageOf
-from refmodel.monitor.host_pages import DeviceMapped, HostMapping, HostPage, Kind, Lent, Party
+from refmodel.monitor.host_pages import DeviceMapped, DevicePlugged, HostMapping, HostPage, Kind, Lent, Party
 
 
 class FrameGivenTwice(ShadowRoles):
@@ -83,10 +83,29 @@ class OfferedUnscrubbed(MonitorPages):
         return False
 
     @operation
-    def plug_device(self, mfn: Mfn, vm: Vm, read_only: bool) -> None:
+    def plug_device(self, mfn: Mfn, vm: Vm, read_only: bool) -> DevicePlugged:
         secret = self.pages[mfn].secret
-        super().plug_device(mfn, vm, read_only)
+        done = super().plug_device(mfn, vm, read_only)
         self.pages[mfn] = HostPage(Kind.DEVICE, vm, read_only=read_only, secret=secret)
+        return done
+
+
+class OfferedForWriting(MonitorPages):
+    """What a driver offers for reading only is recorded as if it might be written, as memory may."""
+
+    @operation
+    def plug_device(self, mfn: Mfn, vm: Vm, read_only: bool) -> DevicePlugged:
+        super().plug_device(mfn, vm, False)
+        return DevicePlugged(mfn, read_only)
+
+
+class UsedAsIfPublic(MonitorPages):
+    """A page that the monitor uses for itself is recorded as one that holds nothing secret, and is never scrubbed."""
+
+    @operation
+    def use(self, mfn: Mfn, vm: Vm, status: bool) -> None:
+        super().use(mfn, vm, status)
+        self.pages[mfn] = attrs.evolve(self.pages[mfn], secret=False)
 
 
 class FreedWhileHeld(MonitorPages):
@@ -124,5 +143,7 @@ MUTANTS = {
     "host-freed-while-held": Mutant(FreedWhileHeld, "ISO-1"),
     "host-lent-to-itself": Mutant(LentToItself, "RES-1"),
     "host-offered-unscrubbed": Mutant(OfferedUnscrubbed, "ISO-4"),
+    "host-offered-for-writing": Mutant(OfferedForWriting, "ISO-1"),
+    "host-used-as-if-public": Mutant(UsedAsIfPublic, "ISO-4"),
 }
 """By name."""

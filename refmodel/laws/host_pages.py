@@ -4,7 +4,7 @@ from typing import Any
 
 from refmodel.language import NOTHING, implies, law
 from refmodel.machine.names import Gfn, Mfn, Vm
-from refmodel.monitor.host_pages import DeviceMapped, HostPages, Kind, Party
+from refmodel.monitor.host_pages import DeviceMapped, DevicePlugged, HostPages, Kind, Party
 
 
 @law("ISO-1", "A guest frame leads to a page that is kept for that VM and mapped there, with no more rights than its kind gives.")
@@ -38,6 +38,12 @@ def a_served_device_fault_makes_progress(s: HostPages, outcome: DeviceMapped) ->
     return mapping.mapped and (mapping.writable or not outcome.write)
 
 
+@law("ISO-1", "A page that a driver offers is recorded with the rights that the driver gives.")
+def offered_pages_have_their_drivers_rights(s: HostPages, outcome: DevicePlugged) -> Any:
+    page = s.pages[outcome.mfn]
+    return page.kind == Kind.DEVICE and page.read_only == outcome.read_only
+
+
 @law("RES-1", "A page is lent to one party, by both records, or to none; the host lends none to itself.")
 def loans_agree(s: HostPages, mfn: Mfn, party: Party) -> Any:
     return (s.borrowed[mfn, party] == (s.lent[mfn].shared and s.lent[mfn].to == party)
@@ -61,6 +67,12 @@ def mapped_pages_hold_no_secret(s: HostPages, mfn: Mfn) -> Any:
     page = s.pages[mfn]
     return implies(page.at != NOTHING or page.kind == Kind.GUEST or page.kind == Kind.STATUS or page.kind == Kind.DEVICE,
                    not page.secret)
+
+
+@law("ISO-4", "A page that the monitor uses for itself counts as one that holds a secret.")
+def what_the_monitor_uses_is_secret(s: HostPages, mfn: Mfn) -> Any:
+    page = s.pages[mfn]
+    return implies(page.kind == Kind.INTERNAL, page.secret)
 
 
 @law("ISO-4", "A page that was lent to a guest holds no secret.")

@@ -68,6 +68,14 @@ class DeviceMapped:
     write: bool
 
 
+@attrs.frozen
+class DevicePlugged:
+    """A driver offered a page: which, and whether for reading only."""
+
+    mfn: Mfn
+    read_only: bool
+
+
 class HostPages(Design):
     pages: Total[Mfn, HostPage]
     physmap: Total[tuple[Vm, Gfn], HostMapping]
@@ -92,10 +100,11 @@ class HostPages(Design):
         self.pages[mfn] = HostPage(Kind.STATUS if status else Kind.INTERNAL, vm, secret=not status)
 
     @operation
-    def plug_device(self, mfn: Mfn, vm: Vm, read_only: bool) -> None:
+    def plug_device(self, mfn: Mfn, vm: Vm, read_only: bool) -> DevicePlugged:
         """A driver offers a VM a page that it counts itself."""
         require(self.unused(mfn))
         self.pages[mfn] = HostPage(Kind.DEVICE, vm, read_only=read_only, secret=self.found_in(mfn))
+        return DevicePlugged(mfn, read_only)
 
     @operation
     def free(self, mfn: Mfn) -> None:

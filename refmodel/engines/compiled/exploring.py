@@ -79,11 +79,21 @@ def explored(native: Native, initial: Sequence[tuple[object, ...]], standings: S
     failure = _failure(native, initial, standings, reached)
     too_large = failure is None and any(each.trouble == TOO_LARGE for each in standings)
     return Exploration(
-        failure, is_over and failure is None and not too_large, sum(each.states for each in standings),
+        failure, is_over and failure is None and not too_large, sum(each.states for each in standings) // _images(native, initial),
         sum(each.classes for each in standings), sum(each.steps for each in standings), depth, seconds,
         Counter({traced.op.name: int(n) for traced, n in zip(native.operations, applied, strict=True) if n}),
         frozenset(law for law, was in zip(native.design.laws, met, strict=True) if was),
         COMPILED, too_large, any(each.is_full for each in standings))
+
+
+def _images(native: Native, initial: Sequence[tuple[object, ...]]) -> int:
+    """How many different things renamings make of what is given of tables that no operation writes. A class has so many times the
+    states that are reached: runs begin with one of them."""
+    geometry, layout = native.geometry, native.layout
+    given = {table.name for table in native.design.tables if table.name in native.design.constant
+             and set(table.all_keys(geometry)) <= set(geometry.given.get(table.name, ()))}
+    rows = [row for place in layout.places if place.table in given for row in range(place.first, place.first + len(place.leaves))]
+    return native.words.images(initial_states(native, initial[:1])[0], rows) if rows else 1
 
 
 def _failure(native: Native, initial: Sequence[tuple[object, ...]], standings: Sequence[Standing],

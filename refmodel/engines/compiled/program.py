@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -38,6 +39,11 @@ class Words:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, table=_aligned(state["table"]))
+
+    def images(self, state: npt.NDArray[np.uint8], rows: Sequence[int]) -> int:
+        """How many different things renamings make of these bytes of a state."""
+        words = self.table.reshape(-1, self.lanes)[:, :self.renamings]
+        return len(np.unique(words[self.offsets[rows] + state[rows].view(np.int8)].sum(axis=0)))
 
 
 def _aligned(table: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
