@@ -77,6 +77,7 @@ BROKEN_BY = {
     "foreign_mappings_lead_where_the_p2m_says": "grant-ballooned",
     "grants_are_to_others": "grant-to-itself",
     "cached_foreign_pages_are_mapped": "grant-unmapped-but-cached",
+    "foreign_pages_are_cached_while_mapped": "grant-cached-once-unmapped",
     "granted_pages_are_private": "grant-mapped-while-shared",
     "grant_mappings_are_exact": "grant-entry-in-use-for-ever",
     "foreign_references_are_exact": "grant-reference-kept",

@@ -315,6 +315,13 @@ class StoredToATracedTable(Grants, ShadowTracedMmu):
         """Nothing."""
 
 
+class CachedOnceUnmapped(OnlyGrants):
+    """A page that was unmapped is found by processors until the flush is done, and cached again."""
+
+    def is_mapped(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.foreign[vm, gfn].state != Foreign.NONE
+
+
 MUTANTS = {
     "grant-to-anybody": Mutant(GrantedToAnybody, "ISO-1"),
     "grant-offered-for-storing": Mutant(OfferedForStoring, "ISO-1"),
@@ -328,6 +335,7 @@ MUTANTS = {
     "grant-another-offer-ends": Mutant(AnotherOfferEnds, "ISO-1"),
     "grant-offered-besides": Mutant(OfferedBesides, "ISO-1"),
     "grant-unmapped-but-cached": Mutant(UnmappedButCached, "ISO-1"),
+    "grant-cached-once-unmapped": Mutant(CachedOnceUnmapped, "ISO-1"),
     "grant-reference-kept": Mutant(ReferenceKept, "RES-1"),
     "grant-entry-in-use-for-ever": Mutant(EntryInUseForEver, "RES-1"),
     "grant-gone-in-name": Mutant(GoneInName, "RES-1"),

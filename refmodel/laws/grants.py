@@ -49,6 +49,12 @@ def cached_foreign_pages_are_mapped(s: Grants, vm: Vm, gfn: Gfn) -> Any:
                    and implies(entry.writable, mapping.writable))
 
 
+@law("ISO-1", "A processor comes to cache a foreign page only while it is mapped, and not once it is unmapped and to be flushed.")
+def foreign_pages_are_cached_while_mapped(s: Grants, before: Grants, vm: Vm, gfn: Gfn) -> Any:
+    return implies(s.foreign_tlb[vm, gfn].present and not before.foreign_tlb[vm, gfn].present,
+                   s.foreign[vm, gfn].state == Foreign.MAPPED)
+
+
 @law("ISO-2", "A page that another VM has mapped is in a frame of its own, and its owner may store to it.")
 def granted_pages_are_private(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]

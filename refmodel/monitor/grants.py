@@ -157,8 +157,7 @@ class Grants(P2m):
 
     @guest
     def end_access(self, vm: Vm, ref: Ref) -> OfferEnded:
-        """The owner ends an offer, while it is not in use."""
-        require(self.grants[vm, ref].offered)
+        """The owner clears a grant entry, while it is not in use."""
         require(not self.in_use(vm, ref))
         self.grants[vm, ref] = GrantEntry()
         return OfferEnded(vm, ref)
@@ -260,7 +259,7 @@ class Grants(P2m):
     def access_foreign(self, vm: Vm, gfn: Gfn, offset: Index, access: Access, value: Cell) -> ForeignAccess:
         """By what is cached if the processor uses that, and else by the mapping."""
         if not (self.foreign_tlb[vm, gfn].present and cached("foreign page")):
-            require(self.foreign[vm, gfn].state == Foreign.MAPPED)
+            require(self.is_mapped(vm, gfn))
             self.foreign_tlb[vm, gfn] = CachedForeign(True, self.foreign[vm, gfn].mfn, self.foreign[vm, gfn].writable)
         entry, mapping = self.foreign_tlb[vm, gfn], self.foreign[vm, gfn]
         require(entry.writable or access == Access.READ)
@@ -269,6 +268,11 @@ class Grants(P2m):
         shown = self.touch(entry.mfn, offset, access, value)
         bare = self.bare_physical(mapping.owner, mapping.page, offset, access, value)
         return ForeignAccess(mapping.owner, mapping.page, shown, bare)
+
+
+    def is_mapped(self, vm: Vm, gfn: Gfn) -> bool:
+        """Whether a processor that has nothing cached finds another VM's page at a guest frame."""
+        return self.foreign[vm, gfn].state == Foreign.MAPPED
 
 
 def mappings_by(s: Grants, owner: Vm, ref: Ref) -> int:
