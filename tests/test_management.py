@@ -116,8 +116,9 @@ def test_a_process_is_recorded_and_its_pages_are_seen(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = recording.read(file)
     assert found.samples >= 3 and found.pages > 200 and found.granule == 1
-    again = found.changed[2:].any(axis=0)
-    assert 20 <= np.count_nonzero(again) < 200
+    again = found.changed[1:].any(axis=0)
+    assert np.count_nonzero(again) >= 20
+    assert np.count_nonzero(found.changed[-1]) < found.pages  # how many changed by then depends on when Python has started
 
 
 @pytest.mark.parametrize("what, output, expected", [
