@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from random import Random
 from typing import Any
@@ -237,19 +237,15 @@ def test_no_worker_is_left_when_an_exploration_has_ended(monkeypatch: pytest.Mon
 def test_dask_workers_count_the_same_also_when_one_dies() -> None:
     alone = counts(Search(native(SHIPPED["interpreter"])).run())
     with dask(2) as address:
-        search = Together(native(SHIPPED["interpreter"]), partial(DaskWorkers, address), 2)
-
-        def kill(depth: int, classes: int, steps: int) -> None:
-            if depth == 6 and not search.deaths:
-                assert isinstance(search.workers, DaskWorkers)
-                os.kill(search.workers.pids()[1], signal.SIGKILL)
-
-        try:
+        with closing(Together(native(SHIPPED["interpreter"]), partial(DaskWorkers, address), 2)) as search:
             assert counts(search.run()) == alone and search.deaths == 0
-            search = Together(native(SHIPPED["interpreter"]), partial(DaskWorkers, address), 2)
+        with closing(Together(native(SHIPPED["interpreter"]), partial(DaskWorkers, address), 2)) as search:
+            def kill(depth: int, classes: int, steps: int) -> None:
+                if depth == 6 and not search.deaths:
+                    assert isinstance(search.workers, DaskWorkers)
+                    os.kill(search.workers.pids()[1], signal.SIGKILL)
+
             assert counts(search.run(progress=kill)) == alone and search.deaths == 1
-        finally:
-            search.close()
 
 
 @pytest.mark.slow
