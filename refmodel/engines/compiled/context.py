@@ -24,6 +24,8 @@ BOX = 1 << 13
 """States for other workers that end a turn."""
 SENT = 1 << 17
 """Keys that are remembered of those that were handed to other workers."""
+MIXING = -7046029254386353131
+"""What a key is multiplied by, so that each of its bits has a say in the highest."""
 PADDING = 64
 """Vectors are read whole, so every buffer begins at a multiple of this."""
 
@@ -103,4 +105,5 @@ def aligned(size: int) -> npt.NDArray[np.uint8]:
     return raw[start:start + size]
 
 
-__all__ = ["BOX", "FINE", "GOES_WRONG", "LAW_BROKEN", "PADDING", "RING", "SENT", "TOO_LARGE", "Context", "Places", "aligned"]
+__all__ = ["BOX", "FINE", "GOES_WRONG", "LAW_BROKEN", "MIXING", "PADDING", "RING", "SENT", "TOO_LARGE", "Context", "Places",
+           "aligned"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import attrs
 
 from refmodel.engines.compiled.code import Function, Value
-from refmodel.engines.compiled.context import BOX, PADDING, SENT
+from refmodel.engines.compiled.context import BOX, MIXING, PADDING, SENT
 from refmodel.engines.compiled.layers import Layers
 
 KEY, WAY, PARENT, SIZE = range(4)
@@ -22,7 +22,7 @@ class Handing(Layers):
 
     def _part_of(self, f: Function, key: Value) -> Value:
         """Whose a key is, by its highest bits when it is mixed: the place in a table comes from others."""
-        return ((key * -7046029254386353131) >> 32) * self._get(f, "parts") >> 32
+        return ((key * MIXING) >> 32) * self._get(f, "parts") >> 32
 
     def _hand_over(self) -> str:
         """Keep a state that is one's own; put another into a box, unless this key was put there lately."""
@@ -32,7 +32,7 @@ class Handing(Layers):
         with f.where(part.compare("eq", self._get(f, "part"))):
             f.call("void", "push", context, state, key, way)
             f.returns()
-        slot = (key * -7046029254386353131) >> 20 & SENT - 1
+        slot = self._place(key) & SENT - 1
         sent = self._get(f, "sent", "ptr").at(slot, "i64")
         with f.where(sent.load("i64").compare("eq", key)):
             f.returns()

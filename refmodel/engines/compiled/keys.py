@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import attrs
 
 from refmodel.engines.compiled.code import Function, Value
+from refmodel.engines.compiled.context import MIXING
 from refmodel.engines.compiled.shared import Shared
 
 SHAPE_BITS = 20
@@ -23,7 +24,12 @@ class Keys(Shared):
     """Sums under all renamings, and what changes them."""
 
     def _slot(self, f: Function, key: Value) -> Value:
-        return (key * -7046029254386353131) >> 20 & self._get(f, "mask")
+        return self._place(key) & self._get(f, "mask")
+
+    @staticmethod
+    def _place(key: Value) -> Value:
+        """Where tables of keys are first looked at for one, in its lowest bits. (``compiled.seen`` puts them there.)"""
+        return (key * MIXING) >> 20
 
     def _lanes(self, f: Function, address: Value, at: Value) -> Value:
         return address.at(at, "i64").load(f"<{self.vector} x i64>", align=64)
@@ -129,7 +135,7 @@ class Keys(Shared):
         with self._differing(f, before, after) as row:
             new, old = (self._word(f, row, state.at(row).load("i8")) for state in (after, before))
             self._add(f, "shape", new - old)
-        mixed = self._get(f, "shape") * -7046029254386353131 >> 64 - SHAPE_BITS
+        mixed = self._get(f, "shape") * MIXING >> 64 - SHAPE_BITS
         seen = self._get(f, "shapes_seen", "ptr").at(mixed)
         with f.where(seen.load("i8").compare("eq", 0)):
             seen.store(1, "i8")

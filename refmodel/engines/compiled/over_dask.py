@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from refmodel.engines.compiled.context import PADDING, aligned
 from refmodel.engines.compiled.member import Lost, Member
-from refmodel.engines.compiled.part import Box, Standing, box_size
+from refmodel.engines.compiled.part import Box, Standing, box_size, number_in
 from refmodel.engines.compiled.program import Program
 from refmodel.engines.spread import dask_client
 
@@ -45,7 +45,7 @@ class Actor:
         return os.getpid()
 
     def _filled(self, box: Box) -> bytes:
-        count = int(box[:8].view(np.int64)[0])
+        count = number_in(box)
         return box[:PADDING + count * self.record].tobytes() if count else b""
 
 

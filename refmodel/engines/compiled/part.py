@@ -129,7 +129,7 @@ class Part:
 
     def take_in(self, box: Box) -> None:
         """Take in what another worker has handed over, if there is room."""
-        count = int(box[:8].view(np.int64)[0])
+        count = number_in(box)
         if count and self._has_room(count):
             self._take_in(self.context.pointer, int(box.ctypes.data))
 
@@ -173,9 +173,14 @@ class Part:
         return not self.is_full
 
 
+def number_in(box: Box) -> int:
+    """How many states are in a box."""
+    return int(box[:8].view(np.int64)[0])
+
+
 def box_size(program: Program) -> int:
     """Bytes of a box that no turn can fill."""
     return PADDING + (BOX + program.successors + SPARE) * program.places.record
 
 
-__all__ = ["Box", "Part", "Standing", "box_size"]
+__all__ = ["Box", "Part", "Standing", "box_size", "number_in"]

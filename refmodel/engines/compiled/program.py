@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from refmodel.engines.compiled.context import FINE, PADDING, Context, Places
+from refmodel.engines.compiled.context import FINE, PADDING, Context, Places, aligned
 from refmodel.engines.compiled.objects import linked, object_code
 from refmodel.engines.compiled.shared import LANES
 from refmodel.engines.layout import Layout
@@ -48,10 +48,9 @@ class Words:
 
 def _aligned(table: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """These words one behind the other, from a multiple of what vectors want."""
-    raw = np.zeros(table.size + 8, dtype=np.uint64)
-    start = (-raw.ctypes.data % PADDING) // 8
-    raw[start:start + table.size] = table.ravel()
-    return raw[start:start + table.size]
+    place = aligned(table.nbytes).view(np.uint64)
+    place[:] = table.ravel()
+    return place
 
 
 @attrs.frozen(eq=False, slots=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from refmodel.engines.compiled.context import MIXING
+
 Keys = npt.NDArray[np.int64]
 
 AT_ONCE = 1 << 20
@@ -37,7 +39,7 @@ def moved(seen: Keys, size: int) -> Keys:
 
 def _put(table: npt.NDArray[np.uint64], keys: npt.NDArray[np.uint64]) -> None:
     last = np.uint64(len(table) - 1)
-    slots = ((keys * np.uint64((-7046029254386353131) % (1 << 64))) >> np.uint64(20)) & last
+    slots = ((keys * np.uint64(MIXING % (1 << 64))) >> np.uint64(20)) & last
     while len(keys):
         free = table[slots] == 0
         table[slots[free]] = keys[free]  # of several that want one place, the last has it

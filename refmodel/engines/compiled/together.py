@@ -72,7 +72,7 @@ class Together:
                 self.seconds = before + time.perf_counter() - began
                 return self._explored()
             except Lost as why:
-                self._bury(why)
+                self._begin_again(why)
 
     def close(self) -> None:
         """End the workers."""
@@ -99,7 +99,7 @@ class Together:
         return explored(self.native, self.initial, self.standings, (self.depth, self.seconds, self.is_over), (applied, met),
                         lambda number: workers.reached(number % workers.number, number // workers.number))
 
-    def _bury(self, why: Lost) -> None:
+    def _begin_again(self, why: Lost) -> None:
         """A worker has died: begin again without it, unless too many have."""
         self.deaths += 1
         number = self.workers.number if self.workers is not None else self._number
