@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from refmodel.bare_machines import bare_machine_of
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.corresponding import never_completed
+from refmodel.engines.formulas import Formula
 from refmodel.engines.induction import Proof, apart, prove
 from refmodel.engines.progress import demand_progress
 from refmodel.examples.zap import ZapToProtect
@@ -35,8 +36,9 @@ def every_operation_keeps_every_law(name: str) -> None:
     """
     design = outline(DESIGNS[name])
     machine = bare_machine_of(design)
-    demand_progress(design)
-    done = prove(design, all_failures=True, machine=machine)
+    laws: dict[str, Sequence[Formula]] = {}
+    demand_progress(design, laws)
+    done = prove(design, all_failures=True, machine=machine, known=laws)
     assert [f"{j.operation}: {j.law and j.law.name}: {j.why}" for j in done.judgements() if j.verdict != "proved"] == []
     assert {p.operation for p in done.proofs} == {"initial state", *(op.name for op in design.operations)}
     for proof in done.proofs:

@@ -238,7 +238,7 @@ class Broken(Pair):
 
 
 def test_runs_note_what_operations_do_and_how_they_end() -> None:
-    met = runs(outline(SHIPPED["vtlb"]), 3000).met
+    met = runs(outline(SHIPPED["vtlb"]), 6000).met
     assert {"share", "page_fault: installed", "page_fault: reflected", "load: completed"} <= met and "load: exited" not in met
 
 

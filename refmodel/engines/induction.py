@@ -52,17 +52,18 @@ class Refusal(Exception):
 
 
 def prove(design: Outline, *, clause: str | None = None, all_failures: bool = False, processes: int | None = None,
-          progress: Callable[[str], None] | None = None, asks_why: bool = False, audits: bool = True, machine: Outline | None = None
-          ) -> Proved:
+          progress: Callable[[str], None] | None = None, asks_why: bool = False, audits: bool = True,
+          machine: Outline | None = None, known: dict[str, Sequence[Formula]] | None = None) -> Proved:
     """Prove every law for every operation; stop at the first refuted law, unless all failures are wanted.
 
     ``asks_why``: each proof says which laws it used. Without ``audits``, nothing is held against steps on ints. ``machine``: each
-    operation's steps are looked for in this design, which has some of the same tables.
+    operation's steps are looked for in this design, which has some of the same tables. ``known``: the laws as formulas, where they
+    were made before.
     """
     began = time.perf_counter()
     _Worker.samples = drawn(design, design.cls.geometry) if audits else {}
     _Worker.asks_why = asks_why
-    _Worker.known = {}
+    _Worker.known = {} if known is None else known
     _Worker.machine = machine
     initial = prove_initial(design, clause)
     proofs = [initial]

@@ -14,7 +14,8 @@ pending is counted, for each condition by itself, and the numbers fall in lexico
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -23,8 +24,8 @@ import z3
 from refmodel.engines.collecting import rarely_collected
 from refmodel.engines.connectives import conj, disj, negation
 from refmodel.engines.formulas import Formula, formula, formulas
-from refmodel.engines.hypotheses import FAR, FARTHEST, NEAR
-from refmodel.engines.paths import real
+from refmodel.engines.hypotheses import FAR, FARTHEST, NEAR, Hypotheses
+from refmodel.engines.paths import Path, real
 from refmodel.engines.prover import Induction
 from refmodel.engines.questions import TIMEOUT, Solver, about
 from refmodel.engines.symbolic import Symbolic
@@ -70,19 +71,20 @@ def prove_progress(design: Outline, known: dict[str, Sequence[Formula]] | None =
                 ending = _Ending(design, each, laws)
                 found.append((ending, ending.judged()))
         begins = {one.pending.name: one.begins for _, one in found}
-        for ending, one in found:
+        for (ending, one), rounds in itertools.product(found, (FAR, FARTHEST)):
             name = one.pending.name
             if name in led_to(name, begins):  # where it matters, all that may help is tried
                 with about(one.pending.until, name):
-                    begins[name] = ending.begins(FARTHEST)
+                    begins[name] = ending.begins(rounds)
     judged = [attrs.evolve(one, begins=begins[one.pending.name], failing=(*one.failing, *_circle(one.pending.name, begins)))
               for _, one in found]
     return _with_what_they_wait_for(judged)
 
 
-def demand_progress(design: Outline) -> None:
-    """``AssertionError`` unless each condition that an operation is to end is proved to come to an end."""
-    for each in prove_progress(design):
+def demand_progress(design: Outline, known: dict[str, Sequence[Formula]] | None = None) -> None:
+    """``AssertionError`` unless each condition that an operation is to end is proved to come to an end. ``known`` keeps the laws as
+    formulas."""
+    for each in prove_progress(design, known):
         assert not each.vacuous, f"{each.pending.name} holds in no lawful state in which it may be ended: its proof says nothing"
         assert each.proved, f"{each.pending.name}: {'; '.join(each.failing)}"
 
@@ -101,28 +103,37 @@ class _Ending:
     """One condition, and the operation that ends it."""
 
     def __init__(self, design: Outline, ended: Pending, laws: Sequence[Formula]) -> None:
-        self.design, self.ended = design, ended
-        over = [formula(design, other.law, BASE, denied=True) for other in design.pending if other.name in ended.after]
-        known: dict[str, Sequence[Formula]] = {BASE: [*laws, *over]}
-        self.induction = Induction(design, design.operation(ended.until), known=known)
-        self.applying = self.paths = [path for path in self.induction.paths() if path.segments]
-        if any(isinstance(answer, bool) for path in self.paths for answer in path.answers):
-            plenty = Induction(design, self.induction.op, known=known)
-            plenty.reads = _Plenty
-            self.paths = [path for path in plenty.paths() if path.segments]
+        self.design, self.ended, self.op = design, ended, design.operation(ended.until)
+        self.first = [formula(design, other.law, BASE, denied=True) for other in design.pending if other.name in ended.after]
+        """That nothing is pending that has to be ended first."""
+        self._known: dict[str, Sequence[Formula]] = {BASE: [*laws, *self.first]}
         self.reading = Symbolic(design, prune=False)
         self._real: list[Term] = []
-        self._solvers: dict[int, Solver] = {}
         self.names = self._own_names()
+        self._before = self._holds(self.ended, self.reading.state(BASE), self.names)
+        self.induction, self.applying = self._followed(Symbolic)
+        self.paths = self.applying
+        if any(isinstance(answer, bool) for path in self.paths for answer in path.answers):
+            _, self.paths = self._followed(_Plenty)
+        self._know_anew()
+
+    def _followed(self, reads: Callable[[Outline], Symbolic]) -> tuple[Induction, list[Path]]:
+        """The operation's paths from states in which the condition holds, and nothing is pending that has to be ended first."""
+        induction = Induction(self.design, self.op, known=self._known)
+        induction.reads = reads
+        induction.assume([self._before, *self._real], [*self.reading.lookups.values()], [*self.reading.counts.values()])
+        return induction, [path for path in induction.paths() if path.segments]
 
     def judged(self) -> Progress:
         """What is proved of it."""
-        self._before = self._holds(self.ended, self.reading.state(BASE), self.names)
         ends = [negation(self._holds(self.ended, path.segments[-1].after, self.names)) for path in self.paths]
-        self._begun = {other.name: self._nowhere_new(other) for other in self.design.pending}
+        self._know_anew()
         if self._knowing(FAR).check(says=f"{self.ended.name} holds in no lawful state") == z3.unsat:
             return Progress(self.ended, vacuous=True)
-        return Progress(self.ended, tuple(self._failing(ends)), self.begins(FAR))
+        failing = tuple(self._failing(ends))
+        self._begun = {other.name: self._nowhere_new(other) for other in self.design.pending}
+        self._know_anew()
+        return Progress(self.ended, failing, self.begins(NEAR))
 
     def begins(self, rounds: int) -> frozenset[str]:
         """What may come to hold somewhere when this is ended, as far as laws tell that are assumed so far from there."""
@@ -156,7 +167,7 @@ class _Ending:
 
     def _own_names(self) -> list[Any]:
         """Where it is pending: the operation's arguments, and any other names that the condition has."""
-        given = {name for name, _ in self.induction.op.parameters}
+        given = {name for name, _ in self.op.parameters}
         return [self._arbitrary(f"{self.ended.until}!{name}" if name in given else f"any!!{self.ended.name}.{name}", kind)
                 for name, kind in self.ended.law.names]
 
@@ -175,14 +186,35 @@ class _Ending:
     def _knowing(self, rounds: int) -> Solver:
         """A solver that knows what the laws say so far from what anything has looked at, and that the condition holds."""
         if rounds not in self._solvers:
-            hypotheses = self.induction.hypotheses(BASE)
-            paths = [*self.applying, *self.paths]
-            hypotheses.admit([*self.reading.lookups.values(), *(x for path in paths for x in path.lookups.values())],
-                             [*self.reading.counts.values(), *(c for path in paths for c in path.counts.values())])
-            hypotheses.saturate()
-            {NEAR: lambda: None, FAR: hypotheses.go_far, FARTHEST: hypotheses.go_farthest}[rounds]()
+            hypotheses = self._near() if rounds == NEAR else self._known_nearer(rounds)
+            if rounds == FAR:
+                hypotheses.go_far()
+            elif rounds == FARTHEST:
+                hypotheses.go_farthest()
             self._solvers[rounds] = Solver(*hypotheses.asserted, self._before, *self._real, timeout=TIMEOUT)
         return self._solvers[rounds]
+
+    def _know_anew(self) -> None:
+        """More has been looked at than the solvers know of. What was assumed far from there is not needed any more."""
+        self._hypotheses = self.induction.hypotheses(BASE)
+        self._solvers: dict[int, Solver] = {}
+
+    def _known_nearer(self, rounds: int) -> Hypotheses:
+        """What is known a step nearer, to which the rest is added."""
+        self._knowing(rounds - 1)
+        return self._hypotheses
+
+    def _near(self) -> Hypotheses:
+        """What the laws say of what the condition and the paths look at."""
+        paths = [*self.applying, *self.paths]
+        self._hypotheses.admit([*self.reading.lookups.values(), *(x for path in paths for x in path.lookups.values())],
+                               [*self.reading.counts.values(), *(c for path in paths for c in path.counts.values())])
+        own = {name: value.term for (name, _), value in zip(self.ended.law.names, self.names, strict=True)}
+        for first in self.first:  # at the same names, whether or not it looks anything up for each of them
+            if {*first.law.names} <= {*self.ended.law.names}:
+                self._hypotheses.instantiate(first, [own[name] for name, _ in first.law.names], NEAR)
+        self._hypotheses.saturate()
+        return self._hypotheses
 
 
 def _with_what_they_wait_for(judged: Sequence[Progress]) -> tuple[Progress, ...]:

@@ -22,6 +22,7 @@ import z3
 
 from refmodel.engines.audit import Audited, OnTerms
 from refmodel.engines.collecting import rarely_collected
+from refmodel.engines.conditions import Counted, Lookup
 from refmodel.engines.connectives import negation, number_of
 from refmodel.engines.discharging import Discharge
 from refmodel.engines.formulas import Formula, formulas
@@ -103,8 +104,15 @@ class Induction:
         self.reads: Callable[[Outline], Symbolic] = Symbolic
         """What reads the text, and answers what it asks."""
         self._cut_offs = CutOffs() if asks_why else None
+        self._assumed: list[Term] = []
         self.followed: list[Path] | None = None
         """The paths that were judged, where they are to be kept; without segments where no lawful state takes one."""
+
+    def assume(self, terms: Sequence[Term], lookups: Sequence[Lookup], counts: Sequence[Counted]) -> None:
+        """Follow the paths from lawful states only in which these hold too; they look at and count these."""
+        self._assumed += terms
+        self._shared.admit(lookups, counts)
+        self._shared.saturate()
 
     def formulas(self, base: str) -> Sequence[Formula]:
         """The laws of states, as formulas about this arbitrary state."""
@@ -157,6 +165,7 @@ class Induction:
         """Every path of the operation from an arbitrary state, but for those that no lawful state can take as far as is known."""
         reading = self.reads(self.design)
         reading.solver = self._pruning = self._cut_offs or reading.solver
+        reading.solver.add(*self._assumed, *self._shared.asserted)
         reading.choices = "choice!" if self.base == "s" else f"{self.base}.choice!"
         with answering(reading):
             for number, _ in enumerate(reading.paths()):

@@ -18,7 +18,7 @@ from typing import ClassVar
 import attrs
 
 from refmodel.bare import Seen
-from refmodel.language import NOTHING, Total, assign, cached, choose, count, guest, operation, require, reset
+from refmodel.language import NOTHING, Total, assign, cached, choose, count, guest, operation, pending, require, reset
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Block, Gfn, Index, Mfn, Region, Vcpu, Vm
 from refmodel.mmu.address_parts import AddressParts, ThreeSizes
@@ -198,6 +198,12 @@ class EptSizesMmu(AddressParts, P2m):
         return self.execute(vm, vcpu, gfn, offset, Access.WRITE, value)
 
     # ------------------------------------------------------------ exits
+
+    @pending("EFF-2", "An access that the p2m lets through gets the entry that it lacks, if there is a table for its region.",
+             until="ept_violation")
+    def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
+        return (self.is_covered(gfn) and self.is_reached(vm, self.region[gfn]) and self.upper[vm, self.region[gfn]].links
+                and self.lets_through(vm, gfn, write) and not self.installed(vm, gfn, write))
 
     @operation
     def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:

@@ -12,7 +12,7 @@ import attrs
 
 from refmodel.bare import Event, Reply
 from refmodel.bare_levels import LargePageBareMachine, LinearAttempt, path
-from refmodel.language import guest, require
+from refmodel.language import guest, pending, require
 from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.two_levels import LinearMmu
@@ -65,6 +65,27 @@ class LargePageMmu(LargePageBareMachine, LinearMmu):
     def unmarked(self, cell: Cell, write: bool, maps: bool) -> bool:
         """Whether an entry has to be marked before it is used: as accessed, or, where it maps the page, as dirty."""
         return not cell.accessed or (maps and write and not cell.dirty)
+
+    @pending("EFF-2", "The upper entry that an access uses is marked, if its page may be written to.", until="set_flags")
+    def upper_entry_not_marked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
+        root = self.paging[vm, vcpu].root
+        above = self.guest_cell(vm, root, upper)
+        return (self.may_mark(vm, vcpu, upper, page, access) and self.lets_through(vm, root, write=True)
+                and self.unmarked(above, access == Access.WRITE, above.large))
+
+    @pending("EFF-2", "The leaf entry that an access uses is marked after the upper one, if its page may be written to.",
+             until="set_flags", after=("upper_entry_not_marked",))
+    def leaf_entry_not_marked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
+        root, write = self.paging[vm, vcpu].root, access == Access.WRITE
+        above = self.guest_cell(vm, root, upper)
+        return (self.may_mark(vm, vcpu, upper, page, access) and self.lets_through(vm, above.gfn, write=True) and not above.large
+                and (above.accessed or self.lets_through(vm, root, write=True))
+                and self.unmarked(self.guest_cell(vm, above.gfn, page), write, maps=True))
+
+    def may_mark(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
+        """Whether the guest's tables let an access through, so that its entries are marked."""
+        here = self.paging[vm, vcpu]
+        return here.enabled and permits(self.guest_path(vm, self.guest_cell(vm, here.root, upper), page), access, here.mode)
 
     @guest
     def set_flags(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> Marking:

@@ -18,7 +18,7 @@ import attrs
 
 from refmodel.bare import BareMemory, Event, Reply, Seen
 from refmodel.bare_levels import NestedInstructions
-from refmodel.language import NOTHING, Total, cached, guest, operation, require, reset
+from refmodel.language import NOTHING, Total, cached, guest, operation, pending, require, reset
 from refmodel.machine.cells import Access, Cell, gives
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 from refmodel.mmu.interpreter import GuestTables
@@ -170,6 +170,18 @@ class NestedMmu(NestedGuests):
         return Attempt(self.touch(entry.mfn, offset, access, value), due, vcpu, page, access)
 
     # ------------------------------------------------------------ L0
+
+    @pending("EFF-2", "An access of L1's that the p2m lets through gets the entry of EPT01 that it lacks.", until="ept_violation")
+    def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
+        return self.lets_through(vm, gfn, write) and self.violates(vm, gfn, write)
+
+    @pending("EFF-2", "An access of L2's that EPT12 and the p2m let through gets the entry of EPT02 that it lacks.",
+             until="nested_ept_violation")
+    def entry_not_composed(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
+        here = self.nested[vm, vcpu]
+        cell = self.guest_cell(vm, here.eptp, page)
+        return (here.in_l2 and gives(cell, access) and self.lets_through(vm, cell.gfn, access == Access.WRITE)
+                and not gives(self.walked(vm, vcpu, page), access))
 
     @operation
     def ept_violation(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:

@@ -64,6 +64,12 @@ class ShadowMmu(Emulation):
         """The bare machine looks up what the processor has just found in the shadow table."""
         raise NotImplementedError
 
+    def lacks_entry(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
+        """Whether an access exits for want of a shadow entry only: the guest's table and the p2m let it through."""
+        here, entry = self.paging[vm, vcpu], self.guest_entry(vm, vcpu, page)
+        return (here.enabled and permits(entry, access, here.mode) and self.lets_through(vm, entry.gfn, access == Access.WRITE)
+                and not lets(self.walked(vm, vcpu, page), access, here.mode))
+
     def execute(self, vm: Vm, vcpu: Vcpu, page: Index, offset: Index, access: Access, value: Cell) -> Attempt:
         """An access by linear address: from the processor's cache, or by a walk of the shadow table."""
         require(self.paging[vm, vcpu].enabled)

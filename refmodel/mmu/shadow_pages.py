@@ -29,7 +29,7 @@ import attrs
 
 from refmodel.bare import Event, Reply
 from refmodel.bare_levels import LinearAttempt
-from refmodel.language import NOTHING, Total, cached, count, guest, operation, require, reset
+from refmodel.language import NOTHING, Total, cached, count, guest, operation, pending, require, reset
 from refmodel.machine.cells import Access, Cell, Mode, permits
 from refmodel.machine.names import Gfn, Index, ShadowPage, Vcpu, Vm
 from refmodel.mmu.large_pages import LargePageMmu
@@ -135,7 +135,7 @@ class ShadowPagesMmu(LargePageMmu):
 
     def use(self, shadow: ShadowPage, role: Role) -> None:
         """Have a shadow page in a role: one that is there, or a free one."""
-        require(self.roles[shadow] == role or not self.roles[shadow].used)
+        require(self.can_have(shadow, role))
         self.roles[shadow] = role
         if not role.direct:
             self.track(role.vm, role.gfn)
@@ -146,7 +146,17 @@ class ShadowPagesMmu(LargePageMmu):
             self.tracked[vm, gfn] = True
             self.protect(vm, gfn)
 
+    def can_have(self, shadow: ShadowPage, role: Role) -> bool:
+        """Whether a shadow page has this role, or is free to get it."""
+        return self.roles[shadow] == role or not self.roles[shadow].used
+
     # ------------------------------------------------------------ the steps of serving a fault
+
+    @pending("EFF-2", "A processor that has no root gets one, where the pool has a page for it.", until="load_root")
+    def root_not_loaded(self, vm: Vm, vcpu: Vcpu, shadow: ShadowPage) -> bool:
+        here = self.paging[vm, vcpu]
+        return (here.enabled and here.root != NOTHING and self.roots[vm, vcpu] == NOTHING
+                and self.can_have(shadow, self.root_role(vm, vcpu)))
 
     @operation
     def load_root(self, vm: Vm, vcpu: Vcpu, shadow: ShadowPage) -> None:
@@ -156,6 +166,14 @@ class ShadowPagesMmu(LargePageMmu):
         require(self.roots[vm, vcpu] == NOTHING)
         self.use(shadow, self.root_role(vm, vcpu))
         self.roots[vm, vcpu] = shadow
+
+    @pending("EFF-2", "A root is led on by an entry of the guest's that is marked, where the pool has a page for it.",
+             until="link")
+    def table_not_linked(self, vm: Vm, vcpu: Vcpu, upper: Index, shadow: ShadowPage) -> bool:
+        root, above = self.roots[vm, vcpu], self.guest_cell(vm, self.paging[vm, vcpu].root, upper)
+        return (root != NOTHING and self.links[root, upper] == NOTHING and above.present and above.gfn != NOTHING
+                and not self.unmarked(above, write=False, maps=False)
+                and self.can_have(shadow, self.leaf_role(self.roles[root], above)))
 
     @operation
     def link(self, vm: Vm, vcpu: Vcpu, upper: Index, shadow: ShadowPage) -> None:
@@ -171,6 +189,25 @@ class ShadowPagesMmu(LargePageMmu):
         self.links[root, upper] = shadow
         self.parents[shadow, root, upper] = True
 
+    @pending("EFF-2", "An access that the guest's tables and the p2m let through gets its entry in a shadow page that is linked.",
+             until="page_fault")
+    def entry_not_made(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
+        """Not for stores of a supervisor with WP clear to what is read-only: their entry and the user's replace each other."""
+        return (self.lacks_entry(vm, vcpu, upper, page, access)
+                and (access != Access.WRITE or self.given(vm, vcpu, upper, page).writable))
+
+    def given(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Cell:
+        """What the guest's tables give for a linear page."""
+        return self.guest_path(vm, self.guest_cell(vm, self.paging[vm, vcpu].root, upper), page)
+
+    def lacks_entry(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
+        """Whether all that an access lacks is an entry, and one will do."""
+        here, entry, write = self.paging[vm, vcpu], self.given(vm, vcpu, upper, page), access == Access.WRITE
+        return (here.enabled and permits(entry, access, here.mode) and not self.unmarked(entry, write, maps=True)
+                and not self.takes_emulation(vm, entry, access, here.mode) and self.lets_through(vm, entry.gfn, write)
+                and self.links[self.roots[vm, vcpu], upper] != NOTHING
+                and not lets(self.walked(vm, vcpu, upper, page), access, here.mode))
+
     @operation
     def page_fault(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> LinearFilled:
         """A page fault on the shadow: the guest's own, or one to make an entry for when all else is there."""
@@ -179,7 +216,7 @@ class ShadowPagesMmu(LargePageMmu):
         require(not lets(self.walked(vm, vcpu, upper, page), access, mode))
         if self.lacks_tables(vm, vcpu, upper):
             return LinearFilled(Result.FAILED, vm, vcpu, upper, page, access)
-        entry = self.guest_path(vm, self.guest_cell(vm, self.paging[vm, vcpu].root, upper), page)
+        entry = self.given(vm, vcpu, upper, page)
         if not permits(entry, access, mode):
             due = self.bare_linear(vm, vcpu, upper, page, page, access, Cell())
             return LinearFilled(Result.REFLECTED, vm, vcpu, upper, page, access, Reply(Event.PAGE_FAULT), due)
@@ -217,7 +254,7 @@ class ShadowPagesMmu(LargePageMmu):
         require(self.paging[vm, vcpu].enabled)
         mode = self.paging[vm, vcpu].mode
         require(not lets(self.walked(vm, vcpu, upper, page), Access.WRITE, mode))
-        entry = self.guest_path(vm, self.guest_cell(vm, self.paging[vm, vcpu].root, upper), page)
+        entry = self.given(vm, vcpu, upper, page)
         require(permits(entry, Access.WRITE, mode))  # a table that is away permits nothing: a fault brings it
         require(self.ready_to_emulate(vm, entry, mode))
         shown = self.emulate(vm, entry.gfn, offset, Access.WRITE, value)

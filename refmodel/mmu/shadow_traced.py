@@ -11,7 +11,7 @@ that guests are given. A guest's table has one level here: the geometry's choice
 """
 
 from refmodel.bare import Event, Reply
-from refmodel.language import Total, guest, operation, require, reset
+from refmodel.language import Total, guest, operation, pending, require, reset
 from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Attempt, Filled, Result
@@ -46,6 +46,22 @@ class ShadowTracedMmu(ShadowMmu):
         reset(self.tlb, lambda entry, v, c, page: v == vm and c == vcpu)
 
     # ------------------------------------------------------------ the monitor
+
+    @pending("EFF-2", "The page that a vCPU has as its root gets a shadow table at the first access that is let through.",
+             until="page_fault")
+    def root_not_traced(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
+        return not self.traced[vm, self.paging[vm, vcpu].root] and self.can_be_filled(vm, vcpu, page, access)
+
+    @pending("EFF-2", "An access that the guest's table and the p2m let through gets the shadow entry that it lacks.",
+             until="page_fault")
+    def entry_not_filled(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
+        return self.traced[vm, self.paging[vm, vcpu].root] and self.can_be_filled(vm, vcpu, page, access)
+
+    def can_be_filled(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
+        """Whether an access lacks a shadow entry, and does not have to be carried out by the monitor."""
+        entry = self.guest_entry(vm, vcpu, page)
+        return self.lacks_entry(vm, vcpu, page, access) and (
+            access != Access.WRITE or (entry.writable and not self.becomes_traced(vm, vcpu, entry.gfn)))
 
     @operation
     def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:

@@ -15,7 +15,7 @@ import attrs
 
 from refmodel.bare import Event, Reply
 from refmodel.bare_levels import LinearAttempt, combined
-from refmodel.language import NOTHING, Total, assign, cached, guest, operation, require, reset
+from refmodel.language import NOTHING, Total, assign, cached, guest, operation, pending, require, reset
 from refmodel.machine.cells import Access, Cell, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Result
@@ -110,6 +110,45 @@ class ShadowUnsyncMmu(TwoLevelMmu):
 
     # ------------------------------------------------------------ the monitor
 
+    @pending("EFF-2", "The page that a vCPU has as its root gets a shadow at the first access that is let through.",
+             until="page_fault")
+    def root_not_traced(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
+        return self.can_be_filled(vm, vcpu, upper, page, access) and not self.traced[vm, self.paging[vm, vcpu].root]
+
+    @pending("EFF-2", "A traced root gets the link to the shadow of a leaf table that an access needs.", until="page_fault")
+    def table_not_linked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
+        return (self.can_be_filled(vm, vcpu, upper, page, access) and self.traced[vm, self.paging[vm, vcpu].root]
+                and not self.is_linked(vm, vcpu, upper))
+
+    @pending("EFF-2", "A load or fetch that the guest's tables and the p2m let through gets the shadow entry that it lacks.",
+             until="page_fault")
+    def entry_not_filled(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
+        return access != Access.WRITE and self.needs_entry(vm, vcpu, upper, page, access)
+
+    @pending("EFF-2", "A store that the guest's tables and the p2m let through gets the shadow entry that it lacks.",
+             until="page_fault")
+    def writable_entry_not_filled(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
+        return access == Access.WRITE and self.needs_entry(vm, vcpu, upper, page, access)
+
+    def needs_entry(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
+        """Whether all that an access lacks is an entry in the shadow of a leaf table."""
+        return (self.can_be_filled(vm, vcpu, upper, page, access) and self.traced[vm, self.paging[vm, vcpu].root]
+                and self.is_linked(vm, vcpu, upper))
+
+    def can_be_filled(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
+        """Whether an access exits for want of a shadow only, and does not have to be carried out by the monitor."""
+        here, write = self.paging[vm, vcpu], access == Access.WRITE
+        above = self.guest_cell(vm, here.root, upper)
+        entry = combined(above, self.guest_cell(vm, above.gfn, page))
+        return (here.enabled and permits(entry, access, here.mode) and self.lets_through(vm, entry.gfn, write)
+                and not lets(self.walked(vm, vcpu, upper, page), access, here.mode)
+                and (not write or (entry.writable and not self.is_root(vm, here.root, entry.gfn))))
+
+    def is_linked(self, vm: Vm, vcpu: Vcpu, upper: Index) -> bool:
+        """Whether the shadow of a vCPU's root leads on as the guest's entry does."""
+        root = self.paging[vm, vcpu].root
+        return self.links[vm, root, upper] == self.link_for(self.guest_cell(vm, root, upper))
+
     @operation
     def page_fault(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> LinearFilled:
         """A page fault on the shadow tables: hidden from the guest, or its own."""
@@ -160,15 +199,18 @@ class ShadowUnsyncMmu(TwoLevelMmu):
     def link(self, vm: Vm, root: Gfn, upper: Index, above: Cell) -> None:
         """Lead a root's shadow to that of a leaf table. One that is unsync is brought up to date first; a new one is
         write-protected."""
-        table = above.gfn
-        link = self.links[vm, root, upper]
-        if link == Link(True, table, above.writable, above.executable, above.user):
+        table, new = above.gfn, self.link_for(above)
+        if self.links[vm, root, upper] == new:
             return
         reset(self.leaves, lambda entry, v, t, role, page: v == vm and t == table and self.unsync[v, t])
         if not self.unsync[vm, table] and not self.synced[vm, table]:
             self.synced[vm, table] = True
             self.protect(vm, table)
-        self.links[vm, root, upper] = Link(True, table, above.writable, above.executable, above.user)
+        self.links[vm, root, upper] = new
+
+    def link_for(self, above: Cell) -> Link:
+        """The link that an upper entry of the guest's gives."""
+        return Link(True, above.gfn, above.writable, above.executable, above.user)
 
     def sync(self, vm: Vm, table: Gfn) -> None:
         """An unsync table's shadows are brought up to date, here by being emptied."""

@@ -11,7 +11,7 @@ that guests are given.
 """
 
 from refmodel.bare import Event, Reply
-from refmodel.language import Total, guest, operation, require, reset
+from refmodel.language import Total, guest, operation, pending, require, reset
 from refmodel.machine.cells import Access, Cell, Mode, permits
 from refmodel.machine.names import Gfn, Index, Vcpu, Vm
 from refmodel.mmu.replies import Attempt, Filled, Result
@@ -51,6 +51,21 @@ class VirtualTlbMmu(ShadowMmu):
             self.forget_linear(vm, vcpu)
 
     # ------------------------------------------------------------ the monitor
+
+    @pending("EFF-2", "An access that the guest's table and the p2m let through gets the shadow entry that it lacks.",
+             until="page_fault")
+    def entry_not_filled(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
+        return self.lacks_entry(vm, vcpu, page, access) and not self.needs_wp_clear(vm, vcpu, page, access)
+
+    @pending("EFF-2", "A supervisor's store that is let through because WP is clear gets an entry of its own, if one will do.",
+             until="page_fault")
+    def supervisor_entry_not_filled(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
+        return (self.lacks_entry(vm, vcpu, page, access) and self.needs_wp_clear(vm, vcpu, page, access)
+                and not self.takes_emulation(self.guest_entry(vm, vcpu, page), access, self.paging[vm, vcpu].mode))
+
+    def needs_wp_clear(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
+        """Whether an access is a store to what the guest's table has as read-only."""
+        return access == Access.WRITE and not self.guest_entry(vm, vcpu, page).writable
 
     @operation
     def page_fault(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> Filled:

@@ -10,7 +10,7 @@ written to: from an entry that is read-only nobody can tell any more. (KVM: ``sp
 
 import attrs
 
-from refmodel.language import Design, Total, cached, operation, require, reset
+from refmodel.language import Design, Total, cached, operation, pending, require, reset
 from refmodel.machine.names import Cpu, Gfn
 
 
@@ -89,6 +89,15 @@ class WriteProtectionMmu(Design):
         self.unlogged[gfn] = self.logging[gfn] and not self.logged[gfn]
 
     # ------------------------------------------------------------ faults
+
+    @pending("EFF-2", "A page that is not mapped is mapped by a fault.", until="fault")
+    def not_mapped(self, gfn: Gfn) -> bool:
+        return not self.sptes[gfn].present
+
+    @pending("EFF-2", "A page that may be made writable is so after a fault on a store.", until="fast_fault")
+    def not_writable(self, gfn: Gfn) -> bool:
+        entry = self.sptes[gfn]
+        return entry.present and entry.mmu_writable and not entry.writable
 
     @operation
     def fault(self, gfn: Gfn) -> ProtectionServed:
