@@ -12,8 +12,10 @@ is left out. (*Respect* is a law about single steps, ISO-6 in ``laws/isolation``
 
 from __future__ import annotations
 
+import functools
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -31,9 +33,8 @@ from refmodel.language.annotations import kind_of
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import NameKind
+from refmodel.language.kinds import NameKind, TableKind
 from refmodel.language.opaque import Opaque
-from refmodel.language.tables import NOTHING
 
 
 @attrs.frozen
@@ -54,11 +55,13 @@ def prove_twins(design: Outline, name: str) -> Twins:
     """Output and step consistency of one operation of a guest's."""
     began = time.perf_counter()
     with joined(design), about(name):
-        one, other = _Side(design, name, "s"), _Side(design, name, "t")
-        pairs = [_Pair(design, one, other, mine, theirs) for mine in one.paths for theirs in other.paths]
-        telling = [pair for pair in pairs if pair.changes or (pair.final and not pair.meant)]
-        possible = any(pair.is_possible() for pair in telling)
-        failing = [why for pair in telling if (why := pair.failing())]
+        sides = _Side(design, name, "s"), _Side(design, name, "t")
+        reading = Symbolic(design, prune=False)
+        pairs = [_Pair(design, sides, paths, reading) for paths in itertools.product(*(side.paths for side in sides))]
+        telling = [pair for pair in pairs if pair.goals]
+        alike = _Alike(design, sides, reading)
+        possible = any(pair.is_possible(alike) for pair in telling)
+        failing = [why for pair in telling if (why := pair.failing(alike))]
     return Twins(name, len(telling), possible, tuple(failing), time.perf_counter() - began)
 
 
@@ -79,73 +82,84 @@ class _Side:
 class _Pair:
     """A path from each of two states that look alike."""
 
-    def __init__(self, design: Outline, one: _Side, other: _Side, mine: Path, theirs: Path) -> None:
-        self.design, self.sides, self.paths = design, (one, other), (mine, theirs)
-        self.known = [design.table(name) for name in known_tables(design)]
-        self.vm = one.op.actor(one.arguments).term
-        ends = [path.segments[-1] for path in self.paths]
-        self.shown = [getattr(end.outcome, "shown", end.outcome) for end in ends]  # without such a field, all of it is shown
-        self.final = all(s is not None and getattr(s, "event", None) is not Event.EXITED for s in self.shown)
-        """Whether both show something."""
-        self.meant = one.op.name in flows_of(design)
-        """Whether what it shows is meant to be known, so that only what is known afterwards may not differ where it is the same."""
-        self.changes = all(any(k.name in end.written for k in self.known) for end in ends)
-        """Whether both write to what can be known."""
+    def __init__(self, design: Outline, sides: tuple[_Side, _Side], paths: tuple[Path, ...], reading: Symbolic) -> None:
+        """``reading`` notes what goals look at."""
+        self.op = sides[0].op
+        known = [design.table(name) for name in known_tables(design)]
+        ends = [path.segments[-1] for path in paths]
+        shown = [getattr(end.outcome, "shown", end.outcome) for end in ends]  # without such a field, all of it is shown
+        final = all(each is not None and getattr(each, "event", None) is not Event.EXITED for each in shown)
+        meant = self.op.name in flows_of(design)  # what it shows may be known: only what is known afterwards may not differ
+        self.goals = list(_same(*shown)) if final and not meant else []
+        if all(any(kind.name in end.written for kind in known) for end in ends):
+            vm = self.op.actor(sides[0].arguments).term
+            self.goals += [goal for kind in known for goal in _alike_after(reading, kind, vm, [end.after for end in ends])]
+        self.taken = [term for end in ends for term in end.conditions]
+        self.given = [*self.taken, *(_same(*shown) if meant and final else ())]
 
-    def is_possible(self) -> bool:
-        """Whether anything is known against it."""
-        solver = self._solver(Symbolic(self.design, prune=False), far=True)
-        return bool(solver.check(says="no two states can take these paths") != z3.unsat)
+    def is_possible(self, alike: _Alike) -> bool:
+        """Whether nothing is known against it."""
+        return bool(alike.far.check(*self.given, says="no two states can take these paths") != z3.unsat)
 
-    def failing(self) -> str:
+    def failing(self, alike: _Alike) -> str:
         """Empty if nothing can differ."""
-        reading = Symbolic(self.design, prune=False)
-        goals = list(_same(*self.shown)) if self.final and not self.meant else []
-        goals += [goal for kind in self.known if self.changes for goal in self._alike_after(reading, kind)]
         answer = z3.unknown
-        for far in (False, True):
-            solver = self._solver(reading, far)
-            solver.add(z3.Or([z3.Not(goal) for goal in goals]))
-            for leaf, name in reading.noted.values():  # under NOTHING nothing is ever stored
-                if str(name).startswith("any!!"):
-                    solver.add(*real_term(leaf, name))
-            answer = solver.check(says="the VM is shown the same, and knows the same")
+        differs = z3.Or([z3.Not(goal) for goal in self.goals])
+        for name in ("near", "far"):
+            answer = getattr(alike, name).check(*self.given, differs, says="the VM is shown the same, and knows the same")
             if answer == z3.unsat:
                 return ""
         why = "the solver gave up" if answer == z3.unknown else "what is shown, or known afterwards, may differ"
-        return f"{self.sides[0].op.name}: {why}"
+        return f"{self.op.name}: {why}"
 
-    def _alike_after(self, reading: Symbolic, kind: Any) -> Iterator[Term]:
-        """That the VM's own entries of a table are the same after both, at an arbitrary key."""
-        key = (self.vm, *(reading.arbitrary(k, f"any!!{k}.{i}").term for i, k in enumerate(kind.keys[1:])))
-        leaves = []
-        for path in self.paths:
-            table: Table = getattr(path.segments[-1].after, kind.name)
-            table.reading = reading
-            with answering(reading):
-                leaves.append(table.peek(key))
-        yield from (a == b for a, b in zip(*leaves, strict=True))
 
-    def _solver(self, reading: Symbolic, far: bool) -> Any:
-        """All that is known: each path's conditions, the laws of either state, and that they look alike."""
-        solver = Solver(timeout=TIMEOUT)
-        looked = [Lookup(side.base, x.table, x.key) for side in self.sides
-                  for x in [*self.paths[0].lookups.values(), *self.paths[1].lookups.values(), *reading.lookups.values()]]
-        for side, path in zip(self.sides, self.paths, strict=True):
+def _alike_after(reading: Symbolic, kind: TableKind, vm: Term, states: Sequence[Any]) -> Iterator[Term]:
+    """That the VM's own entries of a table are the same in both states, at an arbitrary key."""
+    key = (vm, *(reading.arbitrary(k, f"any!!{k}.{i}").term for i, k in enumerate(kind.keys[1:])))
+    leaves = []
+    for state in states:
+        table: Table = getattr(state, kind.name)
+        table.reading = reading
+        with answering(reading):
+            leaves.append(table.peek(key))
+    yield from (a == b for a, b in zip(*leaves, strict=True))
+
+
+class _Alike:
+    """Two lawful states that look alike to the VM, wherever any path or goal looks."""
+
+    def __init__(self, design: Outline, sides: tuple[_Side, _Side], reading: Symbolic) -> None:
+        self.design, self.sides, self.reading = design, sides, reading
+        self.vm = sides[0].op.actor(sides[0].arguments).term
+
+    @functools.cached_property
+    def near(self) -> Solver:
+        """Knows that they look alike, and what the laws say of what is looked at."""
+        return self._knowing(far=False)
+
+    @functools.cached_property
+    def far(self) -> Solver:
+        """Knows besides what the laws say farther from there."""
+        return self._knowing(far=True)
+
+    def _knowing(self, far: bool) -> Solver:
+        reading, solver = self.reading, Solver(timeout=TIMEOUT)
+        looked = [*(x for side in self.sides for path in side.paths for x in path.lookups.values()), *reading.lookups.values()]
+        for side in self.sides:
             hypotheses = side.hypotheses()
-            hypotheses.admit(looked, [*path.counts.values(), *reading.counts.values()])
+            hypotheses.admit([Lookup(side.base, x.table, x.key) for x in looked],
+                             [*(c for path in side.paths for c in path.counts.values()), *reading.counts.values()])
             hypotheses.saturate()
             if far:
                 hypotheses.go_far()
-            solver.add(*hypotheses.asserted, *path.segments[-1].conditions)
-        for kind in self.known:
+            solver.add(*hypotheses.asserted)
+        for kind in (self.design.table(name) for name in known_tables(self.design)):
             one, other = (Table(reading, kind, side.base) for side in self.sides)
             for key in dict.fromkeys(x.key for x in looked if x.table == kind.name):
                 same = [a == b for a, b in zip(one.first(key), other.first(key), strict=True)]
                 solver.add(z3.Implies(key[0] == self.vm, z3.And(same)))
-        if self.meant and self.final:
-            solver.add(*_same(*self.shown))
-        solver.add([term != constant(leaf, NOTHING) for leaf, term in reading.noted.values() if isinstance(leaf, NameKind)])
+        solver.add([term for leaf, name in reading.noted.values() if str(name).startswith("any!!") or isinstance(leaf, NameKind)
+                    for term in real_term(leaf, name)])  # under NOTHING nothing is ever stored
         return solver
 
 
