@@ -7,8 +7,11 @@ import pytest
 
 from refmodel.engines import counts
 from refmodel.engines.audit import drawn
-from refmodel.engines.induction import prove_operation
+from refmodel.engines.conditions import counting
+from refmodel.engines.induction import prove, prove_operation
+from refmodel.engines.symbolic import Symbolic
 from refmodel.language import NOTHING, BadDesign, Design, Total, assign, count, geometry, law, operation, outline, require, reset
+from refmodel.language.asking import answering
 from refmodel.machine.names import Count, Gfn, Mfn, Vm
 from tests.designs import caches
 
@@ -210,3 +213,44 @@ def test_a_step_that_counts_is_a_step_of_a_design_that_counts_so_too(other: type
     done = prove_operation(outline(Mappers), "unmap_all", machine=outline(other))
     assert {j.verdict for j in done.judgements} == {"proved"}
     assert done.simulated is not None and (not done.simulated.failing) is proved
+
+
+@attrs.frozen
+class Counted:
+    """What an operation says of a frame, and of who asked."""
+
+    vm: Vm
+    mfn: Mfn
+    none: bool
+
+
+class CountsForAnOutcome(Design):
+    """The law takes the frame out of the outcome, in which another name lies beside it."""
+
+    owner: Total[Mfn, Vm]
+    held: Total[tuple[Vm, Mfn], bool]
+
+    @operation
+    def hold(self, vm: Vm, mfn: Mfn) -> None:
+        self.held[vm, mfn] = True
+
+    @operation
+    def look(self, vm: Vm, mfn: Mfn) -> Counted:
+        return Counted(vm, mfn, count(self.held, lambda held, of, frame: frame == mfn and held) == 0)
+
+    @law("RES-1", "A frame is said to be held by nobody if it is.")
+    def it_is_said(self, before: Any, outcome: Counted) -> bool:
+        return outcome.none == (count(before.held, lambda held, of, frame: frame == outcome.mfn and held) == 0)
+
+
+def test_what_lies_beside_a_name_in_a_record_makes_no_other_count() -> None:
+    design = outline(CountsForAnOutcome)
+    reading = Symbolic(design, prune=False)
+    with answering(reading):
+        table = reading.state("s").held
+        vm, mfn = (reading.arbitrary(table.kind.keys[i], f"name{i}") for i in (0, 1))
+        outcome = Counted(vm, mfn, False)
+        one, named = counting(table, lambda held, of, frame: frame == mfn and held)
+        other, in_record = counting(table, lambda held, of, frame: frame == outcome.mfn and held)
+    assert one.name == other.name and [t.eq(mfn.term) for t in named] == [t.eq(mfn.term) for t in in_record] == [True]
+    assert all(j.verdict == "proved" for j in prove(design, processes=1).judgements())

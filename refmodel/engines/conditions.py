@@ -201,7 +201,7 @@ class Counted:
         return simplified(conj([*real, self.counting.holds(key, plain, names)]))
 
 
-_known: dict[Hashable, tuple[Counting, Any]] = {}
+_known: dict[Hashable, tuple[tuple[Counting, list[int]], Any]] = {}
 """Conditions that were worked out before, by code and constants; with what must live as long."""
 
 
@@ -215,8 +215,10 @@ def counting(table: Table, where: Callable[..., Any]) -> tuple[Counting, list[Te
         identity = (table.kind, where.__code__, id(where.__globals__), tuple(_kind_or_state(v, table) for v in cells))
         if identity not in _known:
             _known[identity] = _counting(table, where, cells), where.__globals__
-        return _known[identity][0], spoken_of
-    return _counting(table, where, cells), spoken_of
+        condition, occurring = _known[identity][0]
+    else:
+        condition, occurring = _counting(table, where, cells)
+    return condition, [spoken_of[number] for number in occurring]
 
 
 def _kind_or_state(value: Opaque | Design, table: Table) -> Hashable:
@@ -270,8 +272,9 @@ def _with(value: Any, scalars: Iterator[Opaque]) -> Any:
     return tuple(_with(part, scalars) for part in value) if isinstance(value, tuple) else value
 
 
-def _counting(table: Table, where: FunctionType, cells: Sequence[Any]) -> Counting:
-    """The condition is read anew, of formal names, because it may happen to speak of one thing twice."""
+def _counting(table: Table, where: FunctionType, cells: Sequence[Any]) -> tuple[Counting, list[int]]:
+    """The condition is read anew, of formal names, because it may happen to speak of one thing twice; and which of them it speaks
+    of."""
     reading, at = table.reading, formal(table.kind)
     spoken_of = [v for cell in cells for v in _scalars(cell)]
     named = [z3.Const(f"spoken.of.{i}", v.term.sort()) for i, v in enumerate(spoken_of)]
@@ -293,12 +296,32 @@ def _counting(table: Table, where: FunctionType, cells: Sequence[Any]) -> Counti
     return counting_of(at, named, holds)
 
 
-def counting_of(at: Formal, named: Sequence[Term], holds: Term) -> Counting:
-    """A condition of an arbitrary entry and of these formal names. What it speaks of is a part of its name: a condition that turns
-    out not to depend on it looks like one that speaks of nothing."""
-    signature = " ".join([str(name.sort()) for name in named])
+def counting_of(at: Formal, named: Sequence[Term], holds: Term) -> tuple[Counting, list[int]]:
+    """A condition of an arbitrary entry and of these formal names, and the numbers of those that occur in it, in the order in which
+    they do. So two texts that say the same count the same, whatever else lies in a record that one of them takes a field of."""
+    occurring = _occurring(holds, named)
+    canonical = [z3.Const(f"spoken.of.{i}", named[number].sort()) for i, number in enumerate(occurring)]
+    [holds] = Template([named[number] for number in occurring], [holds]).at(canonical)
+    signature = " ".join([str(name.sort()) for name in canonical])
     name = hashlib.sha256(f"{signature}: {holds.sexpr()}".encode()).hexdigest()[:12]
-    return Counting(name, Template([*at.key, *at.leaves, *named], [holds]))
+    return Counting(name, Template([*at.key, *at.leaves, *canonical], [holds])), occurring
+
+
+def _occurring(term: Term, named: Sequence[Term]) -> list[int]:
+    """The numbers of the names that occur in a term, in the order in which they do."""
+    numbers = {number_of(name): number for number, name in enumerate(named)}
+    found: dict[int, None] = {}
+    seen: set[int] = set()
+    todo = [term]
+    while todo:
+        t = todo.pop()
+        if number_of(t) in seen:
+            continue
+        seen.add(number_of(t))
+        if number_of(t) in numbers:
+            found[numbers[number_of(t)]] = None
+        todo += reversed(t.children())
+    return list(found)
 
 
 def _speaks_only_of(term: Term, formals: Sequence[Term], tables: frozenset[str]) -> bool:

@@ -156,7 +156,9 @@ def general(table: Table, holds: Term) -> tuple[Counting, list[Term]]:
         return spoken_of.setdefault(number_of(term), (term, z3.Const(f"spoken.of.{len(spoken_of)}", term.sort())))[1]
 
     found = generalised(holds)
-    return counting_of(at, [name for _, name in spoken_of.values()], found), [term for term, _ in spoken_of.values()]
+    terms = [term for term, _ in spoken_of.values()]
+    condition, occurring = counting_of(at, [name for _, name in spoken_of.values()], found)
+    return condition, [terms[number] for number in occurring]
 
 
 def _is_constant(term: Term) -> bool:
