@@ -31,7 +31,7 @@ from refmodel.bare_roles import (
     architecture_permits,
     rights_of_both,
 )
-from refmodel.language import NOTHING, Total, guest, operation, require, reset
+from refmodel.language import NOTHING, Total, guest, operation, pending, require, reset
 from refmodel.machine.cells import Access, Flags
 from refmodel.machine.names import Gfn, Index, Mfn, Vcpu, Vm
 
@@ -173,6 +173,17 @@ class ShadowRolesMmu(RolesBareMachine):
         reset(self.flags, lambda flags, frame, index: frame == mfn)
         self.host[vm, gfn] = mfn
         self.owner[mfn] = PageOf(vm, gfn)
+
+    @pending("EFF-2", "An access that the guest's tables let through gets the shadow entry that it lacks.", until="page_fault")
+    def entry_not_made(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege, access: Access) -> bool:
+        """Not for a store of a supervisor to what is read-only: its entry and the user's replace each other."""
+        control = self.control[vm, vcpu]
+        way = self.above(vm, control.root, top, middle)
+        leaf = self.cells[vm, way.gfn, page]
+        rights = rights_of_both(way.rights, leaf.rights)
+        return (way.present and leaf.present and self.host[vm, way.gfn] != NOTHING
+                and architecture_permits(rights, control, by, access) and (access != Access.WRITE or rights.writable)
+                and not self.hardware_lets(vm, vcpu, self.walked(vm, vcpu, top, middle, page), by, access))
 
     @operation
     def page_fault(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege,
