@@ -16,7 +16,7 @@ from refmodel.engines.disagreeing import claims, disagreement
 from refmodel.engines.machine import Failure
 from refmodel.engines.progress import prove_progress
 from refmodel.engines.progress_runs import end_everything
-from refmodel.engines.reports_of_runs import explored_words, never
+from refmodel.engines.reports_of_runs import explored_words, given_numbers, never
 from refmodel.engines.suggest import suggest
 from refmodel.engines.vacuity import may_end_so, never_met
 from refmodel.engines.verdicts import SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
@@ -250,11 +250,11 @@ class _Judged:
 
     def _looked_for(self, report: EngineReport, refuted: induction.Judgement, laws: tuple[Law, ...]) -> tuple[EngineReport, bool]:
         """The report with a run that breaks one of these laws, if exploration finds one, and whether it did. It is looked for in
-        the design's own geometry, and in that of the counterexample if that is larger."""
+        the design's own geometry, and in that of the counterexample if that is larger, or has numbers that this one has not."""
         verdicts, own = dict(report.verdicts), self.needed.cls.geometry
         names, it = ", ".join(law.name for law in laws), "it" if len(laws) == 1 else "them"
         there = own if refuted.witness is None else refuted.witness.geometry
-        wider = there != own and any(there.size(sort) > own.size(sort) for sort in there.sizes)
+        wider = there != own and (bool(there.also) or any(there.size(sort) > own.size(sort) for sort in there.sizes))
         notes, complete = report.notes, True
         for geometry in (own, there) if wider else (own,):
             try:
@@ -266,7 +266,7 @@ class _Judged:
                 return attrs.evolve(report, verdicts=verdicts, failure=done.failure, operation=refuted.operation,
                                     geometry=geometry), True
             complete = complete and done.complete
-            notes += (f"{names}: {explored_words(done, geometry)}, and no run breaks {it}",)
+            notes += (f"{names}: {explored_words(done, geometry)}{given_numbers(self.needed, geometry)}, and no run breaks {it}",)
         if complete:
             verdicts.update(dict.fromkeys(laws, Verdict.NOT_INDUCTIVE))
         return attrs.evolve(report, verdicts=verdicts, notes=notes), False

@@ -18,6 +18,7 @@ from refmodel.engines.machine import PENDING, Failure
 from refmodel.engines.progress_runs import Ended, end_everything
 from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Outline
+from refmodel.language.kinds import NaturalKind, WordKind
 from refmodel.language.laws import Law
 from refmodel.language.sizes import Geometry
 
@@ -39,7 +40,7 @@ def of_campaign(design: Outline, done: random.Campaign) -> EngineReport:
     geometry = design.cls.geometry
     rate = done.steps / done.seconds if done.seconds else 0
     covered = (f"{done.steps:,} steps in {done.runs:,} runs ({rate:,.0f} a second), every law after every step; {geometry}"
-               f"{_under_way(design)}")
+               f"{given_numbers(design, geometry)}{_under_way(design)}")
     numbers = Numbers(steps=done.steps, runs=done.runs)
     if done.failure is not None:
         return EngineReport("random", _stopped(design, done.failure), covered, done.seconds, done.failure, geometry,
@@ -74,7 +75,7 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     geometries = (design.cls.geometry, *design.cls.further_geometries)
     explored = list(exhaustive.in_turn(design, geometries, seconds=asked.explore_seconds, seed=seed, progress=progress,
                                        exact=asked.exact, where=asked.where))
-    covered = [explored_words(done, geometry) + _under_way(design) for geometry, done in explored]
+    covered = [explored_words(done, geometry) + given_numbers(design, geometry) + _under_way(design) for geometry, done in explored]
     covered[-1] += compared
     geometry, done = next(((g, d) for g, d in explored if d.failure is not None), explored[-1])
     complete = all(d.complete for _, d in explored)
@@ -92,6 +93,18 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry,
                         notes=never(design, applied) if complete else (), numbers=numbers,
                         endless=any(d.too_large for _, d in explored))
+
+
+def given_numbers(design: Outline, geometry: Geometry) -> str:
+    """Up to which numbers a step is given some, or power-on finds some, in words: a run on ints knows no others."""
+    kinds = [*(kind for op in design.operations for _, kind in op.parameters), *design.text.chosen,
+             *(design.table(name).value for name in design.arbitrary)]
+    leaves = [leaf for kind in kinds if getattr(kind, "cls", None) not in geometry.only for _, leaf in kind.leaves()]
+    limits = [f"natural numbers up to {geometry.naturals}"] if NaturalKind() in leaves else []
+    if any(isinstance(leaf, WordKind) and geometry.words < 1 << leaf.width for leaf in leaves):
+        limits.append(f"words up to {geometry.words - 1}")
+    also = f", or {', '.join(map(str, geometry.also))}" if geometry.also else ""
+    return f", given {' and '.join(limits)}{also}" if limits else ""
 
 
 def _under_way(design: Outline) -> str:
@@ -139,7 +152,7 @@ def check_bounded(design: Outline, asked: Asked, notice: Notice) -> EngineReport
     end = "" if done.complete or done.failure else f", not to {asked.depth}: the time was up"
     report = EngineReport("bounded", dict.fromkeys(judged.laws, Verdict.UNDECIDED),
                           f"every run of up to {done.depth} steps from power-on{end}; {geometry}", done.seconds, done.failure,
-                          geometry, bound=done.depth, numbers=Numbers(depth=done.depth, complete=done.complete))
+                          done.geometry, bound=done.depth, numbers=Numbers(depth=done.depth, complete=done.complete))
     if done.failure is not None:
         return attrs.evolve(report, verdicts=_stopped(judged, done.failure))
     return _met_in_short_runs(judged, report) if done.complete else report

@@ -165,6 +165,7 @@ class Calls(Expressions):
             return self.complain("choose wants a type of the language, such as Mfn", node)
         kind = self.kind(annotation.value, node)
         self.condition(where, [kind], node, "a condition of choose")
+        self.chosen.setdefault(kind)
         return kind
 
     def _word_fails(self, node: ast.AST, what: Type) -> Type:
