@@ -149,6 +149,40 @@ def test_the_solver_says_whether_an_outcome_can_be(cls: Any, vacuous: bool) -> N
     assert never_met(design, law) is vacuous
 
 
+def test_whether_a_step_can_meet_a_premise_is_asked_of_each_path() -> None:
+    """A path that writes what an earlier one wrote was taken to meet no premise: `check memory+` called a law vacuous so."""
+    design = outline(small.CachesOnce)
+    assert not never_met(design, design.laws[0])
+
+
+def test_a_proof_of_what_no_run_meets_shows_nothing() -> None:
+    """The premise is met in no state of a complete exploration, nor in runs with a name more of each sort."""
+    reports = judged(small.Unreached, "random", "exhaustive", "prove")
+    assert verdict(reports[-1:], "two_is_not_full") == Verdict.VACUOUS and status_of(reports) == 3
+    assert conclusion(reports) == "undecided: 1 of 2 laws are vacuous"
+    assert "two_is_not_full: its premise is met in no state that was explored, and in no run with 3 Vm" in reports[-1].notes
+
+
+def test_the_order_of_the_engines_makes_no_difference_to_what_no_run_meets() -> None:
+    assert status_of(judged(small.Unreached, "prove", "exhaustive")) == 3
+
+
+def test_a_proof_of_what_a_larger_geometry_meets_is_one() -> None:
+    reports = judged(small.NeedsThree, "random", "exhaustive", "prove")
+    assert verdict(reports[1:2], "three_are_ones") == Verdict.VACUOUS
+    assert verdict(reports[-1:], "three_are_ones") == Verdict.PROVED and status_of(reports) == 0
+
+
+def test_a_proof_about_an_operation_that_never_applies_shows_nothing() -> None:
+    reports = judged(small.LetsNothingBeAdded, "random", "exhaustive", "prove")
+    assert status_of(reports) == 3 and conclusion(reports) == "undecided: add applies in no lawful state"
+    assert status_of(judged(small.LetsNothingBeAdded, "prove", clause="RES-1")) == 0  # of the law, as far as it goes
+
+
+def test_an_operation_may_be_turned_off() -> None:
+    assert status_of(judged(small.TurnsAddingOff, "random", "exhaustive", "prove")) == 0
+
+
 class Use(enum.Enum):
     FREE = 0
     OWNED = 1

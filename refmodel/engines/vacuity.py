@@ -10,6 +10,7 @@ from typing import Any
 
 import z3
 
+from refmodel.engines.goals import Goals
 from refmodel.engines.paths import base_of
 from refmodel.engines.prover import TIMEOUT, Induction
 from refmodel.engines.symbolic import Symbolic
@@ -76,7 +77,7 @@ def _in_a_step(design: Outline, law: Law, op: Operation) -> bool:
         if len(path.segments) > 1 and law.outcome is None:
             return True  # others may have run in between: what each part of such an operation can meet is not looked at here
         reading = _Noting(design)
-        list(induction.goals(path, reading))
+        list(Goals(design, op, induction.formulas).after(path, [law], induction.arguments, reading))  # worked out for this path
         known = induction.hypotheses(base_of(design, path.segments[-1].before))
         known.admit([*path.lookups.values(), *reading.lookups.values()], [*path.counts.values(), *reading.counts.values()])
         known.saturate()
