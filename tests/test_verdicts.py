@@ -13,14 +13,14 @@ from typing import Any
 import attrs
 import pytest
 
-from refmodel.designs import ShadowPages
+from refmodel.designs import COMBINED, SHIPPED, ShadowPages
 from refmodel.engines import checking, induction, reports_of_proofs
 from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.random import campaign
 from refmodel.engines.rule_machine import rule_machine
 from refmodel.engines.tokens import has_changed, spec_of
-from refmodel.engines.vacuity import never_met
+from refmodel.engines.vacuity import cannot_fail, never_met
 from refmodel.engines.verdicts import (
     ENGINES_DISAGREE,
     READINGS_DISAGREE,
@@ -177,6 +177,23 @@ def test_a_proof_about_an_operation_that_never_applies_shows_nothing() -> None:
     reports = judged(small.LetsNothingBeAdded, "random", "exhaustive", "prove")
     assert status_of(reports) == 3 and conclusion(reports) == "undecided: add applies in no lawful state"
     assert status_of(judged(small.LetsNothingBeAdded, "prove", clause="RES-1")) == 0  # of the law, as far as it goes
+
+
+def test_a_law_that_nothing_can_break_is_not_shown() -> None:
+    reports = judged(small.SaysNothing, "random", "exhaustive", "prove")
+    assert status_of(reports) == 3
+    assert conclusion(reports) == "undecided: nothing can break full_or_not; nothing can break filled_or_not"
+
+
+def test_a_law_that_asks_a_method_of_the_design_can_be_broken_by_it() -> None:
+    design = outline(small.SaysNothing)
+    assert {law.name for law in design.laws if cannot_fail(design, law)} == {"full_or_not", "filled_or_not"}
+
+
+@pytest.mark.parametrize("name", [*SHIPPED, *COMBINED])
+def test_each_law_of_the_designs_that_ship_can_be_broken(name: str) -> None:
+    design = outline((SHIPPED | COMBINED)[name])
+    assert [law.name for law in design.laws if cannot_fail(design, law)] == []
 
 
 def test_an_operation_may_be_turned_off() -> None:

@@ -20,8 +20,8 @@ from refmodel.engines.progress import prove_progress
 from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.reports_of_runs import explored_words, given_numbers, never
 from refmodel.engines.suggest import suggest
-from refmodel.engines.vacuity import may_end_so, never_met
-from refmodel.engines.verdicts import NEVER, SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
+from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met
+from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Operation, Outline
 from refmodel.language.laws import Law
 from refmodel.language.sources import definition_of
@@ -68,7 +68,7 @@ class _Judged:
                    f"{done.audited.compared} steps compared with the text on ints{words}")
         report = EngineReport("prove", verdicts, covered, 0.0, None, self.design.cls.geometry,
                               notes=self._notes(done, reached, vacuous, unproved, not_needed),
-                              unproved=(*unproved, *open_steps, *not_ended, *self._never(done)),
+                              unproved=(*unproved, *open_steps, *not_ended, *self._never(done), *self._idle(verdicts)),
                               numbers=Numbers(obligations=number, compared=done.audited.compared))
         if self.asked.why:
             report = attrs.evolve(report, leans_on=self._leaning_table(done))
@@ -199,6 +199,11 @@ class _Judged:
             return ()
         return tuple(f"{p.operation}{NEVER}; an operation that is to be none says require(False)" for p in done.proofs
                      if not p.paths and not is_turned_off(self.needed.operation(p.operation)))
+
+    def _idle(self, verdicts: dict[Law, Verdict]) -> tuple[str, ...]:
+        """The laws that are proved and say nothing: they hold whatever a design does."""
+        return tuple(f"{law.name}{IDLE}" for law, verdict in verdicts.items()
+                     if verdict == Verdict.PROVED and law in self.laws and cannot_fail(self.needed, law))
 
     def _leaning_table(self, done: induction.Proved) -> dict[str, tuple[str, ...]]:
         """For each judged law that every operation keeps, the laws that its proof leans on; and those that every proof leans on."""

@@ -287,3 +287,32 @@ class CachesOnce(Design):
     @law("ISO-1", "Whose translation is cached had an access.")
     def caches_its_own(s: "CachesOnce", before: "CachesOnce", actor: Vm, vm: Vm) -> Any:
         return implies(s.tlb[vm] and not before.tlb[vm], vm == actor)
+
+
+@attrs.frozen
+class Filled:
+    full: bool = False
+
+
+class SaysNothing(Pot):
+    """Laws that no design breaks, whatever it does; and one that a method breaks, if it is another."""
+
+    def fill(self, vm: Vm) -> Filled:
+        require(self.may_fill(vm))
+        self.cells[vm] = Cell(True, 1)
+        return Filled(True)
+
+    def may_fill(self, vm: Vm) -> bool:
+        return not self.cells[vm].full
+
+    @law("RES-2", "A cell is full or not.")
+    def full_or_not(s: "SaysNothing", vm: Vm) -> Any:
+        return implies(s.cells[vm].number == 1, s.cells[vm].full or not s.cells[vm].full)
+
+    @law("RES-2", "Whoever fills a cell has filled it or not.")
+    def filled_or_not(s: "SaysNothing", before: "SaysNothing", outcome: Filled, vm: Vm) -> Any:
+        return s.cells[vm] == before.cells[vm] or s.cells[vm] != before.cells[vm]
+
+    @law("RES-2", "A cell that is not full can be filled.")
+    def can_be_filled(s: "SaysNothing", vm: Vm) -> Any:
+        return s.cells[vm].full or s.may_fill(vm)
