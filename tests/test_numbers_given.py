@@ -10,7 +10,7 @@ from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.checking import check
 from refmodel.engines.tokens import decode, spec_of
 from refmodel.engines.verdicts import FAILS, EngineReport, status_of
-from refmodel.language import BadDesign, outline
+from refmodel.language import BadDesign, Geometry, outline
 from tests.designs.generated import loaded
 from tests.designs.small import Pot
 
@@ -88,3 +88,9 @@ def test_a_token_names_no_number_below_zero() -> None:
     said = spec_of(BrokenRun(made, report.geometry, report.failure, "generated").token or "")[1]
     with pytest.raises(BadDesign, match="step 1 of the replay token is none of"):
         decode(made, attrs.evolve(said, also=(-1,)))
+
+
+def test_reports_of_runs_say_how_many_names_there_are_of_sorts_that_the_geometry_leaves_out() -> None:
+    """Without a geometry nothing was said."""
+    made = outline(type("Unsized", (Pot,), {"geometry": Geometry()}))
+    assert all(report.covered.count("; 2 Vm") == 1 for report in judged(made, "random", "exhaustive", "bounded"))

@@ -18,7 +18,7 @@ from refmodel.engines.disagreeing import claims, disagreement
 from refmodel.engines.machine import Failure
 from refmodel.engines.progress import prove_progress
 from refmodel.engines.progress_runs import end_everything
-from refmodel.engines.reports_of_runs import explored_words, given_numbers, never
+from refmodel.engines.reports_of_runs import explored_words, never, there_is
 from refmodel.engines.suggest import suggest
 from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met
 from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
@@ -280,7 +280,7 @@ class _Judged:
                 return attrs.evolve(report, verdicts=verdicts, failure=done.failure, operation=refuted.operation,
                                     geometry=geometry), True
             complete = complete and done.complete
-            notes += (f"{names}: {explored_words(done, geometry)}{given_numbers(self.needed, geometry)}, and no run breaks {it}",)
+            notes += (f"{names}: {explored_words(done, there_is(self.needed, geometry))}, and no run breaks {it}",)
         if complete:
             verdicts.update(dict.fromkeys(laws, Verdict.NOT_INDUCTIVE))
         return attrs.evolve(report, verdicts=verdicts, notes=notes), False
