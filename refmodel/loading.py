@@ -125,12 +125,14 @@ def _named_design(name: str) -> type[Design]:
 
 
 def _from_package(name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise BadDesign(f"{name}: no name of a module; expected package.module:Class, or file.py:Class")
     try:
         return importlib.import_module(name)
     except BadDesign as why:
         raise _with_line(why) from None
     except SyntaxError as why:
-        raise BadDesign(f"{why.filename}:{why.lineno}: {why.msg}") from None
+        raise BadDesign(f"{why.filename}:{why.lineno or 1}: {why.msg}") from None
     except ImportError as why:
         raise BadDesign(f"{name}: cannot be imported: {why}") from None
     except SystemExit:
@@ -200,9 +202,11 @@ def _executed(path: Path, file: Path, text: bytes) -> ModuleType:
         if not isinstance(why, Exception):
             raise
         if isinstance(why, SyntaxError) and Path(why.filename or path).is_file():
-            raise BadDesign(f"{why.filename or path}:{why.lineno}: {why.msg}") from None
-        line = next((f.lineno for f in reversed(traceback.extract_tb(why.__traceback__)) if Path(f.filename) == file), 0)
-        raise BadDesign(f"{path}:{line}: {type(why).__name__}: {why}") from None
+            raise BadDesign(f"{why.filename or path}:{why.lineno or 1}: {why.msg}") from None
+        line = next((f.lineno for f in reversed(traceback.extract_tb(why.__traceback__)) if Path(f.filename) == file), None)
+        if line is None and isinstance(why, RecursionError | MemoryError):
+            raise BadDesign(f"{path}: nested more deeply than Python can read") from None
+        raise BadDesign(f"{path}:{line or 1}: {type(why).__name__}: {why}") from None
     return module
 
 
@@ -230,7 +234,7 @@ def _nothing_else_has_their_names(path: Path, file: Path, folder: Path, text: by
     """A file beside the design that it imports is to be that file, and not another of the same name which was loaded before."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return  # said when it is executed
     for node in ast.walk(tree):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []

@@ -98,6 +98,8 @@ def test_an_exploration_cut_short_is_undecided() -> None:
 BAD = {
     "no design in the file": ("x = 1\n", "holds no design"),
     "a syntax error": ("def\n", ":1:"),
+    "a zero byte": ("\0", "mine.py:1: source code string cannot contain null bytes"),
+    "what is nested too deeply to be read": ("x = " + "-" * 100_000 + "1\n", "mine.py: nested more deeply than Python can read"),
     "an error while loading": ("import nosuchmodule\n", ":1:"),
     "an untyped parameter": ('''
 from refmodel.language import Design, Total, law, operation

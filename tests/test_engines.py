@@ -179,7 +179,7 @@ def test_a_proof_about_what_never_applies_says_so() -> None:
 
     assert prove_operation(outline(NeverApplies), "impossible").paths == 0
     (report,) = check(outline(NeverApplies), ("prove",))
-    assert any("impossible applies in no lawful state" in note for note in report.notes)
+    assert any("impossible applies in no lawful state" in why for why in report.unproved)
 
 
 def test_a_refutation_from_an_unreachable_state_is_called_that() -> None:

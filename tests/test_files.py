@@ -104,3 +104,45 @@ def test_a_name_that_is_too_long_for_a_file_is_bad_input(arguments: str) -> None
     done = refmodel(*arguments.format("a" * 5000).split())
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert done.stderr.endswith(": cannot be used: File name too long\n")
+
+
+WRITING = {
+    "check": ["check", "{design}", "--html", "{file}"],
+    "bench": ["bench", "xsa-401", "--html", "{file}"],
+    "explain": ["explain", "exits", "--html", "{file}"],
+    "explore": ["explore", "{design}", "--html", "{file}"],
+    "refine": ["refine", "{design}", "--html", "{file}"],
+    "mutate": ["mutate", "{design}", "--record", "{file}"],
+    "judge": ["judge", "trace.jsonl", "--sarif", "{file}"],
+}
+"""Commands that write a file besides."""
+
+
+def written(command: str, design: Path, file: Path) -> subprocess.CompletedProcess[str]:
+    return refmodel(*(each.format(design=design, file=file) for each in WRITING[command]), timeout=120)
+
+
+@pytest.mark.parametrize("command", WRITING)
+def test_what_cannot_be_written_is_refused_before_the_work(command: str, tmp_path: Path) -> None:
+    """The work was done first once, and then lost."""
+    circle = tmp_path / "circle"
+    circle.symlink_to(circle)
+    for file in (tmp_path / "none" / "file", tmp_path, circle):
+        done = written(command, OWN, file)
+        assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr
+        assert f"{file}: cannot be written" in done.stderr.replace("\n", "")
+
+
+@pytest.mark.parametrize("command", ["check", "explore", "refine", "mutate"])
+def test_a_design_is_not_overwritten_by_what_is_said_of_it(command: str, tmp_path: Path) -> None:
+    design = tmp_path / "mine.py"
+    shutil.copy(OWN, design)
+    for spec in (design, Path(f"{design}:ZapLazily"), Path(f"{design}:ZapLazily@Vm=1")):
+        done = written(command, spec, design)
+        assert done.returncode == 2 and "is read by this command too" in done.stderr.replace("\n", " ")
+    assert design.read_text() == OWN.read_text()
+
+
+def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
+    put(b"\xff\r\n", tmp_path / "recording")
+    assert (tmp_path / "recording").read_bytes() == b"\xff\r\n"

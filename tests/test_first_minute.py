@@ -174,3 +174,16 @@ def test_half_a_minute_is_enough_to_show_something() -> None:
     assert done.returncode == 0
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == list(QUICK)
     assert all("every law holds, for any number of names" in line for line in done.stdout.splitlines())
+
+
+def test_a_clause_is_printed_as_it_is(tmp_path: Path) -> None:
+    """What is in brackets was taken for a colour, and left out."""
+    file = tmp_path / "mine.py"
+    file.write_text("from refmodel.language import Design, Total, law, operation\nfrom refmodel.machine.names import Vm\n\n\n"
+                    "class Mine(Design):\n    on: Total[Vm, bool]\n\n    @operation\n    def switch(self, vm: Vm) -> None:\n"
+                    '        self.on[vm] = True\n\n    @law("REQ[red]", "It is off.")\n    def off(s: "Mine", vm: Vm) -> bool:\n'
+                    "        return not s.on[vm]\n")
+    done = refmodel("check", str(file), "--engine", "exhaustive")
+    assert done.returncode == 1 and done.stdout.count("REQ[red]") == 2
+    asked = refmodel("check", str(file), "--engine", "exhaustive", "--law", "REQ[red]")
+    assert asked.returncode == 1 and asked.stdout.count("REQ[red]") == 3

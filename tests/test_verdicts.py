@@ -13,14 +13,14 @@ from typing import Any
 import attrs
 import pytest
 
-from refmodel.designs import ShadowPages
+from refmodel.designs import COMBINED, SHIPPED, ShadowPages
 from refmodel.engines import checking, induction, reports_of_proofs
 from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.random import campaign
 from refmodel.engines.rule_machine import rule_machine
 from refmodel.engines.tokens import has_changed, spec_of
-from refmodel.engines.vacuity import never_met
+from refmodel.engines.vacuity import cannot_fail, never_met
 from refmodel.engines.verdicts import (
     ENGINES_DISAGREE,
     READINGS_DISAGREE,
@@ -147,6 +147,57 @@ def test_the_solver_says_whether_an_outcome_can_be(cls: Any, vacuous: bool) -> N
     design = outline(cls)
     (law,) = [law for law in design.laws if law.outcome is not None]
     assert never_met(design, law) is vacuous
+
+
+def test_whether_a_step_can_meet_a_premise_is_asked_of_each_path() -> None:
+    """A path that writes what an earlier one wrote was taken to meet no premise: `check memory+` called a law vacuous so."""
+    design = outline(small.CachesOnce)
+    assert not never_met(design, design.laws[0])
+
+
+def test_a_proof_of_what_no_run_meets_shows_nothing() -> None:
+    """The premise is met in no state of a complete exploration, nor in runs with a name more of each sort."""
+    reports = judged(small.Unreached, "random", "exhaustive", "prove")
+    assert verdict(reports[-1:], "two_is_not_full") == Verdict.VACUOUS and status_of(reports) == 3
+    assert conclusion(reports) == "undecided: 1 of 2 laws are vacuous"
+    assert "two_is_not_full: its premise is met in no state that was explored, and in no run with 3 Vm" in reports[-1].notes
+
+
+def test_the_order_of_the_engines_makes_no_difference_to_what_no_run_meets() -> None:
+    assert status_of(judged(small.Unreached, "prove", "exhaustive")) == 3
+
+
+def test_a_proof_of_what_a_larger_geometry_meets_is_one() -> None:
+    reports = judged(small.NeedsThree, "random", "exhaustive", "prove")
+    assert verdict(reports[1:2], "three_are_ones") == Verdict.VACUOUS
+    assert verdict(reports[-1:], "three_are_ones") == Verdict.PROVED and status_of(reports) == 0
+
+
+def test_a_proof_about_an_operation_that_never_applies_shows_nothing() -> None:
+    reports = judged(small.LetsNothingBeAdded, "random", "exhaustive", "prove")
+    assert status_of(reports) == 3 and conclusion(reports) == "undecided: add applies in no lawful state"
+    assert status_of(judged(small.LetsNothingBeAdded, "prove", clause="RES-1")) == 0  # of the law, as far as it goes
+
+
+def test_a_law_that_nothing_can_break_is_not_shown() -> None:
+    reports = judged(small.SaysNothing, "random", "exhaustive", "prove")
+    assert status_of(reports) == 3
+    assert conclusion(reports) == "undecided: nothing can break full_or_not; nothing can break filled_or_not"
+
+
+def test_a_law_that_asks_a_method_of_the_design_can_be_broken_by_it() -> None:
+    design = outline(small.SaysNothing)
+    assert {law.name for law in design.laws if cannot_fail(design, law)} == {"full_or_not", "filled_or_not"}
+
+
+@pytest.mark.parametrize("name", [*SHIPPED, *COMBINED])
+def test_each_law_of_the_designs_that_ship_can_be_broken(name: str) -> None:
+    design = outline((SHIPPED | COMBINED)[name])
+    assert [law.name for law in design.laws if cannot_fail(design, law)] == []
+
+
+def test_an_operation_may_be_turned_off() -> None:
+    assert status_of(judged(small.TurnsAddingOff, "random", "exhaustive", "prove")) == 0
 
 
 class Use(enum.Enum):

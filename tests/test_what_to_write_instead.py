@@ -61,3 +61,43 @@ def test_a_design_whose_vms_know_nothing_is_told_how_to_say_what_they_know(tmp_p
     file.write_text(BASE + "    pass\n")
     done = refmodel("leaks", f"{file}:Derived")
     assert done.returncode == 2 and 'known = ("TABLE", ...)' in done.stderr
+
+
+INSTEAD = {
+    "flag = -1": "a number has no sign",
+    "flag = 2 ** 3": "** is no operation of the language; write the product",
+    "flag = 4 / 2": "/ gives fractions, which are no numbers of the language; use //",
+    "flag: bool": "give the name its value where it is annotated",
+    "flag: Cpu = vm": "a Vm (a name) stands where a Cpu (a name) is expected (annotated as Cpu)",
+    "flag = len((vm, vm))": "len() is no word of the language; a tuple has the parts that are written down; use count for a table",
+    "flag = int(self.flag[vm])": "int() is no word of the language; write 1 if flag else 0",
+    "print(vm)": "print() is no word of the language; a run shows what each step changed",
+    "flag = nonesuch": "nonesuch is not known, or not part of the language",
+}
+"""A line of a method, and what is said of it."""
+
+
+@pytest.mark.parametrize("line", INSTEAD)
+def test_what_python_has_and_the_language_has_not(line: str, tmp_path: Path) -> None:
+    said = refusal(tmp_path, f"    def mark(self, vm: Vm) -> None:\n        {line}\n")
+    assert "mine.py:24: " in said and INSTEAD[line] in said
+
+
+@pytest.mark.parametrize("made", ["[vm]", "{vm: vm}", "[v for v in (vm,)]", "(vm, vm)[0:1]"])
+def test_what_is_refused_is_not_complained_about_again_where_it_is_used(made: str, tmp_path: Path) -> None:
+    said = refusal(tmp_path, f"    def mark(self, vm: Vm) -> None:\n        some = {made}\n        self.flag[some[0]] = True\n")
+    assert said.count("mine.py:") == 1 and "mine.py:24: " in said
+
+
+@pytest.mark.parametrize(("clause", "sentence", "vm", "said"), [
+    ("", "It is so.", "vm: Vm", "expected a clause and a sentence"), ("RES-1", " ", "vm: Vm", "expected a clause and a sentence"),
+    ("RES-1", "It is so.", "vm: Vm = 0", "a parameter has a default value; a law is claimed for all values of its parameters")])
+def test_a_law_names_its_clause_and_speaks_of_all_values(clause: str, sentence: str, vm: str, said: str, tmp_path: Path) -> None:
+    text = f'    @law("{clause}", "{sentence}")\n    def so(s: "Base", {vm}) -> bool:\n        return s.flag[vm]\n'
+    assert said in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize("kind", ['Annotated[str, Name("Ghost")]', 'Annotated[int, Name("Ghost"), Bits(3)]'])
+def test_a_kind_is_one_of_three(kind: str, tmp_path: Path) -> None:
+    text = f"    from typing import Annotated\n    from refmodel.language import Bits, Name\n    ghost: Total[{kind}, bool]\n"
+    assert "expected Annotated[int, ...] with one of Bits, Name and Natural" in refusal(tmp_path, text)

@@ -12,7 +12,21 @@ import typer
 
 from refmodel import api
 from refmodel.cli import completion
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, Jobs, On, app, print_document, severity, status_of
+from refmodel.cli.common import (
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Ended,
+    Html,
+    Jobs,
+    On,
+    app,
+    files_of,
+    print_document,
+    severity,
+    status_of,
+    to_be_written,
+)
 from refmodel.cli.comparing import compared
 from refmodel.cli.progress import Counting, at_work
 from refmodel.cli.showing import page_of, show, show_in_a_line, show_report
@@ -90,6 +104,7 @@ def check(
     ended before it was done.
     """
     _refuse_what_does_not_go_together(design, engine, combined, pairs, against, runs, html)
+    to_be_written([html], files_of(design))
     if mmu and not pairs:
         raise BadDesign("--mmu says what pairs of mechanisms lie over: it goes with --pairs")
     _refuse_without_proof(engine, why, suggest, pairs or against is not None or runs is not None)

@@ -34,6 +34,7 @@ __all__ = [
     "Sarif",
     "app",
     "err",
+    "files_of",
     "out",
     "print_document",
     "severity",
@@ -145,15 +146,27 @@ def severity(status: int) -> int:
     return (HOLDS, UNDECIDED, FAILS, BAD_INPUT).index(status)
 
 
+def files_of(*designs: str | None) -> list[str]:
+    """The files that designs are in, as far as their names say: what is before a colon and the numbers of names."""
+    return [place for each in designs if each is not None for place in [each.partition("@")[0].partition(":")[0]]
+            if place.endswith(".py")]
+
+
+def _place(file: Path | str) -> Path:
+    """Where a file is, behind all links; a link of a circle of links stays one."""
+    return Path(os.path.realpath(file))
+
+
 def to_be_written(outputs: Sequence[Path | None], inputs: Sequence[Path | str | None] = ()) -> None:
     """Refuse files that cannot be written, that are given twice, or that are read too, before anything is run."""
-    taken = {Path(each).resolve(): f"{each} is read" for each in inputs if each is not None and str(each) != "-"}
+    taken = {_place(each): f"{each} is read" for each in inputs if each is not None and str(each) != "-"}
     for file in outputs:
         if file is None:
             continue
-        place = file.resolve()
+        place = _place(file)
         if place in taken:
             raise BadDesign(f"{file}: cannot be written, since {taken[place]} by this command too")
         taken[place] = f"{file} is written"
-        if file.is_dir() or not place.parent.is_dir() or not os.access(file if file.exists() else place.parent, os.W_OK):
+        is_circle, there = place.is_symlink(), file if file.exists() else place.parent
+        if file.is_dir() or is_circle or not place.parent.is_dir() or not os.access(there, os.W_OK):
             raise BadDesign(f"{file}: cannot be written")

@@ -10,7 +10,7 @@ import typer
 
 from refmodel import api
 from refmodel.cli import completion
-from refmodel.cli.common import app, err, out, to_be_written
+from refmodel.cli.common import app, err, files_of, out, to_be_written
 from refmodel.engines.stepping import Stepping
 from refmodel.engines.tokens import PREFIX, decode, encode, has_changed, spec_of
 from refmodel.language.unsound import BadDesign
@@ -34,7 +34,7 @@ def explore(
 
     Exit status: 0, or 2 for bad input.
     """
-    to_be_written([html])
+    to_be_written([html], files_of(design))
     stepping, spec = _begin(design, geometry)
     if html is not None:
         found = exploring.graph(stepping, spec, states)

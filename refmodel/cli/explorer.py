@@ -155,7 +155,7 @@ class Explorer(App[None]):
     def _laws(self) -> Table:
         table = Table("clause", "law", "claims something of", "here", expand=True)
         for now in self.stepping.laws():
-            table.add_row(now.law.clause, Text(now.law.sentence), f"{now.met} of {now.claimed}",
+            table.add_row(Text(now.law.clause), Text(now.law.sentence), f"{now.met} of {now.claimed}",
                           Text("holds") if now.holds else Text("broken", style="bold red"))
         return table
 

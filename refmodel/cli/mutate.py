@@ -12,11 +12,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from refmodel.cli import completion
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, err, out, print_document
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, err, files_of, out, print_document, to_be_written
 from refmodel.engines.mutation import campaign, hardware
 from refmodel.engines.mutation.campaign import Campaign, Choice, Judged
-from refmodel.engines.mutation.scores import Score, keep, kept, scored
+from refmodel.engines.mutation.scores import Score, kept, scored, with_score
 from refmodel.loading import load
+from refmodel.report.files import put
 from refmodel.report.mutation_documents import MutantDocument, MutationDocument
 
 
@@ -41,6 +42,7 @@ def mutate(
     Exit status: 0 each survivor has a reason, 1 one has none or a reason is out of date, 2 bad input, 3 nothing was mutated.
     """
     if record is not None:
+        to_be_written([record], files_of(design))
         kept(record)  # a file that cannot be read is bad input before the work, not after
     choice = Choice(only, limit, seed)
     with Progress(BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"), console=err,
@@ -56,7 +58,7 @@ def mutate(
         else:
             done = campaign.of_design(design, load(design), choice, workers, notice)
     if record is not None:
-        keep(record, scored(done))
+        put(with_score(record, scored(done)), record)
     if as_json:
         print_document(_document(done))
     else:

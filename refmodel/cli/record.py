@@ -14,6 +14,7 @@ from refmodel.management.recording import ENDING, pack
 from refmodel.management.translation import streams
 from refmodel.management.translation.recorder import record as addresses_of
 from refmodel.management.translation.streams import ENDING as ADDRESSES
+from refmodel.report.files import put
 
 
 @app.command()
@@ -46,10 +47,10 @@ def record(
     to_be_written([output])
     if what == "addresses":
         stream = streams.pack(addresses_of(command, most, skip))
-        output.write_bytes(stream)
+        put(stream, output)
         err.print(f"{output}: {len(stream):,} bytes", soft_wrap=True, markup=False)
         return
     made = made_of(command, interval, seconds, key, granule)
     data = pack(made)
-    output.write_bytes(data)
+    put(data, output)
     err.print(f"{output}: {made.samples} samples of {made.pages:,} pages, {len(data):,} bytes", soft_wrap=True, markup=False)

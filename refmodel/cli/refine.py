@@ -11,7 +11,7 @@ from rich.table import Table
 
 from refmodel.bare_machines import bare_machine_of
 from refmodel.cli import completion
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, app, out, print_document, to_be_written
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, app, files_of, out, print_document, to_be_written
 from refmodel.engines.corresponding import never_completed, shared
 from refmodel.engines.induction import prove
 from refmodel.engines.judgements import Simulated
@@ -46,7 +46,7 @@ def refine(
 
     Exit status: 0 proved, 1 a run has a step that is none of the other's, 2 bad input, 3 undecided.
     """
-    to_be_written([html])
+    to_be_written([html], files_of(design, to))
     mine = load(design)
     other = _other(design, mine, to)
     shared(mine, other)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rich.markup import escape
+
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, out, status_of
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.verdicts import EngineReport, conclusion
@@ -75,7 +77,7 @@ def _show_failure(name: str, outline: Outline, report: EngineReport, law: str | 
         found = " (a shortest one, found by exploring)" if report.operation else " (found by random runs)"
         how = found if report.engine == "prove" else ""
         number, broken = len(report.failure.run.steps), report.failure.broken
-        out.print(f"\n[bold]{report.engine}[/]: a run of {number} steps breaks {broken.clause if law else 'a law'}{how}")
+        out.print(f"\n[bold]{report.engine}[/]: a run of {number} steps breaks {escape(broken.clause) if law else 'a law'}{how}")
         _show_run(run_of(name, outline, report, report.failure))
     if report.leans_on is not None:
         out.print(terminal.leaning_table(report.leans_on))

@@ -13,7 +13,7 @@ import typer
 from refmodel import api
 from refmodel.bugs import MUTANTS, Mutant
 from refmodel.cli import completion, management
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, app, err, out, print_document
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, app, err, files_of, out, print_document, to_be_written
 from refmodel.cli.progress import Counting
 from refmodel.engines.bench import Kill
 from refmodel.engines.bench import matrix as kill_matrix
@@ -46,6 +46,7 @@ def bench(
 
     Exit status: 0 each is found by at least one engine, 1 one is not, 2 bad input.
     """
+    to_be_written([html])
     if name is not None and name not in MUTANTS:
         near = difflib.get_close_matches(name, MUTANTS, n=3)
         which = f"did you mean {' or '.join(near)}?" if near else f"expected one of {', '.join(MUTANTS)}"
@@ -90,6 +91,7 @@ def replay(
     Exit status: 0 it breaks no law, 1 it breaks one, 2 bad input or a step that does not apply, 3 it has no step.
     """
     _, said = spec_of(token)
+    to_be_written([html], files_of(said.spec))
     spec, outline = api.meant(said)
     geometry, run = decode(outline, said)
     judged = outline.restricted(said.clause) if said.clause in {law.clause for law in outline.claims} else outline
@@ -139,6 +141,7 @@ def explain(
     """
     if topic not in OF_MEMORY and (workload is not None or html is not None):
         raise BadDesign("a file and --html go with explain exits, explain policy and explain mechanisms only")
+    to_be_written([html], [workload])
     if topic != "policy" and policy:
         raise BadDesign("--policy goes with explain policy only")
     if topic == "policy":

@@ -23,15 +23,16 @@ from refmodel.engines.machine import Failure, Machine, Run, Step, recorded
 from refmodel.engines.paths import Path
 from refmodel.engines.prover import Induction
 from refmodel.engines.questions import Solver
-from refmodel.engines.scope import Scope, _Decoder
+from refmodel.engines.scope import Scope, _Decoder, holding
 from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.symbolic_tables import Counted, Table
-from refmodel.engines.terms import Term, called, constant
+from refmodel.engines.terms import Term, constant, is_given
 from refmodel.language.asking import answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
-from refmodel.language.kinds import NameKind, NaturalKind, Scalar
+from refmodel.language.kinds import Kind, NameKind, NaturalKind, Scalar
 from refmodel.language.opaque import asking
+from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import BadDesign
 
 
@@ -45,6 +46,8 @@ class Search:
     complete: bool
     """Whether it got as deep as it was asked to."""
     seconds: float
+    geometry: Geometry
+    """Where the run that was found can be taken: with the numbers that its steps are given."""
 
 
 @attrs.frozen
@@ -59,6 +62,8 @@ class _Path:
     """That a law about steps does not hold of this one."""
 
 
+_Step = tuple[Operation, tuple[Any, ...], tuple[Any, ...], list[tuple[Kind, Any]]]
+"""A step of a run: the operation, its arguments, what it was answered, and all that it is given, each with its kind."""
 SHORT = 500
 """Milliseconds to see that something holds on the way. What is not seen is looked for in runs."""
 NEXT = "next"
@@ -161,7 +166,7 @@ class _Chain:
             if isinstance(leaf, NameKind):
                 yield self.scope.among(leaf, term)
             elif isinstance(leaf, NaturalKind):
-                yield z3.And(term >= 0, term <= self.scope.geometry.naturals)
+                yield term >= 0
         for (_, parameter), argument in zip(path.op.parameters, path.arguments, strict=True):
             yield self.scope.listed(parameter, [v.term for v in parameter.flatten(argument)])
         yield from path.conditions
@@ -171,25 +176,36 @@ class _Chain:
                 for (_, then), t in zip(self._both(kind, key), new, strict=True):
                     yield then == t
 
-    def run(self, model: Any, depth: int) -> Failure | None:
-        """The run that a model describes, if it breaks a law on ints."""
+    def run(self, model: Any, depth: int) -> tuple[Failure | None, Geometry]:
+        """The run that a model describes, if it breaks a law on ints, and the geometry that has what its steps are given."""
         decoder = _Decoder(self.scope, model)
-        machine = Machine(self.design, self.scope.geometry)
+        taken = [self._step(model, decoder, step) for step in range(depth)]
+        geometry = holding(self.scope.geometry, [each for *_, given in taken for each in given])
+        return self._broken_by(taken, Machine(self.design, geometry), decoder), geometry
+
+    def _step(self, model: Any, decoder: _Decoder, step: int) -> _Step:
+        """One step of the run that a model describes."""
+        path = self.paths[model.eval(z3.Int(f"path@{step}"), model_completion=True).as_long()]
+        value = _Later(self, decoder, step)
+        arguments = tuple(value.of(kind, a) for (_, kind), a in zip(path.op.parameters, path.arguments, strict=True))
+        answers = tuple(value.of(*a) if isinstance(a, tuple) else a for a in path.answers)
+        given = [(kind, a) for (_, kind), a in zip(path.op.parameters, arguments, strict=True)]
+        return path.op, arguments, answers, [*given, *((asked[0], a) for asked, a in zip(path.answers, answers, strict=True)
+                                                       if isinstance(asked, tuple))]
+
+    def _broken_by(self, taken: Sequence[_Step], machine: Machine, decoder: _Decoder) -> Failure | None:
+        """The run of these steps, if it breaks a law on ints."""
         machine.power_on(recorded(self._initial(decoder)))
         broken = machine.broken(None, (), None)
         if broken is not None:
             return Failure(Run(machine.initial_answers, ()), broken)
         steps: list[Step] = []
-        for step in range(depth):
-            path = self.paths[model.eval(z3.Int(f"path@{step}"), model_completion=True).as_long()]
-            value = _Later(self, decoder, step)
-            given = tuple(value.of(kind, a) for (_, kind), a in zip(path.op.parameters, path.arguments, strict=True))
-            replies = tuple(value.of(*a) if isinstance(a, tuple) else a for a in path.answers)
-            taken = machine.attempt(path.op, given, recorded(replies))
-            if taken is None:
+        for op, arguments, answers, _ in taken:
+            done = machine.attempt(op, arguments, recorded(answers))
+            if done is None:
                 return None
-            steps.append(taken[0])
-            broken = machine.broken(path.op, given, taken[1])
+            steps.append(done[0])
+            broken = machine.broken(op, arguments, done[1])
             if broken is not None:
                 return Failure(Run(machine.initial_answers, tuple(steps)), broken)
             machine.settle()
@@ -232,7 +248,7 @@ def _paths(design: Outline, judged: Outline, scope: Scope, clause_laws: Sequence
         owed = _Owed(design, scope, induction)
         for found in induction.paths():
             terms = tuple((leaf, t) for leaf, t in found.noted.values()
-                          if z3.is_const(t) and called(t).startswith((op.name + "!", "choice!")))
+                          if is_given(t, op.name))
             wrong = owed.not_met(found)
             if not z3.is_false(wrong):  # it goes wrong there, whatever the text asks afterwards
                 yield _Path(op, tuple(induction.arguments), found.answers, (wrong,), {}, terms,
@@ -336,12 +352,12 @@ def search(design: Outline, depth: int, *, clause: str | None = None, seconds: f
             chain.solver.add(chain.broken(step))
             answer = chain.solver.check()
             if answer == z3.sat:
-                failure = chain.run(chain.solver.model(), step)
-                return Search(failure, step, failure is not None, time.perf_counter() - began)
+                failure, geometry = chain.run(chain.solver.model(), step)
+                return Search(failure, step, failure is not None, time.perf_counter() - began, geometry)
             chain.solver.pop()
             if answer != z3.unsat:
                 break
-    return Search(None, max(0, step - 1), step > depth, time.perf_counter() - began)
+    return Search(None, max(0, step - 1), step > depth, time.perf_counter() - began, scope.geometry)
 
 
 __all__ = ["Search", "search"]

@@ -19,6 +19,7 @@ from refmodel.engines.machine import Machine
 from refmodel.engines.proof_cache import ProofCache, is_own
 from refmodel.engines.reports_of_proofs import check_proof
 from refmodel.engines.reports_of_runs import check_bounded, check_exhaustive, check_random
+from refmodel.engines.unmet import with_unmet
 from refmodel.engines.verdicts import (
     COMPLETE,
     PLEASE,
@@ -72,9 +73,9 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, asked: Asked = USUA
     unjudged = _unjudged(design, engines, asked)
     for report in _reports(design, engines, asked, refused, notice, cache):
         report = attrs.evolve(report, clause=asked.clause or "", notes=(*report.notes, *unjudged))  # noqa: PLW2901
-        reports.append(report)
+        reports = with_unmet(design, [*reports, report])
         if len(refused) < len(reports) or len(engines) > 1:
-            finished(report)
+            finished(reports[-1])
     if refused and len(refused) == len(reports):
         raise BadDesign(refused[0])
     return with_disagreements(reports)

@@ -16,7 +16,7 @@ from refmodel.engines.paths import Path, Segment, base_of
 from refmodel.engines.questions import Solver
 from refmodel.engines.scope import Scope, Witness
 from refmodel.engines.symbolic import Obligation, Symbolic
-from refmodel.engines.terms import Term, called, real_term
+from refmodel.engines.terms import Term, called, is_given, real_term
 from refmodel.engines.unknowns import bases_of
 from refmodel.language.kinds import NameKind, NaturalKind, Scalar
 from refmodel.language.laws import Law
@@ -176,7 +176,7 @@ class Discharge:
             if isinstance(leaf, NameKind) and z3.is_const(term):
                 solver.add(scope.among(leaf, term))
             elif isinstance(leaf, NaturalKind):
-                solver.add(term >= 0, term <= scope.geometry.naturals)
+                solver.add(term >= 0, *([] if is_given(term, induction.op.name) else [term <= scope.geometry.naturals]))
         why = ""
         for seed in range(attempts):  # what is hard for the solver in one order may be easy in another
             solver.set("random_seed", seed)

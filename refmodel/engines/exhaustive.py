@@ -69,7 +69,7 @@ def compiled(design: Outline, geometry: Geometry, seed: int = 1) -> Native | Non
 
 
 def _compiled(design: Outline, geometry: Geometry, seed: int) -> Native | None:
-    if not is_there() or not fits_bytes(design) or _entries(design, geometry) > MOST_ENTRIES:
+    if not is_there() or geometry.also or not fits_bytes(design) or _entries(design, geometry) > MOST_ENTRIES:
         return None
     if _power_ons(design, geometry) > MOST_POWER_ONS:
         return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import time
 from collections.abc import Sequence
+from types import FunctionType
 
 import attrs
 
@@ -16,12 +18,13 @@ from refmodel.engines.disagreeing import claims, disagreement
 from refmodel.engines.machine import Failure
 from refmodel.engines.progress import prove_progress
 from refmodel.engines.progress_runs import end_everything
-from refmodel.engines.reports_of_runs import explored_words, never
+from refmodel.engines.reports_of_runs import explored_words, never, there_is
 from refmodel.engines.suggest import suggest
-from refmodel.engines.vacuity import may_end_so, never_met
-from refmodel.engines.verdicts import SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
-from refmodel.language.design import Outline
+from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met
+from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
+from refmodel.language.design import Operation, Outline
 from refmodel.language.laws import Law
+from refmodel.language.sources import definition_of
 from refmodel.language.unsound import BadDesign, Unsound
 
 EVERY_LAW = "every law"
@@ -65,7 +68,7 @@ class _Judged:
                    f"{done.audited.compared} steps compared with the text on ints{words}")
         report = EngineReport("prove", verdicts, covered, 0.0, None, self.design.cls.geometry,
                               notes=self._notes(done, reached, vacuous, unproved, not_needed),
-                              unproved=(*unproved, *open_steps, *not_ended),
+                              unproved=(*unproved, *open_steps, *not_ended, *self._never(done), *self._idle(verdicts)),
                               numbers=Numbers(obligations=number, compared=done.audited.compared))
         if self.asked.why:
             report = attrs.evolve(report, leans_on=self._leaning_table(done))
@@ -181,7 +184,6 @@ class _Judged:
                not_needed: frozenset[str]) -> tuple[str, ...]:
         clause = self.asked.clause
         notes = never(self.design, reached.applied) if reached.failure is None else ()
-        notes += tuple(f"{p.operation} applies in no lawful state: nothing is said of it" for p in done.proofs if not p.paths)
         notes += tuple(f"{law.name}: {why}" for law, why in vacuous.items())
         notes += tuple(f"{name} is not proved, and the proof of {clause} does not lean on it" for name in sorted(not_needed))
         assumed = len(set(self.needed.laws) - set(self.laws))
@@ -190,6 +192,18 @@ class _Judged:
         if self.design.cls.no_bare_machine:
             notes += (f"nothing is said of a bare machine: {self.design.cls.no_bare_machine}",)
         return notes
+
+    def _never(self, done: induction.Proved) -> tuple[str, ...]:
+        """The operations that no lawful state lets happen, though they are not plainly turned off: a proof says nothing of them."""
+        if self.asked.clause is not None:
+            return ()
+        return tuple(f"{p.operation}{NEVER}; an operation that is to be none says require(False)" for p in done.proofs
+                     if not p.paths and not is_turned_off(self.needed.operation(p.operation)))
+
+    def _idle(self, verdicts: dict[Law, Verdict]) -> tuple[str, ...]:
+        """The laws that are proved and say nothing: they hold whatever a design does."""
+        return tuple(f"{law.name}{IDLE}" for law, verdict in verdicts.items()
+                     if verdict == Verdict.PROVED and law in self.laws and cannot_fail(self.needed, law))
 
     def _leaning_table(self, done: induction.Proved) -> dict[str, tuple[str, ...]]:
         """For each judged law that every operation keeps, the laws that its proof leans on; and those that every proof leans on."""
@@ -250,11 +264,11 @@ class _Judged:
 
     def _looked_for(self, report: EngineReport, refuted: induction.Judgement, laws: tuple[Law, ...]) -> tuple[EngineReport, bool]:
         """The report with a run that breaks one of these laws, if exploration finds one, and whether it did. It is looked for in
-        the design's own geometry, and in that of the counterexample if that is larger."""
+        the design's own geometry, and in that of the counterexample if that is larger, or has numbers that this one has not."""
         verdicts, own = dict(report.verdicts), self.needed.cls.geometry
         names, it = ", ".join(law.name for law in laws), "it" if len(laws) == 1 else "them"
         there = own if refuted.witness is None else refuted.witness.geometry
-        wider = there != own and any(there.size(sort) > own.size(sort) for sort in there.sizes)
+        wider = there != own and (bool(there.also) or any(there.size(sort) > own.size(sort) for sort in there.sizes))
         notes, complete = report.notes, True
         for geometry in (own, there) if wider else (own,):
             try:
@@ -266,7 +280,7 @@ class _Judged:
                 return attrs.evolve(report, verdicts=verdicts, failure=done.failure, operation=refuted.operation,
                                     geometry=geometry), True
             complete = complete and done.complete
-            notes += (f"{names}: {explored_words(done, geometry)}, and no run breaks {it}",)
+            notes += (f"{names}: {explored_words(done, there_is(self.needed, geometry))}, and no run breaks {it}",)
         if complete:
             verdicts.update(dict.fromkeys(laws, Verdict.NOT_INDUCTIVE))
         return attrs.evolve(report, verdicts=verdicts, notes=notes), False
@@ -323,6 +337,14 @@ def _nothing_to_suggest(report: EngineReport) -> str:
     if report.failure is not None:
         return "nothing to suggest: a run breaks the law, so no further law makes it hold"
     return "nothing to suggest: no obligation is refuted by a counterexample to induction"
+
+
+def is_turned_off(op: Operation) -> bool:
+    """Whether an operation's text begins with ``require(False)``: it is there to be none."""
+    definition = definition_of(op.method) if isinstance(op.method, FunctionType) else None
+    body = definition.body if isinstance(definition, ast.FunctionDef) else []
+    said = [each for each in body if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))]
+    return bool(said) and ast.unparse(said[0]) == "require(False)"
 
 
 def _are(names: Sequence[str]) -> str:

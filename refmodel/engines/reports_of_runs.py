@@ -16,8 +16,10 @@ from refmodel.engines.disagreeing import disagreement
 from refmodel.engines.layout import TOO_LARGE
 from refmodel.engines.machine import PENDING, Failure
 from refmodel.engines.progress_runs import Ended, end_everything
+from refmodel.engines.scope import sorts_of
 from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Outline
+from refmodel.language.kinds import NaturalKind, WordKind
 from refmodel.language.laws import Law
 from refmodel.language.sizes import Geometry
 
@@ -38,8 +40,8 @@ def of_campaign(design: Outline, done: random.Campaign) -> EngineReport:
     """What random runs say of a design."""
     geometry = design.cls.geometry
     rate = done.steps / done.seconds if done.seconds else 0
-    covered = (f"{done.steps:,} steps in {done.runs:,} runs ({rate:,.0f} a second), every law after every step; {geometry}"
-               f"{_under_way(design)}")
+    covered = (f"{done.steps:,} steps in {done.runs:,} runs ({rate:,.0f} a second), every law after every step; "
+               f"{there_is(design, geometry)}{_under_way(design)}")
     numbers = Numbers(steps=done.steps, runs=done.runs)
     if done.failure is not None:
         return EngineReport("random", _stopped(design, done.failure), covered, done.seconds, done.failure, geometry,
@@ -74,7 +76,7 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     geometries = (design.cls.geometry, *design.cls.further_geometries)
     explored = list(exhaustive.in_turn(design, geometries, seconds=asked.explore_seconds, seed=seed, progress=progress,
                                        exact=asked.exact, where=asked.where))
-    covered = [explored_words(done, geometry) + _under_way(design) for geometry, done in explored]
+    covered = [explored_words(done, there_is(design, geometry)) + _under_way(design) for geometry, done in explored]
     covered[-1] += compared
     geometry, done = next(((g, d) for g, d in explored if d.failure is not None), explored[-1])
     complete = all(d.complete for _, d in explored)
@@ -92,6 +94,28 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry,
                         notes=never(design, applied) if complete else (), numbers=numbers,
                         endless=any(d.too_large for _, d in explored))
+
+
+def there_is(design: Outline, geometry: Geometry) -> str:
+    """What runs on ints know, in words: how many names of each sort, and up to which numbers."""
+    return f"{_stated(design, geometry)}{_given_numbers(design, geometry)}"
+
+
+def _stated(design: Outline, geometry: Geometry) -> Geometry:
+    """The geometry with the sorts of names besides of which it says nothing, so that a report says how many there were."""
+    return geometry.resized(**{sort: geometry.size(sort) for sort in sorts_of(design) if sort not in geometry.sizes})
+
+
+def _given_numbers(design: Outline, geometry: Geometry) -> str:
+    """Up to which numbers a step is given some, or power-on finds some, in words: a run on ints knows no others."""
+    kinds = [*(kind for op in design.operations for _, kind in op.parameters), *design.text.chosen,
+             *(design.table(name).value for name in design.arbitrary)]
+    leaves = [leaf for kind in kinds if getattr(kind, "cls", None) not in geometry.only for _, leaf in kind.leaves()]
+    limits = [f"natural numbers up to {geometry.naturals}"] if NaturalKind() in leaves else []
+    if any(isinstance(leaf, WordKind) and geometry.words < 1 << leaf.width for leaf in leaves):
+        limits.append(f"words up to {geometry.words - 1}")
+    also = f", or {', '.join(map(str, geometry.also))}" if geometry.also else ""
+    return f", given {' and '.join(limits)}{also}" if limits else ""
 
 
 def _under_way(design: Outline) -> str:
@@ -115,13 +139,13 @@ def _compared(design: Outline, seed: int) -> str:
     return f"; {compared} steps and {runs} runs compared with the text on ints"
 
 
-def explored_words(done: exhaustive.Exploration, geometry: Geometry) -> str:
-    """How far an exploration came, in words."""
+def explored_words(done: exhaustive.Exploration, there: str | Geometry) -> str:
+    """How far an exploration came among all that there is, in words."""
     end = ", not to the end: its memory was full" if done.is_full else ", not to the end"
     why = f", where {TOO_LARGE}" if done.too_large else end
     to_the_end = "to the last state" if done.complete else f"to depth {done.depth}{why}"
     return (f"{done.states:,} states in {done.classes:,} classes up to names, {done.steps:,} steps, depth {done.depth}, "
-            f"{to_the_end}, {done.reading}{_loss(done)}; {geometry}")
+            f"{to_the_end}, {done.reading}{_loss(done)}; {there}")
 
 
 def _loss(done: exhaustive.Exploration) -> str:
@@ -132,14 +156,13 @@ def _loss(done: exhaustive.Exploration) -> str:
 def check_bounded(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
     """Every run from power-on of so many steps, by the solver."""
     notice("bounded", "")
-    geometry = design.cls.geometry
     done = bounded.search(design, asked.depth, clause=asked.clause, seconds=BOUNDED_SECONDS, deepen=asked.explore_seconds or 0.0,
                           progress=lambda step: notice("bounded", f"runs of {step} steps"))
     judged = design if asked.clause is None else design.restricted(asked.clause)
     end = "" if done.complete or done.failure else f", not to {asked.depth}: the time was up"
-    report = EngineReport("bounded", dict.fromkeys(judged.laws, Verdict.UNDECIDED),
-                          f"every run of up to {done.depth} steps from power-on{end}; {geometry}", done.seconds, done.failure,
-                          geometry, bound=done.depth, numbers=Numbers(depth=done.depth, complete=done.complete))
+    covered = f"every run of up to {done.depth} steps from power-on{end}; {_stated(design, design.cls.geometry)}"
+    report = EngineReport("bounded", dict.fromkeys(judged.laws, Verdict.UNDECIDED), covered, done.seconds, done.failure,
+                          done.geometry, bound=done.depth, numbers=Numbers(depth=done.depth, complete=done.complete))
     if done.failure is not None:
         return attrs.evolve(report, verdicts=_stopped(judged, done.failure))
     return _met_in_short_runs(judged, report) if done.complete else report

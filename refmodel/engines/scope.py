@@ -78,6 +78,14 @@ def larger(design: Outline) -> Geometry | None:
     return None if geometry == small(design, 0) or laws > LAWS else geometry
 
 
+def holding(geometry: Geometry, given: Iterable[tuple[Kind, Any]]) -> Geometry:
+    """The geometry with the numbers that a step is given, where it has not these: a solver takes any."""
+    numbers = {number for kind, value in given if not isinstance(kind, PageKind)
+               for (_, leaf), number in zip(kind.leaves(), kind.flatten(value), strict=True)
+               if isinstance(leaf, NaturalKind | WordKind) and number not in leaf.values(geometry)}
+    return attrs.evolve(geometry, also=tuple(sorted({*geometry.also, *numbers}))) if numbers else geometry
+
+
 class Scope:
     """The lawful states of one geometry: the design's own, or one with more names of each sort."""
 
@@ -226,7 +234,9 @@ class Scope:
         *before, tables = [scope.decoded(decoder) for scope in (*earlier, self)]
         given = tuple(decoder.value(kind, a) for (_, kind), a in zip(op.parameters, arguments, strict=True))
         replies = tuple(decoder.value(*a) if isinstance(a, tuple) else a for a in answers)
-        machine = Machine(self.design, self.geometry)
+        chosen = [(a[0], reply) for a, reply in zip(answers, replies, strict=True) if isinstance(a, tuple)]
+        geometry = holding(self.geometry, [*zip((kind for _, kind in op.parameters), given, strict=True), *chosen])
+        machine = Machine(self.design, geometry)
         for state in (*before, tables):
             put(machine, state)
             if machine.broken(None, (), None) is not None:
@@ -235,7 +245,7 @@ class Scope:
         if taken is None:
             return None
         broken = machine.breaks(law, op, given, taken[1]) if law is not None else aborted(taken[1])
-        return None if broken is None else Witness(self.geometry, tables, taken[0], taken[1], broken, tuple(before))
+        return None if broken is None else Witness(geometry, tables, taken[0], taken[1], broken, tuple(before))
 
     def decoded(self, decoder: _Decoder) -> dict[str, dict[Any, Any]]:
         """The state that a model describes."""

@@ -68,6 +68,11 @@ def called(term: Term) -> str:
     return str(term.decl().name())
 
 
+def is_given(term: Term, operation: str) -> bool:
+    """Whether a term is an argument of an operation, or what the operation was answered."""
+    return z3.is_const(term) and called(term).rpartition(".")[2].startswith((f"{operation}!", "choice!"))
+
+
 class Packed:
     """The cells of pages, each as one term of a sort of its own: so a page is one array, and that pages are equal one equation."""
 

@@ -54,7 +54,7 @@ def encode(spec: str, design: Outline, geometry: Geometry, run: Run, clause: str
     path = spec.partition(":")[0]
     folder = str(Path.cwd()) if path.endswith(".py") and not Path(path).is_absolute() else ""
     packed = json.dumps([spec, dict(geometry.sizes), geometry.naturals, geometry.words, start, steps, text_digest(design), folder,
-                         clause or ""], separators=(",", ":"))
+                         clause or "", *([geometry.also] if geometry.also else [])], separators=(",", ":"))
     return PREFIX + base64.urlsafe_b64encode(zlib.compress(packed.encode(), 9)).decode().rstrip("=")
 
 
@@ -72,6 +72,7 @@ class Said:
     """The digest of the design's text; empty in a token of an older refmodel."""
     folder: str = ""
     clause: str = ""
+    also: tuple[int, ...] = ()
 
 
 def spec_of(token: str) -> tuple[str, Said]:
@@ -85,7 +86,8 @@ def spec_of(token: str) -> tuple[str, Said]:
         if not all(isinstance(word, str) for word in (said.spec, said.text, said.folder, said.clause)):
             raise ValueError
         good = isinstance(said.sizes, dict) and all(isinstance(i, int) for s in said.steps for i in s) and all(said.steps)
-        if not (good and all(isinstance(i, int) for i in [said.naturals, said.words, *said.start, *said.sizes.values()])):
+        numbers = [said.naturals, said.words, *said.start, *said.sizes.values(), *said.also]
+        if not (good and all(isinstance(i, int) for i in numbers)):
             raise ValueError
     except (ValueError, TypeError, zlib.error, RecursionError):
         raise BadDesign(f"not a replay token: expected {PREFIX}... as printed under a trace") from None
@@ -116,7 +118,7 @@ def decode(design: Outline, said: Said) -> tuple[Geometry, Run]:
     if any(not (k == "naturals" or v >= 1) or not 0 <= v <= max(LARGEST, owns.get(k, 0)) for k, v in limits.items()):
         raise BadDesign("the replay token names a geometry that is out of bounds")
     geometry = Geometry(sizes=said.sizes, naturals=said.naturals, words=said.words, only=own.only,
-                        given=own.given)
+                        given=own.given, also=tuple(said.also))
     machine = Machine(design, geometry)
     instances = machine.instances()
     machine.power_on(_numbered(said.start, changed))

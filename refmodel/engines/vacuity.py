@@ -6,18 +6,24 @@ lawful state, or a step from one, can satisfy it. Only if there is none, for any
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import attrs
 import z3
 
+from refmodel.engines.formulas import claimed
+from refmodel.engines.goals import Goals, arbitrary_names
 from refmodel.engines.paths import base_of
 from refmodel.engines.prover import TIMEOUT, Induction
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.terms import Term
+from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault, Premises, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
 from refmodel.language.laws import Law
+from refmodel.language.unsound import Unsound
 
 
 def never_met(design: Outline, law: Law) -> bool:
@@ -76,7 +82,7 @@ def _in_a_step(design: Outline, law: Law, op: Operation) -> bool:
         if len(path.segments) > 1 and law.outcome is None:
             return True  # others may have run in between: what each part of such an operation can meet is not looked at here
         reading = _Noting(design)
-        list(induction.goals(path, reading))
+        list(Goals(design, op, induction.formulas).after(path, [law], induction.arguments, reading))  # worked out for this path
         known = induction.hypotheses(base_of(design, path.segments[-1].before))
         known.admit([*path.lookups.values(), *reading.lookups.values()], [*path.counts.values(), *reading.counts.values()])
         known.saturate()
@@ -84,6 +90,32 @@ def _in_a_step(design: Outline, law: Law, op: Operation) -> bool:
         if _can_be([*known.asserted, *path.segments[-1].conditions, *met]):
             return True
     return False
+
+
+def cannot_fail(design: Outline, law: Law) -> bool:
+    """Whether a law holds of any tables, any names and any outcome at all: nothing that a design does can break it. A law that asks
+    a method of the design can be broken by that method, so it is not looked at."""
+    reading = Symbolic(design, prune=False)
+    with joined(design), answering(reading):
+        given = {"before": _tables(reading, "before"), "actor": reading.arbitrary(design.actors, "actor"),
+                 "outcome": _any_outcome(reading, law)}
+        try:
+            holds = claimed(reading, law.function, _tables(reading, "s"), *law.arguments(given, arbitrary_names(law, reading)))
+        except (AttributeError, Unsound):
+            return False
+    return not _can_be([z3.Not(holds)])
+
+
+def _tables(reading: Symbolic, base: str) -> SimpleNamespace:
+    """An arbitrary state of which there is nothing but the tables."""
+    return SimpleNamespace(**vars(reading.state(base)))
+
+
+def _any_outcome(reading: Symbolic, law: Law) -> Any:
+    """Any value of the type that a law is about; a Fault is one value."""
+    if not isinstance(law.outcome, type):
+        return None
+    return reading.arbitrary(kind_of(law.outcome), "outcome") if attrs.has(law.outcome) else law.outcome()
 
 
 def _can_be(terms: list[Any]) -> bool:

@@ -68,6 +68,11 @@ COMPLETE = ("prove", "exhaustive")
 SIMULATION = " / simulation: "
 """Stands between an operation and why it may take a step that the machine which guests believe in does not have."""
 
+NEVER = " applies in no lawful state: nothing is said of it"
+"""Stands behind an operation of which a proof is a proof about nothing."""
+IDLE = ": holds whatever the states are: nothing can break it"
+"""Stands behind a law that says nothing."""
+
 ENGINES_DISAGREE = "engines disagree"
 READINGS_DISAGREE = "the readings disagree"
 PLEASE = "This is an error of refmodel, or a text outside its language. Please report it with the token."
@@ -234,6 +239,8 @@ def _open(reports: Sequence[EngineReport]) -> str:
         said.append("a law is not inductive, and no run that breaks it was found")
     if any(SIMULATION in each for r in reports for each in r.unproved):
         said.append("a step may be one that the machine that guests believe in does not have")
+    said += [each[:each.index(":")] for r in reports for each in r.unproved if NEVER in each]
+    said += [f"nothing can break {each[:-len(IDLE)]}" for r in reports for each in r.unproved if each.endswith(IDLE)]
     laws = list(dict.fromkeys(law for r in reports for law in r.verdicts))
     vacuous = [law for law in laws if not _is_shown(law, reports) and any(r.verdicts.get(law) == Verdict.VACUOUS for r in reports)]
     if vacuous:

@@ -186,10 +186,13 @@ _SCALARS: dict[type, Callable[[Any], Scalar]] = {
 
 
 def _annotated(annotation: Any) -> Scalar:
-    for mark in typing.get_args(annotation)[1:]:
-        if type(mark) in _SCALARS:
-            return _SCALARS[type(mark)](mark)
-    raise BadDesign(f"{annotation_in_words(annotation)} carries neither Bits, Name nor Natural")
+    of, *marks = typing.get_args(annotation)
+    known = [mark for mark in marks if type(mark) in _SCALARS]
+    if not known:
+        raise BadDesign(f"{annotation_in_words(annotation)} carries neither Bits, Name nor Natural")
+    if of is not int or len(known) > 1:
+        raise BadDesign(f"{annotation_in_words(annotation)}: expected Annotated[int, ...] with one of Bits, Name and Natural")
+    return _SCALARS[type(known[0])](known[0])
 
 
 def table_kind(name: str, annotation: Any) -> TableKind | None:

@@ -67,7 +67,8 @@ class Calls(Expressions):
                 inspect.signature(words).bind(node, *given, **named)
             except TypeError:
                 if value is not attrs.evolve:
-                    return self.complain(f"{value.__name__}{inspect.signature(value)}: other arguments are given", node)
+                    wanted = ", ".join(inspect.signature(value).parameters)
+                    return self.complain(f"{value.__name__}({wanted}): other arguments are given", node)
             return words(node, *given, **named)
         if value is bool:
             if len(given) != 1 or named or given[0] != FLAG:
@@ -165,6 +166,7 @@ class Calls(Expressions):
             return self.complain("choose wants a type of the language, such as Mfn", node)
         kind = self.kind(annotation.value, node)
         self.condition(where, [kind], node, "a condition of choose")
+        self.chosen.setdefault(kind)
         return kind
 
     def _word_fails(self, node: ast.AST, what: Type) -> Type:

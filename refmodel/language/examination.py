@@ -40,6 +40,8 @@ class Examination:
     """The tables that operations write to."""
     unreached: tuple[str, ...] = ()
     """The methods of the design's own class that no operation and no law calls."""
+    chosen: tuple[Kind, ...] = ()
+    """The kinds of what operations choose."""
 
 
 def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence[Operation], laws: Sequence[Law]) -> Examination:
@@ -66,7 +68,7 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
             hold_to_kinds(function, widths)
     found = sorted(inference.complaints, key=lambda c: (c.file, c.line))
     return Examination(tuple(found), tuple(inference.functions), reads, frozenset(conditional), written,
-                       _unreached(inference, cls))
+                       _unreached(inference, cls), tuple(inference.chosen))
 
 
 def _unreached(inference: Inference, cls: type) -> tuple[str, ...]:

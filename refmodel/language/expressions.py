@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import attrs
 
 from refmodel.language.arithmetic import SIGNS, place
-from refmodel.language.grammar import instead
+from refmodel.language.grammar import instead, not_known
 from refmodel.language.kinds import EnumKind, FlagKind, Kind, NameKind, NaturalKind, PageKind, RecordKind, TupleKind, WordKind
 from refmodel.language.laws import Law
 from refmodel.language.meanings import BUILTINS, Meanings, Seen, Stop
@@ -106,7 +106,7 @@ class Expressions(Meanings):
             return self.meaning(space[name], node, name)
         found = next((b for b in (*BUILTINS, bool, tuple) if b.__name__ == name), None)
         if found is None:
-            return self.complain(f"{name} is not known, or not part of the language (specs/reading.md lists what is)", node)
+            return self.complain(not_known(name), node)
         return Known(found)
 
     def _constant(self, value: Any, node: ast.AST) -> Type:
@@ -218,7 +218,7 @@ class Expressions(Meanings):
             return NEVER
         sign = SIGNS.get(type(op))
         if sign is None:
-            return self.complain(f"{type(op).__name__} is no operation of the language", node)
+            return self.complain(instead(op), node)
         both = joined(left, right)
         if isinstance(both, Ints) and isinstance(left, Ints) and isinstance(right, Ints):
             return self._folded(sign, left, right, node)
@@ -332,6 +332,8 @@ class Expressions(Meanings):
                 return parts[max(which.values)]
         if of == Known(Annotated):
             return self.complain("a type is made within the text; give it a name at the top of the file, and use that", node)
+        if isinstance(of, Never):
+            return NEVER
         return self.complain(f"{said(of)} has no entries", node)
 
     def key(self, table: Table, node: ast.expr) -> None:

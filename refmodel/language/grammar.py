@@ -50,7 +50,33 @@ INSTEAD: dict[type[ast.AST], str] = {
     ast.Slice: "write the parts out",
     ast.Is: "'is' asks for identity, which a term has not; use ==",
     ast.IsNot: "'is' asks for identity, which a term has not; use !=",
+    ast.Pow: "** is no operation of the language; write the product, or 1 << n for a power of two",
+    ast.Div: "/ gives fractions, which are no numbers of the language; use //",
+    ast.MatMult: "@ is no operation of the language",
+    ast.UnaryOp: "a number has no sign, since none is below zero; write the subtraction, and NOTHING for the name of nobody",
+    ast.AnnAssign: "give the name its value where it is annotated",
 }
+PARTS = "a tuple has the parts that are written down; write them out, and use count for a table"
+BUILTINS: dict[str, str] = {
+    "len": "a tuple has the parts that are written down; use count for a table",
+    "sum": "write the sum with +, or use count for a table", "int": "write 1 if flag else 0",
+    "abs": "compare, and subtract the smaller",
+    "enumerate": PARTS, "zip": PARTS, "reversed": PARTS, "sorted": PARTS, "list": PARTS, "map": PARTS,
+    "filter": PARTS, "set": PARTS, "print": "a run shows what each step changed; leave it out",
+    "isinstance": "compare a field, such as a member of an enum", "type": "compare a field, such as a member of an enum",
+    "getattr": "name the field", "setattr": "store to an entry of a table", "hasattr": "name the field", "divmod": "use // and %",
+    "round": "numbers have no fractions", "pow": "write the product, or 1 << n for a power of two", "hash": "use ==",
+    "id": "use ==", "str": "text is no value of the language", "repr": "text is no value of the language",
+    "dict": "declare a table",
+}
+"""What to write in place of Python's own functions."""
+
+
+def not_known(name: str) -> str:
+    """What is said of a name that a text does not know."""
+    if name in BUILTINS:
+        return f"{name}() is no word of the language; {BUILTINS[name]}"
+    return f"{name} is not known, or not part of the language (specs/reading.md lists what is)"
 
 
 def instead(node: ast.AST) -> str:

@@ -189,8 +189,10 @@ class Inference(Calls):
                 for target in targets:
                     self.assign(target, what, value)
                 return True
-            case ast.AnnAssign(target, _, value) if value is not None:
-                self.assign(target, self.expr(value), value)
+            case ast.AnnAssign(target, annotation, value) if value is not None:
+                given = self.expr(value)
+                self._annotated(annotation, given, value)
+                self.assign(target, given, value)
                 return True
             case ast.AugAssign(target, op, value):
                 self.assign(target, self._arithmetic(op, self.expr(target), self.expr(value), node), node)
@@ -201,6 +203,15 @@ class Inference(Calls):
                 return True
         self.complain(instead(node), node)
         return True
+
+    def _annotated(self, annotation: ast.expr, given: Type, value: ast.expr) -> None:
+        """That a value is what the annotation of its name says, where that is the name of a type of the language."""
+        space = self._frames[-1].text.scope.function.__globals__
+        try:
+            kind = kind_of(space[annotation.id] if isinstance(annotation, ast.Name) else None)
+        except (BadDesign, KeyError, TypeError):
+            return
+        self.expect(given, kind, value, f"annotated as {ast.unparse(annotation)}")
 
     def _branches(self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt]) -> bool:
         frame = self._frames[-1]

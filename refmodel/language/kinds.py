@@ -80,7 +80,8 @@ class WordKind(Scalar):
         return 0
 
     def values(self, geometry: Geometry) -> Iterator[int]:
-        yield from range(min(1 << self.width, geometry.words))
+        few = min(1 << self.width, geometry.words)
+        yield from (*range(few), *(n for n in geometry.also if few <= n < 1 << self.width))
 
 
 @attrs.frozen
@@ -100,7 +101,7 @@ class NaturalKind(Scalar):
         return 0
 
     def values(self, geometry: Geometry) -> Iterator[int]:
-        yield from range(geometry.naturals + 1)
+        yield from (*range(geometry.naturals + 1), *(n for n in geometry.also if n > geometry.naturals))
 
 
 @attrs.frozen

@@ -95,7 +95,7 @@ def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
             raise BadDesign(f"{decorated(function)}, stands under @law; expected a plain function, with no decorator between "
                             "the two")
         place = line_of(function)
-        if not isinstance(clause, str) or not isinstance(sentence, str):
+        if not all(isinstance(given, str) and given.strip() for given in (clause, sentence)):
             raise BadDesign(f"{place}: @law is given {clause!r} and {sentence!r}; expected a clause and a sentence, both strings: "
                             '@law("ISO-1", "No two pages are mapped to one frame.")')
         parameters = _parameters(function)
@@ -104,6 +104,8 @@ def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
             raise BadDesign(f"{where}: expected the state as its first parameter")
         if function.__code__.co_kwonlyargcount or function.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
             raise BadDesign(f"{where}: expected plain parameters, with neither * nor **")
+        if function.__defaults__:
+            raise BadDesign(f"{where}: a parameter has a default value; a law is claimed for all values of its parameters")
         hints = _hints(function, where)
         names = []
         for p in parameters[1:]:

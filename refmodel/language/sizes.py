@@ -26,6 +26,8 @@ class Geometry:
     only: Mapping[type, tuple[Any, ...]] = attrs.field(factory=dict)
     given: Mapping[str, Mapping[Any, Any]] = attrs.field(factory=dict)
     """What entries of tables whose initial contents nobody knows hold at power-on, by table and key: where one case is enough."""
+    also: tuple[int, ...] = ()
+    """Numbers beyond the limits that there are too: those of a step that a solver found."""
 
     def contents(self, table: str, key: Any, every: typing.Sequence[Any]) -> typing.Sequence[Any]:
         """What an entry of such a table may hold at power-on: what is given, or any of these values. A name that is given, and that

@@ -21,7 +21,7 @@ def _parsed(name: str, source: str) -> tuple[ast.Module | None, frozenset[CodeTy
     try:
         tree = ast.parse(source)
         return tree, frozenset(_nested(compile(source, name, "exec", dont_inherit=True)))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None, frozenset()
 
 

@@ -93,7 +93,7 @@ def read(file: Path) -> Workload:
         given = tomllib.loads(text)
     except OSError as why:
         raise BadDesign(f"{file}: cannot be read: {why.strerror or why}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as why:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as why:
         raise BadDesign(f"{file}: {why}") from None
     return _Reader(file, text).workload(given)
 

@@ -39,7 +39,7 @@ def verdict_table(design: Outline, reports: Sequence[EngineReport]) -> Table:
     for law in [law for law in design.claims if any(law in report.verdicts for report in reports)]:
         cells = [Text(report.words(law), style_of(report.verdicts[law])) if law in report.verdicts else Text("not asked", "dim")
                  for report in reports]
-        table.add_row(law.clause, law.name.replace("_", " "), *cells)
+        table.add_row(Text(law.clause), law.name.replace("_", " "), *cells)
     return table
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import attrs
 
-from refmodel.language import NOTHING, Design, Fault, Total, count, geometry, guest, implies, law, operation, require, reset
+from refmodel.language import NOTHING, Design, Fault, Total, cached, count, geometry, guest, implies, law, operation, require, reset
 from refmodel.machine.names import Count, Mfn, Vm
 
 
@@ -238,3 +238,81 @@ class Unlooked(Design):
     @law("RES-1", "What is kept is true.")
     def what_is_kept_is_true(s: "Unlooked", vm: Vm) -> Any:
         return implies(vm in s.kept, s.kept[vm])
+
+
+class Unreached(Pot):
+    """A lawful state meets the premise, and no run gets there."""
+
+    @law("RES-2", "What holds two is not full.")
+    def two_is_not_full(s: "Unreached", vm: Vm) -> Any:
+        return implies(s.cells[vm].number == 2, not s.cells[vm].full)
+
+
+class NeedsThree(Pot):
+    """Two VMs are too few to meet the premise."""
+
+    @law("RES-2", "Of three full cells each holds one.")
+    def three_are_ones(s: "NeedsThree", vm: Vm, other: Vm, third: Vm) -> Any:
+        apart = vm != other and other != third and vm != third
+        return implies(apart and s.cells[vm].full and s.cells[other].full and s.cells[third].full, s.cells[vm].number == 1)
+
+
+class LetsNothingBeAdded(Pot):
+    """``add`` asks for more than the law allows."""
+
+    @operation
+    def add(self, vm: Vm) -> None:
+        require(self.cells[vm].full and self.cells[vm].number == 0)
+        self.cells[vm] = Cell(True, 1)
+
+
+class TurnsAddingOff(LetsNothingBeAdded):
+    @operation
+    def add(self, vm: Vm) -> None:
+        """Adds nothing."""
+        require(False)
+
+
+class CachesOnce(Design):
+    """Two paths of one operation write the same, and only the second one changes anything."""
+
+    tlb: Total[Vm, bool]
+    geometry = geometry(Vm=2)
+
+    @guest
+    def access(self, vm: Vm) -> None:
+        if not (self.tlb[vm] and cached("entry")):
+            self.tlb[vm] = True
+
+    @law("ISO-1", "Whose translation is cached had an access.")
+    def caches_its_own(s: "CachesOnce", before: "CachesOnce", actor: Vm, vm: Vm) -> Any:
+        return implies(s.tlb[vm] and not before.tlb[vm], vm == actor)
+
+
+@attrs.frozen
+class Filled:
+    full: bool = False
+
+
+class SaysNothing(Pot):
+    """Laws that no design breaks, whatever it does; and one that a method breaks, if it is another."""
+
+    def fill(self, vm: Vm) -> Filled:
+        require(self.may_fill(vm))
+        self.cells[vm] = Cell(True, 1)
+        return Filled(True)
+
+    def may_fill(self, vm: Vm) -> bool:
+        return not self.cells[vm].full
+
+    @law("RES-2", "A cell is full or not.")
+    def full_or_not(s: "SaysNothing", vm: Vm) -> Any:
+        return implies(s.cells[vm].number == 1, s.cells[vm].full or not s.cells[vm].full)
+
+    @law("RES-2", "Whoever fills a cell has filled it or not.")
+    def filled_or_not(s: "SaysNothing", before: "SaysNothing", outcome: Filled, vm: Vm) -> Any:
+        return s.cells[vm] == before.cells[vm] or s.cells[vm] != before.cells[vm]
+
+    @law("RES-2", "A cell that is not full can be filled.")
+    def can_be_filled(s: "SaysNothing", vm: Vm) -> Any:
+        return s.cells[vm].full or s.may_fill(vm)

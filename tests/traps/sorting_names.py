@@ -1,6 +1,6 @@
 """Names are put in order by a builtin.
 
-Expected: refused: is not known, or not part of the language
+Expected: refused: sorted() is no word of the language
 """
 from typing import Any
 

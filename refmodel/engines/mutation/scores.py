@@ -93,7 +93,7 @@ def kept(file: Path) -> dict[str, Score]:
         raise BadDesign(f"{file}: no file of scores ({type(why).__name__}: {why})") from None
 
 
-def keep(file: Path, score: Score) -> None:
-    """Put a score into a file, in the place of an earlier one of that name."""
+def with_score(file: Path, score: Score) -> str:
+    """What a file of scores is to hold: those that it has, and this one, in the place of an earlier one of that name."""
     scores = {**kept(file), score.key: score}
-    file.write_text(json.dumps({name: attrs.asdict(scores[name]) for name in sorted(scores)}, indent=1) + "\n")
+    return json.dumps({name: attrs.asdict(scores[name]) for name in sorted(scores)}, indent=1) + "\n"
