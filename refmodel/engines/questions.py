@@ -125,6 +125,16 @@ class Solver:
             _Ears.listener(Question(_Ears.about, says, (*self._terms, z3.Or(failing))))
         return found
 
+    def core(self, terms: Sequence[Term], says: str) -> list[Term] | None:
+        """Those of these terms that cannot all hold, or None if they can, or nobody knows; ``says`` is the claim that follows."""
+        marks = {number_of(self._mark(t)): t for t in terms}
+        if self._solver.check(*(self._marks[number_of(t)][0] for t in terms)) != z3.unsat:
+            return None
+        found = [marks[number_of(m)] for m in self._solver.unsat_core() if number_of(m) in marks]
+        if _Ears.listener is not None:
+            _Ears.listener(Question(_Ears.about, says, (*self._terms, *found)))
+        return found
+
     def _core(self, conditions: Sequence[Term], denied: Term) -> list[Term] | None:
         marks = {number_of(self._mark(t)): t for t in conditions}
         asked = self._mark(denied)
