@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from refmodel.cli.common import _address
 from refmodel.engines import induction
 from refmodel.engines import spread as spreading
 from refmodel.engines.judgements import INITIAL
@@ -24,6 +25,7 @@ from refmodel.engines.spread import Where, spread
 from refmodel.language import BadDesign
 from refmodel.language.design import Outline, outline
 from refmodel.oracle.trace.telling import lines
+from tests.commands import refmodel as command
 from tests.designs import small
 
 ROOT = Path(__file__).parent.parent
@@ -180,3 +182,14 @@ def test_a_proof_whose_process_dies_is_made_again_and_given_up_if_that_dies_too(
     else:
         with pytest.raises(BadDesign, match="Pot: a process was ended from outside before it had proved fill"):
             induction.prove(design, processes=2)
+
+
+@pytest.mark.parametrize("address", ["foo", "tcp://", "10.0.0.1", "tcp://host:port", "tcp://host:1 --jobs"])
+def test_what_is_no_address_is_refused_before_the_work(address: str) -> None:
+    done = command("check", "ept", "--on", address)
+    assert done.returncode == 2 and "not the address of a Dask scheduler" in done.stderr and not done.stdout
+
+
+@pytest.mark.parametrize("address", ["tcp://10.0.0.1:8786", "scheduler:8786", "tls://[::1]:8786"])
+def test_an_address_is_one(address: str) -> None:
+    assert _address(address) == address

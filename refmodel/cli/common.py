@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -136,7 +137,15 @@ KnownFile = Annotated[Path | None, typer.Option("--known", help="a TOML file of 
 Coverage = Annotated[bool, typer.Option("--exercised", help="also print which events were reported, and which clauses none of them "
                                                             "can break")]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="processes that share the work", min=1)]
-On = Annotated[str | None, typer.Option("--on", help="the address of a Dask scheduler whose workers share the work")]
+def _address(given: str | None) -> str | None:
+    """The address of a scheduler as it was given; ``BadDesign`` if it is none."""
+    if given is None or re.fullmatch(r"(?:[a-z]+://)?(?:[\w.-]+|\[[\da-fA-F:]+\]):\d{1,5}", given):
+        return given
+    raise BadDesign(f"--on {given}: not the address of a Dask scheduler; expected one such as tcp://10.0.0.1:8786")
+
+
+On = Annotated[str | None, typer.Option("--on", help="the address of a Dask scheduler whose workers share the work",
+                                        callback=_address)]
 out = Output(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
 err = Output(stderr=True, highlight=False, emoji=False)
 
