@@ -46,7 +46,8 @@ AS_MET = {
     "grant_for_reading_mapped_for_a_device_to_write": (4, "ISO-1"), "grant_for_reading_mapped_for_a_device_to_read": None,
     "grant_revoked_while_mapped_for_a_device": (5, "ISO-1"), "grant_ballooned_while_mapped_for_a_device": (5, "ISO-1"),
     "grant_sent_and_written_to_by_a_device": (10, "EQV-4"), "grant_sent_again_after_a_device": None,
-    "private_and_borrowed": (5, "ISO-5"), "private_and_mapped_for_a_borrowers_device": (5, "ISO-5"), "private_no_more_and_borrowed": None,
+    "private_and_borrowed": (5, "ISO-5"), "private_and_mapped_for_a_borrowers_device": (5, "ISO-5"),
+    "private_no_more_and_borrowed": None,
     "private_while_still_borrowed": (5, "ISO-1"), "private_when_borrowed_no_more": None,
     "private_and_stored_to_by_the_monitor": (5, "ISO-5")}
 """Where each deviates, and from what."""
