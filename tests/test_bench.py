@@ -14,11 +14,13 @@ from refmodel.language import outline
 from refmodel.report.explaining import EFF_3
 from tests.commands import refmodel
 
-BETTER = {"cve-2021-3656", "cve-2021-22543", "linux-13ddaf26be32", "xsa-214"}
+BETTER = {"cve-2020-29374", "cve-2021-3656", "cve-2021-22543", "cve-2024-26990", "linux-13ddaf26be32", "xsa-214"}
 """Found by another clause than the catalogue's. VMSAVE on a machine address is a wrong store first (EQV-1), to whomever's frame;
 that a slot has two readers breaks the record of them (RES-2) some steps before a store is lost; with XSA-214 a guest's own entry
 leads elsewhere than the guest wrote (EQV-2) one step before the frame is another VM's. CVE-2021-22543 maps a device's page
-without its driver's knowledge (RES-1) in as few steps as it maps one writable that is not (ISO-1)."""
+without its driver's knowledge (RES-1) in as few steps as it maps one writable that is not (ISO-1).
+CVE-2020-29374 lets a device reach a page that is not its guest's alone (ISO-2) before it reads what is old (EQV-1).
+CVE-2024-26990 leaves an entry more rights than the p2m gives (ISO-1) before a store goes unlogged (EQV-4)."""
 
 
 HISTORICAL = [name for name, mutant in MUTANTS.items() if mutant.entry]

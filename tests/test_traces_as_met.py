@@ -35,7 +35,21 @@ AS_MET = {
     "placed_page_taken_for_clean": (7, "ISO-1"), "placed_page_written_back": None,  # Linux, commit dcf7fe9d8976
     "flush_of_another_range": (11, "ISO-3"), "flush_of_the_range": None,  # KVM, flush of a disconnected page table
     "written_back_to_anothers_slot": (10, "RES-1"), "written_back_to_its_own_slot": None,  # Linux, commit 04fc7816089c
-    "iommu_page_larger_than_pinned": (6, "ISO-1"), "iommu_page_as_pinned": None}  # KVM on POWER, commit 76fa4975f3ed
+    "iommu_page_larger_than_pinned": (6, "ISO-1"), "iommu_page_as_pinned": None,  # KVM on POWER, commit 76fa4975f3ed
+    "slot_read_only_and_mapped_for_a_device": (3, "ISO-1"), "slot_read_only_and_mapped_for_reading": None,  # KVM, d47510e295c0
+    "slot_read_only_and_still_mapped_for_a_device": (4, "ISO-1"), "slot_read_only_once_unmapped_for_devices": None,
+    # What was seen of a page before does not make a later store to it lawful.
+    "slot_read_only_and_stored_to_after_a_load": (4, "ISO-1"), "slot_read_only_given_again_and_stored_to": (5, "ISO-1"),
+    "slot_writable_again_and_stored_to": None,
+    # The IOMMU maps what was granted, for devices of the borrower's.
+    "grant_mapped_for_a_device": None, "grant_mapped_elsewhere_for_a_device": (5, "ISO-1"),
+    "grant_for_reading_mapped_for_a_device_to_write": (4, "ISO-1"), "grant_for_reading_mapped_for_a_device_to_read": None,
+    "grant_revoked_while_mapped_for_a_device": (5, "ISO-1"), "grant_ballooned_while_mapped_for_a_device": (5, "ISO-1"),
+    "grant_sent_and_written_to_by_a_device": (10, "EQV-4"), "grant_sent_again_after_a_device": None,
+    "private_and_borrowed": (5, "ISO-5"), "private_and_mapped_for_a_borrowers_device": (5, "ISO-5"),
+    "private_no_more_and_borrowed": None,
+    "private_while_still_borrowed": (5, "ISO-1"), "private_when_borrowed_no_more": None,
+    "private_and_stored_to_by_the_monitor": (5, "ISO-5")}
 """Where each deviates, and from what."""
 
 

@@ -67,8 +67,9 @@ def store(k: Knowledge, event: Store) -> None:
         write(k, event.vm, key, offset, bits, mask)
         if event.by == "guest":
             reported.access(k, event.cpu, key, write=True)
-        else:
-            reported.from_outside(k, key)
+        at = reached(k, *key)
+        if event.by == "monitor" or at[0] != event.vm:
+            reported.from_outside(k, at)
 
 
 def _copy_is_good_no_more(k: Knowledge, key: Key) -> None:

@@ -97,13 +97,21 @@ def _translations_broken(k: Knowledge, key: Key) -> Deviates | None:
     for each in lingering:
         if (law := _cached_wrong(k, key, each.derived)) is not None:
             return deviates(law, key, STALE)
-    if dma is not None:
-        for_reading = Derived(dma.present, dma.mfn)  # the IOMMU lets devices write to what is logged or tracked
-        law = (with_translation(table, key, for_reading, lambda: _wrong(k, key))
-               or with_translation(table, key, dma, lambda: _wrong(k, key, TRANSLATIONS[:2])))
-        if law is not None:
-            return deviates(law, key, BY_DEVICES)
+    if dma is not None and (law := _device_wrong(k, key, dma)) is not None:
+        return deviates(law, key, BY_DEVICES)
     return None
+
+
+def _device_wrong(k: Knowledge, key: Key, dma: Derived) -> Law | None:
+    """What is wrong with what the IOMMU maps. A page that is borrowed leads its borrower's devices where the grant says."""
+    table, grant = k.tables["derived"], k.tables["grants"].told(key)
+    for_reading = Derived(dma.present, dma.mfn)  # the IOMMU lets devices write to what is logged or tracked
+    found: Law | None = with_translation(table, key, dma, lambda: _wrong(k, key, TRANSLATIONS[:2]))
+    if grant is None or not grant.present:
+        return with_translation(table, key, for_reading, lambda: _wrong(k, key)) or found
+    if dma.writable and not grant.writable:
+        return BORROWED[0]
+    return with_translation(k.tables["borrowed"], key, for_reading, lambda: _wrong(k, key, BORROWED)) or found
 
 
 def _cached_wrong(k: Knowledge, key: Key, cached: Derived) -> Law | None:

@@ -196,6 +196,7 @@ class Knowledge:
         page.plain = not (
             (derived is not None and not derived.writable) or key in self.table_pages or key in self.borrowers.holders
             or ((grant := tables["grants"].get(key)) is not None and grant.present)
+            or (bool(self.memory_slots) and self.is_read_only(key))
             or (entry is not None and not (entry.mapped and entry.writable and tables["sent"].find(key) in CALM)))
 
     def bounded(self, most: int) -> bool:
@@ -295,6 +296,11 @@ class Knowledge:
         """The translations of a page that are installed, for processors or devices, or may still be cached."""
         dma = self.tables["dma"].told(key)
         return [*self.processors_translations(key), *([dma] if dma is not None and dma.present else [])]
+
+    def devices_may_write(self, key: Key) -> bool:
+        """Whether the IOMMU lets any device write to a page: one of its VM's, or of a VM that borrows it."""
+        found = (self.tables["dma"].told(page) for page in (key, *self.borrowers.of(key)))
+        return any(dma is not None and dma.writable for dma in found)
 
     def processors_translations(self, key: Key) -> list[Any]:
         """Those without what devices may do."""

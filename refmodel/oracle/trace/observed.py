@@ -54,6 +54,18 @@ def borrowed_entries_lead_where_grants_say(s: Observed, vm: Vm, gfn: Gfn) -> Any
                    and implies(entry.writable, grant.writable and backing.writable))
 
 
+@law("ISO-5", "No other VM has a translation of a page that is private to its VM.")
+def private_pages_are_not_borrowed(s: Observed, vm: Vm, gfn: Gfn) -> Any:
+    grant = s.grants[vm, gfn]
+    return implies(grant.present and grant.vm != vm and s.borrowed[vm, gfn].present, not s.private[grant.vm, grant.gfn])
+
+
+@law("ISO-5", "The IOMMU maps a page that is private to its VM for no other VM's devices.")
+def private_pages_are_no_borrowers_devices(s: Observed, vm: Vm, gfn: Gfn) -> Any:
+    grant = s.grants[vm, gfn]
+    return implies(grant.present and grant.vm != vm and s.dma[vm, gfn].present, not s.private[grant.vm, grant.gfn])
+
+
 @law("EQV-5", "While writes to a page are tracked, nobody may write to it unseen.")
 def tracked_pages_are_read_only(s: Observed, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.tracked[vm, gfn], not s.p2m[vm, gfn].writable)
@@ -81,7 +93,8 @@ STATES: tuple[Law, ...] = (
     isolation.a_backing_frame_is_owned_or_shared, isolation.a_shared_frame_is_read_only, accounting.frames_are_conserved,
     equivalence.memory_is_the_bare_machines, memory.swapped_pages_are_the_bare_machines, memory.clean_pages_are_their_copies,
     memory.slots_are_counted, memory.slots_are_conserved, memory.promises_are_of_zeroes, memory.unmarked_pages_are_there,
-    memory.unmarked_pages_are_protected, tracked_pages_are_read_only, borrowed_entries_lead_where_grants_say)
+    memory.unmarked_pages_are_protected, tracked_pages_are_read_only, borrowed_entries_lead_where_grants_say,
+    private_pages_are_not_borrowed, private_pages_are_no_borrowers_devices)
 STEPS: tuple[Law, ...] = (isolation.a_new_page_holds_nothing, isolation.shared_frames_hold_what_they_held,
                           isolation.memory_changes_by_its_owner_only)
 COUNTS: tuple[Law, ...] = (accounting.reference_counts_are_exact, accounting.balloon_sizes_are_exact)

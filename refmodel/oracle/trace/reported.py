@@ -57,7 +57,7 @@ def _wrong(k: Knowledge, law: Law, key: Key, arguments: tuple[int, ...], cached:
 SLOTS = ("ISO-1", "slots_limit_rights", "Nobody writes to memory of a slot that guests may only read.")
 DEVICES = ("ISO-1", "devices_go_by_the_iommu", "A device reaches a page only as the IOMMU maps it, as far as that is reported.")
 PRIVATE = ("ISO-5", "private_pages_are_their_vms",
-           "Neither the monitor nor a device may write to a page that is private to its VM.")
+           "Neither the monitor, nor a device, nor another VM may write to a page that is private to its VM.")
 
 
 def within_its_slot(k: Knowledge, key: Key) -> None:

@@ -126,7 +126,7 @@ ROWS: tuple[Row, ...] = (
         "ISO-3 RES-2", "KVM kvm_tdp_mmu_spte_changed to a table, the sptep of kvm_mmu_set_spte"),
     # translations
     Row(e.Map, translations.map_, "bare_memory borrowed derived executable frames lingering memory p2m slots",
-        "ISO-1 ISO-2 ISO-3 EQV-1 EQV-4 EQV-5",
+        "ISO-1 ISO-2 ISO-3 ISO-5 EQV-1 EQV-4 EQV-5",
         "KVM kvm_tdp_mmu_spte_changed, kvm_mmu_set_spte; Xen SET_P2M_ENTRY; OpenVMM map range"),
     Row(e.Split, translations.split, "",
         "ISO-1", "KVM kvm_mmu_split_huge_page; Xen SUPERPAGE_SPLINTER"),
@@ -168,7 +168,7 @@ ROWS: tuple[Row, ...] = (
     Row(e.SwapIn, mechanisms.swap_in, "bare_memory frames memory p2m slots",
         "ISO-1 ISO-3 RES-2 EQV-1", "KVM kvm_try_async_get_page, kvm_async_pf_completed"),
     Row(e.Grant, mechanisms.grant_, "grants",
-        "ISO-1", "Xen MEM_PAGE_GRANT_MAP", fills=True),
+        "ISO-1 ISO-5", "Xen MEM_PAGE_GRANT_MAP", fills=True),
     Row(e.Revoke, mechanisms.revoke, "grants",
         "ISO-1", "Xen MEM_PAGE_GRANT_UNMAP", fills=True),
     Row(e.Alias, mechanisms.alias, "grants",

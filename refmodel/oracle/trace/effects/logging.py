@@ -59,9 +59,8 @@ def send(k: Knowledge, event: e.Send) -> None:
         k.state.destination[key] = k.page(*key).copy()
         if k.backing(key) is not None:
             rest(k, key)
-        dma = k.tables["dma"].told(key)
         if k.state.sent.find(key) not in (None, Sent.MARKED):
-            k.state.sent[key] = Sent.TAKEN if dma is not None and dma.writable else Sent.THERE
+            k.state.sent[key] = Sent.TAKEN if k.devices_may_write(key) else Sent.THERE
 
 
 def resume(k: Knowledge, event: e.Resume) -> None:
@@ -114,8 +113,7 @@ def _not_there(k: Knowledge, key: Key, why: str) -> None:
 
 def _compared(k: Knowledge, key: Key) -> None:
     """A page that was sent is there as the bare machine has it."""
-    dma = k.tables["dma"].told(key)
-    if k.marks_late or (dma is not None and dma.writable):
+    if k.marks_late or k.devices_may_write(key):
         if k.state.destination[key] != k.page(*key):
             k.unless_silent(deviates(memory.unmarked_pages_are_there, key), about(k, key), contents=True)
         return

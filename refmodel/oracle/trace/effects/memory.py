@@ -151,7 +151,7 @@ def report(k: Knowledge, event: e.Report) -> None:
 
 def convert(k: Knowledge, event: e.Convert) -> None:
     key = event.vm, event.gfn
-    if k.translations(key):
+    if any(k.translations(page) for page in (key, *k.borrowers.of(key))):
         why = "a translation leads to what it was before"
         k.unless_silent(deviates(contract.derived_entries_lead_where_the_p2m_says, key, why), about(k, key))
     with k.judging(about(k, key, actor=event.vm)):
@@ -209,8 +209,9 @@ def slot_add(k: Knowledge, event: e.SlotAdd) -> None:
 
 
 def _read_only_now(k: Knowledge, key: Key) -> None:
-    """Nobody may write to a page any more: neither by a translation that is installed nor by one that is cached."""
-    if any(each.writable for each in k.processors_translations(key)):
+    """Nobody may write to a page any more: by no translation that is installed or cached, and by no device."""
+    k.look(key)
+    if any(each.writable for each in k.translations(key)):
         reported.within_its_slot(k, key)
 
 

@@ -202,10 +202,11 @@ def dma_map(k: Knowledge, event: e.DmaMap) -> None:
         k.alike.clear()
     with k.judging(about(k, key, frames=(event.mfn,))):
         k.state.dma[key] = new = Derived(True, event.mfn, event.writable)
-        if k.backing(key) is None:
+        if k.backing(key) is None and guest.reached(k, *key) == key:
             place(k, key, new)
     if event.writable:
-        reported.from_outside(k, key)
+        reported.within_its_slot(k, key)
+        reported.from_outside(k, guest.reached(k, *key))
 
 
 def dma_unmap(k: Knowledge, event: e.DmaUnmap) -> None:

@@ -39,7 +39,7 @@ class Store(Event, tag="store", kw_only=True):
 
     def judge(self, k: Knowledge) -> None:
         page = k.pages.get((self.vm, self.gpa >> 12))
-        if page is None or not page.plain or self.size != 8 or self.gpa & 7 or self.value >> 64:
+        if page is None or not page.plain or self.size != 8 or self.by != "guest" or self.gpa & 7 or self.value >> 64:
             k.store(self)
         else:
             page.words[self.gpa & 0xFFF] = self.value

@@ -1,0 +1,24 @@
+"""CVE-2019-11487 (Linux, commit 15fab63e1e57): references to a page were counted in too few bits, and nobody looked.
+
+Whoever made enough of them brought the count to zero again, and the page was freed while it was in use.
+"""
+
+import attrs
+
+from refmodel.designs import PluggedBlocks
+from refmodel.machine.names import Gfn, Mfn, Vm
+
+ENTRY, CLAUSE = "D09", "RES-1"
+
+MOST = 2
+"""How far the count goes. Linux's has 32 bits; the run is the same, and longer."""
+
+
+class Bug(PluggedBlocks):
+    """A count of references that is at its end begins at zero again."""
+
+    def join(self, vm: Vm, gfn: Gfn, mfn: Mfn) -> None:
+        super().join(vm, gfn, mfn)
+        frame = self.frames[mfn]
+        if frame.references > MOST:
+            self.frames[mfn] = attrs.evolve(frame, references=0)

@@ -1,0 +1,25 @@
+"""CVE-2024-26990 (KVM, commit 2673dfb591a3): entries that a guest's guest uses were not write-protected for the dirty log.
+
+Their dirty flags were cleared instead, which processors do not use there. What L2 stored from then on was not logged.
+"""
+
+from refmodel.designs import Nested
+from refmodel.machine.names import Gfn, Vm
+from refmodel.mmu.nested import NestedMmu
+from refmodel.mmu.shadow import ShadowEntry
+from refmodel.monitor.dirty_logging import DirtyLogging
+
+ENTRY, CLAUSE = "D10", "EQV-4"
+
+
+class NestedLogged(DirtyLogging, NestedMmu):
+    """EPT on EPT, over a dirty log."""
+
+    geometry = Nested.geometry
+
+
+class Bug(NestedLogged):
+    """A page is write-protected for the log in the tables of L1, and not in those that were composed for L2."""
+
+    def protect(self, vm: Vm, gfn: Gfn) -> None:
+        self.ept01[vm, gfn] = ShadowEntry()
