@@ -49,7 +49,8 @@ AS_MET = {
     "private_and_borrowed": (5, "ISO-5"), "private_and_mapped_for_a_borrowers_device": (5, "ISO-5"),
     "private_no_more_and_borrowed": None,
     "private_while_still_borrowed": (5, "ISO-1"), "private_when_borrowed_no_more": None,
-    "private_and_stored_to_by_the_monitor": (5, "ISO-5")}
+    "private_and_stored_to_by_the_monitor": (5, "ISO-5"),
+    "private_and_shared": (5, "ISO-5"), "private_no_more_and_shared": None}
 """Where each deviates, and from what."""
 
 

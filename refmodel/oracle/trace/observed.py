@@ -13,6 +13,7 @@ from refmodel.language import NOTHING, Law, Total, implies, law
 from refmodel.laws import accounting, contract, equivalence, isolation, memory
 from refmodel.machine.names import Gfn, Mfn, Vm
 from refmodel.mmu.contract import Derived
+from refmodel.monitor.frames import Use
 
 
 @attrs.frozen
@@ -66,6 +67,12 @@ def private_pages_are_no_borrowers_devices(s: Observed, vm: Vm, gfn: Gfn) -> Any
     return implies(grant.present and grant.vm != vm and s.dma[vm, gfn].present, not s.private[grant.vm, grant.gfn])
 
 
+@law("ISO-5", "A page that is private to its VM lies in no frame that several pages share.")
+def private_pages_are_not_shared(s: Observed, vm: Vm, gfn: Gfn) -> Any:
+    entry = s.p2m[vm, gfn]
+    return implies(s.private[vm, gfn] and entry.resident, s.frames[entry.mfn].use != Use.SHARED)
+
+
 @law("EQV-5", "While writes to a page are tracked, nobody may write to it unseen.")
 def tracked_pages_are_read_only(s: Observed, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.tracked[vm, gfn], not s.p2m[vm, gfn].writable)
@@ -94,7 +101,7 @@ STATES: tuple[Law, ...] = (
     equivalence.memory_is_the_bare_machines, memory.swapped_pages_are_the_bare_machines, memory.clean_pages_are_their_copies,
     memory.slots_are_counted, memory.slots_are_conserved, memory.promises_are_of_zeroes, memory.unmarked_pages_are_there,
     memory.unmarked_pages_are_protected, tracked_pages_are_read_only, borrowed_entries_lead_where_grants_say,
-    private_pages_are_not_borrowed, private_pages_are_no_borrowers_devices)
+    private_pages_are_not_borrowed, private_pages_are_no_borrowers_devices, private_pages_are_not_shared)
 STEPS: tuple[Law, ...] = (isolation.a_new_page_holds_nothing, isolation.shared_frames_hold_what_they_held,
                           isolation.memory_changes_by_its_owner_only)
 COUNTS: tuple[Law, ...] = (accounting.reference_counts_are_exact, accounting.balloon_sizes_are_exact)
