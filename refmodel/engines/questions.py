@@ -119,7 +119,7 @@ class Solver:
     def cores(self, claims: Sequence[tuple[Sequence[Term], Term]], says: str) -> list[list[Term] | None]:
         """For each of several conditions and a denied claim: those of the conditions with which the denied claim cannot hold, or
         None if it can, or nobody knows. The listener is given what cannot hold as one question."""
-        found = [self._core(conditions, denied) for conditions, denied in claims]
+        found = [self._with_conditions_only(conditions, denied) for conditions, denied in claims]
         failing = [z3.And(*core, denied) for (_, denied), core in zip(claims, found, strict=True) if core is not None]
         if failing and _Ears.listener is not None:
             _Ears.listener(Question(_Ears.about, says, (*self._terms, z3.Or(failing))))
@@ -127,18 +127,19 @@ class Solver:
 
     def core(self, terms: Sequence[Term], says: str) -> list[Term] | None:
         """Those of these terms that cannot all hold, or None if they can, or nobody knows; ``says`` is the claim that follows."""
-        marks = {number_of(self._mark(t)): t for t in terms}
-        if self._solver.check(*(self._marks[number_of(t)][0] for t in terms)) != z3.unsat:
-            return None
-        found = [marks[number_of(m)] for m in self._solver.unsat_core() if number_of(m) in marks]
-        if _Ears.listener is not None:
+        found = self._core(terms)
+        if found is not None and _Ears.listener is not None:
             _Ears.listener(Question(_Ears.about, says, (*self._terms, *found)))
         return found
 
-    def _core(self, conditions: Sequence[Term], denied: Term) -> list[Term] | None:
-        marks = {number_of(self._mark(t)): t for t in conditions}
-        asked = self._mark(denied)
-        if self._solver.check(*(self._marks[number_of(t)][0] for t in conditions), asked) != z3.unsat:
+    def _with_conditions_only(self, conditions: Sequence[Term], denied: Term) -> list[Term] | None:
+        core = self._core([*conditions, denied])
+        given = set(map(number_of, conditions))
+        return None if core is None else [t for t in core if number_of(t) in given]
+
+    def _core(self, terms: Sequence[Term]) -> list[Term] | None:
+        marks = {number_of(self._mark(t)): t for t in terms}
+        if self._solver.check(*(self._marks[number_of(t)][0] for t in terms)) != z3.unsat:
             return None
         return [marks[number_of(m)] for m in self._solver.unsat_core() if number_of(m) in marks]
 
