@@ -64,7 +64,9 @@ def prove_progress(design: Outline, known: dict[str, Sequence[Formula]] | None =
     if not design.pending:
         return ()
     with joined(design), rarely_collected():
-        laws = (known if known is not None else {}).setdefault(BASE, formulas(design, BASE))
+        laws = known[BASE] if known and BASE in known else formulas(design, BASE)
+        if known is not None:
+            known[BASE] = laws
         found = []
         for each in design.pending:
             with about(each.until, each.name):
