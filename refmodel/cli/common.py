@@ -137,6 +137,8 @@ KnownFile = Annotated[Path | None, typer.Option("--known", help="a TOML file of 
 Coverage = Annotated[bool, typer.Option("--exercised", help="also print which events were reported, and which clauses none of them "
                                                             "can break")]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="processes that share the work", min=1)]
+
+
 def _address(given: str | None) -> str | None:
     """The address of a scheduler as it was given; ``BadDesign`` if it is none."""
     if given is None or re.fullmatch(r"(?:[a-z]+://)?(?:[\w.-]+|\[[\da-fA-F:]+\]):\d{1,5}", given):

@@ -24,7 +24,7 @@ import z3
 from refmodel.engines.collecting import rarely_collected
 from refmodel.engines.connectives import conj, disj, negation
 from refmodel.engines.formulas import Formula, formula, formulas
-from refmodel.engines.hypotheses import FAR, FARTHEST, NEAR, Hypotheses
+from refmodel.engines.hypotheses import FAR, FARTHEST, NEAR
 from refmodel.engines.paths import Path, real
 from refmodel.engines.prover import Induction
 from refmodel.engines.questions import TIMEOUT, Solver, about
@@ -188,12 +188,12 @@ class _Ending:
     def _knowing(self, rounds: int) -> Solver:
         """A solver that knows what the laws say so far from what anything has looked at, and that the condition holds."""
         if rounds not in self._solvers:
-            hypotheses = self._near() if rounds == NEAR else self._known_nearer(rounds)
-            if rounds == FAR:
-                hypotheses.go_far()
-            elif rounds == FARTHEST:
-                hypotheses.go_farthest()
-            self._solvers[rounds] = Solver(*hypotheses.asserted, self._before, *self._real, timeout=TIMEOUT)
+            if rounds == NEAR:
+                self._look()
+            else:
+                self._knowing(rounds - 1)  # the rest is added to what is known a step nearer
+                self._hypotheses.go_far() if rounds == FAR else self._hypotheses.go_farthest()
+            self._solvers[rounds] = Solver(*self._hypotheses.asserted, self._before, *self._real, timeout=TIMEOUT)
         return self._solvers[rounds]
 
     def _know_anew(self) -> None:
@@ -201,13 +201,8 @@ class _Ending:
         self._hypotheses = self.induction.hypotheses(BASE)
         self._solvers: dict[int, Solver] = {}
 
-    def _known_nearer(self, rounds: int) -> Hypotheses:
-        """What is known a step nearer, to which the rest is added."""
-        self._knowing(rounds - 1)
-        return self._hypotheses
-
-    def _near(self) -> Hypotheses:
-        """What the laws say of what the condition and the paths look at."""
+    def _look(self) -> None:
+        """Assume what the laws say of what the condition and the paths look at."""
         paths = [*self.applying, *self.paths]
         self._hypotheses.admit([*self.reading.lookups.values(), *(x for path in paths for x in path.lookups.values())],
                                [*self.reading.counts.values(), *(c for path in paths for c in path.counts.values())])
@@ -216,7 +211,6 @@ class _Ending:
             if {*first.law.names} <= {*self.ended.law.names}:
                 self._hypotheses.instantiate(first, [own[name] for name, _ in first.law.names], NEAR)
         self._hypotheses.saturate()
-        return self._hypotheses
 
 
 def _with_what_they_wait_for(judged: Sequence[Progress]) -> tuple[Progress, ...]:

@@ -96,8 +96,7 @@ class _Pair:
         if all(any(kind.name in end.written for kind in known) for end in ends):
             vm = self.op.actor(sides[0].arguments).term
             self.goals += [goal for kind in known for goal in _alike_after(reading, kind, vm, [end.after for end in ends])]
-        self.taken = [term for end in ends for term in end.conditions]
-        self.given = [*self.taken, *(_same(*shown) if meant and final else ())]
+        self.given = [*(term for end in ends for term in end.conditions), *(_same(*shown) if meant and final else ())]
 
     def is_possible(self, alike: _Alike) -> bool:
         """Whether nothing is known against it."""
@@ -108,7 +107,7 @@ class _Pair:
         differs = z3.Or([z3.Not(goal) for goal in self.goals])
         if alike.never([*self.given, differs], "the VM is shown the same, and knows the same"):
             return ""
-        return f"{self.op.name}: what is shown, or known afterwards, may differ"
+        return f"{self.op.name}: what is shown, or known afterwards, may differ, or the solver gave up"
 
 
 def _alike_after(reading: Symbolic, kind: TableKind, vm: Term, states: Sequence[Any]) -> Iterator[Term]:
