@@ -1,4 +1,4 @@
-"""``refmodel explore``: take a design step by step."""
+"""``refmodel explore``: take a design step by step, or a trace event by event."""
 
 from __future__ import annotations
 
@@ -15,44 +15,107 @@ from refmodel.engines.stepping import Stepping
 from refmodel.engines.tokens import PREFIX, decode, encode, has_changed, spec_of
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import sizes_of
-from refmodel.report import exploring
+from refmodel.oracle.trace.expressions import evaluate as evaluate_in
+from refmodel.oracle.trace.following import Follower, concerned_in
+from refmodel.oracle.trace.judge import judge_trace
+from refmodel.report import exploring, pages, trace_stories
 
 
 @app.command()
 def explore(
-    design: Annotated[str, typer.Argument(help="a design, as check takes it, or the token of a run to begin with",
-                                          autocompletion=completion.designs)],
+    design: Annotated[str, typer.Argument(help="a design, as check takes it; the token of a run to begin with; or a trace, as "
+                                               "judge takes it", autocompletion=completion.designs)],
     geometry: Annotated[str | None, typer.Option(help="other numbers of names than the design's own, such as Vm=2,Mfn=4")] = None,
     html: Annotated[Path | None, typer.Option("--html", help="write a page to step through to this file instead")] = None,
-    states: Annotated[int, typer.Option(help="states on the page", min=1, max=5000)] = exploring.STATES,
+    states: Annotated[int | None, typer.Option(help=f"states of a design on the page: {exploring.STATES} unless another number is "
+                                                    "given", min=1, max=5000)] = None,
+    line: Annotated[int | None, typer.Option(help="of a trace: the line to begin at; without it, the one that deviates, or the "
+                                                  "first", min=1)] = None,
+    about: Annotated[str | None, typer.Option(help="of a trace: only events about these pages and frames, such as "
+                                                   "'vm 0, gfn 5; mfn 7'")] = None,
+    evaluate: Annotated[list[str] | None, typer.Option(help="of a trace: print what this expression is after the event of the "
+                                                            "line, such as 'p2m[0, 5].mfn == 7'; may be repeated")] = None,
 ) -> None:
-    """Take a design step by step, from power-on or from the end of a run.
+    """Take a design step by step, from power-on or from the end of a run; or a trace event by event.
 
     The explorer lists each step that applies, what it would change, and the law that it would break. It shows the state, for how
-    many names each law claims something, and how soon a law can break. It needs a terminal, and Textual
-    (pip install 'refmodel[explorer]'); the page needs a browser.
+    many names each law claims something, and how soon a law can break. Of a trace it shows what is known after each event, as far
+    as the trace has told. It needs a terminal, and Textual (pip install 'refmodel[explorer]'); the page needs a browser.
 
     Exit status: 0, or 2 for bad input.
     """
+    if is_trace(design):
+        if geometry is not None or states is not None:
+            raise BadDesign(f"--geometry and --states are for designs, and {design} is a trace")
+        to_be_written([html], [design])
+        _explore_trace(design, line, about, evaluate or [], html)
+        return
+    if line is not None or about is not None or evaluate:
+        raise BadDesign(f"--line, --about and --evaluate are for traces, and there is no trace {design}")
     to_be_written([html], files_of(design))
     stepping, spec = _begin(design, geometry)
     if html is not None:
-        found = exploring.graph(stepping, spec, states)
+        found = exploring.graph(stepping, spec, states or exploring.STATES)
         exploring.page(f"Explore {spec}", stepping.design, found, html)
         out.print(f"{html}: {len(found.states)} states of {spec}", soft_wrap=True, markup=False)
         return
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise BadDesign("explore needs a terminal; expected one, or --html FILE for a page")
+    _needs_a_terminal()
     try:
         from refmodel.cli.explorer import Explorer
     except ImportError as why:
-        raise BadDesign(f"explore needs Textual ({why.name} is not installed): pip install 'refmodel[explorer]'; or --html FILE "
-                        f"for a page") from None
+        raise _needs_textual(why) from None
     explorer = Explorer(stepping, spec)
     explorer.run()
     last = encode(spec, stepping.design, stepping.geometry, stepping.run) if stepping.told else None
     for token in dict.fromkeys([*explorer.tokens, *([last] if last else [])]):
         out.print(f"refmodel explore {token}", soft_wrap=True, markup=False)
+
+
+def is_trace(name: str) -> bool:
+    """Whether this is a file that holds a trace, and not the text of a design."""
+    return not name.startswith(PREFIX) and Path(name).is_file() and Path(name).suffix != ".py"
+
+
+def _explore_trace(name: str, line: int | None, about: str | None, expressions: list[str], html: Path | None) -> None:
+    """Take a trace event by event: at a terminal, or one event and its history."""
+    concerned = None if about is None else concerned_in(about)
+    if about is not None and concerned is None:
+        raise BadDesign(f"--about {about}: expected pages and frames, such as 'vm 0, gfn 5; mfn 7'")
+    found = judge_trace(name).deviation
+    at = line or (found.line if found is not None else 1)
+    if html is None and not expressions:
+        _needs_a_terminal()
+        try:
+            from refmodel.cli.trace_explorer import TraceExplorer
+        except ImportError as why:
+            raise _needs_textual(why) from None
+        TraceExplorer(name, at, about or "").run()
+        return
+    follower = Follower(name)
+    followed = follower.at(at)
+    if followed is None:
+        after = f"line {found.line} deviates, and nothing after it is judged" if found is not None and found.line < at else \
+            "there is none"
+        raise BadDesign(f"{name}: --line {at}: expected a line that holds an event; {after}")
+    if expressions:
+        knowledge = follower.knowledge_at(at)
+        assert knowledge is not None
+        for expression in expressions:
+            out.print(f"after line {at}: {expression} is {evaluate_in(knowledge, expression)}", soft_wrap=True, markup=False)
+    if html is not None:
+        story = trace_stories.of_pages(name, concerned or followed.about, at, followed.deviation)
+        pages.write(pages.Page(f"refmodel explore {name}", (f"{name}: what is known up to line {at}",), stories=(story,)), html)
+        out.print(f"{html}: the history of {story.history or 'no page'}, up to line {at}", soft_wrap=True, markup=False)
+
+
+def _needs_a_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadDesign("explore needs a terminal; expected one, or --html FILE for a page")
+
+
+def _needs_textual(why: ImportError) -> BadDesign:
+    return BadDesign(f"explore needs Textual ({why.name} is not installed): pip install 'refmodel[explorer]'; or --html FILE for a "
+                     f"page")
 
 
 def _begin(design: str, geometry: str | None) -> tuple[Stepping, str]:

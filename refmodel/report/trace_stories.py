@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
 
-from refmodel.engines.words import place, shown
-from refmodel.language.kinds import Kind, TableKind
+from refmodel.engines.words import place
+from refmodel.language.kinds import TableKind
 from refmodel.language.tables import NOTHING
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.concerned import LOOKED_AT, OUTLINE
-from refmodel.oracle.trace.contents import Contents
-from refmodel.oracle.trace.deviations import Deviates, Inconsistent
+from refmodel.oracle.trace.following import (
+    CACHED,
+    KIND,
+    MOST_FRAMES,
+    MOST_PAGES,
+    TABLES,
+    Concerned,
+    State,
+    add_names,
+    happens_all_the_same,
+    is_about,
+    known,
+    lines,
+    said,
+)
 from refmodel.oracle.trace.holding import BY_DEVICES, STALE
 from refmodel.oracle.trace.judge import Judge
-from refmodel.oracle.trace.knowledge import Knowledge
-from refmodel.oracle.trace.naming import names_of
-from refmodel.oracle.trace.reading import Source
-from refmodel.oracle.trace.shapes import as_kept
-from refmodel.oracle.trace.tables import Key, Nowhere, Open
 from refmodel.oracle.trace.verdicts import Deviation
-from refmodel.report.pictures import Marked, Picture, State, frame_fields, picture
+from refmodel.report.pictures import Marked, Picture, frame_fields, picture
 from refmodel.report.stories import Change, Story, StoryStep, Verdict
 
 LAST = 25
 """Events of a history that are drawn."""
-MOST_PAGES, MOST_FRAMES = 6, 8
-"""Pages and frames that are drawn."""
 LONGEST = 600
 """Letters of a line that are shown."""
-CACHED = "may_be_cached"
-"""The translations that were taken away and may be cached, as a table."""
 
 
 @attrs.frozen
@@ -45,48 +49,47 @@ class _Drawn:
     tables: tuple[TableKind, ...]
 
 
-DRAWN = _Drawn((*OUTLINE.tables, attrs.evolve(OUTLINE.table("derived"), name=CACHED)))
-KINDS = {kind.name: kind for kind in DRAWN.tables}
-
-
-@attrs.frozen
-class Concerned:
-    """The pages and frames that a deviation is about."""
-
-    pages: tuple[Key, ...]
-    frames: tuple[int, ...]
-
-    def words(self) -> str:
-        of_pages = ", ".join(f"vm {vm}, gfn {gfn}" for vm, gfn in self.pages)
-        return "; ".join(filter(None, [of_pages, ", ".join(f"mfn {mfn}" for mfn in self.frames)]))
+DRAWN = _Drawn(TABLES)
 
 
 def of_trace(name: str, deviation: Deviation) -> Story:
     """The history of what a deviation is about. The file is read again twice, up to there: to see what that is, and for this."""
-    about = _concerned(name, deviation)
+    return of_pages(name, _concerned(name, deviation), deviation.line, deviation)
+
+
+def of_pages(name: str, about: Concerned, line: int, deviation: Deviation | None = None) -> Story:
+    """The history of some pages and frames up to a line; ``deviation`` is what is wrong with that line. Raises ``BadDesign`` for a
+    line that is no event."""
+    title = f"{name}: up to line {line}" if deviation is None else f"{name}: line {line} breaks {deviation.clause}"
+    return Story(title, tuple(_history(name, about, line, deviation)), history=about.words())
+
+
+def _history(name: str, about: Concerned, until: int, deviation: Deviation | None) -> Iterable[StoryStep]:
+    """The last events that are about this."""
     judge, steps = Judge(name), deque[StoryStep](maxlen=LAST)
     before: State = {}
-    for line, text in _lines(name, deviation.line):
+    for line, text in _up_to(name, until):
         event = judge.decode(line, text)
-        last = line == deviation.line
-        shows = last or _is_about(judge.knowledge, event, about)
-        _judge(judge, line, event, text, last)
+        found = deviation if line == until else None
+        shows = found is not None or is_about(judge.knowledge, event, about)
+        _judge(judge, line, event, text, found is not None)
         if shows:
             state = known(judge.knowledge, about)
-            steps.append(_step(line, event, text, state, before, deviation if last else None))
+            steps.append(_step(line, event, text, state, before, found))
             before = state
-    return Story(f"{name}: line {deviation.line} breaks {deviation.clause}", tuple(steps), history=about.words())
+    return steps
 
 
-def _judge(judge: Judge, line: int, event: e.Event, text: bytes, last: bool) -> None:
-    """Judge an event; the last happens though it deviates."""
-    if not last:
+def _up_to(name: str, until: int) -> Iterator[tuple[int, bytes]]:
+    return itertools.takewhile(lambda each: each[0] <= until, lines(name))
+
+
+def _judge(judge: Judge, line: int, event: e.Event, text: bytes, deviates: bool) -> None:
+    """Judge an event; one that deviates happens all the same."""
+    if deviates:
+        happens_all_the_same(judge, event)
+    else:
         judge.one(line, event, text)
-        return
-    judge.finish()
-    judge.knowledge.keeps_what_breaks = True
-    with contextlib.suppress(Deviates, Inconsistent):
-        event.judge(judge.knowledge)
 
 
 def _concerned(name: str, deviation: Deviation) -> Concerned:
@@ -95,81 +98,25 @@ def _concerned(name: str, deviation: Deviation) -> Concerned:
     names = dict(deviation.names)
     pages = [(names["vm"], names["gfn"])] if {"vm", "gfn"} <= set(names) else []
     frames = [names["mfn"]] if "mfn" in names else []
-    for line, text in _lines(name, deviation.line):
+    for line, text in _up_to(name, deviation.line):
         event = judge.decode(line, text)
         last = line == deviation.line
         if last:
-            _add_names(judge.knowledge, event, pages, frames)
+            add_names(judge.knowledge, event, pages, frames)
         _judge(judge, line, event, text, last)
         if last:
-            _add_names(judge.knowledge, event, pages, frames)
+            add_names(judge.knowledge, event, pages, frames)
     return Concerned(tuple(pages[:MOST_PAGES]), tuple(frames[:MOST_FRAMES]))
-
-
-def _add_names(k: Knowledge, event: e.Event, pages: list[Key], frames: list[int]) -> None:
-    near = names_of(k, event)
-    for name in sorted(near.reads | near.writes, key=str):
-        if name[0] == "page" and (name[1], name[2]) not in pages:
-            pages.append((name[1], name[2]))
-        elif name[0] == "frame" and name[1] not in frames:
-            frames.append(name[1])
-    for key in list(pages):
-        entry = k.backing(key)
-        if entry is not None and entry.resident and entry.mfn not in frames:
-            frames.append(entry.mfn)
-
-
-def _is_about(k: Knowledge, event: e.Event, about: Concerned) -> bool:
-    """Whether an event has to do with any of this."""
-    if isinstance(event, e.Header | e.Gap):
-        return True
-    if isinstance(event, e.FlushBegin | e.FlushEnd):
-        return any(key[0] == event.vm and k.lingering.told(key) for key in about.pages)
-    near = names_of(k, event)
-    own = near.reads | near.writes
-    return (any(("page", *key) in own for key in about.pages) or any(("frame", mfn) in own for mfn in about.frames)
-            or any(("vm", key[0]) in near.writes for key in about.pages)
-            or any(first <= number <= last for before, first, last in near.spans
-                   for number in [*(key[1] for key in about.pages if before == ("page", key[0])),
-                                  *(mfn for mfn in about.frames if before == ("frame",))]))
-
-
-def _lines(name: str, last: int) -> Iterator[tuple[int, bytes]]:
-    for first, block in Source(name).blocks():
-        for number, text in enumerate(block.split(b"\n"), first):
-            if number > last:
-                return
-            if text.strip():
-                yield number, text
-
-
-def known(k: Knowledge, about: Concerned) -> dict[str, dict[Any, Any]]:
-    """What is known of these pages and frames, by table; what is as if nothing had happened is left out."""
-    state: dict[str, dict[Any, Any]] = {}
-    for kind in OUTLINE.tables:
-        sorts = [getattr(key, "sort", "") for key in kind.keys]
-        keys: Sequence[Any] = about.pages if sorts == ["Vm", "Gfn"] else about.frames if sorts == ["Mfn"] else ()
-        state[kind.name] = {}
-        for key in keys:
-            value = as_kept(k.tables[kind.name], key)
-            if isinstance(value, bool) and kind.name in ("bare_memory", "destination"):
-                value = Contents(zeroed=value)
-            if value is Open or value is Nowhere:
-                continue
-            if (value.words or value.zeroed) if isinstance(value, Contents) else value != kind.value.default():
-                state[kind.name][key] = value.copy() if isinstance(value, Contents) else value
-    state[CACHED] = {key: cached[-1].derived for key in about.pages if (cached := k.lingering.told(key))}
-    return state
 
 
 def _step(line: int, event: e.Event, text: bytes, state: State, before: State, found: Deviation | None) -> StoryStep:
     """An event, and the state after it."""
     def words(of: State, table: str, key: Any) -> str:
-        return said(KINDS[table].value, of.get(table, {}).get(key))
+        return said(KIND[table].value, of.get(table, {}).get(key))
 
     changed = frozenset((table, key) for table in state for key in {*state[table], *before.get(table, {})}
                         if words(state, table, key) != words(before, table, key))
-    changes = tuple(Change(f"{table.replace('_', ' ')}[{place(KINDS[table], key)}]", words(before, table, key),
+    changes = tuple(Change(f"{table.replace('_', ' ')}[{place(KIND[table], key)}]", words(before, table, key),
                            words(state, table, key)) for table, key in sorted(changed, key=str)[:12])
     verdict, broken, fields = None, frozenset[tuple[str, Any]](), None
     if found is not None:
@@ -202,19 +149,8 @@ def offending(state: State, found: Deviation) -> frozenset[tuple[str, Any]]:
         return frozenset()
     text = [name for name in law.function.__code__.co_names if name in LOOKED_AT[law]]
     tables = [name for name in dict.fromkeys([*text, *sorted(LOOKED_AT[law])]) if key in state.get(name, {})]
-    leading = [name for name in tables if frame_fields(KINDS[name].value)]
+    leading = [name for name in tables if frame_fields(KIND[name].value)]
     return frozenset((name, key) for name in (leading or tables)[:1])
-
-
-def said(kind: Kind, value: Any) -> str:
-    """A value in words; of contents, the first words that are known."""
-    if value is None:
-        return "-"
-    if isinstance(value, Contents):
-        words = [f"{at}: {word if isinstance(word, int) else 'partly known'}" for at, word in sorted(value.words.items())[:2]]
-        more = "; …" if len(value.words) > 2 else ""
-        return "zeroes" if value.zeroed and not words else "{" + "; ".join(words) + more + "}"
-    return shown(kind, value)
 
 
 def of_lines(title: str, lines: Sequence[str], verdict: Verdict) -> Story:

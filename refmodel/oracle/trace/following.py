@@ -1,0 +1,269 @@
+"""A trace taken event by event: which events have to do with some pages and frames, and what is known before and after each."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import attrs
+
+from refmodel.engines.words import place, shown
+from refmodel.language.kinds import Kind, TableKind
+from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace.concerned import OUTLINE
+from refmodel.oracle.trace.contents import Contents
+from refmodel.oracle.trace.deviations import Deviates, Inconsistent
+from refmodel.oracle.trace.judge import Judge
+from refmodel.oracle.trace.knowledge import Knowledge
+from refmodel.oracle.trace.naming import names_of
+from refmodel.oracle.trace.reading import Source
+from refmodel.oracle.trace.shapes import as_kept
+from refmodel.oracle.trace.tables import Key, Nowhere, Open
+from refmodel.oracle.trace.verdicts import Deviation
+
+MOST_PAGES, MOST_FRAMES = 6, 8
+"""Pages and frames that an event is taken to be about."""
+AROUND = 1000
+"""Events that are listed before a line, and from it on."""
+KEPT = 256
+"""Events whose states are kept, so that going back to them takes no time."""
+CACHED = "may_be_cached"
+"""The translations that were taken away and may be cached, as a table."""
+TABLES: tuple[TableKind, ...] = (*OUTLINE.tables, attrs.evolve(OUTLINE.table("derived"), name=CACHED))
+"""The tables of which something may be known."""
+KIND = {kind.name: kind for kind in TABLES}
+State: TypeAlias = dict[str, dict[Any, Any]]
+"""By table: what is known of its entries, but of those that are as if nothing had happened."""
+
+
+@attrs.frozen
+class Concerned:
+    """Some pages, as ``(vm, gfn)``, and frames."""
+
+    pages: tuple[Key, ...]
+    frames: tuple[int, ...]
+
+    def words(self) -> str:
+        of_pages = ", ".join(f"vm {vm}, gfn {gfn}" for vm, gfn in self.pages)
+        return "; ".join(filter(None, [of_pages, ", ".join(f"mfn {mfn}" for mfn in self.frames)]))
+
+
+def concerned_in(words: str) -> Concerned | None:
+    """The pages and frames that ``vm 0, gfn 5; mfn 7`` names; None if it says anything else."""
+    rest = re.sub(r"\bvm\s*(\d+)[\s,]*gfn\s*(\d+)\b|\bmfn\s*(\d+)\b|[\s,;]", "", words)
+    found = re.findall(r"\bvm\s*(\d+)[\s,]*gfn\s*(\d+)\b|\bmfn\s*(\d+)\b", words)
+    if rest or not found:
+        return None
+    return Concerned(tuple((int(vm), int(gfn)) for vm, gfn, _ in found if vm), tuple(int(mfn) for *_, mfn in found if mfn))
+
+
+def lines(name: str) -> Iterator[tuple[int, bytes]]:
+    """The lines of a trace that hold an event, each with its number. Raises ``BadDesign``."""
+    for first, block in Source(name).blocks():
+        for number, text in enumerate(block.split(b"\n"), first):
+            if text.strip():
+                yield number, text
+
+
+# ---------------------------------------------------------------- what an event is about
+
+
+def add_names(k: Knowledge, event: e.Event, pages: list[Key], frames: list[int]) -> None:
+    """Add the pages and frames that an event has to do with, and the frames that these pages are in."""
+    near = names_of(k, event)
+    for name in sorted(near.reads | near.writes, key=str):
+        if name[0] == "page" and (name[1], name[2]) not in pages:
+            pages.append((name[1], name[2]))
+        elif name[0] == "frame" and name[1] not in frames:
+            frames.append(name[1])
+    for key in list(pages):
+        entry = k.backing(key)
+        if entry is not None and entry.resident and entry.mfn not in frames:
+            frames.append(entry.mfn)
+
+
+def is_about(k: Knowledge, event: e.Event, about: Concerned) -> bool:
+    """Whether an event has to do with any of this."""
+    if isinstance(event, e.Header | e.Gap):
+        return True
+    if isinstance(event, e.FlushBegin | e.FlushEnd):
+        return any(key[0] == event.vm and k.lingering.told(key) for key in about.pages)
+    near = names_of(k, event)
+    own = near.reads | near.writes
+    return (any(("page", *key) in own for key in about.pages) or any(("frame", mfn) in own for mfn in about.frames)
+            or any(("vm", key[0]) in near.writes for key in about.pages)
+            or any(first <= number <= last for before, first, last in near.spans
+                   for number in [*(key[1] for key in about.pages if before == ("page", key[0])),
+                                  *(mfn for mfn in about.frames if before == ("frame",))]))
+
+
+# ---------------------------------------------------------------- what is known
+
+
+def known(k: Knowledge, about: Concerned) -> State:
+    """What is known of these pages and frames; what is as if nothing had happened is left out."""
+    state: State = {}
+    for kind in OUTLINE.tables:
+        sorts = [getattr(key, "sort", "") for key in kind.keys]
+        keys: Sequence[Any] = about.pages if sorts == ["Vm", "Gfn"] else about.frames if sorts == ["Mfn"] else ()
+        state[kind.name] = {}
+        for key in keys:
+            value = as_kept(k.tables[kind.name], key)
+            if isinstance(value, bool) and kind.name in ("bare_memory", "destination"):
+                value = Contents(zeroed=value)
+            if value is Open or value is Nowhere:
+                continue
+            if (value.words or value.zeroed) if isinstance(value, Contents) else value != kind.value.default():
+                state[kind.name][key] = value.copy() if isinstance(value, Contents) else value
+    state[CACHED] = {key: cached[-1].derived for key in about.pages if (cached := k.lingering.told(key))}
+    return state
+
+
+def said(kind: Kind, value: Any) -> str:
+    """A value in words; of contents, the first words that are known."""
+    if value is None:
+        return "-"
+    if isinstance(value, Contents):
+        words = [f"{at}: {word if isinstance(word, int) else 'partly known'}" for at, word in sorted(value.words.items())[:2]]
+        more = "; …" if len(value.words) > 2 else ""
+        return "zeroes" if value.zeroed and not words else "{" + "; ".join(words) + more + "}"
+    return shown(kind, value)
+
+
+def entry_texts(state: State) -> dict[str, str]:
+    """What is known in words, by place: ``p2m[vm0, gfn5]`` and ``mapped, mfn7``."""
+    return {f"{table}[{place(KIND[table], key)}]": said(KIND[table].value, value)
+            for table, of_table in state.items() for key, value in of_table.items()}
+
+
+# ---------------------------------------------------------------- event by event
+
+
+class Listed(NamedTuple):
+    """An event in a list."""
+
+    line: int
+    event: str
+    """The line itself."""
+
+
+@attrs.frozen
+class Listing:
+    """Some of the events of a trace."""
+
+    events: tuple[Listed, ...]
+    more_before: int
+    """Events that were asked for too, and come before these."""
+    more_after: bool
+    """Whether the trace goes on."""
+
+
+@attrs.frozen
+class Followed:
+    """One event, with what is known of its pages and frames."""
+
+    line: int
+    event: e.Event
+    text: str
+    about: Concerned
+    before: State
+    after: State
+    deviation: Deviation | None
+    """What is wrong with it. After it nothing is judged."""
+
+    def changes(self) -> list[tuple[str, str, str]]:
+        """The entries that it changed: each place, what was known, and what is."""
+        was, now = entry_texts(self.before), entry_texts(self.after)
+        return [(where, was.get(where, "-"), now.get(where, "-")) for where in sorted({*was, *now})
+                if was.get(where) != now.get(where)]
+
+
+class Follower:
+    """A trace of refmodel's own format, of which any event can be looked at. Going on takes as long as judging what lies between;
+    going back to what was not looked at before takes as long as judging from the beginning."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._seen: dict[int, Followed] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._judge, self._lines = Judge(self.name), lines(self.name)
+        self._done, self._over = 0, False
+
+    def list(self, wanted: str = "", line: int = 1) -> Listing:
+        """The events near a line that have to do with pages and frames, as ``vm 0, gfn 5; mfn 7`` names them; or that contain a
+        text. None comes after the first that deviates. Raises ``BadDesign`` for a line that is no event."""
+        about, judge = concerned_in(wanted), Judge(self.name)
+        before, after, passed = deque[Listed](maxlen=AROUND), list[Listed](), 0
+        for number, text in lines(self.name):
+            event = judge.decode(number, text)
+            if is_about(judge.knowledge, event, about) if about is not None else wanted.encode() in text:
+                if len(after) == AROUND:
+                    return Listing((*before, *after), passed - len(before), True)
+                passed += number < line
+                (before if number < line else after).append(Listed(number, text.decode(errors="replace").strip()))
+            if judge.one(number, event, text) is not None:
+                break
+        return Listing((*before, *after), passed - len(before), False)
+
+    def at(self, line: int) -> Followed | None:
+        """The event of a line; None if there is none, or one before it deviates. Raises ``BadDesign`` for a line that is no
+        event."""
+        if line in self._seen:
+            return self._seen[line]
+        if line <= self._done or self._over:
+            self._begin()
+        for number, text in self._lines:
+            self._done = number
+            event = self._judge.decode(number, text)
+            if number == line:
+                return self._keep(self._look(line, event, text))
+            self._over = number > line or self._judge.one(number, event, text) is not None
+            if self._over:
+                break
+        return None
+
+    def knowledge_at(self, line: int) -> Knowledge | None:
+        """What is known after the event of a line; None where ``at`` gives none."""
+        if self._done != line:
+            self._seen.pop(line, None)
+            if self.at(line) is None:
+                return None
+        return self._judge.knowledge
+
+    def _look(self, line: int, event: e.Event, text: bytes) -> Followed:
+        k, pages, frames = self._judge.knowledge, list[Key](), list[int]()
+        add_names(k, event, pages, frames)
+        before = known(k, Concerned(tuple(pages), tuple(frames)))
+        deviation = self._judge.one(line, event, text)
+        if deviation is not None:
+            self._over = True
+            happens_all_the_same(self._judge, event)
+        add_names(k, event, pages, frames)
+        about = Concerned(tuple(pages[:MOST_PAGES]), tuple(frames[:MOST_FRAMES]))
+        told = text.decode(errors="replace").strip()
+        return Followed(line, event, told, about, _of(before, about), known(k, about), deviation)
+
+    def _keep(self, seen: Followed) -> Followed:
+        if len(self._seen) >= KEPT:
+            self._seen.clear()
+        self._seen[seen.line] = seen
+        return seen
+
+
+def _of(state: State, about: Concerned) -> State:
+    """The part of a state that is about these pages and frames."""
+    return {table: {key: value for key, value in of_table.items() if key in about.pages or key in about.frames}
+            for table, of_table in state.items()}
+
+
+def happens_all_the_same(judge: Judge, event: e.Event) -> None:
+    """Carry out an event that deviates, to see the state after it. Nothing is judged after that."""
+    judge.finish()
+    judge.knowledge.keeps_what_breaks = True
+    with contextlib.suppress(Deviates, Inconsistent):
+        event.judge(judge.knowledge)
