@@ -57,11 +57,12 @@ if TYPE_CHECKING:
         require,
         reset,
     )
-    from refmodel.oracle.api import Deviation, TraceVerdict, judge, vectors
+    from refmodel.oracle.judging_traces import Deviation, TraceVerdict, judge
+    from refmodel.oracle.writing_vectors import vectors
 
 __version__ = "0.1.0"
-HOMES = {"rule_machine": "refmodel.engines.rule_machine", "judge": "refmodel.oracle.api", "vectors": "refmodel.oracle.api",
-         "Deviation": "refmodel.oracle.api", "TraceVerdict": "refmodel.oracle.api"}
+HOMES = {"rule_machine": "refmodel.engines.rule_machine", "vectors": "refmodel.oracle.writing_vectors",
+         **dict.fromkeys(("judge", "Deviation", "TraceVerdict"), "refmodel.oracle.judging_traces")}
 """Where those names are that are neither words of the language nor about designs."""
 __all__ = [
     "NOTHING",

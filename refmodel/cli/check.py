@@ -234,7 +234,7 @@ class Session:
 
     def judge_unicorn(self, seed: int) -> None:
         """Judge the walks of Unicorn, which comes along."""
-        from refmodel.cli.judge import judged_by, judged_document
+        from refmodel.cli.judging_mmus import judged_by, judged_document
         from refmodel.oracle.known import new_titles
 
         try:

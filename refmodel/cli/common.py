@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Annotated, Any, NoReturn
 
+import attrs
 import msgspec
 import typer
 from rich.console import Console
@@ -32,6 +33,7 @@ __all__ = [
     "KnownFile",
     "On",
     "Output",
+    "ReportFiles",
     "Sarif",
     "app",
     "err",
@@ -150,6 +152,15 @@ On = Annotated[str | None, typer.Option("--on", help="the address of a Dask sche
                                         callback=_address)]
 out = Output(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 150)
 err = Output(stderr=True, highlight=False, emoji=False)
+
+
+@attrs.frozen
+class ReportFiles:
+    """Where reports are written beside the one that is printed."""
+
+    html: Path | None
+    junit: Path | None
+    sarif: Path | None
 
 
 def severity(status: int) -> int:

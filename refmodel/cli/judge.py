@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import attrs
 import typer
@@ -22,6 +21,7 @@ from refmodel.cli.common import (
     Junit,
     KnownFile,
     On,
+    ReportFiles,
     Sarif,
     app,
     err,
@@ -32,18 +32,18 @@ from refmodel.cli.common import (
 from refmodel.cli.progress import Counting
 from refmodel.engines.spread import Where, spread
 from refmodel.language.unsound import BadDesign
-from refmodel.oracle.api import TRACE_JUDGES
-from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
-from refmodel.oracle.judging import Lost, Verdict, judge
-from refmodel.oracle.known import known_of, new_titles
+from refmodel.oracle.implementations import IMPLEMENTATIONS
+from refmodel.oracle.judging_traces import TRACE_JUDGES
 from refmodel.oracle.trace.cutting import judge_in_pieces
 from refmodel.oracle.trace.exercised import exercised
 from refmodel.oracle.trace.expected import Expected, read_expected
 from refmodel.oracle.trace.judge import judge_trace
 from refmodel.oracle.trace.verdicts import TraceVerdict
-from refmodel.oracle.vectors.running import run as run_vectors
-from refmodel.report import ci, pages, stories, terminal, trace_stories, traces
-from refmodel.report.judged_documents import DeviationDocument, JudgedDocument, TraceDocument
+from refmodel.report import ci, traces
+from refmodel.report.judged_documents import TraceDocument
+
+if TYPE_CHECKING:
+    from refmodel.report.stories import Story
 
 FORMATS = TRACE_JUDGES
 MOST_DRAWN, MOST_STORIES = 4, 100
@@ -83,48 +83,16 @@ def judge_command(
         raise BadDesign(f"--format, --known, --exercised and --on are for traces, and {names[0]} is an implementation")
     if coverage and form != "refmodel":
         raise BadDesign(f"--exercised is for refmodel's own format, and not for {form}")
-    files = _Files(html, junit, sarif)
+    files = ReportFiles(html, junit, sarif)
     if traces_given:
         to_be_written([html, junit, sarif], [*names, known])
         with ci.beginning("judge", names, junit, sarif):
             expected = read_expected(known)
             _refuse_missing(names)
         raise typer.Exit(_judge_traces(names, FORMATS[form], Where(jobs or 1, on), as_json, files, expected, coverage))
-    raise typer.Exit(_judge_implementation(names[0], seconds, seed, checks, vectors, as_json, files))
+    from refmodel.cli.judging_mmus import judge_implementation
 
-
-@attrs.frozen
-class _Files:
-    """Where reports are written beside the one that is printed."""
-
-    html: Path | None
-    junit: Path | None
-    sarif: Path | None
-
-
-def _judge_implementation(name: str, seconds: float, seed: int, checks: int | None, vectors: Path | None, as_json: bool,
-                          files: _Files) -> int:
-    """Judge a real MMU by tests drawn, or by vectors."""
-    to_be_written([files.html, files.junit, files.sarif])
-    ci.begin("judge", [name], files.junit, files.sarif)
-    verdicts, ran = judged_by(name, seconds, seed, checks, vectors, quiet=as_json)
-    ci.save(ci.of_implementations(verdicts), files.junit, files.sarif)
-    if files.html is not None:
-        said = tuple(f"{v.implementation}, {v.subject}: {v.checks:,} checks, {len(v.deviations)} classes of deviation"
-                     for v in verdicts)
-        examples = tuple(example for v in verdicts for example in pages.examples(v))
-        pages.write(pages.Page(f"refmodel judge {name}", said, examples=examples), files.html)
-    if as_json:
-        print_document([judged_document(v) for v in verdicts])
-    if any(new_titles(v) for v in verdicts):
-        return FAILS
-    if not ran or not any(v.checks for v in verdicts):
-        if ran and not as_json:
-            out.print(f"{name}: undecided: nothing was judged", style="yellow")
-        return UNDECIDED
-    if not as_json:
-        out.print(f"{name}: nothing new", style="green")
-    return HOLDS
+    raise typer.Exit(judge_implementation(names[0], seconds, seed, checks, vectors, as_json, files))
 
 
 def _refuse_missing(names: list[str]) -> None:
@@ -137,7 +105,7 @@ def _refuse_missing(names: list[str]) -> None:
         raise BadDesign("-: standard input can be given once")
 
 
-def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], where: Where, as_json: bool, files: _Files,
+def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], where: Where, as_json: bool, files: ReportFiles,
                   expected: Expected, coverage: bool) -> int:
     """Judge recorded traces."""
     verdicts = list[TraceVerdict]()
@@ -159,11 +127,7 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
         raise
     ci.save(ci.of_traces(verdicts, expected), files.junit, files.sarif)
     if files.html is not None:
-        said = tuple(f"{v.name}: {v.events:,} events; {'; '.join(v.notes) or 'nothing missing'}; {_words(v)}" for v in verdicts)
-        deviating = [v for v in verdicts if v.deviation]
-        told = tuple(_story(v, judge_one is judge_trace and number < MOST_DRAWN)
-                     for number, v in enumerate(deviating[:MOST_STORIES]))
-        pages.write(pages.Page("refmodel judge", said, stories=told), files.html)
+        _write_page(verdicts, judge_one is judge_trace, files.html)
     if as_json:
         print_document([_trace_document(verdict, expected) for verdict in verdicts])
     else:
@@ -191,52 +155,21 @@ def _words(verdict: TraceVerdict) -> str:
     return "lawful, as far as it says" if verdict.judged else "undecided: no event was judged"
 
 
-def _story(verdict: TraceVerdict, ours: bool) -> stories.Story:
+def _write_page(verdicts: list[TraceVerdict], ours: bool, html: Path) -> None:
+    from refmodel.report import pages
+
+    said = tuple(f"{v.name}: {v.events:,} events; {'; '.join(v.notes) or 'nothing missing'}; {_words(v)}" for v in verdicts)
+    deviating = [v for v in verdicts if v.deviation]
+    told = tuple(_story(v, ours and number < MOST_DRAWN) for number, v in enumerate(deviating[:MOST_STORIES]))
+    pages.write(pages.Page("refmodel judge", said, stories=told), html)
+
+
+def _story(verdict: TraceVerdict, ours: bool) -> Story:
+    from refmodel.report import stories, trace_stories
+
     found = verdict.deviation
     assert found is not None
     if verdict.name != "-" and ours:
         return trace_stories.of_trace(verdict.name, found)
     wrong = stories.Verdict(found.clause, found.law.replace("_", " "), found.sentence, found.why, found.expected)
     return trace_stories.of_lines(f"{verdict.name}: line {found.line} breaks {found.clause}", [*found.before, found.event], wrong)
-
-
-def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, vectors: Path | None = None, *,
-              quiet: bool) -> tuple[list[Verdict], bool]:
-    """The verdicts on every subject, shown as they come; and whether it all ran."""
-    verdicts = []
-    try:
-        with contextlib.closing(IMPLEMENTATIONS[name].campaigns()) as campaigns, err.status(name) as status:
-            for campaign in campaigns:
-                status.update(f"{name}: {campaign.subject}")
-                if vectors is not None:
-                    verdict = run_vectors(campaign, vectors)
-                elif checks is not None and not campaign.slow:
-                    verdict = judge(campaign, seconds=1e9, start=seed, checks=checks)
-                else:
-                    verdict = judge(campaign, seconds=seconds, start=seed, checks=1_000_000_000)
-                if verdict is None:
-                    continue
-                verdicts.append(verdict)
-                if not quiet:
-                    terminal.judged(out, verdicts[-1])
-    except Absent as why:
-        err.print(f"judge {name}: {'the rest is ' if verdicts else ''}skipped, {why}", soft_wrap=True)
-        return verdicts, bool(verdicts)
-    except Lost as why:
-        err.print(f"judge {name}: {why}", soft_wrap=True)
-        return verdicts, False
-    except BaseException as why:
-        if not (isinstance(why, KeyboardInterrupt) or Ended.asked):
-            raise
-        raise Ended(f"ended before it was done: {len(verdicts)} subjects of {name} have a verdict") from None
-    return verdicts, True
-
-
-def judged_document(verdict: Verdict) -> JudgedDocument:
-    deviations = []
-    for d in verdict.deviations:
-        known = known_of(verdict, d)
-        deviations.append(DeviationDocument(
-            d.finding.title, d.finding.source, verdict.seen.get(d.finding.title, 0), known.name if known else None,
-            tuple(d.test.lines()), d.finding.expected, d.finding.got))
-    return JudgedDocument(verdict.implementation, verdict.subject, verdict.checks, round(verdict.seconds, 3), tuple(deviations))

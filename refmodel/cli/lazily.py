@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "leaks": ("leaks", "Look for two runs that look alike to a VM, until it is shown in one what it is not in the other."),
     "bench": ("tell", "Let every engine look for every bug of the bench."),
     "mutate": ("mutate", "Change the text of a design in one place at a time, and report which changes nothing notices."),
-    "explore": ("explore", "Take a design step by step, from power-on or from the end of a run."),
+    "explore": ("explore", "Take a design step by step, from power-on or from the end of a run; or a trace event by event."),
     "replay": ("tell", "Run a recorded run again, step by step."),
     "explain": ("tell", "Explain a clause, a law, a bug or a design."),
     "record": ("record", "Record which pages a command touches and changes, for explain policy and explain mechanisms."),

@@ -11,9 +11,9 @@ import typer
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, print_document
 from refmodel.cli.progress import writing
 from refmodel.language import BadDesign
-from refmodel.oracle import api
 from refmodel.oracle.riscv.signatures import MOST, judge_signature, write_elfs
 from refmodel.oracle.riscv.vectors import ARCHITECTURES
+from refmodel.oracle.writing_vectors import vectors as write_vectors
 
 
 @app.command()
@@ -47,7 +47,7 @@ def vectors(
         raise BadDesign("--elf is for --architecture riscv and riscv32")
     began = time.perf_counter()
     with writing("vectors") as progress:
-        written = api.vectors(folder, count, progress, architecture, without or ())
+        written = write_vectors(folder, count, progress, architecture, without or ())
     for name, number in written.items():
         out.print(f"{number:>9,}  {folder / name}.jsonl", soft_wrap=True, markup=False)
     if elf is not None:
@@ -58,7 +58,7 @@ def vectors(
 
 def _judge(folder: Path, results: Path, architecture: str, as_json: bool) -> int:
     """Judge what a consumer found: results by x86's vectors, or a signature by RISC-V's."""
-    from refmodel.cli.judge import judged_document
+    from refmodel.cli.judging_mmus import judged_document
     from refmodel.oracle.vectors.results import judge_results
     from refmodel.report import terminal
 

@@ -1,54 +1,20 @@
-"""refmodel from Python: judge what an implementation reported, and write vectors. ``import refmodel`` gives every name.
-
-    import refmodel
-    assert refmodel.judge("trace.jsonl").deviation is None
-
-The commands are made of the same functions. Bad input raises ``BadDesign``, with the line, the field and what was expected.
-"""
+"""Conformance vectors written from Python. ``import refmodel`` gives ``vectors``; the command is made of the same function."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from os import PathLike, fspath
+from collections.abc import Callable, Iterable
+from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
 
 from refmodel.language import BadDesign
-from refmodel.oracle.kvmmmu import judge_kernel_trace
 from refmodel.oracle.riscv.vectors import ARCHITECTURES
 from refmodel.oracle.riscv.vectors import write as write_riscv
-from refmodel.oracle.trace.events import Event
-from refmodel.oracle.trace.judge import judge_events, judge_trace
-from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
 from refmodel.oracle.vectors.writing import write
 
-__all__ = ["TRACE_JUDGES", "Deviation", "TraceVerdict", "judge", "vectors"]
+__all__ = ["vectors"]
 
-TRACE_JUDGES: dict[str, Callable[[str], TraceVerdict]] = {"refmodel": judge_trace, "kvmmmu": judge_kernel_trace}
-"""What judges a trace file, by its format."""
 EACH_OF_RISCV = 6_000
 """Vectors of each pair of stages, if no number is given."""
-
-
-def judge(events: str | PathLike[str] | Iterable[Event | Mapping[str, Any] | bytes | str], *,
-          format: Literal["refmodel", "kvmmmu"] = "refmodel") -> TraceVerdict:
-    """Judge what an implementation reported of itself, up to the first event that no correct run could produce.
-
-    ``events`` is the path of a trace file (plain, gzip or zstd), or events as they come: dictionaries such as
-    ``{"e": "load", "gpa": 4096, "value": 0}``, or lines of JSON (specs/traces.md). ``format`` is for files: ``kvmmmu`` is
-    Linux's own trace of its shadow MMU. Raises ``BadDesign`` with the line and the field of what is no event.
-    """
-    if isinstance(events, str | PathLike):
-        if format not in TRACE_JUDGES:
-            raise BadDesign(f"{format}: no such format; expected {' or '.join(TRACE_JUDGES)}")
-        if Path(events).is_dir() or not Path(events).exists():
-            raise BadDesign(f"{fspath(events)}: no such file; expected a trace")
-        return TRACE_JUDGES[format](fspath(events))
-    if format != "refmodel":
-        raise BadDesign(f"format {format} is for files; expected the path of one")
-    if isinstance(events, bytes | Mapping) or not isinstance(events, Iterable):
-        raise BadDesign(f"{events!r:.60}: no events; expected the path of a trace, or events as they come")
-    return judge_events(events)
 
 
 def vectors(folder: str | PathLike[str], count: int | None = None, progress: Callable[[int, int], None] = lambda done, of: None,
