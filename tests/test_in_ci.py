@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from refmodel.language import BadDesign
-from refmodel.oracle import api
+from refmodel.oracle.judging_traces import judge
 from refmodel.oracle.trace.commands import read_commands
 from refmodel.oracle.trace.driving import drive, repeat
 from refmodel.oracle.trace.exercised import exercised
@@ -277,7 +277,7 @@ def test_a_place_is_a_folder_a_file_or_a_line(at: str, covers: bool) -> None:
 def test_what_is_no_trace_is_bad_input_from_python_too() -> None:
     for events in (None, 5, b"x", [{"e": "populate", "vm": object()}], ["{"], "/no/such/file"):
         with pytest.raises(BadDesign):
-            api.judge(events)  # type: ignore[arg-type]
+            judge(events)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------- what was exercised

@@ -7,6 +7,7 @@ says, since whoever is to carry such walks out has them somewhere.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -85,17 +86,19 @@ class _Symbolic:
                 return fault, memory
 
         followed = list(explore(self.reading, run, [text], summarised=summarised))  # till then the text is not to be run on ints
+        solver, taken = Solver(*self.conditions), list[Term]()
         for path in followed:
-            model = self._model(path)
+            _follow(solver, taken, path.conditions)
+            model = self._model(solver, path)
             if model is not None:
                 value = Values(model)
                 words = value.words(self.array)
                 entries = {at: words.get(at) & (1 << self.width) - 1 for at in (value(read) for read in path.result[1].reads)}
                 yield Model(entries, value.record(registers), value(self.address.term), value.record(access))
 
-    def _model(self, path: Path) -> z3.ModelRef | None:
-        solver = Solver(*self.conditions, *path.conditions, *self._laid_out(*path.result), simple=False)
-        return solver.model() if solver.check(says="no walk takes this path") == z3.sat else None
+    def _model(self, solver: Solver, path: Path) -> z3.ModelRef | None:
+        found = solver.check(*self._laid_out(*path.result), says="no walk takes this path")
+        return solver.model() if found == z3.sat else None
 
     def _laid_out(self, end: Any, memory: AnyMemory) -> Iterator[Term]:
         """Each table leads to the next one's place, and the last entry to a page that is there."""
@@ -109,6 +112,17 @@ class _Symbolic:
             yield plain(self.reading, end.physical) & ~z3.BitVecVal(0xFFF, 64) == self.layout.data
             if end.level > 1:
                 yield z3.Select(self.array, memory.reads[-1]) & FRAME & ~z3.BitVecVal(offset, 64) == 0
+
+
+def _follow(solver: Solver, taken: list[Term], conditions: Sequence[Term]) -> None:
+    """Have a solver assume the conditions of a path. What it has in common with the path before (``taken``) is not assumed anew."""
+    alike = sum(1 for _ in itertools.takewhile(lambda pair: pair[0].eq(pair[1]), zip(taken, conditions, strict=False)))
+    for _ in taken[alike:]:
+        solver.pop()
+    for condition in conditions[alike:]:
+        solver.push()
+        solver.add(condition)
+    taken[:] = conditions
 
 
 class _SymbolicPae(_Symbolic):

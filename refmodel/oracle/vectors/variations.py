@@ -60,6 +60,15 @@ def with_ignored_bits(test: Any, draw: random.Random) -> Any:
     return attrs.evolve(test, entries={at: _ornate(test, at, entry, draw) for at, entry in test.entries.items()})
 
 
+def with_every_ignored_bit(test: WalkTest) -> WalkTest:
+    """Every ignored bit of every entry set, PAT too: whoever takes one for reserved, or for a flag, is found out."""
+    def full(at: int, entry: int) -> int:
+        level = level_at(at)
+        return entry | ignored(test.cpu, level, level == 1 or (level < 4 and entry & PS != 0))
+
+    return attrs.evolve(test, entries={at: full(at, entry) for at, entry in test.entries.items()})
+
+
 def _ornate(test: Any, at: int, entry: int, draw: random.Random) -> int:
     ept: Any = test.ept if isinstance(test, EptTest) else None
     level, cpu = level_at(at) if not isinstance(test, NestedTest) else level_of(at), getattr(test, "cpu", None)

@@ -49,11 +49,18 @@ Chosen: TypeAlias = tuple[str, Test]
 
 def guest(levels: int) -> Iterator[Chosen]:
     """Tests of the guest's walk."""
-    models = (("a path", test) for bits in PHYSICAL_BITS for test in guest_tests(levels, bits))
+    models = (each for bits in PHYSICAL_BITS for test in guest_tests(levels, bits) for each in _plain_and_ornate(test))
     draw = random.Random(levels)
     profiles = [Profile(levels=levels, physical_bits=bits, amd=amd, pke=True) for bits in PHYSICAL_BITS for amd in (False, True)]
     drawn = (("drawn", walk_tests.make(draw.randbytes(walk_tests.SIZE), draw.choice(profiles))) for _ in itertools.count())
     return _chosen(itertools.chain(models, variations.self_mapped(levels)), neighbours.of_walk, lambda _: _varied(drawn, levels))
+
+
+def _plain_and_ornate(test: WalkTest) -> Iterator[Chosen]:
+    """A path; if it may be let through, also with all that it has to ignore."""
+    yield "a path", test
+    if due(test)[0].outcome.kind == "completed":
+        yield "a path; every ignored bit", variations.with_every_ignored_bit(test)
 
 
 def ept(levels: int) -> Iterator[Chosen]:
