@@ -211,7 +211,14 @@ class Machine:
 
     def operation_of(self, step: Step) -> Operation | None:
         """The operation of a recorded step; None if there is none with such arguments in this geometry."""
-        return next((o for o, a in self.instances() if o.name == step.operation and a == step.arguments), None)
+        if step.operation == RESUME:
+            waits = any(op.split for op in self.design.operations) and step.arguments in [(i,) for i in range(self.pending_limit)]
+            return self.resuming if waits else None
+        op = next((op for op in self.design.operations if op.name == step.operation), None)
+        if op is None or len(op.parameters) != len(step.arguments):
+            return None
+        there = all(given in self.values(kind) for (_, kind), given in zip(op.parameters, step.arguments, strict=True))
+        return op if there else None
 
     def step(self, step: Step) -> Any:
         """Take a recorded step; ``BadDesign`` if it does not apply here."""

@@ -16,7 +16,7 @@ import msgspec
 
 from refmodel.bugs import MUTANTS
 from refmodel.designs import Memory
-from refmodel.engines.machine import Broken, Machine, Run, Step
+from refmodel.engines.machine import Machine, Run, Step
 from refmodel.engines.rule_machine import mixer
 from refmodel.geometries import LARGER
 from refmodel.language import NOTHING, Design, outline
@@ -48,8 +48,9 @@ def runs(cls: type[Design], number: int, seed: int, length: int = LENGTH, after:
             taken = _take(machine, kinds, draw.randrange(1 << 16))
             if taken is None:
                 break
-            steps.append(taken[0])
-            broken = broken or taken[1] is not None
+            op, step, outcome = taken
+            steps.append(step)
+            broken = broken or machine.broken(op, step.arguments, outcome) is not None
             left -= broken
             machine.settle()
         yield Run(machine.initial_answers, tuple(steps)), broken
@@ -62,8 +63,8 @@ def _by_operation(design: Outline) -> list[list[Instance]]:
     return list(kinds.values())
 
 
-def _take(machine: Machine, kinds: list[list[Instance]], code: int) -> tuple[Step, Broken | None] | None:
-    """The first step that applies, starting with the operation and arguments that the code names."""
+def _take(machine: Machine, kinds: list[list[Instance]], code: int) -> tuple[Operation, Step, Any] | None:
+    """The first step that applies, starting with the operation and arguments that the code names; with its outcome."""
     arguments_code, first = divmod(code, len(kinds))
     pick = mixer(arguments_code)
     for tries in (range(FEW), range(FEW, 1 << 30)):
@@ -74,7 +75,7 @@ def _take(machine: Machine, kinds: list[list[Instance]], code: int) -> tuple[Ste
                 op, arguments = instances[at - j]
                 taken = machine.attempt(op, arguments, pick)
                 if taken is not None:
-                    return taken[0], machine.broken(op, arguments, taken[1])
+                    return op, *taken
     return None
 
 
