@@ -3,8 +3,6 @@
 import asyncio
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from refmodel.engines.stepping import Near, Stepping
 from refmodel.engines.tokens import decode, spec_of
 from refmodel.language import BadDesign
 from refmodel.report import exploring
+from tests.commands import refmodel
 
 LAZY = f"{Path(__file__).parent.parent}/refmodel/examples/zap.py:ZapLazily"
 SPLIT = f"{Path(__file__).parent}/designs/split.py:Allocator"
@@ -155,8 +154,7 @@ def test_a_page_that_begins_with_a_run_holds_the_way_to_its_end() -> None:
 
 def test_the_command_writes_a_page_that_stands_alone(tmp_path: Path) -> None:
     file = tmp_path / "explore.html"
-    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "explore", "memory", "--html", file, "--states", "20"],
-                          capture_output=True, text=True, timeout=120, check=False)
+    done = refmodel("explore", "memory", "--html", str(file), "--states", "20")
     assert done.returncode == 0, done.stderr
     text = file.read_text()
     data = json.loads(text.split('id="data">')[1].split("</script>")[0])
@@ -169,8 +167,7 @@ def test_the_command_writes_a_page_that_stands_alone(tmp_path: Path) -> None:
 
 
 def test_without_a_terminal_there_is_one_message() -> None:
-    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "explore", "memory"], capture_output=True, text=True, timeout=120,
-                          check=False)
+    done = refmodel("explore", "memory")
     assert done.returncode == 2 and "explore needs a terminal" in done.stderr and "Traceback" not in done.stderr
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from refmodel.cli.explore import explore, is_trace
 from refmodel.language import BadDesign
 from refmodel.oracle.trace.expressions import UNKNOWN, evaluate
 from refmodel.oracle.trace.following import AROUND, Concerned, Follower, concerned_in
+from tests.commands import refmodel
 
 TOLD: list[dict[str, Any]] = [
     {"e": "trace", "name": "example", "start": "power-on"},
@@ -138,8 +138,7 @@ def test_what_is_no_expression_is_refused(lawful: str, expression: str, message:
 
 
 def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "-m", "refmodel.cli", "explore", *map(str, arguments)], capture_output=True, text=True,
-                          timeout=120, check=False)
+    return refmodel("explore", *map(str, arguments))
 
 
 def test_the_command_evaluates_expressions_where_the_trace_deviates(deviating: str) -> None:

@@ -6,8 +6,6 @@ tests/data/kvmmmu.txt is a part of the events of a guest that was run on Linux 6
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pytest
 from refmodel.language import BadDesign
 from refmodel.oracle.kvmmmu import judge_kernel_trace, walks
 from refmodel.oracle.trace.verdicts import TraceVerdict
+from tests.commands import refmodel
 
 RECORDED = Path(__file__).parent / "data" / "kvmmmu.txt"
 LOST = RECORDED.with_name("kvmmmu_lost.txt")
@@ -150,8 +149,7 @@ def test_lines_that_are_not_understood_are_counted(tmp_path: Path) -> None:
 def test_where_nothing_can_be_held_to_anything_the_verdict_is_undecided(tmp_path: Path) -> None:
     (tmp_path / "t").write_text(told("kvm_mmu_paging_element: pte 23067 level 4"))
     assert judge_kernel_trace(str(tmp_path / "t")).judged == 0
-    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", "--format", "kvmmmu", str(tmp_path / "t")],
-                          capture_output=True, text=True, timeout=60, check=False)
+    done = refmodel("judge", "--format", "kvmmmu", str(tmp_path / "t"))
     assert done.returncode == 3 and "undecided" in done.stdout
 
 
@@ -223,6 +221,5 @@ def test_a_line_that_is_cut_off_is_not_judged(left: int, tmp_path: Path) -> None
 
 
 def test_the_command_judges_it() -> None:
-    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", "--format", "kvmmmu", str(RECORDED)], capture_output=True,
-                          text=True, timeout=60, check=False)
+    done = refmodel("judge", "--format", "kvmmmu", str(RECORDED))
     assert done.returncode == 0 and "lawful" in done.stdout

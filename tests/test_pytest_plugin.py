@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import refmodel
+from tests import commands
 from tests.pages_that_run import plugin_is_installed
 
 ROOT = Path(__file__).parent.parent
@@ -23,8 +24,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def pytest_in(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "pytest", *BY_ITSELF, "-q", "-rA", "-p", "no:xdist", *arguments], cwd=project,
-                          capture_output=True, text=True, timeout=300, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return commands.pytest_in(project, *BY_ITSELF, "-q", "-rA", "-p", "no:xdist", *arguments, path=ROOT)
 
 
 def outcomes(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
@@ -194,7 +194,8 @@ def test_a_rule_machine_keeps_to_the_suite_s_profile_and_database(project: Path)
 def test_without_a_design_the_plugin_loads_nothing(tmp_path: Path) -> None:
     heavy = "{'z3', 'numpy', 'refmodel.language'}"
     (tmp_path / "test_plain.py").write_text(f"import sys\n\ndef test_it():\n    assert not {heavy} & {{*sys.modules}}\n")
-    done = pytest_in(tmp_path, "-p", "no:hypothesispytest")
+    done = subprocess.run([sys.executable, "-m", "pytest", *BY_ITSELF, "-q", "-p", "no:xdist", "-p", "no:hypothesispytest"],
+                          cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stdout
 
 

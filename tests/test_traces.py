@@ -6,8 +6,6 @@ import gzip
 import itertools
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from refmodel.oracle.trace.duplicates import duplicate_in, may_have_duplicates
 from refmodel.oracle.trace.judge import Deviation, Judge, judge_events, judge_trace
 from refmodel.oracle.trace.telling import lines, trace_of
 from refmodel.oracle.vectors.monitor import runs
+from tests.commands import refmodel
 
 SPECS = Path(__file__).parent.parent / "specs"
 Told = dict[str, Any]
@@ -412,9 +411,8 @@ def test_a_file_that_is_cut_off_is_judged_as_far_as_it_goes(tmp_path: Path) -> N
 
 def test_nothing_at_all_is_bad_input() -> None:
     """As after ``cat missing | refmodel judge -``."""
-    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", "-"], input=b"", capture_output=True, timeout=60,
-                          check=False)
-    assert done.returncode == 2 and b"no events" in done.stderr
+    done = refmodel("judge", "-")
+    assert done.returncode == 2 and "no events" in done.stderr
 
 
 def test_the_line_is_right_however_the_file_is_cut_into_blocks(tmp_path: Path) -> None:
@@ -460,13 +458,11 @@ def test_a_line_without_an_end_is_refused_in_bounded_memory(tmp_path: Path) -> N
 
 
 def test_the_command_judges_a_trace_from_standard_input() -> None:
-    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", "-"], input=lines([store(0, 1), load(0, 2, at="a.c:7")]),
-                          capture_output=True, timeout=60, check=False)
-    text = done.stdout.decode()
+    done = refmodel("judge", "-", given=lines([store(0, 1), load(0, 2, at="a.c:7")]))
+    text = done.stdout
     assert done.returncode == 1 and "breaks EQV-1" in text and "(a.c:7)" in text and "lawful would have been: value 0x1" in text
-    bad = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", "-"], input=b"nonsense\n", capture_output=True, timeout=60,
-                         check=False)
-    assert bad.returncode == 2 and b"-:1: not an event" in bad.stderr
+    bad = refmodel("judge", "-", given=b"nonsense\n")
+    assert bad.returncode == 2 and "-:1: not an event" in bad.stderr
 
 
 # ---------------------------------------------------------------- keys that are given twice

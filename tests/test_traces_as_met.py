@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from refmodel.oracle.trace.judge import judge_trace
+from tests.commands import refmodel
 
 DATA = Path(__file__).parent / "data" / "traces"
 AS_MET = {
@@ -68,6 +67,5 @@ def test_every_trace_that_is_kept_is_judged() -> None:
     ("random_bytes.bin", 2, "not an event"), ("damaged.jsonl.gz", 2, "damaged"), ("cut_line.jsonl", 3, "is cut off"),
     ("cut.jsonl.gz", 3, "end early"), ("header_only.jsonl", 3, "undecided")])
 def test_where_no_event_can_be_read_nothing_is_called_lawful(name: str, status: int, said: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "refmodel.cli", "judge", str(DATA / name)], capture_output=True, text=True,
-                          timeout=60, check=False)
+    done = refmodel("judge", str(DATA / name))
     assert done.returncode == status and said in done.stdout + done.stderr and "lawful" not in done.stdout

@@ -303,8 +303,7 @@ def test_a_command_that_is_told_to_end_keeps_what_was_found() -> None:
 
 @pytest.mark.parametrize(("arguments", "given"), [(("serve",), ""), (("judge", "-"), '{"e":"load"')])
 def test_a_trace_without_events_is_not_lawful(arguments: tuple[str, ...], given: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "refmodel.cli", *arguments], input=given, capture_output=True, text=True,
-                          check=False, cwd=ROOT)
+    done = refmodel(*arguments, given=given.encode())
     assert done.returncode == 3, done.stdout + done.stderr
     assert "lawful, as far" not in done.stdout
 

@@ -39,7 +39,7 @@ from refmodel.language.types import (
 )
 from refmodel.language.unsound import BadDesign
 
-MOST = 500_000
+MOST = 100_000
 """Statements that are followed, every call and every turn of a loop counted."""
 
 
