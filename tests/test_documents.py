@@ -28,6 +28,8 @@ RUNS = [
     ("check --against", 0, "check vtlb --against interpreter --seconds 1"),
     ("judge TRACE", 0, f"judge {TRACES / 'balloon_counted.jsonl'}"),
     ("judge IMPLEMENTATION", 0, "judge unicorn --checks 20"),
+    ("explore DESIGN", 0, "explore memory"),
+    ("explore TRACE", 0, f"explore {TRACES / 'balloon_counted.jsonl'} --evaluate balloon[0]"),
     ("leaks", 0, "leaks interpreter"),
     ("leaks --flows", 0, "leaks tmem --flows"),
     ("bench", 0, "bench vtlb-every-store-exits"),

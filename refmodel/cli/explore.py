@@ -10,7 +10,7 @@ import typer
 
 from refmodel import api
 from refmodel.cli import completion
-from refmodel.cli.common import app, err, files_of, out, to_be_written
+from refmodel.cli.common import app, err, files_of, out, print_document, to_be_written
 from refmodel.engines.stepping import Stepping
 from refmodel.engines.tokens import PREFIX, decode, encode, has_changed, spec_of
 from refmodel.language.unsound import BadDesign
@@ -19,6 +19,7 @@ from refmodel.oracle.trace.expressions import evaluate as evaluate_in
 from refmodel.oracle.trace.following import Follower, concerned_in
 from refmodel.oracle.trace.judge import judge_trace
 from refmodel.report import exploring, pages, trace_stories
+from refmodel.report.explored_documents import event_document, explored_document
 
 
 @app.command()
@@ -35,6 +36,8 @@ def explore(
                                                    "'vm 0, gfn 5; mfn 7'")] = None,
     evaluate: Annotated[list[str] | None, typer.Option(help="of a trace: print what this expression is after the event of the "
                                                             "line, such as 'p2m[0, 5].mfn == 7'; may be repeated")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document: the state, and what may come next; of a trace, "
+                                                         "the event of the line, and what is known after it")] = False,
 ) -> None:
     """Take a design step by step, from power-on or from the end of a run; or a trace event by event.
 
@@ -48,7 +51,7 @@ def explore(
         if geometry is not None or states is not None:
             raise BadDesign(f"--geometry and --states are for designs, and {design} is a trace")
         to_be_written([html], [design])
-        _explore_trace(design, line, about, evaluate or [], html)
+        _explore_trace(design, line, about, evaluate or [], html, as_json)
         return
     if line is not None or about is not None or evaluate:
         raise BadDesign(f"--line, --about and --evaluate are for traces, and there is no trace {design}")
@@ -57,7 +60,11 @@ def explore(
     if html is not None:
         found = exploring.graph(stepping, spec, states or exploring.STATES)
         exploring.page(f"Explore {spec}", stepping.design, found, html)
-        out.print(f"{html}: {len(found.states)} states of {spec}", soft_wrap=True, markup=False)
+        if not as_json:
+            out.print(f"{html}: {len(found.states)} states of {spec}", soft_wrap=True, markup=False)
+    if as_json:
+        print_document(explored_document(stepping, spec))
+    if html is not None or as_json:
         return
     _needs_a_terminal()
     try:
@@ -76,14 +83,15 @@ def is_trace(name: str) -> bool:
     return not name.startswith(PREFIX) and Path(name).is_file() and Path(name).suffix != ".py"
 
 
-def _explore_trace(name: str, line: int | None, about: str | None, expressions: list[str], html: Path | None) -> None:
+def _explore_trace(name: str, line: int | None, about: str | None, expressions: list[str], html: Path | None,
+                   as_json: bool) -> None:
     """Take a trace event by event: at a terminal, or one event and its history."""
     concerned = None if about is None else concerned_in(about)
     if about is not None and concerned is None:
         raise BadDesign(f"--about {about}: expected pages and frames, such as 'vm 0, gfn 5; mfn 7'")
     found = judge_trace(name).deviation
     at = line or (found.line if found is not None else 1)
-    if html is None and not expressions:
+    if html is None and not expressions and not as_json:
         _needs_a_terminal()
         try:
             from refmodel.cli.trace_explorer import TraceExplorer
@@ -97,15 +105,18 @@ def _explore_trace(name: str, line: int | None, about: str | None, expressions: 
         after = f"line {found.line} deviates, and nothing after it is judged" if found is not None and found.line < at else \
             "there is none"
         raise BadDesign(f"{name}: --line {at}: expected a line that holds an event; {after}")
-    if expressions:
-        knowledge = follower.knowledge_at(at)
-        assert knowledge is not None
-        for expression in expressions:
-            out.print(f"after line {at}: {expression} is {evaluate_in(knowledge, expression)}", soft_wrap=True, markup=False)
+    knowledge = follower.knowledge_at(at)
+    assert knowledge is not None
+    values = {expression: evaluate_in(knowledge, expression) for expression in expressions}
+    if as_json:
+        print_document(event_document(name, followed, values))
+    for expression, value in () if as_json else values.items():
+        out.print(f"after line {at}: {expression} is {value}", soft_wrap=True, markup=False)
     if html is not None:
         story = trace_stories.of_pages(name, concerned or followed.about, at, followed.deviation)
         pages.write(pages.Page(f"refmodel explore {name}", (f"{name}: what is known up to line {at}",), stories=(story,)), html)
-        out.print(f"{html}: the history of {story.history or 'no page'}, up to line {at}", soft_wrap=True, markup=False)
+        if not as_json:
+            out.print(f"{html}: the history of {story.history or 'no page'}, up to line {at}", soft_wrap=True, markup=False)
 
 
 def _needs_a_terminal() -> None:

@@ -25,6 +25,7 @@ from refmodel.report.explained_documents import (
     PoliciesDocument,
 )
 from refmodel.report.explaining import Explanation
+from refmodel.report.explored_documents import ExploredDocument, TraceEventDocument
 from refmodel.report.judged_documents import DrivenDocument, JudgedDocument, TraceDocument
 from refmodel.report.mutation_documents import MutationDocument
 from refmodel.report.proved_documents import OpinionDocument
@@ -45,6 +46,8 @@ EACH_OF: dict[str, tuple[type, ...]] = {
 """The commands that print a list of documents, each of one of these types."""
 
 ONE: dict[str, type] = {
+    "explore DESIGN": ExploredDocument,
+    "explore TRACE": TraceEventDocument,
     "refine": RefinementDocument,
     "mutate": MutationDocument,
     "drive": DrivenDocument,
