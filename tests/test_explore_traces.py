@@ -167,7 +167,7 @@ def test_a_file_is_a_trace_unless_it_is_a_design(lawful: str) -> None:
     ({"line": None}, "needs a terminal"), ({"evaluate": ["p2m["]}, "cannot be evaluated"),
     ({"design": "memory", "line": 2}, "for traces")])
 def test_bad_input_says_what_was_expected(deviating: str, tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
-    given = {"design": deviating, "geometry": None, "html": None, "states": None, "line": None, "about": None, "evaluate": None, "as_json": False}
+    given = {"design": deviating, "geometry": None, "html": None, "states": None, "line": None, "about": None, "evaluate": None}
     wants = {"html": tmp_path / "x.html"} if arguments.get("line") in (9, 99) else {}
     with pytest.raises(BadDesign, match=message):
         explore(**{**given, **wants, **arguments})
