@@ -9,11 +9,14 @@ from refmodel.bare import Event, Reply, Seen
 from refmodel.bare_physical import PhysicalMachine
 from refmodel.designs import Memory
 from refmodel.engines.corresponding import shared
-from refmodel.language import BadDesign, Design, guest, operation, outline
+from refmodel.engines.machine import Machine
+from refmodel.engines.stepwise import explore_stepwise
+from refmodel.language import BadDesign, Design, Total, geometry, guest, operation, outline
 from refmodel.machine.cells import Access, Cell
-from refmodel.machine.names import Gfn, Index, Vm
+from refmodel.machine.names import Count, Gfn, Index, Mfn, Vm
 from refmodel.mmu.contract import ContractMmu
-from refmodel.monitor.dirty_logging import DestinationLost, DirtyLogging
+from refmodel.monitor.dirty_logging import DestinationLost, DirtyLogging, Sent
+from refmodel.monitor.frames import Frame
 from refmodel.monitor.p2m import Supply
 
 
@@ -90,3 +93,59 @@ def test_steps_take_no_instruction_for_another(cls: type[Design], why: str) -> N
     design = outline(cls)
     with pytest.raises(BadDesign, match=rf"test_extending.py:\d+: {cls.__name__}.steps .*{why}.*; expected"):
         shared(design, outline(PhysicalMachine))
+
+
+class Unbounded(Logged):
+    """Memory may hold anything at power-on: more than can be looked at."""
+
+    geometry = geometry(Gfn=1)
+
+
+def test_exploring_ends_in_time_where_there_are_too_many_states_to_begin_with() -> None:
+    done = explore_stepwise(outline(Unbounded), Unbounded.geometry, seconds=0.2)
+    assert not done.complete and done.failure is None and 0 < done.states
+
+
+class Endless(Logged):
+    """A page has as many contents as nobody can list."""
+
+    geometry = geometry(Gfn=1, Index=3)
+
+
+def test_more_values_than_can_be_listed_are_refused() -> None:
+    with pytest.raises(BadDesign, match=r"test_extending.py:\d+: Endless.geometry: a page of Cell has more than 200,000 values; "
+                                        r"expected smaller numbers of names .*only=\{Cell: \(Cell\(\),\)\}"):
+        Machine(outline(Endless), Endless.geometry).power_on(lambda options: options[0])
+
+
+@attrs.frozen
+class TaggedFrame(Frame):
+    tag: Count = 0
+
+
+class WithTags(Logged):
+    frames: Total[Mfn, TaggedFrame]  # type: ignore[assignment]
+
+
+class WithOtherKeys(Logged):
+    sent: Total[Gfn, Sent]  # type: ignore[assignment]
+
+
+class WithoutTable(Logged):
+    sent: ClassVar[int] = 5  # type: ignore[misc,assignment]
+
+
+@pytest.mark.parametrize(("cls", "table", "base"), [
+    (WithTags, "frames", "Frames"), (WithOtherKeys, "sent", "DirtyLog"), (WithoutTable, "sent", "DirtyLog")])
+def test_a_table_of_a_base_is_stated_once(cls: type[Design], table: str, base: str) -> None:
+    with pytest.raises(BadDesign, match=rf"test_extending.py:\d+: {cls.__name__}.{table} is not what .*:\d+: {base}.{table} "
+                                        "says, whose methods .*; expected another name"):
+        outline(cls)
+
+
+class SaysTheSame(Logged):
+    sent: Total[tuple[Vm, Gfn], Sent]
+
+
+def test_a_table_may_be_stated_in_the_same_way_again() -> None:
+    assert outline(SaysTheSame).table("sent") == outline(Logged).table("sent")

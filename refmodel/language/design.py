@@ -276,6 +276,7 @@ def forget_outlines() -> None:
 
 def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
     tables = []
+    _refuse_other_tables(cls)
     for name, annotation in _annotations(cls).items():
         if any(mark in (annotation, typing.get_origin(annotation)) for mark in (ClassVar, Final)):
             continue
@@ -290,7 +291,20 @@ def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
     return tuple(tables)
 
 
-def _annotations(cls: type[Design]) -> dict[str, Any]:
+def _refuse_other_tables(cls: type[Design]) -> None:
+    """``BadDesign`` where a class annotates a table of one that it is derived from otherwise: that one's methods would meet it."""
+    stated: dict[str, tuple[type, Any]] = {}
+    for base in reversed(cls.__mro__[:-1]):
+        for name in vars(base).get("__annotations__", {}):
+            says = _annotations(base)[name]
+            above, said = stated.setdefault(name, (base, says))
+            if typing.get_origin(said) in (dict, Total) and says != said:
+                raise BadDesign(f"{place_of(base, name)} is not what {place_of(above, name)} says, whose methods look at that table; "
+                                f"expected another name for it, or {name}: {annotation_in_words(said)}")
+
+
+@functools.cache
+def _annotations(cls: Any) -> dict[str, Any]:
     """The annotations of a class and of those that it is made of; ``BadDesign`` says where one is that means nothing."""
     try:
         return typing.get_type_hints(cls, include_extras=True)
