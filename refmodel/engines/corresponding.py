@@ -46,8 +46,8 @@ def _refuse_odd_steps(design: Outline, machine: Outline) -> None:
         if not names.keys() & {*steps}:
             raise BadDesign(f"{says}, which {machine.name} does not have; expected one of {', '.join(sorted(names))}")
         if op in own and op in names and names[op].by_guest and {*steps} != {op}:
-            raise BadDesign(f"{says}, but {machine.name} has an instruction {op}: a guest that asks for it gets that one and no other; "
-                            f"expected no {op} in steps")
+            raise BadDesign(f"{says}, but {machine.name} has an instruction {op}: a guest that asks for it gets that one and no "
+                            f"other; expected no {op} in steps")
 
 
 def explaining(design: Outline, other: Outline, op: Operation) -> tuple[Operation, ...]:
@@ -100,6 +100,15 @@ def _as_bases_say(design: Outline, cls: type, steps: Mapping[str, tuple[str, ...
                                 f"{base.__qualname__}, which it is derived from, says {' or '.join(said)}: that is claimed of it "
                                 "too; expected the same, or an operation of another name")
     return steps
+
+
+def parameters_for(op: Operation, candidate: Operation, name: str, kind: Kind) -> tuple[int, ...]:
+    """Which parameters of an operation may be the one of this name in another. What a guest asks for is about what it names; a step
+    that no guest asks for may be about any parameter of the kind."""
+    first = parameter_for(op, candidate, name, kind)
+    if first is None or op.by_guest or candidate.by_guest:
+        return () if first is None else (first,)
+    return (first, *(i for i, each in enumerate(op.parameters) if each[1] == kind and i != first))
 
 
 def never_completed(design: Outline, other: Outline, found: Sequence[Simulated]) -> tuple[str, ...]:

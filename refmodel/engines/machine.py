@@ -67,9 +67,10 @@ def too_many_values(design: Outline, kind: Kind) -> BadDesign:
     """That a kind has more values in a geometry than can be listed, and how there are fewer."""
     record = kind.cell if isinstance(kind, PageKind) else kind
     name = record.cls.__name__ if isinstance(record, RecordKind) else "Record"
-    return BadDesign(f"{place_of(home_of(design.cls, 'geometry'), 'geometry')}: a {'page of ' if record is not kind else ''}{name} has "
-                     f"more than {MOST_VALUES:,} values; expected smaller numbers of names in geometry(...), or fewer values: "
-                     f"only={{{name}: ({name}(),)}}")
+    what = name if record is kind else f"page of {name}"
+    place = place_of(home_of(design.cls, "geometry"), "geometry")
+    return BadDesign(f"{place}: a {what} has more than {MOST_VALUES:,} values; expected smaller numbers of names in geometry(...), "
+                     f"or fewer values: only={{{name}: ({name}(),)}}")
 
 
 @attrs.frozen

@@ -277,7 +277,7 @@ def forget_outlines() -> None:
 def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
     tables = []
     _refuse_other_tables(cls)
-    for name, annotation in _annotations(cls).items():
+    for name, annotation in _annotations(hashable(cls)).items():
         if any(mark in (annotation, typing.get_origin(annotation)) for mark in (ClassVar, Final)):
             continue
         try:
@@ -292,15 +292,15 @@ def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
 
 
 def _refuse_other_tables(cls: type[Design]) -> None:
-    """``BadDesign`` where a class annotates a table of one that it is derived from otherwise: that one's methods would meet it."""
+    """``BadDesign`` where a class annotates a table of one that it is derived from otherwise: its methods would meet it."""
     stated: dict[str, tuple[type, Any]] = {}
     for base in reversed(cls.__mro__[:-1]):
         for name in vars(base).get("__annotations__", {}):
-            says = _annotations(base)[name]
+            says = _annotations(hashable(base))[name]
             above, said = stated.setdefault(name, (base, says))
             if typing.get_origin(said) in (dict, Total) and says != said:
-                raise BadDesign(f"{place_of(base, name)} is not what {place_of(above, name)} says, whose methods look at that table; "
-                                f"expected another name for it, or {name}: {annotation_in_words(said)}")
+                raise BadDesign(f"{place_of(base, name)} is not what {place_of(above, name)} says, whose methods look at that "
+                                f"table; expected another name for it, or {name}: {annotation_in_words(said)}")
 
 
 @functools.cache
@@ -401,21 +401,25 @@ def _laws(cls: type[Design], operations: tuple[Operation, ...]) -> tuple[Law, ..
 
 
 def _refuse_lost_outcomes(cls: type[Design], operations: tuple[Operation, ...], own: typing.Sequence[Law]) -> None:
-    """``BadDesign`` where an operation overrides one that returns another record, and a law judges that record: the law would not be
-    asked of the operation any more."""
+    """``BadDesign`` where an operation overrides one that returns another record, which a law judges: the law would not be asked
+    of the operation any more."""
     for op in operations:
         for base in cls.__mro__:
             stated = vars(base).get(op.name)
             returned = _returned(stated, line_of(stated)) if isinstance(stated, FunctionType) else None
-            if returned is None or returned is op.returns:
-                continue
-            listed = laws_about(cls, [returned], cls.laws) if isinstance(cls.laws, EveryLaw) else cls.laws
-            lost = next((law for law in (*listed, *own) if law.outcome is returned), None)
-            if lost is not None:
-                raise BadDesign(f"{line_of(op.method)}: operation {op.name} returns {op.returns.__name__ if op.returns else 'nothing'}, "
-                                f"and the one of {base.__name__} that it overrides ({line_of(stated)}) returns {returned.__name__}: "
-                                f"law {lost.clause} ({lost.name}) judges that, and would not be asked any more; expected "
-                                f"-> {returned.__name__}, or an operation of another name")
+            lost = None if returned is None or returned is op.returns else _judging(cls, returned, own)
+            if returned is not None and lost is not None:
+                says = op.returns.__name__ if op.returns else "nothing"
+                raise BadDesign(f"{line_of(op.method)}: operation {op.name} returns {says}, and the one of {base.__name__} that it "
+                                f"overrides ({line_of(stated)}) returns {returned.__name__}: law {lost.clause} ({lost.name}) "
+                                f"judges that, and would not be asked any more; expected -> {returned.__name__}, or an operation "
+                                "of another name")
+
+
+def _judging(cls: type[Design], returned: type, own: typing.Sequence[Law]) -> Law | None:
+    """A law about a design that judges an outcome of this type."""
+    listed = laws_about(cls, [returned], cls.laws) if isinstance(cls.laws, EveryLaw) else cls.laws
+    return next((law for law in (*listed, *own) if law.outcome is returned), None)
 
 
 def _refuse_hidden(cls: type) -> None:
