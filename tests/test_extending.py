@@ -13,6 +13,8 @@ from refmodel.engines.machine import Machine
 from refmodel.engines.prover import prove_simulated
 from refmodel.engines.simulation_runs import simulated_runs
 from refmodel.engines.stepwise import explore_stepwise
+from refmodel.engines.unwinding import OUTPUT, search
+from refmodel.geometries import EMPTY
 from refmodel.language import BadDesign, Design, Total, geometry, guest, operation, outline, require
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Count, Gfn, Index, Mfn, Vm
@@ -21,6 +23,7 @@ from refmodel.monitor.copy_on_write import CopyOnWrite
 from refmodel.monitor.dirty_logging import DestinationLost, DirtyLogging, Sent
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry, Supply
+from refmodel.monitor.sharing import Sharing
 
 
 class Logged(DirtyLogging, ContractMmu):
@@ -186,3 +189,37 @@ def test_a_step_that_nobody_asked_for_may_be_about_any_of_its_parameters() -> No
         design = outline(cls)
         assert (not prove_simulated(design, other, "clone").failing) == right
         assert (simulated_runs(design, other, cls.geometry, runs=200, seconds=60).failure is None) == right
+
+
+class Watched(Sharing, ContractMmu):
+    """Two VMs, each with a page of zeroes, which may be merged."""
+
+    geometry = geometry(Vm=2, Gfn=1, Mfn=2, Index=1, only=EMPTY)
+
+    def is_merged(self, vm: Vm, gfn: Gfn) -> bool:
+        return self.p2m[vm, gfn].resident and self.frames[self.p2m[vm, gfn].mfn].use == Use.SHARED
+
+
+class TellsWhatIsMerged(Watched):
+    """A hypercall of its own, of which the text says that its answer is the bare machine's."""
+
+    @guest
+    def ask(self, vm: Vm, gfn: Gfn) -> Seen:
+        told = Reply(Event.COMPLETED if self.is_merged(vm, gfn) else Event.HOLE)
+        return Seen(told, told)
+
+
+class HidesWhatIsMerged(Watched):
+    """A load of a merged page shows a hole, and the text says that the bare machine has one there."""
+
+    @guest
+    def load_physical(self, vm: Vm, gfn: Gfn, offset: Index) -> Seen:
+        told = Reply(Event.HOLE)
+        return Seen(told, told, gfn) if self.is_merged(vm, gfn) else self.execute(vm, gfn, offset, Access.READ, Cell())
+
+
+@pytest.mark.parametrize(("cls", "leaks"), [(Watched, None), (TellsWhatIsMerged, OUTPUT), (HidesWhatIsMerged, OUTPUT)])
+def test_what_is_due_is_what_the_bare_machine_shows(cls: type[Design], leaks: str | None) -> None:
+    found = search(outline(cls), cls.geometry)
+    assert found.compared and found.complete == (leaks is None)
+    assert (None if found.leak is None else found.leak.condition) == leaks
