@@ -11,6 +11,7 @@ from refmodel.designs import Memory
 from refmodel.engines.corresponding import shared
 from refmodel.engines.machine import Machine
 from refmodel.engines.prover import prove_simulated
+from refmodel.engines.restated import restated
 from refmodel.engines.simulation_runs import simulated_runs
 from refmodel.engines.stepwise import explore_stepwise
 from refmodel.engines.unwinding import OUTPUT, search
@@ -19,6 +20,7 @@ from refmodel.language import BadDesign, Design, Total, geometry, guest, operati
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Count, Gfn, Index, Mfn, Vm
 from refmodel.mmu.contract import ContractMmu
+from refmodel.mmu.replies import Handled
 from refmodel.monitor.copy_on_write import CopyOnWrite
 from refmodel.monitor.dirty_logging import DestinationLost, DirtyLogging, Sent
 from refmodel.monitor.frames import Frame, Use
@@ -223,3 +225,33 @@ def test_what_is_due_is_what_the_bare_machine_shows(cls: type[Design], leaks: st
     found = search(outline(cls), cls.geometry)
     assert found.compared and found.complete == (leaks is None)
     assert (None if found.leak is None else found.leak.condition) == leaks
+
+
+class MergedPagesWait(Sharing, ContractMmu):
+    """An access to a merged page is never served, and the condition that says so asks a method that leaves such pages out."""
+
+    geometry = Memory.geometry
+
+    def lets_through(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
+        return super().lets_through(vm, gfn, write) and self.frames[self.p2m[vm, gfn].mfn].use != Use.SHARED
+
+    @operation
+    def derive(self, vm: Vm, gfn: Gfn, write: bool) -> Handled:
+        require(self.frames[self.p2m[vm, gfn].mfn].use != Use.SHARED)
+        return super().derive(vm, gfn, write)
+
+
+class LaysItsOwn(Sharing, ContractMmu):
+    """What it states anew no claim asks."""
+
+    geometry = Memory.geometry
+
+    def may_join(self, mfn: Mfn) -> bool:
+        return super().may_join(mfn)
+
+
+def test_it_is_said_that_a_claim_asks_what_a_design_states_anew() -> None:
+    [note] = restated(outline(MergedPagesWait))
+    assert note.startswith("lets_through, which MergedPagesWait states anew (") and "test_extending.py:" in note
+    assert note.endswith("decides what is claimed by translation_not_derived")
+    assert restated(outline(LaysItsOwn)) == restated(outline(Memory)) == ()

@@ -208,7 +208,7 @@ class _Search:
 
     def _due(self, op: Operation, step: Step, state: Any, view: Any, outcome: Any) -> Any:
         """What the bare machine shows, as the design's text says; None where that is no step of the bare machine's, whose cached
-        translations could account for it. That is asked where things look so for the first time, and where something else is due."""
+        translations could account for it. That is asked where things look so for the first time, and where another is due."""
         due, look = getattr(outcome, "due", None), (op.name, step.arguments, view)
         if due is None or self.beside is None or getattr(due, "event", None) == Event.EXITED:
             return due
