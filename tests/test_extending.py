@@ -16,7 +16,7 @@ from refmodel.engines.simulation_runs import simulated_runs
 from refmodel.engines.stepwise import explore_stepwise
 from refmodel.engines.unwinding import OUTPUT, search
 from refmodel.geometries import EMPTY
-from refmodel.language import BadDesign, Design, Total, geometry, guest, operation, outline, require
+from refmodel.language import BadDesign, Design, Total, geometry, guest, implies, law, operation, outline, require
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Count, Gfn, Index, Mfn, Vm
 from refmodel.mmu.contract import ContractMmu
@@ -255,3 +255,21 @@ def test_it_is_said_that_a_claim_asks_what_a_design_states_anew() -> None:
     assert note.startswith("lets_through, which MergedPagesWait states anew (") and "test_extending.py:" in note
     assert note.endswith("decides what is claimed by translation_not_derived")
     assert restated(outline(LaysItsOwn)) == restated(outline(Memory)) == ()
+
+
+class OwnLaw(Logged):
+    """A law in the body needs no type for the state."""
+
+    @law("EQV-4", "A page that was sent is in a frame, on its way or gone.")
+    def sent_pages_are_there(self, vm: Vm, gfn: Gfn) -> bool:
+        return implies(self.sent[vm, gfn] == Sent.THERE, self.has_memory(vm, gfn))
+
+
+class OwnMemory(OwnLaw):
+    def has_memory(self, vm: Vm, gfn: Gfn) -> bool:
+        return super().has_memory(vm, gfn)
+
+
+def test_a_law_in_a_body_is_about_its_class() -> None:
+    assert restated(outline(OwnLaw)) == ()
+    assert any(note.startswith("has_memory, which OwnMemory states anew") for note in restated(outline(OwnMemory)))

@@ -32,8 +32,9 @@ def restated(design: Outline) -> tuple[str, ...]:
 
 def _claims(design: Outline) -> Iterator[tuple[Law, type]]:
     """The claims of a design, each with the class that it is about."""
+    within = {law: base for base in design.cls.__mro__ for law in vars(base).values() if isinstance(law, Law)}
     for law in design.laws:
-        about = subject_of(law)
+        about = within[law] if law in within else subject_of(law)
         if isinstance(about, type):
             yield law, about
     for each in design.pending:
