@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -14,20 +14,18 @@ from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import Kind, RecordKind
+from refmodel.language.places import place_of
 from refmodel.language.unsound import BadDesign
 
 
 def shared(design: Outline, other: Outline) -> tuple[str, ...]:
     """The tables that both have, and hold the same in at power-on; ``BadDesign`` unless they are all that the other has, and
     ``steps`` names operations of a bare machine, and each operation of the other is one step."""
-    names = {op.name for op in other.operations}
     if split := [op.name for op in other.operations if op.split]:
         raise BadDesign(f"{other.name}: others may interrupt {', '.join(split)} (yield); expected a design of which each operation "
                         "is one step")
-    for op, steps in step_names(design).items():
-        if bare_machine(design.cls) is other.cls and not names.intersection(steps):
-            raise BadDesign(f"steps of {design.name} says that {op} may be {' or '.join(steps)}, which {other.name} does not have; "
-                            f"expected one of {', '.join(sorted(names))}")
+    if bare_machine(design.cls) is other.cls:
+        _refuse_odd_steps(design, other)
     for table in other.tables:
         mine = next((t for t in design.tables if t.name == table.name), None)
         if mine is None:
@@ -37,6 +35,19 @@ def shared(design: Outline, other: Outline) -> tuple[str, ...]:
         if table.name in design.arbitrary and table.name not in other.arbitrary:
             raise BadDesign(f"table {table.name} of {design.name} holds anything at power-on, but not that of {other.name}")
     return tuple(table.name for table in other.tables)
+
+
+def _refuse_odd_steps(design: Outline, machine: Outline) -> None:
+    """``BadDesign`` where ``steps`` names what the bare machine does not have, or takes an instruction of a guest's for another."""
+    own, names = {op.name for op in design.operations if op.by_guest}, {op.name: op for op in machine.operations}
+    for op, steps in step_names(design).items():
+        home = next(base for base in design.cls.__mro__ if op in vars(base).get("steps", {}))
+        says = f"{place_of(home, 'steps')} of {design.name} says that {op} may be {' or '.join(steps)}"
+        if not names.keys() & {*steps}:
+            raise BadDesign(f"{says}, which {machine.name} does not have; expected one of {', '.join(sorted(names))}")
+        if op in own and op in names and names[op].by_guest and {*steps} != {op}:
+            raise BadDesign(f"{says}, but {machine.name} has an instruction {op}: a guest that asks for it gets that one and no "
+                            f"other; expected no {op} in steps")
 
 
 def explaining(design: Outline, other: Outline, op: Operation) -> tuple[Operation, ...]:
@@ -75,8 +86,29 @@ def step_names(design: Outline) -> dict[str, tuple[str, ...]]:
             if not hasattr(design.cls, op):
                 raise BadDesign(f"steps of {base.__qualname__} names {op!r}, which {design.name} does not have; expected one of "
                                 f"its operations: {', '.join(each.name for each in design.operations)}")
-        found.update(steps)
+        found.update(_as_bases_say(design, base, steps))
     return found
+
+
+def _as_bases_say(design: Outline, cls: type, steps: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+    """What a class says of operations' ``steps``; ``BadDesign`` where another that the design is made of says otherwise."""
+    for op, names in steps.items():
+        for base in cls.__mro__[1:]:
+            said = vars(base).get("steps", {}).get(op, names)
+            if {*said} != {*names}:
+                raise BadDesign(f"{place_of(cls, 'steps')} of {design.name} says that {op} may be {' or '.join(names)}, and "
+                                f"{base.__qualname__}, which it is derived from, says {' or '.join(said)}: that is claimed of it "
+                                "too; expected the same, or an operation of another name")
+    return steps
+
+
+def parameters_for(op: Operation, candidate: Operation, name: str, kind: Kind) -> tuple[int, ...]:
+    """Which parameters of an operation may be the one of this name in another. What a guest asks for is about what it names; a step
+    that no guest asks for may be about any parameter of the kind."""
+    first = parameter_for(op, candidate, name, kind)
+    if first is None or op.by_guest or candidate.by_guest:
+        return () if first is None else (first,)
+    return (first, *(i for i, each in enumerate(op.parameters) if each[1] == kind and i != first))
 
 
 def never_completed(design: Outline, other: Outline, found: Sequence[Simulated]) -> tuple[str, ...]:

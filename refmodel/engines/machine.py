@@ -28,8 +28,9 @@ from refmodel.language.asking import (
     end_answering,
 )
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Kind, NameKind
+from refmodel.language.kinds import Kind, NameKind, PageKind, RecordKind
 from refmodel.language.laws import Law
+from refmodel.language.places import home_of, place_of
 from refmodel.language.sizes import Geometry
 from refmodel.language.tables import Total
 from refmodel.language.unsound import BadDesign
@@ -44,6 +45,32 @@ RESUME = "goes on"
 
 PENDING = 2
 """Split operations that may be under way at once, in runs on ints."""
+
+MOST_VALUES = 200_000
+"""Values of a kind in a geometry: more would fill the memory, and few would ever be drawn."""
+
+_recent: list[tuple[Geometry, dict[Kind, list[Any]]]] = []
+
+
+def _values_in(geometry: Geometry) -> dict[Kind, list[Any]]:
+    """The values of kinds in a geometry, as far as they have been listed: all machines have them in common. The last few
+    geometries are remembered."""
+    for known, values in _recent:
+        if known is geometry:
+            return values
+    _recent.append((geometry, {}))
+    del _recent[:-4]
+    return _recent[-1][1]
+
+
+def too_many_values(design: Outline, kind: Kind) -> BadDesign:
+    """That a kind has more values in a geometry than can be listed, and how there are fewer."""
+    record = kind.cell if isinstance(kind, PageKind) else kind
+    name = record.cls.__name__ if isinstance(record, RecordKind) else "Record"
+    what = name if record is kind else f"page of {name}"
+    place = place_of(home_of(design.cls, "geometry"), "geometry")
+    return BadDesign(f"{place}: a {what} has more than {MOST_VALUES:,} values; expected smaller numbers of names in geometry(...), "
+                     f"or fewer values: only={{{name}: ({name}(),)}}")
 
 
 @attrs.frozen
@@ -100,7 +127,7 @@ class Machine:
         """Steps since power-on."""
         self._resumed: UnderWay | None = None
         """The split operation that went on last: whoever took its first step takes this one too."""
-        self._values: dict[Kind, list[Any]] = {}
+        self._values = _values_in(geometry)
         self._pick: Pick = lambda options: options[0]
         self._asked: list[tuple[Any, int, str]] = []
         self._laws = [(law, self.names_of(law), design.reads(law)) for law in design.laws]
@@ -134,9 +161,12 @@ class Machine:
         return answer
 
     def values(self, kind: Kind) -> list[Any]:
-        """Every value of a kind in this geometry."""
+        """Every value of a kind in this geometry; ``BadDesign`` if there are too many to be listed."""
         if kind not in self._values:
-            self._values[kind] = list(kind.values(self.geometry))
+            found = list(itertools.islice(kind.values(self.geometry), MOST_VALUES + 1))
+            if len(found) > MOST_VALUES:
+                raise too_many_values(self.design, kind)
+            self._values[kind] = found
         return self._values[kind]
 
     @property

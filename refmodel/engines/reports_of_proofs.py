@@ -19,6 +19,7 @@ from refmodel.engines.machine import Failure
 from refmodel.engines.progress import prove_progress
 from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.reports_of_runs import explored_words, never, there_is
+from refmodel.engines.restated import restated
 from refmodel.engines.suggest import suggest
 from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met
 from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
@@ -191,7 +192,7 @@ class _Judged:
             notes += (f"the proof leans on {assumed} other laws of states, which are proved here too",)
         if self.design.cls.no_bare_machine:
             notes += (f"nothing is said of a bare machine: {self.design.cls.no_bare_machine}",)
-        return notes
+        return notes + restated(self.design)
 
     def _never(self, done: induction.Proved) -> tuple[str, ...]:
         """The operations that no lawful state lets happen, though they are not plainly turned off: a proof says nothing of them."""

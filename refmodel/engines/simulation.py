@@ -11,6 +11,7 @@ machine is the machine.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from refmodel.engines.corresponding import (
     explaining,
     named_in,
     of_whom,
-    parameter_for,
+    parameters_for,
     replies,
     shared,
     shown_by,
@@ -235,8 +236,7 @@ class _Simulation:
     def _steps(self, reading: Symbolic, segment: Segment) -> Iterator[_Step]:
         """The paths of what may explain it, from the same contents of the shared tables."""
         number = 0
-        for candidate in self.candidates:
-            arguments = [self._argument(reading, segment, candidate, name, kind) for name, kind in candidate.parameters]
+        for candidate, arguments in self._taken(reading, segment):
             runs = Runs(self.other, candidate)
             reading.choices = "choice!"
             with answering(reading):
@@ -250,17 +250,22 @@ class _Simulation:
                     number += 1
                     yield _Step(number, candidate, found, tuple(reading.lookups.values()), wrong)
 
-    def _argument(self, reading: Symbolic, segment: Segment, candidate: Operation, name: str, kind: Kind) -> Any:
-        """What a step is given: what its outcome says that it is a step of, an argument of the operation's, what its outcome names
-        so, or anything. What the step asks of it is
-        a matter of this reading, and not of the one that the path was followed by."""
-        owner, given = of_whom(segment.outcome, name), parameter_for(self.op, candidate, name, kind)
-        if owner is None and given is not None:
-            return asking(reading, self.induction.arguments[given])
+    def _taken(self, reading: Symbolic, segment: Segment) -> Iterator[tuple[Operation, tuple[Any, ...]]]:
+        """What may explain a path, with all that it may be given."""
+        for candidate in self.candidates:
+            options = [self._arguments(reading, segment, candidate, name, kind) for name, kind in candidate.parameters]
+            for arguments in itertools.product(*options):
+                yield candidate, arguments
+
+    def _arguments(self, reading: Symbolic, segment: Segment, candidate: Operation, name: str, kind: Kind) -> list[Any]:
+        """What a step may be given: what its outcome says that it is a step of, arguments of the operation's, what its outcome
+        names so, or anything. What the step asks of it is a matter of this reading, not of the one that the path was followed by.
+        """
+        owner, given = of_whom(segment.outcome, name), parameters_for(self.op, candidate, name, kind)
+        if owner is None and given:
+            return [asking(reading, self.induction.arguments[at]) for at in given]
         told = named_in(segment.outcome, name, kind) if owner is None else owner
-        if told is not None:
-            return asking(reading, told)
-        return reading.arbitrary(kind, f"any!!{self.op.name}.{name}")
+        return [reading.arbitrary(kind, f"any!!{self.op.name}.{name}") if told is None else asking(reading, told)]
 
     # ------------------------------------------------------------ what would be wrong
 

@@ -20,7 +20,7 @@ from refmodel.engines.corresponding import (
     explaining,
     named_in,
     of_whom,
-    parameter_for,
+    parameters_for,
     replies,
     shared,
     shown_by,
@@ -145,11 +145,11 @@ class SimulatedMachine(Machine):
     def _arguments(self, candidate: Operation, op: Operation, arguments: tuple[Any, ...], outcome: Any) -> Iterator[Any]:
         options = []
         for name, kind in candidate.parameters:
-            given, told, owner = parameter_for(op, candidate, name, kind), named_in(outcome, name, kind), of_whom(outcome, name)
+            given, told, owner = parameters_for(op, candidate, name, kind), named_in(outcome, name, kind), of_whom(outcome, name)
             if owner is not None:
                 options.append([owner])
-            elif given is not None:
-                options.append([arguments[given]])
+            elif given:
+                options.append([arguments[at] for at in given])
             elif told is not None and told != NOTHING:
                 options.append([told])
             else:

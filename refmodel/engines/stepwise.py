@@ -39,6 +39,9 @@ def explore_stepwise(design: Outline, geometry: Geometry, *, seconds: float | No
         broken = start.broken(None, (), None)
         if broken is not None:
             failure = Failure(todo[-1], broken)
+        if seconds is not None and time.perf_counter() - began > seconds:
+            complete = False
+            break
     while todo and failure is None:
         run = todo.popleft()
         if len(run.steps) > depth:

@@ -22,7 +22,10 @@ from typing import Any
 import attrs
 
 from refmodel.bare import Event
+from refmodel.bare_machines import bare_machine_of
+from refmodel.engines.corresponding import step_names
 from refmodel.engines.machine import Machine, Run, Step, copy_of
+from refmodel.engines.simulation_runs import SimulatedMachine
 from refmodel.engines.stepwise import every_answer
 from refmodel.language.design import Operation, Outline
 from refmodel.language.kinds import NameKind
@@ -88,6 +91,12 @@ def flows_of(design: Outline) -> dict[str, str]:
     return {op: flow for base in reversed(design.cls.__mro__) for op, flow in vars(base).get("flows", {}).items()}
 
 
+def _beside(design: Outline, geometry: Geometry) -> SimulatedMachine | None:
+    """A machine that looks for each step in the bare machine; None if no bare machine is stated."""
+    bare = bare_machine_of(design)
+    return None if bare is None else SimulatedMachine(design.judging(lambda law: False), geometry, bare)
+
+
 class _Search:
     def __init__(self, design: Outline, geometry: Geometry, unmeant: str | None) -> None:
         self.design = design
@@ -101,6 +110,10 @@ class _Search:
         self.todo: deque[tuple[int, Any]] = deque()
         self.shown: dict[Any, _Told] = {}
         self.changed: dict[Any, _Told] = {}
+        self.beside = _beside(design, geometry)
+        """The machine that guests believe in, for what the text says that it would show."""
+        self.due: dict[Any, Any] = {}
+        """What was due first where things looked so; None if it was not due."""
         self.compared = 0
         self.outcomes: set[str] = set()
         self.changes: set[str] = set()
@@ -158,7 +171,7 @@ class _Search:
                 if op.by_guest:
                     vm = op.actor(arguments)
                     completes = not self._will_be_tried_again(outcome, state, after)
-                    yield from self._alike(op, step, node, vm, views[vm], self.view(after, vm), outcome, completes)
+                    yield from self._alike(op, step, node, vm, state, views[vm], self.view(after, vm), outcome, completes)
                 self._visit(node, step, after)
 
     def _respected(self, op: Operation, step: Step, node: int, views: dict[int, Any], after: Any) -> Iterator[Leak]:
@@ -179,11 +192,11 @@ class _Search:
         return self.machine.allocation_failed and all(
             getattr(state, table.name) == getattr(after, table.name) for table in self.design.tables)
 
-    def _alike(self, op: Operation, step: Step, node: int, vm: int, view: Any, view_after: Any, outcome: Any,
+    def _alike(self, op: Operation, step: Step, node: int, vm: int, state: Any, view: Any, view_after: Any, outcome: Any,
                completes: bool) -> Iterator[Leak]:
         """What is shown, and what is known afterwards, beside what it was when things looked the same. What the bare machine shows
         (it may use what it has cached, or not) is part of how they look."""
-        look: tuple[Any, ...] = op.name, step.arguments, view, getattr(outcome, "due", None)
+        look: tuple[Any, ...] = op.name, step.arguments, view, self._due(op, step, state, view, outcome)
         shown = getattr(outcome, "shown", outcome)  # an outcome without such a field is shown as a whole
         if op.name in self.flows:  # what it shows is meant to be known
             self._met(op, look, shown)
@@ -192,6 +205,28 @@ class _Search:
             yield from self._compare(self.shown, look, _Told(shown, node, step), OUTPUT, vm)
         if view_after != view or completes:
             yield from self._compare(self.changed, look, _Told(view_after, node, step), STEP, vm)
+
+    def _due(self, op: Operation, step: Step, state: Any, view: Any, outcome: Any) -> Any:
+        """What the bare machine shows, as the design's text says; None where that is no step of the bare machine's, whose cached
+        translations could account for it. That is asked where things look so for the first time, and where another is due."""
+        due, look = getattr(outcome, "due", None), (op.name, step.arguments, view)
+        if due is None or self.beside is None or getattr(due, "event", None) == Event.EXITED:
+            return due
+        if look not in self.due:
+            self.due[look] = due if self._is_due(op, step, state, outcome) else None
+        first = self.due[look]
+        return due if first is not None and due != first and self._is_due(op, step, state, outcome) else first
+
+    def _is_due(self, op: Operation, step: Step, state: Any, outcome: Any) -> bool:
+        """Whether the step just taken is one of the bare machine's that it is called like, or that the class says it is."""
+        assert self.beside is not None
+        after, names = self.machine.state, {op.name, *step_names(self.design).get(op.name, ())}
+        if not names & {each.name for each in self.beside.other.design.operations}:
+            return False
+        self.beside.before, self.beside.state = copy_of(self.design, state), copy_of(self.design, after)
+        for name in self.beside.shared:
+            getattr(self.beside.state, name).changed = True
+        return self.beside.broken(op, step.arguments, outcome) is None
 
     def _met(self, op: Operation, look: Any, shown: Any) -> None:
         """Whether a guest's instruction has shown what it did not know."""

@@ -34,7 +34,7 @@ from refmodel.language.gathering import EveryLaw, laws_about
 from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
 from refmodel.language.laws import Law
 from refmodel.language.pending import Pending, pendings
-from refmodel.language.places import decorated, home_of, not_evaluated, place_of
+from refmodel.language.places import decorated, home_of, line_of, not_evaluated, place_of
 from refmodel.language.sizes import Geometry
 from refmodel.language.tables import NOTHING, Page, Partial, Total
 from refmodel.language.unsound import BadDesign
@@ -276,7 +276,8 @@ def forget_outlines() -> None:
 
 def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
     tables = []
-    for name, annotation in _annotations(cls).items():
+    _refuse_other_tables(cls)
+    for name, annotation in _annotations(hashable(cls)).items():
         if any(mark in (annotation, typing.get_origin(annotation)) for mark in (ClassVar, Final)):
             continue
         try:
@@ -290,7 +291,20 @@ def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
     return tuple(tables)
 
 
-def _annotations(cls: type[Design]) -> dict[str, Any]:
+def _refuse_other_tables(cls: type[Design]) -> None:
+    """``BadDesign`` where a class annotates a table of one that it is derived from otherwise: its methods would meet it."""
+    stated: dict[str, tuple[type, Any]] = {}
+    for base in reversed(cls.__mro__[:-1]):
+        for name in vars(base).get("__annotations__", {}):
+            says = _annotations(hashable(base))[name]
+            above, said = stated.setdefault(name, (base, says))
+            if typing.get_origin(said) in (dict, Total) and says != said:
+                raise BadDesign(f"{place_of(base, name)} is not what {place_of(above, name)} says, whose methods look at that "
+                                f"table; expected another name for it, or {name}: {annotation_in_words(said)}")
+
+
+@functools.cache
+def _annotations(cls: Any) -> dict[str, Any]:
     """The annotations of a class and of those that it is made of; ``BadDesign`` says where one is that means nothing."""
     try:
         return typing.get_type_hints(cls, include_extras=True)
@@ -329,10 +343,7 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
         raise BadDesign(f"{place_of(home_of(cls, name), name)} stands where an operation is, and is no plain method")
     place = f"{method.__code__.co_filename}:{method.__code__.co_firstlineno}: operation {name}"
     refuse_hidden_operation(cls, name, place)
-    try:
-        hints = typing.get_type_hints(method, include_extras=True)
-    except Exception as why:
-        raise BadDesign(f"{place}: {not_evaluated(why)}") from None
+    hints = _hints(method, place)
     parameters = []
     for parameter in list(inspect.signature(method).parameters.values())[1:]:
         if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
@@ -348,13 +359,24 @@ def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
     if by_guest and not isinstance(dict(parameters).get("vm"), NameKind):
         raise BadDesign(f"{place}: a guest's step needs a parameter called vm, which says whose it is; expected "
                         "vm: Vm among its parameters, or @operation for a step that is no VM's")
-    split = inspect.isgeneratorfunction(method)
-    returns = hints.get("return")
-    if split and typing.get_origin(returns) is collections.abc.Generator:
-        returns = typing.get_args(returns)[2]
     vm_at = [p for p, _ in parameters].index("vm") if by_guest else 0
-    record = returns if isinstance(returns, type) and attrs.has(returns) else None
-    return Operation(name, method, tuple(parameters), record, by_guest, split, vm_at)
+    split = inspect.isgeneratorfunction(method)
+    return Operation(name, method, tuple(parameters), _returned(method, place), by_guest, split, vm_at)
+
+
+def _hints(method: Callable[..., Any], place: str) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(method, include_extras=True)
+    except Exception as why:
+        raise BadDesign(f"{place}: {not_evaluated(why)}") from None
+
+
+def _returned(method: Callable[..., Any], place: str) -> type | None:
+    """The record that an operation returns, by its annotation; None if it returns nothing."""
+    returns = _hints(method, place).get("return")
+    if inspect.isgeneratorfunction(method) and typing.get_origin(returns) is collections.abc.Generator:
+        returns = typing.get_args(returns)[2]
+    return returns if isinstance(returns, type) and attrs.has(returns) else None
 
 
 def _given(annotation: Any) -> Kind:
@@ -369,12 +391,35 @@ def _laws(cls: type[Design], operations: tuple[Operation, ...]) -> tuple[Law, ..
     own = [v for base in reversed(cls.__mro__) for v in vars(base).values() if isinstance(v, Law)]
     listed = laws_about(cls, [op.returns for op in operations], cls.laws) if isinstance(cls.laws, EveryLaw) else cls.laws
     laws = tuple(dict.fromkeys([*listed, *own]))
+    _refuse_lost_outcomes(cls, operations, own)
     for name, number in collections.Counter(law.name for law in laws).items():
         if number > 1:
             places = " and ".join(law.place for law in laws if law.name == name)
             raise BadDesign(f"{place_of(cls)}: {number} laws are called {name} ({places}); expected a name of its own for each, "
                             "since a derived class has the laws of its bases too")
     return laws
+
+
+def _refuse_lost_outcomes(cls: type[Design], operations: tuple[Operation, ...], own: typing.Sequence[Law]) -> None:
+    """``BadDesign`` where an operation overrides one that returns another record, which a law judges: the law would not be asked
+    of the operation any more."""
+    for op in operations:
+        for base in cls.__mro__:
+            stated = vars(base).get(op.name)
+            returned = _returned(stated, line_of(stated)) if isinstance(stated, FunctionType) else None
+            lost = None if returned is None or returned is op.returns else _judging(cls, returned, own)
+            if returned is not None and lost is not None:
+                says = op.returns.__name__ if op.returns else "nothing"
+                raise BadDesign(f"{line_of(op.method)}: operation {op.name} returns {says}, and the one of {base.__name__} that it "
+                                f"overrides ({line_of(stated)}) returns {returned.__name__}: law {lost.clause} ({lost.name}) "
+                                f"judges that, and would not be asked any more; expected -> {returned.__name__}, or an operation "
+                                "of another name")
+
+
+def _judging(cls: type[Design], returned: type, own: typing.Sequence[Law]) -> Law | None:
+    """A law about a design that judges an outcome of this type."""
+    listed = laws_about(cls, [returned], cls.laws) if isinstance(cls.laws, EveryLaw) else cls.laws
+    return next((law for law in (*listed, *own) if law.outcome is returned), None)
 
 
 def _refuse_hidden(cls: type) -> None:

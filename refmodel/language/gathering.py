@@ -53,12 +53,12 @@ def laws_about(cls: type, returned: Iterable[type | None], gathered: EveryLaw) -
     stated = [law for module in modules for law in laws_of_module(module)]
     subjects = _subjects(gathered.packages)
     return tuple(law for law in dict.fromkeys([*general, *stated, *near])
-                 if _is_a(cls, subjects[law] if law in subjects else _subject(law)))
+                 if _is_a(cls, subjects[law] if law in subjects else subject_of(law)))
 
 
 def _is_about_something(cls: type, law: Law) -> None:
     """A law that a design's own file has is about the design, or about a class that stands there too."""
-    subject, code = _subject(law), law.function.__code__
+    subject, code = subject_of(law), law.function.__code__
     if not _is_a(cls, subject) and getattr(subject, "__module__", "") != cls.__module__:
         raise BadDesign(f"{code.co_filename}:{code.co_firstlineno}: law {law.clause} ({law.name}) is about "
                         f"{getattr(subject, '__name__', subject)}, which {cls.__name__} is not: it would never be judged")
@@ -79,7 +79,7 @@ def laws_of_packages(packages: tuple[str, ...]) -> tuple[Law, ...]:
 @functools.cache
 def _subjects(packages: tuple[str, ...]) -> dict[Law, Any]:
     """What each law of these packages is about."""
-    return {law: _subject(law) for law in laws_of_packages(packages)}
+    return {law: subject_of(law) for law in laws_of_packages(packages)}
 
 
 def laws_of_module(module: ModuleType) -> tuple[Law, ...]:
@@ -87,7 +87,7 @@ def laws_of_module(module: ModuleType) -> tuple[Law, ...]:
     return tuple(dict.fromkeys(v for v in vars(module).values() if isinstance(v, Law) and v.function.__module__ == module.__name__))
 
 
-def _subject(law: Law) -> Any:
+def subject_of(law: Law) -> Any:
     """The type of the state that a law is about."""
     code = law.function.__code__
     first = code.co_varnames[0]

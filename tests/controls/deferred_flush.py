@@ -3,6 +3,7 @@
 from refmodel.designs import WriteProtection
 from refmodel.language import operation, require
 from refmodel.machine.names import Gfn
+from refmodel.mmu.write_protection import LogFetched
 
 
 class Control(WriteProtection):
@@ -16,8 +17,9 @@ class Control(WriteProtection):
         self.take_write(gfn)
 
     @operation
-    def fetch_log(self, gfn: Gfn) -> None:
+    def fetch_log(self, gfn: Gfn) -> LogFetched:
         require(not self.sptes[gfn].writable)
         self.flush(gfn)
         self.logging[gfn] = True
         self.logged[gfn] = False
+        return LogFetched(gfn)
