@@ -50,7 +50,17 @@ AS_MET = {
     "private_no_more_and_borrowed": None,
     "private_while_still_borrowed": (5, "ISO-1"), "private_when_borrowed_no_more": None,
     "private_and_stored_to_by_the_monitor": (5, "ISO-5"),
-    "private_and_shared": (5, "ISO-5"), "private_no_more_and_shared": None}
+    "private_and_shared": (5, "ISO-5"), "private_no_more_and_shared": None,
+    # What was written to a page that its guest had called free is there, whether the page was lost before or not.
+    "reported_and_written_to_by_a_device": None, "reported_and_written_to_elsewhere_by_a_device": (8, "EQV-1"),
+    "reported_and_stored_to_in_part": None, "reported_and_stored_to_and_lost": (6, "EQV-1"),
+    # A page that gets a frame of its own is as watched as it was.
+    "tracked_and_broken_by_the_monitor": None, "tracked_and_writable_when_broken": (8, "EQV-5"),
+    "unmerged_while_it_is_sent": None, "broken_for_a_store_and_not_marked": (11, "EQV-4"),
+    # What a VM counts says nothing of the VMs that borrow from it.
+    "balloon_counted_beside_a_borrower": None, "balloon_miscounted_beside_a_borrower": (6, "RES-1"),
+    # Of a range that is sent, pages that are no memory are left out.
+    "sent_with_a_page_in_the_balloon": None, "sent_while_in_the_balloon_and_stored_to_later": (13, "EQV-4")}
 """Where each deviates, and from what."""
 
 

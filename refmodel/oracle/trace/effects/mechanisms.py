@@ -71,7 +71,7 @@ def break_(k: Knowledge, event: e.Break) -> None:
         if entry is None or event.mfn != entry.mfn:
             take(k, event.mfn)
             let_go(k, entry)
-        own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, True))
+        own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))
 
 
 def inflate(k: Knowledge, event: e.Inflate) -> None:
