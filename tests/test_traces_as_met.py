@@ -60,7 +60,10 @@ AS_MET = {
     # What a VM counts says nothing of the VMs that borrow from it.
     "balloon_counted_beside_a_borrower": None, "balloon_miscounted_beside_a_borrower": (6, "RES-1"),
     # Of a range that is sent, pages that are no memory are left out.
-    "sent_with_a_page_in_the_balloon": None, "sent_while_in_the_balloon_and_stored_to_later": (13, "EQV-4")}
+    "sent_with_a_page_in_the_balloon": None, "sent_while_in_the_balloon_and_stored_to_later": (13, "EQV-4"),
+    # An exit is served by the map of its CPU; one told after the map of another CPU is no fault.
+    "loaded_from_after_the_exit_was_served": (10, "ISO-1"), "emulated_though_it_was_mapped_for_reading": None,
+    "exit_told_after_another_mapped": None, "exit_again_for_nothing": (6, "EFF-1")}
 """Where each deviates, and from what."""
 
 

@@ -9,7 +9,7 @@ from refmodel.language import NOTHING, Law
 from refmodel.laws import contract, equivalence, isolation
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
-from refmodel.oracle.trace import reported
+from refmodel.oracle.trace import exits, reported
 from refmodel.oracle.trace.changes import about, hold, noticed
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
@@ -30,6 +30,8 @@ def load(k: Knowledge, event: Load) -> None:
 def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
     """A word of a page was seen, or some of its bytes."""
     must_be_there(k, key)
+    if key in k.lent:
+        return
     page = k.page(*key)
     if not page.learn(offset, bits, mask):
         k.unless_silent(wrong_data(page, key, offset, bits, mask), About(frozenset({key})), contents=True)
@@ -148,6 +150,9 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
     if key in k.table_pages:
         k.store_to_table(k, key, offset, bits, mask)
     page = k.page(*key)
+    if key in k.lent:
+        page.forget(0, 4096)
+        mask = 0
     if k.marks_late and k.state.sent.find(key) in (Sent.PROTECTED, Sent.THERE):
         k.late.add(key)
     if page.plain or k.backing(key) is None:
@@ -192,6 +197,8 @@ def exit_(k: Knowledge, event: Exit) -> None:
     with contextlib.suppress(Open):
         fetches = not event.fetch or k.state.executable.find(key)
         if fetches and k.state.gives(*key, event.write) and not k.state.grants[key].present:
+            if exits.may_be_late(k, event):
+                return
             mapped = f"for vm {event.vm}, gfn {key[1]:#x}, which is mapped{' writable' if event.write else ''}"
             k.unless_silent(about_page(contract.a_derived_entry_does_not_exit, key, mapped), About(frozenset({key})))
 

@@ -119,7 +119,7 @@ class Interleaving:
             self.raced |= item.names.writes
         self.recent.append(item)
         if len(self.raced) > MOST_RACED:
-            self.k.start(closed=False)
+            self.k.lose()
             self.forget()
 
     def _forget_old(self, item: Item) -> None:
@@ -160,7 +160,7 @@ class Interleaving:
         self.undecided += 1
         self._rely_on_nothing(item.names)
         if not self._try(item) and isinstance(item.why, Inconsistent):
-            self.k.start(closed=False)
+            self.k.lose()
             self.forget()
             if not self._try(item):
                 return item  # it is no event, whatever came before
@@ -171,7 +171,7 @@ class Interleaving:
         """Nothing is relied on any more that is known of these."""
         k, own = self.k, names.reads | names.writes
         if names.spans or any(name[0] == "vm" for name in names.writes):
-            k.start(closed=False)
+            k.lose()
             self.forget()
             return
         pages = {(name[1], name[2]) for name in own if name[0] == "page"}

@@ -41,7 +41,7 @@ def abort(k: Knowledge, event: e.Abort) -> None:
 
 
 def gap(k: Knowledge, event: e.Gap) -> None:
-    k.start(closed=False)
+    k.lose()
 
 
 def header(k: Knowledge, event: e.Header) -> None:
@@ -53,6 +53,7 @@ def header(k: Knowledge, event: e.Header) -> None:
             raise Inconsistent(field, 'says which events of two CPUs may be swapped; expected "order":"cpu" beside it')
     k.flushes_told, k.marks_late, k.silent = event.flushes == "told", event.marks == "late", frozenset(event.silent)
     k.silent_fills = any(row.fills for row in ROWS if row.kind in k.silent)
+    k.lent.clear()
     k.start(closed=event.start == "power-on")
 
 

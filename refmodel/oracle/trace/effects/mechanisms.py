@@ -97,7 +97,7 @@ def deflate(k: Knowledge, event: e.Deflate) -> None:
         k.unless_silent(deviates(accounting.balloon_sizes_are_exact, (event.vm,), why), about(k, key))
     with k.judging(about(k, key, frames=(event.mfn,), actor=event.vm)):
         k.state.plug(*key)
-        contents = Contents(zeroed=not event.kept)
+        contents = Contents(zeroed=not event.kept and entry is not None)  # unknown, if its VM may have touched it meanwhile
         if event.mfn is not None:
             take(k, event.mfn)
             own(k, key, event.mfn, contents, P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))

@@ -9,7 +9,7 @@ from refmodel.mmu.contract import Derived
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import flushes, guest, reported
+from refmodel.oracle.trace import exits, flushes, guest, reported
 from refmodel.oracle.trace.changes import about, let_write, linger, own, protected
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
@@ -30,6 +30,7 @@ def map_(k: Knowledge, event: e.Map) -> None:
         raise Inconsistent("bits", f"a leaf of level {event.level} maps {size} pages; expected pages, or neither")
     if size > pages:
         event = msgspec.structs.replace(event, pages=size)
+    exits.mapped(k, event)
     if event.is_of_one_page:
         _map_page(k, event)
     else:
