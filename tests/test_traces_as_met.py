@@ -63,7 +63,13 @@ AS_MET = {
     "sent_with_a_page_in_the_balloon": None, "sent_while_in_the_balloon_and_stored_to_later": (13, "EQV-4"),
     # An exit is served by the map of its CPU; one told after the map of another CPU is no fault.
     "loaded_from_after_the_exit_was_served": (10, "ISO-1"), "emulated_though_it_was_mapped_for_reading": None,
-    "exit_told_after_another_mapped": None, "exit_again_for_nothing": (6, "EFF-1")}
+    "exit_told_after_another_mapped": None, "exit_again_for_nothing": (6, "EFF-1"),
+    # What is judged late may be of a time before what was judged already.
+    "populated_before_it_was_mapped_elsewhere": None,
+    "granted_and_raced_for_by_its_owner": None, "granted_and_stored_to_in_order": (9, "EQV-1"),
+    # After a gap, who borrows a page, and what was in the balloon, is not known.
+    "granted_before_the_gap": None, "not_granted_before_the_gap": (7, "EQV-1"),
+    "deflated_though_no_inflate_is_known": None, "deflated_after_a_known_inflate": (4, "EQV-1")}
 """Where each deviates, and from what."""
 
 
