@@ -69,7 +69,10 @@ AS_MET = {
     "granted_and_raced_for_by_its_owner": None, "granted_and_stored_to_in_order": (9, "EQV-1"),
     # After a gap, who borrows a page, and what was in the balloon, is not known.
     "granted_before_the_gap": None, "not_granted_before_the_gap": (7, "EQV-1"),
-    "deflated_though_no_inflate_is_known": None, "deflated_after_a_known_inflate": (4, "EQV-1")}
+    "deflated_though_no_inflate_is_known": None, "deflated_after_a_known_inflate": (4, "EQV-1"),
+    # A translation that was there before the trace began may be cached until a flush has ended, whatever it was.
+    "unmapped_of_old_and_not_flushed_yet": None, "unmapped_of_old_and_flushed": (6, "ISO-1"),
+    "protected_of_old_and_not_flushed_yet": None}
 """Where each deviates, and from what."""
 
 

@@ -14,7 +14,7 @@ from refmodel.oracle.trace.changes import about, hold, noticed
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Cell, DmaRead, DmaWrite, Exit, Hole, Load, Mmio, Store
-from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
+from refmodel.oracle.trace.knowledge import CALM, About, Knowledge, deviates
 from refmodel.oracle.trace.observed import borrowed_entries_lead_where_grants_say
 from refmodel.oracle.trace.tables import Key, Open
 
@@ -155,7 +155,7 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
         mask = 0
     if k.marks_late and k.state.sent.find(key) in (Sent.PROTECTED, Sent.THERE):
         k.late.add(key)
-    if page.plain or k.backing(key) is None:
+    if page.plain or _is_its_own(k, key, page):
         page.put(offset, bits, mask)
         return
     entry = k.state.p2m[key]
@@ -167,6 +167,13 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
             frame = k.state.frames.find(entry.mfn)
             k.state.memory[entry.mfn] = after if frame is not None and frame.use == Use.PRIVATE else changed(
                 k.state.memory[entry.mfn], offset, bits, mask)
+
+
+def _is_its_own(k: Knowledge, key: Key, page: Contents) -> bool:
+    """Whether a store to a page changes that page, and breaks no law of its frame or of the dirty log. Rights are judged apart."""
+    entry = k.backing(key)
+    return entry is None or (entry.mapped and entry.writable and k.state.sent.find(key) in CALM
+                             and k.tables["memory"].get(entry.mfn) is page)
 
 
 def changed(page: Contents, offset: int, bits: int, mask: int) -> Contents:

@@ -42,7 +42,8 @@ CALM = (Sent.MARKED, Sent.TAKEN, None)
 
 
 class Lingering(NamedTuple):
-    """A translation that was taken away and may still be cached, and when it was."""
+    """A translation that was taken away and may still be cached, and when it was. One that is not present stands for any: which
+    there was is not known."""
 
     derived: Any
     since: int

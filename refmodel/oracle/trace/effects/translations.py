@@ -45,7 +45,8 @@ def _map_page(k: Knowledge, event: e.Map) -> None:
             reported.within_its_slot(k, key)
             let_write(k, guest.reached(k, *key))
         old = table.find(key)
-        if old is not None and old.present and (old.mfn != new.mfn or (old.writable and not new.writable)):
+        if (old is None and not new.writable) or (
+                old is not None and old.present and (old.mfn != new.mfn or (old.writable and not new.writable))):
             linger(k, key, old)
         table[key] = new
         if event.execute is not None:
@@ -93,7 +94,8 @@ def unmap(k: Knowledge, event: e.Unmap) -> None:
     key = event.vm, event.gfn
     with k.judging(about(k, key)):
         for table in (k.state.derived, k.state.borrowed):
-            linger(k, key, table.find(key))
+            if table is k.state.derived or table.find(key) is not None:
+                linger(k, key, table.find(key))
             table[key] = Derived()
 
 
@@ -102,6 +104,9 @@ def protect(k: Knowledge, event: e.Protect) -> None:
     with k.judging(about(k, key)):
         table = reported.translating(k, key)
         old = table.find(key)
+        if old is None and k.flushes_told:
+            linger(k, key, old, protects=True)
+            return
         if old is not None and old.writable:
             linger(k, key, old, protects=True)
             table[key] = attrs.evolve(old, writable=False)
