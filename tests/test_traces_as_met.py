@@ -72,7 +72,11 @@ AS_MET = {
     "deflated_though_no_inflate_is_known": None, "deflated_after_a_known_inflate": (4, "EQV-1"),
     # A translation that was there before the trace began may be cached until a flush has ended, whatever it was.
     "unmapped_of_old_and_not_flushed_yet": None, "unmapped_of_old_and_flushed": (6, "ISO-1"),
-    "protected_of_old_and_not_flushed_yet": None}
+    "protected_of_old_and_not_flushed_yet": None,
+    # Nobody relies on what was sent of a page that went to the balloon; nobody has to tell which frame it gets when it is touched.
+    "touchable_in_the_balloon_after_it_was_sent": None, "touchable_and_stored_to_without_a_mark": (11, "EQV-4"),
+    "touchable_and_stored_to_by_a_vmm_that_tells_no_frames": None, "touchable_and_as_it_was": (6, "EQV-1"),
+    "promised_and_stored_to_by_a_vmm_that_tells_no_frames": None, "promised_and_mapped_without_a_frame": (4, "ISO-3")}
 """Where each deviates, and from what."""
 
 

@@ -81,6 +81,7 @@ def inflate(k: Knowledge, event: e.Inflate) -> None:
         if event.touchable:
             k.touchable.add(event.vm)
             k.state.bare_memory[key] = Contents(zeroed=True)
+            k.state.destination[key] = Contents()  # the guest relies on nothing that was sent
             k.state.p2m[key] = P2mEntry(Backing.PROMISED)
         else:
             k.state.p2m[key] = P2mEntry(Backing.BALLOONED)
