@@ -67,7 +67,7 @@ ROWS: tuple[Row, ...] = (
     Row(e.Store, guest.store, "bare_memory memory p2m slots",
         "ISO-1 ISO-2 ISO-5 EQV-1 EQV-2 EQV-4", "emulators, an instrumented guest",
         fills=True),
-    Row(e.DmaWrite, guest.dma_write, "bare_memory memory",
+    Row(e.DmaWrite, guest.dma_write, "bare_memory memory p2m",
         "ISO-1 ISO-2 ISO-5 EQV-1 EQV-2 EQV-4",
         "device models and vhost backends: nobody today; QEMU address_space_map (a window)", fills=True),
     Row(e.DmaRead, guest.dma_read, "",
@@ -84,7 +84,7 @@ ROWS: tuple[Row, ...] = (
         "", "KVM kvm_exit INVLPG, kvm_invlpga; Xen HVM_INVLPG"),
     Row(e.Invpcid, linear.invpcid, "",
         "", "KVM kvm_exit INVPCID, if it exits; emulators"),
-    Row(e.Linear, crossing.access, "bare_memory memory",
+    Row(e.Linear, crossing.access, "bare_memory memory p2m",
         "ISO-1 ISO-2 ISO-5 EQV-1 EQV-2 EQV-3 EQV-4", "emulators, an instrumented guest",
         fills=True),
     # memory comes, goes and moves
