@@ -155,7 +155,7 @@ ROWS: tuple[Row, ...] = (
         "ISO-1 ISO-2 ISO-3 ISO-5 RES-2 EQV-1", "Linux ksm_merge_one_page, ksm_merge_with_ksm_page"),
     Row(e.Break, mechanisms.break_, "bare_memory frames memory p2m slots",
         "ISO-1 ISO-3 RES-2 EQV-1 EQV-4 EQV-5", "a copy on write: nobody today; Xen mem_sharing (untold)"),
-    Row(e.Inflate, mechanisms.inflate, "bare_memory frames p2m plugged sent slots",
+    Row(e.Inflate, mechanisms.inflate, "bare_memory destination frames p2m plugged sent slots",
         "ISO-1 ISO-3 EQV-1", "QEMU virtio_balloon_handle_output; cloud-hypervisor release_memory_range; Firecracker "
         "discard_range; Xen DECREASE_RESERVATION", fills=True),
     Row(e.Deflate, mechanisms.deflate, "bare_memory frames memory p2m plugged sent",
