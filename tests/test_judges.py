@@ -116,6 +116,13 @@ def test_a_planted_deviation_is_found(campaign: Campaign, said: str) -> None:
     assert any(said in d.finding.title for d in found), [d.finding.title for d in found]
 
 
+def test_a_wrong_address_cites_the_section_about_addresses_and_no_other() -> None:
+    found = judge(plain_walks(astray), seconds=60, checks=300).deviations
+    cited = {d.finding.title: d.finding.source for d in found}
+    assert "4.5" in cited["another physical address than is due"], cited
+    assert "4.7" in cited.get("another CR2 than is due", "4.7"), cited
+
+
 def first_finding(ways: Callable[[stale_tests.StaleTest], list[Lawful]],
                   profile: Profile = Profile(pcid=True, invpcid=True)) -> Finding | None:
     """The first of some thousand tests of staleness in which a machine is found out that ends accesses in one of these ways."""

@@ -49,7 +49,33 @@ AS_MET = {
     "private_no_more_and_borrowed": None,
     "private_while_still_borrowed": (5, "ISO-1"), "private_when_borrowed_no_more": None,
     "private_and_stored_to_by_the_monitor": (5, "ISO-5"),
-    "private_and_shared": (5, "ISO-5"), "private_no_more_and_shared": None}
+    "private_and_shared": (5, "ISO-5"), "private_no_more_and_shared": None,
+    # What was written to a page that its guest had called free is there, whether the page was lost before or not.
+    "reported_and_written_to_by_a_device": None, "reported_and_written_to_elsewhere_by_a_device": (8, "EQV-1"),
+    "reported_and_stored_to_in_part": None, "reported_and_stored_to_and_lost": (6, "EQV-1"),
+    # A page that gets a frame of its own is as watched as it was.
+    "tracked_and_broken_by_the_monitor": None, "tracked_and_writable_when_broken": (8, "EQV-5"),
+    "unmerged_while_it_is_sent": None, "broken_for_a_store_and_not_marked": (11, "EQV-4"),
+    # What a VM counts says nothing of the VMs that borrow from it.
+    "balloon_counted_beside_a_borrower": None, "balloon_miscounted_beside_a_borrower": (6, "RES-1"),
+    # Of a range that is sent, pages that are no memory are left out.
+    "sent_with_a_page_in_the_balloon": None, "sent_while_in_the_balloon_and_stored_to_later": (13, "EQV-4"),
+    # An exit is served by the map of its CPU; one told after the map of another CPU is no fault.
+    "loaded_from_after_the_exit_was_served": (10, "ISO-1"), "emulated_though_it_was_mapped_for_reading": None,
+    "exit_told_after_another_mapped": None, "exit_again_for_nothing": (6, "EFF-1"),
+    # What is judged late may be of a time before what was judged already.
+    "populated_before_it_was_mapped_elsewhere": None,
+    "granted_and_raced_for_by_its_owner": None, "granted_and_stored_to_in_order": (9, "EQV-1"),
+    # After a gap, who borrows a page, and what was in the balloon, is not known.
+    "granted_before_the_gap": None, "not_granted_before_the_gap": (7, "EQV-1"),
+    "deflated_though_no_inflate_is_known": None, "deflated_after_a_known_inflate": (4, "EQV-1"),
+    # A translation that was there before the trace began may be cached until a flush has ended, whatever it was.
+    "unmapped_of_old_and_not_flushed_yet": None, "unmapped_of_old_and_flushed": (6, "ISO-1"),
+    "protected_of_old_and_not_flushed_yet": None,
+    # Nobody relies on what was sent of a page that went to the balloon; nobody has to tell which frame it gets when it is touched.
+    "touchable_in_the_balloon_after_it_was_sent": None, "touchable_and_stored_to_without_a_mark": (11, "EQV-4"),
+    "touchable_and_stored_to_by_a_vmm_that_tells_no_frames": None, "touchable_and_as_it_was": (6, "EQV-1"),
+    "promised_and_stored_to_by_a_vmm_that_tells_no_frames": None, "promised_and_mapped_without_a_frame": (4, "ISO-3")}
 """Where each deviates, and from what."""
 
 

@@ -243,8 +243,8 @@
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_NUMBER(with_vm), REFMODEL_NUMBER(with_gfn), \
                   REFMODEL_MORE(more))
 
-/* break: A page gets a frame of its own again, with a copy of what it held, and may be written to. The last may
- * keep the old. More: mfn. */
+/* break: A page gets a frame of its own again, with a copy of what it held, and may be written to, unless that is
+ * watched for: it is tracked, or to be sent. The last may keep the old. More: mfn. */
 #define refmodel_event_break(rm, vm, gfn, more) \
     refmodel_tell(rm, "\"e\":\"break\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
@@ -256,7 +256,8 @@
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))
 
 /* deflate: A guest takes pages back from its balloon: of zeroes, without mfn on frames that are not named; or,
- * with kept, with what they hold, which is not told. More: pages, bits, mfn, kept. */
+ * with kept, with what they hold, which is not told. Nor is it where no inflate is known. More: pages, bits, mfn,
+ * kept. */
 #define refmodel_event_deflate(rm, vm, gfn, more) \
     refmodel_tell(rm, "\"e\":\"deflate\",\"vm\":%llu,\"gfn\":%llu%s%s", \
                   REFMODEL_NUMBER(vm), REFMODEL_NUMBER(gfn), REFMODEL_MORE(more))

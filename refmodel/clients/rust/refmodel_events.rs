@@ -285,8 +285,8 @@ impl Refmodel {
         self.event(&format!(r#""e":"share","vm":{vm},"gfn":{gfn},"with_vm":{with_vm},"with_gfn":{with_gfn}"#), more)
     }
 
-    /// break: A page gets a frame of its own again, with a copy of what it held, and may be written to. The last
-    /// may keep the old. More: mfn.
+    /// break: A page gets a frame of its own again, with a copy of what it held, and may be written to, unless that
+    /// is watched for: it is tracked, or to be sent. The last may keep the old. More: mfn.
     #[track_caller]
     pub fn event_break(&mut self, vm: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"break","vm":{vm},"gfn":{gfn}"#), more)
@@ -300,7 +300,8 @@ impl Refmodel {
     }
 
     /// deflate: A guest takes pages back from its balloon: of zeroes, without mfn on frames that are not named; or,
-    /// with kept, with what they hold, which is not told. More: pages, bits, mfn, kept.
+    /// with kept, with what they hold, which is not told. Nor is it where no inflate is known. More: pages, bits,
+    /// mfn, kept.
     #[track_caller]
     pub fn event_deflate(&mut self, vm: u64, gfn: u64, more: &str) -> io::Result<Answer> {
         self.event(&format!(r#""e":"deflate","vm":{vm},"gfn":{gfn}"#), more)

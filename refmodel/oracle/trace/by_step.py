@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import guest
+from refmodel.oracle.trace import exits, guest
 from refmodel.oracle.trace.effects import logging, mechanisms, memory, translations
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.steps import taken
@@ -32,6 +32,7 @@ def mapped(k: Knowledge, event: e.Map) -> None:
     if event.vm not in k.mapping or event.level != 1:
         translations.map_(k, event)
         return
+    exits.mapped(k, event)
     key = event.vm, event.gfn
     place = k.alike.get(key)
     if place is not None and event.mfn in place.frames:
@@ -43,6 +44,10 @@ def mapped(k: Knowledge, event: e.Map) -> None:
 def exited(k: Knowledge, event: e.Exit) -> None:
     """Judge an exit."""
     key = event.vm, event.gpa >> 12
+    derived = k.tables["derived"].told(key)
+    if derived is not None and derived.present:  # which CPUs know of it decides
+        guest.exit_(k, event)
+        return
     k.emulated[event.vm, event.cpu] = key[1], event.write
     taken(k, key, (e.Exit, event.write, event.fetch), guest.exit_, event)
 

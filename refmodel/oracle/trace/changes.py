@@ -93,7 +93,9 @@ def linger(k: Knowledge, key: Key, old: Derived | None, protects: bool = False) 
     if not k.flushes_told:
         if k.lingering[key]:
             k.lingering[key] = ()
-    elif old is not None and old.present:
+    elif old is None:  # nobody knows which translation there was
+        k.lingering[key] = (*k.lingering[key], Lingering(Derived(), k.time, protects))
+    elif old.present:
         k.lingering[key] = (*k.lingering[key], Lingering(old, k.time, protects))
 
 

@@ -66,8 +66,8 @@ class Contents:
         had, known = self.bits(offset)
         if (had ^ bits) & known & mask:
             return False
-        if mask & ~known:
-            if self.either is not None and bits & mask and not self.either.may_be(offset, bits, mask):
+        if new := mask & ~known:
+            if self.either is not None and bits & new and not self.either.may_be(offset, bits, new):
                 return False
             self.words[offset] = as_word((had & known) | (bits & mask), known | mask)
         return True
@@ -93,6 +93,9 @@ class Contents:
     def doubt_bytes(self, offset: int, size: int) -> None:
         """So many bytes are not known any more."""
         first, end = -(-offset // WORD) * WORD, (offset + size) // WORD * WORD
+        if self.either is not None:  # what was written is there whether the page was lost before or not
+            self.either = self.either.copy()
+            self.either.doubt_bytes(offset, size)
         if self.zeroed:
             self.words.update(dict.fromkeys(range(first, end, WORD), as_word(0, 0)))
         else:

@@ -9,12 +9,13 @@ from refmodel.language import NOTHING, Law
 from refmodel.laws import contract, equivalence, isolation
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
-from refmodel.oracle.trace import reported
+from refmodel.monitor.p2m import Backing
+from refmodel.oracle.trace import exits, reported
 from refmodel.oracle.trace.changes import about, hold, noticed
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Cell, DmaRead, DmaWrite, Exit, Hole, Load, Mmio, Store
-from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
+from refmodel.oracle.trace.knowledge import CALM, About, Knowledge, deviates
 from refmodel.oracle.trace.observed import borrowed_entries_lead_where_grants_say
 from refmodel.oracle.trace.tables import Key, Open
 
@@ -30,6 +31,8 @@ def load(k: Knowledge, event: Load) -> None:
 def learn(k: Knowledge, key: Key, offset: int, bits: int, mask: int) -> None:
     """A word of a page was seen, or some of its bytes."""
     must_be_there(k, key)
+    if key in k.lent:
+        return
     page = k.page(*key)
     if not page.learn(offset, bits, mask):
         k.unless_silent(wrong_data(page, key, offset, bits, mask), About(frozenset({key})), contents=True)
@@ -148,9 +151,13 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
     if key in k.table_pages:
         k.store_to_table(k, key, offset, bits, mask)
     page = k.page(*key)
+    if key in k.lent:
+        page.forget(0, 4096)
+        mask = 0
     if k.marks_late and k.state.sent.find(key) in (Sent.PROTECTED, Sent.THERE):
         k.late.add(key)
-    if page.plain or k.backing(key) is None:
+    _backed_untold(k, key)
+    if page.plain or _is_its_own(k, key, page):
         page.put(offset, bits, mask)
         return
     entry = k.state.p2m[key]
@@ -162,6 +169,21 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
             frame = k.state.frames.find(entry.mfn)
             k.state.memory[entry.mfn] = after if frame is not None and frame.use == Use.PRIVATE else changed(
                 k.state.memory[entry.mfn], offset, bits, mask)
+
+
+def _backed_untold(k: Knowledge, key: Key) -> None:
+    """A page that was promised has a frame by now, of a VM of which no translations are told: whoever maps it does not tell."""
+    entry = k.backing(key)
+    if entry is not None and entry.backing == Backing.PROMISED and key[0] not in k.mapping:
+        with k.judging(about(k, key)):
+            k.tables["p2m"].forget(key)
+
+
+def _is_its_own(k: Knowledge, key: Key, page: Contents) -> bool:
+    """Whether a store to a page changes that page, and breaks no law of its frame or of the dirty log. Rights are judged apart."""
+    entry = k.backing(key)
+    return entry is None or (entry.mapped and entry.writable and k.state.sent.find(key) in CALM
+                             and k.tables["memory"].get(entry.mfn) is page)
 
 
 def changed(page: Contents, offset: int, bits: int, mask: int) -> Contents:
@@ -192,6 +214,8 @@ def exit_(k: Knowledge, event: Exit) -> None:
     with contextlib.suppress(Open):
         fetches = not event.fetch or k.state.executable.find(key)
         if fetches and k.state.gives(*key, event.write) and not k.state.grants[key].present:
+            if exits.may_be_late(k, event):
+                return
             mapped = f"for vm {event.vm}, gfn {key[1]:#x}, which is mapped{' writable' if event.write else ''}"
             k.unless_silent(about_page(contract.a_derived_entry_does_not_exit, key, mapped), About(frozenset({key})))
 

@@ -38,14 +38,14 @@ def broken(k: Knowledge, about: About) -> Deviates | None:
     changed = changes(k.recent())
     if not changed and not about.counts:
         return None
-    about = wider(k, about)
+    counted, about = about, wider(k, about)
     asked = plan(changed, about.counts, k.marks_late)
     before: Any = None
     pages = _in_order(about.pages)
     state, answers, actor = k.state, k.answers, about.actor
     for law, sort, call, of_step, counts in asked:
         names: Any
-        for names in pages if sort == "page" else _named(about, sort):
+        for names in pages if sort == "page" else _named(counted if counts else about, sort):
             if of_step and before is None:
                 before = _before(k)
             if counts:

@@ -119,8 +119,7 @@ class Interleaving:
             self.raced |= item.names.writes
         self.recent.append(item)
         if len(self.raced) > MOST_RACED:
-            self.k.start(closed=False)
-            self.forget()
+            self._lose()
 
     def _forget_old(self, item: Item) -> None:
         """What happened before all that is still to come races with nothing more."""
@@ -131,6 +130,11 @@ class Interleaving:
     def forget(self) -> None:
         """Nothing is known any more, so nothing is wrong of what is known."""
         self.recent.clear()
+        self.raced.clear()
+
+    def _lose(self) -> None:
+        """Nothing is known any more. What waits may still have happened before events that were judged already."""
+        self.k.lose()
         self.raced.clear()
 
     def _try_waiting(self) -> None:
@@ -160,10 +164,10 @@ class Interleaving:
         self.undecided += 1
         self._rely_on_nothing(item.names)
         if not self._try(item) and isinstance(item.why, Inconsistent):
-            self.k.start(closed=False)
-            self.forget()
+            self._lose()
             if not self._try(item):
                 return item  # it is no event, whatever came before
+        self._rely_on_nothing(item.names)  # what it says may be of a time before events that were judged already
         self._try_waiting()
         return None
 
@@ -171,8 +175,7 @@ class Interleaving:
         """Nothing is relied on any more that is known of these."""
         k, own = self.k, names.reads | names.writes
         if names.spans or any(name[0] == "vm" for name in names.writes):
-            k.start(closed=False)
-            self.forget()
+            self._lose()
             return
         pages = {(name[1], name[2]) for name in own if name[0] == "page"}
         frames = {name[1] for name in own if name[0] == "frame"}

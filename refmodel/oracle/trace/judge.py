@@ -203,7 +203,7 @@ class Judge:
             self.notes.append(f"between lines {line - 1} and {line} {event.seq - due:,} events are missing: nothing that came "
                               "before is relied on after it")
             self.gaps += 1
-            self.knowledge.start(closed=False)
+            self.knowledge.lose()
         self.sequence[whose] = event.seq
 
     def _clocks_run(self, events: list[e.Event]) -> bool:

@@ -42,7 +42,8 @@ CALM = (Sent.MARKED, Sent.TAKEN, None)
 
 
 class Lingering(NamedTuple):
-    """A translation that was taken away and may still be cached, and when it was."""
+    """A translation that was taken away and may still be cached, and when it was. One that is not present stands for any: which
+    there was is not known."""
 
     derived: Any
     since: int
@@ -73,6 +74,15 @@ class Knowledge:
         self.flushes_told = False
         self.marks_late = False
         """Whether the dirty log may note a store after it has happened."""
+        self.lent: set[Key] = set()
+        """Pages that were granted or borrowed before what was known was lost: who else writes to them is not known any more."""
+        self.start(closed=False)
+
+    def lose(self) -> None:
+        """Begin anew in the middle of a trace: nothing is known any more, but which pages may have had several names."""
+        for borrower, grant in self.tables["grants"].items():
+            if grant.present:
+                self.lent |= {borrower, (grant.vm, grant.gfn)}
         self.start(closed=False)
 
     def start(self, closed: bool) -> None:
@@ -116,6 +126,12 @@ class Knowledge:
         """The VMs of which the IOMMU's translations are reported."""
         self.emulated: dict[tuple[int, int], tuple[int, bool]] = {}
         """By VM and CPU: the page of the last access that exited, and whether it was a store. The monitor may carry it out."""
+        self.maps = 0
+        """How many translations, or leaves of several, were installed."""
+        self.mapped_by: dict[Key, tuple[int, tuple[int, ...]]] = {}
+        """By page: which of these it was that mapped it last, the CPU that did, and those that have exited there since."""
+        self.ranges_mapped: dict[tuple[int, int, int], int] = {}
+        """By VM, first page and number of pages: the last that mapped these together."""
         self.time = 0
         self.flushed: dict[tuple[int, int | None], tuple[Flush, ...]] = {}
         """By VM and first page, or None for all: the flushes under way, in the order in which they began."""
@@ -195,6 +211,7 @@ class Knowledge:
         entry = tables["p2m"].find(key)
         page.plain = not (
             (derived is not None and not derived.writable) or key in self.table_pages or key in self.borrowers.holders
+            or key in self.lent
             or ((grant := tables["grants"].get(key)) is not None and grant.present)
             or (bool(self.memory_slots) and self.is_read_only(key))
             or (entry is not None and not (entry.mapped and entry.writable and tables["sent"].find(key) in CALM)))

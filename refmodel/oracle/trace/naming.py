@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace import guest
 from refmodel.oracle.trace.knowledge import Knowledge
 
 Name: TypeAlias = tuple[Any, ...]
@@ -69,9 +70,11 @@ NONE = Names(frozenset(), frozenset())
 
 
 def names_of(k: Knowledge, event: e.Event) -> Names:
-    """What an event looks at and changes, as far as is known: what it names, the frames behind, other pages that lead there."""
+    """What an event looks at and changes, as far as is known: what it names, the frames behind, other pages that lead there, and
+    the page that is borrowed."""
     own = set(_named(k, event))
     pages = {name[1:] for name in own if name[0] == "page"}
+    pages |= {guest.reached(k, *key) for key in pages}
     frames = {name[1] for name in own if name[0] == "frame"}
     for key in pages:
         frames.update(k.behind.targets.get(key, ()))
@@ -110,12 +113,21 @@ def _named(k: Knowledge, event: e.Event) -> Iterator[Name]:
         last = event.gpa + getattr(event, "size", 8) - 1
         yield from (("page", event.vm, gfn) for gfn in range(event.gpa >> 12, (last >> 12) + 1))
         if isinstance(event, e.Load | e.Store):
-            yield from (("word", event.vm, word) for word in range(event.gpa >> 3, (last >> 3) + 1))
+            yield from _words(k, event.vm, event.gpa >> 3, last >> 3)
     for field in ("mfn", "to_mfn"):
         mfn = getattr(event, field, None)
         if mfn is not None and _number(event) <= MANY:
             yield from (("frame", mfn + by) for by in range(_number(event)))
     yield from _also(k, event)
+
+
+def _words(k: Knowledge, vm: int, first: int, last: int) -> Iterator[Name]:
+    """Words of memory. One of a page that is borrowed is its owner's too."""
+    for word in range(first, last + 1):
+        yield "word", vm, word
+        owner, gfn = guest.reached(k, vm, word >> 9)
+        if (owner, gfn) != (vm, word >> 9):
+            yield "word", owner, gfn << 9 | word & 0x1FF
 
 
 def _also(k: Knowledge, event: e.Event) -> Iterator[Name]:

@@ -45,6 +45,8 @@ def _wrong(k: Knowledge, law: Law, key: Key, arguments: tuple[int, ...], cached:
     known = table.told(key)
     if known is None or key[0] not in k.mapping:
         return None
+    if cached and not all(lingering.derived.present for lingering in k.lingering[key]):
+        return None
     for each in (known, *(lingering.derived for lingering in k.lingering[key] if cached)):
         if with_translation(table, key, each, lambda: holds(k, law, (*key, *arguments))):
             return None

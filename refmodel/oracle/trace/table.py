@@ -41,7 +41,7 @@ def abort(k: Knowledge, event: e.Abort) -> None:
 
 
 def gap(k: Knowledge, event: e.Gap) -> None:
-    k.start(closed=False)
+    k.lose()
 
 
 def header(k: Knowledge, event: e.Header) -> None:
@@ -53,6 +53,7 @@ def header(k: Knowledge, event: e.Header) -> None:
             raise Inconsistent(field, 'says which events of two CPUs may be swapped; expected "order":"cpu" beside it')
     k.flushes_told, k.marks_late, k.silent = event.flushes == "told", event.marks == "late", frozenset(event.silent)
     k.silent_fills = any(row.fills for row in ROWS if row.kind in k.silent)
+    k.lent.clear()
     k.start(closed=event.start == "power-on")
 
 
@@ -66,7 +67,7 @@ ROWS: tuple[Row, ...] = (
     Row(e.Store, guest.store, "bare_memory memory p2m slots",
         "ISO-1 ISO-2 ISO-5 EQV-1 EQV-2 EQV-4", "emulators, an instrumented guest",
         fills=True),
-    Row(e.DmaWrite, guest.dma_write, "bare_memory memory",
+    Row(e.DmaWrite, guest.dma_write, "bare_memory memory p2m",
         "ISO-1 ISO-2 ISO-5 EQV-1 EQV-2 EQV-4",
         "device models and vhost backends: nobody today; QEMU address_space_map (a window)", fills=True),
     Row(e.DmaRead, guest.dma_read, "",
@@ -83,7 +84,7 @@ ROWS: tuple[Row, ...] = (
         "", "KVM kvm_exit INVLPG, kvm_invlpga; Xen HVM_INVLPG"),
     Row(e.Invpcid, linear.invpcid, "",
         "", "KVM kvm_exit INVPCID, if it exits; emulators"),
-    Row(e.Linear, crossing.access, "bare_memory memory",
+    Row(e.Linear, crossing.access, "bare_memory memory p2m",
         "ISO-1 ISO-2 ISO-5 EQV-1 EQV-2 EQV-3 EQV-4", "emulators, an instrumented guest",
         fills=True),
     # memory comes, goes and moves
@@ -154,7 +155,7 @@ ROWS: tuple[Row, ...] = (
         "ISO-1 ISO-2 ISO-3 ISO-5 RES-2 EQV-1", "Linux ksm_merge_one_page, ksm_merge_with_ksm_page"),
     Row(e.Break, mechanisms.break_, "bare_memory frames memory p2m slots",
         "ISO-1 ISO-3 RES-2 EQV-1 EQV-4 EQV-5", "a copy on write: nobody today; Xen mem_sharing (untold)"),
-    Row(e.Inflate, mechanisms.inflate, "bare_memory frames p2m plugged sent slots",
+    Row(e.Inflate, mechanisms.inflate, "bare_memory destination frames p2m plugged sent slots",
         "ISO-1 ISO-3 EQV-1", "QEMU virtio_balloon_handle_output; cloud-hypervisor release_memory_range; Firecracker "
         "discard_range; Xen DECREASE_RESERVATION", fills=True),
     Row(e.Deflate, mechanisms.deflate, "bare_memory frames memory p2m plugged sent",

@@ -19,6 +19,7 @@ from refmodel.oracle.x86.walk_tests import SIZE, Profile, WalkTest, flag_names, 
 SIZES = {1: "4 KiB", 2: "2 MiB", 3: "1 GiB"}
 CODE_FLAGS = (("P", P), ("W/R", RW), ("U/S", US), ("RSVD", RSVD), ("I/D", FETCH), ("PK", PK))
 ERROR_CODE = 'SDM Vol. 3A 4.7, "Page-Fault Exceptions"'
+ADDRESS = 'SDM Vol. 3A 4.5, "4-Level Paging and 5-Level Paging"'
 FLAGS = 'SDM Vol. 3A 4.8, "Accessed and Dirty Flags"'
 
 
@@ -71,7 +72,8 @@ def compare(test: WalkTest, observed: Observed, ways: list[Lawful] | None = None
 
 
 def outcome_finding(test: WalkTest, expected: Outcome, got: Outcome) -> Finding:
-    return Finding(_title(test, expected, got), ERROR_CODE, words(expected), words(got))
+    source = ADDRESS if expected.kind == got.kind == "completed" else ERROR_CODE
+    return Finding(_title(test, expected, got), source, words(expected), words(got))
 
 
 def words(outcome: Outcome) -> str:

@@ -55,6 +55,8 @@ def _take_mark(k: Knowledge, key: Key) -> None:
 def send(k: Knowledge, event: e.Send) -> None:
     """What a device may write to goes on being written to: it is on its way until the VM is stopped."""
     key = event.vm, event.gfn
+    if k.state.plugged.find(key) is False:
+        return  # the range that is sent has a page that is no memory now, as in the balloon: nothing is copied
     with k.judging(about(k, key)):
         k.state.destination[key] = k.page(*key).copy()
         if k.backing(key) is not None:

@@ -71,7 +71,7 @@ def break_(k: Knowledge, event: e.Break) -> None:
         if entry is None or event.mfn != entry.mfn:
             take(k, event.mfn)
             let_go(k, entry)
-        own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, True))
+        own(k, key, event.mfn, k.page(*key).copy(), P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))
 
 
 def inflate(k: Knowledge, event: e.Inflate) -> None:
@@ -81,6 +81,7 @@ def inflate(k: Knowledge, event: e.Inflate) -> None:
         if event.touchable:
             k.touchable.add(event.vm)
             k.state.bare_memory[key] = Contents(zeroed=True)
+            k.state.destination[key] = Contents()  # the guest relies on nothing that was sent
             k.state.p2m[key] = P2mEntry(Backing.PROMISED)
         else:
             k.state.p2m[key] = P2mEntry(Backing.BALLOONED)
@@ -97,7 +98,7 @@ def deflate(k: Knowledge, event: e.Deflate) -> None:
         k.unless_silent(deviates(accounting.balloon_sizes_are_exact, (event.vm,), why), about(k, key))
     with k.judging(about(k, key, frames=(event.mfn,), actor=event.vm)):
         k.state.plug(*key)
-        contents = Contents(zeroed=not event.kept)
+        contents = Contents(zeroed=not event.kept and entry is not None)  # unknown, if its VM may have touched it meanwhile
         if event.mfn is not None:
             take(k, event.mfn)
             own(k, key, event.mfn, contents, P2mEntry(Backing.MAPPED, event.mfn, unwatched(k, key)))

@@ -267,7 +267,7 @@ def _slot(k: Knowledge, event: e.SlotDelete | e.SlotMove) -> tuple[int, int, boo
     if found is None and k.closed and "slot_add" not in k.silent:
         raise Inconsistent("slot", f"no slot {event.slot} of vm {event.vm} was added")
     if found is None:  # it was added before the trace began, or in a gap: nobody knows which memory is concerned
-        k.start(closed=False)
+        k.lose()
     return found
 
 
@@ -276,7 +276,8 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     vm = event.vm
     with together(k):
         stretch(k, vm, 0, e.LAST_GFN, lambda gfn: _destroyed(k, (vm, gfn)))
-    kept: tuple[dict[Any, Any], ...] = (k.memory_slots, k.rings, k.processors, k.emulated, k.flushed)
+    kept: tuple[dict[Any, Any], ...] = (k.memory_slots, k.rings, k.processors, k.emulated, k.flushed, k.mapped_by,
+                                        k.ranges_mapped)
     for each in kept:
         for key in [key for key in each if key[0] == vm]:
             del each[key]

@@ -9,7 +9,7 @@ from refmodel.mmu.contract import Derived
 from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
-from refmodel.oracle.trace import flushes, guest, reported
+from refmodel.oracle.trace import exits, flushes, guest, reported
 from refmodel.oracle.trace.changes import about, let_write, linger, own, protected
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
@@ -30,6 +30,7 @@ def map_(k: Knowledge, event: e.Map) -> None:
         raise Inconsistent("bits", f"a leaf of level {event.level} maps {size} pages; expected pages, or neither")
     if size > pages:
         event = msgspec.structs.replace(event, pages=size)
+    exits.mapped(k, event)
     if event.is_of_one_page:
         _map_page(k, event)
     else:
@@ -44,7 +45,8 @@ def _map_page(k: Knowledge, event: e.Map) -> None:
             reported.within_its_slot(k, key)
             let_write(k, guest.reached(k, *key))
         old = table.find(key)
-        if old is not None and old.present and (old.mfn != new.mfn or (old.writable and not new.writable)):
+        if (old is None and not new.writable) or (
+                old is not None and old.present and (old.mfn != new.mfn or (old.writable and not new.writable))):
             linger(k, key, old)
         table[key] = new
         if event.execute is not None:
@@ -92,7 +94,8 @@ def unmap(k: Knowledge, event: e.Unmap) -> None:
     key = event.vm, event.gfn
     with k.judging(about(k, key)):
         for table in (k.state.derived, k.state.borrowed):
-            linger(k, key, table.find(key))
+            if table is k.state.derived or table.find(key) is not None:
+                linger(k, key, table.find(key))
             table[key] = Derived()
 
 
@@ -101,6 +104,9 @@ def protect(k: Knowledge, event: e.Protect) -> None:
     with k.judging(about(k, key)):
         table = reported.translating(k, key)
         old = table.find(key)
+        if old is None and k.flushes_told:
+            linger(k, key, old, protects=True)
+            return
         if old is not None and old.writable:
             linger(k, key, old, protects=True)
             table[key] = attrs.evolve(old, writable=False)

@@ -18,7 +18,8 @@ class Share(Page, tag="share", kw_only=True):
 
 
 class Break(Page, tag="break", kw_only=True):
-    """A page gets a frame of its own again, with a copy of what it held, and may be written to. The last may keep the old."""
+    """A page gets a frame of its own again, with a copy of what it held, and may be written to, unless that is watched for: it is
+    tracked, or to be sent. The last may keep the old."""
 
     mfn: Mfn | None = None
 
@@ -32,7 +33,7 @@ class Inflate(Pages, tag="inflate", kw_only=True):
 
 class Deflate(Pages, tag="deflate", kw_only=True):
     """A guest takes pages back from its balloon: of zeroes, without ``mfn`` on frames that are not named; or, with ``kept``, with
-    what they hold, which is not told."""
+    what they hold, which is not told. Nor is it where no ``inflate`` is known."""
 
     mfn: Mfn | None = None
     kept: bool = False
