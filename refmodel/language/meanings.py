@@ -165,7 +165,7 @@ class Meanings:
                 return Known(value)
             case enum.Enum():
                 return self.kind(type(value), node)
-        if typing.get_origin(value) is not None:
+        if typing.get_origin(value) is not None or value is typing.Annotated:  # which is a class up to Python 3.12
             return Known(value)
         if attrs.has(type(value)):
             kind = self.kind(type(value), node)
