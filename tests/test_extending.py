@@ -1,6 +1,6 @@
 """Designs built on shipped ones: what a base claims cannot be lost by the way."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from refmodel.bare import Event, Reply, Seen
 from refmodel.bare_physical import PhysicalMachine
 from refmodel.designs import Memory
+from refmodel.engines.checking import check
 from refmodel.engines.corresponding import shared
 from refmodel.engines.machine import Machine
 from refmodel.engines.prover import prove_simulated
@@ -16,10 +17,11 @@ from refmodel.engines.simulation_runs import simulated_runs
 from refmodel.engines.stepwise import explore_stepwise
 from refmodel.engines.unwinding import OUTPUT, search
 from refmodel.geometries import EMPTY
-from refmodel.language import BadDesign, Design, Total, geometry, guest, implies, law, operation, outline, require
+from refmodel.language import BadDesign, Design, Total, fails, geometry, guest, implies, law, operation, outline, require
 from refmodel.machine.cells import Access, Cell
-from refmodel.machine.names import Count, Gfn, Index, Mfn, Vm
+from refmodel.machine.names import Count, Cpu, Gfn, Index, Mfn, Vm
 from refmodel.mmu.contract import ContractMmu
+from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.replies import Handled
 from refmodel.monitor.copy_on_write import CopyOnWrite
 from refmodel.monitor.dirty_logging import DestinationLost, DirtyLogging, Sent
@@ -101,6 +103,21 @@ def test_steps_take_no_instruction_for_another(cls: type[Design], why: str) -> N
     design = outline(cls)
     with pytest.raises(BadDesign, match=rf"test_extending.py:\d+: {cls.__name__}.steps .*{why}.*; expected"):
         shared(design, outline(PhysicalMachine))
+
+
+def test_odd_steps_are_bad_input_whichever_engine_is_asked() -> None:
+    with pytest.raises(BadDesign, match=r"LosesStores\.steps"):
+        check(outline(LosesStores), ["exhaustive"])
+
+
+@pytest.mark.parametrize(("only", "also", "why"), [
+    ({Cell: ()}, (), r"only has \(\) for Cell; expected a tuple of one or more values of Cell"),
+    ({Cell: (1, 2)}, (), r"only has \(1, 2\) for Cell"), ({Cell: [Cell()]}, (), "only has .* for Cell"),
+    ({"Cell": (Cell(),)}, (), "only has .* for 'Cell'"), ({}, (-1, "x"), r"also is \(-1, 'x'\); expected a tuple of numbers"),
+    ({}, 3, "also is 3")])
+def test_a_geometry_that_makes_no_sense_is_refused(only: Any, also: Any, why: str) -> None:
+    with pytest.raises(BadDesign, match=f"geometry: {why}"):
+        attrs.evolve(Memory.geometry, only=only, also=also)
 
 
 class Unbounded(Logged):
@@ -255,6 +272,24 @@ def test_it_is_said_that_a_claim_asks_what_a_design_states_anew() -> None:
     assert note.startswith("lets_through, which MergedPagesWait states anew (") and "test_extending.py:" in note
     assert note.endswith("decides what is claimed by translation_not_derived")
     assert restated(outline(LaysItsOwn)) == restated(outline(Memory)) == ()
+
+
+class LosesInterrupts(Sharing, ContractMmuAcknowledged):
+    """That an interrupt may be lost is told as an allocation that fails."""
+
+    geometry = geometry(Vm=1, Cpu=1, Gfn=1, Mfn=2, only=EMPTY)
+
+    @operation
+    def acknowledge(self, vm: Vm, cpu: Cpu) -> None:
+        if fails("interrupt"):
+            return
+        super().acknowledge(vm, cpu)
+
+
+def test_what_is_taken_not_to_fail_is_named() -> None:
+    [report] = check(outline(LosesInterrupts), ["prove"])
+    [note] = [note for note in report.notes if "none of these fails" in note]
+    assert '"interrupt"' in note
 
 
 class OwnLaw(Logged):

@@ -143,7 +143,9 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
     if found.leak is None:
         sure = _is_sure(outline, found)
         fewer = "the time was up; expected more --seconds, or fewer names, as by --geometry Vm=2,Mfn=2"
-        words = "nothing leaks" if sure else f"undecided: {'nothing was compared' if found.complete else fewer}"
+        meant = ", ".join(flows_of(outline))
+        shown = f"nothing leaks{f' but what is meant to be known, by {meant}' if meant else ''}"
+        words = shown if sure else f"undecided: {'nothing was compared' if found.complete else fewer}"
         out.print(f"{name}: {words}\n", style="green" if sure else "yellow")
         return
     about = f" ({channel})" if channel else ""

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
+from refmodel.bare_machines import bare_machine_of
 from refmodel.engines import induction
 from refmodel.engines.asked import USUAL, Asked, Notice
+from refmodel.engines.corresponding import refuse_odd_steps
 from refmodel.engines.disagreeing import with_disagreements
 from refmodel.engines.layout import TooLarge
 from refmodel.engines.machine import Machine
@@ -46,7 +48,8 @@ def usual(design: Outline) -> tuple[str, ...]:
 
 
 def examined(design: Outline) -> None:
-    """``BadDesign`` if the laws do not hold before anything has happened, or the text cannot be read symbolically."""
+    """``BadDesign`` if the laws do not hold before anything has happened, the text cannot be read symbolically, or it says that an
+    operation is a step of the bare machine's that cannot be meant."""
     machine = Machine(design, design.cls.geometry)
     broken = machine.broken(None, (), None)
     if broken is not None:
@@ -54,6 +57,9 @@ def examined(design: Outline) -> None:
         law = f"{broken.law.place}: law {broken.law.name}: " if broken.law else ""
         raise BadDesign(f"{law}{design.name}: the initial state breaks {broken.clause}{names}: {broken.sentence}"
                         f"{' ' + broken.error if broken.error else ''}")
+    bare = bare_machine_of(design)
+    if bare is not None:
+        refuse_odd_steps(design, bare)
 
 
 def check(design: Outline, engines: Sequence[str] = DEFAULT, asked: Asked = USUAL, *,

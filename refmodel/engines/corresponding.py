@@ -25,7 +25,7 @@ def shared(design: Outline, other: Outline) -> tuple[str, ...]:
         raise BadDesign(f"{other.name}: others may interrupt {', '.join(split)} (yield); expected a design of which each operation "
                         "is one step")
     if bare_machine(design.cls) is other.cls:
-        _refuse_odd_steps(design, other)
+        refuse_odd_steps(design, other)
     for table in other.tables:
         mine = next((t for t in design.tables if t.name == table.name), None)
         if mine is None:
@@ -37,7 +37,7 @@ def shared(design: Outline, other: Outline) -> tuple[str, ...]:
     return tuple(table.name for table in other.tables)
 
 
-def _refuse_odd_steps(design: Outline, machine: Outline) -> None:
+def refuse_odd_steps(design: Outline, machine: Outline) -> None:
     """``BadDesign`` where ``steps`` names what the bare machine does not have, or takes an instruction of a guest's for another."""
     own, names = {op.name for op in design.operations if op.by_guest}, {op.name: op for op in machine.operations}
     for op, steps in step_names(design).items():

@@ -30,7 +30,7 @@ from refmodel.engines.prover import Induction
 from refmodel.engines.questions import TIMEOUT, Solver, about
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.terms import Term
-from refmodel.language.asking import answering
+from refmodel.language.asking import FAILS, answering
 from refmodel.language.design import Outline
 from refmodel.language.joining import joined
 from refmodel.language.kinds import Scalar
@@ -51,6 +51,8 @@ class Progress:
     """The conditions that may come to hold when it is ended."""
     vacuous: bool = False
     """Whether it holds in no lawful state in which it may be ended."""
+    unless: tuple[str, ...] = ()
+    """The allocations that are taken not to fail, as the text calls them: what is proved of it says nothing of where one does."""
 
     @property
     def proved(self) -> bool:
@@ -92,11 +94,16 @@ def demand_progress(design: Outline, known: dict[str, Sequence[Formula]] | None 
 
 
 class _Plenty(Symbolic):
-    """A reading in which no allocation fails."""
+    """A reading in which no allocation fails. Those that are asked for are noted."""
+
+    def __init__(self, design: Outline, asked_for: set[str]) -> None:
+        super().__init__(design)
+        self._asked_for = asked_for
 
     def yes(self, question: str) -> bool:
-        if not question.endswith(" fails"):
+        if not question.endswith(FAILS):
             return super().yes(question)
+        self._asked_for.add(question.removesuffix(FAILS))
         self.answers.append(False)
         return False
 
@@ -115,8 +122,9 @@ class _Ending:
         self._before = self._holds(self.ended, self.reading.state(BASE), self.names)
         self.induction, self.applying = self._followed(Symbolic)
         self.paths = self.applying
+        self._unless = set[str]()
         if any(isinstance(answer, bool) for path in self.paths for answer in path.answers):
-            _, self.paths = self._followed(_Plenty)
+            _, self.paths = self._followed(lambda design: _Plenty(design, self._unless))
         self._know_anew()
 
     def _followed(self, reads: Callable[[Outline], Symbolic]) -> tuple[Induction, list[Path]]:
@@ -131,11 +139,11 @@ class _Ending:
         ends = [negation(self._holds(self.ended, path.segments[-1].after, self.names)) for path in self.paths]
         self._know_anew()
         if self._knowing(FAR).check(says=f"{self.ended.name} holds in no lawful state") == z3.unsat:
-            return Progress(self.ended, vacuous=True)
+            return Progress(self.ended, vacuous=True, unless=tuple(sorted(self._unless)))
         failing = tuple(self._failing(ends))
         self._begun = {other.name: self._nowhere_new(other) for other in self.design.pending}
         self._know_anew()
-        return Progress(self.ended, failing, self.begins(NEAR))
+        return Progress(self.ended, failing, self.begins(NEAR), unless=tuple(sorted(self._unless)))
 
     def begins(self, rounds: int) -> frozenset[str]:
         """What may come to hold somewhere when this is ended, as far as laws tell that are assumed so far from there."""

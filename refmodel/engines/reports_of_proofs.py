@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FunctionType
 
 import attrs
@@ -16,7 +16,7 @@ from refmodel.engines.corresponding import never_completed
 from refmodel.engines.counterexamples import counterexample, counterexamples
 from refmodel.engines.disagreeing import claims, disagreement
 from refmodel.engines.machine import Failure
-from refmodel.engines.progress import prove_progress
+from refmodel.engines.progress import Progress, prove_progress
 from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.reports_of_runs import explored_words, never, there_is
 from refmodel.engines.restated import restated
@@ -59,7 +59,7 @@ class _Judged:
         reached = random.campaign(self.design, self.design.cls.geometry, seconds=1.0, runs=400)
         vacuous = self._vacuous(verdicts, reached)
         verdicts.update(dict.fromkeys(vacuous, Verdict.VACUOUS))
-        done_with, not_ended = self._ended(done)
+        done_with, not_ended, unless = self._ended(done)
         verdicts.update(done_with)
         words, open_steps = "", tuple[str, ...]()
         if self.machine is not None and done.refuted is None:
@@ -68,7 +68,7 @@ class _Judged:
         covered = (f"{number} obligations proved (operation x law) by induction, for any number of names; "
                    f"{done.audited.compared} steps compared with the text on ints{words}")
         report = EngineReport("prove", verdicts, covered, 0.0, None, self.design.cls.geometry,
-                              notes=self._notes(done, reached, vacuous, unproved, not_needed),
+                              notes=(*self._notes(done, reached, vacuous, unproved, not_needed), *unless),
                               unproved=(*unproved, *open_steps, *not_ended, *self._never(done), *self._idle(verdicts)),
                               numbers=Numbers(obligations=number, compared=done.audited.compared))
         if self.asked.why:
@@ -154,11 +154,12 @@ class _Judged:
 
     # ------------------------------------------------------------ what is pending
 
-    def _ended(self, done: induction.Proved) -> tuple[dict[Law, Verdict], tuple[str, ...]]:
-        """What became of each condition that an operation is to end, and what is not proved. All of it leans on the laws."""
+    def _ended(self, done: induction.Proved) -> tuple[dict[Law, Verdict], tuple[str, ...], tuple[str, ...]]:
+        """What became of each condition that an operation is to end, what is not proved, and a note that says which allocations are
+        taken not to fail. All of it leans on the laws."""
         judged = self.design if self.asked.clause is None else self.design.restricted(self.asked.clause)
         if not judged.pending:
-            return {}, ()
+            return {}, (), ()
         self.notice("prove", "what is pending comes to an end")
         wanted = {each.law for each in judged.pending}
         found = [each for each in prove_progress(self.design) if each.pending.law in wanted]
@@ -168,7 +169,7 @@ class _Judged:
         failing = tuple(f"{each.pending.name}: {why}" for each in found for why in each.failing)
         if doubtful and not failing:
             failing = (f"{', '.join(each.pending.name for each in found)}: the proof leans on laws that are not all proved",)
-        return verdicts, failing
+        return verdicts, failing, tuple(_unless(found))
 
     def _with_stuck_run(self, report: EngineReport) -> EngineReport:
         """The report with a run after which something pending is not ended, where that is not proved and there is such a run."""
@@ -346,6 +347,13 @@ def is_turned_off(op: Operation) -> bool:
     body = definition.body if isinstance(definition, ast.FunctionDef) else []
     said = [each for each in body if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))]
     return bool(said) and ast.unparse(said[0]) == "require(False)"
+
+
+def _unless(ended: Sequence[Progress]) -> Iterator[str]:
+    asked_for = sorted({question for each in ended if each.proved for question in each.unless})
+    if asked_for:
+        quoted = ", ".join(f'"{question}"' for question in asked_for)
+        yield f"that what is pending comes to an end is proved of steps in which none of these fails: {quoted}"
 
 
 def _are(names: Sequence[str]) -> str:

@@ -26,8 +26,20 @@ class Geometry:
     only: Mapping[type, tuple[Any, ...]] = attrs.field(factory=dict)
     given: Mapping[str, Mapping[Any, Any]] = attrs.field(factory=dict)
     """What entries of tables whose initial contents nobody knows hold at power-on, by table and key: where one case is enough."""
-    also: tuple[int, ...] = ()
+    also: tuple[int, ...] = attrs.field(default=())
     """Numbers beyond the limits that there are too: those of a step that a solver found."""
+
+    @only.validator
+    def _only_values_of_their_type(self, _: Any, only: Any) -> None:
+        for cls, values in only.items():
+            if not isinstance(cls, type) or not isinstance(values, tuple) or not values or {*map(type, values)} != {cls}:
+                name = cls.__name__ if isinstance(cls, type) else repr(cls)
+                raise BadDesign(f"geometry: only has {values!r:.60} for {name}; expected a tuple of one or more values of {name}")
+
+    @also.validator
+    def _also_numbers(self, _: Any, also: Any) -> None:
+        if not isinstance(also, tuple) or not all(type(number) is int and number >= 0 for number in also):
+            raise BadDesign(f"geometry: also is {also!r:.60}; expected a tuple of numbers from 0 on")
 
     def contents(self, table: str, key: Any, every: typing.Sequence[Any]) -> typing.Sequence[Any]:
         """What an entry of such a table may hold at power-on: what is given, or any of these values. A name that is given, and that
