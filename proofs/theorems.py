@@ -76,7 +76,7 @@ LEGACY = ("32-bit", "PAE")
 WITHOUT_LINEAR_CACHES = ("memory", "memory+", "memory_acknowledged+", "interpreter+", "npt+", "riscv_A_D+", "ept_tagged+",
                          "ept_4K_2M_acknowledged+")
 """Designs in which no processor caches a guest's linear addresses: what it is shown does not depend on what is stale."""
-SLOW = {*COMBINED, "direct", "ept_flags", "ept_sizes"} - {"interpreter+"}
+SLOW = set(COMBINED) - {"interpreter+"}
 
 
 def _more_of(name: str) -> str:

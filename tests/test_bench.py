@@ -59,6 +59,7 @@ def test_an_engine_that_finds_nothing_says_so() -> None:
     assert name == "none" and [k.clause for k in kills] == [None]
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_matrix() -> None:
     done = refmodel("bench", "vtlb-every-store-exits", "--json")
     assert done.returncode == 0

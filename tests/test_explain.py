@@ -37,6 +37,7 @@ def test_every_law_is_told_with_its_text() -> None:
         assert explain(name.replace("_", " ")) == told
 
 
+@pytest.mark.slow
 def test_every_bug_is_told_with_its_reference_and_text() -> None:
     for name, mutant in MUTANTS.items():
         told = explain(name)

@@ -38,6 +38,7 @@ def test_the_design_of_the_front_page_gets_the_counterexample_that_it_shows(tmp_
     assert first_missing(shown, printed) is None, printed
 
 
+@pytest.mark.slow
 def test_the_picture_of_the_front_page_is_the_one_that_the_design_gets() -> None:
     from refmodel.examples.zap import ZapLazily
 
@@ -68,7 +69,8 @@ def test_a_line_that_is_not_printed_is_missed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("page", "number"), [
-    ("first_monitor.md", 8), ("python.md", 1), pytest.param("pytest.md", 4, marks=pytest.mark.slow),
+    pytest.param("first_monitor.md", 8, marks=pytest.mark.slow), ("python.md", 1),
+    pytest.param("pytest.md", 4, marks=pytest.mark.slow),
     pytest.param("mechanism.md", 3, marks=pytest.mark.slow)])
 def test_the_page_does_what_it_says(page: str, number: int, tmp_path: Path) -> None:
     assert carry_out(GUIDE / page, tmp_path) == number

@@ -177,6 +177,7 @@ def test_the_chapter_is_up_to_date() -> None:
         "python -m refmodel.report.mutation > specs/mutation.md"
 
 
+@pytest.mark.slow
 def test_the_command_says_what_survives(tmp_path: Path) -> None:
     done = refmodel("mutate", SMALL, "--only", SMALL_FUNCTION, "--json", "--record", str(tmp_path / "scores.json"))
     document = json.loads(done.stdout)

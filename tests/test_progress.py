@@ -280,8 +280,10 @@ class NothingForTheUser(ShadowRoles):
 
 @pytest.mark.parametrize(("cls", "name"), [
     (LostShootdown, "flush_not_finished"), (ReadNeverEnds, "read_not_finished"), (DeviceKeepsPage, "iotlb_not_flushed"),
-    (OneEntryAtATime, "entry_not_filled"), (EachFillEmptiesTheTables, "entry_not_filled"), (OneRootAtATime, "root_not_traced"),
-    (StealsShadowPages, "root_not_loaded"), (NeverMarks, "upper_entry_not_marked"), (OneTableComposed, "entry_not_composed"),
+    (OneEntryAtATime, "entry_not_filled"), (EachFillEmptiesTheTables, "entry_not_filled"),
+    pytest.param(OneRootAtATime, "root_not_traced", marks=pytest.mark.slow),
+    pytest.param(StealsShadowPages, "root_not_loaded", marks=pytest.mark.slow),
+    (NeverMarks, "upper_entry_not_marked"), (OneTableComposed, "entry_not_composed"),
     (NothingWhereThereIsATable, "entry_not_installed"), (LooksAtTheLogFirst, "not_writable"),
     (NothingForTheUser, "entry_not_made")])
 def test_a_mutant_of_a_shipped_design_is_refuted(cls: type[Design], name: str) -> None:

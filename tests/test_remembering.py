@@ -51,7 +51,8 @@ def test_another_text_another_clause_and_another_bound_are_other_theorems(tmp_pa
     assert "remembered" not in checked(SMALL, cache, ("prove",), clause=ONE)[0].covered
 
 
-@pytest.mark.parametrize(("cls", "engine"), [(MUTANTS["vtlb-shared-still-writable"].design, "exhaustive"), (ZapLazily, "prove")])
+@pytest.mark.parametrize(("cls", "engine"), [(MUTANTS["vtlb-shared-still-writable"].design, "exhaustive"),
+                                             pytest.param(ZapLazily, "prove", marks=pytest.mark.slow)])
 def test_what_fails_is_never_remembered(cls: type[Design], engine: str, tmp_path: Path) -> None:
     cache = ProofCache(tmp_path)
     assert checked(cls, cache, (engine,), clause="ISO-2")[0].failed

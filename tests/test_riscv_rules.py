@@ -80,6 +80,7 @@ def test_a_clause_names_text_that_is_there_and_what_shows_it(clause) -> None:  #
     assert clause.theorems or clause.tests
 
 
+@pytest.mark.slow
 def test_vectors_name_rules_that_are_covered() -> None:
     assert in_vectors() <= {rule for clause in CLAUSES for rule in clause.rules}
     assert len(in_vectors()) > 60

@@ -147,6 +147,7 @@ def test_the_command_compares() -> None:
     assert refused.returncode == 2 and "mmu_update" in refused.stderr
 
 
+@pytest.mark.slow
 def test_exits_are_counted_by_what_the_guest_does() -> None:
     from refmodel.engines.exits import MMUS, measure
 
@@ -179,6 +180,7 @@ def test_x86_instructions_are_classed_as_the_literature_has_them() -> None:
     assert refmodel("explain", "nothing").returncode == 2
 
 
+@pytest.mark.slow
 def test_a_difference_is_explained_only_where_the_guest_did_not_invalidate() -> None:
     for design in (VirtualTlb, ShadowTraced):
         done = compare(outline(design), outline(Interpreter), seconds=3, seed=7)

@@ -235,7 +235,7 @@ def without(trace: tuple[Told, ...], kinds: list[str]) -> list[Told]:
 
 
 def test_a_lawful_trace_is_lawful_without_the_events_that_it_says_are_silent() -> None:
-    monitor = tuple(Monitor(3, vms=2, pages=1024).events(2500))
+    monitor = tuple(Monitor(3, vms=2, pages=1024).events(1000))
     for name, trace in {"monitor": monitor, **FINE, **LAWFUL}.items():
         kinds = sorted({each["e"] for each in trace} - {"trace"})
         draw = random.Random(name)

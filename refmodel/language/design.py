@@ -29,7 +29,7 @@ import attrs
 
 from refmodel.language.annotations import annotation_in_words, kind_of, table_kind
 from refmodel.language.attributes import refuse_hidden_operation, refuse_odd_attributes
-from refmodel.language.examination import Examination, examine
+from refmodel.language.examination import Examination, acting, examine
 from refmodel.language.gathering import EveryLaw, laws_about
 from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
 from refmodel.language.laws import Law
@@ -131,8 +131,7 @@ class Outline:
     @property
     def actors(self) -> NameKind:
         """What whoever acts is: the kind of the parameter ``vm`` of the guests' operations."""
-        kinds = [kind for op in self.operations if op.by_guest for name, kind in op.parameters if name == "vm"]
-        return next((kind for kind in kinds if isinstance(kind, NameKind)), NameKind("Vm"))
+        return acting(self.operations)
 
     @functools.cached_property
     def arbitrary(self) -> tuple[str, ...]:
@@ -152,7 +151,7 @@ class Outline:
     def mentions(self, law: Law) -> frozenset[str]:
         """Every name in the text of a law, and of what that reaches: no field of another name decides anything in it, since the
         language has no other way to a field."""
-        text = _read(hashable(self.cls), self.tables, (), (law,))
+        text = _read(hashable(self.cls), self.tables, (), (law,), self.actors)
         return frozenset().union(*(_names(function.__code__) for function in text.functions))
 
     def is_conditional(self, law: Law) -> bool:
@@ -160,7 +159,7 @@ class Outline:
         return law in self._text_of(law).conditional
 
     def _text_of(self, law: Law) -> Examination:
-        return self.text if law in self.text.reads else _read(hashable(self.cls), self.tables, (), (law,))
+        return self.text if law in self.text.reads else _read(hashable(self.cls), self.tables, (), (law,), self.actors)
 
     @property
     def claims(self) -> tuple[Law, ...]:
@@ -178,7 +177,7 @@ class Outline:
 
     def with_laws(self, more: typing.Sequence[Law]) -> Outline:
         """With these laws besides; ``BadDesign`` if one is not in the language."""
-        read = [_read(hashable(self.cls), self.tables, (), (law,)) for law in more]
+        read = [_read(hashable(self.cls), self.tables, (), (law,), self.actors) for law in more]
         functions = dict.fromkeys([*self.text.functions, *(f for each in read for f in each.functions)])
         reads = {**self.text.reads, **{law: tables for each in read for law, tables in each.reads.items()}}
         conditional = self.text.conditional.union(*(each.conditional for each in read))
@@ -242,7 +241,7 @@ def _outline(cls: Any) -> Outline:
     laws, pending = _laws(cls, operations), pendings(cls, operations)
     if not laws and not pending:
         raise BadDesign(f"{place_of(cls)}: no laws; expected functions decorated with @law, or a tuple called laws")
-    text = _read(cls, tables, operations, (*laws, *(each.law for each in pending)))
+    text = _read(cls, tables, operations, (*laws, *(each.law for each in pending)), acting(operations))
     read = Outline(cls, tables, operations, laws, text, pending)
     for name in read.arbitrary:
         if name not in {t.name for t in tables}:
@@ -257,10 +256,11 @@ def _names(code: types.CodeType) -> frozenset[str]:
 
 
 @functools.cache
-def _read(cls: Any, tables: tuple[TableKind, ...], operations: tuple[Operation, ...], laws: tuple[Law, ...]) -> Examination:
+def _read(cls: Any, tables: tuple[TableKind, ...], operations: tuple[Operation, ...], laws: tuple[Law, ...], actors: NameKind
+          ) -> Examination:
     """A design's text, found to be in the language."""
     try:
-        text = examine(cls, tables, operations, laws)
+        text = examine(cls, tables, operations, laws, actors)
     except RecursionError:
         raise BadDesign(f"{place_of(cls)}: the text is nested too deeply to be read") from None
     if text.complaints:

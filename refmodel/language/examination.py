@@ -44,9 +44,16 @@ class Examination:
     """The kinds of what operations choose."""
 
 
-def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence[Operation], laws: Sequence[Law]) -> Examination:
+def acting(operations: Sequence[Operation]) -> NameKind:
+    """What whoever acts is: the kind of the parameter ``vm`` of the guests' operations."""
+    kinds = [kind for op in operations if op.by_guest for name, kind in op.parameters if name == "vm"]
+    return next((kind for kind in kinds if isinstance(kind, NameKind)), NameKind("Vm"))
+
+
+def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence[Operation], laws: Sequence[Law],
+            actors: NameKind) -> Examination:
     """Follow every operation, every law, and every statement of what a table may be, through all that they call; from then on,
-    their arithmetic on ints is checked."""
+    their arithmetic on ints is checked. ``actors`` is what whoever acts is."""
     inference = Inference(cls, tables)
     _classes(inference, cls)
     for table in tables if operations else ():
@@ -56,7 +63,7 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
     written = frozenset(inference.effects.writes)
     reads, conditional = {}, set()
     for law in laws:
-        effects = _law(inference, law, operations)
+        effects = _law(inference, law, actors)
         reads[law] = frozenset(effects.reads)
         if effects.premises:
             conditional.add(law)
@@ -197,7 +204,7 @@ def _as_condition(table: TableKind) -> str:
     return f"with a typed parameter for each key of {table.name} and one for the value ({kinds}), which gives a condition"
 
 
-def _law(inference: Inference, law: Law, operations: Sequence[Operation]) -> Effects:
+def _law(inference: Inference, law: Law, actor: NameKind) -> Effects:
     outer, inference.effects = inference.effects, Effects()
     inference.looking = "a law"
     try:
@@ -205,8 +212,6 @@ def _law(inference: Inference, law: Law, operations: Sequence[Operation]) -> Eff
         text = inference.text(function)
         given: dict[str, Type] = {}
         names = dict(law.names)
-        actor = next((kind for op in operations if op.by_guest for name, kind in op.parameters
-                      if name == "vm" and isinstance(kind, NameKind)), NameKind("Vm"))
         for number, parameter in enumerate(inspect.signature(function).parameters):
             a_state = number == 0 or parameter == "before"
             given[parameter] = State(inference.cls) if a_state else _given(inference, law, parameter, names, actor)

@@ -7,6 +7,7 @@ from types import FunctionType
 
 from refmodel.language.design import Operation, Outline
 from refmodel.language.examination import examine, follow
+from refmodel.language.laws import Law
 
 STATED = ("refmodel.machine", "refmodel.bare", "refmodel.mmu.control_registers")
 """Where the text of the hardware, of the bare machine, its instructions and its registers lies. It states what is due to a guest,
@@ -27,12 +28,14 @@ def reached(design: Outline) -> dict[FunctionType, tuple[Operation, ...]]:
 
 def read_by_laws(design: Outline) -> frozenset[FunctionType]:
     """The functions that a design's laws call. A change to one of them changes what the laws say after every operation."""
-    return frozenset(examine(design.cls, design.tables, (), design.laws).functions)
+    return frozenset(examine(design.cls, design.tables, (), design.laws, design.actors).functions)
 
 
 def ended_by(design: Outline, function: FunctionType, operations: Sequence[Operation]) -> frozenset[str]:
     """The conditions that an operation ends of which a function is a part: one of these operations, which call it, ends it, or the
     condition calls it."""
     names = {op.name for op in operations}
-    return frozenset(each.name for each in design.pending
-                     if each.until in names or function in examine(design.cls, design.tables, (), (each.law,)).functions)
+    def calls(condition: Law) -> bool:
+        return function in examine(design.cls, design.tables, (), (condition,), design.actors).functions
+
+    return frozenset(each.name for each in design.pending if each.until in names or calls(each.law))
