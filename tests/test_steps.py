@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from refmodel.language import BadDesign
-from refmodel.oracle.trace import shapes, steps
+from refmodel.oracle.trace import exits, shapes, steps
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.doing import Step
 from refmodel.oracle.trace.judge import Judge
@@ -171,3 +171,18 @@ def test_how_python_collects_cycles_is_after_a_block_as_it_was_before(text: byte
     except BadDesign:
         assert b"256" in text
     assert (gc.get_threshold(), gc.isenabled(), gc.get_freeze_count()) == before
+
+
+def test_of_the_ranges_that_were_mapped_the_last_are_remembered_and_of_the_others_an_exit_may_be_late() -> None:
+    """However many are told, a trace is judged in bounded memory, and each exit in bounded time."""
+    told: list[dict[str, Any]] = [{"e": "trace", "name": "ranges", "start": "power-on"},
+                                  {"e": "populate", "vm": 0, "gfn": 0, "mfn": 0, "pages": 2 * 2 * exits.MOST_RANGES}]
+    told += [{"e": "map", "vm": 0, "gfn": gfn, "mfn": gfn, "pages": 2, "writable": True}
+             for gfn in range(0, 4 * exits.MOST_RANGES, 2)]
+    told += [{"e": "exit", "vm": 0, "gpa": gfn << 12, "write": False, "cpu": cpu}
+             for gfn in (0, 4 * exits.MOST_RANGES - 1) for cpu in (0, 1)]
+    judge = Judge("ranges")
+    assert judge.block(1, "\n".join(map(json.dumps, told)).encode()) is None
+    assert len(judge.knowledge.ranges_mapped) == exits.MOST_RANGES
+    found = judge.block(len(told) + 1, json.dumps(told[-1]).encode())
+    assert found is not None and found.clause == "EFF-1"

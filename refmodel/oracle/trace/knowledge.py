@@ -128,10 +128,12 @@ class Knowledge:
         """By VM and CPU: the page of the last access that exited, and whether it was a store. The monitor may carry it out."""
         self.maps = 0
         """How many translations, or leaves of several, were installed."""
-        self.mapped_by: dict[Key, tuple[int, tuple[int, ...]]] = {}
+        self.mapped_by: dict[Key, tuple[int, set[int]]] = {}
         """By page: which of these it was that mapped it last, the CPU that did, and those that have exited there since."""
         self.ranges_mapped: dict[tuple[int, int, int], int] = {}
-        """By VM, first page and number of pages: the last that mapped these together."""
+        """By VM, first page and number of pages: the last that mapped these together, the last few ranges only."""
+        self.range_forgotten = 0
+        """The last of these that mapped a range that is not remembered; 0 if there is none."""
         self.time = 0
         self.flushed: dict[tuple[int, int | None], tuple[Flush, ...]] = {}
         """By VM and first page, or None for all: the flushes under way, in the order in which they began."""
