@@ -30,7 +30,7 @@ def mapped(k: Knowledge, event: Map) -> None:
         gfn, write = exited
         if first <= gfn < first + pages and (event.writable or not write):
             del k.emulated[vm, cpu]
-            k.mapped_by[vm, gfn] = k.maps, (cpu,)
+            k.mapped_by[vm, gfn] = k.maps, {cpu}
 
 
 def may_be_late(k: Knowledge, event: Exit) -> bool:
