@@ -86,7 +86,7 @@ def test_a_token_names_no_number_below_zero() -> None:
     (report,) = judged(made, "bounded")
     assert report.failure is not None and report.geometry is not None
     said = spec_of(BrokenRun(made, report.geometry, report.failure, "generated").token or "")[1]
-    with pytest.raises(BadDesign, match="step 1 of the replay token is none of"):
+    with pytest.raises(BadDesign, match="the replay token names a geometry that is out of bounds"):
         decode(made, attrs.evolve(said, also=(-1,)))
 
 

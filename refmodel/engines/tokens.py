@@ -115,7 +115,8 @@ def decode(design: Outline, said: Said) -> tuple[Geometry, Run]:
     changed = "; the text of the design has changed since the token was made" if has_changed(design, said) else ""
     limits = {**said.sizes, "naturals": said.naturals, "words": said.words}
     owns = {**own.sizes, "naturals": own.naturals, "words": own.words}
-    if any(not (k == "naturals" or v >= 1) or not 0 <= v <= max(LARGEST, owns.get(k, 0)) for k, v in limits.items()):
+    if any(not (k == "naturals" or v >= 1) or not 0 <= v <= max(LARGEST, owns.get(k, 0)) for k, v in limits.items()) or any(
+            number < 0 for number in said.also):
         raise BadDesign("the replay token names a geometry that is out of bounds")
     geometry = Geometry(sizes=said.sizes, naturals=said.naturals, words=said.words, only=own.only,
                         given=own.given, also=tuple(said.also))
