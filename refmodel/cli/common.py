@@ -38,6 +38,8 @@ __all__ = [
     "app",
     "err",
     "files_of",
+    "needs_a_terminal",
+    "needs_textual",
     "out",
     "print_document",
     "severity",
@@ -161,6 +163,18 @@ class ReportFiles:
     html: Path | None
     junit: Path | None
     sarif: Path | None
+
+
+def needs_a_terminal() -> None:
+    """``BadDesign`` unless somebody sits at a terminal."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadDesign("explore needs a terminal; expected one, or --html FILE for a page")
+
+
+def needs_textual(why: ImportError) -> BadDesign:
+    """That Textual is not installed, and what to do."""
+    return BadDesign(f"explore needs Textual ({why.name} is not installed): pip install 'refmodel[explorer]'; or --html FILE for a "
+                     f"page")
 
 
 def severity(status: int) -> int:

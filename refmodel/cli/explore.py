@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,16 +9,12 @@ import typer
 
 from refmodel import api
 from refmodel.cli import completion
-from refmodel.cli.common import app, err, files_of, out, print_document, to_be_written
+from refmodel.cli.common import app, err, files_of, needs_a_terminal, needs_textual, out, print_document, to_be_written
 from refmodel.engines.stepping import Stepping
 from refmodel.engines.tokens import PREFIX, decode, encode, has_changed, spec_of
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import sizes_of
-from refmodel.oracle.trace.expressions import evaluate as evaluate_in
-from refmodel.oracle.trace.following import Follower, concerned_in
-from refmodel.oracle.trace.judge import judge_trace
-from refmodel.report import exploring, pages, trace_stories
-from refmodel.report.explored_documents import event_document, explored_document
+from refmodel.report import exploring
 
 
 @app.command()
@@ -51,7 +46,9 @@ def explore(
         if geometry is not None or states is not None:
             raise BadDesign(f"--geometry and --states are for designs, and {design} is a trace")
         to_be_written([html], [design])
-        _explore_trace(design, line, about, evaluate or [], html, as_json)
+        from refmodel.cli.exploring_traces import explore_trace
+
+        explore_trace(design, line, about, evaluate or [], html, as_json)
         return
     if line is not None or about is not None or evaluate:
         raise BadDesign(f"--line, --about and --evaluate are for traces, and there is no trace {design}")
@@ -63,14 +60,16 @@ def explore(
         if not as_json:
             out.print(f"{html}: {len(found.states)} states of {spec}", soft_wrap=True, markup=False)
     if as_json:
+        from refmodel.report.explored_documents import explored_document
+
         print_document(explored_document(stepping, spec))
     if html is not None or as_json:
         return
-    _needs_a_terminal()
+    needs_a_terminal()
     try:
         from refmodel.cli.explorer import Explorer
     except ImportError as why:
-        raise _needs_textual(why) from None
+        raise needs_textual(why) from None
     explorer = Explorer(stepping, spec)
     explorer.run()
     last = encode(spec, stepping.design, stepping.geometry, stepping.run) if stepping.told else None
@@ -81,52 +80,6 @@ def explore(
 def is_trace(name: str) -> bool:
     """Whether this is a file that holds a trace, and not the text of a design."""
     return not name.startswith(PREFIX) and Path(name).is_file() and Path(name).suffix != ".py"
-
-
-def _explore_trace(name: str, line: int | None, about: str | None, expressions: list[str], html: Path | None,
-                   as_json: bool) -> None:
-    """Take a trace event by event: at a terminal, or one event and its history."""
-    concerned = None if about is None else concerned_in(about)
-    if about is not None and concerned is None:
-        raise BadDesign(f"--about {about}: expected pages and frames, such as 'vm 0, gfn 5; mfn 7'")
-    found = judge_trace(name).deviation
-    at = line or (found.line if found is not None else 1)
-    if html is None and not expressions and not as_json:
-        _needs_a_terminal()
-        try:
-            from refmodel.cli.trace_explorer import TraceExplorer
-        except ImportError as why:
-            raise _needs_textual(why) from None
-        TraceExplorer(name, at, about or "").run()
-        return
-    follower = Follower(name)
-    followed = follower.at(at)
-    if followed is None:
-        after = f"line {found.line} deviates, and nothing after it is judged" if found is not None and found.line < at else \
-            "there is none"
-        raise BadDesign(f"{name}: --line {at}: expected a line that holds an event; {after}")
-    knowledge = follower.knowledge_at(at)
-    assert knowledge is not None
-    values = {expression: evaluate_in(knowledge, expression) for expression in expressions}
-    if as_json:
-        print_document(event_document(name, followed, values))
-    for expression, value in () if as_json else values.items():
-        out.print(f"after line {at}: {expression} is {value}", soft_wrap=True, markup=False)
-    if html is not None:
-        story = trace_stories.of_pages(name, concerned or followed.about, at, followed.deviation)
-        pages.write(pages.Page(f"refmodel explore {name}", (f"{name}: what is known up to line {at}",), stories=(story,)), html)
-        if not as_json:
-            out.print(f"{html}: the history of {story.history or 'no page'}, up to line {at}", soft_wrap=True, markup=False)
-
-
-def _needs_a_terminal() -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise BadDesign("explore needs a terminal; expected one, or --html FILE for a page")
-
-
-def _needs_textual(why: ImportError) -> BadDesign:
-    return BadDesign(f"explore needs Textual ({why.name} is not installed): pip install 'refmodel[explorer]'; or --html FILE for a "
-                     f"page")
 
 
 def _begin(design: str, geometry: str | None) -> tuple[Stepping, str]:

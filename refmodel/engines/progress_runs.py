@@ -16,7 +16,7 @@ import attrs
 
 from refmodel.engines.machine import Broken, Failure, Machine, Run, Step, aborted, copy_of, recorded
 from refmodel.engines.random import Search
-from refmodel.language.asking import Refused, answering
+from refmodel.language.asking import FAILS, Refused, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.pending import Pending, stated
 from refmodel.language.sizes import Geometry
@@ -104,7 +104,7 @@ class _Plenty(Machine):
     plenty = True
 
     def yes(self, question: str) -> bool:
-        if not self.plenty or not question.endswith(" fails"):
+        if not self.plenty or not question.endswith(FAILS):
             return super().yes(question)
         self._asked.append((False, 0, question))
         return False
@@ -253,7 +253,7 @@ class Watched(_Work):
         ends = [(each, names) for each, names in self.due(before)
                 if each.until == step.operation and self.arguments(each, names) == step.arguments]
         entries, self._shown = self.entries(after), None
-        if not ends or any(question.endswith(" fails? yes") for question in asked):
+        if not ends or any(question.endswith(f"{FAILS}? yes") for question in asked):
             self._seen = [entries]
             return
         for each, names in filter(lambda due: self.is_judged(due[0]), ends):
