@@ -28,6 +28,8 @@ from refmodel.management.estimating.stack_distance import COLD, distances, misse
 from refmodel.management.published import ready
 from refmodel.management.recorder import calls
 from refmodel.management.recorder.likeness import patch_sizes
+from refmodel.management.recorder.recording import tested
+from refmodel.management.recorder.sampling import Sampler
 from refmodel.management.recording import NO_PATCH, PAGE, Recording
 from refmodel.management.results import FLEET, recordings, workloads
 from refmodel.management.scenario import Vm, Workload, read
@@ -119,6 +121,49 @@ def test_a_process_is_recorded_and_its_pages_are_seen(tmp_path: Path) -> None:
     again = found.changed[1:].any(axis=0)
     assert np.count_nonzero(again) >= 20
     assert np.count_nonzero(found.changed[-1]) < found.pages  # how many changed by then depends on when Python has started
+
+
+WRITES_ALIKE = """
+import mmap, os, sys
+memory = mmap.mmap(-1, 8 * 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for page in range(8): memory[page * 4096] = page + 1
+if sys.argv[1:] == ["fork"] and os.fork():
+    os.wait()
+    sys.exit()
+print("filled", flush=True)
+sys.stdin.readline()
+memory[3 * 4096] = 4
+print("written", flush=True)
+sys.stdin.readline()
+if sys.argv[1:] != ["again"]: os.execv(sys.executable, [sys.executable, "-c", sys.orig_argv[2], "again"])
+"""
+
+
+@CAN_RECORD
+@pytest.mark.parametrize("arguments", [[], ["fork"]])
+@pytest.mark.parametrize("stores", [True, False])
+def test_a_page_that_is_written_with_what_it_held_is_changed_where_stores_are_watched(stores: bool, arguments: list[str]) -> None:
+    """By a program, by its child, and by what each of them runs next."""
+    if not tested():
+        pytest.skip("this kernel has no asynchronous write protection by userfaultfd")
+    process = subprocess.Popen([sys.executable, "-c", WRITES_ALIKE, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               text=True, bufsize=1)
+    assert process.stdin is not None and process.stdout is not None
+    sampler = Sampler(process.pid, b"test", stores=stores)
+    try:
+        for _program in range(2):
+            assert process.stdout.readline() == "filled\n"
+            sampler.sample()
+            before = sampler.sample().contents
+            process.stdin.write("\n")
+            assert process.stdout.readline() == "written\n"
+            seen = sampler.sample()
+            assert any(each < len(before) and before[each] == seen.contents[each] for each in seen.changed) == stores
+            process.stdin.write("\n")
+    finally:
+        sampler.close()
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize("what, output, expected", [

@@ -35,6 +35,9 @@ class Area:
     """Whether a page of it is the process's own."""
     marked: bool
     """Whether it is left out of core dumps, which is how neighbours are kept apart."""
+    writable: bool
+    watched: bool
+    """Whether a userfaultfd protects its pages from stores (``uw`` among the flags)."""
 
 
 def areas_of(pid: int) -> list[Area]:
@@ -53,7 +56,7 @@ def areas_of(pid: int) -> list[Area]:
             if head[7].decode() not in OF_THE_KERNEL and not {b"io", b"pf", b"ht"} & set(flags):
                 file = "" if head[6] == b"0" else f"{head[5].decode()}:{head[6].decode()}"
                 found.append(Area(int(head[1], 16) // PAGE, int(head[2], 16) // PAGE, file, int(head[4], 16) // PAGE, touched, own,
-                                  b"dd" in flags))
+                                  b"dd" in flags, b"w" in head[3], b"uw" in flags))
     return found
 
 

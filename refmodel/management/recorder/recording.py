@@ -34,11 +34,12 @@ print(ctypes.addressof(ctypes.c_char.from_buffer(memory)) // 4096, flush=True)
 sys.stdin.readline()
 for page in (3, 4, 10, 63): memory[page * 4096]
 memory[20 * 4096] = 99
+memory[21 * 4096] = 22
 print("done", flush=True)
 sys.stdin.readline()
 """
-"""A process whose use of memory is known: of 64 pages it reads four, and writes to one."""
-READ, WRITTEN = {3, 4, 10, 63}, {20}
+"""A process whose use of memory is known: of 64 pages it reads four, and writes to two; one of them holds what it held."""
+READ, CHANGED, WRITTEN = {3, 4, 10, 63}, {20}, {20, 21}
 
 
 def record(command: Sequence[str], interval: float, seconds: float, key: str = "", granule: int = 1) -> Recording:
@@ -46,16 +47,17 @@ def record(command: Sequence[str], interval: float, seconds: float, key: str = "
 
     ``BadDesign`` if this machine does not let it be recorded, if the command cannot be started, or if it ends too soon.
     """
-    tested()
+    stores = tested()
     secret = key.encode() or secrets.token_bytes(32)
     started = _start(command)
-    sampler = Sampler(started.pid, hashlib.blake2b(secret, digest_size=32).digest(), granule)
+    sampler = Sampler(started.pid, hashlib.blake2b(secret, digest_size=32).digest(), granule, stores=stores)
     samples, until = list[Sample](), time.monotonic() + seconds
     try:
         while started.poll() is None and time.monotonic() < until:
             samples.append(sampler.sample())
             time.sleep(interval)
     finally:
+        sampler.close()
         _end(started)
     while samples and not any(samples[-1].contents):
         samples.pop()
@@ -96,8 +98,10 @@ def _put_together(command: Sequence[str], interval: float, sampler: Sampler, sam
     for row, sample in zip(contents, at, strict=True):
         row[:len(samples[sample].contents)] = samples[sample].contents
     data = [page.data for page in sampler.pages]
+    stores = "stores to protected pages, and by " if sampler.stores else ""
     made = (f"sampled every {interval} s while it ran under Linux {platform.release()} on {platform.machine()}: pages touched by "
-            f"the referenced bits of single pages, pages changed by comparing contents of those touched; stopped while looked at")
+            f"the referenced bits of single pages, pages changed by {stores}comparing contents of those touched; stopped while "
+            f"looked at")
     key = hashlib.blake2b(sampler.key, digest_size=8, person=b"key").hexdigest()
     return Recording(shlex.join(command), made, interval, sampler.granule, key,
                      np.array([page.owner for page in sampler.pages], np.uint16),
@@ -109,25 +113,35 @@ def _put_together(command: Sequence[str], interval: float, sampler: Sampler, sam
 # ---------------------------------------------------------------- the sources are tested before they are believed
 
 
-def tested() -> None:
-    """Record a process whose use of memory is known. ``BadDesign`` says what this machine lacks, or sees wrongly."""
+def tested() -> bool:
+    """Record a process whose use of memory is known; whether stores can be watched, as its own show.
+
+    ``BadDesign`` says what this machine lacks, or sees wrongly.
+    """
     if not calls.is_supported() or PAGE != EXPECTED_PAGE:
         raise BadDesign("recording needs Linux on x86-64, with pages of 4 KiB")
+    if _of_the_known_process(stores=True) == (READ | WRITTEN, WRITTEN):
+        return True
+    touched, changed = _of_the_known_process(stores=False)
+    if (touched, changed) != (READ | WRITTEN, CHANGED):
+        raise BadDesign(f"this kernel does not show what a known process did: of 64 pages it touched {sorted(READ | WRITTEN)} and "
+                        f"changed {sorted(CHANGED)}, and {sorted(touched)} and {sorted(changed)} were seen")
+    return False
+
+
+def _of_the_known_process(stores: bool) -> tuple[set[int], set[int]]:
+    """The pages that a known process touched and changed, as they are seen."""
     with subprocess.Popen([sys.executable, "-c", KNOWN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout is not None
         try:
-            first = int(process.stdout.readline())
-            touched, changed = _watched(process, first)
+            return _watched(process, int(process.stdout.readline()), stores)
         finally:
             process.kill()
-    if (touched, changed) != (READ | WRITTEN, WRITTEN):
-        raise BadDesign(f"this kernel does not show what a known process did: of 64 pages it touched {sorted(READ | WRITTEN)} and "
-                        f"changed {sorted(WRITTEN)}, and {sorted(touched)} and {sorted(changed)} were seen")
 
 
-def _watched(process: subprocess.Popen[str], first: int) -> tuple[set[int], set[int]]:
+def _watched(process: subprocess.Popen[str], first: int, stores: bool) -> tuple[set[int], set[int]]:
     assert process.stdin is not None and process.stdout is not None
-    sampler = Sampler(process.pid, b"test")
+    sampler = Sampler(process.pid, b"test", stores=stores)
     try:
         with calls.stopped(process.pid):
             pass
@@ -139,6 +153,7 @@ def _watched(process: subprocess.Popen[str], first: int) -> tuple[set[int], set[
     process.stdin.flush()
     process.stdout.readline()
     seen = sampler.sample()
+    sampler.close()
     span = {number: place[1] - first for place, number in sampler.numbers.items()
             if isinstance(place[0], int) and 0 <= place[1] - first < 64}
     return {span[n] for n in seen.touched if n in span}, {span[n] for n in seen.changed if n in span}

@@ -16,6 +16,7 @@ import numpy as np
 
 from refmodel.management.recorder.areas import PAGE, Area, areas_of, clear_referenced, family, present
 from refmodel.management.recorder.calls import DO_DUMP, DONT_DUMP, MADVISE, Stopped, stopped
+from refmodel.management.recorder.written import Watch, may_be_watched
 from refmodel.management.recording import ABSENT, ZERO
 
 Place = tuple[int, int] | tuple[str, int]
@@ -53,6 +54,9 @@ class Sampler:
     granule: int = 1
     pages: list[Page] = attrs.field(factory=list)
     numbers: dict[Place, int] = attrs.field(factory=dict)
+    stores: bool = False
+    """Whether stores are watched: a page that is written with what it held is changed too."""
+    _watches: dict[int, Watch | None] = attrs.field(factory=dict)
     _free: list[int] = attrs.field(factory=list)
     """A heap."""
     _processes: dict[int, int] = attrs.field(factory=dict)
@@ -60,7 +64,9 @@ class Sampler:
     def sample(self) -> Sample:
         """Look once. A process that has gone, or goes meanwhile, has no pages any more."""
         touched, changed, alive = set[int](), set[int](), set[int]()
-        for pid in list(family(self.root)):
+        living = list(family(self.root))
+        self._close(self._watches.keys() - set(living))
+        for pid in living:
             try:
                 with stopped(pid) as process:
                     self._look(process, touched, changed, alive)
@@ -75,6 +81,7 @@ class Sampler:
     def _look(self, process: Stopped, touched: set[int], changed: set[int], alive: set[int]) -> None:
         owner = self._processes.setdefault(process.pid, len(self._processes) + 1)
         areas = areas_of(process.pid)
+        written = self._written(process, areas) if self.stores else set()
         seen = dict[int, int]()
         for area in areas:
             pages = self._touched(process.pid, area)
@@ -84,9 +91,39 @@ class Sampler:
                 (area.file, area.offset + page - area.start) if shared else (owner, page))) is not None}
         touched |= set(seen.values())
         alive |= set(seen.values())
-        changed |= self._read(process.pid, seen)
+        changed |= self._read(process.pid, seen) | {seen[page] for page in written & seen.keys()}
         self._part(process, areas)
         clear_referenced(process.pid)  # last: reading a page's contents references it
+
+    def _written(self, process: Stopped, areas: list[Area]) -> set[int]:
+        """The pages that were written to since the last look, of mappings that there were then; watch those that are new."""
+        watch = self._watch_of(process, areas)
+        if watch is None:
+            return set()
+        written = watch.taken(areas)
+        watch.add([area for area in areas if may_be_watched(area)])
+        return written
+
+    def _watch_of(self, process: Stopped, areas: list[Area]) -> Watch | None:
+        """None if this process lets no stores be watched: its pages change as their contents do."""
+        watch = self._watches.get(process.pid)
+        if watch is not None and not any(area.watched for area in areas):
+            self._close({process.pid})  # it runs another program now
+        if process.pid not in self._watches:
+            try:
+                self._watches[process.pid] = Watch.of(process)
+            except OSError:
+                self._watches[process.pid] = None
+        return self._watches[process.pid]
+
+    def close(self) -> None:
+        """Watch no stores any more."""
+        self._close(set(self._watches))
+
+    def _close(self, processes: set[int]) -> None:
+        for pid in processes:
+            if (watch := self._watches.pop(pid)) is not None:
+                watch.close()
 
     def _touched(self, pid: int, area: Area) -> list[int]:
         """The pages that were touched. Of a mapping that has not been parted yet, those that are in memory."""
