@@ -27,8 +27,8 @@ from refmodel.management.estimating.curves import Curves
 from refmodel.management.estimating.stack_distance import COLD, distances, misses
 from refmodel.management.published import ready
 from refmodel.management.recorder import calls
+from refmodel.management.recorder import recording as recorder
 from refmodel.management.recorder.likeness import patch_sizes
-from refmodel.management.recorder.recording import tested
 from refmodel.management.recorder.sampling import Sampler
 from refmodel.management.recording import NO_PATCH, PAGE, Recording
 from refmodel.management.results import FLEET, recordings, workloads
@@ -144,7 +144,7 @@ if sys.argv[1:] != ["again"]: os.execv(sys.executable, [sys.executable, "-c", sy
 @pytest.mark.parametrize("stores", [True, False])
 def test_a_page_that_is_written_with_what_it_held_is_changed_where_stores_are_watched(stores: bool, arguments: list[str]) -> None:
     """By a program, by its child, and by what each of them runs next."""
-    if not tested():
+    if not recorder.tested():
         pytest.skip("this kernel has no asynchronous write protection by userfaultfd")
     process = subprocess.Popen([sys.executable, "-c", WRITES_ALIKE, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                text=True, bufsize=1)

@@ -59,7 +59,8 @@ def compared() -> Comparison:
     found = recordings()
     runs = {name: each for name, each in found.items() if name != FLEET}
     given = {name: ready(name) for name in workloads()}
+    streams = translated(shipped())
     return Comparison({name: each.about for name, each in given.items()}, {name: compare(each) for name, each in given.items()},
                       {name: mechanisms.compare(each, Replayed(each)) for name, each in runs.items()},
                       {name: saving.saved(each) for name, each in found.items()}, saving.alike(found[FLEET], 10),
-                      {name: estimated(each) for name, each in runs.items()}, results(found[FLEET]), translated(shipped()))
+                      {name: estimated(each) for name, each in runs.items()}, results(found[FLEET], streams), streams)
