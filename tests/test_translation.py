@@ -18,8 +18,10 @@ from refmodel.language import BadDesign
 from refmodel.management.translation import streams
 from refmodel.management.translation.comparing import COMPARED, REACHES, compare, exits
 from refmodel.management.translation.costs import Hardware, crossover, missing, overheads, walks
+from refmodel.management.translation.flushing import flushed, misses
 from refmodel.management.translation.recorder import record
-from refmodel.management.translation.streams import Stored, Stream
+from refmodel.management.translation.streams import NEAR, Stored, Stream
+from refmodel.management.translation.tables import tables
 from refmodel.report import translation
 from tests.commands import refmodel
 
@@ -124,3 +126,36 @@ def test_every_mmu_has_a_row_for_each_size_of_pages_and_every_tlb_a_crossover() 
 
 def test_a_stream_that_is_not_there_is_bad_input(tmp_path: Path) -> None:
     assert refmodel("explain", "exits", str(tmp_path / "none")).returncode == 2
+
+
+@settings(deadline=None, max_examples=60)
+@given(keys=st.lists(st.integers(0, 9), min_size=1, max_size=80), entries=st.integers(1, 8), apart=st.integers(1, 40))
+def test_a_flush_loses_all_that_a_cache_holds(keys: list[int], entries: int, apart: int) -> None:
+    cache, due = OrderedDict[int, None](), 0
+    for at, key in enumerate(keys):
+        if at % apart == 0:
+            cache.clear()
+        due += key not in cache
+        cache[key] = None
+        cache.move_to_end(key)
+        if len(cache) > entries:
+            cache.popitem(last=False)
+    flushes = len(keys) / apart
+    assert misses(stream(keys), entries, flushes) == pytest.approx(due + NEAR * flushes)
+
+
+def test_fewer_tags_flush_more_often_and_only_exits_flush_where_there_are_no_vpids() -> None:
+    pages = np.random.default_rng(0).integers(0, 400, 20_000).tolist()
+    found = flushed(stream(pages, edits=50.0, switches=16.0), Hardware(tlb=512), exits(), ("shadow_pages", "ept"))
+    shadow, ept = found[:4], found[4:]
+    assert [each.flushes for each in ept] == [0, 2, 16, 16]  # EPT takes no exits for tables
+    assert [each.flushes for each in shadow] == [0, 2, 16, 16 + 50 * 2 + 16 * 1]
+    assert [each.misses for each in shadow] == sorted(each.misses for each in shadow) and shadow[0].misses == 400 < shadow[1].misses
+
+
+def test_tables_over_scattered_addresses_take_more_than_ept() -> None:
+    apart = [region << 18 for region in range(8)]  # each in a gigabyte of its own
+    small_shadow, small_ept, large_shadow, large_ept = tables(stream(apart))
+    assert (small_shadow.pages, small_ept.pages) == (8 + 8 + 1 + 1, 4)
+    assert (large_shadow.pages, large_ept.pages) == (8 + 1 + 1, 3)
+    assert small_shadow.part == 100 * 18 / 8 and large_ept.part == 100 * 3 / (8 * 512)

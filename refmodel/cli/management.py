@@ -60,8 +60,7 @@ def exits(file: Path | None, html: Path | None, as_json: bool) -> None:
     """What MMUs cost: exits by pattern, and translation on recorded addresses."""
     given = {file.name.removesuffix(streams.ENDING): streams.read(file)} if file is not None else streams.shipped()
     measured, found = measure(), compared(given)
-    tables = [translation.exits_each(), *(table for name, each in found.items()
-                                          for table in (translation.overheads(name, each), translation.crossovers(name, each)))]
+    tables = [translation.exits_each(), *(table for name, each in found.items() for table in translation.of(name, each))]
     if html is not None:
         pages.write(pages.Page("refmodel explain exits", tables=tuple(table.on_page() for table in tables)), html)
     if as_json:

@@ -52,6 +52,11 @@ software and hardware monitors very differently.
 The streams are data accesses of real programs. Edits are the minor faults of the whole program,
 switches its context switches. Caches are fully associative. A reference costs 20 cycles, an exit
 2,000 (`refmodel/management/translation/costs.py`).
+
+Shadow tables lie over the guest-virtual addresses of each address space, which are scattered. EPT
+lies over the guest-physical addresses of a VM, and is needed once. Flushes are taken to come at
+equal distances: without tags what a TLB holds is lost at each switch of address spaces, and
+without a VPID at each exit, too.
 """
 LIMITS = """
 ## What this does not show
@@ -144,8 +149,8 @@ def chapter(found: Comparison) -> str:
         parts += [f"### {name}, estimated\n", management.estimators(name, errors).in_markdown(), ""]
     parts += ["## Translation", TRANSLATION, translation.exits_each().in_markdown(), ""]
     for name, each in found.translation.items():
-        tables = (translation.overheads(name, each), translation.crossovers(name, each))
-        parts += [f"### {name}, translated\n", *(f"{table.title}:\n\n{table.in_markdown()}\n" for table in tables)]
+        parts += [f"### {name}, translated\n",
+                  *(f"{table.title}:\n\n{table.in_markdown()}\n" for table in translation.of(name, each))]
     parts += ["## Published results\n", management.published(found.published).in_markdown(), "\n## Costs\n",
               management.costs().in_markdown(), LIMITS]
     return "\n".join(parts)

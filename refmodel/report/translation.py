@@ -36,5 +36,24 @@ def crossovers(name: str, found: Translation) -> Table:
                   "two, nothing cached", "shadow costs less below so many edits in a million instructions"), rows)
 
 
+def tables(name: str, found: Translation) -> Table:
+    """What an MMU's own tables take."""
+    rows = tuple((each.kind, size(each.large), f"{each.pages:,}", f"{each.part:.2f} %") for each in found.tables)
+    return Table(f"{name}: table pages that the monitor keeps",
+                 ("tables", "pages", "table pages", "of the memory that the program touches"), rows)
+
+
+def flushed(name: str, found: Translation) -> Table:
+    """What flushes cost."""
+    rows = tuple((each.discipline, each.mmu, f"{each.flushes:,.2f}", f"{each.misses:,.0f}") for each in found.flushed)
+    return Table(f"{name}: flushes of the TLB, by discipline",
+                 ("all is flushed", "MMU", "flushes in a million instructions", "TLB misses in a million instructions"), rows)
+
+
+def of(name: str, found: Translation) -> tuple[Table, ...]:
+    """Everything about a stream."""
+    return overheads(name, found), crossovers(name, found), tables(name, found), flushed(name, found)
+
+
 def _ratio(all_: float, some: float) -> str:
     return f"{all_ / some:.2f}" if some else "-"

@@ -10,10 +10,14 @@ import attrs
 from refmodel.engines.exit_programs import Program
 from refmodel.engines.exits import MMUS, exits_each
 from refmodel.management.translation.costs import Hardware, Overhead, Walks, crossover, overheads, walks
+from refmodel.management.translation.flushing import Flushed, flushed
 from refmodel.management.translation.streams import Stream
+from refmodel.management.translation.tables import Tables, tables
 
 COMPARED = ("vtlb", "shadow_traced", "shadow_unsync", "shadow_pages", "direct", "ept", "npt")
 """MMUs whose guests run by themselves, with tables of their own."""
+FLUSHING = ("shadow_pages", "ept")
+"""One that exits for a guest's tables, and one that does not."""
 REACHES = (64, 512, 1536)
 """Entries of TLBs: a small one, one of the first with EPT, a recent one."""
 
@@ -43,6 +47,8 @@ class Translation:
     switches: float
     overheads: list[Overhead]
     crossovers: list[Crossover]
+    tables: list[Tables]
+    flushed: list[Flushed]
 
 
 def compare(stream: Stream, hardware: Hardware | None = None) -> Translation:
@@ -55,7 +61,8 @@ def compare(stream: Stream, hardware: Hardware | None = None) -> Translation:
             some = attrs.evolve(hardware, tlb=entries)
             walked = walks(stream, some, large)
             found.append(Crossover(entries, large, walked, crossover(walked, some, edit)))
-    return Translation(stream.edits, stream.switches, overheads(stream, hardware, exits()), found)
+    return Translation(stream.edits, stream.switches, overheads(stream, hardware, exits()), found, tables(stream),
+                       flushed(stream, hardware, exits(), FLUSHING))
 
 
 def compared(streams: Mapping[str, Stream]) -> dict[str, Translation]:
