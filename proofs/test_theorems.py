@@ -8,8 +8,9 @@ import pytest
 from proofs.theorems import THEOREMS, Theorem
 from refmodel.engines.proof_cache import ProofCache
 
-LONG = ("shadow_unsync", "shadow_pages", "shadow_on_ept", "direct", "direct_grants", "ept_acknowledged", "ept_flags", "ept_pml",
-        "ept_sizes", "ept_two_sizes", "ept_two_sizes_acknowledged", "memory_acknowledged", "interpreter+", "memory+")
+LONG = ("shadow_traced", "shadow_unsync", "shadow_pages", "shadow_on_ept", "direct", "direct_grants", "ept", "ept_acknowledged",
+        "ept_cpus", "ept_flags", "ept_pml", "ept_sizes", "ept_two_sizes", "ept_two_sizes_acknowledged", "memory_acknowledged",
+        "interpreter+", "memory+", "nested", "riscv", "compressed_memory", "patching", "reservation", "ZapToProtect")
 """What theorems are about that take longest: they are proved among the slow tests."""
 
 

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import pkgutil
 import subprocess
 import sys
 import tempfile
@@ -14,9 +13,8 @@ import pytest
 from refmodel import cli
 
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload([f"{cli.__name__}.{each.name}" for each in pkgutil.iter_modules(cli.__path__)
-                                   if each.name not in ("__main__", "page")])
-"""From a process that has imported the commands, and has done nothing else, another is forked for each."""
+_PROCESSES.set_forkserver_preload(["tests.preloaded"])
+"""From a process that has imported what commands need, and has done nothing else, another is forked for each."""
 
 
 def refmodel(*arguments: str, timeout: float = 500, given: bytes = b"") -> subprocess.CompletedProcess[str]:

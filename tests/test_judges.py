@@ -285,13 +285,17 @@ CHECKS = {"qemu": 4000, "bochs": 16_000, "unicorn": 3000, "kvm": 1500, "spike": 
           "unicorn-riscv64": 2400, "unicorn-riscv32": 2400}
 
 
+@pytest.mark.parametrize("part", [4, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", REDISCOVERED)
-def test_real_implementations_show_what_is_known_of_them_and_nothing_new(name: str) -> None:
+def test_real_implementations_show_what_is_known_of_them_and_nothing_new(name: str, part: int) -> None:
+    """With a quarter of the checks they show something of that, and nothing else."""
     verdicts: list[Verdict] = []
     campaigns: Generator[Campaign, None, None] = IMPLEMENTATIONS[name].campaigns()
     try:
         for campaign in campaigns:
-            checks = min(CHECKS[name], STALE_CHECKS) if isinstance(campaign, stale_tests.StaleCampaign) else CHECKS[name]
+            checks = CHECKS[name] // part
+            if isinstance(campaign, stale_tests.StaleCampaign):
+                checks = min(checks, STALE_CHECKS)
             if isinstance(campaign, RiscvStaleCampaign):
                 checks = min(checks, 500)  # there are many ways through two stages
             many = "riscv" in name and " 7." in campaign.implementation  # classes, so that shrinking their examples takes long
@@ -310,7 +314,8 @@ def test_real_implementations_show_what_is_known_of_them_and_nothing_new(name: s
     assert [title for v in verdicts for title in known.new_titles(v)] == []
     met = {known.known_of(v, d) for v in verdicts for d in v.deviations}
     due = OF_QEMU_7[name] if name in OF_QEMU_7 and " 7." in verdicts[0].implementation else REDISCOVERED[name]
-    assert due - RARE <= {k.name for k in met if k} <= due
+    shown = {k.name for k in met if k}
+    assert (due - RARE <= shown or part > 1) and shown <= due and (shown or not due - RARE)
 
 
 def test_what_is_known_of_some_accesses_is_new_of_others() -> None:

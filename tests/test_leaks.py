@@ -22,6 +22,7 @@ from refmodel.points import PAIRS
 from tests.commands import refmodel
 from tests.designs.split import Allocator
 from tests.test_pairs import FEW
+from tests.thinned import one_in
 
 MANY_STATES = ("devices", "hinting", "memory-slots", "dirty-logging", "dirty-ring", "compressed", "virtio", "reservation")
 LARGE = [name for name in PAIRS if any(each in name for each in MANY_STATES)
@@ -55,7 +56,8 @@ def test_nor_does_it_pass_as_a_theorem(name: str) -> None:
     assert twins.pairs and twins.possible and twins.failing
 
 
-@pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in PAIRS if name not in FAST)])
+@pytest.mark.parametrize("name", [*one_in(2, FAST),
+                                  *(pytest.param(name, marks=pytest.mark.slow) for name in PAIRS if name not in FAST)])
 def test_mechanisms_in_pairs_leak_nothing(name: str) -> None:
     found = search(outline(PAIRS[name]), watching(PAIRS[name].geometry), seconds=600)
     assert found.leak is None and found.complete and found.compared > 50

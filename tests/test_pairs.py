@@ -16,6 +16,7 @@ from refmodel.loading import load
 from refmodel.machine.names import Gfn, Vm
 from refmodel.points import APART, MECHANISMS, MMUS, PAIRS, WAYS_TO_LOG, mechanisms_over, over, pairs_of, pairs_over
 from tests.commands import refmodel
+from tests.thinned import one_in
 
 SPECS = Path(__file__).parent.parent / "specs"
 APART_BY = 1, 5
@@ -151,8 +152,7 @@ def test_points_of_three_mechanisms_have_a_geometry() -> None:
         assert load(f"any acknowledged over {', '.join(mechanisms)}").laws
 
 
-@pytest.mark.parametrize("mmu", [pytest.param(mmu, marks=pytest.mark.slow) if "1G" in mmu or "A/D" in mmu or "PML a" in mmu else mmu
-                                 for mmu in MMUS])
+@pytest.mark.parametrize("mmu", one_in(3, MMUS))
 def test_every_mmu_over_any_two_mechanisms_is_explored(mmu: str) -> None:
     """To some depth; which two, the MMU's name says."""
     pairs = pairs_of(mmu)

@@ -36,6 +36,11 @@ LONGEST = 64
 """How often a loop may be gone through: it is written out."""
 
 
+@functools.cache
+def _signature(cls: type, name: str) -> inspect.Signature:
+    return inspect.signature(getattr(cls, name))
+
+
 class Calls(Expressions):
     """Calls."""
 
@@ -64,7 +69,7 @@ class Calls(Expressions):
         if isinstance(value, FunctionType) and value in WORDS:
             words: Callable[..., Type] = getattr(self, f"_word_{value.__name__}")
             try:
-                inspect.signature(words).bind(node, *given, **named)
+                _signature(type(self), words.__name__).bind(self, node, *given, **named)
             except TypeError:
                 if value is not attrs.evolve:
                     wanted = ", ".join(inspect.signature(value).parameters)
