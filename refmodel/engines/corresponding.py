@@ -41,13 +41,17 @@ def refuse_odd_steps(design: Outline, machine: Outline) -> None:
     """``BadDesign`` where ``steps`` names what the bare machine does not have, or takes an instruction of a guest's for another."""
     own, names = {op.name for op in design.operations if op.by_guest}, {op.name: op for op in machine.operations}
     for op, steps in step_names(design).items():
-        home = next(base for base in design.cls.__mro__ if op in vars(base).get("steps", {}))
-        says = f"{place_of(home, 'steps')} of {design.name} says that {op} may be {' or '.join(steps)}"
         if not names.keys() & {*steps}:
-            raise BadDesign(f"{says}, which {machine.name} does not have; expected one of {', '.join(sorted(names))}")
+            raise BadDesign(f"{_says(design, op, steps)}, which {machine.name} does not have; expected one of "
+                            f"{', '.join(sorted(names))}")
         if op in own and op in names and names[op].by_guest and {*steps} != {op}:
-            raise BadDesign(f"{says}, but {machine.name} has an instruction {op}: a guest that asks for it gets that one and no "
-                            f"other; expected no {op} in steps")
+            raise BadDesign(f"{_says(design, op, steps)}, but {machine.name} has an instruction {op}: a guest that asks for it gets "
+                            f"that one and no other; expected no {op} in steps")
+
+
+def _says(design: Outline, op: str, steps: tuple[str, ...]) -> str:
+    home = next(base for base in design.cls.__mro__ if op in vars(base).get("steps", {}))
+    return f"{place_of(home, 'steps')} of {design.name} says that {op} may be {' or '.join(steps)}"
 
 
 def explaining(design: Outline, other: Outline, op: Operation) -> tuple[Operation, ...]:
