@@ -45,8 +45,8 @@ def refuse_odd_steps(design: Outline, machine: Outline) -> None:
             raise BadDesign(f"{_says(design, op, steps)}, which {machine.name} does not have; expected one of "
                             f"{', '.join(sorted(names))}")
         if op in own and op in names and names[op].by_guest and {*steps} != {op}:
-            raise BadDesign(f"{_says(design, op, steps)}, but {machine.name} has an instruction {op}: a guest that asks for it gets "
-                            f"that one and no other; expected no {op} in steps")
+            raise BadDesign(f"{_says(design, op, steps)}, but {machine.name} has an instruction {op}: a guest that asks for it "
+                            f"gets that one and no other; expected no {op} in steps")
 
 
 def _says(design: Outline, op: str, steps: tuple[str, ...]) -> str:

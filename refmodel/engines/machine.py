@@ -353,7 +353,7 @@ class Machine:
 
     def _violation(self, law: Law, names: list[tuple[Any, ...]], given: dict[str, Any]) -> Broken | None:
         judge, state, about = law.function, self.state, law.about
-        Premises.met = False
+        Premises.begin(law.part)
         error = ""
         for values in names:
             try:

@@ -22,6 +22,7 @@ from refmodel.engines.reports_of_runs import explored_words, never, there_is
 from refmodel.engines.restated import restated
 from refmodel.engines.suggest import suggest
 from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met
+from refmodel.engines.vacuity import parts as parts_of
 from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Operation, Outline
 from refmodel.language.laws import Law
@@ -68,7 +69,7 @@ class _Judged:
         covered = (f"{number} obligations proved (operation x law) by induction, for any number of names; "
                    f"{done.audited.compared} steps compared with the text on ints{words}")
         report = EngineReport("prove", verdicts, covered, 0.0, None, self.design.cls.geometry,
-                              notes=(*self._notes(done, reached, vacuous, unproved, not_needed), *unless),
+                              notes=(*self._notes(done, reached, verdicts, vacuous, unproved, not_needed), *unless),
                               unproved=(*unproved, *open_steps, *not_ended, *self._never(done), *self._idle(verdicts)),
                               numbers=Numbers(obligations=number, compared=done.audited.compared))
         if self.asked.why:
@@ -152,6 +153,20 @@ class _Judged:
                               else "no step from a lawful state has an outcome of the type that it is about")
         return found
 
+    def _idle_parts(self, verdicts: dict[Law, Verdict]) -> tuple[str, ...]:
+        """The implications of proved laws whose premise can never hold, whatever the law itself says, while another's can."""
+        parts = {part: law for law in self.laws if verdicts[law] == Verdict.PROVED for part in parts_of(self.needed, law)}
+        if not parts:
+            return ()
+        run = random.campaign(attrs.evolve(self.design, laws=tuple(parts), pending=()), self.design.cls.geometry, seconds=1.0,
+                              runs=30)
+        idle = [part.part for part, law in parts.items() if part not in run.met and never_met(self._without(law), part)]
+        return tuple(f"{file}:{line}: the premise of this implication can hold nowhere; that part of the law says nothing"
+                     for file, line, _ in filter(None, idle))
+
+    def _without(self, law: Law) -> Outline:
+        return attrs.evolve(self.needed, laws=tuple(other for other in self.needed.laws if other is not law))
+
     # ------------------------------------------------------------ what is pending
 
     def _ended(self, done: induction.Proved) -> tuple[dict[Law, Verdict], tuple[str, ...], tuple[str, ...]]:
@@ -182,11 +197,12 @@ class _Judged:
             return report
         return attrs.evolve(report, verdicts={**report.verdicts, failure.broken.law: Verdict.FAILS}, failure=failure)
 
-    def _notes(self, done: induction.Proved, reached: random.Campaign, vacuous: dict[Law, str], unproved: Sequence[str],
-               not_needed: frozenset[str]) -> tuple[str, ...]:
+    def _notes(self, done: induction.Proved, reached: random.Campaign, verdicts: dict[Law, Verdict], vacuous: dict[Law, str],
+               unproved: Sequence[str], not_needed: frozenset[str]) -> tuple[str, ...]:
         clause = self.asked.clause
         notes = never(self.design, reached.applied) if reached.failure is None else ()
         notes += tuple(f"{law.name}: {why}" for law, why in vacuous.items())
+        notes += self._idle_parts(verdicts)
         notes += tuple(f"{name} is not proved, and the proof of {clause} does not lean on it" for name in sorted(not_needed))
         assumed = len(set(self.needed.laws) - set(self.laws))
         if clause is not None and not unproved and not done.refuted and assumed:

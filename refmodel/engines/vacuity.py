@@ -35,6 +35,12 @@ def never_met(design: Outline, law: Law) -> bool:
         return not any(_in_a_step(design, law, op) for op in design.operations if may_end_so(law, op))
 
 
+def parts(design: Outline, law: Law) -> tuple[Law, ...]:
+    """A law that states several implications, once for each: of each only the premise of that one is looked at."""
+    sites = design.premises_of(law)
+    return tuple(attrs.evolve(law, part=site) for site in sites) if len(sites) > 1 else ()
+
+
 def may_end_so(law: Law, op: Operation) -> bool:
     """Whether an operation, as it states what it returns, may have an outcome that a law is about: it may raise any fault."""
     return law.applies_to(op.returns) or (isinstance(law.outcome, type) and issubclass(law.outcome, Fault))
@@ -43,10 +49,10 @@ def may_end_so(law: Law, op: Operation) -> bool:
 class _Noting(Symbolic):
     """Keeps the premises of what is evaluated, each with the conditions under which it is reached."""
 
-    def __init__(self, design: Outline) -> None:
+    def __init__(self, design: Outline, law: Law) -> None:
         self.premises: list[Term] = []
         super().__init__(design, prune=False)
-        Premises.met = False
+        Premises.begin(law.part)
 
     def premise(self, term: Term) -> None:
         self.premises.append(z3.And(*self._outer, *self.conditions, term))
@@ -59,7 +65,7 @@ class _Noting(Symbolic):
 
 def _in_a_state(design: Outline, law: Law) -> bool:
     induction = Induction(design, design.operations[0])
-    reading = _Noting(design)
+    reading = _Noting(design, law)
     with answering(reading):
         state = reading.state("s")
         names = [reading.arbitrary(kind, f"any!!{n}") for n, kind in law.names]
@@ -81,7 +87,7 @@ def _in_a_step(design: Outline, law: Law, op: Operation) -> bool:
             continue
         if len(path.segments) > 1 and law.outcome is None:
             return True  # others may have run in between: what each part of such an operation can meet is not looked at here
-        reading = _Noting(design)
+        reading = _Noting(design, law)
         list(Goals(design, op, induction.formulas).after(path, [law], induction.arguments, reading))  # worked out for this path
         known = induction.hypotheses(base_of(design, path.segments[-1].before))
         known.admit([*path.lookups.values(), *reading.lookups.values()], [*path.counts.values(), *reading.counts.values()])

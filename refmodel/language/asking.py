@@ -6,8 +6,10 @@ symbolic one hands out a fresh term that stands for all at once, replay reads a 
 
 from __future__ import annotations
 
+import itertools
+import sys
 from collections.abc import Callable
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any, Protocol
 
 from refmodel.language.annotations import kind_of
@@ -123,20 +125,39 @@ def assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> Non
     answerer().assign(table, where, value)
 
 
+Site = tuple[str, int, int]
+"""Where an implication stands in a text: file, line and column."""
+
+
 class Premises:
-    """Whether an implication evaluated since ``clear`` had a true premise: the measure of a law's vacuity."""
+    """Whether an implication evaluated since ``begin`` had a true premise: the measure of a law's vacuity."""
 
     met = False
+    only: Site | None = None
+    """The one implication that counts; None if all do."""
+
+    @classmethod
+    def begin(cls, only: Site | None = None) -> None:
+        """From now on it is measured whether a premise is met, or that of one implication."""
+        cls.met, cls.only = False, only
 
 
 def implies(premise: Any, conclusion: Any) -> Any:
     """If the premise holds, so does the conclusion. Both are evaluated; laws are written with it."""
     if premise is False:
         return True
+    counts = Premises.only is None or Premises.only == _site(sys._getframe(1))
     if premise is True:
-        Premises.met = True
+        Premises.met = Premises.met or counts
         return conclusion
-    return premise.implies(conclusion)
+    return premise.implies(conclusion, counts)
+
+
+def _site(caller: FrameType) -> Site:
+    """Where the call stands that is under way. Code that a reading has made of a text stands where the text does."""
+    code = caller.f_code
+    line, _, column, _ = next(itertools.islice(code.co_positions(), caller.f_lasti // 2, None))
+    return code.co_filename, line or 0, column or 0
 
 
 def concrete_count(table: Total[Any, Any], where: Callable[..., Any]) -> int:

@@ -11,10 +11,12 @@ from typing import Any
 
 import attrs
 
+from refmodel.language.asking import Site
 from refmodel.language.expressions import Expressions
 from refmodel.language.kinds import FlagKind, NaturalKind, PageKind, RecordKind, TableKind, WordKind
 from refmodel.language.laws import Law
 from refmodel.language.meanings import WORDS, Effects
+from refmodel.language.sources import code_of
 from refmodel.language.types import (
     FLAG,
     NATURAL,
@@ -37,7 +39,7 @@ LONGEST = 64
 
 
 @functools.cache
-def _signature(cls: type, name: str) -> inspect.Signature:
+def _signature(cls: Any, name: str) -> inspect.Signature:
     return inspect.signature(getattr(cls, name))
 
 
@@ -68,8 +70,9 @@ class Calls(Expressions):
             return self._page_call(page, name, given, named, node)
         if isinstance(value, FunctionType) and value in WORDS:
             words: Callable[..., Type] = getattr(self, f"_word_{value.__name__}")
+            mine: Any = type(self)
             try:
-                _signature(type(self), words.__name__).bind(self, node, *given, **named)
+                _signature(mine, words.__name__).bind(self, node, *given, **named)
             except TypeError:
                 if value is not attrs.evolve:
                     wanted = ", ".join(inspect.signature(value).parameters)
@@ -183,11 +186,16 @@ class Calls(Expressions):
     _word_cached = _word_fails
 
     def _word_implies(self, node: ast.AST, premise: Type, conclusion: Type) -> Type:
-        self.effects.premises = True
+        self.effects.premises.add(self._site_of(node))
         for what in (premise, conclusion):
             if not isinstance(what, FlagKind | Never):
                 self.complain(f"{said(what)} is no condition; compare it", node)
         return FLAG
+
+    def _site_of(self, node: ast.AST) -> Site:
+        """Where a call stands."""
+        file = code_of(self._frames[-1].text.scope.function).co_filename
+        return file, getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
 
     def _word_count(self, node: ast.AST, table: Type, where: Type) -> Type:
         within = self._table(table, node, "count")

@@ -28,6 +28,7 @@ from typing import Any, ClassVar, Final, TypeVar
 import attrs
 
 from refmodel.language.annotations import annotation_in_words, kind_of, table_kind
+from refmodel.language.asking import Site
 from refmodel.language.attributes import refuse_hidden_operation, refuse_odd_attributes
 from refmodel.language.examination import Examination, acting, examine
 from refmodel.language.gathering import EveryLaw, laws_about
@@ -156,7 +157,11 @@ class Outline:
 
     def is_conditional(self, law: Law) -> bool:
         """Whether a law states a premise, so that it may be vacuous."""
-        return law in self._text_of(law).conditional
+        return bool(self.premises_of(law))
+
+    def premises_of(self, law: Law) -> tuple[Site, ...]:
+        """Where a law, with all that it calls, states a premise."""
+        return self._text_of(law).premises[law]
 
     def _text_of(self, law: Law) -> Examination:
         return self.text if law in self.text.reads else _read(hashable(self.cls), self.tables, (), (law,), self.actors)
@@ -180,8 +185,8 @@ class Outline:
         read = [_read(hashable(self.cls), self.tables, (), (law,), self.actors) for law in more]
         functions = dict.fromkeys([*self.text.functions, *(f for each in read for f in each.functions)])
         reads = {**self.text.reads, **{law: tables for each in read for law, tables in each.reads.items()}}
-        conditional = self.text.conditional.union(*(each.conditional for each in read))
-        text = attrs.evolve(self.text, functions=tuple(functions), reads=reads, conditional=conditional)
+        premises = {**self.text.premises, **{law: sites for each in read for law, sites in each.premises.items()}}
+        text = attrs.evolve(self.text, functions=tuple(functions), reads=reads, premises=premises)
         return attrs.evolve(self, laws=(*self.laws, *more), text=text)
 
     def blank(self) -> Any:

@@ -12,7 +12,7 @@ import attrs
 
 from refmodel.language.annotations import kind_of
 from refmodel.language.arithmetic import hold_to_kinds
-from refmodel.language.asking import Fault
+from refmodel.language.asking import Fault, Site
 from refmodel.language.inference import Inference
 from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
 from refmodel.language.laws import Law
@@ -34,8 +34,8 @@ class Examination:
     """Every function that operations and laws can reach, and the methods that state what a table may be."""
     reads: dict[Law, frozenset[str]]
     """The tables that each law looks at."""
-    conditional: frozenset[Law]
-    """The laws that state a premise, so that they may be vacuous."""
+    premises: dict[Law, tuple[Site, ...]]
+    """Where each law, with all that it calls, states a premise: without one it cannot be vacuous."""
     written: frozenset[str] = frozenset()
     """The tables that operations write to."""
     unreached: tuple[str, ...] = ()
@@ -61,12 +61,11 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
     for op in operations:
         _operation(inference, op)
     written = frozenset(inference.effects.writes)
-    reads, conditional = {}, set()
+    reads, premises = {}, {}
     for law in laws:
         effects = _law(inference, law, actors)
         reads[law] = frozenset(effects.reads)
-        if effects.premises:
-            conditional.add(law)
+        premises[law] = tuple(sorted(effects.premises))
     for complaint, looked_at in inference.looked_at_by_counts:
         if looked_at in written or not operations:
             inference.complaints.setdefault(complaint)
@@ -74,7 +73,7 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
         for function, widths in inference.widths.items():
             hold_to_kinds(function, widths)
     found = sorted(inference.complaints, key=lambda c: (c.file, c.line))
-    return Examination(tuple(found), tuple(inference.functions), reads, frozenset(conditional), written,
+    return Examination(tuple(found), tuple(inference.functions), reads, premises, written,
                        _unreached(inference, cls), tuple(inference.chosen))
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 
 from refmodel.language.annotations import kind_of
+from refmodel.language.asking import Site
 from refmodel.language.kinds import Kind, NaturalKind, Scalar, WordKind
 from refmodel.language.places import decorated, line_of, not_evaluated
 from refmodel.language.unsound import BadDesign
@@ -35,6 +36,8 @@ class Law:
     names: tuple[tuple[str, Scalar], ...]
     about: frozenset[str]
     outcome: type | None
+    part: Site | None = None
+    """Where the one implication stands whose premise is looked at; None if all of them are. It holds where the whole law does."""
 
     @property
     def name(self) -> str:
@@ -58,18 +61,19 @@ class Law:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A law travels between processes by its place in the text."""
-        return _law_at, (self.function.__module__, self.function.__qualname__)
+        return _law_at, (self.function.__module__, self.function.__qualname__, self.part)
 
     def applies_to(self, returned: type | None) -> bool:
         """Whether it says anything of an operation that returns this."""
         return self.outcome is None or self.outcome is returned
 
 
-def _law_at(module: str, qualname: str) -> Any:
+def _law_at(module: str, qualname: str, part: Site | None = None) -> Any:
     found: Any = sys.modules.get(module) or importlib.import_module(module)  # who gathers laws imports none of them
-    for part in qualname.split("."):
-        found = getattr(found, part)
-    return found if isinstance(found, Law) else found.law  # a condition of what is pending has a law's place
+    for name in qualname.split("."):
+        found = getattr(found, name)
+    whole: Law = found if isinstance(found, Law) else found.law  # a condition of what is pending has a law's place
+    return whole if part is None else attrs.evolve(whole, part=part)
 
 
 def _parameters(function: Callable[..., Any]) -> list[str]:

@@ -18,6 +18,7 @@ import attrs
 from refmodel.language import asking
 from refmodel.language.annotations import kind_of
 from refmodel.language.arithmetic import Place
+from refmodel.language.asking import Site
 from refmodel.language.kinds import Kind, RecordKind, TableKind
 from refmodel.language.laws import Law
 from refmodel.language.sources import code_of, definition_of
@@ -58,11 +59,11 @@ class Complaint:
 
 @attrs.define
 class Effects:
-    """What a text has done so far: which tables it looked at, and whether it stated a premise."""
+    """What a text has done so far: which tables it looked at, and where it stated premises."""
 
     reads: set[str] = attrs.field(factory=set)
     writes: set[str] = attrs.field(factory=set)
-    premises: bool = False
+    premises: set[Site] = attrs.field(factory=set)
 
     def add(self, other: Effects) -> None:
         self.reads |= other.reads

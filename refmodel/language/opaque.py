@@ -125,9 +125,10 @@ class Flag(Opaque):
         """Go on only where it holds."""
         self.reading.required(self.term)
 
-    def implies(self, conclusion: Any) -> Flag:
-        """Not this, or else the conclusion."""
-        self.reading.premise(self.term)
+    def implies(self, conclusion: Any, counts: bool = True) -> Flag:
+        """Not this, or else the conclusion. ``counts``: it is measured whether this premise is met."""
+        if counts:
+            self.reading.premise(self.term)
         return self._flag(self.reading.either(self.reading.negated(self.term), self._lift(conclusion)))
 
     def __and__(self, other: Any) -> Flag:

@@ -16,7 +16,7 @@ from refmodel.engines.layout import Layout
 from refmodel.engines.machine import PENDING, RESUME, Machine
 from refmodel.language.annotations import kind_of
 from refmodel.language.arithmetic import LeavesKind
-from refmodel.language.asking import Fault, Refused, answering
+from refmodel.language.asking import Fault, Premises, Refused, answering
 from refmodel.language.design import Operation
 from refmodel.language.kinds import Kind
 from refmodel.language.laws import Law
@@ -174,6 +174,7 @@ def _law(layout: Layout, law: Law, returns: type | None) -> Judged:
     names = [opaque(reading, kind, reading.graph.node("name", (i,), 0, size - 1) if size > 1 else reading.graph.no)
              for i, ((_, kind), size) in enumerate(zip(law.names, sizes, strict=True))]
     given = {"before": reading.before, "actor": _actor(reading), "outcome": _outcome(reading, returns)}
+    Premises.begin(law.part)
     with merged_texts(layout.design.text.functions), answering(reading):
         holds, premise = reading.judged(law.function, [reading.state, *law.arguments(given, names)])
     if law.outcome is not None and not layout.design.is_conditional(law):
