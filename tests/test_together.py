@@ -62,8 +62,8 @@ def shared(design: type[Design], number: int, seed: int = 1) -> Exploration:
 
 
 def counts(done: Exploration) -> tuple[Any, ...]:
-    return (done.states, done.classes, done.steps, done.depth, done.applied, done.met, done.complete, done.too_large,
-            done.failure is None)
+    return (done.states, done.classes, done.steps, done.depth, done.applied, done.met, done.branches, done.taken, done.complete,
+            done.too_large, done.failure is None)
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in WIDE])

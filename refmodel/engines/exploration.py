@@ -17,6 +17,16 @@ COMPILED, ON_INTS = "in compiled code", "on ints"
 """Which reading explored, in words."""
 
 
+@attrs.frozen(order=True)
+class Branch:
+    """One of the two ways in which a condition of an operation sends a step on."""
+
+    file: str
+    line: int
+    holds: bool
+    """Whether it is the way where the condition holds."""
+
+
 @attrs.frozen
 class Exploration:
     """What an exploration covered, and what it found."""
@@ -39,6 +49,11 @@ class Exploration:
     """Whether it ended at a step that stores a number larger than exploration keeps."""
     is_full: bool = False
     """Whether it ended because it had no room for more: its memory was full, or the disk that holds what does not fit there."""
+
+    branches: frozenset[Branch] = frozenset()
+    """The branches of operations that some step in this geometry may take. The reading on ints does not look at them."""
+    taken: frozenset[Branch] = frozenset()
+    """Those that a step took."""
 
     @property
     def loss(self) -> float:

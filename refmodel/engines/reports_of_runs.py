@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import attrs
 
@@ -13,6 +15,7 @@ from refmodel.engines.asked import Asked, Notice
 from refmodel.engines.audit import drawn
 from refmodel.engines.compiled.comparing import Comparing
 from refmodel.engines.disagreeing import disagreement
+from refmodel.engines.exploration import Branch
 from refmodel.engines.layout import TOO_LARGE
 from refmodel.engines.machine import PENDING, Failure
 from refmodel.engines.progress_runs import Ended, end_everything
@@ -23,6 +26,12 @@ from refmodel.language.kinds import NaturalKind, WordKind
 from refmodel.language.laws import Law
 from refmodel.language.sizes import Geometry
 
+PACKAGE = str(Path(__file__).parents[1])
+NEVER_GONE = {frozenset([True, False]): "no step that was explored comes to this condition",
+              frozenset([True]): "this condition holds in no step that was explored",
+              frozenset([False]): "this condition holds in every step that was explored and comes to it"}
+MOST_BRANCHES = 6
+"""Conditions that a report names."""
 SHORT_RUNS = 600
 """Random runs that show what applies, and which laws are met, within as few steps as a bounded search looked at."""
 BOUNDED_SECONDS = 120.0
@@ -81,8 +90,10 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     geometry, done = next(((g, d) for g, d in explored if d.failure is not None), explored[-1])
     complete = all(d.complete for _, d in explored)
     spent = sum(d.seconds for _, d in explored)
+    branches, taken = (frozenset[Branch]().union(*(getattr(d, name) for _, d in explored)) for name in ("branches", "taken"))
     numbers = Numbers(steps=sum(d.steps for _, d in explored), states=sum(d.states for _, d in explored),
-                      classes=sum(d.classes for _, d in explored), depth=max(d.depth for _, d in explored), complete=complete)
+                      classes=sum(d.classes for _, d in explored), depth=max(d.depth for _, d in explored), complete=complete,
+                      branches=len(branches), taken=len(taken))
     if done.failure is not None:
         return EngineReport("exhaustive", _stopped(design, done.failure), "; and ".join(covered), spent, done.failure, geometry,
                             numbers=numbers)
@@ -92,7 +103,7 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     else:
         verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED)
     return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry,
-                        notes=never(design, applied) if complete else (), numbers=numbers,
+                        notes=never(design, applied) + not_taken(design, branches, taken) if complete else (), numbers=numbers,
                         endless=any(d.too_large for _, d in explored))
 
 
@@ -202,6 +213,22 @@ def _held(design: Outline, verdict: Verdict, met: frozenset[Law], applied: Count
 
 def _lacking(design: Outline, applied: Counter[str]) -> tuple[str, ...]:
     return tuple(op.name for op in design.operations if not applied.get(op.name))
+
+
+def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Branch]) -> tuple[str, ...]:
+    """The conditions in the design's own files that no explored step came to, or of which only one way was gone. Of what refmodel
+    brings no design needs every part."""
+    own = {each for each in branches - taken if not each.file.startswith(PACKAGE) or each.file == _file_of(design)}
+    found = []
+    for file, line in sorted({(each.file, each.line) for each in own}):
+        ways = {each.holds for each in own if (each.file, each.line) == (file, line)}
+        found.append(f"{file}:{line}: {NEVER_GONE[frozenset(ways)]}")
+    more = (f"{len(found) - MOST_BRANCHES} more conditions of which a way was not gone",) if len(found) > MOST_BRANCHES else ()
+    return (*found[:MOST_BRANCHES], *more)
+
+
+def _file_of(design: Outline) -> str:
+    return getattr(sys.modules.get(design.cls.__module__), "__file__", None) or ""
 
 
 def never(design: Outline, applied: dict[str, int]) -> tuple[str, ...]:

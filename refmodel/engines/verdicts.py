@@ -114,6 +114,10 @@ class Numbers:
     """Steps on solver terms that were compared with the text on ints."""
     complete: bool = False
     """Whether an exploration reached the last state, or a bounded search its depth."""
+    branches: int = 0
+    """Ways out of conditions in operations, two for each, that a step in compiled code may go."""
+    taken: int = 0
+    """Those of them that a step of an exploration went."""
 
 
 @attrs.frozen

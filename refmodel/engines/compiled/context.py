@@ -36,7 +36,7 @@ FINE, LAW_BROKEN, GOES_WRONG, TOO_LARGE = 0, 1, 2, 3
 class Places:
     """Where each field and buffer of a context is, in bytes from its beginning."""
 
-    def __init__(self, height: int, lanes: int, laws: int, operations: int, outcome: int) -> None:
+    def __init__(self, height: int, lanes: int, laws: int, operations: int, outcome: int, ends: int = 0) -> None:
         self.height = height
         self.padded = -(-height // PADDING) * PADDING
         self.lanes = lanes
@@ -53,6 +53,7 @@ class Places:
             ("sums", 8 * lanes), ("after", 8 * lanes), ("was", 8 * self.padded), ("now", 8 * self.padded),
             ("ring_keys", 8 * RING), ("ring_ways", 8 * RING), ("ring_parents", 8 * RING), ("ring_sizes", 8 * RING),
             ("ring_margin", self.padded), ("ring_states", RING * self.padded), ("met", laws), ("applied", 8 * operations),
+            ("ended", ends),
         ):
             self.at[name] = self.size
             self.size += -(-max(size, 1) // PADDING) * PADDING

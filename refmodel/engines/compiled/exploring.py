@@ -6,12 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 
+from refmodel.engines.compiled.branches import branches
 from refmodel.engines.compiled.context import GOES_WRONG, LAW_BROKEN, TOO_LARGE
 from refmodel.engines.compiled.native import Native
-from refmodel.engines.compiled.part import Part, Standing
+from refmodel.engines.compiled.part import Counted, Part, Standing
 from refmodel.engines.compiled.ways import failure_of, power_ons
 from refmodel.engines.exploration import COMPILED, Exploration, Progress
 from refmodel.engines.machine import Failure, Machine, recorded
@@ -56,7 +58,7 @@ class Search:
                 progress(self.depth, context["classes"], context["steps"])
         self.seconds += time.perf_counter() - began
         return explored(self.native, self.initial, [part.standing()], (self.depth, self.seconds, self.is_over),
-                        ([part.applied()], [part.met()]), part.reached)
+                        [part.counted()], part.reached)
 
 
 def initial_states(native: Native, initial: Sequence[tuple[object, ...]]) -> npt.NDArray[np.uint8]:
@@ -70,12 +72,13 @@ def initial_states(native: Native, initial: Sequence[tuple[object, ...]]) -> npt
 
 
 def explored(native: Native, initial: Sequence[tuple[object, ...]], standings: Sequence[Standing],
-             came: tuple[int, float, bool], counted: tuple[Sequence[Sequence[int]], Sequence[Sequence[bool]]],
+             came: tuple[int, float, bool], counted: Sequence[Counted],
              reached: Callable[[int], tuple[int, int]]) -> Exploration:
     """What an exploration covered, from how far each of its parts has come. ``came`` are its depth, its seconds, and whether it is
     over; ``reached`` gives the way that led to a class of this number, and the class from which it did."""
     depth, seconds, is_over = came
-    applied, met = (np.array(each).sum(axis=0) for each in counted)
+    applied, met, ended = (np.array(each).sum(axis=0) for each in zip(*map(attrs.astuple, counted), strict=True))
+    every, taken = branches(native.operations, ended)
     failure = _failure(native, initial, standings, reached)
     too_large = failure is None and any(each.trouble == TOO_LARGE for each in standings)
     return Exploration(
@@ -83,7 +86,7 @@ def explored(native: Native, initial: Sequence[tuple[object, ...]], standings: S
         sum(each.classes for each in standings), sum(each.steps for each in standings), depth, seconds,
         Counter({traced.op.name: int(n) for traced, n in zip(native.operations, applied, strict=True) if n}),
         frozenset(law for law, was in zip(native.design.laws, met, strict=True) if was),
-        COMPILED, too_large, any(each.is_full for each in standings))
+        COMPILED, too_large, any(each.is_full for each in standings), every, taken)
 
 
 def _images(native: Native, initial: Sequence[tuple[object, ...]]) -> int:

@@ -144,8 +144,9 @@ class Scope:
 class OperationWriter:
     """Writes one operation: all its paths, each ending in a call of ``finish``."""
 
-    def __init__(self, traced: Traced, number: int, places: Places, types: Sequence[type | None]) -> None:
+    def __init__(self, traced: Traced, number: int, places: Places, types: Sequence[type | None], ends: Mapping[int, int]) -> None:
         self.traced, self.number, self.places, self.types = traced, number, places, types
+        self._ends = ends
         self.function = Function(f"void @operation{number}(ptr %c, ptr noalias %s, ptr noalias %a)")
         self.globals: list[str] = []
         self._placed = placed(traced)
@@ -240,6 +241,7 @@ class OperationWriter:
             for at, row in rows:
                 place = address.at(at)
                 place.store(row if where is None else function.select(where, row, place.load(row.type, align=1)), align=1)
+        self.places.address(function, "ended").at(self._ends[id(end)]).store(1, "i8")
         shown = self.places.address(function, "outcome")
         for at, value in enumerate(outcome):
             shown.at(at).store(value)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refmodel.engines.compiled.context import BOX, aligned
-from refmodel.engines.compiled.part import Box, Part, Standing, box_size
+from refmodel.engines.compiled.part import Box, Counted, Part, Standing, box_size
 from refmodel.engines.compiled.program import Program
 
 
@@ -29,8 +29,8 @@ class Workers(Protocol):
     def reached(self, part: int, index: int) -> tuple[int, int]:
         """How a class of a part was reached: ``Part.reached``."""
 
-    def counted(self) -> list[tuple[list[int], list[bool]]]:
-        """Of each part how often operations applied, and which laws were met."""
+    def counted(self) -> list[Counted]:
+        """What each part has seen."""
 
     def close(self) -> None:
         """End them."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from refmodel.engines.compiled.branches import ends_of
 from refmodel.engines.compiled.context import Context, Places
 from refmodel.engines.compiled.functions import OperationWriter, law_text
 from refmodel.engines.compiled.objects import llvm
@@ -42,10 +43,11 @@ class Native:
         self.laws = traced_laws(self.layout, list(returned))
         self.words = Words(self.layout, seed)
         outcome = max((len(kind_of(t).leaves()) for t in self.types if t is not None and hasattr(t, "__attrs_attrs__")), default=1)
-        self.places = Places(self.layout.height, self.words.lanes, len(design.laws), len(self.operations), outcome)
+        self.ends = ends_of(self.operations)
+        self.places = Places(self.layout.height, self.words.lanes, len(design.laws), len(self.operations), outcome, len(self.ends))
         self._runtime, texts = self._written()
         self._alone = Program((*texts, self._runtime.text()), self.places, self.words, len(self.operations), len(design.laws),
-                              self.successors, level)
+                              len(self.ends), self.successors, level)
 
     @property
     def successors(self) -> int:
@@ -77,7 +79,8 @@ class Native:
             names[number, returns] = f"law{number}_{self.types.index(returns)}"
             laws.append(law_text(names[number, returns], judged, number, self.places))
         runtime = self._shared(names)
-        operations = [OperationWriter(traced, number, self.places, self.types).text()
+        ends = {id(end): number for number, end in enumerate(self.ends)}
+        operations = [OperationWriter(traced, number, self.places, self.types, ends).text()
                       for number, traced in enumerate(self.operations)]
         return runtime, [*operations, "\n".join([*laws, runtime.judging()])]
 

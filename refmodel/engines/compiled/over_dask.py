@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from refmodel.engines.compiled.context import PADDING, aligned
 from refmodel.engines.compiled.member import Lost, Member
-from refmodel.engines.compiled.part import Box, Standing, box_size, number_in
+from refmodel.engines.compiled.part import Box, Counted, Standing, box_size, number_in
 from refmodel.engines.compiled.program import Program
 from refmodel.engines.spread import dask_client
 
@@ -36,9 +36,9 @@ class Actor:
         """How a class of this part was reached."""
         return self.member.part.reached(index)
 
-    def counted(self) -> tuple[list[int], list[bool]]:
-        """How often operations applied, and which laws were met."""
-        return self.member.part.applied(), self.member.part.met()
+    def counted(self) -> Counted:
+        """What this part has seen."""
+        return self.member.part.counted()
 
     def pid(self) -> int:
         """The number of this process."""
@@ -89,8 +89,8 @@ class DaskWorkers:
         way, parent = self._said(self._ask(part, "reached", index))
         return way, parent
 
-    def counted(self) -> list[tuple[list[int], list[bool]]]:
-        """Of each part how often operations applied, and which laws were met."""
+    def counted(self) -> list[Counted]:
+        """What each part has seen."""
         return [self._said(each) for each in [self._ask(part, "counted") for part in range(self.number)]]
 
     def _ask(self, part: int, name: str, *given: Any) -> Any:

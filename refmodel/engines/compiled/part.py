@@ -54,6 +54,18 @@ class Standing:
     """Whether there is no room for more."""
 
 
+@attrs.frozen
+class Counted:
+    """What a part has seen. It travels from worker to worker."""
+
+    applied: tuple[int, ...]
+    """How often each operation applied."""
+    met: tuple[bool, ...]
+    """Of which laws a premise held in some state or step."""
+    ended: tuple[bool, ...]
+    """To which ends of paths a step came."""
+
+
 class Part:
     """The classes of one worker, and the layer that it is at."""
 
@@ -145,13 +157,11 @@ class Part:
         """The way that first led to one of the classes of this part, and the number of the class from which it did."""
         return self.ways.number(index), self.parents.number(index)
 
-    def applied(self) -> list[int]:
-        """How often each operation applied."""
-        return [int(n) for n in self.context.buffer("applied", self.program.operations, np.int64)]
-
-    def met(self) -> list[bool]:
-        """Of which laws a premise held in some state or step."""
-        return [bool(n) for n in self.context.buffer("met", self.program.laws)]
+    def counted(self) -> Counted:
+        """What was counted so far."""
+        applied = self.context.buffer("applied", self.program.operations, np.int64)
+        met, ended = self.context.buffer("met", self.program.laws), self.context.buffer("ended", self.program.ends)
+        return Counted(tuple(map(int, applied)), tuple(map(bool, met)), tuple(map(bool, ended)))
 
     def _has_room(self, more: int) -> bool:
         """Have room for more classes; compiled code stops where the room ends."""
@@ -183,4 +193,4 @@ def box_size(program: Program) -> int:
     return PADDING + (BOX + program.successors + SPARE) * program.places.record
 
 
-__all__ = ["Box", "Part", "Standing", "box_size", "number_in"]
+__all__ = ["Box", "Counted", "Part", "Standing", "box_size", "number_in"]

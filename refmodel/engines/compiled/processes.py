@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refmodel.engines.compiled.member import Lost, Member
-from refmodel.engines.compiled.part import Box, Standing, box_size
+from refmodel.engines.compiled.part import Box, Counted, Standing, box_size
 from refmodel.engines.compiled.program import Program
 from refmodel.engines.spread import held_interrupts, leave_ending_to_the_parent
 
@@ -68,8 +68,8 @@ class Processes:
         way, parent = self._answer(part)
         return way, parent
 
-    def counted(self) -> list[tuple[list[int], list[bool]]]:
-        """Of each part how often operations applied, and which laws were met."""
+    def counted(self) -> list[Counted]:
+        """What each part has seen."""
         return self._each("counted")
 
     def close(self) -> None:
@@ -139,8 +139,8 @@ class _Answering:
     def reached(self, index: int) -> tuple[int, int]:
         return self.member.part.reached(index)
 
-    def counted(self) -> tuple[list[int], list[bool]]:
-        return self.member.part.applied(), self.member.part.met()
+    def counted(self) -> Counted:
+        return self.member.part.counted()
 
 
 __all__ = ["Processes", "can_start"]

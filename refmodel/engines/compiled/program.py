@@ -62,6 +62,7 @@ class Program:
     words: Words
     operations: int
     laws: int
+    ends: int
     successors: int
     """No state has more than these."""
     level: int

@@ -7,7 +7,9 @@ that is chosen. What only looks (conditions, laws, functions without effect) has
 from __future__ import annotations
 
 import enum
+import inspect
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -25,6 +27,9 @@ from refmodel.language.joining import Impure
 from refmodel.language.kinds import FlagKind, Kind, NaturalKind, PageKind, Scalar, WordKind
 from refmodel.language.opaque import Opaque, check_constant, opaque, term_of
 from refmodel.language.unsound import Unsound
+
+OURS = tuple(str(Path(__file__).parents[2] / name) for name in ("engines", "language"))
+"""Folders whose files are no text of a design."""
 
 MANY = 64
 """Paths that are put together as one value; with more than these, a function runs path by path."""
@@ -46,6 +51,8 @@ class Event:
     node: Node
     taken: bool = True
     choice: Choice | None = None
+    place: tuple[str, int] | None = None
+    """File and line of what is decided; None where conditions are put together as one value."""
 
 
 @attrs.frozen
@@ -96,7 +103,7 @@ class Tracing:
         if truth is not None:
             return truth
         choice = bool(self.forks.again() if self.forks.replaying() else self.forks.take([True, False]))
-        self.events.append(Event("decide", term, choice))
+        self.events.append(Event("decide", term, choice, place=None if self.folding else _place_in_text()))
         self.known.learn(term, choice)
         return choice
 
@@ -403,6 +410,14 @@ class Tracing:
         nodes = [(leaf, self.graph.node(op, (at + i,), *scalar_range(leaf, self.geometry)))
                  for i, (_, leaf) in enumerate(kind.leaves())]
         return kind.build(iter([opaque(self, leaf, node) for leaf, node in nodes]))
+
+
+def _place_in_text() -> tuple[str, int] | None:
+    """Where the text stands that has just asked something of this reading."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(OURS):
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
 
 def _kind_of_value(value: Any) -> Kind | None:

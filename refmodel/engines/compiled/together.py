@@ -95,8 +95,7 @@ class Together:
     def _explored(self) -> Exploration:
         workers = self.workers
         assert workers is not None
-        applied, met = zip(*workers.counted(), strict=True)
-        return explored(self.native, self.initial, self.standings, (self.depth, self.seconds, self.is_over), (applied, met),
+        return explored(self.native, self.initial, self.standings, (self.depth, self.seconds, self.is_over), workers.counted(),
                         lambda number: workers.reached(number % workers.number, number // workers.number))
 
     def _begin_again(self, why: Lost) -> None:

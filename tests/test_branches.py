@@ -1,0 +1,79 @@
+"""An exploration says which ways out of a design's conditions no step has gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from refmodel.engines.asked import Asked
+from refmodel.engines.checking import check
+from refmodel.engines.exhaustive import explore
+from refmodel.engines.exploration import Branch
+from refmodel.language import Design, Total, geometry, law, operation, outline, require
+from refmodel.machine.names import Mfn
+
+
+class Frames(Design):
+    """Frames that are taken and given back; none is ever lent."""
+
+    taken: Total[Mfn, bool]
+    lent: Total[Mfn, bool]
+    geometry = geometry(Mfn=2)
+
+    @operation
+    def take(self, mfn: Mfn) -> None:
+        require(not self.taken[mfn])
+        if self.lent[mfn]:  # never
+            self.lent[mfn] = False
+        elif not self.lent[mfn]:  # seen to be so before anything runs
+            self.taken[mfn] = True
+
+    @operation
+    def give_back(self, mfn: Mfn) -> None:
+        if self.taken[mfn]:  # both
+            self.taken[mfn] = False
+
+    @operation
+    def settle(self, mfn: Mfn) -> None:
+        require(self.lent[mfn])
+        if self.taken[mfn]:  # not reached
+            self.taken[mfn] = False
+
+    @operation
+    def forget(self, mfn: Mfn) -> None:
+        if not self.lent[mfn]:  # always
+            self.taken[mfn] = False
+        else:
+            self.lent[mfn] = False
+
+    @law("RES-1", "No frame is lent.")
+    def none_is_lent(s: Any, mfn: Mfn) -> bool:
+        return not s.lent[mfn]
+
+
+def line_of(comment: str) -> int:
+    [number] = [n for n, line in enumerate(Path(__file__).read_text().splitlines(), 1) if line.endswith(f":  # {comment}")]
+    return number
+
+
+NOT_GONE = {(line_of("never"), True), (line_of("not reached"), True), (line_of("not reached"), False), (line_of("always"), False)}
+
+
+def not_gone(found: frozenset[Branch]) -> set[tuple[int, bool]]:
+    assert {each.file for each in found} == {__file__}
+    return {(each.line, each.holds) for each in found}
+
+
+def test_ways_that_no_step_goes_are_known() -> None:
+    done = explore(outline(Frames), Frames.geometry)
+    assert done.complete and not_gone(done.branches - done.taken) == NOT_GONE
+    assert (line_of("both"), True) in not_gone(done.taken) and (line_of("both"), False) in not_gone(done.taken)
+
+
+def test_the_report_names_them() -> None:
+    [report] = check(outline(Frames), engines=("exhaustive",), asked=Asked())
+    told = {int(note.split(":")[1]): note for note in report.notes if note.startswith(__file__)}
+    assert set(told) == {line for line, _ in NOT_GONE}
+    assert "holds in no step" in told[line_of("never")] and "no step" in told[line_of("not reached")]
+    assert "holds in every step" in told[line_of("always")]
+    assert (report.numbers.branches, report.numbers.branches - report.numbers.taken) == (8, len(NOT_GONE))
