@@ -33,9 +33,10 @@ from refmodel.engines.verdicts import (
 )
 from refmodel.engines.words import shown
 from refmodel.examples.zap import ZapLazily
-from refmodel.language import BadDesign, outline
+from refmodel.language import BadDesign, Design, Total, count, geometry, law, operation, outline, require
 from refmodel.language.annotations import kind_of
 from refmodel.loading import load
+from refmodel.machine.names import Mfn
 from refmodel.report import pages
 from tests.commands import refmodel
 from tests.designs import small
@@ -518,3 +519,29 @@ def test_a_law_whose_conclusion_looks_up_a_missing_key_is_told_so() -> None:
     design = outline(small.Unlooked)
     with pytest.raises(BadDesign, match=r"small.py:\d+: law what_is_kept_is_true: .*missing; implies\(\) evaluates both"):
         check(design, ("random",))
+
+
+THREE_FRAMES = geometry(Mfn=3)
+
+
+class TwoAtMost(Design):
+    """Frames that are taken; of the two of its own geometry no run takes too many."""
+
+    taken: Total[Mfn, bool]
+    geometry = geometry(Mfn=2)
+    further_geometries = (THREE_FRAMES,)
+
+    @operation
+    def take(self, mfn: Mfn) -> None:
+        require(not self.taken[mfn])
+        self.taken[mfn] = True
+
+    @law("RES-1", "Two frames are taken at most.")
+    def few(s: Any) -> bool:
+        return count(s.taken, lambda entry, mfn: entry) <= 2
+
+
+def test_random_runs_go_through_every_geometry_that_a_design_names() -> None:
+    [report] = check(outline(TwoAtMost), engines=("random",), asked=Asked(runs=20))
+    assert report.failure is not None and len(report.failure.run.steps) == 3 and report.geometry == THREE_FRAMES
+    assert "; 2 Mfn, and 3 Mfn" in report.covered and report.failed

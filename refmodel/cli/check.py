@@ -296,7 +296,7 @@ def _counted(names: Sequence[str], law: str | None, seed: int, runs: int, where:
         batches = range(-(-runs // BATCH))
         done = together(list(spread(partial(one_batch, name, law, seed, runs), batches, where)))
         outline = _outline(name, law)
-        yield [of_campaign(outline if law is None else outline.restricted(law), done)]
+        yield [of_campaign(outline if law is None else outline.restricted(law), done, (outline.cls.geometry,))]
 
 
 def one_batch(name: str, law: str | None, seed: int, runs: int, number: int) -> Campaign:

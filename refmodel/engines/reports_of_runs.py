@@ -6,6 +6,7 @@ import itertools
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -39,22 +40,31 @@ BOUNDED_SECONDS = 120.0
 
 
 def check_random(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
-    """Random runs: for so many seconds, or so many of them however long they take."""
+    """Random runs in the design's own geometry, and in the others that it names: for so many seconds in all, or so many runs in
+    each, however long they take."""
     notice("random", "")
-    limit = asked.seconds if asked.runs is None else float("inf")
-    return of_campaign(design, random.campaign(design, design.cls.geometry, seconds=limit, runs=asked.runs, start=asked.seed))
+    geometries = (design.cls.geometry, *design.cls.further_geometries)
+    limit = asked.seconds / len(geometries) if asked.runs is None else float("inf")
+    done = list[random.Campaign]()
+    for geometry in geometries:
+        done.append(random.campaign(design, geometry, seconds=limit, runs=asked.runs, start=asked.seed))
+        if done[-1].failure is not None:
+            break
+    return of_campaign(design, random.together(done), geometries[:len(done)])
 
 
-def of_campaign(design: Outline, done: random.Campaign) -> EngineReport:
-    """What random runs say of a design."""
-    geometry = design.cls.geometry
+def of_campaign(design: Outline, done: random.Campaign, geometries: Sequence[Geometry]) -> EngineReport:
+    """What random runs in some geometries say of a design. If they broke a law, they did so in the last."""
+    geometry = geometries[-1]
     rate = done.steps / done.seconds if done.seconds else 0
+    there = ", and ".join(there_is(design, each) for each in geometries)
     covered = (f"{done.steps:,} steps in {done.runs:,} runs ({rate:,.0f} a second), every law after every step; "
-               f"{there_is(design, geometry)}{_under_way(design)}")
+               f"{there}{_under_way(design)}")
     numbers = Numbers(steps=done.steps, runs=done.runs)
     if done.failure is not None:
         return EngineReport("random", _stopped(design, done.failure), covered, done.seconds, done.failure, geometry,
                             bound=done.steps, numbers=numbers)
+    geometry = geometries[0]
     ended = end_everything(design, geometry)
     verdicts = {**_held(design, Verdict.NOT_BROKEN, done.met, done.applied), **_ended(design, ended)}
     if ended.failure is not None:
