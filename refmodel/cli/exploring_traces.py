@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 
 from refmodel.cli.common import needs_a_terminal, needs_textual, out, print_document
 from refmodel.language.unsound import BadDesign
 from refmodel.oracle.trace.expressions import evaluate
-from refmodel.oracle.trace.following import Follower, concerned_in
+from refmodel.oracle.trace.following import Follower, concerned_in, lines
 from refmodel.oracle.trace.judge import judge_trace
 from refmodel.report import pages, trace_stories
 from refmodel.report.explored_documents import event_document
@@ -19,15 +20,16 @@ def explore_trace(name: str, line: int | None, about: str | None, expressions: l
     concerned = None if about is None else concerned_in(about)
     if about is not None and concerned is None:
         raise BadDesign(f"--about {about}: expected pages and frames, such as 'vm 0, gfn 5; mfn 7'")
-    at = line or _where_it_deviates(name) or 1
+    at = line or _where_it_deviates(name)
     if html is None and not expressions and not as_json:
         needs_a_terminal()
         try:
             from refmodel.cli.trace_explorer import TraceExplorer
         except ImportError as why:
             raise needs_textual(why) from None
-        TraceExplorer(name, at, about or "").run()
+        TraceExplorer(name, at or 1, about or "").run()
         return
+    at = at or _last_line(name)
     follower = Follower(name)
     followed = follower.at(at)
     if followed is None:
@@ -46,6 +48,12 @@ def explore_trace(name: str, line: int | None, about: str | None, expressions: l
         pages.write(pages.Page(f"refmodel explore {name}", (f"{name}: what is known up to line {at}",), stories=(story,)), html)
         if not as_json:
             out.print(f"{html}: the history of {story.history or 'no page'}, up to line {at}", soft_wrap=True, markup=False)
+
+
+def _last_line(name: str) -> int:
+    """The last line that holds an event."""
+    last = deque((line for line, _ in lines(name)), maxlen=1)
+    return last[0] if last else 1
 
 
 def _where_it_deviates(name: str) -> int | None:
