@@ -28,8 +28,8 @@ from refmodel.language.kinds import FlagKind, Kind, NaturalKind, PageKind, Scala
 from refmodel.language.opaque import Opaque, check_constant, opaque, term_of
 from refmodel.language.unsound import Unsound
 
-OURS = tuple(str(Path(__file__).parents[2] / name) for name in ("engines", "language"))
-"""Folders whose files are no text of a design."""
+OURS = (*(str(Path(__file__).parents[2] / name) for name in ("engines", "language")), "<attrs generated")
+"""How the names of files begin that are no text of a design. Whether records are equal is decided where they are compared."""
 
 MANY = 64
 """Paths that are put together as one value; with more than these, a function runs path by path."""
