@@ -416,6 +416,10 @@ def test_that_a_number_is_none_below_zero_is_not_said_of_each() -> None:
     assert in_words(z3.If(number >= 0, number, z3.IntVal(0)) == 3) == "epoch[vm] is 3"
 
 
+def test_an_entry_of_a_table_without_a_key_is_said_as_the_text_has_it() -> None:
+    assert in_words(z3.Int("s.epoch.value") == 3) == "epoch[()] is 3" and in_words(z3.Bool("s.command.runs")) == "command[()].runs"
+
+
 def test_a_term_that_shares_its_parts_is_said_in_bounded_space() -> None:
     """Written out in full it has 2^60 parts."""
     term = z3.Int("x")
