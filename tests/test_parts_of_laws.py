@@ -105,3 +105,17 @@ def test_the_proof_tells_of_them_and_of_no_others() -> None:
     [report] = check(outline(Frames), engines=("prove",), asked=Asked(runs=50))
     told = {int(note.split(":")[1]) for note in report.notes if "says nothing" in note}
     assert told == IDLE and not report.failed
+
+
+def test_the_exploration_tells_of_parts_that_it_did_not_meet_and_of_no_others() -> None:
+    """Without the law that none is lent, a lent frame is lawful and a proof is silent; no run gets to one."""
+    design = attrs.evolve(outline(Frames), laws=tuple(law for law in outline(Frames).laws if law.name != "none_is_lent"))
+    [report] = check(design, engines=("exhaustive",), asked=Asked(explore_seconds=60.0))
+    told = {int(note.split(":")[1]) for note in report.notes if "was not asked" in note}
+    assert told == IDLE and not report.failed
+
+
+def test_how_often_a_law_is_met_does_not_depend_on_its_parts() -> None:
+    done = explore(outline(Frames), Frames.geometry)
+    assert {law.name for law in done.met if law.part is None} == {"both_ways", "of_lent_frames_too", "by_a_helper", "over_a_step"}
+    assert {law.part[1] for law in done.parts if law.part and law not in done.met} == IDLE

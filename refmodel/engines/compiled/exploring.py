@@ -85,8 +85,8 @@ def explored(native: Native, initial: Sequence[tuple[object, ...]], standings: S
         failure, is_over and failure is None and not too_large, sum(each.states for each in standings) // _images(native, initial),
         sum(each.classes for each in standings), sum(each.steps for each in standings), depth, seconds,
         Counter({traced.op.name: int(n) for traced, n in zip(native.operations, applied, strict=True) if n}),
-        frozenset(law for law, was in zip(native.design.laws, met, strict=True) if was),
-        COMPILED, too_large, any(each.is_full for each in standings), every, taken)
+        frozenset(law for law, was in zip([*native.design.laws, *native.parts], met, strict=True) if was),
+        COMPILED, too_large, any(each.is_full for each in standings), every, taken, tuple(native.parts))
 
 
 def _images(native: Native, initial: Sequence[tuple[object, ...]]) -> int:

@@ -287,6 +287,11 @@ class Tracing:
         wrong, met = self.graph.any(self._wrong), self.graph.any(self._premises)
         return self.graph.both(self._together(paths), self.graph.negated(wrong)), met
 
+    def met(self, predicate: Callable[..., Any], arguments: Sequence[Any]) -> Node:
+        """Whether the premise of a law holds that is measured now."""
+        self._premises.clear()
+        return self.judged(predicate, arguments)[1]
+
     def merged(self, name: str, body: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         """The value of a function that only looks; one that does more runs as it stands."""
         if name in self._impure:
