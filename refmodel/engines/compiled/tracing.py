@@ -174,17 +174,14 @@ def _law(layout: Layout, law: Law, returns: type | None) -> Judged:
     names = [opaque(reading, kind, reading.graph.node("name", (i,), 0, size - 1) if size > 1 else reading.graph.no)
              for i, ((_, kind), size) in enumerate(zip(law.names, sizes, strict=True))]
     given = {"before": reading.before, "actor": _actor(reading), "outcome": _outcome(reading, returns)}
-    Premises.begin(law.part)
+    sites = sites_of(layout.design, law)
+    Premises.begin(law.part, apart=bool(sites))
     with merged_texts(layout.design.text.functions), answering(reading):
-        arguments = [reading.state, *law.arguments(given, names)]
-        holds, premise = reading.judged(law.function, arguments)
-        met = []
-        for site in sites_of(layout.design, law):
-            Premises.begin(site)
-            met.append(reading.met(law.function, arguments))
+        holds, premise = reading.judged(law.function, [reading.state, *law.arguments(given, names)])
+    Premises.begin()
     if law.outcome is not None and not layout.design.is_conditional(law):
         premise = reading.graph.yes  # it was met, since there was such an outcome
-    return Judged(law, sizes, holds, premise, tuple(met))
+    return Judged(law, sizes, holds, premise, tuple(reading.met(site) for site in sites))
 
 
 def sites_of(design: Outline, law: Law) -> tuple[Site, ...]:
