@@ -22,8 +22,8 @@ from refmodel.engines.scope import Witness
 from refmodel.engines.suggest import Suggestion, suggest
 from refmodel.engines.unknowns import in_words
 from refmodel.engines.verdicts import EngineReport, Verdict, status_of
-from refmodel.language import Total, count, geometry, implies, law, operation, outline, require
-from refmodel.machine.names import Count, Mfn, Vm
+from refmodel.language import NOTHING, Design, Total, count, geometry, implies, law, operation, outline, require
+from refmodel.machine.names import Count, Gfn, Mfn, Vm
 from refmodel.report.documents import document as document_of
 from refmodel.report.documents import plain
 from refmodel.report.stories import of_counterexample
@@ -439,3 +439,32 @@ def test_a_term_is_said_as_the_text_has_it() -> None:
     word, mask = z3.BitVec("op!word", 4), z3.BitVec("op!mask", 4)
     assert in_words(z3.Not(z3.ULE(word & mask, word))) == "word & mask > word"
     assert in_words(z3.ZeroExt(1, word) + 1 == 3) == "word + 1 is 3"
+
+
+class Attached(Design):
+    """Devices of domains, whose tables are partial: one that is attached anew keeps what it has cached."""
+
+    domain: dict[Vm, Mfn]
+    table: dict[Mfn, Gfn]
+    cached: dict[Vm, Gfn]
+    geometry = geometry(Vm=1, Mfn=2, Gfn=1)
+
+    @operation
+    def attach(self, vm: Vm, mfn: Mfn) -> None:
+        self.domain[vm] = mfn
+
+    @law("ISO-4", "What is cached is what the domain's table says.")
+    def cached_is_so(s: Any, vm: Vm) -> bool:
+        if vm not in s.cached:
+            return True
+        if vm not in s.domain:
+            return False
+        domain = s.domain[vm]
+        return domain in s.table and s.table[domain] == s.cached[vm]
+
+
+def test_a_counterexample_has_no_key_of_nothing_in_a_partial_table() -> None:
+    """A state in which one is there is none on ints, so that no counterexample would be shown."""
+    [found] = [j for j in prove_operation(outline(Attached), "attach").judgements if j.law is not None]
+    assert found.verdict == "refuted" and found.witness is not None
+    assert NOTHING not in found.witness.tables["table"]
