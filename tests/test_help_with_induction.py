@@ -447,7 +447,7 @@ class Attached(Design):
     domain: dict[Vm, Mfn]
     table: dict[Mfn, Gfn]
     cached: dict[Vm, Gfn]
-    geometry = geometry(Vm=1, Mfn=2, Gfn=1)
+    geometry = geometry(Vm=1, Mfn=1, Gfn=1)
 
     @operation
     def attach(self, vm: Vm, mfn: Mfn) -> None:
@@ -464,7 +464,7 @@ class Attached(Design):
 
 
 def test_a_counterexample_has_no_key_of_nothing_in_a_partial_table() -> None:
-    """A state in which one is there is none on ints, so that no counterexample would be shown."""
+    """A state in which one is there is none on ints, and would be the only one with one domain: no larger one would be tried."""
     [found] = [j for j in prove_operation(outline(Attached), "attach").judgements if j.law is not None]
     assert found.verdict == "refuted" and found.witness is not None
     assert NOTHING not in found.witness.tables["table"]
