@@ -54,9 +54,10 @@ class Exploration:
     """The branches of operations that some step in this geometry may take. The reading on ints does not look at them."""
     taken: frozenset[Branch] = frozenset()
     """Those that a step took."""
-    parts: tuple[Law, ...] = ()
-    """The implications of laws that state several, each as its law: which of them were met is among ``met``. The reading on ints
-    does not tell them apart."""
+    parts: frozenset[Law] = frozenset()
+    """The implications of laws that state several, each as its law. The reading on ints does not tell them apart."""
+    parts_met: frozenset[Law] = frozenset()
+    """Those of them of which some state or step met the premise."""
 
     @property
     def loss(self) -> float:

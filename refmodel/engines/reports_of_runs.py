@@ -102,8 +102,8 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     if complete:
         met = frozenset(law for _, d in explored for law in d.met)
         verdicts = _held(design, Verdict.HOLDS, met, applied)
-        unmet = [part for part in dict.fromkeys(part for _, d in explored for part in d.parts) if part not in met]
-        notes = never(design, applied) + not_taken(design, branches, taken) + _not_met(design, unmet)
+        parts, parts_met = (frozenset[Law]().union(*(getattr(d, name) for _, d in explored)) for name in ("parts", "parts_met"))
+        notes = never(design, applied) + not_taken(design, branches, taken) + _not_met(design, parts - parts_met)
     else:
         verdicts, notes = dict.fromkeys(design.laws, Verdict.UNDECIDED), ()
     return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry, notes=notes,
