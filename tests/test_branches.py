@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.exploration import Branch
-from refmodel.language import Design, Total, geometry, law, operation, outline, require
-from refmodel.machine.names import Mfn
+from refmodel.language import NOTHING, Design, Total, geometry, law, operation, outline, require
+from refmodel.machine.names import Gfn, Mfn
 
 
 class Frames(Design):
@@ -77,3 +79,42 @@ def test_the_report_names_them() -> None:
     assert "holds in no step" in told[line_of("never")] and "no step" in told[line_of("not reached")]
     assert "holds in every step" in told[line_of("always")]
     assert (report.numbers.branches, report.numbers.branches - report.numbers.taken) == (8, len(NOT_GONE))
+
+
+@attrs.frozen
+class Entry:
+    present: bool = False
+    mfn: Mfn = NOTHING
+    writable: bool = False
+
+
+class Exchange(Design):
+    """An entry is made writable only if it is still what was seen."""
+
+    entry: Total[Gfn, Entry]
+    seen: Total[Gfn, Entry]
+    geometry = geometry(Gfn=1, Mfn=2)
+
+    @operation
+    def fill(self, gfn: Gfn, mfn: Mfn) -> None:
+        self.entry[gfn] = Entry(True, mfn)
+
+    @operation
+    def see(self, gfn: Gfn) -> None:
+        require(self.entry[gfn].present)
+        self.seen[gfn] = self.entry[gfn]
+
+    @operation
+    def exchange(self, gfn: Gfn) -> None:
+        if self.entry[gfn] == self.seen[gfn]:  # compared
+            self.entry[gfn] = attrs.evolve(self.seen[gfn], writable=True)
+
+    @law("ISO-1", "What was not seen is not written to.")
+    def only_what_was_seen(s: Any, gfn: Gfn) -> bool:
+        return not (s.entry[gfn].writable and not s.entry[gfn].present and s.seen[gfn].present)
+
+
+def test_whether_records_are_equal_is_decided_where_they_are_compared() -> None:
+    done = explore(outline(Exchange), Exchange.geometry)
+    assert done.complete and done.branches == done.taken
+    assert not_gone(done.taken) == {(line_of("compared"), True), (line_of("compared"), False)}

@@ -255,3 +255,62 @@ def test_what_lies_beside_a_name_in_a_record_makes_no_other_count() -> None:
         other, in_record = counting(table, lambda held, of, frame: frame == outcome.mfn and held)
     assert one.name == other.name and [t.eq(mfn.term) for t in named] == [t.eq(mfn.term) for t in in_record] == [True]
     assert all(j.verdict == "proved" for j in prove(design, processes=1).judgements())
+
+
+class Lendable(Design):
+    """Pages that the host lends or gives away. Nothing says that only one VM has a page."""
+
+    lends: Total[Mfn, bool]
+    owned: Total[Mfn, bool]
+    has: Total[tuple[Vm, Mfn], bool]
+    geometry = geometry(Vm=2, Mfn=1)
+
+    @operation
+    def lend(self, vm: Vm, mfn: Mfn) -> None:
+        require(not self.lends[mfn] and not self.owned[mfn])
+        self.lends[mfn] = True
+        self.has[vm, mfn] = True
+
+    @operation
+    def donate(self, vm: Vm, mfn: Mfn) -> None:
+        require(not self.lends[mfn] and not self.owned[mfn])
+        self.owned[mfn] = True
+        self.has[vm, mfn] = True
+
+    @operation
+    def reclaim(self, vm: Vm, mfn: Mfn) -> None:
+        require(self.has[vm, mfn])
+        self.lends[mfn] = False
+        self.owned[mfn] = False
+        self.has[vm, mfn] = False
+
+    @law("RES-1", "A page that is free nobody has.")
+    def nobody_has_a_free_page(s: Any, mfn: Mfn) -> bool:
+        return s.lends[mfn] or s.owned[mfn] or count(s.has, lambda has, vm, page: page == mfn and has) == 0
+
+
+class Lent(Lendable):
+    @law("ISO-1", "No two VMs have a page.")
+    def vms_are_apart(s: Any, vm: Vm, other: Vm, mfn: Mfn) -> bool:
+        return not (s.has[vm, mfn] and s.has[other, mfn] and vm != other)
+
+
+class LentTwice(Lent):
+    """A page that is lent is lent again: a second VM has it when the first gives it back."""
+
+    @operation
+    def lend(self, vm: Vm, mfn: Mfn) -> None:
+        require(not self.owned[mfn])
+        self.lends[mfn] = True
+        self.has[vm, mfn] = True
+
+
+def test_where_any_two_are_one_no_two_are_counted() -> None:
+    """Two entries count, says the prover, under two keys that lead to one page; the law that says of any two that they are one
+    speaks of them."""
+    assert set(proof_of(Lent, "reclaim").values()) == {"proved"}
+    assert proof_of(LentTwice, "lend")["vms_are_apart"] == "refuted"
+
+
+def test_where_nothing_says_that_two_are_one_two_are_counted() -> None:
+    assert proof_of(Lendable, "reclaim")["nobody_has_a_free_page"] == "refuted"

@@ -22,8 +22,8 @@ from refmodel.engines.scope import Witness
 from refmodel.engines.suggest import Suggestion, suggest
 from refmodel.engines.unknowns import in_words
 from refmodel.engines.verdicts import EngineReport, Verdict, status_of
-from refmodel.language import Total, count, geometry, implies, law, operation, outline, require
-from refmodel.machine.names import Count, Mfn, Vm
+from refmodel.language import NOTHING, Design, Total, count, geometry, implies, law, operation, outline, require
+from refmodel.machine.names import Count, Gfn, Mfn, Vm
 from refmodel.report.documents import document as document_of
 from refmodel.report.documents import plain
 from refmodel.report.stories import of_counterexample
@@ -416,6 +416,10 @@ def test_that_a_number_is_none_below_zero_is_not_said_of_each() -> None:
     assert in_words(z3.If(number >= 0, number, z3.IntVal(0)) == 3) == "epoch[vm] is 3"
 
 
+def test_an_entry_of_a_table_without_a_key_is_said_as_the_text_has_it() -> None:
+    assert in_words(z3.Int("s.epoch.value") == 3) == "epoch[()] is 3" and in_words(z3.Bool("s.command.runs")) == "command[()].runs"
+
+
 def test_a_term_that_shares_its_parts_is_said_in_bounded_space() -> None:
     """Written out in full it has 2^60 parts."""
     term = z3.Int("x")
@@ -435,3 +439,32 @@ def test_a_term_is_said_as_the_text_has_it() -> None:
     word, mask = z3.BitVec("op!word", 4), z3.BitVec("op!mask", 4)
     assert in_words(z3.Not(z3.ULE(word & mask, word))) == "word & mask > word"
     assert in_words(z3.ZeroExt(1, word) + 1 == 3) == "word + 1 is 3"
+
+
+class Attached(Design):
+    """Devices of domains, whose tables are partial: one that is attached anew keeps what it has cached."""
+
+    domain: dict[Vm, Mfn]
+    table: dict[Mfn, Gfn]
+    cached: dict[Vm, Gfn]
+    geometry = geometry(Vm=1, Mfn=1, Gfn=1)
+
+    @operation
+    def attach(self, vm: Vm, mfn: Mfn) -> None:
+        self.domain[vm] = mfn
+
+    @law("ISO-4", "What is cached is what the domain's table says.")
+    def cached_is_so(s: Any, vm: Vm) -> bool:
+        if vm not in s.cached:
+            return True
+        if vm not in s.domain:
+            return False
+        domain = s.domain[vm]
+        return domain in s.table and s.table[domain] == s.cached[vm]
+
+
+def test_a_counterexample_has_no_key_of_nothing_in_a_partial_table() -> None:
+    """A state in which one is there is none on ints, and would be the only one with one domain: no larger one would be tried."""
+    [found] = [j for j in prove_operation(outline(Attached), "attach").judgements if j.law is not None]
+    assert found.verdict == "refuted" and found.witness is not None
+    assert NOTHING not in found.witness.tables["table"]

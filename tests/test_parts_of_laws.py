@@ -105,3 +105,35 @@ def test_the_proof_tells_of_them_and_of_no_others() -> None:
     [report] = check(outline(Frames), engines=("prove",), asked=Asked(runs=50))
     told = {int(note.split(":")[1]) for note in report.notes if "says nothing" in note}
     assert told == IDLE and not report.failed
+
+
+def test_the_exploration_tells_of_parts_that_it_did_not_meet_and_of_no_others() -> None:
+    """Without the law that none is lent, a lent frame is lawful and a proof is silent; no run gets to one."""
+    design = attrs.evolve(outline(Frames), laws=tuple(law for law in outline(Frames).laws if law.name != "none_is_lent"))
+    [report] = check(design, engines=("exhaustive",), asked=Asked(explore_seconds=60.0))
+    told = {int(note.split(":")[1]) for note in report.notes if "was not asked" in note}
+    assert told == IDLE and not report.failed
+
+
+def test_how_often_a_law_is_met_does_not_depend_on_its_parts() -> None:
+    done = explore(outline(Frames), Frames.geometry)
+    assert {law.name for law in done.met} == {"both_ways", "of_lent_frames_too", "by_a_helper", "over_a_step"}
+    assert {law.part[1] for law in done.parts - done.parts_met if law.part} == IDLE
+
+
+class Larger(Frames):
+    """With two frames, one may be taken and not the other: one of two geometries is enough to meet a premise."""
+
+    further_geometries = (geometry(Mfn=2),)
+    geometry = geometry(Mfn=1)
+
+    @law("RES-6", "Marks are right of two frames, and of one.")
+    def of_two(s: Any, mfn: Mfn, other: Mfn) -> bool:
+        two = implies(mfn != other and s.taken[mfn] and not s.taken[other], s.marked[mfn] and not s.marked[other])
+        return two and implies(s.taken[mfn], s.marked[mfn])
+
+
+def test_a_part_that_one_of_several_geometries_meets_is_met() -> None:
+    [report] = check(outline(Larger), engines=("exhaustive",), asked=Asked(explore_seconds=60.0))
+    told = {int(note.split(":")[1]) for note in report.notes if "was not asked" in note}
+    assert told == IDLE

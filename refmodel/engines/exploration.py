@@ -54,6 +54,10 @@ class Exploration:
     """The branches of operations that some step in this geometry may take. The reading on ints does not look at them."""
     taken: frozenset[Branch] = frozenset()
     """Those that a step took."""
+    parts: frozenset[Law] = frozenset()
+    """The implications of laws that state several, each as its law. The reading on ints does not tell them apart."""
+    parts_met: frozenset[Law] = frozenset()
+    """Those of them of which some state or step met the premise."""
 
     @property
     def loss(self) -> float:

@@ -205,12 +205,15 @@ class Hypotheses:
     # ------------------------------------------------------------ counts
 
     def _exists(self, number: Counted) -> None:
-        """Where there are some, there is one: some entry counts, under a key that nothing else is known of."""
-        key = self._some_key(number, f"{number.number.decl().name()}.one")
-        lookup = Lookup(self.base, number.table, key)
-        self.admit([lookup], [], 0)
-        holds = self.instances.counts(number, lookup).holds
-        self._once(("exists", number.which), lambda: z3.Implies(number.number >= 1, holds))
+        """Where there are some, there is one: some entry counts, under a key that nothing else is known of. Where there are more,
+        there is another under another key, which a law that says of any two that they are one speaks of."""
+        keys = [self._some_key(number, f"{number.number.decl().name()}.{which}") for which in ("one", "other")]
+        lookups = [Lookup(self.base, number.table, key) for key in keys]
+        self.admit(lookups, [], 0)
+        one, other = (self.instances.counts(number, lookup).holds for lookup in lookups)
+        self._once(("exists", number.which), lambda: z3.Implies(number.number >= 1, one))
+        apart = [z3.Or([a != b for a, b in zip(*keys, strict=True)])]
+        self._once(("another", number.which), lambda: z3.Implies(number.number >= 2, conj((other, *apart))))
 
     def _compare(self, one: Counted, other: Counted) -> None:
         """If every entry that counts for one counts for the other, it has no more: unless some entry tells them apart."""
@@ -222,10 +225,16 @@ class Hypotheses:
         self._once(("compare", one.which, other.which), lambda: z3.Implies(follows, one.number <= other.number))
 
     def _some_key(self, number: Counted, name: str, other: Counted | None = None) -> tuple[Term, ...]:
-        """A key that depends on what is counted, and on nothing else."""
+        """The key of an entry that counts: it depends on what is counted, and on nothing else. A part that has to equal a name for
+        the entry to count is that name, so that laws about that name are found."""
         given = [*number.number.children(), *(other.number.children() if other else ())]
         kinds = self.instances.design.table(number.table).keys
-        return tuple(applied(f"{name}{i}", given, sort_of(kind)) for i, kind in enumerate(kinds))
+        key = tuple(applied(f"{name}{i}", given, sort_of(kind)) for i, kind in enumerate(kinds))
+        holds = self.instances.counts(number, Lookup(self.base, number.table, key)).holds
+        equal = [each.children() for each in _conjuncts(holds) if z3.is_eq(each)]
+        names = {number_of(name): name for name in number.number.children()}
+        named = {number_of(a): names[number_of(b)] for pair in equal for a, b in (pair, pair[::-1]) if number_of(b) in names}
+        return tuple(named.get(number_of(part), part) for part in key)
 
     def counted_keys(self, number: Counted) -> list[Lookup]:
         """The entries near the run that may count."""
@@ -256,6 +265,15 @@ class Hypotheses:
         if identity not in self._done:
             self._done.add(identity)
             self.asserted.append(term())
+
+
+def _conjuncts(term: Term) -> Iterator[Term]:
+    """What a term states, one by one."""
+    if z3.is_and(term):
+        for each in term.children():
+            yield from _conjuncts(each)
+    else:
+        yield term
 
 
 def _values(kind: Scalar) -> list[Term]:

@@ -6,7 +6,7 @@ import itertools
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import attrs
@@ -109,11 +109,14 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
                             numbers=numbers)
     applied = sum((d.applied for _, d in explored), Counter[str]())
     if complete:
-        verdicts = _held(design, Verdict.HOLDS, frozenset(law for _, d in explored for law in d.met), applied)
+        met = frozenset(law for _, d in explored for law in d.met)
+        verdicts = _held(design, Verdict.HOLDS, met, applied)
+        parts, parts_met = (frozenset[Law]().union(*(getattr(d, name) for _, d in explored)) for name in ("parts", "parts_met"))
+        notes = never(design, applied) + not_taken(design, branches, taken) + _not_met(design, parts - parts_met)
     else:
-        verdicts = dict.fromkeys(design.laws, Verdict.UNDECIDED)
-    return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry,
-                        notes=never(design, applied) + not_taken(design, branches, taken) if complete else (), numbers=numbers,
+        verdicts, notes = dict.fromkeys(design.laws, Verdict.UNDECIDED), ()
+    return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry, notes=notes,
+                        numbers=numbers,
                         endless=any(d.too_large for _, d in explored))
 
 
@@ -228,13 +231,26 @@ def _lacking(design: Outline, applied: Counter[str]) -> tuple[str, ...]:
 def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Branch]) -> tuple[str, ...]:
     """The conditions in the design's own files that no explored step came to, or of which only one way was gone. Of what refmodel
     brings no design needs every part."""
-    own = {each for each in branches - taken if not each.file.startswith(PACKAGE) or each.file == _file_of(design)}
+    own = {each for each in branches - taken if _is_own(design, each.file)}
     found = []
     for file, line in sorted({(each.file, each.line) for each in own}):
         ways = {each.holds for each in own if (each.file, each.line) == (file, line)}
         found.append(f"{file}:{line}: {NEVER_GONE[frozenset(ways)]}")
     more = (f"{len(found) - MOST_BRANCHES} more conditions of which a way was not gone",) if len(found) > MOST_BRANCHES else ()
     return (*found[:MOST_BRANCHES], *more)
+
+
+def _not_met(design: Outline, parts: Iterable[Law]) -> tuple[str, ...]:
+    """The implications in the design's own files, of laws that state several, whose premise no explored state or step met."""
+    found = sorted({(part.part[0], part.part[1], part.name) for part in parts if part.part and _is_own(design, part.part[0])})
+    more = (f"{len(found) - MOST_BRANCHES} more implications whose premise was not met",) if len(found) > MOST_BRANCHES else ()
+    return (*(f"{file}:{line}: the premise of this implication is met nowhere in what was explored; that part of {law} was not "
+              "asked" for file, line, law in found[:MOST_BRANCHES]), *more)
+
+
+def _is_own(design: Outline, file: str) -> bool:
+    """Whether a file is the design's own, and not one that refmodel brings for many."""
+    return not file.startswith(PACKAGE) or file == _file_of(design)
 
 
 def _file_of(design: Outline) -> str:

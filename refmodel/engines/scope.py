@@ -170,8 +170,8 @@ class Scope:
             table = Table(self._reading, kind, self.base)
             for key in self.keys(kind.name, nobody=True):
                 if any(z3.is_true(z3.simplify(n)) for n in table.nobody(key)):
-                    defaults = table.defaults()
-                    self.asserted += [a == b for a, b in zip(table.first(key)[-len(defaults):], defaults, strict=True)]
+                    initial = table.initial()  # of a partial table: that the key is not there, too
+                    self.asserted += [a == b for a, b in zip(table.first(key)[-len(initial):], initial, strict=True)]
                 else:
                     self.asserted += list(self._bounds(kind.value, table.first(key)))
 

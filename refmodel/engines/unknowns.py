@@ -64,9 +64,8 @@ def _not_instantiated(known: Hypotheses) -> Iterator[str]:
 def _counts(known: Hypotheses, goal: Term) -> Iterator[str]:
     """What is known of each count in the claim."""
     mentioned = {t.decl().name() for t in _subterms(goal)}
-    for counted in {c.number.decl().name(): c for c in known.counts.values()}.values():
-        if counted.number.decl().name() not in mentioned:
-            continue
+    counts = {c.number.decl().name(): c for c in known.counts.values() if c.number.decl().name() in mentioned}
+    for counted in {c.table: c for c in counts.values()}.values():  # of two counts of a table the same would be said
         looked_at = len(known.counted_keys(counted))
         others = sum(c.table == counted.table for c in known.counts.values()) - 1
         yield f"The claim counts entries of {counted.table}."
@@ -168,9 +167,9 @@ def _symbol(name: str, inside: Sequence[str], several: bool) -> str:
         return f"the count of {counted[1]}{when}"
     if inside and name.endswith("!domain"):
         return f"[{', '.join(inside)}] is in {name.removesuffix('!domain').partition('.')[2]}{when}"
-    if inside:
+    if inside or re.match(r"s\d*\.", name):
         _, table, *path = name.replace("!", ".").split(".")
-        place = f"{table}[{', '.join(inside)}]"
+        place = f"{table}[{', '.join(inside) or '()'}]"
         return "".join([place, *(f".{part}" for part in path if path != ["value"]), when])
     if arbitrary := re.fullmatch(r"any!!(\w+)\.(\d+)", name):
         return f"some {arbitrary[1].lower()} {arbitrary[2]}" if arbitrary[2] != "1" else f"some {arbitrary[1].lower()}"

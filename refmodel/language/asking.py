@@ -135,21 +135,29 @@ class Premises:
     met = False
     only: Site | None = None
     """The one implication that counts; None if all do."""
+    plain: set[Site] | None = None
+    """The implications whose premise was plainly true; None if implications are not told apart."""
+    site: Site | None = None
+    """The implication that is evaluated, if they are told apart."""
 
     @classmethod
-    def begin(cls, only: Site | None = None) -> None:
-        """From now on it is measured whether a premise is met, or that of one implication."""
-        cls.met, cls.only = False, only
+    def begin(cls, only: Site | None = None, apart: bool = False) -> None:
+        """From now on it is measured whether a premise is met, or that of one implication. ``apart``: of each by itself, too."""
+        cls.met, cls.only, cls.plain = False, only, set() if apart else None
 
 
 def implies(premise: Any, conclusion: Any) -> Any:
     """If the premise holds, so does the conclusion. Both are evaluated; laws are written with it."""
     if premise is False:
         return True
-    counts = Premises.only is None or Premises.only == _site(sys._getframe(1))
+    site = None if Premises.only is None and Premises.plain is None else _site(sys._getframe(1))
+    counts = Premises.only is None or Premises.only == site
     if premise is True:
         Premises.met = Premises.met or counts
+        if Premises.plain is not None and site is not None:
+            Premises.plain.add(site)
         return conclusion
+    Premises.site = site
     return premise.implies(conclusion, counts)
 
 

@@ -51,6 +51,9 @@ def refuse_odd_attributes(cls: type) -> None:
     """``BadDesign`` where an attribute by which a class says something of a design is of another kind than it should be."""
     for name, (is_right, expected) in EXPECTED.items():
         value = getattr(cls, name)
+        if isinstance(value, Law):
+            raise BadDesign(f"{place_of(home_of(cls, name), name)} is a law; expected another name for it: "
+                            f"what a design calls {name} is {expected}")
         if not is_right(value):
             raise BadDesign(f"{place_of(home_of(cls, name), name)} is {_said(value)}; expected {expected}")
 

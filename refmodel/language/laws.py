@@ -7,6 +7,7 @@ Every other parameter is a name, and the law is claimed for all of them.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import sys
@@ -73,7 +74,13 @@ def _law_at(module: str, qualname: str, part: Site | None = None) -> Any:
     for name in qualname.split("."):
         found = getattr(found, name)
     whole: Law = found if isinstance(found, Law) else found.law  # a condition of what is pending has a law's place
-    return whole if part is None else attrs.evolve(whole, part=part)
+    return whole if part is None else part_of(whole, part)
+
+
+@functools.cache
+def part_of(law: Law, site: Site) -> Law:
+    """A law of whose implications one is looked at: always the same, so that what several searches met can be put together."""
+    return attrs.evolve(law, part=site)
 
 
 def _parameters(function: Callable[..., Any]) -> list[str]:

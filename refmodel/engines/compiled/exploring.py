@@ -79,14 +79,16 @@ def explored(native: Native, initial: Sequence[tuple[object, ...]], standings: S
     depth, seconds, is_over = came
     applied, met, ended = (np.array(each).sum(axis=0) for each in zip(*map(attrs.astuple, counted), strict=True))
     every, taken = branches(native.operations, ended)
+    seen = {law for law, was in zip([*native.design.laws, *native.parts], met, strict=True) if was}
     failure = _failure(native, initial, standings, reached)
     too_large = failure is None and any(each.trouble == TOO_LARGE for each in standings)
     return Exploration(
         failure, is_over and failure is None and not too_large, sum(each.states for each in standings) // _images(native, initial),
         sum(each.classes for each in standings), sum(each.steps for each in standings), depth, seconds,
         Counter({traced.op.name: int(n) for traced, n in zip(native.operations, applied, strict=True) if n}),
-        frozenset(law for law, was in zip(native.design.laws, met, strict=True) if was),
-        COMPILED, too_large, any(each.is_full for each in standings), every, taken)
+        frozenset(law for law in native.design.laws if law in seen),
+        COMPILED, too_large, any(each.is_full for each in standings), every, taken,
+        frozenset(native.parts), frozenset(part for part in native.parts if part in seen))
 
 
 def _images(native: Native, initial: Sequence[tuple[object, ...]]) -> int:

@@ -259,11 +259,13 @@ class OperationWriter:
         return store, where, [(at, scope.number(row).to("i8", "trunc")) for at, row in enumerate(store.rows)]
 
 
-def law_text(name: str, judged: Judged, number: int, places: Places) -> str:
-    """A function that says whether a law is broken by a state, or by a step; and notes whether a premise was met."""
+def law_text(name: str, judged: Judged, numbers: Sequence[int], places: Places) -> str:
+    """A function that says whether a law is broken by a state, or by a step; and notes whether a premise was met, and that of each
+    implication: under these numbers."""
     function = Function(f"i1 @{name}(ptr %c, ptr noalias %s, ptr noalias %b, ptr noalias %o, i32 %actor) noinline")
     scope = Scope(function)
-    premise = None if judged.premise.is_constant else function.variable("i1", 0)
+    noted = dict(zip(numbers, (judged.premise, *judged.parts), strict=True))
+    premises = {number: function.variable("i1", 0) for number, node in noted.items() if not node.is_constant}
     levels = _by_level(judged)
     with ExitStack() as loops:
         for level, nodes in sorted(levels.items()):
@@ -274,20 +276,21 @@ def law_text(name: str, judged: Judged, number: int, places: Places) -> str:
                 if node.op == "actor":
                     scope.numbers[node.number] = function.given("i32", "actor")
                 scope.compute(node)
-        if premise is not None:
-            premise.store(premise.load("i1") | scope.flag(judged.premise))
+        for number, premise in premises.items():
+            premise.store(premise.load("i1") | scope.flag(noted[number]))
         holds = scope.flag(judged.holds)
         good, bad = function.label(), function.label()
         function.branch(holds, good, bad)
         function.start(bad)
         function.line("ret i1 true")
         function.start(good)
-    met = places.address(function, "met").at(number)
-    if premise is not None:
-        with function.where(premise.load("i1")):
+    for number, node in noted.items():
+        met = places.address(function, "met").at(number)
+        if number in premises:
+            with function.where(premises[number].load("i1")):
+                met.store(1, "i8")
+        elif node.value:
             met.store(1, "i8")
-    elif judged.premise.value:
-        met.store(1, "i8")
     function.line("ret i1 false")
     return function.text()
 
@@ -296,7 +299,7 @@ def _by_level(judged: Judged) -> Mapping[int, list[Node]]:
     """The expressions of a law by the innermost of its loops that they depend on, the simplest first."""
     levels: dict[int, int] = {}
     found: dict[int, list[Node]] = {0: []}
-    for node in _in_order(judged.holds, judged.premise):
+    for node in _in_order(judged.holds, judged.premise, *judged.parts):
         levels[node.number] = (node.args[0] + 1 if node.op == "name"
                                else max((levels.get(part.number, 0) for part in node.parts()), default=0))
         found.setdefault(levels[node.number], []).append(node)

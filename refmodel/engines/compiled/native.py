@@ -13,11 +13,12 @@ from refmodel.engines.compiled.functions import OperationWriter, law_text
 from refmodel.engines.compiled.objects import llvm
 from refmodel.engines.compiled.program import Program, Words
 from refmodel.engines.compiled.runtime import Runtime
-from refmodel.engines.compiled.tracing import traced_laws, traced_operations
+from refmodel.engines.compiled.tracing import sites_of, traced_laws, traced_operations
 from refmodel.engines.compiled.trees import Traced
 from refmodel.engines.layout import Layout
 from refmodel.language.annotations import kind_of
 from refmodel.language.design import Outline
+from refmodel.language.laws import part_of
 from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import Unsound
 
@@ -41,12 +42,14 @@ class Native:
         returned = dict.fromkeys(end.returns for traced in self.operations for end in traced.ends() if end.what == "applies")
         self.types: list[type | None] = list(dict.fromkeys([None, *returned]))
         self.laws = traced_laws(self.layout, list(returned))
+        self.parts = [part_of(law, site) for law in design.laws for site in sites_of(design, law)]
         self.words = Words(self.layout, seed)
         outcome = max((len(kind_of(t).leaves()) for t in self.types if t is not None and hasattr(t, "__attrs_attrs__")), default=1)
         self.ends = ends_of(self.operations)
-        self.places = Places(self.layout.height, self.words.lanes, len(design.laws), len(self.operations), outcome, len(self.ends))
+        noted = len(design.laws) + len(self.parts)
+        self.places = Places(self.layout.height, self.words.lanes, noted, len(self.operations), outcome, len(self.ends))
         self._runtime, texts = self._written()
-        self._alone = Program((*texts, self._runtime.text()), self.places, self.words, len(self.operations), len(design.laws),
+        self._alone = Program((*texts, self._runtime.text()), self.places, self.words, len(self.operations), noted,
                               len(self.ends), self.successors, level)
 
     @property
@@ -72,12 +75,14 @@ class Native:
     def _written(self) -> tuple[Runtime, list[str]]:
         """What every design shares, and the functions in LLVM's language: each operation by itself, and the laws."""
         names: dict[tuple[int, type | None], str] = {}
-        laws = []
+        laws, first = [], len(self.design.laws)
+        of_parts = {number: [first + at for at, part in enumerate(self.parts) if part.function is law.function and law.part is None]
+                    for number, law in enumerate(self.design.laws)}
         for (number, returns), judged in self.laws.items():
             if judged.holds.is_constant and judged.holds.value and judged.premise.is_constant and not judged.premise.value:
                 continue
             names[number, returns] = f"law{number}_{self.types.index(returns)}"
-            laws.append(law_text(names[number, returns], judged, number, self.places))
+            laws.append(law_text(names[number, returns], judged, [number, *of_parts[number]], self.places))
         runtime = self._shared(names)
         ends = {id(end): number for number, end in enumerate(self.ends)}
         operations = [OperationWriter(traced, number, self.places, self.types, ends).text()

@@ -62,6 +62,7 @@ class Program:
     words: Words
     operations: int
     laws: int
+    """Laws, and implications of those that state several: of each it is noted whether it was met."""
     ends: int
     successors: int
     """No state has more than these."""

@@ -21,15 +21,15 @@ from refmodel.engines.compiled.tables import PageTable, PageValue, PartialTable,
 from refmodel.engines.layout import NATURAL_LIMIT, Layout
 from refmodel.language.annotations import kind_of
 from refmodel.language.arithmetic import LeavesKind
-from refmodel.language.asking import Premises, Refused
+from refmodel.language.asking import Premises, Refused, Site
 from refmodel.language.forks import Forks
 from refmodel.language.joining import Impure
 from refmodel.language.kinds import FlagKind, Kind, NaturalKind, PageKind, Scalar, WordKind
 from refmodel.language.opaque import Opaque, check_constant, opaque, term_of
 from refmodel.language.unsound import Unsound
 
-OURS = tuple(str(Path(__file__).parents[2] / name) for name in ("engines", "language"))
-"""Folders whose files are no text of a design."""
+OURS = (*(str(Path(__file__).parents[2] / name) for name in ("engines", "language")), "<attrs generated")
+"""How the names of files begin that are no text of a design. Whether records are equal is decided where they are compared."""
 
 MANY = 64
 """Paths that are put together as one value; with more than these, a function runs path by path."""
@@ -86,7 +86,7 @@ class Tracing:
         self.folding = 0
         self._base = self.graph.yes
         self._wrong: list[Node] = []
-        self._premises: list[Node] = []
+        self._premises: list[tuple[Site | None, Node]] = []
         self.state, self.before = self._state("now"), self._state("before")
 
     def _state(self, which: str) -> Any:
@@ -170,7 +170,7 @@ class Tracing:
 
     def premise(self, term: Node) -> None:
         if self.known.truth(term) is not False:
-            self._premises.append(self.graph.both(self._here(), term))
+            self._premises.append((Premises.site, self.graph.both(self._here(), term)))
 
     # ------------------------------------------------------------ what the text asks
 
@@ -284,8 +284,12 @@ class Tracing:
             paths = self._apart(predicate, arguments, self._flag, ALL)
         except Impure as why:
             raise Unsound(f"a law or condition does more than look{f' ({why})' if str(why) else ''}") from None
-        wrong, met = self.graph.any(self._wrong), self.graph.any(self._premises)
+        wrong, met = self.graph.any(self._wrong), self.graph.any([met for _, met in self._premises])
         return self.graph.both(self._together(paths), self.graph.negated(wrong)), met
+
+    def met(self, site: Site) -> Node:
+        """Whether the premise of one implication holds, of a law that was judged with its implications told apart."""
+        return self.graph.any([met for where, met in self._premises if where == site])
 
     def merged(self, name: str, body: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         """The value of a function that only looks; one that does more runs as it stands."""
@@ -308,11 +312,11 @@ class Tracing:
         self.folding += 1
         self.forks = Forks()
         found: list[tuple[Node, Any]] = []
-        met = Premises.met
+        met, plain = Premises.met, Premises.plain
         try:
             for _ in self.forks.paths():
                 self.known, self.events = Known(outer[1]), []
-                Premises.met = False
+                Premises.met, Premises.plain = False, None if plain is None else set()
                 try:
                     value = take(body(*arguments))
                 except LeavesKind:
@@ -324,7 +328,7 @@ class Tracing:
                     raise Impure(f"{type(error).__name__}: {error}") from None
                 found.append((self._on(self.graph.yes), value))
                 if Premises.met:  # one that is plainly true is handed to no reading
-                    self._premises.append(self._on(self.graph.yes))
+                    self._premises += [(site, self._on(self.graph.yes)) for site in (None, *(Premises.plain or ()))]
                 if len(found) > many:
                     raise Impure("too many paths")
             if not found:
@@ -335,7 +339,7 @@ class Tracing:
         finally:
             self.forks, self.known, self.events, self._base = outer[:4]
             self.folding -= 1
-            Premises.met = met
+            Premises.met, Premises.plain = met, plain
         return found
 
     def _assuming(self, condition: Node, work: Callable[[], list[tuple[Node, Any]]]) -> list[tuple[Node, Any]]:

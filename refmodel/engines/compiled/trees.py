@@ -79,12 +79,14 @@ class Traced:
 
 @attrs.frozen(eq=False)
 class Judged:
-    """A law, for one type of outcome: over how many names it is claimed, where it holds, and where a premise of it does."""
+    """A law, for one type of outcome: over how many names it is claimed, where it holds, where a premise of it does, and where the
+    premise of each implication does, if it states several."""
 
     law: Law
     sizes: tuple[int, ...]
     holds: Node
     premise: Node
+    parts: tuple[Node, ...] = ()
 
 
 def _most(tree: Tree) -> int:
