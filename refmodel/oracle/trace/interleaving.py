@@ -14,9 +14,9 @@ import attrs
 
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
-from refmodel.oracle.trace.effects.logging import DirtyRing
-from refmodel.oracle.trace.knowledge import About, Knowledge
-from refmodel.oracle.trace.naming import NONE, Name, Names, are_cached, names_of
+from refmodel.oracle.trace.forgetting import forget
+from refmodel.oracle.trace.knowledge import Knowledge
+from refmodel.oracle.trace.naming import NONE, Names, Raced, are_cached, names_of
 
 MOST_RACED = 1 << 16
 """Names of which it is kept in mind that there was a race. After more of them nothing is relied on that came before."""
@@ -70,7 +70,7 @@ class Interleaving:
         """Events that were not lawful yet, and those of their CPUs after them."""
         self.recent: deque[Item] = deque()
         """Events that were judged, and may have happened after some that are still to come."""
-        self.raced: set[Name] = set()
+        self.raced = Raced()
         """What there was a race about, with whatever has to do with it since."""
         self.reordered = self.undecided = 0
 
@@ -114,9 +114,9 @@ class Interleaving:
         """An event has happened: what it and another write is not known for certain if they race, nor what is made of that."""
         for other in self.recent:
             if other.event.cpu != item.event.cpu:
-                self.raced |= item.names.unsure(other.names)
-        if item.names.writes and item.names.are_among(self.raced):
-            self.raced |= item.names.writes
+                self.raced.add(item.names.unsure(other.names))
+        if item.names.writes and self.raced.has(item.names):
+            self.raced.add(Raced(set(item.names.writes)))
         self.recent.append(item)
         if len(self.raced) > MOST_RACED:
             self._lose()
@@ -159,7 +159,7 @@ class Interleaving:
         for other in self.waiting:
             other.names = names_of(self.k, other.event)
         races = any(other.event.cpu != item.event.cpu and item.names.race(other.names) for other in [*self.recent, *self.waiting])
-        if not races and not item.names.are_among(self.raced):
+        if not races and not self.raced.has(item.names):
             return item
         self.undecided += 1
         self._rely_on_nothing(item.names)
@@ -173,23 +173,7 @@ class Interleaving:
 
     def _rely_on_nothing(self, names: Names) -> None:
         """Nothing is relied on any more that is known of these."""
-        k, own = self.k, names.reads | names.writes
-        if names.spans or any(name[0] == "vm" for name in names.writes):
+        if forget(self.k, names):
+            self.raced.forget(names)
+        else:
             self._lose()
-            return
-        pages = {(name[1], name[2]) for name in own if name[0] == "page"}
-        frames = {name[1] for name in own if name[0] == "frame"}
-        k.journal.clear()
-        about = About(frozenset(pages), frozenset(frames))
-        for key in sorted(about.pages):
-            k.open_contents(key)
-            k.lingering[key] = ()
-        k.open(about)
-        for mfn in about.frames:
-            k.tables["memory"].forget(mfn)
-        for name in own:
-            if name[0] == "ring":
-                k.rings[name[1], name[2]] = DirtyRing()
-        k.related()
-        k.alike.clear()
-        self.raced -= own

@@ -141,6 +141,8 @@ class Knowledge:
         """By VM and number: its dirty rings."""
         self.memory_slots: dict[tuple[int, int], tuple[int, int, bool]] = {}
         """By VM and number: a slot's first page, how many it has, and whether guests may only read them."""
+        self.obscure: set[int] = set()
+        """VMs of which it is not known any more what slots they have."""
         self.touchable: set[int] = set()
         """VMs that may still touch what they gave to their balloon."""
         self.late: set[Key] = set()

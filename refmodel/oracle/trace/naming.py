@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
+
+import attrs
 
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import guest
@@ -44,10 +46,8 @@ class Names(NamedTuple):
         return {name for before, first, last in other.spans for name in self.reads | self.writes
                 if name[:-1] == before and first <= name[-1] <= last}
 
-    def unsure(self, other: Names) -> set[Name]:
+    def unsure(self, other: Names) -> Raced:
         """What is not known for certain after both, since their order matters for what they leave."""
-        if self.spans and other.spans and self.race(other):
-            return {("vm", before[1]) for before, _, _ in (*self.spans, *other.spans) if before[0] == "page"}
         within = self.within(other) | other.within(self)
         written = self.writes & other.writes
         looked_at = (self.reads & other.writes) | (self.writes & other.reads)
@@ -58,12 +58,61 @@ class Names(NamedTuple):
             unsure = {name for name in unsure if name[0] != "word"}
         else:  # one looked whether it was allowed, and neither leaves anything else
             unsure = set()
-        return {name for name in unsure if name[0] not in ("flush", "lingers", "ring")}
+        return Raced({name for name in unsure if name[0] not in ("flush", "lingers", "ring")},
+                     set(_in_both(self.spans, other.spans)))
 
-    def are_among(self, unsure: set[Name]) -> bool:
-        """Whether any of these is not known for certain. (What a VM's events read of the VM is whether all of it is.)"""
-        return (not unsure.isdisjoint(self.reads) or not unsure.isdisjoint(self.writes)
-                or any(name[:-1] == before and first <= name[-1] <= last for before, first, last in self.spans for name in unsure))
+
+def _in_both(some: Iterable[Span], others: Iterable[Span]) -> Iterator[Span]:
+    """What is in spans of the one kind and of the other."""
+    for before, first, last in some:
+        for other, start, end in others:
+            if before == other and first <= end and start <= last:
+                yield before, max(first, start), min(last, end)
+
+
+@attrs.define
+class Raced:
+    """What there was a race about: names, and spans of them."""
+
+    names: set[Name] = attrs.field(factory=set)
+    spans: set[Span] = attrs.field(factory=set)
+
+    def has(self, own: Names) -> bool:
+        """Whether any of this is what an event looks at or changes. (What a VM's events read of the VM is whether all of it is.)"""
+        return (not self.names.isdisjoint(own.reads) or not self.names.isdisjoint(own.writes)
+                or (bool(own.spans) and any(_are_within(own.spans, name) for name in self.names))
+                or (bool(self.spans) and (any(True for _ in _in_both(own.spans, self.spans))
+                                          or any(_are_within(self.spans, name) for name in own.reads | own.writes))))
+
+    def add(self, other: Raced) -> None:
+        self.names |= other.names
+        self.spans |= other.spans
+
+    def forget(self, own: Names) -> None:
+        """Nothing is relied on any more that is known of these."""
+        vms = {name[1] for name in own.writes if name[0] == "vm"}
+        looked_at = {name for name in own.reads if name[0] != "vm"}
+        self.names = {name for name in self.names - looked_at - own.writes
+                      if not (_are_within(own.spans, name) or (name[0] in OF_PAGES and name[1] in vms))}
+        self.spans = {(before, first, last) for before, first, last in self.spans
+                      if not (before[0] == "page" and before[1] in vms) and not any(
+                          before == other and start <= first and last <= end for other, start, end in own.spans)}
+
+    def clear(self) -> None:
+        self.names.clear()
+        self.spans.clear()
+
+    def __len__(self) -> int:
+        return len(self.names) + len(self.spans)
+
+
+OF_PAGES = ("page", "word", "content")
+"""Names of what belongs to a VM's pages."""
+
+
+def _are_within(spans: Iterable[Span], name: Name) -> bool:
+    """Whether spans of pages and frames have this name."""
+    return any(name[:-1] == before and first <= name[-1] <= last for before, first, last in spans)
 
 
 NONE = Names(frozenset(), frozenset())

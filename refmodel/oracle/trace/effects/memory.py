@@ -15,6 +15,7 @@ from refmodel.oracle.trace import reported
 from refmodel.oracle.trace.changes import about, hold, let_go, lose_sight, noticed, own, take, unwatched, vacate
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
+from refmodel.oracle.trace.forgetting import forget_vm
 from refmodel.oracle.trace.knowledge import Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted
 from refmodel.oracle.trace.stretches import frames_fit, stretch, together
@@ -264,9 +265,9 @@ def _arrived(k: Knowledge, key: Key, contents: Contents) -> None:
 
 def _slot(k: Knowledge, event: e.SlotDelete | e.SlotMove) -> tuple[int, int, bool] | None:
     found = k.memory_slots.get((event.vm, event.slot))
-    if found is None and k.closed and "slot_add" not in k.silent:
+    if found is None and k.closed and event.vm not in k.obscure and "slot_add" not in k.silent:
         raise Inconsistent("slot", f"no slot {event.slot} of vm {event.vm} was added")
-    if found is None:  # it was added before the trace began, or in a gap: nobody knows which memory is concerned
+    if found is None and not forget_vm(k, event.vm):  # it was added before the trace began, or in a gap: it may be any memory
         k.lose()
     return found
 
