@@ -115,8 +115,7 @@ class Interleaving:
         for other in self.recent:
             if other.event.cpu != item.event.cpu:
                 self.raced.add(item.names.unsure(other.names))
-        if item.names.writes and self.raced.has(item.names):
-            self.raced.add(Raced(set(item.names.writes)))
+        self.raced.add(Raced(self.raced.made_of(item.names)))
         self.recent.append(item)
         if len(self.raced) > MOST_RACED:
             self._lose()
@@ -158,8 +157,7 @@ class Interleaving:
             return None
         for other in self.waiting:
             other.names = names_of(self.k, other.event)
-        races = any(other.event.cpu != item.event.cpu and item.names.race(other.names) for other in [*self.recent, *self.waiting])
-        if not races and not self.raced.has(item.names):
+        if not self._may_be_of_another_order(item):
             return item
         self.undecided += 1
         self._rely_on_nothing(item.names)
@@ -170,6 +168,13 @@ class Interleaving:
         self._rely_on_nothing(item.names)  # what it says may be of a time before events that were judged already
         self._try_waiting()
         return None
+
+    def _may_be_of_another_order(self, item: Item) -> bool:
+        """Whether an event that is not lawful may have been so before others of other CPUs, or after some that wait."""
+        about_ring = isinstance(item.why, Deviates) and any(sort == "ring" for sort, _ in item.why.names)
+        names = item.names.of_rings() if about_ring else item.names
+        others = [other for other in (*self.recent, *self.waiting) if other.event.cpu != item.event.cpu]
+        return self.raced.has(names) or any(names.depends_on(other.names) for other in others)
 
     def _rely_on_nothing(self, names: Names) -> None:
         """Nothing is relied on any more that is known of these."""
