@@ -8,11 +8,16 @@ import attrs
 
 from refmodel.language.tables import NOTHING
 from refmodel.oracle.trace import events as e
+from refmodel.oracle.trace import guest
+from refmodel.oracle.trace.contents import WORD
 from refmodel.oracle.trace.effects.logging import DirtyRing
 from refmodel.oracle.trace.knowledge import BY_PAGE, Knowledge
 from refmodel.oracle.trace.naming import NONE, Names
 from refmodel.oracle.trace.ranges import frames_of
 from refmodel.oracle.trace.tables import Key, Known, Open
+
+HELD = ("bare_memory", "destination")
+"""Tables that say what pages hold."""
 
 
 @attrs.frozen(order=True)
@@ -44,6 +49,13 @@ def forget(k: Knowledge, names: Names) -> bool:
         return False
     for run in sorted(unsure.pages):
         _forget_pages(k, run)
+    for run in sorted(_runs(names, "content")):
+        _forget_contents(k, run)
+    for name in names.reads | names.writes:
+        if name[0] == "word":
+            page = k.pages.get(guest.reached(k, name[1], name[2] >> 9))
+            if page is not None:
+                page.doubt_bytes((name[2] & 0x1FF) * WORD, WORD)
     for run in sorted(unsure.frames):
         _forget_frames(k, run)
     for vm in vms:
@@ -62,14 +74,18 @@ def forget_vm(k: Knowledge, vm: int) -> bool:
 
 
 def _named(names: Names) -> Unsure:
-    """The pages and frames that are named, in order and joined where they follow each other."""
+    """The pages and frames that are named."""
     own = names.reads | names.writes
-    pages = [Run(before[1], first, last) for before, first, last in names.spans if before[0] == "page"]
-    pages += [Run(name[1], name[2], name[2]) for name in own if name[0] == "page"]
-    pages += [Run(name[1], 0, e.LAST_GFN) for name in names.writes if name[0] == "vm"]
     frames = [Run(0, first, last) for before, first, last in names.spans if before[0] == "frame"]
     frames += [Run(0, name[1], name[1]) for name in own if name[0] == "frame"]
-    return Unsure(set(_joined(pages)), set(_joined(frames)))
+    return Unsure(set(_runs(names, "page")), set(_joined(frames)))
+
+
+def _runs(names: Names, kind: str) -> list[Run]:
+    """The pages of which this is named."""
+    found = [Run(before[1], first, last) for before, first, last in names.spans if before[0] == kind]
+    found += [Run(name[1], name[2], name[2]) for name in names.reads | names.writes if name[0] == kind]
+    return _joined([*found, *(Run(name[1], 0, e.LAST_GFN) for name in names.writes if name[0] == "vm")])
 
 
 def _joined(runs: Iterable[Run]) -> list[Run]:
@@ -121,17 +137,30 @@ def _forget_pages(k: Knowledge, run: Run) -> None:
     vm = run.whose
     keys: list[Key] = [(vm, gfn) for gfn in k.mentioned_pages.within(vm, run.first, run.last)]
     _forget_slots(k, run, keys)
-    for table in [k.tables[name] for name in BY_PAGE if name not in ("grants", "lingering")]:
+    for table in [k.tables[name] for name in BY_PAGE if name not in ("grants", "lingering", *HELD)]:
         _open(table, run, keys, Open)
     _open(k.lingering, run, keys, ())
     for key in keys:
         k.behind.put(key, ())
         k.reached.put(key, ())
         k.cached.get(vm, set()).discard(key[1])
-        if key not in k.tables["grants"]:
+        if not any(key in k.tables[name] for name in ("grants", *HELD)):
             k.mentioned_pages.discard(*key)
+        k.look(key)
     for key in [key for key in k.late if key[0] == vm and run.first <= key[1] <= run.last]:
         k.late.discard(key)
+
+
+def _forget_contents(k: Knowledge, run: Run) -> None:
+    """Nothing is known any more of what pages hold, nor of copies of it."""
+    keys: list[Key] = [(run.whose, gfn) for gfn in k.mentioned_pages.within(run.whose, run.first, run.last)]
+    _forget_slots(k, run, keys)
+    for key in keys:
+        entry = k.backing(key)
+        if entry is not None and entry.resident:
+            dict.pop(k.tables["memory"], entry.mfn, None)
+    for name in HELD:
+        _open(k.tables[name], run, keys, Open)
 
 
 def _open(table: Known, run: Run, keys: Iterable[object], value: object) -> None:

@@ -70,8 +70,12 @@ class Interleaving:
         """Events that were not lawful yet, and those of their CPUs after them."""
         self.recent: deque[Item] = deque()
         """Events that were judged, and may have happened after some that are still to come."""
+        self.races: deque[tuple[Item, Raced]] = deque()
+        """What there is a race about, or was made of that, each with its later event."""
+        self.distrusted = Raced()
+        """What there was a race about that cannot be forgotten by itself."""
         self.raced = Raced()
-        """What there was a race about, with whatever has to do with it since."""
+        """All of these."""
         self.reordered = self.undecided = 0
 
     def add(self, item: Item) -> Item | None:
@@ -114,27 +118,48 @@ class Interleaving:
         """An event has happened: what it and another write is not known for certain if they race, nor what is made of that."""
         for other in self.recent:
             if other.event.cpu != item.event.cpu:
-                self.raced.add(item.names.unsure(other.names))
-        self.raced.add(Raced(self.raced.made_of(item.names)))
+                self._races(item, item.names.unsure(other.names))
+        self._races(item, Raced(self.raced.made_of(item.names)))
         self.recent.append(item)
         if len(self.raced) > MOST_RACED:
             self._lose()
+
+    def _races(self, item: Item, about: Raced) -> None:
+        if about:
+            self.races.append((item, about))
+            self.raced.add(about)
 
     def _forget_old(self, item: Item) -> None:
         """What happened before all that is still to come races with nothing more."""
         oldest = self.waiting[0] if self.waiting else item
         while self.recent and self.order.apart(self.recent[0], oldest):
             self.recent.popleft()
+        over = list[Raced]()
+        while self.races and self.order.apart(self.races[0][0], oldest):
+            over.append(self.races.popleft()[1])
+        if over:
+            self._are_over(over)
+
+    def _are_over(self, over: list[Raced]) -> None:
+        """These races have ended. What came of them is not known, so it is forgotten."""
+        ended = Raced.of(over)
+        if not forget(self.k, ended.as_names()):
+            self.distrusted.add(ended)
+        self.raced = Raced.of([self.distrusted, *(about for _, about in self.races)])
 
     def forget(self) -> None:
         """Nothing is known any more, so nothing is wrong of what is known."""
         self.recent.clear()
-        self.raced.clear()
+        self._trust()
+
+    def _trust(self) -> None:
+        self.races.clear()
+        self.distrusted, self.raced = Raced(), Raced()
 
     def _lose(self) -> None:
         """Nothing is known any more. What waits may still have happened before events that were judged already."""
         self.k.lose()
-        self.raced.clear()
+        self._trust()
 
     def _try_waiting(self) -> None:
         """Something has happened: perhaps what waits is lawful now."""
@@ -178,7 +203,5 @@ class Interleaving:
 
     def _rely_on_nothing(self, names: Names) -> None:
         """Nothing is relied on any more that is known of these."""
-        if forget(self.k, names):
-            self.raced.forget(names)
-        else:
+        if not forget(self.k, names):
             self._lose()

@@ -15,7 +15,7 @@ Name: TypeAlias = tuple[Any, ...]
 """``("frame", mfn)``; ``("ring", vm, ring, part)``.
 Of a page, ``("page", vm, gfn)``: what it is and where; ``("content", vm, gfn)`` and ``("word", vm, address / 8)``: what it holds;
 ``("cached", vm, gfn)``: its translations that a flush forgets.
-Of a VM, ``("vm", vm)``: all of it; ``("lingers", vm)``: what flushes that begin will forget; ``("flushes", vm)``: those under way."""
+Of a VM, ``("vm", vm)``: all of it; ``("lingers", vm)``: what a flush will forget; ``("flushes", vm)``: flushes under way."""
 Span: TypeAlias = tuple[Name, int, int]
 """Names that follow each other: what comes before the number, and the first and last number."""
 MANY = 64
@@ -110,6 +110,14 @@ class Raced:
     names: set[Name] = attrs.field(factory=set)
     spans: set[Span] = attrs.field(factory=set)
 
+    @classmethod
+    def of(cls, parts: Iterable[Raced]) -> Raced:
+        """All that is in any of these."""
+        found = cls()
+        for each in parts:
+            found.add(each)
+        return found
+
     def has(self, own: Names) -> bool:
         """Whether any of this is what an event looks at or changes. (What a VM's events read of the VM is whether all of it is.)"""
         spans = (*own.spans, *own.looks)
@@ -130,19 +138,8 @@ class Raced:
         self.names |= other.names
         self.spans |= other.spans
 
-    def forget(self, own: Names) -> None:
-        """Nothing is relied on any more that is known of these."""
-        vms = {name[1] for name in own.writes if name[0] == "vm"}
-        looked_at = {name for name in own.reads if name[0] != "vm"}
-        self.names = {name for name in self.names - looked_at - own.writes
-                      if not (_are_within(own.spans, name) or (name[0] in OF_PAGES and name[1] in vms))}
-        self.spans = {(before, first, last) for before, first, last in self.spans
-                      if not (before[0] == "page" and before[1] in vms) and not any(
-                          before == other and start <= first and last <= end for other, start, end in own.spans)}
-
-    def clear(self) -> None:
-        self.names.clear()
-        self.spans.clear()
+    def as_names(self) -> Names:
+        return Names(frozenset(), frozenset(self.names), tuple(self.spans))
 
     def __len__(self) -> int:
         return len(self.names) + len(self.spans)
