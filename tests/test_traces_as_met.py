@@ -70,6 +70,7 @@ AS_MET = {
     "raced_for_a_range_and_another_page_not_flushed": (19, "ISO-3"), "raced_for_a_range_and_another_page_flushed": None,
     "another_pages_flush_beside_a_wrong_load": (20, "EQV-1"), "loaded_from_before_the_flush_and_told_after": None,
     "raced_for_before_and_not_flushed": (23, "ISO-3"), "raced_for_before_and_flushed": None,
+    "told_by_a_load_of_a_later_time": None, "told_by_a_load_of_an_earlier_time": (13, "EQV-1"),
     # After a gap, who borrows a page, and what was in the balloon, is not known.
     "granted_before_the_gap": None, "not_granted_before_the_gap": (7, "EQV-1"),
     "deflated_though_no_inflate_is_known": None, "deflated_after_a_known_inflate": (4, "EQV-1"),

@@ -9,6 +9,7 @@ import attrs
 
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import guest
+from refmodel.oracle.trace.contents import FULL, WORD
 from refmodel.oracle.trace.knowledge import Knowledge
 
 Name: TypeAlias = tuple[Any, ...]
@@ -42,11 +43,14 @@ class Names(NamedTuple):
     """What it changes besides."""
     looks: tuple[Span, ...] = ()
     """What it looks at besides."""
+    tells: frozenset[Name] = frozenset()
+    """What is not known before it, and is after it: it may be so of a later time."""
 
     def depends_on(self, other: Names) -> bool:
         """Whether what this event finds may be another thing before the other than after it."""
         mine = (*self.spans, *self.looks)
-        return bool(not self.writes.isdisjoint(other.writes) or not self.reads.isdisjoint(other.writes)
+        changed = other.writes | other.tells if other.tells else other.writes
+        return bool(not self.writes.isdisjoint(changed) or not self.reads.isdisjoint(changed)
                     or self.within(other) or (mine and any(_are_within(mine, name) for name in other.writes))
                     or any(True for _ in _in_both(mine, other.spans)))
 
@@ -154,6 +158,7 @@ def _are_within(spans: Iterable[Span], name: Name) -> bool:
     return any(name[:-1] == before and first <= name[-1] <= last for before, first, last in spans)
 
 
+NOTHING = frozenset[Name]()
 NONE = Names(frozenset(), frozenset())
 
 
@@ -186,7 +191,7 @@ def names_of(k: Knowledge, event: e.Event) -> Names:
     if isinstance(event, e.Balloon):
         return Names(vms, frozenset(), looks=((("page", event.vm), 0, e.LAST_GFN),))
     if isinstance(event, READS):
-        return Names(near | words | vms | content, frozenset())
+        return Names(near | words | vms | content, frozenset(), tells=_told(k, event, near, content, words))
     changed = frozenset[Name]() if isinstance(event, TRANSLATIONS) else content
     rings = frozenset[Name](("ring", event.vm, event.ring, part) for part in RINGS[type(event)][0]) if isinstance(
         event, e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) else frozenset[Name]()
@@ -195,6 +200,21 @@ def names_of(k: Knowledge, event: e.Event) -> Names:
     if not isinstance(event, TRANSLATIONS):
         spans += tuple((("content", *before[1:]), first, last) for before, first, last in spans if before[0] == "page")
     return Names(vms | rings, near | frozenset(own) | changed, spans, looks)
+
+
+def _told(k: Knowledge, event: e.Event, near: frozenset[Name], content: frozenset[Name],
+          words: frozenset[Name]) -> frozenset[Name]:
+    """What an event that changes nothing may tell."""
+    if isinstance(event, e.Load):
+        return frozenset(word for word in words if not _is_known(k, guest.reached(k, event.vm, word[2] >> 9), word[2] & 0x1FF))
+    if isinstance(event, e.Entry | e.Backed | e.FrameIs):
+        return near
+    return content if isinstance(event, e.DmaRead | e.Cell) else NOTHING
+
+
+def _is_known(k: Knowledge, key: tuple[int, int], word: int) -> bool:
+    page = k.pages.get(key)
+    return (k.pages[key] if page is None else page).bits(word * WORD)[1] == FULL
 
 
 def _cached(k: Knowledge, event: e.FlushEnd) -> tuple[list[int], tuple[Span, ...]]:
