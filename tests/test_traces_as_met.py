@@ -62,6 +62,8 @@ AS_MET = {
     "sent_with_a_page_in_the_balloon": None, "sent_while_in_the_balloon_and_stored_to_later": (13, "EQV-4"),
     # An exit is served by the map of its CPU; one told after the map of another CPU is no fault.
     "loaded_from_after_the_exit_was_served": (10, "ISO-1"), "emulated_though_it_was_mapped_for_reading": None,
+    "carried_out_though_another_mapped_and_unmapped": None, "carried_out_though_another_mapped_for_reading": None,
+    "carried_out_again_after_another_mapped_and_unmapped": (11, "ISO-1"),
     "exit_told_after_another_mapped": None, "exit_again_for_nothing": (6, "EFF-1"),
     # What is judged late may be of a time before what was judged already.
     "populated_before_it_was_mapped_elsewhere": None,

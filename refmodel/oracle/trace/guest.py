@@ -208,9 +208,9 @@ def mmio(k: Knowledge, event: Mmio) -> None:
 
 
 def exit_(k: Knowledge, event: Exit) -> None:
-    """An access exited. Whoever handles the exit may carry it out."""
+    """An access exited."""
     key = event.vm, event.gpa >> 12
-    k.emulated[event.vm, event.cpu] = key[1], event.write
+    exits.exited(k, event)
     with contextlib.suppress(Open):
         fetches = not event.fetch or k.state.executable.find(key)
         if fetches and k.state.gives(*key, event.write) and not k.state.grants[key].present:

@@ -21,6 +21,7 @@ from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Event
+from refmodel.oracle.trace.exits import Exited, Mapped
 from refmodel.oracle.trace.flushes import Flush
 from refmodel.oracle.trace.holding import About, broken, deviates, holds
 from refmodel.oracle.trace.ranges import Mentioned
@@ -124,14 +125,15 @@ class Knowledge:
         """The VMs of which translations are reported."""
         self.dma_mapping: set[int] = set()
         """The VMs of which the IOMMU's translations are reported."""
-        self.emulated: dict[tuple[int, int], tuple[int, bool]] = {}
-        """By VM and CPU: the page of the last access that exited, and whether it was a store. The monitor may carry it out."""
+        self.emulated: dict[tuple[int, int], Exited] = {}
+        """By VM and CPU: the last access that exited. The monitor may carry it out."""
         self.maps = 0
         """How many translations, or leaves of several, were installed."""
-        self.mapped_by: dict[Key, tuple[int, set[int]]] = {}
-        """By page: which of these it was that mapped it last, the CPU that did, and those that have exited there since."""
-        self.ranges_mapped: dict[tuple[int, int, int], int] = {}
-        """By VM, first page and number of pages: the last that mapped these together, the last few ranges only."""
+        self.mapped_by: dict[Key, Mapped] = {}
+        """By page: which of these it was that mapped it last."""
+        self.ranges_mapped: dict[tuple[int, int, int], tuple[int, bool]] = {}
+        """By VM, first page and number of pages: the last that mapped these together, the last few ranges only, and whether it
+        let write to them."""
         self.range_forgotten = 0
         """The last of these that mapped a range that is not remembered; 0 if there is none."""
         self.time = 0

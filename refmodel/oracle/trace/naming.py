@@ -9,7 +9,7 @@ import attrs
 
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import guest
-from refmodel.oracle.trace.contents import FULL, WORD
+from refmodel.oracle.trace.contents import FULL, WORD, Contents
 from refmodel.oracle.trace.knowledge import Knowledge
 
 Name: TypeAlias = tuple[Any, ...]
@@ -213,8 +213,8 @@ def _told(k: Knowledge, event: e.Event, near: frozenset[Name], content: frozense
 
 
 def _is_known(k: Knowledge, key: tuple[int, int], word: int) -> bool:
-    page = k.pages.get(key)
-    return (k.pages[key] if page is None else page).bits(word * WORD)[1] == FULL
+    page: Contents = k.pages.get(key) or k.pages[key]
+    return page.bits(word * WORD)[1] == FULL
 
 
 def _cached(k: Knowledge, event: e.FlushEnd) -> tuple[list[int], tuple[Span, ...]]:

@@ -7,6 +7,7 @@ was. A VMM may report what it unmaps and leave it to the kernel to map.
 from __future__ import annotations
 
 from refmodel.language import Law
+from refmodel.oracle.trace import exits
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.events import Entry
 from refmodel.oracle.trace.holding import About, deviates, holds, with_translation
@@ -23,9 +24,8 @@ def translating(k: Knowledge, key: Key) -> Known:
 
 def access(k: Knowledge, cpu: int, key: Key, write: bool) -> None:
     """An access by a processor has completed. Raises ``Deviates``."""
-    exited = k.emulated.get((key[0], cpu))
-    if exited is not None and exited[0] == key[1] and (exited[1] or not write):
-        return  # it exited, and the monitor carried it out; what it writes it may have read before
+    if k.emulated and exits.excuses(k, key[0], cpu, key[1], write):
+        return
     found = _wrong(k, accesses_go_by_reported_translations, key, (write,), cached=True)
     if found is not None:
         k.unless_silent(found, About(frozenset({key})))
