@@ -82,7 +82,9 @@ AS_MET = {
     # Nobody relies on what was sent of a page that went to the balloon; nobody has to tell which frame it gets when it is touched.
     "touchable_in_the_balloon_after_it_was_sent": None, "touchable_and_stored_to_without_a_mark": (11, "EQV-4"),
     "touchable_and_stored_to_by_a_vmm_that_tells_no_frames": None, "touchable_and_as_it_was": (6, "EQV-1"),
-    "promised_and_stored_to_by_a_vmm_that_tells_no_frames": None, "promised_and_mapped_without_a_frame": (4, "ISO-3")}
+    "promised_and_stored_to_by_a_vmm_that_tells_no_frames": None, "promised_and_mapped_without_a_frame": (5, "ISO-3"),
+    "promised_and_mapped_by_a_vmm_that_tells_no_frames": None, "promised_and_mapped_to_anothers_frame": (5, "ISO-1"),
+    "touchable_and_mapped_by_a_vmm_that_tells_no_frames": None, "touchable_and_mapped_with_what_it_held": (8, "EQV-1")}
 """Where each deviates, and from what."""
 
 

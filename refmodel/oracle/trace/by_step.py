@@ -88,6 +88,7 @@ def deflated(k: Knowledge, event: e.Deflate) -> None:
 def populated(k: Knowledge, event: e.Populate) -> None:
     """Judge a page that a VM is given."""
     k.page(event.vm, event.gfn)
+    k.is_populated(event.vm)
     taken(k, (event.vm, event.gfn), e.Populate, memory.populate, event, (event.mfn,))
 
 

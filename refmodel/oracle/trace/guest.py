@@ -9,9 +9,8 @@ from refmodel.language import NOTHING, Law
 from refmodel.laws import contract, equivalence, isolation
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
-from refmodel.monitor.p2m import Backing
 from refmodel.oracle.trace import exits, reported
-from refmodel.oracle.trace.changes import about, hold, noticed
+from refmodel.oracle.trace.changes import about, given_untold, hold, noticed
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Cell, DmaRead, DmaWrite, Exit, Hole, Load, Mmio, Store
@@ -156,7 +155,7 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
         mask = 0
     if k.marks_late and k.state.sent.find(key) in (Sent.PROTECTED, Sent.THERE):
         k.late.add(key)
-    _backed_untold(k, key)
+    given_untold(k, key, stored_to=True)
     if page.plain or _is_its_own(k, key, page):
         page.put(offset, bits, mask)
         return
@@ -169,14 +168,6 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
             frame = k.state.frames.find(entry.mfn)
             k.state.memory[entry.mfn] = after if frame is not None and frame.use == Use.PRIVATE else changed(
                 k.state.memory[entry.mfn], offset, bits, mask)
-
-
-def _backed_untold(k: Knowledge, key: Key) -> None:
-    """A page that was promised has a frame by now, of a VM of which no translations are told: whoever maps it does not tell."""
-    entry = k.backing(key)
-    if entry is not None and entry.backing == Backing.PROMISED and key[0] not in k.mapping:
-        with k.judging(about(k, key)):
-            k.tables["p2m"].forget(key)
 
 
 def _is_its_own(k: Knowledge, key: Key, page: Contents) -> bool:

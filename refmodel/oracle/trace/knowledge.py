@@ -143,6 +143,8 @@ class Knowledge:
         """By VM and number: its dirty rings."""
         self.memory_slots: dict[tuple[int, int], tuple[int, int, bool]] = {}
         """By VM and number: a slot's first page, how many it has, and whether guests may only read them."""
+        self.populating: set[int] = set()
+        """VMs of which it is told which frames pages are given."""
         self.obscure: set[int] = set()
         """VMs of which it is not known any more what slots they have."""
         self.touchable: set[int] = set()
@@ -197,6 +199,12 @@ class Knowledge:
             if self.tables["frames"].store_from_piece(entry.mfn):
                 self.mentioned_frames.add(0, entry.mfn)
         self.reached.put(key, dict.fromkeys(derived.mfn for derived in self.translations(key)))
+
+    def is_populated(self, vm: int) -> None:
+        """From now on a VM's pages have only the frames that they are told to be given."""
+        if vm not in self.populating:
+            self.populating.add(vm)
+            self.alike.clear()
 
     def is_read_only(self, key: Key) -> bool:
         """Whether a page lies in a slot that guests may only read."""

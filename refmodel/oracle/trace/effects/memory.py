@@ -60,6 +60,7 @@ def _gone(k: Knowledge, key: Key) -> None:
 def populate(k: Knowledge, event: e.Populate) -> None:
     key = event.vm, event.gfn
     entry = k.backing(key)
+    k.is_populated(event.vm)
     with k.judging(about(k, key, frames=(event.mfn,))):
         take(k, event.mfn)
         if entry is None or entry.backing != Backing.PROMISED:
@@ -282,7 +283,7 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     for each in kept:
         for key in [key for key in each if key[0] == vm]:
             del each[key]
-    for vms in (k.mapping, k.dma_mapping, k.touchable, k.obscure):
+    for vms in (k.mapping, k.dma_mapping, k.touchable, k.obscure, k.populating):
         vms.discard(vm)
     k.alike.clear()
     k.late = {key for key in k.late if key[0] != vm}

@@ -10,7 +10,7 @@ from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import exits, flushes, guest, reported
-from refmodel.oracle.trace.changes import about, let_write, linger, own, protected
+from refmodel.oracle.trace.changes import about, given_untold, let_write, linger, own, protected
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
 from refmodel.oracle.trace.observed import entries_found_were_reported
@@ -40,6 +40,7 @@ def map_(k: Knowledge, event: e.Map) -> None:
 def _map_page(k: Knowledge, event: e.Map) -> None:
     key, new = (event.vm, event.gfn), Derived(True, event.mfn, event.writable)
     table = reported.translating(k, key)
+    given_untold(k, guest.reached(k, *key))
     with k.judging(about(k, key, frames=(event.mfn,))):
         if event.writable:
             reported.within_its_slot(k, key)
@@ -206,6 +207,7 @@ def dma_map(k: Knowledge, event: e.DmaMap) -> None:
     if event.vm not in k.dma_mapping:
         k.dma_mapping.add(event.vm)
         k.alike.clear()
+    given_untold(k, guest.reached(k, *key))
     with k.judging(about(k, key, frames=(event.mfn,))):
         k.state.dma[key] = new = Derived(True, event.mfn, event.writable)
         if k.backing(key) is None and guest.reached(k, *key) == key:
