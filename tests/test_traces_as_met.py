@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from refmodel.oracle.trace.holding import STALE
 from refmodel.oracle.trace.judge import judge_trace
 from tests.commands import refmodel
 
@@ -84,7 +85,11 @@ AS_MET = {
     "touchable_and_stored_to_by_a_vmm_that_tells_no_frames": None, "touchable_and_as_it_was": (6, "EQV-1"),
     "promised_and_stored_to_by_a_vmm_that_tells_no_frames": None, "promised_and_mapped_without_a_frame": (5, "ISO-3"),
     "promised_and_mapped_by_a_vmm_that_tells_no_frames": None, "promised_and_mapped_to_anothers_frame": (5, "ISO-1"),
-    "touchable_and_mapped_by_a_vmm_that_tells_no_frames": None, "touchable_and_mapped_with_what_it_held": (8, "EQV-1")}
+    "touchable_and_mapped_by_a_vmm_that_tells_no_frames": None, "touchable_and_mapped_with_what_it_held": (8, "EQV-1"),
+    # A flush may be of too few pages, or of another VM's.
+    "written_back_after_a_flush_too_short": (9, "EQV-1"), "written_back_after_a_flush_of_another_vm": (9, "EQV-1"),
+    "written_back_after_a_flush_long_enough": None, "ballooned_after_a_flush_too_short": (9, "ISO-3"),
+    "ballooned_after_a_flush_of_another_vm": (9, "ISO-3"), "ballooned_after_a_flush_long_enough": None}
 """Where each deviates, and from what."""
 
 
@@ -92,6 +97,15 @@ AS_MET = {
 def test_traces_as_they_were_met(name: str) -> None:
     found = judge_trace(str(DATA / f"{name}.jsonl")).deviation
     assert (found and (found.line, found.clause)) == AS_MET[name]
+
+
+@pytest.mark.parametrize("event", ["written_back", "ballooned"])
+@pytest.mark.parametrize("flush, words", [
+    ("too_short", "one of gfn 0x0 to 0x3 (mmu.c:120) leaves gfn 0x4 out"),
+    ("of_another_vm", "one of vm 1 (mmu.c:120) is of no page of vm 0")])
+def test_a_flush_that_was_not_enough_is_named(event: str, flush: str, words: str) -> None:
+    found = judge_trace(str(DATA / f"{event}_after_a_flush_{flush}.jsonl")).deviation
+    assert found is not None and STALE in found.why and words in found.why
 
 
 def test_every_trace_that_is_kept_is_judged() -> None:

@@ -8,6 +8,7 @@ kept. So nothing that is lawful is ever rejected, and something unlawful may be 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Event
 from refmodel.oracle.trace.exits import Exited, Mapped
-from refmodel.oracle.trace.flushes import Flush
+from refmodel.oracle.trace.flushes import MOST_ENDED, Ended, Flush
 from refmodel.oracle.trace.holding import About, broken, deviates, holds
 from refmodel.oracle.trace.ranges import Mentioned
 from refmodel.oracle.trace.tables import Counting, Key, Known, Open, Pages, Relation, Stretch
@@ -139,6 +140,8 @@ class Knowledge:
         self.time = 0
         self.flushed: dict[tuple[int, int | None], tuple[Flush, ...]] = {}
         """By VM and first page, or None for all: the flushes under way, in the order in which they began."""
+        self.flushes_ended: deque[Ended] = deque(maxlen=MOST_ENDED)
+        """The last that have ended, of whichever VM."""
         self.rings: dict[tuple[int, int], Any] = {}
         """By VM and number: its dirty rings."""
         self.memory_slots: dict[tuple[int, int], tuple[int, int, bool]] = {}

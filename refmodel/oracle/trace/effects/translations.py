@@ -154,6 +154,7 @@ def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
     (_, begun, first, last), others = flushes.ended(k.flushed.pop((event.vm, event.gfn)), event.cpu)
     if others:
         k.flushed[event.vm, event.gfn] = others
+    k.flushes_ended.append(flushes.Ended(event.vm, first, last, begun, event.at))
     alone = sorted(k.cached.get(event.vm, ()))
     if event.gfn is not None:
         alone = [gfn for gfn in alone if first <= gfn <= last]
