@@ -86,6 +86,11 @@ AS_MET = {
     "promised_and_stored_to_by_a_vmm_that_tells_no_frames": None, "promised_and_mapped_without_a_frame": (5, "ISO-3"),
     "promised_and_mapped_by_a_vmm_that_tells_no_frames": None, "promised_and_mapped_to_anothers_frame": (5, "ISO-1"),
     "touchable_and_mapped_by_a_vmm_that_tells_no_frames": None, "touchable_and_mapped_with_what_it_held": (8, "EQV-1"),
+    "slot_moved_and_loaded_from": None, "slot_moved_and_zeroes_lost": (5, "EQV-1"),
+    "device_writes_before_the_vm_is_gone": None, "device_writes_after_the_vm_is_gone": (5, "ISO-3"),
+    "device_reads_after_the_page_is_unplugged": (5, "ISO-3"),
+    "slot_read_only_and_stored_to_by_the_monitor": None,
+    "slot_read_only_and_stored_to_by_the_monitor_then_the_guest": (4, "ISO-1"),
     # A flush may be of too few pages, or of another VM's.
     "written_back_after_a_flush_too_short": (9, "EQV-1"), "written_back_after_a_flush_of_another_vm": (9, "EQV-1"),
     "written_back_after_a_flush_long_enough": None, "ballooned_after_a_flush_too_short": (9, "ISO-3"),

@@ -63,8 +63,9 @@ def about_page(law: Law, key: Key, why: str, expected: Sequence[str] = ()) -> De
 def store(k: Knowledge, event: Store) -> None:
     """A store to a page that is watched, or not known yet, or of something else than a word."""
     for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
-        reported.within_its_slot(k, key)
-        if event.by == "monitor":
+        if event.by == "guest":
+            reported.within_its_slot(k, key)
+        else:
             _copy_is_good_no_more(k, reached(k, *key))
         write(k, event.vm, key, offset, bits, mask)
         if event.by == "guest":

@@ -248,14 +248,26 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
     gfn, pages, readonly = slot
     _overlaps_no_other(k, event, pages)
     held = {at - gfn: k.page(vm, at).copy() for vm, at in sorted(k.pages) if vm == event.vm and gfn <= at < gfn + pages}
+    zeroes = _zeroes(k, event.vm, gfn, gfn + pages - 1)
     with together(k):
         stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _gone(k, (event.vm, gfn)))
     k.memory_slots[event.vm, event.slot] = event.gfn, pages, readonly
     k.alike.clear()
     _slot_there(k, event.vm, event.gfn, pages, zero=False)
     with together(k):
+        for low, high in zeroes:
+            stretch(k, event.vm, low - gfn + event.gfn, high - gfn + event.gfn,
+                    lambda at: _arrived(k, (event.vm, at), Contents(zeroed=True)))
         for by, contents in held.items():
             _arrived(k, (event.vm, event.gfn + by), contents)
+
+
+def _zeroes(k: Knowledge, vm: int, first: int, last: int) -> list[tuple[int, int]]:
+    """The pages from the first to the last that hold zeroes, as far as that is known of many at once."""
+    ranges = k.pages.ranges
+    assert ranges is not None
+    return [(max(first, piece.first), min(last, piece.last)) for piece in ranges.overlapping(vm, first, last)
+            if piece.value is True]
 
 
 def _arrived(k: Knowledge, key: Key, contents: Contents) -> None:
