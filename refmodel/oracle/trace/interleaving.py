@@ -17,6 +17,7 @@ from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.forgetting import forget
 from refmodel.oracle.trace.knowledge import Knowledge
 from refmodel.oracle.trace.naming import NONE, Names, Raced, are_cached, names_of
+from refmodel.oracle.trace.recent import Recent
 
 MOST_RACED = 1 << 16
 """Names of which it is kept in mind that there was a race. After more of them nothing is relied on that came before."""
@@ -68,7 +69,7 @@ class Interleaving:
         self.k, self.order = k, order
         self.waiting: list[Item] = []
         """Events that were not lawful yet, and those of their CPUs after them."""
-        self.recent: deque[Item] = deque()
+        self.recent = Recent[Item]()
         """Events that were judged, and may have happened after some that are still to come."""
         self.races: deque[tuple[Item, Raced]] = deque()
         """What there is a race about, or was made of that, each with its later event."""
@@ -116,23 +117,22 @@ class Interleaving:
 
     def _note(self, item: Item) -> None:
         """An event has happened: what it and another write is not known for certain if they race, nor what is made of that."""
-        for other in self.recent:
-            if other.event.cpu != item.event.cpu:
-                self._races(item, item.names.unsure(other.names))
-        self._races(item, Raced(self.raced.made_of(item.names)))
+        others = [other for other in self.recent.related(item.names) if other.event.cpu != item.event.cpu]
+        about = Raced.of(item.names.unsure(other.names) for other in others)
+        if about:
+            self.raced.add(about)
+        about.add(Raced(self.raced.made_of(item.names)))
+        if about:
+            self.races.append((item, about))
+            self.raced.add(about)
         self.recent.append(item)
         if len(self.raced) > MOST_RACED:
             self._lose()
 
-    def _races(self, item: Item, about: Raced) -> None:
-        if about:
-            self.races.append((item, about))
-            self.raced.add(about)
-
     def _forget_old(self, item: Item) -> None:
         """What happened before all that is still to come races with nothing more."""
         oldest = self.waiting[0] if self.waiting else item
-        while self.recent and self.order.apart(self.recent[0], oldest):
+        while self.recent.items and self.order.apart(self.recent.items[0], oldest):
             self.recent.popleft()
         over = list[Raced]()
         while self.races and self.order.apart(self.races[0][0], oldest):
