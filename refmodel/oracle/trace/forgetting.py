@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import attrs
 
 from refmodel.language.tables import NOTHING
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import guest
-from refmodel.oracle.trace.contents import WORD
+from refmodel.oracle.trace.contents import WORD, Contents
 from refmodel.oracle.trace.effects.logging import DirtyRing
 from refmodel.oracle.trace.knowledge import BY_PAGE, Knowledge
 from refmodel.oracle.trace.naming import NONE, Names
@@ -20,13 +21,16 @@ HELD = ("bare_memory", "destination")
 """Tables that say what pages hold."""
 
 
-@attrs.frozen(order=True)
-class Run:
+class Run(NamedTuple):
     """Pages of a VM, or frames (of VM 0), from the first to the last."""
 
     whose: int
     first: int
     last: int
+
+    @property
+    def is_one(self) -> bool:
+        return self.first == self.last
 
 
 @attrs.define
@@ -138,13 +142,13 @@ def _forget_pages(k: Knowledge, run: Run) -> None:
     keys: list[Key] = [(vm, gfn) for gfn in k.mentioned_pages.within(vm, run.first, run.last)]
     _forget_slots(k, run, keys)
     for table in [k.tables[name] for name in BY_PAGE if name not in ("grants", "lingering", *HELD)]:
-        _open(table, run, keys, Open)
-    _open(k.lingering, run, keys, ())
+        _open(table, run, keys)
+    _open(k.lingering, run, keys)
     for key in keys:
         k.behind.put(key, ())
         k.reached.put(key, ())
         k.cached.get(vm, set()).discard(key[1])
-        if not any(key in k.tables[name] for name in ("grants", *HELD)):
+        if not run.is_one and not any(key in k.tables[name] for name in ("grants", *HELD)):
             k.mentioned_pages.discard(*key)
         k.look(key)
     for key in [key for key in k.late if key[0] == vm and run.first <= key[1] <= run.last]:
@@ -160,15 +164,24 @@ def _forget_contents(k: Knowledge, run: Run) -> None:
         if entry is not None and entry.resident:
             dict.pop(k.tables["memory"], entry.mfn, None)
     for name in HELD:
-        _open(k.tables[name], run, keys, Open)
+        _open(k.tables[name], run, keys)
 
 
-def _open(table: Known, run: Run, keys: Iterable[object], value: object) -> None:
-    """Nothing is known of these from now on, but that it is this."""
+def _open(table: Known, run: Run, keys: Iterable[object]) -> None:
+    """Nothing is known of these from now on. Of a translation that may be cached that means: there is none."""
+    if run.is_one:
+        key: Any = run.first if table.name == "frames" else (run.whose, run.first)
+        if table.name == "lingering":
+            table[key] = ()
+        elif table.name in HELD:
+            table[key] = Contents()
+        else:
+            table.forget(key)
+        return
     for key in keys:
         dict.pop(table, key, None)
         table.opened.discard(key)
-    table.put_range(run.whose, run.first, run.last, value)
+    table.put_range(run.whose, run.first, run.last, () if table.name == "lingering" else Open)
 
 
 def _forget_slots(k: Knowledge, run: Run, keys: Iterable[Key]) -> None:
@@ -184,10 +197,11 @@ def _forget_slots(k: Knowledge, run: Run, keys: Iterable[Key]) -> None:
 
 def _forget_frames(k: Knowledge, run: Run) -> None:
     mfns = k.mentioned_frames.within(0, run.first, run.last)
-    _open(k.tables["frames"], run, mfns, Open)
+    _open(k.tables["frames"], run, mfns)
     for mfn in mfns:
         dict.pop(k.tables["memory"], mfn, None)
-        k.mentioned_frames.discard(0, mfn)
+        if not run.is_one:
+            k.mentioned_frames.discard(0, mfn)
 
 
 def _forget_vm(k: Knowledge, vm: int) -> None:
