@@ -170,7 +170,9 @@ def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
             for gfn in alone:
                 _forgotten(k, (event.vm, gfn), begun)
         for piece in k.lingering.ranges.overlapping(event.vm, first, last):
-            if any(each.since <= begun for each in piece.value):
+            if piece.first == piece.last and (event.vm, piece.first) in k.lingering:
+                k.lingering.put_range(event.vm, piece.first, piece.last, None)  # the page is kept by itself by now
+            elif any(each.since <= begun for each in piece.value):
                 stretch(k, event.vm, max(first, piece.first), min(last, piece.last),
                         lambda gfn: _forgotten_alike(k, (event.vm, gfn), begun))
 
