@@ -80,7 +80,7 @@ def test_what_it_does_wrong_is_mostly_found() -> None:
         told = on_cpus(monitor.events(2500))[1:]
         deviation = judged(shuffled(told, random.Random(1))).deviation
         found += deviation is not None and deviation.clause in DEFECTS[defect]
-    assert found > len(DEFECTS) / 2
+    assert found > len(DEFECTS) * 2 / 3
 
 
 def test_a_load_may_be_reported_before_the_store_that_it_saw() -> None:
@@ -150,7 +150,7 @@ def test_what_still_waits_at_the_end_of_a_conversation_is_told(end: list[Told]) 
 
 def test_a_conversation_says_what_a_race_leaves_undecided() -> None:
     stores = [{"e": "store", "cpu": cpu, "gpa": 8, "value": cpu} for cpu in (1, 2)]
-    answers = conversation([HEADER, *TWO, *SOME, *stores, *SOME, {"e": "load", "cpu": 3, "gpa": 8, "value": 1}, *SOME])
+    answers = conversation([HEADER, *TWO, *SOME, *stores, {"e": "load", "cpu": 3, "gpa": 8, "value": 1}, *SOME])
     assert all(answer["ok"] for answer in answers)
     assert sum("race" in note for answer in answers for note in answer.get("notes", ())) == 1
 

@@ -51,7 +51,8 @@ def known(k: Knowledge, pages: Iterable[Any]) -> dict[str, Any]:
     lingering = {key: [(each.derived, begun.index(each.since), each.protects) for each in of_page]
                  for key, of_page in cached.items()}
     assert {key for key, of_page in k.lingering.items() if of_page} == {(vm, gfn) for vm, gfns in k.cached.items() for gfn in gfns}
-    return {"lingering": lingering, "rings": k.rings, "emulated": k.emulated,
+    return {"lingering": lingering, "rings": k.rings,
+            "emulated": {of: (exited.gfn, exited.write) for of, exited in k.emulated.items()},
             "flushed": {key: [flush._replace(begun=begun.index(flush.begun)) for flush in under_way]
                         for key, under_way in k.flushed.items()}}
 

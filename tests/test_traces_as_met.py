@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from refmodel.oracle.trace.holding import STALE
 from refmodel.oracle.trace.judge import judge_trace
 from tests.commands import refmodel
 
@@ -62,10 +63,17 @@ AS_MET = {
     "sent_with_a_page_in_the_balloon": None, "sent_while_in_the_balloon_and_stored_to_later": (13, "EQV-4"),
     # An exit is served by the map of its CPU; one told after the map of another CPU is no fault.
     "loaded_from_after_the_exit_was_served": (10, "ISO-1"), "emulated_though_it_was_mapped_for_reading": None,
+    "carried_out_though_another_mapped_and_unmapped": None, "carried_out_though_another_mapped_for_reading": None,
+    "carried_out_again_after_another_mapped_and_unmapped": (11, "ISO-1"),
     "exit_told_after_another_mapped": None, "exit_again_for_nothing": (6, "EFF-1"),
     # What is judged late may be of a time before what was judged already.
     "populated_before_it_was_mapped_elsewhere": None,
     "granted_and_raced_for_by_its_owner": None, "granted_and_stored_to_in_order": (9, "EQV-1"),
+    # A race makes nothing undecided but what it is about, and that as long as it lasts.
+    "raced_for_a_range_and_another_page_not_flushed": (19, "ISO-3"), "raced_for_a_range_and_another_page_flushed": None,
+    "another_pages_flush_beside_a_wrong_load": (20, "EQV-1"), "loaded_from_before_the_flush_and_told_after": None,
+    "raced_for_before_and_not_flushed": (23, "ISO-3"), "raced_for_before_and_flushed": None,
+    "told_by_a_load_of_a_later_time": None, "told_by_a_load_of_an_earlier_time": (13, "EQV-1"),
     # After a gap, who borrows a page, and what was in the balloon, is not known.
     "granted_before_the_gap": None, "not_granted_before_the_gap": (7, "EQV-1"),
     "deflated_though_no_inflate_is_known": None, "deflated_after_a_known_inflate": (4, "EQV-1"),
@@ -75,7 +83,18 @@ AS_MET = {
     # Nobody relies on what was sent of a page that went to the balloon; nobody has to tell which frame it gets when it is touched.
     "touchable_in_the_balloon_after_it_was_sent": None, "touchable_and_stored_to_without_a_mark": (11, "EQV-4"),
     "touchable_and_stored_to_by_a_vmm_that_tells_no_frames": None, "touchable_and_as_it_was": (6, "EQV-1"),
-    "promised_and_stored_to_by_a_vmm_that_tells_no_frames": None, "promised_and_mapped_without_a_frame": (4, "ISO-3")}
+    "promised_and_stored_to_by_a_vmm_that_tells_no_frames": None, "promised_and_mapped_without_a_frame": (5, "ISO-3"),
+    "promised_and_mapped_by_a_vmm_that_tells_no_frames": None, "promised_and_mapped_to_anothers_frame": (5, "ISO-1"),
+    "touchable_and_mapped_by_a_vmm_that_tells_no_frames": None, "touchable_and_mapped_with_what_it_held": (8, "EQV-1"),
+    "slot_moved_and_loaded_from": None, "slot_moved_and_zeroes_lost": (5, "EQV-1"),
+    "device_writes_before_the_vm_is_gone": None, "device_writes_after_the_vm_is_gone": (5, "ISO-3"),
+    "device_reads_after_the_page_is_unplugged": (5, "ISO-3"),
+    "slot_read_only_and_stored_to_by_the_monitor": None,
+    "slot_read_only_and_stored_to_by_the_monitor_then_the_guest": (4, "ISO-1"),
+    # A flush may be of too few pages, or of another VM's.
+    "written_back_after_a_flush_too_short": (9, "EQV-1"), "written_back_after_a_flush_of_another_vm": (9, "EQV-1"),
+    "written_back_after_a_flush_long_enough": None, "ballooned_after_a_flush_too_short": (9, "ISO-3"),
+    "ballooned_after_a_flush_of_another_vm": (9, "ISO-3"), "ballooned_after_a_flush_long_enough": None}
 """Where each deviates, and from what."""
 
 
@@ -83,6 +102,15 @@ AS_MET = {
 def test_traces_as_they_were_met(name: str) -> None:
     found = judge_trace(str(DATA / f"{name}.jsonl")).deviation
     assert (found and (found.line, found.clause)) == AS_MET[name]
+
+
+@pytest.mark.parametrize("event", ["written_back", "ballooned"])
+@pytest.mark.parametrize("flush, words", [
+    ("too_short", "one of gfn 0x0 to 0x3 (mmu.c:120) leaves gfn 0x4 out"),
+    ("of_another_vm", "one of vm 1 (mmu.c:120) is of no page of vm 0")])
+def test_a_flush_that_was_not_enough_is_named(event: str, flush: str, words: str) -> None:
+    found = judge_trace(str(DATA / f"{event}_after_a_flush_{flush}.jsonl")).deviation
+    assert found is not None and STALE in found.why and words in found.why
 
 
 def test_every_trace_that_is_kept_is_judged() -> None:

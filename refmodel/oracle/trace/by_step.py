@@ -48,7 +48,7 @@ def exited(k: Knowledge, event: e.Exit) -> None:
     if derived is not None and derived.present:  # which CPUs know of it decides
         guest.exit_(k, event)
         return
-    k.emulated[event.vm, event.cpu] = key[1], event.write
+    exits.exited(k, event)
     taken(k, key, (e.Exit, event.write, event.fetch), guest.exit_, event)
 
 
@@ -88,6 +88,7 @@ def deflated(k: Knowledge, event: e.Deflate) -> None:
 def populated(k: Knowledge, event: e.Populate) -> None:
     """Judge a page that a VM is given."""
     k.page(event.vm, event.gfn)
+    k.is_populated(event.vm)
     taken(k, (event.vm, event.gfn), e.Populate, memory.populate, event, (event.mfn,))
 
 

@@ -11,7 +11,7 @@ from refmodel.laws import accounting, isolation, memory
 from refmodel.mmu.contract import Derived
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Frame, Use
-from refmodel.monitor.p2m import P2mEntry
+from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.knowledge import CALM, About, Knowledge, Lingering, deviates
 from refmodel.oracle.trace.tables import Key
@@ -77,6 +77,16 @@ def vacate(k: Knowledge, key: Key) -> None:
         k.state.p2m[key] = P2mEntry()
     elif entry is not None:
         k.state.vacate(*key)
+
+
+def given_untold(k: Knowledge, key: Key, stored_to: bool = False) -> None:
+    """A page that was promised may have a frame by now, where nobody tells which frames the VM's pages are given. One that is
+    stored to has one, where nobody tells translations."""
+    entry = k.backing(key)
+    if entry is not None and entry.backing == Backing.PROMISED and (
+            key[0] not in k.populating or (stored_to and key[0] not in k.mapping)):
+        with k.judging(about(k, key)):
+            k.tables["p2m"].forget(key)
 
 
 def lose_sight(k: Knowledge, key: Key) -> None:

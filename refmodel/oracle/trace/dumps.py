@@ -9,7 +9,7 @@ from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import reported
-from refmodel.oracle.trace.changes import MANY, about, own
+from refmodel.oracle.trace.changes import MANY, about, given_untold, own
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.knowledge import About, Knowledge, Lingering
 
@@ -29,6 +29,7 @@ def entry_(k: Knowledge, event: e.Entry) -> None:
 
 def backed(k: Knowledge, event: e.Backed) -> None:
     key = event.vm, event.gfn
+    given_untold(k, key)
     entry, frame, this = k.backing(key), k.state.frames.find(event.mfn), about(k, key, frames=(event.mfn,))
     if entry is not None:
         agree(k, this, entry.resident and entry.mfn == event.mfn, f"vm {event.vm}, gfn {event.gfn:#x} is {_where(entry)}")

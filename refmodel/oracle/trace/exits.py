@@ -7,11 +7,37 @@ cached translation with fewer rights.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 from refmodel.oracle.trace.events import Exit, Map
-from refmodel.oracle.trace.knowledge import Knowledge
+
+if TYPE_CHECKING:
+    from refmodel.oracle.trace.knowledge import Knowledge
 
 MOST_RANGES = 256
 """Ranges that are remembered to have been mapped. Of what was mapped before, any page may be."""
+
+
+class Mapped(NamedTuple):
+    """A page was mapped: by which of the maps, whether writable, and the CPUs that know of it: it was theirs, or they have exited
+    there since."""
+
+    number: int
+    writable: bool
+    known_to: set[int]
+
+
+class Exited(NamedTuple):
+    """An access exited, which the monitor may carry out: the page, whether it was a store, and the last map before it."""
+
+    gfn: int
+    write: bool
+    maps: int
+
+
+def exited(k: Knowledge, event: Exit) -> None:
+    """An access has exited. Whoever handles the exit may carry it out."""
+    k.emulated[event.vm, event.cpu] = Exited(event.gpa >> 12, event.write, k.maps)
 
 
 def mapped(k: Knowledge, event: Map) -> None:
@@ -20,29 +46,45 @@ def mapped(k: Knowledge, event: Map) -> None:
     pages = event.pages or (1 if event.bits is None else 4 * len(event.bits))
     k.maps += 1
     if pages == 1:
-        k.mapped_by[vm, first] = k.maps, {cpu}
+        k.mapped_by[vm, first] = Mapped(k.maps, event.writable, {cpu})
     else:
         k.ranges_mapped.pop((vm, first, pages), None)  # the last comes last
-        k.ranges_mapped[vm, first, pages] = k.maps
+        k.ranges_mapped[vm, first, pages] = k.maps, event.writable and event.bits is None
         if len(k.ranges_mapped) > MOST_RANGES:
-            k.range_forgotten = k.ranges_mapped.pop(next(iter(k.ranges_mapped)))
-    if event.bits is None and (exited := k.emulated.get((vm, cpu))) is not None:
-        gfn, write = exited
+            k.range_forgotten, _ = k.ranges_mapped.pop(next(iter(k.ranges_mapped)))
+    if event.bits is None and (exit_ := k.emulated.get((vm, cpu))) is not None:
+        gfn, write, _ = exit_
         if first <= gfn < first + pages and (event.writable or not write):
             del k.emulated[vm, cpu]
-            k.mapped_by[vm, gfn] = k.maps, {cpu}
+            k.mapped_by[vm, gfn] = Mapped(k.maps, event.writable, {cpu})
+
+
+def _last(k: Knowledge, vm: int, gfn: int) -> Mapped:
+    """The last map of a page. Of one that is not remembered it is not known whether it was writable."""
+    last = k.mapped_by.get((vm, gfn)) or Mapped(0, False, set())
+    among_others = max((how for (of, first, pages), how in k.ranges_mapped.items() if of == vm and first <= gfn < first + pages),
+                       default=(k.range_forgotten, False))
+    return last if among_others[0] <= last.number else Mapped(*among_others, set())
 
 
 def may_be_late(k: Knowledge, event: Exit) -> bool:
     """Whether a page was mapped since this CPU exited there, and not by it. Now it has exited there."""
-    key = vm, gfn = event.vm, event.gpa >> 12
-    last, know = k.mapped_by.get(key, (0, set[int]()))
-    among_others = max((when for (of, first, pages), when in k.ranges_mapped.items() if of == vm and first <= gfn < first + pages),
-                       default=k.range_forgotten)
-    if among_others > last:
-        last, know = among_others, set()
-    if not last or event.cpu in know:
+    vm, gfn = event.vm, event.gpa >> 12
+    last = _last(k, vm, gfn)
+    if not last.number or event.cpu in last.known_to:
         return False
-    know.add(event.cpu)
-    k.mapped_by[key] = last, know
+    last.known_to.add(event.cpu)
+    k.mapped_by[vm, gfn] = last
+    return True
+
+
+def excuses(k: Knowledge, vm: int, cpu: int, gfn: int, write: bool) -> bool:
+    """Whether an access may be one that exited, and that the monitor carried out. What it writes it may have read before. Once
+    another CPU has mapped the page, the next access is the last that may be it."""
+    exit_ = k.emulated.get((vm, cpu))
+    if exit_ is None or exit_.gfn != gfn or (write and not exit_.write):
+        return False
+    last = _last(k, vm, gfn)
+    if last.number > exit_.maps and (last.writable or not exit_.write):
+        del k.emulated[vm, cpu]
     return True

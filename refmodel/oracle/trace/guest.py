@@ -9,9 +9,8 @@ from refmodel.language import NOTHING, Law
 from refmodel.laws import contract, equivalence, isolation
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
-from refmodel.monitor.p2m import Backing
 from refmodel.oracle.trace import exits, reported
-from refmodel.oracle.trace.changes import about, hold, noticed
+from refmodel.oracle.trace.changes import about, given_untold, hold, noticed
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Cell, DmaRead, DmaWrite, Exit, Hole, Load, Mmio, Store
@@ -64,8 +63,9 @@ def about_page(law: Law, key: Key, why: str, expected: Sequence[str] = ()) -> De
 def store(k: Knowledge, event: Store) -> None:
     """A store to a page that is watched, or not known yet, or of something else than a word."""
     for key, offset, bits, mask in pieces(event.vm, event.gpa, event.value, event.size):
-        reported.within_its_slot(k, key)
-        if event.by == "monitor":
+        if event.by == "guest":
+            reported.within_its_slot(k, key)
+        else:
             _copy_is_good_no_more(k, reached(k, *key))
         write(k, event.vm, key, offset, bits, mask)
         if event.by == "guest":
@@ -156,7 +156,7 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
         mask = 0
     if k.marks_late and k.state.sent.find(key) in (Sent.PROTECTED, Sent.THERE):
         k.late.add(key)
-    _backed_untold(k, key)
+    given_untold(k, key, stored_to=True)
     if page.plain or _is_its_own(k, key, page):
         page.put(offset, bits, mask)
         return
@@ -169,14 +169,6 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
             frame = k.state.frames.find(entry.mfn)
             k.state.memory[entry.mfn] = after if frame is not None and frame.use == Use.PRIVATE else changed(
                 k.state.memory[entry.mfn], offset, bits, mask)
-
-
-def _backed_untold(k: Knowledge, key: Key) -> None:
-    """A page that was promised has a frame by now, of a VM of which no translations are told: whoever maps it does not tell."""
-    entry = k.backing(key)
-    if entry is not None and entry.backing == Backing.PROMISED and key[0] not in k.mapping:
-        with k.judging(about(k, key)):
-            k.tables["p2m"].forget(key)
 
 
 def _is_its_own(k: Knowledge, key: Key, page: Contents) -> bool:
@@ -208,9 +200,9 @@ def mmio(k: Knowledge, event: Mmio) -> None:
 
 
 def exit_(k: Knowledge, event: Exit) -> None:
-    """An access exited. Whoever handles the exit may carry it out."""
+    """An access exited."""
     key = event.vm, event.gpa >> 12
-    k.emulated[event.vm, event.cpu] = key[1], event.write
+    exits.exited(k, event)
     with contextlib.suppress(Open):
         fetches = not event.fetch or k.state.executable.find(key)
         if fetches and k.state.gives(*key, event.write) and not k.state.grants[key].present:

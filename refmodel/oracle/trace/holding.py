@@ -10,13 +10,15 @@ from refmodel.language.tables import NOTHING
 from refmodel.mmu.contract import Derived
 from refmodel.oracle.trace.concerned import OUTLINE, changes, looks_at_translations, plan
 from refmodel.oracle.trace.deviations import Deviates
+from refmodel.oracle.trace.flushes import why_not
 from refmodel.oracle.trace.observed import BORROWED, TRANSLATIONS
 from refmodel.oracle.trace.tables import Before, Key, Known, Open, Stretch
 
 if TYPE_CHECKING:
     from refmodel.oracle.trace.knowledge import Knowledge
 
-STALE = "it was taken away, but no flush that began afterwards has ended"
+STALE = "it was taken away, but no flush of it that began afterwards has ended"
+MAY_STILL_WRITE = "a translation that lets write to it may still be cached"
 BY_DEVICES = "the IOMMU lets devices reach it"
 """Which translation of a page breaks a law, where it is not the installed one."""
 
@@ -52,7 +54,7 @@ def broken(k: Knowledge, about: About) -> Deviates | None:
                 answers.among = k.pages_of(names[0]) if sort == "frame" else None
             try:
                 if not (call(state, before, actor, *names) if of_step else call(state, *names)):
-                    return deviates(law, names)
+                    return deviates(law, names, _cached_writes(k, names) if sort == "page" else "")
             except Open:
                 continue
     if looks_at_translations(changed):
@@ -96,10 +98,24 @@ def _translations_broken(k: Knowledge, key: Key) -> Deviates | None:
         return deviates(law, key)
     for each in lingering:
         if (law := _cached_wrong(k, key, each.derived)) is not None:
-            return deviates(law, key, STALE)
+            return deviates(law, key, _stale(k, key, STALE, each.since))
     if dma is not None and (law := _device_wrong(k, key, dma)) is not None:
         return deviates(law, key, BY_DEVICES)
     return None
+
+
+def _stale(k: Knowledge, key: Key, what: str, since: int) -> str:
+    """Why a translation may be cached."""
+    return "; ".join(filter(None, [what, why_not(k.flushes_ended, *key, since)]))
+
+
+def _cached_writes(k: Knowledge, key: Key) -> str:
+    """Whether a page may be written to only because a translation may be cached that was taken away."""
+    entry, installed = k.backing(key), k.tables["derived"].told(key)
+    cached = [each for each in k.lingering[key] if each.derived.writable]
+    if not cached or entry is None or not entry.writable or installed is None or installed.writable:
+        return ""
+    return _stale(k, key, f"{MAY_STILL_WRITE}: {STALE}", cached[-1].since)
 
 
 def _device_wrong(k: Knowledge, key: Key, dma: Derived) -> Law | None:

@@ -14,9 +14,10 @@ import attrs
 
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
-from refmodel.oracle.trace.effects.logging import DirtyRing
-from refmodel.oracle.trace.knowledge import About, Knowledge
-from refmodel.oracle.trace.naming import NONE, Name, Names, are_cached, names_of
+from refmodel.oracle.trace.forgetting import forget
+from refmodel.oracle.trace.knowledge import Knowledge
+from refmodel.oracle.trace.naming import NONE, Names, Raced, are_cached, names_of
+from refmodel.oracle.trace.recent import Recent
 
 MOST_RACED = 1 << 16
 """Names of which it is kept in mind that there was a race. After more of them nothing is relied on that came before."""
@@ -68,10 +69,14 @@ class Interleaving:
         self.k, self.order = k, order
         self.waiting: list[Item] = []
         """Events that were not lawful yet, and those of their CPUs after them."""
-        self.recent: deque[Item] = deque()
+        self.recent = Recent[Item]()
         """Events that were judged, and may have happened after some that are still to come."""
-        self.raced: set[Name] = set()
-        """What there was a race about, with whatever has to do with it since."""
+        self.races: deque[tuple[Item, Raced]] = deque()
+        """What there is a race about, or was made of that, each with its later event."""
+        self.distrusted = Raced()
+        """What there was a race about that cannot be forgotten by itself."""
+        self.raced = Raced()
+        """All of these."""
         self.reordered = self.undecided = 0
 
     def add(self, item: Item) -> Item | None:
@@ -112,11 +117,14 @@ class Interleaving:
 
     def _note(self, item: Item) -> None:
         """An event has happened: what it and another write is not known for certain if they race, nor what is made of that."""
-        for other in self.recent:
-            if other.event.cpu != item.event.cpu:
-                self.raced |= item.names.unsure(other.names)
-        if item.names.writes and item.names.are_among(self.raced):
-            self.raced |= item.names.writes
+        others = [other for other in self.recent.related(item.names) if other.event.cpu != item.event.cpu]
+        about = Raced.of(item.names.unsure(other.names) for other in others)
+        if about:
+            self.raced.add(about)
+        about.add(Raced(self.raced.made_of(item.names)))
+        if about:
+            self.races.append((item, about))
+            self.raced.add(about)
         self.recent.append(item)
         if len(self.raced) > MOST_RACED:
             self._lose()
@@ -124,18 +132,34 @@ class Interleaving:
     def _forget_old(self, item: Item) -> None:
         """What happened before all that is still to come races with nothing more."""
         oldest = self.waiting[0] if self.waiting else item
-        while self.recent and self.order.apart(self.recent[0], oldest):
+        while self.recent.items and self.order.apart(self.recent.items[0], oldest):
             self.recent.popleft()
+        over = list[Raced]()
+        while self.races and self.order.apart(self.races[0][0], oldest):
+            over.append(self.races.popleft()[1])
+        if over:
+            self._are_over(over)
+
+    def _are_over(self, over: list[Raced]) -> None:
+        """These races have ended. What came of them is not known, so it is forgotten."""
+        ended = Raced.of(over)
+        if not forget(self.k, ended.as_names()):
+            self.distrusted.add(ended)
+        self.raced = Raced.of([self.distrusted, *(about for _, about in self.races)])
 
     def forget(self) -> None:
         """Nothing is known any more, so nothing is wrong of what is known."""
         self.recent.clear()
-        self.raced.clear()
+        self._trust()
+
+    def _trust(self) -> None:
+        self.races.clear()
+        self.distrusted, self.raced = Raced(), Raced()
 
     def _lose(self) -> None:
         """Nothing is known any more. What waits may still have happened before events that were judged already."""
         self.k.lose()
-        self.raced.clear()
+        self._trust()
 
     def _try_waiting(self) -> None:
         """Something has happened: perhaps what waits is lawful now."""
@@ -158,8 +182,7 @@ class Interleaving:
             return None
         for other in self.waiting:
             other.names = names_of(self.k, other.event)
-        races = any(other.event.cpu != item.event.cpu and item.names.race(other.names) for other in [*self.recent, *self.waiting])
-        if not races and not item.names.are_among(self.raced):
+        if not self._may_be_of_another_order(item):
             return item
         self.undecided += 1
         self._rely_on_nothing(item.names)
@@ -171,25 +194,14 @@ class Interleaving:
         self._try_waiting()
         return None
 
+    def _may_be_of_another_order(self, item: Item) -> bool:
+        """Whether an event that is not lawful may have been so before others of other CPUs, or after some that wait."""
+        about_ring = isinstance(item.why, Deviates) and any(sort == "ring" for sort, _ in item.why.names)
+        names = item.names.of_rings() if about_ring else item.names
+        others = [other for other in (*self.recent, *self.waiting) if other.event.cpu != item.event.cpu]
+        return self.raced.has(names) or any(names.depends_on(other.names) for other in others)
+
     def _rely_on_nothing(self, names: Names) -> None:
         """Nothing is relied on any more that is known of these."""
-        k, own = self.k, names.reads | names.writes
-        if names.spans or any(name[0] == "vm" for name in names.writes):
+        if not forget(self.k, names):
             self._lose()
-            return
-        pages = {(name[1], name[2]) for name in own if name[0] == "page"}
-        frames = {name[1] for name in own if name[0] == "frame"}
-        k.journal.clear()
-        about = About(frozenset(pages), frozenset(frames))
-        for key in sorted(about.pages):
-            k.open_contents(key)
-            k.lingering[key] = ()
-        k.open(about)
-        for mfn in about.frames:
-            k.tables["memory"].forget(mfn)
-        for name in own:
-            if name[0] == "ring":
-                k.rings[name[1], name[2]] = DirtyRing()
-        k.related()
-        k.alike.clear()
-        self.raced -= own

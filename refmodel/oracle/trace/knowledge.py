@@ -8,6 +8,7 @@ kept. So nothing that is lawful is ever rejected, and something unlawful may be 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -21,7 +22,8 @@ from refmodel.oracle.trace.concerned import OUTLINE
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Event
-from refmodel.oracle.trace.flushes import Flush
+from refmodel.oracle.trace.exits import Exited, Mapped
+from refmodel.oracle.trace.flushes import MOST_ENDED, Ended, Flush
 from refmodel.oracle.trace.holding import About, broken, deviates, holds
 from refmodel.oracle.trace.ranges import Mentioned
 from refmodel.oracle.trace.tables import Counting, Key, Known, Open, Pages, Relation, Stretch
@@ -124,23 +126,30 @@ class Knowledge:
         """The VMs of which translations are reported."""
         self.dma_mapping: set[int] = set()
         """The VMs of which the IOMMU's translations are reported."""
-        self.emulated: dict[tuple[int, int], tuple[int, bool]] = {}
-        """By VM and CPU: the page of the last access that exited, and whether it was a store. The monitor may carry it out."""
+        self.emulated: dict[tuple[int, int], Exited] = {}
+        """By VM and CPU: the last access that exited. The monitor may carry it out."""
         self.maps = 0
         """How many translations, or leaves of several, were installed."""
-        self.mapped_by: dict[Key, tuple[int, set[int]]] = {}
-        """By page: which of these it was that mapped it last, the CPU that did, and those that have exited there since."""
-        self.ranges_mapped: dict[tuple[int, int, int], int] = {}
-        """By VM, first page and number of pages: the last that mapped these together, the last few ranges only."""
+        self.mapped_by: dict[Key, Mapped] = {}
+        """By page: which of these it was that mapped it last."""
+        self.ranges_mapped: dict[tuple[int, int, int], tuple[int, bool]] = {}
+        """By VM, first page and number of pages: the last that mapped these together, the last few ranges only, and whether it
+        let write to them."""
         self.range_forgotten = 0
         """The last of these that mapped a range that is not remembered; 0 if there is none."""
         self.time = 0
         self.flushed: dict[tuple[int, int | None], tuple[Flush, ...]] = {}
         """By VM and first page, or None for all: the flushes under way, in the order in which they began."""
+        self.flushes_ended: deque[Ended] = deque(maxlen=MOST_ENDED)
+        """The last that have ended, of whichever VM."""
         self.rings: dict[tuple[int, int], Any] = {}
         """By VM and number: its dirty rings."""
         self.memory_slots: dict[tuple[int, int], tuple[int, int, bool]] = {}
         """By VM and number: a slot's first page, how many it has, and whether guests may only read them."""
+        self.populating: set[int] = set()
+        """VMs of which it is told which frames pages are given."""
+        self.obscure: set[int] = set()
+        """VMs of which it is not known any more what slots they have."""
         self.touchable: set[int] = set()
         """VMs that may still touch what they gave to their balloon."""
         self.late: set[Key] = set()
@@ -193,6 +202,12 @@ class Knowledge:
             if self.tables["frames"].store_from_piece(entry.mfn):
                 self.mentioned_frames.add(0, entry.mfn)
         self.reached.put(key, dict.fromkeys(derived.mfn for derived in self.translations(key)))
+
+    def is_populated(self, vm: int) -> None:
+        """From now on a VM's pages have only the frames that they are told to be given."""
+        if vm not in self.populating:
+            self.populating.add(vm)
+            self.alike.clear()
 
     def is_read_only(self, key: Key) -> bool:
         """Whether a page lies in a slot that guests may only read."""

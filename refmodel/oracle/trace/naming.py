@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
+
+import attrs
 
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import guest
+from refmodel.oracle.trace.contents import FULL, WORD, Contents
 from refmodel.oracle.trace.knowledge import Knowledge
 
 Name: TypeAlias = tuple[Any, ...]
-"""A page (``("page", vm, gfn)``), ``("frame", mfn)``, ``("word", vm, address / 8)``, ``("ring", vm, ring)``; of all of a VM,
-``("flush", vm)``, ``("lingers", vm)`` (what a flush forgets) and ``("vm", vm)``; ``("content", vm, gfn)``, what a page holds."""
+"""``("frame", mfn)``; ``("ring", vm, ring, part)``.
+Of a page, ``("page", vm, gfn)``: what it is and where; ``("content", vm, gfn)`` and ``("word", vm, address / 8)``: what it holds;
+``("cached", vm, gfn)``: its translations that a flush forgets.
+Of a VM, ``("vm", vm)``: all of it; ``("lingers", vm)``: what a flush will forget; ``("flushes", vm)``: flushes under way."""
 Span: TypeAlias = tuple[Name, int, int]
 """Names that follow each other: what comes before the number, and the first and last number."""
 MANY = 64
@@ -21,7 +26,11 @@ READS = (e.Load, e.DmaRead, e.Hole, e.Mmio, e.Exit, e.Entry, e.Backed, e.FrameIs
 TRANSLATIONS = (e.Map, e.Unmap, e.Protect, e.Unprotect, e.Track, e.Untrack, e.Split, e.DmaMap, e.DmaUnmap, e.Mark, e.TakeMark,
                 e.RingPush, e.RingHarvest, e.RingReset, e.RingFull)
 """Events that leave alone what pages hold."""
-OF_VM = (e.Linear, e.Registers, e.Invlpg, e.Invpcid, e.SlotMove, e.SlotDelete, e.VmDestroyed, e.Resume, e.Cancelled, e.Balloon)
+RINGS: dict[type[e.Event], tuple[tuple[str, ...], tuple[str, ...]]] = {
+    e.RingPush: (("reset",), ("pushed",)), e.RingHarvest: (("pushed",), ("harvested",)), e.RingReset: (("harvested",), ("reset",)),
+    e.RingFull: (("pushed", "reset"), ())}
+"""What an event looks at of a ring, and what it changes."""
+OF_VM = (e.Linear, e.Registers, e.Invlpg, e.Invpcid, e.SlotMove, e.SlotDelete, e.VmDestroyed, e.Resume, e.Cancelled)
 """Events that are taken to be about a whole VM."""
 
 
@@ -32,40 +41,124 @@ class Names(NamedTuple):
     writes: frozenset[Name]
     spans: tuple[Span, ...] = ()
     """What it changes besides."""
+    looks: tuple[Span, ...] = ()
+    """What it looks at besides."""
+    tells: frozenset[Name] = frozenset()
+    """What is not known before it, and is after it: it may be so of a later time."""
 
-    def race(self, other: Names) -> bool:
-        """Whether it matters in which order the two happened."""
-        return bool(not self.writes.isdisjoint(other.writes) or not self.writes.isdisjoint(other.reads)
-                    or not self.reads.isdisjoint(other.writes) or self.within(other) or other.within(self)
-                    or any(one[0] == two[0] and one[1] <= two[2] and two[1] <= one[2] for one in self.spans for two in other.spans))
+    def depends_on(self, other: Names) -> bool:
+        """Whether what this event finds may be another thing before the other than after it."""
+        mine = (*self.spans, *self.looks)
+        changed = other.writes | other.tells if other.tells else other.writes
+        return bool(not self.writes.isdisjoint(changed) or not self.reads.isdisjoint(changed)
+                    or self.within(other) or (mine and any(_are_within(mine, name) for name in other.writes))
+                    or any(True for _ in _in_both(mine, other.spans)))
+
+    def of_rings(self) -> Names:
+        """What it looks at and changes of dirty rings."""
+        reads, writes = (frozenset(name for name in names if name[0] == "ring") for names in (self.reads, self.writes))
+        return Names(reads, writes)
 
     def within(self, other: Names) -> set[Name]:
         """What this names that the other names in a span."""
         return {name for before, first, last in other.spans for name in self.reads | self.writes
                 if name[:-1] == before and first <= name[-1] <= last}
 
-    def unsure(self, other: Names) -> set[Name]:
+    @property
+    def observes(self) -> bool:
+        """Whether it changes nothing but words of memory."""
+        return not self.spans and all(name[0] == "word" for name in self.writes)
+
+    def unsure(self, other: Names) -> Raced:
         """What is not known for certain after both, since their order matters for what they leave."""
-        if self.spans and other.spans and self.race(other):
-            return {("vm", before[1]) for before, _, _ in (*self.spans, *other.spans) if before[0] == "page"}
+        if self.observes or other.observes:
+            return Raced(self._seen(other) | other._seen(self))
         within = self.within(other) | other.within(self)
-        written = self.writes & other.writes
         looked_at = (self.reads & other.writes) | (self.writes & other.reads)
-        unsure = {*self.writes, *other.writes, *within}
-        if within or any(name[0] != "ring" for name in written) or any(name[0] in ("vm", "word", "content") for name in looked_at):
-            unsure |= {name for name in looked_at if name[0] == "word"}
+        if within or any(name[0] != "ring" for name in self.writes & other.writes) or any(name[0] == "vm" for name in looked_at):
+            unsure = {*self.writes, *other.writes, *within}
         elif any(name[0] == "lingers" for name in looked_at):
-            unsure = {name for name in unsure if name[0] != "word"}
+            unsure = {*self.writes, *other.writes}
         else:  # one looked whether it was allowed, and neither leaves anything else
-            unsure = set()
-        return {name for name in unsure if name[0] not in ("flush", "lingers", "ring")}
+            return Raced()
+        return Raced(lasting(unsure), {span for span in _in_both(self.spans, other.spans) if span[0][0] not in PASSING})
 
-    def are_among(self, unsure: set[Name]) -> bool:
-        """Whether any of these is not known for certain. (What a VM's events read of the VM is whether all of it is.)"""
-        return (not unsure.isdisjoint(self.reads) or not unsure.isdisjoint(self.writes)
-                or any(name[:-1] == before and first <= name[-1] <= last for before, first, last in self.spans for name in unsure))
+    def _seen(self, other: Names) -> set[Name]:
+        """What memory holds that this has seen or changed, if the other may have changed it."""
+        held = {name for name in self.reads | self.writes if name[0] in ("word", "content")}
+        return held if any(name[0] == "vm" for name in other.writes) else (
+            held & other.writes) | {name for name in held if _are_within(other.spans, name)}
 
 
+PASSING = ("cached", "flushes", "lingers", "ring")
+"""Names of which nothing is kept that may be wrong after a race."""
+
+
+def lasting(names: Iterable[Name]) -> set[Name]:
+    """Those of which something is kept that may be wrong after a race."""
+    return {name for name in names if name[0] not in PASSING}
+
+
+def _in_both(some: Iterable[Span], others: Iterable[Span]) -> Iterator[Span]:
+    """What is in spans of the one kind and of the other."""
+    for before, first, last in some:
+        for other, start, end in others:
+            if before == other and first <= end and start <= last:
+                yield before, max(first, start), min(last, end)
+
+
+@attrs.define
+class Raced:
+    """What there was a race about: names, and spans of them."""
+
+    names: set[Name] = attrs.field(factory=set)
+    spans: set[Span] = attrs.field(factory=set)
+
+    @classmethod
+    def of(cls, parts: Iterable[Raced]) -> Raced:
+        """All that is in any of these."""
+        found = cls()
+        for each in parts:
+            found.add(each)
+        return found
+
+    def has(self, own: Names) -> bool:
+        """Whether any of this is what an event looks at or changes. (What a VM's events read of the VM is whether all of it is.)"""
+        spans = (*own.spans, *own.looks)
+        return (not self.names.isdisjoint(own.reads) or not self.names.isdisjoint(own.writes)
+                or (bool(spans) and any(_are_within(spans, name) for name in self.names))
+                or (bool(self.spans) and (any(True for _ in _in_both(spans, self.spans))
+                                          or any(_are_within(self.spans, name) for name in own.reads | own.writes))))
+
+    def made_of(self, own: Names) -> set[Name]:
+        """What an event makes of this. Of what a page holds that is not known for certain, it makes only what pages hold."""
+        if not own.writes or not self.has(own):
+            return set()
+        held = Raced({name for name in self.names if name[0] not in ("word", "content")}, self.spans)
+        made = lasting(own.writes)
+        return made if held.has(own) else {name for name in made if name[0] == "content"}
+
+    def add(self, other: Raced) -> None:
+        self.names |= other.names
+        self.spans |= other.spans
+
+    def as_names(self) -> Names:
+        return Names(frozenset(), frozenset(self.names), tuple(self.spans))
+
+    def __len__(self) -> int:
+        return len(self.names) + len(self.spans)
+
+
+OF_PAGES = ("page", "word", "content")
+"""Names of what belongs to a VM's pages."""
+
+
+def _are_within(spans: Iterable[Span], name: Name) -> bool:
+    """Whether spans of pages and frames have this name."""
+    return any(name[:-1] == before and first <= name[-1] <= last for before, first, last in spans)
+
+
+NOTHING = frozenset[Name]()
 NONE = Names(frozenset(), frozenset())
 
 
@@ -82,17 +175,57 @@ def names_of(k: Knowledge, event: e.Event) -> Names:
     for mfn in frames:
         pages |= k.pages_of(mfn)
     near = frozenset[Name]({("page", *key) for key in pages} | {("frame", mfn) for mfn in frames})
-    vms = frozenset[Name]({(kind, vm) for vm in {event.vm, *(vm for vm, _ in pages)} for kind in ("vm", "flush")})
-    if isinstance(event, e.FlushBegin | e.FlushEnd):
-        return Names(frozenset({("vm", event.vm)}), frozenset({("flush", event.vm), ("lingers", event.vm)}))
+    vms = frozenset[Name]({("vm", vm) for vm in {event.vm, *(vm for vm, _ in pages)}})
+    if isinstance(event, e.FlushBegin):
+        return Names(vms, frozenset({("flushes", event.vm), ("lingers", event.vm)}))
+    if isinstance(event, e.FlushEnd):
+        gfns, spans = _cached(k, event)
+        return Names(vms, frozenset({("flushes", event.vm), *(("cached", event.vm, gfn) for gfn in gfns)}), spans)
+    vms |= {("cached", *key) for key in pages}
     words = frozenset(name for name in own if name[0] == "word")
     content = frozenset[Name](("content", *key) for key in pages)
     if isinstance(event, e.Store):
         return Names(near | vms | content, words)
+    if isinstance(event, e.DmaWrite):
+        return Names(near | vms, content)
+    if isinstance(event, e.Balloon):
+        return Names(vms, frozenset(), looks=((("page", event.vm), 0, e.LAST_GFN),))
     if isinstance(event, READS):
-        return Names(near | words | vms | content, frozenset())
+        return Names(near | words | vms | content, frozenset(), tells=_told(k, event, near, content, words))
     changed = frozenset[Name]() if isinstance(event, TRANSLATIONS) else content
-    return Names(vms, near | frozenset(own) | changed, tuple(_spans(event)))
+    rings = frozenset[Name](("ring", event.vm, event.ring, part) for part in RINGS[type(event)][0]) if isinstance(
+        event, e.RingPush | e.RingHarvest | e.RingReset | e.RingFull) else frozenset[Name]()
+    looks = tuple(((kind, event.vm), 0, 1 << 64) for kind in OF_PAGES) if isinstance(event, OF_VM) else ()
+    spans = tuple(_spans(event))
+    if not isinstance(event, TRANSLATIONS):
+        spans += tuple((("content", *before[1:]), first, last) for before, first, last in spans if before[0] == "page")
+    return Names(vms | rings, near | frozenset(own) | changed, spans, looks)
+
+
+def _told(k: Knowledge, event: e.Event, near: frozenset[Name], content: frozenset[Name],
+          words: frozenset[Name]) -> frozenset[Name]:
+    """What an event that changes nothing may tell."""
+    if isinstance(event, e.Load):
+        return frozenset(word for word in words if not _is_known(k, guest.reached(k, event.vm, word[2] >> 9), word[2] & 0x1FF))
+    if isinstance(event, e.Entry | e.Backed | e.FrameIs):
+        return near
+    return content if isinstance(event, e.DmaRead | e.Cell) else NOTHING
+
+
+def _is_known(k: Knowledge, key: tuple[int, int], word: int) -> bool:
+    page: Contents = k.pages.get(key) or k.pages[key]
+    return page.bits(word * WORD)[1] == FULL
+
+
+def _cached(k: Knowledge, event: e.FlushEnd) -> tuple[list[int], tuple[Span, ...]]:
+    """The pages whose cached translations a flush may forget: some by themselves, and spans of them."""
+    assert k.lingering.ranges is not None
+    alone = list(k.cached.get(event.vm, ()))
+    whose = "cached", event.vm
+    spans = [(whose, piece.first, piece.last) for piece in k.lingering.ranges.pieces.get(event.vm, ()) if piece.value]
+    if len(alone) > MANY:
+        return [], ((whose, min(alone), max(alone)), *spans)
+    return alone, tuple(spans)
 
 
 def are_cached(k: Knowledge, names: Names) -> bool:
@@ -139,7 +272,7 @@ def _also(k: Knowledge, event: e.Event) -> Iterator[Name]:
     elif isinstance(event, e.Alias):
         yield "page", event.vm, event.of_gfn
     elif isinstance(event, e.RingPush | e.RingHarvest | e.RingReset | e.RingFull):
-        yield "ring", event.vm, event.ring
+        yield from (("ring", event.vm, event.ring, part) for part in RINGS[type(event)][1])
         if isinstance(event, e.RingPush):
             yield "page", event.vm, event.gfn
         elif isinstance(event, e.RingHarvest | e.RingReset) and (ring := k.rings.get((event.vm, event.ring))) is not None:

@@ -171,6 +171,8 @@ class Mentioned:
 
     def within(self, whose: int, first: int, last: int) -> set[int]:
         """Those from the first to the last."""
+        if first == last:
+            return {first} if first in self.regions.get((whose, first >> SMALL), ()) else set()
         low, high = first >> SMALL, last >> SMALL
         if high - low > len(self.regions):
             regions = [region for (of, at), region in self.regions.items() if of == whose and low <= at <= high]

@@ -7,6 +7,7 @@ was. A VMM may report what it unmaps and leave it to the kernel to map.
 from __future__ import annotations
 
 from refmodel.language import Law
+from refmodel.oracle.trace import exits
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.trace.events import Entry
 from refmodel.oracle.trace.holding import About, deviates, holds, with_translation
@@ -23,9 +24,8 @@ def translating(k: Knowledge, key: Key) -> Known:
 
 def access(k: Knowledge, cpu: int, key: Key, write: bool) -> None:
     """An access by a processor has completed. Raises ``Deviates``."""
-    exited = k.emulated.get((key[0], cpu))
-    if exited is not None and exited[0] == key[1] and (exited[1] or not write):
-        return  # it exited, and the monitor carried it out; what it writes it may have read before
+    if k.emulated and exits.excuses(k, key[0], cpu, key[1], write):
+        return
     found = _wrong(k, accesses_go_by_reported_translations, key, (write,), cached=True)
     if found is not None:
         k.unless_silent(found, About(frozenset({key})))
@@ -58,6 +58,7 @@ def _wrong(k: Knowledge, law: Law, key: Key, arguments: tuple[int, ...], cached:
 
 SLOTS = ("ISO-1", "slots_limit_rights", "Nobody writes to memory of a slot that guests may only read.")
 DEVICES = ("ISO-1", "devices_go_by_the_iommu", "A device reaches a page only as the IOMMU maps it, as far as that is reported.")
+OF_ITS_VM = ("ISO-3", "devices_reach_their_vms_memory", "A device reaches only memory that its VM has.")
 PRIVATE = ("ISO-5", "private_pages_are_their_vms",
            "Neither the monitor, nor a device, nor another VM may write to a page that is private to its VM.")
 
@@ -75,6 +76,11 @@ def device(k: Knowledge, key: Key, write: bool) -> None:
         if dma is not None and not (dma.present and (dma.writable or not write)):
             rights = "a mapping for reading" if dma.present else "no mapping"
             k.unless_silent(Deviates(*DEVICES, [rights], f"vm {key[0]}, gfn {key[1]:#x}"), About(frozenset({key})))
+    grant = k.state.grants.find(key)
+    if k.state.plugged.find(key if grant is None or not grant.present else (grant.vm, grant.gfn)) is False:
+        found = Deviates(*OF_ITS_VM, ["an address where there is memory"], f"vm {key[0]} has no memory at gfn {key[1]:#x}")
+        k.unless_silent(found, About(frozenset({key})))
+        k.tables["plugged"].forget(key)
     if write:
         from_outside(k, key)
 

@@ -7,7 +7,7 @@ known, the event is judged as ever.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from refmodel.oracle.trace.doing import Step, Template, do, may_be_done
 from refmodel.oracle.trace.knowledge import Knowledge
@@ -23,13 +23,18 @@ MOST_PAGES = 1 << 17
 """Pages whose shape is kept in mind."""
 
 
+Where: TypeAlias = tuple[bool, bool, bool]
+"""What steps depend on besides: whether flushes are told, whether all was told from the start, and whether the frames are that the
+VM's pages are given."""
+
+
 class Alike:
     """What has one shape, and the steps that are known of it: by the kind of an event, or how often that was met."""
 
-    __slots__ = ("shape", "steps")
+    __slots__ = ("shape", "steps", "where")
 
-    def __init__(self, shape: Shape | None) -> None:
-        self.shape = shape
+    def __init__(self, shape: Shape | None, where: Where) -> None:
+        self.shape, self.where = shape, where
         self.steps: dict[Hashable, Step | int] = {}
 
 
@@ -46,8 +51,8 @@ class Place:
 
 NEVER = 1 << 60
 """How often an event was met that has no step."""
-SINGULAR = Alike(None)
-_known: dict[tuple[bool, bool, Shape], Alike] = {}
+SINGULAR = Alike(None, (False, False, False))
+_known: dict[tuple[Where, Shape], Alike] = {}
 
 
 def forget_steps() -> None:
@@ -55,13 +60,13 @@ def forget_steps() -> None:
     _known.clear()
 
 
-def _alike(k: Knowledge, shape: Shape) -> Alike:
-    which = k.flushes_told, k.closed, shape
+def _alike(where: Where, shape: Shape) -> Alike:
+    which = where, shape
     found = _known.get(which)
     if found is None:
         if len(_known) >= MOST_SHAPES:
             _known.clear()
-        found = _known[which] = Alike(shape)
+        found = _known[which] = Alike(shape, where)
     return found
 
 
@@ -81,7 +86,7 @@ def place_of(k: Knowledge, key: Key, named: tuple[int, ...] = ()) -> Place:
     else:
         for page in pages:
             k.mentioned_pages.add(*page)
-        place = Place(_alike(k, shape), pages, frames)
+        place = Place(_alike((k.flushes_told, k.closed, key[0] in k.populating), shape), pages, frames)
     if not named and len(pages) == 1:
         if len(k.alike) >= MOST_PAGES:
             k.alike.clear()
@@ -107,7 +112,7 @@ def taken(k: Knowledge, key: Key, kind: Hashable, judge: Callable[[Knowledge, An
             _moves_elsewhere(k, place, step)
             return
         if step.after is None:
-            step.after = _alike(k, step.shape)
+            step.after = _alike(place.alike.where, step.shape)
         place.alike = step.after
         if step.frames is not None:
             place.frames = tuple([place.frames[at] for at in step.frames])
@@ -134,4 +139,4 @@ def _moves_elsewhere(k: Knowledge, place: Place, step: Step) -> None:
             k.alike.pop(page, None)
         return
     frames = place.frames if step.frames is None else [place.frames[at] for at in step.frames]
-    k.alike[place.pages[0]] = Place(_alike(k, step.shape), place.pages, frames)
+    k.alike[place.pages[0]] = Place(_alike(place.alike.where, step.shape), place.pages, frames)

@@ -146,8 +146,9 @@ def _ring(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.Ring
     return found
 
 
-def _lost(k: Knowledge, expected: str, why: str) -> None:
-    found = Deviates(*KEPT, [expected], why)
+def _lost(k: Knowledge, event: e.RingPush | e.RingHarvest | e.RingReset | e.RingFull, expected: str, why: str) -> None:
+    found = Deviates(*KEPT, [expected], f"ring {event.ring}: {why}")
+    found.names = (("vm", event.vm), ("ring", event.ring))
     k.unless_silent(found, About())
 
 
@@ -156,9 +157,9 @@ def ring_push(k: Knowledge, event: e.RingPush) -> None:
     if ring.next is None:
         ring.harvested = ring.reset = event.index
     elif event.index != ring.next:
-        _lost(k, f"index {ring.next}", f"ring {event.ring}: entry {ring.next} comes next")
+        _lost(k, event, f"index {ring.next}", f"entry {ring.next} comes next")
     if len(ring.entries) >= MOST:
-        _lost(k, "ring_reset before", f"ring {event.ring} has {MOST:,} entries that are not reset: one would be overwritten")
+        _lost(k, event, "ring_reset before", f"it has {MOST:,} entries that are not reset: one would be overwritten")
         ring.entries.clear()
     ring.next = event.index + 1
     ring.entries[event.index] = event.gfn
@@ -168,8 +169,8 @@ def ring_push(k: Knowledge, event: e.RingPush) -> None:
 def ring_harvest(k: Knowledge, event: e.RingHarvest) -> None:
     ring = _ring(k, event)
     if ring.next is not None and not ring.harvested <= event.end <= ring.next:
-        there = f"ring {event.ring}: entries {ring.harvested} to {ring.next - 1} are there"
-        _lost(k, f"end from {ring.harvested} to {ring.next}", there)
+        there = f"entries {ring.harvested} to {ring.next - 1} are there"
+        _lost(k, event, f"end from {ring.harvested} to {ring.next}", there)
     with _each(k):
         for index in [index for index in ring.entries if ring.harvested <= index < event.end]:
             _by_step(k, (event.vm, ring.entries[index]), e.TakeMark, take_mark)
@@ -180,8 +181,8 @@ def ring_harvest(k: Knowledge, event: e.RingHarvest) -> None:
 def ring_reset(k: Knowledge, event: e.RingReset) -> None:
     ring = _ring(k, event)
     if ring.next is not None and event.end > ring.harvested:
-        why = f"ring {event.ring}: entries from {ring.harvested} on were not harvested, and their pages are not sent"
-        _lost(k, f"end {ring.harvested}", why)
+        why = f"entries from {ring.harvested} on were not harvested, and their pages are not sent"
+        _lost(k, event, f"end {ring.harvested}", why)
     with _each(k):
         for index in [index for index in ring.entries if index < event.end]:
             _by_step(k, (event.vm, ring.entries[index]), e.Protect, protect)
@@ -197,4 +198,4 @@ def _each(k: Knowledge) -> contextlib.AbstractContextManager[object]:
 def ring_full(k: Knowledge, event: e.RingFull) -> None:
     ring = _ring(k, event)
     if ring.next is not None and ring.next - ring.reset > event.size:
-        _lost(k, f"at most {event.size} entries", f"ring {event.ring} has {ring.next - ring.reset} that are not reset")
+        _lost(k, event, f"at most {event.size} entries", f"it has {ring.next - ring.reset} entries that are not reset")

@@ -11,7 +11,7 @@ from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.swapping import SlotUse
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.ballooned import known_in_balloon
-from refmodel.oracle.trace.changes import MANY, about, let_go, lose_sight, own, rest, take, unwatched, vacate
+from refmodel.oracle.trace.changes import MANY, about, given_untold, let_go, lose_sight, own, rest, take, unwatched, vacate
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
@@ -23,6 +23,8 @@ def share(k: Knowledge, event: e.Share) -> None:
     one, other = (event.vm, event.gfn), (event.with_vm, event.with_gfn)
     if one == other:
         raise Inconsistent("with_gfn", "a page cannot be shared with itself")
+    for key in (one, other):
+        given_untold(k, key)
     with k.judging(about(k, one, other, frames=(event.mfn,))):
         if event.mfn is None:
             _shared_somewhere(k, one, other)
@@ -122,6 +124,7 @@ def balloon(k: Knowledge, event: e.Balloon) -> None:
 
 def write_back(k: Knowledge, event: e.WriteBack) -> None:
     key = event.vm, event.gfn
+    given_untold(k, key)
     with k.judging(about(k, key, slots=(event.slot,))):
         use, entry = k.state.slots.find(event.slot), k.backing(key)
         if use is not None and use.used and (use.vm, use.gfn) != key:

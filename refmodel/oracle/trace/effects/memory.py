@@ -15,6 +15,7 @@ from refmodel.oracle.trace import reported
 from refmodel.oracle.trace.changes import about, hold, let_go, lose_sight, noticed, own, take, unwatched, vacate
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
+from refmodel.oracle.trace.forgetting import forget_vm
 from refmodel.oracle.trace.knowledge import Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted
 from refmodel.oracle.trace.stretches import frames_fit, stretch, together
@@ -59,6 +60,7 @@ def _gone(k: Knowledge, key: Key) -> None:
 def populate(k: Knowledge, event: e.Populate) -> None:
     key = event.vm, event.gfn
     entry = k.backing(key)
+    k.is_populated(event.vm)
     with k.judging(about(k, key, frames=(event.mfn,))):
         take(k, event.mfn)
         if entry is None or entry.backing != Backing.PROMISED:
@@ -246,14 +248,26 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
     gfn, pages, readonly = slot
     _overlaps_no_other(k, event, pages)
     held = {at - gfn: k.page(vm, at).copy() for vm, at in sorted(k.pages) if vm == event.vm and gfn <= at < gfn + pages}
+    zeroes = _zeroes(k, event.vm, gfn, gfn + pages - 1)
     with together(k):
         stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _gone(k, (event.vm, gfn)))
     k.memory_slots[event.vm, event.slot] = event.gfn, pages, readonly
     k.alike.clear()
     _slot_there(k, event.vm, event.gfn, pages, zero=False)
     with together(k):
+        for low, high in zeroes:
+            stretch(k, event.vm, low - gfn + event.gfn, high - gfn + event.gfn,
+                    lambda at: _arrived(k, (event.vm, at), Contents(zeroed=True)))
         for by, contents in held.items():
             _arrived(k, (event.vm, event.gfn + by), contents)
+
+
+def _zeroes(k: Knowledge, vm: int, first: int, last: int) -> list[tuple[int, int]]:
+    """The pages from the first to the last that hold zeroes, as far as that is known of many at once."""
+    ranges = k.pages.ranges
+    assert ranges is not None
+    return [(max(first, piece.first), min(last, piece.last)) for piece in ranges.overlapping(vm, first, last)
+            if piece.value is True]
 
 
 def _arrived(k: Knowledge, key: Key, contents: Contents) -> None:
@@ -264,9 +278,9 @@ def _arrived(k: Knowledge, key: Key, contents: Contents) -> None:
 
 def _slot(k: Knowledge, event: e.SlotDelete | e.SlotMove) -> tuple[int, int, bool] | None:
     found = k.memory_slots.get((event.vm, event.slot))
-    if found is None and k.closed and "slot_add" not in k.silent:
+    if found is None and k.closed and event.vm not in k.obscure and "slot_add" not in k.silent:
         raise Inconsistent("slot", f"no slot {event.slot} of vm {event.vm} was added")
-    if found is None:  # it was added before the trace began, or in a gap: nobody knows which memory is concerned
+    if found is None and not forget_vm(k, event.vm):  # it was added before the trace began, or in a gap: it may be any memory
         k.lose()
     return found
 
@@ -281,7 +295,7 @@ def vm_destroyed(k: Knowledge, event: e.VmDestroyed) -> None:
     for each in kept:
         for key in [key for key in each if key[0] == vm]:
             del each[key]
-    for vms in (k.mapping, k.dma_mapping, k.touchable):
+    for vms in (k.mapping, k.dma_mapping, k.touchable, k.obscure, k.populating):
         vms.discard(vm)
     k.alike.clear()
     k.late = {key for key in k.late if key[0] != vm}

@@ -10,7 +10,7 @@ from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import exits, flushes, guest, reported
-from refmodel.oracle.trace.changes import about, let_write, linger, own, protected
+from refmodel.oracle.trace.changes import about, given_untold, let_write, linger, own, protected
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
 from refmodel.oracle.trace.observed import entries_found_were_reported
@@ -40,6 +40,7 @@ def map_(k: Knowledge, event: e.Map) -> None:
 def _map_page(k: Knowledge, event: e.Map) -> None:
     key, new = (event.vm, event.gfn), Derived(True, event.mfn, event.writable)
     table = reported.translating(k, key)
+    given_untold(k, guest.reached(k, *key))
     with k.judging(about(k, key, frames=(event.mfn,))):
         if event.writable:
             reported.within_its_slot(k, key)
@@ -153,6 +154,7 @@ def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
     (_, begun, first, last), others = flushes.ended(k.flushed.pop((event.vm, event.gfn)), event.cpu)
     if others:
         k.flushed[event.vm, event.gfn] = others
+    k.flushes_ended.append(flushes.Ended(event.vm, first, last, begun, event.at))
     alone = sorted(k.cached.get(event.vm, ()))
     if event.gfn is not None:
         alone = [gfn for gfn in alone if first <= gfn <= last]
@@ -168,7 +170,9 @@ def flush_end(k: Knowledge, event: e.FlushEnd) -> None:
             for gfn in alone:
                 _forgotten(k, (event.vm, gfn), begun)
         for piece in k.lingering.ranges.overlapping(event.vm, first, last):
-            if any(each.since <= begun for each in piece.value):
+            if piece.first == piece.last and (event.vm, piece.first) in k.lingering:
+                k.lingering.put_range(event.vm, piece.first, piece.last, None)  # the page is kept by itself by now
+            elif any(each.since <= begun for each in piece.value):
                 stretch(k, event.vm, max(first, piece.first), min(last, piece.last),
                         lambda gfn: _forgotten_alike(k, (event.vm, gfn), begun))
 
@@ -206,6 +210,7 @@ def dma_map(k: Knowledge, event: e.DmaMap) -> None:
     if event.vm not in k.dma_mapping:
         k.dma_mapping.add(event.vm)
         k.alike.clear()
+    given_untold(k, guest.reached(k, *key))
     with k.judging(about(k, key, frames=(event.mfn,))):
         k.state.dma[key] = new = Derived(True, event.mfn, event.writable)
         if k.backing(key) is None and guest.reached(k, *key) == key:
