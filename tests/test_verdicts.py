@@ -87,6 +87,16 @@ def test_only_proof_and_complete_exploration_say_that_every_law_holds() -> None:
     assert "every law holds" not in conclusion(judged(small.Pot, "random", "bounded"))
 
 
+def test_an_exploration_that_was_cut_short_is_the_reason_why_nothing_is_concluded() -> None:
+    """Before, it was said of a design whose every law is proved that not every law was shown."""
+    explored, proved = judged(small.Pot, "exhaustive", "prove")
+    cut = attrs.evolve(explored, verdicts=dict.fromkeys(explored.verdicts, Verdict.UNDECIDED),
+                       numbers=attrs.evolve(explored.numbers, complete=False, depth=7))
+    ended = "undecided: exploration ended before the last state, at depth 7"
+    assert conclusion([cut]) == ended
+    assert conclusion([cut, proved]) == f"{ended}; a proof shows every law: --engine prove asks for it alone"
+
+
 @pytest.mark.parametrize("engines", [("prove",), ("exhaustive", "prove")])
 def test_true_where_explored_and_not_inductive_is_undecided(engines: tuple[str, ...]) -> None:
     reports = judged(small.NotInductive, *engines)
