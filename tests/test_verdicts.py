@@ -38,7 +38,7 @@ from refmodel.language.annotations import kind_of
 from refmodel.loading import load
 from refmodel.report import pages
 from tests.commands import refmodel
-from tests.designs import small
+from tests.designs import larger, small
 
 ROOT = Path(__file__).parent.parent
 SMALL = f"{ROOT}/tests/designs/small.py"
@@ -103,6 +103,15 @@ def test_true_where_explored_and_not_inductive_is_undecided(engines: tuple[str, 
     assert status_of(reports) == 3 and reports[-1].verdicts[outline(small.Pot).laws[0]] == Verdict.NOT_INDUCTIVE
     assert reports[-1].witness is not None and reports[-1].failure is None
     assert "it is not shown for all sizes, because it is not inductive" in conclusion(reports)
+
+
+@pytest.mark.parametrize(("cls", "steps"), [(larger.WantsTwoProcessors, 2), (larger.WantsMorePagesThanSlots, 2)])
+def test_a_law_that_one_more_name_breaks_fails(cls: Any, steps: int) -> None:
+    """Before, these were undecided: no run of their own geometry breaks the law."""
+    explored, proved = judged(cls, "exhaustive", "prove")
+    assert explored.failure is None and explored.numbers.complete
+    assert status_of([proved]) == status_of([explored, proved]) == 1
+    assert proved.failure is not None and len(proved.failure.run.steps) == steps and conclusion([explored, proved]) == "a law fails"
 
 
 def test_the_command_calls_it_a_counterexample_to_induction() -> None:

@@ -20,6 +20,7 @@ from refmodel.engines.progress import Progress, prove_progress
 from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.reports_of_runs import explored_words, never, there_is
 from refmodel.engines.restated import restated
+from refmodel.engines.scope import sorts_of
 from refmodel.engines.suggest import suggest
 from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met
 from refmodel.engines.vacuity import parts as parts_of
@@ -33,6 +34,8 @@ EVERY_LAW = "every law"
 """What the row of a table is called that says which laws cut paths off, for every proof alike."""
 WAY_THERE = 20.0
 """Seconds spent on looking for a run that breaks a law which was refuted."""
+WITH_ONE_MORE = 2.0
+"""Seconds spent on looking for one with one more name of a sort, where the design's own geometry was explored to the last state."""
 
 
 def check_proof(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
@@ -246,6 +249,8 @@ class _Judged:
         elif reached.failure is not None and claims(report, reached.failure.broken):
             report = attrs.evolve(report, disagreement=disagreement(report, "random", reached.failure))
         report = _with_run(report, reached.failure)
+        if refuted is None:
+            report = self._of_unknown(report, done)
         if self.asked.suggests and not report.suggestion:
             report = attrs.evolve(report, suggestion=(_nothing_to_suggest(report),))
         return report
@@ -299,9 +304,38 @@ class _Judged:
                                     geometry=geometry), True
             complete = complete and done.complete
             notes += (f"{names}: {explored_words(done, there_is(self.needed, geometry))}, and no run breaks {it}",)
-        if complete:
-            verdicts.update(dict.fromkeys(laws, Verdict.NOT_INDUCTIVE))
-        return attrs.evolve(report, verdicts=verdicts, notes=notes), False
+        report = attrs.evolve(report, notes=notes)
+        if not complete:
+            return report, False
+        larger, found = self._with_one_more(report, laws)
+        if found:
+            return attrs.evolve(larger, operation=refuted.operation), True
+        return attrs.evolve(larger, verdicts={**verdicts, **dict.fromkeys(laws, Verdict.NOT_INDUCTIVE)}), False
+
+    def _with_one_more(self, report: EngineReport, laws: tuple[Law, ...]) -> tuple[EngineReport, bool]:
+        """The same, where there is one more name of one sort: two processors, and not one, may be what it takes."""
+        own, judged = self.needed.cls.geometry, attrs.evolve(self.needed, laws=laws)
+        sorts = () if own.given else sorted(sorts_of(self.needed))
+        for sort in sorts:
+            geometry = own.resized(**{sort: own.size(sort) + 1})
+            try:
+                done = exhaustive.explore(judged, geometry, seconds=WITH_ONE_MORE)
+            except (Unsound, BadDesign):
+                continue
+            if done.failure is not None:
+                verdicts = {**report.verdicts, done.failure.broken.law or laws[0]: Verdict.FAILS}
+                return attrs.evolve(report, verdicts=verdicts, failure=done.failure, geometry=geometry), True
+        return report, False
+
+    def _of_unknown(self, report: EngineReport, done: induction.Proved) -> EngineReport:
+        """The report with a run that breaks a law which is neither proved nor refuted, if there is one with one more name."""
+        unknown = [j for j in done.judgements() if j.verdict == "unknown" and j.law in self.laws]
+        laws = tuple(dict.fromkeys(j.law for j in unknown if j.law is not None))
+        own, judged = self.needed.cls.geometry, attrs.evolve(self.needed, laws=laws)
+        if report.failed or not laws or not exhaustive.explore(judged, own, seconds=WITH_ONE_MORE).complete:
+            return report
+        report, found = self._with_one_more(report, laws)
+        return attrs.evolve(report, operation=unknown[0].operation) if found else report
 
     def _with_counterexamples(self, report: EngineReport, first: induction.Judgement, every: Sequence[induction.Judgement]
                               ) -> EngineReport:

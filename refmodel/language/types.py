@@ -143,12 +143,10 @@ def said(what: Type) -> str:
             return "None"
         case Words():
             return "a string"
-        case Text(ast.Lambda()):
+        case Text(ast.FunctionDef(name)) | Known((PageKind(), str(name))):
+            return f"{name} without a call"
+        case Text():
             return "a lambda"
-        case Text(node):
-            return f"{node.name} without a call"
-        case Known((PageKind(), str(method))):
-            return f"{method} without a call"
         case Known(value):
             return f"{getattr(value, '__qualname__', getattr(value, '__name__', repr(value)))}, which is no value of the language"
     return "nothing"
