@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import pytest
 
+from refmodel import api
 from refmodel.designs import COMBINED, SHIPPED, ShadowPages
 from refmodel.engines import checking, induction, reports_of_proofs
 from refmodel.engines.asked import Asked
@@ -145,6 +146,21 @@ def test_a_law_about_a_fault_is_met_where_the_fault_is_raised(engine: str) -> No
     reports = judged(small.RaisesAFault, engine)
     assert verdict(reports, "a_fault_changes_nothing") in {Verdict.PROVED, Verdict.HOLDS, Verdict.NOT_BROKEN, Verdict.NO_RUN}
     assert status_of(reports) == 0
+
+
+def test_what_a_step_shows_is_in_each_form_of_a_run(tmp_path: Path) -> None:
+    """Before, plain text had no faults, pages had neither faults nor records, and counterexamples to induction had nothing."""
+    page = tmp_path / "page.html"
+    report = api.check(small.FillsAndFails, ["exhaustive"])
+    api.write_page(report, page)
+    assert "shows the fault Full" in str(report.broken_runs[0]) and "shows the fault Full" in page.read_text()
+
+
+def test_what_a_step_shows_is_in_a_counterexample_to_induction(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    done = refmodel("check", f"{SMALL}:FillsAndFailsFromNowhere", "--engine", "prove", "--html", str(page))
+    assert done.returncode == 3
+    assert "shows the fault Full" in done.stdout and "shows the fault Full" in page.read_text()
 
 
 def test_exploration_on_ints_meets_a_law_about_a_fault() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -12,7 +12,7 @@ from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.counterexamples import Counterexample
 from refmodel.engines.machine import Broken, Machine, Run, recorded
 from refmodel.engines.replaying import replay
-from refmodel.engines.words import ABSENT, call, names_of, parts, place, shown
+from refmodel.engines.words import ABSENT, call, names_of, outcome_text, parts, place, shown
 from refmodel.language import Law
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
@@ -88,7 +88,7 @@ def of_run(design: Outline, geometry: Geometry, run: Run, title: str, footer: st
         looked_at = frozenset() if wrong is None else concerned(design, state, wrong.law, dict(wrong.names))
         fields = None if wrong is None or wrong.law is None else design.mentions(wrong.law)
         steps.append(StoryStep(
-            f"{number}. {call(design, told.step, told.begun)}", ", ".join(told.asked),
+            f"{number}. {call(design, told.step, told.begun)}", _detail(told.asked, told.outcome),
             tuple(_change(design, c.table, c.key, c.was, c.now) for c in told.changes), _square(told.outcome),
             None if wrong is None else _verdict(wrong), picture(design, state, Marked(changed, looked_at, only, fields))))
     return Story(title, tuple(steps), footer)
@@ -126,7 +126,7 @@ def of_counterexample(design: Outline, case: Counterexample, title: str) -> Stor
     return Story(title, (
         *begun,
         _lawful(design, head, case.entries, case.of_others()),
-        StoryStep(f"1. {call(design, witness.step)}", ", ".join(case.asked),
+        StoryStep(f"1. {call(design, witness.step)}", _detail(case.asked, witness.outcome),
                   tuple(_change(design, c.table, c.key, c.was, c.now) for c in made),
                   _square(witness.outcome), _verdict(witness.broken),
                   picture(design, after, Marked(frozenset((c.table, c.key) for c in made), looked_at, fields=fields)))),
@@ -153,6 +153,12 @@ def _change(design: Outline, table: str, key: Any, was: Any, now: Any) -> Change
     nothing = ABSENT if kind.partial else "-"
     was, now = (nothing if value is None else _said(kind.value, value) for value in (was, now))
     return Change(f"{table}[{place(kind, key)}]", was, now)
+
+
+def _detail(asked: Sequence[str], outcome: Any) -> str:
+    """What a step asked, and what it showed; two replies have a square of their own."""
+    showed = outcome_text(outcome) if _square(outcome) is None else ""
+    return ", ".join([*asked, f"shows {showed}"] if showed else asked)
 
 
 def _square(outcome: Any) -> Square | None:
