@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -55,6 +55,8 @@ class StoryStep:
     square: Square | None
     verdict: Verdict | None
     picture: Picture
+    shows: str = ""
+    """What it showed, if that has no square. Figures, which have no room, leave it out."""
 
 
 @attrs.frozen
@@ -88,9 +90,10 @@ def of_run(design: Outline, geometry: Geometry, run: Run, title: str, footer: st
         looked_at = frozenset() if wrong is None else concerned(design, state, wrong.law, dict(wrong.names))
         fields = None if wrong is None or wrong.law is None else design.mentions(wrong.law)
         steps.append(StoryStep(
-            f"{number}. {call(design, told.step, told.begun)}", _detail(told.asked, told.outcome),
+            f"{number}. {call(design, told.step, told.begun)}", ", ".join(told.asked),
             tuple(_change(design, c.table, c.key, c.was, c.now) for c in told.changes), _square(told.outcome),
-            None if wrong is None else _verdict(wrong), picture(design, state, Marked(changed, looked_at, only, fields))))
+            None if wrong is None else _verdict(wrong), picture(design, state, Marked(changed, looked_at, only, fields)),
+            _shows(told.outcome)))
     return Story(title, tuple(steps), footer)
 
 
@@ -126,10 +129,11 @@ def of_counterexample(design: Outline, case: Counterexample, title: str) -> Stor
     return Story(title, (
         *begun,
         _lawful(design, head, case.entries, case.of_others()),
-        StoryStep(f"1. {call(design, witness.step)}", _detail(case.asked, witness.outcome),
+        StoryStep(f"1. {call(design, witness.step)}", ", ".join(case.asked),
                   tuple(_change(design, c.table, c.key, c.was, c.now) for c in made),
                   _square(witness.outcome), _verdict(witness.broken),
-                  picture(design, after, Marked(frozenset((c.table, c.key) for c in made), looked_at, fields=fields)))),
+                  picture(design, after, Marked(frozenset((c.table, c.key) for c in made), looked_at, fields=fields)),
+                  _shows(witness.outcome))),
         "If no run gets to the first state, a law is missing that excludes it." if not begun else
         "If no run gets from the one state to the other, say so by a law, or by require after the yield.")
 
@@ -155,10 +159,9 @@ def _change(design: Outline, table: str, key: Any, was: Any, now: Any) -> Change
     return Change(f"{table}[{place(kind, key)}]", was, now)
 
 
-def _detail(asked: Sequence[str], outcome: Any) -> str:
-    """What a step asked, and what it showed; two replies have a square of their own."""
-    showed = outcome_text(outcome) if _square(outcome) is None else ""
-    return ", ".join([*asked, f"shows {showed}"] if showed else asked)
+def _shows(outcome: Any) -> str:
+    """What a step showed; two replies have a square of their own."""
+    return outcome_text(outcome) if _square(outcome) is None else ""
 
 
 def _square(outcome: Any) -> Square | None:
