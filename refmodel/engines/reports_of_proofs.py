@@ -330,7 +330,7 @@ class _Judged:
         return report, False
 
     def _of_unknown(self, report: EngineReport, done: induction.Proved) -> EngineReport:
-        """The report with a run that breaks a law which is neither proved nor refuted, if one is found, perhaps with one more name."""
+        """The report with a run that breaks a law which is neither proved nor refuted, if one is found."""
         unknown = [j for j in done.judgements() if j.verdict == "unknown" and j.law in self.laws]
         laws = tuple(dict.fromkeys(j.law for j in unknown if j.law is not None))
         if report.failed or not laws:
