@@ -139,3 +139,42 @@ def test_a_word_that_goes_over_a_table_says_what_its_condition_looks_like(tmp_pa
 ])
 def test_a_method_whose_call_was_forgotten_is_named(tmp_path: Path, line: str, expected: str) -> None:
     assert expected in refusal(tmp_path, MORE.format(line))
+
+
+def test_an_override_that_says_any_states_no_record(tmp_path: Path) -> None:
+    """Before, it was said to return nothing, where its text returns the record on every path."""
+    said = refusal(tmp_path, ANSWERS)
+    assert "operation ask states no record that it returns, and the one of Asks that it overrides" in said
+    assert "expected -> Answer, or an operation of another name" in said
+
+
+ANSWERS = '''
+    pass
+
+
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class Answer:
+    right: bool = True
+
+
+class Asks(Base):
+    @operation
+    def ask(self, vm: Vm) -> Answer:
+        return Answer()
+
+    @law("EQV-1", "Answers are right.")
+    def answers_are_right(s: "Asks", outcome: Answer) -> bool:
+        return outcome.right
+
+
+class Derived(Asks):
+    @operation
+    def ask(self, vm: Vm) -> Any:
+        yield
+        return Answer()
+'''
