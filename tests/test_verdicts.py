@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import pytest
 
+from refmodel import api
 from refmodel.designs import COMBINED, SHIPPED, ShadowPages
 from refmodel.engines import checking, induction, reports_of_proofs
 from refmodel.engines.asked import Asked
@@ -39,7 +40,7 @@ from refmodel.loading import load
 from refmodel.machine.names import Mfn
 from refmodel.report import pages
 from tests.commands import refmodel
-from tests.designs import small
+from tests.designs import larger, small
 
 ROOT = Path(__file__).parent.parent
 SMALL = f"{ROOT}/tests/designs/small.py"
@@ -88,12 +89,31 @@ def test_only_proof_and_complete_exploration_say_that_every_law_holds() -> None:
     assert "every law holds" not in conclusion(judged(small.Pot, "random", "bounded"))
 
 
+def test_an_exploration_that_was_cut_short_is_the_reason_why_nothing_is_concluded() -> None:
+    """Before, it was said of a design whose every law is proved that not every law was shown."""
+    explored, proved = judged(small.Pot, "exhaustive", "prove")
+    cut = attrs.evolve(explored, verdicts=dict.fromkeys(explored.verdicts, Verdict.UNDECIDED),
+                       numbers=attrs.evolve(explored.numbers, complete=False, depth=7))
+    ended = "undecided: exploration ended before the last state, at depth 7"
+    assert conclusion([cut]) == ended
+    assert conclusion([cut, proved]) == f"{ended}; a proof shows every law: --engine prove asks for it alone"
+
+
 @pytest.mark.parametrize("engines", [("prove",), ("exhaustive", "prove")])
 def test_true_where_explored_and_not_inductive_is_undecided(engines: tuple[str, ...]) -> None:
     reports = judged(small.NotInductive, *engines)
     assert status_of(reports) == 3 and reports[-1].verdicts[outline(small.Pot).laws[0]] == Verdict.NOT_INDUCTIVE
     assert reports[-1].witness is not None and reports[-1].failure is None
     assert "it is not shown for all sizes, because it is not inductive" in conclusion(reports)
+
+
+@pytest.mark.parametrize(("cls", "steps"), [(larger.WantsTwoProcessors, 2), (larger.WantsMorePagesThanSlots, 2)])
+def test_a_law_that_one_more_name_breaks_fails(cls: Any, steps: int) -> None:
+    """Before, these were undecided: no run of their own geometry breaks the law."""
+    explored, proved = judged(cls, "exhaustive", "prove")
+    assert explored.failure is None and explored.numbers.complete
+    assert status_of([proved]) == status_of([explored, proved]) == 1
+    assert proved.failure is not None and len(proved.failure.run.steps) == steps and conclusion([explored, proved]) == "a law fails"
 
 
 def test_the_command_calls_it_a_counterexample_to_induction() -> None:
@@ -127,6 +147,21 @@ def test_a_law_about_a_fault_is_met_where_the_fault_is_raised(engine: str) -> No
     reports = judged(small.RaisesAFault, engine)
     assert verdict(reports, "a_fault_changes_nothing") in {Verdict.PROVED, Verdict.HOLDS, Verdict.NOT_BROKEN, Verdict.NO_RUN}
     assert status_of(reports) == 0
+
+
+def test_what_a_step_shows_is_in_each_form_of_a_run(tmp_path: Path) -> None:
+    """Before, plain text had no faults, pages had neither faults nor records, and counterexamples to induction had nothing."""
+    page = tmp_path / "page.html"
+    report = api.check(small.FillsAndFails, ["exhaustive"])
+    api.write_page(report, page)
+    assert "shows the fault Full" in str(report.broken_runs[0]) and "shows the fault Full" in page.read_text()
+
+
+def test_what_a_step_shows_is_in_a_counterexample_to_induction(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    done = refmodel("check", f"{SMALL}:FillsAndFailsFromNowhere", "--engine", "prove", "--html", str(page))
+    assert done.returncode == 3
+    assert "shows the fault Full" in done.stdout and "shows the fault Full" in page.read_text()
 
 
 def test_exploration_on_ints_meets_a_law_about_a_fault() -> None:

@@ -9,8 +9,8 @@ from refmodel.loading import load
 from tests.test_command import refmodel
 
 BASE = '''
-from refmodel.language import Design, Total, geometry, guest, law, operation
-from refmodel.machine.names import Cpu, Vm
+from refmodel.language import Design, Page, Total, assign, choose, count, geometry, guest, law, operation, require, reset
+from refmodel.machine.names import Cpu, Gfn, Index, Vm
 
 
 class Base(Design):
@@ -101,3 +101,80 @@ def test_a_law_names_its_clause_and_speaks_of_all_values(clause: str, sentence: 
 def test_a_kind_is_one_of_three(kind: str, tmp_path: Path) -> None:
     text = f"    from typing import Annotated\n    from refmodel.language import Bits, Name\n    ghost: Total[{kind}, bool]\n"
     assert "expected Annotated[int, ...] with one of Bits, Name and Natural" in refusal(tmp_path, text)
+
+
+MORE = '''
+    two: Total[tuple[Vm, Gfn, Gfn, bool], bool]
+    page: Total[Vm, Page[Index, bool]]
+    geometry = geometry(Vm=1, Gfn=1, Index=1)
+
+    def is_set(self) -> bool:
+        return True
+
+    @operation
+    def look(self, vm: Vm) -> None:
+        {}
+'''
+
+
+@pytest.mark.parametrize(("line", "expected"), [
+    ("assign(self.flag, True, lambda flag, vm: flag)",
+     "a flag stands where a condition of assign is expected: assign(flag, lambda entry, vm: ..., VALUE)"),
+    ("reset(self.flag, lambda vm: True)",
+     "a condition of reset takes other parameters; expected reset(flag, lambda entry, vm: ...)"),
+    ("require(count(self.two, lambda entry: entry) == 0)", "expected count(two, lambda entry, vm, gfn2, gfn3, flag: ...)"),
+    ("assign(self.flag, lambda flag, vm: flag, lambda flag: flag)", "expected assign(TABLE, CONDITION, lambda entry, vm: ...)"),
+    ("choose(Vm, self.flag[vm])", "a flag stands where a condition of choose is expected: choose(Vm, lambda one: ...)"),
+    ("reset(self.flag, lambda flag, vm: self.is_set)",
+     "a condition of reset gives is_set without a call, which is no condition; expected reset("),
+])
+def test_a_word_that_goes_over_a_table_says_what_its_condition_looks_like(tmp_path: Path, line: str, expected: str) -> None:
+    assert expected in refusal(tmp_path, MORE.format(line))
+
+
+@pytest.mark.parametrize(("line", "expected"), [
+    ("require(self.is_set)", "is_set without a call is no condition; expected is_set(...)"),
+    ("require(not self.page[vm].is_zero)", "is_zero without a call is no condition; expected is_zero(...)"),
+    ("self.flag[vm] = self.page[vm].is_zero", "is_zero without a call stands where a flag is expected"),
+])
+def test_a_method_whose_call_was_forgotten_is_named(tmp_path: Path, line: str, expected: str) -> None:
+    assert expected in refusal(tmp_path, MORE.format(line))
+
+
+def test_an_override_that_says_any_states_no_record(tmp_path: Path) -> None:
+    """Before, it was said to return nothing, where its text returns the record on every path."""
+    said = refusal(tmp_path, ANSWERS)
+    assert "operation ask states no record that it returns, and the one of Asks that it overrides" in said
+    assert "expected -> Answer, or an operation of another name" in said
+
+
+ANSWERS = '''
+    pass
+
+
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class Answer:
+    right: bool = True
+
+
+class Asks(Base):
+    @operation
+    def ask(self, vm: Vm) -> Answer:
+        return Answer()
+
+    @law("EQV-1", "Answers are right.")
+    def answers_are_right(s: "Asks", outcome: Answer) -> bool:
+        return outcome.right
+
+
+class Derived(Asks):
+    @operation
+    def ask(self, vm: Vm) -> Any:
+        yield
+        return Answer()
+'''

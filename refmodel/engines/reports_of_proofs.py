@@ -20,12 +20,14 @@ from refmodel.engines.progress import Progress, prove_progress
 from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.reports_of_runs import explored_words, never, there_is
 from refmodel.engines.restated import restated
+from refmodel.engines.scope import sorts_of
 from refmodel.engines.suggest import suggest
 from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met
 from refmodel.engines.vacuity import parts as parts_of
 from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Operation, Outline
 from refmodel.language.laws import Law
+from refmodel.language.sizes import Geometry
 from refmodel.language.sources import definition_of
 from refmodel.language.unsound import BadDesign, Unsound
 
@@ -33,6 +35,10 @@ EVERY_LAW = "every law"
 """What the row of a table is called that says which laws cut paths off, for every proof alike."""
 WAY_THERE = 20.0
 """Seconds spent on looking for a run that breaks a law which was refuted."""
+WITH_ONE_MORE = 2.0
+"""Seconds spent on looking for one with one more name of a sort, where the design's own geometry was explored to the last state."""
+SMALL = 100_000
+"""Classes of states of a geometry that is worth making larger."""
 
 
 def check_proof(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
@@ -246,6 +252,8 @@ class _Judged:
         elif reached.failure is not None and claims(report, reached.failure.broken):
             report = attrs.evolve(report, disagreement=disagreement(report, "random", reached.failure))
         report = _with_run(report, reached.failure)
+        if refuted is None:
+            report = self._of_unknown(report, done)
         if self.asked.suggests and not report.suggestion:
             report = attrs.evolve(report, suggestion=(_nothing_to_suggest(report),))
         return report
@@ -287,7 +295,7 @@ class _Judged:
         names, it = ", ".join(law.name for law in laws), "it" if len(laws) == 1 else "them"
         there = own if refuted.witness is None else refuted.witness.geometry
         wider = there != own and (bool(there.also) or any(there.size(sort) > own.size(sort) for sort in there.sizes))
-        notes, complete = report.notes, True
+        notes, complete, small = report.notes, True, True
         for geometry in (own, there) if wider else (own,):
             try:
                 done = exhaustive.explore(attrs.evolve(self.needed, laws=laws), geometry, seconds=WAY_THERE)
@@ -297,11 +305,45 @@ class _Judged:
                 verdicts[done.failure.broken.law or laws[0]] = Verdict.FAILS
                 return attrs.evolve(report, verdicts=verdicts, failure=done.failure, operation=refuted.operation,
                                     geometry=geometry), True
-            complete = complete and done.complete
+            complete, small = complete and done.complete, small and done.classes <= SMALL
             notes += (f"{names}: {explored_words(done, there_is(self.needed, geometry))}, and no run breaks {it}",)
-        if complete:
-            verdicts.update(dict.fromkeys(laws, Verdict.NOT_INDUCTIVE))
-        return attrs.evolve(report, verdicts=verdicts, notes=notes), False
+        report = attrs.evolve(report, notes=notes)
+        if not complete:
+            return report, False
+        larger, found = self._with_one_more(report, laws) if small else (report, False)
+        if found:
+            return attrs.evolve(larger, operation=refuted.operation), True
+        return attrs.evolve(larger, verdicts={**verdicts, **dict.fromkeys(laws, Verdict.NOT_INDUCTIVE)}), False
+
+    def _with_one_more(self, report: EngineReport, laws: tuple[Law, ...]) -> tuple[EngineReport, bool]:
+        """The same, where there is one more name of one sort: two processors, and not one, may be what it takes."""
+        own, judged = self.needed.cls.geometry, attrs.evolve(self.needed, laws=laws)
+        sorts = () if own.given else sorted(sorts_of(self.needed))
+        for sort in sorts:
+            geometry = own.resized(**{sort: own.size(sort) + 1})
+            try:
+                done = exhaustive.explore(judged, geometry, seconds=WITH_ONE_MORE)
+            except (Unsound, BadDesign):
+                continue
+            if done.failure is not None:
+                return _broken(report, done.failure, geometry, laws), True
+        return report, False
+
+    def _of_unknown(self, report: EngineReport, done: induction.Proved) -> EngineReport:
+        """The report with a run that breaks a law which is neither proved nor refuted, if one is found."""
+        unknown = [j for j in done.judgements() if j.verdict == "unknown" and j.law in self.laws]
+        laws = tuple(dict.fromkeys(j.law for j in unknown if j.law is not None))
+        if report.failed or not laws:
+            return report
+        try:
+            own = exhaustive.explore(attrs.evolve(self.needed, laws=laws), self.needed.cls.geometry, seconds=WITH_ONE_MORE)
+        except (Unsound, BadDesign):  # no run is looked for where none can be explored
+            return report
+        if own.failure is not None:
+            report, found = _broken(report, own.failure, self.needed.cls.geometry, laws), True
+        else:
+            report, found = self._with_one_more(report, laws) if own.complete and own.classes <= SMALL else (report, False)
+        return attrs.evolve(report, operation=unknown[0].operation) if found else report
 
     def _with_counterexamples(self, report: EngineReport, first: induction.Judgement, every: Sequence[induction.Judgement]
                               ) -> EngineReport:
@@ -336,6 +378,12 @@ def _simulated(design: Outline, done: induction.Proved, machine: Outline) -> tup
         return "", (*wrong, f"refmodel refine looks for a run with a step that is none of {machine.name}'s ({names}). If a step is "
                             "meant to be one of these, the class says which: steps = {\"operation\": (\"gain_page\",)}")
     return f"; each step of {len(found)} operations is one of {machine.name}'s, the machine that guests believe in, or none", ()
+
+
+def _broken(report: EngineReport, failure: Failure, geometry: Geometry, laws: tuple[Law, ...]) -> EngineReport:
+    """The report with a run that breaks one of these laws; if its text goes wrong, the first."""
+    verdicts = {**report.verdicts, failure.broken.law or laws[0]: Verdict.FAILS}
+    return attrs.evolve(report, verdicts=verdicts, failure=failure, geometry=geometry)
 
 
 def _with_run(report: EngineReport, failure: Failure | None) -> EngineReport:

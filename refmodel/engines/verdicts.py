@@ -230,6 +230,12 @@ def _shown(reports: Sequence[EngineReport]) -> str:
     return "; ".join(words.format(engines[name].bound) for name, words in said.items() if name in engines)
 
 
+def _cut_short(explored: EngineReport, reports: Sequence[EngineReport]) -> str:
+    """What an exploration leaves open whose time was up, or whose memory was full."""
+    proved = "; a proof shows every law: --engine prove asks for it alone" if _proves_all_of(explored, reports) else ""
+    return f"exploration ended before the last state, at depth {explored.numbers.depth}{proved}"
+
+
 def _open(reports: Sequence[EngineReport]) -> str:
     """What is missing."""
     if not reports or not any(r.verdicts for r in reports):
@@ -237,6 +243,8 @@ def _open(reports: Sequence[EngineReport]) -> str:
     said = [f"{r.engine} gave no answer" for r in reports if r.why]
     said += ["exploration ended before the last state, because numbers grow without bound: bound them by require"
              for r in reports if r.endless]
+    said += [_cut_short(r, reports) for r in reports
+             if r.engine == "exhaustive" and r.numbers.states and not (r.numbers.complete or r.endless or r.why)]
     if any(Verdict.NOT_INDUCTIVE in r.verdicts.values() for r in reports):
         said.append("a law holds in every state of this geometry; it is not shown for all sizes, because it is not inductive")
     elif any(r.witness is not None for r in reports):

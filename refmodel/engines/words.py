@@ -98,8 +98,8 @@ def trace_text(design: Outline, steps: Sequence[Told]) -> str:
         asked = f"   {', '.join(told.asked)}" if told.asked else ""
         lines.append(f"{number:>3}. {call(design, told.step, told.begun)}{asked}")
         lines += ["       {}  {}  ->  {}".format(*change_text(design, change)) for change in told.changes]
-        if attrs.has(type(told.outcome)):
-            lines.append(f"       shows {shown(kind_of(type(told.outcome)), told.outcome)}")
+        if outcome := outcome_text(told.outcome):
+            lines.append(f"       shows {outcome}")
         if not told.changes:
             lines.append("       changes nothing")
     return "\n".join(lines)

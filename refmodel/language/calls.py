@@ -13,7 +13,7 @@ import attrs
 
 from refmodel.language.asking import Site
 from refmodel.language.expressions import Expressions
-from refmodel.language.kinds import FlagKind, NaturalKind, PageKind, RecordKind, TableKind, WordKind
+from refmodel.language.kinds import EnumKind, FlagKind, Kind, NameKind, NaturalKind, PageKind, RecordKind, TableKind, WordKind
 from refmodel.language.laws import Law
 from refmodel.language.meanings import WORDS, Effects
 from refmodel.language.sources import code_of
@@ -31,6 +31,7 @@ from refmodel.language.types import (
     Type,
     Words,
     joined,
+    no_condition,
     said,
 )
 
@@ -41,6 +42,30 @@ LONGEST = 64
 @functools.cache
 def _signature(cls: Any, name: str) -> inspect.Signature:
     return inspect.signature(getattr(cls, name))
+
+
+def named(kind: Kind) -> str:
+    """A kind as a text names it."""
+    match kind:
+        case NameKind(sort):
+            return sort
+        case EnumKind(cls):
+            return cls.__name__
+    return "flag" if isinstance(kind, FlagKind) else "Type"
+
+
+def lambda_over(table: TableKind) -> str:
+    """A lambda of an entry of a table and its key, as an example."""
+    keys = [named(kind).lower() for kind in table.keys]
+    numbered = [key if keys.count(key) == 1 else f"{key}{place}" for place, key in enumerate(keys, 1)]
+    return f"lambda {', '.join(['entry', *numbered])}: ..."
+
+
+def takes(text: Text, given: int) -> bool:
+    """Whether a function or lambda can be called with so many arguments."""
+    args = text.node.args
+    most = len(args.posonlyargs) + len(args.args) - len(text.bound)
+    return bool(args.vararg) or most - len(args.defaults) <= given <= most
 
 
 class Calls(Expressions):
@@ -146,7 +171,7 @@ class Calls(Expressions):
         if not isinstance(over, ast.GeneratorExp):
             for part in self.several(over):
                 if not isinstance(part, FlagKind | Never):
-                    self.complain(f"{said(part)} is no condition; compare it by ==", over)
+                    self.complain(no_condition(part, "compare it by =="), over)
             return FLAG
         if len(over.generators) != 1 or over.generators[0].is_async:
             self.complain("a generator goes over one tuple", over)
@@ -165,7 +190,7 @@ class Calls(Expressions):
     def _word_require(self, node: ast.AST, condition: Type) -> Type:
         self.may(node, "require anything", "return the condition")
         if not isinstance(condition, FlagKind | Never):
-            self.complain(f"{said(condition)} is no condition; compare it", node)
+            self.complain(no_condition(condition, "compare it"), node)
         return NONE
 
     def _word_choose(self, node: ast.AST, annotation: Type, where: Type) -> Type:
@@ -173,7 +198,7 @@ class Calls(Expressions):
         if not isinstance(annotation, Known):
             return self.complain("choose wants a type of the language, such as Mfn", node)
         kind = self.kind(annotation.value, node)
-        self.condition(where, [kind], node, "a condition of choose")
+        self.condition(where, [kind], node, "a condition of choose", f"choose({named(kind)}, lambda one: ...)")
         self.chosen.setdefault(kind)
         return kind
 
@@ -189,7 +214,7 @@ class Calls(Expressions):
         self.effects.premises.add(self._site_of(node))
         for what in (premise, conclusion):
             if not isinstance(what, FlagKind | Never):
-                self.complain(f"{said(what)} is no condition; compare it", node)
+                self.complain(no_condition(what, "compare it"), node)
         return FLAG
 
     def _site_of(self, node: ast.AST) -> Site:
@@ -199,7 +224,7 @@ class Calls(Expressions):
 
     def _word_count(self, node: ast.AST, table: Type, where: Type) -> Type:
         within = self._table(table, node, "count")
-        looked = self.condition(where, [within.value, *within.keys], node, "a condition of count")
+        looked = self._over(within, where, node, "count")
         self.looked_at_by_counts += [(self.complaint(
             "what is counted depends on the entry, its key, names, and tables that no operation writes to: the condition may not "
             f"look at {name}; an entry whose key does not depend on what is counted can be looked up before, into a local name",
@@ -210,7 +235,7 @@ class Calls(Expressions):
 
     def _word_reset(self, node: ast.AST, table: Type, where: Type) -> Type:
         within = self._table(table, node, "reset")
-        self.condition(where, [within.value, *within.keys], node, "a condition of reset")
+        self._over(within, where, node, "reset")
         self._writes(Table(within), node)
         return NONE
 
@@ -218,9 +243,10 @@ class Calls(Expressions):
         within = self._table(table, node, "assign")
         if within.partial or isinstance(within.value, PageKind):
             self.complain(f"assign goes over total tables of records; {within.name} is partial, or holds pages", node)
-        self.condition(where, [within.value, *within.keys], node, "a condition of assign")
+        self._over(within, where, node, "assign", ", VALUE")
         if isinstance(value, Text):
-            looked = self._look(value, [within.value, *within.keys], node, "what is assigned")
+            example = f"assign(TABLE, CONDITION, {lambda_over(within)})"
+            looked = self._look(value, [within.value, *within.keys], node, "what is assigned", example)
             self.expect(looked[0], within.value, node, f"an entry of {within.name}")
         else:
             self.expect(value, within.value, node, f"an entry of {within.name}")
@@ -246,17 +272,24 @@ class Calls(Expressions):
             raise AssertionError
         return table.kind
 
-    def condition(self, where: Type, given: Sequence[Type], node: ast.AST, what: str) -> Effects:
-        """A condition over entries; what it looks at."""
-        result, looked = self._look(where, given, node, what)
+    def _over(self, within: TableKind, where: Type, node: ast.AST, word: str, behind: str = "") -> Effects:
+        """A condition over the entries of a table; what it looks at."""
+        example = f"{word}({within.name}, {lambda_over(within)}{behind})"
+        return self.condition(where, [within.value, *within.keys], node, f"a condition of {word}", example)
+
+    def condition(self, where: Type, given: Sequence[Type], node: ast.AST, what: str, example: str) -> Effects:
+        """A condition; what it looks at."""
+        result, looked = self._look(where, given, node, what, example)
         if not isinstance(result, FlagKind | Never):
-            self.complain(f"{what} gives {said(result)}, which is no condition", node)
+            self.complain(f"{what} gives {said(result)}, which is no condition; expected {example}", node)
         return looked
 
-    def _look(self, where: Type, given: Sequence[Type], node: ast.AST, what: str) -> tuple[Type, Effects]:
+    def _look(self, where: Type, given: Sequence[Type], node: ast.AST, what: str, example: str) -> tuple[Type, Effects]:
         if not isinstance(where, Text):
-            self.complain(f"{what} is a lambda or a function", node)
+            self.complain(f"{said(where)} stands where {what} is expected: {example}", node)
             raise AssertionError
+        if not takes(where, len(given)):
+            self.complain(f"{what} takes other parameters; expected {example}", node)
         outer, self.looking = self.looking, what
         effects, self.effects = self.effects, Effects()
         try:

@@ -414,8 +414,8 @@ def _refuse_lost_outcomes(cls: type[Design], operations: tuple[Operation, ...], 
             returned = _returned(stated, line_of(stated)) if isinstance(stated, FunctionType) else None
             lost = None if returned is None or returned is op.returns else _judging(cls, returned, own)
             if returned is not None and lost is not None:
-                says = op.returns.__name__ if op.returns else "nothing"
-                raise BadDesign(f"{line_of(op.method)}: operation {op.name} returns {says}, and the one of {base.__name__} that it "
+                says = f"returns {op.returns.__name__}" if op.returns else "states no record that it returns"
+                raise BadDesign(f"{line_of(op.method)}: operation {op.name} {says}, and the one of {base.__name__} that it "
                                 f"overrides ({line_of(stated)}) returns {returned.__name__}: law {lost.clause} ({lost.name}) "
                                 f"judges that, and would not be asked any more; expected -> {returned.__name__}, or an operation "
                                 "of another name")

@@ -33,6 +33,7 @@ from refmodel.language.types import (
     Type,
     fits,
     joined,
+    no_condition,
     said,
 )
 
@@ -87,9 +88,9 @@ class Expressions(Meanings):
         """A condition."""
         what = self.expr(node)
         if isinstance(what, Ints | NaturalKind | WordKind):
-            self.complain(f"{said(what)} is no condition; compare it with 0", node)
+            self.complain(no_condition(what, "compare it with 0"), node)
         if not isinstance(what, FlagKind | Never):
-            self.complain(f"{said(what)} is no condition; compare it by ==", node)
+            self.complain(no_condition(what, "compare it by =="), node)
 
     def _name(self, name: str, node: ast.AST) -> Type:
         frame = self._frames[-1]

@@ -143,11 +143,21 @@ def said(what: Type) -> str:
             return "None"
         case Words():
             return "a string"
+        case Text(ast.FunctionDef(name)) | Known((PageKind(), str(name))):
+            return f"{name} without a call"
         case Text():
-            return "a function"
+            return "a lambda"
         case Known(value):
             return f"{getattr(value, '__qualname__', getattr(value, '__name__', repr(value)))}, which is no value of the language"
     return "nothing"
+
+
+def no_condition(what: Type, instead: str) -> str:
+    """That something is no condition, and what to write: a method whose call was forgotten is not compared."""
+    match what:
+        case Text(ast.FunctionDef(name)) | Known((PageKind(), str(name))):
+            return f"{said(what)} is no condition; expected {name}(...)"
+    return f"{said(what)} is no condition; {instead}"
 
 
 def fits(what: Type, kind: Kind) -> bool:

@@ -12,7 +12,7 @@ from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.counterexamples import Counterexample
 from refmodel.engines.machine import Broken, Machine, Run, recorded
 from refmodel.engines.replaying import replay
-from refmodel.engines.words import ABSENT, call, names_of, parts, place, shown
+from refmodel.engines.words import ABSENT, call, names_of, outcome_text, parts, place, shown
 from refmodel.language import Law
 from refmodel.language.design import Outline
 from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
@@ -55,6 +55,8 @@ class StoryStep:
     square: Square | None
     verdict: Verdict | None
     picture: Picture
+    shows: str = ""
+    """What it showed, if that has no square. Figures, which have no room, leave it out."""
 
 
 @attrs.frozen
@@ -90,7 +92,8 @@ def of_run(design: Outline, geometry: Geometry, run: Run, title: str, footer: st
         steps.append(StoryStep(
             f"{number}. {call(design, told.step, told.begun)}", ", ".join(told.asked),
             tuple(_change(design, c.table, c.key, c.was, c.now) for c in told.changes), _square(told.outcome),
-            None if wrong is None else _verdict(wrong), picture(design, state, Marked(changed, looked_at, only, fields))))
+            None if wrong is None else _verdict(wrong), picture(design, state, Marked(changed, looked_at, only, fields)),
+            _shows(told.outcome)))
     return Story(title, tuple(steps), footer)
 
 
@@ -129,7 +132,8 @@ def of_counterexample(design: Outline, case: Counterexample, title: str) -> Stor
         StoryStep(f"1. {call(design, witness.step)}", ", ".join(case.asked),
                   tuple(_change(design, c.table, c.key, c.was, c.now) for c in made),
                   _square(witness.outcome), _verdict(witness.broken),
-                  picture(design, after, Marked(frozenset((c.table, c.key) for c in made), looked_at, fields=fields)))),
+                  picture(design, after, Marked(frozenset((c.table, c.key) for c in made), looked_at, fields=fields)),
+                  _shows(witness.outcome))),
         "If no run gets to the first state, a law is missing that excludes it." if not begun else
         "If no run gets from the one state to the other, say so by a law, or by require after the yield.")
 
@@ -153,6 +157,11 @@ def _change(design: Outline, table: str, key: Any, was: Any, now: Any) -> Change
     nothing = ABSENT if kind.partial else "-"
     was, now = (nothing if value is None else _said(kind.value, value) for value in (was, now))
     return Change(f"{table}[{place(kind, key)}]", was, now)
+
+
+def _shows(outcome: Any) -> str:
+    """What a step showed; two replies have a square of their own."""
+    return outcome_text(outcome) if _square(outcome) is None else ""
 
 
 def _square(outcome: Any) -> Square | None:

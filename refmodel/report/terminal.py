@@ -121,6 +121,8 @@ def witness_story(design: Outline, case: Counterexample) -> Group:
     step = Tree(title.append("   goes on", "dim") if begun else title)
     for change in case.changes:
         step.add(_change(design, change))
+    if outcome := outcome_text(witness.outcome):
+        step.add(Text(f"shows {outcome}", "dim"))
     return Group(*begun, tree, step, broken_clause(witness.broken))
 
 

@@ -108,6 +108,30 @@ class RaisesAFault(Pot):
         return s.cells[vm] == before.cells[vm]
 
 
+class FillsAndFails(RaisesAFault):
+    """A fault is raised when the cell was filled."""
+
+    @operation
+    def ask(self, vm: Vm) -> Answer:
+        if not self.cells[vm].full:
+            self.cells[vm] = Cell(True, 1)
+            raise Full
+        return Answer(True)
+
+
+class FillsAndFailsFromNowhere(RaisesAFault):
+    """The same, in states that no run gets to and that no law excludes."""
+
+    wrong: Total[Vm, bool]
+
+    @operation
+    def ask(self, vm: Vm) -> Answer:
+        if self.wrong[vm] and not self.cells[vm].full:
+            self.cells[vm] = Cell(True, 1)
+            raise Full
+        return Answer(True)
+
+
 class RaisesLater(Pot):
     """A fault is raised after others have run; of one law about it the premise never holds."""
 
