@@ -10,12 +10,14 @@ from refmodel.engines.proof_cache import ProofCache
 
 LONG = ("shadow_traced", "shadow_unsync", "shadow_pages", "shadow_on_ept", "direct", "direct_grants", "ept", "ept_acknowledged",
         "ept_cpus", "ept_flags", "ept_pml", "ept_sizes", "ept_two_sizes", "ept_two_sizes_acknowledged", "memory_acknowledged",
-        "interpreter+", "memory+", "nested", "riscv", "compressed_memory", "patching", "reservation", "ZapToProtect")
+        "interpreter+", "memory+", "nested", "riscv", "compressed_memory", "patching", "reservation", "ZapToProtect", "vtlb",
+        "grants", "devices", "memory_slots", "tmem", "virtio_mem", "migration")
 """What theorems are about that take longest: they are proved among the slow tests."""
 
 
 def marks(theorem: Theorem) -> Any:
-    return pytest.mark.slow if theorem.slow or set(theorem.of) & set(LONG) else ()
+    nested = theorem.proof.__module__ == "proofs.x86.nested_walk" and theorem.of == (5,)
+    return pytest.mark.slow if theorem.slow or nested or set(theorem.of) & set(LONG) else ()
 
 
 @pytest.mark.parametrize("theorem", [pytest.param(t, marks=marks(t), id=t.name) for t in THEOREMS])

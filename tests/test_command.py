@@ -25,7 +25,7 @@ def test_the_file_of_the_user_s_own_design_is_short() -> None:
     assert len(OWN.read_text().splitlines()) <= 60
 
 
-@pytest.mark.parametrize("engine", ["random", "exhaustive", "prove"])
+@pytest.mark.parametrize("engine", [pytest.param("random", marks=pytest.mark.slow), "exhaustive", "prove"])
 def test_a_user_s_broken_design_fails_with_a_trace_from_each_engine(engine: str) -> None:
     done = refmodel("check", f"{OWN}:ZapLazily", "--engine", engine, "--seconds", "60")
     assert done.returncode == 1, done.stderr

@@ -31,6 +31,7 @@ LAWS = [law for law in all_laws().values() if coverage.designs_of(law)]
 CLAUSES = sorted({law.clause for law in LAWS})
 
 
+@pytest.mark.slow
 def test_the_table_is_up_to_date() -> None:
     assert (SPECS / "coverage.md").read_text() == coverage.table(), "python -m refmodel.report.coverage > specs/coverage.md"
 

@@ -65,6 +65,7 @@ def test_what_there_is_not_is_said_with_what_is_near() -> None:
         explain("a shared frame is read onl")
 
 
+@pytest.mark.slow
 def test_the_command_prints_it_and_its_document() -> None:
     command = [sys.executable, "-m", "refmodel.cli", "explain", "iso-2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -148,5 +148,9 @@ def test_a_page_can_come_to_be_in_each_state_of_a_dirty_log(sent: Sent) -> None:
 def test_what_is_too_large_to_be_explored_is_not_unless_the_user_says_so() -> None:
     assert all("exhaustive" not in usual(outline(cls)) for cls in COMBINED.values())
     assert "exhaustive" in usual(outline(Memory))
+
+
+@pytest.mark.slow
+def test_a_command_explores_nothing_that_is_too_large() -> None:
     done = refmodel("check", "interpreter+", "--engine", "random", "--runs", "2")
     assert done.returncode == 3 and "not broken" in done.stdout  # in two runs, not every law was met

@@ -152,7 +152,11 @@ def test_points_of_three_mechanisms_have_a_geometry() -> None:
         assert load(f"any acknowledged over {', '.join(mechanisms)}").laws
 
 
-@pytest.mark.parametrize("mmu", one_in(3, MMUS))
+HEAVY = [mmu for mmu in MMUS if any(word in mmu for word in ("1G", "A/D", "PML a"))]
+
+
+@pytest.mark.parametrize("mmu", [*one_in(2, (mmu for mmu in MMUS if mmu not in HEAVY)),
+                                 *(pytest.param(mmu, marks=pytest.mark.slow) for mmu in HEAVY)])
 def test_every_mmu_over_any_two_mechanisms_is_explored(mmu: str) -> None:
     """To some depth; which two, the MMU's name says."""
     pairs = pairs_of(mmu)

@@ -504,6 +504,7 @@ def squared(cls: type[Design]) -> squares.Drawn:
     return squares.of_failure(mine, bare_of(mine), found)
 
 
+@pytest.mark.slow
 def test_a_step_that_is_none_is_drawn_as_a_square_that_does_not_commute() -> None:
     drawn = squared(NothingInvalidated)
     assert drawn.step.startswith("invlpg(") and drawn.other_step == "invlpg" and drawn.shows == drawn.other_shows == "nothing"

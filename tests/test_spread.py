@@ -155,6 +155,7 @@ def test_shared_commands_answer_as_those_that_are_not(tmp_path: Path) -> None:
             assert refmodel("check", "interpreter", "--engine", "exhaustive", "--fresh", *sharing) == explored
 
 
+@pytest.mark.slow
 def test_a_dask_worker_that_dies_loses_nothing_but_time(tmp_path: Path) -> None:
     with dask() as address:
         assert list(spread(partial(dies_once, str(tmp_path)), range(9), Where(on=address))) == list(range(9))

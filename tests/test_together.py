@@ -36,7 +36,7 @@ from tests.test_spread import dask
 MOST = 50_000
 """Classes of a design that chance picks, beyond which it takes too long."""
 WIDE = ("interpreter", "host_pages", "reservation", "ksm", "shadow_roles", "memory_slots", "ept_acknowledged", "ept_sizes")
-LONG = ("ept_sizes", "interpreter")
+LONG = ("ept_sizes", "interpreter", "ept_acknowledged")
 
 
 def native(design: type[Design], seed: int = 1) -> Native:
@@ -156,7 +156,7 @@ def test_a_run_is_shown_whose_way_lies_on_disk(monkeypatch: pytest.MonkeyPatch) 
     assert search.part.parents.on_disk and search.part.ways.on_disk
 
 
-@pytest.mark.parametrize("number", (0, 2))
+@pytest.mark.parametrize("number", (0, pytest.param(2, marks=pytest.mark.slow)))
 def test_a_search_without_room_says_how_far_it_came(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(part, "CHUNK", 256)
     most = (number or 1) * 4 << 20

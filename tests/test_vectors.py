@@ -158,7 +158,8 @@ def test_shipped_machines_carry_them_out(name: str, some: Path) -> None:
     assert not new_titles(verdict)
 
 
-@pytest.mark.parametrize("number, of_a_mutant", [(30, 2), pytest.param(300, 60, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number, of_a_mutant", [(30, 2), (300, 60)])
 def test_runs_of_a_monitor_are_judged_as_they_say(number: int, of_a_mutant: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(monitor, "RUNS", number)
     monkeypatch.setattr(monitor, "FOR_A_MUTANT", of_a_mutant)
