@@ -178,6 +178,15 @@ def test_a_line_that_is_not_there_is_refused(lawful: str) -> None:
     assert done.returncode == 2 and "--line 99: expected a line that holds an event; there is none" in done.stderr
 
 
+def test_lines_are_counted_from_one(lawful: str) -> None:
+    assert run(lawful, "--line", "0", "--evaluate", "p2m[0, 5]").returncode == 2
+
+
+def test_without_a_line_it_is_the_last_event_of_a_lawful_trace(lawful: str) -> None:
+    last = len(Path(lawful).read_text().splitlines())
+    assert run(lawful, "--evaluate", "p2m[0, 5].mfn").stdout.startswith(f"after line {last}: ")
+
+
 def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "no.jsonl"
     file.write_text('{"e": "populate", "vm": 0}\n')

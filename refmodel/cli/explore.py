@@ -25,8 +25,8 @@ def explore(
     html: Annotated[Path | None, typer.Option("--html", help="write a page to step through to this file instead")] = None,
     states: Annotated[int | None, typer.Option(help=f"states of a design on the page: {exploring.STATES} unless another number is "
                                                     "given", min=1, max=5000)] = None,
-    line: Annotated[int | None, typer.Option(help="of a trace: the line to begin at; without it, the one that deviates; "
-                                                         "else the first at a terminal, and the last otherwise")] = None,
+    line: Annotated[int | None, typer.Option(help="of a trace: the line to begin at; without it, the one that deviates; else the "
+                                                  "first at a terminal, and the last otherwise", min=1)] = None,
     about: Annotated[str | None, typer.Option(help="of a trace: only events about these pages and frames, such as "
                                                    "'vm 0, gfn 5; mfn 7'")] = None,
     evaluate: Annotated[list[str] | None, typer.Option(help="of a trace: print what this expression is after the event of the "
