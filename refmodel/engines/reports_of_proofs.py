@@ -23,7 +23,6 @@ from refmodel.engines.restated import restated
 from refmodel.engines.scope import sorts_of
 from refmodel.engines.suggest import suggest
 from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met
-from refmodel.engines.vacuity import parts as parts_of
 from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Operation, Outline
 from refmodel.language.laws import Law
@@ -161,7 +160,7 @@ class _Judged:
 
     def _idle_parts(self, verdicts: dict[Law, Verdict]) -> tuple[str, ...]:
         """The implications of proved laws whose premise can never hold, whatever the law itself says, while another's can."""
-        parts = {part: law for law in self.laws if verdicts[law] == Verdict.PROVED for part in parts_of(self.needed, law)}
+        parts = {part: law for law in self.laws if verdicts[law] == Verdict.PROVED for part in self.needed.parts_of(law)}
         if not parts:
             return ()
         run = random.campaign(attrs.evolve(self.design, laws=tuple(parts), pending=()), self.design.cls.geometry, seconds=1.0,

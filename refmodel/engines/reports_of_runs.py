@@ -116,8 +116,7 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     else:
         verdicts, notes = dict.fromkeys(design.laws, Verdict.UNDECIDED), ()
     return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry, notes=notes,
-                        numbers=numbers,
-                        endless=any(d.too_large for _, d in explored))
+                        numbers=numbers, endless=any(d.too_large for _, d in explored))
 
 
 def there_is(design: Outline, geometry: Geometry) -> str:
@@ -236,16 +235,20 @@ def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Bra
     for file, line in sorted({(each.file, each.line) for each in own}):
         ways = {each.holds for each in own if (each.file, each.line) == (file, line)}
         found.append(f"{file}:{line}: {NEVER_GONE[frozenset(ways)]}")
-    more = (f"{len(found) - MOST_BRANCHES} more conditions of which a way was not gone",) if len(found) > MOST_BRANCHES else ()
-    return (*found[:MOST_BRANCHES], *more)
+    return _first_of(found, "conditions of which a way was not gone")
 
 
 def _not_met(design: Outline, parts: Iterable[Law]) -> tuple[str, ...]:
     """The implications in the design's own files, of laws that state several, whose premise no explored state or step met."""
     found = sorted({(part.part[0], part.part[1], part.name) for part in parts if part.part and _is_own(design, part.part[0])})
-    more = (f"{len(found) - MOST_BRANCHES} more implications whose premise was not met",) if len(found) > MOST_BRANCHES else ()
-    return (*(f"{file}:{line}: the premise of this implication is met nowhere in what was explored; that part of {law} was not "
-              "asked" for file, line, law in found[:MOST_BRANCHES]), *more)
+    return _first_of([f"{file}:{line}: the premise of this implication is met nowhere in what was explored; that part of {law} was "
+                      "not asked" for file, line, law in found], "implications whose premise was not met")
+
+
+def _first_of(found: Sequence[str], what: str) -> tuple[str, ...]:
+    """The first few notes, and how many more there are."""
+    more = (f"{len(found) - MOST_BRANCHES} more {what}",) if len(found) > MOST_BRANCHES else ()
+    return (*found[:MOST_BRANCHES], *more)
 
 
 def _is_own(design: Outline, file: str) -> bool:

@@ -22,7 +22,7 @@ from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault, Premises, answering
 from refmodel.language.design import Operation, Outline
 from refmodel.language.joining import joined
-from refmodel.language.laws import Law, part_of
+from refmodel.language.laws import Law
 from refmodel.language.unsound import Unsound
 
 
@@ -33,12 +33,6 @@ def never_met(design: Outline, law: Law) -> bool:
         if law.of_state:
             return not _in_a_state(design, law)
         return not any(_in_a_step(design, law, op) for op in design.operations if may_end_so(law, op))
-
-
-def parts(design: Outline, law: Law) -> tuple[Law, ...]:
-    """A law that states several implications, once for each: of each only the premise of that one is looked at."""
-    sites = design.premises_of(law)
-    return tuple(part_of(law, site) for site in sites) if len(sites) > 1 else ()
 
 
 def may_end_so(law: Law, op: Operation) -> bool:

@@ -33,7 +33,7 @@ from refmodel.language.attributes import refuse_hidden_operation, refuse_odd_att
 from refmodel.language.examination import Examination, acting, examine
 from refmodel.language.gathering import EveryLaw, laws_about
 from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
-from refmodel.language.laws import Law
+from refmodel.language.laws import Law, part_of
 from refmodel.language.pending import Pending, pendings
 from refmodel.language.places import decorated, home_of, line_of, not_evaluated, place_of
 from refmodel.language.sizes import Geometry
@@ -162,6 +162,11 @@ class Outline:
     def premises_of(self, law: Law) -> tuple[Site, ...]:
         """Where a law, with all that it calls, states a premise."""
         return self._text_of(law).premises[law]
+
+    def parts_of(self, law: Law) -> tuple[Law, ...]:
+        """A law that states several implications, once for each: of each only the premise of that one is looked at."""
+        sites = self.premises_of(law) if law.part is None else ()
+        return tuple(part_of(law, site) for site in sites) if len(sites) > 1 else ()
 
     def _text_of(self, law: Law) -> Examination:
         return self.text if law in self.text.reads else _read(hashable(self.cls), self.tables, (), (law,), self.actors)

@@ -36,7 +36,7 @@ FINE, LAW_BROKEN, GOES_WRONG, TOO_LARGE = 0, 1, 2, 3
 class Places:
     """Where each field and buffer of a context is, in bytes from its beginning."""
 
-    def __init__(self, height: int, lanes: int, laws: int, operations: int, outcome: int, ends: int = 0) -> None:
+    def __init__(self, height: int, lanes: int, laws: int, operations: int, outcome: int, ends: int) -> None:
         self.height = height
         self.padded = -(-height // PADDING) * PADDING
         self.lanes = lanes

@@ -13,12 +13,11 @@ from refmodel.engines.compiled.functions import OperationWriter, law_text
 from refmodel.engines.compiled.objects import llvm
 from refmodel.engines.compiled.program import Program, Words
 from refmodel.engines.compiled.runtime import Runtime
-from refmodel.engines.compiled.tracing import sites_of, traced_laws, traced_operations
+from refmodel.engines.compiled.tracing import traced_laws, traced_operations
 from refmodel.engines.compiled.trees import Traced
 from refmodel.engines.layout import Layout
 from refmodel.language.annotations import kind_of
 from refmodel.language.design import Outline
-from refmodel.language.laws import part_of
 from refmodel.language.sizes import Geometry
 from refmodel.language.unsound import Unsound
 
@@ -42,7 +41,7 @@ class Native:
         returned = dict.fromkeys(end.returns for traced in self.operations for end in traced.ends() if end.what == "applies")
         self.types: list[type | None] = list(dict.fromkeys([None, *returned]))
         self.laws = traced_laws(self.layout, list(returned))
-        self.parts = [part_of(law, site) for law in design.laws for site in sites_of(design, law)]
+        self.parts = [part for law in design.laws for part in design.parts_of(law)]
         self.words = Words(self.layout, seed)
         outcome = max((len(kind_of(t).leaves()) for t in self.types if t is not None and hasattr(t, "__attrs_attrs__")), default=1)
         self.ends = ends_of(self.operations)

@@ -16,8 +16,8 @@ from refmodel.engines.layout import Layout
 from refmodel.engines.machine import PENDING, RESUME, Machine
 from refmodel.language.annotations import kind_of
 from refmodel.language.arithmetic import LeavesKind
-from refmodel.language.asking import Fault, Premises, Refused, Site, answering
-from refmodel.language.design import Operation, Outline
+from refmodel.language.asking import Fault, Premises, Refused, answering
+from refmodel.language.design import Operation
 from refmodel.language.kinds import Kind
 from refmodel.language.laws import Law
 from refmodel.language.merging import merged_texts
@@ -174,7 +174,7 @@ def _law(layout: Layout, law: Law, returns: type | None) -> Judged:
     names = [opaque(reading, kind, reading.graph.node("name", (i,), 0, size - 1) if size > 1 else reading.graph.no)
              for i, ((_, kind), size) in enumerate(zip(law.names, sizes, strict=True))]
     given = {"before": reading.before, "actor": _actor(reading), "outcome": _outcome(reading, returns)}
-    sites = sites_of(layout.design, law)
+    sites = [part.part for part in layout.design.parts_of(law) if part.part is not None]
     Premises.begin(law.part, apart=bool(sites))
     with merged_texts(layout.design.text.functions), answering(reading):
         holds, premise = reading.judged(law.function, [reading.state, *law.arguments(given, names)])
@@ -182,12 +182,6 @@ def _law(layout: Layout, law: Law, returns: type | None) -> Judged:
     if law.outcome is not None and not layout.design.is_conditional(law):
         premise = reading.graph.yes  # it was met, since there was such an outcome
     return Judged(law, sizes, holds, premise, tuple(reading.met(site) for site in sites))
-
-
-def sites_of(design: Outline, law: Law) -> tuple[Site, ...]:
-    """Where a law states its implications, if it states several: exploration tells of each whether its premise was met."""
-    sites = design.premises_of(law) if law.part is None else ()
-    return sites if len(sites) > 1 else ()
 
 
 def _actor(reading: Tracing) -> Any:
@@ -201,4 +195,4 @@ def _outcome(reading: Tracing, returns: type | None) -> Any:
     return returns() if issubclass(returns, Fault) else reading.variable("outcome", kind_of(returns))
 
 
-__all__ = ["sites_of", "traced_laws", "traced_operations"]
+__all__ = ["traced_laws", "traced_operations"]
