@@ -12,7 +12,7 @@ from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, print_document, severity
 from refmodel.engines.layout import fits_bytes
 from refmodel.engines.replaying import replay as run_again
-from refmodel.engines.unwinding import Leak, Unwinding, flows_of, known_tables, search, watching
+from refmodel.engines.unwinding import OUTPUT, RESPECT, Leak, Unwinding, flows_of, known_tables, search, watching
 from refmodel.language import Geometry
 from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
@@ -154,16 +154,26 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
                   style="green")
         return
     _tell(outline, geometry, found.leak)
-    out.print(f"{name}: {found.leak.condition}{about}\n", style="bold red")
+    out.print(f"{name}: {found.leak.condition}{about}: {_gives_away(outline, found.leak)}\n", style="bold red", soft_wrap=True)
 
 
 def _tell(outline: Outline, geometry: Geometry, leak: Leak) -> None:
-    """The runs, side by side in time: first the one, then the other that looked the same."""
-    runs = [leak.run, *([leak.other] if leak.other else [])]
-    for number, run in enumerate(runs):
-        if len(runs) > 1:
-            out.print(f"\nto vm {leak.vm} " + ("this" if number == 0 else "and this") + " looks the same, until the last step:")
+    """The run; where two are compared, first the one, then the other that looked the same."""
+    if leak.other is None:
+        out.print(terminal.trace(outline, list(run_again(outline, geometry, leak.run))))
+        return
+    for which, run in ("first", leak.run), ("second", leak.other):
+        out.print(f"\nTwo runs look the same to vm{leak.vm} until the last step. The {which}:")
         out.print(terminal.trace(outline, list(run_again(outline, geometry, run))))
+
+
+def _gives_away(outline: Outline, leak: Leak) -> str:
+    """Which step gives something away, and how."""
+    step, known = leak.run.steps[-1].operation, ", ".join(known_tables(outline))
+    if leak.condition == RESPECT:
+        return f"{step} is no step of vm{leak.vm}'s, and changes what vm{leak.vm} knows (its entries of {known})"
+    what = "shows" if leak.condition == OUTPUT else f"leaves in vm{leak.vm}'s entries of {known}"
+    return f"what {step} {what} differs in the two runs, which looked the same to vm{leak.vm} before"
 
 
 def _document(name: str, outline: Outline, geometry: Geometry, found: Unwinding) -> LeaksDocument:
