@@ -99,6 +99,21 @@ def test_an_exploration_that_was_cut_short_is_the_reason_why_nothing_is_conclude
     assert conclusion([cut, proved]) == f"{ended}; a proof shows every law: --engine prove asks for it alone"
 
 
+def test_an_exploration_that_takes_long_ends_where_a_proof_shows_every_law(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, a right design whose numbers grow was explored until memory was full, and undecided though it was proved."""
+    monkeypatch.setattr(checking, "BEFORE_THE_PROOF", 0.0)
+    told: list[str] = []
+    proved, explored = check(outline(small.Pot), ("exhaustive", "prove"), finished=lambda report: told.append(report.engine))
+    assert told == ["prove", "exhaustive"] and explored.spared and not explored.numbers.complete
+    assert status_of([proved, explored]) == 0 and status_of([explored]) == 3
+    ended = f"exploration ended at depth {explored.numbers.depth}, because that is proved"
+    assert conclusion([proved, explored]).startswith(f"every law holds, for any number of names; {ended}")
+    refuted, whole = check(outline(small.NotInductive), ("exhaustive", "prove"))
+    assert refuted.engine == "prove" and whole.numbers.complete and not whole.spared
+    asked, _ = check(outline(small.Pot), ("exhaustive", "prove"), Asked(explore_seconds=0.0))
+    assert asked.engine == "exhaustive" and not asked.spared  # somebody has said how long
+
+
 @pytest.mark.parametrize("engines", [("prove",), ("exhaustive", "prove")])
 def test_true_where_explored_and_not_inductive_is_undecided(engines: tuple[str, ...]) -> None:
     reports = judged(small.NotInductive, *engines)

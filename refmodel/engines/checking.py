@@ -31,6 +31,8 @@ from refmodel.engines.verdicts import (
     Numbers,
     ReadingsDisagree,
     Verdict,
+    is_cut_short,
+    proves_all_of,
 )
 from refmodel.engines.words import names_of
 from refmodel.language.design import Outline
@@ -38,6 +40,9 @@ from refmodel.language.unsound import BadDesign, Unsound
 
 ENGINES = ("prove", "bounded", "exhaustive", "random")
 DEFAULT = ("random", "exhaustive", "prove")
+BEFORE_THE_PROOF = 60.0
+"""Seconds of an exploration that nobody has bounded, before a proof that is wanted too comes first. What is proved of every law has
+no size, so the exploration ends there; otherwise it begins again, and goes to the last state."""
 OF_PENDING = ("random", "prove")
 """The engines that tell whether what is pending is ended."""
 
@@ -99,18 +104,35 @@ def _reports(design: Outline, engines: Sequence[str], asked: Asked, refused: lis
              ) -> Iterator[EngineReport]:
     """Each engine's report; why those that cannot read the text refuse it is added to ``refused``."""
     judged = design if asked.clause is None else design.restricted(asked.clause)
-    for engine in engines:
-        if judged.pending and not judged.laws and engine not in OF_PENDING:
-            if not set(engines) & set(OF_PENDING):
-                yield EngineReport(engine, dict.fromkeys(judged.claims, Verdict.UNDECIDED), "nothing", 0.0)
-            continue
+
+    def made(engine: str, working: Asked = asked) -> EngineReport:
         keeps = None if cache is None else _Kept.of(cache, design, engine, asked)
         report = keeps.recalled(judged) if keeps else None
         if report is None:
-            report = _report(design, judged, engine, asked, refused, notice)
+            report = _report(design, judged, engine, working, refused, notice)
             if keeps and not report.failed and not report.undecided:
                 keeps.keep(report)
-        yield report
+        return report
+
+    left = list(engines)
+    while left:
+        engine = left.pop(0)
+        if judged.pending and not judged.laws and engine not in OF_PENDING:
+            if not set(engines) & set(OF_PENDING):
+                yield EngineReport(engine, dict.fromkeys(judged.claims, Verdict.UNDECIDED), "nothing", 0.0)
+        elif engine == "exhaustive" and "prove" in left and asked.explore_seconds is None:
+            report = made(engine, attrs.evolve(asked, explore_seconds=BEFORE_THE_PROOF))
+            if is_cut_short(report) and not report.endless:
+                left.remove("prove")
+                proof = made("prove")
+                yield proof
+                if proves_all_of(report, [proof]):
+                    report = attrs.evolve(report, spared=True)
+                elif report.seconds >= BEFORE_THE_PROOF:  # its memory was not full before
+                    report = made(engine)
+            yield report
+        else:
+            yield made(engine)
 
 
 def _report(design: Outline, judged: Outline, engine: str, asked: Asked, refused: list[str], notice: Notice) -> EngineReport:

@@ -155,6 +155,8 @@ class EngineReport:
     """Why the engine gave no answer."""
     endless: bool = False
     """Whether a number grows beyond what exploration keeps, so that it ended before the last state, however long it may take."""
+    spared: bool = False
+    """Whether exploration ended before the last state because a proof shows every law, and nobody had said how long to explore."""
     disagreement: Disagreement | None = None
     remembered: bool = False
     """Whether the answer was given before, of the very same text."""
@@ -183,7 +185,7 @@ def status_of(reports: Sequence[EngineReport]) -> Status:
     """What a design's reports come to."""
     if any(r.failed for r in reports):
         return FAILS
-    reports = [r for r in reports if not (r.endless and _proves_all_of(r, reports))]
+    reports = [r for r in reports if not (r.spared or r.endless and proves_all_of(r, reports))]
     if not reports or any(r.undecided for r in reports) or not all(_is_shown(law, reports) for r in reports for law in r.verdicts):
         return UNDECIDED
     if not any(r.engine in COMPLETE for r in reports) and all(r.lacking for r in reports):
@@ -191,7 +193,7 @@ def status_of(reports: Sequence[EngineReport]) -> Status:
     return HOLDS
 
 
-def _proves_all_of(report: EngineReport, reports: Sequence[EngineReport]) -> bool:
+def proves_all_of(report: EngineReport, reports: Sequence[EngineReport]) -> bool:
     """Whether a proof has shown every law of a report: it has no bound, and needs no exploration."""
     return any(r.engine == "prove" and all(r.verdicts.get(law) == Verdict.PROVED for law in report.verdicts) for r in reports)
 
@@ -223,6 +225,8 @@ def _shown(reports: Sequence[EngineReport]) -> str:
         too = "" if explored is None else ", and in every state of this geometry"
         if explored is not None and explored.endless:
             too = f"; exploration ended at depth {explored.numbers.depth}, because numbers grow without bound"
+        elif explored is not None and explored.spared:
+            too = f"; exploration ended at depth {explored.numbers.depth}, because that is proved: --explore-seconds asks for more"
         return f"every law{of} holds, for any number of names{too}"
     if "exhaustive" in engines:
         return f"every law{of} holds in every state of this geometry"
@@ -230,9 +234,15 @@ def _shown(reports: Sequence[EngineReport]) -> str:
     return "; ".join(words.format(engines[name].bound) for name, words in said.items() if name in engines)
 
 
+def is_cut_short(report: EngineReport) -> bool:
+    """Whether an exploration ended before the last state, and found nothing."""
+    return (report.engine == "exhaustive" and report.failure is None and report.numbers.states > 0
+            and not (report.numbers.complete or report.why))
+
+
 def _cut_short(explored: EngineReport, reports: Sequence[EngineReport]) -> str:
     """What an exploration leaves open whose time was up, or whose memory was full."""
-    proved = "; a proof shows every law: --engine prove asks for it alone" if _proves_all_of(explored, reports) else ""
+    proved = "; a proof shows every law: --engine prove asks for it alone" if proves_all_of(explored, reports) else ""
     return f"exploration ended before the last state, at depth {explored.numbers.depth}{proved}"
 
 
@@ -243,8 +253,7 @@ def _open(reports: Sequence[EngineReport]) -> str:
     said = [f"{r.engine} gave no answer" for r in reports if r.why]
     said += ["exploration ended before the last state, because numbers grow without bound: bound them by require"
              for r in reports if r.endless]
-    said += [_cut_short(r, reports) for r in reports
-             if r.engine == "exhaustive" and r.numbers.states and not (r.numbers.complete or r.endless or r.why)]
+    said += [_cut_short(r, reports) for r in reports if is_cut_short(r) and not r.endless]
     if any(Verdict.NOT_INDUCTIVE in r.verdicts.values() for r in reports):
         said.append("a law holds in every state of this geometry; it is not shown for all sizes, because it is not inductive")
     elif any(r.witness is not None for r in reports):
