@@ -185,7 +185,7 @@ def status_of(reports: Sequence[EngineReport]) -> Status:
     """What a design's reports come to."""
     if any(r.failed for r in reports):
         return FAILS
-    reports = [r for r in reports if not (r.spared or r.endless and proves_all_of(r, reports))]
+    reports = [r for r in reports if not (r.spared or (r.endless and proves_all_of(r, reports)))]
     if not reports or any(r.undecided for r in reports) or not all(_is_shown(law, reports) for r in reports for law in r.verdicts):
         return UNDECIDED
     if not any(r.engine in COMPLETE for r in reports) and all(r.lacking for r in reports):
