@@ -26,6 +26,7 @@ def test_the_file_of_the_user_s_own_design_is_short() -> None:
 
 
 @pytest.mark.parametrize("engine", [pytest.param("random", marks=pytest.mark.slow), "exhaustive", "prove"])
+@pytest.mark.one_in(2)
 def test_a_user_s_broken_design_fails_with_a_trace_from_each_engine(engine: str) -> None:
     done = refmodel("check", f"{OWN}:ZapLazily", "--engine", engine, "--seconds", "60")
     assert done.returncode == 1, done.stderr

@@ -65,6 +65,7 @@ def test_what_cannot_be_written_is_bad_input_and_leaves_nothing(tmp_path: Path) 
 @needs_full
 @pytest.mark.parametrize("command", [["explain", "ISO-2"], ["--version"], ["check", "refmodel.examples.zap:ZapLazily", "--engine",
                                                                           "random", "--runs", "1", "--json"]])
+@pytest.mark.one_in(3)
 def test_output_that_cannot_be_written_is_no_verdict(command: list[str]) -> None:
     with FULL.open("w") as full:
         done = subprocess.run([sys.executable, "-m", "refmodel.cli", *command], stdout=full, stderr=subprocess.PIPE, text=True,
@@ -123,6 +124,7 @@ def written(command: str, design: Path, file: Path) -> subprocess.CompletedProce
 
 
 @pytest.mark.parametrize("command", WRITING)
+@pytest.mark.one_in(2)
 def test_what_cannot_be_written_is_refused_before_the_work(command: str, tmp_path: Path) -> None:
     """The work was done first once, and then lost."""
     circle = tmp_path / "circle"

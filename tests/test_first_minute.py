@@ -74,6 +74,7 @@ def terminal() -> Iterator[list[Terminal]]:
     (("prove", "--fresh", "designs"), r"0/\d+ theorems; left: designs", r"0 of \d+ theorems have a verdict, and what was proved"),
     (("bench",), r"0/\d+ bugs; left: ", r"0 of \d+ bugs were looked for"),
     (("judge", "unicorn", "--seconds", "100"), "unicorn: 4-level paging", "0 subjects of unicorn have a verdict")])
+@pytest.mark.one_in(2)
 def test_what_is_under_way_is_shown_and_ending_says_what_was_kept(
         arguments: tuple[str, ...], shown: str, kept: str, terminal: list[Terminal]) -> None:
     begun = Terminal(*arguments)

@@ -66,6 +66,7 @@ EPTS = [Ept(ROOT, accessed_dirty=False, advanced=True), Ept(ROOT, accessed_dirty
     nested_walks(EPTS[0], which=-1), stale_walks(lambda ways: ways[0]), stale_walks(lambda ways: ways[-1]),
     stale_walks(lambda ways: ways[-1], vpid=True),
 ], ids=lambda c: c.subject)
+@pytest.mark.one_in(2)
 def test_the_model_does_not_deviate_from_itself(campaign: Campaign) -> None:
     verdict = judge(campaign, seconds=60, checks=3000)
     assert verdict.checks >= 3000 and verdict.deviations == ()
@@ -111,6 +112,7 @@ def let_through(way: Lawful, test: object) -> Lawful:
     (nested_walks(EPTS[0], astray), "no completed"),
     (stale_walks(lambda ways: ways[-1], careless=True), "outside the envelope"),
 ], ids=lambda x: x if isinstance(x, str) else "")
+@pytest.mark.one_in(3)
 def test_a_planted_deviation_is_found(campaign: Campaign, said: str) -> None:
     found = judge(campaign, seconds=60, checks=12_000).deviations
     assert any(said in d.finding.title for d in found), [d.finding.title for d in found]
@@ -287,6 +289,7 @@ CHECKS = {"qemu": 4000, "bochs": 16_000, "unicorn": 3000, "kvm": 1500, "spike": 
 
 @pytest.mark.parametrize("part", [4, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", REDISCOVERED)
+@pytest.mark.one_in(2)
 def test_real_implementations_show_what_is_known_of_them_and_nothing_new(name: str, part: int) -> None:
     """With a quarter of the checks they show something of that, and nothing else."""
     verdicts: list[Verdict] = []

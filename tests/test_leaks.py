@@ -22,7 +22,6 @@ from refmodel.points import PAIRS
 from tests.commands import refmodel
 from tests.designs.split import Allocator
 from tests.test_pairs import FEW
-from tests.thinned import one_in
 
 MANY_STATES = ("devices", "hinting", "memory-slots", "dirty-logging", "dirty-ring", "compressed", "virtio", "reservation")
 LARGE = [name for name in PAIRS if any(each in name for each in MANY_STATES)
@@ -33,6 +32,7 @@ FAST = [*(name for name in FEW if name not in LARGE), "any over compressed-memor
 
 
 @pytest.mark.parametrize("name", LEAKS)
+@pytest.mark.one_in(2)
 def test_each_specimen_is_caught(name: str) -> None:
     design, geometry = outline(LEAKS[name].design), LEAKS[name].geometry
     found = search(design, geometry, seconds=600)
@@ -44,6 +44,7 @@ def test_each_specimen_is_caught(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in LEAKS if name != "balloon-inflated-by-the-monitor"])
+@pytest.mark.one_in(2)
 def test_and_no_law_about_one_run_catches_it(name: str) -> None:
     assert explore(outline(LEAKS[name].design), LEAKS[name].geometry, seconds=3).failure is None
 
@@ -56,8 +57,9 @@ def test_nor_does_it_pass_as_a_theorem(name: str) -> None:
     assert twins.pairs and twins.possible and twins.failing
 
 
-@pytest.mark.parametrize("name", [*one_in(2, FAST),
+@pytest.mark.parametrize("name", [*FAST,
                                   *(pytest.param(name, marks=pytest.mark.slow) for name in PAIRS if name not in FAST)])
+@pytest.mark.one_in(4)
 def test_mechanisms_in_pairs_leak_nothing(name: str) -> None:
     found = search(outline(PAIRS[name]), watching(PAIRS[name].geometry), seconds=600)
     assert found.leak is None and found.complete and found.compared > 50
@@ -251,6 +253,7 @@ def test_a_search_for_which_there_is_no_time_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("name", ["memory", "virtio_mem", "migration", "any over grants", "tmem"])
+@pytest.mark.one_in(2)
 def test_each_flow_that_is_meant_has_a_run_that_shows_it(name: str) -> None:
     """And the run ends with the operation that it is named by, or shows what that one has brought about."""
     design = load(name)

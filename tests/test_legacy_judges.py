@@ -104,6 +104,7 @@ def pse_36_of_36_bits(test: LegacyTest) -> Lawful:
     (False, seen_as(lambda t: attrs.evolve(t, entries={a: e & ~(1 << 21) for a, e in t.entries.items()})),
      "not taken as reserved: bit 21 of a 4 MiB leaf, 32-bit paging"),
 ])
+@pytest.mark.one_in(3)
 def test_a_planted_deviation_is_put_into_its_class(pae: bool, way_of: Choose, title: str) -> None:
     found = {d.finding.title: d for d in judge(model(LegacyProfile(pae), way_of), seconds=60, checks=12_000).deviations}
     assert title in found, list(found)
@@ -279,6 +280,7 @@ def has_news(campaign: LegacyCampaign, seen: Seen) -> bool:
 
 @pytest.mark.parametrize("name", ["bochs", "qemu"])
 @pytest.mark.parametrize("pae", [False, True])
+@pytest.mark.one_in(2)
 def test_every_mutant_of_the_walk_is_found_out_by_a_real_machine(name: str, pae: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     with on(name, pae) as campaign:
         seen = seen_by(campaign)
@@ -336,6 +338,7 @@ AGENT_MUTANTS = {
 
 @pytest.mark.parametrize("name", ["bochs", "qemu"])
 @pytest.mark.parametrize("what", AGENT_MUTANTS)
+@pytest.mark.one_in(3)
 def test_every_mutant_of_the_agent_is_found_out(name: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     at, there, instead = AGENT_MUTANTS[what]
     agent = code.AGENT_32

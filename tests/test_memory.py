@@ -102,6 +102,7 @@ LAWS = [each for module in (memory, contract, migration, buddy, grants, memory_s
 
 
 @pytest.mark.parametrize("broken", LAWS, ids=lambda each: each.name)
+@pytest.mark.one_in(3)
 def test_each_law_has_a_mutant_that_breaks_it(broken: Law) -> None:
     design = MUTANTS[BROKEN_BY[broken.name]].design
     found = explore(attrs.evolve(outline(design), laws=(broken,)), design.geometry, seconds=120)
@@ -115,6 +116,7 @@ def test_every_operation_applies_and_none_breaks_a_law() -> None:
 
 
 @pytest.mark.parametrize("design", SUBSETS, ids=lambda cls: cls.__name__)
+@pytest.mark.one_in(2)
 def test_mechanisms_are_lawful_without_the_others(design: type[Design]) -> None:
     done = prove(outline(design), all_failures=True)
     assert [j for j in done.judgements() if j.verdict != "proved"] == []

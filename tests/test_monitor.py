@@ -18,6 +18,7 @@ def test_a_monitor_that_restores_logs_and_does_dma_is_lawful(seed: int) -> None:
 
 @pytest.mark.parametrize("defect", DEFECTS)
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.one_in(3)
 def test_what_a_monitor_does_wrong_is_found(defect: str, seed: int) -> None:
     monitor = Monitor(seed, pages=1024, defect=defect, after=1500)
     found = Judge("monitor").block(1, b"".join(lines(monitor, 12_000)))

@@ -16,7 +16,6 @@ from refmodel.loading import load
 from refmodel.machine.names import Gfn, Vm
 from refmodel.points import APART, MECHANISMS, MMUS, PAIRS, WAYS_TO_LOG, mechanisms_over, over, pairs_of, pairs_over
 from tests.commands import refmodel
-from tests.thinned import one_in
 
 SPECS = Path(__file__).parent.parent / "specs"
 APART_BY = 1, 5
@@ -35,6 +34,7 @@ def test_every_two_are_a_pair() -> None:
 
 
 @pytest.mark.parametrize("name", [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in PAIRS])
+@pytest.mark.one_in(2)
 def test_a_pair_is_lawful_in_every_state(name: str) -> None:
     design = outline(PAIRS[name])
     found = explore(design, PAIRS[name].geometry.resized(Gfn=1), seconds=120)
@@ -155,8 +155,9 @@ def test_points_of_three_mechanisms_have_a_geometry() -> None:
 HEAVY = [mmu for mmu in MMUS if any(word in mmu for word in ("1G", "A/D", "PML a"))]
 
 
-@pytest.mark.parametrize("mmu", [*one_in(2, (mmu for mmu in MMUS if mmu not in HEAVY)),
+@pytest.mark.parametrize("mmu", [*(mmu for mmu in MMUS if mmu not in HEAVY),
                                  *(pytest.param(mmu, marks=pytest.mark.slow) for mmu in HEAVY)])
+@pytest.mark.one_in(4)
 def test_every_mmu_over_any_two_mechanisms_is_explored(mmu: str) -> None:
     """To some depth; which two, the MMU's name says."""
     pairs = pairs_of(mmu)

@@ -60,6 +60,7 @@ def judged(perform: Callable[[Sequence[WalkTest]], list[tuple[Lawful, Observed]]
 
 @pytest.mark.parametrize("stages", [Stages(3), Stages(4), Stages(5), BOTH, Stages(4, 4, True), Stages(5, 5, True),
                                     Stages(0, 3, True), Stages(3, 0, True), *SV32], ids=lambda s: s.name)
+@pytest.mark.one_in(2)
 def test_a_machine_made_of_the_text_deviates_nowhere_and_every_end_is_met(stages: Stages) -> None:
     found = judged(machine(), stages)
     assert found.deviations == ()
@@ -91,6 +92,7 @@ def no_flag(seen: Observed, test: WalkTest) -> Observed:
     (machine(change=with_trap(tval2=77)), "another tval2 than is due of a page fault"),
     (machine(change=no_flag), "accessed flag of a VS-stage entry not set by an access that completes"),
 ], ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.one_in(3)
 def test_a_defect_is_found_and_named(perform: Callable[[Sequence[WalkTest]], list[tuple[Lawful, Observed]]], title: str) -> None:
     found = judged(perform, ALONE if "VS-stage entry not set" in title or "a right" in title else BOTH)
     assert title in {d.finding.title for d in found.deviations}

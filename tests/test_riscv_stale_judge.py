@@ -29,7 +29,6 @@ from refmodel.oracle.riscv.stale_campaign import StaleCampaign
 from refmodel.oracle.riscv.stale_tests import ASID, FENCES, SIZE, VMID, Envelope, Fence, StaleTest, make_stale
 from refmodel.oracle.riscv.unicorn_mmu import UnicornRiscv
 from refmodel.oracle.riscv.walk_tests import Stages
-from tests.thinned import one_in
 
 PROFILE = Profile(svadu=True, svpbmt=True, schemes=(3, 4, 5))
 ONE, GUEST, G_ALONE, BOTH = Stages(3), Stages(3, 0, True), Stages(0, 3, True), Stages(3, 3, True)
@@ -71,8 +70,9 @@ def judged(stages: Stages, perform: Callable[[Sequence[StaleTest]], list[list[Ob
     return judge(StaleCampaign("the text", stages, PROFILE, perform), seconds=1e9, checks=checks // 4 if stages is BOTH else checks)
 
 
-@pytest.mark.parametrize("stages", one_in(2, EVERY), ids=lambda s: s.name)
+@pytest.mark.parametrize("stages", EVERY, ids=lambda s: s.name)
 @pytest.mark.parametrize("choice", [first, last])
+@pytest.mark.one_in(3)
 def test_what_may_be_remembered_deviates_nowhere(stages: Stages, choice: Choice) -> None:
     verdict = judged(stages, machine(choice))
     assert verdict.deviations == () and verdict.outcomes["as memory is"] > 0
@@ -83,6 +83,7 @@ def test_what_may_be_remembered_deviates_nowhere(stages: Stages, choice: Choice)
     (stages, name, address) for stages, name in ((ONE, "sfence.vma"), (GUEST, "hfence.vvma"), (BOTH, "hfence.vvma"),
                                                  (G_ALONE, "hfence.gvma"), (BOTH, "hfence.gvma"), (ONE, "sinval.vma"),
                                                  (GUEST, "hinval.vvma"), (G_ALONE, "hinval.gvma")) for address in (False, True)])
+@pytest.mark.one_in(3)
 def test_a_machine_that_ignores_a_fence_is_found_out(stages: Stages, name: str, address: bool) -> None:
     def is_ignored(fence: Fence) -> bool:
         return fence.name == name and (fence.address is not None) == address
@@ -100,10 +101,11 @@ def test_a_machine_that_ignores_a_fence_is_found_out(stages: Stages, name: str, 
     raise AssertionError(f"not found out: {findings}")
 
 
-@pytest.mark.parametrize(("stages", "fence"), one_in(2, [
+@pytest.mark.parametrize(("stages", "fence"), [
     (ONE, Fence("sfence.vma", None, ASID + 1)), (BOTH, Fence("hfence.gvma", None, VMID + 1)), (BOTH, Fence("sfence.vma")),
     (GUEST, Fence("hfence.vvma", None, ASID + 1)), (ONE, Fence("sinval.vma", None, ASID + 1)),
-    (G_ALONE, Fence("hinval.gvma", None, VMID + 1))]), ids=str)
+    (G_ALONE, Fence("hinval.gvma", None, VMID + 1))], ids=str)
+@pytest.mark.one_in(4)
 def test_fences_of_others_may_be_ignored(stages: Stages, fence: Fence) -> None:
     assert judged(stages, machine(last, lambda f: f == fence)).deviations == ()
 

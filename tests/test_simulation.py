@@ -127,6 +127,7 @@ def bare_of(design: Outline) -> Outline:
 
 
 @pytest.mark.parametrize("cls", UNNOTICED, ids=lambda cls: cls.__name__)
+@pytest.mark.one_in(3)
 def test_what_no_law_notices_is_no_step_of_the_bare_machine(cls: type[Design]) -> None:
     design, name = outline(cls), UNNOTICED[cls]
     assert {j.verdict for j in prove_operation(design, name).judgements} == {"proved"}
@@ -141,6 +142,7 @@ def test_what_no_law_notices_is_no_step_of_the_bare_machine(cls: type[Design]) -
     ("npt-zeroes-read", "load_physical"), ("shortage-is-a-hole", "derive"), ("nested-l1-told-unasked", "vmsave"),
     ("nested-l2-reads-zeroes", "load_l2"), ("vtlb-wrong-cell-read", "load"), ("vtlb-every-fault-is-the-guests", "page_fault"),
     ("waits-as-the-guests-fault", "ept_violation"), ("store-that-exits-happens", "store_unpaged")])
+@pytest.mark.one_in(2)
 def test_a_mutant_of_equivalence_takes_a_step_that_is_none(name: str, operation: str) -> None:
     design = outline(MUTANTS[name].design)
     assert prove_simulated(design, bare_of(design), operation).failing
@@ -150,6 +152,7 @@ def test_a_mutant_of_equivalence_takes_a_step_that_is_none(name: str, operation:
 
 @pytest.mark.parametrize("name", [
     "memory", "npt", "interpreter", "vtlb", "ept", "nested", "shadow_unsync", "shadow_pages", "direct"])
+@pytest.mark.one_in(3)
 def test_runs_find_what_is_proved(name: str) -> None:
     design = outline(SHIPPED[name])
     done = simulated_runs(design, bare_of(design), design.cls.geometry, runs=60, seconds=60)

@@ -151,6 +151,7 @@ def test_so_do_events_about_many_pages(header: Told) -> None:
 
 
 @pytest.mark.parametrize("defect", ["", *DEFECTS])
+@pytest.mark.one_in(4)
 def test_a_monitors_trace_comes_to_the_same_by_steps(defect: str) -> None:
     monitor = Monitor(1, vms=3, pages=512, defect=defect, after=800)
     lawful, _ = agree(monitor.events(4000), deep=1000)

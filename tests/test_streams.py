@@ -19,6 +19,7 @@ SKIPPED = b"\x5a\x2a\x4d\x18\x04\x00\x00\x00size"
 
 @pytest.mark.parametrize("closed, status, said", [
     ("<&-", 2, "refmodel: -: no events"), (">&-", 1, ""), ("2>&-", 1, "breaks EQV-1"), ("<&- >&- 2>&-", 2, "")])
+@pytest.mark.one_in(2)
 def test_a_standard_stream_may_be_closed(closed: str, status: int, said: str, tmp_path: Path) -> None:
     trace = tmp_path / "trace.jsonl"
     trace.write_bytes(FIRST + SECOND)
@@ -30,6 +31,7 @@ def test_a_standard_stream_may_be_closed(closed: str, status: int, said: str, tm
 
 @pytest.mark.parametrize("command", [
     "judge trace.jsonl", "judge trace.jsonl --json", "judge trace.jsonl 2>&1", "judge missing 2>&1"])
+@pytest.mark.one_in(2)
 def test_what_nobody_reads_is_no_verdict(command: str, tmp_path: Path) -> None:
     (tmp_path / "trace.jsonl").write_bytes(FIRST)
     script = f'set -o pipefail; "{sys.executable}" -m refmodel.cli {command} | true; echo ${{PIPESTATUS[0]}}'

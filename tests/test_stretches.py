@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from refmodel.oracle.trace.judge import Judge
-from tests.thinned import one_in
 
 Told = dict[str, Any]
 MANY = ("populate", "promise", "map", "unmap", "protect", "unprotect", "track", "untrack", "inflate", "deflate", "mark",
@@ -69,9 +68,10 @@ class Told_:
         return found and found.clause
 
 
-@pytest.mark.parametrize("header", one_in(2, [
+@pytest.mark.parametrize("header", [
     {"start": "power-on"}, {}, {"start": "power-on", "flushes": "told"}, {"flushes": "told"},
-    {"start": "power-on", "marks": "late"}]), ids=str)
+    {"start": "power-on", "marks": "late"}], ids=str)
+@pytest.mark.one_in(5)
 def test_what_is_said_of_many_pages_is_judged_as_if_it_were_said_of_each(header: Told) -> None:
     compared = lawful = 0
     for seed in range(50):

@@ -67,6 +67,7 @@ def counts(done: Exploration) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in WIDE])
+@pytest.mark.one_in(2)
 def test_any_number_of_workers_counts_the_same(name: str) -> None:
     alone = counts(Search(native(SHIPPED[name])).run())
     assert alone[-3:] == (True, False, True)

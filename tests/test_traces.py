@@ -26,7 +26,6 @@ from refmodel.oracle.trace.judge import Deviation, Judge, judge_events, judge_tr
 from refmodel.oracle.trace.telling import lines, trace_of
 from refmodel.oracle.vectors.monitor import runs
 from tests.commands import refmodel
-from tests.thinned import one_in
 
 SPECS = Path(__file__).parent.parent / "specs"
 Told = dict[str, Any]
@@ -376,7 +375,8 @@ def lawful_part(cls: type[Design], run: Run) -> Run:
     return Run(run.initial, run.steps[:len(told) - (told[-1].broken is not None)])
 
 
-@pytest.mark.parametrize("name", one_in(3, VISIBLE))
+@pytest.mark.parametrize("name", VISIBLE)
+@pytest.mark.one_in(6)
 def test_a_mutant_that_tells_the_truth_is_rejected_for_what_it_breaks_and_not_before(name: str) -> None:
     cls, clauses = MUTANTS[name].design, set[str]()
     for run, broken in itertools.islice(runs(cls, 3000, seed=3), 400):

@@ -214,6 +214,7 @@ def test_the_consumer_in_c_says_why_it_checked_nothing(some: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.one_in(2)
 def test_what_is_ended_midway_ends_at_once_and_leaves_no_part_of_a_file(ending: signal.Signals, tmp_path: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background would ignore it
     command = subprocess.Popen([sys.executable, "-m", "refmodel.cli", "vectors", "--out", str(tmp_path)],
