@@ -104,7 +104,7 @@ def allowed(kind: str) -> set[str]:
     return set(KINDS[kind].__struct_fields__)
 
 
-@settings(QUIET, max_examples=400)
+@settings(QUIET)
 @given(st.sampled_from([{}, {"start": "power-on"}, {"flushes": "told"},
                         {"start": "power-on", "flushes": "told", "silent": ["break"]}]), GOOD)
 def test_well_formed_events_in_any_order(header: dict[str, object], events: list[dict[str, object]]) -> None:

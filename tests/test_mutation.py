@@ -257,6 +257,7 @@ class MayPutOff(VirtualTlb):
         return False
 
 
+@pytest.mark.slow
 def test_an_operation_that_completes_nothing_any_more_is_noticed_even_where_runs_seldom_complete_it() -> None:
     assert "emulate_store: completed" not in runs(outline(MayPutOff), 1000).met
     done = of_design("puts off", outline(MayPutOff), Choice(only="puts_off"), reasons=())

@@ -107,7 +107,7 @@ def test_examples_in_the_specs_run() -> None:
         assert result.failed == 0, chapter
 
 
-@pytest.mark.parametrize("command", [["ruff", "check", "."], ["mypy"]], ids=lambda c: c[0])
+@pytest.mark.parametrize("command", [["ruff", "check", "."], pytest.param(["mypy"], marks=pytest.mark.slow)], ids=["ruff", "mypy"])
 def test_the_text_is_clean(command: list[str]) -> None:
     tool = pytest.importorskip(command[0], reason="pip install '.[test]'")
     done = subprocess.run([sys.executable, "-m", *command], cwd=SPECS.parent, capture_output=True, text=True, check=False)

@@ -84,6 +84,7 @@ def _few(depth: int, classes: int, steps: int) -> None:
         raise _Enough
 
 
+@pytest.mark.slow
 def test_designs_that_chance_picks_are_counted_the_same() -> None:
     compared = 0
     for name in Random(7).sample(sorted(PAIRS), 5):
@@ -147,6 +148,7 @@ def test_what_exceeds_its_share_lies_on_disk_and_is_counted_the_same(monkeypatch
         assert counts(both.run()) == alone and all(each.on_disk for each in both.standings)
 
 
+@pytest.mark.slow
 def test_a_run_is_shown_whose_way_lies_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     design = MUTANTS["unsync-stores-exit"].design
     failure = Search(native(design)).run().failure

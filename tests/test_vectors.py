@@ -116,6 +116,7 @@ def _is_read(test: WalkTest, at: int) -> bool:
     return at in seen
 
 
+@pytest.mark.slow
 def test_they_are_always_the_same(tmp_path: Path) -> None:
     made = []
     for seed in "12":
