@@ -5,7 +5,8 @@ from typing import Any
 import attrs
 import pytest
 
-from refmodel.language import NOTHING, Design, Fault, Total, cached, geometry, guest, implies, law, operation
+from refmodel.engines.corresponding import shared
+from refmodel.language import NOTHING, BadDesign, Design, Fault, Total, cached, geometry, guest, implies, law, operation, outline
 from refmodel.machine.names import Gfn, Tag, Vm
 from tests.commands import refmodel
 from tests.designs import split
@@ -114,4 +115,12 @@ def test_it_is_none_where_the_other_does_not(design: type[Design], says: str) ->
 def test_a_design_that_others_may_interrupt_has_no_single_steps() -> None:
     allocator = f"{split.__file__}:Allocator"
     done = refmodel("refine", allocator, "--to", allocator)
-    assert done.returncode == 2 and "others may interrupt allocate (yield)" in done.stderr
+    assert done.returncode == 2 and "Allocator.allocate: others may interrupt allocate (yield)" in done.stderr
+
+
+def test_what_cannot_be_compared_is_said_with_file_and_line() -> None:
+    class MoreIsStored(Store):
+        more: Total[Tag, bool]
+
+    with pytest.raises(BadDesign, match=r"\.py:\d+: Store has no table more, which .*\.py:\d+: .*MoreIsStored\.more states"):
+        shared(outline(Store), outline(MoreIsStored))

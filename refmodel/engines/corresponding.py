@@ -13,8 +13,8 @@ from refmodel.engines.judgements import Simulated
 from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Kind, RecordKind
-from refmodel.language.places import place_of
+from refmodel.language.kinds import Kind, RecordKind, TableKind
+from refmodel.language.places import home_of, place_of
 from refmodel.language.unsound import BadDesign
 
 
@@ -22,19 +22,26 @@ def shared(design: Outline, other: Outline) -> tuple[str, ...]:
     """The tables that both have, and hold the same in at power-on; ``BadDesign`` unless they are all that the other has, and
     ``steps`` names operations of a bare machine, and each operation of the other is one step."""
     if split := [op.name for op in other.operations if op.split]:
-        raise BadDesign(f"{other.name}: others may interrupt {', '.join(split)} (yield); expected a design of which each operation "
-                        "is one step")
+        raise BadDesign(f"{place_of(home_of(other.cls, split[0]), split[0])}: others may interrupt {', '.join(split)} (yield); "
+                        "expected a design of which each operation is one step")
     if bare_machine(design.cls) is other.cls:
         refuse_odd_steps(design, other)
     for table in other.tables:
         mine = next((t for t in design.tables if t.name == table.name), None)
         if mine is None:
-            raise BadDesign(f"{design.name} has no table {table.name}, which {other.name} has; expected all of its tables")
+            raise BadDesign(f"{place_of(design.cls)} has no table {table.name}, which {_stated(other, table)} states; expected all "
+                            f"tables of {other.name}")
         if mine != table:
-            raise BadDesign(f"table {table.name} of {design.name} has other keys or values than that of {other.name}")
+            raise BadDesign(f"{_stated(design, table)} has other keys or values than {_stated(other, table)}; expected the same")
         if table.name in design.arbitrary and table.name not in other.arbitrary:
-            raise BadDesign(f"table {table.name} of {design.name} holds anything at power-on, but not that of {other.name}")
+            raise BadDesign(f"{_stated(design, table)} holds anything at power-on, but not that of {other.name}; expected "
+                            f"{table.name} among what both state as arbitrary, or neither")
     return tuple(table.name for table in other.tables)
+
+
+def _stated(design: Outline, table: TableKind) -> str:
+    """A table, and where it is stated."""
+    return place_of(home_of(design.cls, table.name), table.name)
 
 
 def refuse_odd_steps(design: Outline, machine: Outline) -> None:
