@@ -10,7 +10,21 @@ from refmodel.engines.audit import drawn
 from refmodel.engines.conditions import counting
 from refmodel.engines.induction import prove, prove_operation
 from refmodel.engines.symbolic import Symbolic
-from refmodel.language import NOTHING, BadDesign, Design, Total, assign, count, geometry, law, operation, outline, require, reset
+from refmodel.language import (
+    NOTHING,
+    BadDesign,
+    Design,
+    Total,
+    assign,
+    count,
+    geometry,
+    implies,
+    law,
+    operation,
+    outline,
+    require,
+    reset,
+)
 from refmodel.language.asking import answering
 from refmodel.machine.names import Count, Gfn, Mfn, Vm
 from tests.designs import caches
@@ -315,3 +329,63 @@ def test_where_any_two_are_one_no_two_are_counted() -> None:
 
 def test_where_nothing_says_that_two_are_one_two_are_counted() -> None:
     assert proof_of(Lendable, "reclaim")["nobody_has_a_free_page"] == "refuted"
+
+
+# ---------------------------------------------------------------- counts of two tables
+
+
+class Handover(Design):
+    """A kernel gives way to another, when as many frames are preserved as guests have."""
+
+    guests: Total[Mfn, bool]
+    preserved: Total[Mfn, bool]
+    handed_over: Total[tuple[()], bool]
+    geometry = geometry(Mfn=2)
+
+    @operation
+    def give(self, mfn: Mfn) -> None:
+        require(not self.handed_over[()])
+        self.guests[mfn] = True
+
+    @operation
+    def preserve(self, mfn: Mfn) -> None:
+        require(self.guests[mfn])
+        self.preserved[mfn] = True
+
+    @operation
+    def hand_over(self) -> None:
+        require(count(self.guests, lambda has, mfn: has) == count(self.preserved, lambda is_so, mfn: is_so))
+        self.handed_over[()] = True
+
+    @law("ISO-1", "After a handover each frame of a guest is preserved.")
+    def nothing_is_left_behind(s: "Handover", mfn: Mfn) -> bool:
+        return implies(s.handed_over[()] and s.guests[mfn], s.preserved[mfn])
+
+
+class LiveUpdate(Handover):
+    @law("RES-1", "What is preserved is a guest's.")
+    def preserved_is_a_guests(s: "LiveUpdate", mfn: Mfn) -> bool:
+        return implies(s.preserved[mfn], s.guests[mfn])
+
+
+class HandsOverWithFewer(LiveUpdate):
+    @operation
+    def hand_over(self) -> None:
+        require(count(self.guests, lambda has, mfn: has) >= count(self.preserved, lambda is_so, mfn: is_so))
+        self.handed_over[()] = True
+
+
+class PreservesAnything(Handover):
+    @operation
+    def preserve(self, mfn: Mfn) -> None:
+        require(not self.handed_over[()])
+        self.preserved[mfn] = True
+
+
+def test_of_two_tables_whose_counts_are_equal_one_has_nothing_that_the_other_has_not() -> None:
+    assert set(proof_of(LiveUpdate, "hand_over").values()) == {"proved"}
+
+
+@pytest.mark.parametrize("cls", [HandsOverWithFewer, PreservesAnything])
+def test_where_one_is_no_part_of_the_other_equal_counts_say_nothing_of_a_key(cls: type[Design]) -> None:
+    assert proof_of(cls, "hand_over")["nothing_is_left_behind"] == "refuted"

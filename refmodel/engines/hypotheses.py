@@ -216,13 +216,26 @@ class Hypotheses:
         self._once(("another", number.which), lambda: z3.Implies(number.number >= 2, conj((other, *apart))))
 
     def _compare(self, one: Counted, other: Counted) -> None:
-        """If every entry that counts for one counts for the other, it has no more: unless some entry tells them apart."""
-        if one.table != other.table or one.base != other.base:
+        """If every key whose entry counts for one counts for the other, in its table, it has no more; and fewer, where some key
+        counts for the other alone. Otherwise some key tells them apart."""
+        if one.base != other.base or self._sorts(one) != self._sorts(other):
             return
         key = self._some_key(one, f"{one.number.decl().name()}.{other.number.decl().name()}.apart", other)
-        lookup = Lookup(self.base, one.table, key)
-        follows = z3.Implies(self.instances.counts(one, lookup).holds, self.instances.counts(other, lookup).holds)
+        self.admit([Lookup(self.base, table, key) for table in {one.table, other.table}], [], 0)
+        follows = z3.Implies(self._counts(one, key), self._counts(other, key))
         self._once(("compare", one.which, other.which), lambda: z3.Implies(follows, one.number <= other.number))
+        for x in [*self.counted_keys(one), *self.counted_keys(other)][:TOGETHER]:
+            alone = (self._counts(other, x.key), z3.Not(self._counts(one, x.key)))
+            self._once(("compare", one.which, other.which, x.identity),
+                       partial(z3.Implies, conj((follows, *alone)), one.number < other.number))
+
+    def _counts(self, number: Counted, key: tuple[Term, ...]) -> Term:
+        """Whether the entry under a key counts."""
+        return self.instances.counts(number, Lookup(self.base, number.table, key)).holds
+
+    def _sorts(self, number: Counted) -> list[object]:
+        """What the keys are of which entries are counted."""
+        return [sort_of(kind) for kind in self.instances.design.table(number.table).keys]
 
     def _some_key(self, number: Counted, name: str, other: Counted | None = None) -> tuple[Term, ...]:
         """The key of an entry that counts: it depends on what is counted, and on nothing else. A part that has to equal a name for
