@@ -112,7 +112,7 @@ def let_through(way: Lawful, test: object) -> Lawful:
     (nested_walks(EPTS[0], astray), "no completed"),
     (stale_walks(lambda ways: ways[-1], careless=True), "outside the envelope"),
 ], ids=lambda x: x if isinstance(x, str) else "")
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 def test_a_planted_deviation_is_found(campaign: Campaign, said: str) -> None:
     found = judge(campaign, seconds=60, checks=12_000).deviations
     assert any(said in d.finding.title for d in found), [d.finding.title for d in found]

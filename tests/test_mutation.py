@@ -306,6 +306,7 @@ class WaitsForOne(Waiting):
         self.urgent[vm] = False
 
 
+@pytest.mark.slow
 def test_a_mutant_that_leaves_work_pending_is_noticed_and_one_that_runs_short_elsewhere_is_not_the_same() -> None:
     by_key = {j.mutant.key.split("Waiting.", 1)[1]: (j.verdict, j.why) for j in of_design(
         "waiting", outline(Waiting), Choice(only="Waiting.finish"), jobs=2, reasons=()).judged}

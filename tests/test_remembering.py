@@ -41,6 +41,7 @@ def test_a_design_is_proved_and_explored_once(tmp_path: Path, monkeypatch: pytes
     assert not any(r.failed or r.undecided for r in second)
 
 
+@pytest.mark.slow
 def test_another_text_another_clause_and_another_bound_are_other_theorems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = ProofCache(tmp_path)
     checked(SMALL, cache, ("prove",), clause=ONE)

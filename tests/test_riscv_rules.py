@@ -86,6 +86,7 @@ def test_vectors_name_rules_that_are_covered() -> None:
     assert len(in_vectors()) > 60
 
 
+@pytest.mark.slow
 def test_the_page_is_made_of_the_table() -> None:
     made = "\n".join(page()) + "\n"
     assert made == (SPECS / "riscv_rules.md").read_text(), "python -m refmodel.report.riscv_rules > specs/riscv_rules.md"

@@ -121,6 +121,7 @@ def test_an_access_that_goes_astray_at_first_is_found_out() -> None:
     assert [each.finding.title for each in found.deviations] == ["completed at first, outside the envelope of stale translations"]
 
 
+@pytest.mark.slow
 def test_an_edited_entry_that_is_overwritten_is_a_class_of_its_own() -> None:
     """What Spike does: D is set in the entry that is remembered, and that is written."""
     def forgetful(tests: Sequence[StaleTest]) -> list[list[Observed]]:

@@ -32,7 +32,7 @@ class Turns(Design):
 
 def test_a_design_may_come_to_rest() -> None:
     """Where every cell is full, no operation applies; no law is broken by that."""
-    run_state_machine_as_test(rule_machine(small.Pot), settings=FEW)
+    run_state_machine_as_test(rule_machine(small.Pot), settings=settings(FEW, max_examples=8))
 
 
 @pytest.mark.parametrize("name", ["take", "check", "drawn", "teardown", "spent", "rules", "starts", "laws_hold", "TestCase"])

@@ -127,7 +127,7 @@ def bare_of(design: Outline) -> Outline:
 
 
 @pytest.mark.parametrize("cls", UNNOTICED, ids=lambda cls: cls.__name__)
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 def test_what_no_law_notices_is_no_step_of_the_bare_machine(cls: type[Design]) -> None:
     design, name = outline(cls), UNNOTICED[cls]
     assert {j.verdict for j in prove_operation(design, name).judgements} == {"proved"}
@@ -382,6 +382,7 @@ class LoadsOwnPage(GrantedMemory):
         return ForeignAccess(mapping.owner, mapping.page, shown, self.bare_physical(vm, gfn, offset, Access.READ, Cell()))
 
 
+@pytest.mark.slow
 def test_an_access_to_anothers_page_is_a_step_of_its_owners_machine() -> None:
     right, wrong = outline(GrantedMemory), outline(LoadsOwnPage)
     for name, step in (("grant_load", "load_physical"), ("grant_store", "store_physical")):

@@ -13,7 +13,7 @@ GEOMETRY = small.Pot.geometry
 
 
 @given(states(small.Pot), values(Vm, GEOMETRY))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_states_are_lawful(state: small.Pot, vm: int) -> None:
     (law,) = outline(small.Pot).laws
     assert law.function(state, vm)

@@ -112,6 +112,7 @@ def test_states_that_are_kept_whole_are_as_many() -> None:
 
 @pytest.mark.parametrize("name", ("unsync-stores-exit", *(pytest.param(name, marks=pytest.mark.slow) for name in (
     "kvm-65855ed8b034", "pages-writers-not-stopped"))))
+@pytest.mark.slow
 def test_what_breaks_a_law_is_found_at_the_same_depth(name: str) -> None:
     design = MUTANTS[name].design
     alone = Search(native(design)).run().failure
