@@ -21,8 +21,8 @@ from refmodel.machine.names import Gfn, Index, Mfn, Vm
 from tests.designs import small
 
 LANGUAGE = {"NOTHING", "BadDesign", "Bits", "Design", "Fault", "Geometry", "Law", "Name", "Natural", "Page", "Refused", "Total",
-            "Unsound", "assign", "cached", "choose", "count", "every_law", "fails", "geometry", "guest", "implies", "law",
-            "operation", "outline", "pending", "require", "reset"}
+            "Unsound", "abstraction", "assign", "cached", "choose", "count", "every_law", "fails", "geometry", "guest", "implies",
+            "law", "operation", "outline", "pending", "require", "reset"}
 FUNCTIONS = {"check", "draw", "explore", "judge", "prove", "replay", "rule_machine", "vectors", "write_page"}
 TYPES = {"BrokenRun", "Deviation", "EngineReport", "Numbers", "Report", "Status", "TraceVerdict", "Verdict"}
 HEAVY = ("z3", "llvmlite", "numpy", "hypothesis", "jinja2", "unicorn")

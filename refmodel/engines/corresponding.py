@@ -10,17 +10,19 @@ import attrs
 from refmodel.bare import Event, Reply
 from refmodel.bare_machines import bare_machine
 from refmodel.engines.judgements import Simulated
+from refmodel.language.abstraction import abstractions
 from refmodel.language.annotations import kind_of
 from refmodel.language.asking import Fault
 from refmodel.language.design import Operation, Outline
-from refmodel.language.kinds import Kind, RecordKind, TableKind
+from refmodel.language.kinds import Kind, PageKind, RecordKind, TableKind
 from refmodel.language.places import home_of, place_of
 from refmodel.language.unsound import BadDesign
 
 
 def shared(design: Outline, other: Outline) -> tuple[str, ...]:
-    """The tables that both have, and hold the same in at power-on; ``BadDesign`` unless they are all that the other has, and
-    ``steps`` names operations of a bare machine, and each operation of the other is one step."""
+    """The tables that both have, and hold the same in at power-on; or that the other has, and the design says what they hold.
+    ``BadDesign`` unless these are all that the other has, ``steps`` names operations of a bare machine, and each operation of the
+    other is one step."""
     if split := [op.name for op in other.operations if op.split]:
         raise BadDesign(f"{place_of(home_of(other.cls, split[0]), split[0])}: others may interrupt {', '.join(split)} (yield); "
                         "expected a design of which each operation is one step")
@@ -29,14 +31,27 @@ def shared(design: Outline, other: Outline) -> tuple[str, ...]:
     for table in other.tables:
         mine = next((t for t in design.tables if t.name == table.name), None)
         if mine is None:
-            raise BadDesign(f"{place_of(design.cls)} has no table {table.name}, which {_stated(other, table)} states; expected all "
-                            f"tables of {other.name}")
+            _refuse_unless_computed(design, other, table)
+            continue
         if mine != table:
             raise BadDesign(f"{_stated(design, table)} has other keys or values than {_stated(other, table)}; expected the same")
         if table.name in design.arbitrary and table.name not in other.arbitrary:
             raise BadDesign(f"{_stated(design, table)} holds anything at power-on, but not that of {other.name}; expected "
                             f"{table.name} among what both state as arbitrary, or neither")
     return tuple(table.name for table in other.tables)
+
+
+def _refuse_unless_computed(design: Outline, other: Outline, table: TableKind) -> None:
+    """``BadDesign`` unless the design says what a table holds that only the other has."""
+    says = next((each for each in abstractions(design.cls) if each.table == table.name), None)
+    if says is None:
+        raise BadDesign(f"{place_of(design.cls)} has no table {table.name}, which {_stated(other, table)} states; expected all "
+                        f"tables of {other.name}, or a method under @abstraction(\"{table.name}\") that says what it holds")
+    if (says.keys, says.value) != (table.keys, table.value):
+        raise BadDesign(f"{says.place} has other keys or entries than {_stated(other, table)}; expected the same")
+    if table.partial or isinstance(table.value, PageKind):
+        raise BadDesign(f"{says.place}: {_stated(other, table)} is no total table of records or scalars, and what another holds "
+                        "cannot be worked out by @abstraction; expected a table of that name")
 
 
 def _stated(design: Outline, table: TableKind) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import z3
 
+from refmodel.engines.computed import computed
 from refmodel.engines.conditions import counting
 from refmodel.engines.counts import applied
 from refmodel.engines.formulas import claimed
@@ -17,6 +19,7 @@ from refmodel.engines.questions import TIMEOUT, Solver, about
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.terms import Term, real_term
+from refmodel.language.abstraction import Abstraction
 from refmodel.language.asking import answering
 from refmodel.language.design import Outline
 from refmodel.language.joining import joined
@@ -41,25 +44,47 @@ def prove_initial(design: Outline, clause: str | None = None, timeout: int = TIM
 
 def _initially(design: Outline, law: Law, timeout: int) -> Judgement:
     began = time.perf_counter()
+    why = _doubt(design, law.names, lambda reading, state, names: claimed(reading, law.function, state, *names),
+                 f"at first {law.name} holds", timeout)
+    return Judgement(INITIAL, law, "unknown" if why else "proved", time.perf_counter() - began, why=why)
+
+
+def odd_at_first(design: Outline, other: Outline, timeout: int = TIMEOUT) -> list[str]:
+    """The tables of the other design that this one says what they hold, and that may hold at first what they do not hold there."""
+    with joined(design), about(INITIAL):
+        return [f"{each.place}: at power-on {name} may be another than in {other.name}: {why}"
+                for name, each in computed(design, other).items() if name not in other.arbitrary
+                and (why := _doubt(design, [(f"{name}.{i}", kind) for i, kind in enumerate(each.keys)], partial(_default, each),
+                                   f"at first {name} is at its default", timeout))]
+
+
+def _default(each: Abstraction, reading: Symbolic, state: Any, names: Sequence[Any]) -> Term:
+    """That what another design's table holds under a key is its default."""
+    default = each.value.default()
+    return claimed(reading, lambda state, *key: each.method(state, *key) == default, state, *names)
+
+
+def _doubt(design: Outline, names_of: Sequence[tuple[str, Any]], claim: Callable[[Symbolic, Any, Sequence[Any]], Term], says: str,
+           timeout: int) -> str:
+    """Why it is not proved that a claim about arbitrary names holds before anything has happened; empty if it is."""
     reading = _Initially(design, prune=False)
     with answering(reading):
         state = reading.state(AT_FIRST)
         for kind in design.tables:
             if kind.name not in design.arbitrary:
                 getattr(state, kind.name).reset(lambda *_: True)
-        names = [reading.arbitrary(kind, f"any!!{n}") for n, kind in law.names]
-        reading.real = [real for (_, leaf), name in zip(law.names, names, strict=True) for real in real_term(leaf, name.term)]
-        goal = claimed(reading, law.function, state, *names)
+        names = [reading.arbitrary(kind, f"any!!{n}") for n, kind in names_of]
+        reading.real = [real for (_, leaf), name in zip(names_of, names, strict=True) for real in real_term(leaf, name.term)]
+        goal = claim(reading, state, names)
     solver = Solver(z3.Not(goal), *reading.conditions, timeout=timeout)
     solver.add(*reading.real)
     of_any_state = Instances(design, (), AT_FIRST)
     for lookup in reading.lookups.values():  # a table whose contents are arbitrary holds values of its kind
         solver.add(*of_any_state.nobody(lookup))
-    answer = solver.check(says=f"at first {law.name} holds")
+    answer = solver.check(says=says)
     if answer == z3.unsat:
-        return Judgement(INITIAL, law, "proved", time.perf_counter() - began)
-    why = "it does not follow from the initial state" if answer == z3.sat else f"the solver gave up: {solver.reason_unknown()}"
-    return Judgement(INITIAL, law, "unknown", time.perf_counter() - began, why=why)
+        return ""
+    return "it does not follow from the initial state" if answer == z3.sat else f"the solver gave up: {solver.reason_unknown()}"
 
 
 class _Initially(Symbolic):

@@ -21,6 +21,7 @@ import z3
 
 from refmodel.bare import Event
 from refmodel.engines.comparing import equalities, is_exit, term_of
+from refmodel.engines.computed import Computed, computed
 from refmodel.engines.connectives import conj, disj, identical, negation, same
 from refmodel.engines.corresponding import (
     asked_for,
@@ -124,6 +125,8 @@ class _Simulation:
         self.induction, self.other = induction, other
         self.design, self.op = induction.design, induction.op
         self.shared = shared(self.design, other)
+        self.computed = computed(self.design, other)
+        """Of these, the tables that the design says what they hold, and has not."""
         self.candidates = explaining(self.design, other, self.op)
         self.lawful = [_Lawful(self.induction, rounds) for rounds in (NEAR, FAR)]
         self.possible = self.completes = False
@@ -180,7 +183,7 @@ class _Simulation:
         if unlike := self._answers_another(path, segment):
             return unlike
         shown = shown_by(segment.outcome)
-        changed = [name for name in self.shared if name in segment.written]
+        changed = [name for name in self.shared if self._may_have_changed(name, segment)]
         if not changed and not shows(shown) and may_rest:
             return "none"
         if may_rest and not shows(shown) and self._rests(path, segment, shown, changed):
@@ -220,9 +223,14 @@ class _Simulation:
         wrong = self._moves(reading, segment, shown, changed, FREELY[1])
         return bool(self._ask(path, segment, reading, [wrong]) == z3.unsat)
 
+    def _may_have_changed(self, name: str, segment: Segment) -> bool:
+        """Whether a path has written to a table, or to one that the design looks at to say what it holds."""
+        return bool(segment.written & (self.design.text.abstracted[name] if name in self.computed else {name}))
+
     def _free(self, segment: Segment) -> bool:
         """Whether the other design may by itself change a table that the path has written to."""
-        return any(hasattr(self.other.cls, f"{name}_may_be") for name in self.shared if name in segment.written)
+        return any(hasattr(self.other.cls, f"{name}_may_be") for name in self.shared
+                   if self._may_have_changed(name, segment))
 
     def _may_rest(self, segment: Segment) -> bool:
         """Whether a path may be no step. An instruction that shows nothing is carried out at once, so it is its own step; and so is
@@ -279,17 +287,18 @@ class _Simulation:
         else:
             told = replies(self.op, step.operation, segment.outcome, theirs)
             goals += [TRUE] if told is None else [negation(g) for g in equalities(*told)]
+        after = self._seen(reading, segment.after)
         for name in self.shared:
-            mine, other = getattr(segment.after, name), getattr(step.segment.after, name)
-            if mine.writes or other.writes:
+            mine, other = getattr(after, name), getattr(step.segment.after, name)
+            if self._may_have_changed(name, segment) or other.writes:
                 goals.append(self._apart(reading, segment, mine, other, step, freely))
         return z3.Or(goals)
 
     def _moves(self, reading: Symbolic, segment: Segment, shown: Any, changed: Sequence[str], freely: Sequence[str]) -> Term:
         """That something was changed or shown."""
         goals = [] if shown is None else [z3.Not(is_exit(shown))]
-        goals += [self._apart(reading, segment, getattr(segment.after, name), getattr(segment.before, name), None, freely)
-                  for name in changed]
+        before, after = self._seen(reading, segment.before), self._seen(reading, segment.after)
+        goals += [self._apart(reading, segment, getattr(after, name), getattr(before, name), None, freely) for name in changed]
         return z3.Or(goals) if goals else FALSE
 
     def _apart(self, reading: Symbolic, segment: Segment, one: Table, other: Table, step: _Step | None,
@@ -335,11 +344,18 @@ class _Simulation:
     def _seen(self, reading: Symbolic, seen: Any) -> Any:
         """A state as the other design sees it."""
         state = self.other.blank()
+        for kind in self.design.tables:
+            if hasattr(seen, kind.name):  # it is one of the design's states, and not one of the other's
+                getattr(seen, kind.name).reading = reading
         for name in self.shared:
-            table = getattr(seen, name)
+            table = getattr(seen, name) if hasattr(seen, name) else self._computed(reading, seen, name)
             table.reading = reading
             setattr(state, name, table)
         return state
+
+    def _computed(self, reading: Symbolic, seen: Any, name: str) -> Computed:
+        """A table of the other's, as a state of the design comes to it."""
+        return Computed(reading, self.other.table(name), base_of(self.design, seen), seen, self.computed[name])
 
     def _from(self, reading: Symbolic, segment: Segment) -> Any:
         """The state before, for a step of the other design to start from."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from refmodel.engines.computed import computed, fill
 from refmodel.engines.corresponding import (
     asked_for,
     explaining,
@@ -33,7 +34,7 @@ from refmodel.engines.random import Search
 from refmodel.engines.shrink import shortened
 from refmodel.engines.stepwise import every_answer
 from refmodel.language.asking import answering
-from refmodel.language.design import Operation, Outline
+from refmodel.language.design import Operation, Outline, empty_table
 from refmodel.language.sizes import Geometry
 from refmodel.language.tables import NOTHING
 
@@ -72,6 +73,8 @@ class SimulatedMachine(Machine):
         super().__init__(design, geometry)
         self.other = Machine(other, geometry)
         self.shared = shared(design, other)
+        self.computed = computed(design, other)
+        """Of these, the tables that the design says what they hold, and has not."""
         self.explained: Counter[str] = Counter()
         self._may_be = {name: getattr(other.cls, f"{name}_may_be", None) for name in self.shared}
 
@@ -81,7 +84,7 @@ class SimulatedMachine(Machine):
             op, arguments = self._begun_as(op, arguments)
         if found is None and op is not None and (unlike := self._answers_another(op, arguments, outcome)):
             return Broken(None, f"simulation of {self.other.design.name}", unlike, ())
-        if found is not None or op is None or (not any(getattr(self.state, name).changed for name in self.shared) and (
+        if found is not None or op is None or (not self._may_have_changed() and (
                 not shows(shown_by(outcome)) and self._may_rest(op, outcome))):
             return found
         for start in self._starts():
@@ -108,20 +111,27 @@ class SimulatedMachine(Machine):
 
     # ------------------------------------------------------------ the other design
 
+    def _may_have_changed(self) -> bool:
+        """Whether the step just taken has written to what both have, or to what the design looks at to say what a table holds."""
+        looked_at = {name for each in self.computed for name in self.design.text.abstracted[each]}
+        return any(getattr(self.state, name).changed for name in {*self.shared, *looked_at} - {*self.computed})
+
     def _view(self, state: Any) -> Any:
-        """The tables that both have, in a state of the other's."""
+        """The tables that the other has, in a state of its own."""
         other = self.other.design.blank()
         for name in self.shared:
-            setattr(other, name, getattr(state, name).twin())
+            table = empty_table(self.other.design.table(name), self.geometry) if name in self.computed else getattr(state, name)
+            setattr(other, name, table.twin())
+        fill(self, state, self.computed, other)
         return other
 
     def _starts(self) -> Iterator[Any]:
         """The state before, as it is for the other: as it was, and after what the other may have done of itself, of which the step
         has left something. All of that is tried, and each part."""
-        before = self._view(self.before)
+        before, after = self._view(self.before), self._view(self.state)
         yield before
         freely = [(name, key, value) for name in self.shared if self._may_be[name] is not None
-                  for key, value in getattr(self.state, name).items()
+                  for key, value in getattr(after, name).items()
                   if value != getattr(before, name).get(key) and self._freely(before, name, key, value)]
         for some in [freely, *([change] for change in freely)] if len(freely) > 1 else [freely] if freely else []:
             start = self._view(self.before)
@@ -195,8 +205,9 @@ class SimulatedMachine(Machine):
 
     def _leads_to(self, expected: Any) -> bool:
         """Whether what both have is as expected now, but for what the other may do of itself from there."""
+        view = self._view(self.state) if self.computed else self.state
         for name in self.shared:
-            mine, theirs = getattr(self.state, name), getattr(expected, name)
+            mine, theirs = getattr(view, name), getattr(expected, name)
             for key, value in mine.items():
                 if value != theirs.get(key) and not self._freely(expected, name, key, value):
                     return False

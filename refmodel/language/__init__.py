@@ -3,6 +3,7 @@
 This module names no solver; a text that imports it runs on plain ints at full speed.
 """
 
+from refmodel.language.abstraction import abstraction
 from refmodel.language.annotations import Bits, Name, Natural
 from refmodel.language.asking import Fault, Refused, assign, cached, choose, count, fails, implies, require, reset
 from refmodel.language.design import Design, guest, operation, outline
@@ -29,6 +30,7 @@ __all__ = [
     "Refused",
     "Total",
     "Unsound",
+    "abstraction",
     "assign",
     "cached",
     "choose",

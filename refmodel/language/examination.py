@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import attrs
 
+from refmodel.language.abstraction import Abstraction, abstractions
 from refmodel.language.annotations import kind_of
 from refmodel.language.arithmetic import hold_to_kinds
 from refmodel.language.asking import Fault, Site
@@ -42,6 +43,8 @@ class Examination:
     """The methods of the design's own class that no operation and no law calls."""
     chosen: tuple[Kind, ...] = ()
     """The kinds of what operations choose."""
+    abstracted: dict[str, frozenset[str]] = attrs.field(factory=dict)
+    """For each table of another design of which the design says what it holds, the tables that it looks at for that."""
 
 
 def acting(operations: Sequence[Operation]) -> NameKind:
@@ -66,6 +69,7 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
         effects = _law(inference, law, actors)
         reads[law] = frozenset(effects.reads)
         premises[law] = tuple(sorted(effects.premises))
+    abstracted = {each.table: frozenset(_abstraction(inference, each).reads) for each in abstractions(cls)} if operations else {}
     for complaint, looked_at in inference.looked_at_by_counts:
         if looked_at in written or not operations:
             inference.complaints.setdefault(complaint)
@@ -74,7 +78,7 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
             hold_to_kinds(function, widths)
     found = sorted(inference.complaints, key=lambda c: (c.file, c.line))
     return Examination(tuple(found), tuple(inference.functions), reads, premises, written,
-                       _unreached(inference, cls), tuple(inference.chosen))
+                       _unreached(inference, cls), tuple(inference.chosen), abstracted)
 
 
 def _unreached(inference: Inference, cls: type) -> tuple[str, ...]:
@@ -201,6 +205,27 @@ def _as_condition(table: TableKind) -> str:
     """How to state what a table may be."""
     kinds = ", ".join(said(kind).removeprefix("a ").removesuffix(" (a name)") for kind in [*table.keys, table.value])
     return f"with a typed parameter for each key of {table.name} and one for the value ({kinds}), which gives a condition"
+
+
+def _abstraction(inference: Inference, each: Abstraction) -> Effects:
+    """A method that says what another design's table holds looks at the state, and gives an entry."""
+    outer, inference.effects = inference.effects, Effects()
+    inference.looking = f"the abstraction {each.method.__name__}"
+    try:
+        text = inference.text(each.method)
+        result = inference.call(text, [State(inference.cls), *each.keys], {}, text.node)
+        what = f"is of {each.table}, a table of the design itself" if each.table in inference.tables else ""
+        if not isinstance(result, Never) and result != each.value:
+            what = f"gives {said(result)}; expected {said(each.value)}, on every path"
+        if what:
+            inference.complaints.setdefault(Complaint(code_of(each.method).co_filename, text.node.lineno,
+                                                      f"the abstraction {each.method.__name__} {what}"))
+    except Stop:
+        pass
+    finally:
+        inference.looking = ""
+        mine, inference.effects = inference.effects, outer
+    return mine
 
 
 def _law(inference: Inference, law: Law, actor: NameKind) -> Effects:
