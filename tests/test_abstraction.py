@@ -5,9 +5,9 @@ from typing import Any
 import attrs
 import pytest
 
+from refmodel.engines.abstracted import doubts
 from refmodel.engines.computed import computed
 from refmodel.engines.induction import prove
-from refmodel.engines.initially import odd_at_first
 from refmodel.engines.simulation_runs import simulated_runs
 from refmodel.language import (
     NOTHING,
@@ -143,7 +143,7 @@ def failing(design: type[Design], other: type[Design] = Store) -> set[str]:
 
 def test_each_step_is_one_of_the_store_s_or_none() -> None:
     mine, store = outline(WriteBack), outline(Store)
-    assert failing(WriteBack) == set() and odd_at_first(mine, store) == []
+    assert failing(WriteBack) == set() and doubts(mine, store) == []
     done = simulated_runs(mine, store, WriteBack.geometry, runs=200)
     assert done.failure is None and done.explained["put"] > 50 and done.explained["get"] > 50
     assert mine.text.abstracted == {"held": frozenset({"front", "back"})}
@@ -157,7 +157,7 @@ def test_a_step_that_is_none_is_found_by_runs_and_by_the_proof(design: type[Desi
 
 
 def test_what_is_said_of_power_on_is_proved_too() -> None:
-    (said,) = odd_at_first(outline(ThereAtFirst), outline(Store))
+    (said,) = doubts(outline(ThereAtFirst), outline(Store))
     assert "ThereAtFirst.newest: at power-on held may be another than in Store" in said
 
 
@@ -239,3 +239,53 @@ def test_what_makes_no_sense_is_bad_input() -> None:
     with pytest.raises(BadDesign, match=r"WriteBack\.newest has other keys or entries than .*OtherKeys\.held; expected the same"):
         failing(WriteBack, OtherKeys)
     assert computed(outline(Store), outline(OtherKeys)) == {}
+
+
+class Sparse(Design):
+    """What is there lies in a table that has no entry for what is not."""
+
+    tags: dict[Gfn, Held]
+    full: Total[Gfn, bool]
+    geometry = Store.geometry
+
+    @abstraction("held")
+    def stored(self, gfn: Gfn) -> Held:
+        return self.tags[gfn] if self.full[gfn] else Held()
+
+    @guest
+    def put(self, vm: Vm, gfn: Gfn, tag: Tag) -> None:
+        self.tags[gfn] = Held(True, tag)
+        self.full[gfn] = True
+
+    @guest
+    def drop(self, vm: Vm, gfn: Gfn) -> None:
+        if gfn in self.tags:
+            del self.tags[gfn]
+        self.full[gfn] = False
+
+    @guest
+    def get(self, vm: Vm, gfn: Gfn) -> Held:
+        return self.stored(gfn)
+
+    @law("RES-1", "What is full is there.")
+    def full_is_there(s: "Sparse", gfn: Gfn) -> Any:
+        return implies(s.full[gfn], gfn in s.tags)
+
+
+class LooksUpWhatIsNotThere(Sparse):
+    @abstraction("held")
+    def stored(self, gfn: Gfn) -> Held:
+        return self.tags[gfn]
+
+    @guest
+    def get(self, vm: Vm, gfn: Gfn) -> Held:
+        return self.tags[gfn] if self.full[gfn] else Held()
+
+
+def test_what_is_said_goes_wrong_in_no_lawful_state() -> None:
+    assert failing(Sparse) == set() and doubts(outline(Sparse), outline(Store)) == []
+    assert simulated_runs(outline(Sparse), outline(Store), Store.geometry, runs=50).failure is None
+    said = doubts(outline(LooksUpWhatIsNotThere), outline(Store))
+    assert any("tags has no such key" in each for each in said)
+    with pytest.raises(BadDesign, match=r"\.py:\d+: .*stored goes wrong for 0, in a state that runs get to"):
+        simulated_runs(outline(LooksUpWhatIsNotThere), outline(Store), Store.geometry, runs=50)

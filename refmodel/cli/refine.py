@@ -12,9 +12,9 @@ from rich.table import Table
 from refmodel.bare_machines import bare_machine_of
 from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, app, files_of, out, print_document, to_be_written
+from refmodel.engines.abstracted import doubts
 from refmodel.engines.corresponding import never_completed, shared
 from refmodel.engines.induction import prove
-from refmodel.engines.initially import odd_at_first
 from refmodel.engines.judgements import Simulated
 from refmodel.engines.replaying import replay
 from refmodel.engines.simulation_runs import SimulatedRuns, simulated_runs
@@ -78,7 +78,7 @@ def _proofs(mine: Outline, other: Outline, jobs: int | None) -> tuple[list[Simul
     done = prove(mine, all_failures=True, processes=jobs, audits=False, machine=other)
     proofs = [each.simulated for each in done.proofs if each.simulated is not None]
     unproved = [why for each in proofs for why in each.failing]
-    unproved += odd_at_first(mine, other)
+    unproved += doubts(mine, other)
     unproved += [f"{name} always exits, and nothing completes it" for name in never_completed(mine, other, proofs)]
     unproved += [f"{j.operation}, {j.law.name.replace('_', ' ') if j.law else 'soundness'}: {j.verdict}"
                  for j in done.judgements() if j.verdict != "proved"]

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from refmodel.engines.aborts import in_words
 from refmodel.engines.conditions import Lookup
+from refmodel.engines.connectives import choice, disj
 from refmodel.engines.machine import Machine
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.symbolic_tables import Table
@@ -19,6 +21,7 @@ from refmodel.language.asking import answering
 from refmodel.language.design import Outline
 from refmodel.language.kinds import TableKind
 from refmodel.language.opaque import opaque
+from refmodel.language.unsound import BadDesign
 
 
 def computed(design: Outline, other: Outline) -> Mapping[str, Abstraction]:
@@ -33,7 +36,6 @@ class Computed(Table):
     def __init__(self, reading: Symbolic, kind: TableKind, base: str, state: Any, abstraction: Abstraction) -> None:
         super().__init__(reading, kind, base)
         self.state, self.abstraction = state, abstraction
-        self._entries: dict[tuple[Any, ...], tuple[tuple[Term, ...], list[Term]]] = {}
 
     def frozen(self) -> Computed:
         other = Computed(self.reading, self.kind, self.base, self.state, self.abstraction)
@@ -49,7 +51,9 @@ class Computed(Table):
             return lambda *parts: self.kind.value.flatten(self.abstraction.method(self.state, *parts))[number]
 
         with answering(self.reading):
-            return [self.reading.fold(leaf(n), *names, kind=kind) for n, kind in enumerate(self.leaves)]
+            leaves = [self.reading.fold(leaf(n), *names, kind=kind) for n, kind in enumerate(self.leaves)]
+        nobody = disj(self.nobody(key))
+        return [choice(nobody, default, leaf) for default, leaf in zip(self.defaults(), leaves, strict=True)]
 
 
 def fill(machine: Machine, state: Any, tables: Mapping[str, Abstraction], seen: Any) -> None:
@@ -58,7 +62,10 @@ def fill(machine: Machine, state: Any, tables: Mapping[str, Abstraction], seen: 
         for name, each in tables.items():
             table = getattr(seen, name)
             for key in table:
-                table[key] = each.method(state, *(key if isinstance(key, tuple) else (key,)))
+                try:
+                    table[key] = each.method(state, *(key if isinstance(key, tuple) else (key,)))
+                except Exception as wrong:  # a key is missing, or a number below zero
+                    raise BadDesign(f"{each.place} goes wrong for {key}, in a state that runs get to: {in_words(wrong)}") from None
             table.changed = False
 
 
