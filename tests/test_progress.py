@@ -25,7 +25,21 @@ from refmodel.engines.progress import Progress, demand_progress, prove_progress
 from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.replaying import replay
 from refmodel.engines.verdicts import Verdict
-from refmodel.language import NOTHING, BadDesign, Design, Total, count, law, operation, outline, pending, require, reset
+from refmodel.language import (
+    NOTHING,
+    BadDesign,
+    Design,
+    Total,
+    count,
+    geometry,
+    implies,
+    law,
+    operation,
+    outline,
+    pending,
+    require,
+    reset,
+)
 from refmodel.language.design import Outline
 from refmodel.machine.cells import Access, Cell
 from refmodel.machine.names import Gfn, Index, Mfn, ShadowPage, Vcpu, Vm
@@ -160,6 +174,59 @@ def test_what_is_pending_in_shipped_designs_ends_wherever_runs_get(name: str) ->
     demand_progress(design)
     ended = end_everything(design, design.cls.geometry)
     assert ended.failure is None and sum(ended.ended.values()) > 20
+
+
+class Removal(Design):
+    """A removed table is freed when those who read have left; the law that says who is waited for is missing."""
+
+    removed: Total[Mfn, bool]
+    reading: Total[Vcpu, bool]
+    awaited: Total[tuple[Mfn, Vcpu], bool]
+    geometry = geometry(Mfn=1, Vcpu=1)
+
+    @operation
+    def read(self, vcpu: Vcpu) -> None:
+        self.reading[vcpu] = True
+
+    @operation
+    def leave(self, vcpu: Vcpu) -> None:
+        self.reading[vcpu] = False
+        reset(self.awaited, lambda is_so, mfn, who: who == vcpu)
+
+    @operation
+    def remove(self, mfn: Mfn, vcpu: Vcpu) -> None:
+        require(self.reading[vcpu])
+        self.removed[mfn] = True
+        self.awaited[mfn, vcpu] = True
+
+    @operation
+    def free(self, mfn: Mfn) -> None:
+        require(count(self.awaited, lambda is_so, of, who: of == mfn and is_so) == 0)
+        self.removed[mfn] = False
+
+    @law("RES-1", "Who is waited for waits for something.")
+    def something_is_removed(s: "Removal", mfn: Mfn, vcpu: Vcpu) -> bool:
+        return s.awaited[mfn, vcpu] or not s.awaited[mfn, vcpu]
+
+    @pending("EFF-4", "A reader leaves.", until="leave")
+    def a_reader(self, vcpu: Vcpu) -> bool:
+        return self.reading[vcpu]
+
+    @pending("EFF-4", "A removed table is freed.", until="free", after=("a_reader",))
+    def not_freed(self, mfn: Mfn) -> bool:
+        return self.removed[mfn]
+
+
+class RemovalWithTheLaw(Removal):
+    @law("RES-1", "Who is waited for reads.")
+    def who_is_awaited_reads(s: "Removal", mfn: Mfn, vcpu: Vcpu) -> bool:
+        return implies(s.awaited[mfn, vcpu], s.reading[vcpu])
+
+
+def test_a_state_in_which_it_is_refused_shows_which_law_is_missing() -> None:
+    (said,) = proved(outline(Removal))["not_freed"].failing
+    assert said.endswith("as in this lawful state: removed[mfn0] true, awaited[mfn0, vcpu0] true, mfn = mfn0")
+    assert all(each.proved for each in proved(outline(RemovalWithTheLaw)).values())
 
 
 # ---------------------------------------------------------------- mutants of what is shipped

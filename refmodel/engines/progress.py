@@ -28,6 +28,7 @@ from refmodel.engines.hypotheses import FAR, FARTHEST, NEAR
 from refmodel.engines.paths import Path, real
 from refmodel.engines.prover import Induction
 from refmodel.engines.questions import TIMEOUT, Solver, about
+from refmodel.engines.refused import refused_in
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.terms import Term
 from refmodel.language.asking import FAILS, answering
@@ -156,9 +157,19 @@ class _Ending:
         applies = disj([z3.BoolVal(False), *(conj(path.segments[-1].conditions) for path in self.applying)])
         if not self._never((negation(applies),), f"{op} applies wherever {name} holds"):
             first = f", once nothing is pending of {', '.join(self.ended.after)}" if self.ended.after else ""
-            yield f"{op} may be refused where {name} holds{first}"
+            state = self._refused_in(negation(applies))
+            yield f"{op} may be refused where {name} holds{first}{f', as in this lawful state: {state}' if state else ''}"
         if not self._all_hold(ends, f"{op} ends {name}"):
             yield f"after {op}, {name} may still hold there"
+
+    def _refused_in(self, refused: Term) -> str:
+        """A lawful state in which the operation is refused, in words; empty if none is found."""
+        looked = [self.reading.lookups, *(path.lookups for path in self.applying)]
+        counted = [self.reading.counts, *(path.counts for path in self.applying)]
+        counts = {c.which: c for some in counted for c in some.values()}
+        tables = {c.table for c in counts.values()} | {x.table for some in looked for x in some.values()}
+        terms = [self._before, *self._real, refused]
+        return refused_in(self.induction, self.ended, self.names, terms, counts.values(), frozenset(tables))
 
     def _all_hold(self, claims: Sequence[Term], says: str, rounds: int = FARTHEST) -> bool:
         """Whether on each path what is claimed after it holds."""

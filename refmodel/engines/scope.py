@@ -264,6 +264,11 @@ class Scope:
         return entries
 
 
+def decoder_of(scope: Scope, model: Any) -> _Decoder:
+    """What a model says of terms, in the words of a scope."""
+    return _Decoder(scope, model)
+
+
 class _Decoder:
     """What a model says of terms."""
 
