@@ -7,6 +7,7 @@ up. Recordings with the same key can be compared with each other.
 
 from __future__ import annotations
 
+import functools
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -66,7 +67,7 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """uint16 by page, in bytes: a patch against the most similar page that has no patch itself; 65535 if none was found."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class Recording:
     """A recording with its tables as arrays."""
 
@@ -90,6 +91,17 @@ class Recording:
     @property
     def pages(self) -> int:
         return int(self.touched.shape[1])
+
+    @functools.cached_property
+    def stored(self) -> Flags:
+        """Where pages were changed by a store. A page of a file holds something new when it is first seen, and no store made it so.
+
+        Of a page that is a file's in the end, that is taken to be the last change. Before it the number may have been another's.
+        """
+        found = self.changed.copy()
+        of_files = np.flatnonzero((self.owners == 0) & (self.contents[-1] != ABSENT) & self.changed.any(axis=0))
+        found[self.samples - 1 - np.argmax(self.changed[::-1, of_files], axis=0), of_files] = False
+        return found
 
 
 def schema() -> dict[str, Any]:

@@ -60,10 +60,11 @@ def strategies(workload: str, scores: Sequence[Score]) -> Table:
 
 def regained(recording: str, found: Sequence[Regained]) -> Table:
     """What mechanisms cost where memory is short."""
-    rows = tuple((r.mechanism, percent(r.part), f"{r.reads:,}", f"{r.writes:,}", f"{r.expanded:,}", percent(r.waited))
+    rows = tuple((r.mechanism, percent(r.part), f"{r.reads:,}", f"{r.writes:,}", f"{r.expanded:,}", f"{r.copied:,}",
+                  percent(r.waited))
                  for r in found)
     return Table(f"mechanisms on {recording}", ("mechanism", "memory regained", "pages read", "pages written", "pages expanded",
-                                                "time waited"), rows)
+                                                "pages from a pool", "time waited"), rows)
 
 
 def savings(found: Sequence[tuple[str, Saved]]) -> Table:
