@@ -342,7 +342,19 @@ def test_every_cost_has_a_unit_and_a_reference() -> None:
     ("pages = 10\n[vm.a]\nmaximum = 5\nrecording = 'web'\ncount = 0", "w.toml:5: vm.a.count: expected a whole number from 1"),
     ("pages = 10\n[vm.a]\nmaximum = 5\nphases = [{ at = 0, active = -1 }]", r"w.toml:4: vm.a.phases\[0\].active"),
     ("pages = 10\n[vm.a]\nshares = 'many'\nmaximum = 5", "w.toml:3: vm.a.shares: Expected `int`, got `str`"),
-    ("pages = 'few'\n[vm.a]\nmaximum = 5", "w.toml:1: pages")])
+    ("pages = 'few'\n[vm.a]\nmaximum = 5", "w.toml:1: pages"),
+    ("pages = 9\n[vm.'a.b']\nmaximum = 'x'", "w.toml:3: vm.a.b.maximum: Expected `int`"),
+    ("pages = 9\n[vm]\na = 5", "w.toml:3: vm.a: expected a table .vm.a., got int"),
+    ("pages = 9\nseed = 1\nvm = { a = { maximum = 'x' } }", "w.toml:3: vm.a.maximum: Expected `int`"),
+    ("pages = 9\n[vm]\nb = { maximum = 5, phases = [{ at = 0, active = 1 }] }\na.maximum = 'x'", "w.toml:4: vm.a.maximum"),
+    ("seed = 1\npages = 9\n[vm.a]\nminimum = 10\nmaximum = 10\nphases = [{ at = 0, active = 1 }]", "w.toml:2: pages: the minimums"),
+    ("pages = 9\n[vm.a]\nmaximum = 2\nminimum = 3\nphases = [{ at = 0, active = 1 }]", "w.toml:4: vm.a.minimum: minimum 3 and"),
+    ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [{ at = 0, active = 1 }]\ncount = 3", "w.toml:5: vm.a.count: goes with a recording"),
+    ("pages = 9\nperiods = 3\n[vm.a]\nmaximum = 2\nphases = [{ at = 3, active = 1 }]", "w.toml:2: periods: in 3 periods no VM"),
+    ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [{ at = 3, active = 0 }]", "w.toml:1: periods: in 33 periods no VM"),
+    ("pages = 9\n[vm.a]\nmaximum = 2\nrecording = 'w.toml'", "w.toml:4: vm.a.recording: .*w.toml: no recording"),
+    ("pages = 9\n[vm.a-1]\nmaximum = 5\nphases = [{ at = 0, active = 1 }]\n[vm.a]\nmaximum = 5\nrecording = 'idle'\ncount = 2",
+     "w.toml:2: vm.a-1: expected one VM called a-1")])
 def test_a_workload_that_is_wrong_is_told_by_line_and_field(text: str, expected: str, tmp_path: Path) -> None:
     (tmp_path / "w.toml").write_text(text)
     with pytest.raises(BadDesign, match=expected):

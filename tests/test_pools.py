@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
+
 import attrs
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from refmodel.management import mechanisms, simulation
 from refmodel.management.activity import Phase, Phases, Replayed, own_working_sets, working_sets
-from refmodel.management.comparison import compare
+from refmodel.management.comparison import Score, compare
 from refmodel.management.costs import Costs
 from refmodel.management.pools import Pools
 from refmodel.management.published import ready
@@ -19,6 +22,7 @@ from refmodel.management.results import FLEET, recordings
 from refmodel.management.scenario import Vm, Workload
 from refmodel.management.simulation import POLICIES, Period, Simulation, simulate, to_give
 from refmodel.monitor.policy.claims import Claim
+from refmodel.report import management
 
 RECORDINGS = {name: each for name, each in recordings().items() if name != FLEET}
 PAGES = 12
@@ -314,3 +318,12 @@ def test_simulated_policies_that_have_no_pools_keep_nothing() -> None:
     for name in set(POLICIES) - {"self-ballooning-tmem"}:
         periods = simulation.simulate(attrs.evolve(ready("opposed"), periods=35), POLICIES[name])
         assert not any(sum(period.kept.values()) + sum(period.cached.values()) for period in periods), name
+
+
+def test_names_of_strategies_are_whole_on_a_narrow_terminal() -> None:
+    """Two of them begin alike."""
+    scores = [Score(name, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0) for name in POLICIES]
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(management.strategies("a workload", scores).on_terminal())
+    shown = console.export_text()
+    assert all(f" {name} " in shown for name in POLICIES)

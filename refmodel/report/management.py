@@ -27,8 +27,9 @@ class Table:
     def on_terminal(self) -> TerminalTable:
         """For a terminal."""
         told = TerminalTable(title=self.title, title_justify="left")
+        widest = max((len(row[0]) for row in self.rows), default=0)
         for number, column in enumerate(self.head):
-            told.add_column(column, justify="right" if number else "left")
+            told.add_column(column, justify="right" if number else "left", min_width=0 if number else widest)
         for row in self.rows:
             told.add_row(*row)
         return told
