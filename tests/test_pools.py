@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 import attrs
 import numpy as np
@@ -15,6 +16,7 @@ from refmodel.management import mechanisms, simulation
 from refmodel.management.activity import Phase, Phases, Replayed, own_working_sets, working_sets
 from refmodel.management.comparison import Score, compare
 from refmodel.management.costs import Costs
+from refmodel.management.estimating.curves import Curves
 from refmodel.management.pools import Pools
 from refmodel.management.published import ready
 from refmodel.management.recording import ABSENT, NO_PATCH, Recording
@@ -22,6 +24,7 @@ from refmodel.management.results import FLEET, recordings
 from refmodel.management.scenario import Vm, Workload
 from refmodel.management.simulation import POLICIES, Period, Simulation, simulate, to_give
 from refmodel.monitor.policy.claims import Claim
+from refmodel.monitor.policy.sampling import SAMPLE
 from refmodel.report import management
 
 RECORDINGS = {name: each for name, each in recordings().items() if name != FLEET}
@@ -240,15 +243,49 @@ def test_under_a_steady_load_that_does_not_fit_no_memory_moves_and_pools_do_not_
     assert len({(*period.kept.values(), *period.owed.values()) for period in periods[30:]}) == 1
 
 
-@pytest.mark.parametrize("policy", ["esx", "self-ballooning", "miss-ratio"])
-def test_a_vm_waits_for_all_that_it_reads_and_writes_also_where_memory_was_moved(policy: str) -> None:
-    workload, costs = attrs.evolve(ready("opposed"), periods=90), Costs()
+def micros(periods: list[Period]) -> float:
+    """Microseconds that VMs waited in periods of a second."""
+    return sum(1e6 * part / (1 - part) for period in periods for part in period.waited.values())
+
+
+@pytest.mark.parametrize("policy", ["shares", "self-ballooning"])
+def test_a_vm_waits_for_all_that_it_reads_writes_and_gives_up_also_where_memory_was_moved(policy: str) -> None:
+    workload, costs = attrs.evolve(ready("opposed"), periods=90), Costs(balloon=3.0)
     periods = simulate(workload, POLICIES[policy], costs)
-    micros = sum(1e6 * part / (1 - part) for period in periods for part in period.waited.values())
     read, written = (sum(sum(getattr(period, what).values()) for period in periods) for what in ("again", "written"))
-    due, not_yet = read * (costs.swap_in + costs.exit) + written * costs.swap_out, periods[-1].moved * costs.swap_out
-    assert 0 <= not_yet < 0.01 * written * costs.swap_out
-    assert due - not_yet <= micros * (1 + 1e-9) and micros <= due * (1 + 1e-9)
+    given_up = sum(max(0, before.allocated[vm] - after.allocated[vm])
+                   for before, after in pairwise(periods) for vm in after.allocated)
+    due = read * (costs.swap_in + costs.exit) + written * costs.swap_out + given_up * costs.balloon
+    not_yet = periods[-1].moved * (costs.swap_out + costs.balloon)
+    assert written > 0 < given_up and not_yet < 0.01 * due
+    assert due - not_yet <= micros(periods) * (1 + 1e-9) and micros(periods) <= due * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("policy, looks", [("esx", True), ("pressure", True), ("shares", False), ("proportional", False)])
+def test_a_sample_costs_the_vm_that_is_looked_at(policy: str, looks: bool) -> None:
+    workload = attrs.evolve(ready("steady"), periods=20)
+    free, dear = (simulate(workload, POLICIES[policy], Costs(scan=scan)) for scan in (0.0, 7.0))
+    assert micros(dear) - micros(free) == pytest.approx(20 * 2 * SAMPLE * 7.0 if looks else 0.0, abs=1e-3)
+
+
+def test_a_curve_costs_an_exit_for_each_access_beyond_the_hot_set() -> None:
+    workload = attrs.evolve(ready("steady"), periods=20)
+    free, dear = (simulate(workload, POLICIES["miss-ratio"], Costs(exit=each)) for each in (0.0, 5.0))
+    beyond = sum(vm.activity.pages for vm in workload.vms) * 19  # each page is touched once a period, all others in between
+    assert micros(dear) - micros(free) == pytest.approx(beyond * 5.0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(rows=ROWS, hot=st.integers(0, 6), has=st.integers(0, PAGES))
+def test_accesses_beyond_the_hot_set_are_those_of_a_list(rows: list[tuple[list[int], list[int]]], hot: int, has: int) -> None:
+    activity, used = recorded(rows), list[int]()
+    curves = Curves.of(activity, len(rows))
+    for period in range(len(rows)):
+        seen = 0
+        for page in map(int, np.flatnonzero(activity.touched(period))):
+            seen += page in used and hot <= used[::-1].index(page) < has
+            used = [*(each for each in used if each != page), page]
+        assert curves.seen(period, hot, has) == seen
 
 
 # ---------------------------------------------------------------- the mechanism

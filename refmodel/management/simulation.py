@@ -71,8 +71,8 @@ class Period:
     owed: Mapping[str, int]
     """Those of them that the monitor cannot drop."""
     waited: Mapping[str, float]
-    """The part of the period that a VM waited because memory had been taken from it. Pages that it gave up to be moved it waits for
-    in the next period."""
+    """The part of the period that a VM waited because memory had been taken from it, or its use was looked at. For what it gave up
+    at the end of a period it waits in the next."""
     moved: int
 
     def lacking(self, name: str) -> int:
@@ -174,7 +174,8 @@ class Simulation:
     memories: dict[str, Memory]
     allocated: dict[str, int]
     estimates: dict[str, Estimate]
-    waited: dict[str, float]
+    stalled: dict[str, float]
+    """The part of the last period that a VM waited for memory."""
     given_up: dict[str, Went]
     """What went at the end of the last period, when memory was moved."""
     pools: Pools | None
@@ -188,14 +189,17 @@ class Simulation:
     def period(self, number: int) -> Period:
         """Go through one period."""
         happened = {vm.name: self._run(vm, number) for vm in self.workload.vms}
-        self.waited = {vm.name: self._waiting(vm, happened[vm.name]) for vm in self.workload.vms}
+        micros = {vm.name: self._waiting(happened[vm.name], self.given_up[vm.name]) for vm in self.workload.vms}
+        self.stalled = {vm.name: _part(vm, micros[vm.name]) for vm in self.workload.vms}
+        waited = {vm.name: _part(vm, micros[vm.name] + self._deciding(vm, number)) for vm in self.workload.vms}
         for vm in self.workload.vms:
             self._sample(vm, happened[vm.name].active)
         target = _levied(self.policy, self.workload, number).targets(to_give(self.workload) - self._owed(), self._uses(number))
         before, self.allocated = self.allocated, moved(self.workload.pages, self.allocated, target, self.state, self._owed())
         if self.pools is not None:
             self.pools.shrink_to(self._frames())
-        self.given_up = {vm.name: self._evict(vm) for vm in self.workload.vms}
+        self.given_up = {vm.name: attrs.evolve(self._evict(vm), ballooned=max(0, before[vm.name] - self.allocated[vm.name]))
+                         for vm in self.workload.vms}
         free = self.workload.pages - sum(self.allocated.values()) - self._owed()
         self.state = next_state(self.state, free / self.workload.pages)
         return Period(number, self.state, free, dict(self.allocated), target, {n: e.active for n, e in happened.items()},
@@ -203,7 +207,7 @@ class Simulation:
                       {n: e.read for n, e in happened.items()}, {n: e.cached for n, e in happened.items()},
                       {n: e.went.written + self.given_up[n].written for n, e in happened.items()},
                       {n: self.pools.held(n) if self.pools else 0 for n in happened},
-                      {n: self.pools.owed(n) if self.pools else 0 for n in happened}, dict(self.waited),
+                      {n: self.pools.owed(n) if self.pools else 0 for n in happened}, waited,
                       sum(abs(self.allocated[n] - before[n]) for n in before))
 
     def _frames(self) -> int:
@@ -229,14 +233,26 @@ class Simulation:
         put = self.pools.put(vm.name, evicted.pages, evicted.dirty, self._frames(), most)
         return Went(put.written, len(evicted.pages), put.kept)
 
-    def _waiting(self, vm: Vm, happened: Happened) -> float:
-        """First touches take their time on any machine, and are not counted."""
-        costs, given_up = self.costs, self.given_up[vm.name]
+    def _waiting(self, happened: Happened, given_up: Went) -> float:
+        """Microseconds for memory. First touches take their time on any machine, and are not counted."""
+        costs = self.costs
         calls = happened.read + happened.calls + happened.went.calls + given_up.calls
         copies = happened.cached + happened.went.copies + given_up.copies
-        micros = (happened.read * costs.swap_in + (happened.went.written + given_up.written) * costs.swap_out
-                  + calls * costs.exit + copies * costs.copy)
-        return micros / 1e6 / (vm.activity.seconds + micros / 1e6)
+        return (happened.read * costs.swap_in + (happened.went.written + given_up.written) * costs.swap_out
+                + calls * costs.exit + copies * costs.copy)
+
+    def _deciding(self, vm: Vm, number: int) -> float:
+        """Microseconds for what the policy looks at, and for pages that the balloon took.
+
+        A sample is withdrawn page by page. Of a curve, each access beyond the hot set to a page that is there exits.
+        """
+        policy, has = _levied(self.policy, self.workload, number), self.allocated[vm.name]
+        micros = self.given_up[vm.name].ballooned * self.costs.balloon
+        if isinstance(policy, Pressure) or (isinstance(policy, MinFunding) and policy.rate > 0):
+            micros += SAMPLE * self.costs.scan
+        if isinstance(policy, MissRatioBalancing):
+            micros += self.known.curves[vm.name].seen(number, int(HOT * has), has) * self.costs.exit
+        return micros
 
     def _sample(self, vm: Vm, active: int) -> None:
         """Waldspurger's sample of a VM's pages. What is touched is taken to be spread among them."""
@@ -250,7 +266,7 @@ class Simulation:
             wanted = max(demand, has) if demand else 0  # a guest keeps what it once had, as long as nobody asks for it
             curve = self._curve(vm, number, has) if isinstance(self.policy, MissRatioBalancing) else ()
             found[vm.name] = MemoryUse(self._claim(vm), has, wanted, self.estimates[vm.name].active,
-                                       int(self.known.committed[vm.name][number]), self.waited[vm.name], curve)
+                                       int(self.known.committed[vm.name][number]), self.stalled[vm.name], curve)
         return found
 
     def _claim(self, vm: Vm) -> Claim:
@@ -272,6 +288,8 @@ class Went:
     """Pages that were put into a pool, or tried."""
     copies: int = 0
     """Those that were taken."""
+    ballooned: int = 0
+    """Pages given to the balloon."""
 
 
 @attrs.frozen
@@ -301,6 +319,11 @@ def simulate(workload: Workload, policy: Policy, costs: Costs | None = None, kno
                      dict.fromkeys(names, 0.0), dict.fromkeys(names, Went()), pools)
     run.begin()
     return [run.period(number) for number in range(workload.periods)]
+
+
+def _part(vm: Vm, micros: float) -> float:
+    """The part of a period that so many microseconds beside the VM's work are."""
+    return micros / 1e6 / (vm.activity.seconds + micros / 1e6)
 
 
 def to_give(workload: Workload) -> int:

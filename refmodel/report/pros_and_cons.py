@@ -26,7 +26,7 @@ The bound knows the future. No strategy can read fewer pages. Throughput is the 
 that all VMs work; the rest they wait for pages. *Of what is due* compares each VM's memory with
 what its shares give it, as far as it has a use for it. The simulation is described in
 `refmodel/management/simulation.py`: a page counts once a period, and what VMs do does not change
-because they wait.
+because they wait. VMs pay for what a strategy looks at: samples of pages, accesses beyond a hot set.
 
 Under *self-ballooning-tmem* memory that no VM has is pools for evicted pages: clean ones in an ephemeral
 pool, changed ones in a persistent pool, which counts as their VM's memory. What the persistent pool took
@@ -71,6 +71,7 @@ without a VPID at each exit, too.
 LIMITS = """
 ## What this does not show
 
+- The time that sharing and patching take: *hash*, *patch* and *unpatch* are measured, and counted in no table.
 - Seconds of benchmarks: no caches, no queues of a disk, no readahead.
 - Accesses within a period. A loop over more pages than a VM has costs more than is counted here.
 - Guests' kernels: recordings have the pages of programs, not of the kernel and its page cache.
