@@ -65,7 +65,10 @@ def test_what_is_packed_is_unpacked() -> None:
 @pytest.mark.parametrize("change, expected", [
     ({"version": 2}, "x: version: expected 1, got 2"), ({"pages": 8}, "x: owners: expected 16 bytes, got 18"),
     ({"touched": b""}, "x: touched: expected"), ({"snapshots": [3]}, "x: snapshots"), ({"interval": "soon"}, r"\$\.interval"),
-    ({"surprise": 1}, "unknown field `surprise`"), ({"samples": 0}, "x: samples")])
+    ({"surprise": 1}, "unknown field `surprise`"), ({"samples": 0}, "x: samples"),
+    *(({"interval": each}, "x: interval: expected from 1e-06 to") for each in (0.0, float("nan"), float("inf"), 1e-300)),
+    ({"touched": bytes(6), "changed": bytes(6)}, "x: touched: expected a page that is touched"),
+    ({"touched": b"\x80" + bytes(5)}, "x: changed: sample 1, page 1: expected only pages that are touched")])
 def test_a_recording_that_is_none_is_told_by_field(change: dict[str, object], expected: str) -> None:
     plain = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(recording.pack(made([[0], [1], [2]], 9))))
     data = zstandard.ZstdCompressor().compress(msgspec.msgpack.encode(plain | change))

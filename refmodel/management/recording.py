@@ -27,6 +27,8 @@ VERSION = 1
 ENDING = ".memory.zst"
 MOST_BYTES = 1 << 30
 """Of a recording that is unpacked: what is larger is refused."""
+SHORTEST, LONGEST = 1e-6, 86_400
+"""Seconds from one sample to the next."""
 ABSENT, ZERO = 0, 1
 """Content numbers of a page that is not there, and of a page of zeroes. Others are hashes."""
 NO_PATCH = 0xFFFF
@@ -151,11 +153,23 @@ def unpack(data: bytes, where: str) -> Recording:
         raise BadDesign(f"{where}: no recording: {why}") from None
     if stored.version != VERSION:
         raise BadDesign(f"{where}: version: expected {VERSION}, got {stored.version}")
-    if stored.samples < 1 or stored.pages < 1 or stored.interval <= 0 or stored.granule < 1:
-        raise BadDesign(f"{where}: samples, pages, interval and granule: expected more than 0")
+    if stored.samples < 1 or stored.pages < 1 or stored.granule < 1:
+        raise BadDesign(f"{where}: samples, pages and granule: expected more than 0")
+    if not SHORTEST <= stored.interval <= LONGEST:  # nor what is no number
+        raise BadDesign(f"{where}: interval: expected from {SHORTEST} to {LONGEST:,} seconds, got {stored.interval}")
     if not stored.snapshots or not all(0 <= at < stored.samples for at in stored.snapshots):
         raise BadDesign(f"{where}: snapshots: expected numbers of samples, at least one")
-    return _with_arrays(stored, where)
+    return _sound(_with_arrays(stored, where), where)
+
+
+def _sound(found: Recording, where: str) -> Recording:
+    """A recording that can be compared."""
+    if not found.touched.any():
+        raise BadDesign(f"{where}: touched: expected a page that is touched in some sample")
+    alone = np.argwhere(found.changed & ~found.touched)
+    if len(alone):
+        raise BadDesign(f"{where}: changed: sample {alone[0, 0]}, page {alone[0, 1]}: expected only pages that are touched in it")
+    return found
 
 
 def _with_arrays(stored: Stored, where: str) -> Recording:
