@@ -22,8 +22,9 @@ from refmodel.management.published import ready
 from refmodel.management.recording import ABSENT, NO_PATCH, Recording
 from refmodel.management.results import FLEET, recordings
 from refmodel.management.scenario import Vm, Workload
-from refmodel.management.simulation import POLICIES, Period, Simulation, simulate, to_give
+from refmodel.management.simulation import POLICIES, Period, Simulation, moved, simulate, to_give
 from refmodel.monitor.policy.claims import Claim
+from refmodel.monitor.policy.reclamation import Reclamation
 from refmodel.monitor.policy.sampling import SAMPLE
 from refmodel.report import management
 
@@ -170,8 +171,9 @@ def two(rows: list[tuple[list[int], list[int]]], others: list[tuple[list[int], l
 
 
 def watched(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> list[Period]:
-    """A run of which each period is looked at: no page is in two places, and no frame is counted twice."""
+    """A run of which each period is looked at: no page is in two places, none is lost, and no frame is counted twice."""
     plain = Simulation.period
+    unsaved = {vm.name: np.zeros(vm.activity.pages, np.bool_) for vm in workload.vms}
 
     def period(self: Simulation, number: int) -> Period:
         happened = plain(self, number)
@@ -181,6 +183,12 @@ def watched(workload: Workload, monkeypatch: pytest.MonkeyPatch) -> list[Period]
             ephemeral, persistent = self.pools.ephemeral[vm.name], self.pools.persistent[vm.name]
             assert not (ephemeral & persistent).any() and not ((ephemeral | persistent) & ~memory.gone).any()
             assert not (memory.resident & memory.gone).any()
+            changed = unsaved[vm.name]
+            changed |= vm.activity.changed(number)
+            written = changed & memory.gone & ~persistent
+            changed &= ~written  # what is gone, and in no persistent pool, has to be on the disk
+            assert np.count_nonzero(written) == happened.written[vm.name]
+            assert (memory.dirty == changed & memory.resident).all() and not (changed & ephemeral).any()
             assert np.count_nonzero(memory.resident) <= self.allocated[vm.name]
             assert claim.minimum <= happened.allocated[vm.name] <= claim.maximum - happened.owed[vm.name]
             assert happened.kept[vm.name] == np.count_nonzero(ephemeral | persistent)
@@ -217,6 +225,11 @@ def test_without_frames_for_pools_it_is_self_ballooning_that_calls_in_vain(monke
     assert all(period.waited[name] >= other.waited[name] for period, other in zip(in_vain, alone, strict=True)
                for name in other.waited)
     assert sum(sum(p.waited.values()) for p in in_vain) > sum(sum(p.waited.values()) for p in alone)
+
+
+def test_what_pools_keep_is_given_to_nobody() -> None:
+    given_ = moved(100, {"slow": 50, "wants": 10}, {"slow": 10, "wants": 90}, Reclamation.HIGH, 30)
+    assert given_ == {"slow": 46, "wants": 24}
 
 
 def test_what_the_persistent_pool_took_is_never_read_from_the_disk() -> None:
@@ -319,13 +332,11 @@ def test_clean_pages_that_leave_compressed_memory_are_not_written() -> None:
 
 
 def test_a_page_that_is_changed_when_compressed_is_written_when_it_goes_later() -> None:
-    """It was compressed, came back, is read only, and then leaves memory: no disk has it."""
-    rows = [[0, 1], [2, 3], [0, 1], [4, 5], [6, 7], [8, 9], [10, 11]]
-    sizes = np.array([1000, 1000, *[0] * 10], np.uint16)
-    told = mechanisms.compressed(Replayed(made(rows, [[0], *[[]] * 6])), sizes, 2, 2)
-    assert told.compressed == 2 and told.writes == 0
-    later = mechanisms.compressed(Replayed(made(rows, [[0], *[[]] * 6])), np.where(sizes > 0, 1000, 0).astype(np.uint16), 7, 2)
-    assert later.writes == (0 if later.compressed >= 4 else 1)
+    """Page 0 is compressed, comes back, and is only read; when it goes again page 1 has the room, and no disk has page 0."""
+    rows = [[0, 1, 2, 3], [2, 3, 4, 5], [0, 3, 4, 5], [0, 1], [0, 3, 4, 5], [2, 3, 4, 5]]
+    sizes = np.array([2500, 2500, 0, 0, 0, 0], np.uint16)
+    told = mechanisms.compressed(Replayed(made(rows, [[0], *[[]] * 5], 6)), sizes, 6, 4)
+    assert (told.compressed, told.expanded, told.writes) == (2, 1, 1)
 
 
 # ---------------------------------------------------------------- pages of files

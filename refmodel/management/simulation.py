@@ -196,8 +196,6 @@ class Simulation:
             self._sample(vm, happened[vm.name].active)
         target = _levied(self.policy, self.workload, number).targets(to_give(self.workload) - self._owed(), self._uses(number))
         before, self.allocated = self.allocated, moved(self.workload.pages, self.allocated, target, self.state, self._owed())
-        if self.pools is not None:
-            self.pools.shrink_to(self._frames())
         self.given_up = {vm.name: attrs.evolve(self._evict(vm), ballooned=max(0, before[vm.name] - self.allocated[vm.name]))
                          for vm in self.workload.vms}
         free = self.workload.pages - sum(self.allocated.values()) - self._owed()
