@@ -364,6 +364,12 @@ def test_a_workload_that_is_wrong_is_told_by_line_and_field(text: str, expected:
         read(tmp_path / "w.toml")
 
 
+def test_a_recording_in_place_of_a_workload_is_told_where_it_goes(tmp_path: Path) -> None:
+    (tmp_path / "mine.memory.zst").write_bytes(recording.pack(made([[0], [1]], 9)))
+    with pytest.raises(BadDesign, match=r"mine.memory.zst: expected a workload, a TOML file in UTF-8; a recording is named in one"):
+        read(tmp_path / "mine.memory.zst")
+
+
 def test_vms_of_a_kind_come_one_after_the_other(tmp_path: Path) -> None:
     (tmp_path / "mine.memory.zst").write_bytes(recording.pack(made([[0], [1]], 9)))
     (tmp_path / "w.toml").write_text("pages = 99\n[vm.a]\nmaximum = 9\nrecording = 'mine.memory.zst'\ncount = 3\napart = 2\n"

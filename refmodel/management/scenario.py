@@ -94,7 +94,9 @@ def read(file: Path) -> Workload:
         given = tomllib.loads(text)
     except OSError as why:
         raise BadDesign(f"{file}: cannot be read: {why.strerror or why}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as why:
+    except UnicodeDecodeError:
+        raise BadDesign(f"{file}: expected a workload, a TOML file in UTF-8; a recording is named in one") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as why:
         raise BadDesign(f"{file}: {why}") from None
     return _Reader(file, text).workload(given)
 
