@@ -65,7 +65,10 @@ def test_what_is_packed_is_unpacked() -> None:
 @pytest.mark.parametrize("change, expected", [
     ({"version": 2}, "x: version: expected 1, got 2"), ({"pages": 8}, "x: owners: expected 16 bytes, got 18"),
     ({"touched": b""}, "x: touched: expected"), ({"snapshots": [3]}, "x: snapshots"), ({"interval": "soon"}, r"\$\.interval"),
-    ({"surprise": 1}, "unknown field `surprise`"), ({"samples": 0}, "x: samples")])
+    ({"surprise": 1}, "unknown field `surprise`"), ({"samples": 0}, "x: samples"),
+    *(({"interval": each}, "x: interval: expected from 1e-06 to") for each in (0.0, float("nan"), float("inf"), 1e-300)),
+    ({"touched": bytes(6), "changed": bytes(6)}, "x: touched: expected a page that is touched"),
+    ({"touched": b"\x80" + bytes(5)}, "x: changed: sample 1, page 1: expected only pages that are touched")])
 def test_a_recording_that_is_none_is_told_by_field(change: dict[str, object], expected: str) -> None:
     plain = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(recording.pack(made([[0], [1], [2]], 9))))
     data = zstandard.ZstdCompressor().compress(msgspec.msgpack.encode(plain | change))
@@ -251,9 +254,11 @@ def test_next_uses_and_working_sets_are_what_a_loop_over_periods_finds() -> None
 
 @settings(deadline=None, max_examples=25)
 @given(rows=st.lists(st.lists(st.integers(0, 15), max_size=8, unique=True), min_size=2, max_size=14),
-       others=st.lists(st.lists(st.integers(0, 15), max_size=8, unique=True), min_size=2, max_size=14))
-def test_nobody_reads_fewer_pages_than_the_bound(rows: list[list[int]], others: list[list[int]]) -> None:
-    vms = (Vm("a", Claim(1, 16), Replayed(made(rows, 16))), Vm("b", Claim(1, 16), Replayed(made(others, 16))))
+       others=st.lists(st.lists(st.integers(0, 15), max_size=8, unique=True), min_size=2, max_size=14), clean=st.booleans())
+def test_nobody_reads_fewer_pages_than_the_bound(rows: list[list[int]], others: list[list[int]], clean: bool) -> None:
+    one = made(rows, 16)
+    read = attrs.evolve(one, changed=np.zeros_like(one.changed)) if clean else one
+    vms = (Vm("a", Claim(1, 16), Replayed(read)), Vm("b", Claim(1, 16), Replayed(made(others, 16))))
     workload = Workload(16, vms, 14)
     least = int(bound(workload, to_give(workload)).again.sum())
     for name, policy in POLICIES.items():
@@ -340,11 +345,29 @@ def test_every_cost_has_a_unit_and_a_reference() -> None:
     ("pages = 10\n[vm.a]\nmaximum = 5\nrecording = 'web'\ncount = 0", "w.toml:5: vm.a.count: expected a whole number from 1"),
     ("pages = 10\n[vm.a]\nmaximum = 5\nphases = [{ at = 0, active = -1 }]", r"w.toml:4: vm.a.phases\[0\].active"),
     ("pages = 10\n[vm.a]\nshares = 'many'\nmaximum = 5", "w.toml:3: vm.a.shares: Expected `int`, got `str`"),
-    ("pages = 'few'\n[vm.a]\nmaximum = 5", "w.toml:1: pages")])
+    ("pages = 'few'\n[vm.a]\nmaximum = 5", "w.toml:1: pages"),
+    ("pages = 9\n[vm.'a.b']\nmaximum = 'x'", "w.toml:3: vm.a.b.maximum: Expected `int`"),
+    ("pages = 9\n[vm]\na = 5", "w.toml:3: vm.a: expected a table .vm.a., got int"),
+    ("pages = 9\nseed = 1\nvm = { a = { maximum = 'x' } }", "w.toml:3: vm.a.maximum: Expected `int`"),
+    ("pages = 9\n[vm]\nb = { maximum = 5, phases = [{ at = 0, active = 1 }] }\na.maximum = 'x'", "w.toml:4: vm.a.maximum"),
+    ("seed = 1\npages = 9\n[vm.a]\nminimum = 10\nmaximum = 10\nphases = [{ at = 0, active = 1 }]", "w.toml:2: pages: the minimums"),
+    ("pages = 9\n[vm.a]\nmaximum = 2\nminimum = 3\nphases = [{ at = 0, active = 1 }]", "w.toml:4: vm.a.minimum: minimum 3 and"),
+    ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [{ at = 0, active = 1 }]\ncount = 3", "w.toml:5: vm.a.count: goes with a recording"),
+    ("pages = 9\nperiods = 3\n[vm.a]\nmaximum = 2\nphases = [{ at = 3, active = 1 }]", "w.toml:2: periods: in 3 periods no VM"),
+    ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [{ at = 3, active = 0 }]", "w.toml:1: periods: in 33 periods no VM"),
+    ("pages = 9\n[vm.a]\nmaximum = 2\nrecording = 'w.toml'", "w.toml:4: vm.a.recording: .*w.toml: no recording"),
+    ("pages = 9\n[vm.a-1]\nmaximum = 5\nphases = [{ at = 0, active = 1 }]\n[vm.a]\nmaximum = 5\nrecording = 'idle'\ncount = 2",
+     "w.toml:2: vm.a-1: expected one VM called a-1")])
 def test_a_workload_that_is_wrong_is_told_by_line_and_field(text: str, expected: str, tmp_path: Path) -> None:
     (tmp_path / "w.toml").write_text(text)
     with pytest.raises(BadDesign, match=expected):
         read(tmp_path / "w.toml")
+
+
+def test_a_recording_in_place_of_a_workload_is_told_where_it_goes(tmp_path: Path) -> None:
+    (tmp_path / "mine.memory.zst").write_bytes(recording.pack(made([[0], [1]], 9)))
+    with pytest.raises(BadDesign, match=r"mine.memory.zst: expected a workload, a TOML file in UTF-8; a recording is named in one"):
+        read(tmp_path / "mine.memory.zst")
 
 
 def test_vms_of_a_kind_come_one_after_the_other(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_memory_goes_by_shares() -> None:
     assert periods[-1].allocated["visitor"] < periods[60].allocated["visitor"] / 2  # it went idle
 
 
-UNWEIGHED = {"self-ballooning", "miss-ratio"}
+UNWEIGHED = {"self-ballooning", "self-ballooning-tmem", "miss-ratio"}
 """They weigh no VM against another: one takes memory from nobody, the other gives a cliff of a curve to one VM as a whole."""
 
 

@@ -86,7 +86,7 @@ class Replayed:
 
     def changed(self, period: int) -> Flags:
         row = self._row(period)
-        return np.zeros(self.pages, np.bool_) if row is None else self.recording.changed[row]
+        return np.zeros(self.pages, np.bool_) if row is None else self.recording.stored[row]
 
 
 def next_uses(activity: Activity, periods: int) -> npt.NDArray[np.int32]:
@@ -101,9 +101,20 @@ def next_uses(activity: Activity, periods: int) -> npt.NDArray[np.int32]:
 
 def working_sets(activity: Activity, periods: int, window: int) -> npt.NDArray[np.int64]:
     """For each period, how many pages were touched in it or in the ``window`` - 1 before."""
+    return _working_sets(activity, periods, window, np.ones(activity.pages, np.bool_))
+
+
+def own_working_sets(activity: Activity, periods: int, window: int) -> npt.NDArray[np.int64]:
+    """The same without pages of files: of those pages only that were stored to so far."""
+    return _working_sets(activity, periods, window, np.zeros(activity.pages, np.bool_))
+
+
+def _working_sets(activity: Activity, periods: int, window: int, counted: Flags) -> npt.NDArray[np.int64]:
+    """Of the pages that are counted, and those that come to be changed."""
     last = np.full(activity.pages, -window, np.int64)
     found = np.zeros(periods, np.int64)
     for period in range(periods):
         last[activity.touched(period)] = period
-        found[period] = np.count_nonzero(last > period - window)
+        counted |= activity.changed(period)
+        found[period] = np.count_nonzero(counted & (last > period - window))
     return found

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from refmodel.management.activity import Activity, next_uses
 from refmodel.management.costs import Costs
+from refmodel.management.pools import Pools
 from refmodel.management.recording import PAGE, Recording
 from refmodel.management.saving import LARGEST_COMPRESSED
 from refmodel.management.simulation import Memory
@@ -25,6 +26,10 @@ BLOCK = 512
 """Pages of a block of 2 MiB, which virtio-mem plugs and unplugs."""
 POOL = 0.25
 """The part of a VM's memory that may hold compressed pages."""
+FREE = 0.5
+"""The part of what was regained that nobody else uses, so that it can hold pages of the guest's."""
+VM = "vm"
+"""The one that there is."""
 IDLE = 10
 """Periods after which a page counts as idle."""
 
@@ -35,12 +40,15 @@ class Regained:
 
     mechanism: str
     part: float
-    """The part of the VM's pages that was regained in the end, at most ``REGAINED``."""
+    """The part of the VM's pages that was regained in the end, at most ``REGAINED``. What an ephemeral pool holds can be had at any
+    time, and is regained. What a persistent pool holds is not."""
     reads: int
     """Pages read from the swap device."""
     writes: int
     expanded: int
     """Pages that came back from compressed memory."""
+    copied: int
+    """Pages that came back from a pool of transcendent memory."""
     waited: float
     """The part of its time that the VM waited."""
 
@@ -54,11 +62,13 @@ class Tally:
     expanded: int = 0
     compressed: int = 0
     exits: int = 0
+    copies: int = 0
+    copied: int = 0
 
     def waited(self, costs: Costs, seconds: float) -> float:
         """The part of so many seconds of work and what the VM waits besides."""
         micros = (self.reads * costs.swap_in + self.writes * costs.swap_out + self.exits * costs.exit
-                  + self.expanded * costs.decompress + self.compressed * costs.compress)
+                  + self.expanded * costs.decompress + self.compressed * costs.compress + self.copies * costs.copy)
         return micros / 1e6 / (seconds + micros / 1e6)
 
 
@@ -143,7 +153,7 @@ def compressed(activity: Activity, sizes: npt.NDArray[np.uint16], periods: int, 
     """Pages that were used longest ago are compressed into part of the same memory; only where that is full, or a page does not
     become small, does one go to the device (zswap; ESX's compression cache)."""
     memory, told = Memory.of(activity.pages), Tally()
-    inside = np.zeros(activity.pages, np.bool_)
+    inside, unsaved = np.zeros(activity.pages, np.bool_), np.zeros(activity.pages, np.bool_)
     room, space = POOL * pages, sizes / PAGE
     fits = (sizes > 0) & (sizes <= LARGEST_COMPRESSED)
     for period in range(periods):
@@ -151,18 +161,38 @@ def compressed(activity: Activity, sizes: npt.NDArray[np.uint16], periods: int, 
         told.expanded += int(np.count_nonzero(inside[back]))
         told.reads += int(np.count_nonzero(~inside[back]))
         told.exits += len(back)
-        inside[back] = False
+        memory.dirty[back] |= unsaved[back]  # no disk has what was compressed
+        inside[back], unsaved[back] = False, False
         while (over := int(np.count_nonzero(memory.resident)) + float(space[inside].sum()) - pages) >= 1:
-            _, going = evict(memory, max(0, int(np.count_nonzero(memory.resident)) - int(over)), by_guest, period)
-            if not len(going):
+            evicted = memory.evict_to(max(0, int(np.count_nonzero(memory.resident)) - int(over)))
+            if not len(evicted.pages):
                 break
-            small = going[fits[going]]
-            room_left = max(0.0, room - float(space[inside].sum()))
-            small = small[np.cumsum(space[small]) <= room_left]
-            inside[small] = True
-            told.compressed += len(small)
-            told.writes += len(going) - len(small)
+            going, room_left = evicted.pages, max(0.0, room - float(space[inside].sum()))
+            small = fits[going] & (np.cumsum(np.where(fits[going], space[going], 0)) <= room_left)
+            inside[going[small]], unsaved[going[small]] = True, evicted.dirty[small]
+            told.compressed += int(np.count_nonzero(small))
+            told.writes += int(np.count_nonzero(evicted.dirty & ~small))
     return told
+
+
+def pooled(activity: Activity, periods: int, pages: int, frames: int, most: int) -> tuple[Tally, float]:
+    """The guest puts pages that it lets go into pools of so many frames. Also how many pages the persistent one, which takes up to
+    ``most``, has on average."""
+    memory, told, kept = Memory.of(activity.pages), Tally(), Pools.of({VM: activity.pages})
+    owed = np.zeros(periods)
+    for period in range(periods):
+        _, back = memory.touch(activity.touched(period), activity.changed(period))
+        got = kept.get(VM, back)
+        memory.dirty[got.persistent] = True
+        going = memory.evict_to(pages)
+        put = kept.put(VM, going.pages, going.dirty, frames, most)
+        told.reads += len(back) - got.found
+        told.writes += put.written
+        told.copied += got.found
+        told.copies += got.found + put.kept
+        told.exits += len(back) - got.found + got.calls + len(going.pages)
+        owed[period] = kept.owed(VM)
+    return told, float(owed.mean())
 
 
 def blocks(activity: Activity, periods: int) -> float:
@@ -187,10 +217,19 @@ def compare(recording: Recording, activity: Activity, costs: Costs | None = None
         "balloon": to_disk(activity, periods, pages, by_guest, 1),
         "host swapping": to_disk(activity, periods, pages, _at_random(seed), 1),
         "paging twice": paged_twice(activity, periods, pages, max(pages, int(GUEST * used)), seed),
-        "compressed memory": compressed(activity, recording.compressed, periods, pages),
-        "least possible": to_disk(activity, periods, pages, _knowing(activity, periods), 1)}
-    found = [Regained(name, part, t.reads, t.writes, t.expanded, t.waited(costs, seconds)) for name, t in tallies.items()]
+        "compressed memory": compressed(activity, recording.compressed, periods, pages)}
+    parts, frames = dict.fromkeys(tallies, part), int(FREE * (used - pages))
+    for name, most in (("tmem, ephemeral pool", 0), ("tmem, both pools", frames)):
+        tallies[name], owed = pooled(activity, periods, pages, frames, most)
+        parts[name] = part - owed / used
+    found = [Regained(name, parts[name], t.reads, t.writes, t.expanded, t.copied, t.waited(costs, seconds))
+             for name, t in tallies.items()]
     by_block = min(REGAINED, blocks(activity, periods))
     left = to_disk(activity, periods, max(pages, int((1 - by_block) * used)), by_guest, 0)
-    unplugged = Regained("unplugging blocks", by_block, left.reads, left.writes, 0, left.waited(costs, seconds))
-    return [*found[:-1], unplugged, found[-1]]
+    unplugged = Regained("unplugging blocks", by_block, left.reads, left.writes, 0, 0, left.waited(costs, seconds))
+    return [*found, unplugged, _least(activity, periods, pages, part, costs, seconds)]
+
+
+def _least(activity: Activity, periods: int, pages: int, part: float, costs: Costs, seconds: float) -> Regained:
+    told = to_disk(activity, periods, pages, _knowing(activity, periods), 1)
+    return Regained("least possible", part, told.reads, told.writes, 0, 0, told.waited(costs, seconds))

@@ -7,6 +7,7 @@ up. Recordings with the same key can be compared with each other.
 
 from __future__ import annotations
 
+import functools
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +27,8 @@ VERSION = 1
 ENDING = ".memory.zst"
 MOST_BYTES = 1 << 30
 """Of a recording that is unpacked: what is larger is refused."""
+SHORTEST, LONGEST = 1e-6, 86_400
+"""Seconds from one sample to the next."""
 ABSENT, ZERO = 0, 1
 """Content numbers of a page that is not there, and of a page of zeroes. Others are hashes."""
 NO_PATCH = 0xFFFF
@@ -66,7 +69,7 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """uint16 by page, in bytes: a patch against the most similar page that has no patch itself; 65535 if none was found."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class Recording:
     """A recording with its tables as arrays."""
 
@@ -90,6 +93,17 @@ class Recording:
     @property
     def pages(self) -> int:
         return int(self.touched.shape[1])
+
+    @functools.cached_property
+    def stored(self) -> Flags:
+        """Where pages were changed by a store. A page of a file holds something new when it is first seen, and no store made it so.
+
+        Of a page that is a file's in the end, that is taken to be the last change. Before it the number may have been another's.
+        """
+        found = self.changed.copy()
+        of_files = np.flatnonzero((self.owners == 0) & (self.contents[-1] != ABSENT) & self.changed.any(axis=0))
+        found[self.samples - 1 - np.argmax(self.changed[::-1, of_files], axis=0), of_files] = False
+        return found
 
 
 def schema() -> dict[str, Any]:
@@ -139,11 +153,23 @@ def unpack(data: bytes, where: str) -> Recording:
         raise BadDesign(f"{where}: no recording: {why}") from None
     if stored.version != VERSION:
         raise BadDesign(f"{where}: version: expected {VERSION}, got {stored.version}")
-    if stored.samples < 1 or stored.pages < 1 or stored.interval <= 0 or stored.granule < 1:
-        raise BadDesign(f"{where}: samples, pages, interval and granule: expected more than 0")
+    if stored.samples < 1 or stored.pages < 1 or stored.granule < 1:
+        raise BadDesign(f"{where}: samples, pages and granule: expected more than 0")
+    if not SHORTEST <= stored.interval <= LONGEST:  # nor what is no number
+        raise BadDesign(f"{where}: interval: expected from {SHORTEST} to {LONGEST:,} seconds, got {stored.interval}")
     if not stored.snapshots or not all(0 <= at < stored.samples for at in stored.snapshots):
         raise BadDesign(f"{where}: snapshots: expected numbers of samples, at least one")
-    return _with_arrays(stored, where)
+    return _sound(_with_arrays(stored, where), where)
+
+
+def _sound(found: Recording, where: str) -> Recording:
+    """A recording that can be compared."""
+    if not found.touched.any():
+        raise BadDesign(f"{where}: touched: expected a page that is touched in some sample")
+    alone = np.argwhere(found.changed & ~found.touched)
+    if len(alone):
+        raise BadDesign(f"{where}: changed: sample {alone[0, 0]}, page {alone[0, 1]}: expected only pages that are touched in it")
+    return found
 
 
 def _with_arrays(stored: Stored, where: str) -> Recording:

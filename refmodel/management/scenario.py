@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class _Vm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pages: int
-    vm: dict[str, dict[str, Any]]
+    vm: dict[str, Any]
     periods: int | None = None
     seed: int = 0
     taxed_from: int = 0
@@ -93,7 +94,9 @@ def read(file: Path) -> Workload:
         given = tomllib.loads(text)
     except OSError as why:
         raise BadDesign(f"{file}: cannot be read: {why.strerror or why}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as why:
+    except UnicodeDecodeError:
+        raise BadDesign(f"{file}: expected a workload, a TOML file in UTF-8; a recording is named in one") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as why:
         raise BadDesign(f"{file}: {why}") from None
     return _Reader(file, text).workload(given)
 
@@ -106,24 +109,38 @@ class _Reader:
     def workload(self, given: dict[str, Any]) -> Workload:
         told = self._convert(given, _File, "")
         self._within(told, "")
+        wrong = next((name for name, table in told.vm.items() if not isinstance(table, dict)), None)
+        if wrong is not None:
+            raise self._wrong(wrong, "", f"expected a table [vm.{wrong}], got {type(told.vm[wrong]).__name__}")
         if not told.vm:
             raise self._wrong("", "vm", "expected at least one table [vm.NAME]")
         vms = tuple(vm for name, table in told.vm.items() for vm in self._vms(name, table))
         if len(vms) > MOST_VMS:
             raise self._wrong("", "vm", f"expected at most {MOST_VMS} VMs, got {len(vms)}")
+        twice = [name for name, count in Counter(vm.name for vm in vms).items() if count > 1]
+        if twice:
+            raise self._wrong(twice[0], "", f"expected one VM called {twice[0]}; count makes VMs called NAME-1, NAME-2")
         try:
             admitted(told.pages, {vm.name: vm.claim for vm in vms})
         except BadDesign as why:
-            raise BadDesign(f"{self.file}: {why}") from None
-        return Workload(told.pages, vms, told.periods or max(map(_until, vms)), told.seed, told.taxed_from, told.about)
+            raise self._wrong("", "pages", str(why)) from None
+        found = Workload(told.pages, vms, told.periods or max(map(_until, vms)), told.seed, told.taxed_from, told.about)
+        if not any(vm.activity.touched(period).any() for vm in vms for period in range(found.periods)):
+            raise self._wrong("", "periods", f"in {found.periods:,} periods no VM uses a page; expected one that does")
+        return found
 
     def _vms(self, name: str, table: dict[str, Any]) -> list[Vm]:
         told = self._convert(table, _Vm, name)
         self._within(told, name)
         if (told.phases is None) == (told.recording is None):
             raise self._wrong(name, "phases", "expected either phases such as [{ at = 0, active = 1000 }] or a recording")
+        if told.minimum > told.maximum:
+            raise self._wrong(name, "minimum", f"minimum {told.minimum} and maximum {told.maximum}; expected no more than that")
         claim = Claim(told.minimum, told.maximum, told.shares)
         if told.phases is not None:
+            vain = next((field for field in ("start", "repeat", "count", "apart") if field in table), None)
+            if vain is not None:
+                raise self._wrong(name, vain, "goes with a recording, and there are phases")
             return [Vm(name, claim, self._phases(name, told.phases))]
         found = self._recording(name, told.recording or "")
         activities = [Replayed(found, told.start + number * told.apart, told.repeat) for number in range(told.count)]
@@ -133,7 +150,7 @@ class _Reader:
 
     def _phases(self, name: str, given: list[_Phase]) -> Phases:
         for number, phase in enumerate(given):
-            self._within(phase, f"{name}.phases[{number}]")
+            self._within(phase, name, f"phases[{number}].")
         if not given:
             raise self._wrong(name, "phases", "expected at least one, such as { at = 0, active = 1000 }")
         return Phases(tuple(Phase(p.at, p.active) for p in sorted(given, key=lambda phase: phase.at)))
@@ -145,7 +162,10 @@ class _Reader:
         file = self.file.parent / called
         if not file.is_file():
             raise self._wrong(name, "recording", f"{called}: expected a file, or one of {', '.join(ready)}")
-        return recording.read(file)
+        try:
+            return recording.read(file)
+        except BadDesign as why:
+            raise self._wrong(name, "recording", str(why)) from None
 
     def _convert(self, given: Any, kind: Any, name: str) -> Any:
         try:
@@ -157,29 +177,45 @@ class _Reader:
             field = ".".join(part for part in (place[1] if place else "", missing[1] if missing else "") if part)
             raise self._wrong(name, field, said.split(" - at ", maxsplit=1)[0]) from None
 
-    def _within(self, told: Any, name: str) -> None:
+    def _within(self, told: Any, name: str, before: str = "") -> None:
         for field, value in msgspec.structs.asdict(told).items():
             least, most = LIMITS.get(field, (None, None))
             if isinstance(value, int) and least is not None and most is not None and not least <= value <= most:
-                raise self._wrong(name, field, f"expected a whole number from {least:,} to {most:,}, got {value:,}")
+                raise self._wrong(name, before + field, f"expected a whole number from {least:,} to {most:,}, got {value:,}")
 
     def _wrong(self, name: str, field: str, why: str) -> BadDesign:
         place = ".".join(part for part in (f"vm.{name}" if name else "", field) if part)
         return BadDesign(f"{self.file}:{self._line(name, field)}: {place}: {why}")
 
     def _line(self, name: str, field: str) -> int:
-        """The line of a field in a VM's table, or of the table's head where the field is not there."""
-        lines, table, head = self.text.splitlines(), "", 1
-        wanted = f"vm.{name.partition('.')[0]}" if name else ""
-        key = (name.partition(".")[2] or field).partition("[")[0].partition(".")[0]
-        for number, line in enumerate(lines, 1):
-            opened = re.match(r"\s*\[([^\[\]]+)\]", line)
+        """The line of a field in a VM's table, or of where the table begins if the field is not there."""
+        wanted, key = (("vm", name) if name else ()), re.escape(re.split(r"[\[.]", field)[0])
+        table, head = tuple[str, ...](), 1
+        for number, line in enumerate(self.text.splitlines(), 1):
+            opened = _table(line)
+            table = opened if opened is not None else table
             if opened is not None:
-                table = opened[1].replace('"', "").replace(" ", "")
                 head = number if table == wanted else head
-            elif table == wanted and key and re.match(rf'\s*"?{re.escape(key)}"?\s*=', line):
+            elif table == wanted and key and re.match(rf"""\s*["']?{key}["']?\s*[.=]""", line):
                 return number
+            elif (inner := {(): "vm", ("vm",): re.escape(name)}.get(table)) and re.match(rf"""\s*["']?{inner}["']?\s*[.=]""", line):
+                head = number
         return head
+
+
+def _table(line: str) -> tuple[str, ...] | None:
+    """The names in the head of a table; None for another line."""
+    if not line.lstrip().startswith("["):
+        return None
+    try:
+        inner, path = tomllib.loads(line), list[str]()
+    except tomllib.TOMLDecodeError:
+        return None
+    while inner:
+        (name, inside), = inner.items()
+        path.append(name)
+        inner = inside[0] if isinstance(inside, list) else inside
+    return tuple(path)
 
 
 def _until(vm: Vm) -> int:

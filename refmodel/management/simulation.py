@@ -16,11 +16,12 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from refmodel.management.activity import Activity, Phases, working_sets
+from refmodel.management.activity import Phases, own_working_sets, working_sets
 from refmodel.management.costs import Costs
 from refmodel.management.estimating.curves import Curve, Curves
+from refmodel.management.pools import Got, Pools
 from refmodel.management.scenario import Vm, Workload
-from refmodel.monitor.policy.claims import MemoryUse, Policy, admitted
+from refmodel.monitor.policy.claims import Claim, MemoryUse, Policy, admitted
 from refmodel.monitor.policy.idle_tax import MinFunding
 from refmodel.monitor.policy.miss_ratio import MissRatioBalancing
 from refmodel.monitor.policy.pressure import Pressure
@@ -40,7 +41,8 @@ HOT = 0.25
 
 POLICIES: dict[str, Policy] = {
     "static": StaticPartition(), "shares": MinFunding(rate=0.0), "esx": MinFunding(), "proportional": Proportional(),
-    "pressure": Pressure(), "self-ballooning": SelfBallooning(), "stalls": Stalls(), "miss-ratio": MissRatioBalancing()}
+    "pressure": Pressure(), "self-ballooning": SelfBallooning(),
+    "self-ballooning-tmem": SelfBallooning(tmem=True), "stalls": Stalls(), "miss-ratio": MissRatioBalancing()}
 """By name; ``shares`` is ESX's without the tax."""
 
 
@@ -61,16 +63,30 @@ class Period:
     again: Mapping[str, int]
     """Pages that had gone, and were read in from swap."""
     cached: Mapping[str, int]
-    """Pages that had gone, and were found in free memory of the monitor's."""
+    """Pages that had gone, and were found in a pool of the monitor's."""
     written: Mapping[str, int]
-    """Changed pages that went."""
+    """Changed pages that went to the disk."""
+    kept: Mapping[str, int]
+    """Pages in pools of the monitor's, after the period."""
+    owed: Mapping[str, int]
+    """Those of them that the monitor cannot drop."""
     waited: Mapping[str, float]
-    """The part of the period that a VM waited because memory had been taken from it."""
+    """The part of the period that a VM waited because memory had been taken from it, or its use was looked at. For what it gave up
+    at the end of a period it waits in the next."""
     moved: int
 
     def lacking(self, name: str) -> int:
         """Pages that a VM uses and does not have: it pages itself."""
         return max(0, self.active[name] - self.allocated[name])
+
+
+@attrs.frozen(eq=False)
+class Evicted:
+    """Pages that went, the one touched longest ago first."""
+
+    pages: npt.NDArray[np.int64]
+    dirty: npt.NDArray[np.bool_]
+    """By page: whether it was changed, so that no disk has it as it is."""
 
 
 @attrs.define(eq=False)
@@ -89,12 +105,6 @@ class Memory:
     def of(cls, pages: int) -> Memory:
         return cls(np.zeros(pages, np.bool_), np.zeros(pages, np.bool_), np.zeros(pages, np.bool_), np.full(pages, -1, np.int64))
 
-    def depths(self, back: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Of pages that come back: how many others have gone that were touched later, so that they went later."""
-        stamps = np.sort(self.stamp[self.gone])
-        found: npt.NDArray[np.int64] = len(stamps) - np.searchsorted(stamps, self.stamp[back], side="right")
-        return found
-
     def coming_back(self, touched: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         """The pages that have gone and are touched now."""
         return np.flatnonzero(touched & ~self.resident & self.gone)
@@ -112,18 +122,19 @@ class Memory:
         self.dirty |= changed & touched
         return first, back
 
-    def evict_to(self, allowed: int) -> int:
-        """Let the pages go that were touched longest ago, until no more than ``allowed`` are left; how many had to be written."""
+    def evict_to(self, allowed: int) -> Evicted:
+        """Let the pages go that were touched longest ago, until no more than ``allowed`` are left."""
         here = np.flatnonzero(self.resident)
         excess = len(here) - allowed
         if excess <= 0:
-            return 0
+            return Evicted(here[:0], self.dirty[:0])
         going = here if allowed <= 0 else here[np.argpartition(self.stamp[here], excess - 1)[:excess]]
+        going = going[np.argsort(self.stamp[going])]
         self.resident[going] = False
         self.gone[going] = True
-        written = int(np.count_nonzero(self.dirty[going]))
+        dirty = self.dirty[going]
         self.dirty[going] = False
-        return written
+        return Evicted(going, dirty)
 
 
 @attrs.frozen(eq=False, slots=False)
@@ -132,10 +143,13 @@ class Known:
 
     workload: Workload
     demand: Mapping[str, npt.NDArray[np.int64]]
+    committed: Mapping[str, npt.NDArray[np.int64]]
+    """Pages of files are none that a kernel commits itself to (Linux, Documentation/mm/overcommit-accounting.rst)."""
 
     @classmethod
     def of(cls, workload: Workload) -> Known:
-        return cls(workload, {vm.name: _demand(vm.activity, workload.periods) for vm in workload.vms})
+        return cls(workload, {vm.name: working_sets(vm.activity, workload.periods, _window(vm)) for vm in workload.vms},
+                   {vm.name: own_working_sets(vm.activity, workload.periods, _window(vm)) for vm in workload.vms})
 
     @functools.cached_property
     def curves(self) -> Mapping[str, Curves]:
@@ -143,9 +157,9 @@ class Known:
         return {vm.name: Curves.of(vm.activity, self.workload.periods) for vm in self.workload.vms}
 
 
-def _demand(activity: Activity, periods: int) -> npt.NDArray[np.int64]:
-    """Pages that a guest has uses for: of phases those of the period, of a recording those touched of late."""
-    return working_sets(activity, periods, 1 if isinstance(activity, Phases) else WINDOW)
+def _window(vm: Vm) -> int:
+    """A guest has uses for the pages of the period in phases, and for those touched of late in a recording."""
+    return 1 if isinstance(vm.activity, Phases) else WINDOW
 
 
 @attrs.define(eq=False)
@@ -160,7 +174,11 @@ class Simulation:
     memories: dict[str, Memory]
     allocated: dict[str, int]
     estimates: dict[str, Estimate]
-    waited: dict[str, float]
+    stalled: dict[str, float]
+    """The part of the last period that a VM waited for memory."""
+    given_up: dict[str, Went]
+    """What went at the end of the last period, when memory was moved."""
+    pools: Pools | None
     state: Reclamation = Reclamation.HIGH
 
     def begin(self) -> None:
@@ -170,42 +188,69 @@ class Simulation:
 
     def period(self, number: int) -> Period:
         """Go through one period."""
-        free = self.workload.pages - sum(self.allocated.values())
-        room = self._room(max(0, free - (self.workload.pages - to_give(self.workload))))
-        happened = {vm.name: self._run(vm, number, room[vm.name]) for vm in self.workload.vms}
-        cached = {name: each.cached for name, each in happened.items()}
-        self.waited = {vm.name: self._waiting(vm, happened[vm.name]) for vm in self.workload.vms}
+        happened = {vm.name: self._run(vm, number) for vm in self.workload.vms}
+        micros = {vm.name: self._waiting(happened[vm.name], self.given_up[vm.name]) for vm in self.workload.vms}
+        self.stalled = {vm.name: _part(vm, micros[vm.name]) for vm in self.workload.vms}
+        waited = {vm.name: _part(vm, micros[vm.name] + self._deciding(vm, number)) for vm in self.workload.vms}
         for vm in self.workload.vms:
             self._sample(vm, happened[vm.name].active)
-        target = _levied(self.policy, self.workload, number).targets(to_give(self.workload), self._uses(number))
-        before, self.allocated = self.allocated, moved(self.workload.pages, self.allocated, target, self.state)
-        written = {name: self.memories[name].evict_to(has) + happened[name].written for name, has in self.allocated.items()}
-        free = self.workload.pages - sum(self.allocated.values())
+        target = _levied(self.policy, self.workload, number).targets(to_give(self.workload) - self._owed(), self._uses(number))
+        before, self.allocated = self.allocated, moved(self.workload.pages, self.allocated, target, self.state, self._owed())
+        self.given_up = {vm.name: attrs.evolve(self._evict(vm), ballooned=max(0, before[vm.name] - self.allocated[vm.name]))
+                         for vm in self.workload.vms}
+        free = self.workload.pages - sum(self.allocated.values()) - self._owed()
         self.state = next_state(self.state, free / self.workload.pages)
         return Period(number, self.state, free, dict(self.allocated), target, {n: e.active for n, e in happened.items()},
                       {n: e.active for n, e in self.estimates.items()}, {n: e.first for n, e in happened.items()},
-                      {n: e.again - cached[n] for n, e in happened.items()}, cached, written, dict(self.waited),
+                      {n: e.read for n, e in happened.items()}, {n: e.cached for n, e in happened.items()},
+                      {n: e.went.written + self.given_up[n].written for n, e in happened.items()},
+                      {n: self.pools.held(n) if self.pools else 0 for n in happened},
+                      {n: self.pools.owed(n) if self.pools else 0 for n in happened}, waited,
                       sum(abs(self.allocated[n] - before[n]) for n in before))
 
-    def _room(self, spare: int) -> dict[str, int]:
-        """How many of the pages that a VM evicted last the monitor keeps in spare memory, where it keeps any."""
-        gone = {name: int(np.count_nonzero(memory.gone)) for name, memory in self.memories.items()}
-        keeps = isinstance(self.policy, SelfBallooning) and self.policy.keeps_evicted_pages
-        return {name: spare * pages // max(1, sum(gone.values())) if keeps else 0 for name, pages in gone.items()}
+    def _frames(self) -> int:
+        """Frames for pools: those that a policy could give out and has given to nobody."""
+        return max(0, to_give(self.workload) - sum(self.allocated.values()))
 
-    def _run(self, vm: Vm, number: int, room: int) -> Happened:
+    def _owed(self) -> int:
+        return self.pools.all_owed() if self.pools is not None else 0
+
+    def _run(self, vm: Vm, number: int) -> Happened:
         touched, memory = vm.activity.touched(number), self.memories[vm.name]
-        cached = int(np.count_nonzero(memory.depths(memory.coming_back(touched)) < room)) if room else 0
         first, back = memory.touch(touched, vm.activity.changed(number))
-        written = memory.evict_to(self.allocated[vm.name])
-        return Happened(int(np.count_nonzero(touched)), first, len(back), written, cached)
+        got = self.pools.get(vm.name, back) if self.pools is not None else Got(0, 0, back[:0])
+        memory.dirty[got.persistent] = True
+        return Happened(int(np.count_nonzero(touched)), first, len(back) - got.found, got.found, got.calls, self._evict(vm))
 
-    def _waiting(self, vm: Vm, happened: Happened) -> float:
-        """First touches take their time on any machine, and are not counted."""
+    def _evict(self, vm: Vm) -> Went:
+        """Pages go until no more are left than a VM has memory for."""
+        evicted = self.memories[vm.name].evict_to(self.allocated[vm.name])
+        if self.pools is None:
+            return Went(int(np.count_nonzero(evicted.dirty)))
+        most = vm.claim.maximum - self.allocated[vm.name]
+        put = self.pools.put(vm.name, evicted.pages, evicted.dirty, self._frames(), most)
+        return Went(put.written, len(evicted.pages), put.kept)
+
+    def _waiting(self, happened: Happened, given_up: Went) -> float:
+        """Microseconds for memory. First touches take their time on any machine, and are not counted."""
         costs = self.costs
-        micros = ((happened.again - happened.cached) * costs.swap_in + happened.again * costs.exit + happened.cached * costs.copy
-                  + happened.written * costs.swap_out)
-        return micros / 1e6 / (vm.activity.seconds + micros / 1e6)
+        calls = happened.read + happened.calls + happened.went.calls + given_up.calls
+        copies = happened.cached + happened.went.copies + given_up.copies
+        return (happened.read * costs.swap_in + (happened.went.written + given_up.written) * costs.swap_out
+                + calls * costs.exit + copies * costs.copy)
+
+    def _deciding(self, vm: Vm, number: int) -> float:
+        """Microseconds for what the policy looks at, and for pages that the balloon took.
+
+        A sample is withdrawn page by page. Of a curve, each access beyond the hot set to a page that is there exits.
+        """
+        policy, has = _levied(self.policy, self.workload, number), self.allocated[vm.name]
+        micros = self.given_up[vm.name].ballooned * self.costs.balloon
+        if isinstance(policy, Pressure) or (isinstance(policy, MinFunding) and policy.rate > 0):
+            micros += SAMPLE * self.costs.scan
+        if isinstance(policy, MissRatioBalancing):
+            micros += self.known.curves[vm.name].seen(number, int(HOT * has), has) * self.costs.exit
+        return micros
 
     def _sample(self, vm: Vm, active: int) -> None:
         """Waldspurger's sample of a VM's pages. What is touched is taken to be spread among them."""
@@ -218,11 +263,31 @@ class Simulation:
             has, demand = self.allocated[vm.name], int(self.known.demand[vm.name][number])
             wanted = max(demand, has) if demand else 0  # a guest keeps what it once had, as long as nobody asks for it
             curve = self._curve(vm, number, has) if isinstance(self.policy, MissRatioBalancing) else ()
-            found[vm.name] = MemoryUse(vm.claim, has, wanted, self.estimates[vm.name].active, demand, self.waited[vm.name], curve)
+            found[vm.name] = MemoryUse(self._claim(vm), has, wanted, self.estimates[vm.name].active,
+                                       int(self.known.committed[vm.name][number]), self.stalled[vm.name], curve)
         return found
+
+    def _claim(self, vm: Vm) -> Claim:
+        """What is left of a VM's claim: its persistent pages count as its memory."""
+        owed = self.pools.owed(vm.name) if self.pools is not None else 0
+        return attrs.evolve(vm.claim, maximum=vm.claim.maximum - owed)
 
     def _curve(self, vm: Vm, number: int, has: int) -> Curve:
         return self.known.curves[vm.name].beyond(number - WINDOW + 1, number, int(HOT * has))
+
+
+@attrs.frozen
+class Went:
+    """What it took to let pages go."""
+
+    written: int = 0
+    """Changed pages that went to the disk."""
+    calls: int = 0
+    """Pages that were put into a pool, or tried."""
+    copies: int = 0
+    """Those that were taken."""
+    ballooned: int = 0
+    """Pages given to the balloon."""
 
 
 @attrs.frozen
@@ -231,22 +296,32 @@ class Happened:
 
     active: int
     first: int
-    again: int
-    written: int
+    read: int
+    """Of those that came back: read from the disk."""
     cached: int
-    """Of those that came back: found in spare memory."""
+    """Of those that came back: found in a pool."""
+    calls: int
+    """Calls to get them."""
+    went: Went
 
 
 def simulate(workload: Workload, policy: Policy, costs: Costs | None = None, known: Known | None = None) -> list[Period]:
     """Every period. What can be worked out once for several policies may be given."""
     admitted(workload.pages, {vm.name: vm.claim for vm in workload.vms})
     names = [vm.name for vm in workload.vms]
+    has_pools = isinstance(policy, SelfBallooning) and policy.tmem
+    pools = Pools.of({vm.name: vm.activity.pages for vm in workload.vms}) if has_pools else None
     run = Simulation(workload, policy, costs or Costs(), known or Known.of(workload), np.random.default_rng(workload.seed),
                      {vm.name: Memory.of(vm.activity.pages) for vm in workload.vms},
                      {vm.name: vm.claim.minimum for vm in workload.vms}, {name: Estimate() for name in names},
-                     dict.fromkeys(names, 0.0))
+                     dict.fromkeys(names, 0.0), dict.fromkeys(names, Went()), pools)
     run.begin()
     return [run.period(number) for number in range(workload.periods)]
+
+
+def _part(vm: Vm, micros: float) -> float:
+    """The part of a period that so many microseconds beside the VM's work are."""
+    return micros / 1e6 / (vm.activity.seconds + micros / 1e6)
 
 
 def to_give(workload: Workload) -> int:
@@ -261,12 +336,12 @@ def _levied(policy: Policy, workload: Workload, number: int) -> Policy:
     return policy
 
 
-def moved(total: int, allocated: Mapping[str, int], target: Mapping[str, int], state: Reclamation) -> dict[str, int]:
+def moved(total: int, allocated: Mapping[str, int], target: Mapping[str, int], state: Reclamation, kept: int = 0) -> dict[str, int]:
     """What each VM has after a period: first who has too much gives, as fast as a balloon does, or at once where memory is short;
-    then who has too little is given what is free, beginning with who lacks most."""
+    then who has too little is given what is free, beginning with who lacks most. ``kept`` pages are the monitor's to keep."""
     rate = total if state in (Reclamation.HARD, Reclamation.LOW) else max(1, int(total * BALLOON_RATE))
     now = {name: max(target[name], has - rate) if has > target[name] else has for name, has in allocated.items()}
-    free = total - sum(now.values())
+    free = total - kept - sum(now.values())
     for name in sorted(now, key=lambda n: (now[n] - target[n], n)):
         given = max(0, min(target[name] - now[name], free))
         now[name] += given

@@ -27,8 +27,9 @@ class Table:
     def on_terminal(self) -> TerminalTable:
         """For a terminal."""
         told = TerminalTable(title=self.title, title_justify="left")
+        widest = max((len(row[0]) for row in self.rows), default=0)
         for number, column in enumerate(self.head):
-            told.add_column(column, justify="right" if number else "left")
+            told.add_column(column, justify="right" if number else "left", min_width=0 if number else widest)
         for row in self.rows:
             told.add_row(*row)
         return told
@@ -60,10 +61,11 @@ def strategies(workload: str, scores: Sequence[Score]) -> Table:
 
 def regained(recording: str, found: Sequence[Regained]) -> Table:
     """What mechanisms cost where memory is short."""
-    rows = tuple((r.mechanism, percent(r.part), f"{r.reads:,}", f"{r.writes:,}", f"{r.expanded:,}", percent(r.waited))
+    rows = tuple((r.mechanism, percent(r.part), f"{r.reads:,}", f"{r.writes:,}", f"{r.expanded:,}", f"{r.copied:,}",
+                  percent(r.waited))
                  for r in found)
     return Table(f"mechanisms on {recording}", ("mechanism", "memory regained", "pages read", "pages written", "pages expanded",
-                                                "time waited"), rows)
+                                                "pages from a pool", "time waited"), rows)
 
 
 def savings(found: Sequence[tuple[str, Saved]]) -> Table:

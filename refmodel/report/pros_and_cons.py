@@ -26,7 +26,12 @@ The bound knows the future. No strategy can read fewer pages. Throughput is the 
 that all VMs work; the rest they wait for pages. *Of what is due* compares each VM's memory with
 what its shares give it, as far as it has a use for it. The simulation is described in
 `refmodel/management/simulation.py`: a page counts once a period, and what VMs do does not change
-because they wait.
+because they wait. VMs pay for what a strategy looks at: samples of pages, accesses beyond a hot set.
+
+Under *self-ballooning-tmem* memory that no VM has is pools for evicted pages: clean ones in an ephemeral
+pool, changed ones in a persistent pool, which counts as their VM's memory. What the persistent pool took
+stays until its guest comes back for it. Nobody else has those frames meanwhile: that helps where memory
+is to spare (*roomy*), and costs where everybody lacks it (*alike*, *consolidated*).
 
 Five of the programs were recorded in periods of 0.1 to 0.25 seconds, and each strategy decides in
 every period. So a strategy that reacts within one period is quick here.
@@ -34,6 +39,11 @@ every period. So a strategy that reacts within one period is quick here.
 MECHANISMS = """
 Each recorded program runs with 30 per cent less memory than the pages that it touches. *Unplugging
 blocks* regains less: only blocks of 2 MiB in which no page is used, since no page is moved here.
+
+Transcendent memory has half of what was regained for its pools, while nobody else needs it. What the
+ephemeral pool holds can be had at once and counts as regained; what the persistent pool holds does not.
+So with *both pools* less is regained. A put and a get are an exit and a copy, a put that is refused an
+exit, and a persistent page is flushed after it was got.
 """
 SAVED = """
 A snapshot of each program's pages. The fleet is eight programs of three kinds side by side. In the
@@ -61,6 +71,7 @@ without a VPID at each exit, too.
 LIMITS = """
 ## What this does not show
 
+- The time that sharing and patching take: *hash*, *patch* and *unpatch* are measured, and counted in no table.
 - Seconds of benchmarks: no caches, no queues of a disk, no readahead.
 - Accesses within a period. A loop over more pages than a VM has costs more than is counted here.
 - Guests' kernels: recordings have the pages of programs, not of the kernel and its page cache.
@@ -82,11 +93,12 @@ def _waits(regained: Iterable[Regained], name: str) -> float:
 def choices(found: Comparison) -> Table:
     """The one table: what to use when, and the number that says so."""
     opposed, steady, mixed, alike = (found.strategies[name] for name in ("opposed", "steady", "consolidated", "alike"))
-    owners, tax = found.strategies["shares"], found.strategies["idle_tax"]
+    owners, tax, roomy = (found.strategies[name] for name in ("shares", "idle_tax", "roomy"))
     rows = [("needs rise and fall for many periods", *_first_of(opposed, "lost", "static")),
             ("some VMs hold memory that they do not use", *_first_of(tax, "lost", "shares")),
             ("unlike VMs that together touch too much", *_first_of(mixed, "lost", "static")),
             ("needs change within a few periods", *_first_of(alike, "lost", "pressure")),
+            ("some memory is free most of the time", *_first_of(roomy, "lost", "self-ballooning")[:2], _hoarded(alike)),
             ("memory was paid for by shares", *_first_of(owners, "entitled", "miss-ratio", least=False)),
             ("nothing changes and all fits", _steady(steady), "what takes memory to find out costs without need",
              "stalls, pressure")]
@@ -94,6 +106,8 @@ def choices(found: Comparison) -> Table:
               "host swapping"),
              ("memory that is needed at once, or a guest that does not help", "compressed memory, then host swapping",
               _against(found, "compressed memory", "host swapping"), "a balloon"),
+             ("memory that nobody needs for a while, guests that read files", "tmem, ephemeral pool",
+              _against(found, "tmem, ephemeral pool", "balloon"), _kept_back(found)),
              ("VMs that run the same programs", "sharing, then compressing", _alike(found), "sharing of unlike VMs"),
              ("memory to be given to other machines, or large frames", "unplugging blocks",
               f"without moving pages {percent(_unplugged(found))} of memory can be unplugged", "unplugging for a short while")]
@@ -126,6 +140,19 @@ def _unplugged(found: Comparison) -> float:
 def _against(found: Comparison, name: str, other: str) -> str:
     return (f"VMs wait {percent(_mean(_waits(f, name) for f in found.mechanisms.values()))} of their time; under {other} "
             f"{percent(_mean(_waits(f, other) for f in found.mechanisms.values()))}")
+
+
+def _hoarded(alike: Sequence[Score]) -> str:
+    """What persistent pools cost where everybody lacks memory."""
+    lost = {score.strategy: percent(score.lost) for score in alike}
+    return (f"self-ballooning-tmem where all lack memory: it loses {lost['self-ballooning-tmem']}, self-ballooning "
+            f"{lost['self-ballooning']}")
+
+
+def _kept_back(found: Comparison) -> str:
+    parts = {name: _mean(next(each.part for each in regained if each.mechanism == name) for regained in found.mechanisms.values())
+             for name in ("balloon", "tmem, both pools")}
+    return f"a persistent pool: of {percent(parts['balloon'])} regained {percent(parts['tmem, both pools'])} are left"
 
 
 def _alike(found: Comparison) -> str:

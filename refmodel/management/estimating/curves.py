@@ -37,6 +37,11 @@ class Curves:
         seen = [(size, found) for size, found in self.between(first, last) if size >= hot]
         return ((0, seen[0][1]), *seen) if seen and seen[0][0] > 0 else tuple(seen)
 
+    def seen(self, period: int, hot: int, has: int) -> int:
+        """Accesses in a period to pages beyond the ``hot`` ones touched last, and within the ``has`` that are there."""
+        part = self.found[self.starts[period]:self.starts[period + 1]]
+        return int(np.count_nonzero((part >= hot) & (part < has) & (part != COLD)))
+
     def need(self, first: int, last: int, ratio: float) -> int:
         """The least size with so small a ratio of misses that are not first accesses."""
         first = max(0, first)

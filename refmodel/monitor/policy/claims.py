@@ -31,7 +31,7 @@ class MemoryUse:
     active: float = 1.0
     """The part of its pages that are in use, as far as anybody can tell."""
     committed: int | None = None
-    """What the guest's kernel has promised its programs, if the guest reports it."""
+    """What the guest's kernel has promised its programs, without pages of files, if the guest reports it."""
     stalled: float = 0.0
     """The part of the last period in which it waited for memory."""
     curve: tuple[tuple[int, float], ...] = ()

@@ -2,7 +2,7 @@
 
 The goal is what the kernel has committed. A guest above it gives up an eighth of the difference each round; one below it takes all
 of the difference at once, if the memory is there. Nobody weighs guests against each other: memory that none has stays with the
-monitor, which keeps pages in it that guests have evicted (transcendent memory).
+monitor. With transcendent memory the monitor keeps pages in it that guests have evicted.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ DOWN, UP = 8, 1
 
 @attrs.frozen
 class SelfBallooning:
-    keeps_evicted_pages: bool = True
-    """Free memory is a cache of pages that guests have evicted."""
+    tmem: bool = False
+    """Memory that no guest has is pools for pages that guests evict."""
 
     def targets(self, total: int, uses: Mapping[str, MemoryUse]) -> dict[str, int]:
         """Who gives, gives first. What is wanted beyond what is free is divided by what each wants."""
