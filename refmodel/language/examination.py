@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -171,8 +172,7 @@ def _may_be(inference: Inference, table: TableKind) -> None:
     if not isinstance(method, FunctionType):
         _note(inference, home, f"{name}: expected a plain method {_as_condition(table)}")
         return
-    outer, inference.looking = inference.looking, name
-    try:
+    with _looking(inference, name):
         text = inference.text(method)
         what = ""
         if _kinds_of_parameters(method) != [*table.keys, table.value]:
@@ -183,10 +183,18 @@ def _may_be(inference: Inference, table: TableKind) -> None:
                 what = f"it gives {said(result)}; expected a condition, on every path"
         if what:
             inference.complaints.setdefault(Complaint(code_of(method).co_filename, text.node.lineno, f"{name}: {what}"))
-    except Stop:
-        pass
+
+
+@contextmanager
+def _looking(inference: Inference, what: str) -> Iterator[Effects]:
+    """What is followed within this only looks: at what, is told. It is left where it makes no sense any more."""
+    outer = inference.effects, inference.looking
+    inference.effects, inference.looking = Effects(), what
+    try:
+        with suppress(Stop):
+            yield inference.effects
     finally:
-        inference.looking = outer
+        inference.effects, inference.looking = outer
 
 
 def _kinds_of_parameters(method: FunctionType) -> list[Kind] | None:
@@ -209,9 +217,7 @@ def _as_condition(table: TableKind) -> str:
 
 def _abstraction(inference: Inference, each: Abstraction) -> Effects:
     """A method that says what another design's table holds looks at the state, and gives an entry."""
-    outer, inference.effects = inference.effects, Effects()
-    inference.looking = f"the abstraction {each.method.__name__}"
-    try:
+    with _looking(inference, f"the abstraction {each.method.__name__}") as effects:
         text = inference.text(each.method)
         result = inference.call(text, [State(inference.cls), *each.keys], {}, text.node)
         what = f"is of {each.table}, a table of the design itself" if each.table in inference.tables else ""
@@ -220,18 +226,11 @@ def _abstraction(inference: Inference, each: Abstraction) -> Effects:
         if what:
             inference.complaints.setdefault(Complaint(code_of(each.method).co_filename, text.node.lineno,
                                                       f"the abstraction {each.method.__name__} {what}"))
-    except Stop:
-        pass
-    finally:
-        inference.looking = ""
-        mine, inference.effects = inference.effects, outer
-    return mine
+    return effects
 
 
 def _law(inference: Inference, law: Law, actor: NameKind) -> Effects:
-    outer, inference.effects = inference.effects, Effects()
-    inference.looking = "a law"
-    try:
+    with _looking(inference, "a law") as effects:
         function: Any = law.function
         text = inference.text(function)
         given: dict[str, Type] = {}
@@ -243,12 +242,7 @@ def _law(inference: Inference, law: Law, actor: NameKind) -> Effects:
         if not isinstance(result, Never) and result != FLAG:
             inference.complaints.setdefault(Complaint(function.__code__.co_filename, text.node.lineno,
                                                       f"the law {law.name} gives {said(result)}; expected a condition"))
-    except Stop:
-        pass
-    finally:
-        inference.looking = ""
-        mine, inference.effects = inference.effects, outer
-    return mine
+    return effects
 
 
 def _given(inference: Inference, law: Law, parameter: str, names: dict[str, Any], actor: NameKind) -> Type:
