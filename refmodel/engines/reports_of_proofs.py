@@ -22,7 +22,7 @@ from refmodel.engines.reports_of_runs import explored_words, never, there_is
 from refmodel.engines.restated import restated
 from refmodel.engines.scope import sorts_of
 from refmodel.engines.suggest import suggest
-from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met
+from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met, part_cannot_fail
 from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Operation, Outline
 from refmodel.language.laws import Law
@@ -159,15 +159,19 @@ class _Judged:
         return found
 
     def _idle_parts(self, verdicts: dict[Law, Verdict]) -> tuple[str, ...]:
-        """The implications of proved laws whose premise can never hold, whatever the law itself says, while another's can."""
+        """The implications of proved laws that say nothing: their premise can never hold, whatever the law itself says, while
+        another's can; or nothing can break them."""
         parts = {part: law for law in self.laws if verdicts[law] == Verdict.PROVED for part in self.needed.parts_of(law)}
         if not parts:
             return ()
         run = random.campaign(attrs.evolve(self.design, laws=tuple(parts), pending=()), self.design.cls.geometry, seconds=1.0,
                               runs=30)
         idle = [part.part for part, law in parts.items() if part not in run.met and never_met(self._without(law), part)]
-        return tuple(f"{file}:{line}: the premise of this implication can hold nowhere; that part of the law says nothing"
-                     for file, line, _ in filter(None, idle))
+        certain = [part.part for part in parts if part.part not in idle and part_cannot_fail(self.design, part)]
+        return (*(f"{file}:{line}: the premise of this implication can hold nowhere; that part of the law says nothing"
+                  for file, line, _ in filter(None, idle)),
+                *(f"{file}:{line}: nothing can break this implication where what stands before it holds; that part of the law says "
+                  "nothing" for file, line, _ in filter(None, certain)))
 
     def _without(self, law: Law) -> Outline:
         return attrs.evolve(self.needed, laws=tuple(other for other in self.needed.laws if other is not law))

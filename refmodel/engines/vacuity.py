@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 import z3
 
+from refmodel.engines.connectives import negation
 from refmodel.engines.formulas import claimed
 from refmodel.engines.goals import Goals, arbitrary_names
 from refmodel.engines.paths import base_of
@@ -96,14 +97,47 @@ def cannot_fail(design: Outline, law: Law) -> bool:
     """Whether a law holds of any tables, any names and any outcome at all: nothing that a design does can break it. A law that asks
     a method of the design can be broken by that method, so it is not looked at."""
     reading = Symbolic(design, prune=False)
+    holds = _of_any_tables(design, law, reading)
+    return holds is not None and not _can_be([z3.Not(holds)])
+
+
+def part_cannot_fail(design: Outline, part: Law) -> bool:
+    """The same of one implication of a law: whatever the tables are, its conclusion follows from its premise, and from what stands
+    before it in the law."""
+    reading = _Denying(design, part)
+    told = _of_any_tables(design, part, reading) is not None and not Premises.met
+    return told and bool(reading.denied) and not _can_be([z3.Or(reading.denied)])
+
+
+def _of_any_tables(design: Outline, law: Law, reading: Symbolic) -> Any:
+    """What a law says of any tables, any names and any outcome at all; None if it asks a method of the design."""
     with joined(design), answering(reading):
         given = {"before": _tables(reading, "before"), "actor": reading.arbitrary(design.actors, "actor"),
                  "outcome": _any_outcome(reading, law)}
         try:
-            holds = claimed(reading, law.function, _tables(reading, "s"), *law.arguments(given, arbitrary_names(law, reading)))
+            return claimed(reading, law.function, _tables(reading, "s"), *law.arguments(given, arbitrary_names(law, reading)))
         except (AttributeError, Unsound):
-            return False
-    return not _can_be([z3.Not(holds)])
+            return None
+
+
+class _Denying(Symbolic):
+    """Keeps how one implication of a law fails: each time that it is evaluated, that the premise holds and the conclusion does not.
+    """
+
+    def __init__(self, design: Outline, part: Law) -> None:
+        self.denied: list[Term] = []
+        self._premise: Term | None = None
+        super().__init__(design, prune=False)
+        Premises.begin(part.part)
+
+    def premise(self, term: Term) -> None:
+        self._premise = term
+
+    def either(self, a: Term, b: Term) -> Term:
+        if self._premise is not None:  # what is told of a premise is told just before the implication is put together
+            self.denied.append(z3.And(*self._outer, *self.conditions, self._premise, negation(b)))
+            self._premise = None
+        return super().either(a, b)
 
 
 def _tables(reading: Symbolic, base: str) -> SimpleNamespace:
