@@ -96,7 +96,8 @@ class Report:
 
 def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None = None, *,
           geometry: Geometry | Mapping[str, int] | None = None, law: str | None = None, seconds: float = 5.0,
-          runs: int | None = None, explore_seconds: float | None = None, depth: int = 4, seed: int = 0, remember: bool = True,
+          runs: int | None = None, explore_seconds: float | None = None, explore_depth: int | None = None, depth: int = 4,
+          seed: int = 0, remember: bool = True,
           why: bool = False, suggest: bool = False, examples: int = 1, exact: bool = False, jobs: int | None = None,
           on: str | None = None,
           progress: Progress = lambda engine, text: None,
@@ -108,7 +109,8 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     ``{"Vm": 2, "Mfn": 4}``. ``law`` is a clause, such as ``ISO-2``: the laws of that clause alone are judged.
 
     Random runs take ``seconds``, or there are ``runs`` of them, always the same from the same ``seed``. An exploration takes
-    ``explore_seconds`` at most; the bounded engine looks ``depth`` steps ahead, and deeper for that long.
+    ``explore_seconds`` at most, and judges runs of ``explore_depth`` steps at most; the bounded engine looks ``depth`` steps ahead,
+    and deeper for that long.
 
     ``remember`` lets what was shown of refmodel's own designs be remembered from one process to the next. ``why`` and ``suggest``
     ask a proof which laws it leans on, and for laws that it lacks. ``examples`` is how many different runs that break laws are
@@ -126,7 +128,7 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
         if time is not None and not (isinstance(time, int | float) and time >= 0):  # nan is none either
             raise BadDesign(f"{what}: {time!r}; expected a number of seconds")
     for what, number in (("runs", 1 if runs is None else runs), ("depth", depth), ("examples", examples),
-                         ("jobs", 1 if jobs is None else jobs)):
+                         ("explore_depth", 1 if explore_depth is None else explore_depth), ("jobs", 1 if jobs is None else jobs)):
         if not (isinstance(number, int) and number >= 1):
             raise BadDesign(f"{what}: {number!r}; expected a whole number from 1 on")
     for what, told in (("progress", progress), ("finished", finished)):
@@ -138,7 +140,7 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     clauses = sorted({each.clause for each in outline.claims})
     if law is not None and law not in clauses:
         raise BadDesign(f"{law}: {outline.name} has no such law; it has {', '.join(clauses)}")
-    asked = Asked(law, seconds, runs, explore_seconds, exact, depth, seed, why, suggest,
+    asked = Asked(law, seconds, runs, explore_seconds, explore_depth, exact, depth, seed, why, suggest,
                   where=None if jobs is None and on is None else Where(jobs or 1, on))
     reports = checking.check(outline, tuple(engines or checking.usual(outline)), asked, notice=progress,
                              cache=ProofCache() if remember else None, finished=finished)

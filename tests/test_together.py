@@ -75,6 +75,17 @@ def test_any_number_of_workers_counts_the_same(name: str) -> None:
         assert counts(shared(SHIPPED[name], number)) == alone
 
 
+def test_several_workers_go_so_deep_and_no_deeper() -> None:
+    code = native(SHIPPED["vtlb"])
+    alone, several = Search(code).run(deepest=4), Together(code, Processes, 2)
+    try:
+        found = several.run(deepest=4)
+    finally:
+        several.close()
+    assert alone.judged == alone.depth == 4 and not alone.complete
+    assert (found.judged, found.classes, found.states, found.steps) == (4, alone.classes, alone.states, alone.steps)
+
+
 class _Enough(Exception):
     """As many classes are explored as may be."""
 

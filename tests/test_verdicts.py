@@ -114,6 +114,30 @@ def test_an_exploration_that_takes_long_ends_where_a_proof_shows_every_law(monke
     assert asked.engine == "exhaustive" and not asked.spared  # somebody has said how long
 
 
+def test_an_exploration_that_was_to_go_so_deep_says_so_and_no_more() -> None:
+    (explored,) = judged(small.Pot, "exhaustive", explore_depth=1)
+    assert explored.numbers.depth == 1 and not explored.numbers.complete and not explored.is_whole
+    assert {explored.words(law) for law in explored.verdicts} == {"no run of up to 1 steps breaks it"}
+    assert conclusion([explored]) == "no run of up to 1 steps breaks a law" and "to depth 1, as was asked" in explored.covered
+    whole = judged(small.Pot, "exhaustive", explore_depth=1000)
+    assert conclusion(whole) == "every law holds in every state of this geometry"
+    (exact,) = judged(small.Pot, "exhaustive", explore_depth=1, exact=True)
+    assert (exact.numbers.states, exact.numbers.steps) == (explored.numbers.states, explored.numbers.steps)
+    (early,) = judged(ShadowPages, "exhaustive", explore_depth=1)
+    assert early.lacking and status_of([early]) == 3  # most operations apply later
+
+
+def test_a_run_that_is_longer_contradicts_no_exploration_of_short_ones() -> None:
+    breaking = judged(ZapLazily, "exhaustive")
+    assert breaking[0].failure is not None
+    steps = len(breaking[0].failure.run.steps)
+    short, random = judged(ZapLazily, "exhaustive", "random", explore_depth=steps - 1)
+    assert set(short.verdicts.values()) <= {Verdict.NO_RUN, Verdict.VACUOUS} and random.failure is not None
+    assert short.disagreement is None and conclusion([short, random]) == "a law fails"
+    (found,) = judged(ZapLazily, "exhaustive", explore_depth=steps)
+    assert found.failure is not None
+
+
 @pytest.mark.parametrize("engines", [("prove",), ("exhaustive", "prove")])
 def test_true_where_explored_and_not_inductive_is_undecided(engines: tuple[str, ...]) -> None:
     reports = judged(small.NotInductive, *engines)

@@ -70,6 +70,8 @@ def check(
                                                   min=0.1)] = None,
     explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after so many seconds; the bounded engine "
                                                                        "looks deeper for so long", min=0.1)] = None,
+    explore_depth: Annotated[int | None, typer.Option(help="judge runs of up to so many steps in exploration, and no longer ones",
+                                                      min=1)] = None,
     exact: Annotated[bool, typer.Option(help="explore on ints and keep every state whole, and not as a key of 64 bits: slower by "
                                              "far, so for small geometries")] = False,
     depth: Annotated[int, typer.Option(help="steps that the bounded engine looks ahead at least", min=1)] = 4,
@@ -123,7 +125,8 @@ def check(
     usual = (QUICK_RANDOM if quick else RANDOM) if design is not None else (QUICK_RANDOM if quick else RANDOM_IN_ALL) / len(names)
     asked = Asked(
         law, engines, seconds or usual,
-        explore_seconds or (QUICK_EXPLORING if quick and design else None), depth, seed, fresh, why, suggest, examples, exact)
+        explore_seconds or (QUICK_EXPLORING if quick and design else None), explore_depth, depth, seed, fresh, why, suggest,
+        examples, exact)
     where = Where(jobs or (1 if design is not None else AT_ONCE), on)
     session = Session(law, as_json, in_lines=design is None and not tables)
     if runs is not None:
@@ -148,6 +151,7 @@ class Asked:
     engines: tuple[str, ...]
     seconds: float
     explore_seconds: float | None
+    explore_depth: int | None
     depth: int
     seed: int
     fresh: bool
@@ -163,9 +167,10 @@ class Asked:
            finished: Callable[[EngineReport], None] = lambda report: None) -> list[EngineReport]:
         """The reports on a design."""
         engines: Any = self.engines or None
-        done = api.check(name, engines, law=self.law, seconds=self.seconds, explore_seconds=self.explore_seconds, depth=self.depth,
-                         seed=self.seed, remember=not self.fresh, why=self.why, suggest=self.suggest,
-                         examples=self.examples, exact=self.exact, jobs=self.jobs, on=self.on, progress=progress, finished=finished)
+        done = api.check(name, engines, law=self.law, seconds=self.seconds, explore_seconds=self.explore_seconds,
+                         explore_depth=self.explore_depth, depth=self.depth, seed=self.seed, remember=not self.fresh, why=self.why,
+                         suggest=self.suggest, examples=self.examples, exact=self.exact, jobs=self.jobs, on=self.on,
+                         progress=progress, finished=finished)
         return list(done.engines)
 
 

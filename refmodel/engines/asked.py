@@ -23,6 +23,8 @@ class Asked:
     runs: int | None = None
     explore_seconds: float | None = None
     """How long an exploration may take; None lets it go to the last state. The bounded engine goes deeper for so long."""
+    explore_depth: int | None = None
+    """How many steps the runs that an exploration judges may have; None lets it go to the last state."""
     exact: bool = False
     """Whether exploration keeps each state whole, and not as a key of 64 bits."""
     depth: int = 4

@@ -120,7 +120,7 @@ def _reports(design: Outline, engines: Sequence[str], asked: Asked, refused: lis
         if judged.pending and not judged.laws and engine not in OF_PENDING:
             if not set(engines) & set(OF_PENDING):
                 yield EngineReport(engine, dict.fromkeys(judged.claims, Verdict.UNDECIDED), "nothing", 0.0)
-        elif engine == "exhaustive" and "prove" in left and asked.explore_seconds is None:
+        elif engine == "exhaustive" and "prove" in left and asked.explore_seconds is asked.explore_depth is None:
             report = made(engine, attrs.evolve(asked, explore_seconds=BEFORE_THE_PROOF))
             if is_cut_short(report) and not report.endless:
                 left.remove("prove")
@@ -183,7 +183,7 @@ class _Kept:
         for somebody to read."""
         about = design.cls
         is_known = is_own(about.__module__) and "<locals>" not in about.__qualname__
-        if engine not in COMPLETE or not is_known or asked.why or asked.suggests:
+        if engine not in COMPLETE or not is_known or asked.why or asked.suggests or asked.explore_depth:
             return None
         bound = f" {asked.explore_seconds} {'exact' if asked.exact else asked.seed}" if engine == "exhaustive" else ""
         theorem = f"{engine} {about.__module__}.{about.__qualname__} {asked.clause} {about.geometry!r}{bound}"

@@ -46,5 +46,5 @@ def _within(report: EngineReport, other: EngineReport) -> bool:
     """Whether a report speaks of the other's run: a proof of every run, an exploration of its geometry, a search of short runs."""
     if report.engine == "prove":
         return True
-    short = report.engine != "bounded" or (other.failure is not None and len(other.failure.run.steps) <= report.bound)
+    short = report.is_whole or (other.failure is not None and len(other.failure.run.steps) <= report.bound)
     return report.geometry == other.geometry and short

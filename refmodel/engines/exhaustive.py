@@ -80,46 +80,50 @@ def _compiled(design: Outline, geometry: Geometry, seed: int) -> Native | None:
 
 
 def explore(design: Outline, geometry: Geometry, *, seconds: float | None = None, seed: int = 1,
-            progress: Progress | None = None) -> Exploration:
-    """Explore a design in a geometry to the last state, to the first broken law, or until the time is up."""
+            progress: Progress | None = None, deepest: int | None = None) -> Exploration:
+    """Explore a design in a geometry to the last state, to the first broken law, until every run of up to ``deepest`` steps is
+    judged, or until the time is up."""
     native = compiled(design, geometry, seed)
     if native is None:
-        return explore_stepwise(design, geometry, seconds=seconds, progress=progress)
-    return Search(native).run(seconds, progress)
+        return explore_stepwise(design, geometry, seconds=seconds, progress=progress, deepest=deepest)
+    return Search(native).run(seconds, progress, deepest)
 
 
 def in_turn(design: Outline, geometries: Sequence[Geometry], *, seconds: float | None = None, seed: int = 1,
-            progress: Progress | None = None, exact: bool = False, where: Where | None = None
+            progress: Progress | None = None, exact: bool = False, where: Where | None = None, deepest: int | None = None
             ) -> Iterator[tuple[Geometry, Exploration]]:
-    """Explore a design in several geometries, each for so long at most: a while in each, so that what is soon found in one does not
-    wait for the others. What breaks a law ends all. ``exact``: on ints, one geometry after the other, every state kept whole.
+    """Explore a design in several geometries, each for so long and so deep at most: a while in each, so that what is soon found in
+    one does not wait for the others. What breaks a law ends all. ``exact``: on ints, one geometry after the other, every state kept
+    whole.
 
     ``where`` says who shares a search that takes long; None stands for a process for each processor that is free. ``BadDesign`` if
     there is nobody at that place, or if several workers die.
     """
     if exact:
-        yield from _one_by_one(geometries, partial(explore_stepwise, design, seconds=seconds, progress=progress))
+        yield from _one_by_one(geometries, partial(explore_stepwise, design, seconds=seconds, progress=progress, deepest=deepest))
         return
     natives = [compiled(design, geometry, seed) for geometry in geometries]
     searches: list[Search | Together] = [Search(native) for native in natives if native is not None]
     if len(searches) < len(natives):
-        yield from _one_by_one(geometries, partial(explore, design, seconds=seconds, seed=seed, progress=progress))
+        yield from _one_by_one(geometries, partial(explore, design, seconds=seconds, seed=seed, progress=progress, deepest=deepest))
         return
     turn = FIRST_TURN
     found: list[Exploration] = []
     with contextlib.ExitStack() as ending:
-        while not any(done.failure for done in found) and (not found or any(_goes_on(search, seconds) for search in searches)):
-            searches = [_shared(search, seconds, where, ending) for search in searches]
-            found = [search.run(turn if seconds is None else min(turn, seconds - search.seconds), progress) for search in searches]
+        while not any(done.failure for done in found) and (
+                not found or any(_goes_on(search, seconds, deepest) for search in searches)):
+            searches = [_shared(search, seconds, deepest, where, ending) for search in searches]
+            found = [search.run(turn if seconds is None else min(turn, seconds - search.seconds), progress, deepest)
+                     for search in searches]
             turn *= 2
     yield from zip(geometries, found, strict=True)
 
 
-def _shared(search: Search | Together, seconds: float | None, where: Where | None, ending: contextlib.ExitStack
-            ) -> Search | Together:
+def _shared(search: Search | Together, seconds: float | None, deepest: int | None, where: Where | None,
+            ending: contextlib.ExitStack) -> Search | Together:
     """The search, or the same one begun again by several workers: by those of Dask if they are named, by processes if that pays.
     They end with ``ending``."""
-    if isinstance(search, Together) or not _goes_on(search, seconds):
+    if isinstance(search, Together) or not _goes_on(search, seconds, deepest):
         return search
     number = processors() if where is None else where.jobs
     pays = search.seconds >= ALONE and search.part.is_growing and (seconds is None or seconds - search.seconds > ALONE)
@@ -133,8 +137,9 @@ def _shared(search: Search | Together, seconds: float | None, where: Where | Non
     return shared
 
 
-def _goes_on(search: Search | Together, seconds: float | None) -> bool:
-    return not search.is_over and not search.is_full and (seconds is None or search.seconds < seconds)
+def _goes_on(search: Search | Together, seconds: float | None, deepest: int | None) -> bool:
+    in_time = seconds is None or search.seconds < seconds
+    return in_time and not search.is_over and not search.is_full and search.judged != deepest
 
 
 def _one_by_one(geometries: Sequence[Geometry], exploring: Callable[[Geometry], Exploration]

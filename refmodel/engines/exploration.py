@@ -58,6 +58,8 @@ class Exploration:
     """The implications of laws that state several, each as its law. The reading on ints does not tell them apart."""
     parts_met: frozenset[Law] = frozenset()
     """Those of them of which some state or step met the premise."""
+    judged: int = 0
+    """Every run of up to so many steps was judged."""
 
     @property
     def loss(self) -> float:

@@ -83,7 +83,7 @@ def _ended(design: Outline, ended: Ended) -> dict[Law, Verdict]:
 
 
 def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
-    """Every state of the design's own geometry, and of the others that it names."""
+    """Every state of the design's own geometry, and of the others that it names; or every run of so many steps in them."""
     began = time.perf_counter()
 
     def progress(depth: int, classes: int, steps: int) -> None:
@@ -94,8 +94,9 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     compared = "" if asked.exact else _compared(design, seed)
     geometries = (design.cls.geometry, *design.cls.further_geometries)
     explored = list(exhaustive.in_turn(design, geometries, seconds=asked.explore_seconds, seed=seed, progress=progress,
-                                       exact=asked.exact, where=asked.where))
-    covered = [explored_words(done, there_is(design, geometry)) + _under_way(design) for geometry, done in explored]
+                                       exact=asked.exact, where=asked.where, deepest=asked.explore_depth))
+    covered = [explored_words(done, there_is(design, geometry), asked.explore_depth) + _under_way(design)
+               for geometry, done in explored]
     covered[-1] += compared
     geometry, done = next(((g, d) for g, d in explored if d.failure is not None), explored[-1])
     complete = all(d.complete for _, d in explored)
@@ -113,6 +114,11 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
         verdicts = _held(design, Verdict.HOLDS, met, applied)
         parts, parts_met = (frozenset[Law]().union(*(getattr(d, name) for _, d in explored)) for name in ("parts", "parts_met"))
         notes = never(design, applied) + not_taken(design, branches, taken) + _not_met(design, parts - parts_met)
+    elif asked.explore_depth and all(d.complete or d.judged >= asked.explore_depth for _, d in explored):
+        met = frozenset(law for _, d in explored for law in d.met)
+        return EngineReport("exhaustive", _held(design, Verdict.NO_RUN, met, applied), "; and ".join(covered), spent, None,
+                            design.cls.geometry, notes=never(design, applied), bound=asked.explore_depth,
+                            lacking=_lacking(design, applied), numbers=numbers)
     else:
         verdicts, notes = dict.fromkeys(design.laws, Verdict.UNDECIDED), ()
     return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry, notes=notes,
@@ -162,9 +168,10 @@ def _compared(design: Outline, seed: int) -> str:
     return f"; {compared} steps and {runs} runs compared with the text on ints"
 
 
-def explored_words(done: exhaustive.Exploration, there: str | Geometry) -> str:
-    """How far an exploration came among all that there is, in words."""
-    end = ", not to the end: its memory was full" if done.is_full else ", not to the end"
+def explored_words(done: exhaustive.Exploration, there: str | Geometry, deepest: int | None = None) -> str:
+    """How far an exploration came among all that there is, in words; ``deepest`` is how far it was to go."""
+    end = ", not to the end: its memory was full" if done.is_full else ", as was asked" if done.judged == deepest else (
+        ", not to the end")
     why = f", where {TOO_LARGE}" if done.too_large else end
     to_the_end = "to the last state" if done.complete else f"to depth {done.depth}{why}"
     return (f"{done.states:,} states in {done.classes:,} classes up to names, {done.steps:,} steps, depth {done.depth}, "

@@ -25,8 +25,9 @@ from refmodel.language.tables import Page
 
 
 def explore_stepwise(design: Outline, geometry: Geometry, *, seconds: float | None = None,
-                     progress: Progress | None = None) -> Exploration:
-    """Breadth first, to the last state, to the first broken law, or until the time is up."""
+                     progress: Progress | None = None, deepest: int | None = None) -> Exploration:
+    """Breadth first, to the last state, to the first broken law, until every run of up to ``deepest`` steps is judged, or until the
+    time is up."""
     began = time.perf_counter()
     applied: Counter[str] = Counter()
     met: set[Law] = set()
@@ -48,7 +49,7 @@ def explore_stepwise(design: Outline, geometry: Geometry, *, seconds: float | No
             depth = len(run.steps)
             if progress:
                 progress(depth, len(seen), applied.total())
-        if seconds is not None and time.perf_counter() - began > seconds:
+        if len(run.steps) == deepest or (seconds is not None and time.perf_counter() - began > seconds):
             complete = False
             break
         for machine, step, op, outcome in _steps(design, geometry, run):
@@ -64,7 +65,7 @@ def explore_stepwise(design: Outline, geometry: Geometry, *, seconds: float | No
                 seen.add(identity)
                 todo.append(longer)
     return Exploration(failure, complete and failure is None, len(seen), len(seen), applied.total(), depth + complete,
-                       time.perf_counter() - began, applied, frozenset(met))
+                       time.perf_counter() - began, applied, frozenset(met), judged=depth)
 
 
 def _power_on(design: Outline, geometry: Geometry) -> Iterator[Machine]:

@@ -171,6 +171,11 @@ class EngineReport:
         return WORDS[self.verdicts[law]].format(f"{self.times.get(law, self.bound):,}")
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the engine looks at every state of something, and was not asked for short runs alone."""
+        return self.engine in COMPLETE and not self.bound
+
+    @property
     def failed(self) -> bool:
         return self.failure is not None or self.disagreement is not None or any(v in BAD for v in self.verdicts.values())
 
@@ -188,7 +193,7 @@ def status_of(reports: Sequence[EngineReport]) -> Status:
     reports = [r for r in reports if not (r.spared or (r.endless and proves_all_of(r, reports)))]
     if not reports or any(r.undecided for r in reports) or not all(_is_shown(law, reports) for r in reports for law in r.verdicts):
         return UNDECIDED
-    if not any(r.engine in COMPLETE for r in reports) and all(r.lacking for r in reports):
+    if not any(r.is_whole for r in reports) and all(r.lacking for r in reports):
         return UNDECIDED
     return HOLDS
 
@@ -200,7 +205,7 @@ def proves_all_of(report: EngineReport, reports: Sequence[EngineReport]) -> bool
 
 def _is_shown(law: Law, reports: Sequence[EngineReport]) -> bool:
     """Whether an engine met what the law speaks of; where one looked at every state, one that did."""
-    complete = [r for r in reports if r.engine in COMPLETE and law in r.verdicts]
+    complete = [r for r in reports if r.is_whole and law in r.verdicts]
     return any(r.verdicts.get(law) in GOOD for r in complete or reports)
 
 
@@ -222,22 +227,25 @@ def _shown(reports: Sequence[EngineReport]) -> str:
     of = next((f" of {r.clause}" for r in reports if r.clause), "")
     if "prove" in engines:
         explored = engines.get("exhaustive")
+        if explored is not None and explored.bound:
+            return f"every law{of} holds, for any number of names, and no run of up to {explored.bound:,} steps breaks one"
         too = "" if explored is None else ", and in every state of this geometry"
         if explored is not None and explored.endless:
             too = f"; exploration ended at depth {explored.numbers.depth}, because numbers grow without bound"
         elif explored is not None and explored.spared:
             too = f"; exploration ended at depth {explored.numbers.depth}, because that is proved: --explore-seconds asks for more"
         return f"every law{of} holds, for any number of names{too}"
-    if "exhaustive" in engines:
+    if "exhaustive" in engines and engines["exhaustive"].is_whole:
         return f"every law{of} holds in every state of this geometry"
-    said = {"bounded": f"no run of up to {{:,}} steps breaks a law{of}", "random": f"no law{of} was broken in {{:,}} steps"}
+    short = f"no run of up to {{:,}} steps breaks a law{of}"
+    said = {"exhaustive": short, "bounded": short, "random": f"no law{of} was broken in {{:,}} steps"}
     return "; ".join(words.format(engines[name].bound) for name, words in said.items() if name in engines)
 
 
 def is_cut_short(report: EngineReport) -> bool:
     """Whether an exploration ended before the last state, and found nothing."""
     return (report.engine == "exhaustive" and report.failure is None and report.numbers.states > 0
-            and not (report.numbers.complete or report.why))
+            and not (report.numbers.complete or report.why or report.bound))
 
 
 def _cut_short(explored: EngineReport, reports: Sequence[EngineReport]) -> str:
@@ -267,6 +275,6 @@ def _open(reports: Sequence[EngineReport]) -> str:
     if vacuous:
         said.append(f"{len(vacuous)} of {len(laws)} laws are vacuous")
     lacking = next((r for r in reports if r.lacking), None)
-    if lacking is not None and not any(r.engine in COMPLETE for r in reports):
+    if lacking is not None and not any(r.is_whole for r in reports):
         said.append(f"{len(lacking.lacking)} operations never applied")
     return "; ".join(said) or "not every law was shown"

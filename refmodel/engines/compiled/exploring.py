@@ -43,13 +43,21 @@ class Search:
         """Whether the search has ended because there is no room for more."""
         return self.part.is_full
 
-    def run(self, seconds: float | None = None, progress: Progress | None = None) -> Exploration:
-        """To the last state, to the first broken law, or until time or memory is up. Called again, it goes on from there."""
+    @property
+    def judged(self) -> int:
+        """Every run of up to so many steps is judged."""
+        return self.depth - bool(self.depth and self.part.left)
+
+    def run(self, seconds: float | None = None, progress: Progress | None = None, deepest: int | None = None) -> Exploration:
+        """To the last state, to the first broken law, until every run of up to ``deepest`` steps is judged, or until time or memory
+        is up. Called again, it goes on from there."""
         began = time.perf_counter()
         part, context = self.part, self.part.context
         if not self.depth:
             part.begin(initial_states(self.native, self.initial))
         while not self.is_over and not self.is_full and (seconds is None or time.perf_counter() - began < seconds):
+            if self.judged == deepest:
+                break
             if not part.left:
                 part.next_layer()
                 self.depth += 1
@@ -57,7 +65,7 @@ class Search:
             if progress:
                 progress(self.depth, context["classes"], context["steps"])
         self.seconds += time.perf_counter() - began
-        return explored(self.native, self.initial, [part.standing()], (self.depth, self.seconds, self.is_over),
+        return explored(self.native, self.initial, [part.standing()], (self.depth, self.judged, self.seconds, self.is_over),
                         [part.counted()], part.reached)
 
 
@@ -72,11 +80,12 @@ def initial_states(native: Native, initial: Sequence[tuple[object, ...]]) -> npt
 
 
 def explored(native: Native, initial: Sequence[tuple[object, ...]], standings: Sequence[Standing],
-             came: tuple[int, float, bool], counted: Sequence[Counted],
+             came: tuple[int, int, float, bool], counted: Sequence[Counted],
              reached: Callable[[int], tuple[int, int]]) -> Exploration:
-    """What an exploration covered, from how far each of its parts has come. ``came`` are its depth, its seconds, and whether it is
-    over; ``reached`` gives the way that led to a class of this number, and the class from which it did."""
-    depth, seconds, is_over = came
+    """What an exploration covered, from how far each of its parts has come. ``came`` are its depth, of how many steps every run is
+    judged, its seconds, and whether it is over; ``reached`` gives the way that led to a class of this number, and the class from
+    which it did."""
+    depth, judged, seconds, is_over = came
     applied, met, ended = (np.array(each).sum(axis=0) for each in zip(*map(attrs.astuple, counted), strict=True))
     every, taken = branches(native.operations, ended)
     seen = {law for law, was in zip([*native.design.laws, *native.parts], met, strict=True) if was}
@@ -88,7 +97,7 @@ def explored(native: Native, initial: Sequence[tuple[object, ...]], standings: S
         Counter({traced.op.name: int(n) for traced, n in zip(native.operations, applied, strict=True) if n}),
         frozenset(law for law in native.design.laws if law in seen),
         COMPILED, too_large, any(each.is_full for each in standings), every, taken,
-        frozenset(native.parts), frozenset(part for part in native.parts if part in seen))
+        frozenset(native.parts), frozenset(part for part in native.parts if part in seen), judged)
 
 
 def _images(native: Native, initial: Sequence[tuple[object, ...]]) -> int:

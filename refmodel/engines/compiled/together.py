@@ -60,15 +60,21 @@ class Together:
     def _layer_is_done(self) -> bool:
         return not any(each.left or each.outgoing for each in self.standings)
 
-    def run(self, seconds: float | None = None, progress: Progress | None = None) -> Exploration:
-        """To the last state, to the first broken law, or until time or memory is up. Called again, it goes on from there.
+    @property
+    def judged(self) -> int:
+        """Every run of up to so many steps is judged."""
+        return self.depth - bool(self.depth and not self._layer_is_done)
+
+    def run(self, seconds: float | None = None, progress: Progress | None = None, deepest: int | None = None) -> Exploration:
+        """To the last state, to the first broken law, until every run of up to ``deepest`` steps is judged, or until time or memory
+        is up. Called again, it goes on from there.
 
         Raises ``BadDesign`` when several workers have died.
         """
         began, before = time.perf_counter(), self.seconds
         while True:
             try:
-                self._run(None if seconds is None else began + seconds, progress)
+                self._run(None if seconds is None else began + seconds, progress, deepest)
                 self.seconds = before + time.perf_counter() - began
                 return self._explored()
             except Lost as why:
@@ -80,12 +86,14 @@ class Together:
             self.workers.close()
         self.workers = None
 
-    def _run(self, until: float | None, progress: Progress | None) -> None:
+    def _run(self, until: float | None, progress: Progress | None, deepest: int | None) -> None:
         if self.workers is None:
             states = initial_states(self.native, self.initial)
             self.workers = self._start(self.native.program(in_parts=True), states, self.memory, self._number)
             self.standings = self.workers.turn(next_layer=False)
         while not self.is_over and not self.is_full and (until is None or time.perf_counter() < until):
+            if self.judged == deepest:
+                break
             next_layer = self._layer_is_done
             self.standings = self.workers.turn(next_layer)
             self.depth += next_layer
@@ -95,7 +103,8 @@ class Together:
     def _explored(self) -> Exploration:
         workers = self.workers
         assert workers is not None
-        return explored(self.native, self.initial, self.standings, (self.depth, self.seconds, self.is_over), workers.counted(),
+        came = self.depth, self.judged, self.seconds, self.is_over
+        return explored(self.native, self.initial, self.standings, came, workers.counted(),
                         lambda number: workers.reached(number % workers.number, number // workers.number))
 
     def _begin_again(self, why: Lost) -> None:
