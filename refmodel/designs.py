@@ -377,3 +377,10 @@ REFERENCES: dict[str, tuple[type[Design], ...]] = {
     "interpreter": (Interpreter, TwoLevelInterpreter, LargePageInterpreter, NestedInterpreter)}
 """What designs can be run beside: the interpreter, for guests with tables of one level, of two, of two with large pages, and with
 guests of their own."""
+
+
+def combined_in_little() -> list[str]:
+    """The names of the MMUs over everything together, each with one name of each sort and two machine frames: so small that every
+    run of a few steps can be explored."""
+    sizes = {name: [f"{sort}={2 if sort == 'Mfn' else 1}" for sort in cls.geometry.sizes] for name, cls in COMBINED.items()}
+    return [f"{name}@{','.join([*each, 'naturals=1'])}" for name, each in sizes.items()]

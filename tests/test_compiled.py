@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from refmodel.bugs import MUTANTS
-from refmodel.designs import SHIPPED
+from refmodel.designs import COMBINED, SHIPPED, combined_in_little
 from refmodel.engines import exhaustive
 from refmodel.engines.compiled import native, objects, tracing
 from refmodel.engines.compiled.comparing import Comparing
@@ -274,3 +274,19 @@ def test_what_may_begin_in_too_many_ways_is_left_to_ints() -> None:
 
 def test_what_has_too_many_entries_is_left_to_ints() -> None:
     assert compiled(outline(SHIPPED["host_pages"]), geometry(Vm=20, Gfn=60, Mfn=60)) is None
+
+
+# ---------------------------------------------------------------- every mechanism together
+
+DEPTH = 7
+"""Steps of the runs that the table in specs/exploring.md is about."""
+
+
+@pytest.mark.parametrize("name", combined_in_little())
+@pytest.mark.one_in(len(COMBINED))
+def test_every_run_of_a_few_steps_of_an_mmu_over_all_mechanisms_is_explored(name: str) -> None:
+    design = load(name)
+    done = explore(design, design.cls.geometry, deepest=DEPTH)
+    row = f"| `{name.partition('@')[0]}` | {done.states:,} | {done.classes:,} | {done.steps:,} |"
+    assert done.failure is None and done.judged == DEPTH and done.reading == COMPILED
+    assert row in (Path(__file__).parent.parent / "specs" / "exploring.md").read_text()

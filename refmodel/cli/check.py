@@ -30,7 +30,7 @@ from refmodel.cli.common import (
 from refmodel.cli.comparing import compared
 from refmodel.cli.progress import Counting, at_work
 from refmodel.cli.showing import page_of, show, show_in_a_line, show_report
-from refmodel.designs import COMBINED, SHIPPED
+from refmodel.designs import COMBINED, SHIPPED, combined_in_little
 from refmodel.engines.disagreeing import with_disagreements
 from refmodel.engines.random import BATCH, Campaign, campaign, together
 from refmodel.engines.reports_of_runs import of_campaign
@@ -78,7 +78,8 @@ def check(
     seed: Annotated[int, typer.Option(help="where the random engines start")] = 0,
     fresh: Annotated[bool, typer.Option(help="prove and explore again what is remembered of the very same text")] = False,
     combined: Annotated[bool, typer.Option(help="without a name: every MMU over all mechanisms together, by random runs and "
-                                                "proof")] = False,
+                                                "proof; with --explore-depth, every run of so many steps with one "
+                                                "name of each sort")] = False,
     pairs: Annotated[bool, typer.Option(help="without a name: every two mechanisms together, over any MMU, explored to the last "
                                              "state")] = False,
     mmu: Annotated[list[str] | None, typer.Option(help="with --pairs: over this MMU, such as ept, and not over any, in the "
@@ -119,9 +120,11 @@ def check(
         raise BadDesign("--geometry is about one design: it goes with a name")
     if against is not None:
         raise typer.Exit(compared(design, against, seconds or 5.0, seed, as_json))
-    in_pairs = [name for each in mmu for name in pairs_over(each)] if mmu else PAIRS
-    names = [design] if design is not None else list(QUICK if quick else COMBINED if combined else in_pairs if pairs else SHIPPED)
-    engines = tuple(dict.fromkeys(engine or (("exhaustive",) if pairs else ("random", "exhaustive") if quick and design else ())))
+    if design is None:
+        names, usual_engines = _without_a_name(quick, combined, pairs, mmu, explore_depth)
+    else:
+        names, usual_engines = [design], ("random", "exhaustive") if quick else ()
+    engines = tuple(dict.fromkeys(engine or usual_engines))
     usual = (QUICK_RANDOM if quick else RANDOM) if design is not None else (QUICK_RANDOM if quick else RANDOM_IN_ALL) / len(names)
     asked = Asked(
         law, engines, seconds or usual,
@@ -138,6 +141,19 @@ def check(
     if not session.interrupted and names == list(SHIPPED) and not (law or engine or runs):
         session.judge_unicorn(seed)
     session.end(html)
+
+
+def _without_a_name(quick: bool, combined: bool, pairs: bool, mmu: Sequence[str] | None, explore_depth: int | None
+                    ) -> tuple[list[str], tuple[str, ...]]:
+    """The designs that are checked where none is named, and the engines that judge them unless others are; none stands for those
+    that are usual for each."""
+    if quick:
+        return list(QUICK), ()
+    if combined:
+        return (list(COMBINED), ()) if explore_depth is None else (combined_in_little(), ("exhaustive",))
+    if pairs:
+        return [name for each in mmu for name in pairs_over(each)] if mmu else list(PAIRS), ("exhaustive",)
+    return list(SHIPPED), ()
 
 
 # ---------------------------------------------------------------- doing
