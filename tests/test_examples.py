@@ -10,7 +10,7 @@ from refmodel.examples.retry import NotedLate, Retry, SequenceForgotten, Sequenc
 from refmodel.examples.zap import ZapLazily, ZapToProtect
 from tests.test_command import refmodel as command
 
-RIGHT = [ZapToProtect, Directory, Retry]
+RIGHT = [Directory, ZapToProtect, Retry]
 WRONG: dict[Any, tuple[str | None, str, int]] = {
     ZapLazily: ("ISO-2", "ISO-2", 5),
     GrantedEarly: ("ISO-2", "ISO-2", 5), OwnerStores: ("EQV-1", "EQV-1", 4), ReaderUnrecorded: ("EQV-1", "EQV-1", 6),
@@ -22,6 +22,7 @@ WRONG: dict[Any, tuple[str | None, str, int]] = {
 
 
 @pytest.mark.parametrize("design", RIGHT, ids=lambda d: d.__name__)
+@pytest.mark.one_in(2)
 def test_a_right_example_is_proved(design: Any) -> None:
     assert refmodel.prove(design).status is refmodel.Status.HOLDS
 

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from refmodel.designs import SHIPPED
 from refmodel.engines import exhaustive, formulas, symbolic_tables
 from refmodel.engines.audit import drawn
+from refmodel.engines.checking import check
 from refmodel.engines.compiled import native
 from refmodel.engines.compiled.comparing import Comparing
 from refmodel.engines.compiled.tables import Table
 from refmodel.engines.exhaustive import compiled
 from refmodel.engines.prover import audit_operation, prove_operation
+from refmodel.engines.valuation import Unvalued, Valuation
 from refmodel.language import BadDesign, Unsound, outline
 from refmodel.language.design import Outline
 from refmodel.loading import load
@@ -134,6 +136,20 @@ def test_what_is_proved_is_compared() -> None:
     samples = drawn(design, design.cls.geometry)
     compared = [prove_operation(design, op.name, samples=samples[op.name]).audited.compared for op in design.operations]
     assert all(compared)
+
+
+def test_what_cannot_be_worked_out_is_counted_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, it was left out without a word, as if it had been compared."""
+    design = outline(SHIPPED["host_pages"])
+    [report] = check(design, ("prove",))
+    assert not any("comparisons with steps on ints" in note for note in report.notes)
+
+    def unknown(self: Valuation, term: Any) -> Any:
+        raise Unvalued(str(term))
+
+    monkeypatch.setattr(Valuation, "__call__", unknown)
+    [report] = check(design, ("prove",))
+    assert any("comparisons with steps on ints" in note and "could not be made" in note for note in report.notes)
 
 
 def test_an_assumption_that_is_not_so_shows(monkeypatch: pytest.MonkeyPatch) -> None:

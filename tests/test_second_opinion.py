@@ -52,10 +52,10 @@ def asked(name: str, *operations: str) -> list[Question]:
 
 ELSEWHERE = {("engines/questions.py", "check"), ("engines/questions.py", "_core"), ("engines/second_solvers.py", "_by_z3"),
              ("engines/discharging.py", "_in_scope"), ("engines/bounded.py", "search"), ("engines/vacuity.py", "_can_be"),
-             ("engines/leaning.py", "check"), ("engines/leaning.py", "laws_used")}
-"""Where a solver is asked and no proof rests on it: the place itself, the second opinion, counterexamples, bounded search,
-whether a premise can hold (where "no" makes a law vacuous, never proved), and which laws a proof used (asked
-for with --why: proofs without it never come here)."""
+             ("engines/leaning.py", "check"), ("engines/leaning.py", "laws_used"), ("engines/refused.py", "_model")}
+"""Where a solver is asked and no proof rests on it: the place itself, the second opinion, counterexamples, bounded search, states
+in which an operation is refused, whether a premise can hold (where "no" makes a law vacuous, never proved), and which laws a proof
+used (asked for with --why: proofs without it never come here)."""
 MAKERS = {"Solver", "SimpleSolver", "SolverFor", "Optimize", "Tactic", "Then", "prove", "solve", "simplify"}
 MAY_MAKE = {"engines/questions.py", "engines/second_solvers.py", "engines/scope.py", "engines/bounded.py",
             "engines/vacuity.py", "engines/leaning.py"}

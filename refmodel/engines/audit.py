@@ -43,7 +43,18 @@ class Audited:
     """What was compared, and what disagrees."""
 
     compared: int
+    """Steps."""
     disagreements: tuple[str, ...] = ()
+    questions: int = 0
+    """What was asked of these steps on terms: whether a path applies, each entry after it, outcome, laws, counts, assumptions."""
+    unvalued: int = 0
+    """Of these questions, those whose terms have no value that is known, so that nothing was compared."""
+
+    def and_of(self, others: Iterable[Audited]) -> Audited:
+        """These comparisons and others together."""
+        every = [self, *others]
+        return Audited(sum(each.compared for each in every), tuple(d for each in every for d in each.disagreements),
+                       sum(each.questions for each in every), sum(each.unvalued for each in every))
 
 
 def drawn(design: Outline, geometry: Geometry, seed: int = 0, each: int = EACH, steps: int = STEPS) -> dict[str, list[Sample]]:
@@ -68,7 +79,7 @@ class OnTerms:
         self.perhaps = [False] * len(samples)
         self.objected = [False] * len(samples)
         """Whether something that must hold is found not to, so that the operation is known to go wrong there."""
-        self.compared = 0
+        self.compared = self.questions = self.unvalued = 0
         self.disagreements: list[str] = []
         self._valued: list[list[Valuation]] = [[] for _ in samples]
         self._values: dict[int, Valuation] = {}
@@ -87,10 +98,12 @@ class OnTerms:
             self._objects(number, path, value)
             if segment is None:
                 continue
+            self.questions += 1
             try:
                 if not all(value(c) for c in segment.conditions):
                     continue
             except Unvalued:
+                self.unvalued += 1
                 self.perhaps[number] = True  # nobody can say: it may be this one
                 continue
             self.matched[number] += 1
@@ -174,6 +187,7 @@ class OnTerms:
             parts = key if isinstance(key, tuple) else (key,)
             here = value.binding(**{f"probe.{i}": coded(k, p) for i, (k, p) in enumerate(zip(kind.keys, parts, strict=True))})
             entries = sample.after[kind.name]
+            self.questions += 1
             try:
                 if kind.partial and bool(here(leaves[0])) != (key in entries):
                     self._disagree(sample, f"{kind.name}[{key}] is there on {'ints' if key in entries else 'terms'} only")
@@ -181,6 +195,7 @@ class OnTerms:
                     continue
                 found = [here(t) for t in (leaves[1:] if kind.partial else leaves)]
             except Unvalued:
+                self.unvalued += 1
                 continue
             expected = leaves_of(kind.value, entries.get(key, kind.value.default()))
             if not all(a.same(b) if hasattr(a, "same") else a == b for a, b in zip(found, expected, strict=True)):
@@ -205,10 +220,12 @@ class OnTerms:
             self._disagree(sample, f"it returns {outcome} on terms, and on ints {mine}")
         elif attrs.has(type(mine)) and not isinstance(mine, Fault):
             kind = kind_of(type(mine))
+            self.questions += 1
             try:
                 found = [value(v.term) if isinstance(v, Opaque) else coded(leaf, v)
                          for (_, leaf), v in zip(kind.leaves(), kind.flatten(outcome), strict=True)]
             except Unvalued:
+                self.unvalued += 1
                 return
             if found != leaves_of(kind, mine):
                 self._disagree(sample, f"it returns {found} on terms, and on ints {mine}")
@@ -233,9 +250,11 @@ class OnTerms:
 
     def _law(self, sample: Sample, law: Law, names: tuple[Any, ...], holds: bool, goal: Term, formal: Sequence[Term],
              value: Valuation, when: str) -> None:
+        self.questions += 1
         try:
             found = bool(value.binding(**_bound(law, formal, names))(goal))
         except Unvalued:
+            self.unvalued += 1
             return
         if found != holds:
             self._disagree(sample, f"{when}, {law.name}{names} {'holds' if holds else 'does not hold'} on ints, and otherwise on "
@@ -251,9 +270,11 @@ class OnTerms:
             here = value.binding(**_bound(law, induction.names_of(law), names))
             after = Valuation(self.design, self.geometry, self.graph, "s", sample.after, here.constants, {})
             for counted, each in later:
+                self.questions += 1
                 try:
                     expected, found = after.count(counted, [here(t) for t in counted.number.children()]), here(each.exactly)
                 except Unvalued:
+                    self.unvalued += 1
                     continue
                 if found != expected:
                     self._disagree(sample, f"of {counted.table} {expected} entries count on ints after it, and {found} on terms")
@@ -266,11 +287,12 @@ class OnTerms:
             known, sample = self._values[number], self.samples[number]
             value = Valuation(self.design, self.geometry, self.graph, "s", sample.before, known.constants, by_name)
             for term in terms[number % 7::max(1, len(terms) // ASSUMED)]:
+                self.questions += 1
                 try:
                     if not value(term):
                         self._disagree(sample, f"a proof assumes what is not so in a lawful state: {str(term)[:300]}")
                 except Unvalued:
-                    continue
+                    self.unvalued += 1
 
     def _disagree(self, sample: Sample, what: str) -> None:
         if len(self.disagreements) < 3:
@@ -286,7 +308,7 @@ class OnTerms:
                 self._disagree(sample, f"on ints it goes wrong ({sample.outcome}), and on terms nothing that must hold fails")
             if self.matched[number] > 1 and wanted and not sample.op.split:
                 self._disagree(sample, f"{self.matched[number]} paths on terms apply to it")
-        return Audited(self.compared, tuple(self.disagreements))
+        return Audited(self.compared, tuple(self.disagreements), self.questions, self.unvalued)
 
 
 def _bound(law: Law, formal: Sequence[Term], names: Sequence[Any]) -> dict[str, Any]:

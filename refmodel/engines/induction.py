@@ -71,7 +71,7 @@ def prove(design: Outline, *, clause: str | None = None, all_failures: bool = Fa
     if all(j.verdict == "proved" for j in initial.judgements) or all_failures:
         proofs += _in_parallel(design, names, clause, all_failures, processes, progress)
     done = {p.operation for p in proofs}
-    audited = Audited(sum(p.audited.compared for p in proofs), tuple(d for p in proofs for d in p.audited.disagreements))
+    audited = Audited(0).and_of(p.audited for p in proofs)
     return Proved(tuple(proofs), tuple(n for n in names if n not in done), time.perf_counter() - began, audited)
 
 

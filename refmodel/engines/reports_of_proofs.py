@@ -12,6 +12,7 @@ import attrs
 from refmodel.bare_machines import bare_machine_of
 from refmodel.engines import exhaustive, induction, leaning, random
 from refmodel.engines.asked import Asked, Notice
+from refmodel.engines.audit import Audited
 from refmodel.engines.corresponding import never_completed
 from refmodel.engines.counterexamples import counterexample, counterexamples
 from refmodel.engines.disagreeing import claims, disagreement
@@ -74,7 +75,8 @@ class _Judged:
         covered = (f"{number} obligations proved (operation x law) by induction, for any number of names; "
                    f"{done.audited.compared} steps compared with the text on ints{words}")
         report = EngineReport("prove", verdicts, covered, 0.0, None, self.design.cls.geometry,
-                              notes=(*self._notes(done, reached, verdicts, vacuous, unproved, not_needed), *unless),
+                              notes=(*self._notes(done, reached, verdicts, vacuous, unproved, not_needed), *unless,
+                                     *_left_out(done.audited)),
                               unproved=(*unproved, *open_steps, *not_ended, *self._never(done), *self._idle(verdicts)),
                               numbers=Numbers(obligations=number, compared=done.audited.compared))
         if self.asked.why:
@@ -414,6 +416,13 @@ def is_turned_off(op: Operation) -> bool:
     body = definition.body if isinstance(definition, ast.FunctionDef) else []
     said = [each for each in body if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))]
     return bool(said) and ast.unparse(said[0]) == "require(False)"
+
+
+def _left_out(audited: Audited) -> Iterator[str]:
+    """What could not be held against steps on ints, where that is more than a tenth."""
+    if audited.unvalued * 10 > audited.questions:
+        yield (f"of {audited.questions:,} comparisons with steps on ints {audited.unvalued:,} could not be made, because the terms "
+               "have no value that is known")
 
 
 def _unless(ended: Sequence[Progress]) -> Iterator[str]:
