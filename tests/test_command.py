@@ -66,6 +66,7 @@ def test_several_runs_that_break_laws_are_printed_each_with_its_token(tmp_path: 
     assert refmodel("check", "--examples", "2", "--runs", "5").returncode == 2
 
 
+@pytest.mark.slow
 def test_a_user_s_correct_design_is_proved_for_one_clause() -> None:
     done = refmodel("check", f"{OWN}:ZapToProtect", "--engine", "prove", "--law", "ISO-2")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -47,6 +47,7 @@ def test_no_clause_lacks_anything(clause: str) -> None:
     assert any(coverage.mutants_of(law) for law in laws)
 
 
+@pytest.mark.slow
 def test_every_law_has_a_mutant_of_its_clause_or_of_another() -> None:
     assert {law.name for law in LAWS if not coverage.mutants_of(law)} == set(BY_A_NEIGHBOUR)
 

@@ -29,6 +29,7 @@ def test_every_clause_has_words_a_law_a_design_and_a_bug() -> None:
         assert clause == PENDING or by["bugs"], clause
 
 
+@pytest.mark.slow
 def test_every_law_is_told_with_its_text() -> None:
     for name, law in all_laws().items():
         told = explain(name)

@@ -287,6 +287,7 @@ class LosesInterrupts(Sharing, ContractMmuAcknowledged):
         super().acknowledge(vm, cpu)
 
 
+@pytest.mark.slow
 def test_what_is_taken_not_to_fail_is_named() -> None:
     [report] = check(outline(LosesInterrupts), ["prove"])
     [note] = [note for note in report.notes if "none of these fails" in note]

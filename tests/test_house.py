@@ -31,6 +31,7 @@ def test_random_runs_reach_every_operation_and_break_nothing() -> None:
     assert {op.name for op in EPT.operations} == set(done.applied)
 
 
+@pytest.mark.slow
 def test_random_runs_with_two_vcpus_and_larger_pages_break_nothing() -> None:
     larger = Ept.geometry.resized(Vcpu=2, Index=2, Mfn=5, Gfn=3)
     done = campaign(EPT, larger, seconds=20, runs=800)

@@ -253,7 +253,7 @@ def test_a_search_for_which_there_is_no_time_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("name", ["memory", "virtio_mem", "migration", "any over grants", "tmem"])
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(5)
 def test_each_flow_that_is_meant_has_a_run_that_shows_it(name: str) -> None:
     """And the run ends with the operation that it is named by, or shows what that one has brought about."""
     design = load(name)

@@ -123,6 +123,7 @@ def test_mutants_of_a_design_are_noticed_the_same_or_allowed_and_the_design_is_a
     assert done.score == done.killed / (done.killed + 3)
 
 
+@pytest.mark.slow
 def test_a_reason_excuses_a_survivor_and_a_reason_that_excuses_nothing_is_reported() -> None:
     survivor, *others = of_design("pair", outline(Pair), Choice(only="set_both"), reasons=()).open
     name = f"{survivor.mutant.file} Pair.set_both"

@@ -66,6 +66,7 @@ def test_what_two_do_to_each_other_is_found() -> None:
     assert broken("any over access-tracking, devices", held=held) is None  # a page that is withdrawn keeps its frame
 
 
+@pytest.mark.slow
 def test_every_two_are_a_pair_over_each_mmu() -> None:
     for mmu in MMUS:
         names = pairs_over(mmu)

@@ -153,6 +153,7 @@ def cut(seen: Observed, test: WalkTest) -> Observed:
     return Observed(end, seen.entries)
 
 
+@pytest.mark.slow
 def test_addresses_of_34_bits_are_told_apart() -> None:
     """In one stage an address beyond memory is let through, and in two a guest-physical one from 4 GiB on."""
     alone = {d.finding.title for d in judged(machine(change=cut), Stages(2), 4000).deviations}

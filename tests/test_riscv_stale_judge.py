@@ -115,6 +115,7 @@ def test_a_machine_that_sets_no_accessed_flag_is_found_out() -> None:
     assert any("outside the envelope" in each.finding.title for each in found.deviations)
 
 
+@pytest.mark.slow
 def test_an_access_that_goes_astray_at_first_is_found_out() -> None:
     found = judged(BOTH, machine(first, spoil=lambda way: way if way.outcome.physical is None else attrs.evolve(
         way, outcome=Outcome(physical=way.outcome.physical ^ 0x1000))))

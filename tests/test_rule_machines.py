@@ -30,6 +30,7 @@ class Turns(Design):
 """
 
 
+@pytest.mark.slow
 def test_a_design_may_come_to_rest() -> None:
     """Where every cell is full, no operation applies; no law is broken by that."""
     run_state_machine_as_test(rule_machine(small.Pot), settings=settings(FEW, max_examples=8))

@@ -12,6 +12,7 @@ from tests.designs import small
 GEOMETRY = small.Pot.geometry
 
 
+@pytest.mark.slow
 @given(states(small.Pot), values(Vm, GEOMETRY))
 @settings(max_examples=5, deadline=None)
 def test_states_are_lawful(state: small.Pot, vm: int) -> None:

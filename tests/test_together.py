@@ -172,6 +172,7 @@ def test_a_run_is_shown_whose_way_lies_on_disk(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("number", (0, pytest.param(2, marks=pytest.mark.slow)))
+@pytest.mark.one_in(2)
 def test_a_search_without_room_says_how_far_it_came(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(part, "CHUNK", 256)
     most = (number or 1) * 4 << 20

@@ -571,6 +571,7 @@ def test_a_few_vectors_are_found_without_looking_for_the_rest(monkeypatch: pytes
     assert solved[0] < 10
 
 
+@pytest.mark.slow
 def test_a_count_is_shared_by_all_files_and_written_with_a_manifest(tmp_path: Path) -> None:
     done = list[tuple[int, int]]()
     written = writing.write(tmp_path, 2, lambda *now: done.append(now), frozenset({"smap"}))
