@@ -1,5 +1,6 @@
 """Strategies for other people's tests: states that a design gets to, and values of its types."""
 
+import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
