@@ -43,7 +43,11 @@ def refused_in(induction: Induction, ended: Pending, names: Sequence[Any], terms
         decoder = decoder_of(scope, model)
         values = [decoder.value(kind, name) for kind, name in zip(kinds, names, strict=True)]
         tables = scope.decoded(decoder)
-        if _is_refused(induction.design, scope, ended, values, tables):
+        try:
+            is_so = _is_refused(induction.design, scope, ended, values, tables)
+        except Exception:  # the text goes wrong in this state, which is told elsewhere
+            continue
+        if is_so:
             at = [f"{name} = {shown(kind, value)}" for (name, kind), value in zip(ended.law.names, values, strict=True)]
             return ", ".join([*_entries(induction.design, tables, looked_at), *at])
     return ""
