@@ -212,10 +212,6 @@ def _equal(a: Any, b: Any) -> bool:
     return a.same(b) if isinstance(a, Array) else bool(a == b)
 
 
-def _signed(width: int, a: int) -> int:
-    return a - (1 << width) if a >> width - 1 else a
-
-
 _PLAIN: dict[int, Callable[..., Any]] = {
     z3.Z3_OP_TRUE: lambda: True, z3.Z3_OP_FALSE: lambda: False,
     z3.Z3_OP_NOT: lambda a: not a, z3.Z3_OP_EQ: _equal, z3.Z3_OP_XOR: lambda a, b: bool(a) != bool(b),
