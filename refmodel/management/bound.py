@@ -1,7 +1,8 @@
-"""The bound: what no policy can beat, because it knows the future (Belady, IBM Systems Journal 5(2), 1966).
+"""The bound: no policy reads fewer pages, because this one knows the future (Belady, IBM Systems Journal 5(2), 1966).
 
 All VMs' pages compete for all memory, and the page goes whose next use is farthest away: the least number of pages read again. Each
 VM keeps its minimum. Nobody's shares are respected, and moving memory takes no time, so it bounds the total and nothing else.
+It does not ask whether a page has to be written when it goes: where writes differ much, a policy may wait less.
 """
 
 from __future__ import annotations

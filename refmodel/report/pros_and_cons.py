@@ -22,7 +22,8 @@ of the comparison (`python -m refmodel.report.pros_and_cons specs`), and a test 
 ## What to use when
 """
 SIMULATED = """
-The bound knows the future. No strategy can read fewer pages. Throughput is the part of their time
+The bound knows the future. No strategy can read fewer pages; where writes differ much, one may wait
+less than the bound, and what is lost against it is negative then. Throughput is the part of their time
 that all VMs work; the rest they wait for pages. *Of what is due* compares each VM's memory with
 what its shares give it, as far as it has a use for it. The simulation is described in
 `refmodel/management/simulation.py`: a page counts once a period, and what VMs do does not change
