@@ -366,6 +366,13 @@ def test_a_workload_that_is_wrong_is_told_by_line_and_field(text: str, expected:
         read(tmp_path / "w.toml")
 
 
+def test_a_name_that_a_terminal_would_obey_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('pages = 100\n[vm."a\\u001b[31m"]\nphases = [{ at = 0, active = 10 }]\n')
+    with pytest.raises(BadDesign, match=r"mine\.toml: vm: 'a.x1b\[31m' is the name of a VM; expected printable characters"):
+        read(file)
+
+
 def test_a_recording_in_place_of_a_workload_is_told_where_it_goes(tmp_path: Path) -> None:
     (tmp_path / "mine.memory.zst").write_bytes(recording.pack(made([[0], [1]], 9)))
     with pytest.raises(BadDesign, match=r"mine.memory.zst: expected a workload, a TOML file in UTF-8; a recording is named in one"):

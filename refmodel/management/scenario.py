@@ -114,6 +114,9 @@ class _Reader:
             raise self._wrong(wrong, "", f"expected a table [vm.{wrong}], got {type(told.vm[wrong]).__name__}")
         if not told.vm:
             raise self._wrong("", "vm", "expected at least one table [vm.NAME]")
+        odd = next((name for name in told.vm if not name.isprintable()), None)
+        if odd is not None:  # it is printed, and a terminal obeys some characters
+            raise BadDesign(f"{self.file}: vm: {odd!r} is the name of a VM; expected printable characters")
         vms = tuple(vm for name, table in told.vm.items() for vm in self._vms(name, table))
         if len(vms) > MOST_VMS:
             raise self._wrong("", "vm", f"expected at most {MOST_VMS} VMs, got {len(vms)}")
