@@ -23,7 +23,7 @@ from refmodel.engines.machine import Failure, Machine, Run, Step, recorded
 from refmodel.engines.paths import Path
 from refmodel.engines.prover import Induction
 from refmodel.engines.questions import Solver
-from refmodel.engines.scope import Scope, _Decoder, holding
+from refmodel.engines.scope import Decoder, Scope, holding
 from refmodel.engines.symbolic import Obligation, Symbolic
 from refmodel.engines.symbolic_tables import Counted, Table
 from refmodel.engines.terms import Term, constant, is_given
@@ -178,12 +178,12 @@ class _Chain:
 
     def run(self, model: Any, depth: int) -> tuple[Failure | None, Geometry]:
         """The run that a model describes, if it breaks a law on ints, and the geometry that has what its steps are given."""
-        decoder = _Decoder(self.scope, model)
+        decoder = Decoder(self.scope, model)
         taken = [self._step(model, decoder, step) for step in range(depth)]
         geometry = holding(self.scope.geometry, [each for *_, given in taken for each in given])
         return self._broken_by(taken, Machine(self.design, geometry), decoder), geometry
 
-    def _step(self, model: Any, decoder: _Decoder, step: int) -> _Step:
+    def _step(self, model: Any, decoder: Decoder, step: int) -> _Step:
         """One step of the run that a model describes."""
         path = self.paths[model.eval(z3.Int(f"path@{step}"), model_completion=True).as_long()]
         value = _Later(self, decoder, step)
@@ -193,7 +193,7 @@ class _Chain:
         return path.op, arguments, answers, [*given, *((asked[0], a) for asked, a in zip(path.answers, answers, strict=True)
                                                        if isinstance(asked, tuple))]
 
-    def _broken_by(self, taken: Sequence[_Step], machine: Machine, decoder: _Decoder) -> Failure | None:
+    def _broken_by(self, taken: Sequence[_Step], machine: Machine, decoder: Decoder) -> Failure | None:
         """The run of these steps, if it breaks a law on ints."""
         machine.power_on(recorded(self._initial(decoder)))
         broken = machine.broken(None, (), None)
@@ -211,7 +211,7 @@ class _Chain:
             machine.settle()
         return None
 
-    def _initial(self, decoder: _Decoder) -> Iterator[Any]:
+    def _initial(self, decoder: Decoder) -> Iterator[Any]:
         for name in self.design.arbitrary:
             kind = self.design.table(name)
             table = Table(self.scope._reading, kind, "s")
@@ -228,7 +228,7 @@ def _renamed(function: Any, step: int) -> Any:
 class _Later:
     """Values of a path's own terms, at one step of a run."""
 
-    def __init__(self, chain: _Chain, decoder: _Decoder, step: int) -> None:
+    def __init__(self, chain: _Chain, decoder: Decoder, step: int) -> None:
         self.chain, self.decoder, self.step = chain, decoder, step
 
     def of(self, kind: Any, value: Any) -> Any:

@@ -17,7 +17,7 @@ from refmodel.engines.machine import Machine
 from refmodel.engines.parts import put
 from refmodel.engines.prover import Induction
 from refmodel.engines.questions import TIMEOUT
-from refmodel.engines.scope import Scope, decoder_of
+from refmodel.engines.scope import Decoder, Scope
 from refmodel.engines.stepwise import every_answer
 from refmodel.engines.terms import Term
 from refmodel.engines.words import place, shown
@@ -40,7 +40,7 @@ def refused_in(induction: Induction, ended: Pending, names: Sequence[Any], terms
         model = _model(scope, [*terms, *there], counts)
         if model is None:
             continue
-        decoder = decoder_of(scope, model)
+        decoder = Decoder(scope, model)
         values = [decoder.value(kind, name) for kind, name in zip(kinds, names, strict=True)]
         tables = scope.decoded(decoder)
         try:

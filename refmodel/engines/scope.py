@@ -230,7 +230,7 @@ class Scope:
                 law: Law | None, earlier: Sequence[Scope] = ()) -> Witness | None:
         """The run that a model describes, if it does break the law; without a law, if the text goes wrong. ``earlier``: the states
         from which an operation that others interrupt takes its earlier parts."""
-        decoder = _Decoder(self, model)
+        decoder = Decoder(self, model)
         *before, tables = [scope.decoded(decoder) for scope in (*earlier, self)]
         given = tuple(decoder.value(kind, a) for (_, kind), a in zip(op.parameters, arguments, strict=True))
         replies = tuple(decoder.value(*a) if isinstance(a, tuple) else a for a in answers)
@@ -247,11 +247,11 @@ class Scope:
         broken = machine.breaks(law, op, given, taken[1]) if law is not None else aborted(taken[1])
         return None if broken is None else Witness(geometry, tables, taken[0], taken[1], broken, tuple(before))
 
-    def decoded(self, decoder: _Decoder) -> dict[str, dict[Any, Any]]:
+    def decoded(self, decoder: Decoder) -> dict[str, dict[Any, Any]]:
         """The state that a model describes."""
         return {t.name: self._table(decoder, t.name) for t in self.design.tables}
 
-    def _table(self, decoder: _Decoder, name: str) -> dict[Any, Any]:
+    def _table(self, decoder: Decoder, name: str) -> dict[Any, Any]:
         kind = self.design.table(name)
         table = Table(self._reading, kind, self.base)
         entries = {}
@@ -264,12 +264,7 @@ class Scope:
         return entries
 
 
-def decoder_of(scope: Scope, model: Any) -> _Decoder:
-    """What a model says of terms, in the words of a scope."""
-    return _Decoder(scope, model)
-
-
-class _Decoder:
+class Decoder:
     """What a model says of terms."""
 
     def __init__(self, scope: Scope, model: Any) -> None:

@@ -127,6 +127,8 @@ class _Simulation:
         self.shared = shared(self.design, other)
         self.computed = computed(self.design, other)
         """Of these, the tables that the design says what they hold, and has not."""
+        self.looked_at = frozenset[str]().union(*(self.design.text.abstracted[name] for name in self.computed))
+        """What it looks at for that."""
         self.candidates = explaining(self.design, other, self.op)
         self.lawful = [_Lawful(self.induction, rounds) for rounds in (NEAR, FAR)]
         self.possible = self.completes = False
@@ -344,9 +346,9 @@ class _Simulation:
     def _seen(self, reading: Symbolic, seen: Any) -> Any:
         """A state as the other design sees it."""
         state = self.other.blank()
-        for kind in self.design.tables:
-            if hasattr(seen, kind.name):  # it is one of the design's states, and not one of the other's
-                getattr(seen, kind.name).reading = reading
+        for name in self.looked_at:
+            if hasattr(seen, name):  # it is one of the design's states, and not one of the other's
+                getattr(seen, name).reading = reading
         for name in self.shared:
             table = getattr(seen, name) if hasattr(seen, name) else self._computed(reading, seen, name)
             table.reading = reading

@@ -125,10 +125,14 @@ class SimulatedMachine(Machine):
         fill(self, state, self.computed, other)
         return other
 
+    def _now(self) -> Any:
+        """The tables that the other has, as they are now, to be looked at: they are copied only where they are worked out."""
+        return self._view(self.state) if self.computed else self.state
+
     def _starts(self) -> Iterator[Any]:
         """The state before, as it is for the other: as it was, and after what the other may have done of itself, of which the step
         has left something. All of that is tried, and each part."""
-        before, after = self._view(self.before), self._view(self.state)
+        before, after = self._view(self.before), self._now()
         yield before
         freely = [(name, key, value) for name in self.shared if self._may_be[name] is not None
                   for key, value in getattr(after, name).items()
@@ -205,7 +209,7 @@ class SimulatedMachine(Machine):
 
     def _leads_to(self, expected: Any) -> bool:
         """Whether what both have is as expected now, but for what the other may do of itself from there."""
-        view = self._view(self.state) if self.computed else self.state
+        view = self._now()
         for name in self.shared:
             mine, theirs = getattr(view, name), getattr(expected, name)
             for key, value in mine.items():
