@@ -86,10 +86,10 @@ def test_what_is_under_way_is_shown_and_ending_says_what_was_kept(
 
 
 def test_an_engine_s_answer_is_kept_when_the_next_is_ended(terminal: list[Terminal]) -> None:
-    begun = Terminal("check", "ept", "--fresh", "--engine", "exhaustive", "--engine", "random", "--seconds", "200",
+    begun = Terminal("check", "host_pages", "--fresh", "--engine", "exhaustive", "--engine", "random", "--seconds", "200",
                      "--explore-seconds", "0.5")
     terminal.append(begun)
-    begun.wait_for("ept: random")
+    begun.wait_for("host_pages: random")
     status, printed = begun.end()
     assert status == 130 and "exhaustive" in printed and "what the engines above found is kept" in begun.plain()
 

@@ -23,6 +23,7 @@ from refmodel.oracle.trace.driving import Driven, drive
 from refmodel.oracle.trace.judge import Judge, judge_trace
 from refmodel.oracle.trace.lockstep import Lockstep, listening
 from refmodel.oracle.trace.table import ROWS, Row
+from tests.commands import refmodel as command
 
 CLIENTS = Path(refmodel.__file__).parent / "clients"
 COMMAND = [sys.executable, "-m", "refmodel.cli"]
@@ -43,7 +44,7 @@ def test_a_line_in_is_a_line_out() -> None:
 
 def test_the_status_says_what_was_met() -> None:
     for told, status in ((GOOD, 0), (b"{}", 2), (GOOD + b"\n" + WRONG, 1), (b"x" * (2 << 20), 2)):
-        assert subprocess.run([*COMMAND, "serve"], input=told, capture_output=True, timeout=60, check=False).returncode == status
+        assert command("serve", given=told).returncode == status
 
 
 def test_each_connection_to_a_socket_has_a_judge_of_its_own(tmp_path: Path) -> None:

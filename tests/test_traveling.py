@@ -21,8 +21,8 @@ def test_laws_and_conditions_travel(name: str) -> None:
 
 def test_a_report_from_another_process_is_shown_as_one_from_here() -> None:
     """``refmodel check`` without a design has several checked at a time."""
-    design = outline(SHIPPED["ept"])
+    design = outline(SHIPPED["vtlb"])
     reports = check(design, engines=("random",), asked=Asked(seconds=0.2))
     travelled: list[EngineReport] = pickle.loads(pickle.dumps(reports))
-    assert document("ept", design, travelled) == document("ept", design, reports)
-    assert {each.law for each in document("ept", design, travelled).engines[0].laws} > {"entry_not_installed"}
+    assert document("vtlb", design, travelled) == document("vtlb", design, reports)
+    assert {each.law for each in document("vtlb", design, travelled).engines[0].laws} > {"entry_not_filled"}

@@ -21,7 +21,7 @@ from refmodel.language.changing import change
 from tests.made_once import made_once
 
 ROOT = Path(__file__).parent.parent
-SHARES = 4
+SHARES = 2
 """Parts that mutants are judged in by the processes of a test run."""
 LONGEST = 4000
 """Bytes of an answer that are kept: what a pipe takes without a reader."""
@@ -40,9 +40,9 @@ class Mutant:
     """Its qualified name, where the text stands in others too."""
 
 
-def a_fifth(mutants: Sequence[Mutant]) -> tuple[list[Mutant], list[Mutant]]:
-    """Every fifth, and those that are left to the slow tests."""
-    return list(mutants[::5]), [mutant for number, mutant in enumerate(mutants) if number % 5]
+def a_tenth(mutants: Sequence[Mutant]) -> tuple[list[Mutant], list[Mutant]]:
+    """Every tenth, and those that are left to the slow tests."""
+    return list(mutants[::10]), [mutant for number, mutant in enumerate(mutants) if number % 10]
 
 
 def outcomes(mutants: Sequence[Mutant]) -> list[str]:

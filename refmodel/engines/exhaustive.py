@@ -93,8 +93,8 @@ def in_turn(design: Outline, geometries: Sequence[Geometry], *, seconds: float |
             progress: Progress | None = None, exact: bool = False, where: Where | None = None, deepest: int | None = None
             ) -> Iterator[tuple[Geometry, Exploration]]:
     """Explore a design in several geometries, each for so long and so deep at most: a while in each, so that what is soon found in
-    one does not wait for the others. What breaks a law ends all. ``exact``: on ints, one geometry after the other, every state kept
-    whole.
+    one does not wait for the others. What breaks a law ends all; a geometry that no turn came to by then is left out. ``exact``: on
+    ints, one geometry after the other, every state kept whole.
 
     ``where`` says who shares a search that takes long; None stands for a process for each processor that is free. ``BadDesign`` if
     there is nobody at that place, or if several workers die.
@@ -102,21 +102,24 @@ def in_turn(design: Outline, geometries: Sequence[Geometry], *, seconds: float |
     if exact:
         yield from _one_by_one(geometries, partial(explore_stepwise, design, seconds=seconds, progress=progress, deepest=deepest))
         return
-    natives = [compiled(design, geometry, seed) for geometry in geometries]
-    searches: list[Search | Together] = [Search(native) for native in natives if native is not None]
-    if len(searches) < len(natives):
-        yield from _one_by_one(geometries, partial(explore, design, seconds=seconds, seed=seed, progress=progress, deepest=deepest))
-        return
+    searches: dict[Geometry, Search | Together] = {}
+    found: dict[Geometry, Exploration] = {}
     turn = FIRST_TURN
-    found: list[Exploration] = []
     with contextlib.ExitStack() as ending:
-        while not any(done.failure for done in found) and (
-                not found or any(_goes_on(search, seconds, deepest) for search in searches)):
-            searches = [_shared(search, seconds, deepest, where, ending) for search in searches]
-            found = [search.run(turn if seconds is None else min(turn, seconds - search.seconds), progress, deepest)
-                     for search in searches]
+        while turn == FIRST_TURN or any(_goes_on(search, seconds, deepest) for search in searches.values()):
+            for geometry in geometries:
+                if turn == FIRST_TURN and (native := compiled(design, geometry, seed)) is not None:
+                    searches[geometry] = Search(native)  # only now: a broken law may end all before the next is compiled
+                if geometry in searches:
+                    search = searches[geometry] = _shared(searches[geometry], seconds, deepest, where, ending)
+                    found[geometry] = search.run(turn if seconds is None else min(turn, seconds - search.seconds), progress, deepest)
+                    if found[geometry].failure is not None:
+                        yield from found.items()
+                        return
             turn *= 2
-    yield from zip(geometries, found, strict=True)
+    yield from found.items()
+    left = [geometry for geometry in geometries if geometry not in searches]
+    yield from _one_by_one(left, partial(explore, design, seconds=seconds, seed=seed, progress=progress, deepest=deepest))
 
 
 def _shared(search: Search | Together, seconds: float | None, deepest: int | None, where: Where | None,
