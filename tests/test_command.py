@@ -93,7 +93,7 @@ def test_json_says_what_the_table_says() -> None:
 
 
 def test_an_exploration_cut_short_is_undecided() -> None:
-    done = refmodel("check", "interpreter", "--engine", "exhaustive", "--explore-seconds", "0.01")
+    done = refmodel("check", "vtlb", "--engine", "exhaustive", "--explore-seconds", "0.1")
     assert done.returncode == 3
     assert "not to the end" in done.stdout
 

@@ -102,23 +102,24 @@ def in_turn(design: Outline, geometries: Sequence[Geometry], *, seconds: float |
     if exact:
         yield from _one_by_one(geometries, partial(explore_stepwise, design, seconds=seconds, progress=progress, deepest=deepest))
         return
-    searches: dict[Geometry, Search | Together] = {}
-    found: dict[Geometry, Exploration] = {}
+    searches: dict[int, Search | Together] = {}
+    found: dict[int, tuple[Geometry, Exploration]] = {}
     turn = FIRST_TURN
     with contextlib.ExitStack() as ending:
         while turn == FIRST_TURN or any(_goes_on(search, seconds, deepest) for search in searches.values()):
-            for geometry in geometries:
+            for at, geometry in enumerate(geometries):
                 if turn == FIRST_TURN and (native := compiled(design, geometry, seed)) is not None:
-                    searches[geometry] = Search(native)  # only now: a broken law may end all before the next is compiled
-                if geometry in searches:
-                    search = searches[geometry] = _shared(searches[geometry], seconds, deepest, where, ending)
-                    found[geometry] = search.run(turn if seconds is None else min(turn, seconds - search.seconds), progress, deepest)
-                    if found[geometry].failure is not None:
-                        yield from found.items()
+                    searches[at] = Search(native)  # only now: a broken law may end all before the next is compiled
+                if at in searches:
+                    search = searches[at] = _shared(searches[at], seconds, deepest, where, ending)
+                    done = search.run(turn if seconds is None else min(turn, seconds - search.seconds), progress, deepest)
+                    found[at] = geometry, done
+                    if done.failure is not None:
+                        yield from found.values()
                         return
             turn *= 2
-    yield from found.items()
-    left = [geometry for geometry in geometries if geometry not in searches]
+    yield from found.values()
+    left = [geometry for at, geometry in enumerate(geometries) if at not in searches]
     yield from _one_by_one(left, partial(explore, design, seconds=seconds, seed=seed, progress=progress, deepest=deepest))
 
 
