@@ -13,7 +13,7 @@ from refmodel.management import recording, saving
 from refmodel.management.activity import Replayed
 from refmodel.management.comparison import Score, compare
 from refmodel.management.published import ready
-from refmodel.management.results import estimated, recordings, workloads
+from refmodel.management.results import estimated, recordings, runs, workloads
 from refmodel.management.scenario import Workload, read
 from refmodel.management.simulation import POLICIES, Period, simulate
 from refmodel.management.translation import streams
@@ -76,9 +76,10 @@ def exits(file: Path | None, html: Path | None, as_json: bool) -> None:
 def mechanisms(file: Path | None, html: Path | None, as_json: bool) -> None:
     """Mechanisms on recordings: what each regains and costs, what is saved, how well need is estimated, and the costs."""
     given = {file.name.removesuffix(recording.ENDING): recording.read(file)} if file is not None else recordings()
-    regained = {name: of_mechanisms.compare(each, Replayed(each)) for name, each in given.items()}
+    looked_at = given if file is not None else runs(given)
+    regained = {name: of_mechanisms.compare(each, Replayed(each)) for name, each in looked_at.items()}
     saved = {name: saving.saved(each) for name, each in given.items()}
-    errors = {name: estimated(each) for name, each in given.items()}
+    errors = {name: estimated(each) for name, each in looked_at.items()}
     tables = [*(management.regained(name, found) for name, found in regained.items()), management.savings([*saved.items()]),
               *(management.estimators(name, found) for name, found in errors.items()), management.costs()]
     if html is not None:

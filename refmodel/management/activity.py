@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import attrs
@@ -91,11 +92,20 @@ class Replayed:
 
 def next_uses(activity: Activity, periods: int) -> npt.NDArray[np.int32]:
     """For each period and page, the next period after it in which the page is touched, or ``NEVER``."""
-    found = np.empty((periods, activity.pages), np.int32)
-    following = np.full(activity.pages, NEVER, np.int32)
+    return _next(activity.touched, activity.pages, periods)
+
+
+def next_stores(activity: Activity, periods: int) -> npt.NDArray[np.int32]:
+    """The same of changes."""
+    return _next(activity.changed, activity.pages, periods)
+
+
+def _next(flags: Callable[[int], Flags], pages: int, periods: int) -> npt.NDArray[np.int32]:
+    found = np.empty((periods, pages), np.int32)
+    following = np.full(pages, NEVER, np.int32)
     for period in range(periods - 1, -1, -1):
         found[period] = following
-        following[activity.touched(period)] = period
+        following[flags(period)] = period
     return found
 
 

@@ -1,65 +1,69 @@
-"""The bound: no policy reads fewer pages, because this one knows the future (Belady, IBM Systems Journal 5(2), 1966).
+"""The bound: what no policy can do better, because it knows the future (Belady, IBM Systems Journal 5(2), 1966).
 
-All VMs' pages compete for all memory, and the page goes whose next use is farthest away: the least number of pages read again. Each
-VM keeps its minimum. Nobody's shares are respected, and moving memory takes no time, so it bounds the total and nothing else.
-It does not ask whether a page has to be written when it goes: where writes differ much, a policy may wait less.
+All VMs' pages compete for all memory, and the page goes whose next use is farthest away: the least number of pages read again. What
+is written is bounded by itself: of changed pages, the one goes whose next store is farthest away. One schedule may not reach both
+numbers. Nobody's shares or minimum are respected, no page is kept free, and moving memory takes no time. So it bounds the total,
+and says nothing of one VM.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from refmodel.management.activity import next_uses
+from refmodel.management.activity import Activity, next_stores, next_uses
+from refmodel.management.recording import Flags
 from refmodel.management.scenario import Workload
 
 
 @attrs.frozen(eq=False)
 class Bound:
-    """Pages read again and changed pages written, by period and VM, in the order of the workload's VMs."""
+    """Pages read again and changed pages written, each the least that is possible."""
 
-    again: npt.NDArray[np.int64]
-    written: npt.NDArray[np.int64]
+    again: int
+    written: int
 
 
-def bound(workload: Workload, pages: int) -> Bound:
-    """The least that is read again if ``pages`` are given out."""
-    owner = np.concatenate([np.full(vm.activity.pages, number) for number, vm in enumerate(workload.vms)])
-    coming = np.concatenate([next_uses(vm.activity, workload.periods) for vm in workload.vms], axis=1)
-    minimums = np.array([vm.claim.minimum for vm in workload.vms])
-    resident, gone, dirty = (np.zeros(len(owner), np.bool_) for _ in range(3))
-    again, written = (np.zeros((workload.periods, len(workload.vms)), np.int64) for _ in range(2))
-    for period in range(workload.periods):
-        touched = np.concatenate([vm.activity.touched(period) for vm in workload.vms])
-        changed = np.concatenate([vm.activity.changed(period) for vm in workload.vms])
-        again[period] = np.bincount(owner[touched & ~resident & gone], minlength=len(workload.vms))
+def bound(workload: Workload) -> Bound:
+    """The least that is read again, and the least that is written."""
+    activities = [vm.activity for vm in workload.vms]
+    return Bound(least_read(activities, workload.periods, workload.pages),
+                 least_written(activities, workload.periods, workload.pages))
+
+
+def least_read(activities: Sequence[Activity], periods: int, pages: int) -> int:
+    """The least number of pages read again, where ``pages`` can stay from one period to the next."""
+    coming = np.concatenate([next_uses(activity, periods) for activity in activities], axis=1)
+    resident, gone, again = np.zeros(coming.shape[1], np.bool_), np.zeros(coming.shape[1], np.bool_), 0
+    for period in range(periods):
+        touched = np.concatenate([activity.touched(period) for activity in activities])
+        again += int(np.count_nonzero(touched & gone))
         resident |= touched
         gone &= ~touched
-        dirty |= changed
-        going = _farthest(resident, coming[period], owner, minimums, pages)
-        written[period] = np.bincount(owner[going[dirty[going]]], minlength=len(workload.vms))
-        resident[going], gone[going], dirty[going] = False, True, False
-    return Bound(again, written)
+        going = _farthest(resident, coming[period], pages)
+        resident[going], gone[going] = False, True
+    return again
 
 
-def _farthest(resident: npt.NDArray[np.bool_], coming: npt.NDArray[np.int32], owner: npt.NDArray[np.int64],
-              minimums: npt.NDArray[np.int64], pages: int) -> npt.NDArray[np.int64]:
-    """The pages that go: those used again last, as long as their VM has more than its minimum."""
-    here = np.flatnonzero(resident)
-    excess = len(here) - pages
-    if excess <= 0:
-        return here[:0]
-    later = -(coming[here].astype(np.int64) * len(resident) + here)  # no two alike, so that every machine chooses the same
-    going = here[np.argpartition(later, excess - 1)[:excess]]
-    left = np.bincount(owner[here], minlength=len(minimums)) - np.bincount(owner[going], minlength=len(minimums))
-    if (left >= minimums).all():
-        return going
-    order = here[np.argsort(later)]
-    may_lose = np.maximum(0, np.bincount(owner[here], minlength=len(minimums)) - minimums)
-    rank = np.empty(len(order), np.int64)
-    for number in range(len(minimums)):
-        its = owner[order] == number
-        rank[its] = np.arange(np.count_nonzero(its))
-    found: npt.NDArray[np.int64] = order[rank < may_lose[owner[order]]][:excess]
-    return found
+def least_written(activities: Sequence[Activity], periods: int, pages: int) -> int:
+    """The least number of changed pages written. A VM that does nothing waits for nothing: what is written before a period in
+    which it does nothing is not counted, and nor is what is written after the last."""
+    coming = np.concatenate([next_stores(activity, periods) for activity in activities], axis=1)
+    dirty, written = np.zeros(coming.shape[1], np.bool_), 0
+    for period in range(periods - 1):
+        dirty |= np.concatenate([activity.changed(period) for activity in activities])
+        dirty &= np.concatenate([np.full(activity.pages, activity.touched(period + 1).any()) for activity in activities])
+        going = _farthest(dirty, coming[period], pages)
+        written += len(going)
+        dirty[going] = False
+    return written
+
+
+def _farthest(here: Flags, coming: npt.NDArray[np.int32], pages: int) -> npt.NDArray[np.int64]:
+    """Those that go, so that no more than ``pages`` are left: those needed again last."""
+    found = np.flatnonzero(here)
+    excess = len(found) - pages
+    return found[np.argpartition(-coming[found], excess - 1)[:excess]] if excess > 0 else found[:0]

@@ -29,9 +29,9 @@ class Score:
     """The part of their time that VMs work, all together, while they run."""
     lost: float
     """The part of the bound's throughput that is lost."""
-    worst: float
-    """The throughput of the VM that fares worst."""
-    fairness: float
+    worst: float | None
+    """The throughput of the VM that fares worst. The bound says nothing of one VM."""
+    fairness: float | None
     """Jain's index of the VMs' throughputs: 1 if all are alike, 1 / n if one has all."""
     entitled: float | None
     """The part of the memory due to it by its shares, and that it has a use for, which a VM has; on average."""
@@ -47,11 +47,10 @@ def compare(workload: Workload, names: Sequence[str] = tuple(POLICIES), costs: C
     """Every strategy by name, and the bound last. A tax is levied from the first period."""
     workload = attrs.evolve(workload, taxed_from=0)
     costs, known = costs or Costs(), Known.of(workload)
-    least = bound(workload, to_give(workload))
-    best = _bounded(workload, least, costs)
-    most = together(workload, best)
+    least = bound(workload)
+    most = bounded(workload, least, costs)
     return [*(score(workload, name, simulate(workload, POLICIES[name], costs, known), known, most) for name in names),
-            Score("bound", most, 0.0, min(best), jain(best), None, None, None, int(least.again.sum()))]
+            Score("bound", most, 0.0, None, None, None, None, None, least.again)]
 
 
 def score(workload: Workload, strategy: str, periods: Sequence[Period], known: Known, most: float) -> Score:
@@ -70,8 +69,13 @@ def throughput(waited: Sequence[float]) -> float:
 
 def together(workload: Workload, works: Sequence[float]) -> float:
     """The part of their time that VMs work, where each has as many seconds of work as it is there for."""
-    seconds = [vm.activity.seconds * sum(vm.activity.touched(p).any() for p in range(workload.periods)) for vm in workload.vms]
+    seconds = working(workload)
     return sum(seconds) / sum(each / part for each, part in zip(seconds, works, strict=True))
+
+
+def working(workload: Workload) -> list[float]:
+    """The seconds of work that each VM is there for."""
+    return [vm.activity.seconds * sum(vm.activity.touched(p).any() for p in range(workload.periods)) for vm in workload.vms]
 
 
 def jain(values: Sequence[float]) -> float:
@@ -80,14 +84,11 @@ def jain(values: Sequence[float]) -> float:
     return float(given.sum() ** 2 / (len(given) * (given**2).sum())) if given.any() else 1.0
 
 
-def _bounded(workload: Workload, least: Bound, costs: Costs) -> list[float]:
-    """Throughputs under the bound."""
-    found = []
-    for number, vm in enumerate(workload.vms):
-        micros = least.again[:, number] * (costs.exit + costs.swap_in) + least.written[:, number] * costs.swap_out
-        part = micros / 1e6 / (vm.activity.seconds + micros / 1e6)
-        found.append(throughput([float(p) for period, p in enumerate(part) if vm.activity.touched(period).any()]))
-    return found
+def bounded(workload: Workload, least: Bound, costs: Costs) -> float:
+    """The throughput of all VMs together that no strategy exceeds."""
+    work = sum(working(workload))
+    micros = least.again * (costs.exit + costs.swap_in) + least.written * costs.swap_out
+    return work / (work + micros / 1e6)
 
 
 def due(workload: Workload, demand: Mapping[str, int]) -> dict[str, int]:

@@ -1,6 +1,9 @@
 """Mechanisms compared: a VM is given less memory than it touches, and each mechanism regains what is missing in its way.
 
 The same recording runs under each. What differs is who chooses the page that goes, where it goes, and what its return costs.
+
+A monitor that pages has no copy of a page when it goes first, also of a guest's page of a file, and has to write it. It takes pages
+at random, as ESX does, or those used longest ago, as Linux does as far as accessed bits tell.
 """
 
 from __future__ import annotations
@@ -11,12 +14,13 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from refmodel.management.activity import Activity, next_uses
+from refmodel.management.activity import Activity
+from refmodel.management.bound import least_read, least_written
 from refmodel.management.costs import Costs
 from refmodel.management.pools import Pools
-from refmodel.management.recording import PAGE, Recording
+from refmodel.management.recording import PAGE, Flags, Recording
 from refmodel.management.saving import LARGEST_COMPRESSED
-from refmodel.management.simulation import Memory
+from refmodel.management.simulation import Evicted, Memory
 
 REGAINED = 0.3
 """The part of a VM's pages that is to be regained."""
@@ -32,6 +36,10 @@ VM = "vm"
 """The one that there is."""
 IDLE = 10
 """Periods after which a page counts as idle."""
+OLDEST = ", oldest first"
+"""After the name of a mechanism of the monitor's: it takes the pages used longest ago."""
+DEFLATING, UNPLUGGING, LEAST = "balloon, deflate on OOM", "unplugging blocks", "least possible"
+"""Names of mechanisms."""
 
 
 @attrs.frozen
@@ -40,8 +48,8 @@ class Regained:
 
     mechanism: str
     part: float
-    """The part of the VM's pages that was regained in the end, at most ``REGAINED``. What an ephemeral pool holds can be had at any
-    time, and is regained. What a persistent pool holds is not."""
+    """The part of the VM's pages that was regained, at most ``REGAINED``; on average, where it varies. What an ephemeral pool holds
+    can be had at any time, and is regained. What a persistent pool holds is not, nor is what the guest took back."""
     reads: int
     """Pages read from the swap device."""
     writes: int
@@ -49,6 +57,10 @@ class Regained:
     """Pages that came back from compressed memory."""
     copied: int
     """Pages that came back from a pool of transcendent memory."""
+    deflated: int
+    """Pages that the guest took out of the balloon because it was out of memory."""
+    twice: int
+    """Of the pages read: those that the guest wrote out, and that the monitor had to read in for that."""
     waited: float
     """The part of its time that the VM waited."""
 
@@ -64,11 +76,15 @@ class Tally:
     exits: int = 0
     copies: int = 0
     copied: int = 0
+    ballooned: int = 0
+    deflated: int = 0
+    twice: int = 0
 
     def waited(self, costs: Costs, seconds: float) -> float:
         """The part of so many seconds of work and what the VM waits besides."""
         micros = (self.reads * costs.swap_in + self.writes * costs.swap_out + self.exits * costs.exit
-                  + self.expanded * costs.decompress + self.compressed * costs.compress + self.copies * costs.copy)
+                  + self.expanded * costs.decompress + self.compressed * costs.compress + self.copies * costs.copy
+                  + self.ballooned * costs.balloon + self.deflated * costs.first_touch)
         return micros / 1e6 / (seconds + micros / 1e6)
 
 
@@ -76,12 +92,13 @@ Chooser = Callable[[Memory, npt.NDArray[np.int64], int, int], npt.NDArray[np.int
 """Which of the pages that are here go: of a memory, the numbers of its pages, how many, and the period."""
 
 
-def by_guest(memory: Memory, here: npt.NDArray[np.int64], count: int, period: int) -> npt.NDArray[np.int64]:
-    """The guest lets the pages go that it used longest ago."""
-    return here[np.argpartition(memory.stamp[here], count - 1)[:count]]
+def oldest(memory: Memory, here: npt.NDArray[np.int64], count: int, period: int) -> npt.NDArray[np.int64]:
+    """The pages used longest ago: so a guest chooses, and a monitor that looks at accessed bits."""
+    found = here[np.argpartition(memory.stamp[here], count - 1)[:count]]
+    return found[np.argsort(memory.stamp[found])]
 
 
-def _at_random(seed: int) -> Chooser:
+def at_random(seed: int) -> Chooser:
     draw = np.random.default_rng(seed)
 
     def choose(memory: Memory, here: npt.NDArray[np.int64], count: int, period: int) -> npt.NDArray[np.int64]:
@@ -91,80 +108,105 @@ def _at_random(seed: int) -> Chooser:
     return choose
 
 
-def _knowing(activity: Activity, periods: int) -> Chooser:
-    coming = next_uses(activity, periods)
-
-    def choose(memory: Memory, here: npt.NDArray[np.int64], count: int, period: int) -> npt.NDArray[np.int64]:
-        """The page whose next use is farthest away."""
-        later = -(coming[period][here].astype(np.int64) * activity.pages + here)  # no two alike
-        return here[np.argpartition(later, count - 1)[:count]]
-
-    return choose
-
-
-def evict(memory: Memory, allowed: int, choose: Chooser, period: int) -> tuple[int, npt.NDArray[np.int64]]:
-    """Let pages go until no more than ``allowed`` are left: how many had to be written, and which went."""
+def evict(memory: Memory, allowed: int, choose: Chooser, period: int) -> Evicted:
+    """Let pages go until no more than ``allowed`` are left."""
     here = np.flatnonzero(memory.resident)
     if len(here) <= allowed:
-        return 0, here[:0]
+        return Evicted(here[:0], memory.dirty[:0])
     going = choose(memory, here, len(here) - allowed, period)
     memory.resident[going] = False
     memory.gone[going] = True
-    written = int(np.count_nonzero(memory.dirty[going]))
+    dirty = memory.dirty[going]
     memory.dirty[going] = False
-    return written, going
+    return Evicted(going, dirty)
 
 
-def to_disk(activity: Activity, periods: int, pages: int, choose: Chooser, exits: int) -> Tally:
+def first_touched(memory: Memory, touched: Flags) -> Flags:
+    """The pages that come for the first time. No disk of the monitor's has them."""
+    return touched & ~memory.resident & ~memory.gone
+
+
+def to_disk(activity: Activity, periods: int, pages: int, choose: Chooser, exits: int, monitors: bool = False) -> Tally:
     """Pages go to the swap device, the guest's or the monitor's, and come back with so many exits each."""
     memory, told = Memory.of(activity.pages), Tally()
     for period in range(periods):
-        _, back = memory.touch(activity.touched(period), activity.changed(period))
-        written, _ = evict(memory, pages, choose, period)
+        touched = activity.touched(period)
+        unsaved = first_touched(memory, touched) & monitors
+        _, back = memory.touch(touched, activity.changed(period))
+        memory.dirty |= unsaved
+        told.writes += int(np.count_nonzero(evict(memory, pages, choose, period).dirty))
         told.reads += len(back)
-        told.writes += written
         told.exits += exits * len(back)
     return told
 
 
-def paged_twice(activity: Activity, periods: int, pages: int, believed: int, seed: int = 0) -> Tally:
+def deflating(activity: Activity, periods: int, pages: int) -> tuple[Tally, float]:
+    """A guest without a swap device takes pages out of the balloon when it is out of memory. Also how many it has on average.
+
+    Pages that it stored to cannot go. Others, of files, go before it takes one back, and it gives back what such pages can make
+    room for. A page that comes back from the monitor is a fresh one, of zeroes.
+    """
+    memory, told, had = Memory.of(activity.pages), Tally(), np.zeros(periods)
+    for period in range(periods):
+        _, back = memory.touch(activity.touched(period), activity.changed(period))
+        before = had[period - 1] if period else pages
+        had[period] = max(pages, int(np.count_nonzero(memory.resident & memory.dirty)))
+        evict(memory, int(had[period]), _clean, period)
+        told.reads += len(back)
+        told.exits += len(back) + max(0, int(had[period] - before))
+        told.deflated += max(0, int(had[period] - before))
+        told.ballooned += abs(int(had[period] - before))
+    return told, float(had.mean())
+
+
+def _clean(memory: Memory, here: npt.NDArray[np.int64], count: int, period: int) -> npt.NDArray[np.int64]:
+    return oldest(memory, here[~memory.dirty[here]], count, period)
+
+
+def paged_twice(activity: Activity, periods: int, pages: int, believed: int, choose: Chooser) -> Tally:
     """The guest pages within what it believes it has, the monitor within what there is, and neither knows of the other.
 
     A page that the guest lets go of and that the monitor has paged out is read in first, to be written out again (Goldberg and
     Hassinger, AFIPS 1974; OSDI 2002, section 3.1).
     """
-    guest, host, told, choose = Memory.of(activity.pages), Memory.of(activity.pages), Tally(), _at_random(seed)
+    guest, host, told = Memory.of(activity.pages), Memory.of(activity.pages), Tally()
     for period in range(periods):
         touched, changed = activity.touched(period), activity.changed(period)
         _, back = guest.touch(touched, changed)
-        dirty = guest.dirty.copy()
-        written, going = evict(guest, believed, by_guest, period)
-        twice = going[host.gone[going] & dirty[going]]
+        let_go = evict(guest, believed, oldest, period)
+        going = let_go.pages
+        twice = int(np.count_nonzero(host.gone[going] & let_go.dirty))
         host.resident[going], host.gone[going], host.dirty[going] = False, False, False  # the guest uses the frames otherwise
+        unsaved = first_touched(host, touched & guest.resident)
         _, missed = host.touch(touched & guest.resident, changed)
-        out, _ = evict(host, pages, choose, period)
-        told.reads += len(back) + len(missed) + len(twice)
-        told.writes += written + out
+        host.dirty |= unsaved
+        out = evict(host, pages, choose, period)
+        told.twice += twice
+        told.reads += len(back) + len(missed) + twice
+        told.writes += int(np.count_nonzero(let_go.dirty)) + int(np.count_nonzero(out.dirty))
         told.exits += 2 * len(back) + len(missed)
     return told
 
 
-def compressed(activity: Activity, sizes: npt.NDArray[np.uint16], periods: int, pages: int) -> Tally:
-    """Pages that were used longest ago are compressed into part of the same memory; only where that is full, or a page does not
-    become small, does one go to the device (zswap; ESX's compression cache)."""
+def compressed(activity: Activity, sizes: npt.NDArray[np.uint16], periods: int, pages: int, choose: Chooser) -> Tally:
+    """Pages that the monitor takes are compressed into part of the same memory; only where that is full, or a page does not become
+    small, does one go to the device (zswap; ESX's compression cache)."""
     memory, told = Memory.of(activity.pages), Tally()
     inside, unsaved = np.zeros(activity.pages, np.bool_), np.zeros(activity.pages, np.bool_)
     room, space = POOL * pages, sizes / PAGE
     fits = (sizes > 0) & (sizes <= LARGEST_COMPRESSED)
     for period in range(periods):
-        _, back = memory.touch(activity.touched(period), activity.changed(period))
+        touched = activity.touched(period)
+        first = first_touched(memory, touched)
+        _, back = memory.touch(touched, activity.changed(period))
+        memory.dirty |= first
         told.expanded += int(np.count_nonzero(inside[back]))
         told.reads += int(np.count_nonzero(~inside[back]))
         told.exits += len(back)
         memory.dirty[back] |= unsaved[back]  # no disk has what was compressed
         inside[back], unsaved[back] = False, False
         while (over := int(np.count_nonzero(memory.resident)) + float(space[inside].sum()) - pages) >= 1:
-            evicted = memory.evict_to(max(0, int(np.count_nonzero(memory.resident)) - int(over)))
+            evicted = evict(memory, max(0, int(np.count_nonzero(memory.resident)) - int(over)), choose, period)
             if not len(evicted.pages):
                 break
             going, room_left = evicted.pages, max(0.0, room - float(space[inside].sum()))
@@ -209,27 +251,29 @@ def blocks(activity: Activity, periods: int) -> float:
 def compare(recording: Recording, activity: Activity, costs: Costs | None = None, seed: int = 0) -> list[Regained]:
     """Every mechanism on a recording, and the least that is possible."""
     costs, periods = costs or Costs(), recording.samples
-    most = max(int(np.count_nonzero(activity.touched(period))) for period in range(periods))
+    busiest = max(int(np.count_nonzero(activity.touched(period))) for period in range(periods))
     used = int(np.count_nonzero(np.any(recording.touched, axis=0)))
-    pages, seconds = max(most // 2, int((1 - REGAINED) * used)), periods * recording.interval
-    part = 1 - pages / used
-    tallies = {
-        "balloon": to_disk(activity, periods, pages, by_guest, 1),
-        "host swapping": to_disk(activity, periods, pages, _at_random(seed), 1),
-        "paging twice": paged_twice(activity, periods, pages, max(pages, int(GUEST * used)), seed),
-        "compressed memory": compressed(activity, recording.compressed, periods, pages)}
-    parts, frames = dict.fromkeys(tallies, part), int(FREE * (used - pages))
+    pages, seconds = max(busiest // 2, int((1 - REGAINED) * used)), periods * recording.interval
+    believed, frames = max(pages, int(GUEST * used)), int(FREE * (used - pages))
+    tallies = {"balloon": to_disk(activity, periods, pages, oldest, 1)}
+    had = dict[str, float]()
+    tallies[DEFLATING], had[DEFLATING] = deflating(activity, periods, pages)
+    for how, choose in (("", lambda: at_random(seed)), (OLDEST, lambda: oldest)):
+        tallies |= {f"host swapping{how}": to_disk(activity, periods, pages, choose(), 1, monitors=True),
+                    f"paging twice{how}": paged_twice(activity, periods, pages, believed, choose()),
+                    f"compressed memory{how}": compressed(activity, recording.compressed, periods, pages, choose())}
     for name, most in (("tmem, ephemeral pool", 0), ("tmem, both pools", frames)):
         tallies[name], owed = pooled(activity, periods, pages, frames, most)
-        parts[name] = part - owed / used
-    found = [Regained(name, parts[name], t.reads, t.writes, t.expanded, t.copied, t.waited(costs, seconds))
-             for name, t in tallies.items()]
+        had[name] = pages + owed
     by_block = min(REGAINED, blocks(activity, periods))
-    left = to_disk(activity, periods, max(pages, int((1 - by_block) * used)), by_guest, 0)
-    unplugged = Regained("unplugging blocks", by_block, left.reads, left.writes, 0, 0, left.waited(costs, seconds))
-    return [*found, unplugged, _least(activity, periods, pages, part, costs, seconds)]
+    had[UNPLUGGING] = (1 - by_block) * used
+    tallies[UNPLUGGING] = to_disk(activity, periods, max(pages, int(had[UNPLUGGING])), oldest, 0)
+    tallies[LEAST] = _least(activity, periods, pages)
+    return [Regained(name, 1 - had.get(name, pages) / used, t.reads, t.writes, t.expanded, t.copied, t.deflated, t.twice,
+                     t.waited(costs, seconds)) for name, t in tallies.items()]
 
 
-def _least(activity: Activity, periods: int, pages: int, part: float, costs: Costs, seconds: float) -> Regained:
-    told = to_disk(activity, periods, pages, _knowing(activity, periods), 1)
-    return Regained("least possible", part, told.reads, told.writes, 0, 0, told.waited(costs, seconds))
+def _least(activity: Activity, periods: int, pages: int) -> Tally:
+    """No mechanism reads or writes fewer, which keeps pages whole, in as many frames, or on the device."""
+    reads = least_read([activity], periods, pages)
+    return Tally(reads, least_written([activity], periods, pages), exits=reads)

@@ -48,6 +48,11 @@ def recordings() -> dict[str, Recording]:
     return {name: recording.unpack(file.read_bytes(), name) for name, file in recording.shipped().items()}
 
 
+def runs(found: Mapping[str, Recording]) -> dict[str, Recording]:
+    """Those that are looked at period by period. Of the fleet there are two samples, and in the first every page is new."""
+    return {name: each for name, each in found.items() if name != FLEET}
+
+
 def estimated(given: Recording) -> list[Error]:
     """Estimators on a recording."""
     used = int(given.touched.any(axis=0).sum())
@@ -57,10 +62,9 @@ def estimated(given: Recording) -> list[Error]:
 def compared() -> Comparison:
     """Everything that comes along."""
     found = recordings()
-    runs = {name: each for name, each in found.items() if name != FLEET}
     given = {name: ready(name) for name in workloads()}
     streams = translated(shipped())
     return Comparison({name: each.about for name, each in given.items()}, {name: compare(each) for name, each in given.items()},
-                      {name: mechanisms.compare(each, Replayed(each)) for name, each in runs.items()},
+                      {name: mechanisms.compare(each, Replayed(each)) for name, each in runs(found).items()},
                       {name: saving.saved(each) for name, each in found.items()}, saving.alike(found[FLEET], 10),
-                      {name: estimated(each) for name, each in runs.items()}, results(found[FLEET], streams), streams)
+                      {name: estimated(each) for name, each in runs(found).items()}, results(found[FLEET], streams), streams)

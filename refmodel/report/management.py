@@ -58,8 +58,8 @@ def percent(part: float | None) -> str:
 def strategies(workload: str, scores: Sequence[Score]) -> Table:
     """How strategies do on a workload."""
     rows = tuple((s.strategy, percent(s.throughput), percent(s.lost) if s.strategy != "bound" else "-", percent(s.worst),
-                  f"{s.fairness:.2f}", percent(s.entitled), "-" if s.reaction is None else f"{s.reaction:.1f}", percent(s.moved),
-                  f"{s.again:,}") for s in scores)
+                  "-" if s.fairness is None else f"{s.fairness:.2f}", percent(s.entitled),
+                  "-" if s.reaction is None else f"{s.reaction:.1f}", percent(s.moved), f"{s.again:,}") for s in scores)
     return Table(f"strategies on {workload}", ("strategy", "throughput", "lost against the bound", "the worst VM's", "Jain's index",
                                                "of what is due", "periods to react", "memory moved a period", "pages read again"),
                  rows)
@@ -68,10 +68,10 @@ def strategies(workload: str, scores: Sequence[Score]) -> Table:
 def regained(recording: str, found: Sequence[Regained]) -> Table:
     """What mechanisms cost where memory is short."""
     rows = tuple((r.mechanism, percent(r.part), f"{r.reads:,}", f"{r.writes:,}", f"{r.expanded:,}", f"{r.copied:,}",
-                  percent(r.waited))
+                  f"{r.deflated:,}", percent(r.waited))
                  for r in found)
     return Table(f"mechanisms on {recording}", ("mechanism", "memory regained", "pages read", "pages written", "pages expanded",
-                                                "pages from a pool", "time waited"), rows)
+                                                "pages from a pool", "pages taken back", "time waited"), rows)
 
 
 def savings(found: Sequence[tuple[str, Saved]]) -> Table:
