@@ -28,12 +28,12 @@ from refmodel.management.costs import Costs, table
 from refmodel.management.estimating import estimators
 from refmodel.management.estimating.curves import Curves
 from refmodel.management.estimating.stack_distance import COLD, distances, misses
+from refmodel.management.mechanisms import OLDEST
 from refmodel.management.published import ready
 from refmodel.management.recorder import calls
 from refmodel.management.recorder import recording as recorder
 from refmodel.management.recorder.likeness import patch_sizes
 from refmodel.management.recorder.sampling import Sampler
-from refmodel.management.mechanisms import OLDEST
 from refmodel.management.recording import NO_PATCH, PAGE, Recording
 from refmodel.management.results import FLEET, recordings, runs, workloads
 from refmodel.management.scenario import Vm, Workload, read
@@ -273,11 +273,10 @@ def least(rows: list[set[int]], pages: int, counted: list[bool], writes: bool) -
     for period, touched in enumerate(rows):
         following: dict[tuple[frozenset[int], frozenset[int]], int] = {}
         for (here, gone), cost in states.items():
-            now = here | touched
-            cost += 0 if writes else len(gone & touched)
+            now, read = here | touched, 0 if writes else len(gone & touched)
             for kept in itertools.combinations(sorted(now), min(len(now), pages)):
                 state = frozenset(kept), (gone | now) - frozenset(kept)
-                paid = cost + (len(now) - len(kept) if writes and counted[period + 1] else 0)
+                paid = cost + read + (len(now) - len(kept) if writes and counted[period + 1] else 0)
                 following[state] = min(paid, following.get(state, paid))
         if writes and not counted[period + 1]:  # all may be written, and nobody waits
             following[frozenset(), frozenset()] = min(following.values())

@@ -258,10 +258,11 @@ def compare(recording: Recording, activity: Activity, costs: Costs | None = None
     tallies = {"balloon": to_disk(activity, periods, pages, oldest, 1)}
     had = dict[str, float]()
     tallies[DEFLATING], had[DEFLATING] = deflating(activity, periods, pages)
-    for how, choose in (("", lambda: at_random(seed)), (OLDEST, lambda: oldest)):
-        tallies |= {f"host swapping{how}": to_disk(activity, periods, pages, choose(), 1, monitors=True),
-                    f"paging twice{how}": paged_twice(activity, periods, pages, believed, choose()),
-                    f"compressed memory{how}": compressed(activity, recording.compressed, periods, pages, choose())}
+    for how in ("", OLDEST):
+        swapping, twice, compressing = (oldest if how else at_random(seed) for _ in range(3))
+        tallies |= {f"host swapping{how}": to_disk(activity, periods, pages, swapping, 1, monitors=True),
+                    f"paging twice{how}": paged_twice(activity, periods, pages, believed, twice),
+                    f"compressed memory{how}": compressed(activity, recording.compressed, periods, pages, compressing)}
     for name, most in (("tmem, ephemeral pool", 0), ("tmem, both pools", frames)):
         tallies[name], owed = pooled(activity, periods, pages, frames, most)
         had[name] = pages + owed
