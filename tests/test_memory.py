@@ -109,6 +109,19 @@ def test_each_law_has_a_mutant_that_breaks_it(broken: Law) -> None:
     assert found.failure is not None and found.failure.broken.law == broken
 
 
+OF_BALLOONS = [("a_balloon_is_its_guests", "oom-deflates-anothers"), ("balloon_sizes_are_exact", "deflated-uncounted"),
+               ("balloon_sizes_are_exact", "oom-deflated-uncounted"), ("a_balloon_is_its_guests", "balloon-inflated-by-the-monitor")]
+"""Laws about balloons, and mutants that break them."""
+
+
+@pytest.mark.parametrize("name, mutant", OF_BALLOONS, ids=[mutant for _, mutant in OF_BALLOONS])
+@pytest.mark.one_in(2)
+def test_each_law_about_balloons_is_broken_also_where_guests_deflate_on_out_of_memory(name: str, mutant: str) -> None:
+    design, (broken,) = MUTANTS[mutant].design, [law for law in outline(Memory).laws if law.name == name]
+    found = explore(attrs.evolve(outline(design), laws=(broken,)), design.geometry, seconds=60)
+    assert found.failure is not None and found.failure.broken.law == broken
+
+
 def test_every_operation_applies_and_none_breaks_a_law() -> None:
     done = campaign(outline(Memory), Memory.geometry.resized(Vm=2, Mfn=4, Slot=2), seconds=20, runs=600)
     assert done.failure is None

@@ -4,10 +4,13 @@ import attrs
 
 from refmodel.bugs.mutant import Mutant
 from refmodel.designs import Ept
-from refmodel.language import fails, require
+from refmodel.language import choose, fails, guest, require
 from refmodel.machine.names import Gfn, Vm
+from refmodel.mmu.contract import ContractMmu
+from refmodel.monitor.ballooning import DeflateOnOom
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
+from refmodel.points import over
 
 
 class DeflatedUnscrubbed(Ept):
@@ -39,7 +42,62 @@ class InflatedButCached(Ept):
         self.unplug(vm, gfn)
 
 
+class DeflatedUncounted(Ept):
+    """A page comes back from the balloon, and the balloon is as large as before."""
+
+    def deflate(self, vm: Vm, gfn: Gfn) -> None:
+        balloon = self.balloon[vm]
+        super().deflate(vm, gfn)
+        self.balloon[vm] = balloon
+
+
+class OomDeflatedUncounted(DeflateOnOom, ContractMmu):
+    """A guest that is out of memory takes a page back before the target has sunk, and the balloon is as large as before."""
+
+    geometry = over("any", ("deflate-on-oom",)).geometry
+
+    def deflate(self, vm: Vm, gfn: Gfn) -> None:
+        balloon = self.balloon[vm]
+        super().deflate(vm, gfn)
+        if balloon.actual <= balloon.target:
+            self.balloon[vm] = balloon
+
+
+class OomDeflatedUnscrubbed(DeflateOnOom, ContractMmu):
+    """A guest that is out of memory gets a frame at once, with what its last user left in it."""
+
+    geometry = over("any", ("deflate-on-oom",)).geometry
+
+    def deflate(self, vm: Vm, gfn: Gfn) -> None:
+        require(self.p2m[vm, gfn].backing == Backing.BALLOONED)
+        if fails("frame"):
+            return
+        mfn = self.free_frame(vm)
+        self.frames[mfn] = Frame(Use.PRIVATE, vm, gfn, references=1)
+        self.p2m[vm, gfn] = P2mEntry(Backing.MAPPED, mfn, writable=True)
+        self.plug(vm, gfn)
+        self.balloon[vm] = attrs.evolve(self.balloon[vm], actual=self.balloon[vm].actual - 1)
+
+
+class OomDeflatesAnothers(DeflateOnOom, ContractMmu):
+    """A guest that is out of memory deflates the balloon of another."""
+
+    geometry = over("any", ("deflate-on-oom",)).geometry
+
+    @guest
+    def deflate(self, vm: Vm, gfn: Gfn) -> None:
+        other: Vm = choose(Vm, lambda each: each != vm)
+        require(self.p2m[other, gfn].backing == Backing.BALLOONED)
+        if self.give_frame(other, gfn):
+            self.plug(other, gfn)
+            self.balloon[other] = attrs.evolve(self.balloon[other], actual=self.balloon[other].actual - 1)
+
+
 MUTANTS = {
+    "deflated-uncounted": Mutant(DeflatedUncounted, "RES-1"),
+    "oom-deflated-uncounted": Mutant(OomDeflatedUncounted, "RES-1"),
+    "oom-deflated-unscrubbed": Mutant(OomDeflatedUnscrubbed, "ISO-4"),
+    "oom-deflates-anothers": Mutant(OomDeflatesAnothers, "ISO-6"),
     "deflated-unscrubbed": Mutant(DeflatedUnscrubbed, "ISO-4"),
     "inflated-but-cached": Mutant(InflatedButCached, "ISO-1"),
 }
