@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 import subprocess
 import sys
 from importlib import resources
@@ -23,7 +24,7 @@ from refmodel.language import BadDesign
 from refmodel.management import mechanisms, recording, saving
 from refmodel.management.activity import NEVER, Phase, Phases, Replayed, next_uses, working_sets
 from refmodel.management.bound import bound, least_read, least_written
-from refmodel.management.comparison import compare, jain, throughput
+from refmodel.management.comparison import Score, compare, jain, throughput
 from refmodel.management.costs import Costs, table
 from refmodel.management.estimating import estimators
 from refmodel.management.estimating.curves import Curves
@@ -39,7 +40,7 @@ from refmodel.management.results import FLEET, recordings, runs, workloads
 from refmodel.management.scenario import Vm, Workload, read
 from refmodel.management.simulation import POLICIES, simulate, to_give
 from refmodel.monitor.policy.claims import Claim
-from refmodel.report import management
+from refmodel.report import choosing, management
 from tests.commands import refmodel
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -372,6 +373,7 @@ def test_paging_twice_costs_more_where_both_choose_alike(name: str) -> None:
     twice, alone = found[f"paging twice{OLDEST}"], found[f"host swapping{OLDEST}"]
     assert twice.waited > alone.waited >= found["balloon"].waited and twice.reads > alone.reads
     assert twice.twice > found["paging twice"].twice > 0
+    assert (found["paging twice"].waited < found["balloon"].waited) == (name == "build")
     assert all(each.twice == 0 for each in found.values() if not each.mechanism.startswith("paging twice"))
 
 
@@ -509,6 +511,75 @@ def test_the_chapter_has_a_row_for_each_strategy_on_each_workload_and_the_oppose
     assert management.costs().in_markdown() in text
     found = mechanisms.compare(RECORDINGS["web"], Replayed(RECORDINGS["web"]))
     assert management.regained("web", found).in_markdown() in text
+
+
+def tables(text: str) -> dict[str, list[dict[str, str]]]:
+    """The first table under each heading, as rows by column."""
+    found = dict[str, list[dict[str, str]]]()
+    for part in re.split(r"^#+ ", text, flags=re.M)[1:]:
+        if table := re.search(r"^\|.*\n(?:\|.*\n)+", part, re.M):
+            head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table[0].splitlines())
+            found[re.split(r"[:\n]", part)[0]] = [dict(zip(head, row, strict=True)) for row in rows]
+    return found
+
+
+def figure(cell: str) -> float:
+    return float(cell.removesuffix("%").replace(",", ""))
+
+
+def test_a_strategy_that_is_advised_is_the_best_of_the_workload_named_or_as_good() -> None:
+    """By the tables of the same chapter, which another test keeps true."""
+    found = tables((SPECS / "pros_and_cons.md").read_text())
+    advised = [row for row in found["What to use when"] if row["measured on"] in workloads()]
+    assert {row["measured on"] for row in advised} == set(workloads())
+    for row in advised:
+        key, sign = ("of what is due", -1) if "due" in row["because"] else ("lost against the bound", 1)
+        scores = {each["strategy"]: sign * figure(each[key]) for each in found[row["measured on"]] if each["strategy"] != "bound"}
+        margin = 0.0 if row["measured on"] == "steady" else 1.0
+        used = row["use"].split(", ")
+        assert all(scores[name] <= min(scores.values()) + margin + 0.1 for name in used), row
+        assert all(name in used for name in scores if scores[name] < min(scores.values()) + margin - 0.1), row
+        rather_not = row["rather not"].split(":")[0]
+        assert " where " in rather_not or scores[rather_not] == max(scores.values()), row
+        assert f"{abs(scores[used[0]]):.1f}" in row["because"] or f"{abs(scores[used[-1]]):.1f}" in row["because"], row
+
+
+def test_a_mechanism_that_is_advised_makes_vms_wait_least_of_those_that_it_is_compared_with() -> None:
+    """By the means of the same chapter's tables; where another device is meant the row says which."""
+    found = tables((SPECS / "pros_and_cons.md").read_text())
+    waits = {name: np.mean([next(figure(row["time waited"]) for row in found[each] if row["mechanism"] == name)
+                            for each in runs(RECORDINGS)]) for name in (row["mechanism"] for row in found["web"])}
+    advised = [row for row in found["What to use when"] if row["because"].startswith("VMs wait")]
+    assert len(advised) >= 4
+    for row in advised:
+        told = re.fullmatch(r"VMs wait (\S+) % of their time; under (.*) (\S+) %", row["because"])
+        assert told is not None, row
+        assert abs(waits[row["use"]] - float(told[1])) < 0.11 and abs(waits[told[2]] - float(told[3])) < 0.11, row
+        assert float(told[1]) <= float(told[3]) - 0.2, row
+    rest = [row for row in found["What to use when"] if row not in advised and row["measured on"] not in workloads()]
+    assert all(re.search(r"\d", row["because"]) and re.search(r"\d|compressed", row["rather not"]) for row in rest)
+
+
+def test_strategies_that_are_as_good_as_the_best_are_advised_with_it() -> None:
+    def scored(name: str, lost: float, moved: float = 0.1) -> Score:
+        return Score(name, 1 - lost, lost, 0.5, 1.0, 1.0, 0.0, moved, 0)
+
+    scores = [scored("still", 0.105, 0.0), scored("best", 0.1), scored("worse", 0.2), Score("bound", 1, 0, *[None] * 5, 0)]
+    choice = choosing.least_lost("a", "b", scores)
+    assert choice.use == ("best", "still") and choice.rather_not == "worse: it loses 20.0 %"
+    assert choice.because == "lose 10.0 to 10.5 % of the bound's throughput; who moves memory gains nothing"
+    assert choosing.least_lost("a", "b", scores, choosing.NOTHING).use == ("best",)
+    assert choosing.most_of_what_is_due("a", "b", scores).use == ("worse", "still", "best")
+
+
+def test_the_device_says_whether_reading_or_compressing_costs_less() -> None:
+    def measured(**tallies: mechanisms.Tally) -> mechanisms.Measured:
+        return mechanisms.Measured(tallies, {}, 1, 1, 1.0)
+
+    some = measured(reads=mechanisms.Tally(reads=100), packs=mechanisms.Tally(expanded=100, compressed=100),
+                    both=mechanisms.Tally(reads=200))
+    assert mechanisms.even([some], "reads", "packs") == pytest.approx(Costs().compress + Costs().decompress, abs=0.02)
+    assert mechanisms.even([some], "both", "reads") is None is mechanisms.even([some], "packs", "reads")
 
 
 @pytest.mark.slow

@@ -110,7 +110,8 @@ def test_each_law_has_a_mutant_that_breaks_it(broken: Law) -> None:
 
 
 OF_BALLOONS = [("a_balloon_is_its_guests", "oom-deflates-anothers"), ("balloon_sizes_are_exact", "deflated-uncounted"),
-               ("balloon_sizes_are_exact", "oom-deflated-uncounted"), ("a_balloon_is_its_guests", "balloon-inflated-by-the-monitor")]
+               ("balloon_sizes_are_exact", "oom-deflated-uncounted"),
+               ("a_balloon_is_its_guests", "balloon-inflated-by-the-monitor")]
 """Laws about balloons, and mutants that break them."""
 
 

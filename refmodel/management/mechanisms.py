@@ -8,7 +8,7 @@ at random, as ESX does, or those used longest ago, as Linux does as far as acces
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -32,6 +32,8 @@ POOL = 0.25
 """The part of a VM's memory that may hold compressed pages."""
 FREE = 0.5
 """The part of what was regained that nobody else uses, so that it can hold pages of the guest's."""
+FASTEST, SLOWEST = 1.0, 10_000.0
+"""Microseconds of a read from a device: from memory on a bus to a disk."""
 VM = "vm"
 """The one that there is."""
 IDLE = 10
@@ -248,12 +250,38 @@ def blocks(activity: Activity, periods: int) -> float:
     return float(np.mean(found[periods // 2:]))
 
 
+@attrs.frozen(eq=False)
+class Measured:
+    """What each mechanism did on a recording, whatever that costs."""
+
+    tallies: Mapping[str, Tally]
+    had: Mapping[str, float]
+    """Pages that the VM had, where that is not ``pages``."""
+    pages: int
+    used: int
+    seconds: float
+
+    def waited(self, mechanism: str, costs: Costs) -> float:
+        """The part of its time that the VM waits, at such costs."""
+        return self.tallies[mechanism].waited(costs, self.seconds)
+
+    def regained(self, costs: Costs) -> list[Regained]:
+        """All of it, at such costs."""
+        return [Regained(name, 1 - self.had.get(name, self.pages) / self.used, t.reads, t.writes, t.expanded, t.copied, t.deflated,
+                         t.twice, self.waited(name, costs)) for name, t in self.tallies.items()]
+
+
 def compare(recording: Recording, activity: Activity, costs: Costs | None = None, seed: int = 0) -> list[Regained]:
     """Every mechanism on a recording, and the least that is possible."""
-    costs, periods = costs or Costs(), recording.samples
+    return measure(recording, activity, seed).regained(costs or Costs())
+
+
+def measure(recording: Recording, activity: Activity, seed: int = 0) -> Measured:
+    """What every mechanism does on a recording."""
+    periods = recording.samples
     busiest = max(int(np.count_nonzero(activity.touched(period))) for period in range(periods))
     used = int(np.count_nonzero(np.any(recording.touched, axis=0)))
-    pages, seconds = max(busiest // 2, int((1 - REGAINED) * used)), periods * recording.interval
+    pages = max(busiest // 2, int((1 - REGAINED) * used))
     believed, frames = max(pages, int(GUEST * used)), int(FREE * (used - pages))
     tallies = {"balloon": to_disk(activity, periods, pages, oldest, 1)}
     had = dict[str, float]()
@@ -270,8 +298,23 @@ def compare(recording: Recording, activity: Activity, costs: Costs | None = None
     had[UNPLUGGING] = (1 - by_block) * used
     tallies[UNPLUGGING] = to_disk(activity, periods, max(pages, int(had[UNPLUGGING])), oldest, 0)
     tallies[LEAST] = _least(activity, periods, pages)
-    return [Regained(name, 1 - had.get(name, pages) / used, t.reads, t.writes, t.expanded, t.copied, t.deflated, t.twice,
-                     t.waited(costs, seconds)) for name, t in tallies.items()]
+    return Measured(tallies, had, pages, used, periods * recording.interval)
+
+
+def even(measured: Sequence[Measured], one: str, other: str) -> float | None:
+    """The time of a read, in microseconds, above which VMs wait less under ``other``; None if it is so for all or for none. A write
+    is taken to cost a tenth of a read."""
+    def gains(read: float) -> float:
+        costs = Costs(swap_in=read, swap_out=read / 10)
+        return sum(each.waited(one, costs) - each.waited(other, costs) for each in measured)
+
+    low, high = FASTEST, SLOWEST
+    if gains(low) >= 0 or gains(high) <= 0:
+        return None
+    while high - low > 0.01:
+        middle = (low + high) / 2
+        low, high = (low, middle) if gains(middle) > 0 else (middle, high)
+    return high
 
 
 def _least(activity: Activity, periods: int, pages: int) -> Tally:

@@ -10,6 +10,7 @@ import attrs
 from refmodel.management import mechanisms, recording, saving
 from refmodel.management.activity import Replayed
 from refmodel.management.comparison import Score, compare
+from refmodel.management.costs import Costs
 from refmodel.management.estimating.estimators import Error, Watched, errors
 from refmodel.management.published import Result, ready, results
 from refmodel.management.recording import Recording
@@ -29,12 +30,19 @@ class Comparison:
 
     about: Mapping[str, str]
     strategies: Mapping[str, list[Score]]
-    mechanisms: Mapping[str, list[mechanisms.Regained]]
+    measured: Mapping[str, mechanisms.Measured]
     saved: Mapping[str, saving.Saved]
     alike: list[saving.Saved]
+    unlike: saving.Saved
+    """What VMs save together of which each runs another program."""
     estimators: Mapping[str, list[Error]]
     published: list[Result]
     translation: Mapping[str, Translation]
+
+    @property
+    def mechanisms(self) -> dict[str, list[mechanisms.Regained]]:
+        """What mechanisms regain and cost, by recording."""
+        return {name: each.regained(Costs()) for name, each in self.measured.items()}
 
 
 def workloads() -> list[str]:
@@ -64,7 +72,9 @@ def compared() -> Comparison:
     found = recordings()
     given = {name: ready(name) for name in workloads()}
     streams = translated(shipped())
-    return Comparison({name: each.about for name, each in given.items()}, {name: compare(each) for name, each in given.items()},
-                      {name: mechanisms.compare(each, Replayed(each)) for name, each in runs(found).items()},
-                      {name: saving.saved(each) for name, each in found.items()}, saving.alike(found[FLEET], 10),
-                      {name: estimated(each) for name, each in runs(found).items()}, results(found[FLEET], streams), streams)
+    return Comparison(
+        {name: each.about for name, each in given.items()}, {name: compare(each) for name, each in given.items()},
+        {name: mechanisms.measure(each, Replayed(each)) for name, each in runs(found).items()},
+        {name: saving.saved(each) for name, each in found.items()}, saving.alike(found[FLEET], 10),
+        saving.together([*runs(found).values()]), {name: estimated(each) for name, each in runs(found).items()},
+        results(found[FLEET], streams), streams)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from refmodel.management.comparison import Score
-from refmodel.management.mechanisms import Regained
+from refmodel.management.costs import Costs
+from refmodel.management.mechanisms import OLDEST
 from refmodel.management.results import Comparison, compared
-from refmodel.report import management, plots, translation
+from refmodel.report import choosing, management, plots, translation
 from refmodel.report.management import Table, percent
 
 HEAD = """# Pros and cons
@@ -21,11 +20,23 @@ of the comparison (`python -m refmodel.report.pros_and_cons specs`), and a test 
 
 ## What to use when
 """
+CHOSEN = """
+Strategies within one per cent of the best are named with it. Of mechanisms the mean over the recorded
+programs decides, within a tenth of a per cent. A balloon's time is the guest's, which pages; compressed
+memory takes the time to compress and expand. So the device decides between them. A write is taken to
+cost a tenth of a read.
+
+A guest has free memory, too, and gives that up first. Recordings of programs have none, so that a
+balloon is better than these figures say.
+"""
 SIMULATED = """
-The bound knows the future. No strategy can read fewer pages; where writes differ much, one may wait
-less than the bound, and what is lost against it is negative then. Throughput is the part of their time
-that all VMs work; the rest they wait for pages. *Of what is due* compares each VM's memory with
-what its shares give it, as far as it has a use for it. The simulation is described in
+The bound knows the future: no strategy has a higher throughput. It has all memory, respects neither
+minimums nor shares, and moves memory in no time. Strategies keep 6.5 per cent free, and lend it while
+balloons are slow. The pages that it reads are the fewest possible, and so are those that it writes, each
+by itself; nobody may reach both. It says nothing of one VM.
+
+Throughput is the part of their time that all VMs work; the rest they wait for pages. *Of what is due*
+compares each VM's memory with what its shares give it, as far as it has a use for it. The simulation is described in
 `refmodel/management/simulation.py`: a page counts once a period, and what VMs do does not change
 because they wait. VMs pay for what a strategy looks at: samples of pages, accesses beyond a hot set.
 
@@ -41,11 +52,39 @@ MECHANISMS = """
 Each recorded program runs with 30 per cent less memory than the pages that it touches. *Unplugging
 blocks* regains less: only blocks of 2 MiB in which no page is used, since no page is moved here.
 
+Who chooses matters as much as where pages go. A guest lets the pages go that it used longest ago. A
+monitor takes any page, as ESX does, or *oldest first*, as Linux does as far as accessed bits tell. It has
+no copy of a page that goes for the first time, so it writes also pages of the guest's files.
+
+*Deflate on OOM*: the guest has no swap device. Pages that it stored to cannot go, so it takes pages out
+of the balloon when it is out of memory, and lets pages of files go first. What it took back is not
+regained. So it waits less where it takes back much (*build*, *database*), and longer where only pages of
+files can go (*idle*).
+
 Transcendent memory has half of what was regained for its pools, while nobody else needs it. What the
 ephemeral pool holds can be had at once and counts as regained; what the persistent pool holds does not.
 So with *both pools* less is regained. A put and a get are an exit and a copy, a put that is refused an
 exit, and a persistent page is flushed after it was got.
+
+*Least possible* reads the fewest pages that can be read, and writes the fewest that can be written. It
+bounds mechanisms that regain as much and keep pages whole, in frames or on the device. Compressed
+memory keeps more pages in as many frames, and can read fewer.
 """
+TWICE = """
+The guest pages as if it had 85 per cent of its pages, the monitor because there are 70 per cent. Where
+both let the oldest page go, the guest chooses a page that the monitor has already paged out. It is read
+in only to be written out again, and both page more than the monitor alone would: paging twice costs
+more on each program.
+
+A monitor that takes any page meets the guest's choice less often; that is why ESX takes any (OSDI 2002,
+section 3.3). There paging twice often costs less than the monitor alone: half of what is regained the
+guest chooses, and it chooses better.
+
+Against the guest alone it costs more on all programs but *build*. That one uses 82 per cent of its pages
+again and again. The guest lets the others go; of those in use the oldest is the one that is needed soon,
+and any other is a better choice.
+"""
+BOTH_BY_AGE = f"paging twice{OLDEST}"
 SAVED = """
 A snapshot of each program's pages. The fleet is eight programs of three kinds side by side. In the
 rows below it each of its programs is a VM with its own copy of all pages of files.
@@ -78,98 +117,27 @@ LIMITS = """
 - Guests' kernels: recordings have the pages of programs, not of the kernel and its page cache.
 - Other machines' costs. Every parameter can be set; the table of costs says where each is from.
 """
-UNPLUGGING = "unplugging blocks"
-
-
-def _best(scores: Sequence[Score], key: str, least: bool) -> Score:
-    some = [score for score in scores if score.strategy != "bound"]
-    chosen: Score = (min if least else max)(some, key=lambda s: getattr(s, key))
-    return chosen
-
-
-def _waits(regained: Iterable[Regained], name: str) -> float:
-    return next(each.waited for each in regained if each.mechanism == name)
-
-
-def choices(found: Comparison) -> Table:
-    """The one table: what to use when, and the number that says so."""
-    opposed, steady, mixed, alike = (found.strategies[name] for name in ("opposed", "steady", "consolidated", "alike"))
-    owners, tax, roomy = (found.strategies[name] for name in ("shares", "idle_tax", "roomy"))
-    rows = [("needs rise and fall for many periods", *_first_of(opposed, "lost", "static")),
-            ("some VMs hold memory that they do not use", *_first_of(tax, "lost", "shares")),
-            ("unlike VMs that together touch too much", *_first_of(mixed, "lost", "static")),
-            ("needs change within a few periods", *_first_of(alike, "lost", "pressure")),
-            ("some memory is free most of the time", *_first_of(roomy, "lost", "self-ballooning")[:2], _hoarded(alike)),
-            ("memory was paid for by shares", *_first_of(owners, "entitled", "miss-ratio", least=False)),
-            ("nothing changes and all fits", _steady(steady), "what takes memory to find out costs without need",
-             "stalls, pressure")]
-    rows += [("a guest that helps, memory that is not urgent", "balloon", _against(found, "balloon", "host swapping"),
-              "host swapping"),
-             ("memory that is needed at once, or a guest that does not help", "compressed memory, then host swapping",
-              _against(found, "compressed memory", "host swapping"), "a balloon"),
-             ("memory that nobody needs for a while, guests that read files", "tmem, ephemeral pool",
-              _against(found, "tmem, ephemeral pool", "balloon"), _kept_back(found)),
-             ("VMs that run the same programs", "sharing, then compressing", _alike(found), "sharing of unlike VMs"),
-             ("memory to be given to other machines, or large frames", "unplugging blocks",
-              f"without moving pages {percent(_unplugged(found))} of memory can be unplugged", "unplugging for a short while")]
-    return Table("what to use when", ("situation", "use", "because", "rather not"), tuple(rows))
-
-
-def _first_of(scores: Sequence[Score], key: str, other: str, least: bool = True) -> tuple[str, str, str]:
-    best = _best(scores, key, least)
-    against = next(score for score in scores if score.strategy == other)
-    worst = _best(scores, key, not least)
-    said = {"lost": "loses {} of the bound's throughput; {} loses {}", "entitled": "VMs have {} of what is due; with {} {}"}[key]
-    compared_with = against if against.strategy != best.strategy else worst
-    return (best.strategy, said.format(percent(getattr(best, key)), compared_with.strategy, percent(getattr(compared_with, key))),
-            worst.strategy)
-
-
-def _steady(scores: Sequence[Score]) -> str:
-    return ", ".join(score.strategy for score in scores if score.strategy != "bound" and score.again == 0)
-
-
-def _mean(values: Iterable[float]) -> float:
-    some = list(values)
-    return sum(some) / len(some)
-
-
-def _unplugged(found: Comparison) -> float:
-    return _mean(each.part for regained in found.mechanisms.values() for each in regained if each.mechanism == UNPLUGGING)
-
-
-def _against(found: Comparison, name: str, other: str) -> str:
-    return (f"VMs wait {percent(_mean(_waits(f, name) for f in found.mechanisms.values()))} of their time; under {other} "
-            f"{percent(_mean(_waits(f, other) for f in found.mechanisms.values()))}")
-
-
-def _hoarded(alike: Sequence[Score]) -> str:
-    """What persistent pools cost where everybody lacks memory."""
-    lost = {score.strategy: percent(score.lost) for score in alike}
-    return (f"self-ballooning-tmem where all lack memory: it loses {lost['self-ballooning-tmem']}, self-ballooning "
-            f"{lost['self-ballooning']}")
-
-
-def _kept_back(found: Comparison) -> str:
-    parts = {name: _mean(next(each.part for each in regained if each.mechanism == name) for regained in found.mechanisms.values())
-             for name in ("balloon", "tmem, both pools")}
-    return f"a persistent pool: of {percent(parts['balloon'])} regained {percent(parts['tmem, both pools'])} are left"
-
-
-def _alike(found: Comparison) -> str:
-    last = found.alike[-1]
-    return (f"{len(found.alike)} VMs save {percent(last.part(last.shared))} by sharing, {percent(last.part(last.all))} with "
-            "patches and compression")
+def twice(found: Comparison) -> Table:
+    """What it costs that guest and monitor page."""
+    ways = ("balloon", f"host swapping{OLDEST}", BOTH_BY_AGE, "host swapping", "paging twice")
+    rows = tuple((name, *(percent(each.waited(way, Costs())) for way in ways),
+                  *(f"{each.tallies[way].twice:,}" for way in (BOTH_BY_AGE, "paging twice")))
+                 for name, each in found.measured.items())
+    return Table("paging twice", ("program", "guest alone", "monitor alone, oldest first", "both, oldest first",
+                                  "monitor alone, at random", "both, at random", "read to be written, oldest first",
+                                  "read to be written, at random"), rows)
 
 
 def chapter(found: Comparison) -> str:
     """The chapter's text."""
-    parts = [HEAD, choices(found).in_markdown(), "\n## Strategies", SIMULATED, "![Throughput lost](pictures/strategies.svg)\n"]
+    parts = [HEAD, choosing.table(choosing.choices(found)).in_markdown(), CHOSEN, "## Strategies", SIMULATED,
+             "![Throughput lost](pictures/strategies.svg)\n"]
     for name, scores in found.strategies.items():
         parts += [f"### {name}: {found.about[name]}\n", management.strategies(name, scores).in_markdown(), ""]
     parts += ["## Mechanisms that take memory", MECHANISMS, "![Time waited](pictures/mechanisms.svg)\n"]
     for name, regained in found.mechanisms.items():
         parts += [f"### {name}\n", management.regained(name, regained).in_markdown(), ""]
+    parts += ["### Paging twice", TWICE, twice(found).in_markdown(), ""]
     vms = [(f"{number} VM{'s' if number > 1 else ''}", saved) for number, saved in enumerate(found.alike, 1)]
     parts += ["## Mechanisms that save memory", SAVED, management.savings([*found.saved.items(), *vms]).in_markdown(),
               "\n![Memory saved](pictures/sharing.svg)\n", "## Estimating need", ESTIMATORS]

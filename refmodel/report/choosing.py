@@ -1,0 +1,193 @@
+"""What to use when, out of what was measured: the one table at the head of the chapter on pros and cons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from refmodel.management.comparison import Score
+from refmodel.management.costs import Costs
+from refmodel.management.mechanisms import DEFLATING, OLDEST, UNPLUGGING, even
+from refmodel.management.results import Comparison
+from refmodel.report.management import Table, percent
+
+MARGIN = 0.01
+"""Strategies that are no farther than this from the best are as good."""
+NOTHING = 0.0005
+"""What is less is shown as 0.0 per cent."""
+FAST = Costs(swap_in=20.0, swap_out=2.0)
+"""A device that is faster than a SATA SSD: NVMe."""
+COMPRESSED = f"compressed memory{OLDEST}"
+SWAPPING = f"host swapping{OLDEST}"
+BY_THE_MONITOR = ("host swapping", SWAPPING, "compressed memory", COMPRESSED)
+"""Mechanisms that regain memory without the guest."""
+
+
+@attrs.frozen
+class Choice:
+    """What to use in a situation."""
+
+    situation: str
+    measured_on: str
+    use: tuple[str, ...]
+    """The best first; the others are as good."""
+    because: str
+    rather_not: str
+
+
+def choices(found: Comparison) -> list[Choice]:
+    """Each situation, and the numbers that say what to use."""
+    return [*of_strategies(found), *of_mechanisms(found)]
+
+
+def table(found: Sequence[Choice]) -> Table:
+    """As a table."""
+    return Table("what to use when", ("situation", "measured on", "use", "because", "rather not"),
+                 tuple((each.situation, each.measured_on, ", ".join(each.use), each.because, each.rather_not) for each in found))
+
+
+# ---------------------------------------------------------------- strategies
+
+
+def of_strategies(found: Comparison) -> list[Choice]:
+    """By the workload that is most like a situation."""
+    given = found.strategies
+    rows = [least_lost("needs rise and fall for many periods", "opposed", given["opposed"]),
+            least_lost("some VMs hold memory that they do not use", "idle_tax", given["idle_tax"]),
+            least_lost("unlike VMs that together touch too much", "consolidated", given["consolidated"]),
+            least_lost("needs change within a few periods, and all lack memory", "alike", given["alike"]),
+            attrs.evolve(least_lost("some memory is free most of the time", "roomy", given["roomy"]),
+                         rather_not=hoarded(given["alike"])),
+            most_of_what_is_due("memory was paid for by shares", "shares", given["shares"]),
+            least_lost("nothing changes and all fits", "steady", given["steady"], NOTHING)]
+    return rows
+
+
+def without_bound(scores: Sequence[Score]) -> list[Score]:
+    return [score for score in scores if score.strategy != "bound"]
+
+
+def least_lost(situation: str, workload: str, scores: Sequence[Score], margin: float = MARGIN) -> Choice:
+    """Those that lose least against the bound, and the one that loses most."""
+    ranked = sorted(without_bound(scores), key=lambda score: score.lost)
+    best = [score for score in ranked if score.lost <= ranked[0].lost + margin]
+    gain = "; who moves memory gains nothing" if any(not score.moved for score in best) and ranked[0].lost > NOTHING else ""
+    lost = f"{_loses(best)} {_range([score.lost for score in best])} of the bound's throughput{gain}"
+    return Choice(situation, workload, tuple(score.strategy for score in best), lost,
+                  f"{ranked[-1].strategy}: it loses {percent(ranked[-1].lost)}")
+
+
+def most_of_what_is_due(situation: str, workload: str, scores: Sequence[Score]) -> Choice:
+    """Those under which VMs have most of what they are due, and the one under which they have least."""
+    ranked = sorted([(score.entitled or 0.0, score.strategy) for score in without_bound(scores)], reverse=True)
+    best = [(part, name) for part, name in ranked if part >= ranked[0][0] - MARGIN]
+    return Choice(situation, workload, tuple(name for _, name in best),
+                  f"VMs have {_range([part for part, _ in reversed(best)])} of what is due",
+                  f"{ranked[-1][1]}: they have {percent(ranked[-1][0])}")
+
+
+def hoarded(alike: Sequence[Score]) -> str:
+    """What persistent pools cost where everybody lacks memory."""
+    lost = {score.strategy: percent(score.lost) for score in alike}
+    return (f"self-ballooning-tmem where all lack memory: on alike it loses {lost['self-ballooning-tmem']}, self-ballooning "
+            f"{lost['self-ballooning']}")
+
+
+def _loses(scores: Sequence[Score]) -> str:
+    return "loses" if len(scores) == 1 else "lose"
+
+
+def _range(parts: Sequence[float]) -> str:
+    """The first and the last, if they are shown differently."""
+    first, last = percent(parts[0]), percent(parts[-1])
+    return first if first == last else f"{first.removesuffix(' %')} to {last}"
+
+
+# ---------------------------------------------------------------- mechanisms
+
+
+def of_mechanisms(found: Comparison) -> list[Choice]:
+    """By the mean over the recorded programs."""
+    device = _read_time(found)
+    return [
+        least_waited(found, "memory that is needed at once, or a guest that does not help", BY_THE_MONITOR),
+        least_waited(found, f"a guest that helps, a device that reads a page in less than {device}", ("balloon", COMPRESSED), FAST),
+        least_waited(found, f"a guest that helps, a device that takes longer than {device}", ("balloon", COMPRESSED)),
+        attrs.evolve(least_waited(found, "a guest that helps, and memory that nobody else needs for a while",
+                                  ("tmem, ephemeral pool", "balloon", COMPRESSED)), rather_not=kept_back(found)),
+        least_waited(found, "a guest that pages, and less memory than it believes", ("balloon", SWAPPING, f"paging twice{OLDEST}")),
+        Choice("a guest without a swap device, and memory that can be missed", _programs(found), (DEFLATING,), out_of_memory(found),
+               taken_back(found)),
+        Choice("VMs that run the same programs", "fleet", ("sharing, then compressing",), alike(found), unlike(found)),
+        Choice("memory to be given to other machines, or large frames", _programs(found), (UNPLUGGING,),
+               f"without moving pages {percent(regained(found, UNPLUGGING))} of memory can be unplugged",
+               f"in place of a balloon, which regains {percent(regained(found, 'balloon'))}")]
+
+
+def least_waited(found: Comparison, situation: str, names: Sequence[str], costs: Costs | None = None) -> Choice:
+    """Those of some mechanisms under which VMs wait least, and the one under which they wait longest."""
+    ranked = sorted((waited(found, name, costs), name) for name in names)
+    best = [(part, name) for part, name in ranked if part <= ranked[0][0] + MARGIN / 10]
+    worst, last = ranked[-1]
+    reads = f"at {costs.swap_in:.0f} us a read " if costs is not None else ""
+    return Choice(situation, _programs(found), tuple(name for _, name in best),
+                  f"{reads}VMs wait {_range([part for part, _ in best])} of their time; under {last} {percent(worst)}", last)
+
+
+def waited(found: Comparison, name: str, costs: Costs | None = None) -> float:
+    """The part of their time that VMs wait under a mechanism, on average."""
+    return _mean(each.waited(name, costs or Costs()) for each in found.measured.values())
+
+
+def regained(found: Comparison, name: str) -> float:
+    """The part of memory that a mechanism regains, on average."""
+    return _mean(next(each.part for each in some if each.mechanism == name) for some in found.mechanisms.values())
+
+
+def _read_time(found: Comparison) -> str:
+    """The time of a read at which a balloon and compressed memory cost the same."""
+    micros = even([*found.measured.values()], "balloon", COMPRESSED)
+    assert micros is not None, "the chapter has to say it in another way"
+    return f"{micros:.0f} us"
+
+
+def _programs(found: Comparison) -> str:
+    return f"{len(found.measured)} programs"
+
+
+def kept_back(found: Comparison) -> str:
+    """What a persistent pool keeps."""
+    return (f"a persistent pool: of {percent(regained(found, 'balloon'))} regained {percent(regained(found, 'tmem, both pools'))} "
+            "are left")
+
+
+def out_of_memory(found: Comparison) -> str:
+    """How often a guest would be out of memory."""
+    short = [name for name, each in found.measured.items() if each.tallies[DEFLATING].deflated]
+    return (f"{len(short)} of {len(found.measured)} programs would be out of memory ({', '.join(short)}); VMs wait "
+            f"{percent(waited(found, DEFLATING))} of their time")
+
+
+def taken_back(found: Comparison) -> str:
+    """What is left to the monitor."""
+    left = percent(regained(found, DEFLATING))
+    return f"where the memory must be had: of {percent(regained(found, 'balloon'))} regained {left} are left"
+
+
+def alike(found: Comparison) -> str:
+    """What like VMs save."""
+    last = found.alike[-1]
+    return (f"{len(found.alike)} VMs save {percent(last.part(last.shared))} by sharing, {percent(last.part(last.all))} with "
+            "patches and compression")
+
+
+def unlike(found: Comparison) -> str:
+    """What VMs save that run different programs."""
+    saved = percent(found.unlike.part(found.unlike.shared))
+    return f"sharing of unlike VMs: {len(found.measured)} with a program each save {saved}"
+
+
+def _mean(values: Iterable[float]) -> float:
+    some = list(values)
+    return sum(some) / len(some)
