@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import re
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from rich.console import Console
 
 from refmodel.cli.record import record
 from refmodel.language import BadDesign
-from refmodel.management import mechanisms, recording, saving
+from refmodel.management import mechanisms, recording, rules, saving
 from refmodel.management.activity import NEVER, Phase, Phases, Replayed, next_uses, working_sets
 from refmodel.management.bound import bound, least_read, least_written
 from refmodel.management.comparison import Score, compare, jain, throughput
@@ -260,38 +259,13 @@ def test_next_uses_and_working_sets_are_what_a_loop_over_periods_finds() -> None
 FEW = st.lists(st.tuples(st.sets(st.integers(0, 3)), st.sets(st.integers(0, 3))), min_size=2, max_size=6)
 
 
-def few(rows: list[tuple[set[int], set[int]]]) -> Replayed:
-    """Four pages: which are touched, and which of those are changed."""
-    changed = np.zeros((len(rows), 4), np.bool_)
-    for row, (touched, stored) in zip(changed, rows, strict=True):
-        row[[*(touched & stored)]] = True
-    return Replayed(attrs.evolve(made([[*touched] for touched, _ in rows], 4), changed=changed), repeat=False)
-
-
-def least(rows: list[set[int]], pages: int, counted: list[bool], writes: bool) -> int:
-    """By every choice that there is: pages read again, or changed pages written before periods that count."""
-    states = {(frozenset[int](), frozenset[int]()): 0}
-    for period, touched in enumerate(rows):
-        following: dict[tuple[frozenset[int], frozenset[int]], int] = {}
-        for (here, gone), cost in states.items():
-            now, read = here | touched, 0 if writes else len(gone & touched)
-            for kept in itertools.combinations(sorted(now), min(len(now), pages)):
-                state = frozenset(kept), (gone | now) - frozenset(kept)
-                paid = cost + read + (len(now) - len(kept) if writes and counted[period + 1] else 0)
-                following[state] = min(paid, following.get(state, paid))
-        if writes and not counted[period + 1]:  # all may be written, and nobody waits
-            following[frozenset(), frozenset()] = min(following.values())
-        states = following
-    return min(states.values())
-
-
 @settings(deadline=None, max_examples=60)
-@given(rows=FEW, pages=st.integers(0, 3))
-def test_the_bound_is_the_best_of_all_choices(rows: list[tuple[set[int], set[int]]], pages: int) -> None:
-    activity, periods = few(rows), len(rows)
-    counted = [*(bool(touched) for touched, _ in rows), False]
-    assert least_read([activity], periods, pages) == least([touched for touched, _ in rows], pages, counted, False)
-    assert least_written([activity], periods, pages) == least([touched & stored for touched, stored in rows], pages, counted, True)
+@given(given_=FEW, pages=st.integers(0, 3))
+def test_the_bound_is_the_best_of_all_choices(given_: list[tuple[set[int], set[int]]], pages: int) -> None:
+    rows = [(touched, touched & stored) for touched, stored in given_]
+    activity, periods = rules.activity(rows), len(rows)
+    assert least_read([activity], periods, pages) == rules.least_of_all(rows, pages, writes=False)
+    assert least_written([activity], periods, pages) == rules.least_of_all(rows, pages, writes=True)
 
 
 @settings(deadline=None, max_examples=25)

@@ -2,8 +2,8 @@
 
 After MEB (Zhao and Wang, VEE 2009). Each VM has a curve: the misses in a period that it would have with so many pages. Where all
 curves are convex, giving memory step by step to whoever gains most from a page finds the least total of misses. A curve with a
-cliff is not convex, so its lower convex hull is used: a VM is given a cliff as a whole, or nothing of it. What nobody gains
-from is divided in proportion to what each was given.
+cliff is not convex, so its lower convex hull is used: what lies before a cliff is given for it. Where memory ends before the cliff
+does, that was in vain. What nobody gains from is divided in proportion to what each still wants.
 """
 
 from __future__ import annotations

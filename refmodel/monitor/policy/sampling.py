@@ -32,4 +32,4 @@ class Estimate:
         """The estimate after a period in which so many pages of the sample were touched."""
         part = touched / sample
         fast = self.fast + FAST * (part - self.fast)
-        return Estimate(self.slow + SLOW * (part - self.slow), fast, fast + FAST * (part - fast))
+        return attrs.evolve(self, slow=self.slow + SLOW * (part - self.slow), fast=fast, current=fast + FAST * (part - fast))
