@@ -6,6 +6,7 @@ import io
 import re
 import subprocess
 import sys
+import tomllib
 from importlib import resources
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from refmodel.management.recording import NO_PATCH, PAGE, Recording
 from refmodel.management.results import FLEET, recordings, runs, workloads
 from refmodel.management.scenario import Vm, Workload, read
 from refmodel.management.simulation import POLICIES, simulate, to_give
+from refmodel.management.toml_lines import lines
 from refmodel.monitor.policy.claims import Claim
 from refmodel.report import choosing, management
 from tests.commands import refmodel
@@ -72,7 +74,12 @@ def test_what_is_packed_is_unpacked() -> None:
     ({"surprise": 1}, "unknown field `surprise`"), ({"samples": 0}, "x: samples"),
     *(({"interval": each}, "x: interval: expected from 1e-06 to") for each in (0.0, float("nan"), float("inf"), 1e-300)),
     ({"touched": bytes(6), "changed": bytes(6)}, "x: touched: expected a page that is touched"),
-    ({"touched": b"\x80" + bytes(5)}, "x: changed: sample 1, page 1: expected only pages that are touched")])
+    ({"touched": b"\x80" + bytes(5)}, "x: changed: sample 1, page 1: expected only pages that are touched"),
+    ({"patches": bytes(2) + b"\xff" * 16}, "x: patches: page 0: expected from 1 to 4,096 bytes, or 65535 where .*; got 0"),
+    ({"patches": b"\xff" * 14 + b"\x01\x10" + b"\xff" * 2}, "x: patches: page 7: expected from 1 to 4,096 bytes, or .*; got 4,097"),
+    ({"compressed": bytes(16) + b"\xff\xff"}, "x: compressed: page 8: expected from 0 to 4,096 bytes; got 65,535"),
+    ({"snapshots": [1, 1], "contents": bytes(72)}, "x: snapshots: expected each later than the one before, got 1 after 1"),
+    ({"snapshots": [2, 0], "contents": bytes(72)}, "x: snapshots: expected each later than the one before, got 0 after 2")])
 def test_a_recording_that_is_none_is_told_by_field(change: dict[str, object], expected: str) -> None:
     plain = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(recording.pack(made([[0], [1], [2]], 9))))
     data = zstandard.ZstdCompressor().compress(msgspec.msgpack.encode(plain | change))
@@ -87,6 +94,16 @@ def test_a_file_that_is_cut_off_or_missing_is_bad_input(tmp_path: Path) -> None:
             recording.unpack(broken, "x")
     with pytest.raises(BadDesign, match="cannot be read"):
         recording.read(tmp_path / "none")
+
+
+def test_nothing_may_follow_a_recording_and_what_is_too_large_is_refused_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = recording.pack(made([[0], [1]], 9))
+    for more, count in ((b"x", "1"), (bytes(9000), "9,000"), (data, f"{len(data):,}")):
+        with pytest.raises(BadDesign, match=f"x: expected one zstd frame and nothing after it, got {count} bytes more"):
+            recording.unpack(data + more, "x")
+    monkeypatch.setattr(recording, "MOST_BYTES", 1 << 20)
+    with pytest.raises(BadDesign, match="x: larger than 1,048,576 bytes when unpacked"):
+        recording.unpack(zstandard.ZstdCompressor().compress(bytes(1 << 23)), "x")
 
 
 def test_the_schema_names_every_field_and_the_version() -> None:
@@ -424,7 +441,7 @@ def test_every_cost_has_a_unit_and_a_reference() -> None:
     ("pages = 10\n[vm.a]\nshares = 'many'\nmaximum = 5", "w.toml:3: vm.a.shares: Expected `int`, got `str`"),
     ("pages = 'few'\n[vm.a]\nmaximum = 5", "w.toml:1: pages"),
     ("pages = 9\n[vm.'a.b']\nmaximum = 'x'", "w.toml:3: vm.a.b.maximum: Expected `int`"),
-    ("pages = 9\n[vm]\na = 5", "w.toml:3: vm.a: expected a table .vm.a., got int"),
+    ("pages = 9\n[vm]\na = 5", "w.toml:3: vm.a: expected one table .vm.a., got int"),
     ("pages = 9\nseed = 1\nvm = { a = { maximum = 'x' } }", "w.toml:3: vm.a.maximum: Expected `int`"),
     ("pages = 9\n[vm]\nb = { maximum = 5, phases = [{ at = 0, active = 1 }] }\na.maximum = 'x'", "w.toml:4: vm.a.maximum"),
     ("seed = 1\npages = 9\n[vm.a]\nminimum = 10\nmaximum = 10\nphases = [{ at = 0, active = 1 }]", "w.toml:2: pages: the minimums"),
@@ -433,12 +450,59 @@ def test_every_cost_has_a_unit_and_a_reference() -> None:
     ("pages = 9\nperiods = 3\n[vm.a]\nmaximum = 2\nphases = [{ at = 3, active = 1 }]", "w.toml:2: periods: in 3 periods no VM"),
     ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [{ at = 3, active = 0 }]", "w.toml:1: periods: in 33 periods no VM"),
     ("pages = 9\n[vm.a]\nmaximum = 2\nrecording = 'w.toml'", "w.toml:4: vm.a.recording: .*w.toml: no recording"),
+    ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [\n # [ \n { at = 0, active = 1 },\n { at = 1, active = 'x' }]",
+     r"w.toml:7: vm.a.phases\[1\].active: Expected `int`"),
+    ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [\n { at = 0, active = 1 },\n { at = 1 }]",
+     r"w.toml:6: vm.a.phases\[1\].active: .*missing"),
+    ("pages = 9\n[vm.a]\nmaximum = 2\n[[vm.a.phases]]\nat = 0\nactive = 1\n[[vm.a.phases]]\nat = 1\nactive = -1",
+     r"w.toml:9: vm.a.phases\[1\].active: expected a whole number from 0"),
+    ("pages = 9\n\n[[vm]]\nmaximum = 2\n[[vm]]\nmaximum = 3", "w.toml:3: vm: expected tables such as .vm.web., each with a name"),
+    ("pages = 9\n[vm.b]\nmaximum = 1\nphases = [{ at = 0, active = 1 }]\n[[vm.a]]\nmaximum = 2\n[[vm.a]]\nmaximum = 3",
+     "w.toml:5: vm.a: expected one table .vm.a., got tables ..vm.a"),
+    ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [\n { at = 5, active = 1 },\n { at = 0, active = 2 }]",
+     r"w.toml:6: vm.a.phases\[1\].at: expected a period after that of the phase before, 5; got 0"),
+    ("pages = 9\n[vm.a]\nmaximum = 2\nphases = [{ at = 5, active = 1 }, { at = 5, active = 2 }]",
+     r"w.toml:4: vm.a.phases\[1\].at: expected a period after"),
+    ("pages = 16777216\nperiods = 10000\n[vm.a]\nmaximum = 2\nphases = [{ at = 0, active = 16777216 }]",
+     "w.toml:2: periods: 10,000 periods of VMs with 16,777,216 pages are .* pages to look at; expected at most 50,000,000"),
     ("pages = 9\n[vm.a-1]\nmaximum = 5\nphases = [{ at = 0, active = 1 }]\n[vm.a]\nmaximum = 5\nrecording = 'idle'\ncount = 2",
      "w.toml:2: vm.a-1: expected one VM called a-1")])
 def test_a_workload_that_is_wrong_is_told_by_line_and_field(text: str, expected: str, tmp_path: Path) -> None:
     (tmp_path / "w.toml").write_text(text)
     with pytest.raises(BadDesign, match=expected):
         read(tmp_path / "w.toml")
+
+
+TOML = """a = '[x]' # [y]
+"b.c" = [ 1, # ]
+  2, "]", { d = 3, e.f = [
+  4 ] }, '''
+]''', [ [ ], [ 5 ]
+  , ] ]
+t = """ + '"""x " \\""" [y]\n  z""""' + """
+[g.h]
+i = 1979-05-27 07:32:00  # a date
+[[g.k]]
+l = {}
+[[g.k]]
+[g.k.m]
+n = true
+[[g.k.o]]
+[[g.k.o]]
+p = 0x1F
+"""
+
+
+def test_where_keys_and_elements_stand_is_found_in_any_toml() -> None:
+    def paths(value: object, before: tuple[str | int, ...] = ()) -> set[tuple[str | int, ...]]:
+        inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        return {path for key, each in inner for path in ((*before, key), *paths(each, (*before, key)))}
+
+    found = lines(TOML)
+    assert set(found) == paths(tomllib.loads(TOML))
+    due = {("a",): 1, ("b.c",): 2, ("b.c", 1): 3, ("b.c", 3, "e", "f", 0): 4, ("b.c", 5): 5, ("b.c", 5, 1, 0): 5, ("t",): 7,
+           ("g", "h", "i"): 10, ("g", "k", 0): 11, ("g", "k", 1): 13, ("g", "k", 1, "m", "n"): 15, ("g", "k", 1, "o", 1, "p"): 18}
+    assert {path: found[path] for path in due} == due
 
 
 def test_a_name_that_a_terminal_would_obey_is_refused(tmp_path: Path) -> None:

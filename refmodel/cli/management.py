@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 from refmodel.cli.common import out, print_document
+from refmodel.cli.progress import Counting
 from refmodel.engines.exits import measure
 from refmodel.language import BadDesign
 from refmodel.management import mechanisms as of_mechanisms
@@ -29,7 +31,7 @@ def policies(file: Path | None, names: Sequence[str], html: Path | None, as_json
     if unknown:
         raise BadDesign(f"{unknown[0]}: no such policy; expected one of {', '.join(POLICIES)}")
     given = {file.stem: read(file)} if file is not None else {name: ready(name) for name in workloads()}
-    scores = {name: compare(workload, tuple(names or POLICIES)) for name, workload in given.items()}
+    scores = _scores(given, tuple(names or POLICIES), quiet=as_json)
     runs = [(f"{name}, {policy}", workload, simulate(workload, POLICIES[policy]))
             for name, workload in given.items() for policy in (names or (POLICIES if html is not None else ()))]
     if html is not None:
@@ -42,6 +44,14 @@ def policies(file: Path | None, names: Sequence[str], html: Path | None, as_json
         out.print(periods_shown.bars(workload, periods))
     for name, found in scores.items():
         out.print(management.strategies(name, found).on_terminal())
+
+
+def _scores(given: dict[str, Workload], names: Sequence[str], quiet: bool) -> dict[str, list[Score]]:
+    """How strategies do, with a bar of what is left."""
+    left = [f"{name}, {policy}" for name in given for policy in names]
+    ended = itertools.count()
+    with Counting("strategies", left, quiet=quiet) as counting:
+        return {name: compare(workload, names, ended=lambda: counting.ended(next(ended))) for name, workload in given.items()}
 
 
 def _page(scores: dict[str, list[Score]], runs: Sequence[tuple[str, Workload, list[Period]]]) -> pages.Page:

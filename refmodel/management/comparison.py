@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -43,14 +43,18 @@ class Score:
     """Pages read again from swap."""
 
 
-def compare(workload: Workload, names: Sequence[str] = tuple(POLICIES), costs: Costs | None = None) -> list[Score]:
-    """Every strategy by name, and the bound last. A tax is levied from the first period."""
+def compare(workload: Workload, names: Sequence[str] = tuple(POLICIES), costs: Costs | None = None,
+            ended: Callable[[], None] = lambda: None) -> list[Score]:
+    """Every strategy by name, and the bound last. A tax is levied from the first period. ``ended`` is called after each."""
     workload = attrs.evolve(workload, taxed_from=0)
     costs, known = costs or Costs(), Known.of(workload)
     least = bound(workload)
     most = bounded(workload, least, costs)
-    return [*(score(workload, name, simulate(workload, POLICIES[name], costs, known), known, most) for name in names),
-            Score("bound", most, 0.0, None, None, None, None, None, least.again)]
+    found = list[Score]()
+    for name in names:
+        found.append(score(workload, name, simulate(workload, POLICIES[name], costs, known), known, most))
+        ended()
+    return [*found, Score("bound", most, 0.0, None, None, None, None, None, least.again)]
 
 
 def score(workload: Workload, strategy: str, periods: Sequence[Period], known: Known, most: float) -> Score:

@@ -8,6 +8,7 @@ up. Recordings with the same key can be compared with each other.
 from __future__ import annotations
 
 import functools
+import itertools
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +28,8 @@ VERSION = 1
 ENDING = ".memory.zst"
 MOST_BYTES = 1 << 30
 """Of a recording that is unpacked: what is larger is refused."""
+PIECE = 1 << 12
+"""Bytes that are expanded at once, to 128 MiB at most: what is too large is refused before it fills memory."""
 SHORTEST, LONGEST = 1e-6, 86_400
 """Seconds from one sample to the next."""
 ABSENT, ZERO = 0, 1
@@ -140,13 +143,7 @@ def _differences(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def unpack(data: bytes, where: str) -> Recording:
     """A recording from a file's bytes. ``BadDesign`` names the place and the field that is wrong."""
-    try:
-        reader = zstandard.ZstdDecompressor().stream_reader(data)
-        plain = reader.read(MOST_BYTES + 1)
-    except zstandard.ZstdError as why:
-        raise BadDesign(f"{where}: no recording: not compressed by zstd, or cut off ({why})") from None
-    if len(plain) > MOST_BYTES:
-        raise BadDesign(f"{where}: larger than {MOST_BYTES:,} bytes when unpacked")
+    plain = _expanded(data, where)
     try:
         stored = msgspec.msgpack.decode(plain, type=Stored)
     except msgspec.DecodeError as why:
@@ -159,13 +156,42 @@ def unpack(data: bytes, where: str) -> Recording:
         raise BadDesign(f"{where}: interval: expected from {SHORTEST} to {LONGEST:,} seconds, got {stored.interval}")
     if not stored.snapshots or not all(0 <= at < stored.samples for at in stored.snapshots):
         raise BadDesign(f"{where}: snapshots: expected numbers of samples, at least one")
+    falling = next(((one, other) for one, other in itertools.pairwise(stored.snapshots) if one >= other), None)
+    if falling is not None:
+        raise BadDesign(f"{where}: snapshots: expected each later than the one before, got {falling[1]} after {falling[0]}")
     return _sound(_with_arrays(stored, where), where)
+
+
+def _expanded(data: bytes, where: str) -> bytes:
+    """What one zstd frame holds. Nothing may follow it."""
+    expander = zstandard.ZstdDecompressor().decompressobj()
+    plain, size = list[bytes](), 0
+    try:
+        for at in range(0, len(data), PIECE):
+            plain.append(expander.decompress(data[at:at + PIECE]))
+            size += len(plain[-1])
+            if size > MOST_BYTES:
+                raise BadDesign(f"{where}: larger than {MOST_BYTES:,} bytes when unpacked")
+            if expander.eof:
+                left = len(expander.unused_data) + max(0, len(data) - at - PIECE)
+                if left:
+                    raise BadDesign(f"{where}: expected one zstd frame and nothing after it, got {left:,} bytes more")
+                return b"".join(plain)
+    except zstandard.ZstdError as why:
+        raise BadDesign(f"{where}: no recording: not compressed by zstd, or cut off ({why})") from None
+    raise BadDesign(f"{where}: no recording: not compressed by zstd, or cut off")
 
 
 def _sound(found: Recording, where: str) -> Recording:
     """A recording that can be compared."""
     if not found.touched.any():
         raise BadDesign(f"{where}: touched: expected a page that is touched in some sample")
+    for field, sizes, least, none in (("compressed", found.compressed, 0, None), ("patches", found.patches, 1, NO_PATCH)):
+        wrong = np.flatnonzero(((sizes < least) | (sizes > PAGE)) & (sizes != none))
+        if len(wrong):
+            also = f", or {none} where there is none" if none is not None else ""
+            raise BadDesign(f"{where}: {field}: page {wrong[0]}: expected from {least} to {PAGE:,} bytes{also}; "
+                            f"got {int(sizes[wrong[0]]):,}")
     alone = np.argwhere(found.changed & ~found.touched)
     if len(alone):
         raise BadDesign(f"{where}: changed: sample {alone[0, 0]}, page {alone[0, 1]}: expected only pages that are touched in it")

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,16 @@ import msgspec
 from refmodel.language import BadDesign
 from refmodel.management import recording
 from refmodel.management.activity import Activity, Phase, Phases, Replayed
+from refmodel.management.toml_lines import Path as Place
+from refmodel.management.toml_lines import lines
 from refmodel.monitor.policy.claims import Claim, admitted
 
 MOST_PERIODS = 10_000
 MOST_PAGES = 1 << 24
 """Of a machine: 64 GiB. A simulation has arrays of as many."""
 MOST_VMS = 64
+MOST_LOOKED_AT = 50_000_000
+"""Pages of all VMs times periods: a comparison takes a minute or two, and up to 3 GiB."""
 SETTLING = 30
 """Periods after the last change, where a file does not say how many there are."""
 
@@ -91,27 +96,30 @@ def read(file: Path) -> Workload:
     """A workload. ``BadDesign`` names the line and the field that is wrong, and what was expected."""
     try:
         text = file.read_text(encoding="utf-8")
-        given = tomllib.loads(text)
+        given, found = tomllib.loads(text), lines(text)
     except OSError as why:
         raise BadDesign(f"{file}: cannot be read: {why.strerror or why}") from None
     except UnicodeDecodeError:
         raise BadDesign(f"{file}: expected a workload, a TOML file in UTF-8; a recording is named in one") from None
     except (tomllib.TOMLDecodeError, RecursionError) as why:
         raise BadDesign(f"{file}: {why}") from None
-    return _Reader(file, text).workload(given)
+    return _Reader(file, found).workload(given)
 
 
 @attrs.frozen
 class _Reader:
     file: Path
-    text: str
+    lines: Mapping[Place, int]
 
     def workload(self, given: dict[str, Any]) -> Workload:
+        if isinstance(given.get("vm"), list):
+            raise self._wrong("", "vm", "expected tables such as [vm.web], each with a name; got tables [[vm]]")
         told = self._convert(given, _File, "")
         self._within(told, "")
         wrong = next((name for name, table in told.vm.items() if not isinstance(table, dict)), None)
         if wrong is not None:
-            raise self._wrong(wrong, "", f"expected a table [vm.{wrong}], got {type(told.vm[wrong]).__name__}")
+            kind = f"tables [[vm.{wrong}]]" if isinstance(told.vm[wrong], list) else type(told.vm[wrong]).__name__
+            raise self._wrong(wrong, "", f"expected one table [vm.{wrong}], got {kind}; count makes VMs of a kind")
         if not told.vm:
             raise self._wrong("", "vm", "expected at least one table [vm.NAME]")
         odd = next((name for name in told.vm if not name.isprintable()), None)
@@ -128,6 +136,10 @@ class _Reader:
         except BadDesign as why:
             raise self._wrong("", "pages", str(why)) from None
         found = Workload(told.pages, vms, told.periods or max(map(_until, vms)), told.seed, told.taxed_from, told.about)
+        looked_at = found.periods * sum(vm.activity.pages for vm in vms)
+        if looked_at > MOST_LOOKED_AT:
+            raise self._wrong("", "periods", f"{found.periods:,} periods of VMs with {looked_at // found.periods:,} pages are "
+                                             f"{looked_at:,} pages to look at; expected at most {MOST_LOOKED_AT:,}")
         if not any(vm.activity.touched(period).any() for vm in vms for period in range(found.periods)):
             raise self._wrong("", "periods", f"in {found.periods:,} periods no VM uses a page; expected one that does")
         return found
@@ -154,9 +166,12 @@ class _Reader:
     def _phases(self, name: str, given: list[_Phase]) -> Phases:
         for number, phase in enumerate(given):
             self._within(phase, name, f"phases[{number}].")
+            if number and phase.at <= given[number - 1].at:
+                raise self._wrong(name, f"phases[{number}].at", f"expected a period after that of the phase before, "
+                                                                f"{given[number - 1].at:,}; got {phase.at:,}")
         if not given:
             raise self._wrong(name, "phases", "expected at least one, such as { at = 0, active = 1000 }")
-        return Phases(tuple(Phase(p.at, p.active) for p in sorted(given, key=lambda phase: phase.at)))
+        return Phases(tuple(Phase(p.at, p.active) for p in given))
 
     def _recording(self, name: str, called: str) -> recording.Recording:
         ready = recording.shipped()
@@ -191,34 +206,10 @@ class _Reader:
         return BadDesign(f"{self.file}:{self._line(name, field)}: {place}: {why}")
 
     def _line(self, name: str, field: str) -> int:
-        """The line of a field in a VM's table, or of where the table begins if the field is not there."""
-        wanted, key = (("vm", name) if name else ()), re.escape(re.split(r"[\[.]", field)[0])
-        table, head = tuple[str, ...](), 1
-        for number, line in enumerate(self.text.splitlines(), 1):
-            opened = _table(line)
-            table = opened if opened is not None else table
-            if opened is not None:
-                head = number if table == wanted else head
-            elif table == wanted and key and re.match(rf"""\s*["']?{key}["']?\s*[.=]""", line):
-                return number
-            elif (inner := {(): "vm", ("vm",): re.escape(name)}.get(table)) and re.match(rf"""\s*["']?{inner}["']?\s*[.=]""", line):
-                head = number
-        return head
-
-
-def _table(line: str) -> tuple[str, ...] | None:
-    """The names in the head of a table; None for another line."""
-    if not line.lstrip().startswith("["):
-        return None
-    try:
-        inner, path = tomllib.loads(line), list[str]()
-    except tomllib.TOMLDecodeError:
-        return None
-    while inner:
-        (name, inside), = inner.items()
-        path.append(name)
-        inner = inside[0] if isinstance(inside, list) else inside
-    return tuple(path)
+        """The line of a field, or of the innermost thing around it that is there."""
+        inside = (int(part) if part.isdigit() else part for part in re.findall(r"\w+", field))
+        path: Place = (*(("vm", name) if name else ()), *inside)
+        return next((self.lines[path[:length]] for length in range(len(path), 0, -1) if path[:length] in self.lines), 1)
 
 
 def _until(vm: Vm) -> int:
