@@ -14,7 +14,7 @@ from refmodel.bugs import MUTANTS
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.machine import Machine, Pick, Run, Step, recorded
 from refmodel.language import outline
-from refmodel.report.explaining import EFF_3
+from refmodel.report.texts import EFF_3
 
 KEPT = Path(__file__).parent / "data" / "mutant_runs.json"
 MADE_UP = {name: m for name, m in MUTANTS.items() if not m.entry}

@@ -11,7 +11,7 @@ from refmodel.engines.bench import kill, matrix
 from refmodel.engines.exhaustive import explore
 from refmodel.engines.random import campaign
 from refmodel.language import outline
-from refmodel.report.explaining import EFF_3
+from refmodel.report.texts import EFF_3
 from tests.commands import refmodel
 
 BETTER = {"cve-2020-29374", "cve-2021-3656", "cve-2021-22543", "cve-2024-26990", "linux-13ddaf26be32", "xsa-214"}

@@ -13,7 +13,10 @@ import pytest
 from refmodel.bugs import MUTANTS
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.language import BadDesign
-from refmodel.report.explaining import EFF_3, all_laws, explain
+from refmodel.management.simulation import POLICIES
+from refmodel.report import managing
+from refmodel.report.explaining import all_laws, explain
+from refmodel.report.texts import EFF_3
 
 SMALL = Path(__file__).parent / "designs" / "small.py"
 PENDING = "EFF-4"
@@ -73,3 +76,29 @@ def test_the_command_prints_it_and_its_document() -> None:
     assert done.returncode == 0 and "sharing.md" in done.stdout and "def a_shared_frame_is_read_only" in done.stdout
     document = json.loads(subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=True).stdout)
     assert document["title"].startswith("ISO-2")
+
+
+@pytest.mark.parametrize("topic", [*POLICIES, *managing.ALL_MECHANISMS, *managing.COMPARED])
+def test_mechanisms_and_strategies_lead_to_their_chapter(topic: str) -> None:
+    told = managing.explain(topic)
+    assert told is not None and told.title.startswith(f"{topic}: ") and len(told.title) > len(topic) + 10
+    where = dict(told.checked_by)["its chapter"]
+    assert where and all((Path(__file__).parent.parent / file).is_file() for file in where)
+    assert all(words.strip() for _, words in told.chapters)
+    assert topic not in POLICIES or f"| `{topic}` |" in told.chapters[0][1]
+
+
+@pytest.mark.parametrize("name, rule, finds", [("esx-wrong-tax", "idle pages are taxed", "memory of 1.7"),
+                                               ("bound-by-the-past", "nobody reads fewer than the bound", "of all choices")])
+def test_a_strategy_with_a_mistake_is_explained_with_what_its_rule_finds(name: str, rule: str, finds: str) -> None:
+    told = explain(name)
+    assert dict(told.checked_by)["breaks"][0].startswith(f"{rule}: ") and finds in dict(told.checked_by)["what the rule finds"][0]
+    assert name in "".join(dict(explain(rule).checked_by)["broken by"])
+
+
+@pytest.mark.parametrize("typed, meant", [("balloning", "ballooning"), ("Swaping", "swapping"),
+                                          ("esx-wrong-taxes", "esx-wrong-tax"), ("host swaping", "host swapping"), ("mechanism", "mechanisms"),
+                                          ("stall", "stalls")])
+def test_a_name_that_is_nearly_one_is_asked_about(typed: str, meant: str) -> None:
+    with pytest.raises(BadDesign, match=rf"did you mean .*\b{meant}\b"):
+        explain(typed)

@@ -13,7 +13,7 @@ import pytest
 from refmodel.bugs import MUTANTS
 from refmodel.designs import SHIPPED
 from refmodel.language import outline
-from refmodel.report.explaining import EFF_3
+from refmodel.report.texts import EFF_3
 
 ROOT = Path(__file__).parent.parent / "refmodel"
 SPECS = Path(__file__).parent.parent / "specs"

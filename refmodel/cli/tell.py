@@ -122,7 +122,7 @@ def _show_run(outline: Outline, spec: str, clause: str | None, told: Sequence[To
 
 @app.command()
 def explain(
-    topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, a theorem, or "
+    topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, a theorem, a mechanism, a strategy, or "
                                              f"{' or '.join(TOPICS)}")],
     workload: Annotated[Path | None, typer.Argument(help="for policy: a workload, a TOML file; for mechanisms: a recording; for "
                                                          "exits: an address stream; without it, those that come along")] = None,
@@ -131,7 +131,7 @@ def explain(
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Explain a clause, a law, a bug or a design.
+    """Explain a clause, a law, a bug, a design, a mechanism or a strategy.
 
     An explanation has the chapter's words, the text, and what checks it. Also what an MMU costs
     (exits), what Popek and Goldberg would say of x86 (instructions), how strategies do on a workload (policy), and what

@@ -35,6 +35,8 @@ class Mistake:
     rule: str
     """The rule that it breaks; it may break others, too."""
     told: str
+    change: Any
+    """The class or function with the mistake."""
 
 
 MISTAKES: dict[str, Mistake] = {}
@@ -44,7 +46,8 @@ MISTAKES: dict[str, Mistake] = {}
 def mistake(of: str, name: str, rule: str, made: Callable[[Any], Any] | None = None) -> Callable[[Any], Any]:
     """A class or function has a mistake, and stands in the place of one of ``PARTS``; its docstring says what is wrong."""
     def noted(thing: Any) -> Any:
-        MISTAKES[name] = Mistake(of, made(thing) if made is not None else thing, rule, " ".join((thing.__doc__ or "").split()))
+        told = " ".join((thing.__doc__ or "").split())
+        MISTAKES[name] = Mistake(of, made(thing) if made is not None else thing, rule, told, thing)
         return thing
 
     return noted

@@ -9,11 +9,7 @@ import difflib
 import inspect
 import re
 import shlex
-from collections.abc import Iterator
-from importlib import resources
 from typing import Any
-
-import attrs
 
 from refmodel.bugs import MUTANTS, Mutant
 from refmodel.designs import COMBINED, SHIPPED
@@ -21,21 +17,12 @@ from refmodel.engines.theorems import home, theorems_of
 from refmodel.language import BadDesign, Design, Law, outline
 from refmodel.loading import find
 from refmodel.oracle.trace.observed import Judged
+from refmodel.report import managing
+from refmodel.report.texts import EFF_3, Explanation, about_file, paragraphs, place, sentence_of, source, text_files
 
 CLAUSE = re.compile(r"[A-Z]{3}-\d")
-EFF_3 = "EFF-3"
-
-
-@attrs.frozen
-class Explanation:
-    """Sections of an explanation: chapters as Markdown, texts as Python, and lists of what checks it."""
-
-    title: str
-    chapters: tuple[tuple[str, str], ...] = ()
-    """The name of a chapter, and what it says of it."""
-    texts: tuple[tuple[str, str], ...] = ()
-    """Where a text is, and the text."""
-    checked_by: tuple[tuple[str, tuple[str, ...]], ...] = ()
+OTHERS = ("exits", "instructions", "mechanisms", "policy")
+"""What ``refmodel explain`` has a table of."""
 
 
 def explain(topic: str) -> Explanation:
@@ -55,11 +42,16 @@ def explain(topic: str) -> Explanation:
         return of_clause(topic.upper(), [law for law in laws.values() if law.clause == topic.upper()])
     if ":" in topic or " over " in topic or topic.endswith(".py"):
         return of_design(topic, find(topic))
-    everything = [*MUTANTS, *SHIPPED, *COMBINED, *laws, *sorted({law.clause for law in laws.values()}), "exits", "instructions"]
-    near = difflib.get_close_matches(name, everything, n=4, cutoff=0.5)
-    hint = f"; is it {', '.join(near)}?" if near else ""
+    of_memory = managing.explain(topic)
+    if of_memory is not None:
+        return of_memory
+    everything = {each.lower(): each for each in (
+        *MUTANTS, *SHIPPED, *COMBINED, *laws, *sorted({law.clause for law in laws.values()}), *managing.topics(), *OTHERS)}
+    near = list(dict.fromkeys(everything[each] for form in (name, topic.replace("_", "-"), topic) for each in
+                              difflib.get_close_matches(form.lower(), everything, n=3, cutoff=0.6)))
+    hint = f"; did you mean {' or '.join(near[:4])}?" if near else ""
     raise BadDesign(f"{topic}: nothing of that name; expected a clause (ISO-2), a law, a bug of refmodel bench, a design as "
-                    f"refmodel check takes it, exits or instructions{hint}")
+                    f"refmodel check takes it, a mechanism, a strategy, {', '.join(OTHERS[:-1])} or {OTHERS[-1]}{hint}")
 
 
 def theorem_called(name: str) -> Any:
@@ -126,58 +118,3 @@ def of_design(name: str, cls: type[Design]) -> Explanation:
         ("laws", tuple(f"{clause}, {number}" for clause, number in laws.items())),
         ("bugs", tuple(n for n, m in MUTANTS.items() if issubclass(m.design, cls))),
         ("checked by", (f"refmodel check {shlex.quote(name)}",))))
-
-
-# ---------------------------------------------------------------- chapters and texts
-
-
-def chapters() -> Iterator[tuple[str, str]]:
-    """Each chapter: the name of its file, and what it says."""
-    for file in sorted(resources.files("refmodel").joinpath("specs").iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".md"):
-            yield file.name, file.read_text(encoding="utf-8")
-
-
-def paragraphs(clause: str) -> Iterator[tuple[str, str]]:
-    """What each chapter says of a clause: the paragraphs, and rows of tables, that name it."""
-    for name, text in chapters():
-        found = [part for part in text.split("\n\n") if clause in part]
-        kept = ["\n".join(row for row in part.splitlines() if clause in row) if part.startswith("|") else part for part in found]
-        if kept:
-            yield name, "\n\n".join(kept)
-
-
-def about_file(file: str) -> Iterator[tuple[str, str]]:
-    """The chapters that name a file of the text at their head."""
-    for name, text in chapters():
-        head = next((line for line in text.splitlines() if "Text:" in line), "")
-        if f"`{file}`" in head or f"`{file.rsplit('/', 1)[-1]}`" in head:
-            yield name, text
-
-
-def text_files(cls: type) -> list[str]:
-    """The files that a design is put together from: those beside refmodel's own first, then the MMU's."""
-    modules = [base.__module__ for base in cls.__mro__ if base.__module__.startswith(("refmodel.mmu.", "refmodel.monitor."))]
-    files = [f"{module.replace('.', '/')}.py" for module in dict.fromkeys(modules)]
-    others = [inspect.getfile(base) for base in cls.__mro__[:-1] if not base.__module__.startswith("refmodel.")]
-    return [*dict.fromkeys(others), *sorted(files, key=lambda file: not file.startswith("refmodel/mmu"))]
-
-
-def sentence_of(clause: str) -> str:
-    """What the table of clauses says of one."""
-    table = dict(chapters())["properties.md"]
-    found = re.search(rf"^\| {clause} \| (.*?) \|", table, re.M)
-    return found[1] if found else "a monitor never aborts" if clause == EFF_3 else ""
-
-
-def place(thing: object) -> str:
-    """Where a text stands: the file, and the line."""
-    assert callable(thing)
-    module = inspect.getmodule(thing)
-    _, line = inspect.getsourcelines(thing)
-    return f"{(module.__name__ if module else '?').replace('.', '/')}.py:{line}"
-
-
-def source(thing: object) -> str:
-    assert callable(thing)
-    return inspect.getsource(thing).rstrip()

@@ -20,8 +20,8 @@ from refmodel.engines.spread import Where, spread
 from refmodel.engines.words import names_of, trace_text
 from refmodel.examples.zap import ZapLazily
 from refmodel.language import outline
-from refmodel.report.explaining import sentence_of
 from refmodel.report.figures import figure
+from refmodel.report.texts import sentence_of
 
 FRONT = "pictures/stale_mapping.svg"
 """The picture of the front page: what ``ZapLazily`` gets."""

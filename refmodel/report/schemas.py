@@ -24,11 +24,11 @@ from refmodel.report.explained_documents import (
     MechanismsDocument,
     PoliciesDocument,
 )
-from refmodel.report.explaining import Explanation
 from refmodel.report.explored_documents import ExploredDocument, TraceEventDocument
 from refmodel.report.judged_documents import DrivenDocument, JudgedDocument, TraceDocument
 from refmodel.report.mutation_documents import MutationDocument
 from refmodel.report.proved_documents import OpinionDocument
+from refmodel.report.texts import Explanation
 
 EACH_OF: dict[str, tuple[type, ...]] = {
     "check": (DesignDocument, JudgedDocument),

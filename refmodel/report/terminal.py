@@ -21,7 +21,7 @@ from refmodel.engines.words import call, change_text, names_of, outcome_text, pl
 from refmodel.language.design import Outline
 from refmodel.oracle.judging import Verdict as Judged
 from refmodel.oracle.known import known_of
-from refmodel.report.explaining import Explanation
+from refmodel.report.texts import Explanation
 
 
 def style_of(verdict: Verdict) -> str:
