@@ -63,7 +63,7 @@ def test_what_cannot_be_written_is_bad_input_and_leaves_nothing(tmp_path: Path) 
 
 
 @needs_full
-@pytest.mark.parametrize("command", [["explain", "ISO-2"], ["--version"], ["check", "refmodel.examples.zap:ZapLazily", "--engine",
+@pytest.mark.parametrize("command", [["--version"], ["explain", "ISO-2"], ["check", "refmodel.examples.zap:ZapLazily", "--engine",
                                                                           "random", "--runs", "1", "--json"]])
 @pytest.mark.one_in(3)
 def test_output_that_cannot_be_written_is_no_verdict(command: list[str]) -> None:

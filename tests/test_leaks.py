@@ -168,6 +168,10 @@ def test_the_command_tells_both_runs() -> None:
     assert done.returncode == 1
     assert done.stdout.count("look the same to vm0 until the last step") == 2
     assert done.stdout.count("is_shared(vm=vm0, gfn=gfn0)") == 2
+
+
+@pytest.mark.slow
+def test_the_command_says_in_json_that_all_pairs_were_compared() -> None:
     document = json.loads(refmodel("leaks", "any over guest-copies, devices", "--json").stdout)
     assert document[0]["leak"] is None and document[0]["complete"]
 

@@ -34,7 +34,7 @@ def test_every_two_are_a_pair() -> None:
 
 
 @pytest.mark.parametrize("name", [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in PAIRS])
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 def test_a_pair_is_lawful_in_every_state(name: str) -> None:
     design = outline(PAIRS[name])
     found = explore(design, PAIRS[name].geometry.resized(Gfn=1), seconds=120)
@@ -79,7 +79,7 @@ def test_every_two_are_a_pair_over_each_mmu() -> None:
         pairs_over("eptt")
 
 
-@pytest.mark.parametrize("mmu", ["ept", "vtlb"])
+@pytest.mark.parametrize("mmu", [pytest.param("ept", marks=pytest.mark.slow), "vtlb"])
 def test_merging_beside_a_balloon_is_lawful_in_every_state_over_real_mmus(mmu: str) -> None:
     name = next(name for name in pairs_over(mmu) if "sharing, ballooning" in name)
     found = explore(load(name), load(name).cls.geometry, seconds=120)

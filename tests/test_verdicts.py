@@ -357,6 +357,7 @@ def test_text_that_no_engine_can_read_is_bad_input_and_text_that_one_can_is_not(
     assert [bool(r.why) for r in judged(small.Pot, "random", "bounded")] == [False, True]
 
 
+@pytest.mark.slow
 def test_a_command_that_is_told_to_end_keeps_what_was_found() -> None:
     command = [sys.executable, "-m", "refmodel.cli", "check", "ept", "--engine", "random", "--engine", "exhaustive", "--fresh",
                "--seconds", "0.5"]

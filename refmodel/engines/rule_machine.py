@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from refmodel.engines.broken_runs import BrokenRun, spec_of_class
+from refmodel.engines.compiled.exploring import Search as Exploring
 from refmodel.engines.compiled.walking import Walks
 from refmodel.engines.exhaustive import compiled
 from refmodel.engines.machine import RESUME, Broken, Failure, Machine, Pick, Run, Step, recorded
@@ -22,8 +23,10 @@ from refmodel.language.unsound import BadDesign
 
 AHEAD = 8_000
 """Steps on ints that are searched beforehand for states that a rule machine starts from."""
+EXPLORED = 100_000
+"""Steps in compiled code after which exploration goes no deeper: what has few states is explored to the end."""
 FURTHER = 1_500_000
-"""Steps in compiled code that are searched for a law that is broken, if those on ints break none."""
+"""Steps of random runs in compiled code that are searched for a law that is broken, if those on ints break none."""
 SHRINKING = 20_000
 """Steps that Hypothesis may take to shrink a run; after that it keeps the shortest that it has."""
 
@@ -167,17 +170,25 @@ def starts_of(design: Outline, geometry: Geometry, steps: int = AHEAD) -> list[S
         failure = search.run()
         if failure is not None or (search.steps == before and not search.landmarks):
             break
-    failure = failure or _walked(design, geometry)
+    failure = failure or _further(design, geometry)
     if failure is not None:
         short = shortened(design, geometry, failure).run
         return [power_on, *([after(Run(short.initial, short.steps[:-1])), after(short)] if short.steps else [])]
     return [power_on, *(after(m.run) for m in sorted(search.landmarks, key=lambda m: len(m.run.steps)))]
 
 
-def _walked(design: Outline, geometry: Geometry) -> Failure | None:
-    """What runs in compiled code find broken: always the same ones."""
+def _further(design: Outline, geometry: Geometry) -> Failure | None:
+    """What a search in compiled code finds broken, always the same: in every state if they are few, and else in random runs."""
     native = compiled(design, geometry)
-    return None if native is None else Walks(native, "rules").run(seconds=float("inf"), steps=FURTHER)
+    if native is None:
+        return None
+    exploring = Exploring(native)
+    found = exploring.run(deepest=1)
+    while found.steps < EXPLORED and not exploring.is_over and not exploring.is_full:
+        found = exploring.run(deepest=exploring.judged + 1)
+    if found.complete or found.failure is not None:
+        return found.failure
+    return Walks(native, "rules").run(seconds=float("inf"), steps=FURTHER)
 
 
 def rule_machine(design: type[Design] | Outline, geometry: Geometry | None = None) -> type[RuleBasedStateMachine]:

@@ -12,11 +12,13 @@ class Known:
     """Which flags are settled on this path, and which values are left of others."""
 
     def __init__(self, other: Known | None = None) -> None:
-        self._flags: dict[int, bool] = dict(other._flags) if other else {}
-        self._values: dict[int, frozenset[int]] = dict(other._values) if other else {}
-        self._answers: dict[int, bool | None] = {}
+        """As much as the other knows. What is known is copied where more is learnt, so until then the two share their answers."""
+        self._flags: dict[int, bool] = other._flags if other else {}
+        self._values: dict[int, frozenset[int]] = other._values if other else {}
+        self._answers: dict[int, bool | None] = other._answers if other else {}
 
     def learn(self, node: Node, holds: bool) -> None:
+        self._flags, self._values, self._answers = dict(self._flags), dict(self._values), {}
         self._learn(node, holds)
         self._answers = {}
 

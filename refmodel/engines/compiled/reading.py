@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import enum
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import attrs
@@ -63,6 +63,20 @@ class Choice:
     options: tuple[tuple[int, ...], ...]
 
 
+@attrs.define
+class Looked:
+    """What a path has looked at. Another path on which the same has happened by then looks at the same, and finds the same."""
+
+    found: tuple[tuple[Node, Any], ...] | None = None
+    """Each way through it, and what it gives; None if it does more than look."""
+    why: str = ""
+    """What more it does, where that is known."""
+    wrong: tuple[Node, ...] = ()
+    premises: tuple[tuple[Site | None, Node], ...] = ()
+    next: dict[tuple[CodeType | None, tuple[Event, ...]], Looked] = attrs.field(factory=dict)
+    """What is looked at next, by what has happened in between."""
+
+
 class Tracing:
     """One trace under way: what is known on this path, what has happened, and what has been stored."""
 
@@ -72,14 +86,25 @@ class Tracing:
         self.forks = Forks()
         self._impure: set[str] = set()
         self._choices: dict[tuple[Event, ...], int] = {}
+        self._first: Looked | None = None
+        self.state, self.before = self._state("now"), self._state("before")
         self.chosen: dict[int, tuple[int, tuple[Scalar, ...]]] = {}
         """For each choice how many waits came before it, and the kinds of its leaves."""
         self.begin()
+
+    def paths(self) -> Iterator[None]:
+        """Follow every path through one function, which is called once in each round with the same arguments."""
+        self._first = Looked()
+        for _ in self.forks.paths():
+            self.begin()
+            yield
+        self._first = None
 
     def begin(self) -> None:
         """Start a path: nothing is known, and nothing has happened."""
         self.known = Known()
         self.events: list[Event] = []
+        self._happened, self._before, self._looked = self.events, 0, self._first
         self.stores: list[Store] = []
         self.left: list[tuple[Store, ...]] = []
         """What was stored before each wait."""
@@ -87,7 +112,9 @@ class Tracing:
         self._base = self.graph.yes
         self._wrong: list[Node] = []
         self._premises: list[tuple[Site | None, Node]] = []
-        self.state, self.before = self._state("now"), self._state("before")
+        for state, which in ((self.state, "now"), (self.before, "before")):
+            for table in self.layout.design.tables:
+                getattr(state, table.name).forget(which)
 
     def _state(self, which: str) -> Any:
         state = self.layout.design.blank()
@@ -266,7 +293,7 @@ class Tracing:
     def fold(self, predicate: Callable[..., Any], *arguments: Any, assuming: Node | None = None) -> Node:
         """A predicate as one flag, perhaps only where something is assumed. It only looks; anything else is ``Unsound``, unless
         what it is within can run path by path."""
-        def work() -> list[tuple[Node, Node]]:
+        def work() -> Sequence[tuple[Node, Node]]:
             return self._apart(predicate, arguments, self._flag, ALL)
 
         try:
@@ -305,8 +332,34 @@ class Tracing:
         return result
 
     def _apart(self, body: Callable[..., Any], arguments: Sequence[Any], take: Callable[[Any], Any], many: int = MANY
-               ) -> list[tuple[Node, Any]]:
-        """Every path through what only looks: where it is taken, and what it gives."""
+               ) -> Sequence[tuple[Node, Any]]:
+        """Every path through what only looks: where it is taken, and what it gives. What an earlier path found is not looked for
+        again."""
+        if self.folding or self._looked is None:
+            return self._paths_apart(body, arguments, take, many)
+        key = getattr(body, "__code__", None), tuple(self._happened[self._before:])
+        self._before = len(self._happened)
+        known = self._looked.next.get(key)
+        if known is None:
+            known = self._looked.next[key] = self._look(body, arguments, take, many)
+        else:
+            self._wrong += known.wrong
+            self._premises += known.premises
+        self._looked = known
+        if known.found is None:
+            raise Impure(known.why)
+        return known.found
+
+    def _look(self, body: Callable[..., Any], arguments: Sequence[Any], take: Callable[[Any], Any], many: int) -> Looked:
+        wrong, premises = len(self._wrong), len(self._premises)
+        try:
+            found = self._paths_apart(body, arguments, take, many)
+        except Impure as why:
+            return Looked(why=str(why))
+        return Looked(tuple(found), "", tuple(self._wrong[wrong:]), tuple(self._premises[premises:]))
+
+    def _paths_apart(self, body: Callable[..., Any], arguments: Sequence[Any], take: Callable[[Any], Any], many: int
+                     ) -> list[tuple[Node, Any]]:
         outer = self.forks, self.known, self.events, self._base, len(self._wrong), len(self._premises)
         self._base = self._here()
         self.folding += 1
@@ -342,7 +395,7 @@ class Tracing:
             Premises.met, Premises.plain = met, plain
         return found
 
-    def _assuming(self, condition: Node, work: Callable[[], list[tuple[Node, Any]]]) -> list[tuple[Node, Any]]:
+    def _assuming(self, condition: Node, work: Callable[[], Sequence[tuple[Node, Any]]]) -> Sequence[tuple[Node, Any]]:
         """Do this where a condition holds: what goes wrong elsewhere does not count."""
         known, base = self.known, self._base
         self._base = self.graph.both(self._here(), condition)

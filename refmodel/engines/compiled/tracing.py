@@ -67,10 +67,9 @@ def _operation(layout: Layout, op: Operation, rows: Sequence[tuple[int, ...]]) -
     arguments = _arguments(reading, op, rows)
     actor = op.actor(arguments)
     with merged_texts(layout.design.text.functions), answering(reading):
-        for number, _ in enumerate(reading.forks.paths()):
+        for number, _ in enumerate(reading.paths()):
             if number >= PATHS:
                 raise Unsound(f"there are more than {PATHS:,} paths through {op.name}")
-            reading.begin()
             end = _end(reading, op, arguments)
             who = reading.graph.constant(NOTHING) if actor is None else actor.term
             _insert(tree, reading, attrs.evolve(end, actor=who))
