@@ -97,8 +97,8 @@ def test_a_strategy_with_a_mistake_is_explained_with_what_its_rule_finds(name: s
 
 
 @pytest.mark.parametrize("typed, meant", [("balloning", "ballooning"), ("Swaping", "swapping"),
-                                          ("esx-wrong-taxes", "esx-wrong-tax"), ("host swaping", "host swapping"), ("mechanism", "mechanisms"),
-                                          ("stall", "stalls")])
+                                          ("esx-wrong-taxes", "esx-wrong-tax"), ("host swaping", "host swapping"),
+                                          ("mechanism", "mechanisms"), ("stall", "stalls")])
 def test_a_name_that_is_nearly_one_is_asked_about(typed: str, meant: str) -> None:
     with pytest.raises(BadDesign, match=rf"did you mean .*\b{meant}\b"):
         explain(typed)
