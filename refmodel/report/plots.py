@@ -52,14 +52,14 @@ def mechanisms(found: Mapping[str, Sequence[Regained]], file: Path) -> None:
     """How long a VM waits under each mechanism, by recording."""
     plt = _pyplot()
     names = [each.mechanism for each in next(iter(found.values()))]
-    figure, axes = plt.subplots(figsize=(8, 3.6))
+    figure, axes = plt.subplots(figsize=(8, 4.4))
     width = 0.8 / len(found)
     for number, (recording, regained) in enumerate(found.items()):
         axes.bar([at + number * width for at in range(len(names))], [100 * each.waited for each in regained], width,
                  label=recording)
-    axes.set_xticks([at + 0.4 - width / 2 for at in range(len(names))], names, rotation=15)
+    axes.set_xticks([at + 0.4 - width / 2 for at in range(len(names))], names, rotation=35, ha="right")
     axes.set_ylabel("time waited, %")
-    axes.legend(frameon=False, ncols=3)
+    axes.legend(frameon=False, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     _written(plt, figure, file)
 
 

@@ -36,9 +36,10 @@ balloons are slow. The pages that it reads are the fewest possible, and so are t
 by itself; nobody may reach both. It says nothing of one VM.
 
 Throughput is the part of their time that all VMs work; the rest they wait for pages. *Of what is due*
-compares each VM's memory with what its shares give it, as far as it has a use for it. The simulation is described in
-`refmodel/management/simulation.py`: a page counts once a period, and what VMs do does not change
-because they wait. VMs pay for what a strategy looks at: samples of pages, accesses beyond a hot set.
+compares each VM's memory with what its shares give it, as far as it has a use for it. The simulation is
+described in `refmodel/management/simulation.py`: a page counts once a period, and what VMs do does not
+change because they wait. VMs pay for what a strategy looks at: samples of pages, accesses beyond a hot
+set.
 
 Under *self-ballooning-tmem* memory that no VM has is pools for evicted pages: clean ones in an ephemeral
 pool, changed ones in a persistent pool, which counts as their VM's memory. What the persistent pool took
@@ -58,8 +59,8 @@ no copy of a page that goes for the first time, so it writes also pages of the g
 
 *Deflate on OOM*: the guest has no swap device. Pages that it stored to cannot go, so it takes pages out
 of the balloon when it is out of memory, and lets pages of files go first. What it took back is not
-regained. So it waits less where it takes back much (*build*, *database*), and longer where only pages of
-files can go (*idle*).
+regained, so it waits less where it takes back much (*build*, *database*). Where it takes none, pages of
+files go that it needs, and it may wait longer (*idle*).
 
 Transcendent memory has half of what was regained for its pools, while nobody else needs it. What the
 ephemeral pool holds can be had at once and counts as regained; what the persistent pool holds does not.
