@@ -14,6 +14,7 @@ from refmodel.management import mechanisms as of_mechanisms
 from refmodel.management import recording, saving
 from refmodel.management.activity import Replayed
 from refmodel.management.comparison import Score, compare
+from refmodel.management.estimating.estimators import Error
 from refmodel.management.published import ready
 from refmodel.management.results import estimated, recordings, runs, workloads
 from refmodel.management.scenario import Workload, read
@@ -87,9 +88,8 @@ def mechanisms(file: Path | None, html: Path | None, as_json: bool) -> None:
     """Mechanisms on recordings: what each regains and costs, what is saved, how well need is estimated, and the costs."""
     given = {file.name.removesuffix(recording.ENDING): recording.read(file)} if file is not None else recordings()
     looked_at = given if file is not None else runs(given)
-    regained = {name: of_mechanisms.compare(each, Replayed(each)) for name, each in looked_at.items()}
+    regained, errors = _measured(looked_at, quiet=as_json)
     saved = {name: saving.saved(each) for name, each in given.items()}
-    errors = {name: estimated(each) for name, each in looked_at.items()}
     tables = [*(management.regained(name, found) for name, found in regained.items()), management.savings([*saved.items()]),
               *(management.estimators(name, found) for name, found in errors.items()), management.costs()]
     if html is not None:
@@ -100,3 +100,14 @@ def mechanisms(file: Path | None, html: Path | None, as_json: bool) -> None:
         return
     for table in tables:
         out.print(table.on_terminal())
+
+
+def _measured(given: dict[str, recording.Recording],
+              quiet: bool) -> tuple[dict[str, list[of_mechanisms.Regained]], dict[str, list[Error]]]:
+    """What mechanisms and estimators do on recordings, with a bar of what is left."""
+    regained, errors = dict[str, list[of_mechanisms.Regained]](), dict[str, list[Error]]()
+    with Counting("recordings", list(given), quiet=quiet) as counting:
+        for number, (name, each) in enumerate(given.items()):
+            regained[name], errors[name] = of_mechanisms.compare(each, Replayed(each)), estimated(each)
+            counting.ended(number)
+    return regained, errors
