@@ -80,9 +80,9 @@ def likeness(cls: type[Design], mutant: Mutant, operations: Sequence[str]) -> st
     return found
 
 
-def _side(design: Outline, name: str) -> _Side:
+def _side(design: Outline, name: str, merges: bool = False) -> _Side:
     with joined(design):
-        induction = Induction(design, design.operation(name))
+        induction = Induction(design, design.operation(name), merges=merges)
         reading = Symbolic(design, prune=False)
         ways: list[_Way] = []
         lookups: list[Any] = []
