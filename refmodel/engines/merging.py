@@ -4,8 +4,8 @@ Whatever comes after a helper that forks is followed on each of its paths. Those
 one: each write is made where its path is taken (``when``), and what is returned is the one or the other, as of a conditional
 expression. It is what the text says, said once.
 
-Paths that return different names stay apart: laws are instantiated at names, and few at one thing or another. So do paths that
-reset entries of different tables: what every entry is afterwards would depend on the path, which takes the solver long.
+Paths that return different names stay apart: laws are instantiated at names, and few at one thing or another. At ``SOME``, so do
+paths that reset entries of different tables: what every entry is afterwards would depend on the path, which can take long.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 Write = Put | Reset
 Tables = Mapping[str, Table]
+
+NONE, SOME, MOST = 0, 1, 2
+"""Which paths are put together."""
 
 CALL_PATHS = 2_000
 """Paths of one call that are followed."""
@@ -64,7 +67,7 @@ def parts_of(reading: Symbolic, tables: Tables, run: Callable[[], Any]) -> list[
     groups: dict[Any, list[Part]] = {}
     one_flag = all(_only_says(path) for path in paths)
     for path in paths:
-        groups.setdefault("flag" if one_flag else _alike(path), []).append(path)
+        groups.setdefault("flag" if one_flag else _alike(path, reading.merges), []).append(path)
     parts = [_together(reading, group) for group in groups.values()]
     (parts[0] if parts else reading).obligations += owed
     return parts
@@ -161,13 +164,13 @@ def _only_says(path: Part) -> bool:
     return path.error is None and isinstance(path.value, bool | Flag) and not path.answers and not path.writes
 
 
-def _alike(path: Part) -> object:
+def _alike(path: Part, merges: int) -> object:
     """Equal for paths that can be put together."""
     if path.error is not None:
         return id(path)
     answers = [a if isinstance(a, bool) else ("chosen", *_shapes(a[0].flatten(a[1]))) for a in path.answers]
-    reset = frozenset(name for name, writes in path.writes.items() if any(isinstance(write, Reset) for write in writes))
-    return tuple(answers), _shape(path.value), reset
+    apart = [name for name, writes in path.writes.items() if any(isinstance(write, Reset) for write in writes)]
+    return tuple(answers), _shape(path.value), frozenset(apart if merges == SOME else ())
 
 
 def _shape(value: Any) -> tuple[Any, ...]:

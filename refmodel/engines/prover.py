@@ -32,6 +32,7 @@ from refmodel.engines.initially import prove_initial
 from refmodel.engines.instances import Instances
 from refmodel.engines.judgements import INITIAL, SOUNDNESS, Judgement, Proof, worse
 from refmodel.engines.leaning import CutOffs
+from refmodel.engines.merging import MOST, NONE, SOME
 from refmodel.engines.paths import PATHS, Path, Runs, Segment, real
 from refmodel.engines.questions import TIMEOUT, about, is_heard
 from refmodel.engines.samples import Sample
@@ -82,9 +83,9 @@ class Induction:
 
     def __init__(self, design: Outline, op: Operation, clause: str | None = None, timeout: int = TIMEOUT, base: str = "s",
                  samples: Sequence[Sample] = (), asks_why: bool = False,
-                 known: dict[str, Sequence[Formula]] | None = None, merges: bool = False) -> None:
-        """``known`` keeps the laws of an arbitrary state as formulas, for other operations of the design. ``merges``: the paths of
-        helpers are put together behind their calls, and ``NotTogether`` is raised where anything is not proved so."""
+                 known: dict[str, Sequence[Formula]] | None = None, merges: int = NONE) -> None:
+        """``known`` keeps the laws of an arbitrary state as formulas, for other operations of the design. ``merges``: which
+        paths of helpers are put together behind their calls; ``NotTogether`` is raised where anything is not proved so."""
         self.merges = merges
         self._known = {} if known is None else known
         self.asks_why = asks_why
@@ -347,14 +348,15 @@ def prove_operation(design: Outline, name: str, clause: str | None = None, *, to
     Paths of helpers are put together first. If anything is not proved so, everything is judged path by path, and that counts."""
     known = {} if known is None else known
     with joined(design), nullcontext() if machine is None else joined(machine), about(name), rarely_collected():
-        def induction(merges: bool) -> Induction:
+        def induction(merges: int) -> Induction:
             return Induction(design, design.operation(name), clause, timeout, samples=samples, asks_why=asks_why, known=known,
                              merges=merges)
 
         if not asks_why and not is_heard():  # what a proof leans on, and a second opinion, are of the paths one by one
-            with suppress(NotTogether, Unsound):
-                return _proof(induction(merges=True), machine, to_the_end)
-        return _proof(induction(merges=False), machine, to_the_end)
+            for merges in (MOST, SOME):
+                with suppress(NotTogether, Unsound):
+                    return _proof(induction(merges), machine, to_the_end)
+        return _proof(induction(NONE), machine, to_the_end)
 
 
 def _proof(induction: Induction, machine: Outline | None, to_the_end: bool) -> Proof:

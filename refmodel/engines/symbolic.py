@@ -17,7 +17,7 @@ import z3
 from refmodel.engines.conditions import Counted, Lookup, counting
 from refmodel.engines.connectives import choice, conj, disj, identical, is_false, is_true, negation, number_of, same, seen_in
 from refmodel.engines.counts import number_now
-from refmodel.engines.merging import go_on, parts_of
+from refmodel.engines.merging import NONE, go_on, parts_of
 from refmodel.engines.questions import Solver, simplified
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.terms import FALSE, TRUE, Term, arbitrary_scalar, constant, product
@@ -74,8 +74,8 @@ class Symbolic:
         """Cuts off paths: this one, or one that remembers the laws that it used."""
         self.choices = "choice!"
         """What the terms are called that choices are answered with."""
-        self.merges = False
-        """Whether the paths of a helper are put together behind each call of it (``merging``)."""
+        self.merges = NONE
+        """Which paths of a helper are put together behind each call of it (``merging``)."""
         self._folding = 0
         self._elsewhere: dict[int, Any] = {}
         """By their number, what satisfies the decisions so far where the last is taken the other way."""
