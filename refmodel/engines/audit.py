@@ -179,9 +179,12 @@ class OnTerms:
             self._laws(induction, sample, goals, value)
 
     def _table(self, sample: Sample, kind: TableKind, table: Any, value: Valuation) -> None:
+        unchanged = sample.before[kind.name] == sample.after[kind.name]
+        if unchanged and not table.writes and table.base == "s":
+            return  # nothing was written, so the terms are those of the first state
         probe = tuple(z3.Const(f"probe.{i}", sort_of(k)) for i, k in enumerate(kind.keys))
         leaves = table.peek(probe)
-        if sample.before[kind.name] == sample.after[kind.name] and self._is_as_before(kind, leaves, probe):
+        if unchanged and self._is_as_before(kind, leaves, probe):
             return
         for key in kind.all_keys(self.geometry):
             parts = key if isinstance(key, tuple) else (key,)

@@ -60,8 +60,10 @@ def _counted(table: Table, condition: Counting, spoken_of: Sequence[Term]) -> Co
 
 def _change(table: Table, holds: Holds, write: Put) -> Term:
     """How many more count after a store than before it."""
-    old = table.peek(write.key, as_of=write.stamp)
-    return _one(table, holds, write.key, table.written(write, write.key)) - _one(table, holds, write.key, old)
+    old, new = table.peek(write.key, as_of=write.stamp), list(table.written(write, write.key))
+    if write.when is not None:
+        new = [choice(write.when, a, b) for a, b in zip(new, old, strict=True)]
+    return _one(table, holds, write.key, new) - _one(table, holds, write.key, old)
 
 
 def _one(table: Table, holds: Holds, key: Sequence[Term], leaves: Sequence[Term]) -> Term:
@@ -102,7 +104,7 @@ def _exactly(table: Table, holds: Holds, writes: Sequence[Put | Reset]
             continue
         if write.stated.lookups or write.stated.counts:
             return None
-        parts += [(case, write.stated.template.terms[0]) for case in cases]
+        parts += [(case, write.covered) for case in cases]
         cases = [each for case in cases for each in became(table, case, write) if not is_false(each)]
         if len(cases) > CASES:
             return None
@@ -128,7 +130,7 @@ def _of_entries(table: Table, holds: Term) -> Holds:
 def became(table: Table, counts: Term, write: Reset) -> list[Term]:
     """The cases in which what becomes of an arbitrary entry counts, if entries for which this holds do: it is written, or not."""
     at = formal(table.kind)
-    covered, *new = write.stated.template.terms[:write.stated.number]
+    covered, new = write.covered, write.stated.template.terms[1:write.stated.number]
     kept = simplified(conj((negation(covered), counts)))
     if table.domain is not None:  # an entry of a partial table goes
         return [kept]

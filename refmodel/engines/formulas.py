@@ -10,7 +10,7 @@ import attrs
 import z3
 
 from refmodel.engines.conditions import Counted, Lookup
-from refmodel.engines.connectives import identical, negation, number_of
+from refmodel.engines.connectives import identical, negation, number_of, remembered
 from refmodel.engines.questions import simplified
 from refmodel.engines.symbolic import Symbolic
 from refmodel.engines.templates import Template
@@ -124,6 +124,20 @@ def bind(binding: dict[int, Term], trigger: Lookup, found: Lookup, own: dict[int
     return new
 
 
+@attrs.frozen(eq=False)
+class _Application:
+    """What a term applies to what."""
+
+    function: Term
+    parts: tuple[Term, ...]
+    is_choice: bool
+
+
+@remembered
+def _application(term: Term) -> _Application:
+    return _Application(term.decl(), tuple(term.children()), z3.is_app_of(term, z3.Z3_OP_ITE))
+
+
 def unify(binding: dict[int, Term], formal: Term, actual: Term, own: dict[int, int], inside: bool = False
            ) -> list[dict[int, Term]]:
     """Inside a term another name than before may be the same one after all (the key says so where it is one thing or another): both
@@ -137,11 +151,12 @@ def unify(binding: dict[int, Term], formal: Term, actual: Term, own: dict[int, i
         return [{**binding, position: actual}] if inside else []
     if identical(formal, actual):
         return [binding]
-    if z3.is_app_of(actual, z3.Z3_OP_ITE):
-        return [b for branch in actual.children()[1:] for b in unify(binding, formal, branch, own)]
-    if not formal.num_args() or not formal.decl().eq(actual.decl()):
+    of_formal, of_actual = _application(formal), _application(actual)
+    if of_actual.is_choice:
+        return [b for branch in of_actual.parts[1:] for b in unify(binding, formal, branch, own)]
+    if not of_formal.parts or not identical(of_formal.function, of_actual.function):
         return []
     found = [binding]
-    for f, a in zip(formal.children(), actual.children(), strict=True):
+    for f, a in zip(of_formal.parts, of_actual.parts, strict=True):
         found = [wider for b in found for wider in unify(b, f, a, own, inside=True)]
     return found

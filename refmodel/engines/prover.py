@@ -13,7 +13,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -32,8 +32,9 @@ from refmodel.engines.initially import prove_initial
 from refmodel.engines.instances import Instances
 from refmodel.engines.judgements import INITIAL, SOUNDNESS, Judgement, Proof, worse
 from refmodel.engines.leaning import CutOffs
+from refmodel.engines.merging import MOST, NONE, SOME
 from refmodel.engines.paths import PATHS, Path, Runs, Segment, real
-from refmodel.engines.questions import TIMEOUT, about
+from refmodel.engines.questions import TIMEOUT, about, is_heard
 from refmodel.engines.samples import Sample
 from refmodel.engines.scope import Scope, larger, small
 from refmodel.engines.simulation import Simulated, simulated
@@ -50,6 +51,10 @@ from refmodel.language.unsound import Unsound
 
 __all__ = ["INITIAL", "SOUNDNESS", "TIMEOUT", "Audited", "Induction", "Judgement", "Path", "Proof", "Segment", "audit_operation",
            "prove_initial", "prove_operation", "prove_simulated"]
+
+
+class NotTogether(Exception):
+    """Something is not proved where the paths of helpers are put together. It may be, path by path."""
 
 
 @attrs.frozen
@@ -78,8 +83,10 @@ class Induction:
 
     def __init__(self, design: Outline, op: Operation, clause: str | None = None, timeout: int = TIMEOUT, base: str = "s",
                  samples: Sequence[Sample] = (), asks_why: bool = False,
-                 known: dict[str, Sequence[Formula]] | None = None) -> None:
-        """``known`` keeps the laws of an arbitrary state as formulas, for other operations of the design."""
+                 known: dict[str, Sequence[Formula]] | None = None, merges: int = NONE) -> None:
+        """``known`` keeps the laws of an arbitrary state as formulas, for other operations of the design. ``merges``: which
+        paths of helpers are put together behind their calls; ``NotTogether`` is raised where anything is not proved so."""
+        self.merges = merges
         self._known = {} if known is None else known
         self.asks_why = asks_why
         """Whether each proof is to say which laws it used: that takes a question more for each."""
@@ -164,6 +171,7 @@ class Induction:
     def paths(self) -> Iterator[Path]:
         """Every path of the operation from an arbitrary state, but for those that no lawful state can take as far as is known."""
         reading = self.reads(self.design)
+        reading.merges = self.merges
         reading.solver = self._pruning = self._cut_offs or reading.solver
         reading.solver.add(*self._assumed, *self._shared.asserted)
         reading.choices = "choice!" if self.base == "s" else f"{self.base}.choice!"
@@ -260,7 +268,10 @@ class Induction:
         self.audit.path(self, path, goals, reading.counts)
         self._kept = bool(path.segments)
         self._taken = self._taken or self._kept
-        return _Asked(ask, goals, frozenset(c.identity for c in self._missing(self._far, ask, far + missing)))
+        failing = frozenset(c.identity for c in self._missing(self._far, ask, far + missing))
+        if failing and self.merges:
+            raise NotTogether
+        return _Asked(ask, goals, failing)
 
     @property
     def _looks_far(self) -> bool:
@@ -332,14 +343,32 @@ def prove_operation(design: Outline, name: str, clause: str | None = None, *, to
                     known: dict[str, Sequence[Formula]] | None = None, machine: Outline | None = None) -> Proof:
     """The obligations of one operation, or those of one clause; every law may be assumed beforehand. What is proved is held against
     the samples, steps on ints. ``asks_why``: each proof says which laws it used. ``machine``: its steps are looked for in this
-    design too, which has some of the same tables."""
+    design too, which has some of the same tables.
+
+    Paths of helpers are put together first. If anything is not proved so, everything is judged path by path, and that counts."""
+    known = {} if known is None else known
     with joined(design), nullcontext() if machine is None else joined(machine), about(name), rarely_collected():
-        induction = Induction(design, design.operation(name), clause, timeout, samples=samples, asks_why=asks_why, known=known)
-        induction.followed = None if machine is None else []
-        proof = induction.prove(to_the_end)
-        if machine is None or induction.followed is None or any(j.verdict == "refuted" for j in proof.judgements):
-            return proof
-        return attrs.evolve(proof, simulated=simulated(induction, machine, induction.followed))
+        def induction(merges: int) -> Induction:
+            return Induction(design, design.operation(name), clause, timeout, samples=samples, asks_why=asks_why, known=known,
+                             merges=merges)
+
+        if not asks_why and not is_heard():  # what a proof leans on, and a second opinion, are of the paths one by one
+            for merges in (MOST, SOME):
+                with suppress(NotTogether, Unsound):
+                    return _proof(induction(merges), machine, to_the_end)
+        return _proof(induction(NONE), machine, to_the_end)
+
+
+def _proof(induction: Induction, machine: Outline | None, to_the_end: bool) -> Proof:
+    """The obligations of an operation, and its steps as those of the other design."""
+    induction.followed = None if machine is None else []
+    proof = induction.prove(to_the_end)
+    if machine is None or induction.followed is None or any(j.verdict == "refuted" for j in proof.judgements):
+        return proof
+    steps = simulated(induction, machine, induction.followed)
+    if induction.merges and steps.failing:
+        raise NotTogether
+    return attrs.evolve(proof, simulated=steps)
 
 
 def prove_simulated(design: Outline, machine: Outline, name: str, known: dict[str, Sequence[Formula]] | None = None) -> Simulated:

@@ -65,6 +65,11 @@ def listening(listener: Listener) -> Iterator[None]:
         _Ears.listener = before
 
 
+def is_heard() -> bool:
+    """Whether somebody listens."""
+    return _Ears.listener is not None
+
+
 @contextmanager
 def about(*names: str) -> Iterator[None]:
     """Within this, questions are about this too: a theorem, or an operation of a design."""

@@ -17,12 +17,13 @@ import z3
 from refmodel.engines.conditions import Counted, Lookup, counting
 from refmodel.engines.connectives import choice, conj, disj, identical, is_false, is_true, negation, number_of, same, seen_in
 from refmodel.engines.counts import number_now
+from refmodel.engines.merging import NONE, go_on, parts_of
 from refmodel.engines.questions import Solver, simplified
 from refmodel.engines.symbolic_tables import Table
 from refmodel.engines.terms import FALSE, TRUE, Term, arbitrary_scalar, constant, product
 from refmodel.language.arithmetic import LeavesKind
 from refmodel.language.asking import Refused
-from refmodel.language.design import Outline
+from refmodel.language.design import Design, Outline
 from refmodel.language.forks import Forks
 from refmodel.language.joining import Impure
 from refmodel.language.kinds import FlagKind, Kind, NameKind, NaturalKind, Scalar, WordKind
@@ -73,6 +74,8 @@ class Symbolic:
         """Cuts off paths: this one, or one that remembers the laws that it used."""
         self.choices = "choice!"
         """What the terms are called that choices are answered with."""
+        self.merges = NONE
+        """Which paths of a helper are put together behind each call of it (``merging``)."""
         self._folding = 0
         self._elsewhere: dict[int, Any] = {}
         """By their number, what satisfies the decisions so far where the last is taken the other way."""
@@ -254,6 +257,16 @@ class Symbolic:
 
     def premise(self, term: Term) -> None:
         """Vacuity is measured on concrete states."""
+
+    def whole(self, state: Any, run: Callable[[], Any]) -> Any:
+        """A call of a helper that may fork: its paths are put together behind it, where that is wanted."""
+        if self._folding or not self.merges or not isinstance(state, Design):
+            return run()
+        tables = {name: table for name, table in vars(state).items() if isinstance(table, Table)}
+        part = self.forks.again() if self.forks.replaying() else self.forks.take(parts_of(self, tables, run) or [None])
+        if part is None:
+            raise Refused
+        return go_on(self, tables, part)
 
     # ------------------------------------------------------------ what the text asks
 

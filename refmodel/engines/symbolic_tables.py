@@ -47,11 +47,18 @@ class Put:
     key: tuple[Term, ...]
     leaves: tuple[Term, ...]
     gone: bool = False
+    when: Term | None = None
+    """Where it is written; None: everywhere."""
 
     @functools.cached_property
     def identity(self) -> tuple[Any, ...]:
         """Equal for writes that leave the same at the same place, wherever they stand among others."""
-        return self.gone, *[number_of(t) for t in (*self.key, *self.leaves)]
+        return self.gone, 0 if self.when is None else number_of(self.when), *[number_of(t) for t in (*self.key, *self.leaves)]
+
+    @functools.cached_property
+    def place(self) -> tuple[Any, ...]:
+        """Equal for writes to the same place."""
+        return "put", self.gone, *map(number_of, self.key)
 
 
 @attrs.frozen(slots=False)
@@ -62,6 +69,8 @@ class Reset:
     stated: Stated
     """The condition, and then the leaves of what an entry becomes (for a partial table it goes)."""
     assigned: bool
+    when: Term | None = None
+    """Where it is written; None: everywhere."""
     memo: dict[tuple[int, ...], tuple[tuple[Term, ...], list[Term]]] = attrs.field(factory=dict, eq=False)
     """For keys, by their ids, whether it is written there and what; with the keys, since an id says nothing once its term is
     gone."""
@@ -69,7 +78,18 @@ class Reset:
     @functools.cached_property
     def identity(self) -> tuple[Any, ...]:
         """Equal for writes that leave the same at the same places. The stamp is a part: unknown numbers are called after it."""
-        return self.stamp, self.assigned, *self.stated.identity
+        return self.stamp, self.assigned, 0 if self.when is None else number_of(self.when), *self.stated.identity
+
+    @functools.cached_property
+    def place(self) -> tuple[Any, ...]:
+        """Equal for writes of the same to the same entries."""
+        return "reset", self.assigned, *self.stated.identity
+
+    @property
+    def covered(self) -> Term:
+        """Whether an arbitrary entry is written."""
+        condition = self.stated.template.terms[0]
+        return condition if self.when is None else simplified(conj((self.when, condition)))
 
 
 class _Symbols:
@@ -190,8 +210,11 @@ class Table:
     def covers(self, write: Put | Reset, key: tuple[Term, ...]) -> Term:
         """Whether a write is to this key."""
         if isinstance(write, Put):
-            return _all_equal(write.key, key)
+            where = _all_equal(write.key, key)
+            return where if write.when is None or is_false(where) else simplified(conj((write.when, where)))
         holds = self._stated(write, key)[0]
+        if write.when is not None and not is_false(holds):
+            holds = simplified(conj((write.when, holds)))
         if write.assigned:  # nothing is ever stored under the name of nobody
             holds = simplified(conj([holds, *(negation(n) for n in self.nobody(key))]))
         return holds

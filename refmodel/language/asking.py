@@ -74,6 +74,11 @@ def answerer() -> Answerer:
     return _answerers[-1]
 
 
+def current() -> Answerer | None:
+    """Who answers now, if anybody does."""
+    return _answerers[-1] if _answerers else None
+
+
 def require(condition: Any) -> None:
     """Go on only where this holds; elsewhere the operation does not apply."""
     if condition is True:

@@ -18,10 +18,11 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from refmodel.language.arithmetic import held_definition, version
+from refmodel.language.asking import current
 from refmodel.language.compiling import compiled
 from refmodel.language.design import Outline
 from refmodel.language.opaque import Flag, Opaque
-from refmodel.language.sources import code_of, replaced, restored
+from refmodel.language.sources import Definition, code_of, replaced, restored
 
 
 class Impure(BaseException):
@@ -58,7 +59,13 @@ def negation(a: Any) -> Any:
     return Flag(a.reading, a.kind, a.reading.negated(a.term)) if isinstance(a, Flag) else not a
 
 
-NAMES = {"__refmodel_both__": both, "__refmodel_either__": either, "__refmodel_not__": negation}
+def whole(body: Callable[..., Any], state: Any, *arguments: Any) -> Any:
+    """A call of a helper that may fork. A reading that can make one path of its paths is given it as a whole."""
+    run = getattr(current(), "whole", None)
+    return body(state, *arguments) if run is None else run(state, lambda: body(state, *arguments))
+
+
+NAMES = {"__refmodel_whole__": whole, "__refmodel_both__": both, "__refmodel_either__": either, "__refmodel_not__": negation}
 
 
 class Rewrite(ast.NodeTransformer):
@@ -101,7 +108,31 @@ def _joined_code(function: FunctionType, version: int) -> CodeType | None:
         return None
     arguments = definition.args.posonlyargs + definition.args.args
     of = arguments[0].arg if arguments and "__class__" in code_of(function).co_freevars else None
-    return compiled(function, Rewrite(of).visit(definition))
+    joined: Definition = Rewrite(of).visit(definition)
+    if isinstance(joined, ast.FunctionDef) and _is_helper_that_forks(function, joined):
+        joined = _as_a_whole(joined)
+    return compiled(function, joined)
+
+
+def _is_helper_that_forks(function: FunctionType, definition: ast.FunctionDef) -> bool:
+    """Whether this is a method with a branch of its own, and no operation: what an operation comes to is judged path by path."""
+    arguments = definition.args
+    plain = arguments.args and not (arguments.posonlyargs or arguments.vararg or arguments.kwonlyargs or arguments.kwarg)
+    if not plain or "." not in function.__qualname__ or hasattr(function, "__refmodel__"):
+        return False
+    found = {type(node) for node in ast.walk(definition)}
+    return not found & {ast.Yield, ast.YieldFrom} and bool(found & {ast.If, ast.IfExp})
+
+
+def _as_a_whole(definition: ast.FunctionDef) -> ast.FunctionDef:
+    """The same function, which has ``whole`` run its body."""
+    names = [a.arg for a in definition.args.args]
+    parameters = ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
+    body = ast.FunctionDef("__refmodel_body__", parameters, definition.body, [])
+    given: list[ast.expr] = [ast.Name(name, ast.Load()) for name in ("__refmodel_body__", *names)]
+    call = ast.Return(ast.Call(ast.Name("__refmodel_whole__", ast.Load()), given, []))
+    definition.body = [ast.copy_location(body, definition), ast.copy_location(call, definition)]
+    return definition
 
 
 def texts_from(*roots: Any) -> tuple[FunctionType, ...]:

@@ -21,6 +21,7 @@ from typing import Any
 import attrs
 import z3
 
+from refmodel.engines.merging import NONE
 from refmodel.engines.mutation.mutants import Mutant
 from refmodel.engines.prover import Induction, Path
 from refmodel.engines.questions import Solver
@@ -80,9 +81,9 @@ def likeness(cls: type[Design], mutant: Mutant, operations: Sequence[str]) -> st
     return found
 
 
-def _side(design: Outline, name: str) -> _Side:
+def _side(design: Outline, name: str, merges: int = NONE) -> _Side:
     with joined(design):
-        induction = Induction(design, design.operation(name))
+        induction = Induction(design, design.operation(name), merges=merges)
         reading = Symbolic(design, prune=False)
         ways: list[_Way] = []
         lookups: list[Any] = []
