@@ -161,6 +161,7 @@ def test_what_is_said_of_power_on_is_proved_too() -> None:
     assert "ThereAtFirst.newest: at power-on held may be another than in Store" in said
 
 
+@pytest.mark.slow
 def test_the_command_draws_the_square_that_does_not_commute() -> None:
     done = refmodel("refine", f"{__file__}:DropsTheFrontAlone", "--to", f"{__file__}:Store")
     assert done.returncode == 1 and "This square does not commute" in done.stdout and "held[gfn" in done.stdout, done.stdout

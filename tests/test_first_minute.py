@@ -114,7 +114,7 @@ def test_a_bar_counts_what_ends_in_any_order() -> None:
 @pytest.mark.parametrize(("arguments", "message"), [
     (("check", "etp"), "did you mean ept"), (("check", "shadow_page"), "did you mean shadow_pages"),
     (("bench", "xsa-40"), "did you mean xsa-4"), (("chekc",), "no such command; did you mean check"),
-    (("explain", "ISO2"), "is it ISO-2")])
+    (("explain", "ISO2"), "did you mean ISO-2")])
 def test_a_misspelt_name_gets_a_suggestion(arguments: tuple[str, ...], message: str) -> None:
     done = refmodel(*arguments)
     assert done.returncode == 2 and message in done.stderr and len(done.stderr) < 600, done.stderr

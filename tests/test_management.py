@@ -633,6 +633,7 @@ def test_the_pictures_are_there() -> None:
         assert (SPECS / "pictures" / f"{name}.svg").read_text().lstrip().startswith("<?xml")
 
 
+@pytest.mark.slow
 def test_the_command_shows_mechanisms(tmp_path: Path) -> None:
     file, page = tmp_path / "web.memory.zst", tmp_path / "page.html"
     file.write_bytes(recording.shipped()["web"].read_bytes())

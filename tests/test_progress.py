@@ -347,7 +347,7 @@ class NothingForTheUser(ShadowRoles):
 
 
 @pytest.mark.parametrize(("cls", "name"), [
-    (LostShootdown, "flush_not_finished"), (ReadNeverEnds, "read_not_finished"), (DeviceKeepsPage, "iotlb_not_flushed"),
+    (DeviceKeepsPage, "iotlb_not_flushed"), (LostShootdown, "flush_not_finished"), (ReadNeverEnds, "read_not_finished"),
     (OneEntryAtATime, "entry_not_filled"), (EachFillEmptiesTheTables, "entry_not_filled"),
     pytest.param(OneRootAtATime, "root_not_traced", marks=pytest.mark.slow),
     pytest.param(StealsShadowPages, "root_not_loaded", marks=pytest.mark.slow),

@@ -110,6 +110,7 @@ def test_fences_of_others_may_be_ignored(stages: Stages, fence: Fence) -> None:
     assert judged(stages, machine(last, lambda f: f == fence)).deviations == ()
 
 
+@pytest.mark.slow
 def test_a_machine_that_sets_no_accessed_flag_is_found_out() -> None:
     found = judged(ONE, machine(first, spoil=lambda way: attrs.evolve(way, must={at: f & ~A for at, f in way.must.items()})))
     assert any("outside the envelope" in each.finding.title for each in found.deviations)
