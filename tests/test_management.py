@@ -605,7 +605,7 @@ def test_strategies_that_are_as_good_as_the_best_are_advised_with_it() -> None:
     scores = [scored("still", 0.105, 0.0), scored("best", 0.1), scored("worse", 0.2), Score("bound", 1, 0, *[None] * 5, 0)]
     choice = choosing.least_lost("a", "b", scores)
     assert choice.use == ("best", "still") and choice.rather_not == "worse: it loses 20.0 %"
-    assert choice.because == "lose 10.0 to 10.5 % of the bound's throughput; who moves memory gains nothing"
+    assert choice.because == "lose 10.0 to 10.5 % of the bound's throughput; moving memory gains less than 1 %"
     assert choosing.least_lost("a", "b", scores, choosing.NOTHING).use == ("best",)
     assert choosing.most_of_what_is_due("a", "b", scores).use == ("worse", "still", "best")
 

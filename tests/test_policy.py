@@ -203,7 +203,9 @@ def test_each_law_about_guarantees_is_broken_by_its_own_mutants_and_by_no_other(
     ("pages = 5\n[vm.a]\nmaximum = 5\nphases = [{at=0}]", r"4: vm.a.phases\[0\].active"),
     ("pages = 5\n[vm.a]\nminimum = 9\nmaximum = 9\nphases = [{at=0, active=1}]", "minimums are 9 pages"),
     ("pages = 5\n[vm.a]\nminimum = 3\nmaximum = 2\nphases = [{at=0, active=1}]", "minimum 3 and maximum 2"),
-    ("pages = 5\nswap = 1\n[vm.a]\nmaximum = 5\nphases = [{at=0, active=1}]", "2: swap: .*unknown field"),
+    ("pages = 5\nswap = 1\n[vm.a]\nmaximum = 5\nphases = [{at=0, active=1}]",
+     "2: swap: .*unknown field `swap`; expected one of pages, "),
+    ("pages = 5\nabout = \"a\n", "2: expected TOML: Illegal character"),
     ("pages = 5\n[vm.a]\nmaximum = true\nphases = [{at=0, active=1}]", "vm.a.maximum")])
 def test_a_workload_that_is_none_is_told_where(text: str, expected: str, tmp_path: Path) -> None:
     (tmp_path / "w.toml").write_text(text)

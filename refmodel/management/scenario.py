@@ -101,7 +101,11 @@ def read(file: Path) -> Workload:
         raise BadDesign(f"{file}: cannot be read: {why.strerror or why}") from None
     except UnicodeDecodeError:
         raise BadDesign(f"{file}: expected a workload, a TOML file in UTF-8; a recording is named in one") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as why:
+    except tomllib.TOMLDecodeError as why:
+        at = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(why), re.DOTALL)
+        place, said = (f"{file}:{at[2]}", f"{at[1]}, in column {at[3]}") if at else (f"{file}", str(why))
+        raise BadDesign(f"{place}: expected TOML: {said}") from None
+    except RecursionError as why:
         raise BadDesign(f"{file}: {why}") from None
     return _Reader(file, found).workload(given)
 
@@ -193,7 +197,8 @@ class _Reader:
             place = re.search(r" - at `\$\.?(?:\.|\[)?([^`]*)`", said)
             missing = re.search(r"(?:required field|unknown field) `(\w+)`", said)
             field = ".".join(part for part in (place[1] if place else "", missing[1] if missing else "") if part)
-            raise self._wrong(name, field, said.split(" - at ", maxsplit=1)[0]) from None
+            known = "" if place or "unknown" not in said else f"; expected one of {', '.join(kind.__struct_fields__)}"
+            raise self._wrong(name, field, said.split(" - at ", maxsplit=1)[0] + known) from None
 
     def _within(self, told: Any, name: str, before: str = "") -> None:
         for field, value in msgspec.structs.asdict(told).items():

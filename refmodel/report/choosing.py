@@ -20,8 +20,8 @@ FAST = Costs(swap_in=20.0, swap_out=2.0)
 """A device that is faster than a SATA SSD: NVMe."""
 COMPRESSED = f"compressed memory{OLDEST}"
 SWAPPING = f"host swapping{OLDEST}"
-BY_THE_MONITOR = ("host swapping", SWAPPING, "compressed memory", COMPRESSED)
-"""Mechanisms that regain memory without the guest."""
+BY_THE_MONITOR = (SWAPPING, COMPRESSED)
+"""Mechanisms that regain memory without the guest, where both take the oldest page."""
 
 
 @attrs.frozen
@@ -72,7 +72,7 @@ def least_lost(situation: str, workload: str, scores: Sequence[Score], margin: f
     """Those that lose least against the bound, and the one that loses most."""
     ranked = sorted(without_bound(scores), key=lambda score: score.lost)
     best = [score for score in ranked if score.lost <= ranked[0].lost + margin]
-    gain = "; who moves memory gains nothing" if any(not score.moved for score in best) and ranked[0].lost > NOTHING else ""
+    gain = "; moving memory gains less than 1 %" if any(not score.moved for score in best) and ranked[0].lost > NOTHING else ""
     lost = f"{_loses(best)} {_range([score.lost for score in best])} of the bound's throughput{gain}"
     return Choice(situation, workload, tuple(score.strategy for score in best), lost,
                   f"{ranked[-1].strategy}: it loses {percent(ranked[-1].lost)}")

@@ -21,10 +21,12 @@ of the comparison (`python -m refmodel.report.pros_and_cons specs`), and a test 
 ## What to use when
 """
 CHOSEN = """
-Strategies within one per cent of the best are named with it. Of mechanisms the mean over the recorded
-programs decides, within a tenth of a per cent. A balloon's time is the guest's, which pages; compressed
-memory takes the time to compress and expand. So the device decides between them. A write is taken to
-cost a tenth of a read.
+Strategies within one per cent of the best are named with it; where all fits, only those that lose
+nothing. *pressure* is the rule of oVirt's MOM, and *stalls* goes by pressure stall information (PSI).
+Host swapping and compressed memory are compared where both take the oldest page. Of mechanisms the mean
+over the recorded programs decides, within a tenth of a per cent. A balloon's time is the guest's, which
+pages; compressed memory takes the time to compress and expand. So the device decides between them. A
+write is taken to cost a tenth of a read.
 
 A guest has free memory, too, and gives that up first. Recordings of programs have none, so that a
 balloon is better than these figures say.
