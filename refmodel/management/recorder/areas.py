@@ -35,6 +35,8 @@ class Area:
     """Whether a page of it is the process's own."""
     marked: bool
     """Whether it is left out of core dumps, which is how neighbours are kept apart."""
+    accessible: bool
+    """Whether its pages may be read, written or executed. Memory that is only reserved may not."""
     writable: bool
     watched: bool
     """Whether a userfaultfd protects its pages from stores (``uw`` among the flags)."""
@@ -56,7 +58,7 @@ def areas_of(pid: int) -> list[Area]:
             if head[7].decode() not in OF_THE_KERNEL and not {b"io", b"pf", b"ht"} & set(flags):
                 file = "" if head[6] == b"0" else f"{head[5].decode()}:{head[6].decode()}"
                 found.append(Area(int(head[1], 16) // PAGE, int(head[2], 16) // PAGE, file, int(head[4], 16) // PAGE, touched, own,
-                                  b"dd" in flags, b"w" in head[3], b"uw" in flags))
+                                  b"dd" in flags, not head[3].startswith(b"---"), b"w" in head[3], b"uw" in flags))
     return found
 
 

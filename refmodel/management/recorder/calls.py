@@ -7,6 +7,7 @@ Afterwards the registers are what they were; a system call that was interrupted 
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import platform
 import signal
@@ -38,6 +39,7 @@ def is_supported() -> bool:
     return sys.platform == "linux" and platform.machine() == "x86_64"
 
 
+@functools.cache
 def _libc() -> ctypes.CDLL:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]

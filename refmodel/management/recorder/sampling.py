@@ -2,18 +2,22 @@
 
 The kernel counts referenced pages by mapping. So each mapping is parted into granules, of one page unless there are very many:
 every second granule is left out of core dumps, which keeps neighbours from being merged and changes nothing else. Then
-``Referenced`` in /proc/PID/smaps is about a granule. The process is stopped while it is looked at.
+``Referenced`` in /proc/PID/smaps is about a granule. All processes are stopped while one is looked at, so that between two looks
+each runs for one interval.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import heapq
+from contextlib import ExitStack, suppress
 from itertools import pairwise
 
 import attrs
 import numpy as np
 
+from refmodel.language import BadDesign
 from refmodel.management.recorder.areas import PAGE, Area, areas_of, clear_referenced, family, present
 from refmodel.management.recorder.calls import DO_DUMP, DONT_DUMP, MADVISE, Stopped, stopped
 from refmodel.management.recorder.written import Watch, may_be_watched
@@ -22,6 +26,7 @@ from refmodel.management.recording import ABSENT, ZERO
 Place = tuple[int, int] | tuple[str, int]
 """What a page is to programs: a process's number and the page's own, or a file and a page of it."""
 ZEROES = bytes(PAGE)
+MOST_MAPPINGS = "/proc/sys/vm/max_map_count"
 
 
 @attrs.define
@@ -62,16 +67,14 @@ class Sampler:
     _processes: dict[int, int] = attrs.field(factory=dict)
 
     def sample(self) -> Sample:
-        """Look once. A process that has gone, or goes meanwhile, has no pages any more."""
+        """Look once, while all processes are stopped. One that has gone, or goes meanwhile, has no pages any more."""
         touched, changed, alive = set[int](), set[int](), set[int]()
         living = list(family(self.root))
         self._close(self._watches.keys() - set(living))
-        for pid in living:
-            try:
-                with stopped(pid) as process:
+        with ExitStack() as all_stopped:
+            for process in [each for pid in living if (each := _stop(all_stopped, pid))]:
+                with suppress(OSError):
                     self._look(process, touched, changed, alive)
-            except (OSError, ProcessLookupError):
-                continue
         for place in [place for place, number in self.numbers.items() if number not in alive]:
             number = self.numbers.pop(place)
             self.pages[number] = Page(0)
@@ -144,13 +147,27 @@ class Sampler:
         return self.numbers[place]
 
     def _part(self, process: Stopped, areas: list[Area]) -> None:
+        """Part mappings into granules, of which neighbours are marked differently."""
+        end, marked = 0, False
         for area in areas:
-            if area.end - area.start <= self.granule:
-                continue
-            advice = DONT_DUMP
-            for start in range(area.start, area.end, self.granule):
-                process.call(MADVISE, start * PAGE, (min(start + self.granule, area.end) - start) * PAGE, advice)
-                advice = DO_DUMP if advice == DONT_DUMP else DONT_DUMP
+            marked = marked and end == area.start
+            granules = self._granules(process.pid, area)
+            for start, after in granules:
+                marked = not marked
+                _mark(process, start, after, marked)
+            end, marked = area.end, marked if granules else area.marked
+
+    def _granules(self, pid: int, area: Area) -> list[tuple[int, int]]:
+        """The parts of a mapping that is to be parted. Anonymous pages that are not in memory stay together: when they come they
+        are new."""
+        if area.end - area.start <= self.granule or not area.accessible:
+            return []
+        starts = np.arange(area.start, area.end, self.granule)
+        if not area.file:
+            here = np.zeros(len(starts), np.bool_)
+            here[(present(pid, area) - area.start) // self.granule] = True
+            starts = starts[here | np.insert(here[:-1], 0, here.any())]
+        return [*pairwise([*starts.tolist(), area.end])] if len(starts) else []
 
     def _read(self, pid: int, seen: dict[int, int]) -> set[int]:
         """Number the contents of pages; which hold something new."""
@@ -176,6 +193,21 @@ class Sampler:
         if data == ZEROES:
             return ZERO
         return max(ZERO + 1, int.from_bytes(hashlib.blake2b(data, digest_size=4, key=self.key).digest(), "little"))
+
+
+def _stop(all_stopped: ExitStack, pid: int) -> Stopped | None:
+    try:
+        return all_stopped.enter_context(stopped(pid))
+    except OSError:
+        return None
+
+
+def _mark(process: Stopped, start: int, end: int, marked: bool) -> None:
+    """Leave pages out of core dumps, or not. ``BadDesign`` if the process has as many mappings as the kernel allows."""
+    failed = process.call(MADVISE, start * PAGE, (end - start) * PAGE, DONT_DUMP if marked else DO_DUMP)
+    if failed in (-errno.ENOMEM, -errno.EAGAIN):
+        raise BadDesign(f"process {process.pid} has too many pages to be looked at one by one: expected a larger --granule, "
+                        f"or a larger {MOST_MAPPINGS}")
 
 
 def runs(numbers: list[int]) -> list[tuple[int, int]]:

@@ -1,7 +1,8 @@
 #!/bin/sh
 # How the recordings that come along were made. Run it in an empty folder, with refmodel, numpy, sqlite3 and gcc at hand, and
 # the sources of lz4 (pip download --no-binary :all: --no-deps lz4==4.4.4, unpacked as ./lz4).
-# One secret key for all of them, so that contents can be compared; it was thrown away afterwards.
+# One secret key for all of them, so that contents can be compared; it was thrown away afterwards. (The idle desktop came later and
+# has another key: its contents are compared with themselves alone.)
 set -e
 here=$(dirname "$(realpath "$0")")
 key=${KEY:-$(head -c 24 /dev/urandom | base64)}
@@ -74,8 +75,21 @@ for stage in range(3):
 PY
 record data --interval 0.1 --seconds 60 -- "$python" job.py
 
-# An idle program: it wakes up now and then.
-cat > idle.py <<'PY'
+# An idle desktop, which nobody touches: an X server, a window manager, a panel with a clock, icons, a terminal and a file manager
+# (Debian's xvfb, openbox, tint2, pcmanfm, lxterminal and dbus). All stand still while they are looked at, for almost two seconds.
+# So in four minutes each runs for half a minute, and what goes by the clock comes some eight times as often as in life.
+cat > desktop.sh <<'SH'
+export HOME=$PWD/home XDG_RUNTIME_DIR=$PWD/home DISPLAY=:97 NO_AT_BRIDGE=1 GDK_GL=disable
+mkdir -p home && chmod 700 home
+Xvfb :97 -screen 0 1280x800x24 -nolisten tcp -extension GLX &
+until [ -S /tmp/.X11-unix/X97 ]; do sleep 0.1; done
+exec dbus-run-session -- sh -c 'openbox & sleep 1; pcmanfm --desktop & tint2 & lxterminal & sleep 1; pcmanfm . & sleep 900'
+SH
+record idle --interval 0.25 --seconds 240 -- sh desktop.sh
+
+# Like programs side by side, for what they share: three web servers, two databases, and three Python programs that wake
+# up now and then.
+cat > waking.py <<'PY'
 import json, time, email, logging
 state = {str(number): list(range(20)) for number in range(3000)}
 for beat in range(40):
@@ -83,14 +97,11 @@ for beat in range(40):
     if beat % 8 == 0:
         json.dumps(state)
 PY
-record idle --interval 0.25 --seconds 25 -- "$python" idle.py
-
-# Like programs side by side, for what they share: three web servers, two databases, and three idle Python programs.
 cat > fleet.sh <<'SH'
 PYTHON=$1
 for port in 8771 8772 8773; do $PYTHON -m http.server --bind 127.0.0.1 $port & done
 sqlite3 :memory: ".read small.sql" & sqlite3 :memory: ".read small.sql" &
-for number in 1 2 3; do $PYTHON idle.py & done
+for number in 1 2 3; do $PYTHON waking.py & done
 wait
 SH
 sed 's/200000/60000/g; s/300000/60000/g; s/1000000/30000000/g' queries.sql > small.sql
