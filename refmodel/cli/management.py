@@ -21,7 +21,7 @@ from refmodel.management.scenario import Workload, read
 from refmodel.management.simulation import POLICIES, Period, simulate
 from refmodel.management.translation import streams
 from refmodel.management.translation.comparing import compared
-from refmodel.report import efficiency, management, pages, translation
+from refmodel.report import choosing, efficiency, management, pages, translation
 from refmodel.report import policies as periods_shown
 from refmodel.report.explained_documents import ExitsDocument, MechanismsDocument, PoliciesDocument, PolicyRunDocument
 
@@ -91,7 +91,8 @@ def mechanisms(file: Path | None, html: Path | None, as_json: bool) -> None:
     regained, errors = _measured(looked_at, quiet=as_json)
     saved = {name: saving.saved(each) for name, each in given.items()}
     tables = [*(management.regained(name, found) for name, found in regained.items()), management.savings([*saved.items()]),
-              *(management.estimators(name, found) for name, found in errors.items()), management.costs()]
+              *(management.estimators(name, found) for name, found in errors.items()),
+              choosing.estimators_by_program(errors), choosing.estimators_each(errors), management.costs()]
     if html is not None:
         pages.write(pages.Page("refmodel explain mechanisms", tables=tuple(table.on_page() for table in tables)), html)
     if as_json:

@@ -34,7 +34,9 @@ class Comparison:
     saved: Mapping[str, saving.Saved]
     alike: list[saving.Saved]
     unlike: saving.Saved
-    """What VMs save together of which each runs another program."""
+    """What VMs save together of which each runs another program, of those in ``comparable``."""
+    comparable: tuple[str, ...]
+    """Programs whose contents were numbered under one key."""
     estimators: Mapping[str, list[Error]]
     published: list[Result]
     translation: Mapping[str, Translation]
@@ -61,6 +63,11 @@ def runs(found: Mapping[str, Recording]) -> dict[str, Recording]:
     return {name: each for name, each in found.items() if name != FLEET}
 
 
+def comparable(found: Mapping[str, Recording]) -> dict[str, Recording]:
+    """Those of ``runs`` whose contents can be compared with each other: they have the key of the fleet."""
+    return {name: each for name, each in runs(found).items() if each.key == found[FLEET].key}
+
+
 def estimated(given: Recording) -> list[Error]:
     """Estimators on a recording."""
     used = int(given.touched.any(axis=0).sum())
@@ -76,5 +83,6 @@ def compared() -> Comparison:
         {name: each.about for name, each in given.items()}, {name: compare(each) for name, each in given.items()},
         {name: mechanisms.measure(each, Replayed(each)) for name, each in runs(found).items()},
         {name: saving.saved(each) for name, each in found.items()}, saving.alike(found[FLEET], 10),
-        saving.together([*runs(found).values()]), {name: estimated(each) for name, each in runs(found).items()},
+        saving.together([*comparable(found).values()]), tuple(comparable(found)),
+        {name: estimated(each) for name, each in runs(found).items()},
         results(found[FLEET], streams), streams)

@@ -78,6 +78,8 @@ def alike(recording: Recording, count: int) -> list[Saved]:
 
 
 def together(recordings: Sequence[Recording]) -> Saved:
-    """What VMs save that each hold a recording's last snapshot; patches are within each. All have to have one key."""
+    """What VMs save that each hold a recording's last snapshot; patches are within each. ``ValueError`` if keys differ."""
+    if len({each.key for each in recordings}) != 1:
+        raise ValueError("contents that were numbered under different keys cannot be compared")
     return of(np.concatenate([r.contents[-1] for r in recordings]), np.concatenate([r.compressed for r in recordings]),
               np.concatenate([r.patches for r in recordings]))

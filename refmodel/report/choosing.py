@@ -1,13 +1,14 @@
-"""What to use when, out of what was measured: the one table at the head of the chapter on pros and cons."""
+"""What to use when, out of what was measured: the table at the head of the chapter on pros and cons, and those of estimators."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
 from refmodel.management.comparison import Score
 from refmodel.management.costs import Costs
+from refmodel.management.estimating.estimators import Error
 from refmodel.management.mechanisms import DEFLATING, OLDEST, UNPLUGGING, even
 from refmodel.management.results import Comparison
 from refmodel.report.management import Table, percent
@@ -185,7 +186,70 @@ def alike(found: Comparison) -> str:
 def unlike(found: Comparison) -> str:
     """What VMs save that run different programs."""
     saved = percent(found.unlike.part(found.unlike.shared))
-    return f"sharing of unlike VMs: {len(found.measured)} with a program each save {saved}"
+    return f"sharing of unlike VMs: {len(found.comparable)} with a program each save {saved}"
+
+
+# ---------------------------------------------------------------- estimators
+
+
+Errors = Mapping[str, Sequence[Error]]
+"""How far estimators are off, by program."""
+
+
+def good(errors: Sequence[Error]) -> list[Error]:
+    """Those that are no farther off than the best by more than a margin. What looks at least is first."""
+    least = min(each.mean for each in errors)
+    return sorted((each for each in errors if each.mean <= least + MARGIN), key=lambda each: (each.faults, each.mean))
+
+
+def estimators_by_program(found: Errors) -> Table:
+    """Which estimator to use for a program, and which are as good and look at more."""
+    rows = []
+    for program, errors in found.items():
+        use, *others = good(errors)
+        worst = max(errors, key=lambda each: each.mean)
+        rows.append((program, use.estimator, percent(use.mean), f"{use.faults:,.1f}", ", ".join(map(_looks, others)) or "-",
+                     f"{worst.estimator}: it is off by {percent(worst.mean)}"))
+    return Table("which estimator to use", ("measured on", "use", "mean error", "exits or accesses looked at, a period",
+                                            "as good, and looks at more", "rather not"), tuple(rows))
+
+
+def estimators_each(found: Errors) -> Table:
+    """Each estimator: how far it is off on average, what it looks at, and where it is the one to use or why nowhere."""
+    rows = []
+    for name in [each.estimator for each in next(iter(found.values()))]:
+        of_it = [_of(name, errors) for errors in found.values()]
+        rows.append((name, percent(_mean(each.mean for each in of_it)), f"{_mean(each.faults for each in of_it):,.1f}",
+                     _advised(name, found)))
+    return Table("each estimator", ("estimator", "mean error", "exits or accesses looked at, a period", "use it"), tuple(rows))
+
+
+def _advised(name: str, found: Errors) -> str:
+    """The programs for which an estimator is to be used, or why there are none."""
+    programs = [program for program, errors in found.items() if good(errors)[0].estimator == name]
+    if programs:
+        return f"for needs as of {', '.join(programs)}"
+    as_good = [program for program, errors in found.items() if _of(name, errors) in good(errors)]
+    if as_good:
+        others = sorted({good(found[program])[0].estimator for program in as_good})
+        return f"never: as good as the best on {', '.join(as_good)}, where {' and '.join(others)} looks at less"
+    program = min(found, key=lambda each: _behind(name, found[each]))
+    best = min(found[program], key=lambda each: each.mean)
+    return (f"never: it is farther off than the best on each; where it is nearest, {program}, {best.estimator} is off by "
+            f"{percent(best.mean)} and it by {percent(_of(name, found[program]).mean)}")
+
+
+def _of(name: str, errors: Sequence[Error]) -> Error:
+    return next(each for each in errors if each.estimator == name)
+
+
+def _behind(name: str, errors: Sequence[Error]) -> float:
+    """How much farther off an estimator is than the best."""
+    return _of(name, errors).mean - min(each.mean for each in errors)
+
+
+def _looks(error: Error) -> str:
+    return f"{error.estimator} ({error.faults:,.1f})"
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -90,8 +90,9 @@ def estimators(recording: str, found: Sequence[Error]) -> Table:
 
 def costs() -> Table:
     """The cost model."""
-    return Table("costs", ("parameter", "value", "what", "from"),
-                 tuple((name, f"{value} {source.unit}", source.what, source.reference) for name, value, source in costs_table()))
+    rows = tuple((name, f"{value} {source.unit}", f"{source.here} {source.unit}" if source.here else "-", source.what,
+                  source.reference) for name, value, source in costs_table())
+    return Table("costs", ("parameter", "value", "measured here", "what", "from"), rows)
 
 
 def published(found: Sequence[Result]) -> Table:

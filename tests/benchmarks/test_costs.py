@@ -1,4 +1,5 @@
-"""The numbers of the cost model that any machine can measure: first touch, copy, hash, compress, expand, patch.
+"""The numbers of the cost model that a machine can measure: first touch, copy, hash, compress, expand, patch, the disk, a scan,
+and an exit where there is /dev/kvm.
 
 Nothing is decided by the time itself, which differs among machines: what is asserted is the order that the comparison of
 mechanisms rests on. ``pytest -m slow -s tests/benchmarks/test_costs.py`` prints what was measured.
@@ -10,13 +11,16 @@ import hashlib
 import mmap
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 import zstandard
 
 from refmodel.management.costs import Costs
 from refmodel.management.recording import PAGE
+from refmodel.oracle.x86.kvm import available
+from tests.benchmarks import slow_costs
 
 PAGES = 4000
 
@@ -69,11 +73,39 @@ def measured() -> dict[str, float]:
                                     len(patches))}
 
 
+def told(found: Mapping[str, float]) -> None:
+    """Print what was measured beside what the model has."""
+    for name, value in found.items():
+        model = getattr(Costs(), name, None)
+        print(f"{name:22} {value:8.2f} us here" + (f", {model:8.2f} us in the model" if model is not None else ""))
+
+
 @pytest.mark.slow
 @pytest.mark.benchmark
 def test_costs_are_in_the_order_that_the_comparison_rests_on() -> None:
     found, costs = measured(), Costs()
-    for name, value in found.items():
-        print(f"{name:12} {value:8.2f} us here, {getattr(costs, name):8.2f} us in the model")
+    told(found)
     assert found["copy"] < found["decompress"] < found["compress"] < costs.swap_in
     assert found["copy"] < found["hash"] and found["unpatch"] < found["patch"] < costs.swap_in
+
+
+@pytest.mark.slow
+@pytest.mark.benchmark
+@pytest.mark.skipif(available() is not None, reason=f"no exit can be measured: {available()}")
+def test_an_exit_costs_more_than_what_a_guest_does_by_itself() -> None:
+    found = slow_costs.exits()
+    told(found)
+    assert found["exit"] > 10 * found["no exit"] and found["a page supplied"] > 2 * found["a page that is there"]
+
+
+@pytest.mark.slow
+@pytest.mark.benchmark
+def test_a_page_of_the_disk_costs_more_than_a_copy_and_a_scan_less_than_a_read() -> None:
+    try:
+        name, found = slow_costs.disk(Path.cwd())
+    except OSError as why:
+        pytest.skip(f"this file system has no direct reads and writes: {why}")
+    print(f"disk: {name}; a write is waited for here, in the model it is done in the background")
+    found["scan"] = min(slow_costs.scan() for _ in range(5))
+    told(found)
+    assert found["swap_in"] > Costs().copy and found["scan"] < found["swap_in"]
