@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import functools
 import re
 import subprocess
 import sys
@@ -24,6 +25,7 @@ LAYERS = ["language", "machine", "bare", "monitor", "mmu", "laws", "geometries",
 """From the ground up: a file imports from its own layer and those below."""
 
 
+@functools.cache
 def imports(file: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
