@@ -63,7 +63,7 @@ def test_every_law_that_ships_is_in_the_table() -> None:
         assert all(f"| {law.name.replace('_', ' ')} |" in table for law in claims_of(cls).laws)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", sorted(SHIPPED, key=lambda name: name != "reservation"))
 @pytest.mark.one_in(36)
 def test_no_law_of_a_design_that_ships_is_about_nothing(name: str) -> None:
     """Random runs meet its premise, or the solver knows a lawful state or step that would."""
