@@ -144,7 +144,8 @@ def proof_of(cls: type[Design], name: str) -> dict[str, str]:
     return {j.law.name if j.law else "": j.verdict for j in proof.judgements}
 
 
-@pytest.mark.parametrize("name", [op.name for op in outline(caches.FrameCaches).operations])
+@pytest.mark.parametrize("name", [pytest.param(op.name, marks=[pytest.mark.slow] * (op.name == "steal_and_drain"))
+                                  for op in outline(caches.FrameCaches).operations])
 def test_a_count_after_writes_to_many_entries_is_exact(name: str) -> None:
     assert set(proof_of(caches.FrameCaches, name).values()) == {"proved"}
 
@@ -205,7 +206,7 @@ class ForgetsTheVm(Mappers):
         self.references[mfn] -= moved
 
 
-@pytest.mark.parametrize(("cls", "expected"), [(Mappers, "proved"), (ForgetsTheVm, "refuted")])
+@pytest.mark.parametrize(("cls", "expected"), [(ForgetsTheVm, "refuted"), (Mappers, "proved")])
 @pytest.mark.parametrize("name", ["unmap_all", "move_all"])
 @pytest.mark.one_in(4)
 def test_some_of_what_counted_was_written_and_the_others_were_not(cls: type[Design], expected: str, name: str) -> None:

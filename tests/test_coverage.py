@@ -16,6 +16,7 @@ from refmodel.engines.exhaustive import explore
 from refmodel.engines.vacuity import never_met
 from refmodel.engines.verdicts import Verdict
 from refmodel.language import outline
+from refmodel.language.design import claims_of
 from refmodel.report import coverage
 from refmodel.report.explaining import all_laws
 
@@ -31,13 +32,11 @@ LAWS = [law for law in all_laws().values() if coverage.designs_of(law)]
 CLAUSES = sorted({law.clause for law in LAWS})
 
 
-@pytest.mark.slow
 def test_the_table_is_up_to_date() -> None:
     assert (SPECS / "coverage.md").read_text() == coverage.table(), "python -m refmodel.report.coverage > specs/coverage.md"
 
 
 @pytest.mark.parametrize("clause", CLAUSES)
-@pytest.mark.one_in(3)
 def test_no_clause_lacks_anything(clause: str) -> None:
     laws = [law for law in LAWS if law.clause == clause]
     designs = {name for law in laws for name in coverage.designs_of(law)}
@@ -47,7 +46,6 @@ def test_no_clause_lacks_anything(clause: str) -> None:
     assert any(coverage.mutants_of(law) for law in laws)
 
 
-@pytest.mark.slow
 def test_every_law_has_a_mutant_of_its_clause_or_of_another() -> None:
     assert {law.name for law in LAWS if not coverage.mutants_of(law)} == set(BY_A_NEIGHBOUR)
 
@@ -62,11 +60,11 @@ def test_a_mutant_of_another_clause_breaks_the_law(name: str) -> None:
 def test_every_law_that_ships_is_in_the_table() -> None:
     table = (SPECS / "coverage.md").read_text()
     for cls in (SHIPPED | COMBINED).values():
-        assert all(f"| {law.name.replace('_', ' ')} |" in table for law in outline(cls).laws)
+        assert all(f"| {law.name.replace('_', ' ')} |" in table for law in claims_of(cls).laws)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-@pytest.mark.one_in(12)
+@pytest.mark.parametrize("name", sorted(SHIPPED, key=lambda name: name != "reservation"))
+@pytest.mark.one_in(36)
 def test_no_law_of_a_design_that_ships_is_about_nothing(name: str) -> None:
     """Random runs meet its premise, or the solver knows a lawful state or step that would."""
     design = outline(SHIPPED[name])

@@ -26,7 +26,8 @@ def test_the_initial_state_is_lawful() -> None:
 
 
 def test_random_runs_reach_every_operation_and_break_nothing() -> None:
-    done = campaign(EPT, Ept.geometry, seconds=20, runs=1200)
+    """They get to a lawful state in which each operation applies, so what proofs assume can be the case."""
+    done = campaign(EPT, Ept.geometry, seconds=20, runs=600)
     assert done.failure is None
     assert {op.name for op in EPT.operations} == set(done.applied)
 

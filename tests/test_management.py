@@ -167,8 +167,8 @@ if sys.argv[1:] != ["again"]: os.execv(sys.executable, [sys.executable, "-c", sy
 
 
 @CAN_RECORD
-@pytest.mark.parametrize("arguments", [[], ["fork"]])
-@pytest.mark.parametrize("stores", [True, False])
+@pytest.mark.parametrize("stores, arguments", [(True, ["fork"]), (True, []), (False, []), (False, ["fork"])])
+@pytest.mark.one_in(2)
 def test_a_page_that_is_written_with_what_it_held_is_changed_where_stores_are_watched(stores: bool, arguments: list[str]) -> None:
     """By a program, by its child, and by what each of them runs next."""
     if not recorder.tested():

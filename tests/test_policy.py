@@ -49,13 +49,13 @@ def uses(draw: st.DrawFn) -> dict[str, MemoryUse]:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 @given(given_=uses())
 def test_targets_keep_minimum_and_maximum_and_memory_is_conserved(policy: str, given_: dict[str, MemoryUse]) -> None:
     assert out_of_bounds(given_, POLICIES[policy].targets(TOTAL, given_)) is None
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=50)
 @given(given_=uses(), state=st.sampled_from(list(Reclamation)))
 def test_balloons_give_out_no_more_than_there_is(given_: dict[str, MemoryUse], state: Reclamation) -> None:
     allocated = {name: use.claim.minimum for name, use in given_.items()}
@@ -71,7 +71,7 @@ TOO_POOR_TO_GIVE = {"a": MemoryUse(Claim(0, 15, 1), 0, 15, 0.0), "b": MemoryUse(
 """Who pays least has so little that it cannot give; another can."""
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(given_=uses())
 @example(given_=TOO_POOR_TO_GIVE)
 def test_min_funding_leaves_no_exchange_that_should_be_made(given_: dict[str, MemoryUse]) -> None:
@@ -86,7 +86,7 @@ def test_min_funding_leaves_no_exchange_that_should_be_made(given_: dict[str, Me
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(given_=uses())
 def test_a_steady_load_is_left_in_peace(policy: str, given_: dict[str, MemoryUse]) -> None:
     """What is decided for a state is decided again when it has come about: nothing goes to and fro."""
@@ -180,7 +180,7 @@ def test_every_law_about_guarantees_and_every_mutant_of_them_is_in_the_table() -
 
 
 @pytest.mark.parametrize("law", laws_of_module(reservation), ids=lambda law: law.name)
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(5)
 def test_each_law_about_guarantees_is_broken_by_its_own_mutants_and_by_no_other(law: Law) -> None:
     designs = {name: mutant.design for name, mutant in MUTANTS.items() if issubclass(mutant.design, Reservations)}
     broken = set()

@@ -9,7 +9,7 @@ from refmodel.bugs import MUTANTS
 from refmodel.cli.lazily import COMMANDS
 from refmodel.cli.page import options_of
 from refmodel.designs import COMBINED, SHIPPED
-from refmodel.language import outline
+from refmodel.language.design import claims_of
 
 LEANS = re.compile(r"(So|Nor|Likewise|The same|And|But|Also|Neither)\b")
 """How a sentence begins that leans on the one before it."""
@@ -19,7 +19,7 @@ LONGEST = 25
 
 
 def laws() -> Iterator[tuple[str, str]]:
-    found = {law.name: law.sentence for design in (SHIPPED | COMBINED).values() for law in outline(design).laws}
+    found = {law.name: law.sentence for design in (SHIPPED | COMBINED).values() for law in claims_of(design).laws}
     yield from found.items()
 
 

@@ -25,7 +25,7 @@ from refmodel.language.design import Outline
 from refmodel.loading import load
 from tests.designs.generated import Writer, loaded
 
-SMALL = ("interpreter", "host_pages", "reservation", "grants", "write_protection", "npt")
+SMALL = ("reservation", "interpreter", "host_pages", "grants", "write_protection", "npt")
 
 
 def disagreements(design: Outline, seed: int = 0, each: int = 6, steps: int = 200) -> tuple[int, int, list[str]]:
@@ -86,10 +86,10 @@ def agree(design: Outline | None, seed: int) -> int:
 
 
 def test_what_chance_writes_means_the_same_in_every_reading() -> None:
-    assert sum(agree(generated(seed), seed) for seed in range(30)) > 100
+    assert sum(agree(generated(seed), seed) for seed in range(20)) > 60
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 10_000_000))
 def test_so_does_what_hypothesis_draws(seed: int) -> None:
     agree(generated(seed), seed)

@@ -238,20 +238,45 @@ def hashable(cls: type[Design]) -> Any:
     return cls
 
 
+@attrs.frozen
+class Claims:
+    """What a design claims of its operations."""
+
+    operations: tuple[Operation, ...]
+    laws: tuple[Law, ...]
+    pending: tuple[Pending, ...]
+
+    @property
+    def all(self) -> tuple[Law, ...]:
+        """Its laws, and the conditions that are to come to an end."""
+        return (*self.laws, *(each.law for each in self.pending))
+
+
+def claims_of(cls: type[Design]) -> Claims:
+    """What a design claims. Its text, which takes ``outline`` most of its time, is not examined: it may not be in the language."""
+    return _claims(hashable(cls))
+
+
+@functools.cache
+def _claims(cls: Any) -> Claims:
+    operations = _operations(cls)
+    return Claims(operations, _laws(cls, operations), pendings(cls, operations))
+
+
 @functools.cache
 def _outline(cls: Any) -> Outline:
     refuse_odd_attributes(cls)
     _refuse_hidden(cls)
     tables = _tables(cls)
-    operations = _operations(cls)
     if not tables:
         raise BadDesign(f"{place_of(cls)}: no tables; expected annotations such as p2m: Total[tuple[Vm, Gfn], P2mEntry]")
-    if not operations:
+    if not _operations(cls):
         raise BadDesign(f"{place_of(cls)}: no operations; expected methods decorated with @operation or @guest")
-    laws, pending = _laws(cls, operations), pendings(cls, operations)
-    if not laws and not pending:
+    claims = _claims(cls)
+    operations, laws, pending = claims.operations, claims.laws, claims.pending
+    if not claims.all:
         raise BadDesign(f"{place_of(cls)}: no laws; expected functions decorated with @law, or a tuple called laws")
-    text = _read(cls, tables, operations, (*laws, *(each.law for each in pending)), acting(operations))
+    text = _read(cls, tables, operations, claims.all, acting(operations))
     read = Outline(cls, tables, operations, laws, text, pending)
     for name in read.arbitrary:
         if name not in {t.name for t in tables}:
@@ -280,8 +305,8 @@ def _read(cls: Any, tables: tuple[TableKind, ...], operations: tuple[Operation, 
 
 def forget_outlines() -> None:
     """A text has changed: every design is read again when it is asked for."""
-    _outline.cache_clear()
-    _read.cache_clear()
+    for each in (_outline, _read, _claims, _operations):
+        each.cache_clear()
 
 
 def _tables(cls: type[Design]) -> tuple[TableKind, ...]:
@@ -335,7 +360,8 @@ def _guilty(cls: type[Design]) -> str:
     return place_of(cls)
 
 
-def _operations(cls: type[Design]) -> tuple[Operation, ...]:
+@functools.cache
+def _operations(cls: Any) -> tuple[Operation, ...]:
     found = []
     for name in dir(cls):
         role = next((vars(base)[name].__refmodel__ for base in cls.__mro__

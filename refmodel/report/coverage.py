@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from refmodel.bugs import MUTANTS
 from refmodel.designs import COMBINED, SHIPPED
-from refmodel.language import Law, outline
+from refmodel.language import Law
+from refmodel.language.design import claims_of
 from refmodel.oracle.trace.observed import Judged
 from refmodel.report.explaining import all_laws
 
@@ -27,12 +28,12 @@ small geometries and as theorems, and has a specimen for each channel.)
 
 def designs_of(law: Law) -> list[str]:
     """The shipped designs that have a law."""
-    return [name for name, cls in (SHIPPED | COMBINED).items() if law in outline(cls).laws]
+    return [name for name, cls in (SHIPPED | COMBINED).items() if law in claims_of(cls).laws]
 
 
 def mutants_of(law: Law) -> list[str]:
     """The mutants of its clause whose design has this law."""
-    return [name for name, mutant in MUTANTS.items() if mutant.clause == law.clause and law in outline(mutant.design).laws]
+    return [name for name, mutant in MUTANTS.items() if mutant.clause == law.clause and law in claims_of(mutant.design).laws]
 
 
 def table() -> str:
@@ -42,7 +43,7 @@ def table() -> str:
         designs, mutants = designs_of(law), mutants_of(law)
         if not designs:
             continue
-        where = [*designs, *(["traces"] if law in outline(Judged).laws else [])]
+        where = [*designs, *(["traces"] if law in claims_of(Judged).laws else [])]
         rows.append(f"| {law.clause} | {law.name.replace('_', ' ')} | {', '.join(where)} | {', '.join(mutants)} |")
     return HEAD + "\n".join(rows) + "\n"
 

@@ -15,6 +15,7 @@ from refmodel.bugs import MUTANTS, Mutant
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.theorems import home, theorems_of
 from refmodel.language import BadDesign, Design, Law, outline
+from refmodel.language.design import claims_of
 from refmodel.loading import find
 from refmodel.oracle.trace.observed import Judged
 from refmodel.report import managing
@@ -41,7 +42,7 @@ def explain(topic: str) -> Explanation:
     if CLAUSE.fullmatch(topic.upper()) and topic.upper() in {EFF_3, *(law.clause for law in laws.values())}:
         return of_clause(topic.upper(), [law for law in laws.values() if law.clause == topic.upper()])
     if ":" in topic or " over " in topic or topic.endswith(".py"):
-        return of_design(topic, find(topic))
+        return of_design(topic, outline(find(topic)).cls)  # somebody's text may not be in the language
     of_memory = managing.explain(topic)
     if of_memory is not None:
         return of_memory
@@ -75,24 +76,24 @@ def of_theorem(theorem: Any) -> Explanation:
 
 def all_laws() -> dict[str, Law]:
     """Every law of a shipped design or of the judge of traces, and every condition that is to come to an end, by name."""
-    return {law.name: law for cls in (*SHIPPED.values(), *COMBINED.values(), Judged) for law in outline(cls).claims}
+    return {law.name: law for cls in (*SHIPPED.values(), *COMBINED.values(), Judged) for law in claims_of(cls).all}
 
 
 def of_clause(clause: str, laws: list[Law]) -> Explanation:
     texts = tuple((place(law.function), source(law.function)) for law in laws)
     return Explanation(f"{clause}: {sentence_of(clause)}", tuple(paragraphs(clause)), texts, (
-        ("designs", tuple(name for name, cls in SHIPPED.items() if clause in {law.clause for law in outline(cls).claims})),
+        ("designs", tuple(name for name, cls in SHIPPED.items() if clause in {law.clause for law in claims_of(cls).all})),
         ("bugs", tuple(f"{name}: {m.told}" for name, m in MUTANTS.items() if m.clause == clause)),
-        ("traces", ("refmodel judge TRACE",) if clause in {law.clause for law in outline(Judged).laws} else ())))
+        ("traces", ("refmodel judge TRACE",) if clause in {law.clause for law in claims_of(Judged).laws} else ())))
 
 
 def of_law(law: Law) -> Explanation:
-    designs = tuple(name for name, cls in SHIPPED.items() if law in outline(cls).claims)
+    designs = tuple(name for name, cls in SHIPPED.items() if law in claims_of(cls).all)
     text = place(law.function), source(law.function)
     return Explanation(f"{law.clause}: {law.sentence}", tuple(paragraphs(law.clause)), (text,), (
         ("proved for any number of names, explored, and met by random runs in", designs),
         ("bugs that break its clause", tuple(f"{name}: {m.told}" for name, m in MUTANTS.items() if m.clause == law.clause)),
-        ("traces", ("refmodel judge TRACE",) if law in outline(Judged).laws else ())))
+        ("traces", ("refmodel judge TRACE",) if law in claims_of(Judged).laws else ())))
 
 
 def of_bug(name: str, mutant: Mutant) -> Explanation:
@@ -107,14 +108,14 @@ def of_bug(name: str, mutant: Mutant) -> Explanation:
 
 
 def of_design(name: str, cls: type[Design]) -> Explanation:
-    design = outline(cls)
+    claims = claims_of(cls)
     chapters = tuple(chapter for file in text_files(cls) for chapter in about_file(file))
     laws: dict[str, int] = {}
-    for law in design.claims:
+    for law in claims.all:
         laws[law.clause] = laws.get(law.clause, 0) + 1
     return Explanation(f"{name}: {(cls.__doc__ or '').strip()}", tuple(dict(chapters).items()), (), (
         ("its text", tuple(text_files(cls))),
-        ("operations", tuple(op.name for op in design.operations)),
+        ("operations", tuple(op.name for op in claims.operations)),
         ("laws", tuple(f"{clause}, {number}" for clause, number in laws.items())),
         ("bugs", tuple(n for n, m in MUTANTS.items() if issubclass(m.design, cls))),
         ("checked by", (f"refmodel check {shlex.quote(name)}",))))

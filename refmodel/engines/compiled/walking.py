@@ -65,7 +65,7 @@ class Walks:
         self.native, self.context = native, native.context()
         self.draw = random.Random(seed)
         self.width = native.places.padded
-        self.steps = self._batches = 0
+        self.steps = self.tried = self._batches = 0
         self.power_on = list(power_ons(native.design, native.geometry))
         self.marks: list[_Mark] = []
         self._powered: dict[int, _Mark] = {}
@@ -101,9 +101,10 @@ class Walks:
     # ------------------------------------------------------------ running
 
     def run(self, *, seconds: float, steps: int | None = None, least: int = 0) -> Failure | None:
-        """Batches of runs until a law is broken, the number of steps is up, or the time is and the least number has been taken."""
+        """Batches of runs until a law is broken, the number of steps is up, or the time is and the least number has been tried,
+        whether they applied or not."""
         began, batches = time.perf_counter(), 0
-        while (steps is None or self.steps < steps) and (time.perf_counter() - began < seconds or self.steps < least):
+        while (steps is None or self.steps < steps) and (time.perf_counter() - began < seconds or self.tried < least):
             batches += 1
             if not self.steps and batches > IDLE:
                 return None  # nothing applies
@@ -122,7 +123,9 @@ class Walks:
         self._batches += 1
         length = self.draw.choice(LENGTHS)
         self.context["trouble"], self.context["novel"] = FINE, 0
+        before = self.runs
         self.steps += self._walks(self.context.pointer, RUNS, length)
+        self.tried += (self.runs - before) * length
         start = starts[self.context["start"]]
         ways = (*start.ways, *(int(way) for way in self._log[:self.context["logged"]]))
         if self.context["trouble"]:

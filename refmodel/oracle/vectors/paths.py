@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import itertools
 from collections.abc import Iterator
 
 import attrs
 
-from refmodel.engines.walk_models import Layout, ept_models, guest_models
+from refmodel.engines.walk_models import Layout, Model, ept_models, guest_models
 from refmodel.machine.x86.ept_walk import Ept, Use
 from refmodel.oracle.x86.agent.image import SLOT, TABLES, WINDOW
 from refmodel.oracle.x86.walk_tests import WalkTest
@@ -26,7 +29,15 @@ class EptTest:
 
 def guest_tests(levels: int, physical_bits: int) -> Iterator[WalkTest]:
     """One for every path of the guest's walk."""
-    return (WalkTest(m.entries, m.registers, m.address, m.access) for m in guest_models(levels, physical_bits, LAYOUT))
+    models = copy.copy(_guest_models(levels, physical_bits))  # from the first on
+    return (WalkTest(dict(m.entries), m.registers, m.address, m.access) for m in models)
+
+
+@functools.cache
+def _guest_models(levels: int, physical_bits: int) -> Iterator[Model]:
+    """Each is looked for once, also where several sets of vectors are made of them."""
+    (first,) = itertools.tee(guest_models(levels, physical_bits, LAYOUT), 1)
+    return first
 
 
 def ept_tests(levels: int, physical_bits: int) -> Iterator[EptTest]:
