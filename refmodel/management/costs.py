@@ -27,8 +27,8 @@ def _cost(value: float, unit: str, what: str, reference: str, here: float = 0) -
 
 MEASURED = "measured from Python on a virtual machine, AMD EPYC: tests/benchmarks/test_costs.py"
 
-HERE = ("28 November 2026, a virtual machine with 2 processors of an Intel Xeon (family 6, model 207), whose KVM is PVM and has no "
-        "VT-x, and whose disk is virtio's vda")
+HERE = ("28 November 2026, a virtual machine with 2 processors of an Intel Xeon (family 6, model 207).\n"
+        "Its KVM is PVM, which has no VT-x, and its disk is virtio's vda")
 """Where ``pytest -m slow -s tests/benchmarks/test_costs.py`` printed what stands beside the model's numbers."""
 
 

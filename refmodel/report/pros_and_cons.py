@@ -118,13 +118,14 @@ equal distances: without tags what a TLB holds is lost at each switch of address
 without a VPID at each exit, too.
 """
 COSTS = f"""
-The comparison takes the values; every one is a parameter. Beside them is what this machine measured, by
-`pytest -m slow -s tests/benchmarks/test_costs.py`: {HERE}. The values stay, since they stand for
-hardware with VT-x or SVM, where the machine differs most:
+The comparison takes the values; every one is a parameter. Beside them is what one machine measured, by
+`pytest -m slow -s tests/benchmarks/test_costs.py`:
+{HERE}.
+The values are those of hardware with VT-x or SVM, so they were not changed. Where this machine differs:
 
-- *exit*: a guest's `CPUID`, 10,000 times. It costs about eleven times as much here, as software takes the
-  place of VT-x, and the machine's own host may take an exit for it, too. A page that the VM lacks costs
-  8.29 us, the exit and its supply together.
+- *exit*: a guest's `CPUID`, 10,000 times. It costs about eleven times as much here: software stands in
+  for VT-x, and the machine's own host may take an exit for it, too. A page that the VM lacks costs 8.29
+  us, exit and supply together.
 - *swap_in*, *swap_out*: reads and writes of 4 KiB at random places of a file, past the page cache. A write
   was waited for, and in the model it is not.
 - *scan*: clearing a referenced bit, and half of a touch afterwards. Linux takes no exit for that, and the
