@@ -90,7 +90,8 @@ def test_a_recording_that_is_none_is_told_by_field(change: dict[str, object], ex
 
 def test_a_file_that_is_cut_off_or_missing_is_bad_input(tmp_path: Path) -> None:
     data = recording.pack(made([[0], [1]], 9))
-    for broken in (data[:-5], b"", b"nonsense"):
+    no_text, nested = (zstandard.ZstdCompressor().compress(each) for each in (b"\x81\xa1\xff\x01", b"\x91" * 100_000))
+    for broken in (data[:-5], b"", b"nonsense", no_text, nested):
         with pytest.raises(BadDesign, match="x: no recording"):
             recording.unpack(broken, "x")
     with pytest.raises(BadDesign, match="cannot be read"):

@@ -95,6 +95,12 @@ def test_no_mechanism_knows_the_solver() -> None:
             assert not any(m.split(".")[0] == "z3" for m in imports(file)), file
 
 
+def test_whoever_decodes_minds_all_that_msgspec_raises() -> None:
+    """Text that is not UTF-8, and what is nested too deeply, are no ``DecodeError``."""
+    caught = re.compile(r"except[^:]*msgspec\.(DecodeError|MsgspecError)")
+    assert [file.name for file in ROOT.rglob("*.py") if caught.search(file.read_text())] == []
+
+
 def test_every_clause_of_the_specs_has_a_law_and_a_mutant_and_every_law_a_clause() -> None:
     table = (SPECS / "properties.md").read_text()
     stated = set(re.findall(r"^\| ([A-Z]{3}-\d) \|", table, re.M))

@@ -7,7 +7,7 @@ import sys
 import sysconfig
 from pathlib import Path
 from types import FrameType
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import attr
 
@@ -54,6 +54,11 @@ class Unsound(BaseException):
         self.position = text_position()
         super().__init__(f"{self.position}: {why}")
         Unsound.latest = self
+
+
+UNDECODABLE: Final = (ValueError, RecursionError)
+"""What msgspec raises of bytes that are no document: its own errors and those about UTF-8 are ValueErrors, and what is nested too
+deeply is a RecursionError."""
 
 
 class BadDesign(Exception):

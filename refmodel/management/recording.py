@@ -20,6 +20,7 @@ import numpy.typing as npt
 import zstandard
 
 from refmodel.language import BadDesign
+from refmodel.language.unsound import UNDECODABLE
 
 Flags = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint32]
@@ -146,7 +147,7 @@ def unpack(data: bytes, where: str) -> Recording:
     plain = _expanded(data, where)
     try:
         stored = msgspec.msgpack.decode(plain, type=Stored)
-    except msgspec.DecodeError as why:
+    except UNDECODABLE as why:
         raise BadDesign(f"{where}: no recording: {why}") from None
     if stored.version != VERSION:
         raise BadDesign(f"{where}: version: expected {VERSION}, got {stored.version}")

@@ -232,7 +232,8 @@ def _advised(name: str, found: Errors) -> str:
     as_good = [program for program, errors in found.items() if _of(name, errors) in good(errors)]
     if as_good:
         others = sorted({good(found[program])[0].estimator for program in as_good})
-        return f"never: as good as the best on {', '.join(as_good)}, where {' and '.join(others)} look{'s' * (len(others) == 1)} at less"
+        look = "looks" if len(others) == 1 else "look"
+        return f"never: as good as the best on {', '.join(as_good)}, where {' and '.join(others)} {look} at less"
     program = min(found, key=lambda each: _behind(name, found[each]))
     best = min(found[program], key=lambda each: each.mean)
     return (f"never: it is farther off than the best on each; where it is nearest, {program}, {best.estimator} is off by "

@@ -17,6 +17,7 @@ import numpy as np
 import zstandard
 
 from refmodel.language import BadDesign
+from refmodel.language.unsound import UNDECODABLE
 from refmodel.management.estimating.stack_distance import Numbers
 
 VERSION = 1
@@ -75,7 +76,7 @@ def unpack(data: bytes, where: str) -> Stream:
     try:
         plain = zstandard.ZstdDecompressor().stream_reader(data).read(MOST_BYTES + 1)
         stored = msgspec.msgpack.decode(plain, type=Stored)
-    except (zstandard.ZstdError, msgspec.DecodeError) as why:
+    except (zstandard.ZstdError, *UNDECODABLE) as why:
         raise BadDesign(f"{where}: no address stream: {why}") from None
     if stored.version != VERSION:
         raise BadDesign(f"{where}: version: expected {VERSION}, got {stored.version}")

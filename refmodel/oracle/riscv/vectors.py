@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from refmodel.language import BadDesign
 from refmodel.language.asking import Fault
+from refmodel.language.unsound import UNDECODABLE
 from refmodel.machine.riscv.hart import Hart, Instruction, Trap, translate
 from refmodel.machine.riscv.words import N
 from refmodel.machine.words import Marked
@@ -236,7 +237,7 @@ def read(file: Path, stages: Stages) -> Iterator[tuple[Vector, WalkTest, Lawful]
                 try:
                     vector = decoder.decode(line)
                     yield vector, _test(vector, stages), _lawful(vector.end)
-                except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as why:
+                except (*UNDECODABLE, KeyError, TypeError) as why:
                     message, _, path = str(why).partition(" - at `$.")
                     raise BadDesign(f"{file}:{number}: {path.rstrip('`') + ': ' if path else ''}{message}") from None
 

@@ -16,6 +16,7 @@ import msgspec
 
 from refmodel.engines.spread import Where, spread
 from refmodel.language import BadDesign
+from refmodel.language.unsound import UNDECODABLE
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.judge import Judge, judge_trace
 from refmodel.oracle.trace.reading import BLOCK, LONGEST, MAGIC
@@ -92,7 +93,7 @@ def _header(name: str) -> tuple[bytes, e.Header] | None:
         line = stream.readline(LONGEST)
     try:
         found = msgspec.json.decode(line, type=ANY)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         return None
     return (line, found) if isinstance(found, e.Header) else None
 
@@ -119,7 +120,7 @@ def _gaps(name: str) -> Iterator[tuple[int, int]]:
 def _is_gap(line: bytes) -> bool:
     try:
         return isinstance(msgspec.json.decode(line, type=ANY), e.Gap)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         return False
 
 

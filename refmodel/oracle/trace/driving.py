@@ -31,6 +31,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 
 from refmodel.language import BadDesign
+from refmodel.language.unsound import UNDECODABLE
 from refmodel.oracle.trace.commands import Command, Decoder, Hello, Saved
 from refmodel.oracle.trace.expected import NONE_KNOWN, Expected
 from refmodel.oracle.trace.judge import Judge
@@ -127,7 +128,7 @@ class Implementation:
             raise BadDesign(f"{self.command[0]}: {why} before it said hello") from None
         try:
             self.hello = msgspec.json.decode(line, type=Hello)
-        except msgspec.DecodeError as why:
+        except UNDECODABLE as why:
             raise BadDesign(f"{self.command[0]}: its first line is no hello: {why}") from None
         if complaint := self.hello.complaint():
             raise BadDesign(f"{self.command[0]}: hello: {complaint}")

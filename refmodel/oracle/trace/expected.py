@@ -21,6 +21,7 @@ import attrs
 import msgspec
 
 from refmodel.language import BadDesign
+from refmodel.language.unsound import UNDECODABLE
 from refmodel.oracle.trace.table import KINDS
 from refmodel.oracle.trace.verdicts import Deviation
 
@@ -80,7 +81,7 @@ def kind_of_event(found: Deviation) -> str:
     """The kind of the event that deviates; empty if the line says none."""
     try:
         event = msgspec.json.decode(found.event.encode())
-    except (msgspec.DecodeError, RecursionError):
+    except UNDECODABLE:
         return ""
     return str(event.get("e", "")) if isinstance(event, dict) else ""
 

@@ -14,6 +14,7 @@ import msgspec
 
 from refmodel.engines.collecting import rarely_collected
 from refmodel.language import BadDesign
+from refmodel.language.unsound import UNDECODABLE
 from refmodel.oracle.trace import by_step, guest, linear, steps
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.advice import lawful_instead
@@ -76,7 +77,7 @@ class Judge:
             return self._one_by_one(first, block, last)
         try:
             events = self.decoder.decode_lines(block)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             return self._one_by_one(first, block, last)
         if may_have_duplicates(block) and any(map(duplicate_in, block.split(b"\n"))):
             return self._one_by_one(first, block, last)
@@ -139,7 +140,7 @@ class Judge:
             if field == "e" and "missing" in message:
                 message = "is missing; expected the kind of the event, as in " + EXAMPLE
             raise self.bad(line, field, expected(text, message, field, KINDS)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
+        except UNDECODABLE as why:
             if text.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 raise self.bad(line, "", "not an event: begins with a byte order mark; expected UTF-8 without one") from None
             raise self.bad(line, "", f"not an event: {why}; expected a JSON object such as {EXAMPLE}") from None
@@ -289,10 +290,8 @@ def is_cut(line: bytes) -> bool:
         return False
     try:
         msgspec.json.decode(line)
-    except msgspec.DecodeError as why:
-        return "truncated" in str(why)
-    except (UnicodeDecodeError, RecursionError):
-        return False
+    except UNDECODABLE as why:
+        return isinstance(why, msgspec.DecodeError) and "truncated" in str(why)
     return False
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from refmodel.language.unsound import UNDECODABLE
 from refmodel.oracle.trace import events as e
 
 MANY = 12
@@ -21,7 +22,7 @@ def expected(text: bytes, message: str, field: str, kinds: dict[str, type[e.Even
         return message
     try:
         told: Any = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         return message
     name = told.get("e") if isinstance(told, dict) else None
     if not isinstance(name, str):

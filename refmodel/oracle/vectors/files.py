@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from refmodel.language import BadDesign
+from refmodel.language.unsound import UNDECODABLE
 from refmodel.machine.x86.ept_walk import Ept, Use
 from refmodel.machine.x86.guest_walk import Access, Cpu
 from refmodel.machine.x86.legacy_walk import Cpu32, CpuPae
@@ -76,7 +77,7 @@ def read(file: Path) -> Iterator[tuple[Vector, Test, list[Lawful]]]:
                     vector = decoder.decode(line)
                     _check_needs(vector)
                     yield vector, _test(vector), [_lawful(end) for end in vector.allowed]
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, ValueError) as why:
+                except (*UNDECODABLE, KeyError, TypeError) as why:
                     message, _, path = str(why).partition(" - at `$.")
                     raise BadDesign(f"{file}:{number}: {path.rstrip('`') + ': ' if path else ''}{message}") from None
 

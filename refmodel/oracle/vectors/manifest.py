@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from refmodel.language import BadDesign
+from refmodel.language.unsound import UNDECODABLE
 from refmodel.oracle.vectors.files import VERSION
 
 NAME = "manifest.json"
@@ -47,7 +48,7 @@ def check(folder: Path) -> None:
         return
     try:
         about = msgspec.json.decode(file.read_bytes(), type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
+    except UNDECODABLE as why:
         raise BadDesign(f"{file}: not a manifest: {why}") from None
     again = f"refmodel vectors --out {folder} makes the files again"
     if about.version != VERSION:

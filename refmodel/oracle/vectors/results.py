@@ -15,6 +15,7 @@ import attrs
 import msgspec
 
 from refmodel.language import BadDesign
+from refmodel.language.unsound import UNDECODABLE
 from refmodel.oracle.judging import Deviation, Finding, Verdict
 from refmodel.oracle.trace.duplicates import duplicate_in
 from refmodel.oracle.trace.reading import Source
@@ -84,7 +85,7 @@ def _read(file: Path) -> dict[str, Result]:
                 continue
             try:
                 result = decoder.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as why:
+            except UNDECODABLE as why:
                 raise BadDesign(f"{file}:{number}: not a result: {why}") from None
             if (key := duplicate_in(line)) is not None:
                 raise BadDesign(f"{file}:{number}: {key}: is given twice in one object; expected one value")
