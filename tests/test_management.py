@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 import subprocess
@@ -34,8 +35,10 @@ from refmodel.management.mechanisms import OLDEST
 from refmodel.management.published import ready
 from refmodel.management.recorder import calls
 from refmodel.management.recorder import recording as recorder
+from refmodel.management.recorder.areas import areas_of
+from refmodel.management.recorder.calls import Stopped
 from refmodel.management.recorder.likeness import patch_sizes
-from refmodel.management.recorder.sampling import Sampler
+from refmodel.management.recorder.sampling import Sampler, mark
 from refmodel.management.recording import NO_PATCH, PAGE, Recording
 from refmodel.management.results import FLEET, comparable, estimated, recordings, runs, workloads
 from refmodel.management.scenario import Vm, Workload, read
@@ -192,6 +195,51 @@ def test_a_page_that_is_written_with_what_it_held_is_changed_where_stores_are_wa
         sampler.close()
         process.kill()
         process.wait()
+
+
+SPARSE = """
+import ctypes, mmap, sys
+memory = mmap.mmap(-1, 3000 * 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for page in (5, 6, 2000): memory[page * 4096] = 1
+print(ctypes.addressof(ctypes.c_char.from_buffer(memory)) // 4096, flush=True)
+for pages in ((6, 7, 2500), (7, 2501, 2999)):
+    sys.stdin.readline()
+    for page in pages: memory[page * 4096] = 2
+    print("done", flush=True)
+sys.stdin.readline()
+"""
+
+
+@CAN_RECORD
+def test_pages_that_come_to_a_mapping_are_seen_though_only_those_in_memory_were_parted() -> None:
+    process = subprocess.Popen([sys.executable, "-c", SPARSE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    assert process.stdin is not None and process.stdout is not None
+    sampler = Sampler(process.pid, b"test")
+    try:
+        first, looks = int(process.stdout.readline()), list[set[int]]()
+        if not (sampler.sample().touched and sampler.sample().contents):
+            pytest.skip("this machine lets no process be traced")
+        for _ in range(2):
+            process.stdin.write("\n")
+            assert process.stdout.readline() == "done\n"
+            touched = sampler.sample().touched
+            places = {number: place[1] - first for place, number in sampler.numbers.items() if isinstance(place[0], int)}
+            looks.append({places[each] for each in touched if 0 <= places.get(each, -1) < 3000})
+        assert looks == [{6, 7, 2500}, {7, 2501, 2999}]
+        assert sum(0 <= area.start - first < 3000 for area in areas_of(process.pid)) < 20
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_pages_that_cannot_be_parted_are_not_taken_for_one_page() -> None:
+    """The kernel says EAGAIN, or ENOMEM, when a process has as many mappings as it may have."""
+    class Full(Stopped):
+        def call(self, number: int, *arguments: int) -> int:
+            return -errno.EAGAIN
+
+    with pytest.raises(BadDesign, match="process 7 has too many pages to be looked at one by one: expected a larger --granule"):
+        mark(Full(7, calls.Registers(), 0, []), 0, 1, marked=True)
 
 
 @pytest.mark.parametrize("what, output, expected", [

@@ -100,7 +100,7 @@ CHOSEN_ESTIMATORS = """
 Of those within one per cent of the least error the one is named that looks at least. *Ghost list* looks at
 nothing of its own: reads from the device are seen anyway. So it is for VMs that lack memory, and says too
 much of those that do not. *Modification log* sees no reads: it is near where what is used is written, too.
-*Sampling* sees only pages that a VM has, and so never that it lacks some.
+*Sampling* sees only pages that a VM has, and so never that it lacks some: it is for VMs that use little.
 """
 TRANSLATION = """
 Shadow paging walks in one dimension and exits when a guest edits its tables. EPT and NPT walk in

@@ -154,7 +154,7 @@ class Sampler:
             granules = self._granules(process.pid, area)
             for start, after in granules:
                 marked = not marked
-                _mark(process, start, after, marked)
+                mark(process, start, after, marked)
             end, marked = area.end, marked if granules else area.marked
 
     def _granules(self, pid: int, area: Area) -> list[tuple[int, int]]:
@@ -202,7 +202,7 @@ def _stop(all_stopped: ExitStack, pid: int) -> Stopped | None:
         return None
 
 
-def _mark(process: Stopped, start: int, end: int, marked: bool) -> None:
+def mark(process: Stopped, start: int, end: int, marked: bool) -> None:
     """Leave pages out of core dumps, or not. ``BadDesign`` if the process has as many mappings as the kernel allows."""
     failed = process.call(MADVISE, start * PAGE, (end - start) * PAGE, DONT_DUMP if marked else DO_DUMP)
     if failed in (-errno.ENOMEM, -errno.EAGAIN):
