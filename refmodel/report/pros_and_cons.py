@@ -53,7 +53,8 @@ every period. So a strategy that reacts within one period is quick here.
 """
 MECHANISMS = """
 Each recorded program runs with 30 per cent less memory than the pages that it touches. *Unplugging
-blocks* regains less: only blocks of 2 MiB in which no page is used, since no page is moved here.
+blocks* regains less of all but *idle*: only blocks of 2 MiB in which no page is used, since no page is
+moved here.
 
 Who chooses matters as much as where pages go. A guest lets the pages go that it used longest ago. A
 monitor takes any page, as ESX does, or *oldest first*, as Linux does as far as accessed bits tell. It has
@@ -76,8 +77,8 @@ memory keeps more pages in as many frames, and can read fewer.
 TWICE = """
 The guest pages as if it had 85 per cent of its pages, the monitor because there are 70 per cent. Where
 both let the oldest page go, the guest chooses a page that the monitor has already paged out. It is read
-in only to be written out again, and both page more than the monitor alone would: paging twice costs
-more on each program.
+in only to be written out again: paging twice costs more than the monitor alone on each program but
+*idle*, where it costs as much.
 
 A monitor that takes any page meets the guest's choice less often; that is why ESX takes any (OSDI 2002,
 section 3.3). There paging twice often costs less than the monitor alone: half of what is regained the
