@@ -174,7 +174,7 @@ class Outline:
     @property
     def claims(self) -> tuple[Law, ...]:
         """All that a verdict is given on: its laws, and the conditions that are to come to an end."""
-        return (*self.laws, *(each.law for each in self.pending))
+        return Claims(self.operations, self.laws, self.pending).all
 
     def restricted(self, clause: str) -> Outline:
         """With the claims of one clause only judged."""

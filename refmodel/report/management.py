@@ -92,7 +92,7 @@ def costs() -> Table:
     """The cost model."""
     rows = tuple((name, f"{value} {source.unit}", f"{source.here} {source.unit}" if source.here else "-", source.what,
                   source.reference) for name, value, source in costs_table())
-    return Table("costs", ("parameter", "value", "measured here", "what", "from"), rows)
+    return Table("costs", ("parameter", "value", "measured on one machine", "what", "from"), rows)
 
 
 def published(found: Sequence[Result]) -> Table:
