@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import z3
 
-from refmodel.engines.connectives import negation
+from refmodel.engines.connectives import identical, negation
 from refmodel.engines.formulas import claimed
 from refmodel.engines.goals import Goals, arbitrary_names
 from refmodel.engines.paths import base_of
@@ -126,17 +126,17 @@ class _Denying(Symbolic):
 
     def __init__(self, design: Outline, part: Law) -> None:
         self.denied: list[Term] = []
-        self._premise: Term | None = None
+        self._premises: list[Term] = []
         super().__init__(design, prune=False)
         Premises.begin(part.part)
 
     def premise(self, term: Term) -> None:
-        self._premise = term
+        self._premises.append(term)
 
     def either(self, a: Term, b: Term) -> Term:
-        if self._premise is not None:  # what is told of a premise is told just before the implication is put together
-            self.denied.append(z3.And(*self._outer, *self.conditions, self._premise, negation(b)))
-            self._premise = None
+        for premise in self._premises:  # the implication of which it is the premise is put together
+            if identical(a, negation(premise)):
+                self.denied.append(z3.And(*self._outer, *self.conditions, premise, negation(b)))
         return super().either(a, b)
 
 

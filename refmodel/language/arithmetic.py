@@ -9,12 +9,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Mapping
-from types import FunctionType
 from typing import Any
-
-from refmodel.language.compiling import compiled
-from refmodel.language.sources import Definition, definition_of, replaced
-from refmodel.language.unsound import BadDesign
 
 Place = tuple[int, int, int, int]
 """Where an expression stands in its file."""
@@ -49,51 +44,9 @@ def place(node: ast.AST) -> Place:
     return (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)  # type: ignore[attr-defined]
 
 
-_held: dict[FunctionType, Mapping[Place, int]] = {}
-_since: dict[FunctionType, int] = {}
+class Checked(ast.NodeTransformer):
+    """Has arithmetic computed as words of these widths, or as naturals (0)."""
 
-
-def version(function: FunctionType) -> int:
-    """How often more has become known of a function's arithmetic."""
-    return _since.get(function, 0)
-
-
-def hold_to_kinds(function: FunctionType, widths: Mapping[Place, int]) -> None:
-    """From now on a function's arithmetic is checked: at each of these places as a word of this width, or as a natural (0).
-
-    Raises ``BadDesign`` if another design has it of another kind there.
-    """
-    known = _held.get(function, {})
-    if any(known.get(at, width) != width for at, width in widths.items()):
-        raise BadDesign(f"{function.__qualname__}: arithmetic of one kind here and of another in another design; write it "
-                        "twice")
-    if widths.items() <= known.items():
-        return
-    _held[function] = {**known, **widths}
-    _since[function] = _since.get(function, 0) + 1
-    new = held_definition(function)
-    if new is not None:
-        function.__globals__[NAME] = computed
-        replaced(function)
-        function.__code__ = compiled(function, new)
-
-
-def forget_widths(function: FunctionType) -> None:
-    """A function is given another text: nothing is known of its arithmetic yet."""
-    _held.pop(function, None)
-    _since[function] = _since.get(function, 0) + 1
-
-
-def held_definition(function: FunctionType) -> Definition | None:
-    """A copy of a function's definition in which its arithmetic is checked; None if it has no text."""
-    definition = copy.deepcopy(definition_of(function))
-    if definition is None:
-        return None
-    checked: Definition = _Checked(_held.get(function, {})).visit(definition)
-    return checked
-
-
-class _Checked(ast.NodeTransformer):
     def __init__(self, widths: Mapping[Place, int]) -> None:
         self.widths = widths
 

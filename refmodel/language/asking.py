@@ -10,7 +10,7 @@ import itertools
 import sys
 from collections.abc import Callable
 from types import FrameType, FunctionType
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from refmodel.language.annotations import kind_of
 from refmodel.language.kinds import Kind
@@ -144,26 +144,63 @@ class Premises:
     """The implications whose premise was plainly true; None if implications are not told apart."""
     site: Site | None = None
     """The implication that is evaluated, if they are told apart."""
+    within: ClassVar[list[Any]] = []
+    """The premises of the implications whose conclusion is evaluated."""
 
     @classmethod
     def begin(cls, only: Site | None = None, apart: bool = False) -> None:
         """From now on it is measured whether a premise is met, or that of one implication. ``apart``: of each by itself, too."""
         cls.met, cls.only, cls.plain = False, only, set() if apart else None
 
+    @classmethod
+    def told(cls, condition: Any, caller: FrameType) -> None:
+        """A premise, which is not plainly false. It counts where it holds together with those that it is within."""
+        for outer in cls.within:
+            if outer is False:
+                return
+            if outer is not True:
+                condition = outer if condition is True else outer & condition
+        site = None if cls.only is None and cls.plain is None else _site(caller)
+        counts = cls.only is None or cls.only == site
+        if condition is not True:
+            cls.site = site
+            if counts:
+                condition.told()
+            return
+        cls.met = cls.met or counts
+        if cls.plain is not None and site is not None:
+            cls.plain.add(site)
+
 
 def implies(premise: Any, conclusion: Any) -> Any:
     """If the premise holds, so does the conclusion. Both are evaluated; laws are written with it."""
     if premise is False:
         return True
-    site = None if Premises.only is None and Premises.plain is None else _site(sys._getframe(1))
-    counts = Premises.only is None or Premises.only == site
-    if premise is True:
-        Premises.met = Premises.met or counts
-        if Premises.plain is not None and site is not None:
-            Premises.plain.add(site)
-        return conclusion
-    Premises.site = site
-    return premise.implies(conclusion, counts)
+    Premises.told(premise, sys._getframe(1))
+    return conclusion if premise is True else premise.implies(conclusion)
+
+
+def implies_within(premise: Any, conclusion: Callable[[], Any]) -> Any:
+    """``implies``, where the conclusion states further premises: they count where this one holds."""
+    Premises.within.append(premise)
+    try:
+        concluded = conclusion()
+    finally:
+        Premises.within.pop()
+    if premise is False:
+        return True
+    Premises.told(premise, sys._getframe(1))
+    return concluded if premise is True else premise.implies(concluded)
+
+
+def premise(condition: Any, wanted: bool) -> Any:
+    """The condition. A law asks for something where it is as wanted: that is told as the premise of an implication is."""
+    if isinstance(condition, bool):
+        if condition is wanted:
+            Premises.told(True, sys._getframe(1))
+    else:
+        Premises.told(condition if wanted else condition.denied(), sys._getframe(1))
+    return condition
 
 
 def _site(caller: FrameType) -> Site:

@@ -11,8 +11,8 @@ import sys
 from types import FunctionType
 from typing import Any
 
-from refmodel.language.arithmetic import forget_widths
 from refmodel.language.design import forget_outlines
+from refmodel.language.held import let_go
 from refmodel.language.sources import code_in, code_of, forget_replaced
 from refmodel.language.unsound import BadDesign
 
@@ -29,7 +29,7 @@ def change(function: FunctionType, text: str) -> None:
         raise BadDesign(f"{file}:{code.co_firstlineno}: {function.__qualname__} is not in the changed text")
     linecache.cache[file] = (len(text), None, [f"{line}\n" for line in text.split("\n")], file)
     forget_replaced(function)
-    forget_widths(function)
+    let_go(function)
     forget_outlines()
     if new.co_freevars == code.co_freevars:
         function.__code__ = new

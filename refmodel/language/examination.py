@@ -13,13 +13,15 @@ import attrs
 
 from refmodel.language.abstraction import Abstraction, abstractions
 from refmodel.language.annotations import kind_of
-from refmodel.language.arithmetic import hold_to_kinds
 from refmodel.language.asking import Fault, Site
+from refmodel.language.held import hold_to_kinds, tell_premises
 from refmodel.language.inference import Inference
 from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
 from refmodel.language.laws import Law
 from refmodel.language.meanings import Complaint, Effects, Stop
+from refmodel.language.pending import Pending
 from refmodel.language.places import place_of
+from refmodel.language.premises import Stated, sites, stated_by
 from refmodel.language.sources import code_of
 from refmodel.language.types import FLAG, Known, Never, NoneType, State, Text, Type, said
 
@@ -66,10 +68,13 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
         _operation(inference, op)
     written = frozenset(inference.effects.writes)
     reads, premises = {}, {}
+    stated = dict[FunctionType, Stated]()
     for law in laws:
         effects = _law(inference, law, actors)
+        by_law = {} if _is_pending(cls, law) else stated_by(law.function, cls)
+        stated |= by_law
         reads[law] = frozenset(effects.reads)
-        premises[law] = tuple(sorted(effects.premises))
+        premises[law] = tuple(sorted(effects.premises.union(*(sites(*each) for each in by_law.items()))))
     abstracted = {each.table: frozenset(_abstraction(inference, each).reads) for each in abstractions(cls)} if operations else {}
     for complaint, looked_at in inference.looked_at_by_counts:
         if looked_at in written or not operations:
@@ -77,9 +82,16 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
     if not inference.complaints:
         for function, widths in inference.widths.items():
             hold_to_kinds(function, widths)
+        for function, by_it in stated.items():
+            tell_premises(function, by_it)
     found = sorted(inference.complaints, key=lambda c: (c.file, c.line))
     return Examination(tuple(found), tuple(inference.functions), reads, premises, written,
                        _unreached(inference, cls), tuple(inference.chosen), abstracted)
+
+
+def _is_pending(cls: type, law: Law) -> bool:
+    """Whether this is a condition that is to come to an end, which claims nothing by itself."""
+    return isinstance(inspect.getattr_static(cls, law.name, None), Pending)
 
 
 def _unreached(inference: Inference, cls: type) -> tuple[str, ...]:

@@ -17,10 +17,10 @@ from contextlib import AbstractContextManager, contextmanager
 from types import CodeType, FunctionType
 from typing import Any
 
-from refmodel.language.arithmetic import held_definition, version
 from refmodel.language.asking import current
 from refmodel.language.compiling import compiled
 from refmodel.language.design import Outline
+from refmodel.language.held import held_definition, version
 from refmodel.language.opaque import Flag, Opaque
 from refmodel.language.sources import Definition, code_of, replaced, restored
 

@@ -14,9 +14,9 @@ from contextlib import AbstractContextManager
 from types import CodeType, FunctionType
 from typing import Any
 
-from refmodel.language.arithmetic import held_definition, version
 from refmodel.language.asking import answerer
 from refmodel.language.compiling import compiled
+from refmodel.language.held import held_definition, version
 from refmodel.language.joining import Rewrite, joined_code, joined_texts
 from refmodel.language.sources import code_of
 

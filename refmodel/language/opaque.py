@@ -125,10 +125,16 @@ class Flag(Opaque):
         """Go on only where it holds."""
         self.reading.required(self.term)
 
-    def implies(self, conclusion: Any, counts: bool = True) -> Flag:
-        """Not this, or else the conclusion. ``counts``: it is measured whether this premise is met."""
-        if counts:
-            self.reading.premise(self.term)
+    def denied(self) -> Flag:
+        """Not this."""
+        return self._flag(self.reading.negated(self.term))
+
+    def told(self) -> None:
+        """This is a premise of which it is measured whether it is met."""
+        self.reading.premise(self.term)
+
+    def implies(self, conclusion: Any) -> Flag:
+        """Not this, or else the conclusion."""
         return self._flag(self.reading.either(self.reading.negated(self.term), self._lift(conclusion)))
 
     def __and__(self, other: Any) -> Flag:
