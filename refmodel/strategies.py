@@ -61,7 +61,7 @@ class _Same:
 
 @functools.lru_cache(maxsize=16)
 def _starts(design: Any, geometry: _Same) -> list[Start]:
-    return starts_of(outline(design), geometry.geometry)
+    return starts_of(outline(design), geometry.geometry)[1]
 
 
 def _state(design: Outline, geometry: Geometry, start: Start) -> Any:

@@ -42,3 +42,14 @@ def test_operations_may_have_any_names(name: str, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="No two are on") as found:
         run_state_machine_as_test(rule_machine(load(f"{tmp_path}/turns.py:Turns")), settings=settings(FEW, phases=[Phase.generate]))
     assert re.search(rf"\d\. {name}\(vm=vm", str(found.value))
+
+
+def test_what_only_a_further_geometry_breaks_is_found(tmp_path: Path) -> None:
+    two = "geometry = geometry(Vm=1)\n    further_geometries = (geometry.resized(Vm=2),)"
+    there = TURNS.format(name="turn").replace("geometry = geometry(Vm=2)", two)
+    (tmp_path / "turns.py").write_text(there)
+    design = load(f"{tmp_path}/turns.py:Turns")
+    with pytest.raises(AssertionError, match="No two are on") as found:
+        run_state_machine_as_test(rule_machine(design), settings=settings(FEW, phases=[Phase.generate]))
+    assert "turn(vm=vm1)" in str(found.value)
+    run_state_machine_as_test(rule_machine(design, design.cls.geometry), settings=settings(FEW, max_examples=2))

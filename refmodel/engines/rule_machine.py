@@ -66,7 +66,11 @@ class _Rules(RuleBasedStateMachine):
 
     design: Outline
     geometry: Geometry
+    instances: dict[str, list[Instance]]
+    """By operation: the arguments that there are in the geometry."""
     ready: list[Start]
+    further: list[tuple[Geometry, dict[str, list[Instance]]]]
+    """The other geometries that a law may be broken in, and what there is in them."""
     spent = 0
     """Steps taken since a law was first broken."""
     shortest: Run | None = None
@@ -76,6 +80,7 @@ class _Rules(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.prepared()
         self.machine = Machine(self.design, self.geometry)
         self.found: Broken | None = None
         self.steps: list[Step] = []
@@ -83,9 +88,15 @@ class _Rules(RuleBasedStateMachine):
 
     @classmethod
     def prepared(cls) -> list[Start]:
-        """The states that runs start from: power-on, and some that runs get to. Found once, and always the same."""
+        """The states that runs start from: power-on, and some that runs get to. Found once, and always the same. Where a law is
+        broken in a further geometry only, runs are of that one."""
         if not cls.ready:
-            cls.ready += starts_of(cls.design, cls.geometry)
+            failure, cls.ready = starts_of(cls.design, cls.geometry)
+            for geometry, instances in cls.further if failure is None else ():
+                failure, ready = starts_of(cls.design, geometry)
+                if failure is not None:
+                    cls.geometry, cls.instances, cls.ready = geometry, instances, ready
+                    break
         return cls.ready
 
     def start_at(self, start: Start) -> None:
@@ -102,8 +113,11 @@ class _Rules(RuleBasedStateMachine):
         if type(self).shortest is not None:
             type(self).spent += 1
 
-    def applies(self, instances: list[Instance]) -> bool:
+    def applies(self, name: str) -> bool:
         """Whether an operation applies now, with the first answers to what it asks."""
+        instances = self.instances.get(name, [])
+        if not instances:
+            return False
         op = instances[0][0]
         if self.found is not None or op.split or op.name == RESUME:
             return self.found is None
@@ -117,8 +131,10 @@ class _Rules(RuleBasedStateMachine):
         self.machine.undo()
         return taken[0] if taken else None
 
-    def drawn(self, instances: list[Instance], at: int, code: int) -> Taken:
+    def drawn(self, name: str, at: int, code: int) -> Taken:
         """The step that numbers name: of the arguments from ``at`` on, the first with which the operation applies."""
+        instances = self.instances[name]
+        at %= len(instances)
         for answers in dict.fromkeys((code, 0)):
             for i in range(len(instances)):
                 op, arguments = instances[at - i]
@@ -154,9 +170,10 @@ def _message(design: Outline, geometry: Geometry, failure: Failure) -> str:
     return str(BrokenRun(design, geometry, shortened(design, geometry, failure), spec_of_class(design.cls)))
 
 
-def starts_of(design: Outline, geometry: Geometry, steps: int = AHEAD) -> list[Start]:
-    """States of different shapes, each with the run to it, power-on first. If a run breaks a law, only that run, without its last
-    step and with it: Hypothesis is to find it on its own, and not to miss it."""
+def starts_of(design: Outline, geometry: Geometry, steps: int = AHEAD) -> tuple[Failure | None, list[Start]]:
+    """A run that breaks a law, if one is found, and states of different shapes, each with the run to it, power-on first. Of a run
+    that breaks a law there are these only: without its last step and with it. Hypothesis is to find it on its own, and not to miss
+    it."""
     search = Search(design, geometry, "rules")
     start = Machine(design, geometry)
     start.power_on(lambda options: options[0])
@@ -173,8 +190,8 @@ def starts_of(design: Outline, geometry: Geometry, steps: int = AHEAD) -> list[S
     failure = failure or _further(design, geometry)
     if failure is not None:
         short = shortened(design, geometry, failure).run
-        return [power_on, *([after(Run(short.initial, short.steps[:-1])), after(short)] if short.steps else [])]
-    return [power_on, *(after(m.run) for m in sorted(search.landmarks, key=lambda m: len(m.run.steps)))]
+        return failure, [power_on, *([after(Run(short.initial, short.steps[:-1])), after(short)] if short.steps else [])]
+    return None, [power_on, *(after(m.run) for m in sorted(search.landmarks, key=lambda m: len(m.run.steps)))]
 
 
 def _further(design: Outline, geometry: Geometry) -> Failure | None:
@@ -197,14 +214,20 @@ def rule_machine(design: type[Design] | Outline, geometry: Geometry | None = Non
         TestEpt = rule_machine(Ept).TestCase
 
     Runs start at power-on, or in a state that a search got to beforehand. That search is the one that ``refmodel check`` makes; it
-    has a fixed seed, so that Hypothesis can replay. The geometry is the design's own unless another is given. Raises ``BadDesign``
-    if it is no design, or no geometry.
+    has a fixed seed, so that Hypothesis can replay. The geometry is the design's own unless another is given. Where it breaks no
+    law in that, it is the first further geometry in which it does. Raises ``BadDesign`` if it is no design, or no geometry.
     """
     if geometry is not None and not isinstance(geometry, Geometry):
         raise BadDesign(f"geometry: {geometry!r}; expected a Geometry, such as refmodel.geometry(Vm=2, Mfn=4)")
     design = design if isinstance(design, Outline) else outline(design)
+    further = design.cls.further_geometries if geometry is None else ()
     geometry = geometry or design.cls.geometry
-    body: dict[str, Any] = {"design": design, "geometry": geometry, "ready": []}
+    there = [(each, _instances(design, each)) for each in (geometry, *further)]
+    body: dict[str, Any] = {"design": design, "geometry": geometry, "instances": there[0][1], "further": there[1:], "ready": []}
+    most: dict[str, int] = {}
+    for _, instances in there:
+        for name, of_name in instances.items():
+            most[name] = max(most.get(name, 0), len(of_name))
 
     def starts(self: Any, after: Start) -> None:
         self.start_at(after)
@@ -214,31 +237,35 @@ def rule_machine(design: type[Design] | Outline, geometry: Geometry | None = Non
 
     body["starts"] = initialize(after=st.runner().flatmap(lambda self: st.sampled_from(self.prepared())))(starts)
     body["laws_hold"] = invariant()(laws_hold)
-    groups = list(by_operation(Machine(design, geometry).instances()))
-    for instances in groups:
-        body[f"operation {instances[0][0].name}"] = _rule(instances)  # no attribute of the machine has such a name
-    body["operations end"] = _end(groups)
+    for name, number in most.items():
+        body[f"operation {name}"] = _rule(name, number)  # no attribute of the machine has such a name
+    body["operations end"] = _end(list(most))
     rules: type[RuleBasedStateMachine] = type(f"{design.name}Rules", (_Rules,), body)
     return rules
 
 
-def _rule(instances: list[Instance]) -> Any:
-    """The rule for one operation."""
+def _instances(design: Outline, geometry: Geometry) -> dict[str, list[Instance]]:
+    """The operations with their arguments, by name."""
+    return {instances[0][0].name: instances for instances in by_operation(Machine(design, geometry).instances())}
+
+
+def _rule(name: str, number: int) -> Any:
+    """The rule for one operation, with so many arguments at most."""
     def act(self: Any, step: Taken) -> None:
         self.take(step)
 
-    act.__name__ = instances[0][0].name.replace(" ", "_")
-    codes = st.tuples(st.runner(), st.integers(0, len(instances) - 1), st.integers(0, 255))
-    drawn = rule(step=codes.map(lambda c: c[0].drawn(instances, c[1], c[2])))(act)
-    return precondition(lambda self: self.applies(instances))(drawn)
+    act.__name__ = name.replace(" ", "_")
+    codes = st.tuples(st.runner(), st.integers(0, number - 1), st.integers(0, 255))
+    drawn = rule(step=codes.map(lambda c: c[0].drawn(name, c[1], c[2])))(act)
+    return precondition(lambda self: self.applies(name))(drawn)
 
 
-def _end(groups: Sequence[list[Instance]]) -> Any:
+def _end(names: Sequence[str]) -> Any:
     """The rule for a state in which no operation applies, where a design may come to rest: Hypothesis wants one to take."""
     def no_operation_applies(self: Any) -> None:
         pass
 
-    return precondition(lambda self: not any(self.applies(instances) for instances in groups))(rule()(no_operation_applies))
+    return precondition(lambda self: not any(map(self.applies, names)))(rule()(no_operation_applies))
 
 
 def mixer(code: int) -> Pick:
