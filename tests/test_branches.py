@@ -74,11 +74,25 @@ def test_ways_that_no_step_goes_are_known() -> None:
 
 def test_the_report_names_them() -> None:
     [report] = check(outline(Frames), engines=("exhaustive",), asked=Asked())
-    told = {int(note.split(":")[1]): note for note in report.notes if note.startswith(__file__)}
+    told = {int(note.split(":")[1]): note for note in report.notes if note.startswith(__file__) and "condition" in note}
     assert set(told) == {line for line, _ in NOT_GONE}
     assert "holds in no step" in told[line_of("never")] and "no step" in told[line_of("not reached")]
     assert "holds in every step" in told[line_of("always")]
     assert (report.numbers.branches, report.numbers.branches - report.numbers.taken) == (8, len(NOT_GONE))
+
+
+def test_the_report_names_what_no_state_has_otherwise() -> None:
+    [report] = check(outline(Frames), engines=("exhaustive",), asked=Asked())
+    [note] = [note for note in report.notes if "at power-on" in note]
+    assert note == f"{__file__}:{line_of_text('lent: Total')}: Frames.lent is in every state that was explored what it was at " \
+                   "power-on; none_is_lent looks at it"
+    [report] = check(outline(Exchange), engines=("exhaustive",), asked=Asked())
+    assert [note.partition(": ")[2].partition(" is in")[0] for note in report.notes if "at power-on" in note] == [
+        "Exchange.entry, field dirty,", "Exchange.seen, field dirty,"]
+
+
+def line_of_text(text: str) -> int:
+    return next(n for n, line in enumerate(Path(__file__).read_text().splitlines(), 1) if text in line)
 
 
 @attrs.frozen
@@ -86,6 +100,7 @@ class Entry:
     present: bool = False
     mfn: Mfn = NOTHING
     writable: bool = False
+    dirty: bool = False
 
 
 class Exchange(Design):
@@ -111,7 +126,7 @@ class Exchange(Design):
 
     @law("ISO-1", "What was not seen is not written to.")
     def only_what_was_seen(s: Any, gfn: Gfn) -> bool:
-        return not (s.entry[gfn].writable and not s.entry[gfn].present and s.seen[gfn].present)
+        return not (s.entry[gfn].writable and not s.entry[gfn].present and s.seen[gfn].dirty)
 
 
 def test_whether_records_are_equal_is_decided_where_they_are_compared() -> None:

@@ -151,6 +151,14 @@ class Met(Design):
             return True
         return False
 
+    @law("ISO-1", "by what is not so at once, of which two things never are")
+    def not_all_at_once(s: Any, mfn: Mfn) -> bool:
+        return not (s.used[mfn] and not s.dirty[mfn] and s.seen[mfn])
+
+    @law("ISO-1", "by alternatives that are all negated, of which two never are")
+    def not_all(s: Any, mfn: Mfn) -> bool:
+        return not s.used[mfn] or not s.seen[mfn] or s.dirty[mfn] != s.used[mfn]
+
     @law("ISO-1", "by a plain claim")
     def plain(s: Any, mfn: Mfn) -> bool:
         return s.used[mfn] == s.dirty[mfn]

@@ -60,6 +60,8 @@ class Exploration:
     """Those of them of which some state or step met the premise."""
     judged: int = 0
     """Every run of up to so many steps was judged."""
+    changed: frozenset[tuple[str, str]] = frozenset()
+    """The tables, and the field of their entries, that ever held anything else than in the first state."""
 
     @property
     def loss(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -38,6 +38,12 @@ def stored_leaves(table: TableKind) -> tuple[Scalar, ...]:
     """What an entry consists of: its leaves, and for a partial table before them whether it is there."""
     leaves = tuple(leaf for _, leaf in table.value.leaves())
     return (FlagKind(), *leaves) if table.partial else leaves
+
+
+def paths_of(table: TableKind) -> tuple[str, ...]:
+    """What the fields are called that an entry is stored as, in the order of ``stored_leaves``."""
+    paths = tuple(path for path, _ in table.value.leaves())
+    return ("", *paths) if table.partial else paths
 
 
 @attrs.frozen
@@ -82,6 +88,16 @@ class Layout:
     def of_tables(self) -> int:
         """The rows of the tables alone."""
         return self.slots[0].first if self.slots else self.height
+
+    def scalars_among(self, rows: Iterable[int]) -> frozenset[tuple[str, str]]:
+        """The tables, and the fields of their entries, that these rows hold. Whether an entry of a partial table is there has no
+        field."""
+        found = set()
+        for row in rows:
+            if row < self.of_tables:
+                place = self.places[bisect.bisect_right(self.places, row, key=lambda p: p.first) - 1]
+                found.add((place.table, paths_of(self.design.table(place.table))[row - place.first]))
+        return frozenset(found)
 
     def leaf_at(self, row: int) -> Scalar:
         """What a row of the matrix holds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import sys
 import time
@@ -16,8 +17,8 @@ from refmodel.engines.asked import Asked, Notice
 from refmodel.engines.audit import drawn
 from refmodel.engines.compiled.comparing import Comparing
 from refmodel.engines.disagreeing import disagreement
-from refmodel.engines.exploration import Branch
-from refmodel.engines.layout import TOO_LARGE
+from refmodel.engines.exploration import COMPILED, Branch
+from refmodel.engines.layout import TOO_LARGE, paths_of
 from refmodel.engines.machine import PENDING, Failure
 from refmodel.engines.progress_runs import Ended, end_everything
 from refmodel.engines.scope import sorts_of
@@ -25,6 +26,7 @@ from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, V
 from refmodel.language.design import Outline
 from refmodel.language.kinds import NaturalKind, WordKind
 from refmodel.language.laws import Law
+from refmodel.language.places import home_of, place_of
 from refmodel.language.sizes import Geometry
 
 PACKAGE = str(Path(__file__).parents[1])
@@ -114,6 +116,8 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
         verdicts = _held(design, Verdict.HOLDS, met, applied)
         parts, parts_met = (frozenset[Law]().union(*(getattr(d, name) for _, d in explored)) for name in ("parts", "parts_met"))
         notes = never(design, applied) + not_taken(design, branches, taken) + _not_met(design, parts - parts_met)
+        if all(d.reading == COMPILED for _, d in explored):
+            notes += _never_changed(design, frozenset().union(*(d.changed for _, d in explored)))
     elif asked.explore_depth and all(d.complete or d.judged >= asked.explore_depth for _, d in explored):
         met = frozenset(law for _, d in explored for law in d.met)
         return EngineReport("exhaustive", _held(design, Verdict.NO_RUN, met, applied), "; and ".join(covered), spent, None,
@@ -250,6 +254,21 @@ def _not_met(design: Outline, parts: Iterable[Law]) -> tuple[str, ...]:
     found = sorted({(part.part[0], part.part[1], part.name) for part in parts if part.part and _is_own(design, part.part[0])})
     return _first_of([f"{file}:{line}: the premise of this implication is met nowhere in what was explored; that part of {law} was "
                       "not asked" for file, line, law in found], "implications whose premise was not met")
+
+
+def _never_changed(design: Outline, changed: frozenset[tuple[str, str]]) -> tuple[str, ...]:
+    """What laws look at in the design's own tables, and no explored state has otherwise than the first: nobody sets it."""
+    found = []
+    for table in design.tables:
+        home = home_of(design.cls, table.name)
+        for path in paths_of(table) if _is_own(design, inspect.getfile(home)) else ():
+            asking = [law.name for law in design.laws
+                      if table.name in design.reads(law) and (not path or path.split(".")[-1] in design.mentions(law))]
+            if (table.name, path) not in changed and asking:
+                field = f", field {path}," if path else ""
+                found.append(f"{place_of(home, table.name)}{field} is in every state that was explored what it was at power-on; "
+                             f"{asking[0]}{f' and {len(asking) - 1} more laws look' if asking[1:] else ' looks'} at it")
+    return _first_of(found, "tables and fields that no state has otherwise")
 
 
 def _first_of(found: Sequence[str], what: str) -> tuple[str, ...]:

@@ -142,7 +142,7 @@ class _Search:
         """An expression that is not to hold."""
         match node:
             case ast.BoolOp(ast.And(), values):
-                self.premise(values[-2], True)
+                self.premise(values[0], True)
             case ast.BoolOp(ast.Or(), values):
                 for value in values:
                     self.denial(value)
@@ -168,10 +168,12 @@ class _Search:
         self.claim(orelse)
 
     def _alternatives(self, values: Sequence[ast.expr]) -> None:
-        """Of several expressions one is to hold. Those that are negated and stand first are a premise of the others."""
+        """Of several expressions one is to hold. Those that are negated and stand first are a premise of the others. Where all are
+        negated, several things are not to be so at once: that one of them rules out another is what the law is for."""
         denied = list(itertools.takewhile(bool, map(_denied, values[:-1])))
-        if denied and denied[-1]:
-            self.premise(*denied[-1])
+        told = denied[0 if _denied(values[-1]) else -1] if denied else None
+        if told is not None:
+            self.premise(*told)
             if len(denied) == len(values) - 1:
                 self.claim(values[-1])
 

@@ -86,7 +86,7 @@ def explored(native: Native, initial: Sequence[tuple[object, ...]], standings: S
     judged, its seconds, and whether it is over; ``reached`` gives the way that led to a class of this number, and the class from
     which it did."""
     depth, judged, seconds, is_over = came
-    applied, met, ended = (np.array(each).sum(axis=0) for each in zip(*map(attrs.astuple, counted), strict=True))
+    applied, met, ended, changed = (np.array(each).sum(axis=0) for each in zip(*map(attrs.astuple, counted), strict=True))
     every, taken = branches(native.operations, ended)
     seen = {law for law, was in zip([*native.design.laws, *native.parts], met, strict=True) if was}
     failure = _failure(native, initial, standings, reached)
@@ -97,7 +97,8 @@ def explored(native: Native, initial: Sequence[tuple[object, ...]], standings: S
         Counter({traced.op.name: int(n) for traced, n in zip(native.operations, applied, strict=True) if n}),
         frozenset(law for law in native.design.laws if law in seen),
         COMPILED, too_large, any(each.is_full for each in standings), every, taken,
-        frozenset(native.parts), frozenset(part for part in native.parts if part in seen), judged)
+        frozenset(native.parts), frozenset(part for part in native.parts if part in seen), judged,
+        native.layout.scalars_among(np.flatnonzero(changed)))
 
 
 def _images(native: Native, initial: Sequence[tuple[object, ...]]) -> int:

@@ -64,6 +64,8 @@ class Counted:
     """Of which laws a premise held in some state or step."""
     ended: tuple[bool, ...]
     """To which ends of paths a step came."""
+    changed: tuple[bool, ...]
+    """Which bytes of a state ever were anything else than in the first."""
 
 
 class Part:
@@ -81,6 +83,8 @@ class Part:
         self.next = self._of_layer = Rows(self.width, memory // SHARE)
         self._done = self._count = self._first = self._before = 0
         """Of the layer how many were taken further, how many there are, the number of the first, and how many the last one had."""
+        self._changed: npt.NDArray[np.uint8] = np.zeros(self.width, dtype=np.uint8)
+        self._at_first = self._changed.copy()
         self.is_full = False
         if program.in_parts:
             self._take_in = program.function("take_in", None, ctypes.c_void_p)
@@ -121,6 +125,7 @@ class Part:
         roots.hold(0, len(states))
         for number, state in enumerate(states):
             roots.row(number)[:len(state)] = state
+        self._at_first = roots.row(0).copy()
         for number in range(len(states)):
             if self._has_room(self.most):
                 self._root(self.context.pointer, roots.base + number * self.width, -1 - first - number)
@@ -137,7 +142,14 @@ class Part:
         if self.left and self._has_room(CHUNK + self.most):
             self.context["next_limit"] = self.context["next_count"] + CHUNK
             states, size = self._of_layer.piece(self._done, min(self.chunk, self.left))
+            self._note_changes(states, size)
             self._done += self._layer(self.context.pointer, states, size, self._first + self._done)
+
+    def _note_changes(self, states: int, size: int) -> None:
+        """Note which bytes of these states are not what they were in the first."""
+        memory = (ctypes.c_uint8 * (size * self.width)).from_address(states)
+        rows = np.ctypeslib.as_array(memory).reshape(size, self.width)
+        self._changed |= np.bitwise_or.reduce(rows ^ self._at_first, axis=0)
 
     def take_in(self, box: Box) -> None:
         """Take in what another worker has handed over, if there is room."""
@@ -161,7 +173,7 @@ class Part:
         """What was counted so far."""
         applied = self.context.buffer("applied", self.program.operations, np.int64)
         met, ended = self.context.buffer("met", self.program.laws), self.context.buffer("ended", self.program.ends)
-        return Counted(tuple(map(int, applied)), tuple(map(bool, met)), tuple(map(bool, ended)))
+        return Counted(tuple(map(int, applied)), tuple(map(bool, met)), tuple(map(bool, ended)), tuple(map(bool, self._changed)))
 
     def _has_room(self, more: int) -> bool:
         """Have room for more classes; compiled code stops where the room ends."""
