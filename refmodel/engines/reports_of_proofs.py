@@ -19,10 +19,11 @@ from refmodel.engines.disagreeing import claims, disagreement
 from refmodel.engines.machine import Failure
 from refmodel.engines.progress import Progress, prove_progress
 from refmodel.engines.progress_runs import end_everything
-from refmodel.engines.reports_of_runs import explored_words, never, there_is
+from refmodel.engines.reports_of_runs import explored_words, there_is
 from refmodel.engines.restated import restated
 from refmodel.engines.scope import sorts_of
 from refmodel.engines.suggest import suggest
+from refmodel.engines.unseen import never
 from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met, part_cannot_fail
 from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Operation, Outline

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import attrs
 
@@ -18,23 +15,17 @@ from refmodel.engines.audit import drawn
 from refmodel.engines.compiled.comparing import Comparing
 from refmodel.engines.disagreeing import disagreement
 from refmodel.engines.exploration import COMPILED, Branch
-from refmodel.engines.layout import TOO_LARGE, paths_of
+from refmodel.engines.layout import TOO_LARGE
 from refmodel.engines.machine import PENDING, Failure
 from refmodel.engines.progress_runs import Ended, end_everything
 from refmodel.engines.scope import sorts_of
+from refmodel.engines.unseen import never, never_changed, not_met, not_taken
 from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Outline
 from refmodel.language.kinds import NaturalKind, WordKind
 from refmodel.language.laws import Law
-from refmodel.language.places import home_of, place_of
 from refmodel.language.sizes import Geometry
 
-PACKAGE = str(Path(__file__).parents[1])
-NEVER_GONE = {frozenset([True, False]): "no step that was explored comes to this condition",
-              frozenset([True]): "this condition holds in no step that was explored",
-              frozenset([False]): "this condition holds in every step that was explored and comes to it"}
-MOST_BRANCHES = 6
-"""Conditions that a report names."""
 SHORT_RUNS = 600
 """Random runs that show what applies, and which laws are met, within as few steps as a bounded search looked at."""
 BOUNDED_SECONDS = 120.0
@@ -115,9 +106,9 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
         met = frozenset(law for _, d in explored for law in d.met)
         verdicts = _held(design, Verdict.HOLDS, met, applied)
         parts, parts_met = (frozenset[Law]().union(*(getattr(d, name) for _, d in explored)) for name in ("parts", "parts_met"))
-        notes = never(design, applied) + not_taken(design, branches, taken) + _not_met(design, parts - parts_met)
+        notes = never(design, applied) + not_taken(design, branches, taken) + not_met(design, parts - parts_met)
         if all(d.reading == COMPILED for _, d in explored):
-            notes += _never_changed(design, frozenset().union(*(d.changed for _, d in explored)))
+            notes += never_changed(design, frozenset().union(*(d.changed for _, d in explored)))
     elif asked.explore_depth and all(d.complete or d.judged >= asked.explore_depth for _, d in explored):
         met = frozenset(law for _, d in explored for law in d.met)
         return EngineReport("exhaustive", _held(design, Verdict.NO_RUN, met, applied), "; and ".join(covered), spent, None,
@@ -236,57 +227,3 @@ def _held(design: Outline, verdict: Verdict, met: frozenset[Law], applied: Count
 
 def _lacking(design: Outline, applied: Counter[str]) -> tuple[str, ...]:
     return tuple(op.name for op in design.operations if not applied.get(op.name))
-
-
-def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Branch]) -> tuple[str, ...]:
-    """The conditions in the design's own files that no explored step came to, or of which only one way was gone. Of what refmodel
-    brings no design needs every part."""
-    own = {each for each in branches - taken if _is_own(design, each.file)}
-    found = []
-    for file, line in sorted({(each.file, each.line) for each in own}):
-        ways = {each.holds for each in own if (each.file, each.line) == (file, line)}
-        found.append(f"{file}:{line}: {NEVER_GONE[frozenset(ways)]}")
-    return _first_of(found, "conditions of which a way was not gone")
-
-
-def _not_met(design: Outline, parts: Iterable[Law]) -> tuple[str, ...]:
-    """The implications in the design's own files, of laws that state several, whose premise no explored state or step met."""
-    found = sorted({(part.part[0], part.part[1], part.name) for part in parts if part.part and _is_own(design, part.part[0])})
-    return _first_of([f"{file}:{line}: the premise of this implication is met nowhere in what was explored; that part of {law} was "
-                      "not asked" for file, line, law in found], "implications whose premise was not met")
-
-
-def _never_changed(design: Outline, changed: frozenset[tuple[str, str]]) -> tuple[str, ...]:
-    """What laws look at in the design's own tables, and no explored state has otherwise than the first: nobody sets it."""
-    found = []
-    for table in design.tables:
-        home = home_of(design.cls, table.name)
-        for path in paths_of(table) if _is_own(design, inspect.getfile(home)) else ():
-            asking = [law.name for law in design.laws
-                      if table.name in design.reads(law) and (not path or path.split(".")[-1] in design.mentions(law))]
-            if (table.name, path) not in changed and asking:
-                field = f", field {path}," if path else ""
-                found.append(f"{place_of(home, table.name)}{field} is in every state that was explored what it was at power-on; "
-                             f"{asking[0]}{f' and {len(asking) - 1} more laws look' if asking[1:] else ' looks'} at it")
-    return _first_of(found, "tables and fields that no state has otherwise")
-
-
-def _first_of(found: Sequence[str], what: str) -> tuple[str, ...]:
-    """The first few notes, and how many more there are."""
-    more = (f"{len(found) - MOST_BRANCHES} more {what}",) if len(found) > MOST_BRANCHES else ()
-    return (*found[:MOST_BRANCHES], *more)
-
-
-def _is_own(design: Outline, file: str) -> bool:
-    """Whether a file is the design's own, and not one that refmodel brings for many."""
-    return not file.startswith(PACKAGE) or file == _file_of(design)
-
-
-def _file_of(design: Outline) -> str:
-    return getattr(sys.modules.get(design.cls.__module__), "__file__", None) or ""
-
-
-def never(design: Outline, applied: dict[str, int]) -> tuple[str, ...]:
-    """What was not seen: operations that never applied, and methods that nothing calls."""
-    found = tuple(f"{op.name} never applied" for op in design.operations if not applied.get(op.name))
-    return found + tuple(f"{name} is called by nothing: is @operation or @guest missing?" for name in design.text.unreached)

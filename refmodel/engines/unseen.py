@@ -1,0 +1,75 @@
+"""What runs and explorations have not seen of a design, in words: notes beside the verdicts."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from refmodel.engines.exploration import Branch
+from refmodel.engines.layout import paths_of
+from refmodel.language.design import Outline
+from refmodel.language.laws import Law
+from refmodel.language.places import home_of, place_of
+
+PACKAGE = str(Path(__file__).parents[1])
+NEVER_GONE = {frozenset([True, False]): "no step that was explored comes to this condition",
+              frozenset([True]): "this condition holds in no step that was explored",
+              frozenset([False]): "this condition holds in every step that was explored and comes to it"}
+MOST_BRANCHES = 6
+"""Conditions that a report names."""
+
+
+def never(design: Outline, applied: dict[str, int]) -> tuple[str, ...]:
+    """What was not seen: operations that never applied, and methods that nothing calls."""
+    found = tuple(f"{op.name} never applied" for op in design.operations if not applied.get(op.name))
+    return found + tuple(f"{name} is called by nothing: is @operation or @guest missing?" for name in design.text.unreached)
+
+
+def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Branch]) -> tuple[str, ...]:
+    """The conditions in the design's own files that no explored step came to, or of which only one way was gone. Of what refmodel
+    brings no design needs every part."""
+    own = {each for each in branches - taken if _is_own(design, each.file)}
+    found = []
+    for file, line in sorted({(each.file, each.line) for each in own}):
+        ways = {each.holds for each in own if (each.file, each.line) == (file, line)}
+        found.append(f"{file}:{line}: {NEVER_GONE[frozenset(ways)]}")
+    return _first_of(found, "conditions of which a way was not gone")
+
+
+def not_met(design: Outline, parts: Iterable[Law]) -> tuple[str, ...]:
+    """The implications in the design's own files, of laws that state several, whose premise no explored state or step met."""
+    found = sorted({(part.part[0], part.part[1], part.name) for part in parts if part.part and _is_own(design, part.part[0])})
+    return _first_of([f"{file}:{line}: the premise of this implication is met nowhere in what was explored; that part of {law} was "
+                      "not asked" for file, line, law in found], "implications whose premise was not met")
+
+
+def never_changed(design: Outline, changed: frozenset[tuple[str, str]]) -> tuple[str, ...]:
+    """What laws look at in the design's own tables, and no explored state has otherwise than the first: nobody sets it."""
+    found = []
+    for table in design.tables:
+        home = home_of(design.cls, table.name)
+        for path in paths_of(table) if _is_own(design, inspect.getfile(home)) else ():
+            asking = [law.name for law in design.laws
+                      if table.name in design.reads(law) and (not path or path.split(".")[-1] in design.mentions(law))]
+            if (table.name, path) not in changed and asking:
+                field = f", field {path}," if path else ""
+                found.append(f"{place_of(home, table.name)}{field} is in every state that was explored what it was at power-on; "
+                             f"{asking[0]}{f' and {len(asking) - 1} more laws look' if asking[1:] else ' looks'} at it")
+    return _first_of(found, "tables and fields that no state has otherwise")
+
+
+def _first_of(found: Sequence[str], what: str) -> tuple[str, ...]:
+    """The first few notes, and how many more there are."""
+    more = (f"{len(found) - MOST_BRANCHES} more {what}",) if len(found) > MOST_BRANCHES else ()
+    return (*found[:MOST_BRANCHES], *more)
+
+
+def _is_own(design: Outline, file: str) -> bool:
+    """Whether a file is the design's own, and not one that refmodel brings for many."""
+    return not file.startswith(PACKAGE) or file == _file_of(design)
+
+
+def _file_of(design: Outline) -> str:
+    return getattr(sys.modules.get(design.cls.__module__), "__file__", None) or ""
