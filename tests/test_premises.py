@@ -5,7 +5,7 @@ from typing import Any
 from refmodel.engines.asked import Asked
 from refmodel.engines.checking import check
 from refmodel.engines.verdicts import Verdict
-from refmodel.language import NOTHING, Design, Total, geometry, implies, law, operation, outline
+from refmodel.language import NOTHING, Design, Total, count, geometry, implies, law, operation, outline
 from refmodel.machine.names import Mfn
 
 
@@ -33,6 +33,10 @@ class Vacuous(Design):
         self.dirty[mfn] = False
         self.lent[mfn] = False
         self.next[mfn] = NOTHING
+
+    @property
+    def none_is_lent_alone(self) -> bool:
+        return not (count(self.lent, lambda lent, mfn: lent) != 0 and count(self.used, lambda used, mfn: used) == 0)
 
     def method(self, mfn: Mfn) -> bool:
         return not (self.lent[mfn] and self.used[mfn])
@@ -111,6 +115,10 @@ class Vacuous(Design):
     def by_a_method(s: Any, mfn: Mfn) -> bool:
         return s.method(mfn)
 
+    @law("ISO-1", "by a property")
+    def by_a_property(s: Any) -> bool:
+        return s.none_is_lent_alone
+
     @law("ISO-1", "by a step")
     def by_a_step(s: Any, before: Any, mfn: Mfn) -> bool:
         return not before.lent[mfn] or s.lent[mfn]
@@ -173,7 +181,7 @@ ENGINES = ("random", "exhaustive", "prove")
 
 def test_a_law_whose_condition_is_never_the_case_is_vacuous() -> None:
     for report in check(outline(Vacuous), ENGINES, Asked(runs=200)):
-        assert len(report.verdicts) == 17
+        assert len(report.verdicts) == 18
         assert {law.name: verdict for law, verdict in report.verdicts.items() if verdict != Verdict.VACUOUS} == {}, report.engine
 
 

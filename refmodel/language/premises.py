@@ -137,6 +137,8 @@ class _Search:
                 self.claim(element)
             case ast.Call(called, arguments, []):
                 self._call(node, self._called(called), arguments)
+            case ast.Attribute() if isinstance(found := self._called(node), property) and isinstance(found.fget, FunctionType):
+                self.helpers.append(found.fget)
 
     def denial(self, node: ast.expr) -> None:
         """An expression that is not to hold."""
