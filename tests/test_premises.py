@@ -115,6 +115,10 @@ class Vacuous(Design):
     def by_a_method(s: Any, mfn: Mfn) -> bool:
         return s.method(mfn)
 
+    @law("ISO-1", "by or, before an implication whose premise is plainly true")
+    def plainly_true_within(s: Any, mfn: Mfn) -> bool:
+        return not s.lent[mfn] or implies(True, s.used[mfn]) or implies(True, s.dirty[mfn])
+
     @law("ISO-1", "by a property")
     def by_a_property(s: Any) -> bool:
         return s.none_is_lent_alone
@@ -181,7 +185,7 @@ ENGINES = ("random", "exhaustive", "prove")
 
 def test_a_law_whose_condition_is_never_the_case_is_vacuous() -> None:
     for report in check(outline(Vacuous), ENGINES, Asked(runs=200)):
-        assert len(report.verdicts) == 18
+        assert len(report.verdicts) == 19
         assert {law.name: verdict for law, verdict in report.verdicts.items() if verdict != Verdict.VACUOUS} == {}, report.engine
 
 

@@ -17,7 +17,7 @@ from refmodel.engines.checking import check
 from refmodel.engines.compiled import native
 from refmodel.engines.compiled.comparing import Comparing
 from refmodel.engines.compiled.tables import Table
-from refmodel.engines.exhaustive import compiled
+from refmodel.engines.exhaustive import compiled, in_turn
 from refmodel.engines.prover import audit_operation, prove_operation
 from refmodel.engines.valuation import Unvalued, Valuation
 from refmodel.language import BadDesign, Unsound, outline
@@ -87,6 +87,28 @@ def agree(design: Outline | None, seed: int) -> int:
 
 def test_what_chance_writes_means_the_same_in_every_reading() -> None:
     assert sum(agree(generated(seed), seed) for seed in range(20)) > 60
+
+
+def met_alike(seeds: range) -> int:
+    """On ints and in compiled code the premises of the same laws are met; how many were."""
+    met = 0
+    for design in filter(None, map(generated, seeds)):
+        [(_, in_code)] = in_turn(design, [design.cls.geometry], deepest=2)
+        if in_code.failure is None:
+            [(_, on_ints)] = in_turn(design, [design.cls.geometry], deepest=2, exact=True)
+            conditional = frozenset(law for law in design.laws if design.is_conditional(law) and design.reads(law))
+            assert on_ints.failure is None and in_code.met & conditional == on_ints.met & conditional, design.name
+            met += len(in_code.met & conditional)
+    return met
+
+
+def test_premises_are_met_alike_in_both_readings_that_run() -> None:
+    assert met_alike(range(40)) > 3
+
+
+@pytest.mark.slow
+def test_so_they_are_in_many_designs() -> None:
+    assert met_alike(range(1000)) > 100
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))

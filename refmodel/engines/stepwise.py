@@ -38,6 +38,7 @@ def explore_stepwise(design: Outline, geometry: Geometry, *, seconds: float | No
         seen.add(_identity(start))
         todo.append(Run(start.initial_answers, ()))
         broken = start.broken(None, (), None)
+        met |= start.met
         if broken is not None:
             failure = Failure(todo[-1], broken)
         if seconds is not None and time.perf_counter() - began > seconds:

@@ -6,6 +6,8 @@ lawful state, or a step from one, can satisfy it. Only if there is none, for any
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,24 +46,32 @@ def may_end_so(law: Law, op: Operation) -> bool:
 class _Noting(Symbolic):
     """Keeps the premises of what is evaluated, each with the conditions under which it is reached."""
 
-    def __init__(self, design: Outline, law: Law) -> None:
+    def __init__(self, design: Outline) -> None:
         self.premises: list[Term] = []
         super().__init__(design, prune=False)
-        Premises.begin(law.part)
+
+    @contextmanager
+    def noting(self, law: Law) -> Iterator[None]:
+        """Within this the law is evaluated, and nothing else."""
+        Premises.begin(law.part, plainly=lambda _: self.premise(z3.BoolVal(True)))
+        try:
+            yield
+        finally:
+            Premises.begin()
 
     def premise(self, term: Term) -> None:
         self.premises.append(z3.And(*self._outer, *self.conditions, term))
 
     @property
     def some(self) -> Term:
-        """That one of the premises holds; one that is plainly true was not handed to a reading."""
-        return z3.BoolVal(True) if Premises.met else z3.Or(self.premises)
+        """That one of the premises holds."""
+        return z3.Or(self.premises)
 
 
 def _in_a_state(design: Outline, law: Law) -> bool:
     induction = Induction(design, design.operations[0])
-    reading = _Noting(design, law)
-    with answering(reading):
+    reading = _Noting(design)
+    with answering(reading), reading.noting(law):
         state = reading.state("s")
         names = [reading.arbitrary(kind, f"any!!{n}") for n, kind in law.names]
         reading.fold(law.function, state, *names)
@@ -82,8 +92,11 @@ def _in_a_step(design: Outline, law: Law, op: Operation) -> bool:
             continue
         if len(path.segments) > 1 and law.outcome is None:
             return True  # others may have run in between: what each part of such an operation can meet is not looked at here
-        reading = _Noting(design, law)
-        list(Goals(design, op, induction.formulas).after(path, [law], induction.arguments, reading))  # worked out for this path
+        reading = _Noting(design)
+        goals = Goals(design, op, induction.formulas).after(path, [law], induction.arguments, reading)
+        induction.formulas(base_of(design, path.segments[-1].before))  # made before, since laws are evaluated for them
+        with reading.noting(law):
+            list(goals)  # worked out for this path
         known = induction.hypotheses(base_of(design, path.segments[-1].before))
         known.admit([*path.lookups.values(), *reading.lookups.values()], [*path.counts.values(), *reading.counts.values()])
         known.saturate()

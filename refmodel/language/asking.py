@@ -140,17 +140,20 @@ class Premises:
     met = False
     only: Site | None = None
     """The one implication that counts; None if all do."""
-    plain: set[Site] | None = None
-    """The implications whose premise was plainly true; None if implications are not told apart."""
+    apart = False
+    """Whether implications are told apart."""
+    plainly: Callable[[Site | None], None] | None = None
+    """Told of a premise that is plainly true, which no reading is handed; None on ints."""
     site: Site | None = None
     """The implication that is evaluated, if they are told apart."""
     within: ClassVar[list[Any]] = []
     """The premises of the implications whose conclusion is evaluated."""
 
     @classmethod
-    def begin(cls, only: Site | None = None, apart: bool = False) -> None:
-        """From now on it is measured whether a premise is met, or that of one implication. ``apart``: of each by itself, too."""
-        cls.met, cls.only, cls.plain = False, only, set() if apart else None
+    def begin(cls, only: Site | None = None, apart: bool = False, plainly: Callable[[Site | None], None] | None = None) -> None:
+        """From now on it is measured whether a premise is met, or that of one implication. ``apart``: of each by itself, too.
+        ``plainly`` is told of each that is plainly true."""
+        cls.met, cls.only, cls.apart, cls.plainly = False, only, apart, plainly
 
     @classmethod
     def told(cls, condition: Any, caller: FrameType) -> None:
@@ -160,16 +163,17 @@ class Premises:
                 return
             if outer is not True:
                 condition = outer if condition is True else outer & condition
-        site = None if cls.only is None and cls.plain is None else _site(caller)
+        site = _site(caller) if cls.apart or cls.only is not None else None
         counts = cls.only is None or cls.only == site
+        if not counts:
+            return
         if condition is not True:
             cls.site = site
-            if counts:
-                condition.told()
-            return
-        cls.met = cls.met or counts
-        if cls.plain is not None and site is not None:
-            cls.plain.add(site)
+            condition.told()
+        else:
+            cls.met = True
+            if cls.plainly is not None:
+                cls.plainly(site)
 
 
 def implies(premise: Any, conclusion: Any) -> Any:

@@ -362,9 +362,23 @@ class Writer:
             table = next(t for t in self.tables)
             if table not in ("g", "p"):
                 text = f"(s.{table}[{self.key(table, 0)}] == before.{table}[{self.key(table, 0)}]) or {text}"
+        body = self.claimed(text)
         self.state, self.looking = "self", False
         return [f'    @law("ISO-{number + 1}", "Chance wrote it.")',
-                f"    def law{number}(s: Any, vm: Vm, mfn: Mfn{about}) -> Any:", f"        return {text}", ""]
+                f"    def law{number}(s: Any, vm: Vm, mfn: Mfn{about}) -> Any:", *body, ""]
+
+    def claimed(self, text: str) -> list[str]:
+        """What a law asks for, always or under a condition."""
+        indent, condition, other = " " * 8, self.expr("flag", 2), self.expr("flag", 1)
+        early = self.draw.choice(["True", "False", f"bool({other})"])
+        return self.draw.choice([
+            [f"{indent}return {text}"],
+            [f"{indent}if {condition}:", f"{indent}    return {early}", f"{indent}return {text}"],
+            [f"{indent}return not ({condition}) or {text}"],
+            [f"{indent}return not (({condition}) and ({other}) and {text})"],
+            [f"{indent}return {text} if {condition} else True"],
+            [f"{indent}return implies({condition}, implies({other}, {text}))"],
+            [f"{indent}holds = not ({condition}) or not ({other}) or {text}", f"{indent}return holds"]])
 
     def helping(self) -> list[str]:
         self.names, self.looking, self.state = {"vm": "Vm", "on": "flag"}, True, "s"

@@ -199,6 +199,10 @@ class Tracing:
         if self.known.truth(term) is not False:
             self._premises.append((Premises.site, self.graph.both(self._here(), term)))
 
+    def plain_premise(self, site: Site | None) -> None:
+        """A premise that is plainly true is met wherever it is looked at."""
+        self._premises.append((site, self._here()))
+
     # ------------------------------------------------------------ what the text asks
 
     def choose(self, kind: Kind, where: Callable[[Any], Any]) -> Any:
@@ -365,11 +369,9 @@ class Tracing:
         self.folding += 1
         self.forks = Forks()
         found: list[tuple[Node, Any]] = []
-        met, plain = Premises.met, Premises.plain
         try:
             for _ in self.forks.paths():
                 self.known, self.events = Known(outer[1]), []
-                Premises.met, Premises.plain = False, None if plain is None else set()
                 try:
                     value = take(body(*arguments))
                 except LeavesKind:
@@ -380,8 +382,6 @@ class Tracing:
                 except Exception as error:  # a Fault, an abort: it does more than look
                     raise Impure(f"{type(error).__name__}: {error}") from None
                 found.append((self._on(self.graph.yes), value))
-                if Premises.met:  # one that is plainly true is handed to no reading
-                    self._premises += [(site, self._on(self.graph.yes)) for site in (None, *(Premises.plain or ()))]
                 if len(found) > many:
                     raise Impure("too many paths")
             if not found:
@@ -392,7 +392,6 @@ class Tracing:
         finally:
             self.forks, self.known, self.events, self._base = outer[:4]
             self.folding -= 1
-            Premises.met, Premises.plain = met, plain
         return found
 
     def _assuming(self, condition: Node, work: Callable[[], Sequence[tuple[Node, Any]]]) -> Sequence[tuple[Node, Any]]:
