@@ -561,7 +561,7 @@ def test_where_keys_and_elements_stand_is_found_in_any_toml() -> None:
 def test_a_name_that_a_terminal_would_obey_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('pages = 100\n[vm."a\\u001b[31m"]\nphases = [{ at = 0, active = 10 }]\n')
-    with pytest.raises(BadDesign, match=r"mine\.toml: vm: 'a.x1b\[31m' is the name of a VM; expected printable characters"):
+    with pytest.raises(BadDesign, match=r"mine\.toml:2: vm\.a\\x1b\[31m: expected a name of 1 to 60 printable characters"):
         read(file)
 
 

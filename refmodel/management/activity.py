@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable
 from typing import Protocol
 
@@ -48,7 +49,8 @@ class Phases:
 
     def active(self, period: int) -> int:
         """Pages used in a period; none before the first phase."""
-        return next((phase.active for phase in reversed(self.phases) if phase.at <= period), 0)
+        begun = bisect.bisect_right(self.phases, period, key=lambda phase: phase.at)
+        return self.phases[begun - 1].active if begun else 0
 
     def touched(self, period: int) -> Flags:
         found = np.zeros(self.pages, np.bool_)

@@ -29,13 +29,17 @@ from refmodel.language import BadDesign
 from refmodel.management import recording
 from refmodel.management.activity import Activity, Phase, Phases, Replayed
 from refmodel.management.toml_lines import Path as Place
-from refmodel.management.toml_lines import lines
+from refmodel.management.toml_lines import Refused, lines, spelled
 from refmodel.monitor.policy.claims import Claim, admitted
 
+MOST_BYTES = 1 << 20
+"""Of a file."""
 MOST_PERIODS = 10_000
 MOST_PAGES = 1 << 24
 """Of a machine: 64 GiB. A simulation has arrays of as many."""
 MOST_VMS = 64
+LONGEST_NAME = 60
+"""Characters of a VM's name. What a message takes from a file is cut at as many."""
 MOST_LOOKED_AT = 50_000_000
 """Pages of all VMs times periods: a comparison takes a minute or two, and up to 3 GiB."""
 SETTLING = 30
@@ -94,59 +98,87 @@ LIMITS = {"pages": (1, MOST_PAGES), "periods": (1, MOST_PERIODS), "seed": (0, 1 
 
 def read(file: Path) -> Workload:
     """A workload. ``BadDesign`` names the line and the field that is wrong, and what was expected."""
+    text = _text(file)
     try:
-        text = file.read_text(encoding="utf-8")
-        given, found = tomllib.loads(text), lines(text)
+        found = lines(text)
+        given = tomllib.loads(text)
+    except Refused as why:
+        raise BadDesign(f"{file}:{why.line}: {spelled(tuple(map(_cut, why.path)))}: {why.why}") from None
+    except tomllib.TOMLDecodeError as why:
+        at = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(why), re.DOTALL)
+        place, said = (f"{file}:{at[2]}", f"{at[1]}, in column {at[3]}") if at else (f"{file}", str(why))
+        raise BadDesign(f"{place}: expected TOML: {shown(said)}") from None
+    return _Reader(file, found).workload(given)
+
+
+def _text(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MOST_BYTES + 1)
+        text = data.decode()
     except OSError as why:
         raise BadDesign(f"{file}: cannot be read: {why.strerror or why}") from None
     except UnicodeDecodeError:
         raise BadDesign(f"{file}: expected a workload, a TOML file in UTF-8; a recording is named in one") from None
-    except tomllib.TOMLDecodeError as why:
-        at = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(why), re.DOTALL)
-        place, said = (f"{file}:{at[2]}", f"{at[1]}, in column {at[3]}") if at else (f"{file}", str(why))
-        raise BadDesign(f"{place}: expected TOML: {said}") from None
-    except RecursionError as why:
-        raise BadDesign(f"{file}: {why}") from None
-    return _Reader(file, found).workload(given)
+    if len(data) > MOST_BYTES:
+        raise BadDesign(f"{file}: expected a workload of at most {MOST_BYTES:,} bytes")
+    return text
+
+
+def shown(text: str) -> str:
+    """A text of a file's on one line: a terminal obeys some characters."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def _cut(name: str | int) -> str | int:
+    """A name as a message has it."""
+    return name if isinstance(name, int) or len(name) <= LONGEST_NAME else f"{shown(name[:LONGEST_NAME])}..."
 
 
 @attrs.frozen
 class _Reader:
     file: Path
     lines: Mapping[Place, int]
+    recordings: dict[str, recording.Recording] = attrs.field(factory=dict)
+    """Those read so far: VMs that run the same program have one."""
 
     def workload(self, given: dict[str, Any]) -> Workload:
         if isinstance(given.get("vm"), list):
-            raise self._wrong("", "vm", "expected tables such as [vm.web], each with a name; got tables [[vm]]")
-        told = self._convert(given, _File, "")
-        self._within(told, "")
+            raise self._wrong(None, "vm", "expected tables such as [vm.web], each with a name; got tables [[vm]]")
+        told = self._convert(given, _File, None)
+        self._within(told, None)
+        for name in told.vm:
+            self._named(name)
         wrong = next((name for name, table in told.vm.items() if not isinstance(table, dict)), None)
         if wrong is not None:
             kind = f"tables [[vm.{wrong}]]" if isinstance(told.vm[wrong], list) else type(told.vm[wrong]).__name__
             raise self._wrong(wrong, "", f"expected one table [vm.{wrong}], got {kind}; count makes VMs of a kind")
         if not told.vm:
-            raise self._wrong("", "vm", "expected at least one table [vm.NAME]")
-        odd = next((name for name in told.vm if not name.isprintable()), None)
-        if odd is not None:  # it is printed, and a terminal obeys some characters
-            raise BadDesign(f"{self.file}: vm: {odd!r} is the name of a VM; expected printable characters")
-        vms = tuple(vm for name, table in told.vm.items() for vm in self._vms(name, table))
-        if len(vms) > MOST_VMS:
-            raise self._wrong("", "vm", f"expected at most {MOST_VMS} VMs, got {len(vms)}")
+            raise self._wrong(None, "vm", "expected at least one table [vm.NAME]")
+        vms = list[Vm]()
+        for name, table in told.vm.items():
+            vms += self._vms(name, table)
+            if len(vms) > MOST_VMS:
+                raise self._wrong(name, "", f"expected at most {MOST_VMS} VMs, and with this there are {len(vms)}")
         twice = [name for name, count in Counter(vm.name for vm in vms).items() if count > 1]
         if twice:
             raise self._wrong(twice[0], "", f"expected one VM called {twice[0]}; count makes VMs called NAME-1, NAME-2")
         try:
             admitted(told.pages, {vm.name: vm.claim for vm in vms})
         except BadDesign as why:
-            raise self._wrong("", "pages", str(why)) from None
-        found = Workload(told.pages, vms, told.periods or max(map(_until, vms)), told.seed, told.taxed_from, told.about)
+            raise self._wrong(None, "pages", str(why)) from None
+        found = Workload(told.pages, tuple(vms), told.periods or max(map(_until, vms)), told.seed, told.taxed_from, told.about)
         looked_at = found.periods * sum(vm.activity.pages for vm in vms)
         if looked_at > MOST_LOOKED_AT:
-            raise self._wrong("", "periods", f"{found.periods:,} periods of VMs with {looked_at // found.periods:,} pages are "
+            raise self._wrong(None, "periods", f"{found.periods:,} periods of VMs with {looked_at // found.periods:,} pages are "
                                              f"{looked_at:,} pages to look at; expected at most {MOST_LOOKED_AT:,}")
         if not any(vm.activity.touched(period).any() for vm in vms for period in range(found.periods)):
-            raise self._wrong("", "periods", f"in {found.periods:,} periods no VM uses a page; expected one that does")
+            raise self._wrong(None, "periods", f"in {found.periods:,} periods no VM uses a page; expected one that does")
         return found
+
+    def _named(self, name: str) -> None:
+        if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+            raise self._wrong(name, "", f"expected a name of 1 to {LONGEST_NAME} printable characters")
 
     def _vms(self, name: str, table: dict[str, Any]) -> list[Vm]:
         told = self._convert(table, _Vm, name)
@@ -178,42 +210,53 @@ class _Reader:
         return Phases(tuple(Phase(p.at, p.active) for p in given))
 
     def _recording(self, name: str, called: str) -> recording.Recording:
-        ready = recording.shipped()
+        if called not in self.recordings:
+            self.recordings[called] = self._read(name, called)
+        return self.recordings[called]
+
+    def _read(self, name: str, called: str) -> recording.Recording:
+        ready, file = recording.shipped(), self.file.parent / called
         if called in ready:
             return recording.unpack(ready[called].read_bytes(), called)
-        file = self.file.parent / called
-        if not file.is_file():
-            raise self._wrong(name, "recording", f"{called}: expected a file, or one of {', '.join(ready)}")
+        try:
+            there = file.is_file()
+        except OSError:  # such as: the name is too long
+            there = False
+        if not there:
+            raise self._wrong(name, "recording", f"{_cut(called)}: expected a file, or one of {', '.join(ready)}")
         try:
             return recording.read(file)
         except BadDesign as why:
             raise self._wrong(name, "recording", str(why)) from None
 
-    def _convert(self, given: Any, kind: Any, name: str) -> Any:
+    def _convert(self, given: Any, kind: Any, name: str | None) -> Any:
         try:
             return msgspec.convert(given, kind)
         except msgspec.ValidationError as why:
-            said = str(why)
-            place = re.search(r" - at `\$\.?(?:\.|\[)?([^`]*)`", said)
-            missing = re.search(r"(?:required field|unknown field) `(\w+)`", said)
-            field = ".".join(part for part in (place[1] if place else "", missing[1] if missing else "") if part)
-            known = "" if place or "unknown" not in said else f"; expected one of {', '.join(kind.__struct_fields__)}"
-            raise self._wrong(name, field, said.split(" - at ", maxsplit=1)[0] + known) from None
+            said, _, at = str(why).partition(" - at `$")
+            missing = re.search(r"(?:required field|unknown field) `(.*)`", said, re.DOTALL)
+            field = ".".join(part for part in (at.strip(".[`"), missing[1] if missing else "") if part)
+            known = "" if at or "unknown" not in said else f"; expected one of {', '.join(kind.__struct_fields__)}"
+            if missing:
+                said = said.replace(missing[1], str(_cut(missing[1])))
+            raise self._wrong(name, field, said + known) from None
 
-    def _within(self, told: Any, name: str, before: str = "") -> None:
+    def _within(self, told: Any, name: str | None, before: str = "") -> None:
         for field, value in msgspec.structs.asdict(told).items():
             least, most = LIMITS.get(field, (None, None))
             if isinstance(value, int) and least is not None and most is not None and not least <= value <= most:
                 raise self._wrong(name, before + field, f"expected a whole number from {least:,} to {most:,}, got {value:,}")
 
-    def _wrong(self, name: str, field: str, why: str) -> BadDesign:
-        place = ".".join(part for part in (f"vm.{name}" if name else "", field) if part)
-        return BadDesign(f"{self.file}:{self._line(name, field)}: {place}: {why}")
+    def _wrong(self, name: str | None, field: str, why: str) -> BadDesign:
+        within = "" if name is None else f"vm.{_cut(name)}" if name else 'vm.""'
+        place = ".".join(part for part in (within, str(_cut(field))) if part)
+        return BadDesign(f"{self.file}:{self._line(name, field)}: {shown(place)}: {shown(why)}")
 
-    def _line(self, name: str, field: str) -> int:
+    def _line(self, name: str | None, field: str) -> int:
         """The line of a field, or of the innermost thing around it that is there."""
-        inside = (int(part) if part.isdigit() else part for part in re.findall(r"\w+", field))
-        path: Place = (*(("vm", name) if name else ()), *inside)
+        within: Place = () if name is None else ("vm", name)
+        inside = (int(part) if part.isdecimal() else part for part in re.findall(r"\w+", field))
+        path = (*within, field) if (*within, field) in self.lines else (*within, *inside)
         return next((self.lines[path[:length]] for length in range(len(path), 0, -1) if path[:length] in self.lines), 1)
 
 
