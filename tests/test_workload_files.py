@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
+from refmodel.cli.management import mechanisms
 from refmodel.language import BadDesign
 from refmodel.management.activity import Replayed
+from refmodel.management.recording import shipped
 from refmodel.management.scenario import MOST_BYTES, read
 from refmodel.management.toml_lines import Refused, lines
 
@@ -68,6 +71,21 @@ def test_a_recording_is_read_once_for_all_vms_that_run_it(tmp_path: Path) -> Non
     assert len(found) == 1
 
 
+def test_of_a_recording_with_few_samples_only_the_contents_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before, two samples of which all pages of the first are new were taken for what a VM does, and got advice on estimators."""
+    (tmp_path / "w.toml").write_text("pages = 9\n[vm.a]\nmaximum = 9\nrecording = 'fleet'")
+    with pytest.raises(BadDesign, match=r"w.toml:4: vm.a.recording: fleet has 2 samples; expected at least 10: of a shorter one"):
+        read(tmp_path / "w.toml")
+    file = tmp_path / "mine.memory.zst"
+    file.write_bytes(shipped()["fleet"].read_bytes())
+    mechanisms(file, None, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert told["estimators"] == told["mechanisms"] == {} != told["saved"]
+    mechanisms(file, None, as_json=False)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "mine has 2 samples: mechanisms that take memory and estimators need 10 or more" in shown and "memory saved" in shown
+
+
 VM = "maximum = 1\nrecording = 'web'\n"
 
 
@@ -83,6 +101,9 @@ VM = "maximum = 1\nrecording = 'web'\n"
 maximum = 1
 recording = "\u001b[1m"''', r"w.toml:4: vm.a.recording: \\x1b\[1m: expected a file, or one of"),
     (f"[vm.a]\nmaximum = 1\nrecording = '{'a' * 999}'", r"w.toml:4: vm.a.recording: a{60}\.\.\.: expected a file, or one of"),
+    (f"[vm.a]\n{VM}skip = 19", "w.toml:5: vm.a.skip: expected less than the 19 samples of web, got 19"),
+    (f"[vm.a]\n{VM}pause = 2\nrepeat = false", "w.toml:5: vm.a.pause: goes between runs that repeat, and repeat is false"),
+    ("[vm.a]\nmaximum = 1\nphases = [{ at = 0, active = 1 }]\nskip = 1", "w.toml:5: vm.a.skip: goes with a recording"),
     (f"seed = {'9' * 5000}", "w.toml:2: seed: expected at most 100 characters, got 5,000"),
     (f"[vm.a]\nshares = 0x{'f' * 5000}", "w.toml:3: vm.a.shares: expected at most 100 characters, got 5,002"),
     ("".join(f"[vm.a{n}]\n{VM}" for n in range(99)), "w.toml:194: vm.a64: expected at most 64 VMs, and with this there are 65"),

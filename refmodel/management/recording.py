@@ -27,6 +27,10 @@ Words = npt.NDArray[np.uint32]
 
 VERSION = 1
 ENDING = ".memory.zst"
+FLEET = "fleet"
+"""The recording of several programs, of which the contents are used."""
+LEAST_SAMPLES = 10
+"""Of a recording that is looked at period by period: a working set is what was touched in as many. Of others contents are used."""
 MOST_BYTES = 1 << 30
 """Of a recording that is unpacked: what is larger is refused."""
 PIECE = 1 << 12

@@ -10,6 +10,8 @@
     maximum = 40000
     recording = "web"              # one that comes along, or a file beside this one
     start = 20                     # the period in which it comes
+    skip = 15                      # samples that are left out at the beginning
+    pause = 10                     # periods of rest before it begins again
     count = 2                      # so many such VMs, each ``apart`` periods after the other
 """
 
@@ -51,6 +53,8 @@ class Vm:
     name: str
     claim: Claim
     activity: Activity
+    recording: str = ""
+    """What it runs, by name; empty for phases, which are made up."""
 
 
 @attrs.frozen(eq=False)
@@ -62,6 +66,13 @@ class Workload:
     taxed_from: int = 0
     """The period from which ESX's tax is levied."""
     about: str = ""
+
+    @property
+    def origin(self) -> str:
+        """What was recorded, and which VMs' phases are made up."""
+        recorded = ", ".join(dict.fromkeys(vm.recording for vm in self.vms if vm.recording))
+        made_up = ", ".join(vm.name for vm in self.vms if not vm.recording)
+        return "; ".join(part for part in (recorded and f"recorded: {recorded}", made_up and f"made up: {made_up}") if part)
 
 
 class _Phase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,6 +88,8 @@ class _Vm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recording: str | None = None
     start: int = 0
     repeat: bool = True
+    pause: int = 0
+    skip: int = 0
     count: int = 1
     apart: int = 0
 
@@ -92,7 +105,8 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 LIMITS = {"pages": (1, MOST_PAGES), "periods": (1, MOST_PERIODS), "seed": (0, 1 << 32), "taxed_from": (0, MOST_PERIODS),
           "minimum": (0, MOST_PAGES), "maximum": (0, MOST_PAGES), "shares": (1, 1 << 20), "at": (0, MOST_PERIODS - 1),
-          "active": (0, MOST_PAGES), "start": (0, MOST_PERIODS), "count": (1, MOST_VMS), "apart": (0, MOST_PERIODS)}
+          "active": (0, MOST_PAGES), "start": (0, MOST_PERIODS), "skip": (0, MOST_PERIODS), "pause": (0, MOST_PERIODS),
+          "count": (1, MOST_VMS), "apart": (0, MOST_PERIODS)}
 """From and to, by field."""
 
 
@@ -189,15 +203,21 @@ class _Reader:
             raise self._wrong(name, "minimum", f"minimum {told.minimum} and maximum {told.maximum}; expected no more than that")
         claim = Claim(told.minimum, told.maximum, told.shares)
         if told.phases is not None:
-            vain = next((field for field in ("start", "repeat", "count", "apart") if field in table), None)
+            vain = next((field for field in ("start", "repeat", "skip", "pause", "count", "apart") if field in table), None)
             if vain is not None:
                 raise self._wrong(name, vain, "goes with a recording, and there are phases")
             return [Vm(name, claim, self._phases(name, told.phases))]
-        found = self._recording(name, told.recording or "")
-        activities = [Replayed(found, told.start + number * told.apart, told.repeat) for number in range(told.count)]
+        if told.pause and not told.repeat:
+            raise self._wrong(name, "pause", "goes between runs that repeat, and repeat is false")
+        called = told.recording or ""
+        found = self._recording(name, called)
+        if told.skip >= found.samples:
+            raise self._wrong(name, "skip", f"expected less than the {found.samples} samples of {_cut(called)}, got {told.skip:,}")
+        activities = [Replayed(found, told.start + number * told.apart, told.repeat, told.pause, told.skip)
+                      for number in range(told.count)]
         if told.count == 1:
-            return [Vm(name, claim, activities[0])]
-        return [Vm(f"{name}-{number + 1}", claim, activity) for number, activity in enumerate(activities)]
+            return [Vm(name, claim, activities[0], called)]
+        return [Vm(f"{name}-{number + 1}", claim, activity, called) for number, activity in enumerate(activities)]
 
     def _phases(self, name: str, given: list[_Phase]) -> Phases:
         for number, phase in enumerate(given):
@@ -211,19 +231,23 @@ class _Reader:
 
     def _recording(self, name: str, called: str) -> recording.Recording:
         if called not in self.recordings:
-            self.recordings[called] = self._read(name, called)
+            found = self.recordings[called] = self._read(name, called)
+            if found.samples < recording.LEAST_SAMPLES:
+                raise self._wrong(name, "recording", f"{_cut(called)} has {found.samples} samples; expected at least "
+                                                     f"{recording.LEAST_SAMPLES}: of a shorter one only the contents are used")
         return self.recordings[called]
 
     def _read(self, name: str, called: str) -> recording.Recording:
         ready, file = recording.shipped(), self.file.parent / called
         if called in ready:
             return recording.unpack(ready[called].read_bytes(), called)
+        programs = [each for each in ready if each != recording.FLEET]
         try:
             there = file.is_file()
         except OSError:  # such as: the name is too long
             there = False
         if not there:
-            raise self._wrong(name, "recording", f"{_cut(called)}: expected a file, or one of {', '.join(ready)}")
+            raise self._wrong(name, "recording", f"{_cut(called)}: expected a file, or one of {', '.join(programs)}")
         try:
             return recording.read(file)
         except BadDesign as why:
@@ -265,4 +289,4 @@ def _until(vm: Vm) -> int:
     if isinstance(vm.activity, Phases):
         return max(phase.at for phase in vm.activity.phases) + SETTLING
     assert isinstance(vm.activity, Replayed)
-    return vm.activity.start + vm.activity.recording.samples
+    return vm.activity.start + vm.activity.recording.samples - vm.activity.skip
