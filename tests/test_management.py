@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import sys
+import time
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -75,7 +76,9 @@ def test_what_is_packed_is_unpacked() -> None:
 @pytest.mark.parametrize("change, expected", [
     ({"version": 2}, "x: version: expected 1, got 2"), ({"pages": 8}, "x: owners: expected 16 bytes, got 18"),
     ({"touched": b""}, "x: touched: expected"), ({"snapshots": [3]}, "x: snapshots"), ({"interval": "soon"}, r"\$\.interval"),
-    ({"surprise": 1}, "unknown field `surprise`"), ({"samples": 0}, "x: samples"),
+    ({"surprise": 1}, "unknown field `surprise`"),
+    ({"samples": 0}, "x: samples and pages: expected more than 0, got 0 and 9"), ({"pages": -1}, "x: samples and pages"),
+    *(({"granule": each}, f"x: granule: expected from 1 to 512 pages, got {each:,}") for each in (0, -1, 513, 1 << 63)),
     *(({"interval": each}, "x: interval: expected from 1e-06 to") for each in (0.0, float("nan"), float("inf"), 1e-300)),
     ({"touched": bytes(6), "changed": bytes(6)}, "x: touched: expected a page that is touched"),
     ({"touched": b"\x80" + bytes(5)}, "x: changed: sample 1, page 1: expected only pages that are touched"),
@@ -230,6 +233,45 @@ def test_pages_that_come_to_a_mapping_are_seen_though_only_those_in_memory_were_
     finally:
         process.kill()
         process.wait()
+
+
+COUNTS = """
+import ctypes, threading
+counts = (ctypes.c_uint64 * 4)()
+def count(thread):
+    while True: counts[thread] += 1
+for thread in range(3): threading.Thread(target=count, args=(thread,), daemon=True).start()
+print(ctypes.addressof(counts), flush=True)
+count(3)
+"""
+
+
+@CAN_RECORD
+def test_all_threads_of_a_process_stand_still_while_it_is_looked_at_and_go_on_afterwards() -> None:
+    """Before, only the first stood still, and the others used memory that was taken for that of a later interval."""
+    with subprocess.Popen([sys.executable, "-c", COUNTS], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        at = int(process.stdout.readline())
+
+        def counted() -> bytes:
+            with open(f"/proc/{process.pid}/mem", "rb", buffering=0) as memory:
+                memory.seek(at)
+                return memory.read(32)
+
+        try:
+            for _look in range(3):
+                try:
+                    with calls.stopped(process.pid) as held:
+                        before = counted()
+                        assert held.call(calls.MADVISE, 0, 0, calls.DO_DUMP) == 0
+                        time.sleep(0.02)
+                        assert counted() == before
+                except PermissionError as why:
+                    pytest.skip(f"this machine lets no process be traced: {why}")
+                while counted() == before:
+                    assert process.poll() is None
+        finally:
+            process.kill()
 
 
 def test_pages_that_cannot_be_parted_are_not_taken_for_one_page() -> None:

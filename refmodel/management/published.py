@@ -170,7 +170,7 @@ def second_translation(translated: Mapping[str, Translation]) -> Result:
     return Result("EPT in place of shadow paging", "VMware, Performance Evaluation of Intel EPT Hardware Assist, 2009",
                   "up to 600 % faster in microbenchmarks of the MMU, up to 48 % in programs; slower in a few where TLB misses "
                   "rule, less so with large pages",
-                  f"recorded: addresses of {', '.join(translated)}",
+                  f"calculated from the costs; recorded: addresses of {', '.join(translated)}",
                   f"{touches:.0f} % faster where a guest touches new pages and does nothing else; {gains} in programs. Shadow "
                   f"paging costs less below {edits:.1f} table edits in a million instructions with a small TLB, and with "
                   f"large pages below {large:.1f}",

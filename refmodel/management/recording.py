@@ -43,6 +43,8 @@ NO_PATCH = 0xFFFF
 """In the place of a patch's size: no page like this one was found."""
 PAGE = 4096
 """Bytes."""
+MOST_GRANULE = 512
+"""Pages."""
 
 
 class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,8 +157,10 @@ def unpack(data: bytes, where: str) -> Recording:
         raise BadDesign(f"{where}: no recording: {why}") from None
     if stored.version != VERSION:
         raise BadDesign(f"{where}: version: expected {VERSION}, got {stored.version}")
-    if stored.samples < 1 or stored.pages < 1 or stored.granule < 1:
-        raise BadDesign(f"{where}: samples, pages and granule: expected more than 0")
+    if stored.samples < 1 or stored.pages < 1:
+        raise BadDesign(f"{where}: samples and pages: expected more than 0, got {stored.samples:,} and {stored.pages:,}")
+    if not 1 <= stored.granule <= MOST_GRANULE:
+        raise BadDesign(f"{where}: granule: expected from 1 to {MOST_GRANULE} pages, got {stored.granule:,}")
     if not SHORTEST <= stored.interval <= LONGEST:  # nor what is no number
         raise BadDesign(f"{where}: interval: expected from {SHORTEST} to {LONGEST:,} seconds, got {stored.interval}")
     if not stored.snapshots or not all(0 <= at < stored.samples for at in stored.snapshots):
