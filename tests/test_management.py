@@ -560,6 +560,16 @@ def test_equal_pages_take_one_frame_and_small_ones_part_of_one() -> None:
     assert (found.shared, found.patched, found.all) == (3, 2 + 0.125, 1 + 0.25 + 0.125)
 
 
+def test_what_unlike_vms_share_is_in_the_table_that_the_advice_rests_on() -> None:
+    found = tables((SPECS / "pros_and_cons.md").read_text())
+    row = next(each for each in found["Mechanisms that save memory"] if each["contents"].startswith("unlike VMs: "))
+    programs = row["contents"].removeprefix("unlike VMs: ").split(", ")
+    together = saving.together([RECORDINGS[name] for name in programs])
+    assert figure(row["by sharing"]) == round(100 * together.part(together.shared), 1) and row["pages"] == f"{together.pages:,}"
+    advice = next(each for each in found["What to use when"] if each["measured on"] == FLEET)
+    assert advice["rather not"] == f"sharing of unlike VMs: {len(programs)} with a program each save {row['by sharing']}"
+
+
 def test_sharing_grows_with_vms_that_are_alike() -> None:
     parts = [each.part(each.shared) for each in saving.alike(RECORDINGS[FLEET], 10)]
     assert len(parts) >= 4 and parts == sorted(parts) and parts[-1] > 0.4
