@@ -104,6 +104,15 @@ def test_a_file_that_is_cut_off_or_missing_is_bad_input(tmp_path: Path) -> None:
         recording.read(tmp_path / "none")
 
 
+def test_a_recording_that_would_fill_memory_when_unpacked_is_refused_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zeroes compress well: a file of 100 KiB could take 16 GiB."""
+    data = recording.pack(made([[0], [1], [2]], 9))
+    monkeypatch.setattr(recording, "MOST_LOOKS", 26)
+    monkeypatch.setattr(recording, "_with_arrays", lambda *stored: pytest.fail("it was unpacked"))
+    with pytest.raises(BadDesign, match="x: samples and pages: expected at most 26 when multiplied, got 3 and 9"):
+        recording.unpack(data, "x")
+
+
 def test_nothing_may_follow_a_recording_and_what_is_too_large_is_refused_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     data = recording.pack(made([[0], [1]], 9))
     for more, count in ((b"x", "1"), (bytes(9000), "9,000"), (data, f"{len(data):,}")):

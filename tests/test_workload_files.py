@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from refmodel.cli.management import mechanisms
 from refmodel.language import BadDesign
@@ -57,6 +60,34 @@ HEADS = ["", "x = [", 'x = """', 'x = "']
 def test_a_file_of_twice_the_length_takes_twice_the_steps(head: str, piece: str) -> None:
     few, many = (steps(head + "".join(piece.format(number) for number in range(count))) for count in (300, 600))
     assert 0 < many <= 2.2 * few + 100
+
+
+NAMES = st.sampled_from(["a", "b-1", "'c.d'", '"e\\"f"', "_", "9"])
+STRINGS = st.sampled_from(["''", '"]"', "'#'", '"\\\\"', '"""x\n"y""""', "'''\n[z]\n'''", '"""\\""""'])
+SCALARS = STRINGS | st.sampled_from(["1", "-2.5e3", "true", "1979-05-27 07:32:00", "0xFF", "inf"])
+GAPS = st.sampled_from(["", " ", "\n", " # ] } '\n"])
+VALUES = st.recursive(SCALARS, lambda inner: st.one_of(
+    st.builds(lambda some, gap: f"[{gap}{f'{gap},{gap}'.join(some)}{gap}]", st.lists(inner, max_size=3), GAPS),
+    st.builds(lambda some: "{" + ", ".join(f"{name} = {value}" for name, value in some.items()) + "}",
+              st.dictionaries(NAMES, inner.filter(lambda value: "\n" not in value), max_size=3))), max_leaves=5)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.dictionaries(NAMES, VALUES, max_size=3), st.dictionaries(NAMES, st.dictionaries(NAMES, VALUES, max_size=2), max_size=3),
+       st.booleans())
+def test_whatever_is_toml_is_read_to_its_end(pairs: dict[str, str], heads: dict[str, dict[str, str]], many: bool) -> None:
+    """Each key and each element of an array has a line, and that is where ``tomllib`` finds it."""
+    text = "".join(f"k.{name} = {value}\n" for name, value in pairs.items())
+    for name, table in heads.items():
+        text += f"[[t.{name}]]\n" if many else f"[t.{name}]\n"
+        text += "".join(f"{key} = {each}\n" for key, each in table.items())
+    assert set(lines(text)) == paths(tomllib.loads(text))
+
+
+def paths(value: object, before: tuple[str | int, ...] = ()) -> set[tuple[str | int, ...]]:
+    """Of each key and element in what was read."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return {path for key, each in inner for path in ((*before, key), *paths(each, (*before, key)))}
 
 
 def test_a_file_that_is_too_long_is_refused_unread(tmp_path: Path) -> None:

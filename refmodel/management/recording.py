@@ -45,6 +45,8 @@ PAGE = 4096
 """Bytes."""
 MOST_GRANULE = 512
 """Pages."""
+MOST_LOOKS = 1 << 28
+"""Samples times pages: unpacked, touched and changed take as many bytes each. Zeroes of a GiB are a small file."""
 
 
 class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -159,6 +161,9 @@ def unpack(data: bytes, where: str) -> Recording:
         raise BadDesign(f"{where}: version: expected {VERSION}, got {stored.version}")
     if stored.samples < 1 or stored.pages < 1:
         raise BadDesign(f"{where}: samples and pages: expected more than 0, got {stored.samples:,} and {stored.pages:,}")
+    if stored.samples * stored.pages > MOST_LOOKS:
+        raise BadDesign(f"{where}: samples and pages: expected at most {MOST_LOOKS:,} when multiplied, got {stored.samples:,} and "
+                        f"{stored.pages:,}")
     if not 1 <= stored.granule <= MOST_GRANULE:
         raise BadDesign(f"{where}: granule: expected from 1 to {MOST_GRANULE} pages, got {stored.granule:,}")
     if not SHORTEST <= stored.interval <= LONGEST:  # nor what is no number
