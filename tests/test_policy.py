@@ -225,6 +225,7 @@ def test_the_command_shows_policies(tmp_path: Path) -> None:
     document = json.loads(subprocess.run([*command, str(tax), "--policy", "static", "--json"], capture_output=True, text=True,
                                          timeout=60, check=True).stdout)
     assert [run["run"] for run in document["runs"]] == ["osdi2002_idle_tax, static"]
+    assert document["origins"] == {"osdi2002_idle_tax": "made up: idle, busy"}
     assert [score["strategy"] for score in document["scores"]["osdi2002_idle_tax"]] == ["static", "bound"]
     with pytest.raises(BadDesign, match="none: no such policy; expected one of static, "):
         policies(None, ["none"], None, as_json=False)

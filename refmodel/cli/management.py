@@ -38,7 +38,7 @@ def policies(file: Path | None, names: Sequence[str], html: Path | None, as_json
     if html is not None:
         pages.write(_page(scores, given, runs), html)
     if as_json:
-        print_document(_document(scores, runs))
+        print_document(_document(scores, given, runs))
         return
     for name, workload, periods in runs if names else ():
         out.print(periods_shown.table(workload, name, periods))
@@ -63,8 +63,10 @@ def _page(scores: dict[str, list[Score]], given: dict[str, Workload],
                       tables=(*tables, *(periods_shown.page_table(workload, name, periods) for name, workload, periods in runs)))
 
 
-def _document(scores: dict[str, list[Score]], runs: Sequence[tuple[str, Workload, list[Period]]]) -> PoliciesDocument:
-    return PoliciesDocument({name: tuple(found) for name, found in scores.items()},
+def _document(scores: dict[str, list[Score]], given: dict[str, Workload],
+              runs: Sequence[tuple[str, Workload, list[Period]]]) -> PoliciesDocument:
+    return PoliciesDocument({name: each.origin for name, each in given.items()},
+                            {name: tuple(found) for name, found in scores.items()},
                             tuple(PolicyRunDocument(name, tuple(periods)) for name, _, periods in runs))
 
 
