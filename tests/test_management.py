@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import sys
+import time
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -75,7 +76,9 @@ def test_what_is_packed_is_unpacked() -> None:
 @pytest.mark.parametrize("change, expected", [
     ({"version": 2}, "x: version: expected 1, got 2"), ({"pages": 8}, "x: owners: expected 16 bytes, got 18"),
     ({"touched": b""}, "x: touched: expected"), ({"snapshots": [3]}, "x: snapshots"), ({"interval": "soon"}, r"\$\.interval"),
-    ({"surprise": 1}, "unknown field `surprise`"), ({"samples": 0}, "x: samples"),
+    ({"surprise": 1}, "unknown field `surprise`"),
+    ({"samples": 0}, "x: samples and pages: expected more than 0, got 0 and 9"), ({"pages": -1}, "x: samples and pages"),
+    *(({"granule": each}, f"x: granule: expected from 1 to 512 pages, got {each:,}") for each in (0, -1, 513, 1 << 63)),
     *(({"interval": each}, "x: interval: expected from 1e-06 to") for each in (0.0, float("nan"), float("inf"), 1e-300)),
     ({"touched": bytes(6), "changed": bytes(6)}, "x: touched: expected a page that is touched"),
     ({"touched": b"\x80" + bytes(5)}, "x: changed: sample 1, page 1: expected only pages that are touched"),
@@ -99,6 +102,15 @@ def test_a_file_that_is_cut_off_or_missing_is_bad_input(tmp_path: Path) -> None:
             recording.unpack(broken, "x")
     with pytest.raises(BadDesign, match="cannot be read"):
         recording.read(tmp_path / "none")
+
+
+def test_a_recording_that_would_fill_memory_when_unpacked_is_refused_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zeroes compress well: a file of 100 KiB could take 16 GiB."""
+    data = recording.pack(made([[0], [1], [2]], 9))
+    monkeypatch.setattr(recording, "MOST_LOOKS", 26)
+    monkeypatch.setattr(recording, "_with_arrays", lambda *stored: pytest.fail("it was unpacked"))
+    with pytest.raises(BadDesign, match="x: samples and pages: expected at most 26 when multiplied, got 3 and 9"):
+        recording.unpack(data, "x")
 
 
 def test_nothing_may_follow_a_recording_and_what_is_too_large_is_refused_soon(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,6 +244,45 @@ def test_pages_that_come_to_a_mapping_are_seen_though_only_those_in_memory_were_
         process.wait()
 
 
+COUNTS = """
+import ctypes, threading
+counts = (ctypes.c_uint64 * 4)()
+def count(thread):
+    while True: counts[thread] += 1
+for thread in range(3): threading.Thread(target=count, args=(thread,), daemon=True).start()
+print(ctypes.addressof(counts), flush=True)
+count(3)
+"""
+
+
+@CAN_RECORD
+def test_all_threads_of_a_process_stand_still_while_it_is_looked_at_and_go_on_afterwards() -> None:
+    """Before, only the first stood still, and the others used memory that was taken for that of a later interval."""
+    with subprocess.Popen([sys.executable, "-c", COUNTS], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        at = int(process.stdout.readline())
+
+        def counted() -> bytes:
+            with open(f"/proc/{process.pid}/mem", "rb", buffering=0) as memory:
+                memory.seek(at)
+                return memory.read(32)
+
+        try:
+            for _look in range(3):
+                try:
+                    with calls.stopped(process.pid) as held:
+                        before = counted()
+                        assert held.call(calls.MADVISE, 0, 0, calls.DO_DUMP) == 0
+                        time.sleep(0.02)
+                        assert counted() == before
+                except PermissionError as why:
+                    pytest.skip(f"this machine lets no process be traced: {why}")
+                while counted() == before:
+                    assert process.poll() is None
+        finally:
+            process.kill()
+
+
 def test_pages_that_cannot_be_parted_are_not_taken_for_one_page() -> None:
     """The kernel says EAGAIN, or ENOMEM, when a process has as many mappings as it may have."""
     class Full(Stopped):
@@ -340,13 +391,14 @@ def test_the_bound_is_the_best_of_all_choices(given_: list[tuple[set[int], set[i
 @settings(deadline=None, max_examples=25)
 @given(rows=st.lists(st.lists(st.integers(0, 15), max_size=8, unique=True), min_size=2, max_size=14),
        others=st.lists(st.lists(st.integers(0, 15), max_size=8, unique=True), min_size=2, max_size=14), clean=st.booleans(),
-       minimum=st.integers(0, 8), repeat=st.booleans())
+       minimum=st.integers(0, 8), repeat=st.booleans(), pause=st.integers(0, 3))
 def test_no_strategy_is_better_than_the_bound(rows: list[list[int]], others: list[list[int]], clean: bool, minimum: int,
-                                              repeat: bool) -> None:
+                                              repeat: bool, pause: int) -> None:
     """Whatever the minimums are, where VMs rest, and where memory that is kept free is lent while balloons are slow."""
     one = made(rows, 16)
     read = attrs.evolve(one, changed=np.zeros_like(one.changed)) if clean else one
-    vms = (Vm("a", Claim(minimum, 16), Replayed(read, repeat=repeat)), Vm("b", Claim(1, 16), Replayed(made(others, 16))))
+    vms = (Vm("a", Claim(minimum, 16), Replayed(read, repeat=repeat)),
+           Vm("b", Claim(1, 16), Replayed(made(others, 16), pause=pause)))
     workload = Workload(16, vms, 14)
     if not any(vm.activity.touched(period).any() for vm in vms for period in range(14)):
         return
@@ -366,12 +418,17 @@ def test_the_bound_is_one_where_a_strategy_lends_what_is_to_stay_free() -> None:
 
 @pytest.mark.parametrize("policy", [name for name in POLICIES if name not in ("pressure", "stalls")])
 def test_nothing_is_read_again_under_a_steady_load_that_fits(policy: str) -> None:
+    assert sum(sum(p.again.values()) for p in simulate(rules.STEADY, POLICIES[policy])) == 0
+
+
+@pytest.mark.parametrize("policy", ["static", "proportional"])
+def test_nor_is_anything_read_again_of_recorded_programs_where_a_vm_has_its_part_whatever_it_does(policy: str) -> None:
     assert sum(sum(p.again.values()) for p in simulate(ready("steady"), POLICIES[policy])) == 0
 
 
 @pytest.mark.parametrize("policy", ["pressure", "stalls"])
 def test_those_who_take_memory_to_find_out_do_not_thrash(policy: str) -> None:
-    periods = simulate(ready("steady"), POLICIES[policy])
+    periods = simulate(rules.STEADY, POLICIES[policy])
     assert max(max(p.waited.values()) for p in periods[30:]) < 0.1
 
 
@@ -390,9 +447,50 @@ def test_indices_are_what_they_say() -> None:
 
 def test_a_strategy_that_does_nothing_loses_to_one_that_moves_memory() -> None:
     by_name = {score.strategy: score for score in compare(ready("opposed"), ("static", "esx"))}
-    assert by_name["bound"].lost == 0 < by_name["esx"].lost < 0.1 < by_name["static"].lost
+    assert by_name["bound"].lost == 0 < by_name["esx"].lost < by_name["static"].lost - 0.05
+
+
+def test_a_strategy_that_moves_memory_reacts_sooner_than_one_that_does_not_and_none_reacts_where_nothing_is_lacked() -> None:
+    """Before, where no VM lacked memory a static partition was said to react within 0.0 periods."""
+    by_name = {score.strategy: score for score in compare(ready("published/osdi2002_idle_tax"), ("static", "esx"))}
     assert by_name["esx"].reaction is not None and by_name["static"].reaction is not None
     assert by_name["esx"].reaction < by_name["static"].reaction
+    assert compare(ready("steady"), ("static",))[0].reaction is None
+
+
+def test_what_strategies_are_compared_on_was_recorded_and_what_was_not_is_marked() -> None:
+    """Before, four of seven workloads were made up, and the chapter did not say so."""
+    made_up = [name for name in workloads() if "made up" in ready(name).origin]
+    assert not made_up and {"opposed", "idle_tax", "shares", "steady"} <= set(workloads())
+    assert ready("published/osdi2002_idle_tax").origin == "made up: idle, busy"
+    ran, invented = Replayed(made([[0]], 2)), Phases((Phase(0, 1),))
+    mixed = Workload(9, (Vm("a", Claim(1, 2), invented), Vm("b", Claim(1, 2), ran, "web")), 9)
+    assert mixed.origin == "recorded: web; made up: a"
+    assert management.strategies("x", [], mixed.origin).title == "strategies on x (recorded: web; made up: a)"
+    text = (SPECS / "pros_and_cons.md").read_text()
+    assert all(f"\n### {name}: {ready(name).about}\n\nWhat the VMs do is {ready(name).origin}.\n" in text for name in workloads())
+    rows = tables(text)["Published results"]
+    assert len(rows) == 8 and all(re.search("recorded|made up|no workload", row["measured here on"]) for row in rows)
+
+
+def test_no_row_of_the_chapter_is_better_than_the_bound() -> None:
+    found = tables((SPECS / "pros_and_cons.md").read_text())
+    for name in workloads():
+        *rows, best = found[name]
+        assert best["strategy"] == "bound" and len(rows) == len(POLICIES)
+        assert all(figure(row["lost against the bound"]) >= 0 for row in rows), name
+        assert all(figure(row["pages read again"]) >= figure(best["pages read again"]) for row in rows), name
+
+
+def test_published_figures_stand_beside_like_ones_and_their_own_sources() -> None:
+    """Before, 67 % that were shared stood beside 55 % that were saved, and 1.85 was ascribed to VEE 2009."""
+    rows = {row["what"]: row for row in tables((SPECS / "pros_and_cons.md").read_text())["Published results"]}
+    meb, like = rows["balancing by miss-ratio curves"], rows["page sharing among like VMs"]
+    assert re.search(r"1\.85 .*\(2011\); up to 7\.4 .*two to four VMs, 4\.54 times with 16 .*\(2016\)", meb["published"])
+    assert "ATC 2011" in meb["where"] and "TACO 13(1), 2016" in meb["where"] and "two to four VMs, as there are 2" in meb["why"]
+    *_, last = saving.alike(RECORDINGS[FLEET], 10)
+    assert f"shared are 3 % with one, {100 * last.held / last.pages:.0f} % with 8" in like["here"] and "67 %" in like["published"]
+    assert f"8 get back {100 * last.part(last.shared):.0f} %" in like["here"]
 
 
 # ---------------------------------------------------------------- mechanisms
@@ -467,8 +565,18 @@ def test_equal_pages_take_one_frame_and_small_ones_part_of_one() -> None:
     contents, none = np.array([0, 1, 1, 7, 7, 8], np.uint32), NO_PATCH
     found = saving.of(contents, np.array([0, 64, 64, 1024, 1024, 4096], np.uint16),
                       np.array([none, none, none, none, none, 512], np.uint16))
-    assert (found.pages, found.zero, found.same) == (5, 1, 1)
+    assert (found.pages, found.zero, found.same, found.held) == (5, 1, 1, 4)
     assert (found.shared, found.patched, found.all) == (3, 2 + 0.125, 1 + 0.25 + 0.125)
+
+
+def test_what_unlike_vms_share_is_in_the_table_that_the_advice_rests_on() -> None:
+    found = tables((SPECS / "pros_and_cons.md").read_text())
+    row = next(each for each in found["Mechanisms that save memory"] if each["contents"].startswith("unlike VMs: "))
+    programs = row["contents"].removeprefix("unlike VMs: ").split(", ")
+    together = saving.together([RECORDINGS[name] for name in programs])
+    assert figure(row["by sharing"]) == round(100 * together.part(together.shared), 1) and row["pages"] == f"{together.pages:,}"
+    advice = next(each for each in found["What to use when"] if each["measured on"] == FLEET)
+    assert advice["rather not"] == f"sharing of unlike VMs: {len(programs)} with a program each save {row['by sharing']}"
 
 
 def test_sharing_grows_with_vms_that_are_alike() -> None:
@@ -561,7 +669,7 @@ def test_where_keys_and_elements_stand_is_found_in_any_toml() -> None:
 def test_a_name_that_a_terminal_would_obey_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('pages = 100\n[vm."a\\u001b[31m"]\nphases = [{ at = 0, active = 10 }]\n')
-    with pytest.raises(BadDesign, match=r"mine\.toml: vm: 'a.x1b\[31m' is the name of a VM; expected printable characters"):
+    with pytest.raises(BadDesign, match=r"mine\.toml:2: vm\.a\\x1b\[31m: expected a name of 1 to 60 printable characters"):
         read(file)
 
 
@@ -572,13 +680,24 @@ def test_a_recording_in_place_of_a_workload_is_told_where_it_goes(tmp_path: Path
 
 
 def test_vms_of_a_kind_come_one_after_the_other(tmp_path: Path) -> None:
-    (tmp_path / "mine.memory.zst").write_bytes(recording.pack(made([[0], [1]], 9)))
+    (tmp_path / "mine.memory.zst").write_bytes(recording.pack(made([[0], [1]] * 5, 9)))
     (tmp_path / "w.toml").write_text("pages = 99\n[vm.a]\nmaximum = 9\nrecording = 'mine.memory.zst'\ncount = 3\napart = 2\n"
-                                     "start = 1\nrepeat = false")
+                                     "start = 1\nrepeat = false\nskip = 8")
     workload = read(tmp_path / "w.toml")
     assert [vm.name for vm in workload.vms] == ["a-1", "a-2", "a-3"] and workload.periods == 7
     starts = [next(p for p in range(9) if vm.activity.touched(p).any()) for vm in workload.vms]
-    assert starts == [1, 3, 5] and not workload.vms[0].activity.touched(3).any()
+    assert starts == [1, 3, 5] and not workload.vms[0].activity.touched(3).any() and workload.origin == "recorded: mine.memory.zst"
+
+
+@settings(deadline=None, max_examples=50)
+@given(start=st.integers(0, 5), pause=st.integers(0, 5), skip=st.integers(0, 3), repeat=st.booleans())
+def test_a_vm_runs_what_was_recorded_after_what_is_skipped_and_rests_between_runs(start: int, pause: int, skip: int,
+                                                                                repeat: bool) -> None:
+    ran = Replayed(made([[0], [1], [2], [3]], 4), start, repeat, pause, skip)
+    run = [*([page] for page in range(skip, 4)), *([] for _ in range(pause))]
+    due = [*([] for _ in range(start)), *(run * 20 if repeat else [*run, *([] for _ in range(30))])]
+    assert [np.flatnonzero(ran.touched(period)).tolist() for period in range(20)] == due[:20]
+    assert [np.flatnonzero(ran.changed(period)).tolist() for period in range(20)] == due[:20]
 
 
 def test_the_example_in_the_chapter_is_a_workload(tmp_path: Path) -> None:
@@ -701,6 +820,18 @@ def test_an_estimator_is_advised_where_it_is_cheapest_of_the_good_ones_and_other
         "some": "for needs as of one, two", "exact": "never: as good as the best on one, two, where some looks at less",
         "blind": "never: it is farther off than the best on each; where it is nearest, two, exact is off by 20.0 % "
                  "and it by 30.0 %"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, part, best", [("opposed", 0.8, "esx"), ("opposed", 1.25, "stalls"),
+                                              ("idle_tax", 1.25, "self-ballooning-tmem")])
+def test_how_much_memory_there_is_decides_which_strategy_is_best_as_the_chapter_says(name: str, part: float, best: str) -> None:
+    workload = ready(name)
+    found = compare(attrs.evolve(workload, pages=int(part * workload.pages)))
+    assert choosing.least_lost("", name, found).use == (best,)
+    said = " ".join((SPECS / "pros_and_cons.md").read_text().split())
+    assert "with a fifth less on *opposed* esx alone is best, with a quarter more stalls; with a quarter more on *idle_tax* " \
+           "self-ballooning-tmem." in said
 
 
 @pytest.mark.slow

@@ -104,7 +104,7 @@ def late(periods: list[Period], first: int, last: int) -> list[Period]:
 
 def test_idle_memory_is_taxed_as_in_waldspurger_s_experiment() -> None:
     """Of two VMs of equal shares the idle one keeps its half, until idle memory is taxed; then most of it goes to the busy one."""
-    given_ = workload("idle_tax")
+    given_ = workload("published/osdi2002_idle_tax")
     taxed, plain = (simulate(given_, POLICIES[name]) for name in ("esx", "shares"))
     for period in late(taxed, 20, 30) + late(plain, 20, 90):
         assert abs(period.allocated["idle"] - period.allocated["busy"]) < 0.02 * given_.pages
@@ -115,7 +115,7 @@ def test_idle_memory_is_taxed_as_in_waldspurger_s_experiment() -> None:
 
 def test_memory_goes_by_shares() -> None:
     """Twice the shares are twice the memory, and a third VM that comes and wants its part gets it from both."""
-    given_ = workload("shares")
+    given_ = workload("published/osdi2002_shares")
     periods = simulate(given_, POLICIES["esx"])
     for period in late(periods, 20, 40) + late(periods, 55, 70):
         assert 1.9 < period.allocated["gold"] / period.allocated["silver"] < 2.1
@@ -216,14 +216,16 @@ def test_a_workload_that_is_none_is_told_where(text: str, expected: str, tmp_pat
 def test_the_command_shows_policies(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "refmodel.cli", "explain", "policy"]
     page = tmp_path / "policy.html"
-    tax = resources.files("refmodel.management").joinpath("workloads", "idle_tax.toml")
+    tax = resources.files("refmodel.management").joinpath("workloads", "published", "osdi2002_idle_tax.toml")
     done = subprocess.run([*command, str(tax), "--policy", "esx", "--html", str(page)], capture_output=True, text=True, timeout=60,
                           check=True)
-    assert "idle_tax, esx" in done.stdout and "AAAA" in done.stdout and "strategies on idle_tax" in done.stdout
+    assert "osdi2002_idle_tax, esx" in done.stdout and "AAAA" in done.stdout
+    assert "strategies on osdi2002_idle_tax (made up: idle, busy)" in done.stdout and "(made up: idle, busy)" in page.read_text()
     assert "<polyline" in page.read_text() and "busy ends with 8,192 pages" in page.read_text()
     document = json.loads(subprocess.run([*command, str(tax), "--policy", "static", "--json"], capture_output=True, text=True,
                                          timeout=60, check=True).stdout)
-    assert [run["run"] for run in document["runs"]] == ["idle_tax, static"]
-    assert [score["strategy"] for score in document["scores"]["idle_tax"]] == ["static", "bound"]
+    assert [run["run"] for run in document["runs"]] == ["osdi2002_idle_tax, static"]
+    assert document["origins"] == {"osdi2002_idle_tax": "made up: idle, busy"}
+    assert [score["strategy"] for score in document["scores"]["osdi2002_idle_tax"]] == ["static", "bound"]
     with pytest.raises(BadDesign, match="none: no such policy; expected one of static, "):
         policies(None, ["none"], None, as_json=False)

@@ -22,6 +22,7 @@ from refmodel.management.pools import Pools
 from refmodel.management.published import ready
 from refmodel.management.recording import ABSENT, NO_PATCH, Recording
 from refmodel.management.results import FLEET, recordings
+from refmodel.management.rules import STEADY
 from refmodel.management.scenario import Vm, Workload
 from refmodel.management.simulation import POLICIES, Period, Simulation, moved, simulate, to_give
 from refmodel.monitor.policy.claims import Claim
@@ -262,9 +263,14 @@ def micros(periods: list[Period]) -> float:
     return sum(1e6 * part / (1 - part) for period in periods for part in period.waited.values())
 
 
+OPPOSED = {"day": ((0, 16_000), (30, 3000), (60, 16_000)), "night": ((0, 3000), (30, 16_000), (60, 3000))}
+
+
 @pytest.mark.parametrize("policy", ["shares", "self-ballooning"])
 def test_a_vm_waits_for_all_that_it_reads_writes_and_gives_up_also_where_memory_was_moved(policy: str) -> None:
-    workload, costs = attrs.evolve(ready("opposed"), periods=90), Costs(balloon=3.0)
+    costs = Costs(balloon=3.0)
+    workload = Workload(24_000, tuple(Vm(name, Claim(2000, 20_000), Phases(tuple(Phase(at, pages) for at, pages in phases)))
+                                      for name, phases in OPPOSED.items()), 90)
     periods = simulate(workload, POLICIES[policy], costs)
     read, written = (sum(sum(getattr(period, what).values()) for period in periods) for what in ("again", "written"))
     given_up = sum(max(0, before.allocated[vm] - after.allocated[vm])
@@ -277,13 +283,13 @@ def test_a_vm_waits_for_all_that_it_reads_writes_and_gives_up_also_where_memory_
 
 @pytest.mark.parametrize("policy, looks", [("esx", True), ("pressure", True), ("shares", False), ("proportional", False)])
 def test_a_sample_costs_the_vm_that_is_looked_at(policy: str, looks: bool) -> None:
-    workload = attrs.evolve(ready("steady"), periods=20)
+    workload = attrs.evolve(STEADY, periods=20)
     free, dear = (simulate(workload, POLICIES[policy], Costs(scan=scan)) for scan in (0.0, 7.0))
     assert micros(dear) - micros(free) == pytest.approx(20 * 2 * SAMPLE * 7.0 if looks else 0.0, abs=1e-3)
 
 
 def test_a_curve_costs_an_exit_for_each_access_beyond_the_hot_set() -> None:
-    workload = attrs.evolve(ready("steady"), periods=20)
+    workload = attrs.evolve(STEADY, periods=20)
     free, dear = (simulate(workload, POLICIES["miss-ratio"], Costs(exit=each)) for each in (0.0, 5.0))
     beyond = sum(vm.activity.pages for vm in workload.vms) * 19  # each page is touched once a period, all others in between
     assert micros(dear) - micros(free) == pytest.approx(beyond * 5.0)

@@ -36,15 +36,15 @@ def policies(file: Path | None, names: Sequence[str], html: Path | None, as_json
     runs = [(f"{name}, {policy}", workload, simulate(workload, POLICIES[policy]))
             for name, workload in given.items() for policy in (names or (POLICIES if html is not None else ()))]
     if html is not None:
-        pages.write(_page(scores, runs), html)
+        pages.write(_page(scores, given, runs), html)
     if as_json:
-        print_document(_document(scores, runs))
+        print_document(_document(scores, given, runs))
         return
     for name, workload, periods in runs if names else ():
         out.print(periods_shown.table(workload, name, periods))
         out.print(periods_shown.bars(workload, periods))
     for name, found in scores.items():
-        out.print(management.strategies(name, found).on_terminal())
+        out.print(management.strategies(name, found, given[name].origin).on_terminal())
 
 
 def _scores(given: dict[str, Workload], names: Sequence[str], quiet: bool) -> dict[str, list[Score]]:
@@ -55,15 +55,18 @@ def _scores(given: dict[str, Workload], names: Sequence[str], quiet: bool) -> di
         return {name: compare(workload, names, ended=lambda: counting.ended(next(ended))) for name, workload in given.items()}
 
 
-def _page(scores: dict[str, list[Score]], runs: Sequence[tuple[str, Workload, list[Period]]]) -> pages.Page:
-    tables = [management.strategies(name, found).on_page() for name, found in scores.items()]
+def _page(scores: dict[str, list[Score]], given: dict[str, Workload],
+          runs: Sequence[tuple[str, Workload, list[Period]]]) -> pages.Page:
+    tables = [management.strategies(name, found, given[name].origin).on_page() for name, found in scores.items()]
     return pages.Page("refmodel explain policy",
                       plots=tuple(periods_shown.plot(workload, name, periods) for name, workload, periods in runs),
                       tables=(*tables, *(periods_shown.page_table(workload, name, periods) for name, workload, periods in runs)))
 
 
-def _document(scores: dict[str, list[Score]], runs: Sequence[tuple[str, Workload, list[Period]]]) -> PoliciesDocument:
-    return PoliciesDocument({name: tuple(found) for name, found in scores.items()},
+def _document(scores: dict[str, list[Score]], given: dict[str, Workload],
+              runs: Sequence[tuple[str, Workload, list[Period]]]) -> PoliciesDocument:
+    return PoliciesDocument({name: each.origin for name, each in given.items()},
+                            {name: tuple(found) for name, found in scores.items()},
                             tuple(PolicyRunDocument(name, tuple(periods)) for name, _, periods in runs))
 
 
@@ -87,20 +90,27 @@ def exits(file: Path | None, html: Path | None, as_json: bool) -> None:
 def mechanisms(file: Path | None, html: Path | None, as_json: bool) -> None:
     """Mechanisms on recordings: what each regains and costs, what is saved, how well need is estimated, and the costs."""
     given = {file.name.removesuffix(recording.ENDING): recording.read(file)} if file is not None else recordings()
-    looked_at = given if file is not None else runs(given)
+    looked_at = runs(given)
     regained, errors = _measured(looked_at, quiet=as_json)
     saved = {name: saving.saved(each) for name, each in given.items()}
     tables = [*(management.regained(name, found) for name, found in regained.items()), management.savings([*saved.items()]),
-              *(management.estimators(name, found) for name, found in errors.items()),
-              choosing.estimators_by_program(errors), choosing.estimators_each(errors), management.costs()]
+              *(management.estimators(name, found) for name, found in errors.items()), *_advice(errors), management.costs()]
     if html is not None:
         pages.write(pages.Page("refmodel explain mechanisms", tables=tuple(table.on_page() for table in tables)), html)
     if as_json:
         print_document(MechanismsDocument({name: tuple(found) for name, found in regained.items()}, saved,
                                           {name: tuple(found) for name, found in errors.items()}))
         return
+    for name in given.keys() - looked_at.keys():
+        out.print(f"{name} has {given[name].samples} samples: mechanisms that take memory and estimators need "
+                  f"{recording.LEAST_SAMPLES} or more")
     for table in tables:
         out.print(table.on_terminal())
+
+
+def _advice(errors: dict[str, list[Error]]) -> list[management.Table]:
+    """Which estimator to use."""
+    return [choosing.estimators_by_program(errors), choosing.estimators_each(errors)] if errors else []
 
 
 def _measured(given: dict[str, recording.Recording],

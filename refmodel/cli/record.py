@@ -10,7 +10,7 @@ import typer
 from refmodel.cli.common import app, err, to_be_written
 from refmodel.language import BadDesign
 from refmodel.management.recorder.recording import record as made_of
-from refmodel.management.recording import ENDING, pack
+from refmodel.management.recording import ENDING, MOST_GRANULE, pack
 from refmodel.management.translation import streams
 from refmodel.management.translation.recorder import record as addresses_of
 from refmodel.management.translation.streams import ENDING as ADDRESSES
@@ -26,7 +26,7 @@ def record(
     seconds: Annotated[float, typer.Option(help="end the command after so many seconds", min=0.1, max=86400)] = 60,
     key: Annotated[str, typer.Option(help="numbers contents; recordings with the same key can be compared")] = "",
     granule: Annotated[int, typer.Option(help="pages that are looked at together, for programs of more than 50,000 pages",
-                                         min=1, max=512)] = 1,
+                                         min=1, max=MOST_GRANULE)] = 1,
     most: Annotated[int, typer.Option(help="for addresses: end after so many accesses to pages not used just before", min=2,
                                       max=10_000_000)] = 400_000,
     skip: Annotated[int, typer.Option(help="for addresses: leave out so many of them at first", min=0)] = 0,

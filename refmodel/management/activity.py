@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable
 from typing import Protocol
 
@@ -48,7 +49,8 @@ class Phases:
 
     def active(self, period: int) -> int:
         """Pages used in a period; none before the first phase."""
-        return next((phase.active for phase in reversed(self.phases) if phase.at <= period), 0)
+        begun = bisect.bisect_right(self.phases, period, key=lambda phase: phase.at)
+        return self.phases[begun - 1].active if begun else 0
 
     def touched(self, period: int) -> Flags:
         found = np.zeros(self.pages, np.bool_)
@@ -61,11 +63,15 @@ class Phases:
 
 @attrs.frozen(eq=False)
 class Replayed:
-    """A recording, from a period on, once or again and again."""
+    """A recording, from a period on, once or again and again; between two runs the VM rests."""
 
     recording: Recording
     start: int = 0
     repeat: bool = True
+    pause: int = 0
+    """Periods of rest after each run."""
+    skip: int = 0
+    """Samples at the beginning that are left out: the program has been running for a while."""
 
     @property
     def pages(self) -> int:
@@ -76,10 +82,10 @@ class Replayed:
         return self.recording.interval
 
     def _row(self, period: int) -> int | None:
-        at = period - self.start
-        if at < 0 or (not self.repeat and at >= self.recording.samples):
-            return None
-        return at % self.recording.samples
+        at, samples = period - self.start, self.recording.samples - self.skip
+        if self.repeat:
+            at %= samples + self.pause
+        return self.skip + at if period >= self.start and at < samples else None
 
     def touched(self, period: int) -> Flags:
         row = self._row(period)

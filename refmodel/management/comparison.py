@@ -36,7 +36,8 @@ class Score:
     entitled: float | None
     """The part of the memory due to it by its shares, and that it has a use for, which a VM has; on average."""
     reaction: float | None
-    """Periods until a VM that comes to lack memory lacks a tenth of that, on average; the time to the end if that never comes."""
+    """Periods until a VM that comes to lack memory lacks a tenth of that, on average; the time to the end if that never comes, and
+    None if no VM comes to lack memory."""
     moved: float | None
     """Pages that change hands in a period, as a part of all memory."""
     again: int
@@ -114,8 +115,8 @@ def entitlement(workload: Workload, periods: Sequence[Period], known: Known) -> 
     return float(np.mean(kept)) if kept else 1.0
 
 
-def reaction(workload: Workload, periods: Sequence[Period]) -> float:
-    """Periods from when a VM comes to lack memory until it lacks a tenth of the most that it lacked."""
+def reaction(workload: Workload, periods: Sequence[Period]) -> float | None:
+    """Periods from when a VM comes to lack memory until it lacks a tenth of the most that it lacked. None if no VM lacks any."""
     found = list[int]()
     for vm in workload.vms:
         lacking = [max(0, min(p.active[vm.name], vm.claim.maximum) - p.allocated[vm.name]) for p in periods]
@@ -130,4 +131,4 @@ def reaction(workload: Workload, periods: Sequence[Period]) -> float:
                     since = None
         if since is not None:
             found.append(len(periods) - since)
-    return float(np.mean(found)) if found else 0.0
+    return float(np.mean(found)) if found else None

@@ -27,6 +27,10 @@ Words = npt.NDArray[np.uint32]
 
 VERSION = 1
 ENDING = ".memory.zst"
+FLEET = "fleet"
+"""The recording of several programs, of which the contents are used."""
+LEAST_SAMPLES = 10
+"""Of a recording that is looked at period by period: a working set is what was touched in as many. Of others contents are used."""
 MOST_BYTES = 1 << 30
 """Of a recording that is unpacked: what is larger is refused."""
 PIECE = 1 << 12
@@ -39,6 +43,10 @@ NO_PATCH = 0xFFFF
 """In the place of a patch's size: no page like this one was found."""
 PAGE = 4096
 """Bytes."""
+MOST_GRANULE = 512
+"""Pages."""
+MOST_LOOKS = 1 << 28
+"""Samples times pages: unpacked, touched and changed take as many bytes each. Zeroes of a GiB are a small file."""
 
 
 class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,8 +159,13 @@ def unpack(data: bytes, where: str) -> Recording:
         raise BadDesign(f"{where}: no recording: {why}") from None
     if stored.version != VERSION:
         raise BadDesign(f"{where}: version: expected {VERSION}, got {stored.version}")
-    if stored.samples < 1 or stored.pages < 1 or stored.granule < 1:
-        raise BadDesign(f"{where}: samples, pages and granule: expected more than 0")
+    if stored.samples < 1 or stored.pages < 1:
+        raise BadDesign(f"{where}: samples and pages: expected more than 0, got {stored.samples:,} and {stored.pages:,}")
+    if stored.samples * stored.pages > MOST_LOOKS:
+        raise BadDesign(f"{where}: samples and pages: expected at most {MOST_LOOKS:,} when multiplied, got {stored.samples:,} and "
+                        f"{stored.pages:,}")
+    if not 1 <= stored.granule <= MOST_GRANULE:
+        raise BadDesign(f"{where}: granule: expected from 1 to {MOST_GRANULE} pages, got {stored.granule:,}")
     if not SHORTEST <= stored.interval <= LONGEST:  # nor what is no number
         raise BadDesign(f"{where}: interval: expected from {SHORTEST} to {LONGEST:,} seconds, got {stored.interval}")
     if not stored.snapshots or not all(0 <= at < stored.samples for at in stored.snapshots):

@@ -13,13 +13,11 @@ from refmodel.management.comparison import Score, compare
 from refmodel.management.costs import Costs
 from refmodel.management.estimating.estimators import Error, Watched, errors
 from refmodel.management.published import Result, ready, results
-from refmodel.management.recording import Recording
+from refmodel.management.recording import FLEET, Recording
 from refmodel.management.translation.comparing import Translation
 from refmodel.management.translation.comparing import compared as translated
 from refmodel.management.translation.streams import shipped
 
-FLEET = "fleet"
-"""The recording of several programs, of which only the contents are looked at."""
 ALLOCATED = 0.7
 """The part of its pages that a VM has while its need is estimated."""
 
@@ -29,6 +27,8 @@ class Comparison:
     """Everything, by workload or recording."""
 
     about: Mapping[str, str]
+    origins: Mapping[str, str]
+    """By workload: what was recorded."""
     strategies: Mapping[str, list[Score]]
     measured: Mapping[str, mechanisms.Measured]
     saved: Mapping[str, saving.Saved]
@@ -59,8 +59,8 @@ def recordings() -> dict[str, Recording]:
 
 
 def runs(found: Mapping[str, Recording]) -> dict[str, Recording]:
-    """Those that are looked at period by period. Of the fleet there are two samples, and in the first every page is new."""
-    return {name: each for name, each in found.items() if name != FLEET}
+    """Those that are looked at period by period. Of the fleet there are two samples: its contents are used."""
+    return {name: each for name, each in found.items() if each.samples >= recording.LEAST_SAMPLES}
 
 
 def comparable(found: Mapping[str, Recording]) -> dict[str, Recording]:
@@ -80,7 +80,8 @@ def compared() -> Comparison:
     given = {name: ready(name) for name in workloads()}
     streams = translated(shipped())
     return Comparison(
-        {name: each.about for name, each in given.items()}, {name: compare(each) for name, each in given.items()},
+        {name: each.about for name, each in given.items()}, {name: each.origin for name, each in given.items()},
+        {name: compare(each) for name, each in given.items()},
         {name: mechanisms.measure(each, Replayed(each)) for name, each in runs(found).items()},
         {name: saving.saved(each) for name, each in found.items()}, saving.alike(found[FLEET], 10),
         saving.together([*comparable(found).values()]), tuple(comparable(found)),

@@ -28,6 +28,8 @@ class Saved:
     """Pages of zeroes beyond the first."""
     same: int
     """Pages like another, beyond the first of each, zeroes not counted."""
+    held: int
+    """Pages like another, with the first of each and with zeroes: those that share a frame."""
     shared: float
     """Frames where equal pages share one."""
     patched: float
@@ -52,7 +54,7 @@ def of(contents: npt.NDArray[np.uint32], compressed: npt.NDArray[np.uint16], pat
     """The same from tables: content numbers, and the sizes of pages compressed and patched."""
     here = contents != ABSENT
     contents, compressed, patches = contents[here], compressed[here], patches[here]
-    kinds, first = np.unique(contents, return_index=True)
+    kinds, first, pages = np.unique(contents, return_index=True, return_counts=True)
     zero = int(np.count_nonzero(contents == ZERO))
     whole = first[kinds != ZERO]
     sizes, diffs = compressed[whole].astype(float), patches[whole].astype(float)
@@ -61,8 +63,9 @@ def of(contents: npt.NDArray[np.uint32], compressed: npt.NDArray[np.uint16], pat
     every = compressed.astype(float)
     alone = np.where(contents == ZERO, 0.0, np.where((every > 0) & (every <= LARGEST_COMPRESSED), every / PAGE, 1.0))
     extra = 1.0 if zero else 0.0
-    return Saved(len(contents), max(0, zero - 1), len(contents) - zero - len(whole), len(whole) + extra,
-                 float(as_patch.sum()) + extra, float(alone.sum()), float(np.minimum(as_patch, smaller).sum()) + extra)
+    return Saved(len(contents), max(0, zero - 1), len(contents) - zero - len(whole), int(pages[pages > 1].sum()),
+                 len(whole) + extra, float(as_patch.sum()) + extra, float(alone.sum()),
+                 float(np.minimum(as_patch, smaller).sum()) + extra)
 
 
 def alike(recording: Recording, count: int) -> list[Saved]:

@@ -20,6 +20,7 @@ from refmodel.management.activity import Phases, own_working_sets, working_sets
 from refmodel.management.costs import Costs
 from refmodel.management.estimating.curves import Curve, Curves
 from refmodel.management.pools import Got, Pools
+from refmodel.management.recording import LEAST_SAMPLES
 from refmodel.management.scenario import Vm, Workload
 from refmodel.monitor.policy.claims import Claim, MemoryUse, Policy, admitted
 from refmodel.monitor.policy.idle_tax import MinFunding
@@ -34,7 +35,7 @@ from refmodel.monitor.policy.static import StaticPartition
 
 BALLOON_RATE = 0.04
 """The part of all memory that a balloon takes in a period, at most. What it gives back is there at once."""
-WINDOW = 10
+WINDOW = LEAST_SAMPLES
 """Periods over which a guest's demand and its miss-ratio curve are looked at."""
 HOT = 0.25
 """The part of what a VM has whose accesses a miss-ratio estimate does not see."""

@@ -47,8 +47,10 @@ class PolicyRunDocument:
 
 @attrs.frozen
 class PoliciesDocument:
-    """Strategies on workloads: for each workload, how each strategy does; and the runs of those that were named."""
+    """Strategies on workloads: for each workload, what of it was recorded, and how each strategy does; and the runs of those that
+    were named."""
 
+    origins: dict[str, str]
     scores: dict[str, tuple[Score, ...]]
     runs: tuple[PolicyRunDocument, ...]
 

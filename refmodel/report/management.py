@@ -55,14 +55,14 @@ def percent(part: float | None) -> str:
     return "-" if part is None else f"{100 * part:.1f} %"
 
 
-def strategies(workload: str, scores: Sequence[Score]) -> Table:
-    """How strategies do on a workload."""
+def strategies(workload: str, scores: Sequence[Score], origin: str = "") -> Table:
+    """How strategies do on a workload, and what of that was recorded."""
     rows = tuple((s.strategy, percent(s.throughput), percent(s.lost) if s.strategy != "bound" else "-", percent(s.worst),
                   "-" if s.fairness is None else f"{s.fairness:.2f}", percent(s.entitled),
                   "-" if s.reaction is None else f"{s.reaction:.1f}", percent(s.moved), f"{s.again:,}") for s in scores)
-    return Table(f"strategies on {workload}", ("strategy", "throughput", "lost against the bound", "the worst VM's", "Jain's index",
-                                               "of what is due", "periods to react", "memory moved a period", "pages read again"),
-                 rows)
+    title = f"strategies on {workload}{origin and f' ({origin})'}"
+    return Table(title, ("strategy", "throughput", "lost against the bound", "the worst VM's", "Jain's index", "of what is due",
+                         "periods to react", "memory moved a period", "pages read again"), rows)
 
 
 def regained(recording: str, found: Sequence[Regained]) -> Table:
@@ -97,5 +97,5 @@ def costs() -> Table:
 
 def published(found: Sequence[Result]) -> Table:
     """Published results beside ours."""
-    return Table("published results", ("what", "where", "published", "here", "why"),
-                 tuple((r.what, r.where, r.published, r.ours, r.why) for r in found))
+    return Table("published results", ("what", "where", "published", "measured here on", "here", "why"),
+                 tuple((r.what, r.where, r.published, r.on, r.ours, r.why) for r in found))

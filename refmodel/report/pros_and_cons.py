@@ -19,10 +19,17 @@ of the comparison (`python -m refmodel.report.pros_and_cons specs`), and a test 
 [workloads and recordings](recording.md).
 
 ## What to use when
+
+Each workload, mechanism and estimator is measured on what real programs did, recorded period by
+period. When a program starts and rests, and how much memory there is, was chosen. What is made up is
+marked in its table: some of the experiments under [published results](#published-results).
 """
 CHOSEN = """
 Strategies within one per cent of the best are named with it; where all fits, only those that lose
 nothing. *pressure* is the rule of oVirt's MOM, and *stalls* goes by pressure stall information (PSI).
+How much memory there is decides, too: with a fifth less on *opposed* esx alone is best, with a quarter
+more stalls; with a quarter more on *idle_tax* self-ballooning-tmem. So compare a machine of your own.
+
 Host swapping and compressed memory are compared where both take the oldest page. Of mechanisms the mean
 over the recorded programs decides, within a tenth of a per cent. A balloon's time is the guest's, which
 pages; compressed memory takes the time to compress and expand. So the device decides between them. A
@@ -40,16 +47,19 @@ by itself; nobody may reach both. It says nothing of one VM.
 Throughput is the part of their time that all VMs work; the rest they wait for pages. *Of what is due*
 compares each VM's memory with what its shares give it, as far as it has a use for it. The simulation is
 described in `refmodel/management/simulation.py`: a page counts once a period, and what VMs do does not
-change because they wait. VMs pay for what a strategy looks at: samples of pages, accesses beyond a hot
-set.
+change because they wait. A VM lacks memory while it touches more in a period than it has; *periods to
+react* has a dash where none does. VMs pay for what a strategy looks at: samples of pages, accesses
+beyond a hot set.
 
 Under *self-ballooning-tmem* memory that no VM has is pools for evicted pages: clean ones in an ephemeral
 pool, changed ones in a persistent pool, which counts as their VM's memory. What the persistent pool took
 stays until its guest comes back for it. Nobody else has those frames meanwhile: that helps where memory
 is to spare (*roomy*), and costs where everybody lacks it (*alike*, *consolidated*).
 
-Five of the programs were recorded in periods of 0.1 to 0.25 seconds, and each strategy decides in
-every period. So a strategy that reacts within one period is quick here.
+The programs were recorded in periods of 0.1 to 0.25 seconds, and each strategy decides in every
+period. So a strategy that reacts within one period is quick here. A strategy that goes by what a VM
+used is still a period late: a VM that grows lets pages go and reads them again, though memory is free
+(*steady*). Nothing of the kind happens where a VM has its part whatever it does.
 """
 MECHANISMS = """
 Each recorded program runs with 30 per cent less memory than the pages that it touches. *Unplugging
@@ -90,8 +100,9 @@ and any other is a better choice.
 """
 BOTH_BY_AGE = f"paging twice{OLDEST}"
 SAVED = """
-A snapshot of each program's pages. The fleet is eight programs of three kinds side by side. In the
-rows below it each of its programs is a VM with its own copy of all pages of files.
+A snapshot of each program's pages, as recorded. The fleet is eight programs of three kinds side by
+side. *Unlike VMs* have one program each, of those whose contents can be compared; patches are sought
+within a VM. In the last rows each program of the fleet is a VM with its own copy of all pages of files.
 """
 ESTIMATORS = """
 The truth is the working set: pages touched in the last ten periods. Each VM has 70 per cent of the
@@ -118,6 +129,11 @@ lies over the guest-physical addresses of a VM, and is needed once. Flushes are 
 equal distances: without tags what a TLB holds is lost at each switch of address spaces, and
 without a VPID at each exit, too.
 """
+PUBLISHED = """
+Beside a paper's experiment stands the same on recorded programs, where there is one. A made-up load is
+used where the paper's own set-up has to be met: VMs that use all of their memory in each moment, or
+nearly none. What a row was measured on is said in it.
+"""
 COSTS = f"""
 The comparison takes the values; every one is a parameter. Beside them is what one machine measured, by
 `pytest -m slow -s tests/benchmarks/test_costs.py`:
@@ -138,6 +154,7 @@ LIMITS = """
 - The time that sharing and patching take: *hash*, *patch* and *unpatch* are measured, and counted in no table.
 - Seconds of benchmarks: no caches, no queues of a disk, no readahead.
 - Accesses within a period. A loop over more pages than a VM has costs more than is counted here.
+- Other amounts of memory, and other programs: each workload is one mix on one machine.
 - Guests' kernels: recordings have the pages of programs, not of the kernel and its page cache.
 - Other machines' costs. Every parameter can be set; the table of costs says where each is from.
 """
@@ -157,13 +174,15 @@ def chapter(found: Comparison) -> str:
     parts = [HEAD, choosing.table(choosing.choices(found)).in_markdown(), CHOSEN, "## Strategies", SIMULATED,
              "![Throughput lost](pictures/strategies.svg)\n"]
     for name, scores in found.strategies.items():
-        parts += [f"### {name}: {found.about[name]}\n", management.strategies(name, scores).in_markdown(), ""]
+        parts += [f"### {name}: {found.about[name]}\n", f"What the VMs do is {found.origins[name]}.\n",
+                  management.strategies(name, scores).in_markdown(), ""]
     parts += ["## Mechanisms that take memory", MECHANISMS, "![Time waited](pictures/mechanisms.svg)\n"]
     for name, regained in found.mechanisms.items():
         parts += [f"### {name}\n", management.regained(name, regained).in_markdown(), ""]
     parts += ["### Paging twice", TWICE, twice(found).in_markdown(), ""]
     vms = [(f"{number} VM{'s' if number > 1 else ''}", saved) for number, saved in enumerate(found.alike, 1)]
-    parts += ["## Mechanisms that save memory", SAVED, management.savings([*found.saved.items(), *vms]).in_markdown(),
+    unlike = (f"unlike VMs: {', '.join(found.comparable)}", found.unlike)
+    parts += ["## Mechanisms that save memory", SAVED, management.savings([*found.saved.items(), unlike, *vms]).in_markdown(),
               "\n![Memory saved](pictures/sharing.svg)\n", "## Estimating need", ESTIMATORS,
               "### Which estimator to use\n", choosing.estimators_by_program(found.estimators).in_markdown(), CHOSEN_ESTIMATORS,
               choosing.estimators_each(found.estimators).in_markdown(), ""]
@@ -173,7 +192,7 @@ def chapter(found: Comparison) -> str:
     for name, each in found.translation.items():
         parts += [f"### {name}, translated\n",
                   *(f"{table.title}:\n\n{table.in_markdown()}\n" for table in translation.of(name, each))]
-    parts += ["## Published results\n", management.published(found.published).in_markdown(), "\n## Costs", COSTS,
+    parts += ["## Published results", PUBLISHED, management.published(found.published).in_markdown(), "\n## Costs", COSTS,
               management.costs().in_markdown(), LIMITS]
     return "\n".join(parts)
 

@@ -1,7 +1,8 @@
 """System calls that are made in another process's name, by ptrace (ptrace(2), x86-64).
 
-A process is stopped, its registers are pointed at a ``syscall`` instruction of its own vDSO, and that one instruction is stepped.
-Afterwards the registers are what they were; a system call that was interrupted is started again by the kernel.
+A process is stopped with all its threads. The registers of one are pointed at a ``syscall`` instruction of the process's own vDSO,
+and that one instruction is stepped. Afterwards the registers are what they were; a system call that was interrupted is started
+again by the kernel.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import platform
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import attrs
 
-GETREGS, SETREGS, STEP, DETACH, SEIZE, INTERRUPT = 12, 13, 9, 17, 0x4206, 0x4207
+CONT, STEP, GETREGS, SETREGS, DETACH, SEIZE, INTERRUPT = 7, 9, 12, 13, 17, 0x4206, 0x4207
+EVENT_STOP = 128
+"""``PTRACE_EVENT_STOP``: a thread has stopped because it was asked to, and not for a signal."""
 WALL = 0x40000000
 """``__WALL``: threads that were made by clone too."""
 NAMES = ("r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi", "orig_rax", "rip",
@@ -55,7 +58,7 @@ def _ptrace(request: int, pid: int, data: object = None) -> None:
 
 @attrs.define
 class Stopped:
-    """A process that is stopped."""
+    """A process that is stopped, and the thread that makes calls for it."""
 
     pid: int
     before: Registers
@@ -63,6 +66,7 @@ class Stopped:
     """The address of a ``syscall`` instruction."""
     signals: list[int]
     """Signals that came meanwhile; they are sent again."""
+    thread: int = attrs.field(default=attrs.Factory(lambda self: self.pid, takes_self=True))
 
     def call(self, number: int, *arguments: int) -> int:
         """The result of a system call in the process's name; below 0 is an error number."""
@@ -70,40 +74,74 @@ class Stopped:
         registers.rax, registers.orig_rax, registers.rip = number, (1 << 64) - 1, self.gate
         for name, value in zip(("rdi", "rsi", "rdx", "r10", "r8", "r9"), arguments, strict=False):
             setattr(registers, name, value)
-        _ptrace(SETREGS, self.pid, ctypes.byref(registers))
+        _ptrace(SETREGS, self.thread, ctypes.byref(registers))
         while True:
-            _ptrace(STEP, self.pid)
-            _, status = os.waitpid(self.pid, WALL)
+            _ptrace(STEP, self.thread)
+            _, status = os.waitpid(self.thread, WALL)
             if not os.WIFSTOPPED(status):
                 raise ProcessLookupError(self.pid)
             if os.WSTOPSIG(status) == signal.SIGTRAP:
                 break
             self.signals.append(os.WSTOPSIG(status))
-        _ptrace(GETREGS, self.pid, ctypes.byref(registers))
+        _ptrace(GETREGS, self.thread, ctypes.byref(registers))
         return int(ctypes.c_int64(registers.rax).value)
 
 
 @contextmanager
 def stopped(pid: int) -> Iterator[Stopped]:
-    """A process while it is stopped; it goes on afterwards. ``OSError`` if it may not be traced, or has gone."""
-    _ptrace(SEIZE, pid)
-    _ptrace(INTERRUPT, pid)
-    _, status = os.waitpid(pid, WALL)
-    if not os.WIFSTOPPED(status):
-        raise ProcessLookupError(pid)
-    pending = [] if os.WSTOPSIG(status) == signal.SIGTRAP else [os.WSTOPSIG(status)]
-    process = Stopped(pid, Registers(), _gate(pid), pending)
-    _ptrace(GETREGS, pid, ctypes.byref(process.before))
-    try:
-        yield process
-    finally:
+    """A process while all its threads are stopped; it goes on afterwards. ``OSError`` if it may not be traced, or has gone."""
+    with ExitStack() as threads:
+        signals = list[int]()
+        thread = _all_stopped(pid, threads, signals)
+        process = Stopped(pid, Registers(), _gate(pid), signals, thread)
+        _ptrace(GETREGS, thread, ctypes.byref(process.before))
         try:
-            _ptrace(SETREGS, pid, ctypes.byref(process.before))
-            _ptrace(DETACH, pid)
-            for number in process.signals:
-                os.kill(pid, number)
-        except OSError:
-            pass  # it has gone
+            yield process
+        finally:
+            with suppress(OSError):  # it has gone
+                _ptrace(SETREGS, thread, ctypes.byref(process.before))
+    with suppress(OSError):
+        for number in signals:
+            os.kill(pid, number)
+
+
+def _all_stopped(pid: int, threads: ExitStack, signals: list[int]) -> int:
+    """Stop one thread after the other until there are no others, for those that still run may start more. The first of them."""
+    found, gone = list[int](), set[int]()
+    why: OSError = ProcessLookupError(pid)
+    while waiting := [int(each) for each in os.listdir(f"/proc/{pid}/task") if int(each) not in {*found, *gone}]:
+        for thread in sorted(waiting):
+            try:
+                threads.enter_context(_one_stopped(thread, signals))
+                found.append(thread)
+            except OSError as error:  # it ends just now, or none may be traced
+                why = error
+                gone.add(thread)
+    if not found:
+        raise why
+    return found[0]
+
+
+@contextmanager
+def _one_stopped(thread: int, signals: list[int]) -> Iterator[None]:
+    """A thread while it is stopped, and the signals that came before it was."""
+    _ptrace(SEIZE, thread)
+    _ptrace(INTERRUPT, thread)
+    while True:
+        _, status = os.waitpid(thread, WALL)
+        if not os.WIFSTOPPED(status):
+            raise ProcessLookupError(thread)
+        asked = status >> 16 == EVENT_STOP
+        if os.WSTOPSIG(status) != signal.SIGTRAP or not asked:
+            signals.append(os.WSTOPSIG(status))
+        if asked:
+            break
+        _ptrace(CONT, thread)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            _ptrace(DETACH, thread)
 
 
 def _gate(pid: int) -> int:

@@ -21,8 +21,8 @@ from refmodel.management.recorder import calls
 from refmodel.management.recorder.areas import PAGE
 from refmodel.management.recorder.likeness import compressed_sizes, patch_sizes
 from refmodel.management.recorder.sampling import Sample, Sampler, bitmap
+from refmodel.management.recording import MOST_LOOKS, Recording
 from refmodel.management.recording import PAGE as EXPECTED_PAGE
-from refmodel.management.recording import Recording
 
 SNAPSHOTS = 2
 LEAST_SAMPLES = 2
@@ -43,7 +43,7 @@ READ, CHANGED, WRITTEN = {3, 4, 10, 63}, {20}, {20, 21}
 
 
 def record(command: Sequence[str], interval: float, seconds: float, key: str = "", granule: int = 1) -> Recording:
-    """A recording of a command, until it ends or for some seconds.
+    """A recording of a command, until it ends or for some seconds, and no longer than it can be read again.
 
     ``BadDesign`` if this machine does not let it be recorded, if the command cannot be started, or if it ends too soon.
     """
@@ -53,7 +53,7 @@ def record(command: Sequence[str], interval: float, seconds: float, key: str = "
     sampler = Sampler(started.pid, hashlib.blake2b(secret, digest_size=32).digest(), granule, stores=stores)
     samples, until = list[Sample](), time.monotonic() + seconds
     try:
-        while started.poll() is None and time.monotonic() < until:
+        while started.poll() is None and time.monotonic() < until and (len(samples) + 2) * len(sampler.pages) <= MOST_LOOKS:
             samples.append(sampler.sample())
             time.sleep(interval)
     finally:

@@ -2,8 +2,8 @@
 
 The kernel counts referenced pages by mapping. So each mapping is parted into granules, of one page unless there are very many:
 every second granule is left out of core dumps, which keeps neighbours from being merged and changes nothing else. Then
-``Referenced`` in /proc/PID/smaps is about a granule. All processes are stopped while one is looked at, so that between two looks
-each runs for one interval.
+``Referenced`` in /proc/PID/smaps is about a granule. All processes are stopped, with all threads, while one is looked at, so that
+between two looks each runs for one interval.
 """
 
 from __future__ import annotations
