@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mutate": ("mutate", "Change the text of a design in one place at a time, and report which changes nothing notices."),
     "explore": ("explore", "Take a design step by step, from power-on or from the end of a run; or a trace event by event."),
     "replay": ("tell", "Run a recorded run again, step by step."),
-    "explain": ("tell", "Explain a clause, a law, a bug, a design, a mechanism or a strategy."),
+    "explain": ("tell", "Explain a clause, a law, a bug, a design, a mechanism, a strategy or an estimator of need."),
     "record": ("record", "Record which pages a command touches and changes, for explain policy and explain mechanisms."),
     "judge": ("judge", "Judge a real MMU by the model, or a trace of any monitor by the laws."),
     "serve": ("lockstep", "Judge events as they come: a line in, a line out."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -122,18 +123,19 @@ def _show_run(outline: Outline, spec: str, clause: str | None, told: Sequence[To
 
 @app.command()
 def explain(
-    topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, a theorem, a mechanism, a strategy, or "
-                                             f"{' or '.join(TOPICS)}")],
+    topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, a theorem, a mechanism, a strategy, an "
+                                             f"estimator of need, or {' or '.join(TOPICS)}")],
     workload: Annotated[Path | None, typer.Argument(help="for policy: a workload, a TOML file; for mechanisms: a recording; for "
                                                          "exits: an address stream; without it, those that come along")] = None,
     policy: Annotated[list[str] | None, typer.Option(help=f"for policy: {', '.join(POLICIES)}; may be repeated; also prints "
                                                           f"who had how much memory")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="print all that chapters say of it, and the texts in full")] = False,
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Explain a clause, a law, a bug, a design, a mechanism or a strategy.
+    """Explain a clause, a law, a bug, a design, a mechanism, a strategy or an estimator of need.
 
-    An explanation has the chapter's words, the text, and what checks it. Also what an MMU costs
+    An explanation fits one screen: what it is, what checks it, and which chapters say more. Also what an MMU costs
     (exits), what Popek and Goldberg would say of x86 (instructions), how strategies do on a workload (policy), and what
     mechanisms regain, save and cost on a recording (mechanisms).
 
@@ -144,6 +146,8 @@ def explain(
     to_be_written([html], [workload])
     if topic != "policy" and policy:
         raise BadDesign("--policy goes with explain policy only")
+    if topic in TOPICS and everything:
+        raise BadDesign(f"--all does not go with explain {topic}")
     if topic == "policy":
         management.policies(workload, policy or [], html, as_json)
         return
@@ -154,8 +158,10 @@ def explain(
         explanation = explaining.explain(topic)
         if as_json:
             print_document(explanation)
-        else:
+        elif everything:
             terminal.explained(out, explanation)
+        else:
+            terminal.explained_briefly(out, explanation, f"All of it: refmodel explain {shlex.quote(topic)} --all")
         return
     if topic == "exits":
         management.exits(workload, html, as_json)

@@ -21,6 +21,7 @@ from refmodel.engines.words import call, change_text, names_of, outcome_text, pl
 from refmodel.language.design import Outline
 from refmodel.oracle.judging import Verdict as Judged
 from refmodel.oracle.known import known_of
+from refmodel.report.brief import brief
 from refmodel.report.texts import Explanation
 
 
@@ -176,6 +177,12 @@ def explained(console: Console, told: Explanation) -> None:
             console.print(Text(f"\n{what}", "cyan"))
             for name in names:
                 console.print(f"  {name}", markup=False, soft_wrap=True)
+
+
+def explained_briefly(console: Console, told: Explanation, again: str) -> None:
+    """An explanation in about one screen."""
+    for number, line in enumerate(brief(told, console.width, again)):
+        console.print(Text(line, "bold" if number == 0 else ""), soft_wrap=True)
 
 
 def judged(console: Console, verdict: Judged) -> None:
