@@ -28,8 +28,9 @@ from refmodel.cli.common import (
     to_be_written,
 )
 from refmodel.cli.comparing import compared
+from refmodel.cli.loudness import loudness
 from refmodel.cli.progress import Counting, at_work
-from refmodel.cli.showing import page_of, show, show_in_a_line, show_report
+from refmodel.cli.showing import page_of, say_done, show, show_in_a_line, show_report
 from refmodel.designs import COMBINED, SHIPPED, combined_in_little
 from refmodel.engines.disagreeing import with_disagreements
 from refmodel.engines.random import BATCH, Campaign, campaign, together
@@ -226,6 +227,7 @@ class Session:
 
         def finished(report: EngineReport) -> None:
             begun.append(report)
+            say_done(name, [report])
             if not self.as_json:
                 show_report(name, _outline(name, self.law), report, self.law, begun[:-1])
 
@@ -246,6 +248,7 @@ class Session:
         self.worst = max(self.worst, status, key=severity)
         self.documents.append(document(name, outline, reports))
         self.shown.append((name, outline, reports))
+        say_done(name, [report for report in reports if not any(report.engine == each.engine for each in told)])
         if self.as_json:
             return
         if self.in_lines and status == HOLDS:
@@ -255,15 +258,17 @@ class Session:
 
     def judge_unicorn(self, seed: int) -> None:
         """Judge the walks of Unicorn, which comes along."""
-        from refmodel.cli.judging_mmus import judged_by, judged_document
+        from refmodel.cli.judging_mmus import conclude, judged_by, judged_document
         from refmodel.oracle.known import new_titles
 
         try:
-            verdicts, _ = judged_by("unicorn", 1.0, seed, quiet=self.as_json)
+            verdicts, ran = judged_by("unicorn", 1.0, seed, quiet=self.as_json)
         except (Ended, KeyboardInterrupt):
             self.interrupted = True
             return
         self.documents += [judged_document(v) for v in verdicts]
+        if loudness.verdicts_alone and not self.as_json:
+            conclude("unicorn", verdicts, ran)
         self.worst = max(self.worst, FAILS if any(new_titles(v) for v in verdicts) else HOLDS, key=severity)
 
     def end(self, html: Path | None) -> None:

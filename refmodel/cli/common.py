@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from refmodel.cli.lazily import LazyGroup
+from refmodel.cli.loudness import loudness
 from refmodel.engines.verdicts import BAD_INPUT, FAILS, HOLDS, UNDECIDED, status_of
 from refmodel.language.unsound import BadDesign
 
@@ -94,7 +95,15 @@ class Output(Console):
     """Where commands print. If what reads it has gone, the command ends, and that is no verdict."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print, without the control characters of what others wrote."""
+        """Print, without the control characters of what others wrote; on standard output, unless the verdict alone is wanted."""
+        if self.stderr or not loudness.verdicts_alone:
+            self._print(*objects, **options)
+
+    def verdict(self, words: str, **options: Any) -> None:
+        """Print what a command comes to: ``--quiet`` leaves it."""
+        self._print(words.rstrip("\n") if loudness.verdicts_alone else words, **{"soft_wrap": True, **options})
+
+    def _print(self, *objects: Any, **options: Any) -> None:
         super().print(*(_shown(each) for each in objects), **options)
 
     def on_broken_pipe(self) -> None:

@@ -53,13 +53,13 @@ def _show_comparison(name: str, mine: Outline, beside: Outline, done: Comparison
               f"{done.explained:,} showed what only a cached translation explains", soft_wrap=True)
     if done.difference is None:
         if done.compared:
-            out.print(f"{name}: no difference that a guest could see\n", style="green")
+            out.verdict(f"{name}: no difference that a guest could see\n", style="green")
         else:
-            out.print(f"{name}: undecided: no instruction was compared\n", style="yellow")
+            out.verdict(f"{name}: undecided: no instruction was compared\n", style="yellow")
         return
     told = list(replay(mine, mine.cls.geometry, done.difference.run))
     out.print(terminal.trace(mine, told))
     lacking = done.difference.lacking
     here = f"shows {done.difference.shown}" if lacking is None else f"has no {call(mine, lacking)}"
     out.print(f"{here}, where {beside.name} shows {done.difference.expected}", soft_wrap=True)
-    out.print(f"{name}: a guest can tell the difference\n", style="bold red")
+    out.verdict(f"{name}: a guest can tell the difference\n", style="bold red")

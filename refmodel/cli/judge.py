@@ -29,6 +29,7 @@ from refmodel.cli.common import (
     print_document,
     to_be_written,
 )
+from refmodel.cli.loudness import loudness
 from refmodel.cli.progress import Counting
 from refmodel.engines.spread import Where, spread
 from refmodel.language.unsound import BadDesign
@@ -117,11 +118,11 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
                 verdicts.append(verdict)
     except (Ended, KeyboardInterrupt):
         for verdict in () if as_json else verdicts:
-            traces.told(out, verdict, expected)
+            _tell(verdict, expected)
         raise Ended(f"ended before it was done: {len(verdicts)} of {len(names)} traces have a verdict") from None
     except BadDesign as why:
         for verdict in () if as_json else verdicts:
-            traces.told(out, verdict, expected)
+            _tell(verdict, expected)
         errors = [ci.of_error("judge", name, str(why)) for name in names[len(verdicts):]]
         ci.save([*ci.of_traces(verdicts, expected), *errors], files.junit, files.sarif)
         raise
@@ -132,7 +133,7 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
         print_document([_trace_document(verdict, expected) for verdict in verdicts])
     else:
         for verdict in verdicts:
-            traces.told(out, verdict, expected)
+            _tell(verdict, expected)
         if coverage:
             out.print("\n".join(exercised(v.met for v in verdicts).lines()), soft_wrap=True, markup=False)
     found = [verdict.deviation for verdict in verdicts if verdict.deviation is not None]
@@ -141,6 +142,13 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
     if any(expected.entry(each) is None for each in found):
         return FAILS
     return HOLDS if all(verdict.judged for verdict in verdicts) else UNDECIDED
+
+
+def _tell(verdict: TraceVerdict, expected: Expected) -> None:
+    if loudness.verdicts_alone:
+        out.verdict(traces.in_a_line(verdict, expected), markup=False)
+    else:
+        traces.told(out, verdict, expected)
 
 
 def _trace_document(verdict: TraceVerdict, expected: Expected) -> TraceDocument:

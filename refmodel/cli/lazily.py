@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command_from_info, get_command_name
 
+from refmodel.cli.loudness import WITHOUT, options
 from refmodel.language.unsound import BadDesign
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -47,7 +48,10 @@ class LazyGroup(TyperGroup):
             return None
         importlib.import_module(f"refmodel.cli.{COMMANDS[cmd_name][0]}")
         info = next(each for each in self.app.registered_commands if _called(each) == cmd_name)
-        return get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None)
+        command = get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None)
+        if cmd_name not in WITHOUT:
+            command.params += options()
+        return command
 
     def invoke(self, ctx: Any) -> Any:
         try:

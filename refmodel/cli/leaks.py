@@ -88,7 +88,7 @@ def _flows(name: str, outline: Outline, geometry: Geometry, seconds: float, as_j
         if found.leak:
             _tell(outline, geometry, found.leak)
         said = "happens, as it is meant to" if found.leak else "happens in no state" if found.complete else "the time was up"
-        out.print(f"{name}: {flow}, by {op}: {said}; {found.states:,} states; {geometry}; {found.seconds:.1f} s\n", soft_wrap=True)
+        out.verdict(f"{name}: {flow}, by {op}: {said}; {found.states:,} states; {geometry}; {found.seconds:.1f} s\n")
     if not documents:
         raise BadDesign(f"{name}: names no flow that is meant; expected one, such as flows = {{'populate': 'memory is given'}}")
     if as_json:
@@ -146,15 +146,15 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
         meant = ", ".join(flows_of(outline))
         shown = f"nothing leaks{f' but what is meant to be known, by {meant}' if meant else ''}"
         words = shown if sure else f"undecided: {'nothing was compared' if found.complete else fewer}"
-        out.print(f"{name}: {words}\n", style="green" if sure else "yellow")
+        out.verdict(f"{name}: {words}\n", style="green" if sure else "yellow")
         return
     about = f" ({channel})" if channel else ""
     if not whole:
-        out.print(f"{name}: leaks{about} in {len(found.leak.run.steps)} steps, as it is meant to: refmodel leaks {name}\n",
-                  style="green")
+        out.verdict(f"{name}: leaks{about} in {len(found.leak.run.steps)} steps, as it is meant to: refmodel leaks {name}\n",
+                    style="green")
         return
     _tell(outline, geometry, found.leak)
-    out.print(f"{name}: {found.leak.condition}{about}: {_gives_away(outline, found.leak)}\n", style="bold red", soft_wrap=True)
+    out.verdict(f"{name}: {found.leak.condition}{about}: {_gives_away(outline, found.leak)}\n", style="bold red")
 
 
 def _tell(outline: Outline, geometry: Geometry, leak: Leak) -> None:

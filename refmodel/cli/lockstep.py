@@ -29,6 +29,7 @@ from refmodel.cli.common import (
     print_document,
     to_be_written,
 )
+from refmodel.cli.loudness import loudness
 from refmodel.language import BadDesign
 from refmodel.oracle.trace.commands import read_commands
 from refmodel.oracle.trace.driving import drive as drive_it
@@ -60,7 +61,7 @@ def serve(
             raise typer.Exit(HOLDS) from None
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
+@app.command(context_settings={"allow_interspersed_args": False})
 def drive(
     command: Annotated[list[str], typer.Argument(help="the implementation, and its arguments")],
     seconds: Annotated[float, typer.Option(help="how long to draw runs", min=0.1)] = 10.0,
@@ -78,7 +79,7 @@ def drive(
 ) -> None:
     """Generate operations, have an implementation carry them out, and judge what it reports. What deviates is shrunk.
 
-    Options stand before the program; after -- nothing is taken for an option: refmodel drive --runs 50 -- ./monitor --option.
+    Options stand before the program. What follows the program is the program's: refmodel drive --runs 50 ./monitor --option.
 
     Exit status: 0 nothing deviated that is not known, 1 something did, 2 there was nothing to drive, or what it reported was no
     trace, 3 it reported no event that says anything of memory.
@@ -96,6 +97,8 @@ def drive(
         raise
     if as_json:
         print_document(DrivenDocument(**attrs.asdict(done, recurse=False), exercised=exercised([done.met])))
+    elif loudness.verdicts_alone:
+        out.verdict(traces.driven_in_a_line(done), markup=False)
     else:
         traces.driven(out, done)
         if coverage:

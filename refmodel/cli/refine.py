@@ -94,6 +94,7 @@ def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs:
         out.print(terminal.broken_clause(told[-1].broken or runs.failure.broken), soft_wrap=True)
         if told[-1].broken is None:
             out.print("\n".join(squares.of_failure(mine, other, runs.failure).lines()), soft_wrap=True, markup=False)
+        out.verdict(f"{name}: a run has a step that is no step of {other.name}", style="bold red")
         return
     table = Table("operation", f"steps of {other.name}", "paths", "of them steps", "verdict", box=None, header_style="bold")
     for each in proofs:
@@ -103,12 +104,12 @@ def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs:
     for why in unproved:
         out.print(escape(why), style="yellow", soft_wrap=True)
     if unproved:
-        out.print(f"{name}: undecided: not all is proved, and no run shows that it is wrong\n", style="yellow")
+        out.verdict(f"{name}: undecided: not all is proved, and no run shows that it is wrong\n", style="yellow")
     elif not any(each.explained for each in proofs):
-        out.print(f"{name}: undecided: no step changes or shows anything that {other.name} has\n", style="yellow")
+        out.verdict(f"{name}: undecided: no step changes or shows anything that {other.name} has\n", style="yellow")
     else:
-        out.print(f"{name}: proved for any number of names: each step is a step of {other.name}, or changes and shows nothing\n",
-                  style="green")
+        out.verdict(f"{name}: proved for any number of names: each step is a step of {other.name}, or changes and shows nothing\n",
+                    style="green")
 
 
 def _page(name: str, mine: Outline, other: Outline, runs: SimulatedRuns) -> pages.Page:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.markup import escape
 
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, out, status_of
+from refmodel.cli.loudness import loudness
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.verdicts import EngineReport, conclusion
 from refmodel.language.design import Outline
@@ -26,15 +27,22 @@ def show(name: str, outline: Outline, reports: Sequence[EngineReport], law: str 
         _show_examples(name, outline, report)
     out.print(terminal.verdict_table(outline if law is None else outline.restricted(law), reports))
     style = {HOLDS: "green", FAILS: "bold red", UNDECIDED: "yellow"}[status_of(reports)]
-    out.print(f"{name}: {conclusion(reports)}\n", style=style, soft_wrap=True)
+    out.verdict(f"{name}: {conclusion(reports)}\n", style=style)
 
 
 def show_in_a_line(name: str, outline: Outline, reports: Sequence[EngineReport]) -> None:
     """A design that holds: what was shown, by how many laws and in how many seconds."""
     seconds = sum(report.seconds for report in reports)
     remembered = ", remembered" if any(report.remembered for report in reports) else ""
-    out.print(f"[green]{name}[/]: {conclusion(reports)} ({len(outline.operations)} operations, {len(outline.laws)} laws, "
-              f"{seconds:.1f} s{remembered})", soft_wrap=True)
+    out.verdict(f"[green]{name}[/]: {conclusion(reports)} ({len(outline.operations)} operations, {len(outline.laws)} laws, "
+                f"{seconds:.1f} s{remembered})")
+
+
+def say_done(name: str, reports: Sequence[EngineReport]) -> None:
+    """With ``--verbose``: what each engine did, in how long, and whether it did so before."""
+    for report in reports:
+        did = f"undecided: {report.why}" if report.why else report.covered
+        loudness.say(f"{name}: {report.engine}: {did}; {report.seconds:.1f} s, {'remembered' if report.remembered else 'fresh'}")
 
 
 def show_report(name: str, outline: Outline, report: EngineReport, law: str | None, before: Sequence[EngineReport] = ()) -> None:

@@ -15,6 +15,7 @@ from refmodel import api
 from refmodel.bugs import MUTANTS, Mutant
 from refmodel.cli import completion, management
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, app, err, files_of, out, print_document, to_be_written
+from refmodel.cli.loudness import loudness
 from refmodel.cli.progress import Counting
 from refmodel.engines.bench import Kill
 from refmodel.engines.bench import matrix as kill_matrix
@@ -22,6 +23,7 @@ from refmodel.engines.machine import Told
 from refmodel.engines.replaying import replay as run_again
 from refmodel.engines.tokens import decode, has_changed, spec_of
 from refmodel.language.design import Outline
+from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
 from refmodel.machine.x86.instructions import X86_INSTRUCTIONS, classify
 from refmodel.management.simulation import POLICIES
@@ -66,6 +68,9 @@ def bench(
     missed = [n for n, kills in rows.items() if all(k.clause is None for k in kills)]
     if missed:
         err.print(f"found by no engine: {', '.join(missed)}")
+    if not as_json:
+        out.verdict(f"{many(len(rows), 'bug')}: {len(rows) - len(missed)} found by at least one engine, "
+                    f"{len(missed)} by none")
     raise typer.Exit(FAILS if missed else HOLDS)
 
 
@@ -114,11 +119,13 @@ def _show_run(outline: Outline, spec: str, clause: str | None, told: Sequence[To
     out.print(f"{spec}{f', judged by {clause}' if clause is not None else ''}", soft_wrap=True, markup=False)
     out.print(terminal.trace(outline, told))
     if not told:
-        out.print(f"{spec}: undecided: the run has no step", style="yellow", soft_wrap=True)
+        out.verdict(f"{spec}: undecided: the run has no step", style="yellow")
     elif told[-1].broken is not None:
         out.print(terminal.broken_clause(told[-1].broken))
+        if loudness.verdicts_alone:
+            out.verdict(f"{spec}: the run breaks {told[-1].broken.clause}", style="bold red")
     else:
-        out.print(f"{spec}: the run breaks no law", style="green", soft_wrap=True)
+        out.verdict(f"{spec}: the run breaks no law", style="green")
 
 
 @app.command()

@@ -101,7 +101,7 @@ class _Judged:
 
         def progress(operation: str) -> None:
             seen.append(operation)
-            self.notice("prove", f"{len(seen)} of {len(self.needed.operations)} operations")
+            self.notice("prove", f"{len(seen)} of {len(self.needed.operations)} operations; last {operation}")
 
         self.notice("prove", "")
         whole = clause is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from refmodel.language.plurals import many
 from refmodel.oracle.trace.driving import Driven
 from refmodel.oracle.trace.expected import NONE_KNOWN, Expected
 from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
@@ -29,6 +30,25 @@ def told(console: Console, verdict: TraceVerdict, expected: Expected = NONE_KNOW
     if (known := expected.entry(verdict.deviation)) is not None:
         unjudged = f"what follows line {verdict.deviation.line} was not judged"
         console.print(Text(f"  known deviation: {known.reason} ({unjudged})", "yellow"), soft_wrap=True)
+
+
+def in_a_line(verdict: TraceVerdict, expected: Expected = NONE_KNOWN) -> str:
+    """A verdict without what led to it."""
+    if verdict.deviation is None:
+        return f"{verdict.name}: {'lawful, as far as it says' if verdict.judged else 'undecided: no event was judged'}"
+    found = verdict.deviation
+    known = expected.entry(found)
+    said = f"line {found.line} breaks {found.clause} ({found.law.replace('_', ' ')})"
+    return f"{verdict.name}: {said}" + (f"; known: {known.reason}" if known is not None else "")
+
+
+def driven_in_a_line(done: Driven) -> str:
+    """What driving an implementation came to, without how."""
+    if done.deviation is not None:
+        return f"{done.name}: {many(len(done.failing), 'command')} lead to what breaks {done.deviation.clause}"
+    lawful = done.runs - sum(known.runs for known in done.known)
+    said = f"{lawful:,} of {many(done.runs, 'run')} lawful" if done.judged else "undecided: no event was judged"
+    return f"{done.name}: {said}"
 
 
 def deviation_lines(deviation: Deviation) -> list[Text]:
