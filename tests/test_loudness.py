@@ -59,12 +59,13 @@ def test_both_are_refused_together() -> None:
     assert done.returncode == 2 and "--quiet and --verbose: expected one of them" in done.stderr
 
 
-def test_what_follows_a_program_that_is_driven_is_the_programs(tmp_path: Path) -> None:
+def test_an_option_of_a_program_that_is_driven_stands_after_dashes(tmp_path: Path) -> None:
     given = tmp_path / "given"
     program = tmp_path / "monitor"
     program.write_text(f'#!/bin/sh\necho "$@" > {given}\n')
     program.chmod(0o755)
-    assert refmodel("drive", "--runs", "1", str(program), "-v", "--html", "x").returncode == 2
+    assert refmodel("drive", "--runs", "1", "--", str(program), "-v", "--html", "x").returncode == 2
     assert given.read_text() == "-v --html x\n"
-    done = refmodel("drive", "--nothing", str(program))
-    assert done.returncode == 2 and "No such option: --nothing" in done.stderr
+    for order in (["--nothing", str(program)], [str(program), "--nothing"]):
+        done = refmodel("drive", *order)
+        assert done.returncode == 2 and "No such option: --nothing" in done.stderr

@@ -26,6 +26,7 @@ from refmodel.cli.common import (
     severity,
     status_of,
     to_be_written,
+    write_page,
 )
 from refmodel.cli.comparing import compared
 from refmodel.cli.loudness import loudness
@@ -41,7 +42,6 @@ from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load, sizes_of
 from refmodel.points import PAIRS, pairs_over
-from refmodel.report import pages
 from refmodel.report.documents import DesignDocument, document
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def check(
     design: Annotated[str | None, typer.Argument(help="a shipped name, an MMU over mechanisms (ept over ksm, swapping), file.py, "
                                                       "file.py:Class or package.module:Class; without it, every design that "
                                                       "ships, and Unicorn", autocompletion=completion.designs)] = None,
-    law: Annotated[str | None, typer.Option(help="judge this clause only, such as ISO-2",
+    law: Annotated[str | None, typer.Option(help="judge this clause only, such as ISO-2, or this law, by its name or its sentence",
                                             autocompletion=completion.clauses)] = None,
     engine: Annotated[list[str] | None, typer.Option(help="random, exhaustive, prove or bounded; may be repeated",
                                                      autocompletion=completion.engines)] = None,
@@ -274,7 +274,7 @@ class Session:
     def end(self, html: Path | None) -> None:
         """Write what is to be written, and end with the status of all that was found."""
         if html is not None:
-            pages.write(page_of(self.shown, self.law), html)
+            write_page(page_of(self.shown, self.law), html)
         if self.as_json:
             print_document(self.documents)
         if self.interrupted:
@@ -307,12 +307,10 @@ def _refuse_with_quick(quick: bool, engine: list[str] | None, other: bool) -> No
 
 
 def _outline(name: str, law: str | None) -> Outline:
+    """The design; ``BadDesign`` if it lacks the law that is asked for."""
     outline = load(name)
-    if law is None:
-        return outline
-    clauses = sorted({each.clause for each in outline.claims})
-    if law not in clauses:
-        raise BadDesign(f"{law}: {outline.name} has no such law; it has {', '.join(clauses)}")
+    if law is not None:
+        outline.asked(law)
     return outline
 
 
@@ -322,12 +320,12 @@ def _counted(names: Sequence[str], law: str | None, seed: int, runs: int, where:
         batches = range(-(-runs // BATCH))
         done = together(list(spread(partial(one_batch, name, law, seed, runs), batches, where)))
         outline = _outline(name, law)
-        yield [of_campaign(outline if law is None else outline.restricted(law), done, (outline.cls.geometry,))]
+        yield [of_campaign(outline if law is None else outline.restricted(outline.asked(law)), done, (outline.cls.geometry,))]
 
 
 def one_batch(name: str, law: str | None, seed: int, runs: int, number: int) -> Campaign:
     """A batch of so many random runs, whoever draws it; the last one may be smaller."""
     outline = _outline(name, law)
-    judged = outline if law is None else outline.restricted(law)
+    judged = outline if law is None else outline.restricted(outline.asked(law))
     return campaign(judged, outline.cls.geometry, seconds=float("inf"), runs=min(BATCH, runs - number * BATCH), start=seed,
                     first=number)

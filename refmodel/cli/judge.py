@@ -28,10 +28,12 @@ from refmodel.cli.common import (
     out,
     print_document,
     to_be_written,
+    write_page,
 )
 from refmodel.cli.loudness import loudness
 from refmodel.cli.progress import Counting
 from refmodel.engines.spread import Where, spread
+from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
 from refmodel.oracle.implementations import IMPLEMENTATIONS
 from refmodel.oracle.judging_traces import TRACE_JUDGES
@@ -166,10 +168,10 @@ def _words(verdict: TraceVerdict) -> str:
 def _write_page(verdicts: list[TraceVerdict], ours: bool, html: Path) -> None:
     from refmodel.report import pages
 
-    said = tuple(f"{v.name}: {v.events:,} events; {'; '.join(v.notes) or 'nothing missing'}; {_words(v)}" for v in verdicts)
+    said = tuple(f"{v.name}: {many(v.events, 'event')}; {'; '.join(v.notes) or 'nothing missing'}; {_words(v)}" for v in verdicts)
     deviating = [v for v in verdicts if v.deviation]
     told = tuple(_story(v, ours and number < MOST_DRAWN) for number, v in enumerate(deviating[:MOST_STORIES]))
-    pages.write(pages.Page("refmodel judge", said, stories=told), html)
+    write_page(pages.Page("refmodel judge", said, stories=told), html)
 
 
 def _story(verdict: TraceVerdict, ours: bool) -> Story:

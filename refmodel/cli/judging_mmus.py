@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, ReportFiles, err, out, print_document, to_be_written
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, ReportFiles, err, out, print_document, to_be_written, write_page
 from refmodel.cli.progress import at_work
 from refmodel.language.plurals import many
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
@@ -25,10 +25,10 @@ def judge_implementation(name: str, seconds: float, seed: int, checks: int | Non
     verdicts, ran = judged_by(name, seconds, seed, checks, vectors, quiet=as_json)
     ci.save(ci.of_implementations(verdicts), files.junit, files.sarif)
     if files.html is not None:
-        said = tuple(f"{v.implementation}, {v.subject}: {v.checks:,} checks, {len(v.deviations)} classes of deviation"
+        said = tuple(f"{v.implementation}, {v.subject}: {many(v.checks, 'check')}, {many(len(v.deviations), 'class')} of deviation"
                      for v in verdicts)
         examples = tuple(example for v in verdicts for example in pages.examples(v))
-        pages.write(pages.Page(f"refmodel judge {name}", said, examples=examples), files.html)
+        write_page(pages.Page(f"refmodel judge {name}", said, examples=examples), files.html)
     if as_json:
         print_document([judged_document(v) for v in verdicts])
     if not as_json:

@@ -61,7 +61,7 @@ def serve(
             raise typer.Exit(HOLDS) from None
 
 
-@app.command(context_settings={"allow_interspersed_args": False})
+@app.command()
 def drive(
     command: Annotated[list[str], typer.Argument(help="the implementation, and its arguments")],
     seconds: Annotated[float, typer.Option(help="how long to draw runs", min=0.1)] = 10.0,
@@ -79,7 +79,8 @@ def drive(
 ) -> None:
     """Generate operations, have an implementation carry them out, and judge what it reports. What deviates is shrunk.
 
-    Options stand before the program. What follows the program is the program's: refmodel drive --runs 50 ./monitor --option.
+    Options of the program stand after --, where nothing is taken for an option of drive: refmodel drive --runs 50 -- ./monitor
+    --option.
 
     Exit status: 0 nothing deviated that is not known, 1 something did, 2 there was nothing to drive, or what it reported was no
     trace, 3 it reported no event that says anything of memory.

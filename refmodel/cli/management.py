@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from refmodel.cli.common import out, print_document
+from refmodel.cli.common import out, print_document, write_page
 from refmodel.cli.progress import Counting
 from refmodel.engines.exits import measure
 from refmodel.language import BadDesign
@@ -36,7 +36,7 @@ def policies(file: Path | None, names: Sequence[str], html: Path | None, as_json
     runs = [(f"{name}, {policy}", workload, simulate(workload, POLICIES[policy]))
             for name, workload in given.items() for policy in (names or (POLICIES if html is not None else ()))]
     if html is not None:
-        pages.write(_page(scores, runs), html)
+        write_page(_page(scores, runs), html)
     if as_json:
         print_document(_document(scores, runs))
         return
@@ -73,7 +73,7 @@ def exits(file: Path | None, html: Path | None, as_json: bool) -> None:
     measured, found = measure(), compared(given)
     tables = [translation.exits_each(), *(table for name, each in found.items() for table in translation.of(name, each))]
     if html is not None:
-        pages.write(pages.Page("refmodel explain exits", tables=tuple(table.on_page() for table in tables)), html)
+        write_page(pages.Page("refmodel explain exits", tables=tuple(table.on_page() for table in tables)), html)
     if as_json:
         print_document(ExitsDocument(tuple(measured), found))
         return
@@ -94,7 +94,7 @@ def mechanisms(file: Path | None, html: Path | None, as_json: bool) -> None:
               *(management.estimators(name, found) for name, found in errors.items()),
               choosing.estimators_by_program(errors), choosing.estimators_each(errors), management.costs()]
     if html is not None:
-        pages.write(pages.Page("refmodel explain mechanisms", tables=tuple(table.on_page() for table in tables)), html)
+        write_page(pages.Page("refmodel explain mechanisms", tables=tuple(table.on_page() for table in tables)), html)
     if as_json:
         print_document(MechanismsDocument({name: tuple(found) for name, found in regained.items()}, saved,
                                           {name: tuple(found) for name, found in errors.items()}))

@@ -79,4 +79,12 @@ def writing(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(BarColumn(20), MofNCompleteColumn(), TextColumn(what), TimeElapsedColumn(), console=err, transient=True,
                   disable=hidden()) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+        last = (0, 0)
+
+        def written(done: int, of: int) -> None:
+            nonlocal last
+            last = (done, of)
+            bar.update(task, completed=done, total=of)
+
+        yield written
+        loudness.say(f"{what}: {last[0]:,} of {last[1]:,}")

@@ -174,7 +174,7 @@ def _figures(answers: Sequence[Answer], how: How) -> str:
         said.append(f"{sum(a.reply == 'unsat' for a in answers)} agreed")
     found = [a.certificate for a in answers if a.certificate is not None]
     if found:
-        said.append(f"{sum(c.counts for c in found)} certificates of {sum(c.size for c in found) / 1e6:.1f} MB in "
+        said.append(f"{many(sum(c.counts for c in found), 'certificate')} of {sum(c.size for c in found) / 1e6:.1f} MB in "
                     f"{sum(c.seconds for c in found):.1f} s, {sum(c.trust for c in found)} trust steps, "
                     f"{sum(c.checked == 'correct' for c in found)} checked in {sum(c.check_seconds for c in found):.1f} s")
     return ", ".join(said)

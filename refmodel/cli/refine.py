@@ -11,7 +11,7 @@ from rich.table import Table
 
 from refmodel.bare_machines import bare_machine_of
 from refmodel.cli import completion
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, app, files_of, out, print_document, to_be_written
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, app, files_of, out, print_document, to_be_written, write_page
 from refmodel.engines.abstracted import doubts
 from refmodel.engines.corresponding import never_completed, shared
 from refmodel.engines.induction import prove
@@ -19,6 +19,7 @@ from refmodel.engines.judgements import Simulated
 from refmodel.engines.replaying import replay
 from refmodel.engines.simulation_runs import SimulatedRuns, simulated_runs
 from refmodel.language.design import Outline
+from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 from refmodel.report import pages, squares, stories, terminal
@@ -58,7 +59,7 @@ def refine(
     else:
         _show(design, mine, other, runs, proofs, unproved)
     if html is not None:
-        pages.write(_page(design, mine, other, runs), html)
+        write_page(_page(design, mine, other, runs), html)
     proved = bool(proofs) and not unproved and any(p.explained for p in proofs)
     raise typer.Exit(FAILS if runs.failure else HOLDS if proved else UNDECIDED)
 
@@ -86,7 +87,8 @@ def _proofs(mine: Outline, other: Outline, jobs: int | None) -> tuple[list[Simul
 
 
 def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs: list[Simulated], unproved: list[str]) -> None:
-    out.print(f"{name} beside {other.name}: {runs.steps:,} steps of random runs, of which {runs.explained.total():,} change or "
+    out.print(f"{name} beside {other.name}: {many(runs.steps, 'step')} of random runs, of which "
+              f"{runs.explained.total():,} change or "
               f"show something that both have; {runs.seconds:.1f} s", soft_wrap=True)
     if runs.failure is not None:
         told = list(replay(mine, mine.cls.geometry, runs.failure.run))

@@ -14,7 +14,20 @@ import typer
 from refmodel import api
 from refmodel.bugs import MUTANTS, Mutant
 from refmodel.cli import completion, management
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, app, err, files_of, out, print_document, to_be_written
+from refmodel.cli.common import (
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Ended,
+    Html,
+    app,
+    err,
+    files_of,
+    out,
+    print_document,
+    to_be_written,
+    write_page,
+)
 from refmodel.cli.loudness import loudness
 from refmodel.cli.progress import Counting
 from refmodel.engines.bench import Kill
@@ -62,7 +75,7 @@ def bench(
     elif rows:
         out.print(terminal.kill_table({n: (bugs[n].clause, bugs[n].told) for n in bugs}, rows))
     if html is not None:
-        pages.write(pages.Page("refmodel bench", tables=(pages.kills(rows, bugs),)), html)
+        write_page(pages.Page("refmodel bench", tables=(pages.kills(rows, bugs),)), html)
     if interrupted:
         raise Ended(f"ended before it was done: {len(rows)} of {len(bugs)} bugs were looked for")
     missed = [n for n, kills in rows.items() if all(k.clause is None for k in kills)]
@@ -100,14 +113,14 @@ def replay(
     to_be_written([html], files_of(said.spec))
     spec, outline = api.meant(said)
     geometry, run = decode(outline, said)
-    judged = outline.restricted(said.clause) if said.clause in {law.clause for law in outline.claims} else outline
+    judged = api.by_clause(outline, said)
     told = list(run_again(judged, geometry, run))
     clause, changed = said.clause if judged is not outline else None, has_changed(outline, said)
     if changed:
         err.print(f"refmodel: warning: the text of {spec} has changed since the token was made; the steps still apply",
                   soft_wrap=True, markup=False)
     if html is not None:
-        pages.write(pages.Page("refmodel replay", stories=(stories.of_run(judged, geometry, run, spec, token),)), html)
+        write_page(pages.Page("refmodel replay", stories=(stories.of_run(judged, geometry, run, spec, token),)), html)
     if as_json:
         print_document(replay_document(outline, spec, clause, changed, told))
     else:

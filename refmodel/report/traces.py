@@ -14,7 +14,7 @@ from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
 def told(console: Console, verdict: TraceVerdict, expected: Expected = NONE_KNOWN) -> None:
     """A verdict; a deviation that is known comes with the reason."""
     rate = verdict.events / verdict.seconds if verdict.seconds else 0
-    console.print(f"{verdict.name}: {verdict.events:,} events, {rate:,.0f} a second", soft_wrap=True, markup=False)
+    console.print(f"{verdict.name}: {many(verdict.events, 'event')}, {rate:,.0f} a second", soft_wrap=True, markup=False)
     if counted := [f"{number:,} {what}" for what, number in verdict.counted.items() if number]:
         console.print(Text(f"  {', '.join(counted)}"), soft_wrap=True)
     for note in verdict.notes:
@@ -67,7 +67,8 @@ def deviation_lines(deviation: Deviation) -> list[Text]:
 def driven(console: Console, done: Driven) -> None:
     """What driving an implementation came to."""
     rate = done.commands / done.seconds if done.seconds else 0
-    console.print(f"{done.name}: {done.runs:,} runs, {done.commands:,} commands ({rate:,.0f} a second), {done.events:,} events",
+    console.print(f"{done.name}: {many(done.runs, 'run')}, {many(done.commands, 'command')} ({rate:,.0f} a second), "
+                  f"{many(done.events, 'event')}",
                   soft_wrap=True, markup=False)
     for known in done.known:
         console.print(Text(f"  known deviation, {known.runs:,} times: {known.reason}", "yellow"), soft_wrap=True)
