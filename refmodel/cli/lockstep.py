@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import attrs
 import typer
@@ -20,6 +21,7 @@ from refmodel.cli.common import (
     UNDECIDED,
     Coverage,
     Ended,
+    Html,
     Junit,
     KnownFile,
     Sarif,
@@ -28,18 +30,22 @@ from refmodel.cli.common import (
     out,
     print_document,
     to_be_written,
+    write_page,
 )
 from refmodel.cli.loudness import loudness
 from refmodel.language import BadDesign
 from refmodel.oracle.trace.commands import read_commands
+from refmodel.oracle.trace.driving import Driven, repeat
 from refmodel.oracle.trace.driving import drive as drive_it
-from refmodel.oracle.trace.driving import repeat
 from refmodel.oracle.trace.exercised import exercised
 from refmodel.oracle.trace.expected import read_expected
 from refmodel.oracle.trace.lockstep import converse, listening
 from refmodel.report import ci, traces
 from refmodel.report.files import put
 from refmodel.report.judged_documents import DrivenDocument
+
+if TYPE_CHECKING:
+    from refmodel.report.pages import Page
 
 
 @app.command()
@@ -71,6 +77,7 @@ def drive(
     save: Annotated[Path | None, typer.Option(help="write the trace of the run that deviates here")] = None,
     save_commands: Annotated[Path | None, typer.Option(help="write the commands that lead to it here, one a line")] = None,
     commands: Annotated[Path | None, typer.Option(help="draw nothing: carry out the commands in this file, once")] = None,
+    html: Html = None,
     junit: Junit = None,
     sarif: Sarif = None,
     known: KnownFile = None,
@@ -87,7 +94,7 @@ def drive(
     """
     if commands is not None and (runs is not None or seed):
         raise BadDesign("--commands draws nothing: it does not go with --runs or --seed")
-    to_be_written([save, save_commands, junit, sarif], [known, commands])
+    to_be_written([save, save_commands, html, junit, sarif], [known, commands])
     with ci.beginning("drive", command[:1], junit, sarif):
         expected, saved = read_expected(known), None if commands is None else read_commands(commands)
     try:
@@ -105,9 +112,26 @@ def drive(
         if coverage:
             out.print("\n".join(exercised([done.met]).lines()), soft_wrap=True, markup=False)
     ci.save(ci.of_driving(done, command[0]), junit, sarif)
+    if html is not None:
+        write_page(_page(done), html)
     _save(save, done.trace)
     _save(save_commands, [json.dumps(each) for each in done.failing])
     raise typer.Exit(FAILS if done.deviation is not None else HOLDS if done.judged else UNDECIDED)
+
+
+def _page(done: Driven) -> Page:
+    """What driving came to; and the run that deviates, drawn."""
+    from refmodel.report import pages, trace_stories
+
+    said = (traces.driven_in_a_line(done),)
+    if done.deviation is None:
+        return pages.Page("refmodel drive", said)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "trace.jsonl"
+        put("\n".join(done.trace) + "\n", file)
+        story = trace_stories.of_trace(str(file), done.deviation)
+    title = f"{done.name}: line {done.deviation.line} of its trace breaks {done.deviation.clause}"
+    return pages.Page("refmodel drive", said, stories=(attrs.evolve(story, title=title),))
 
 
 def _save(file: Path | None, lines: Sequence[str]) -> None:

@@ -61,6 +61,11 @@ def annotation_in_words(annotation: Any) -> str:
 def kind_of(annotation: Any) -> Kind:
     """The kind an annotation denotes; ``BadDesign`` if it denotes none."""
     try:
+        hash(annotation)
+    except TypeError:
+        raise BadDesign(f"{annotation_in_words(annotation)} is no type of the language; expected Annotated[int, ...] with one of "
+                        "Bits(n), Name(sort) and Natural()") from None
+    try:
         return _kind_of(annotation)
     except RecursionError:
         raise BadDesign(f"{annotation_in_words(annotation)} contains itself") from None
@@ -116,7 +121,7 @@ def _as_written(annotation: Any, mark: type) -> str:
     """How a text spells the type that is meant, with what it imports for it."""
     own = str(annotation.sort if isinstance(annotation, Name) else getattr(annotation, "__name__", mark.__name__))
     name = {"Name": "Dev", "Natural": "Count", "Bits": "Word"}.get(own, own)
-    inside = {Name: f'"{name}"', Bits: str(getattr(annotation, "width", 64)), Natural: ""}[mark]
+    inside = {Name: f'"{name}"', Bits: str(annotation.width if isinstance(annotation, Bits) else 64), Natural: ""}[mark]
     return (f"{name} = Annotated[int, {mark.__name__}({inside})], with from typing import Annotated and from refmodel.language "
             f"import {mark.__name__}")
 
