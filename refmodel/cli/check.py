@@ -88,7 +88,7 @@ def check(
                                                   autocompletion=completion.mmus)] = None,
     against: Annotated[str | None, typer.Option(help="run the design beside this one (interpreter) instead, and compare what "
                                                      "guests see")] = None,
-    why: Annotated[bool, typer.Option(help="print the laws that the proof of each law leans on; the last row names laws that any "
+    why: Annotated[bool, typer.Option(help="print, for each law, the laws that its proof uses; the last row names laws that any "
                                            "of the proofs may use")] = False,
     suggest: Annotated[bool, typer.Option(help="for a law that is not inductive, look for laws that make it so; they are proved "
                                                "before they are printed")] = False,

@@ -58,7 +58,8 @@ def bench(
 ) -> None:
     """Let every engine look for every bug of the bench.
 
-    The kill matrix says of each bug and engine whether it was found, by which clause, in how many steps and seconds.
+    The kill matrix has a row for each bug and a column for each engine. A cell names the clause that the engine found broken, the
+    steps of its run and the seconds that it took; or it says that nothing was found.
 
     Exit status: 0 each is found by at least one engine, 1 one is not, 2 bad input.
     """
@@ -143,8 +144,8 @@ def _show_run(outline: Outline, spec: str, clause: str | None, told: Sequence[To
 
 @app.command()
 def explain(
-    topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, a theorem, a mechanism, a strategy, an "
-                                             f"estimator of need, or {' or '.join(TOPICS)}")],
+    topic: Annotated[str, typer.Argument(help="a clause (ISO-2), a law, a bug, a design, a theorem, a mechanism, a strategy or an "
+                                             f"estimator of need; or a table: {', '.join(TOPICS[:-1])} or {TOPICS[-1]}")],
     workload: Annotated[Path | None, typer.Argument(help="for policy: a workload, a TOML file; for mechanisms: a recording; for "
                                                          "exits: an address stream; without it, those that come along")] = None,
     policy: Annotated[list[str] | None, typer.Option(help=f"for policy: {', '.join(POLICIES)}; may be repeated; also prints "

@@ -143,7 +143,7 @@ def devices_are_let_where_they_can_be(s: DirectGrants, before: DirectGrants, out
             and implies(outcome.done, s.maptrack[actor, outcome.mfn].device))
 
 
-@law("EQV-2", "A device mapping of a grant that is refused changes no frame, no word, and nothing that an entry holds.")
+@law("EQV-2", "A refused device mapping of a grant changes no frame, no word of memory, and no reference that an entry holds.")
 def refused_devices_change_nothing(s: DirectGrants, before: DirectGrants, outcome: GrantDeviceMapped, mfn: Mfn,
                                    index: Index) -> Any:
     return implies(not outcome.done, is_unchanged(s, before, mfn, index))

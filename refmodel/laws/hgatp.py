@@ -79,7 +79,7 @@ def a_guest_page_fault_makes_progress(s: VmidMmu, outcome: GuestPageFaultServed)
     return implies(outcome.result == Result.INSTALLED, not s.faults(outcome.vm, outcome.cpu, outcome.gfn, outcome.access))
 
 
-@law("EFF-2", "Serving a guest-page fault fails only for want of the page, or of a frame of its own.")
+@law("EFF-2", "A guest-page fault is left unserved only while the page awaits page-in, flush, private frame or log room.")
 def a_guest_page_fault_waits_only_for_a_frame(s: VmidMmu, before: VmidMmu, outcome: GuestPageFaultServed) -> Any:
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.access == Access.WRITE), outcome.result != Result.FAILED)
 

@@ -29,7 +29,7 @@ def links_lead_to_shadows(s: ShadowUnsyncMmu, vm: Vm, root: Gfn, upper: Index) -
     return implies(link.present, s.traced[vm, root] and (s.synced[vm, link.table] or s.unsync[vm, link.table]))
 
 
-@law("ISO-3", "A leaf table that has no shadows has no entries in one.")
+@law("ISO-3", "A guest's leaf table that has no shadow table has no shadow entries.")
 def only_shadows_have_entries(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
     return implies(s.leaves[vm, table, role, page].present, s.synced[vm, table] or s.unsync[vm, table])
 
