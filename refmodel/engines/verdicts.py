@@ -282,7 +282,7 @@ def _open(reports: Sequence[EngineReport]) -> str:
     laws = list(dict.fromkeys(law for r in reports for law in r.verdicts))
     vacuous = [law for law in laws if not _is_shown(law, reports) and any(r.verdicts.get(law) == Verdict.VACUOUS for r in reports)]
     if vacuous:
-        said.append(f"{len(vacuous)} of {many(len(laws), 'law')} are vacuous")
+        said.append(f"{len(vacuous)} of {many(len(laws), 'law')} {'is' if len(vacuous) == 1 else 'are'} vacuous")
     lacking = next((r for r in reports if r.lacking), None)
     if lacking is not None and not any(r.is_whole for r in reports):
         said.append(f"{many(len(lacking.lacking), 'operation')} never applied")

@@ -184,8 +184,9 @@ class Outline:
     def asked(self, law: str) -> str:
         """The clause that is meant, or the name of the law: by its name, or by its sentence. ``BadDesign`` if there is none."""
         clauses = sorted({each.clause for each in self.claims})
-        if law.upper() in clauses:
-            return law.upper()
+        clause = next((each for each in clauses if each.upper() == law.upper()), None)
+        if clause is not None:
+            return clause
         found = next((each.name for each in self.claims if slug(law) in (each.name.lower(), slug(each.sentence))), None)
         if found is not None:
             return found

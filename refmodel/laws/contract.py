@@ -12,7 +12,7 @@ from refmodel.mmu.replies import Handled, Result
 from refmodel.monitor.frames import Use
 
 
-@law("ISO-1", "What was derived leads where the p2m says, with no more rights.")
+@law("ISO-1", "Every derived entry leads to the frame that the p2m has for its page, with no more rights.")
 def derived_entries_lead_where_the_p2m_says(s: DerivedTable, vm: Vm, gfn: Gfn) -> Any:
     entry, backing = s.derived[vm, gfn], s.p2m[vm, gfn]
     return implies(entry.present, backing.mapped and backing.mfn == entry.mfn and implies(entry.writable, backing.writable))

@@ -143,7 +143,7 @@ def free_frames_are_unused(s: DirectMmu, mfn: Mfn) -> Any:
     frame.type == Type.NONE and frame.standing == Standing.PLAIN and not frame.pinned)
 
 
-@law("RES-2", "A frame is a table just while it is used as one, or on its way from it.")
+@law("RES-2", "A frame has the type of a page table exactly while it is used as one or is being dissolved.")
 def standings_agree_with_types(s: DirectMmu, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return (is_table(frame) == (frame.standing != Standing.PLAIN)

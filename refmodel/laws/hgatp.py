@@ -55,7 +55,7 @@ def no_used_entry_reaches_the_monitor(s: VmidMmu, cpu: Cpu, gfn: Gfn) -> Any:
     return implies(here.active and leaf.present, is_or_was_the_guests(s, leaf.mfn))
 
 
-@law("EQV-5", "A hart runs a VM that has a VMID.")
+@law("EQV-5", "Every VM that a hart runs has a VMID.")
 def a_hart_runs_a_vm_with_a_vmid(s: VmidMmu, cpu: Cpu) -> Any:
     here = s.harts[cpu]
     return implies(here.active, here.vm != NOTHING and s.tags[here.vm].given and s.tags[here.vm].tag != NOTHING)

@@ -39,7 +39,7 @@ def unsync_tables_are_leaves_only(s: ShadowUnsyncMmu, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.unsync[vm, gfn], not s.synced[vm, gfn] and not s.traced[vm, gfn])
 
 
-@law("EQV-5", "A link agrees with the guest's current entry, because roots are traced.")
+@law("EQV-5", "A link from a root's shadow agrees with the guest's current entry, because stores to roots are trapped.")
 def links_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, root: Gfn, upper: Index) -> Any:
     link = s.links[vm, root, upper]
     cell = s.guest_cell(vm, root, upper)
