@@ -231,7 +231,7 @@ def test_a_proof_of_what_no_run_meets_shows_nothing() -> None:
     """The premise is met in no state of a complete exploration, nor in runs with a name more of each sort."""
     reports = judged(small.Unreached, "random", "exhaustive", "prove")
     assert verdict(reports[-1:], "two_is_not_full") == Verdict.VACUOUS and status_of(reports) == 3
-    assert conclusion(reports) == "undecided: 1 of 2 laws are vacuous"
+    assert conclusion(reports) == "undecided: 1 of 2 laws is vacuous"
     assert "two_is_not_full: its premise is met in no state that was explored, and in no run with 3 Vm" in reports[-1].notes
 
 
