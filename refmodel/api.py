@@ -88,10 +88,16 @@ class Report:
         return made
 
     def __str__(self) -> str:
-        return "\n\n".join([f"{self.design.name}: {self.conclusion}", *map(str, self.broken_runs)])
+        """What it comes to, a line for each engine, and the runs that break a law."""
+        lines = [f"{self.design.name}: {self.conclusion}",
+                 *(f"  {each.engine}: {each.why or each.covered}; {each.seconds:.1f} s" for each in self.engines)]
+        return "\n\n".join(["\n".join(lines), *map(str, self.broken_runs)])
+
+    def __repr__(self) -> str:
+        return f"<Report on {self.design.name}: {self.status}, by {', '.join(each.engine for each in self.engines)}>"
 
     def _run(self, report: EngineReport, failure: Failure) -> BrokenRun:
-        return BrokenRun(self.design, report.geometry or self.design.cls.geometry, failure, self.spec)
+        return BrokenRun(self.design, report.geometry or self.design.cls.geometry, failure, self.spec, report.clause)
 
 
 def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None = None, *,
@@ -106,7 +112,8 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
 
     ``design`` is a class, its ``outline``, or a name as ``refmodel check`` takes it. ``engines`` are ``random``, ``exhaustive`` and
     ``prove`` unless others are named. ``geometry`` is another one than the design's own, or other numbers of names, such as
-    ``{"Vm": 2, "Mfn": 4}``. ``law`` is a clause, such as ``ISO-2``: the laws of that clause alone are judged.
+    ``{"Vm": 2, "Mfn": 4}``. ``law`` is a clause, such as ``ISO-2``, whose laws alone are judged, or a law
+    by its name or its sentence.
 
     Random runs take ``seconds``, or there are ``runs`` of them, always the same from the same ``seed``. An exploration takes
     ``explore_seconds`` at most, and judges runs of ``explore_depth`` steps at most; the bounded engine looks ``depth`` steps ahead,
@@ -137,11 +144,8 @@ def check(design: type[Design] | Outline | str, engines: Sequence[Engine] | None
     if not isinstance(seed, int):
         raise BadDesign(f"seed: {seed!r}; expected a whole number")
     outline, spec = named(design, geometry)
-    clauses = sorted({each.clause for each in outline.claims})
-    if law is not None and law not in clauses:
-        raise BadDesign(f"{law}: {outline.name} has no such law; it has {', '.join(clauses)}")
-    asked = Asked(law, seconds, runs, explore_seconds, explore_depth, exact, depth, seed, why, suggest,
-                  where=None if jobs is None and on is None else Where(jobs or 1, on))
+    asked = Asked(None if law is None else outline.asked(law), seconds, runs, explore_seconds, explore_depth, exact, depth, seed,
+                  why, suggest, where=None if jobs is None and on is None else Where(jobs or 1, on))
     reports = checking.check(outline, tuple(engines or checking.usual(outline)), asked, notice=progress,
                              cache=ProofCache() if remember else None, finished=finished)
     return Report(outline, spec, tuple(_with_examples(outline, reports, examples, seed)))
@@ -178,11 +182,16 @@ def replay(token: str) -> BrokenRun | None:
         raise BadDesign(f"{token!r}: not a replay token; expected a string")
     _, said = spec_of(token)
     spec, outline = meant(said)
-    judged = outline.restricted(said.clause) if said.clause in {law.clause for law in outline.claims} else outline
+    judged = by_clause(outline, said)
     geometry, run = decode(outline, said)
     told = list(run_again(judged, geometry, run))
     broken = told[-1].broken if told else None
     return None if broken is None else BrokenRun(outline, geometry, Failure(run, broken), spec)
+
+
+def by_clause(outline: Outline, said: Said) -> Outline:
+    """The design with what its token is judged by: a clause or a law, or all if it has neither."""
+    return outline.restricted(said.clause) if said.clause and any(law.is_asked(said.clause) for law in outline.claims) else outline
 
 
 def meant(said: Said) -> tuple[str, Outline]:

@@ -26,6 +26,7 @@ from refmodel.engines.scope import sorts_of
 from refmodel.language import BadDesign, Design, geometry
 from refmodel.language.design import Outline, hashable, outline
 from refmodel.language.kinds import NameKind
+from refmodel.language.nearly import did_you_mean
 from refmodel.language.places import home_of, place_of
 from refmodel.language.sizes import Geometry
 from refmodel.points import PAIRS, point
@@ -256,7 +257,10 @@ def _class_in(module: ModuleType, place: str, name: str) -> type[Design]:
     if name:
         found = getattr(module, name, None)
         if not (isinstance(found, type) and issubclass(found, Design)):
-            raise BadDesign(f"{place}: {name} is no design there; expected a class derived from refmodel.language.Design")
+            there = [c.__name__ for c in vars(module).values() if isinstance(c, type) and issubclass(c, Design) and c is not Design]
+            hint = did_you_mean(name, there) or (f"expected one of {', '.join(there)}" if there else
+                                                 "expected a class derived from refmodel.language.Design")
+            raise BadDesign(f"{place}: {name} is no design there; {hint}")
         return found
     own = [c for c in vars(module).values()
            if isinstance(c, type) and issubclass(c, Design) and c.__module__ == module.__name__]

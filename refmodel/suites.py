@@ -57,10 +57,8 @@ class Suite:
            law: str | None, runs: int, seed: int) -> Suite:
         """The suite of a design; ``BadDesign`` if it is none, or has no law of that clause."""
         outline, _ = named(design, geometry)
-        laws = tuple(each for each in outline.claims if law in (None, each.clause))
-        if not laws:
-            clauses = sorted({each.clause for each in outline.claims})
-            raise BadDesign(f"{outline.name}: no law of {law}; expected one of {', '.join(clauses)}")
+        law = None if law is None else outline.asked(law)
+        laws = tuple(each for each in outline.claims if each.is_asked(law))
         return cls(outline.name, outline, engines or usual(outline), laws, law, runs, seed)
 
     def judged(self, engine: str) -> tuple[Law, ...]:

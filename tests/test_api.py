@@ -168,7 +168,7 @@ def test_outcomes_with_fields_called_as_replies_are_drawn(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("design", "options", "message"), [
-    ("epd", {}, "did you mean ept"), (int, {}, "is no design"), ("ept", {"law": "ISO-99"}, "it has "),
+    ("epd", {}, "did you mean ept"), (int, {}, "is no design"), ("ept", {"law": "ISO-99"}, "Its clauses are EFF-1"),
     ("ept", {"engines": ["magic"]}, "no such engine")])
 def test_bad_input_says_what_was_expected(design: object, options: dict[str, object], message: str) -> None:
     with pytest.raises(refmodel.BadDesign, match=message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -11,14 +12,18 @@ from pathlib import Path
 import pytest
 
 from refmodel.bugs import MUTANTS
+from refmodel.cli.tell import explain as command
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.language import BadDesign
+from refmodel.management.estimating.estimators import ESTIMATORS
 from refmodel.management.simulation import POLICIES
 from refmodel.report import managing
+from refmodel.report.brief import SCREEN, brief
 from refmodel.report.explaining import all_laws, explain
 from refmodel.report.texts import EFF_3
 
-SMALL = Path(__file__).parent / "designs" / "small.py"
+ROOT = Path(__file__).parent.parent
+SMALL = ROOT / "tests" / "designs" / "small.py"
 PENDING = "EFF-4"
 """What is pending ends: the designs in which it does not are in test_progress.py."""
 
@@ -71,7 +76,7 @@ def test_what_there_is_not_is_said_with_what_is_near() -> None:
 
 @pytest.mark.slow
 def test_the_command_prints_it_and_its_document() -> None:
-    command = [sys.executable, "-m", "refmodel.cli", "explain", "iso-2"]
+    command = [sys.executable, "-m", "refmodel.cli", "explain", "iso-2", "--all"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0 and "sharing.md" in done.stdout and "def a_shared_frame_is_read_only" in done.stdout
     document = json.loads(subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=True).stdout)
@@ -102,3 +107,63 @@ def test_a_strategy_with_a_mistake_is_explained_with_what_its_rule_finds(name: s
 def test_a_name_that_is_nearly_one_is_asked_about(typed: str, meant: str) -> None:
     with pytest.raises(BadDesign, match=rf"did you mean .*\b{meant}\b"):
         explain(typed)
+
+
+def about(kind: str) -> list[str]:
+    """Topics of a kind; of long families, some."""
+    laws = all_laws()
+    return {"clauses": sorted({law.clause for law in laws.values()} | {EFF_3}), "laws": [*laws][::40],
+            "bugs": [*MUTANTS][::60], "historical defects": [n for n, m in MUTANTS.items() if m.entry][::15],
+            "designs": [*SHIPPED, *COMBINED][::8], "memory": managing.topics()[::4]}[kind]
+
+
+@pytest.mark.parametrize("kind", ["clauses", "laws", "bugs", "historical defects", "designs", "memory"])
+def test_an_explanation_fits_a_screen_and_says_what_prints_the_rest(kind: str) -> None:
+    for topic in about(kind):
+        told = explain(topic)
+        lines = brief(told, 80, "all of it")
+        assert len(lines) <= SCREEN and lines[-1] == "all of it", topic
+        assert " ".join(lines).startswith(told.title[:60]) and not any(line.startswith("|") for line in lines)
+        assert all((ROOT / where.partition(":")[0]).is_file() for where in told.see), topic
+
+
+def test_what_does_not_fit_is_counted() -> None:
+    lines = brief(explain("ISO-2"), 80, "")
+    laws = [law for law in all_laws().values() if law.clause == "ISO-2"]
+    shown = sum(line.startswith(f"  {law.name}: ") for law in laws for line in lines)
+    assert 0 < shown < len(laws) and f"  and {len(laws) - shown} more" in lines
+
+
+def test_a_clause_leads_to_the_headings_that_speak_of_it_and_to_the_mechanisms_that_have_laws_of_it() -> None:
+    told = explain("ISO-2")
+    assert told.see[0] == "specs/properties.md: The clauses"
+    assert any(where.startswith("specs/ept.md: When to flush") for where in told.see)
+    mechanisms = dict(told.checked_by)["mechanisms with laws of their own"]
+    assert "ksm" in mechanisms and "ballooning" not in mechanisms
+
+
+def test_rows_of_tables_keep_their_head_and_runs_are_left_out() -> None:
+    for clause in ("ISO-2", "EQV-2"):
+        for name, words in explain(clause).chapters:
+            tables = [block.splitlines() for block in words.split("\n\n") if block.startswith("|")]
+            assert all(re.fullmatch(r"[|-]+", table[1]) and len(table) > 2 for table in tables), name
+            assert "power on\n" not in words and name != "coverage.md"
+
+
+@pytest.mark.parametrize("topic", [*ESTIMATORS, "oracle", "bound of writes"])
+def test_estimators_and_the_bound_are_explained_in_a_few_lines(topic: str) -> None:
+    told = explain(topic)
+    assert told.about and len(brief(told, 80, "")) < 40
+    assert any(where.startswith("specs/pros_and_cons.md: ") for where in told.see)
+    measured = dict(told.checked_by).get("measured, over all programs", ())
+    assert topic not in ESTIMATORS or measured[0].startswith("mean error: ")
+
+
+def test_all_prints_what_chapters_say_and_without_it_there_is_a_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    for everything in (False, True):
+        command("iso-2", policy=None, everything=everything)
+        said = capsys.readouterr().out
+        assert (len(said.splitlines()) > SCREEN) == ("def a_shared_frame_is_read_only" in said) == everything
+        assert ("refmodel explain iso-2 --all" in said) != everything
+    with pytest.raises(BadDesign, match="--all does not go with explain exits"):
+        command("exits", policy=None, everything=True)

@@ -155,7 +155,7 @@ def test_a_page_that_begins_with_a_run_holds_the_way_to_its_end() -> None:
 def test_the_command_writes_a_page_that_stands_alone(tmp_path: Path) -> None:
     file = tmp_path / "explore.html"
     done = refmodel("explore", "memory", "--html", str(file), "--states", "20")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and done.stderr == f"{file}: written; open it in a browser\n"
     text = file.read_text()
     data = json.loads(text.split('id="data">')[1].split("</script>")[0])
     assert len(data["states"]) == len(data["steps"]) == len(data["tokens"]) == 20

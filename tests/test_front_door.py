@@ -69,7 +69,7 @@ def test_a_line_that_is_not_printed_is_missed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("page", "number"), [
-    pytest.param("first_monitor.md", 9, marks=pytest.mark.slow),
+    ("designs.md", 1), pytest.param("first_monitor.md", 9, marks=pytest.mark.slow),
     pytest.param("python.md", 1, marks=pytest.mark.slow),
     pytest.param("pytest.md", 4, marks=pytest.mark.slow),
     pytest.param("mechanism.md", 3, marks=pytest.mark.slow)])

@@ -154,9 +154,10 @@ def test_so_many_runs_are_the_same_for_the_same_seed(tmp_path: Path) -> None:
 
 
 def test_saved_commands_are_carried_out_again(tmp_path: Path) -> None:
-    saved = tmp_path / "commands.jsonl"
-    done = refmodel("drive", "--runs", "50", "--save-commands", str(saved), *program(tmp_path, 1))
-    assert done.returncode == 1
+    saved, html = tmp_path / "commands.jsonl", tmp_path / "run.html"
+    done = refmodel("drive", "--runs", "50", "--save-commands", str(saved), "--html", str(html), *program(tmp_path, 1), "-q")
+    assert done.returncode == 1 and done.stdout.endswith(": 2 commands lead to what breaks EQV-1\n")
+    assert "of its trace breaks EQV-1" in html.read_text() and done.stdout.count("\n") == 1
     commands = read_commands(saved)
     assert [command["do"] for command in commands.commands] == ["store", "load"]
     again = repeat(program(tmp_path, 1), commands)

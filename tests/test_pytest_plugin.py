@@ -93,7 +93,7 @@ def test_the_command_line_says_which_engines_and_designs(project: Path) -> None:
     ("class TestIt(Pot):\n    def test_it(self):\n        assert False\n", "TestIt.test_it would never run"),
     ("@pytest.mark.parametrize('vms', [1, 2])\nclass TestIt(Pot):\n    pass\n", "parametrize gives a design nothing"),
     ("@pytest.mark.refmodel(engine='prove')\nclass It(Pot):\n    pass\n", "expected engines=, geometry=, law= or runs="),
-    ("@pytest.mark.refmodel(law='ISO-9')\nclass It(Pot):\n    pass\n", "no law of ISO-9; expected one of RES-1, RES-2"),
+    ("@pytest.mark.refmodel(law='ISO-9')\nclass It(Pot):\n    pass\n", "has no such law; expected one of RES-1, RES-2"),
     ("@pytest.mark.refmodel(geometry={'Vmm': 1})\nclass It(Pot):\n    pass\n", "no sort of names called Vmm")])
 def test_what_is_no_design_is_an_error_of_collection(project: Path, body: str, message: str) -> None:
     (project / "tests" / "test_bad.py").write_text(f"import pytest\nfrom pots.designs import Pot\n\n{body}")

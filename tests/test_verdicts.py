@@ -61,14 +61,14 @@ def verdict(reports: list[EngineReport], law: str) -> Verdict:
 def test_the_words_of_a_verdict_are_in_the_table() -> None:
     text = (ROOT / "specs" / "guide" / "verdicts.md").read_text()
     for name, words in WORDS.items():
-        assert f"| `{name}` | {words.format('N')} |" in text
+        assert f"| `{name}` | {words.format(steps='N steps', times='N times')} |" in text
     assert f"`{ENGINES_DISAGREE}`" in text and f"`{READINGS_DISAGREE}`" in text
 
 
 def test_a_design_that_never_moves_is_not_lawful() -> None:
     reports = judged(small.Still, "random")
     assert status_of(reports) == 3
-    assert conclusion(reports) == "undecided: 1 of 1 laws are vacuous; 1 operations never applied"
+    assert conclusion(reports) == "undecided: 1 of 1 law is vacuous; 1 operation never applied"
 
 
 def test_bounded_search_says_how_far_it_looked_and_no_more() -> None:
@@ -117,8 +117,8 @@ def test_an_exploration_that_takes_long_ends_where_a_proof_shows_every_law(monke
 def test_an_exploration_that_was_to_go_so_deep_says_so_and_no_more() -> None:
     (explored,) = judged(small.Pot, "exhaustive", explore_depth=1)
     assert explored.numbers.depth == 1 and not explored.numbers.complete and not explored.is_whole
-    assert {explored.words(law) for law in explored.verdicts} == {"no run of up to 1 steps breaks it"}
-    assert conclusion([explored]) == "no run of up to 1 steps breaks a law" and "to depth 1, as was asked" in explored.covered
+    assert {explored.words(law) for law in explored.verdicts} == {"no run of up to 1 step breaks it"}
+    assert conclusion([explored]) == "no run of up to 1 step breaks a law" and "to depth 1, as was asked" in explored.covered
     whole = judged(small.Pot, "exhaustive", explore_depth=1000)
     assert conclusion(whole) == "every law holds in every state of this geometry"
     (exact,) = judged(small.Pot, "exhaustive", explore_depth=1, exact=True)
@@ -231,7 +231,7 @@ def test_a_proof_of_what_no_run_meets_shows_nothing() -> None:
     """The premise is met in no state of a complete exploration, nor in runs with a name more of each sort."""
     reports = judged(small.Unreached, "random", "exhaustive", "prove")
     assert verdict(reports[-1:], "two_is_not_full") == Verdict.VACUOUS and status_of(reports) == 3
-    assert conclusion(reports) == "undecided: 1 of 2 laws are vacuous"
+    assert conclusion(reports) == "undecided: 1 of 2 laws is vacuous"
     assert "two_is_not_full: its premise is met in no state that was explored, and in no run with 3 Vm" in reports[-1].notes
 
 
@@ -294,7 +294,7 @@ def test_a_proof_that_leans_on_what_is_not_proved_is_none() -> None:
 
 def test_a_proof_of_one_clause_proves_what_it_leans_on() -> None:
     (report,) = judged(small.Unmet, "prove", clause="RES-1")
-    assert status_of([report]) == 0 and any("leans on 1 other laws" in note for note in report.notes)
+    assert status_of([report]) == 0 and any("leans on 1 other law of" in note for note in report.notes)
 
 
 def test_the_run_that_is_shown_breaks_the_clause_that_was_asked_for() -> None:

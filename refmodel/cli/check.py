@@ -26,10 +26,12 @@ from refmodel.cli.common import (
     severity,
     status_of,
     to_be_written,
+    write_page,
 )
 from refmodel.cli.comparing import compared
+from refmodel.cli.loudness import loudness
 from refmodel.cli.progress import Counting, at_work
-from refmodel.cli.showing import page_of, show, show_in_a_line, show_report
+from refmodel.cli.showing import page_of, say_done, show, show_in_a_line, show_report
 from refmodel.designs import COMBINED, SHIPPED, combined_in_little
 from refmodel.engines.disagreeing import with_disagreements
 from refmodel.engines.random import BATCH, Campaign, campaign, together
@@ -40,7 +42,6 @@ from refmodel.language.design import Outline
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load, sizes_of
 from refmodel.points import PAIRS, pairs_over
-from refmodel.report import pages
 from refmodel.report.documents import DesignDocument, document
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def check(
     design: Annotated[str | None, typer.Argument(help="a shipped name, an MMU over mechanisms (ept over ksm, swapping), file.py, "
                                                       "file.py:Class or package.module:Class; without it, every design that "
                                                       "ships, and Unicorn", autocompletion=completion.designs)] = None,
-    law: Annotated[str | None, typer.Option(help="judge this clause only, such as ISO-2",
+    law: Annotated[str | None, typer.Option(help="judge this clause only, such as ISO-2, or this law, by its name or its sentence",
                                             autocompletion=completion.clauses)] = None,
     engine: Annotated[list[str] | None, typer.Option(help="random, exhaustive, prove or bounded; may be repeated",
                                                      autocompletion=completion.engines)] = None,
@@ -87,7 +88,7 @@ def check(
                                                   autocompletion=completion.mmus)] = None,
     against: Annotated[str | None, typer.Option(help="run the design beside this one (interpreter) instead, and compare what "
                                                      "guests see")] = None,
-    why: Annotated[bool, typer.Option(help="print the laws that the proof of each law leans on; the last row names laws that any "
+    why: Annotated[bool, typer.Option(help="print, for each law, the laws that its proof uses; the last row names laws that any "
                                            "of the proofs may use")] = False,
     suggest: Annotated[bool, typer.Option(help="for a law that is not inductive, look for laws that make it so; they are proved "
                                                "before they are printed")] = False,
@@ -226,6 +227,7 @@ class Session:
 
         def finished(report: EngineReport) -> None:
             begun.append(report)
+            say_done(name, [report])
             if not self.as_json:
                 show_report(name, _outline(name, self.law), report, self.law, begun[:-1])
 
@@ -246,6 +248,7 @@ class Session:
         self.worst = max(self.worst, status, key=severity)
         self.documents.append(document(name, outline, reports))
         self.shown.append((name, outline, reports))
+        say_done(name, [report for report in reports if not any(report.engine == each.engine for each in told)])
         if self.as_json:
             return
         if self.in_lines and status == HOLDS:
@@ -255,21 +258,23 @@ class Session:
 
     def judge_unicorn(self, seed: int) -> None:
         """Judge the walks of Unicorn, which comes along."""
-        from refmodel.cli.judging_mmus import judged_by, judged_document
+        from refmodel.cli.judging_mmus import conclude, judged_by, judged_document
         from refmodel.oracle.known import new_titles
 
         try:
-            verdicts, _ = judged_by("unicorn", 1.0, seed, quiet=self.as_json)
+            verdicts, ran = judged_by("unicorn", 1.0, seed, quiet=self.as_json)
         except (Ended, KeyboardInterrupt):
             self.interrupted = True
             return
         self.documents += [judged_document(v) for v in verdicts]
+        if loudness.verdicts_alone and not self.as_json:
+            conclude("unicorn", verdicts, ran)
         self.worst = max(self.worst, FAILS if any(new_titles(v) for v in verdicts) else HOLDS, key=severity)
 
     def end(self, html: Path | None) -> None:
         """Write what is to be written, and end with the status of all that was found."""
         if html is not None:
-            pages.write(page_of(self.shown, self.law), html)
+            write_page(page_of(self.shown, self.law), html)
         if self.as_json:
             print_document(self.documents)
         if self.interrupted:
@@ -302,12 +307,10 @@ def _refuse_with_quick(quick: bool, engine: list[str] | None, other: bool) -> No
 
 
 def _outline(name: str, law: str | None) -> Outline:
+    """The design; ``BadDesign`` if it lacks the law that is asked for."""
     outline = load(name)
-    if law is None:
-        return outline
-    clauses = sorted({each.clause for each in outline.claims})
-    if law not in clauses:
-        raise BadDesign(f"{law}: {outline.name} has no such law; it has {', '.join(clauses)}")
+    if law is not None:
+        outline.asked(law)
     return outline
 
 
@@ -317,12 +320,12 @@ def _counted(names: Sequence[str], law: str | None, seed: int, runs: int, where:
         batches = range(-(-runs // BATCH))
         done = together(list(spread(partial(one_batch, name, law, seed, runs), batches, where)))
         outline = _outline(name, law)
-        yield [of_campaign(outline if law is None else outline.restricted(law), done, (outline.cls.geometry,))]
+        yield [of_campaign(outline if law is None else outline.restricted(outline.asked(law)), done, (outline.cls.geometry,))]
 
 
 def one_batch(name: str, law: str | None, seed: int, runs: int, number: int) -> Campaign:
     """A batch of so many random runs, whoever draws it; the last one may be smaller."""
     outline = _outline(name, law)
-    judged = outline if law is None else outline.restricted(law)
+    judged = outline if law is None else outline.restricted(outline.asked(law))
     return campaign(judged, outline.cls.geometry, seconds=float("inf"), runs=min(BATCH, runs - number * BATCH), start=seed,
                     first=number)

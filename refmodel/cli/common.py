@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Annotated, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Annotated, Any, NoReturn
 
 import attrs
 import msgspec
@@ -16,8 +16,12 @@ from rich.console import Console
 from rich.text import Text
 
 from refmodel.cli.lazily import LazyGroup
+from refmodel.cli.loudness import loudness
 from refmodel.engines.verdicts import BAD_INPUT, FAILS, HOLDS, UNDECIDED, status_of
 from refmodel.language.unsound import BadDesign
+
+if TYPE_CHECKING:
+    from refmodel.report.pages import Page
 
 __all__ = [
     "BAD_INPUT",
@@ -42,11 +46,13 @@ __all__ = [
     "needs_textual",
     "out",
     "print_document",
+    "said_where",
     "severity",
     "status_of",
     "to_be_written",
     "to_nowhere",
     "unread",
+    "write_page",
 ]
 
 INTERRUPTED = 130
@@ -94,7 +100,15 @@ class Output(Console):
     """Where commands print. If what reads it has gone, the command ends, and that is no verdict."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print, without the control characters of what others wrote."""
+        """Print, without the control characters of what others wrote; on standard output, unless the verdict alone is wanted."""
+        if self.stderr or not loudness.verdicts_alone:
+            self._print(*objects, **options)
+
+    def verdict(self, words: str, **options: Any) -> None:
+        """Print what a command comes to: ``--quiet`` leaves it."""
+        self._print(words.rstrip("\n") if loudness.verdicts_alone else words, **{"soft_wrap": True, **options})
+
+    def _print(self, *objects: Any, **options: Any) -> None:
         super().print(*(_shown(each) for each in objects), **options)
 
     def on_broken_pipe(self) -> None:
@@ -186,6 +200,20 @@ def files_of(*designs: str | None) -> list[str]:
     """The files that designs are in, as far as their names say: what is before a colon and the numbers of names."""
     return [place for each in designs if each is not None for place in [each.partition("@")[0].partition(":")[0]]
             if place.endswith(".py")]
+
+
+def write_page(page: Page, html: Path) -> None:
+    """Write a page, and say on standard error where it is."""
+    from refmodel.report import pages
+
+    pages.write(page, html)
+    said_where(html)
+
+
+def said_where(html: Path) -> None:
+    """That a page has been written, and where."""
+    if not loudness.quiet:
+        err.print(f"{html}: written; open it in a browser", soft_wrap=True, markup=False)
 
 
 def _place(file: Path | str) -> Path:

@@ -11,6 +11,7 @@ from refmodel.engines.replaying import replay
 from refmodel.engines.words import call
 from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
+from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 from refmodel.report import terminal
@@ -49,17 +50,18 @@ def _reference(mine: Outline, against: str, must: bool) -> Outline | None:
 
 
 def _show_comparison(name: str, mine: Outline, beside: Outline, done: Comparison) -> None:
-    out.print(f"{name} beside {beside.name}: {done.compared:,} instructions compared in {done.runs:,} runs, {done.seconds:.1f} s; "
+    out.print(f"{name} beside {beside.name}: {many(done.compared, 'instruction')} compared in "
+              f"{many(done.runs, 'run')}, {done.seconds:.1f} s; "
               f"{done.explained:,} showed what only a cached translation explains", soft_wrap=True)
     if done.difference is None:
         if done.compared:
-            out.print(f"{name}: no difference that a guest could see\n", style="green")
+            out.verdict(f"{name}: no difference that a guest could see\n", style="green")
         else:
-            out.print(f"{name}: undecided: no instruction was compared\n", style="yellow")
+            out.verdict(f"{name}: undecided: no instruction was compared\n", style="yellow")
         return
     told = list(replay(mine, mine.cls.geometry, done.difference.run))
     out.print(terminal.trace(mine, told))
     lacking = done.difference.lacking
     here = f"shows {done.difference.shown}" if lacking is None else f"has no {call(mine, lacking)}"
     out.print(f"{here}, where {beside.name} shows {done.difference.expected}", soft_wrap=True)
-    out.print(f"{name}: a guest can tell the difference\n", style="bold red")
+    out.verdict(f"{name}: a guest can tell the difference\n", style="bold red")

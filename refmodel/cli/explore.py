@@ -9,9 +9,11 @@ import typer
 
 from refmodel import api
 from refmodel.cli import completion
-from refmodel.cli.common import app, err, files_of, needs_a_terminal, needs_textual, out, print_document, to_be_written
+from refmodel.cli.common import app, err, files_of, needs_a_terminal, needs_textual, out, print_document, said_where, to_be_written
+from refmodel.cli.progress import writing
 from refmodel.engines.stepping import Stepping
 from refmodel.engines.tokens import PREFIX, decode, encode, has_changed, spec_of
+from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import sizes_of
 from refmodel.report import exploring
@@ -55,10 +57,13 @@ def explore(
     to_be_written([html], files_of(design))
     stepping, spec = _begin(design, geometry)
     if html is not None:
-        found = exploring.graph(stepping, spec, states or exploring.STATES)
+        most = states or exploring.STATES
+        with writing("states") as progress:
+            found = exploring.graph(stepping, spec, most, lambda done: progress(min(done, most), most))
         exploring.page(f"Explore {spec}", stepping.design, found, html)
+        said_where(html)
         if not as_json:
-            out.print(f"{html}: {len(found.states)} states of {spec}", soft_wrap=True, markup=False)
+            out.print(f"{html}: {many(len(found.states), 'state')} of {spec}", soft_wrap=True, markup=False)
     if as_json:
         from refmodel.report.explored_documents import explored_document
 

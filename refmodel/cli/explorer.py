@@ -15,6 +15,7 @@ from textual.widgets import DataTable, Footer, Header, Input, Static, TabbedCont
 from refmodel.engines.stepping import Near, Offer, Stepping
 from refmodel.engines.tokens import encode
 from refmodel.engines.words import broken_text, call, change_text
+from refmodel.language.plurals import many
 from refmodel.report.exploring import comes_of_it, entry_texts, offer_text
 
 
@@ -126,7 +127,7 @@ class Explorer(App[None]):
     def _show(self) -> None:
         stepping = self.stepping
         self._offers = stepping.offers()
-        self.sub_title = f"{len(stepping.told)} steps taken"
+        self.sub_title = f"{many(len(stepping.told), 'step')} taken"
         broken = stepping.broken
         self.query_one("#broken", Static).update("" if broken is None else Text(broken_text(broken)))
         self.query_one("#entries", Static).update(self._state())
@@ -168,6 +169,6 @@ def near_text(found: Near) -> str:
     """How near laws are to breaking, in a sentence or two."""
     if not found.steps:
         return ("No run from here breaks a law." if found.every_state
-                else f"No run of up to {found.depth} steps from here breaks a law.")
+                else f"No run of up to {many(found.depth, 'step')} from here breaks a law.")
     told = [f"{clause} in {steps} step{'s' * (steps != 1)}" if steps else f"{clause} now" for clause, steps in found.steps.items()]
     return f"Laws can break: {', '.join(told)}."

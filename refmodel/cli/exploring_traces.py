@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from pathlib import Path
 
-from refmodel.cli.common import needs_a_terminal, needs_textual, out, print_document
+from refmodel.cli.common import needs_a_terminal, needs_textual, out, print_document, write_page
 from refmodel.language.unsound import BadDesign
 from refmodel.oracle.trace.expressions import evaluate
 from refmodel.oracle.trace.following import Follower, concerned_in, lines
@@ -45,7 +45,7 @@ def explore_trace(name: str, line: int | None, about: str | None, expressions: l
         out.print(f"after line {at}: {expression} is {value}", soft_wrap=True, markup=False)
     if html is not None:
         story = trace_stories.of_pages(name, concerned or followed.about, at, followed.deviation)
-        pages.write(pages.Page(f"refmodel explore {name}", (f"{name}: what is known up to line {at}",), stories=(story,)), html)
+        write_page(pages.Page(f"refmodel explore {name}", (f"{name}: what is known up to line {at}",), stories=(story,)), html)
         if not as_json:
             out.print(f"{html}: the history of {story.history or 'no page'}, up to line {at}", soft_wrap=True, markup=False)
 

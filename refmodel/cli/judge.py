@@ -28,9 +28,12 @@ from refmodel.cli.common import (
     out,
     print_document,
     to_be_written,
+    write_page,
 )
+from refmodel.cli.loudness import loudness
 from refmodel.cli.progress import Counting
 from refmodel.engines.spread import Where, spread
+from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
 from refmodel.oracle.implementations import IMPLEMENTATIONS
 from refmodel.oracle.judging_traces import TRACE_JUDGES
@@ -117,11 +120,11 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
                 verdicts.append(verdict)
     except (Ended, KeyboardInterrupt):
         for verdict in () if as_json else verdicts:
-            traces.told(out, verdict, expected)
+            _tell(verdict, expected)
         raise Ended(f"ended before it was done: {len(verdicts)} of {len(names)} traces have a verdict") from None
     except BadDesign as why:
         for verdict in () if as_json else verdicts:
-            traces.told(out, verdict, expected)
+            _tell(verdict, expected)
         errors = [ci.of_error("judge", name, str(why)) for name in names[len(verdicts):]]
         ci.save([*ci.of_traces(verdicts, expected), *errors], files.junit, files.sarif)
         raise
@@ -132,7 +135,7 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
         print_document([_trace_document(verdict, expected) for verdict in verdicts])
     else:
         for verdict in verdicts:
-            traces.told(out, verdict, expected)
+            _tell(verdict, expected)
         if coverage:
             out.print("\n".join(exercised(v.met for v in verdicts).lines()), soft_wrap=True, markup=False)
     found = [verdict.deviation for verdict in verdicts if verdict.deviation is not None]
@@ -141,6 +144,13 @@ def _judge_traces(names: list[str], judge_one: Callable[[str], TraceVerdict], wh
     if any(expected.entry(each) is None for each in found):
         return FAILS
     return HOLDS if all(verdict.judged for verdict in verdicts) else UNDECIDED
+
+
+def _tell(verdict: TraceVerdict, expected: Expected) -> None:
+    if loudness.verdicts_alone:
+        out.verdict(traces.in_a_line(verdict, expected), markup=False)
+    else:
+        traces.told(out, verdict, expected)
 
 
 def _trace_document(verdict: TraceVerdict, expected: Expected) -> TraceDocument:
@@ -158,10 +168,10 @@ def _words(verdict: TraceVerdict) -> str:
 def _write_page(verdicts: list[TraceVerdict], ours: bool, html: Path) -> None:
     from refmodel.report import pages
 
-    said = tuple(f"{v.name}: {v.events:,} events; {'; '.join(v.notes) or 'nothing missing'}; {_words(v)}" for v in verdicts)
+    said = tuple(f"{v.name}: {many(v.events, 'event')}; {'; '.join(v.notes) or 'nothing missing'}; {_words(v)}" for v in verdicts)
     deviating = [v for v in verdicts if v.deviation]
     told = tuple(_story(v, ours and number < MOST_DRAWN) for number, v in enumerate(deviating[:MOST_STORIES]))
-    pages.write(pages.Page("refmodel judge", said, stories=told), html)
+    write_page(pages.Page("refmodel judge", said, stories=told), html)
 
 
 def _story(verdict: TraceVerdict, ours: bool) -> Story:

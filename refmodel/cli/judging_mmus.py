@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, ReportFiles, err, out, print_document, to_be_written
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, ReportFiles, err, out, print_document, to_be_written, write_page
+from refmodel.cli.progress import at_work
+from refmodel.language.plurals import many
 from refmodel.oracle.implementations import IMPLEMENTATIONS, Absent
 from refmodel.oracle.judging import Lost, Verdict, judge
 from refmodel.oracle.known import known_of, new_titles
@@ -22,21 +25,28 @@ def judge_implementation(name: str, seconds: float, seed: int, checks: int | Non
     verdicts, ran = judged_by(name, seconds, seed, checks, vectors, quiet=as_json)
     ci.save(ci.of_implementations(verdicts), files.junit, files.sarif)
     if files.html is not None:
-        said = tuple(f"{v.implementation}, {v.subject}: {v.checks:,} checks, {len(v.deviations)} classes of deviation"
+        said = tuple(f"{v.implementation}, {v.subject}: {many(v.checks, 'check')}, {many(len(v.deviations), 'class')} of deviation"
                      for v in verdicts)
         examples = tuple(example for v in verdicts for example in pages.examples(v))
-        pages.write(pages.Page(f"refmodel judge {name}", said, examples=examples), files.html)
+        write_page(pages.Page(f"refmodel judge {name}", said, examples=examples), files.html)
     if as_json:
         print_document([judged_document(v) for v in verdicts])
+    if not as_json:
+        conclude(name, verdicts, ran)
     if any(new_titles(v) for v in verdicts):
         return FAILS
-    if not ran or not any(v.checks for v in verdicts):
-        if ran and not as_json:
-            out.print(f"{name}: undecided: nothing was judged", style="yellow")
-        return UNDECIDED
-    if not as_json:
-        out.print(f"{name}: nothing new", style="green")
-    return HOLDS
+    return HOLDS if ran and any(v.checks for v in verdicts) else UNDECIDED
+
+
+def conclude(name: str, verdicts: Sequence[Verdict], ran: bool) -> None:
+    """What judging an implementation comes to, in a line."""
+    new = sum(len(new_titles(v)) for v in verdicts)
+    if new:
+        out.verdict(f"{name}: {many(new, 'new deviation')}", style="bold red")
+    elif not ran or not any(v.checks for v in verdicts):
+        out.verdict(f"{name}: undecided: nothing was judged", style="yellow")
+    else:
+        out.verdict(f"{name}: nothing new", style="green")
 
 
 def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, vectors: Path | None = None, *,
@@ -44,9 +54,9 @@ def judged_by(name: str, seconds: float, seed: int, checks: int | None = None, v
     """The verdicts on every subject, shown as they come; and whether it all ran."""
     verdicts = []
     try:
-        with contextlib.closing(IMPLEMENTATIONS[name].campaigns()) as campaigns, err.status(name) as status:
+        with contextlib.closing(IMPLEMENTATIONS[name].campaigns()) as campaigns, at_work(name, quiet=quiet) as told:
             for campaign in campaigns:
-                status.update(f"{name}: {campaign.subject}")
+                told(campaign.subject, "")
                 if vectors is not None:
                     verdict = run_vectors(campaign, vectors)
                 elif checks is not None and not campaign.slow:

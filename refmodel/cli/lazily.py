@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command_from_info, get_command_name
 
+from refmodel.cli.loudness import WITHOUT, options
 from refmodel.language.unsound import BadDesign
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -22,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mutate": ("mutate", "Change the text of a design in one place at a time, and report which changes nothing notices."),
     "explore": ("explore", "Take a design step by step, from power-on or from the end of a run; or a trace event by event."),
     "replay": ("tell", "Run a recorded run again, step by step."),
-    "explain": ("tell", "Explain a clause, a law, a bug, a design, a mechanism or a strategy."),
+    "explain": ("tell", "Explain a clause, a law, a bug, a design, a mechanism, a strategy or an estimator of need."),
     "record": ("record", "Record which pages a command touches and changes, for explain policy and explain mechanisms."),
     "judge": ("judge", "Judge a real MMU by the model, or a trace of any monitor by the laws."),
     "serve": ("lockstep", "Judge events as they come: a line in, a line out."),
@@ -47,7 +48,10 @@ class LazyGroup(TyperGroup):
             return None
         importlib.import_module(f"refmodel.cli.{COMMANDS[cmd_name][0]}")
         info = next(each for each in self.app.registered_commands if _called(each) == cmd_name)
-        return get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None)
+        command = get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=None)
+        if cmd_name not in WITHOUT:
+            command.params += options()
+        return command
 
     def invoke(self, ctx: Any) -> Any:
         try:

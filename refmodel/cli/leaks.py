@@ -18,6 +18,7 @@ from refmodel.language import outline as outline_of
 from refmodel.language.design import Outline
 from refmodel.language.kinds import NameKind
 from refmodel.language.places import home_of
+from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import SIZES, in_geometry, load, read, sizes_of
 from refmodel.report import terminal
@@ -88,7 +89,7 @@ def _flows(name: str, outline: Outline, geometry: Geometry, seconds: float, as_j
         if found.leak:
             _tell(outline, geometry, found.leak)
         said = "happens, as it is meant to" if found.leak else "happens in no state" if found.complete else "the time was up"
-        out.print(f"{name}: {flow}, by {op}: {said}; {found.states:,} states; {geometry}; {found.seconds:.1f} s\n", soft_wrap=True)
+        out.verdict(f"{name}: {flow}, by {op}: {said}; {many(found.states, 'state')}; {geometry}; {found.seconds:.1f} s\n")
     if not documents:
         raise BadDesign(f"{name}: names no flow that is meant; expected one, such as flows = {{'populate': 'memory is given'}}")
     if as_json:
@@ -131,7 +132,8 @@ def _refuse(name: str, outline: Outline) -> None:
 def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, whole: bool, channel: str) -> None:
     flows = f"; meant to be known: {', '.join(sorted(found.flows))}" if found.flows else ""
     end = "to the last state" if found.complete else "not to the end" if found.leak is None else "up to the leak"
-    out.print(f"{name}: {found.states:,} states {end}, {found.views:,} ways that things look to a VM, {found.compared:,} pairs of "
+    out.print(f"{name}: {many(found.states, 'state')} {end}, {found.views:,} ways that things look to a VM, "
+              f"{found.compared:,} pairs of "
               f"steps compared{flows}; {geometry}; {found.seconds:.1f} s", soft_wrap=True)
     if found.compared:
         out.print(f"{name}: compared were the outcomes of {', '.join(sorted(found.outcomes)) or 'no operation'}, and what is known "
@@ -146,15 +148,16 @@ def _show(name: str, outline: Outline, geometry: Geometry, found: Unwinding, who
         meant = ", ".join(flows_of(outline))
         shown = f"nothing leaks{f' but what is meant to be known, by {meant}' if meant else ''}"
         words = shown if sure else f"undecided: {'nothing was compared' if found.complete else fewer}"
-        out.print(f"{name}: {words}\n", style="green" if sure else "yellow")
+        out.verdict(f"{name}: {words}\n", style="green" if sure else "yellow")
         return
     about = f" ({channel})" if channel else ""
     if not whole:
-        out.print(f"{name}: leaks{about} in {len(found.leak.run.steps)} steps, as it is meant to: refmodel leaks {name}\n",
-                  style="green")
+        out.verdict(f"{name}: leaks{about} in {many(len(found.leak.run.steps), 'step')}, as it is meant to: refmodel "
+                    f"leaks {name}\n",
+                    style="green")
         return
     _tell(outline, geometry, found.leak)
-    out.print(f"{name}: {found.leak.condition}{about}: {_gives_away(outline, found.leak)}\n", style="bold red", soft_wrap=True)
+    out.verdict(f"{name}: {found.leak.condition}{about}: {_gives_away(outline, found.leak)}\n", style="bold red")
 
 
 def _tell(outline: Outline, geometry: Geometry, leak: Leak) -> None:

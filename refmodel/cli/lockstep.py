@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import attrs
 import typer
@@ -20,6 +21,7 @@ from refmodel.cli.common import (
     UNDECIDED,
     Coverage,
     Ended,
+    Html,
     Junit,
     KnownFile,
     Sarif,
@@ -28,17 +30,22 @@ from refmodel.cli.common import (
     out,
     print_document,
     to_be_written,
+    write_page,
 )
+from refmodel.cli.loudness import loudness
 from refmodel.language import BadDesign
 from refmodel.oracle.trace.commands import read_commands
+from refmodel.oracle.trace.driving import Driven, repeat
 from refmodel.oracle.trace.driving import drive as drive_it
-from refmodel.oracle.trace.driving import repeat
 from refmodel.oracle.trace.exercised import exercised
 from refmodel.oracle.trace.expected import read_expected
 from refmodel.oracle.trace.lockstep import converse, listening
 from refmodel.report import ci, traces
 from refmodel.report.files import put
 from refmodel.report.judged_documents import DrivenDocument
+
+if TYPE_CHECKING:
+    from refmodel.report.pages import Page
 
 
 @app.command()
@@ -60,7 +67,7 @@ def serve(
             raise typer.Exit(HOLDS) from None
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
+@app.command()
 def drive(
     command: Annotated[list[str], typer.Argument(help="the implementation, and its arguments")],
     seconds: Annotated[float, typer.Option(help="how long to draw runs", min=0.1)] = 10.0,
@@ -70,6 +77,7 @@ def drive(
     save: Annotated[Path | None, typer.Option(help="write the trace of the run that deviates here")] = None,
     save_commands: Annotated[Path | None, typer.Option(help="write the commands that lead to it here, one a line")] = None,
     commands: Annotated[Path | None, typer.Option(help="draw nothing: carry out the commands in this file, once")] = None,
+    html: Html = None,
     junit: Junit = None,
     sarif: Sarif = None,
     known: KnownFile = None,
@@ -78,14 +86,15 @@ def drive(
 ) -> None:
     """Generate operations, have an implementation carry them out, and judge what it reports. What deviates is shrunk.
 
-    Options stand before the program; after -- nothing is taken for an option: refmodel drive --runs 50 -- ./monitor --option.
+    Options of the program stand after --, where nothing is taken for an option of drive: refmodel drive --runs 50 -- ./monitor
+    --option.
 
     Exit status: 0 nothing deviated that is not known, 1 something did, 2 there was nothing to drive, or what it reported was no
     trace, 3 it reported no event that says anything of memory.
     """
     if commands is not None and (runs is not None or seed):
         raise BadDesign("--commands draws nothing: it does not go with --runs or --seed")
-    to_be_written([save, save_commands, junit, sarif], [known, commands])
+    to_be_written([save, save_commands, html, junit, sarif], [known, commands])
     with ci.beginning("drive", command[:1], junit, sarif):
         expected, saved = read_expected(known), None if commands is None else read_commands(commands)
     try:
@@ -96,14 +105,33 @@ def drive(
         raise
     if as_json:
         print_document(DrivenDocument(**attrs.asdict(done, recurse=False), exercised=exercised([done.met])))
+    elif loudness.verdicts_alone:
+        out.verdict(traces.driven_in_a_line(done), markup=False)
     else:
         traces.driven(out, done)
         if coverage:
             out.print("\n".join(exercised([done.met]).lines()), soft_wrap=True, markup=False)
     ci.save(ci.of_driving(done, command[0]), junit, sarif)
+    if html is not None:
+        write_page(_page(done), html)
     _save(save, done.trace)
     _save(save_commands, [json.dumps(each) for each in done.failing])
     raise typer.Exit(FAILS if done.deviation is not None else HOLDS if done.judged else UNDECIDED)
+
+
+def _page(done: Driven) -> Page:
+    """What driving came to; and the run that deviates, drawn."""
+    from refmodel.report import pages, trace_stories
+
+    said = (traces.driven_in_a_line(done),)
+    if done.deviation is None:
+        return pages.Page("refmodel drive", said)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "trace.jsonl"
+        put("\n".join(done.trace) + "\n", file)
+        story = trace_stories.of_trace(str(file), done.deviation)
+    title = f"{done.name}: line {done.deviation.line} of its trace breaks {done.deviation.clause}"
+    return pages.Page("refmodel drive", said, stories=(attrs.evolve(story, title=title),))
 
 
 def _save(file: Path | None, lines: Sequence[str]) -> None:

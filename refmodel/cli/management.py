@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from refmodel.cli.common import out, print_document
+from refmodel.cli.common import out, print_document, write_page
 from refmodel.cli.progress import Counting
 from refmodel.engines.exits import measure
 from refmodel.language import BadDesign
@@ -36,7 +36,7 @@ def policies(file: Path | None, names: Sequence[str], html: Path | None, as_json
     runs = [(f"{name}, {policy}", workload, simulate(workload, POLICIES[policy]))
             for name, workload in given.items() for policy in (names or (POLICIES if html is not None else ()))]
     if html is not None:
-        pages.write(_page(scores, given, runs), html)
+        write_page(_page(scores, given, runs), html)
     if as_json:
         print_document(_document(scores, given, runs))
         return
@@ -76,7 +76,7 @@ def exits(file: Path | None, html: Path | None, as_json: bool) -> None:
     measured, found = measure(), compared(given)
     tables = [translation.exits_each(), *(table for name, each in found.items() for table in translation.of(name, each))]
     if html is not None:
-        pages.write(pages.Page("refmodel explain exits", tables=tuple(table.on_page() for table in tables)), html)
+        write_page(pages.Page("refmodel explain exits", tables=tuple(table.on_page() for table in tables)), html)
     if as_json:
         print_document(ExitsDocument(tuple(measured), found))
         return
@@ -96,7 +96,7 @@ def mechanisms(file: Path | None, html: Path | None, as_json: bool) -> None:
     tables = [*(management.regained(name, found) for name, found in regained.items()), management.savings([*saved.items()]),
               *(management.estimators(name, found) for name, found in errors.items()), *_advice(errors), management.costs()]
     if html is not None:
-        pages.write(pages.Page("refmodel explain mechanisms", tables=tuple(table.on_page() for table in tables)), html)
+        write_page(pages.Page("refmodel explain mechanisms", tables=tuple(table.on_page() for table in tables)), html)
     if as_json:
         print_document(MechanismsDocument({name: tuple(found) for name, found in regained.items()}, saved,
                                           {name: tuple(found) for name, found in errors.items()}))

@@ -13,6 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from refmodel.cli import completion
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Jobs, app, err, files_of, out, print_document, to_be_written
+from refmodel.cli.loudness import loudness
+from refmodel.cli.progress import hidden
 from refmodel.engines.mutation import campaign, hardware
 from refmodel.engines.mutation.campaign import Campaign, Choice, Judged
 from refmodel.engines.mutation.scores import Score, kept, scored, with_score
@@ -46,11 +48,12 @@ def mutate(
         kept(record)  # a file that cannot be read is bad input before the work, not after
     choice = Choice(only, limit, seed)
     with Progress(BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"), console=err,
-                  transient=True, disable=as_json or not err.is_terminal) as progress:
+                  transient=True, disable=hidden(as_json)) as progress:
         task = progress.add_task(f"mutants of {design}", total=None)
 
         def notice(done: int, of: int) -> None:
             progress.update(task, completed=done, total=of)
+            loudness.say(f"mutants of {design}: {done} of {of}")
 
         workers = jobs or cpu_count() or 1
         if design == hardware.NAME:
@@ -73,7 +76,7 @@ def _show(done: Campaign) -> None:
     for line in done.stale:
         out.print(escape(line), style="yellow", soft_wrap=True)
     score = scored(done)
-    out.print(_summary(score), soft_wrap=True)
+    out.verdict(_summary(score))
 
 
 def _show_survivor(judged: Judged) -> None:

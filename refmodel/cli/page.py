@@ -8,7 +8,10 @@ from typing import Any
 
 from refmodel.cli.common import app
 from refmodel.cli.lazily import COMMANDS, LazyGroup
+from refmodel.cli.loudness import options
 
+EVERYWHERE = ("quiet", "verbose")
+"""Options that are not in the tables of the commands, since all have them."""
 HEAD = """# The commands
 
 This page has every command with its options. It is made of the commands themselves
@@ -27,7 +30,13 @@ This page has every command with its options. It is made of the commands themsel
 | drive your monitor | `refmodel drive ./monitor` |
 | read what a clause means | `refmodel explain ISO-2` |
 
-Three options mean the same wherever they are. `--html FILE` also writes a page on which runs can be
+Every command but `record` has two options for what it prints. No exit status depends on them.
+
+| option | what it is |
+|---|---|
+{loudness}
+
+These options mean the same wherever they are. `--html FILE` also writes a page on which runs can be
 stepped through. `--json` prints a document. `--jobs N` shares work among processes. `--on ADDRESS`
 shares it among the workers of a Dask scheduler (`pip install 'refmodel[dask]'`). The answers are
 the same.
@@ -36,7 +45,8 @@ the same.
 
 def page() -> str:
     """The page."""
-    return "\n".join([HEAD, *(_command(name) for name in COMMANDS)])
+    both = "\n".join(f"| `{p.opts[0]}`, `{p.opts[1]}` | {_meaning(p)} |" for p in options())
+    return "\n".join([HEAD.replace("{loudness}", both), *(_command(name) for name in COMMANDS)])
 
 
 def options_of(name: str) -> list[tuple[str, str]]:
@@ -55,7 +65,7 @@ def _command(name: str) -> str:
     told = inspect.cleandoc(info.callback.__doc__ or "") if info.callback else ""
     about = "\n\n".join(textwrap.fill(part, 99, break_on_hyphens=False) for part in told.split("\n\n"))
     arguments = [_usage(p) for p in command.params if p.param_type_name == "argument"]
-    rows = [f"| {_spelt(p)} | {_meaning(p)} |" for p in command.params]
+    rows = [f"| {_spelt(p)} | {_meaning(p)} |" for p in command.params if p.name not in EVERYWHERE]
     usage = " ".join(["refmodel", name, "[OPTIONS]", *arguments])
     table = ["| argument or option | what it is |", "|---|---|", *rows]
     return "\n".join([f"## {name}", "", f"    {usage}", "", about, "", *table, ""])

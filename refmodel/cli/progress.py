@@ -10,9 +10,15 @@ from typing import Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from refmodel.cli.common import err
+from refmodel.cli.loudness import loudness
 
 WIDE = 56
 """Letters of the names of what is left: the bar and the numbers stand before them."""
+
+
+def hidden(quiet: bool = False) -> bool:
+    """Whether no bar is drawn: lines are printed in its place, or nothing is wanted, or nobody sits at a terminal."""
+    return quiet or loudness.quiet or loudness.verbose or not err.is_terminal
 
 
 class Counting:
@@ -23,7 +29,7 @@ class Counting:
         self.left = dict.fromkeys(names)
         self._lock = threading.Lock()
         self._bar = Progress(BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
-                             console=err, transient=True, disable=quiet or not err.is_terminal)
+                             console=err, transient=True, disable=hidden(quiet))
         self._names = list(names)
         self._task = self._bar.add_task(self._words(), total=len(names))
 
@@ -38,7 +44,9 @@ class Counting:
         """The item of this number has ended. Any thread may say so."""
         with self._lock:
             self.left.pop(self._names[number], None)
-            self._bar.update(self._task, completed=len(self._names) - len(self.left), description=self._words())
+            done = len(self._names) - len(self.left)
+            self._bar.update(self._task, completed=done, description=self._words())
+            loudness.say(f"{self.what}: {self._names[number]} is done, {done} of {len(self._names)}")
 
     def _words(self) -> str:
         names = list(self.left)
@@ -55,15 +63,28 @@ class Counting:
 def at_work(name: str, *, quiet: bool = False) -> Iterator[Callable[[str, str], None]]:
     """What to call with the engine at work and how far it is."""
     with Progress(BarColumn(20), TimeElapsedColumn(), TextColumn("{task.description}"), console=err, transient=True,
-                  disable=quiet or not err.is_terminal) as bar:
+                  disable=hidden(quiet)) as bar:
         task = bar.add_task(name, total=None)
-        yield lambda engine, text: bar.update(task, description=f"{name}: {engine} {text}")
+
+        def told(engine: str, text: str) -> None:
+            bar.update(task, description=f"{name}: {engine} {text}")
+            loudness.say(f"{name}: {engine} {text or 'begins'}")
+
+        yield told
 
 
 @contextlib.contextmanager
 def writing(what: str) -> Iterator[Callable[[int, int], None]]:
     """What to call with how many of these have been written, and how many are to be."""
     with Progress(BarColumn(20), MofNCompleteColumn(), TextColumn(what), TimeElapsedColumn(), console=err, transient=True,
-                  disable=not err.is_terminal) as bar:
+                  disable=hidden()) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+        last = (0, 0)
+
+        def written(done: int, of: int) -> None:
+            nonlocal last
+            last = (done, of)
+            bar.update(task, completed=done, total=of)
+
+        yield written
+        loudness.say(f"{what}: {last[0]:,} of {last[1]:,}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from os import cpu_count
 from pathlib import Path
@@ -20,6 +21,7 @@ from refmodel.engines.second_opinion import SECONDS, Answer, How, Opinion, again
 from refmodel.engines.second_solvers import SOLVERS, cvc5_module
 from refmodel.engines.spread import Where
 from refmodel.engines.theorems import Told, chosen, home, prove_all, theorems_of
+from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 from refmodel.report.proved_documents import OpinionDocument, opinion_document
@@ -80,14 +82,24 @@ def _theorems(names: Sequence[str], fresh: bool, slow: bool, where: Where, as_js
                     "remembered") from None
     if as_json:
         print_document(documents)
+    else:
+        _conclude(documents)
     return worst
+
+
+def _conclude(found: Sequence[Told]) -> None:
+    """How many theorems have which verdict."""
+    verdicts = Counter(told.verdict for told in found)
+    remembered = sum(told.remembered for told in found)
+    of = f", {remembered} of them remembered" if remembered else ""
+    out.verdict(f"{', '.join(f'{number} {verdict}' for verdict, number in verdicts.items())}{of}; {many(len(found), 'theorem')}")
 
 
 def _nothing(as_json: bool) -> None:
     if as_json:
         print_document([])
     else:
-        out.print("undecided: there is no theorem", style="yellow")
+        out.verdict("undecided: there is no theorem", style="yellow")
 
 
 def _show(told: Told) -> None:
@@ -126,8 +138,8 @@ def _second_opinion(opinions: Iterable[Opinion], how: How, as_json: bool) -> int
         print_document(documents)
         return worst
     seconds = sum(a.seconds for a in answers)
-    out.print(f"{_figures(answers, how)}, {seconds:.1f} s of {how.second or 'cvc5'}, {sum(a.size for a in answers) / 1e6:.1f} MB "
-              "of text", soft_wrap=True)
+    out.verdict(f"{_figures(answers, how)}, {seconds:.1f} s of {how.second or 'cvc5'}, {sum(a.size for a in answers) / 1e6:.1f} MB "
+                "of text")
     return worst
 
 
@@ -162,7 +174,7 @@ def _figures(answers: Sequence[Answer], how: How) -> str:
         said.append(f"{sum(a.reply == 'unsat' for a in answers)} agreed")
     found = [a.certificate for a in answers if a.certificate is not None]
     if found:
-        said.append(f"{sum(c.counts for c in found)} certificates of {sum(c.size for c in found) / 1e6:.1f} MB in "
+        said.append(f"{many(sum(c.counts for c in found), 'certificate')} of {sum(c.size for c in found) / 1e6:.1f} MB in "
                     f"{sum(c.seconds for c in found):.1f} s, {sum(c.trust for c in found)} trust steps, "
                     f"{sum(c.checked == 'correct' for c in found)} checked in {sum(c.check_seconds for c in found):.1f} s")
     return ", ".join(said)

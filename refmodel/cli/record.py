@@ -9,6 +9,7 @@ import typer
 
 from refmodel.cli.common import app, err, to_be_written
 from refmodel.language import BadDesign
+from refmodel.language.plurals import many
 from refmodel.management.recorder.recording import record as made_of
 from refmodel.management.recording import ENDING, MOST_GRANULE, pack
 from refmodel.management.translation import streams
@@ -53,4 +54,5 @@ def record(
     made = made_of(command, interval, seconds, key, granule)
     data = pack(made)
     put(data, output)
-    err.print(f"{output}: {made.samples} samples of {made.pages:,} pages, {len(data):,} bytes", soft_wrap=True, markup=False)
+    err.print(f"{output}: {many(made.samples, 'sample')} of {many(made.pages, 'page')}, {len(data):,} "
+              f"bytes", soft_wrap=True, markup=False)

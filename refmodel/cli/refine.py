@@ -11,7 +11,7 @@ from rich.table import Table
 
 from refmodel.bare_machines import bare_machine_of
 from refmodel.cli import completion
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, app, files_of, out, print_document, to_be_written
+from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Html, Jobs, app, files_of, out, print_document, to_be_written, write_page
 from refmodel.engines.abstracted import doubts
 from refmodel.engines.corresponding import never_completed, shared
 from refmodel.engines.induction import prove
@@ -19,6 +19,7 @@ from refmodel.engines.judgements import Simulated
 from refmodel.engines.replaying import replay
 from refmodel.engines.simulation_runs import SimulatedRuns, simulated_runs
 from refmodel.language.design import Outline
+from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
 from refmodel.loading import load
 from refmodel.report import pages, squares, stories, terminal
@@ -58,7 +59,7 @@ def refine(
     else:
         _show(design, mine, other, runs, proofs, unproved)
     if html is not None:
-        pages.write(_page(design, mine, other, runs), html)
+        write_page(_page(design, mine, other, runs), html)
     proved = bool(proofs) and not unproved and any(p.explained for p in proofs)
     raise typer.Exit(FAILS if runs.failure else HOLDS if proved else UNDECIDED)
 
@@ -86,7 +87,8 @@ def _proofs(mine: Outline, other: Outline, jobs: int | None) -> tuple[list[Simul
 
 
 def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs: list[Simulated], unproved: list[str]) -> None:
-    out.print(f"{name} beside {other.name}: {runs.steps:,} steps of random runs, of which {runs.explained.total():,} change or "
+    out.print(f"{name} beside {other.name}: {many(runs.steps, 'step')} of random runs, of which "
+              f"{runs.explained.total():,} change or "
               f"show something that both have; {runs.seconds:.1f} s", soft_wrap=True)
     if runs.failure is not None:
         told = list(replay(mine, mine.cls.geometry, runs.failure.run))
@@ -94,6 +96,7 @@ def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs:
         out.print(terminal.broken_clause(told[-1].broken or runs.failure.broken), soft_wrap=True)
         if told[-1].broken is None:
             out.print("\n".join(squares.of_failure(mine, other, runs.failure).lines()), soft_wrap=True, markup=False)
+        out.verdict(f"{name}: a run has a step that is no step of {other.name}", style="bold red")
         return
     table = Table("operation", f"steps of {other.name}", "paths", "of them steps", "verdict", box=None, header_style="bold")
     for each in proofs:
@@ -103,12 +106,12 @@ def _show(name: str, mine: Outline, other: Outline, runs: SimulatedRuns, proofs:
     for why in unproved:
         out.print(escape(why), style="yellow", soft_wrap=True)
     if unproved:
-        out.print(f"{name}: undecided: not all is proved, and no run shows that it is wrong\n", style="yellow")
+        out.verdict(f"{name}: undecided: not all is proved, and no run shows that it is wrong\n", style="yellow")
     elif not any(each.explained for each in proofs):
-        out.print(f"{name}: undecided: no step changes or shows anything that {other.name} has\n", style="yellow")
+        out.verdict(f"{name}: undecided: no step changes or shows anything that {other.name} has\n", style="yellow")
     else:
-        out.print(f"{name}: proved for any number of names: each step is a step of {other.name}, or changes and shows nothing\n",
-                  style="green")
+        out.verdict(f"{name}: proved for any number of names: each step is a step of {other.name}, or changes and shows nothing\n",
+                    style="green")
 
 
 def _page(name: str, mine: Outline, other: Outline, runs: SimulatedRuns) -> pages.Page:

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from rich.markup import escape
 
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, out, status_of
+from refmodel.cli.loudness import loudness
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.verdicts import EngineReport, conclusion
 from refmodel.language.design import Outline
+from refmodel.language.plurals import many
 from refmodel.report import pages, terminal
 from refmodel.report import stories as stories_of
 from refmodel.report.documents import run_of
@@ -24,17 +26,25 @@ def show(name: str, outline: Outline, reports: Sequence[EngineReport], law: str 
             _show_disagreement(name, outline, report)
     for report in reports:
         _show_examples(name, outline, report)
-    out.print(terminal.verdict_table(outline if law is None else outline.restricted(law), reports))
+    out.print(terminal.verdict_table(outline if law is None else outline.restricted(outline.asked(law)), reports))
     style = {HOLDS: "green", FAILS: "bold red", UNDECIDED: "yellow"}[status_of(reports)]
-    out.print(f"{name}: {conclusion(reports)}\n", style=style, soft_wrap=True)
+    out.verdict(f"{name}: {conclusion(reports)}\n", style=style)
 
 
 def show_in_a_line(name: str, outline: Outline, reports: Sequence[EngineReport]) -> None:
     """A design that holds: what was shown, by how many laws and in how many seconds."""
     seconds = sum(report.seconds for report in reports)
     remembered = ", remembered" if any(report.remembered for report in reports) else ""
-    out.print(f"[green]{name}[/]: {conclusion(reports)} ({len(outline.operations)} operations, {len(outline.laws)} laws, "
-              f"{seconds:.1f} s{remembered})", soft_wrap=True)
+    out.verdict(f"[green]{name}[/]: {conclusion(reports)} ({many(len(outline.operations), 'operation')}, "
+                f"{many(len(outline.laws), 'law')}, "
+                f"{seconds:.1f} s{remembered})")
+
+
+def say_done(name: str, reports: Sequence[EngineReport]) -> None:
+    """With ``--verbose``: what each engine did, in how long, and whether it did so before."""
+    for report in reports:
+        did = f"undecided: {report.why}" if report.why else report.covered
+        loudness.say(f"{name}: {report.engine}: {did}; {report.seconds:.1f} s, {'remembered' if report.remembered else 'fresh'}")
 
 
 def show_report(name: str, outline: Outline, report: EngineReport, law: str | None, before: Sequence[EngineReport] = ()) -> None:
@@ -54,7 +64,8 @@ def _show_examples(name: str, outline: Outline, report: EngineReport) -> None:
     """The runs besides the one that is shown already."""
     others = [each for each in report.examples if each != report.failure]
     for number, failure in enumerate(others, 2):
-        out.print(f"\n[bold]random[/]: run {number} of {len(others) + 1} that break laws, with {len(failure.run.steps)} steps")
+        out.print(f"\n[bold]random[/]: run {number} of {len(others) + 1} that break laws, with "
+                  f"{many(len(failure.run.steps), 'step')}")
         _show_run(run_of(name, outline, report, failure))
 
 
@@ -72,12 +83,19 @@ def _show_run(run: BrokenRun) -> None:
     out.print(f"refmodel replay {run.token}", style="dim", soft_wrap=True)
 
 
+def _what_is_broken(report: EngineReport, law: str | None) -> str:
+    """The clause that was asked for; or that it is the law which was, or one of all."""
+    assert report.failure is not None
+    clause = report.failure.broken.clause
+    return "a law" if law is None else escape(clause) if report.clause in ("", clause) else "the law"
+
+
 def _show_failure(name: str, outline: Outline, report: EngineReport, law: str | None) -> None:
     if report.failure is not None and report.geometry is not None:
         found = " (a shortest one, found by exploring)" if report.operation else " (found by random runs)"
         how = found if report.engine == "prove" else ""
-        number, broken = len(report.failure.run.steps), report.failure.broken
-        out.print(f"\n[bold]{report.engine}[/]: a run of {number} steps breaks {escape(broken.clause) if law else 'a law'}{how}")
+        steps = many(len(report.failure.run.steps), "step")
+        out.print(f"\n[bold]{report.engine}[/]: a run of {steps} breaks {_what_is_broken(report, law)}{how}")
         _show_run(run_of(name, outline, report, report.failure))
     if report.leans_on is not None:
         out.print(terminal.leaning_table(report.leans_on))
@@ -105,7 +123,7 @@ def page_of(shown: Sequence[tuple[str, Outline, list[EngineReport]]], law: str |
                 stories.append(stories_of.of_counterexample(outline, case, f"{name}, {r.engine}: a counterexample to induction in "
                                                                            f"{case.operation}"))
     said = [line for name, _, reports in shown for line in _said(name, reports)]
-    tables = tuple(pages.verdicts(name, outline if law is None else outline.restricted(law), reports)
+    tables = tuple(pages.verdicts(name, outline if law is None else outline.restricted(outline.asked(law)), reports)
                    for name, outline, reports in shown)
     return pages.Page("refmodel check", tuple(said), tables, tuple(stories))
 

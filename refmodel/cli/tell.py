@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,21 @@ import typer
 from refmodel import api
 from refmodel.bugs import MUTANTS, Mutant
 from refmodel.cli import completion, management
-from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, Ended, Html, app, err, files_of, out, print_document, to_be_written
+from refmodel.cli.common import (
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Ended,
+    Html,
+    app,
+    err,
+    files_of,
+    out,
+    print_document,
+    to_be_written,
+    write_page,
+)
+from refmodel.cli.loudness import loudness
 from refmodel.cli.progress import Counting
 from refmodel.engines.bench import Kill
 from refmodel.engines.bench import matrix as kill_matrix
@@ -21,6 +36,7 @@ from refmodel.engines.machine import Told
 from refmodel.engines.replaying import replay as run_again
 from refmodel.engines.tokens import decode, has_changed, spec_of
 from refmodel.language.design import Outline
+from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
 from refmodel.machine.x86.instructions import X86_INSTRUCTIONS, classify
 from refmodel.management.simulation import POLICIES
@@ -42,7 +58,8 @@ def bench(
 ) -> None:
     """Let every engine look for every bug of the bench.
 
-    The kill matrix says of each bug and engine whether it was found, by which clause, in how many steps and seconds.
+    The kill matrix has a row for each bug and a column for each engine. A cell names the clause that the engine found broken, the
+    steps of its run and the seconds that it took; or it says that nothing was found.
 
     Exit status: 0 each is found by at least one engine, 1 one is not, 2 bad input.
     """
@@ -59,12 +76,15 @@ def bench(
     elif rows:
         out.print(terminal.kill_table({n: (bugs[n].clause, bugs[n].told) for n in bugs}, rows))
     if html is not None:
-        pages.write(pages.Page("refmodel bench", tables=(pages.kills(rows, bugs),)), html)
+        write_page(pages.Page("refmodel bench", tables=(pages.kills(rows, bugs),)), html)
     if interrupted:
         raise Ended(f"ended before it was done: {len(rows)} of {len(bugs)} bugs were looked for")
     missed = [n for n, kills in rows.items() if all(k.clause is None for k in kills)]
     if missed:
         err.print(f"found by no engine: {', '.join(missed)}")
+    if not as_json:
+        out.verdict(f"{many(len(rows), 'bug')}: {len(rows) - len(missed)} found by at least one engine, "
+                    f"{len(missed)} by none")
     raise typer.Exit(FAILS if missed else HOLDS)
 
 
@@ -94,14 +114,14 @@ def replay(
     to_be_written([html], files_of(said.spec))
     spec, outline = api.meant(said)
     geometry, run = decode(outline, said)
-    judged = outline.restricted(said.clause) if said.clause in {law.clause for law in outline.claims} else outline
+    judged = api.by_clause(outline, said)
     told = list(run_again(judged, geometry, run))
     clause, changed = said.clause if judged is not outline else None, has_changed(outline, said)
     if changed:
         err.print(f"refmodel: warning: the text of {spec} has changed since the token was made; the steps still apply",
                   soft_wrap=True, markup=False)
     if html is not None:
-        pages.write(pages.Page("refmodel replay", stories=(stories.of_run(judged, geometry, run, spec, token),)), html)
+        write_page(pages.Page("refmodel replay", stories=(stories.of_run(judged, geometry, run, spec, token),)), html)
     if as_json:
         print_document(replay_document(outline, spec, clause, changed, told))
     else:
@@ -113,27 +133,30 @@ def _show_run(outline: Outline, spec: str, clause: str | None, told: Sequence[To
     out.print(f"{spec}{f', judged by {clause}' if clause is not None else ''}", soft_wrap=True, markup=False)
     out.print(terminal.trace(outline, told))
     if not told:
-        out.print(f"{spec}: undecided: the run has no step", style="yellow", soft_wrap=True)
+        out.verdict(f"{spec}: undecided: the run has no step", style="yellow")
     elif told[-1].broken is not None:
         out.print(terminal.broken_clause(told[-1].broken))
+        if loudness.verdicts_alone:
+            out.verdict(f"{spec}: the run breaks {told[-1].broken.clause}", style="bold red")
     else:
-        out.print(f"{spec}: the run breaks no law", style="green", soft_wrap=True)
+        out.verdict(f"{spec}: the run breaks no law", style="green")
 
 
 @app.command()
 def explain(
-    topic: Annotated[str, typer.Argument(help=f"a clause (ISO-2), a law, a bug, a design, a theorem, a mechanism, a strategy, or "
-                                             f"{' or '.join(TOPICS)}")],
+    topic: Annotated[str, typer.Argument(help="a clause (ISO-2), a law, a bug, a design, a theorem, a mechanism, a strategy or an "
+                                             f"estimator of need; or a table: {', '.join(TOPICS[:-1])} or {TOPICS[-1]}")],
     workload: Annotated[Path | None, typer.Argument(help="for policy: a workload, a TOML file; for mechanisms: a recording; for "
                                                          "exits: an address stream; without it, those that come along")] = None,
     policy: Annotated[list[str] | None, typer.Option(help=f"for policy: {', '.join(POLICIES)}; may be repeated; also prints "
                                                           f"who had how much memory")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="print all that chapters say of it, and the texts in full")] = False,
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Explain a clause, a law, a bug, a design, a mechanism or a strategy.
+    """Explain a clause, a law, a bug, a design, a mechanism, a strategy or an estimator of need.
 
-    An explanation has the chapter's words, the text, and what checks it. Also what an MMU costs
+    An explanation fits one screen: what it is, what checks it, and which chapters say more. Also what an MMU costs
     (exits), what Popek and Goldberg would say of x86 (instructions), how strategies do on a workload (policy), and what
     mechanisms regain, save and cost on a recording (mechanisms).
 
@@ -144,6 +167,8 @@ def explain(
     to_be_written([html], [workload])
     if topic != "policy" and policy:
         raise BadDesign("--policy goes with explain policy only")
+    if topic in TOPICS and everything:
+        raise BadDesign(f"--all does not go with explain {topic}")
     if topic == "policy":
         management.policies(workload, policy or [], html, as_json)
         return
@@ -154,8 +179,10 @@ def explain(
         explanation = explaining.explain(topic)
         if as_json:
             print_document(explanation)
-        else:
+        elif everything:
             terminal.explained(out, explanation)
+        else:
+            terminal.explained_briefly(out, explanation, f"All of it: refmodel explain {shlex.quote(topic)} --all")
         return
     if topic == "exits":
         management.exits(workload, html, as_json)

@@ -15,6 +15,7 @@ from textual.widgets import DataTable, Footer, Header, Input, Static, TabbedCont
 from textual.worker import get_current_worker
 
 from refmodel.language import BadDesign
+from refmodel.language.plurals import many
 from refmodel.oracle.trace.expressions import evaluate
 from refmodel.oracle.trace.following import Followed, Follower, Listing, entry_texts
 from refmodel.oracle.trace.knowledge import Knowledge
@@ -114,7 +115,7 @@ class TraceExplorer(App[None]):
         table.clear()
         for each in listing.events:
             table.add_row(Text(f"{each.line:,}", justify="right"), Text(each.event), key=str(each.line))
-        before = f"{listing.more_before:,} events before these; " if listing.more_before else ""
+        before = f"{many(listing.more_before, 'event')} before these; " if listing.more_before else ""
         after = "the trace goes on" if listing.more_after else "no event after these is judged"
         self.sub_title = before + after
         place = next((row for row, each in enumerate(listing.events) if each.line >= self.line), len(listing.events) - 1)

@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from refmodel.cli.common import FAILS, HOLDS, UNDECIDED, app, out, print_document
+from refmodel.cli.loudness import loudness
 from refmodel.cli.progress import writing
 from refmodel.language import BadDesign
+from refmodel.language.plurals import many
 from refmodel.oracle.riscv.signatures import MOST, judge_signature, write_elfs
 from refmodel.oracle.riscv.vectors import ARCHITECTURES
 from refmodel.oracle.writing_vectors import vectors as write_vectors
@@ -53,7 +55,7 @@ def vectors(
     if elf is not None:
         made = write_elfs(folder, elf, ARCHITECTURES[architecture])
         out.print(f"{len(made):>9,}  {folder}/*.elf, of up to {elf:,} vectors each", soft_wrap=True, markup=False)
-    out.print(f"{sum(written.values()):>9,}  vectors in {time.perf_counter() - began:.0f} s")
+    out.verdict(f"{sum(written.values()):>9,}  vectors in {time.perf_counter() - began:.0f} s")
 
 
 def _judge(folder: Path, results: Path, architecture: str, as_json: bool) -> int:
@@ -73,6 +75,9 @@ def _judge(folder: Path, results: Path, architecture: str, as_json: bool) -> int
         print_document([judged_document(verdict) for verdict in verdicts])
     for verdict in () if as_json else verdicts:
         terminal.judged(out, verdict)
+        if loudness.verdicts_alone:
+            out.verdict(f"{verdict.implementation}, {verdict.subject}: {many(verdict.checks, 'check')}, "
+                        f"{many(len(verdict.deviations), 'class')} of deviation")
     if not any(verdict.checks for verdict in verdicts):
         return UNDECIDED
     return FAILS if any(verdict.deviations for verdict in verdicts) else HOLDS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -12,6 +11,8 @@ from refmodel.cli.common import app
 
 def _print(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata
+
         print(f"refmodel {metadata.version('refmodel')}")
         raise typer.Exit
 

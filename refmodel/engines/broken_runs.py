@@ -26,6 +26,8 @@ class BrokenRun:
     failure: Failure
     spec: str | None
     """The design's name as ``refmodel replay`` finds it; None for a class that no name leads to."""
+    asked: str = ""
+    """The clause or the law that alone was judged; empty where all were."""
 
     @property
     def law(self) -> Law | None:
@@ -66,7 +68,12 @@ class BrokenRun:
         """What ``refmodel replay`` takes; None for a class that no name leads to."""
         if self.spec is None:
             return None
-        return encode(self.spec, self.design, self.geometry, self.failure.run, self.clause)
+        return encode(self.spec, self.design, self.geometry, self.failure.run, self._by)
+
+    @property
+    def _by(self) -> str:
+        """What the run is judged by when it is run again: the one law, where others may be broken before."""
+        return self.asked if self.law is not None and self.asked == self.law.name else self.clause
 
     def told(self) -> list[Told]:
         """Each step with what it changed and what it showed."""

@@ -94,7 +94,7 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, asked: Asked = USUA
 
 def _unjudged(design: Outline, engines: Sequence[str], asked: Asked) -> tuple[str, ...]:
     """What is claimed of the design and none of the engines judges."""
-    pending = [each.name for each in design.pending if asked.clause in (None, each.law.clause)]
+    pending = [each.name for each in design.pending if each.law.is_asked(asked.clause)]
     if not pending or set(engines) & set(OF_PENDING):
         return ()
     return (f"not judged: that what is pending ends ({', '.join(pending)}); --engine random and --engine prove do that",)

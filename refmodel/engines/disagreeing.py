@@ -10,6 +10,7 @@ import attrs
 from refmodel.engines.machine import Broken, Failure
 from refmodel.engines.verdicts import COMPLETE, ENGINES_DISAGREE, PLEASE, Disagreement, EngineReport, Verdict
 from refmodel.engines.words import names_of
+from refmodel.language.plurals import many
 
 
 def claims(report: EngineReport, broken: Broken) -> bool:
@@ -26,7 +27,7 @@ def disagreement(report: EngineReport, other: str, failure: Failure) -> Disagree
     law = broken.law.name if broken.law else broken.clause
     said = report.words(broken.law) if broken.law in report.verdicts else "every law holds"
     names = f" for {names_of(broken)}" if names_of(broken) else ""
-    run = f"A run of {len(failure.run.steps)} steps, found by {other}, breaks it{names}."
+    run = f"A run of {many(len(failure.run.steps), 'step')}, found by {other}, breaks it{names}."
     return Disagreement(ENGINES_DISAGREE, f"{report.engine} says of {law}: {said}. {run} {PLEASE}", failure)
 
 

@@ -37,7 +37,7 @@ def prove_initial(design: Outline, clause: str | None = None, timeout: int = TIM
     judgements = []
     with joined(design), about(INITIAL):
         for law in design.laws:
-            if law.of_state and clause in (None, law.clause):
+            if law.of_state and law.is_asked(clause):
                 judgements.append(_initially(design, law, timeout))
     return Proof(INITIAL, tuple(judgements), 1, time.perf_counter() - began)
 

@@ -92,7 +92,7 @@ class Induction:
         """Whether each proof is to say which laws it used: that takes a question more for each."""
         self.design, self.op, self.timeout, self.base = design, op, timeout, base
         self.audit = OnTerms(design, design.cls.geometry, samples)
-        self.laws = [law for law in design.laws if clause in (None, law.clause)]
+        self.laws = [law for law in design.laws if law.is_asked(clause)]
         self._instances: dict[str, Instances] = {}
         self._runs = Runs(design, op)
         self._goals = Goals(design, op, self.formulas)

@@ -28,6 +28,7 @@ from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met, part_ca
 from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Operation, Outline
 from refmodel.language.laws import Law
+from refmodel.language.plurals import many
 from refmodel.language.sizes import Geometry
 from refmodel.language.sources import definition_of
 from refmodel.language.unsound import BadDesign, Unsound
@@ -53,10 +54,10 @@ class _Judged:
     def __init__(self, design: Outline, asked: Asked, notice: Notice) -> None:
         self.design, self.asked, self.notice = design, asked, notice
         clause = asked.clause
-        self.laws = tuple(law for law in design.laws if clause in (None, law.clause))
+        self.laws = tuple(law for law in design.laws if law.is_asked(clause))
         """The laws that a verdict is wanted of."""
         self.needed = design if clause is None else attrs.evolve(
-            design, laws=tuple(law for law in design.laws if law.of_state or law.clause == clause))
+            design, laws=tuple(law for law in design.laws if law.of_state or law.is_asked(clause)))
         """The design with the laws that have to be proved for it."""
         self.machine = bare_machine_of(design) if clause is None else None
 
@@ -73,8 +74,8 @@ class _Judged:
         if self.machine is not None and done.refuted is None:
             words, open_steps = _simulated(self.needed, done, self.machine)
         number = sum(j.verdict == "proved" for j in done.judgements())
-        covered = (f"{number} obligations proved (operation x law) by induction, for any number of names; "
-                   f"{done.audited.compared} steps compared with the text on ints{words}")
+        covered = (f"{many(number, 'obligation')} proved (operation x law) by induction, for any number of names; "
+                   f"{many(done.audited.compared, 'step')} compared with the text on ints{words}")
         report = EngineReport("prove", verdicts, covered, 0.0, None, self.design.cls.geometry,
                               notes=(*self._notes(done, reached, verdicts, vacuous, unproved, not_needed), *unless,
                                      *_left_out(done.audited)),
@@ -102,7 +103,7 @@ class _Judged:
 
         def progress(operation: str) -> None:
             seen.append(operation)
-            self.notice("prove", f"{len(seen)} of {len(self.needed.operations)} operations")
+            self.notice("prove", f"{len(seen)} of {many(len(self.needed.operations), 'operation')}; last {operation}")
 
         self.notice("prove", "")
         whole = clause is None
@@ -218,7 +219,7 @@ class _Judged:
         notes += tuple(f"{name} is not proved, and the proof of {clause} does not lean on it" for name in sorted(not_needed))
         assumed = len(set(self.needed.laws) - set(self.laws))
         if clause is not None and not unproved and not done.refuted and assumed:
-            notes += (f"the proof leans on {assumed} other laws of states, which are proved here too",)
+            notes += (f"the proof leans on {many(assumed, 'other law')} of states, proved here too",)
         if self.design.cls.no_bare_machine:
             notes += (f"nothing is said of a bare machine: {self.design.cls.no_bare_machine}",)
         return notes + restated(self.design)
@@ -383,7 +384,8 @@ def _simulated(design: Outline, done: induction.Proved, machine: Outline) -> tup
         names = ", ".join(op.name for op in machine.operations)
         return "", (*wrong, f"refmodel refine looks for a run with a step that is none of {machine.name}'s ({names}). If a step is "
                             "meant to be one of these, the class says which: steps = {\"operation\": (\"gain_page\",)}")
-    return f"; each step of {len(found)} operations is one of {machine.name}'s, the machine that guests believe in, or none", ()
+    return (f"; each step of {many(len(found), 'operation')} is one of {machine.name}'s, the machine that guests believe in, "
+            "or none", ())
 
 
 def _broken(report: EngineReport, failure: Failure, geometry: Geometry, laws: tuple[Law, ...]) -> EngineReport:

@@ -24,6 +24,7 @@ from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, V
 from refmodel.language.design import Outline
 from refmodel.language.kinds import NaturalKind, WordKind
 from refmodel.language.laws import Law
+from refmodel.language.plurals import many
 from refmodel.language.sizes import Geometry
 
 SHORT_RUNS = 600
@@ -51,7 +52,7 @@ def of_campaign(design: Outline, done: random.Campaign, geometries: Sequence[Geo
     geometry = geometries[-1]
     rate = done.steps / done.seconds if done.seconds else 0
     there = ", and ".join(there_is(design, each) for each in geometries)
-    covered = (f"{done.steps:,} steps in {done.runs:,} runs ({rate:,.0f} a second), every law after every step; "
+    covered = (f"{many(done.steps, 'step')} in {many(done.runs, 'run')} ({rate:,.0f} a second), every law after every step; "
                f"{there}{_under_way(design)}")
     numbers = Numbers(steps=done.steps, runs=done.runs)
     if done.failure is not None:
@@ -160,7 +161,7 @@ def _compared(design: Outline, seed: int) -> str:
     runs, different = comparing.walked()
     if wrong or different:
         raise ReadingsDisagree((wrong or different)[0])
-    return f"; {compared} steps and {runs} runs compared with the text on ints"
+    return f"; {many(compared, 'step')} and {many(runs, 'run')} compared with the text on ints"
 
 
 def explored_words(done: exhaustive.Exploration, there: str | Geometry, deepest: int | None = None) -> str:
@@ -169,7 +170,8 @@ def explored_words(done: exhaustive.Exploration, there: str | Geometry, deepest:
         ", not to the end")
     why = f", where {TOO_LARGE}" if done.too_large else end
     to_the_end = "to the last state" if done.complete else f"to depth {done.depth}{why}"
-    return (f"{done.states:,} states in {done.classes:,} classes up to names, {done.steps:,} steps, depth {done.depth}, "
+    return (f"{many(done.states, 'state')} in {many(done.classes, 'class')} up to names, {many(done.steps, 'step')}, "
+            f"depth {done.depth}, "
             f"{to_the_end}, {done.reading}{_loss(done)}; {there}")
 
 
@@ -185,7 +187,7 @@ def check_bounded(design: Outline, asked: Asked, notice: Notice) -> EngineReport
                           progress=lambda step: notice("bounded", f"runs of {step} steps"))
     judged = design if asked.clause is None else design.restricted(asked.clause)
     end = "" if done.complete or done.failure else f", not to {asked.depth}: the time was up"
-    covered = f"every run of up to {done.depth} steps from power-on{end}; {_stated(design, design.cls.geometry)}"
+    covered = f"every run of up to {many(done.depth, 'step')} from power-on{end}; {_stated(design, design.cls.geometry)}"
     report = EngineReport("bounded", dict.fromkeys(judged.laws, Verdict.UNDECIDED), covered, done.seconds, done.failure,
                           done.geometry, bound=done.depth, numbers=Numbers(depth=done.depth, complete=done.complete))
     if done.failure is not None:

@@ -13,6 +13,7 @@ import attrs
 
 from refmodel.engines.machine import Failure
 from refmodel.language.laws import Law
+from refmodel.language.plurals import many
 from refmodel.language.sizes import Geometry
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ class Status(enum.IntEnum):
     BAD_INPUT = 2
     UNDECIDED = 3
     """Neither was shown."""
+
+    def __str__(self) -> str:
+        """The name, and not the number."""
+        return self.name
 
 
 HOLDS, FAILS, BAD_INPUT, UNDECIDED = Status
@@ -52,9 +57,9 @@ class Verdict(enum.StrEnum):
 WORDS = {
     Verdict.PROVED: "proved",
     Verdict.HOLDS: "holds in every state of this geometry",
-    Verdict.NOT_BROKEN: "not broken in {} steps",
-    Verdict.NO_RUN: "no run of up to {} steps breaks it",
-    Verdict.ENDED: "ended wherever it was pending, {} times",
+    Verdict.NOT_BROKEN: "not broken in {steps}",
+    Verdict.NO_RUN: "no run of up to {steps} breaks it",
+    Verdict.ENDED: "ended wherever it was pending, {times}",
     Verdict.FAILS: "fails",
     Verdict.NOT_INDUCTIVE: "true where explored, not inductive",
     Verdict.VACUOUS: "vacuous",
@@ -162,13 +167,13 @@ class EngineReport:
     """Whether the answer was given before, of the very same text."""
     numbers: Numbers = Numbers()
     clause: str = ""
-    """The clause whose laws alone were judged; empty where all were."""
+    """The clause whose laws alone were judged, or the name of the one law that was; empty where all were."""
     examples: tuple[Failure, ...] = ()
     """Several different runs that break laws, where they were asked for, the shortest first; ``failure`` is one of them."""
 
     def words(self, law: Law) -> str:
         """The verdict on a law as it is printed."""
-        return WORDS[self.verdicts[law]].format(f"{self.times.get(law, self.bound):,}")
+        return WORDS[self.verdicts[law]].format(steps=many(self.bound, "step"), times=many(self.times.get(law, 0), "time"))
 
     @property
     def is_whole(self) -> bool:
@@ -224,22 +229,26 @@ def conclusion(reports: Sequence[EngineReport]) -> str:
 
 def _shown(reports: Sequence[EngineReport]) -> str:
     engines = {r.engine: r for r in reports}
-    of = next((f" of {r.clause}" for r in reports if r.clause), "")
+    asked = next((r.clause for r in reports if r.clause), "")
+    one = any(law.name == asked for r in reports for law in r.verdicts)
+    of = f" {asked}" if one else f" of {asked}" if asked else ""
+    every, a = ("the law", "the law") if one else ("every law", "a law")
     if "prove" in engines:
         explored = engines.get("exhaustive")
         if explored is not None and explored.bound:
-            return f"every law{of} holds, for any number of names, and no run of up to {explored.bound:,} steps breaks one"
+            return f"{every}{of} holds, for any number of names, and no run of up to {many(explored.bound, 'step')} breaks one"
         too = "" if explored is None else ", and in every state of this geometry"
         if explored is not None and explored.endless:
             too = f"; exploration ended at depth {explored.numbers.depth}, because numbers grow without bound"
         elif explored is not None and explored.spared:
             too = f"; exploration ended at depth {explored.numbers.depth}, because that is proved: --explore-seconds asks for more"
-        return f"every law{of} holds, for any number of names{too}"
+        return f"{every}{of} holds, for any number of names{too}"
     if "exhaustive" in engines and engines["exhaustive"].is_whole:
-        return f"every law{of} holds in every state of this geometry"
-    short = f"no run of up to {{:,}} steps breaks a law{of}"
-    said = {"exhaustive": short, "bounded": short, "random": f"no law{of} was broken in {{:,}} steps"}
-    return "; ".join(words.format(engines[name].bound) for name, words in said.items() if name in engines)
+        return f"{every}{of} holds in every state of this geometry"
+    never = f"the law{of} was not broken in {{}}" if one else f"no law{of} was broken in {{}}"
+    short = f"no run of up to {{}} breaks {a}{of}"
+    said = {"exhaustive": short, "bounded": short, "random": never}
+    return "; ".join(words.format(many(engines[name].bound, "step")) for name, words in said.items() if name in engines)
 
 
 def is_cut_short(report: EngineReport) -> bool:
@@ -273,8 +282,8 @@ def _open(reports: Sequence[EngineReport]) -> str:
     laws = list(dict.fromkeys(law for r in reports for law in r.verdicts))
     vacuous = [law for law in laws if not _is_shown(law, reports) and any(r.verdicts.get(law) == Verdict.VACUOUS for r in reports)]
     if vacuous:
-        said.append(f"{len(vacuous)} of {len(laws)} laws are vacuous")
+        said.append(f"{len(vacuous)} of {many(len(laws), 'law')} {'is' if len(vacuous) == 1 else 'are'} vacuous")
     lacking = next((r for r in reports if r.lacking), None)
     if lacking is not None and not any(r.is_whole for r in reports):
-        said.append(f"{len(lacking.lacking)} operations never applied")
+        said.append(f"{many(len(lacking.lacking), 'operation')} never applied")
     return "; ".join(said) or "not every law was shown"

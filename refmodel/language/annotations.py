@@ -61,6 +61,11 @@ def annotation_in_words(annotation: Any) -> str:
 def kind_of(annotation: Any) -> Kind:
     """The kind an annotation denotes; ``BadDesign`` if it denotes none."""
     try:
+        hash(annotation)
+    except TypeError:
+        raise BadDesign(f"{annotation_in_words(annotation)} is no type of the language; expected Annotated[int, ...] with one of "
+                        "Bits(n), Name(sort) and Natural()") from None
+    try:
         return _kind_of(annotation)
     except RecursionError:
         raise BadDesign(f"{annotation_in_words(annotation)} contains itself") from None
@@ -70,6 +75,7 @@ def kind_of(annotation: Any) -> Kind:
 def _kind_of(annotation: Any) -> Kind:
     if annotation is bool:
         return FlagKind()
+    _refuse_marks(annotation)
     if typing.get_origin(annotation) is Annotated:
         return _annotated(annotation)
     if typing.get_origin(annotation) is tuple:
@@ -91,12 +97,33 @@ def _kind_of(annotation: Any) -> Kind:
                 raise BadDesign(f"the record {annotation.__qualname__}: the default of {name} is {field.default!r}, which is no "
                                 "value of its type that a text may write down")
         return record
-    if isinstance(annotation, NewType):
-        name = annotation.__name__
-        raise BadDesign(f"{name} is a NewType, which is no type of the language; for names of a kind of their own write "
-                        f'{name} = Annotated[int, Name("{name}")]')
     raise BadDesign(f"{annotation_in_words(annotation)} is no type of the language: expected bool, an enum, a frozen attrs record, "
                     "Annotated[int, Bits(n) | Name(sort) | Natural()], tuple[...] or Page[...]")
+
+
+def _refuse_marks(annotation: Any) -> None:
+    """What is meant as a name, a count or a word, and is written as Python's types are: by a class of its own, or by the mark."""
+    is_class = isinstance(annotation, type)
+    mark = next((each for each in _SCALARS if (is_class and issubclass(annotation, each)) or isinstance(annotation, each)), None)
+    if isinstance(annotation, NewType):
+        how = "a NewType"
+    elif mark is not None and (annotation is mark or not is_class):
+        how = "a mark, and no type by itself"
+    elif mark is not None or (is_class and annotation is not int and issubclass(annotation, int)
+                              and not issubclass(annotation, enum.Enum)):
+        how = f"a class derived from {annotation.__mro__[1].__name__}"
+    else:
+        return
+    raise BadDesign(f"{annotation_in_words(annotation)} is {how}; expected {_as_written(annotation, mark or Name)}")
+
+
+def _as_written(annotation: Any, mark: type) -> str:
+    """How a text spells the type that is meant, with what it imports for it."""
+    own = str(annotation.sort if isinstance(annotation, Name) else getattr(annotation, "__name__", mark.__name__))
+    name = {"Name": "Dev", "Natural": "Count", "Bits": "Word"}.get(own, own)
+    inside = {Name: f'"{name}"', Bits: str(annotation.width if isinstance(annotation, Bits) else 64), Natural: ""}[mark]
+    return (f"{name} = Annotated[int, {mark.__name__}({inside})], with from typing import Annotated and from refmodel.language "
+            f"import {mark.__name__}")
 
 
 def _refuse_odd_enum(cls: type[enum.Enum]) -> None:
@@ -188,6 +215,9 @@ _SCALARS: dict[type, Callable[[Any], Scalar]] = {
 def _annotated(annotation: Any) -> Scalar:
     of, *marks = typing.get_args(annotation)
     known = [mark for mark in marks if type(mark) in _SCALARS]
+    bare = next((mark for mark in marks if mark in _SCALARS), None)
+    if bare is not None:
+        raise BadDesign(f"{annotation_in_words(annotation)} names the class {bare.__name__}; expected {_as_written(bare, bare)}")
     if not known:
         raise BadDesign(f"{annotation_in_words(annotation)} carries neither Bits, Name nor Natural")
     if of is not int or len(known) > 1:

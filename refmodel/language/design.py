@@ -34,6 +34,7 @@ from refmodel.language.examination import Examination, acting, examine
 from refmodel.language.gathering import EveryLaw, laws_about
 from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
 from refmodel.language.laws import Law, part_of
+from refmodel.language.nearly import did_you_mean, slug
 from refmodel.language.pending import Pending, pendings
 from refmodel.language.places import decorated, home_of, line_of, not_evaluated, place_of
 from refmodel.language.sizes import Geometry
@@ -177,8 +178,21 @@ class Outline:
         return Claims(self.operations, self.laws, self.pending).all
 
     def restricted(self, clause: str) -> Outline:
-        """With the claims of one clause only judged."""
-        return self.judging(lambda law: law.clause == clause)
+        """With the claims of one clause only judged, or with the law of this name."""
+        return self.judging(lambda law: law.is_asked(clause))
+
+    def asked(self, law: str) -> str:
+        """The clause that is meant, or the name of the law: by its name, or by its sentence. ``BadDesign`` if there is none."""
+        clauses = sorted({each.clause for each in self.claims})
+        clause = next((each for each in clauses if each.upper() == law.upper()), None)
+        if clause is not None:
+            return clause
+        found = next((each.name for each in self.claims if slug(law) in (each.name.lower(), slug(each.sentence))), None)
+        if found is not None:
+            return found
+        hint = did_you_mean(law, [*clauses, *(each.name for each in self.claims)])
+        raise BadDesign(f"{law}: {self.name} has no such law; {hint or 'expected'} {'Its clauses are' if hint else 'one of'} "
+                        f"{', '.join(clauses)}{'' if hint else ', or the name of a law'}")
 
     def judging(self, wanted: Callable[[Law], bool]) -> Outline:
         """With some of its claims only judged."""

@@ -45,6 +45,10 @@ class Law:
         """The claim, as the text names it."""
         return self.function.__name__
 
+    def is_asked(self, clause: str | None) -> bool:
+        """Whether it is judged where this clause is, or the law of this name; where it is None, all are."""
+        return clause in (None, self.clause, self.name)
+
     @property
     def place(self) -> str:
         """``file:line`` of its text."""

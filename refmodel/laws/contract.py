@@ -12,7 +12,7 @@ from refmodel.mmu.replies import Handled, Result
 from refmodel.monitor.frames import Use
 
 
-@law("ISO-1", "What was derived leads where the p2m says, with no more rights.")
+@law("ISO-1", "Every derived entry leads to the frame that the p2m has for its page, with no more rights.")
 def derived_entries_lead_where_the_p2m_says(s: DerivedTable, vm: Vm, gfn: Gfn) -> Any:
     entry, backing = s.derived[vm, gfn], s.p2m[vm, gfn]
     return implies(entry.present, backing.mapped and backing.mfn == entry.mfn and implies(entry.writable, backing.writable))
@@ -40,6 +40,6 @@ def a_served_derivation_makes_progress(s: DerivedTable, outcome: Handled) -> Any
     return implies(outcome.result == Result.INSTALLED, s.gives(outcome.vm, outcome.gfn, outcome.write))
 
 
-@law("EFF-2", "Serving an exit fails only for want of the page, or of a frame of its own.")
+@law("EFF-2", "An exit is left unserved only while the page awaits page-in, flush, private frame or log room.")
 def a_derivation_waits_only_for_a_frame(s: DerivedTable, before: DerivedTable, outcome: Handled) -> Any:
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.write), outcome.result != Result.FAILED)

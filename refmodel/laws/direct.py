@@ -143,7 +143,7 @@ def free_frames_are_unused(s: DirectMmu, mfn: Mfn) -> Any:
     frame.type == Type.NONE and frame.standing == Standing.PLAIN and not frame.pinned)
 
 
-@law("RES-2", "A frame is a table just while it is used as one, or on its way from it.")
+@law("RES-2", "A frame has the type of a page table exactly while it is used as one or is being dissolved.")
 def standings_agree_with_types(s: DirectMmu, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return (is_table(frame) == (frame.standing != Standing.PLAIN)
@@ -188,27 +188,28 @@ def cached_translations_were_the_guests(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper:
     return implies(s.tlb[vm, vcpu, upper, lower].valid, s.tlb[vm, vcpu, upper, lower] == s.bare_tlb[vm, vcpu, upper, lower])
 
 
-@law("EQV-2", "A frame that was pinned is pinned, as a table of the level asked for; a pin that is refused changes nothing.")
+@law("EQV-2", "A successful pin leaves the frame pinned as a table of the requested level. A refused one leaves "
+             "the frame unchanged.")
 def pins_are_what_was_asked_for(s: DirectMmu, before: DirectMmu, outcome: Pinned) -> Any:
     frame = s.frames[outcome.mfn]
     return (implies(outcome.done, frame.pinned and frame.type == (Type.L2 if outcome.second else Type.L1))
             and implies(not outcome.done, frame == before.frames[outcome.mfn]))
 
 
-@law("EQV-2", "A base pointer that was loaded is the vCPU's; one that is refused leaves it the one that it had.")
+@law("EQV-2", "A successful load of the base pointer gives it to the vCPU. A refused one leaves the vCPU's pointer unchanged.")
 def base_pointers_are_what_was_asked_for(s: DirectMmu, before: DirectMmu, outcome: BaseLoaded, actor: Vm) -> Any:
     now, was = s.base[actor, outcome.vcpu], before.base[actor, outcome.vcpu]
     return (implies(outcome.done, now.loaded and now.mfn == outcome.mfn)
             and implies(not outcome.done, now == was))
 
 
-@law("EQV-2", "A hypercall that is refused changes no frame, no word, and nothing that an entry holds.")
+@law("EQV-2", "A refused hypercall changes no frame, no word of memory, and no reference that an entry holds.")
 def refused_hypercalls_change_nothing(s: DirectMmu, before: DirectMmu, outcome: Hypercall, mfn: Mfn, index: Index) -> Any:
     return implies(not outcome.done, s.frames[mfn] == before.frames[mfn] and s.words[mfn, index] == before.words[mfn, index]
                    and s.held[mfn, index] == before.held[mfn, index])
 
 
-@law("EQV-2", "A VM's devices are let at its memory as long as that is plain: no table, and no descriptors.")
+@law("EQV-2", "A VM's devices may reach each frame of its memory that is no page table and holds no segment descriptors.")
 def devices_reach_plain_memory(s: DirectMmu, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return implies(frame.owned and frame.standing == Standing.PLAIN and frame.type != Type.SEGMENT, s.iommu[frame.vm, mfn])

@@ -73,7 +73,7 @@ def grants_are_their_owners(s: DirectGrants, before: DirectGrants, actor: Vm, mf
     return implies(s.grants[mfn] != before.grants[mfn], before.owns(actor, mfn))
 
 
-@law("ISO-5", "The guest frame that a machine frame is said to be is changed by steps of the machine frame's owner only.")
+@law("ISO-5", "A machine frame's entry in the machine-to-physical table is changed by steps of the frame's owner only.")
 def machphys_entries_are_their_owners(s: DirectGrants, before: DirectGrants, actor: Vm, mfn: Mfn) -> Any:
     return implies(s.m2p[mfn] != before.m2p[mfn], before.owns(actor, mfn))
 
@@ -143,19 +143,19 @@ def devices_are_let_where_they_can_be(s: DirectGrants, before: DirectGrants, out
             and implies(outcome.done, s.maptrack[actor, outcome.mfn].device))
 
 
-@law("EQV-2", "A device mapping of a grant that is refused changes no frame, no word, and nothing that an entry holds.")
+@law("EQV-2", "A refused device mapping of a grant changes no frame, no word of memory, and no reference that an entry holds.")
 def refused_devices_change_nothing(s: DirectGrants, before: DirectGrants, outcome: GrantDeviceMapped, mfn: Mfn,
                                    index: Index) -> Any:
     return implies(not outcome.done, is_unchanged(s, before, mfn, index))
 
 
-@law("EQV-2", "The owner of a machine frame can say which guest frame it is, and nobody else can.")
+@law("EQV-2", "A VM can set the guest frame of a machine frame in the machine-to-physical table exactly if it owns the frame.")
 def machphys_entries_are_as_asked_for(s: DirectGrants, before: DirectGrants, outcome: MachphysUpdated, actor: Vm) -> Any:
     return (outcome.done == before.owns(actor, outcome.mfn)
             and implies(outcome.done, s.m2p[outcome.mfn] == outcome.gfn))
 
 
-@law("EQV-2", "An update of the machine-to-physical table changes no frame, no word, and nothing that an entry holds.")
+@law("EQV-2", "An update of the machine-to-physical table changes no frame, no word, and no reference that an entry holds.")
 def machphys_updates_change_no_frame(s: DirectGrants, before: DirectGrants, outcome: MachphysUpdated, mfn: Mfn,
                                      index: Index) -> Any:
     return is_unchanged(s, before, mfn, index)

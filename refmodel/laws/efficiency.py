@@ -31,7 +31,7 @@ def an_installed_shadow_entry_does_not_exit(s: ShadowMmu, outcome: Attempt, acto
                    not lets(s.walked(actor, outcome.vcpu, outcome.page), outcome.access, s.paging[actor, outcome.vcpu].mode))
 
 
-@law("EFF-2", "A hidden fault that was served leaves the entry that was asked for.")
+@law("EFF-2", "After the monitor serves a hidden page fault, the shadow table has an entry that allows the access.")
 def a_served_fault_makes_progress(s: ShadowMmu, outcome: Filled) -> Any:
     return implies(outcome.result == Result.INSTALLED, lets(s.walked(outcome.vm, outcome.vcpu, outcome.page), outcome.access,
                                                            s.paging[outcome.vm, outcome.vcpu].mode))

@@ -72,7 +72,7 @@ def tables_are_current(s: TaggedEptMmu, mfn: Mfn) -> Any:
     return implies(frame.use == Use.TABLE and not s.given_up[mfn], s.eptp[frame.vm].present and s.eptp[frame.vm].mfn == mfn)
 
 
-@law("EQV-5", "A processor runs a VM that has a tag and a table; if it has to forget, or to load another table, it was asked to.")
+@law("EQV-5", "A running VM has a tag and a table. A processor that must flush or load another table has been asked to.")
 def who_must_forget_was_asked(s: TaggedEptMmu, cpu: Cpu) -> Any:
     here = s.running[cpu]
     tagged, eptp = s.tags[here.vm], s.eptp[here.vm]
@@ -91,7 +91,8 @@ def a_violation_on_any_cpu_makes_progress(s: TaggedEptMmu, outcome: Handled) -> 
                    and s.lets(s.eptp[outcome.vm].mfn, outcome.gfn, outcome.write))
 
 
-@law("EFF-2", "Serving an EPT violation on any processor fails only for want of a table, of the page, or of a frame of its own.")
+@law("EFF-2", "On any processor, an EPT violation is left unserved only without a table, or while the page awaits "
+             "page-in, flush, private frame or log room.")
 def a_violation_on_any_cpu_waits_only_for_a_frame(s: TaggedEptMmu, before: TaggedEptMmu, outcome: Handled) -> Any:
     return implies(before.eptp[outcome.vm].present and not waits(s, before, outcome.vm, outcome.gfn, outcome.write),
                    outcome.result != Result.FAILED)

@@ -40,7 +40,7 @@ def small_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcp
                    and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, found.mfn, found.writable)))
 
 
-@law("ISO-1", "A cached large translation leads each page of its region where the p2m says, but where it is to be flushed.")
+@law("ISO-1", "A cached large translation leads each page of its region to the frame in the p2m, unless a flush of it is pending.")
 def large_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.large_tlb[vm, vcpu, s.region[gfn]]
     mfn = s.frame_at[found.block, s.at[gfn]]
@@ -107,7 +107,8 @@ def a_violation_that_was_served_makes_progress(s: EptSizesMmu, outcome: Handled)
     return implies(outcome.result == Result.INSTALLED, s.installed(outcome.vm, outcome.gfn, outcome.write))
 
 
-@law("EFF-2", "Serving an EPT violation of any size fails only for want of a table, of the page, or of a frame of its own.")
+@law("EFF-2", "An EPT violation of any size is left unserved only without a table, or while the page awaits "
+             "page-in, flush, private frame or log room.")
 def a_violation_of_either_size_waits_only_for_a_frame(s: EptSizesMmu, before: EptSizesMmu, outcome: Handled) -> Any:
     has_table = before.upper[outcome.vm, before.region[outcome.gfn]].present
     return implies(has_table and before.is_covered(outcome.gfn)

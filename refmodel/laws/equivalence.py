@@ -32,7 +32,7 @@ def faults_come_when_due(s: P2m, outcome: Seen) -> Any:
     return implies(outcome.shown.event != Event.EXITED, outcome.shown.event == outcome.due.event)
 
 
-@law("EQV-2", "An instruction that exits has happened on neither machine: the guest will try it again.")
+@law("EQV-2", "An access that exits has taken no effect on the monitored or the bare machine. The guest executes it again.")
 def what_exits_has_not_happened(s: P2m, outcome: Seen) -> Any:
     return implies(outcome.shown.event == Event.EXITED, outcome.due == Reply() and outcome.shown == Reply())
 
@@ -61,13 +61,13 @@ def physical_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: 
     return implies(mapping.valid, is_tagged(s, vm, vcpu, mapping.eptp))
 
 
-@law("EQV-5", "A cached combined mapping is tagged with the VM's EPTP, which is not used for another before it is forgotten.")
+@law("EQV-5", "A cached combined mapping carries the VM's EPTP. No other VM gets this EPTP while the mapping is cached.")
 def combined_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     mapping = s.combined_tlb[vm, vcpu, page]
     return implies(mapping.valid, is_tagged(s, vm, vcpu, mapping.eptp))
 
 
-@law("EQV-2", "An instruction by linear address that exits has happened on neither machine: the guest will try it again.")
+@law("EQV-2", "A linear access that exits has taken no effect on the monitored or the bare machine. The guest executes it again.")
 def what_exits_by_a_shadow_entry_has_not_happened(s: ShadowMmu, outcome: Attempt) -> Any:
     return implies(outcome.shown.event == Event.EXITED, outcome.due == Reply() and outcome.shown == Reply())
 

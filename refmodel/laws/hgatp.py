@@ -55,7 +55,7 @@ def no_used_entry_reaches_the_monitor(s: VmidMmu, cpu: Cpu, gfn: Gfn) -> Any:
     return implies(here.active and leaf.present, is_or_was_the_guests(s, leaf.mfn))
 
 
-@law("EQV-5", "A hart runs a VM that has a VMID.")
+@law("EQV-5", "Every VM that a hart runs has a VMID.")
 def a_hart_runs_a_vm_with_a_vmid(s: VmidMmu, cpu: Cpu) -> Any:
     here = s.harts[cpu]
     return implies(here.active, here.vm != NOTHING and s.tags[here.vm].given and s.tags[here.vm].tag != NOTHING)
@@ -79,7 +79,7 @@ def a_guest_page_fault_makes_progress(s: VmidMmu, outcome: GuestPageFaultServed)
     return implies(outcome.result == Result.INSTALLED, not s.faults(outcome.vm, outcome.cpu, outcome.gfn, outcome.access))
 
 
-@law("EFF-2", "Serving a guest-page fault fails only for want of the page, or of a frame of its own.")
+@law("EFF-2", "A guest-page fault is left unserved only while the page awaits page-in, flush, private frame or log room.")
 def a_guest_page_fault_waits_only_for_a_frame(s: VmidMmu, before: VmidMmu, outcome: GuestPageFaultServed) -> Any:
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.access == Access.WRITE), outcome.result != Result.FAILED)
 

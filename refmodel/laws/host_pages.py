@@ -7,7 +7,7 @@ from refmodel.machine.names import Gfn, Mfn, Vm
 from refmodel.monitor.host_pages import DeviceMapped, DevicePlugged, HostPages, Kind, Party
 
 
-@law("ISO-1", "A guest frame leads to a page that is kept for that VM and mapped there, with no more rights than its kind gives.")
+@law("ISO-1", "A guest frame leads to a host page kept for that VM and mapped there, with no more rights than its kind gives.")
 def the_physmap_leads_to_the_vms_pages(s: HostPages, vm: Vm, gfn: Gfn) -> Any:
     mapping = s.physmap[vm, gfn]
     page = s.pages[mapping.mfn]

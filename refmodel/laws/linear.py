@@ -44,7 +44,7 @@ def shadowed_accesses_do_not_exit(s: LinearShadow, outcome: LinearAttempt, actor
                    not lets_through(s, actor, outcome.vcpu, outcome.upper, outcome.page, outcome.access))
 
 
-@law("EFF-2", "A hidden fault that was served leaves the entry that was asked for.")
+@law("EFF-2", "After the monitor serves a hidden page fault, the shadow table has an entry that allows the access.")
 def a_served_linear_fault_makes_progress(s: LinearShadow, outcome: LinearFilled) -> Any:
     return implies(outcome.result == Result.INSTALLED,
                    lets_through(s, outcome.vm, outcome.vcpu, outcome.upper, outcome.page, outcome.access))

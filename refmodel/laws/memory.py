@@ -115,7 +115,7 @@ def any_page_can_be_taken(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.in_frame(vm, gfn), s.held(vm, gfn) or s.may_write_back(vm, gfn) or s.may_swap_out(vm, gfn))
 
 
-@law("RES-3", "A page written back can be taken, and one that found no slot is where it was.")
+@law("RES-3", "After a successful write-back the page can be swapped out. A page for which no swap slot was free has not moved.")
 def a_page_is_taken_in_two_steps(s: Swapping, before: Swapping, outcome: Reclaimed) -> Any:
     was = before.p2m[outcome.vm, outcome.gfn]
     return (implies(outcome.reclaim == Reclaim.CLEAN, s.may_swap_out(outcome.vm, outcome.gfn))

@@ -18,24 +18,24 @@ def awaited_pages_are_the_bare_machines(s: Migration, vm: Vm, gfn: Gfn) -> Any:
                    s.kept[vm, gfn].kept and s.origin[vm, gfn] == s.bare_memory[vm, gfn])
 
 
-@law("EQV-4", "Only what the old machine keeps is under way.")
+@law("EQV-4", "A page that is being sent is still kept by the old machine.")
 def what_is_under_way_is_kept(s: Migration, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.kept[vm, gfn].under_way, s.kept[vm, gfn].kept)
 
 
-@law("EFF-2", "A page that was awaited and has arrived is mapped: it is dropped only if nobody awaits it.")
+@law("EFF-2", "A page that arrives while the new machine awaits it is mapped, and not dropped.")
 def a_page_that_arrives_is_mapped(s: Migration, before: Migration, vm: Vm, gfn: Gfn) -> Any:
     arrived = before.kept[vm, gfn].under_way and not s.kept[vm, gfn].under_way
     return implies(arrived and before.p2m[vm, gfn].backing == Backing.AWAITED, s.p2m[vm, gfn].mapped)
 
 
-@law("RES-3", "What is kept of a page can be freed, or is under way, or the page is awaited still.")
+@law("RES-3", "The old machine's copy of a page can be freed, unless it is being sent or the new machine still awaits the page.")
 def what_is_kept_can_be_freed(s: Migration, vm: Vm, gfn: Gfn) -> Any:
     kept = s.kept[vm, gfn]
     return implies(kept.kept, kept.under_way or s.p2m[vm, gfn].backing == Backing.AWAITED or s.may_free_kept(vm, gfn))
 
 
-@law("ISO-4", "What the old machine has freed holds nothing.")
+@law("ISO-4", "A page's memory that the old machine has freed holds zeroes.")
 def what_is_freed_holds_nothing(s: Migration, before: Migration, vm: Vm, gfn: Gfn) -> Any:
     return implies(before.kept[vm, gfn].kept and not s.kept[vm, gfn].kept, s.origin[vm, gfn].is_zero())
 

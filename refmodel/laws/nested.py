@@ -96,17 +96,17 @@ def l1_accesses_do_not_exit(s: NestedMmu, outcome: Seen, actor: Vm) -> Any:
                    not gives(s.ept01[actor, outcome.gfn], Access.WRITE if outcome.write else Access.READ))
 
 
-@law("EFF-2", "Whatever L1 exits for is a violation that L0 serves: also a store to a page that L1 may only read so far.")
+@law("EFF-2", "Every exit of an L1 access is an EPT violation that L0 serves. A store to a read-only page is one, too.")
 def exits_of_l1_are_served(s: NestedMmu, outcome: Seen, actor: Vm) -> Any:
     return implies(outcome.shown.event == Event.EXITED, s.violates(actor, outcome.gfn, outcome.write))
 
 
-@law("EFF-2", "A violation that L0 served leaves the entry that was asked for.")
+@law("EFF-2", "After L0 serves an EPT violation of L2, EPT02 has an entry that allows the access.")
 def a_served_violation_makes_progress(s: NestedMmu, outcome: Filled) -> Any:
     return implies(outcome.result == Result.INSTALLED, gives(s.walked(outcome.vm, outcome.vcpu, outcome.page), outcome.access))
 
 
-@law("EFF-2", "A violation of L1's own that L0 served leaves the entry that was asked for.")
+@law("EFF-2", "After L0 serves an EPT violation of L1's own access, EPT01 has an entry that allows the access.")
 def a_served_violation_of_l1_makes_progress(s: NestedMmu, outcome: Handled) -> Any:
     return implies(outcome.result == Result.INSTALLED,
                    gives(s.ept01[outcome.vm, outcome.gfn], Access.WRITE if outcome.write else Access.READ))

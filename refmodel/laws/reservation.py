@@ -28,7 +28,7 @@ def maximums_are_kept(s: Reservation, before: Reservation, mfn: Mfn, vm: Vm) -> 
     return implies(is_given, s.frames_of(vm) <= s.limits[vm].maximum)
 
 
-@law("RES-4", "A minimum is no more than the maximum, and a VM that is not admitted has none.")
+@law("RES-4", "An admitted VM's minimum is at most its maximum. A VM that is not admitted has a maximum of zero.")
 def limits_are_limits(s: Reservation, vm: Vm) -> Any:
     limits = s.limits[vm]
     return (implies(limits.admitted, limits.minimum <= limits.maximum) and implies(not limits.admitted, limits.maximum == 0))

@@ -29,7 +29,7 @@ def links_lead_to_shadows(s: ShadowUnsyncMmu, vm: Vm, root: Gfn, upper: Index) -
     return implies(link.present, s.traced[vm, root] and (s.synced[vm, link.table] or s.unsync[vm, link.table]))
 
 
-@law("ISO-3", "A leaf table that has no shadows has no entries in one.")
+@law("ISO-3", "A guest's leaf table that has no shadow table has no shadow entries.")
 def only_shadows_have_entries(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
     return implies(s.leaves[vm, table, role, page].present, s.synced[vm, table] or s.unsync[vm, table])
 
@@ -39,7 +39,7 @@ def unsync_tables_are_leaves_only(s: ShadowUnsyncMmu, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.unsync[vm, gfn], not s.synced[vm, gfn] and not s.traced[vm, gfn])
 
 
-@law("EQV-5", "A link agrees with the guest's current entry, because roots are traced.")
+@law("EQV-5", "A link from a root's shadow agrees with the guest's current entry, because stores to roots are trapped.")
 def links_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, root: Gfn, upper: Index) -> Any:
     link = s.links[vm, root, upper]
     cell = s.guest_cell(vm, root, upper)

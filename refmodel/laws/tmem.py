@@ -19,7 +19,7 @@ def owed_pages_are_kept(s: Tmem, vm: Vm, slot: Slot) -> Any:
     return implies(s.owed[vm, slot], s.pool[vm, slot].stored and s.pool[vm, slot].persistent)
 
 
-@law("EQV-2", "A guest is told that a page is not kept only if no persistent pool owes it.")
+@law("EQV-2", "A guest's get of a page fails only if no persistent pool accepted that page and must still return it.")
 def nothing_owed_is_missed(s: Tmem, before: Tmem, outcome: Answered) -> Any:
     return implies(outcome.answer == Answer.MISSED, not before.owed[outcome.vm, outcome.slot])
 

@@ -41,20 +41,23 @@ def an_emulated_access_waits_only_for_a_frame(s: PhysicalEmulation, before: Phys
                    outcome.shown.event != Event.EXITED)
 
 
-@law("EFF-2", "Serving an EPT violation fails only for want of a table, of the page, or of a frame of its own.")
+@law("EFF-2", "An EPT violation is left unserved only without a table, or while the page awaits page-in, flush, "
+             "private frame or log room.")
 def a_violation_waits_only_for_a_frame(s: EptMmu, before: EptMmu, outcome: Handled) -> Any:
     return implies(before.eptp[outcome.vm].present and not waits(s, before, outcome.vm, outcome.gfn, outcome.write),
                    outcome.result != Result.FAILED)
 
 
-@law("EFF-2", "Serving a hidden fault fails only for want of the guest's table, of the page, or of a frame of its own.")
+@law("EFF-2", "A hidden page fault is left unserved only while the guest's table or the page awaits page-in, "
+             "flush, private frame or log room.")
 def a_fault_waits_only_for_a_frame(s: ShadowMmu, before: ShadowMmu, outcome: Filled) -> Any:
     entry, root = before.guest_entry(outcome.vm, outcome.vcpu, outcome.page), before.paging[outcome.vm, outcome.vcpu].root
     return implies(not waits(s, before, outcome.vm, entry.gfn, outcome.access == Access.WRITE)
                    and not is_away(before, outcome.vm, root), outcome.result != Result.FAILED)
 
 
-@law("EFF-2", "Serving a hidden fault on two levels fails only for want of a guest's table, of the page, or of a frame of its own.")
+@law("EFF-2", "A hidden two-level page fault is left unserved only while a guest table or the page awaits page-in, "
+             "flush, private frame or log room.")
 def a_linear_fault_waits_only_for_a_frame(s: ShadowUnsyncMmu, before: ShadowUnsyncMmu, outcome: LinearFilled) -> Any:
     root = before.paging[outcome.vm, outcome.vcpu].root
     above = before.guest_cell(outcome.vm, root, outcome.upper)
@@ -64,7 +67,8 @@ def a_linear_fault_waits_only_for_a_frame(s: ShadowUnsyncMmu, before: ShadowUnsy
                    outcome.result != Result.FAILED)
 
 
-@law("EFF-2", "Serving a fault on a shadow page fails only for want of the guest's tables, of the page, or of a frame of its own.")
+@law("EFF-2", "A fault on a shadow page is left unserved only while a guest table or the page awaits page-in, "
+             "flush, private frame or log room.")
 def a_shadow_page_fault_waits_only_for_a_frame(s: ShadowPagesMmu, before: ShadowPagesMmu, outcome: LinearFilled) -> Any:
     root = before.paging[outcome.vm, outcome.vcpu].root
     above = before.guest_cell(outcome.vm, root, outcome.upper)
@@ -85,12 +89,13 @@ def marking_waits_only_for_a_frame(s: LargePageMmu, before: LargePageMmu, outcom
                    and implies(not is_upper, s.p2m[vm, above.gfn].writable or waits(s, before, vm, above.gfn, True)))
 
 
-@law("EFF-2", "Serving a violation of L1's fails only for want of the page, or of a frame of its own.")
+@law("EFF-2", "L1's EPT violation is left unserved only while the page awaits page-in, flush, private frame or log room.")
 def a_violation_of_l1_waits_only_for_a_frame(s: NestedMmu, before: NestedMmu, outcome: Handled) -> Any:
     return implies(not waits(s, before, outcome.vm, outcome.gfn, outcome.write), outcome.result != Result.FAILED)
 
 
-@law("EFF-2", "Serving a violation of L2's fails only for want of L1's table, of the page, or of a frame of its own.")
+@law("EFF-2", "L2's EPT violation is left unserved only while L1's table or the page awaits page-in, flush, "
+             "private frame or log room.")
 def a_violation_of_l2_waits_only_for_a_frame(s: NestedMmu, before: NestedMmu, outcome: Filled) -> Any:
     eptp = before.nested[outcome.vm, outcome.vcpu].eptp
     cell = before.guest_cell(outcome.vm, eptp, outcome.page)

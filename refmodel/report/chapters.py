@@ -15,6 +15,7 @@ from pathlib import Path
 from refmodel.bugs import MUTANTS
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.words import broken_text, trace_text
+from refmodel.language.plurals import many
 from refmodel.report.figures import figure
 from refmodel.report.gallery import shortest
 
@@ -40,7 +41,7 @@ def told(name: str, run: BrokenRun) -> str:
     """A run as it stands in a chapter."""
     return "\n".join([
         "", f"`{name}`: {MUTANTS[name].in_one_line}", "",
-        f"![The state after the last of {len(run.steps)} steps](pictures/{name}.svg)", "",
+        f"![The state after the last of {many(len(run.steps), 'step')}](pictures/{name}.svg)", "",
         "```text", trace_text(run.design, run.told()), broken_text(run.failure.broken), "```", "",
         f"`refmodel bench {name}` finds it again, and `refmodel explain {name}` prints the change.", "", ""])
 

@@ -244,7 +244,7 @@ class RefinementDocument:
 
 def run_of(name: str, outline: Outline, report: EngineReport, failure: Failure) -> BrokenRun:
     """A run of a report's, with all that it takes to print it."""
-    return BrokenRun(outline, report.geometry or outline.cls.geometry, failure, name)
+    return BrokenRun(outline, report.geometry or outline.cls.geometry, failure, name, report.clause)
 
 
 def document(name: str, outline: Outline, reports: Sequence[EngineReport]) -> DesignDocument:

@@ -19,7 +19,22 @@ from refmodel.language.design import claims_of
 from refmodel.loading import find
 from refmodel.oracle.trace.observed import Judged
 from refmodel.report import managing
-from refmodel.report.texts import EFF_3, Explanation, about_file, paragraphs, place, sentence_of, source, text_files
+from refmodel.report.texts import (
+    EFF_3,
+    Explanation,
+    about_file,
+    about_laws,
+    first_words,
+    headings,
+    of_property,
+    paragraphs,
+    place,
+    places,
+    plain,
+    sentence_of,
+    source,
+    text_files,
+)
 
 CLAUSE = re.compile(r"[A-Z]{3}-\d")
 OTHERS = ("exits", "instructions", "mechanisms", "policy")
@@ -52,7 +67,8 @@ def explain(topic: str) -> Explanation:
                               difflib.get_close_matches(form.lower(), everything, n=3, cutoff=0.6)))
     hint = f"; did you mean {' or '.join(near[:4])}?" if near else ""
     raise BadDesign(f"{topic}: nothing of that name; expected a clause (ISO-2), a law, a bug of refmodel bench, a design as "
-                    f"refmodel check takes it, a mechanism, a strategy, {', '.join(OTHERS[:-1])} or {OTHERS[-1]}{hint}")
+                    f"refmodel check takes it, a mechanism, a strategy, an estimator of need, "
+                    f"{', '.join(OTHERS[:-1])} or {OTHERS[-1]}{hint}")
 
 
 def theorem_called(name: str) -> Any:
@@ -69,9 +85,12 @@ def of_theorem(theorem: Any) -> Explanation:
     words = inspect.cleandoc(theorem.proof.__doc__ or "")
     design = theorem.of[0] if theorem.of and theorem.of[0] in SHIPPED | COMBINED else None
     assumed = (f"the laws of {design} hold in the state from which a step is taken; this is the induction",) if design else ()
-    return Explanation(f"{theorem.name}: {theorem.says}", (("in full", words),) if words else (),
-                       ((f"{theorem.proof.__module__.replace('.', '/')}.py", inspect.getsource(theorem.proof)),),
-                       (("assumed", (*assumed, "the reading of Python on terms, and z3: specs/trust.md")),))
+    return Explanation(
+        f"{theorem.name}: {theorem.says}", plain(words), ("specs/trust.md: what is trusted",),
+        (("in full", words),) if words else (),
+        ((f"{theorem.proof.__module__.replace('.', '/')}.py", inspect.getsource(theorem.proof)),),
+        (("assumed", (*assumed, "the reading of Python on terms, and z3: specs/trust.md")),
+         ("proved by", (f"refmodel prove '{theorem.name}'",))))
 
 
 def all_laws() -> dict[str, Law]:
@@ -80,42 +99,84 @@ def all_laws() -> dict[str, Law]:
 
 
 def of_clause(clause: str, laws: list[Law]) -> Explanation:
+    """The property, the laws, and who has, breaks and judges them."""
     texts = tuple((place(law.function), source(law.function)) for law in laws)
-    return Explanation(f"{clause}: {sentence_of(clause)}", tuple(paragraphs(clause)), texts, (
-        ("designs", tuple(name for name, cls in SHIPPED.items() if clause in {law.clause for law in claims_of(cls).all})),
-        ("bugs", tuple(f"{name}: {m.told}" for name, m in MUTANTS.items() if m.clause == clause)),
-        ("traces", ("refmodel judge TRACE",) if clause in {law.clause for law in claims_of(Judged).laws} else ())))
+    return Explanation(
+        f"{clause}: {sentence_of(clause)}", of_property(clause), places(clause), tuple(paragraphs(clause)), texts, (
+            ("laws", tuple(f"{law.name}: {law.sentence}" for law in laws)),
+            ("mechanisms with laws of their own", tuple(mechanisms_of(laws))),
+            ("designs", tuple(name for name, cls in SHIPPED.items() if clause in {law.clause for law in claims_of(cls).all})),
+            ("bugs", bugs_of(clause)),
+            ("theorems", theorems_on(clause)),
+            ("traces", ("refmodel judge TRACE",) if clause in {law.clause for law in claims_of(Judged).laws} else ())))
+
+
+def mechanisms_of(laws: list[Law]) -> list[str]:
+    """The mechanisms that some of these laws are about, and not all of memory management."""
+    subjects = {next(iter(inspect.signature(law.function, eval_str=True).parameters.values())).annotation for law in laws}
+    return [name for name, cls in managing.ALL_MECHANISMS.items() if cls in subjects]
+
+
+def bugs_of(clause: str) -> tuple[str, ...]:
+    """The bugs that break a clause, those that a hypervisor had first."""
+    found = sorted((item for item in MUTANTS.items() if item[1].clause == clause), key=lambda item: not item[1].entry)
+    return tuple(f"{name}: {mutant.told}" for name, mutant in found)
+
+
+def theorems_on(clause: str) -> tuple[str, ...]:
+    """The families of theorems that a clause follows from, each with what it says of one design."""
+    try:
+        proved = [t for t in theorems_of(home()) if t.of and t.of[0] in SHIPPED | COMBINED]
+    except BadDesign:
+        return ()
+    families = ("designs.", "noninterference.") if clause == "ISO-6" else ("designs.",)
+    found = [next(t for t in proved if t.name.startswith(family)) for family in families]
+    return tuple(f"{t.name.partition('(')[0]}(DESIGN): {t.says.replace(t.of[0], 'DESIGN').partition(';')[0]}" for t in found)
 
 
 def of_law(law: Law) -> Explanation:
-    designs = tuple(name for name, cls in SHIPPED.items() if law in claims_of(cls).all)
-    text = place(law.function), source(law.function)
-    return Explanation(f"{law.clause}: {law.sentence}", tuple(paragraphs(law.clause)), (text,), (
-        ("proved for any number of names, explored, and met by random runs in", designs),
-        ("bugs that break its clause", tuple(f"{name}: {m.told}" for name, m in MUTANTS.items() if m.clause == law.clause)),
-        ("traces", ("refmodel judge TRACE",) if law in claims_of(Judged).laws else ())))
+    """Its clause, its text, and who has and breaks it."""
+    file, clause = place(law.function).partition(":")[0], law.clause
+    here = {name for name, _ in about_laws(file)} | {"properties.md"}
+    see = tuple(where for where in places(clause) if where.removeprefix("specs/").partition(":")[0] in here)
+    return Explanation(
+        f"{clause}: {law.sentence}", f"A law of {clause}: {sentence_of(clause)}.", see, tuple(paragraphs(clause)),
+        ((place(law.function), source(law.function)),), (
+            ("proved for any number of names, explored, and met by random runs in",
+             tuple(name for name, cls in SHIPPED.items() if law in claims_of(cls).all)),
+            ("mechanisms", tuple(mechanisms_of([law]))),
+            ("bugs that break its clause", bugs_of(clause)),
+            ("traces", ("refmodel judge TRACE",) if law in claims_of(Judged).laws else ())))
 
 
 def of_bug(name: str, mutant: Mutant) -> Explanation:
+    """Where it is on record, the change, and what it breaks."""
     module = inspect.getmodule(mutant.design)
     about = (module.__doc__ or "").strip() if mutant.entry and module else ""
     entry = f" (catalogue entry {mutant.entry})" if mutant.entry else ""
-    return Explanation(f"{name}{entry}: {mutant.title}", (("where it is on record", about),) if about else (),
-                       ((place(mutant.design), source(mutant.design)),), (
-        ("breaks", (f"{mutant.clause}: {sentence_of(mutant.clause)}",)),
-        ("a change to", (mutant.design.__mro__[1].__name__,)),
-        ("found by", (f"refmodel bench {name}",))))
+    gallery = (f"specs/gallery/{name}.md: the shortest run",) if mutant.entry else ()
+    return Explanation(
+        f"{name}{entry}: {mutant.title}", plain(about), (*gallery, *places(mutant.clause)[:1]),
+        (("where it is on record", about),) if about else (), ((place(mutant.design), source(mutant.design)),), (
+            ("breaks", (f"{mutant.clause}: {sentence_of(mutant.clause)}",)),
+            ("a change to", (mutant.design.__mro__[1].__name__,)),
+            ("found by", (f"refmodel bench {name}",))))
 
 
 def of_design(name: str, cls: type[Design]) -> Explanation:
+    """Its chapters, what it is made of, and what checks it."""
     claims = claims_of(cls)
-    chapters = tuple(chapter for file in text_files(cls) for chapter in about_file(file))
+    chapters = dict(chapter for file in text_files(cls) for chapter in about_file(file))
     laws: dict[str, int] = {}
     for law in claims.all:
         laws[law.clause] = laws.get(law.clause, 0) + 1
-    return Explanation(f"{name}: {(cls.__doc__ or '').strip()}", tuple(dict(chapters).items()), (), (
-        ("its text", tuple(text_files(cls))),
-        ("operations", tuple(op.name for op in claims.operations)),
-        ("laws", tuple(f"{clause}, {number}" for clause, number in laws.items())),
-        ("bugs", tuple(n for n, m in MUTANTS.items() if issubclass(m.design, cls))),
-        ("checked by", (f"refmodel check {shlex.quote(name)}",))))
+    words = next(iter(chapters.values()), "")
+    return Explanation(
+        f"{name}: {(cls.__doc__ or '').strip()}", first_words(words), tuple(headings(*each) for each in chapters.items()),
+        tuple(chapters.items()), (), (
+            ("its text", tuple(text_files(cls))),
+            ("mechanisms", tuple(each for each, mechanism in managing.ALL_MECHANISMS.items() if issubclass(cls, mechanism))),
+            ("operations", tuple(op.name for op in claims.operations)),
+            ("laws", tuple(f"{clause} ({number})" for clause, number in laws.items())),
+            ("bugs", tuple(n for n, m in MUTANTS.items() if issubclass(m.design, cls))),
+            ("checked by", (f"refmodel check {shlex.quote(name)}",))))

@@ -65,8 +65,8 @@ class Graph:
 
 
 def graph(stepping: Stepping, spec: str, most: int = STATES, ended: Callable[[int], None] = lambda done: None) -> Graph:
-    """The states near the one that a run has come to, the nearest first, and those on the way to it. ``ended`` is told how many
-    there are so far."""
+    """The states near the one that a run has come to, the nearest first, and those on the way to it. ``ended`` is called with
+    how many of them have all their steps."""
     design = stepping.design
     found = _Graph(design, spec, most)
     run = stepping.run
@@ -74,9 +74,11 @@ def graph(stepping: Stepping, spec: str, most: int = STATES, ended: Callable[[in
     at = [found.number(Stepping(design, stepping.geometry, part)) for part in parts]
     path = [(call(design, told.step, told.begun), number) for told, number in zip(stepping.told, at[1:], strict=True)]
     todo = deque([at[-1], *reversed(at[:-1])])
+    done = 0
     while todo:
         todo.extend(found.expand(todo.popleft()))
-        ended(len(found.states))
+        done += 1
+        ended(done)
     return Graph(found.states, found.steps, found.tokens, path)
 
 

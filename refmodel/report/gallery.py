@@ -20,6 +20,7 @@ from refmodel.engines.spread import Where, spread
 from refmodel.engines.words import names_of, trace_text
 from refmodel.examples.zap import ZapLazily
 from refmodel.language import outline
+from refmodel.language.plurals import many
 from refmodel.report.figures import figure
 from refmodel.report.texts import sentence_of
 
@@ -85,7 +86,7 @@ def _page(name: str, mutant: Mutant, run: BrokenRun) -> str:
         f"## The shortest run that breaks {broken.clause}", "",
         f"[{broken.clause}](../properties.md): {sentence_of(broken.clause)}.",
         f"The law *{law}*: {broken.sentence}", "",
-        f"![The state after the last of {len(run.steps)} steps]({name}.svg)", "",
+        f"![The state after the last of {many(len(run.steps), 'step')}]({name}.svg)", "",
         "```text", trace_text(run.design, run.told()), f"breaks {broken.clause}{f' for {names}' if names else ''}", "```", "",
         f"To find it again: `refmodel bench {name}`.", ""])
 

@@ -6,9 +6,10 @@ import inspect
 import re
 
 from refmodel.bugs import MUTANTS
+from refmodel.management.estimating.estimators import ESTIMATORS
 from refmodel.management.mechanisms import DEFLATING, OLDEST, UNPLUGGING
 from refmodel.management.mistakes import MISTAKES, Mistake
-from refmodel.management.rules import RULES, Rule
+from refmodel.management.rules import PARTS, RULES, Rule
 from refmodel.management.simulation import POLICIES
 from refmodel.monitor.compressed_memory import CompressedMemory
 from refmodel.monitor.p2m import P2m
@@ -16,7 +17,7 @@ from refmodel.monitor.patching import Patching
 from refmodel.monitor.swapping import Swapping
 from refmodel.monitor.tmem import Tmem
 from refmodel.points import MECHANISMS
-from refmodel.report.texts import Explanation, about_file, chapters, place, source
+from refmodel.report.texts import Explanation, about_file, chapters, first_words, headings, place, plain, sections, source
 
 ALL_MECHANISMS: dict[str, type[P2m]] = {**MECHANISMS, "patching": Patching, "tmem": Tmem}
 COMPARED: dict[str, type[P2m]] = {
@@ -27,11 +28,20 @@ COMPARED: dict[str, type[P2m]] = {
 """Mechanisms by their names in the comparison."""
 STRATEGIES = "policy.md"
 """The chapter about strategies."""
+MEASURED = "pros_and_cons.md"
+"""The chapter about what was measured."""
+RULES_AT = f"specs/{STRATEGIES}: Rules, and mistakes that break them"
+WHICH_ESTIMATOR = "Which estimator to use"
+"""Its heading about estimators."""
+ALIKE = {"oracle": "bound", "belady": "bound"}
+"""Other names of the same."""
+PARTS_BESIDE = {name: part for name, part in PARTS.items() if name not in (*POLICIES, *ESTIMATORS)}
+"""What the comparison has beside the strategies."""
 
 
 def topics() -> list[str]:
     """Names that there is an explanation of."""
-    return [*POLICIES, *ALL_MECHANISMS, *COMPARED, *RULES, *MISTAKES]
+    return [*POLICIES, *ALL_MECHANISMS, *COMPARED, *RULES, *MISTAKES, *ESTIMATORS, *PARTS_BESIDE, *ALIKE]
 
 
 def explain(topic: str) -> Explanation | None:
@@ -43,6 +53,12 @@ def explain(topic: str) -> Explanation | None:
         return of_mistake(hyphened, MISTAKES[hyphened])
     if spaced in RULES:
         return of_rule(RULES[spaced])
+    part = ALIKE.get(spaced, spaced)
+    if part in PARTS_BESIDE:
+        return of_part(part)
+    estimator = next((name for name in ESTIMATORS if name.lower() == spaced), None)
+    if estimator is not None:
+        return of_estimator(estimator)
     by_name = {name.lower(): cls for name, cls in COMPARED.items()}
     cls = ALL_MECHANISMS.get(hyphened) or by_name.get(topic.lower())
     return of_mechanism(topic, cls) if cls is not None else None
@@ -55,7 +71,10 @@ def of_mechanism(name: str, cls: type[P2m]) -> Explanation:
     stem = cls.__module__.rpartition(".")[2]
     bugs = tuple(f"{n}: {m.told}" for n, m in MUTANTS.items() if m.design.__module__ == f"refmodel.bugs.{stem}")
     checked = (f'refmodel check "any over {called}"',) if called in MECHANISMS else (f"refmodel check {called}",)
-    return Explanation(f"{name}: {_what(cls)}", about, (), (
+    own = f"specs/{about[0][0]}" if about[0][0].endswith(".md") else ""
+    see = tuple(headings(*each) for each in about) if own else ()
+    words = first_words(about[0][1]) if own else plain(about[0][1].split("\n\n")[0])
+    return Explanation(f"{name}: {_what(cls)}", words, see, about, (), (
         ("its text", (place(cls),)),
         ("its chapter", tuple(f"specs/{chapter}" for chapter, _ in about if chapter.endswith(".md"))),
         ("bugs", bugs),
@@ -66,8 +85,11 @@ def of_mechanism(name: str, cls: type[P2m]) -> Explanation:
 def of_strategy(name: str) -> Explanation:
     """How a strategy decides, where the chapter speaks of it, the rules that it keeps, and mistakes that break them."""
     policy = POLICIES[name]
-    return Explanation(f"{name}: a strategy for dividing memory among VMs", (
-        (STRATEGIES, _rows_of(name)), (place(type(policy)), inspect.cleandoc(inspect.getmodule(type(policy)).__doc__ or ""))),
+    words = inspect.cleandoc(inspect.getmodule(type(policy)).__doc__ or "")
+    return Explanation(f"{name}: a strategy for dividing memory among VMs", plain(words), (
+        f"specs/{STRATEGIES}: Shares, taxes and other strategies; Rules, and mistakes that break them",
+        f"specs/{MEASURED}: What to use when; Strategies"), (
+        (STRATEGIES, _rows_of(name)), (place(type(policy)), words)),
         ((place(type(policy)), source(type(policy))),), (
         ("its chapter", (f"specs/{STRATEGIES}",)),
         ("rules that it keeps", tuple(rule.sentence for rule in RULES.values() if name in rule.of)),
@@ -77,7 +99,7 @@ def of_strategy(name: str) -> Explanation:
 
 def of_rule(rule: Rule) -> Explanation:
     """A rule, who keeps it, and the mistakes that break it."""
-    return Explanation(f"{rule.name}: {rule.sentence}", (), ((place(rule.check), source(rule.check)),), (
+    return Explanation(f"{rule.name}: {rule.sentence}", "", (RULES_AT,), (), ((place(rule.check), source(rule.check)),), (
         ("from", (rule.source,)), ("its chapter", (f"specs/{STRATEGIES}",)), ("kept by", rule.of),
         ("broken by", tuple(f"{n}: {m.told}" for n, m in MISTAKES.items() if m.rule == rule.name))))
 
@@ -85,9 +107,43 @@ def of_rule(rule: Rule) -> Explanation:
 def of_mistake(name: str, mistake: Mistake) -> Explanation:
     """A strategy with a mistake: the change, the rule that it breaks, and what the rule finds."""
     rule = RULES[mistake.rule]
-    return Explanation(f"{name}: {mistake.told}", (), ((place(mistake.change), source(mistake.change)),), (
+    return Explanation(f"{name}: {mistake.told}", "", (RULES_AT,), (), ((place(mistake.change), source(mistake.change)),), (
         ("a change to", (mistake.of,)), ("breaks", (f"{rule.name}: {rule.sentence}",)),
         ("what the rule finds", (rule.check(mistake.part) or "nothing",)), ("its chapter", (f"specs/{STRATEGIES}",))))
+
+
+def of_estimator(name: str) -> Explanation:
+    """How an estimator sees what a VM needs, and how near it was to the truth in what was measured."""
+    estimator = ESTIMATORS[name]
+    about = inspect.cleandoc(estimator.__doc__ or "")
+    return Explanation(f"{name}: an estimator of how much memory a VM needs", plain(about),
+                       (f"specs/{MEASURED}: {WHICH_ESTIMATOR}",), ((place(estimator), about),),
+                       ((place(estimator), source(estimator)),), (
+        ("measured, over all programs", _measured(name)),
+        ("the truth", ("the working set: the pages that the VM touched in the last ten periods",)),
+        ("its chapter", (f"specs/{MEASURED}",)), ("compared in", ("refmodel explain mechanisms",))))
+
+
+def _measured(name: str) -> tuple[str, ...]:
+    """The row of an estimator in the table that says which to use, each number with the head of its column."""
+    blocks = next(part.blocks for part in sections(dict(chapters())[MEASURED]) if part.heading == WHICH_ESTIMATOR)
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for block in blocks if block.startswith("| estimator")
+            for row in block.splitlines()]
+    return tuple(f"{head}: {cell}" for row in rows if row[0] == name for head, cell in zip(rows[0][1:], row[1:], strict=True))
+
+
+def of_part(name: str) -> Explanation:
+    """What the comparison of strategies has beside them, such as the bound: what it is, and its rules."""
+    part = PARTS_BESIDE[name]
+    module = inspect.getmodule(part)
+    words, _, more = inspect.cleandoc(module.__doc__ or "").partition("\n\n")
+    title = re.sub(r"^[\w -]*: ", "", plain(words))
+    return Explanation(f"{name}: {title}", plain(more), (
+        RULES_AT, f"specs/{MEASURED}: Strategies"), (),
+        ((place(part), source(part)),), (
+        ("rules that it keeps", tuple(rule.sentence for rule in RULES.values() if name in rule.of)),
+        ("with a mistake", tuple(f"{n}: {m.told}" for n, m in MISTAKES.items() if m.of == name)),
+        ("its chapter", (f"specs/{STRATEGIES}", f"specs/{MEASURED}"))))
 
 
 def _what(cls: type[P2m]) -> str:

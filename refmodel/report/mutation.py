@@ -13,6 +13,7 @@ from refmodel.engines.mutation.reach import reached
 from refmodel.engines.mutation.reasons import known
 from refmodel.engines.mutation.scores import Score
 from refmodel.language import outline
+from refmodel.language.plurals import many
 from refmodel.language.sources import code_of
 
 HEAD = """# Mutation
@@ -127,7 +128,7 @@ def _reasons() -> str:
     text = "\n## Reasons\n\n"
     for reason in known():
         where = f" ({', '.join(reason.designs)})" if reason.designs else ""
-        text += f"- {reason.says}{where}: {len(reason.mutants)} mutants.\n"
+        text += f"- {reason.says}{where}: {many(len(reason.mutants), 'mutant')}.\n"
     return text
 
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from refmodel.engines.verdicts import BAD, GOOD, EngineReport
 from refmodel.language import Law
 from refmodel.language.design import Outline
+from refmodel.language.plurals import many
 from refmodel.oracle.judging import Verdict
 from refmodel.oracle.known import known_of
 from refmodel.oracle.x86.nested_tests import NestedTest
@@ -95,7 +96,8 @@ def kills(rows: Any, bugs: Any) -> Table:
     engines = tuple(kill.engine for kill in next(iter(rows.values()), ()))
     body = []
     for name, found in rows.items():
-        cells = [(f"{k.clause}, {'a step' if k.engine == 'prove' else f'{k.steps} steps'}, {k.seconds:.1f} s", "good") if k.clause
+        cells = [(f"{k.clause}, {'a step' if k.engine == 'prove' else many(k.steps, 'step')}, {k.seconds:.1f} "
+                  f"s", "good") if k.clause
                  else (f"not found, {k.seconds:.1f} s", "open") for k in found]
         body.append(((name, ""), (bugs[name].clause, ""), (bugs[name].told, ""), *cells))
     return Table("bugs by engine", ("bug", "clause", "what is wrong", *engines), tuple(body))

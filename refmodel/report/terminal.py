@@ -19,8 +19,10 @@ from refmodel.engines.machine import Broken, Told
 from refmodel.engines.verdicts import BAD, GOOD, Disagreement, EngineReport, Verdict
 from refmodel.engines.words import call, change_text, names_of, outcome_text, place, shown
 from refmodel.language.design import Outline
+from refmodel.language.plurals import many
 from refmodel.oracle.judging import Verdict as Judged
 from refmodel.oracle.known import known_of
+from refmodel.report.brief import brief
 from refmodel.report.texts import Explanation
 
 
@@ -31,7 +33,8 @@ def style_of(verdict: Verdict) -> str:
 
 def verdict_table(design: Outline, reports: Sequence[EngineReport]) -> Table:
     """Law by engine."""
-    table = Table(title=f"{design.name}: {len(design.operations)} operations, {len(design.laws)} laws", title_justify="left")
+    table = Table(title=f"{design.name}: {many(len(design.operations), 'operation')}, "
+                        f"{many(len(design.laws), 'law')}", title_justify="left")
     table.add_column("clause", no_wrap=True)
     table.add_column("law", overflow="fold")
     for report in reports:
@@ -155,7 +158,7 @@ def kill_table(bugs: Mapping[str, tuple[str, str]], rows: Mapping[str, Sequence[
     for name, kills in rows.items():
         cells = []
         for kill in kills:
-            steps = "a step" if kill.engine == "prove" else f"{kill.steps} steps"
+            steps = "a step" if kill.engine == "prove" else many(kill.steps or 0, "step")
             found = f"{kill.clause}, {steps}, {kill.seconds:.1f} s"
             cells.append(Text(found) if kill.clause else Text(f"not found, {kill.seconds:.1f} s", "yellow"))
         table.add_row(name, *bugs[name], *cells)
@@ -178,11 +181,17 @@ def explained(console: Console, told: Explanation) -> None:
                 console.print(f"  {name}", markup=False, soft_wrap=True)
 
 
+def explained_briefly(console: Console, told: Explanation, again: str) -> None:
+    """An explanation in about one screen."""
+    for number, line in enumerate(brief(told, console.width, again)):
+        console.print(Text(line, "bold" if number == 0 else ""), soft_wrap=True)
+
+
 def judged(console: Console, verdict: Judged) -> None:
     """What a session of judging found."""
     rate = verdict.checks / verdict.seconds if verdict.seconds else 0
     outcomes = ", ".join(f"{n:,} {o}" for o, n in sorted(verdict.outcomes.items()))
-    console.print(f"[bold]{verdict.implementation}[/], {verdict.subject}: {verdict.checks:,} checks, {rate:,.0f} a second "
+    console.print(f"[bold]{verdict.implementation}[/], {verdict.subject}: {many(verdict.checks, 'check')}, {rate:,.0f} a second "
                   f"({outcomes})", highlight=False, soft_wrap=True)
     if verdict.checks < verdict.of:
         console.print(f"  note: {verdict.of - verdict.checks:,} of {verdict.of:,} vectors have no result, and were not judged")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from refmodel.language.plurals import many
 from refmodel.oracle.trace.driving import Driven
 from refmodel.oracle.trace.expected import NONE_KNOWN, Expected
 from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
@@ -13,7 +14,7 @@ from refmodel.oracle.trace.verdicts import Deviation, TraceVerdict
 def told(console: Console, verdict: TraceVerdict, expected: Expected = NONE_KNOWN) -> None:
     """A verdict; a deviation that is known comes with the reason."""
     rate = verdict.events / verdict.seconds if verdict.seconds else 0
-    console.print(f"{verdict.name}: {verdict.events:,} events, {rate:,.0f} a second", soft_wrap=True, markup=False)
+    console.print(f"{verdict.name}: {many(verdict.events, 'event')}, {rate:,.0f} a second", soft_wrap=True, markup=False)
     if counted := [f"{number:,} {what}" for what, number in verdict.counted.items() if number]:
         console.print(Text(f"  {', '.join(counted)}"), soft_wrap=True)
     for note in verdict.notes:
@@ -29,6 +30,25 @@ def told(console: Console, verdict: TraceVerdict, expected: Expected = NONE_KNOW
     if (known := expected.entry(verdict.deviation)) is not None:
         unjudged = f"what follows line {verdict.deviation.line} was not judged"
         console.print(Text(f"  known deviation: {known.reason} ({unjudged})", "yellow"), soft_wrap=True)
+
+
+def in_a_line(verdict: TraceVerdict, expected: Expected = NONE_KNOWN) -> str:
+    """A verdict without what led to it."""
+    if verdict.deviation is None:
+        return f"{verdict.name}: {'lawful, as far as it says' if verdict.judged else 'undecided: no event was judged'}"
+    found = verdict.deviation
+    known = expected.entry(found)
+    said = f"line {found.line} breaks {found.clause} ({found.law.replace('_', ' ')})"
+    return f"{verdict.name}: {said}" + (f"; known: {known.reason}" if known is not None else "")
+
+
+def driven_in_a_line(done: Driven) -> str:
+    """What driving an implementation came to, without how."""
+    if done.deviation is not None:
+        return f"{done.name}: {many(len(done.failing), 'command')} lead to what breaks {done.deviation.clause}"
+    lawful = done.runs - sum(known.runs for known in done.known)
+    said = f"{lawful:,} of {many(done.runs, 'run')} lawful" if done.judged else "undecided: no event was judged"
+    return f"{done.name}: {said}"
 
 
 def deviation_lines(deviation: Deviation) -> list[Text]:
@@ -47,7 +67,8 @@ def deviation_lines(deviation: Deviation) -> list[Text]:
 def driven(console: Console, done: Driven) -> None:
     """What driving an implementation came to."""
     rate = done.commands / done.seconds if done.seconds else 0
-    console.print(f"{done.name}: {done.runs:,} runs, {done.commands:,} commands ({rate:,.0f} a second), {done.events:,} events",
+    console.print(f"{done.name}: {many(done.runs, 'run')}, {many(done.commands, 'command')} ({rate:,.0f} a second), "
+                  f"{many(done.events, 'event')}",
                   soft_wrap=True, markup=False)
     for known in done.known:
         console.print(Text(f"  known deviation, {known.runs:,} times: {known.reason}", "yellow"), soft_wrap=True)

@@ -52,7 +52,8 @@ def truth(watched: Watched) -> npt.NDArray[np.int64]:
 
 
 def by_sampling(watched: Watched) -> Estimated:
-    """Waldspurger's: the part of 100 random resident pages that was touched; slow and fast averages (OSDI 2002, section 5.3)."""
+    """Sampling: which part of 100 random resident pages was touched; of several averages, the largest counts (Waldspurger,
+    OSDI 2002, section 5.3)."""
     draw, memory, estimate = np.random.default_rng(watched.seed), Memory.of(watched.activity.pages), Estimate()
     found, faults = np.zeros(watched.periods), 0
     for period in range(watched.periods):
@@ -70,14 +71,16 @@ def by_sampling(watched: Watched) -> Estimated:
 
 
 def by_stack_distances(watched: Watched) -> Estimated:
-    """Mattson's, of every access: what an exact miss-ratio curve gives."""
+    """Mattson's stack distances of every access. They give an exact miss-ratio curve, and so the size at which few accesses
+    miss."""
     curves = Curves.of(watched.activity, watched.periods)
     found = [curves.need(period - WINDOW + 1, period, RATIO) for period in range(watched.periods)]
     return Estimated(np.array(found, float), len(curves.found) / watched.periods)
 
 
 def by_shards(watched: Watched) -> Estimated:
-    """The same of a sixteenth of the pages, chosen by a hash, distances scaled (SHARDS)."""
+    """SHARDS: stack distances of a sixteenth of the pages, which a hash chooses, scaled to all pages (Waldspurger and others,
+    FAST 2015)."""
     stream, starts = stream_of(watched.activity, watched.periods)
     chosen = sampled(stream, SHARDS_RATE)
     found = distances(stream[chosen])
@@ -89,10 +92,8 @@ def by_shards(watched: Watched) -> Estimated:
 
 
 def by_hot_set(watched: Watched) -> Estimated:
-    """MEB's: accesses to the pages touched last are not seen; the others fault, and each fault has a distance (VEE 2009).
-
-    Where nothing is seen, the need is the hot set at most.
-    """
+    """A hot set, as in MEB (VEE 2009). Accesses to the pages touched last are not seen; every other access faults, and has a
+    stack distance. Where no fault is seen, the need is the hot set at most."""
     curves, hot = Curves.of(watched.activity, watched.periods), int(HOT * watched.allocated)
     found, seen = list[float](), 0.0
     for period in range(watched.periods):
@@ -106,8 +107,8 @@ def by_hot_set(watched: Watched) -> Estimated:
 
 
 def by_ghosts(watched: Watched) -> Estimated:
-    """Geiger's: pages that went are kept in a list; one that is read again tells how much more memory would have kept it
-    (ASPLOS 2006). It sees nothing below the allocation."""
+    """A ghost list, as in Geiger (ASPLOS 2006): pages that were evicted are kept in a list. A page that is read again shows how
+    much more memory would have kept it. The list shows nothing of a need below the allocation."""
     memory = Memory.of(watched.activity.pages)
     found, recent = np.zeros(watched.periods), list[Numbers]()
     for period in range(watched.periods):

@@ -6,6 +6,7 @@ import time
 from collections import deque
 
 from refmodel.language import BadDesign
+from refmodel.language.plurals import many
 from refmodel.oracle.kvmmmu.events import KvmMmu, Unreadable
 from refmodel.oracle.kvmmmu.gaps import Gaps
 from refmodel.oracle.kvmmmu.lines import Cpus, Event, Gap, told
@@ -75,12 +76,13 @@ class Reader:
         said = [
             self.source.cut,
             gaps.number and f"{gaps.number:,} times a CPU lost events: nothing that was in flight then is judged",
-            gaps.withdrawn and f"{gaps.withdrawn:,} events would have been deviations, but a CPU was losing events then",
+            gaps.withdrawn and f"{many(gaps.withdrawn, 'event')} would have been deviations, but a CPU was losing events then",
             judge.skipped and f"{judge.skipped:,} walks were not judged: part of them was not seen, or their tables are of other "
                               "formats (32-bit, PAE)",
             judge.guessed and f"{judge.guessed:,} walks were taken for walks of a guest's own EPT, since only that explains them",
-            judge.others and f"{judge.others:,} events of other kinds were not judged",
-            self.others and f"{self.others:,} lines are no events that the kernel or trace-cmd prints, the first of them line "
+            judge.others and f"{many(judge.others, 'event')} of other kinds were not judged",
+            self.others and f"{many(self.others, 'line')} are no events that the kernel or trace-cmd prints, the "
+                            f"first of them line "
                             f"{self.first_other}: they were not judged"]
         return tuple(note for note in said if note)
 
