@@ -12,6 +12,7 @@ from refmodel.engines.layout import paths_of
 from refmodel.language.design import Outline
 from refmodel.language.laws import Law
 from refmodel.language.places import home_of, place_of
+from refmodel.language.plurals import many
 
 PACKAGE = str(Path(__file__).parents[1])
 NEVER_GONE = {frozenset([True, False]): "no step that was explored comes to this condition",
@@ -55,8 +56,9 @@ def never_changed(design: Outline, changed: frozenset[tuple[str, str]]) -> tuple
                       if table.name in design.reads(law) and (not path or path.split(".")[-1] in design.mentions(law))]
             if (table.name, path) not in changed and asking:
                 field = f", field {path}," if path else ""
+                more = f" and {many(len(asking) - 1, 'more law')} look" if asking[1:] else " looks"
                 found.append(f"{place_of(home, table.name)}{field} is in every state that was explored what it was at power-on; "
-                             f"{asking[0]}{f' and {len(asking) - 1} more laws look' if asking[1:] else ' looks'} at it")
+                             f"{asking[0]}{more} at it")
     return _first_of(found, "tables and fields that no state has otherwise")
 
 
