@@ -6,7 +6,6 @@ Behind any of these may stand how many names there are of some sorts: ``ept@Vm=1
 from __future__ import annotations
 
 import ast
-import difflib
 import functools
 import hashlib
 import importlib
@@ -118,8 +117,8 @@ def _named_design(name: str) -> type[Design]:
         module = _from_package(place)
     else:
         beside = [f"{place}.py"] if Path(f"{place}.py").is_file() else []
-        near = [*beside, *difflib.get_close_matches(name, [*SHIPPED, *COMBINED], n=3)]
-        which = f"did you mean {' or '.join(near)}? Expected" if near else f"expected one of {', '.join(SHIPPED | COMBINED)},"
+        meant = did_you_mean(name, [*SHIPPED, *COMBINED], first=beside)
+        which = f"{meant} Expected" if meant else f"expected one of {', '.join(SHIPPED | COMBINED)},"
         raise BadDesign(f"{name}: no such design; {which} an MMU over mechanisms (ept over ksm, swapping), file.py, file.py:Class "
                         "or package.module:Class")
     return _class_in(module, place, cls)

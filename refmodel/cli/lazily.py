@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from typing import Any
@@ -12,6 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_command_from_info, get_command_name
 
 from refmodel.cli.loudness import WITHOUT, options
+from refmodel.language.nearly import did_you_mean
 from refmodel.language.unsound import BadDesign
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -63,9 +63,9 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0] if args else ""
-        near = difflib.get_close_matches(name, COMMANDS, n=2)
-        if name and name not in COMMANDS and not name.startswith("-") and near:
-            raise BadDesign(f"{name}: no such command; did you mean {' or '.join(near)}?")
+        meant = did_you_mean(name, COMMANDS)
+        if name and name not in COMMANDS and not name.startswith("-") and meant:
+            raise BadDesign(f"{name}: no such command; {meant}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +35,7 @@ from refmodel.engines.machine import Told
 from refmodel.engines.replaying import replay as run_again
 from refmodel.engines.tokens import decode, has_changed, spec_of
 from refmodel.language.design import Outline
+from refmodel.language.nearly import did_you_mean
 from refmodel.language.plurals import many
 from refmodel.language.unsound import BadDesign
 from refmodel.machine.x86.instructions import X86_INSTRUCTIONS, classify
@@ -65,8 +65,7 @@ def bench(
     """
     to_be_written([html])
     if name is not None and name not in MUTANTS:
-        near = difflib.get_close_matches(name, MUTANTS, n=3)
-        which = f"did you mean {' or '.join(near)}?" if near else f"expected one of {', '.join(MUTANTS)}"
+        which = did_you_mean(name, MUTANTS) or f"expected one of {', '.join(MUTANTS)}"
         raise BadDesign(f"{name}: no such bug; {which}")
     bugs = {n: m for n, m in MUTANTS.items() if name in (None, n)}
     rows, interrupted = _rows(bugs, quiet=as_json)

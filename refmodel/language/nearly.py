@@ -7,11 +7,15 @@ import re
 from collections.abc import Iterable
 
 
-def did_you_mean(typed: str, names: Iterable[str]) -> str:
-    """``did you mean NAME?``, of up to three names that are nearly what was typed; empty if none is."""
-    by_form = {_form(name): name for name in names}
-    near = difflib.get_close_matches(_form(typed), by_form, n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(by_form[each] for each in near)}?" if near else ""
+def did_you_mean(typed: str, names: Iterable[str], first: Iterable[str] = ()) -> str:
+    """``did you mean NAME?``, of up to three names that are nearly what was typed; empty if none is. ``first`` are named before
+    these."""
+    by_form: dict[str, list[str]] = {}
+    for name in names:
+        by_form.setdefault(_form(name), []).append(name)
+    near = [each for form in difflib.get_close_matches(_form(typed), by_form, n=3, cutoff=0.6) for each in by_form[form]]
+    meant = list(dict.fromkeys([*first, *near[:3]]))
+    return f"did you mean {' or '.join(meant)}?" if meant else ""
 
 
 def _form(name: str) -> str:

@@ -5,7 +5,6 @@ Chapters are in specs/, which is part of the package. A chapter is about the fil
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 import shlex
@@ -16,6 +15,7 @@ from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.theorems import home, theorems_of
 from refmodel.language import BadDesign, Design, Law, outline
 from refmodel.language.design import claims_of
+from refmodel.language.nearly import did_you_mean
 from refmodel.loading import find
 from refmodel.oracle.trace.observed import Judged
 from refmodel.report import managing
@@ -61,11 +61,10 @@ def explain(topic: str) -> Explanation:
     of_memory = managing.explain(topic)
     if of_memory is not None:
         return of_memory
-    everything = {each.lower(): each for each in (
-        *MUTANTS, *SHIPPED, *COMBINED, *laws, *sorted({law.clause for law in laws.values()}), *managing.topics(), *OTHERS)}
-    near = list(dict.fromkeys(everything[each] for form in (name, topic.replace("_", "-"), topic) for each in
-                              difflib.get_close_matches(form.lower(), everything, n=3, cutoff=0.6)))
-    hint = f"; did you mean {' or '.join(near[:4])}?" if near else ""
+    everything = (
+        *MUTANTS, *SHIPPED, *COMBINED, *laws, *sorted({law.clause for law in laws.values()}), *managing.topics(), *OTHERS)
+    meant = did_you_mean(topic, everything)
+    hint = f"; {meant}" if meant else ""
     raise BadDesign(f"{topic}: nothing of that name; expected a clause (ISO-2), a law, a bug of refmodel bench, a design as "
                     f"refmodel check takes it, a mechanism, a strategy, an estimator of need, "
                     f"{', '.join(OTHERS[:-1])} or {OTHERS[-1]}{hint}")

@@ -11,7 +11,6 @@ A deviation is known if every field that an entry has agrees with it. Nothing af
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +20,7 @@ import attrs
 import msgspec
 
 from refmodel.language import BadDesign
+from refmodel.language.nearly import did_you_mean
 from refmodel.language.unsound import UNDECODABLE
 from refmodel.oracle.trace.table import KINDS
 from refmodel.oracle.trace.verdicts import Deviation
@@ -117,8 +117,8 @@ def _entry(place: str, entry: Any) -> Entry:
     if "clause" in entry and entry["clause"] not in CLAUSES:
         raise BadDesign(f"{place}: clause: there is no {entry['clause']}; expected one of {', '.join(CLAUSES)}")
     if "event" in entry and entry["event"] not in KINDS:
-        near = difflib.get_close_matches(entry["event"], KINDS, n=1)
-        raise BadDesign(f"{place}: event: there is no {entry['event']}{f'; did you mean {near[0]}?' if near else ''}")
+        meant = did_you_mean(entry["event"], KINDS)
+        raise BadDesign(f"{place}: event: there is no {entry['event']}{f'; {meant}' if meant else ''}")
     if "reason" not in entry:
         raise BadDesign(f"{place}: reason is missing; say why it is left for now")
     if not any(field in entry for field in MATCHED):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import typing
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
+from refmodel.language.nearly import did_you_mean
 from refmodel.language.unsound import UNDECODABLE
 from refmodel.oracle.trace import events as e
 
@@ -48,7 +48,4 @@ def _parts(annotation: Any) -> Iterable[Any]:
 
 def _near(name: str, known: Iterable[str]) -> str:
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=2)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    return f"expected {', '.join(names)}" if len(names) <= MANY else "expected another name"
+    return did_you_mean(name, names) or (f"expected {', '.join(names)}" if len(names) <= MANY else "expected another name")
