@@ -47,7 +47,7 @@ class _Noting(Symbolic):
     def __init__(self, design: Outline, law: Law) -> None:
         self.premises: list[Term] = []
         super().__init__(design, prune=False)
-        Premises.begin(law.part)
+        Premises.begin(law.part, deaf=design.looked_at(law))
 
     def premise(self, term: Term) -> None:
         self.premises.append(z3.And(*self._outer, *self.conditions, term))
@@ -128,7 +128,7 @@ class _Denying(Symbolic):
         self.denied: list[Term] = []
         self._premises: list[Term] = []
         super().__init__(design, prune=False)
-        Premises.begin(part.part)
+        Premises.begin(part.part, deaf=design.looked_at(part))
 
     def premise(self, term: Term) -> None:
         self._premises.append(term)

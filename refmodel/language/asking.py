@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FrameType, FunctionType
 from typing import Any, ClassVar, Protocol
 
@@ -132,6 +132,8 @@ def assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> Non
 
 Site = tuple[str, int, int]
 """Where an implication stands in a text: file, line and column."""
+Span = tuple[str, tuple[int, int], tuple[int, int]]
+"""A part of a text: its file, and the lines and columns where it begins and ends."""
 
 
 class Premises:
@@ -144,13 +146,16 @@ class Premises:
     """The implications whose premise was plainly true; None if implications are not told apart."""
     site: Site | None = None
     """The implication that is evaluated, if they are told apart."""
+    deaf: ClassVar[Collection[Span]] = ()
+    """The parts of the text in which no implication counts."""
     within: ClassVar[list[Any]] = []
     """The premises of the implications whose conclusion is evaluated."""
 
     @classmethod
-    def begin(cls, only: Site | None = None, apart: bool = False) -> None:
-        """From now on it is measured whether a premise is met, or that of one implication. ``apart``: of each by itself, too."""
-        cls.met, cls.only, cls.plain = False, only, set() if apart else None
+    def begin(cls, only: Site | None = None, apart: bool = False, deaf: Collection[Span] = ()) -> None:
+        """From now on it is measured whether a premise is met, or that of one implication. ``apart``: of each by itself, too. What
+        stands in parts of the text that are ``deaf`` does not count."""
+        cls.met, cls.only, cls.plain, cls.deaf = False, only, set() if apart else None, deaf
 
     @classmethod
     def told(cls, condition: Any, caller: FrameType) -> None:
@@ -160,7 +165,9 @@ class Premises:
                 return
             if outer is not True:
                 condition = outer if condition is True else outer & condition
-        site = None if cls.only is None and cls.plain is None else _site(caller)
+        site = None if cls.only is None and cls.plain is None and not cls.deaf else _site(caller)
+        if site is not None and any(within(site, span) for span in cls.deaf):
+            return
         counts = cls.only is None or cls.only == site
         if condition is not True:
             cls.site = site
@@ -208,6 +215,12 @@ def _site(caller: FrameType) -> Site:
     code = caller.f_code
     line, _, column, _ = next(itertools.islice(code.co_positions(), caller.f_lasti // 2, None))
     return code.co_filename, line or 0, column or 0
+
+
+def within(site: Site, span: Span) -> bool:
+    """Whether something stands in a part of a text."""
+    file, begins, ends = span
+    return site[0] == file and begins <= site[1:] < ends
 
 
 def concrete_count(table: Total[Any, Any], where: Callable[..., Any]) -> int:
