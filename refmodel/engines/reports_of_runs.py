@@ -22,6 +22,7 @@ from refmodel.engines.machine import PENDING, Failure
 from refmodel.engines.progress_runs import Ended, end_everything
 from refmodel.engines.scope import sorts_of
 from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
+from refmodel.language.asking import Site
 from refmodel.language.design import Outline
 from refmodel.language.kinds import NaturalKind, WordKind
 from refmodel.language.laws import Law
@@ -31,6 +32,8 @@ PACKAGE = str(Path(__file__).parents[1])
 NEVER_GONE = {frozenset([True, False]): "no step that was explored comes to this condition",
               frozenset([True]): "this condition holds in no step that was explored",
               frozenset([False]): "this condition holds in every step that was explored and comes to it"}
+CONDITION = "the condition under which something is asked here"
+"""What a premise is called that is not stated by ``implies``."""
 MOST_BRANCHES = 6
 """Conditions that a report names."""
 SHORT_RUNS = 600
@@ -237,7 +240,7 @@ def _lacking(design: Outline, applied: Counter[str]) -> tuple[str, ...]:
 def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Branch]) -> tuple[str, ...]:
     """The conditions in the design's own files that no explored step came to, or of which only one way was gone. Of what refmodel
     brings no design needs every part."""
-    own = {each for each in branches - taken if _is_own(design, each.file)}
+    own = {each for each in branches - taken if is_own(design, each.file)}
     found = []
     for file, line in sorted({(each.file, each.line) for each in own}):
         ways = {each.holds for each in own if (each.file, each.line) == (file, line)}
@@ -246,10 +249,16 @@ def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Bra
 
 
 def _not_met(design: Outline, parts: Iterable[Law]) -> tuple[str, ...]:
-    """The implications in the design's own files, of laws that state several, whose premise no explored state or step met."""
-    found = sorted({(part.part[0], part.part[1], part.name) for part in parts if part.part and _is_own(design, part.part[0])})
-    return _first_of([f"{file}:{line}: the premise of this implication is met nowhere in what was explored; that part of {law} was "
-                      "not asked" for file, line, law in found], "implications whose premise was not met")
+    """The premises in the design's own files, of laws that state several, that no explored state or step met."""
+    found = sorted({(*part.part[:2], premise_words(design, part.part), part.name) for part in parts
+                    if part.part and is_own(design, part.part[0])})
+    return _first_of([f"{file}:{line}: {premise} is met nowhere in what was explored; that part of {law} was not asked"
+                      for file, line, premise, law in found], "premises that were not met")
+
+
+def premise_words(design: Outline, site: Site) -> str:
+    """What a premise is called that is stated there."""
+    return "the premise of this implication" if site in design.text.implications else CONDITION
 
 
 def _first_of(found: Sequence[str], what: str) -> tuple[str, ...]:
@@ -258,7 +267,7 @@ def _first_of(found: Sequence[str], what: str) -> tuple[str, ...]:
     return (*found[:MOST_BRANCHES], *more)
 
 
-def _is_own(design: Outline, file: str) -> bool:
+def is_own(design: Outline, file: str) -> bool:
     """Whether a file is the design's own, and not one that refmodel brings for many."""
     return not file.startswith(PACKAGE) or file == _file_of(design)
 

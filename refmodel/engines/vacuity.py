@@ -101,6 +101,16 @@ def cannot_fail(design: Outline, law: Law) -> bool:
     return holds is not None and not _can_be([z3.Not(holds)])
 
 
+def holds_by_methods(design: Outline, law: Law) -> bool:
+    """Whether a law that asks methods of the design holds of any tables, because of what these methods say."""
+    reading = Symbolic(design, prune=False)
+    if _of_any_tables(design, law, reading) is not None:
+        return False
+    reading = Symbolic(design, prune=False)
+    holds = _of_any_tables(design, law, reading, methods=True)
+    return holds is not None and not _can_be([z3.Not(holds)])
+
+
 def part_cannot_fail(design: Outline, part: Law) -> bool:
     """The same of one implication of a law: whatever the tables are, its conclusion follows from its premise, and from what stands
     before it in the law."""
@@ -109,13 +119,17 @@ def part_cannot_fail(design: Outline, part: Law) -> bool:
     return told and bool(reading.denied) and not _can_be([z3.Or(reading.denied)])
 
 
-def _of_any_tables(design: Outline, law: Law, reading: Symbolic) -> Any:
-    """What a law says of any tables, any names and any outcome at all; None if it asks a method of the design."""
+def _of_any_tables(design: Outline, law: Law, reading: Symbolic, *, methods: bool = False) -> Any:
+    """What a law says of any tables, any names and any outcome at all; None if it asks a method of the design, unless ``methods``
+    may be asked."""
+    def state(base: str) -> Any:
+        return reading.state(base) if methods else _tables(reading, base)
+
     with joined(design), answering(reading):
-        given = {"before": _tables(reading, "before"), "actor": reading.arbitrary(design.actors, "actor"),
+        given = {"before": state("before"), "actor": reading.arbitrary(design.actors, "actor"),
                  "outcome": _any_outcome(reading, law)}
         try:
-            return claimed(reading, law.function, _tables(reading, "s"), *law.arguments(given, arbitrary_names(law, reading)))
+            return claimed(reading, law.function, state("s"), *law.arguments(given, arbitrary_names(law, reading)))
         except (AttributeError, Unsound):
             return None
 
@@ -141,8 +155,11 @@ class _Denying(Symbolic):
 
 
 def _tables(reading: Symbolic, base: str) -> SimpleNamespace:
-    """An arbitrary state of which there is nothing but the tables."""
-    return SimpleNamespace(**vars(reading.state(base)))
+    """An arbitrary state of which there is nothing but the tables, and the constants of the class."""
+    state = reading.state(base)
+    constants = {name: value for cls in reversed(type(state).__mro__) for name, value in vars(cls).items()
+                 if not callable(value) and not hasattr(value, "__get__")}
+    return SimpleNamespace(**{**constants, **vars(state)})
 
 
 def _any_outcome(reading: Symbolic, law: Law) -> Any:

@@ -50,6 +50,8 @@ class Examination:
     """For each table of another design of which the design says what it holds, the tables that it looks at for that."""
     plain: frozenset[Law] = frozenset()
     """The laws that ask for something under no condition, too, and state no premise by ``implies``: they cannot be vacuous."""
+    implications: frozenset[Site] = frozenset()
+    """Where laws call ``implies``; other premises are conditions."""
     looked_at: dict[Law, frozenset[Span]] = attrs.field(factory=dict)
     """The texts that each law calls to work out a premise: what is stated there is not what the law asks for."""
 
@@ -75,7 +77,7 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
         _operation(inference, op)
     written = frozenset(inference.effects.writes)
     reads, premises = {}, {}
-    plain, aside = set[Law](), dict[Law, frozenset[Span]]()
+    plain, aside, implications = set[Law](), dict[Law, frozenset[Span]](), set[Site]()
     stated = dict[FunctionType, Stated]()
     for law in laws:
         effects = _law(inference, law, actors)
@@ -83,9 +85,10 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
         stated |= asked.stated
         reads[law] = frozenset(effects.reads)
         aside[law] = asked.only_looked_at
-        by_others = {site for site in effects.premises if not any(within(site, span) for span in asked.only_looked_at)}
-        premises[law] = tuple(sorted(by_others.union(*(sites(*each) for each in asked.stated.items()))))
-        if asked.plainly and not by_others:
+        implied = {site for site in effects.premises if not any(within(site, span) for span in asked.only_looked_at)}
+        premises[law] = tuple(sorted(implied.union(*(sites(*each) for each in asked.stated.items()))))
+        implications |= implied
+        if asked.plainly and not implied:
             plain.add(law)
     abstracted = {each.table: frozenset(_abstraction(inference, each).reads) for each in abstractions(cls)} if operations else {}
     for complaint, looked_at in inference.looked_at_by_counts:
@@ -98,7 +101,8 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
             tell_premises(function, by_it)
     found = sorted(inference.complaints, key=lambda c: (c.file, c.line))
     return Examination(tuple(found), tuple(inference.functions), reads, premises, written,
-                       _unreached(inference, cls), tuple(inference.chosen), abstracted, frozenset(plain), aside)
+                       _unreached(inference, cls), tuple(inference.chosen), abstracted, frozenset(plain),
+                       frozenset(implications), aside)
 
 
 def _is_pending(cls: type, law: Law) -> bool:
