@@ -184,7 +184,7 @@ class _Judged:
     def _says_little(self, verdicts: dict[Law, Verdict]) -> tuple[str, ...]:
         """Of the design's own laws, those that no operation can break: it writes to nothing that they look at, or no guest acts, or
         they hold whatever the tables hold."""
-        return tuple(f"{law.name}: {why}" for law in self.laws
+        return tuple(f"{law.place}: {law.name}: {why}" for law in self.laws
                      if verdicts[law] == Verdict.PROVED and is_own(self.design, law.function.__code__.co_filename)
                      for why in [self._why_little(law)] if why)
 

@@ -173,8 +173,10 @@ class _Search:
             self.premise(node.test, asks)
         in_body, in_else = self.block(body, rest), self.block(node.orelse, rest)
         afterwards = self.block(own_rest)
-        either_way = in_body and (in_else or afterwards)
-        return plainly or either_way or (afterwards and not _ends(body))
+        in_other = in_else or afterwards
+        if asks and asks_otherwise and in_body != in_other and not (_returns(body, wrong) or _returns(otherwise, wrong)):
+            self.premise(node.test, in_body)  # one side asks for something plainly, and the other under a condition
+        return plainly or (in_body and in_other) or (afterwards and not _ends(body))
 
     # ------------------------------------------------------------ expressions
 
@@ -253,7 +255,10 @@ class _Search:
             plainly = self.ask(test, denied=False)
         elif _is(body, not denied) or _is(orelse, not denied):
             self.premise(test, _is(orelse, not denied))
-        return False not in {self.ask(body, denied=denied), self.ask(orelse, denied=denied)} or plainly
+        in_body, in_else = self.ask(body, denied=denied), self.ask(orelse, denied=denied)
+        if in_body != in_else and not any(_is(each, value) for each in (body, orelse) for value in (True, False)):
+            self.premise(test, in_body)
+        return plainly or (in_body and in_else)
 
     def _alternatives(self, values: Sequence[ast.expr]) -> bool:
         """Of several expressions one is to hold. Those that are negated and stand first are a premise of the others. Where all are
