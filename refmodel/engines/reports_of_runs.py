@@ -6,7 +6,7 @@ import itertools
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -116,7 +116,7 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
         met = frozenset(law for _, d in explored for law in d.met)
         verdicts = _held(design, Verdict.HOLDS, met, applied)
         parts, parts_met = (frozenset[Law]().union(*(getattr(d, name) for _, d in explored)) for name in ("parts", "parts_met"))
-        notes = never(design, applied) + not_taken(design, branches, taken) + _not_met(design, parts - parts_met)
+        notes = never(design, applied) + not_taken(design, branches, taken) + _not_met(design, parts - parts_met, verdicts)
     elif asked.explore_depth and all(d.complete or d.judged >= asked.explore_depth for _, d in explored):
         met = frozenset(law for _, d in explored for law in d.met)
         return EngineReport("exhaustive", _held(design, Verdict.NO_RUN, met, applied), "; and ".join(covered), spent, None,
@@ -248,10 +248,12 @@ def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Bra
     return _first_of(found, "conditions of which a way was not gone")
 
 
-def _not_met(design: Outline, parts: Iterable[Law]) -> tuple[str, ...]:
-    """The premises in the design's own files, of laws that state several, that no explored state or step met."""
+def _not_met(design: Outline, parts: Iterable[Law], verdicts: Mapping[Law, Verdict]) -> tuple[str, ...]:
+    """The premises in the design's own files, of laws that state several and are not vacuous, that no explored state or step met.
+    """
+    vacuous = {law.function for law, verdict in verdicts.items() if verdict == Verdict.VACUOUS}
     found = sorted({(*part.part[:2], premise_words(design, part.part), part.name) for part in parts
-                    if part.part and is_own(design, part.part[0])})
+                    if part.part and is_own(design, part.part[0]) and part.function not in vacuous})
     return _first_of([f"{file}:{line}: {premise} is met nowhere in what was explored; that part of {law} was not asked"
                       for file, line, premise, law in found], "premises that were not met")
 

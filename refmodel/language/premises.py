@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
@@ -134,6 +135,8 @@ class _Search:
     def __init__(self, searches: _Searches, of: FunctionType, definition: Definition, *, denied: bool) -> None:
         self._searches, self.of, self._definition, self._denied = searches, of, definition, denied
         self._assigned = dict[str, list[tuple[ast.expr, tuple[ast.If, ...]]]]()
+        self._conditions = 0
+        """How many conditions what is looked at stands under."""
         self.premises: dict[Place, bool] = {}
         self.within: set[Place] = set()
 
@@ -161,6 +164,8 @@ class _Search:
 
     def _branch(self, node: ast.If, rest: Sequence[ast.stmt], own_rest: Sequence[ast.stmt]) -> bool:
         """An ``if``: what it decides is a premise where one side asks for nothing."""
+        if not any(isinstance(each, ast.Return) for each in ast.walk(node)):
+            return self.block(own_rest)  # it gives names their values
         body, otherwise = node.body, [*node.orelse, *rest]
         wrong = self._denied
         asks, asks_otherwise = _asks(body, not wrong), _asks(otherwise, not wrong)
@@ -171,10 +176,12 @@ class _Search:
             plainly = self.ask(node.test, denied=False)
         elif asks != asks_otherwise and (asks or _ends(body)) and not _one_of_several(otherwise, wrong):
             self.premise(node.test, asks)
-        in_body, in_else = self.block(body, rest), self.block(node.orelse, rest)
-        afterwards = self.block(own_rest)
+        decides = not (_returns(body, wrong) or _returns(otherwise, wrong))
+        with self._under(decides):
+            in_body, in_else = self.block(body, rest), self.block(node.orelse, rest)
+            afterwards = self.block(own_rest)
         in_other = in_else or afterwards
-        if asks and asks_otherwise and in_body != in_other and not (_returns(body, wrong) or _returns(otherwise, wrong)):
+        if decides and asks and asks_otherwise and in_body != in_other:
             self.premise(node.test, in_body)  # one side asks for something plainly, and the other under a condition
         return plainly or (in_body and in_other) or (afterwards and not _ends(body))
 
@@ -199,12 +206,26 @@ class _Search:
                 return self.ask(left, denied=denied is ((value is True) is isinstance(op, ast.Eq)))
             case ast.Name(name) if name in self._assigned:
                 given, self._assigned[name] = self._assigned[name], []  # ``ok = ok and ...`` asks for nothing besides
+                if self._conditions:  # what it was given was worked out before, whether the condition holds or not
+                    return self._worked_out(given)
                 return self._name(given, denied=denied)
             case ast.Call(called, arguments):
                 return self._call(node, called, arguments, denied=denied)
             case ast.Attribute():
                 return False not in {self._text(text, denied=denied) for text in self._called(node)}
         return True
+
+    def _worked_out(self, given: Sequence[tuple[ast.expr, tuple[ast.If, ...]]]) -> bool:
+        for value, _ in given:
+            self._searches.looked_at(value, self.of)
+        return True
+
+    @contextmanager
+    def _under(self, condition: bool = True) -> Iterator[None]:
+        """What is looked at here is asked for under a condition."""
+        self._conditions += condition
+        yield
+        self._conditions -= condition
 
     def _call(self, node: ast.Call, called: ast.expr, arguments: Sequence[ast.expr], *, denied: bool) -> bool:
         match called, arguments:
@@ -222,7 +243,8 @@ class _Search:
                 tests = [test for each in generators for test in each.ifs]
                 for test in tests:
                     self.premise(test, True)
-                return self.ask(element, denied=denied) and not tests
+                with self._under(bool(tests)):
+                    return self.ask(element, denied=denied) and not tests
             case ast.Tuple(parts) | ast.List(parts):
                 return True in {self.ask(part, denied=denied) for part in parts}
         return True
@@ -233,7 +255,8 @@ class _Search:
         if len(node.args) == 2 and not denied:
             if any(isinstance(each, ast.Call | ast.BoolOp | ast.IfExp | ast.Attribute) for each in ast.walk(node.args[1])):
                 self.within.add(place(node))
-            self.ask(node.args[1], denied=False)
+            with self._under():
+                self.ask(node.args[1], denied=False)
         return False
 
     def _called(self, node: ast.expr) -> Sequence[Text]:
@@ -255,7 +278,8 @@ class _Search:
             plainly = self.ask(test, denied=False)
         elif _is(body, not denied) or _is(orelse, not denied):
             self.premise(test, _is(orelse, not denied))
-        in_body, in_else = self.ask(body, denied=denied), self.ask(orelse, denied=denied)
+        with self._under():
+            in_body, in_else = self.ask(body, denied=denied), self.ask(orelse, denied=denied)
         if in_body != in_else and not any(_is(each, value) for each in (body, orelse) for value in (True, False)):
             self.premise(test, in_body)
         return plainly or (in_body and in_else)
@@ -269,7 +293,8 @@ class _Search:
             return True
         self.premise(*told)
         if len(denied) == len(values) - 1:
-            self.ask(values[-1], denied=False)
+            with self._under():
+                self.ask(values[-1], denied=False)
         return False
 
     def _not_at_once(self, values: Sequence[ast.expr]) -> bool:
@@ -293,7 +318,8 @@ class _Search:
                 plainly |= self.ask(under[-1].test, denied=True)
             elif under:
                 self._premise_of(under[-1], value)
-                self.ask(value, denied=denied)
+                with self._under():
+                    self.ask(value, denied=denied)
             else:
                 plainly |= self.ask(value, denied=denied)
         return plainly
@@ -333,6 +359,8 @@ def _denied(node: ast.expr) -> tuple[ast.expr, bool] | None:
     match node:
         case ast.UnaryOp(ast.Not(), operand):
             return operand, True
+        case ast.Compare(left, [ast.Eq() | ast.NotEq() as op], [ast.Constant(bool() as value)]):
+            return (left, True) if value is isinstance(op, ast.NotEq) else None
         case ast.Compare(_, [ast.NotEq() | ast.NotIn()], _):
             return node, False
     return None
