@@ -19,7 +19,7 @@ from refmodel.engines.disagreeing import claims, disagreement
 from refmodel.engines.machine import Failure
 from refmodel.engines.progress import Progress, prove_progress
 from refmodel.engines.progress_runs import end_everything
-from refmodel.engines.reports_of_runs import explored_words, is_own, never, premise_words, there_is
+from refmodel.engines.reports_of_runs import ALTERNATIVE, explored_words, is_own, never, premise_words, there_is
 from refmodel.engines.restated import restated
 from refmodel.engines.scope import sorts_of
 from refmodel.engines.suggest import suggest
@@ -171,9 +171,10 @@ class _Judged:
         run = random.campaign(attrs.evolve(self.design, laws=tuple(parts), pending=()), self.design.cls.geometry, seconds=1.0,
                               runs=30)
         idle = [part for part, law in parts.items() if part not in run.met and never_met(self._without(law), part)]
-        certain = [part for part in parts if part not in idle and part_cannot_fail(self.design, part)]
-        return (*(f"{each.part[0]}:{each.part[1]}: {premise_words(self.design, each.part)} can hold nowhere; that part of "
-                  f"{each.name} says nothing" for each in idle if each.part),
+        certain = [part for part, law in parts.items()
+                   if part not in idle and part.part not in self.needed.alternatives(law) and part_cannot_fail(self.design, part)]
+        return (*(f"{each.part[0]}:{each.part[1]}: {premise_words(self.design, each.part)} {_can(self.design, each.part)} "
+                  f"nowhere; that part of {each.name} says nothing" for each in idle if each.part),
                 *(f"{each.part[0]}:{each.part[1]}: nothing can break {_what_follows(self.design, each.part)} where what stands "
                   f"before it holds; that part of {each.name} says nothing" for each in certain if each.part))
 
@@ -453,6 +454,10 @@ def _unless(ended: Sequence[Progress]) -> Iterator[str]:
     if asked_for:
         quoted = ", ".join(f'"{question}"' for question in asked_for)
         yield f"that what is pending comes to an end is proved of steps in which none of these fails: {quoted}"
+
+
+def _can(design: Outline, site: Site) -> str:
+    return "can be met" if premise_words(design, site) == ALTERNATIVE else "can hold"
 
 
 def _what_follows(design: Outline, site: Site) -> str:

@@ -34,6 +34,7 @@ NEVER_GONE = {frozenset([True, False]): "no step that was explored comes to this
               frozenset([False]): "this condition holds in every step that was explored and comes to it"}
 CONDITION = "the condition under which something is asked here"
 """What a premise is called that is not stated by ``implies``."""
+ALTERNATIVE = "a case in which the first of these alternatives does not hold"
 MOST_BRANCHES = 6
 """Conditions that a report names."""
 SHORT_RUNS = 600
@@ -260,7 +261,10 @@ def _not_met(design: Outline, parts: Iterable[Law], verdicts: Mapping[Law, Verdi
 
 def premise_words(design: Outline, site: Site) -> str:
     """What a premise is called that is stated there."""
-    return "the premise of this implication" if site in design.text.implications else CONDITION
+    if site in design.text.implications:
+        return "the premise of this implication"
+    others = any(site in sites for sites in design.text.alternatives.values())
+    return ALTERNATIVE if others else CONDITION
 
 
 def _first_of(found: Sequence[str], what: str) -> tuple[str, ...]:

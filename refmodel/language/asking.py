@@ -148,6 +148,8 @@ class Premises:
     """The implication that is evaluated, if they are told apart."""
     deaf: ClassVar[Collection[Span]] = ()
     """The parts of the text in which no implication counts."""
+    aside = False
+    """Whether what is told is no premise of the law's, and noted only where premises are told apart."""
     within: ClassVar[list[Any]] = []
     """The premises of the implications whose conclusion is evaluated."""
 
@@ -168,10 +170,10 @@ class Premises:
         site = None if cls.only is None and cls.plain is None and not cls.deaf else _site(caller)
         if site is not None and any(within(site, span) for span in cls.deaf):
             return
-        counts = cls.only is None or cls.only == site
+        counts = cls.only == site if cls.aside else cls.only is None or cls.only == site
         if condition is not True:
             cls.site = site
-            if counts:
+            if counts or (cls.aside and cls.only is None):
                 condition.told()
             return
         cls.met = cls.met or counts
@@ -207,6 +209,22 @@ def premise(condition: Any, wanted: bool) -> Any:
             Premises.told(True, sys._getframe(1))
     else:
         Premises.told(condition if wanted else condition.denied(), sys._getframe(1))
+    return condition
+
+
+def alternative(condition: Any) -> Any:
+    """The condition: the first of several alternatives. Where it does not hold the others are asked for, which is noted; it is no
+    premise of the law."""
+    if Premises.plain is None and Premises.only is None:
+        return condition
+    Premises.aside = True
+    try:
+        if condition is False:
+            Premises.told(True, sys._getframe(1))
+        elif condition is not True:
+            Premises.told(condition.denied(), sys._getframe(1))
+    finally:
+        Premises.aside = False
     return condition
 
 

@@ -157,7 +157,7 @@ class Outline:
 
     def is_conditional(self, law: Law) -> bool:
         """Whether a law asks for something only where a premise holds, so that it may be vacuous."""
-        return bool(self.premises_of(law)) and (law.part is not None or law not in self._text_of(law).plain)
+        return law.part is not None or bool(self.premises_of(law) and law not in self._text_of(law).plain)
 
     def looked_at(self, law: Law) -> frozenset[Span]:
         """The texts that a law calls to work out a premise: what is stated there is not what the law asks for."""
@@ -169,9 +169,16 @@ class Outline:
 
     def parts_of(self, law: Law) -> tuple[Law, ...]:
         """A law that states several implications, or one beside what it asks for plainly, once for each implication: of each only
-        the premise of that one is looked at."""
-        sites = self.premises_of(law) if law.part is None else ()
-        return tuple(part_of(law, site) for site in sites) if len(sites) > 1 or not self.is_conditional(law) else ()
+        the premise of that one is looked at. Likewise for what stands first of several alternatives."""
+        if law.part is not None:
+            return ()
+        sites = self.premises_of(law)
+        told = sites if len(sites) > 1 or not self.is_conditional(law) else ()
+        return tuple(part_of(law, site) for site in (*told, *self.alternatives(law)))
+
+    def alternatives(self, law: Law) -> tuple[Site, ...]:
+        """Where a law states several alternatives. Where the first always holds, the others are never asked for."""
+        return self._text_of(law).alternatives.get(law, ())
 
     def _text_of(self, law: Law) -> Examination:
         return self.text if law in self.text.reads else _read(hashable(self.cls), self.tables, (), (law,), self.actors)
@@ -198,7 +205,9 @@ class Outline:
         premises = {**self.text.premises, **{law: sites for each in read for law, sites in each.premises.items()}}
         plain = self.text.plain.union(*(each.plain for each in read))
         looked_at = {**self.text.looked_at, **{law: spans for each in read for law, spans in each.looked_at.items()}}
-        text = attrs.evolve(self.text, functions=tuple(functions), reads=reads, premises=premises, plain=plain, looked_at=looked_at)
+        alternatives = {**self.text.alternatives, **{law: sites for each in read for law, sites in each.alternatives.items()}}
+        text = attrs.evolve(self.text, functions=tuple(functions), reads=reads, premises=premises, plain=plain, looked_at=looked_at,
+                            alternatives=alternatives)
         return attrs.evolve(self, laws=(*self.laws, *more), text=text)
 
     def blank(self) -> Any:

@@ -54,6 +54,8 @@ class Examination:
     """Where laws call ``implies``; other premises are conditions."""
     looked_at: dict[Law, frozenset[Span]] = attrs.field(factory=dict)
     """The texts that each law calls to work out a premise: what is stated there is not what the law asks for."""
+    alternatives: dict[Law, tuple[Site, ...]] = attrs.field(factory=dict)
+    """Where each law states several alternatives, the first of which is no premise."""
 
 
 NOTHING_ASKED = Asked({}, plainly=False, only_looked_at=frozenset())
@@ -76,7 +78,7 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
     for op in operations:
         _operation(inference, op)
     written = frozenset(inference.effects.writes)
-    reads, premises = {}, {}
+    reads, premises, alternatives = {}, {}, {}
     plain, aside, implications = set[Law](), dict[Law, frozenset[Span]](), set[Site]()
     stated = dict[FunctionType, Stated]()
     for law in laws:
@@ -86,7 +88,8 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
         reads[law] = frozenset(effects.reads)
         aside[law] = asked.only_looked_at
         implied = {site for site in effects.premises if not any(within(site, span) for span in asked.only_looked_at)}
-        premises[law] = tuple(sorted(implied.union(*(sites(*each) for each in asked.stated.items()))))
+        premises[law] = tuple(sorted(implied.union(*(sites(of, each.premises) for of, each in asked.stated.items()))))
+        alternatives[law] = tuple(sorted({site for of, each in asked.stated.items() for site in sites(of, each.alternatives)}))
         implications |= implied
         if asked.plainly and not implied:
             plain.add(law)
@@ -102,7 +105,7 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
     found = sorted(inference.complaints, key=lambda c: (c.file, c.line))
     return Examination(tuple(found), tuple(inference.functions), reads, premises, written,
                        _unreached(inference, cls), tuple(inference.chosen), abstracted, frozenset(plain),
-                       frozenset(implications), aside)
+                       frozenset(implications), aside, alternatives)
 
 
 def _is_pending(cls: type, law: Law) -> bool:

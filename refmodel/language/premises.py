@@ -25,8 +25,8 @@ from refmodel.language.asking import Span
 from refmodel.language.sources import Definition, code_of, definition_of
 from refmodel.language.types import Text
 
-PREMISE, WITHIN = "__refmodel_premise__", "__refmodel_within__"
-NAMES: dict[str, Any] = {PREMISE: asking.premise, WITHIN: asking.implies_within}
+PREMISE, WITHIN, ALTERNATIVE = "__refmodel_premise__", "__refmodel_within__", "__refmodel_alternative__"
+NAMES: dict[str, Any] = {PREMISE: asking.premise, WITHIN: asking.implies_within, ALTERNATIVE: asking.alternative}
 
 Called = Mapping[tuple[FunctionType, Place], Iterable[Text]]
 """What is called where: by a call, or by the mention of a property."""
@@ -40,6 +40,8 @@ class Stated:
     """Of each condition: what it is when the law asks for something."""
     within: frozenset[Place] = frozenset()
     """The calls of ``implies`` whose conclusion may state further premises."""
+    alternatives: frozenset[Place] = frozenset()
+    """What stands first of several alternatives. It is no premise; that it always holds is worth a note."""
 
 
 @attrs.frozen
@@ -58,14 +60,14 @@ def asked_by(law: FunctionType, called: Called) -> Asked:
     """What a law asks for."""
     searches = _Searches(called)
     plainly = searches.asks(law, denied=False)
-    stated = {function: each for function, each in searches.stated().items() if each.premises or each.within}
+    stated = {function: each for function, each in searches.stated().items() if each.premises or each.within or each.alternatives}
     return Asked(stated, plainly, frozenset(map(_span, searches.only_looked_at())))
 
 
-def sites(function: FunctionType, stated: Stated) -> list[asking.Site]:
-    """Where a function states these premises."""
+def sites(function: FunctionType, places: Iterable[Place]) -> list[asking.Site]:
+    """Where these parts of a function's text are."""
     file = code_of(function).co_filename
-    return [(file, line, column) for line, column, _, _ in stated.premises]
+    return [(file, line, column) for line, column, _, _ in places]
 
 
 def _span(function: FunctionType) -> Span:
@@ -121,7 +123,7 @@ class _Searches:
             known = found.get(each.of, Stated())
             both = {at for at, wanted in each.premises.items() if known.premises.get(at, wanted) != wanted}
             premises = {at: wanted for at, wanted in {**known.premises, **each.premises}.items() if at not in both}
-            found[each.of] = Stated(premises, known.within | each.within)
+            found[each.of] = Stated(premises, known.within | each.within, known.alternatives | each.alternatives)
         return found
 
     def only_looked_at(self) -> Iterator[FunctionType]:
@@ -139,6 +141,7 @@ class _Search:
         """How many conditions what is looked at stands under."""
         self.premises: dict[Place, bool] = {}
         self.within: set[Place] = set()
+        self.alternatives: set[Place] = set()
 
     def asks(self) -> bool:
         if isinstance(self._definition, ast.Lambda):
@@ -290,12 +293,20 @@ class _Search:
         denied = list(itertools.takewhile(bool, map(_denied, values[:-1])))
         told = denied[0 if _denied(values[-1]) else -1] if denied else None
         if told is None:
+            self._first_of(values)
             return True
         self.premise(*told)
         if len(denied) == len(values) - 1:
             with self._under():
                 self.ask(values[-1], denied=False)
         return False
+
+    def _first_of(self, values: Sequence[ast.expr]) -> None:
+        """That what stands first of several alternatives always holds is noted, unless it is an implication of its own."""
+        first = values[0]
+        implies = isinstance(first, ast.Call) and _named(first.func, self.of) is asking.implies
+        if not implies and not isinstance(first, ast.Constant):
+            self.alternatives.add(place(first))
 
     def _not_at_once(self, values: Sequence[ast.expr]) -> bool:
         """Several expressions are not to hold at once."""
@@ -411,4 +422,6 @@ class Telling(ast.NodeTransformer):
         if at in self.stated.premises:
             told = [new, ast.Constant(self.stated.premises[at])]
             new = ast.copy_location(ast.Call(ast.Name(PREMISE, ast.Load()), told, []), new)  # type: ignore[arg-type]
+        if at in self.stated.alternatives:
+            new = ast.copy_location(ast.Call(ast.Name(ALTERNATIVE, ast.Load()), [new], []), new)  # type: ignore[list-item]
         return new

@@ -112,6 +112,8 @@ class Tracing:
         self._base = self.graph.yes
         self._wrong: list[Node] = []
         self._premises: list[tuple[Site | None, Node]] = []
+        self.aside: frozenset[Site] = frozenset()
+        """Where what is told is no premise of the law's, and told apart only."""
         for state, which in ((self.state, "now"), (self.before, "before")):
             for table in self.layout.design.tables:
                 getattr(state, table.name).forget(which)
@@ -311,7 +313,7 @@ class Tracing:
             paths = self._apart(predicate, arguments, self._flag, ALL)
         except Impure as why:
             raise Unsound(f"a law or condition does more than look{f' ({why})' if str(why) else ''}") from None
-        wrong, met = self.graph.any(self._wrong), self.graph.any([met for _, met in self._premises])
+        wrong, met = self.graph.any(self._wrong), self.graph.any([met for at, met in self._premises if at not in self.aside])
         return self.graph.both(self._together(paths), self.graph.negated(wrong)), met
 
     def met(self, site: Site) -> Node:
@@ -380,8 +382,8 @@ class Tracing:
                 except Exception as error:  # a Fault, an abort: it does more than look
                     raise Impure(f"{type(error).__name__}: {error}") from None
                 found.append((self._on(self.graph.yes), value))
-                if Premises.met:  # one that is plainly true is handed to no reading
-                    self._premises += [(site, self._on(self.graph.yes)) for site in (None, *(Premises.plain or ()))]
+                sites = [*([None] if Premises.met else []), *(Premises.plain or ())]
+                self._premises += [(site, self._on(self.graph.yes)) for site in sites]  # plainly true: handed to no reading
                 if len(found) > many:
                     raise Impure("too many paths")
             if not found:
