@@ -98,7 +98,7 @@ def cannot_fail(design: Outline, law: Law) -> bool:
     a method of the design can be broken by that method, so it is not looked at."""
     reading = Symbolic(design, prune=False)
     holds = _of_any_tables(design, law, reading)
-    return holds is not None and not _can_be([z3.Not(holds)])
+    return holds is not None and not _can_be([z3.Not(holds), *_of_kinds(holds)])
 
 
 def holds_by_methods(design: Outline, law: Law) -> bool:
@@ -108,7 +108,7 @@ def holds_by_methods(design: Outline, law: Law) -> bool:
         return False
     reading = Symbolic(design, prune=False)
     holds = _of_any_tables(design, law, reading, methods=True)
-    return holds is not None and not _can_be([z3.Not(holds)])
+    return holds is not None and not _can_be([z3.Not(holds), *_of_kinds(holds)])
 
 
 def part_cannot_fail(design: Outline, part: Law) -> bool:
@@ -116,7 +116,7 @@ def part_cannot_fail(design: Outline, part: Law) -> bool:
     before it in the law."""
     reading = _Denying(design, part)
     told = _of_any_tables(design, part, reading) is not None and not Premises.met
-    return told and bool(reading.denied) and not _can_be([z3.Or(reading.denied)])
+    return told and bool(reading.denied) and not _can_be([z3.Or(reading.denied), *_of_kinds(z3.Or(reading.denied))])
 
 
 def _of_any_tables(design: Outline, law: Law, reading: Symbolic, *, methods: bool = False) -> Any:
@@ -167,6 +167,17 @@ def _any_outcome(reading: Symbolic, law: Law) -> Any:
     if not isinstance(law.outcome, type):
         return None
     return reading.arbitrary(kind_of(law.outcome), "outcome") if attrs.has(law.outcome) else law.outcome()
+
+
+def _of_kinds(term: Term) -> list[Term]:
+    """What holds of the numbers in a term, whatever the tables are: none is below zero."""
+    todo, seen = [term], dict[int, Any]()
+    while todo:
+        each = todo.pop()
+        if each.get_id() not in seen:
+            seen[each.get_id()] = each
+            todo += each.children()
+    return [each >= 0 for each in seen.values() if z3.is_int(each) and each.decl().kind() == z3.Z3_OP_UNINTERPRETED]
 
 
 def _can_be(terms: list[Any]) -> bool:
