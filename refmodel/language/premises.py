@@ -6,6 +6,8 @@ conditions are told as the premise of ``implies`` is: functions run from code in
 what it is given. Where an implication stands in the conclusion of another, its premise counts only where both hold.
 
 A condition is looked for where the law's verdict comes from: in what it returns, and in the helpers whose answer it returns.
+What a helper states by which a premise is worked out does not count. Of several alternatives that are plain claims the first is
+told apart: it is no premise, but that it always holds is noted.
 """
 
 from __future__ import annotations
