@@ -133,6 +133,7 @@ class Machine:
         self._laws = [(law, self.names_of(law), design.reads(law)) for law in design.laws]
         self._of_outcomes = frozenset(law for law in design.laws if law.outcome is not None and not design.is_conditional(law))
         """Laws that are met by an outcome of the type that they are about."""
+        self._looked_at = {law: design.looked_at(law) for law in design.laws}
         self._tables = [t.name for t in design.tables]
 
     # ------------------------------------------------------------ answering the text
@@ -353,7 +354,7 @@ class Machine:
 
     def _violation(self, law: Law, names: list[tuple[Any, ...]], given: dict[str, Any]) -> Broken | None:
         judge, state, about = law.function, self.state, law.about
-        Premises.begin(law.part)
+        Premises.begin(law.part, left_out=self._looked_at.get(law, ()))
         error = ""
         for values in names:
             try:

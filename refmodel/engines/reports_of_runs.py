@@ -107,7 +107,7 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
         met = frozenset(law for _, d in explored for law in d.met)
         verdicts = _held(design, Verdict.HOLDS, met, applied)
         parts, parts_met = (frozenset[Law]().union(*(getattr(d, name) for _, d in explored)) for name in ("parts", "parts_met"))
-        notes = never(design, applied) + not_taken(design, branches, taken) + not_met(design, parts - parts_met)
+        notes = never(design, applied) + not_taken(design, branches, taken) + not_met(design, parts - parts_met, verdicts)
         if all(d.reading == COMPILED for _, d in explored):
             notes += never_changed(design, frozenset().union(*(d.changed for _, d in explored)))
     elif asked.explore_depth and all(d.complete or d.judged >= asked.explore_depth for _, d in explored):

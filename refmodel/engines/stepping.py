@@ -131,7 +131,7 @@ class Stepping:
         names = self.machine.names_of(law)
         met, holds = 0, True
         for values in names:
-            Premises.begin()
+            Premises.begin(left_out=self.design.looked_at(law))
             try:
                 holds = bool(law.function(self.machine.state, *values)) and holds
             except Exception:  # what it computes is no value of the language, or a key is missing

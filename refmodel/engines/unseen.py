@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from refmodel.engines.exploration import Branch
 from refmodel.engines.layout import paths_of
+from refmodel.engines.verdicts import Verdict
+from refmodel.language.asking import Site
 from refmodel.language.design import Outline
 from refmodel.language.laws import Law
 from refmodel.language.places import home_of, place_of
@@ -18,6 +20,9 @@ PACKAGE = str(Path(__file__).parents[1])
 NEVER_GONE = {frozenset([True, False]): "no step that was explored comes to this condition",
               frozenset([True]): "this condition holds in no step that was explored",
               frozenset([False]): "this condition holds in every step that was explored and comes to it"}
+CONDITION = "the condition under which something is asked here"
+"""What a premise is called that is not stated by ``implies``."""
+ALTERNATIVE = "a case in which the first of these alternatives does not hold"
 MOST_BRANCHES = 6
 """Conditions that a report names."""
 
@@ -31,7 +36,7 @@ def never(design: Outline, applied: dict[str, int]) -> tuple[str, ...]:
 def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Branch]) -> tuple[str, ...]:
     """The conditions in the design's own files that no explored step came to, or of which only one way was gone. Of what refmodel
     brings no design needs every part."""
-    own = {each for each in branches - taken if _is_own(design, each.file)}
+    own = {each for each in branches - taken if is_own(design, each.file)}
     found = []
     for file, line in sorted({(each.file, each.line) for each in own}):
         ways = {each.holds for each in own if (each.file, each.line) == (file, line)}
@@ -39,11 +44,22 @@ def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Bra
     return _first_of(found, "conditions of which a way was not gone")
 
 
-def not_met(design: Outline, parts: Iterable[Law]) -> tuple[str, ...]:
-    """The implications in the design's own files, of laws that state several, whose premise no explored state or step met."""
-    found = sorted({(part.part[0], part.part[1], part.name) for part in parts if part.part and _is_own(design, part.part[0])})
-    return _first_of([f"{file}:{line}: the premise of this implication is met nowhere in what was explored; that part of {law} was "
-                      "not asked" for file, line, law in found], "implications whose premise was not met")
+def not_met(design: Outline, parts: Iterable[Law], verdicts: Mapping[Law, Verdict]) -> tuple[str, ...]:
+    """The premises in the design's own files, of laws that state several and are not vacuous, that no explored state or step met.
+    """
+    vacuous = {law.function for law, verdict in verdicts.items() if verdict == Verdict.VACUOUS}
+    found = sorted({(*part.part[:2], premise_words(design, part.part), part.name) for part in parts
+                    if part.part and is_own(design, part.part[0]) and part.function not in vacuous})
+    return _first_of([f"{file}:{line}: {premise} is met nowhere in what was explored; that part of {law} was not asked"
+                      for file, line, premise, law in found], "premises that were not met")
+
+
+def premise_words(design: Outline, site: Site) -> str:
+    """What a premise is called that is stated there."""
+    if site in design.text.implications:
+        return "the premise of this implication"
+    others = any(site in sites for sites in design.text.alternatives.values())
+    return ALTERNATIVE if others else CONDITION
 
 
 def never_changed(design: Outline, changed: frozenset[tuple[str, str]]) -> tuple[str, ...]:
@@ -51,7 +67,7 @@ def never_changed(design: Outline, changed: frozenset[tuple[str, str]]) -> tuple
     found = []
     for table in design.tables:
         home = home_of(design.cls, table.name)
-        for path in paths_of(table) if _is_own(design, inspect.getfile(home)) else ():
+        for path in paths_of(table) if is_own(design, inspect.getfile(home)) else ():
             asking = [law.name for law in design.laws
                       if table.name in design.reads(law) and (not path or path.split(".")[-1] in design.mentions(law))]
             if (table.name, path) not in changed and asking:
@@ -62,15 +78,15 @@ def never_changed(design: Outline, changed: frozenset[tuple[str, str]]) -> tuple
     return _first_of(found, "tables and fields that no state has otherwise")
 
 
+def is_own(design: Outline, file: str) -> bool:
+    """Whether a file is the design's own, and not one that refmodel brings for many."""
+    return not file.startswith(PACKAGE) or file == _file_of(design)
+
+
 def _first_of(found: Sequence[str], what: str) -> tuple[str, ...]:
     """The first few notes, and how many more there are."""
     more = (f"{len(found) - MOST_BRANCHES} more {what}",) if len(found) > MOST_BRANCHES else ()
     return (*found[:MOST_BRANCHES], *more)
-
-
-def _is_own(design: Outline, file: str) -> bool:
-    """Whether a file is the design's own, and not one that refmodel brings for many."""
-    return not file.startswith(PACKAGE) or file == _file_of(design)
 
 
 def _file_of(design: Outline) -> str:

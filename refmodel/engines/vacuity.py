@@ -51,9 +51,9 @@ class _Noting(Symbolic):
         super().__init__(design, prune=False)
 
     @contextmanager
-    def noting(self, law: Law) -> Iterator[None]:
+    def noting(self, design: Outline, law: Law) -> Iterator[None]:
         """Within this the law is evaluated, and nothing else."""
-        Premises.begin(law.part, plainly=lambda _: self.premise(z3.BoolVal(True)))
+        Premises.begin(law.part, plainly=lambda _: self.premise(z3.BoolVal(True)), left_out=design.looked_at(law))
         try:
             yield
         finally:
@@ -71,7 +71,7 @@ class _Noting(Symbolic):
 def _in_a_state(design: Outline, law: Law) -> bool:
     induction = Induction(design, design.operations[0])
     reading = _Noting(design)
-    with answering(reading), reading.noting(law):
+    with answering(reading), reading.noting(design, law):
         state = reading.state("s")
         names = [reading.arbitrary(kind, f"any!!{n}") for n, kind in law.names]
         reading.fold(law.function, state, *names)
@@ -95,7 +95,7 @@ def _in_a_step(design: Outline, law: Law, op: Operation) -> bool:
         reading = _Noting(design)
         goals = Goals(design, op, induction.formulas).after(path, [law], induction.arguments, reading)
         induction.formulas(base_of(design, path.segments[-1].before))  # made before, since laws are evaluated for them
-        with reading.noting(law):
+        with reading.noting(design, law):
             list(goals)  # worked out for this path
         known = induction.hypotheses(base_of(design, path.segments[-1].before))
         known.admit([*path.lookups.values(), *reading.lookups.values()], [*path.counts.values(), *reading.counts.values()])
@@ -111,7 +111,17 @@ def cannot_fail(design: Outline, law: Law) -> bool:
     a method of the design can be broken by that method, so it is not looked at."""
     reading = Symbolic(design, prune=False)
     holds = _of_any_tables(design, law, reading)
-    return holds is not None and not _can_be([z3.Not(holds)])
+    return holds is not None and not _can_be([z3.Not(holds), *_of_kinds(holds)])
+
+
+def holds_by_methods(design: Outline, law: Law) -> bool:
+    """Whether a law that asks methods of the design holds of any tables, because of what these methods say."""
+    reading = Symbolic(design, prune=False)
+    if _of_any_tables(design, law, reading) is not None:
+        return False
+    reading = Symbolic(design, prune=False)
+    holds = _of_any_tables(design, law, reading, methods=True)
+    return holds is not None and not _can_be([z3.Not(holds), *_of_kinds(holds)])
 
 
 def part_cannot_fail(design: Outline, part: Law) -> bool:
@@ -119,16 +129,20 @@ def part_cannot_fail(design: Outline, part: Law) -> bool:
     before it in the law."""
     reading = _Denying(design, part)
     told = _of_any_tables(design, part, reading) is not None and not Premises.met
-    return told and bool(reading.denied) and not _can_be([z3.Or(reading.denied)])
+    return told and bool(reading.denied) and not _can_be([z3.Or(reading.denied), *_of_kinds(z3.Or(reading.denied))])
 
 
-def _of_any_tables(design: Outline, law: Law, reading: Symbolic) -> Any:
-    """What a law says of any tables, any names and any outcome at all; None if it asks a method of the design."""
+def _of_any_tables(design: Outline, law: Law, reading: Symbolic, *, methods: bool = False) -> Any:
+    """What a law says of any tables, any names and any outcome at all; None if it asks a method of the design, unless ``methods``
+    may be asked."""
+    def state(base: str) -> Any:
+        return reading.state(base) if methods else _tables(reading, base)
+
     with joined(design), answering(reading):
-        given = {"before": _tables(reading, "before"), "actor": reading.arbitrary(design.actors, "actor"),
+        given = {"before": state("before"), "actor": reading.arbitrary(design.actors, "actor"),
                  "outcome": _any_outcome(reading, law)}
         try:
-            return claimed(reading, law.function, _tables(reading, "s"), *law.arguments(given, arbitrary_names(law, reading)))
+            return claimed(reading, law.function, state("s"), *law.arguments(given, arbitrary_names(law, reading)))
         except (AttributeError, Unsound):
             return None
 
@@ -141,7 +155,7 @@ class _Denying(Symbolic):
         self.denied: list[Term] = []
         self._premises: list[Term] = []
         super().__init__(design, prune=False)
-        Premises.begin(part.part)
+        Premises.begin(part.part, left_out=design.looked_at(part))
 
     def premise(self, term: Term) -> None:
         self._premises.append(term)
@@ -154,8 +168,11 @@ class _Denying(Symbolic):
 
 
 def _tables(reading: Symbolic, base: str) -> SimpleNamespace:
-    """An arbitrary state of which there is nothing but the tables."""
-    return SimpleNamespace(**vars(reading.state(base)))
+    """An arbitrary state of which there is nothing but the tables, and the constants of the class."""
+    state = reading.state(base)
+    constants = {name: value for cls in reversed(type(state).__mro__) for name, value in vars(cls).items()
+                 if not callable(value) and not hasattr(value, "__get__")}
+    return SimpleNamespace(**{**constants, **vars(state)})
 
 
 def _any_outcome(reading: Symbolic, law: Law) -> Any:
@@ -163,6 +180,17 @@ def _any_outcome(reading: Symbolic, law: Law) -> Any:
     if not isinstance(law.outcome, type):
         return None
     return reading.arbitrary(kind_of(law.outcome), "outcome") if attrs.has(law.outcome) else law.outcome()
+
+
+def _of_kinds(term: Term) -> list[Term]:
+    """What holds of the numbers in a term, whatever the tables are: none is below zero."""
+    todo, seen = [term], dict[int, Any]()
+    while todo:
+        each = todo.pop()
+        if each.get_id() not in seen:
+            seen[each.get_id()] = each
+            todo += each.children()
+    return [each >= 0 for each in seen.values() if z3.is_int(each) and each.decl().kind() == z3.Z3_OP_UNINTERPRETED]
 
 
 def _can_be(terms: list[Any]) -> bool:

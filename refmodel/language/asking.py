@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FrameType, FunctionType
 from typing import Any, ClassVar, Protocol
 
@@ -132,6 +132,8 @@ def assign(table: Total[Any, Any], where: Callable[..., Any], value: Any) -> Non
 
 Site = tuple[str, int, int]
 """Where an implication stands in a text: file, line and column."""
+Span = tuple[str, tuple[int, int], tuple[int, int]]
+"""A part of a text: its file, and the lines and columns where it begins and ends."""
 
 
 class Premises:
@@ -146,14 +148,19 @@ class Premises:
     """Told of a premise that is plainly true, which no reading is handed; None on ints."""
     site: Site | None = None
     """The implication that is evaluated, if they are told apart."""
+    left_out: ClassVar[Collection[Span]] = ()
+    """The parts of the text in which no implication counts."""
+    aside = False
+    """Whether what is told is no premise of the law's, and noted only where premises are told apart."""
     within: ClassVar[list[Any]] = []
     """The premises of the implications whose conclusion is evaluated."""
 
     @classmethod
-    def begin(cls, only: Site | None = None, apart: bool = False, plainly: Callable[[Site | None], None] | None = None) -> None:
+    def begin(cls, only: Site | None = None, apart: bool = False, plainly: Callable[[Site | None], None] | None = None,
+              left_out: Collection[Span] = ()) -> None:
         """From now on it is measured whether a premise is met, or that of one implication. ``apart``: of each by itself, too.
-        ``plainly`` is told of each that is plainly true."""
-        cls.met, cls.only, cls.apart, cls.plainly = False, only, apart, plainly
+        ``plainly`` is told of each that is plainly true. What stands in parts of the text that are ``left_out`` does not count."""
+        cls.met, cls.only, cls.apart, cls.plainly, cls.left_out = False, only, apart, plainly, left_out
 
     @classmethod
     def told(cls, condition: Any, caller: FrameType) -> None:
@@ -163,15 +170,17 @@ class Premises:
                 return
             if outer is not True:
                 condition = outer if condition is True else outer & condition
-        site = _site(caller) if cls.apart or cls.only is not None else None
-        counts = cls.only is None or cls.only == site
-        if not counts:
+        site = _site(caller) if cls.apart or cls.only is not None or cls.left_out else None
+        if site is not None and any(within(site, span) for span in cls.left_out):
+            return
+        counts = cls.only == site if cls.aside else cls.only is None or cls.only == site
+        if not counts and not (cls.aside and cls.only is None):
             return
         if condition is not True:
             cls.site = site
             condition.told()
         else:
-            cls.met = True
+            cls.met = cls.met or counts
             if cls.plainly is not None:
                 cls.plainly(site)
 
@@ -207,11 +216,33 @@ def premise(condition: Any, wanted: bool) -> Any:
     return condition
 
 
+def alternative(condition: Any) -> Any:
+    """The condition: the first of several alternatives. Where it does not hold the others are asked for, which is noted; it is no
+    premise of the law."""
+    if not Premises.apart and Premises.only is None:
+        return condition
+    Premises.aside = True
+    try:
+        if condition is False:
+            Premises.told(True, sys._getframe(1))
+        elif condition is not True:
+            Premises.told(condition.denied(), sys._getframe(1))
+    finally:
+        Premises.aside = False
+    return condition
+
+
 def _site(caller: FrameType) -> Site:
     """Where the call stands that is under way. Code that a reading has made of a text stands where the text does."""
     code = caller.f_code
     line, _, column, _ = next(itertools.islice(code.co_positions(), caller.f_lasti // 2, None))
     return code.co_filename, line or 0, column or 0
+
+
+def within(site: Site, span: Span) -> bool:
+    """Whether something stands in a part of a text."""
+    file, begins, ends = span
+    return site[0] == file and begins <= site[1:] < ends
 
 
 def concrete_count(table: Total[Any, Any], where: Callable[..., Any]) -> int:

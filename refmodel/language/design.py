@@ -28,7 +28,7 @@ from typing import Any, ClassVar, Final, TypeVar
 import attrs
 
 from refmodel.language.annotations import annotation_in_words, kind_of, table_kind
-from refmodel.language.asking import Site
+from refmodel.language.asking import Site, Span
 from refmodel.language.attributes import refuse_hidden_operation, refuse_odd_attributes
 from refmodel.language.examination import Examination, acting, examine
 from refmodel.language.gathering import EveryLaw, laws_about
@@ -157,17 +157,29 @@ class Outline:
         return frozenset().union(*(_names(function.__code__) for function in text.functions))
 
     def is_conditional(self, law: Law) -> bool:
-        """Whether a law states a premise, so that it may be vacuous."""
-        return bool(self.premises_of(law))
+        """Whether a law asks for something only where a premise holds, so that it may be vacuous."""
+        return law.part is not None or bool(self.premises_of(law) and law not in self._text_of(law).plain)
+
+    def looked_at(self, law: Law) -> frozenset[Span]:
+        """The texts that a law calls to work out a premise: what is stated there is not what the law asks for."""
+        return self._text_of(law).looked_at.get(law, frozenset())
 
     def premises_of(self, law: Law) -> tuple[Site, ...]:
         """Where a law, with all that it calls, states a premise."""
         return self._text_of(law).premises[law]
 
     def parts_of(self, law: Law) -> tuple[Law, ...]:
-        """A law that states several implications, once for each: of each only the premise of that one is looked at."""
-        sites = self.premises_of(law) if law.part is None else ()
-        return tuple(part_of(law, site) for site in sites) if len(sites) > 1 else ()
+        """A law that states several implications, or one beside what it asks for plainly, once for each implication: of each only
+        the premise of that one is looked at. Likewise for what stands first of several alternatives."""
+        if law.part is not None:
+            return ()
+        sites = self.premises_of(law)
+        told = sites if len(sites) > 1 or not self.is_conditional(law) else ()
+        return tuple(part_of(law, site) for site in (*told, *self.alternatives(law)))
+
+    def alternatives(self, law: Law) -> tuple[Site, ...]:
+        """Where a law states several alternatives. Where the first always holds, the others are never asked for."""
+        return self._text_of(law).alternatives.get(law, ())
 
     def _text_of(self, law: Law) -> Examination:
         return self.text if law in self.text.reads else _read(hashable(self.cls), self.tables, (), (law,), self.actors)
@@ -205,7 +217,11 @@ class Outline:
         functions = dict.fromkeys([*self.text.functions, *(f for each in read for f in each.functions)])
         reads = {**self.text.reads, **{law: tables for each in read for law, tables in each.reads.items()}}
         premises = {**self.text.premises, **{law: sites for each in read for law, sites in each.premises.items()}}
-        text = attrs.evolve(self.text, functions=tuple(functions), reads=reads, premises=premises)
+        plain = self.text.plain.union(*(each.plain for each in read))
+        looked_at = {**self.text.looked_at, **{law: spans for each in read for law, spans in each.looked_at.items()}}
+        alternatives = {**self.text.alternatives, **{law: sites for each in read for law, sites in each.alternatives.items()}}
+        text = attrs.evolve(self.text, functions=tuple(functions), reads=reads, premises=premises, plain=plain, looked_at=looked_at,
+                            alternatives=alternatives)
         return attrs.evolve(self, laws=(*self.laws, *more), text=text)
 
     def blank(self) -> Any:

@@ -7,13 +7,13 @@ import typing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 import attrs
 
 from refmodel.language.abstraction import Abstraction, abstractions
 from refmodel.language.annotations import kind_of
-from refmodel.language.asking import Fault, Site
+from refmodel.language.asking import Fault, Site, Span, within
 from refmodel.language.held import hold_to_kinds, tell_premises
 from refmodel.language.inference import Inference
 from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
@@ -21,7 +21,7 @@ from refmodel.language.laws import Law
 from refmodel.language.meanings import Complaint, Effects, Stop
 from refmodel.language.pending import Pending
 from refmodel.language.places import place_of
-from refmodel.language.premises import Stated, sites, stated_by
+from refmodel.language.premises import Asked, Stated, asked_by, sites
 from refmodel.language.sources import code_of
 from refmodel.language.types import FLAG, Known, Never, NoneType, State, Text, Type, said
 
@@ -48,6 +48,17 @@ class Examination:
     """The kinds of what operations choose."""
     abstracted: dict[str, frozenset[str]] = attrs.field(factory=dict)
     """For each table of another design of which the design says what it holds, the tables that it looks at for that."""
+    plain: frozenset[Law] = frozenset()
+    """The laws that ask for something under no condition, too, and state no premise by ``implies``: they cannot be vacuous."""
+    implications: frozenset[Site] = frozenset()
+    """Where laws call ``implies``; other premises are conditions."""
+    looked_at: dict[Law, frozenset[Span]] = attrs.field(factory=dict)
+    """The texts that each law calls to work out a premise: what is stated there is not what the law asks for."""
+    alternatives: dict[Law, tuple[Site, ...]] = attrs.field(factory=dict)
+    """Where each law states several alternatives, the first of which is no premise."""
+
+
+NOTHING_ASKED = Asked({}, plainly=False, only_looked_at=frozenset())
 
 
 def acting(operations: Sequence[Operation]) -> NameKind:
@@ -67,14 +78,21 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
     for op in operations:
         _operation(inference, op)
     written = frozenset(inference.effects.writes)
-    reads, premises = {}, {}
+    reads, premises, alternatives = {}, {}, {}
+    plain, aside, implications = set[Law](), dict[Law, frozenset[Span]](), set[Site]()
     stated = dict[FunctionType, Stated]()
     for law in laws:
         effects = _law(inference, law, actors)
-        by_law = {} if _is_pending(cls, law) else stated_by(law.function, cls)
-        stated |= by_law
+        asked = NOTHING_ASKED if _is_pending(cls, law) else asked_by(cast(FunctionType, law.function), inference.called)
+        stated |= asked.stated
         reads[law] = frozenset(effects.reads)
-        premises[law] = tuple(sorted(effects.premises.union(*(sites(*each) for each in by_law.items()))))
+        aside[law] = asked.only_looked_at
+        implied = {site for site in effects.premises if not any(within(site, span) for span in asked.only_looked_at)}
+        premises[law] = tuple(sorted(implied.union(*(sites(of, each.premises) for of, each in asked.stated.items()))))
+        alternatives[law] = tuple(sorted({site for of, each in asked.stated.items() for site in sites(of, each.alternatives)}))
+        implications |= implied
+        if asked.plainly and not implied:
+            plain.add(law)
     abstracted = {each.table: frozenset(_abstraction(inference, each).reads) for each in abstractions(cls)} if operations else {}
     for complaint, looked_at in inference.looked_at_by_counts:
         if looked_at in written or not operations:
@@ -86,7 +104,8 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
             tell_premises(function, by_it)
     found = sorted(inference.complaints, key=lambda c: (c.file, c.line))
     return Examination(tuple(found), tuple(inference.functions), reads, premises, written,
-                       _unreached(inference, cls), tuple(inference.chosen), abstracted)
+                       _unreached(inference, cls), tuple(inference.chosen), abstracted, frozenset(plain),
+                       frozenset(implications), aside, alternatives)
 
 
 def _is_pending(cls: type, law: Law) -> bool:

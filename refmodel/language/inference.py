@@ -17,6 +17,7 @@ from types import FunctionType
 
 from refmodel.language import asking
 from refmodel.language.annotations import kind_of
+from refmodel.language.arithmetic import place
 from refmodel.language.calls import Calls
 from refmodel.language.grammar import instead
 from refmodel.language.kinds import Kind
@@ -51,6 +52,8 @@ class Inference(Calls):
     def call(self, text: Text, given: Sequence[Type], named: Mapping[str, Type], node: ast.AST | None) -> Type:
         """What a text returns for arguments of these types."""
         arguments = self._bound(text, [*text.bound, *given], named, node)
+        if self._frames and isinstance(node, ast.expr):
+            self.called.setdefault((self._frames[-1].text.scope.function, place(node)), []).append(text)
         key = (text.node, text.scope, tuple(sorted(arguments.items(), key=lambda a: a[0])), bool(self.looking))
         if any(f.text.node is text.node and f.text.scope is text.scope for f in self._frames):
             return self.complain("a text that calls itself has no bound that can be seen", node)

@@ -114,6 +114,8 @@ class Meanings:
         """Tables that a condition of a count looks at, each with the complaint that is due if an operation writes to it."""
         self.looking = ""
         """What the text under way is, where it may only look: a law, a condition, a method that states what a table may be."""
+        self.called: dict[tuple[FunctionType, Place], list[Text]] = {}
+        """What is called where: by a call, or by the mention of a property."""
         self.chosen: dict[Kind, None] = {}
         """The kinds of what operations choose."""
         self.widths: dict[FunctionType, dict[Place, int]] = {}

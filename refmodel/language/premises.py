@@ -6,14 +6,16 @@ conditions are told as the premise of ``implies`` is: functions run from code in
 what it is given. Where an implication stands in the conclusion of another, its premise counts only where both hold.
 
 A condition is looked for where the law's verdict comes from: in what it returns, and in the helpers whose answer it returns.
+What a helper states by which a premise is worked out does not count. Of several alternatives that are plain claims the first is
+told apart: it is no premise, but that it always holds is noted.
 """
 
 from __future__ import annotations
 
 import ast
-import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
@@ -21,10 +23,15 @@ import attrs
 
 from refmodel.language import asking
 from refmodel.language.arithmetic import Place, place
+from refmodel.language.asking import Span
 from refmodel.language.sources import Definition, code_of, definition_of
+from refmodel.language.types import Text
 
-PREMISE, WITHIN = "__refmodel_premise__", "__refmodel_within__"
-NAMES: dict[str, Any] = {PREMISE: asking.premise, WITHIN: asking.implies_within}
+PREMISE, WITHIN, ALTERNATIVE = "__refmodel_premise__", "__refmodel_within__", "__refmodel_alternative__"
+NAMES: dict[str, Any] = {PREMISE: asking.premise, WITHIN: asking.implies_within, ALTERNATIVE: asking.alternative}
+
+Called = Mapping[tuple[FunctionType, Place], Iterable[Text]]
+"""What is called where: by a call, or by the mention of a property."""
 
 
 @attrs.frozen
@@ -35,149 +42,306 @@ class Stated:
     """Of each condition: what it is when the law asks for something."""
     within: frozenset[Place] = frozenset()
     """The calls of ``implies`` whose conclusion may state further premises."""
+    alternatives: frozenset[Place] = frozenset()
+    """What stands first of several alternatives. It is no premise; that it always holds is worth a note."""
 
 
-def stated_by(law: Any, cls: type) -> dict[FunctionType, Stated]:
-    """What a law, and the helpers whose answer it returns, state a premise by."""
-    found: dict[FunctionType, Stated] = {}
-    todo: list[FunctionType] = [law]
-    while todo:
-        function = todo.pop()
-        definition = definition_of(function)
-        if function in found or definition is None:
-            continue
-        search = _Search(functools.partial(_called, function=function, cls=cls))
-        search.function(definition)
-        found[function] = Stated(search.premises, frozenset(search.within))
-        todo += search.helpers
-    return {function: stated for function, stated in found.items() if stated.premises or stated.within}
+@attrs.frozen
+class Asked:
+    """What a law asks for, and where."""
+
+    stated: dict[FunctionType, Stated]
+    """What it, and the helpers whose answer it returns, state a premise by."""
+    plainly: bool
+    """Whether it asks for something under no condition, too."""
+    only_looked_at: frozenset[Span]
+    """The texts of helpers that it calls in order to work out a premise: what they state is not what the law asks for."""
 
 
-def sites(function: FunctionType, stated: Stated) -> list[asking.Site]:
-    """Where a function states these premises."""
+def asked_by(law: FunctionType, called: Called) -> Asked:
+    """What a law asks for."""
+    searches = _Searches(called)
+    plainly = searches.asks(law, denied=False)
+    stated = {function: each for function, each in searches.stated().items() if each.premises or each.within or each.alternatives}
+    return Asked(stated, plainly, frozenset(map(_span, searches.only_looked_at())))
+
+
+def sites(function: FunctionType, places: Iterable[Place]) -> list[asking.Site]:
+    """Where these parts of a function's text are."""
     file = code_of(function).co_filename
-    return [(file, line, column) for line, column, _, _ in stated.premises]
+    return [(file, line, column) for line, column, _, _ in places]
 
 
-def _called(node: ast.expr, function: FunctionType, cls: type) -> Any:
-    """What a name stands for: something of the file's, or of the design's; None if it is neither."""
+def _span(function: FunctionType) -> Span:
+    line, column, last, end = place(definition_of(function))  # type: ignore[arg-type]
+    return code_of(function).co_filename, (line, column), (last, end)
+
+
+def _named(node: ast.expr, function: FunctionType) -> Any:
+    """What a name of the file's stands for; None if it is none."""
     match node:
         case ast.Name(name):
             return function.__globals__.get(name)
         case ast.Attribute(ast.Name(name), of):
-            whose = cls if (name,) == code_of(function).co_varnames[:1] else function.__globals__.get(name)
-            return getattr(whose, of, None)
+            return getattr(function.__globals__.get(name), of, None)
     return None
 
 
-class _Search:
-    """Looks through one function."""
+class _Searches:
+    """Looks through a law, and through what it calls."""
 
-    def __init__(self, called: Callable[[ast.expr], Any]) -> None:
-        self._called = called
-        self._assigned: dict[str, list[ast.expr]] = {}
+    def __init__(self, called: Called) -> None:
+        self.called = called
+        self._done: dict[tuple[FunctionType, bool], bool] = {}
+        self._searches: list[_Search] = []
+        self._looked_at: set[FunctionType] = set()
+
+    def asks(self, function: FunctionType, *, denied: bool) -> bool:
+        """Whether a function asks for something plainly. ``denied``: what it returns is not to hold."""
+        definition = definition_of(function)
+        if definition is None:
+            return False
+        if (function, denied) not in self._done:
+            search = _Search(self, function, definition, denied=denied)
+            self._done[function, denied] = False
+            self._searches.append(search)
+            self._done[function, denied] = search.asks()
+        return self._done[function, denied]
+
+    def looked_at(self, node: ast.AST, function: FunctionType) -> None:
+        """An expression by which a premise is worked out."""
+        for each in ast.walk(node):
+            for text in self.called.get((function, place(each)), ()) if isinstance(each, ast.expr) else ():
+                other = text.scope.function
+                definition = definition_of(other)
+                if text.node is definition and other not in self._looked_at:
+                    self._looked_at.add(other)
+                    self.looked_at(definition, other)
+
+    def stated(self) -> dict[FunctionType, Stated]:
+        """What each function states. What it states both ways, of its answer and of the opposite, is left out."""
+        found: dict[FunctionType, Stated] = {}
+        for each in self._searches:
+            known = found.get(each.of, Stated())
+            both = {at for at, wanted in each.premises.items() if known.premises.get(at, wanted) != wanted}
+            premises = {at: wanted for at, wanted in {**known.premises, **each.premises}.items() if at not in both}
+            found[each.of] = Stated(premises, known.within | each.within, known.alternatives | each.alternatives)
+        return found
+
+    def only_looked_at(self) -> Iterator[FunctionType]:
+        asking_ = {each.of for each in self._searches}
+        return (function for function in self._looked_at if function not in asking_)
+
+
+class _Search:
+    """Looks through one function. What asks for something says whether it does so plainly, under no condition."""
+
+    def __init__(self, searches: _Searches, of: FunctionType, definition: Definition, *, denied: bool) -> None:
+        self._searches, self.of, self._definition, self._denied = searches, of, definition, denied
+        self._assigned = dict[str, list[tuple[ast.expr, tuple[ast.If, ...]]]]()
+        self._conditions = 0
+        """How many conditions what is looked at stands under."""
         self.premises: dict[Place, bool] = {}
         self.within: set[Place] = set()
-        self.helpers: list[FunctionType] = []
+        self.alternatives: set[Place] = set()
 
-    def function(self, definition: Definition) -> None:
-        if isinstance(definition, ast.Lambda):
-            self.claim(definition.body)
-            return
-        for node in ast.walk(definition):
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                self._assigned.setdefault(node.targets[0].id, []).append(node.value)
-        self.block(definition.body)
+    def asks(self) -> bool:
+        if isinstance(self._definition, ast.Lambda):
+            return self.ask(self._definition.body, denied=self._denied)
+        for name, value, under in _assignments(self._definition.body, ()):
+            self._assigned.setdefault(name, []).append((value, under))
+        return self.block(self._definition.body)
 
     # ------------------------------------------------------------ statements
 
-    def block(self, statements: Sequence[ast.stmt], after: Sequence[ast.stmt] = ()) -> None:
+    def block(self, statements: Sequence[ast.stmt], after: Sequence[ast.stmt] = ()) -> bool:
         """What statements return, and under which conditions. ``after``: what comes after them."""
+        plainly = False
         for at, statement in enumerate(statements):
             match statement:
                 case ast.Return(value) if value is not None:
-                    self.claim(value)
-                case ast.If(test, body, orelse):
-                    rest = [*statements[at + 1:], *after]
-                    self._branch(test, body, [*orelse, *rest])
-                    self.block(body, rest)
-                    self.block(orelse, rest)
+                    return self.ask(value, denied=self._denied) or plainly
+                case ast.If():
+                    return self._branch(statement, [*statements[at + 1:], *after], statements[at + 1:]) or plainly
                 case ast.For(_, _, body):
-                    self.block(body)
+                    plainly |= self.block(body, statements[at + 1:])
+        return plainly
 
-    def _branch(self, test: ast.expr, body: Sequence[ast.stmt], otherwise: Sequence[ast.stmt]) -> None:
+    def _branch(self, node: ast.If, rest: Sequence[ast.stmt], own_rest: Sequence[ast.stmt]) -> bool:
         """An ``if``: what it decides is a premise where one side asks for nothing."""
-        asks, asks_otherwise = _asks(body), _asks(otherwise)
-        if _returns(body, False):
-            self.denial(test)
-        elif _returns(otherwise, False):
-            self.claim(test)
-        elif asks != asks_otherwise and (asks or _ends(body)) and not _one_of_several(otherwise):
-            self.premise(test, asks)
+        if not any(isinstance(each, ast.Return) for each in ast.walk(node)):
+            return self.block(own_rest)  # it gives names their values
+        body, otherwise = node.body, [*node.orelse, *rest]
+        wrong = self._denied
+        asks, asks_otherwise = _asks(body, not wrong), _asks(otherwise, not wrong)
+        plainly = False
+        if _returns(body, wrong):
+            plainly = self.ask(node.test, denied=True)
+        elif _returns(otherwise, wrong):
+            plainly = self.ask(node.test, denied=False)
+        elif asks != asks_otherwise and (asks or _ends(body)) and not _one_of_several(otherwise, wrong):
+            self.premise(node.test, asks)
+        decides = not (_returns(body, wrong) or _returns(otherwise, wrong))
+        with self._under(decides):
+            in_body, in_else = self.block(body, rest), self.block(node.orelse, rest)
+            afterwards = self.block(own_rest)
+        in_other = in_else or afterwards
+        if decides and asks and asks_otherwise and in_body != in_other:
+            self.premise(node.test, in_body)  # one side asks for something plainly, and the other under a condition
+        return plainly or (in_body and in_other) or (afterwards and not _ends(body))
 
     # ------------------------------------------------------------ expressions
 
-    def claim(self, node: ast.expr) -> None:
-        """An expression that is to hold."""
+    def ask(self, node: ast.expr, *, denied: bool) -> bool:
+        """An expression that is to hold; or, if it is ``denied``, is not to."""
         match node:
-            case ast.BoolOp(ast.And(), values):
-                for value in values:
-                    self.claim(value)
-            case ast.BoolOp(ast.Or(), values):
-                self._alternatives(values)
+            case ast.Constant(value):
+                return value is denied
             case ast.UnaryOp(ast.Not(), operand):
-                self.denial(operand)
-            case ast.IfExp(test, body, orelse):
-                self._either(test, body, orelse)
-            case ast.Name(name) if len(self._assigned.get(name, ())) == 1:
-                self.claim(self._assigned.pop(name)[0])
-            case ast.Call(ast.Name("all"), [ast.GeneratorExp(element, generators)], []):
-                for test in (test for each in generators for test in each.ifs):
+                return self.ask(operand, denied=not denied)
+            case ast.BoolOp(op, values) if isinstance(op, ast.Or) is denied:
+                return True in {self.ask(value, denied=denied) for value in values}
+            case ast.BoolOp(_, values) if denied:
+                return self._not_at_once(values)
+            case ast.BoolOp(_, values):
+                return self._alternatives(values)
+            case ast.IfExp():
+                return self._either(node, denied=denied)
+            case ast.Compare(left, [ast.Eq() | ast.NotEq() as op], [ast.Constant(bool() as value)]):
+                return self.ask(left, denied=denied is ((value is True) is isinstance(op, ast.Eq)))
+            case ast.Name(name) if name in self._assigned:
+                given, self._assigned[name] = self._assigned[name], []  # ``ok = ok and ...`` asks for nothing besides
+                if self._conditions:  # what it was given was worked out before, whether the condition holds or not
+                    return self._worked_out(given)
+                return self._name(given, denied=denied)
+            case ast.Call(called, arguments):
+                return self._call(node, called, arguments, denied=denied)
+            case ast.Attribute():
+                return False not in {self._text(text, denied=denied) for text in self._called(node)}
+        return True
+
+    def _worked_out(self, given: Sequence[tuple[ast.expr, tuple[ast.If, ...]]]) -> bool:
+        for value, _ in given:
+            self._searches.looked_at(value, self.of)
+        return True
+
+    @contextmanager
+    def _under(self, condition: bool = True) -> Iterator[None]:
+        """What is looked at here is asked for under a condition."""
+        self._conditions += condition
+        yield
+        self._conditions -= condition
+
+    def _call(self, node: ast.Call, called: ast.expr, arguments: Sequence[ast.expr], *, denied: bool) -> bool:
+        match called, arguments:
+            case ast.Name("all" | "any" as word), [over] if (word == "any") is denied:
+                return self._each(over, denied=denied)
+        if _named(called, self.of) is asking.implies:
+            return self._implies(node, denied=denied)
+        texts = self._called(node)
+        return bool(texts) and False not in {self._text(text, denied=denied) for text in texts}
+
+    def _each(self, over: ast.expr, *, denied: bool) -> bool:
+        """What is asked of each of several."""
+        match over:
+            case ast.GeneratorExp(element, generators):
+                tests = [test for each in generators for test in each.ifs]
+                for test in tests:
                     self.premise(test, True)
-                self.claim(element)
-            case ast.Call(called, arguments, []):
-                self._call(node, self._called(called), arguments)
-            case ast.Attribute() if isinstance(found := self._called(node), property) and isinstance(found.fget, FunctionType):
-                self.helpers.append(found.fget)
+                with self._under(bool(tests)):
+                    return self.ask(element, denied=denied) and not tests
+            case ast.Tuple(parts) | ast.List(parts):
+                return True in {self.ask(part, denied=denied) for part in parts}
+        return True
 
-    def denial(self, node: ast.expr) -> None:
-        """An expression that is not to hold."""
-        match node:
-            case ast.BoolOp(ast.And(), values):
-                self.premise(values[0], True)
-            case ast.BoolOp(ast.Or(), values):
-                for value in values:
-                    self.denial(value)
-            case ast.UnaryOp(ast.Not(), operand):
-                self.claim(operand)
-
-    def _call(self, node: ast.Call, called: Any, arguments: Sequence[ast.expr]) -> None:
-        if called is asking.implies and len(arguments) == 2:
-            if any(isinstance(each, ast.Call | ast.BoolOp | ast.IfExp) for each in ast.walk(arguments[1])):
+    def _implies(self, node: ast.Call, *, denied: bool) -> bool:
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        self._searches.looked_at(given[0], self.of)
+        if len(node.args) == 2 and not denied:
+            if any(isinstance(each, ast.Call | ast.BoolOp | ast.IfExp | ast.Attribute) for each in ast.walk(node.args[1])):
                 self.within.add(place(node))
-            self.claim(arguments[1])
-        elif isinstance(called, FunctionType):
-            self.helpers.append(called)
+            with self._under():
+                self.ask(node.args[1], denied=False)
+        return False
 
-    def _either(self, test: ast.expr, body: ast.expr, orelse: ast.expr) -> None:
-        if _is(body, False):
-            self.denial(test)
-        elif _is(orelse, False):
-            self.claim(test)
-        elif _is(body, True) or _is(orelse, True):
-            self.premise(test, _is(orelse, True))
-        self.claim(body)
-        self.claim(orelse)
+    def _called(self, node: ast.expr) -> Sequence[Text]:
+        return tuple(self._searches.called.get((self.of, place(node)), ()))
 
-    def _alternatives(self, values: Sequence[ast.expr]) -> None:
+    def _text(self, text: Text, *, denied: bool) -> bool:
+        """What a helper, or a lambda of this function's, is to say."""
+        function = text.scope.function
+        if text.node is definition_of(function):
+            return self._searches.asks(function, denied=denied)
+        return isinstance(text.node, ast.Lambda) and function is self.of and self.ask(text.node.body, denied=denied)
+
+    def _either(self, node: ast.IfExp, *, denied: bool) -> bool:
+        test, body, orelse = node.test, node.body, node.orelse
+        plainly = False
+        if _is(body, denied):
+            plainly = self.ask(test, denied=True)
+        elif _is(orelse, denied):
+            plainly = self.ask(test, denied=False)
+        elif _is(body, not denied) or _is(orelse, not denied):
+            self.premise(test, _is(orelse, not denied))
+        with self._under():
+            in_body, in_else = self.ask(body, denied=denied), self.ask(orelse, denied=denied)
+        if in_body != in_else and not any(_is(each, value) for each in (body, orelse) for value in (True, False)):
+            self.premise(test, in_body)
+        return plainly or (in_body and in_else)
+
+    def _alternatives(self, values: Sequence[ast.expr]) -> bool:
         """Of several expressions one is to hold. Those that are negated and stand first are a premise of the others. Where all are
         negated, several things are not to be so at once: that one of them rules out another is what the law is for."""
         denied = list(itertools.takewhile(bool, map(_denied, values[:-1])))
         told = denied[0 if _denied(values[-1]) else -1] if denied else None
-        if told is not None:
-            self.premise(*told)
-            if len(denied) == len(values) - 1:
-                self.claim(values[-1])
+        if told is None:
+            self._first_of(values)
+            return True
+        self.premise(*told)
+        if len(denied) == len(values) - 1:
+            with self._under():
+                self.ask(values[-1], denied=False)
+        return False
+
+    def _first_of(self, values: Sequence[ast.expr]) -> None:
+        """That what stands first of several alternatives always holds is noted, unless it is an implication of its own."""
+        first = values[0]
+        implies = isinstance(first, ast.Call) and _named(first.func, self.of) is asking.implies
+        if not implies and not isinstance(first, ast.Constant):
+            self.alternatives.add(place(first))
+
+    def _not_at_once(self, values: Sequence[ast.expr]) -> bool:
+        """Several expressions are not to hold at once."""
+        self.premise(values[0], True)
+        return False
+
+    def _name(self, given: Sequence[tuple[ast.expr, tuple[ast.If, ...]]], *, denied: bool) -> bool:
+        """A local name. Where it is given what asks for nothing, and something else by an ``if``, that has a premise."""
+        holds = not denied
+        if not given:
+            return False
+        if len(given) == 1:
+            return self.ask(given[0][0], denied=denied)
+        begins_as = given[0][0]
+        plainly = not _is(begins_as, holds) and not given[0][1] and self.ask(begins_as, denied=denied)
+        for value, under in given[1:]:
+            if _is(value, holds):
+                continue
+            if under and _is(value, denied) and not under[-1].orelse:
+                plainly |= self.ask(under[-1].test, denied=True)
+            elif under:
+                self._premise_of(under[-1], value)
+                with self._under():
+                    self.ask(value, denied=denied)
+            else:
+                plainly |= self.ask(value, denied=denied)
+        return plainly
+
+    def _premise_of(self, node: ast.If, value: ast.expr) -> None:
+        """That a name is given a value in one branch of an ``if``."""
+        in_body = any(each is value for statement in node.body for each in ast.walk(statement))
+        if not (node.body and node.orelse):
+            self.premise(node.test, in_body)
 
     def premise(self, node: ast.expr, wanted: bool) -> None:
         """A condition under which the law asks for something, if it is the case, or if it is not."""
@@ -185,6 +349,22 @@ class _Search:
             self.premise(node.operand, not wanted)
         elif not isinstance(node, ast.Constant):
             self.premises[place(node)] = wanted
+            self._searches.looked_at(node, self.of)
+
+
+def _assignments(statements: Sequence[ast.stmt], under: tuple[ast.If, ...]) -> Iterator[tuple[str, ast.expr, tuple[ast.If, ...]]]:
+    """What each local name is given, and by which ``if``."""
+    for statement in statements:
+        match statement:
+            case ast.Assign([ast.Name(name)], value):
+                yield name, value, under
+            case ast.AnnAssign(ast.Name(name), _, ast.expr() as value):
+                yield name, value, under
+            case ast.If(_, body, orelse):
+                yield from _assignments(body, (*under, statement))
+                yield from _assignments(orelse, (*under, statement))
+            case ast.For(_, _, body):
+                yield from _assignments(body, under)
 
 
 def _denied(node: ast.expr) -> tuple[ast.expr, bool] | None:
@@ -192,6 +372,8 @@ def _denied(node: ast.expr) -> tuple[ast.expr, bool] | None:
     match node:
         case ast.UnaryOp(ast.Not(), operand):
             return operand, True
+        case ast.Compare(left, [ast.Eq() | ast.NotEq() as op], [ast.Constant(bool() as value)]):
+            return (left, True) if value is isinstance(op, ast.NotEq) else None
         case ast.Compare(_, [ast.NotEq() | ast.NotIn()], _):
             return node, False
     return None
@@ -209,9 +391,9 @@ def _returns(statements: Sequence[ast.stmt], value: bool) -> bool:
     return False
 
 
-def _asks(statements: Sequence[ast.stmt]) -> bool:
-    """Whether statements return anything but True."""
-    return any(isinstance(node, ast.Return) and not (node.value and _is(node.value, True))
+def _asks(statements: Sequence[ast.stmt], holds: bool) -> bool:
+    """Whether statements return anything but what asks for nothing."""
+    return any(isinstance(node, ast.Return) and not (node.value and _is(node.value, holds))
                for statement in statements for node in ast.walk(statement))
 
 
@@ -219,12 +401,12 @@ def _ends(statements: Sequence[ast.stmt]) -> bool:
     return isinstance(statements[-1], ast.Return | ast.Continue)
 
 
-def _one_of_several(statements: Sequence[ast.stmt]) -> bool:
+def _one_of_several(statements: Sequence[ast.stmt], wrong: bool) -> bool:
     """Whether statements say that one of several conditions holds: ``return True`` under each of them, ``return False`` at the end.
     """
     conditions = statements[:-1]
-    return _returns(statements[-1:], False) and all(
-        isinstance(each, ast.If) and not each.orelse and _returns(each.body, True) for each in conditions)
+    return _returns(statements[-1:], wrong) and all(
+        isinstance(each, ast.If) and not each.orelse and _returns(each.body, not wrong) for each in conditions)
 
 
 class Telling(ast.NodeTransformer):
@@ -242,4 +424,6 @@ class Telling(ast.NodeTransformer):
         if at in self.stated.premises:
             told = [new, ast.Constant(self.stated.premises[at])]
             new = ast.copy_location(ast.Call(ast.Name(PREMISE, ast.Load()), told, []), new)  # type: ignore[arg-type]
+        if at in self.stated.alternatives:
+            new = ast.copy_location(ast.Call(ast.Name(ALTERNATIVE, ast.Load()), [new], []), new)  # type: ignore[list-item]
         return new

@@ -112,6 +112,8 @@ class Tracing:
         self._base = self.graph.yes
         self._wrong: list[Node] = []
         self._premises: list[tuple[Site | None, Node]] = []
+        self.aside: frozenset[Site] = frozenset()
+        """Where what is told is no premise of the law's, and told apart only."""
         for state, which in ((self.state, "now"), (self.before, "before")):
             for table in self.layout.design.tables:
                 getattr(state, table.name).forget(which)
@@ -315,7 +317,7 @@ class Tracing:
             paths = self._apart(predicate, arguments, self._flag, ALL)
         except Impure as why:
             raise Unsound(f"a law or condition does more than look{f' ({why})' if str(why) else ''}") from None
-        wrong, met = self.graph.any(self._wrong), self.graph.any([met for _, met in self._premises])
+        wrong, met = self.graph.any(self._wrong), self.graph.any([met for at, met in self._premises if at not in self.aside])
         return self.graph.both(self._together(paths), self.graph.negated(wrong)), met
 
     def met(self, site: Site) -> Node:

@@ -174,7 +174,8 @@ def _law(layout: Layout, law: Law, returns: type | None) -> Judged:
              for i, ((_, kind), size) in enumerate(zip(law.names, sizes, strict=True))]
     given = {"before": reading.before, "actor": _actor(reading), "outcome": _outcome(reading, returns)}
     sites = [part.part for part in layout.design.parts_of(law) if part.part is not None]
-    Premises.begin(law.part, apart=bool(sites), plainly=reading.plain_premise)
+    reading.aside = frozenset(layout.design.alternatives(law))
+    Premises.begin(law.part, apart=bool(sites), plainly=reading.plain_premise, left_out=layout.design.looked_at(law))
     with merged_texts(layout.design.text.functions), answering(reading):
         holds, premise = reading.judged(law.function, [reading.state, *law.arguments(given, names)])
     Premises.begin()
