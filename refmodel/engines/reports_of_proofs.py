@@ -21,12 +21,12 @@ from refmodel.engines.progress import Progress, prove_progress
 from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.reports_of_runs import explored_words, there_is
 from refmodel.engines.restated import restated
+from refmodel.engines.says_little import idle_parts, says_little
 from refmodel.engines.scope import sorts_of
 from refmodel.engines.suggest import suggest
-from refmodel.engines.unseen import ALTERNATIVE, is_own, never, premise_words
-from refmodel.engines.vacuity import cannot_fail, holds_by_methods, may_end_so, never_met, part_cannot_fail
+from refmodel.engines.unseen import never
+from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met
 from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
-from refmodel.language.asking import Site
 from refmodel.language.design import Operation, Outline
 from refmodel.language.laws import Law
 from refmodel.language.plurals import many
@@ -163,47 +163,6 @@ class _Judged:
                               else "no step from a lawful state has an outcome of the type that it is about")
         return found
 
-    def _idle_parts(self, verdicts: dict[Law, Verdict]) -> tuple[str, ...]:
-        """The implications of proved laws that say nothing: their premise can never hold, whatever the law itself says, while
-        another's can; or nothing can break them."""
-        parts = {part: law for law in self.laws if verdicts[law] == Verdict.PROVED for part in self.needed.parts_of(law)
-                 if self._is_told(part)}
-        if not parts:
-            return ()
-        run = random.campaign(attrs.evolve(self.design, laws=tuple(parts), pending=()), self.design.cls.geometry, seconds=1.0,
-                              runs=30)
-        idle = [part for part, law in parts.items() if part not in run.met and never_met(self._without(law), part)]
-        certain = [part for part, law in parts.items()
-                   if part not in idle and part.part not in self.needed.alternatives(law) and part_cannot_fail(self.design, part)]
-        return (*(f"{each.part[0]}:{each.part[1]}: {premise_words(self.design, each.part)} {_can(self.design, each.part)} "
-                  f"nowhere; that part of {each.name} says nothing" for each in idle if each.part),
-                *(f"{each.part[0]}:{each.part[1]}: nothing can break {_what_follows(self.design, each.part)} where what stands "
-                  f"before it holds; that part of {each.name} says nothing" for each in certain if each.part))
-
-    def _is_told(self, part: Law) -> bool:
-        """Whether a part is worth a note. What refmodel brings for many has helpers with conditions that no design needs all of."""
-        return part.part is not None and (part.part in self.design.text.implications or is_own(self.design, part.part[0]))
-
-    def _says_little(self, verdicts: dict[Law, Verdict]) -> tuple[str, ...]:
-        """Of the design's own laws, those that no operation can break: it writes to nothing that they look at, or no guest acts, or
-        they hold whatever the tables hold."""
-        return tuple(f"{law.place}: {law.name}: {why}" for law in self.laws
-                     if verdicts[law] == Verdict.PROVED and is_own(self.design, law.function.__code__.co_filename)
-                     for why in [self._why_little(law)] if why)
-
-    def _why_little(self, law: Law) -> str:
-        looked_at = self.needed.reads(law)
-        if looked_at and looked_at <= self.needed.constant:
-            return f"no operation writes to what it looks at ({', '.join(sorted(looked_at))})"
-        if "actor" in law.about and not any(op.by_guest for op in self.needed.operations):
-            return "no operation is a guest's, so its actor is always NOTHING; is @guest missing?"
-        if holds_by_methods(self.needed, law):
-            return "the methods that it calls make it hold whatever the tables hold; no operation can break it"
-        return ""
-
-    def _without(self, law: Law) -> Outline:
-        return attrs.evolve(self.needed, laws=tuple(other for other in self.needed.laws if other is not law))
-
     # ------------------------------------------------------------ what is pending
 
     def _ended(self, done: induction.Proved) -> tuple[dict[Law, Verdict], tuple[str, ...], tuple[str, ...]]:
@@ -239,7 +198,8 @@ class _Judged:
         clause = self.asked.clause
         notes = never(self.design, reached.applied) if reached.failure is None else ()
         notes += tuple(f"{law.name}: {why}" for law, why in vacuous.items())
-        notes += self._idle_parts(verdicts) + self._says_little(verdicts)
+        proved = [law for law in self.laws if verdicts[law] == Verdict.PROVED]
+        notes += idle_parts(self.design, self.needed, proved) + says_little(self.design, self.needed, proved)
         notes += tuple(f"{name} is not proved, and the proof of {clause} does not lean on it" for name in sorted(not_needed))
         assumed = len(set(self.needed.laws) - set(self.laws))
         if clause is not None and not unproved and not done.refuted and assumed:
@@ -457,15 +417,6 @@ def _unless(ended: Sequence[Progress]) -> Iterator[str]:
     if asked_for:
         quoted = ", ".join(f'"{question}"' for question in asked_for)
         yield f"that what is pending comes to an end is proved of steps in which none of these fails: {quoted}"
-
-
-def _can(design: Outline, site: Site) -> str:
-    return "can be met" if premise_words(design, site) == ALTERNATIVE else "can hold"
-
-
-def _what_follows(design: Outline, site: Site) -> str:
-    """What is asked for under a premise that is stated there."""
-    return "this implication" if site in design.text.implications else "what is asked here"
 
 
 def _are(names: Sequence[str]) -> str:
