@@ -84,10 +84,11 @@ def _show_run(run: BrokenRun) -> None:
 
 
 def _what_is_broken(report: EngineReport, law: str | None) -> str:
-    """The clause that was asked for; or that it is the law which was, or one of all."""
+    """A clause, or that it is the law which was asked for, or one of all."""
     assert report.failure is not None
-    clause = report.failure.broken.clause
-    return "a law" if law is None else escape(clause) if report.clause in ("", clause) else "the law"
+    broken = report.failure.broken
+    asked_for = broken.law is not None and broken.law.name == report.clause
+    return "a law" if law is None else "the law" if asked_for else escape(broken.clause)
 
 
 def _show_failure(name: str, outline: Outline, report: EngineReport, law: str | None) -> None:

@@ -109,7 +109,7 @@ class Judge:
             if not line.strip():
                 continue
             try:
-                event = self.decode(first + number, line)
+                event = self.decode(first + number, line.rstrip(b"\r"))
             except BadDesign:
                 if last and number == len(lines) - 1 and is_cut(line):
                     self.notes.append(f"line {first + number} is cut off; it was not judged")
