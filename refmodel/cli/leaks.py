@@ -40,7 +40,7 @@ def leaks(
                                                         "it happens")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Look for two runs that look alike to a VM, until it is shown in one what it is not in the other.
+    """Look for two runs that look alike to a VM, up to a step that shows it different things.
 
     This is noninterference (ISO-6). Every state of the design's geometry is visited, with two VMs at least. Where the geometry is
     that of a shipped design, there are two VMs with a page each.

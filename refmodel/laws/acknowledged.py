@@ -10,7 +10,7 @@ from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.monitor.frames import Use
 
 
-@law("RES-2", "A page has left no frame, or one that is retired for it or shared: it is not free before the flush has ended.")
+@law("RES-2", "The frame that a page has left is retired or shared until the flush has ended: nobody gets it before.")
 def frames_that_were_left_are_kept(s: Acknowledged, vm: Vm, gfn: Gfn) -> Any:
     stale = s.stale[vm, gfn]
     frame = s.frames[stale.mfn]
@@ -23,7 +23,7 @@ def only_memory_is_stale(s: Acknowledged, vm: Vm, gfn: Gfn) -> Any:
     return implies(not s.has_memory(vm, gfn), s.is_flushed(vm, gfn))
 
 
-@law("EQV-1", "A page has left no frame, or one that holds what the bare machine's page holds, while nobody can store to the page.")
+@law("EQV-1", "Until a flush has ended nobody can store to the page, and the frame that it has left holds what the page holds.")
 def frames_that_were_left_hold_the_same(s: Acknowledged, vm: Vm, gfn: Gfn) -> Any:
     left = s.stale[vm, gfn].mfn
     return left == NOTHING or (s.memory[left] == s.bare_memory[vm, gfn] and s.is_write_protected(vm, gfn))

@@ -48,7 +48,7 @@ def large_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcp
                    and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)))
 
 
-@law("ISO-1", "A cached translation of a region of regions leads each page where the p2m says, but where it is to be flushed.")
+@law("ISO-1", "A cached translation of a 1 GiB page leads each 4 KiB page in it where the p2m says, unless it is to be flushed.")
 def larger_translations_lead_where_the_p2m_says(s: EptThreeSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.large_tlb[vm, vcpu, s.larger(s.region[gfn])]
     mfn = s.frame_at[s.smaller_block(s.region[gfn], found.block), s.at[gfn]]
