@@ -47,6 +47,7 @@ from refmodel.management.simulation import POLICIES, simulate, to_give
 from refmodel.management.toml_lines import lines
 from refmodel.monitor.policy.claims import Claim
 from refmodel.report import choosing, management
+from refmodel.report.explaining import explain
 from tests.commands import refmodel
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -414,6 +415,26 @@ def test_the_bound_is_one_where_a_strategy_lends_what_is_to_stay_free() -> None:
     assert to_give(workload) < given_out <= workload.pages
     activities = [vm.activity for vm in workload.vms]
     assert bound(workload).again == least_read(activities, 60, workload.pages) < least_read(activities, 60, to_give(workload))
+
+
+def test_the_bound_respects_no_minimum_no_maximum_and_no_shares_and_both_texts_say_so() -> None:
+    """Before, both spoke of minimums and shares alone, and a row that was about a maximum was read as one about strategies."""
+    workload = attrs.evolve(ready("opposed"), pages=16_000, periods=40)
+    again = bound(workload).again
+    assert again > 0
+    for claim in (Claim(8000, 38_000), Claim(0, 1000), Claim(0, 38_000, 1)):
+        promised = tuple(attrs.evolve(vm, claim=claim) for vm in workload.vms)
+        assert bound(attrs.evolve(workload, vms=promised)).again == again
+    ignored = {field.name.rstrip("s") for field in attrs.fields(Claim)}
+    for text in ((SPECS / "pros_and_cons.md").read_text(), explain("bound").about):
+        said = [sentence for sentence in text.replace("\n", " ").split(". ") if " respect" in sentence]
+        assert len(said) == 1 and all(f"{name}" in said[0] for name in ignored), said
+
+
+def test_what_is_lost_to_a_maximum_is_lost_only_where_the_chapter_says_so() -> None:
+    short = {name for name in workloads() for vm in ready(name).vms if vm.claim.maximum < vm.activity.pages}
+    said = " ".join((SPECS / "pros_and_cons.md").read_text().split())
+    assert f"On {' and '.join(f'*{name}*' for name in sorted(short))} a build has more pages than its VM's maximum" in said
 
 
 @pytest.mark.parametrize("policy", [name for name in POLICIES if name not in ("pressure", "stalls")])
