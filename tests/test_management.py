@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from refmodel.cli import management as commands
 from refmodel.cli.record import record
 from refmodel.language import BadDesign
 from refmodel.management import mechanisms, recording, rules, saving
@@ -45,6 +46,8 @@ from refmodel.management.results import FLEET, comparable, estimated, recordings
 from refmodel.management.scenario import Vm, Workload, read
 from refmodel.management.simulation import POLICIES, simulate, to_give
 from refmodel.management.toml_lines import lines
+from refmodel.management.translation.comparing import compare as translated
+from refmodel.management.translation.streams import Stream
 from refmodel.monitor.policy.claims import Claim
 from refmodel.report import choosing, management
 from refmodel.report.explaining import explain
@@ -866,6 +869,28 @@ def test_the_chapter_is_what_is_compared() -> None:
 def test_the_pictures_are_there() -> None:
     for name in ("strategies", "mechanisms", "sharing"):
         assert (SPECS / "pictures" / f"{name}.svg").read_text().lstrip().startswith("<?xml")
+
+
+def test_commands_print_all_tables_of_the_chapter_but_those_that_it_says_are_in_it_alone(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before, the chapter said that two commands print the same."""
+    (tmp_path / "w.toml").write_text("pages = 40\nperiods = 3\n[vm.a]\nmaximum = 9\nphases = [{ at = 0, active = 9 }]")
+    (tmp_path / "x.memory.zst").write_bytes(recording.pack(made([[page] for page in range(12)], 12)))
+    stream = Stream("made", "by a test", 100, 30, 1.0, 1.0, np.arange(30))
+    monkeypatch.setattr(commands, "compared", lambda given: {"x": translated(stream)})
+    monkeypatch.setattr(commands.streams, "shipped", dict)
+    monkeypatch.setattr(commands, "measure", list)
+    printed = set[tuple[str, ...]]()
+    plain = management.Table.on_terminal
+    monkeypatch.setattr(management.Table, "on_terminal", lambda self: printed.add(self.head) or plain(self))
+    commands.policies(tmp_path / "w.toml", (), None, as_json=False)
+    commands.mechanisms(tmp_path / "x.memory.zst", None, as_json=False)
+    commands.exits(None, None, as_json=False)
+    text = (SPECS / "pros_and_cons.md").read_text()
+    alone = [heading for heading, rows in tables(text).items() if tuple(rows[0]) not in printed]
+    assert alone == ["What to use when", "Paging twice", "Published results"] and "strategies on w" in capsys.readouterr().out
+    assert "In this chapter alone are what to use when, paging twice, several VMs that share, and published results." in \
+        " ".join(text.split())
 
 
 @pytest.mark.slow
