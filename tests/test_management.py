@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import re
 import subprocess
@@ -34,6 +35,7 @@ from refmodel.management.estimating.curves import Curves
 from refmodel.management.estimating.estimators import Error
 from refmodel.management.estimating.stack_distance import COLD, distances, misses
 from refmodel.management.mechanisms import OLDEST
+from refmodel.management.packed import expanded
 from refmodel.management.published import ready
 from refmodel.management.recorder import calls
 from refmodel.management.recorder import recording as recorder
@@ -46,6 +48,7 @@ from refmodel.management.results import FLEET, comparable, estimated, recordings
 from refmodel.management.scenario import Vm, Workload, read
 from refmodel.management.simulation import POLICIES, simulate, to_give
 from refmodel.management.toml_lines import lines
+from refmodel.management.translation import streams
 from refmodel.management.translation.comparing import compare as translated
 from refmodel.management.translation.streams import Stream
 from refmodel.monitor.policy.claims import Claim
@@ -125,6 +128,43 @@ def test_nothing_may_follow_a_recording_and_what_is_too_large_is_refused_soon(mo
     monkeypatch.setattr(recording, "MOST_BYTES", 1 << 20)
     with pytest.raises(BadDesign, match="x: larger than 1,048,576 bytes when unpacked"):
         recording.unpack(zstandard.ZstdCompressor().compress(bytes(1 << 23)), "x")
+
+
+@pytest.mark.parametrize("kind", ["recording", "address stream"])
+def test_a_bit_that_is_flipped_in_a_file_is_seen_or_changes_nothing_of_what_is_read(kind: str) -> None:
+    """Before, frames had no checksum, and another recording was read. Some bits of a frame are unused (RFC 8878, 3.1.1.1.1)."""
+    pages = streams.packed_pages(np.arange(20))
+    stored = streams.Stored("refmodel address stream", 1, "made", "by a test", 100, 30, 1, 1, 100, pages)
+    data = recording.pack(made([[0, 3], [1]], 9)) if kind == "recording" else streams.pack(stored)
+    plain, seen = expanded(data, "x", kind, 1 << 20), 0
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        try:
+            assert expanded(bytes(damaged), "x", kind, 1 << 20) == plain, bit
+        except BadDesign:
+            seen += 1
+    assert seen > 7.8 * len(data)
+
+
+CONTENTS = {
+    "build.memory.zst": "e5e3326575d192a6", "data.memory.zst": "ffcc8168be416e47", "database.addresses.zst": "58f019efacc488c2",
+    "database.memory.zst": "5d118e12526fb9a1", "fleet.memory.zst": "ffdbd52e9ea9a57f", "idle.memory.zst": "c4011f38c2fd462d",
+    "python.addresses.zst": "1909c9d79fb15ae6", "web.memory.zst": "cb017f6f6d499cec"}
+"""The beginning of the SHA-256 of what each file holds when it is unpacked."""
+
+
+def test_recordings_that_come_along_have_checksums_and_hold_what_they_held() -> None:
+    folder = resources.files("refmodel.management").joinpath("recordings")
+    found = {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".zst")}
+    assert all(zstandard.get_frame_parameters(data).has_checksum for data in found.values())
+    held = {name: zstandard.ZstdDecompressor().decompress(data) for name, data in found.items()}
+    assert {name: hashlib.sha256(plain).hexdigest()[:16] for name, plain in held.items()} == CONTENTS
+
+
+def test_a_recording_without_a_checksum_is_read() -> None:
+    plain = zstandard.ZstdDecompressor().decompress(recording.pack(made([[0], [1]], 9)))
+    assert recording.unpack(zstandard.ZstdCompressor(write_checksum=False).compress(plain), "x").pages == 9
 
 
 def test_the_schema_names_every_field_and_the_version() -> None:
