@@ -28,6 +28,7 @@ import attrs
 import msgspec
 
 from refmodel.language import BadDesign
+from refmodel.language.encoding import is_marked, undecodable
 from refmodel.management import recording
 from refmodel.management.activity import Activity, Phase, Phases, Replayed
 from refmodel.management.toml_lines import Path as Place
@@ -129,6 +130,8 @@ def _text(file: Path) -> str:
     try:
         with file.open("rb") as opened:
             data = opened.read(MOST_BYTES + 1)
+        if is_marked(data):
+            raise BadDesign(f"{file}:1: {undecodable(data, '')}")
         text = data.decode()
     except OSError as why:
         raise BadDesign(f"{file}: cannot be read: {why.strerror or why}") from None
