@@ -105,7 +105,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 LIMITS = {"pages": (1, MOST_PAGES), "periods": (1, MOST_PERIODS), "seed": (0, 1 << 32), "taxed_from": (0, MOST_PERIODS),
-          "minimum": (0, MOST_PAGES), "maximum": (0, MOST_PAGES), "shares": (1, 1 << 20), "at": (0, MOST_PERIODS - 1),
+          "minimum": (0, MOST_PAGES), "maximum": (1, MOST_PAGES), "shares": (1, 1 << 20), "at": (0, MOST_PERIODS - 1),
           "active": (0, MOST_PAGES), "start": (0, MOST_PERIODS), "skip": (0, MOST_PERIODS), "pause": (0, MOST_PERIODS),
           "count": (1, MOST_VMS), "apart": (0, MOST_PERIODS)}
 """From and to, by field."""
