@@ -337,6 +337,17 @@ def test_pages_that_cannot_be_parted_are_not_taken_for_one_page() -> None:
         mark(Full(7, calls.Registers(), 0, []), 0, 1, marked=True)
 
 
+@pytest.mark.parametrize("samples", [recording.LEAST_SAMPLES - 1, recording.LEAST_SAMPLES])
+def test_a_recording_that_is_too_short_for_a_vm_is_said_to_be_when_it_is_made(
+        samples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before, one heard of it when a workload was read."""
+    monkeypatch.setattr("refmodel.cli.record.made_of", lambda *given: made([[0]] * samples, 1))
+    record("memory", ["true"], tmp_path / "mine.memory.zst")
+    told = capsys.readouterr().err
+    assert ("can be no VM's program, which takes 10 samples or more" in told) == (samples < 10)
+    assert f"{samples} samples of 1 page" in told and recording.read(tmp_path / "mine.memory.zst").samples == samples
+
+
 @pytest.mark.parametrize("what, output, expected", [
     ("disks", "x.memory.zst", "record disks: expected memory or addresses"), ("memory", "x.zip", "expected a name that ends"),
     ("addresses", "x.memory.zst", "expected a name that ends"), ("memory", "nowhere/x.memory.zst", "cannot be written"),
