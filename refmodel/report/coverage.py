@@ -11,6 +11,7 @@ from refmodel.designs import COMBINED, SHIPPED
 from refmodel.language import Law
 from refmodel.language.design import claims_of
 from refmodel.oracle.trace.observed import Judged
+from refmodel.report import remaking
 from refmodel.report.explaining import all_laws
 
 HEAD = """# What checks what
@@ -49,4 +50,4 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    print(table(), end="")
+    remaking.printed("refmodel.report.coverage", "the page on coverage", table)

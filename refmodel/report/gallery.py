@@ -21,6 +21,7 @@ from refmodel.engines.words import names_of, trace_text
 from refmodel.examples.zap import ZapLazily
 from refmodel.language import outline
 from refmodel.language.plurals import many
+from refmodel.report import remaking
 from refmodel.report.figures import figure
 from refmodel.report.texts import sentence_of
 
@@ -122,4 +123,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(remaking.folder("refmodel.report.gallery", "the gallery, and the picture of the front page", "specs", "properties.md"))

@@ -15,6 +15,7 @@ from refmodel.engines.mutation.scores import Score
 from refmodel.language import outline
 from refmodel.language.plurals import many
 from refmodel.language.sources import code_of
+from refmodel.report import remaking
 
 HEAD = """# Mutation
 
@@ -133,4 +134,4 @@ def _reasons() -> str:
 
 
 if __name__ == "__main__":
-    print(chapter(), end="")
+    remaking.printed("refmodel.report.mutation", "the chapter on mutants", chapter)

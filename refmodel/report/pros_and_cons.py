@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from refmodel.language import BadDesign
 from refmodel.management.costs import HERE, Costs
 from refmodel.management.mechanisms import OLDEST
 from refmodel.management.results import Comparison, compared
-from refmodel.report import choosing, management, plots, translation
+from refmodel.report import choosing, management, plots, remaking, translation
 from refmodel.report.management import Table, percent
 
 HEAD = """# Pros and cons
@@ -202,12 +203,19 @@ def chapter(found: Comparison) -> str:
 
 def main(folder: Path) -> None:
     """Write the chapter, and its pictures."""
+    plots.expected()
     found = compared()
-    (folder / "pros_and_cons.md").write_text(chapter(found))
+    (folder / "pros_and_cons.md").write_text(chapter(found), encoding="utf-8")
+    (folder / "pictures").mkdir(exist_ok=True)
     plots.strategies(found.strategies, folder / "pictures" / "strategies.svg")
     plots.mechanisms(found.mechanisms, folder / "pictures" / "mechanisms.svg")
     plots.sharing(found.alike, folder / "pictures" / "sharing.svg")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    given = remaking.folder("refmodel.report.pros_and_cons", "the chapter on pros and cons, and its pictures", "specs",
+                            "properties.md")
+    try:
+        main(given)
+    except BadDesign as why:
+        sys.exit(remaking.refused(why))

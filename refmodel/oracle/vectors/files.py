@@ -148,4 +148,6 @@ def schema() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(schema(), indent=2))
+    from refmodel.report import remaking
+
+    remaking.printed("refmodel.oracle.vectors.files", "the schema of vectors", lambda: json.dumps(schema(), indent=2) + "\n")
