@@ -9,7 +9,7 @@ from typing import Any
 from refmodel.cli.common import app
 from refmodel.cli.lazily import COMMANDS, LazyGroup
 from refmodel.cli.loudness import options
-from refmodel.report import remaking
+from refmodel.language import remaking
 
 EVERYWHERE = ("quiet", "verbose")
 """Options that are not in the tables of the commands, since all have them."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from refmodel.bugs import MUTANTS
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.words import broken_text, trace_text
+from refmodel.language import remaking
 from refmodel.language.plurals import many
-from refmodel.report import remaking
 from refmodel.report.figures import figure
 from refmodel.report.gallery import shortest
 

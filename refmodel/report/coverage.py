@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from refmodel.bugs import MUTANTS
 from refmodel.designs import COMBINED, SHIPPED
-from refmodel.language import Law
+from refmodel.language import Law, remaking
 from refmodel.language.design import claims_of
 from refmodel.oracle.trace.observed import Judged
-from refmodel.report import remaking
 from refmodel.report.explaining import all_laws
 
 HEAD = """# What checks what

@@ -19,9 +19,8 @@ from refmodel.engines.exhaustive import explore
 from refmodel.engines.spread import Where, spread
 from refmodel.engines.words import names_of, trace_text
 from refmodel.examples.zap import ZapLazily
-from refmodel.language import outline
+from refmodel.language import outline, remaking
 from refmodel.language.plurals import many
-from refmodel.report import remaking
 from refmodel.report.figures import figure
 from refmodel.report.texts import sentence_of
 

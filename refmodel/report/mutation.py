@@ -12,10 +12,9 @@ from refmodel.engines.mutation.mutants import relative
 from refmodel.engines.mutation.reach import reached
 from refmodel.engines.mutation.reasons import known
 from refmodel.engines.mutation.scores import Score
-from refmodel.language import outline
+from refmodel.language import outline, remaking
 from refmodel.language.plurals import many
 from refmodel.language.sources import code_of
-from refmodel.report import remaking
 
 HEAD = """# Mutation
 

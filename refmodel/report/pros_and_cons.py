@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from refmodel.language import BadDesign
+from refmodel.language import BadDesign, remaking
 from refmodel.management.costs import HERE, Costs
 from refmodel.management.mechanisms import OLDEST
 from refmodel.management.results import Comparison, compared
-from refmodel.report import choosing, management, plots, remaking, translation
+from refmodel.report import choosing, management, plots, translation
 from refmodel.report.management import Table, percent
 
 HEAD = """# Pros and cons

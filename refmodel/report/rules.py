@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from refmodel.language import remaking
 from refmodel.management.mistakes import MISTAKES
 from refmodel.management.rules import EVERY, RULES, Rule
-from refmodel.report import remaking
 from refmodel.report.management import Table
 
 BEGIN, END = "<!-- made of refmodel/management/rules.py and mistakes.py -->", "<!-- end -->"

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from refmodel.engines.theorems import Told
-from refmodel.report import remaking
+from refmodel.language import remaking
 from refmodel.report.documents import (
     ComparedDocument,
     DesignDocument,

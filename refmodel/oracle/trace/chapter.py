@@ -42,7 +42,7 @@ def with_table(chapter: str) -> str:
 
 
 if __name__ == "__main__":
-    from refmodel.report import remaking
+    from refmodel.language import remaking
 
     file = remaking.file("refmodel.oracle.trace.chapter", "the table of events", "specs/traces.md", BEGIN, END)
     file.write_text(with_table(file.read_text(encoding="utf-8")), encoding="utf-8")

@@ -116,7 +116,7 @@ def texts() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    from refmodel.report import remaking
+    from refmodel.language import remaking
 
     folder = remaking.folder("refmodel.oracle.trace.client_events", "the clients' events in C and Rust", "refmodel/clients",
                              FILES[0])

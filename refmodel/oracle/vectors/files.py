@@ -148,6 +148,6 @@ def schema() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from refmodel.report import remaking
+    from refmodel.language import remaking
 
     remaking.printed("refmodel.oracle.vectors.files", "the schema of vectors", lambda: json.dumps(schema(), indent=2) + "\n")

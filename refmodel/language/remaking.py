@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from refmodel.language import BadDesign
+from refmodel.language.unsound import BadDesign
 
 
 def printed(module: str, what: str, text: Callable[[], str], arguments: Sequence[str] | None = None) -> None:
