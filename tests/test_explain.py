@@ -9,17 +9,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
 from refmodel.bugs import MUTANTS
 from refmodel.cli.tell import explain as command
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.language import BadDesign
+from refmodel.language.nearly import slug
 from refmodel.management.estimating.estimators import ESTIMATORS
 from refmodel.management.simulation import POLICIES
 from refmodel.report import managing
 from refmodel.report.brief import SCREEN, brief
 from refmodel.report.explaining import all_laws, explain
+from refmodel.report.other_names import BY_FORM, OTHER_NAMES
 from refmodel.report.texts import EFF_3
 
 ROOT = Path(__file__).parent.parent
@@ -107,6 +110,23 @@ def test_a_strategy_with_a_mistake_is_explained_with_what_its_rule_finds(name: s
 def test_a_name_that_is_nearly_one_is_asked_about(typed: str, meant: str) -> None:
     with pytest.raises(BadDesign, match=rf"did you mean .*\b{meant}\b"):
         explain(typed)
+
+
+@pytest.mark.parametrize("typed, name", [("MEB", "miss-ratio"), ("psi", "stalls"), ("zswap", "compressed-memory"),
+                                         ("difference-engine", "patching"), ("Idle tax", "esx"), ("double-paging", "paging twice"),
+                                         ("PML", "page-modification-logging"), ("ESX balloon", "ballooning"), ("oracle", "bound")])
+def test_names_of_the_literature_lead_to_what_is_here(typed: str, name: str) -> None:
+    told, meant = explain(typed), explain(name)
+    assert told.title == f"{typed}, here {meant.title}" and attrs.evolve(told, title=meant.title) == meant
+
+
+def test_each_other_name_is_of_something_and_hides_nothing() -> None:
+    assert all(managing.explain(name) is not None for name in set(OTHER_NAMES.values()))
+    assert len(BY_FORM) == len(OTHER_NAMES)
+    hidden = {slug(name) for name in (*MUTANTS, *SHIPPED, *COMBINED, *all_laws(), *managing.topics())}
+    assert not hidden & BY_FORM.keys()
+    with pytest.raises(BadDesign, match="did you mean Difference Engine"):
+        explain("diference engin")
 
 
 def about(kind: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import re
 import subprocess
@@ -21,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from refmodel.cli import management as commands
 from refmodel.cli.record import record
 from refmodel.language import BadDesign
 from refmodel.management import mechanisms, recording, rules, saving
@@ -33,6 +35,7 @@ from refmodel.management.estimating.curves import Curves
 from refmodel.management.estimating.estimators import Error
 from refmodel.management.estimating.stack_distance import COLD, distances, misses
 from refmodel.management.mechanisms import OLDEST
+from refmodel.management.packed import expanded
 from refmodel.management.published import ready
 from refmodel.management.recorder import calls
 from refmodel.management.recorder import recording as recorder
@@ -45,8 +48,12 @@ from refmodel.management.results import FLEET, comparable, estimated, recordings
 from refmodel.management.scenario import Vm, Workload, read
 from refmodel.management.simulation import POLICIES, simulate, to_give
 from refmodel.management.toml_lines import lines
+from refmodel.management.translation import streams
+from refmodel.management.translation.comparing import compare as translated
+from refmodel.management.translation.streams import Stream
 from refmodel.monitor.policy.claims import Claim
 from refmodel.report import choosing, management
+from refmodel.report.explaining import explain
 from tests.commands import refmodel
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -121,6 +128,43 @@ def test_nothing_may_follow_a_recording_and_what_is_too_large_is_refused_soon(mo
     monkeypatch.setattr(recording, "MOST_BYTES", 1 << 20)
     with pytest.raises(BadDesign, match="x: larger than 1,048,576 bytes when unpacked"):
         recording.unpack(zstandard.ZstdCompressor().compress(bytes(1 << 23)), "x")
+
+
+@pytest.mark.parametrize("kind", ["recording", "address stream"])
+def test_a_bit_that_is_flipped_in_a_file_is_seen_or_changes_nothing_of_what_is_read(kind: str) -> None:
+    """Before, frames had no checksum, and another recording was read. Some bits of a frame are unused (RFC 8878, 3.1.1.1.1)."""
+    pages = streams.packed_pages(np.arange(20))
+    stored = streams.Stored("refmodel address stream", 1, "made", "by a test", 100, 30, 1, 1, 100, pages)
+    data = recording.pack(made([[0, 3], [1]], 9)) if kind == "recording" else streams.pack(stored)
+    plain, seen = expanded(data, "x", kind, 1 << 20), 0
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        try:
+            assert expanded(bytes(damaged), "x", kind, 1 << 20) == plain, bit
+        except BadDesign:
+            seen += 1
+    assert seen > 7.8 * len(data)
+
+
+CONTENTS = {
+    "build.memory.zst": "e5e3326575d192a6", "data.memory.zst": "ffcc8168be416e47", "database.addresses.zst": "58f019efacc488c2",
+    "database.memory.zst": "5d118e12526fb9a1", "fleet.memory.zst": "ffdbd52e9ea9a57f", "idle.memory.zst": "c4011f38c2fd462d",
+    "python.addresses.zst": "1909c9d79fb15ae6", "web.memory.zst": "cb017f6f6d499cec"}
+"""The beginning of the SHA-256 of what each file holds when it is unpacked."""
+
+
+def test_recordings_that_come_along_have_checksums_and_hold_what_they_held() -> None:
+    folder = resources.files("refmodel.management").joinpath("recordings")
+    found = {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".zst")}
+    assert all(zstandard.get_frame_parameters(data).has_checksum for data in found.values())
+    held = {name: zstandard.ZstdDecompressor().decompress(data) for name, data in found.items()}
+    assert {name: hashlib.sha256(plain).hexdigest()[:16] for name, plain in held.items()} == CONTENTS
+
+
+def test_a_recording_without_a_checksum_is_read() -> None:
+    plain = zstandard.ZstdDecompressor().decompress(recording.pack(made([[0], [1]], 9)))
+    assert recording.unpack(zstandard.ZstdCompressor(write_checksum=False).compress(plain), "x").pages == 9
 
 
 def test_the_schema_names_every_field_and_the_version() -> None:
@@ -293,6 +337,17 @@ def test_pages_that_cannot_be_parted_are_not_taken_for_one_page() -> None:
         mark(Full(7, calls.Registers(), 0, []), 0, 1, marked=True)
 
 
+@pytest.mark.parametrize("samples", [recording.LEAST_SAMPLES - 1, recording.LEAST_SAMPLES])
+def test_a_recording_that_is_too_short_for_a_vm_is_said_to_be_when_it_is_made(
+        samples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before, one heard of it when a workload was read."""
+    monkeypatch.setattr("refmodel.cli.record.made_of", lambda *given: made([[0]] * samples, 1))
+    record("memory", ["true"], tmp_path / "mine.memory.zst")
+    told = capsys.readouterr().err
+    assert ("can be no VM's program, which takes 10 samples or more" in told) == (samples < 10)
+    assert f"{samples} samples of 1 page" in told and recording.read(tmp_path / "mine.memory.zst").samples == samples
+
+
 @pytest.mark.parametrize("what, output, expected", [
     ("disks", "x.memory.zst", "record disks: expected memory or addresses"), ("memory", "x.zip", "expected a name that ends"),
     ("addresses", "x.memory.zst", "expected a name that ends"), ("memory", "nowhere/x.memory.zst", "cannot be written"),
@@ -414,6 +469,26 @@ def test_the_bound_is_one_where_a_strategy_lends_what_is_to_stay_free() -> None:
     assert to_give(workload) < given_out <= workload.pages
     activities = [vm.activity for vm in workload.vms]
     assert bound(workload).again == least_read(activities, 60, workload.pages) < least_read(activities, 60, to_give(workload))
+
+
+def test_the_bound_respects_no_minimum_no_maximum_and_no_shares_and_both_texts_say_so() -> None:
+    """Before, both spoke of minimums and shares alone, and a row that was about a maximum was read as one about strategies."""
+    workload = attrs.evolve(ready("opposed"), pages=16_000, periods=40)
+    again = bound(workload).again
+    assert again > 0
+    for claim in (Claim(8000, 38_000), Claim(0, 1000), Claim(0, 38_000, 1)):
+        promised = tuple(attrs.evolve(vm, claim=claim) for vm in workload.vms)
+        assert bound(attrs.evolve(workload, vms=promised)).again == again
+    ignored = {field.name.rstrip("s") for field in attrs.fields(Claim)}
+    for text in ((SPECS / "pros_and_cons.md").read_text(), explain("bound").about):
+        said = [sentence for sentence in text.replace("\n", " ").split(". ") if " respect" in sentence]
+        assert len(said) == 1 and all(f"{name}" in said[0] for name in ignored), said
+
+
+def test_what_is_lost_to_a_maximum_is_lost_only_where_the_chapter_says_so() -> None:
+    short = {name for name in workloads() for vm in ready(name).vms if vm.claim.maximum < vm.activity.pages}
+    said = " ".join((SPECS / "pros_and_cons.md").read_text().split())
+    assert f"On {' and '.join(f'*{name}*' for name in sorted(short))} a build has more pages than its VM's maximum" in said
 
 
 @pytest.mark.parametrize("policy", [name for name in POLICIES if name not in ("pressure", "stalls")])
@@ -845,6 +920,28 @@ def test_the_chapter_is_what_is_compared() -> None:
 def test_the_pictures_are_there() -> None:
     for name in ("strategies", "mechanisms", "sharing"):
         assert (SPECS / "pictures" / f"{name}.svg").read_text().lstrip().startswith("<?xml")
+
+
+def test_commands_print_all_tables_of_the_chapter_but_those_that_it_says_are_in_it_alone(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before, the chapter said that two commands print the same."""
+    (tmp_path / "w.toml").write_text("pages = 40\nperiods = 3\n[vm.a]\nmaximum = 9\nphases = [{ at = 0, active = 9 }]")
+    (tmp_path / "x.memory.zst").write_bytes(recording.pack(made([[page] for page in range(12)], 12)))
+    stream = Stream("made", "by a test", 100, 30, 1.0, 1.0, np.arange(30))
+    monkeypatch.setattr(commands, "compared", lambda given: {"x": translated(stream)})
+    monkeypatch.setattr(commands.streams, "shipped", dict)
+    monkeypatch.setattr(commands, "measure", list)
+    printed = set[tuple[str, ...]]()
+    plain = management.Table.on_terminal
+    monkeypatch.setattr(management.Table, "on_terminal", lambda self: printed.add(self.head) or plain(self))
+    commands.policies(tmp_path / "w.toml", (), None, as_json=False)
+    commands.mechanisms(tmp_path / "x.memory.zst", None, as_json=False)
+    commands.exits(None, None, as_json=False)
+    text = (SPECS / "pros_and_cons.md").read_text()
+    alone = [heading for heading, rows in tables(text).items() if tuple(rows[0]) not in printed]
+    assert alone == ["What to use when", "Paging twice", "Published results"] and "strategies on w" in capsys.readouterr().out
+    assert "In this chapter alone are what to use when, paging twice, several VMs that share, and published results." in \
+        " ".join(text.split())
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 import tomllib
@@ -16,7 +17,12 @@ from refmodel.language import BadDesign
 from refmodel.management.activity import Replayed
 from refmodel.management.recording import shipped
 from refmodel.management.scenario import MOST_BYTES, read
+from refmodel.management.simulation import POLICIES, simulate
 from refmodel.management.toml_lines import Refused, lines
+from refmodel.oracle.trace.commands import read_commands
+from refmodel.oracle.vectors import files as vectors
+from refmodel.oracle.vectors import manifest
+from refmodel.oracle.vectors.results import judge_results
 
 
 def steps(text: str) -> int:
@@ -144,3 +150,31 @@ def test_names_and_numbers_are_shown_as_a_terminal_and_python_can_take_them(text
     (tmp_path / "w.toml").write_text(f"pages = 9\n{text}")
     with pytest.raises(BadDesign, match=expected):
         read(tmp_path / "w.toml")
+
+
+def test_a_vm_needs_a_maximum_of_a_page_and_may_use_more_pages_than_its_maximum(tmp_path: Path) -> None:
+    """Before, a maximum of no page was accepted."""
+    file = tmp_path / "w.toml"
+    phases = "phases = [{ at = 0, active = ACTIVE }]"
+    file.write_text(f"pages = 99\n[vm.a]\nmaximum = 0\n{phases.replace('ACTIVE', '1')}")
+    with pytest.raises(BadDesign, match=r"w.toml:3: vm.a.maximum: expected a whole number from 1 to 16,777,216, got 0"):
+        read(file)
+    file.write_text(f"pages = 99\n[vm.a]\nmaximum = 9\n{phases.replace('ACTIVE', '16777217')}")
+    with pytest.raises(BadDesign, match=r"w.toml:4: vm.a.phases\[0\].active: expected a whole number from 0 to 16,777,216, got"):
+        read(file)
+    file.write_text(f"pages = 99\nperiods = 9\n[vm.a]\nmaximum = 9\n{phases.replace('ACTIVE', '30')}")
+    for period in simulate(read(file), POLICIES["esx"])[1:]:
+        assert period.allocated["a"] <= 9 and period.again["a"] >= 21 and period.waited["a"] > 0
+
+
+READERS = {"w.toml": read, "commands": read_commands, "walks.jsonl": lambda file: list(vectors.read(file)),
+           "results": lambda file: judge_results(file.parent, file), "manifest.json": lambda file: manifest.check(file.parent)}
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE])
+@pytest.mark.parametrize("name", READERS)
+def test_a_file_that_begins_with_a_byte_order_mark_is_told_so(name: str, mark: bytes, tmp_path: Path) -> None:
+    """Before, only traces were."""
+    (tmp_path / name).write_bytes(mark + b"pages = 9")
+    with pytest.raises(BadDesign, match=f"{name}:? ?.*begins with a byte order mark; expected UTF-8 without one$"):
+        READERS[name](tmp_path / name)

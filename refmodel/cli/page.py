@@ -9,6 +9,7 @@ from typing import Any
 from refmodel.cli.common import app
 from refmodel.cli.lazily import COMMANDS, LazyGroup
 from refmodel.cli.loudness import options
+from refmodel.language import remaking
 
 EVERYWHERE = ("quiet", "verbose")
 """Options that are not in the tables of the commands, since all have them."""
@@ -97,4 +98,4 @@ def _meaning(parameter: Any) -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    remaking.printed("refmodel.cli.page", "the page about the commands", page)

@@ -11,7 +11,7 @@ from refmodel.cli.common import app, err, to_be_written
 from refmodel.language import BadDesign
 from refmodel.language.plurals import many
 from refmodel.management.recorder.recording import record as made_of
-from refmodel.management.recording import ENDING, MOST_GRANULE, pack
+from refmodel.management.recording import ENDING, LEAST_SAMPLES, MOST_GRANULE, pack
 from refmodel.management.translation import streams
 from refmodel.management.translation.recorder import record as addresses_of
 from refmodel.management.translation.streams import ENDING as ADDRESSES
@@ -56,3 +56,6 @@ def record(
     put(data, output)
     err.print(f"{output}: {many(made.samples, 'sample')} of {many(made.pages, 'page')}, {len(data):,} "
               f"bytes", soft_wrap=True, markup=False)
+    if made.samples < LEAST_SAMPLES:
+        err.print(f"{output}: can be no VM's program, which takes {LEAST_SAMPLES} samples or more; only its contents can be used. "
+                  "A shorter --interval, or a command that runs longer, gives more samples.", soft_wrap=True, markup=False)

@@ -2,8 +2,8 @@
 
 All VMs' pages compete for all memory, and the page goes whose next use is farthest away: the least number of pages read again. What
 is written is bounded by itself: of changed pages, the one goes whose next store is farthest away. One schedule may not reach both
-numbers. Nobody's shares or minimum are respected, no page is kept free, and moving memory takes no time. So it bounds the total,
-and says nothing of one VM.
+numbers. Nobody's minimum, maximum or shares are respected, no page is kept free, and moving memory takes no time. So it bounds the
+total, and says nothing of one VM.
 """
 
 from __future__ import annotations

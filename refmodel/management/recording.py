@@ -17,10 +17,10 @@ import attrs
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import zstandard
 
 from refmodel.language import BadDesign
 from refmodel.language.unsound import UNDECODABLE
+from refmodel.management.packed import expanded, packed
 
 Flags = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint32]
@@ -33,8 +33,6 @@ LEAST_SAMPLES = 10
 """Of a recording that is looked at period by period: a working set is what was touched in as many. Of others contents are used."""
 MOST_BYTES = 1 << 30
 """Of a recording that is unpacked: what is larger is refused."""
-PIECE = 1 << 12
-"""Bytes that are expanded at once, to 128 MiB at most: what is too large is refused before it fills memory."""
 SHORTEST, LONGEST = 1e-6, 86_400
 """Seconds from one sample to the next."""
 ABSENT, ZERO = 0, 1
@@ -133,7 +131,7 @@ def pack(recording: Recording) -> bytes:
                     recording.owners.astype("<u2").tobytes(), _bits(recording.touched), _bits(recording.changed),
                     list(recording.snapshots), _differences(recording.contents.astype("<u4")).tobytes(),
                     recording.compressed.astype("<u2").tobytes(), recording.patches.astype("<u2").tobytes())
-    return zstandard.ZstdCompressor(level=19).compress(msgspec.msgpack.encode(stored))
+    return packed(stored)
 
 
 def _bits(flags: Flags) -> bytes:
@@ -152,7 +150,7 @@ def _differences(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def unpack(data: bytes, where: str) -> Recording:
     """A recording from a file's bytes. ``BadDesign`` names the place and the field that is wrong."""
-    plain = _expanded(data, where)
+    plain = expanded(data, where, "recording", MOST_BYTES)
     try:
         stored = msgspec.msgpack.decode(plain, type=Stored)
     except UNDECODABLE as why:
@@ -174,26 +172,6 @@ def unpack(data: bytes, where: str) -> Recording:
     if falling is not None:
         raise BadDesign(f"{where}: snapshots: expected each later than the one before, got {falling[1]} after {falling[0]}")
     return _sound(_with_arrays(stored, where), where)
-
-
-def _expanded(data: bytes, where: str) -> bytes:
-    """What one zstd frame holds. Nothing may follow it."""
-    expander = zstandard.ZstdDecompressor().decompressobj()
-    plain, size = list[bytes](), 0
-    try:
-        for at in range(0, len(data), PIECE):
-            plain.append(expander.decompress(data[at:at + PIECE]))
-            size += len(plain[-1])
-            if size > MOST_BYTES:
-                raise BadDesign(f"{where}: larger than {MOST_BYTES:,} bytes when unpacked")
-            if expander.eof:
-                left = len(expander.unused_data) + max(0, len(data) - at - PIECE)
-                if left:
-                    raise BadDesign(f"{where}: expected one zstd frame and nothing after it, got {left:,} bytes more")
-                return b"".join(plain)
-    except zstandard.ZstdError as why:
-        raise BadDesign(f"{where}: no recording: not compressed by zstd, or cut off ({why})") from None
-    raise BadDesign(f"{where}: no recording: not compressed by zstd, or cut off")
 
 
 def _sound(found: Recording, where: str) -> Recording:

@@ -28,6 +28,7 @@ import attrs
 import msgspec
 
 from refmodel.language import BadDesign
+from refmodel.language.encoding import is_marked, undecodable
 from refmodel.management import recording
 from refmodel.management.activity import Activity, Phase, Phases, Replayed
 from refmodel.management.toml_lines import Path as Place
@@ -104,7 +105,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 LIMITS = {"pages": (1, MOST_PAGES), "periods": (1, MOST_PERIODS), "seed": (0, 1 << 32), "taxed_from": (0, MOST_PERIODS),
-          "minimum": (0, MOST_PAGES), "maximum": (0, MOST_PAGES), "shares": (1, 1 << 20), "at": (0, MOST_PERIODS - 1),
+          "minimum": (0, MOST_PAGES), "maximum": (1, MOST_PAGES), "shares": (1, 1 << 20), "at": (0, MOST_PERIODS - 1),
           "active": (0, MOST_PAGES), "start": (0, MOST_PERIODS), "skip": (0, MOST_PERIODS), "pause": (0, MOST_PERIODS),
           "count": (1, MOST_VMS), "apart": (0, MOST_PERIODS)}
 """From and to, by field."""
@@ -129,6 +130,8 @@ def _text(file: Path) -> str:
     try:
         with file.open("rb") as opened:
             data = opened.read(MOST_BYTES + 1)
+        if is_marked(data):
+            raise BadDesign(f"{file}:1: {undecodable(data, '')}")
         text = data.decode()
     except OSError as why:
         raise BadDesign(f"{file}: cannot be read: {why.strerror or why}") from None

@@ -8,13 +8,13 @@ state. A test keeps the chapters up to date.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from refmodel.bugs import MUTANTS
 from refmodel.engines.broken_runs import BrokenRun
 from refmodel.engines.words import broken_text, trace_text
+from refmodel.language import remaking
 from refmodel.language.plurals import many
 from refmodel.report.figures import figure
 from refmodel.report.gallery import shortest
@@ -62,4 +62,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(remaking.folder("refmodel.report.chapters", "the runs and pictures of chapters", "specs", "properties.md"))

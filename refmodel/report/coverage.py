@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from refmodel.bugs import MUTANTS
 from refmodel.designs import COMBINED, SHIPPED
-from refmodel.language import Law
+from refmodel.language import Law, remaking
 from refmodel.language.design import claims_of
 from refmodel.oracle.trace.observed import Judged
 from refmodel.report.explaining import all_laws
@@ -49,4 +49,4 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    print(table(), end="")
+    remaking.printed("refmodel.report.coverage", "the page on coverage", table)

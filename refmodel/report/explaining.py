@@ -10,6 +10,8 @@ import re
 import shlex
 from typing import Any
 
+import attrs
+
 from refmodel.bugs import MUTANTS, Mutant
 from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.theorems import home, theorems_of
@@ -19,6 +21,7 @@ from refmodel.language.nearly import did_you_mean
 from refmodel.loading import find
 from refmodel.oracle.trace.observed import Judged
 from refmodel.report import managing
+from refmodel.report.other_names import OTHER_NAMES, here
 from refmodel.report.texts import (
     EFF_3,
     Explanation,
@@ -61,8 +64,13 @@ def explain(topic: str) -> Explanation:
     of_memory = managing.explain(topic)
     if of_memory is not None:
         return of_memory
+    name_here = here(topic)
+    if name_here is not None:
+        known = explain(name_here)
+        return attrs.evolve(known, title=f"{topic}, here {known.title}")
     everything = (
-        *MUTANTS, *SHIPPED, *COMBINED, *laws, *sorted({law.clause for law in laws.values()}), *managing.topics(), *OTHERS)
+        *MUTANTS, *SHIPPED, *COMBINED, *laws, *sorted({law.clause for law in laws.values()}), *managing.topics(), *OTHERS,
+        *OTHER_NAMES)
     meant = did_you_mean(topic, everything)
     hint = f"; {meant}" if meant else ""
     raise BadDesign(f"{topic}: nothing of that name; expected a clause (ISO-2), a law, a bug of refmodel bench, a design as "

@@ -19,7 +19,7 @@ from refmodel.engines.exhaustive import explore
 from refmodel.engines.spread import Where, spread
 from refmodel.engines.words import names_of, trace_text
 from refmodel.examples.zap import ZapLazily
-from refmodel.language import outline
+from refmodel.language import outline, remaking
 from refmodel.language.plurals import many
 from refmodel.report.figures import figure
 from refmodel.report.texts import sentence_of
@@ -122,4 +122,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(remaking.folder("refmodel.report.gallery", "the gallery, and the picture of the front page", "specs", "properties.md"))

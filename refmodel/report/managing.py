@@ -33,15 +33,13 @@ MEASURED = "pros_and_cons.md"
 RULES_AT = f"specs/{STRATEGIES}: Rules, and mistakes that break them"
 WHICH_ESTIMATOR = "Which estimator to use"
 """Its heading about estimators."""
-ALIKE = {"oracle": "bound", "belady": "bound"}
-"""Other names of the same."""
 PARTS_BESIDE = {name: part for name, part in PARTS.items() if name not in (*POLICIES, *ESTIMATORS)}
 """What the comparison has beside the strategies."""
 
 
 def topics() -> list[str]:
     """Names that there is an explanation of."""
-    return [*POLICIES, *ALL_MECHANISMS, *COMPARED, *RULES, *MISTAKES, *ESTIMATORS, *PARTS_BESIDE, *ALIKE]
+    return [*POLICIES, *ALL_MECHANISMS, *COMPARED, *RULES, *MISTAKES, *ESTIMATORS, *PARTS_BESIDE]
 
 
 def explain(topic: str) -> Explanation | None:
@@ -53,9 +51,8 @@ def explain(topic: str) -> Explanation | None:
         return of_mistake(hyphened, MISTAKES[hyphened])
     if spaced in RULES:
         return of_rule(RULES[spaced])
-    part = ALIKE.get(spaced, spaced)
-    if part in PARTS_BESIDE:
-        return of_part(part)
+    if spaced in PARTS_BESIDE:
+        return of_part(spaced)
     estimator = next((name for name in ESTIMATORS if name.lower() == spaced), None)
     if estimator is not None:
         return of_estimator(estimator)

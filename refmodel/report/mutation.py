@@ -12,7 +12,7 @@ from refmodel.engines.mutation.mutants import relative
 from refmodel.engines.mutation.reach import reached
 from refmodel.engines.mutation.reasons import known
 from refmodel.engines.mutation.scores import Score
-from refmodel.language import outline
+from refmodel.language import outline, remaking
 from refmodel.language.plurals import many
 from refmodel.language.sources import code_of
 
@@ -133,4 +133,4 @@ def _reasons() -> str:
 
 
 if __name__ == "__main__":
-    print(chapter(), end="")
+    remaking.printed("refmodel.report.mutation", "the chapter on mutants", chapter)

@@ -16,9 +16,14 @@ STYLE = {"svg.fonttype": "none", "svg.hashsalt": "refmodel", "font.size": 9, "ax
 """Text stays text, and the same numbers give the same file."""
 
 
-def _pyplot() -> Any:
+def expected() -> None:
+    """``BadDesign`` where there is no Matplotlib."""
     if importlib.util.find_spec("matplotlib") is None:
         raise BadDesign("plots need Matplotlib: pip install 'refmodel[plots]'")
+
+
+def _pyplot() -> Any:
+    expected()
     import matplotlib
 
     matplotlib.use("svg")

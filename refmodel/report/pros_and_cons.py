@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from refmodel.language import BadDesign, remaking
 from refmodel.management.costs import HERE, Costs
 from refmodel.management.mechanisms import OLDEST
 from refmodel.management.results import Comparison, compared
@@ -15,8 +16,10 @@ HEAD = """# Pros and cons
 
 This chapter says which mechanism and which strategy to use when, and shows the numbers. It is made
 of the comparison (`python -m refmodel.report.pros_and_cons specs`), and a test keeps it so.
-`refmodel explain policy` and `refmodel explain mechanisms` print the same for your own
-[workloads and recordings](recording.md).
+Of your own [workloads and recordings](recording.md) `refmodel explain policy` prints the tables of
+strategies, `explain mechanisms` those of mechanisms, of memory saved and of estimators, and `explain
+exits` those of translation. In this chapter alone are what to use when, paging twice, several VMs that
+share, and published results.
 
 ## What to use when
 
@@ -39,10 +42,11 @@ A guest has free memory, too, and gives that up first. Recordings of programs ha
 balloon is better than these figures say.
 """
 SIMULATED = """
-The bound knows the future: no strategy has a higher throughput. It has all memory, respects neither
-minimums nor shares, and moves memory in no time. Strategies keep 6.5 per cent free, and lend it while
-balloons are slow. The pages that it reads are the fewest possible, and so are those that it writes, each
-by itself; nobody may reach both. It says nothing of one VM.
+The bound knows the future: no strategy has a higher throughput. It has all memory, respects no minimum,
+no maximum and no shares, and moves memory in no time. Strategies keep 6.5 per cent free, and lend it
+while balloons are slow. The pages that it reads are the fewest possible, and so are those that it writes,
+each by itself; nobody may reach both. It says nothing of one VM. On *consolidated* and *shares* a build
+has more pages than its VM's maximum: a part of what is lost against the bound is lost to that.
 
 Throughput is the part of their time that all VMs work; the rest they wait for pages. *Of what is due*
 compares each VM's memory with what its shares give it, as far as it has a use for it. The simulation is
@@ -199,12 +203,19 @@ def chapter(found: Comparison) -> str:
 
 def main(folder: Path) -> None:
     """Write the chapter, and its pictures."""
+    plots.expected()
     found = compared()
-    (folder / "pros_and_cons.md").write_text(chapter(found))
+    (folder / "pros_and_cons.md").write_text(chapter(found), encoding="utf-8")
+    (folder / "pictures").mkdir(exist_ok=True)
     plots.strategies(found.strategies, folder / "pictures" / "strategies.svg")
     plots.mechanisms(found.mechanisms, folder / "pictures" / "mechanisms.svg")
     plots.sharing(found.alike, folder / "pictures" / "sharing.svg")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    given = remaking.folder("refmodel.report.pros_and_cons", "the chapter on pros and cons, and its pictures", "specs",
+                            "properties.md")
+    try:
+        main(given)
+    except BadDesign as why:
+        sys.exit(remaking.refused(why))

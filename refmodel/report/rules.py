@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
-from pathlib import Path
 
+from refmodel.language import remaking
 from refmodel.management.mistakes import MISTAKES
 from refmodel.management.rules import EVERY, RULES, Rule
 from refmodel.report.management import Table
@@ -36,5 +35,5 @@ def written(chapter: str) -> str:
 
 
 if __name__ == "__main__":
-    file = Path(sys.argv[1])
+    file = remaking.file("refmodel.report.rules", "the table of rules of strategies", "specs/policy.md", BEGIN, END)
     file.write_text(written(file.read_text(encoding="utf-8")), encoding="utf-8")

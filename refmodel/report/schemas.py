@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import msgspec
 
 from refmodel.engines.theorems import Told
+from refmodel.language import remaking
 from refmodel.report.documents import (
     ComparedDocument,
     DesignDocument,
@@ -73,5 +73,5 @@ def schema() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    json.dump(schema(), sys.stdout, indent=1, sort_keys=True)
-    sys.stdout.write("\n")
+    remaking.printed("refmodel.report.schemas", "the schema of documents",
+                     lambda: json.dumps(schema(), indent=1, sort_keys=True) + "\n")

@@ -14,11 +14,11 @@ from typing import Literal
 import attrs
 import msgspec
 import numpy as np
-import zstandard
 
 from refmodel.language import BadDesign
 from refmodel.language.unsound import UNDECODABLE
 from refmodel.management.estimating.stack_distance import Numbers
+from refmodel.management.packed import expanded, packed
 
 VERSION = 1
 NEAR = 16
@@ -63,7 +63,7 @@ class Stream:
 
 
 def pack(stored: Stored) -> bytes:
-    return zstandard.ZstdCompressor(level=19).compress(msgspec.msgpack.encode(stored))
+    return packed(stored)
 
 
 def packed_pages(pages: Numbers) -> bytes:
@@ -73,10 +73,10 @@ def packed_pages(pages: Numbers) -> bytes:
 
 def unpack(data: bytes, where: str) -> Stream:
     """A stream from a file's bytes. ``BadDesign`` names the field that is wrong."""
+    plain = expanded(data, where, "address stream", MOST_BYTES)
     try:
-        plain = zstandard.ZstdDecompressor().stream_reader(data).read(MOST_BYTES + 1)
         stored = msgspec.msgpack.decode(plain, type=Stored)
-    except (zstandard.ZstdError, *UNDECODABLE) as why:
+    except UNDECODABLE as why:
         raise BadDesign(f"{where}: no address stream: {why}") from None
     if stored.version != VERSION:
         raise BadDesign(f"{where}: version: expected {VERSION}, got {stored.version}")

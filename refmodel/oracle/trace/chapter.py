@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 
@@ -44,12 +41,8 @@ def with_table(chapter: str) -> str:
     return before + "\n".join([BEGIN, *lines(), END]) + after
 
 
-def main(file: Path) -> None:
-    text = file.read_text()
-    if not re.search(f"{BEGIN}.*{END}", text, re.S):
-        sys.exit(f"{file}: expected {BEGIN} and {END}")
-    file.write_text(with_table(text))
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    from refmodel.language import remaking
+
+    file = remaking.file("refmodel.oracle.trace.chapter", "the table of events", "specs/traces.md", BEGIN, END)
+    file.write_text(with_table(file.read_text(encoding="utf-8")), encoding="utf-8")

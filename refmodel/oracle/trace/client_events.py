@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 
@@ -118,5 +116,9 @@ def texts() -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    from refmodel.language import remaking
+
+    folder = remaking.folder("refmodel.oracle.trace.client_events", "the clients' events in C and Rust", "refmodel/clients",
+                             FILES[0])
     for name, text in texts().items():
-        (Path(sys.argv[1]) / name).write_text(text)
+        (folder / name).write_text(text, encoding="utf-8")

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from refmodel.language import BadDesign
+from refmodel.language.encoding import undecodable
 
 PARAMETERS = ("vm", "with_vm", "cpu", "gfn", "with_gfn", "gpa", "value", "size", "write", "slot", "count")
 
@@ -121,8 +122,10 @@ def read_commands(file: Path) -> Saved:
         with file.open("rb") as opened:
             data = opened.read(LARGEST + 1)
         text = data.decode()
-    except (OSError, UnicodeDecodeError) as why:
-        raise BadDesign(f"{file}: cannot be read: {getattr(why, 'strerror', None) or why}") from None
+    except OSError as why:
+        raise BadDesign(f"{file}: cannot be read: {why.strerror or why}") from None
+    except UnicodeDecodeError as why:
+        raise BadDesign(f"{file}: cannot be read: {undecodable(data, why)}") from None
     if len(data) > LARGEST:
         raise BadDesign(f"{file}: longer than {LARGEST:,} bytes; expected a command a line")
     lines = [(f"{file}:{number}", line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
@@ -135,7 +138,7 @@ def _read(place: str, line: str) -> Command:
     try:
         command = json.loads(line)
     except (ValueError, RecursionError) as why:
-        raise BadDesign(f"{place}: not a command: {why}") from None
+        raise BadDesign(f"{place}: not a command: {undecodable(line.encode(), why)}") from None
     if not isinstance(command, dict) or not isinstance(command.get("do"), str):
         raise BadDesign(f'{place}: do: expected the name of a command, as in {{"do":"load","vm":0,"gpa":4096}}')
     for name, value in command.items():

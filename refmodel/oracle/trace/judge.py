@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import functools
 import re
 import time
@@ -14,6 +13,7 @@ import msgspec
 
 from refmodel.engines.collecting import rarely_collected
 from refmodel.language import BadDesign
+from refmodel.language.encoding import is_marked, undecodable
 from refmodel.language.unsound import UNDECODABLE
 from refmodel.oracle.trace import by_step, guest, linear, steps
 from refmodel.oracle.trace import events as e
@@ -141,9 +141,8 @@ class Judge:
                 message = "is missing; expected the kind of the event, as in " + EXAMPLE
             raise self.bad(line, field, expected(text, message, field, KINDS)) from None
         except UNDECODABLE as why:
-            if text.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise self.bad(line, "", "not an event: begins with a byte order mark; expected UTF-8 without one") from None
-            raise self.bad(line, "", f"not an event: {why}; expected a JSON object such as {EXAMPLE}") from None
+            example = "" if is_marked(text) else f"; expected a JSON object such as {EXAMPLE}"
+            raise self.bad(line, "", f"not an event: {undecodable(text, why)}{example}") from None
         if (key := duplicate_in(text)) is not None:
             raise self.bad(line, key, "is given twice in one object; expected one value")
         return event

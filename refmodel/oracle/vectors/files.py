@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from refmodel.language import BadDesign
+from refmodel.language.encoding import undecodable
 from refmodel.language.unsound import UNDECODABLE
 from refmodel.machine.x86.ept_walk import Ept, Use
 from refmodel.machine.x86.guest_walk import Access, Cpu
@@ -78,7 +79,7 @@ def read(file: Path) -> Iterator[tuple[Vector, Test, list[Lawful]]]:
                     _check_needs(vector)
                     yield vector, _test(vector), [_lawful(end) for end in vector.allowed]
                 except (*UNDECODABLE, KeyError, TypeError) as why:
-                    message, _, path = str(why).partition(" - at `$.")
+                    message, _, path = undecodable(line, why).partition(" - at `$.")
                     raise BadDesign(f"{file}:{number}: {path.rstrip('`') + ': ' if path else ''}{message}") from None
 
 
@@ -147,4 +148,6 @@ def schema() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(schema(), indent=2))
+    from refmodel.language import remaking
+
+    remaking.printed("refmodel.oracle.vectors.files", "the schema of vectors", lambda: json.dumps(schema(), indent=2) + "\n")

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from refmodel.language import BadDesign
+from refmodel.language.encoding import undecodable
 from refmodel.language.unsound import UNDECODABLE
 from refmodel.oracle.vectors.files import VERSION
 
@@ -47,9 +48,10 @@ def check(folder: Path) -> None:
     if not file.is_file():
         return
     try:
-        about = msgspec.json.decode(file.read_bytes(), type=Manifest)
+        data = file.read_bytes()
+        about = msgspec.json.decode(data, type=Manifest)
     except UNDECODABLE as why:
-        raise BadDesign(f"{file}: not a manifest: {why}") from None
+        raise BadDesign(f"{file}: not a manifest: {undecodable(data, why)}") from None
     again = f"refmodel vectors --out {folder} makes the files again"
     if about.version != VERSION:
         raise BadDesign(f"{file}: version: {about.version}; expected {VERSION}; {again}")

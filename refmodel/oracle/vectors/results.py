@@ -15,6 +15,7 @@ import attrs
 import msgspec
 
 from refmodel.language import BadDesign
+from refmodel.language.encoding import undecodable
 from refmodel.language.unsound import UNDECODABLE
 from refmodel.oracle.judging import Deviation, Finding, Verdict
 from refmodel.oracle.trace.duplicates import duplicate_in
@@ -86,7 +87,7 @@ def _read(file: Path) -> dict[str, Result]:
             try:
                 result = decoder.decode(line)
             except UNDECODABLE as why:
-                raise BadDesign(f"{file}:{number}: not a result: {why}") from None
+                raise BadDesign(f"{file}:{number}: not a result: {undecodable(line, why)}") from None
             if (key := duplicate_in(line)) is not None:
                 raise BadDesign(f"{file}:{number}: {key}: is given twice in one object; expected one value")
             if result.id in results or result.id.partition("/")[0] not in SETS:
