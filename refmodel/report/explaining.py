@@ -15,7 +15,7 @@ from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.theorems import home, theorems_of
 from refmodel.language import BadDesign, Design, Law, outline
 from refmodel.language.design import claims_of
-from refmodel.language.nearly import did_you_mean
+from refmodel.language.nearly import did_you_mean, slug
 from refmodel.loading import find
 from refmodel.oracle.trace.observed import Judged
 from refmodel.report import managing
@@ -61,6 +61,9 @@ def explain(topic: str) -> Explanation:
     of_memory = managing.explain(topic)
     if of_memory is not None:
         return of_memory
+    said = next((law for law in laws.values() if slug(topic) == slug(law.sentence)), None)
+    if said is not None:
+        return of_law(said)
     everything = (
         *MUTANTS, *SHIPPED, *COMBINED, *laws, *sorted({law.clause for law in laws.values()}), *managing.topics(), *OTHERS)
     meant = did_you_mean(topic, everything)
