@@ -219,7 +219,7 @@ def _where_it_is(why: BaseException, near: Path) -> str:
         return ""
     top = why.name.partition(".")[0]
     folders = [folder for each in (near, *near.parents) for folder in (each, each / "src", each / "lib")]
-    found = next((folder for folder in folders if (folder / f"{top}.py").is_file() or (folder / top / "__init__.py").is_file()), None)
+    found = next((each for each in folders if (each / f"{top}.py").is_file() or (each / top / "__init__.py").is_file()), None)
     if found is None:
         return f"; expected {top} to be installed, or the folder that holds it in PYTHONPATH"
     return f"; it is found with PYTHONPATH={shlex.quote(str(found))}"

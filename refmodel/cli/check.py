@@ -66,7 +66,7 @@ def check(
     engine: Annotated[list[str] | None, typer.Option(help="random, exhaustive, prove or bounded; may be repeated",
                                                      autocompletion=completion.engines)] = None,
     geometry: Annotated[str | None, typer.Option(help="other numbers of names than the design's own, such as Vm=2,Mfn=4")] = None,
-    quick: Annotated[bool, typer.Option(help="about half a minute: a few small designs; with a name, random runs and a short "
+    quick: Annotated[bool, typer.Option(help="about half a minute on two idle cores: a few small designs; with a name, random runs and a short "
                                              "exploration")] = False,
     seconds: Annotated[float | None, typer.Option(help="seconds of random runs: 5, or 16 for all designs together",
                                                   min=0.1)] = None,
