@@ -33,6 +33,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """By the name of a command: the file that it is in, and what it does in one sentence. They are listed in this order."""
 
+MISUSED: Any = typer.BadParameter.__base__
+"""What is raised for a command line that is none, which typer does not name."""
+
 
 class LazyGroup(TyperGroup):
     """The commands of ``COMMANDS``."""
@@ -60,7 +63,7 @@ class LazyGroup(TyperGroup):
             from refmodel.cli.common import unread
 
             unread(sys.stdout)
-        except typer.BadParameter.__base__ as why:  # typer names no class of its own for what is misused
+        except MISUSED as why:
             lacking = self._lacks_a_value(ctx, getattr(why, "option_name", None))
             if lacking is None or "requires an argument" not in str(why):
                 raise
