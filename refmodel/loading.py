@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import os
 import re
+import shlex
 import sys
 import traceback
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ from refmodel.engines.scope import sorts_of
 from refmodel.language import BadDesign, Design, geometry
 from refmodel.language.design import Outline, hashable, outline
 from refmodel.language.kinds import NameKind
-from refmodel.language.nearly import did_you_mean
+from refmodel.language.nearly import did_you_mean, nearly_or
 from refmodel.language.places import home_of, place_of
 from refmodel.language.sizes import Geometry
 from refmodel.points import PAIRS, point
@@ -63,7 +64,8 @@ def _sorts_are_mentioned(design: Outline) -> None:
         unknown = sorted(set(each.sizes) - known)
         if unknown:
             raise BadDesign(f"{place_of(home_of(design.cls, 'geometry'), 'geometry')}: {design.name} mentions no sort of names "
-                            f"called {', '.join(unknown)}; expected some of {', '.join(sorted(known))}")
+                            f"called {', '.join(unknown)}; "
+                            f"{nearly_or(unknown[0], sorted(known), 'expected some of ' + ', '.join(sorted(known)))}")
 
 
 SIZES = re.compile(r"(?P<design>.+)@(?P<sizes>\w+=\d+(?:,\w+=\d+)*)")
@@ -134,7 +136,7 @@ def _from_package(name: str) -> ModuleType:
     except SyntaxError as why:
         raise BadDesign(f"{why.filename}:{why.lineno or 1}: {why.msg}") from None
     except ImportError as why:
-        raise BadDesign(f"{name}: cannot be imported: {why}") from None
+        raise BadDesign(f"{name}: cannot be imported: {why}{_where_it_is(why, Path.cwd())}") from None
     except SystemExit:
         raise BadDesign(f"{name}: ends the program when it is loaded; expected a design") from None
     except Exception as why:
@@ -206,8 +208,21 @@ def _executed(path: Path, file: Path, text: bytes) -> ModuleType:
         line = next((f.lineno for f in reversed(traceback.extract_tb(why.__traceback__)) if Path(f.filename) == file), None)
         if line is None and isinstance(why, RecursionError | MemoryError):
             raise BadDesign(f"{path}: nested more deeply than Python can read") from None
-        raise BadDesign(f"{path}:{line or 1}: {type(why).__name__}: {why}") from None
+        raise BadDesign(f"{path}:{line or 1}: {type(why).__name__}: {why}{_where_it_is(why, file.parent)}") from None
     return module
+
+
+def _where_it_is(why: BaseException, near: Path) -> str:
+    """What makes a module found that is not: the folder that holds it, in or above ``near``, or in a ``src`` there; as in suites
+    whose pytest has a ``pythonpath``."""
+    if not isinstance(why, ModuleNotFoundError) or not why.name:
+        return ""
+    top = why.name.partition(".")[0]
+    folders = [folder for each in (near, *near.parents) for folder in (each, each / "src", each / "lib")]
+    found = next((each for each in folders if (each / f"{top}.py").is_file() or (each / top / "__init__.py").is_file()), None)
+    if found is None:
+        return f"; expected {top} to be installed, or the folder that holds it in PYTHONPATH"
+    return f"; it is found with PYTHONPATH={shlex.quote(str(found))}"
 
 
 def _named(file: Path) -> tuple[Path, str]:

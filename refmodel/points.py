@@ -16,6 +16,7 @@ import attrs
 
 from refmodel.geometries import EMPTY, LARGER, SMALL, two_large_sizes, two_sizes
 from refmodel.language import BadDesign, Design, Geometry
+from refmodel.language.nearly import did_you_mean, nearly_or
 from refmodel.mmu.contract import ContractMmu
 from refmodel.mmu.contract_caches import ContractMmuAcknowledged
 from refmodel.mmu.ept import EptMmu
@@ -128,7 +129,7 @@ def point(name: str) -> type[Design] | None:
 def over(mmu: str, mechanisms: Sequence[str]) -> type[Design]:
     """An MMU over mechanisms, by their names in whatever order; ``BadDesign`` if there is none of a name."""
     if mmu not in MMUS:
-        raise BadDesign(f"{mmu}: no such MMU; expected one of {', '.join(MMUS)}")
+        raise _no_mmu(mmu)
     possible = mechanisms_over(mmu)
     if tuple(mechanisms) == (EVERYTHING,):
         left_out = (*APART, *[each for each in WAYS_TO_LOG if each in possible][:-1])
@@ -136,13 +137,20 @@ def over(mmu: str, mechanisms: Sequence[str]) -> type[Design]:
     for each in mechanisms:
         if each not in possible:
             why = f"{each} needs {NEEDS[each]}, which {mmu} has not" if each in NEEDS else f"there is no mechanism {each!r}"
-            raise BadDesign(f"{mmu} over {', '.join(mechanisms)}: {why}; expected {EVERYTHING}, or some of {', '.join(possible)}")
+            meant = "" if each in NEEDS or each == EVERYTHING else did_you_mean(each, [*MECHANISMS, EVERYTHING])
+            hint = meant or f"expected {EVERYTHING}, or some of {', '.join(possible)}"
+            raise BadDesign(f"{mmu} over {', '.join(mechanisms)}: {why}; {hint}")
     logging = [each for each in WAYS_TO_LOG if each in mechanisms]
     if len(logging) > 1:
         raise BadDesign(f"{mmu} over {', '.join(mechanisms)}: {' and '.join(logging)} keep the same log; expected one of them")
     completing = LOGGED if not logging and {*NEED_A_LOG} & {*mechanisms} else ()
     chosen = tuple(each for each in possible if each in mechanisms or each in completing)
     return _over(mmu, chosen, ", ".join(chosen))
+
+
+def _no_mmu(name: str) -> BadDesign:
+    """The complaint about an MMU that there is not."""
+    return BadDesign(f"{name}: no such MMU; {nearly_or(name, MMUS, 'expected one of ' + ', '.join(MMUS))}")
 
 
 def mechanisms_over(mmu: str) -> tuple[str, ...]:
@@ -229,7 +237,7 @@ def pairs_over(mmu: str) -> list[str]:
     with two where pages are merged or make up a large one; two VMs with a page where one is granted. ``BadDesign`` if there is no
     such MMU."""
     if mmu not in MMUS:
-        raise BadDesign(f"{mmu}: no such MMU; expected one of {', '.join(MMUS)}")
+        raise _no_mmu(mmu)
     return [f"{mmu} over {one}, {other}@{_smallest(mmu, (one, other))}" for one, other in pairs_of(mmu)]
 
 

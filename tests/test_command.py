@@ -67,6 +67,14 @@ def test_several_runs_that_break_laws_are_printed_each_with_its_token(tmp_path: 
     assert refmodel("check", "--examples", "2", "--runs", "5").returncode == 2
 
 
+@pytest.mark.parametrize("command, expected", [
+    (("explore", "ept", "--html"), "--html stands without a value; expected --html FILE.html: write a page"),
+    (("check", "ept", "--seconds"), "--seconds stands without a value; expected --seconds VALUE: seconds of random runs")])
+def test_an_option_without_its_value_says_what_was_expected(command: tuple[str, ...], expected: str) -> None:
+    done = refmodel(*command)
+    assert done.returncode == 2 and expected in done.stderr and "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_a_user_s_correct_design_is_proved_for_one_clause() -> None:
     done = refmodel("check", f"{OWN}:ZapToProtect", "--engine", "prove", "--law", "ISO-2")

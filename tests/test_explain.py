@@ -77,6 +77,11 @@ def test_what_there_is_not_is_said_with_what_is_near() -> None:
         explain("a shared frame is read onl")
 
 
+def test_a_law_is_explained_by_its_sentence() -> None:
+    law = all_laws()["shared_frames_hold_what_they_held"]
+    assert explain(f"{law.sentence.upper()} ") == explain(law.name)
+
+
 @pytest.mark.slow
 def test_the_command_prints_it_and_its_document() -> None:
     command = [sys.executable, "-m", "refmodel.cli", "explain", "iso-2", "--all"]

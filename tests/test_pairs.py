@@ -75,7 +75,7 @@ def test_every_two_are_a_pair_over_each_mmu() -> None:
         assert [name for name in pairs if not any(each in name for each in further)] == [name.replace("any", mmu) for name in PAIRS]
         assert further == (NEEDING_MORE if "PML" in mmu else {"dirty-flags"} if "A/D" in mmu else set())
         assert all(load(name).cls.geometry.size("Vm") == (2 if "grants" in name else 1) for name in names[::60])
-    with pytest.raises(BadDesign, match="eptt: no such MMU; expected one of any, "):
+    with pytest.raises(BadDesign, match=r"eptt: no such MMU; did you mean ept or ept tagged\?"):
         pairs_over("eptt")
 
 
@@ -135,12 +135,15 @@ def test_all_mechanisms_together_are_lawful_over_mmus_that_are_not_among_the_the
 
 
 @pytest.mark.parametrize("name, expected", [
-    ("eptt over ksm", "eptt: no such MMU; expected one of any, "),
-    ("ept over swaping", "no mechanism 'swaping'; expected everything, or"),
-    ("ept over ksm, everything", "no mechanism 'everything'"), ("ept over", "no such design"),
+    ("eptt over ksm", "eptt: no such MMU; did you mean ept or ept tagged?"),
+    ("ept over swaping", "no mechanism 'swaping'; did you mean swapping or sharing?"),
+    ("ept over Ksm", "no mechanism 'Ksm'; did you mean ksm?"), ("EPT over ksm", "EPT: no such MMU; did you mean ept?"),
+    ("ept over zzzz", "no mechanism 'zzzz'; expected everything, or some of migration, "),
+    ("Ept", "no such design; did you mean ept? Expected"), ("ept@vm=3", "no sort of names called vm; did you mean Vm?"),
+    ("ept over ksm, everything", "no mechanism 'everything'; expected everything, or some of"), ("ept over", "no such design"),
     ("ept over dirty-flags", "dirty-flags needs dirty flags, which ept has not; expected everything, or some of "),
     ("ept 4K/2M A/D over page-modification-logging", "page-modification-logging needs page-modification logs, which ept "),
-    ("ept 4K/2M A/D over dirty-fags", "there is no mechanism 'dirty-fags'"),
+    ("ept 4K/2M A/D over dirty-fags", "there is no mechanism 'dirty-fags'; did you mean dirty-flags or"),
     ("ept 4K/2M A/D over dirty-flags, dirty-logging", "dirty-logging and dirty-flags keep the same log; expected one of them")])
 def test_what_is_no_point_is_bad_input(name: str, expected: str) -> None:
     with pytest.raises(BadDesign, match=re.escape(expected)):

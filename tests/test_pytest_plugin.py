@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import refmodel
+from refmodel.language import BadDesign
+from refmodel.loading import load
 from tests import commands
 from tests.pages_that_run import plugin_is_installed
 
@@ -76,6 +78,19 @@ def test_a_failure_has_the_run_the_picture_and_a_token(project: Path) -> None:
     again = subprocess.run([sys.executable, "-m", "refmodel", "replay", token[1]], cwd=project, capture_output=True, text=True,
                            timeout=60, check=False, env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{project / 'src'}"})
     assert again.returncode == 1 and "breaks RES-2" in again.stdout, again.stderr
+
+
+@pytest.mark.parametrize(("imported", "said"), [
+    ("pots_of_src", "it is found with PYTHONPATH={src}"), ("pots_nowhere", "expected pots_nowhere to be installed, or the folder")])
+def test_a_token_s_design_whose_import_is_not_found_says_where_it_is(tmp_path: Path, imported: str, said: str) -> None:
+    src, file = tmp_path / "src", tmp_path / "tests" / "test_pots.py"
+    (src / "pots_of_src").mkdir(parents=True)
+    (src / "pots_of_src" / "__init__.py").touch()
+    file.parent.mkdir()
+    file.write_text(f"import {imported}.designs\n")
+    with pytest.raises(BadDesign) as why:
+        load(f"{file}:TestPot")
+    assert f"{file}:1: ModuleNotFoundError: No module named '{imported}'; {said.format(src=src)}" in str(why.value)
 
 
 def test_the_command_line_says_which_engines_and_designs(project: Path) -> None:

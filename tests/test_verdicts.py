@@ -158,6 +158,46 @@ def test_the_command_calls_it_a_counterexample_to_induction() -> None:
     assert "counterexample to induction" in done.stdout and "a law fails" not in done.stdout
 
 
+class LeansOnWhatFails(Design):
+    """The first law holds in every run, and its proof leans on the second, which a run breaks."""
+
+    geometry = geometry(Mfn=1)
+    on: Total[Mfn, bool]
+    off: Total[Mfn, bool]
+    both: Total[Mfn, bool]
+
+    @operation
+    def turn_on(self, mfn: Mfn) -> None:
+        require(not self.off[mfn])
+        self.on[mfn] = True
+
+    @operation
+    def turn_off(self, mfn: Mfn) -> None:
+        require(not self.on[mfn])
+        self.off[mfn] = True
+
+    @operation
+    def see(self, mfn: Mfn) -> None:
+        self.both[mfn] = self.on[mfn] and self.off[mfn]
+
+    @law("BOTH-1", "A switch is not seen to be on and off.")
+    def not_both(self, mfn: Mfn) -> bool:
+        return not self.both[mfn]
+
+    @law("BOTH-2", "A switch is never on.")
+    def never_on(self, mfn: Mfn) -> bool:
+        return not self.on[mfn]
+
+
+def test_where_a_proof_leans_on_another_law_that_is_refuted_it_is_named() -> None:
+    done = refmodel("check", f"{__file__}:LeansOnWhatFails", "--law", "not_both", "--engine", "prove")
+    assert done.returncode == 3
+    assert "it breaks never_on, on which the proof leans; no run was looked for" in done.stdout
+    assert "--law never_on looks for a run that breaks never_on" in done.stdout
+    assert "undecided: the proof leans on never_on, to which there is a counterexample to induction" in done.stdout
+    assert "--suggest" not in done.stdout and "no run that breaks the law was found" not in done.stdout
+
+
 def test_what_is_refuted_and_not_explored_to_the_end_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reports_of_proofs, "WAY_THERE", 0.0)
     reports = judged(small.NotExplored, "prove")

@@ -147,7 +147,7 @@ open_what_is_closed()
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, cls=LazyGroup,
                   help="The reference model of memory virtualization: check designs, judge implementations.")
 LazyGroup.app = app
-Html = Annotated[Path | None, typer.Option("--html", help="also write an HTML report to this file")]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE.html", help="also write an HTML report to this file")]
 Junit = Annotated[Path | None, typer.Option("--junit", help="also write JUnit XML to this file")]
 Sarif = Annotated[Path | None, typer.Option("--sarif", help="also write a SARIF log to this file")]
 KnownFile = Annotated[Path | None, typer.Option("--known", help="a TOML file of deviations that are known, each with a reason: "

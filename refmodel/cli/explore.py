@@ -24,7 +24,8 @@ def explore(
     design: Annotated[str, typer.Argument(help="a design, as check takes it; the token of a run to begin with; or a trace, as "
                                                "judge takes it", autocompletion=completion.designs)],
     geometry: Annotated[str | None, typer.Option(help="other numbers of names than the design's own, such as Vm=2,Mfn=4")] = None,
-    html: Annotated[Path | None, typer.Option("--html", help="write a page to step through to this file instead")] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE.html",
+                                              help="write a page to step through to this file instead")] = None,
     states: Annotated[int | None, typer.Option(help=f"states of a design on the page: {exploring.STATES} unless another number is "
                                                     "given", min=1, max=5000)] = None,
     line: Annotated[int | None, typer.Option(help="of a trace: the line to begin at; without it, the one that deviates; else the "

@@ -33,6 +33,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """By the name of a command: the file that it is in, and what it does in one sentence. They are listed in this order."""
 
+MISUSED: Any = typer.BadParameter.__base__
+"""What is raised for a command line that is none, which typer does not name."""
+
 
 class LazyGroup(TyperGroup):
     """The commands of ``COMMANDS``."""
@@ -60,6 +63,19 @@ class LazyGroup(TyperGroup):
             from refmodel.cli.common import unread
 
             unread(sys.stdout)
+        except MISUSED as why:
+            lacking = self._lacks_a_value(ctx, getattr(why, "option_name", None))
+            if lacking is None or "requires an argument" not in str(why):
+                raise
+            raise BadDesign(lacking) from None
+
+    def _lacks_a_value(self, ctx: Any, name: str | None) -> str | None:
+        """What is said of an option that stands without its value; None if the command has no such option."""
+        command = self.get_command(ctx, ctx.invoked_subcommand) if name and ctx.invoked_subcommand else None
+        option = next((each for each in command.params if name in each.opts), None) if command else None
+        if option is None:
+            return None
+        return f"{name} stands without a value; expected {name} {option.metavar or 'VALUE'}: {option.help}"
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0] if args else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from rich.markup import escape
@@ -102,11 +103,19 @@ def _show_failure(name: str, outline: Outline, report: EngineReport, law: str | 
         out.print(terminal.leaning_table(report.leans_on))
     for number, case in enumerate(report.counterexamples, 1):
         of = f" {number} of {len(report.counterexamples)}" if len(report.counterexamples) > 1 else ""
-        out.print(f"\n[bold]{report.engine}[/]: a counterexample to induction{of}, in {case.operation}; no run that breaks the law "
-                  "was found", soft_wrap=True)
+        broken = case.witness.broken.law
+        other = broken is not None and broken.name in report.refuted_others
+        looked = (f"it breaks {broken.name}, on which the proof leans; no run was looked for" if broken is not None and other else
+                  "no run that breaks the law was found")
+        out.print(f"\n[bold]{report.engine}[/]: a counterexample to induction{of}, in {case.operation}; {looked}", soft_wrap=True)
         out.print(terminal.witness_story(outline, case))
     if report.counterexamples and not report.suggestion:
-        out.print(f"refmodel check {name} --engine prove --suggest looks for laws that exclude it", style="dim", soft_wrap=True)
+        for each in report.refuted_others:
+            out.print(f"refmodel check {shlex.quote(name)} --law {each} looks for a run that breaks {each}", style="dim",
+                      soft_wrap=True)
+        if not report.refuted_others:
+            out.print(f"refmodel check {shlex.quote(name)} --engine prove --suggest looks for laws that exclude it", style="dim",
+                      soft_wrap=True)
     if report.suggestion:
         out.print(terminal.suggestion(report), soft_wrap=True)
 

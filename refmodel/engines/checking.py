@@ -36,6 +36,7 @@ from refmodel.engines.verdicts import (
 )
 from refmodel.engines.words import names_of
 from refmodel.language.design import Outline
+from refmodel.language.nearly import nearly_or
 from refmodel.language.unsound import BadDesign, Unsound
 
 ENGINES = ("prove", "bounded", "exhaustive", "random")
@@ -77,7 +78,7 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, asked: Asked = USUA
     """
     for engine in engines:
         if engine not in ENGINES:
-            raise BadDesign(f"{engine}: no such engine; expected one of {', '.join(ENGINES)}")
+            raise BadDesign(f"{engine}: no such engine; {nearly_or(engine, ENGINES, 'expected one of ' + ', '.join(ENGINES))}")
     examined(design)
     reports: list[EngineReport] = []
     refused: list[str] = []

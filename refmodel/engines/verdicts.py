@@ -171,6 +171,13 @@ class EngineReport:
     examples: tuple[Failure, ...] = ()
     """Several different runs that break laws, where they were asked for, the shortest first; ``failure`` is one of them."""
 
+    @property
+    def refuted_others(self) -> tuple[str, ...]:
+        """The laws that are not judged, that the proof assumes, and to which it has a counterexample to induction: by name."""
+        judged = {law.name for law in self.verdicts}
+        found = [case.broken.law for case in (self.witness, *(each.witness for each in self.counterexamples)) if case is not None]
+        return tuple(dict.fromkeys(law.name for law in found if law is not None and law.name not in judged))
+
     def words(self, law: Law) -> str:
         """The verdict on a law as it is printed."""
         return WORDS[self.verdicts[law]].format(steps=many(self.bound, "step"), times=many(self.times.get(law, 0), "time"))
@@ -274,7 +281,9 @@ def _open(reports: Sequence[EngineReport]) -> str:
     if any(Verdict.NOT_INDUCTIVE in r.verdicts.values() for r in reports):
         said.append("a law holds in every state of this geometry; it is not shown for all sizes, because it is not inductive")
     elif any(r.witness is not None for r in reports):
-        said.append("a law is not inductive, and no run that breaks it was found")
+        others = list(dict.fromkeys(name for r in reports for name in r.refuted_others))
+        said.append(f"the proof leans on {', '.join(others)}, to which there is a counterexample to induction" if others else
+                    "a law is not inductive, and no run that breaks it was found")
     if any(SIMULATION in each for r in reports for each in r.unproved):
         said.append("a step may be one that the machine that guests believe in does not have")
     said += [each[:each.index(":")] for r in reports for each in r.unproved if NEVER in each]

@@ -117,7 +117,7 @@ def grants_are_mapped_by_those_they_are_for(s: DirectGrants, before: DirectGrant
             and before.frames[outcome.table].type == Type.L1)
 
 
-@law("EQV-2", "A granted frame is mapped if the address is that of an entry, which maps no grant yet, and the right asked for can be given.")
+@law("EQV-2", "A granted frame is mapped if the address is an entry's, the entry maps no grant yet, and the right can be given.")
 def grants_are_mapped_where_they_can_be(s: DirectGrants, before: DirectGrants, outcome: GrantEntryMapped) -> Any:
     grant, frame = before.grants[outcome.mfn], before.frames[outcome.mfn]
     return outcome.done == (outcome.aligned and not before.held[outcome.table, outcome.index].granted

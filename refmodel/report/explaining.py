@@ -17,7 +17,7 @@ from refmodel.designs import COMBINED, SHIPPED
 from refmodel.engines.theorems import home, theorems_of
 from refmodel.language import BadDesign, Design, Law, outline
 from refmodel.language.design import claims_of
-from refmodel.language.nearly import did_you_mean
+from refmodel.language.nearly import did_you_mean, slug
 from refmodel.loading import find
 from refmodel.oracle.trace.observed import Judged
 from refmodel.report import managing
@@ -68,6 +68,9 @@ def explain(topic: str) -> Explanation:
     if name_here is not None:
         known = explain(name_here)
         return attrs.evolve(known, title=f"{topic}, here {known.title}")
+    said = next((law for law in laws.values() if slug(topic) == slug(law.sentence)), None)
+    if said is not None:
+        return of_law(said)
     everything = (
         *MUTANTS, *SHIPPED, *COMBINED, *laws, *sorted({law.clause for law in laws.values()}), *managing.topics(), *OTHERS,
         *OTHER_NAMES)

@@ -1,7 +1,8 @@
 """A state as a picture: what guests have on the left, what leads to machine frames in the middle, frames on the right.
 
 Nothing here knows a design. Which tables there are, what is a guest's page and what a frame follows from the kinds of their keys
-and values: an entry that holds the name of a frame leads to that frame, and gets an arrow.
+and values: an entry whose key or value names a frame leads to that frame, and gets an arrow. What a
+design does not say of a frame is left out.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import Any, Protocol
 
 import attrs
 
-from refmodel.engines.words import place, shown
-from refmodel.language.kinds import Kind, NameKind, RecordKind, TableKind
+from refmodel.engines.words import parts, place, shown
+from refmodel.language.kinds import EnumKind, Kind, NameKind, PageKind, RecordKind, Scalar, TableKind, WordKind
 from refmodel.language.tables import NOTHING
 
 ROW, TITLE, GAP, BETWEEN = 22, 26, 14, 90
@@ -82,6 +83,14 @@ class HasTables(Protocol):
     def tables(self) -> tuple[TableKind, ...]:
         """The kinds of its tables."""
 
+    @property
+    def actors(self) -> NameKind:
+        """What a frame can belong to: the kind of what whoever acts is."""
+
+    @property
+    def arbitrary(self) -> tuple[str, ...]:
+        """The tables of which nobody knows what they hold at power-on."""
+
 
 def picture(design: HasTables, state: State, marked: Marked, render: Callable[[Kind, Any], str] = shown) -> Picture:
     """The picture of a state: drawn once to see which columns have entries and how wide they are, and then for good."""
@@ -113,7 +122,7 @@ class _Drawing:
         self._frames([(kind, entries) for kind, entries in tables if _is_of_frames(kind)])
         for kind, entries in tables:
             if not _is_of_frames(kind) and entries:
-                self._table(kind, entries, 1 if frame_fields(kind.value) else 0)
+                self._table(kind, entries, 1 if _leads(kind) else 0)
 
     def done(self) -> Picture:
         number = max(len(self.columns), 1)
@@ -121,7 +130,7 @@ class _Drawing:
                        tuple(self.titles), tuple(self.boxes), tuple(self.arrows), tuple(self.told))
 
     def _matters(self, kind: TableKind, entries: Mapping[Any, Any]) -> bool:
-        return bool(frame_fields(kind.value)) or _is_of_frames(kind) or any(self._marks(kind.name, key) for key in entries)
+        return _leads(kind) or _is_of_frames(kind) or any(self._marks(kind.name, key) for key in entries)
 
     def _place(self, column: int, height: int) -> tuple[int, int]:
         x, y = GAP + self.columns.index(column) * (self.width + BETWEEN), self.bottoms[column]
@@ -140,27 +149,44 @@ class _Drawing:
 
     def _frames(self, tables: Sequence[tuple[TableKind, Mapping[Any, Any]]]) -> None:
         """All tables about frames together, a box a frame."""
-        named = {mfn for kind in self.design.tables for entry in self.state.get(kind.name, {}).values()
-                 for mfn in _frames_in(kind.value, entry)}
+        named = {mfn for kind in self.design.tables for key, entry in self.state.get(kind.name, {}).items()
+                 for _, mfn in _named_frames(kind, key, entry)}
         mfns = sorted({key for _, entries in tables for key in entries if isinstance(key, int)} | named)
         if not mfns:
             return
         self._title(2, "machine frames")
         for mfn in mfns:
-            parts = [f"{kind.name} {self.render(kind.value, entries[mfn])}" for kind, entries in tables if mfn in entries]
-            text = f"mfn{mfn}: {'; '.join(parts) or 'free'}"
+            said = [f"{kind.name} {self.render(kind.value, entries[mfn])}" for kind, entries in tables if mfn in entries]
+            words = "; ".join(said) or self._at_power_on()
+            text = f"mfn{mfn}: {words}" if words else f"mfn{mfn}"
             found = dict.fromkeys(m for kind, _ in tables for m in self._marks(kind.name, mfn))  # a picture is always the same
-            marks = " ".join([self._owner(mfn), *sorted(found)])
+            marks = " ".join(filter(None, [self._owner(mfn), *sorted(found)]))
             self.frames[mfn] = self._box(2, text, marks)
             self.told.append(text)
         self.bottoms[2] += GAP
 
+    def _records(self) -> list[TableKind]:
+        """The tables that say what each frame is used for: not those of what frames hold."""
+        return [kind for kind in self.design.tables if _is_of_frames(kind) and kind.name not in self.design.arbitrary
+                and not isinstance(kind.value, PageKind | WordKind)]
+
     def _owner(self, mfn: int) -> str:
-        """The class that colours a frame by whose it is."""
-        entry = self.state.get("frames", {}).get(mfn)
-        vm = getattr(entry, "vm", NOTHING)
-        use = str(getattr(getattr(entry, "use", None), "value", ""))
-        return f"owner{vm % 4}" if vm != NOTHING else "shared" if use == "shared" else "free"
+        """The class that colours a frame by whose it is; none where the design does not say."""
+        records = [(kind, self.state.get(kind.name, {}).get(mfn)) for kind in self._records()]
+        leaves = [leaf for kind, record in records if record is not None for leaf in _leaves(kind.value, record)]
+        owners = {value for _, kind, value in leaves if kind == self.design.actors and value != NOTHING}
+        if len(owners) == 1:
+            return f"owner{owners.pop() % 4}"
+        if any(isinstance(kind, EnumKind) and shown(kind, value).lower() == "shared" for _, kind, value in leaves):
+            return "shared"
+        return "free" if records and all(record is None for _, record in records) else ""
+
+    def _at_power_on(self) -> str:
+        """What is said of a frame whose record is as at power-on: its use, where records have one."""
+        records = self._records()
+        uses = [shown(kind, value) for table in records for _, kind, value in _leaves(table.value, table.value.default())
+                if isinstance(kind, EnumKind)]
+        return ", ".join(dict.fromkeys(uses)) or ("as at power-on" if records else "")
 
     def _table(self, kind: TableKind, entries: Mapping[Any, Any], column: int) -> None:
         self._title(column, kind.name.replace("_", " "))
@@ -169,7 +195,7 @@ class _Drawing:
             text = f"{place(kind, key)}: {self.render(kind.value, entries[key])}"
             box = self._box(column, text, " ".join(self._marks(kind.name, key)))
             self.told.append(f"{kind.name} {text}")
-            for field, mfn in _named_frames(kind.value, entries[key]):
+            for field, mfn in _named_frames(kind, key, entries[key]):
                 self._arrow(box, mfn, field)
         if len(keys) > MOST_ROWS:
             self._box(column, f"and {len(keys) - MOST_ROWS:,} more", "")
@@ -200,13 +226,24 @@ def frame_fields(kind: Kind) -> list[str]:
     return [name for name, field in fields if isinstance(field, NameKind) and field.sort == "Mfn"]
 
 
-def _frames_in(kind: Kind, value: Any) -> list[int]:
-    """The frames that a value names."""
-    return [mfn for _, mfn in _named_frames(kind, value)]
+def _leads(kind: TableKind) -> bool:
+    """Whether entries of a table name frames, in their keys or values."""
+    value = kind.value.leaves() if not isinstance(kind.value, PageKind) else ()
+    return any(isinstance(leaf, NameKind) and leaf.sort == "Mfn" for leaf in (*kind.keys, *(leaf for _, leaf in value)))
 
 
-def _named_frames(kind: Kind, value: Any) -> list[tuple[str, int]]:
-    """The frames that a value names, each with the field that names it; no field if the value is a name."""
-    if isinstance(kind, NameKind):
-        return [("", value)] if kind.sort == "Mfn" and value != NOTHING else []
-    return [(name, mfn) for name in frame_fields(kind) if (mfn := getattr(value, name)) != NOTHING]
+def _leaves(kind: Kind, value: Any) -> list[tuple[str, Scalar, Any]]:
+    """The scalars of a value: the field that each is in, its kind and what it is. None of a page, which is what a frame holds."""
+    if isinstance(kind, PageKind):
+        return []
+    return [(path, leaf, each) for (path, leaf), each in zip(kind.leaves(), kind.flatten(value), strict=True)]
+
+
+def _named_frames(kind: TableKind, key: Any, value: Any) -> list[tuple[str, int]]:
+    """The frames that an entry names, each once, with the field that names it; no field if its key or the whole value is a name."""
+    leaves = [("", part, each) for part, each in parts(kind, key)] + _leaves(kind.value, value)
+    found: dict[int, str] = {}
+    for path, leaf, each in leaves:
+        if isinstance(leaf, NameKind) and leaf.sort == "Mfn" and each != NOTHING:
+            found.setdefault(each, path.partition(".")[0])
+    return [(field, mfn) for mfn, field in found.items()]

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from refmodel.engines.words import place
-from refmodel.language.kinds import TableKind
+from refmodel.language.kinds import NameKind, TableKind
 from refmodel.language.tables import NOTHING
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace.concerned import LOOKED_AT, OUTLINE
@@ -47,6 +47,8 @@ class _Drawn:
     """The tables that are drawn."""
 
     tables: tuple[TableKind, ...]
+    actors: NameKind = NameKind("Vm")
+    arbitrary: tuple[str, ...] = ()
 
 
 DRAWN = _Drawn(TABLES)
