@@ -107,7 +107,7 @@ ROWS: tuple[Row, ...] = (
     Row(e.SlotAdd, memory.slot_add, "bare_memory p2m plugged sent",
         "ISO-1", "QEMU kvm_set_user_memory; cloud-hypervisor create_user_memory_region; Firecracker "
         "set_user_memory_region", fills=True),
-    Row(e.SlotMove, memory.slot_move, "bare_memory p2m plugged sent",
+    Row(e.SlotMove, memory.slot_move, "bare_memory frames memory p2m plugged private sent slots",
         "ISO-1 ISO-3", "QEMU kvm_set_user_memory; OpenVMM map_region", fills=True),
     Row(e.SlotDelete, memory.slot_delete, "bare_memory frames p2m plugged private sent slots",
         "ISO-1 ISO-3", "QEMU kvm_set_user_memory; cloud-hypervisor remove_user_memory_region", fills=True),
