@@ -103,7 +103,8 @@ AS_MET = {
     # The pages of a slot that is moved keep their frames, and share those that they shared.
     "slot_moved_with_its_frames": None, "slot_moved_and_its_frame_given_to_another": (6, "RES-2"),
     "slot_moved_and_a_shared_page_broken": None, "slot_moved_and_a_shared_page_stored_to": (7, "ISO-2"),
-    "slot_moved_and_read_from_swap": None, "slot_moved_and_its_swap_slot_taken": (11, "RES-1"),
+    "slot_moved_and_written_back": None, "slot_moved_and_stored_to_without_a_map": None, "slot_moved_and_read_from_swap": None,
+    "slot_moved_and_its_swap_slot_taken": (11, "RES-1"),
     "device_writes_before_the_vm_is_gone": None, "device_writes_after_the_vm_is_gone": (5, "ISO-3"),
     "device_reads_after_the_page_is_unplugged": (5, "ISO-3"),
     "slot_read_only_and_stored_to_by_the_monitor": None,

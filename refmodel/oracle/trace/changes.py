@@ -160,6 +160,12 @@ def rest(k: Knowledge, key: Key) -> None:
         k.state.p2m[key] = attrs.evolve(entry, writable=False)
 
 
+def as_it_may_be_written(k: Knowledge, key: Key, entry: P2mEntry) -> P2mEntry:
+    """Where a page is that leaves its address: read-only if no translation lets anybody write to it there, as was reported."""
+    read_only = key[0] in k.mapping and k.state.derived.find(key) is not None and not _may_be_written(k, key)
+    return attrs.evolve(entry, writable=entry.writable and not read_only)
+
+
 def hold(k: Knowledge, key: Key, contents: Contents) -> None:
     """From now on a page holds this, and its frame. What others stand on too does not change."""
     entry = k.backing(key)

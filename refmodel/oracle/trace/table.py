@@ -145,7 +145,7 @@ ROWS: tuple[Row, ...] = (
         "", "KVM kvm_flush_remote_tlbs, _range (fentry)"),
     Row(e.FlushEnd, translations.flush_end, "lingering p2m sent",
         "", "KVM kvm_flush_remote_tlbs, _range (fexit)"),
-    Row(e.DmaMap, translations.dma_map, "bare_memory dma frames memory p2m",
+    Row(e.DmaMap, translations.dma_map, "bare_memory dma frames memory p2m slots",
         "ISO-1 ISO-2 ISO-3 ISO-5 EQV-1 EQV-4 EQV-5",
         "Linux iommu:map; QEMU iommufd_backend_map_dma, vfio_listener_region_add_ram"),
     Row(e.DmaUnmap, translations.dma_unmap, "dma",

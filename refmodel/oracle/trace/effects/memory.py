@@ -14,7 +14,18 @@ from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.swapping import SlotUse
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import reported
-from refmodel.oracle.trace.changes import about, hold, let_go, lose_sight, noticed, own, take, unwatched, vacate
+from refmodel.oracle.trace.changes import (
+    about,
+    as_it_may_be_written,
+    hold,
+    let_go,
+    lose_sight,
+    noticed,
+    own,
+    take,
+    unwatched,
+    vacate,
+)
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.forgetting import forget_vm
@@ -281,7 +292,7 @@ def _frames_behind(k: Knowledge, vm: int, first: int, last: int) -> dict[int, Be
     each by itself."""
     found = {at - first: entry for (of_vm, at), entry in k.tables["p2m"].items()
              if of_vm == vm and first <= at <= last and entry != P2mEntry()}
-    return {by: Behind(entry, k.state.frames.find(entry.mfn) if entry.resident else None,
+    return {by: Behind(as_it_may_be_written(k, (vm, first + by), entry), k.state.frames.find(entry.mfn) if entry.resident else None,
                        k.state.slots.find(entry.slot) if entry.slot != NOTHING else None) for by, entry in found.items()}
 
 
