@@ -182,7 +182,7 @@ WRONG: dict[str, tuple[str, tuple[Told, ...]]] = {
     "a slot goes while a device has it (CVE-2012-2121)": ("ISO-3", (
         START, SLOT, page("map", 17, mfn=3, writable=True), page("dma_map", 17, mfn=3), page("unmap", 17),
         event("slot_delete", slot=1))),
-    "a slot moves while a device has it (CVE-2013-4592)": ("ISO-3", (
+    "a slot moves while a device has it (CVE-2013-4592)": ("ISO-1", (
         START, SLOT, page("map", 17, mfn=3, writable=True), page("dma_map", 17, mfn=3), page("unmap", 17),
         event("slot_move", slot=1, gfn=32))),
     "a device's store to two pages is logged for one (Linux 3bf9be40ff76)": ("EQV-4", (

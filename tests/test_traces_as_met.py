@@ -54,9 +54,22 @@ AS_MET = {
     # What was written to a page that its guest had called free is there, whether the page was lost before or not.
     "reported_and_written_to_by_a_device": None, "reported_and_written_to_elsewhere_by_a_device": (8, "EQV-1"),
     "reported_and_stored_to_in_part": None, "reported_and_stored_to_and_lost": (6, "EQV-1"),
+    # What was called free may be lost after it was seen, until it is written to; zeroes stay.
+    "reported_and_loaded_from_before_it_was_lost": None, "reported_and_there_again_after_it_was_lost": (7, "EQV-1"),
+    "reported_and_loaded_from_before_its_frame_went": None, "reported_and_stored_to_before_its_frame_went": (7, "EQV-1"),
     # A page that gets a frame of its own is as watched as it was.
     "tracked_and_broken_by_the_monitor": None, "tracked_and_writable_when_broken": (8, "EQV-5"),
+    "tracked_and_mapped_for_a_device_to_write": None, "tracked_and_mapped_for_the_guest_to_write": (4, "EQV-5"),
     "unmerged_while_it_is_sent": None, "broken_for_a_store_and_not_marked": (11, "EQV-4"),
+    # Who is left alone with a frame has it for its own, whoever writes to it.
+    "last_sharer_mapped_for_a_device_to_write": None, "sharer_mapped_for_a_device_to_write": (5, "ISO-2"),
+    "last_sharer_stored_to_by_the_monitor": None, "sharer_stored_to_by_the_monitor": (6, "ISO-2"),
+    "last_sharer_of_a_clean_page_maps_it_writable": None, "last_sharer_of_a_clean_page_swapped_out_after_a_store": (10, "EQV-1"),
+    # A page that a device may write to is no copy of its swap slot.
+    "written_back_and_mapped_for_a_device_to_write": None, "written_back_and_swapped_out_after_a_device": (9, "EQV-1"),
+    # Pages that are shared may not be written to, whichever frame they share.
+    "shared_on_a_frame_untold_once_protected": None, "shared_on_a_frame_untold_while_writable": (5, "ISO-2"),
+    "shared_on_a_frame_untold_while_a_device_writes": (5, "ISO-2"), "private_and_shared_on_a_frame_untold": (5, "ISO-5"),
     # What a VM counts says nothing of the VMs that borrow from it.
     "balloon_counted_beside_a_borrower": None, "balloon_miscounted_beside_a_borrower": (6, "RES-1"),
     # Of a range that is sent, pages that are no memory are left out.
@@ -87,6 +100,11 @@ AS_MET = {
     "promised_and_mapped_by_a_vmm_that_tells_no_frames": None, "promised_and_mapped_to_anothers_frame": (5, "ISO-1"),
     "touchable_and_mapped_by_a_vmm_that_tells_no_frames": None, "touchable_and_mapped_with_what_it_held": (8, "EQV-1"),
     "slot_moved_and_loaded_from": None, "slot_moved_and_zeroes_lost": (5, "EQV-1"),
+    # The pages of a slot that is moved keep their frames, and share those that they shared.
+    "slot_moved_with_its_frames": None, "slot_moved_and_its_frame_given_to_another": (6, "RES-2"),
+    "slot_moved_and_a_shared_page_broken": None, "slot_moved_and_a_shared_page_stored_to": (7, "ISO-2"),
+    "slot_moved_and_written_back": None, "slot_moved_and_stored_to_without_a_map": None, "slot_moved_and_read_from_swap": None,
+    "slot_moved_and_its_swap_slot_taken": (11, "RES-1"),
     "device_writes_before_the_vm_is_gone": None, "device_writes_after_the_vm_is_gone": (5, "ISO-3"),
     "device_reads_after_the_page_is_unplugged": (5, "ISO-3"),
     "slot_read_only_and_stored_to_by_the_monitor": None,

@@ -135,6 +135,13 @@ def let_write(k: Knowledge, key: Key) -> None:
         k.state.p2m[key] = attrs.evolve(k.state.p2m[key], writable=True)
 
 
+def drop_copy(k: Knowledge, key: Key) -> None:
+    """A page may be written to: its copy on swap is good no more."""
+    entry = k.backing(key)
+    if entry is not None and entry.mapped and entry.slot != NOTHING:
+        k.state.drop_copy(*key)
+
+
 def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
     """Whoever is left alone with a frame that was shared has it for its own, said or unsaid."""
     entry = k.backing(key)
@@ -142,7 +149,8 @@ def keep_as_last_sharer(k: Knowledge, key: Key) -> None:
         return
     frame = k.state.frames.find(entry.mfn)
     if frame is not None and frame.use == Use.SHARED and frame.references == 1:
-        own(k, key, entry.mfn, k.page(*key).copy(), attrs.evolve(entry, writable=True))
+        may_write = unwatched(k, key) and entry.slot == NOTHING  # a copy on swap is good until the page may be written to
+        own(k, key, entry.mfn, k.page(*key).copy(), attrs.evolve(entry, writable=may_write))
 
 
 def rest(k: Knowledge, key: Key) -> None:
@@ -150,6 +158,12 @@ def rest(k: Knowledge, key: Key) -> None:
     entry = k.backing(key)
     if entry is not None and entry.writable and k.state.derived.find(key) is not None and not _may_be_written(k, key):
         k.state.p2m[key] = attrs.evolve(entry, writable=False)
+
+
+def as_it_may_be_written(k: Knowledge, key: Key, entry: P2mEntry) -> P2mEntry:
+    """Where a page is that leaves its address: read-only if no translation lets anybody write to it there, as was reported."""
+    read_only = key[0] in k.mapping and k.state.derived.find(key) is not None and not _may_be_written(k, key)
+    return attrs.evolve(entry, writable=entry.writable and not read_only)
 
 
 def hold(k: Knowledge, key: Key, contents: Contents) -> None:

@@ -43,7 +43,8 @@ class Contents:
         self.shut = False
         """Whether a load from it has to be looked into: no translation leads to it, as was reported."""
         self.either: Contents | None = None
-        """What it holds, if it does not hold zeroes by now, where it is not known which."""
+        """What it holds, if it does not hold zeroes by now, where it is not known which. As long as there are no ``words``, nobody
+        has written to it since, and it may still be lost."""
         self.former: Contents | None = None
         """What its frame held before it came to this guest."""
 
@@ -63,6 +64,8 @@ class Contents:
 
     def learn(self, offset: int, bits: int, mask: int) -> bool:
         """Some bits of a word are seen; False if they are known to be others."""
+        if self.either is not None and not self.words:
+            return self._seen_while_it_may_be_lost(self.either, offset, bits, mask)
         had, known = self.bits(offset)
         if (had ^ bits) & known & mask:
             return False
@@ -71,6 +74,13 @@ class Contents:
                 return False
             self.words[offset] = as_word((had & known) | (bits & mask), known | mask)
         return True
+
+    def _seen_while_it_may_be_lost(self, old: Contents, offset: int, bits: int, mask: int) -> bool:
+        """What was there may be lost after it was seen, so nothing is learned of that; zeroes in its place are there for good."""
+        if not bits & mask and not old.may_be(offset, bits, mask):
+            self.zeroed, self.either = True, None
+            return True
+        return not bits & mask or old.may_be(offset, bits, mask)
 
     def may_be(self, offset: int, bits: int, mask: int) -> bool:
         """Whether some bits of a word may be these."""
@@ -85,7 +95,7 @@ class Contents:
     def doubt(self, offset: int, mask: int) -> None:
         """Some bits of a word are not known any more."""
         had, known = self.bits(offset)
-        if known & ~mask or self.zeroed:
+        if known & ~mask or self.zeroed or self.either is not None:
             self.words[offset] = as_word(had, known & ~mask)
         else:
             self.words.pop(offset, None)
@@ -96,7 +106,7 @@ class Contents:
         if self.either is not None:  # what was written is there whether the page was lost before or not
             self.either = self.either.copy()
             self.either.doubt_bytes(offset, size)
-        if self.zeroed:
+        if self.zeroed or self.either is not None:
             self.words.update(dict.fromkeys(range(first, end, WORD), as_word(0, 0)))
         else:
             for word in [word for word in self.words if first <= word < end]:

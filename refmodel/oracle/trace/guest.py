@@ -10,7 +10,7 @@ from refmodel.laws import contract, equivalence, isolation
 from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.frames import Use
 from refmodel.oracle.trace import exits, reported
-from refmodel.oracle.trace.changes import about, given_untold, hold, noticed
+from refmodel.oracle.trace.changes import about, drop_copy, given_untold, hold, keep_as_last_sharer, noticed
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Deviates, Inconsistent
 from refmodel.oracle.trace.events import Cell, DmaRead, DmaWrite, Exit, Hole, Load, Mmio, Store
@@ -81,7 +81,7 @@ def _copy_is_good_no_more(k: Knowledge, key: Key) -> None:
     entry = k.backing(key)
     if entry is not None and entry.mapped and entry.slot != NOTHING:
         with k.judging(about(k, key, slots=(entry.slot,))):
-            k.state.drop_copy(*key)
+            drop_copy(k, key)
 
 
 def dma_write(k: Knowledge, event: DmaWrite) -> None:
@@ -164,6 +164,8 @@ def write(k: Knowledge, vm: int, at: Key, offset: int, bits: int, mask: int) -> 
     frames = frozenset({entry.mfn} if entry.resident else ())
     actor = vm if key == at else key[0]  # what a borrower does to a page that was granted to it, its owner let it do
     with k.judging(About(frozenset({key}), frames, actor=actor)):
+        keep_as_last_sharer(k, key)
+        page = k.page(*key)
         after = k.state.bare_memory[key] = changed(page, offset, bits, mask)
         if entry.resident:
             frame = k.state.frames.find(entry.mfn)

@@ -107,7 +107,7 @@ ROWS: tuple[Row, ...] = (
     Row(e.SlotAdd, memory.slot_add, "bare_memory p2m plugged sent",
         "ISO-1", "QEMU kvm_set_user_memory; cloud-hypervisor create_user_memory_region; Firecracker "
         "set_user_memory_region", fills=True),
-    Row(e.SlotMove, memory.slot_move, "bare_memory p2m plugged sent",
+    Row(e.SlotMove, memory.slot_move, "bare_memory frames memory p2m plugged private sent slots",
         "ISO-1 ISO-3", "QEMU kvm_set_user_memory; OpenVMM map_region", fills=True),
     Row(e.SlotDelete, memory.slot_delete, "bare_memory frames p2m plugged private sent slots",
         "ISO-1 ISO-3", "QEMU kvm_set_user_memory; cloud-hypervisor remove_user_memory_region", fills=True),
@@ -145,7 +145,7 @@ ROWS: tuple[Row, ...] = (
         "", "KVM kvm_flush_remote_tlbs, _range (fentry)"),
     Row(e.FlushEnd, translations.flush_end, "lingering p2m sent",
         "", "KVM kvm_flush_remote_tlbs, _range (fexit)"),
-    Row(e.DmaMap, translations.dma_map, "bare_memory dma frames memory p2m",
+    Row(e.DmaMap, translations.dma_map, "bare_memory dma frames memory p2m slots",
         "ISO-1 ISO-2 ISO-3 ISO-5 EQV-1 EQV-4 EQV-5",
         "Linux iommu:map; QEMU iommufd_backend_map_dma, vfio_listener_region_add_ram"),
     Row(e.DmaUnmap, translations.dma_unmap, "dma",

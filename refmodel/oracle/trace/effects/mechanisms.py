@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from refmodel.language import NOTHING
-from refmodel.laws import accounting, equivalence, memory
+from refmodel.laws import accounting, contract, equivalence, memory
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.monitor.swapping import SlotUse
@@ -14,8 +14,9 @@ from refmodel.oracle.trace.ballooned import known_in_balloon
 from refmodel.oracle.trace.changes import MANY, about, given_untold, let_go, lose_sight, own, rest, take, unwatched, vacate
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
+from refmodel.oracle.trace.holding import MAY_STILL_WRITE, STALE
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
-from refmodel.oracle.trace.observed import Granted
+from refmodel.oracle.trace.observed import Granted, private_pages_are_not_shared
 from refmodel.oracle.trace.tables import Key
 
 
@@ -58,7 +59,29 @@ def _shared_somewhere(k: Knowledge, one: Key, other: Key) -> None:
         why = f"it differs at offset {first.differs_at(second) or 0:#x} from what it is shared with"
         k.unless_silent(deviates(equivalence.memory_is_the_bare_machines, other, why), about(k, one, other), contents=True)
     for key in (one, other):
+        _may_be_shared(k, key)
+    for key in (one, other):
         lose_sight(k, key)
+
+
+def _may_be_shared(k: Knowledge, key: Key) -> None:
+    """Whichever frame two pages share: none of them is private to its VM, and no processor or device may write to it."""
+    if k.state.private.find(key):
+        k.unless_silent(deviates(private_pages_are_not_shared, key), about(k, key))
+    for page in (key, *k.borrowers.of(key)):
+        why = _who_may_write(k, page)
+        if why:
+            k.unless_silent(deviates(contract.no_derived_entry_writes_to_a_shared_frame, page, why), about(k, page))
+
+
+def _who_may_write(k: Knowledge, key: Key) -> str:
+    """By which translation a page may be written to; nothing if by none."""
+    dma = k.tables["dma"].told(key)
+    if any((told := k.tables[name].told(key)) is not None and told.writable for name in ("derived", "borrowed")):
+        return "it is still mapped writable"
+    if any(each.derived.writable for each in k.lingering[key]):
+        return f"{MAY_STILL_WRITE}: {STALE}"
+    return "the IOMMU lets devices write to it" if dma is not None and dma.writable else ""
 
 
 def break_(k: Knowledge, event: e.Break) -> None:

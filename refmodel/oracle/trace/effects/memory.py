@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
+from refmodel.language import NOTHING
 from refmodel.laws import contract
 from refmodel.mmu.contract import Derived
 from refmodel.monitor.frames import Frame, Use
 from refmodel.monitor.p2m import Backing, P2mEntry
+from refmodel.monitor.swapping import SlotUse
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import reported
-from refmodel.oracle.trace.changes import about, hold, let_go, lose_sight, noticed, own, take, unwatched, vacate
+from refmodel.oracle.trace.changes import (
+    about,
+    as_it_may_be_written,
+    hold,
+    let_go,
+    lose_sight,
+    noticed,
+    own,
+    take,
+    unwatched,
+    vacate,
+)
 from refmodel.oracle.trace.contents import Contents
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.forgetting import forget_vm
@@ -20,6 +33,16 @@ from refmodel.oracle.trace.knowledge import Knowledge, deviates
 from refmodel.oracle.trace.observed import Granted
 from refmodel.oracle.trace.stretches import frames_fit, stretch, together
 from refmodel.oracle.trace.tables import Key
+
+
+class Behind(NamedTuple):
+    """What stands behind a page."""
+
+    entry: P2mEntry
+    frame: Frame | None
+    """What is known of its frame."""
+    slot: SlotUse | None
+    """What is known of its slot on swap."""
 
 
 def ram(k: Knowledge, event: e.Ram) -> None:
@@ -248,9 +271,10 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
     gfn, pages, readonly = slot
     _overlaps_no_other(k, event, pages)
     held = {at - gfn: k.page(vm, at).copy() for vm, at in sorted(k.pages) if vm == event.vm and gfn <= at < gfn + pages}
+    stood = _frames_behind(k, event.vm, gfn, gfn + pages - 1)
     zeroes = _zeroes(k, event.vm, gfn, gfn + pages - 1)
     with together(k):
-        stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _gone(k, (event.vm, gfn)))
+        stretch(k, event.vm, gfn, gfn + pages - 1, lambda gfn: _left(k, (event.vm, gfn)))
     k.memory_slots[event.vm, event.slot] = event.gfn, pages, readonly
     k.alike.clear()
     _slot_there(k, event.vm, event.gfn, pages, zero=False)
@@ -260,6 +284,43 @@ def slot_move(k: Knowledge, event: e.SlotMove) -> None:
                     lambda at: _arrived(k, (event.vm, at), Contents(zeroed=True)))
         for by, contents in held.items():
             _arrived(k, (event.vm, event.gfn + by), contents)
+    _stand_as_before(k, {(event.vm, event.gfn + by): behind for by, behind in stood.items()})
+
+
+def _frames_behind(k: Knowledge, vm: int, first: int, last: int) -> dict[int, Behind]:
+    """What stands behind the pages from the first to the last, by their distance from the first, as far as something is known of
+    each by itself."""
+    found = {at - first: entry for (of_vm, at), entry in k.tables["p2m"].items()
+             if of_vm == vm and first <= at <= last and entry != P2mEntry()}
+    return {by: Behind(as_it_may_be_written(k, (vm, first + by), entry), k.state.frames.find(entry.mfn) if entry.resident else None,
+                       k.state.slots.find(entry.slot) if entry.slot != NOTHING else None) for by, entry in found.items()}
+
+
+def _left(k: Knowledge, key: Key) -> None:
+    """There is no memory here any more. It lies elsewhere, so neither its frame nor its swap slot is free."""
+    entry = k.backing(key)
+    with k.judging(about(k, key, actor=key[0])):
+        lose_sight(k, key)
+        if entry is not None and entry.slot != NOTHING:
+            k.tables["slots"].forget(entry.slot)
+        k.state.p2m[key] = P2mEntry()
+        k.state.unplug(*key)
+        k.state.private[key] = False
+
+
+def _stand_as_before(k: Knowledge, stood: dict[Key, Behind]) -> None:
+    """Pages have moved with what stands behind them. They are judged together, for some may share a frame."""
+    frames = tuple(behind.entry.mfn for behind in stood.values() if behind.frame is not None)
+    with k.judging(about(k, *sorted(stood), frames=frames)):
+        for key, (entry, frame, slot) in stood.items():
+            k.state.p2m[key] = entry
+            if slot is not None:
+                k.state.slots[entry.slot] = attrs.evolve(slot, gfn=key[1])
+            if frame is not None and frame.use == Use.PRIVATE:
+                k.state.frames[entry.mfn] = attrs.evolve(frame, gfn=key[1])
+                k.state.memory[entry.mfn] = k.page(*key)
+            elif frame is not None:
+                k.state.frames[entry.mfn] = frame
 
 
 def _zeroes(k: Knowledge, vm: int, first: int, last: int) -> list[tuple[int, int]]:

@@ -10,7 +10,17 @@ from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing, P2mEntry
 from refmodel.oracle.trace import events as e
 from refmodel.oracle.trace import exits, flushes, guest, reported
-from refmodel.oracle.trace.changes import about, given_untold, let_write, linger, own, protected
+from refmodel.oracle.trace.changes import (
+    about,
+    drop_copy,
+    given_untold,
+    keep_as_last_sharer,
+    let_write,
+    linger,
+    own,
+    protected,
+    unwatched,
+)
 from refmodel.oracle.trace.deviations import Inconsistent
 from refmodel.oracle.trace.knowledge import About, Knowledge, deviates
 from refmodel.oracle.trace.observed import entries_found_were_reported
@@ -212,9 +222,13 @@ def dma_map(k: Knowledge, event: e.DmaMap) -> None:
         k.alike.clear()
     given_untold(k, guest.reached(k, *key))
     with k.judging(about(k, key, frames=(event.mfn,))):
-        k.state.dma[key] = new = Derived(True, event.mfn, event.writable)
-        if k.backing(key) is None and guest.reached(k, *key) == key:
-            place(k, key, new)
+        k.state.dma[key] = Derived(True, event.mfn, event.writable)
+        reached = guest.reached(k, *key)
+        if event.writable:
+            keep_as_last_sharer(k, reached)
+            drop_copy(k, reached)
+        if k.backing(key) is None and reached == key:  # a device may write to a page whose writes are tracked or logged
+            place(k, key, Derived(True, event.mfn, event.writable and unwatched(k, key)))
     if event.writable:
         reported.within_its_slot(k, key)
         reported.from_outside(k, guest.reached(k, *key))
