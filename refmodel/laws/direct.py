@@ -72,7 +72,7 @@ def checked_entries_are_as_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
                    and implies(link, not held.writable and held.link == (word.mfn != mfn) and (held.link or not word.writable)))
 
 
-@law("ISO-3", "Every entry of a validated page table was checked. A frame that is not validated as a table yet has no entry in force.")
+@law("ISO-3", "Every entry of a validated table was checked. A frame not yet validated as a table has no entry in force.")
 def valid_tables_are_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     standing, held, word = s.frames[mfn].standing, s.held[mfn, index], s.words[mfn, index]
     return (implies(standing == Standing.VALID, not s.unchecked[mfn, index])
