@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import runpy
 import sys
@@ -20,13 +21,20 @@ PRINTED = ("refmodel.report.coverage", "refmodel.report.mutation", "refmodel.rep
            "refmodel.oracle.vectors.files", "refmodel.cli.page")
 
 
+def _file_of(module: str) -> str:
+    """Its file: pytest rewrites the modules of an installed plugin, and runpy takes no rewritten one by its name."""
+    found = importlib.util.find_spec(module)
+    assert found is not None and found.origin is not None
+    return found.origin
+
+
 def ran(module: str, *arguments: str) -> int | str | None:
     """The status with which a module ends."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sys, "argv", [module, *arguments])
         patched.delitem(sys.modules, module, raising=False)
         try:
-            runpy.run_module(module, run_name="__main__")
+            runpy.run_path(_file_of(module), run_name="__main__")
         except SystemExit as ended:
             return ended.code
     return 0

@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Check designs by proof, by exploration and by random runs."),
     "prove": ("prove", "Prove every theorem in proofs/."),
     "refine": ("refine", "Show that each step of a design is a step of another design, or none that the other would notice."),
-    "leaks": ("leaks", "Look for two runs that look alike to a VM, until it is shown in one what it is not in the other."),
+    "leaks": ("leaks", "Look for two runs that look alike to a VM, up to a step that shows it different things."),
     "bench": ("tell", "Let every engine look for every bug of the bench."),
     "mutate": ("mutate", "Change the text of a design in one place at a time, and report which changes nothing notices."),
     "explore": ("explore", "Take a design step by step, from power-on or from the end of a run; or a trace event by event."),

@@ -91,6 +91,10 @@ class HasTables(Protocol):
     def arbitrary(self) -> tuple[str, ...]:
         """The tables of which nobody knows what they hold at power-on."""
 
+    @property
+    def constant(self) -> frozenset[str]:
+        """The tables that hold for ever what they hold at power-on."""
+
 
 def picture(design: HasTables, state: State, marked: Marked, render: Callable[[Kind, Any], str] = shown) -> Picture:
     """The picture of a state: drawn once to see which columns have entries and how wide they are, and then for good."""
@@ -130,7 +134,8 @@ class _Drawing:
                        tuple(self.titles), tuple(self.boxes), tuple(self.arrows), tuple(self.told))
 
     def _matters(self, kind: TableKind, entries: Mapping[Any, Any]) -> bool:
-        return _leads(kind) or _is_of_frames(kind) or any(self._marks(kind.name, key) for key in entries)
+        leads = kind.name not in self.design.constant and (_leads(kind) or _is_of_frames(kind))
+        return leads or any(self._marks(kind.name, key) for key in entries)
 
     def _place(self, column: int, height: int) -> tuple[int, int]:
         x, y = GAP + self.columns.index(column) * (self.width + BETWEEN), self.bottoms[column]

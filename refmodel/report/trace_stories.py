@@ -49,6 +49,7 @@ class _Drawn:
     tables: tuple[TableKind, ...]
     actors: NameKind = NameKind("Vm")
     arbitrary: tuple[str, ...] = ()
+    constant: frozenset[str] = frozenset()
 
 
 DRAWN = _Drawn(TABLES)
