@@ -190,6 +190,7 @@ def test_numbers_are_heeded_that_begin_in_the_middle(second: bytes, third: bytes
 @pytest.mark.parametrize("data", [b'{"\r\ne": "trace"}\n', b'{"\r\r\n', b'{" \t\r\n', b'{"e":"gap"}\r\n{"\r\n'])
 def test_a_line_that_ends_as_on_windows_is_refused_alike_in_a_file_and_in_lockstep(data: bytes) -> None:
     agree(data)
+    assert isinstance(READERS["trace"](data), Refusal)
 
 
 def measured(code: str, limit_mb: int = 700) -> subprocess.CompletedProcess[str]:

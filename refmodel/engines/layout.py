@@ -95,14 +95,18 @@ class Layout:
         found = set()
         for row in rows:
             if row < self.of_tables:
-                place = self.places[bisect.bisect_right(self.places, row, key=lambda p: p.first) - 1]
+                place = self._place_at(row)
                 found.add((place.table, paths_of(self.design.table(place.table))[row - place.first]))
         return frozenset(found)
 
     def leaf_at(self, row: int) -> Scalar:
         """What a row of the matrix holds."""
-        place = self.places[bisect.bisect_right(self.places, row, key=lambda p: p.first) - 1]
+        place = self._place_at(row)
         return place.leaves[row - place.first]
+
+    def _place_at(self, row: int) -> Place:
+        """The entry that a row belongs to."""
+        return self.places[bisect.bisect_right(self.places, row, key=lambda p: p.first) - 1]
 
     def _no_slots(self) -> list[int]:
         """The rows of the slots while nothing is under way."""
