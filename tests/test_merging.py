@@ -1,17 +1,16 @@
 """Paths of a helper that are put together say what the paths say one by one, and nothing is proved of them that is not so."""
 
-from contextlib import suppress
 from typing import Any
 
 import attrs
 import pytest
 
 from refmodel.designs import COMBINED, SHIPPED
-from refmodel.engines import merging
+from refmodel.engines import merging, prover
 from refmodel.engines.induction import drawn, prove_operation
-from refmodel.engines.merging import MOST, SOME
+from refmodel.engines.merging import MOST, NONE, SOME
 from refmodel.engines.mutation.sameness import SAME, _alike, _side
-from refmodel.engines.prover import Induction, NotTogether
+from refmodel.engines.prover import Induction
 from refmodel.engines.questions import listening
 from refmodel.engines.symbolic_tables import Put
 from refmodel.language import (
@@ -169,10 +168,30 @@ def test_on_ints_the_same_comes_of_paths_put_together(name: str) -> None:
     samples = drawn(design, Helped.geometry, each=40)[name]
     with joined(design):
         induction = Induction(design, design.operation(name), samples=samples, merges=MOST)
-        with suppress(NotTogether):  # where it breaks the law: the samples of earlier paths were compared
-            induction.prove()
+        induction.prove()
     assert induction.audit.compared
     assert not induction.audit.disagreements
+
+
+def test_what_is_not_proved_of_paths_put_together_is_judged_path_by_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And only that: what is proved of them together is not asked again."""
+    design = outline(Helped)
+    asked: list[tuple[int, Any]] = []
+    right = prover._proof
+
+    def noted(induction: Induction, *given: Any) -> Any:
+        merges, only = induction.merges, induction._only
+        found = right(induction, *given)
+        asked.append((merges, only))
+        return found
+
+    monkeypatch.setattr(prover, "_proof", noted)
+    verdicts = {name: {j.law and j.law.name: j.verdict for j in prove_operation(design, name).judgements} for name in HELPED}
+    broken = {(name, law) for name, found in verdicts.items() for law, verdict in found.items() if verdict == "refuted"}
+    assert broken, "some operation breaks its law, which no reading may hide"
+    assert {merges for merges, _ in asked} == {MOST, SOME, NONE}
+    assert all(only is None if merges == MOST else {law and law.name for law in only} <= {law for _, law in broken}
+               for merges, only in asked)
 
 
 def test_a_write_that_is_made_on_every_path_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,12 @@
 """Connectives and equality of z3's terms, made as z3 makes them.
 
 Its Python binding looks at the sort of every operand first, to bring unlike ones together. Here they are alike by construction, and
-z3 refuses what is not. A proof makes a million terms, so what the binding does besides took a good part of its time.
+z3 refuses what is not.
 """
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import operator
 from collections.abc import Callable, Sequence
@@ -13,10 +14,10 @@ from typing import Any, TypeVar
 
 import z3
 
+from refmodel.engines.z3_library import CONTEXT_REF, LEAN, Condition, any_sort, made, z3_function
+
 Term = Any  # a z3 expression; the binding has no types
 
-_CONTEXT = z3.main_ctx()
-_REF = _CONTEXT.ref()
 _TRUE, _FALSE = z3.BoolVal(True).ast.value, z3.BoolVal(False).ast.value
 
 T = TypeVar("T")
@@ -44,8 +45,8 @@ def remembered(function: Callable[[Term], T]) -> Callable[[Term], T]:
     return recall
 
 
-def _made(make: Callable[..., Any], kind: Callable[..., Term] | None = z3.BoolRef) -> Callable[..., Term]:
-    """A connective, by the function of z3 that makes it. Without a kind, what it makes has the sort of its last operand."""
+def _made(make: Callable[..., Any], like: Callable[[Sequence[Term], Any], Term]) -> Callable[..., Term]:
+    """A connective, by the function of z3 that makes it, and how what that gives becomes a term."""
     known: dict[tuple[int, ...], tuple[tuple[Term, ...], Term]] = {}
 
     def connective(*terms: Term) -> Term:
@@ -54,18 +55,26 @@ def _made(make: Callable[..., Any], kind: Callable[..., Term] | None = z3.BoolRe
         if found is None:
             if len(known) >= _KEPT:
                 known.clear()
-            new = make(_REF, *[t.ast for t in terms])
-            found = known[key] = terms, kind(new, _CONTEXT) if kind else _like(terms[-1], new)
+            found = known[key] = terms, like(terms, make(CONTEXT_REF, *[t.ast for t in terms]))
         return found[1]
 
     return connective
 
 
-def _of_many(make: Callable[..., Any]) -> Callable[..., Any]:
+def _of_many(name: str) -> Callable[..., Any]:
+    make = z3_function(name)
     return lambda context, *terms: make(context, len(terms), (z3.Ast * len(terms))(*terms))
 
 
-_conj, _disj = _made(_of_many(z3.Z3_mk_and)), _made(_of_many(z3.Z3_mk_or))
+def _condition(_: Sequence[Term], new: Any) -> Term:
+    return made(Condition, new)
+
+
+def _like_last(terms: Sequence[Term], new: Any) -> Term:
+    return _like(terms[-1], new)
+
+
+_conj, _disj = _made(_of_many("Z3_mk_and"), _condition), _made(_of_many("Z3_mk_or"), _condition)
 
 
 def conj(terms: Sequence[Term]) -> Term:
@@ -78,15 +87,15 @@ def disj(terms: Sequence[Term]) -> Term:
     return _disj(*terms)
 
 
-negation = _made(z3.Z3_mk_not)
+negation = _made(z3_function("Z3_mk_not"), _condition)
 """That this does not hold."""
-implication = _made(z3.Z3_mk_implies)
+implication = _made(z3_function("Z3_mk_implies"), _condition)
 """That the one holds wherever the other does."""
-same = _made(z3.Z3_mk_eq)
+same = _made(z3_function("Z3_mk_eq"), _condition)
 """That two are equal."""
-choice = _made(z3.Z3_mk_ite, None)
+choice = _made(z3_function("Z3_mk_ite"), _like_last)
 """The second where the first holds, and the third elsewhere."""
-cell_of = _made(z3.Z3_mk_select, z3.z3._to_expr_ref)
+cell_of = _made(z3_function("Z3_mk_select"), lambda _, new: any_sort(new))
 """The cell of a page, an array, under an index."""
 
 
@@ -95,10 +104,13 @@ def identical(a: Term, b: Term) -> bool:
     return number_of(a) == number_of(b)
 
 
+_simplify, _evaluate = z3_function("Z3_simplify"), z3_function("Z3_model_eval", ctypes.c_bool)
+
+
 @remembered
 def rewritten(term: Term) -> Term:
     """The term as z3 simplifies it."""
-    return _like(term, z3.Z3_simplify(_REF, term.ast))
+    return _like(term, _simplify(CONTEXT_REF, term.ast))
 
 
 def is_true(term: Term) -> bool:
@@ -114,13 +126,13 @@ def is_false(term: Term) -> bool:
 def _like(term: Term, new: Any) -> Term:
     """A new term of another's sort. The binding asks z3 for the sort again, which takes as long as the rest. For a flag or a name
     it is known."""
-    kind = type(term)
-    return kind(new, _CONTEXT) if kind is z3.BoolRef or kind is z3.ExprRef else z3.z3._to_expr_ref(new, _CONTEXT)
+    kind = LEAN.get(type(term))
+    return made(kind, new) if kind else any_sort(new)
 
 
 def seen_in(model: Any, term: Term) -> bool | None:
     """Whether a condition holds in a model that z3 gave, or None if that cannot be told."""
     value = (z3.Ast * 1)()
-    if not z3.Z3_model_eval(_REF, model.model, term.ast, True, value):
+    if not _evaluate(CONTEXT_REF, model.model, term.ast, True, value):
         return None
     return {_TRUE: True, _FALSE: False}.get(value[0].value)

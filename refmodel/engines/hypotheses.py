@@ -67,6 +67,15 @@ class Hypotheses:
 
     def go_farthest(self) -> None:
         """Leave nothing out that may help: where a proof fails without it, time matters less."""
+        self._compare_counts()
+        self._go(FARTHEST)
+
+    def go_by_counts(self) -> None:
+        """Say of each count that it is that of some entries, and of any two how they compare, and instantiate laws there."""
+        self._compare_counts()
+        self.saturate()
+
+    def _compare_counts(self) -> None:
         for later in list(self._later.values()):
             self.admit([], later.of)
             self._once(("later", number_of(later.number)), partial(getattr, later, "is_so"))
@@ -75,7 +84,6 @@ class Hypotheses:
             self._exists(number)
         for one, other in itertools.permutations(list(self.counts.values()), 2):
             self._compare(one, other)
-        self._go(FARTHEST)
 
     def go_everywhere(self, terms: Iterable[tuple[Scalar, Term]]) -> None:
         """Instantiate every law at all of these names: it may speak of cells of a page, or of two names that are the same for a

@@ -15,6 +15,7 @@ from typing import ClassVar
 import attrs
 
 from refmodel.engines.audit import Audited, drawn
+from refmodel.engines.collecting import collect_rarely
 from refmodel.engines.formulas import Formula
 from refmodel.engines.progress import demand_progress
 from refmodel.engines.prover import INITIAL, Induction, Judgement, Proof, prove_initial, prove_operation
@@ -129,7 +130,7 @@ def _results(names: list[str], processes: int | None) -> Iterator[Proof | str]:
 
 def _in_a_pool(names: list[str], processes: int) -> Iterator[tuple[str, Proof | str]]:
     others = set(active_children())
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("fork"), leave_ending_to_the_parent) as pool:
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("fork"), _begin_work) as pool:
         try:
             with held_interrupts():
                 futures = {pool.submit(_Worker.run, name): name for name in names}
@@ -140,6 +141,11 @@ def _in_a_pool(names: list[str], processes: int) -> Iterator[tuple[str, Proof | 
         except BaseException:  # also when nobody asks for further proofs
             end_at_once(pool, others)
             raise
+
+
+def _begin_work() -> None:
+    leave_ending_to_the_parent()
+    collect_rarely()
 
 
 def _travel(laws: Sequence[Law]) -> bool:

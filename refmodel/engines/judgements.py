@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 
 from refmodel.engines.audit import Audited
@@ -79,3 +81,14 @@ def worse(a: Judgement | None, b: Judgement) -> Judgement:
     shows = _ORDER[b.verdict] == _ORDER[a.verdict] and a.witness is None and b.witness is not None
     worse = b if _ORDER[b.verdict] > _ORDER[a.verdict] or shows else a
     return attrs.evolve(worse, leans_on=a.leans_on | b.leans_on)
+
+
+def together(proofs: Sequence[Proof]) -> Proof:
+    """What several proofs of one operation say of it, of which each proves some of what is due; the last leaves nothing out."""
+    verdicts: dict[Law | None, Judgement] = {}
+    for judgement in (j for proof in proofs for j in proof.judgements):
+        verdicts[judgement.law] = worse(verdicts.get(judgement.law), judgement)
+    last = proofs[-1]
+    return attrs.evolve(last, judgements=tuple(verdicts.values()), seconds=sum(proof.seconds for proof in proofs),
+                        audited=Audited(0).and_of(proof.audited for proof in proofs),
+                        simulated=next((proof.simulated for proof in proofs if proof.simulated), None))

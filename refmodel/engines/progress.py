@@ -24,7 +24,7 @@ import z3
 from refmodel.engines.collecting import rarely_collected
 from refmodel.engines.connectives import conj, disj, negation
 from refmodel.engines.formulas import Formula, formula, formulas
-from refmodel.engines.hypotheses import FAR, FARTHEST, NEAR
+from refmodel.engines.hypotheses import NEAR, Hypotheses
 from refmodel.engines.paths import Path, real
 from refmodel.engines.prover import Induction
 from refmodel.engines.questions import TIMEOUT, Solver, about
@@ -39,6 +39,11 @@ from refmodel.language.pending import Pending, led_to
 
 BASE = "s"
 """What the arbitrary state is called."""
+
+MORE: tuple[Callable[[Hypotheses], None], ...] = (Hypotheses.go_far, Hypotheses.go_by_counts, Hypotheses.go_farthest)
+"""What is assumed besides where laws near what is looked at do not suffice, one after the other."""
+FAR, ALL = 1, len(MORE)
+"""How many of these."""
 
 
 @attrs.frozen
@@ -76,7 +81,7 @@ def prove_progress(design: Outline, known: dict[str, Sequence[Formula]] | None =
                 ending = _Ending(design, each, laws)
                 found.append((ending, ending.judged()))
         begins = {one.pending.name: one.begins for _, one in found}
-        for (ending, one), rounds in itertools.product(found, (FAR, FARTHEST)):
+        for (ending, one), rounds in itertools.product(found, (FAR, ALL)):
             name = one.pending.name
             if name in led_to(name, begins):  # where it matters, all that may help is tried
                 with about(one.pending.until, name):
@@ -144,13 +149,13 @@ class _Ending:
         failing = tuple(self._failing(ends))
         self._begun = {other.name: self._nowhere_new(other) for other in self.design.pending}
         self._know_anew()
-        return Progress(self.ended, failing, self.begins(NEAR), unless=tuple(sorted(self._unless)))
+        return Progress(self.ended, failing, self.begins(0), unless=tuple(sorted(self._unless)))
 
-    def begins(self, rounds: int) -> frozenset[str]:
-        """What may come to hold somewhere when this is ended, as far as laws tell that are assumed so far from there."""
+    def begins(self, more: int) -> frozenset[str]:
+        """What may come to hold somewhere when this is ended, as far as can be told when so much more is assumed."""
         op, name = self.ended.until, self.ended.name
         return frozenset(other for other, claims in self._begun.items() if not self._all_hold(
-            claims, f"where {op} ends {name}, {other} comes to hold nowhere", rounds))
+            claims, f"where {op} ends {name}, {other} comes to hold nowhere", more))
 
     def _failing(self, ends: Sequence[Term]) -> Iterator[str]:
         op, name = self.ended.until, self.ended.name
@@ -171,14 +176,14 @@ class _Ending:
         terms = [self._before, *self._real, refused]
         return refused_in(self.induction, self.ended, self.names, terms, counts.values(), frozenset(tables))
 
-    def _all_hold(self, claims: Sequence[Term], says: str, rounds: int = FARTHEST) -> bool:
+    def _all_hold(self, claims: Sequence[Term], says: str, more: int = ALL) -> bool:
         """Whether on each path what is claimed after it holds."""
-        return all(self._never((*path.segments[-1].conditions, negation(claim)), says, rounds)
+        return all(self._never((*path.segments[-1].conditions, negation(claim)), says, more)
                    for path, claim in zip(self.paths, claims, strict=True))
 
-    def _never(self, terms: Sequence[Term], says: str, rounds: int = FARTHEST) -> bool:
+    def _never(self, terms: Sequence[Term], says: str, more: int = ALL) -> bool:
         """Whether these hold in no lawful state in which the condition does. Laws are assumed near first: that mostly suffices."""
-        return any(self._knowing(far).check(*terms, says=says) == z3.unsat for far in range(NEAR, rounds + 1))
+        return any(self._knowing(number).check(*terms, says=says) == z3.unsat for number in range(more + 1))
 
     def _nowhere_new(self, other: Pending) -> list[Term]:
         """For each path, that another condition holds nowhere after it where it did not before."""
@@ -204,16 +209,16 @@ class _Ending:
         with answering(self.reading):
             return self.reading.fold(condition.law.function, state, *names)
 
-    def _knowing(self, rounds: int) -> Solver:
-        """A solver that knows what the laws say so far from what anything has looked at, and that the condition holds."""
-        if rounds not in self._solvers:
-            if rounds == NEAR:
+    def _knowing(self, more: int) -> Solver:
+        """A solver that knows what the laws say of what anything has looked at, with so much more, and that the condition holds."""
+        if more not in self._solvers:
+            if more == 0:
                 self._look()
             else:
-                self._knowing(rounds - 1)  # the rest is added to what is known a step nearer
-                self._hypotheses.go_far() if rounds == FAR else self._hypotheses.go_farthest()
-            self._solvers[rounds] = Solver(*self._hypotheses.asserted, self._before, *self._real, timeout=TIMEOUT)
-        return self._solvers[rounds]
+                self._knowing(more - 1)
+                MORE[more - 1](self._hypotheses)
+            self._solvers[more] = Solver(*self._hypotheses.asserted, self._before, *self._real, timeout=TIMEOUT)
+        return self._solvers[more]
 
     def _know_anew(self) -> None:
         """More has been looked at than the solvers know of. What was assumed far from there is not needed any more."""

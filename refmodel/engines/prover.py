@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any
@@ -30,7 +30,7 @@ from refmodel.engines.goals import Goal, Goals, arbitrary_names
 from refmodel.engines.hypotheses import FAR, NEAR, Hypotheses
 from refmodel.engines.initially import prove_initial
 from refmodel.engines.instances import Instances
-from refmodel.engines.judgements import INITIAL, SOUNDNESS, Judgement, Proof, worse
+from refmodel.engines.judgements import INITIAL, SOUNDNESS, Judgement, Proof, together, worse
 from refmodel.engines.leaning import CutOffs
 from refmodel.engines.merging import MOST, NONE, SOME
 from refmodel.engines.paths import PATHS, Path, Runs, Segment, real
@@ -51,10 +51,6 @@ from refmodel.language.unsound import Unsound
 
 __all__ = ["INITIAL", "SOUNDNESS", "TIMEOUT", "Audited", "Induction", "Judgement", "Path", "Proof", "Segment", "audit_operation",
            "prove_initial", "prove_operation", "prove_simulated"]
-
-
-class NotTogether(Exception):
-    """Something is not proved where the paths of helpers are put together. It may be, path by path."""
 
 
 @attrs.frozen
@@ -83,10 +79,13 @@ class Induction:
 
     def __init__(self, design: Outline, op: Operation, clause: str | None = None, timeout: int = TIMEOUT, base: str = "s",
                  samples: Sequence[Sample] = (), asks_why: bool = False,
-                 known: dict[str, Sequence[Formula]] | None = None, merges: int = NONE) -> None:
+                 known: dict[str, Sequence[Formula]] | None = None, merges: int = NONE, only: Collection[Law | None] | None = None
+                 ) -> None:
         """``known`` keeps the laws of an arbitrary state as formulas, for other operations of the design. ``merges``: which
-        paths of helpers are put together behind their calls; ``NotTogether`` is raised where anything is not proved so."""
-        self.merges = merges
+        paths of helpers are put together behind their calls. ``only``: the laws that are to be proved, if not all of them are."""
+        self.merges, self._only = merges, only
+        self.left: set[Law | None] = set()
+        """What is not proved where paths are put together, and may be path by path; None: what the text is obliged to."""
         self._known = {} if known is None else known
         self.asks_why = asks_why
         """Whether each proof is to say which laws it used: that takes a question more for each."""
@@ -160,6 +159,8 @@ class Induction:
             key = judgement.law.name if judgement.law else SOUNDNESS
             spent[key] = spent.get(key, 0.0) + judgement.seconds
             verdicts[key] = worse(verdicts.get(key), judgement)
+        for law in self.left:
+            verdicts.pop(law.name if law else SOUNDNESS, None)
         self.audit.assumed(self._shared.asserted, self._shared.counts.values())
         judgements = tuple(attrs.evolve(j, seconds=spent[k]) for k, j in verdicts.items())
         cut_off = frozenset(self._cut_offs.used) if self._cut_offs else frozenset()
@@ -216,9 +217,11 @@ class Induction:
             return
         share = (time.perf_counter() - began) / max(1, len(found.goals))
         asked: list[tuple[Judgement, tuple[Term, ...]]] = []
-        for obligation in path.obligations:
+        for obligation in path.obligations if self._is_due(None) else ():
             asked.append((found.obligation(obligation), (*obligation.conditions, negation(obligation.holds))))
         for law, segment, goal in found.goals:
+            if not self._is_due(law):
+                continue
             shown = found.law(law, segment, goal)
             claim = () if goal is None else (*segment.conditions, negation(goal))
             asked.append((attrs.evolve(shown, seconds=shown.seconds + share), claim))
@@ -268,10 +271,14 @@ class Induction:
         self.audit.path(self, path, goals, reading.counts)
         self._kept = bool(path.segments)
         self._taken = self._taken or self._kept
-        failing = frozenset(c.identity for c in self._missing(self._far, ask, far + missing))
-        if failing and self.merges:
-            raise NotTogether
-        return _Asked(ask, goals, failing)
+        failing = self._missing(self._far, ask, far + missing)
+        if self.merges:
+            self.left.update(claim.law for claim in failing)
+        return _Asked(ask, goals, frozenset([claim.identity for claim in failing]))
+
+    def _is_due(self, law: Law | None) -> bool:
+        """Whether a law is to be proved, as far as is known; None: what the text is obliged to."""
+        return law not in self.left and (self._only is None or law in self._only)
 
     @property
     def _looks_far(self) -> bool:
@@ -296,8 +303,9 @@ class Induction:
     def _near_and_far(self, path: Path, goals: Sequence[Goal]) -> tuple[list[Claim], list[Claim]]:
         """What is not shown yet: claims for which laws are assumed near the run first, and those for which that was mostly too
         little."""
-        claims = [Claim(o.conditions, o.ids, o.holds, o.why) for o in path.obligations]
-        claims += [Claim(s.conditions, s.ids, goal, law.name) for law, s, goal in goals if goal is not None]
+        claims = [Claim(o.conditions, o.ids, o.holds, o.why) for o in path.obligations if self._is_due(None)]
+        claims += [Claim(s.conditions, s.ids, goal, law.name, law) for law, s, goal in goals
+                   if goal is not None and self._is_due(law)]
         todo = [c for c in claims if c not in self._shown]
         return [c for c in todo if self._balance[c.of] <= 0], [c for c in todo if self._balance[c.of] > 0]
 
@@ -345,30 +353,37 @@ def prove_operation(design: Outline, name: str, clause: str | None = None, *, to
     the samples, steps on ints. ``asks_why``: each proof says which laws it used. ``machine``: its steps are looked for in this
     design too, which has some of the same tables.
 
-    Paths of helpers are put together first. If anything is not proved so, everything is judged path by path, and that counts."""
+    Paths of helpers are put together first. What is not proved so is judged path by path."""
     known = {} if known is None else known
+    found: list[Proof] = []
+    left: Collection[Law | None] | None = None
     with joined(design), nullcontext() if machine is None else joined(machine), about(name), rarely_collected():
-        def induction(merges: int) -> Induction:
-            return Induction(design, design.operation(name), clause, timeout, samples=samples, asks_why=asks_why, known=known,
-                             merges=merges)
+        # what a proof leans on, and a second opinion, are of the paths one by one
+        for merges in (NONE,) if asks_why or is_heard() else (MOST, SOME, NONE):
+            wanted = None if any(proof.simulated for proof in found) else machine
+            induction = Induction(design, design.operation(name), clause, timeout, samples=samples, asks_why=asks_why, known=known,
+                                  merges=merges, only=left)
+            with suppress(Unsound) if merges else nullcontext():
+                proof, left = _proof(induction, wanted, to_the_end)
+                found.append(proof)
+                if not left and (wanted is None or proof.simulated or not merges):
+                    break
+    return together(found)
 
-        if not asks_why and not is_heard():  # what a proof leans on, and a second opinion, are of the paths one by one
-            for merges in (MOST, SOME):
-                with suppress(NotTogether, Unsound):
-                    return _proof(induction(merges), machine, to_the_end)
-        return _proof(induction(NONE), machine, to_the_end)
 
-
-def _proof(induction: Induction, machine: Outline | None, to_the_end: bool) -> Proof:
-    """The obligations of an operation, and its steps as those of the other design."""
+def _proof(induction: Induction, machine: Outline | None, to_the_end: bool) -> tuple[Proof, Collection[Law | None]]:
+    """The obligations of an operation, and its steps as those of the other design; and what is left, where paths are put together.
+    """
     induction.followed = None if machine is None else []
-    proof = induction.prove(to_the_end)
-    if machine is None or induction.followed is None or any(j.verdict == "refuted" for j in proof.judgements):
-        return proof
-    steps = simulated(induction, machine, induction.followed)
-    if induction.merges and steps.failing:
-        raise NotTogether
-    return attrs.evolve(proof, simulated=steps)
+    try:
+        proof, left = induction.prove(to_the_end), induction.left
+        if machine is not None and induction.followed is not None and not any(j.verdict == "refuted" for j in proof.judgements):
+            steps = simulated(induction, machine, induction.followed)
+            if not (induction.merges and steps.failing):
+                proof = attrs.evolve(proof, simulated=steps)
+        return proof, left
+    finally:
+        vars(induction).clear()  # all of it refers to each other: so it goes at once, and Python need not look for it
 
 
 def prove_simulated(design: Outline, machine: Outline, name: str, known: dict[str, Sequence[Formula]] | None = None) -> Simulated:

@@ -17,6 +17,7 @@ import attrs
 import z3
 
 from refmodel.engines.connectives import identical, implication, number_of, rewritten
+from refmodel.engines.z3_library import assume
 
 Term = Any  # a z3 expression; the binding has no types
 
@@ -100,9 +101,9 @@ class Solver:
 
     def add(self, *terms: Term) -> None:
         """Assume these from now on: terms, or lists of them."""
-        for term in terms:
-            self._terms += term if isinstance(term, list) else [term]
-        self._solver.add(*terms)
+        new = [each for term in terms for each in (term if isinstance(term, list) else [term])]
+        self._terms += new
+        assume(self._solver, new)
 
     def push(self) -> None:
         """Keep what is assumed so far, to come back to it."""
@@ -153,7 +154,7 @@ class Solver:
         known = self._marks.get(number_of(term))
         if known is None:
             known = self._marks[number_of(term)] = z3.Bool(f"mark {len(self._marks)}"), term
-            self._solver.add(implication(known[0], term))
+            assume(self._solver, [implication(known[0], term)])
         return known[0]
 
     def model(self) -> z3.ModelRef:

@@ -16,6 +16,7 @@ from refmodel.engines.hypotheses import Hypotheses
 from refmodel.engines.questions import Solver
 from refmodel.engines.symbolic import CUT_OFF
 from refmodel.engines.terms import Term
+from refmodel.language.laws import Law
 
 if TYPE_CHECKING:
     from refmodel.engines.discharging import Discharge
@@ -34,7 +35,8 @@ class Claim:
     """Of the conditions."""
     holds: Term
     of: str
-    """The law, or what the text is obliged to."""
+    """What the law is called, or what the text is obliged to."""
+    law: Law | None = None
 
     @property
     def identity(self) -> tuple[Any, ...]:
