@@ -37,6 +37,9 @@ TRIED = 8
 MANY = 4_000
 """Instances after which no longer chains of laws are followed."""
 
+MOST = 50_000
+"""Instances that are made where nothing is to be left out that may help: more would take hours and all of memory."""
+
 EVERYWHERE = 512
 """Ways to give a law names, at most, for it to be instantiated at all of them."""
 
@@ -133,10 +136,17 @@ class Hypotheses:
             fresh, self._fresh = self._near(self._fresh.values()), {}
             all_near = self._near(self.lookups.values())
             for formula in self.formulas:
-                for names, distance in list(self._matches(formula, all_near, fresh)):
+                for names, distance in list(itertools.islice(self._matches(formula, all_near, fresh), self._room)):
                     self.instantiate(formula, names, distance + 1)
+            if self._room == 0:
+                break
             self._by_counts()
         self._count()
+
+    @property
+    def _room(self) -> int | None:
+        """How many more instances may be made; None: any number, since what is near the run is not much."""
+        return None if self.rounds < FARTHEST else max(0, MOST - len(self.asserted))
 
     def _near(self, lookups: Iterable[Lookup]) -> dict[str, list[Lookup]]:
         """Those that are near enough to the run for laws to be instantiated there, by table."""
@@ -265,7 +275,8 @@ class Hypotheses:
         """What any exact count satisfies, as far as the index set near the run can tell."""
         near = self._near(self.lookups.values())
         for number in list(self.counts.values()):
-            self._bound(number, near.get(number.table, []))
+            if self._room != 0:
+                self._bound(number, near.get(number.table, []))
 
     def _bound(self, number: Counted, near: Sequence[Lookup]) -> None:
         close = 1 if self.rounds < FARTHEST else 2
