@@ -9,14 +9,14 @@ from contextlib import contextmanager
 THRESHOLDS = 100_000, 50, 100
 """New objects before the youngest are looked through; Python's own number is 700."""
 
-
-_WORKER = 1_000_000, 50, 100
+WORKERS_THRESHOLDS = 1_000_000, 50, 100
+"""The same in a process that ends with its work."""
 
 
 def collect_rarely() -> None:
     """From now on, in this process: it was started for a few proofs, and what they leave goes when it ends."""
     gc.freeze()
-    gc.set_threshold(*_WORKER)
+    gc.set_threshold(*WORKERS_THRESHOLDS)
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def rarely_collected() -> Iterator[None]:
     """Within this, cycles are looked for seldom, and not among what was there before: a proof, and judging a trace, make few,
     and looking took a tenth of their time."""
     before = gc.get_threshold()
-    if before == _WORKER:
+    if before == WORKERS_THRESHOLDS:
         yield
         return
     gc.freeze()

@@ -74,11 +74,12 @@ class Hypotheses:
         self._go(FARTHEST)
 
     def go_by_counts(self) -> None:
-        """Say of each count that it is that of some entries, and of any two how they compare, and instantiate laws there."""
+        """Compare counts, and instantiate laws at the entries that this speaks of."""
         self._compare_counts()
         self.saturate()
 
     def _compare_counts(self) -> None:
+        """Say of each count that it is that of some entries, and of any two counts how they compare."""
         for later in list(self._later.values()):
             self.admit([], later.of)
             self._once(("later", number_of(later.number)), partial(getattr, later, "is_so"))
