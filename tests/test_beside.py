@@ -95,3 +95,22 @@ def test_refmodel_itself_is_never_imported_again(folder: Path) -> None:
     load(f"{Path(refmodel.__file__).parent}/examples/zap.py:ZapLazily")
     load(f"{folder}/mine.py:Mine")
     assert all(sys.modules.get(name) is module for name, module in before.items())
+
+
+def test_a_law_that_the_file_of_a_base_imports_is_judged_of_what_is_derived_from_it(folder: Path) -> None:
+    (folder / "laws_beside.py").write_text("""
+from refmodel.language import Design, NOTHING, law
+from refmodel.machine.names import Mfn
+
+@law("RES-1", "No frame has an owner.")
+def nobody_owns(s: Design, mfn: Mfn):
+    return s.owner[mfn] == NOTHING
+""")
+    (folder / "base_beside.py").write_text(f"from laws_beside import nobody_owns\n{BASE}")
+    try:
+        derived, base = load(f"{folder}/mine.py:Mine"), load(f"{folder}/base_beside.py:Frames")
+        assert [law.name for law in derived.laws] == [law.name for law in base.laws] == ["nobody_owns", "owners_are_kept"]
+        [report] = check(derived, ["exhaustive"], Asked(seconds=1))
+        assert report.failed
+    finally:
+        sys.modules.pop("laws_beside", None)

@@ -34,6 +34,7 @@ from refmodel.language.examination import Examination, acting, examine
 from refmodel.language.gathering import EveryLaw, laws_about
 from refmodel.language.kinds import Kind, NameKind, PageKind, TableKind
 from refmodel.language.laws import Law, part_of
+from refmodel.language.lost import refuse_lost
 from refmodel.language.nearly import did_you_mean, slug
 from refmodel.language.pending import Pending, pendings
 from refmodel.language.places import decorated, home_of, line_of, not_evaluated, place_of
@@ -304,6 +305,7 @@ def _outline(cls: Any) -> Outline:
         raise BadDesign(f"{place_of(cls)}: no operations; expected methods decorated with @operation or @guest")
     claims = _claims(cls)
     operations, laws, pending = claims.operations, claims.laws, claims.pending
+    refuse_lost(cls, claims.all)
     if not claims.all:
         raise BadDesign(f"{place_of(cls)}: no laws; expected functions decorated with @law, or a tuple called laws")
     text = _read(cls, tables, operations, claims.all, acting(operations))

@@ -47,21 +47,34 @@ def laws_about(cls: type, returned: Iterable[type | None], gathered: EveryLaw) -
     outcomes = {None, *returned}
     modules = [sys.modules[base.__module__] for base in reversed(cls.__mro__) if base.__module__ in sys.modules]
     general = [law for law in laws_of_packages(gathered.packages) if law.outcome in outcomes]
-    near = [law for law in vars(sys.modules[cls.__module__]).values() if isinstance(law, Law)]
-    for law in near:
+    for law in _laws_in(sys.modules[cls.__module__]):
         _is_about_something(cls, law)
     stated = [law for module in modules for law in laws_of_module(module)]
+    imported = [law for module in modules for law in _laws_in(module)]  # by a base's file, too: what is claimed of it holds here
     subjects = _subjects(gathered.packages)
-    return tuple(law for law in dict.fromkeys([*general, *stated, *near])
+    return tuple(law for law in dict.fromkeys([*general, *stated, *imported])
                  if _is_a(cls, subjects[law] if law in subjects else subject_of(law)))
 
 
 def _is_about_something(cls: type, law: Law) -> None:
-    """A law that a design's own file has is about the design, or about a class that stands there too."""
-    subject, code = subject_of(law), law.function.__code__
-    if not _is_a(cls, subject) and getattr(subject, "__module__", "") != cls.__module__:
-        raise BadDesign(f"{code.co_filename}:{code.co_firstlineno}: law {law.clause} ({law.name}) is about "
-                        f"{getattr(subject, '__name__', subject)}, which {cls.__name__} is not: it would never be judged")
+    """A law that a design's own file has is about the design, or about a class or a protocol that another design there is."""
+    subject = subject_of(law)
+    here = [each for each in vars(sys.modules[cls.__module__]).values()
+            if isinstance(each, type) and each.__module__ == cls.__module__ and issubclass(each, _design(cls))]
+    if not any(_is_a(each, subject) for each in (cls, *here)):
+        raise BadDesign(f"{law.place}: law {law.clause} ({law.name}) is about {getattr(subject, '__name__', subject)}, which "
+                        f"{cls.__name__} is not{_lacking(cls, subject)}: it would never be judged")
+
+
+def _design(cls: type) -> type:
+    """``Design``, which every design is."""
+    return next(base for base in cls.__mro__ if base.__module__ == "refmodel.language.design")
+
+
+def _lacking(cls: type, kind: Any) -> str:
+    """What a design lacks to be of a protocol."""
+    missing = [name for name in _members(kind) if not _has(cls, name)] if getattr(kind, "_is_protocol", False) else []
+    return f", since it has no {' and no '.join(missing)}" if missing else ""
 
 
 @functools.cache
@@ -87,6 +100,11 @@ def laws_of_module(module: ModuleType) -> tuple[Law, ...]:
     return tuple(dict.fromkeys(v for v in vars(module).values() if isinstance(v, Law) and v.function.__module__ == module.__name__))
 
 
+def _laws_in(module: ModuleType) -> list[Law]:
+    """The laws that stand in a module under a name, those that it imports among them."""
+    return [each for each in vars(module).values() if isinstance(each, Law)]
+
+
 def subject_of(law: Law) -> Any:
     """The type of the state that a law is about."""
     code = law.function.__code__
@@ -104,8 +122,12 @@ def _is_a(cls: type, kind: Any) -> bool:
         return False
     if not getattr(kind, "_is_protocol", False):
         return issubclass(cls, kind)
-    tables = typing.get_type_hints(cls)
-    return all(name in tables or hasattr(cls, name) for name in _members(kind))
+    return all(_has(cls, name) for name in _members(kind))
+
+
+def _has(cls: type, name: str) -> bool:
+    """Whether a design has a table or a method of this name."""
+    return hasattr(cls, name) or name in typing.get_type_hints(cls)
 
 
 def _members(protocol: type) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import linecache
+import sys
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 
@@ -43,6 +44,40 @@ def _definitions(name: str, source: str) -> dict[tuple[str, int], list[Definitio
             found.setdefault((node.name, first), []).append(node)
         elif isinstance(node, ast.Lambda):
             found.setdefault(("<lambda>", node.lineno), []).append(node)
+    return found
+
+
+def class_body(cls: type) -> tuple[str, list[ast.stmt]]:
+    """The file of a class, and the statements of its body; none where its text is not to be had.
+
+    Where several classes of a file have its name, it is the one in whose body a function stands that the class has."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
+    found = [node for name, node in _classes(file, "".join(linecache.getlines(file))) if name == cls.__qualname__]
+    lines = {code_of(each).co_firstlineno for each in vars(cls).values()
+             if isinstance(each, FunctionType) and each.__qualname__ == f"{cls.__qualname__}.{each.__name__}"}
+    inside = [node for node in found if lines & set(range(node.lineno, (node.end_lineno or node.lineno) + 1))]
+    chosen = (inside or found)[-1:]
+    return file, chosen[0].body if chosen else []
+
+
+@functools.cache
+def _classes(name: str, source: str) -> list[tuple[str, ast.ClassDef]]:
+    """The classes of a file, each with its qualified name."""
+    tree, _ = _parsed(name, source)
+    found: list[tuple[str, ast.ClassDef]] = []
+
+    def within(node: ast.AST, outer: str) -> None:
+        for each in ast.iter_child_nodes(node):
+            if isinstance(each, ast.ClassDef):
+                found.append((f"{outer}{each.name}", each))
+                within(each, f"{outer}{each.name}.")
+            elif isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+                within(each, f"{outer}{each.name}.<locals>.")
+            else:
+                within(each, outer)
+
+    if tree is not None:
+        within(tree, "")
     return found
 
 

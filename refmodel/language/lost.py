@@ -1,0 +1,74 @@
+"""What a text states and Python drops: of two definitions of one name the first is gone, and nothing would be said of it.
+
+A law that is gone is never judged, and an operation that is gone is never taken. The verdict would be about another text than the
+one that its author reads.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+from refmodel.language.laws import Law, made_in
+from refmodel.language.sources import class_body
+from refmodel.language.unsound import BadDesign
+
+ACCESSORS = ("setter", "getter", "deleter")
+"""Decorators under which a property's name is stated again."""
+
+
+def refuse_lost(cls: type, judged: tuple[Law, ...]) -> None:
+    """``BadDesign`` where a class that a design is made of states a name twice, or where the file of one makes a law that stands
+    in no class and under no name, and is not among those that are judged."""
+    for base in cls.__mro__[:-1]:
+        _refuse_stated_twice(base)
+    for module in {name: sys.modules[name] for name in (base.__module__ for base in cls.__mro__) if name in sys.modules}.values():
+        for law in made_in(module):
+            if law not in judged and not _is_kept(module, law):
+                raise BadDesign(f"{law.place}: law {law.clause} ({law.name}) would never be judged: {_why(module, law)}; expected "
+                                "it in the body of a class, at the top of its file under a name of its own, or in a tuple laws")
+
+
+def _refuse_stated_twice(cls: type) -> None:
+    stands: dict[str, int] = {}
+    file, body = class_body(cls)
+    for name, line in _stated(body):
+        if name in stands:
+            raise BadDesign(f"{file}:{line}: {cls.__qualname__} states {name} again, and what line {stands[name]} states "
+                            "is gone; expected a name of its own for each")
+        stands[name] = line
+
+
+def _stated(body: list[ast.stmt]) -> Iterator[tuple[str, int]]:
+    """The names that the body of a class binds, each with its line."""
+    for each in body:
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if not any(isinstance(d, ast.Attribute) and d.attr in ACCESSORS for d in each.decorator_list):
+                yield each.name, each.lineno
+        elif isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
+            yield each.target.id, each.lineno
+        elif isinstance(each, ast.Assign):
+            yield from ((target.id, each.lineno) for target in each.targets if isinstance(target, ast.Name))
+
+
+def _is_kept(module: ModuleType, law: Law) -> bool:
+    """Whether a law stands where it is found by designs that it is about: at the top of a file, in a class, or in its ``laws``."""
+    return any(value is law or (isinstance(value, type) and _is_in(value, law)) for value in vars(module).values())
+
+
+def _is_in(cls: type, law: Law) -> bool:
+    """Whether a class has a law in its body, as that of a condition that is pending, in its ``laws``, or in a class within."""
+    listed: Any = vars(cls).get("laws", ())
+    within = [value for value in vars(cls).values() if isinstance(value, type) and value.__qualname__.startswith(cls.__qualname__)]
+    stated = any(law in (value, getattr(value, "law", None)) for value in vars(cls).values())
+    return stated or (isinstance(listed, tuple | list) and law in listed) or any(_is_in(each, law) for each in within)
+
+
+def _why(module: ModuleType, law: Law) -> str:
+    now = vars(module).get(law.name)
+    if isinstance(now, Law) and now.function.__qualname__ == law.function.__qualname__:
+        return f"the law of the same name at {now.place} has taken its place"
+    return "it stands in no class, and under no name at the top of its file"
