@@ -29,7 +29,7 @@ def frames_that_were_left_hold_the_same(s: Acknowledged, vm: Vm, gfn: Gfn) -> An
     return left == NOTHING or (s.memory[left] == s.bare_memory[vm, gfn] and s.is_write_protected(vm, gfn))
 
 
-@law("ISO-1", "A cached translation agrees with the p2m, with no more rights, or is stale on a processor that was asked to flush.")
+@law("ISO-1", "A cached translation names the p2m's mfn, with no more rights, or is stale while its processor has a flush pending.")
 def cached_translations_lead_where_the_p2m_says(s: ContractMmuAcknowledged, vm: Vm, cpu: Cpu, gfn: Gfn) -> Any:
     entry = s.cpu_tlb[vm, cpu, gfn]
     return implies(entry.present, is_stale_at_most(s, vm, gfn, entry.mfn, entry.writable)

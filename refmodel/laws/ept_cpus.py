@@ -12,7 +12,7 @@ from refmodel.mmu.replies import Handled, Result
 from refmodel.monitor.frames import Use
 
 
-@law("ISO-1", "A translation cached under a VM's tag agrees with the p2m, unless a flush of the tag is pending on the processor.")
+@law("ISO-1", "A TLB entry with a VM's tag names the p2m's mfn, with no more rights, unless a flush of the tag is pending.")
 def fresh_translations_agree(s: TaggedEptMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> Any:
     tagged = s.tags[vm]
     found = s.tag_tlb[cpu, tagged.tag, gfn]
@@ -20,7 +20,7 @@ def fresh_translations_agree(s: TaggedEptMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> Any
                    agrees(s, vm, gfn, found.mfn, found.writable))
 
 
-@law("ISO-1", "A translation that a running processor can use agrees with the p2m, or is stale while a flush IPI is pending.")
+@law("ISO-1", "A TLB entry that a running CPU can use names the p2m's mfn, with no more rights, or is stale with an IPI pending.")
 def usable_translations_are_stale_at_most(s: TaggedEptMmu, cpu: Cpu, gfn: Gfn) -> Any:
     here = s.running[cpu]
     found = s.tag_tlb[cpu, s.tags[here.vm].tag, gfn]

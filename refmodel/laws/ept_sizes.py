@@ -33,14 +33,14 @@ def small_entries_lead_where_the_p2m_says(s: EptSizesMmu, table: Mfn, at: Index)
                    and agrees(s, of.vm, gfn, entry.mfn, entry.writable))
 
 
-@law("ISO-1", "A cached small translation agrees with the p2m, with no more rights, or is stale on a vCPU that was asked to flush.")
+@law("ISO-1", "A cached small translation names the p2m's mfn, with no more rights, or is stale while a flush is pending.")
 def small_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.small_tlb[vm, vcpu, gfn]
     return implies(found.present, s.is_covered(gfn) and is_stale_at_most(s, vm, gfn, found.mfn, found.writable)
                    and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, found.mfn, found.writable)))
 
 
-@law("ISO-1", "A cached large translation agrees with the p2m for each of its gfns, or is stale on a vCPU that was asked to flush.")
+@law("ISO-1", "A cached large translation gives each gfn the p2m's mfn, with no more rights, or is stale while a flush is pending.")
 def large_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.large_tlb[vm, vcpu, s.region[gfn]]
     mfn = s.frame_at[found.block, s.at[gfn]]
@@ -48,7 +48,7 @@ def large_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcp
                    and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)))
 
 
-@law("ISO-1", "A cached 1 GiB translation agrees with the p2m for each of its gfns, or is stale on a vCPU that was asked to flush.")
+@law("ISO-1", "A cached 1 GiB translation gives each gfn the p2m's mfn, with no more rights, or is stale while a flush is pending.")
 def larger_translations_lead_where_the_p2m_says(s: EptThreeSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.large_tlb[vm, vcpu, s.larger(s.region[gfn])]
     mfn = s.frame_at[s.smaller_block(s.region[gfn], found.block), s.at[gfn]]
@@ -107,8 +107,8 @@ def a_violation_that_was_served_makes_progress(s: EptSizesMmu, outcome: Handled)
     return implies(outcome.result == Result.INSTALLED, s.installed(outcome.vm, outcome.gfn, outcome.write))
 
 
-@law("EFF-2", "An EPT violation of any size is left unserved only without a table, or while the page awaits "
-             "page-in, flush, private frame or log room.")
+@law("EFF-2", "An EPT violation at any page size stays unserved only without a table, or while the page awaits page-in, flush, "
+     "private frame or log room.")
 def a_violation_of_either_size_waits_only_for_a_frame(s: EptSizesMmu, before: EptSizesMmu, outcome: Handled) -> Any:
     has_table = before.upper[outcome.vm, before.region[outcome.gfn]].present
     return implies(has_table and before.is_covered(outcome.gfn)

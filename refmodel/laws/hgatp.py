@@ -20,7 +20,7 @@ def leaves_lead_where_the_p2m_says(s: VmidMmu, vm: Vm, gfn: Gfn) -> Any:
     return implies(leaf.present, agrees(s, vm, gfn, leaf.mfn, leaf.writable))
 
 
-@law("ISO-1", "A G-stage entry cached under a VM's VMID agrees with the p2m, unless a fence of the page is pending on the hart.")
+@law("ISO-1", "A G-stage entry cached under a VM's VMID names the p2m's mfn, with no more rights, unless a fence is pending.")
 def harts_remember_what_the_p2m_says(s: VmidMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> Any:
     tagged = s.tags[vm]
     leaf = s.vmid_tlb[cpu, tagged.tag, gfn].leaf
@@ -28,7 +28,7 @@ def harts_remember_what_the_p2m_says(s: VmidMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> 
                    agrees(s, vm, gfn, leaf.mfn, leaf.writable))
 
 
-@law("ISO-1", "A G-stage entry that a running hart caches agrees with the p2m, or is stale while a fence IPI is pending.")
+@law("ISO-1", "A G-stage entry that a running hart caches has the p2m's mfn and no more rights, or is stale with an IPI pending.")
 def used_entries_are_stale_at_most(s: VmidMmu, cpu: Cpu, gfn: Gfn) -> Any:
     here = s.harts[cpu]
     leaf, unfenced = s.vmid_tlb[cpu, s.tags[here.vm].tag, gfn].leaf, s.unfenced[cpu, s.tags[here.vm].tag, gfn]

@@ -42,14 +42,14 @@ def is_stale_at_most(s: P2m, vm: Vm, gfn: Gfn, mfn: Mfn, writable: bool) -> Any:
             and implies(writable, stale.writes or (is_here and backing.writable)))
 
 
-@law("ISO-1", "A cached guest-physical mapping agrees with the p2m, or is stale on a vCPU that was asked to flush.")
+@law("ISO-1", "A cached guest-physical mapping names the p2m's mfn, with no more rights, or is stale while a flush is pending.")
 def physical_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     mapping = s.physical_tlb[vm, vcpu, gfn]
     return implies(mapping.valid, is_stale_at_most(s, vm, gfn, mapping.mfn, mapping.writable)
                    and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mapping.mfn, mapping.writable)))
 
 
-@law("ISO-1", "A cached combined mapping agrees with the p2m, or is stale on a vCPU that was asked to flush.")
+@law("ISO-1", "A cached combined mapping names the p2m's mfn, with no more rights, or is stale while a flush is pending.")
 def combined_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     mapping, gfn = s.combined_tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page].gfn
     return implies(mapping.valid, is_stale_at_most(s, vm, gfn, mapping.mfn, mapping.writable)
@@ -138,7 +138,7 @@ def a_new_page_holds_nothing(s: P2m, before: P2m, vm: Vm, gfn: Gfn) -> Any:
     return implies(entry.resident and s.has_memory(vm, gfn) and not before.has_memory(vm, gfn), s.memory[entry.mfn].is_zero())
 
 
-@law("ISO-2", "What a shared frame holds does not change while it is shared.")
+@law("ISO-2", "The contents of a shared frame do not change while the frame is shared.")
 def shared_frames_hold_what_they_held(s: CopyOnWrite, before: CopyOnWrite, mfn: Mfn) -> Any:
     return implies(before.frames[mfn].use == Use.SHARED and s.frames[mfn].use == Use.SHARED, before.memory[mfn] == s.memory[mfn])
 

@@ -33,7 +33,7 @@ def linear_data_read_is_data_written(s: LinearMmu, outcome: LinearAttempt) -> An
     return implies(shown.event != Event.EXITED, shown.event == due.event and shown.cell == due.cell)
 
 
-@law("EQV-2", "A linear fault is reflected to the guest, as page fault or missing memory, only if the bare machine does the same.")
+@law("EQV-2", "A two-level shadow fault is reflected, as page fault or missing memory, only if the bare machine does the same.")
 def linear_faults_are_the_guests_own(s: LinearShadow, outcome: LinearFilled) -> Any:
     return given_as_due(outcome.result, outcome.reflected, outcome.due)
 

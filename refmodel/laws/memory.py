@@ -61,7 +61,7 @@ def slots_have_one_reader(s: Swapping, slot: Slot) -> Any:
                    and s.p2m[use.vm, use.gfn].backing == Backing.SWAPPED)
 
 
-@law("RES-2", "A frame that is being read from swap is recorded as its slot's reader, for the page that the slot is the copy of.")
+@law("RES-2", "The slot of a frame that is being read from swap records the frame as reader, and the frame's page as owner.")
 def readers_are_their_slots(s: Swapping, mfn: Mfn) -> Any:
     frame, slot = s.frames[mfn], s.reading[mfn]
     return implies(frame.use == Use.READING, slot != NOTHING and s.slots[slot].reader == mfn
@@ -84,7 +84,7 @@ def the_next_machine_has_nothing(s: DirtyLog, outcome: DestinationLost, gfn: Gfn
     return s.destination[outcome.vm, gfn].is_zero()
 
 
-@law("EQV-4", "A page's dirty mark is taken first, then the page is protected, then sent or skipped; it may be marked at any time.")
+@law("EQV-4", "A page's dirty-log state advances in order: mark taken, protected, sent or skipped; marking restarts the order.")
 def marks_go_in_order(s: DirtyLog, before: DirtyLog, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.sent[vm, gfn], s.sent[vm, gfn]
     return implies(was != now, now == Sent.MARKED or (s.in_frame(vm, gfn) and (

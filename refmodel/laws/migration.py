@@ -35,7 +35,7 @@ def what_is_kept_can_be_freed(s: Migration, vm: Vm, gfn: Gfn) -> Any:
     return implies(kept.kept, kept.under_way or s.p2m[vm, gfn].backing == Backing.AWAITED or s.may_free_kept(vm, gfn))
 
 
-@law("ISO-4", "A copy of a page that the source has freed holds zeroes.")
+@law("ISO-4", "When the source frees its copy of a page, the copy is scrubbed to zeroes.")
 def what_is_freed_holds_nothing(s: Migration, before: Migration, vm: Vm, gfn: Gfn) -> Any:
     return implies(before.kept[vm, gfn].kept and not s.kept[vm, gfn].kept, s.origin[vm, gfn].is_zero())
 

@@ -96,7 +96,7 @@ def l1_accesses_do_not_exit(s: NestedMmu, outcome: Seen, actor: Vm) -> Any:
                    not gives(s.ept01[actor, outcome.gfn], Access.WRITE if outcome.write else Access.READ))
 
 
-@law("EFF-2", "Every L1 access that exits is an EPT violation that L0 can serve, also a store to a read-only page.")
+@law("EFF-2", "Every L1 access that exits is an EPT violation that L0 can serve, including a store to a read-only page.")
 def exits_of_l1_are_served(s: NestedMmu, outcome: Seen, actor: Vm) -> Any:
     return implies(outcome.shown.event == Event.EXITED, s.violates(actor, outcome.gfn, outcome.write))
 

@@ -8,14 +8,14 @@ from refmodel.machine.names import Cpu, Gfn, Tag, Vm
 from refmodel.mmu.npt import AllFlushed, AsidMmu
 
 
-@law("ISO-1", "Every translation that is cached under an ASID that a VM holds agrees with the p2m, with no more rights.")
+@law("ISO-1", "Every translation that is cached under an ASID that a VM holds names the p2m's mfn, with no more rights.")
 def translations_of_an_asid_in_use_agree(s: AsidMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> Any:
     held = s.asids[cpu, vm]
     found = s.asid_tlb[cpu, held.asid, gfn]
     return implies(held.given and found.present, agrees(s, vm, gfn, found.mfn, found.writable))
 
 
-@law("ISO-1", "A translation that a running processor uses agrees with the p2m, or is stale and the processor was sent an IPI.")
+@law("ISO-1", "A TLB entry that a running CPU uses names the p2m's mfn, with no more rights, or is stale with an IPI pending.")
 def translations_that_are_used_are_stale_at_most(s: AsidMmu, cpu: Cpu, gfn: Gfn) -> Any:
     vmcb = s.running[cpu]
     found = s.asid_tlb[cpu, vmcb.asid, gfn]
@@ -44,7 +44,7 @@ def asids_in_use_are_spent(s: AsidMmu, cpu: Cpu, vm: Vm) -> Any:
             and implies(vmcb.active, vmcb.asid != NOTHING and s.spent[cpu, vmcb.asid]))
 
 
-@law("EQV-5", "No translation is cached under an ASID that was not used since the processor's last full flush.")
+@law("EQV-5", "Only ASIDs that were used since the processor's last full flush have cached translations.")
 def fresh_asids_have_no_translations(s: AsidMmu, cpu: Cpu, asid: Tag, gfn: Gfn) -> Any:
     return implies(s.asid_tlb[cpu, asid, gfn].present, s.spent[cpu, asid])
 

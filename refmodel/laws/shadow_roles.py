@@ -28,7 +28,7 @@ def shadows_let_through_what_is_permitted(s: ShadowRolesMmu, vm: Vm, vcpu: Vcpu,
     return implies(s.hardware_lets(vm, vcpu, entry, by, access), s.bare_permits(vm, vcpu, top, middle, page, by, access))
 
 
-@law("EQV-1", "A shadow entry maps the gfn that the guest's page tables name.")
+@law("EQV-1", "A shadow entry maps the gfn that the guest's page tables give for the same linear page.")
 def shadows_lead_to_the_guests_page(s: ShadowRolesMmu, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index) -> Any:
     entry = s.walked(vm, vcpu, top, middle, page)
     way = s.bare_above(vm, s.control[vm, vcpu].root, top, middle)

@@ -187,7 +187,7 @@ class VmidMmu(VmTags, AcknowledgingMmu):
         return (not self.gives(cpu, self.leaves[vm, gfn], access)
                 or (remembered.valid and not self.gives(cpu, remembered.leaf, access)))
 
-    @pending("EFF-2", "Each access that the p2m allows gets a missing right in the G-stage entry, and the hart fences the page.",
+    @pending("EFF-2", "A right that the G-stage entry lacks is added if the p2m allows the access, and the hart fences the page.",
              until="guest_page_fault")
     def right_not_given(self, vm: Vm, cpu: Cpu, gfn: Gfn, cause: Cause, implicit: Implicit) -> bool:
         access, here = lacked(cause, implicit), self.harts[cpu]

@@ -152,7 +152,7 @@ class ShadowPagesMmu(LargePageMmu):
 
     # ------------------------------------------------------------ the steps of serving a fault
 
-    @pending("EFF-2", "A vCPU that has no root gets a root shadow page, if the pool has a page for it.", until="load_root")
+    @pending("EFF-2", "A vCPU that has no root gets a root shadow page, if the pool has a suitable page.", until="load_root")
     def root_not_loaded(self, vm: Vm, vcpu: Vcpu, shadow: ShadowPage) -> bool:
         here = self.paging[vm, vcpu]
         return (here.enabled and here.root != NOTHING and self.roots[vm, vcpu] == NOTHING
@@ -167,7 +167,7 @@ class ShadowPagesMmu(LargePageMmu):
         self.use(shadow, self.root_role(vm, vcpu))
         self.roots[vm, vcpu] = shadow
 
-    @pending("EFF-2", "A root gets the missing link for a guest entry that is marked as accessed, if the pool has a page for it.",
+    @pending("EFF-2", "A root gets the missing link for a guest entry that is marked as accessed, if the pool has a suitable page.",
              until="link")
     def table_not_linked(self, vm: Vm, vcpu: Vcpu, upper: Index, shadow: ShadowPage) -> bool:
         root, above = self.roots[vm, vcpu], self.guest_cell(vm, self.paging[vm, vcpu].root, upper)
