@@ -80,7 +80,7 @@ def check(
     seed: Annotated[int, typer.Option(help="the seed of the random engines")] = 0,
     fresh: Annotated[bool, typer.Option(help="prove and explore again, even if the result is remembered")] = False,
     combined: Annotated[bool, typer.Option(help="without a name: check every MMU with all mechanisms together, by random runs "
-                                                "and proof; with --explore-depth, by every run of so many steps with one "
+                                                "and proof; with --explore-depth, by every run of that many steps with one "
                                                 "name of each sort")] = False,
     pairs: Annotated[bool, typer.Option(help="without a name: check every two mechanisms together, over any MMU, and explore every "
                                              "reachable state")] = False,

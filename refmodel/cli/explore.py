@@ -25,7 +25,7 @@ def explore(
                                                "as refmodel judge takes it", autocompletion=completion.designs)],
     geometry: Annotated[str | None, typer.Option(help="numbers of names that replace the design's own, such as Vm=2,Mfn=4")] = None,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE.html",
-                                              help="instead, write an HTML page for stepping through to this file")] = None,
+                                              help="write an HTML page to step through, to this file, instead")] = None,
     states: Annotated[int | None, typer.Option(help="how many states of a design the HTML page has; by default "
                                                     f"{exploring.STATES}", min=1, max=5000)] = None,
     line: Annotated[int | None, typer.Option(help="for a trace: the line to begin at; by default the line that deviates, else the "

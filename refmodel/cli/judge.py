@@ -57,7 +57,7 @@ MOST_DRAWN, MOST_STORIES = 4, 100
 def judge_command(
     names: Annotated[list[str], typer.Argument(help=f"an implementation ({', '.join(IMPLEMENTATIONS)}), or traces: files, plain or "
                                                     "compressed by gzip or zstd; - is standard input")],
-    seconds: Annotated[float, typer.Option(help="how many seconds to draw tests for each subject", min=0.1)] = 4.0,
+    seconds: Annotated[float, typer.Option(help="how long to draw tests for each subject, in seconds", min=0.1)] = 4.0,
     checks: Annotated[int | None, typer.Option(
         help="draw this many tests for each subject, however long they take; slow ones stop when the time is up", min=1)] = None,
     seed: Annotated[int, typer.Option(help="the seed of the random tests")] = 0,

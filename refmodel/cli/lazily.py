@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("lockstep", "Judge events as they come: a line in, a line out."),
     "drive": ("lockstep", "Generate operations, have an implementation carry them out, and judge what it reports."),
     "vectors": ("vectors", "Write conformance vectors for page walks and for a monitor."),
-    "clients": ("lockstep", "Copy out what lets programs in C and Rust talk to refmodel."),
+    "clients": ("lockstep", "Copy out the files with which C and Rust programs talk to refmodel."),
 }
 """By the name of a command: the file that it is in, and what it does in one sentence. They are listed in this order."""
 

@@ -35,7 +35,7 @@ def prove(
     names: Annotated[list[str] | None, typer.Argument(help="theorems whose name contains this text; for a second opinion, also "
                                                            "designs as refmodel check takes them; by default all theorems")] = None,
     fresh: Annotated[bool, typer.Option(help="prove again even what is remembered as proved")] = False,
-    slow: Annotated[bool, typer.Option(help="include the theorems that take longest")] = True,
+    slow: Annotated[bool, typer.Option(help="whether to include the theorems that take longest")] = True,
     second: Annotated[str | None, typer.Option(help=f"also have this solver answer every proof question: {' or '.join(SOLVERS)}"
                                                )] = None,
     smt: Annotated[Path | None, typer.Option(help="write every proof question as SMT-LIB to this folder, with an index")] = None,

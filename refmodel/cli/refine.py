@@ -34,7 +34,7 @@ def refine(
     design: Annotated[str, typer.Argument(help="a design as refmodel check takes it", autocompletion=completion.designs)],
     to: Annotated[str, typer.Option(help="the other design; bare is the bare machine, on which guests believe that they run",
                                     autocompletion=completion.designs)] = BARE,
-    seconds: Annotated[float, typer.Option(help="how long random runs may take", min=0.1)] = 5.0,
+    seconds: Annotated[float, typer.Option(help="how long random runs may take, in seconds", min=0.1)] = 5.0,
     seed: Annotated[int, typer.Option(help="the seed of the random runs")] = 0,
     html: Html = None,
     jobs: Jobs = None,
