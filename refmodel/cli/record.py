@@ -30,7 +30,8 @@ def record(
                                          min=1, max=MOST_GRANULE)] = 1,
     most: Annotated[int, typer.Option(help="for addresses: end after this many accesses to pages not used just before", min=2,
                                       max=10_000_000)] = 400_000,
-    skip: Annotated[int, typer.Option(help="for addresses: at first leave out this many accesses to pages not used just before", min=0)] = 0,
+    skip: Annotated[int, typer.Option(help="for addresses: at first leave out this many accesses to pages not used just "
+                                           "before", min=0)] = 0,
 ) -> None:
     """Record which pages a command touches and changes, for explain policy and explain mechanisms.
 

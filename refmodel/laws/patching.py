@@ -8,7 +8,7 @@ from refmodel.monitor.frames import Use
 from refmodel.monitor.patching import Patching
 
 
-@law("EQV-1", "The reference frame of a patch holds what it held when the patch was made.")
+@law("EQV-1", "A patch's reference frame still has the contents against which the patch was made.")
 def references_are_as_they_were(s: Patching, slot: Slot) -> Any:
     patch = s.patches[slot]
     return implies(patch.is_one, s.memory[patch.reference] == s.made_against[slot])
