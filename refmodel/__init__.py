@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 HOMES = {"rule_machine": "refmodel.engines.rule_machine", "vectors": "refmodel.oracle.writing_vectors",
          **dict.fromkeys(("judge", "Deviation", "TraceVerdict"), "refmodel.oracle.judging_traces")}
-"""Where those names are that are neither words of the language nor about designs."""
+"""The modules of the public names that come from neither ``refmodel.language`` nor ``refmodel.api``."""
 __all__ = [
     "NOTHING",
     "BadDesign",

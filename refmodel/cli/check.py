@@ -61,43 +61,43 @@ def check(
     design: Annotated[str | None, typer.Argument(help="a shipped name, an MMU over mechanisms (ept over ksm, swapping), file.py, "
                                                       "file.py:Class or package.module:Class; without it, every design that "
                                                       "ships, and Unicorn", autocompletion=completion.designs)] = None,
-    law: Annotated[str | None, typer.Option(help="judge this clause only, such as ISO-2, or this law, by its name or its sentence",
+    law: Annotated[str | None, typer.Option(help="judge only this clause, such as ISO-2, or this law, by its name or its sentence",
                                             autocompletion=completion.clauses)] = None,
     engine: Annotated[list[str] | None, typer.Option(help="random, exhaustive, prove or bounded; may be repeated",
                                                      autocompletion=completion.engines)] = None,
-    geometry: Annotated[str | None, typer.Option(help="other numbers of names than the design's own, such as Vm=2,Mfn=4")] = None,
-    quick: Annotated[bool, typer.Option(help="about half a minute on two idle cores: a few small designs; with a name, random runs "
-                                             "and a short exploration")] = False,
-    seconds: Annotated[float | None, typer.Option(help="seconds of random runs: 5, or 16 for all designs together",
+    geometry: Annotated[str | None, typer.Option(help="numbers of names that replace the design's own, such as Vm=2,Mfn=4")] = None,
+    quick: Annotated[bool, typer.Option(help="check a few small designs in half a minute on two idle cores; with a name, do random "
+                                             "runs and a short exploration")] = False,
+    seconds: Annotated[float | None, typer.Option(help="seconds of random runs; by default 5, or 16 for all designs",
                                                   min=0.1)] = None,
-    explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after so many seconds; the bounded engine "
-                                                                       "looks deeper for so long", min=0.1)] = None,
-    explore_depth: Annotated[int | None, typer.Option(help="judge runs of up to so many steps in exploration, and no longer ones",
+    explore_seconds: Annotated[float | None, typer.Option(help="stop exploring after this many seconds; the bounded engine "
+                                                                       "looks deeper until then", min=0.1)] = None,
+    explore_depth: Annotated[int | None, typer.Option(help="explore only runs of up to this many steps",
                                                       min=1)] = None,
-    exact: Annotated[bool, typer.Option(help="explore on ints and keep every state whole, and not as a key of 64 bits: slower by "
-                                             "far, so for small geometries")] = False,
-    depth: Annotated[int, typer.Option(help="steps that the bounded engine looks ahead at least", min=1)] = 4,
-    seed: Annotated[int, typer.Option(help="where the random engines start")] = 0,
-    fresh: Annotated[bool, typer.Option(help="prove and explore again what is remembered of the very same text")] = False,
-    combined: Annotated[bool, typer.Option(help="without a name: every MMU over all mechanisms together, by random runs and "
-                                                "proof; with --explore-depth, every run of so many steps with one "
+    exact: Annotated[bool, typer.Option(help="explore on Python ints and keep each state whole, not as a 64-bit key; this is far "
+                                             "slower, so it suits only small geometries")] = False,
+    depth: Annotated[int, typer.Option(help="the least number of steps that the bounded engine looks ahead", min=1)] = 4,
+    seed: Annotated[int, typer.Option(help="the seed of the random engines")] = 0,
+    fresh: Annotated[bool, typer.Option(help="prove and explore again, even if the result is remembered")] = False,
+    combined: Annotated[bool, typer.Option(help="without a name: check every MMU with all mechanisms together, by random runs "
+                                                "and proof; with --explore-depth, by every run of that many steps with one "
                                                 "name of each sort")] = False,
-    pairs: Annotated[bool, typer.Option(help="without a name: every two mechanisms together, over any MMU, explored to the last "
-                                             "state")] = False,
-    mmu: Annotated[list[str] | None, typer.Option(help="with --pairs: over this MMU, such as ept, and not over any, in the "
+    pairs: Annotated[bool, typer.Option(help="without a name: check every two mechanisms together, over any MMU, and explore every "
+                                             "reachable state")] = False,
+    mmu: Annotated[list[str] | None, typer.Option(help="with --pairs: use this MMU, such as ept, instead of any MMU, in the "
                                                        "smallest geometry; may be repeated",
                                                   autocompletion=completion.mmus)] = None,
-    against: Annotated[str | None, typer.Option(help="run the design beside this one (interpreter) instead, and compare what "
-                                                     "guests see")] = None,
+    against: Annotated[str | None, typer.Option(help="instead, run the design beside this one, such as interpreter, and "
+                                                     "compare what guests see")] = None,
     why: Annotated[bool, typer.Option(help="print, for each law, the laws that its proof uses; the last row names laws that any "
                                            "of the proofs may use")] = False,
-    suggest: Annotated[bool, typer.Option(help="for a law that is not inductive, look for laws that make it so; they are proved "
-                                               "before they are printed")] = False,
-    examples: Annotated[int, typer.Option(help="how many different runs that break a law are printed, each with no step too many",
+    suggest: Annotated[bool, typer.Option(help="for each law that is not inductive, look for further laws that make it inductive; "
+                                               "these are proved before they are printed")] = False,
+    examples: Annotated[int, typer.Option(help="how many different runs that break a law are printed, each without needless steps",
                                           min=1, max=20)] = 1,
-    runs: Annotated[int | None, typer.Option(help="this many random runs, however long they take, and no other engine; --jobs and "
-                                                  "--on do not change them", min=1)] = None,
-    tables: Annotated[bool, typer.Option(help="without a name: print the table of every design, and not a line")] = False,
+    runs: Annotated[int | None, typer.Option(help="do this many random runs, however long they take, and run no other engine; "
+                                                  "--jobs and --on do not change the runs", min=1)] = None,
+    tables: Annotated[bool, typer.Option(help="without a name: print a table for each design instead of one line")] = False,
     html: Html = None,
     jobs: Jobs = None,
     on: On = None,

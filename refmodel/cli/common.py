@@ -150,11 +150,11 @@ LazyGroup.app = app
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE.html", help="also write an HTML report to this file")]
 Junit = Annotated[Path | None, typer.Option("--junit", help="also write JUnit XML to this file")]
 Sarif = Annotated[Path | None, typer.Option("--sarif", help="also write a SARIF log to this file")]
-KnownFile = Annotated[Path | None, typer.Option("--known", help="a TOML file of deviations that are known, each with a reason: "
-                                                                "they do not fail the command")]
-Coverage = Annotated[bool, typer.Option("--exercised", help="also print which events were reported, and which clauses none of them "
-                                                            "can break")]
-Jobs = Annotated[int | None, typer.Option("--jobs", help="processes that share the work", min=1)]
+KnownFile = Annotated[Path | None, typer.Option("--known", help="a TOML file of known deviations, each with a reason; a known "
+                                                                "deviation does not fail the command")]
+Coverage = Annotated[bool, typer.Option("--exercised", help="also print which events were reported, and which clauses no reported "
+                                                            "event can break")]
+Jobs = Annotated[int | None, typer.Option("--jobs", help="the number of processes that share the work", min=1)]
 
 
 def _address(given: str | None) -> str | None:

@@ -21,21 +21,21 @@ from refmodel.report import exploring
 
 @app.command()
 def explore(
-    design: Annotated[str, typer.Argument(help="a design, as check takes it; the token of a run to begin with; or a trace, as "
-                                               "judge takes it", autocompletion=completion.designs)],
-    geometry: Annotated[str | None, typer.Option(help="other numbers of names than the design's own, such as Vm=2,Mfn=4")] = None,
+    design: Annotated[str, typer.Argument(help="a design as refmodel check takes it, the token of a run to begin with, or a trace "
+                                               "as refmodel judge takes it", autocompletion=completion.designs)],
+    geometry: Annotated[str | None, typer.Option(help="numbers of names that replace the design's own, such as Vm=2,Mfn=4")] = None,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE.html",
-                                              help="write a page to step through to this file instead")] = None,
-    states: Annotated[int | None, typer.Option(help=f"states of a design on the page: {exploring.STATES} unless another number is "
-                                                    "given", min=1, max=5000)] = None,
-    line: Annotated[int | None, typer.Option(help="of a trace: the line to begin at; without it, the one that deviates; else the "
-                                                  "first at a terminal, and the last otherwise", min=1)] = None,
-    about: Annotated[str | None, typer.Option(help="of a trace: only events about these pages and frames, such as "
+                                              help="write an HTML page to step through, to this file, instead")] = None,
+    states: Annotated[int | None, typer.Option(help="how many states of a design the HTML page has; by default "
+                                                    f"{exploring.STATES}", min=1, max=5000)] = None,
+    line: Annotated[int | None, typer.Option(help="for a trace: the line to begin at; by default the line that deviates, else the "
+                                                  "first line at a terminal, and the last line otherwise", min=1)] = None,
+    about: Annotated[str | None, typer.Option(help="for a trace: show only events about these pages and frames, such as "
                                                    "'vm 0, gfn 5; mfn 7'")] = None,
-    evaluate: Annotated[list[str] | None, typer.Option(help="of a trace: print what this expression is after the event of the "
-                                                            "line, such as 'p2m[0, 5].mfn == 7'; may be repeated")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document: the state, and what may come next; of a trace, "
-                                                         "the event of the line, and what is known after it")] = False,
+    evaluate: Annotated[list[str] | None, typer.Option(help="for a trace: print the value of this expression after the event of "
+                                                            "the line, such as 'p2m[0, 5].mfn == 7'; may be repeated")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document: the state and the possible next steps; for a "
+                                                         "trace, the event of the line and what is known after it")] = False,
 ) -> None:
     """Take a design step by step, from power-on or from the end of a run; or a trace event by event.
 

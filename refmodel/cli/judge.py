@@ -57,12 +57,12 @@ MOST_DRAWN, MOST_STORIES = 4, 100
 def judge_command(
     names: Annotated[list[str], typer.Argument(help=f"an implementation ({', '.join(IMPLEMENTATIONS)}), or traces: files, plain or "
                                                     "compressed by gzip or zstd; - is standard input")],
-    seconds: Annotated[float, typer.Option(help="how long to draw tests for each subject", min=0.1)] = 4.0,
+    seconds: Annotated[float, typer.Option(help="how long to draw tests for each subject, in seconds", min=0.1)] = 4.0,
     checks: Annotated[int | None, typer.Option(
-        help="this many tests for each subject, however long they take; of slow ones, as many as the time allows", min=1)] = None,
-    seed: Annotated[int, typer.Option(help="where drawing starts")] = 0,
-    vectors: Annotated[Path | None, typer.Option(help="have it carry out the vectors in this folder instead")] = None,
-    form: Annotated[str, typer.Option("--format", help=f"what traces are: {' or '.join(FORMATS)}")] = "refmodel",
+        help="draw this many tests for each subject, however long they take; slow ones stop when the time is up", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="the seed of the random tests")] = 0,
+    vectors: Annotated[Path | None, typer.Option(help="instead, judge by the conformance vectors in this folder")] = None,
+    form: Annotated[str, typer.Option("--format", help=f"the format of traces: {' or '.join(FORMATS)}")] = "refmodel",
     html: Html = None,
     junit: Junit = None,
     sarif: Sarif = None,

@@ -17,19 +17,19 @@ from refmodel.language.unsound import BadDesign
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Check designs by proof, by exploration and by random runs."),
     "prove": ("prove", "Prove every theorem in proofs/."),
-    "refine": ("refine", "Show that each step of a design is a step of another design, or none that the other would notice."),
-    "leaks": ("leaks", "Look for two runs that look alike to a VM, up to a step that shows it different things."),
-    "bench": ("tell", "Let every engine look for every bug of the bench."),
-    "mutate": ("mutate", "Change the text of a design in one place at a time, and report which changes nothing notices."),
+    "refine": ("refine", "Show that each step of a design is a step of another design, or changes nothing that the other can see."),
+    "leaks": ("leaks", "Look for two runs that look the same to a VM until one step shows the VM different results."),
+    "bench": ("tell", "Run every engine on every bug of the benchmark."),
+    "mutate": ("mutate", "Change the text of a design in one place at a time, and report the changes that no check detects."),
     "explore": ("explore", "Take a design step by step, from power-on or from the end of a run; or a trace event by event."),
     "replay": ("tell", "Run a recorded run again, step by step."),
-    "explain": ("tell", "Explain a clause, a law, a bug, a design, a mechanism, a strategy or an estimator of need."),
+    "explain": ("tell", "Explain a clause, a law, a bug, a design, a mechanism, a strategy or an estimator of a VM's memory need."),
     "record": ("record", "Record which pages a command touches and changes, for explain policy and explain mechanisms."),
     "judge": ("judge", "Judge a real MMU by the model, or a trace of any monitor by the laws."),
     "serve": ("lockstep", "Judge events as they come: a line in, a line out."),
     "drive": ("lockstep", "Generate operations, have an implementation carry them out, and judge what it reports."),
     "vectors": ("vectors", "Write conformance vectors for page walks and for a monitor."),
-    "clients": ("lockstep", "Copy out what lets programs in C and Rust talk to refmodel."),
+    "clients": ("lockstep", "Copy out the files with which C and Rust programs talk to refmodel."),
 }
 """By the name of a command: the file that it is in, and what it does in one sentence. They are listed in this order."""
 

@@ -34,13 +34,13 @@ def leaks(
     design: Annotated[str | None, typer.Argument(help="a design as refmodel check takes it, or a leaky specimen; without it, pairs "
                                                       "of mechanisms, and every specimen",
                                                  autocompletion=completion.designs)] = None,
-    geometry: Annotated[str | None, typer.Option(help="other numbers of names than the design's own, such as Vm=2,Mfn=4")] = None,
-    seconds: Annotated[float, typer.Option(help="stop looking after this long", min=0.1)] = 60.0,
-    flows: Annotated[bool, typer.Option("--flows", help="show each flow that the design says is meant, by a shortest run in which "
-                                                        "it happens")] = False,
+    geometry: Annotated[str | None, typer.Option(help="numbers of names that replace the design's own, such as Vm=2,Mfn=4")] = None,
+    seconds: Annotated[float, typer.Option(help="stop looking after this many seconds", min=0.1)] = 60.0,
+    flows: Annotated[bool, typer.Option("--flows", help="show each information flow that the design declares as intended, by a "
+                                                        "shortest run in which the flow happens")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Look for two runs that look alike to a VM, up to a step that shows it different things.
+    """Look for two runs that look the same to a VM until one step shows the VM different results.
 
     This is noninterference (ISO-6). Every state of the design's geometry is visited, with two VMs at least. Where the geometry is
     that of a shipped design, there are two VMs with a page each.

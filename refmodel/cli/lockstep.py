@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def serve(
-    socket: Annotated[Path | None, typer.Option(help="listen at this Unix socket instead, a judge for each connection")] = None,
+    socket: Annotated[Path | None, typer.Option(help="listen on this Unix socket instead, with a judge per connection")] = None,
 ) -> None:
     """Judge events as they come: a line in, a line out. The format of a line is in specs/traces.md.
 
@@ -69,14 +69,15 @@ def serve(
 
 @app.command()
 def drive(
-    command: Annotated[list[str], typer.Argument(help="the implementation, and its arguments")],
-    seconds: Annotated[float, typer.Option(help="how long to draw runs", min=0.1)] = 10.0,
-    runs: Annotated[int | None, typer.Option(help="draw this many runs instead, however long they take; the same for the same seed",
+    command: Annotated[list[str], typer.Argument(help="the command of the implementation, and its arguments")],
+    seconds: Annotated[float, typer.Option(help="how long to draw runs, in seconds", min=0.1)] = 10.0,
+    runs: Annotated[int | None, typer.Option(help="draw this many runs, however long they take; the seed determines the runs",
                                              min=1)] = None,
-    seed: Annotated[int, typer.Option(help="where drawing starts")] = 0,
-    save: Annotated[Path | None, typer.Option(help="write the trace of the run that deviates here")] = None,
-    save_commands: Annotated[Path | None, typer.Option(help="write the commands that lead to it here, one a line")] = None,
-    commands: Annotated[Path | None, typer.Option(help="draw nothing: carry out the commands in this file, once")] = None,
+    seed: Annotated[int, typer.Option(help="the seed of the random runs")] = 0,
+    save: Annotated[Path | None, typer.Option(help="write the trace of the deviating run to this file")] = None,
+    save_commands: Annotated[Path | None, typer.Option(help="write the commands of the deviating run to this file, "
+                                                               "one per line")] = None,
+    commands: Annotated[Path | None, typer.Option(help="draw no runs; carry out the commands in this file, once")] = None,
     html: Html = None,
     junit: Junit = None,
     sarif: Sarif = None,
@@ -141,9 +142,9 @@ def _save(file: Path | None, lines: Sequence[str]) -> None:
 
 @app.command()
 def clients(
-    folder: Annotated[Path, typer.Argument(help="where to put them; it is made if need be")],
+    folder: Annotated[Path, typer.Argument(help="the folder for the files; the folder is created if necessary")],
 ) -> None:
-    """Copy out what lets programs in C and Rust talk to refmodel. There is a header, a module, and an example of each.
+    """Copy out the files with which C and Rust programs talk to refmodel. There is a header, a module, and an example of each.
 
     Exit status: 0, or 2 if the folder cannot be written.
     """

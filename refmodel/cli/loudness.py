@@ -12,8 +12,8 @@ from typer.models import CommandInfo
 
 from refmodel.language.unsound import BadDesign
 
-QUIET = "print the verdict alone, and no progress"
-VERBOSE = "print on standard error what is done, when it is done, with the seconds since the start"
+QUIET = "print only the verdict, and no progress"
+VERBOSE = "print each thing that is done on standard error, with the seconds since the start"
 WITH_VERDICT = frozenset(("check", "prove", "refine", "leaks", "bench", "mutate", "replay", "judge", "drive", "vectors"))
 """Commands that come to a verdict. What the others print is what they are for."""
 WITHOUT = frozenset(("record",))

@@ -25,18 +25,18 @@ from refmodel.report.mutation_documents import MutantDocument, MutationDocument
 
 @app.command()
 def mutate(
-    design: Annotated[str, typer.Argument(help="a shipped name, file.py, file.py:Class or package.module:Class; or machine, the "
-                                               "text of the hardware, in a checkout of the repository",
+    design: Annotated[str, typer.Argument(help="a shipped name, file.py, file.py:Class or package.module:Class; or machine, for "
+                                               "the text of the hardware, in a checkout of the repository",
                                           autocompletion=completion.designs)],
-    only: Annotated[str | None, typer.Option(help="mutate the functions whose file and name contain this, such as "
+    only: Annotated[str | None, typer.Option(help="mutate only functions whose file and name contain this text, such as "
                                                "monitor/ksm.py")] = None,
     limit: Annotated[int | None, typer.Option(help="judge this many mutants, drawn at random", min=1)] = None,
-    seed: Annotated[int, typer.Option(help="where --limit starts to draw")] = 0,
+    seed: Annotated[int, typer.Option(help="the seed by which --limit draws mutants")] = 0,
     jobs: Jobs = None,
-    record: Annotated[Path | None, typer.Option(help="write the score to this file too, as JSON")] = None,
+    record: Annotated[Path | None, typer.Option(help="also write the score to this file, as JSON")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Change the text of a design in one place at a time, and report which changes nothing notices.
+    """Change the text of a design in one place at a time, and report the changes that no check detects.
 
     Mutants of a design are judged by random runs, by runs beside another design, by proof and by exploration. A mutant that
     provably does the same as the text is no survivor. Reasons for other survivors are kept in a list (specs/mutation.md).

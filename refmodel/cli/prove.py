@@ -32,18 +32,18 @@ STATUS = {"proved": HOLDS, "agreed": HOLDS, "written": HOLDS, "refuted": FAILS, 
 
 @app.command()
 def prove(
-    names: Annotated[list[str] | None, typer.Argument(help="theorems whose name contains this; for a second opinion, also designs "
-                                                           "as refmodel check takes them; without it, every theorem")] = None,
-    fresh: Annotated[bool, typer.Option(help="prove again what is remembered as proved")] = False,
-    slow: Annotated[bool, typer.Option(help="include the theorems that take longest")] = True,
-    second: Annotated[str | None, typer.Option(help=f"have every question answered again by this solver: {' or '.join(SOLVERS)}"
+    names: Annotated[list[str] | None, typer.Argument(help="theorems whose name contains this text; for a second opinion, also "
+                                                           "designs as refmodel check takes them; by default all theorems")] = None,
+    fresh: Annotated[bool, typer.Option(help="prove again even what is remembered as proved")] = False,
+    slow: Annotated[bool, typer.Option(help="whether to include the theorems that take longest")] = True,
+    second: Annotated[str | None, typer.Option(help=f"also have this solver answer every proof question: {' or '.join(SOLVERS)}"
                                                )] = None,
-    smt: Annotated[Path | None, typer.Option(help="write every question as SMT-LIB to this folder, with an index")] = None,
-    certificates: Annotated[Path | None, typer.Option(help="have cvc5 write a certificate of every question to this folder, and "
-                                                           "ethos check it if it is on the PATH; without a name, of the theorems "
-                                                           "about hardware")] = None,
+    smt: Annotated[Path | None, typer.Option(help="write every proof question as SMT-LIB to this folder, with an index")] = None,
+    certificates: Annotated[Path | None, typer.Option(help="have cvc5 write a certificate of every proof question to this folder, "
+                                                           "and have ethos, if it is on the PATH, check each; without a name, only "
+                                                           "for theorems about hardware")] = None,
     signatures: Annotated[Path | None, typer.Option(help=f"cvc5's folder proofs/eo/cpc, for ethos; or set {SIGNATURES}")] = None,
-    timeout: Annotated[float, typer.Option(help="seconds that the second solver may take for a question", min=0.001)] = SECONDS,
+    timeout: Annotated[float, typer.Option(help="seconds that the second solver may take for each question", min=0.001)] = SECONDS,
     jobs: Jobs = None,
     on: On = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,

@@ -20,17 +20,18 @@ from refmodel.report.files import put
 
 @app.command()
 def record(
-    what: Annotated[str, typer.Argument(help="memory, or addresses")],
+    what: Annotated[str, typer.Argument(help="what to record: memory, or addresses")],
     command: Annotated[list[str], typer.Argument(help="after --, the command and its arguments")],
     output: Annotated[Path, typer.Option("--output", "-o", help=f"the file to write, NAME{ENDING}; for addresses NAME{ADDRESSES}")],
     interval: Annotated[float, typer.Option(help="seconds between two samples", min=0.01, max=60)] = 0.2,
-    seconds: Annotated[float, typer.Option(help="end the command after so many seconds", min=0.1, max=86400)] = 60,
-    key: Annotated[str, typer.Option(help="numbers contents; recordings with the same key can be compared")] = "",
-    granule: Annotated[int, typer.Option(help="pages that are looked at together, for programs of more than 50,000 pages",
+    seconds: Annotated[float, typer.Option(help="end the command after this many seconds", min=0.1, max=86400)] = 60,
+    key: Annotated[str, typer.Option(help="the key for numbering contents; recordings with the same key can be compared")] = "",
+    granule: Annotated[int, typer.Option(help="how many pages are sampled together, for programs of more than 50,000 pages",
                                          min=1, max=MOST_GRANULE)] = 1,
-    most: Annotated[int, typer.Option(help="for addresses: end after so many accesses to pages not used just before", min=2,
+    most: Annotated[int, typer.Option(help="for addresses: end after this many accesses to pages not used just before", min=2,
                                       max=10_000_000)] = 400_000,
-    skip: Annotated[int, typer.Option(help="for addresses: leave out so many of them at first", min=0)] = 0,
+    skip: Annotated[int, typer.Option(help="for addresses: at first leave out this many accesses to pages not used just "
+                                           "before", min=0)] = 0,
 ) -> None:
     """Record which pages a command touches and changes, for explain policy and explain mechanisms.
 

@@ -32,19 +32,20 @@ BARE = "bare"
 @app.command()
 def refine(
     design: Annotated[str, typer.Argument(help="a design as refmodel check takes it", autocompletion=completion.designs)],
-    to: Annotated[str, typer.Option(help="the design whose steps they are to be; bare is the machine that guests believe in",
+    to: Annotated[str, typer.Option(help="the other design; bare is the bare machine, on which guests believe that they run",
                                     autocompletion=completion.designs)] = BARE,
-    seconds: Annotated[float, typer.Option(help="how long random runs may take", min=0.1)] = 5.0,
-    seed: Annotated[int, typer.Option(help="where random runs start to draw")] = 0,
+    seconds: Annotated[float, typer.Option(help="how long random runs may take, in seconds", min=0.1)] = 5.0,
+    seed: Annotated[int, typer.Option(help="the seed of the random runs")] = 0,
     html: Html = None,
     jobs: Jobs = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Show that each step of a design is a step of another design, or none that the other would notice.
+    """Show that each step of a design is a step of another design, or changes nothing that the other can see.
 
     Both have tables of the same names; what they hold is the same after each step, and the guest is shown the same. To the bare
     machine this says that the virtual machine is the machine (Popek and Goldberg's equivalence). Random runs look for a step that
-    is none. If they find no such step, it is proved that there is none, for any number of names, and the laws that this leans on.
+    is neither. If the runs find none, proofs show that there is none for any number of names. The laws that these proofs use are
+    proved too.
 
     Exit status: 0 proved, 1 a run has a step that is none of the other's, 2 bad input, 3 undecided.
     """

@@ -51,12 +51,12 @@ OF_MEMORY = ("exits", "mechanisms", "policy")
 
 @app.command()
 def bench(
-    name: Annotated[str | None, typer.Argument(help="one bug; without it, all of them",
+    name: Annotated[str | None, typer.Argument(help="one bug; without it, every bug",
                                                 autocompletion=completion.bugs)] = None,
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Let every engine look for every bug of the bench.
+    """Run every engine on every bug of the benchmark.
 
     The kill matrix has a row for each bug and a column for each engine. A cell names the clause that the engine found broken, the
     steps of its run and the seconds that it took; or it says that nothing was found.
@@ -144,16 +144,17 @@ def _show_run(outline: Outline, spec: str, clause: str | None, told: Sequence[To
 @app.command()
 def explain(
     topic: Annotated[str, typer.Argument(help="a clause (ISO-2), a law, a bug, a design, a theorem, a mechanism, a strategy or an "
-                                             f"estimator of need; or a table: {', '.join(TOPICS[:-1])} or {TOPICS[-1]}")],
+                                             f"estimator of a VM's memory need; or a table: "
+                                             f"{', '.join(TOPICS[:-1])} or {TOPICS[-1]}")],
     workload: Annotated[Path | None, typer.Argument(help="for policy: a workload, a TOML file; for mechanisms: a recording; for "
-                                                         "exits: an address stream; without it, those that come along")] = None,
+                                                         "exits: an address stream; without it, those that are shipped")] = None,
     policy: Annotated[list[str] | None, typer.Option(help=f"for policy: {', '.join(POLICIES)}; may be repeated; also prints "
-                                                          f"who had how much memory")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="print all that chapters say of it, and the texts in full")] = False,
+                                                          "how much memory each VM had")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="print all that chapters say about the topic, with full texts")] = False,
     html: Html = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
-    """Explain a clause, a law, a bug, a design, a mechanism, a strategy or an estimator of need.
+    """Explain a clause, a law, a bug, a design, a mechanism, a strategy or an estimator of a VM's memory need.
 
     An explanation fits one screen: what it is, what checks it, and which chapters say more. Also what an MMU costs
     (exits), what Popek and Goldberg would say of x86 (instructions), how strategies do on a workload (policy), and what

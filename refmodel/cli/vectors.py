@@ -20,16 +20,16 @@ from refmodel.oracle.writing_vectors import vectors as write_vectors
 
 @app.command()
 def vectors(
-    folder: Annotated[Path, typer.Option("--out", help="where to write them, or where they are for --judge; made if need be")],
+    folder: Annotated[Path, typer.Option("--out", help="the folder to write to, or to read for --judge; created if needed")],
     count: Annotated[int | None, typer.Option(help="how many vectors, of all kinds together (120,000 walks and all runs of a "
                                                    "monitor; 48,000 for riscv, 30,000 for riscv32)", min=1)] = None,
-    without: Annotated[list[str] | None, typer.Option(help="leave out vectors that need this feature, for a walker that lacks it "
+    without: Annotated[list[str] | None, typer.Option(help="leave out vectors that need this feature, for walkers that lack it "
                                                            "(specs/vectors.md has the names); may be repeated")] = None,
-    architecture: Annotated[str, typer.Option(help="x86, with a monitor's; riscv, of 64 bits; or riscv32")] = "x86",
-    elf: Annotated[int | None, typer.Option(help="of riscv: write bare ELF files too, which carry out this many vectors each and "
+    architecture: Annotated[str, typer.Option(help="x86, with vectors for a monitor; riscv, of 64 bits; or riscv32")] = "x86",
+    elf: Annotated[int | None, typer.Option(help="for riscv: also write bare ELF files, which carry out this many vectors each and "
                                                  "report by signature", min=1, max=MOST)] = None,
-    results: Annotated[Path | None, typer.Option("--judge", help="write nothing, and judge what a consumer of these vectors found: "
-                                                                 "a file with a result a line; of riscv, a signature")] = None,
+    results: Annotated[Path | None, typer.Option("--judge", help="write nothing; judge what a consumer of these vectors found: a "
+                                                                 "file with one result per line; for riscv, a signature")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="with --judge: print one JSON document")] = False,
 ) -> None:
     """Write conformance vectors for page walks and for a monitor. They are always the same. specs/vectors.md has their format, and

@@ -141,28 +141,28 @@ class Directory(Design):
 
     # ------------------------------------------------------------ why it does
 
-    @law("INV-1", "A page without an owner has no copy, and no request for it is served.")
+    @law("INV-1", "A page without an owner has no copies, and no request for the page is being served.")
     def nothing_is_had_of_no_page(s: "Directory", node: Node, gfn: Gfn) -> Any:
         return implies(s.owner[gfn] == NOTHING, not s.copies[node, gfn] and not s.request[gfn].busy)
 
-    @law("INV-1", "The owner has a copy, or is the node that is to be granted the page.")
+    @law("INV-1", "The owner of a page has a copy, or has a write request for the page that is being served.")
     def the_owner_has_a_copy(s: "Directory", gfn: Gfn) -> Any:
         owner, asked = s.owner[gfn], s.request[gfn]
         granted = asked.busy and asked.wants == Wants.WRITE and asked.node == owner
         return implies(owner != NOTHING, s.copies[owner, gfn] or granted)
 
-    @law("INV-1", "Only the owner may store.")
+    @law("INV-1", "Only the owner of a page may store to the page.")
     def the_writer_owns(s: "Directory", node: Node, gfn: Gfn) -> Any:
         return implies(s.state[node, gfn] == State.MODIFIED, s.owner[gfn] == node)
 
-    @law("INV-1", "A request is of a node that needs it.")
+    @law("INV-1", "A node requests a page only if it has no copy, or asks to write and has a shared copy.")
     def a_request_is_needed(s: "Directory", gfn: Gfn) -> Any:
         asked = s.request[gfn]
         state = s.state[asked.node, gfn]
         needed = state == State.INVALID or (asked.wants == Wants.WRITE and state == State.SHARED)
         return implies(asked.busy, asked.node != NOTHING and needed)
 
-    @law("INV-1", "Copies are dropped for a request to write: those of all other nodes, and no others.")
+    @law("INV-1", "A node is asked to drop its copy exactly while another node's write request for the page is being served.")
     def what_is_dropped_is_in_the_way(s: "Directory", node: Node, gfn: Gfn) -> Any:
         asked = s.request[gfn]
         in_the_way = asked.busy and asked.wants == Wants.WRITE and node != asked.node and s.copies[node, gfn]
@@ -174,11 +174,11 @@ class Directory(Design):
     def unacknowledged(self, node: Node, gfn: Gfn) -> bool:
         return self.dropping[node, gfn]
 
-    @pending("EFF-4", "A request to write is granted.", until="grant_write", after=("unacknowledged",))
+    @pending("EFF-4", "Every request to write is granted.", until="grant_write", after=("unacknowledged",))
     def write_wanted(self, gfn: Gfn) -> bool:
         return self.request[gfn].busy and self.request[gfn].wants == Wants.WRITE
 
-    @pending("EFF-4", "A request to read is granted.", until="grant_read")
+    @pending("EFF-4", "Every request to read is granted.", until="grant_read")
     def read_wanted(self, gfn: Gfn) -> bool:
         return self.request[gfn].busy and self.request[gfn].wants == Wants.READ
 

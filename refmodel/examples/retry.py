@@ -92,7 +92,7 @@ class Retry(Design):
         self.under_way[vm] -= 1
         self.going[vm, gfn] = False
 
-    @law("ISO-1", "An SPTE leads to the frame that the host's page table names.")
+    @law("ISO-1", "An SPTE maps the frame that the host's page table names.")
     def sptes_follow_the_host(s: "Retry", vm: Vm, gfn: Gfn) -> Any:
         return implies(s.spte[vm, gfn].present, s.spte[vm, gfn] == s.host[vm, gfn])
 
@@ -100,24 +100,24 @@ class Retry(Design):
     def what_goes_is_zapped(s: "Retry", vm: Vm, gfn: Gfn) -> Any:
         return implies(s.going[vm, gfn], s.host[vm, gfn].present and not s.spte[vm, gfn].present)
 
-    @law("INV-1", "If the sequence count is as a fault noted it, the host's page table is too.")
+    @law("INV-1", "If a fault's noted sequence count is current, the host's page table still names the frame that the fault found.")
     def what_is_noted_is_so(s: "Retry", vm: Vm, vcpu: Vcpu) -> Any:
         noted = s.faults[vm, vcpu]
         return implies(noted.waits and noted.sequence == s.sequence[vm], s.host[vm, noted.gfn] == Pte(True, noted.mfn))
 
-    @law("INV-1", "No fault notes a sequence count that is yet to come.")
+    @law("INV-1", "The sequence count that a fault noted is at most the current one.")
     def nothing_is_noted_early(s: "Retry", vm: Vm, vcpu: Vcpu) -> Any:
         return implies(s.faults[vm, vcpu].waits, s.faults[vm, vcpu].sequence <= s.sequence[vm])
 
-    @law("INV-1", "The pages that are being taken away are counted.")
+    @law("INV-1", "The count of invalidations in progress is the number of the VM's pages that are being taken away.")
     def what_is_under_way_is_counted(s: "Retry", vm: Vm) -> Any:
         return s.under_way[vm] == count(s.going, lambda going, who, gfn: who == vm and going)
 
-    @law("RES-2", "A frame that the host's page table names is used.")
+    @law("RES-2", "A frame that the host's page table names is marked as used.")
     def mapped_is_used(s: "Retry", vm: Vm, gfn: Gfn) -> Any:
         return implies(s.host[vm, gfn].present, s.host[vm, gfn].mfn != NOTHING and s.used[s.host[vm, gfn].mfn])
 
-    @law("ISO-1", "Each frame backs one page.")
+    @law("ISO-1", "Each frame backs at most one page.")
     def frames_are_apart(s: "Retry", vm: Vm, gfn: Gfn, other: Vm, page: Gfn) -> Any:
         mine, theirs = s.host[vm, gfn], s.host[other, page]
         return implies(mine.present and theirs.present and mine.mfn == theirs.mfn, vm == other and gfn == page)

@@ -10,18 +10,18 @@ from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import P2m, references
 
 
-@law("RES-1", "A frame's reference count is the number of guest pages that it stands behind.")
+@law("RES-1", "A frame's reference count is its number of users: p2m entries, patches, and pages that left it and await a flush.")
 def reference_counts_are_exact(s: P2m, mfn: Mfn) -> Any:
     return s.frames[mfn].references == references(s, mfn) + s.retired_references(mfn)
 
 
-@law("RES-1", "A balloon's size is the number of pages in it.")
+@law("RES-1", "The recorded size of a VM's balloon is the number of the VM's pages in the balloon.")
 def balloon_sizes_are_exact(s: Ballooning, vm: Vm) -> Any:
     return s.balloon[vm].actual == ballooned(s, vm)
 
 
-@law("RES-2", "What is free, a table, being read from swap, or a pool's stands behind no guest page; what stands behind one is "
-              "held by it.")
+@law("RES-2", "A private or retired frame has one reference, from its own page; a shared frame has at least one; other frames have "
+     "none.")
 def frames_are_conserved(s: P2m, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     owner = s.p2m[frame.vm, frame.gfn]
@@ -32,12 +32,12 @@ def frames_are_conserved(s: P2m, mfn: Mfn) -> Any:
             and implies(frame.use == Use.SHARED, frame.references >= 1 and s.merges()))
 
 
-@law("RES-2", "A frame that is used as a table is one of the MMU's tables.")
+@law("RES-2", "A frame that is used as a page table is one of the MMU's tables.")
 def a_table_is_the_mmus(s: P2m, mfn: Mfn) -> Any:
     return implies(not s.is_table(mfn), s.frames[mfn].use != Use.TABLE)
 
 
-@law("RES-1", "A frame comes to be shared when a second page comes to lie in it, or when it becomes a node of the stable tree.")
+@law("RES-1", "A frame becomes shared only if it then backs two pages or more, or is a node of the stable tree.")
 def merging_saves_a_frame(s: CopyOnWrite, before: CopyOnWrite, mfn: Mfn) -> Any:
     becomes_shared = s.frames[mfn].use == Use.SHARED and before.frames[mfn].use != Use.SHARED
     return implies(becomes_shared, s.frames[mfn].references >= 2 or s.is_node(mfn))

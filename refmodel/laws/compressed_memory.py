@@ -9,18 +9,18 @@ from refmodel.monitor.frames import Use
 from refmodel.monitor.p2m import Backing
 
 
-@law("RES-1", "A frame of the pool counts the compressed pages that lie in it, and has room for two.")
+@law("RES-1", "The count of a pool frame is the number of compressed pages in it, at most two.")
 def compressed_pages_are_counted(s: CompressedMemory, mfn: Mfn) -> Any:
     lying = count(s.pool, lambda copy, slot: copy.stored and copy.mfn == mfn)
     return s.packed[mfn] == lying and s.packed[mfn] <= MOST
 
 
-@law("RES-2", "A frame in which a compressed page lies belongs to the pool.")
+@law("RES-2", "A frame that holds a compressed page belongs to the pool.")
 def compressed_pages_lie_in_the_pool(s: CompressedMemory, mfn: Mfn) -> Any:
     return implies(s.packed[mfn] > 0, s.frames[mfn].use == Use.POOL)
 
 
-@law("RES-2", "A compressed page is out of its frame, its slot is kept for it, and nobody reads the slot from the device.")
+@law("RES-2", "A compressed page is swapped out, keeps its swap slot, and lies in a pool frame; the slot is not being read.")
 def compressed_pages_are_out(s: CompressedMemory, slot: Slot) -> Any:
     copy, use = s.pool[slot], s.slots[slot]
     return (implies(copy.stored, copy.mfn != NOTHING and use.used and use.reader == NOTHING
@@ -28,6 +28,6 @@ def compressed_pages_are_out(s: CompressedMemory, slot: Slot) -> Any:
             and implies(copy.stored, s.packed[copy.mfn] > 0))
 
 
-@law("RES-3", "A compressed page that was written to the device lies in the pool no more: another finds room there.")
+@law("RES-3", "A compressed page that was written to the swap device is no longer in the pool.")
 def a_page_written_out_makes_room(s: CompressedMemory, outcome: WrittenOut) -> Any:
     return not s.pool[outcome.slot].stored

@@ -15,30 +15,30 @@ def is_table(frame: TypedFrame) -> Any:
 # ---------------------------------------------------------------- isolation
 
 
-@law("ISO-1", "A cached translation leads to a frame of the VM's own, or one granted to it.")
+@law("ISO-1", "Every cached translation maps a frame that the VM owns or that is granted to the VM.")
 def cached_translations_lead_to_owned_frames(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> Any:
     found = s.tlb[vm, vcpu, upper, lower]
     return implies(found.valid, s.may_map(vm, found.mfn))
 
 
-@law("ISO-1", "A checked entry leads to a frame of the VM whose table it stands in, or one granted to it.")
+@law("ISO-1", "Every checked entry names a frame that is owned by, or granted to, the owner of the table.")
 def checked_entries_lead_to_owned_frames(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     held = s.held[mfn, index]
     return implies(held.live, s.frames[mfn].owned and s.may_map(s.frames[mfn].vm, held.mfn))
 
 
-@law("ISO-1", "An entry of a valid table that is not present names no frame: a processor may speculate on it.")
+@law("ISO-1", "A non-present entry of a validated table names no frame, because a processor may speculate with the entry.")
 def entries_not_present_name_no_frame(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     word = s.words[mfn, index]
     return implies(s.frames[mfn].standing == Standing.VALID and not word.present, word.mfn == NOTHING)
 
 
-@law("ISO-1", "A device writes to frames of its VM only, or to those granted to it.")
+@law("ISO-1", "The IOMMU lets a VM's devices write only to frames that the VM owns or that are granted to the VM.")
 def devices_reach_owned_frames(s: DirectMmu, vm: Vm, mfn: Mfn) -> Any:
     return implies(s.iommu[vm, mfn], s.may_reach_by_device(vm, mfn))
 
 
-@law("ISO-3", "No cached translation lets a guest write to a table, or to what is checked to become one.")
+@law("ISO-3", "A frame that a TLB entry maps writable has the writable type, or is reserved as a table and not yet checked.")
 def no_cached_translation_writes_to_a_table(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> Any:
     found = s.tlb[vm, vcpu, upper, lower]
     return implies(found.valid and found.writable, may_be_written(s.frames[found.mfn]))
@@ -49,20 +49,20 @@ def may_be_written(frame: TypedFrame) -> Any:
     return frame.type == Type.WRITABLE or frame.standing == Standing.RESERVED
 
 
-@law("ISO-3", "No checked entry lets a guest write to a table.")
+@law("ISO-3", "A frame that a checked entry maps writable is plain memory of writable type.")
 def no_checked_entry_writes_to_a_table(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     held = s.held[mfn, index]
     return implies(held.live and held.writable, s.frames[held.mfn].type == Type.WRITABLE
                    and s.frames[held.mfn].standing == Standing.PLAIN)
 
 
-@law("ISO-3", "No device writes to a table, or to descriptors.")
+@law("ISO-3", "A frame that a device can write to has no type or the writable type, or is reserved as a table and not yet checked.")
 def no_device_writes_to_a_table(s: DirectMmu, vm: Vm, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return implies(s.iommu[vm, mfn], may_be_written(frame) or frame.type == Type.NONE)
 
 
-@law("ISO-3", "A checked entry is what was checked: it holds a reference if it is present, for writing if it is writable.")
+@law("ISO-3", "Until its table dissolves, a checked entry's references match its word in memory: same frame, write right and link.")
 def checked_entries_are_as_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     held, word, frame = s.held[mfn, index], s.words[mfn, index], s.frames[mfn]
     link = frame.type == Type.L2 and not word.large
@@ -72,7 +72,7 @@ def checked_entries_are_as_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
                    and implies(link, not held.writable and held.link == (word.mfn != mfn) and (held.link or not word.writable)))
 
 
-@law("ISO-3", "Every entry of a validated table was checked. A frame not yet validated as a table has no entry in force.")
+@law("ISO-3", "Every entry of a validated table is checked. Unchecked entries, and plain or reserved frames, hold no references.")
 def valid_tables_are_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     standing, held, word = s.frames[mfn].standing, s.held[mfn, index], s.words[mfn, index]
     return (implies(standing == Standing.VALID, not s.unchecked[mfn, index])
@@ -81,7 +81,7 @@ def valid_tables_are_checked(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
             and implies(word.present or word.mfn != NOTHING, held.live or s.unchecked[mfn, index]))
 
 
-@law("ISO-3", "A link stands in a level 2 table, and leads to a valid level 1 table.")
+@law("ISO-3", "A checked link is an entry of a level 2 table, and names a validated level 1 table.")
 def links_lead_to_tables(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     held = s.held[mfn, index]
     target = s.frames[held.mfn]
@@ -89,14 +89,14 @@ def links_lead_to_tables(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
                    and target.type == Type.L1 and target.standing == Standing.VALID)
 
 
-@law("ISO-3", "A base pointer leads to a valid level 2 table of the VM's own.")
+@law("ISO-3", "A vCPU's base pointer (CR3) names a validated level 2 table that the vCPU's VM owns.")
 def base_pointers_lead_to_tables(s: DirectMmu, vm: Vm, vcpu: Vcpu) -> Any:
     base = s.base[vm, vcpu]
     frame = s.frames[base.mfn]
     return implies(base.loaded, frame.owned and frame.vm == vm and frame.type == Type.L2 and frame.standing == Standing.VALID)
 
 
-@law("ISO-4", "A frame that comes to a VM holds zeroes, and what the domain builder checked.")
+@law("ISO-4", "Every word of a frame that a VM newly gets is zero, or is an entry that the domain builder checked.")
 def a_new_frame_holds_nothing(s: DirectMmu, before: DirectMmu, mfn: Mfn, index: Index) -> Any:
     word = s.words[mfn, index]
     return implies(s.frames[mfn].owned and not before.frames[mfn].owned,
@@ -104,7 +104,7 @@ def a_new_frame_holds_nothing(s: DirectMmu, before: DirectMmu, mfn: Mfn, index: 
                    or (not word.present and not word.writable and not word.gate and word.mfn == NOTHING))
 
 
-@law("ISO-5", "What a frame holds is changed by steps of those who may reach it only.")
+@law("ISO-5", "The contents of an owned frame change only in steps of VMs that may map the frame or reach it by a device.")
 def frames_change_by_their_owners_only(s: DirectMmu, before: DirectMmu, actor: Vm, mfn: Mfn, index: Index) -> Any:
     frame = before.frames[mfn]
     return implies(frame.owned and s.frames[mfn].owned
@@ -112,13 +112,13 @@ def frames_change_by_their_owners_only(s: DirectMmu, before: DirectMmu, actor: V
                    s.words[mfn, index] == before.words[mfn, index])
 
 
-@law("ISO-5", "A table is pinned and unpinned by the VM whose it is, and by no other.")
+@law("ISO-5", "Only steps of the VM that owns a table pin or unpin the table.")
 def pins_are_their_owners(s: DirectMmu, before: DirectMmu, actor: Vm, mfn: Mfn) -> Any:
     was, now = before.frames[mfn], s.frames[mfn]
     return implies(was.owned and now.owned and actor != was.vm, was.pinned == now.pinned)
 
 
-@law("ISO-5", "A vCPU's base pointer is changed by its own VM's steps only.")
+@law("ISO-5", "Only steps of a vCPU's own VM change the vCPU's base pointer (CR3).")
 def base_pointers_are_their_vms(s: DirectBareMachine, before: DirectBareMachine, actor: Vm, vm: Vm, vcpu: Vcpu) -> Any:
     return implies(vm != actor, s.base[vm, vcpu] == before.base[vm, vcpu])
 
@@ -131,19 +131,19 @@ def type_counts_are_exact(s: DirectMmu, mfn: Mfn) -> Any:
     return s.frames[mfn].uses == s.uses(mfn)
 
 
-@law("RES-1", "A frame's reference count is the number of checked entries and devices that lead to it.")
+@law("RES-1", "A frame's reference count is the number of checked entries and device mappings that name the frame.")
 def page_references_are_exact(s: DirectMmu, mfn: Mfn) -> Any:
     return s.frames[mfn].references == s.leading_to(mfn)
 
 
-@law("RES-2", "A frame that nobody owns is used for nothing, and nothing leads to it.")
+@law("RES-2", "A frame without an owner is plain memory without type, uses, references or pin.")
 def free_frames_are_unused(s: DirectMmu, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return implies(frame.owned, frame.vm != NOTHING) and implies(not frame.owned, frame.uses == 0 and frame.references == 0 and
     frame.type == Type.NONE and frame.standing == Standing.PLAIN and not frame.pinned)
 
 
-@law("RES-2", "A frame has the type of a page table exactly while it is used as one or is being dissolved.")
+@law("RES-2", "A frame has a page-table type exactly while it is reserved, checked, valid or dissolving as a table.")
 def standings_agree_with_types(s: DirectMmu, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return (is_table(frame) == (frame.standing != Standing.PLAIN)
@@ -157,17 +157,17 @@ def standings_agree_with_types(s: DirectMmu, mfn: Mfn) -> Any:
 # ---------------------------------------------------------------- equivalence
 
 
-@law("EQV-1", "A frame holds what its owner believes that it holds.")
+@law("EQV-1", "Every frame that a VM owns holds what the same frame holds on the bare machine.")
 def frames_hold_what_owners_believe(s: DirectMmu, mfn: Mfn, index: Index) -> Any:
     return implies(s.frames[mfn].owned, s.words[mfn, index] == s.bare_words[mfn, index])
 
 
-@law("EQV-1", "What an access shows is what it shows on the bare machine.")
+@law("EQV-1", "Every access has the same outcome as on the bare machine, and shows the guest the same data.")
 def loads_show_what_was_stored(s: DirectMmu, outcome: Touched) -> Any:
     return outcome.shown == outcome.due
 
 
-@law("EQV-2", "An access faults just where the guest's own tables fault.")
+@law("EQV-2", "An access faults only if the guest's own page tables do not allow the access.")
 def direct_faults_come_when_due(s: DirectMmu, before: DirectMmu, outcome: Touched, actor: Vm) -> Any:
     base = before.base[actor, outcome.vcpu]
     top = before.words[base.mfn, outcome.upper]
@@ -177,26 +177,26 @@ def direct_faults_come_when_due(s: DirectMmu, before: DirectMmu, outcome: Touche
     return implies(outcome.shown.event == Event.PAGE_FAULT, not mapped or (outcome.write and not writable))
 
 
-@law("EQV-2", "An access that completes went by what is cached for its address, or by what the tables say, which is cached now.")
+@law("EQV-2", "After an access completes, the TLB has a translation of its address that allows the access.")
 def direct_accesses_are_translated(s: DirectMmu, outcome: Touched, actor: Vm) -> Any:
     found = s.tlb[actor, outcome.vcpu, outcome.upper, outcome.lower]
     return implies(outcome.shown.event == Event.COMPLETED, found.valid and (found.writable or not outcome.write))
 
 
-@law("EQV-5", "What is cached for an address is what the guest's tables gave for it, since the processor last forgot it.")
+@law("EQV-5", "Every TLB entry was made from the guest's own tables, and no invalidation has covered it since.")
 def cached_translations_were_the_guests(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper: Index, lower: Index) -> Any:
     return implies(s.tlb[vm, vcpu, upper, lower].valid, s.tlb[vm, vcpu, upper, lower] == s.bare_tlb[vm, vcpu, upper, lower])
 
 
-@law("EQV-2", "A successful pin leaves the frame pinned as a table of the requested level. A refused one leaves "
-             "the frame unchanged.")
+@law("EQV-2", "A successful pin leaves the frame pinned as a table of the requested level. A refused pin leaves the frame "
+     "unchanged.")
 def pins_are_what_was_asked_for(s: DirectMmu, before: DirectMmu, outcome: Pinned) -> Any:
     frame = s.frames[outcome.mfn]
     return (implies(outcome.done, frame.pinned and frame.type == (Type.L2 if outcome.second else Type.L1))
             and implies(not outcome.done, frame == before.frames[outcome.mfn]))
 
 
-@law("EQV-2", "A successful load of the base pointer gives it to the vCPU. A refused one leaves the vCPU's pointer unchanged.")
+@law("EQV-2", "A successful call to load a base pointer sets the vCPU's CR3. A refused call leaves CR3 unchanged.")
 def base_pointers_are_what_was_asked_for(s: DirectMmu, before: DirectMmu, outcome: BaseLoaded, actor: Vm) -> Any:
     now, was = s.base[actor, outcome.vcpu], before.base[actor, outcome.vcpu]
     return (implies(outcome.done, now.loaded and now.mfn == outcome.mfn)
@@ -209,31 +209,31 @@ def refused_hypercalls_change_nothing(s: DirectMmu, before: DirectMmu, outcome: 
                    and s.held[mfn, index] == before.held[mfn, index])
 
 
-@law("EQV-2", "A VM's devices may reach each frame of its memory that is no page table and holds no segment descriptors.")
+@law("EQV-2", "A VM's devices may reach each frame of the VM that is not a page table and holds no segment descriptors.")
 def devices_reach_plain_memory(s: DirectMmu, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return implies(frame.owned and frame.standing == Standing.PLAIN and frame.type != Type.SEGMENT, s.iommu[frame.vm, mfn])
 
 
-@law("EQV-5", "The monitor's linear mapping of a table shows the table that the guest's own tables name.")
+@law("EQV-5", "A cached entry of the monitor's linear mapping names the level 1 table that the guest's level 2 entry links to.")
 def linear_mappings_are_current(s: DirectMmu, vm: Vm, vcpu: Vcpu, upper: Index) -> Any:
     table, base = s.linear[vm, vcpu, upper], s.base[vm, vcpu]
     link = s.words[base.mfn, upper]
     return implies(table != NOTHING, base.loaded and link.present and not link.large and link.mfn == table and table != base.mfn)
 
 
-@law("EFF-1", "An access that the guest's tables let through runs without the monitor.")
+@law("EFF-1", "No load or store under direct paging causes a VM exit.")
 def direct_accesses_do_not_exit(s: DirectMmu, outcome: Touched) -> Any:
     return outcome.shown.event != Event.EXITED
 
 
-@law("EFF-2", "The check of a table gets further: no hypercall makes an entry that was checked one that is not.")
+@law("EFF-2", "While a table is being checked, no hypercall makes a checked entry unchecked again.")
 def checking_makes_progress(s: DirectMmu, before: DirectMmu, outcome: Hypercall, mfn: Mfn, index: Index) -> Any:
     return implies(s.unchecked[mfn, index] and before.frames[mfn].standing == Standing.CHECKING,
                    before.unchecked[mfn, index])
 
 
-@law("EFF-2", "A table that dissolves gets further: each step gives back what an entry held.")
+@law("EFF-2", "While a table dissolves, an entry becomes unchecked only in a step that releases the entry's references.")
 def dissolving_makes_progress(s: DirectMmu, before: DirectMmu, mfn: Mfn, index: Index) -> Any:
     dissolving = before.frames[mfn].standing == Standing.DISSOLVING and s.frames[mfn].standing == Standing.DISSOLVING
     return implies(dissolving and s.unchecked[mfn, index] and not before.unchecked[mfn, index],

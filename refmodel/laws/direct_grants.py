@@ -17,7 +17,7 @@ from refmodel.mmu.direct_grants import (
 # ---------------------------------------------------------------- isolation
 
 
-@law("ISO-1", "What a VM has mapped of a grant was granted to it, by the frame's owner, and is still.")
+@law("ISO-1", "A VM maps a foreign frame, or reaches it by a device, only while the frame's owner grants the frame to that VM.")
 def mapped_grants_are_granted(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
     track, grant, frame = s.maptrack[vm, mfn], s.grants[mfn], s.frames[mfn]
     return (implies(grant.offered, frame.owned and grant.to != frame.vm)
@@ -25,7 +25,7 @@ def mapped_grants_are_granted(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
             and implies(track.device, grant.writable and frame.type == Type.WRITABLE))
 
 
-@law("ISO-1", "An entry for a granted frame is the one that the grant's mapping names, and gives no more than was granted.")
+@law("ISO-1", "An entry that maps a granted frame is recorded as the grant's mapping, and is writable only if the grant is.")
 def granted_entries_are_tracked(s: DirectGrants, mfn: Mfn, index: Index) -> Any:
     held = s.held[mfn, index]
     track = s.maptrack[s.frames[mfn].vm, held.mfn]
@@ -35,7 +35,7 @@ def granted_entries_are_tracked(s: DirectGrants, mfn: Mfn, index: Index) -> Any:
             and implies(held.granted, held.live))
 
 
-@law("ISO-1", "The entry that a grant's mapping names maps the frame that was granted.")
+@law("ISO-1", "The entry recorded as a grant's mapping maps the granted frame, and lies in a level 1 table of the grantee.")
 def tracked_entries_map_the_grant(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
     track = s.maptrack[vm, mfn]
     held, home = s.held[track.table, track.index], s.frames[track.table]
@@ -43,42 +43,42 @@ def tracked_entries_map_the_grant(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
                    and home.type == Type.L1)
 
 
-@law("EQV-2", "A device is let at a frame that was granted to it, as long as the grant's mapping says so.")
+@law("EQV-2", "While a grant's device mapping is recorded, the IOMMU lets the grantee's devices reach the frame.")
 def granted_devices_reach_the_frame(s: DirectGrants, vm: Vm, mfn: Mfn) -> Any:
     return implies(s.maptrack[vm, mfn].device, s.iommu[vm, mfn])
 
 
-@law("EQV-2", "What a VM has mapped of a grant stays mapped, for its processors and its devices, until it unmaps that itself.")
+@law("EQV-2", "A grantee's mapping of a granted frame, by entry or by device, is removed or moved only in the grantee's own steps.")
 def mapped_grants_stay_mapped(s: DirectGrants, before: DirectGrants, actor: Vm, vm: Vm, mfn: Mfn) -> Any:
     was, now = before.maptrack[vm, mfn], s.maptrack[vm, mfn]
     return implies(actor != vm, implies(was.host, now.host and now.table == was.table and now.index == was.index)
                    and implies(was.device, now.device))
 
 
-@law("ISO-3", "Descriptors in use are such as their owner may have.")
+@law("ISO-3", "A segment descriptor page holds a call gate only if its VM may have call gates.")
 def descriptors_in_use_are_fit(s: DirectGrants, mfn: Mfn, index: Index) -> Any:
     frame = s.frames[mfn]
     return implies(frame.type == Type.SEGMENT and s.words[mfn, index].gate, s.gates[frame.vm])
 
 
-@law("ISO-3", "A vCPU's descriptors lie in a descriptor page of the VM's own.")
+@law("ISO-3", "A vCPU's GDT lies in a segment descriptor page that the vCPU's VM owns.")
 def descriptors_lie_in_descriptor_pages(s: DirectGrants, vm: Vm, vcpu: Vcpu) -> Any:
     gdt = s.gdt[vm, vcpu]
     frame = s.frames[gdt.mfn]
     return implies(gdt.loaded, frame.owned and frame.vm == vm and frame.type == Type.SEGMENT)
 
 
-@law("ISO-5", "A frame's grant is changed by steps of the frame's owner only.")
+@law("ISO-5", "Only steps of a frame's owner change the frame's grant.")
 def grants_are_their_owners(s: DirectGrants, before: DirectGrants, actor: Vm, mfn: Mfn) -> Any:
     return implies(s.grants[mfn] != before.grants[mfn], before.owns(actor, mfn))
 
 
-@law("ISO-5", "A machine frame's entry in the machine-to-physical table is changed by steps of the frame's owner only.")
+@law("ISO-5", "Only steps of a frame's owner change the frame's entry in the machine-to-physical table.")
 def machphys_entries_are_their_owners(s: DirectGrants, before: DirectGrants, actor: Vm, mfn: Mfn) -> Any:
     return implies(s.m2p[mfn] != before.m2p[mfn], before.owns(actor, mfn))
 
 
-@law("ISO-5", "A frame passes from one VM to another by a step of its old owner only.")
+@law("ISO-5", "Only a step of a frame's owner passes the frame to another VM.")
 def frames_are_given_by_their_owners(s: DirectGrants, before: DirectGrants, actor: Vm, mfn: Mfn) -> Any:
     was, now = before.frames[mfn], s.frames[mfn]
     return implies(was.owned and now.owned and now.vm != was.vm, was.vm == actor)
@@ -98,45 +98,45 @@ def is_unchanged(s: DirectGrants, before: DirectGrants, mfn: Mfn, index: Index) 
             and s.held[mfn, index] == before.held[mfn, index])
 
 
-@law("EQV-2", "A grant that was changed is what its owner asked for; a refusal leaves it as it was.")
+@law("EQV-2", "A successful change sets a frame's grant as its owner asked. A refused change leaves the grant as it was.")
 def grants_are_what_was_asked_for(s: DirectGrants, before: DirectGrants, outcome: GrantChanged) -> Any:
     now = s.grants[outcome.mfn]
     return (implies(outcome.done, now == outcome.asked)
             and implies(not outcome.done, now == before.grants[outcome.mfn]))
 
 
-@law("EQV-2", "The owner of a frame can change its grant as long as no VM has mapped anything of it.")
+@law("EQV-2", "The owner of a frame can change the frame's grant exactly while no VM has a mapping by the grant.")
 def grants_change_while_unmapped(s: DirectGrants, before: DirectGrants, outcome: GrantChanged) -> Any:
     mapped = count(before.maptrack, lambda track, vm, frame: frame == outcome.mfn and (track.host or track.device))
     return outcome.done == (mapped == 0)
 
 
-@law("ISO-1", "A VM that asks for a mapping of a grant was offered it, and names a level 1 table of its own.")
+@law("ISO-1", "Only the grantee of a frame can ask to map the frame, and only in a level 1 table that the grantee owns.")
 def grants_are_mapped_by_those_they_are_for(s: DirectGrants, before: DirectGrants, outcome: GrantEntryMapped, actor: Vm) -> Any:
     return (before.granted(actor, outcome.mfn) and before.owns(actor, outcome.table)
             and before.frames[outcome.table].type == Type.L1)
 
 
-@law("EQV-2", "A granted frame is mapped if the address is an entry's, the entry maps no grant yet, and the right can be given.")
+@law("EQV-2", "A granted frame is mapped exactly if the address is aligned, the entry maps no grant, and the rights can be given.")
 def grants_are_mapped_where_they_can_be(s: DirectGrants, before: DirectGrants, outcome: GrantEntryMapped) -> Any:
     grant, frame = before.grants[outcome.mfn], before.frames[outcome.mfn]
     return outcome.done == (outcome.aligned and not before.held[outcome.table, outcome.index].granted
                             and implies(outcome.writable, grant.writable and may_become_writable(frame)))
 
 
-@law("EQV-2", "A grant that was mapped is mapped by the entry that was named, with the right asked for.")
+@law("EQV-2", "A granted frame that was mapped is recorded at the requested entry, with the requested write access.")
 def mapped_grants_are_as_asked_for(s: DirectGrants, outcome: GrantEntryMapped, actor: Vm) -> Any:
     track, held = s.maptrack[actor, outcome.mfn], s.held[outcome.table, outcome.index]
     return implies(outcome.done, track.host and track.table == outcome.table and track.index == outcome.index
                    and held.writable == outcome.writable)
 
 
-@law("EQV-2", "A mapping of a grant that is refused changes no frame, no word, and nothing that an entry holds.")
+@law("EQV-2", "A refused request to map a granted frame changes no frame, no word of memory, and no reference of an entry.")
 def refused_grants_change_nothing(s: DirectGrants, before: DirectGrants, outcome: GrantEntryMapped, mfn: Mfn, index: Index) -> Any:
     return implies(not outcome.done, is_unchanged(s, before, mfn, index))
 
 
-@law("EQV-2", "A VM's devices are let at a granted frame if the grant is for writing and the frame can be written to.")
+@law("EQV-2", "A granted frame is mapped for devices exactly if the grant is writable and the frame can have the writable type.")
 def devices_are_let_where_they_can_be(s: DirectGrants, before: DirectGrants, outcome: GrantDeviceMapped, actor: Vm) -> Any:
     grant, frame = before.grants[outcome.mfn], before.frames[outcome.mfn]
     return (outcome.done == (grant.writable and may_become_writable(frame))
@@ -149,19 +149,19 @@ def refused_devices_change_nothing(s: DirectGrants, before: DirectGrants, outcom
     return implies(not outcome.done, is_unchanged(s, before, mfn, index))
 
 
-@law("EQV-2", "A VM can set the guest frame of a machine frame in the machine-to-physical table exactly if it owns the frame.")
+@law("EQV-2", "A VM can set a frame's gfn in the machine-to-physical table exactly if the VM owns the frame.")
 def machphys_entries_are_as_asked_for(s: DirectGrants, before: DirectGrants, outcome: MachphysUpdated, actor: Vm) -> Any:
     return (outcome.done == before.owns(actor, outcome.mfn)
             and implies(outcome.done, s.m2p[outcome.mfn] == outcome.gfn))
 
 
-@law("EQV-2", "An update of the machine-to-physical table changes no frame, no word, and no reference that an entry holds.")
+@law("EQV-2", "An update of the machine-to-physical table changes no frame, no word of memory, and no reference of an entry.")
 def machphys_updates_change_no_frame(s: DirectGrants, before: DirectGrants, outcome: MachphysUpdated, mfn: Mfn,
                                      index: Index) -> Any:
     return is_unchanged(s, before, mfn, index)
 
 
-@law("EQV-2", "A frame becomes a vCPU's descriptors if it was found fit before, or is in no use and fit.")
+@law("EQV-2", "A plain frame can become a GDT exactly if it has the segment type, or is unused and holds no forbidden call gate.")
 def descriptors_are_set_where_they_can_be(s: DirectGrants, before: DirectGrants, outcome: DescriptorsSet, actor: Vm) -> Any:
     frame = before.frames[outcome.mfn]
     gates = count(before.words, lambda word, table, index: table == outcome.mfn and word.gate)
@@ -169,13 +169,13 @@ def descriptors_are_set_where_they_can_be(s: DirectGrants, before: DirectGrants,
         frame.type == Type.SEGMENT or (frame.uses == 0 and (gates == 0 or before.gates[actor]))))
 
 
-@law("EQV-2", "Descriptors that were set are the vCPU's; a refusal leaves it those that it had.")
+@law("EQV-2", "A successful request sets the vCPU's GDT to the named frame. A refused request leaves the GDT as it was.")
 def descriptors_are_what_was_asked_for(s: DirectGrants, before: DirectGrants, outcome: DescriptorsSet, actor: Vm) -> Any:
     now, was = s.gdt[actor, outcome.vcpu], before.gdt[actor, outcome.vcpu]
     return implies(outcome.done, now.loaded and now.mfn == outcome.mfn) and implies(not outcome.done, now == was)
 
 
-@law("EQV-2", "Descriptors that are refused change no frame, no word, and nothing that an entry holds.")
+@law("EQV-2", "A refused request to set a vCPU's GDT changes no frame, no word of memory, and no reference of an entry.")
 def refused_descriptors_change_nothing(s: DirectGrants, before: DirectGrants, outcome: DescriptorsSet, mfn: Mfn,
                                        index: Index) -> Any:
     return implies(not outcome.done, is_unchanged(s, before, mfn, index))

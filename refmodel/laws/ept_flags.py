@@ -18,28 +18,28 @@ def is_told(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn, dirty: bool) -> Any:
     return tells(s.said_of(vm, gfn), dirty) and (s.is_asked(vm, vcpu) or tells(s.flags_of(vm, gfn), dirty))
 
 
-@law("EQV-4", "A flag tells what a processor with a cached small translation will not tell again, but where that is to be flushed.")
+@law("EQV-4", "While a vCPU caches a small translation, the flags that it will not set again are set, or noted until a flush.")
 def small_translations_are_told_by_flags(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.small_tlb[vm, vcpu, gfn]
     return implies(found.present, is_told(s, vm, vcpu, gfn, found.dirty))
 
 
-@law("EQV-4", "A flag tells what a processor with a cached large translation will not tell again, but where that is to be flushed.")
+@law("EQV-4", "While a vCPU caches a large translation, the flags that it will not set again are set, or noted until a flush.")
 def large_translations_are_told_by_flags(s: EptFlagsMmu, vm: Vm, vcpu: Vcpu, region: Region, gfn: Gfn) -> Any:
     found = s.large_tlb[vm, vcpu, region]
     return implies(found.valid and s.is_covered(gfn) and s.lies_in(gfn, region), is_told(s, vm, vcpu, gfn, found.dirty))
 
 
-@law("ISO-3", "An upper entry that links to no table names none.")
+@law("ISO-3", "An upper EPT entry that does not link to a table names no table.")
 def only_links_name_tables(s: EptFlagsMmu, vm: Vm, region: Region) -> Any:
     return implies(not s.upper[vm, region].links, s.upper[vm, region].table == NOTHING)
 
 
-@law("EQV-4", "An entry that maps no page has no flag set, so that a page which is mapped anew starts with clear flags.")
+@law("EQV-4", "An upper EPT entry that maps no large page has its accessed and dirty flags clear.")
 def large_flags_are_of_large_entries(s: EptFlagsMmu, vm: Vm, region: Region) -> Any:
     return implies(not s.upper[vm, region].large, s.upper_flags[vm, region] == Flags())
 
 
-@law("EQV-4", "A small entry that maps no page has no flag set.")
+@law("EQV-4", "A small EPT entry that maps no page has its accessed and dirty flags clear.")
 def small_flags_are_of_small_entries(s: EptFlagsMmu, table: Mfn, at: Index) -> Any:
     return implies(not s.lower[table, at].present, s.lower_flags[table, at] == Flags())

@@ -11,20 +11,20 @@ from refmodel.monitor.dirty_logging import Sent
 from refmodel.monitor.page_modification_logging import PageModificationLogging
 
 
-@law("EFF-1", "An access exits for a full log only if the log has no room, and the access is to set a flag that is clear.")
+@law("EFF-1", "An access causes a log-full exit only if the page-modification log has no room and the access sets a clear flag.")
 def only_full_logs_exit(s: EptPmlMmu, outcome: Seen, before: EptPmlMmu, actor: Vm) -> Any:
     flags = before.flags_of(actor, outcome.gfn)
     return implies(outcome.full != NOTHING, before.is_full(actor, outcome.full)
                    and both(flags, Flags(True, outcome.write)) != flags)
 
 
-@law("EQV-4", "A store that sets a flag is logged.")
+@law("EQV-4", "A store that sets a dirty flag adds an entry to a page-modification log.")
 def stores_that_set_a_flag_are_logged(s: EptPmlMmu, before: EptPmlMmu, actor: Vm, outcome: Seen) -> Any:
     sets = s.flags_of(actor, outcome.gfn).dirty and not before.flags_of(actor, outcome.gfn).dirty
     return implies(sets, s.log_entries_of(actor, outcome.gfn) > before.log_entries_of(actor, outcome.gfn))
 
 
-@law("EFF-2", "An entry that was drained leaves room in its log.")
+@law("EFF-2", "Draining an entry of a page-modification log removes it from the log.")
 def drained_logs_have_room(s: EptPmlMmu, before: EptPmlMmu, outcome: Drained) -> Any:
     return s.log_entries_of(outcome.vm, outcome.gfn) < before.log_entries_of(outcome.vm, outcome.gfn)
 
@@ -34,11 +34,11 @@ def is_sent(s: PageModificationLogging, vm: Vm, gfn: Gfn) -> Any:
     return s.sent[vm, gfn] == Sent.PROTECTED or s.sent[vm, gfn] == Sent.THERE
 
 
-@law("EQV-4", "A page that is watched, and was written, is in a log that is still to be drained.")
+@law("EQV-4", "A page that is watched for stores, and was written to, has an entry in a page-modification log.")
 def written_pages_are_logged(s: PageModificationLogging, vm: Vm, gfn: Gfn) -> Any:
     return implies(is_sent(s, vm, gfn) and s.is_written(vm, gfn), s.log_entries_of(vm, gfn) > 0)
 
 
-@law("EQV-4", "A page that is watched is mapped by an entry of its own, so that stores to others do not hide one to it.")
+@law("EQV-4", "A page that is watched for stores is mapped by an entry of its own, not by a large entry.")
 def watched_pages_are_apart(s: PageModificationLogging, vm: Vm, gfn: Gfn) -> Any:
     return implies(is_sent(s, vm, gfn) and s.is_covered(gfn), s.is_apart(vm, gfn))

@@ -12,20 +12,20 @@ from refmodel.mmu.replies import Handled, Result
 from refmodel.monitor.frames import Use
 
 
-@law("ISO-1", "A large entry leads every page of its region where the p2m says, and each may be written to.")
+@law("ISO-1", "A large EPT entry maps every gfn of its region to the mfn in the p2m, and each such gfn is writable in the p2m.")
 def large_entries_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, gfn: Gfn) -> Any:
     entry = s.upper[vm, s.region[gfn]]
     return implies(entry.large and s.is_covered(gfn), agrees(s, vm, gfn, s.frame_at[entry.block, s.at[gfn]], True))
 
 
-@law("ISO-1", "A large entry for regions leads every page of each where the p2m says, and each may be written to.")
+@law("ISO-1", "A 1 GiB EPT entry maps every gfn in it to the mfn in the p2m, and each such gfn is writable in the p2m.")
 def larger_entries_lead_where_the_p2m_says(s: EptThreeSizesMmu, vm: Vm, gfn: Gfn) -> Any:
     entry = s.upper[vm, s.larger(s.region[gfn])]
     mfn = s.frame_at[s.smaller_block(s.region[gfn], entry.block), s.at[gfn]]
     return implies(entry.large and s.is_covered(gfn), agrees(s, vm, gfn, mfn, True))
 
 
-@law("ISO-1", "A small entry leads where the p2m says of the page in its place, with no more rights.")
+@law("ISO-1", "A small EPT entry maps its gfn to the mfn in the p2m, with no more rights than the p2m gives.")
 def small_entries_lead_where_the_p2m_says(s: EptSizesMmu, table: Mfn, at: Index) -> Any:
     entry, of = s.lower[table, at], s.table_of[table]
     gfn = s.page_at[of.region, at]
@@ -33,14 +33,14 @@ def small_entries_lead_where_the_p2m_says(s: EptSizesMmu, table: Mfn, at: Index)
                    and agrees(s, of.vm, gfn, entry.mfn, entry.writable))
 
 
-@law("ISO-1", "A cached small translation leads where the p2m says, with no more rights, but where it is to be flushed.")
+@law("ISO-1", "A cached small translation names the p2m's mfn, with no more rights, or is stale while a flush is pending.")
 def small_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.small_tlb[vm, vcpu, gfn]
     return implies(found.present, s.is_covered(gfn) and is_stale_at_most(s, vm, gfn, found.mfn, found.writable)
                    and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, found.mfn, found.writable)))
 
 
-@law("ISO-1", "A cached large translation leads each page of its region to the frame in the p2m, unless a flush of it is pending.")
+@law("ISO-1", "A cached large translation gives each gfn the p2m's mfn, with no more rights, or is stale while a flush is pending.")
 def large_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.large_tlb[vm, vcpu, s.region[gfn]]
     mfn = s.frame_at[found.block, s.at[gfn]]
@@ -48,7 +48,7 @@ def large_translations_lead_where_the_p2m_says(s: EptSizesMmu, vm: Vm, vcpu: Vcp
                    and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)))
 
 
-@law("ISO-1", "A cached translation of a 1 GiB page leads each 4 KiB page in it where the p2m says, unless it is to be flushed.")
+@law("ISO-1", "A cached 1 GiB translation gives each gfn the p2m's mfn, with no more rights, or is stale while a flush is pending.")
 def larger_translations_lead_where_the_p2m_says(s: EptThreeSizesMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     found = s.large_tlb[vm, vcpu, s.larger(s.region[gfn])]
     mfn = s.frame_at[s.smaller_block(s.region[gfn], found.block), s.at[gfn]]
@@ -56,7 +56,7 @@ def larger_translations_lead_where_the_p2m_says(s: EptThreeSizesMmu, vm: Vm, vcp
                    and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mfn, True)))
 
 
-@law("ISO-3", "A table that was not given up is kept for a region, whose entry links to it.")
+@law("ISO-3", "A table that was not given up is recorded for a region, and the region's upper entry links to the table.")
 def tables_in_use_are_linked(s: EptSizesMmu, mfn: Mfn) -> Any:
     of = s.table_of[mfn]
     entry = s.upper[of.vm, of.region]
@@ -64,12 +64,12 @@ def tables_in_use_are_linked(s: EptSizesMmu, mfn: Mfn) -> Any:
                    of.vm != NOTHING and of.region != NOTHING and entry.links and entry.table == mfn)
 
 
-@law("ISO-3", "A table that was given up is a table still.")
+@law("ISO-3", "A table that was given up is still a table frame.")
 def tables_given_up_stay_tables(s: EptSizesMmu, mfn: Mfn) -> Any:
     return implies(s.frames[mfn].use != Use.TABLE, not s.is_given_up(mfn))
 
 
-@law("ISO-3", "The entry for a region is large, or links to the table that is kept for the region.")
+@law("ISO-3", "A present upper entry either maps a large page, or links to the table that is recorded for its region.")
 def upper_entries_link_to_their_tables(s: EptSizesMmu, vm: Vm, region: Region) -> Any:
     entry = s.upper[vm, region]
     of = s.table_of[entry.table]
@@ -78,17 +78,17 @@ def upper_entries_link_to_their_tables(s: EptSizesMmu, vm: Vm, region: Region) -
                         and not s.is_given_up(entry.table) and of.vm == vm and of.region == region))
 
 
-@law("ISO-3", "The entry for a region that lies in a larger one is in a table that is linked: none comes back with a new table.")
+@law("ISO-3", "The entry of a region inside a 1 GiB region is present only while the entry of the 1 GiB region links to a table.")
 def upper_entries_lie_in_tables(s: EptThreeSizesMmu, vm: Vm, region: Region) -> Any:
     return implies(s.upper[vm, region].present, s.is_reached(vm, region))
 
 
-@law("ISO-3", "A frame that is no table holds no small entries, and neither does a table that was given up.")
+@law("ISO-3", "Only a table frame that was not given up holds small EPT entries.")
 def only_tables_in_use_hold_entries(s: EptSizesMmu, mfn: Mfn, at: Index) -> Any:
     return implies(s.frames[mfn].use != Use.TABLE or s.is_given_up(mfn), not s.lower[mfn, at].present)
 
 
-@law("ISO-3", "A processor's pointer leads to the table of its region, or to one that was given up, which it is to forget.")
+@law("ISO-3", "A cached table pointer names its region's table, or a table that was given up, on a vCPU that was asked to flush.")
 def cached_pointers_lead_to_tables(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, region: Region) -> Any:
     pointer = s.pointers[vm, vcpu, region]
     of, is_given_up = s.table_of[pointer.table], s.is_given_up(pointer.table)
@@ -96,25 +96,25 @@ def cached_pointers_lead_to_tables(s: EptSizesMmu, vm: Vm, vcpu: Vcpu, region: R
                    and (of.region == region or is_given_up) and (s.is_asked(vm, vcpu) or not is_given_up))
 
 
-@law("EFF-1", "An access exits only for what the tables do not give, or for a full page-modification log.")
+@law("EFF-1", "An access exits only if the EPT has no entry of any size that allows it, or for a full page-modification log.")
 def what_either_size_gives_does_not_exit(s: EptSizesMmu, outcome: Seen, before: EptSizesMmu, actor: Vm) -> Any:
     return implies(before.installed(actor, outcome.gfn, outcome.write) and outcome.full == NOTHING,
                    outcome.shown.event != Event.EXITED)
 
 
-@law("EFF-2", "An EPT violation that was served leaves the translation that was asked for, in whatever size.")
+@law("EFF-2", "After an EPT violation is served, the EPT has an entry of some size that allows the access.")
 def a_violation_that_was_served_makes_progress(s: EptSizesMmu, outcome: Handled) -> Any:
     return implies(outcome.result == Result.INSTALLED, s.installed(outcome.vm, outcome.gfn, outcome.write))
 
 
-@law("EFF-2", "An EPT violation of any size is left unserved only without a table, or while the page awaits "
-             "page-in, flush, private frame or log room.")
+@law("EFF-2", "An EPT violation at any page size stays unserved only without a table, or while the page awaits page-in, flush, "
+     "private frame or log room.")
 def a_violation_of_either_size_waits_only_for_a_frame(s: EptSizesMmu, before: EptSizesMmu, outcome: Handled) -> Any:
     has_table = before.upper[outcome.vm, before.region[outcome.gfn]].present
     return implies(has_table and before.is_covered(outcome.gfn)
                    and not waits(s, before, outcome.vm, outcome.gfn, outcome.write), outcome.result != Result.FAILED)
 
 
-@law("EFF-2", "Splitting and merging take nothing away that was mapped.")
+@law("EFF-2", "Splitting or merging EPT entries takes away no access that the EPT allowed.")
 def resizing_takes_nothing_away(s: EptSizesMmu, before: EptSizesMmu, outcome: Resized, gfn: Gfn, write: bool) -> Any:
     return implies(before.installed(outcome.vm, gfn, write), s.installed(outcome.vm, gfn, write))

@@ -14,7 +14,7 @@ from refmodel.mmu.vtlb import VirtualTlbMmu
 from refmodel.monitor.p2m import P2m
 
 
-@law("EQV-1", "What a load or fetch shows is what it shows on the bare machine.")
+@law("EQV-1", "An access that completes shows the guest the same data as on the bare machine.")
 def data_read_is_data_written(s: P2m, outcome: Seen) -> Any:
     shown, due = outcome.shown, outcome.due
     return implies(shown.event == Event.COMPLETED and due.event == Event.COMPLETED, shown.cell == due.cell)
@@ -27,23 +27,23 @@ def memory_is_the_bare_machines(s: P2m, vm: Vm, gfn: Gfn) -> Any:
             and implies(entry.resident, s.memory[entry.mfn] == s.bare_memory[vm, gfn]))
 
 
-@law("EQV-2", "An instruction completes where it completes on the bare machine, and faults where it faults there.")
+@law("EQV-2", "An access that does not exit completes or faults exactly as on the bare machine.")
 def faults_come_when_due(s: P2m, outcome: Seen) -> Any:
     return implies(outcome.shown.event != Event.EXITED, outcome.shown.event == outcome.due.event)
 
 
-@law("EQV-2", "An access that exits has taken no effect on the monitored or the bare machine. The guest executes it again.")
+@law("EQV-2", "An access that exits has no effect on the monitored or the bare machine. The guest executes it again.")
 def what_exits_has_not_happened(s: P2m, outcome: Seen) -> Any:
     return implies(outcome.shown.event == Event.EXITED, outcome.due == Reply() and outcome.shown == Reply())
 
 
-@law("EQV-2", "The monitor says that there is no memory only where the bare machine has none, and no exit is a guest's fault.")
+@law("EQV-2", "An exit reports missing memory only at a gfn without memory on the bare machine, and never reflects a page fault.")
 def holes_are_real(s: P2m, outcome: Handled) -> Any:
     return (implies(outcome.result == Result.HOLE, not s.plugged[outcome.vm, outcome.gfn])
             and outcome.result != Result.REFLECTED)
 
 
-@law("EQV-5", "What is cached was made from a guest entry that may still be cached.")
+@law("EQV-5", "A cached combined mapping was made from a guest PTE that the bare machine's TLB may still hold.")
 def staleness_stays_in_the_envelope(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     mapping = s.combined_tlb[vm, vcpu, page]
     return implies(mapping.valid, mapping.guest == s.bare_tlb[vm, vcpu, page])
@@ -55,7 +55,7 @@ def is_tagged(s: EptMmu, vm: Vm, vcpu: Vcpu, eptp: Mfn) -> Any:
     return eptp != NOTHING and eptp == own.mfn and (own.present or s.is_asked(vm, vcpu))
 
 
-@law("EQV-5", "A cached mapping is tagged with the VM's EPTP, which is not used for another before the mapping is forgotten.")
+@law("EQV-5", "A cached guest-physical mapping carries the VM's EPTP. No other VM gets this EPTP while the mapping is cached.")
 def physical_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     mapping = s.physical_tlb[vm, vcpu, gfn]
     return implies(mapping.valid, is_tagged(s, vm, vcpu, mapping.eptp))
@@ -67,18 +67,18 @@ def combined_mappings_carry_the_eptp_in_use(s: EptMmu, vm: Vm, vcpu: Vcpu, page:
     return implies(mapping.valid, is_tagged(s, vm, vcpu, mapping.eptp))
 
 
-@law("EQV-2", "A linear access that exits has taken no effect on the monitored or the bare machine. The guest executes it again.")
+@law("EQV-2", "A linear access that exits has no effect on the monitored or the bare machine. The guest executes it again.")
 def what_exits_by_a_shadow_entry_has_not_happened(s: ShadowMmu, outcome: Attempt) -> Any:
     return implies(outcome.shown.event == Event.EXITED, outcome.due == Reply() and outcome.shown == Reply())
 
 
-@law("EQV-1", "What an access by a shadow entry shows is what it shows on the bare machine.")
+@law("EQV-1", "An access that completes through a shadow entry also completes on the bare machine, and shows the same data.")
 def data_read_through_shadow_entries_is_data_written(s: ShadowMmu, outcome: Attempt) -> Any:
     shown, due = outcome.shown, outcome.due
     return implies(shown.event == Event.COMPLETED, shown.event == due.event and shown.cell == due.cell)
 
 
-@law("EQV-2", "A fault on a shadow entry is given to the guest where it is the guest's own, and only there.")
+@law("EQV-2", "A shadow fault is reflected to the guest, as page fault or missing memory, only if the bare machine does the same.")
 def reflected_faults_are_the_guests_own(s: ShadowMmu, outcome: Filled) -> Any:
     return given_as_due(outcome.result, outcome.reflected, outcome.due)
 
@@ -89,36 +89,36 @@ def given_as_due(result: Result, reflected: Reply, due: Reply) -> Any:
             and implies(result == Result.HOLE, reflected.event == Event.HOLE and due.event == Event.HOLE))
 
 
-@law("EQV-5", "A cached shadow entry was made from a guest entry that may still be cached, and gives no more rights.")
+@law("EQV-5", "A cached shadow entry gives no more than a guest PTE that may still be cached, under the vCPU's WP, SMEP and SMAP.")
 def cached_shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     return in_the_envelope(s.tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
 
 
-@law("EQV-5", "A cached shadow entry was made from a guest entry that may still be cached, and gives what that gives in any mode.")
+@law("EQV-5", "A cached shadow entry maps the gfn of a guest PTE that may still be cached, with no more rights in any mode.")
 def cached_mirrors_stay_in_the_envelope(s: ShadowTracedMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, page]
     return implies(entry.present, mirrors(entry, s.bare_tlb[vm, vcpu, page]))
 
 
-@law("EQV-5", "A vCPU's shadow entry was made from a guest entry that may still be cached, and gives no more rights.")
+@law("EQV-5", "A vCPU's shadow entry gives no more than a guest PTE that may still be cached, under the vCPU's WP, SMEP and SMAP.")
 def shadow_entries_stay_in_the_envelope(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     return in_the_envelope(s.shadow[vm, vcpu, page], s.bare_tlb[vm, vcpu, page], s.paging[vm, vcpu].mode)
 
 
-@law("EQV-5", "An entry of a mirrored table agrees with the guest's current entry, and gives no more rights.")
+@law("EQV-5", "A shadow entry of a traced table maps the gfn of the guest's current PTE, with no more rights than the PTE gives.")
 def mirrored_entries_agree_with_the_guests(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
     entry, table = s.mirror[vm, root, page], s.p2m[vm, root]
     return implies(entry.present, s.traced[vm, root] and table.mapped
                    and mirrors(entry, s.memory[table.mfn][page]))
 
 
-@law("EQV-5", "No entry of a mirrored table lets a guest write to a table that is mirrored: it would not be seen.")
+@law("EQV-5", "No shadow entry of a traced table lets a guest write to a traced table: the monitor would miss the store.")
 def mirrored_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
     entry = s.mirror[vm, root, page]
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn])
 
 
-@law("EQV-5", "No cached entry lets a guest write to a table that is mirrored.")
+@law("EQV-5", "No cached shadow entry lets a guest write to a traced table.")
 def cached_entries_write_to_no_traced_table(s: ShadowTracedMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, page]
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn])

@@ -20,7 +20,7 @@ from refmodel.monitor.grants import (
 from refmodel.monitor.p2m import Supply
 
 
-@law("ISO-1", "A foreign mapping is by an entry that offers this page to this VM, with no more rights.")
+@law("ISO-1", "Every foreign mapping has a grant entry that offers the page to the grantee, with at least the mapping's rights.")
 def foreign_mappings_are_granted(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     mapping = s.foreign[vm, gfn]
     grant = s.grants[mapping.owner, mapping.ref]
@@ -28,7 +28,7 @@ def foreign_mappings_are_granted(s: Grants, vm: Vm, gfn: Gfn) -> Any:
                    and implies(mapping.writable, grant.writable))
 
 
-@law("ISO-1", "A foreign mapping leads to the frame in which its owner has the page, and the page counts as mapped.")
+@law("ISO-1", "Every foreign mapping names the mfn that the owner's p2m has for the page, and the page counts as mapped.")
 def foreign_mappings_lead_where_the_p2m_says(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     mapping = s.foreign[vm, gfn]
     backing = s.p2m[mapping.owner, mapping.page]
@@ -36,103 +36,102 @@ def foreign_mappings_lead_where_the_p2m_says(s: Grants, vm: Vm, gfn: Gfn) -> Any
                    and backing.resident and backing.mfn == mapping.mfn)
 
 
-@law("ISO-6", "A grant entry offers a page to another VM than its owner.")
+@law("ISO-6", "A grant entry offers a page only to a VM other than the page's owner.")
 def grants_are_to_others(s: Grants, vm: Vm, ref: Ref) -> Any:
     return implies(s.grants[vm, ref].offered, s.grants[vm, ref].to != vm)
 
 
-@law("ISO-1", "What processors have cached of a foreign page leads where the mapping does, which is not flushed, with no more "
-              "rights.")
+@law("ISO-1", "A cached translation of a foreign page matches a mapping that is present or awaits a flush, with no more rights.")
 def cached_foreign_pages_are_mapped(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     entry, mapping = s.foreign_tlb[vm, gfn], s.foreign[vm, gfn]
     return implies(entry.present, mapping.state != Foreign.NONE and mapping.mfn == entry.mfn
                    and implies(entry.writable, mapping.writable))
 
 
-@law("ISO-1", "A processor comes to cache a foreign page only while it is mapped, and not once it is unmapped and to be flushed.")
+@law("ISO-1", "A processor caches a translation of a foreign page only while the page is mapped, not while its flush is pending.")
 def foreign_pages_are_cached_while_mapped(s: Grants, before: Grants, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.foreign_tlb[vm, gfn].present and not before.foreign_tlb[vm, gfn].present,
                    s.foreign[vm, gfn].state == Foreign.MAPPED)
 
 
-@law("ISO-2", "A page that another VM has mapped is in a frame of its own, and its owner may store to it.")
+@law("ISO-2", "A page that another VM has mapped lies in a private frame, and is writable in its owner's p2m.")
 def granted_pages_are_private(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
     return implies(s.foreign_references[vm, gfn] > 0,
                    s.in_frame(vm, gfn) and entry.writable and s.frames[entry.mfn].use == Use.PRIVATE)
 
 
-@law("RES-1", "A grant entry counts its mappings.")
+@law("RES-1", "A grant entry's mapping count is the number of foreign mappings made by the entry.")
 def grant_mappings_are_exact(s: Grants, vm: Vm, ref: Ref) -> Any:
     return s.grants[vm, ref].mappings == mappings_by(s, vm, ref)
 
 
-@law("ISO-1", "A grant entry offers the page that its owner offers, to the VM that it offers it to, with the rights that it gives.")
+@law("ISO-1", "A grant entry that its owner has written holds the page, the VM and the rights that the owner asked for.")
 def grants_offer_what_their_owners_offer(s: Grants, outcome: GrantOffered) -> Any:
     return s.grants[outcome.vm, outcome.ref] == outcome.asked
 
 
-@law("ISO-1", "An offer that its owner ends is an offer no more, and no other entry of the owner's changes with it.")
+@law("ISO-1", "A grant entry that its owner has ended offers nothing, and no other entry of the owner changes.")
 def offers_end_as_asked(s: Grants, before: Grants, outcome: OfferEnded, ref: Ref) -> Any:
     return (implies(ref == outcome.ref, not s.grants[outcome.vm, ref].offered)
             and implies(ref != outcome.ref, s.grants[outcome.vm, ref] == before.grants[outcome.vm, ref]))
 
 
-@law("ISO-1", "An owner that writes a grant entry changes no other entry of its own.")
+@law("ISO-1", "A VM that writes one of its grant entries changes no other grant entry of its own.")
 def no_other_grant_entry_changes(s: Grants, before: Grants, outcome: GrantOffered, ref: Ref) -> Any:
     return implies(ref != outcome.ref, s.grants[outcome.vm, ref] == before.grants[outcome.vm, ref])
 
 
-@law("ISO-1", "A grantee gets the page that the named entry offers, at the guest frame that it names, with the rights that it asks "
-              "for.")
+@law("ISO-1", "A successful map request maps the foreign page at the requested gfn, by the named grant entry, with the requested "
+     "rights.")
 def a_grantee_gets_what_it_asks_for(s: Grants, outcome: GrantMapped) -> Any:
     mapping = s.foreign[outcome.vm, outcome.gfn]
     return implies(outcome.found == Supply.READY, mapping.state == Foreign.MAPPED and mapping.owner == outcome.owner
                    and mapping.ref == outcome.ref and mapping.writable == outcome.write)
 
 
-@law("ISO-1", "A grantee that maps a page changes no other foreign mapping of its own.")
+@law("ISO-1", "A grant map request changes no other foreign mapping of the VM, and a failed request changes no mapping.")
 def no_other_foreign_page_comes(s: Grants, before: Grants, outcome: GrantMapped, gfn: Gfn) -> Any:
     return implies(gfn != outcome.gfn or outcome.found != Supply.READY,
                    s.foreign[outcome.vm, gfn] == before.foreign[outcome.vm, gfn])
 
 
-@law("RES-3", "A step that takes a foreign page away takes no other from the same VM.")
+@law("RES-3", "Removing one foreign mapping of a VM changes no other foreign mapping of that VM.")
 def no_other_foreign_page_goes(s: Grants, before: Grants, outcome: GrantEnded, gfn: Gfn) -> Any:
     return implies(gfn != outcome.gfn, s.foreign[outcome.vm, gfn] == before.foreign[outcome.vm, gfn])
 
 
-@law("RES-1", "A page counts the foreign mappings that there are of it.")
+@law("RES-1", "A page's count of foreign references is the number of foreign mappings of the page.")
 def foreign_references_are_exact(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     return s.foreign_references[vm, gfn] == mappings_of(s, vm, gfn)
 
 
-@law("RES-1", "A guest frame at which no foreign page stands names none.")
+@law("RES-1", "A gfn without a foreign mapping has an empty foreign-mapping record.")
 def no_foreign_mapping_names_no_page(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.foreign[vm, gfn].state == Foreign.NONE, s.foreign[vm, gfn] == ForeignMapping())
 
 
-@law("RES-3", "The monitor may unmap every foreign page, and may flush what is unmapped.")
+@law("RES-3", "The monitor may unmap every foreign mapping, or flush the mapping if it is already unmapped.")
 def foreign_pages_can_be_taken_back(s: Grants, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.foreign[vm, gfn].state != Foreign.NONE, s.may_unmap_foreign(vm, gfn) or s.may_flush_foreign(vm, gfn))
 
 
-@law("RES-3", "A foreign page that is unmapped may be flushed, and one that is flushed is gone.")
+@law("RES-3", "A foreign mapping can be flushed after it is unmapped, and is gone after the flush.")
 def foreign_pages_go_in_two_steps(s: Grants, outcome: GrantEnded) -> Any:
     is_gone = s.foreign[outcome.vm, outcome.gfn].state == Foreign.NONE
     return implies(outcome.flushed, is_gone) and implies(not outcome.flushed, s.may_flush_foreign(outcome.vm, outcome.gfn))
 
 
-@law("EQV-1", "A load from another VM's page shows what it shows on the bare machine of the page's owner.")
+@law("EQV-1", "An access to another VM's page shows the same data as on the bare machine of the page's owner.")
 def foreign_loads_show_what_was_stored(s: Grants, outcome: ForeignAccess) -> Any:
     return outcome.shown.cell == outcome.bare.cell
 
 
-@law("EQV-2", "An access to another VM's page completes where it completes on the bare machine of the page's owner.")
+@law("EQV-2", "An access to another VM's page completes exactly where it completes on the bare machine of the page's owner.")
 def foreign_accesses_complete_when_due(s: Grants, outcome: ForeignAccess) -> Any:
     return outcome.shown.event == outcome.bare.event
 
 
-@law("EQV-2", "A guest that asks for another's page learns that there is no memory only where the owner's bare machine has none.")
+@law("EQV-2", "A grant map request reports missing memory only if the owner's bare machine has no memory at the granted gfn.")
 def a_grantee_is_refused_holes_only(s: Grants, outcome: GrantMapped) -> Any:
     return implies(outcome.found == Supply.HOLE, not s.plugged[outcome.owner, outcome.page])

@@ -14,14 +14,14 @@ def says(flags: Flags, leaf: Leaf) -> Any:
     return implies(leaf.accessed, flags.accessed) and implies(leaf.dirty, flags.dirty)
 
 
-@law("EQV-4", "A flag that a hart remembers as set under a VM's VMID is set, unless the hart has to fence the page first.")
+@law("EQV-4", "A flag that a hart caches as set under a VM's VMID is set in the entry, unless a fence of the page is pending.")
 def remembered_flags_are_set(s: FlaggedVmidMmu, cpu: Cpu, vm: Vm, gfn: Gfn) -> Any:
     tagged = s.tags[vm]
     return implies(tagged.given and not s.unfenced[cpu, tagged.tag, gfn],
                    says(s.flags_of(vm, gfn), s.vmid_tlb[cpu, tagged.tag, gfn].leaf))
 
 
-@law("EQV-4", "A flag that the hart which runs a VM remembers as set is set, or was noted and is not crossed out yet.")
+@law("EQV-4", "A flag that a running hart caches as set is set in the G-stage entry, or was noted by the monitor.")
 def used_flags_are_said(s: FlaggedVmidMmu, cpu: Cpu, gfn: Gfn) -> Any:
     here = s.harts[cpu]
     return implies(here.active, says(s.said_of(here.vm, gfn), s.vmid_tlb[cpu, s.tags[here.vm].tag, gfn].leaf))

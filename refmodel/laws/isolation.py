@@ -21,7 +21,7 @@ def entry_of(s: EptMmu, vm: Vm, gfn: Gfn) -> EptEntry:
     return s.ept[s.eptp[vm].mfn, gfn]
 
 
-@law("ISO-1", "A VM's EPT leads each guest frame to the frame that its p2m gives it, with no more rights.")
+@law("ISO-1", "Every entry of a VM's EPT maps its gfn to the mfn in the p2m, with no more rights than the p2m gives.")
 def ept_leads_where_the_p2m_says(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
     entry, backing = entry_of(s, vm, gfn), s.p2m[vm, gfn]
     return implies(s.eptp[vm].present and entry.present,
@@ -42,34 +42,34 @@ def is_stale_at_most(s: P2m, vm: Vm, gfn: Gfn, mfn: Mfn, writable: bool) -> Any:
             and implies(writable, stale.writes or (is_here and backing.writable)))
 
 
-@law("ISO-1", "A cached guest-physical mapping leads where the p2m says, with no more rights, but where it is to be flushed.")
+@law("ISO-1", "A cached guest-physical mapping names the p2m's mfn, with no more rights, or is stale while a flush is pending.")
 def physical_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     mapping = s.physical_tlb[vm, vcpu, gfn]
     return implies(mapping.valid, is_stale_at_most(s, vm, gfn, mapping.mfn, mapping.writable)
                    and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mapping.mfn, mapping.writable)))
 
 
-@law("ISO-1", "A cached combined mapping leads where the p2m says, with no more rights, but where it is to be flushed.")
+@law("ISO-1", "A cached combined mapping names the p2m's mfn, with no more rights, or is stale while a flush is pending.")
 def combined_mappings_lead_where_the_p2m_says(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     mapping, gfn = s.combined_tlb[vm, vcpu, page], s.bare_tlb[vm, vcpu, page].gfn
     return implies(mapping.valid, is_stale_at_most(s, vm, gfn, mapping.mfn, mapping.writable)
                    and (s.is_asked(vm, vcpu) or agrees(s, vm, gfn, mapping.mfn, mapping.writable)))
 
 
-@law("ISO-1", "A frame behind a guest page is that page's own, or one that is shared.")
+@law("ISO-1", "The frame behind a guest page is private to that page, or is shared.")
 def a_backing_frame_is_owned_or_shared(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     frame = s.frames[s.p2m[vm, gfn].mfn]
     return implies(s.p2m[vm, gfn].resident,
                    frame.use == Use.SHARED or (frame.use == Use.PRIVATE and frame.vm == vm and frame.gfn == gfn))
 
 
-@law("ISO-2", "The p2m lets nobody write to a shared frame.")
+@law("ISO-2", "A page in a shared frame is read-only in the p2m, and no processor has a stale writable translation of the page.")
 def a_shared_frame_is_read_only(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
     return implies(entry.resident and not s.is_write_protected(vm, gfn), s.frames[entry.mfn].use != Use.SHARED)
 
 
-@law("ISO-2", "No EPT lets a guest write to a shared frame.")
+@law("ISO-2", "No EPT entry lets a guest write to a shared frame.")
 def no_ept_entry_writes_to_a_shared_frame(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
     entry = entry_of(s, vm, gfn)
     return implies(s.eptp[vm].present and entry.present and entry.writable, s.frames[entry.mfn].use != Use.SHARED)
@@ -87,19 +87,19 @@ def no_combined_mapping_writes_to_a_shared_frame(s: EptMmu, vm: Vm, vcpu: Vcpu, 
     return implies(mapping.valid and mapping.writable, s.frames[mapping.mfn].use != Use.SHARED)
 
 
-@law("ISO-3", "No EPT leads a guest to a free frame or to one of the monitor's tables.")
+@law("ISO-3", "Every present EPT entry maps a frame that holds guest memory.")
 def no_ept_entry_reaches_the_monitor(s: EptMmu, vm: Vm, gfn: Gfn) -> Any:
     entry = entry_of(s, vm, gfn)
     return implies(s.eptp[vm].present and entry.present, guests_own(s, entry.mfn))
 
 
-@law("ISO-3", "No cached translation leads a guest to a free frame or to one of the monitor's tables.")
+@law("ISO-3", "Every cached guest-physical mapping names a frame that holds guest memory, or a retired frame.")
 def no_physical_mapping_reaches_the_monitor(s: EptMmu, vm: Vm, vcpu: Vcpu, gfn: Gfn) -> Any:
     mapping = s.physical_tlb[vm, vcpu, gfn]
     return implies(mapping.valid, is_or_was_the_guests(s, mapping.mfn))
 
 
-@law("ISO-3", "No cached combined mapping leads a guest to a free frame or to one of the monitor's tables.")
+@law("ISO-3", "Every cached combined mapping names a frame that holds guest memory, or a retired frame.")
 def no_combined_mapping_reaches_the_monitor(s: EptMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     mapping = s.combined_tlb[vm, vcpu, page]
     return implies(mapping.valid, is_or_was_the_guests(s, mapping.mfn))
@@ -115,47 +115,47 @@ def is_or_was_the_guests(s: P2m, mfn: Mfn) -> Any:
     return guests_own(s, mfn) or s.frames[mfn].use == Use.RETIRED
 
 
-@law("ISO-3", "A VM's table, also one that was given up, is a frame of the monitor's, kept for that VM.")
+@law("ISO-3", "The frame of a VM's EPT, in use or given up, is recorded as a table of that VM.")
 def a_table_is_the_monitors(s: EptMmu, vm: Vm) -> Any:
     eptp, frame = s.eptp[vm], s.frames[s.eptp[vm].mfn]
     return (implies(eptp.present, eptp.mfn != NOTHING)
             and implies(eptp.mfn != NOTHING, frame.use == Use.TABLE and frame.vm == vm))
 
 
-@law("ISO-3", "A table that was given up has no entries.")
+@law("ISO-3", "An EPT table that was given up has no present entries.")
 def tables_given_up_are_empty(s: EptMmu, mfn: Mfn, gfn: Gfn) -> Any:
     return implies(s.ept[mfn, gfn].present, s.eptp[s.frames[mfn].vm].present)
 
 
-@law("ISO-3", "A frame that is no table holds no entries: the processor would take them for its own.")
+@law("ISO-3", "Only a frame that is recorded as a table holds EPT entries.")
 def only_tables_hold_entries(s: EptMmu, mfn: Mfn, gfn: Gfn) -> Any:
     return implies(s.frames[mfn].use != Use.TABLE, not s.ept[mfn, gfn].present)
 
 
-@law("ISO-4", "A page that comes to a guest is a page of zeroes.")
+@law("ISO-4", "A page that is newly given to a guest holds zeroes.")
 def a_new_page_holds_nothing(s: P2m, before: P2m, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
     return implies(entry.resident and s.has_memory(vm, gfn) and not before.has_memory(vm, gfn), s.memory[entry.mfn].is_zero())
 
 
-@law("ISO-2", "What a shared frame holds does not change while it is shared.")
+@law("ISO-2", "The contents of a shared frame do not change while the frame is shared.")
 def shared_frames_hold_what_they_held(s: CopyOnWrite, before: CopyOnWrite, mfn: Mfn) -> Any:
     return implies(before.frames[mfn].use == Use.SHARED and s.frames[mfn].use == Use.SHARED, before.memory[mfn] == s.memory[mfn])
 
 
-@law("ISO-6", "What a VM can know of its memory is changed by its own steps, and by stores that it granted. It may be given "
-              "memory, and lose what it called free.")
+@law("ISO-6", "On the bare machine, only a VM's own steps remove or change its memory, except granted stores and pages hinted as "
+     "free.")
 def what_a_vm_knows_changes_by_its_own_steps(s: BareMemory, before: BareMemory, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     return implies(before.plugged[vm, gfn] and vm != actor and not before.lets_store(vm, gfn, actor),
                    s.plugged[vm, gfn] and (s.bare_memory[vm, gfn] == before.bare_memory[vm, gfn] or before.is_called_free(vm, gfn)))
 
 
-@law("ISO-6", "A balloon's size is changed by its own guest only; all that the monitor can do is ask.")
+@law("ISO-6", "Only a VM's own steps change the size of its balloon; the monitor can only set a target.")
 def a_balloon_is_its_guests(s: Ballooning, before: Ballooning, actor: Vm, vm: Vm) -> Any:
     return implies(vm != actor, s.balloon[vm].actual == before.balloon[vm].actual)
 
 
-@law("ISO-5", "What a VM's memory holds is changed by that VM's own steps, and by VMs that have mapped it for storing.")
+@law("ISO-5", "Only a VM's own steps change the contents of its memory, except stores by VMs that have mapped a page writable.")
 def memory_changes_by_its_owner_only(s: P2m, before: P2m, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.p2m[vm, gfn], s.p2m[vm, gfn]
     return implies(was.resident and before.has_memory(vm, gfn) and vm != actor and not before.lets_store(vm, gfn, actor),
@@ -163,13 +163,13 @@ def memory_changes_by_its_owner_only(s: P2m, before: P2m, actor: Vm, vm: Vm, gfn
                    and implies(now.resident, before.memory[was.mfn] == s.memory[now.mfn]))
 
 
-@law("ISO-5", "A guest's registers are changed by its own steps only.")
+@law("ISO-5", "Only a VM's own steps change the registers of its vCPUs.")
 def registers_change_by_their_owner_only(s: BareMemory, before: BareMemory, actor: Vm, vm: Vm, vcpu: Vcpu) -> Any:
     was, now = before.paging[vm, vcpu], s.paging[vm, vcpu]
     return implies(vm != actor, was == now)
 
 
-@law("ISO-5", "Serving one VM's exit installs nothing for another.")
+@law("ISO-5", "Serving an exit of one VM installs no EPT entry for another VM.")
 def an_exit_serves_its_own_vm(s: EptMmu, before: EptMmu, outcome: Handled, vm: Vm, gfn: Gfn, write: bool) -> Any:
     return implies(outcome.vm != vm and s.installed(vm, gfn, write), before.installed(vm, gfn, write))
 
@@ -189,7 +189,7 @@ def keeps_out(s: P2m, entry: ShadowEntry) -> Any:
             and implies(entry.present, guests_own(s, entry.mfn)))
 
 
-@law("ISO-1", "A cached shadow entry leads where the p2m says for the guest frame that it stands for, with no more rights.")
+@law("ISO-1", "A cached shadow entry maps its gfn to the mfn in the p2m, with no more rights than the p2m gives.")
 def cached_shadow_entries_lead_where_the_p2m_says(s: ShadowMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     return leads_where_the_p2m_says(s, vm, s.tlb[vm, vcpu, page])
 
@@ -200,27 +200,27 @@ def no_cached_shadow_entry_writes_to_a_shared_frame(s: ShadowMmu, vm: Vm, vcpu: 
     return implies(entry.present and entry.writable, s.frames[entry.mfn].use != Use.SHARED)
 
 
-@law("ISO-3", "No cached shadow entry leads a guest to a frame that holds no guest's memory.")
+@law("ISO-3", "Every cached shadow entry maps a frame that holds guest memory.")
 def no_cached_shadow_entry_reaches_the_monitor(s: ShadowMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, page]
     return implies(entry.present, guests_own(s, entry.mfn))
 
 
-@law("ISO-1", "A vCPU's shadow entry leads where the p2m says for the guest frame that it stands for, with no more rights.")
+@law("ISO-1", "A vCPU's shadow entry maps its gfn to the mfn in the p2m, with no more rights than the p2m gives.")
 def shadow_entries_lead_where_the_p2m_says(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     return leads_where_the_p2m_says(s, vm, s.shadow[vm, vcpu, page])
 
 
-@law("ISO-3", "A vCPU's shadow entry writes to no shared frame, and reaches none that holds no guest's memory.")
+@law("ISO-3", "A vCPU's shadow entry maps a frame that holds guest memory, and is not writable if the frame is shared.")
 def shadow_entries_keep_out(s: VirtualTlbMmu, vm: Vm, vcpu: Vcpu, page: Index) -> Any:
     return keeps_out(s, s.shadow[vm, vcpu, page])
 
 
-@law("ISO-1", "An entry of a mirrored table leads where the p2m says for the guest frame that it stands for, with no more rights.")
+@law("ISO-1", "A shadow entry of a traced table maps its gfn to the mfn in the p2m, with no more rights than the p2m gives.")
 def mirrored_entries_lead_where_the_p2m_says(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
     return leads_where_the_p2m_says(s, vm, s.mirror[vm, root, page])
 
 
-@law("ISO-3", "An entry of a mirrored table writes to no shared frame, and reaches none that holds no guest's memory.")
+@law("ISO-3", "A shadow entry of a traced table maps a frame that holds guest memory, and is not writable if the frame is shared.")
 def mirrored_entries_keep_out(s: ShadowTracedMmu, vm: Vm, root: Gfn, page: Index) -> Any:
     return keeps_out(s, s.mirror[vm, root, page])

@@ -27,18 +27,18 @@ def lets_through(s: LinearShadow, vm: Vm, vcpu: Vcpu, upper: Index, page: Index,
     return lets(s.walked(vm, vcpu, upper, page), access, s.paging[vm, vcpu].mode)
 
 
-@law("EQV-1", "What an access by linear address shows is what it shows on the bare machine.")
+@law("EQV-1", "An access by linear address that does not exit ends as on the bare machine, and shows the guest the same data.")
 def linear_data_read_is_data_written(s: LinearMmu, outcome: LinearAttempt) -> Any:
     shown, due = outcome.shown, outcome.due
     return implies(shown.event != Event.EXITED, shown.event == due.event and shown.cell == due.cell)
 
 
-@law("EQV-2", "A fault by linear address is given to the guest where it is the guest's own, and only there.")
+@law("EQV-2", "A two-level shadow fault is reflected, as page fault or missing memory, only if the bare machine does the same.")
 def linear_faults_are_the_guests_own(s: LinearShadow, outcome: LinearFilled) -> Any:
     return given_as_due(outcome.result, outcome.reflected, outcome.due)
 
 
-@law("EFF-1", "An access by linear address exits only if the shadows do not let it through.")
+@law("EFF-1", "An access by linear address exits only if the shadow tables do not allow it.")
 def shadowed_accesses_do_not_exit(s: LinearShadow, outcome: LinearAttempt, actor: Vm) -> Any:
     return implies(outcome.shown.event == Event.EXITED,
                    not lets_through(s, actor, outcome.vcpu, outcome.upper, outcome.page, outcome.access))
@@ -50,14 +50,14 @@ def a_served_linear_fault_makes_progress(s: LinearShadow, outcome: LinearFilled)
                    lets_through(s, outcome.vm, outcome.vcpu, outcome.upper, outcome.page, outcome.access))
 
 
-@law("EQV-4", "An accessed or dirty flag is set in a guest's memory just where the guest's own processor would have set it.")
+@law("EQV-4", "An accessed or dirty flag is set in a guest's memory exactly where the bare machine has it set.")
 def flags_in_memory_are_the_bare_machines(s: LargePageMmu, vm: Vm, gfn: Gfn, index: Index) -> Any:
     table = s.p2m[vm, gfn]
     cell, bare = s.memory[table.mfn][index], s.bare_memory[vm, gfn][index]
     return implies(table.resident, cell.accessed == bare.accessed and cell.dirty == bare.dirty)
 
 
-@law("EFF-2", "An entry that was marked for an access was not, and is: as accessed, and where it maps what is stored to as dirty.")
+@law("EFF-2", "A guest entry that was marked for an access lacked a flag before, and now has the flags that the access needs.")
 def marked_entries_are_marked(s: LargePageMmu, before: LargePageMmu, outcome: Marking) -> Any:
     vm, write, root = outcome.vm, outcome.access == Access.WRITE, s.paging[outcome.vm, outcome.vcpu].root
     was, above = before.guest_cell(vm, root, outcome.upper), s.guest_cell(vm, root, outcome.upper)

@@ -13,25 +13,25 @@ from refmodel.monitor.populate_on_demand import PopulateOnDemand
 from refmodel.monitor.swapping import Swapping
 
 
-@law("EQV-1", "A page that is on swap is there as the bare machine has it.")
+@law("EQV-1", "The copy on swap of a page that is swapped out equals the bare machine's page.")
 def swapped_pages_are_the_bare_machines(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
     return implies(entry.backing == Backing.SWAPPED, s.copy_of(entry.slot) == s.bare_memory[vm, gfn])
 
 
-@law("EQV-1", "A clean page is what its copy on swap is, and nobody changes it unnoticed.")
+@law("EQV-1", "A page that has a swap slot is write-protected, and equals its copy in the slot.")
 def clean_pages_are_their_copies(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
     return (implies(entry.slot != NOTHING, s.is_write_protected(vm, gfn))
             and implies(entry.resident and entry.slot != NOTHING, s.copy_of(entry.slot) == s.memory[entry.mfn]))
 
 
-@law("EQV-1", "What has been read in is what its slot holds.")
+@law("EQV-1", "A frame that is being read from swap holds the contents of its swap slot.")
 def pages_read_are_their_copies(s: Swapping, mfn: Mfn) -> Any:
     return implies(s.frames[mfn].use == Use.READING, s.memory[mfn] == s.copy_of(s.reading[mfn]))
 
 
-@law("EFF-2", "A page that was read in for an entry that still names its slot is mapped, so the access gets further.")
+@law("EFF-2", "When a read from swap ends, the page is mapped if its p2m entry still names the slot.")
 def a_page_read_in_is_mapped(s: Swapping, before: Swapping, mfn: Mfn) -> Any:
     frame, slot = before.frames[mfn], before.reading[mfn]
     wanted = before.p2m[frame.vm, frame.gfn].backing == Backing.SWAPPED and before.p2m[frame.vm, frame.gfn].slot == slot
@@ -39,7 +39,7 @@ def a_page_read_in_is_mapped(s: Swapping, before: Swapping, mfn: Mfn) -> Any:
                    s.frames[mfn].use == Use.READING or s.p2m[frame.vm, frame.gfn].mapped)
 
 
-@law("RES-1", "A slot is the copy of the page that it says, and of that page alone.")
+@law("RES-1", "Every page that is swapped out names a swap slot, and a named slot is recorded as the copy of that page alone.")
 def slots_are_counted(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
     use = s.slots[entry.slot]
@@ -48,43 +48,43 @@ def slots_are_counted(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
             and implies(entry.backing == Backing.SWAPPED, named))
 
 
-@law("RES-2", "A slot that is used is named by a page: none is lost.")
+@law("RES-2", "Every used swap slot is named by the page that it is recorded for.")
 def slots_are_conserved(s: Swapping, slot: Slot) -> Any:
     use = s.slots[slot]
     return implies(use.used, s.p2m[use.vm, use.gfn].slot == slot)
 
 
-@law("RES-2", "A slot is read by one frame, which is there for that, and for a page that is out.")
+@law("RES-2", "The reader of a swap slot is a frame that is being read from that slot, for a page that is swapped out.")
 def slots_have_one_reader(s: Swapping, slot: Slot) -> Any:
     use = s.slots[slot]
     return implies(use.reader != NOTHING, use.used and s.frames[use.reader].use == Use.READING and s.reading[use.reader] == slot
                    and s.p2m[use.vm, use.gfn].backing == Backing.SWAPPED)
 
 
-@law("RES-2", "A frame that is being read into is the reader of its slot, for the page that the slot is the copy of.")
+@law("RES-2", "The slot of a frame that is being read from swap records the frame as reader, and the frame's page as owner.")
 def readers_are_their_slots(s: Swapping, mfn: Mfn) -> Any:
     frame, slot = s.frames[mfn], s.reading[mfn]
     return implies(frame.use == Use.READING, slot != NOTHING and s.slots[slot].reader == mfn
                    and s.slots[slot].vm == frame.vm and s.slots[slot].gfn == frame.gfn)
 
 
-@law("EQV-1", "What was promised is zeroes.")
+@law("EQV-1", "A populate-on-demand page that has no frame yet holds zeroes on the bare machine.")
 def promises_are_of_zeroes(s: PopulateOnDemand, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.p2m[vm, gfn].backing == Backing.PROMISED, s.bare_memory[vm, gfn].is_zero())
 
 
-@law("EQV-4", "Of a page that was sent, the other machine has what the bare machine has, unless a dirty flag says otherwise.")
+@law("EQV-4", "The destination's copy of a page that was sent equals the page, unless a dirty flag records a store.")
 def unmarked_pages_are_there(s: DirtyLog, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.sent[vm, gfn] == Sent.THERE, s.plugged[vm, gfn] and (
         s.is_written(vm, gfn) or s.destination[vm, gfn] == s.bare_memory[vm, gfn]))
 
 
-@law("EQV-4", "When the machine that a VM was to move to is lost, the next one has nothing of what was sent.")
+@law("EQV-4", "After a VM's migration destination is lost, the destination's copy of every page of the VM is reset to zeroes.")
 def the_next_machine_has_nothing(s: DirtyLog, outcome: DestinationLost, gfn: Gfn) -> Any:
     return s.destination[outcome.vm, gfn].is_zero()
 
 
-@law("EQV-4", "The mark of a page in a frame is taken first, then the page is protected, and then it is sent or skipped.")
+@law("EQV-4", "A page's dirty-log state advances in order: mark taken, protected, sent or skipped; marking restarts the order.")
 def marks_go_in_order(s: DirtyLog, before: DirtyLog, vm: Vm, gfn: Gfn) -> Any:
     was, now = before.sent[vm, gfn], s.sent[vm, gfn]
     return implies(was != now, now == Sent.MARKED or (s.in_frame(vm, gfn) and (
@@ -92,48 +92,48 @@ def marks_go_in_order(s: DirtyLog, before: DirtyLog, vm: Vm, gfn: Gfn) -> Any:
         or ((now == Sent.THERE or now == Sent.SKIPPED) and was == Sent.PROTECTED))))
 
 
-@law("EQV-4", "A page is marked, or about to be protected, or read-only: no store to it goes unnoticed.")
+@law("EQV-4", "Every page in a frame is marked, about to be write-protected, or read-only, so that the dirty log misses no store.")
 def unmarked_pages_are_protected(s: DirtyLogging, vm: Vm, gfn: Gfn) -> Any:
     entry, sent = s.p2m[vm, gfn], s.sent[vm, gfn]
     return (implies(entry.resident and is_watched_for(sent), not entry.writable)
             and implies(entry.resident and (sent == Sent.THERE or sent == Sent.SKIPPED), s.is_write_protected(vm, gfn)))
 
 
-@law("EQV-4", "No device holds a page that is watched by its dirty flag, or was sent: a device's store sets none.")
+@law("EQV-4", "A page that is watched by its dirty flag is not pinned for a device, because a device's store sets no flag.")
 def watched_pages_are_no_devices(s: WatchedByFlags, vm: Vm, gfn: Gfn) -> Any:
     return implies(is_watched_for(s.sent[vm, gfn]), not s.held(vm, gfn))
 
 
-@law("EFF-2", "Nothing says that a page was written when it begins to be watched, so that it need not be sent again at once.")
+@law("EFF-2", "When a page begins to be watched for stores, no dirty flag of the page is set or noted.")
 def watched_pages_are_clean(s: WatchedByFlags, before: WatchedByFlags, vm: Vm, gfn: Gfn) -> Any:
     return implies(before.sent[vm, gfn] == Sent.TAKEN and s.sent[vm, gfn] == Sent.PROTECTED, not s.is_written(vm, gfn))
 
 
-@law("RES-3", "Whatever a guest does with a page that is in a frame, the monitor may take its next step to take it; what a device "
-              "holds has steps of its own, and a VM's minimum is spared.")
+@law("RES-3", "Every page in a frame can be written back or swapped out, whatever its guest does, unless the page is pinned for a "
+     "device.")
 def any_page_can_be_taken(s: Swapping, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.in_frame(vm, gfn), s.held(vm, gfn) or s.may_write_back(vm, gfn) or s.may_swap_out(vm, gfn))
 
 
-@law("RES-3", "After a successful write-back the page can be swapped out. A page for which no swap slot was free has not moved.")
+@law("RES-3", "After a successful write-back, the page can be swapped out. A page for which no swap slot was free has not changed.")
 def a_page_is_taken_in_two_steps(s: Swapping, before: Swapping, outcome: Reclaimed) -> Any:
     was = before.p2m[outcome.vm, outcome.gfn]
     return (implies(outcome.reclaim == Reclaim.CLEAN, s.may_swap_out(outcome.vm, outcome.gfn))
             and implies(outcome.reclaim == Reclaim.NO_SLOT, s.p2m[outcome.vm, outcome.gfn] == was))
 
 
-@law("RES-3", "A page that was taken from its frame is in none.")
+@law("RES-3", "A page that was reclaimed is in no frame.")
 def a_page_taken_is_in_no_frame(s: P2m, outcome: Reclaimed) -> Any:
     return implies(outcome.reclaim == Reclaim.TAKEN, not s.in_frame(outcome.vm, outcome.gfn))
 
 
-@law("RES-3", "A page that was withdrawn is in its frame, and is not to be had without being asked for: who comes for it is seen.")
+@law("RES-3", "A page that was withdrawn for access tracking keeps its frame but is not mapped, so that the next access exits.")
 def a_withdrawn_page_is_asked_for(s: AccessTracking, outcome: Withdrawn) -> Any:
     entry = s.p2m[outcome.vm, outcome.gfn]
     return entry.resident and not entry.mapped
 
 
-@law("RES-3", "A frame that nothing stands on any more is free as soon as the last page has gone.")
+@law("RES-3", "When the last page of a frame is reclaimed, the frame is free, or is kept until the flush has ended.")
 def a_frame_goes_with_its_last_page(s: P2m, before: P2m, outcome: Reclaimed) -> Any:
     mfn = before.p2m[outcome.vm, outcome.gfn].mfn
     return implies(outcome.reclaim == Reclaim.TAKEN and before.frames[mfn].references == 1,

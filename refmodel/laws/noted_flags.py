@@ -8,21 +8,21 @@ from refmodel.machine.names import Gfn, Vm
 from refmodel.mmu.noted_flags import Aged, Collected, NotedFlags
 
 
-@law("EQV-4", "Flags say, or have said, that a page was written if a vCPU has stored to it since it was last clean.")
+@law("EQV-4", "If a vCPU has stored to a page since the page was last clean, the page's dirty flag is set or was noted.")
 def stores_are_said_by_flags(s: NotedFlags, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.happened[vm, gfn].dirty, s.said_of(vm, gfn).dirty)
 
 
-@law("EQV-4", "Flags say, or have said, that a page was accessed if a vCPU has reached it since its age was taken.")
+@law("EQV-4", "If a vCPU has accessed a page since the page's age was taken, the page's accessed flag is set or was noted.")
 def accesses_are_said_by_flags(s: NotedFlags, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.happened[vm, gfn].accessed, s.said_of(vm, gfn).accessed)
 
 
-@law("EFF-2", "Flags that were collected are clear, so that a page can be found old or clean.")
+@law("EFF-2", "After the accessed and dirty flags of a page are collected, both flags are clear.")
 def collected_flags_are_clear(s: NotedFlags, outcome: Collected) -> Any:
     return s.flags_of(outcome.vm, outcome.gfn) == Flags()
 
 
-@law("EFF-2", "A page whose age was taken is not said to be accessed: it is found old if nobody comes for it.")
+@law("EFF-2", "After the age of a page is taken, the page's accessed flag is neither set nor noted.")
 def aged_pages_are_old(s: NotedFlags, outcome: Aged) -> Any:
     return not s.said_of(outcome.vm, outcome.gfn).accessed

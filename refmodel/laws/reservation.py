@@ -10,12 +10,12 @@ from refmodel.monitor.p2m import Backing
 from refmodel.monitor.reservation import Reservation, reserved_for
 
 
-@law("RES-4", "As many frames are reserved for a VM as its minimum says.")
+@law("RES-4", "The number of frames that are reserved for a VM equals the VM's minimum.")
 def minimums_are_kept(s: Reservation, vm: Vm) -> Any:
     return s.limits[vm].minimum == reserved_for(s, vm)
 
 
-@law("RES-4", "A frame that is reserved for a VM is free, or its own: none is shared, another VM's, or a pool's.")
+@law("RES-4", "A frame that is reserved for a VM is free, or is used by that VM and not shared.")
 def what_is_reserved_is_given_to_no_other(s: Reservation, mfn: Mfn) -> Any:
     frame = s.frames[mfn]
     return implies(s.reserved[mfn] != NOTHING,
@@ -34,12 +34,12 @@ def limits_are_limits(s: Reservation, vm: Vm) -> Any:
     return (implies(limits.admitted, limits.minimum <= limits.maximum) and implies(not limits.admitted, limits.maximum == 0))
 
 
-@law("RES-4", "What a VM was promised when it was admitted stays so while it is.")
+@law("RES-4", "The minimum and the maximum of a VM do not change while the VM is admitted.")
 def promises_stay(s: Reservation, before: Reservation, vm: Vm) -> Any:
     return implies(before.limits[vm].admitted and s.limits[vm].admitted, s.limits[vm] == before.limits[vm])
 
 
-@law("RES-4", "An admitted VM of which an exit is not served for want of a frame for the page has its minimum.")
+@law("RES-4", "An exit of an admitted VM fails for lack of a frame only if the VM has at least its minimum of frames.")
 def below_the_minimum_nobody_is_refused(s: Reservation, before: Reservation, outcome: Handled) -> Any:
     vm, limits = outcome.vm, before.limits[outcome.vm]
     is_refused = outcome.result == Result.FAILED and wants_a_frame(before, outcome) and wants_a_frame(s, outcome)
@@ -56,12 +56,12 @@ def wants_a_frame(s: Reservation, outcome: Handled) -> Any:
     return s.is_covered(outcome.gfn) and is_flushed and (entry.backing == Backing.PROMISED or is_copied)
 
 
-@law("RES-4", "A page whose VM is told that it was supplied is in a frame.")
+@law("RES-4", "After an exit is reported as served, the page is in a frame.")
 def what_is_said_to_be_given_is(s: Reservation, outcome: Handled) -> Any:
     return implies(outcome.result == Result.INSTALLED, s.p2m[outcome.vm, outcome.gfn].resident)
 
 
-@law("RES-4", "No page is taken from its frame against its VM's will, unless the VM keeps as many frames as its minimum.")
+@law("RES-4", "No page of an admitted VM is taken from its frame by others, unless the VM keeps at least its minimum of frames.")
 def nobody_is_taken_below_the_minimum(s: Reservation, before: Reservation, actor: Vm, vm: Vm, gfn: Gfn) -> Any:
     is_taken = before.p2m[vm, gfn].resident and not s.p2m[vm, gfn].resident
     return implies(is_taken and vm != actor and before.limits[vm].admitted, s.frames_of(vm) >= s.limits[vm].minimum)

@@ -13,19 +13,19 @@ from refmodel.mmu.shadow import hides_from_smap
 from refmodel.mmu.shadow_pages import Role, ShadowPagesMmu
 
 
-@law("ISO-1", "An entry of a shadow page leads where the p2m says, with no more rights, and reaches no frame but guests' memory.")
+@law("ISO-1", "Every shadow page entry maps its gfn to the mfn in the p2m, a frame of guest memory, with no more rights.")
 def shadow_page_entries_lead_where_the_p2m_says(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry = s.leaves[shadow, page]
     return leads_where_the_p2m_says(s, s.roles[shadow].vm, entry) and keeps_out(s, entry)
 
 
-@law("ISO-1", "What a processor remembers of a shadow entry leads where the p2m says, and reaches no frame but guests' memory.")
+@law("ISO-1", "Every cached shadow entry maps its gfn to the mfn in the p2m, a frame of guest memory, with no more rights.")
 def remembered_entries_lead_where_the_p2m_says(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
 
 
-@law("EQV-5", "The root that a processor has was made of the page that the guest's CR3 names, for its registers as they are.")
+@law("EQV-5", "The root that a vCPU has loaded shadows the page in the guest's CR3, under the vCPU's current WP, SMEP and SMAP.")
 def loaded_roots_are_the_guests(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu) -> Any:
     root = s.roots[vm, vcpu]
     role, paging = s.roles[root], s.paging[vm, vcpu]
@@ -35,7 +35,7 @@ def loaded_roots_are_the_guests(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu) -> Any:
                    and role.smap_andnot_wp == (paging.mode.smap and not paging.mode.wp))
 
 
-@law("EQV-5", "A root leads to a shadow page whose role is what the guest's current entry makes it, flags included.")
+@law("EQV-5", "A root's entry links to a shadow page whose role follows from the guest's current entry, dirty flag included.")
 def links_lead_to_the_role_that_is_due(s: ShadowPagesMmu, shadow: ShadowPage, upper: Index) -> Any:
     root, above = s.roles[shadow], s.guest_cell(s.roles[shadow].vm, s.roles[shadow].gfn, upper)
     leaf = s.roles[s.links[shadow, upper]]
@@ -47,7 +47,7 @@ def links_lead_to_the_role_that_is_due(s: ShadowPagesMmu, shadow: ShadowPage, up
                    and leaf.smap_andnot_wp == root.smap_andnot_wp)
 
 
-@law("EQV-5", "An entry that mirrors one of the guest's agrees with the guest's current entry.")
+@law("EQV-5", "An entry that shadows a guest PTE gives no more than the current PTE and the rights inherited by its role.")
 def shadow_page_entries_agree_with_the_guests(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry, role = s.leaves[shadow, page], s.roles[shadow]
     leaf = s.guest_cell(role.vm, role.gfn, page)
@@ -55,7 +55,7 @@ def shadow_page_entries_agree_with_the_guests(s: ShadowPagesMmu, shadow: ShadowP
         entry, path(inherited(role), leaf), role_mode(role)))
 
 
-@law("EQV-5", "An entry of a direct page leads to the small page that lies there in the large one.")
+@law("EQV-5", "An entry of a direct shadow page maps its own small page of the guest's large page, with no more rights.")
 def direct_entries_agree_with_the_guests(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry, role = s.leaves[shadow, page], s.roles[shadow]
     leaf = Cell(True, True, True, s.within[role.gfn, page], True, True, role.dirty)
@@ -73,18 +73,18 @@ def role_mode(role: Role) -> Mode:
     return Mode(wp=role.wp, smep=role.smep_andnot_wp, smap=role.smap_andnot_wp)
 
 
-@law("EQV-5", "What a processor remembers was made of what it may have cached of the guest's tables.")
+@law("EQV-5", "A cached shadow entry gives no more than a guest translation that the bare machine's TLB may still hold.")
 def remembered_entries_stay_in_the_envelope(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     return in_the_envelope(s.tlb[vm, vcpu, upper, page], s.bare_tlb[vm, vcpu, upper, page], s.paging[vm, vcpu].mode)
 
 
-@law("EQV-4", "A root leads on only by an entry of the guest's that is marked as accessed.")
+@law("EQV-4", "An entry of a root links to a shadow page only if the guest's entry has its accessed flag set.")
 def links_are_of_accessed_entries(s: ShadowPagesMmu, shadow: ShadowPage, upper: Index) -> Any:
     role = s.roles[shadow]
     return implies(s.links[shadow, upper] != NOTHING, s.guest_cell(role.vm, role.gfn, upper).accessed)
 
 
-@law("EQV-4", "An entry is there only if the guest's is marked as accessed, and can be written by only if that is dirty.")
+@law("EQV-4", "A shadow page entry is present only if the guest's PTE is accessed, and writable only if the guest's PTE is dirty.")
 def shadow_page_entries_need_no_more_flags(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry, role = s.leaves[shadow, page], s.roles[shadow]
     leaf = s.guest_cell(role.vm, role.gfn, page)
@@ -92,42 +92,42 @@ def shadow_page_entries_need_no_more_flags(s: ShadowPagesMmu, shadow: ShadowPage
             and implies(entry.present and role.direct and entry.writable, role.dirty))
 
 
-@law("EQV-4", "What a processor remembers is of entries that were marked when it cached them.")
+@law("EQV-4", "A cached shadow entry stems from a guest translation that was accessed and, if the shadow entry is writable, dirty.")
 def remembered_entries_need_no_more_flags(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry, bare = s.tlb[vm, vcpu, upper, page], s.bare_tlb[vm, vcpu, upper, page]
     return implies(entry.present, bare.accessed and implies(entry.writable, bare.dirty))
 
 
-@law("EQV-5", "A page that shadow pages mirror is tracked.")
+@law("EQV-5", "Every guest table that has a shadow page is tracked for writes.")
 def mirrored_pages_are_tracked(s: ShadowPagesMmu, shadow: ShadowPage) -> Any:
     role = s.roles[shadow]
     return implies(role.used and not role.direct, s.tracked[role.vm, role.gfn])
 
 
-@law("EQV-5", "No entry of a shadow page lets a guest write to a tracked page: it would not be seen.")
+@law("EQV-5", "No shadow page entry lets a guest write to a tracked page: the monitor would miss the store.")
 def shadow_page_entries_write_to_no_tracked_page(s: ShadowPagesMmu, shadow: ShadowPage, page: Index) -> Any:
     entry = s.leaves[shadow, page]
     return implies(entry.present and entry.writable, not s.tracked[s.roles[shadow].vm, entry.gfn])
 
 
-@law("EQV-5", "Nothing that a processor remembers lets a guest write to a tracked page.")
+@law("EQV-5", "No cached shadow entry lets a guest write to a tracked page.")
 def remembered_entries_write_to_no_tracked_page(s: ShadowPagesMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return implies(entry.present and entry.writable, not s.tracked[vm, entry.gfn])
 
 
-@law("ISO-3", "The reverse map has every entry that maps a page, and no other.")
+@law("ISO-3", "The rmap of a page lists exactly the shadow entries that map the page.")
 def the_reverse_map_is_exact(s: ShadowPagesMmu, vm: Vm, gfn: Gfn, shadow: ShadowPage, page: Index) -> Any:
     entry = s.leaves[shadow, page]
     return s.rmap[vm, gfn, shadow, page] == (entry.present and entry.gfn == gfn and s.roles[shadow].vm == vm)
 
 
-@law("ISO-3", "A shadow page's parents are the entries that lead to it, and no others.")
+@law("ISO-3", "The parents of a shadow page are exactly the entries that link to the shadow page.")
 def parents_are_exact(s: ShadowPagesMmu, child: ShadowPage, shadow: ShadowPage, upper: Index) -> Any:
     return implies(child != NOTHING, s.parents[child, shadow, upper] == (s.links[shadow, upper] == child))
 
 
-@law("EFF-2", "A store for which no entry will do exits, and the monitor carries it out once the guest's entries are marked.")
+@law("EFF-2", "A store that must be emulated can be emulated once the guest's accessed and dirty flags are set.")
 def stores_for_which_no_entry_will_do_are_carried_out(s: ShadowPagesMmu, outcome: LinearAttempt, actor: Vm) -> Any:
     paging = s.paging[actor, outcome.vcpu]
     entry = s.guest_path(actor, s.guest_cell(actor, paging.root, outcome.upper), outcome.page)

@@ -11,19 +11,19 @@ from refmodel.mmu.shadow import mirrors
 from refmodel.mmu.shadow_unsync import ShadowUnsyncMmu
 
 
-@law("ISO-1", "A leaf shadow's entry leads where the p2m says, with no more rights, and reaches no frame but guests' memory.")
+@law("ISO-1", "Every leaf shadow entry maps its gfn to the mfn in the p2m, a frame of guest memory, with no more rights.")
 def leaf_entries_lead_where_the_p2m_says(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
     entry = s.leaves[vm, table, role, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
 
 
-@law("ISO-1", "A cached entry leads where the p2m says, with no more rights, and reaches no frame but guests' memory.")
+@law("ISO-1", "Every cached shadow entry maps its gfn to the mfn in the p2m, a frame of guest memory, with no more rights.")
 def cached_entries_lead_where_the_p2m_says(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return leads_where_the_p2m_says(s, vm, entry) and keeps_out(s, entry)
 
 
-@law("ISO-3", "A link leads to a leaf table that has shadows, from a root that has one.")
+@law("ISO-3", "Every link is in the shadow of a traced root, and names a leaf table that has a shadow.")
 def links_lead_to_shadows(s: ShadowUnsyncMmu, vm: Vm, root: Gfn, upper: Index) -> Any:
     link = s.links[vm, root, upper]
     return implies(link.present, s.traced[vm, root] and (s.synced[vm, link.table] or s.unsync[vm, link.table]))
@@ -34,7 +34,7 @@ def only_shadows_have_entries(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool
     return implies(s.leaves[vm, table, role, page].present, s.synced[vm, table] or s.unsync[vm, table])
 
 
-@law("EQV-5", "An unsync table is neither a root nor in sync: those must not be written to unseen.")
+@law("EQV-5", "An unsync table is neither traced as a root nor in sync as a leaf table.")
 def unsync_tables_are_leaves_only(s: ShadowUnsyncMmu, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.unsync[vm, gfn], not s.synced[vm, gfn] and not s.traced[vm, gfn])
 
@@ -47,14 +47,14 @@ def links_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, root: Gfn, upper: In
                    and cell.gfn == link.table and cell.writable == link.writable)
 
 
-@law("EQV-5", "An entry of a leaf table's shadow agrees with the guest's current entry, if the table is in sync.")
+@law("EQV-5", "A leaf shadow entry of a table that is in sync agrees with the guest's current PTE.")
 def synced_entries_agree_with_the_guests(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
     entry = s.leaves[vm, table, role, page]
     return implies(entry.present and s.synced[vm, table],
                    mirrors(entry, combined(Cell(True, role, True, user=True), s.guest_cell(vm, table, page))))
 
 
-@law("EQV-5", "What a processor finds in the shadows agrees with the guest's tables, now or as it may have cached them.")
+@law("EQV-5", "A shadow entry that a vCPU walks agrees with the guest's current tables, or with an older PTE that may be cached.")
 def shadows_stay_in_the_envelope(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.walked(vm, vcpu, upper, page)
     link = s.links[vm, s.paging[vm, vcpu].root, upper]
@@ -62,19 +62,19 @@ def shadows_stay_in_the_envelope(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: 
                    or mirrors(entry, s.bare_before(vm, vcpu, upper, page)))
 
 
-@law("EQV-5", "A cached entry agrees with one that a bare processor may have cached.")
+@law("EQV-5", "A cached shadow entry agrees with a guest translation that the bare machine's TLB may still hold.")
 def cached_entries_stay_in_the_envelope(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return implies(entry.present, mirrors(entry, s.bare_tlb[vm, vcpu, upper, page]))
 
 
-@law("EQV-5", "No entry of a leaf shadow lets a guest write to a page that is traced or in sync.")
+@law("EQV-5", "No leaf shadow entry lets a guest write to a table that is traced or in sync.")
 def leaf_entries_write_to_no_kept_table(s: ShadowUnsyncMmu, vm: Vm, table: Gfn, role: bool, page: Index) -> Any:
     entry = s.leaves[vm, table, role, page]
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn] and not s.synced[vm, entry.gfn])
 
 
-@law("EQV-5", "No cached entry lets a guest write to a page that is traced or in sync.")
+@law("EQV-5", "No cached shadow entry lets a guest write to a table that is traced or in sync.")
 def cached_entries_write_to_no_kept_table(s: ShadowUnsyncMmu, vm: Vm, vcpu: Vcpu, upper: Index, page: Index) -> Any:
     entry = s.tlb[vm, vcpu, upper, page]
     return implies(entry.present and entry.writable, not s.traced[vm, entry.gfn] and not s.synced[vm, entry.gfn])

@@ -35,14 +35,14 @@ def is_away(s: P2m, vm: Vm, gfn: Gfn) -> Any:
     return s.has_memory(vm, gfn) and not s.p2m[vm, gfn].mapped
 
 
-@law("EFF-1", "An access that the monitor carries out waits only for its page, or for a frame of the page's own.")
+@law("EFF-1", "An emulated access exits only while the page awaits page-in, flush, private frame or log room.")
 def an_emulated_access_waits_only_for_a_frame(s: PhysicalEmulation, before: PhysicalEmulation, outcome: Seen, actor: int) -> Any:
     return implies(not waits(s, before, actor, outcome.gfn, outcome.write) and not is_away(before, actor, outcome.gfn),
                    outcome.shown.event != Event.EXITED)
 
 
-@law("EFF-2", "An EPT violation is left unserved only without a table, or while the page awaits page-in, flush, "
-             "private frame or log room.")
+@law("EFF-2", "An EPT violation is left unserved only if the VM has no table, or while the page awaits page-in, flush, private "
+     "frame or log room.")
 def a_violation_waits_only_for_a_frame(s: EptMmu, before: EptMmu, outcome: Handled) -> Any:
     return implies(before.eptp[outcome.vm].present and not waits(s, before, outcome.vm, outcome.gfn, outcome.write),
                    outcome.result != Result.FAILED)
@@ -78,7 +78,7 @@ def a_shadow_page_fault_waits_only_for_a_frame(s: ShadowPagesMmu, before: Shadow
                    outcome.result != Result.FAILED)
 
 
-@law("EFF-2", "Where an entry is not marked now, its table can be written to from now on, is away, or waits for a frame.")
+@law("EFF-2", "If a guest entry cannot be marked, its table became writable, is unmapped, or awaits a flush, frame or log room.")
 def marking_waits_only_for_a_frame(s: LargePageMmu, before: LargePageMmu, outcome: Marking) -> Any:
     vm, root = outcome.vm, before.paging[outcome.vm, outcome.vcpu].root
     above = before.guest_cell(vm, root, outcome.upper)

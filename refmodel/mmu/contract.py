@@ -67,7 +67,7 @@ class DerivedTable(P2m):
         entry = self.derived[vm, gfn]
         return entry.present and (entry.writable or not write)
 
-    @pending("EFF-2", "An access that the p2m lets through gets the translation that it lacks.", until="derive")
+    @pending("EFF-2", "A missing translation is made for each access that the p2m allows.", until="derive")
     def translation_not_derived(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         return self.lets_through(vm, gfn, write) and not self.gives(vm, gfn, write)
 

@@ -367,7 +367,8 @@ class DirectMmu(DirectBareMachine):
         self.frames[mfn] = attrs.evolve(frame, type=Type.L2 if second else Type.L1, standing=Standing.RESERVED, uses=1, pinned=True)
         return Pinned(True, mfn, second)
 
-    @pending("EFF-4", "A frame that is reserved for a table loses its writers, and can be checked then.", until="revoke_writes")
+    @pending("EFF-4", "A frame that is reserved as a table loses its writable mappings, after which its entries can be checked.",
+             until="revoke_writes")
     def writes_not_revoked(self, mfn: Mfn) -> bool:
         return self.frames[mfn].standing == Standing.RESERVED
 
@@ -392,7 +393,7 @@ class DirectMmu(DirectBareMachine):
         self.unchecked[mfn, index] = False
         return Hypercall(True)
 
-    @pending("EFF-4", "A table is published when all of its entries are checked.", until="publish")
+    @pending("EFF-4", "A table becomes valid once all of its entries are checked.", until="publish")
     def not_published(self, mfn: Mfn) -> bool:
         return self.frames[mfn].standing == Standing.CHECKING and self.left_to_check(mfn) == 0
 
@@ -414,11 +415,11 @@ class DirectMmu(DirectBareMachine):
         self.frames[mfn] = attrs.evolve(frame, pinned=False)
         self.put_type(mfn)
 
-    @pending("EFF-4", "An entry of a level 2 table that dissolves gives back what it holds.", until="dissolve_entry")
+    @pending("EFF-4", "Each entry of a level 2 table that dissolves releases its references.", until="dissolve_entry")
     def second_level_entry_not_dissolved(self, mfn: Mfn, index: Index) -> bool:
         return self.frames[mfn].type == Type.L2 and self.may_dissolve(mfn, index)
 
-    @pending("EFF-4", "An entry of a level 1 table that dissolves gives back what it holds.", until="dissolve_entry")
+    @pending("EFF-4", "Each entry of a level 1 table that dissolves releases its references.", until="dissolve_entry")
     def first_level_entry_not_dissolved(self, mfn: Mfn, index: Index) -> bool:
         return self.frames[mfn].type == Type.L1 and self.may_dissolve(mfn, index)
 
@@ -436,7 +437,8 @@ class DirectMmu(DirectBareMachine):
         self.unchecked[mfn, index] = True
         self.drop(held)
 
-    @pending("EFF-4", "A table that dissolves is an ordinary page when no entry of it holds anything.", until="dissolve")
+    @pending("EFF-4", "A table that dissolves becomes an ordinary page once no entry of the table holds a reference.",
+             until="dissolve")
     def not_dissolved(self, mfn: Mfn) -> bool:
         return self.frames[mfn].standing == Standing.DISSOLVING and self.holding(mfn) == 0
 

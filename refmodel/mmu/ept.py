@@ -134,7 +134,7 @@ class EptMmu(P2m, BareMachine, TranslationCaches, ControlRegisters):
 
     # ------------------------------------------------------------ the monitor
 
-    @pending("EFF-2", "An access that the p2m lets through gets the EPT entry that it lacks, if its VM has a table.",
+    @pending("EFF-2", "A missing EPT entry is installed for each access that the p2m allows, if the VM has an EPT table.",
              until="ept_violation")
     def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         return self.eptp[vm].present and self.lets_through(vm, gfn, write) and not self.installed(vm, gfn, write)

@@ -88,7 +88,8 @@ class TaggedEptMmu(ProcessorAccesses, VmTags, AcknowledgingMmu):
             reset(self.tag_tlb, lambda found, on, of, gfn: on == cpu and of == tag)
             self.unflushed[cpu, tag] = False
 
-    @pending("EFF-4", "A processor that was interrupted can acknowledge, and has then.", until="acknowledge")
+    @pending("EFF-4", "A processor that was sent a flush IPI can acknowledge it, and has no flush IPI pending afterwards.",
+             until="acknowledge")
     def unacknowledged(self, cpu: Cpu) -> bool:
         return self.running[cpu].active and self.running[cpu].asked
 
@@ -127,7 +128,8 @@ class TaggedEptMmu(ProcessorAccesses, VmTags, AcknowledgingMmu):
 
     # ------------------------------------------------------------ what is derived from the p2m
 
-    @pending("EFF-2", "An access that the p2m lets through gets its entry in the VM's current table.", until="ept_violation")
+    @pending("EFF-2", "A missing entry is installed in the VM's current EPT table for each access that the p2m allows.",
+             until="ept_violation")
     def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         return self.eptp[vm].present and self.lets_through(vm, gfn, write) and not self.lets(self.eptp[vm].mfn, gfn, write)
 
@@ -181,8 +183,8 @@ class TaggedEptMmu(ProcessorAccesses, VmTags, AcknowledgingMmu):
         """A table is no longer current."""
         self.given_up[root] = True
 
-    @pending("EFF-4", "A table that was given up is freed once every processor has acknowledged.", until="free_root",
-             after=("unacknowledged",))
+    @pending("EFF-4", "A table that was given up is freed once every processor has acknowledged the flush.",
+             until="free_root", after=("unacknowledged",))
     def root_not_freed(self, mfn: Mfn) -> bool:
         return self.given_up[mfn]
 

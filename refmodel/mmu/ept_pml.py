@@ -91,7 +91,7 @@ class EptPmlMmu(EptFlagsMmu):
     def log_entries_of(self, vm: Vm, gfn: Gfn) -> int:
         return count(self.pml, lambda entry, of, vcpu, at: of == vm and entry.gfn == gfn)
 
-    @pending("EFF-2", "What a processor has logged can be drained, so that a full log has room again.", until="drain")
+    @pending("EFF-2", "Every entry of a page-modification log can be drained, so that a full log has room again.", until="drain")
     def not_drained(self, vm: Vm, vcpu: Vcpu, at: Index) -> bool:
         return self.pml[vm, vcpu, at].used
 

@@ -199,7 +199,7 @@ class EptSizesMmu(AddressParts, P2m):
 
     # ------------------------------------------------------------ exits
 
-    @pending("EFF-2", "An access that the p2m lets through gets the entry that it lacks, if there is a table for its region.",
+    @pending("EFF-2", "A missing EPT entry is installed for each access that the p2m allows, if the page's region has a table.",
              until="ept_violation")
     def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         return (self.is_covered(gfn) and self.is_reached(vm, self.region[gfn]) and self.upper[vm, self.region[gfn]].links

@@ -66,14 +66,15 @@ class LargePageMmu(LargePageBareMachine, LinearMmu):
         """Whether an entry has to be marked before it is used: as accessed, or, where it maps the page, as dirty."""
         return not cell.accessed or (maps and write and not cell.dirty)
 
-    @pending("EFF-2", "The upper entry that an access uses is marked, if its page may be written to.", until="set_flags")
+    @pending("EFF-2", "The flags of the upper guest entry that an access uses are set, if the entry's table may be written to.",
+             until="set_flags")
     def upper_entry_not_marked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         root = self.paging[vm, vcpu].root
         above = self.guest_cell(vm, root, upper)
         return (self.may_mark(vm, vcpu, upper, page, access) and self.lets_through(vm, root, write=True)
                 and self.unmarked(above, access == Access.WRITE, above.large))
 
-    @pending("EFF-2", "The leaf entry that an access uses is marked after the upper one, if its page may be written to.",
+    @pending("EFF-2", "The flags of the guest's leaf entry are set after the upper entry's, if the leaf's table may be written to.",
              until="set_flags", after=("upper_entry_not_marked",))
     def leaf_entry_not_marked(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         root, write = self.paging[vm, vcpu].root, access == Access.WRITE

@@ -171,11 +171,11 @@ class NestedMmu(NestedGuests):
 
     # ------------------------------------------------------------ L0
 
-    @pending("EFF-2", "An access of L1's that the p2m lets through gets the entry of EPT01 that it lacks.", until="ept_violation")
+    @pending("EFF-2", "A missing EPT01 entry is installed for each L1 access that the p2m allows.", until="ept_violation")
     def entry_not_installed(self, vm: Vm, gfn: Gfn, write: bool) -> bool:
         return self.lets_through(vm, gfn, write) and self.violates(vm, gfn, write)
 
-    @pending("EFF-2", "An access of L2's that EPT12 and the p2m let through gets the entry of EPT02 that it lacks.",
+    @pending("EFF-2", "A missing EPT02 entry is installed for each L2 access that EPT12 and the p2m allow.",
              until="nested_ept_violation")
     def entry_not_composed(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         here = self.nested[vm, vcpu]

@@ -152,7 +152,7 @@ class ShadowPagesMmu(LargePageMmu):
 
     # ------------------------------------------------------------ the steps of serving a fault
 
-    @pending("EFF-2", "A processor that has no root gets one, where the pool has a page for it.", until="load_root")
+    @pending("EFF-2", "A vCPU that has no root gets a root shadow page, if the pool has a suitable page.", until="load_root")
     def root_not_loaded(self, vm: Vm, vcpu: Vcpu, shadow: ShadowPage) -> bool:
         here = self.paging[vm, vcpu]
         return (here.enabled and here.root != NOTHING and self.roots[vm, vcpu] == NOTHING
@@ -167,7 +167,7 @@ class ShadowPagesMmu(LargePageMmu):
         self.use(shadow, self.root_role(vm, vcpu))
         self.roots[vm, vcpu] = shadow
 
-    @pending("EFF-2", "A root is led on by an entry of the guest's that is marked, where the pool has a page for it.",
+    @pending("EFF-2", "A root gets the missing link for a guest entry that is marked as accessed, if the pool has a suitable page.",
              until="link")
     def table_not_linked(self, vm: Vm, vcpu: Vcpu, upper: Index, shadow: ShadowPage) -> bool:
         root, above = self.roots[vm, vcpu], self.guest_cell(vm, self.paging[vm, vcpu].root, upper)
@@ -189,7 +189,7 @@ class ShadowPagesMmu(LargePageMmu):
         self.links[root, upper] = shadow
         self.parents[shadow, root, upper] = True
 
-    @pending("EFF-2", "An access that the guest's tables and the p2m let through gets its entry in a shadow page that is linked.",
+    @pending("EFF-2", "A missing entry is made in a linked shadow page for each access that the guest's tables and the p2m allow.",
              until="page_fault")
     def entry_not_made(self, vm: Vm, vcpu: Vcpu, upper: Index, page: Index, access: Access) -> bool:
         """Not for stores of a supervisor with WP clear to what is read-only: their entry and the user's replace each other."""

@@ -174,7 +174,7 @@ class ShadowRolesMmu(RolesBareMachine):
         self.host[vm, gfn] = mfn
         self.owner[mfn] = PageOf(vm, gfn)
 
-    @pending("EFF-2", "An access that the guest's tables let through gets the shadow entry that it lacks.", until="page_fault")
+    @pending("EFF-2", "A missing shadow entry is made for each access that the guest's page tables allow.", until="page_fault")
     def entry_not_made(self, vm: Vm, vcpu: Vcpu, top: Index, middle: Index, page: Index, by: Privilege, access: Access) -> bool:
         """Not for a store of a supervisor to what is read-only: its entry and the user's replace each other."""
         control = self.control[vm, vcpu]

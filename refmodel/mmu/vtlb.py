@@ -52,12 +52,12 @@ class VirtualTlbMmu(ShadowMmu):
 
     # ------------------------------------------------------------ the monitor
 
-    @pending("EFF-2", "An access that the guest's table and the p2m let through gets the shadow entry that it lacks.",
+    @pending("EFF-2", "A missing shadow entry is made for each access that the guest's table and the p2m allow.",
              until="page_fault")
     def entry_not_filled(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         return self.lacks_entry(vm, vcpu, page, access) and not self.needs_wp_clear(vm, vcpu, page, access)
 
-    @pending("EFF-2", "A supervisor's store that is let through because WP is clear gets an entry of its own, if one will do.",
+    @pending("EFF-2", "A supervisor's store that is allowed because WP is clear gets a shadow entry, unless it must be emulated.",
              until="page_fault")
     def supervisor_entry_not_filled(self, vm: Vm, vcpu: Vcpu, page: Index, access: Access) -> bool:
         return (self.lacks_entry(vm, vcpu, page, access) and self.needs_wp_clear(vm, vcpu, page, access)

@@ -94,7 +94,7 @@ class WriteProtectionMmu(Design):
     def not_mapped(self, gfn: Gfn) -> bool:
         return not self.sptes[gfn].present
 
-    @pending("EFF-2", "A page that may be made writable is so after a fault on a store.", until="fast_fault")
+    @pending("EFF-2", "A page whose SPTE is MMU-writable becomes writable by a fault on a store.", until="fast_fault")
     def not_writable(self, gfn: Gfn) -> bool:
         entry = self.sptes[gfn]
         return entry.present and entry.mmu_writable and not entry.writable

@@ -60,11 +60,11 @@ class DirtyRing(DirtyLogging):
 
     # ------------------------------------------------------------ reading
 
-    @pending("EFF-4", "An entry of the ring can be harvested.", until="harvest")
+    @pending("EFF-4", "Every used entry of the dirty ring that was not harvested yet can be harvested.", until="harvest")
     def not_harvested(self, vm: Vm, at: Index) -> bool:
         return self.ring[vm, at].gfn != NOTHING and not self.ring[vm, at].harvested
 
-    @pending("EFF-4", "An entry that was harvested can be reset, so that a full ring has room again.", until="reset_entry")
+    @pending("EFF-4", "A harvested entry of the dirty ring can be reset, so that a full ring has room again.", until="reset_entry")
     def not_reset(self, vm: Vm, at: Index) -> bool:
         return self.ring[vm, at].harvested
 

@@ -69,7 +69,7 @@ class Migration(P2m):
         self.kept[vm, gfn] = attrs.evolve(self.kept[vm, gfn], under_way=True)
         return Supply.LATER
 
-    @pending("EFF-4", "A page that the new machine awaits can be sent.", until="push")
+    @pending("EFF-4", "A page that the destination still awaits can be sent.", until="push")
     def page_not_pushed(self, vm: Vm, gfn: Gfn) -> bool:
         return self.p2m[vm, gfn].backing == Backing.AWAITED and not self.kept[vm, gfn].under_way
 
@@ -80,7 +80,7 @@ class Migration(P2m):
         require(not self.kept[vm, gfn].under_way)
         self.kept[vm, gfn] = attrs.evolve(self.kept[vm, gfn], under_way=True)
 
-    @pending("EFF-4", "A page that is under way and not awaited any more can be dropped.", until="place")
+    @pending("EFF-4", "A page in flight that the destination no longer awaits can be dropped.", until="place")
     def page_not_dropped(self, vm: Vm, gfn: Gfn) -> bool:
         return self.kept[vm, gfn].under_way and not self.is_wanted(vm, gfn)
 
@@ -106,7 +106,7 @@ class Migration(P2m):
 
     # ------------------------------------------------------------ what is left behind goes
 
-    @pending("EFF-4", "The old machine can free what it keeps of a page that has come.", until="free_kept")
+    @pending("EFF-4", "The source can free its copy of a page that has arrived at the destination.", until="free_kept")
     def kept_not_freed(self, vm: Vm, gfn: Gfn) -> bool:
         return self.may_free_kept(vm, gfn)
 

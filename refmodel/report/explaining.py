@@ -77,7 +77,7 @@ def explain(topic: str) -> Explanation:
     meant = did_you_mean(topic, everything)
     hint = f"; {meant}" if meant else ""
     raise BadDesign(f"{topic}: nothing of that name; expected a clause (ISO-2), a law, a bug of refmodel bench, a design as "
-                    f"refmodel check takes it, a mechanism, a strategy, an estimator of need, "
+                    f"refmodel check takes it, a mechanism, a strategy, an estimator of a VM's memory need, "
                     f"{', '.join(OTHERS[:-1])} or {OTHERS[-1]}{hint}")
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from refmodel.oracle.trace.deviations import Deviates
 from refmodel.oracle.x86.fault_codes import CODES
 
-WALKS = ("EQV-2", "walks_end_as_the_architecture_s", "A walk reads the entries, and ends, as the architecture's does.")
-MARKS = ("EQV-4", "flags_are_set_as_they_are_used", "A walk that ends well sets the accessed and dirty flags that are clear.")
-ROLES = ("EQV-2", "roles_inherit_what_every_level_gives", "A shadow page is of the table, and the rights, that the walk came by.")
-ENTRIES = ("ISO-1", "shadow_entries_give_no_more", "A shadow entry leads to the frame that was asked for, with no more rights.")
-SYNC = ("EQV-5", "pages_are_synced_that_fell_behind", "A shadow page falls behind and is brought up to date, by turns.")
+WALKS = ("EQV-2", "walks_end_as_the_architecture_s", "A page walk reads the entries, and ends, as the architecture defines.")
+MARKS = ("EQV-4", "flags_are_set_as_they_are_used", "A page walk that succeeds sets the accessed and dirty flags that are clear.")
+ROLES = ("EQV-2", "roles_inherit_what_every_level_gives", "A shadow page's role has the guest table and the rights of the walk.")
+ENTRIES = ("ISO-1", "shadow_entries_give_no_more", "A shadow entry maps the requested frame, with no more rights.")
+SYNC = ("EQV-5", "pages_are_synced_that_fell_behind", "A shadow page alternates between unsync and synced.")
 SLOTS = ("ISO-1", "a_frame_has_memory_or_none", "In one generation of memory slots, a guest frame has memory or it has none.")
-REUSE = ("ISO-3", "zapped_pages_are_not_used_again", "A shadow page that was zapped is not used before it is made anew.")
+REUSE = ("ISO-3", "zapped_pages_are_not_used_again", "A shadow page that was zapped is not used before it is created again.")
 
 
 def deviates(law: tuple[str, str, str], expected: list[str], why: str) -> Deviates:

@@ -47,7 +47,7 @@ class Observed(Memory):
         """The implementation's business."""
 
 
-@law("ISO-1", "A translation of a borrowed page leads to the frame behind the page that was granted, with no more rights.")
+@law("ISO-1", "A translation of a borrowed page maps the frame behind the granted page, with no more rights than were granted.")
 def borrowed_entries_lead_where_grants_say(s: Observed, vm: Vm, gfn: Gfn) -> Any:
     entry, grant = s.borrowed[vm, gfn], s.grants[vm, gfn]
     backing = s.p2m[grant.vm, grant.gfn]
@@ -55,36 +55,36 @@ def borrowed_entries_lead_where_grants_say(s: Observed, vm: Vm, gfn: Gfn) -> Any
                    and implies(entry.writable, grant.writable and backing.writable))
 
 
-@law("ISO-5", "No other VM has a translation of a page that is private to its VM.")
+@law("ISO-5", "A page that is private to one VM has no translation in another VM.")
 def private_pages_are_not_borrowed(s: Observed, vm: Vm, gfn: Gfn) -> Any:
     grant = s.grants[vm, gfn]
     return implies(grant.present and grant.vm != vm and s.borrowed[vm, gfn].present, not s.private[grant.vm, grant.gfn])
 
 
-@law("ISO-5", "The IOMMU maps a page that is private to its VM for no other VM's devices.")
+@law("ISO-5", "The IOMMU maps a page that is private to one VM for no device of another VM.")
 def private_pages_are_no_borrowers_devices(s: Observed, vm: Vm, gfn: Gfn) -> Any:
     grant = s.grants[vm, gfn]
     return implies(grant.present and grant.vm != vm and s.dma[vm, gfn].present, not s.private[grant.vm, grant.gfn])
 
 
-@law("ISO-5", "A page that is private to its VM lies in no frame that several pages share.")
+@law("ISO-5", "A page that is private to one VM does not lie in a shared frame.")
 def private_pages_are_not_shared(s: Observed, vm: Vm, gfn: Gfn) -> Any:
     entry = s.p2m[vm, gfn]
     return implies(s.private[vm, gfn] and entry.resident, s.frames[entry.mfn].use != Use.SHARED)
 
 
-@law("EQV-5", "While writes to a page are tracked, nobody may write to it unseen.")
+@law("EQV-5", "While writes to a page are tracked, the page is read-only in the p2m.")
 def tracked_pages_are_read_only(s: Observed, vm: Vm, gfn: Gfn) -> Any:
     return implies(s.tracked[vm, gfn], not s.p2m[vm, gfn].writable)
 
 
-@law("ISO-1", "An access completes only by a translation that was reported, or may still be cached, and gives the right to it.")
+@law("ISO-1", "An access completes only by a translation that was reported, or may still be cached, and that allows the access.")
 def accesses_go_by_reported_translations(s: Observed, vm: Vm, gfn: Gfn, write: bool) -> Any:
     entry, borrowed = s.derived[vm, gfn], s.borrowed[vm, gfn]
     return (entry.present and implies(write, entry.writable)) or (borrowed.present and implies(write, borrowed.writable))
 
 
-@law("ISO-1", "An entry found in a table or a TLB was reported with all its rights; in a TLB it may be one that was taken away.")
+@law("ISO-1", "An entry found in a table or TLB was reported with at least its rights; a TLB entry may have been removed since.")
 def entries_found_were_reported(s: Observed, vm: Vm, gfn: Gfn, mfn: Mfn, write: bool) -> Any:
     entry, borrowed = s.derived[vm, gfn], s.borrowed[vm, gfn]
     return ((entry.present and entry.mfn == mfn and implies(write, entry.writable))

@@ -56,8 +56,8 @@ def _wrong(k: Knowledge, law: Law, key: Key, arguments: tuple[int, ...], cached:
     return found
 
 
-SLOTS = ("ISO-1", "slots_limit_rights", "Nobody writes to memory of a slot that guests may only read.")
-DEVICES = ("ISO-1", "devices_go_by_the_iommu", "A device reaches a page only as the IOMMU maps it, as far as that is reported.")
+SLOTS = ("ISO-1", "slots_limit_rights", "No guest writes, or may write, to memory in a read-only memory slot.")
+DEVICES = ("ISO-1", "devices_go_by_the_iommu", "A device reaches a page only with the rights of the reported IOMMU mapping.")
 OF_ITS_VM = ("ISO-3", "devices_reach_their_vms_memory", "A device reaches only memory that its VM has.")
 PRIVATE = ("ISO-5", "private_pages_are_their_vms",
            "Neither the monitor, nor a device, nor another VM may write to a page that is private to its VM.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-CODES = ("EQV-3", "error_codes_are_due", "A walk that faults reports the error code that is due.")
+CODES = ("EQV-3", "error_codes_are_due", "A page walk that faults reports the architecture's error code.")
 
 
 def is_only_the_code(reported: int | None, due: Iterable[int | None]) -> bool:
