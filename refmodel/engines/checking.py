@@ -199,16 +199,16 @@ class _Kept:
         try:
             laws = {law.name: law for law in judged.claims}
             verdicts = {laws[name]: Verdict(verdict) for name, verdict in kept["verdicts"].items()}
-            notes = tuple(str(note) for note in kept["notes"])
+            notes, lacking = (tuple(map(str, kept[name])) for name in ("notes", "lacking"))
             covered, seconds, numbers = str(kept["covered"]), float(kept["seconds"]), Numbers(**kept["numbers"])
         except (KeyError, ValueError, TypeError, AttributeError):
             return None
         report = EngineReport(self.engine, verdicts, f"{covered}; remembered of the very same text", seconds,
-                              geometry=judged.cls.geometry, notes=notes, remembered=True, numbers=numbers)
+                              geometry=judged.cls.geometry, notes=notes, lacking=lacking, remembered=True, numbers=numbers)
         return None if report.failed or report.undecided else report
 
     def keep(self, report: EngineReport) -> None:
         """Remember a report that shows what was asked."""
         self.cache.keep(self.theorem, self.text, report.seconds, covered=report.covered, notes=list(report.notes),
-                        numbers=attrs.asdict(report.numbers),
+                        lacking=list(report.lacking), numbers=attrs.asdict(report.numbers),
                         verdicts={law.name: str(verdict) for law, verdict in report.verdicts.items()})

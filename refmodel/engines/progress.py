@@ -160,6 +160,9 @@ class _Ending:
     def _failing(self, ends: Sequence[Term]) -> Iterator[str]:
         op, name = self.ended.until, self.ended.name
         applies = disj([z3.BoolVal(False), *(conj(path.segments[-1].conditions) for path in self.applying)])
+        without = disj([z3.BoolVal(False), *(conj(path.segments[-1].conditions) for path in self.paths)])
+        if self._unless and self._never((without,), f"{op} applies where {name} holds only if an allocation fails"):
+            yield f"{op} applies where {name} holds only if an allocation fails ({', '.join(sorted(self._unless))})"
         if not self._never((negation(applies),), f"{op} applies wherever {name} holds"):
             first = f", once nothing is pending of {', '.join(self.ended.after)}" if self.ended.after else ""
             state = self._refused_in(negation(applies))

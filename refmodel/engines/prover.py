@@ -143,10 +143,11 @@ class Induction:
         for path in self.paths():
             if not to_the_end and refuted:
                 break
+            self._kept = False
             judged.append(list(self._path(path)))
             if self.followed is not None:
                 self.followed.append(path)
-            number += bool(judged[-1] and self._kept)
+            number += self._kept
             refuted = refuted or any(j.verdict == "refuted" for j in judged[-1])
             if len(self._open) == len(judged) - 1:
                 self._open.append(None)

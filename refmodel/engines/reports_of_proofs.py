@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import time
 from collections.abc import Iterator, Sequence
-from types import FunctionType
 
 import attrs
 
@@ -24,14 +22,13 @@ from refmodel.engines.restated import restated
 from refmodel.engines.says_little import idle_parts, says_little
 from refmodel.engines.scope import sorts_of
 from refmodel.engines.suggest import suggest
-from refmodel.engines.unseen import never
+from refmodel.engines.unseen import is_turned_off, never
 from refmodel.engines.vacuity import cannot_fail, may_end_so, never_met
 from refmodel.engines.verdicts import IDLE, NEVER, SIMULATION, EngineReport, Numbers, ReadingsDisagree, Verdict
-from refmodel.language.design import Operation, Outline
+from refmodel.language.design import Outline
 from refmodel.language.laws import Law
 from refmodel.language.plurals import many
 from refmodel.language.sizes import Geometry
-from refmodel.language.sources import definition_of
 from refmodel.language.unsound import BadDesign, Unsound
 
 EVERY_LAW = "every law"
@@ -199,7 +196,8 @@ class _Judged:
         notes = never(self.design, reached.applied) if reached.failure is None else ()
         notes += tuple(f"{law.name}: {why}" for law, why in vacuous.items())
         proved = [law for law in self.laws if verdicts[law] == Verdict.PROVED]
-        notes += idle_parts(self.design, self.needed, proved) + says_little(self.design, self.needed, proved)
+        notes += self._unmet(proved, reached) + idle_parts(self.design, self.needed, proved)
+        notes += says_little(self.design, self.needed, proved)
         notes += tuple(f"{name} is not proved, and the proof of {clause} does not lean on it" for name in sorted(not_needed))
         assumed = len(set(self.needed.laws) - set(self.laws))
         if clause is not None and not unproved and not done.refuted and assumed:
@@ -207,6 +205,15 @@ class _Judged:
         if self.design.cls.no_bare_machine:
             notes += (f"nothing is said of a bare machine: {self.design.cls.no_bare_machine}",)
         return notes + restated(self.design)
+
+    def _unmet(self, proved: Sequence[Law], reached: random.Campaign) -> tuple[str, ...]:
+        """A note on proved laws of which a few runs met nothing: whether any run does is not proved."""
+        names = [law.name for law in proved if law not in reached.met and (law.outcome is not None
+                                                                           or self.needed.is_conditional(law))]
+        if not names or reached.failure is not None:
+            return ()
+        what = f"what {names[0]} is about" if len(names) == 1 else f"what these {len(names)} laws are about ({', '.join(names)})"
+        return (f"{many(reached.runs, 'random run')} did not meet {what}; --engine random and --engine exhaustive look further",)
 
     def _never(self, done: induction.Proved) -> tuple[str, ...]:
         """The operations that no lawful state lets happen, though they are not plainly turned off: a proof says nothing of them."""
@@ -395,14 +402,6 @@ def _nothing_to_suggest(report: EngineReport) -> str:
     if report.failure is not None:
         return "nothing to suggest: a run breaks the law, so no further law makes it hold"
     return "nothing to suggest: no obligation is refuted by a counterexample to induction"
-
-
-def is_turned_off(op: Operation) -> bool:
-    """Whether an operation's text begins with ``require(False)``: it is there to be none."""
-    definition = definition_of(op.method) if isinstance(op.method, FunctionType) else None
-    body = definition.body if isinstance(definition, ast.FunctionDef) else []
-    said = [each for each in body if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))]
-    return bool(said) and ast.unparse(said[0]) == "require(False)"
 
 
 def _left_out(audited: Audited) -> Iterator[str]:

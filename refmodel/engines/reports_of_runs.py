@@ -19,7 +19,7 @@ from refmodel.engines.layout import TOO_LARGE
 from refmodel.engines.machine import PENDING, Failure
 from refmodel.engines.progress_runs import Ended, end_everything
 from refmodel.engines.scope import sorts_of
-from refmodel.engines.unseen import never, never_changed, not_met, not_taken
+from refmodel.engines.unseen import is_turned_off, never, never_changed, not_met, not_taken
 from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Outline
 from refmodel.language.kinds import NaturalKind, WordKind
@@ -58,14 +58,25 @@ def of_campaign(design: Outline, done: random.Campaign, geometries: Sequence[Geo
     if done.failure is not None:
         return EngineReport("random", _stopped(design, done.failure), covered, done.seconds, done.failure, geometry,
                             bound=done.steps, numbers=numbers)
-    geometry = geometries[0]
-    ended = end_everything(design, geometry)
+    ended, geometry = _ended_somewhere(design, geometries)
     verdicts = {**_held(design, Verdict.NOT_BROKEN, done.met, done.applied), **_ended(design, ended)}
     if ended.failure is not None:
         return EngineReport("random", verdicts, covered, done.seconds, ended.failure, geometry, bound=done.steps, numbers=numbers)
     times = {each.law: ended.ended[each.name] for each in design.pending}
     return EngineReport("random", verdicts, covered, done.seconds, None, geometry, notes=never(design, done.applied),
                         bound=done.steps, times=times, lacking=_lacking(design, done.applied), numbers=numbers)
+
+
+def _ended_somewhere(design: Outline, geometries: Sequence[Geometry]) -> tuple[Ended, Geometry]:
+    """What is pending is ended in each of these geometries, until each condition was; and the last geometry that was needed."""
+    ended = Ended(None, Counter[str]())
+    for geometry in geometries:
+        left = {each.law for each in design.pending if not ended.ended[each.name]}
+        found = end_everything(design.judging(left.__contains__), geometry)
+        ended = Ended(found.failure, ended.ended + found.ended)
+        if found.failure is not None or all(ended.ended[each.name] for each in design.pending):
+            break
+    return ended, geometry
 
 
 def _ended(design: Outline, ended: Ended) -> dict[Law, Verdict]:
@@ -118,7 +129,8 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     else:
         verdicts, notes = dict.fromkeys(design.laws, Verdict.UNDECIDED), ()
     return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry, notes=notes,
-                        numbers=numbers, endless=any(d.too_large for _, d in explored))
+                        lacking=_idle(design, applied) if complete else (), numbers=numbers,
+                        endless=any(d.too_large for _, d in explored))
 
 
 def there_is(design: Outline, geometry: Geometry) -> str:
@@ -225,6 +237,11 @@ def _held(design: Outline, verdict: Verdict, met: frozenset[Law], applied: Count
         return law.of_state or steps
 
     return {law: verdict if is_met(law) else Verdict.VACUOUS for law in design.laws}
+
+
+def _idle(design: Outline, applied: Counter[str]) -> tuple[str, ...]:
+    """The operations that never applied, but for those that are plainly to be none."""
+    return tuple(name for name in _lacking(design, applied) if not is_turned_off(design.operation(name)))
 
 
 def _lacking(design: Outline, applied: Counter[str]) -> tuple[str, ...]:

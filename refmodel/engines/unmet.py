@@ -1,7 +1,8 @@
-"""Laws that a proof shows, and whose premise no state of a complete exploration meets.
+"""Laws that a proof shows, and whose premise no state of a complete exploration meets; and operations that apply in none.
 
-A lawful state meets it, or the proof had called the law vacuous; but perhaps no run gets there, however many names there are. So it
-is looked for in runs with a name more of each sort. A law that these do not meet either says nothing, as far as anybody has seen.
+A lawful state meets the premise, or the proof had called the law vacuous; but perhaps no run gets there, however many names there
+are. So it is looked for in runs with a name more of each sort. A law that these do not meet either says nothing, as far as anybody
+has seen, and of an operation that does not apply there either nothing is shown.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Sequence
 import attrs
 
 from refmodel.engines import random
+from refmodel.engines.disagreeing import disagreement
+from refmodel.engines.progress_runs import end_everything
 from refmodel.engines.scope import small
 from refmodel.engines.verdicts import EngineReport, Verdict
 from refmodel.language.design import Outline
@@ -22,12 +25,43 @@ BATCH, BATCHES = 100, 15
 
 def with_unmet(design: Outline, reports: Sequence[EngineReport]) -> list[EngineReport]:
     """The reports; of what is proved and was met nowhere, the proof says that it is vacuous."""
+    if reports[-1].engine == "exhaustive" and reports[-1].numbers.complete:
+        reports = [*reports[:-1], attrs.evolve(reports[-1], lacking=_idle(design, reports[-1].lacking))]
     explored = next((r for r in reports if r.engine == "exhaustive" and r.numbers.complete), None)
-    return [report if report.engine != "prove" or explored is None else _judged(design, report, explored) for report in reports]
+    runs = next((r for r in reports if r.engine == "random" and (explored is not None or not design.laws)), None)
+    return [report if report.engine != "prove" else _ended(design, _judged(design, report, explored), runs) for report in reports]
 
 
-def _judged(design: Outline, proof: EngineReport, explored: EngineReport) -> EngineReport:
-    unmet = {law for law, verdict in explored.verdicts.items()
+def _ended(design: Outline, proof: EngineReport, runs: EngineReport | None) -> EngineReport:
+    """The proof that what is pending comes to an end; it is vacuous where no run ends it, since it is pending nowhere. ``runs``:
+    None where so much can happen that runs say little of what cannot."""
+    unmet = {each.law: each for each in design.pending if runs is not None and runs.verdicts.get(each.law) == Verdict.VACUOUS
+             and proof.verdicts.get(each.law) == Verdict.PROVED}
+    if not unmet:
+        return proof
+    geometry = small(design, 1)
+    done = end_everything(design.judging(unmet.__contains__), geometry)
+    if done.failure is not None:
+        return attrs.evolve(proof, disagreement=disagreement(proof, "random", done.failure))
+    vacuous = [law for law, each in unmet.items() if not done.ended[each.name]]
+    return attrs.evolve(proof, verdicts={**proof.verdicts, **dict.fromkeys(vacuous, Verdict.VACUOUS)},
+                        notes=(*proof.notes, *(f"{law.name}: no run was found in which it is pending, and none with {geometry}"
+                                               for law in vacuous)))
+
+
+def _idle(design: Outline, lacking: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of these operations that no run with a name more of each sort takes either."""
+    geometry = small(design, 1)
+    for batch in range(BATCHES):
+        if not lacking:
+            break
+        applied = random.campaign(design, geometry, seconds=float("inf"), runs=BATCH, first=batch).applied
+        lacking = tuple(name for name in lacking if not applied.get(name))
+    return lacking
+
+
+def _judged(design: Outline, proof: EngineReport, explored: EngineReport | None) -> EngineReport:
+    unmet = {law for law, verdict in (explored.verdicts.items() if explored is not None else ())
              if verdict == Verdict.VACUOUS and proof.verdicts.get(law) == Verdict.PROVED}
     geometry = small(design, 1)
     for batch in range(BATCHES):

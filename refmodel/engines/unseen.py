@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import FunctionType
 
 from refmodel.engines.exploration import Branch
 from refmodel.engines.layout import paths_of
 from refmodel.engines.verdicts import Verdict
 from refmodel.language.asking import Site
-from refmodel.language.design import Outline
+from refmodel.language.design import Operation, Outline
 from refmodel.language.laws import Law
 from refmodel.language.places import home_of, place_of
 from refmodel.language.plurals import many
+from refmodel.language.sources import definition_of
 
 PACKAGE = str(Path(__file__).parents[1])
 NEVER_GONE = {frozenset([True, False]): "no step that was explored comes to this condition",
@@ -31,6 +34,14 @@ def never(design: Outline, applied: dict[str, int]) -> tuple[str, ...]:
     """What was not seen: operations that never applied, and methods that nothing calls."""
     found = tuple(f"{op.name} never applied" for op in design.operations if not applied.get(op.name))
     return found + tuple(f"{name} is called by nothing: is @operation or @guest missing?" for name in design.text.unreached)
+
+
+def is_turned_off(op: Operation) -> bool:
+    """Whether an operation's text begins with ``require(False)``: it is there to be none."""
+    definition = definition_of(op.method) if isinstance(op.method, FunctionType) else None
+    body = definition.body if isinstance(definition, ast.FunctionDef) else []
+    said = [each for each in body if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))]
+    return bool(said) and ast.unparse(said[0]) == "require(False)"
 
 
 def not_taken(design: Outline, branches: frozenset[Branch], taken: frozenset[Branch]) -> tuple[str, ...]:

@@ -155,7 +155,7 @@ class EngineReport:
     times: Mapping[Law, int] = attrs.field(factory=dict)
     """How often random runs have ended each condition that is to come to an end."""
     lacking: tuple[str, ...] = ()
-    """Operations that never applied, so that runs have shown nothing of them."""
+    """Operations that never applied, in runs or in an exploration to the last state, so that nothing was shown of them."""
     why: str = ""
     """Why the engine gave no answer."""
     endless: bool = False
@@ -205,9 +205,16 @@ def status_of(reports: Sequence[EngineReport]) -> Status:
     reports = [r for r in reports if not (r.spared or (r.endless and proves_all_of(r, reports)))]
     if not reports or any(r.undecided for r in reports) or not all(_is_shown(law, reports) for r in reports for law in r.verdicts):
         return UNDECIDED
-    if not any(r.is_whole for r in reports) and all(r.lacking for r in reports):
+    if (not any(r.is_whole for r in reports) and all(r.lacking for r in reports)) or never_applied(reports):
         return UNDECIDED
     return HOLDS
+
+
+def never_applied(reports: Sequence[EngineReport]) -> tuple[str, ...]:
+    """The operations that apply in no state that was explored, where exploration went to the last state, and in no run."""
+    explored = next((r for r in reports if r.engine == "exhaustive" and r.numbers.complete), None)
+    runs = next((r for r in reports if r.engine == "random"), explored)
+    return () if explored is None or runs is None else tuple(name for name in explored.lacking if name in runs.lacking)
 
 
 def proves_all_of(report: EngineReport, reports: Sequence[EngineReport]) -> bool:
@@ -249,13 +256,22 @@ def _shown(reports: Sequence[EngineReport]) -> str:
             too = f"; exploration ended at depth {explored.numbers.depth}, because numbers grow without bound"
         elif explored is not None and explored.spared:
             too = f"; exploration ended at depth {explored.numbers.depth}, because that is proved: --explore-seconds asks for more"
-        return f"{every}{of} holds, for any number of names{too}"
+        return f"{every}{of} holds, for any number of names{too}{_unmet(engines)}"
     if "exhaustive" in engines and engines["exhaustive"].is_whole:
         return f"{every}{of} holds in every state of this geometry"
     never = f"the law{of} was not broken in {{}}" if one else f"no law{of} was broken in {{}}"
     short = f"no run of up to {{}} breaks {a}{of}"
     said = {"exhaustive": short, "bounded": short, "random": never}
     return "; ".join(words.format(many(engines[name].bound, "step")) for name, words in said.items() if name in engines)
+
+
+def _unmet(engines: Mapping[str, EngineReport]) -> str:
+    """How many laws speak of what no random run met, where no exploration to the last state tells whether any run does."""
+    explored, runs = engines.get("exhaustive"), engines.get("random")
+    if runs is None or (explored is not None and explored.numbers.complete):
+        return ""
+    laws = [law for law, verdict in runs.verdicts.items() if verdict == Verdict.VACUOUS]
+    return f"; random runs did not meet what {many(len(laws), 'law')} {'is' if len(laws) == 1 else 'are'} about" if laws else ""
 
 
 def is_cut_short(report: EngineReport) -> bool:
@@ -292,6 +308,9 @@ def _open(reports: Sequence[EngineReport]) -> str:
     vacuous = [law for law in laws if not _is_shown(law, reports) and any(r.verdicts.get(law) == Verdict.VACUOUS for r in reports)]
     if vacuous:
         said.append(f"{len(vacuous)} of {many(len(laws), 'law')} {'is' if len(vacuous) == 1 else 'are'} vacuous")
+    said_of = {each[:each.index(NEVER)] for r in reports for each in r.unproved if NEVER in each}
+    if idle := [name for name in never_applied(reports) if name not in said_of]:
+        said.append(f"{', '.join(idle)} {'applies' if len(idle) == 1 else 'apply'} in no state that runs reach")
     lacking = next((r for r in reports if r.lacking), None)
     if lacking is not None and not any(r.is_whole for r in reports):
         said.append(f"{many(len(lacking.lacking), 'operation')} never applied")

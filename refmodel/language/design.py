@@ -151,10 +151,14 @@ class Outline:
         """The tables that a law looks at."""
         return self._text_of(law).reads[law]
 
+    def _read_alone(self, law: Law) -> Examination:
+        """The text of a law that the design does not have, or that it shares with others."""
+        return _read(hashable(self.cls), self.tables, (), (law,), self.actors, self.text.written)
+
     def mentions(self, law: Law) -> frozenset[str]:
         """Every name in the text of a law, and of what that reaches: no field of another name decides anything in it, since the
         language has no other way to a field."""
-        text = _read(hashable(self.cls), self.tables, (), (law,), self.actors)
+        text = self._read_alone(law)
         return frozenset().union(*(_names(function.__code__) for function in text.functions))
 
     def is_conditional(self, law: Law) -> bool:
@@ -183,7 +187,7 @@ class Outline:
         return self._text_of(law).alternatives.get(law, ())
 
     def _text_of(self, law: Law) -> Examination:
-        return self.text if law in self.text.reads else _read(hashable(self.cls), self.tables, (), (law,), self.actors)
+        return self.text if law in self.text.reads else self._read_alone(law)
 
     @property
     def claims(self) -> tuple[Law, ...]:
@@ -214,7 +218,7 @@ class Outline:
 
     def with_laws(self, more: typing.Sequence[Law]) -> Outline:
         """With these laws besides; ``BadDesign`` if one is not in the language."""
-        read = [_read(hashable(self.cls), self.tables, (), (law,), self.actors) for law in more]
+        read = [self._read_alone(law) for law in more]
         functions = dict.fromkeys([*self.text.functions, *(f for each in read for f in each.functions)])
         reads = {**self.text.reads, **{law: tables for each in read for law, tables in each.reads.items()}}
         premises = {**self.text.premises, **{law: sites for each in read for law, sites in each.premises.items()}}
@@ -323,11 +327,11 @@ def _names(code: types.CodeType) -> frozenset[str]:
 
 
 @functools.cache
-def _read(cls: Any, tables: tuple[TableKind, ...], operations: tuple[Operation, ...], laws: tuple[Law, ...], actors: NameKind
-          ) -> Examination:
+def _read(cls: Any, tables: tuple[TableKind, ...], operations: tuple[Operation, ...], laws: tuple[Law, ...], actors: NameKind,
+          elsewhere: frozenset[str] = frozenset()) -> Examination:
     """A design's text, found to be in the language."""
     try:
-        text = examine(cls, tables, operations, laws, actors)
+        text = examine(cls, tables, operations, laws, actors, elsewhere)
     except RecursionError:
         raise BadDesign(f"{place_of(cls)}: the text is nested too deeply to be read") from None
     if text.complaints:
@@ -399,9 +403,36 @@ def _operations(cls: Any) -> tuple[Operation, ...]:
         role = next((vars(base)[name].__refmodel__ for base in cls.__mro__
                      if name in vars(base) and hasattr(vars(base)[name], "__refmodel__")), None)
         if role is not None:
+            _refuse_two_roles(cls, name)
             found.append(_operation(cls, name, role == "guest"))
+    _refuse_two_sorts_of_actors(found)
     order = {name: i for base in reversed(cls.__mro__) for i, name in enumerate(vars(base))}
     return tuple(sorted(found, key=lambda o: order[o.name]))
+
+
+def _refuse_two_roles(cls: type, name: str) -> None:
+    """``BadDesign`` where a guest's step overrides one that is no guest's, or the other way round: laws about who acts would judge
+    it otherwise than the one that it stands for."""
+    stated = [(base, vars(base)[name]) for base in cls.__mro__ if hasattr(vars(base).get(name), "__refmodel__")]
+    for base, method in stated[1:]:
+        if method.__refmodel__ != stated[0][1].__refmodel__:
+            word = "guest" if method.__refmodel__ == "guest" else "operation"
+            raise BadDesign(f"{line_of(stated[0][1])}: operation {name} overrides the one of {base.__name__} ({line_of(method)}), "
+                            f"which stands under @{word}: laws that speak of actor would judge it otherwise; expected @{word}, or "
+                            "an operation of another name")
+
+
+def _refuse_two_sorts_of_actors(operations: typing.Sequence[Operation]) -> None:
+    """``BadDesign`` where two guests' steps are of different sorts of guests: a law has one ``actor``."""
+    first: dict[str, Operation] = {}
+    for op in operations:
+        kind = dict(op.parameters).get("vm")
+        if op.by_guest and isinstance(kind, NameKind):
+            first.setdefault(kind.sort, op)
+    if len(first) > 1:
+        (sort, one), (other_sort, other), *_ = first.items()
+        raise BadDesign(f"{line_of(other.method)}: guest's step {other.name} is one of a {other_sort}, and {one.name} "
+                        f"({line_of(one.method)}) one of a {sort}; a law has one actor, so expected vm of one sort in all of them")
 
 
 def _operation(cls: type[Design], name: str, by_guest: bool) -> Operation:
@@ -472,6 +503,7 @@ def _refuse_lost_outcomes(cls: type[Design], operations: tuple[Operation, ...], 
     """``BadDesign`` where an operation overrides one that returns another record, which a law judges: the law would not be asked
     of the operation any more."""
     for op in operations:
+        _refuse_derived_outcome(cls, op, own)
         for base in cls.__mro__:
             stated = vars(base).get(op.name)
             returned = _returned(stated, line_of(stated)) if isinstance(stated, FunctionType) else None
@@ -482,6 +514,17 @@ def _refuse_lost_outcomes(cls: type[Design], operations: tuple[Operation, ...], 
                                 f"overrides ({line_of(stated)}) returns {returned.__name__}: law {lost.clause} ({lost.name}) "
                                 f"judges that, and would not be asked any more; expected -> {returned.__name__}, or an operation "
                                 "of another name")
+
+
+def _refuse_derived_outcome(cls: type[Design], op: Operation, own: typing.Sequence[Law]) -> None:
+    """``BadDesign`` where an operation returns a record that is derived from one which a law judges: the law is asked of outcomes
+    of that very type."""
+    for above in op.returns.__mro__[1:-1] if op.returns is not None else ():
+        law = _judging(cls, above, own)
+        if law is not None and op.returns is not None:
+            raise BadDesign(f"{line_of(op.method)}: operation {op.name} returns {op.returns.__name__}, which is derived from "
+                            f"{above.__name__}: law {law.clause} ({law.name}) judges outcomes that are a {above.__name__} and no "
+                            f"more, and would not be asked; expected -> {above.__name__}, or a record that is not derived from it")
 
 
 def _judging(cls: type[Design], returned: type, own: typing.Sequence[Law]) -> Law | None:

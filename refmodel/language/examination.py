@@ -68,16 +68,17 @@ def acting(operations: Sequence[Operation]) -> NameKind:
 
 
 def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence[Operation], laws: Sequence[Law],
-            actors: NameKind) -> Examination:
+            actors: NameKind, elsewhere: frozenset[str] = frozenset()) -> Examination:
     """Follow every operation, every law, and every statement of what a table may be, through all that they call; from then on,
-    their arithmetic on ints is checked. ``actors`` is what whoever acts is."""
+    their arithmetic on ints is checked. ``actors`` is what whoever acts is. ``elsewhere``: the tables that are written to by
+    operations which are not followed here."""
     inference = Inference(cls, tables)
     _classes(inference, cls)
     for table in tables if operations else ():
         _may_be(inference, table)
     for op in operations:
         _operation(inference, op)
-    written = frozenset(inference.effects.writes)
+    written = elsewhere | inference.effects.writes
     reads, premises, alternatives = {}, {}, {}
     plain, aside, implications = set[Law](), dict[Law, frozenset[Span]](), set[Site]()
     stated = dict[FunctionType, Stated]()
@@ -93,9 +94,10 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
         implications |= implied
         if asked.plainly and not implied:
             plain.add(law)
+    _refuse_derived_faults(inference, laws)
     abstracted = {each.table: frozenset(_abstraction(inference, each).reads) for each in abstractions(cls)} if operations else {}
     for complaint, looked_at in inference.looked_at_by_counts:
-        if looked_at in written or not operations:
+        if looked_at in written:
             inference.complaints.setdefault(complaint)
     if not inference.complaints:
         for function, widths in inference.widths.items():
@@ -106,6 +108,18 @@ def examine(cls: type[Design], tables: Sequence[TableKind], operations: Sequence
     return Examination(tuple(found), tuple(inference.functions), reads, premises, written,
                        _unreached(inference, cls), tuple(inference.chosen), abstracted, frozenset(plain),
                        frozenset(implications), aside, alternatives)
+
+
+def _refuse_derived_faults(inference: Inference, laws: Sequence[Law]) -> None:
+    """A law about a fault is asked where that very fault is raised, and not where one is that is derived from it."""
+    for law in laws:
+        for raised, where in inference.raised.items():
+            if law.outcome is not None and raised is not law.outcome and issubclass(raised, law.outcome):
+                code = law.function.__code__
+                inference.complaints.setdefault(Complaint(
+                    code.co_filename, code.co_firstlineno,
+                    f"the law {law.name} judges a {law.outcome.__name__}; {where} raises {raised.__name__}, which is derived from "
+                    "it, and the law would not be asked there; expected a fault that is not derived from another"))
 
 
 def _is_pending(cls: type, law: Law) -> bool:

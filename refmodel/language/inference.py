@@ -241,6 +241,8 @@ class Inference(Calls):
         raised = self.expr(what) if what is not None else NONE
         if not (isinstance(raised, Known) and isinstance(raised.value, type) and issubclass(raised.value, asking.Fault)):
             self.complain("raise a subclass of Fault, where the operation has failed; use require where it does not apply", node)
+        else:
+            self.raised.setdefault(raised.value, f"{self.complaint('', node).file}:{node.lineno}")
         return False
 
     def _for(self, node: ast.For) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 
 from refmodel.language.annotations import kind_of
-from refmodel.language.asking import Site
+from refmodel.language.asking import Fault, Site
 from refmodel.language.kinds import Kind, NaturalKind, Scalar, WordKind
 from refmodel.language.places import decorated, line_of, not_evaluated
 from refmodel.language.unsound import BadDesign
@@ -102,6 +102,14 @@ def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:
         raise BadDesign(f"{where}: {not_evaluated(why)}") from None
 
 
+def _refuse_odd_outcome(hints: dict[str, Any], where: str) -> None:
+    """``BadDesign`` where the outcome that a law judges is not said to be of one type."""
+    kind = hints.get("outcome")
+    if kind is not None and not (isinstance(kind, type) and (attrs.has(kind) or issubclass(kind, Fault))):
+        raise BadDesign(f"{where}: its outcome is said to be a {getattr(kind, '__name__', kind)}; expected the record that an "
+                        "operation returns, or one subclass of Fault; a law for each, where there are several")
+
+
 def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
     """Bind a predicate to the clause of specs/ that it states."""
 
@@ -122,6 +130,7 @@ def law(clause: str, sentence: str) -> Callable[[Callable[..., Any]], Law]:
         if function.__defaults__:
             raise BadDesign(f"{where}: a parameter has a default value; a law is claimed for all values of its parameters")
         hints = _hints(function, where)
+        _refuse_odd_outcome(hints, where)
         names = []
         for p in parameters[1:]:
             if p in ABOUT_A_STEP:

@@ -117,6 +117,8 @@ class Meanings:
         self.called: dict[tuple[FunctionType, Place], list[Text]] = {}
         """What is called where: by a call, or by the mention of a property."""
         self.chosen: dict[Kind, None] = {}
+        self.raised: dict[type, str] = {}
+        """The faults that are raised, each with where."""
         """The kinds of what operations choose."""
         self.widths: dict[FunctionType, dict[Place, int]] = {}
         """Where there is arithmetic on words of so many bits, or (0) on naturals."""

@@ -4,8 +4,8 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import attrs
 
-from refmodel.language import NOTHING, Design, Page, Total, count, geometry, law, operation, require, reset
-from refmodel.machine.names import Gfn, Mfn, Vm
+from refmodel.language import NOTHING, Design, Page, Total, count, geometry, guest, law, operation, require, reset
+from refmodel.machine.names import Count, Gfn, Mfn, Vm
 
 
 class CountsAfterAReset(Design):
@@ -114,4 +114,48 @@ class DerivedFromAGeneric(OfSomething[int]):
         return s.mapped[vm] or not s.mapped[vm]
 
 
-RIGHT = (CountsAfterAReset, AFieldCalledDomain, ACellOfNobody, FieldsByName, DerivedFromAGeneric)
+class AnOperationThatOwesNothing(Design):
+    """Its only law is about what ``look`` shows, so there is nothing to prove of ``skip``: it applies all the same."""
+
+    flags: Total[Vm, bool]
+    geometry = geometry(Vm=2)
+
+    @guest
+    def set_flag(self, vm: Vm) -> None:
+        self.flags[vm] = True
+
+    @operation
+    def skip(self, vm: Vm) -> None:
+        require(self.flags[vm])
+
+    @guest
+    def look(self, vm: Vm) -> Mapping:
+        return Mapping(self.flags[vm])
+
+    @law("EQV-1", "A VM is shown its flag.")
+    def flags_are_shown(s: Any, outcome: Mapping, actor: Vm) -> bool:
+        return outcome.domain == s.flags[actor]
+
+
+class CountsByWhatStaysAsItIs(Design):
+    """What is counted depends on a table that no operation writes to."""
+
+    owner: Total[Mfn, Vm]
+    used: Total[Mfn, bool]
+    quota: Total[Vm, Count]
+    arbitrary = ("owner",)
+    geometry = geometry(Vm=2, Mfn=2)
+
+    @operation
+    def use(self, vm: Vm, mfn: Mfn) -> None:
+        require(self.owner[mfn] == vm and not self.used[mfn])
+        self.used[mfn] = True
+        self.quota[vm] += 1
+
+    @law("RES-1", "A quota is the number of frames in use that the VM owns.")
+    def quotas_are_exact(s: Any, vm: Vm) -> bool:
+        return s.quota[vm] == count(s.used, lambda used, mfn: used and s.owner[mfn] == vm)
+
+
+RIGHT = (CountsAfterAReset, AFieldCalledDomain, ACellOfNobody, FieldsByName, DerivedFromAGeneric, AnOperationThatOwesNothing,
+         CountsByWhatStaysAsItIs)
