@@ -36,6 +36,7 @@ from refmodel.engines.verdicts import (
 )
 from refmodel.engines.words import names_of
 from refmodel.language.design import Outline
+from refmodel.language.gathering import left_out_by
 from refmodel.language.nearly import nearly_or
 from refmodel.language.unsound import BadDesign, Unsound
 
@@ -95,10 +96,12 @@ def check(design: Outline, engines: Sequence[str] = DEFAULT, asked: Asked = USUA
 
 def _unjudged(design: Outline, engines: Sequence[str], asked: Asked) -> tuple[str, ...]:
     """What is claimed of the design and none of the engines judges."""
+    left_out = tuple(f"{law.place}: law {law.clause} ({law.name}) is not judged: it is not among the laws of {design.name}"
+                     for law in left_out_by(design.cls, [op.returns for op in design.operations]) if law not in design.claims)
     pending = [each.name for each in design.pending if each.law.is_asked(asked.clause)]
     if not pending or set(engines) & set(OF_PENDING):
-        return ()
-    return (f"not judged: that what is pending ends ({', '.join(pending)}); --engine random and --engine prove do that",)
+        return left_out
+    return (*left_out, f"not judged: that what is pending ends ({', '.join(pending)}); --engine random and --engine prove do that",)
 
 
 def _reports(design: Outline, engines: Sequence[str], asked: Asked, refused: list[str], notice: Notice, cache: ProofCache | None
@@ -201,14 +204,16 @@ class _Kept:
             verdicts = {laws[name]: Verdict(verdict) for name, verdict in kept["verdicts"].items()}
             notes, lacking = (tuple(map(str, kept[name])) for name in ("notes", "lacking"))
             covered, seconds, numbers = str(kept["covered"]), float(kept["seconds"]), Numbers(**kept["numbers"])
+            within = str(kept["within"])
         except (KeyError, ValueError, TypeError, AttributeError):
             return None
         report = EngineReport(self.engine, verdicts, f"{covered}; remembered of the very same text", seconds,
-                              geometry=judged.cls.geometry, notes=notes, lacking=lacking, remembered=True, numbers=numbers)
+                              geometry=judged.cls.geometry, notes=notes, lacking=lacking, within=within, remembered=True,
+                              numbers=numbers)
         return None if report.failed or report.undecided else report
 
     def keep(self, report: EngineReport) -> None:
         """Remember a report that shows what was asked."""
         self.cache.keep(self.theorem, self.text, report.seconds, covered=report.covered, notes=list(report.notes),
-                        lacking=list(report.lacking), numbers=attrs.asdict(report.numbers),
+                        lacking=list(report.lacking), within=report.within, numbers=attrs.asdict(report.numbers),
                         verdicts={law.name: str(verdict) for law, verdict in report.verdicts.items()})

@@ -292,7 +292,8 @@ class _Judged:
         verdicts, own = dict(report.verdicts), self.needed.cls.geometry
         names, it = ", ".join(law.name for law in laws), "it" if len(laws) == 1 else "them"
         there = own if refuted.witness is None else refuted.witness.geometry
-        wider = there != own and (bool(there.also) or any(there.size(sort) > own.size(sort) for sort in there.sizes))
+        wider = there != own and (there.also != own.also or there.only != own.only
+                                  or any(there.size(sort) > own.size(sort) for sort in there.sizes))
         notes, complete, small = report.notes, True, True
         for geometry in (own, there) if wider else (own,):
             try:

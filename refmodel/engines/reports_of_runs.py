@@ -22,7 +22,7 @@ from refmodel.engines.scope import sorts_of
 from refmodel.engines.unseen import is_turned_off, never, never_changed, not_met, not_taken
 from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Outline
-from refmodel.language.kinds import NaturalKind, WordKind
+from refmodel.language.kinds import NaturalKind, RecordKind, WordKind
 from refmodel.language.laws import Law
 from refmodel.language.plurals import many
 from refmodel.language.sizes import Geometry
@@ -129,7 +129,7 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
     else:
         verdicts, notes = dict.fromkeys(design.laws, Verdict.UNDECIDED), ()
     return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry, notes=notes,
-                        lacking=_idle(design, applied) if complete else (), numbers=numbers,
+                        lacking=_idle(design, applied) if complete else (), numbers=numbers, within=_within(design, geometries),
                         endless=any(d.too_large for _, d in explored))
 
 
@@ -143,6 +143,12 @@ def _stated(design: Outline, geometry: Geometry) -> Geometry:
     return geometry.resized(**{sort: geometry.size(sort) for sort in sorts_of(design) if sort not in geometry.sizes})
 
 
+def _within(design: Outline, geometries: Sequence[Geometry]) -> str:
+    """What limits these geometries beside the number of names, in words."""
+    limits = dict.fromkeys([_given_numbers(design, each) for each in geometries] + [_under_way(design)])
+    return "".join(dict.fromkeys(each for each in limits if each))
+
+
 def _given_numbers(design: Outline, geometry: Geometry) -> str:
     """Up to which numbers a step is given some, or power-on finds some, in words: a run on ints knows no others."""
     kinds = [*(kind for op in design.operations for _, kind in op.parameters), *design.text.chosen,
@@ -151,6 +157,8 @@ def _given_numbers(design: Outline, geometry: Geometry) -> str:
     limits = [f"natural numbers up to {geometry.naturals}"] if NaturalKind() in leaves else []
     if any(isinstance(leaf, WordKind) and geometry.words < 1 << leaf.width for leaf in leaves):
         limits.append(f"words up to {geometry.words - 1}")
+    records = dict.fromkeys(kind.cls for kind in kinds if isinstance(kind, RecordKind) and kind.cls in geometry.only)
+    limits += [f"{many(len(geometry.only[cls]), 'value')} of {cls.__name__} up to names" for cls in records]
     also = f", or {', '.join(map(str, geometry.also))}" if geometry.also else ""
     return f", given {' and '.join(limits)}{also}" if limits else ""
 

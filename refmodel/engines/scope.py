@@ -79,11 +79,24 @@ def larger(design: Outline) -> Geometry | None:
 
 
 def holding(geometry: Geometry, given: Iterable[tuple[Kind, Any]]) -> Geometry:
-    """The geometry with the numbers that a step is given, where it has not these: a solver takes any."""
-    numbers = {number for kind, value in given if not isinstance(kind, PageKind)
+    """The geometry with the numbers and the records that a step is given, or that memory holds at power-on, where it has not these:
+    a solver takes any."""
+    plain = [each for kind, value in given for each in _without_pages(kind, value)]
+    numbers = {number for kind, value in plain
                for (_, leaf), number in zip(kind.leaves(), kind.flatten(value), strict=True)
                if isinstance(leaf, NaturalKind | WordKind) and number not in leaf.values(geometry)}
-    return attrs.evolve(geometry, also=tuple(sorted({*geometry.also, *numbers}))) if numbers else geometry
+    only = dict(geometry.only)
+    for kind, value in plain:
+        if isinstance(kind, RecordKind) and kind.cls in only and value not in [*kind.values(geometry), *only[kind.cls]]:
+            only[kind.cls] = (*only[kind.cls], value)
+    if not numbers and only == geometry.only:
+        return geometry
+    return attrs.evolve(geometry, also=tuple(sorted({*geometry.also, *numbers})), only=only)
+
+
+def _without_pages(kind: Kind, value: Any) -> list[tuple[Kind, Any]]:
+    """A value; for a page its cells, but for those that hold zero."""
+    return [(kind.cell, cell) for cell in value.cells.values()] if isinstance(kind, PageKind) else [(kind, value)]
 
 
 class Scope:
@@ -235,7 +248,8 @@ class Scope:
         given = tuple(decoder.value(kind, a) for (_, kind), a in zip(op.parameters, arguments, strict=True))
         replies = tuple(decoder.value(*a) if isinstance(a, tuple) else a for a in answers)
         chosen = [(a[0], reply) for a, reply in zip(answers, replies, strict=True) if isinstance(a, tuple)]
-        geometry = holding(self.geometry, [*zip((kind for _, kind in op.parameters), given, strict=True), *chosen])
+        held = [(self.design.table(name).value, entry) for name in self.design.arbitrary for entry in tables[name].values()]
+        geometry = holding(self.geometry, [*zip((kind for _, kind in op.parameters), given, strict=True), *chosen, *held])
         machine = Machine(self.design, geometry)
         for state in (*before, tables):
             put(machine, state)

@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ def text_digest(design: Outline) -> str:
 
 def encode(spec: str, design: Outline, geometry: Geometry, run: Run, clause: str | None = None) -> str:
     """The token of a run: the design's name, the geometry, every decision; what it was made of, and what was judged."""
+    lifted = _otherwise(design.cls.geometry, geometry)
+    geometry = _lifted(design.cls.geometry, geometry, lifted)
     machine = Machine(design, geometry)
     numbers = {(op.name, arguments): i for i, (op, arguments) in enumerate(machine.instances())}
     machine.power_on(recorded(run.initial))
@@ -54,8 +57,26 @@ def encode(spec: str, design: Outline, geometry: Geometry, run: Run, clause: str
     path = spec.partition(":")[0]
     folder = str(Path.cwd()) if path.endswith(".py") and not Path(path).is_absolute() else ""
     packed = json.dumps([spec, dict(geometry.sizes), geometry.naturals, geometry.words, start, steps, text_digest(design), folder,
-                         clause or "", *([geometry.also] if geometry.also else [])], separators=(",", ":"))
+                         clause or "", *([geometry.also] if geometry.also or lifted else []), *([lifted] if lifted else [])],
+                        separators=(",", ":"))
     return PREFIX + base64.urlsafe_b64encode(zlib.compress(packed.encode(), 9)).decode().rstrip("=")
+
+
+GIVEN = "given"
+"""In a token, that what the design's own geometry gives at power-on is not given."""
+
+
+def _otherwise(own: Geometry, geometry: Geometry) -> list[str]:
+    """What a geometry narrows otherwise than the design's own does: the names of record types, and whether power-on."""
+    return [*(cls.__name__ for cls, values in own.only.items() if geometry.only.get(cls) != values),
+            *([GIVEN] if geometry.given != own.given else [])]
+
+
+def _lifted(own: Geometry, geometry: Geometry, lifted: Sequence[str]) -> Geometry:
+    """A geometry that narrows what the design's own does, but for some of it, and nothing else. Decisions have numbers among all
+    that may be decided, so what reads a token has to narrow the same."""
+    only = {cls: values for cls, values in own.only.items() if cls.__name__ not in lifted}
+    return attrs.evolve(geometry, only=only, given={} if GIVEN in lifted else own.given)
 
 
 @attrs.frozen
@@ -73,6 +94,8 @@ class Said:
     folder: str = ""
     clause: str = ""
     also: tuple[int, ...] = ()
+    lifted: tuple[str, ...] = ()
+    """What the design's own geometry narrows, and that of the run does not."""
 
 
 def spec_of(token: str) -> tuple[str, Said]:
@@ -83,7 +106,7 @@ def spec_of(token: str) -> tuple[str, Said]:
         body = token[len(PREFIX):]
         raw = zlib.decompressobj().decompress(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), 1 << 20)
         said = Said(*json.loads(raw))
-        if not all(isinstance(word, str) for word in (said.spec, said.text, said.folder, said.clause)):
+        if not all(isinstance(word, str) for word in (said.spec, said.text, said.folder, said.clause, *said.lifted)):
             raise ValueError
         good = isinstance(said.sizes, dict) and all(isinstance(i, int) for s in said.steps for i in s) and all(said.steps)
         numbers = [said.naturals, said.words, *said.start, *said.sizes.values(), *said.also]
@@ -118,8 +141,8 @@ def decode(design: Outline, said: Said) -> tuple[Geometry, Run]:
     if any(not (k == "naturals" or v >= 1) or not 0 <= v <= max(LARGEST, owns.get(k, 0)) for k, v in limits.items()) or any(
             number < 0 for number in said.also):
         raise BadDesign("the replay token names a geometry that is out of bounds")
-    geometry = Geometry(sizes=said.sizes, naturals=said.naturals, words=said.words, only=own.only,
-                        given=own.given, also=tuple(said.also))
+    geometry = _lifted(own, Geometry(sizes=said.sizes, naturals=said.naturals, words=said.words, also=tuple(said.also)),
+                       said.lifted)
     machine = Machine(design, geometry)
     instances = machine.instances()
     machine.power_on(_numbered(said.start, changed))

@@ -158,6 +158,9 @@ class EngineReport:
     """Operations that never applied, in runs or in an exploration to the last state, so that nothing was shown of them."""
     why: str = ""
     """Why the engine gave no answer."""
+    within: str = ""
+    """What of a geometry is limited beside the number of names, in words: numbers, records that steps are given, steps under way.
+    Empty where nothing is."""
     endless: bool = False
     """Whether a number grows beyond what exploration keeps, so that it ended before the last state, however long it may take."""
     spared: bool = False
@@ -258,7 +261,7 @@ def _shown(reports: Sequence[EngineReport]) -> str:
             too = f"; exploration ended at depth {explored.numbers.depth}, because that is proved: --explore-seconds asks for more"
         return f"{every}{of} holds, for any number of names{too}{_unmet(engines)}"
     if "exhaustive" in engines and engines["exhaustive"].is_whole:
-        return f"{every}{of} holds in every state of this geometry"
+        return f"{every}{of} holds in every state of this geometry{engines['exhaustive'].within}"
     never = f"the law{of} was not broken in {{}}" if one else f"no law{of} was broken in {{}}"
     short = f"no run of up to {{}} breaks {a}{of}"
     said = {"exhaustive": short, "bounded": short, "random": never}

@@ -56,17 +56,24 @@ def laws_about(cls: type, returned: Iterable[type | None], gathered: EveryLaw) -
                  if _is_a(cls, subjects[law] if law in subjects else subject_of(law)))
 
 
+def left_out_by(cls: Any, returned: Iterable[type | None]) -> tuple[Law, ...]:
+    """The laws about a design in the files of its classes, where its ``laws`` are a tuple, which may name fewer."""
+    if isinstance(cls.laws, EveryLaw):
+        return ()
+    return tuple(law for law in laws_about(cls, returned, EveryLaw(())) if law not in cls.laws)
+
+
 def _is_about_something(cls: type, law: Law) -> None:
     """A law that a design's own file has is about the design, or about a class or a protocol that another design there is."""
     subject = subject_of(law)
     here = [each for each in vars(sys.modules[cls.__module__]).values()
-            if isinstance(each, type) and each.__module__ == cls.__module__ and issubclass(each, _design(cls))]
+            if isinstance(each, type) and each.__module__ == cls.__module__ and issubclass(each, design_of(cls))]
     if not any(_is_a(each, subject) for each in (cls, *here)):
         raise BadDesign(f"{law.place}: law {law.clause} ({law.name}) is about {getattr(subject, '__name__', subject)}, which "
                         f"{cls.__name__} is not{_lacking(cls, subject)}: it would never be judged")
 
 
-def _design(cls: type) -> type:
+def design_of(cls: type) -> type:
     """``Design``, which every design is."""
     return next(base for base in cls.__mro__ if base.__module__ == "refmodel.language.design")
 

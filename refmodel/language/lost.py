@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from refmodel.language.gathering import design_of
 from refmodel.language.laws import Law, made_in
 from refmodel.language.sources import class_body
 from refmodel.language.unsound import BadDesign
@@ -21,8 +22,9 @@ ACCESSORS = ("setter", "getter", "deleter")
 
 
 def refuse_lost(cls: type, judged: tuple[Law, ...]) -> None:
-    """``BadDesign`` where a class that a design is made of states a name twice, or where the file of one makes a law that stands
-    in no class and under no name, and is not among those that are judged."""
+    """``BadDesign`` where a class that a design is made of states a name twice; where the file of one makes a law that stands in no
+    class and under no name, and is not among those that are judged; or where the design's own file has a class with a law of which
+    no design there is made."""
     for base in cls.__mro__[:-1]:
         _refuse_stated_twice(base)
     for module in {name: sys.modules[name] for name in (base.__module__ for base in cls.__mro__) if name in sys.modules}.values():
@@ -30,6 +32,9 @@ def refuse_lost(cls: type, judged: tuple[Law, ...]) -> None:
             if law not in judged and not _is_kept(module, law):
                 raise BadDesign(f"{law.place}: law {law.clause} ({law.name}) would never be judged: {_why(module, law)}; expected "
                                 "it in the body of a class, at the top of its file under a name of its own, or in a tuple laws")
+    for other, law in _laws_of_classes(cls):
+        raise BadDesign(f"{law.place}: law {law.clause} ({law.name}) would never be judged: it stands in {other.__name__}, and no "
+                        f"design in this file is made of that; expected {other.__name__} among the bases of one")
 
 
 def _refuse_stated_twice(cls: type) -> None:
@@ -52,6 +57,14 @@ def _stated(body: list[ast.stmt]) -> Iterator[tuple[str, int]]:
             yield each.target.id, each.lineno
         elif isinstance(each, ast.Assign):
             yield from ((target.id, each.lineno) for target in each.targets if isinstance(target, ast.Name))
+
+
+def _laws_of_classes(cls: type) -> Iterator[tuple[type, Law]]:
+    """The laws in classes of a design's file of which no design there is made, each with its class."""
+    here = [each for each in vars(sys.modules[cls.__module__]).values()
+            if isinstance(each, type) and each.__module__ == cls.__module__]
+    made_of = {base for each in (cls, *here) if issubclass(each, design_of(cls)) for base in each.__mro__}
+    yield from ((each, law) for each in here if each not in made_of for law in vars(each).values() if isinstance(law, Law))
 
 
 def _is_kept(module: ModuleType, law: Law) -> bool:
