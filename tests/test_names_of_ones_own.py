@@ -1,13 +1,15 @@
 """A name, a count or a word that is declared as Python's types are is refused, with what to write in its place."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from refmodel import api
-from refmodel.language import BadDesign, outline
+from refmodel.language import BadDesign, implies, law, outline
 from refmodel.language.plurals import many
 from refmodel.loading import load
+from refmodel.machine.names import Vm
 from tests.designs.small import Breaks, Pot
 
 BASE = """
@@ -66,13 +68,27 @@ def test_a_class_that_is_nearly_there_is_asked_about(tmp_path: Path) -> None:
 
 def test_a_law_is_meant_by_its_clause_its_name_or_its_sentence() -> None:
     design = outline(Pot)
-    law = design.laws[0]
-    spellings = [law.name, law.name.replace("_", "-"), law.name.upper(), law.sentence, law.sentence.rstrip(".").lower()]
-    assert {design.asked(each) for each in spellings} == {law.name}
-    assert design.asked(law.clause.lower()) == law.clause
-    assert design.restricted(law.name).laws == (law,)
-    with pytest.raises(BadDesign, match=rf"did you mean .*\b{law.name}\b"):
-        design.asked(f"{law.name[:-1]}x")
+    one = design.laws[0]
+    spellings = [one.name, one.name.replace("_", "-"), one.name.upper(), one.sentence, one.sentence.rstrip(".").lower()]
+    assert {design.asked(each) for each in spellings} == {one.name}
+    assert design.asked(one.clause.lower()) == one.clause
+    assert design.restricted(one.name).laws == (one,)
+    with pytest.raises(BadDesign, match=rf"did you mean .*\b{one.name}\b"):
+        design.asked(f"{one.name[:-1]}x")
+
+
+class AlikeInAllButCase(Pot):
+    @law("res-1", "A full cell holds one.")
+    def alike(s: Any, vm: Vm) -> Any:
+        return implies(s.cells[vm].full, s.cells[vm].number == 1)
+
+
+def test_a_law_that_may_be_one_of_several_is_none() -> None:
+    design = outline(AlikeInAllButCase)
+    assert [design.asked(clause) for clause in ("RES-1", "res-1")] == ["RES-1", "res-1"], "what is spelled the same comes first"
+    for several in ("Res-1", design.laws[0].sentence):
+        with pytest.raises(BadDesign, match="may be any of"):
+            design.asked(several)
 
 
 @pytest.mark.parametrize("engine", ["random", "exhaustive", "prove", "bounded"])

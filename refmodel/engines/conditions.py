@@ -85,7 +85,7 @@ class Stated:
         self.template = Template([*self.formal.key, *self.formal.leaves],
                                  [*terms, *(k for x in self.lookups for k in x.key), *(c.number for c in self.counts)])
         if owed:
-            self._owe(table, owed)
+            owe_of_any_entry(table, self.formal, owed)
 
     @property
     def identity(self) -> tuple[Any, ...]:
@@ -93,15 +93,6 @@ class Stated:
         looked = [(x.base, x.table, len(x.key)) for x in self.lookups]
         counted = [(c.base, c.table, c.counting.name) for c in self.counts]
         return self.number, *looked, *counted, *[number_of(t) for t in self.template.terms]
-
-    def _owe(self, table: Table, owed: Sequence[Obligation]) -> None:
-        """What must hold of every entry must hold of an arbitrary one."""
-        leaves = table.peek(self.formal.key)
-        whole = Template(self.formal.leaves, [conj([*o.conditions, z3.BoolVal(True)]) for o in owed] + [o.holds for o in owed])
-        terms = whole.at(leaves[-len(self.formal.leaves):])
-        real = [negation(n) for n in table.nobody(self.formal.key)] + (leaves[:1] if table.domain is not None else [])
-        for conditions, holds, o in zip(terms, terms[len(owed):], owed, strict=False):
-            table.reading.owe([attrs.evolve(o, conditions=(*real, conditions), holds=holds)])
 
     def at(self, reading: Symbolic, key: Sequence[Term], leaves: Sequence[Term]) -> list[Term]:
         """The terms about this entry; that it was looked at is noted."""
@@ -112,6 +103,17 @@ class Stated:
         for c in self.counts:
             reading.note_count(attrs.evolve(c, number=next(rest), later=()))  # what is known later is of other names
         return [simplified(t) for t in found[:self.number]]
+
+
+def owe_of_any_entry(table: Table, at: Formal, owed: Sequence[Obligation], formals: Sequence[Term] = (),
+                     names: Sequence[Term] = ()) -> None:
+    """What must hold of every entry must hold of an arbitrary one, and of these names in the place of the formal ones."""
+    leaves = table.peek(at.key)
+    whole = Template([*at.leaves, *formals], [conj([*o.conditions, z3.BoolVal(True)]) for o in owed] + [o.holds for o in owed])
+    terms = whole.at([*leaves[-len(at.leaves):], *names])
+    real = [negation(n) for n in table.nobody(at.key)] + (leaves[:1] if table.domain is not None else [])
+    for conditions, holds, o in zip(terms, terms[len(owed):], owed, strict=False):
+        table.reading.owe([attrs.evolve(o, conditions=(*real, conditions), holds=holds)])
 
 
 # ---------------------------------------------------------------- counting
@@ -201,7 +203,19 @@ class Counted:
         return simplified(conj([*real, self.counting.holds(key, plain, names)]))
 
 
-_known: dict[Hashable, tuple[tuple[Counting, list[int]], Any]] = {}
+@attrs.frozen
+class _Condition:
+    """A condition as it was read, of formal names."""
+
+    counting: Counting
+    occurring: list[int]
+    """The numbers of the formal names that it speaks of."""
+    named: list[Term]
+    owed: Sequence[Obligation]
+    """What must hold of every entry for the condition to be worked out."""
+
+
+_known: dict[Hashable, tuple[_Condition, Any]] = {}
 """Conditions that were worked out before, by code and constants; with what must live as long."""
 
 
@@ -215,10 +229,12 @@ def counting(table: Table, where: Callable[..., Any]) -> tuple[Counting, list[Te
         identity = (table.kind, where.__code__, id(where.__globals__), tuple(_kind_or_state(v, table) for v in cells))
         if identity not in _known:
             _known[identity] = _counting(table, where, cells), where.__globals__
-        condition, occurring = _known[identity][0]
+        condition = _known[identity][0]
     else:
-        condition, occurring = _counting(table, where, cells)
-    return condition, [spoken_of[number] for number in occurring]
+        condition = _counting(table, where, cells)
+    if condition.owed:
+        owe_of_any_entry(table, formal(table.kind), condition.owed, condition.named, spoken_of)
+    return condition.counting, [spoken_of[number] for number in condition.occurring]
 
 
 def _kind_or_state(value: Opaque | Design, table: Table) -> Hashable:
@@ -272,7 +288,7 @@ def _with(value: Any, scalars: Iterator[Opaque]) -> Any:
     return tuple(_with(part, scalars) for part in value) if isinstance(value, tuple) else value
 
 
-def _counting(table: Table, where: FunctionType, cells: Sequence[Any]) -> tuple[Counting, list[int]]:
+def _counting(table: Table, where: FunctionType, cells: Sequence[Any]) -> _Condition:
     """The condition is read anew, of formal names, because it may happen to speak of one thing twice; and which of them it speaks
     of."""
     reading, at = table.reading, formal(table.kind)
@@ -291,9 +307,10 @@ def _counting(table: Table, where: FunctionType, cells: Sequence[Any]) -> tuple[
     finally:
         reading.lookups, reading.counts, reading.noted = outer
     everything = [*at.key, *at.leaves, *named]
-    if looked or owed or not _speaks_only_of(holds, everything, constant):
+    stated = [holds, *(term for o in owed for term in (*o.conditions, o.holds))]
+    if looked or not all(_speaks_only_of(term, everything, constant) for term in stated):
         raise Unsound("what is counted may depend on the entry, its key and names, and nothing else")
-    return counting_of(at, named, holds)
+    return _Condition(*counting_of(at, named, holds), named, owed)
 
 
 def counting_of(at: Formal, named: Sequence[Term], holds: Term) -> tuple[Counting, list[int]]:

@@ -7,6 +7,7 @@ the text asked. Nothing else decides what happens, so the list can be printed, s
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from types import GeneratorType
 from typing import Any
@@ -48,6 +49,9 @@ PENDING = 2
 
 MOST_VALUES = 200_000
 """Values of a kind in a geometry: more would fill the memory, and few would ever be drawn."""
+
+MOST_INSTANCES = 500_000
+"""Ways in which an operation may be given arguments, or a law names, in a geometry: all of them are listed."""
 
 _recent: list[tuple[Geometry, dict[Kind, list[Any]]]] = []
 
@@ -125,6 +129,8 @@ class Machine:
         self.met: set[Law] = set()
         self._taken = 0
         """Steps since power-on."""
+        self.judged = 0
+        """How often a law was judged for some names."""
         self._resumed: UnderWay | None = None
         """The split operation that went on last: whoever took its first step takes this one too."""
         self._values = _values_in(geometry)
@@ -170,6 +176,14 @@ class Machine:
             self._values[kind] = found
         return self._values[kind]
 
+    def _refuse_many(self, what: str, of: str, kinds: Sequence[Kind]) -> None:
+        """``BadDesign`` if values of these kinds can be put together in too many ways in this geometry."""
+        ways = math.prod(len(self.values(kind)) for kind in kinds)
+        if ways > MOST_INSTANCES:
+            place = place_of(home_of(self.design.cls, "geometry"), "geometry")
+            raise BadDesign(f"{place}: {what} {ways:,} combinations of {of}; expected {MOST_INSTANCES:,} at most, by smaller "
+                            "numbers in geometry(...)")
+
     @property
     def last_answers(self) -> list[int]:
         """What the last step (or power-on) was answered, each as its number among the answers there were."""
@@ -189,7 +203,10 @@ class Machine:
     # ------------------------------------------------------------ stepping
 
     def instances(self) -> list[tuple[Operation, tuple[Any, ...]]]:
-        """Every operation with every argument there is in this geometry, and the resumptions."""
+        """Every operation with every argument there is in this geometry, and the resumptions; ``BadDesign`` if there are too many
+        to be listed."""
+        for op in self.design.operations:
+            self._refuse_many(f"operation {op.name} can be given", "arguments", [kind for _, kind in op.parameters])
         plain = [(op, arguments) for op in self.design.operations
                  for arguments in itertools.product(*(self.values(kind) for _, kind in op.parameters))]
         if any(op.split for op in self.design.operations):
@@ -307,7 +324,8 @@ class Machine:
     # ------------------------------------------------------------ judging
 
     def names_of(self, law: Law) -> list[tuple[Any, ...]]:
-        """All that a law is claimed for, in this geometry."""
+        """All that a law is claimed for, in this geometry; ``BadDesign`` if that is too much to be judged."""
+        self._refuse_many(f"law {law.name} is claimed for", "names", [kind for _, kind in law.names])
         return list(itertools.product(*(self.values(kind) for _, kind in law.names)))
 
     def broken(self, op: Operation | None, arguments: tuple[Any, ...], outcome: Any) -> Broken | None:
@@ -356,6 +374,7 @@ class Machine:
         judge, state, about = law.function, self.state, law.about
         Premises.begin(law.part, left_out=self._looked_at.get(law, ()))
         error = ""
+        self.judged += len(names)
         for values in names:
             try:
                 holds = judge(state, *law.arguments(given, values)) if about else judge(state, *values)

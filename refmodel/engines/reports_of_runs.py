@@ -19,6 +19,7 @@ from refmodel.engines.layout import TOO_LARGE
 from refmodel.engines.machine import PENDING, Failure
 from refmodel.engines.progress_runs import Ended, end_everything
 from refmodel.engines.scope import sorts_of
+from refmodel.engines.spoken_numbers import with_spoken_numbers
 from refmodel.engines.unseen import is_turned_off, never, never_changed, not_met, not_taken
 from refmodel.engines.verdicts import EngineReport, Numbers, ReadingsDisagree, Verdict
 from refmodel.language.design import Outline
@@ -34,10 +35,12 @@ BOUNDED_SECONDS = 120.0
 
 
 def check_random(design: Outline, asked: Asked, notice: Notice) -> EngineReport:
-    """Random runs in the design's own geometry, and in the others that it names: for so many seconds in all, or so many runs in
-    each, however long they take."""
+    """Random runs in the design's own geometry, in the others that it names, and with the numbers that its text speaks of: for so
+    many seconds in all, or so many runs in each, however long they take."""
     notice("random", "")
-    geometries = (design.cls.geometry, *design.cls.further_geometries)
+    own = (design.cls.geometry, *design.cls.further_geometries)
+    wider = with_spoken_numbers(design, own[0])
+    geometries = own if wider == own[0] else (*own, wider)
     limit = asked.seconds / len(geometries) if asked.runs is None else float("inf")
     done = list[random.Campaign]()
     for geometry in geometries:

@@ -12,6 +12,8 @@ from refmodel.language.sizes import Geometry
 
 SHORT = 8
 """Up to this length exchanging steps is tried: there are as many candidates as pairs of steps times steps there are."""
+MOST_JUDGED = 10_000_000
+"""How often laws are judged for some names until the run is short enough: some ten seconds."""
 
 
 def shortened(design: Outline, geometry: Geometry, failure: Failure,
@@ -33,6 +35,8 @@ class _Shrinker:
         """The first shorter run that still breaks a law."""
         size = len(failure.run.steps)
         for steps in self._candidates(failure.run.steps):
+            if self.machine.judged > MOST_JUDGED:
+                return None
             found = self._try(failure.run, steps)
             if found is not None and len(found.run.steps) < size:
                 return found

@@ -50,7 +50,7 @@ def explore_stepwise(design: Outline, geometry: Geometry, *, seconds: float | No
             depth = len(run.steps)
             if progress:
                 progress(depth, len(seen), applied.total())
-        if len(run.steps) == deepest or (seconds is not None and time.perf_counter() - began > seconds):
+        if len(run.steps) == deepest or not complete or (seconds is not None and time.perf_counter() - began > seconds):
             complete = False
             break
         for machine, step, op, outcome in _steps(design, geometry, run):
@@ -65,6 +65,9 @@ def explore_stepwise(design: Outline, geometry: Geometry, *, seconds: float | No
             if identity not in seen:
                 seen.add(identity)
                 todo.append(longer)
+            if seconds is not None and time.perf_counter() - began > seconds:  # one state may have very many steps
+                complete = False
+                break
     return Exploration(failure, complete and failure is None, len(seen), len(seen), applied.total(), depth + complete,
                        time.perf_counter() - began, applied, frozenset(met), judged=depth)
 
@@ -95,7 +98,7 @@ def _steps(design: Outline, geometry: Geometry, run: Run) -> Iterator[tuple[Mach
         def attempt(pick: Any, op: Operation = op, arguments: tuple[Any, ...] = arguments) -> Any:
             nonlocal spare
             machine = spare
-            mine = next((o for o, a in machine.instances() if o.name == op.name and a == arguments), op)
+            mine = machine.resuming if op.name == RESUME else op
             taken = machine.attempt(mine, arguments, pick)
             if taken is None and op.name != RESUME and not op.split:
                 return None  # nothing has happened: the machine will do again

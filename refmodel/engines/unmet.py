@@ -14,10 +14,13 @@ import attrs
 from refmodel.engines import random
 from refmodel.engines.disagreeing import disagreement
 from refmodel.engines.progress_runs import end_everything
+from refmodel.engines.reports_of_runs import there_is
 from refmodel.engines.scope import small
+from refmodel.engines.spoken_numbers import with_spoken_numbers
 from refmodel.engines.verdicts import EngineReport, Verdict
 from refmodel.language.design import Outline
 from refmodel.language.laws import Law
+from refmodel.language.sizes import Geometry
 
 BATCH, BATCHES = 100, 15
 """Random runs with a name more of each sort, and how often so many are taken until every law is met."""
@@ -39,19 +42,19 @@ def _ended(design: Outline, proof: EngineReport, runs: EngineReport | None) -> E
              and proof.verdicts.get(each.law) == Verdict.PROVED}
     if not unmet:
         return proof
-    geometry = small(design, 1)
+    geometry = with_spoken_numbers(design, small(design, 1))
     done = end_everything(design.judging(unmet.__contains__), geometry)
     if done.failure is not None:
         return attrs.evolve(proof, disagreement=disagreement(proof, "random", done.failure))
     vacuous = [law for law, each in unmet.items() if not done.ended[each.name]]
-    return attrs.evolve(proof, verdicts={**proof.verdicts, **dict.fromkeys(vacuous, Verdict.VACUOUS)},
-                        notes=(*proof.notes, *(f"{law.name}: no run was found in which it is pending, and none with {geometry}"
-                                               for law in vacuous)))
+    there = there_is(design, geometry)
+    notes = (f"{law.name}: no run was found in which it is pending, and none with {there}" for law in vacuous)
+    return attrs.evolve(proof, verdicts={**proof.verdicts, **dict.fromkeys(vacuous, Verdict.VACUOUS)}, notes=(*proof.notes, *notes))
 
 
 def _idle(design: Outline, lacking: tuple[str, ...]) -> tuple[str, ...]:
     """Those of these operations that no run with a name more of each sort takes either."""
-    geometry = small(design, 1)
+    geometry = with_spoken_numbers(design, small(design, 1))
     for batch in range(BATCHES):
         if not lacking:
             break
@@ -63,17 +66,17 @@ def _idle(design: Outline, lacking: tuple[str, ...]) -> tuple[str, ...]:
 def _judged(design: Outline, proof: EngineReport, explored: EngineReport | None) -> EngineReport:
     unmet = {law for law, verdict in (explored.verdicts.items() if explored is not None else ())
              if verdict == Verdict.VACUOUS and proof.verdicts.get(law) == Verdict.PROVED}
-    geometry = small(design, 1)
+    geometry = with_spoken_numbers(design, small(design, 1))
     for batch in range(BATCHES):
         if not unmet:
             return proof
         unmet -= random.campaign(design.judging(unmet.__contains__), geometry, seconds=float("inf"), runs=BATCH, first=batch).met
     return attrs.evolve(proof, verdicts={**proof.verdicts, **dict.fromkeys(unmet, Verdict.VACUOUS)},
-                        notes=(*proof.notes, *(_said(law, geometry) for law in proof.verdicts if law in unmet)))
+                        notes=(*proof.notes, *(_said(design, law, geometry) for law in proof.verdicts if law in unmet)))
 
 
-def _said(law: Law, geometry: object) -> str:
-    return f"{law.name}: its premise is met in no state that was explored, and in no run with {geometry}"
+def _said(design: Outline, law: Law, geometry: Geometry) -> str:
+    return f"{law.name}: its premise is met in no state that was explored, and in no run with {there_is(design, geometry)}"
 
 
 __all__ = ["with_unmet"]

@@ -199,14 +199,18 @@ class Outline:
         return self.judging(lambda law: law.is_asked(clause))
 
     def asked(self, law: str) -> str:
-        """The clause that is meant, or the name of the law: by its name, or by its sentence. ``BadDesign`` if there is none."""
+        """The clause that is meant, or the name of the law: by its name, or by its sentence. ``BadDesign`` if there is none, or if
+        it may be one of several."""
         clauses = sorted({each.clause for each in self.claims})
-        clause = next((each for each in clauses if each.upper() == law.upper()), None)
-        if clause is not None:
-            return clause
-        found = next((each.name for each in self.claims if slug(law) in (each.name.lower(), slug(each.sentence))), None)
-        if found is not None:
-            return found
+        for names in (clauses, [each.name for each in self.claims]):
+            if law in names:
+                return law
+        meant = [each for each in clauses if each.upper() == law.upper()] or [
+            each.name for each in self.claims if slug(law) in (each.name.lower(), slug(each.sentence))]
+        if len(meant) > 1:
+            raise BadDesign(f"{law}: may be any of {', '.join(meant)} of {self.name}; expected one of these")
+        if meant:
+            return meant[0]
         hint = did_you_mean(law, [*clauses, *(each.name for each in self.claims)])
         raise BadDesign(f"{law}: {self.name} has no such law; {hint or 'expected'} {'Its clauses are' if hint else 'one of'} "
                         f"{', '.join(clauses)}{'' if hint else ', or the name of a law'}")

@@ -157,5 +157,21 @@ class CountsByWhatStaysAsItIs(Design):
         return s.quota[vm] == count(s.used, lambda used, mfn: used and s.owner[mfn] == vm)
 
 
+class CountsByADifference(Design):
+    """What is counted takes one from a number that is known to be at least one there."""
+
+    pages: Total[Vm, Count]
+    geometry = geometry(Vm=2)
+
+    @operation
+    def take(self, vm: Vm) -> None:
+        require(self.pages[vm] == 0)
+        self.pages[vm] = 1
+
+    @law("RES-1", "No VM has two pages.")
+    def few(s: Any) -> bool:
+        return count(s.pages, lambda pages, vm: pages > 0 and pages - 1 > 0) == 0
+
+
 RIGHT = (CountsAfterAReset, AFieldCalledDomain, ACellOfNobody, FieldsByName, DerivedFromAGeneric, AnOperationThatOwesNothing,
-         CountsByWhatStaysAsItIs)
+         CountsByWhatStaysAsItIs, CountsByADifference)
