@@ -271,15 +271,15 @@ def _class_in(module: ModuleType, place: str, name: str) -> type[Design]:
     if name:
         found = getattr(module, name, None)
         if not (isinstance(found, type) and issubclass(found, Design)):
-            there = [c.__name__ for c in vars(module).values() if isinstance(c, type) and issubclass(c, Design) and c is not Design]
+            there = [said for said, c in vars(module).items() if isinstance(c, type) and issubclass(c, Design) and c is not Design]
             hint = did_you_mean(name, there) or (f"expected one of {', '.join(there)}" if there else
                                                  "expected a class derived from refmodel.language.Design")
             raise BadDesign(f"{place}: {name} is no design there; {hint}")
         return found
-    own = [c for c in vars(module).values()
-           if isinstance(c, type) and issubclass(c, Design) and c.__module__ == module.__name__]
+    own = {c: said for said, c in vars(module).items()
+           if isinstance(c, type) and issubclass(c, Design) and c.__module__ == module.__name__}
     if len(own) == 1:
-        return own[0]
+        return next(iter(own))
     if not own:
         raise BadDesign(f"{place}: holds no design; expected a class derived from refmodel.language.Design")
-    raise BadDesign(f"{place}: holds {len(own)} designs; say which: " + ", ".join(f"{place}:{c.__name__}" for c in own))
+    raise BadDesign(f"{place}: holds {len(own)} designs; say which: " + ", ".join(f"{place}:{said}" for said in own.values()))

@@ -7,6 +7,7 @@ has seen, and of an operation that does not apply there either nothing is shown.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import attrs
@@ -22,6 +23,8 @@ from refmodel.language.design import Outline
 from refmodel.language.laws import Law
 from refmodel.language.sizes import Geometry
 
+MORE_NAMES = 2
+"""So many names more of each sort, at most, are there in runs in which an operation may apply."""
 BATCH, BATCHES = 100, 15
 """Random runs with a name more of each sort, and how often so many are taken until every law is met."""
 
@@ -53,11 +56,11 @@ def _ended(design: Outline, proof: EngineReport, runs: EngineReport | None) -> E
 
 
 def _idle(design: Outline, lacking: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of these operations that no run with a name more of each sort takes either."""
-    geometry = with_spoken_numbers(design, small(design, 1))
-    for batch in range(BATCHES):
+    """Those of these operations that no run takes either that has some more names of each sort."""
+    for more, batch in itertools.product(range(1, MORE_NAMES + 1), range(BATCHES)):
         if not lacking:
             break
+        geometry = with_spoken_numbers(design, small(design, more))
         applied = random.campaign(design, geometry, seconds=float("inf"), runs=BATCH, first=batch).applied
         lacking = tuple(name for name in lacking if not applied.get(name))
     return lacking

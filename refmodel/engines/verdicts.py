@@ -313,7 +313,7 @@ def _open(reports: Sequence[EngineReport]) -> str:
         said.append(f"{len(vacuous)} of {many(len(laws), 'law')} {'is' if len(vacuous) == 1 else 'are'} vacuous")
     said_of = {each[:each.index(NEVER)] for r in reports for each in r.unproved if NEVER in each}
     if idle := [name for name in never_applied(reports) if name not in said_of]:
-        said.append(f"{', '.join(idle)} {'applies' if len(idle) == 1 else 'apply'} in no state that runs reach")
+        said.append(f"{', '.join(idle)} applied in no state of this geometry, and in no run with up to two names more of each sort")
     lacking = next((r for r in reports if r.lacking), None)
     if lacking is not None and not any(r.is_whole for r in reports):
         said.append(f"{many(len(lacking.lacking), 'operation')} never applied")

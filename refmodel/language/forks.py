@@ -53,7 +53,7 @@ class Forks:
     def take(self, options: Sequence[Any]) -> Any:
         """A new decision: its first option now, the others on later paths."""
         if self._at >= DEPTH:
-            raise Unsound(f"more than {DEPTH} decisions on one path: a loop with a symbolic bound?")
+            raise Unsound(f"more than {DEPTH} decisions on one path, too many to follow; expected shorter loops")
         self._path.append(options[0])
         self._open.append(list(reversed(options[1:])))
         self._at += 1
