@@ -67,7 +67,7 @@ def of_campaign(design: Outline, done: random.Campaign, geometries: Sequence[Geo
         return EngineReport("random", verdicts, covered, done.seconds, ended.failure, geometry, bound=done.steps, numbers=numbers)
     times = {each.law: ended.ended[each.name] for each in design.pending}
     return EngineReport("random", verdicts, covered, done.seconds, None, geometry, notes=never(design, done.applied),
-                        bound=done.steps, times=times, lacking=_lacking(design, done.applied), numbers=numbers)
+                        bound=done.steps, times=times, lacking=never_taken(design, done.applied), numbers=numbers)
 
 
 def _ended_somewhere(design: Outline, geometries: Sequence[Geometry]) -> tuple[Ended, Geometry]:
@@ -128,7 +128,7 @@ def check_exhaustive(design: Outline, asked: Asked, notice: Notice) -> EngineRep
         met = frozenset(law for _, d in explored for law in d.met)
         return EngineReport("exhaustive", _held(design, Verdict.NO_RUN, met, applied), "; and ".join(covered), spent, None,
                             design.cls.geometry, notes=never(design, applied), bound=asked.explore_depth,
-                            lacking=_lacking(design, applied), numbers=numbers)
+                            lacking=never_taken(design, applied), numbers=numbers)
     else:
         verdicts, notes = dict.fromkeys(design.laws, Verdict.UNDECIDED), ()
     return EngineReport("exhaustive", verdicts, "; and ".join(covered), spent, None, design.cls.geometry, notes=notes,
@@ -226,7 +226,7 @@ def _met_in_short_runs(design: Outline, report: EngineReport) -> EngineReport:
         return attrs.evolve(report, disagreement=disagreement(report, "random", short.failure))
     return attrs.evolve(report, verdicts=_held(design, Verdict.NO_RUN, short.met, short.applied),
                         notes=tuple(f"{each} in the short runs that were drawn" for each in never(design, short.applied)),
-                        lacking=_lacking(design, short.applied))
+                        lacking=never_taken(design, short.applied))
 
 
 def _stopped(design: Outline, failure: Failure) -> dict[Law, Verdict]:
@@ -252,8 +252,9 @@ def _held(design: Outline, verdict: Verdict, met: frozenset[Law], applied: Count
 
 def _idle(design: Outline, applied: Counter[str]) -> tuple[str, ...]:
     """The operations that never applied, but for those that are plainly to be none."""
-    return tuple(name for name in _lacking(design, applied) if not is_turned_off(design.operation(name)))
+    return tuple(name for name in never_taken(design, applied) if not is_turned_off(design.operation(name)))
 
 
-def _lacking(design: Outline, applied: Counter[str]) -> tuple[str, ...]:
+def never_taken(design: Outline, applied: Counter[str]) -> tuple[str, ...]:
+    """The operations that never applied, so far as their first part goes where others interrupt them."""
     return tuple(op.name for op in design.operations if not applied.get(op.name))

@@ -15,7 +15,7 @@ import attrs
 from refmodel.engines import random
 from refmodel.engines.disagreeing import disagreement
 from refmodel.engines.progress_runs import end_everything
-from refmodel.engines.reports_of_runs import there_is
+from refmodel.engines.reports_of_runs import never_taken, there_is
 from refmodel.engines.scope import small
 from refmodel.engines.spoken_numbers import with_spoken_numbers
 from refmodel.engines.verdicts import EngineReport, Verdict
@@ -62,7 +62,7 @@ def _idle(design: Outline, lacking: tuple[str, ...]) -> tuple[str, ...]:
             break
         geometry = with_spoken_numbers(design, small(design, more))
         applied = random.campaign(design, geometry, seconds=float("inf"), runs=BATCH, first=batch).applied
-        lacking = tuple(name for name in lacking if not applied.get(name))
+        lacking = tuple(name for name in lacking if name in never_taken(design, applied))
     return lacking
 
 

@@ -34,7 +34,8 @@ def refuse_lost(cls: type, judged: tuple[Law, ...]) -> None:
                                 "it in the body of a class, at the top of its file under a name of its own, or in a tuple laws")
     for other, law in _laws_of_classes(cls):
         raise BadDesign(f"{law.place}: law {law.clause} ({law.name}) would never be judged: it stands in {other.__name__}, and no "
-                        f"design in this file is made of that; expected {other.__name__} among the bases of one, or in a file of its own")
+                        f"design in this file is made of that; expected {other.__name__} among the bases of one, or in another "
+                        "file")
 
 
 def _refuse_stated_twice(cls: type) -> None:
